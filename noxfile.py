@@ -1,0 +1,80 @@
+"""
+What CI runs: ``nox`` with no arguments runs it all.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nox
+
+
+nox.needs_version = ">=2025.5"
+nox.options.sessions = ["lint", "types", "tests", "docs"]
+nox.options.error_on_external_run = True
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_venv = "yes"
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def _group(name: str) -> list[str]:
+    return list(nox.project.dependency_groups(PROJECT, name))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """
+    Check style and the direction of imports.
+    """
+    session.install("-e", ".[all]", *_group("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """
+    Check types: mypy strict on the sources, pyright on the public API.
+    """
+    session.install("-e", ".[all]", *_group("types"), "nox")
+    session.run("mypy")
+    session.run("pyright")
+    session.run("pyright", "--verifytypes", "umfpay", "--ignoreexternal")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """
+    Run the whole test suite; fail under 95 % branch coverage.
+    """
+    session.install("-e", ".[all]", *_group("tests"))
+    session.run("coverage", "erase")
+    session.run(
+        "coverage",
+        "run",
+        "-m",
+        "pytest",
+        "-n",
+        "2",
+        "--dist",
+        "loadgroup",
+        *session.posargs,
+    )
+    session.run("coverage", "combine", "-q")
+
+    if not session.posargs:
+        session.run("coverage", "report")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """
+    Run every code block of README and docs.
+    """
+    session.install("-e", ".[all]", *_group("docs"))
+    pages = sorted(str(page) for page in Path("docs").rglob("*.md"))
+    session.run(
+        "pytest", "-p", "no:cacheprovider", "README.md", "README.zh-CN.md", *pages
+    )

@@ -1,0 +1,53 @@
+"""
+Between attrs and JSON: the only door to cattrs.
+"""
+
+from umfpay._codec._answers import (
+    read_banks,
+    read_customs_declaration,
+    read_enterprise,
+    read_notification,
+    read_payment,
+    read_rate,
+    read_reconciliations,
+    read_refund,
+    read_sms,
+    read_standalone_declaration,
+    read_transactions,
+    read_wechat_link,
+)
+from umfpay._codec._converter import (
+    configure_converter,
+    dumps,
+    encode,
+    loads,
+    make_converter,
+    mark_verified,
+    structure,
+)
+from umfpay._codec._writing import EncodeOptions, PayerBody
+
+
+__all__ = [
+    "EncodeOptions",
+    "PayerBody",
+    "configure_converter",
+    "dumps",
+    "encode",
+    "loads",
+    "make_converter",
+    "mark_verified",
+    "read_banks",
+    "read_customs_declaration",
+    "read_enterprise",
+    "read_notification",
+    "read_payment",
+    "read_rate",
+    "read_reconciliations",
+    "read_refund",
+    "read_sms",
+    "read_standalone_declaration",
+    "read_transactions",
+    "read_wechat_link",
+    "structure",
+]

@@ -1,0 +1,146 @@
+"""
+The token call: the one call that kills a token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+
+from umfpay.errors import (
+    AuthenticationError,
+    EnvelopeError,
+    Text,
+    TokenError,
+    TransportError,
+)
+from umfpay.protocol import dump_json
+from umfpay.sensitive import Secret
+from umfpay.tokens import FetchedToken
+from umfpay.transport import CallState, Effect, Ending, judge, perform
+
+
+_PATH = "/oauth/authorize"
+
+
+class TokenRequest:
+    """
+    Asks for a token (protocol notes 2.2): no Authorization, no Signature, no retry.
+
+    Args:
+        stack: The network transport inside a verifying layer.
+        base: The configured base URL.
+        timeout: Seconds for the whole request.
+    """
+
+    def __init__(
+        self,
+        stack: httpx.AsyncBaseTransport,
+        *,
+        base: httpx.URL,
+        client_id: str,
+        client_secret: Secret,
+        timeout: float,
+    ) -> None:
+        self._stack = stack
+        self._url = httpx.URL(str(base) + _PATH[1:])
+        self._client_id = client_id
+        self._client_secret = client_secret
+        self._timeout = timeout
+
+    async def fetch(self) -> FetchedToken:
+        """
+        Ask for a token, which kills the one before.
+
+        Raises:
+            AuthenticationError: The gateway refuses client_id and client_secret.
+            TransportError: It was not reached; the call that waits was not sent.
+            TokenError: It answered without a token.
+        """
+        state = CallState(
+            method="POST",
+            path=_PATH,
+            url=self._url,
+            body=self._body(),
+            deadline=asyncio.get_running_loop().time() + self._timeout,
+            timeout=self._timeout,
+            effect=Effect.TOKEN,
+            needs_token=False,
+            unsigned_allowed=True,
+        )
+
+        try:
+            await perform(self._stack, state)
+        except TransportError as error:
+            # Whatever became of the token request: the call that waits has not left.
+            raise TransportError(
+                Text(
+                    f"No token could be fetched: {error.what.en}",
+                    f"无法获取令牌：{error.what.zh}",
+                ),
+                request_sent=False,
+            ) from error
+
+        judgement = judge(state)
+
+        if judgement.ending is not Ending.GOOD:
+            raise _refused(state) from judgement.error
+
+        assert state.envelope is not None
+
+        return _read(state.envelope.members)
+
+    def _body(self) -> bytes:
+        return dump_json(
+            {
+                "client_id": self._client_id,
+                "client_secret": self._client_secret.reveal(),
+                "grant_type": "client_credentials",
+            }
+        )
+
+
+def _refused(state: CallState) -> TokenError | AuthenticationError:
+    status = state.status or 0
+    code = state.envelope.ret_code if state.envelope is not None else ""
+
+    if status == 429 or status >= 500:
+        return TokenError(
+            Text(
+                f"The gateway gives no token now (HTTP {status}).",
+                f"网关暂时无法发放令牌（HTTP {status}）。",
+            )
+        )
+
+    return AuthenticationError(
+        Text(
+            f"The gateway refuses client_id and client_secret"
+            f" (HTTP {status}{f', {code}' if code else ''}).",
+            f"网关拒绝 client_id 和 client_secret"
+            f"（HTTP {status}{f'，{code}' if code else ''}）。",
+        ),
+        ret_code=code or None,
+        http_status=status,
+    )
+
+
+def _read(members: dict[str, object]) -> FetchedToken:
+    # Taken out at once: the members stay in frames that may fail.
+    token = _hidden(members.pop("access_token", None))
+
+    if not token:
+        raise EnvelopeError(
+            Text(
+                "The token answer holds no access_token.", "令牌应答缺少 access_token。"
+            )
+        )
+
+    return FetchedToken(
+        token=token,
+        expires_in=members.get("expires_in"),
+    )
+
+
+def _hidden(value: object) -> Secret | None:
+    return Secret(value.strip()) if isinstance(value, str) else None

@@ -1,0 +1,458 @@
+"""
+UMFSession: owns the stack and the token cache, and binds the resources.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+import attrs
+import httpx
+
+from umfpay import _codec
+from umfpay._session._binding import Binding, bind, must_be_usable, warm_up
+from umfpay.config import Config
+from umfpay.errors import ConfigError, Intent, OutcomeUnknownError, Text, UMFError
+from umfpay.resources import (
+    Banks,
+    Call,
+    CallOptions,
+    Customs,
+    Download,
+    Enterprises,
+    ExchangeRates,
+    Payments,
+    Refunds,
+    Statements,
+    WeChat,
+)
+from umfpay.transport import (
+    RESERVED_HEADERS,
+    CallState,
+    Effect,
+    Ending,
+    Judgement,
+    judge,
+    perform,
+)
+
+
+T = TypeVar("T")
+
+_log = logging.getLogger("umfpay")
+
+
+@attrs.frozen(kw_only=True)
+class CallReport:
+    """
+    What one call did, without anything it carried: for logs, metrics and spans.
+
+    *path* is the template, so that it can name a span; *verdict* is what the signature
+    said (``verified``, ``unsigned``, ``unreadable``, ``forged``, or "" without an
+    answer); *seconds* is the whole call.
+    """
+
+    name: str
+    method: str
+    path: str
+    status: int | None
+    ret_code: str
+    verdict: str
+    attempts: int
+    replays: int
+    seconds: float
+    error: str | None
+
+
+class UMFSession:
+    """
+    A merchant's connection to the gateway, for one event loop.
+
+        async with UMFSession(Config.from_env()) as session:
+            payment = await session.payments.get("PAY_...")
+
+    Making one does nothing; the first call, or ``async with``, opens it. It may be used
+    in a second `asyncio.run()` and after `os.fork()`: what belonged to the old loop or
+    process is dropped and made anew.
+
+    Args:
+        config: The settings.
+        transport: Any `httpx.AsyncBaseTransport` in place of our own network
+            transport; the session closes it.
+        on_call: Called once after each call, whatever its end; it must not raise.
+
+    Attributes:
+        payments: Create, verify, execute, get, update_express_info.
+        refunds: Create, get.
+        banks: List.
+        exchange_rates: Get.
+        customs: Apply, get, and the calls known from clients only.
+        enterprises: Register, get.
+        wechat: The open_id page.
+        statements: Transactions and reconciliations, as lists and files.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        on_call: Callable[[CallReport], None] | None = None,
+    ) -> None:
+        self._config = config
+        self.on_call = on_call
+        self._transport = transport
+        self._binding: Binding | None = None
+        self._closed = False
+        self._base = httpx.URL(config.base_url)
+        self._targets: dict[str, httpx.URL] = {}
+        self.payments = Payments(
+            self, notify_url=config.notify_url, ret_url=config.ret_url
+        )
+        self.refunds = Refunds(self, notify_url=config.notify_url)
+        self.banks = Banks(self)
+        self.exchange_rates = ExchangeRates(self)
+        self.customs = Customs(self, notify_url=config.notify_url)
+        self.enterprises = Enterprises(self)
+        self.wechat = WeChat(self)
+        self.statements = Statements(self)
+
+    @property
+    def config(self) -> Config:
+        """
+        The settings of this session.
+        """
+        return self._config
+
+    async def __aenter__(self) -> Self:
+        self._closed = False
+        await warm_up()
+        self._bound()
+
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """
+        Close connections and tasks. Calls made afterwards are refused.
+        """
+        self._closed = True
+        binding, self._binding = self._binding, None
+
+        if binding is None:
+            return
+
+        if binding.is_ours():
+            await binding.aclose()
+        else:
+            binding.abandon()
+
+    async def authorize(self, **options: Unpack[CallOptions]) -> float:
+        """
+        Have a usable token, fetching one if there is none (protocol notes 2.2).
+
+        A new token logs out every worker that does not share the token store.
+
+        Returns:
+            Seconds until the token is due.
+
+        Raises:
+            AuthenticationError: The gateway refuses client_id and client_secret.
+            TokenError: There is no token to be had now.
+        """
+        binding = self._bound()
+        deadline = binding.loop.time() + options.get("deadline", self._config.deadline)
+        record = await binding.tokens.acquire(deadline=deadline)
+
+        return record.not_after - time.time()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        body: object | None = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Mapping[str, Any]:
+        """
+        Make any call: the way out for what has no method here.
+
+        Signed, verified and retried all the same; a POST counts as something that may
+        exist afterwards, one to ``/execute`` or ``/refund`` as one that moves money.
+
+        Args:
+            method: GET or POST.
+            path: Below the base URL, for example ``/payments/payment/PAY_.../refund``.
+            body: Anything of `umfpay.models`, or dicts, lists, text, `Decimal`.
+
+        Returns:
+            The members of the verified answer, numbers as int or `Decimal`.
+
+        Raises:
+            ConfigError: Another method, or an absolute address.
+        """
+        if method not in ("GET", "POST") or (method == "GET" and body is not None):
+            raise ConfigError(
+                Text(
+                    f"method: GET without body or POST, not {method}.",
+                    f"method：只支持无内容的 GET 或 POST，不支持 {method}。",
+                )
+            )
+
+        if not path.startswith("/") or path.startswith("//") or "://" in path:
+            raise ConfigError(
+                Text(
+                    "path: it starts with / and stays below base_url.",
+                    "path：必须以 / 开头且位于 base_url 之下。",
+                )
+            )
+
+        effect = Effect.READ if method == "GET" else Effect.CREATE
+
+        if method == "POST" and path.endswith(("/execute", "/refund")):
+            effect = Effect.MONEY
+
+        call: Call[Mapping[str, Any]] = Call(
+            name=f"request {method} {path}",
+            method=method,
+            path=path.replace("{", "%7B").replace("}", "%7D"),
+            query=query or {},
+            effect=effect,
+            body={} if method == "POST" and body is None else body,
+            read=lambda members: members,
+        )
+
+        return await self.send(call, options)
+
+    async def send(self, call: Call[T], options: CallOptions) -> T:
+        """
+        Make *call* within its deadline and return what it reads from the answer.
+
+        Raises:
+            OutcomeUnknownError: A write left and its end is unclear.
+            UMFError: Anything else; see `umfpay.errors`.
+        """
+        binding = self._bound()
+        started = binding.loop.time()
+        at = datetime.now(UTC)
+        state = self._state(binding, call, options)
+
+        try:
+            async with asyncio.timeout_at(state.deadline):
+                if call.body is not None:
+                    state.body = await binding.encode(call.body)
+
+                await perform(binding.stack, state)
+
+            judgement = judge(state)
+
+            if judgement.ending is Ending.GOOD:
+                assert state.envelope is not None
+                result = _codec.mark_verified(
+                    call.read(state.envelope.members),
+                    verified=not state.unverified_accepted,
+                )
+        except Exception as error:  # noqa: BLE001 (after a write left, any end is unclear)
+            judgement = judge(state, error)
+
+        self._report(call, state, judgement, binding.loop.time() - started)
+
+        if judgement.ending is not Ending.GOOD:
+            raise_ending(call, judgement, at)
+
+        return result
+
+    def stream(
+        self, call: Call[Any], options: CallOptions
+    ) -> AbstractAsyncContextManager[Download]:
+        """
+        Open a download: a verified stream of bytes.
+        """
+        return self._stream(call, options)
+
+    @asynccontextmanager
+    async def _stream(
+        self, call: Call[Any], options: CallOptions
+    ) -> AsyncIterator[Download]:
+        binding = self._bound()
+        started = binding.loop.time()
+        at = datetime.now(UTC)
+        state = self._state(binding, call, options, download=True)
+        response: httpx.Response | None = None
+
+        try:
+            # No timeout is open across the yield: the deadline covers the opening,
+            # then every chunk has `timeout` seconds.
+            async with asyncio.timeout_at(state.deadline):
+                response = await perform(binding.stack, state)
+
+            judgement = judge(state)
+        except (UMFError, TimeoutError) as error:
+            judgement = judge(state, error)
+
+        try:
+            if judgement.ending is not Ending.GOOD:
+                raise_ending(call, judgement, at)
+
+            assert response is not None
+            yield response.stream  # type: ignore[misc]
+        finally:
+            self._report(call, state, judgement, binding.loop.time() - started)
+
+            if response is not None:
+                await response.aclose()
+
+    def _report(
+        self, call: Call[Any], state: CallState, judgement: Judgement, seconds: float
+    ) -> None:
+        if self.on_call is None and not _log.isEnabledFor(logging.DEBUG):
+            return
+
+        envelope = state.envelope
+
+        if envelope is not None:
+            verdict = str(envelope.verdict)
+        elif state.download and judgement.ending is Ending.GOOD:
+            verdict = "verified" if state.download_verified else "unsigned"
+        else:
+            verdict = ""
+
+        error = judgement.error
+        report = CallReport(
+            name=call.name,
+            method=state.method,
+            path=state.path,
+            status=state.status,
+            ret_code="" if envelope is None else envelope.ret_code,
+            verdict=verdict,
+            attempts=state.attempts,
+            replays=state.replays,
+            seconds=seconds,
+            error=None if error is None else type(error).__name__,
+        )
+        _log.debug("%s", report)
+
+        if self.on_call is not None:
+            self.on_call(report)
+
+    def _bound(self) -> Binding:
+        binding = self._binding
+
+        if binding is not None and binding.is_ours():
+            return binding
+
+        if self._closed:
+            raise ConfigError(
+                Text("The session is closed.", "会话已关闭。"),
+                advice=Text("Open a new session.", "请新建会话。"),
+            )
+
+        if binding is not None:
+            must_be_usable(binding)
+            binding.abandon()
+
+        self._binding = bind(self._config, self._base, self._transport)
+
+        return self._binding
+
+    def _state(
+        self,
+        binding: Binding,
+        call: Call[Any],
+        options: CallOptions,
+        *,
+        download: bool = False,
+    ) -> CallState:
+        config = self._config
+
+        return CallState(
+            method=call.method,
+            path=call.path,
+            url=self._url(call),
+            headers=self._headers(options.get("extra_headers")),
+            deadline=binding.loop.time() + options.get("deadline", config.deadline),
+            timeout=options.get("timeout", config.timeout),
+            effect=call.effect,
+            needs_signature=call.method == "POST",
+            unsigned_allowed=call.unsigned_allowed,
+            download=download,
+        )
+
+    def _url(self, call: Call[Any]) -> httpx.URL:
+        target = call.target()
+        url = self._targets.get(target)
+
+        if url is None:
+            url = httpx.URL(self._config.base_url + target)
+
+            # Paths without an id repeat for ever; those with one do not.
+            if not call.parameters and not call.query:
+                self._targets[target] = url
+
+        return url
+
+    def _headers(self, extra: Mapping[str, str] | None) -> list[tuple[bytes, bytes]]:
+        headers: list[tuple[bytes, bytes]] = []
+
+        if self._config.accept_language is not None:
+            headers.append((b"Accept-Language", self._config.accept_language.encode()))
+
+        for name, value in (extra or {}).items():
+            if name.lower().encode() in RESERVED_HEADERS:
+                raise ConfigError(
+                    Text(
+                        f"extra_headers: {name} is set by umfpay.",
+                        f"extra_headers：{name} 由 umfpay 设置。",
+                    )
+                )
+
+            headers.append((name.encode("ascii"), value.encode("latin-1")))
+
+        return headers
+
+
+def raise_ending(call: Call[Any], judgement: Judgement, at: datetime) -> None:
+    """
+    Raise what *judgement* says of *call*.
+    """
+    error = judgement.error
+    assert error is not None
+
+    if judgement.ending is Ending.FAILED:
+        raise error
+
+    assert judgement.reason is not None
+    subject = call.subject
+    raise OutcomeUnknownError(
+        Text(
+            f"{call.name}: {judgement.reason.en}; nobody can say whether it was"
+            " carried out.",
+            f"{call.name}：{judgement.reason.zh}，无法确定是否已执行。",
+        ),
+        intent=Intent(
+            call=call.name,
+            at=at,
+            payment_id=subject.payment_id,
+            mer_reference_id=subject.mer_reference_id,
+            mer_date=None if subject.mer_date is None else f"{subject.mer_date:%Y%m%d}",
+            amount=subject.amount,
+            currency=subject.currency,
+        ),
+        reason=judgement.reason.en,
+        money_may_have_moved=judgement.money_may_have_moved,
+    ) from error

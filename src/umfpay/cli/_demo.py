@@ -1,0 +1,186 @@
+"""
+``umfpay demo``: the card payment of the guide, from token to statement.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import urllib.request
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+import click
+
+from umfpay._session import UMFSession
+from umfpay.cli._demo_steps import Step, card_story, look_around
+from umfpay.cli._exits import Exit
+from umfpay.config import Config, is_loopback
+from umfpay.emulator import Emulator, serve, serve_app
+from umfpay.errors import ConfigError, Text
+from umfpay.tokens import open_store, store_key
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the steps as JSON.")
+@click.option("--base-url", help="Another gateway: only the read-only steps run there.")
+@click.option(
+    "--config",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Its settings: umf.env or TOML. Default: the environment.",
+)
+@click.option(
+    "--fetch-token",
+    is_flag=True,
+    help="Fetch a token although that logs out all workers that run now.",
+)
+def demo(
+    as_json: bool,  # noqa: FBT001 (click passes flags by name)
+    base_url: str | None,
+    file: Path | None,
+    fetch_token: bool,  # noqa: FBT001
+) -> int:
+    """
+    Take the guide's card payment against an emulator made for it.
+    """
+    show = _Printer(as_json=as_json)
+
+    if base_url is None and file is None:
+        asyncio.run(_own_emulator(show))
+    else:
+        asyncio.run(_elsewhere(show, base_url, file, fetch_token=fetch_token))
+
+    return show.finish()
+
+
+class _Printer:
+    """
+    Prints each step when it is done, or all of them as one JSON document.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._steps: list[Step] = []
+
+    def __call__(self, step: Step) -> None:
+        self._steps.append(step)
+
+        if not self._as_json:
+            click.echo(_line(step))
+
+    def finish(self) -> Exit:
+        good = bool(self._steps) and all(step.good for step in self._steps)
+
+        if self._as_json:
+            steps = [attrs.asdict(step) for step in self._steps]
+            click.echo(json.dumps({"ok": good, "steps": steps}, indent=2))
+        else:
+            done = sum(step.good for step in self._steps)
+            click.echo(f"{done} of {len(self._steps)} steps as expected")
+
+        return Exit.GOOD if good else Exit.NO
+
+
+def _line(step: Step) -> str:
+    mark = "ok" if step.good else "NO"
+
+    return (
+        f"{mark:<3}{step.name:<22}{step.call:<58}{step.state:<26}"
+        f"{step.milliseconds:>8.1f} ms  {step.signature}"
+    )
+
+
+async def _own_emulator(show: _Printer) -> None:
+    box = Emulator()
+
+    async with serve(box) as gateway:
+        made = box.credentials
+        config = Config(
+            client_id=made.client_id,
+            client_secret=made.client_secret,
+            merchant_key=made.merchant_key,
+            gateway_certificate=made.gateway_certificate,
+            base_url=gateway.base_url,
+            token_store="memory",  # noqa: S106 (a place, not a password)
+        )
+        await card_story(
+            config, serve_app=serve_app, sms_code=_sms_reader(gateway.origin), show=show
+        )
+
+
+def _sms_reader(origin: str) -> Any:
+    async def read(payment_id: str) -> str:
+        # What the customer would read on his phone.
+        answer = await asyncio.to_thread(
+            _get, f"{origin}/_emulator/payments/{payment_id}/sms_code"
+        )
+
+        return str(answer["sms_code"])
+
+    return read
+
+
+def _get(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=5) as reply:  # noqa: S310 (our emulator)
+        return json.load(reply)
+
+
+async def _elsewhere(
+    show: _Printer, base_url: str | None, file: Path | None, *, fetch_token: bool
+) -> None:
+    changes: dict[str, Any] = {} if base_url is None else {"base_url": base_url}
+    config = (
+        Config.from_env(**changes)
+        if file is None
+        else Config.from_file(file, **changes)
+    )
+
+    if not fetch_token and not await asyncio.to_thread(_is_emulator, config):
+        await _need_a_token(config)
+
+    async with UMFSession(config) as session:
+        await look_around(session, date.today(), show=show)  # noqa: DTZ011 (a business date)
+
+
+def _is_emulator(config: Config) -> bool:
+    parts = urlsplit(config.base_url)
+
+    if not is_loopback(parts.hostname or ""):
+        return False
+
+    try:
+        answer = _get(f"{parts.scheme}://{parts.netloc}/_emulator/")
+    except (OSError, ValueError):
+        return False
+
+    return isinstance(answer, dict) and answer.get("emulator") == "umfpay"
+
+
+async def _need_a_token(config: Config) -> None:
+    """
+    Refuse to fetch a token behind the back of workers that run.
+    """
+    store = open_store(
+        config.token_store, key=store_key(config.base_url, config.client_id)
+    )
+    record = await store.load()
+
+    if record is not None and not record.refused:
+        return
+
+    raise ConfigError(
+        Text(
+            "There is no stored token, and fetching one logs out all workers that use"
+            " this client_id now.",
+            "没有已保存的令牌；获取新令牌会使所有正在使用此 client_id 的进程失效。",
+        ),
+        advice=Text(
+            "Name their token_store, or say --fetch-token.",
+            "请指定它们的 token_store，或使用 --fetch-token。",
+        ),
+    )

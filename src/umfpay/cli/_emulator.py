@@ -1,0 +1,72 @@
+"""
+``umfpay emulator``: the gateway in a box, until Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import tempfile
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--port", default=8100, show_default=True, help="0 takes any free port.")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of keys, umf.env and books; without it all is gone at the end.",
+)
+@click.option(
+    "--deliver-to",
+    multiple=True,
+    metavar="HOST",
+    help="A host besides loopback that notifications may go to.",
+)
+@click.option(
+    "--as-host",
+    multiple=True,
+    metavar="NAME",
+    help="A name besides loopback that clients may call it by.",
+)
+def emulator(
+    port: int,
+    host: str,
+    data: Path | None,
+    deliver_to: tuple[str, ...],
+    as_host: tuple[str, ...],
+) -> None:
+    """
+    Run the gateway in a box.
+    """
+    if data is not None:
+        asyncio.run(_run(data, host, port, deliver_to, as_host))
+
+        return
+
+    with tempfile.TemporaryDirectory(prefix="umf-") as folder:
+        asyncio.run(_run(Path(folder), host, port, deliver_to, as_host))
+
+
+async def _run(
+    data: Path,
+    host: str,
+    port: int,
+    deliver_to: tuple[str, ...],
+    as_host: tuple[str, ...],
+) -> None:
+    from umfpay.emulator import Emulator, serve
+
+    box = Emulator(data, deliver_to=deliver_to, hosts=(host, *as_host))
+
+    async with serve(box, host=host, port=port) as server:
+        click.echo(f"base URL   {server.base_url}")
+        click.echo(f"settings   {data / 'umf.env'}")
+        click.echo(f"control    {server.origin}/_emulator/")
+        click.echo("Ctrl-C ends it | 按 Ctrl-C 结束")
+        ended = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+        await ended.wait()

@@ -1,0 +1,20 @@
+"""
+Exit codes: one table for every command.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """
+    What the command's end means.
+    """
+
+    GOOD = 0
+    NO = 1  # forged, differences, a step not as expected
+    WRONG_USE = 2  # arguments, files, port, config, network
+    UNSIGNED = 3  # verify only
+    BUG = 70
+    INTERRUPTED = 130

@@ -1,0 +1,10 @@
+"""
+Settings of a session: checked when made, before any network is used.
+"""
+
+from umfpay.config._checks import is_loopback
+from umfpay.config._config import Config
+from umfpay.config._environment import Environment
+
+
+__all__ = ["Config", "Environment", "is_loopback"]

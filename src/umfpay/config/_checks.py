@@ -1,0 +1,281 @@
+"""
+One check for each setting: a converter that returns the value or says what is wrong.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, get_args
+from urllib.parse import urlsplit
+
+from umfpay.config._environment import Environment
+from umfpay.errors import ConfigError, Text
+from umfpay.sensitive import Secret
+
+
+if TYPE_CHECKING:
+    from umfpay.protocol import PrivateKey, PublicKey
+
+
+def refusal(name: str, en: str, zh: str) -> ConfigError:
+    return ConfigError(Text(f"{name}: {en}.", f"{name}：{zh}。"))
+
+
+def is_loopback(host: str) -> bool:
+    """
+    Tell whether *host* names this machine.
+    """
+    if host == "localhost":
+        return True
+
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def client_id(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise refusal("client_id", "it is empty", "为空")
+
+    return value.strip()
+
+
+def hidden(name: str, value: object) -> Secret | None:
+    """
+    Return *value* as a `Secret`.
+    """
+    if value is None or isinstance(value, Secret):
+        return value
+
+    if not isinstance(value, str):
+        raise refusal(name, "it must be text", "必须是文本")
+
+    return Secret(value.strip())
+
+
+def hidden_key(value: object) -> object:
+    """
+    Return *value* in a form that a traceback may show: key text goes into a closure.
+    """
+    if isinstance(value, str | bytes):
+        return (lambda: value) if value else None
+
+    return value
+
+
+def merchant_key(
+    value: Any, *, passphrase: Secret | None, signer: object
+) -> PrivateKey | None:
+    from umfpay.protocol import PrivateKey
+
+    if value is None and signer is not None:
+        return None
+
+    if isinstance(value, PrivateKey):
+        return value
+
+    if isinstance(value, os.PathLike):
+        return PrivateKey.load(value, passphrase=passphrase)
+
+    if not callable(value):
+        raise refusal("merchant_key", "it is missing or empty", "缺失或为空")
+
+    return PrivateKey.load(value(), passphrase=passphrase)
+
+
+def key_pair(
+    private_key: PrivateKey | None, public_keys: tuple[PublicKey, ...]
+) -> None:
+    from umfpay.protocol import check_key_pair
+
+    if private_key is not None:
+        check_key_pair(private_key, public_keys)
+
+
+def hide_secrets(settings: dict[str, Any]) -> None:
+    """
+    Replace secret text in *settings*, so that no frame shows it when a check fails.
+    """
+    for name in ("client_secret", "merchant_key_passphrase", "proxy"):
+        if name in settings:
+            settings[name] = hidden(name, settings.pop(name))
+
+    if "merchant_key" in settings:
+        settings["merchant_key"] = hidden_key(settings.pop("merchant_key"))
+
+
+def gateway_certificate(value: object) -> tuple[PublicKey, ...]:
+    from umfpay.protocol import PublicKey
+
+    sources: Sequence[object]
+
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        sources = value
+    else:
+        sources = [value]
+
+    if not sources or any(source is None or source == "" for source in sources):
+        raise refusal("gateway_certificate", "it is empty", "为空")
+
+    for source in sources:
+        if not isinstance(source, PublicKey | str | bytes | os.PathLike):
+            raise refusal(
+                "gateway_certificate",
+                "give a path, bytes or text",
+                "请给出路径、字节或文本",
+            )
+
+    return tuple(PublicKey.load(source) for source in sources)  # type: ignore[arg-type]
+
+
+def environment(value: object) -> Environment | None:
+    if value is None or isinstance(value, Environment):
+        return value
+
+    try:
+        return Environment[str(value).strip().upper()]
+    except KeyError:
+        names = ", ".join(Environment.__members__)
+        raise refusal(
+            "environment", f"it must be one of {names}", f"必须是 {names} 之一"
+        ) from None
+
+
+def base_url(value: object, *, environment: Environment | None) -> str:
+    if value is None:
+        if environment is None:
+            raise refusal(
+                "base_url",
+                "give environment= or base_url=; there is no default gateway",
+                "请给出 environment= 或 base_url=，没有默认平台",
+            )
+
+        return environment.value
+
+    if environment is not None:
+        raise refusal(
+            "base_url",
+            "give environment= or base_url=, not both",
+            "与 environment= 只能二选一",
+        )
+
+    if not isinstance(value, str):
+        raise refusal("base_url", "it must be text", "必须是文本")
+
+    try:
+        parts = urlsplit(value.strip())
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+
+    if not host or parts.scheme not in ("http", "https"):
+        raise refusal(
+            "base_url", "it must be an http(s) address", "必须是 http(s) 地址"
+        )
+
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise refusal(
+            "base_url",
+            "it must hold no user, password, query or fragment",
+            "不能包含用户名、密码、查询或片段",
+        )
+
+    if parts.scheme == "http" and not is_loopback(host):
+        raise refusal(
+            "base_url",
+            "plain http is for loopback only; the token would travel in clear",
+            "明文 http 仅限本机；否则令牌会以明文传输",
+        )
+
+    return value.strip().rstrip("/") + "/"
+
+
+def seconds(name: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+
+    if isinstance(value, bool) or not math.isfinite(number) or number <= 0:
+        raise refusal(name, "it must be seconds above 0", "必须是大于 0 的秒数")
+
+    return number
+
+
+def count(name: str, value: Any) -> int:
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        number = 0
+
+    if isinstance(value, bool) or number < 1:
+        raise refusal(name, "it must be a number above 0", "必须是大于 0 的整数")
+
+    return int(number)
+
+
+def one_of(name: str, value: Any, allowed: Any) -> Any:
+    """
+    Return *value* when it is one of the words of the literal type *allowed*.
+    """
+    words: tuple[str, ...] = get_args(allowed)
+
+    if value not in words:
+        listed = ", ".join(words)
+        raise refusal(name, f"it must be one of {listed}", f"必须是 {listed} 之一")
+
+    return value
+
+
+_FLAGS: Final = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "0": False,
+    "false": False,
+    "no": False,
+}
+
+
+def flag(name: str, value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+
+    if isinstance(value, str) and value.strip().lower() in _FLAGS:
+        return _FLAGS[value.strip().lower()]
+
+    raise refusal(name, "it must be true or false", "必须是 true 或 false")
+
+
+def web_address(name: str, value: object) -> str | None:
+    if value is None:
+        return None
+
+    if not isinstance(value, str) or not value.startswith(("http://", "https://")):
+        raise refusal(
+            name, "it must begin with http:// or https://", "必须以 http(s):// 开头"
+        )
+
+    return value
+
+
+def proxy(value: Secret | None) -> Secret | None:
+    if value is not None and not value.reveal().startswith(("http://", "https://")):
+        raise refusal("proxy", "it must be an http(s) address", "必须是 http(s) 地址")
+
+    return value
+
+
+def existing_file(name: str, value: object) -> Path | None:
+    if value is None:
+        return None
+
+    if not isinstance(value, str | os.PathLike) or not Path(value).is_file():
+        raise refusal(name, f"no such file: {value}", f"文件不存在：{value}")
+
+    return Path(value)

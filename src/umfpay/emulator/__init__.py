@@ -1,0 +1,29 @@
+"""
+The gateway in a box: everybody can try, nobody needs a contract.
+
+It checks signatures, opens sealed fields, enforces the token rule, signs its answers
+and notifications, and follows the state machines of the protocol notes. What no
+material answers is invented and said so where it is done; `EmulatorSettings` switches
+between readings.
+"""
+
+from umfpay.emulator._app import Emulator
+from umfpay.emulator._clock import CHINA, Clock
+from umfpay.emulator._faults import Fault, FaultPlan
+from umfpay.emulator._keys import Credentials
+from umfpay.emulator._server import Server, serve, serve_app
+from umfpay.emulator._settings import EmulatorSettings
+
+
+__all__ = [
+    "CHINA",
+    "Clock",
+    "Credentials",
+    "Emulator",
+    "EmulatorSettings",
+    "Fault",
+    "FaultPlan",
+    "Server",
+    "serve",
+    "serve_app",
+]

@@ -1,0 +1,237 @@
+"""
+The emulator: an ASGI application around the gateway, its control API and its notifier.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as HTTPRequest
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from umfpay.config import is_loopback
+from umfpay.emulator._clock import Clock
+from umfpay.emulator._control import PREFIX, Control
+from umfpay.emulator._gateway import BASE_PATH, Answer, Gateway, Request
+from umfpay.emulator._keys import (
+    Credentials,
+    load_credentials,
+    make_credentials,
+    write_env,
+)
+from umfpay.emulator._notifier import Notifier
+from umfpay.emulator._settings import EmulatorSettings
+from umfpay.emulator._store import Store
+from umfpay.emulator._transitions import tick
+from umfpay.emulator._world import World
+
+
+MAX_BODY: Final = 4 * 1024 * 1024
+
+_TICK: Final = 0.1
+
+
+class Emulator:
+    """
+    The gateway in a box: an ASGI 3 application.
+
+        async with serve(Emulator()) as server:
+            print(server.base_url)
+
+    Args:
+        data: Folder of keys and books; None keeps all in memory.
+        settings: How it behaves where the real one is open to doubt.
+        key_bits: Size of keys that are made.
+        clock: Its time.
+        deliver_to: Hosts besides loopback that notifications may go to.
+        hosts: Names besides loopback that it may be called by.
+
+    Attributes:
+        credentials: What UMF would mail to the merchant.
+
+    Raises:
+        ConfigError: The folder cannot be used.
+    """
+
+    def __init__(
+        self,
+        data: Path | None = None,
+        *,
+        settings: EmulatorSettings | None = None,
+        key_bits: int = 2048,
+        clock: Clock | None = None,
+        deliver_to: Collection[str] = (),
+        hosts: Collection[str] = (),
+    ) -> None:
+        self._data = data
+        self.credentials: Credentials = (
+            make_credentials(key_bits)
+            if data is None
+            else load_credentials(data, bits=key_bits)
+        )
+        self._hosts = frozenset(hosts)
+        self._store = Store(None if data is None else data / "emulator.sqlite3")
+        self._world = World(
+            self._store,
+            clock or Clock(),
+            settings or EmulatorSettings(),
+            self.credentials,
+        )
+        self._gateway = Gateway(self._world)
+        self._notifier = Notifier(
+            self._world, plan=lambda: self._gateway.plan, deliver_to=deliver_to
+        )
+        self._world.notify = self._notifier.notify
+        self._control = Control(self._gateway, self._notifier)
+        self._ticker: asyncio.Task[None] | None = None
+
+    @property
+    def clock(self) -> Clock:
+        """
+        The emulator's time.
+        """
+        return self._world.clock
+
+    @property
+    def base_url(self) -> str:
+        """
+        The base URL that clients use.
+        """
+        return f"{self._world.base_url}/"
+
+    def listen_at(self, origin: str) -> None:
+        """
+        Tell the emulator where it is reached: ``http://127.0.0.1:8100``.
+        """
+        self._world.base_url = f"{origin}{BASE_PATH}"
+
+        if self._data is not None:
+            write_env(self._data, self.credentials, base_url=self.base_url)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+
+            return
+
+        if scope["type"] != "http":
+            return
+
+        self._start_ticker()
+        request = HTTPRequest(scope, receive)
+
+        try:
+            answer = await self._answer(request)
+        except ClientDisconnect:
+            return
+
+        if answer.delay:
+            await asyncio.sleep(answer.delay)
+
+        if answer.drop:
+            _drop(scope)
+
+            return
+
+        response = Response(answer.body, status_code=answer.status)
+        # Set one by one: Response would add a charset of its own.
+        for name, value in answer.headers.items():
+            response.headers[name] = value
+
+        await response(scope, receive, send)
+
+    async def _answer(self, http: HTTPRequest) -> Answer:
+        if not self._is_ours(http.headers.get("host", "")):
+            return Answer(status=421, body=b"this emulator is called by another name\n")
+
+        body = await _read(http)
+
+        if body is None:
+            body = b""  # Refused as unreadable, by the gateway's own rule.
+
+        request = Request(
+            method=http.method,
+            path=http.scope["path"],
+            query=http.scope["query_string"].decode("latin-1"),
+            headers={name.lower(): value for name, value in http.headers.items()},
+            body=body,
+        )
+
+        if request.path == PREFIX or request.path.startswith(f"{PREFIX}/"):
+            return self._control.answer(request)
+
+        return self._gateway.answer(request)
+
+    def _is_ours(self, header: str) -> bool:
+        # A page of another site must not reach the emulator by a name of its own.
+        host = (
+            header.rpartition(":")[0] if header.rpartition(":")[2].isdigit() else header
+        )
+
+        return is_loopback(host.strip("[]")) or host in self._hosts
+
+    def _start_ticker(self) -> None:
+        if self._ticker is None or self._ticker.done():
+            self._ticker = asyncio.get_running_loop().create_task(self._tick())
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK)
+            tick(self._world)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await send({"type": "lifespan.shutdown.complete"})
+
+                return
+
+    async def aclose(self) -> None:
+        """
+        Stop tasks and close the books.
+        """
+        ticker, self._ticker = self._ticker, None
+
+        if ticker is not None:
+            ticker.cancel()
+
+            with suppress(asyncio.CancelledError):
+                await ticker
+
+        await self._notifier.aclose()
+        self._store.close()
+
+
+async def _read(request: HTTPRequest) -> bytes | None:
+    parts: list[bytes] = []
+    size = 0
+
+    async for chunk in request.stream():
+        size += len(chunk)
+
+        if size <= MAX_BODY:
+            parts.append(chunk)
+
+    return b"".join(parts) if size <= MAX_BODY else None
+
+
+def _drop(scope: Scope) -> None:
+    """
+    Cut the connection; without a server that can, let the caller see a reset.
+    """
+    cut: Callable[[], None] | None = scope.get("extensions", {}).get("umfpay.drop")
+
+    if cut is None:
+        raise ConnectionResetError("dropped by the fault plan")
+
+    cut()

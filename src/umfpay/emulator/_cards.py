@@ -1,0 +1,92 @@
+"""
+Cards: what is checked of the sealed data, and the numbers that fail on purpose.
+
+Card numbers that end in these digits make the bank refuse, so that a shop can try it:
+``0730`` balance too low, ``0076`` card not supported, ``0875`` card BIN check failed,
+``0502`` name and id number do not match, ``0750`` the payment fails. Invented.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from umfpay.emulator._refusal import Refusal
+from umfpay.emulator._wire import members, text
+from umfpay.emulator._world import World
+
+
+_NUMBER: Final = re.compile(r"\d{12,19}")
+_VALID: Final = re.compile(r"(\d{2})(0[1-9]|1[0-2])")
+_CVV: Final = re.compile(r"\d{3,4}")
+_ID: Final = re.compile(r"\d{15}|\d{17}[\dXx]")
+
+_REFUSED: Final = {
+    "0730": "00060730",
+    "0076": "00060076",
+    "0875": "00060875",
+    "0502": "00290502",
+}
+FAILS: Final = "0750"
+
+
+def check_card(world: World, payer: Any, *, method: str) -> dict[str, str]:
+    """
+    Check the sealed card of a request; return what may be kept of it.
+
+    Raises:
+        Refusal: A member is missing, cannot be opened, or is wrong.
+    """
+    card = members(payer, "payer_info", "bank_card")
+    number = world.opened(card.get("number"), "bank_card.number", code="00200025")
+    name = world.opened(card.get("payer_name"), "bank_card.payer_name")
+    id_number = world.opened(card.get("citizen_id_number"), "citizen_id_number")
+
+    if _NUMBER.fullmatch(number) is None:
+        raise Refusal("00200025", "bank_card.number is not 12 to 19 digits")
+
+    if not name or _ID.fullmatch(id_number) is None:
+        raise Refusal("00060022", "citizen_id_number is not 15 or 18 characters")
+
+    if method == "CREDIT_CARD":
+        _check_credit(world, card)
+
+    code = _REFUSED.get(number[-4:])
+
+    if code is not None:
+        raise Refusal(code, f"a card number that ends in {number[-4:]} is refused")
+
+    return {"last_four": number[-4:], "hash": world.card_hash(number)}
+
+
+def _check_credit(world: World, card: dict[str, Any]) -> None:
+    valid = world.opened(
+        card.get("valid_date"), "bank_card.valid_date", code="00200025"
+    )
+    cvv = world.opened(card.get("cvv2"), "bank_card.cvv2", code="00200025")
+    match = _VALID.fullmatch(valid)
+
+    if match is None or _CVV.fullmatch(cvv) is None:
+        raise Refusal("00200025", "valid_date must be YYMM, cvv2 3 or 4 digits")
+
+    if match.group() < f"{world.clock.now():%y%m}":
+        raise Refusal("00200026", "the card has expired")
+
+
+def check_identity(world: World, payer: Any, *, holder: str) -> None:
+    """
+    Check name and id number of a QR or WeChat payment, where they are given.
+
+    Nobody knows whether the gateway needs them (12.11); what is given must be sealed.
+    """
+    info = members(payer, "payer_info")
+    number = text(members(info, holder).get("citizen_id_number"))
+
+    if text(info.get("name")):
+        world.opened(info.get("name"), "payer_info.name")
+
+    if number:
+        plain = world.opened(number, f"{holder}.citizen_id_number")
+
+        if _ID.fullmatch(plain) is None:
+            raise Refusal("00060022", "citizen_id_number is not 15 or 18 characters")

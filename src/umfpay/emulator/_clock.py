@@ -1,0 +1,54 @@
+"""
+The emulator's clock: real time, moved when a test wants tomorrow.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from typing import Final
+
+
+# The gateway's business days are China's (protocol notes 12.17 leaves it open).
+CHINA: Final = timezone(timedelta(hours=8))
+
+
+class Clock:
+    """
+    Wall time plus an offset.
+    """
+
+    def __init__(self, wall: Callable[[], float] = time.time) -> None:
+        self._wall = wall
+        self.offset = 0.0
+
+    def time(self) -> float:
+        """
+        Seconds since 1970.
+        """
+        return self._wall() + self.offset
+
+    def now(self) -> datetime:
+        """
+        The moment in China.
+        """
+        return datetime.fromtimestamp(self.time(), CHINA)
+
+    def today(self) -> str:
+        """
+        China's date as ``YYYYMMDD``.
+        """
+        return f"{self.now():%Y%m%d}"
+
+    def advance(self, seconds: float) -> None:
+        """
+        Go forward by *seconds*.
+        """
+        self.offset += seconds
+
+    def set(self, moment: datetime) -> None:
+        """
+        Go to *moment*.
+        """
+        self.offset = moment.timestamp() - self._wall()

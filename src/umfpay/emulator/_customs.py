@@ -1,0 +1,205 @@
+"""
+Customs declarations (5.9, 5.10, 5.21).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from umfpay.emulator._orders import find_sub_order, needed
+from umfpay.emulator._refusal import Refusal
+from umfpay.emulator._store import Document
+from umfpay.emulator._wire import entries, member, members, text
+from umfpay.emulator._world import Members, World
+from umfpay.protocol import new_object_id
+
+
+_MONTH = 31 * 86_400.0
+
+
+def apply(world: World, key: str, body: Members) -> Members:
+    """
+    Declare one sub order to the customs.
+    """
+    payment = world.payment(key)
+
+    if payment["state"] != "TRADE_SUCCESS":
+        raise Refusal("00060764", f"the payment is {payment['state']}")
+
+    if world.clock.time() - payment["created_at"] > _MONTH:
+        raise Refusal("00202013", "more than a month after the order")
+
+    given = members(body, "sub_order")
+    sub_id = needed(given.get("mer_sub_reference_id"), "mer_sub_reference_id")
+    sub = find_sub_order(payment["order"], sub_id)
+
+    if sub is None:
+        raise Refusal("00202015", "no such sub order")
+
+    if text(sub.get("is_customs")).upper() != "TRUE":
+        raise Refusal("00202014", "the sub order was created without is_customs")
+
+    items = {text(item.get("mer_item_id")) for item in entries(sub, "items")}
+
+    if any(
+        text(item.get("mer_item_id")) not in items for item in entries(given, "items")
+    ):
+        raise Refusal("00202016", "an item that the sub order does not have")
+
+    needed(body.get("customs_id"), "customs_id")
+    needed(body.get("mer_customs_code"), "mer_customs_code")
+
+    if any(
+        one["sub_id"] == sub_id and one["payment"] == key
+        for one in world.store.all("customs")
+    ):
+        raise Refusal("00202013", "the sub order was declared before")
+
+    declaration: Document = {
+        "id": new_object_id(
+            "CUST", f"{sub_id}{text(payment['order']['mer_date'])}".encode()
+        ),
+        "payment": key,
+        "sub_id": sub_id,
+        "body": body,
+        "state": "ACCEPTED",
+        "notify_url": text(body.get("notify_url")) or payment["notify_url"],
+        "settles_at": world.clock.time() + world.settings.settle_after,
+    }
+    world.store.put("customs", declaration["id"], declaration)
+
+    return {
+        "links": [
+            world.link("parent_payment", "GET", f"/payments/payment/{key}"),
+            world.link(
+                "self", "GET", f"/payments/customs_declarations/{declaration['id']}"
+            ),
+        ],
+        "customs_declarations": [_echo(body)],
+    }
+
+
+def _echo(body: Members) -> Members:
+    """
+    Return the request as the answer echoes it: numbers are strings (5.9).
+    """
+    result: Members = {}
+
+    for name in ("customs_id", "mer_customs_code", "ec_plat_id", "notify_url"):
+        if name in body:
+            result[name] = text(body[name])
+
+    for name in ("freight_amount", "tax_amount", "sub_order_amount"):
+        if isinstance(body.get(name), dict):
+            result[name] = {key: text(one) for key, one in body[name].items()}
+
+    given = members(body, "sub_order")
+    result["sub_order"] = {
+        "mer_sub_reference_id": text(given.get("mer_sub_reference_id")),
+        "items": [
+            {"mer_item_id": text(item.get("mer_item_id"))}
+            for item in entries(given, "items")
+        ],
+    }
+    result["customs_clearance_date"] = ""
+
+    return result
+
+
+def found(world: World, key: str) -> Document:
+    """
+    Return a declaration.
+    """
+    declaration = world.store.get("customs", key)
+
+    if declaration is None:
+        raise Refusal("00060760", f"no declaration {key}")
+
+    return declaration
+
+
+def settle(world: World, declaration: Document, state: str) -> None:
+    """
+    Put a declaration into *state*; a final one is told to the merchant.
+    """
+    declaration.pop("settles_at", None)
+    declaration["state"] = state
+
+    if state == "SUBMITTED":
+        declaration["settles_at"] = world.clock.time() + world.settings.settle_after
+    elif state == "SUCCESS":
+        declaration["clearance"] = world.clock.today()
+
+    world.store.put("customs", declaration["id"], declaration)
+
+    if state in ("SUCCESS", "FAIL"):
+        world.notify("customs", declaration["id"])
+
+
+def _shown(declaration: Document) -> Members:
+    return {
+        "id": declaration["id"],
+        **_echo(declaration["body"]),
+        "customs_clearance_date": declaration.get("clearance", ""),
+        "state": declaration["state"],
+    }
+
+
+def query(world: World, key: str) -> Members:
+    """
+    Tell the state of a declaration; the shape is our reading (12.6).
+    """
+    declaration = found(world, key)
+
+    return {
+        "customs_declarations": [_shown(declaration)],
+        "links": [
+            world.link(
+                "parent_payment", "GET", f"/payments/payment/{declaration['payment']}"
+            ),
+            world.link("self", "GET", f"/payments/customs_declarations/{key}"),
+        ],
+    }
+
+
+def notified(world: World, key: str) -> Members:
+    """
+    Return the body of a declaration's notification (3.3).
+    """
+    return {"customs_declaration": _shown(found(world, key))}
+
+
+def apply_only(world: World, body: Members) -> Members:
+    """
+    Declare a payment that was made elsewhere (5.21).
+    """
+    reference = needed(body.get("mer_reference_id"), "mer_reference_id")
+    needed(member(body, "order_amount", "total"), "order_amount.total")
+    needed(body.get("customs_id"), "customs_id")
+    world.opened(body.get("name"), "name")
+    world.opened(body.get("citizen_id_number"), "citizen_id_number")
+    trace = world.trace()
+    document: dict[str, Any] = {"reference": reference, "trace": trace, "again": 0}
+    world.store.put("declaration_only", reference, document)
+
+    return {"customes_declaration_only": {"pay_trace": trace}}
+
+
+def declare_again(world: World, body: Members) -> Members:
+    """
+    Send a declaration to the customs once more (5.21).
+    """
+    reference = needed(body.get("mer_reference_id"), "mer_reference_id")
+    document = world.store.get("declaration_only", reference)
+
+    if document is not None:
+        document["again"] += 1
+        world.store.put("declaration_only", reference, document)
+
+        return {}
+
+    for payment in world.store.all("payment"):
+        if text(payment["order"].get("mer_reference_id")) == reference:
+            return {}
+
+    raise Refusal("00202008", "nothing was declared under this number")

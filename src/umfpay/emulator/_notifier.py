@@ -1,0 +1,233 @@
+"""
+Notifications: signed, delivered to loopback, tried again, written down (3.3).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+import aiohttp
+
+from umfpay.config import is_loopback
+from umfpay.emulator import _customs as customs
+from umfpay.emulator import _payments as payments
+from umfpay.emulator import _refunds as refunds
+from umfpay.emulator._faults import FaultPlan
+from umfpay.emulator._store import Document
+from umfpay.emulator._wire import member
+from umfpay.emulator._world import Members, World
+from umfpay.protocol import JSONRefusedError, Signer, dump_json, parse_json
+
+
+_TIMEOUT: Final = 5.0
+_LONGEST_REPLY: Final = 64 * 1024
+_FAULTS: Final = (
+    "duplicate_notification",
+    "reorder_notification",
+    "late_notification",
+    "lose_notification",
+)
+_BODIES: Final[dict[str, Callable[[World, str], Members]]] = {
+    "payment": payments.notified,
+    "refund": refunds.notified,
+    "customs": customs.notified,
+}
+
+
+class Notifier:
+    """
+    Sends what `World.notify` asks for, in tasks of its own.
+
+    Args:
+        plan: Returns the fault plan of now.
+        deliver_to: Hosts besides loopback that may be called.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        plan: Callable[[], FaultPlan],
+        deliver_to: Collection[str] = (),
+    ) -> None:
+        self._world = world
+        self._plan = plan
+        self._deliver_to = frozenset(deliver_to)
+        self._signer = Signer(world.credentials.gateway_key)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._held: list[Document] = []
+        self._client: aiohttp.ClientSession | None = None
+
+    def notify(self, kind: str, key: str) -> None:
+        """
+        Tell the merchant about the object *key*: its state of now, signed now.
+        """
+        body = dump_json(_BODIES[kind](self._world, key))
+        entity: Members = next(iter(parse_json(body).values()))
+        record: Document = {
+            "number": self._world.number("notification"),
+            "kind": kind,
+            "object": key,
+            "state": entity.get("state", ""),
+            "url": _with_scheme(str(entity.get("notify_url") or "")),
+            "body": body.decode(),
+            "signature": self._signer.sign(body),
+            "attempts": [],
+            "status": "pending",
+        }
+        self._keep(record)
+
+        if not record["url"]:
+            self._give_up(record, "no notify_url")
+
+            return
+
+        self._schedule(record, kind)
+
+    def resend(self, number: int) -> bool:
+        """
+        Deliver notification *number* once more; False if there is none.
+        """
+        record = self._world.store.get("notification", str(number))
+
+        if record is None:
+            return False
+
+        self._start(record, 0.0)
+
+        return True
+
+    def _schedule(self, record: Document, kind: str) -> None:
+        struck = self._plan().strike(_FAULTS, method="", path=kind)
+        kinds = {one.kind for one in struck}
+        delay = sum(one.seconds for one in struck if one.kind == "late_notification")
+
+        if "lose_notification" in kinds:
+            self._give_up(record, "lost by the fault plan")
+
+            return
+
+        if "reorder_notification" in kinds:
+            # It waits for the next one and goes after it.
+            self._held.append(record)
+
+            return
+
+        for _ in range(2 if "duplicate_notification" in kinds else 1):
+            self._start(record, delay)
+
+        held, self._held = self._held, []
+
+        for one in held:
+            self._start(one, delay + 0.05)
+
+    def _start(self, record: Document, delay: float) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._give_up(record, "no event loop runs")
+
+            return
+
+        task = loop.create_task(self._deliver(record, delay))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _deliver(self, record: Document, delay: float) -> None:
+        settings = self._world.settings
+        pause = settings.notification_pause
+        await asyncio.sleep(delay)
+
+        for attempt in range(max(1, settings.notification_attempts)):
+            if attempt:
+                await asyncio.sleep(pause)
+                pause *= 2
+
+            outcome = await self._post(record)
+            record["attempts"].append(
+                {"at": self._world.clock.now().isoformat(), "outcome": outcome}
+            )
+            record["status"] = "acknowledged" if outcome == "acknowledged" else "failed"
+            self._keep(record)
+
+            if outcome == "acknowledged" or outcome.startswith("not delivered"):
+                return
+
+    async def _post(self, record: Document) -> str:
+        host = urlsplit(record["url"]).hostname or ""
+
+        if not is_loopback(host) and host not in self._deliver_to:
+            return f"not delivered: {host} is not loopback"
+
+        if self._client is None:
+            self._client = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=_TIMEOUT),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+
+        try:
+            async with self._client.post(
+                record["url"],
+                data=record["body"].encode(),
+                headers={
+                    "Content-Type": "application/json",
+                    "Signature": record["signature"],
+                },
+                allow_redirects=False,
+            ) as response:
+                reply = await response.content.read(_LONGEST_REPLY)
+
+                return acknowledged(response.status, reply)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exc:
+            return f"failed: {type(exc).__name__}"
+
+    def _give_up(self, record: Document, why: str) -> None:
+        record["status"] = f"not delivered: {why}"
+        self._keep(record)
+
+    def _keep(self, record: Document) -> None:
+        self._world.store.log("notification", str(record["number"]), record)
+
+    async def aclose(self) -> None:
+        """
+        Stop all deliveries.
+        """
+        tasks = list(self._tasks)
+
+        for task in tasks:
+            task.cancel()
+
+        await asyncio.gather(*tasks, return_exceptions=True)
+        client, self._client = self._client, None
+
+        if client is not None:
+            await client.close()
+
+
+def _with_scheme(url: str) -> str:
+    # It is sometimes given without (trap 28).
+    return f"http://{url}" if url and "://" not in url else url
+
+
+def acknowledged(status: int, reply: bytes) -> str:
+    """
+    Tell whether a reply stops the gateway: HTTP 200 with ret_code 0000, in JSON (flat
+    or in meta) or as the text ``ret_code=0000`` (3.3, variants 1-4).
+    """
+    if status != 200:
+        return f"failed: HTTP {status}"
+
+    try:
+        value: Any = parse_json(reply)
+    except JSONRefusedError:
+        value = None
+
+    codes = [member(value, "ret_code"), member(value, "meta", "ret_code")]
+
+    if value is None:
+        codes = parse_qs(reply.decode("utf-8", "replace")).get("ret_code", [])
+
+    return "acknowledged" if "0000" in codes else "failed: no ret_code 0000"

@@ -1,0 +1,189 @@
+"""
+Refunds (5.7, 5.8): part of the money or all of it, several times, never too much.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from umfpay.emulator._money import amount_of, cents, in_cny
+from umfpay.emulator._orders import needed, wire_day
+from umfpay.emulator._refusal import Refusal
+from umfpay.emulator._store import Document
+from umfpay.emulator._wire import entries, member, members, text
+from umfpay.emulator._world import Members, World
+from umfpay.protocol import new_object_id
+
+
+def create(world: World, key: str, body: Members) -> Members:
+    """
+    Refund a payment; the shape is refund_info, order or orders[0] (5.7).
+    """
+    payment = world.payment(key)
+    info = _info(body)
+    reference = needed(info.get("mer_reference_id"), "refund.mer_reference_id")
+    wire_day(info.get("mer_date"), "refund.mer_date")
+    total, currency = amount_of(info.get("amount"))
+
+    if payment["state"] != "TRADE_SUCCESS":
+        raise Refusal("00060764", f"the payment is {payment['state']}")
+
+    if currency != payment["currency"]:
+        raise Refusal("00202011", f"the payment is in {payment['currency']}")
+
+    left = Decimal(payment["total"]) - Decimal(payment["refunded"])
+
+    if total > left:
+        raise Refusal("00060768", f"{total} is more than the {left} that is left")
+
+    _check_parts(info, total)
+
+    if any(one["reference"] == reference for one in world.store.all("refund")):
+        raise Refusal("00060766", "the refund number was used before")
+
+    refund: Document = {
+        "id": new_object_id(
+            "REFUND", f"{reference}{payment['order']['mer_date']}".encode()
+        ),
+        "payment": key,
+        "reference": reference,
+        "mer_date": text(info.get("mer_date")),
+        "total": str(total),
+        "currency": currency,
+        "total_cny": str(_cny(payment, total, left)),
+        "summary": text(info.get("refund_summary")) or text(info.get("order_summary")),
+        "notify_url": text(body.get("notify_url")) or payment["notify_url"],
+        "state": "REFUND_PROCESS",
+        "created_at": world.clock.time(),
+        "settle_date": world.clock.today(),
+    }
+    payment["refunded"] = str(Decimal(payment["refunded"]) + total)
+    world.store.put("payment", key, payment)
+
+    if world.settings.refund == "pending":
+        refund["settles_at"] = world.clock.time() + world.settings.settle_after
+        world.store.put("refund", refund["id"], refund)
+    else:
+        settle(world, refund, "REFUND_SUCCESS")
+
+    return {
+        "links": [
+            world.link("parent_payment", "GET", f"/payments/payment/{key}"),
+            world.link("self", "GET", f"/payments/refund/{refund['id']}"),
+        ],
+        "refund": {
+            "orders": [
+                {
+                    # Wire-true oddity: CNY cents under the foreign currency (trap 15),
+                    # and date and number of the original order.
+                    "amount": {
+                        "total": cents(Decimal(refund["total_cny"])),
+                        "currency": currency,
+                        "total_cny": "",
+                    },
+                    "mer_date": text(payment["order"].get("mer_date")),
+                    "mer_reference_id": text(payment["order"].get("mer_reference_id")),
+                }
+            ],
+            "state": refund["state"],
+        },
+    }
+
+
+def _info(body: Members) -> dict[str, Any]:
+    for path in (
+        ("refund_info",),
+        ("order",),
+        ("refund", "order"),
+        ("refund", "refund_info"),
+    ):
+        if members(body, *path):
+            return members(body, *path)
+
+    for path in (("orders",), ("refund", "orders")):
+        if entries(body, *path):
+            return entries(body, *path)[0]
+
+    raise Refusal("00060700", "refund_info is missing")
+
+
+def _check_parts(info: dict[str, Any], total: Decimal) -> None:
+    parts = [sub for sub in entries(info, "sub_orders") if member(sub, "amount")]
+
+    if parts and sum(amount_of(sub["amount"])[0] for sub in parts) != total:
+        raise Refusal("00202010", "the sub orders do not add up to the refund")
+
+
+def _cny(payment: Document, total: Decimal, left: Decimal) -> Decimal:
+    """
+    Return the CNY of a refund; the last one takes what rounding left.
+    """
+    if total == left and Decimal(payment["refunded"]) == 0:
+        return Decimal(payment["total_cny"])
+
+    return in_cny(total, payment["currency"])
+
+
+def settle(world: World, refund: Document, state: str) -> None:
+    """
+    End a refund as *state* and tell the merchant; a failed one gives the amount back.
+    """
+    refund.pop("settles_at", None)
+    refund["state"] = state
+
+    if state == "REFUND_SUCCESS":
+        refund["done_at"] = world.clock.now().isoformat()
+    else:
+        payment = world.payment(refund["payment"])
+        payment["refunded"] = str(
+            Decimal(payment["refunded"]) - Decimal(refund["total"])
+        )
+        world.store.put("payment", payment["id"], payment)
+
+    world.store.put("refund", refund["id"], refund)
+    world.notify("refund", refund["id"])
+
+
+def found(world: World, key: str) -> Document:
+    """
+    Return a refund.
+    """
+    refund = world.store.get("refund", key)
+
+    if refund is None:
+        raise Refusal("00060760", f"no refund {key}")
+
+    return refund
+
+
+def query(world: World, key: str) -> Members:
+    """
+    Tell the state of a refund: an array with nothing but that (5.8).
+    """
+    return {"refunds": [{"state": found(world, key)["state"]}]}
+
+
+def notified(world: World, key: str) -> Members:
+    """
+    Return the body of a refund's notification; its shape is our reading (12.5).
+    """
+    refund = found(world, key)
+
+    return {
+        "refund": {
+            "id": key,
+            "state": refund["state"],
+            "parent_payment": refund["payment"],
+            "notify_url": refund["notify_url"],
+            "order": {
+                "mer_reference_id": refund["reference"],
+                "mer_date": refund["mer_date"],
+                "amount": {
+                    "total": refund["total"],
+                    "currency": refund["currency"],
+                    "total_cny": refund["total_cny"],
+                },
+            },
+        }
+    }

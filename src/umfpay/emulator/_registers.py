@@ -1,0 +1,178 @@
+"""
+What changes rarely: enterprises, banks, rates, the WeChat page (5.2, 5.13-5.18).
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from umfpay.emulator._money import RATES
+from umfpay.emulator._orders import needed
+from umfpay.emulator._refusal import Refusal
+from umfpay.emulator._store import Document
+from umfpay.emulator._wire import members, text
+from umfpay.emulator._world import Members, Query, World
+from umfpay.models import CREDIT_BANKS, DEBIT_BANKS
+from umfpay.protocol import new_object_id
+
+
+_ZH = {
+    "ICBC": "中国工商银行",
+    "CCB": "中国建设银行",
+    "ABC": "中国农业银行",
+    "BOC": "中国银行",
+    "PSBC": "中国邮政储蓄银行",
+    "COMM": "交通银行",
+    "CITIC": "中信银行",
+    "CEB": "中国光大银行",
+    "HXB": "华夏银行",
+    "CMBC": "中国民生银行",
+    "CMB": "招商银行",
+    "CIB": "兴业银行",
+    "SPDB": "上海浦东发展银行",
+    "GDB": "广发银行",
+    "SPAB": "平安银行",
+}
+_MEMBERS = (
+    "external_enterprise_id",
+    "enterprise_name",
+    "enterprise_phone",
+    "enterprise_email",
+    "enterprise_contacts",
+    "busi_type",
+    "enterprise_code",
+)
+
+
+def banks(_world: World, query: Query) -> Members:
+    """
+    List the banks of a card type (5.2).
+    """
+    kind = query.get("type", "")
+
+    if kind not in ("CREDIT_CARD", "DEBIT_CARD"):
+        raise Refusal("00060700", "type is CREDIT_CARD or DEBIT_CARD")
+
+    return {
+        "banks": [
+            {
+                "name": name,
+                "name_zh": _ZH.get(code, name),
+                "code": code,
+                "logo_url": "",
+                "types": [kind, *_also(code, kind)],
+            }
+            for code, name in (
+                CREDIT_BANKS if kind == "CREDIT_CARD" else DEBIT_BANKS
+            ).items()
+        ]
+    }
+
+
+def _also(code: str, kind: str) -> list[str]:
+    if kind == "CREDIT_CARD":
+        return ["DEBIT_CARD"] if code in DEBIT_BANKS else []
+
+    return ["CREDIT_CARD"]
+
+
+def exchange_rate(_world: World, query: Query) -> Members:
+    """
+    Tell what one unit costs in CNY (5.13).
+    """
+    currency = query.get("currency", "")
+
+    if not currency:
+        raise Refusal("00202000", "currency is missing")
+
+    if currency not in RATES:
+        raise Refusal("00281017", f"currency {currency[:3]} not accepted")
+
+    return {"exchangeRates": [{"rate": RATES[currency], "currency": currency}]}
+
+
+def wechat_openid(world: World, query: Query) -> Members:
+    """
+    Give the page that leads to an open_id (5.14).
+    """
+    notify_url = query.get("notify_url", "")
+
+    if not notify_url:
+        raise Refusal("00060700", "notify_url is missing")
+
+    root = world.base_url.partition("/cberest")[0]
+    inner = (
+        f"{root}/wechat/recvweixinGZHCodeNew.htm?notifyUrl={quote(notify_url, safe='')}"
+    )
+
+    return {
+        "links": [
+            {
+                "ref": "weChat",
+                "method": "GET",
+                "href": "https://open.weixin.qq.com/connect/oauth2/authorize"
+                "?appid=wx0000000000000000&response_type=code&scope=snsapi_base"
+                f"&redirect_uri={quote(inner, safe='')}#wechat_redirect",
+            }
+        ]
+    }
+
+
+def register(world: World, body: Members) -> Members:
+    """
+    Register a company: DISABLE until somebody has checked it (5.17).
+    """
+    # Older clients send it without the wrapper (trap 13).
+    given = (
+        members(body, "enterprise_qualification")
+        or members(body, "external_enterprise")
+        or body
+    )
+    external = needed(given.get("external_enterprise_id"), "external_enterprise_id")
+    kind = needed(given.get("busi_type"), "busi_type")
+
+    if kind not in ("SJHG", "GFHG"):
+        raise Refusal("00060700", "busi_type is SJHG or GFHG")
+
+    company: Document = {name: text(given.get(name)) for name in _MEMBERS}
+
+    for known in world.store.all("enterprise"):
+        if known["external_enterprise_id"] == external and known["busi_type"] == kind:
+            company = {**known, **company}
+
+    company.setdefault(
+        "id", new_object_id("EQ", f"{external}|{kind}{world.clock.today()}".encode())
+    )
+    company.setdefault("enterprise_status", "DISABLE")
+    company.setdefault("rank", "UNKNOWN")
+    world.store.put("enterprise", company["id"], company)
+
+    return {
+        "enterprise_qualification": {name: company[name] for name in _MEMBERS},
+        "links": [
+            world.link("self", "GET", f"/enterprise_qualification/{company['id']}")
+        ],
+    }
+
+
+def enterprise(world: World, key: str) -> Members:
+    """
+    Tell whether a company may pay (5.18).
+    """
+    company = world.store.get("enterprise", key)
+
+    if company is None:
+        raise Refusal("00060760", f"no enterprise {key}")
+
+    return {
+        "enterprise_qualification": {
+            name: company[name]
+            for name in (
+                "external_enterprise_id",
+                "busi_type",
+                "enterprise_status",
+                "rank",
+                "enterprise_name",
+            )
+        }
+    }

@@ -1,0 +1,86 @@
+"""
+How the gateway in a box behaves where the real one is open to doubt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self, get_args, get_type_hints
+
+import attrs
+
+from umfpay.errors import ConfigError, Text
+
+
+Place = Literal["meta", "header", "both", "none"]
+Refusals = Literal["unsigned", "signed", "html"]
+TokenRefusal = Literal[
+    "signed_200", "unsigned_200", "json_401", "html_401", "empty_401"
+]
+Names = Literal["new", "old"]
+Links = Literal["clean", "imitate"]
+Pace = Literal["immediate", "pending"]
+
+
+@attrs.frozen(kw_only=True)
+class EmulatorSettings:
+    """
+    Switches of the emulator; the control API changes them while it runs.
+
+    Args:
+        signature: Where answers are signed (protocol notes 3.2).
+        refusals: How a refusal looks; nobody has seen a real one (12.2).
+        token_refusal: How a dead token is refused.
+        names: Member names of answers: of today, or those of April 2017.
+        links: ``imitate`` gives the internal hosts of the real samples (trap 7).
+        execute: Whether the answer to execute is final, or pending first.
+        refund: The same for refunds.
+        settle_after: Seconds until something pending is done.
+        token_lifetime: Seconds.
+        notification_attempts: Deliveries tried of one notification.
+        notification_pause: Seconds before the second; it doubles. The real rhythm is
+            unknown (12.5).
+    """
+
+    signature: Place = "both"
+    refusals: Refusals = "unsigned"
+    token_refusal: TokenRefusal = "json_401"  # noqa: S105 (a way to refuse)
+    names: Names = "new"
+    links: Links = "clean"
+    execute: Pace = "immediate"
+    refund: Pace = "pending"
+    settle_after: float = 0.2
+    token_lifetime: int = 3600
+    notification_attempts: int = 4
+    notification_pause: float = 0.5
+
+    def changed(self, changes: Mapping[str, Any]) -> Self:
+        """
+        Return a copy with *changes*.
+
+        Raises:
+            ConfigError: A name or value is not one of ours.
+        """
+        hints = get_type_hints(type(self))
+
+        for name, value in changes.items():
+            hint = hints.get(name)
+            words = get_args(hint)
+            good = (
+                value in words
+                if words
+                else hint in (int, float)
+                and isinstance(value, int | float)
+                and not isinstance(value, bool)
+                and value >= 0
+            )
+
+            if not good:
+                raise ConfigError(
+                    Text(
+                        f"No such setting: {name}={value!r}.",
+                        f"无此设置：{name}={value!r}。",
+                    )
+                )
+
+        return attrs.evolve(self, **changes)

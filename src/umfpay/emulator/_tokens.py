@@ -1,0 +1,78 @@
+"""
+The token rule: a new token kills the old one at once (2.2).
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from typing import Any
+
+from umfpay.emulator._refusal import Refusal
+from umfpay.emulator._wire import text
+from umfpay.emulator._world import Members, World
+
+
+DEAD = "00280703"
+
+
+def issue(world: World, body: Members) -> Members:
+    """
+    Give a token to a client that proves itself.
+    """
+    known = world.credentials
+    good = hmac.compare_digest(
+        text(body.get("client_id")).encode(), known.client_id.encode()
+    ) & hmac.compare_digest(
+        text(body.get("client_secret")).encode(), known.client_secret.reveal().encode()
+    )
+
+    if not good:
+        raise Refusal("00060711", "client_id or client_secret is wrong", status=401)
+
+    if text(body.get("grant_type")) != "client_credentials":
+        raise Refusal("00060700", "grant_type is client_credentials", status=400)
+
+    return {
+        "access_token": fresh(world, by="client"),
+        "expires_in": world.settings.token_lifetime,
+    }
+
+
+def fresh(world: World, *, by: str) -> str:
+    """
+    Make the one token that is valid from now on.
+    """
+    token = secrets.token_hex(32)
+    record: dict[str, Any] = {
+        "token": token,
+        "until": world.clock.time() + world.settings.token_lifetime,
+        "number": world.number("token"),
+        "by": by,
+    }
+    world.store.put("token", "current", record)
+
+    return token
+
+
+def check(world: World, header: str | None) -> None:
+    """
+    Check the header Authorization: ``Bearer x`` or ``Bearerx``, in any case (2.1).
+
+    Raises:
+        Refusal: The token is missing, dead or expired.
+    """
+    given = (header or "").strip()
+
+    if given[:6].lower() != "bearer":
+        raise Refusal(DEAD, "no bearer token")
+
+    record = world.store.get("token", "current")
+
+    if record is None or not hmac.compare_digest(
+        given[6:].strip().encode(), record["token"].encode()
+    ):
+        raise Refusal(DEAD, "the token is not the newest")
+
+    if record["until"] <= world.clock.time():
+        raise Refusal(DEAD, "the token has expired")

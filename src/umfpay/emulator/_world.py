@@ -1,0 +1,134 @@
+"""
+What every handler works on: the books, the clock, the switches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from umfpay.emulator._clock import Clock
+from umfpay.emulator._keys import Credentials
+from umfpay.emulator._refusal import Refusal
+from umfpay.emulator._settings import EmulatorSettings
+from umfpay.emulator._store import Document, Store
+from umfpay.emulator._wire import text
+from umfpay.protocol import Opener
+
+
+@attrs.define(eq=False)
+class World:
+    """
+    The state of the gateway.
+
+    Attributes:
+        notify: Called with the kind and id of an object whose result is to be told.
+        salt: Of the hashes that stand for card numbers.
+    """
+
+    store: Store
+    clock: Clock
+    settings: EmulatorSettings
+    credentials: Credentials
+    base_url: str = "http://127.0.0.1:8100/cberest/v1"
+    notify: Callable[[str, str], None] = attrs.field(default=lambda kind, key: None)
+    salt: bytes = attrs.field(factory=lambda: secrets.token_bytes(16), repr=False)
+    openers: tuple[Opener, ...] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        key = self.credentials.gateway_key
+        # The official SDK seals in UTF-8, and with a switch in GBK (notes 4).
+        self.openers = (Opener(key), Opener(key, charset="gbk"))
+
+    def opened(self, value: Any, name: str, *, code: str = "00060700") -> str:
+        """
+        Return the plaintext of a sealed member.
+
+        Raises:
+            Refusal: It is missing, or not sealed for this gateway.
+        """
+        sealed = text(value)
+
+        if not sealed:
+            raise Refusal(code, f"{name} is missing")
+
+        for opener in self.openers:
+            plain = opener.open(sealed)
+
+            if plain is not None:
+                return plain.reveal().strip()
+
+        raise Refusal(code, f"{name} cannot be decrypted with the gateway's key")
+
+    def card_hash(self, number: str) -> str:
+        """
+        Return what stands for a card number in the books.
+        """
+        return hashlib.sha256(self.salt + number.encode()).hexdigest()[:16]
+
+    def payment(self, key: str) -> Document:
+        """
+        Return a payment, expired if its time is over.
+        """
+        found = self.store.get("payment", key)
+
+        if found is None:
+            raise Refusal("00060760", f"no payment {key}")
+
+        if (
+            found["state"] == "WAIT_BUYER_PAY"
+            and found["expires_at"] <= self.clock.time()
+        ):
+            self.move(found, "TRADE_CLOSED")
+
+        return found
+
+    def move(self, payment: Document, state: str) -> None:
+        """
+        Put *payment* into *state*, and write down when.
+        """
+        payment["state"] = state
+        payment["timeline"].append([self.clock.now().isoformat(), state])
+        self.store.put("payment", payment["id"], payment)
+
+    def number(self, name: str) -> int:
+        """
+        Return the next number of the series *name*.
+        """
+        series = self.store.get("series", name) or {"last": 0}
+        series["last"] += 1
+        self.store.put("series", name, series)
+
+        return int(series["last"])
+
+    def trace(self) -> str:
+        """
+        Return a 16-digit trace: a digit, last digit of the year, MMDDhhmm, 6 digits.
+        """
+        now = self.clock.now()
+
+        return f"3{now.year % 10}{now:%m%d%H%M}{self.number('trace') % 1_000_000:06d}"
+
+    def link(self, ref: str, method: str, path: str) -> dict[str, str]:
+        """
+        Return a link; ``imitate`` gives the internal form of the real samples (trap 7).
+        """
+        if self.settings.links == "imitate":
+            method = {"sms_verify": "GET", "self": "POST"}.get(ref, method)
+            path = path.replace("customs_declarations", "customs_ declarations")
+
+            return {
+                "ref": ref,
+                "method": method,
+                "href": f"http://10.10.77.79:8081/V1/spay_rest/{path}",
+            }
+
+        return {"ref": ref, "method": method, "href": f"{self.base_url}{path}"}
+
+
+Members = dict[str, Any]
+Query = Mapping[str, str]

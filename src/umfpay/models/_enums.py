@@ -1,0 +1,272 @@
+"""
+The gateway's words for kinds and states (protocol notes 7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Self
+
+
+class OpenEnum(StrEnum):
+    """
+    An enum whose unknown wire values survive: the gateway may learn new words.
+
+        state = PaymentState("TRADE_PARKED")
+        assert state == "TRADE_PARKED" and not state.known
+    """
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if not isinstance(value, str):
+            return None
+
+        known = cls.variants().get(value)
+
+        if known is not None:
+            return cls(known)
+
+        member = str.__new__(cls, value)
+        member._name_ = value
+        member._value_ = value
+
+        return member
+
+    @classmethod
+    def variants(cls) -> Mapping[str, str]:
+        """
+        Return other spellings that the gateway uses, and what they mean.
+        """
+        return {}
+
+    @property
+    def known(self) -> bool:
+        """
+        Whether this version of umfpay knows the word.
+        """
+        return self._value_ in type(self)._value2member_map_
+
+
+class PaymentState(OpenEnum):
+    """
+    Where a payment is (7.1).
+    """
+
+    WAIT_BUYER_PAY = "WAIT_BUYER_PAY"
+    TRADE_SUCCESS = "TRADE_SUCCESS"
+    TRADE_CLOSED = "TRADE_CLOSED"
+    TRADE_CANCEL = "TRADE_CANCEL"
+    TRADE_FAIL = "TRADE_FAIL"
+    TRADE_REVERSE = "TRADE_REVERSE"
+    TRADE_PENDING = "TRADE_PENDING"
+    PRE_AUTHORIZATION_TRANSFER = "PRE_AUTHORIZATION_TRANSFER"
+
+    @property
+    def final(self) -> bool:
+        """
+        Whether waiting changes nothing; a success can still be undone later.
+        """
+        return self.known and self not in (
+            PaymentState.WAIT_BUYER_PAY,
+            PaymentState.TRADE_PENDING,
+            PaymentState.PRE_AUTHORIZATION_TRANSFER,
+        )
+
+
+class RefundState(OpenEnum):
+    """
+    Where a refund is (7.2).
+    """
+
+    REFUND_PROCESS = "REFUND_PROCESS"
+    REFUND_SUCCESS = "REFUND_SUCCESS"
+    REFUND_FAIL = "REFUND_FAIL"
+    REFUND_CLOSE = "REFUND_CLOSE"
+    MER_PROCESS = "MER_PROCESS"
+    REFUND_UNKNOWN = "REFUND_UNKNOWN"
+    REFUND_WAIT_AUDIT = "REFUND_WAIT_AUDIT"
+    REFUND_ORIGINAL = "REFUND_ORIGINAL"
+    REFUND_NOTNEED = "REFUND_NOTNEED"
+    REFUND_PAY_NOT_SUCCESS = "REFUND_PAY_NOT_SUCCESS"
+
+    @property
+    def final(self) -> bool:
+        """
+        Whether waiting changes nothing.
+        """
+        return self in (
+            RefundState.REFUND_SUCCESS,
+            RefundState.REFUND_FAIL,
+            RefundState.REFUND_CLOSE,
+        )
+
+
+class CustomsState(OpenEnum):
+    """
+    Where a customs declaration is (7.3).
+    """
+
+    ACCEPTED = "ACCEPTED"
+    SUBMITTED = "SUBMITTED"
+    SUCCESS = "SUCCESS"
+    FAIL = "FAIL"
+
+    @classmethod
+    def variants(cls) -> Mapping[str, str]:
+        return {"SUBMITED": "SUBMITTED"}
+
+
+class InterfaceType(OpenEnum):
+    """
+    Who shows the pages of a payment (7.4).
+    """
+
+    SERVER_TO_SERVER = "SERVER_TO_SERVER"
+    SERVER_TO_WEB = "SERVER_TO_WEB"
+    SERVER_TO_H5WEB = "SERVER_TO_H5WEB"
+    DIRECT_TO_BANK = "DIRECT_TO_BANK"
+
+
+class PaymentMethod(OpenEnum):
+    """
+    What is paid with (7.4).
+    """
+
+    CREDIT_CARD = "CREDIT_CARD"
+    DEBIT_CARD = "DEBIT_CARD"
+    WECHAT_SCAN = "WECHAT_SCAN"
+    ALIPAY_SCAN = "ALIPAY_SCAN"
+    WECHAT_IN_APP = "WECHAT_IN_APP"
+    WECHAT_WEB = "WECHAT_WEB"
+    WECHAT_H5 = "WECHAT_H5"
+    NOT_APPLICABLE = "NOT_APPLICABLE"
+
+
+class BusinessType(OpenEnum):
+    """
+    Who pays: a person or a company (7.4).
+    """
+
+    B2B = "B2B"
+    B2C = "B2C"
+
+
+class ItemType(OpenEnum):
+    """
+    Kinds of goods (7.5).
+    """
+
+    CLOTHING = "CLOTHING"
+    FOOD = "FOOD"
+    ELECTRONIC = "ELECTRONIC"
+    OTHER = "OTHER"
+
+    @classmethod
+    def variants(cls) -> Mapping[str, str]:
+        return {"ELECTRONICS": "ELECTRONIC"}
+
+
+class CitizenIdType(OpenEnum):
+    """
+    Kinds of id papers (7.6).
+    """
+
+    IDENTITY_CARD = "IDENTITY_CARD"
+
+    @classmethod
+    def variants(cls) -> Mapping[str, str]:
+        return {"1": "IDENTITY_CARD"}
+
+
+class EnterpriseStatus(OpenEnum):
+    """
+    Whether a company may pay (7.7).
+    """
+
+    ENABLE = "ENABLE"
+    DISABLE = "DISABLE"
+    UNKNOWN = "UNKNOWN"
+
+
+class EnterpriseBusiness(OpenEnum):
+    """
+    What a company does (7.7): SJHG turns foreign money into CNY, GFHG buys it.
+    """
+
+    SJHG = "SJHG"
+    GFHG = "GFHG"
+
+
+class EnterpriseRank(OpenEnum):
+    """
+    How the foreign exchange authority ranks a company (7.7).
+    """
+
+    A = "A"
+    OTHERS = "OTHERS"
+    UNKNOWN = "UNKNOWN"
+
+
+class BankType(OpenEnum):
+    """
+    Kinds of cards of a bank (7.8).
+    """
+
+    CREDIT_CARD = "CREDIT_CARD"
+    DEBIT_CARD = "DEBIT_CARD"
+
+
+class LinkMethod(OpenEnum):
+    """
+    How a link says it is called; umfpay uses the method it knows (7.8).
+    """
+
+    GET = "GET"
+    POST = "POST"
+    PUT = "PUT"
+
+
+class LinkRef(OpenEnum):
+    """
+    What a link leads to (7.8).
+    """
+
+    SELF = "self"
+    SMS_VERIFY = "sms_verify"
+    CONFIRM = "confirm"
+    REFUND = "refund"
+    APPLY_TO_CUSTOMS = "apply_to_customs"
+    PARENT_PAYMENT = "parent_payment"
+    UPAY = "upay"
+    WECHAT = "weChat"
+
+
+class Currency(OpenEnum):
+    """
+    The currencies of the reference (8.4); MOP and KRW stand in single sources only.
+    """
+
+    CNY = "CNY"
+    HKD = "HKD"
+    USD = "USD"
+    EUR = "EUR"
+    JPY = "JPY"
+    GBP = "GBP"
+    AUD = "AUD"
+    CAD = "CAD"
+    NZD = "NZD"
+    SGD = "SGD"
+    MOP = "MOP"
+    CHF = "CHF"
+    SEK = "SEK"
+    DKK = "DKK"
+    NOK = "NOK"
+    KRW = "KRW"
+
+    @property
+    def decimals(self) -> int:
+        """
+        Digits after the point: none for JPY and KRW, two for the others.
+        """
+        return 0 if self in (Currency.JPY, Currency.KRW) else 2

@@ -1,0 +1,120 @@
+"""
+Money that we send: exact, with its currency.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+import attrs
+
+from umfpay.errors import ConfigError, Text
+from umfpay.models._enums import Currency
+
+
+_MAX_LENGTH: Final = 10
+
+
+def _total(value: Any) -> Decimal:
+    if isinstance(value, bool | float):
+        raise TypeError(f"money is Decimal, str or int, never {type(value).__name__}")
+
+    if not isinstance(value, Decimal | str | int):
+        raise TypeError(f"money is Decimal, str or int, not {type(value).__name__}")
+
+    try:
+        total = Decimal(value.strip() if isinstance(value, str) else value)
+    except InvalidOperation:
+        raise _refusal(f"{value!r} is no amount", f"{value!r} 不是金额") from None
+
+    if not total.is_finite():
+        raise _refusal(f"{value} is no amount", f"{value} 不是金额")
+
+    return total
+
+
+def _refusal(en: str, zh: str) -> ConfigError:
+    return ConfigError(Text(f"Money: {en}.", f"金额：{zh}。"))
+
+
+@attrs.frozen(repr=False)
+class Money:
+    """
+    An amount in one currency.
+
+        Money("100.02", "USD")
+
+    Args:
+        total: Decimal, text or int; a float is a `TypeError`. At least 0, at most 10
+            characters, no more digits after the point than *currency* has
+            (protocol notes 5.3).
+        currency: A `Currency` or its three letters.
+
+    Raises:
+        ConfigError: The amount cannot be sent.
+    """
+
+    total: Decimal = attrs.field(converter=_total)
+    currency: Currency = attrs.field(converter=Currency)
+
+    def __attrs_post_init__(self) -> None:
+        if self.total < 0:
+            raise _refusal(f"{self.total} is below 0", f"{self.total} 小于 0")
+
+        if self.total.quantize(_unit(self.currency)) != self.total:
+            raise _refusal(
+                f"{self.total} has more than {self.currency.decimals} decimals"
+                f" for {self.currency}",
+                f"{self.total} 的小数位超过 {self.currency} 的 {self.currency.decimals} 位",
+            )
+
+        if len(self.text) > _MAX_LENGTH:
+            raise _refusal(
+                f"{self.text} has more than {_MAX_LENGTH} characters",
+                f"{self.text} 超过 {_MAX_LENGTH} 个字符",
+            )
+
+    @property
+    def text(self) -> str:
+        """
+        The form on the wire: ``100.02``, without decimals where there are none.
+        """
+        return f"{self.total.quantize(_unit(self.currency)):f}"
+
+    def __add__(self, other: Money) -> Money:
+        return Money(self.total + self._same(other).total, self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        return Money(self.total - self._same(other).total, self.currency)
+
+    def __lt__(self, other: Money) -> bool:
+        return self.total < self._same(other).total
+
+    def __le__(self, other: Money) -> bool:
+        return self.total <= self._same(other).total
+
+    def _same(self, other: Money) -> Money:
+        if not isinstance(other, Money):
+            raise TypeError(f"money and {type(other).__name__} do not add up")
+
+        if other.currency != self.currency:
+            raise _refusal(
+                f"{self.currency} and {other.currency} do not add up",
+                f"{self.currency} 与 {other.currency} 不能相加减",
+            )
+
+        return other
+
+    def __str__(self) -> str:
+        return f"{self.text} {self.currency}"
+
+    def __repr__(self) -> str:
+        # A traceback may show money that a check has just refused.
+        total, currency = (getattr(self, name, "?") for name in ("total", "currency"))
+
+        return f"Money({str(total)!r}, {str(currency)!r})"
+
+
+def _unit(currency: Currency) -> Decimal:
+    return Decimal(1).scaleb(-currency.decimals)

@@ -1,0 +1,165 @@
+"""
+Requests as wholes: payments, refunds, declarations, parcels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import attrs
+
+from umfpay.models import _checks as checks
+from umfpay.models._create_rules import check_new_payment
+from umfpay.models._enums import CitizenIdType
+from umfpay.models._money import Money
+from umfpay.models._order import NewOrder, RiskInfo
+from umfpay.models._payer import NewPayer
+from umfpay.sensitive import Private, Sealed, Secret
+
+
+@attrs.frozen(kw_only=True)
+class NewPayment:
+    """
+    A payment to be created (protocol notes 5.3).
+
+    Args:
+        notify_url: Where the gateway reports the result.
+        ret_url: Where the customer's browser returns to, for pages of the gateway.
+
+    Raises:
+        ConfigError: A rule of the gateway is broken; it names the member.
+    """
+
+    payer: NewPayer = checks.part(NewPayer, needed=True)
+    order: NewOrder = checks.part(NewOrder, needed=True)
+    notify_url: str | None = checks.url()
+    ret_url: str | None = checks.url()
+    risk_info: RiskInfo | None = checks.part(RiskInfo)
+
+    def __attrs_post_init__(self) -> None:
+        check_new_payment(self.payer, self.order)
+
+
+@attrs.frozen(kw_only=True)
+class RefundSubOrder:
+    """
+    What is given back of one sub order.
+    """
+
+    mer_sub_reference_id: str = checks.text()
+    amount: Money = checks.money()
+    trans_code: str | None = checks.optional_text()
+
+
+@attrs.frozen(kw_only=True)
+class NewRefund:
+    """
+    A refund to be asked for (protocol notes 5.7).
+
+    Args:
+        mer_reference_id: The number of this refund, never used before.
+        mer_date: The date of this refund.
+        amount: What is given back, in the currency of the payment.
+        sub_orders: What of it belongs to which sub order.
+    """
+
+    mer_reference_id: str = checks.text()
+    mer_date: date = checks.day()
+    amount: Money = checks.money()
+    refund_summary: str | None = checks.optional_text()
+    sub_orders: Sequence[RefundSubOrder] = checks.several(RefundSubOrder)
+    notify_url: str | None = checks.url()
+
+    def __attrs_post_init__(self) -> None:
+        check_same_currency(
+            self.amount,
+            [(f"sub_orders[{i}]", x.amount) for i, x in enumerate(self.sub_orders)],
+        )
+
+        if self.sub_orders and sum(x.amount.total for x in self.sub_orders) != (
+            self.amount.total
+        ):
+            raise checks.refusal(
+                "amount", "it is not the sum of the sub orders", "不等于子订单金额之和"
+            )
+
+
+def check_same_currency(amount: Money, others: Sequence[tuple[str, Money]]) -> None:
+    """
+    Refuse amounts in another currency than *amount*, by name.
+    """
+    for name, other in others:
+        if other.currency != amount.currency:
+            raise checks.refusal(
+                f"{name}.amount.currency",
+                f"it must be {amount.currency} as the whole",
+                f"必须与总金额币种 {amount.currency} 一致",
+            )
+
+
+@attrs.frozen(kw_only=True)
+class NewCustomsDeclaration:
+    """
+    A declaration of one sub order to the customs (protocol notes 5.9).
+    """
+
+    customs_id: str = checks.text()
+    mer_customs_code: str = checks.text()
+    mer_sub_reference_id: str = checks.text()
+    mer_item_ids: Sequence[str] = checks.several(str)
+    sub_order_amount: Money = checks.money()
+    freight_amount: Money | None = checks.fee()
+    tax_amount: Money | None = checks.fee()
+    ec_plat_id: str | None = checks.optional_text()
+    notify_url: str | None = checks.url()
+
+
+@checks.hides_arguments
+@attrs.frozen(kw_only=True)
+class NewStandaloneDeclaration:
+    """
+    A declaration of a payment made elsewhere (protocol notes 5.21).
+    """
+
+    mer_reference_id: str = checks.text()
+    order_amount: Money = checks.money()
+    customs_id: str = checks.text()
+    mer_customs_code: str = checks.text()
+    mer_pay_date: date = checks.day()
+    mer_pay_time: str = "000000"
+    name: Secret | Sealed | str | None = checks.secret()
+    citizen_id_type: CitizenIdType | str | None = checks.enum(
+        CitizenIdType, CitizenIdType.IDENTITY_CARD
+    )
+    citizen_id_number: Secret | Sealed | str | None = checks.secret()
+    phone: Private | str | None = checks.private()
+    ec_plat_id: str | None = checks.optional_text()
+    freight_amount: Money | None = checks.fee()
+    tax_amount: Money | None = checks.fee()
+    paye_code: str | None = checks.optional_text()
+    goods_info: str | None = checks.optional_text()
+    tracking_number: str | None = checks.optional_text()
+
+
+@attrs.frozen(kw_only=True)
+class Parcel:
+    """
+    The parcel of one sub order; *tracking_number* is ``<carrier name> <number>``.
+    """
+
+    mer_sub_reference_id: str = checks.text()
+    tracking_number: str = checks.text()
+
+
+@attrs.frozen(kw_only=True)
+class ExpressInfo:
+    """
+    The parcels of an order (protocol notes 5.21).
+    """
+
+    sub_orders: Sequence[Parcel] = checks.several(Parcel)
+
+    def __attrs_post_init__(self) -> None:
+        if not self.sub_orders:
+            raise checks.refusal("sub_orders", "it is empty", "为空")

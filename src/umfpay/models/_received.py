@@ -1,0 +1,29 @@
+"""
+What all objects that we read have in common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+
+def wire(*variants: str, default: Any = None) -> Any:
+    """
+    A member that the gateway also calls by other names.
+    """
+    return attrs.field(default=default, metadata={"wire": variants})
+
+
+@attrs.frozen(kw_only=True)
+class Received:
+    """
+    An object that the gateway gave: every member may be missing.
+
+    Attributes:
+        extra: Members that this version does not know, or whose form it does not.
+    """
+
+    extra: Mapping[str, Any] = attrs.field(factory=dict)

@@ -1,0 +1,59 @@
+"""
+What goes over the wire, without I/O: keys, signatures, sealing, envelopes, codes.
+
+The only door to RSA libraries.
+"""
+
+from umfpay.protocol._certificates import make_certificate
+from umfpay.protocol._code_table import RETURN_CODES, find_code
+from umfpay.protocol._codes import Actor, Cause, Outcome, ReturnCode
+from umfpay.protocol._envelopes import (
+    Envelope,
+    Verdict,
+    open_envelope,
+    sign_envelope,
+    verify_notification,
+)
+from umfpay.protocol._inspection import KeyReport, inspect_key
+from umfpay.protocol._json import JSONRefusedError, dump_json, parse_json
+from umfpay.protocol._keys import PrivateKey, PublicKey, check_key_pair
+from umfpay.protocol._object_ids import (
+    OBJECT_ID,
+    new_object_id,
+    object_id_from_href,
+)
+from umfpay.protocol._refusals import api_error
+from umfpay.protocol._sealing import Opener, Sealer
+from umfpay.protocol._signing import Signer, Verifier
+
+
+__all__ = [
+    "OBJECT_ID",
+    "RETURN_CODES",
+    "Actor",
+    "Cause",
+    "Envelope",
+    "JSONRefusedError",
+    "KeyReport",
+    "Opener",
+    "Outcome",
+    "PrivateKey",
+    "PublicKey",
+    "ReturnCode",
+    "Sealer",
+    "Signer",
+    "Verdict",
+    "Verifier",
+    "api_error",
+    "check_key_pair",
+    "dump_json",
+    "find_code",
+    "inspect_key",
+    "make_certificate",
+    "new_object_id",
+    "object_id_from_href",
+    "open_envelope",
+    "parse_json",
+    "sign_envelope",
+    "verify_notification",
+]

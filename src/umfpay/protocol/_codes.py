@@ -1,0 +1,69 @@
+"""
+What a return code means: who must act, whether to try again, what became of the call.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import attrs
+
+from umfpay.errors import APIError, Text
+
+
+class Cause(StrEnum):
+    """
+    Why the gateway says it.
+    """
+
+    BUSY = "busy"
+    CARD = "card"
+    CUSTOMS = "customs"
+    EXCHANGE = "exchange"
+    IDENTITY = "identity"
+    PERMISSION = "permission"
+    RATE_LIMIT = "rate_limit"
+    REFUND = "refund"
+    REQUEST = "request"
+    SIGNATURE = "signature"
+    SMS_CODE = "sms_code"
+    STATE = "state"
+    SUCCESS = "success"
+    TOKEN = "token"  # noqa: S105 (a cause)
+
+
+class Actor(StrEnum):
+    """
+    Who must act.
+    """
+
+    CUSTOMER = "customer"
+    MERCHANT = "merchant"
+    NOBODY = "nobody"
+    UMF = "umf"
+
+
+class Outcome(StrEnum):
+    """
+    What became of a call that was answered with the code.
+    """
+
+    ACCEPTED = "accepted"
+    NOT_EXECUTED = "not_executed"
+    UNKNOWN = "unknown"
+
+
+@attrs.frozen(kw_only=True)
+class ReturnCode:
+    """
+    One row of the table (protocol notes 8.1, 8.2).
+    """
+
+    code: str
+    meaning: Text
+    cause: Cause
+    actor: Actor
+    retryable: bool
+    outcome: Outcome
+    advice: Text
+    error: type[APIError] | None

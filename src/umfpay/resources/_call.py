@@ -1,0 +1,166 @@
+"""
+What a resource asks of its session: one call, described.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from datetime import date
+from decimal import Decimal
+from typing import Any, Generic, Protocol, TypedDict, TypeVar
+from urllib.parse import quote, urlencode
+
+import attrs
+
+from umfpay.errors import ConfigError, MismatchedResponseError, Text
+from umfpay.transport import Effect
+
+
+T = TypeVar("T")
+
+
+class CallOptions(TypedDict, total=False):
+    """
+    What every call takes.
+
+    *timeout* is seconds for one attempt, *deadline* seconds for the whole call, token
+    and retries included; *extra_headers* are added to the request and override none
+    of ours.
+    """
+
+    timeout: float
+    deadline: float
+    extra_headers: Mapping[str, str]
+
+
+@attrs.frozen(kw_only=True)
+class Subject:
+    """
+    What a write is about, for the `Intent` of an unclear end.
+    """
+
+    payment_id: str | None = None
+    mer_reference_id: str | None = None
+    mer_date: date | None = None
+    amount: Decimal | None = None
+    currency: str | None = None
+
+
+_NO_SUBJECT = Subject()
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Call(Generic[T]):
+    """
+    One request and how its answer is read.
+
+    Args:
+        name: Resource and verb, ``payments.execute``.
+        path: Template below the base URL, ``/payments/payment/{payment_id}``.
+        read: Turns the verified members of the answer into an object.
+        parameters: Fill the template; quoted here.
+        query: Query parameters; None is left out.
+        body: The object to send; None sends no body.
+        subject: What the call is about.
+        unsigned_allowed: The endpoint is documented without a signature.
+    """
+
+    name: str
+    method: str
+    path: str
+    effect: Effect
+    read: Callable[[Mapping[str, Any]], T]
+    parameters: Mapping[str, str] = attrs.field(factory=dict)
+    query: Mapping[str, str | None] = attrs.field(factory=dict)
+    body: object | None = None
+    subject: Subject = _NO_SUBJECT
+    unsigned_allowed: bool = False
+
+    def target(self) -> str:
+        """
+        Return the path and query, relative to the base URL, percent-encoded.
+        """
+        path = self.path.lstrip("/")
+
+        if self.parameters:
+            path = path.format(
+                **{name: quote(text, safe="") for name, text in self.parameters.items()}
+            )
+
+        query = {name: text for name, text in self.query.items() if text is not None}
+
+        return f"{path}?{urlencode(query)}" if query else path
+
+
+class Download(Protocol):
+    """
+    An open download: chunks of bytes, proven when the last one was given.
+    """
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+
+class Sender(Protocol):
+    """
+    What resources need of a session.
+    """
+
+    async def send(self, call: Call[T], options: CallOptions) -> T:
+        """
+        Make the call; return what `Call.read` makes of the verified answer.
+        """
+        ...
+
+    def stream(
+        self, call: Call[Any], options: CallOptions
+    ) -> AbstractAsyncContextManager[Download]:
+        """
+        Open a download.
+        """
+        ...
+
+
+def needed_id(name: str, value: str) -> str:
+    """
+    Return *value*, an id for a path.
+
+    Raises:
+        ConfigError: It is empty or not text; the call would reach another endpoint.
+    """
+    if not isinstance(value, str) or not value.strip() or value in (".", ".."):
+        raise ConfigError(
+            Text(f"{name}: an id is needed.", f"{name}：需要编号。"),
+        )
+
+    return value
+
+
+def wire_date(value: date) -> str:
+    """
+    Return *value* as ``YYYYMMDD``, the gateway's form of a business date.
+    """
+    if not isinstance(value, date):
+        raise ConfigError(
+            Text("A datetime.date is needed.", "需要 datetime.date 日期。")
+        )
+
+    return f"{value:%Y%m%d}"
+
+
+def must_match(what: str, asked: object, answered: object) -> None:
+    """
+    Compare what was asked with what the answer names, where both exist.
+
+    Raises:
+        MismatchedResponseError: They differ.
+    """
+    if asked is None or answered is None or asked == answered:
+        return
+
+    raise MismatchedResponseError(
+        Text(
+            f"The answer names another {what}: {answered}, asked was {asked}.",
+            f"应答中的 {what} 不一致：{answered}，请求的是 {asked}。",
+        )
+    )

@@ -1,0 +1,163 @@
+"""
+Customs declarations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from datetime import date
+from typing import Any, Unpack
+
+import attrs
+
+from umfpay import _codec
+from umfpay.models import (
+    CustomsDeclaration,
+    NewCustomsDeclaration,
+    NewStandaloneDeclaration,
+    StandaloneDeclaration,
+)
+from umfpay.resources._call import (
+    Call,
+    CallOptions,
+    Download,
+    Sender,
+    Subject,
+    must_match,
+    needed_id,
+    wire_date,
+)
+from umfpay.resources._download import open_download
+from umfpay.transport import Effect
+
+
+class Customs:
+    """
+    ``session.customs``
+    """
+
+    def __init__(self, sender: Sender, *, notify_url: str | None) -> None:
+        self._sender = sender
+        self._notify_url = notify_url
+
+    async def apply(
+        self,
+        payment_id: str,
+        new: NewCustomsDeclaration,
+        **options: Unpack[CallOptions],
+    ) -> CustomsDeclaration:
+        """
+        Declare one sub order, within a month after the order (protocol notes 5.9).
+
+        Raises:
+            OutcomeUnknownError: The declaration may exist; no money has moved.
+        """
+        if new.notify_url is None and self._notify_url is not None:
+            new = attrs.evolve(new, notify_url=self._notify_url)
+
+        return await self._sender.send(
+            Call(
+                name="customs.apply",
+                method="POST",
+                path="/payments/payment/{payment_id}/apply_to_customs",
+                parameters={"payment_id": needed_id("payment_id", payment_id)},
+                effect=Effect.CREATE,
+                body=new,
+                read=_codec.read_customs_declaration,
+                subject=Subject(payment_id=payment_id),
+            ),
+            options,
+        )
+
+    async def get(
+        self, declaration_id: str, **options: Unpack[CallOptions]
+    ) -> CustomsDeclaration:
+        """
+        Query a declaration (protocol notes 5.10).
+        """
+
+        def read(members: Mapping[str, Any]) -> CustomsDeclaration:
+            declaration = _codec.read_customs_declaration(
+                members, declaration_id=declaration_id
+            )
+            must_match("customs declaration", declaration_id, declaration.id)
+
+            return declaration
+
+        return await self._sender.send(
+            Call(
+                name="customs.get",
+                method="GET",
+                path="/payments/customs_declarations/{declaration_id}",
+                parameters={
+                    "declaration_id": needed_id("declaration_id", declaration_id)
+                },
+                effect=Effect.READ,
+                read=read,
+            ),
+            options,
+        )
+
+    async def apply_only(
+        self, new: NewStandaloneDeclaration, **options: Unpack[CallOptions]
+    ) -> StandaloneDeclaration:
+        """
+        Declare a payment that was made elsewhere (protocol notes 5.21).
+        """
+        return await self._sender.send(
+            Call(
+                name="customs.apply_only",
+                method="POST",
+                path="/apply_to_customes_only",
+                effect=Effect.CREATE,
+                body=new,
+                read=_codec.read_standalone_declaration,
+                subject=Subject(mer_reference_id=new.mer_reference_id),
+            ),
+            options,
+        )
+
+    async def declare_again(
+        self,
+        mer_reference_id: str,
+        *,
+        declare_type: str = "0",
+        **options: Unpack[CallOptions],
+    ) -> None:
+        """
+        Send a declaration to the customs once more (protocol notes 5.21).
+        """
+        await self._sender.send(
+            Call(
+                name="customs.declare_again",
+                method="POST",
+                path="/declare_again",
+                effect=Effect.CREATE,
+                body={
+                    "mer_reference_id": needed_id("mer_reference_id", mer_reference_id),
+                    "declare_type": declare_type,
+                },
+                read=_nothing,
+                subject=Subject(mer_reference_id=mer_reference_id),
+            ),
+            options,
+        )
+
+    def download(
+        self, customs_date: date, **options: Unpack[CallOptions]
+    ) -> AbstractAsyncContextManager[Download]:
+        """
+        Open the day's customs file, whose format nobody documents (5.21).
+        """
+        return open_download(
+            self._sender,
+            name="customs.download",
+            path="/payments/customs_download",
+            query={"customs_date": wire_date(customs_date)},
+            options=options,
+        )
+
+
+def _nothing(_members: Mapping[str, Any]) -> None:
+    return None

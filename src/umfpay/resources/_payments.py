@@ -1,0 +1,221 @@
+"""
+Payments: create, send the SMS code, execute, query, report parcels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Unpack
+
+import attrs
+
+from umfpay import _codec
+from umfpay.models import (
+    ExpressInfo,
+    NewPayer,
+    NewPayment,
+    Payment,
+    SmsSent,
+)
+from umfpay.resources._call import (
+    Call,
+    CallOptions,
+    Sender,
+    Subject,
+    must_match,
+    needed_id,
+)
+from umfpay.transport import Effect
+
+
+class Payments:
+    """
+    ``session.payments``
+    """
+
+    def __init__(
+        self, sender: Sender, *, notify_url: str | None, ret_url: str | None
+    ) -> None:
+        self._sender = sender
+        self._notify_url = notify_url
+        self._ret_url = ret_url
+
+    async def create(self, new: NewPayment, **options: Unpack[CallOptions]) -> Payment:
+        """
+        Create a payment (protocol notes 5.3). Nobody has paid by this call.
+
+        Args:
+            new: The payment; Config's notify_url and ret_url fill what it leaves out.
+
+        Returns:
+            The payment with its id and links. Its state is not proof of a payment.
+
+        Raises:
+            OutcomeUnknownError: It may exist; no money has moved.
+            APIError: The gateway refused it.
+        """
+        if new.notify_url is None and self._notify_url is not None:
+            new = attrs.evolve(new, notify_url=self._notify_url)
+
+        if new.ret_url is None and self._ret_url is not None:
+            new = attrs.evolve(new, ret_url=self._ret_url)
+
+        order = new.order
+
+        def read(members: Mapping[str, Any]) -> Payment:
+            payment = _codec.read_payment(members)
+            _check_order(
+                payment,
+                mer_reference_id=order.mer_reference_id,
+                mer_date=order.mer_date,
+                currency=order.amount.currency,
+            )
+
+            return payment
+
+        return await self._sender.send(
+            Call(
+                name="payments.create",
+                method="POST",
+                path="/payments/payment",
+                effect=Effect.CREATE,
+                body=new,
+                read=read,
+                subject=Subject(
+                    mer_reference_id=order.mer_reference_id,
+                    mer_date=order.mer_date,
+                    amount=order.amount.total,
+                    currency=str(order.amount.currency),
+                ),
+            ),
+            options,
+        )
+
+    async def verify(
+        self, payment_id: str, payer: NewPayer, **options: Unpack[CallOptions]
+    ) -> SmsSent:
+        """
+        Have the SMS code sent to the customer's phone (protocol notes 5.4).
+
+        Calling it again sends another code; the gateway allows one a minute.
+        """
+
+        def read(members: Mapping[str, Any]) -> SmsSent:
+            sent = _codec.read_sms(members)
+            must_match("payment", payment_id, sent.payment_id)
+
+            return sent
+
+        return await self._sender.send(
+            Call(
+                name="payments.verify",
+                method="POST",
+                path="/payments/payment/{payment_id}/verify",
+                parameters={"payment_id": needed_id("payment_id", payment_id)},
+                effect=Effect.SMS,
+                body=_codec.PayerBody(payer=payer),
+                read=read,
+                subject=Subject(payment_id=payment_id),
+            ),
+            options,
+        )
+
+    async def execute(
+        self, payment_id: str, payer: NewPayer, **options: Unpack[CallOptions]
+    ) -> Payment:
+        """
+        Pay: take the money from the customer's card (protocol notes 5.5).
+
+        Args:
+            payer: The data given to `verify()` plus verify_code.
+
+        Returns:
+            The payment; its state may still be pending: query or wait for the
+            notification.
+
+        Raises:
+            OutcomeUnknownError: Money may have moved. Ask before anything else.
+            APIError: The gateway refused, signed: no money has moved.
+        """
+
+        def read(members: Mapping[str, Any]) -> Payment:
+            payment = _codec.read_payment(members, payment_id=payment_id)
+            must_match("payment", payment_id, payment.id)
+
+            return payment
+
+        return await self._sender.send(
+            Call(
+                name="payments.execute",
+                method="POST",
+                path="/payments/payment/{payment_id}/execute",
+                parameters={"payment_id": needed_id("payment_id", payment_id)},
+                effect=Effect.MONEY,
+                body=_codec.PayerBody(payer=payer),
+                read=read,
+                subject=Subject(payment_id=payment_id),
+            ),
+            options,
+        )
+
+    async def get(self, payment_id: str, **options: Unpack[CallOptions]) -> Payment:
+        """
+        Query a payment: the truth about its state (protocol notes 5.6).
+        """
+
+        def read(members: Mapping[str, Any]) -> Payment:
+            payment = _codec.read_payment(members, payment_id=payment_id)
+            must_match("payment", payment_id, payment.id)
+
+            return payment
+
+        return await self._sender.send(
+            Call(
+                name="payments.get",
+                method="GET",
+                path="/payments/payment/{payment_id}",
+                parameters={"payment_id": needed_id("payment_id", payment_id)},
+                effect=Effect.READ,
+                read=read,
+            ),
+            options,
+        )
+
+    async def update_express_info(
+        self, payment_id: str, info: ExpressInfo, **options: Unpack[CallOptions]
+    ) -> None:
+        """
+        Report the parcels of a paid order (protocol notes 5.21).
+        """
+        await self._sender.send(
+            Call(
+                name="payments.update_express_info",
+                method="POST",
+                path="/payments/payment/{payment_id}/update_express_info",
+                parameters={"payment_id": needed_id("payment_id", payment_id)},
+                effect=Effect.CREATE,
+                body=info,
+                read=_nothing,
+                subject=Subject(payment_id=payment_id),
+            ),
+            options,
+        )
+
+
+def _nothing(_members: Mapping[str, Any]) -> None:
+    return None
+
+
+def _check_order(
+    payment: Payment, *, mer_reference_id: object, mer_date: object, currency: object
+) -> None:
+    order = payment.order
+
+    if order is None:
+        return
+
+    must_match("mer_reference_id", mer_reference_id, order.mer_reference_id)
+    must_match("mer_date", mer_date, order.mer_date)
+
+    if order.amount is not None:
+        must_match("currency", currency, order.amount.currency)

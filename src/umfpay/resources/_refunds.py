@@ -1,0 +1,103 @@
+"""
+Refunds: ask for one, query one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Unpack
+
+import attrs
+
+from umfpay import _codec
+from umfpay.models import NewRefund, Refund
+from umfpay.resources._call import (
+    Call,
+    CallOptions,
+    Sender,
+    Subject,
+    must_match,
+    needed_id,
+)
+from umfpay.transport import Effect
+
+
+class Refunds:
+    """
+    ``session.refunds``
+    """
+
+    def __init__(self, sender: Sender, *, notify_url: str | None) -> None:
+        self._sender = sender
+        self._notify_url = notify_url
+
+    async def create(
+        self, payment_id: str, new: NewRefund, **options: Unpack[CallOptions]
+    ) -> Refund:
+        """
+        Give money back, all or part of it (protocol notes 5.7).
+
+        Args:
+            payment_id: The payment that is refunded.
+            new: The refund; its mer_reference_id is the refund's own number, never
+                used before. Config's notify_url fills what it leaves out.
+
+        Returns:
+            One `Refund`, whichever shape the gateway answered in. REFUND_PROCESS
+            means: query or wait for the notification.
+
+        Raises:
+            OutcomeUnknownError: Money may have moved. Ask before anything else.
+            APIError: The gateway refused, signed: no money has moved.
+        """
+        if new.notify_url is None and self._notify_url is not None:
+            new = attrs.evolve(new, notify_url=self._notify_url)
+
+        def read(members: Mapping[str, Any]) -> Refund:
+            refund = _codec.read_refund(members)
+            must_match("payment", payment_id, refund.parent_payment)
+
+            return refund
+
+        return await self._sender.send(
+            Call(
+                name="refunds.create",
+                method="POST",
+                path="/payments/payment/{payment_id}/refund",
+                parameters={"payment_id": needed_id("payment_id", payment_id)},
+                effect=Effect.MONEY,
+                body=new,
+                read=read,
+                subject=Subject(
+                    payment_id=payment_id,
+                    mer_reference_id=new.mer_reference_id,
+                    mer_date=new.mer_date,
+                    amount=new.amount.total,
+                    currency=str(new.amount.currency),
+                ),
+            ),
+            options,
+        )
+
+    async def get(self, refund_id: str, **options: Unpack[CallOptions]) -> Refund:
+        """
+        Query a refund (protocol notes 5.8).
+        """
+
+        def read(members: Mapping[str, Any]) -> Refund:
+            refund = _codec.read_refund(members, refund_id=refund_id)
+            must_match("refund", refund_id, refund.id)
+
+            return refund
+
+        return await self._sender.send(
+            Call(
+                name="refunds.get",
+                method="GET",
+                path="/payments/refund/{refund_id}",
+                parameters={"refund_id": needed_id("refund_id", refund_id)},
+                effect=Effect.READ,
+                read=read,
+            ),
+            options,
+        )

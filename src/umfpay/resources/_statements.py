@@ -1,0 +1,268 @@
+"""
+Statements: what was traded and what UMF paid out, as lists and as files.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from datetime import date
+from pathlib import Path
+from typing import Any, Unpack
+
+from umfpay import _codec
+from umfpay.errors import ConfigError, MismatchedResponseError, Text
+from umfpay.models import (
+    PaymentSummary,
+    ReconciliationsPage,
+    RefundSummary,
+    TransactionsPage,
+)
+from umfpay.resources._call import Call, CallOptions, Download, Sender, wire_date
+from umfpay.resources._download import open_download, save
+from umfpay.transport import Effect
+
+
+class Statements:
+    """
+    ``session.statements``
+    """
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    async def transactions(
+        self,
+        mer_date: date,
+        *,
+        page_size: int = 500,
+        **options: Unpack[CallOptions],
+    ) -> AsyncIterator[PaymentSummary | RefundSummary]:
+        """
+        Iterate over all payments and refunds of a merchant date (9.3).
+
+        Args:
+            mer_date: The merchant's own date of the orders.
+            page_size: Rows asked for at once; pages are fetched as they are needed.
+        """
+        async for page in self._pages(
+            name="statements.transactions",
+            path="/payments/transactions",
+            query={"mer_date": wire_date(mer_date)},
+            page_size=page_size,
+            read=_codec.read_transactions,
+            options=options,
+        ):
+            for payment in page.payment_summaries:
+                yield payment
+
+            for refund in page.refund_summaries:
+                yield refund
+
+    async def transactions_page(
+        self,
+        mer_date: date,
+        *,
+        page_number: int = 1,
+        page_size: int = 500,
+        **options: Unpack[CallOptions],
+    ) -> TransactionsPage:
+        """
+        Fetch one page of the list of a merchant date (protocol notes 5.15).
+        """
+        page: TransactionsPage = await self._page(
+            name="statements.transactions",
+            path="/payments/transactions",
+            query={"mer_date": wire_date(mer_date)},
+            page_number=page_number,
+            page_size=page_size,
+            read=_codec.read_transactions,
+            options=options,
+        )
+
+        return page
+
+    async def reconciliation(
+        self,
+        settle_date: date,
+        *,
+        page_size: int = 500,
+        **options: Unpack[CallOptions],
+    ) -> AsyncIterator[PaymentSummary | RefundSummary]:
+        """
+        Iterate over what UMF paid the merchant for on a day (protocol notes 9.4).
+        """
+        async for page in self._pages(
+            name="statements.reconciliation",
+            path="/payments/reconciliation_statement",
+            query={"settle_date": wire_date(settle_date)},
+            page_size=page_size,
+            read=_codec.read_reconciliations,
+            options=options,
+        ):
+            for payment in page.payment_summaries:
+                yield payment
+
+            for refund in page.refund_summaries:
+                yield refund
+
+    async def reconciliation_page(
+        self,
+        settle_date: date,
+        *,
+        page_number: int = 1,
+        page_size: int = 500,
+        **options: Unpack[CallOptions],
+    ) -> ReconciliationsPage:
+        """
+        Fetch one page with its grand total (protocol notes 5.16).
+        """
+        page: ReconciliationsPage = await self._page(
+            name="statements.reconciliation",
+            path="/payments/reconciliation_statement",
+            query={"settle_date": wire_date(settle_date)},
+            page_number=page_number,
+            page_size=page_size,
+            read=_codec.read_reconciliations,
+            options=options,
+        )
+
+        return page
+
+    def open_transactions(
+        self, mer_date: date, **options: Unpack[CallOptions]
+    ) -> AbstractAsyncContextManager[Download]:
+        """
+        Open the day's transactions file as a stream (protocol notes 5.11, 9.1).
+
+            async with session.statements.open_transactions(day) as chunks:
+                async for chunk in chunks:
+                    ...
+        """
+        return open_download(
+            self._sender,
+            name="statements.open_transactions",
+            path="/payments/transactions_download",
+            query={"mer_date": wire_date(mer_date)},
+            options=options,
+        )
+
+    async def download_transactions(
+        self,
+        mer_date: date,
+        to: str | os.PathLike[str],
+        **options: Unpack[CallOptions],
+    ) -> Path:
+        """
+        Save the day's transactions file; the name appears only when it is whole.
+        """
+        return await save(self.open_transactions(mer_date, **options), to)
+
+    def open_reconciliation(
+        self, settle_date: date, **options: Unpack[CallOptions]
+    ) -> AbstractAsyncContextManager[Download]:
+        """
+        Open the day's reconciliation file as a stream (protocol notes 5.12).
+
+        Its format is not documented.
+        """
+        return open_download(
+            self._sender,
+            name="statements.open_reconciliation",
+            path="/payments/reconciliation_statement_download",
+            query={"mer_date": wire_date(settle_date)},
+            options=options,
+        )
+
+    async def download_reconciliation(
+        self,
+        settle_date: date,
+        to: str | os.PathLike[str],
+        **options: Unpack[CallOptions],
+    ) -> Path:
+        """
+        Save the day's reconciliation file; the name appears only when it is whole.
+        """
+        return await save(self.open_reconciliation(settle_date, **options), to)
+
+    async def _page(
+        self,
+        *,
+        name: str,
+        path: str,
+        query: Mapping[str, str],
+        page_number: int,
+        page_size: int,
+        read: Any,  # Callable[[Mapping], PageT]; a Call is generic in it already
+        options: CallOptions,
+    ) -> Any:
+        if page_number < 1 or page_size < 1:
+            raise ConfigError(
+                Text(
+                    "page_number and page_size start at 1.",
+                    "page_number 和 page_size 从 1 开始。",
+                )
+            )
+
+        return await self._sender.send(
+            Call(
+                name=name,
+                method="GET",
+                path=path,
+                query={
+                    **query,
+                    "page_number": str(page_number),
+                    "page_size": str(page_size),
+                },
+                effect=Effect.READ,
+                read=read,
+            ),
+            options,
+        )
+
+    async def _pages(
+        self,
+        *,
+        name: str,
+        path: str,
+        query: Mapping[str, str],
+        page_size: int,
+        read: Any,
+        options: CallOptions,
+    ) -> AsyncIterator[Any]:
+        number = 1
+        seen = 0
+
+        while True:
+            page = await self._page(
+                name=name,
+                path=path,
+                query=query,
+                page_number=number,
+                page_size=page_size,
+                read=read,
+                options=options,
+            )
+            rows = len(page.payment_summaries) + len(page.refund_summaries)
+            seen += rows
+            total = page.pagination.total_count if page.pagination else None
+
+            if rows:
+                yield page
+
+            if total is None and rows < page_size:
+                return
+
+            if total is not None and seen >= total:
+                return
+
+            if not rows:
+                raise MismatchedResponseError(
+                    Text(
+                        f"The list ends after {seen} of {total} rows.",
+                        f"列表在 {total} 行中的第 {seen} 行后中断。",
+                    )
+                )
+
+            number += 1

@@ -1,0 +1,24 @@
+"""
+Tokens: one per client, fetched by one caller for all workers.
+"""
+
+from __future__ import annotations
+
+from umfpay.tokens._cache import TokenCache
+from umfpay.tokens._file import FileTokenStore
+from umfpay.tokens._memory import MemoryTokenStore
+from umfpay.tokens._open import open_store, store_key
+from umfpay.tokens._record import FetchedToken, TokenRecord
+from umfpay.tokens._store import TokenStore
+
+
+__all__ = [
+    "FetchedToken",
+    "FileTokenStore",
+    "MemoryTokenStore",
+    "TokenCache",
+    "TokenRecord",
+    "TokenStore",
+    "open_store",
+    "store_key",
+]

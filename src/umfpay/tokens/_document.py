@@ -1,0 +1,65 @@
+"""
+How token records look in a file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from umfpay.tokens._record import TokenRecord
+
+
+_HEADER: Final = {"umfpay": "tokens", "version": 1}
+_START: Final = b'{\n "umfpay": "tokens",\n "version": 1,\n "tokens":'
+# What a file system may leave behind after a power cut.
+_NOTHING: Final = b"\0 \t\r\n"
+
+
+def dump(records: Mapping[str, TokenRecord]) -> bytes:
+    """
+    Return the document that holds *records* by store key, tokens in clear.
+    """
+    tokens = records.items()
+
+    return json.dumps(
+        {**_HEADER, "tokens": {key: record.to_json() for key, record in tokens}},
+        indent=1,
+    ).encode()
+
+
+def parse(data: bytes) -> dict[str, TokenRecord] | None:
+    """
+    Return the records of a document, or None if it is not one of ours.
+
+    An empty document and one of ours that was cut off hold no records: a token that
+    is lost is fetched again. Nothing is raised, so that no traceback shows tokens.
+    """
+    if not data.strip(_NOTHING):
+        return {}
+
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        return {} if data.startswith(_START) or _START.startswith(data) else None
+
+    if not isinstance(document, dict):
+        return None
+
+    tokens = document.pop("tokens", None)
+
+    if document != _HEADER or not isinstance(tokens, dict):
+        return None
+
+    records: dict[str, TokenRecord] = {}
+
+    for key, members in tokens.items():
+        record = TokenRecord.from_json(members)
+
+        if record is None:
+            return None
+
+        records[key] = record
+
+    return records

@@ -1,0 +1,109 @@
+"""
+A lock file that one process at a time holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from filelock import FileLock, Timeout
+
+from umfpay.errors import Text, TokenStoreError
+
+
+OWNER_ONLY: Final = 0o600
+_OWNER_FOLDER: Final = 0o700
+_POLL: Final = 0.02
+
+
+class Turn(AbstractAsyncContextManager[None]):
+    """
+    One stay behind a lock file, with a lock object of its own.
+
+    Args:
+        path: The token file, whose folder is made if it is missing.
+        patience: Seconds to wait for the lock.
+    """
+
+    def __init__(self, lock_file: Path, *, path: Path, patience: float) -> None:
+        self._file = lock_file
+        self._path = path
+        self._patience = patience
+        self._pid = os.getpid()
+        self._lock = FileLock(lock_file, thread_local=False, mode=OWNER_ONLY)
+
+    async def __aenter__(self) -> None:
+        end = time.monotonic() + self._patience
+
+        try:
+            make_folder(self._path)
+
+            while not self._try():
+                if time.monotonic() >= end:
+                    raise held(self._file, self._patience)
+
+                await asyncio.sleep(_POLL)
+        except OSError as error:
+            raise unusable(self._file, error) from error
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # Nothing is awaited, so a coroutine that is thrown away gives the lock back;
+        # but in a forked child it is not ours to give.
+        if self._pid == os.getpid():
+            self._lock.release()
+
+    def _try(self) -> bool:
+        try:
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            return False
+
+        return True
+
+
+def make_folder(path: Path) -> None:
+    """
+    Make the folder of *path* for its owner alone; one that is there stays as it is.
+    """
+    path.parent.mkdir(mode=_OWNER_FOLDER, parents=True, exist_ok=True)
+
+
+def unusable(path: Path, error: OSError) -> TokenStoreError:
+    """
+    Return what to raise for what the system said about *path*.
+    """
+    reason = error.strerror or type(error).__name__
+
+    return TokenStoreError(
+        Text(
+            f"The token store {path} cannot be used: {reason}.",
+            f"无法使用令牌存储 {path}：{reason}。",
+        )
+    )
+
+
+def held(lock: Path, seconds: float) -> TokenStoreError:
+    """
+    Return what to raise when *lock* did not become free within *seconds*.
+    """
+    return TokenStoreError(
+        Text(
+            f"Another process holds {lock} for more than {seconds:g} s.",
+            f"另一个进程占用 {lock} 超过 {seconds:g} 秒。",
+        ),
+        advice=Text(
+            "Look for a process that hangs while it fetches a token, and end it.",
+            "请查找在获取令牌时卡住的进程并结束它。",
+        ),
+    )

@@ -1,0 +1,148 @@
+"""
+From the setting ``token_store`` to a token store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import platformdirs
+
+from umfpay.errors import ConfigError, Text
+from umfpay.tokens._file import FileTokenStore
+from umfpay.tokens._memory import MemoryTokenStore
+from umfpay.tokens._store import TokenStore
+
+
+logger: Final = logging.getLogger("umfpay")
+
+_PORTS: Final = {"http": 80, "https": 443}
+_warned = False
+
+
+def store_key(base_url: str, client_id: str) -> str:
+    """
+    Return the name under which a client's token is kept: a SHA-256 in hex.
+
+    It covers the origin of *base_url* and *client_id*, never the secret; the token of
+    a client is one, whatever the path.
+    """
+    parts = urlsplit(base_url)
+    port = parts.port or _PORTS.get(parts.scheme, 0)
+    origin = f"{parts.scheme}://{parts.hostname}:{port}"
+
+    return hashlib.sha256(f"{origin}\n{client_id}".encode()).hexdigest()
+
+
+def open_store(spec: Any, *, key: str) -> TokenStore:
+    """
+    Return the token store that the setting *spec* names.
+
+    Args:
+        spec: ``"auto"`` is a file in the user's state folder, or memory with one
+            warning where that folder cannot be used; ``"memory"``; the path of a
+            file; or a `TokenStore` object. Any: a setting is whatever the user gave.
+        key: What `store_key` returns for the client.
+
+    Raises:
+        ConfigError: *spec* is none of these.
+    """
+    if isinstance(spec, TokenStore) and not isinstance(spec, type):
+        return _hashable(spec)
+
+    if spec == "auto":
+        return _automatic(key)
+
+    if spec == "memory":
+        return MemoryTokenStore()
+
+    if isinstance(spec, str | os.PathLike) and isinstance(os.fspath(spec), str):
+        return _file(os.fspath(spec), key=key)
+
+    raise _refusal(
+        f'"auto", "memory", a path or a TokenStore object is wanted, not'
+        f" {type(spec).__name__}",
+        f'应为 "auto"、"memory"、路径或 TokenStore 对象，而不是 {type(spec).__name__}',
+    )
+
+
+def _file(path: str, *, key: str) -> FileTokenStore:
+    if "://" in path:
+        # Not the address itself: it may hold a password.
+        scheme = path.partition("://")[0]
+
+        raise _refusal(
+            f"{scheme}:// is not supported by this version",
+            f"此版本不支持 {scheme}://",
+        )
+
+    if not path:
+        raise _refusal("it is empty", "为空")
+
+    store = FileTokenStore(path, key=key)
+
+    if store.path.is_dir():
+        raise _refusal(
+            f"{store.path} is a folder; name a file in it",
+            f"{store.path} 是文件夹；请指定其中的文件",
+        )
+
+    return store
+
+
+def _hashable(store: TokenStore) -> TokenStore:
+    try:
+        hash(store)
+    except TypeError as error:
+        name = type(store).__name__
+
+        raise _refusal(
+            f"a {name} is not hashable; give it eq=False or a __hash__",
+            f"{name} 不可哈希；请设置 eq=False 或定义 __hash__",
+        ) from error
+
+    return store
+
+
+def _automatic(key: str) -> TokenStore:
+    folder = platformdirs.user_state_path("umfpay", appauthor=False)
+
+    if _usable(folder):
+        return FileTokenStore(folder / f"token-{key[:16]}.json", key=key)
+
+    global _warned
+
+    if not _warned:
+        _warned = True
+        logger.warning(
+            "The token is kept in memory: the folder %s cannot be used. Give all"
+            ' processes one token_store, or "memory" if there is only one process.'
+            " | 令牌仅保存在内存中：无法使用文件夹 %s。请让所有进程共用一个"
+            ' token_store；若只有一个进程，请设置 "memory"。',
+            folder,
+            folder,
+        )
+
+    return MemoryTokenStore()
+
+
+def _usable(folder: Path) -> bool:
+    # Without a home folder "~" stays in the path, and would be made where we are.
+    if not folder.is_absolute():
+        return False
+
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return False
+
+    return os.access(folder, os.R_OK | os.W_OK | os.X_OK)
+
+
+def _refusal(en: str, zh: str) -> ConfigError:
+    return ConfigError(Text(f"token_store: {en}.", f"token_store：{zh}。"))

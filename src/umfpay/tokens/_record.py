@@ -1,0 +1,178 @@
+"""
+What is known of a token: as the gateway gave it, and as the stores keep it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import Decimal
+from typing import Any, Final
+
+import attrs
+
+from umfpay.errors import Text, TokenError
+from umfpay.sensitive import Secret
+
+
+MAX_LIFETIME: Final = 86_400.0
+"""Seconds after which a token is renewed, however long the gateway lets it live."""
+
+_ABSURD: Final = 366 * 86_400
+_MARGIN: Final = 60.0
+_MARGIN_SHARE: Final = 0.1
+_LARGEST: Final = 2**63 - 1
+_LAST_TIME: Final = 1e12
+
+# What can stand in an Authorization header; the real ones are 64 hex characters.
+_TOKEN: Final = re.compile(r"[\x21-\x7e]{1,4096}")
+
+
+def margin(lifetime: float) -> float:
+    """
+    Return how many seconds before its end a token that lives *lifetime* is renewed.
+    """
+    return min(_MARGIN, lifetime * _MARGIN_SHARE)
+
+
+def _is_token(value: object) -> bool:
+    return isinstance(value, Secret) and bool(_TOKEN.fullmatch(value.reveal()))
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return False
+
+    return value.is_finite() if isinstance(value, Decimal) else abs(value) < math.inf
+
+
+def _fetched_token(value: object) -> Secret:
+    if isinstance(value, Secret) and _is_token(value):
+        return value
+
+    # The value is never named: it may be a token after all.
+    raise TokenError(
+        Text(
+            "The answer to the token request holds no usable access_token.",
+            "令牌应答中没有可用的 access_token。",
+        )
+    )
+
+
+def _lifetime(value: Any) -> float:  # Any: straight from the wire
+    if _is_number(value) and 1 <= value <= _ABSURD:
+        return min(float(value), MAX_LIFETIME)
+
+    raise TokenError(
+        Text(
+            "The answer to the token request holds no usable expires_in: it is not a"
+            " number of seconds from 1 to 366 days.",
+            "令牌应答中的 expires_in 不可用：不是 1 秒至 366 天之间的秒数。",
+        )
+    )
+
+
+@attrs.frozen(kw_only=True)
+class FetchedToken:
+    """
+    A token as the gateway gave it (protocol notes 2.2).
+
+    Both members take what the wire holds and refuse what nobody should believe: an
+    *expires_in* that is negative, zero, NaN, infinite, text, true, missing or longer
+    than 366 days, a *token* that is missing or cannot stand in a header. What lives
+    longer than 24 hours counts as 24 hours.
+
+    Args:
+        expires_in: Seconds; an int, float or Decimal.
+
+    Raises:
+        TokenError: One of them is unusable.
+    """
+
+    token: Secret = attrs.field(converter=_fetched_token)
+    expires_in: float = attrs.field(converter=_lifetime)
+
+
+def _check(condition: Any) -> Any:  # Any: the signature of attrs validators
+    def validate(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if not condition(value):
+            # The name alone: the value may be the token.
+            raise ValueError(f"{attribute.name} is not usable")
+
+    return validate
+
+
+def _is_generation(value: object) -> bool:
+    return type(value) is int and 1 <= value <= _LARGEST
+
+
+def _is_time(value: object) -> bool:
+    return (
+        isinstance(value, int | float) and _is_number(value) and abs(value) < _LAST_TIME
+    )
+
+
+@attrs.frozen(kw_only=True)
+class TokenRecord:
+    """
+    A token as the stores keep it.
+
+    Args:
+        generation: Grows with every token of this client; a later token is larger.
+        requested_at: Wall clock (seconds since 1970) before the token was asked for.
+        not_after: Wall clock at which the gateway ends it.
+        fetched_by: Host and process, for people who look for the one that fetches.
+        refused: The gateway refused it, so nobody may use it again.
+    """
+
+    generation: int = attrs.field(validator=_check(_is_generation))
+    token: Secret = attrs.field(validator=_check(_is_token))
+    requested_at: float = attrs.field(validator=_check(_is_time))
+    not_after: float = attrs.field(validator=_check(_is_time))
+    fetched_by: str = attrs.field(
+        default="", validator=_check(lambda value: isinstance(value, str))
+    )
+    refused: bool = attrs.field(
+        default=False, validator=_check(lambda value: isinstance(value, bool))
+    )
+
+    @property
+    def fresh_for(self) -> float:
+        """
+        Seconds from *requested_at* until it is renewed; never more than 24 hours.
+        """
+        lifetime = min(max(self.not_after - self.requested_at, 0.0), MAX_LIFETIME)
+
+        return lifetime - margin(lifetime)
+
+    @property
+    def due_at(self) -> float:
+        """
+        Wall clock at which it is renewed: `min(60 s, 10 %)` before its end.
+        """
+        return self.requested_at + self.fresh_for
+
+    def to_json(self) -> dict[str, Any]:
+        """
+        Return the members for JSON. They hold the token in clear: for stores only.
+        """
+        return {
+            "generation": self.generation,
+            "token": self.token.reveal(),
+            "requested_at": self.requested_at,
+            "not_after": self.not_after,
+            "fetched_by": self.fetched_by,
+            "refused": self.refused,
+        }
+
+    @classmethod
+    def from_json(cls, members: Any) -> TokenRecord | None:
+        """
+        Return the record that *members* hold, or None if they hold none.
+
+        Nothing is raised, so that no traceback shows what was read.
+        """
+        try:
+            return cls(**{**members, "token": Secret(members["token"])})
+        except (TypeError, KeyError, ValueError):
+            return None

@@ -1,0 +1,237 @@
+"""
+How a token is found: in the store, or from the gateway in one's turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Final
+
+import attrs
+
+from umfpay.errors import (
+    AuthenticationError,
+    ConfigError,
+    Text,
+    TokenError,
+    TokenStoreError,
+    UMFError,
+)
+from umfpay.tokens._flight import Usable, again
+from umfpay.tokens._record import FetchedToken, TokenRecord, margin
+from umfpay.tokens._shared import SharedToken
+from umfpay.tokens._store import TokenStore
+
+
+logger: Final = logging.getLogger("umfpay")
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class TokenSearch:
+    """
+    What a cache does when it has no usable token; one runs at a time in a process.
+
+    Args:
+        shared: What the process knows of the token; failures are noted there.
+        wall: Seconds since 1970, comparable between processes.
+        monotonic: Seconds that never jump.
+    """
+
+    store: TokenStore
+    fetch: Callable[[], Awaitable[FetchedToken]]
+    shared: SharedToken
+    token_timeout: float
+    wall: Callable[[], float]
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+
+    async def run(self) -> Usable:
+        """
+        Return a usable token: the stored one, or a new one.
+
+        Raises:
+            AuthenticationError: The gateway refuses the credentials.
+            TokenStoreError: The store cannot be used.
+            TokenError: The token request failed; the cause tells why.
+        """
+        shared = self.shared
+
+        with store_errors():
+            found = self._usable(await self._load())
+
+        if found is None:
+            if shared.failure is not None and self.monotonic() < shared.quiet_until:
+                raise again(shared.failure)
+
+            try:
+                found = await self._take_turn()
+            except UMFError as error:
+                shared.fail(error, now=self.monotonic(), longest=self.token_timeout)
+
+                raise
+        else:
+            shared.succeed()
+
+        return found
+
+    async def _take_turn(self) -> Usable:
+        patience = self.shared.not_before - self.monotonic()
+
+        if patience > 0:
+            logger.warning(
+                "tokens are refused as soon as they are fetched; waiting %.0f s",
+                patience,
+            )
+            await self.sleep(patience)
+
+        # To look takes at most one timeout, so that one is left for the request.
+        with store_errors():
+            async with self.store.refreshing(2 * self.token_timeout):
+                # Another process may have been faster while we waited.
+                stored = await self._load()
+                found = self._usable(stored)
+
+                if found is None:
+                    return await self._renew(stored)
+
+        self.shared.succeed()
+
+        return found
+
+    async def _load(self) -> TokenRecord | None:
+        async with asyncio.timeout(self.token_timeout):
+            return await self.store.load()
+
+    def _usable(self, record: TokenRecord | None) -> Usable | None:
+        """
+        Return *record* with its monotonic due time, or None if nobody may use it.
+        """
+        shared = self.shared
+
+        if (
+            record is None
+            or record.refused
+            or record.generation <= shared.refused
+            or record.generation < shared.newest
+        ):
+            return None
+
+        # The wall clock may have jumped: nothing lives longer than it was given, and
+        # what this process has seen grow old does not become young again.
+        now = self.monotonic()
+        due = now + min(record.due_at - self.wall(), record.fresh_for)
+
+        if shared.latest is not None and record.generation == shared.newest:
+            due = min(due, shared.latest.due)
+
+        return Usable(record, due) if due > now else None
+
+    async def _renew(self, stored: TokenRecord | None) -> Usable:
+        shared = self.shared
+        # Time runs from before the request: the answer may have been slow.
+        requested_at = self.wall()
+        started = self.monotonic()
+        fetched = await self._request()
+        known = max(stored.generation if stored else 0, shared.newest)
+        record = TokenRecord(
+            # Time, so that it still grows when somebody deletes the store.
+            generation=max(known + 1, int(requested_at * 1000)),
+            token=fetched.token,
+            requested_at=requested_at,
+            not_after=requested_at + fetched.expires_in,
+            fetched_by=f"{socket.gethostname()}:{os.getpid()}",
+        )
+        fresh_for = fetched.expires_in - margin(fetched.expires_in)
+        usable = Usable(record, started + fresh_for)
+        logger.info("token %d fetched, renewed in %.0f s", record.generation, fresh_for)
+        shared.succeed()
+
+        try:
+            with store_errors():
+                async with asyncio.timeout(self.token_timeout):
+                    saved = await self.store.save(record)
+
+                if saved:
+                    return usable
+
+                # Somebody overtook us; all must use the same one.
+                newer = self._usable(await self._load())
+        except TokenStoreError as error:
+            shared.failure = error
+            shared.quiet_until = started + self.token_timeout
+            logger.warning("token %d is not saved: %s", record.generation, error)
+
+            return usable
+
+        return newer or usable
+
+    async def _request(self) -> FetchedToken:
+        try:
+            async with asyncio.timeout(self.token_timeout):
+                return await self.fetch()
+        except (AuthenticationError, ConfigError, TokenError):
+            raise
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+
+            if task is not None and task.cancelling():
+                raise
+
+            # Nobody cancelled us: something inside the request did it to itself.
+            raise failed(error) from error
+        except TimeoutError as error:
+            raise TokenError(
+                Text(
+                    f"The token request was not answered within"
+                    f" {self.token_timeout:g} s.",
+                    f"令牌请求在 {self.token_timeout:g} 秒内未得到应答。",
+                )
+            ) from error
+        except Exception as error:
+            raise failed(error) from error
+
+
+@contextlib.contextmanager
+def store_errors() -> Iterator[None]:
+    """
+    Let only errors of ours out of a store, whoever wrote it.
+    """
+    try:
+        yield
+    except UMFError:
+        raise
+    except Exception as error:
+        raise TokenStoreError(
+            Text(
+                f"The token store failed: {type(error).__name__}.",
+                f"令牌存储出错：{type(error).__name__}。",
+            )
+        ) from error
+
+
+def failed(error: BaseException) -> TokenError:
+    """
+    Return the `TokenError` that says that *error* ended the token request.
+
+    An error of the transport must not look as if it were one of the caller's request.
+    """
+    reason = (
+        error.what
+        if isinstance(error, UMFError)
+        else Text(f"{type(error).__name__}.", f"{type(error).__name__}。")
+    )
+    failure = TokenError(
+        Text(
+            f"The token request failed: {reason.en}",
+            f"令牌请求失败：{reason.zh}",
+        ),
+        advice=error.advice if isinstance(error, UMFError) else None,
+    )
+    failure.__cause__ = error
+
+    return failure

@@ -1,0 +1,217 @@
+"""
+What the caches of one process know together: one token, one fetch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from typing import Final
+from weakref import WeakValueDictionary
+
+from umfpay.errors import UMFError
+from umfpay.tokens._flight import Flight, Outcome, Usable, again
+from umfpay.tokens._store import TokenStore
+
+
+# A token refused within so many seconds was never accepted, or somebody replaced it.
+_YOUNG: Final = 30.0
+# So many of them in a row are replaced at once; then it goes slower.
+_FREE: Final = 2
+
+
+class SharedToken:
+    """
+    The token of one store inside this process, shared by threads and their loops.
+
+    Attributes:
+        usable: The token for the next call; None while a search runs.
+        latest: The newest token this process has seen.
+        refused: The largest generation that the gateway refused.
+        flight: The search that runs.
+        failure: Why the last search failed.
+        failures: How many failed in a row.
+        quiet_until: Monotonic time until which *failure* is the answer.
+        not_before: Monotonic time of the next token request, after hasty refusals.
+    """
+
+    def __init__(self) -> None:
+        self.usable: Usable | None = None
+        self.latest: Usable | None = None
+        self.refused = 0
+        self.flight: Flight | None = None
+        self.failure: UMFError | None = None
+        self.failures = 0
+        self.quiet_until = 0.0
+        self.not_before = 0.0
+        self._seen_at = 0.0
+        self._hasty = 0
+        self._lock = threading.Lock()
+
+    @property
+    def newest(self) -> int:
+        """
+        The largest generation this process has seen.
+        """
+        return 0 if self.latest is None else self.latest.record.generation
+
+    def join(
+        self, owner: object, *, loop: asyncio.AbstractEventLoop, now: float
+    ) -> Usable | tuple[Flight, asyncio.Future[Outcome], bool]:
+        """
+        Return the token if there is one by now, else the running flight or a new one.
+
+        Args:
+            owner: Whose flight a new one is.
+            now: Monotonic time.
+
+        Returns:
+            With a flight, a future for its end and whether it is new.
+        """
+        future: asyncio.Future[Outcome] = loop.create_future()
+        dead = None
+
+        with self._lock:
+            # A flight may have landed since the caller looked without the lock.
+            if self.usable is not None and now < self.usable.due:
+                return self.usable
+
+            flight = self.flight
+
+            if flight is not None and flight.loop.is_closed():
+                dead, flight = flight, None
+
+            new = flight is None
+
+            if flight is None:
+                self.usable = None
+                flight = self.flight = Flight(owner, loop=loop)
+
+            flight.waiters.append((loop, future))
+
+        if dead is not None:
+            dead.discard()
+
+        return flight, future, new
+
+    def land(self, flight: Flight, outcome: Outcome, *, now: float) -> None:
+        """
+        Take the result of *flight* and wake the callers.
+
+        Args:
+            outcome: None if it was cancelled.
+            now: Monotonic time.
+        """
+        with self._lock:
+            if self.flight is flight:
+                self.flight = None
+
+                if isinstance(outcome, Usable):
+                    self._take(outcome, now=now)
+
+        flight.tell(outcome)
+
+    def _take(self, usable: Usable, *, now: float) -> None:
+        if usable.record.generation > self.newest:
+            self.latest = usable
+            self._seen_at = now
+
+        if usable.record.generation > self.refused:
+            self.usable = usable
+
+    def refuse(self, generation: int, *, now: float, longest: float) -> bool:
+        """
+        Note that *generation* was refused; no older one is usable either.
+
+        A generation that nobody in this process was given is ignored. Tokens that are
+        refused as soon as they are there, one after another, are replaced ever slower
+        (protocol notes 2.2: up to 15 minutes after the secret was renewed).
+
+        Args:
+            now: Monotonic time.
+            longest: Most seconds between two such replacements.
+
+        Returns:
+            Whether this is news about the newest token.
+        """
+        with self._lock:
+            if not self.refused < generation <= self.newest:
+                return False
+
+            self.refused = generation
+
+            if generation < self.newest:
+                return False
+
+            self.usable = None
+
+            # While a search runs the old token dies of it; that is no sign of trouble.
+            if self.flight is None:
+                self._hasty = self._hasty + 1 if now - self._seen_at < _YOUNG else 0
+
+                if self._hasty > _FREE:
+                    self.not_before = now + growing(self._hasty - _FREE, longest)
+
+            return True
+
+    def fail(self, error: UMFError, *, now: float, longest: float) -> None:
+        """
+        Let *error* be the answer for a while: 1 s, 2 s, 4 s ... at most *longest*.
+        """
+        self.failures += 1
+        # A copy: the original's traceback would keep a whole search alive.
+        self.failure = again(error)
+        self.quiet_until = now + growing(self.failures, longest)
+
+    def succeed(self) -> None:
+        """
+        Forget earlier failures.
+        """
+        self.failure = None
+        self.failures = 0
+        self.quiet_until = 0.0
+
+    def after_fork(self) -> None:
+        """
+        Drop what belongs to the threads and loops of the parent process.
+        """
+        self._lock = threading.Lock()
+        self.flight = None
+
+
+def growing(count: int, longest: float) -> float:
+    """
+    Return the pause after the *count*-th failure in a row.
+    """
+    return min(2.0 ** min(count - 1, 30), longest)
+
+
+_tokens: WeakValueDictionary[TokenStore, SharedToken] = WeakValueDictionary()
+_tokens_lock = threading.Lock()
+
+
+def shared_token(store: TokenStore) -> SharedToken:
+    """
+    Return what this process knows of the token in *store*; the same for equal stores.
+    """
+    with _tokens_lock:
+        shared = _tokens.get(store)
+
+        if shared is None:
+            shared = _tokens[store] = SharedToken()
+
+        return shared
+
+
+def _after_fork() -> None:
+    global _tokens_lock
+
+    _tokens_lock = threading.Lock()
+
+    for shared in list(_tokens.values()):
+        shared.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,71 @@
+"""
+How a request travels: httpx transports that wrap one another.
+
+The network transport on aiohttp, `AiohttpTransport`, is imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from umfpay.transport._authorizing import AuthorizingTransport
+from umfpay.transport._call import RESERVED_HEADERS, CallState, Effect
+from umfpay.transport._custom import ResponseVerifier
+from umfpay.transport._errors import transport_error
+from umfpay.transport._messages import build_request
+from umfpay.transport._outcome import Ending, Judgement, judge
+from umfpay.transport._retrying import RetryingTransport, RetryPolicy, full_jitter
+from umfpay.transport._signing import BodySigner, RequestSigner, SigningTransport
+from umfpay.transport._stack import build_stack, perform
+from umfpay.transport._tls import tls_context
+from umfpay.transport._token_source import Bearer, BearerToken, TokenSource
+from umfpay.transport._verifying import (
+    ResponseSignatures,
+    UnsignedResponses,
+    VerifyingTransport,
+)
+
+
+if TYPE_CHECKING:
+    from umfpay.transport._aiohttp import AiohttpTransport
+
+__all__ = [
+    "RESERVED_HEADERS",
+    "AiohttpTransport",
+    "AuthorizingTransport",
+    "Bearer",
+    "BearerToken",
+    "BodySigner",
+    "CallState",
+    "Effect",
+    "Ending",
+    "Judgement",
+    "RequestSigner",
+    "ResponseSignatures",
+    "ResponseVerifier",
+    "RetryPolicy",
+    "RetryingTransport",
+    "SigningTransport",
+    "TokenSource",
+    "UnsignedResponses",
+    "VerifyingTransport",
+    "build_request",
+    "build_stack",
+    "full_jitter",
+    "judge",
+    "perform",
+    "tls_context",
+    "transport_error",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """
+    Import aiohttp only for whoever uses it.
+    """
+    if name != "AiohttpTransport":
+        raise AttributeError(f"module 'umfpay.transport' has no attribute {name!r}")
+
+    from umfpay.transport._aiohttp import AiohttpTransport
+
+    return AiohttpTransport

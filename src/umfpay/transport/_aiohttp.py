@@ -1,0 +1,391 @@
+"""
+The network: our default transport, on aiohttp, which tells the truth about failures.
+
+aiohttp's exceptions do not say whether a byte left. The body that we hand to it does:
+the headers wait for it and leave in the same write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any, Final
+
+import aiohttp
+import httpx
+import yarl
+from aiohttp.abc import AbstractStreamWriter
+from multidict import CIMultiDict
+
+from umfpay.errors import Text, WrongLoopError
+from umfpay.sensitive import Secret
+from umfpay.transport._answer_stream import AnswerStream
+from umfpay.transport._call import EXTENSION, CallState
+from umfpay.transport._messages import ALWAYS, CallRequest, RawResponse
+
+
+_UNKNOWN: Final = object()
+_ALWAYS: Final = CIMultiDict(ALWAYS)
+
+# Connectors of a parent process: closing one would speak on the parent's connections.
+_ABANDONED: Final[list[aiohttp.BaseConnector]] = []
+
+
+class AiohttpTransport(httpx.AsyncBaseTransport):
+    """
+    Sends requests with an aiohttp session of its own, made in the loop that runs.
+
+    It follows no redirect, keeps no cookie, ignores the environment's proxies, decodes
+    nothing, and sends a request once: aiohttp's own second try is switched off. It
+    keeps `CallState.body_started` truthful, and serves plain httpx requests, too.
+
+    Args:
+        max_connections: Open at once; further calls wait.
+        connect_timeout: Seconds for one connection, TLS included.
+        timeout: Seconds for a request that says nothing itself.
+        proxy: ``http://user:password@host:port``.
+        ssl_context: For TLS; see `tls_context`. The usual authorities by default.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_connections: int = 100,
+        connect_timeout: float = 5.0,
+        timeout: float = 10.0,
+        proxy: Secret | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._max_connections = max_connections
+        self._connect_timeout = connect_timeout
+        self._timeout = timeout
+        self._proxy = proxy
+        self._ssl_context = ssl_context
+        self._session: aiohttp.ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._busy = 0
+        # None until the first answer shows whether aiohttp asks our body to write.
+        self._tracks: bool | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """
+        Send *request*; return the response as soon as its headers are there.
+
+        Raises:
+            httpx.TransportError: As httpx's own transports do; `ConnectError`,
+                `ConnectTimeout` and `PoolTimeout` mean that no byte left.
+            WrongLoopError: The connections belong to another loop that still runs.
+        """
+        session = self._session
+
+        if session is None or self._loop is not asyncio.get_running_loop():
+            session = self._open()
+
+        state: CallState | None = request.extensions.get(EXTENSION)
+
+        if state is None:
+            seconds = request.extensions.get("timeout", {}).get("read", self._timeout)
+            timeout = _client_timeout(seconds, self._connect_timeout, streams=True)
+        else:
+            state.body_tracked = self._tracks is not False
+            timeout = _client_timeout(
+                state.timeout, self._connect_timeout, streams=state.download
+            )
+
+        if isinstance(request, CallRequest) and request.untouched:
+            assert state is not None
+            content = state.body
+            # aiohttp adds Host and Content-Length itself.
+            headers = _ALWAYS.copy()
+
+            for name, value in request.own_headers():
+                headers[name] = value
+        else:
+            content = await _content(request)
+            headers = CIMultiDict(
+                (key.decode("ascii"), text.decode("latin-1"))
+                for key, text in request.headers.raw
+            )
+
+        body = _Body(content, state=state) if content else None
+        self._busy += 1
+
+        try:
+            response = await session.request(
+                request.method,
+                yarl.URL(str(request.url), encoded=True),
+                data=body,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
+            )
+        except BaseException as error:
+            self._busy -= 1
+            mapped = http_error(
+                error,
+                started=self._started(body),
+                pool_is_full=self._busy >= self._max_connections,
+            )
+
+            if mapped is None:
+                raise
+
+            raise mapped from error
+
+        if body is not None and self._tracks is None:
+            self._tracks = body.started
+
+        return RawResponse(
+            response.status,
+            raw_headers=response.raw_headers,
+            stream=AnswerStream(
+                response.content,
+                release=response.release,
+                close=response.close,
+                done=self._released,
+                translate=_inside,
+            ),
+        )
+
+    def _started(self, body: _Body | None) -> bool | None:
+        """
+        Tell whether *body* began to leave; None if that cannot be known.
+        """
+        if body is None or self._tracks is False:
+            return None
+
+        return body.started
+
+    def _open(self) -> aiohttp.ClientSession:
+        loop = asyncio.get_running_loop()
+
+        if self._session is not None:
+            assert self._loop is not None
+
+            if not self._loop.is_closed():
+                raise WrongLoopError(
+                    Text(
+                        "The connections belong to another event loop that still runs.",
+                        "连接属于另一个仍在运行的事件循环。",
+                    )
+                )
+
+            self.abandon()
+
+        self._loop = loop
+        self._busy = 0
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=self._max_connections,
+                ssl=True if self._ssl_context is None else self._ssl_context,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            proxy=None if self._proxy is None else yarl.URL(self._proxy.reveal()),
+            auto_decompress=False,
+            trust_env=False,
+            middlewares=(_send_once,),
+        )
+
+        return self._session
+
+    def _released(self) -> None:
+        self._busy -= 1
+
+    def abandon(self) -> None:
+        """
+        Forget all connections without touching them; the next request opens new ones.
+
+        For connections whose loop is closed, or belongs to the parent process.
+        """
+        session, self._session = self._session, None
+
+        if session is None:
+            return
+
+        connector = session.connector
+        assert connector is not None
+        assert self._loop is not None
+        session.detach()
+
+        if self._loop.is_closed():
+            # In a closed loop this only marks the connector, without waiting.
+            with suppress(StopIteration):
+                next(connector.close().__await__())
+        else:
+            _ABANDONED.append(connector)
+
+    async def aclose(self) -> None:
+        """
+        Close all connections; the next request would open new ones.
+        """
+        session = self._session
+
+        if session is None:
+            return
+
+        if self._loop is not asyncio.get_running_loop():
+            self.abandon()
+
+            return
+
+        self._session = None
+        await session.close()
+
+
+class _Body(aiohttp.BytesPayload):
+    """
+    Bytes that tell when aiohttp begins to write them.
+    """
+
+    def __init__(self, value: bytes, *, state: CallState | None) -> None:
+        super().__init__(value)
+        self.started = False
+        self._state = state
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """
+        Write all; older versions of aiohttp call this.
+        """
+        self._begin(writer)
+        await super().write(writer)
+
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        """
+        Write at most *content_length* bytes.
+        """
+        self._begin(writer)
+        await super().write_with_length(writer, content_length)
+
+    def _begin(self, writer: AbstractStreamWriter) -> None:
+        # Asked to write to a connection that is gone, aiohttp raises before a byte
+        # leaves; a connection from the pool often ends like that.
+        # Any: the interface does not promise this attribute, all writers have it.
+        line: Any = getattr(writer, "transport", _UNKNOWN)
+
+        if line is None or (line is not _UNKNOWN and line.is_closing()):
+            return
+
+        self.started = True
+
+        if self._state is not None:
+            self._state.body_started = True
+
+
+async def _send_once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """
+    Keep aiohttp from sending a GET a second time by itself.
+
+    It does so after these two errors, uncounted and without regard to any deadline;
+    whether a call is made again is decided by the retrying layer.
+    """
+    try:
+        return await handler(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _BrokenError from error
+
+
+async def _content(request: httpx.Request) -> bytes:
+    assert isinstance(request.stream, httpx.AsyncByteStream)
+
+    return b"".join([part async for part in request.stream])
+
+
+@lru_cache(maxsize=64)
+def _client_timeout(
+    seconds: float | None, connect: float, *, streams: bool
+) -> aiohttp.ClientTimeout:
+    """
+    Return the limits of one attempt.
+
+    An answer that streams may take its time as a whole, but no pause of *seconds*.
+    """
+    if streams:
+        return aiohttp.ClientTimeout(
+            total=None, connect=seconds, sock_connect=connect, sock_read=seconds
+        )
+
+    return aiohttp.ClientTimeout(total=seconds, sock_connect=connect)
+
+
+class _BrokenError(Exception):
+    """
+    Carries an error past aiohttp's own second try; the error is the `__cause__`.
+    """
+
+
+def http_error(
+    error: BaseException, *, started: bool | None, pool_is_full: bool
+) -> httpx.TransportError | None:
+    """
+    Return the error of httpx for *error* of aiohttp, None if it is not one.
+
+    Args:
+        started: Whether aiohttp began to write the body; None if there is no body, and
+            so nothing that could tell.
+        pool_is_full: Whether the call may have waited for a connection of the pool.
+    """
+    if isinstance(error, _BrokenError) and error.__cause__ is not None:
+        error = error.__cause__
+
+    if isinstance(error, TimeoutError):
+        return _late(error, started=started, pool_is_full=pool_is_full)
+
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return httpx.ProxyError(f"the proxy answered HTTP {error.status}")
+
+    if isinstance(
+        error, (aiohttp.ClientConnectorError, aiohttp.ServerFingerprintMismatch)
+    ):
+        return httpx.ConnectError(_words(error))
+
+    if isinstance(error, aiohttp.ClientResponseError):
+        return httpx.RemoteProtocolError(f"no HTTP: {error.message[:100]}")
+
+    if isinstance(error, (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)):
+        return httpx.UnsupportedProtocol("not an http or https address")
+
+    if isinstance(error, (aiohttp.ClientError, OSError)):
+        if started is False:
+            return httpx.ConnectError("the connection closed before anything was sent")
+
+        return httpx.ReadError(_words(error))
+
+    if isinstance(error, ValueError):
+        return httpx.LocalProtocolError("a header holds a character that none may")
+
+    return None
+
+
+def _inside(error: BaseException) -> httpx.TransportError | None:
+    """
+    Return the error of httpx for one that came while the answer was read.
+    """
+    return http_error(error, started=True, pool_is_full=False)
+
+
+def _late(
+    error: TimeoutError, *, started: bool | None, pool_is_full: bool
+) -> httpx.TimeoutException:
+    unsent = started is False or isinstance(error, aiohttp.ConnectionTimeoutError)
+
+    if not unsent:
+        return httpx.ReadTimeout("no answer in time")
+
+    if pool_is_full:
+        return httpx.PoolTimeout("no connection became free in time")
+
+    return httpx.ConnectTimeout("no connection in time")
+
+
+def _words(error: BaseException) -> str:
+    # Only the connector's errors have words worth showing: host, port, system error.
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"{error.host}:{error.port}: {error.os_error}"
+
+    return type(error).__name__

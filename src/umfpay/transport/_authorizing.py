@@ -1,0 +1,135 @@
+"""
+The layer of the bearer token: put it on, and once on a refusal a new one.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import httpx
+
+from umfpay.errors import AuthenticationError, ConfigError, Text
+from umfpay.transport._call import CallState, call_state
+from umfpay.transport._messages import build_request
+from umfpay.transport._token_source import TokenSource
+
+
+# "Bad/expired token: JSON with meta.ret_code 00280703" (protocol notes 2.2)
+TOKEN_REFUSED: Final = "00280703"  # noqa: S105 (a return code)
+_UNAUTHORIZED: Final = 401
+
+
+class AuthorizingTransport(httpx.AsyncBaseTransport):
+    """
+    Sets the header Authorization, and replays a call once whose token was refused.
+
+    The replay is safe for a POST: the gateway refused before it worked.
+
+    Args:
+        wrapped: The next layer; it must leave the envelope in the `CallState`.
+        token_source: Gives tokens, and learns which generation was refused.
+        origin: Scheme, host and port that may see a token; any path is ignored.
+        glued_bearer: Send ``Bearer<token>``, as the official SDKs do, in place of the
+            documented ``Bearer <token>`` (protocol notes 2.1).
+    """
+
+    def __init__(
+        self,
+        wrapped: httpx.AsyncBaseTransport,
+        *,
+        token_source: TokenSource,
+        origin: httpx.URL,
+        glued_bearer: bool = False,
+    ) -> None:
+        self._wrapped = wrapped
+        self._source = token_source
+        self._origin = _origin(origin)
+        self._prefix = "Bearer" if glued_bearer else "Bearer "
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """
+        Send the call with a token; on a refusal once more with the next one.
+
+        Raises:
+            ConfigError: The request would go to another origin than the configured.
+            AuthenticationError: The second token was refused, too.
+            TokenError: There is no token.
+        """
+        state = call_state(request)
+
+        if _origin(request.url) != self._origin:
+            raise _foreign(request.url)
+
+        if not state.needs_token:
+            return await self._wrapped.handle_async_request(request)
+
+        state.bearer_prefix = self._prefix
+
+        while True:
+            bearer = self._source.current()
+
+            if bearer is None:
+                bearer = await self._source.acquire(deadline=state.deadline)
+
+            state.bearer = bearer
+            # A new request: whoever recorded an old one keeps what was sent.
+            response = await self._wrapped.handle_async_request(build_request(state))
+
+            if not _refused(state):
+                return response
+
+            await response.aclose()
+            await self._source.refuse(bearer.generation)
+
+            if state.replays:
+                raise _refused_twice(state)
+
+            state.replays += 1
+            state.start_again()
+
+    async def aclose(self) -> None:
+        """
+        Close the next layer.
+        """
+        await self._wrapped.aclose()
+
+
+def _origin(url: httpx.URL) -> tuple[str, bytes, int | None]:
+    return (url.scheme, url.raw_host, url.port)
+
+
+def _refused(state: CallState) -> bool:
+    """
+    Tell whether the gateway refused the token, by code or by status, signed or not.
+    """
+    if state.status == _UNAUTHORIZED:
+        return True
+
+    return state.envelope is not None and state.envelope.ret_code == TOKEN_REFUSED
+
+
+def _refused_twice(state: CallState) -> AuthenticationError:
+    code = state.envelope.ret_code if state.envelope is not None else ""
+    named = code or f"HTTP {state.status}"
+
+    return AuthenticationError(
+        Text(
+            f"{state.method} {state.path}: the gateway refused two tokens ({named}).",
+            f"{state.method} {state.path}：网关两次拒绝令牌（{named}）。",
+        ),
+        ret_code=code or None,
+        http_status=state.status,
+    )
+
+
+def _foreign(url: httpx.URL) -> ConfigError:
+    # Neither path nor query: they may hold ids.
+    host = f"{url.scheme}://{url.host}"
+
+    return ConfigError(
+        Text(
+            f"The request goes to {host}, which is not the configured base_url;"
+            " no token is sent there.",
+            f"请求指向 {host}，与配置的 base_url 不同；不会向其发送令牌。",
+        )
+    )

@@ -1,0 +1,106 @@
+"""
+A file that streams through: hashed as it goes, proven at its end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import httpx
+
+from umfpay.transport import _refusals as refusals
+from umfpay.transport._call import CallState
+from umfpay.transport._errors import transport_error
+
+
+class Download(httpx.AsyncByteStream):
+    """
+    The bytes of a file; the last step checks the signature, if there is one.
+
+    It is an iterator, not a generator: nothing of ours is suspended between two chunks,
+    and a reader who stops early leaves nothing open but *stream*, which he closes.
+
+    Args:
+        state: The call.
+        stream: What the network transport gave.
+        head: What was read of it already.
+        rest: Gives the other chunks.
+        check: Told the SHA-256 digest at the end, and the bytes if *keep*; raises
+            `SignatureError`. None if the answer has no signature.
+        keep: Collect the bytes for *check*, at most this many; 0 collects none.
+
+    Raises:
+        TransportError: The connection broke before the end.
+        SignatureError: The signature over all bytes does not verify.
+        EnvelopeError: There are more than *keep* bytes to collect.
+    """
+
+    def __init__(
+        self,
+        state: CallState,
+        stream: httpx.AsyncByteStream,
+        *,
+        head: bytes,
+        rest: AsyncIterator[bytes],
+        check: Callable[[bytes, bytes], Awaitable[None]] | None,
+        keep: int = 0,
+    ) -> None:
+        self._state = state
+        self._stream = stream
+        self._head = head
+        self._rest = rest
+        self._check = check
+        self._keep = keep
+        self._kept = bytearray()
+        self._digest = hashlib.sha256()
+        self._ended = False
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """
+        Return the next chunk; the end comes only after the signature was checked.
+        """
+        if self._ended:
+            raise StopAsyncIteration
+
+        chunk = await self._next()
+
+        if chunk is None:
+            self._ended = True
+
+            if self._check is not None:
+                await self._check(self._digest.digest(), bytes(self._kept))
+
+            raise StopAsyncIteration
+
+        if self._check is not None:
+            self._digest.update(chunk)
+
+            if self._keep:
+                self._kept += chunk
+
+                if len(self._kept) > self._keep:
+                    raise refusals.too_large(self._state, self._keep)
+
+        return chunk
+
+    async def _next(self) -> bytes | None:
+        if self._head:
+            chunk, self._head = self._head, b""
+
+            return chunk
+
+        try:
+            return await anext(self._rest, None)
+        except httpx.HTTPError as error:
+            raise transport_error(self._state, error) from error
+
+    async def aclose(self) -> None:
+        """
+        Release the connection.
+        """
+        self._ended = True
+        await self._stream.aclose()

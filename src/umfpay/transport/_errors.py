@@ -1,0 +1,59 @@
+"""
+The one place where errors of httpx become ours.
+"""
+
+from __future__ import annotations
+
+import httpx
+
+from umfpay.errors import Text, TransportError
+from umfpay.transport._call import CallState
+
+
+_KINDS: tuple[tuple[type[Exception], Text], ...] = (
+    (
+        httpx.ConnectTimeout,
+        Text("no connection in time", "未能及时建立连接"),
+    ),
+    (
+        httpx.PoolTimeout,
+        Text("all connections stayed busy", "所有连接均被占用"),
+    ),
+    (httpx.ConnectError, Text("no connection", "无法建立连接")),
+    (httpx.ProxyError, Text("the proxy refused", "代理拒绝")),
+    (httpx.UnsupportedProtocol, Text("not an http address", "不是 http 地址")),
+    (httpx.TimeoutException, Text("no answer in time", "未能及时收到应答")),
+    (
+        httpx.RemoteProtocolError,
+        Text("no complete HTTP answer", "未收到完整的 HTTP 应答"),
+    ),
+)
+_OTHER = Text("the connection broke", "连接中断")
+
+_SENT = Text("The request may have been sent.", "请求可能已发出。")
+_NOT_SENT = Text("The request was not sent.", "请求未发出。")
+_SENT_ADVICE = Text(
+    "The gateway may have received the request; a read can be made again, for anything"
+    " else ask the gateway first.",
+    "网关可能已收到请求；查询可以重试，其他操作请先向网关查询。",
+)
+
+
+def transport_error(state: CallState, error: Exception) -> TransportError:
+    """
+    Return the `TransportError` that says what *error* did to the call.
+    """
+    kind = next((text for cls, text in _KINDS if isinstance(error, cls)), _OTHER)
+    sent = state.may_have_been_sent(error)
+    truth = _SENT if sent else _NOT_SENT
+    # The error's own words may name hosts and files, but never hold a body.
+    detail = str(error) or type(error).__name__
+
+    return TransportError(
+        Text(
+            f"{state.method} {state.path}: {kind.en} ({detail}). {truth.en}",
+            f"{state.method} {state.path}：{kind.zh}（{detail}）。{truth.zh}",
+        ),
+        request_sent=sent,
+        advice=_SENT_ADVICE if sent else None,
+    )

@@ -1,0 +1,270 @@
+"""
+What the end of a call means: good, refused, or nobody can say.
+
+Pure functions over the facts in the `CallState`; they follow the table of writes in
+``docs/explanation``: only a verified refusal is a definite failure.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+import attrs
+
+from umfpay.errors import (
+    APIError,
+    AuthenticationError,
+    ConfigError,
+    DeadlineExceededError,
+    EnvelopeError,
+    MismatchedResponseError,
+    SignatureError,
+    Text,
+    TokenError,
+    TransportError,
+    UnsignedResponseError,
+)
+from umfpay.protocol import Envelope, Outcome, Verdict, api_error, find_code
+from umfpay.transport._call import CallState, Effect
+
+
+_WRITES: Final = frozenset({Effect.CREATE, Effect.MONEY})
+
+
+class Ending(StrEnum):
+    """
+    The three ends of a call.
+    """
+
+    GOOD = "good"
+    FAILED = "failed"
+    UNCLEAR = "unclear"
+
+
+@attrs.frozen(kw_only=True)
+class Judgement:
+    """
+    How a call ended.
+
+    Args:
+        ending: Good, failed (raise *error*), or unclear (raise `OutcomeUnknownError`
+            from *error*).
+        error: What went wrong; None only if all is good.
+        reason: Why it is unclear; None unless it is.
+        money_may_have_moved: Only an unclear end of a call that moves money.
+    """
+
+    ending: Ending
+    error: BaseException | None = None
+    reason: Text | None = None
+    money_may_have_moved: bool = False
+
+
+_GOOD: Final = Judgement(ending=Ending.GOOD)
+
+
+def gives(ret_code: str) -> bool:
+    """
+    Tell whether an answer with *ret_code* claims anything but a refusal.
+
+    0000, pending and accepted are none; an answer without a code must not pass for one.
+    """
+    return not ret_code or _outcome(ret_code) is Outcome.ACCEPTED
+
+
+def _outcome(ret_code: str) -> Outcome | None:
+    row = find_code(ret_code)
+
+    return None if row is None else row.outcome
+
+
+def judge(state: CallState, error: BaseException | None = None) -> Judgement:
+    """
+    Say how the call ended: with *error*, or with the answer that *state* holds.
+
+    Args:
+        error: What `perform` raised, or the `TimeoutError` of the deadline.
+    """
+    if error is not None:
+        return _after_error(state, error)
+
+    envelope = state.envelope
+
+    if envelope is None:
+        return _GOOD if state.download else _after_error(state, _nothing_read(state))
+
+    status = state.status or 0
+    write = state.effect in _WRITES
+
+    if write and status >= 500:
+        return _unclear(
+            state,
+            _refusal(envelope, status),
+            Text(f"the gateway answered HTTP {status}", f"网关返回 HTTP {status}"),
+        )
+
+    if _is_good(state, envelope):
+        return _GOOD
+
+    if state.download and gives(envelope.ret_code) and status < 400:
+        return Judgement(ending=Ending.FAILED, error=_no_file(state))
+
+    refusal = _refusal(envelope, status)
+    reason = _doubt(envelope) if write else None
+
+    if reason is None:
+        return Judgement(ending=Ending.FAILED, error=refusal)
+
+    return _unclear(state, refusal, reason)
+
+
+def _is_good(state: CallState, envelope: Envelope) -> bool:
+    if envelope.verdict is not Verdict.VERIFIED and not state.unverified_accepted:
+        return False
+
+    if state.download:
+        return False
+
+    code = envelope.ret_code
+
+    if not code:
+        # The token's answer is documented without meta (protocol notes 2.2).
+        return state.effect is Effect.TOKEN and (state.status or 0) < 400
+
+    return _outcome(code) is Outcome.ACCEPTED
+
+
+def _refusal(envelope: Envelope, status: int) -> APIError:
+    return api_error(
+        envelope.ret_code,
+        envelope.ret_msg,
+        http_status=status,
+        verified=envelope.verdict is Verdict.VERIFIED,
+    )
+
+
+def _doubt(envelope: Envelope) -> Text | None:
+    """
+    Return why a refusal is not definite, None if it is.
+    """
+    if envelope.verdict is not Verdict.VERIFIED:
+        return Text("the refusal carries no valid signature", "拒绝应答没有有效签名")
+
+    code = envelope.ret_code
+
+    outcome = _outcome(code)
+
+    if outcome is None:
+        return Text(
+            f"nobody knows the gateway's code {code!r}", f"未知的返回码 {code!r}"
+        )
+
+    if outcome is Outcome.UNKNOWN:
+        return Text(
+            f"the gateway's code {code} leaves the outcome open",
+            f"返回码 {code} 未说明结果",
+        )
+
+    return None
+
+
+# These tell of the time before the gateway worked, or of no gateway at all.
+_BEFORE_ANY_WORK: Final = (AuthenticationError, ConfigError, TokenError)
+
+
+def _after_error(state: CallState, error: BaseException) -> Judgement:
+    if isinstance(error, _BEFORE_ANY_WORK):
+        return Judgement(ending=Ending.FAILED, error=error)
+
+    if isinstance(error, TransportError):
+        sent = error.request_sent
+    else:
+        sent = state.may_have_been_sent()
+
+    late = isinstance(error, TimeoutError)
+
+    if state.effect in _WRITES and sent:
+        return _unclear(state, error, _cut_reason(error))
+
+    if not late:
+        return Judgement(ending=Ending.FAILED, error=error)
+
+    if sent and state.effect is not Effect.READ:
+        return Judgement(ending=Ending.FAILED, error=_late_but_sent(state))
+
+    return Judgement(ending=Ending.FAILED, error=_too_late(state, sent=sent))
+
+
+def _cut_reason(error: BaseException) -> Text:
+    if isinstance(error, TimeoutError):
+        return Text("the deadline passed after the request left", "请求发出后超过期限")
+
+    if isinstance(error, TransportError):
+        return Text(
+            "the connection was lost after the request left", "请求发出后连接中断"
+        )
+
+    if isinstance(error, SignatureError):
+        return Text("the answer is forged", "应答签名无效")
+
+    if isinstance(error, UnsignedResponseError):
+        return Text("the answer is not signed", "应答没有签名")
+
+    if isinstance(error, EnvelopeError):
+        return Text("the answer cannot be read", "应答无法读取")
+
+    if isinstance(error, MismatchedResponseError):
+        return Text("the answer speaks of something else", "应答内容与请求不符")
+
+    return Text(
+        "the call ended with an error after the request left", "请求发出后发生错误"
+    )
+
+
+def _unclear(state: CallState, error: BaseException, reason: Text) -> Judgement:
+    return Judgement(
+        ending=Ending.UNCLEAR,
+        error=error,
+        reason=reason,
+        money_may_have_moved=state.effect is Effect.MONEY,
+    )
+
+
+def _too_late(state: CallState, *, sent: bool) -> DeadlineExceededError:
+    return DeadlineExceededError(
+        Text(
+            f"{state.method} {state.path}: the deadline passed.",
+            f"{state.method} {state.path}：超过期限。",
+        ),
+        request_sent=sent,
+    )
+
+
+def _late_but_sent(state: CallState) -> TransportError:
+    return TransportError(
+        Text(
+            f"{state.method} {state.path}: the deadline passed after the request left.",
+            f"{state.method} {state.path}：请求发出后超过期限。",
+        ),
+        request_sent=True,
+    )
+
+
+def _nothing_read(state: CallState) -> EnvelopeError:
+    return EnvelopeError(
+        Text(
+            f"{state.method} {state.path}: no answer was read.",
+            f"{state.method} {state.path}：未读取到应答。",
+        )
+    )
+
+
+def _no_file(state: CallState) -> EnvelopeError:
+    return EnvelopeError(
+        Text(
+            f"{state.method} {state.path}: the gateway answered with a JSON object, not"
+            " with a file.",
+            f"{state.method} {state.path}：网关返回了 JSON 对象而不是文件。",
+        )
+    )

@@ -1,0 +1,62 @@
+"""
+The TLS settings of the network transport.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+
+from umfpay.errors import ConfigError, Text
+
+
+def tls_context(
+    *,
+    ca_file: str | os.PathLike[str] | None = None,
+    certificate: str | os.PathLike[str] | None = None,
+    certificate_key: str | os.PathLike[str] | None = None,
+) -> ssl.SSLContext | None:
+    """
+    Read the files into a context; None if there are none, for the usual authorities.
+
+    Args:
+        ca_file: PEM file of the authorities that are trusted instead of the usual.
+        certificate: PEM file of a client certificate.
+        certificate_key: PEM file of its key, if that is not in *certificate*.
+
+    Raises:
+        ConfigError: A file cannot be read or used.
+    """
+    if ca_file is None and certificate is None:
+        return None
+
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise _refusal("ca_file", ca_file, error) from error
+
+    if certificate is not None:
+        try:
+            # Without a password callable OpenSSL would ask on the terminal.
+            context.load_cert_chain(certificate, certificate_key, password=_no_password)
+        except OSError as error:
+            raise _refusal("client_certificate", certificate, error) from error
+
+    return context
+
+
+def _no_password() -> str:
+    return ""
+
+
+def _refusal(
+    name: str, path: str | os.PathLike[str] | None, error: OSError
+) -> ConfigError:
+    return ConfigError(
+        Text(
+            f"{name}: {os.fspath(path or '')} cannot be used ({error}). It must be a PEM"
+            " file; a private key must not be encrypted.",
+            f"{name}：无法使用 {os.fspath(path or '')}（{error}）。"
+            "须为 PEM 文件，私钥不得加密。",
+        )
+    )

@@ -1,0 +1,282 @@
+"""
+The innermost of our layers: what is not verified may refuse, it may never give.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor
+from typing import Final, Literal, TypeVar, cast
+
+import httpx
+
+from umfpay.protocol import Envelope, Verdict, Verifier, open_envelope
+from umfpay.transport import _refusals as refusals
+from umfpay.transport._call import CallState, call_state
+from umfpay.transport._custom import (
+    CustomVerifier,
+    ResponseVerifier,
+    read_unchecked,
+)
+from umfpay.transport._downloads import Download
+from umfpay.transport._messages import raw_headers
+from umfpay.transport._outcome import gives
+
+
+UnsignedResponses = Literal["refuse", "accept"]
+ResponseSignatures = Literal["enforce", "report"]
+
+BODY_LIMIT: Final = 16 * 1024 * 1024
+
+# "the first 4 KiB decide": by then a file has shown something but white space.
+_HEAD: Final = 4096
+
+_log = logging.getLogger("umfpay")
+
+T = TypeVar("T")
+
+
+class VerifyingTransport(httpx.AsyncBaseTransport):
+    """
+    Reads the answer, opens its envelope and judges what may pass (protocol notes 3.2).
+
+    Args:
+        wrapped: The network transport.
+        verifier: Holds the gateway's keys.
+        executor: Where a verifier works that is too slow for the loop.
+        unsigned_responses: Whether an answer without signature may give something.
+        response_signatures: ``"report"`` logs forged answers and lets them through.
+        response_verifier: ``(body, signature, keys) -> bool``, decides about the header
+            Signature in place of *verifier*.
+        body_limit: Largest answer in bytes; files are not bound by it.
+    """
+
+    def __init__(
+        self,
+        wrapped: httpx.AsyncBaseTransport,
+        *,
+        verifier: Verifier,
+        executor: Executor | None = None,
+        unsigned_responses: UnsignedResponses = "refuse",
+        response_signatures: ResponseSignatures = "enforce",
+        response_verifier: ResponseVerifier | None = None,
+        body_limit: int = BODY_LIMIT,
+    ) -> None:
+        self._wrapped = wrapped
+        self._verifier = verifier
+        self._executor = executor
+        self._accepts_unsigned = unsigned_responses == "accept"
+        self._reports_only = response_signatures == "report"
+        self._custom = response_verifier
+        self._limit = body_limit
+        self._signed: set[str] = set()
+        self._warned: set[str] = set()
+
+        if self._reports_only:
+            _log.warning(
+                'response_signatures="report": forged answers are logged, not refused'
+            )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """
+        Send the request; leave status, headers and envelope in the `CallState`.
+
+        Raises:
+            SignatureError: The answer is forged.
+            UnsignedResponseError: It gives something and has no signature.
+            EnvelopeError: It cannot be read, is too large or a redirect.
+        """
+        state = call_state(request)
+        state.handed_over = True
+        response = await self._wrapped.handle_async_request(request)
+        stream = response.stream
+        assert isinstance(stream, httpx.AsyncByteStream)
+        streaming = False
+
+        try:
+            state.status = status = response.status_code
+            state.response_headers = raw_headers(response)
+
+            if 300 <= status < 400:
+                raise refusals.redirected(state)
+
+            chunks = aiter(stream)
+
+            if state.download and status < 300:
+                head, is_file = await _head(chunks)
+
+                if is_file:
+                    response.stream = self._file(state, stream, head, chunks)
+                    streaming = True
+
+                    return response
+
+                body = await self._read(state, chunks, head)
+            else:
+                body = await self._read(state, chunks)
+        finally:
+            if not streaming:
+                await stream.aclose()
+
+        state.envelope = await self._open(state, body)
+        self._judge(state, state.envelope, body)
+        # Whoever stands outside of the stack can still read what came.
+        response.stream = httpx.ByteStream(body)
+
+        return response
+
+    async def _read(
+        self, state: CallState, chunks: AsyncIterator[bytes], head: bytes = b""
+    ) -> bytes:
+        parts = [head] if head else []
+        size = len(head)
+
+        async for chunk in chunks:
+            size += len(chunk)
+
+            if size > self._limit:
+                raise refusals.too_large(state, self._limit)
+
+            parts.append(chunk)
+
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def _open(self, state: CallState, body: bytes) -> Envelope:
+        signature = state.response_header(b"signature")
+        verifier = self._verifier
+
+        if self._custom is not None and signature is not None:
+            custom = CustomVerifier(
+                verifier, decide=self._custom, body=body, header=signature
+            )
+            # It has the two members that an envelope needs, without any key of its own.
+            verifier = cast("Verifier", custom)
+
+        if not verifier.off_loop:
+            return open_envelope(body, header_signature=signature, verifier=verifier)
+
+        return await self._work(
+            lambda: open_envelope(body, header_signature=signature, verifier=verifier)
+        )
+
+    async def _work(self, job: Callable[[], T]) -> T:
+        if self._verifier.off_loop:
+            loop = asyncio.get_running_loop()
+
+            return await loop.run_in_executor(self._executor, job)
+
+        return job()
+
+    def _judge(self, state: CallState, envelope: Envelope, body: bytes) -> None:
+        verdict = envelope.verdict
+
+        if verdict is Verdict.VERIFIED:
+            self._signed.add(state.path)
+
+            return
+
+        if verdict is Verdict.FORGED:
+            self._forged(state, envelope.reason)
+            state.envelope = read_unchecked(body, forged=envelope)
+
+            if state.envelope.verdict is Verdict.FORGED:
+                state.unverified_accepted = True
+
+                return
+
+            envelope = state.envelope
+            verdict = envelope.verdict
+
+        assert state.status is not None
+
+        # A refusal may pass: Authorizing and Retrying must see it. It gives nothing.
+        if state.status >= 400:
+            return
+
+        if verdict is Verdict.UNREADABLE:
+            raise refusals.unreadable(state, envelope.reason)
+
+        if not gives(envelope.ret_code):
+            return
+
+        if not state.unsigned_allowed:
+            self._unsigned(state)
+
+        state.unverified_accepted = True
+
+    def _forged(self, state: CallState, reason: str) -> None:
+        if not self._reports_only:
+            raise refusals.forged(state, reason)
+
+        _log.warning("%s %s: forged answer (%s)", state.method, state.path, reason)
+
+    def _unsigned(self, state: CallState) -> None:
+        if not self._accepts_unsigned:
+            raise refusals.unsigned(state)
+
+        if state.path in self._signed:
+            raise refusals.stripped(state)
+
+        if state.path not in self._warned:
+            self._warned.add(state.path)
+            _log.warning(
+                '%s %s: unsigned answer let through by unsigned_responses="accept"',
+                state.method,
+                state.path,
+            )
+
+    def _file(
+        self,
+        state: CallState,
+        stream: httpx.AsyncByteStream,
+        head: bytes,
+        rest: AsyncIterator[bytes],
+    ) -> Download:
+        signature = state.response_header(b"signature")
+
+        if signature is None:
+            return Download(state, stream, head=head, rest=rest, check=None)
+
+        custom = self._custom
+
+        async def check(digest: bytes, body: bytes) -> None:
+            if custom is not None:
+                good = await self._work(
+                    lambda: custom(body, signature, self._verifier.keys)
+                )
+            else:
+                good = await self._work(
+                    lambda: self._verifier.verify_digest(digest, signature)
+                )
+
+            if good:
+                state.download_verified = True
+            else:
+                self._forged(state, "header Signature over the file")
+
+        keep = self._limit if custom is not None else 0
+
+        return Download(state, stream, head=head, rest=rest, check=check, keep=keep)
+
+    async def aclose(self) -> None:
+        """
+        Close the network transport.
+        """
+        await self._wrapped.aclose()
+
+
+async def _head(chunks: AsyncIterator[bytes]) -> tuple[bytes, bool]:
+    """
+    Return the begin of a download, and whether it is a file and not an error object.
+    """
+    head = b""
+
+    async for chunk in chunks:
+        head += chunk
+
+        if head.strip() or len(head) >= _HEAD:
+            break
+
+    return head, not head[:_HEAD].lstrip().startswith(b"{")

@@ -1,0 +1,325 @@
+"""
+A Config is right or it is not made; what is wrong is named, and nothing is shown.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import traceback
+
+import pytest
+
+from umfpay import Config, Environment, Secret
+from umfpay.config import is_loopback
+from umfpay.errors import ConfigError
+
+
+CANARY = "canary-secret-7f3a"
+
+
+def test_a_config_reads_its_keys_and_shows_no_secret(settings):
+    """
+    repr tells sizes and fingerprints; the secret is hidden.
+    """
+    config = Config(**settings)
+
+    assert config.merchant_key is not None
+    assert 2048 == config.merchant_key.bits
+    assert CANARY == config.client_secret.reveal()
+    assert CANARY not in repr(config)
+    assert "http://127.0.0.1:8100/cberest/v1/" == config.base_url
+
+
+def test_a_config_never_uses_the_network(settings, monkeypatch):
+    """
+    Making one opens no socket.
+    """
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("the network was used")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+    assert Config(**settings)
+
+
+WRONG = [
+    ("client_id", "", "client_id"),
+    ("client_id", "  ", "client_id"),
+    ("client_id", None, "client_id"),
+    ("client_secret", "", "client_secret"),
+    ("client_secret", None, "client_secret"),
+    ("client_secret", 5, "client_secret"),
+    ("merchant_key", None, "merchant_key"),
+    ("merchant_key", "", "merchant_key"),
+    ("merchant_key", b"", "merchant_key"),
+    ("merchant_key", 5, "merchant_key"),
+    ("merchant_key", "no/such/file.p8", "no/such/file.p8"),
+    ("merchant_key_passphrase", 5, "merchant_key_passphrase"),
+    ("gateway_certificate", "", "gateway_certificate"),
+    ("gateway_certificate", [], "gateway_certificate"),
+    ("gateway_certificate", 5, "gateway_certificate"),
+    ("gateway_certificate", "no/such/file.crt", "no/such/file.crt"),
+    ("base_url", None, "base_url"),
+    ("base_url", 5, "base_url"),
+    ("base_url", "pay.soopay.com", "base_url"),
+    ("base_url", "ftp://pay.soopay.com/", "base_url"),
+    ("base_url", "http://pay.soopay.com/cberest/v1/", "base_url"),
+    ("base_url", "https://user:pass@pay.soopay.com/", "base_url"),
+    ("base_url", "https://pay.soopay.com/?a=b", "base_url"),
+    ("base_url", "https://[pay.soopay.com/", "base_url"),
+    ("base_url", "https://pay.soopay.com:port/", "base_url"),
+    ("environment", "SANDBOX", "environment"),
+    ("environment", Environment.LIVE_CHINA, "base_url"),
+    ("token_timeout", 0, "token_timeout"),
+    ("deadline", float("nan"), "deadline"),
+    ("deadline", "soon", "deadline"),
+    ("timeout", True, "timeout"),
+    ("max_connections", 0, "max_connections"),
+    ("max_connections", "many", "max_connections"),
+    ("notify_url", "shop.example/notify", "notify_url"),
+    ("ret_url", 5, "ret_url"),
+    ("proxy", "socks5://127.0.0.1:1", "proxy"),
+    ("ca_file", "no/such/ca.pem", "no/such/ca.pem"),
+    ("client_certificate", 5, "client_certificate"),
+    ("unsigned_responses", "maybe", "unsigned_responses"),
+    ("response_signatures", "off", "response_signatures"),
+    ("rsa_backend", "openssl", "rsa_backend"),
+    ("glued_bearer", "perhaps", "glued_bearer"),
+    ("sealing_charset", "utf-16", "sealing_charset"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "named"), WRONG)
+def test_a_wrong_setting_is_a_config_error_that_names_it(settings, name, value, named):
+    """
+    Each wrong value is refused by name, without the secret in any frame of ours.
+    """
+    settings[name] = value
+
+    with pytest.raises(ConfigError, match=named) as caught:
+        Config(**settings)
+
+    told = traceback.TracebackException.from_exception(
+        caught.value, capture_locals=True
+    )
+    frames = [frame for frame in told.stack if "src/umfpay" in frame.filename]
+    shown = "".join(traceback.StackSummary.from_list(frames).format())
+
+    assert frames
+    assert CANARY not in shown
+    assert CANARY not in str(caught.value)
+
+
+def test_key_text_stays_out_of_the_traceback(settings):
+    """
+    A private key given as text is not shown when another setting is wrong.
+    """
+    text = settings["merchant_key"].read_bytes()
+    settings["merchant_key"] = text
+    settings["base_url"] = None
+
+    with pytest.raises(ConfigError) as caught:
+        Config(**settings)
+
+    told = traceback.TracebackException.from_exception(
+        caught.value, capture_locals=True
+    )
+    frames = [frame for frame in told.stack if "src/umfpay" in frame.filename]
+    shown = "".join(traceback.StackSummary.from_list(frames).format())
+
+    assert repr(text)[2:60] not in shown
+
+
+def test_swapped_keys_are_named(settings):
+    """
+    A certificate as merchant key, and the own public key as gateway certificate.
+    """
+    swapped = {**settings, "merchant_key": settings["gateway_certificate"]}
+
+    with pytest.raises(ConfigError, match="certificate"):
+        Config(**swapped)
+
+    own = settings["merchant_key"].parent / "merchant_2048.pub.pem"
+
+    with pytest.raises(ConfigError, match="own public key"):
+        Config(**{**settings, "gateway_certificate": own})
+
+
+def test_several_gateway_certificates_are_valid_at_once(settings):
+    """
+    While UMF changes its key both are given.
+    """
+    first = settings["gateway_certificate"]
+    second = first.parent / "gateway_1024.cert.crt"
+    config = Config(**{**settings, "gateway_certificate": [first, second]})
+
+    assert [2048, 1024] == [key.bits for key in config.gateway_certificate]
+
+
+def test_a_signer_takes_the_place_of_the_key(settings):
+    """
+    With an HSM there is no key file.
+    """
+
+    async def sign(body: bytes) -> str:
+        return ""
+
+    del settings["merchant_key"]
+    config = Config(**settings, signer=sign)
+
+    assert config.merchant_key is None
+
+
+def test_an_environment_is_a_base_url(settings):
+    """
+    UMF's own gateways have names; there is no default.
+    """
+    del settings["base_url"]
+    config = Config(**settings, environment="sandbox_america")
+
+    assert "https://uatfx.soopay.net/cberest/v1/" == config.base_url
+
+
+def test_from_env_reads_what_the_emulator_writes(environ, settings):
+    """
+    Each setting is prefix + name in capitals; numbers and flags are text there.
+    """
+    environ |= {"UMF_DEADLINE": "12.5", "UMF_GLUED_BEARER": "yes", "UMF_PROXY": ""}
+    config = Config.from_env(environ=environ)
+
+    assert 12.5 == config.deadline
+    assert config.glued_bearer
+    assert config.proxy is None
+    assert Config(**settings).merchant_key == config.merchant_key
+
+
+def test_from_env_uses_the_process_environment(environ, monkeypatch):
+    """
+    Without *environ* it is os.environ, under any prefix.
+    """
+    for name, value in environ.items():
+        monkeypatch.setitem(os.environ, name.replace("UMF_", "SHOP_"), value)
+
+    assert "a" * 40 == Config.from_env("SHOP_").client_id
+
+
+@pytest.mark.parametrize(
+    "name", ["CLIENT_ID", "CLIENT_SECRET", "MERCHANT_KEY", "GATEWAY_CERTIFICATE"]
+)
+def test_a_missing_variable_is_named(environ, name):
+    """
+    The message names the variable as the user writes it.
+    """
+    del environ[f"UMF_{name}"]
+
+    with pytest.raises(ConfigError, match=f"UMF_{name}"):
+        Config.from_env(environ=environ)
+
+
+def test_a_base_url_wins_over_an_environment_in_the_environment(environ):
+    """
+    Both set, as after `. umf.env` in a shell that has one: the URL decides.
+    """
+    environ["UMF_ENVIRONMENT"] = "LIVE_CHINA"
+
+    assert "http://127.0.0.1:8100/cberest/v1/" == Config.from_env(environ=environ).base_url
+
+
+def test_changes_win_and_a_second_certificate_is_added(environ, settings):
+    """
+    Keyword arguments change what the environment says.
+    """
+    second = settings["gateway_certificate"].parent / "gateway_1024.cert.crt"
+    environ["UMF_GATEWAY_CERTIFICATE_NEXT"] = str(second)
+    config = Config.from_env(environ=environ, deadline=3, client_secret="other")
+
+    assert 3 == config.deadline
+    assert Secret("other") == config.client_secret
+    assert 2 == len(config.gateway_certificate)
+
+
+def test_from_file_reads_lines_and_toml_alike(tmp_path, environ, settings):
+    """
+    umf.env and a TOML file give the same Config; relative paths start at the file.
+    """
+    (tmp_path / "key.p8").write_bytes(settings["merchant_key"].read_bytes())
+    environ["UMF_MERCHANT_KEY"] = "key.p8"
+    lines = tmp_path / "umf.env"
+    lines.write_text(
+        "# comment\n\n" + "".join(f"{k}={v}\n" for k, v in environ.items()), "utf-8"
+    )
+    toml = tmp_path / "umf.toml"
+    toml.write_text(
+        "".join(f'{k[4:].lower()} = "{v}"\n' for k, v in environ.items())
+        + "deadline = 7\n",
+        "utf-8",
+    )
+
+    assert Config.from_file(lines).merchant_key == Config.from_file(toml).merchant_key
+    assert 7 == Config.from_file(toml).deadline
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("a.toml", b"client_secret = canary-secret-7f3a", "not valid TOML"),
+        ("a.toml", b"no_such_setting = 1", "missing"),
+        ("umf.env", b"UMF_CLIENT_ID=x\ncanary-secret-7f3a\n", "line 2"),
+        ("umf.env", b"\xff\xfe", "UTF-8"),
+    ],
+)
+def test_a_broken_file_is_named_and_never_quoted(tmp_path, name, content, told):
+    """
+    The line can hold the secret, so it is numbered, not shown.
+    """
+    file = tmp_path / name
+    file.write_bytes(content)
+
+    with pytest.raises(ConfigError, match=told) as caught:
+        Config.from_file(file)
+
+    shown = "".join(
+        traceback.TracebackException.from_exception(
+            caught.value, capture_locals=True
+        ).format()
+    )
+
+    assert name in str(caught.value)
+    assert CANARY not in shown.replace(repr(content), "")
+
+
+def test_a_missing_file_is_a_config_error(tmp_path):
+    """
+    No OSError leaves.
+    """
+    with pytest.raises(ConfigError, match=r"gone\.toml"):
+        Config.from_file(tmp_path / "gone.toml")
+
+
+def test_an_unknown_setting_is_named(environ):
+    """
+    A misspelt keyword does not vanish.
+    """
+    with pytest.raises(ConfigError, match="DEADLIEN"):
+        Config.from_env(environ=environ, deadlien=3)
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("127.8.8.8", True),
+        ("::1", True),
+        ("10.0.0.1", False),
+        ("localhost.example", False),
+    ],
+)
+def test_loopback_is_known_by_name_and_number(host, expected):
+    """
+    Plain http is for these only.
+    """
+    assert expected == is_loopback(host)

@@ -1,0 +1,109 @@
+"""
+Every error tells what happened, whether money moved and what to do, and pickles.
+"""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from umfpay import errors
+from umfpay.errors import (
+    APIError,
+    AuthenticationError,
+    FlowError,
+    Intent,
+    OutcomeUnknownError,
+    Text,
+    TransportError,
+    UMFError,
+)
+
+
+WHAT = Text("Something happened.", "出了问题。")
+INTENT = Intent(
+    call="payments.execute",
+    at=datetime(2017, 4, 10, tzinfo=UTC),
+    payment_id="PAY_A",
+    amount=Decimal("100.02"),
+    currency="USD",
+)
+
+
+def _make(cls: type[UMFError]) -> UMFError:
+    if issubclass(cls, APIError):
+        return cls(WHAT, ret_code="00060700", ret_msg="bad", verified=True)
+
+    if issubclass(cls, OutcomeUnknownError):
+        return cls(WHAT, intent=INTENT, reason="cut off", money_may_have_moved=True)
+
+    if issubclass(cls, TransportError):
+        return cls(WHAT, request_sent=True)
+
+    if issubclass(cls, AuthenticationError):
+        return cls(WHAT, ret_code="00280703", http_status=401)
+
+    if issubclass(cls, FlowError):
+        return cls(WHAT, last="WAIT_BUYER_PAY")
+
+    return cls(WHAT)
+
+
+CLASSES = [
+    cls
+    for _, cls in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(cls, UMFError)
+]
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_an_error_pickles_with_all_it_knows(cls):
+    """
+    Workers of a task queue get the same error back.
+    """
+    error = _make(cls)
+    again = pickle.loads(pickle.dumps(error))
+
+    assert type(error) is type(again)
+    assert vars(error) == vars(again)
+    assert str(error) == str(again)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_an_error_speaks_both_languages_and_of_money(cls):
+    """
+    One line holds what happened, the money and the advice, twice.
+    """
+    error = _make(cls)
+    line = str(error)
+
+    assert WHAT.en in line
+    assert WHAT.zh in line
+    assert error.advice.en in line
+    assert error.advice.zh in line
+    assert ("Money may have moved." in line) == error.money_may_have_moved
+    assert ("No money has moved." in line) != error.money_may_have_moved
+    assert "\n" not in line
+    assert type(error).__name__ in repr(error)
+
+
+def test_the_tree_in_the_docstring_names_every_class():
+    """
+    The picture at the top of the module is complete.
+    """
+    drawn = errors.__doc__
+
+    assert [] == [cls.__name__ for cls in CLASSES if cls.__name__ not in drawn]
+
+
+def test_an_advice_can_be_given_for_one_case():
+    """
+    The advice of the class is a default.
+    """
+    advice = Text("Ask UMF.", "请联系联动优势。")
+
+    assert advice == UMFError(WHAT, advice=advice).advice

@@ -1,0 +1,110 @@
+"""
+The public face: complete, sorted, lazy.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import umfpay
+
+
+ROOMS = [
+    "umfpay",
+    *(
+        f"umfpay.{module.name}"
+        for module in pkgutil.iter_modules(umfpay.__path__)
+        if not module.name.startswith("_") and module.ispkg
+    ),
+]
+MODULES = [module.name for module in pkgutil.walk_packages(umfpay.__path__, "umfpay.")]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_all_is_sorted_and_every_name_exists(room):
+    """
+    What a room promises can be imported from it.
+    """
+    module = importlib.import_module(room)
+
+    assert sorted(module.__all__) == list(module.__all__)
+    assert [] == [name for name in module.__all__ if not hasattr(module, name)]
+
+
+def test_the_table_of_homes_is_the_public_face():
+    """
+    `__all__` and the lazy table name the same things.
+    """
+    assert list(umfpay.__all__) == sorted(umfpay._HOME)
+    assert set(umfpay.__all__) <= set(dir(umfpay))
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    """
+    A misspelt name is told as for any module.
+    """
+    with pytest.raises(AttributeError, match="UMFSesion"):
+        umfpay.UMFSesion  # noqa: B018
+
+
+def _loaded_by(statement: str) -> set[str]:
+    code = f"{statement}; import sys; print(*sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    return {name.partition(".")[0] for name in result.stdout.split()}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import umfpay; umfpay.Config; umfpay.UMFError; umfpay.Environment",
+        "import umfpay.models, umfpay.errors, umfpay.sensitive",
+    ],
+)
+def test_a_first_look_loads_attrs_and_the_standard_library_only(statement):
+    """
+    Import time is a feature: nothing heavy before it is used.
+    """
+    allowed = sys.stdlib_module_names | {"umfpay", "attr", "attrs", "__main__"}
+    loaded = {
+        name
+        for name in _loaded_by(statement)
+        if not name.startswith(("_", "sitecustomize", "coverage", "a1_coverage"))
+    }
+
+    assert set() == loaded - allowed - {"distutils-precedence"} - _at_start()
+
+
+def _at_start() -> set[str]:
+    return _loaded_by("pass")
+
+
+def test_constructing_a_session_does_not_load_aiohttp_or_cattrs():
+    """
+    They are loaded when the session is entered.
+    """
+    loaded = _loaded_by("import umfpay; umfpay.UMFSession")
+
+    assert set() == loaded & {"aiohttp", "cattrs", "Crypto", "cryptography"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_imports_alone(module):
+    """
+    No module needs another one to be imported first.
+    """
+    subprocess.run(
+        [sys.executable, "-W", "error", "-c", f"import {module}"],
+        check=True,
+        capture_output=True,
+    )

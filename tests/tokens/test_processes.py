@@ -1,0 +1,86 @@
+"""
+Several processes, one token file, one token request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from umfpay.sensitive import Secret
+from umfpay.tokens import FileTokenStore, TokenRecord
+
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="uses fork and SIGKILL")
+
+
+def _expired() -> TokenRecord:
+    return TokenRecord(
+        generation=7, token=Secret("old"), requested_at=1000.0, not_after=4600.0
+    )
+
+
+async def test_an_expired_token_is_fetched_once(tmp_path, counter, start_worker):
+    """
+    Five processes with ten coroutines each make one token request, then one more.
+    """
+    path = tmp_path / "token.json"
+    await FileTokenStore(path, key="k").save(_expired())
+    workers = await asyncio.gather(*(start_worker(path) for _ in range(5)))
+
+    for worker in workers:
+        worker.tell(do="acquire", count=10)
+
+    answers = [await worker.hear() for worker in workers]
+    first = {tuple(one) for answer in answers for one in answer}
+
+    assert 1 == counter.requests
+    assert ["token1"] == [token for _, token in first]
+
+    [(generation, _)] = first
+
+    # Fifty calls were refused: somebody outside took the token away.
+    for worker in workers:
+        worker.tell(do="refuse", generation=generation)
+
+    answers = [await worker.hear() for worker in workers]
+
+    assert 2 == counter.requests
+    assert {"token2"} == {token for answer in answers for _, token in answer}
+
+
+async def test_a_killed_leader_stops_nobody(tmp_path, counter, start_worker):
+    """
+    When the process that fetches is killed, the next one goes on.
+    """
+    path = tmp_path / "token.json"
+    leader, heir = await asyncio.gather(start_worker(path), start_worker(path))
+    counter.silent = True
+    leader.tell(do="acquire", count=1)
+    await counter.asked.wait()
+    counter.silent = False
+    heir.tell(do="acquire", count=3)
+    # The heir is waiting for the lock by now.
+    await asyncio.sleep(0.1)
+    leader.process.send_signal(signal.SIGKILL)
+    answers = await heir.hear()
+
+    assert {"token2"} == {token for _, token in answers}
+    assert 2 == counter.requests
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+async def test_a_forked_child_waits_for_the_parents_token(
+    tmp_path, counter, start_worker
+):
+    """
+    A child forked in the middle of a fetch takes part as a process of its own.
+    """
+    worker = await start_worker(tmp_path / "token.json")
+    answers = await worker.ask(do="fork")
+
+    assert ["token1", "token1"] == [token for _, token in answers]
+    assert 1 == counter.requests

@@ -1,0 +1,124 @@
+"""
+One process among several that share a token file: obeys lines of JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import sys
+import threading
+
+from umfpay.sensitive import Secret
+from umfpay.tokens import FetchedToken, FileTokenStore, TokenCache
+
+
+def say(what) -> None:
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
+
+
+def make_cache(path, port) -> TokenCache:
+    async def fetch() -> FetchedToken:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        pid = os.getpid()
+
+        try:
+            writer.write(b"please\n")
+            line = await reader.readline()
+        finally:
+            if os.getpid() != pid:
+                say("a child cleaned up for its parent")
+
+            writer.close()
+
+        return FetchedToken(token=Secret(line.decode().strip()), expires_in=3600)
+
+    return TokenCache(FileTokenStore(path, key="k"), fetch)
+
+
+async def acquire(cache, count=1) -> list:
+    deadline = asyncio.get_running_loop().time() + 15
+    records = await asyncio.gather(
+        *(cache.acquire(deadline=deadline) for _ in range(count))
+    )
+
+    return [[record.generation, record.token.reveal()] for record in records]
+
+
+async def fork(cache) -> list:
+    """
+    Fork while a thread fetches; the child asks for a token with what it inherited.
+    """
+    started = threading.Event()
+
+    def fetch_in_thread() -> None:
+        async def main() -> None:
+            task = asyncio.create_task(acquire(cache))
+            await asyncio.sleep(0.05)
+            started.set()
+            await task
+
+        asyncio.run(main())
+
+    thread = threading.Thread(target=fetch_in_thread)
+    thread.start()
+    await asyncio.to_thread(started.wait)
+    reading, writing = os.pipe()
+    child = os.fork()
+
+    if child == 0:
+        try:
+            answer = _in_new_thread(cache)
+            gc.collect()
+        except BaseException as error:
+            answer = repr(error)
+
+        os.write(writing, json.dumps(answer).encode() + b"\n")
+        os._exit(0)
+
+    os.close(writing)
+
+    with os.fdopen(reading) as pipe:
+        answer = json.loads(await asyncio.to_thread(pipe.readline))
+
+    os.waitpid(child, 0)
+    await asyncio.to_thread(thread.join)
+
+    return [*answer, *await acquire(cache)]
+
+
+def _in_new_thread(cache) -> list:
+    # The child's main thread is still inside the parent's running loop.
+    answers = []
+    thread = threading.Thread(
+        target=lambda: answers.extend(asyncio.run(acquire(cache)))
+    )
+    thread.start()
+    thread.join()
+
+    return answers
+
+
+async def main(path, port) -> None:
+    cache = make_cache(path, port)
+    say("ready")
+
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        command = json.loads(line)
+
+        match command["do"]:
+            case "acquire":
+                say(await acquire(cache, command["count"]))
+            case "refuse":
+                await asyncio.gather(
+                    *(cache.refuse(command["generation"]) for _ in range(10))
+                )
+                say(await acquire(cache, 10))
+            case "fork":
+                say(await fork(cache))
+
+
+asyncio.run(main(sys.argv[1], int(sys.argv[2])))

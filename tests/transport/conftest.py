@@ -1,0 +1,238 @@
+"""
+A gateway that signs, a token source that counts, and servers that misbehave.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import attrs
+import httpx
+import pytest
+
+from umfpay.protocol import PrivateKey, Signer, Verifier, sign_envelope
+from umfpay.sensitive import Secret
+from umfpay.transport import BearerToken, CallState, Effect
+
+
+BASE = "https://gateway.example/cberest/v1"
+SUCCESS = {"ret_msg": "Success", "ret_code": "0000"}
+
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@attrs.define
+class Gateway:
+    """
+    The other side's keys, and answers signed with them.
+    """
+
+    signer: Signer
+    verifier: Verifier
+    base: httpx.URL = attrs.field(factory=lambda: httpx.URL(BASE))
+
+    def body(
+        self, code: str = "0000", *, place: str = "meta", **members: Any
+    ) -> tuple[bytes, str | None]:
+        """
+        Return an answer and the header Signature, if *place* has it.
+        """
+        meta = {"ret_msg": "words", "ret_code": code}
+
+        return sign_envelope({"meta": meta, **members}, signer=self.signer, place=place)
+
+    def answer(
+        self, code: str = "0000", *, status: int = 200, place: str = "meta", **more: Any
+    ) -> httpx.Response:
+        """
+        Return an answer as a response.
+        """
+        body, signature = self.body(code, place=place, **more)
+        headers = {} if signature is None else {"Signature": signature}
+
+        return httpx.Response(status, headers=headers, content=body)
+
+
+@attrs.define
+class Tokens:
+    """
+    A token source: generation 1 until refused, then 2, and so on.
+    """
+
+    generation: int = 1
+    ready: bool = True
+    refused: list[int] = attrs.field(factory=list)
+    deadlines: list[float] = attrs.field(factory=list)
+
+    def _bearer(self) -> BearerToken:
+        return BearerToken(
+            generation=self.generation, token=Secret(f"token-{self.generation}")
+        )
+
+    def current(self) -> BearerToken | None:
+        return self._bearer() if self.ready else None
+
+    async def acquire(self, *, deadline: float) -> BearerToken:
+        self.deadlines.append(deadline)
+        self.ready = True
+
+        return self._bearer()
+
+    async def refuse(self, generation: int) -> None:
+        self.refused.append(generation)
+        self.generation = generation + 1
+        self.ready = False
+
+
+@attrs.define
+class Script:
+    """
+    A transport that plays answers and errors, and keeps what it was asked.
+    """
+
+    steps: list[Any]
+    requests: list[httpx.Request] = attrs.field(factory=list)
+    closed: bool = False
+
+    def transport(self) -> httpx.AsyncBaseTransport:
+        script = self
+
+        class Playing(httpx.AsyncBaseTransport):
+            async def handle_async_request(
+                self, request: httpx.Request
+            ) -> httpx.Response:
+                script.requests.append(request)
+                step = script.steps.pop(0)
+
+                if callable(step):
+                    step = step(request)
+
+                if isinstance(step, BaseException):
+                    raise step
+
+                return step
+
+            async def aclose(self) -> None:
+                script.closed = True
+
+        return Playing()
+
+
+@attrs.define
+class Served:
+    """
+    A server on loopback: its port, and what each connection sent.
+    """
+
+    port: int
+    received: list[bytes] = attrs.field(factory=list)
+
+    @property
+    def url(self) -> httpx.URL:
+        return httpx.URL(f"http://127.0.0.1:{self.port}/v1/thing")
+
+
+@pytest.fixture(name="keys", scope="session")
+def _keys() -> tuple[PrivateKey, PrivateKey]:
+    return PrivateKey.generate(1024), PrivateKey.generate(1024)
+
+
+@pytest.fixture(name="gateway")
+def _gateway(keys: tuple[PrivateKey, PrivateKey]) -> Gateway:
+    return Gateway(signer=Signer(keys[0]), verifier=Verifier([keys[0].public]))
+
+
+@pytest.fixture(name="merchant")
+def _merchant(keys: tuple[PrivateKey, PrivateKey]) -> tuple[Signer, Verifier]:
+    return Signer(keys[1]), Verifier([keys[1].public])
+
+
+@pytest.fixture(name="tokens")
+def _tokens() -> Tokens:
+    return Tokens()
+
+
+@pytest.fixture(name="play")
+def _play() -> Callable[..., tuple[Script, httpx.AsyncBaseTransport]]:
+    def play(*steps: Any) -> tuple[Script, httpx.AsyncBaseTransport]:
+        script = Script(list(steps))
+
+        return script, script.transport()
+
+    return play
+
+
+@pytest.fixture(name="call")
+def _call() -> Callable[..., CallState]:
+    def call(effect: Effect = Effect.READ, **changes: Any) -> CallState:
+        try:
+            now = asyncio.get_running_loop().time()
+        except RuntimeError:
+            now = 0.0
+
+        write = effect is not Effect.READ
+        given: dict[str, Any] = {
+            "method": "POST" if write else "GET",
+            "path": "/payments/payment",
+            "url": httpx.URL(BASE + "/payments/payment"),
+            "body": b'{"payment":{}}' if write else b"",
+            "deadline": now + 30.0,
+            "timeout": 5.0,
+            "effect": effect,
+            "needs_signature": write and effect is not Effect.TOKEN,
+        }
+
+        return CallState(**{**given, **changes})
+
+    return call
+
+
+@pytest.fixture(name="serve")
+async def _serve() -> AsyncIterator[Callable[..., Awaitable[Served]]]:
+    servers: list[asyncio.Server] = []
+
+    async def serve(talk: Callable[..., Awaitable[None]], **options: Any) -> Served:
+        served = Served(port=0)
+
+        async def connected(
+            reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        ) -> None:
+            try:
+                await talk(served, reader, writer)
+            except (ConnectionError, asyncio.IncompleteReadError):
+                pass
+            finally:
+                writer.close()
+
+        server = await asyncio.start_server(connected, "127.0.0.1", 0, **options)
+        servers.append(server)
+        served.port = server.sockets[0].getsockname()[1]
+
+        return served
+
+    yield serve
+
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture(name="read_request")
+def _read_request() -> Callable[[asyncio.StreamReader], Awaitable[bytes]]:
+    async def read_request(reader: asyncio.StreamReader) -> bytes:
+        """
+        Read one request to the end of its body.
+        """
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = 0
+
+        for line in head.split(b"\r\n"):
+            name, _, value = line.partition(b":")
+
+            if name.lower() == b"content-length":
+                length = int(value)
+
+        return head + await reader.readexactly(length)
+
+    return read_request

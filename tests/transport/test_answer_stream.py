@@ -1,0 +1,90 @@
+"""
+The body of an answer.
+"""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from umfpay.transport._answer_stream import AnswerStream
+
+
+class Content:
+    """
+    Plays chunks and errors.
+    """
+
+    def __init__(self, *steps):
+        self.steps = list(steps)
+
+    async def readany(self):
+        step = self.steps.pop(0) if self.steps else b""
+
+        if isinstance(step, BaseException):
+            raise step
+
+        return step
+
+    def at_eof(self):
+        return not self.steps
+
+
+@pytest.fixture(name="opened")
+def _opened():
+    def opened(*steps):
+        done = []
+        stream = AnswerStream(
+            Content(*steps),
+            release=lambda: done.append("released"),
+            close=lambda: done.append("closed"),
+            done=lambda: done.append("done"),
+            translate=lambda error: (
+                httpx.ReadError("x") if isinstance(error, OSError) else None
+            ),
+        )
+
+        return stream, done
+
+    return opened
+
+
+async def test_a_body_that_was_read_gives_its_connection_back(opened):
+    """Once, however often it is closed."""
+    stream, done = opened(b"a", b"b")
+
+    assert [chunk async for chunk in stream] == [b"a", b"b"]
+    assert done == []
+
+    await stream.aclose()
+    await stream.aclose()
+
+    assert done == ["done", "released"]
+
+
+async def test_a_body_that_was_not_read_closes_its_connection(opened):
+    """Nobody else may get the rest of the answer."""
+    stream, done = opened(b"a", b"b")
+    await anext(stream)
+    await stream.aclose()
+
+    assert done == ["done", "closed"]
+
+
+async def test_an_error_closes_and_is_translated(opened):
+    """The error of the library below is the cause."""
+    stream, done = opened(OSError("gone"), b"rest")
+
+    with pytest.raises(httpx.ReadError) as caught:
+        await anext(stream)
+
+    assert isinstance(caught.value.__cause__, OSError)
+    assert done == ["done", "closed"]
+
+
+async def test_an_error_of_nobody_stays_itself(opened):
+    """Cancellation is no failure of the network."""
+    stream, _ = opened(KeyError("x"))
+
+    with pytest.raises(KeyError):
+        await anext(stream)

@@ -1,0 +1,223 @@
+"""
+The layer of the bearer token.
+"""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from umfpay.errors import AuthenticationError, ConfigError
+from umfpay.transport import (
+    AuthorizingTransport,
+    Effect,
+    VerifyingTransport,
+    build_request,
+)
+
+
+@pytest.fixture(name="layered")
+def _layered(play, tokens, gateway):
+    def layered(*steps, **options):
+        script, network = play(*steps)
+        verifying = VerifyingTransport(network, verifier=gateway.verifier)
+
+        return script, AuthorizingTransport(
+            verifying, token_source=tokens, origin=gateway.base, **options
+        )
+
+    return layered
+
+
+def refusal(gateway, kind):
+    """
+    Return a refusal of the token in one of the forms that a gateway may use.
+    """
+    if kind == "signed 200":
+        return gateway.answer("00280703")
+
+    if kind == "unsigned 200":
+        return gateway.answer("00280703", place="none")
+
+    if kind == "signed by header 401":
+        return gateway.answer("00280703", status=401, place="header")
+
+    body = {
+        "unsigned 401 JSON": b'{"meta":{"ret_code":"00280703","ret_msg":"bad token"}}',
+        "401 other JSON": b'{"error":"unauthorized"}',
+        "401 HTML": b"<html><body>401</body></html>",
+        "401 empty": b"",
+    }[kind]
+
+    return httpx.Response(401, content=body)
+
+
+FORMS = [
+    "signed 200",
+    "unsigned 200",
+    "signed by header 401",
+    "unsigned 401 JSON",
+    "401 other JSON",
+    "401 HTML",
+    "401 empty",
+]
+
+
+async def test_the_token_is_sent_as_documented(layered, call, gateway):
+    """Bearer, a blank, the token."""
+    script, layer = layered(gateway.answer())
+    await layer.handle_async_request(build_request(call()))
+
+    assert script.requests[0].headers["authorization"] == "Bearer token-1"
+
+
+async def test_the_glued_form_is_a_switch(layered, call, gateway):
+    """Bearer without the blank, as the official SDKs send it."""
+    script, layer = layered(gateway.answer(), glued_bearer=True)
+    await layer.handle_async_request(build_request(call()))
+
+    assert script.requests[0].headers["authorization"] == "Bearertoken-1"
+
+
+async def test_without_a_current_token_it_waits_for_one(layered, call, gateway, tokens):
+    """The token source learns how long the call can wait."""
+    tokens.ready = False
+    _, layer = layered(gateway.answer())
+    state = call()
+    await layer.handle_async_request(build_request(state))
+
+    assert [state.deadline] == tokens.deadlines
+
+
+async def test_a_current_token_is_not_waited_for(layered, call, gateway, tokens):
+    """The usual call asks the token source synchronously and never awaits it."""
+    _, layer = layered(gateway.answer())
+    await layer.handle_async_request(build_request(call()))
+
+    assert tokens.deadlines == []
+
+
+async def test_a_call_without_token_passes(layered, call, gateway, tokens):
+    """The token call itself carries no Authorization, and a 401 is its answer."""
+    script, layer = layered(httpx.Response(401, content=b""))
+    state = call(Effect.TOKEN, needs_token=False)
+    response = await layer.handle_async_request(build_request(state))
+
+    assert "authorization" not in script.requests[0].headers
+    assert (response.status_code, tokens.refused) == (401, [])
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("effect", [Effect.READ, Effect.MONEY])
+async def test_a_refused_token_is_replaced_once(
+    layered, call, gateway, tokens, form, effect
+):
+    """Every form of refusal refuses the generation that failed and replays once."""
+    script, layer = layered(refusal(gateway, form), gateway.answer())
+    state = call(effect)
+    response = await layer.handle_async_request(build_request(state))
+
+    assert (response.status_code, state.replays, tokens.refused) == (200, 1, [1])
+    assert [request.headers["authorization"] for request in script.requests] == [
+        "Bearer token-1",
+        "Bearer token-2",
+    ]
+    assert script.requests[0].read() == script.requests[1].read()
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_the_second_refusal_is_an_error(layered, call, gateway, tokens, form):
+    """Two refused tokens are no matter of the token any more."""
+    script, layer = layered(refusal(gateway, form), refusal(gateway, form))
+
+    with pytest.raises(AuthenticationError) as caught:
+        await layer.handle_async_request(build_request(call(Effect.MONEY)))
+
+    assert (tokens.refused, len(script.requests)) == ([1, 2], 2)
+    assert caught.value.http_status in (200, 401)
+    assert caught.value.ret_code in ("00280703", None)
+
+
+async def test_a_replay_is_not_counted_as_sent_before_it_is(
+    layered, call, gateway, tokens
+):
+    """Between refusal and replay nothing that counts has left."""
+    state = call(Effect.MONEY)
+    _, layer = layered(refusal(gateway, "401 empty"), httpx.ConnectError("x"))
+
+    with pytest.raises(httpx.ConnectError) as caught:
+        await layer.handle_async_request(build_request(state))
+
+    assert not state.may_have_been_sent(caught.value)
+
+
+async def test_a_deadline_while_waiting_for_the_next_token_is_harmless(
+    layered, call, gateway, tokens, monkeypatch
+):
+    """The refused attempt did nothing, so a write that ends here was not sent."""
+
+    async def late(*, deadline):
+        raise TimeoutError
+
+    def refused(request):
+        state.body_tracked = state.body_started = True
+
+        return refusal(gateway, "401 empty")
+
+    monkeypatch.setattr(
+        type(tokens), "acquire", lambda self, *, deadline: late(deadline=0)
+    )
+    state = call(Effect.MONEY)
+    _, layer = layered(refused)
+
+    with pytest.raises(TimeoutError):
+        await layer.handle_async_request(build_request(state))
+
+    assert (state.replays, state.envelope) == (1, None)
+    assert not state.may_have_been_sent()
+
+
+async def test_another_refusal_is_not_the_tokens_fault(layered, call, gateway, tokens):
+    """A business refusal passes outward."""
+    _, layer = layered(gateway.answer("00060710"))
+    state = call(Effect.MONEY)
+    await layer.handle_async_request(build_request(state))
+
+    assert (tokens.refused, state.envelope.ret_code) == ([], "00060710")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/cberest/v1/payments/payment",
+        "http://gateway.example/cberest/v1/payments/payment",
+        "https://gateway.example:8443/cberest/v1/payments/payment",
+    ],
+)
+@pytest.mark.parametrize("needs_token", [True, False])
+async def test_nothing_goes_to_another_origin(layered, call, url, needs_token):
+    """Host, scheme and port must be the configured ones, or nothing is sent."""
+    script, layer = layered()
+    state = call(url=httpx.URL(url), needs_token=needs_token)
+
+    with pytest.raises(ConfigError, match="base_url"):
+        await layer.handle_async_request(build_request(state))
+
+    assert script.requests == []
+
+
+async def test_the_default_port_is_the_same_origin(layered, call, gateway):
+    """An explicit :443 is no other origin."""
+    _, layer = layered(gateway.answer())
+    state = call(url=httpx.URL("https://gateway.example:443/cberest/v1/x"))
+    response = await layer.handle_async_request(build_request(state))
+
+    assert response.status_code == 200
+
+
+async def test_closing_closes_the_next_layer(layered):
+    """Closing goes through to the network."""
+    script, layer = layered()
+    await layer.aclose()
+
+    assert script.closed

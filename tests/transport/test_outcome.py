@@ -1,0 +1,289 @@
+"""
+The table of writes.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from umfpay import errors
+from umfpay.errors import Text
+from umfpay.protocol import RETURN_CODES, Envelope, Outcome, Verdict
+from umfpay.transport import Effect, Ending, judge
+
+
+WRITES = [Effect.CREATE, Effect.MONEY]
+OTHERS = [Effect.READ, Effect.SMS, Effect.TOKEN]
+WORDS = Text("x", "x")
+
+REFUSED = "00060760"  # not_executed by the table
+SYSTEM_ERROR = "00060999"
+UNKNOWN = "99999999"
+PENDING = "00060761"
+ACCEPTED = "00060861"
+
+
+def envelope(code, verdict=Verdict.VERIFIED):
+    return Envelope(
+        verdict=verdict,
+        members={"meta": {"ret_code": code}},
+        ret_code=code,
+        ret_msg="words",
+        reason="",
+    )
+
+
+@pytest.fixture(name="ended")
+def _ended(call):
+    def ended(effect, code, *, status=200, verdict=Verdict.VERIFIED, **facts):
+        return call(
+            effect,
+            handed_over=True,
+            body_tracked=True,
+            body_started=True,
+            status=status,
+            envelope=envelope(code, verdict),
+            **facts,
+        )
+
+    return ended
+
+
+@pytest.mark.parametrize("effect", Effect)
+@pytest.mark.parametrize("code", ["0000", PENDING, ACCEPTED])
+def test_success_pending_and_accepted_are_good(ended, effect, code):
+    """Three codes are no errors, for any call."""
+    judgement = judge(ended(effect, code))
+
+    assert (judgement.ending, judgement.error) == (Ending.GOOD, None)
+
+
+@pytest.mark.parametrize("effect", Effect)
+def test_what_the_settings_let_through_is_good(ended, effect):
+    """An accepted unsigned success is a success."""
+    state = ended(effect, "0000", verdict=Verdict.UNSIGNED, unverified_accepted=True)
+
+    assert Ending.GOOD is judge(state).ending
+
+
+@pytest.mark.parametrize("effect", Effect)
+def test_a_verified_refusal_is_definite(ended, effect):
+    """The gateway said no and signed it."""
+    judgement = judge(ended(effect, REFUSED))
+
+    assert Ending.FAILED is judgement.ending
+    assert isinstance(judgement.error, errors.APIError)
+    assert (
+        judgement.error.ret_code,
+        judgement.error.verified,
+        judgement.error.ret_msg,
+    ) == (REFUSED, True, "words")
+
+
+@pytest.mark.parametrize("effect", WRITES)
+@pytest.mark.parametrize(
+    ("code", "verdict", "status"),
+    [
+        (REFUSED, Verdict.UNSIGNED, 200),
+        (REFUSED, Verdict.UNSIGNED, 400),
+        (REFUSED, Verdict.FORGED, 200),
+        ("", Verdict.UNREADABLE, 404),
+        ("", Verdict.UNREADABLE, 429),
+        ("", Verdict.UNREADABLE, 502),
+        ("0000", Verdict.UNSIGNED, 400),
+        ("0000", Verdict.VERIFIED, 500),
+        (REFUSED, Verdict.VERIFIED, 503),
+        (SYSTEM_ERROR, Verdict.VERIFIED, 200),
+        (UNKNOWN, Verdict.VERIFIED, 200),
+        ("", Verdict.VERIFIED, 200),
+    ],
+)
+def test_everything_else_of_a_write_is_unclear(ended, effect, code, verdict, status):
+    """Only a verified refusal that the table knows is definite."""
+    judgement = judge(ended(effect, code, verdict=verdict, status=status))
+
+    assert Ending.UNCLEAR is judgement.ending
+    assert isinstance(judgement.error, errors.APIError)
+    assert judgement.reason is not None
+    assert (effect is Effect.MONEY) is judgement.money_may_have_moved
+
+
+@pytest.mark.parametrize(
+    "code", sorted({c for c, row in RETURN_CODES.items() if c != "0000"})
+)
+def test_the_tables_outcome_decides_about_a_verified_code(ended, code):
+    """Every row of the code table ends a payment as the row says."""
+    endings = {
+        Outcome.ACCEPTED: Ending.GOOD,
+        Outcome.NOT_EXECUTED: Ending.FAILED,
+        Outcome.UNKNOWN: Ending.UNCLEAR,
+    }
+    expected = endings[RETURN_CODES[code].outcome]
+
+    assert (Ending.GOOD if code in (PENDING, ACCEPTED) else expected) is judge(
+        ended(Effect.MONEY, code)
+    ).ending
+
+
+@pytest.mark.parametrize("effect", OTHERS)
+@pytest.mark.parametrize(
+    ("code", "verdict", "status"),
+    [
+        (REFUSED, Verdict.UNSIGNED, 200),
+        ("", Verdict.UNREADABLE, 404),
+        ("", Verdict.UNREADABLE, 502),
+        (SYSTEM_ERROR, Verdict.VERIFIED, 200),
+        (UNKNOWN, Verdict.VERIFIED, 500),
+    ],
+)
+def test_for_other_calls_a_refusal_is_the_plain_error(
+    ended, effect, code, verdict, status
+):
+    """Nothing can have been done twice, so nothing is unclear."""
+    judgement = judge(ended(effect, code, verdict=verdict, status=status))
+
+    assert Ending.FAILED is judgement.ending
+    assert isinstance(judgement.error, errors.APIError)
+    assert (status, verdict is Verdict.VERIFIED) == (
+        judgement.error.http_status,
+        judgement.error.verified,
+    )
+
+
+@pytest.mark.parametrize("effect", Effect)
+def test_a_write_with_a_good_code_and_no_good_status_gives_nothing(ended, effect):
+    """An unsigned 0000 under an error status is no success of any call."""
+    state = ended(effect, "0000", verdict=Verdict.UNSIGNED, status=503)
+
+    assert Ending.GOOD is not judge(state).ending
+
+
+def test_the_token_answer_needs_no_code(ended):
+    """It is documented without meta; under an error status it is refused."""
+    facts = {"verdict": Verdict.UNSIGNED, "unverified_accepted": True}
+
+    assert Ending.GOOD is judge(ended(Effect.TOKEN, "", **facts)).ending
+    assert Ending.FAILED is judge(ended(Effect.TOKEN, "", status=400)).ending
+    assert Ending.FAILED is judge(ended(Effect.READ, "", **facts)).ending
+
+
+def test_a_file_that_streams_is_good(call):
+    """A download without an envelope is the file."""
+    assert Ending.GOOD is judge(call(download=True, status=200)).ending
+
+
+@pytest.mark.parametrize(
+    ("effect", "ending"), [(Effect.READ, Ending.FAILED), (Effect.MONEY, Ending.UNCLEAR)]
+)
+def test_a_call_without_any_answer_is_never_good(call, effect, ending):
+    """Nothing but a file is good without an envelope."""
+    assert ending is judge(call(effect, handed_over=True)).ending
+
+
+@pytest.mark.parametrize("code", ["0000", ""])
+def test_an_object_in_place_of_a_file_is_an_error(ended, code):
+    """A JSON object that refuses nothing is no file either."""
+    state = ended(
+        Effect.READ,
+        code,
+        verdict=Verdict.UNSIGNED,
+        download=True,
+        unverified_accepted=True,
+    )
+
+    assert isinstance(judge(state).error, errors.EnvelopeError)
+
+
+def test_a_refused_download_is_the_refusal(ended):
+    """An error object in place of a file is its error."""
+    judgement = judge(ended(Effect.READ, REFUSED, download=True))
+
+    assert isinstance(judgement.error, errors.APIError)
+
+
+CUTS = [
+    errors.TransportError(WORDS, request_sent=True),
+    errors.SignatureError(WORDS),
+    errors.UnsignedResponseError(WORDS),
+    errors.EnvelopeError(WORDS),
+    errors.MismatchedResponseError(WORDS),
+    TimeoutError(),
+    RuntimeError("a bug of a foreign transport"),
+]
+
+
+@pytest.mark.parametrize("effect", WRITES)
+@pytest.mark.parametrize("error", CUTS, ids=lambda e: type(e).__name__)
+def test_a_write_that_ends_with_an_error_after_it_left_is_unclear(call, effect, error):
+    """The error itself is kept for the `__cause__`."""
+    state = call(effect, handed_over=True, body_tracked=True, body_started=True)
+    judgement = judge(state, error)
+
+    assert (Ending.UNCLEAR, error) == (judgement.ending, judgement.error)
+    assert (effect is Effect.MONEY) is judgement.money_may_have_moved
+
+
+def test_every_reason_is_another(call):
+    """The reason names what made it unclear."""
+    state = call(Effect.MONEY, handed_over=True, body_tracked=True, body_started=True)
+
+    assert len(CUTS) == len({judge(state, error).reason.en for error in CUTS})
+
+
+@pytest.mark.parametrize("effect", Effect)
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.AuthenticationError(WORDS),
+        errors.TokenError(WORDS),
+        errors.TokenStoreError(WORDS),
+        errors.ConfigError(WORDS),
+        errors.TransportError(WORDS, request_sent=False),
+    ],
+    ids=lambda e: type(e).__name__,
+)
+def test_errors_before_any_work_are_definite(call, effect, error):
+    """The gateway refused before it worked, or never saw the call."""
+    state = call(effect, handed_over=True, body_tracked=True, body_started=True)
+    judgement = judge(state, error)
+
+    assert (Ending.FAILED, error, False) == (
+        judgement.ending,
+        judgement.error,
+        judgement.money_may_have_moved,
+    )
+
+
+@pytest.mark.parametrize("effect", OTHERS)
+def test_other_calls_end_with_their_error(call, effect):
+    """A read, a text message and a token request fail plainly."""
+    error = errors.TransportError(WORDS, request_sent=True)
+    state = call(effect, handed_over=True)
+
+    assert error is judge(state, error).error
+
+
+@pytest.mark.parametrize("effect", Effect)
+def test_a_deadline_before_anything_left_is_harmless(call, effect):
+    """Nothing was sent, so the deadline is all that happened."""
+    judgement = judge(call(effect), TimeoutError())
+
+    assert Ending.FAILED is judgement.ending
+    assert isinstance(judgement.error, errors.DeadlineExceededError)
+    assert not judgement.error.request_sent
+
+
+def test_a_deadline_of_a_read_is_harmless(call):
+    """A read may have been sent; nothing can have happened all the same."""
+    judgement = judge(call(handed_over=True), TimeoutError())
+
+    assert isinstance(judgement.error, errors.DeadlineExceededError)
+    assert judgement.error.request_sent
+
+
+def test_a_deadline_after_a_text_message_left_is_said(call):
+    """The message may be on its way, which is no harmless deadline."""
+    judgement = judge(call(Effect.SMS, handed_over=True), TimeoutError())
+
+    assert errors.TransportError is type(judgement.error)
+    assert judgement.error.request_sent
