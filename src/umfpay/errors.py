@@ -148,7 +148,9 @@ class ConfigError(UMFError):
     Raised when settings, keys, files or arguments are unusable; no network was used.
     """
 
-    default_advice = Text("Correct the setting and try again.", "请更正设置后重试。")
+    default_advice: ClassVar[Text] = Text(
+        "Correct the setting and try again.", "请更正设置后重试。"
+    )
 
 
 class TransportError(UMFError):
@@ -159,7 +161,7 @@ class TransportError(UMFError):
         request_sent: Whether a byte of the request body may have left this machine.
     """
 
-    default_advice = Text(
+    default_advice: ClassVar[Text] = Text(
         "Check network, proxy and base_url; the call can be made again.",
         "请检查网络、代理和 base_url；可以重新调用。",
     )
@@ -183,7 +185,7 @@ class DeadlineExceededError(TransportError):
     Raised when the deadline of the whole call passed and nothing can have happened.
     """
 
-    default_advice = Text(
+    default_advice: ClassVar[Text] = Text(
         "Give a longer deadline=, or make the call again later.",
         "请加大 deadline=，或稍后重新调用。",
     )
@@ -194,7 +196,7 @@ class WrongLoopError(UMFError):
     Raised when a session is used from another event loop while its own still runs.
     """
 
-    default_advice = Text(
+    default_advice: ClassVar[Text] = Text(
         "Use one session per event loop and give both the same token_store object.",
         "每个事件循环使用一个会话，并给它们同一个 token_store 对象。",
     )
@@ -209,7 +211,7 @@ class OutcomeUnknownError(UMFError):
         reason: What made it unclear; the error itself is the `__cause__`.
     """
 
-    default_advice = Text(
+    default_advice: ClassVar[Text] = Text(
         "Do not repeat the call. Ask the gateway (query the payment or the day's"
         " transaction list) or wait for the notification.",
         "请勿重复调用。请查询该笔支付或当日交易列表，或等待通知。",
@@ -237,7 +239,7 @@ class ProtocolError(UMFError):
     The answer of the gateway cannot be believed. Never raised directly.
     """
 
-    default_advice = Text(
+    default_advice: ClassVar[Text] = Text(
         "Do not use the answer. Check that base_url and the gateway certificate belong"
         " together; tell UMF if they do.",
         "请勿使用该应答。请核对 base_url 与平台证书是否对应；若对应请联系联动优势。",
@@ -255,7 +257,7 @@ class UnsignedResponseError(ProtocolError):
     Raised when an answer that gives something carries no signature.
     """
 
-    default_advice = Text(
+    default_advice: ClassVar[Text] = Text(
         'Ask UMF for signed answers; unsigned_responses="accept" lets them through at'
         " the cost that anyone on the way can change them.",
         '请联系联动优势启用应答签名；unsigned_responses="accept" 可放行，'
@@ -280,7 +282,7 @@ class AuthenticationError(UMFError):
     Raised when the gateway refuses client_id and client_secret, or a fresh token.
     """
 
-    default_advice = Text(
+    default_advice: ClassVar[Text] = Text(
         "Check client_id and client_secret. After a new secret was made, tokens can"
         " need up to 15 minutes.",
         "请检查 client_id 和 client_secret。重置密钥后，令牌最长可能需要 15 分钟才生效。",
@@ -307,7 +309,7 @@ class TokenError(UMFError):
     Raised when the token could not be had for a reason that is not the credentials.
     """
 
-    default_advice = Text("Try again later.", "请稍后重试。")
+    default_advice: ClassVar[Text] = Text("Try again later.", "请稍后重试。")
 
 
 class TokenStoreError(TokenError):
@@ -315,7 +317,7 @@ class TokenStoreError(TokenError):
     Raised when the shared token store cannot be read or written.
     """
 
-    default_advice = Text(
+    default_advice: ClassVar[Text] = Text(
         "Check the token store (path, permissions, server). No other store is used"
         " instead, because two stores log each other out.",
         "请检查令牌存储（路径、权限、服务器）。不会改用其他存储，"
@@ -328,7 +330,7 @@ class TokenContentionError(TokenError):
     Raised when somebody outside keeps replacing our token.
     """
 
-    default_advice = Text(
+    default_advice: ClassVar[Text] = Text(
         "Find who else uses this client_id and give all workers one token_store.",
         "请查明还有谁在使用此 client_id，并让所有进程共用一个 token_store。",
     )

@@ -113,16 +113,16 @@ class UMFSession:
         self._closed = False
         self._base = httpx.URL(config.base_url)
         self._targets: dict[str, httpx.URL] = {}
-        self.payments = Payments(
+        self.payments: Payments = Payments(
             self, notify_url=config.notify_url, ret_url=config.ret_url
         )
-        self.refunds = Refunds(self, notify_url=config.notify_url)
-        self.banks = Banks(self)
-        self.exchange_rates = ExchangeRates(self)
-        self.customs = Customs(self, notify_url=config.notify_url)
-        self.enterprises = Enterprises(self)
-        self.wechat = WeChat(self)
-        self.statements = Statements(self)
+        self.refunds: Refunds = Refunds(self, notify_url=config.notify_url)
+        self.banks: Banks = Banks(self)
+        self.exchange_rates: ExchangeRates = ExchangeRates(self)
+        self.customs: Customs = Customs(self, notify_url=config.notify_url)
+        self.enterprises: Enterprises = Enterprises(self)
+        self.wechat: WeChat = WeChat(self)
+        self.statements: Statements = Statements(self)
 
     @property
     def config(self) -> Config:

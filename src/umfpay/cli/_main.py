@@ -4,8 +4,6 @@ The command group: the one place that turns errors into lines and exit codes.
 
 from __future__ import annotations
 
-import os
-import sys
 import traceback
 from collections.abc import Sequence
 
@@ -56,11 +54,6 @@ def run(arguments: Sequence[str]) -> int:
         _line(str(exc))
 
         return Exit.WRONG_USE
-    except BrokenPipeError:
-        # The reader of our output went away: nothing is left to say to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-        return Exit.GOOD
     except Exception as exc:  # noqa: BLE001 (the last net: a bug is one line too)
         if debug:
             traceback.print_exc()

@@ -1,0 +1,90 @@
+"""
+Documentation is a test: every code block of README and docs runs as printed.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from sybil import Sybil
+from sybil.example import Example
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
+
+
+# Installing is done by whoever runs this; the test command would run itself.
+ELSEWHERE = ("pip install", "nox", "umfpay statements")
+
+
+@pytest.fixture(name="workplace", scope="module")
+def _workplace(tmp_path_factory):
+    """
+    An empty folder in which a document's blocks run, one after another.
+    """
+    folder = tmp_path_factory.mktemp("reader")
+    before = Path.cwd()
+    os.chdir(folder)
+    running: list[subprocess.Popen[bytes]] = []
+
+    yield running
+
+    for process in running:
+        process.terminate()
+        process.wait(10)
+
+    os.chdir(before)
+
+
+def _environment() -> dict[str, str]:
+    tools = str(Path(sys.executable).parent)
+
+    return {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
+
+
+def run_shell(example: Example) -> None:
+    """
+    Run the commands of a bash block; a server stays up until the document ends.
+    """
+    for line in example.parsed.splitlines():
+        for command in line.partition("#")[0].split("&&"):
+            command = command.strip()
+
+            if not command or command.startswith(ELSEWHERE):
+                continue
+
+            if command.startswith("umfpay emulator"):
+                _start(command, example.namespace["workplace"])
+
+                continue
+
+            subprocess.run(
+                ["bash", "-euo", "pipefail", "-c", command],
+                check=True,
+                timeout=120,
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+            )
+
+
+def _start(command: str, running: list[subprocess.Popen[bytes]]) -> None:
+    process = subprocess.Popen(
+        ["bash", "-c", f"exec {command}"], env=_environment(), stdout=subprocess.PIPE
+    )
+    running.append(process)
+    assert process.stdout is not None
+    deadline = time.monotonic() + 30
+
+    while b"Ctrl-C" not in process.stdout.readline():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+
+
+pytest_collect_file = Sybil(
+    parsers=[PythonCodeBlockParser(), CodeBlockParser("bash", run_shell)],
+    patterns=["*.md"],
+    fixtures=["workplace"],
+).pytest()

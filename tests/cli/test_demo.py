@@ -1,0 +1,147 @@
+"""
+`umfpay demo`: the whole card payment, or the read-only part elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+
+import pytest
+
+from umfpay.cli._main import run
+from umfpay.emulator import Emulator, serve
+
+
+NAMES = [
+    "token",
+    "bank list",
+    "exchange rate",
+    "create",
+    "SMS code",
+    "execute",
+    "notification",
+    "query",
+    "partial refund",
+    "refund query",
+    "transaction list",
+]
+
+
+def test_the_demo_takes_the_guides_payment(capsys):
+    """
+    Eleven steps, each as expected and verified; exit code 0.
+    """
+    code = run(["demo", "--json"])
+    told = json.loads(capsys.readouterr().out)
+
+    assert 0 == code
+    assert told["ok"]
+    assert NAMES == [step["name"] for step in told["steps"]]
+    assert {"verified"} == {step["signature"] for step in told["steps"][1:]}
+    assert all(step["good"] for step in told["steps"])
+
+
+def test_the_demo_prints_one_line_a_step(capsys):
+    """
+    For people: what was called, the state, the time, the signature.
+    """
+    assert 0 == run(["demo"])
+
+    lines = capsys.readouterr().out.splitlines()
+
+    assert len(NAMES) + 1 == len(lines)
+    assert all(line.startswith("ok ") for line in lines[:-1])
+    assert "11 of 11" in lines[-1]
+
+
+@pytest.fixture(name="running")
+def _running(tmp_path):
+    """
+    An emulator in a thread; gives its folder and a way to change it.
+    """
+    started, ended = threading.Event(), threading.Event()
+    box = Emulator(tmp_path / "data", key_bits=1024)
+
+    async def main():
+        async with serve(box):
+            started.set()
+            await asyncio.to_thread(ended.wait)
+
+    thread = threading.Thread(target=lambda: asyncio.run(main()))
+    thread.start()
+    assert started.wait(20)
+
+    yield tmp_path / "data"
+
+    ended.set()
+    thread.join(20)
+
+
+@pytest.fixture(name="settings")
+def _settings(running, tmp_path):
+    settings = running / "umf.env"
+    text = settings.read_text()
+    settings.write_text(f"{text}UMF_TOKEN_STORE={tmp_path / 'token.json'}\n")
+
+    return settings
+
+
+def test_elsewhere_only_the_reading_steps_run(settings, capsys):
+    """
+    Against a gateway that was there before, nothing is created.
+    """
+    assert 0 == run(["demo", "--json", "--config", str(settings)])
+
+    told = json.loads(capsys.readouterr().out)
+
+    assert ["token", "bank list", "exchange rate", "transaction list"] == [
+        step["name"] for step in told["steps"]
+    ]
+
+
+def test_a_gateway_that_is_no_emulator_is_asked_for_a_token_on_demand_only(
+    settings, capsys, monkeypatch
+):
+    """
+    Fetching a token logs out running workers: the command wants to hear it.
+    """
+    monkeypatch.setattr("umfpay.cli._demo._is_emulator", lambda config: False)
+
+    assert 2 == run(["demo", "--config", str(settings)])
+    assert "--fetch-token" in capsys.readouterr().err
+    assert 0 == run(["demo", "--config", str(settings), "--fetch-token"])
+    # Now a token is stored, and using it harms nobody.
+    assert 0 == run(["demo", "--config", str(settings)])
+
+
+def test_a_wrong_certificate_is_told_in_one_line(settings, running, tmp_path, capsys):
+    """
+    Answers that do not verify end the demo with the reason and code 2.
+    """
+    other = Emulator(tmp_path / "other", key_bits=1024)
+    asyncio.run(other.aclose())
+    text = settings.read_text()
+    settings.write_text(
+        text.replace(
+            str(running / "umf.cert.crt"), str(tmp_path / "other/umf.cert.crt")
+        )
+    )
+
+    assert 2 == run(["demo", "--config", str(settings)])
+
+    output = capsys.readouterr()
+
+    assert "SignatureError" in output.out
+    assert "does not verify" in output.err
+
+
+def test_without_settings_the_missing_one_is_named(capsys, monkeypatch):
+    """
+    `--base-url` alone reads the environment.
+    """
+    monkeypatch.delenv("UMF_CLIENT_ID", raising=False)
+
+    assert 2 == run(["demo", "--base-url", "http://127.0.0.1:1/"])
+    assert "UMF_CLIENT_ID" in capsys.readouterr().err
