@@ -50,8 +50,8 @@ def run_shell(example: Example) -> None:
     Run the commands of a bash block; a server stays up until the document ends.
     """
     for line in example.parsed.splitlines():
-        for command in line.partition("#")[0].split("&&"):
-            command = command.strip()
+        for part in line.partition("#")[0].split("&&"):
+            command = part.strip()
 
             if not command or command.startswith(ELSEWHERE):
                 continue

@@ -42,9 +42,7 @@ def test_hidden_text_has_no_dict_and_cannot_be_changed(cls):
         hidden._text = "other"
 
 
-@pytest.mark.parametrize(
-    "store", [pickle.dumps, json.dumps, copy.copy, copy.deepcopy]
-)
+@pytest.mark.parametrize("store", [pickle.dumps, json.dumps, copy.copy, copy.deepcopy])
 def test_a_secret_is_never_stored(store):
     """
     Pickle, JSON and copies are refused, without the text in the refusal.

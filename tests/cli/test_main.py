@@ -146,3 +146,25 @@ def test_the_exit_codes_are_those_of_the_docs():
     """
     assert [0, 1, 2, 3, 70, 130] == sorted(Exit)
     assert _main.Exit is Exit
+
+
+def test_a_missing_extra_is_named_when_a_command_needs_it():
+    """
+    With the extra cli alone, keys can be inspected, and the demo says what it needs.
+    """
+    code = (
+        "import sys; sys.modules['starlette'] = sys.modules['uvicorn'] = None; "
+        "from umfpay.cli import main; main()"
+    )
+
+    for arguments, expected in ((["--version"], 0), (["demo"], 2)):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        assert expected == done.returncode
+
+    assert "umfpay[all]" in done.stderr

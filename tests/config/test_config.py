@@ -225,7 +225,9 @@ def test_a_base_url_wins_over_an_environment_in_the_environment(environ):
     """
     environ["UMF_ENVIRONMENT"] = "LIVE_CHINA"
 
-    assert "http://127.0.0.1:8100/cberest/v1/" == Config.from_env(environ=environ).base_url
+    assert (
+        "http://127.0.0.1:8100/cberest/v1/" == Config.from_env(environ=environ).base_url
+    )
 
 
 def test_changes_win_and_a_second_certificate_is_added(environ, settings):

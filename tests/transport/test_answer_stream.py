@@ -78,7 +78,9 @@ async def test_an_error_closes_and_is_translated(opened):
     with pytest.raises(httpx.ReadError) as caught:
         await anext(stream)
 
-    assert isinstance(caught.value.__cause__, OSError)
+    # The way it came is cut off: aiohttp's frames hold token and body.
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
     assert done == ["done", "closed"]
 
 

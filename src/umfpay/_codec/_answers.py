@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from umfpay._codec._converter import structure
+from umfpay._codec._reading import is_absent
 from umfpay.errors import EnvelopeError, Text
 from umfpay.models import (
     Bank,
@@ -41,35 +42,53 @@ def _missing(*names: str) -> EnvelopeError:
     )
 
 
-def _find(members: Members, *names: str) -> Any:
+def _named(given: Members) -> dict[str, Any]:
     """
-    Return the first member of *names*; their blanks are the gateway's (trap 5).
+    Return *given* without what is absent, blanks cut from names (trap 5).
     """
-    for name in names:
-        if members.get(name) not in (None, ""):
-            return members[name]
+    named: dict[str, Any] = {}
 
-    stripped = {name.strip(): value for name, value in members.items()}
+    # A name without blanks goes first; another of the same word keeps its blanks.
+    for name in sorted(given, key=lambda name: name != name.strip()):
+        if not is_absent(given[name]):
+            named[name if name.strip() in named else name.strip()] = given[name]
+
+    return named
+
+
+def _find(members: Members, *names: str) -> tuple[str, Any]:
+    """
+    Return the first member of *names* that is there, with its name.
+    """
+    named = _named(members)
 
     for name in names:
-        if stripped.get(name) not in (None, ""):
-            return stripped[name]
+        if name in named:
+            return name, named[name]
 
     raise _missing(*names)
 
 
 def _links(members: Members) -> list[Any]:
-    links = members.get("links")
+    links = _named(members).get("links", [])
 
-    return links if isinstance(links, list) else []
+    # One link may stand for a list of one.
+    return links if isinstance(links, list) else [links]
+
+
+def _read_links(links: list[Any]) -> list[Link]:
+    return [
+        structure(link, Link, at=f"links[{index}]")
+        for index, link in enumerate(links)
+        if not is_absent(link)
+    ]
 
 
 def _id_of(links: list[Any], *, ref: LinkRef, prefix: str) -> str | None:
     """
     Return the id at the tail of the link *ref*, else of any link of that prefix.
     """
-    read = [structure(link, Link) for link in links]
-    ordered = sorted(read, key=lambda link: link.ref != ref)
+    ordered = sorted(_read_links(links), key=lambda link: link.ref != ref)
 
     for link in ordered:
         found = object_id_from_href(link.href or "")
@@ -81,21 +100,42 @@ def _id_of(links: list[Any], *, ref: LinkRef, prefix: str) -> str | None:
 
 
 def _object(
-    given: Any, members: Members, *, prefix: str, asked: str | None
+    at: str, given: Any, members: Members, *, prefix: str, asked: str | None
 ) -> dict[str, Any]:
+    """
+    Return the members of the object *at*, with its links and its id.
+    """
     if not isinstance(given, dict):
         raise EnvelopeError(
-            Text("The answer's object is not an object.", "应答中的对象类型不符。")
+            Text(
+                f"In the answer, {at} is not an object.",
+                f"应答中 {at} 不是对象。",
+            )
         )
 
-    links = _links(members) or given.get("links") or []
+    named = _named(given)
+    links = _links(members) or _links(named)
+    known = named.get("id") or _id_of(links, ref=LinkRef.SELF, prefix=prefix) or asked
 
-    if not isinstance(links, list):
-        links = []
+    return {**named, "links": links, **({"id": known} if known else {})}
 
-    known = given.get("id") or _id_of(links, ref=LinkRef.SELF, prefix=prefix) or asked
 
-    return {**given, "links": links, **({"id": known} if known else {})}
+def _the_only(at: str, given: Any) -> Any:
+    """
+    Return the only element of a list; what is no list stands for itself (trap 16).
+    """
+    if not isinstance(given, list):
+        return given
+
+    if len(given) != 1:
+        raise EnvelopeError(
+            Text(
+                f"The answer holds {len(given)} {at} instead of one.",
+                f"应答中 {at} 有 {len(given)} 条，应为一条。",
+            )
+        )
+
+    return given[0]
 
 
 def read_payment(members: Members, *, payment_id: str | None = None) -> Payment:
@@ -105,12 +145,13 @@ def read_payment(members: Members, *, payment_id: str | None = None) -> Payment:
     Args:
         payment_id: What was asked for; the answer to a query may not name it.
     """
-    given = _object(_find(members, "payment"), members, prefix="PAY_", asked=payment_id)
+    at, found = _find(members, "payment")
+    given = _object(at, found, members, prefix="PAY_", asked=payment_id)
 
     if "id" not in given:
         raise _missing("payment.id")
 
-    return structure(given, Payment)
+    return structure(given, Payment, at=at)
 
 
 def read_sms(members: Members) -> SmsSent:
@@ -132,60 +173,52 @@ def read_refund(members: Members, *, refund_id: str | None = None) -> Refund:
     """
     Read an answer about a refund: one object, whatever its container (trap 16).
     """
-    given = _find(members, "refund", "refunds")
+    at, found = _find(members, "refund", "refunds")
+    found = _the_only(at, found)
+    given = _with_parent(_object(at, found, members, prefix="REFUND_", asked=refund_id))
+    orders = given.get("orders")
 
-    if isinstance(given, list):
-        if len(given) != 1:
-            raise EnvelopeError(
-                Text(
-                    f"The answer holds {len(given)} refunds instead of one.",
-                    f"应答包含 {len(given)} 笔退款，应为一笔。",
-                )
-            )
-
-        given = given[0]
-
-    given = _object(given, members, prefix="REFUND_", asked=refund_id)
-    orders = given.pop("orders", None)
-
-    if "order" not in given and "refund_info" not in given and orders:
-        given["order"] = orders[0] if isinstance(orders, list) else orders
-    elif orders is not None:
-        given["orders"] = orders
-
-    if not given.get("parent_payment"):
-        parent = _id_of(_links(members), ref=LinkRef.PARENT_PAYMENT, prefix="PAY_")
-
-        if parent is not None:
-            given["parent_payment"] = parent
+    if orders and "order" not in given and "refund_info" not in given:
+        one, *others = orders if isinstance(orders, list) else [orders]
+        given["order"] = one
+        # Nothing is lost: what has no place of its own stays in extra.
+        given.pop("orders")
+        given.update({"orders": others} if others else {})
 
     if "id" not in given:
         raise _missing("refund.id")
 
-    return structure(given, Refund)
+    return structure(given, Refund, at=at)
 
 
-def _several(given: Any, cls: type[T]) -> tuple[T, ...]:
+def _with_parent(given: dict[str, Any]) -> dict[str, Any]:
+    parent = _id_of(given["links"], ref=LinkRef.PARENT_PAYMENT, prefix="PAY_")
+
+    return {**({"parent_payment": parent} if parent else {}), **given}
+
+
+def _several(at: str, given: Any, cls: type[T]) -> tuple[T, ...]:
     values = given if isinstance(given, list) else [given]
 
-    return tuple(structure(value, cls) for value in values)
+    return tuple(
+        structure(value, cls, at=f"{at}[{index}]")
+        for index, value in enumerate(values)
+        if not is_absent(value)
+    )
 
 
 def read_banks(members: Members) -> tuple[Bank, ...]:
     """
     Read the list of banks; it may be empty.
     """
-    if members.get("banks") == []:
-        return ()
-
-    return _several(_find(members, "banks", "bank"), Bank)
+    return _several(*_find(members, "banks", "bank"), Bank)
 
 
 def read_rate(members: Members, *, currency: Currency) -> ExchangeRate:
     """
     Read the rate of *currency*, under any of three names (trap 17).
     """
-    given = _find(
+    at, given = _find(
         members,
         "exchangeRates",
         "exchange_rates",
@@ -194,7 +227,11 @@ def read_rate(members: Members, *, currency: Currency) -> ExchangeRate:
         "rate",
     )
 
-    for rate in _several(given, ExchangeRate):
+    if at == "rate" and not isinstance(given, dict | list):
+        # A bare rate; its currency may stand beside it.
+        given = {"rate": given, "currency": _named(members).get("currency")}
+
+    for rate in _several(at, given, ExchangeRate):
         if rate.rate is not None and rate.currency in (None, currency):
             return ExchangeRate(rate=rate.rate, currency=currency, extra=rate.extra)
 
@@ -211,43 +248,31 @@ def read_customs_declaration(
     """
     Read one declaration (traps 16, 17).
     """
-    given = _find(
+    at, found = _find(
         members,
         "customs_declaration",
         "customs_declarations",
         "customsDeclarations",
         "customsDeclaration",
     )
+    found = _the_only(at, found)
+    given = _object(at, found, members, prefix="CUST_", asked=declaration_id)
 
-    if isinstance(given, list):
-        if len(given) != 1:
-            raise EnvelopeError(
-                Text(
-                    f"The answer holds {len(given)} declarations instead of one.",
-                    f"应答包含 {len(given)} 条报关单，应为一条。",
-                )
-            )
-
-        given = given[0]
-
-    given = _object(given, members, prefix="CUST_", asked=declaration_id)
-    parent = _id_of(_links(members), ref=LinkRef.PARENT_PAYMENT, prefix="PAY_")
-
-    if parent is not None:
-        given.setdefault("parent_payment", parent)
-
-    return structure(given, CustomsDeclaration)
+    return structure(_with_parent(given), CustomsDeclaration, at=at)
 
 
 def read_standalone_declaration(members: Members) -> StandaloneDeclaration:
     """
     Read the answer to a declaration of a payment made elsewhere.
     """
-    given = members.get("customes_declaration_only") or members.get(
-        "customs_declaration_only"
-    )
+    names = ("customes_declaration_only", "customs_declaration_only")
+    named = _named(members)
 
-    return structure(given or {}, StandaloneDeclaration)
+    for at in names:
+        if at in named:
+            return structure(named[at], StandaloneDeclaration, at=at)
+
+    return StandaloneDeclaration()
 
 
 def read_enterprise(
@@ -256,26 +281,32 @@ def read_enterprise(
     """
     Read an answer about a company (trap 13).
     """
-    given = _find(
-        members,
-        "enterprise_qualification",
-        "external_enterprise",
-        "EnterpriseQualification",
-    )
+    if "external_enterprise_id" in _named(members):
+        # An older form, without a wrapper.
+        at = "the object"
+        found: Any = {
+            name: value for name, value in members.items() if name.strip() != "meta"
+        }
+    else:
+        at, found = _find(
+            members,
+            "enterprise_qualification",
+            "external_enterprise",
+            "EnterpriseQualification",
+            "enterprise_qualifications",
+        )
+        found = _the_only(at, found)
 
-    return structure(
-        _object(given, members, prefix="EQ_", asked=enterprise_id),
-        EnterpriseQualification,
-    )
+    given = _object(at, found, members, prefix="EQ_", asked=enterprise_id)
+
+    return structure(given, EnterpriseQualification, at=at)
 
 
 def read_wechat_link(members: Members) -> Link:
     """
     Read the page that gives a customer's open_id.
     """
-    for given in _links(members):
-        link = structure(given, Link)
-
+    for link in _read_links(_links(members)):
         if link.ref == LinkRef.WECHAT and link.href:
             return link
 
@@ -283,24 +314,26 @@ def read_wechat_link(members: Members) -> Link:
 
 
 def _page(members: Members, *names: str) -> dict[str, Any]:
-    given = _find(members, *names)
+    at, given = _find(members, *names)
 
     if not isinstance(given, dict):
         raise EnvelopeError(
-            Text(f"{names[0]} is not an object.", f"{names[0]} 不是对象。")
+            Text(f"In the answer, {at} is not an object.", f"应答中 {at} 不是对象。")
         )
 
-    if "pagination" not in given and "pagination" in members:
-        return {**given, "pagination": members["pagination"]}
+    # The official SDK reads it beside the list (protocol notes 6).
+    beside = _named(members).get("pagination")
 
-    return given
+    return {"pagination": beside, **_named(given)}
 
 
 def read_transactions(members: Members) -> TransactionsPage:
     """
     Read a page of transactions (9.3).
     """
-    return structure(_page(members, "transactions"), TransactionsPage)
+    return structure(
+        _page(members, "transactions"), TransactionsPage, at="transactions"
+    )
 
 
 def read_reconciliations(members: Members) -> ReconciliationsPage:
@@ -308,7 +341,9 @@ def read_reconciliations(members: Members) -> ReconciliationsPage:
     Read a page of what was paid out (9.4).
     """
     return structure(
-        _page(members, "reconciliations", "reconciliation"), ReconciliationsPage
+        _page(members, "reconciliations", "reconciliation"),
+        ReconciliationsPage,
+        at="reconciliations",
     )
 
 
@@ -316,10 +351,12 @@ def read_notification(members: Members) -> Payment | Refund | CustomsDeclaration
     """
     Read the object of a notification (3.3).
     """
-    if members.get("payment"):
+    named = _named(members)
+
+    if "payment" in named:
         return read_payment(members)
 
-    if members.get("refund") or members.get("refunds"):
+    if "refund" in named or "refunds" in named:
         return read_refund(members)
 
     return read_customs_declaration(members)

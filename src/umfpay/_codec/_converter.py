@@ -4,21 +4,20 @@ The converter: the only door to cattrs.
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
-from functools import cache, partial
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import attrs
 import msgspec
 
 from umfpay._codec import _reading as reading
-from umfpay._codec._writing import EncodeOptions, add_writing
+from umfpay._codec._writing import EncodeOptions, Writer
 from umfpay.errors import ConfigError, EnvelopeError, Text
 from umfpay.models import NewEnterprise, OpenEnum, Received
-from umfpay.protocol import JSONRefusedError, dump_json, parse_json
+from umfpay.protocol import JSONRefusedError, parse_json
 from umfpay.sensitive import Private, Sealed, Secret
 
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _DEFAULTS = EncodeOptions()
+_STORED = msgspec.json.Encoder(decimal_format="number")
 
 
 def configure_converter(converter: Converter, options: EncodeOptions) -> None:
@@ -41,28 +41,30 @@ def configure_converter(converter: Converter, options: EncodeOptions) -> None:
         bool: reading.read_bool,
         date: reading.read_date,
         Private: reading.read_private,
-        Mapping[str, Any]: reading.read_mapping,
     }
 
-    # By identity: a hook for str must not catch every StrEnum.
+    # By class, not by predicate: cattrs looks at its own hooks for str and int first,
+    # and bool and every StrEnum would fall to those. OpenEnum is nearer than str.
     for kind, hook in scalars.items():
-        converter.register_structure_hook_func(partial(operator.eq, kind), hook)
+        converter.register_structure_hook(kind, hook)
 
-    converter.register_structure_hook_func(
-        lambda t: isinstance(t, type) and issubclass(t, OpenEnum), reading.read_enum
-    )
+    converter.register_structure_hook(OpenEnum, reading.read_enum)
     converter.register_structure_hook_factory(
         lambda t: isinstance(t, type) and issubclass(t, Received),
-        lambda t: reading.received_hook(converter, t),
+        lambda t: reading.ObjectReader(converter, t),
     )
-    add_writing(converter, options)
+    Writer(converter, options).register(converter)
 
 
-@cache
 def make_converter(options: EncodeOptions = _DEFAULTS) -> Converter:
     """
     Return the converter for *options*, made once.
     """
+    return _converter(options)
+
+
+@cache
+def _converter(options: EncodeOptions) -> Converter:
     # Imported when it is used: constructing a session must stay light.
     from cattrs import Converter
 
@@ -72,9 +74,12 @@ def make_converter(options: EncodeOptions = _DEFAULTS) -> Converter:
     return converter
 
 
-def structure(value: Any, cls: type[T]) -> T:
+def structure(value: Any, cls: type[T], *, at: str = "") -> T:
     """
     Make a *cls* from parsed JSON.
+
+    Args:
+        at: Where *value* stands, for the error.
 
     Raises:
         EnvelopeError: A value does not fit; it names the path, never the value.
@@ -82,9 +87,10 @@ def structure(value: Any, cls: type[T]) -> T:
     try:
         return make_converter().structure(value, cls)
     except reading.MisfitError as misfit:
+        misfit.path.extend([at] if at else [])
         where, wanted = str(misfit), misfit.wanted
     except reading.OddDateError:
-        where, wanted = "the answer", "a date"
+        where, wanted = f"{at or 'the object'} is text", "a date"
 
     raise EnvelopeError(
         Text(
@@ -114,45 +120,73 @@ def encode(
     if isinstance(body, NewEnterprise):
         value = {"enterprise_qualification": value}
 
-    def hook(given: object) -> str:
-        if isinstance(given, Secret):
-            return seal(given).ciphertext
-
-        return _refuse(given)
-
-    _no_floats(value)
-
-    return msgspec.json.encode(value, enc_hook=hook)
+    return msgspec.json.encode(_sealed(value, seal))
 
 
-def _no_floats(value: object) -> None:
-    if isinstance(value, float):
-        _refuse(value)
+def _sealed(value: Any, seal: Callable[[Secret], Sealed]) -> Any:
+    """
+    Return *value* with its secrets sealed, made of the gateway's kinds only.
+    """
+    if isinstance(value, Secret):
+        # Nothing is left as it is, not encrypted (protocol notes 4).
+        return seal(value).ciphertext if value else ""
 
-    if isinstance(value, dict):
-        for one in value.values():
-            _no_floats(one)
-    elif isinstance(value, list):
-        for one in value:
-            _no_floats(one)
+    if isinstance(value, dict) and all(_is_text(name) for name in value):
+        return {name: _sealed(one, seal) for name, one in value.items()}
 
+    if isinstance(value, list):
+        return [_sealed(one, seal) for one in value]
 
-def _refuse(value: object) -> NoReturn:
+    if isinstance(value, Decimal) and value.is_finite():
+        return f"{value:f}"
+
+    if value is None or isinstance(value, int) or _is_text(value):
+        return value
+
     kind = type(value).__name__
 
     raise ConfigError(
         Text(
-            f"The body holds a {kind}; give text, int, Decimal, dates or models.",
-            f"请求内容包含 {kind}；请使用文本、整数、Decimal、日期或模型对象。",
+            f"The body holds a {kind} that cannot be sent; give text, int, Decimal,"
+            " dates or models.",
+            f"请求内容包含无法发送的 {kind}；请使用文本、整数、Decimal、日期或模型对象。",
         )
     )
+
+
+def _is_text(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+
+    return True
 
 
 def dumps(value: Received) -> bytes:
     """
     Write an object that was read, to be stored; unknown members are kept.
+
+    Raises:
+        EnvelopeError: It holds text that UTF-8 cannot write: the gateway sent none.
     """
-    return dump_json(make_converter().unstructure(value))
+    data = b""
+
+    try:
+        # Numbers of *extra* keep their exponent: written out, they could be too long.
+        data = _STORED.encode(make_converter().unstructure(value))
+    except UnicodeEncodeError:
+        data = b""  # that error holds the text: it must not be anybody's context
+
+    if not data:
+        raise EnvelopeError(
+            Text("The object holds half of a surrogate pair.", "对象包含无效的文本。")
+        )
+
+    return data
 
 
 def loads(data: bytes, cls: type[T]) -> T:
@@ -176,12 +210,13 @@ def mark_verified(value: T, *, verified: bool) -> T:
     """
     Return *value* with the verdict of its answer on it.
     """
-    if verified:
+    # A member of that name on the wire says nothing.
+    if not isinstance(value, Received) or getattr(value, "verified", None) in (
+        None,
+        verified,
+    ):
         return value
 
-    if isinstance(value, Received) and hasattr(value, "verified"):
-        changed: Any = attrs.evolve(cast("Any", value), verified=False)
+    changed: Any = attrs.evolve(cast("Any", value), verified=verified)
 
-        return cast("T", changed)
-
-    return value
+    return cast("T", changed)

@@ -7,9 +7,9 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -22,11 +22,15 @@ from umfpay.sensitive import Private
 if TYPE_CHECKING:
     from cattrs import Converter
 
-Hook = Callable[[Any, Any], Any]
-
-_DAY: Final = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
-_WORDS: Final = {"true": True, "y": True, "1": True, "false": False, "n": False}
-_WORDS["0"] = False
+_DAY: Final = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
+_NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
+_MAX_TEXT: Final = 256
+_MAX_DIGITS: Final = 64
+_MAX_EXPONENT: Final = 100
+_WORDS: Final = {
+    **dict.fromkeys(("true", "y", "1"), True),
+    **dict.fromkeys(("false", "n", "0"), False),
+}
 
 
 class MisfitError(Exception):
@@ -41,13 +45,22 @@ class MisfitError(Exception):
         self.path: list[str] = []
 
     def __str__(self) -> str:
-        return f"{'.'.join(reversed(self.path)) or 'the answer'} is {self.found}"
+        where = ".".join(reversed(self.path)).replace(".[", "[")
+
+        return f"{where or 'the object'} is {self.found}"
 
 
 class OddDateError(Exception):
     """
     Raised when a date has a form nobody documented; the member then stays in *extra*.
     """
+
+
+def is_absent(value: object) -> bool:
+    """
+    Tell whether *value* stands for nothing: null, or text without a word (trap 40).
+    """
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def read_text(value: object, _: Any = None) -> str:
@@ -67,19 +80,31 @@ def read_decimal(value: object, _: Any = None) -> Decimal:
     """
     Take a number from text, int or Decimal, digits kept.
     """
-    if isinstance(value, Decimal):
-        return value
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise MisfitError("a number", value)
 
-    if isinstance(value, str | int) and not isinstance(value, bool):
-        try:
-            number = Decimal(value.strip() if isinstance(value, str) else value)
-        except InvalidOperation:
-            raise MisfitError("a number", value) from None
+    if isinstance(value, str):
+        text = value.strip()
 
-        if number.is_finite() and abs(number.adjusted()) <= 100:
-            return number
+        if len(text) > _MAX_TEXT or _NUMBER.fullmatch(text) is None:
+            raise MisfitError("a number", value)
 
-    raise MisfitError("a number", value)
+        number = Decimal(text)
+    else:
+        number = Decimal(value)
+
+    if _is_absurd(number):
+        raise MisfitError("a number", value)
+
+    return number
+
+
+def _is_absurd(number: Decimal) -> bool:
+    return (
+        not number.is_finite()
+        or abs(number.adjusted()) > _MAX_EXPONENT
+        or len(number.as_tuple().digits) > _MAX_DIGITS
+    )
 
 
 def read_int(value: object, _: Any = None) -> int:
@@ -101,7 +126,9 @@ def read_bool(value: object, _: Any = None) -> bool:
     if isinstance(value, bool):
         return value
 
-    word = _WORDS.get(value.strip().lower()) if isinstance(value, str) else None
+    # A sample of the reference has curly quotes inside the text (trap 5).
+    text = value.strip(' "“”') if isinstance(value, str) else ""
+    word = _WORDS.get(text.lower())
 
     if word is None:
         raise MisfitError("true or false", value)
@@ -153,74 +180,64 @@ def read_enum(value: object, cls: type[OpenEnum]) -> OpenEnum:
     return cls(read_text(value).strip())
 
 
-def read_mapping(value: object, _: Any = None) -> Mapping[str, Any]:
+class ObjectReader:
     """
-    Take an object as it stands.
-    """
-    if not isinstance(value, dict):
-        raise MisfitError("an object", value)
-
-    return value
-
-
-def received_hook(converter: Converter, cls: type[Received]) -> Hook:
-    """
-    Return the function that makes *cls* from an object of the wire.
+    Makes one class of objects from objects of the wire.
 
     Names are stripped of blanks (trap 5), variants mapped, the unknown kept in *extra*.
     """
-    hints = typing.get_type_hints(cls)
-    table: dict[str, tuple[str, Callable[[Any], Any]]] = {}
 
-    for field in attrs.fields(cls):
-        if field.name == "extra":
-            continue
+    def __init__(self, converter: Converter, cls: type[Received]) -> None:
+        self._class = cls
+        self._members: dict[str, str] = {}
+        self._read: dict[str, Callable[[Any], Any]] = {}
+        hints = typing.get_type_hints(cls)
 
-        read = _member_hook(converter, hints[field.name])
+        for field in attrs.fields(cls):
+            if field.name == "extra":
+                continue
 
-        for name in (*field.metadata.get("wire", ()), field.name):
-            table[name] = (field.name, read)
+            self._read[field.name] = _member_hook(converter, hints[field.name])
 
-    def make(value: Any, _: Any = None) -> Any:
-        if not isinstance(value, dict):
-            value = _as_object(value, cls)
+            for name in (*field.metadata.get("wire", ()), field.name):
+                self._members[name] = field.name
 
+    def __call__(self, value: Any, _: Any = None) -> Any:
+        given = value if isinstance(value, dict) else _as_object(value, self._class)
         members: dict[str, Any] = {}
         extra: dict[str, Any] = {}
 
-        for name, given in value.items():
-            entry = table.get(name) or table.get(name.strip())
-
-            if entry is None:
-                extra[name] = given
-
+        for name, member in self._recommended_first(given):
+            if member is not None and is_absent(given[name]):
                 continue
 
-            member, read = entry
-
-            if given is None or given == "":
-                continue
-
-            if member in members:
-                # Two spellings of one member: the recommended one wins.
-                extra[name] = given
+            if member is None or member in members or member in extra:
+                # Unknown, or another spelling of a member that is there.
+                extra[name] = given[name]
 
                 continue
 
             try:
-                members[member] = read(given)
+                members[member] = self._read[member](given[name])
             except OddDateError:
-                extra[name] = given
+                # By its own name, so that another spelling does not take its place.
+                extra[member] = given[name]
             except MisfitError as misfit:
-                misfit.path.append(name)
+                misfit.path.append(name.strip())
                 raise
 
         try:
-            return cls(extra=extra, **members)
+            return self._class(extra=extra, **members)
         except TypeError:
             raise MisfitError("an object with an id", value) from None
 
-    return make
+    def _recommended_first(self, given: dict[str, Any]) -> list[tuple[str, str | None]]:
+        names = [
+            (name, self._members.get(name) or self._members.get(name.strip()))
+            for name in given
+        ]
+
+        return sorted(names, key=lambda pair: pair[0] != pair[1])
 
 
 def _as_object(value: object, cls: type[Received]) -> dict[str, Any]:
@@ -229,7 +246,7 @@ def _as_object(value: object, cls: type[Received]) -> dict[str, Any]:
 
     if cls is PayInfo and isinstance(value, str):
         try:
-            parsed = parse_json(value.encode())
+            parsed = parse_json(value.encode("utf-8", "replace"))
         except JSONRefusedError:
             parsed = None
 
@@ -264,7 +281,7 @@ def _read_several(value: object, one: Callable[[Any], Any]) -> tuple[Any, ...]:
     results = []
 
     for index, given in enumerate(values):
-        if given is None or given == "":
+        if is_absent(given):
             continue
 
         try:

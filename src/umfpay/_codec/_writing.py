@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
 
@@ -15,7 +15,6 @@ from umfpay.models import (
     ExpressInfo,
     Money,
     NewCustomsDeclaration,
-    NewEnterprise,
     NewItem,
     NewRefund,
     NewStandaloneDeclaration,
@@ -54,14 +53,12 @@ class PayerBody:
 
 
 # Names of risk_info in the official SDK (protocol notes 6).
-_SDK_RISK_NAMES = {
+_SDK_RISK_NAMES: Final = {
     "receiver_address": "shipping_address",
     "registration_identify_code": "identify_card_number",
     "device_id": "device_identification",
     "user_id": "user_ip",
 }
-
-Hook = Callable[[Any], Any]
 
 
 def wire_text(value: Any) -> str:
@@ -78,18 +75,56 @@ def wire_text(value: Any) -> str:
         return value.isoformat()
 
     if isinstance(value, date):
-        return f"{value:%Y%m%d}"
+        return value.isoformat().replace("-", "")
 
     return str(value)
 
 
-def add_writing(converter: Converter, options: EncodeOptions) -> None:
+class Writer:
     """
-    Register how everything that we send, and everything read, is written.
+    Turns what we send, and everything read, into JSON values.
     """
-    write = converter.unstructure
 
-    def members(value: Any) -> dict[str, Any]:
+    def __init__(self, converter: Converter, options: EncodeOptions) -> None:
+        self._write = converter.unstructure
+        self._options = options
+
+    def register(self, converter: Converter) -> None:
+        """
+        Make *converter* write by these methods.
+        """
+        converter.register_unstructure_hook_func(attrs.has, self.members)
+        converter.register_unstructure_hook_func(_is_received, self.received)
+        converter.register_unstructure_hook_func(_is_enum, str.__str__)
+        hooks: dict[type[Any], Callable[[Any], Any]] = {
+            NewItem: self.item,
+            RiskInfo: self.risk,
+            NewRefund: self.refund,
+            NewCustomsDeclaration: self.declaration,
+            NewStandaloneDeclaration: self.standalone,
+            ExpressInfo: lambda value: {"order": self.members(value)},
+            Money: lambda value: {"total": value.text, "currency": str(value.currency)},
+            Private: Private.reveal,
+            Sealed: lambda value: value.ciphertext,
+            # A Secret stays one until the bytes are written: see encode().
+            Secret: lambda value: value,
+            Decimal: lambda value: value,
+            datetime: wire_text,
+            date: wire_text,
+            timedelta: wire_text,
+            tuple: self.several,
+            list: self.several,
+            dict: self.mapping,
+            str: str.__str__,
+        }
+
+        for cls, hook in hooks.items():
+            converter.register_unstructure_hook(cls, hook)
+
+    def members(self, value: Any) -> dict[str, Any]:
+        """
+        Write what is there; numbers and truth values of ours are text on the wire.
+        """
         result: dict[str, Any] = {}
 
         for field in attrs.fields(type(value)):
@@ -98,45 +133,92 @@ def add_writing(converter: Converter, options: EncodeOptions) -> None:
             if given is None or given == ():
                 continue
 
-            if isinstance(given, int | timedelta):
+            if isinstance(given, int):
                 given = wire_text(given)
 
-            result[field.name] = write(given)
+            result[field.name] = self._write(given)
 
         return result
 
-    def item(value: NewItem) -> dict[str, Any]:
-        result = members(value)
+    def received(self, value: Received) -> dict[str, Any]:
+        """
+        Write an object that was read, unknown members as they came.
+        """
+        result: dict[str, Any] = {}
 
-        if options.quantity_names == "both":
+        for field in attrs.fields(type(value)):
+            given = getattr(value, field.name)
+
+            if field.name == "extra" or given is None or given == ():
+                continue
+
+            # All digits as they came, an exponent too.
+            result[field.name] = (
+                str(given) if isinstance(given, Decimal) else self._write(given)
+            )
+
+        return {**value.extra, **result}
+
+    def several(self, value: Any) -> list[Any]:
+        """
+        Write a list.
+        """
+        return [self._write(one) for one in value]
+
+    def mapping(self, value: dict[Any, Any]) -> dict[Any, Any]:
+        """
+        Write an object that the caller built, without what is None.
+        """
+        return {
+            name: self._write(one) for name, one in value.items() if one is not None
+        }
+
+    def item(self, value: NewItem) -> dict[str, Any]:
+        """
+        Write goods; older texts call the quantity item_quantity (trap 12).
+        """
+        result = self.members(value)
+
+        if self._options.quantity_names == "both":
             result["item_quantity"] = result["quantity"]
 
         return result
 
-    def risk(value: RiskInfo) -> dict[str, Any]:
-        result = members(value)
+    def risk(self, value: RiskInfo) -> dict[str, Any]:
+        """
+        Write risk_info by the names of the reference or of the SDK (trap 14).
+        """
+        result = self.members(value)
 
-        if options.risk_names == "docs":
+        if self._options.risk_names == "docs":
             return result
 
         return {_SDK_RISK_NAMES.get(name, name): text for name, text in result.items()}
 
-    def refund(value: NewRefund) -> dict[str, Any]:
-        info = members(value)
+    def refund(self, value: NewRefund) -> dict[str, Any]:
+        """
+        Write a refund in the shape that was chosen (protocol notes 5.7).
+        """
+        info = self.members(value)
         outer = {"notify_url": info.pop("notify_url")} if "notify_url" in info else {}
 
-        if options.refund_body == "refund_info":
+        if self._options.refund_body == "refund_info":
             return {"refund_info": info, **outer}
 
-        info.pop("refund_summary", None)
+        # An order has another name for it.
+        if "refund_summary" in info:
+            info["order_summary"] = info.pop("refund_summary")
 
-        if options.refund_body == "order":
+        if self._options.refund_body == "order":
             return {"order": info, **outer}
 
         return {"org_amount": info["amount"], "orders": [info], **outer}
 
-    def declaration(value: NewCustomsDeclaration) -> dict[str, Any]:
-        result = members(value)
+    def declaration(self, value: NewCustomsDeclaration) -> dict[str, Any]:
+        """
+        Write a declaration; its sub order is an object of its own.
+        """
+        result = self.members(value)
         sub_order: dict[str, Any] = {
             "mer_sub_reference_id": result.pop("mer_sub_reference_id")
         }
@@ -147,8 +229,11 @@ def add_writing(converter: Converter, options: EncodeOptions) -> None:
 
         return {**result, "sub_order": sub_order}
 
-    def standalone(value: NewStandaloneDeclaration) -> dict[str, Any]:
-        result = members(value)
+    def standalone(self, value: NewStandaloneDeclaration) -> dict[str, Any]:
+        """
+        Write a declaration of a payment made elsewhere.
+        """
+        result = self.members(value)
 
         # These two are plain amounts here (protocol notes 5.21).
         for name in ("freight_amount", "tax_amount"):
@@ -157,53 +242,10 @@ def add_writing(converter: Converter, options: EncodeOptions) -> None:
 
         return result
 
-    def top_enterprise(value: NewEnterprise) -> dict[str, Any]:
-        return members(value)
 
-    def received(value: Received) -> dict[str, Any]:
-        result: dict[str, Any] = {}
+def _is_received(cls: Any) -> bool:
+    return isinstance(cls, type) and issubclass(cls, Received)
 
-        for field in attrs.fields(type(value)):
-            given = getattr(value, field.name)
 
-            if field.name == "extra" or given is None or given == ():
-                continue
-
-            result[field.name] = write(given)
-
-        return {**result, **value.extra}
-
-    converter.register_unstructure_hook_func(attrs.has, members)
-    converter.register_unstructure_hook_func(
-        lambda cls: isinstance(cls, type) and issubclass(cls, Received), received
-    )
-    converter.register_unstructure_hook_func(
-        lambda cls: isinstance(cls, type) and issubclass(cls, OpenEnum), str.__str__
-    )
-    hooks: dict[type[Any], Hook] = {
-        NewItem: item,
-        RiskInfo: risk,
-        NewRefund: refund,
-        NewCustomsDeclaration: declaration,
-        NewStandaloneDeclaration: standalone,
-        NewEnterprise: top_enterprise,
-        ExpressInfo: lambda value: {"order": members(value)},
-        Money: lambda value: {"total": value.text, "currency": str(value.currency)},
-        Private: lambda value: value.reveal(),
-        Sealed: lambda value: value.ciphertext,
-        # A Secret stays one until the bytes are written: see encode().
-        Secret: lambda value: value,
-        Decimal: str,
-        datetime: wire_text,
-        date: wire_text,
-        timedelta: wire_text,
-        tuple: lambda value: [write(one) for one in value],
-        list: lambda value: [write(one) for one in value],
-        dict: lambda value: {name: write(one) for name, one in value.items()},
-        bool: lambda value: value,
-        int: lambda value: value,
-        str: lambda value: value,
-    }
-
-    for cls, hook in hooks.items():
-        converter.register_unstructure_hook(cls, hook)
+def _is_enum(cls: Any) -> bool:
+    return isinstance(cls, type) and issubclass(cls, OpenEnum)

@@ -13,7 +13,6 @@ from umfpay.errors import (
     EnvelopeError,
     Text,
     TokenError,
-    TransportError,
 )
 from umfpay.protocol import dump_json
 from umfpay.sensitive import Secret
@@ -55,7 +54,8 @@ class TokenRequest:
 
         Raises:
             AuthenticationError: The gateway refuses client_id and client_secret.
-            TransportError: It was not reached; the call that waits was not sent.
+            TransportError: It was not reached; the token cache makes a TokenError of
+                it, so that nobody takes it for the end of the call that waits.
             TokenError: It answered without a token.
         """
         state = CallState(
@@ -70,18 +70,7 @@ class TokenRequest:
             unsigned_allowed=True,
         )
 
-        try:
-            await perform(self._stack, state)
-        except TransportError as error:
-            # Whatever became of the token request: the call that waits has not left.
-            raise TransportError(
-                Text(
-                    f"No token could be fetched: {error.what.en}",
-                    f"无法获取令牌：{error.what.zh}",
-                ),
-                request_sent=False,
-            ) from error
-
+        await perform(self._stack, state)
         judgement = judge(state)
 
         if judgement.ending is not Ending.GOOD:

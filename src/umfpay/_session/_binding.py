@@ -16,7 +16,7 @@ import httpx
 from umfpay import _codec
 from umfpay._session._authorization import TokenRequest
 from umfpay.config import Config
-from umfpay.errors import Text, WrongLoopError
+from umfpay.errors import ConfigError, Text, WrongLoopError
 from umfpay.protocol import Sealer, Signer, Verifier
 from umfpay.tokens import TokenCache, open_store, store_key
 from umfpay.transport import (
@@ -24,6 +24,46 @@ from umfpay.transport import (
     build_stack,
     tls_context,
 )
+
+
+class Gate(httpx.AsyncBaseTransport):
+    """
+    Lets nothing through once it is closed: no retry, no token request.
+
+    A transport may open new connections after its end, and nobody would close those.
+    """
+
+    def __init__(self, network: httpx.AsyncBaseTransport) -> None:
+        self._network = network
+        self._open = True
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """
+        Pass *request* on.
+
+        Raises:
+            ConfigError: The session was closed while the call was under way.
+        """
+        if not self._open:
+            raise ConfigError(
+                Text(
+                    "The session was closed during the call.",
+                    "会话在调用过程中被关闭。",
+                ),
+                advice=Text(
+                    "Let calls end before the session does.",
+                    "请在关闭会话前等待调用结束。",
+                ),
+            )
+
+        return await self._network.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """
+        Close the network transport.
+        """
+        self._open = False
+        await self._network.aclose()
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -105,6 +145,7 @@ def bind(
     Build the stack for the running loop.
     """
     network = _network(config) if transport is None else transport
+    gate = Gate(network)
     executor = ThreadPoolExecutor(
         max_workers=os.cpu_count(), thread_name_prefix="umfpay-rsa"
     )
@@ -112,7 +153,7 @@ def bind(
     # The token request has a stack of its own: neither token nor signature nor retry.
     token_request = TokenRequest(
         VerifyingTransport(
-            network,
+            gate,
             verifier=verifier,
             executor=executor,
             response_signatures=config.response_signatures,
@@ -142,7 +183,7 @@ def bind(
         loop=asyncio.get_running_loop(),
         network=network,
         stack=build_stack(
-            network,
+            gate,
             origin=base,
             signer=signer,  # type: ignore[arg-type]
             verifier=verifier,

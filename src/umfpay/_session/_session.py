@@ -18,6 +18,13 @@ import httpx
 
 from umfpay import _codec
 from umfpay._session._binding import Binding, bind, must_be_usable, warm_up
+from umfpay._session._options import (
+    header_lines,
+    local_path,
+    moves_money,
+    seconds_each,
+    seconds_left,
+)
 from umfpay.config import Config
 from umfpay.errors import ConfigError, Intent, OutcomeUnknownError, Text, UMFError
 from umfpay.resources import (
@@ -34,7 +41,6 @@ from umfpay.resources import (
     WeChat,
 )
 from umfpay.transport import (
-    RESERVED_HEADERS,
     CallState,
     Effect,
     Ending,
@@ -86,7 +92,8 @@ class UMFSession:
         config: The settings.
         transport: Any `httpx.AsyncBaseTransport` in place of our own network
             transport; the session closes it.
-        on_call: Called once after each call, whatever its end; it must not raise.
+        on_call: Called once after each call, whatever its end; what it raises is
+            logged and changes nothing.
 
     Attributes:
         payments: Create, verify, execute, get, update_express_info.
@@ -175,7 +182,9 @@ class UMFSession:
             TokenError: There is no token to be had now.
         """
         binding = self._bound()
-        deadline = binding.loop.time() + options.get("deadline", self._config.deadline)
+        deadline = binding.loop.time() + seconds_left(
+            options.get("deadline", self._config.deadline)
+        )
         record = await binding.tokens.acquire(deadline=deadline)
 
         return record.not_after - time.time()
@@ -197,14 +206,15 @@ class UMFSession:
 
         Args:
             method: GET or POST.
-            path: Below the base URL, for example ``/payments/payment/PAY_.../refund``.
+            path: Below the base URL, for example ``/payments/payment/PAY_.../refund``;
+                it gets into logs, so *query* is apart.
             body: Anything of `umfpay.models`, or dicts, lists, text, `Decimal`.
 
         Returns:
             The members of the verified answer, numbers as int or `Decimal`.
 
         Raises:
-            ConfigError: Another method, or an absolute address.
+            ConfigError: Another method, or an address that is not below the base URL.
         """
         if method not in ("GET", "POST") or (method == "GET" and body is not None):
             raise ConfigError(
@@ -214,17 +224,10 @@ class UMFSession:
                 )
             )
 
-        if not path.startswith("/") or path.startswith("//") or "://" in path:
-            raise ConfigError(
-                Text(
-                    "path: it starts with / and stays below base_url.",
-                    "path：必须以 / 开头且位于 base_url 之下。",
-                )
-            )
-
+        path = local_path(path)
         effect = Effect.READ if method == "GET" else Effect.CREATE
 
-        if method == "POST" and path.endswith(("/execute", "/refund")):
+        if method == "POST" and moves_money(path):
             effect = Effect.MONEY
 
         call: Call[Mapping[str, Any]] = Call(
@@ -257,6 +260,7 @@ class UMFSession:
                 if call.body is not None:
                     state.body = await binding.encode(call.body)
 
+                must_have_time(state)
                 await perform(binding.stack, state)
 
             judgement = judge(state)
@@ -299,6 +303,7 @@ class UMFSession:
             # No timeout is open across the yield: the deadline covers the opening,
             # then every chunk has `timeout` seconds.
             async with asyncio.timeout_at(state.deadline):
+                must_have_time(state)
                 response = await perform(binding.stack, state)
 
             judgement = judge(state)
@@ -347,8 +352,13 @@ class UMFSession:
         )
         _log.debug("%s", report)
 
-        if self.on_call is not None:
+        if self.on_call is None:
+            return
+
+        try:
             self.on_call(report)
+        except Exception:  # noqa: BLE001 (a payment is not lost for a metric)
+            _log.exception("on_call failed for %s", call.name)
 
     def _bound(self) -> Binding:
         binding = self._binding
@@ -385,8 +395,9 @@ class UMFSession:
             path=call.path,
             url=self._url(call),
             headers=self._headers(options.get("extra_headers")),
-            deadline=binding.loop.time() + options.get("deadline", config.deadline),
-            timeout=options.get("timeout", config.timeout),
+            deadline=binding.loop.time()
+            + seconds_left(options.get("deadline", config.deadline)),
+            timeout=seconds_each(options.get("timeout", config.timeout)),
             effect=call.effect,
             needs_signature=call.method == "POST",
             unsigned_allowed=call.unsigned_allowed,
@@ -412,18 +423,20 @@ class UMFSession:
         if self._config.accept_language is not None:
             headers.append((b"Accept-Language", self._config.accept_language.encode()))
 
-        for name, value in (extra or {}).items():
-            if name.lower().encode() in RESERVED_HEADERS:
-                raise ConfigError(
-                    Text(
-                        f"extra_headers: {name} is set by umfpay.",
-                        f"extra_headers：{name} 由 umfpay 设置。",
-                    )
-                )
-
-            headers.append((name.encode("ascii"), value.encode("latin-1")))
+        if extra is not None:
+            headers += header_lines(extra)
 
         return headers
+
+
+def must_have_time(state: CallState) -> None:
+    """
+    Raise TimeoutError if the deadline has passed: the timeout itself comes too late.
+
+    It works at the next pause, and a request may leave before there is one.
+    """
+    if asyncio.get_running_loop().time() >= state.deadline:
+        raise TimeoutError
 
 
 def raise_ending(call: Call[Any], judgement: Judgement, at: datetime) -> None:

@@ -1,5 +1,5 @@
 """
-``umfpay sign``, ``verify``, ``seal`` and ``keys``: files in, one line out.
+``umfpay sign``, ``verify``, ``seal``, ``keys``: the protocol on files, for people.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -21,150 +22,184 @@ from umfpay.protocol import (
     Verifier,
     inspect_key,
     open_envelope,
+    verify_notification,
 )
 from umfpay.sensitive import Secret
 
 
-_passphrase = click.option(
-    "--passphrase-env",
-    metavar="NAME",
-    help="Environment variable with the passphrase of an encrypted key.",
-)
+STDIN: Final = "-"
 
-
-def _read(file: str) -> bytes:
-    if file == "-":
-        return sys.stdin.buffer.read()
-
-    try:
-        return Path(file).read_bytes()
-    except OSError as exc:
-        raise ConfigError(
-            Text(
-                f"{file}: cannot be read ({exc.strerror}).",
-                f"{file}：无法读取（{exc.strerror}）。",
-            )
-        ) from None
-
-
-def _secret(name: str | None) -> Secret | None:
-    if name is None:
-        return None
-
-    if not os.environ.get(name):
-        raise ConfigError(
-            Text(f"The variable {name} is empty.", f"环境变量 {name} 为空。")
-        )
-
-    return Secret(os.environ[name])
+_ANSWERS: Final[dict[Verdict, tuple[Exit, str]]] = {
+    Verdict.VERIFIED: (Exit.GOOD, "verified | 验签通过"),
+    Verdict.UNSIGNED: (Exit.UNSIGNED, "unsigned | 没有签名"),
+    Verdict.FORGED: (Exit.NO, "forged | 签名无效"),
+    Verdict.UNREADABLE: (Exit.NO, "unreadable | 无法读取"),
+}
 
 
 @click.command()
 @click.option("--key", required=True, help="The merchant's private key (.p8).")
-@_passphrase
+@click.option(
+    "--passphrase-env",
+    metavar="NAME",
+    help="Environment variable with the passphrase of the key.",
+)
 @click.argument("file")
 def sign(key: str, passphrase_env: str | None, file: str) -> None:
     """
-    Print the base64 signature of FILE (- reads standard input).
+    Print the signature of FILE, byte for byte as it is ("-": standard input).
     """
-    signer = Signer(PrivateKey.load(Path(key), passphrase=_secret(passphrase_env)))
-    click.echo(signer.sign(_read(file)))
-
-
-@click.command()
-@click.option(
-    "--certificate",
-    required=True,
-    multiple=True,
-    help="The gateway's certificate (.crt); may be given several times.",
-)
-@click.option("--header", help="The header line: 'Signature: <base64>'.")
-@click.argument("file")
-def verify(certificate: tuple[str, ...], header: str | None, file: str) -> int:
-    """
-    Verify an answer or notification in FILE (- reads standard input).
-
-    Exit code 0: valid, 1: forged or unreadable, 3: unsigned.
-    """
-    verifier = Verifier([PublicKey.load(Path(one)) for one in certificate])
-    envelope = open_envelope(
-        _read(file), header_signature=_header(header), verifier=verifier
-    )
-
-    if envelope.verdict is Verdict.VERIFIED:
-        click.echo("valid")
-
-        return Exit.GOOD
-
-    if envelope.verdict is Verdict.UNSIGNED:
-        click.echo("unsigned")
-
-        return Exit.UNSIGNED
-
-    click.echo(f"{envelope.verdict}: {envelope.reason}")
-
-    return Exit.NO
-
-
-def _header(line: str | None) -> str | None:
-    if line is None:
-        return None
-
-    name, colon, value = line.partition(":")
-
-    if not colon or name.strip().lower() != "signature":
-        raise ConfigError(
-            Text(
-                "--header: it must be 'Signature: <base64>'.",
-                "--header：格式应为 'Signature: <base64>'。",
-            )
-        )
-
-    return value.strip()
+    private = PrivateKey.load(Path(key), passphrase=_passphrase(passphrase_env))
+    click.echo(Signer(private).sign(_content(file)))
 
 
 @click.command()
 @click.option("--certificate", required=True, help="The gateway's certificate (.crt).")
 @click.option(
-    "--charset", default="utf-8", type=click.Choice(["utf-8", "gbk"]), show_default=True
+    "--header",
+    metavar="'Signature: ...'",
+    help="The header Signature of the answer or notification.",
+)
+@click.option(
+    "--notification",
+    is_flag=True,
+    help="FILE is a notification: only a header over its very bytes counts.",
+)
+@click.argument("file")
+@click.pass_context
+def verify(
+    context: click.Context,
+    certificate: str,
+    header: str | None,
+    notification: bool,  # noqa: FBT001 (click passes flags by name)
+    file: str,
+) -> None:
+    """
+    Tell whether the gateway signed FILE, an answer or a notification ("-": standard
+    input).
+
+    Exits with 0 when it did, 1 when it did not, 3 when there is no signature.
+    """
+    signature = None if header is None else _signature(header)
+    verifier = Verifier([PublicKey.load(Path(certificate))])
+    # White space may change in an answer; a notification counts as it was received.
+    read = verify_notification if notification else open_envelope
+    envelope = read(_content(file), header_signature=signature, verifier=verifier)
+    code, words = _ANSWERS[envelope.verdict]
+    click.echo(f"{words} ({envelope.reason})" if envelope.reason else words)
+    context.exit(code)
+
+
+@click.command()
+@click.option("--certificate", required=True, help="The gateway's certificate (.crt).")
+@click.option(
+    "--charset",
+    type=click.Choice(["utf-8", "gbk"], case_sensitive=False),
+    default="utf-8",
+    show_default=True,
+    help="What the gateway reads.",
 )
 def seal(certificate: str, charset: str) -> None:
     """
-    Seal the text of standard input (without its last line end); print base64.
+    Print the text of standard input, sealed for the gateway.
+
+    The line end after the text is not part of it. What you type is seen by who looks
+    over your shoulder: pipe it.
     """
     sealer = Sealer(PublicKey.load(Path(certificate)), charset=charset)
-    click.echo(sealer.seal(_text()).ciphertext)
+    click.echo(sealer.seal(_secret()).ciphertext)
 
 
-def _text() -> Secret:
-    secret = _decoded(sys.stdin.buffer.read())
+@click.command()
+@click.option(
+    "--passphrase-env",
+    metavar="NAME",
+    help="Environment variable with the passphrase of the key.",
+)
+@click.argument("file")
+def keys(passphrase_env: str | None, file: str) -> None:
+    """
+    Tell what the key file FILE is; the key itself is never shown.
+    """
+    report = inspect_key(Path(file), passphrase=_passphrase(passphrase_env))
+    click.echo(f"kind        {report.kind}")
+    click.echo(f"bits        {report.bits}")
+    click.echo(f"fingerprint {report.fingerprint}")
 
-    if secret is None:
+    for remark in report.remarks:
+        click.echo(f"remark      {remark}")
+
+
+def _content(file: str) -> bytes:
+    if file == STDIN:
+        return sys.stdin.buffer.read()
+
+    try:
+        return Path(file).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = type(error).__name__
+
+    raise ConfigError(
+        Text(
+            f"{file}: it cannot be read ({reason}).", f"{file}：无法读取（{reason}）。"
+        )
+    )
+
+
+def _passphrase(name: str | None) -> Secret | None:
+    if name is None:
+        return None
+
+    if not os.environ.get(name):
         raise ConfigError(
-            Text("Standard input is not UTF-8 text.", "标准输入不是 UTF-8 文本。")
+            Text(
+                f"The environment variable {name} is not set.",
+                f"环境变量 {name} 未设置。",
+            )
+        )
+
+    return Secret(os.environ[name])
+
+
+def _signature(header: str) -> str:
+    """
+    Return the value of a header line; the bare value is taken, too.
+    """
+    name, colon, value = header.partition(":")
+
+    if not colon:
+        return header.strip()
+
+    if name.strip().lower() != "signature":
+        raise click.UsageError(
+            "--header takes 'Signature: ...' | --header 须为 Signature"
+        )
+
+    return value.strip()
+
+
+def _secret() -> Secret:
+    secret = _read_secret()
+
+    if not secret:
+        raise ConfigError(
+            Text(
+                "Standard input holds no text in UTF-8 to seal.",
+                "标准输入中没有可加密的 UTF-8 文本。",
+            )
         )
 
     return secret
 
 
-def _decoded(raw: bytes) -> Secret | None:
+def _read_secret() -> Secret | None:
+    # The error of the codec holds the text: it must not be anybody's context.
     try:
-        return Secret(raw.decode("utf-8").removesuffix("\n").removesuffix("\r"))
+        return Secret(
+            sys.stdin.buffer.read()
+            .decode("utf-8")
+            .removesuffix("\n")
+            .removesuffix("\r")
+        )
     except UnicodeDecodeError:
         return None
-
-
-@click.command()
-@_passphrase
-@click.argument("file")
-def keys(passphrase_env: str | None, file: str) -> None:
-    """
-    Tell kind, size and fingerprint of a key FILE; never the key.
-    """
-    report = inspect_key(Path(file), passphrase=_secret(passphrase_env))
-    click.echo(f"kind         {report.kind}")
-    click.echo(f"bits         {report.bits}")
-    click.echo(f"fingerprint  {report.fingerprint}")
-
-    for remark in report.remarks:
-        click.echo(f"remark       {remark}")

@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import json
 import urllib.request
-
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from umfpay._session import UMFSession
 from umfpay.cli._demo_steps import Step, card_story, look_around
 from umfpay.cli._exits import Exit
 from umfpay.config import Config, is_loopback
-from umfpay.emulator import Emulator, serve, serve_app
 from umfpay.errors import ConfigError, Text
 from umfpay.tokens import open_store, store_key
 
@@ -96,6 +94,8 @@ def _line(step: Step) -> str:
 
 
 async def _own_emulator(show: _Printer) -> None:
+    from umfpay.emulator import Emulator, serve, serve_app
+
     box = Emulator()
 
     async with serve(box) as gateway:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import tempfile
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import click
@@ -17,7 +18,7 @@ import click
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option(
     "--data",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path),
     help="Folder of keys, umf.env and books; without it all is gone at the end.",
 )
 @click.option(
@@ -42,13 +43,16 @@ def emulator(
     """
     Run the gateway in a box.
     """
-    if data is not None:
-        asyncio.run(_run(data, host, port, deliver_to, as_host))
+    with ExitStack() as stack:
+        folder = data or Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="umf-"))
+        )
 
-        return
-
-    with tempfile.TemporaryDirectory(prefix="umf-") as folder:
-        asyncio.run(_run(Path(folder), host, port, deliver_to, as_host))
+        try:
+            asyncio.run(_run(folder, host, port, deliver_to, as_host))
+        except KeyboardInterrupt:
+            # click would print a line of its own.
+            raise click.Abort from None
 
 
 async def _run(
@@ -68,5 +72,8 @@ async def _run(
         click.echo(f"control    {server.origin}/_emulator/")
         click.echo("Ctrl-C ends it | 按 Ctrl-C 结束")
         ended = asyncio.Event()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+
+        with suppress(NotImplementedError):  # Windows
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+
         await ended.wait()

@@ -54,6 +54,13 @@ def run(arguments: Sequence[str]) -> int:
         _line(str(exc))
 
         return Exit.WRONG_USE
+    except ModuleNotFoundError as exc:
+        _line(
+            f'{exc.name} is missing: pip install "umfpay[all]"'
+            f' | 缺少 {exc.name}：pip install "umfpay[all]"'
+        )
+
+        return Exit.WRONG_USE
     except Exception as exc:  # noqa: BLE001 (the last net: a bug is one line too)
         if debug:
             traceback.print_exc()

@@ -54,6 +54,8 @@ def from_file(file: Path, *, names: Collection[str]) -> dict[str, Any]:
 
     try:
         text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        en, zh = "no such file", "文件不存在"
     except (OSError, UnicodeDecodeError):
         en, zh = "it cannot be read as UTF-8 text", "无法按 UTF-8 读取"
     else:

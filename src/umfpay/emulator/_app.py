@@ -5,6 +5,7 @@ The emulator: an ASGI application around the gateway, its control API and its no
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
@@ -18,13 +19,14 @@ from starlette.types import Receive, Scope, Send
 from umfpay.config import is_loopback
 from umfpay.emulator._clock import Clock
 from umfpay.emulator._control import PREFIX, Control
-from umfpay.emulator._gateway import BASE_PATH, Answer, Gateway, Request
+from umfpay.emulator._gateway import BASE_PATH, Gateway
 from umfpay.emulator._keys import (
     Credentials,
     load_credentials,
     make_credentials,
     write_env,
 )
+from umfpay.emulator._messages import Answer, Request
 from umfpay.emulator._notifier import Notifier
 from umfpay.emulator._settings import EmulatorSettings
 from umfpay.emulator._store import Store
@@ -35,6 +37,8 @@ from umfpay.emulator._world import World
 MAX_BODY: Final = 4 * 1024 * 1024
 
 _TICK: Final = 0.1
+
+_log = logging.getLogger("umfpay.emulator")
 
 
 class Emulator:
@@ -75,7 +79,7 @@ class Emulator:
             if data is None
             else load_credentials(data, bits=key_bits)
         )
-        self._hosts = frozenset(hosts)
+        self._hosts = frozenset(host.lower() for host in hosts)
         self._store = Store(None if data is None else data / "emulator.sqlite3")
         self._world = World(
             self._store,
@@ -121,7 +125,7 @@ class Emulator:
             return
 
         if scope["type"] != "http":
-            return
+            raise ValueError(f"no {scope['type']} here")
 
         self._start_ticker()
         request = HTTPRequest(scope, receive)
@@ -148,19 +152,20 @@ class Emulator:
 
     async def _answer(self, http: HTTPRequest) -> Answer:
         if not self._is_ours(http.headers.get("host", "")):
-            return Answer(status=421, body=b"this emulator is called by another name\n")
+            return Answer(
+                status=421,
+                headers={"content-type": "text/plain"},
+                body=b"this emulator is called by another name\n",
+            )
 
         body = await _read(http)
-
-        if body is None:
-            body = b""  # Refused as unreadable, by the gateway's own rule.
-
         request = Request(
             method=http.method,
             path=http.scope["path"],
             query=http.scope["query_string"].decode("latin-1"),
             headers={name.lower(): value for name, value in http.headers.items()},
-            body=body,
+            body=body or b"",
+            oversized=body is None,
         )
 
         if request.path == PREFIX or request.path.startswith(f"{PREFIX}/"):
@@ -170,11 +175,10 @@ class Emulator:
 
     def _is_ours(self, header: str) -> bool:
         # A page of another site must not reach the emulator by a name of its own.
-        host = (
-            header.rpartition(":")[0] if header.rpartition(":")[2].isdigit() else header
-        )
+        name, _, port = header.lower().rpartition(":")
+        host = (name if port.isdigit() else header.lower()).strip("[]")
 
-        return is_loopback(host.strip("[]")) or host in self._hosts
+        return is_loopback(host) or host in self._hosts
 
     def _start_ticker(self) -> None:
         if self._ticker is None or self._ticker.done():
@@ -183,7 +187,11 @@ class Emulator:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK)
-            tick(self._world)
+
+            try:
+                tick(self._world)
+            except Exception:  # noqa: BLE001 (logged)
+                _log.exception("what happens by itself")
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:

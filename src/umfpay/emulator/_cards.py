@@ -16,10 +16,10 @@ from umfpay.emulator._wire import members, text
 from umfpay.emulator._world import World
 
 
-_NUMBER: Final = re.compile(r"\d{12,19}")
-_VALID: Final = re.compile(r"(\d{2})(0[1-9]|1[0-2])")
-_CVV: Final = re.compile(r"\d{3,4}")
-_ID: Final = re.compile(r"\d{15}|\d{17}[\dXx]")
+_NUMBER: Final = re.compile(r"[0-9]{12,19}")
+_VALID: Final = re.compile(r"[0-9]{2}(0[1-9]|1[0-2])")
+_CVV: Final = re.compile(r"[0-9]{3,4}")
+_ID: Final = re.compile(r"[0-9]{15}|[0-9]{17}[0-9Xx]")
 
 _REFUSED: Final = {
     "0730": "00060730",
@@ -28,6 +28,7 @@ _REFUSED: Final = {
     "0502": "00290502",
 }
 FAILS: Final = "0750"
+CARDS: Final = ("CREDIT_CARD", "DEBIT_CARD")
 
 
 def check_card(world: World, payer: Any, *, method: str) -> dict[str, str]:

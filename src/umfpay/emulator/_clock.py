@@ -13,6 +13,9 @@ from typing import Final
 # The gateway's business days are China's (protocol notes 12.17 leaves it open).
 CHINA: Final = timezone(timedelta(hours=8))
 
+_FIRST: Final = datetime(2000, 1, 1, tzinfo=CHINA).timestamp()
+_LAST: Final = datetime(9000, 1, 1, tzinfo=CHINA).timestamp()
+
 
 class Clock:
     """
@@ -21,7 +24,7 @@ class Clock:
 
     def __init__(self, wall: Callable[[], float] = time.time) -> None:
         self._wall = wall
-        self.offset = 0.0
+        self.offset: float = 0.0
 
     def time(self) -> float:
         """
@@ -43,12 +46,15 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         """
-        Go forward by *seconds*.
+        Go forward by *seconds*, within the years that dates have.
         """
-        self.offset += seconds
+        self._go_to(self.time() + seconds)
 
     def set(self, moment: datetime) -> None:
         """
-        Go to *moment*.
+        Go to *moment*, within the years that dates have.
         """
-        self.offset = moment.timestamp() - self._wall()
+        self._go_to(moment.timestamp())
+
+    def _go_to(self, seconds: float) -> None:
+        self.offset = min(max(seconds, _FIRST), _LAST) - self._wall()

@@ -7,42 +7,37 @@ application/json``, which a foreign page in a browser cannot send.
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
 import attrs
 
-from umfpay.emulator import _customs as customs
-from umfpay.emulator import _payments as payments
-from umfpay.emulator import _refunds as refunds
 from umfpay.emulator import _tokens as tokens
 from umfpay.emulator._clock import CHINA
+from umfpay.emulator._control_body import check_type, read_value
 from umfpay.emulator._faults import FaultPlan
-from umfpay.emulator._gateway import Answer, Gateway, Request
+from umfpay.emulator._gateway import Gateway
+from umfpay.emulator._messages import Answer, Request, control_answer
+from umfpay.emulator._moves import (
+    NotHereError,
+    move_customs,
+    move_enterprise,
+    move_payment,
+    move_refund,
+)
 from umfpay.emulator._notifier import Notifier
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._transitions import tick
+from umfpay.emulator._world import World
 from umfpay.errors import ConfigError
-from umfpay.protocol import JSONRefusedError, dump_json, parse_json
 
 
 PREFIX: Final = "/_emulator"
 
-_MOVES: Final[Mapping[str, tuple[str, ...]]] = {
-    # To this state, from these.
-    "TRADE_SUCCESS": ("WAIT_BUYER_PAY", "TRADE_PENDING"),
-    "TRADE_FAIL": ("WAIT_BUYER_PAY", "TRADE_PENDING"),
-    "TRADE_CLOSED": ("WAIT_BUYER_PAY",),
-    "TRADE_CANCEL": ("TRADE_SUCCESS",),
-}
-
-
-class _Bad(Exception):  # noqa: N818 (an answer, not an error)
-    def __init__(self, status: int, why: str) -> None:
-        super().__init__(why)
-        self.status = status
+_log = logging.getLogger("umfpay.emulator")
 
 
 class Control:
@@ -53,6 +48,7 @@ class Control:
     def __init__(self, gateway: Gateway, notifier: Notifier) -> None:
         self._gateway = gateway
         self._world = gateway.world
+        self._first_settings = self._world.settings
         self._notifier = notifier
         self._routes: tuple[tuple[str, re.Pattern[str], Callable[..., Any]], ...] = (
             ("GET", re.compile(r"/?"), self._about),
@@ -66,14 +62,32 @@ class Control:
             ("GET", re.compile(r"/requests"), self._all("request")),
             ("GET", re.compile(r"/payments"), self._all("payment")),
             ("GET", re.compile(r"/refunds"), self._all("refund")),
+            ("GET", re.compile(r"/customs"), self._all("customs", "declarations")),
+            ("GET", re.compile(r"/enterprises"), self._all("enterprise")),
             ("GET", re.compile(r"/notifications"), self._all("notification")),
             ("POST", re.compile(r"/notifications/(\d+)/resend"), self._resend),
             ("GET", re.compile(r"/payments/(PAY_\w+)"), self._payment),
             ("GET", re.compile(r"/payments/(PAY_\w+)/sms_code"), self._sms_code),
-            ("POST", re.compile(r"/payments/(PAY_\w+)/(\w+)"), self._move_payment),
-            ("POST", re.compile(r"/refunds/(REFUND_\w+)/(\w+)"), self._move_refund),
-            ("POST", re.compile(r"/customs/(CUST_\w+)/(\w+)"), self._move_customs),
-            ("POST", re.compile(r"/enterprises/(EQ_\w+)/(\w+)"), self._move_enterprise),
+            (
+                "POST",
+                re.compile(r"/payments/(PAY_\w+)/(\w+)"),
+                self._moved(move_payment),
+            ),
+            (
+                "POST",
+                re.compile(r"/refunds/(REFUND_\w+)/(\w+)"),
+                self._moved(move_refund),
+            ),
+            (
+                "POST",
+                re.compile(r"/customs/(CUST_\w+)/(\w+)"),
+                self._moved(move_customs),
+            ),
+            (
+                "POST",
+                re.compile(r"/enterprises/(EQ_\w+)/(\w+)"),
+                self._moved(move_enterprise),
+            ),
             ("GET", re.compile(r"/token"), self._token),
             ("POST", re.compile(r"/token/steal"), self._steal),
         )
@@ -86,22 +100,21 @@ class Control:
 
         try:
             if request.method != "GET":
-                _check_type(request)
+                check_type(request)
 
             tick(self._world)
             status, value = 200, self._result(request, path)
-        except _Bad as bad:
+        except NotHereError as bad:
             status, value = bad.status, {"error": str(bad)}
         except ConfigError as error:
             status, value = 400, {"error": error.what.en}
         except Refusal as refusal:
             status, value = 404, {"error": refusal.detail, "ret_code": refusal.code}
+        except Exception:  # noqa: BLE001 (logged)
+            _log.exception("%s %s", request.method, request.path)
+            status, value = 500, {"error": "a bug of the emulator; see its log"}
 
-        return Answer(
-            status=status,
-            headers={"content-type": "application/json"},
-            body=dump_json(value),
-        )
+        return control_answer(status, value)
 
     def _result(self, request: Request, path: str) -> Any:
         for method, pattern, handler in self._routes:
@@ -113,9 +126,9 @@ class Control:
             if method == "GET":
                 return handler(*match.groups())
 
-            return handler(*match.groups(), _value(request.body))
+            return handler(*match.groups(), read_value(request))
 
-        raise _Bad(404, f"no such path: {request.method} {path[:200]}")
+        raise NotHereError(404, f"no such path: {request.method} {path[:200]}")
 
     def _about(self) -> dict[str, Any]:
         return {
@@ -125,8 +138,9 @@ class Control:
         }
 
     def _reset(self, _: Any) -> dict[str, Any]:
-        self._world.store.clear()
-        self._world.clock.offset = 0.0
+        self._notifier.forget()
+        self._world.forget()
+        self._world.settings = self._first_settings
         self._gateway.plan = FaultPlan()
 
         return self._about()
@@ -145,11 +159,11 @@ class Control:
             try:
                 moment = datetime.fromisoformat(value["now"])
             except ValueError:
-                raise _Bad(400, "now is an ISO 8601 moment") from None
+                raise NotHereError(400, "now is an ISO 8601 moment") from None
 
             clock.set(moment if moment.tzinfo else moment.replace(tzinfo=CHINA))
         else:
-            raise _Bad(400, 'give {"advance": seconds} or {"now": "..."}')
+            raise NotHereError(400, 'give {"advance": seconds} or {"now": "..."}')
 
         tick(self._world)
 
@@ -171,12 +185,12 @@ class Control:
 
         return self._faults()
 
-    def _all(self, kind: str) -> Callable[[], dict[str, Any]]:
-        return lambda: {f"{kind}s": self._world.store.all(kind)}
+    def _all(self, kind: str, name: str = "") -> Callable[[], dict[str, Any]]:
+        return lambda: {name or f"{kind}s": self._world.store.all(kind)}
 
     def _resend(self, number: str, _: Any) -> dict[str, Any]:
         if not self._notifier.resend(int(number)):
-            raise _Bad(404, f"no notification {number}")
+            raise NotHereError(404, f"no notification {number}")
 
         return {"resent": int(number)}
 
@@ -187,82 +201,14 @@ class Control:
         sms = self._world.payment(key)["sms"]
 
         if sms is None:
-            raise _Bad(404, "no SMS code was sent for this payment")
+            raise NotHereError(404, "no SMS code was sent for this payment")
 
         return {"sms_code": sms["code"]}
 
-    def _move_payment(self, key: str, verb: str, _: Any) -> dict[str, Any]:
-        payment = self._world.payment(key)
-
-        if verb == "approve_papers":
-            payment["papers_approved"] = True
-            self._world.store.put("payment", key, payment)
-
-            return {"payment": payment}
-
-        verbs = {
-            "pay": "TRADE_SUCCESS",
-            "fail": "TRADE_FAIL",
-            "close": "TRADE_CLOSED",
-            "cancel": "TRADE_CANCEL",
-        }
-        state = verbs.get(verb)
-
-        if state is None:
-            raise _Bad(404, f"no such verb: {verb}")
-
-        if payment["state"] not in _MOVES[state]:
-            raise _Bad(409, f"the payment is {payment['state']}")
-
-        payment.pop("settles_to", None)
-        payments.settle(self._world, payment, state)
-
-        return {"payment": payment}
-
-    def _move_refund(self, key: str, verb: str, _: Any) -> dict[str, Any]:
-        refund = refunds.found(self._world, key)
-        state = {
-            "succeed": "REFUND_SUCCESS",
-            "fail": "REFUND_FAIL",
-            "close": "REFUND_CLOSE",
-        }.get(verb)
-
-        if state is None:
-            raise _Bad(404, f"no such verb: {verb}")
-
-        if refund["state"] != "REFUND_PROCESS":
-            raise _Bad(409, f"the refund is {refund['state']}")
-
-        refunds.settle(self._world, refund, state)
-
-        return {"refund": refund}
-
-    def _move_customs(self, key: str, verb: str, _: Any) -> dict[str, Any]:
-        declaration = customs.found(self._world, key)
-        state = {"submit": "SUBMITTED", "succeed": "SUCCESS", "fail": "FAIL"}.get(verb)
-
-        if state is None:
-            raise _Bad(404, f"no such verb: {verb}")
-
-        if declaration["state"] in ("SUCCESS", "FAIL"):
-            raise _Bad(409, f"the declaration is {declaration['state']}")
-
-        customs.settle(self._world, declaration, state)
-
-        return {"customs_declaration": declaration}
-
-    def _move_enterprise(self, key: str, verb: str, _: Any) -> dict[str, Any]:
-        company = self._world.store.get("enterprise", key)
-        status = {"enable": "ENABLE", "disable": "DISABLE"}.get(verb)
-
-        if company is None or status is None:
-            raise _Bad(404, f"no enterprise {key}, or no such verb: {verb}")
-
-        company["enterprise_status"] = status
-        company["rank"] = "A" if status == "ENABLE" else "UNKNOWN"
-        self._world.store.put("enterprise", key, company)
-
-        return {"enterprise_qualification": company}
+    def _moved(
+        self, move: Callable[[World, str, str], dict[str, Any]]
+    ) -> Callable[..., dict[str, Any]]:
+        return lambda key, verb, _: move(self._world, key, verb)
 
     def _token(self) -> dict[str, Any]:
         record = self._world.store.get("token", "current")
@@ -280,25 +226,3 @@ class Control:
         tokens.fresh(self._world, by="outsider")
 
         return self._token()
-
-
-def _check_type(request: Request) -> None:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-    if kind != "application/json":
-        raise _Bad(415, "send Content-Type: application/json")
-
-
-def _value(body: bytes) -> dict[str, Any]:
-    if not body.strip():
-        return {}
-
-    try:
-        value = parse_json(body)
-    except JSONRefusedError as refusal:
-        raise _Bad(400, f"the body: {refusal}") from None
-
-    if not isinstance(value, dict):
-        raise _Bad(400, "the body is not an object")
-
-    return value

@@ -9,7 +9,7 @@ from typing import Any
 from umfpay.emulator._orders import find_sub_order, needed
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._store import Document
-from umfpay.emulator._wire import entries, member, members, text
+from umfpay.emulator._wire import entries, is_true, member, members, text
 from umfpay.emulator._world import Members, World
 from umfpay.protocol import new_object_id
 
@@ -36,7 +36,7 @@ def apply(world: World, key: str, body: Members) -> Members:
     if sub is None:
         raise Refusal("00202015", "no such sub order")
 
-    if text(sub.get("is_customs")).upper() != "TRUE":
+    if not is_true(sub.get("is_customs")):
         raise Refusal("00202014", "the sub order was created without is_customs")
 
     items = {text(item.get("mer_item_id")) for item in entries(sub, "items")}
@@ -55,13 +55,17 @@ def apply(world: World, key: str, body: Members) -> Members:
     ):
         raise Refusal("00202013", "the sub order was declared before")
 
+    name = f"{sub_id}{text(payment['order']['mer_date'])}"
+
+    if world.store.get("customs", new_object_id("CUST", name.encode())) is not None:
+        # Another payment has a sub order of this name.
+        name += payment["trace"]
+
     declaration: Document = {
-        "id": new_object_id(
-            "CUST", f"{sub_id}{text(payment['order']['mer_date'])}".encode()
-        ),
+        "id": new_object_id("CUST", name.encode()),
         "payment": key,
         "sub_id": sub_id,
-        "body": body,
+        "body": _echo(body),
         "state": "ACCEPTED",
         "notify_url": text(body.get("notify_url")) or payment["notify_url"],
         "settles_at": world.clock.time() + world.settings.settle_after,
@@ -139,7 +143,7 @@ def settle(world: World, declaration: Document, state: str) -> None:
 def _shown(declaration: Document) -> Members:
     return {
         "id": declaration["id"],
-        **_echo(declaration["body"]),
+        **declaration["body"],
         "customs_clearance_date": declaration.get("clearance", ""),
         "state": declaration["state"],
     }
@@ -198,7 +202,9 @@ def declare_again(world: World, body: Members) -> Members:
 
         return {}
 
-    for payment in world.store.all("payment"):
+    for declaration in world.store.all("customs"):
+        payment = world.payment(declaration["payment"])
+
         if text(payment["order"].get("mer_reference_id")) == reference:
             return {}
 

@@ -34,6 +34,14 @@ Kind = Literal[
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
 MAX_SECONDS: Final = 60.0
 
+_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    "skip": (int,),
+    "times": (int,),
+    "status": (int,),
+    "probability": (int, float),
+    "seconds": (int, float),
+}
+
 
 @attrs.define(kw_only=True)
 class Fault:
@@ -71,7 +79,7 @@ class FaultPlan:
     """
 
     def __init__(self, rules: Sequence[Fault] = (), *, seed: int = 0) -> None:
-        self.rules = list(rules)
+        self.rules: list[Fault] = list(rules)
         self.seed = seed
         self._random = random.Random(seed)  # noqa: S311 (repeatable, not secret)
 
@@ -130,19 +138,15 @@ def _rule(value: Any) -> Fault:
     if not isinstance(value, Mapping):
         raise _refusal("a rule is an object")
 
-    allowed = {field.name: field for field in attrs.fields(Fault) if field.init}
+    allowed = [field.name for field in attrs.fields(Fault) if field.init]
 
-    if value.get("kind") not in KINDS or not value.keys() <= allowed.keys():
+    if value.get("kind") not in KINDS or not value.keys() <= set(allowed):
         raise _refusal(
             f"kind is one of {', '.join(KINDS)}; members are {', '.join(allowed)}"
         )
 
     for name, given in value.items():
-        wanted: tuple[type, ...] = (
-            (str,) if name in ("kind", "method", "path") else (int, float)
-        )
-
-        if isinstance(given, bool) or not isinstance(given, wanted):
+        if isinstance(given, bool) or not isinstance(given, _TYPES.get(name, str)):
             raise _refusal(f"{name} has the wrong type")
 
     try:
@@ -154,6 +158,9 @@ def _rule(value: Any) -> Fault:
 
     if not 0 <= rule.seconds <= MAX_SECONDS and rule.kind != "skew_clock":
         raise _refusal(f"seconds is 0 to {MAX_SECONDS:.0f}")
+
+    if rule.skip < 0 or rule.times < 0 or not 400 <= rule.status <= 599:
+        raise _refusal("skip and times are 0 or more, status is 400 to 599")
 
     return rule
 

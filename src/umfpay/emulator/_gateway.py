@@ -6,30 +6,30 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-import attrs
-
-from umfpay.emulator import _customs as customs
-from umfpay.emulator import _payments as payments
-from umfpay.emulator import _refunds as refunds
-from umfpay.emulator import _registers as registers
-from umfpay.emulator import _statements as statements
 from umfpay.emulator import _tokens as tokens
 from umfpay.emulator._faults import Fault, FaultPlan
+from umfpay.emulator._messages import (
+    Answer,
+    Request,
+    cut_answer,
+    html_answer,
+    json_answer,
+    read_body,
+)
 from umfpay.emulator._refusal import Refusal
+from umfpay.emulator._request_log import logged
+from umfpay.emulator._routes import Endpoint, route
 from umfpay.emulator._store import Document
 from umfpay.emulator._transitions import tick
-from umfpay.emulator._wire import canonical, with_old_names
+from umfpay.emulator._wire import with_old_names
 from umfpay.emulator._world import Members, World
 from umfpay.protocol import (
-    JSONRefusedError,
     Signer,
     Verifier,
     dump_json,
-    parse_json,
     sign_envelope,
 )
 
@@ -38,103 +38,20 @@ BASE_PATH: Final = "/cberest/v1"
 
 _log = logging.getLogger("umfpay.emulator")
 
-_HTML: Final = b"<html><head><title>%d</title></head><body><h1>%d</h1></body></html>"
-_PAY: Final = r"/payments/payment/(PAY_[A-Z2-7]+)"
-
-
-@attrs.frozen(kw_only=True)
-class Request:
-    """
-    A request as it came: header names in lower case.
-    """
-
-    method: str
-    path: str
-    query: str = ""
-    headers: Mapping[str, str]
-    body: bytes = b""
-
-
-@attrs.define(kw_only=True)
-class Answer:
-    """
-    An answer, or the order to cut the connection.
-    """
-
-    status: int = 200
-    headers: dict[str, str] = attrs.field(factory=dict)
-    body: bytes = b""
-    drop: bool = False
-    delay: float = 0.0
-
-
-Handler = Callable[..., Members | bytes]
-
-
-@attrs.frozen
-class Endpoint:
-    """
-    A method and path, its handler, and how its answer is signed.
-    """
-
-    method: str
-    path: re.Pattern[str]
-    handler: Handler
-    signed: bool = True
-    file: bool = False
-
-
-def _end(method: str, path: str, handler: Handler, **style: bool) -> Endpoint:
-    return Endpoint(method, re.compile(path), handler, **style)
-
-
-_ENDPOINTS: Final = (
-    _end("GET", r"/bank", registers.banks),
-    _end("POST", r"/payments/payment", payments.create),
-    _end("POST", rf"{_PAY}/verify", payments.verify),
-    _end("POST", rf"{_PAY}/execute", payments.execute),
-    _end("GET", _PAY, payments.query),
-    # Older link forms (5.6).
-    _end("POST", rf"{_PAY}/query", payments.query),
-    _end("POST", rf"{_PAY}/refund", refunds.create),
-    _end("GET", r"/payments/refund/(REFUND_[A-Z2-7]+)", refunds.query),
-    _end("POST", rf"{_PAY}/apply_to_customs", customs.apply),
-    _end("GET", r"/payments/customs_ ?declarations/(CUST_[A-Z2-7]+)", customs.query),
-    _end("POST", rf"{_PAY}/update_express_info", payments.update_express_info),
-    _end("POST", r"/apply_to_customes_only", customs.apply_only),
-    _end("POST", r"/declare_again", customs.declare_again),
-    _end("GET", r"/exchange_rate", registers.exchange_rate),
-    _end("GET", r"/payments/wechat_openid", registers.wechat_openid, signed=False),
-    _end("POST", r"/enterprise_qualification", registers.register),
-    _end("GET", r"/enterprise_qualification/(EQ_[A-Z2-7]+)", registers.enterprise),
-    _end("GET", r"/payments/transactions", statements.transactions),
-    _end("GET", r"/payments/reconciliation_statement", statements.reconciliation),
-    _end(
-        "GET",
-        r"/payments/transactions_download",
-        statements.transactions_file,
-        file=True,
-    ),
-    _end(
-        "GET",
-        r"/payments/reconciliation_statement_download",
-        statements.reconciliation_file,
-        file=True,
-    ),
-    _end("GET", r"/payments/customs_download", statements.customs_file, file=True),
+_CALL_FAULTS: Final = (
+    "delay",
+    "drop_before",
+    "drop_after",
+    "error_before",
+    "error_after",
+    "busy",
+    "forge",
+    "unsign",
+    "steal_token",
+    "skew_clock",
 )
-_NEEDS_QUERY: Final = frozenset(
-    {
-        registers.banks,
-        registers.exchange_rate,
-        registers.wechat_openid,
-        statements.customs_file,
-        statements.reconciliation,
-        statements.reconciliation_file,
-        statements.transactions,
-        statements.transactions_file,
-    }
-)
+_CUTS_BEFORE: Final = frozenset({"drop_before", "error_before", "busy"})
+_CUTS_AFTER: Final = frozenset({"drop_after", "error_after"})
 
 
 class Gateway:
@@ -156,25 +73,26 @@ class Gateway:
         struck = self._strike(request, path)
         before = next((one for one in struck if one.kind in _CUTS_BEFORE), None)
         record = self._record(request, path, struck)
-        delay = sum(one.seconds for one in struck if one.kind == "delay")
 
         if before is not None:
-            answer = self._cut(before)
+            answer = cut_answer(before)
         else:
             answer = self._work(request, path, record, struck)
             after = next((one for one in struck if one.kind in _CUTS_AFTER), None)
 
             if after is not None:
-                answer = self._cut(after)
+                answer = cut_answer(after)
 
-        answer.delay = delay
+        answer.delay = sum(one.seconds for one in struck if one.kind == "delay")
         record["status"] = 0 if answer.drop else answer.status
         self.world.store.log("request", str(record["number"]), record)
 
         return answer
 
     def _strike(self, request: Request, path: str) -> list[Fault]:
-        struck = self.plan.strike(_CALL_FAULTS, method=request.method, path=path)
+        struck = self.plan.strike(
+            _CALL_FAULTS, method=request.method, path=path.removeprefix(BASE_PATH)
+        )
 
         for one in struck:
             if one.kind == "steal_token":
@@ -185,47 +103,22 @@ class Gateway:
         return struck
 
     def _record(self, request: Request, path: str, struck: list[Fault]) -> Document:
-        is_token = path.endswith("/oauth/authorize")
-
         return {
             "number": self.world.number("request"),
             "at": self.world.clock.now().isoformat(),
-            "method": request.method,
             "path": path,
-            "query": request.query,
-            # Sealed members may be kept; the secret of a token request may not.
-            "body": "" if is_token else request.body[:65536].decode("utf-8", "replace"),
-            "headers": {
-                name: "***" if name == "authorization" else value
-                for name, value in request.headers.items()
-            },
+            **logged(request),
             "faults": [one.kind for one in struck],
             "ret_code": "",
             "reason": "",
         }
 
-    def _cut(self, fault: Fault) -> Answer:
-        if fault.kind.startswith("drop"):
-            return Answer(drop=True)
-
-        if fault.kind == "busy":
-            return self._html(429, {"retry-after": str(max(1, round(fault.seconds)))})
-
-        return self._html(fault.status)
-
-    def _html(self, status: int, headers: Mapping[str, str] | None = None) -> Answer:
-        return Answer(
-            status=status,
-            headers={"content-type": "text/html", **(headers or {})},
-            body=_HTML % (status, status),
-        )
-
     def _work(
         self, request: Request, path: str, record: Document, struck: list[Fault]
     ) -> Answer:
-        tick(self.world)
-
         try:
+            tick(self.world)
+
             with self.world.store.transaction():
                 result, endpoint = self._result(request, path)
         except Refusal as refusal:
@@ -233,7 +126,7 @@ class Gateway:
             record["reason"] = refusal.detail
 
             return self._refused(refusal)
-        except Exception:
+        except Exception:  # noqa: BLE001 (logged)
             # A bug here is still the gateway's "system error", never a traceback.
             _log.exception("%s %s", request.method, path)
             record["ret_code"] = "00060999"
@@ -255,30 +148,26 @@ class Gateway:
             raise Refusal("00060700", f"no such path: {path[:200]}", status=404)
 
         local = path.removeprefix(BASE_PATH)
-        body: Any = None
-
-        if request.method == "POST":
-            body = _body(request.body)
 
         if local == "/oauth/authorize" and request.method == "POST":
-            return tokens.issue(self.world, body), None
+            return tokens.issue(self.world, read_body(request)), None
 
-        endpoint, keys = _route(request.method, local)
+        endpoint, keys = route(request.method, local)
         tokens.check(self.world, request.headers.get("authorization"))
-
-        if request.method == "POST":
-            self._check_signature(request)
-
         arguments: list[Any] = list(keys)
 
-        if request.method == "POST" and endpoint.handler is not payments.query:
-            arguments.append(body)
-        elif endpoint.handler in _NEEDS_QUERY:
+        if endpoint.needs == "body":
+            self._check_signature(request)
+            arguments.append(read_body(request))
+        elif endpoint.needs == "query":
             arguments.append(dict(parse_qsl(request.query, keep_blank_values=True)))
 
         return endpoint.handler(self.world, *arguments), endpoint
 
     def _check_signature(self, request: Request) -> None:
+        if request.oversized:
+            raise Refusal("00060700", "the body is too long")
+
         signature = request.headers.get("signature", "")
 
         if not signature:
@@ -297,38 +186,30 @@ class Gateway:
 
         if endpoint is None:
             # The token's answer: access_token first, no signature (2.2).
-            return _json(200, dump_json(members), None)
+            return json_answer(200, dump_json(members))
 
         if settings.names == "old":
             members = with_old_names(members)
 
         meta = {"ret_msg": "Success", "ret_code": "0000"}
-        place = settings.signature
-
-        if (
-            "unsign" in kinds
-            or (not endpoint.signed and place == "meta")
-            or not endpoint.signed
-        ):
-            place = "none"
-
+        silent = "unsign" in kinds or not endpoint.signed
         body, header = sign_envelope(
-            {"meta": meta, **members}, signer=self._signer, place=place
+            {"meta": meta, **members},
+            signer=self._signer,
+            place="none" if silent else settings.signature,
         )
 
         if "forge" in kinds:
             body = body.replace(b'"Success"', b'"success"', 1)
 
-        return _json(200, body, header)
+        return json_answer(200, body, signature=header)
 
     def _file(self, content: bytes, struck: list[Fault]) -> Answer:
         kinds = {one.kind for one in struck}
         headers = {"content-type": "text/plain; charset=utf-8"}
+        place = self.world.settings.signature
 
-        if (
-            self.world.settings.signature in ("header", "both")
-            and "unsign" not in kinds
-        ):
+        if place in ("header", "both") and "unsign" not in kinds:
             headers["signature"] = self._signer.sign(content)
 
         if "forge" in kinds:
@@ -343,21 +224,21 @@ class Gateway:
         if refusal.code == tokens.DEAD:
             return self._token_refused(members)
 
-        if settings.refusals == "html" and refusal.status != 200:
-            return self._html(refusal.status)
+        if settings.refusals == "html":
+            return html_answer(refusal.status if refusal.status != 200 else 400)
 
         signed = settings.refusals == "signed"
         body, header = sign_envelope(
             members, signer=self._signer, place=settings.signature if signed else "none"
         )
 
-        return _json(refusal.status, body, header)
+        return json_answer(refusal.status, body, signature=header)
 
     def _token_refused(self, members: Members) -> Answer:
         kind = self.world.settings.token_refusal
 
         if kind == "html_401":
-            return self._html(401)
+            return html_answer(401)
 
         if kind == "empty_401":
             return Answer(status=401)
@@ -365,63 +246,4 @@ class Gateway:
         place = self.world.settings.signature if kind == "signed_200" else "none"
         body, header = sign_envelope(members, signer=self._signer, place=place)
 
-        return _json(401 if kind == "json_401" else 200, body, header)
-
-
-_CALL_FAULTS: Final = (
-    "delay",
-    "drop_before",
-    "drop_after",
-    "error_before",
-    "error_after",
-    "busy",
-    "forge",
-    "unsign",
-    "steal_token",
-    "skew_clock",
-)
-_CUTS_BEFORE: Final = frozenset({"drop_before", "error_before", "busy"})
-_CUTS_AFTER: Final = frozenset({"drop_after", "error_after"})
-
-
-def _json(status: int, body: bytes, header: str | None) -> Answer:
-    headers = {"content-type": "application/json; charset=utf-8"}
-
-    if header is not None:
-        headers["signature"] = header
-
-    return Answer(status=status, headers=headers, body=body)
-
-
-def _body(raw: bytes) -> dict[str, Any]:
-    try:
-        value = parse_json(raw)
-    except JSONRefusedError as refusal:
-        raise Refusal("00060700", f"the body: {refusal}") from None
-
-    if not isinstance(value, dict):
-        raise Refusal("00060700", "the body is not an object")
-
-    found: dict[str, Any] = canonical(value)
-
-    return found
-
-
-def _route(method: str, path: str) -> tuple[Endpoint, tuple[str, ...]]:
-    other = False
-
-    for endpoint in _ENDPOINTS:
-        match = endpoint.path.fullmatch(path)
-
-        if match is None:
-            continue
-
-        if endpoint.method == method:
-            return endpoint, match.groups()
-
-        other = True
-
-    if other:
-        raise Refusal("00060700", f"{method} is not for {path[:200]}", status=405)
-
-    raise Refusal("00060700", f"no such path: {path[:200]}", status=404)
+        return json_answer(401 if kind == "json_401" else 200, body, signature=header)

@@ -89,7 +89,7 @@ def load_credentials(folder: Path, *, bits: int) -> Credentials:
 def _save(folder: Path, made: Credentials) -> None:
     write_private(folder / MERCHANT_KEY, made.merchant_key.to_der_pkcs8())
     write_private(folder / GATEWAY_KEY, made.gateway_key.to_der_pkcs8())
-    (folder / CERTIFICATE).write_bytes(made.gateway_certificate)
+    write_private(folder / CERTIFICATE, made.gateway_certificate)
     # Last: its presence says that the folder is complete.
     write_private(
         folder / CLIENT, f"{made.client_id}\n{made.client_secret.reveal()}\n".encode()
@@ -101,7 +101,8 @@ def write_private(path: Path, content: bytes) -> None:
     Write a file that only its owner may read.
     """
     temporary = path.with_name(f"{path.name}.new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
 
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)

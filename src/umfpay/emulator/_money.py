@@ -32,7 +32,7 @@ RATES: Final = {
 }
 
 _CENT: Final = Decimal("0.01")
-_AMOUNT: Final = re.compile(r"\d{1,10}(\.\d{1,2})?")
+_AMOUNT: Final = re.compile(r"[0-9]{1,10}(\.[0-9]{1,2})?")
 
 
 def amount_of(value: Any) -> tuple[Decimal, str]:

@@ -6,20 +6,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
-from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
+from typing import Final
+from urllib.parse import urlsplit
 
 import aiohttp
 
 from umfpay.config import is_loopback
 from umfpay.emulator import _customs as customs
-from umfpay.emulator import _payments as payments
+from umfpay.emulator import _payment_answers as payments
 from umfpay.emulator import _refunds as refunds
 from umfpay.emulator._faults import FaultPlan
+from umfpay.emulator._replies import DONE, acknowledged, with_scheme
 from umfpay.emulator._store import Document
-from umfpay.emulator._wire import member
 from umfpay.emulator._world import Members, World
-from umfpay.protocol import JSONRefusedError, Signer, dump_json, parse_json
+from umfpay.protocol import Signer, dump_json, parse_json
 
 
 _TIMEOUT: Final = 5.0
@@ -58,7 +58,7 @@ class Notifier:
         self._deliver_to = frozenset(deliver_to)
         self._signer = Signer(world.credentials.gateway_key)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._held: list[Document] = []
+        self._held: list[int] = []
         self._client: aiohttp.ClientSession | None = None
 
     def notify(self, kind: str, key: str) -> None:
@@ -72,7 +72,7 @@ class Notifier:
             "kind": kind,
             "object": key,
             "state": entity.get("state", ""),
-            "url": _with_scheme(str(entity.get("notify_url") or "")),
+            "url": with_scheme(str(entity.get("notify_url") or "")),
             "body": body.decode(),
             "signature": self._signer.sign(body),
             "attempts": [],
@@ -87,6 +87,15 @@ class Notifier:
 
         self._schedule(record, kind)
 
+    def forget(self) -> None:
+        """
+        Stop all deliveries: the books are about to be cleared.
+        """
+        self._held.clear()
+
+        for task in self._tasks:
+            task.cancel()
+
     def resend(self, number: int) -> bool:
         """
         Deliver notification *number* once more; False if there is none.
@@ -96,7 +105,7 @@ class Notifier:
         if record is None:
             return False
 
-        self._start(record, 0.0)
+        self._start(number, 0.0)
 
         return True
 
@@ -112,52 +121,61 @@ class Notifier:
 
         if "reorder_notification" in kinds:
             # It waits for the next one and goes after it.
-            self._held.append(record)
+            self._held.append(record["number"])
 
             return
 
         for _ in range(2 if "duplicate_notification" in kinds else 1):
-            self._start(record, delay)
+            self._start(record["number"], delay)
 
         held, self._held = self._held, []
 
         for one in held:
             self._start(one, delay + 0.05)
 
-    def _start(self, record: Document, delay: float) -> None:
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self._give_up(record, "no event loop runs")
-
-            return
-
-        task = loop.create_task(self._deliver(record, delay))
+    def _start(self, number: int, delay: float) -> None:
+        task = asyncio.get_running_loop().create_task(self._deliver(number, delay))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _deliver(self, record: Document, delay: float) -> None:
+    async def _deliver(self, number: int, delay: float) -> None:
         settings = self._world.settings
         pause = settings.notification_pause
         await asyncio.sleep(delay)
 
-        for attempt in range(max(1, settings.notification_attempts)):
-            if attempt:
-                await asyncio.sleep(pause)
-                pause *= 2
-
-            outcome = await self._post(record)
+        for left in range(max(1, settings.notification_attempts), 0, -1):
+            outcome = await self._post(self._record(number))
+            # Read again: a resend may have written meanwhile.
+            record = self._record(number)
             record["attempts"].append(
                 {"at": self._world.clock.now().isoformat(), "outcome": outcome}
             )
-            record["status"] = "acknowledged" if outcome == "acknowledged" else "failed"
+            done = outcome == DONE or outcome.startswith("not delivered")
+
+            if record["status"] != DONE:
+                record["status"] = outcome if done or left == 1 else "pending"
+
             self._keep(record)
 
-            if outcome == "acknowledged" or outcome.startswith("not delivered"):
+            if done:
                 return
 
+            if left > 1:
+                await asyncio.sleep(pause)
+                pause *= 2
+
+    def _record(self, number: int) -> Document:
+        found = self._world.store.get("notification", str(number))
+        # Nothing but a reset removes one, and that stops its deliveries first.
+        assert found is not None
+
+        return found
+
     async def _post(self, record: Document) -> str:
-        host = urlsplit(record["url"]).hostname or ""
+        try:
+            host = urlsplit(record["url"]).hostname or ""
+        except ValueError:
+            return "not delivered: notify_url is no URL"
 
         if not is_loopback(host) and host not in self._deliver_to:
             return f"not delivered: {host} is not loopback"
@@ -178,7 +196,7 @@ class Notifier:
                 },
                 allow_redirects=False,
             ) as response:
-                reply = await response.content.read(_LONGEST_REPLY)
+                reply = await _read(response)
 
                 return acknowledged(response.status, reply)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exc:
@@ -207,27 +225,13 @@ class Notifier:
             await client.close()
 
 
-def _with_scheme(url: str) -> str:
-    # It is sometimes given without (trap 28).
-    return f"http://{url}" if url and "://" not in url else url
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    reply = b""
 
+    async for chunk in response.content.iter_any():
+        reply += chunk
 
-def acknowledged(status: int, reply: bytes) -> str:
-    """
-    Tell whether a reply stops the gateway: HTTP 200 with ret_code 0000, in JSON (flat
-    or in meta) or as the text ``ret_code=0000`` (3.3, variants 1-4).
-    """
-    if status != 200:
-        return f"failed: HTTP {status}"
+        if len(reply) >= _LONGEST_REPLY:
+            break
 
-    try:
-        value: Any = parse_json(reply)
-    except JSONRefusedError:
-        value = None
-
-    codes = [member(value, "ret_code"), member(value, "meta", "ret_code")]
-
-    if value is None:
-        codes = parse_qs(reply.decode("utf-8", "replace")).get("ret_code", [])
-
-    return "acknowledged" if "0000" in codes else "failed: no ret_code 0000"
+    return reply[:_LONGEST_REPLY]

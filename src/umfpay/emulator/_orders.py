@@ -9,13 +9,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from umfpay.emulator._clock import CHINA
 from umfpay.emulator._money import amount_of
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._wire import entries, members, text
 from umfpay.emulator._world import World
 
 
-_DATE: Final = re.compile(r"\d{8}")
+_MINUTES: Final = re.compile(r"[0-9]{1,7}(\.[0-9]{1,20})?")
+_DATE: Final = re.compile(r"[0-9]{8}")
 _DEFAULT_MINUTES: Final = 24 * 60
 
 
@@ -109,15 +111,16 @@ def expires_at(world: World, order: dict[str, Any]) -> float:
     if not given:
         return now + _DEFAULT_MINUTES * 60
 
-    if given.isdigit() and len(given) <= 7:
-        return now + int(given) * 60
+    # Clients that count what is left send fractions, too.
+    if _MINUTES.fullmatch(given) is not None:
+        return now + float(given) * 60
 
     try:
         moment = datetime.fromisoformat(given)
     except ValueError:
         raise Refusal("00060700", "order.expire_time is not minutes") from None
 
-    return (moment if moment.tzinfo else moment.astimezone()).timestamp()
+    return (moment if moment.tzinfo else moment.replace(tzinfo=CHINA)).timestamp()
 
 
 def find_sub_order(order: dict[str, Any], key: str) -> dict[str, Any] | None:

@@ -32,15 +32,16 @@ def create(world: World, key: str, body: Members) -> Members:
     if currency != payment["currency"]:
         raise Refusal("00202011", f"the payment is in {payment['currency']}")
 
+    if world.store.get("refund_number", reference) is not None:
+        raise Refusal("00060766", "the refund number was used before")
+
     left = Decimal(payment["total"]) - Decimal(payment["refunded"])
 
     if total > left:
         raise Refusal("00060768", f"{total} is more than the {left} that is left")
 
     _check_parts(info, total)
-
-    if any(one["reference"] == reference for one in world.store.all("refund")):
-        raise Refusal("00060766", "the refund number was used before")
+    cny = _cny(payment, total, left)
 
     refund: Document = {
         "id": new_object_id(
@@ -51,15 +52,14 @@ def create(world: World, key: str, body: Members) -> Members:
         "mer_date": text(info.get("mer_date")),
         "total": str(total),
         "currency": currency,
-        "total_cny": str(_cny(payment, total, left)),
+        "total_cny": str(cny),
         "summary": text(info.get("refund_summary")) or text(info.get("order_summary")),
         "notify_url": text(body.get("notify_url")) or payment["notify_url"],
         "state": "REFUND_PROCESS",
         "created_at": world.clock.time(),
-        "settle_date": world.clock.today(),
     }
-    payment["refunded"] = str(Decimal(payment["refunded"]) + total)
-    world.store.put("payment", key, payment)
+    world.store.put("refund_number", reference, {"refund": refund["id"]})
+    _count(world, payment, total, cny)
 
     if world.settings.refund == "pending":
         refund["settles_at"] = world.clock.time() + world.settings.settle_after
@@ -119,10 +119,15 @@ def _cny(payment: Document, total: Decimal, left: Decimal) -> Decimal:
     """
     Return the CNY of a refund; the last one takes what rounding left.
     """
-    if total == left and Decimal(payment["refunded"]) == 0:
-        return Decimal(payment["total_cny"])
+    rest = Decimal(payment["total_cny"]) - Decimal(payment["refunded_cny"])
 
-    return in_cny(total, payment["currency"])
+    return rest if total == left else min(in_cny(total, payment["currency"]), rest)
+
+
+def _count(world: World, payment: Document, total: Decimal, cny: Decimal) -> None:
+    payment["refunded"] = str(Decimal(payment["refunded"]) + total)
+    payment["refunded_cny"] = str(Decimal(payment["refunded_cny"]) + cny)
+    world.store.put("payment", payment["id"], payment)
 
 
 def settle(world: World, refund: Document, state: str) -> None:
@@ -134,12 +139,14 @@ def settle(world: World, refund: Document, state: str) -> None:
 
     if state == "REFUND_SUCCESS":
         refund["done_at"] = world.clock.now().isoformat()
+        refund["settle_date"] = world.clock.today()
     else:
-        payment = world.payment(refund["payment"])
-        payment["refunded"] = str(
-            Decimal(payment["refunded"]) - Decimal(refund["total"])
+        _count(
+            world,
+            world.payment(refund["payment"]),
+            -Decimal(refund["total"]),
+            -Decimal(refund["total_cny"]),
         )
-        world.store.put("payment", payment["id"], payment)
 
     world.store.put("refund", refund["id"], refund)
     world.notify("refund", refund["id"])

@@ -70,10 +70,12 @@ def banks(_world: World, query: Query) -> Members:
 
 
 def _also(code: str, kind: str) -> list[str]:
-    if kind == "CREDIT_CARD":
-        return ["DEBIT_CARD"] if code in DEBIT_BANKS else []
+    other, table = {
+        "CREDIT_CARD": ("DEBIT_CARD", DEBIT_BANKS),
+        "DEBIT_CARD": ("CREDIT_CARD", CREDIT_BANKS),
+    }[kind]
 
-    return ["CREDIT_CARD"]
+    return [other] if code in table else []
 
 
 def exchange_rate(_world: World, query: Query) -> Members:
@@ -126,6 +128,7 @@ def register(world: World, body: Members) -> Members:
     given = (
         members(body, "enterprise_qualification")
         or members(body, "external_enterprise")
+        or members(body, "EnterpriseQualification")
         or body
     )
     external = needed(given.get("external_enterprise_id"), "external_enterprise_id")

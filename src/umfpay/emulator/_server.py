@@ -19,8 +19,13 @@ from umfpay.emulator._app import Emulator
 from umfpay.errors import ConfigError, Text
 
 
-# Connections by the client's address: what the drop of a fault plan cuts.
+# Connections by both addresses: what the drop of a fault plan cuts.
 _CONNECTIONS: dict[Any, asyncio.Transport] = {}
+
+
+def _addresses(client: Any, server: Any) -> Any:
+    # IPv6 adds flow and scope, which the ASGI scope leaves out.
+    return (tuple(client or ())[:2], tuple(server or ())[:2])
 
 
 class _Protocol(H11Protocol):
@@ -30,11 +35,13 @@ class _Protocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # narrower in uvicorn
         super().connection_made(transport)
-        self._peer = transport.get_extra_info("peername")
-        _CONNECTIONS[self._peer] = transport
+        self._addresses = _addresses(
+            transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        )
+        _CONNECTIONS[self._addresses] = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
-        _CONNECTIONS.pop(self._peer, None)
+        _CONNECTIONS.pop(self._addresses, None)
         super().connection_lost(exc)
 
 
@@ -68,6 +75,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
 
     try:
         listener.bind((host, port))
+        listener.listen(1024)
     except (OSError, OverflowError) as exc:
         listener.close()
         reason = getattr(exc, "strerror", None) or "not a port"
@@ -82,8 +90,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
             ),
         ) from None
 
-    listener.listen(1024)
-    listener.setblocking(False)
+    listener.setblocking(False)  # noqa: FBT003 (its only argument)
 
     return listener
 
@@ -91,7 +98,9 @@ def listening_socket(host: str, port: int) -> socket.socket:
 def _droppable(app: ASGIApp) -> ASGIApp:
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            connection = _CONNECTIONS.get(tuple(scope.get("client") or ()))
+            connection = _CONNECTIONS.get(
+                _addresses(scope.get("client"), scope.get("server"))
+            )
 
             if connection is not None:
                 scope.setdefault("extensions", {})["umfpay.drop"] = connection.abort
@@ -99,15 +108,6 @@ def _droppable(app: ASGIApp) -> ASGIApp:
         await app(scope, receive, send)
 
     return wrapped
-
-
-class _Uvicorn(uvicorn.Server):
-    """
-    A server that leaves signals to whoever runs it.
-    """
-
-    def install_signal_handlers(self) -> None:
-        return
 
 
 @asynccontextmanager
@@ -121,7 +121,7 @@ async def serve_app(
         ConfigError: The port is in use.
     """
     listener = listening_socket(host, port)
-    server = _Uvicorn(
+    server = uvicorn.Server(
         uvicorn.Config(
             _droppable(app),
             http=_Protocol,
@@ -135,7 +135,9 @@ async def serve_app(
             timeout_graceful_shutdown=1,
         )
     )
-    shown = f"[{host}]" if ":" in host else host
+    # Nobody can call "all addresses".
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    shown = f"[{reached}]" if ":" in reached else reached
     task = asyncio.create_task(_run(server, listener))
 
     try:
@@ -148,11 +150,15 @@ async def serve_app(
         yield Server(origin=f"http://{shown}:{listener.getsockname()[1]}")
     finally:
         server.should_exit = True
-        await task
-        listener.close()
+
+        try:
+            await task
+        finally:
+            listener.close()
 
 
 async def _run(server: uvicorn.Server, listener: socket.socket) -> None:
+    # Not serve(): that one takes the signals of the process.
     await server._serve([listener])
 
 

@@ -5,7 +5,7 @@ How the gateway in a box behaves where the real one is open to doubt.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self, get_args, get_type_hints
+from typing import Any, Final, Literal, Self, get_args, get_type_hints
 
 import attrs
 
@@ -21,6 +21,8 @@ Names = Literal["new", "old"]
 Links = Literal["clean", "imitate"]
 Pace = Literal["immediate", "pending"]
 
+_LARGEST: Final = 10_000_000
+
 
 @attrs.frozen(kw_only=True)
 class EmulatorSettings:
@@ -29,7 +31,8 @@ class EmulatorSettings:
 
     Args:
         signature: Where answers are signed (protocol notes 3.2).
-        refusals: How a refusal looks; nobody has seen a real one (12.2).
+        refusals: How a refusal looks; nobody has seen a real one (12.2). ``html`` is a
+            page with an error status.
         token_refusal: How a dead token is refused.
         names: Member names of answers: of today, or those of April 2017.
         links: ``imitate`` gives the internal hosts of the real samples (trap 7).
@@ -66,16 +69,8 @@ class EmulatorSettings:
         for name, value in changes.items():
             hint = hints.get(name)
             words = get_args(hint)
-            good = (
-                value in words
-                if words
-                else hint in (int, float)
-                and isinstance(value, int | float)
-                and not isinstance(value, bool)
-                and value >= 0
-            )
 
-            if not good:
+            if not (value in words if words else _is_number(value, hint)):
                 raise ConfigError(
                     Text(
                         f"No such setting: {name}={value!r}.",
@@ -84,3 +79,14 @@ class EmulatorSettings:
                 )
 
         return attrs.evolve(self, **changes)
+
+
+def _is_number(value: Any, hint: Any) -> bool:
+    kinds: dict[Any, Any] = {int: int, float: int | float}
+
+    return (
+        hint in kinds
+        and isinstance(value, kinds[hint])
+        and not isinstance(value, bool)
+        and 0 <= value <= _LARGEST
+    )

@@ -1,15 +1,15 @@
 """
-Statements (5.11, 5.12, 5.15, 5.16, 9): they follow from what was paid and refunded.
+Statements as JSON (5.15, 5.16, 9.3, 9.4): they follow from payments and refunds.
 
-The content of the reconciliation and customs files is documented nowhere: their rows
-are invented (9.2, 12.7). So is the rule that UMF pays the merchant on the settle date
-and keeps 1 % of a payment, at least 0.01 CNY, as its fee.
+Invented: UMF pays the merchant on the settle date and keeps 1 % of a payment, at least
+0.01 CNY, as its fee.
 """
 
 from __future__ import annotations
 
+import re
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, Final
+from typing import Final
 
 from umfpay.emulator._orders import wire_day
 from umfpay.emulator._refusal import Refusal
@@ -18,20 +18,25 @@ from umfpay.emulator._wire import entries, text
 from umfpay.emulator._world import Members, Query, World
 
 
-MERCHANT: Final = "8017"
-
 _FEE: Final = Decimal("0.01")
 _CENT: Final = Decimal("0.01")
 _MAX_PAGE: Final = 5000
+_NUMBER: Final = re.compile(r"0*[1-9][0-9]{0,8}")
 
 
-def _paid(world: World) -> list[Document]:
+def paid(world: World) -> list[Document]:
+    """
+    Return the payments that succeeded.
+    """
     return [
         one for one in world.store.all("payment") if one["state"] == "TRADE_SUCCESS"
     ]
 
 
-def _refunded(world: World) -> list[tuple[Document, Document]]:
+def refunded(world: World) -> list[tuple[Document, Document]]:
+    """
+    Return the refunds that succeeded, each with its payment.
+    """
     return [
         (one, world.payment(one["payment"]))
         for one in world.store.all("refund")
@@ -44,9 +49,9 @@ def transactions(world: World, query: Query) -> Members:
     List the successful transactions of a merchant order date, by page (9.3).
     """
     day = wire_day(query.get("mer_date"), "mer_date")
-    payments = [one for one in _paid(world) if text(one["order"]["mer_date"]) == day]
+    payments = [one for one in paid(world) if text(one["order"]["mer_date"]) == day]
     refunds = [
-        pair for pair in _refunded(world) if text(pair[1]["order"]["mer_date"]) == day
+        pair for pair in refunded(world) if text(pair[1]["order"]["mer_date"]) == day
     ]
     rows = [_payment_row(one) for one in payments] + [
         _refund_row(refund, payment) for refund, payment in refunds
@@ -75,17 +80,20 @@ def _count(given: str | None, name: str, default: int) -> int:
     if not given:
         return default
 
-    if not given.isdigit() or not int(given[:9]) >= 1:
+    if _NUMBER.fullmatch(given) is None:
         raise Refusal("00060700", f"{name} is not a number above 0")
 
-    return int(given[:9])
+    return int(given)
 
 
 def _moment(given: str) -> str:
     return f"{given[:19]}{given[-6:]}"
 
 
-def _product(payment: Document) -> str:
+def product(payment: Document) -> str:
+    """
+    Return what a statement calls the goods: the first item's name.
+    """
     for sub in entries(payment["order"], "sub_orders"):
         for item in entries(sub, "items"):
             return text(item.get("name"))
@@ -103,7 +111,7 @@ def _payment_row(payment: Document) -> Members:
         "settle_date": payment["settle_date"],
         "execute_success_time": _moment(payment["paid_at"]),
         "state": payment["state"],
-        "product_id": _product(payment),
+        "product_id": product(payment),
     }
 
 
@@ -118,7 +126,7 @@ def _refund_row(refund: Document, payment: Document) -> Members:
         "settle_date": refund["settle_date"],
         "execute_success_time": _moment(refund["done_at"]),
         "state": refund["state"],
-        "product_id": _product(payment),
+        "product_id": product(payment),
     }
 
 
@@ -137,7 +145,7 @@ def reconciliation(world: World, query: Query) -> Members:
     List what UMF paid out on a day, by page (9.4).
     """
     day = wire_day(query.get("settle_date") or query.get("mer_date"), "settle_date")
-    rows = _paid_out(world, day)
+    rows = paid_out(world, day)
 
     if not rows:
         raise Refusal("00060760", "no money was transferred on this day")
@@ -153,15 +161,18 @@ def reconciliation(world: World, query: Query) -> Members:
     }
 
 
-def _paid_out(world: World, day: str) -> list[Members]:
+def paid_out(world: World, day: str) -> list[Members]:
+    """
+    Return what makes up the money transferred on *day*.
+    """
     rows = [
         _settled(_payment_row(one), one, fee=True, day=day)
-        for one in _paid(world)
+        for one in paid(world)
         if one["settle_date"] == day
     ]
     rows += [
         _settled(_refund_row(refund, payment), payment, fee=False, day=day)
-        for refund, payment in _refunded(world)
+        for refund, payment in refunded(world)
         if refund["settle_date"] == day
     ]
 
@@ -192,118 +203,3 @@ def _settled(row: Members, payment: Document, *, fee: bool, day: str) -> Members
         },
         "exchange_date": day,
     }
-
-
-def transactions_file(world: World, query: Query) -> bytes:
-    """
-    Write the day's transactions as a file: 14 columns, UTF-8 (9.1).
-    """
-    day = wire_day(query.get("mer_date"), "mer_date")
-    rows: list[list[str]] = []
-    total = Decimal(0)
-
-    for payment in _paid(world):
-        if text(payment["order"]["mer_date"]) == day:
-            total += Decimal(payment["total_cny"])
-            rows.append(
-                _file_row(payment, payment, payment["paid_at"], kind="P", number="")
-            )
-
-    for refund, payment in _refunded(world):
-        if text(payment["order"]["mer_date"]) == day:
-            total -= Decimal(refund["total_cny"])
-            rows.append(
-                _file_row(
-                    refund,
-                    payment,
-                    refund["done_at"],
-                    kind="T",
-                    number=refund["reference"],
-                )
-            )
-
-    return _file(day, rows, total)
-
-
-def _file_row(
-    one: Document, payment: Document, moment: str, *, kind: str, number: str
-) -> list[str]:
-    return [
-        payment["trace"],
-        payment["phone"],
-        text(payment["order"]["mer_reference_id"]),
-        text(payment["order"]["mer_date"]),
-        moment[:10].replace("-", ""),
-        moment[11:19].replace(":", ""),
-        one["currency"],
-        one["total"],
-        one["total_cny"],
-        payment["rate"],
-        "0",
-        kind,
-        _product(payment).replace(",", " "),
-        number,
-    ]
-
-
-def _file(day: str, rows: list[list[str]], total: Decimal) -> bytes:
-    lines = [
-        ",".join(["TRANSDETAIL-START", MERCHANT, day]),
-        *(",".join(row) for row in rows),
-        ",".join(["TRANSDETAIL-End", MERCHANT, day, f"{total:.2f}"]),
-    ]
-
-    return "".join(f"{line}\n" for line in lines).encode()
-
-
-def reconciliation_file(world: World, query: Query) -> bytes:
-    """
-    Write what UMF paid out on a day as a file. The row format is invented (9.2).
-    """
-    day = wire_day(query.get("mer_date") or query.get("settle_date"), "mer_date")
-    paid = _paid_out(world, day)
-    rows = [_paid_row(row) for row in paid]
-    total = sum((row["exchange_amount"]["total_cny"] for row in paid), Decimal(0))
-
-    return _file(day, rows, total)
-
-
-def _paid_row(row: Members) -> list[str]:
-    exchanged: dict[str, Any] = row["exchange_amount"]
-
-    return [
-        row.get("refund_id") or row["payment_id"],
-        row["mer_reference_id"],
-        row["order_date"],
-        row["settle_date"],
-        row["amount"]["currency"],
-        f"{row['amount']['total']:.2f}",
-        f"{row['amount']['total_cny']:.2f}",
-        f"{row['service_fee']:.2f}",
-        f"{exchanged['total']:.2f}",
-        f"{exchanged['total_cny']:.2f}",
-        f"{exchanged['exchange_rate']:.4f}",
-        row["exchange_date"],
-        "T" if "refund_id" in row else "P",
-        row["state"],
-    ]
-
-
-def customs_file(world: World, query: Query) -> bytes:
-    """
-    Write the declarations cleared on a day. The format is invented (12.7).
-    """
-    day = wire_day(query.get("customs_date"), "customs_date")
-    rows = [
-        [
-            one["id"],
-            one["payment"],
-            one["sub_id"],
-            text(one["body"].get("customs_id")),
-            one["state"],
-        ]
-        for one in world.store.all("customs")
-        if one.get("clearance") == day
-    ]
-
-    return _file(day, rows, Decimal(0))

@@ -20,11 +20,15 @@ CREATE TABLE IF NOT EXISTS documents (
     kind TEXT NOT NULL,
     id TEXT NOT NULL,
     data TEXT NOT NULL,
+    due REAL,
     UNIQUE (kind, id)
 );
+CREATE INDEX IF NOT EXISTS by_kind ON documents (kind, position);
+CREATE INDEX IF NOT EXISTS by_due ON documents (kind, due) WHERE due IS NOT NULL;
 """
 
-KEPT_REQUESTS: Final = 1000
+KEPT: Final = 1000
+DUE: Final = ("expires_at", "settles_at", "papers_due")
 
 Document = dict[str, Any]
 
@@ -38,19 +42,33 @@ class Store:
     """
 
     def __init__(self, path: Path | None) -> None:
+        connection: sqlite3.Connection | None = None
+
         try:
-            self._connection = sqlite3.connect(
-                ":memory:" if path is None else path, isolation_level=None
+            if path is not None:
+                # SQLite gives the files next to it the same mode.
+                path.touch(mode=0o600)
+
+            connection = sqlite3.connect(
+                ":memory:" if path is None else path,
+                isolation_level=None,
+                # One loop uses it, which may run in another thread than the maker's.
+                check_same_thread=False,
             )
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.executescript(_SCHEMA)
-        except sqlite3.Error as exc:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.executescript(_SCHEMA)
+        except (OSError, sqlite3.Error) as exc:
+            if connection is not None:
+                connection.close()
+
             raise ConfigError(
                 Text(
                     f"{path}: the emulator's data cannot be used ({exc}).",
                     f"{path}：无法使用模拟器数据（{exc}）。",
                 )
             ) from exc
+
+        self._connection = connection
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -70,12 +88,36 @@ class Store:
     def put(self, kind: str, key: str, document: Document) -> None:
         """
         Keep *document*, in the place it had.
+
+        The earliest of its `DUE` members is when something happens to it by itself.
+        """
+        data = json.dumps(document, ensure_ascii=False, default=str)
+        due = min((document[name] for name in DUE if name in document), default=None)
+        self._connection.execute(
+            "INSERT INTO documents (kind, id, data, due) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (kind, id) DO UPDATE"
+            " SET data = excluded.data, due = excluded.due",
+            (kind, key, data, due),
+        )
+
+    def remove(self, kind: str, key: str) -> None:
+        """
+        Forget a document, if there is one.
         """
         self._connection.execute(
-            "INSERT INTO documents (kind, id, data) VALUES (?, ?, ?)"
-            " ON CONFLICT (kind, id) DO UPDATE SET data = excluded.data",
-            (kind, key, json.dumps(document, ensure_ascii=False, default=str)),
+            "DELETE FROM documents WHERE kind = ? AND id = ?", (kind, key)
         )
+
+    def due(self, kind: str, now: float) -> list[Document]:
+        """
+        Return the documents of *kind* to which something happens by *now*.
+        """
+        rows = self._connection.execute(
+            "SELECT data FROM documents WHERE kind = ? AND due <= ? ORDER BY due",
+            (kind, now),
+        )
+
+        return [json.loads(row[0]) for row in rows]
 
     def get(self, kind: str, key: str) -> Document | None:
         """
@@ -99,13 +141,14 @@ class Store:
 
     def log(self, kind: str, key: str, document: Document) -> None:
         """
-        Keep *document*, and only the newest `KEPT_REQUESTS` of its kind.
+        Keep *document*, and only the newest `KEPT` of its kind.
         """
         self.put(kind, key, document)
         self._connection.execute(
             "DELETE FROM documents WHERE kind = ? AND position <="
-            " (SELECT MAX(position) FROM documents) - ?",
-            (kind, 10 * KEPT_REQUESTS),
+            " (SELECT position FROM documents WHERE kind = ?"
+            " ORDER BY position DESC LIMIT 1 OFFSET ?)",
+            (kind, kind, KEPT),
         )
 
     def clear(self) -> None:

@@ -5,7 +5,7 @@ What happens by itself as time goes by (protocol notes 10, state machine).
 from __future__ import annotations
 
 from umfpay.emulator import _customs as customs
-from umfpay.emulator import _payments as payments
+from umfpay.emulator import _executions as executions
 from umfpay.emulator import _refunds as refunds
 from umfpay.emulator._world import World
 
@@ -16,24 +16,17 @@ def tick(world: World) -> None:
     """
     now = world.clock.time()
 
-    for payment in world.store.all("payment"):
-        if payment["state"] == "WAIT_BUYER_PAY" and payment["expires_at"] <= now:
+    for payment in world.store.due("payment", now):
+        if "expires_at" in payment:
             world.move(payment, "TRADE_CLOSED")
-        elif payment.get("settles_at", now + 1) <= now:
-            payments.settle(world, payment, payment.pop("settles_to"))
-        elif (
-            payment["business"] == "B2B"
-            and payment["state"] == "TRADE_SUCCESS"
-            and not payment.get("papers_approved")
-            and payment.get("papers_due", now + 1) <= now
-        ):
-            payments.settle(world, payment, "TRADE_CANCEL")
+        elif "settles_at" in payment:
+            executions.settle(world, payment, payment.pop("settles_to"))
+        else:
+            executions.settle(world, payment, "TRADE_CANCEL")
 
-    for refund in world.store.all("refund"):
-        if refund.get("settles_at", now + 1) <= now:
-            refunds.settle(world, refund, "REFUND_SUCCESS")
+    for refund in world.store.due("refund", now):
+        refunds.settle(world, refund, "REFUND_SUCCESS")
 
-    for declaration in world.store.all("customs"):
-        if declaration.get("settles_at", now + 1) <= now:
-            following = "SUBMITTED" if declaration["state"] == "ACCEPTED" else "SUCCESS"
-            customs.settle(world, declaration, following)
+    for declaration in world.store.due("customs", now):
+        following = "SUBMITTED" if declaration["state"] == "ACCEPTED" else "SUCCESS"
+        customs.settle(world, declaration, following)

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 
 _NAMES: Final = {
-    "Currency": "currency",
     "bankCard": "bank_card",
     "busi_agreement_id": "usr_busi_agreement_id",
     "agreement_id": "usr_pay_agreement_id",
@@ -21,6 +20,7 @@ _NAMES: Final = {
 }
 _OLD_NAMES: Final = {
     "bank_card": "bankCard",
+    "customs_declarations": "customsDeclarations",
     "last_four_cardid": "last_four_cardId",
     "payer_agreement": "payerAgreement",
     "quantity": "item_quantity",
@@ -38,6 +38,9 @@ def canonical(value: Any) -> Any:
             key = name.strip()
             # Today's name wins where a client sends both.
             target = _NAMES.get(key, key)
+
+            if key.lower() == "currency":
+                target = "currency"
 
             if target == key or target not in result:
                 result[target] = canonical(one)
@@ -64,6 +67,13 @@ def with_old_names(value: Any) -> Any:
         return [with_old_names(one) for one in value]
 
     return value
+
+
+def is_true(value: Any) -> bool:
+    """
+    Read a flag: true, "TRUE", "true", and in the curly quotes of the samples.
+    """
+    return text(value).strip('\u201c\u201d"').upper() == "TRUE"
 
 
 def text(value: Any) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -18,6 +18,9 @@ from umfpay.emulator._settings import EmulatorSettings
 from umfpay.emulator._store import Document, Store
 from umfpay.emulator._wire import text
 from umfpay.protocol import Opener
+
+
+_PAID: Final = ("TRADE_SUCCESS", "TRADE_PENDING")
 
 
 @attrs.define(eq=False)
@@ -35,14 +38,30 @@ class World:
     settings: EmulatorSettings
     credentials: Credentials
     base_url: str = "http://127.0.0.1:8100/cberest/v1"
-    notify: Callable[[str, str], None] = attrs.field(default=lambda kind, key: None)
-    salt: bytes = attrs.field(factory=lambda: secrets.token_bytes(16), repr=False)
+    notify: Callable[[str, str], None] = attrs.field(default=lambda _kind, _key: None)
+    salt: bytes = attrs.field(init=False, repr=False)
     openers: tuple[Opener, ...] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         key = self.credentials.gateway_key
         # The official SDK seals in UTF-8, and with a switch in GBK (notes 4).
         self.openers = (Opener(key), Opener(key, charset="gbk"))
+        kept = self.store.get("salt", "cards")
+        self.salt = (
+            secrets.token_bytes(16) if kept is None else bytes.fromhex(kept["hex"])
+        )
+        self._keep_salt()
+
+    def _keep_salt(self) -> None:
+        self.store.put("salt", "cards", {"hex": self.salt.hex()})
+
+    def forget(self) -> None:
+        """
+        Forget everything but the keys, and go back to real time.
+        """
+        self.store.clear()
+        self._keep_salt()
+        self.clock.offset = 0.0
 
     def opened(self, value: Any, name: str, *, code: str = "00060700") -> str:
         """
@@ -51,7 +70,8 @@ class World:
         Raises:
             Refusal: It is missing, or not sealed for this gateway.
         """
-        sealed = text(value)
+        # Java's older encoder breaks base64 into lines.
+        sealed = "".join(text(value).split())
 
         if not sealed:
             raise Refusal(code, f"{name} is missing")
@@ -72,18 +92,12 @@ class World:
 
     def payment(self, key: str) -> Document:
         """
-        Return a payment, expired if its time is over.
+        Return a payment.
         """
         found = self.store.get("payment", key)
 
         if found is None:
             raise Refusal("00060760", f"no payment {key}")
-
-        if (
-            found["state"] == "WAIT_BUYER_PAY"
-            and found["expires_at"] <= self.clock.time()
-        ):
-            self.move(found, "TRADE_CLOSED")
 
         return found
 
@@ -92,8 +106,25 @@ class World:
         Put *payment* into *state*, and write down when.
         """
         payment["state"] = state
+        payment.pop("expires_at", None)
+        reference = text(payment["order"].get("mer_reference_id"))
+
+        if state in _PAID:
+            self.store.put("paid", reference, {"payment": payment["id"]})
+        elif state == "TRADE_FAIL" and self.was_paid(reference) == payment["id"]:
+            # It was pending: the order may be tried again.
+            self.store.remove("paid", reference)
+
         payment["timeline"].append([self.clock.now().isoformat(), state])
         self.store.put("payment", payment["id"], payment)
+
+    def was_paid(self, reference: str) -> str | None:
+        """
+        Return the payment with which an order number was paid, or is being paid.
+        """
+        found = self.store.get("paid", reference)
+
+        return None if found is None else str(found["payment"])
 
     def number(self, name: str) -> int:
         """

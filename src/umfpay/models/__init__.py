@@ -5,6 +5,7 @@ What a payment is: what we send is strict, what we read is lenient. No JSON, no 
 from umfpay.models._enums import (
     BankType,
     BusinessType,
+    CardState,
     CitizenIdType,
     Currency,
     CustomsState,
@@ -33,6 +34,7 @@ from umfpay.models._new import (
     RefundSubOrder,
 )
 from umfpay.models._objects import (
+    Address,
     Amount,
     Bank,
     EnterpriseQualification,
@@ -45,6 +47,7 @@ from umfpay.models._objects import (
     ReceivedAgreement,
     ReceivedCard,
     ReceivedQRCode,
+    ReceivedRiskInfo,
     ReceivedWeChat,
     SubOrder,
 )
@@ -92,11 +95,13 @@ __all__ = [
     "CREDIT_BANKS",
     "DEBIT_BANKS",
     "TRANS_CODES",
+    "Address",
     "Amount",
     "Bank",
     "BankCard",
     "BankType",
     "BusinessType",
+    "CardState",
     "CitizenIdType",
     "Currency",
     "CustomsDeclaration",
@@ -141,6 +146,7 @@ __all__ = [
     "ReceivedAgreement",
     "ReceivedCard",
     "ReceivedQRCode",
+    "ReceivedRiskInfo",
     "ReceivedWeChat",
     "ReconciliationsPage",
     "Refund",

@@ -30,19 +30,37 @@ def refusal(name: str, en: str, zh: str) -> ConfigError:
 
 
 def _secret(value: object) -> object:
-    return (
-        (Secret(value.strip()) if value.strip() else None)
-        if isinstance(value, str)
-        else value
-    )
+    return _hidden(value, Secret)
 
 
 def _private(value: object) -> object:
-    return (
-        (Private(value.strip()) if value.strip() else None)
-        if isinstance(value, str)
-        else value
-    )
+    return _hidden(value, Private)
+
+
+def _hidden(value: object, kind: type[Secret] | type[Private]) -> object:
+    """
+    Hide text; what is empty is left out, never sealed (protocol notes 4).
+    """
+    if isinstance(value, str):
+        value = kind(value.strip())
+
+    if value is None or isinstance(value, Secret | Private | Sealed | Unfit):
+        return None if isinstance(value, kind) and not value else value
+
+    return Unfit(value)
+
+
+class Unfit:
+    """
+    What is left of a value of a wrong type: the type. A card number given as a number
+    would else be seen in a traceback.
+    """
+
+    def __init__(self, value: object) -> None:
+        self.kind = type(value).__name__
+
+    def __repr__(self) -> str:
+        return f"<{self.kind}>"
 
 
 def _tuple(value: Any) -> Any:
@@ -56,7 +74,9 @@ def _tuple(value: Any) -> Any:
 def _is_a(*classes: type[Any], en: str, zh: str) -> Any:
     def validate(_: object, field: attrs.Attribute[Any], value: object) -> None:
         if value is not None and not isinstance(value, classes):
-            raise refusal(field.name, f"{en}, not {type(value).__name__}", zh)
+            kind = value.kind if isinstance(value, Unfit) else type(value).__name__
+
+            raise refusal(field.name, f"{en}, not {kind}", zh)
 
     return validate
 
@@ -99,24 +119,34 @@ def hides_arguments(cls: type[ClassT]) -> type[ClassT]:
     """
     Make *cls* hide what its constructor is given before anything can fail.
 
-    An argument is a local of the constructor's frame, which a traceback may show.
+    An argument is a local of the constructor's frame, which a traceback may show; so
+    is the object itself, half made. A misspelt name hides its value too.
     """
     kinds = {
-        field.name: field.metadata["hidden"]
+        field.name: field.metadata.get("hidden")
         for field in attrs.fields(cls)  # type: ignore[arg-type]  # it is decorated
-        if "hidden" in field.metadata
     }
-    make = cls.__init__
+    make, show = cls.__init__, cls.__repr__
 
     @functools.wraps(make)
     def init(self: Any, **members: Any) -> None:
-        for name, kind in kinds.items():
-            if isinstance(members.get(name), str):
-                members[name] = kind(members.pop(name).strip()) or None
+        for name in list(members):
+            kind = kinds.get(name, Private)
+
+            if kind is not None:
+                members[name] = _hidden(members[name], kind)
 
         make(self, **members)
 
+    @functools.wraps(show)
+    def shown(self: Any) -> str:
+        try:
+            return show(self)
+        except AttributeError:
+            return f"<{cls.__name__}, half made>"
+
     cls.__init__ = init  # type: ignore[method-assign]
+    cls.__repr__ = shown  # type: ignore[method-assign]
 
     return cls
 
@@ -186,11 +216,11 @@ def _is_text(_: object, field: attrs.Attribute[Any], value: object) -> None:
         raise refusal(field.name, "it is missing or empty", "缺失或为空")
 
 
-def text() -> Any:
+def text(*, default: Any = attrs.NOTHING) -> Any:
     """
     A member that must be text with something in it.
     """
-    return attrs.field(validator=_is_text)
+    return attrs.field(default=default, validator=_is_text)
 
 
 def _is_date(_: object, field: attrs.Attribute[Any], value: object) -> None:
@@ -258,12 +288,24 @@ def _is_url(_: object, field: attrs.Attribute[Any], value: object) -> None:
     if value is None:
         return
 
-    if not isinstance(value, str) or urlsplit(value).scheme not in ("http", "https"):
+    if not isinstance(value, str) or not _leads_to_a_host(value):
         raise refusal(
             field.name,
-            "it must begin with http:// or https://",
-            "必须以 http:// 或 https:// 开头",
+            "it must begin with http:// or https:// and name a host",
+            "必须以 http:// 或 https:// 开头并包含主机名",
         )
+
+
+def _leads_to_a_host(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+
+    # urlsplit drops line ends without a word; the gateway would not.
+    clean = value.isprintable() and " " not in value
+
+    return clean and parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def url() -> Any:
@@ -278,7 +320,8 @@ def _is_ip(_: object, field: attrs.Attribute[Any], value: object) -> None:
         return
 
     try:
-        ipaddress.ip_address(value)  # type: ignore[arg-type]
+        # As text: a number would be taken for an address.
+        ipaddress.ip_address(value if isinstance(value, str) else "")
     except ValueError:
         raise refusal(
             field.name, "it must be an IP address", "必须是 IP 地址"
@@ -290,6 +333,16 @@ def ip_address() -> Any:
     A member that is an IP address.
     """
     return attrs.field(default=None, validator=_is_ip)
+
+
+def truth() -> Any:
+    """
+    A member that is true or false, or left out.
+    """
+    return attrs.field(
+        default=None,
+        validator=_is_a(bool, en="it must be True or False", zh="必须是 True 或 False"),
+    )
 
 
 def _is_quantity(_: object, field: attrs.Attribute[Any], value: object) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 from umfpay.models._checks import refusal
 from umfpay.models._enums import BusinessType, InterfaceType, PaymentMethod
+from umfpay.models._money import exact_sum
 from umfpay.models._order import NewOrder, NewSubOrder
 from umfpay.models._payer import NewPayer
 
@@ -180,9 +181,11 @@ def _check_unique(name: str, ids: list[str]) -> None:
 
 
 def _check_sum(name: str, total: Decimal, parts: list[Decimal]) -> None:
-    if sum(parts) != total:
+    found = exact_sum(parts)
+
+    if found != total:
         raise refusal(
             name,
-            f"{total} is not the sum of its parts, {sum(parts)}",
-            f"{total} 不等于各部分之和 {sum(parts)}",
+            f"{total} is not the sum of its parts, {found}",
+            f"{total} 不等于各部分之和 {found}",
         )

@@ -179,6 +179,16 @@ class CitizenIdType(OpenEnum):
         return {"1": "IDENTITY_CARD"}
 
 
+class CardState(OpenEnum):
+    """
+    Whether a stored card can be used; known from the official SDK only (6).
+    """
+
+    OK = "ok"
+    EXPIRED = "expired"
+    UNAVAILABLE = "unavailable"
+
+
 class EnterpriseStatus(OpenEnum):
     """
     Whether a company may pay (7.7).

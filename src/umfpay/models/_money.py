@@ -4,7 +4,10 @@ Money that we send: exact, with its currency.
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+import re
+from collections.abc import Iterable
+from decimal import Context, Decimal, InvalidOperation
+from functools import reduce
 from typing import Any, Final
 
 import attrs
@@ -14,6 +17,11 @@ from umfpay.models._enums import Currency
 
 
 _MAX_LENGTH: Final = 10
+_NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
+_CODE: Final = re.compile(r"[A-Z]{3}")
+
+# Ours: the caller's context may round, or trap what we expect.
+_EXACT: Final = Context(prec=64, traps=[InvalidOperation])
 
 
 def _total(value: Any) -> Decimal:
@@ -23,15 +31,25 @@ def _total(value: Any) -> Decimal:
     if not isinstance(value, Decimal | str | int):
         raise TypeError(f"money is Decimal, str or int, not {type(value).__name__}")
 
-    try:
-        total = Decimal(value.strip() if isinstance(value, str) else value)
-    except InvalidOperation:
-        raise _refusal(f"{value!r} is no amount", f"{value!r} 不是金额") from None
+    if isinstance(value, str):
+        value = value.strip()
+
+        if _NUMBER.fullmatch(value) is None:
+            raise _refusal(f"{value!r} is no amount", f"{value!r} 不是金额")
+
+    total = Decimal(value)
 
     if not total.is_finite():
-        raise _refusal(f"{value} is no amount", f"{value} 不是金额")
+        raise _refusal(f"{total} is no amount", f"{total} 不是金额")
 
-    return total
+    return total if total else total.copy_abs()  # no minus zero
+
+
+def _currency(value: Any) -> Currency:
+    if not isinstance(value, str) or _CODE.fullmatch(value) is None:
+        raise _refusal("a currency is three capital letters", "币种必须是三个大写字母")
+
+    return Currency(value)
 
 
 def _refusal(en: str, zh: str) -> ConfigError:
@@ -56,13 +74,19 @@ class Money:
     """
 
     total: Decimal = attrs.field(converter=_total)
-    currency: Currency = attrs.field(converter=Currency)
+    currency: Currency = attrs.field(converter=_currency)
 
     def __attrs_post_init__(self) -> None:
         if self.total < 0:
             raise _refusal(f"{self.total} is below 0", f"{self.total} 小于 0")
 
-        if self.total.quantize(_unit(self.currency)) != self.total:
+        if self.total.adjusted() >= _MAX_LENGTH:
+            raise _refusal(
+                f"the amount has more than {_MAX_LENGTH} characters",
+                f"超过 {_MAX_LENGTH} 个字符",
+            )
+
+        if _rounded(self) != self.total:
             raise _refusal(
                 f"{self.total} has more than {self.currency.decimals} decimals"
                 f" for {self.currency}",
@@ -80,13 +104,15 @@ class Money:
         """
         The form on the wire: ``100.02``, without decimals where there are none.
         """
-        return f"{self.total.quantize(_unit(self.currency)):f}"
+        return f"{_rounded(self):f}"
 
     def __add__(self, other: Money) -> Money:
-        return Money(self.total + self._same(other).total, self.currency)
+        return Money(_EXACT.add(self.total, self._same(other).total), self.currency)
 
     def __sub__(self, other: Money) -> Money:
-        return Money(self.total - self._same(other).total, self.currency)
+        total = _EXACT.subtract(self.total, self._same(other).total)
+
+        return Money(total, self.currency)
 
     def __lt__(self, other: Money) -> bool:
         return self.total < self._same(other).total
@@ -116,5 +142,14 @@ class Money:
         return f"Money({str(total)!r}, {str(currency)!r})"
 
 
-def _unit(currency: Currency) -> Decimal:
-    return Decimal(1).scaleb(-currency.decimals)
+def _rounded(money: Money) -> Decimal:
+    unit = Decimal((0, (1,), -money.currency.decimals))
+
+    return money.total.quantize(unit, context=_EXACT)
+
+
+def exact_sum(totals: Iterable[Decimal]) -> Decimal:
+    """
+    Return the sum of *totals*, whatever the caller's decimal context is.
+    """
+    return reduce(_EXACT.add, totals, Decimal(0))

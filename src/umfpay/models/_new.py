@@ -12,7 +12,7 @@ import attrs
 from umfpay.models import _checks as checks
 from umfpay.models._create_rules import check_new_payment
 from umfpay.models._enums import CitizenIdType
-from umfpay.models._money import Money
+from umfpay.models._money import Money, exact_sum
 from umfpay.models._order import NewOrder, RiskInfo
 from umfpay.models._payer import NewPayer
 from umfpay.sensitive import Private, Sealed, Secret
@@ -77,9 +77,9 @@ class NewRefund:
             [(f"sub_orders[{i}]", x.amount) for i, x in enumerate(self.sub_orders)],
         )
 
-        if self.sub_orders and sum(x.amount.total for x in self.sub_orders) != (
-            self.amount.total
-        ):
+        parts = exact_sum(x.amount.total for x in self.sub_orders)
+
+        if self.sub_orders and parts != self.amount.total:
             raise checks.refusal(
                 "amount", "it is not the sum of the sub orders", "不等于子订单金额之和"
             )
@@ -127,7 +127,7 @@ class NewStandaloneDeclaration:
     customs_id: str = checks.text()
     mer_customs_code: str = checks.text()
     mer_pay_date: date = checks.day()
-    mer_pay_time: str = "000000"
+    mer_pay_time: str = checks.text(default="000000")
     name: Secret | Sealed | str | None = checks.secret()
     citizen_id_type: CitizenIdType | str | None = checks.enum(
         CitizenIdType, CitizenIdType.IDENTITY_CARD

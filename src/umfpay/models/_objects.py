@@ -12,6 +12,7 @@ import attrs
 from umfpay.models._enums import (
     BankType,
     BusinessType,
+    CardState,
     CitizenIdType,
     Currency,
     EnterpriseBusiness,
@@ -46,7 +47,7 @@ class Amount(Received):
     in CNY cents, whatever *currency* says (trap 15): do not rely on it there.
     """
 
-    total: Decimal | None = None
+    total: Decimal | None = wire("cb_amount")
     currency: Currency | None = wire("Currency")
     total_cny: Decimal | None = wire("cny_amount")
     exchange_rate: ExchangeRate | None = None
@@ -95,7 +96,7 @@ class ReceivedCard(Received):
     phone: Private | None = None
     verify_code: Private | None = None
     external_customer_id: str | None = wire("mer_cust_id")
-    state: str | None = None
+    state: CardState | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -186,7 +187,7 @@ class PayerInfo(Received):
     qr_code_scan: ReceivedQRCode | None = wire("wechat_qr_code", "ali_qr_scan")
     wechat_in_app: ReceivedWeChat | None = None
     wechat_in_app_web: ReceivedWeChat | None = None
-    wechat_H5: ReceivedWeChat | None = None  # noqa: N815 (the wire's name)
+    wechat_H5: ReceivedWeChat | None = wire("wechat_h5")  # noqa: N815 (the wire's)
     verify_code: Private | None = None
 
 
@@ -224,6 +225,47 @@ class Payer(Received):
     enterprise_qualification: EnterpriseQualification | None = None
     external_customer_id: str | None = None
     sub_mer_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ReceivedRiskInfo(Received):
+    """
+    What the merchant told about risk, echoed; names of the reference or of the SDK.
+    """
+
+    trans_type: str | None = None
+    goods_type: str | None = None
+    real_name: str | None = None
+    business_type: str | None = None
+    receiver_name: Private | None = None
+    receiver_moblie_id: Private | None = None
+    receiver_address: Private | None = wire("shipping_address")
+    registration_identify_code: Private | None = wire("identify_card_number")
+    registration_email: Private | None = None
+    registration_moblie_id: Private | None = None
+    device_id: str | None = wire("device_identification")
+    device_type: str | None = None
+    user_id: str | None = wire("user_ip")
+    registration_time: str | None = None
+    user_agent: str | None = None
+    success_transactions_number: str | None = None
+    risk_expand: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Address(Received):
+    """
+    Where somebody lives; the reference describes it, no other object holds it.
+    """
+
+    recipient_name: Private | None = None
+    line1: Private | None = None
+    line2: Private | None = None
+    city: Private | None = None
+    state: Private | None = None
+    country_code: str | None = None
+    postal_code: Private | None = None
+    phone: Private | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -39,7 +39,7 @@ class NewSubOrder:
     amount: Money = checks.money()
     trans_code: str = checks.text()
     sub_trans_type: str | None = checks.optional_text()
-    is_customs: bool | None = None
+    is_customs: bool | None = checks.truth()
     order_summary: str | None = checks.optional_text()
     invoice_id: str | None = checks.optional_text()
     items: Sequence[NewItem] = checks.several(NewItem)

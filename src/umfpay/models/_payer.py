@@ -161,3 +161,4 @@ class NewPayer:
     payer_info: NewPayerInfo | None = checks.part(NewPayerInfo)
     enterprise_qualification: NewEnterprise | None = checks.part(NewEnterprise)
     external_customer_id: str | None = checks.optional_text()
+    sub_mer_id: str | None = checks.optional_text()

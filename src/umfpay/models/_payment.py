@@ -4,15 +4,20 @@ Payments, refunds, declarations and their lists, as the gateway tells them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
 import attrs
 
 from umfpay.models._enums import CustomsState, LinkRef, PaymentState, RefundState
-from umfpay.models._objects import Amount, Link, Payer, SubOrder, link_by_ref
+from umfpay.models._objects import (
+    Amount,
+    Link,
+    Payer,
+    ReceivedRiskInfo,
+    SubOrder,
+    link_by_ref,
+)
 from umfpay.models._received import Received, wire
 from umfpay.sensitive import Private
 
@@ -57,7 +62,7 @@ class Payment(Received):
     execute_success_time: date | datetime | None = None
     mer_check_date: date | None = None
     settle_date: date | None = None
-    risk_info: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
+    risk_info: ReceivedRiskInfo | None = None
     pay_elements: str | None = None
     is_from_US: str | None = None  # noqa: N815 (the wire's name)
     links: tuple[Link, ...] = ()

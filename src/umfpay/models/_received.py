@@ -10,6 +10,13 @@ from typing import Any
 import attrs
 
 
+def _names(extra: Mapping[str, Any]) -> str:
+    """
+    Show names only: nobody knows how private an unknown value is.
+    """
+    return f"<{', '.join(extra)}>"
+
+
 def wire(*variants: str, default: Any = None) -> Any:
     """
     A member that the gateway also calls by other names.
@@ -26,4 +33,4 @@ class Received:
         extra: Members that this version does not know, or whose form it does not.
     """
 
-    extra: Mapping[str, Any] = attrs.field(factory=dict)
+    extra: Mapping[str, Any] = attrs.field(factory=dict, repr=_names)

@@ -57,6 +57,15 @@ class Outcome(StrEnum):
 class ReturnCode:
     """
     One row of the table (protocol notes 8.1, 8.2).
+
+    Attributes:
+        meaning: As the two editions print it; they differ in a few rows.
+        cause: Why the gateway says it.
+        actor: Who must act.
+        retryable: Whether the same call can succeed later without a change.
+        outcome: What became of a call that was answered with it.
+        advice: What to do.
+        error: What is raised; None where the gateway accepted the call.
     """
 
     code: str

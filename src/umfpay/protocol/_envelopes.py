@@ -5,20 +5,14 @@ Envelopes: what an answer holds, and whether the gateway said it (protocol notes
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
-from json.decoder import scanstring  # type: ignore[attr-defined]  # not in typeshed
 from typing import Any, Final, Literal
 
 import attrs
 
-from umfpay.protocol._json import (
-    DECODER,
-    JSONRefusedError,
-    check_text,
-    decode_text,
-    dump_json,
-)
+from umfpay.protocol._json import JSONRefusedError, dump_json
+from umfpay.protocol._scanning import Scanned, scan
 from umfpay.protocol._signing import Signer, Verifier
 
 
@@ -26,13 +20,8 @@ SUCCESS: Final = "0000"
 
 Place = Literal["meta", "header", "both", "none"]
 
-# The C scanner: one value from an index on, and the index after it.
-_scan_once: Final[Callable[[str, int], tuple[Any, int]]] = DECODER.scan_once  # type: ignore[attr-defined]  # not in typeshed
-
-_SPACE: Final = " \t\n\r"
-_BLANKS: Final = re.compile(r"[ \t\n\r]*")
-_HAS_BLANK: Final = re.compile(r"[ \t\n\r]")
-_STRING_OR_BLANKS: Final = re.compile(r'("(?:[^"\\]|\\.)*")|[ \t\n\r]+')
+_OBJECT: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\n\r]*\{")
+_BAD_HEADER: Final = "the header Signature does not verify"
 
 
 class Verdict(StrEnum):
@@ -53,7 +42,8 @@ class Envelope:
 
     Attributes:
         verdict: Only a verified answer may give something.
-        members: The members of the answer, numbers as int or `Decimal`.
+        members: The members of the answer, numbers as int or `Decimal`; none if it is
+            forged or unreadable.
         ret_code: ``0000``, or what the gateway complains of; "" if it says nothing.
         ret_msg: The gateway's words.
         reason: Why it is forged or unreadable; never a part of it.
@@ -66,119 +56,6 @@ class Envelope:
     reason: str = ""
 
 
-_NOT_AN_OBJECT: Final = "not a JSON object"
-
-
-def _members(
-    text: str, index: int
-) -> tuple[dict[str, Any], dict[str, tuple[int, int]], int]:
-    """
-    Step through the object that begins at *index*.
-
-    Returns:
-        Its members, where each one (name and value) stands, and the index after it.
-    """
-    members: dict[str, Any] = {}
-    places: dict[str, tuple[int, int]] = {}
-    skip = _BLANKS.match
-    index = skip(text, index + 1).end()  # type: ignore[union-attr]
-
-    if text[index : index + 1] == "}":
-        return members, places, index + 1
-
-    while True:
-        start = index
-
-        if text[index : index + 1] != '"':
-            raise JSONRefusedError("not JSON")
-
-        name, index = scanstring(text, index + 1, True)  # noqa: FBT003 (C function)
-        index = skip(text, index).end()  # type: ignore[union-attr]
-
-        if text[index : index + 1] != ":":
-            raise JSONRefusedError("not JSON")
-
-        index = skip(text, index + 1).end()  # type: ignore[union-attr]
-
-        if name in members:
-            raise JSONRefusedError("a member is repeated")
-
-        members[name], index = _scan_once(text, index)
-        places[name] = (start, index)
-        index = skip(text, index).end()  # type: ignore[union-attr]
-        mark = text[index : index + 1]
-
-        if mark == "}":
-            return members, places, index + 1
-
-        if mark != ",":
-            raise JSONRefusedError("not JSON")
-
-        index = skip(text, index + 1).end()  # type: ignore[union-attr]
-
-
-def _read(body: bytes) -> tuple[str, dict[str, Any], dict[str, tuple[int, int]]]:
-    text = decode_text(body)
-    start = _BLANKS.match(text).end()  # type: ignore[union-attr]
-
-    if text[start : start + 1] != "{":
-        raise JSONRefusedError(_NOT_AN_OBJECT)
-
-    try:
-        members, places, end = _members(text, start)
-    except JSONRefusedError:
-        raise
-    except (ValueError, StopIteration, RecursionError):
-        raise JSONRefusedError("not JSON") from None
-
-    if text[end:].strip(_SPACE):
-        raise JSONRefusedError("something stands after the object")
-
-    check_text(text, members)
-
-    return text, members, places
-
-
-def _signed_text(text: str, places: dict[str, tuple[int, int]]) -> bytes:
-    """
-    Return what the gateway signed: compact, without the member sign of meta.
-    """
-    if "meta" in places:
-        start, _ = places["meta"]
-        # The value begins after the name and the colon; meta is an object here.
-        opening = text.index("{", start)
-        inner, inner_places, _ = _members(text, opening)
-
-        if "sign" in inner:
-            text = _without(text, inner_places["sign"])
-
-    if _HAS_BLANK.search(text) is not None:
-        text = _STRING_OR_BLANKS.sub(r"\1", text)
-
-    return text.encode("utf-8")
-
-
-def _without(text: str, place: tuple[int, int]) -> str:
-    """
-    Cut the member at *place* and one neighbouring comma.
-    """
-    start, end = place
-    after = _BLANKS.match(text, end).end()  # type: ignore[union-attr]
-
-    if text[after] == ",":
-        return text[:start] + text[after + 1 :]
-
-    before = start - 1
-
-    while text[before] in _SPACE:
-        before -= 1
-
-    if text[before] == ",":
-        start = before
-
-    return text[:start] + text[end:]
-
-
 def open_envelope(
     body: bytes, *, header_signature: str | None, verifier: Verifier
 ) -> Envelope:
@@ -188,127 +65,56 @@ def open_envelope(
     Args:
         body: The answer as received.
         header_signature: The header Signature, None if there was none.
+        verifier: Holds the gateway's keys.
 
     Returns:
         The envelope; anything unusual is a verdict, never an exception.
     """
     try:
-        text, members, places = _read(body)
+        scanned = scan(body)
     except JSONRefusedError as refusal:
-        reason = str(refusal)
-        # A page of HTML may hold the word; only what begins as an object claims it.
-        begins = body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
-        claims = header_signature is not None or (begins and b'"sign"' in body)
+        return _refused(body, header_signature, verifier, reason=str(refusal))
 
-        return Envelope(
-            verdict=Verdict.FORGED if claims else Verdict.UNREADABLE, reason=reason
-        )
-
-    meta = members.get("meta")
-    has_meta = isinstance(meta, dict)
-    verdict, reason = _verdict(
-        body, text, members, places, header_signature, verifier, has_meta=has_meta
-    )
-
-    if verdict is Verdict.FORGED:
-        return Envelope(verdict=verdict, reason=reason)
-
-    return Envelope(
-        verdict=verdict,
-        members=members,
-        ret_code=_ret_code(meta) if isinstance(meta, dict) else "",
-        ret_msg=_ret_msg(meta.get("ret_msg")) if isinstance(meta, dict) else "",
-    )
-
-
-def _verdict(
-    body: bytes,
-    text: str,
-    members: dict[str, Any],
-    places: dict[str, tuple[int, int]],
-    header_signature: str | None,
-    verifier: Verifier,
-    *,
-    has_meta: bool,
-) -> tuple[Verdict, str]:
     if header_signature is not None:
-        if verifier.verify(body, header_signature) or verifier.verify(
-            _signed_text(text, places if has_meta else {}), header_signature
-        ):
-            return Verdict.VERIFIED, ""
+        return _by_header(body, scanned, header_signature, verifier)
 
-        return Verdict.FORGED, "the header Signature does not verify"
+    meta = scanned.members.get("meta")
 
-    if not has_meta or "sign" not in members["meta"]:
-        return Verdict.UNSIGNED, ""
+    if isinstance(meta, dict):
+        return _by_meta(scanned, meta, verifier)
 
-    sign = members["meta"]["sign"]
+    if meta is not None:
+        return _refused(body, None, verifier, reason="meta is not an object")
 
-    if not isinstance(sign, str):
-        return Verdict.FORGED, "meta.sign is not text"
-
-    if verifier.verify(_signed_text(text, places), sign):
-        return Verdict.VERIFIED, ""
-
-    return Verdict.FORGED, "meta.sign does not verify"
-
-
-def _ret_code(meta: Mapping[str, Any]) -> str:
-    """
-    Return the first code that complains, else ``0000``, else "" (notes 8.1).
-    """
-    codes = [_text(meta.get(name)) for name in ("error_code", "ret_code")]
-
-    for code in codes:
-        if code and code != SUCCESS:
-            return code
-
-    return SUCCESS if SUCCESS in codes else ""
-
-
-def _text(value: object) -> str:
-    return "" if value is None or isinstance(value, dict | list) else str(value).strip()
-
-
-def _ret_msg(value: object) -> str:
-    if isinstance(value, list):
-        return ", ".join(_text(part) for part in value)
-
-    return _text(value)
+    # The token's answer is documented without meta (protocol notes 2.2).
+    return _envelope(Verdict.UNSIGNED, scanned)
 
 
 def verify_notification(
     body: bytes, *, header_signature: str | None, verifier: Verifier
 ) -> Envelope:
     """
-    Read and verify a notification: the header covers the raw body (notes 3.3).
+    Read and verify a notification: the header covers the raw body (protocol notes 3.3).
+
+    Args:
+        body: The request body as received.
+        header_signature: The header Signature, None if there was none.
+        verifier: Holds the gateway's keys.
+
+    Returns:
+        The envelope; anything unusual is a verdict, never an exception.
     """
-    if header_signature is None:
-        try:
-            _, members, _ = _read(body)
-        except JSONRefusedError as refusal:
-            return Envelope(verdict=Verdict.UNREADABLE, reason=str(refusal))
-
-        return Envelope(verdict=Verdict.UNSIGNED, members=members)
-
-    if not verifier.verify(body, header_signature):
-        return Envelope(
-            verdict=Verdict.FORGED, reason="the header Signature does not verify"
-        )
+    if header_signature is not None and not verifier.verify(body, header_signature):
+        return Envelope(verdict=Verdict.FORGED, reason=_BAD_HEADER)
 
     try:
-        _, members, _ = _read(body)
+        scanned = scan(body)
     except JSONRefusedError as refusal:
-        return Envelope(verdict=Verdict.FORGED, reason=str(refusal))
+        return Envelope(verdict=Verdict.UNREADABLE, reason=str(refusal))
 
-    meta = members.get("meta")
+    verdict = Verdict.UNSIGNED if header_signature is None else Verdict.VERIFIED
 
-    return Envelope(
-        verdict=Verdict.VERIFIED,
-        members=members,
-        ret_code=_ret_code(meta) if isinstance(meta, dict) else "",
-        ret_msg=_ret_msg(meta.get("ret_msg")) if isinstance(meta, dict) else "",
-    )
+    return _envelope(verdict, scanned)
 
 
 def sign_envelope(
@@ -317,18 +123,104 @@ def sign_envelope(
     """
     Write an answer as the gateway does: sign first in meta, over the text without it.
 
-    Returns:
-        The body, and the header Signature over it, None if *place* has none.
-    """
-    body = dump_json(members)
+    Args:
+        members: The answer; a sign in its meta is replaced, a missing meta is added
+            where *place* asks for one.
+        signer: Holds the gateway's key.
+        place: Where the signature goes. The header covers the final body.
 
-    if place in ("meta", "both") and isinstance(members.get("meta"), Mapping):
-        signed = {"sign": signer.sign(body), **members["meta"]}
-        body = dump_json(
-            {
-                name: signed if name == "meta" else value
-                for name, value in members.items()
-            }
-        )
+    Returns:
+        The body, and the header Signature, None if *place* has none.
+    """
+    if place in ("meta", "both"):
+        meta = dict(members.get("meta") or {})
+        meta.pop("sign", None)
+        unsigned = {"meta": meta} | dict(members) | {"meta": meta}
+        meta = {"sign": signer.sign(dump_json(unsigned)), **meta}
+        body = dump_json(unsigned | {"meta": meta})
+    else:
+        body = dump_json(members)
 
     return body, signer.sign(body) if place in ("header", "both") else None
+
+
+def _refused(
+    body: bytes, header_signature: str | None, verifier: Verifier, *, reason: str
+) -> Envelope:
+    """
+    Return the verdict on bytes that cannot be read: those that claim to be signed lie.
+    """
+    if header_signature is not None:
+        lies = not verifier.verify(body, header_signature)
+    else:
+        # A page of a proxy may hold the word; an answer that is an object claims it.
+        lies = _OBJECT.match(body) is not None and b'"sign"' in body
+
+    return Envelope(
+        verdict=Verdict.FORGED if lies else Verdict.UNREADABLE, reason=reason
+    )
+
+
+def _by_header(
+    body: bytes, scanned: Scanned, signature: str, verifier: Verifier
+) -> Envelope:
+    # Nobody has seen which bytes the header covers: the raw body is the natural
+    # reading, the text under meta.sign the other.
+    if verifier.verify(body, signature):
+        return _envelope(Verdict.VERIFIED, scanned)
+
+    signed_text = scanned.signed_text()
+
+    if signed_text != body and verifier.verify(signed_text, signature):
+        return _envelope(Verdict.VERIFIED, scanned)
+
+    return Envelope(verdict=Verdict.FORGED, reason=_BAD_HEADER)
+
+
+def _by_meta(scanned: Scanned, meta: dict[str, Any], verifier: Verifier) -> Envelope:
+    if "sign" not in meta:
+        return _envelope(Verdict.UNSIGNED, scanned)
+
+    if not isinstance(meta["sign"], str):
+        return Envelope(verdict=Verdict.FORGED, reason="meta.sign is not text")
+
+    if verifier.verify(scanned.signed_text(), meta["sign"]):
+        return _envelope(Verdict.VERIFIED, scanned)
+
+    return Envelope(verdict=Verdict.FORGED, reason="meta.sign does not verify")
+
+
+def _envelope(verdict: Verdict, scanned: Scanned) -> Envelope:
+    meta = scanned.members.get("meta")
+
+    if not isinstance(meta, dict):
+        return Envelope(verdict=verdict, members=scanned.members)
+
+    return Envelope(
+        verdict=verdict,
+        members=scanned.members,
+        ret_code=_ret_code(meta),
+        ret_msg=", ".join(_texts(meta.get("ret_msg"))),
+    )
+
+
+def _ret_code(meta: Mapping[str, Any]) -> str:
+    """
+    Return the first code that complains, else ``0000``, else "" (protocol notes 8.1).
+    """
+    for name in ("error_code", "ret_code"):
+        for code in _texts(meta.get(name)):
+            if code != SUCCESS:
+                return code
+
+    return SUCCESS if SUCCESS in _texts(meta.get("ret_code")) else ""
+
+
+def _texts(value: object) -> list[str]:
+    """
+    Return the words of a value that is text in one place and a list in another.
+    """
+    parts = value if isinstance(value, list) else [value]
+    words = ("" if part is None else str(part).strip() for part in parts)
+
+    return [word for word in words if word]

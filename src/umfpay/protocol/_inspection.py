@@ -6,16 +6,30 @@ from __future__ import annotations
 
 import attrs
 
-from umfpay.errors import ConfigError
-from umfpay.protocol._key_files import KeySource, content_of
+from umfpay.protocol._certificate_facts import certificate_facts
+from umfpay.protocol._key_files import KeyContent, KeySource
 from umfpay.protocol._keys import PrivateKey, PublicKey
+from umfpay.protocol._rsa_keys import (
+    is_certificate,
+    is_encrypted,
+    is_private,
+)
 from umfpay.sensitive import Secret
+
+
+_SMALL_BITS = 2048
 
 
 @attrs.frozen(kw_only=True)
 class KeyReport:
     """
     What can be said of a key without showing it.
+
+    Attributes:
+        kind: Private key, certificate or public key.
+        bits: Size of the modulus.
+        fingerprint: The same for both halves of a pair.
+        remarks: What is unusual; nothing of it is an error.
     """
 
     kind: str
@@ -28,78 +42,57 @@ def inspect_key(source: KeySource, *, passphrase: Secret | None = None) -> KeyRe
     """
     Tell kind, size and fingerprint of a key file, and what is unusual about it.
 
+    Args:
+        source: As for `PrivateKey.load()` and `PublicKey.load()`.
+        passphrase: For an encrypted private key.
+
     Raises:
         ConfigError: It is no key file that umfpay can use.
     """
-    name, content = content_of(source)
+    content = KeyContent.of(source)
+    # A frame that an error leaves must not show a key.
+    del source
+    content.must_be_usable()
 
-    try:
-        public = PublicKey.load(content)
-    except ConfigError:
-        private = _private(content if name == "the key" else source, passphrase)
+    if is_private(content, passphrase=passphrase):
+        private = PrivateKey.of(content, passphrase=passphrase)
+        encrypted = ("encrypted | 已加密",) if is_encrypted(content) else ()
 
         return KeyReport(
             kind="private key (the merchant's .p8)",
             bits=private.bits,
             fingerprint=private.fingerprint,
-            remarks=_size_remarks(private.bits),
+            remarks=(*_size_remarks(private.bits), *encrypted),
         )
 
-    is_certificate = _is_certificate(content)
+    public = PublicKey.of(content)
+
+    if not is_certificate(content):
+        return KeyReport(
+            kind="public key",
+            bits=public.bits,
+            fingerprint=public.fingerprint,
+            remarks=_size_remarks(public.bits),
+        )
 
     return KeyReport(
-        kind="certificate (UMF's .crt)" if is_certificate else "public key",
+        kind="certificate (UMF's .crt)",
         bits=public.bits,
         fingerprint=public.fingerprint,
         remarks=(
             *_size_remarks(public.bits),
-            *(_certificate_remarks(content) if is_certificate else ()),
+            *certificate_facts(content.der("CERTIFICATE")),
         ),
     )
 
 
-def _private(source: KeySource, passphrase: Secret | None) -> PrivateKey:
-    return PrivateKey.load(source, passphrase=passphrase)
-
-
-def _is_certificate(content: bytes) -> bool:
-    if b"-----BEGIN" in content:
-        return b"CERTIFICATE" in content
-
-    # A bare SubjectPublicKeyInfo or RSAPublicKey holds no name: no X.520 attribute.
-    return b"\x06\x03\x55\x04" in content
-
-
 def _size_remarks(bits: int) -> tuple[str, ...]:
-    if bits < 2048:
-        return (f"{bits} bits: small by today's standards, usual for UMF",)
+    if bits >= _SMALL_BITS:
+        return ()
 
-    return ()
-
-
-def _certificate_remarks(content: bytes) -> tuple[str, ...]:
-    try:
-        from cryptography import x509
-    except ModuleNotFoundError:
-        return ("dates are told where cryptography is installed",)
-
-    import warnings
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            load = (
-                x509.load_pem_x509_certificate
-                if b"-----BEGIN" in content
-                else x509.load_der_x509_certificate
-            )
-            certificate = load(content)
-            end = certificate.not_valid_after_utc
-            subject = certificate.subject.rfc4514_string()
-    except ValueError:
-        return ("strict readers refuse this certificate; umfpay takes the key only",)
-
-    return (
-        f"subject {subject}",
-        f"dated until {end:%Y-%m-%d}; umfpay checks no date, chain or name",
+    remark = (
+        f"{bits} bits: small by today's standards, usual for UMF"
+        f" | {bits} 位：按今天的标准偏短，联动优势常用"
     )
+
+    return (remark,)

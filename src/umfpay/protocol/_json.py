@@ -5,9 +5,10 @@ JSON, read strictly and written compactly.
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
@@ -16,14 +17,18 @@ import msgspec
 MAX_DEPTH: Final = 64
 MAX_NUMBER: Final = 64  # characters
 MAX_EXPONENT: Final = 100
+MAX_EXPONENT_TEXT: Final = 5  # characters: more is no number that Decimal can hold
 
-_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+# A string that never ends is one mark too: nothing is looked at twice.
+_MARK: Final = re.compile(r'"(?>[^"\\]+|\\.)*"?|[\[\]{}]', re.S)
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+# What a number is written as when it is not plain digits; strings may hold it too.
+_NOT_PLAIN: Final = re.compile(rb"[0-9]E[-+0-9]|NaN|Infinity|null")
 
 
 class JSONRefusedError(ValueError):
     """
-    Raised when bytes are not the JSON we accept; its text never quotes them.
+    Raised when something is not the JSON we accept; its text never quotes it.
     """
 
 
@@ -36,21 +41,17 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _number(text: str) -> Decimal:
-    if len(text) > MAX_NUMBER:
-        raise JSONRefusedError("a number is absurd")
+def _fraction(text: str) -> Decimal:
+    exponent = text.lower().partition("e")[2]
 
-    try:
+    if len(text) <= MAX_NUMBER and len(exponent) <= MAX_EXPONENT_TEXT:
         number = Decimal(text)
-    except InvalidOperation:
-        raise JSONRefusedError("a number is absurd") from None
 
-    exponent = number.as_tuple().exponent
+        # 1e999999999 is a Decimal, and as an int a way to fill the memory.
+        if abs(number.adjusted()) <= MAX_EXPONENT:
+            return number
 
-    if not isinstance(exponent, int) or abs(number.adjusted()) > MAX_EXPONENT:
-        raise JSONRefusedError("a number is absurd")
-
-    return number
+    raise JSONRefusedError("a number is absurd")
 
 
 def _integer(text: str) -> int:
@@ -64,12 +65,15 @@ def _constant(text: str) -> Any:
     raise JSONRefusedError(f"{text} is not JSON")
 
 
-DECODER: Final = json.JSONDecoder(
+_DECODER: Final = json.JSONDecoder(
     object_pairs_hook=_object,
-    parse_float=_number,
+    parse_float=_fraction,
     parse_int=_integer,
     parse_constant=_constant,
 )
+
+# The C scanner: one value from an index on, and the index after it.
+scan_once: Final[Callable[[str, int], tuple[Any, int]]] = _DECODER.scan_once  # type: ignore[attr-defined]  # not in typeshed
 
 
 def decode_text(body: bytes) -> str:
@@ -85,43 +89,53 @@ def decode_text(body: bytes) -> str:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
-        raise JSONRefusedError("not UTF-8") from None
+        text = None  # that error holds the body: it must not be anybody's context
 
-    check_depth(text)
+    if text is None:
+        raise JSONRefusedError("it is not UTF-8")
+
+    _check_depth(text)
 
     return text
 
 
-def check_depth(text: str) -> None:
-    """
-    Refuse nesting deeper than `MAX_DEPTH`.
-    """
+def _check_depth(text: str) -> None:
     if text.count("{") + text.count("[") <= MAX_DEPTH:
         return
 
     depth = 0
 
-    for mark in _TOKEN.findall(text):
+    for found in _MARK.finditer(text):
+        mark = found[0]
+
         if mark in "{[":
             depth += 1
 
             if depth > MAX_DEPTH:
-                raise JSONRefusedError("nested too deep")
+                raise JSONRefusedError("it is nested too deep")
         elif mark in "}]":
             depth -= 1
 
 
-def check_text(text: str, value: Any) -> None:
+def refuse_half_pairs(text: str, value: Any) -> None:
     """
     Refuse half of a surrogate pair in *value*, which *text* gave.
+
+    Raises:
+        JSONRefusedError: Nobody could write that text again.
     """
     if "\\u" not in text or _SURROGATE.search(text) is None:
         return
 
+    half = False
+
     try:
         json.dumps(value, ensure_ascii=False, default=str).encode("utf-8")
     except UnicodeEncodeError:
-        raise JSONRefusedError("half of a surrogate pair") from None
+        half = True
+
+    if half:
+        raise JSONRefusedError("half of a surrogate pair")
 
 
 def parse_json(body: bytes) -> Any:
@@ -135,15 +149,20 @@ def parse_json(body: bytes) -> Any:
         JSONRefusedError: Says what is wrong, without quoting it.
     """
     text = decode_text(body)
+    value, done = None, False
 
     try:
-        value = DECODER.decode(text)
+        value = _DECODER.decode(text)
+        done = True
     except JSONRefusedError:
         raise
     except (ValueError, RecursionError):
-        raise JSONRefusedError("not JSON") from None
+        done = False  # that error holds the text: it must not be anybody's context
 
-    check_text(text, value)
+    if not done:
+        raise JSONRefusedError("it is not JSON")
+
+    refuse_half_pairs(text, value)
 
     return value
 
@@ -162,6 +181,45 @@ def dump_json(value: object) -> bytes:
     """
     Write *value* as compact UTF-8: no white space, slashes and Chinese as they are.
 
-    A `Decimal` is written as a number with all its digits.
+    A `Decimal` is written as a number with all its digits: 100, never 1E+2.
+
+    Raises:
+        JSONRefusedError: A number is not finite, or text has half of a surrogate pair.
+        TypeError: Something has no JSON form.
     """
-    return _ENCODER.encode(value)
+    body = b""
+
+    try:
+        body = _ENCODER.encode(value)
+
+        if _NOT_PLAIN.search(body) is not None:
+            body = _ENCODER.encode(_plain(value))
+    except UnicodeEncodeError:
+        body = b""  # that error holds the text: it must not be anybody's context
+
+    if not body:
+        raise JSONRefusedError("half of a surrogate pair")
+
+    return body
+
+
+def _plain(value: Any) -> Any:
+    """
+    Return *value* with each `Decimal` as the digits to write.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        raise JSONRefusedError("a number is not finite")
+
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise JSONRefusedError("a number is not finite")
+
+        return msgspec.Raw(format(value, "f").encode("ascii"))
+
+    if isinstance(value, Mapping):
+        return {name: _plain(member) for name, member in value.items()}
+
+    if isinstance(value, list | tuple):
+        return [_plain(member) for member in value]
+
+    return value

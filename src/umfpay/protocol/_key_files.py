@@ -1,195 +1,228 @@
 """
-Key files as the gateway mails them and as people pass them on.
+Key files as the gateway mails them and as people pass them on: content, not meaning.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
-
-from Crypto.PublicKey import RSA
-from Crypto.PublicKey.RSA import RsaKey
+from typing import Any, Final
 
 from umfpay.errors import ConfigError, Text
-from umfpay.sensitive import Secret
+from umfpay.protocol._der import is_sequence
 
 
 KeySource = str | bytes | os.PathLike[str]
 
-MIN_BITS: Final = 1024
+GIVEN: Final = Text("the key", "密钥")
 
 _LARGEST: Final = 64 * 1024
-_ONE_LINE: Final = re.compile(r"[A-Za-z0-9+/\s]{300,}={0,2}\s*")
-_PUBLIC_WORDS: Final = (b"CERTIFICATE", b"PUBLIC KEY")
+_BEGIN: Final = "-----BEGIN"
+_FRAME: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.S)
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+_SHORTEST_KEY: Final = 64  # base64 characters
+_SURELY_A_KEY: Final = 300  # base64 characters that no path has
+
+_Block = tuple[str, bytes, bytes]  # label, PEM, DER
 
 
-def content_of(source: KeySource) -> tuple[str, bytes]:
+class KeyContent:
     """
-    Return a name for messages, and the bytes that *source* holds or names.
+    The bytes of a key file and a name for messages; it shows neither.
 
-    Raises:
-        ConfigError: The file cannot be read, or is empty.
+    Attributes:
+        name: The path, or that the content was given.
+        labels: The labels of its PEM blocks; none if it is DER.
     """
-    name, content = "the key", b""
 
-    if isinstance(source, bytes):
-        content = source
-    elif isinstance(source, str) and _is_content(source):
-        content = source.encode()
-    else:
-        name = os.fspath(source)
-        content = _read(name)
+    __slots__ = ("_blocks", "_content", "_refusal", "labels", "name")
 
-    del source
+    name: Text
+    labels: tuple[str, ...]
 
-    if not content.strip():
-        raise _refusal(name, "it is empty", "为空")
+    def __init__(
+        self, name: Text, content: bytes, *, refusal: ConfigError | None = None
+    ) -> None:
+        self.name = name
+        self._refusal = refusal
+        self._blocks = _pem_blocks(content)
+        self._content = _der(content)
+        self.labels = tuple(label for label, _, _ in self._blocks)
 
-    return name, _plain(content)
+    @classmethod
+    def of(cls, source: KeySource) -> KeyContent:
+        """
+        Read what *source* holds or names; what is wrong is told by `must_be_usable()`.
+
+        Until then the caller can let go of *source*, which may be a key.
+
+        Args:
+            source: A path, or the content: bytes, PEM text, or base64 in one line.
+        """
+        if isinstance(source, bytes | bytearray | memoryview):
+            return cls(GIVEN, bytes(source))
+
+        if isinstance(source, str) and _is_content(source):
+            return cls(GIVEN, source.encode("utf-8", "replace"))
+
+        if isinstance(source, str | os.PathLike):
+            return _read(os.fsdecode(source))
+
+        return _unusable(
+            GIVEN,
+            f"give a path, bytes or text, not {type(source).__name__}",
+            "请给出路径、字节或文本",
+        )
+
+    def must_be_usable(self) -> None:
+        """
+        Raise unless there is content of a size that a key has.
+
+        Raises:
+            ConfigError: The file cannot be read, is empty or too large.
+        """
+        if self._refusal is not None:
+            raise self._refusal
+
+        if not self._content.strip():
+            raise refusal(self.name, "it is empty", "为空")
+
+        if len(self._content) > _LARGEST:
+            raise refusal(self.name, "it is too large for a key", "过大，不是密钥文件")
+
+    def block(self, *endings: str) -> bytes:
+        """
+        Return the first PEM block whose label has one of *endings*, or the DER.
+
+        Returns:
+            Empty when it is PEM without such a block.
+        """
+        if not self._blocks:
+            return self._content
+
+        return next((pem for label, pem, _ in self._with(endings)), b"")
+
+    def der(self, *endings: str) -> bytes:
+        """
+        Return the same without the PEM around it.
+        """
+        if not self._blocks:
+            return self._content
+
+        return next((der for _, _, der in self._with(endings)), b"")
+
+    def _with(self, endings: tuple[str, ...]) -> Iterator[_Block]:
+        return (block for block in self._blocks if block[0].endswith(endings))
+
+    def __repr__(self) -> str:
+        return "KeyContent(***)"
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError("the content of a key file is never stored or copied")
+
+
+def refusal(name: Text, en: str, zh: str) -> ConfigError:
+    """
+    Return the error that says what is wrong with the key called *name*.
+    """
+    return ConfigError(Text(f"{name.en}: {en}.", f"{name.zh}：{zh}。"))
+
+
+def _plain(text: str) -> str:
+    # Environment variables and .env files spell line ends out.
+    return text.replace("\\r", "\n").replace("\\n", "\n")
 
 
 def _is_content(text: str) -> bool:
-    return "-----BEGIN" in text or _ONE_LINE.fullmatch(text) is not None
+    if _BEGIN in text:
+        return True
+
+    compact = "".join(_plain(text).split())
+
+    if _BASE64.fullmatch(compact) is None or len(compact) < _SHORTEST_KEY:
+        return False
+
+    return len(compact) > _SURELY_A_KEY or is_sequence(_decoded(compact))
 
 
-def _read(name: str) -> bytes:
+def _decoded(compact: str) -> bytes:
+    try:
+        return base64.b64decode(compact, validate=True)
+    except ValueError:
+        return b""
+
+
+def _der(content: bytes) -> bytes:
+    """
+    Return *content*, or what it is the base64 of.
+    """
+    if content.isascii():
+        compact = "".join(_plain(content.decode("ascii")).split())
+
+        if len(compact) >= _SHORTEST_KEY and _BASE64.fullmatch(compact) is not None:
+            decoded = _decoded(compact)
+
+            if is_sequence(decoded):
+                return decoded
+
+    return content
+
+
+def _pem_blocks(content: bytes) -> tuple[_Block, ...]:
+    """
+    Return the PEM blocks with plain line ends, whatever line ends they had.
+    """
+    text = _plain(content.decode("latin-1"))
+
+    return tuple(_block(found[1], found[2]) for found in _FRAME.finditer(text))
+
+
+def _block(label: str, body: str) -> _Block:
+    lines = [line.strip() for line in body.splitlines()]
+    # "Proc-Type: 4,ENCRYPTED" and "DEK-Info: ..." of the old encryption.
+    headers = [line for line in lines if ":" in line]
+    data = "".join("".join(line.split()) for line in lines if ":" not in line)
+    pem = "\n".join(
+        (f"-----BEGIN {label}-----", *headers, data, f"-----END {label}-----")
+    )
+
+    return label, pem.encode("latin-1"), _decoded(data)
+
+
+def _read(name: str) -> KeyContent:
+    shown = _shown(name)
+
     try:
         path = Path(name)
 
-        if path.is_file() and path.stat().st_size <= _LARGEST:
-            return path.read_bytes()
+        if path.is_file():
+            with path.open("rb") as file:
+                return KeyContent(shown, file.read(_LARGEST + 1))
 
-        exists = path.exists()
+        if path.exists():
+            return _unusable(shown, "it is not a file", "不是文件")
     except (OSError, ValueError) as error:
-        raise _refusal(
-            _short(name), f"it cannot be read ({type(error).__name__})", "无法读取"
-        ) from None
+        kind = type(error).__name__
 
-    if exists:
-        raise _refusal(name, "it is not a key file", "不是密钥文件")
+        return _unusable(shown, f"it cannot be read ({kind})", f"无法读取（{kind}）")
 
-    raise _refusal(_short(name), "no such file", "文件不存在")
+    return _unusable(shown, "no such file", "文件不存在")
 
 
-def _short(name: str) -> str:
-    # A key that lost its header looks like a path: never repeat much of it.
-    return name if len(name) <= 100 else f"{name[:20]}..."
+def _unusable(name: Text, en: str, zh: str) -> KeyContent:
+    return KeyContent(name, b"", refusal=refusal(name, en, zh))
 
 
-def _plain(content: bytes) -> bytes:
+def _shown(name: str) -> Text:
     """
-    Return *content* as a library reads it: DER, or PEM with plain line ends.
+    Return *name* for messages, unless it may be a key that lost its frame.
     """
-    if b"-----BEGIN" in content:
-        pem = content.replace(b"\\r", b"").replace(b"\\n", b"\n")
+    is_long = len(name) >= _SHORTEST_KEY and _BASE64.fullmatch(name) is not None
 
-        return b"\n".join(line.strip() for line in pem.split(b"\n") if line.strip())
+    if is_long or len(name) > 255 or not name.isprintable():
+        return Text("the given text, taken for a path", "给出的文本（视为路径）")
 
-    try:
-        text = content.decode("ascii")
-    except UnicodeDecodeError:
-        return content
-
-    if _ONE_LINE.fullmatch(text) is None:
-        return content
-
-    try:
-        return base64.b64decode("".join(text.split()), validate=True)
-    except binascii.Error:
-        return content
-
-
-def read_private(source: KeySource, *, passphrase: Secret | None) -> RsaKey:
-    """
-    Read a private key.
-    """
-    name, content = content_of(source)
-    del source
-    encrypted = b"ENCRYPTED" in content
-    is_public = any(word in content for word in _PUBLIC_WORDS)
-    key = _imported(content, passphrase)
-
-    if key is None and passphrase is None and not encrypted:
-        # An encrypted PKCS#8 in DER names no encryption; its algorithm is PBES2.
-        encrypted = b"\x2a\x86\x48\x86\xf7\x0d\x01\x05" in content
-
-    del content
-
-    if key is None and encrypted:
-        raise _refusal(
-            name,
-            "it is encrypted; give merchant_key_passphrase, or check it",
-            "已加密；请提供或检查 merchant_key_passphrase",
-        )
-
-    if key is None:
-        raise _refusal(name, "it is no RSA key", "不是 RSA 密钥")
-
-    if not key.has_private():
-        kind = "a certificate or public key" if is_public else "a public key"
-        raise _refusal(
-            name,
-            f"this is {kind} (certificate); the merchant key is the .p8 file",
-            "这是证书或公钥；商户私钥是 .p8 文件",
-        )
-
-    _check_size(name, key)
-
-    return key
-
-
-def read_public(source: KeySource) -> RsaKey:
-    """
-    Read the public key out of a certificate or a public key file.
-    """
-    name, content = content_of(source)
-    del source
-    key = _imported(content, None)
-    del content
-
-    if key is None:
-        raise _refusal(
-            name,
-            "it is no certificate or public key with an RSA key",
-            "不是含 RSA 密钥的证书或公钥",
-        )
-
-    if key.has_private():
-        del key
-        raise _refusal(
-            name,
-            "this is a private key; the gateway's certificate is the .crt file",
-            "这是私钥；平台证书是 .crt 文件",
-        )
-
-    _check_size(name, key)
-
-    return key
-
-
-def _imported(content: bytes, passphrase: Secret | None) -> RsaKey | None:
-    try:
-        return RSA.import_key(
-            content, None if passphrase is None else passphrase.reveal()
-        )
-    except (ValueError, IndexError, TypeError):
-        return None
-
-
-def _check_size(name: str, key: RsaKey) -> None:
-    if key.size_in_bits() < MIN_BITS:
-        bits = key.size_in_bits()
-        del key
-        raise _refusal(
-            name,
-            f"{bits} bits are too few; {MIN_BITS} are the least",
-            f"{bits} 位太短；至少 {MIN_BITS} 位",
-        )
-
-
-def _refusal(name: str, en: str, zh: str) -> ConfigError:
-    return ConfigError(Text(f"{name}: {en}.", f"{name}：{zh}。"))
+    return Text(name, name)

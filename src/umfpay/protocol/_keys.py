@@ -4,22 +4,23 @@ Keys: numbers with a name, which show themselves by size and fingerprint only.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Sequence
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn
 
 from Crypto.PublicKey import RSA
-from Crypto.PublicKey.RSA import RsaKey
 
 from umfpay.errors import ConfigError, Text
-from umfpay.protocol._key_files import KeySource, read_private, read_public
+from umfpay.protocol._key_files import KeyContent, KeySource
+from umfpay.protocol._rsa_keys import (
+    MAX_BITS,
+    MIN_BITS,
+    HiddenKey,
+    read_private,
+    read_public,
+)
 from umfpay.sensitive import Secret
-
-
-def _fingerprint(key: RsaKey) -> str:
-    der = key.public_key().export_key("DER")
-
-    return hashlib.sha256(der).hexdigest()[:16]
 
 
 class PublicKey:
@@ -33,11 +34,15 @@ class PublicKey:
 
     __slots__ = ("_e", "_n", "bits", "fingerprint")
 
+    bits: int
+    fingerprint: str
+
     def __init__(self, n: int, e: int) -> None:
         self._n = n
         self._e = e
         self.bits = n.bit_length()
-        self.fingerprint = _fingerprint(RSA.construct((n, e), consistency_check=False))
+        der = RSA.construct((n, e), consistency_check=False).export_key("DER")
+        self.fingerprint = hashlib.sha256(der).hexdigest()[:16]
 
     @classmethod
     def load(cls, source: KeySource | PublicKey) -> PublicKey:
@@ -54,9 +59,23 @@ class PublicKey:
         if isinstance(source, PublicKey):
             return source
 
-        key = read_public(source)
+        content = KeyContent.of(source)
+        # It may be a private key, given by mistake.
+        del source
 
-        return cls(int(key.n), int(key.e))
+        return cls.of(content)
+
+    @classmethod
+    def of(cls, content: KeyContent) -> PublicKey:
+        """
+        Take the key out of *content*.
+
+        Raises:
+            ConfigError: Says what it is instead.
+        """
+        key = read_public(content)
+
+        return cls(int(key.value.n), int(key.value.e))
 
     @property
     def numbers(self) -> tuple[int, int]:
@@ -87,14 +106,20 @@ class PrivateKey:
     Attributes:
         bits: Size of the modulus.
         fingerprint: The same as of its public key.
+        public: The other half.
     """
 
-    __slots__ = ("_key", "bits", "fingerprint")
+    __slots__ = ("_key", "bits", "fingerprint", "public")
 
-    def __init__(self, key: RsaKey) -> None:
-        self._key = _Hidden(key)
-        self.bits = key.size_in_bits()
-        self.fingerprint = _fingerprint(key)
+    bits: int
+    fingerprint: str
+    public: PublicKey
+
+    def __init__(self, key: HiddenKey) -> None:
+        self._key = key
+        self.public = PublicKey(int(key.value.n), int(key.value.e))
+        self.bits = self.public.bits
+        self.fingerprint = self.public.fingerprint
 
     @classmethod
     def load(
@@ -114,23 +139,40 @@ class PrivateKey:
         if isinstance(source, PrivateKey):
             return source
 
-        return cls(read_private(source, passphrase=passphrase))
+        content = KeyContent.of(source)
+        # A frame that an error leaves must not show a key.
+        del source
+
+        return cls.of(content, passphrase=passphrase)
 
     @classmethod
-    def generate(cls, bits: int = 2048) -> Self:
+    def of(cls, content: KeyContent, *, passphrase: Secret | None = None) -> PrivateKey:
+        """
+        Take the key out of *content*.
+
+        Raises:
+            ConfigError: Says what it is instead.
+        """
+        return cls(read_private(content, passphrase=passphrase))
+
+    @classmethod
+    def generate(cls, bits: int = 2048) -> PrivateKey:
         """
         Make a new key.
-        """
-        return cls(RSA.generate(bits))
 
-    @property
-    def public(self) -> PublicKey:
+        Raises:
+            ConfigError: *bits* is not a size that keys have.
         """
-        The other half.
-        """
-        key = self._key.value
+        if MIN_BITS <= bits <= MAX_BITS:
+            with contextlib.suppress(ValueError):
+                return cls(HiddenKey(RSA.generate(bits)))
 
-        return PublicKey(int(key.n), int(key.e))
+        raise ConfigError(
+            Text(
+                f"A key has {MIN_BITS} to {MAX_BITS} bits, not {bits}.",
+                f"密钥应为 {MIN_BITS} 至 {MAX_BITS} 位，而不是 {bits} 位。",
+            )
+        )
 
     def to_der_pkcs8(self) -> bytes:
         """
@@ -139,11 +181,11 @@ class PrivateKey:
         return self._key.value.export_key("DER", pkcs=8)
 
     @property
-    def rsa(self) -> RsaKey:
+    def hidden(self) -> HiddenKey:
         """
-        The library's key, for the backends of this room.
+        The library's key, for the operations of this room.
         """
-        return self._key.value
+        return self._key
 
     def __repr__(self) -> str:
         return f"PrivateKey({self.bits} bits, {self.fingerprint})"
@@ -152,37 +194,24 @@ class PrivateKey:
         if not isinstance(other, PrivateKey):
             return NotImplemented
 
-        return self._key.value == other._key.value
+        # One modulus has one pair of primes.
+        return self.public == other.public
 
     def __hash__(self) -> int:
-        return hash(self.fingerprint)
+        return hash((PrivateKey, self.public))
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise TypeError("a private key is never stored or copied")
 
 
-class _Hidden:
-    """
-    Holds the library's key, whose own repr would print the private exponent.
-    """
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: RsaKey) -> None:
-        self.value = value
-
-    def __repr__(self) -> str:
-        return "***"
-
-
-def check_key_pair(merchant: PrivateKey, gateway: Sequence[PublicKey]) -> None:
+def check_key_pair(merchant: PrivateKey, gateway_keys: Sequence[PublicKey]) -> None:
     """
     Refuse a gateway certificate that is the merchant's own public key.
 
     Raises:
         ConfigError: It is.
     """
-    if merchant.public in gateway:
+    if merchant.public in gateway_keys:
         raise ConfigError(
             Text(
                 "gateway_certificate: this is your own public key; give UMF's"

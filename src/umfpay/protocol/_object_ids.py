@@ -6,28 +6,31 @@ from __future__ import annotations
 
 import base64
 import re
-import secrets
 from typing import Final
 
 
-OBJECT_ID: Final = re.compile(r"(?:PAY|REFUND|CUST|EQ)_[A-Z2-7]+")
+OBJECT_ID: Final = re.compile(r"[A-Z]+_[A-Z2-7]+")
 
-_IN_HREF: Final = re.compile(r"/((?:PAY|REFUND|CUST|EQ)_[A-Z2-7]+)(?=$|[/?#])")
+# Hrefs of the gateway hold double slashes and blanks (protocol notes 11, trap 7).
+_IN_PATH: Final = re.compile(r"/\s*((?:PAY|REFUND|CUST|EQ)_[A-Z2-7]+)\s*(?=/|$)")
 
 
 def object_id_from_href(href: str) -> str | None:
     """
     Return the last object id that is a segment of *href*'s path, or None.
     """
-    found = _IN_HREF.findall(href.partition("?")[0])
+    path = href.partition("#")[0].partition("?")[0]
+    found = _IN_PATH.findall(path.replace("%20", " "))
 
     return found[-1] if found else None
 
 
 def new_object_id(prefix: str, payload: bytes) -> str:
     """
-    Return the id of *payload*, with one byte whose rule nobody knows.
+    Return the id of *payload*: the same one each time.
+
+    The gateway's rule for the last byte is not known; ours is the sum of the others.
     """
-    text = base64.b32encode(payload + secrets.token_bytes(1)).decode("ascii")
+    text = base64.b32encode(payload + bytes((sum(payload) % 256,))).decode("ascii")
 
     return f"{prefix}_{text.rstrip('=')}"

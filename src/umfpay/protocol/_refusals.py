@@ -4,32 +4,81 @@ A refusal of the gateway, as the error of its cause.
 
 from __future__ import annotations
 
+from typing import Final
+
+import attrs
+
 from umfpay import errors
 from umfpay.errors import APIError, Text
 from umfpay.protocol._code_table import find_code
 
 
-# Documented statuses, for answers without a code (protocol notes 8.6).
-_BY_STATUS: dict[int, tuple[type[APIError], bool, Text]] = {
-    400: (errors.InvalidRequestError, False, Text("missing parameter", "缺少参数")),
-    402: (errors.InvalidRequestError, False, Text("request failed", "请求失败")),
-    403: (errors.PermissionDeniedError, False, Text("forbidden", "禁止访问")),
-    404: (errors.InvalidRequestError, False, Text("not found", "未找到")),
-    405: (errors.InvalidRequestError, False, Text("method not allowed", "方法不允许")),
-    409: (errors.PaymentStateError, False, Text("conflict", "冲突")),
-    429: (errors.RateLimitedError, True, Text("too many requests", "请求过多")),
-}
-_SERVER = (errors.GatewayBusyError, True, Text("the gateway failed", "平台故障"))
-_UNKNOWN = (
+@attrs.frozen
+class _Reading:
+    """
+    What a refusal is taken for.
+    """
+
+    error: type[APIError]
+    meaning: Text
+    retryable: bool = False
+    advice: Text | None = None
+
+
+_ASK_UMF: Final = Text(
+    "Ask UMF what it means; query before you repeat a write.",
+    "请向联动优势咨询；重复写操作前请先查询。",
+)
+_UNKNOWN_CODE: Final = _Reading(
     errors.UnknownCodeError,
-    False,
-    Text("a refusal that no table explains", "无法解释的拒绝"),
+    Text("a code that no table explains", "码表中没有的返回码"),
+    advice=_ASK_UMF,
 )
-_UNKNOWN_ADVICE = Text(
-    "Ask UMF what the code means; query before you repeat a write.",
-    "请向联动优势咨询返回码含义；重复写操作前请先查询。",
+_UNKNOWN: Final = _Reading(
+    errors.UnknownCodeError,
+    Text("a refusal without a reason", "未说明原因的拒绝"),
+    advice=_ASK_UMF,
 )
-_MAX_MESSAGE = 200
+_SERVER: Final = _Reading(
+    errors.GatewayBusyError,
+    Text("the gateway failed", "平台故障"),
+    retryable=True,
+    advice=Text(
+        "Query before you repeat a write; the gateway may have worked.",
+        "重复写操作前请先查询；平台可能已经处理。",
+    ),
+)
+
+# The documented statuses, for answers without a code (protocol notes 8.6).
+_BY_STATUS: Final[dict[int, _Reading]] = {
+    400: _Reading(
+        errors.InvalidRequestError, Text("a parameter is missing", "缺少参数")
+    ),
+    401: _Reading(errors.PermissionDeniedError, Text("no valid key", "没有有效的密钥")),
+    402: _Reading(
+        errors.UnknownCodeError,
+        Text("it failed though its parameters are fine", "参数正确但请求失败"),
+        advice=_ASK_UMF,
+    ),
+    403: _Reading(errors.PermissionDeniedError, Text("forbidden", "禁止访问")),
+    404: _Reading(errors.InvalidRequestError, Text("there is no such thing", "未找到")),
+    405: _Reading(errors.InvalidRequestError, Text("method not allowed", "方法不允许")),
+    406: _Reading(
+        errors.InvalidRequestError, Text("format not acceptable", "格式不接受")
+    ),
+    409: _Reading(errors.PaymentStateError, Text("a conflict", "冲突")),
+    410: _Reading(errors.InvalidRequestError, Text("it is gone", "已不存在")),
+    429: _Reading(
+        errors.RateLimitedError,
+        Text("too many requests", "请求过多"),
+        retryable=True,
+        advice=Text(
+            "Wait, each time longer, then try again.", "请逐次延长等待后重试。"
+        ),
+    ),
+}
+_MAX_CODE: Final = 40
+_MAX_MESSAGE: Final = 200
 
 
 def api_error(
@@ -38,36 +87,53 @@ def api_error(
     """
     Return the error of a refusal: by its code, else by its HTTP status.
 
-    The gateway's own words come first, because editions of the table disagree.
+    The gateway's own words stand before the meaning, because the editions of the table
+    disagree (protocol notes 11, trap 29).
+
+    Args:
+        ret_code: The code; "" if there was none.
+        ret_msg: The gateway's words.
+        http_status: The status of the answer.
+        verified: Whether the refusal carried a valid signature.
     """
-    row = find_code(ret_code)
-    words = " ".join(ret_msg.split())[:_MAX_MESSAGE]
-    advice: Text | None = None
+    reading = _read(ret_code, http_status)
+    named = _shown(ret_code, _MAX_CODE) or f"HTTP {http_status}"
+    words = _shown(ret_msg, _MAX_MESSAGE)
+    said = f': "{words}"' if words else ""
+    said_zh = f"：“{words}”" if words else ""
+    trust, trust_zh = ("", "") if verified else (" (not verified)", "（未验签）")
 
-    if row is not None and row.error is not None:
-        cls, retryable, meaning = row.error, row.retryable, row.meaning
-        advice = row.advice
-    elif not ret_code or row is not None:
-        fallback = _SERVER if http_status >= 500 else _UNKNOWN
-        cls, retryable, meaning = _BY_STATUS.get(http_status, fallback)
-    else:
-        cls, retryable, meaning = _UNKNOWN
-        advice = _UNKNOWN_ADVICE
-
-    named = ret_code or f"HTTP {http_status}"
-    trust = "" if verified else " (not verified)"
-    trust_zh = "" if verified else "（未验签）"
-    quoted = f' "{words}"' if words else ""
-
-    return cls(
+    return reading.error(
         Text(
-            f"The gateway refused with {named}{trust}:{quoted} {meaning.en}.",
-            f"平台拒绝，{named}{trust_zh}：{quoted} {meaning.zh}。",
+            f"The gateway refused with {named}{trust}{said}: {reading.meaning.en}.",
+            f"平台拒绝 {named}{trust_zh}{said_zh}：{reading.meaning.zh}。",
         ),
         ret_code=ret_code,
         ret_msg=ret_msg,
         http_status=http_status,
-        retryable=retryable,
+        retryable=reading.retryable,
         verified=verified,
-        advice=advice,
+        advice=reading.advice,
     )
+
+
+def _read(ret_code: str, http_status: int) -> _Reading:
+    row = find_code(ret_code)
+
+    if row is not None and row.error is not None:
+        return _Reading(row.error, row.meaning, row.retryable, row.advice)
+
+    if ret_code and row is None:
+        return _UNKNOWN_CODE
+
+    # Without a code, or with one that accepts: only the status refuses.
+    return _BY_STATUS.get(http_status, _SERVER if http_status >= 500 else _UNKNOWN)
+
+
+def _shown(text: str, limit: int) -> str:
+    """
+    Return *text* in one line that does nothing to a terminal.
+    """
+    clean = "".join(part if part.isprintable() else " " for part in text[: 2 * limit])
+
+    return " ".join(clean.split())[:limit]

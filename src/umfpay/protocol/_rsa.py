@@ -3,40 +3,83 @@ The two RSA backends: pycryptodome always works, cryptography is faster.
 
 Both give the same bytes. Keys are read by pycryptodome alone; cryptography gets their
 numbers, because it refuses certificates that the gateway really uses.
+
+Where a library fails, its frames hold keys or clear text: the failure is dropped and
+told anew.
 """
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from typing import Any, Final, Literal
+import contextlib
+from typing import Any, Final, Literal, Protocol, get_args
 
 from Crypto.Cipher import PKCS1_v1_5
-from Crypto.Hash import SHA256
 from Crypto.PublicKey import RSA
-from Crypto.PublicKey.RSA import RsaKey
 from Crypto.Signature import pkcs1_15
 
 from umfpay.errors import ConfigError, Text
 from umfpay.protocol._keys import PrivateKey, PublicKey
+from umfpay.protocol._rsa_keys import HiddenKey
+from umfpay.sensitive import Secret
 
 
 BackendName = Literal["auto", "pycryptodome", "cryptography"]
+Chosen = Literal["pycryptodome", "cryptography"]
 
 # Measured on two cores: what takes longer than a loop should wait goes to a thread.
-_OFF_LOOP_BITS: Final = {"pycryptodome": 2048, "cryptography": 3072}
+_PRIVATE_OFF_LOOP: Final[dict[Chosen, int]] = {
+    "pycryptodome": 2048,
+    "cryptography": 3072,
+}
+_PUBLIC_OFF_LOOP: Final = 3072
 
 
-def choose(backend: BackendName) -> Literal["pycryptodome", "cryptography"]:
+class PrivateOperations(Protocol):
+    """
+    What a backend does with a private key.
+    """
+
+    def sign(self, digest: bytes) -> bytes:
+        """
+        Sign a SHA-256 digest.
+        """
+
+
+class PublicOperations(Protocol):
+    """
+    What a backend does with a public key.
+    """
+
+    def verify(self, digest: bytes, signature: bytes) -> bool:
+        """
+        Tell whether *signature* is one of the SHA-256 *digest*.
+        """
+
+    def seal(self, secret: Secret, charset: str) -> bytes:
+        """
+        Encrypt what *secret* reveals.
+        """
+
+
+def choose(backend: BackendName) -> Chosen:
     """
     Return the backend to use.
 
     Raises:
-        ConfigError: cryptography is asked for and not installed.
+        ConfigError: There is no such backend, or it is not installed.
     """
+    if backend not in get_args(BackendName):
+        raise ConfigError(
+            Text(
+                f"rsa_backend: it must be one of {', '.join(get_args(BackendName))}.",
+                f"rsa_backend：必须是 {'、'.join(get_args(BackendName))} 之一。",
+            )
+        )
+
     if backend == "pycryptodome":
         return "pycryptodome"
 
-    if find_spec("cryptography") is not None:
+    if _is_installed():
         return "cryptography"
 
     if backend == "auto":
@@ -50,85 +93,56 @@ def choose(backend: BackendName) -> Literal["pycryptodome", "cryptography"]:
     )
 
 
-def is_slow(backend: str, bits: int) -> bool:
+def _is_installed() -> bool:
+    try:
+        import cryptography  # noqa: F401
+        from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: F401
+    except ImportError:
+        return False
+
+    return True
+
+
+def private_off_loop(backend: Chosen, bits: int) -> bool:
     """
     Tell whether a private key operation keeps an event loop waiting for too long.
     """
-    return bits >= _OFF_LOOP_BITS[backend]
+    return bits >= _PRIVATE_OFF_LOOP[backend]
 
 
-class PycryptodomePrivate:
+def public_off_loop(bits: int) -> bool:
     """
-    Private key operations of pycryptodome.
+    Tell the same of a public key operation, which is cheap in both backends.
     """
-
-    def __init__(self, key: PrivateKey) -> None:
-        self._key = key
-
-    def sign(self, data: bytes) -> bytes:
-        return pkcs1_15.new(self._key.rsa).sign(SHA256.new(data))
+    return bits >= _PUBLIC_OFF_LOOP
 
 
-class CryptographyPrivate:
+def private_operations(key: PrivateKey, backend: Chosen) -> PrivateOperations:
     """
-    Private key operations of cryptography.
+    Return what *backend* does with *key*.
     """
+    if backend == "cryptography":
+        return _CryptographyPrivate(key)
 
-    def __init__(self, key: PrivateKey) -> None:
-        from cryptography.hazmat.primitives import hashes
-        from cryptography.hazmat.primitives.asymmetric import padding, rsa
-
-        self._key = _numbers(rsa, key.rsa)
-        self._padding = padding.PKCS1v15()
-        self._hash = hashes.SHA256()
-
-    def sign(self, data: bytes) -> bytes:
-        signature: bytes = self._key.sign(data, self._padding, self._hash)
-
-        return signature
+    return _PycryptodomePrivate(key)
 
 
-def _numbers(rsa: Any, key: RsaKey) -> Any:
+def public_operations(key: PublicKey, backend: Chosen) -> PublicOperations:
     """
-    Build the key of cryptography from numbers, without its slow consistency check.
+    Return what *backend* does with *key*.
     """
-    d, p, q = int(key.d), int(key.p), int(key.q)
+    if backend == "cryptography":
+        return _CryptographyPublic(key)
 
-    return rsa.RSAPrivateNumbers(
-        p=p,
-        q=q,
-        d=d,
-        dmp1=rsa.rsa_crt_dmp1(d, p),
-        dmq1=rsa.rsa_crt_dmq1(d, q),
-        iqmp=rsa.rsa_crt_iqmp(p, q),
-        public_numbers=rsa.RSAPublicNumbers(int(key.e), int(key.n)),
-    ).private_key()
-
-
-class PycryptodomePublic:
-    """
-    Public key operations of pycryptodome.
-    """
-
-    def __init__(self, key: PublicKey) -> None:
-        self._key = RSA.construct(key.numbers, consistency_check=False)
-
-    def verify(self, digest: bytes, signature: bytes) -> bool:
-        try:
-            pkcs1_15.new(self._key).verify(_Digest(digest), signature)
-        except ValueError:
-            return False
-
-        return True
-
-    def seal(self, plaintext: bytes) -> bytes:
-        return PKCS1_v1_5.new(self._key).encrypt(plaintext)
+    return _PycryptodomePublic(key)
 
 
 class _Digest:
     """
-    A SHA-256 that was made elsewhere, in the shape pycryptodome asks for.
+    A SHA-256 made by hashlib, in the shape that pycryptodome asks for.
     """
+
+    __slots__ = ("_value",)
 
     oid = "2.16.840.1.101.3.4.2.1"
     digest_size = 32
@@ -140,18 +154,72 @@ class _Digest:
         return self._value
 
 
-class CryptographyPublic:
-    """
-    Public key operations of cryptography.
-    """
+class _PycryptodomePrivate:
+    def __init__(self, key: PrivateKey) -> None:
+        self._key = key.hidden
 
+    def sign(self, digest: bytes) -> bytes:
+        with contextlib.suppress(Exception):
+            scheme = pkcs1_15.new(self._key.value)
+
+            return scheme.sign(_Digest(digest))
+
+        raise _unusable()
+
+
+class _PycryptodomePublic:
+    def __init__(self, key: PublicKey) -> None:
+        self._key = RSA.construct(key.numbers, consistency_check=False)
+
+    def verify(self, digest: bytes, signature: bytes) -> bool:
+        try:
+            pkcs1_15.new(self._key).verify(
+                _Digest(digest),
+                signature,
+            )
+        except ValueError:
+            return False
+
+        return True
+
+    def seal(self, secret: Secret, charset: str) -> bytes:
+        with contextlib.suppress(Exception):
+            return PKCS1_v1_5.new(self._key).encrypt(secret.reveal().encode(charset))
+
+        raise _unsealed()
+
+
+class _CryptographyPrivate:
+    def __init__(self, key: PrivateKey) -> None:
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import padding, utils
+
+        self._key = from_numbers(key.hidden)
+        self._padding = padding.PKCS1v15()
+        self._hash = utils.Prehashed(hashes.SHA256())
+
+    def sign(self, digest: bytes) -> bytes:
+        with contextlib.suppress(Exception):
+            signature: bytes = self._key.sign(digest, self._padding, self._hash)
+
+            return signature
+
+        raise _unusable()
+
+
+class _CryptographyPublic:
     def __init__(self, key: PublicKey) -> None:
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives import hashes
         from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
 
         n, e = key.numbers
-        self._key = rsa.RSAPublicNumbers(e, n).public_key()
+
+        try:
+            self._key = rsa.RSAPublicNumbers(e, n).public_key()
+        except ValueError:
+            raise _unusable() from None
+
         self._padding = padding.PKCS1v15()
         self._hash = utils.Prehashed(hashes.SHA256())
         self._invalid = InvalidSignature
@@ -164,27 +232,46 @@ class CryptographyPublic:
 
         return True
 
-    def seal(self, plaintext: bytes) -> bytes:
-        return self._key.encrypt(plaintext, self._padding)
+    def seal(self, secret: Secret, charset: str) -> bytes:
+        with contextlib.suppress(Exception):
+            return self._key.encrypt(secret.reveal().encode(charset), self._padding)
+
+        raise _unsealed()
 
 
-def private_backend(
-    key: PrivateKey, backend: str
-) -> PycryptodomePrivate | CryptographyPrivate:
+def from_numbers(key: HiddenKey) -> Any:  # cryptography is typed, and optional
     """
-    Return the private key operations of *backend*.
+    Return the private key of cryptography with the numbers of *key*.
     """
-    return (CryptographyPrivate if backend == "cryptography" else PycryptodomePrivate)(
-        key
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    with contextlib.suppress(ValueError):
+        return rsa.RSAPrivateNumbers(
+            p=int(key.value.p),
+            q=int(key.value.q),
+            d=int(key.value.d),
+            dmp1=rsa.rsa_crt_dmp1(int(key.value.d), int(key.value.p)),
+            dmq1=rsa.rsa_crt_dmq1(int(key.value.d), int(key.value.q)),
+            iqmp=rsa.rsa_crt_iqmp(int(key.value.p), int(key.value.q)),
+            public_numbers=rsa.RSAPublicNumbers(int(key.value.e), int(key.value.n)),
+        ).private_key()
+
+    raise _unusable()
+
+
+def _unusable() -> ConfigError:
+    return ConfigError(
+        Text(
+            "The RSA library cannot work with this key; its numbers do not fit.",
+            "RSA 库无法使用该密钥；其参数不匹配。",
+        )
     )
 
 
-def public_backend(
-    key: PublicKey, backend: str
-) -> PycryptodomePublic | CryptographyPublic:
-    """
-    Return the public key operations of *backend*.
-    """
-    return (CryptographyPublic if backend == "cryptography" else PycryptodomePublic)(
-        key
+def _unsealed() -> ConfigError:
+    return ConfigError(
+        Text(
+            "A sensitive field could not be sealed with this key.",
+            "无法用该密钥加密敏感字段。",
+        )
     )

@@ -5,13 +5,19 @@ Sealed fields: RSA under the gateway's key, base64 (protocol notes 4).
 from __future__ import annotations
 
 import base64
-import binascii
+import contextlib
 
 from Crypto.Cipher import PKCS1_v1_5
 
 from umfpay.errors import ConfigError, Text
 from umfpay.protocol._keys import PrivateKey, PublicKey
-from umfpay.protocol._rsa import BackendName, choose, public_backend
+from umfpay.protocol._rsa import (
+    BackendName,
+    choose,
+    private_off_loop,
+    public_off_loop,
+    public_operations,
+)
 from umfpay.sensitive import Sealed, Secret
 
 
@@ -20,20 +26,32 @@ _PADDING = 11  # bytes that PKCS#1 v1.5 needs for itself
 
 class Sealer:
     """
-    Seals secrets so that only the gateway can open them.
+    Seals secrets so that only the gateway can open them. Safe to share between threads.
+
+    Args:
+        key: The gateway's key.
+        charset: What the gateway reads: UTF-8, in old set-ups GBK.
+        backend: ``"auto"`` takes cryptography where it is installed.
 
     Attributes:
         off_loop: Whether sealing takes too long for an event loop.
         limit: Longest plaintext in bytes.
+
+    Raises:
+        ConfigError: There is no such charset or backend.
     """
+
+    limit: int
+    off_loop: bool
 
     def __init__(
         self, key: PublicKey, *, charset: str = "utf-8", backend: BackendName = "auto"
     ) -> None:
+        _check_charset(charset)
         self._charset = charset
-        self._rsa = public_backend(key, choose(backend))
+        self._rsa = public_operations(key, choose(backend))
         self.limit = (key.bits + 7) // 8 - _PADDING
-        self.off_loop = key.bits > 4096
+        self.off_loop = public_off_loop(key.bits)
 
     def seal(self, secret: Secret) -> Sealed:
         """
@@ -61,27 +79,36 @@ class Sealer:
                 )
             )
 
-        return Sealed(
-            base64.b64encode(
-                self._rsa.seal(secret.reveal().encode(self._charset))
-            ).decode("ascii")
-        )
+        ciphertext = self._rsa.seal(secret, self._charset)
+
+        return Sealed(base64.b64encode(ciphertext).decode("ascii"))
 
     def _size(self, secret: Secret) -> int | None:
-        try:
+        # The error of the codec holds the text: it must not be anybody's context.
+        with contextlib.suppress(UnicodeError):
             return len(secret.reveal().encode(self._charset))
-        except UnicodeEncodeError:
-            return None
+
+        return None
 
 
 class Opener:
     """
-    Opens what was sealed: the gateway's side.
+    Opens what was sealed: the gateway's side. Safe to share between threads.
+
+    It always works with pycryptodome: OpenSSL answers a wrong padding with random
+    bytes, and a plaintext that nobody sealed would pass for one.
+
+    Attributes:
+        off_loop: Whether opening takes too long for an event loop.
     """
 
+    off_loop: bool
+
     def __init__(self, key: PrivateKey, *, charset: str = "utf-8") -> None:
-        self._key = key
+        _check_charset(charset)
+        self._key = key.hidden
         self._charset = charset
+        self.off_loop = private_off_loop("pycryptodome", key.bits)
 
     def open(self, sealed: Sealed | str) -> Secret | None:
         """
@@ -89,10 +116,23 @@ class Opener:
         """
         text = sealed.ciphertext if isinstance(sealed, Sealed) else sealed
 
-        try:
+        # Whatever is wrong with it: the library's frames hold key and plaintext.
+        with contextlib.suppress(Exception):
             raw = base64.b64decode(text, validate=True)
-            plain = PKCS1_v1_5.new(self._key.rsa).decrypt(raw, b"\xff\xfe\xff")
+            plain = PKCS1_v1_5.new(self._key.value).decrypt(raw, None)
 
-            return Secret(plain.decode(self._charset))
-        except (binascii.Error, ValueError, TypeError):
-            return None
+            return None if plain is None else Secret(plain.decode(self._charset))
+
+        return None
+
+
+def _check_charset(charset: str) -> None:
+    try:
+        "".encode(charset)
+    except (LookupError, TypeError, ValueError):
+        raise ConfigError(
+            Text(
+                f"sealing_charset: there is no charset {charset!r}.",
+                f"sealing_charset：没有字符集 {charset!r}。",
+            )
+        ) from None

@@ -8,15 +8,15 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Sequence
-from functools import cached_property
 
 from umfpay.protocol._keys import PrivateKey, PublicKey
 from umfpay.protocol._rsa import (
     BackendName,
     choose,
-    is_slow,
-    private_backend,
-    public_backend,
+    private_off_loop,
+    private_operations,
+    public_off_loop,
+    public_operations,
 )
 
 
@@ -24,46 +24,61 @@ class Signer:
     """
     Signs bytes. Safe to share between threads.
 
+    Args:
+        key: The merchant's key.
+        backend: ``"auto"`` takes cryptography where it is installed.
+
     Attributes:
         backend: ``pycryptodome`` or ``cryptography``.
         off_loop: Whether a signature takes too long for an event loop.
     """
 
+    backend: str
+    off_loop: bool
+
     def __init__(self, key: PrivateKey, *, backend: BackendName = "auto") -> None:
-        self.backend = choose(backend)
-        self.off_loop = is_slow(self.backend, key.bits)
-        self._rsa = private_backend(key, self.backend)
+        chosen = choose(backend)
+        self.backend = chosen
+        self.off_loop = private_off_loop(chosen, key.bits)
+        self._rsa = private_operations(key, chosen)
 
     def sign(self, data: bytes, /) -> str:
         """
         Return the signature of *data*: base64 in one line.
         """
-        return base64.b64encode(self._rsa.sign(data)).decode("ascii")
+        digest = hashlib.sha256(data).digest()
+
+        return base64.b64encode(self._rsa.sign(digest)).decode("ascii")
 
 
 class Verifier:
     """
     Verifies signatures with any of several keys. Safe to share between threads.
 
+    Args:
+        keys: All valid at once, for the days of a change of keys.
+        backend: ``"auto"`` takes cryptography where it is installed.
+
     Attributes:
-        keys: The keys, all valid at once.
+        keys: The keys.
+        backend: ``pycryptodome`` or ``cryptography``.
         off_loop: Whether a check takes too long for an event loop.
     """
+
+    keys: tuple[PublicKey, ...]
+    backend: str
+    off_loop: bool
 
     def __init__(
         self, keys: Sequence[PublicKey], *, backend: BackendName = "auto"
     ) -> None:
+        chosen = choose(backend)
         self.keys = tuple(keys)
-        self.backend = choose(backend)
-        # Verifying uses a small exponent: cheap up to sizes nobody uses here.
-        self.off_loop = any(key.bits > 4096 for key in keys)
-
-    @cached_property
-    def _backends(self) -> list[tuple[int, object]]:
-        return [
-            ((key.bits + 7) // 8, public_backend(key, self.backend))
-            for key in self.keys
-        ]
+        self.backend = chosen
+        self.off_loop = any(public_off_loop(key.bits) for key in self.keys)
+        self._rsa = tuple(
+            ((key.bits + 7) // 8, public_operations(key, chosen)) for key in self.keys
+        )
 
     def verify(self, data: bytes, signature: str, /) -> bool:
         """
@@ -88,6 +103,5 @@ class Verifier:
             return False
 
         return any(
-            len(raw) == size and rsa.verify(digest, raw)  # type: ignore[attr-defined]
-            for size, rsa in self._backends
+            len(raw) == size and rsa.verify(digest, raw) for size, rsa in self._rsa
         )

@@ -10,6 +10,7 @@ from typing import Unpack
 
 from umfpay import _codec
 from umfpay.models import Bank, BankType
+from umfpay.resources._arguments import needed_object
 from umfpay.resources._call import Call, CallOptions, Sender
 from umfpay.transport import Effect
 
@@ -40,7 +41,7 @@ class Banks:
             type: ``CREDIT_CARD`` or ``DEBIT_CARD``.
             max_age: Seconds that an earlier answer may be old; 0 always asks.
         """
-        kind = BankType(type)
+        kind = BankType(needed_object("type", type, str))
         known = self._known.get(kind)
 
         if known is not None and self._clock() - known[0] < max_age:

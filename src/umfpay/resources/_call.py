@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Generic, Protocol, TypedDict, TypeVar
 from urllib.parse import quote, urlencode
@@ -14,6 +14,8 @@ from urllib.parse import quote, urlencode
 import attrs
 
 from umfpay.errors import ConfigError, MismatchedResponseError, Text
+from umfpay.models import Link, LinkRef
+from umfpay.protocol import object_id_from_href
 from umfpay.transport import Effect
 
 
@@ -90,7 +92,18 @@ class Call(Generic[T]):
 
         query = {name: text for name, text in self.query.items() if text is not None}
 
-        return f"{path}?{urlencode(query)}" if query else path
+        try:
+            return f"{path}?{urlencode(query)}" if query else path
+        except UnicodeEncodeError:
+            # Half a surrogate pair; the error would show the text around it.
+            pass
+
+        raise ConfigError(
+            Text(
+                f"{self.name}: a parameter is not Unicode text.",
+                f"{self.name}：参数不是有效的 Unicode 文本。",
+            )
+        )
 
 
 class Download(Protocol):
@@ -128,7 +141,12 @@ def needed_id(name: str, value: str) -> str:
     Raises:
         ConfigError: It is empty or not text; the call would reach another endpoint.
     """
-    if not isinstance(value, str) or not value.strip() or value in (".", ".."):
+    if (
+        not isinstance(value, str)
+        or not value.strip()
+        or value in (".", "..")
+        or not value.isprintable()
+    ):
         raise ConfigError(
             Text(f"{name}: an id is needed.", f"{name}：需要编号。"),
         )
@@ -140,12 +158,12 @@ def wire_date(value: date) -> str:
     """
     Return *value* as ``YYYYMMDD``, the gateway's form of a business date.
     """
-    if not isinstance(value, date):
+    if not isinstance(value, date) or isinstance(value, datetime):
         raise ConfigError(
             Text("A datetime.date is needed.", "需要 datetime.date 日期。")
         )
 
-    return f"{value:%Y%m%d}"
+    return value.isoformat().replace("-", "")
 
 
 def must_match(what: str, asked: object, answered: object) -> None:
@@ -164,3 +182,36 @@ def must_match(what: str, asked: object, answered: object) -> None:
             f"应答中的 {what} 不一致：{answered}，请求的是 {asked}。",
         )
     )
+
+
+class Linked(Protocol):
+    """
+    An object with an id and links.
+    """
+
+    @property
+    def id(self) -> str | None:
+        """
+        The id that the answer names.
+        """
+        ...
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """
+        The links of the answer.
+        """
+        ...
+
+
+def must_fit_itself(what: str, answered: Linked) -> None:
+    """
+    Compare the id of an object with the id at the tail of its self link.
+
+    Raises:
+        MismatchedResponseError: Both are there and differ.
+    """
+    for link in answered.links:
+        if link.ref == LinkRef.SELF:
+            tail = object_id_from_href(link.href or "")
+            must_match(f"{what} in its self link", answered.id, tail)

@@ -18,12 +18,14 @@ from umfpay.models import (
     NewStandaloneDeclaration,
     StandaloneDeclaration,
 )
+from umfpay.resources._arguments import needed_object
 from umfpay.resources._call import (
     Call,
     CallOptions,
     Download,
     Sender,
     Subject,
+    must_fit_itself,
     must_match,
     needed_id,
     wire_date,
@@ -53,6 +55,8 @@ class Customs:
         Raises:
             OutcomeUnknownError: The declaration may exist; no money has moved.
         """
+        needed_object("new", new, NewCustomsDeclaration)
+
         if new.notify_url is None and self._notify_url is not None:
             new = attrs.evolve(new, notify_url=self._notify_url)
 
@@ -82,6 +86,7 @@ class Customs:
                 members, declaration_id=declaration_id
             )
             must_match("customs declaration", declaration_id, declaration.id)
+            must_fit_itself("customs declaration", declaration)
 
             return declaration
 
@@ -105,6 +110,8 @@ class Customs:
         """
         Declare a payment that was made elsewhere (protocol notes 5.21).
         """
+        needed_object("new", new, NewStandaloneDeclaration)
+
         return await self._sender.send(
             Call(
                 name="customs.apply_only",

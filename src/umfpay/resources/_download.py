@@ -5,6 +5,7 @@ Files: verified streams, and a file on disk only when it is proven whole.
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -51,7 +52,7 @@ async def save(
         ConfigError: The file cannot be written.
     """
     target = Path(to)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
 
     try:
         async with download as chunks, await anyio.open_file(partial, "wb") as file:

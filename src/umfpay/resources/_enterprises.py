@@ -9,7 +9,15 @@ from typing import Any, Unpack
 
 from umfpay import _codec
 from umfpay.models import EnterpriseQualification, NewEnterprise
-from umfpay.resources._call import Call, CallOptions, Sender, must_match, needed_id
+from umfpay.resources._arguments import needed_object
+from umfpay.resources._call import (
+    Call,
+    CallOptions,
+    Sender,
+    must_fit_itself,
+    must_match,
+    needed_id,
+)
 from umfpay.transport import Effect
 
 
@@ -30,6 +38,8 @@ class Enterprises:
         Raises:
             OutcomeUnknownError: It may be registered; no money has moved.
         """
+
+        needed_object("new", new, NewEnterprise)
 
         def read(members: Mapping[str, Any]) -> EnterpriseQualification:
             enterprise = _codec.read_enterprise(members)
@@ -63,6 +73,7 @@ class Enterprises:
         def read(members: Mapping[str, Any]) -> EnterpriseQualification:
             enterprise = _codec.read_enterprise(members, enterprise_id=enterprise_id)
             must_match("enterprise", enterprise_id, enterprise.id)
+            must_fit_itself("enterprise", enterprise)
 
             return enterprise
 

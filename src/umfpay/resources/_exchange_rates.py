@@ -9,6 +9,7 @@ from typing import Any, Unpack
 
 from umfpay import _codec
 from umfpay.models import Currency, ExchangeRate
+from umfpay.resources._arguments import needed_object
 from umfpay.resources._call import Call, CallOptions, Sender
 from umfpay.transport import Effect
 
@@ -27,7 +28,7 @@ class ExchangeRates:
         """
         Ask what one unit of *currency* costs in CNY now (protocol notes 5.13).
         """
-        asked = Currency(currency)
+        asked = Currency(needed_object("currency", currency, str))
 
         def read(members: Mapping[str, Any]) -> ExchangeRate:
             return _codec.read_rate(members, currency=asked)

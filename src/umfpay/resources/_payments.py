@@ -17,11 +17,13 @@ from umfpay.models import (
     Payment,
     SmsSent,
 )
+from umfpay.resources._arguments import needed_object
 from umfpay.resources._call import (
     Call,
     CallOptions,
     Sender,
     Subject,
+    must_fit_itself,
     must_match,
     needed_id,
 )
@@ -54,6 +56,8 @@ class Payments:
             OutcomeUnknownError: It may exist; no money has moved.
             APIError: The gateway refused it.
         """
+        needed_object("new", new, NewPayment)
+
         if new.notify_url is None and self._notify_url is not None:
             new = attrs.evolve(new, notify_url=self._notify_url)
 
@@ -64,6 +68,7 @@ class Payments:
 
         def read(members: Mapping[str, Any]) -> Payment:
             payment = _codec.read_payment(members)
+            must_fit_itself("payment", payment)
             _check_order(
                 payment,
                 mer_reference_id=order.mer_reference_id,
@@ -113,7 +118,7 @@ class Payments:
                 path="/payments/payment/{payment_id}/verify",
                 parameters={"payment_id": needed_id("payment_id", payment_id)},
                 effect=Effect.SMS,
-                body=_codec.PayerBody(payer=payer),
+                body=_codec.PayerBody(payer=needed_object("payer", payer, NewPayer)),
                 read=read,
                 subject=Subject(payment_id=payment_id),
             ),
@@ -141,6 +146,7 @@ class Payments:
         def read(members: Mapping[str, Any]) -> Payment:
             payment = _codec.read_payment(members, payment_id=payment_id)
             must_match("payment", payment_id, payment.id)
+            must_fit_itself("payment", payment)
 
             return payment
 
@@ -151,7 +157,7 @@ class Payments:
                 path="/payments/payment/{payment_id}/execute",
                 parameters={"payment_id": needed_id("payment_id", payment_id)},
                 effect=Effect.MONEY,
-                body=_codec.PayerBody(payer=payer),
+                body=_codec.PayerBody(payer=needed_object("payer", payer, NewPayer)),
                 read=read,
                 subject=Subject(payment_id=payment_id),
             ),
@@ -166,6 +172,7 @@ class Payments:
         def read(members: Mapping[str, Any]) -> Payment:
             payment = _codec.read_payment(members, payment_id=payment_id)
             must_match("payment", payment_id, payment.id)
+            must_fit_itself("payment", payment)
 
             return payment
 
@@ -194,7 +201,7 @@ class Payments:
                 path="/payments/payment/{payment_id}/update_express_info",
                 parameters={"payment_id": needed_id("payment_id", payment_id)},
                 effect=Effect.CREATE,
-                body=info,
+                body=needed_object("info", info, ExpressInfo),
                 read=_nothing,
                 subject=Subject(payment_id=payment_id),
             ),

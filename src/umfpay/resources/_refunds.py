@@ -11,11 +11,13 @@ import attrs
 
 from umfpay import _codec
 from umfpay.models import NewRefund, Refund
+from umfpay.resources._arguments import needed_object
 from umfpay.resources._call import (
     Call,
     CallOptions,
     Sender,
     Subject,
+    must_fit_itself,
     must_match,
     needed_id,
 )
@@ -50,12 +52,15 @@ class Refunds:
             OutcomeUnknownError: Money may have moved. Ask before anything else.
             APIError: The gateway refused, signed: no money has moved.
         """
+        needed_object("new", new, NewRefund)
+
         if new.notify_url is None and self._notify_url is not None:
             new = attrs.evolve(new, notify_url=self._notify_url)
 
         def read(members: Mapping[str, Any]) -> Refund:
             refund = _codec.read_refund(members)
             must_match("payment", payment_id, refund.parent_payment)
+            must_fit_itself("refund", refund)
 
             return refund
 
@@ -87,6 +92,7 @@ class Refunds:
         def read(members: Mapping[str, Any]) -> Refund:
             refund = _codec.read_refund(members, refund_id=refund_id)
             must_match("refund", refund_id, refund.id)
+            must_fit_itself("refund", refund)
 
             return refund
 

@@ -12,14 +12,23 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from umfpay import _codec
-from umfpay.errors import ConfigError, MismatchedResponseError, Text
+from umfpay.errors import MismatchedResponseError, Text
 from umfpay.models import (
+    Pagination,
     PaymentSummary,
     ReconciliationsPage,
     RefundSummary,
     TransactionsPage,
 )
-from umfpay.resources._call import Call, CallOptions, Download, Sender, wire_date
+from umfpay.resources._arguments import needed_count
+from umfpay.resources._call import (
+    Call,
+    CallOptions,
+    Download,
+    Sender,
+    must_match,
+    wire_date,
+)
 from umfpay.resources._download import open_download, save
 from umfpay.transport import Effect
 
@@ -197,14 +206,6 @@ class Statements:
         read: Any,  # Callable[[Mapping], PageT]; a Call is generic in it already
         options: CallOptions,
     ) -> Any:
-        if page_number < 1 or page_size < 1:
-            raise ConfigError(
-                Text(
-                    "page_number and page_size start at 1.",
-                    "page_number 和 page_size 从 1 开始。",
-                )
-            )
-
         return await self._sender.send(
             Call(
                 name=name,
@@ -212,8 +213,8 @@ class Statements:
                 path=path,
                 query={
                     **query,
-                    "page_number": str(page_number),
-                    "page_size": str(page_size),
+                    "page_number": str(needed_count("page_number", page_number)),
+                    "page_size": str(needed_count("page_size", page_size)),
                 },
                 effect=Effect.READ,
                 read=read,
@@ -233,6 +234,7 @@ class Statements:
     ) -> AsyncIterator[Any]:
         number = 1
         seen = 0
+        before = None
 
         while True:
             page = await self._page(
@@ -244,9 +246,20 @@ class Statements:
                 read=read,
                 options=options,
             )
+            place = page.pagination or Pagination()
+            must_match("page_number", number, place.page_number)
             rows = len(page.payment_summaries) + len(page.refund_summaries)
             seen += rows
-            total = page.pagination.total_count if page.pagination else None
+            total = place.total_count
+            summaries = (page.payment_summaries, page.refund_summaries)
+
+            if rows and summaries == before:
+                raise MismatchedResponseError(
+                    Text(
+                        f"Page {number} of the list repeats the one before.",
+                        f"列表第 {number} 页与上一页重复。",
+                    )
+                )
 
             if rows:
                 yield page
@@ -265,4 +278,5 @@ class Statements:
                     )
                 )
 
+            before = summaries
             number += 1

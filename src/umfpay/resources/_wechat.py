@@ -9,6 +9,7 @@ from typing import Unpack
 from umfpay import _codec
 from umfpay.errors import ConfigError, Text
 from umfpay.models import Link
+from umfpay.resources._arguments import needed_object
 from umfpay.resources._call import Call, CallOptions, Sender
 from umfpay.transport import Effect
 
@@ -38,6 +39,8 @@ class WeChat:
         Raises:
             ConfigError: *notify_url* is no http(s) address or has a query.
         """
+        needed_object("notify_url", notify_url, str)
+
         if not notify_url.startswith(("http://", "https://")) or "?" in notify_url:
             raise ConfigError(
                 Text(

@@ -23,6 +23,7 @@ from umfpay.errors import Text, WrongLoopError
 from umfpay.sensitive import Secret
 from umfpay.transport._answer_stream import AnswerStream
 from umfpay.transport._call import EXTENSION, CallState
+from umfpay.transport._errors import cut_off
 from umfpay.transport._messages import ALWAYS, CallRequest, RawResponse
 
 
@@ -94,45 +95,20 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 state.timeout, self._connect_timeout, streams=state.download
             )
 
-        if isinstance(request, CallRequest) and request.untouched:
-            assert state is not None
-            content = state.body
-            # aiohttp adds Host and Content-Length itself.
-            headers = _ALWAYS.copy()
-
-            for name, value in request.own_headers():
-                headers[name] = value
-        else:
-            content = await _content(request)
-            headers = CIMultiDict(
-                (key.decode("ascii"), text.decode("latin-1"))
-                for key, text in request.headers.raw
-            )
-
-        body = _Body(content, state=state) if content else None
+        body = await _body_of(request, state)
         self._busy += 1
+        response = await _exchange(session, request, body, timeout)
 
-        try:
-            response = await session.request(
-                request.method,
-                yarl.URL(str(request.url), encoded=True),
-                data=body,
-                headers=headers,
-                timeout=timeout,
-                allow_redirects=False,
-            )
-        except BaseException as error:
+        if isinstance(response, BaseException):
             self._busy -= 1
             mapped = http_error(
-                error,
+                response,
                 started=self._started(body),
                 pool_is_full=self._busy >= self._max_connections,
             )
 
-            if mapped is None:
-                raise
-
-            raise mapped from error
+            # The cause is left out: it names the connection, a proxy's password too.
+            raise mapped or response from None
 
         if body is not None and self._tracks is None:
             self._tracks = body.started
@@ -210,6 +186,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         session.detach()
 
         if self._loop.is_closed():
+            _close_sockets(connector)
             # In a closed loop this only marks the connector, without waiting.
             with suppress(StopIteration):
                 next(connector.close().__await__())
@@ -288,6 +265,77 @@ async def _send_once(
         return await handler(request)
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         raise _BrokenError from error
+
+
+def _close_sockets(connector: aiohttp.BaseConnector) -> None:
+    """
+    Close the sockets of a closed loop: its transports can only warn about them.
+    """
+    # Neither aiohttp nor asyncio has a public way; where these are missing, only the
+    # interpreter's ResourceWarning is left.
+    kept: Any = getattr(connector, "_conns", {})
+
+    for connections in kept.values():
+        for protocol, _ in connections:
+            line = getattr(protocol, "transport", None)
+            # Under TLS the transport with the socket is the inner one.
+            inner = getattr(getattr(line, "_ssl_protocol", None), "_transport", line)
+            kept_socket = getattr(inner, "_sock", None)
+
+            if inner is not None and kept_socket is not None:
+                kept_socket.close()
+                inner._sock = None
+
+
+async def _exchange(
+    session: aiohttp.ClientSession,
+    request: httpx.Request,
+    body: _Body | None,
+    timeout: aiohttp.ClientTimeout,
+) -> aiohttp.ClientResponse | BaseException:
+    """
+    Send *request*; return the response, or the error without the way it came.
+
+    aiohttp's frames hold the token and the body, its errors a proxy's password: none of
+    them may be reached from an error that leaves.
+    """
+    try:
+        return await session.request(
+            request.method,
+            yarl.URL(str(request.url), encoded=True),
+            data=body,
+            headers=_headers_of(request),
+            timeout=timeout,
+            allow_redirects=False,
+        )
+    except BaseException as error:  # noqa: BLE001 (it is raised by the caller)
+        return cut_off(error)
+
+
+def _headers_of(request: httpx.Request) -> CIMultiDict[str]:
+    if isinstance(request, CallRequest) and request.untouched:
+        # aiohttp adds Host and Content-Length itself.
+        headers = _ALWAYS.copy()
+
+        for name, value in request.own_headers():
+            headers[name] = value
+
+        return headers
+
+    return CIMultiDict(
+        (key.decode("ascii"), text.decode("latin-1"))
+        for key, text in request.headers.raw
+    )
+
+
+async def _body_of(request: httpx.Request, state: CallState | None) -> _Body | None:
+    if isinstance(request, CallRequest) and request.untouched:
+        assert state is not None
+        content = state.body
+    else:
+        content = await _content(request)
+
+    return _Body(content, state=state) if content else None
 
 
 async def _content(request: httpx.Request) -> bytes:

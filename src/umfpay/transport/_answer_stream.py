@@ -9,6 +9,8 @@ from typing import Protocol
 
 import httpx
 
+from umfpay.transport._errors import cut_off
+
 
 class Content(Protocol):
     """
@@ -60,21 +62,22 @@ class AnswerStream(httpx.AsyncByteStream):
         return self
 
     async def __anext__(self) -> bytes:
-        try:
-            chunk = await self._content.readany()
-        except BaseException as error:
+        chunk = await self._next()
+
+        if isinstance(chunk, BaseException):
             await self.aclose()
-            mapped = self._translate(error)
-
-            if mapped is None:
-                raise
-
-            raise mapped from error
+            raise self._translate(chunk) or chunk from None
 
         if not chunk:
             raise StopAsyncIteration
 
         return chunk
+
+    async def _next(self) -> bytes | BaseException:
+        try:
+            return await self._content.readany()
+        except BaseException as error:  # noqa: BLE001 (it is raised by the caller)
+            return cut_off(error)
 
     async def aclose(self) -> None:
         """

@@ -57,3 +57,21 @@ def transport_error(state: CallState, error: Exception) -> TransportError:
         request_sent=sent,
         advice=_SENT_ADVICE if sent else None,
     )
+
+
+def cut_off(error: BaseException) -> BaseException:
+    """
+    Return *error* without the frames it came through, its causes likewise.
+    """
+    seen: set[int] = set()
+    queue: list[BaseException | None] = [error]
+
+    while queue:
+        one = queue.pop()
+
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            one.__traceback__ = None
+            queue += [one.__cause__, one.__context__]
+
+    return error

@@ -1,0 +1,146 @@
+"""
+Card payments: the SMS code and the money (5.4, 5.5).
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Final
+
+from umfpay.emulator._cards import CARDS, FAILS, check_card
+from umfpay.emulator._payment_answers import executed
+from umfpay.emulator._refusal import Refusal
+from umfpay.emulator._store import Document
+from umfpay.emulator._wire import members, text
+from umfpay.emulator._world import Members, World
+
+
+_SMS_PAUSE: Final = 60.0
+_SMS_MAX: Final = 5
+
+
+def verify(world: World, key: str, body: Members) -> Members:
+    """
+    Send the SMS code: it can be read in the control API.
+    """
+    payment = world.payment(key)
+    _check_waiting(payment)
+
+    if payment["method"] not in CARDS:
+        raise Refusal("00060700", "verify is for cards only")
+
+    payer = members(body, "payer")
+    payment["card"] = _card(world, payer, payment)
+    now = world.clock.time()
+    sms = payment["sms"]
+
+    if sms is not None and now - sms["sent_at"] < _SMS_PAUSE:
+        raise Refusal("00080706", "a code was sent less than a minute ago")
+
+    if payment["sms_count"] >= _SMS_MAX:
+        raise Refusal("00080707", f"{_SMS_MAX} codes were sent for this order")
+
+    payment["sms_count"] += 1
+    payment["sms"] = {"code": f"{secrets.randbelow(1_000_000):06d}", "sent_at": now}
+    world.store.put("payment", key, payment)
+    path = f"/payments/payment/{key}"
+
+    return {
+        "links": [
+            world.link("self", "GET", path),
+            world.link("confirm", "POST", f"{path}/execute"),
+        ]
+    }
+
+
+def _check_waiting(payment: Document) -> None:
+    if payment["state"] == "TRADE_CLOSED":
+        raise Refusal("00060762", "the order has expired")
+
+    if payment["state"] != "WAIT_BUYER_PAY":
+        raise Refusal("00060763", f"the payment is {payment['state']}")
+
+
+def execute(world: World, key: str, body: Members) -> Members:
+    """
+    Take the money: once.
+    """
+    payment = world.payment(key)
+    _check_waiting(payment)
+
+    if payment["method"] not in CARDS:
+        raise Refusal("00060700", "execute is for cards only")
+
+    payer = members(body, "payer")
+    info = members(payer, "payer_info")
+    code = text(members(info, "bank_card").get("verify_code")) or text(
+        info.get("verify_code")
+    )
+
+    if payment["sms"] is None or code != payment["sms"]["code"]:
+        raise Refusal("00200005", "verify_code is not the code that was sent")
+
+    card = _card(world, payer, payment)
+
+    if card != payment["card"]:
+        raise Refusal("00200025", "the SMS code was sent for another card")
+
+    if world.was_paid(text(payment["order"].get("mer_reference_id"))):
+        raise Refusal("00060763", "mer_reference_id was paid with another payment")
+
+    if world.settings.execute == "pending":
+        payment["settles_at"] = world.clock.time() + world.settings.settle_after
+        payment["settles_to"] = _result(card)
+        world.move(payment, "TRADE_PENDING")
+    else:
+        settle(world, payment, _result(card))
+
+    return {
+        "payment": executed(payment),
+        "links": [
+            world.link("self", "GET", f"/payments/payment/{key}"),
+            world.link("refund", "POST", f"/payments/payment/{key}/refund"),
+        ],
+    }
+
+
+def _card(world: World, payer: Members, payment: Document) -> dict[str, str]:
+    """
+    Return what is kept of the card, or of the agreement that stands for it.
+    """
+    agreement = members(payer, "payer_info", "payer_agreement")
+    key = text(agreement.get("usr_pay_agreement_id"))
+
+    # The samples send blank agreements next to a card.
+    if not key:
+        return check_card(world, payer, method=payment["method"])
+
+    return {
+        "last_four": "0000",
+        "agreement": key,
+        "business_agreement": text(agreement.get("usr_busi_agreement_id")),
+    }
+
+
+def _result(card: dict[str, str]) -> str:
+    return "TRADE_FAIL" if card["last_four"] == FAILS else "TRADE_SUCCESS"
+
+
+def settle(world: World, payment: Document, state: str) -> None:
+    """
+    End a payment as *state* and tell the merchant.
+    """
+    if state == "TRADE_SUCCESS":
+        payment["paid_at"] = world.clock.now().isoformat()
+        payment["settle_date"] = world.clock.today()
+
+        if payment["business"] == "B2B":
+            # The papers have to be approved within a day (5.20).
+            payment["papers_due"] = world.clock.time() + 24 * 3600
+
+    if state == "TRADE_CANCEL":
+        payment.pop("papers_due", None)
+
+    payment.pop("settles_at", None)
+    world.move(payment, state)
+    world.notify("payment", payment["id"])

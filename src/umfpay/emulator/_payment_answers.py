@@ -1,0 +1,225 @@
+"""
+Payments as answers and notifications show them (5.3-5.6, 3.3).
+"""
+
+from __future__ import annotations
+
+import secrets
+from decimal import Decimal
+from typing import Final
+from urllib.parse import urlencode
+
+from umfpay.emulator._cards import CARDS
+from umfpay.emulator._money import cents
+from umfpay.emulator._store import Document
+from umfpay.emulator._wire import entries, text
+from umfpay.emulator._world import Members, World
+
+
+_SCHEMES: Final = {
+    "WECHAT_SCAN": "weixin://wxpay/bizpayurl?pr=",
+    "ALIPAY_SCAN": "https://qr.alipay.com/",
+}
+_BLANK_CARD: Final = {
+    "number": "",
+    "cvv2": "",
+    "valid_date": "",
+    "citizen_id_number": "",
+    "phone": "",
+    "citizen_id_type": "IDENTITY_CARD",
+    "payer_name": "",
+}
+
+
+def created(world: World, payment: Document, *, risk_info: Members) -> Members:
+    info: Members = {}
+    method = payment["method"]
+
+    if method in CARDS:
+        info["bank_card"] = dict(_BLANK_CARD)
+        info["payer_agreement"] = {
+            "usr_busi_agreement_id": "",
+            "usr_pay_agreement_id": "",
+        }
+    elif method in _SCHEMES and payment["interface"] == "SERVER_TO_SERVER":
+        info["qr_code_scan"] = {
+            "citizen_id_type": "IDENTITY_CARD",
+            "citizen_id_number": "",
+            "qr_code_url": f"{_SCHEMES[method]}{payment['id'][4:]}",
+        }
+    elif method in ("WECHAT_IN_APP", "WECHAT_WEB"):
+        name = "wechat_in_app" if method == "WECHAT_IN_APP" else "wechat_in_app_web"
+        info[name] = {"pay_info": _pay_info(world)}
+    elif method == "WECHAT_H5":
+        info["wechat_H5"] = {
+            "wechat_h5_url": f"https://wx.tenpay.com/h5?prepay_id={payment['trace']}"
+        }
+
+    order = payment["order"]
+
+    return {
+        "pay_elements": "",
+        "risk_info": risk_info,
+        "id": payment["id"],
+        "state": "WAIT_BUYER_PAY",
+        "notify_url": payment["notify_url"],
+        "payer": {
+            "bank_code": payment["bank_code"],
+            "business_type": payment["business"],
+            "interface_type": payment["interface"],
+            "payment_method": method,
+            "payer_info": info,
+        },
+        "ret_url": payment["ret_url"],
+        "is_from_US": "Y",
+        "order": {
+            "amount": amount(payment),
+            "mer_date": text(order.get("mer_date")),
+            "mer_reference_id": text(order.get("mer_reference_id")),
+            "order_summary": text(order.get("order_summary")),
+            "expire_time": text(order.get("expire_time")),
+            "user_ip": text(order.get("user_ip")),
+            "sub_orders": entries(order, "sub_orders"),
+        },
+    }
+
+
+def _pay_info(world: World) -> Members:
+    return {
+        "app_id": "wx0000000000000000",
+        "time_stamp": str(int(world.clock.time())),
+        "sign_type": "MD5",
+        "package": f"prepay_id=wx{world.trace()}",
+        "nonce_str": secrets.token_hex(16),
+        "pay_sign": secrets.token_hex(16).upper(),
+    }
+
+
+def amount(payment: Document) -> Members:
+    """
+    Return the amount of a payment as answers show it.
+    """
+    if payment["currency"] == "CNY":
+        return {"total": payment["total"], "currency": "CNY"}
+
+    return {
+        "total": payment["total"],
+        "exchange_rate": {"rate": payment["rate"], "currency": payment["currency"]},
+        "currency": payment["currency"],
+        "total_cny": payment["total_cny"],
+    }
+
+
+def links_of_new(world: World, payment: Document) -> list[Members]:
+    path = f"/payments/payment/{payment['id']}"
+
+    if payment["method"] in CARDS and payment["interface"] == "SERVER_TO_SERVER":
+        return [
+            world.link("self", "GET", path),
+            world.link("sms_verify", "POST", f"{path}/verify"),
+        ]
+
+    links = [
+        world.link("self", "GET", path),
+        world.link("refund", "POST", f"{path}/refund"),
+        world.link("apply_to_customs", "POST", f"{path}/apply_to_customs"),
+    ]
+
+    if payment["interface"] != "SERVER_TO_SERVER":
+        links.append(_upay(world, payment))
+
+    return links
+
+
+def _upay(world: World, payment: Document) -> Members:
+    """
+    Return the link to the cashier or bank page (5.19), safely quoted (trap 31).
+    """
+    order = payment["order"]
+    query = {
+        "rpid": f"PSP{payment['trace']}",
+        "trace": payment["trace"],
+        "orderId": text(order.get("mer_reference_id")),
+        "orderDate": text(order.get("mer_date")),
+        "amount": cents(Decimal(payment["total_cny"])),
+        "oriAmount": cents(Decimal(payment["total"])),
+        "currency": payment["currency"],
+        "exchangeRate": payment["rate"],
+        "goodsInf": text(order.get("order_summary")),
+        "interfaceType": payment["interface"],
+        "binBankId": payment["bank_code"],
+        "retUrl": payment["ret_url"],
+        "notifyUrl": payment["notify_url"],
+        "sign": secrets.token_hex(20),
+    }
+    root = world.base_url.partition("/cberest")[0]
+
+    return {
+        "ref": "upay",
+        "method": "GET",
+        "href": f"{root}/upay/cbPluginPay.do?{urlencode(query)}",
+    }
+
+
+def executed(payment: Document) -> Members:
+    order = payment["order"]
+
+    return {
+        "settle_date": payment.get("settle_date", ""),
+        "state": payment["state"],
+        "execute_success_time": payment.get("settle_date", ""),
+        "payer": {
+            "bank_code": "B001",
+            "payer_info": {
+                "payer_agreement": {
+                    "usr_busi_agreement_id": payment["card"].get(
+                        "business_agreement", ""
+                    ),
+                    "last_four_cardid": payment["card"]["last_four"],
+                    "gate_id": "B001",
+                    "usr_pay_agreement_id": payment["card"].get("agreement", ""),
+                }
+            },
+        },
+        "order": {
+            "amount": {
+                "total": payment["total"],
+                "currency": payment["currency"],
+                "total_cny": payment["total_cny"],
+            },
+            "mer_date": text(order.get("mer_date")),
+            "mer_reference_id": text(order.get("mer_reference_id")),
+        },
+    }
+
+
+def queried(payment: Document) -> Members:
+    """
+    Return a payment as the answer to a query shows it (5.6).
+    """
+    order = payment["order"]
+
+    return {
+        "settle_date": payment.get("settle_date", ""),
+        "state": payment["state"],
+        "execute_success_time": payment.get("settle_date", ""),
+        "payer": {"payment_method": payment["method"]},
+        "order": {
+            "user_ip": text(order.get("user_ip")),
+            "amount": amount(payment),
+            "mer_date": text(order.get("mer_date")),
+            "expire_time": "",
+            "mer_reference_id": text(order.get("mer_reference_id")),
+        },
+    }
+
+
+def notified(world: World, key: str) -> Members:
+    """
+    Return the body of a payment's notification (3.3).
+    """
+    payment = world.payment(key)
+    shown = queried(payment)
+    shown["order"].pop("expire_time")
+
+    return {"payment": {"id": key, "notify_url": payment["notify_url"], **shown}}

@@ -1,0 +1,43 @@
+"""
+What a merchant's server replies to a notification (3.3).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+from umfpay.emulator._wire import member
+from umfpay.protocol import JSONRefusedError, parse_json
+
+
+DONE: Final = "acknowledged"
+
+
+def with_scheme(url: str) -> str:
+    """
+    Return a notify_url as it can be called.
+    """
+    # It is sometimes given without (trap 28).
+    return f"http://{url}" if url and "://" not in url else url
+
+
+def acknowledged(status: int, reply: bytes) -> str:
+    """
+    Tell whether a reply stops the gateway: HTTP 200 with ret_code 0000, in JSON (flat
+    or in meta) or as the text ``ret_code=0000`` (3.3, variants 1-4).
+    """
+    if status != 200:
+        return f"failed: HTTP {status}"
+
+    try:
+        value: Any = parse_json(reply)
+    except JSONRefusedError:
+        value = None
+
+    codes = [member(value, "ret_code"), member(value, "meta", "ret_code")]
+
+    if value is None:
+        codes = parse_qs(reply.decode("utf-8", "replace").strip()).get("ret_code", [])
+
+    return DONE if "0000" in codes else "failed: no ret_code 0000"

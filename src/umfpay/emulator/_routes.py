@@ -1,0 +1,107 @@
+"""
+Which method and path is which call (protocol notes 5).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final, Literal
+
+import attrs
+
+from umfpay.emulator import _customs as customs
+from umfpay.emulator import _executions as executions
+from umfpay.emulator import _payments as payments
+from umfpay.emulator import _refunds as refunds
+from umfpay.emulator import _registers as registers
+from umfpay.emulator import _statement_files as files
+from umfpay.emulator import _statements as statements
+from umfpay.emulator._refusal import Refusal
+from umfpay.emulator._world import Members
+
+
+Handler = Callable[..., Members | bytes]
+
+
+@attrs.frozen
+class Endpoint:
+    """
+    A method and path, its handler, and what the handler needs.
+
+    *needs* is the body, the query, or nothing besides the ids of the path. *signed*
+    tells whether its answer is signed at all.
+    """
+
+    method: str
+    path: re.Pattern[str]
+    handler: Handler
+    needs: Literal["body", "query", ""]
+    signed: bool = True
+
+
+def _post(path: str, handler: Handler) -> Endpoint:
+    return Endpoint("POST", re.compile(path), handler, "body")
+
+
+def _get(path: str, handler: Handler) -> Endpoint:
+    return Endpoint("GET", re.compile(path), handler, "")
+
+
+def _ask(path: str, handler: Handler, *, signed: bool = True) -> Endpoint:
+    return Endpoint("GET", re.compile(path), handler, "query", signed=signed)
+
+
+_PAY: Final = r"/payments/payment/(PAY_[A-Z2-7]+)"
+
+_ENDPOINTS: Final = (
+    _ask(r"/bank", registers.banks),
+    _post(r"/payments/payment", payments.create),
+    _post(rf"{_PAY}/verify", executions.verify),
+    _post(rf"{_PAY}/execute", executions.execute),
+    _get(_PAY, payments.query),
+    # Older links: POST, and the path with /query (5.6, trap 7).
+    Endpoint("POST", re.compile(rf"{_PAY}(?:/query)?"), payments.query, ""),
+    _post(rf"{_PAY}/refund", refunds.create),
+    _get(r"/payments/refund/(REFUND_[A-Z2-7]+)", refunds.query),
+    _post(rf"{_PAY}/apply_to_customs", customs.apply),
+    _get(r"/payments/customs_ ?declarations/(CUST_[A-Z2-7]+)", customs.query),
+    _post(rf"{_PAY}/update_express_info", payments.update_express_info),
+    _post(r"/apply_to_customes_only", customs.apply_only),
+    _post(r"/declare_again", customs.declare_again),
+    _ask(r"/exchange_rate", registers.exchange_rate),
+    _ask(r"/payments/wechat_openid", registers.wechat_openid, signed=False),
+    _post(r"/enterprise_qualification", registers.register),
+    _get(r"/enterprise_qualification/(EQ_[A-Z2-7]+)", registers.enterprise),
+    _ask(r"/payments/transactions", statements.transactions),
+    _ask(r"/payments/reconciliation_statement", statements.reconciliation),
+    _ask(r"/payments/transactions_download", files.transactions_file),
+    _ask(r"/payments/reconciliation_statement_download", files.reconciliation_file),
+    _ask(r"/payments/customs_download", files.customs_file),
+)
+
+
+def route(method: str, path: str) -> tuple[Endpoint, tuple[Any, ...]]:
+    """
+    Return the call at *path* below the base URL, and the ids in it.
+
+    Raises:
+        Refusal: There is none.
+    """
+    other = False
+
+    for endpoint in _ENDPOINTS:
+        match = endpoint.path.fullmatch(path)
+
+        if match is None:
+            continue
+
+        if endpoint.method == method:
+            return endpoint, match.groups()
+
+        other = True
+
+    if other:
+        raise Refusal("00060700", f"{method} is not for {path[:200]}", status=405)
+
+    raise Refusal("00060700", f"no such path: {path[:200]}", status=404)

@@ -1,0 +1,143 @@
+"""
+What a certificate says besides its key: told to people, checked by nobody.
+
+The gateway's certificates are expired, odd or written against the rules (protocol notes
+1), so this reads what is there and passes over what it cannot read.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from umfpay.protocol._der import elements_of, payload_of
+
+
+_USUAL_VERSION: Final = 3
+_EXPLICIT_VERSION: Final = 0xA0
+_UTC_TIME: Final = 0x17
+# UTF8String, PrintableString, IA5String, BMPString
+_CHARSETS: Final = {0x0C: "utf-8", 0x13: "ascii", 0x16: "ascii", 0x1E: "utf-16-be"}
+_OLD_DIGESTS: Final = {
+    bytes.fromhex("06092a864886f70d010104"): "MD5",
+    bytes.fromhex("06092a864886f70d010105"): "SHA-1",
+}
+_STRANGE: Final = (
+    "the certificate has an unusual structure; umfpay takes the key only"
+    " | 证书结构异常；umfpay 只取其公钥"
+)
+_NO_CHECK: Final = (
+    "umfpay checks no date, chain or name | umfpay 不检查日期、证书链和名称"
+)
+
+
+def certificate_facts(der: bytes) -> tuple[str, ...]:
+    """
+    Return remarks on the X.509 certificate *der*, one fact each.
+    """
+    try:
+        return (*_facts(der), _NO_CHECK)
+    except (ValueError, IndexError):
+        return (_STRANGE, _NO_CHECK)
+
+
+def public_key_info(der: bytes) -> bytes:
+    """
+    Return the SubjectPublicKeyInfo of the X.509 certificate *der*, empty if it is none.
+    """
+    try:
+        return _fields(der)[1][5]
+    except (ValueError, IndexError):
+        return b""
+
+
+def _fields(der: bytes) -> tuple[int, list[bytes]]:
+    """
+    Return the version of a certificate, and its fields from the serial number on.
+    """
+    fields = elements_of(elements_of(der)[0])
+
+    if fields[0][0] != _EXPLICIT_VERSION:
+        return 1, fields
+
+    # The number in it counts from 0.
+    return payload_of(payload_of(fields[0]))[-1] + 1, fields[1:]
+
+
+def _facts(der: bytes) -> tuple[str, ...]:
+    version, fields = _fields(der)
+    serial, algorithm, _, validity, subject = fields[:5]
+    start, end = (_date(time) for time in elements_of(validity))
+    names, as_declared = _names(subject)
+    facts = [f"subject | 主体: {', '.join(names)}", f"dated | 有效期: {start} - {end}"]
+
+    if not as_declared:
+        facts.append(
+            "its names break the rules of X.509: strict readers refuse it"
+            " | 名称编码不合 X.509 规范：严格的程序会拒绝"
+        )
+
+    if version != _USUAL_VERSION:
+        facts.append(f"X.509 version {version} | X.509 第 {version} 版")
+
+    if not any(payload_of(serial)):
+        facts.append("serial number 0 | 序列号为 0")
+
+    digest = _OLD_DIGESTS.get(elements_of(algorithm)[0])
+
+    if digest is not None:
+        facts.append(f"signed with {digest} | 使用 {digest} 签名")
+
+    return tuple(facts)
+
+
+def _date(time: bytes) -> str:
+    """
+    Return the day of a UTCTime (two digits of the year) or a GeneralizedTime.
+    """
+    digits = payload_of(time).decode("ascii")
+
+    if time[0] == _UTC_TIME:
+        # RFC 5280: 50 and above is the last century.
+        digits = ("19" if digits[:2] >= "50" else "20") + digits
+
+    return f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}"
+
+
+def _names(name: bytes) -> tuple[list[str], bool]:
+    """
+    Return the values of a distinguished name, and whether each is in its charset.
+    """
+    values = []
+    as_declared = True
+
+    for attributes in elements_of(name):
+        for attribute in elements_of(attributes):
+            value = elements_of(attribute)[1]
+            text, charset = _text(payload_of(value), tag=value[0])
+            values.append(text)
+            as_declared = as_declared and charset == _CHARSETS.get(value[0], charset)
+
+    return values, as_declared
+
+
+def _text(raw: bytes, *, tag: int) -> tuple[str, str]:
+    """
+    Return *raw* as text, and the charset that could read it.
+    """
+    charset = next(
+        charset
+        for charset in (_CHARSETS.get(tag, "ascii"), "utf-8", "gbk", "latin-1")
+        if _can_read(raw, charset)
+    )
+    text = raw.decode(charset)
+
+    return "".join(part if part.isprintable() else "?" for part in text), charset
+
+
+def _can_read(raw: bytes, charset: str) -> bool:
+    try:
+        raw.decode(charset)
+    except UnicodeDecodeError:
+        return False
+
+    return True

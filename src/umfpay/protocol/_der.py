@@ -1,0 +1,84 @@
+"""
+DER, as far as keys and certificates need it: elements, one after the other.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+
+SEQUENCE: Final = 0x30
+
+
+def element_size(der: bytes) -> int:
+    """
+    Return the size that the element at the begin of *der* says it has.
+
+    Raises:
+        ValueError: It says nothing.
+    """
+    header = header_size(der)
+    first = der[1]
+
+    if first < 0x80:
+        return header + first
+
+    return header + int.from_bytes(der[2:header], "big")
+
+
+def header_size(der: bytes) -> int:
+    """
+    Return the size of tag and length of the element at the begin of *der*.
+
+    Raises:
+        ValueError: It is cut.
+    """
+    size = 2
+
+    if len(der) >= size and der[1] >= 0x80:
+        size += der[1] & 0x7F
+
+    if len(der) < size:
+        raise ValueError("cut")
+
+    return size
+
+
+def is_sequence(content: bytes) -> bool:
+    """
+    Tell whether *content* is one whole SEQUENCE.
+    """
+    try:
+        return content[:1] == bytes((SEQUENCE,)) and element_size(content) == len(
+            content
+        )
+    except ValueError:
+        return False
+
+
+def payload_of(der: bytes) -> bytes:
+    """
+    Return what the element at the begin of *der* holds.
+
+    Raises:
+        ValueError: It is cut.
+    """
+    return der[header_size(der) : element_size(der)]
+
+
+def elements_of(der: bytes) -> list[bytes]:
+    """
+    Return the elements of a SEQUENCE or SET, each as DER.
+
+    Raises:
+        ValueError: It is cut.
+    """
+    payload = payload_of(der)
+    elements = []
+
+    while payload:
+        size = element_size(payload)
+        elements.append(payload[:size])
+        payload = payload[size:]
+
+    return elements

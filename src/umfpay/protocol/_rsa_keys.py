@@ -1,0 +1,226 @@
+"""
+Numbers out of key files: read by pycryptodome alone, whatever else is installed.
+
+It reads the certificates that the gateway really uses and that stricter readers refuse
+(protocol notes 1).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Final
+
+from Crypto.PublicKey import RSA
+from Crypto.PublicKey.RSA import RsaKey
+
+from umfpay.errors import ConfigError
+from umfpay.protocol._certificate_facts import public_key_info
+from umfpay.protocol._key_files import KeyContent, refusal
+from umfpay.sensitive import Secret
+
+
+MIN_BITS: Final = 1024
+MAX_BITS: Final = 16384
+
+_PUBLIC_LABELS: Final = ("CERTIFICATE", "PUBLIC KEY")
+_PRIVATE_LABEL: Final = "PRIVATE KEY"
+_EC: Final = b"\x2a\x86\x48\xce\x3d"  # ansi-X9-62: curves and their keys
+# PKCS#5 and PKCS#12 encryption, as an encrypted PKCS#8 begins with.
+_ENCRYPTIONS: Final = (
+    b"\x2a\x86\x48\x86\xf7\x0d\x01\x05",
+    b"\x2a\x86\x48\x86\xf7\x0d\x01\x0c\x01",
+)
+_X520: Final = b"\x06\x03\x55\x04"  # an attribute of a name
+
+
+class HiddenKey:
+    """
+    Holds the library's key, whose own repr would print the private exponent.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: RsaKey) -> None:
+        self.value: RsaKey = value
+
+    def __repr__(self) -> str:
+        return "HiddenKey(***)"
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError("a key is never stored or copied")
+
+
+def is_private(content: KeyContent, *, passphrase: Secret | None) -> bool:
+    """
+    Tell whether it is meant as a private key: by its label, or by what it holds.
+    """
+    if content.labels:
+        return not any(label.endswith(_PUBLIC_LABELS) for label in content.labels)
+
+    key = _imported(content.block(), passphrase)
+
+    return is_encrypted(content) if key is None else key.value.has_private()
+
+
+def read_private(content: KeyContent, *, passphrase: Secret | None) -> HiddenKey:
+    """
+    Read a private key: PKCS#8 or PKCS#1, encrypted or not.
+
+    Raises:
+        ConfigError: Names what it is instead.
+    """
+    content.must_be_usable()
+    key = _imported(content.block(_PRIVATE_LABEL), passphrase)
+
+    if key is not None and key.value.has_private():
+        _check_size(content, key)
+
+        return key
+
+    if is_encrypted(content):
+        if passphrase:
+            raise refusal(
+                content.name,
+                "the passphrase is wrong, or the encryption is not supported",
+                "口令错误，或不支持该加密方式",
+            )
+
+        raise refusal(
+            content.name,
+            "it is encrypted: give the passphrase",
+            "私钥已加密：请提供口令",
+        )
+
+    if key is None:
+        key = _public(content)
+
+    if key is None:
+        raise _no_key(content, "private key", "私钥")
+
+    kind, kind_zh = (
+        ("a certificate", "证书")
+        if is_certificate(content)
+        else ("a public key", "公钥")
+    )
+
+    raise refusal(
+        content.name,
+        f"this is {kind}; the merchant key is the .p8 file",
+        f"这是{kind_zh}；商户私钥是 .p8 文件",
+    )
+
+
+def read_public(content: KeyContent) -> HiddenKey:
+    """
+    Read the public key out of a certificate or a public key file.
+
+    Raises:
+        ConfigError: Names what it is instead.
+    """
+    content.must_be_usable()
+    key = _public(content)
+
+    if key is not None and not key.value.has_private():
+        _check_size(content, key)
+
+        return key
+
+    is_private = any(label.endswith(_PRIVATE_LABEL) for label in content.labels)
+
+    if key is not None or is_private or is_encrypted(content):
+        raise refusal(
+            content.name,
+            "this is a private key; the gateway's certificate is the .crt file",
+            "这是私钥；平台证书是 .crt 文件",
+        )
+
+    raise _no_key(content, "certificate or public key", "证书或公钥")
+
+
+def is_certificate(content: KeyContent) -> bool:
+    """
+    Tell whether a readable public key came in a certificate.
+    """
+    if content.labels:
+        return any(label.endswith("CERTIFICATE") for label in content.labels)
+
+    # A bare public key holds no name.
+    return _X520 in content.block()
+
+
+def is_encrypted(content: KeyContent) -> bool:
+    """
+    Tell whether it is a private key under a passphrase.
+    """
+    block = content.block(_PRIVATE_LABEL)
+
+    if content.labels:
+        return b"ENCRYPTED" in block
+
+    return not _is_pkcs12(content) and any(oid in block[:48] for oid in _ENCRYPTIONS)
+
+
+def _is_pkcs12(content: KeyContent) -> bool:
+    # SEQUENCE { INTEGER 3, ... }
+    block = content.block(_PRIVATE_LABEL)
+
+    return block[:1] == b"\x30" and block[4:7] == b"\x02\x01\x03"
+
+
+def _public(content: KeyContent) -> HiddenKey | None:
+    key = _imported(content.block(*_PUBLIC_LABELS), None)
+
+    if key is not None:
+        return key
+
+    # A version that no standard knows, say: the key stands where it stands.
+    return _imported(public_key_info(content.der(*_PUBLIC_LABELS)), None)
+
+
+def _imported(content: bytes, passphrase: Secret | None) -> HiddenKey | None:
+    # Whatever the library says of a strange file, its frames hold the content.
+    with contextlib.suppress(Exception):
+        return HiddenKey(
+            RSA.import_key(
+                content, passphrase.reveal() if passphrase is not None else None
+            )
+        )
+
+    return None
+
+
+def _no_key(content: KeyContent, kind: str, kind_zh: str) -> ConfigError:
+    label = next(iter(content.labels), "")
+
+    if label.startswith("EC ") or _EC in content.der(""):
+        return refusal(
+            content.name,
+            "it holds an elliptic curve key; UMF's keys are RSA",
+            "这是椭圆曲线密钥；联动优势的密钥是 RSA",
+        )
+
+    if _is_pkcs12(content):
+        return refusal(
+            content.name,
+            "this is a PKCS#12 file (.pfx); take the key or the certificate out of it",
+            "这是 PKCS#12 文件（.pfx）；请先导出密钥或证书",
+        )
+
+    held = f" but {label.lower()}" if label else ""
+
+    return refusal(
+        content.name,
+        f"it holds no RSA {kind}{held}",
+        f"不含 RSA {kind_zh}",
+    )
+
+
+def _check_size(content: KeyContent, key: HiddenKey) -> None:
+    bits = key.value.size_in_bits()
+
+    if not MIN_BITS <= bits <= MAX_BITS:
+        raise refusal(
+            content.name,
+            f"{bits} bits; a key has {MIN_BITS} to {MAX_BITS}",
+            f"{bits} 位；密钥应为 {MIN_BITS} 至 {MAX_BITS} 位",
+        )

@@ -1,0 +1,167 @@
+"""
+`umfpay emulator`: addresses, umf.env, signals, and one line when it cannot start.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+
+COMMAND = [sys.executable, "-c", "from umfpay.cli import main; main()", "emulator"]
+
+
+def run(*arguments):
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+    )
+
+
+@pytest.fixture(name="started")
+def _started():
+    """
+    Start the command; give the process and what it printed.
+    """
+    processes = []
+
+    def start(*arguments):
+        process = subprocess.Popen(
+            [*COMMAND, *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        processes.append(process)
+        printed = []
+
+        while not printed or "Ctrl-C" not in printed[-1]:
+            line = process.stdout.readline()
+            assert line, process.stderr.read()
+            printed.append(line)
+
+        return process, "".join(printed)
+
+    yield start
+
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+
+        process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("sent", "code", "line"),
+    [(signal.SIGTERM, 0, ""), (signal.SIGINT, 130, "umfpay: interrupted | 已中断\n")],
+)
+def test_it_serves_until_it_is_told_to_end(started, tmp_path, sent, code, line):
+    """
+    It prints its addresses, writes umf.env, and ends with one line at most.
+    """
+    folder = tmp_path / "data"
+    process, printed = started("--port", 0, "--data", folder)
+    url = re.search(r"base URL +(\S+/cberest/v1/)\n", printed).group(1)
+    control = re.search(r"control +(\S+/_emulator/)\n", printed).group(1)
+    env = folder / "umf.env"
+
+    assert str(env) in printed
+    assert f"UMF_BASE_URL={url}\n" in env.read_text()
+    assert 0o600 == stat.S_IMODE(env.stat().st_mode)
+
+    with urllib.request.urlopen(control, timeout=10) as reply:
+        assert "umfpay" == json.load(reply)["emulator"]
+
+    process.send_signal(sent)
+    rest, error = process.communicate(timeout=20)
+
+    assert (code, "", line) == (process.returncode, rest, error)
+
+
+def test_without_a_folder_nothing_is_left(started):
+    """
+    Its keys live in a temporary folder, which goes at the end.
+    """
+    process, printed = started("--port", 0)
+    env = re.search(r"settings +(\S+)\n", printed).group(1)
+
+    assert Path(env).exists()
+
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+
+    assert 130 == process.returncode
+    assert not Path(env).parent.exists()
+
+
+def test_it_can_be_called_by_another_name(started, tmp_path):
+    """
+    With --as-host, and by no other.
+    """
+    _, printed = started("--port", 0, "--data", tmp_path, "--as-host", "gateway.test")
+    control = re.search(r"control +(\S+)\n", printed).group(1)
+    request = urllib.request.Request(control, headers={"Host": "gateway.test"})
+
+    with urllib.request.urlopen(request, timeout=10) as reply:
+        assert 200 == reply.status
+
+    with pytest.raises(urllib.error.HTTPError, match="421") as caught:
+        urllib.request.urlopen(
+            urllib.request.Request(control, headers={"Host": "x.test"}), timeout=10
+        )
+
+    caught.value.close()
+
+
+def _is_one_line(done, *words):
+    assert 2 == done.returncode
+    assert "" == done.stdout
+    assert 1 == done.stderr.count("\n")
+    assert all(word in done.stderr for word in words)
+
+
+def test_a_port_in_use_is_one_line(tmp_path):
+    """
+    It names the port and what to do.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run("--port", port, "--data", tmp_path)
+
+    _is_one_line(done, f"127.0.0.1:{port}", "--port")
+
+
+def test_a_folder_that_cannot_be_used_is_one_line(tmp_path):
+    """
+    A file in its place, or above it.
+    """
+    file = tmp_path / "file"
+    file.write_text("x")
+
+    _is_one_line(run("--port", 0, "--data", file), str(file))
+    _is_one_line(run("--port", 0, "--data", file / "below"), str(file))
+
+
+def test_wrong_arguments_are_wrong_use():
+    """
+    click says which.
+    """
+    done = run("--port", "x")
+
+    assert 2 == done.returncode
+    assert "--port" in done.stderr

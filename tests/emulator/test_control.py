@@ -1,0 +1,188 @@
+"""
+The control API: what a test does that a customer or UMF would do.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+
+JSON = {"Content-Type": "application/json"}
+
+
+def test_it_tells_what_it_is(shop):
+    """
+    With and without a slash at the end.
+    """
+    for path in ("", "/"):
+        about = shop.control("GET", path)
+
+        assert ("umfpay", f"{shop.origin}/cberest/v1") == (
+            about["emulator"],
+            about["base_url"],
+        )
+
+
+def test_the_clock_moves(shop):
+    """
+    By seconds or to a moment; one without zone is China's.
+    """
+    assert shop.control("GET", "/clock")["now"].startswith("2026-11-23T12:0")
+    assert shop.forward(3600)["now"].startswith("2026-11-23T13:0")
+    assert shop.control("POST", "/clock", {"now": "2027-01-01T00:00:00"})[
+        "now"
+    ].startswith("2027-01-01T00:00:00")
+    assert shop.control("POST", "/clock", {"now": "2027-01-01T00:00:00Z"})[
+        "now"
+    ].startswith("2027-01-01T08:00:00")
+
+
+@pytest.mark.parametrize("seconds", [1e90, -1e90, int("9" * 60)])
+def test_the_clock_stays_within_the_years_of_dates(shop, seconds):
+    """
+    The gateway still answers there.
+    """
+    shop.forward(seconds)
+    shop.token = None
+
+    assert "0000" == shop.create().code
+
+
+@pytest.mark.parametrize(
+    "value", [{}, {"advance": "1"}, {"advance": True}, {"now": "soon"}, {"now": 7}]
+)
+def test_a_wrong_time_is_refused(shop, value):
+    """
+    With the form that is right.
+    """
+    reply = shop.control("POST", "/clock", value)
+
+    assert 400 == reply.status
+    assert reply.json["error"]
+
+
+def test_settings_are_changed_while_it_runs(shop):
+    """
+    What is wrong changes nothing.
+    """
+    assert "old" == shop.settings(names="old")["names"]
+    assert 400 == shop.settings(names="ancient", signature="none").status
+    assert "both" == shop.control("GET", "/settings")["signature"]
+
+
+def test_a_reset_forgets_everything(shop):
+    """
+    Payments, token, faults, settings, requests; time is real again.
+    """
+    first = shop.control("GET", "/settings")
+    shop.paid()
+    shop.settings(names="old", token_lifetime=60)
+    shop.faults({"kind": "busy"})
+    token = shop.token
+    shop.forward(86_400)
+    shop.control("POST", "/reset", {})
+    shop.token = token
+
+    assert [] == shop.control("GET", "/payments")["payments"]
+    assert [] == shop.control("GET", "/requests")["requests"]
+    assert [] == shop.control("GET", "/faults")["rules"]
+    assert first == shop.control("GET", "/settings")
+    assert shop.control("GET", "/clock")["now"].startswith("2026-11-23")
+    assert {"requests": 0, "by": None, "seconds_left": None} == shop.control(
+        "GET", "/token"
+    )
+    assert 401 == shop.get("/bank?type=DEBIT_CARD").status
+
+
+def test_the_token_can_be_watched_and_stolen(shop):
+    """
+    Not read.
+    """
+    shop.new_token()
+    told = shop.control("GET", "/token")
+
+    assert ("client", 1) == (told["by"], told["requests"])
+    assert 3590 < told["seconds_left"] <= 3600
+    assert "outsider" == shop.control("POST", "/token/steal")["by"]
+    assert 401 == shop.get("/bank?type=DEBIT_CARD").status
+
+
+def test_an_sms_code_is_there_once_it_was_sent(shop):
+    """
+    Before, and for unknown payments, there is none.
+    """
+    key = shop.created()
+
+    assert 404 == shop.control("GET", f"/payments/{key}/sms_code").status
+    assert 404 == shop.control("GET", "/payments/PAY_A/sms_code").status
+    assert 6 == len(shop.sms(key))
+
+
+def test_every_list_is_there(shop):
+    """
+    Payments, refunds, declarations, companies, notifications, requests.
+    """
+    for name in ("payments", "refunds", "enterprises", "notifications"):
+        assert {name: []} == shop.control("GET", f"/{name}")
+
+    assert {"declarations": []} == shop.control("GET", "/customs")
+
+    key = shop.created()
+
+    assert key == shop.control("GET", f"/payments/{key}")["payment"]["id"]
+    assert ["/oauth/authorize", "/payments/payment"] == [
+        one["path"].removeprefix("/cberest/v1")
+        for one in shop.control("GET", "/requests")["requests"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/nothing"),
+        ("POST", "/payments"),
+        ("PUT", "/clock"),
+        ("GET", "/payments/PAY_A"),
+        ("GET", "x"),
+    ],
+)
+def test_what_is_not_there_is_404(shop, method, path):
+    """
+    With JSON that says so.
+    """
+    reply = shop.raw(method, f"/_emulator{path}", "{}", JSON)
+
+    assert 404 == reply.status
+    assert reply.json
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "OPTIONS", "DELETE"])
+@pytest.mark.parametrize(
+    "kind", [None, "text/plain", "application/x-www-form-urlencoded"]
+)
+def test_a_page_of_another_site_cannot_write(shop, method, kind):
+    """
+    What a browser sends without asking is refused, and asking gives no leave.
+    """
+    headers = {"Origin": "http://evil.test"} | ({"Content-Type": kind} if kind else {})
+    reply = shop.raw(method, "/_emulator/reset", "{}", headers)
+
+    assert 415 == reply.status
+    assert not any(name.startswith("access-control") for name in reply.headers)
+
+
+def test_a_bug_is_told_and_does_not_end_it(shop, monkeypatch, caplog):
+    """
+    500 as JSON, the traceback in the log.
+    """
+
+    def broken(_):
+        raise KeyError("x")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("umfpay.emulator._control.tick", broken)
+        reply = shop.control("GET", "/clock")
+
+    assert 500 == reply.status
+    assert "KeyError" in caplog.text
+    assert shop.control("GET", "/clock")["now"]

@@ -1,0 +1,118 @@
+"""
+The data folder: keys, certificate, umf.env.
+"""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+
+import pytest
+
+from umfpay.emulator._keys import load_credentials, write_env, write_private
+from umfpay.errors import ConfigError
+
+
+def test_openssl_reads_every_file(keys):
+    """
+    A PKCS#8 key and a certificate, as UMF would mail them.
+    """
+
+    def told(*arguments):
+        return subprocess.run(
+            ["openssl", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    key = told(
+        "pkey",
+        "-inform",
+        "DER",
+        "-in",
+        keys.folder / "merchant.key.p8",
+        "-noout",
+        "-text",
+    )
+    certificate = told(
+        "x509", "-in", keys.folder / "umf.cert.crt", "-noout", "-subject"
+    )
+
+    assert "1024 bit" in key
+    assert "umfpay emulator" in certificate
+
+
+def test_the_second_start_finds_the_first_ones_keys(tmp_path):
+    """
+    Only their owner reads them, whatever the umask.
+    """
+    first = load_credentials(tmp_path / "a" / "b", bits=1024)
+    again = load_credentials(tmp_path / "a" / "b", bits=2048)
+    files = list((tmp_path / "a" / "b").iterdir())
+
+    assert first.client_id == again.client_id
+    assert first.client_secret.reveal() == again.client_secret.reveal()
+    assert first.merchant_key.fingerprint == again.merchant_key.fingerprint
+    assert first.gateway_certificate == again.gateway_certificate
+    assert 4 == len(files)
+    assert {0o600} == {stat.S_IMODE(file.stat().st_mode) for file in files}
+    assert 0o700 == stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode)
+
+
+def test_a_shell_can_read_umf_env(keys, tmp_path):
+    """
+    Plain lines, absolute paths, for its owner only.
+    """
+    path = write_env(
+        tmp_path,
+        load_credentials(keys.folder, bits=1024),
+        base_url="http://127.0.0.1:1/cberest/v1/",
+    )
+    lines = dict(line.split("=", 1) for line in path.read_text().splitlines())
+
+    assert 0o600 == stat.S_IMODE(path.stat().st_mode)
+    assert keys.client_id == lines["UMF_CLIENT_ID"]
+    assert "http://127.0.0.1:1/cberest/v1/" == lines["UMF_BASE_URL"]
+    assert f"{tmp_path}/merchant.key.p8" == lines["UMF_MERCHANT_KEY"]
+    assert f"{tmp_path}/umf.cert.crt" == lines["UMF_GATEWAY_CERTIFICATE"]
+
+
+def test_a_folder_that_cannot_be_used_is_refused(keys, tmp_path):
+    """
+    A file in its place, a damaged or a missing file.
+    """
+    file = tmp_path / "file"
+    file.write_text("x")
+
+    for place in (file, file / "below"):
+        with pytest.raises(ConfigError, match="cannot be used"):
+            load_credentials(place, bits=1024)
+
+    for name, content in (("a", "only-one"), ("b", "\u00e9 \u00e9"), ("c", "1 2 3")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "client.id").write_text(content)
+
+        with pytest.raises(ConfigError, match=r"client\.id is damaged"):
+            load_credentials(tmp_path / name, bits=1024)
+
+    (tmp_path / "a" / "client.id").write_text("1 2")
+
+    with pytest.raises(ConfigError, match=r"merchant\.key\.p8"):
+        load_credentials(tmp_path / "a", bits=1024)
+
+    with pytest.raises(ConfigError, match=r"umf\.env"):
+        write_env(file, load_credentials(keys.folder, bits=1024), base_url="")
+
+
+def test_a_file_that_was_left_behind_lends_its_mode_to_nobody(tmp_path):
+    """
+    Neither does a link lead elsewhere.
+    """
+    (tmp_path / "elsewhere").write_text("mine")
+    (tmp_path / "key.new").symlink_to(tmp_path / "elsewhere")
+    write_private(tmp_path / "key", b"secret")
+
+    assert "mine" == (tmp_path / "elsewhere").read_text()
+    assert b"secret" == (tmp_path / "key").read_bytes()
+    assert 0o600 == stat.S_IMODE((tmp_path / "key").lstat().st_mode)

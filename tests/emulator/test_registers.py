@@ -1,0 +1,146 @@
+"""
+Banks, rates, the WeChat page, enterprises.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+
+
+COMPANY = {
+    "external_enterprise_id": "e-1",
+    "enterprise_name": "某公司",
+    "enterprise_phone": "010",
+    "enterprise_email": "a@b.test",
+    "enterprise_contacts": "李四",
+    "busi_type": "GFHG",
+    "enterprise_code": "91",
+}
+
+
+def test_banks_are_listed_by_card_type(shop):
+    """
+    Each has a Chinese name and the types it takes.
+    """
+    credit = shop.get("/bank?type=CREDIT_CARD").json["banks"]
+    debit = shop.get("/bank?type=DEBIT_CARD").json["banks"]
+    icbc = next(bank for bank in credit if bank["code"] == "ICBC")
+
+    assert "中国工商银行" == icbc["name_zh"]
+    assert ["CREDIT_CARD", "DEBIT_CARD"] == icbc["types"]
+    assert {bank["code"] for bank in debit} < {bank["code"] for bank in credit}
+    assert ["DEBIT_CARD", "CREDIT_CARD"] == debit[0]["types"]
+    assert any(["CREDIT_CARD"] == bank["types"] for bank in credit)
+    assert "00060700" == shop.get("/bank?type=CASH").code
+    assert "00060700" == shop.get("/bank").code
+
+
+def test_a_rate_is_for_one_unit(shop):
+    """
+    Unknown currencies and none have their codes.
+    """
+    assert [{"rate": "6.9193", "currency": "USD"}] == shop.get(
+        "/exchange_rate?currency=USD"
+    ).json["exchangeRates"]
+    assert "00281017" == shop.get("/exchange_rate?currency=XXX").code
+    assert "00202000" == shop.get("/exchange_rate").code
+
+
+def test_the_wechat_page_keeps_its_fragment_and_every_level(shop):
+    """
+    Its answer has no signature; the page is quoted once a level.
+    """
+    page = "http://shop.test/page?a=1&b=二"
+    reply = shop.get(f"/payments/wechat_openid?notify_url={quote(page, safe='')}")
+    link = reply.json["links"][0]
+    outer = parse_qs(urlsplit(link["href"]).query)
+    inner = parse_qs(urlsplit(outer["redirect_uri"][0]).query)
+
+    assert link["href"].endswith("#wechat_redirect")
+    assert "weChat" == link["ref"]
+    assert [page] == inner["notifyUrl"]
+    assert "sign" not in reply.json["meta"]
+    assert "signature" not in reply.headers
+    assert "00060700" == shop.get("/payments/wechat_openid").code
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"enterprise_qualification": COMPANY},
+        {"external_enterprise": COMPANY},
+        {"EnterpriseQualification": COMPANY},
+        COMPANY,
+        {
+            "enterprise_contact" if name == "enterprise_contacts" else name: one
+            for name, one in COMPANY.items()
+        },
+    ],
+)
+def test_a_company_starts_disabled(shop, body):
+    """
+    In every wrapper; registered twice it is the same one.
+    """
+    reply = shop.post("/enterprise_qualification", body)
+    path = reply.json["links"][0]["href"].partition("/cberest/v1")[2]
+
+    assert COMPANY == reply.json["enterprise_qualification"]
+    assert (
+        reply.json["links"]
+        == shop.post("/enterprise_qualification", body).json["links"]
+    )
+    assert {
+        "external_enterprise_id": "e-1",
+        "busi_type": "GFHG",
+        "enterprise_status": "DISABLE",
+        "rank": "UNKNOWN",
+        "enterprise_name": "某公司",
+    } == shop.get(path).json["enterprise_qualification"]
+
+
+def test_a_company_pays_only_when_enabled(shop):
+    """
+    Not before it is registered, and not before it was checked.
+    """
+    payer = {
+        "payment_method": "NOT_APPLICABLE",
+        "interface_type": "DIRECT_TO_BANK",
+        "business_type": "B2B",
+        "enterprise_qualification": {"external_enterprise_id": "e-1"},
+    }
+
+    assert "00060114" == shop.create(payer=payer).code
+
+    other = COMPANY | {"external_enterprise_id": "e-0"}
+    shop.post("/enterprise_qualification", other)
+    shop.post("/enterprise_qualification", COMPANY)
+
+    assert "00060114" == shop.create(payer=payer).code
+
+    key = shop.control("GET", "/enterprises")["enterprises"][1]["id"]
+    shop.control("POST", f"/enterprises/{key}/enable")
+
+    assert "0000" == shop.create(payer=payer).code
+
+    shop.control("POST", f"/enterprises/{key}/disable")
+
+    assert "00060114" == shop.create(payer=payer).code
+
+
+@pytest.mark.parametrize(
+    "change", [{"external_enterprise_id": ""}, {"busi_type": ""}, {"busi_type": "X"}]
+)
+def test_a_company_that_breaks_a_rule_is_refused(shop, change):
+    """
+    Id and business type are needed.
+    """
+    assert "00060700" == shop.post("/enterprise_qualification", COMPANY | change).code
+
+
+def test_an_unknown_company_is_unknown(shop):
+    """
+    The code is 00060760.
+    """
+    assert "00060760" == shop.get("/enterprise_qualification/EQ_AAAA").code

@@ -1,0 +1,109 @@
+"""
+What the emulator remembers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import stat
+
+import pytest
+
+from umfpay.emulator._store import KEPT, Store
+from umfpay.errors import ConfigError
+
+
+@pytest.fixture(name="store")
+def _store():
+    with contextlib.closing(Store(None)) as store:
+        yield store
+
+
+def test_documents_stay_in_the_order_they_came(store):
+    """
+    A change keeps its place.
+    """
+    for key in "cab":
+        store.put("letter", key, {"key": key})
+
+    store.put("letter", "c", {"key": "C", "中": "文"})
+
+    assert ["C", "a", "b"] == [one["key"] for one in store.all("letter")]
+    assert {"key": "C", "中": "文"} == store.get("letter", "c")
+    assert store.get("other", "c") is None
+
+
+def test_a_transaction_keeps_all_or_nothing(store):
+    """
+    Whatever ends it.
+    """
+    with pytest.raises(KeyError), store.transaction():
+        store.put("a", "1", {})
+        raise KeyError
+
+    with store.transaction():
+        store.put("a", "2", {})
+
+    assert 1 == len(store.all("a"))
+
+
+def test_a_log_keeps_the_newest_of_its_kind(store):
+    """
+    Other kinds do not count, and are not touched.
+    """
+    store.put("payment", "first", {})
+
+    for number in range(KEPT + 5):
+        store.log("request", str(number), {"number": number})
+        store.log("other", str(number), {})
+
+    assert [5, KEPT + 4] == [store.all("request")[place]["number"] for place in (0, -1)]
+    assert KEPT == len(store.all("request")) == len(store.all("other"))
+    assert store.get("payment", "first") == {}
+
+    store.clear()
+
+    assert store.get("payment", "first") is None
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path):
+    """
+    Neither a folder in its place.
+    """
+    (tmp_path / "a").write_bytes(b"no database " * 100)
+    (tmp_path / "b").mkdir()
+
+    for name in ("a", "b", "none/c"):
+        with pytest.raises(ConfigError, match="cannot be used"):
+            Store(tmp_path / name)
+
+
+def test_only_its_owner_reads_the_files(tmp_path):
+    """
+    Those next to it, too.
+    """
+    with contextlib.closing(Store(tmp_path / "books")) as store:
+        store.put("a", "b", {})
+
+        modes = {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+
+    assert {0o600} == modes
+
+
+def test_what_is_due_is_found_without_reading_the_rest(store):
+    """
+    By the earliest of its moments, until it has none.
+    """
+    store.put("a", "1", {"settles_at": 5.0, "expires_at": 2.0})
+    store.put("a", "2", {"papers_due": 1.0})
+    store.put("a", "3", {})
+
+    assert [] == store.due("a", 0.5)
+    assert [{"papers_due": 1.0}] == store.due("a", 1.0)
+    assert 2 == len(store.due("a", 3.0))
+
+    store.put("a", "2", {})
+    store.remove("a", "1")
+
+    assert [] == store.due("a", 9.0)
+    assert 2 == len(store.all("a"))

@@ -1,0 +1,132 @@
+"""
+A token dies: the call succeeds all the same, with one request for all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import orders
+import pytest
+
+from umfpay import errors
+from umfpay.models import NewEnterprise
+
+
+REFUSALS = ["signed_200", "unsigned_200", "json_401", "html_401", "empty_401"]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+async def test_a_dead_token_is_replaced_for_reads_and_writes(box, session, refusal):
+    """
+    Whatever a refusal looks like, GET and POST are replayed once and succeed.
+    """
+    await box.settings(token_refusal=refusal)
+    await session.exchange_rates.get("USD")
+    await box.control("POST", "/token/steal", {})
+
+    assert (await session.exchange_rates.get("USD")).rate
+
+    await box.control("POST", "/token/steal", {})
+    made = await session.enterprises.register(
+        NewEnterprise(external_enterprise_id="c-1", busi_type="GFHG")
+    )
+
+    assert made.id
+    assert 2 == len(await box.requests("/enterprise_qualification"))
+
+
+async def test_a_hundred_coroutines_make_one_token_request(box, session):
+    """
+    On no token and on an expired one.
+    """
+    await asyncio.gather(*(session.exchange_rates.get("USD") for _ in range(100)))
+
+    assert 1 == await box.token_requests()
+
+    await box.control("POST", "/clock", {"advance": 4000})
+    await asyncio.gather(*(session.exchange_rates.get("USD") for _ in range(100)))
+
+    assert 2 == await box.token_requests()
+
+
+async def test_a_hundred_refusals_make_one_more_request(box, session):
+    """
+    All of them were under way with the token that died.
+    """
+    await session.exchange_rates.get("USD")
+    await box.fault("delay", path="/exchange_rate", seconds=0.2, times=0)
+    calls = [asyncio.create_task(session.exchange_rates.get("USD")) for _ in range(100)]
+    await box.control("POST", "/token/steal", {})
+    before = await box.token_requests()
+    await asyncio.gather(*calls)
+    await asyncio.gather(*(session.exchange_rates.get("USD") for _ in range(100)))
+
+    assert before + 1 == await box.token_requests()
+
+
+async def test_cancelling_who_started_the_fetch_causes_no_second_request(box, session):
+    """
+    The fetch belongs to the cache, not to the caller.
+    """
+    await box.fault("delay", path="/oauth/authorize", seconds=0.3)
+    first = asyncio.create_task(session.exchange_rates.get("USD"))
+    await asyncio.sleep(0.1)
+    others = [asyncio.create_task(session.exchange_rates.get("USD")) for _ in range(20)]
+    await asyncio.sleep(0.05)
+    first.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await first
+
+    await asyncio.gather(*others)
+
+    assert 1 == await box.token_requests()
+
+
+async def test_a_token_that_is_refused_twice_is_an_authentication_error(box, session):
+    """
+    One replay, not a loop.
+    """
+    await session.exchange_rates.get("USD")
+    await box.fault("steal_token", path="/exchange_rate", times=0)
+
+    with pytest.raises(errors.AuthenticationError) as caught:
+        await session.exchange_rates.get("USD")
+
+    assert "00280703" == caught.value.ret_code
+    assert 3 == len(await box.requests("/exchange_rate"))
+
+
+async def test_a_wrong_secret_is_an_authentication_error(box, open_session):
+    """
+    For reads and for what moves money alike: nothing was sent.
+    """
+    session = await open_session(client_secret="wrong")
+
+    with pytest.raises(errors.AuthenticationError):
+        await session.exchange_rates.get("USD")
+
+    with pytest.raises(errors.AuthenticationError) as caught:
+        await session.refunds.create(
+            "PAY_A",
+            orders.refund(),
+        )
+
+    assert not caught.value.money_may_have_moved
+    assert [] == await box.requests("/refund")
+
+
+async def test_two_sessions_share_a_token_through_a_file(box, open_session, tmp_path):
+    """
+    One logs in for both; neither logs the other out.
+    """
+    sessions = [
+        await open_session(token_store=tmp_path / "token.json") for _ in range(2)
+    ]
+
+    for _ in range(3):
+        for session in sessions:
+            await session.exchange_rates.get("USD")
+
+    assert 1 == await box.token_requests()

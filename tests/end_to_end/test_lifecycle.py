@@ -1,0 +1,308 @@
+"""
+Loops, threads, forks, sessions in pairs, other transports, TLS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import threading
+
+import httpx
+import orders
+import pytest
+import respx
+import trustme
+
+from umfpay import Config, UMFSession, errors
+from umfpay.emulator import Emulator, serve
+from umfpay.protocol import Signer
+
+
+class Running:
+    """
+    An emulator in a thread with a loop of its own.
+    """
+
+    def __init__(self, folder):
+        self.folder = folder
+        self._ended = threading.Event()
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._main()))
+
+    async def _main(self):
+        async with serve(Emulator(self.folder, key_bits=1024)):
+            self._started.set()
+            await asyncio.to_thread(self._ended.wait)
+
+    def __enter__(self):
+        self._thread.start()
+        assert self._started.wait(20)
+
+        return self
+
+    def __exit__(self, *_):
+        self._ended.set()
+        self._thread.join(20)
+
+    def config(self, **changes):
+        return Config.from_file(
+            self.folder / "umf.env", **{"token_store": "memory", **changes}
+        )
+
+
+@pytest.fixture(name="running")
+def _running(tmp_path):
+    with Running(tmp_path / "data") as running:
+        yield running
+
+
+def test_a_session_works_in_a_second_run(running):
+    """
+    The old loop is closed: what belonged to it is dropped and made anew.
+    """
+    session = UMFSession(running.config())
+
+    async def ask():
+        return await session.exchange_rates.get("USD")
+
+    assert asyncio.run(ask()) == asyncio.run(ask())
+
+    async def close():
+        await session.exchange_rates.get("USD")
+        await session.aclose()
+
+    asyncio.run(close())
+
+
+def test_a_session_left_open_in_a_dead_loop_closes_quietly(running):
+    """
+    `aclose()` from another loop drops what cannot be awaited any more.
+    """
+    session = UMFSession(running.config())
+
+    async def ask():
+        await session.exchange_rates.get("USD")
+
+    asyncio.run(ask())
+    asyncio.run(session.aclose())
+
+
+async def test_a_session_of_another_running_loop_is_refused(session):
+    """
+    Two loops never share a session: one clear error at once.
+    """
+    await session.exchange_rates.get("USD")
+
+    def elsewhere():
+        async def ask():
+            await session.exchange_rates.get("USD")
+
+        asyncio.run(ask())
+
+    with pytest.raises(errors.WrongLoopError, match="token_store"):
+        await asyncio.to_thread(elsewhere)
+
+    assert (await session.exchange_rates.get("USD")).rate
+
+
+async def test_a_closed_session_says_so_and_can_be_entered_again(box):
+    """
+    Calls after the end are refused; `async with` opens it once more.
+    """
+    session = UMFSession(box.config())
+
+    async with session:
+        await session.exchange_rates.get("USD")
+
+    with pytest.raises(errors.ConfigError, match="closed"):
+        await session.exchange_rates.get("USD")
+
+    await session.aclose()
+
+    async with session:
+        assert (await session.exchange_rates.get("USD")).rate
+
+
+def test_a_session_works_in_a_forked_child(running):
+    """
+    The child makes connections of its own; the parent's go on.
+    """
+    session = UMFSession(running.config())
+
+    async def ask():
+        return await session.exchange_rates.get("USD")
+
+    asyncio.run(ask())
+    child = os.fork()
+
+    if not child:
+        try:
+            asyncio.run(ask())
+        except BaseException:
+            os._exit(1)
+
+        os._exit(0)
+
+    _, status = os.waitpid(child, 0)
+
+    assert 0 == os.waitstatus_to_exitcode(status)
+    assert asyncio.run(ask()).rate
+
+    asyncio.run(session.aclose())
+
+
+async def test_any_httpx_transport_takes_the_place_of_ours(box):
+    """
+    httpx's own over the socket, and the emulator without any socket.
+    """
+    for transport in (
+        httpx.AsyncHTTPTransport(),
+        httpx.ASGITransport(app=box.emulator),
+    ):
+        async with UMFSession(box.config(), transport=transport) as session:
+            payment = await orders.paid(session, box)
+
+        assert payment.id
+
+
+async def test_respx_sees_what_is_sent_through_its_transport(box):
+    """
+    With httpx's transport inside, respx mocks the wire: signed and authorised.
+    """
+    async with UMFSession(
+        box.config(unsigned_responses="accept"), transport=httpx.AsyncHTTPTransport()
+    ) as session:
+        with respx.mock(base_url=box.base_url) as wire:
+            wire.post("/oauth/authorize").respond(
+                json={"access_token": "t" * 64, "expires_in": 3600}
+            )
+            route = wire.post("/declare_again").respond(
+                json={"meta": {"ret_code": "0000"}}
+            )
+            await session.customs.declare_again("1")
+
+        request = route.calls.last.request
+
+        assert request.headers["signature"]
+        assert "Bearer " + "t" * 64 == request.headers["authorization"]
+
+
+async def test_tls_is_verified_against_the_given_authority(box):
+    """
+    With ca_file the call succeeds; without it, and with another name, it does not.
+    """
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    host, _, port = box.server.origin.removeprefix("http://").partition(":")
+
+    async def relay(reader, writer):
+        inner_reader, inner_writer = await asyncio.open_connection(host, int(port))
+
+        async def pump(source, target):
+            try:
+                while chunk := await source.read(65536):
+                    target.write(chunk)
+                    await target.drain()
+            except (ConnectionError, ssl.SSLError):
+                pass
+            finally:
+                target.close()
+
+        await asyncio.gather(pump(reader, inner_writer), pump(inner_reader, writer))
+
+    server = await asyncio.start_server(relay, "127.0.0.1", 0, ssl=context)
+    secure = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/cberest/v1/"
+
+    with authority.cert_pem.tempfile() as ca_file:
+        async with UMFSession(box.config(base_url=secure, ca_file=ca_file)) as session:
+            assert (await session.exchange_rates.get("USD")).rate
+
+    async with UMFSession(box.config(base_url=secure)) as session:
+        with pytest.raises(errors.UMFError, match=r"(?i)certificate"):
+            await session.exchange_rates.get("USD")
+
+    server.close()
+    await server.wait_closed()
+
+
+async def test_on_call_hears_of_every_call_and_of_nothing_secret(box):
+    """
+    One report a call, with the path's template and the verdict.
+    """
+    heard = []
+
+    async with UMFSession(box.config(), on_call=heard.append) as session:
+        payment = await session.payments.create(orders.card_payment())
+        await session.payments.get(payment.id)
+
+        with pytest.raises(errors.APIError):
+            await session.payments.get("PAY_UNKNOWN")
+
+        async with session.statements.open_transactions(orders.DAY) as chunks:
+            assert [chunk async for chunk in chunks]
+
+    assert ["verified", "verified", "unsigned", "verified"] == [
+        report.verdict for report in heard
+    ]
+    assert "/payments/payment/{payment_id}" == heard[1].path
+    assert "00060760" == heard[2].ret_code
+    assert "PaymentStateError" == heard[2].error
+
+
+async def test_extra_headers_are_added_and_ours_stay(box, session):
+    """
+    A trace id goes along; Authorization and Signature are ours.
+    """
+    await session.exchange_rates.get("USD", extra_headers={"X-Trace": "7"})
+
+    assert "7" == (await box.requests("/exchange_rate"))[-1]["headers"]["x-trace"]
+
+    with pytest.raises(errors.ConfigError, match="Signature"):
+        await session.exchange_rates.get("USD", extra_headers={"Signature": "x"})
+
+
+async def test_accept_language_and_a_signer_of_the_users(box):
+    """
+    An HSM signs in place of the key; the header picks the language.
+    """
+    signer = Signer(box.emulator.credentials.merchant_key)
+
+    async def sign(body: bytes) -> str:
+        await asyncio.sleep(0)
+
+        return signer.sign(body)
+
+    async with UMFSession(
+        box.config(
+            merchant_key=None, signer=sign, accept_language="ZH", glued_bearer=True
+        )
+    ) as session:
+        assert (await session.payments.create(orders.card_payment())).id
+
+    request = (await box.requests("/payments/payment"))[-1]
+
+    assert "ZH" == request["headers"]["accept-language"]
+
+
+async def test_large_keys_sign_and_seal_off_the_loop(tmp_path):
+    """
+    4096 bits and a slow backend: the same calls, in threads.
+    """
+    box = Emulator(tmp_path / "data", key_bits=2048)
+
+    async with serve(box) as server:
+        config = Config.from_file(
+            tmp_path / "data" / "umf.env",
+            base_url=server.base_url,
+            token_store="memory",
+            rsa_backend="pycryptodome",
+        )
+
+        async with UMFSession(config) as session:
+            payment = await session.payments.create(orders.card_payment())
+            await session.payments.verify(payment.id, orders.card())
+
+            assert any("umfpay-rsa" in one.name for one in threading.enumerate())

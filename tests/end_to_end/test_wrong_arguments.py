@@ -1,0 +1,185 @@
+"""
+What cannot be meant is refused before anything leaves, by an error of ours.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from pathlib import Path
+
+import httpx
+import orders
+import pytest
+
+from umfpay import Config, UMFSession, errors
+
+
+LONE = "\ud800"
+VECTORS = Path(__file__).parents[1] / "vectors"
+
+
+class Untouched(httpx.AsyncBaseTransport):
+    """
+    A network that nothing may reach.
+    """
+
+    def __init__(self):
+        self.requests = []
+
+    async def handle_async_request(self, request):
+        self.requests.append(request)
+
+        raise httpx.ReadError("this should not have been sent")
+
+
+@pytest.fixture(name="network")
+def _network():
+    return Untouched()
+
+
+@pytest.fixture(name="unsent")
+async def _unsent(network):
+    """
+    A session whose network must stay silent.
+    """
+    config = Config(
+        client_id="a",
+        client_secret="b",
+        merchant_key=VECTORS / "merchant_1024.key.p8",
+        gateway_certificate=VECTORS / "gateway_1024.cert.crt",
+        base_url="http://127.0.0.1:9/",
+        token_store="memory",
+    )
+
+    async with UMFSession(config, transport=network) as session:
+        yield session
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"deadline": None},
+        {"deadline": math.nan},
+        {"deadline": math.inf},
+        {"deadline": "5"},
+        {"deadline": True},
+        {"timeout": None},
+        {"timeout": 0},
+        {"timeout": -1},
+        {"timeout": math.nan},
+        {"timeout": "5"},
+        {"extra_headers": {"X y": "a"}},
+        {"extra_headers": {"\u0425": "a"}},
+        {"extra_headers": {"X": "a\r\nSignature: b"}},
+        {"extra_headers": {"X": "中"}},
+        {"extra_headers": {"X": 5}},
+        {"extra_headers": {"": "a"}},
+        {"extra_headers": [("X", "a")]},
+        {"extra_headers": {"authorization": "Bearer x"}},
+    ],
+    ids=str,
+)
+async def test_options_of_a_call_are_checked(network, unsent, options):
+    """
+    Before the token is fetched: for reads and for what moves money.
+    """
+    with pytest.raises(errors.ConfigError, match=next(iter(options))):
+        await unsent.exchange_rates.get("USD", **options)
+
+    with pytest.raises(errors.ConfigError, match=next(iter(options))):
+        await unsent.refunds.create("PAY_A", orders.refund(), **options)
+
+    assert [] == network.requests
+
+
+async def test_a_deadline_that_has_passed_sends_nothing(box, session):
+    """
+    Zero is what callers compute who have no time left.
+    """
+    await session.authorize()
+
+    for seconds in (0, -1.5):
+        with pytest.raises(errors.DeadlineExceededError) as caught:
+            await session.refunds.create("PAY_A", orders.refund(), deadline=seconds)
+
+        assert not caught.value.request_sent
+
+    assert [] == await box.requests("/refund")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda s: s.payments.create(None),
+        lambda s: s.payments.create(orders.order()),
+        lambda s: s.payments.verify("PAY_A", None),
+        lambda s: s.payments.execute("PAY_A", None),
+        lambda s: s.payments.execute("PAY_A", "6227000000000005"),
+        lambda s: s.payments.execute(None, orders.card("1")),
+        lambda s: s.payments.get(f"PAY_{LONE}"),
+        lambda s: s.payments.get("PAY_A\n"),
+        lambda s: s.payments.update_express_info("PAY_A", {}),
+        lambda s: s.refunds.create("PAY_A", orders.order()),
+        lambda s: s.customs.apply("PAY_A", None),
+        lambda s: s.customs.apply_only(None),
+        lambda s: s.enterprises.register({"busi_type": "GFHG"}),
+        lambda s: s.exchange_rates.get(None),
+        lambda s: s.exchange_rates.get(LONE),
+        lambda s: s.banks.list(5),
+        lambda s: s.wechat.openid_link(None),
+        lambda s: s.wechat.openid_link(f"http://a/{LONE}"),
+        lambda s: s.statements.transactions_page(orders.DAY, page_size="10"),
+        lambda s: s.statements.transactions_page(orders.DAY, page_number=0),
+        lambda s: s.request("POST", "/declare_again", {"a": 1.5}),
+        lambda s: s.request("POST", "/declare_again", {"a": LONE}),
+        lambda s: s.request("GET", None),
+        lambda s: s.request("GET", "/a\nb"),
+        lambda s: s.request("GET", "/a/../../b"),
+        lambda s: s.request("GET", "/bank?type=DEBIT_CARD"),
+        lambda s: s.request("GET", "/bank#x"),
+        lambda s: s.request("GET", f"/{LONE}"),
+        lambda s: s.request("GET", "/bank", query={"type": LONE}),
+    ],
+)
+async def test_arguments_that_cannot_be_meant_are_refused(network, unsent, call):
+    """
+    None in place of an object would else leave as an empty shell.
+    """
+    with pytest.raises(errors.ConfigError) as caught:
+        await call(unsent)
+
+    assert "6227" not in str(caught.value)
+    assert [] == network.requests
+
+
+@pytest.mark.parametrize("path", ["/payments/payment/PAY_A/refund/", "/x/execute"])
+async def test_the_escape_hatch_knows_what_moves_money(session, box, path):
+    """
+    By the end of the path, a stray slash or not.
+    """
+    await session.authorize()
+    await box.fault("drop_after", path=path.rstrip("/"))
+
+    with pytest.raises(errors.OutcomeUnknownError) as caught:
+        await session.request("POST", path, {"refund_info": {}})
+
+    assert caught.value.money_may_have_moved
+
+
+async def test_a_hook_that_fails_loses_no_payment(box, caplog):
+    """
+    What `on_call` raises is logged; the call ends as it ended.
+    """
+
+    def hook(report):
+        raise ValueError("no metrics today")
+
+    async with UMFSession(box.config(), on_call=hook) as session:
+        with caplog.at_level(logging.ERROR, "umfpay"):
+            payment = await session.payments.create(orders.card_payment())
+
+    assert payment.id
+    assert ["on_call failed for payments.create"] == [
+        record.getMessage() for record in caplog.records
+    ]

@@ -1,0 +1,355 @@
+"""
+Key files in every shape that people pass them on in.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from umfpay.errors import ConfigError
+from umfpay.protocol import PrivateKey, PublicKey
+from umfpay.protocol._key_files import KeyContent
+from umfpay.sensitive import Secret
+
+
+VECTORS = Path(__file__).parent.parent / "vectors"
+P8 = VECTORS / "merchant_2048.key.p8"
+CERTIFICATE = VECTORS / "gateway_2048.cert.der"
+PASSPHRASE = "canary-passphrase-51c2"
+
+
+@pytest.fixture(name="pem", scope="session")
+def _pem(openssl) -> dict[str, bytes]:
+    given = P8.read_bytes()
+    der = ("-inform", "DER")
+
+    return {
+        "pkcs1": openssl("rsa", *der, "-traditional", given=given),
+        "pkcs8": openssl("pkey", *der, given=given),
+        "encrypted_pkcs8": openssl(
+            *("pkcs8", *der, "-topk8", "-v2", "aes-256-cbc"),
+            *("-passout", f"pass:{PASSPHRASE}"),
+            given=given,
+        ),
+        "encrypted_pkcs8_der": openssl(
+            *("pkcs8", *der, "-topk8", "-v2", "aes-256-cbc", "-outform", "DER"),
+            *("-passout", f"pass:{PASSPHRASE}"),
+            given=given,
+        ),
+        "encrypted_pkcs1": openssl(
+            *("rsa", *der, "-traditional", "-aes128"),
+            *("-passout", f"pass:{PASSPHRASE}"),
+            given=given,
+        ),
+        "pkcs1_der": openssl(
+            "rsa", *der, "-traditional", "-outform", "DER", given=given
+        ),
+        "public": openssl("pkey", *der, "-pubout", given=given),
+        "public_der": openssl("pkey", *der, "-pubout", "-outform", "DER", given=given),
+        "public_pkcs1": openssl("rsa", *der, "-RSAPublicKey_out", given=given),
+        "certificate": openssl(
+            "x509", "-inform", "DER", given=CERTIFICATE.read_bytes()
+        ),
+    }
+
+
+def _spellings(content: bytes) -> dict[str, str | bytes]:
+    """
+    Return *content*, a PEM, as editors, shells and chats leave it.
+    """
+    text = content.decode()
+    inner = "".join(line for line in text.splitlines() if "-----" not in line)
+
+    return {
+        "bytes": content,
+        "text": text,
+        "crlf": text.replace("\n", "\r\n"),
+        "cr": text.replace("\n", "\r"),
+        "escaped": text.replace("\n", "\\n"),
+        "escaped_crlf": text.replace("\n", "\\r\\n"),
+        "blanks_for_line_ends": text.replace("\n", " "),
+        "indented": text.replace("\n", "\n    "),
+        "one_line_base64": inner,
+        "one_line_base64_bytes": inner.encode(),
+        "base64_lines": "\n".join(inner[at : at + 76] for at in range(0, 3000, 76)),
+        "byte_order_mark": b"\xef\xbb\xbf" + content,
+        "words_before": "Bag Attributes\n  friendlyName: x\n" + text,
+        "bytearray": bytearray(content),
+        "der": base64.b64decode(inner),
+    }
+
+
+SPELLINGS = sorted(_spellings(b""))
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("form", ["pkcs1", "pkcs8"])
+def test_a_private_key_loads_in_every_spelling(pem, form, spelling):
+    """
+    PKCS#1 and PKCS#8, whatever became of the line ends, are the key of the ``.p8``.
+    """
+    loaded = PrivateKey.load(_spellings(pem[form])[spelling])
+
+    assert PrivateKey.load(P8) == loaded
+    assert P8.read_bytes() == loaded.to_der_pkcs8()
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("form", ["public", "public_pkcs1"])
+def test_a_public_key_loads_in_every_spelling(pem, form, spelling):
+    """
+    A bare public key will do in place of a certificate.
+    """
+    loaded = PublicKey.load(_spellings(pem[form])[spelling])
+
+    assert PrivateKey.load(P8).public == loaded
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_certificate_loads_in_every_spelling(pem, spelling):
+    """
+    The key in a certificate is the key of the file openssl took it out of.
+    """
+    loaded = PublicKey.load(_spellings(pem["certificate"])[spelling])
+
+    assert PublicKey.load(VECTORS / "gateway_2048.pub.pem") == loaded
+
+
+@pytest.mark.parametrize("bits", [1024, 2048])
+def test_a_small_public_key_in_one_line_is_content(bits, openssl):
+    """
+    216 characters of base64 are no path: they decode to one whole DER SEQUENCE.
+    """
+    path = VECTORS / f"gateway_{bits}.pub.pem"
+    line = "".join(path.read_text().splitlines()[1:-1])
+
+    assert PublicKey.load(path) == PublicKey.load(line)
+
+
+@pytest.mark.parametrize("kind", [str, Path, os.fspath])
+def test_a_key_loads_from_a_path(kind):
+    """
+    A path is text or a path object; DER and PEM are told apart by what they hold.
+    """
+    assert PrivateKey.load(kind(P8)).public == PublicKey.load(
+        kind(VECTORS / "merchant_2048.pub.pem")
+    )
+    assert PublicKey.load(kind(CERTIFICATE)) == PublicKey.load(
+        kind(VECTORS / "gateway_2048.cert.crt")
+    )
+
+
+@pytest.mark.parametrize(
+    "form", ["encrypted_pkcs8", "encrypted_pkcs8_der", "encrypted_pkcs1"]
+)
+def test_an_encrypted_key_loads_with_its_passphrase(pem, form):
+    """
+    New and old encryption of openssl, PEM and DER.
+    """
+    loaded = PrivateKey.load(pem[form], passphrase=Secret(PASSPHRASE))
+
+    assert PrivateKey.load(P8) == loaded
+
+
+def test_a_passphrase_for_an_open_key_does_no_harm():
+    """
+    A setting that is left over is not an error.
+    """
+    assert PrivateKey.load(P8, passphrase=Secret(PASSPHRASE)) == PrivateKey.load(P8)
+
+
+@pytest.mark.parametrize(
+    "form", ["encrypted_pkcs8", "encrypted_pkcs8_der", "encrypted_pkcs1"]
+)
+@pytest.mark.parametrize(
+    "passphrase", [None, Secret(""), Secret("wrong-" + PASSPHRASE)]
+)
+def test_an_encrypted_key_asks_for_the_passphrase(pem, form, passphrase, shown_by):
+    """
+    Missing and wrong passphrases are told apart, and shown nowhere.
+    """
+    with pytest.raises(ConfigError) as caught:
+        PrivateKey.load(pem[form], passphrase=passphrase)
+
+    wanted = "passphrase is wrong" if passphrase else "give the passphrase"
+
+    assert wanted in str(caught.value)
+    assert PASSPHRASE not in shown_by(caught.value)
+
+
+def test_a_bundle_gives_each_side_its_part(pem):
+    """
+    A file with key and certificates is read by label: the first that fits.
+    """
+    bundle = pem["certificate"] + pem["public"] + pem["pkcs8"]
+
+    assert PublicKey.load(bundle) == PublicKey.load(CERTIFICATE)
+    assert PrivateKey.load(bundle) == PrivateKey.load(P8)
+
+
+MISSING = [
+    ("no/such/file.p8", "no such file"),
+    (VECTORS, "not a file"),
+    ("a\0b", "no such file"),
+    ("x." * 5000, "cannot be read"),
+    ("x" * 5000, "no RSA"),
+    (b"", "empty"),
+    (b" \r\n\t", "empty"),
+    ("", "not a file"),
+    ("-----BEGIN CERTIFICATE-----\n", "no RSA"),
+    (b"x" * 100_000, "too large"),
+    (5, "not int"),
+    (None, "not NoneType"),
+]
+
+
+@pytest.mark.parametrize("loader", [PrivateKey.load, PublicKey.load])
+@pytest.mark.parametrize(("source", "wanted"), MISSING)
+def test_what_cannot_be_read_is_a_config_error(loader, source, wanted):
+    """
+    Files that are missing, empty or too large, and arguments that are none.
+    """
+    with pytest.raises(ConfigError, match=wanted) as caught:
+        loader(source)
+
+    assert caught.value.what.zh
+
+
+def test_an_empty_file_is_named(tmp_path):
+    """
+    The path stands in the message, in both languages.
+    """
+    path = tmp_path / "merchant.key.p8"
+    path.write_bytes(b"")
+
+    with pytest.raises(ConfigError) as caught:
+        PrivateKey.load(path)
+
+    assert f"{path}: it is empty." == caught.value.what.en
+    assert f"{path}：为空。" == caught.value.what.zh
+
+
+def test_a_file_that_may_not_be_read_is_named(tmp_path, monkeypatch):
+    """
+    The operating system's refusal is told by its kind.
+    """
+    path = tmp_path / "merchant.key.p8"
+    path.write_bytes(P8.read_bytes())
+
+    def refuse(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+
+    with pytest.raises(ConfigError, match="PermissionError") as caught:
+        PrivateKey.load(path)
+
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("form", ["pkcs1", "pkcs8"])
+def test_a_private_key_in_the_wrong_place_is_not_shown(
+    pem, form, spelling, must_not_show_key
+):
+    """
+    Neither words nor frames of the error hold a part of the key.
+    """
+    key = _spellings(pem[form])["der"]
+
+    with pytest.raises(ConfigError, match="private key") as caught:
+        PublicKey.load(_spellings(pem[form])[spelling])
+
+    must_not_show_key(caught.value, key)
+
+
+@pytest.mark.parametrize("cut", [10, 500, 1100])
+def test_a_damaged_private_key_is_not_shown(pem, cut, must_not_show_key):
+    """
+    A key that lost its end is told as no key, in each spelling.
+    """
+    whole = P8.read_bytes()
+
+    for source in (whole[:-cut], base64.b64encode(whole[:-cut]).decode()):
+        with pytest.raises(ConfigError) as caught:
+            PrivateKey.load(source)
+
+        must_not_show_key(caught.value, whole)
+
+
+@pytest.mark.parametrize("loader", [PrivateKey.load, PublicKey.load])
+@pytest.mark.parametrize("body", ["", "A", "AAA", "A=A=", "é", "\n\n", "Proc-Type: x"])
+def test_a_frame_around_noise_is_no_key(loader, body):
+    """
+    PEM whose inside is no base64, or nothing.
+    """
+    for label in ("PRIVATE KEY", "CERTIFICATE"):
+        with pytest.raises(ConfigError):
+            loader(f"-----BEGIN {label}-----\n{body}\n-----END {label}-----\n")
+
+
+def test_text_that_lost_its_frame_is_not_quoted(must_not_show_key):
+    """
+    Base64 that is taken for a path does not come back in the message.
+    """
+    line = base64.b64encode(P8.read_bytes()).decode()[400:640]
+
+    with pytest.raises(ConfigError, match="the given text") as caught:
+        PrivateKey.load(line)
+
+    assert line[:40] not in str(caught.value)
+
+
+def test_half_characters_in_key_text_are_no_foreign_error():
+    """
+    Text that UTF-8 cannot write is refused like any other.
+    """
+    with pytest.raises(ConfigError):
+        PrivateKey.load("-----BEGIN PRIVATE KEY-----\udc80")
+
+
+def test_content_shows_nothing_and_is_not_copied():
+    """
+    What stands in our frames while a key is read is silent.
+    """
+    content = KeyContent.of(P8)
+
+    assert "KeyContent(***)" == repr(content)
+
+    for copier in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="never stored"):
+            copier(content)
+
+
+@given(st.binary(max_size=300) | st.text(max_size=300).filter(lambda t: "\0" not in t))
+def test_no_content_makes_a_foreign_error(content):
+    """
+    Whatever is given: a key or a ConfigError.
+    """
+    for loader in (PrivateKey.load, PublicKey.load):
+        with pytest.raises(ConfigError):
+            loader(content)
+
+
+@given(st.integers(0, 1217), st.integers(1, 255))
+def test_no_damage_makes_a_foreign_error(at, change):
+    """
+    One changed byte in a ``.p8``: a key or a ConfigError, whatever the library says.
+    """
+    content = bytearray(P8.read_bytes())
+    content[at % len(content)] ^= change
+
+    try:
+        bits = PrivateKey.load(bytes(content)).bits
+    except ConfigError:
+        bits = None
+
+    assert bits in (None, 2048)

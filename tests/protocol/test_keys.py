@@ -1,0 +1,125 @@
+"""
+Keys show size and fingerprint, and nothing else.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from umfpay.errors import ConfigError
+from umfpay.protocol import PrivateKey, PublicKey, check_key_pair
+
+
+VECTORS = Path(__file__).parent.parent / "vectors"
+
+
+def test_a_pair_shares_its_fingerprint(sized_gateway, bits, openssl):
+    """
+    It is the SHA-256 of the SubjectPublicKeyInfo, as openssl writes that.
+    """
+    der = openssl(
+        *("pkey", "-pubin", "-outform", "DER"),
+        given=(VECTORS / f"gateway_{bits}.pub.pem").read_bytes(),
+    )
+
+    assert hashlib.sha256(der).hexdigest()[:16] == sized_gateway.private.fingerprint
+    assert sized_gateway.private.fingerprint == sized_gateway.public.fingerprint
+    assert bits == sized_gateway.private.bits == sized_gateway.public.bits
+
+
+def test_the_repr_tells_size_and_fingerprint(gateway):
+    """
+    Enough to recognise a key in a log.
+    """
+    assert "PrivateKey(1024 bits, 709ced98c7f60bd9)" == repr(gateway.private)
+    assert "PublicKey(1024 bits, 709ced98c7f60bd9)" == repr(gateway.public)
+
+
+def test_a_private_key_is_never_stored_or_copied(gateway):
+    """
+    pickle, copy and deepcopy refuse, and JSON has no form for it.
+    """
+    for copier in (pickle.dumps, copy.copy, copy.deepcopy, json.dumps):
+        with pytest.raises(TypeError):
+            copier(gateway.private)
+
+
+def test_keys_are_equal_by_their_numbers(gateway):
+    """
+    Whatever file they came from; a private key is no public one.
+    """
+    again = PrivateKey.load(VECTORS / "gateway_1024.key.p8")
+    other = PrivateKey.load(VECTORS / "merchant_1024.key.p8")
+
+    assert gateway.private == again
+    assert hash(gateway.private) == hash(again)
+    assert gateway.private != other
+    assert gateway.public == again.public
+    assert hash(gateway.public) == hash(again.public)
+    assert gateway.public != other.public
+    assert gateway.private != gateway.public
+    assert gateway.public != gateway.private
+
+
+def test_a_loaded_key_loads_as_itself(gateway):
+    """
+    Settings take keys that somebody loaded already.
+    """
+    assert gateway.private is PrivateKey.load(gateway.private)
+    assert gateway.public is PublicKey.load(gateway.public)
+
+
+def test_a_new_key_goes_through_a_p8_file():
+    """
+    What is written is what is read.
+    """
+    key = PrivateKey.generate(1024)
+
+    assert 1024 == key.bits
+    assert key == PrivateKey.load(key.to_der_pkcs8())
+    assert key != PrivateKey.generate(1024)
+
+
+@pytest.mark.parametrize("bits", [0, 512, 1023, 100_000])
+def test_a_new_key_has_a_size_that_keys_have(bits):
+    """
+    Other sizes are refused before anything is computed.
+    """
+    with pytest.raises(ConfigError, match=str(bits)):
+        PrivateKey.generate(bits)
+
+
+def test_importing_the_room_loads_no_cryptography():
+    """
+    It is looked for when a backend is chosen, and nothing else is slow to load.
+    """
+    code = "import sys, umfpay.protocol; print('cryptography' in sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "False\n" == result.stdout
+
+
+def test_your_own_public_key_is_not_the_gateways(gateway):
+    """
+    The commonest mistake is named; with UMF's certificate all is well.
+    """
+    merchant = PrivateKey.load(VECTORS / "merchant_1024.key.p8")
+    own = PublicKey.load(VECTORS / "merchant_1024.pub.pem")
+
+    check_key_pair(merchant, [gateway.public])
+
+    with pytest.raises(ConfigError, match="your own public key"):
+        check_key_pair(merchant, [gateway.public, own])
