@@ -186,3 +186,17 @@ def test_a_bug_is_told_and_does_not_end_it(shop, monkeypatch, caplog):
     assert 500 == reply.status
     assert "KeyError" in caplog.text
     assert shop.control("GET", "/clock")["now"]
+
+
+def test_sms_codes_are_listed_with_their_phones(shop):
+    """
+    For whoever knows the phone and not the payment.
+    """
+    key = shop.created()
+
+    assert [] == shop.control("GET", "/sms")["sms"]
+
+    code = shop.sms(key)
+    sent = shop.control("GET", "/sms")["sms"][0]
+
+    assert ("13800138000", key, code) == (sent["phone"], sent["payment"], sent["code"])

@@ -139,7 +139,7 @@ def test_the_money_may_take_time(shop, until):
     key = shop.created()
 
     assert "TRADE_PENDING" == shop.execute(key).json["payment"]["state"]
-    assert "00060763" == shop.post(f"{PAY}/{key}/execute", shop.payer()).code
+    assert "00060761" == shop.post(f"{PAY}/{key}/execute", shop.payer()).code
 
     shop.forward(6)
     until(lambda: shop.state(key) == "TRADE_SUCCESS")
@@ -206,3 +206,19 @@ def test_a_b2b_payment_needs_its_papers_within_a_day(shop, until):
     assert "TRADE_CANCEL" == shop.state(lost)
     assert "TRADE_SUCCESS" == shop.state(kept)
     assert 409 == shop.control("POST", f"/payments/{lost}/approve_papers").status
+
+
+def test_a_balance_that_is_too_low_shows_when_the_money_is_taken(shop):
+    """
+    The SMS code is sent all the same, and another card may pay later.
+    """
+    key = shop.created()
+    body = shop.payer(number=shop.keys.seal("4392260012340730"))
+
+    assert "0000" == shop.post(f"{PAY}/{key}/verify", body).code
+
+    code = shop.control("GET", f"/payments/{key}/sms_code")["sms_code"]
+    body["payer"]["payer_info"]["verify_code"] = code
+
+    assert "00060730" == shop.post(f"{PAY}/{key}/execute", body).code
+    assert "WAIT_BUYER_PAY" == shop.state(key)

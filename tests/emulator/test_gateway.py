@@ -334,3 +334,15 @@ def test_a_bug_is_the_gateways_system_error(shop, monkeypatch, caplog):
     assert b"secret" not in reply.body
     assert "KeyError" in caplog.text
     assert [] == shop.control("GET", "/payments")["payments"]
+
+
+def test_in_the_time_of_the_header_every_answer_has_it(shop, tmp_path):
+    """
+    The official SDK of that time fails on any answer without, token and page included.
+    """
+    shop.settings(signature="header")
+    token = shop.new_token()
+    page = shop.get("/payments/wechat_openid?notify_url=http%3A%2F%2Fshop.test%2F")
+
+    for reply in (token, page):
+        assert shop.keys.verifies(reply.body, reply.headers["signature"], tmp_path)

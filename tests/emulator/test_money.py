@@ -39,3 +39,13 @@ def test_cny_is_half_up():
     assert Decimal("692.07") == in_cny(Decimal("100.02"), "USD")
     assert Decimal("0.05") == in_cny(Decimal("0.01"), "AUD")
     assert "69207" == cents(Decimal("692.07"))
+
+
+def test_yen_have_no_decimals():
+    """
+    Zeros after the point are none.
+    """
+    assert (Decimal(100), "JPY") == amount_of({"total": "100.00", "currency": "JPY"})
+
+    with pytest.raises(Refusal, match="00202002"):
+        amount_of({"total": "100.50", "currency": "JPY"})

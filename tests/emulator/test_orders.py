@@ -45,3 +45,22 @@ def test_an_empty_payer_has_defaults():
     As the oldest sample needs them.
     """
     assert ("NOT_APPLICABLE", "SERVER_TO_SERVER", "B2C") == payer_method({})
+
+
+def test_sub_orders_and_items_are_told_apart(shop):
+    """
+    Two of one number could not be declared; an item has its sub order's currency.
+    """
+    order = shop.order()
+    twice = shop.order(total="200.04")
+    twice["sub_orders"] = order["sub_orders"] * 2
+    mixed = shop.order()
+    mixed["sub_orders"][0]["items"][0]["amount"] = {
+        "total": "100.02",
+        "currency": "EUR",
+    }
+
+    for one in (twice, mixed):
+        reply = shop.post("/payments/payment", shop.body() | {"order": one})
+
+        assert "00060700" == reply.code

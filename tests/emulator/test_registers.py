@@ -50,7 +50,7 @@ def test_a_rate_is_for_one_unit(shop):
 
 def test_the_wechat_page_keeps_its_fragment_and_every_level(shop):
     """
-    Its answer has no signature; the page is quoted once a level.
+    Its meta has no sign, a header signs it; the page is quoted once a level.
     """
     page = "http://shop.test/page?a=1&b=二"
     reply = shop.get(f"/payments/wechat_openid?notify_url={quote(page, safe='')}")
@@ -62,7 +62,7 @@ def test_the_wechat_page_keeps_its_fragment_and_every_level(shop):
     assert "weChat" == link["ref"]
     assert [page] == inner["notifyUrl"]
     assert "sign" not in reply.json["meta"]
-    assert "signature" not in reply.headers
+    assert "signature" in reply.headers
     assert "00060700" == shop.get("/payments/wechat_openid").code
 
 

@@ -39,3 +39,32 @@ def test_nothing_else_is_a_call(method, path, status):
         route(method, path)
 
     assert status == caught.value.status
+
+
+def test_meta_is_that_of_the_samples(shop):
+    """
+    A query has a blank error_code, the standalone declaration says "successful".
+    """
+    queried = shop.get(f"/payments/payment/{shop.created()}")
+    body = {
+        "mer_reference_id": "elsewhere",
+        "order_amount": {"total": "1.00", "currency": "CNY"},
+        "customs_id": "HZHG",
+        "name": shop.keys.seal("张三"),
+        "citizen_id_number": shop.keys.seal("11010119900101001X"),
+    }
+    declared = shop.post("/apply_to_customes_only", body)
+
+    assert ["sign", "error_code", "ret_msg", "ret_code"] == list(queried.json["meta"])
+    assert "" == queried.json["meta"]["error_code"]
+    assert "successful" in declared.json["meta"]["ret_msg"]
+
+
+def test_the_older_name_of_the_reconciliation_leads_there(shop):
+    """
+    With mer_date instead of settle_date.
+    """
+    shop.paid()
+    reply = shop.get("/payments/reconciliations?mer_date=20261123")
+
+    assert 1 == reply.json["reconciliations"]["pagination"]["total_count"]

@@ -107,3 +107,16 @@ def test_what_is_due_is_found_without_reading_the_rest(store):
 
     assert [] == store.due("a", 9.0)
     assert 2 == len(store.all("a"))
+
+
+def test_a_file_has_one_user(tmp_path):
+    """
+    Two emulators would give tokens behind each other's back.
+    """
+    with (
+        contextlib.closing(Store(tmp_path / "books")),
+        pytest.raises(ConfigError, match="locked"),
+    ):
+        Store(tmp_path / "books")
+
+    Store(tmp_path / "books").close()

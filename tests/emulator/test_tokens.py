@@ -22,7 +22,7 @@ def test_a_token_is_64_hex_characters_and_comes_first(shop):
     assert list(reply.json) == ["access_token", "expires_in"]
     assert 3600 == reply.json["expires_in"]
     assert len(bytes.fromhex(shop.token)) == 32
-    assert "signature" not in reply.headers
+    assert "signature" in reply.headers
 
 
 @pytest.mark.parametrize(

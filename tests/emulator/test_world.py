@@ -79,3 +79,50 @@ def test_traces_have_sixteen_digits_and_differ(shop):
 
     assert all(re.fullmatch("36112312[0-9]{8}", trace) for trace in traces)
     assert traces[0] != traces[1]
+
+
+def test_a_moved_clock_stays_moved(make_box, running, shop_at, tmp_path, keys_of):
+    """
+    After a restart, and until a reset.
+    """
+    folder = tmp_path / "data"
+    told = []
+
+    for start in range(2):
+        with running(box := make_box(folder, key_bits=1024)) as server:
+            shop = shop_at(server.origin, box, keys_of(folder))
+
+            if not start:
+                shop.forward(3 * 86_400)
+
+            told.append(shop.control("GET", "/clock")["now"][:10])
+
+    assert ["2026-11-26", "2026-11-26"] == told
+
+    with running(box := make_box(folder)) as server:
+        shop = shop_at(server.origin, box, keys_of(folder))
+        told = shop.control("POST", "/reset", {})["now"]
+
+    assert told.startswith("2026-11-23")
+
+
+def test_a_stop_does_not_end_a_delivery(
+    make_box, running, shop_at, tmp_path, keys_of, listener
+):
+    """
+    A notification that waits for its next attempt gets it after the restart.
+    """
+    folder = tmp_path / "data"
+    listener.replies = [(500, [b""], {})]
+
+    with running(box := make_box(folder, key_bits=1024)) as server:
+        shop = shop_at(server.origin, box, keys_of(folder))
+        shop.settings(notification_pause=1000)
+        key = shop.paid(notify_url=listener.url)
+        listener.wait(1)
+
+    with running(box := make_box(folder)) as server:
+        shop_at(server.origin, box, keys_of(folder)).control("GET", "/")
+        told = listener.wait(2)
+
+    assert [key, key] == [one["payment"]["id"] for one in told]

@@ -9,6 +9,7 @@ import pytest
 from umfpay.errors import (
     AuthenticationError,
     ConfigError,
+    SignatureError,
     Text,
     TokenError,
     TokenStoreError,
@@ -189,6 +190,7 @@ async def test_all_waiters_get_the_error_of_the_request(make_cache, gateway):
     [
         (AuthenticationError(WHAT, ret_code="00280701"), AuthenticationError),
         (TokenError(WHAT), TokenError),
+        (SignatureError(WHAT), SignatureError),
         (ConfigError(WHAT), ConfigError),
         (TransportError(WHAT, request_sent=False), TokenError),
         (KeyError("access_token"), TokenError),

@@ -94,6 +94,7 @@ class Emulator:
         self._world.notify = self._notifier.notify
         self._control = Control(self._gateway, self._notifier)
         self._ticker: asyncio.Task[None] | None = None
+        self._resumed = False
 
     @property
     def clock(self) -> Clock:
@@ -181,6 +182,10 @@ class Emulator:
         return is_loopback(host) or host in self._hosts
 
     def _start_ticker(self) -> None:
+        if not self._resumed:
+            self._resumed = True
+            self._notifier.resume()
+
         if self._ticker is None or self._ticker.done():
             self._ticker = asyncio.get_running_loop().create_task(self._tick())
 

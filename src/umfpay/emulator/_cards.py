@@ -2,8 +2,9 @@
 Cards: what is checked of the sealed data, and the numbers that fail on purpose.
 
 Card numbers that end in these digits make the bank refuse, so that a shop can try it:
-``0730`` balance too low, ``0076`` card not supported, ``0875`` card BIN check failed,
-``0502`` name and id number do not match, ``0750`` the payment fails. Invented.
+``0076`` card not supported, ``0875`` card BIN check failed, ``0502`` name and id number
+do not match; in execute alone ``0730`` balance too low, ``0750`` the payment fails.
+Invented.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ _CVV: Final = re.compile(r"[0-9]{3,4}")
 _ID: Final = re.compile(r"[0-9]{15}|[0-9]{17}[0-9Xx]")
 
 _REFUSED: Final = {
-    "0730": "00060730",
     "0076": "00060076",
     "0875": "00060875",
     "0502": "00290502",
 }
 FAILS: Final = "0750"
+POOR: Final = "0730"
 CARDS: Final = ("CREDIT_CARD", "DEBIT_CARD")
 
 

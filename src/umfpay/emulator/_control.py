@@ -88,6 +88,7 @@ class Control:
                 re.compile(r"/enterprises/(EQ_\w+)/(\w+)"),
                 self._moved(move_enterprise),
             ),
+            ("GET", re.compile(r"/sms"), self._sms),
             ("GET", re.compile(r"/token"), self._token),
             ("POST", re.compile(r"/token/steal"), self._steal),
         )
@@ -149,19 +150,19 @@ class Control:
         return {"now": self._world.clock.now().isoformat()}
 
     def _set_clock(self, value: Any) -> dict[str, Any]:
-        clock = self._world.clock
-
         if isinstance(value.get("advance"), int | float) and not isinstance(
             value["advance"], bool
         ):
-            clock.advance(float(value["advance"]))
+            self._world.move_clock(float(value["advance"]))
         elif isinstance(value.get("now"), str):
             try:
                 moment = datetime.fromisoformat(value["now"])
             except ValueError:
                 raise NotHereError(400, "now is an ISO 8601 moment") from None
 
-            clock.set(moment if moment.tzinfo else moment.replace(tzinfo=CHINA))
+            self._world.move_clock(
+                moment if moment.tzinfo else moment.replace(tzinfo=CHINA)
+            )
         else:
             raise NotHereError(400, 'give {"advance": seconds} or {"now": "..."}')
 
@@ -204,6 +205,15 @@ class Control:
             raise NotHereError(404, "no SMS code was sent for this payment")
 
         return {"sms_code": sms["code"]}
+
+    def _sms(self) -> dict[str, Any]:
+        return {
+            "sms": [
+                {"phone": one["phone"], "payment": one["id"], **one["sms"]}
+                for one in self._world.store.all("payment")
+                if one["sms"] is not None
+            ]
+        }
 
     def _moved(
         self, move: Callable[[World, str, str], dict[str, Any]]

@@ -7,7 +7,7 @@ from __future__ import annotations
 import secrets
 from typing import Final
 
-from umfpay.emulator._cards import CARDS, FAILS, check_card
+from umfpay.emulator._cards import CARDS, FAILS, POOR, check_card
 from umfpay.emulator._payment_answers import executed
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._store import Document
@@ -54,6 +54,9 @@ def verify(world: World, key: str, body: Members) -> Members:
 
 
 def _check_waiting(payment: Document) -> None:
+    if payment["state"] == "TRADE_PENDING":
+        raise Refusal("00060761", "the money is under way")
+
     if payment["state"] == "TRADE_CLOSED":
         raise Refusal("00060762", "the order has expired")
 
@@ -87,6 +90,9 @@ def execute(world: World, key: str, body: Members) -> Members:
 
     if world.was_paid(text(payment["order"].get("mer_reference_id"))):
         raise Refusal("00060763", "mer_reference_id was paid with another payment")
+
+    if card["last_four"] == POOR:
+        raise Refusal("00060730", f"a card number that ends in {POOR} has no balance")
 
     if world.settings.execute == "pending":
         payment["settles_at"] = world.clock.time() + world.settings.settle_after

@@ -98,7 +98,7 @@ class Gateway:
             if one.kind == "steal_token":
                 tokens.fresh(self.world, by="outsider")
             elif one.kind == "skew_clock":
-                self.world.clock.advance(one.seconds)
+                self.world.move_clock(one.seconds)
 
         return struck
 
@@ -185,18 +185,33 @@ class Gateway:
         kinds = {one.kind for one in struck}
 
         if endpoint is None:
-            # The token's answer: access_token first, no signature (2.2).
-            return json_answer(200, dump_json(members))
+            # access_token first, and nothing in meta (2.2). In the time of the header
+            # it was there on every answer, this one included (3.2).
+            body = dump_json(members)
+            in_header = settings.signature in ("header", "both") and (
+                "unsign" not in kinds
+            )
+
+            return json_answer(
+                200, body, signature=self._signer.sign(body) if in_header else None
+            )
 
         if settings.names == "old":
             members = with_old_names(members)
 
-        meta = {"ret_msg": "Success", "ret_code": "0000"}
-        silent = "unsign" in kinds or not endpoint.signed
+        place = settings.signature
+
+        # The sample of 2017 has no sign; the header of that autumn was on all (5.14).
+        if not endpoint.signed:
+            place = (
+                "none" if place == "meta" else "header" if place == "both" else place
+            )
+
+        if "unsign" in kinds:
+            place = "none"
+
         body, header = sign_envelope(
-            {"meta": meta, **members},
-            signer=self._signer,
-            place="none" if silent else settings.signature,
+            {"meta": endpoint.meta, **members}, signer=self._signer, place=place
         )
 
         if "forge" in kinds:

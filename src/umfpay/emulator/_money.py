@@ -57,6 +57,9 @@ def amount_of(value: Any) -> tuple[Decimal, str]:
     if Decimal(total) <= 0:
         raise Refusal("00202003", "amount must be above 0")
 
+    if currency == "JPY" and Decimal(total) % 1:
+        raise Refusal("00202002", "JPY has no decimals")
+
     return Decimal(total).quantize(_CENT), currency
 
 

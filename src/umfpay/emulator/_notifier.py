@@ -87,6 +87,14 @@ class Notifier:
 
         self._schedule(record, kind)
 
+    def resume(self) -> None:
+        """
+        Go on with what a stop interrupted.
+        """
+        for record in self._world.store.all("notification"):
+            if record["status"] == "pending":
+                self._start(record["number"], 0.0)
+
     def forget(self) -> None:
         """
         Stop all deliveries: the books are about to be cleared.

@@ -79,7 +79,12 @@ def check_order(order: dict[str, Any]) -> tuple[Decimal, str]:
         if part_currency != currency:
             raise Refusal("00060700", "a sub order in another currency")
 
-        _check_items(sub, part, code)
+        _check_items(sub, part, code, currency)
+
+    names = [text(sub.get("mer_sub_reference_id")) for sub in subs]
+
+    if len(set(names)) != len(names):
+        raise Refusal("00060700", "two sub_orders with one mer_sub_reference_id")
 
     if parts != total:
         raise Refusal("00060700", "order.amount is not the sum of its sub orders")
@@ -87,7 +92,7 @@ def check_order(order: dict[str, Any]) -> tuple[Decimal, str]:
     return total, currency
 
 
-def _check_items(sub: dict[str, Any], part: Decimal, code: str) -> None:
+def _check_items(sub: dict[str, Any], part: Decimal, code: str, currency: str) -> None:
     items = entries(sub, "items")
 
     if code.startswith("01") and not items:
@@ -97,7 +102,12 @@ def _check_items(sub: dict[str, Any], part: Decimal, code: str) -> None:
         needed(item.get("mer_item_id"), "item.mer_item_id")
         needed(item.get("type"), "item.type")
 
-    if items and sum(amount_of(item.get("amount"))[0] for item in items) != part:
+    amounts = [amount_of(item.get("amount")) for item in items]
+
+    if any(one != currency for _, one in amounts):
+        raise Refusal("00060700", "an item in another currency")
+
+    if items and sum(total for total, _ in amounts) != part:
         raise Refusal("00060700", "sub_order.amount is not the sum of its items")
 
 

@@ -5,7 +5,7 @@ Which method and path is which call (protocol notes 5).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
 import attrs
@@ -23,6 +23,12 @@ from umfpay.emulator._world import Members
 
 Handler = Callable[..., Members | bytes]
 
+_META: Final[Mapping[str, str]] = {"ret_msg": "Success", "ret_code": "0000"}
+# The captured query answer has it, blank (5.6).
+_QUERIED: Final = {"error_code": "", **_META}
+# Clients look for this word (5.21).
+_SUCCESSFUL: Final = {**_META, "ret_msg": "successful transaction"}
+
 
 @attrs.frozen
 class Endpoint:
@@ -30,7 +36,7 @@ class Endpoint:
     A method and path, its handler, and what the handler needs.
 
     *needs* is the body, the query, or nothing besides the ids of the path. *signed*
-    tells whether its answer is signed at all.
+    tells whether its answer has a sign in meta, *meta* what its meta holds.
     """
 
     method: str
@@ -38,14 +44,15 @@ class Endpoint:
     handler: Handler
     needs: Literal["body", "query", ""]
     signed: bool = True
+    meta: Mapping[str, str] = _META
 
 
-def _post(path: str, handler: Handler) -> Endpoint:
-    return Endpoint("POST", re.compile(path), handler, "body")
+def _post(path: str, handler: Handler, *, meta: Mapping[str, str] = _META) -> Endpoint:
+    return Endpoint("POST", re.compile(path), handler, "body", meta=meta)
 
 
-def _get(path: str, handler: Handler) -> Endpoint:
-    return Endpoint("GET", re.compile(path), handler, "")
+def _get(path: str, handler: Handler, *, meta: Mapping[str, str] = _META) -> Endpoint:
+    return Endpoint("GET", re.compile(path), handler, "", meta=meta)
 
 
 def _ask(path: str, handler: Handler, *, signed: bool = True) -> Endpoint:
@@ -59,15 +66,17 @@ _ENDPOINTS: Final = (
     _post(r"/payments/payment", payments.create),
     _post(rf"{_PAY}/verify", executions.verify),
     _post(rf"{_PAY}/execute", executions.execute),
-    _get(_PAY, payments.query),
+    _get(_PAY, payments.query, meta=_QUERIED),
     # Older links: POST, and the path with /query (5.6, trap 7).
-    Endpoint("POST", re.compile(rf"{_PAY}(?:/query)?"), payments.query, ""),
+    Endpoint(
+        "POST", re.compile(rf"{_PAY}(?:/query)?"), payments.query, "", meta=_QUERIED
+    ),
     _post(rf"{_PAY}/refund", refunds.create),
     _get(r"/payments/refund/(REFUND_[A-Z2-7]+)", refunds.query),
     _post(rf"{_PAY}/apply_to_customs", customs.apply),
     _get(r"/payments/customs_ ?declarations/(CUST_[A-Z2-7]+)", customs.query),
     _post(rf"{_PAY}/update_express_info", payments.update_express_info),
-    _post(r"/apply_to_customes_only", customs.apply_only),
+    _post(r"/apply_to_customes_only", customs.apply_only, meta=_SUCCESSFUL),
     _post(r"/declare_again", customs.declare_again),
     _ask(r"/exchange_rate", registers.exchange_rate),
     _ask(r"/payments/wechat_openid", registers.wechat_openid, signed=False),
@@ -75,6 +84,8 @@ _ENDPOINTS: Final = (
     _get(r"/enterprise_qualification/(EQ_[A-Z2-7]+)", registers.enterprise),
     _ask(r"/payments/transactions", statements.transactions),
     _ask(r"/payments/reconciliation_statement", statements.reconciliation),
+    # Its older name (5.16).
+    _ask(r"/payments/reconciliations", statements.reconciliation),
     _ask(r"/payments/transactions_download", files.transactions_file),
     _ask(r"/payments/reconciliation_statement_download", files.reconciliation_file),
     _ask(r"/payments/customs_download", files.customs_file),

@@ -54,7 +54,10 @@ class Store:
                 isolation_level=None,
                 # One loop uses it, which may run in another thread than the maker's.
                 check_same_thread=False,
+                timeout=0.5,
             )
+            # Two emulators in one folder would give tokens behind each other's back.
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.executescript(_SCHEMA)
         except (OSError, sqlite3.Error) as exc:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 import attrs
@@ -51,6 +52,20 @@ class World:
             secrets.token_bytes(16) if kept is None else bytes.fromhex(kept["hex"])
         )
         self._keep_salt()
+        self.clock.offset += float(
+            (self.store.get("clock", "now") or {"offset": 0})["offset"]
+        )
+
+    def move_clock(self, to: float | datetime) -> None:
+        """
+        Go forward by seconds, or go to a moment; a restart does not undo it.
+        """
+        if isinstance(to, datetime):
+            self.clock.set(to)
+        else:
+            self.clock.advance(to)
+
+        self.store.put("clock", "now", {"offset": self.clock.offset})
 
     def _keep_salt(self) -> None:
         self.store.put("salt", "cards", {"hex": self.salt.hex()})

@@ -104,6 +104,7 @@ class TokenCache:
         Raises:
             DeadlineExceededError: There is no token at *deadline*; the search goes on.
             AuthenticationError: The gateway refuses the credentials.
+            ProtocolError: Its answer cannot be believed.
             TokenStoreError: The store cannot be used.
             TokenError: The token request failed; the cause tells why.
         """

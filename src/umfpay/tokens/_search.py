@@ -17,6 +17,7 @@ import attrs
 from umfpay.errors import (
     AuthenticationError,
     ConfigError,
+    ProtocolError,
     Text,
     TokenError,
     TokenStoreError,
@@ -56,6 +57,7 @@ class TokenSearch:
 
         Raises:
             AuthenticationError: The gateway refuses the credentials.
+            ProtocolError: Its answer cannot be believed.
             TokenStoreError: The store cannot be used.
             TokenError: The token request failed; the cause tells why.
         """
@@ -174,7 +176,7 @@ class TokenSearch:
         try:
             async with asyncio.timeout(self.token_timeout):
                 return await self.fetch()
-        except (AuthenticationError, ConfigError, TokenError):
+        except (AuthenticationError, ConfigError, ProtocolError, TokenError):
             raise
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
