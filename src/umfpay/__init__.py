@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
-    from umfpay._session import UMFSession
+    from umfpay._session import CallReport, UMFSession
     from umfpay.config import Config, Environment
     from umfpay.errors import UMFError
     from umfpay.sensitive import Private, Sealed, Secret
 
 
 _HOME: dict[str, str] = {
+    "CallReport": "umfpay._session",
     "Config": "umfpay.config",
     "Environment": "umfpay.config",
     "Private": "umfpay.sensitive",
@@ -28,6 +29,7 @@ _HOME: dict[str, str] = {
 }
 
 __all__ = [
+    "CallReport",
     "Config",
     "Environment",
     "Private",

@@ -2,7 +2,8 @@
 The session: what a shop holds and awaits.
 """
 
-from umfpay._session._session import CallReport, UMFSession
+from umfpay._session._report import CallReport
+from umfpay._session._session import UMFSession
 
 
 __all__ = ["CallReport", "UMFSession"]

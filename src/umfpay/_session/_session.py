@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
-import attrs
 import httpx
 
 from umfpay import _codec
 from umfpay._session._binding import Binding, bind, must_be_usable, warm_up
+from umfpay._session._ending import must_have_time, raise_ending
 from umfpay._session._options import (
     header_lines,
     local_path,
@@ -25,8 +25,9 @@ from umfpay._session._options import (
     seconds_each,
     seconds_left,
 )
+from umfpay._session._report import CallReport, report_of
 from umfpay.config import Config
-from umfpay.errors import ConfigError, Intent, OutcomeUnknownError, Text, UMFError
+from umfpay.errors import ConfigError, Text, UMFError
 from umfpay.resources import (
     Banks,
     Call,
@@ -53,28 +54,6 @@ from umfpay.transport import (
 T = TypeVar("T")
 
 _log = logging.getLogger("umfpay")
-
-
-@attrs.frozen(kw_only=True)
-class CallReport:
-    """
-    What one call did, without anything it carried: for logs, metrics and spans.
-
-    *path* is the template, so that it can name a span; *verdict* is what the signature
-    said (``verified``, ``unsigned``, ``unreadable``, ``forged``, or "" without an
-    answer); *seconds* is the whole call.
-    """
-
-    name: str
-    method: str
-    path: str
-    status: int | None
-    ret_code: str
-    verdict: str
-    attempts: int
-    replays: int
-    seconds: float
-    error: str | None
 
 
 class UMFSession:
@@ -328,28 +307,7 @@ class UMFSession:
         if self.on_call is None and not _log.isEnabledFor(logging.DEBUG):
             return
 
-        envelope = state.envelope
-
-        if envelope is not None:
-            verdict = str(envelope.verdict)
-        elif state.download and judgement.ending is Ending.GOOD:
-            verdict = "verified" if state.download_verified else "unsigned"
-        else:
-            verdict = ""
-
-        error = judgement.error
-        report = CallReport(
-            name=call.name,
-            method=state.method,
-            path=state.path,
-            status=state.status,
-            ret_code="" if envelope is None else envelope.ret_code,
-            verdict=verdict,
-            attempts=state.attempts,
-            replays=state.replays,
-            seconds=seconds,
-            error=None if error is None else type(error).__name__,
-        )
+        report = report_of(call, state, judgement, seconds)
         _log.debug("%s", report)
 
         if self.on_call is None:
@@ -427,45 +385,3 @@ class UMFSession:
             headers += header_lines(extra)
 
         return headers
-
-
-def must_have_time(state: CallState) -> None:
-    """
-    Raise TimeoutError if the deadline has passed: the timeout itself comes too late.
-
-    It works at the next pause, and a request may leave before there is one.
-    """
-    if asyncio.get_running_loop().time() >= state.deadline:
-        raise TimeoutError
-
-
-def raise_ending(call: Call[Any], judgement: Judgement, at: datetime) -> None:
-    """
-    Raise what *judgement* says of *call*.
-    """
-    error = judgement.error
-    assert error is not None
-
-    if judgement.ending is Ending.FAILED:
-        raise error
-
-    assert judgement.reason is not None
-    subject = call.subject
-    raise OutcomeUnknownError(
-        Text(
-            f"{call.name}: {judgement.reason.en}; nobody can say whether it was"
-            " carried out.",
-            f"{call.name}：{judgement.reason.zh}，无法确定是否已执行。",
-        ),
-        intent=Intent(
-            call=call.name,
-            at=at,
-            payment_id=subject.payment_id,
-            mer_reference_id=subject.mer_reference_id,
-            mer_date=None if subject.mer_date is None else f"{subject.mer_date:%Y%m%d}",
-            amount=subject.amount,
-            currency=subject.currency,
-        ),
-        reason=judgement.reason.en,
-        money_may_have_moved=judgement.money_may_have_moved,
-    ) from error

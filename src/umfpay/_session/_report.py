@@ -1,0 +1,65 @@
+"""
+What a call did, for logs, metrics and spans.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from umfpay.resources import Call
+from umfpay.transport import CallState, Ending, Judgement
+
+
+@attrs.frozen(kw_only=True)
+class CallReport:
+    """
+    What one call did, without anything it carried: for logs, metrics and spans.
+
+    *path* is the template, so that it can name a span; *verdict* is what the signature
+    said (``verified``, ``unsigned``, ``unreadable``, ``forged``, or "" without an
+    answer); *seconds* is the whole call.
+    """
+
+    name: str
+    method: str
+    path: str
+    status: int | None
+    ret_code: str
+    verdict: str
+    attempts: int
+    replays: int
+    seconds: float
+    error: str | None
+
+
+def report_of(
+    call: Call[Any], state: CallState, judgement: Judgement, seconds: float
+) -> CallReport:
+    """
+    Return the report of a call that has ended.
+    """
+    envelope = state.envelope
+
+    if envelope is not None:
+        verdict = str(envelope.verdict)
+    elif state.download and judgement.ending is Ending.GOOD:
+        verdict = "verified" if state.download_verified else "unsigned"
+    else:
+        verdict = ""
+
+    error = judgement.error
+
+    return CallReport(
+        name=call.name,
+        method=state.method,
+        path=state.path,
+        status=state.status,
+        ret_code="" if envelope is None else envelope.ret_code,
+        verdict=verdict,
+        attempts=state.attempts,
+        replays=state.replays,
+        seconds=seconds,
+        error=None if error is None else type(error).__name__,
+    )
