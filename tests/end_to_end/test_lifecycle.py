@@ -5,9 +5,11 @@ Loops, threads, forks, sessions in pairs, other transports, TLS.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import ssl
 import threading
+import warnings
 
 import httpx
 import orders
@@ -85,8 +87,13 @@ def test_a_session_left_open_in_a_dead_loop_closes_quietly(running):
     async def ask():
         await session.exchange_rates.get("USD")
 
-    asyncio.run(ask())
-    asyncio.run(session.aclose())
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        asyncio.run(ask())
+        asyncio.run(session.aclose())
+        gc.collect()
+
+    assert [] == [one for one in heard if one.category is ResourceWarning]
 
 
 async def test_a_session_of_another_running_loop_is_refused(session):
