@@ -21,6 +21,7 @@ from umfpay.errors import (
     Text,
     TransportError,
     UMFError,
+    UploadError,
 )
 
 
@@ -49,6 +50,9 @@ def _make(cls: type[UMFError]) -> UMFError:
 
     if issubclass(cls, FlowError):
         return cls(WHAT, last="WAIT_BUYER_PAY")
+
+    if issubclass(cls, UploadError):
+        return cls(WHAT, name="order-1202611230001.zip")
 
     return cls(WHAT)
 

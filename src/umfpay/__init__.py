@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
-    from umfpay._session import CallReport, UMFSession
+    from umfpay._session import CallReport, Executed, Resolution, UMFSession
     from umfpay.config import Config, Environment
     from umfpay.errors import UMFError
     from umfpay.sensitive import Private, Sealed, Secret
@@ -21,7 +21,9 @@ _HOME: dict[str, str] = {
     "CallReport": "umfpay._session",
     "Config": "umfpay.config",
     "Environment": "umfpay.config",
+    "Executed": "umfpay._session",
     "Private": "umfpay.sensitive",
+    "Resolution": "umfpay._session",
     "Sealed": "umfpay.sensitive",
     "Secret": "umfpay.sensitive",
     "UMFError": "umfpay.errors",
@@ -32,7 +34,9 @@ __all__ = [
     "CallReport",
     "Config",
     "Environment",
+    "Executed",
     "Private",
+    "Resolution",
     "Sealed",
     "Secret",
     "UMFError",

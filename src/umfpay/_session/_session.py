@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from types import TracebackType
@@ -17,7 +17,7 @@ import httpx
 
 from umfpay import _codec
 from umfpay._session._binding import Binding, bind, must_be_usable, warm_up
-from umfpay._session._ending import must_have_time, raise_ending
+from umfpay._session._ending import intent_of, must_have_time, raise_ending
 from umfpay._session._options import (
     header_lines,
     local_path,
@@ -26,8 +26,16 @@ from umfpay._session._options import (
     seconds_left,
 )
 from umfpay._session._report import CallReport, report_of
+from umfpay._session._resolving import (
+    Evidence,
+    Question,
+    Resolution,
+    check_repeat,
+    resolve,
+)
 from umfpay.config import Config
-from umfpay.errors import ConfigError, Text, UMFError
+from umfpay.errors import ConfigError, Intent, OutcomeUnknownError, Text, UMFError
+from umfpay.models import NewPayment
 from umfpay.resources import (
     Banks,
     Call,
@@ -73,6 +81,9 @@ class UMFSession:
             transport; the session closes it.
         on_call: Called once after each call, whatever its end; what it raises is
             logged and changes nothing.
+        on_unknown: Called with the `Intent` of each write whose outcome nobody knows,
+            also of one that was cancelled after it had left: write it down at once, and
+            ask `resolve()` later. What it raises is logged and changes nothing.
 
     Attributes:
         payments: Create, verify, execute, get, update_express_info.
@@ -91,9 +102,11 @@ class UMFSession:
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         on_call: Callable[[CallReport], None] | None = None,
+        on_unknown: Callable[[Intent], None] | None = None,
     ) -> None:
         self._config = config
         self.on_call = on_call
+        self.on_unknown = on_unknown
         self._transport = transport
         self._binding: Binding | None = None
         self._closed = False
@@ -221,6 +234,54 @@ class UMFSession:
 
         return await self.send(call, options)
 
+    async def resolve(
+        self,
+        intent: Intent,
+        *,
+        evidence: Evidence | None = None,
+        known_refunds: Collection[str] = (),
+        expires_at: datetime | None = None,
+        again: NewPayment | None = None,
+        allow_repeat: bool = False,
+        **options: Unpack[CallOptions],
+    ) -> Resolution:
+        """
+        Find out what became of a write whose end was unclear.
+
+        Evidence is asked for in this order: a stored notification; for an execute the
+        payment itself; for a refund the rows of this payment and amount in the
+        transaction lists (exactly one = executed); for a create the row of this order
+        number. It may end in "still unknown": never in a guess.
+
+        Args:
+            intent: Of an `OutcomeUnknownError`, or handed to *on_unknown*.
+            evidence: Stored notifications: a `umfpay.notifications.NotificationInbox`.
+            known_refunds: Ids of other refunds of this payment.
+            expires_at: When the order can no longer be paid, with a zone: after it an
+                unpaid order counts as not executed.
+            again: The payment of a ``payments.create``, to be created again.
+            allow_repeat: Create *again* if there is no evidence: nobody pays by that.
+
+        Raises:
+            ConfigError: *again* is not the payment of *intent*.
+            UMFError: The gateway cannot be asked now.
+        """
+        check_repeat(intent, again, allow_repeat=allow_repeat)
+
+        return await resolve(
+            Question(
+                intent=intent,
+                evidence=evidence,
+                known_refunds=known_refunds,
+                expires_at=expires_at,
+                again=again,
+                now=datetime.now(UTC),
+            ),
+            payments=self.payments,
+            statements=self.statements,
+            options=options,
+        )
+
     async def send(self, call: Call[T], options: CallOptions) -> T:
         """
         Make *call* within its deadline and return what it reads from the answer.
@@ -250,15 +311,25 @@ class UMFSession:
                     call.read(state.envelope.members),
                     verified=not state.unverified_accepted,
                 )
+        except asyncio.CancelledError as error:
+            if judge(state, error).ending is Ending.UNCLEAR:
+                self._hand_over(intent_of(call, at))
+
+            raise
         except Exception as error:  # noqa: BLE001 (after a write left, any end is unclear)
             judgement = judge(state, error)
 
         self._report(call, state, judgement, binding.loop.time() - started)
 
-        if judgement.ending is not Ending.GOOD:
-            raise_ending(call, judgement, at)
+        if judgement.ending is Ending.GOOD:
+            return result
 
-        return result
+        try:
+            raise_ending(call, judgement, at)
+        except OutcomeUnknownError as unknown:
+            self._hand_over(unknown.intent)
+
+            raise
 
     def stream(
         self, call: Call[Any], options: CallOptions
@@ -300,6 +371,15 @@ class UMFSession:
 
             if response is not None:
                 await response.aclose()
+
+    def _hand_over(self, intent: Intent) -> None:
+        if self.on_unknown is None:
+            return
+
+        try:
+            self.on_unknown(intent)
+        except Exception:  # noqa: BLE001 (the error or cancellation must go on)
+            _log.exception("on_unknown failed for %s", intent.call)
 
     def _report(
         self, call: Call[Any], state: CallState, judgement: Judgement, seconds: float

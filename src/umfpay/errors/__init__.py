@@ -1,0 +1,169 @@
+"""
+Everything that can go wrong, in one tree.
+
+::
+
+    UMFError
+    ├── ConfigError                    settings, keys, files: before any network
+    ├── TransportError                 .request_sent
+    │   └── DeadlineExceededError
+    ├── WrongLoopError
+    ├── OutcomeUnknownError            .intent .money_may_have_moved .reason
+    ├── ProtocolError                  an answer that cannot be believed
+    │   ├── SignatureError
+    │   ├── UnsignedResponseError
+    │   ├── EnvelopeError
+    │   └── MismatchedResponseError
+    ├── AuthenticationError            .ret_code .http_status
+    ├── TokenError
+    │   ├── TokenStoreError
+    │   └── TokenContentionError
+    ├── APIError                       .ret_code .ret_msg .http_status .retryable .verified
+    │   ├── InvalidRequestError        a member is missing or wrong
+    │   ├── RequestSignatureError      the gateway refused our signature
+    │   ├── PermissionDeniedError      the contract does not allow it
+    │   ├── CardError                  card data, bank, balance
+    │   ├── IdentityError              name, number and person do not fit
+    │   ├── VerificationCodeError      the SMS code
+    │   ├── PaymentStateError          the payment is not where the call needs it
+    │   ├── RefundRefusedError
+    │   ├── CustomsRefusedError
+    │   ├── ExchangeError              currency or exchange rate
+    │   ├── RateLimitedError           too many requests
+    │   ├── GatewayBusyError           the gateway could not work now
+    │   └── UnknownCodeError           a code that no table explains
+    ├── FlowError                      .last
+    │   ├── PaymentFailedError         it ended without the money
+    │   ├── PaymentExpiredError        nobody paid in time
+    │   ├── NotFinishedError           the deadline came first
+    │   ├── RefundFailedError
+    │   ├── RefundAmountError          more than is left of the payment
+    │   ├── RefundNumberUsedError
+    │   ├── EnterpriseNotEnabledError  the company may not pay yet
+    │   ├── CodeTooSoonError           an SMS code was sent within the last minute
+    │   └── PendingExpiredError        a payment half made is too old, or forgotten
+    ├── NotificationError
+    │   ├── NotificationSignatureError
+    │   ├── NotificationBodyError      not the bytes, or not a notification
+    │   └── NotificationAmountError    amount or currency is not the order's
+    ├── DocumentError                  papers that cannot be packed
+    │   └── UploadError                .name
+    └── StatementError
+        └── IncompleteStatementError
+
+Each says what happened, whether money may have moved and what to do, in English and
+Chinese. Each pickles, and holds nothing secret.
+"""
+
+from umfpay.errors._api import (
+    APIError,
+    CardError,
+    CustomsRefusedError,
+    ExchangeError,
+    GatewayBusyError,
+    IdentityError,
+    InvalidRequestError,
+    PaymentStateError,
+    PermissionDeniedError,
+    RateLimitedError,
+    RefundRefusedError,
+    RequestSignatureError,
+    UnknownCodeError,
+    VerificationCodeError,
+)
+from umfpay.errors._base import (
+    Intent,
+    Text,
+    UMFError,
+)
+from umfpay.errors._calls import (
+    AuthenticationError,
+    ConfigError,
+    DeadlineExceededError,
+    EnvelopeError,
+    MismatchedResponseError,
+    OutcomeUnknownError,
+    ProtocolError,
+    SignatureError,
+    TokenContentionError,
+    TokenError,
+    TokenStoreError,
+    TransportError,
+    UnsignedResponseError,
+    WrongLoopError,
+)
+from umfpay.errors._files import (
+    DocumentError,
+    IncompleteStatementError,
+    NotificationAmountError,
+    NotificationBodyError,
+    NotificationError,
+    NotificationSignatureError,
+    StatementError,
+    UploadError,
+)
+from umfpay.errors._flows import (
+    CodeTooSoonError,
+    EnterpriseNotEnabledError,
+    FlowError,
+    NotFinishedError,
+    PaymentExpiredError,
+    PaymentFailedError,
+    PendingExpiredError,
+    RefundAmountError,
+    RefundFailedError,
+    RefundNumberUsedError,
+)
+
+
+__all__ = [
+    "APIError",
+    "AuthenticationError",
+    "CardError",
+    "CodeTooSoonError",
+    "ConfigError",
+    "CustomsRefusedError",
+    "DeadlineExceededError",
+    "DocumentError",
+    "EnterpriseNotEnabledError",
+    "EnvelopeError",
+    "ExchangeError",
+    "FlowError",
+    "GatewayBusyError",
+    "IdentityError",
+    "IncompleteStatementError",
+    "Intent",
+    "InvalidRequestError",
+    "MismatchedResponseError",
+    "NotFinishedError",
+    "NotificationAmountError",
+    "NotificationBodyError",
+    "NotificationError",
+    "NotificationSignatureError",
+    "OutcomeUnknownError",
+    "PaymentExpiredError",
+    "PaymentFailedError",
+    "PaymentStateError",
+    "PendingExpiredError",
+    "PermissionDeniedError",
+    "ProtocolError",
+    "RateLimitedError",
+    "RefundAmountError",
+    "RefundFailedError",
+    "RefundNumberUsedError",
+    "RefundRefusedError",
+    "RequestSignatureError",
+    "SignatureError",
+    "StatementError",
+    "Text",
+    "TokenContentionError",
+    "TokenError",
+    "TokenStoreError",
+    "TransportError",
+    "UMFError",
+    "UnknownCodeError",
+    "UnsignedResponseError",
+    "UploadError",
+    "VerificationCodeError",
+    "WrongLoopError",
+]

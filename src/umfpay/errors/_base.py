@@ -1,0 +1,104 @@
+"""
+The root of the tree, and what errors are made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+
+import attrs
+
+
+@attrs.frozen
+class Text:
+    """
+    One sentence in both languages.
+    """
+
+    en: str
+    zh: str
+
+
+@attrs.frozen(kw_only=True)
+class Intent:
+    """
+    What a call wanted, as plain data: enough to ask the gateway about it later.
+
+    *call* is the resource and verb (``payments.execute``), *amount* is in *currency*,
+    *at* is when the request was sent, *mer_date* is the wire form ``YYYYMMDD``.
+    """
+
+    call: str
+    at: datetime
+    payment_id: str | None = None
+    mer_reference_id: str | None = None
+    mer_date: str | None = None
+    amount: Decimal | None = None
+    currency: str | None = None
+    details: Mapping[str, str] = attrs.field(factory=dict)
+
+
+def _rebuild(
+    cls: type[UMFError], args: tuple[Any, ...], state: dict[str, Any]
+) -> UMFError:
+    error = cls.__new__(cls)
+    error.args = args
+    error.__dict__.update(state)
+
+    return error
+
+
+_MONEY_MOVED: dict[bool, Text] = {
+    True: Text("Money may have moved.", "资金可能已经变动。"),
+    False: Text("No money has moved.", "资金没有变动。"),
+}
+
+
+class UMFError(Exception):
+    """
+    The root of the tree. Never raised directly.
+
+    Attributes:
+        what: What happened, in English and Chinese.
+        advice: What to do, in English and Chinese.
+        money_may_have_moved: Whether this call can have moved money.
+    """
+
+    default_advice: ClassVar[Text] = Text(
+        "See the documentation of this error.", "请查阅此错误的说明。"
+    )
+
+    what: Text
+    advice: Text
+    money_may_have_moved: bool
+
+    def __init__(
+        self,
+        what: Text,
+        *,
+        advice: Text | None = None,
+        money_may_have_moved: bool = False,
+    ) -> None:
+        self.what = what
+        self.advice = advice or self.default_advice
+        self.money_may_have_moved = money_may_have_moved
+        super().__init__(what.en)
+
+    def __str__(self) -> str:
+        money = _MONEY_MOVED[self.money_may_have_moved]
+
+        return (
+            f"{self.what.en} {money.en} {self.advice.en}"
+            f" | {self.what.zh}{money.zh}{self.advice.zh}"
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.what.en}>"
+
+    def __reduce__(
+        self,
+    ) -> tuple[Callable[..., UMFError], tuple[Any, ...]]:
+        return (_rebuild, (type(self), self.args, dict(self.__dict__)))

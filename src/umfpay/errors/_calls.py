@@ -1,0 +1,202 @@
+"""
+Errors of a call: settings, transport, answers, token.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from umfpay.errors._base import Intent, Text, UMFError
+
+
+class ConfigError(UMFError):
+    """
+    Raised when settings, keys, files or arguments are unusable; no network was used.
+    """
+
+    default_advice: ClassVar[Text] = Text(
+        "Correct the setting and try again.", "请更正设置后重试。"
+    )
+
+
+class TransportError(UMFError):
+    """
+    Raised when the gateway could not be reached or the connection broke.
+
+    Attributes:
+        request_sent: Whether a byte of the request body may have left this machine.
+    """
+
+    default_advice: ClassVar[Text] = Text(
+        "Check network, proxy and base_url; the call can be made again.",
+        "请检查网络、代理和 base_url；可以重新调用。",
+    )
+
+    request_sent: bool
+
+    def __init__(
+        self,
+        what: Text,
+        *,
+        request_sent: bool,
+        advice: Text | None = None,
+        money_may_have_moved: bool = False,
+    ) -> None:
+        super().__init__(what, advice=advice, money_may_have_moved=money_may_have_moved)
+        self.request_sent = request_sent
+
+
+class DeadlineExceededError(TransportError):
+    """
+    Raised when the deadline of the whole call passed and nothing can have happened.
+    """
+
+    default_advice: ClassVar[Text] = Text(
+        "Give a longer deadline=, or make the call again later.",
+        "请加大 deadline=，或稍后重新调用。",
+    )
+
+
+class WrongLoopError(UMFError):
+    """
+    Raised when a session is used from another event loop while its own still runs.
+    """
+
+    default_advice: ClassVar[Text] = Text(
+        "Use one session per event loop and give both the same token_store object.",
+        "每个事件循环使用一个会话，并给它们同一个 token_store 对象。",
+    )
+
+
+class OutcomeUnknownError(UMFError):
+    """
+    Raised when a write was sent and nobody can say whether the gateway carried it out.
+
+    Attributes:
+        intent: What was asked, as plain data.
+        reason: What made it unclear; the error itself is the `__cause__`.
+    """
+
+    default_advice: ClassVar[Text] = Text(
+        "Do not repeat the call. Ask the gateway (query the payment or the day's"
+        " transaction list) or wait for the notification.",
+        "请勿重复调用。请查询该笔支付或当日交易列表，或等待通知。",
+    )
+
+    intent: Intent
+    reason: str
+
+    def __init__(
+        self,
+        what: Text,
+        *,
+        intent: Intent,
+        reason: str,
+        money_may_have_moved: bool,
+        advice: Text | None = None,
+    ) -> None:
+        super().__init__(what, advice=advice, money_may_have_moved=money_may_have_moved)
+        self.intent = intent
+        self.reason = reason
+
+
+class ProtocolError(UMFError):
+    """
+    The answer of the gateway cannot be believed. Never raised directly.
+    """
+
+    default_advice: ClassVar[Text] = Text(
+        "Do not use the answer. Check that base_url and the gateway certificate belong"
+        " together; tell UMF if they do.",
+        "请勿使用该应答。请核对 base_url 与平台证书是否对应；若对应请联系联动优势。",
+    )
+
+
+class SignatureError(ProtocolError):
+    """
+    Raised when a signature is present and does not verify: forged or damaged.
+    """
+
+
+class UnsignedResponseError(ProtocolError):
+    """
+    Raised when an answer that gives something carries no signature.
+    """
+
+    default_advice: ClassVar[Text] = Text(
+        'Ask UMF for signed answers; unsigned_responses="accept" lets them through at'
+        " the cost that anyone on the way can change them.",
+        '请联系联动优势启用应答签名；unsigned_responses="accept" 可放行，'
+        "但应答可能被中途篡改。",
+    )
+
+
+class EnvelopeError(ProtocolError):
+    """
+    Raised when an answer is not the JSON object that the protocol promises.
+    """
+
+
+class MismatchedResponseError(ProtocolError):
+    """
+    Raised when a verified answer speaks of another object than the one asked for.
+    """
+
+
+class AuthenticationError(UMFError):
+    """
+    Raised when the gateway refuses client_id and client_secret, or a fresh token.
+    """
+
+    default_advice: ClassVar[Text] = Text(
+        "Check client_id and client_secret. After a new secret was made, tokens can"
+        " need up to 15 minutes.",
+        "请检查 client_id 和 client_secret。重置密钥后，令牌最长可能需要 15 分钟才生效。",
+    )
+
+    ret_code: str | None
+    http_status: int | None
+
+    def __init__(
+        self,
+        what: Text,
+        *,
+        ret_code: str | None = None,
+        http_status: int | None = None,
+        advice: Text | None = None,
+    ) -> None:
+        super().__init__(what, advice=advice)
+        self.ret_code = ret_code
+        self.http_status = http_status
+
+
+class TokenError(UMFError):
+    """
+    Raised when the token could not be had for a reason that is not the credentials.
+    """
+
+    default_advice: ClassVar[Text] = Text("Try again later.", "请稍后重试。")
+
+
+class TokenStoreError(TokenError):
+    """
+    Raised when the shared token store cannot be read or written.
+    """
+
+    default_advice: ClassVar[Text] = Text(
+        "Check the token store (path, permissions, server). No other store is used"
+        " instead, because two stores log each other out.",
+        "请检查令牌存储（路径、权限、服务器）。不会改用其他存储，"
+        "因为两个存储会互相使令牌失效。",
+    )
+
+
+class TokenContentionError(TokenError):
+    """
+    Raised when somebody outside keeps replacing our token.
+    """
+
+    default_advice: ClassVar[Text] = Text(
+        "Find who else uses this client_id and give all workers one token_store.",
+        "请查明还有谁在使用此 client_id，并让所有进程共用一个 token_store。",
+    )

@@ -1,0 +1,419 @@
+"""
+Writes whose end nobody knows: handed over, asked about, never guessed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import pickle
+from datetime import UTC, datetime, timedelta
+
+import attrs
+import orders
+import pytest
+
+from umfpay import Executed, UMFSession
+from umfpay.errors import ConfigError, Intent, OutcomeUnknownError, Text
+from umfpay.models import (
+    Payment,
+    PaymentState,
+    PaymentSummary,
+    Refund,
+    RefundState,
+    RefundSummary,
+)
+
+
+class Stored:
+    """
+    Notifications that a shop has stored.
+    """
+
+    def __init__(self, *objects):
+        self.objects = objects
+        self.asked = []
+
+    async def notified(self, *, object_id=None, mer_reference_id=None):
+        self.asked.append((object_id, mer_reference_id))
+
+        return next(iter(self.objects), None)
+
+
+async def _unknown(box, kind, path, call):
+    await box.fault(kind, method="POST", path=path)
+
+    with pytest.raises(OutcomeUnknownError) as caught:
+        await call
+
+    return pickle.loads(pickle.dumps(caught.value)).intent
+
+
+async def _waiting(box, session):
+    payment = await session.payments.create(orders.card_payment())
+    await session.payments.verify(payment.id, orders.card())
+
+    return payment, orders.card(await box.sms_code(payment.id))
+
+
+async def test_an_execute_that_was_carried_out_is_found_by_a_query(box, session):
+    """
+    The connection dropped after the gateway had taken the money.
+    """
+    payment, payer = await _waiting(box, session)
+    intent = await _unknown(
+        box, "drop_after", "/execute", session.payments.execute(payment.id, payer)
+    )
+    resolution = await session.resolve(intent)
+
+    assert (Executed.YES, "query") == (resolution.outcome, resolution.evidence)
+    assert payment.id == resolution.object.id
+
+
+@pytest.mark.parametrize("verb", ["fail", "close"])
+async def test_an_execute_that_was_not_carried_out_is_known_at_the_final_state(
+    box, session, verb
+):
+    """
+    FAIL and CLOSED say that nobody has paid.
+    """
+    payment, payer = await _waiting(box, session)
+    intent = await _unknown(
+        box, "drop_before", "/execute", session.payments.execute(payment.id, payer)
+    )
+    await box.control("POST", f"/payments/{payment.id}/{verb}", {})
+    resolution = await session.resolve(intent)
+
+    assert resolution.outcome is Executed.NO
+    assert "new number" in resolution.advice.en
+
+
+async def test_an_unpaid_order_is_unknown_until_it_has_expired(box, session):
+    """
+    The money may still be on its way; after expire_time it cannot come any more.
+    """
+    payment, payer = await _waiting(box, session)
+    intent = await _unknown(
+        box, "drop_before", "/execute", session.payments.execute(payment.id, payer)
+    )
+    soon = datetime.now(UTC) + timedelta(minutes=30)
+    before = await session.resolve(intent, expires_at=soon)
+    after = await session.resolve(intent, expires_at=soon - timedelta(hours=1))
+    unlimited = await session.resolve(intent)
+
+    assert (Executed.UNKNOWN, soon) == (before.outcome, before.until)
+    assert "do not repeat" in before.advice.en
+    assert after.outcome is Executed.NO
+    assert (Executed.UNKNOWN, None) == (unlimited.outcome, unlimited.until)
+
+
+async def test_the_gateway_closes_an_expired_order_and_resolves_it(box, session):
+    """
+    Without a known expire_time the closed state is what tells.
+    """
+    payment, payer = await _waiting(box, session)
+    intent = await _unknown(
+        box, "drop_before", "/execute", session.payments.execute(payment.id, payer)
+    )
+    await box.control("POST", "/clock", {"advance": 31 * 60})
+
+    assert (await session.resolve(intent)).outcome is Executed.NO
+
+
+async def test_a_stored_notification_is_asked_first(box, session):
+    """
+    It is verified and final: the gateway need not be asked.
+    """
+    intent = Intent(call="payments.execute", at=datetime.now(UTC), payment_id="PAY_A")
+    stored = Stored(Payment(id="PAY_A", state=PaymentState("TRADE_SUCCESS")))
+    resolution = await session.resolve(intent, evidence=stored)
+
+    assert (Executed.YES, "notification") == (resolution.outcome, resolution.evidence)
+    assert [] == await box.requests("PAY_A")
+
+
+async def test_a_notification_that_is_not_final_does_not_answer(box, session):
+    """
+    The gateway is asked as well.
+    """
+    payment, payer = await _waiting(box, session)
+    intent = await _unknown(
+        box, "drop_after", "/execute", session.payments.execute(payment.id, payer)
+    )
+    stored = Stored(Payment(id=payment.id, state=PaymentState("WAIT_BUYER_PAY")))
+    resolution = await session.resolve(intent, evidence=stored)
+
+    assert (Executed.YES, "query") == (resolution.outcome, resolution.evidence)
+
+
+async def _unknown_refund(box, session, kind):
+    payment = await orders.paid(session, box)
+    intent = await _unknown(
+        box, kind, "/refund", session.refunds.create(payment.id, orders.refund("3.00"))
+    )
+
+    return payment, intent
+
+
+async def _row(session):
+    for _ in range(100):
+        async for row in session.statements.transactions(orders.DAY):
+            if isinstance(row, RefundSummary):
+                return row
+
+        await asyncio.sleep(0.05)
+
+    raise AssertionError("the refund never got into the list")
+
+
+async def test_a_refund_is_found_by_its_row_in_the_transactions(box, session):
+    """
+    Exactly one row of this payment and amount.
+    """
+    _, intent = await _unknown_refund(box, session, "drop_after")
+    row = await _row(session)
+    resolution = await session.resolve(intent)
+
+    assert (Executed.YES, "transactions") == (resolution.outcome, resolution.evidence)
+    assert row.refund_id == resolution.object.refund_id
+
+
+async def test_a_refund_without_a_row_stays_unknown(box, session):
+    """
+    The list of the day is whole when the day has ended in China.
+    """
+    _, intent = await _unknown_refund(box, session, "drop_before")
+    resolution = await session.resolve(intent)
+
+    assert resolution.outcome is Executed.UNKNOWN
+    assert intent.at < resolution.until
+    assert "00:00:00+08:00" in resolution.until.isoformat()
+
+
+async def test_two_refunds_of_the_same_amount_stay_unknown_unless_one_is_known(
+    box, session
+):
+    """
+    Which row is whose cannot be said; ids that the caller knows are left out.
+    """
+    payment, intent = await _unknown_refund(box, session, "drop_after")
+    other = await session.refunds.create(payment.id, orders.refund("3.00"))
+
+    for _ in range(100):
+        told = await box.control("GET", "/refunds")
+
+        if all(one["state"] == "REFUND_SUCCESS" for one in told["refunds"]):
+            break
+
+        await asyncio.sleep(0.05)
+
+    both = await session.resolve(intent)
+    one = await session.resolve(intent, known_refunds=[other.id])
+
+    assert both.outcome is Executed.UNKNOWN
+    assert one.outcome is Executed.YES
+    assert other.id != one.object.refund_id
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome"),
+    [("REFUND_SUCCESS", Executed.YES), ("REFUND_FAIL", Executed.NO)],
+)
+async def test_a_notified_refund_answers_by_its_state(session, state, outcome):
+    """
+    It was found under the refund's own number.
+    """
+    intent = Intent(
+        call="refunds.create",
+        at=datetime.now(UTC),
+        payment_id="PAY_A",
+        mer_reference_id="r-1",
+    )
+    stored = Stored(
+        Refund(id="REFUND_A", state=RefundState(state), parent_payment="PAY_A")
+    )
+
+    assert outcome is (await session.resolve(intent, evidence=stored)).outcome
+    assert [(None, "r-1")] == stored.asked
+
+
+async def test_a_create_that_was_paid_has_a_row(box, session):
+    """
+    The order number is in the day's transactions.
+    """
+    paid = await orders.paid(session, box, reference="paid-1")
+    intent = Intent(
+        call="payments.create",
+        at=datetime.now(UTC),
+        mer_reference_id="paid-1",
+        mer_date=f"{orders.DAY:%Y%m%d}",
+    )
+    resolution = await session.resolve(intent)
+
+    assert resolution.outcome is Executed.YES
+    assert isinstance(resolution.object, PaymentSummary)
+    assert paid.id == resolution.object.payment_id
+
+
+async def test_a_create_can_be_made_again_by_leave_only(box, session):
+    """
+    Nobody pays by a create: without leave the advice says so, with it there is one.
+    """
+    new = orders.card_payment()
+    intent = await _unknown(
+        box, "drop_after", "/payments/payment$", session.payments.create(new)
+    )
+    unknown = await session.resolve(intent)
+    again = await session.resolve(intent, again=new, allow_repeat=True)
+
+    assert unknown.outcome is Executed.UNKNOWN
+    assert "Nobody has paid" in unknown.advice.en
+    assert (Executed.YES, "repeat") == (again.outcome, again.evidence)
+    assert new.order.mer_reference_id == again.object.order.mer_reference_id
+
+
+async def test_a_create_that_was_notified_needs_no_list(session):
+    """
+    A notification names the order number.
+    """
+    intent = Intent(
+        call="payments.create", at=datetime.now(UTC), mer_reference_id="n-1"
+    )
+    stored = Stored(Payment(id="PAY_A", state=PaymentState("TRADE_SUCCESS")))
+
+    assert Executed.YES is (await session.resolve(intent, evidence=stored)).outcome
+
+
+async def test_another_payment_is_not_created_in_place_of_the_intent(box, session):
+    """
+    Number, date and amount must be those of the intent.
+    """
+    new = orders.card_payment()
+    other = attrs.evolve(new, order=orders.order())
+    intent = await _unknown(
+        box, "drop_before", "/payments/payment$", session.payments.create(new)
+    )
+
+    with pytest.raises(ConfigError):
+        await session.resolve(intent, again=other, allow_repeat=True)
+
+    with pytest.raises(ConfigError):
+        await session.resolve(intent, again=new)
+
+    with pytest.raises(ConfigError):
+        await session.resolve(intent, allow_repeat=True)
+
+
+async def test_what_has_no_query_stays_unknown(session):
+    """
+    No money moves by it; the advice says what to do.
+    """
+    intent = Intent(call="enterprises.register", at=datetime.now(UTC))
+    resolution = await session.resolve(intent)
+
+    assert (Executed.UNKNOWN, "") == (resolution.outcome, resolution.evidence)
+    assert "Ask UMF" in resolution.advice.en
+
+
+@pytest.mark.parametrize("call", ["payments.execute", "refunds.create"])
+async def test_an_intent_without_an_id_is_refused(session, call):
+    """
+    There is nothing to ask for.
+    """
+    with pytest.raises(ConfigError):
+        await session.resolve(Intent(call=call, at=datetime.now(UTC)))
+
+
+async def test_a_cancelled_write_is_handed_over(box):
+    """
+    The caller gets CancelledError; the intent goes to on_unknown.
+    """
+    intents = []
+
+    async with UMFSession(box.config(), on_unknown=intents.append) as session:
+        payment, payer = await _waiting(box, session)
+        await box.fault("delay", method="POST", path="/execute", seconds=5)
+        task = asyncio.create_task(session.payments.execute(payment.id, payer))
+
+        while not await box.requests(f"{payment.id}/execute"):
+            await asyncio.sleep(0.01)
+
+        task.cancel()
+
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    assert ["payments.execute"] == [one.call for one in intents]
+    assert payment.id == intents[0].payment_id
+
+
+async def test_a_write_that_was_cancelled_before_it_left_is_not_handed_over(box):
+    """
+    Nothing can have happened; nor by a read.
+    """
+    intents = []
+
+    async with UMFSession(box.config(), on_unknown=intents.append) as session:
+        await box.fault("delay", path="/oauth/authorize", seconds=5, times=0)
+        await box.fault("delay", path="/bank", seconds=5, times=0)
+        calls = [
+            session.payments.create(orders.card_payment()),
+            session.banks.list("DEBIT_CARD"),
+        ]
+        tasks = [asyncio.create_task(call) for call in calls]
+        await asyncio.sleep(0.05)
+
+        for task in tasks:
+            task.cancel()
+
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert [] == intents
+
+
+async def test_an_unknown_outcome_is_handed_over_before_it_is_raised(box):
+    """
+    One place for all of them, whatever becomes of the error.
+    """
+    intents = []
+
+    async with UMFSession(box.config(), on_unknown=intents.append) as session:
+        intent = await _unknown(
+            box,
+            "drop_after",
+            "/payments/payment$",
+            session.payments.create(orders.card_payment()),
+        )
+
+    assert [intent] == intents
+
+
+async def test_what_on_unknown_raises_is_logged(box, caplog):
+    """
+    The caller still gets the error of the call.
+    """
+
+    def broken(_intent):
+        raise ZeroDivisionError
+
+    with caplog.at_level(logging.ERROR, logger="umfpay"):
+        async with UMFSession(box.config(), on_unknown=broken) as session:
+            await _unknown(
+                box,
+                "drop_after",
+                "/payments/payment$",
+                session.payments.create(orders.card_payment()),
+            )
+
+    assert "on_unknown failed" in caplog.text
+
+
+def test_a_resolution_is_plain_data():
+    """
+    It pickles, for a job queue.
+    """
+    from umfpay import Resolution
+
+    made = Resolution(outcome=Executed.NO, evidence="query", advice=Text("a", "b"))
+
+    assert made == pickle.loads(pickle.dumps(made))
