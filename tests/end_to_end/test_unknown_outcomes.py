@@ -70,6 +70,24 @@ async def test_an_execute_that_was_carried_out_is_found_by_a_query(box, session)
     assert payment.id == resolution.object.id
 
 
+async def test_a_raw_execute_is_resolved_like_any_other(box, session):
+    """
+    The payment is named by the path.
+    """
+    payment, payer = await _waiting(box, session)
+    intent = await _unknown(
+        box,
+        "drop_after",
+        "/execute",
+        session.request(
+            "POST", f"/payments/payment/{payment.id}/execute", {"payer": payer}
+        ),
+    )
+
+    assert payment.id == intent.payment_id
+    assert Executed.YES is (await session.resolve(intent)).outcome
+
+
 @pytest.mark.parametrize("verb", ["fail", "close"])
 async def test_an_execute_that_was_not_carried_out_is_known_at_the_final_state(
     box, session, verb

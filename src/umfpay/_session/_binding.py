@@ -18,6 +18,7 @@ from umfpay._session._authorization import TokenRequest
 from umfpay.config import Config
 from umfpay.errors import ConfigError, Text, WrongLoopError
 from umfpay.protocol import Sealer, Signer, Verifier
+from umfpay.sensitive import Sealed, Secret
 from umfpay.tokens import TokenCache, open_store, store_key
 from umfpay.transport import (
     VerifyingTransport,
@@ -99,6 +100,17 @@ class Binding:
             return await self.loop.run_in_executor(self.executor, work)
 
         return work()
+
+    async def seal(self, secret: Secret) -> Sealed:
+        """
+        Return *secret* as only the gateway can read it.
+        """
+        if self.sealer.off_loop:
+            return await self.loop.run_in_executor(
+                self.executor, self.sealer.seal, secret
+            )
+
+        return self.sealer.seal(secret)
 
     async def aclose(self) -> None:
         """

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from umfpay.errors import ConfigError, Text
+from umfpay.protocol import object_id_from_href
 from umfpay.transport import RESERVED_HEADERS
 
 
@@ -139,3 +140,12 @@ def moves_money(path: str) -> bool:
     Tell whether a POST to *path* moves money.
     """
     return path.rstrip("/").endswith(_MONEY_CALLS)
+
+
+def payment_in(path: str) -> str | None:
+    """
+    Return the payment that *path* names, None if it names none.
+    """
+    found = object_id_from_href(path)
+
+    return found if found is not None and found.startswith("PAY_") else None

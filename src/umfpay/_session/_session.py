@@ -22,6 +22,7 @@ from umfpay._session._options import (
     header_lines,
     local_path,
     moves_money,
+    payment_in,
     seconds_each,
     seconds_left,
 )
@@ -47,8 +48,10 @@ from umfpay.resources import (
     Payments,
     Refunds,
     Statements,
+    Subject,
     WeChat,
 )
+from umfpay.sensitive import Sealed, Secret
 from umfpay.transport import (
     CallState,
     Effect,
@@ -181,6 +184,22 @@ class UMFSession:
 
         return record.not_after - time.time()
 
+    async def seal(self, secret: Secret | str) -> Sealed:
+        """
+        Return *secret* as only the gateway can read it, to be stored or sent later.
+
+        Members that take a `Secret` take a `Sealed` as well (protocol notes 4). It is
+        for the first of the configured gateway certificates.
+
+        Raises:
+            ConfigError: It is too long for the gateway's key.
+        """
+        hidden = secret if isinstance(secret, Secret) else Secret(secret)
+        # A string would be a local of a frame that a traceback shows.
+        del secret
+
+        return await self._bound().seal(hidden)
+
     async def request(
         self,
         method: str,
@@ -230,6 +249,7 @@ class UMFSession:
             effect=effect,
             body={} if method == "POST" and body is None else body,
             read=lambda members: members,
+            subject=Subject(payment_id=payment_in(path)),
         )
 
         return await self.send(call, options)
