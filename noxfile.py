@@ -38,7 +38,7 @@ def types(session: nox.Session) -> None:
     """
     Check types: mypy strict on the sources, pyright on the public API.
     """
-    session.install("-e", ".[all]", *_group("types"), "nox")
+    session.install("-e", ".[all,testing]", *_group("types"), "nox")
     session.run("mypy")
     session.run("pyright")
     session.run("pyright", "--verifytypes", "umfpay", "--ignoreexternal")
@@ -49,7 +49,7 @@ def tests(session: nox.Session) -> None:
     """
     Run the whole test suite; fail under 95 % branch coverage.
     """
-    session.install("-e", ".[all]", *_group("tests"))
+    session.install("-e", ".[all,testing]", *_group("tests"))
     session.run("coverage", "erase")
     session.run(
         "coverage",
@@ -60,12 +60,33 @@ def tests(session: nox.Session) -> None:
         "2",
         "--dist",
         "loadgroup",
+        "--ignore=tests/browser",
         *session.posargs,
     )
     session.run("coverage", "combine", "-q")
 
     if not session.posargs:
         session.run("coverage", "report")
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """
+    Pay in headless Chromium as a person would; needs chromium and chromium-driver.
+    """
+    session.install("-e", ".[all,testing]", *_group("browser"))
+    session.run("pytest", "tests/browser", *session.posargs)
+
+
+@nox.session
+def simulate(session: nox.Session) -> None:
+    """
+    Run 20,000 schedules of faults on a virtual clock and print what happened.
+    """
+    session.install("-e", ".[all]", *_group("simulation"))
+    session.run(
+        "python", "-m", "simulation", *(session.posargs or ["--schedules", "20000"])
+    )
 
 
 @nox.session

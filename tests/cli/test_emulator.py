@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ftplib
 import json
 import os
 import re
@@ -107,6 +108,23 @@ def test_without_a_folder_nothing_is_left(started):
 
     assert 130 == process.returncode
     assert not Path(env).parent.exists()
+
+
+def test_it_takes_papers_by_ftp_when_it_is_told_a_port(started, tmp_path):
+    """
+    It prints the port, and umf.env opens the server.
+    """
+    _, printed = started("--port", 0, "--ftp-port", 0, "--data", tmp_path)
+    port = int(re.search(r"papers +ftp, port (\d+)\n", printed).group(1))
+    lines = (tmp_path / "umf.env").read_text().splitlines()
+    env = dict(line.split("=", 1) for line in lines)
+
+    assert str(port) == env["UMF_FTP_PORT"]
+
+    with ftplib.FTP(timeout=10) as client:
+        client.connect("127.0.0.1", port)
+
+        assert client.login(env["UMF_FTP_USER"], env["UMF_FTP_PASSWORD"])[0] == "2"
 
 
 def test_it_can_be_called_by_another_name(started, tmp_path):

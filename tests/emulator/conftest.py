@@ -368,7 +368,7 @@ def _shop(keys, served):
     assert shop.control("POST", "/reset")["emulator"] == "umfpay"
 
 
-@pytest.fixture(name="shop_at")
+@pytest.fixture(name="shop_at", scope="session")
 def _shop_at(keys):
     """
     Give a merchant with *keys*, or the session's, at an address.
@@ -376,7 +376,7 @@ def _shop_at(keys):
     return lambda origin, box, own=None: Shop(own or keys, origin, box)
 
 
-@pytest.fixture(name="keys_of")
+@pytest.fixture(name="keys_of", scope="session")
 def _keys_of():
     return Keys
 

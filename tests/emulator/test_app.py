@@ -11,6 +11,7 @@ import socket
 import pytest
 
 from umfpay.emulator import Emulator, serve
+from umfpay.errors import ConfigError
 
 
 RATE = "/cberest/v1/exchange_rate?currency=USD"
@@ -202,3 +203,30 @@ def test_it_tells_time_and_place():
     assert 1024 == box.credentials.merchant_key.bits
 
     asyncio.run(box.aclose())
+
+
+async def test_the_control_api_works_without_a_socket():
+    """
+    A test in the same process asks for what HTTP would give, and gets its errors.
+    """
+    emulator = Emulator(key_bits=1024)
+
+    assert [] == emulator.control("GET", "/payments")["payments"]
+    assert (
+        5 == emulator.control("PUT", "/settings", {"settle_after": 5})["settle_after"]
+    )
+
+    with pytest.raises(ConfigError, match="no such path"):
+        emulator.control("GET", "/nothing")
+
+    await emulator.aclose()
+
+
+async def test_emulators_of_one_process_share_credentials():
+    """
+    Keys are slow to make.
+    """
+    first = Emulator(key_bits=1024)
+    second = Emulator(credentials=first.credentials)
+
+    assert first.credentials is second.credentials

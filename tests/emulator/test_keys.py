@@ -55,7 +55,8 @@ def test_the_second_start_finds_the_first_ones_keys(tmp_path):
     assert first.client_secret.reveal() == again.client_secret.reveal()
     assert first.merchant_key.fingerprint == again.merchant_key.fingerprint
     assert first.gateway_certificate == again.gateway_certificate
-    assert 4 == len(files)
+    assert first.ftp_password.reveal() == again.ftp_password.reveal()
+    assert 5 == len(files)
     assert {0o600} == {stat.S_IMODE(file.stat().st_mode) for file in files}
     assert 0o700 == stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode)
 
@@ -116,3 +117,37 @@ def test_a_file_that_was_left_behind_lends_its_mode_to_nobody(tmp_path):
     assert "mine" == (tmp_path / "elsewhere").read_text()
     assert b"secret" == (tmp_path / "key").read_bytes()
     assert 0o600 == stat.S_IMODE((tmp_path / "key").lstat().st_mode)
+
+
+def test_a_folder_of_before_gets_an_ftp_user(tmp_path):
+    """
+    The other files stay; one that is damaged is told by its name.
+    """
+    first = load_credentials(tmp_path, bits=1024)
+    (tmp_path / "ftp.id").unlink()
+    again = load_credentials(tmp_path, bits=1024)
+
+    assert first.client_id == again.client_id
+    assert first.ftp_password != again.ftp_password
+
+    (tmp_path / "ftp.id").write_text("only-a-name\n")
+
+    with pytest.raises(ConfigError, match=r"ftp\.id is damaged"):
+        load_credentials(tmp_path, bits=1024)
+
+
+def test_umf_env_says_nothing_of_an_ftp_server_that_does_not_run(keys, tmp_path):
+    """
+    Five lines without one, ten with one.
+    """
+    made = load_credentials(keys.folder, bits=1024)
+    url = "http://127.0.0.1:1/cberest/v1/"
+    without = write_env(tmp_path, made, base_url=url).read_text()
+    having = write_env(
+        tmp_path, made, base_url=url, ftp=("127.0.0.1", 2121)
+    ).read_text()
+
+    assert "FTP" not in without
+    assert 5 == len(without.splitlines())
+    assert 10 == len(having.splitlines())
+    assert "UMF_FTP_PORT=2121\n" in having

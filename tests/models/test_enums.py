@@ -121,6 +121,15 @@ def test_final_refund_states():
     assert not RefundState("REFUND_PARKED").final
 
 
+def test_final_customs_states():
+    """
+    The customs have decided.
+    """
+    final = {state.value for state in CustomsState if state.final}
+
+    assert final == {"SUCCESS", "FAIL"}
+
+
 def test_decimals_of_currencies():
     """
     Yen and won have none, unknown currencies two.

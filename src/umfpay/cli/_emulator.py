@@ -15,6 +15,11 @@ import click
 
 @click.command()
 @click.option("--port", default=8100, show_default=True, help="0 takes any free port.")
+@click.option(
+    "--ftp-port",
+    type=int,
+    help="Take the papers of B2B payments by FTP there; 0 takes any free port.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option(
     "--data",
@@ -35,6 +40,7 @@ import click
 )
 def emulator(
     port: int,
+    ftp_port: int | None,
     host: str,
     data: Path | None,
     deliver_to: tuple[str, ...],
@@ -49,7 +55,7 @@ def emulator(
         )
 
         try:
-            asyncio.run(_run(folder, host, port, deliver_to, as_host))
+            asyncio.run(_run(folder, host, (port, ftp_port), deliver_to, as_host))
         except KeyboardInterrupt:
             # click would print a line of its own.
             raise click.Abort from None
@@ -58,7 +64,7 @@ def emulator(
 async def _run(
     data: Path,
     host: str,
-    port: int,
+    ports: tuple[int, int | None],
     deliver_to: tuple[str, ...],
     as_host: tuple[str, ...],
 ) -> None:
@@ -66,10 +72,16 @@ async def _run(
 
     box = Emulator(data, deliver_to=deliver_to, hosts=(host, *as_host))
 
-    async with serve(box, host=host, port=port) as server:
+    port, ftp_port = ports
+
+    async with serve(box, host=host, port=port, ftp_port=ftp_port) as server:
         click.echo(f"base URL   {server.base_url}")
         click.echo(f"settings   {data / 'umf.env'}")
         click.echo(f"control    {server.origin}/_emulator/")
+
+        if server.ftp_port is not None:
+            click.echo(f"papers     ftp, port {server.ftp_port}")
+
         click.echo("Ctrl-C ends it | 按 Ctrl-C 结束")
         ended = asyncio.Event()
 

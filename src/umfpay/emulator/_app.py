@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+import socket
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HTTPRequest
@@ -28,11 +30,17 @@ from umfpay.emulator._keys import (
 )
 from umfpay.emulator._messages import Answer, Request
 from umfpay.emulator._notifier import Notifier
+from umfpay.emulator._papers import receive
 from umfpay.emulator._settings import EmulatorSettings
 from umfpay.emulator._store import Store
 from umfpay.emulator._transitions import tick
 from umfpay.emulator._world import World
+from umfpay.errors import ConfigError, Text
+from umfpay.protocol import dump_json, parse_json
 
+
+if TYPE_CHECKING:
+    from umfpay.emulator._ftp import PapersServer
 
 MAX_BODY: Final = 4 * 1024 * 1024
 
@@ -53,6 +61,8 @@ class Emulator:
         settings: How it behaves where the real one is open to doubt.
         key_bits: Size of keys that are made.
         clock: Its time.
+        credentials: Keys and client id made elsewhere, for emulators of one process
+            that share them; not with *data*.
         deliver_to: Hosts besides loopback that notifications may go to.
         hosts: Names besides loopback that it may be called by.
 
@@ -70,14 +80,15 @@ class Emulator:
         settings: EmulatorSettings | None = None,
         key_bits: int = 2048,
         clock: Clock | None = None,
+        credentials: Credentials | None = None,
         deliver_to: Collection[str] = (),
         hosts: Collection[str] = (),
     ) -> None:
         self._data = data
         self.credentials: Credentials = (
-            make_credentials(key_bits)
-            if data is None
-            else load_credentials(data, bits=key_bits)
+            load_credentials(data, bits=key_bits)
+            if data is not None
+            else credentials or make_credentials(key_bits)
         )
         self._hosts = frozenset(host.lower() for host in hosts)
         self._store = Store(None if data is None else data / "emulator.sqlite3")
@@ -110,14 +121,68 @@ class Emulator:
         """
         return f"{self._world.base_url}/"
 
-    def listen_at(self, origin: str) -> None:
+    def control(
+        self, method: str, path: str, value: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """
+        Do what the control API does, without a socket.
+
+        Args:
+            path: Below ``/_emulator``, for example ``/payments/PAY_.../pay``.
+
+        Raises:
+            ConfigError: The emulator has no such thing, or cannot do it now.
+        """
+        answer = self._control.answer(
+            Request(
+                method=method,
+                path=f"{PREFIX}{path}",
+                headers={"content-type": "application/json"},
+                body=b"" if value is None else dump_json(value),
+            )
+        )
+        told: dict[str, Any] = parse_json(answer.body)
+
+        if answer.status != HTTPStatus.OK:
+            raise ConfigError(
+                Text(
+                    f"{method} {path}: {told.get('error')}",
+                    f"{method} {path}：{told.get('error')}",
+                )
+            )
+
+        return told
+
+    def listen_at(self, origin: str, *, ftp: tuple[str, int] | None = None) -> None:
         """
         Tell the emulator where it is reached: ``http://127.0.0.1:8100``.
+
+        Args:
+            ftp: Host and port of its FTP server, if there is one.
         """
         self._world.base_url = f"{origin}{BASE_PATH}"
 
         if self._data is not None:
-            write_env(self._data, self.credentials, base_url=self.base_url)
+            write_env(self._data, self.credentials, base_url=self.base_url, ftp=ftp)
+
+    def take_papers(self, listener: socket.socket) -> PapersServer:
+        """
+        Start the FTP server for the papers of B2B payments on *listener*.
+
+        Raises:
+            ConfigError: The folder of papers cannot be used.
+        """
+        from umfpay.emulator._ftp import PapersServer
+
+        papers = PapersServer(
+            listener,
+            folder=None if self._data is None else self._data / "papers",
+            credentials=self.credentials,
+            arrived=lambda arrival: receive(self._world, arrival),
+        )
+        self._world.forgotten = papers.forget
+
+        return papers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

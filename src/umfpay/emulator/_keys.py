@@ -20,6 +20,8 @@ MERCHANT_KEY: Final = "merchant.key.p8"
 CERTIFICATE: Final = "umf.cert.crt"
 GATEWAY_KEY: Final = "gateway.key.p8"
 CLIENT: Final = "client.id"
+FTP: Final = "ftp.id"
+FTP_USER: Final = "merchant"
 ENV: Final = "umf.env"
 
 
@@ -34,6 +36,8 @@ class Credentials:
     merchant_key: PrivateKey
     gateway_key: PrivateKey
     gateway_certificate: bytes
+    ftp_user: str = FTP_USER
+    ftp_password: Secret = attrs.field(factory=lambda: Secret(secrets.token_hex(12)))
 
 
 def make_credentials(bits: int) -> Credentials:
@@ -64,19 +68,26 @@ def load_credentials(folder: Path, *, bits: int) -> Credentials:
         if not (folder / CLIENT).exists():
             _save(folder, make_credentials(bits))
 
-        client_id, secret = (folder / CLIENT).read_text("ascii").split()
+        if not (folder / FTP).exists():
+            # A folder of before the emulator had an FTP server.
+            _save_pair(folder / FTP, FTP_USER, Secret(secrets.token_hex(12)))
+
+        client_id, secret = _pair(folder / CLIENT)
+        ftp_user, ftp_password = _pair(folder / FTP)
 
         return Credentials(
             client_id=client_id,
-            client_secret=Secret(secret),
+            client_secret=secret,
             merchant_key=PrivateKey.load(folder / MERCHANT_KEY),
             gateway_key=PrivateKey.load(folder / GATEWAY_KEY),
             gateway_certificate=(folder / CERTIFICATE).read_bytes(),
+            ftp_user=ftp_user,
+            ftp_password=ftp_password,
         )
     except OSError as exc:
         reason = exc.strerror or type(exc).__name__
-    except ValueError:
-        reason = f"{CLIENT} is damaged"
+    except _DamagedError as exc:
+        reason = str(exc)
 
     raise ConfigError(
         Text(
@@ -90,10 +101,28 @@ def _save(folder: Path, made: Credentials) -> None:
     write_private(folder / MERCHANT_KEY, made.merchant_key.to_der_pkcs8())
     write_private(folder / GATEWAY_KEY, made.gateway_key.to_der_pkcs8())
     write_private(folder / CERTIFICATE, made.gateway_certificate)
+    _save_pair(folder / FTP, made.ftp_user, made.ftp_password)
     # Last: its presence says that the folder is complete.
-    write_private(
-        folder / CLIENT, f"{made.client_id}\n{made.client_secret.reveal()}\n".encode()
-    )
+    _save_pair(folder / CLIENT, made.client_id, made.client_secret)
+
+
+class _DamagedError(Exception):
+    pass
+
+
+def _save_pair(path: Path, name: str, secret: Secret) -> None:
+    write_private(path, f"{name}\n{secret.reveal()}\n".encode())
+
+
+def _pair(path: Path) -> tuple[str, Secret]:
+    try:
+        name, secret = path.read_text("ascii").split()
+    except ValueError:
+        pass
+    else:
+        return name, Secret(secret)
+
+    raise _DamagedError(f"{path.name} is damaged")
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -110,9 +139,18 @@ def write_private(path: Path, content: bytes) -> None:
     temporary.replace(path)
 
 
-def write_env(folder: Path, credentials: Credentials, *, base_url: str) -> Path:
+def write_env(
+    folder: Path,
+    credentials: Credentials,
+    *,
+    base_url: str,
+    ftp: tuple[str, int] | None = None,
+) -> Path:
     """
     Write ``umf.env``: plain ``KEY=value`` lines for `Config.from_file()` and shells.
+
+    Args:
+        ftp: Host and port of the FTP server, if there is one.
     """
     absolute = folder.resolve()
     lines = {
@@ -122,6 +160,16 @@ def write_env(folder: Path, credentials: Credentials, *, base_url: str) -> Path:
         "UMF_GATEWAY_CERTIFICATE": str(absolute / CERTIFICATE),
         "UMF_BASE_URL": base_url,
     }
+
+    if ftp is not None:
+        lines |= {
+            "UMF_FTP_HOST": ftp[0],
+            "UMF_FTP_PORT": str(ftp[1]),
+            "UMF_FTP_USER": credentials.ftp_user,
+            "UMF_FTP_PASSWORD": credentials.ftp_password.reveal(),
+            "UMF_FTP_SECURITY": "ftp",
+        }
+
     path = folder / ENV
 
     try:

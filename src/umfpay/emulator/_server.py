@@ -49,9 +49,14 @@ class _Protocol(H11Protocol):
 class Server:
     """
     A running server.
+
+    Args:
+        origin: Where it is reached.
+        ftp_port: The port of its FTP server, if there is one.
     """
 
     origin: str
+    ftp_port: int | None = None
 
     @property
     def base_url(self) -> str:
@@ -135,8 +140,7 @@ async def serve_app(
             timeout_graceful_shutdown=1,
         )
     )
-    # Nobody can call "all addresses".
-    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    reached = _reached(host)
     shown = f"[{reached}]" if ":" in reached else reached
     task = asyncio.create_task(_run(server, listener))
 
@@ -157,6 +161,11 @@ async def serve_app(
             listener.close()
 
 
+def _reached(host: str) -> str:
+    # Nobody can call "all addresses".
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+
+
 async def _run(server: uvicorn.Server, listener: socket.socket) -> None:
     # Not serve(): that one takes the signals of the process.
     await server._serve([listener])
@@ -164,17 +173,45 @@ async def _run(server: uvicorn.Server, listener: socket.socket) -> None:
 
 @asynccontextmanager
 async def serve(
-    emulator: Emulator, *, host: str = "127.0.0.1", port: int = 0
+    emulator: Emulator,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    ftp_port: int | None = None,
 ) -> AsyncIterator[Server]:
     """
     Serve *emulator* until the block ends; then close it.
 
+    Args:
+        ftp_port: Where papers are taken by FTP, on the same host; 0 takes any free
+            port, None runs no FTP server.
+
     Raises:
-        ConfigError: The port is in use.
+        ConfigError: A port is in use.
     """
     try:
-        async with serve_app(emulator, host=host, port=port) as server:
-            emulator.listen_at(server.origin)
-            yield server
+        async with (
+            serve_app(emulator, host=host, port=port) as server,
+            _serve_papers(emulator, host, ftp_port) as ftp,
+        ):
+            emulator.listen_at(server.origin, ftp=ftp)
+            yield attrs.evolve(server, ftp_port=None if ftp is None else ftp[1])
     finally:
         await emulator.aclose()
+
+
+@asynccontextmanager
+async def _serve_papers(
+    emulator: Emulator, host: str, port: int | None
+) -> AsyncIterator[tuple[str, int] | None]:
+    if port is None:
+        yield None
+
+        return
+
+    papers = emulator.take_papers(listening_socket(host, port))
+
+    try:
+        yield _reached(host), papers.port
+    finally:
+        await papers.aclose()

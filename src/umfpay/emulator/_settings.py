@@ -20,6 +20,7 @@ TokenRefusal = Literal[
 Names = Literal["new", "old"]
 Links = Literal["clean", "imitate"]
 Pace = Literal["immediate", "pending"]
+Staff = Literal["manual", "approve", "reject"]
 
 _LARGEST: Final = 10_000_000
 
@@ -38,6 +39,8 @@ class EmulatorSettings:
         links: ``imitate`` gives the internal hosts of the real samples (trap 7).
         execute: Whether the answer to execute is final, or pending first.
         refund: The same for refunds.
+        papers: What the staff does with good papers of a B2B payment: wait for the
+            control API, approve, or refuse, which cancels the payment (5.20).
         settle_after: Seconds until something pending is done.
         token_lifetime: Seconds.
         notification_attempts: Deliveries tried of one notification.
@@ -52,6 +55,7 @@ class EmulatorSettings:
     links: Links = "clean"
     execute: Pace = "immediate"
     refund: Pace = "pending"
+    papers: Staff = "manual"
     settle_after: float = 0.2
     token_lifetime: int = 3600
     notification_attempts: int = 4

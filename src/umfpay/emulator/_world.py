@@ -31,6 +31,7 @@ class World:
 
     Attributes:
         notify: Called with the kind and id of an object whose result is to be told.
+        forgotten: Called when the books are cleared, for what lies beside them.
         salt: Of the hashes that stand for card numbers.
     """
 
@@ -40,6 +41,7 @@ class World:
     credentials: Credentials
     base_url: str = "http://127.0.0.1:8100/cberest/v1"
     notify: Callable[[str, str], None] = attrs.field(default=lambda _kind, _key: None)
+    forgotten: Callable[[], None] = attrs.field(default=lambda: None)
     salt: bytes = attrs.field(init=False, repr=False)
     openers: tuple[Opener, ...] = attrs.field(init=False)
 
@@ -77,6 +79,7 @@ class World:
         self.store.clear()
         self._keep_salt()
         self.clock.offset = 0.0
+        self.forgotten()
 
     def opened(self, value: Any, name: str, *, code: str = "00060700") -> str:
         """

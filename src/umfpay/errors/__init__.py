@@ -40,6 +40,7 @@ Everything that can go wrong, in one tree.
     │   ├── RefundAmountError          more than is left of the payment
     │   ├── RefundNumberUsedError
     │   ├── EnterpriseNotEnabledError  the company may not pay yet
+    │   ├── CustomsFailedError
     │   ├── CodeTooSoonError           an SMS code was sent within the last minute
     │   └── PendingExpiredError        a payment half made is too old, or forgotten
     ├── NotificationError
@@ -104,6 +105,7 @@ from umfpay.errors._files import (
 )
 from umfpay.errors._flows import (
     CodeTooSoonError,
+    CustomsFailedError,
     EnterpriseNotEnabledError,
     FlowError,
     NotFinishedError,
@@ -122,6 +124,7 @@ __all__ = [
     "CardError",
     "CodeTooSoonError",
     "ConfigError",
+    "CustomsFailedError",
     "CustomsRefusedError",
     "DeadlineExceededError",
     "DocumentError",

@@ -54,7 +54,8 @@ class UploadError(DocumentError):
     Raised when an upload is not proven complete. Its number counts as used.
 
     Attributes:
-        name: The file name on the server that may hold a broken file.
+        name: The file name on the server that may hold a broken file; empty when no
+            file was begun.
     """
 
     default_advice: ClassVar[Text] = Text(

@@ -112,6 +112,17 @@ class EnterpriseNotEnabledError(FlowError):
     )
 
 
+class CustomsFailedError(FlowError):
+    """
+    Raised when the customs refused a declaration.
+    """
+
+    default_advice: ClassVar[Text] = Text(
+        "Ask UMF for the reason; correct the data and declare it again.",
+        "请向联动优势查询原因，更正数据后重新报关。",
+    )
+
+
 class CodeTooSoonError(FlowError):
     """
     Raised when an SMS code is asked for within a minute of the last; nothing was sent.

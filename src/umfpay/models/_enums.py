@@ -112,6 +112,13 @@ class CustomsState(OpenEnum):
     SUCCESS = "SUCCESS"
     FAIL = "FAIL"
 
+    @property
+    def final(self) -> bool:
+        """
+        Whether waiting changes nothing.
+        """
+        return self in (CustomsState.SUCCESS, CustomsState.FAIL)
+
     @classmethod
     def variants(cls) -> Mapping[str, str]:
         return {"SUBMITED": "SUBMITTED"}

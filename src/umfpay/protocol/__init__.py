@@ -16,6 +16,8 @@ from umfpay.protocol._envelopes import (
 )
 from umfpay.protocol._inspection import KeyReport, inspect_key
 from umfpay.protocol._json import JSONRefusedError, dump_json, parse_json
+from umfpay.protocol._keeping import Keeper
+from umfpay.protocol._key_files import KeySource
 from umfpay.protocol._keys import PrivateKey, PublicKey, check_key_pair
 from umfpay.protocol._object_ids import (
     OBJECT_ID,
@@ -34,7 +36,9 @@ __all__ = [
     "Cause",
     "Envelope",
     "JSONRefusedError",
+    "Keeper",
     "KeyReport",
+    "KeySource",
     "Opener",
     "Outcome",
     "PrivateKey",

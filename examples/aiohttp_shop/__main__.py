@@ -1,0 +1,42 @@
+"""
+``python examples/aiohttp_shop``: a shop on http://127.0.0.1:8201.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from aiohttp import web
+
+
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
+
+from app import make_app
+from bookstore.opening import open_shop
+
+
+async def main() -> None:
+    """
+    Serve until Ctrl-C.
+    """
+    port = int(os.environ.get("SHOP_PORT", "8201"))
+
+    async with open_shop(f"http://127.0.0.1:{port}") as shop:
+        runner = web.AppRunner(make_app(shop))
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        print(f"http://127.0.0.1:{port} - Ctrl-C ends it", flush=True)
+
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await runner.cleanup()
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        asyncio.run(main())

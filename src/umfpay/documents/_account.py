@@ -1,0 +1,244 @@
+"""
+Where the papers go: the FTP account that UMF gives to a merchant.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal, Self, get_args
+
+import attrs
+
+from umfpay.errors import ConfigError, Text
+from umfpay.sensitive import Secret
+
+
+Security = Literal["ftps", "ftp"]
+
+_SETTINGS: Final = ("host", "port", "user", "password", "security", "ca_file", "folder")
+_PREFIX: Final = "UMF_FTP_"
+
+
+def _host(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise _refusal("host", "it is empty", "为空")
+
+    host = value.strip().removeprefix("[").removesuffix("]")
+
+    if "/" in host or not host.isprintable() or " " in host:
+        raise _refusal(
+            "host", "give a name without ftp://", "请只给主机名，不含 ftp://"
+        )
+
+    return host
+
+
+def _port(value: Any) -> int:
+    number = int(value) if str(value).isascii() and str(value).isdigit() else 0
+
+    if not 1 <= number <= 65535:
+        raise _refusal("port", "it must be 1 to 65535", "必须在 1 至 65535 之间")
+
+    return number
+
+
+def _user(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise _refusal("user", "it is empty or not one line", "为空或不是单行文本")
+
+    return value.strip()
+
+
+def _password(value: Any) -> Secret:
+    secret = value if isinstance(value, Secret) else _hidden(value)
+
+    # A line break would end the command, and what follows would be the next.
+    if not secret or not secret.reveal().isprintable():
+        raise _refusal("password", "it is empty or not one line", "为空或不是单行文本")
+
+    return secret
+
+
+def _hidden(value: Any) -> Secret:
+    if not isinstance(value, str):
+        raise _refusal("password", "it must be text", "必须是文本")
+
+    return Secret(value)
+
+
+def _security(value: Any) -> Security:
+    words: tuple[Security, ...] = get_args(Security)
+
+    for word in words:
+        if value == word:
+            return word
+
+    raise _refusal("security", 'it is "ftps" or "ftp"', '只能是 "ftps" 或 "ftp"')
+
+
+def _ca_file(value: Any) -> Path | None:
+    if value is None:
+        return None
+
+    if not isinstance(value, str | os.PathLike) or not Path(value).is_file():
+        raise _refusal("ca_file", f"no such file: {value}", f"文件不存在：{value}")
+
+    return Path(value)
+
+
+def _folder(value: Any) -> str:
+    if not isinstance(value, str) or not value.isprintable():
+        raise _refusal("folder", "it is not one line of text", "不是单行文本")
+
+    return value.strip()
+
+
+def _timeout(value: Any) -> float:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not math.isfinite(value)
+        or value <= 0
+    ):
+        raise _refusal("timeout", "it must be seconds above 0", "必须是大于 0 的秒数")
+
+    return float(value)
+
+
+@attrs.frozen(kw_only=True)
+class FTPAccount:
+    """
+    Host, user and password, which come from UMF (protocol notes 5.20).
+
+    Args:
+        host: A name or an address.
+        port: The port of the control connection.
+        user: The user name.
+        password: Text becomes a `Secret`.
+        security: ``ftps`` speaks TLS before the password leaves (explicit FTPS).
+            ``ftp`` sends password and papers in clear, and has to be asked for.
+        ca_file: PEM certificates to trust instead of the system's.
+        ssl_context: A context of your own instead, which then decides all of it.
+        folder: Where in the account the files go; empty is where the login leads.
+        timeout: Seconds that one step of the server may take.
+
+    Raises:
+        ConfigError: A value is unusable.
+    """
+
+    host: str = attrs.field(converter=_host)
+    port: int = attrs.field(default=21, converter=_port)
+    user: str = attrs.field(converter=_user)
+    password: Secret = attrs.field(converter=_password, repr=False)
+    security: Security = attrs.field(default="ftps", converter=_security)
+    ca_file: Path | None = attrs.field(default=None, converter=_ca_file)
+    ssl_context: ssl.SSLContext | None = attrs.field(default=None, repr=False)
+    folder: str = attrs.field(default="", converter=_folder)
+    timeout: float = attrs.field(default=20.0, converter=_timeout)
+
+    def __attrs_post_init__(self) -> None:
+        if self.ssl_context is not None and self.ca_file is not None:
+            raise _refusal(
+                "ca_file",
+                "give it or ssl_context, not both",
+                "与 ssl_context 只能二选一",
+            )
+
+        if self.security == "ftp" and (self.ssl_context or self.ca_file):
+            raise _refusal(
+                "security",
+                '"ftp" has no TLS; leave out ca_file and ssl_context',
+                '"ftp" 不使用 TLS；请去掉 ca_file 和 ssl_context',
+            )
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, **changes: Any) -> Self:
+        """
+        Read ``UMF_FTP_HOST``, ``_PORT``, ``_USER``, ``_PASSWORD``, ``_SECURITY``,
+        ``_CA_FILE`` and ``_FOLDER``.
+
+        Args:
+            environ: The variables; None means those of the process.
+            changes: Arguments of the class that win.
+
+        Raises:
+            ConfigError: One is missing or unusable.
+        """
+        settings = {**_picked(os.environ if environ is None else environ), **changes}
+
+        for name in ("host", "user", "password"):
+            if name not in settings:
+                raise _refusal(
+                    name,
+                    f"it is missing; set {_PREFIX}{name.upper()}",
+                    f"缺失；请设置 {_PREFIX}{name.upper()}",
+                )
+
+        return cls(**settings)
+
+    @classmethod
+    def from_file(cls, file: str | os.PathLike[str], **changes: Any) -> Self:
+        """
+        Read the same names from ``KEY=value`` lines, as in the emulator's ``umf.env``.
+
+        Raises:
+            ConfigError: The file cannot be read, or a setting is missing or unusable.
+        """
+        return cls.from_env({}, **{**_read(Path(file)), **changes})
+
+    def context(self) -> ssl.SSLContext:
+        """
+        Return what checks the server's certificate and name.
+
+        Raises:
+            ConfigError: *ca_file* holds no certificate.
+        """
+        if self.ssl_context is not None:
+            return self.ssl_context
+
+        try:
+            return ssl.create_default_context(cafile=self.ca_file)
+        except (ssl.SSLError, OSError):
+            pass
+
+        raise _refusal(
+            "ca_file",
+            f"{self.ca_file} holds no PEM certificate",
+            f"{self.ca_file} 中没有 PEM 证书",
+        )
+
+
+def _picked(environ: Mapping[str, str]) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+
+    for name in _SETTINGS:
+        text = environ.get(_PREFIX + name.upper(), "")
+
+        if text != "":
+            settings[name] = Secret(text) if name == "password" else text.strip()
+
+    return settings
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """
+    Return the settings of *file*; its text stays in this frame.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        pass
+    else:
+        pairs = (line.partition("=") for line in lines)
+
+        return _picked({name.strip(): value.strip() for name, _, value in pairs})
+
+    raise ConfigError(Text(f"{file}: cannot be read.", f"{file}：无法读取。"))
+
+
+def _refusal(name: str, en: str, zh: str) -> ConfigError:
+    return ConfigError(Text(f"FTP {name}: {en}.", f"FTP {name}：{zh}。"))

@@ -1,0 +1,235 @@
+"""
+One FTP connection on top of `ftplib`: TLS with resumed sessions, bounded replies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ftplib
+import socket
+import ssl
+from typing import Final
+
+from umfpay.documents._leash import Leash
+
+
+_MAX_LINES: Final = 200
+_MAX_LISTING: Final = 4 * 1024 * 1024
+_CHUNK: Final = 64 * 1024
+# A server that never says that it has read all; its file's size decides.
+_GOODBYE: Final = 5.0
+
+
+class Connection(ftplib.FTP):
+    """
+    A control connection and the data connections that belong to it.
+
+    Blocking; every socket is on *leash* while it is in use.
+
+    Args:
+        context: What TLS is checked with; None for plain FTP.
+    """
+
+    def __init__(self, leash: Leash, *, context: ssl.SSLContext | None) -> None:
+        super().__init__(encoding="utf-8")
+        self._leash = leash
+        self._context = context
+        self._is_protected = False
+
+    def dial(self, host: str, port: int) -> str:
+        """
+        Connect and return the server's greeting.
+        """
+        self.host, self.port = host, port
+        self.timeout = self._leash.step()
+        control = socket.create_connection((host, port), self.timeout)
+
+        try:
+            self._leash.hold(control)
+        except OSError:
+            self._drop(control)
+
+            raise
+
+        self.sock = control
+        self._read_from(control)
+        self.welcome = self.getresp()
+
+        return self.welcome
+
+    def _read_from(self, control: socket.socket) -> None:
+        self.af = control.family
+        # Greetings come in the code page of the server's country.
+        self.file = control.makefile(
+            "r", encoding=self.encoding, errors="replace", newline=None
+        )
+
+    def secure(self) -> None:
+        """
+        Speak TLS from here on: before user and password (RFC 4217).
+        """
+        self.voidcmd("AUTH TLS")
+        plain, buffered = self.sock, self.file
+        self.sock = self._wrapped(plain, session=None)
+        # What a stranger sent behind the reply, in clear, is gone with the buffer.
+        self._read_from(self.sock)
+
+        if buffered is not None:
+            buffered.close()
+
+    def protect(self) -> None:
+        """
+        Ask for TLS on data connections, too.
+        """
+        self.voidcmd("PBSZ 0")
+        self.voidcmd("PROT P")
+        self._is_protected = True
+
+    def _wrapped(
+        self, plain: socket.socket | None, *, session: ssl.SSLSession | None
+    ) -> ssl.SSLSocket:
+        assert plain is not None
+        assert self._context is not None
+        self._leash.release(plain)
+        plain.settimeout(self._leash.step())
+        wrapped = self._context.wrap_socket(
+            plain,
+            server_hostname=self.host,
+            session=session,
+            # First on the leash: a handshake may hang, too.
+            do_handshake_on_connect=False,
+        )
+
+        try:
+            self._leash.hold(wrapped)
+            wrapped.do_handshake()
+        except BaseException:
+            self._drop(wrapped)
+
+            raise
+
+        return wrapped
+
+    def putcmd(self, line: str) -> None:
+        """
+        Send a command, if there is time left.
+        """
+        assert self.sock is not None
+        self.timeout = self._leash.step()
+        self.sock.settimeout(self.timeout)
+        super().putcmd(line)
+
+    def getmultiline(self) -> str:
+        """
+        Read one reply; one that does not end is refused.
+        """
+        first = self.getline()
+
+        if first[3:4] != "-":
+            return first
+
+        lines = [first]
+
+        while len(lines) < _MAX_LINES:
+            line = self.getline()
+            lines.append(line)
+
+            if line.startswith(f"{first[:3]} ") or line == first[:3]:
+                return "\n".join(lines)
+
+        raise ValueError("a reply without an end")
+
+    def ntransfercmd(
+        self, cmd: str, rest: int | str | None = None
+    ) -> tuple[socket.socket, int | None]:
+        """
+        Begin a transfer; its connection resumes the TLS session of the control one.
+
+        Servers ask for that, so that nobody can take the data connection over.
+        """
+        data, size = super().ntransfercmd(cmd, rest)
+
+        try:
+            self._leash.hold(data)
+            data.settimeout(self._leash.step())
+
+            if not self._is_protected:
+                return data, size
+
+            assert isinstance(self.sock, ssl.SSLSocket)
+
+            return self._wrapped(data, session=self.sock.session), size
+        except BaseException:
+            self._drop(data)
+
+            raise
+
+    def store(self, name: str, content: bytes) -> None:
+        """
+        Send a file and wait for the server's word that it has it.
+        """
+        data, _ = self.ntransfercmd(f"STOR {name}")
+
+        try:
+            view = memoryview(content)
+
+            for start in range(0, len(view), _CHUNK):
+                data.settimeout(self._leash.step())
+                data.sendall(view[start : start + _CHUNK])
+
+            self._say_goodbye(data)
+        except OSError:
+            # The server may have said why: a full disk, for one. That reply is raised.
+            self._drop(data)
+            self.getresp()
+
+            raise
+        finally:
+            self._drop(data)
+
+        self.voidresp()
+
+    def _say_goodbye(self, data: socket.socket) -> None:
+        if not isinstance(data, ssl.SSLSocket):
+            return
+
+        # TLS 1.3 ends each direction by itself: without this, closing may throw away
+        # what the server has not read yet. Not every server answers it.
+        data.settimeout(min(_GOODBYE, self._leash.step()))
+
+        with contextlib.suppress(OSError):
+            data.unwrap()
+
+    def listing(self, name: str) -> list[str]:
+        """
+        Return the lines of ``LIST name``.
+        """
+        data, _ = self.ntransfercmd(f"LIST {name}")
+        received = b""
+
+        try:
+            while len(received) < _MAX_LISTING and (part := data.recv(_CHUNK)):
+                received += part
+                data.settimeout(self._leash.step())
+
+            self._say_goodbye(data)
+        finally:
+            self._drop(data)
+
+        self.voidresp()
+
+        return received.decode("utf-8", "replace").splitlines()
+
+    def _drop(self, one: socket.socket) -> None:
+        self._leash.release(one)
+        one.close()
+
+    def close(self) -> None:
+        """
+        Close the control connection.
+        """
+        if self.sock is not None:
+            self._leash.release(self.sock)
+
+        with contextlib.suppress(OSError):
+            super().close()

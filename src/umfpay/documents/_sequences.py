@@ -1,0 +1,213 @@
+"""
+Numbers of papers that never come twice: across tasks, processes and crashes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import platformdirs
+from filelock import FileLock, Timeout
+
+from umfpay.documents._names import LAST_SEQUENCE, name_stem
+from umfpay.errors import ConfigError, DocumentError, Text
+
+
+_OWNER_ONLY: Final = 0o600
+_OWNER_FOLDER: Final = 0o700
+_POLL: Final = 0.01
+
+
+class SequenceStore:
+    """
+    The last number used of each payment, in a file that its writers share.
+
+    The file is replaced as a whole and is on the disk before a number is given out; a
+    lock file ``<file>.lock`` lies beside it and stays there. A file that is damaged is
+    never taken for an empty one: numbers would come again.
+
+    Args:
+        path: The file; None is ``papers.json`` in the user's state folder. All
+            machines that upload for one merchant must use the same one.
+        first: The number a payment's papers begin with, 0 or 1. UMF's documents do
+            not say where it starts (protocol notes 5.20).
+        patience: Seconds to wait for another process.
+
+    Raises:
+        ConfigError: *path* cannot be resolved, or *first* is neither 0 nor 1.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        first: int = 1,
+        patience: float = 10.0,
+    ) -> None:
+        if isinstance(first, bool) or first not in (0, 1):
+            raise _refusal("first", "it is 0 or 1", "只能是 0 或 1")
+
+        if path is None:
+            path = platformdirs.user_state_path("umfpay", appauthor=False) / (
+                "papers.json"
+            )
+
+        try:
+            # Resolved now: neither chdir() nor a symbolic link may split the locks.
+            self._path = Path(path).expanduser().resolve()
+        except (RuntimeError, OSError, ValueError):
+            self._path = Path()
+
+        if not self._path.name:
+            raise _refusal(
+                "path", f"{os.fspath(path)!r} cannot be resolved", "无法解析"
+            )
+
+        self._first = first
+        self._patience = patience
+
+    @property
+    def path(self) -> Path:
+        """
+        The file.
+        """
+        return self._path
+
+    def __repr__(self) -> str:
+        return f"SequenceStore({str(self._path)!r}, first={self._first})"
+
+    async def take(self, mer_reference_id: str, *, mer_date: date | str) -> int:
+        """
+        Return the next number of a payment's papers; nobody else gets it.
+
+        Raises:
+            DocumentError: The order number is unsafe in a name, or all are used.
+            ConfigError: The file cannot be used, or is damaged.
+        """
+        stem = name_stem(mer_reference_id, mer_date)
+        # The loop's own threads may all be busy, and those of a pool do not survive
+        # a fork.
+        executor = ThreadPoolExecutor(1, "umfpay-sequence")
+
+        try:
+            loop = asyncio.get_running_loop()
+
+            return await loop.run_in_executor(executor, self._take, stem)
+        finally:
+            executor.shutdown(wait=False)
+
+    def _take(self, stem: str) -> int:
+        lock = self._path.with_name(f"{self._path.name}.lock")
+
+        try:
+            self._path.parent.mkdir(mode=_OWNER_FOLDER, parents=True, exist_ok=True)
+
+            # A lock object of its own, so that threads exclude each other too.
+            with FileLock(
+                lock, timeout=self._patience, poll_interval=_POLL, mode=_OWNER_ONLY
+            ):
+                used = self._read()
+                number = used.get(stem, self._first - 1) + 1
+
+                if number > LAST_SEQUENCE:
+                    raise _all_used(stem)
+
+                self._replace({**used, stem: number})
+
+                return number
+        except Timeout:
+            en, zh = f"{lock} is held by another process", f"{lock} 被另一进程占用"
+        except OSError as error:
+            en = zh = error.strerror or type(error).__name__
+
+        raise _refusal(
+            str(self._path), f"it cannot be used ({en})", f"无法使用（{zh}）"
+        )
+
+    def _read(self) -> dict[str, int]:
+        try:
+            content = self._path.read_bytes()
+        except FileNotFoundError:
+            return {}
+
+        used = _parsed(content)
+
+        if used is None:
+            raise ConfigError(
+                Text(
+                    f"{self._path} is damaged, or no file of used numbers.",
+                    f"{self._path} 已损坏，或不是序号文件。",
+                ),
+                advice=Text(
+                    "Restore it, or begin a new file with numbers above those that UMF's"
+                    " server has.",
+                    "请恢复该文件，或新建文件并使用比服务器上更大的序号。",
+                ),
+            )
+
+        return used
+
+    def _replace(self, used: dict[str, int]) -> None:
+        content = json.dumps({"umfpay": "papers", "version": 1, "used": used})
+        # mkstemp() makes the file 0600 and never follows a link.
+        descriptor, temporary = tempfile.mkstemp(
+            prefix=f".{self._path.name}.", dir=self._path.parent
+        )
+
+        try:
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+
+            Path(temporary).replace(self._path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+
+            raise
+
+        # Without this a power cut may bring back the file of before.
+        with contextlib.suppress(OSError):  # Windows opens no folders
+            folder = os.open(self._path.parent, os.O_RDONLY)
+
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+
+def _parsed(content: bytes) -> dict[str, int] | None:
+    try:
+        document: Any = json.loads(content)
+    except ValueError:
+        return None
+
+    match document:
+        case {"umfpay": "papers", "version": 1, "used": dict(used)}:
+            sound = all(type(one) is int and 0 <= one <= 9999 for one in used.values())
+
+            return used if sound else None
+
+    return None
+
+
+def _all_used(stem: str) -> DocumentError:
+    return DocumentError(
+        Text(
+            f"All numbers up to {LAST_SEQUENCE} of {stem} are used.",
+            f"{stem} 的序号已用完（至 {LAST_SEQUENCE}）。",
+        ),
+        advice=Text("Ask UMF how to go on.", "请联系联动优势。"),
+    )
+
+
+def _refusal(name: str, en: str, zh: str) -> ConfigError:
+    return ConfigError(Text(f"{name}: {en}.", f"{name}：{zh}。"))

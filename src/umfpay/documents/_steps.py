@@ -1,0 +1,48 @@
+"""
+The steps of an upload, told as they happen.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+import attrs
+
+from umfpay.errors import Text
+
+
+@attrs.frozen(kw_only=True)
+class UploadStep:
+    """
+    One step of an upload.
+
+    Args:
+        name: ``connecting``, ``sending``, ``broken`` (another attempt may follow) or
+            ``uploaded``.
+        attempt: 1 for the first.
+        file: The name on the server; empty before a number was taken.
+        why: What broke.
+    """
+
+    name: Literal["connecting", "sending", "broken", "uploaded"]
+    attempt: int
+    file: str = ""
+    why: Text | None = None
+
+
+OnUploadStep = Callable[[UploadStep], Awaitable[None] | None]
+
+
+async def tell(on_step: OnUploadStep | None, step: UploadStep) -> None:
+    """
+    Report a step; what *on_step* raises ends the upload.
+    """
+    if on_step is None:
+        return
+
+    told = on_step(step)
+
+    if inspect.isawaitable(told):
+        await told

@@ -1,0 +1,267 @@
+"""
+Papers on their way to UMF: sent, proven complete, or said to be neither.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from datetime import UTC, date, datetime
+from typing import Final
+
+import attrs
+
+from umfpay.documents._account import FTPAccount
+from umfpay.documents._leash import Leash
+from umfpay.documents._link import Link
+from umfpay.documents._names import name_stem, papers_name
+from umfpay.documents._papers import PackedPapers
+from umfpay.documents._reply import SettingError, StepError
+from umfpay.documents._sequences import SequenceStore
+from umfpay.documents._steps import OnUploadStep, UploadStep, tell
+from umfpay.errors import ConfigError, Text, UploadError
+
+
+_PAUSE: Final = 0.5
+# Names that the server has although our numbers do not know of them.
+_MAX_TAKEN: Final = 100
+
+
+@attrs.frozen(kw_only=True)
+class UploadedPapers:
+    """
+    Papers that the server has in full length.
+
+    Args:
+        name: The name on the server.
+        size: Bytes, as sent and as the server says.
+        sha256: The digest of what was sent, in hex.
+        sequence: The number in the name.
+        at: When the server had confirmed it.
+    """
+
+    name: str
+    size: int
+    sha256: str
+    sequence: int
+    at: datetime
+
+
+class _UnprovenError(StepError):
+    """
+    Raised when the file may be there and the server cannot say how large it is.
+    """
+
+
+async def upload_papers(
+    account: FTPAccount,
+    papers: PackedPapers,
+    *,
+    mer_reference_id: str,
+    mer_date: date | str,
+    sequences: SequenceStore,
+    attempts: int = 3,
+    deadline: float = 300.0,
+    on_step: OnUploadStep | None = None,
+) -> UploadedPapers:
+    """
+    Send the papers of a B2B payment to UMF's server (protocol notes 5.20).
+
+    An upload that breaks has used its number, because the server may hold half a file
+    that we may not delete; the papers go again under the next one. Done means: the
+    server said that it has the file, and names the same size.
+
+    Args:
+        mer_reference_id: The payment's order number.
+        mer_date: The order's date.
+        sequences: Gives the numbers.
+        attempts: How often to try.
+        deadline: Seconds for all of it.
+        on_step: Called with each `UploadStep`.
+
+    Raises:
+        UploadError: No attempt is proven complete; ``name`` is the last file begun,
+            or empty if none was.
+        ConfigError: User and password are refused, TLS is missing or not to be
+            trusted, or an argument or the file of numbers is unusable. Not tried again.
+        DocumentError: The order number is unsafe in a name, or all numbers are used.
+    """
+    _check(attempts, deadline)
+    name_stem(mer_reference_id, mer_date)
+    upload = _Upload(account, papers, (mer_reference_id, mer_date), sequences, on_step)
+    until = time.monotonic() + deadline
+    failure: StepError | None = None
+
+    for attempt in range(1, attempts + 1):
+        # One leash for one connection: each is cut at its end.
+        leash = Leash(until=until, timeout=account.timeout)
+
+        if not leash.left:
+            break
+
+        try:
+            return await upload.attempt(attempt, leash)
+        except StepError as error:
+            failure = error
+
+        await tell(
+            on_step,
+            UploadStep(
+                name="broken", attempt=attempt, file=upload.name, why=failure.what
+            ),
+        )
+
+        if isinstance(failure, SettingError | _UnprovenError):
+            break
+
+        if attempt < attempts:
+            await asyncio.sleep(min(_PAUSE * attempt, leash.left))
+
+    # Raised outside of except: no server's word hangs on it as context.
+    raise _final(failure, upload.name)
+
+
+class _Upload:
+    """
+    What stays the same from one attempt to the next.
+    """
+
+    def __init__(
+        self,
+        account: FTPAccount,
+        papers: PackedPapers,
+        order: tuple[str, date | str],
+        sequences: SequenceStore,
+        on_step: OnUploadStep | None,
+    ) -> None:
+        self._account = account
+        self._papers = papers
+        self._reference, self._day = order
+        self._sequences = sequences
+        self._on_step = on_step
+        self.name = ""
+
+    async def attempt(self, number: int, leash: Leash) -> UploadedPapers:
+        """
+        Send the papers once, under a number of their own.
+        """
+        await tell(self._on_step, UploadStep(name="connecting", attempt=number))
+        link = Link(self._account, leash)
+        done = False
+
+        try:
+            await link.open()
+            sequence = await self._number(link, leash)
+            await tell(
+                self._on_step,
+                UploadStep(name="sending", attempt=number, file=self.name),
+            )
+            await link.store(self.name, self._papers.content)
+            _compare(await link.size(self.name), self._papers.size)
+            done = True
+        finally:
+            await link.aclose(politely=done)
+
+        uploaded = UploadedPapers(
+            name=self.name,
+            size=self._papers.size,
+            sha256=self._papers.sha256,
+            sequence=sequence,
+            at=datetime.now(UTC),
+        )
+        await tell(
+            self._on_step,
+            UploadStep(name="uploaded", attempt=number, file=self.name),
+        )
+
+        return uploaded
+
+    async def _number(self, link: Link, leash: Leash) -> int:
+        """
+        Take a number that neither we nor the server know.
+        """
+        for _ in range(_MAX_TAKEN):
+            sequence = await self._take(leash)
+            name = papers_name(self._reference, self._day, sequence=sequence)
+
+            # The numbers may be lost; a server that overwrites would lose the papers.
+            if not await link.has(name):
+                self.name = name
+
+                return sequence
+
+        raise StepError(
+            Text(
+                f"The server has {_MAX_TAKEN} files of the next numbers already.",
+                f"服务器上已存在后续 {_MAX_TAKEN} 个序号的文件。",
+            )
+        )
+
+    async def _take(self, leash: Leash) -> int:
+        try:
+            async with asyncio.timeout(leash.left):
+                return await self._sequences.take(self._reference, mer_date=self._day)
+        except TimeoutError:
+            pass
+
+        raise StepError(
+            Text(
+                f"No number could be had in time from {self._sequences.path}.",
+                f"未能及时从 {self._sequences.path} 取得序号。",
+            )
+        )
+
+
+def _compare(told: int | None, sent: int) -> None:
+    if told is None:
+        raise _UnprovenError(
+            Text(
+                "The server took the file but names no size, so it cannot be proven"
+                " complete.",
+                "服务器已接收文件，但不提供文件大小，无法证明上传完整。",
+            )
+        )
+
+    if told != sent:
+        raise StepError(
+            Text(
+                f"The server has {told} bytes of {sent}.",
+                f"服务器上只有 {told} 字节，应为 {sent} 字节。",
+            )
+        )
+
+
+def _final(failure: StepError | None, name: str) -> ConfigError | UploadError:
+    if isinstance(failure, SettingError):
+        return ConfigError(failure.what, advice=failure.advice)
+
+    en, zh = ("", "") if failure is None else (failure.what.en, failure.what.zh)
+    what = Text(f"The papers were not uploaded. {en}".rstrip(), f"文件未上传成功。{zh}")
+
+    if isinstance(failure, _UnprovenError):
+        return UploadError(
+            what,
+            name=name,
+            advice=Text(
+                f"Ask UMF whether {name} has arrived in full, before you upload again.",
+                f"重新上传前，请向联动优势确认 {name} 是否完整到达。",
+            ),
+        )
+
+    return UploadError(what, name=name)
+
+
+def _check(attempts: int, deadline: float) -> None:
+    if isinstance(attempts, bool) or attempts < 1:
+        raise ConfigError(
+            Text("attempts: it must be 1 or more.", "attempts：必须不小于 1。")
+        )
+
+    if isinstance(deadline, bool) or not math.isfinite(deadline) or deadline <= 0:
+        raise ConfigError(
+            Text(
+                "deadline: it must be seconds above 0.",
+                "deadline：必须是大于 0 的秒数。",
+            )
+        )

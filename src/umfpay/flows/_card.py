@@ -1,0 +1,235 @@
+"""
+Card payments: create, SMS code, execute, final state (protocol notes 10.1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Final
+
+from umfpay._session import UMFSession
+from umfpay.errors import NotFinishedError, Text
+from umfpay.flows._arrivals import Arrivals
+from umfpay.flows._card_beginning import begin, hidden_text, send_code
+from umfpay.flows._card_confirming import Confirmation, hidden_code
+from umfpay.flows._deadline import Deadline
+from umfpay.flows._pending import PendingCardPayment
+from umfpay.flows._steps import OnStep
+from umfpay.models import (
+    BankCard,
+    NewOrder,
+    PayerAgreement,
+    Payment,
+    PaymentMethod,
+    RiskInfo,
+)
+from umfpay.sensitive import Private
+
+
+# How long the sealed data may be used: SMS codes live for minutes.
+KEEP_FOR: Final = timedelta(minutes=15)
+
+
+async def card_payment(
+    session: UMFSession,
+    order: NewOrder,
+    card: BankCard | PayerAgreement,
+    *,
+    verification_code: Callable[[PendingCardPayment], Awaitable[Private | str]],
+    bank_code: str | None = None,
+    payment_method: PaymentMethod | str | None = None,
+    phone: Private | str | None = None,
+    risk_info: RiskInfo | None = None,
+    notify_url: str | None = None,
+    on_step: OnStep | None = None,
+    arrivals: Arrivals | None = None,
+    deadline: float = 900.0,
+) -> Payment:
+    """
+    Pay an order with a card, from the order to the final state.
+
+    Steps told: ``created``, ``code_sent``, ``executed``, ``waiting``, ``final``.
+
+    Args:
+        card: The customer's card, or a stored agreement in its place.
+        verification_code: Awaited for the code of the SMS; it is given the pending
+            payment, for `resend_code()`, and may keep it: after a
+            `VerificationCodeError` it goes to `confirm_card_payment()` with another.
+        bank_code: From ``session.banks.list()``.
+        payment_method: CREDIT_CARD or DEBIT_CARD; needed with an agreement. A card
+            with a cvv2 is a credit card if this is not given.
+        phone: As the bank knows it, if the card does not hold it.
+        deadline: Seconds for all of it.
+
+    Returns:
+        The paid payment, as a query or a notification tells it.
+
+    Raises:
+        VerificationCodeError: The code is wrong, says a signed refusal.
+        OutcomeUnknownError: Money may have moved. If the refusal of a wrong code is
+            not signed, this is raised, with the `VerificationCodeError` as its cause.
+        PaymentFailedError: It ended without the money.
+        PaymentExpiredError: The order had expired.
+        NotFinishedError: The deadline came first.
+        APIError: The gateway refused the order or the card.
+    """
+    # A string would be a local of the frames that a traceback shows.
+    phone = hidden_text("phone", phone)
+    end = Deadline.after(deadline)
+    pending = await begin(
+        session,
+        order,
+        card,
+        bank_code=bank_code,
+        payment_method=payment_method,
+        phone=phone,
+        risk_info=risk_info,
+        notify_url=notify_url,
+        on_step=on_step,
+        end=end,
+        keep_for=max(KEEP_FOR, timedelta(seconds=deadline)),
+    )
+
+    try:
+        async with asyncio.timeout_at(end.at) as limit:
+            code = hidden_code(await verification_code(pending))
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+
+        pending.forget()
+
+        raise NotFinishedError(
+            Text(
+                f"{pending.payment_id}: the deadline passed before the SMS code came.",
+                f"{pending.payment_id}：在期限内未收到短信验证码。",
+            ),
+            last=pending,
+        ) from error
+
+    # Nobody can have executed it: it need not be asked for.
+    return await Confirmation(
+        session=session, pending=pending, end=end, arrivals=arrivals, on_step=on_step
+    ).run(code, known=Payment(id=pending.payment_id))
+
+
+async def begin_card_payment(
+    session: UMFSession,
+    order: NewOrder,
+    card: BankCard | PayerAgreement,
+    *,
+    bank_code: str | None = None,
+    payment_method: PaymentMethod | str | None = None,
+    phone: Private | str | None = None,
+    risk_info: RiskInfo | None = None,
+    notify_url: str | None = None,
+    keep_for: timedelta = KEEP_FOR,
+    on_step: OnStep | None = None,
+    deadline: float = 60.0,
+) -> PendingCardPayment:
+    """
+    Create the payment and have the SMS code sent: the first half of `card_payment()`.
+
+    Steps told: ``created``, ``code_sent``.
+
+    Args:
+        keep_for: How long it may be confirmed; the gateway may end it sooner.
+        deadline: Seconds for both calls.
+
+    Returns:
+        What `confirm_card_payment()` needs; `PendingCardPayment.to_json()` stores it.
+
+    Raises:
+        OutcomeUnknownError: The payment may exist; nobody can have paid it.
+        APIError: The gateway refused the order or the card.
+    """
+    phone = hidden_text("phone", phone)
+
+    return await begin(
+        session,
+        order,
+        card,
+        bank_code=bank_code,
+        payment_method=payment_method,
+        phone=phone,
+        risk_info=risk_info,
+        notify_url=notify_url,
+        on_step=on_step,
+        end=Deadline.after(deadline),
+        keep_for=keep_for,
+    )
+
+
+async def confirm_card_payment(
+    session: UMFSession,
+    pending: PendingCardPayment,
+    code: Private | str,
+    *,
+    allow_repeat: bool = False,
+    on_step: OnStep | None = None,
+    arrivals: Arrivals | None = None,
+    deadline: float = 900.0,
+) -> Payment:
+    """
+    Pay with the SMS code: the second half of `card_payment()`.
+
+    The payment is asked for first: one that is paid, or being paid, is never executed
+    again, and is returned. After a signed `VerificationCodeError` the same *pending*
+    takes another code. Once the card was used, *pending* forgets it.
+
+    Steps told: ``executed``, ``waiting``, ``final``.
+
+    Args:
+        pending: From `begin_card_payment()`, in this process or another.
+        code: What the customer read in the SMS.
+        allow_repeat: Execute again although the outcome of an earlier execute of
+            *pending* is not known, for example because the refusal of a wrong code was
+            not signed. The gateway lets an order be paid only once.
+        deadline: Seconds for all of it.
+
+    Raises:
+        PendingExpiredError: *pending* is too old or forgotten, and is not paid.
+        ConfigError: *pending* is of another merchant or gateway.
+        VerificationCodeError: The code is wrong, says a signed refusal.
+        OutcomeUnknownError: Money may have moved; the cause tells why nobody knows.
+            Nothing was sent if an earlier execute is the one that is unknown.
+        PaymentFailedError: It ended without the money.
+        PaymentExpiredError: The order had expired.
+        NotFinishedError: The deadline came first.
+    """
+    code = hidden_code(code)
+    end = Deadline.after(deadline)
+    pending.must_belong_to(session)
+
+    return await Confirmation(
+        session=session,
+        pending=pending,
+        end=end,
+        arrivals=arrivals,
+        on_step=on_step,
+        allow_repeat=allow_repeat,
+    ).run(code)
+
+
+async def resend_code(
+    session: UMFSession,
+    pending: PendingCardPayment,
+    *,
+    on_step: OnStep | None = None,
+    deadline: float = 60.0,
+) -> None:
+    """
+    Have another SMS code sent. Store *pending* again: it knows when that was.
+
+    Step told: ``code_sent``.
+
+    Raises:
+        CodeTooSoonError: A code was sent within the last minute; this call sent none.
+        PendingExpiredError: *pending* is too old or forgotten.
+        VerificationCodeError: Too many codes were sent for this order.
+    """
+    end = Deadline.after(deadline)
+    pending.must_belong_to(session)
+    await send_code(session, pending, on_step, end)

@@ -1,0 +1,208 @@
+"""
+The first half of a card payment: create, and the SMS code (protocol notes 5.3, 5.4).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from umfpay._session import UMFSession
+from umfpay.errors import (
+    CodeTooSoonError,
+    ConfigError,
+    Text,
+    TransportError,
+    VerificationCodeError,
+)
+from umfpay.flows._deadline import Deadline
+from umfpay.flows._payer_data import seal_payer
+from umfpay.flows._pending import Merchant, PendingCardPayment
+from umfpay.flows._steps import OnStep, tell
+from umfpay.models import (
+    BankCard,
+    NewOrder,
+    NewPayer,
+    NewPayerInfo,
+    NewPayment,
+    PayerAgreement,
+    PaymentMethod,
+    RiskInfo,
+)
+from umfpay.sensitive import Private
+
+
+# The gateway sends one code a minute (protocol notes 5.4).
+_CODE_PAUSE: Final = 60.0
+_TOO_SOON: Final = frozenset({"00080706", "00200086"})
+_CARDS: Final = (PaymentMethod.CREDIT_CARD, PaymentMethod.DEBIT_CARD)
+
+
+def hidden_text(name: str, text: Private | str | None) -> Private | None:
+    """
+    Return *text* hidden, None if it is empty.
+
+    Raises:
+        ConfigError: It is no text.
+    """
+    if text is None or isinstance(text, Private):
+        return text or None
+
+    if not isinstance(text, str):
+        raise _refusal(name, "it must be text", "必须是文本")
+
+    return Private(text.strip()) or None
+
+
+async def begin(
+    session: UMFSession,
+    order: NewOrder,
+    card: BankCard | PayerAgreement,
+    *,
+    bank_code: str | None,
+    payment_method: PaymentMethod | str | None,
+    phone: Private | None,
+    risk_info: RiskInfo | None,
+    notify_url: str | None,
+    on_step: OnStep | None,
+    end: Deadline,
+    keep_for: timedelta,
+) -> PendingCardPayment:
+    """
+    Create the payment and have the first code sent; see `begin_card_payment()`.
+    """
+    method = _method(card, payment_method)
+    phone = phone or _phone_of(card)
+
+    if keep_for <= timedelta(0):
+        raise _refusal("keep_for", "it must be above 0", "必须大于 0")
+
+    payment = await session.payments.create(
+        NewPayment(
+            payer=NewPayer(
+                payment_method=method,
+                bank_code=bank_code,
+                payer_info=_first_info(card, phone),
+            ),
+            order=order,
+            notify_url=notify_url,
+            risk_info=risk_info,
+        ),
+        **end.options(session),
+    )
+    await tell(on_step, "created", payment)
+    info, kept = await seal_payer(session, payment.id, card, phone)
+    now = datetime.now(UTC)
+    pending = PendingCardPayment(
+        payment_id=payment.id,
+        mer_reference_id=order.mer_reference_id,
+        mer_date=order.mer_date,
+        amount=order.amount,
+        payment_method=method,
+        bank_code=bank_code,
+        merchant=Merchant.of(session),
+        created_at=now,
+        expires_at=now + keep_for,
+        order_expires_at=None if order.expire_time is None else now + order.expire_time,
+        info=info,
+        kept=kept,
+    )
+    await send_code(session, pending, on_step, end)
+
+    return pending
+
+
+def _method(
+    card: BankCard | PayerAgreement, given: PaymentMethod | str | None
+) -> PaymentMethod:
+    if not isinstance(card, BankCard | PayerAgreement):
+        raise _refusal("card", "a BankCard or PayerAgreement is needed", "类型不符")
+
+    if isinstance(card, BankCard) and card.number is None:
+        raise _refusal("card.number", "it is missing", "缺失")
+
+    if given is None and isinstance(card, BankCard):
+        credit = card.cvv2 is not None
+
+        return PaymentMethod.CREDIT_CARD if credit else PaymentMethod.DEBIT_CARD
+
+    if given not in _CARDS:
+        raise _refusal(
+            "payment_method",
+            "CREDIT_CARD or DEBIT_CARD is needed",
+            "必须是 CREDIT_CARD 或 DEBIT_CARD",
+        )
+
+    return PaymentMethod(given)
+
+
+def _refusal(name: str, en: str, zh: str) -> ConfigError:
+    return ConfigError(Text(f"{name}: {en}.", f"{name}：{zh}。"))
+
+
+def _phone_of(card: BankCard | PayerAgreement) -> Private | None:
+    phone = card.phone if isinstance(card, BankCard) else None
+
+    # The model turns text into Private.
+    return phone if isinstance(phone, Private) else None
+
+
+def _first_info(
+    card: BankCard | PayerAgreement, phone: Private | None
+) -> NewPayerInfo | None:
+    # At create the documents send the phone alone (protocol notes 5.3).
+    if phone is None:
+        return None
+
+    if isinstance(card, BankCard):
+        return NewPayerInfo(bank_card=BankCard(phone=phone))
+
+    return NewPayerInfo(phone=phone)
+
+
+async def send_code(
+    session: UMFSession,
+    pending: PendingCardPayment,
+    on_step: OnStep | None,
+    end: Deadline,
+) -> None:
+    """
+    Have a code sent; see `resend_code()`.
+    """
+    payer = pending.payer(session, None)
+    now = datetime.now(UTC)
+    last = pending.code_sent_at
+
+    # The clocks of two processes differ a little: "just ahead" is just now, too.
+    if last is not None and abs((now - last).total_seconds()) < _CODE_PAUSE:
+        left = _CODE_PAUSE - (now - last).total_seconds()
+
+        raise _too_soon(pending, f"wait {left:.0f} seconds", f"请等待 {left:.0f} 秒")
+
+    try:
+        sent = await session.payments.verify(
+            pending.payment_id, payer, **end.options(session)
+        )
+    except TransportError as error:
+        if error.request_sent:
+            pending.code_sent_at = now
+
+        raise
+    except VerificationCodeError as refusal:
+        if refusal.ret_code not in _TOO_SOON:
+            raise
+
+        raise _too_soon(pending, "says the gateway", "平台拒绝再次发送") from refusal
+
+    pending.code_sent_at = now
+    await tell(on_step, "code_sent", sent)
+
+
+def _too_soon(pending: PendingCardPayment, en: str, zh: str) -> CodeTooSoonError:
+    return CodeTooSoonError(
+        Text(
+            f"{pending.payment_id}: an SMS code was sent within the last minute; {en}.",
+            f"{pending.payment_id}：一分钟内已发送过验证码；{zh}。",
+        ),
+        last=pending,
+    )

@@ -1,0 +1,118 @@
+"""
+Customs: declare the sub orders of a paid order (protocol notes 10.10).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from umfpay._session import UMFSession
+from umfpay.errors import ConfigError, CustomsFailedError, EnvelopeError, Text
+from umfpay.flows._arrivals import Arrivals
+from umfpay.flows._deadline import Deadline
+from umfpay.flows._steps import OnStep, tell
+from umfpay.flows._waiting import wait_final
+from umfpay.models import (
+    CustomsDeclaration,
+    CustomsState,
+    NewCustomsDeclaration,
+    Payment,
+)
+
+
+async def declare_customs(
+    session: UMFSession,
+    payment: Payment | str,
+    declarations: Sequence[NewCustomsDeclaration],
+    *,
+    on_step: OnStep | None = None,
+    arrivals: Arrivals | None = None,
+    deadline: float = 86400.0,
+) -> tuple[CustomsDeclaration, ...]:
+    """
+    Declare sub orders, within a month after the order, and wait for the customs.
+
+    They are sent one after another and waited for together. Each sub order must have
+    been created with ``is_customs=True``.
+
+    Steps told, each per declaration: ``declared``, ``final``.
+
+    Args:
+        declarations: One per sub order.
+        deadline: Seconds for all of it.
+
+    Returns:
+        The accepted declarations, in the order given, each SUCCESS.
+
+    Raises:
+        CustomsFailedError: The customs refused one; *last* is it. The others go on.
+        CustomsRefusedError: The gateway refused one; those before it are declared.
+        NotFinishedError: The deadline came first.
+        OutcomeUnknownError: One may be declared; no money moves.
+    """
+    if not declarations:
+        raise ConfigError(
+            Text("declarations: there are none.", "declarations：不能为空。")
+        )
+
+    end = Deadline.after(deadline)
+    payment_id = payment.id if isinstance(payment, Payment) else payment
+    declared = []
+
+    for new in declarations:
+        made = await session.customs.apply(payment_id, new, **end.options(session))
+        await tell(on_step, "declared", made)
+        declared.append(made)
+
+    # Each is waited for by its own task; the first that fails ends the waiting.
+    tasks = [
+        asyncio.create_task(_cleared(session, one, on_step, arrivals, end))
+        for one in declared
+    ]
+
+    try:
+        return tuple(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _cleared(
+    session: UMFSession,
+    declaration: CustomsDeclaration,
+    on_step: OnStep | None,
+    arrivals: Arrivals | None,
+    end: Deadline,
+) -> CustomsDeclaration:
+    key = declaration.id
+
+    if key is None:
+        raise EnvelopeError(
+            Text("The answer names no CUST_ id.", "应答中没有报关编号。")
+        )
+
+    found = await wait_final(
+        key,
+        kind=CustomsDeclaration,
+        ask=lambda: session.customs.get(key, **end.options(session)),
+        is_final=_is_final,
+        deadline=end,
+        arrivals=arrivals,
+        last=declaration,
+        money_may_move=False,
+    )
+    await tell(on_step, "final", found)
+
+    if found.state == CustomsState.FAIL:
+        raise CustomsFailedError(
+            Text(f"{key}: the customs refused it.", f"{key}：报关失败。"), last=found
+        )
+
+    return found
+
+
+def _is_final(declaration: CustomsDeclaration) -> bool:
+    return declaration.state is not None and declaration.state.final

@@ -1,0 +1,60 @@
+"""
+One deadline for all calls of a flow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+
+import attrs
+
+from umfpay._session import UMFSession
+from umfpay.errors import ConfigError, Text
+from umfpay.resources import CallOptions
+
+
+@attrs.frozen
+class Deadline:
+    """
+    A moment in the running loop's time.
+    """
+
+    at: float
+
+    @classmethod
+    def after(cls, seconds: float) -> Deadline:
+        """
+        Return the moment in *seconds*.
+
+        Raises:
+            ConfigError: It is not a number above 0.
+        """
+        if (
+            isinstance(seconds, bool)
+            or not isinstance(seconds, int | float)
+            or not math.isfinite(seconds)
+            or seconds <= 0
+        ):
+            raise ConfigError(
+                Text(
+                    "deadline: seconds above 0 are needed.",
+                    "deadline：必须是大于 0 的秒数。",
+                )
+            )
+
+        return cls(asyncio.get_running_loop().time() + seconds)
+
+    @property
+    def left(self) -> float:
+        """
+        Seconds that are left, 0 if it has passed.
+        """
+        return max(0.0, self.at - asyncio.get_running_loop().time())
+
+    def options(self, session: UMFSession) -> CallOptions:
+        """
+        Return what limits one call: the session's deadline, or the rest of this one.
+        """
+        # A call needs a deadline above 0: the rest of an instant ends it at once.
+        return CallOptions(deadline=max(1e-3, min(session.config.deadline, self.left)))

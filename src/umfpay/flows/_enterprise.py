@@ -1,0 +1,108 @@
+"""
+Companies: register, and wait until they may pay (protocol notes 10.9).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from umfpay._session import UMFSession
+from umfpay.errors import EnvelopeError, Text
+from umfpay.flows._deadline import Deadline
+from umfpay.flows._steps import OnStep, tell
+from umfpay.flows._waiting import wait_final
+from umfpay.models import EnterpriseQualification, EnterpriseStatus, NewEnterprise
+
+
+# People at UMF and a bank do this: it takes days.
+_SLOWEST: Final = 15 * 60.0
+
+
+async def register_enterprise(
+    session: UMFSession,
+    new: NewEnterprise,
+    *,
+    wait: bool = True,
+    on_step: OnStep | None = None,
+    deadline: float = 7 * 86400.0,
+) -> EnterpriseQualification:
+    """
+    Register a company, and wait until it is ENABLE.
+
+    UMF and the bank check it offline, so the gateway is asked after 1, 2, 4 ... seconds
+    and in the end every 15 minutes; there is no notification. To wait in another
+    process register with ``wait=False`` and pass the id to `wait_enabled()`.
+
+    Steps told: ``registered``, ``waiting``, ``final``.
+
+    Args:
+        wait: False returns as soon as it is registered.
+        deadline: Seconds for all of it; a week by default.
+
+    Raises:
+        NotFinishedError: The deadline came first; *last* is the company.
+        OutcomeUnknownError: It may be registered. Registering again does no harm.
+        APIError: The gateway refused it.
+    """
+    end = Deadline.after(deadline)
+    company = await session.enterprises.register(new, **end.options(session))
+    await tell(on_step, "registered", company)
+
+    if not wait:
+        return company
+
+    if company.id is None:
+        raise EnvelopeError(
+            Text("The answer names no EQ_ id.", "应答中没有企业资质编号。")
+        )
+
+    return await _enabled(session, company.id, company, on_step, end)
+
+
+async def wait_enabled(
+    session: UMFSession,
+    enterprise_id: str,
+    *,
+    on_step: OnStep | None = None,
+    deadline: float = 7 * 86400.0,
+) -> EnterpriseQualification:
+    """
+    Wait until a registered company is ENABLE; see `register_enterprise()`.
+
+    Raises:
+        NotFinishedError: The deadline came first; *last* is the company.
+    """
+    end = Deadline.after(deadline)
+    company = await session.enterprises.get(enterprise_id, **end.options(session))
+
+    return await _enabled(session, enterprise_id, company, on_step, end)
+
+
+async def _enabled(
+    session: UMFSession,
+    enterprise_id: str,
+    company: EnterpriseQualification,
+    on_step: OnStep | None,
+    end: Deadline,
+) -> EnterpriseQualification:
+    if not _is_enabled(company):
+        await tell(on_step, "waiting", company)
+        company = await wait_final(
+            enterprise_id,
+            kind=EnterpriseQualification,
+            ask=lambda: session.enterprises.get(enterprise_id, **end.options(session)),
+            is_final=_is_enabled,
+            deadline=end,
+            arrivals=None,
+            last=company,
+            longest=_SLOWEST,
+            money_may_move=False,
+        )
+
+    await tell(on_step, "final", company)
+
+    return company
+
+
+def _is_enabled(company: EnterpriseQualification) -> bool:
+    return company.enterprise_status == EnterpriseStatus.ENABLE

@@ -1,0 +1,204 @@
+"""
+Payments on pages of the gateway or a bank (protocol notes 10.7, 10.8).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+
+import attrs
+
+from umfpay._session import UMFSession
+from umfpay.errors import EnterpriseNotEnabledError, EnvelopeError, Text
+from umfpay.flows._arrivals import Arrivals
+from umfpay.flows._creating import create_payment
+from umfpay.flows._deadline import Deadline
+from umfpay.flows._settling import wait_paid
+from umfpay.flows._steps import OnStep, tell
+from umfpay.models import (
+    BusinessType,
+    EnterpriseStatus,
+    InterfaceType,
+    NewEnterprise,
+    NewOrder,
+    NewPayer,
+    NewPayerInfo,
+    NewPayment,
+    Payment,
+    PaymentMethod,
+    RiskInfo,
+)
+from umfpay.sensitive import Private
+
+
+OpenPage = Callable[[str], Awaitable[None] | None]
+
+
+async def bank_payment(
+    session: UMFSession,
+    order: NewOrder,
+    *,
+    bank_code: str,
+    enterprise: NewEnterprise,
+    open_page: OpenPage,
+    enterprise_id: str | None = None,
+    ret_url: str | None = None,
+    risk_info: RiskInfo | None = None,
+    notify_url: str | None = None,
+    on_step: OnStep | None = None,
+    arrivals: Arrivals | None = None,
+    deadline: float = 3600.0,
+) -> Payment:
+    """
+    Let a company pay with its bank account, on its bank's page.
+
+    TRADE_SUCCESS is not the end: the papers go to UMF within 24 hours (see
+    `umfpay.documents`), or the payment is cancelled and the money returned.
+
+    Steps told: ``enabled`` (with *enterprise_id*), ``created``, ``opened``,
+    ``waiting``, ``final``.
+
+    Args:
+        bank_code: The company's bank.
+        enterprise: The company, as it was registered.
+        open_page: Called once with the address that the payer opens in a browser.
+        enterprise_id: The ``EQ_`` id; given, the company's status is asked for first.
+        ret_url: Where the browser returns to; it proves nothing.
+        deadline: Seconds for all of it.
+
+    Raises:
+        EnterpriseNotEnabledError: The company may not pay yet; nothing was created.
+        PaymentFailedError: It ended without the money.
+        PaymentExpiredError: Nobody paid before the order expired.
+        NotFinishedError: The deadline came first; the company may still pay.
+        OutcomeUnknownError: The payment may exist; nobody has paid.
+        APIError: The gateway refused the order.
+    """
+    end = Deadline.after(deadline)
+
+    if enterprise_id is not None:
+        found = await session.enterprises.get(enterprise_id, **end.options(session))
+
+        if found.enterprise_status != EnterpriseStatus.ENABLE:
+            raise EnterpriseNotEnabledError(
+                Text(
+                    f"{enterprise_id}: the company is {found.enterprise_status}.",
+                    f"{enterprise_id}：企业状态为 {found.enterprise_status}。",
+                ),
+                last=found,
+            )
+
+        await tell(on_step, "enabled", found)
+
+    new = NewPayment(
+        payer=NewPayer(
+            payment_method=PaymentMethod.NOT_APPLICABLE,
+            interface_type=InterfaceType.DIRECT_TO_BANK,
+            business_type=BusinessType.B2B,
+            bank_code=bank_code,
+            enterprise_qualification=enterprise,
+        ),
+        order=order,
+        notify_url=notify_url,
+        ret_url=ret_url,
+        risk_info=risk_info,
+    )
+
+    return await _paid(session, new, open_page, on_step, arrivals, end)
+
+
+async def checkout(
+    session: UMFSession,
+    order: NewOrder,
+    *,
+    open_page: OpenPage,
+    ret_url: str | None = None,
+    interface_type: InterfaceType | str = InterfaceType.SERVER_TO_WEB,
+    payment_method: PaymentMethod | str = PaymentMethod.NOT_APPLICABLE,
+    enterprise: NewEnterprise | None = None,
+    phone: Private | str | None = None,
+    payer_info: NewPayerInfo | None = None,
+    external_customer_id: str | None = None,
+    risk_info: RiskInfo | None = None,
+    notify_url: str | None = None,
+    on_step: OnStep | None = None,
+    arrivals: Arrivals | None = None,
+    deadline: float = 3600.0,
+) -> Payment:
+    """
+    Let the customer choose how to pay on UMF's cashier page.
+
+    Steps told: ``created``, ``opened``, ``waiting``, ``final``.
+
+    Args:
+        open_page: Called once with the address that the customer opens in a browser.
+        ret_url: Where the browser returns to; it proves nothing. Config's if not given.
+        interface_type: SERVER_TO_WEB, or SERVER_TO_H5WEB for phones.
+        payment_method: A fixed method, or NOT_APPLICABLE: the customer chooses.
+        enterprise: The company that pays, for B2B.
+        payer_info: What is known of the payer; *phone* is the short form.
+        deadline: Seconds for all of it.
+
+    Raises:
+        PaymentFailedError: It ended without the money.
+        PaymentExpiredError: Nobody paid before the order expired.
+        NotFinishedError: The deadline came first; the customer may still pay.
+        OutcomeUnknownError: The payment may exist; nobody has paid.
+        APIError: The gateway refused the order.
+    """
+    info = payer_info or NewPayerInfo()
+
+    if phone is not None:
+        info = attrs.evolve(info, phone=phone)
+
+    new = NewPayment(
+        payer=NewPayer(
+            payment_method=payment_method,
+            interface_type=interface_type,
+            business_type=BusinessType.B2C if enterprise is None else BusinessType.B2B,
+            payer_info=info if enterprise is None else None,
+            enterprise_qualification=enterprise,
+            external_customer_id=external_customer_id,
+        ),
+        order=order,
+        notify_url=notify_url,
+        ret_url=ret_url,
+        risk_info=risk_info,
+    )
+
+    return await _paid(
+        session, new, open_page, on_step, arrivals, Deadline.after(deadline)
+    )
+
+
+async def _paid(
+    session: UMFSession,
+    new: NewPayment,
+    open_page: OpenPage,
+    on_step: OnStep | None,
+    arrivals: Arrivals | None,
+    end: Deadline,
+) -> Payment:
+    payment = await create_payment(
+        session, new, deadline=end, arrivals=arrivals, on_step=on_step
+    )
+
+    if payment.cashier_url is None:
+        raise EnvelopeError(
+            Text(
+                f"{payment.id}: the answer holds no page to open.",
+                f"{payment.id}：应答中没有可打开的页面。",
+            )
+        )
+
+    opened = open_page(payment.cashier_url)
+
+    if inspect.isawaitable(opened):
+        await opened
+
+    await tell(on_step, "opened", payment)
+
+    return await wait_paid(
+        session, payment, deadline=end, arrivals=arrivals, on_step=on_step
+    )

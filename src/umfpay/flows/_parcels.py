@@ -1,0 +1,39 @@
+"""
+Parcels: what was shipped under which number (protocol notes 10.11).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from umfpay._session import UMFSession
+from umfpay.models import ExpressInfo, Parcel, Payment
+
+
+async def report_tracking(
+    session: UMFSession,
+    payment: Payment | str,
+    parcels: Mapping[str, str],
+    *,
+    deadline: float = 30.0,
+) -> None:
+    """
+    Tell UMF the parcels of a paid order.
+
+    Args:
+        parcels: By mer_sub_reference_id: ``"<carrier name> <number>"``.
+        deadline: Seconds.
+
+    Raises:
+        ConfigError: There are no parcels.
+        OutcomeUnknownError: It may be known already; telling it again does no harm.
+        APIError: The gateway refused it.
+    """
+    info = ExpressInfo(
+        sub_orders=[
+            Parcel(mer_sub_reference_id=key, tracking_number=number)
+            for key, number in parcels.items()
+        ]
+    )
+    payment_id = payment.id if isinstance(payment, Payment) else payment
+    await session.payments.update_express_info(payment_id, info, deadline=deadline)

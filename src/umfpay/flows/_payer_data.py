@@ -1,0 +1,64 @@
+"""
+A payer's data as ciphertext: what the gateway opens, and what only we do.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import attrs
+
+from umfpay._session import UMFSession
+from umfpay.models import BankCard, NewPayerInfo, PayerAgreement
+from umfpay.protocol import Keeper
+from umfpay.sensitive import Private, Secret
+
+
+_PURPOSE: Final = "umfpay.flows.PendingCardPayment"
+
+
+def keeper_of(session: UMFSession) -> Keeper:
+    """
+    Return what encrypts the data that the gateway wants in clear.
+    """
+    return Keeper(session.config.client_secret, purpose=_PURPOSE)
+
+
+async def seal_payer(
+    session: UMFSession,
+    payment_id: str,
+    payer: BankCard | PayerAgreement,
+    phone: Private | None,
+) -> tuple[NewPayerInfo, dict[str, str]]:
+    """
+    Return the data sealed for the gateway, and by name those encrypted for us.
+
+    Args:
+        payment_id: What the data belong to.
+        phone: Of the payer, wherever the caller gave it.
+    """
+    changes: dict[str, Any] = {}  # members of either class
+    clear = {} if phone is None else {"phone": phone}
+
+    for field in attrs.fields(type(payer)):
+        value = getattr(payer, field.name)
+
+        if isinstance(value, Secret):
+            changes[field.name] = await session.seal(value)
+        elif isinstance(value, Private):
+            changes[field.name] = None
+
+            # An agreement's; a card's is sealed (protocol notes 4).
+            if field.name == "valid_date":
+                clear["valid_date"] = value
+
+    keeper = keeper_of(session)
+    kept = {
+        name: keeper.keep(text, about=f"{payment_id} {name}")
+        for name, text in clear.items()
+    }
+
+    if isinstance(payer, BankCard):
+        return NewPayerInfo(bank_card=attrs.evolve(payer, **changes)), kept
+
+    return NewPayerInfo(payer_agreement=attrs.evolve(payer, **changes)), kept

@@ -1,0 +1,217 @@
+"""
+A card payment half made: the SMS code was sent, the customer has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+
+import attrs
+
+from umfpay._session import UMFSession
+from umfpay.errors import ConfigError, PendingExpiredError, Text
+from umfpay.flows._payer_data import keeper_of
+from umfpay.models import Money, NewPayer, NewPayerInfo, PaymentMethod
+from umfpay.sensitive import Private
+
+
+@attrs.frozen(kw_only=True)
+class Merchant:
+    """
+    Whose payment it is, and for which gateway its data are sealed.
+
+    Args:
+        gateway_key: Fingerprint of the gateway's key.
+    """
+
+    client_id: str
+    base_url: str
+    gateway_key: str
+
+    @classmethod
+    def of(cls, session: UMFSession) -> Merchant:
+        """
+        Return the merchant of *session*.
+        """
+        config = session.config
+
+        return cls(
+            client_id=config.client_id,
+            base_url=config.base_url,
+            gateway_key=config.gateway_certificate[0].fingerprint,
+        )
+
+
+@attrs.define(kw_only=True, eq=False, repr=False)
+class PendingCardPayment:
+    """
+    What `confirm_card_payment()` needs, also in another process: see `to_json()`.
+
+    Card data are in it as ciphertext that only the gateway can open. A CVV, sealed or
+    not, may not be kept after authorisation (PCI DSS 3.3): keep it no longer than the
+    payment lasts, and `forget()` it if the customer gives up. `confirm_card_payment()`
+    makes it forget by itself as soon as the card was used.
+
+    The phone and an agreement's valid_date, which the gateway wants in clear, are
+    encrypted with a key that follows from the client_secret.
+
+    Attributes:
+        payment_id: Of the payment that waits for the code.
+        amount: Of the order.
+        expires_at: When the data may no longer be used.
+        order_expires_at: When the order can no longer be paid, if it says so.
+        code_sent_at: When the last SMS code was asked for.
+        execute_sent_at: When an execute was sent whose outcome is not known; store
+            the object again after an `OutcomeUnknownError`.
+    """
+
+    payment_id: str
+    mer_reference_id: str
+    mer_date: date
+    amount: Money
+    payment_method: PaymentMethod
+    bank_code: str | None
+    merchant: Merchant
+    created_at: datetime
+    expires_at: datetime
+    order_expires_at: datetime | None
+    code_sent_at: datetime | None = None
+    execute_sent_at: datetime | None = None
+    info: NewPayerInfo | None
+    kept: Mapping[str, str]
+
+    @property
+    def forgotten(self) -> bool:
+        """
+        Whether the sealed data are gone.
+        """
+        return self.info is None
+
+    def forget(self) -> None:
+        """
+        Drop the sealed data for good: it can be asked about, but no longer paid.
+        """
+        self.info = None
+        self.kept = {}
+
+    def to_json(self) -> str:
+        """
+        Return it as JSON, to be stored for as long as *expires_at* says.
+        """
+        from umfpay.flows._pending_json import write_pending
+
+        return write_pending(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> PendingCardPayment:
+        """
+        Read what `to_json()` wrote.
+
+        Raises:
+            ConfigError: It is something else, of a later version, or holds card data
+                that are not sealed.
+        """
+        from umfpay.flows._pending_json import read_pending
+
+        return read_pending(text)
+
+    def must_belong_to(self, session: UMFSession) -> None:
+        """
+        Raise unless *session* is of the merchant and gateway that it was made with.
+
+        Raises:
+            ConfigError: It is another one.
+        """
+        config = session.config
+        keys = {key.fingerprint for key in config.gateway_certificate}
+        ours = self.merchant
+
+        if (ours.client_id, ours.base_url) != (config.client_id, config.base_url) or (
+            ours.gateway_key not in keys
+        ):
+            raise ConfigError(
+                Text(
+                    f"{self.payment_id}: the pending payment is of another merchant or"
+                    " gateway than the session.",
+                    f"{self.payment_id}：待确认支付与会话的商户或平台不一致。",
+                ),
+                advice=Text(
+                    "Use a session with the settings it was begun with.",
+                    "请使用发起支付时的配置。",
+                ),
+            )
+
+    def payer(self, session: UMFSession, code: Private | None) -> NewPayer:
+        """
+        Return the payer for verify, or with *code* for execute.
+
+        Raises:
+            PendingExpiredError: The data are forgotten, too old, or cannot be read.
+        """
+        if self.info is None:
+            raise self._gone("its data are forgotten", "其数据已清除")
+
+        if datetime.now(UTC) >= self.expires_at:
+            self.forget()
+
+            raise self._gone(
+                f"it expired at {self.expires_at:%Y-%m-%d %H:%M:%S} UTC",
+                f"已于 {self.expires_at:%Y-%m-%d %H:%M:%S} UTC 过期",
+            )
+
+        return NewPayer(
+            payment_method=self.payment_method,
+            bank_code=self.bank_code,
+            payer_info=self._filled(session, self.info, code),
+        )
+
+    def _filled(
+        self, session: UMFSession, info: NewPayerInfo, code: Private | None
+    ) -> NewPayerInfo:
+        clear = self._read(session)
+        card, agreement = info.bank_card, info.payer_agreement
+
+        # verify_code stands in the card, without one in payer_info (notes 5.5).
+        if card is not None:
+            card = attrs.evolve(card, phone=clear.get("phone"), verify_code=code)
+
+            return NewPayerInfo(bank_card=card)
+
+        assert agreement is not None
+        agreement = attrs.evolve(agreement, valid_date=clear.get("valid_date"))
+
+        return NewPayerInfo(
+            payer_agreement=agreement, phone=clear.get("phone"), verify_code=code
+        )
+
+    def _read(self, session: UMFSession) -> dict[str, Private]:
+        keeper = keeper_of(session)
+        clear = {}
+
+        for name, kept in self.kept.items():
+            text = keeper.read(kept, about=f"{self.payment_id} {name}")
+
+            if text is None:
+                raise self._gone(
+                    f"its {name} was kept under another client_secret",
+                    f"{name} 由其他 client_secret 加密",
+                )
+
+            clear[name] = text
+
+        return clear
+
+    def _gone(self, en: str, zh: str) -> PendingExpiredError:
+        return PendingExpiredError(
+            Text(
+                f"{self.payment_id}: the pending payment cannot be confirmed: {en}.",
+                f"{self.payment_id}：待确认支付无法继续：{zh}。",
+            ),
+            last=self,
+        )
+
+    def __repr__(self) -> str:
+        state = "forgotten" if self.forgotten else f"until {self.expires_at:%H:%M:%S}"
+
+        return f"<PendingCardPayment {self.payment_id}, {self.amount}, {state}>"

@@ -1,0 +1,271 @@
+"""
+Card payments half made as JSON: strict, versioned, never with clear card data.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from datetime import date, datetime
+from typing import Any, Final, TypeVar
+
+import attrs
+
+from umfpay.errors import ConfigError, Text
+from umfpay.flows._pending import Merchant, PendingCardPayment
+from umfpay.models import (
+    BankCard,
+    Money,
+    NewPayerInfo,
+    PayerAgreement,
+    PaymentMethod,
+)
+from umfpay.protocol import JSONRefusedError, dump_json, parse_json
+from umfpay.sensitive import Sealed
+
+
+_VERSION: Final = 1
+# RSA of 1024 bits, and nonce and tag of AES-GCM: nothing in clear is as long as the
+# one, and what is not the other is found out by its tag.
+_SEALED: Final = 128
+_KEPT: Final = 28
+_KEPT_NAMES: Final = frozenset({"phone", "valid_date"})
+_MOMENTS: Final = (
+    "created_at",
+    "expires_at",
+    "order_expires_at",
+    "code_sent_at",
+    "execute_sent_at",
+)
+_MEMBERS: Final = frozenset(
+    {
+        "version",
+        "merchant",
+        "payment_id",
+        "mer_reference_id",
+        "mer_date",
+        "amount",
+        "payment_method",
+        "bank_code",
+        "card",
+        "agreement",
+        "kept",
+        *_MOMENTS,
+    }
+)
+
+PayerT = TypeVar("PayerT", BankCard, PayerAgreement)
+
+
+def write_pending(pending: PendingCardPayment) -> str:
+    """
+    Return *pending* as JSON.
+    """
+    info = pending.info
+    moments = {name: getattr(pending, name) for name in _MOMENTS}
+    value: dict[str, Any] = {
+        "version": _VERSION,
+        "merchant": attrs.asdict(pending.merchant),
+        "payment_id": pending.payment_id,
+        "mer_reference_id": pending.mer_reference_id,
+        "mer_date": pending.mer_date.isoformat(),
+        "amount": {
+            "total": pending.amount.text,
+            "currency": str(pending.amount.currency),
+        },
+        "payment_method": str(pending.payment_method),
+        "bank_code": pending.bank_code,
+        **{
+            name: None if moment is None else moment.isoformat()
+            for name, moment in moments.items()
+        },
+        "card": None if info is None else _written(info.bank_card),
+        "agreement": None if info is None else _written(info.payer_agreement),
+        "kept": dict(pending.kept),
+    }
+
+    return dump_json(value).decode()
+
+
+def _written(payer: BankCard | PayerAgreement | None) -> dict[str, Any] | None:
+    if payer is None:
+        return None
+
+    members: dict[str, Any] = {}
+
+    for field in attrs.fields(type(payer)):
+        given = getattr(payer, field.name)
+
+        if isinstance(given, Sealed):
+            members[field.name] = {"sealed": given.ciphertext}
+        elif given is not None:
+            members[field.name] = str(given)
+
+    return members
+
+
+def read_pending(text: str | bytes) -> PendingCardPayment:
+    """
+    Read what `write_pending()` wrote.
+
+    Raises:
+        ConfigError: It is something else; nothing of it is quoted.
+    """
+    try:
+        value = parse_json(text.encode() if isinstance(text, str) else text)
+    except (JSONRefusedError, UnicodeError):
+        raise _refusal("it is no JSON object", "不是 JSON 对象") from None
+
+    if not isinstance(value, dict):
+        raise _refusal("it is no JSON object", "不是 JSON 对象")
+
+    if value.get("version") != _VERSION:
+        raise _refusal("its version is not known", "版本未知")
+
+    _check_names("it", value, _MEMBERS)
+    card = _payer("card", value["card"], BankCard)
+    agreement = _payer("agreement", value["agreement"], PayerAgreement)
+
+    if card is not None and agreement is not None:
+        raise _refusal("card and agreement stand together", "同时存在卡与协议")
+
+    merchant = _mapping("merchant", value["merchant"])
+    amount = _mapping("amount", value["amount"])
+    _check_names("merchant", merchant, {"client_id", "base_url", "gateway_key"})
+    _check_names("amount", amount, {"total", "currency"})
+    bank_code = value["bank_code"]
+
+    return PendingCardPayment(
+        payment_id=_text("payment_id", value["payment_id"]),
+        mer_reference_id=_text("mer_reference_id", value["mer_reference_id"]),
+        mer_date=_day(value["mer_date"]),
+        amount=Money(
+            _text("amount", amount["total"]), _text("amount", amount["currency"])
+        ),
+        payment_method=PaymentMethod(_text("payment_method", value["payment_method"])),
+        bank_code=None if bank_code is None else _text("bank_code", bank_code),
+        merchant=Merchant(**{x: _text(x, y) for x, y in merchant.items()}),
+        created_at=_needed_moment("created_at", value["created_at"]),
+        expires_at=_needed_moment("expires_at", value["expires_at"]),
+        order_expires_at=_moment("order_expires_at", value["order_expires_at"]),
+        code_sent_at=_moment("code_sent_at", value["code_sent_at"]),
+        execute_sent_at=_moment("execute_sent_at", value["execute_sent_at"]),
+        info=None
+        if card is None and agreement is None
+        else NewPayerInfo(bank_card=card, payer_agreement=agreement),
+        kept=_kept(value["kept"]),
+    )
+
+
+def _payer(name: str, value: object, cls: type[PayerT]) -> PayerT | None:
+    if value is None:
+        return None
+
+    secrets = {
+        field.name: field.metadata.get("hidden") is not None
+        for field in attrs.fields(cls)
+    }
+    members = _mapping(name, value)
+
+    if not members.keys() <= secrets.keys():
+        raise _refusal(f"{name} has unknown members", f"{name} 含未知字段")
+
+    # phone, verify_code and an agreement's valid_date are never here in any form.
+    given: dict[str, Any] = {
+        one: _sealed(f"{name}.{one}", part)
+        if secrets[one]
+        else _text(f"{name}.{one}", part)
+        for one, part in members.items()
+    }
+
+    return cls(**given)
+
+
+def _sealed(name: str, value: object) -> Sealed:
+    members = _mapping(name, value)
+    ciphertext = members.get("sealed")
+
+    if members.keys() != {"sealed"} or _size(ciphertext) < _SEALED:
+        raise _refusal(f"{name} is not sealed", f"{name} 未加密")
+
+    return Sealed(str(ciphertext))
+
+
+def _kept(value: object) -> dict[str, str]:
+    members = _mapping("kept", value)
+
+    if not members.keys() <= _KEPT_NAMES:
+        raise _refusal("kept has unknown members", "kept 含未知字段")
+
+    for name, text in members.items():
+        if _size(text) < _KEPT:
+            raise _refusal(f"kept.{name} is not encrypted", f"kept.{name} 未加密")
+
+    return {name: str(text) for name, text in members.items()}
+
+
+def _size(text: object) -> int:
+    """
+    Return how many bytes base64 *text* holds, 0 if it is none.
+    """
+    try:
+        return len(base64.b64decode(text, validate=True)) if type(text) is str else 0
+    except (binascii.Error, ValueError):
+        return 0
+
+
+def _mapping(name: str, value: object) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise _refusal(f"{name} is no object", f"{name} 不是对象")
+
+    return value
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise _refusal(f"{name} is no text", f"{name} 不是文本")
+
+    return value
+
+
+def _moment(name: str, value: object) -> datetime | None:
+    return None if value is None else _needed_moment(name, value)
+
+
+def _needed_moment(name: str, value: object) -> datetime:
+    try:
+        moment = datetime.fromisoformat(_text(name, value))
+    except ValueError:
+        moment = None
+
+    if moment is None or moment.tzinfo is None:
+        raise _refusal(f"{name} is no moment with a zone", f"{name} 不是带时区的时间")
+
+    return moment
+
+
+def _day(value: object) -> date:
+    try:
+        return date.fromisoformat(_text("mer_date", value))
+    except ValueError:
+        raise _refusal("mer_date is no date", "mer_date 不是日期") from None
+
+
+def _check_names(name: str, value: Mapping[str, Any], names: AbstractSet[str]) -> None:
+    if value.keys() != names:
+        raise _refusal(f"{name} lacks members, or has others", f"{name} 字段不符")
+
+
+def _refusal(en: str, zh: str) -> ConfigError:
+    return ConfigError(
+        Text(
+            f"This is not a pending card payment: {en}.",
+            f"这不是待确认的银行卡支付：{zh}。",
+        ),
+        advice=Text(
+            "Give the text that to_json() wrote, unchanged.",
+            "请原样提供 to_json() 写出的文本。",
+        ),
+    )

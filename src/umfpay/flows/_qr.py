@@ -1,0 +1,183 @@
+"""
+QR payments: WeChat and Alipay scan what the shop shows (protocol notes 10.2).
+"""
+
+from __future__ import annotations
+
+import inspect
+import io
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import attrs
+
+from umfpay._session import UMFSession
+from umfpay.errors import ConfigError, EnvelopeError, Text
+from umfpay.flows._arrivals import Arrivals
+from umfpay.flows._creating import create_payment
+from umfpay.flows._deadline import Deadline
+from umfpay.flows._settling import wait_paid
+from umfpay.flows._steps import OnStep, tell
+from umfpay.models import (
+    NewOrder,
+    NewPayer,
+    NewPayerInfo,
+    NewPayment,
+    Payment,
+    PaymentMethod,
+    QRCodeScan,
+    RiskInfo,
+)
+from umfpay.sensitive import Private, Secret
+
+
+if TYPE_CHECKING:
+    import segno
+
+
+_METHODS = (PaymentMethod.WECHAT_SCAN, PaymentMethod.ALIPAY_SCAN)
+
+
+@attrs.frozen
+class QRCode:
+    """
+    What the customer scans. The pictures need the extra ``qr``.
+
+    Args:
+        url: The content of the code.
+        payment_id: The payment it is for.
+    """
+
+    url: str
+    payment_id: str
+
+    def svg(self, *, scale: float = 6) -> str:
+        """
+        Return the code as an SVG element, for a page.
+
+        Args:
+            scale: Pixels of one module.
+        """
+        return str(self._made().svg_inline(scale=scale))
+
+    def png(self, *, scale: int = 6) -> bytes:
+        """
+        Return the code as a PNG file.
+
+        Args:
+            scale: Pixels of one module.
+        """
+        file = io.BytesIO()
+        self._made().save(file, kind="png", scale=scale)
+
+        return file.getvalue()
+
+    def terminal(self) -> str:
+        """
+        Return the code as text of block characters, for a terminal.
+        """
+        text = io.StringIO()
+        self._made().terminal(text, compact=True)
+
+        return text.getvalue()
+
+    def _made(self) -> segno.QRCode:
+        try:
+            import segno
+        except ImportError as error:
+            raise ConfigError(
+                Text(
+                    "QR pictures need the package segno.",
+                    "生成二维码图片需要 segno 软件包。",
+                ),
+                advice=Text(
+                    'Install it: pip install "umfpay[qr]".',
+                    '请安装：pip install "umfpay[qr]"。',
+                ),
+            ) from error
+
+        # Not micro: the scanners of wallets do not read it.
+        return segno.make_qr(self.url)
+
+
+async def qr_payment(
+    session: UMFSession,
+    order: NewOrder,
+    *,
+    method: PaymentMethod | str,
+    name: Secret | str,
+    citizen_id_number: Secret | str,
+    show: Callable[[QRCode], Awaitable[None] | None],
+    phone: Private | str | None = None,
+    risk_info: RiskInfo | None = None,
+    notify_url: str | None = None,
+    on_step: OnStep | None = None,
+    arrivals: Arrivals | None = None,
+    deadline: float = 900.0,
+) -> Payment:
+    """
+    Show a QR code and wait until the customer has paid.
+
+    Steps told: ``created``, ``shown``, ``waiting``, ``final``.
+
+    Args:
+        method: WECHAT_SCAN or ALIPAY_SCAN.
+        name: The customer's name, sealed.
+        citizen_id_number: The customer's id number, sealed.
+        show: Called once with the code.
+        deadline: Seconds for all of it.
+
+    Returns:
+        The paid payment, as a query or a notification tells it.
+
+    Raises:
+        PaymentFailedError: It ended without the money.
+        PaymentExpiredError: Nobody paid before the order expired.
+        NotFinishedError: The deadline came first; the customer may still pay.
+        OutcomeUnknownError: The payment may exist; nobody has paid.
+        APIError: The gateway refused the order.
+    """
+    if method not in _METHODS:
+        raise ConfigError(
+            Text(
+                "method: WECHAT_SCAN or ALIPAY_SCAN is needed.",
+                "method：必须是 WECHAT_SCAN 或 ALIPAY_SCAN。",
+            )
+        )
+
+    end = Deadline.after(deadline)
+    new = NewPayment(
+        payer=NewPayer(
+            payment_method=method,
+            payer_info=NewPayerInfo(
+                name=name,
+                phone=phone,
+                qr_code_scan=QRCodeScan(citizen_id_number=citizen_id_number),
+            ),
+        ),
+        order=order,
+        notify_url=notify_url,
+        risk_info=risk_info,
+    )
+    payment = await create_payment(
+        session, new, deadline=end, arrivals=arrivals, on_step=on_step
+    )
+
+    if payment.qr_code_url is None:
+        raise EnvelopeError(
+            Text(
+                f"{payment.id}: the answer holds no QR code.",
+                f"{payment.id}：应答中没有二维码。",
+            )
+        )
+
+    shown = show(QRCode(payment.qr_code_url, payment.id))
+
+    if inspect.isawaitable(shown):
+        await shown
+
+    await tell(on_step, "shown", payment)
+
+    return await wait_paid(
+        session, payment, deadline=end, arrivals=arrivals, on_step=on_step
+    )

@@ -1,0 +1,217 @@
+"""
+Refunds: all or part of a payment, to the final state (protocol notes 10.6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Final, NoReturn
+
+import attrs
+
+from umfpay._session import Executed, UMFSession
+from umfpay.errors import (
+    APIError,
+    OutcomeUnknownError,
+    RefundAmountError,
+    RefundFailedError,
+    RefundRefusedError,
+    Text,
+)
+from umfpay.flows._arrivals import Arrivals
+from umfpay.flows._deadline import Deadline
+from umfpay.flows._refund_checks import (
+    amount_of,
+    must_be_left,
+    must_be_new,
+    must_be_paid,
+)
+from umfpay.flows._refunded import Refunded, refunded_so_far
+from umfpay.flows._settling import resolved
+from umfpay.flows._steps import OnStep, tell
+from umfpay.flows._waiting import wait_final
+from umfpay.models import (
+    Money,
+    NewRefund,
+    Payment,
+    Refund,
+    RefundState,
+    RefundSubOrder,
+    RefundSummary,
+)
+
+
+# Codes that say the amount does not fit (protocol notes 8.2).
+_AMOUNT: Final = frozenset({"00060768", "00060770", "00202009", "00202010"})
+
+
+async def refund(
+    session: UMFSession,
+    payment: Payment | str,
+    *,
+    mer_reference_id: str,
+    mer_date: date,
+    amount: Money | None = None,
+    goods: Sequence[RefundSubOrder] = (),
+    refund_summary: str | None = None,
+    notify_url: str | None = None,
+    already: Mapping[str, Money] | None = None,
+    on_step: OnStep | None = None,
+    arrivals: Arrivals | None = None,
+    deadline: float = 900.0,
+) -> Refund:
+    """
+    Give back all or part of a payment, and wait for the final state.
+
+    Before it is sent the flow asks for the payment and for its refunds in the day's
+    transaction list: the sum never exceeds the payment. Too soon after paying (some
+    seconds) the gateway may refuse; then try again with a new number.
+
+    Steps told: ``created``, ``waiting``, ``final``.
+
+    Args:
+        payment: The payment, or its id.
+        mer_reference_id: The number of this refund, never used before.
+        mer_date: The date of this refund.
+        amount: What is given back; all of *goods*, or all that is left, if not given.
+        goods: What of it belongs to which sub order; see `choose_goods()`.
+        already: Amounts, by refund id, of refunds of this payment that are still under
+            way: the gateway lists those that are done.
+        deadline: Seconds for all of it. A real refund can take longer: then
+            `NotFinishedError` holds it, and the notification tells.
+
+    Returns:
+        The refund as done, as a query or a notification tells it.
+
+    Raises:
+        RefundAmountError: It is more than is left. Nothing was refunded.
+        RefundNumberUsedError: There is a refund under this number: *last* is it.
+        RefundRefusedError: The gateway refused it for another reason.
+        RefundFailedError: It ended as failed or closed.
+        PaymentFailedError: There is nothing to refund: the payment failed.
+        PaymentExpiredError: There is nothing to refund: the payment was closed.
+        NotFinishedError: The deadline came first, or the payment is not paid yet.
+        OutcomeUnknownError: Money may have moved, and nobody can say.
+    """
+    end = Deadline.after(deadline)
+    payment_id = payment.id if isinstance(payment, Payment) else payment
+    paid = await session.payments.get(payment_id, **end.options(session))
+    must_be_paid(paid)
+    so_far = await refunded_so_far(
+        session, paid, mer_date=mer_date, already=already or {}, deadline=end
+    )
+    await must_be_new(paid, mer_reference_id, so_far, arrivals)
+    new = NewRefund(
+        mer_reference_id=mer_reference_id,
+        mer_date=mer_date,
+        amount=amount_of(paid, so_far, amount, goods),
+        refund_summary=refund_summary,
+        sub_orders=goods,
+        notify_url=notify_url,
+    )
+    must_be_left(paid, new, so_far)
+    made = await _create(session, paid, new, so_far, arrivals, end)
+    await tell(on_step, "created", made)
+
+    return await _finished(session, made, on_step, arrivals, end)
+
+
+async def _create(
+    session: UMFSession,
+    payment: Payment,
+    new: NewRefund,
+    so_far: Refunded,
+    arrivals: Arrivals | None,
+    end: Deadline,
+) -> Refund:
+    try:
+        return await session.refunds.create(payment.id, new, **end.options(session))
+    except RefundRefusedError as refusal:
+        _raise_refusal(payment, refusal)
+    except OutcomeUnknownError as unknown:
+        found = await resolved(
+            session,
+            unknown,
+            deadline=end,
+            arrivals=arrivals,
+            known_refunds=so_far.amounts.keys(),
+        )
+        made = found.object
+
+        # A row of the list, where it was found there.
+        if isinstance(made, RefundSummary):
+            made = Refund(
+                id=made.refund_id or "", state=made.state, parent_payment=payment.id
+            )
+
+        # Evidence of a refund is always one of the two.
+        assert isinstance(made, Refund)
+
+        if found.outcome is Executed.NO:
+            raise _failed(made) from unknown
+
+        return made
+
+
+def _raise_refusal(payment: Payment, refusal: APIError) -> NoReturn:
+    """
+    Raise what a refusal says for certain, or the refusal itself.
+    """
+    if refusal.ret_code in _AMOUNT:
+        raise RefundAmountError(
+            Text(
+                f"{payment.id}: the gateway refused the amount ({refusal.ret_code}).",
+                f"{payment.id}：平台拒绝该退款金额（{refusal.ret_code}）。",
+            ),
+            last=payment,
+            advice=refusal.advice,
+        ) from refusal
+
+    raise refusal
+
+
+async def _finished(
+    session: UMFSession,
+    made: Refund,
+    on_step: OnStep | None,
+    arrivals: Arrivals | None,
+    end: Deadline,
+) -> Refund:
+    if not _is_final(made):
+        await tell(on_step, "waiting", made)
+
+    done = await wait_final(
+        made.id,
+        kind=Refund,
+        ask=lambda: session.refunds.get(made.id, **end.options(session)),
+        is_final=_is_final,
+        deadline=end,
+        arrivals=arrivals,
+        last=made,
+    )
+
+    # A query tells the state and nothing else (protocol notes 5.8).
+    if done.parent_payment is None:
+        done = attrs.evolve(done, parent_payment=made.parent_payment)
+
+    await tell(on_step, "final", done)
+
+    if done.state != RefundState.REFUND_SUCCESS:
+        raise _failed(done)
+
+    return done
+
+
+def _is_final(made: Refund) -> bool:
+    return made.state is not None and made.state.final
+
+
+def _failed(made: Refund) -> RefundFailedError:
+    return RefundFailedError(
+        Text(
+            f"{made.id}: the refund ended as {made.state}.",
+            f"{made.id}：退款结束，状态为 {made.state}。",
+        ),
+        last=made,
+    )

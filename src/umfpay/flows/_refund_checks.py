@@ -1,0 +1,148 @@
+"""
+What a refund is refused for before it is sent: the payment, the amount, the number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import add
+from typing import Final
+
+from umfpay.errors import (
+    ConfigError,
+    NotFinishedError,
+    RefundAmountError,
+    RefundNumberUsedError,
+    Text,
+)
+from umfpay.flows._arrivals import Arrivals
+from umfpay.flows._refunded import Refunded
+from umfpay.flows._settling import settled
+from umfpay.models import (
+    Money,
+    NewRefund,
+    Payment,
+    PaymentState,
+    Refund,
+    RefundSubOrder,
+)
+
+
+_NOT_YET: Final = frozenset({PaymentState.WAIT_BUYER_PAY, PaymentState.TRADE_PENDING})
+_NEVER: Final = frozenset({PaymentState.TRADE_FAIL, PaymentState.TRADE_CLOSED})
+
+
+def must_be_paid(payment: Payment) -> None:
+    """
+    Refuse a payment that has nothing to give back.
+    """
+    if payment.state in _NEVER:
+        settled(payment)
+
+    # What becomes of the state after a refund nobody has seen (10.6): the gateway may
+    # judge all others.
+    if payment.state in _NOT_YET:
+        raise NotFinishedError(
+            Text(
+                f"{payment.id}: the payment is {payment.state}: there is nothing to"
+                " refund yet.",
+                f"{payment.id}：支付状态为 {payment.state}，尚不能退款。",
+            ),
+            last=payment,
+        )
+
+
+def amount_of(
+    payment: Payment,
+    so_far: Refunded,
+    given: Money | None,
+    goods: Sequence[RefundSubOrder],
+) -> Money:
+    """
+    Return what to give back: what is asked, all of the goods, or all that is left.
+    """
+    if given is not None:
+        return given
+
+    if goods:
+        return reduce(add, (part.amount for part in goods))
+
+    if so_far.total is None or so_far.left is None:
+        raise ConfigError(
+            Text(
+                f"amount: {payment.id}: the gateway does not tell what was paid.",
+                f"amount：{payment.id}：平台未返回支付金额。",
+            ),
+            advice=Text("Give the amount.", "请提供退款金额。"),
+        )
+
+    if so_far.left <= 0:
+        raise _too_much(payment, "all of it", "全部金额", so_far)
+
+    return Money(so_far.left, so_far.total.currency)
+
+
+async def must_be_new(
+    payment: Payment, number: str, so_far: Refunded, arrivals: Arrivals | None
+) -> None:
+    """
+    Refuse a *number* under which there is a refund already.
+    """
+    told = (
+        None if arrivals is None else await arrivals.notified(mer_reference_id=number)
+    )
+
+    if isinstance(told, Refund):
+        raise _number_used(number, told)
+
+    if number in so_far.numbers:
+        raise _number_used(
+            number, Refund(id=so_far.numbers[number], parent_payment=payment.id)
+        )
+
+
+def _number_used(number: str, known: Refund) -> RefundNumberUsedError:
+    return RefundNumberUsedError(
+        Text(
+            f"The refund number {number} was used before, for {known.id}.",
+            f"退款单号 {number} 已被使用（{known.id}）。",
+        ),
+        last=known,
+    )
+
+
+def must_be_left(payment: Payment, new: NewRefund, so_far: Refunded) -> None:
+    """
+    Refuse an amount in another currency, or above what is left.
+    """
+    total, left = so_far.total, so_far.left
+
+    if total is None or left is None:
+        return
+
+    if new.amount.currency != total.currency:
+        raise ConfigError(
+            Text(
+                f"amount: {payment.id} was paid in {total.currency}, not in"
+                f" {new.amount.currency}.",
+                f"amount：{payment.id} 的币种是 {total.currency}，不是"
+                f" {new.amount.currency}。",
+            )
+        )
+
+    if new.amount.total > left:
+        raise _too_much(payment, str(new.amount), str(new.amount), so_far)
+
+
+def _too_much(
+    payment: Payment, en: str, zh: str, so_far: Refunded
+) -> RefundAmountError:
+    return RefundAmountError(
+        Text(
+            f"{payment.id}: {en} cannot be refunded: {so_far.left} of {so_far.total}"
+            " is left.",
+            f"{payment.id}：不能退款 {zh}：{so_far.total} 中剩余 {so_far.left}。",
+        ),
+        last=payment,
+    )

@@ -1,0 +1,25 @@
+"""
+The gateway calls us: verify, store, acknowledge, apply once (protocol notes 3.3).
+
+`umfpay.notifications.fastapi` and `umfpay.notifications.aiohttp` hold the endpoint of
+a shop's web server.
+"""
+
+from umfpay.notifications._inbox import Conflict, Gateway, NotificationInbox
+from umfpay.notifications._receiver import (
+    NotificationEvent,
+    NotificationReceiver,
+    NotificationReply,
+)
+from umfpay.notifications._store import Transaction
+
+
+__all__ = [
+    "Conflict",
+    "Gateway",
+    "NotificationEvent",
+    "NotificationInbox",
+    "NotificationReceiver",
+    "NotificationReply",
+    "Transaction",
+]

@@ -1,0 +1,485 @@
+"""
+The inbox: nothing is acknowledged before it is stored, nothing applied twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Final, Protocol, Self
+
+import attrs
+
+from umfpay.errors import (
+    ConfigError,
+    NotificationAmountError,
+    NotificationError,
+    Text,
+    UMFError,
+)
+from umfpay.models import Currency, Money, NewOrder, NewRefund
+from umfpay.notifications._deciding import (
+    Decision,
+    Expectation,
+    Status,
+    Unexpected,
+    decide,
+)
+from umfpay.notifications._receiver import (
+    Entity,
+    Headers,
+    NotificationEvent,
+    NotificationReceiver,
+    NotificationReply,
+)
+from umfpay.notifications._sqlite import SQLiteStore
+from umfpay.notifications._store import InboxStore, StoredEvent, Transaction
+
+
+Handler = Callable[[NotificationEvent, Transaction], Awaitable[None]]
+
+# Seconds.
+_IDLE: Final = 30.0
+_LONGEST_PAUSE: Final = 300.0
+
+_log = logging.getLogger("umfpay")
+
+
+@attrs.frozen(kw_only=True)
+class Conflict:
+    """
+    An event that was stored and acknowledged, and not applied.
+
+    Attributes:
+        event: The notification.
+        reason: Why: it goes back, contradicts, or names another amount.
+        error: A `NotificationAmountError` if the amount is wrong, else None.
+        answer: What the gateway said when it was asked, None if it was not.
+    """
+
+    event: NotificationEvent
+    reason: str
+    error: NotificationAmountError | None = None
+    answer: object | None = None
+
+
+OnConflict = Callable[[Conflict], Awaitable[None]]
+
+
+class _Getter(Protocol):
+    async def get(self, key: str, /) -> Any: ...
+
+
+class Gateway(Protocol):
+    """
+    Who is asked when notifications contradict each other: a `umfpay.UMFSession`.
+    """
+
+    @property
+    def payments(self) -> _Getter: ...
+
+    @property
+    def refunds(self) -> _Getter: ...
+
+    @property
+    def customs(self) -> _Getter: ...
+
+
+class NotificationInbox:
+    """
+    Keeps notifications, and applies each once, in the order of its states.
+
+        inbox = NotificationInbox("shop.sqlite3", NotificationReceiver.from_config(c))
+
+        @inbox.handler
+        async def paid(event, transaction):
+            await transaction.connection.execute("UPDATE orders SET ...")
+
+        async with inbox:
+            reply = await inbox.receive(body, headers)
+
+    What the handler writes through *transaction* is committed together with the mark
+    that it was applied: once, whatever comes twice, late, or crashes. Let it only
+    write; other writers of a SQLite file wait for it.
+
+    Args:
+        place: A SQLite file (the shop's own tables may be in it), or ``redis://...``.
+        receiver: Verifies.
+        gateway: The session that is asked about an event that goes back or contradicts.
+        on_conflict: Awaited with each event that is not applied; it may be told twice.
+            By default the gateway is asked and the answer logged.
+        unexpected: ``"hold"`` keeps an event of an order or refund that `expect()` has
+            not told until it does; ``"apply"`` applies it without comparing money.
+        keep: How long applied events are kept against duplicates.
+        handler_timeout: Seconds that a handler may take.
+    """
+
+    def __init__(
+        self,
+        place: str | os.PathLike[str],
+        receiver: NotificationReceiver,
+        *,
+        gateway: Gateway | None = None,
+        on_conflict: OnConflict | None = None,
+        unexpected: Unexpected = "hold",
+        keep: timedelta = timedelta(days=30),
+        handler_timeout: float = 10.0,
+    ) -> None:
+        self._store = _open_store(place)
+        self._receiver = receiver
+        self._gateway = gateway
+        self._on_conflict = on_conflict
+        self._unexpected: Unexpected = unexpected
+        self._keep = keep
+        self._handler_timeout = handler_timeout
+        self._handlers: list[Handler] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._work = asyncio.Event()
+        self._arrived: dict[str, set[asyncio.Event]] = {}
+        self._turn = asyncio.Lock()
+
+    def handler(self, handler: Handler) -> Handler:
+        """
+        Have *handler* called with each event that is applied; a decorator.
+        """
+        self._handlers.append(handler)
+
+        return handler
+
+    async def __aenter__(self) -> Self:
+        await self._store.open()
+        self._work.set()
+        loop = asyncio.get_running_loop()
+        self._tasks = [
+            loop.create_task(self._apply_for_ever()),
+            loop.create_task(self._listen_for_ever()),
+        ]
+
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """
+        Stop; what is stored is applied at the next start.
+        """
+        tasks, self._tasks = self._tasks, []
+
+        for task in tasks:
+            task.cancel()
+
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+        await self._store.aclose()
+
+    async def receive(self, body: bytes, headers: Headers) -> NotificationReply:
+        """
+        Verify and store one notification; return the acknowledgement.
+
+        It is applied soon after, by a task of the inbox.
+
+        Args:
+            body: The bytes as received.
+
+        Raises:
+            NotificationSignatureError: Do not acknowledge.
+            NotificationBodyError: Do not acknowledge.
+            NotificationError: It could not be stored: do not acknowledge.
+        """
+        event = self._receiver.read(body, headers)
+        await self._store.add(event)
+        self._work.set()
+
+        return event.ack()
+
+    async def expect(
+        self,
+        what: NewOrder | NewRefund | str,
+        *,
+        amount: Money | None = None,
+    ) -> None:
+        """
+        Tell what was ordered, so that the money of its notifications is compared.
+
+        Call it before or after the payment is created; an event that came first has
+        waited for it.
+
+        Args:
+            what: The order or refund, or its mer_reference_id.
+            amount: With a mer_reference_id: what it costs.
+        """
+        if isinstance(what, NewOrder | NewRefund):
+            number, amount = what.mer_reference_id, what.amount
+        else:
+            number = what
+
+        if not isinstance(number, str) or not isinstance(amount, Money):
+            raise ConfigError(
+                Text(
+                    "expect: an order, a refund, or a number and amount= are needed.",
+                    "expect：需要订单、退款，或单号与 amount=。",
+                )
+            )
+
+        await self._store.expect(
+            Expectation(
+                mer_reference_id=number,
+                total=amount.total,
+                currency=Currency(amount.currency).value,
+            )
+        )
+        self._work.set()
+
+    async def wait(self, object_id: str, *, deadline: float) -> Entity | None:
+        """
+        Return the object of *object_id* as the next applied event tells it.
+
+        One that was applied is returned at once if its state is final.
+
+        Args:
+            deadline: In the running loop's time; None is returned when it has passed.
+        """
+        loop = asyncio.get_running_loop()
+        arrived = asyncio.Event()
+        self._arrived.setdefault(object_id, set()).add(arrived)
+
+        try:
+            known = await self._newest(object_id=object_id)
+
+            if known is not None and _is_final(known.object):
+                return known.object
+
+            while True:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(deadline):
+                        await arrived.wait()
+
+                arrived.clear()
+                found = await self._newest(object_id=object_id)
+
+                if found is not None and (known is None or found.key != known.key):
+                    return found.object
+
+                if loop.time() >= deadline:
+                    return None
+        finally:
+            self._forget(object_id, arrived)
+
+    async def notified(
+        self,
+        *,
+        object_id: str | None = None,
+        mer_reference_id: str | None = None,
+    ) -> Entity | None:
+        """
+        Return the object as the last applied event tells it, None if there is none.
+
+        Args:
+            mer_reference_id: In place of the id: the order's number, or the refund's.
+        """
+        found = await self._newest(
+            object_id=object_id, mer_reference_id=mer_reference_id
+        )
+
+        return None if found is None else found.object
+
+    async def conflicts(self) -> list[Conflict]:
+        """
+        Return all events that were not applied and why, the oldest first.
+        """
+        return [self._conflict(*one) for one in await self._store.troubles()]
+
+    async def replay(self) -> int:
+        """
+        Apply now what waits for another attempt; return how many were applied.
+        """
+        await self._store.hasten()
+
+        return await self._apply_due()
+
+    async def _newest(
+        self, *, object_id: str | None = None, mer_reference_id: str | None = None
+    ) -> NotificationEvent | None:
+        stored = await self._store.newest(
+            object_id=object_id, mer_reference_id=mer_reference_id
+        )
+
+        return None if stored is None else self._read(stored)
+
+    def _read(self, stored: StoredEvent) -> NotificationEvent:
+        # Verified again: bytes from a disk are not better than bytes from a network.
+        return self._receiver.read(stored.body, {"Signature": stored.signature})
+
+    def _forget(self, object_id: str, arrived: asyncio.Event) -> None:
+        waiting = self._arrived[object_id]
+        waiting.discard(arrived)
+
+        if not waiting:
+            del self._arrived[object_id]
+
+    async def _apply_for_ever(self) -> None:
+        pruned = 0.0
+
+        while True:
+            try:
+                await self._apply_due()
+                await self._tell_conflicts()
+
+                if time.time() - pruned > _IDLE:
+                    pruned = time.time()
+                    await self._store.prune(pruned - self._keep.total_seconds())
+            except UMFError as error:
+                _log.warning("the inbox cannot work now: %s", error.what.en)
+                await asyncio.sleep(1.0)
+
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self._work.wait()
+
+            self._work.clear()
+
+    async def _listen_for_ever(self) -> None:
+        while True:
+            try:
+                await self._store.changed(_IDLE)
+            except UMFError:
+                await asyncio.sleep(1.0)
+
+            # A wake-up for nothing costs a look into the store.
+            for waiting in self._arrived.values():
+                for arrived in waiting:
+                    arrived.set()
+
+    async def _apply_due(self) -> int:
+        applied = 0
+
+        async with self._turn:
+            for key in await self._store.due(time.time()):
+                applied += await self._apply(key)
+
+        return applied
+
+    async def _apply(self, key: str) -> bool:
+        seen: list[NotificationEvent] = []
+        attempts = 0
+
+        async def work(stored: StoredEvent, transaction: Transaction) -> Decision:
+            nonlocal attempts
+            attempts = stored.attempts
+            event = self._read(stored)
+            seen.append(event)
+            decision = decide(
+                event,
+                before=stored.before,
+                expected=stored.expected,
+                unexpected=self._unexpected,
+            )
+
+            if decision.status is Status.APPLIED:
+                async with asyncio.timeout(self._handler_timeout):
+                    for handler in self._handlers:
+                        await handler(event, transaction)
+
+            return decision
+
+        try:
+            decision = await self._store.process(key, work)
+        except NotificationError:
+            raise
+        except Exception:  # noqa: BLE001 (logged; the event is tried again)
+            _log.exception("the handler of a notification failed; it is tried again")
+            pause = min(2.0**attempts, _LONGEST_PAUSE)
+            await self._store.postpone(key, time.time() + pause)
+
+            return False
+
+        if decision is None or decision.status is not Status.APPLIED:
+            return False
+
+        for arrived in self._arrived.get(seen[0].object_id, ()):
+            arrived.set()
+
+        return True
+
+    async def _tell_conflicts(self) -> None:
+        for stored, decision in await self._store.untold():
+            conflict = self._conflict(stored, decision)
+
+            try:
+                if self._on_conflict is not None:
+                    await self._on_conflict(conflict)
+                else:
+                    await self._ask(conflict)
+            except Exception:  # noqa: BLE001 (logged; it is told again)
+                _log.exception("on_conflict failed; it is told again")
+
+                continue
+
+            await self._store.told(stored.key)
+
+    async def _ask(self, conflict: Conflict) -> None:
+        event, gateway = conflict.event, self._gateway
+        state = "nobody was asked"
+
+        if gateway is not None:
+            noun = {"payment": gateway.payments, "refund": gateway.refunds}
+            answer = await noun.get(event.kind, gateway.customs).get(event.object_id)
+            state = f"the gateway says {answer.state}"
+
+        _log.warning(
+            "a notification of %s was not applied: %s; %s",
+            event.object_id,
+            conflict.reason,
+            state,
+        )
+
+    def _conflict(self, stored: StoredEvent, decision: Decision) -> Conflict:
+        event = self._read(stored)
+        error = None
+
+        if decision.status is Status.WRONG_AMOUNT:
+            error = NotificationAmountError(
+                Text(
+                    f"{event.object_id}: {decision.reason}.",
+                    f"{event.object_id}：通知金额与订单不符（{decision.reason}）。",
+                )
+            )
+
+        return Conflict(event=event, reason=decision.reason, error=error)
+
+
+def _open_store(place: str | os.PathLike[str]) -> InboxStore:
+    if isinstance(place, str) and place.startswith(
+        ("redis://", "rediss://", "unix://")
+    ):
+        from umfpay.notifications._redis import RedisStore
+
+        return RedisStore(place)
+
+    if not isinstance(place, str | os.PathLike) or not str(place):
+        raise ConfigError(
+            Text(
+                "inbox: a file or a redis:// address is needed.",
+                "inbox：需要文件路径或 redis:// 地址。",
+            )
+        )
+
+    return SQLiteStore(place)
+
+
+def _is_final(entity: Entity) -> bool:
+    return entity.state is not None and entity.state.final

@@ -1,0 +1,73 @@
+"""
+What every web framework answers to the gateway.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Iterable
+from typing import Final, Protocol
+
+from umfpay.errors import (
+    NotificationBodyError,
+    NotificationError,
+    NotificationSignatureError,
+)
+from umfpay.notifications._receiver import MAX_BODY, NotificationReply
+
+
+__all__ = ["MAX_BODY", "Receiver", "TooLargeError", "serve"]
+
+_STATUS: Final[dict[type[NotificationError], int]] = {
+    NotificationBodyError: 400,
+    NotificationSignatureError: 401,
+}
+
+_log = logging.getLogger("umfpay")
+
+
+class TooLargeError(Exception):
+    """
+    Raised while reading a body that is longer than any notification.
+    """
+
+
+class Receiver(Protocol):
+    """
+    What stores a notification and says what to answer: a `NotificationInbox`.
+    """
+
+    async def receive(
+        self, body: bytes, headers: Iterable[tuple[str, str]]
+    ) -> NotificationReply:
+        """
+        Store the notification, return the acknowledgement.
+        """
+        ...
+
+
+async def serve(
+    inbox: Receiver, body: Awaitable[bytes], headers: Iterable[tuple[str, str]]
+) -> NotificationReply:
+    """
+    Return what to answer; nothing that is not stored is acknowledged.
+
+    A body that is none is answered with 400 or 413, a signature that does not verify
+    with 401, and when it cannot be stored 503: the gateway sends it again.
+    """
+    try:
+        return await inbox.receive(await body, headers)
+    except TooLargeError:
+        return _refusal(413, "the body is too long")
+    except NotificationError as error:
+        # Anybody can post here: this is no news above INFO.
+        _log.info("a notification was refused: %s", error.what.en)
+        status = _STATUS.get(type(error), 503)
+
+        return _refusal(status, "not stored" if status == 503 else error.what.en)
+
+
+def _refusal(status: int, why: str) -> NotificationReply:
+    return NotificationReply(
+        status=status, content_type="text/plain", body=why.encode()
+    )

@@ -1,0 +1,182 @@
+"""
+What an inbox needs of the place where events are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import attrs
+
+from umfpay.errors import ConfigError, Text
+from umfpay.notifications._deciding import Decision, Expectation
+from umfpay.notifications._receiver import NotificationEvent
+
+
+@attrs.frozen(kw_only=True)
+class StoredEvent:
+    """
+    An event as bytes, as it is kept, with what is known of its order.
+
+    Args:
+        before: The state that was applied last to its object.
+        attempts: How often its handler failed.
+    """
+
+    key: str
+    body: bytes
+    signature: str
+    attempts: int
+    before: str | None = None
+    expected: Expectation | None = None
+
+
+class Transaction:
+    """
+    What a handler writes with: it is committed together with the mark "applied".
+
+    Exactly one of both is there.
+    """
+
+    def __init__(
+        self, *, connection: Any = None, pipeline: Any = None
+    ) -> None:  # optional packages have no types here
+        self._connection = connection
+        self._pipeline = pipeline
+
+    @property
+    def connection(self) -> Any:
+        """
+        The `aiosqlite.Connection` of a SQLite inbox, inside a transaction.
+
+        Raises:
+            ConfigError: The inbox is not kept in SQLite.
+        """
+        return _there(self._connection, "connection", "SQLite")
+
+    @property
+    def pipeline(self) -> Any:
+        """
+        The `redis.asyncio` pipeline of a Redis inbox, after MULTI: queue commands.
+
+        Raises:
+            ConfigError: The inbox is not kept in Redis.
+        """
+        return _there(self._pipeline, "pipeline", "Redis")
+
+
+def _there(value: Any, name: str, place: str) -> Any:
+    if value is None:
+        raise ConfigError(
+            Text(
+                f"transaction.{name}: the inbox is not kept in {place}.",
+                f"transaction.{name}：收件箱不在 {place} 中。",
+            )
+        )
+
+    return value
+
+
+# Decides, and calls the handler if the event is to be applied.
+Work = Callable[[StoredEvent, Transaction], Awaitable[Decision]]
+
+
+class InboxStore(Protocol):
+    """
+    Events, expectations and the last applied state of objects; durable.
+
+    Each method raises `NotificationError` when the place is down.
+    """
+
+    async def open(self) -> None:
+        """
+        Connect; make what is missing.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """
+        Disconnect.
+        """
+        ...
+
+    async def add(self, event: NotificationEvent) -> bool:
+        """
+        Keep *event* as ready; False if it is there already. It is durable afterwards.
+        """
+        ...
+
+    async def expect(self, expected: Expectation) -> None:
+        """
+        Keep an expectation, and make the held events of its number ready.
+        """
+        ...
+
+    async def due(self, now: float) -> list[str]:
+        """
+        Return the keys of ready events whose time has come, the oldest first.
+        """
+        ...
+
+    async def process(self, key: str, work: Work) -> Decision | None:
+        """
+        Do *work* once, and commit what it wrote together with its decision.
+
+        Returns:
+            None if the event is not ready any more, or is being processed elsewhere.
+
+        Raises:
+            Exception: What *work* raised; nothing was committed.
+        """
+        ...
+
+    async def postpone(self, key: str, until: float) -> None:
+        """
+        Count a failed attempt; the event is not due before *until* (Unix time).
+        """
+        ...
+
+    async def hasten(self) -> None:
+        """
+        Make all ready events due.
+        """
+        ...
+
+    async def newest(
+        self, *, object_id: str | None = None, mer_reference_id: str | None = None
+    ) -> StoredEvent | None:
+        """
+        Return the event that was applied last to that object or number.
+        """
+        ...
+
+    async def troubles(self) -> list[tuple[StoredEvent, Decision]]:
+        """
+        Return conflicts and wrong amounts, the oldest first.
+        """
+        ...
+
+    async def untold(self) -> list[tuple[StoredEvent, Decision]]:
+        """
+        Return the troubles that nobody was told of yet.
+        """
+        ...
+
+    async def told(self, key: str) -> None:
+        """
+        Mark a trouble as told.
+        """
+        ...
+
+    async def prune(self, before: float) -> None:
+        """
+        Remove what was settled and received before that Unix time.
+        """
+        ...
+
+    async def changed(self, seconds: float) -> None:
+        """
+        Return when another process may have applied something, at most after *seconds*.
+        """
+        ...

@@ -1,0 +1,46 @@
+"""
+The notification endpoint of a FastAPI shop (extra ``fastapi``).
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from umfpay.notifications._serving import MAX_BODY, Receiver, TooLargeError, serve
+
+
+def notification_router(inbox: Receiver, *, path: str = "/umf/notify") -> APIRouter:
+    """
+    Return a router with one POST route that stores, acknowledges and applies.
+
+        app.include_router(notification_router(inbox))
+
+    Args:
+        inbox: An open `NotificationInbox`.
+        path: What the notify_url of payments and refunds ends with.
+    """
+    router = APIRouter()
+
+    @router.post(path, include_in_schema=False)
+    async def notified(request: Request) -> Response:
+        reply = await serve(inbox, _body(request), request.headers.items())
+
+        return Response(
+            content=reply.body,
+            status_code=reply.status,
+            media_type=reply.content_type,
+        )
+
+    return router
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+
+    async for chunk in request.stream():
+        body += chunk
+
+        if len(body) > MAX_BODY:
+            raise TooLargeError
+
+    return bytes(body)

@@ -1,0 +1,36 @@
+"""
+For tests of shops: a pytest plugin with the gateway in a box.
+
+    # conftest.py
+    pytest_plugins = ["umfpay.testing"]
+
+Fixtures: ``umf_emulator``, ``umf_session``, ``umf_notification_signer``,
+``umf_faults`` and ``umf_credentials``. Connections to other machines are refused in
+all tests. Needs the extra ``testing``.
+"""
+
+from umfpay.testing._box import EmulatorBox
+from umfpay.testing._faults import Faults
+from umfpay.testing._fixtures import (
+    umf_credentials,
+    umf_emulator,
+    umf_faults,
+    umf_no_network,
+    umf_notification_signer,
+    umf_session,
+)
+from umfpay.testing._signing import NotificationSigner, SignedNotification
+
+
+__all__ = [
+    "EmulatorBox",
+    "Faults",
+    "NotificationSigner",
+    "SignedNotification",
+    "umf_credentials",
+    "umf_emulator",
+    "umf_faults",
+    "umf_no_network",
+    "umf_notification_signer",
+    "umf_session",
+]

@@ -1,0 +1,265 @@
+"""
+A session against the emulator, and a shop that receives notifications: real sockets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import urllib.request
+from contextlib import AsyncExitStack
+
+import orders
+import pytest
+from aiohttp import web
+
+from umfpay import Config, UMFSession, _codec
+from umfpay.emulator import Emulator, serve
+from umfpay.emulator import _keys as keys
+from umfpay.models import BankCard, NewOrder
+from umfpay.protocol import Verdict, Verifier, verify_notification
+
+
+_MADE = []
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_keys():
+    """
+    Keys are made once: small ones, for all emulators of the run.
+    """
+    make = keys.make_credentials
+    patch = pytest.MonkeyPatch()
+
+    def once(bits):
+        if not _MADE:
+            _MADE.append(make(1024))
+
+        return _MADE[0]
+
+    patch.setattr("umfpay.emulator._app.make_credentials", once)
+    yield
+    patch.undo()
+
+
+class Box:
+    """
+    An emulator that runs, and ways to reach it.
+    """
+
+    def __init__(self, emulator, server):
+        self.emulator = emulator
+        self.server = server
+
+    def config(self, **changes):
+        made = self.emulator.credentials
+        settings = {
+            "client_id": made.client_id,
+            "client_secret": made.client_secret,
+            "merchant_key": made.merchant_key,
+            "gateway_certificate": made.gateway_certificate,
+            "base_url": self.server.base_url,
+            "token_store": "memory",
+        }
+
+        return Config(**{**settings, **changes})
+
+    async def control(self, method, path, value=None):
+        return await asyncio.to_thread(self._control, method, path, value)
+
+    def _control(self, method, path, value):
+        request = urllib.request.Request(
+            f"{self.server.origin}/_emulator{path}",
+            method=method,
+            data=None if value is None else json.dumps(value).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            return json.load(reply)
+
+    async def sent(self, ending):
+        """
+        Return the requests whose path ends in *ending*.
+        """
+        told = await self.control("GET", "/requests")
+
+        return [one for one in told["requests"] if one["path"].endswith(ending)]
+
+    async def fault(self, kind, **members):
+        await self.control("PUT", "/faults", {"rules": [{"kind": kind, **members}]})
+
+    async def settings(self, **changes):
+        await self.control("PUT", "/settings", changes)
+
+    async def move(self, payment_id, verb):
+        await self.control("POST", f"/payments/{payment_id}/{verb}", {})
+
+    async def payment(self, payment_id):
+        return (await self.control("GET", f"/payments/{payment_id}"))["payment"]
+
+    async def code(self, pending):
+        """
+        Read the SMS as the customer does.
+        """
+        told = await self.control("GET", f"/payments/{pending.payment_id}/sms_code")
+
+        return told["sms_code"]
+
+
+@pytest.fixture(name="box")
+async def _box():
+    emulator = Emulator()
+
+    async with serve(emulator) as server:
+        yield Box(emulator, server)
+
+
+@pytest.fixture(name="open_session")
+async def _open_session(box):
+    """
+    Open sessions with changed settings; all are closed at the end.
+    """
+    async with AsyncExitStack() as stack:
+
+        async def open_session(**changes):
+            return await stack.enter_async_context(UMFSession(box.config(**changes)))
+
+        yield open_session
+
+
+@pytest.fixture(name="session")
+async def _session(open_session):
+    return await open_session()
+
+
+class Shop:
+    """
+    A shop's server: it verifies what arrives, keeps it, and wakes who waits.
+    """
+
+    def __init__(self, keys):
+        self._verifier = Verifier(keys)
+        self._arrived = asyncio.Condition()
+        self.objects = {}
+        self.url = ""
+
+    async def receive(self, request):
+        body = await request.read()
+        envelope = verify_notification(
+            body,
+            header_signature=request.headers.get("Signature"),
+            verifier=self._verifier,
+        )
+        assert envelope.verdict is Verdict.VERIFIED
+        entity = _codec.read_notification(envelope.members)
+
+        async with self._arrived:
+            self.objects[entity.id] = entity
+            self._arrived.notify_all()
+
+        return web.json_response({"meta": {"ret_code": "0000"}})
+
+    async def wait(self, object_id, *, deadline):
+        try:
+            async with asyncio.timeout_at(deadline), self._arrived:
+                while True:
+                    found = self.objects.get(object_id)
+
+                    if found is not None and found.state.final:
+                        return found
+
+                    await self._arrived.wait()
+        except TimeoutError:
+            return None
+
+    async def notified(self, *, object_id=None, mer_reference_id=None):
+        for one in self.objects.values():
+            number = None if one.order is None else one.order.mer_reference_id
+
+            if one.id == object_id or number == mer_reference_id:
+                return one
+
+        return None
+
+
+@pytest.fixture(name="shop")
+async def _shop(box):
+    """
+    A shop at a notify_url on loopback; an `Arrivals`.
+    """
+    shop = Shop(box.config().gateway_certificate)
+    app = web.Application()
+    app.router.add_post("/notify", shop.receive)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    shop.url = f"http://127.0.0.1:{runner.addresses[0][1]}/notify"
+
+    yield shop
+
+    await runner.cleanup()
+
+
+@pytest.fixture(name="steps")
+def _steps():
+    """
+    A list that `on_step=steps.hear` fills with names.
+    """
+
+    class Steps(list):
+        async def hear(self, step):
+            self.append(step.name)
+
+    return Steps()
+
+
+@pytest.fixture(name="card")
+def _card():
+    """
+    Return credit cards.
+    """
+
+    def card(number="6227000000000005", **changes):
+        return BankCard(
+            **{
+                "number": number,
+                "valid_date": "3012",
+                "cvv2": "123",
+                "payer_name": "张三",
+                "citizen_id_type": "IDENTITY_CARD",
+                "citizen_id_number": orders.ID_NUMBER,
+                "phone": "15210838198",
+                **changes,
+            }
+        )
+
+    return card
+
+
+@pytest.fixture(name="order")
+def _order() -> NewOrder:
+    return orders.order()
+
+
+@pytest.fixture(name="paid")
+async def _paid(session, box):
+    """
+    A payment of 10.00 USD that was paid.
+    """
+    return await orders.paid(session, _WithCode(box))
+
+
+class _WithCode:
+    """
+    What `orders.paid` needs of a box.
+    """
+
+    def __init__(self, box):
+        self._box = box
+
+    async def sms_code(self, payment_id):
+        told = await self._box.control("GET", f"/payments/{payment_id}/sms_code")
+
+        return told["sms_code"]

@@ -1,0 +1,318 @@
+"""
+The second half of a card payment: executed at most once, whatever goes wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from umfpay.errors import (
+    CardError,
+    ConfigError,
+    NotFinishedError,
+    OutcomeUnknownError,
+    PaymentExpiredError,
+    TransportError,
+    VerificationCodeError,
+)
+from umfpay.flows import (
+    PendingCardPayment,
+    begin_card_payment,
+    confirm_card_payment,
+)
+from umfpay.models import Payment, PaymentState
+
+
+ALL = ["created", "code_sent", "executed", "final"]
+POOR = "6227000000000730"
+FAILS = "6227000000000750"
+
+
+@pytest.fixture(name="begun")
+async def _begun(session, order, card):
+    return await begin_card_payment(session, order, card(), bank_code="CCB")
+
+
+async def test_another_process_confirms_what_was_begun(begun, box, open_session, steps):
+    """
+    JSON is all that goes over; the sealed data are forgotten once they were used.
+    """
+    code = await box.code(begun)
+    resumed = PendingCardPayment.from_json(begun.to_json())
+    payment = await confirm_card_payment(
+        await open_session(), resumed, code, on_step=steps.hear
+    )
+
+    assert PaymentState.TRADE_SUCCESS == payment.state
+    assert ["executed", "final"] == steps
+    assert resumed.forgotten
+
+
+async def test_a_second_confirmation_returns_the_payment_and_executes_nothing(
+    session, begun, box
+):
+    """
+    Neither in this process nor in one that holds an old copy.
+    """
+    code = await box.code(begun)
+    copy = PendingCardPayment.from_json(begun.to_json())
+    first = await confirm_card_payment(session, begun, code)
+    second = await confirm_card_payment(session, begun, code)
+    third = await confirm_card_payment(session, copy, code)
+
+    assert first.id == second.id == third.id
+    assert 1 == len(await box.sent("/execute"))
+    assert copy.forgotten
+
+
+async def test_two_confirmations_at_once_execute_once(session, begun, box):
+    """
+    A double click: the second is told that the first is under way, or paid.
+    """
+    await box.fault("delay", method="POST", path="/execute", seconds=0.5)
+    code = await box.code(begun)
+    ends = await asyncio.gather(
+        *(confirm_card_payment(session, begun, code) for _ in range(2)),
+        return_exceptions=True,
+    )
+
+    assert {OutcomeUnknownError, Payment} == {type(one) for one in ends}
+    assert 1 == len(await box.sent("/execute"))
+
+
+async def test_a_wrong_code_that_is_refused_signed_can_be_entered_again(
+    session, begun, box
+):
+    """
+    The refusal is certain: nothing was executed, and the data are still there.
+    """
+    await box.settings(refusals="signed")
+
+    with pytest.raises(VerificationCodeError) as caught:
+        await confirm_card_payment(session, begun, "000000x")
+
+    payment = await confirm_card_payment(session, begun, await box.code(begun))
+
+    assert "00200005" == caught.value.ret_code
+    assert PaymentState.TRADE_SUCCESS == payment.state
+
+
+async def test_a_wrong_code_that_is_refused_unsigned_is_an_unknown_outcome(
+    session, begun, box
+):
+    """
+    Anyone could have said it. Another code is sent by leave only.
+    """
+    with pytest.raises(OutcomeUnknownError) as caught:
+        await confirm_card_payment(session, begun, "000000x")
+
+    resumed = PendingCardPayment.from_json(begun.to_json())
+    code = await box.code(begun)
+
+    with pytest.raises(OutcomeUnknownError) as again:
+        await confirm_card_payment(session, resumed, code)
+
+    executed = len(await box.sent("/execute"))
+    payment = await confirm_card_payment(session, resumed, code, allow_repeat=True)
+
+    assert isinstance(caught.value.__cause__, VerificationCodeError)
+    assert "allow_repeat" in str(again.value)
+    assert 1 == executed
+    assert PaymentState.TRADE_SUCCESS == payment.state
+
+
+async def test_a_repeat_that_is_refused_leaves_the_first_outcome_open(
+    session, begun, box
+):
+    """
+    A certain "no" to the second says nothing about the first.
+    """
+    with pytest.raises(OutcomeUnknownError):
+        await confirm_card_payment(session, begun, "000000x")
+
+    first = begun.execute_sent_at
+    await box.settings(refusals="signed")
+
+    with pytest.raises(VerificationCodeError):
+        await confirm_card_payment(session, begun, "000000y", allow_repeat=True)
+
+    assert first == begun.execute_sent_at
+
+
+async def test_an_execute_that_was_carried_out_unseen_is_found(session, begun, box):
+    """
+    The connection broke after the money had moved.
+    """
+    await box.fault("drop_after", method="POST", path="/execute")
+    payment = await confirm_card_payment(session, begun, await box.code(begun))
+
+    assert PaymentState.TRADE_SUCCESS == payment.state
+    assert 1 == len(await box.sent("/execute"))
+
+
+async def test_an_execute_that_got_lost_stays_unknown(session, begun, box):
+    """
+    The payment still waits: the request may be on its way. The gateway is asked until
+    the deadline.
+    """
+    await box.fault("drop_before", method="POST", path="/execute")
+    code = await box.code(begun)
+
+    with pytest.raises(OutcomeUnknownError) as caught:
+        await confirm_card_payment(session, begun, code, deadline=2)
+
+    assert caught.value.money_may_have_moved
+    assert isinstance(caught.value.__cause__, TransportError)
+    assert not begun.forgotten
+
+
+async def test_an_execute_that_got_lost_is_settled_when_the_order_has_expired(
+    session, begun, box
+):
+    """
+    Nobody can pay it any more.
+    """
+    await box.fault("drop_before", method="POST", path="/execute")
+    begun.order_expires_at = datetime.now(UTC) - timedelta(hours=1)
+
+    with pytest.raises(PaymentExpiredError) as caught:
+        await confirm_card_payment(session, begun, await box.code(begun))
+
+    assert isinstance(caught.value.__cause__, OutcomeUnknownError)
+    assert begun.forgotten
+
+
+async def test_an_execute_that_could_not_be_sent_can_be_tried_again(
+    session, begun, box
+):
+    """
+    The token was refused before anything was done.
+    """
+    code = await box.code(begun)
+    session.payments.execute, execute = _refuse, session.payments.execute
+
+    with pytest.raises(TransportError):
+        await confirm_card_payment(session, begun, code)
+
+    session.payments.execute = execute
+    payment = await confirm_card_payment(session, begun, code)
+
+    assert PaymentState.TRADE_SUCCESS == payment.state
+
+
+async def _refuse(*_args, **_options):
+    from umfpay.errors import Text
+
+    raise TransportError(Text("no network", "无网络"), request_sent=False)
+
+
+@pytest.mark.parametrize("refusals", ["signed", "unsigned"])
+async def test_an_order_that_expired_is_said_to_have_expired(
+    session, begun, box, refusals
+):
+    """
+    At the latest by its state, which is asked for.
+    """
+    await box.settings(refusals=refusals)
+    code = await box.code(begun)
+    await box.control("POST", "/clock", {"advance": 31 * 60})
+
+    with pytest.raises(PaymentExpiredError) as caught:
+        await confirm_card_payment(session, begun, code)
+
+    assert "TRADE_CLOSED" == caught.value.last.state
+    assert begun.forgotten
+
+
+async def test_a_card_without_balance_is_refused_and_forgotten(
+    session, box, order, card
+):
+    """
+    The same card will not do again.
+    """
+    await box.settings(refusals="signed")
+    begun = await begin_card_payment(session, order, card(POOR), bank_code="CCB")
+
+    with pytest.raises(CardError):
+        await confirm_card_payment(session, begun, await box.code(begun))
+
+    assert begun.forgotten
+
+
+async def test_a_deadline_in_the_middle_says_that_money_may_move(session, begun, box):
+    """
+    The payment is under way.
+    """
+    await box.settings(execute="pending", settle_after=60)
+
+    with pytest.raises(NotFinishedError) as caught:
+        await confirm_card_payment(session, begun, await box.code(begun), deadline=1.5)
+
+    assert "TRADE_PENDING" == caught.value.last.state
+    assert caught.value.money_may_have_moved
+    assert begun.forgotten
+
+
+@pytest.mark.parametrize("code", ["", "  "])
+async def test_an_empty_code_is_not_sent(session, begun, box, code):
+    """
+    The customer pressed the button too early.
+    """
+    with pytest.raises(ConfigError):
+        await confirm_card_payment(session, begun, code)
+
+    assert [] == await box.sent("/execute")
+
+
+async def test_a_gateway_that_is_busy_leaves_the_outcome_open(session, begun, box):
+    """
+    Its answer is asked about until the payment tells.
+    """
+    await box.fault("error_after", method="POST", path="/execute", status=503)
+    payment = await confirm_card_payment(session, begun, await box.code(begun))
+
+    assert PaymentState.TRADE_SUCCESS == payment.state
+
+
+async def test_a_cancelled_confirmation_leaves_its_mark(session, begun, box):
+    """
+    Another confirmation does not execute: it asks.
+    """
+    await box.fault("delay", method="POST", path="/execute", seconds=5)
+    task = asyncio.create_task(
+        confirm_card_payment(session, begun, await box.code(begun))
+    )
+
+    while not await box.sent("/execute"):
+        await asyncio.sleep(0.01)
+
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert begun.execute_sent_at is not None
+
+
+async def test_a_traceback_shows_neither_code_nor_card(session, begun, box):
+    """
+    Not even one that shows the locals of every frame.
+    """
+    await box.settings(refusals="signed")
+
+    with pytest.raises(VerificationCodeError) as caught:
+        await confirm_card_payment(session, begun, "secret-code")
+
+    shown = "".join(
+        traceback.TracebackException.from_exception(
+            caught.value, capture_locals=True
+        ).format()
+    )
+    ours = shown[shown.index("_card.py") :]
+
+    assert "secret-code" not in ours
+    assert "6227000000000005" not in shown

@@ -1,0 +1,44 @@
+"""
+One deadline for all calls of a flow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+
+import pytest
+
+from umfpay.errors import ConfigError
+from umfpay.flows._deadline import Deadline
+
+
+@pytest.mark.parametrize("seconds", [0, -1, math.inf, math.nan, True, "5", None])
+async def test_a_deadline_is_seconds_above_zero(seconds):
+    """
+    Anything else is a mistake of the caller's.
+    """
+    with pytest.raises(ConfigError):
+        Deadline.after(seconds)
+
+
+async def test_what_is_left_never_falls_below_zero():
+    """
+    It passes as the loop's time does.
+    """
+    now = asyncio.get_running_loop().time()
+
+    assert 0 == Deadline(now - 5).left
+    assert 4 < Deadline.after(5).left <= 5
+
+
+async def test_a_call_gets_the_sessions_deadline_or_what_is_left(open_session):
+    """
+    Whichever is shorter, and an instant when nothing is.
+    """
+    session = await open_session(deadline=10)
+    now = asyncio.get_running_loop().time()
+
+    assert 10 == Deadline.after(60).options(session)["deadline"]
+    assert 4 < Deadline.after(5).options(session)["deadline"] <= 5
+    assert 0.001 == Deadline(now - 1).options(session)["deadline"]

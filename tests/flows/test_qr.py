@@ -1,0 +1,173 @@
+"""
+QR payments: shown once, paid by a customer, told by a notification.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import orders
+import pytest
+
+from umfpay.errors import (
+    ConfigError,
+    NotFinishedError,
+    PaymentExpiredError,
+    PaymentFailedError,
+)
+from umfpay.flows import QRCode, qr_payment
+
+
+WHO = {"name": "张三", "citizen_id_number": orders.ID_NUMBER}
+
+
+def _moves(box, verb, codes):
+    async def show(code):
+        codes.append(code)
+        await box.move(code.payment_id, verb)
+
+    return show
+
+
+@pytest.mark.parametrize(
+    ("method", "scheme"),
+    [("WECHAT_SCAN", "weixin://"), ("ALIPAY_SCAN", "https://qr.alipay.com/")],
+)
+async def test_the_customer_scans_and_pays(
+    session, box, shop, order, steps, method, scheme
+):
+    """
+    The notification ends the waiting; nobody asked the gateway.
+    """
+    codes = []
+    payment = await qr_payment(
+        session,
+        order,
+        method=method,
+        show=_moves(box, "pay", codes),
+        notify_url=shop.url,
+        arrivals=shop,
+        on_step=steps.hear,
+        **WHO,
+    )
+    queries = [one for one in await box.sent(payment.id) if one["method"] == "GET"]
+
+    assert "TRADE_SUCCESS" == payment.state
+    assert ["created", "shown", "waiting", "final"] == steps
+    assert [True] == [one.url.startswith(scheme) for one in codes]
+    assert [] == queries
+
+
+@pytest.mark.parametrize(
+    ("verb", "error"), [("fail", PaymentFailedError), ("close", PaymentExpiredError)]
+)
+async def test_a_payment_that_ends_without_money_is_an_error(
+    session, box, shop, order, verb, error
+):
+    """
+    It carries the payment as it ended.
+    """
+    with pytest.raises(error) as caught:
+        await qr_payment(
+            session,
+            order,
+            method="WECHAT_SCAN",
+            show=_moves(box, verb, []),
+            notify_url=shop.url,
+            arrivals=shop,
+            **WHO,
+        )
+
+    assert caught.value.last.state.final
+
+
+async def test_nobody_pays_before_the_deadline(session, box, order):
+    """
+    The customer may still pay: money may have moved.
+    """
+    shown = []
+
+    with pytest.raises(NotFinishedError) as caught:
+        await qr_payment(
+            session,
+            order,
+            method="WECHAT_SCAN",
+            show=shown.append,
+            deadline=0.3,
+            **WHO,
+        )
+
+    assert caught.value.money_may_have_moved
+    assert shown[0].payment_id == caught.value.last.id
+
+
+async def test_an_unreachable_notify_url_costs_a_poll_and_no_more(session, box, order):
+    """
+    The emulator wrote down that nobody listened.
+    """
+    payment = await qr_payment(
+        session,
+        order,
+        method="ALIPAY_SCAN",
+        show=_moves(box, "pay", []),
+        notify_url="http://127.0.0.1:9/nobody",
+        **WHO,
+    )
+    told = (await box.control("GET", "/notifications"))["notifications"]
+
+    assert "TRADE_SUCCESS" == payment.state
+    assert "failed" in told[0]["attempts"][0]["outcome"]
+
+
+async def test_a_card_is_no_qr_method(session, order):
+    """
+    Refused before anything is sent.
+    """
+    with pytest.raises(ConfigError, match="method"):
+        await qr_payment(session, order, method="CREDIT_CARD", show=print, **WHO)
+
+
+async def test_cancelling_leaves_no_task(session, order):
+    """
+    Nor does the customer's payment depend on the waiting.
+    """
+    shown = asyncio.Event()
+
+    async def show(_code):
+        shown.set()
+
+    task = asyncio.create_task(
+        qr_payment(session, order, method="WECHAT_SCAN", show=show, **WHO)
+    )
+    await shown.wait()
+    before = len(asyncio.all_tasks())
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert before - 1 == len(asyncio.all_tasks())
+
+
+def test_a_code_is_drawn_in_three_ways():
+    """
+    For a page, a file and a terminal.
+    """
+    code = QRCode("weixin://wxpay/bizpayurl?pr=abc", "PAY_A")
+
+    assert code.svg(scale=3).startswith("<svg")
+    assert code.png().startswith(b"\x89PNG\r\n\x1a\n")
+    assert len(code.terminal().splitlines()) > 10
+
+
+def test_without_segno_the_extra_is_named(monkeypatch):
+    """
+    The payment itself does not need it.
+    """
+    monkeypatch.setitem(sys.modules, "segno", None)
+
+    with pytest.raises(ConfigError) as caught:
+        QRCode("weixin://x", "PAY_A").svg()
+
+    assert "umfpay[qr]" in caught.value.advice.en

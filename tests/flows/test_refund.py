@@ -1,0 +1,420 @@
+"""
+Refunds from the wish to the final state: whole, in part, by goods, never too much.
+"""
+
+from __future__ import annotations
+
+import orders
+import pytest
+
+from umfpay.errors import (
+    ConfigError,
+    NotFinishedError,
+    OutcomeUnknownError,
+    PaymentExpiredError,
+    PaymentFailedError,
+    PaymentStateError,
+    RefundAmountError,
+    RefundFailedError,
+    RefundNumberUsedError,
+    RefundRefusedError,
+    Text,
+    TransportError,
+)
+from umfpay.flows import choose_goods, refund
+from umfpay.models import Money, RefundState, RefundSubOrder
+
+
+NUMBERS = iter(range(1, 10_000))
+
+
+def usd(total):
+    return Money(total, "USD")
+
+
+async def give_back(session, payment, **options):
+    number = options.pop("number", f"r-{next(NUMBERS)}")
+
+    return await refund(
+        session, payment, mer_reference_id=number, mer_date=orders.DAY, **options
+    )
+
+
+async def _refunds(box):
+    return (await box.control("GET", "/refunds"))["refunds"]
+
+
+async def test_all_of_a_payment_is_given_back(session, box, paid, steps):
+    """
+    No amount means all that is left; polling tells the end.
+    """
+    done = await give_back(session, paid, refund_summary="sorry", on_step=steps.hear)
+    (kept,) = await _refunds(box)
+
+    assert RefundState.REFUND_SUCCESS == done.state
+    assert paid.id == done.parent_payment
+    assert ["created", "waiting", "final"] == steps
+    assert ("10.00", "sorry") == (kept["total"], kept["summary"])
+
+
+async def test_a_notification_ends_the_waiting(session, box, paid, shop):
+    """
+    Nobody asked the gateway for the refund.
+    """
+    done = await give_back(session, paid, notify_url=shop.url, arrivals=shop)
+
+    assert shop.objects[done.id] is done
+    assert [] == await box.sent(done.id)
+
+
+async def test_a_refund_that_is_done_at_once_is_not_waited_for(
+    session, box, paid, steps
+):
+    """
+    REFUND_SUCCESS means done.
+    """
+    await box.settings(refund="immediate")
+    await give_back(session, paid, on_step=steps.hear)
+
+    assert ["created", "final"] == steps
+
+
+async def test_parts_are_given_back_until_nothing_is_left(session, box, paid):
+    """
+    The last one takes the rest; then there is nothing.
+    """
+    await box.settings(refund="immediate")
+    await give_back(session, paid.id, amount=usd("4.00"))
+    await give_back(session, paid.id, amount=usd("1.50"))
+    await give_back(session, paid.id)
+
+    with pytest.raises(RefundAmountError, match=r"0\.00 of 10\.00 USD") as caught:
+        await give_back(session, paid.id)
+
+    with pytest.raises(RefundAmountError):
+        await give_back(session, paid.id, amount=usd("0.01"))
+
+    assert ["4.00", "1.50", "4.50"] == [one["total"] for one in await _refunds(box)]
+    assert paid.id == caught.value.last.id
+
+
+async def test_more_than_is_left_is_not_even_sent(session, box, paid):
+    """
+    What is under way counts if the caller tells it.
+    """
+    await box.settings(settle_after=60)
+    first = await session.refunds.create(paid.id, orders.refund("4.00"))
+
+    with pytest.raises(RefundAmountError, match=r"6\.01"):
+        await give_back(
+            session, paid, amount=usd("6.01"), already={first.id: usd("4.00")}
+        )
+
+    assert 1 == len(await box.sent("/refund"))
+
+
+async def test_a_refund_that_the_caller_and_the_list_know_counts_once(
+    session, box, paid
+):
+    """
+    It has one id.
+    """
+    await box.settings(refund="immediate")
+    first = await give_back(session, paid, amount=usd("4.00"))
+    second = await give_back(
+        session, paid, amount=usd("6.00"), already={first.id: usd("4.00")}
+    )
+
+    assert RefundState.REFUND_SUCCESS == second.state
+
+
+@pytest.mark.parametrize("refusals", ["signed", "unsigned"])
+async def test_too_much_that_only_the_gateway_knows_of(session, box, paid, refusals):
+    """
+    A signed refusal is the amount's error, an unsigned one an unknown outcome.
+    """
+    await box.settings(refusals=refusals, settle_after=60)
+    await session.refunds.create(paid.id, orders.refund("4.00"))
+    kinds = {"signed": RefundAmountError, "unsigned": OutcomeUnknownError}
+
+    with pytest.raises(kinds[refusals]) as caught:
+        await give_back(session, paid, amount=usd("7.00"))
+
+    assert isinstance(caught.value.__cause__, RefundRefusedError)
+    assert "00060768" == caught.value.__cause__.ret_code
+
+
+async def test_a_number_that_was_used_is_refused_by_the_list(session, box, paid):
+    """
+    The refund that has it is told: it may be the one that was wanted.
+    """
+    first = await give_back(session, paid, number="r-same", amount=usd("1.00"))
+
+    for amount in (usd("1.00"), None):
+        with pytest.raises(RefundNumberUsedError, match="r-same") as caught:
+            await give_back(session, paid, number="r-same", amount=amount)
+
+        assert first.id == caught.value.last.id
+
+    assert 1 == len(await box.sent("/refund"))
+
+
+async def test_a_number_that_was_used_is_refused_by_a_notification(
+    session, box, paid, shop
+):
+    """
+    The list need not hold it.
+    """
+    first = await give_back(
+        session,
+        paid,
+        number="r-told",
+        amount=usd("1.00"),
+        arrivals=shop,
+        notify_url=shop.url,
+    )
+
+    with pytest.raises(RefundNumberUsedError) as caught:
+        await give_back(session, paid, number="r-told", arrivals=shop)
+
+    assert first is caught.value.last
+
+
+async def test_a_number_in_use_that_only_the_gateway_knows_is_its_refusal(
+    session, box, paid
+):
+    """
+    Its code means other things, too: a refund that came too early, say.
+    """
+    await box.settings(refusals="signed", settle_after=60)
+    first = orders.refund("1.00")
+    await session.refunds.create(paid.id, first)
+
+    with pytest.raises(RefundRefusedError) as caught:
+        await give_back(
+            session, paid, number=first.mer_reference_id, amount=usd("1.00")
+        )
+
+    assert "00060766" == caught.value.ret_code
+    assert "very early refunds may fail" in str(caught.value)
+
+
+async def test_goods_are_given_back_by_choice(session, box, paid):
+    """
+    Their amounts add up to the refund's.
+    """
+    parts = [RefundSubOrder(mer_sub_reference_id="s", amount=usd("2.50"))]
+    await give_back(session, paid, goods=[*parts, *parts])
+    (kept,) = await _refunds(box)
+
+    assert "5.00" == kept["total"]
+
+
+async def test_goods_of_an_order_are_refunded(session, box):
+    """
+    From the order to the refund.
+    """
+    made = orders.order()
+    new = orders.card_payment(reference=made.mer_reference_id)
+    payment = await session.payments.create(new)
+    await box.move(payment.id, "pay")
+    goods = choose_goods(new.order, sub_orders=[f"{made.mer_reference_id}-1"])
+    done = await give_back(session, payment, goods=goods)
+
+    assert RefundState.REFUND_SUCCESS == done.state
+
+
+async def test_another_currency_is_refused(session, box, paid):
+    """
+    Nothing is sent.
+    """
+    with pytest.raises(ConfigError, match="USD"):
+        await give_back(session, paid, amount=Money("1.00", "EUR"))
+
+    assert [] == await box.sent("/refund")
+
+
+@pytest.mark.parametrize(
+    ("verb", "kind"),
+    [
+        (None, NotFinishedError),
+        ("fail", PaymentFailedError),
+        ("close", PaymentExpiredError),
+    ],
+)
+async def test_what_was_not_paid_is_not_refunded(session, box, verb, kind):
+    """
+    The error tells where the payment is; nothing is sent.
+    """
+    payment = await session.payments.create(orders.card_payment())
+
+    if verb is not None:
+        await box.move(payment.id, verb)
+
+    with pytest.raises(kind) as caught:
+        await give_back(session, payment, amount=usd("1.00"))
+
+    assert payment.id == caught.value.last.id
+    assert not caught.value.money_may_have_moved
+    assert [] == await box.sent("/refund")
+
+
+async def test_a_state_that_the_gateway_judges_is_left_to_it(session, box, paid):
+    """
+    A cancelled payment: its refusal is raised as it is.
+    """
+    await box.settings(refusals="signed")
+    await box.move(paid.id, "cancel")
+
+    with pytest.raises(PaymentStateError) as caught:
+        await give_back(session, paid, amount=usd("1.00"))
+
+    assert "00060764" == caught.value.ret_code
+
+
+@pytest.mark.parametrize(
+    ("verb", "state"), [("fail", "REFUND_FAIL"), ("close", "REFUND_CLOSE")]
+)
+async def test_a_refund_that_fails_is_an_error(session, box, paid, verb, state):
+    """
+    The money stays with the merchant, and can be refunded again.
+    """
+    await box.settings(settle_after=60)
+
+    async def end(step):
+        if step.name == "created":
+            await box.control("POST", f"/refunds/{step.object.id}/{verb}", {})
+
+    with pytest.raises(RefundFailedError) as caught:
+        await give_back(session, paid, on_step=end)
+
+    await box.settings(refund="immediate")
+    again = await give_back(session, paid)
+
+    assert state == caught.value.last.state
+    assert RefundState.REFUND_SUCCESS == again.state
+
+
+async def test_a_refund_that_takes_longer_is_told_by_its_error(session, box, paid):
+    """
+    It is still under way: its id is what to wait for.
+    """
+    await box.settings(settle_after=60)
+
+    with pytest.raises(NotFinishedError) as caught:
+        await give_back(session, paid, deadline=1.5)
+
+    assert caught.value.last.id.startswith("REFUND_")
+    assert caught.value.money_may_have_moved
+
+
+async def test_a_refund_that_was_carried_out_unseen_is_found_in_the_list(
+    session, box, paid
+):
+    """
+    Once it is done; it is not asked for twice.
+    """
+    await box.fault("drop_after", method="POST", path="/refund")
+    done = await give_back(session, paid, amount=usd("3.00"))
+    (kept,) = await _refunds(box)
+
+    assert kept["id"] == done.id
+    assert (RefundState.REFUND_SUCCESS, paid.id) == (done.state, done.parent_payment)
+
+
+async def test_a_refund_that_was_carried_out_unseen_is_found_beside_another(
+    session, box, paid
+):
+    """
+    The flow knows the ones before by their ids, also those of the same amount.
+    """
+    first = await give_back(session, paid, amount=usd("3.00"))
+    await box.fault("drop_after", method="POST", path="/refund")
+    second = await give_back(session, paid, amount=usd("3.00"))
+
+    assert first.id != second.id
+
+
+async def test_a_refund_that_was_carried_out_unseen_is_found_by_its_notification(
+    session, box, paid, shop
+):
+    """
+    Its own number names it.
+    """
+    await box.fault("drop_after", method="POST", path="/refund")
+    done = await give_back(
+        session, paid, amount=usd("3.00"), notify_url=shop.url, arrivals=shop
+    )
+
+    assert shop.objects[done.id] is done
+
+
+async def test_a_refund_that_failed_unseen_is_a_failure(session, box, paid, shop):
+    """
+    The notification says so; the unclear outcome is the cause.
+    """
+    await box.settings(settle_after=60)
+    await box.fault("drop_after", method="POST", path="/refund")
+    create = session.refunds.create
+
+    async def create_and_fail(*args, **options):
+        try:
+            return await create(*args, **options)
+        finally:
+            (kept,) = await _refunds(box)
+            await box.control("POST", f"/refunds/{kept['id']}/fail", {})
+
+    session.refunds.create = create_and_fail
+
+    with pytest.raises(RefundFailedError) as caught:
+        await give_back(
+            session, paid, amount=usd("3.00"), notify_url=shop.url, arrivals=shop
+        )
+
+    assert isinstance(caught.value.__cause__, OutcomeUnknownError)
+
+
+async def test_a_refund_that_got_lost_stays_unknown(session, box, paid):
+    """
+    It was asked for until the deadline.
+    """
+    await box.fault("drop_before", method="POST", path="/refund")
+
+    with pytest.raises(OutcomeUnknownError) as caught:
+        await give_back(session, paid, amount=usd("3.00"), deadline=2)
+
+    assert caught.value.money_may_have_moved
+    assert isinstance(caught.value.__cause__, TransportError)
+    assert [] == await _refunds(box)
+
+
+async def test_nothing_is_sent_when_the_list_cannot_be_read(session, box, paid):
+    """
+    Nobody could say what is left.
+    """
+    await box.fault("drop_before", method="GET", path="/transactions", times=0)
+
+    with pytest.raises(TransportError):
+        await give_back(session, paid, deadline=3)
+
+    assert [] == await box.sent("/refund")
+
+
+async def test_the_listener_hears_of_the_refund_that_was_made(session, paid):
+    """
+    It can be written down before it is final.
+    """
+    heard = []
+    done = await give_back(session, paid, on_step=heard.append)
+
+    assert [done.id] * 3 == [step.object.id for step in heard]
+
+
+def test_the_errors_of_refunds_say_what_to_do():
+    """
+    In both languages.
+    """
+    error = RefundAmountError(Text("too much", "太多"))
+
+    assert "at most what is left" in str(error)
+    assert "剩余可退金额" in str(error)

@@ -1,0 +1,45 @@
+"""
+What a refund is refused for before it is sent, where a flow does not get to it.
+"""
+
+from __future__ import annotations
+
+import orders
+import pytest
+
+from umfpay.errors import ConfigError
+from umfpay.flows._refund_checks import amount_of, must_be_left
+from umfpay.flows._refunded import Refunded
+from umfpay.models import Money, NewRefund, Payment
+
+
+PAYMENT = Payment(id="PAY_A")
+NOBODY_KNOWS = Refunded(total=None, amounts={}, numbers={})
+
+
+def test_a_given_amount_goes_before_the_goods():
+    """
+    The model refuses them if they differ.
+    """
+    given = Money("1.00", "USD")
+
+    assert given == amount_of(PAYMENT, NOBODY_KNOWS, given, ())
+
+
+def test_without_any_amount_the_rest_has_to_be_told():
+    """
+    The gateway may leave the amount out of its answer.
+    """
+    with pytest.raises(ConfigError, match="amount"):
+        amount_of(PAYMENT, NOBODY_KNOWS, None, ())
+
+
+def test_what_nobody_knows_is_the_gateways_to_judge():
+    """
+    Neither amount nor currency is compared.
+    """
+    new = NewRefund(
+        mer_reference_id="r", mer_date=orders.DAY, amount=Money("99.00", "EUR")
+    )
+
+    assert must_be_left(PAYMENT, new, NOBODY_KNOWS) is None

@@ -1,0 +1,105 @@
+"""
+What is left of a payment, as far as gateway and caller can tell.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import orders
+import pytest
+
+from umfpay.flows._deadline import Deadline
+from umfpay.flows._refunded import paid_amount, refunded_so_far
+from umfpay.models import (
+    Amount,
+    Currency,
+    Money,
+    Order,
+    Payment,
+    RefundState,
+    RefundSummary,
+)
+
+
+PAYMENT = Payment(
+    id="PAY_A",
+    order=Order(
+        mer_date=orders.DAY,
+        amount=Amount(total=Decimal("10.00"), currency=Currency("USD")),
+    ),
+)
+
+
+class Listed:
+    """
+    A session whose day's list holds *rows*.
+    """
+
+    def __init__(self, *rows):
+        self.rows = rows
+        self.days = []
+        self.statements = self
+        self.config = self
+        self.deadline = 5.0
+
+    async def transactions(self, day, **_options):
+        self.days.append(day)
+
+        for row in self.rows:
+            yield row
+
+
+def _row(refund_id, total, state="REFUND_SUCCESS", payment="PAY_A", number=None):
+    return RefundSummary(
+        refund_id=refund_id,
+        payment_id=payment,
+        mer_reference_id=number,
+        amount=None if total is None else Amount(total=Decimal(total)),
+        state=RefundState(state),
+    )
+
+
+async def _so_far(*rows, already=None, payment=PAYMENT):
+    return await refunded_so_far(
+        Listed(*rows),
+        payment,
+        mer_date=orders.DAY,
+        already=already or {},
+        deadline=Deadline.after(5),
+    )
+
+
+async def test_only_what_was_given_back_of_this_payment_counts():
+    """
+    Not what failed, nor what belongs to another; a minus sign means the same.
+    """
+    so_far = await _so_far(
+        _row("R1", "-2.00", number="n1"),
+        _row("R2", "1.00", state="REFUND_FAIL", number="n2"),
+        _row("R3", "5.00", payment="PAY_B"),
+        _row("R4", None),
+        already={"R2": Money("1.00", "USD"), "R5": Money("0.50", "USD")},
+    )
+
+    assert Decimal("7.50") == so_far.left
+    assert {"n1": "R1", "n2": "R2"} == so_far.numbers
+
+
+@pytest.mark.parametrize(
+    "payment",
+    [
+        Payment(id="PAY_A"),
+        Payment(id="PAY_A", order=Order()),
+        Payment(id="PAY_A", order=Order(amount=Amount(total=Decimal(1)))),
+        Payment(id="PAY_A", order=Order(amount=Amount(currency=Currency("USD")))),
+    ],
+)
+async def test_a_payment_without_an_amount_leaves_all_to_the_gateway(payment):
+    """
+    Every member of an answer may be missing.
+    """
+    so_far = await _so_far(_row("R1", "2.00"), payment=payment)
+
+    assert paid_amount(payment) is None
+    assert so_far.left is None

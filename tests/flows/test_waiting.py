@@ -1,0 +1,225 @@
+"""
+Waiting ends by a notification or by a query, whichever comes first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import pytest
+
+from umfpay.errors import (
+    AuthenticationError,
+    NotFinishedError,
+    Text,
+    TransportError,
+    UMFError,
+)
+from umfpay.flows import _waiting as waiting
+from umfpay.flows._deadline import Deadline
+from umfpay.flows._waiting import wait_final
+from umfpay.models import Payment, PaymentState, Refund
+
+
+WAIT = Payment(id="PAY_A", state=PaymentState("WAIT_BUYER_PAY"))
+DONE = Payment(id="PAY_A", state=PaymentState("TRADE_SUCCESS"))
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    """
+    Pauses of 10, 20, 40 ms ... in place of seconds.
+    """
+    monkeypatch.setattr(waiting, "_FIRST", 0.01)
+    monkeypatch.setattr(waiting, "_LONGEST", 0.04)
+
+
+class Mailbox:
+    """
+    Gives what it is told to give after a while.
+    """
+
+    def __init__(self, *mails):
+        self.mails = iter(mails)
+
+    async def wait(self, object_id, *, deadline):
+        mail = next(self.mails, None)
+
+        if isinstance(mail, Exception):
+            raise mail
+
+        if mail is None:
+            await asyncio.sleep(deadline - asyncio.get_running_loop().time())
+
+        return mail
+
+
+def _answers(*answers):
+    """
+    Return an `ask` that gives or raises *answers*, the last one for ever.
+    """
+    series = itertools.chain(answers, itertools.repeat(answers[-1]))
+
+    async def ask():
+        ask.count += 1
+        answer = next(series)
+
+        if isinstance(answer, Exception):
+            raise answer
+
+        return answer
+
+    ask.count = 0
+
+    return ask
+
+
+async def _wait(ask, *, seconds=5.0, arrivals=None, **options):
+    return await wait_final(
+        "PAY_A",
+        kind=Payment,
+        ask=ask,
+        is_final=lambda payment: payment.state.final,
+        deadline=Deadline.after(seconds),
+        arrivals=arrivals,
+        **options,
+    )
+
+
+async def test_what_is_final_is_not_waited_for():
+    """
+    Nobody is asked.
+    """
+    ask = _answers(WAIT)
+
+    assert DONE is await _wait(ask, last=DONE)
+    assert 0 == ask.count
+
+
+async def test_the_gateway_is_asked_until_the_state_is_final():
+    """
+    With pauses that grow.
+    """
+    ask = _answers(WAIT, WAIT, WAIT, DONE)
+
+    assert DONE is await _wait(ask)
+    assert 4 == ask.count
+
+
+async def test_a_question_that_fails_is_asked_again():
+    """
+    The network comes back.
+    """
+    lost = TransportError(Text("lost", "断"), request_sent=False)
+
+    assert DONE is await _wait(_answers(lost, lost, DONE))
+
+
+async def test_a_question_that_will_always_fail_is_not_asked_again():
+    """
+    Credentials do not mend by waiting.
+    """
+    ask = _answers(AuthenticationError(Text("no", "否")))
+
+    with pytest.raises(AuthenticationError):
+        await _wait(ask)
+
+    assert 1 == ask.count
+
+
+async def test_a_notification_comes_first():
+    """
+    The gateway is not asked.
+    """
+    ask = _answers(WAIT)
+
+    assert DONE is await _wait(ask, arrivals=Mailbox(DONE))
+    assert 0 == ask.count
+
+
+async def test_a_notification_that_is_not_final_is_known_and_asked_about():
+    """
+    The next question, or the next notification, ends it.
+    """
+    assert DONE is await _wait(_answers(WAIT), arrivals=Mailbox(WAIT, DONE))
+
+
+async def test_a_lost_wake_up_costs_one_question():
+    """
+    The query tells what the notification did not.
+    """
+    ask = _answers(DONE)
+
+    assert DONE is await _wait(ask, arrivals=Mailbox())
+    assert 1 == ask.count
+
+
+async def test_a_place_that_is_down_wakes_nobody():
+    """
+    The gateway is still asked.
+    """
+    down = Mailbox(UMFError(Text("down", "停")))
+
+    assert DONE is await _wait(_answers(DONE), arrivals=down)
+
+
+async def test_another_kind_of_object_is_not_taken():
+    """
+    Ids of payments and refunds are never the same; the query decides.
+    """
+    refund = Refund(id="PAY_A")
+
+    assert DONE is await _wait(_answers(DONE), arrivals=Mailbox(refund))
+
+
+@pytest.mark.parametrize("arrivals", [None, Mailbox()])
+async def test_the_deadline_ends_it_with_what_was_last_seen(arrivals):
+    """
+    Money may move meanwhile, unless it is said to be impossible.
+    """
+    with pytest.raises(NotFinishedError) as caught:
+        await _wait(_answers(WAIT), seconds=0.1, arrivals=arrivals)
+
+    with pytest.raises(NotFinishedError) as harmless:
+        await _wait(
+            _answers(WAIT), seconds=0.02, arrivals=arrivals, money_may_move=False
+        )
+
+    assert WAIT is caught.value.last
+    assert caught.value.money_may_have_moved
+    assert caught.value.__cause__ is None
+    assert not harmless.value.money_may_have_moved
+
+
+async def test_the_last_trouble_is_the_cause():
+    """
+    The gateway could not be asked up to the end.
+    """
+    lost = TransportError(Text("lost", "断"), request_sent=False)
+
+    with pytest.raises(NotFinishedError) as caught:
+        await _wait(_answers(WAIT, lost), seconds=0.1)
+
+    assert lost is caught.value.__cause__
+    assert WAIT is caught.value.last
+
+
+async def test_a_deadline_that_has_passed_asks_nobody():
+    """
+    The flow spent it elsewhere.
+    """
+    ask = _answers(DONE)
+    past = Deadline(asyncio.get_running_loop().time() - 1)
+
+    with pytest.raises(NotFinishedError):
+        await wait_final(
+            "PAY_A",
+            kind=Payment,
+            ask=ask,
+            is_final=lambda payment: payment.state.final,
+            deadline=past,
+            arrivals=None,
+        )
+
+    assert 0 == ask.count

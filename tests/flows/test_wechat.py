@@ -1,0 +1,169 @@
+"""
+WeChat: who the customer is, and what pays.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+import orders
+import pytest
+
+from umfpay.errors import ConfigError, EnvelopeError, FlowError
+from umfpay.flows import authorize_url, open_id_from, wechat_app, wechat_web
+
+
+WHO = {"name": "张三", "citizen_id_number": orders.ID_NUMBER}
+BACK = "https://shop.test/wechat/back"
+
+
+async def test_the_page_brings_the_browser_back_with_its_state(session):
+    """
+    The state is in the path, where no level of quoting can cut it.
+    """
+    url = await authorize_url(session, f"{BACK}/", "s-1_x")
+    inner = parse_qs(urlsplit(url).query)["redirect_uri"][0]
+    back = parse_qs(urlsplit(inner).query)["notifyUrl"][0]
+
+    assert f"{BACK}/s-1_x" == back
+    assert url.endswith("#wechat_redirect")
+
+
+@pytest.mark.parametrize("state", ["", "a b", "a&b", "a/b", "ä", "x" * 129, None])
+async def test_a_state_that_quoting_could_change_is_refused(session, state):
+    """
+    Before anything is sent.
+    """
+    with pytest.raises(ConfigError, match="state"):
+        await authorize_url(session, BACK, state)
+
+
+async def test_an_answer_without_a_page_is_refused(session, monkeypatch):
+    """
+    An empty address would lead the customer nowhere.
+    """
+
+    async def empty(*_, **__):
+        from umfpay.models import Link
+
+        return Link(ref="weChat", href=None)
+
+    monkeypatch.setattr(session.wechat, "openid_link", empty)
+
+    with pytest.raises(EnvelopeError):
+        await authorize_url(session, BACK, "s")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"{BACK}/s-1?open_id=oABC_1-x&code=2",
+        "/wechat/back/s-1?open_id=oABC_1-x",
+    ],
+)
+def test_the_open_id_comes_back_with_its_state(url):
+    """
+    As the whole address, or its path and query.
+    """
+    assert "oABC_1-x" == open_id_from(url, state="s-1")
+
+
+def test_a_query_or_mapping_is_enough_without_a_state():
+    """
+    A framework may hand out nothing else.
+    """
+    assert "oA" == open_id_from("open_id=oA&code=1")
+    assert "oA" == open_id_from("?open_id=oA")
+    assert "oA" == open_id_from({"open_id": "oA"})
+
+
+@pytest.mark.parametrize(
+    ("url", "state"),
+    [
+        (f"{BACK}/other?open_id=oA", "s-1"),
+        (f"{BACK}?open_id=oA", "s-1"),
+        ("open_id=oA", "s-1"),
+        ({"open_id": "oA"}, "s-1"),
+        (f"{BACK}/s-1", "s-1"),
+        (f"{BACK}/s-1?open_id=", "s-1"),
+        (f"{BACK}/s-1?open_id=a&open_id=b", "s-1"),
+        (f"{BACK}/s-1?open_id=%3Cscript%3E", "s-1"),
+        ({}, None),
+    ],
+)
+def test_anything_else_is_no_open_id(url, state):
+    """
+    Another state is somebody else's browser.
+    """
+    with pytest.raises(FlowError):
+        open_id_from(url, state=state)
+
+
+async def test_a_page_of_an_official_account_pays(session, box, shop, order, steps):
+    """
+    The page gets the camelCase names of WeChat's JS.
+    """
+    shown = []
+
+    async def show(pay_info):
+        shown.append(pay_info.for_wechat_js())
+        payments = (await box.control("GET", "/payments"))["payments"]
+        await box.move(payments[-1]["id"], "pay")
+
+    payment = await wechat_web(
+        session,
+        order,
+        open_id="oABC",
+        show=show,
+        ret_url="https://shop.test/done",
+        notify_url=shop.url,
+        arrivals=shop,
+        on_step=steps.hear,
+        **WHO,
+    )
+
+    assert "TRADE_SUCCESS" == payment.state
+    assert {
+        "appId",
+        "timeStamp",
+        "nonceStr",
+        "package",
+        "signType",
+        "paySign",
+    } == shown[0].keys()
+    assert ["created", "shown", "waiting", "final"] == steps
+
+
+async def test_an_app_pays(session, box, shop, order):
+    """
+    The app calls WeChat's SDK with what it is shown.
+    """
+
+    async def show(pay_info):
+        assert pay_info.package.startswith("prepay_id=")
+        payments = (await box.control("GET", "/payments"))["payments"]
+        await box.move(payments[-1]["id"], "pay")
+
+    payment = await wechat_app(
+        session, order, show=show, notify_url=shop.url, arrivals=shop, **WHO
+    )
+
+    assert "TRADE_SUCCESS" == payment.state
+    assert "WECHAT_IN_APP" == (await box.payment(payment.id))["method"]
+
+
+async def test_an_answer_without_pay_info_is_refused(session, order, monkeypatch):
+    """
+    There is nothing to show.
+    """
+    create = session.payments.create
+
+    async def bare(new, **options):
+        import attrs
+
+        return attrs.evolve(await create(new, **options), payer=None)
+
+    monkeypatch.setattr(session.payments, "create", bare)
+
+    with pytest.raises(EnvelopeError, match="pay_info"):
+        await wechat_app(session, order, show=print, **WHO)
