@@ -112,6 +112,7 @@ for name in sys.argv[1:]:
 """
 
 
+@pytest.mark.timeout(240)
 def test_every_module_imports_alone():
     """
     No module needs another one to be imported first, and none warns.

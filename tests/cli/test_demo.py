@@ -145,3 +145,68 @@ def test_without_settings_the_missing_one_is_named(capsys, monkeypatch):
 
     assert 2 == run(["demo", "--base-url", "http://127.0.0.1:1/"])
     assert "UMF_CLIENT_ID" in capsys.readouterr().err
+
+
+STORIES = [
+    "2.2 card",
+    "2.3 QR code",
+    "2.4 WeChat account",
+    "2.5 WeChat app",
+    "2.6 refund",
+    "2.7 bank",
+    "2.8 cashier",
+    "2.9 enterprise",
+]
+
+
+def test_the_demo_tells_all_eight_stories(capsys):
+    """
+    Each ends as the guide says; exit code 0.
+    """
+    code = run(["demo", "--all", "--json"])
+    told = json.loads(capsys.readouterr().out)
+    ends = [step for step in told["steps"] if step["name"] == "end"]
+
+    assert 0 == code
+    assert STORIES == [step["story"] for step in ends]
+    assert {"TRADE_SUCCESS", "REFUND_SUCCESS", "ENABLE"} == {
+        step["state"] for step in ends
+    }
+
+
+def test_the_stories_are_told_line_by_line(capsys):
+    """
+    The last line counts.
+    """
+    run(["demo", "--all"])
+    lines = capsys.readouterr().out.splitlines()
+
+    assert lines[-1].endswith("steps as expected")
+    assert all(line.startswith("ok ") for line in lines[:-1])
+
+
+def test_a_story_that_fails_does_not_stop_the_others(capsys, monkeypatch):
+    """
+    It is marked, and the exit code is 1.
+    """
+    from umfpay import flows
+    from umfpay.errors import ConfigError, Text
+
+    async def broken(*_, **__):
+        raise ConfigError(Text("broken", "坏"))
+
+    monkeypatch.setattr(flows, "card_payment", broken)
+    code = run(["demo", "--all", "--json"])
+    told = json.loads(capsys.readouterr().out)
+    bad = {step["story"] for step in told["steps"] if not step["good"]}
+
+    assert 1 == code
+    assert {"2.2 card", "2.6 refund"} == bad
+
+
+def test_the_stories_pay_nowhere_else(capsys):
+    """
+    Against a gateway that is not ours they are refused.
+    """
+    assert 2 == run(["demo", "--all", "--base-url", "https://uat.soopay.net/"])
+    assert "--all" in capsys.readouterr().err

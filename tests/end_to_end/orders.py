@@ -90,15 +90,13 @@ def card_payment(method="CREDIT_CARD", **changes):
     return NewPayment(payer=payer, order=order(**changes))
 
 
-def wallet_payment(method):
+def wallet_payment(method, citizen=ID_NUMBER):
     infos = {
-        "WECHAT_SCAN": {"qr_code_scan": QRCodeScan(citizen_id_number=ID_NUMBER)},
-        "ALIPAY_SCAN": {"qr_code_scan": QRCodeScan(citizen_id_number=ID_NUMBER)},
-        "WECHAT_IN_APP": {"wechat_in_app": WeChatInApp(citizen_id_number=ID_NUMBER)},
+        "WECHAT_SCAN": {"qr_code_scan": QRCodeScan(citizen_id_number=citizen)},
+        "ALIPAY_SCAN": {"qr_code_scan": QRCodeScan(citizen_id_number=citizen)},
+        "WECHAT_IN_APP": {"wechat_in_app": WeChatInApp(citizen_id_number=citizen)},
         "WECHAT_WEB": {
-            "wechat_in_app_web": WeChatInAppWeb(
-                open_id="o1", citizen_id_number=ID_NUMBER
-            )
+            "wechat_in_app_web": WeChatInAppWeb(open_id="o1", citizen_id_number=citizen)
         },
     }
     info = NewPayerInfo(name="张三", phone="15210838198", **infos[method])

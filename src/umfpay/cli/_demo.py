@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 import urllib.request
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import attrs
 import click
 
 from umfpay._session import UMFSession
+from umfpay.cli._demo_all import StoryStep, open_shop, tell_all
 from umfpay.cli._demo_steps import Step, card_story, look_around
 from umfpay.cli._exits import Exit
 from umfpay.config import Config, is_loopback
@@ -24,6 +26,9 @@ from umfpay.tokens import open_store, store_key
 
 
 @click.command()
+@click.option(
+    "--all", "all_stories", is_flag=True, help="Tell all eight stories of the guide."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the steps as JSON.")
 @click.option("--base-url", help="Another gateway: only the read-only steps run there.")
 @click.option(
@@ -38,17 +43,29 @@ from umfpay.tokens import open_store, store_key
     help="Fetch a token although that logs out all workers that run now.",
 )
 def demo(
-    as_json: bool,  # noqa: FBT001 (click passes flags by name)
+    all_stories: bool,  # noqa: FBT001 (click passes flags by name)
+    as_json: bool,  # noqa: FBT001
     base_url: str | None,
     file: Path | None,
     fetch_token: bool,  # noqa: FBT001
 ) -> int:
     """
-    Take the guide's card payment against an emulator made for it.
+    Take the guide's card payment, or --all its stories, against an emulator.
     """
-    show = _Printer(as_json=as_json)
+    elsewhere = base_url is not None or file is not None
 
-    if base_url is None and file is None:
+    if all_stories and elsewhere:
+        raise click.UsageError("--all pays: it runs against its own emulator only")
+
+    if all_stories:
+        stories = _Printer(_story_line, as_json=as_json)
+        asyncio.run(_all_stories(stories))
+
+        return stories.finish()
+
+    show = _Printer(_line, as_json=as_json)
+
+    if not elsewhere:
         asyncio.run(_own_emulator(show))
     else:
         asyncio.run(_elsewhere(show, base_url, file, fetch_token=fetch_token))
@@ -61,15 +78,16 @@ class _Printer:
     Prints each step when it is done, or all of them as one JSON document.
     """
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, line: Callable[[Any], str], *, as_json: bool) -> None:
+        self._line = line
         self._as_json = as_json
-        self._steps: list[Step] = []
+        self._steps: list[Any] = []  # Step, or StoryStep
 
-    def __call__(self, step: Step) -> None:
+    def __call__(self, step: Any) -> None:
         self._steps.append(step)
 
         if not self._as_json:
-            click.echo(_line(step))
+            click.echo(self._line(step))
 
     def finish(self) -> Exit:
         good = bool(self._steps) and all(step.good for step in self._steps)
@@ -91,6 +109,41 @@ def _line(step: Step) -> str:
         f"{mark:<3}{step.name:<22}{step.call:<58}{step.state:<26}"
         f"{step.milliseconds:>8.1f} ms  {step.signature}"
     )
+
+
+def _story_line(step: StoryStep) -> str:
+    mark = "ok" if step.good else "NO"
+
+    return (
+        f"{mark:<3}{step.story:<20}{step.name:<12}{step.state:<20}"
+        f"{step.milliseconds:>9.1f} ms"
+    )
+
+
+async def _all_stories(show: _Printer) -> None:
+    from umfpay.emulator import Emulator, serve
+
+    box = Emulator()
+
+    def control(method: str, path: str) -> dict[str, Any]:
+        return box.control(method, path, {} if method == "POST" else None)
+
+    async with serve(box) as gateway:
+        made = box.credentials
+
+        def config(notify_url: str) -> Config:
+            return Config(
+                client_id=made.client_id,
+                client_secret=made.client_secret,
+                merchant_key=made.merchant_key,
+                gateway_certificate=made.gateway_certificate,
+                base_url=gateway.base_url,
+                notify_url=notify_url,
+                token_store="memory",  # noqa: S106 (a place, not a password)
+            )
+
+        async with open_shop(config, control) as shop:
+            await tell_all(shop, show)
 
 
 async def _own_emulator(show: _Printer) -> None:

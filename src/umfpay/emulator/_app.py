@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from umfpay.config import is_loopback
 from umfpay.emulator._clock import Clock
+from umfpay.emulator._console import Console
 from umfpay.emulator._control import PREFIX, Control
 from umfpay.emulator._gateway import BASE_PATH, Gateway
 from umfpay.emulator._keys import (
@@ -29,7 +30,7 @@ from umfpay.emulator._keys import (
     write_env,
 )
 from umfpay.emulator._messages import Answer, Request
-from umfpay.emulator._notifier import Notifier
+from umfpay.emulator._notifier import Notifier, Post
 from umfpay.emulator._papers import receive
 from umfpay.emulator._settings import EmulatorSettings
 from umfpay.emulator._store import Store
@@ -65,6 +66,10 @@ class Emulator:
             that share them; not with *data*.
         deliver_to: Hosts besides loopback that notifications may go to.
         hosts: Names besides loopback that it may be called by.
+        post: Delivers notifications in place of HTTP: awaited with URL, body and
+            headers, it returns the status and the reply.
+        tick: Seconds between two looks at what is due by itself; None leaves that to
+            requests and `pass_time()`.
 
     Attributes:
         credentials: What UMF would mail to the merchant.
@@ -83,8 +88,11 @@ class Emulator:
         credentials: Credentials | None = None,
         deliver_to: Collection[str] = (),
         hosts: Collection[str] = (),
+        post: Post | None = None,
+        tick: float | None = _TICK,
     ) -> None:
         self._data = data
+        self._pause = tick
         self.credentials: Credentials = (
             load_credentials(data, bits=key_bits)
             if data is not None
@@ -100,10 +108,14 @@ class Emulator:
         )
         self._gateway = Gateway(self._world)
         self._notifier = Notifier(
-            self._world, plan=lambda: self._gateway.plan, deliver_to=deliver_to
+            self._world,
+            plan=lambda: self._gateway.plan,
+            deliver_to=deliver_to,
+            post=post,
         )
         self._world.notify = self._notifier.notify
         self._control = Control(self._gateway, self._notifier)
+        self._console = Console(self._gateway, self._notifier)
         self._ticker: asyncio.Task[None] | None = None
         self._resumed = False
 
@@ -152,6 +164,18 @@ class Emulator:
             )
 
         return told
+
+    def pass_time(self) -> float | None:
+        """
+        Do what is due by itself: expiry, settlement, their notifications.
+
+        Returns:
+            Seconds until something is due again; None if nothing will be.
+        """
+        tick(self._world)
+        due = self._store.next_due()
+
+        return None if due is None else max(0.0, due - self.clock.time())
 
     def listen_at(self, origin: str, *, ftp: tuple[str, int] | None = None) -> None:
         """
@@ -237,6 +261,9 @@ class Emulator:
         if request.path == PREFIX or request.path.startswith(f"{PREFIX}/"):
             return self._control.answer(request)
 
+        if self._console.serves(request.path):
+            return self._console.answer(request)
+
         return self._gateway.answer(request)
 
     def _is_ours(self, header: str) -> bool:
@@ -251,12 +278,17 @@ class Emulator:
             self._resumed = True
             self._notifier.resume()
 
-        if self._ticker is None or self._ticker.done():
-            self._ticker = asyncio.get_running_loop().create_task(self._tick())
+        if self._pause is None:
+            return
 
-    async def _tick(self) -> None:
+        if self._ticker is None or self._ticker.done():
+            self._ticker = asyncio.get_running_loop().create_task(
+                self._tick(self._pause)
+            )
+
+    async def _tick(self, pause: float) -> None:
         while True:
-            await asyncio.sleep(_TICK)
+            await asyncio.sleep(pause)
 
             try:
                 tick(self._world)

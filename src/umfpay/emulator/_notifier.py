@@ -5,7 +5,7 @@ Notifications: signed, delivered to loopback, tried again, written down (3.3).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -36,6 +36,11 @@ _BODIES: Final[dict[str, Callable[[World, str], Members]]] = {
     "customs": customs.notified,
 }
 
+Post = Callable[[str, bytes, Mapping[str, str]], Awaitable[tuple[int, bytes]]]
+"""
+Delivers a notification: URL, body and headers; returns the status and the reply.
+"""
+
 
 class Notifier:
     """
@@ -44,6 +49,7 @@ class Notifier:
     Args:
         plan: Returns the fault plan of now.
         deliver_to: Hosts besides loopback that may be called.
+        post: Delivers in place of HTTP.
     """
 
     def __init__(
@@ -52,9 +58,11 @@ class Notifier:
         *,
         plan: Callable[[], FaultPlan],
         deliver_to: Collection[str] = (),
+        post: Post | None = None,
     ) -> None:
         self._world = world
         self._plan = plan
+        self._post_by = post or self._by_http
         self._deliver_to = frozenset(deliver_to)
         self._signer = Signer(world.credentials.gateway_key)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -188,27 +196,33 @@ class Notifier:
         if not is_loopback(host) and host not in self._deliver_to:
             return f"not delivered: {host} is not loopback"
 
+        try:
+            status, reply = await self._post_by(
+                record["url"],
+                record["body"].encode(),
+                {
+                    "Content-Type": "application/json",
+                    "Signature": record["signature"],
+                },
+            )
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exc:
+            return f"failed: {type(exc).__name__}"
+
+        return acknowledged(status, reply)
+
+    async def _by_http(
+        self, url: str, body: bytes, headers: Mapping[str, str]
+    ) -> tuple[int, bytes]:
         if self._client is None:
             self._client = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=_TIMEOUT),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
 
-        try:
-            async with self._client.post(
-                record["url"],
-                data=record["body"].encode(),
-                headers={
-                    "Content-Type": "application/json",
-                    "Signature": record["signature"],
-                },
-                allow_redirects=False,
-            ) as response:
-                reply = await _read(response)
-
-                return acknowledged(response.status, reply)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exc:
-            return f"failed: {type(exc).__name__}"
+        async with self._client.post(
+            url, data=body, headers=headers, allow_redirects=False
+        ) as response:
+            return response.status, await _read(response)
 
     def _give_up(self, record: Document, why: str) -> None:
         record["status"] = f"not delivered: {why}"

@@ -31,6 +31,18 @@ _BLANK_CARD: Final = {
 }
 
 
+def qr_code_url(payment: Document) -> str | None:
+    """
+    Return what the customer's wallet scans, None if the payment is not by QR code.
+    """
+    scheme = _SCHEMES.get(payment["method"])
+
+    if scheme is None or payment["interface"] != "SERVER_TO_SERVER":
+        return None
+
+    return f"{scheme}{payment['id'][4:]}"
+
+
 def created(world: World, payment: Document, *, risk_info: Members) -> Members:
     info: Members = {}
     method = payment["method"]
@@ -41,15 +53,15 @@ def created(world: World, payment: Document, *, risk_info: Members) -> Members:
             "usr_busi_agreement_id": "",
             "usr_pay_agreement_id": "",
         }
-    elif method in _SCHEMES and payment["interface"] == "SERVER_TO_SERVER":
+    elif qr_code_url(payment) is not None:
         info["qr_code_scan"] = {
             "citizen_id_type": "IDENTITY_CARD",
             "citizen_id_number": "",
-            "qr_code_url": f"{_SCHEMES[method]}{payment['id'][4:]}",
+            "qr_code_url": qr_code_url(payment),
         }
     elif method in ("WECHAT_IN_APP", "WECHAT_WEB"):
         name = "wechat_in_app" if method == "WECHAT_IN_APP" else "wechat_in_app_web"
-        info[name] = {"pay_info": _pay_info(world)}
+        info[name] = {"pay_info": _pay_info(world, payment)}
     elif method == "WECHAT_H5":
         info["wechat_H5"] = {
             "wechat_h5_url": f"https://wx.tenpay.com/h5?prepay_id={payment['trace']}"
@@ -84,12 +96,12 @@ def created(world: World, payment: Document, *, risk_info: Members) -> Members:
     }
 
 
-def _pay_info(world: World) -> Members:
+def _pay_info(world: World, payment: Document) -> Members:
     return {
         "app_id": "wx0000000000000000",
         "time_stamp": str(int(world.clock.time())),
         "sign_type": "MD5",
-        "package": f"prepay_id=wx{world.trace()}",
+        "package": f"prepay_id=wx{payment['trace']}",
         "nonce_str": secrets.token_hex(16),
         "pay_sign": secrets.token_hex(16).upper(),
     }

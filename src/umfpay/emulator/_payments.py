@@ -98,6 +98,8 @@ def create(world: World, body: Members) -> Members:
         "timeline": [[world.clock.now().isoformat(), "WAIT_BUYER_PAY"]],
     }
     world.store.put("payment", key, payment)
+    # Pages of the gateway and of WeChat name a payment by its trace.
+    world.store.put("trace", trace, {"payment": key})
 
     return {
         # It may hold identity numbers: echoed, and not kept.

@@ -107,13 +107,18 @@ def wechat_openid(world: World, query: Query) -> Members:
         f"{root}/wechat/recvweixinGZHCodeNew.htm?notifyUrl={quote(notify_url, safe='')}"
     )
 
+    page = (
+        f"{root}/wechat/authorize"
+        if world.settings.wechat_page == "own"
+        else "https://open.weixin.qq.com/connect/oauth2/authorize"
+    )
+
     return {
         "links": [
             {
                 "ref": "weChat",
                 "method": "GET",
-                "href": "https://open.weixin.qq.com/connect/oauth2/authorize"
-                "?appid=wx0000000000000000&response_type=code&scope=snsapi_base"
+                "href": f"{page}?appid=wx0000000000000000&response_type=code&scope=snsapi_base"
                 f"&redirect_uri={quote(inner, safe='')}#wechat_redirect",
             }
         ]

@@ -20,6 +20,7 @@ TokenRefusal = Literal[
 Names = Literal["new", "old"]
 Links = Literal["clean", "imitate"]
 Pace = Literal["immediate", "pending"]
+WeChatPage = Literal["own", "wechat"]
 Staff = Literal["manual", "approve", "reject"]
 
 _LARGEST: Final = 10_000_000
@@ -43,6 +44,8 @@ class EmulatorSettings:
             control API, approve, or refuse, which cancels the payment (5.20).
         settle_after: Seconds until something pending is done.
         token_lifetime: Seconds.
+        wechat_page: Where the weChat link leads: to the console, or to WeChat's own
+            host as on the real gateway.
         notification_attempts: Deliveries tried of one notification.
         notification_pause: Seconds before the second; it doubles. The real rhythm is
             unknown (12.5).
@@ -58,6 +61,7 @@ class EmulatorSettings:
     papers: Staff = "manual"
     settle_after: float = 0.2
     token_lifetime: int = 3600
+    wechat_page: WeChatPage = "own"
     notification_attempts: int = 4
     notification_pause: float = 0.5
 
@@ -94,3 +98,27 @@ def _is_number(value: Any, hint: Any) -> bool:
         and not isinstance(value, bool)
         and 0 <= value <= _LARGEST
     )
+
+
+def choices(name: str) -> tuple[str, ...]:
+    """
+    Return the words that the setting *name* can be, () if it is a number.
+    """
+    return get_args(get_type_hints(EmulatorSettings)[name])
+
+
+def read_setting(name: str, value: str) -> Any:
+    """
+    Return *value*, as a form sends it, in the type of the setting *name*.
+
+    What is none of ours is returned as it is: `EmulatorSettings.changed` refuses it.
+    """
+    kind = get_type_hints(EmulatorSettings).get(name)
+
+    if kind not in (int, float):
+        return value
+
+    try:
+        return kind(value)
+    except ValueError:
+        return value

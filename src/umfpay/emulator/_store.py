@@ -122,6 +122,16 @@ class Store:
 
         return [json.loads(row[0]) for row in rows]
 
+    def next_due(self) -> float | None:
+        """
+        Return when something happens by itself next, whatever the kind.
+        """
+        row = self._connection.execute(
+            "SELECT min(due) FROM documents WHERE due IS NOT NULL"
+        ).fetchone()
+
+        return None if row[0] is None else float(row[0])
+
     def get(self, kind: str, key: str) -> Document | None:
         """
         Return a document, or None.
@@ -138,6 +148,17 @@ class Store:
         """
         rows = self._connection.execute(
             "SELECT data FROM documents WHERE kind = ? ORDER BY position", (kind,)
+        )
+
+        return [json.loads(row[0]) for row in rows]
+
+    def newest(self, kind: str, count: int) -> list[Document]:
+        """
+        Return the newest documents of *kind*, newest first.
+        """
+        rows = self._connection.execute(
+            "SELECT data FROM documents WHERE kind = ? ORDER BY position DESC LIMIT ?",
+            (kind, count),
         )
 
         return [json.loads(row[0]) for row in rows]

@@ -148,10 +148,15 @@ def _doubt(envelope: Envelope) -> Text | None:
     """
     Return why a refusal is not definite, None if it is.
     """
-    if envelope.verdict is not Verdict.VERIFIED:
-        return Text("the refusal carries no valid signature", "拒绝应答没有有效签名")
-
     code = envelope.ret_code
+
+    if envelope.verdict is not Verdict.VERIFIED:
+        shown = code[:16]
+
+        return Text(
+            f"the refusal {shown!r} carries no valid signature",
+            f"拒绝应答 {shown!r} 没有有效签名",
+        )
 
     outcome = _outcome(code)
 

@@ -1,0 +1,151 @@
+"""
+What the console's forms change: the same moves as the control API.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from umfpay.emulator._console._customer import shop_address
+from umfpay.emulator._console._pages import Page, PageRefused
+from umfpay.emulator._faults import FaultPlan
+from umfpay.emulator._gateway import Gateway
+from umfpay.emulator._moves import (
+    move_customs,
+    move_enterprise,
+    move_payment,
+    move_refund,
+)
+from umfpay.emulator._notifier import Notifier
+from umfpay.emulator._settings import read_setting
+from umfpay.emulator._transitions import tick
+
+
+_MOVE: Final = re.compile(
+    r"/console/(payments|refunds|customs|enterprises)/([A-Z]+_[A-Z2-7]+)/([a-z_]+)"
+)
+_RESEND: Final = re.compile(r"/console/notifications/([0-9]{1,12})/resend")
+_CUSTOMER: Final = re.compile(r"/upay/(PAY_[A-Z2-7]+)/(pay|fail|give_up)")
+_MOVES: Final = {
+    "payments": move_payment,
+    "refunds": move_refund,
+    "customs": move_customs,
+    "enterprises": move_enterprise,
+}
+_LONGEST_STEP: Final = 366 * 86400.0
+_NUMBERS: Final = {"times": int, "skip": int, "status": int, "seconds": float}
+
+
+class Forms:
+    """
+    Handles POST.
+    """
+
+    def __init__(self, gateway: Gateway, notifier: Notifier) -> None:
+        self._gateway = gateway
+        self._world = gateway.world
+        self._notifier = notifier
+
+    def submit(self, path: str, form: Mapping[str, str]) -> str | Page:
+        """
+        Do what the form at *path* says.
+
+        Returns:
+            Where to go on the console, or the page to show.
+        """
+        if match := _MOVE.fullmatch(path):
+            noun, key, verb = match.groups()
+            _MOVES[noun](self._world, key, verb)
+
+            return _local(form.get("next", "/"))
+
+        if match := _CUSTOMER.fullmatch(path):
+            return self._customer(match[1], match[2])
+
+        if match := _RESEND.fullmatch(path):
+            if not self._notifier.resend(int(match[1])):
+                raise PageRefused(404, f"no notification {match[1]}")
+
+            return "/console/notifications"
+
+        if path == "/console/clock":
+            return self._clock(form)
+
+        if path == "/console/faults":
+            return self._add_fault(form)
+
+        if path == "/console/faults/clear":
+            self._gateway.plan = FaultPlan()
+
+            return "/console/faults"
+
+        if path == "/console/settings":
+            return self._settings(form)
+
+        raise PageRefused(404, "no such form")
+
+    def _customer(self, key: str, verb: str) -> Page:
+        payment = self._world.payment(key)
+
+        if verb != "give_up":
+            move_payment(self._world, key, verb)
+
+        return Page(
+            "done.html",
+            {
+                "verb": verb,
+                "payment": payment,
+                "back": shop_address(payment["ret_url"]),
+            },
+        )
+
+    def _clock(self, form: Mapping[str, str]) -> str:
+        seconds = _number("seconds", form.get("seconds", ""), float)
+
+        if not 0 < seconds <= _LONGEST_STEP:
+            raise PageRefused(400, "seconds is above 0, and at most a year")
+
+        self._world.move_clock(seconds)
+        tick(self._world)
+
+        return _local(form.get("next", "/"))
+
+    def _add_fault(self, form: Mapping[str, str]) -> str:
+        rule: dict[str, Any] = {
+            name: _number(name, value, _NUMBERS[name]) if name in _NUMBERS else value
+            for name, value in form.items()
+            if value
+        }
+        plan = self._gateway.plan
+        known = [
+            attrs.asdict(one, filter=lambda field, _: field.init) for one in plan.rules
+        ]
+        self._gateway.plan = FaultPlan.from_json(
+            {"seed": plan.seed, "rules": [*known, rule]}
+        )
+
+        return "/console/faults"
+
+    def _settings(self, form: Mapping[str, str]) -> str:
+        changes = {name: read_setting(name, value) for name, value in form.items()}
+        self._world.settings = self._world.settings.changed(changes)
+
+        return "/console/faults"
+
+
+def _number(name: str, value: str, kind: type[int] | type[float]) -> Any:
+    try:
+        return kind(value)
+    except ValueError:
+        raise PageRefused(400, f"{name} is no number") from None
+
+
+def _local(path: str) -> str:
+    # A path of ours, never another site's.
+    good = path.startswith("/") and not path.startswith(("//", "/\\"))
+
+    return path if good and path.isprintable() and path.isascii() else "/"

@@ -1,0 +1,167 @@
+"""
+Pages of what came and went: for the developer of a shop.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+import attrs
+
+from umfpay.emulator._console._pages import Page
+from umfpay.emulator._faults import KINDS
+from umfpay.emulator._gateway import Gateway
+from umfpay.emulator._settings import choices
+from umfpay.emulator._store import Document
+
+
+_SHOWN: Final = 200
+# What can be done in which state; the moves themselves decide.
+_VERBS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "payments": {
+        "WAIT_BUYER_PAY": ("pay", "fail", "close"),
+        "TRADE_PENDING": ("pay", "fail"),
+        "TRADE_SUCCESS": ("cancel",),
+    },
+    "refunds": {"REFUND_PROCESS": ("succeed", "fail", "close")},
+    "customs": {
+        "ACCEPTED": ("submit", "succeed", "fail"),
+        "SUBMITTED": ("succeed", "fail"),
+    },
+    "enterprises": {"DISABLE": ("enable",), "ENABLE": ("disable",)},
+}
+
+
+class ListPages:
+    """
+    ``/`` and ``/console/...``
+    """
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._world = gateway.world
+        self._pages: tuple[tuple[re.Pattern[str], Callable[..., Page | None]], ...] = (
+            (re.compile(r"/"), self._payments),
+            (re.compile(r"/console/payments/(PAY_[A-Z2-7]+)"), self._payment),
+            (re.compile(r"/console/requests"), self._requests),
+            (re.compile(r"/console/requests/([0-9]{1,12})"), self._request),
+            (re.compile(r"/console/notifications"), self._notifications),
+            (re.compile(r"/console/(refunds|customs|enterprises)"), self._objects),
+            (re.compile(r"/console/papers"), self._papers),
+            (re.compile(r"/console/faults"), self._faults),
+        )
+
+    def page(self, path: str) -> Page | None:
+        """
+        Return the page at *path*, None if there is none.
+        """
+        for pattern, make in self._pages:
+            if match := pattern.fullmatch(path):
+                return make(*match.groups())
+
+        return None
+
+    def _payments(self) -> Page:
+        return Page("payments.html", {"payments": self._newest("payment")})
+
+    def _payment(self, key: str) -> Page:
+        payment = self._world.payment(key)
+        verbs = _VERBS["payments"].get(payment["state"], ())
+
+        if "papers_due" in payment:
+            verbs = ("approve_papers", *verbs)
+
+        return Page(
+            "payment.html",
+            {
+                "payment": payment,
+                "verbs": verbs,
+                "door": _door(payment),
+                "order": json.dumps(payment["order"], ensure_ascii=False, indent=2),
+                "refunds": self._of(key, "refund"),
+                "notifications": [
+                    one for one in self._newest("notification") if one["object"] == key
+                ],
+            },
+        )
+
+    def _of(self, key: str, kind: str) -> list[Document]:
+        return [one for one in self._newest(kind) if one["payment"] == key]
+
+    def _requests(self) -> Page:
+        return Page("requests.html", {"requests": self._newest("request")})
+
+    def _request(self, number: str) -> Page | None:
+        found = self._world.store.get("request", str(int(number)))
+
+        return None if found is None else Page("request.html", {"request": found})
+
+    def _notifications(self) -> Page:
+        return Page(
+            "notifications.html", {"notifications": self._newest("notification")}
+        )
+
+    def _objects(self, noun: str) -> Page:
+        kind = {"refunds": "refund", "enterprises": "enterprise"}.get(noun, noun)
+        rows = []
+
+        for one in self._newest(kind):
+            state = one.get("state") or one.get("enterprise_status", "")
+            told: dict[str, Any] = {
+                "id": one["id"],
+                "payment": one.get("payment", ""),
+                "name": one.get("enterprise_name", ""),
+                "amount": f"{one['total']} {one['currency']}" if "total" in one else "",
+                "state": state,
+                "verbs": _VERBS[noun].get(state, ()),
+            }
+            rows.append(told)
+
+        return Page("objects.html", {"noun": noun, "rows": rows})
+
+    def _papers(self) -> Page:
+        return Page("papers.html", {"papers": self._newest("papers")})
+
+    def _faults(self) -> Page:
+        settings = attrs.asdict(self._world.settings)
+
+        return Page(
+            "faults.html",
+            {
+                "kinds": KINDS,
+                "rules": [attrs.asdict(rule) for rule in self._gateway.plan.rules],
+                "settings": [
+                    (name, value, choices(name)) for name, value in settings.items()
+                ],
+            },
+        )
+
+    def _newest(self, kind: str) -> list[Document]:
+        return self._world.store.newest(kind, _SHOWN)
+
+
+def _door(payment: Document) -> tuple[str, str] | None:
+    """
+    Return the word and address of the page where the customer pays, if there is one.
+    """
+    if payment["state"] != "WAIT_BUYER_PAY":
+        return None
+
+    if payment["interface"] != "SERVER_TO_SERVER":
+        bank = payment["interface"] == "DIRECT_TO_BANK"
+
+        return (
+            "bank_page" if bank else "cashier",
+            f"/upay/cbPluginPay.do?trace={payment['trace']}",
+        )
+
+    if payment["method"] in ("WECHAT_SCAN", "ALIPAY_SCAN"):
+        return "scan_page", f"/scan/{payment['id']}"
+
+    if payment["method"] in ("WECHAT_WEB", "WECHAT_IN_APP", "WECHAT_H5"):
+        return "wechat_page", f"/wechat/pay/{payment['trace']}"
+
+    return None

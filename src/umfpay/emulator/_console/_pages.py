@@ -1,0 +1,72 @@
+"""
+A page before it is rendered, and what renders it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from importlib import resources
+from typing import Any
+
+import attrs
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from umfpay.emulator._console._texts import LANGUAGES, words
+
+
+@attrs.frozen
+class Page:
+    """
+    A template and its members.
+    """
+
+    template: str
+    members: Mapping[str, Any]
+    status: int = attrs.field(default=200, kw_only=True)
+
+
+class PageRefused(Exception):  # noqa: N818 (an answer, not an error)
+    """
+    Raised when a browser asks for what it may not, or cannot have.
+    """
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+class Renderer:
+    """
+    Renders pages; all text is escaped.
+
+    Args:
+        token: What every form carries.
+    """
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+        self._environment = Environment(
+            loader=PackageLoader("umfpay.emulator._console"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        style = resources.files("umfpay.emulator._console") / "style.css"
+        self.style: bytes = style.read_bytes()
+
+    def render(self, page: Page, *, language: str, now: datetime) -> bytes:
+        """
+        Return the HTML of *page*.
+        """
+        template = self._environment.get_template(page.template)
+
+        return template.render(
+            t=words(language),
+            language=language,
+            other=LANGUAGES[1 - LANGUAGES.index(language)],
+            token=self._token,
+            now=f"{now:%Y-%m-%d %H:%M:%S}",
+            **page.members,
+        ).encode()
