@@ -14,7 +14,13 @@ import orders
 import pytest
 
 from umfpay import Executed, UMFSession
-from umfpay.errors import ConfigError, Intent, OutcomeUnknownError, Text
+from umfpay.errors import (
+    ConfigError,
+    DeadlineExceededError,
+    Intent,
+    OutcomeUnknownError,
+    Text,
+)
 from umfpay.models import (
     Payment,
     PaymentState,
@@ -116,12 +122,15 @@ async def test_an_unpaid_order_is_unknown_until_it_has_expired(box, session):
     )
     soon = datetime.now(UTC) + timedelta(minutes=30)
     before = await session.resolve(intent, expires_at=soon)
-    after = await session.resolve(intent, expires_at=soon - timedelta(hours=1))
+    long_ago = attrs.evolve(intent, at=intent.at - timedelta(hours=1))
+    after = await session.resolve(long_ago, expires_at=soon - timedelta(hours=1))
+    just_sent = await session.resolve(intent, expires_at=soon - timedelta(hours=1))
     unlimited = await session.resolve(intent)
 
     assert (Executed.UNKNOWN, soon) == (before.outcome, before.until)
     assert "do not repeat" in before.advice.en
     assert after.outcome is Executed.NO
+    assert just_sent.outcome is Executed.UNKNOWN
     assert (Executed.UNKNOWN, None) == (unlimited.outcome, unlimited.until)
 
 
@@ -208,29 +217,96 @@ async def test_a_refund_without_a_row_stays_unknown(box, session):
     assert "00:00:00+08:00" in resolution.until.isoformat()
 
 
+async def _settled(box):
+    for _ in range(100):
+        told = await box.control("GET", "/refunds")
+
+        if all(one["state"] == "REFUND_SUCCESS" for one in told["refunds"]):
+            return
+
+        await asyncio.sleep(0.05)
+
+    raise AssertionError("the refunds never settled")
+
+
+def _without_numbers(session, monkeypatch, **changes):
+    """
+    List refunds as the reference documents them: without their own numbers.
+    """
+    listed = session.statements.transactions
+
+    async def documented(day, **options):
+        async for row in listed(day, **options):
+            if isinstance(row, RefundSummary):
+                yield attrs.evolve(row, mer_reference_id=None, **changes)
+
+    monkeypatch.setattr(session.statements, "transactions", documented)
+
+
 async def test_two_refunds_of_the_same_amount_stay_unknown_unless_one_is_known(
-    box, session
+    box, session, monkeypatch
 ):
     """
     Which row is whose cannot be said; ids that the caller knows are left out.
     """
     payment, intent = await _unknown_refund(box, session, "drop_after")
     other = await session.refunds.create(payment.id, orders.refund("3.00"))
-
-    for _ in range(100):
-        told = await box.control("GET", "/refunds")
-
-        if all(one["state"] == "REFUND_SUCCESS" for one in told["refunds"]):
-            break
-
-        await asyncio.sleep(0.05)
-
+    await _settled(box)
+    _without_numbers(session, monkeypatch)
     both = await session.resolve(intent)
     one = await session.resolve(intent, known_refunds=[other.id])
+    kept = attrs.evolve(intent, details={"known_refunds": f"REFUND_X {other.id}"})
 
     assert both.outcome is Executed.UNKNOWN
     assert one.outcome is Executed.YES
     assert other.id != one.object.refund_id
+    assert Executed.YES is (await session.resolve(kept)).outcome
+
+
+async def test_the_row_of_another_refund_number_is_not_ours(box, session):
+    """
+    Of the same payment and amount, done at the same time.
+    """
+    payment, intent = await _unknown_refund(box, session, "drop_before")
+    await session.refunds.create(payment.id, orders.refund("3.00"))
+    await _settled(box)
+
+    assert Executed.UNKNOWN is (await session.resolve(intent)).outcome
+
+
+async def test_a_row_that_was_done_before_we_asked_is_not_ours(
+    box, session, monkeypatch
+):
+    """
+    Nor is one without an id.
+    """
+    _, intent = await _unknown_refund(box, session, "drop_after")
+    await _settled(box)
+    later = attrs.evolve(intent, at=intent.at + timedelta(hours=1))
+
+    assert Executed.YES is (await session.resolve(intent)).outcome
+    assert Executed.UNKNOWN is (await session.resolve(later)).outcome
+
+    _without_numbers(session, monkeypatch, refund_id=None)
+
+    assert Executed.UNKNOWN is (await session.resolve(intent)).outcome
+
+
+async def test_known_refunds_travel_with_the_intent(box, session):
+    """
+    So that whoever resolves it later knows them.
+    """
+    payment = await orders.paid(session, box)
+    intent = await _unknown(
+        box,
+        "drop_before",
+        "/refund",
+        session.refunds.create(
+            payment.id, orders.refund("3.00"), known_refunds=["REFUND_B", "REFUND_A"]
+        ),
+    )
+
+    assert {"known_refunds": "REFUND_A REFUND_B"} == intent.details
 
 
 @pytest.mark.parametrize(
@@ -300,6 +376,116 @@ async def test_a_create_that_was_notified_needs_no_list(session):
     stored = Stored(Payment(id="PAY_A", state=PaymentState("TRADE_SUCCESS")))
 
     assert Executed.YES is (await session.resolve(intent, evidence=stored)).outcome
+
+
+async def test_an_older_payment_of_the_number_that_failed_says_nothing(session):
+    """
+    The day's list is asked as well.
+    """
+    intent = Intent(
+        call="payments.create",
+        at=datetime.now(UTC),
+        mer_reference_id="n-1",
+        mer_date=f"{orders.DAY:%Y%m%d}",
+    )
+    stored = Stored(Payment(id="PAY_A", state=PaymentState("TRADE_FAIL")))
+
+    assert Executed.UNKNOWN is (await session.resolve(intent, evidence=stored)).outcome
+
+
+async def test_a_raw_refund_is_not_called_harmless(box, session):
+    """
+    Money may have moved, and nobody has read its number.
+    """
+    payment = await orders.paid(session, box)
+    intent = await _unknown(
+        box,
+        "drop_after",
+        "/refund",
+        session.request(
+            "POST", f"/payments/payment/{payment.id}/refund", orders.refund()
+        ),
+    )
+    resolution = await session.resolve(intent)
+
+    assert resolution.outcome is Executed.UNKNOWN
+    assert "do not repeat" in resolution.advice.en
+
+
+async def test_notifications_that_are_out_of_reach_do_not_stop_the_query(box, session):
+    """
+    Whatever the place of the shop raises.
+    """
+
+    class Broken:
+        async def notified(self, **_):
+            raise ConnectionError
+
+    payment, payer = await _waiting(box, session)
+    intent = await _unknown(
+        box, "drop_after", "/execute", session.payments.execute(payment.id, payer)
+    )
+
+    assert Executed.YES is (await session.resolve(intent, evidence=Broken())).outcome
+
+
+async def test_the_deadline_holds_for_all_of_it(session):
+    """
+    Evidence that hangs included.
+    """
+
+    class Hanging:
+        async def notified(self, **_):
+            await asyncio.sleep(60)
+
+    intent = Intent(call="payments.execute", at=datetime.now(UTC), payment_id="PAY_A")
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+
+    with pytest.raises(DeadlineExceededError):
+        await session.resolve(intent, evidence=Hanging(), deadline=0.2)
+
+    assert loop.time() - started < 1
+
+
+@pytest.mark.parametrize(
+    ("intent", "members"),
+    [
+        (None, {}),
+        ("payments.execute", {}),
+        (
+            Intent(call="payments.execute", at=datetime.now(UTC), payment_id="PAY_A"),
+            {"expires_at": datetime(2026, 11, 23)},
+        ),
+        (
+            Intent(
+                call="payments.create",
+                at=datetime.now(UTC),
+                mer_reference_id="n",
+                mer_date="2026-11-23",
+            ),
+            {},
+        ),
+    ],
+)
+async def test_what_is_no_question_is_refused(session, intent, members):
+    """
+    Before the gateway is asked.
+    """
+    with pytest.raises(ConfigError):
+        await session.resolve(intent, **members)
+
+
+def test_a_coroutine_cannot_be_on_unknown(box):
+    """
+    Nobody would await it, and the intent would be lost.
+    """
+
+    async def write_down(_intent):
+        raise AssertionError
+
+    with pytest.raises(ConfigError, match="on_unknown"):
+        UMFSession(box.config(), on_unknown=write_down)
 
 
 async def test_another_payment_is_not_created_in_place_of_the_intent(box, session):

@@ -60,4 +60,5 @@ def intent_of(call: Call[Any], at: datetime) -> Intent:
         mer_date=None if subject.mer_date is None else f"{subject.mer_date:%Y%m%d}",
         amount=subject.amount,
         currency=subject.currency,
+        details=subject.details,
     )

@@ -4,13 +4,15 @@ What became of a write whose end was unclear: evidence, in a fixed order.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import logging
+from collections.abc import Callable, Collection
 from datetime import date, datetime, time, timedelta, timezone
 from enum import StrEnum
 from typing import Final, Protocol
 
 import attrs
 
+from umfpay._session._options import moves_money
 from umfpay.errors import ConfigError, Intent, Text
 from umfpay.models import (
     CustomsDeclaration,
@@ -27,8 +29,8 @@ from umfpay.resources import CallOptions, Payments, Statements
 
 # The gateway's business days are China's (protocol notes 12.17 leaves it open).
 _CHINA: Final = timezone(timedelta(hours=8))
-# The clocks of two companies differ.
-_CLOCKS: Final = timedelta(minutes=1)
+# The clocks of two companies differ, and an execute may end after the order's time.
+_CLOCKS: Final = timedelta(minutes=5)
 _PAID: Final = frozenset({PaymentState.TRADE_SUCCESS, PaymentState.TRADE_PENDING})
 _NOT_PAID: Final = frozenset(
     {
@@ -38,6 +40,8 @@ _NOT_PAID: Final = frozenset(
         PaymentState.TRADE_REVERSE,
     }
 )
+_log = logging.getLogger("umfpay")
+
 _NOT_REFUNDED: Final = frozenset({RefundState.REFUND_FAIL, RefundState.REFUND_CLOSE})
 
 
@@ -126,6 +130,7 @@ class Question:
         expires_at: When the order can no longer be paid, with a zone.
         again: For ``payments.create``: the same payment, to be created once more.
         now: The moment.
+        options: Returns what limits the next call: the rest of the deadline.
     """
 
     intent: Intent
@@ -134,42 +139,44 @@ class Question:
     expires_at: datetime | None
     again: NewPayment | None
     now: datetime
+    options: Callable[[], CallOptions]
 
 
 async def resolve(
-    question: Question,
-    *,
-    payments: Payments,
-    statements: Statements,
-    options: CallOptions,
+    question: Question, *, payments: Payments, statements: Statements
 ) -> Resolution:
     """
     Say what became of the intent, as far as the gateway tells.
     """
     call = question.intent.call
 
-    if call == "payments.execute" or call.endswith("/execute"):
-        return await _execution(question, payments, options)
+    if call == "payments.execute":
+        return await _execution(question, payments)
 
     if call == "refunds.create":
-        return await _refund(question, payments, statements, options)
+        return await _refund(question, payments, statements)
 
     if call == "payments.create":
-        return await _creation(question, payments, statements, options)
+        return await _creation(question, payments, statements)
 
-    return Resolution(outcome=Executed.UNKNOWN, evidence="", advice=_NOT_ASKED)
+    if not moves_money(call):
+        return Resolution(outcome=Executed.UNKNOWN, evidence="", advice=_NOT_ASKED)
+
+    # A raw call: an execute names its payment, a refund's number nobody has read.
+    if question.intent.payment_id and call.rstrip("/").endswith("/execute"):
+        return await _execution(question, payments)
+
+    return _is(Executed.UNKNOWN, "", None)
 
 
-async def _execution(
-    question: Question, payments: Payments, options: CallOptions
-) -> Resolution:
+async def _execution(question: Question, payments: Payments) -> Resolution:
     payment_id = _needed(question.intent.payment_id, "payment_id")
     told = await _notified(question, object_id=payment_id)
 
     if isinstance(told, Payment) and told.state is not None and told.state.final:
         return _by_state(question, told, evidence="notification")
 
-    payment = await payments.get(payment_id, **options)
+    payment = await payments.get(payment_id, **question.options())
 
     return _by_state(question, payment, evidence="query")
 
@@ -186,7 +193,7 @@ def _by_state(question: Question, payment: Payment, *, evidence: str) -> Resolut
     if (
         payment.state == PaymentState.WAIT_BUYER_PAY
         and until is not None
-        and question.now > until + _CLOCKS
+        and question.now - _CLOCKS > max(until, question.intent.at)
     ):
         return _is(Executed.NO, evidence, payment)
 
@@ -197,7 +204,6 @@ async def _refund(
     question: Question,
     payments: Payments,
     statements: Statements,
-    options: CallOptions,
 ) -> Resolution:
     intent = question.intent
     payment_id = _needed(intent.payment_id, "payment_id")
@@ -209,18 +215,23 @@ async def _refund(
 
         return _is(Executed.NO if failed else Executed.YES, "notification", told)
 
-    payment = await payments.get(payment_id, **options)
+    payment = await payments.get(payment_id, **question.options())
     order = payment.order
     days = {_day(intent.mer_date), None if order is None else order.mer_date}
-    rows: dict[str, RefundSummary] = {}
+    rows: list[RefundSummary] = []
 
     for day in sorted(day for day in days if day is not None):
-        async for row in statements.transactions(day, **options):
-            if isinstance(row, RefundSummary) and _fits(row, question):
-                rows[row.refund_id or ""] = row
+        listed = statements.transactions(day, **question.options())
+        rows += [
+            row
+            async for row in listed
+            if isinstance(row, RefundSummary) and _fits(row, question)
+        ]
 
-    if len(rows) == 1:
-        return _is(Executed.YES, "transactions", next(iter(rows.values())))
+    ours = [row for row in rows if row.mer_reference_id == number] or rows
+
+    if len(ours) == 1 and ours[0].refund_id:
+        return _is(Executed.YES, "transactions", ours[0])
 
     return attrs.evolve(
         _is(Executed.UNKNOWN, "transactions", None), until=_end_of_day(intent.at)
@@ -233,8 +244,12 @@ def _fits(row: RefundSummary, question: Question) -> bool:
 
     return (
         row.payment_id == intent.payment_id
+        # The list is documented without the refund's number; with it there is no doubt.
+        and row.mer_reference_id in (None, intent.mer_reference_id)
         and row.refund_id not in question.known_refunds
+        and row.refund_id not in intent.details.get("known_refunds", "").split()
         and row.state not in _NOT_REFUNDED
+        and not _was_done_before(row, intent)
         and amount is not None
         and amount.total is not None
         and abs(amount.total) == intent.amount
@@ -242,28 +257,35 @@ def _fits(row: RefundSummary, question: Question) -> bool:
     )
 
 
+def _was_done_before(row: RefundSummary, intent: Intent) -> bool:
+    done = row.execute_success_time
+
+    return (
+        isinstance(done, datetime)
+        and done.tzinfo is not None
+        and done < intent.at - _CLOCKS
+    )
+
+
 async def _creation(
-    question: Question,
-    payments: Payments,
-    statements: Statements,
-    options: CallOptions,
+    question: Question, payments: Payments, statements: Statements
 ) -> Resolution:
     intent = question.intent
     number = _needed(intent.mer_reference_id, "mer_reference_id")
     told = await _notified(question, mer_reference_id=number)
 
-    if isinstance(told, Payment):
+    if isinstance(told, Payment) and _is_order(told, intent):
         return _is(Executed.YES, "notification", told)
 
     day = _day(intent.mer_date)
 
     if day is not None:
-        async for row in statements.transactions(day, **options):
+        async for row in statements.transactions(day, **question.options()):
             if isinstance(row, PaymentSummary) and row.mer_reference_id == number:
                 return _is(Executed.YES, "transactions", row)
 
     if question.again is not None:
-        payment = await payments.create(question.again, **options)
+        payment = await payments.create(question.again, **question.options())
 
         return _is(Executed.YES, "repeat", payment)
 
@@ -281,8 +303,30 @@ async def _notified(
     if question.evidence is None:
         return None
 
-    return await question.evidence.notified(
-        object_id=object_id, mer_reference_id=mer_reference_id
+    try:
+        return await question.evidence.notified(
+            object_id=object_id, mer_reference_id=mer_reference_id
+        )
+    except Exception as error:  # noqa: BLE001 (the gateway is asked in its place)
+        _log.warning("stored notifications are out of reach: %s", type(error).__name__)
+
+        return None
+
+
+def _is_order(payment: Payment, intent: Intent) -> bool:
+    """
+    Tell whether *payment* was paid, or is being paid, for the order of *intent*.
+
+    An older one of the same number that failed says nothing of this one.
+    """
+    order = payment.order
+    amount = None if order is None else order.amount
+
+    return (
+        payment.state in _PAID
+        and (order is None or order.mer_date in (None, _day(intent.mer_date)))
+        and (amount is None or amount.total in (None, intent.amount))
+        and (amount is None or amount.currency in (None, intent.currency))
     )
 
 
@@ -303,15 +347,32 @@ def _is(
     )
 
 
-def check_repeat(
-    intent: Intent, again: NewPayment | None, *, allow_repeat: bool
+def check_question(
+    intent: Intent,
+    again: NewPayment | None,
+    *,
+    allow_repeat: bool,
+    expires_at: datetime | None,
 ) -> None:
     """
-    Refuse a repetition that is not asked for, or not of the same order.
+    Refuse what is no intent, and a repetition not asked for or of another order.
 
     Raises:
         ConfigError: *again* and *allow_repeat* do not go together, or with *intent*.
     """
+    if not isinstance(intent, Intent):
+        raise ConfigError(
+            Text("resolve: an Intent is needed.", "resolve：需要 Intent。")
+        )
+
+    if expires_at is not None and expires_at.utcoffset() is None:
+        raise ConfigError(
+            Text(
+                "resolve: expires_at needs a time zone.",
+                "resolve：expires_at 必须带时区。",
+            )
+        )
+
     if (again is not None) != allow_repeat:
         raise ConfigError(
             Text(
@@ -355,7 +416,15 @@ def _needed(value: str | None, name: str) -> str:
 
 
 def _day(value: str | None) -> date | None:
-    return None if value is None else datetime.strptime(value, "%Y%m%d").date()  # noqa: DTZ007
+    try:
+        return None if value is None else datetime.strptime(value, "%Y%m%d").date()  # noqa: DTZ007
+    except (TypeError, ValueError):
+        raise ConfigError(
+            Text(
+                "resolve: the intent's mer_date is not YYYYMMDD.",
+                "resolve：intent 的 mer_date 不是 YYYYMMDD。",
+            )
+        ) from None
 
 
 def _end_of_day(moment: datetime) -> datetime:

@@ -5,6 +5,7 @@ UMFSession: owns the stack and the token cache, and binds the resources.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
@@ -31,11 +32,18 @@ from umfpay._session._resolving import (
     Evidence,
     Question,
     Resolution,
-    check_repeat,
+    check_question,
     resolve,
 )
 from umfpay.config import Config
-from umfpay.errors import ConfigError, Intent, OutcomeUnknownError, Text, UMFError
+from umfpay.errors import (
+    ConfigError,
+    DeadlineExceededError,
+    Intent,
+    OutcomeUnknownError,
+    Text,
+    UMFError,
+)
 from umfpay.models import NewPayment
 from umfpay.resources import (
     Banks,
@@ -107,6 +115,14 @@ class UMFSession:
         on_call: Callable[[CallReport], None] | None = None,
         on_unknown: Callable[[Intent], None] | None = None,
     ) -> None:
+        if inspect.iscoroutinefunction(on_unknown):
+            raise ConfigError(
+                Text(
+                    "on_unknown: it must be a plain function; nobody would await it.",
+                    "on_unknown：必须是普通函数，不能是协程函数。",
+                )
+            )
+
         self._config = config
         self.on_call = on_call
         self.on_unknown = on_unknown
@@ -286,21 +302,35 @@ class UMFSession:
             ConfigError: *again* is not the payment of *intent*.
             UMFError: The gateway cannot be asked now.
         """
-        check_repeat(intent, again, allow_repeat=allow_repeat)
+        check_question(intent, again, allow_repeat=allow_repeat, expires_at=expires_at)
+        loop = asyncio.get_running_loop()
+        given = options.get("deadline", self._config.deadline)
+        end = loop.time() + seconds_left(given)
 
-        return await resolve(
-            Question(
-                intent=intent,
-                evidence=evidence,
-                known_refunds=known_refunds,
-                expires_at=expires_at,
-                again=again,
-                now=datetime.now(UTC),
-            ),
-            payments=self.payments,
-            statements=self.statements,
-            options=options,
+        def rest() -> CallOptions:
+            # A read that begins in the last instant ends in it.
+            return {**options, "deadline": max(1e-3, end - loop.time())}
+
+        question = Question(
+            intent=intent,
+            evidence=evidence,
+            known_refunds=known_refunds,
+            expires_at=expires_at,
+            again=again,
+            now=datetime.now(UTC),
+            options=rest,
         )
+
+        try:
+            async with asyncio.timeout_at(end):
+                return await resolve(
+                    question, payments=self.payments, statements=self.statements
+                )
+        except TimeoutError:
+            raise DeadlineExceededError(
+                Text("resolve: the deadline passed.", "resolve：超过期限。"),
+                request_sent=False,
+            ) from None
 
     async def send(self, call: Call[T], options: CallOptions) -> T:
         """
@@ -332,8 +362,12 @@ class UMFSession:
                     verified=not state.unverified_accepted,
                 )
         except asyncio.CancelledError as error:
-            if judge(state, error).ending is Ending.UNCLEAR:
+            judgement = judge(state, error)
+
+            if judgement.ending is Ending.UNCLEAR:
                 self._hand_over(intent_of(call, at))
+
+            self._report(call, state, judgement, binding.loop.time() - started)
 
             raise
         except Exception as error:  # noqa: BLE001 (after a write left, any end is unclear)

@@ -47,6 +47,7 @@ class Subject:
     mer_date: date | None = None
     amount: Decimal | None = None
     currency: str | None = None
+    details: Mapping[str, str] = attrs.field(factory=dict)
 
 
 _NO_SUBJECT = Subject()

@@ -4,7 +4,7 @@ Refunds: ask for one, query one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Unpack
 
 import attrs
@@ -34,7 +34,12 @@ class Refunds:
         self._notify_url = notify_url
 
     async def create(
-        self, payment_id: str, new: NewRefund, **options: Unpack[CallOptions]
+        self,
+        payment_id: str,
+        new: NewRefund,
+        *,
+        known_refunds: Collection[str] = (),
+        **options: Unpack[CallOptions],
     ) -> Refund:
         """
         Give money back, all or part of it (protocol notes 5.7).
@@ -43,6 +48,8 @@ class Refunds:
             payment_id: The payment that is refunded.
             new: The refund; its mer_reference_id is the refund's own number, never
                 used before. Config's notify_url fills what it leaves out.
+            known_refunds: Ids of the other refunds of this payment: they go into the
+                `Intent` of an unclear end, so that they are not taken for this one.
 
         Returns:
             One `Refund`, whichever shape the gateway answered in. REFUND_PROCESS
@@ -79,6 +86,9 @@ class Refunds:
                     mer_date=new.mer_date,
                     amount=new.amount.total,
                     currency=str(new.amount.currency),
+                    details={"known_refunds": " ".join(sorted(known_refunds))}
+                    if known_refunds
+                    else {},
                 ),
             ),
             options,
