@@ -29,6 +29,7 @@ from umfpay.models import (
     RefundState,
     RefundSummary,
 )
+from umfpay.protocol import PrivateKey
 
 
 class Stored:
@@ -610,6 +611,22 @@ async def test_what_on_unknown_raises_is_logged(box, caplog):
             )
 
     assert "on_unknown failed" in caplog.text
+
+
+async def test_a_refusal_without_signature_tells_what_it_would_mean(box, session):
+    """
+    The most likely first-day mistake is a wrong merchant key.
+    """
+    await box.settings(refusals="unsigned")
+    wrong = UMFSession(box.config(merchant_key=PrivateKey.generate(1024)))
+
+    async with wrong:
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await wrong.payments.create(orders.card_payment())
+
+    assert "00060710" in caught.value.advice.en
+    assert "merchant key" in caught.value.advice.en
+    assert "商户" in caught.value.advice.zh
 
 
 def test_a_resolution_is_plain_data():

@@ -8,7 +8,7 @@ import asyncio
 from datetime import datetime
 from typing import Any, NoReturn
 
-from umfpay.errors import Intent, OutcomeUnknownError, Text
+from umfpay.errors import APIError, Intent, OutcomeUnknownError, Text
 from umfpay.resources import Call
 from umfpay.transport import CallState, Ending, Judgement
 
@@ -43,7 +43,23 @@ def raise_ending(call: Call[Any], judgement: Judgement, at: datetime) -> NoRetur
         intent=intent_of(call, at),
         reason=judgement.reason.en,
         money_may_have_moved=judgement.money_may_have_moved,
+        advice=_advice(error),
     ) from error
+
+
+def _advice(error: BaseException) -> Text | None:
+    """
+    Return what to do after a refusal that nobody can trust: most are genuine.
+    """
+    if not isinstance(error, APIError) or error.verified or not error.ret_code:
+        return None
+
+    usual = OutcomeUnknownError.default_advice
+
+    return Text(
+        f"{usual.en} If the refusal is genuine: {error.what.en} {error.advice.en}",
+        f"{usual.zh}若拒绝属实：{error.what.zh}{error.advice.zh}",
+    )
 
 
 def intent_of(call: Call[Any], at: datetime) -> Intent:
