@@ -254,7 +254,7 @@ async def test_banks_rates_and_the_wechat_page(session, box):
 
     link = await session.wechat.openid_link("http://127.0.0.1:9/back")
 
-    assert link.href.startswith("https://open.weixin.qq.com/")
+    assert link.href.startswith(f"{box.server.origin}/wechat/authorize?")
 
     with pytest.raises(errors.ConfigError, match="query"):
         await session.wechat.openid_link("http://127.0.0.1:9/back?a=b")

@@ -265,7 +265,7 @@ async def test_a_notification_that_is_faster_than_the_create_is_kept(shop):
     """
     The answer to create is late; the customer has paid already.
     """
-    shop.inbox._unexpected = "hold"
+    shop.inbox._applier._unexpected = "hold"
     order = orders.order()
     new = orders.wallet_payment("ALIPAY_SCAN")
     import attrs

@@ -138,23 +138,59 @@ async def test_the_second_refusal_is_an_error(layered, call, gateway, tokens, fo
     assert caught.value.ret_code in ("00280703", None)
 
 
-async def test_a_replay_is_not_counted_as_sent_before_it_is(
-    layered, call, gateway, tokens
+@pytest.mark.parametrize(("kind", "sent"), [("signed 200", False), ("401 empty", True)])
+async def test_only_a_signed_refusal_proves_that_nothing_was_done(
+    layered, call, gateway, tokens, kind, sent
 ):
-    """Between refusal and replay nothing that counts has left."""
+    """The replay did not leave; the first attempt did, and who says it was refused?"""
     state = call(Effect.MONEY)
-    _, layer = layered(refusal(gateway, "401 empty"), httpx.ConnectError("x"))
+    _, layer = layered(refusal(gateway, kind), httpx.ConnectError("x"))
 
     with pytest.raises(httpx.ConnectError) as caught:
         await layer.handle_async_request(build_request(state))
 
-    assert not state.may_have_been_sent(caught.value)
+    assert sent is state.may_have_been_sent(caught.value)
 
 
-async def test_a_deadline_while_waiting_for_the_next_token_is_harmless(
-    layered, call, gateway, tokens, monkeypatch
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, "0000"), (401, "00060761"), (401, "00060730")]
+)
+async def test_a_verified_answer_outweighs_the_status_line(
+    layered, call, gateway, tokens, status, code
 ):
-    """The refused attempt did nothing, so a write that ends here was not sent."""
+    """Nobody signs the status: what was carried out is not sent again."""
+    state = call(Effect.MONEY)
+    script, layer = layered(gateway.answer(code, status=status))
+    await layer.handle_async_request(build_request(state))
+
+    assert (1, [], code) == (
+        len(script.requests),
+        tokens.refused,
+        state.envelope.ret_code,
+    )
+
+
+@pytest.mark.parametrize(
+    ("effect", "requests"), [(Effect.MONEY, 1), (Effect.CREATE, 1), (Effect.READ, 2)]
+)
+async def test_a_server_that_failed_may_have_worked(
+    layered, call, gateway, tokens, effect, requests
+):
+    """An unsigned token code with a 5xx sends no write again."""
+    state = call(effect)
+    script, layer = layered(
+        gateway.answer("00280703", status=502, place="none"), gateway.answer()
+    )
+    await layer.handle_async_request(build_request(state))
+
+    assert requests == len(script.requests)
+
+
+@pytest.mark.parametrize(("kind", "sent"), [("signed 200", False), ("401 empty", True)])
+async def test_a_deadline_while_waiting_for_the_next_token(
+    layered, call, gateway, tokens, monkeypatch, kind, sent
+):
+    """A write that ends here is harmless only after a signed refusal."""
 
     async def late(*, deadline):
         raise TimeoutError
@@ -162,7 +198,7 @@ async def test_a_deadline_while_waiting_for_the_next_token_is_harmless(
     def refused(request):
         state.body_tracked = state.body_started = True
 
-        return refusal(gateway, "401 empty")
+        return refusal(gateway, kind)
 
     monkeypatch.setattr(
         type(tokens), "acquire", lambda self, *, deadline: late(deadline=0)
@@ -174,7 +210,7 @@ async def test_a_deadline_while_waiting_for_the_next_token_is_harmless(
         await layer.handle_async_request(build_request(state))
 
     assert (state.replays, state.envelope) == (1, None)
-    assert not state.may_have_been_sent()
+    assert sent is state.may_have_been_sent()
 
 
 async def test_another_refusal_is_not_the_tokens_fault(layered, call, gateway, tokens):

@@ -230,6 +230,26 @@ def test_every_reason_is_another(call):
     assert len(CUTS) == len({judge(state, error).reason.en for error in CUTS})
 
 
+@pytest.mark.parametrize("effect", WRITES)
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.AuthenticationError(WORDS),
+        errors.TokenError(WORDS),
+        errors.ConfigError(WORDS),
+        errors.TransportError(WORDS, request_sent=False),
+        TimeoutError(),
+    ],
+    ids=lambda e: type(e).__name__,
+)
+def test_after_a_refusal_that_is_not_signed_every_end_is_unclear(call, effect, error):
+    """The body had left; whoever sent it back may not be the gateway."""
+    judgement = judge(call(effect, left_unrefused=True), error)
+
+    assert Ending.UNCLEAR is judgement.ending
+    assert error is judgement.error
+
+
 @pytest.mark.parametrize("effect", Effect)
 @pytest.mark.parametrize(
     "error",
@@ -243,9 +263,8 @@ def test_every_reason_is_another(call):
     ids=lambda e: type(e).__name__,
 )
 def test_errors_before_any_work_are_definite(call, effect, error):
-    """The gateway refused before it worked, or never saw the call."""
-    state = call(effect, handed_over=True, body_tracked=True, body_started=True)
-    judgement = judge(state, error)
+    """The gateway never saw the call."""
+    judgement = judge(call(effect), error)
 
     assert (Ending.FAILED, error, False) == (
         judgement.ending,

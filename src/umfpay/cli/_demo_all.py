@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -17,9 +17,12 @@ from umfpay import flows
 from umfpay._session import UMFSession
 from umfpay.cli import _demo_orders as orders
 from umfpay.config import Config
-from umfpay.errors import UMFError
+from umfpay.errors import NotificationError, UMFError
 from umfpay.notifications import NotificationInbox, NotificationReceiver
-from umfpay.notifications.aiohttp import notification_routes
+
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
 
 
 _DEADLINE: Final = 20.0
@@ -65,31 +68,37 @@ async def open_shop(
     Args:
         make_config: Given the notify_url.
     """
-    from aiohttp import web
+    from umfpay.emulator import serve_app
+
+    receiver = NotificationReceiver.from_config(make_config("http://127.0.0.1/"))
 
     with tempfile.TemporaryDirectory(prefix="umf-demo-") as folder:
-        runner: web.AppRunner | None = None
+        inbox = NotificationInbox(
+            Path(folder) / "inbox.sqlite3", receiver, unexpected="apply"
+        )
 
-        try:
-            config = make_config("http://127.0.0.1/")
-            inbox = NotificationInbox(
-                Path(folder) / "inbox.sqlite3",
-                NotificationReceiver.from_config(config),
-                unexpected="apply",
-            )
-            app = web.Application()
-            app.add_routes(notification_routes(inbox))
-            runner = web.AppRunner(app)
-            await runner.setup()
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            port = runner.addresses[0][1]
-            config = make_config(f"http://127.0.0.1:{port}/umf/notify")
+        async with serve_app(_endpoint(inbox)) as server, inbox:
+            config = make_config(f"{server.origin}/umf/notify")
 
-            async with UMFSession(config) as session, inbox:
+            async with UMFSession(config) as session:
                 yield Shop(session=session, inbox=inbox, control=control)
-        finally:
-            if runner is not None:
-                await runner.cleanup()
+
+
+def _endpoint(inbox: NotificationInbox) -> Starlette:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import Route
+
+    async def notified(request: Request) -> Response:
+        try:
+            reply = await inbox.receive(await request.body(), request.headers.items())
+        except NotificationError:
+            return Response(status_code=400)
+
+        return Response(reply.body, reply.status, media_type=reply.content_type)
+
+    return Starlette(routes=[Route("/umf/notify", notified, methods=["POST"])])
 
 
 class _Story:

@@ -5,7 +5,8 @@ The gateway calls us: verify, store, acknowledge, apply once (protocol notes 3.3
 a shop's web server.
 """
 
-from umfpay.notifications._inbox import Conflict, Gateway, NotificationInbox
+from umfpay.notifications._conflicts import Conflict, Gateway
+from umfpay.notifications._inbox import NotificationInbox
 from umfpay.notifications._receiver import (
     NotificationEvent,
     NotificationReceiver,

@@ -82,9 +82,14 @@ def decide(
         return Decision(Status.APPLIED)
 
     if expected is None:
-        waits = unexpected == "hold"
+        if unexpected == "apply":
+            return Decision(Status.APPLIED)
 
-        return Decision(Status.HELD if waits else Status.APPLIED)
+        # Nothing that the shop tells later could release it.
+        if event.mer_reference_id is None:
+            return Decision(Status.CONFLICT, f"{event.state} names no order")
+
+        return Decision(Status.HELD)
 
     trouble = _money_trouble(event, expected)
 

@@ -8,29 +8,21 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Final, Self
 
-import attrs
-
-from umfpay.errors import (
-    ConfigError,
-    NotificationAmountError,
-    NotificationError,
-    Text,
-    UMFError,
-)
+from umfpay.errors import ConfigError, NotificationError, Text
 from umfpay.models import Currency, Money, NewOrder, NewRefund
-from umfpay.notifications._deciding import (
-    Decision,
-    Expectation,
-    Status,
-    Unexpected,
-    decide,
+from umfpay.notifications._applying import Applier, Handler
+from umfpay.notifications._conflicts import (
+    Conflict,
+    ConflictTeller,
+    Gateway,
+    OnConflict,
 )
+from umfpay.notifications._deciding import Expectation, Unexpected
 from umfpay.notifications._receiver import (
     Entity,
     Headers,
@@ -39,56 +31,17 @@ from umfpay.notifications._receiver import (
     NotificationReply,
 )
 from umfpay.notifications._sqlite import SQLiteStore
-from umfpay.notifications._store import InboxStore, StoredEvent, Transaction
+from umfpay.notifications._store import InboxStore, StoredEvent
 
-
-Handler = Callable[[NotificationEvent, Transaction], Awaitable[None]]
 
 # Seconds.
 _IDLE: Final = 30.0
-_LONGEST_PAUSE: Final = 300.0
+_LOOK: Final = 1.0
+_AGAIN: Final = 0.25
+# What a worker needs besides its handler; then another worker may take the event.
+_LEASE_MARGIN: Final = 20.0
 
 _log = logging.getLogger("umfpay")
-
-
-@attrs.frozen(kw_only=True)
-class Conflict:
-    """
-    An event that was stored and acknowledged, and not applied.
-
-    Attributes:
-        event: The notification.
-        reason: Why: it goes back, contradicts, or names another amount.
-        error: A `NotificationAmountError` if the amount is wrong, else None.
-        answer: What the gateway said when it was asked, None if it was not.
-    """
-
-    event: NotificationEvent
-    reason: str
-    error: NotificationAmountError | None = None
-    answer: object | None = None
-
-
-OnConflict = Callable[[Conflict], Awaitable[None]]
-
-
-class _Getter(Protocol):
-    async def get(self, key: str, /) -> Any: ...
-
-
-class Gateway(Protocol):
-    """
-    Who is asked when notifications contradict each other: a `umfpay.UMFSession`.
-    """
-
-    @property
-    def payments(self) -> _Getter: ...
-
-    @property
-    def refunds(self) -> _Getter: ...
-
-    @property
-    def customs(self) -> _Getter: ...
 
 
 class NotificationInbox:
@@ -131,24 +84,29 @@ class NotificationInbox:
         keep: timedelta = timedelta(days=30),
         handler_timeout: float = 10.0,
     ) -> None:
-        self._store = _open_store(place)
+        self._store = _open_store(place, lease=handler_timeout + _LEASE_MARGIN)
         self._receiver = receiver
-        self._gateway = gateway
-        self._on_conflict = on_conflict
-        self._unexpected: Unexpected = unexpected
+        self._conflicts = ConflictTeller(
+            self._store, self._read, gateway=gateway, on_conflict=on_conflict
+        )
+        self._applier = Applier(
+            self._store,
+            self._read,
+            unexpected=unexpected,
+            handler_timeout=handler_timeout,
+            on_applied=self._wake,
+            on_trouble=self._conflicts.look,
+        )
         self._keep = keep
-        self._handler_timeout = handler_timeout
-        self._handlers: list[Handler] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._work = asyncio.Event()
         self._arrived: dict[str, set[asyncio.Event]] = {}
-        self._turn = asyncio.Lock()
 
     def handler(self, handler: Handler) -> Handler:
         """
         Have *handler* called with each event that is applied; a decorator.
         """
-        self._handlers.append(handler)
+        self._applier.handlers.append(handler)
 
         return handler
 
@@ -159,6 +117,7 @@ class NotificationInbox:
         self._tasks = [
             loop.create_task(self._apply_for_ever()),
             loop.create_task(self._listen_for_ever()),
+            loop.create_task(self._conflicts.tell_for_ever()),
         ]
 
         return self
@@ -177,14 +136,17 @@ class NotificationInbox:
         """
         tasks, self._tasks = self._tasks, []
 
-        for task in tasks:
-            task.cancel()
+        # `asyncio.wait_for` before Python 3.12, in a library, may lose a cancellation.
+        while tasks:
+            for task in tasks:
+                task.cancel()
 
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+            _, left = await asyncio.wait(tasks, timeout=_AGAIN)
+            tasks = list(left)
 
         await self._store.aclose()
+        # Who still waits hears now that nothing comes any more.
+        self._wake_all()
 
     async def receive(self, body: bytes, headers: Headers) -> NotificationReply:
         """
@@ -301,15 +263,13 @@ class NotificationInbox:
         """
         Return all events that were not applied and why, the oldest first.
         """
-        return [self._conflict(*one) for one in await self._store.troubles()]
+        return await self._conflicts.all()
 
     async def replay(self) -> int:
         """
         Apply now what waits for another attempt; return how many were applied.
         """
-        await self._store.hasten()
-
-        return await self._apply_due()
+        return await self._applier.apply_due(hasten=True)
 
     async def _newest(
         self, *, object_id: str | None = None, mer_reference_id: str | None = None
@@ -336,18 +296,20 @@ class NotificationInbox:
 
         while True:
             try:
-                await self._apply_due()
-                await self._tell_conflicts()
+                await self._applier.apply_due()
 
                 if time.time() - pruned > _IDLE:
                     pruned = time.time()
                     await self._store.prune(pruned - self._keep.total_seconds())
-            except UMFError as error:
+            except NotificationError as error:
                 _log.warning("the inbox cannot work now: %s", error.what.en)
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(_LOOK)
+            except Exception:  # noqa: BLE001 (logged; nobody else would apply)
+                _log.exception("the inbox failed; it goes on")
+                await asyncio.sleep(_LOOK)
 
             with suppress(TimeoutError):
-                async with asyncio.timeout(1.0):
+                async with asyncio.timeout(_LOOK):
                     await self._work.wait()
 
             self._work.clear()
@@ -356,121 +318,32 @@ class NotificationInbox:
         while True:
             try:
                 await self._store.changed(_IDLE)
-            except UMFError:
-                await asyncio.sleep(1.0)
+            except NotificationError:
+                await asyncio.sleep(_LOOK)
 
             # A wake-up for nothing costs a look into the store.
-            for waiting in self._arrived.values():
-                for arrived in waiting:
-                    arrived.set()
+            self._wake_all()
 
-    async def _apply_due(self) -> int:
-        applied = 0
+    def _wake_all(self) -> None:
+        for waiting in self._arrived.values():
+            for arrived in waiting:
+                arrived.set()
 
-        async with self._turn:
-            for key in await self._store.due(time.time()):
-                applied += await self._apply(key)
-
-        return applied
-
-    async def _apply(self, key: str) -> bool:
-        seen: list[NotificationEvent] = []
-        attempts = 0
-
-        async def work(stored: StoredEvent, transaction: Transaction) -> Decision:
-            nonlocal attempts
-            attempts = stored.attempts
-            event = self._read(stored)
-            seen.append(event)
-            decision = decide(
-                event,
-                before=stored.before,
-                expected=stored.expected,
-                unexpected=self._unexpected,
-            )
-
-            if decision.status is Status.APPLIED:
-                async with asyncio.timeout(self._handler_timeout):
-                    for handler in self._handlers:
-                        await handler(event, transaction)
-
-            return decision
-
-        try:
-            decision = await self._store.process(key, work)
-        except NotificationError:
-            raise
-        except Exception:  # noqa: BLE001 (logged; the event is tried again)
-            _log.exception("the handler of a notification failed; it is tried again")
-            pause = min(2.0**attempts, _LONGEST_PAUSE)
-            await self._store.postpone(key, time.time() + pause)
-
-            return False
-
-        if decision is None or decision.status is not Status.APPLIED:
-            return False
-
-        for arrived in self._arrived.get(seen[0].object_id, ()):
+    def _wake(self, object_id: str) -> None:
+        for arrived in self._arrived.get(object_id, ()):
             arrived.set()
 
-        return True
 
-    async def _tell_conflicts(self) -> None:
-        for stored, decision in await self._store.untold():
-            conflict = self._conflict(stored, decision)
-
-            try:
-                if self._on_conflict is not None:
-                    await self._on_conflict(conflict)
-                else:
-                    await self._ask(conflict)
-            except Exception:  # noqa: BLE001 (logged; it is told again)
-                _log.exception("on_conflict failed; it is told again")
-
-                continue
-
-            await self._store.told(stored.key)
-
-    async def _ask(self, conflict: Conflict) -> None:
-        event, gateway = conflict.event, self._gateway
-        state = "nobody was asked"
-
-        if gateway is not None:
-            noun = {"payment": gateway.payments, "refund": gateway.refunds}
-            answer = await noun.get(event.kind, gateway.customs).get(event.object_id)
-            state = f"the gateway says {answer.state}"
-
-        _log.warning(
-            "a notification of %s was not applied: %s; %s",
-            event.object_id,
-            conflict.reason,
-            state,
-        )
-
-    def _conflict(self, stored: StoredEvent, decision: Decision) -> Conflict:
-        event = self._read(stored)
-        error = None
-
-        if decision.status is Status.WRONG_AMOUNT:
-            error = NotificationAmountError(
-                Text(
-                    f"{event.object_id}: {decision.reason}.",
-                    f"{event.object_id}：通知金额与订单不符（{decision.reason}）。",
-                )
-            )
-
-        return Conflict(event=event, reason=decision.reason, error=error)
-
-
-def _open_store(place: str | os.PathLike[str]) -> InboxStore:
+def _open_store(place: str | os.PathLike[str], *, lease: float) -> InboxStore:
     if isinstance(place, str) and place.startswith(
         ("redis://", "rediss://", "unix://")
     ):
         from umfpay.notifications._redis import RedisStore
 
-        return RedisStore(place)
+        return RedisStore(place, lease=lease)
 
-    if not isinstance(place, str | os.PathLike) or not str(place):
+    # What is kept in memory only may not be acknowledged.
+    if not isinstance(place, str | os.PathLike) or str(place) in ("", ":memory:"):
         raise ConfigError(
             Text(
                 "inbox: a file or a redis:// address is needed.",

@@ -19,33 +19,29 @@ class Move(StrEnum):
     CONTRADICTION = "contradiction"
 
 
-# From each state, those that may come at any time after it (protocol notes 10).
+_PAID: Final = frozenset({"TRADE_SUCCESS", "TRADE_CANCEL", "TRADE_REVERSE"})
+_ENDED: Final = _PAID | {"TRADE_FAIL", "TRADE_CLOSED"}
+_OPEN: Final = frozenset({"TRADE_PENDING", "PRE_AUTHORIZATION_TRANSFER"})
+_REFUND_ENDED: Final = frozenset({"REFUND_SUCCESS", "REFUND_FAIL", "REFUND_CLOSE"})
+# The reference has the first one only; which of the others follows which, nobody says.
+_REFUND_OPEN: Final = (
+    "REFUND_PROCESS",
+    "MER_PROCESS",
+    "REFUND_UNKNOWN",
+    "REFUND_WAIT_AUDIT",
+    "REFUND_ORIGINAL",
+    "REFUND_NOTNEED",
+    "REFUND_PAY_NOT_SUCCESS",
+)
+
+# From each state, those that may come at any time after it (protocol notes 7.1-7.3).
 _LATER: Final[dict[str, dict[str, frozenset[str]]]] = {
     "payment": {
-        "WAIT_BUYER_PAY": frozenset(
-            {
-                "TRADE_PENDING",
-                "TRADE_FAIL",
-                "TRADE_CLOSED",
-                "TRADE_SUCCESS",
-                "TRADE_CANCEL",
-                "TRADE_REVERSE",
-            }
-        ),
-        "TRADE_PENDING": frozenset(
-            {
-                "TRADE_FAIL",
-                "TRADE_CLOSED",
-                "TRADE_SUCCESS",
-                "TRADE_CANCEL",
-                "TRADE_REVERSE",
-            }
-        ),
-        "TRADE_SUCCESS": frozenset({"TRADE_CANCEL", "TRADE_REVERSE"}),
+        "WAIT_BUYER_PAY": _OPEN | _ENDED,
+        **dict.fromkeys(_OPEN, _ENDED),
+        "TRADE_SUCCESS": _PAID - {"TRADE_SUCCESS"},
     },
-    "refund": {
-        "REFUND_PROCESS": frozenset({"REFUND_SUCCESS", "REFUND_FAIL", "REFUND_CLOSE"})
-    },
+    "refund": dict.fromkeys(_REFUND_OPEN, _REFUND_ENDED),
     "customs_declaration": {
         "ACCEPTED": frozenset({"SUBMITTED", "SUCCESS", "FAIL"}),
         "SUBMITTED": frozenset({"SUCCESS", "FAIL"}),

@@ -8,10 +8,11 @@ How durable it is the server's settings say: ``appendonly yes`` with
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from typing import Any, Final
 
@@ -23,7 +24,10 @@ from umfpay.notifications._store import StoredEvent, Transaction, Work
 
 # Seconds.
 _TIMEOUT: Final = 5.0
-_LEASE: Final = 30.0
+# A burst of notifications waits for one of them.
+_CONNECTIONS: Final = 32
+
+_log = logging.getLogger("umfpay")
 
 # The event, and its place among the ready ones, in one step.
 _ADD: Final = """
@@ -56,14 +60,19 @@ class RedisStore:
 
     Args:
         url: ``redis://``, ``rediss://`` or ``unix://``.
+        lease: Seconds that a worker may take for one event; if it is killed, another
+            takes over after them.
         prefix: Of all keys.
 
     Raises:
         ConfigError: The address is none, or the package is missing.
     """
 
-    def __init__(self, url: str, *, prefix: str = "umf:inbox:") -> None:
+    def __init__(
+        self, url: str, *, lease: float = 30.0, prefix: str = "umf:inbox:"
+    ) -> None:
         self._url = url
+        self._lease = lease
         self._prefix = prefix
         self._client: Any = None  # an optional package
         self._subscription: Any = None
@@ -73,9 +82,10 @@ class RedisStore:
         Connect.
         """
         try:
-            from redis.asyncio import Redis
+            from redis.asyncio import BlockingConnectionPool, Redis
             from redis.asyncio.retry import Retry
             from redis.backoff import NoBackoff
+            from redis.exceptions import ConnectionError as DisconnectedError
         except ImportError as error:
             raise ConfigError(
                 Text("A Redis inbox needs redis.", "Redis 收件箱需要 redis 软件包。"),
@@ -86,11 +96,14 @@ class RedisStore:
             ) from error
 
         try:
-            self._client = Redis.from_url(
+            pool = BlockingConnectionPool.from_url(
                 self._url,
+                max_connections=_CONNECTIONS,
+                timeout=_TIMEOUT,
                 socket_timeout=_TIMEOUT,
                 socket_connect_timeout=_TIMEOUT,
-                retry=Retry(NoBackoff(), 0),
+                # Once: a kept connection may be dead. What is sent may be sent twice.
+                retry=Retry(NoBackoff(), 1, (DisconnectedError,)),
             )
         except ValueError:
             # Its text may show the password.
@@ -98,9 +111,12 @@ class RedisStore:
                 Text("inbox: the redis address is wrong.", "inbox：redis 地址有误。")
             ) from None
 
+        self._client = Redis.from_pool(pool)
+
         try:
             async with _telling():
                 await self._client.ping()
+                await self._subscribe()
         except NotificationError as error:
             await self.aclose()
 
@@ -110,11 +126,8 @@ class RedisStore:
         """
         Disconnect.
         """
-        subscription, self._subscription = self._subscription, None
+        await self._unsubscribe()
         client, self._client = self._client, None
-
-        if subscription is not None:
-            await subscription.aclose()
 
         if client is not None:
             await client.aclose()
@@ -197,7 +210,7 @@ class RedisStore:
         mine = secrets.token_hex(8)
 
         async with _telling():
-            if not await client.set(lease, mine, nx=True, px=int(_LEASE * 1000)):
+            if not await client.set(lease, mine, nx=True, px=int(self._lease * 1000)):
                 return None
 
         try:
@@ -224,17 +237,24 @@ class RedisStore:
             if (holder or b"").decode() != mine or found.get(b"status") != b"ready":
                 return None
 
-            stored = _stored(key, found, before, expected)
             pipe.multi()
-            decision = await work(stored, Transaction(pipeline=pipe))
+            decision = await work(
+                _stored(key, found, before, expected), Transaction(pipeline=pipe)
+            )
+
+            if not pipe.explicit_transaction:
+                _log.error("a handler ended the inbox's transaction: it must not")
+
             self._mark(pipe, key, found, decision)
 
-            async with _telling():
-                try:
-                    await pipe.execute()
-                except WatchError:
-                    # Somebody else did it, or the shop has told more meanwhile.
-                    return None
+            try:
+                async with _telling(refusals=False):
+                    _tell_refused(await pipe.execute(raise_on_error=False))
+            except WatchError:
+                # Another worker took it, or the shop has told more meanwhile.
+                _log.warning("a notification changed while it was applied; again")
+
+                return None
 
         return decision
 
@@ -387,9 +407,7 @@ class RedisStore:
         """
         async with _telling():
             if self._subscription is None:
-                subscription = self._open().pubsub(ignore_subscribe_messages=True)
-                await subscription.subscribe(self._name("arrivals"))
-                self._subscription = subscription
+                await self._subscribe()
 
                 # What arrived before is looked for now.
                 return
@@ -405,10 +423,29 @@ class RedisStore:
                     if message is not None:
                         return
             except BaseException:
-                subscription, self._subscription = self._subscription, None
-                await subscription.aclose()
+                await self._unsubscribe()
 
                 raise
+
+    async def _subscribe(self) -> None:
+        self._subscription = self._open().pubsub(ignore_subscribe_messages=True)
+
+        try:
+            await self._subscription.subscribe(self._name("arrivals"))
+        except BaseException:
+            await self._unsubscribe()
+
+            raise
+
+    async def _unsubscribe(self) -> None:
+        from redis.exceptions import RedisError
+
+        subscription, self._subscription = self._subscription, None
+
+        if subscription is not None:
+            # It may be the connection that is broken.
+            with suppress(RedisError, OSError):
+                await subscription.aclose()
 
     def _open(self) -> Any:
         if self._client is None:
@@ -424,13 +461,26 @@ class RedisStore:
 
 
 @asynccontextmanager
-async def _telling() -> AsyncIterator[None]:
-    from redis.exceptions import RedisError
+async def _telling(*, refusals: bool = True) -> AsyncIterator[None]:
+    from redis.exceptions import ExecAbortError, RedisError, ResponseError, WatchError
 
     try:
         yield
     except (RedisError, OSError) as error:
+        # A command of the handler is none; or WATCH has found a change.
+        mine = isinstance(error, ExecAbortError | ResponseError | WatchError)
+
+        if mine and not refusals:
+            raise
+
         raise _down(type(error).__name__) from None
+
+
+def _tell_refused(results: list[Any]) -> None:
+    for result in results:
+        if isinstance(result, Exception):
+            # Redis does not roll back: the others and the mark are written.
+            _log.error("a command of a handler failed in Redis: %s", result)
 
 
 def _down(why: str) -> NotificationError:

@@ -5,6 +5,7 @@ An inbox in a SQLite file: the shop's own tables may be in the same file.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import sqlite3
@@ -56,10 +57,15 @@ CREATE TABLE IF NOT EXISTS umf_expected (
     total TEXT NOT NULL,
     currency TEXT NOT NULL
 );
+CREATE TRIGGER IF NOT EXISTS umf_told AFTER INSERT ON umf_expected BEGIN
+    UPDATE umf_events SET status = 'ready', due = 0
+    WHERE number = NEW.number AND status = 'held';
+END;
 """
 # Seconds that a writer waits for another; a gateway waits about as long.
 _BUSY: Final = 5.0
 _LOOK: Final = 0.25
+_PAUSE: Final = 0.02
 
 _log = logging.getLogger("umfpay")
 _EVENT: Final = (
@@ -99,23 +105,35 @@ class SQLiteStore:
         """
         Open the file; make its tables.
         """
-        try:
-            if not self._path.exists():
-                self._path.touch(mode=0o600)
+        end = asyncio.get_running_loop().time() + _BUSY
 
-            self._keeping = await _connect(self._path)
-            self._applying = await _connect(self._path)
-            await self._keeping.executescript(_SCHEMA)
-        except (OSError, sqlite3.Error) as error:
-            await self.aclose()
-            reason = getattr(error, "strerror", None) or str(error)
+        while True:
+            try:
+                self._make_file()
+                self._keeping = await _connect(self._path)
+                self._applying = await _connect(self._path)
+                await self._keeping.executescript(_SCHEMA)
 
-            raise ConfigError(
-                Text(
-                    f"{self._path}: the inbox cannot be opened ({reason}).",
-                    f"{self._path}：无法打开收件箱（{reason}）。",
-                )
-            ) from None
+                return
+            except (OSError, sqlite3.Error) as error:
+                await self.aclose()
+
+                # SQLite itself does not wait when several switch a new file to WAL.
+                if not _is_busy(error) or asyncio.get_running_loop().time() >= end:
+                    raise _unusable(self._path, error) from None
+            except BaseException:
+                await self.aclose()
+
+                raise
+
+            await asyncio.sleep(_PAUSE)
+
+    def _make_file(self) -> None:
+        # aiosqlite would leave a thread behind for a moment.
+        if self._path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+
+        self._path.touch(mode=0o600, exist_ok=True)
 
     async def aclose(self) -> None:
         """
@@ -154,15 +172,10 @@ class SQLiteStore:
         """
         Keep an expectation, and make held events ready.
         """
-        number = expected.mer_reference_id
+        # One statement: the trigger releases what was held in the same moment.
         await self._change(
-            "INSERT INTO umf_expected VALUES (?, ?, ?) ON CONFLICT (number)"
-            " DO UPDATE SET total = excluded.total, currency = excluded.currency",
-            (number, str(expected.total), expected.currency),
-        )
-        await self._change(
-            "UPDATE umf_events SET status = ?, due = 0 WHERE number = ? AND status = ?",
-            (Status.READY, number, Status.HELD),
+            "INSERT OR REPLACE INTO umf_expected VALUES (?, ?, ?)",
+            (expected.mer_reference_id, str(expected.total), expected.currency),
         )
 
     async def due(self, now: float) -> list[str]:
@@ -184,7 +197,11 @@ class SQLiteStore:
 
         # One transaction at a time on one connection.
         async with self._lock, _transaction(connection):
-            rows = await connection.execute_fetchall(_EVENT + "WHERE e.key = ?", (key,))
+            async with _telling():
+                rows = await connection.execute_fetchall(
+                    _EVENT + "WHERE e.key = ?", (key,)
+                )
+
             row = next(iter(rows), None)
 
             if row is None or row[9] != Status.READY:
@@ -192,13 +209,15 @@ class SQLiteStore:
 
             stored = _stored(row)
             decision = await work(stored, Transaction(connection=connection))
-            await connection.execute(
-                "UPDATE umf_events SET status = ?, reason = ? WHERE key = ?",
-                (decision.status, decision.reason, key),
-            )
 
-            if decision.status is Status.APPLIED:
-                await connection.execute(_NEWEST, (time.time(), key))
+            async with _telling():
+                await connection.execute(
+                    "UPDATE umf_events SET status = ?, reason = ? WHERE key = ?",
+                    (decision.status, decision.reason, key),
+                )
+
+                if decision.status is Status.APPLIED:
+                    await connection.execute(_NEWEST, (time.time(), key))
 
             return decision
 
@@ -318,6 +337,25 @@ async def _connect(path: Path) -> aiosqlite.Connection:
     return connection
 
 
+def _is_busy(error: Exception) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+
+    # The lower byte: the other one tells details.
+    return code is not None and code & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def _unusable(path: Path, error: Exception) -> ConfigError:
+    # The text of an OSError shows the path once more.
+    reason = getattr(error, "strerror", None) or str(error)
+
+    return ConfigError(
+        Text(
+            f"{path}: the inbox cannot be opened ({reason}).",
+            f"{path}：无法打开收件箱（{reason}）。",
+        )
+    )
+
+
 def _open(connection: aiosqlite.Connection | None) -> aiosqlite.Connection:
     if connection is None:
         raise _down("it is closed", "已关闭")
@@ -327,15 +365,16 @@ def _open(connection: aiosqlite.Connection | None) -> aiosqlite.Connection:
 
 @asynccontextmanager
 async def _transaction(connection: aiosqlite.Connection) -> AsyncIterator[None]:
+    async with _telling():
+        # Other processes wait, and see either all or nothing.
+        await connection.execute("BEGIN IMMEDIATE")
+
     try:
-        async with _telling():
-            # Other processes wait, and see either all or nothing.
-            await connection.execute("BEGIN IMMEDIATE")
-
-        yield
-
-        if not connection.in_transaction:
-            _log.error("a handler ended the inbox's transaction: it must not commit")
+        try:
+            yield
+        finally:
+            if not connection.in_transaction:
+                _log.error("a handler ended the inbox's transaction: it must not")
 
         async with _telling():
             await connection.commit()
@@ -349,6 +388,9 @@ async def _transaction(connection: aiosqlite.Connection) -> AsyncIterator[None]:
 async def _telling() -> AsyncIterator[None]:
     try:
         yield
+    except sqlite3.IntegrityError:
+        # What a handler wrote is refused at the commit: the file is well.
+        raise
     except sqlite3.Error as error:
         raise _down(str(error), str(error)) from None
 

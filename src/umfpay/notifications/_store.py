@@ -25,8 +25,8 @@ class StoredEvent:
     """
 
     key: str
-    body: bytes
-    signature: str
+    body: bytes = attrs.field(repr=False)
+    signature: str = attrs.field(repr=False)
     attempts: int
     before: str | None = None
     expected: Expectation | None = None

@@ -4,26 +4,28 @@ The layer of the bearer token: put it on, and once on a refusal a new one.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Final
 
 import httpx
 
 from umfpay.errors import AuthenticationError, ConfigError, Text
-from umfpay.transport._call import CallState, call_state
+from umfpay.protocol import Verdict
+from umfpay.transport._call import CallState, Effect, call_state
 from umfpay.transport._messages import build_request
 from umfpay.transport._token_source import TokenSource
 
 
 # "Bad/expired token: JSON with meta.ret_code 00280703" (protocol notes 2.2)
 TOKEN_REFUSED: Final = "00280703"  # noqa: S105 (a return code)
-_UNAUTHORIZED: Final = 401
 
 
 class AuthorizingTransport(httpx.AsyncBaseTransport):
     """
     Sets the header Authorization, and replays a call once whose token was refused.
 
-    The replay is safe for a POST: the gateway refused before it worked.
+    The replay is safe for a POST: the gateway refused before it worked. A refusal that
+    is not signed proves that to nobody, so an end after it stays unclear.
 
     Args:
         wrapped: The next layer; it must leave the envelope in the `CallState`.
@@ -81,6 +83,10 @@ class AuthorizingTransport(httpx.AsyncBaseTransport):
             await response.aclose()
             await self._source.refuse(bearer.generation)
 
+            if not _is_verified(state):
+                # Anybody can say that: the body had left, and stays so.
+                state.left_unrefused = True
+
             if state.replays:
                 raise _refused_twice(state)
 
@@ -100,12 +106,29 @@ def _origin(url: httpx.URL) -> tuple[str, bytes, int | None]:
 
 def _refused(state: CallState) -> bool:
     """
-    Tell whether the gateway refused the token, by code or by status, signed or not.
-    """
-    if state.status == _UNAUTHORIZED:
-        return True
+    Tell whether the gateway refused the token, signed or not.
 
-    return state.envelope is not None and state.envelope.ret_code == TOKEN_REFUSED
+    The status line is signed by nobody: it never outweighs a verified answer.
+    """
+    code = "" if state.envelope is None else state.envelope.ret_code
+
+    if _is_verified(state):
+        return code == TOKEN_REFUSED
+
+    status = state.status or 0
+
+    # A server that failed may have worked before.
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and state.effect is not Effect.READ:
+        return False
+
+    if status == HTTPStatus.UNAUTHORIZED:
+        return code in ("", TOKEN_REFUSED)
+
+    return code == TOKEN_REFUSED
+
+
+def _is_verified(state: CallState) -> bool:
+    return state.envelope is not None and state.envelope.verdict is Verdict.VERIFIED
 
 
 def _refused_twice(state: CallState) -> AuthenticationError:

@@ -109,6 +109,7 @@ class CallState:
     handed_over: bool = False
     body_tracked: bool = False
     body_started: bool = False
+    left_unrefused: bool = False
     attempts: int = 0
     replays: int = 0
     envelope: Envelope | None = attrs.field(default=None, repr=False)
@@ -129,12 +130,18 @@ class CallState:
         Without word from the network transport everything but a failed connection
         counts as sent.
         """
+        if self.left_unrefused:
+            return True
+
         if not self.handed_over:
             return False
 
+        if self.body_started:
+            return True
+
         # A request without a body begins with its headers, which nobody watches.
         if self.body_tracked and self.body:
-            return self.body_started
+            return False
 
         return not isinstance(error, _NEVER_SENT)
 

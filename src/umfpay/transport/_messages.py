@@ -7,7 +7,7 @@ layers nor our network transport need them, any other transport gets them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -26,6 +26,26 @@ ALWAYS: Final = (
 )
 
 
+class _WatchedBody(httpx.ByteStream):
+    """
+    The body for a transport that is not ours: whoever takes it may send it.
+    """
+
+    def __init__(self, state: CallState) -> None:
+        super().__init__(state.body)
+        self._state = state
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._state.body_started = True
+
+        return super().__iter__()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        self._state.body_started = True
+
+        return super().__aiter__()
+
+
 class CallRequest(httpx.Request):
     """
     The request of one attempt.
@@ -40,7 +60,7 @@ class CallRequest(httpx.Request):
         # Not super().__init__(): all it does is to parse what is parsed already.
         self.method = state.method
         self.url = state.url
-        self.stream = httpx.ByteStream(state.body)
+        self.stream = _WatchedBody(state)
         self.extensions = {EXTENSION: state, "timeout": _timeout(state.timeout)}
         self._state = state
         self._signature = state.signature

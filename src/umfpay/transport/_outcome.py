@@ -179,11 +179,13 @@ _BEFORE_ANY_WORK: Final = (AuthenticationError, ConfigError, TokenError)
 
 
 def _after_error(state: CallState, error: BaseException) -> Judgement:
-    if isinstance(error, _BEFORE_ANY_WORK):
+    if isinstance(error, _BEFORE_ANY_WORK) and (
+        _is_refusal_proven(state) or not state.may_have_been_sent()
+    ):
         return Judgement(ending=Ending.FAILED, error=error)
 
     if isinstance(error, TransportError):
-        sent = error.request_sent
+        sent = error.request_sent or state.left_unrefused
     else:
         sent = state.may_have_been_sent()
 
@@ -199,6 +201,16 @@ def _after_error(state: CallState, error: BaseException) -> Judgement:
         return Judgement(ending=Ending.FAILED, error=_late_but_sent(state))
 
     return Judgement(ending=Ending.FAILED, error=_too_late(state, sent=sent))
+
+
+def _is_refusal_proven(state: CallState) -> bool:
+    envelope = state.envelope
+
+    return (
+        envelope is not None
+        and envelope.verdict is Verdict.VERIFIED
+        and not state.left_unrefused
+    )
 
 
 def _cut_reason(error: BaseException) -> Text:

