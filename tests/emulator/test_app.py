@@ -10,7 +10,7 @@ import socket
 
 import pytest
 
-from umfpay.emulator import Emulator, serve
+from umfpay.emulator import Clock, Emulator, serve
 from umfpay.errors import ConfigError
 
 
@@ -230,3 +230,36 @@ async def test_emulators_of_one_process_share_credentials():
     second = Emulator(credentials=first.credentials)
 
     assert first.credentials is second.credentials
+
+
+async def test_time_passes_when_it_is_told_to():
+    """
+    Without a tick nothing looks at what is due but requests and `pass_time()`.
+    """
+    now = [1_795_406_400.0]
+    emulator = Emulator(key_bits=1024, clock=Clock(wall=lambda: now[0]), tick=None)
+
+    try:
+        assert emulator.pass_time() is None
+
+        emulator._world.store.put(
+            "payment",
+            "PAY_A",
+            {
+                "id": "PAY_A",
+                "state": "WAIT_BUYER_PAY",
+                "order": {"mer_reference_id": "1"},
+                "timeline": [],
+                "expires_at": now[0] + 60,
+            },
+        )
+        left = emulator.pass_time()
+        now[0] += 61
+        after = emulator.pass_time()
+        told = emulator.control("GET", "/payments/PAY_A")["payment"]["state"]
+        emulator._start_ticker()
+
+        assert (60.0, None, "TRADE_CLOSED") == (left, after, told)
+        assert emulator._ticker is None
+    finally:
+        await emulator.aclose()

@@ -9,6 +9,8 @@ import json
 
 import pytest
 
+from umfpay.emulator import Emulator, EmulatorSettings
+
 
 PAY = "/payments/payment"
 
@@ -272,3 +274,53 @@ def test_the_body_holds_no_card(shop, listener):
 
     assert "5678" not in told
     assert "bank_card" not in told
+
+
+async def test_notifications_can_be_delivered_without_http():
+    """
+    By a callable that is given what would be posted; what it raises is a failure.
+    """
+    got = []
+
+    async def post(url, body, headers):
+        got.append((url, json.loads(body), headers))
+
+        if len(got) == 1:
+            raise ConnectionRefusedError
+
+        return 200, b'{"meta": {"ret_code": "0000"}}'
+
+    emulator = Emulator(
+        key_bits=1024, post=post, settings=EmulatorSettings(notification_pause=0.0)
+    )
+
+    try:
+        emulator._world.store.put(
+            "refund",
+            "REFUND_A",
+            {
+                "state": "REFUND_SUCCESS",
+                "payment": "PAY_A",
+                "notify_url": "http://127.0.0.1:9/umf",
+                "reference": "r-1",
+                "mer_date": "20261123",
+                "total": "1.00",
+                "currency": "USD",
+                "total_cny": "7.00",
+            },
+        )
+        emulator._notifier.notify("refund", "REFUND_A")
+
+        async with asyncio.timeout(10):
+            while _all(emulator)[0]["status"] != "acknowledged":
+                await asyncio.sleep(0.01)
+
+        url, body, headers = got[1]
+
+        assert ("http://127.0.0.1:9/umf", "REFUND_A") == (url, body["refund"]["id"])
+        assert {"Content-Type", "Signature"} == set(headers)
+        assert ["failed: ConnectionRefusedError", "acknowledged"] == [
+            one["outcome"] for one in _all(emulator)[0]["attempts"]
+        ]
+    finally:
+        await emulator.aclose()

@@ -120,3 +120,21 @@ def test_a_file_has_one_user(tmp_path):
         Store(tmp_path / "books")
 
     Store(tmp_path / "books").close()
+
+
+def test_the_next_thing_due_is_the_earliest_of_all_kinds(store):
+    """
+    Of documents to which nothing happens nothing is due.
+    """
+    assert store.next_due() is None
+
+    store.put("letter", "a", {"expires_at": 30.0})
+    store.put("letter", "b", {"settles_at": 20.0, "expires_at": 40.0})
+    store.put("parcel", "c", {"papers_due": 10})
+
+    assert 10.0 == store.next_due()
+
+    store.remove("parcel", "c")
+    store.put("letter", "b", {})
+
+    assert 30.0 == store.next_due()

@@ -15,6 +15,10 @@ def tick(world: World) -> None:
     Do all that is due.
     """
     now = world.clock.time()
+    due = world.store.next_due()
+
+    if due is None or due > now:
+        return
 
     for payment in world.store.due("payment", now):
         if "expires_at" in payment:

@@ -1,0 +1,57 @@
+"""
+The command line: python -m simulation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from simulation.runner import be_quiet, first_caught, run_all
+
+
+def main() -> int:
+    """
+    Run what is asked for; return 1 if a schedule failed.
+    """
+    parser = argparse.ArgumentParser(prog="simulation", description=__doc__)
+    parser.add_argument("--schedules", type=int, default=1000, help="how many")
+    parser.add_argument("--first", type=int, default=0, help="the first one's seed")
+    parser.add_argument("--seed", type=int, help="replay this one alone")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--broken",
+        action="store_true",
+        help="run a build that sends POSTs again, until it is caught",
+    )
+    arguments = parser.parse_args()
+    be_quiet()
+    first = arguments.first if arguments.seed is None else arguments.seed
+    count = arguments.schedules if arguments.seed is None else 1
+    seeds = range(first, first + count)
+
+    if arguments.broken:
+        return _broken(seeds)
+
+    report = run_all(seeds, workers=1 if count == 1 else arguments.workers)
+    print("\n".join(report.lines()))
+
+    return 1 if report.failures else 0
+
+
+def _broken(seeds: range) -> int:
+    caught = first_caught(seeds)
+
+    if caught is None:
+        print(f"the broken build was not caught in {len(seeds)} schedules")
+
+        return 1
+
+    print(f"caught by seed {caught.seed}:", *caught.violations, sep="\n    ")
+
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

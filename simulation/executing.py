@@ -1,0 +1,159 @@
+"""
+How the shop takes the money, and finds out whether it did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Final
+
+import attrs
+
+from simulation import clock
+from simulation.calls import CutShortError
+from simulation.desk import Desk
+from simulation.goods import new_payer
+from simulation.journal import Attempt, Told
+from umfpay import Executed
+from umfpay.errors import APIError, Intent, OutcomeUnknownError, UMFError
+from umfpay.models import Payment, PaymentState
+
+
+_PAUSES: Final = (1.0, 5.0, 30.0, 120.0)
+_FIRST_PAUSE: Final = 5.0
+# Clocks differ, and an answer is on its way.
+_MARGIN: Final = timedelta(minutes=6)
+
+
+@attrs.frozen(eq=False)
+class Executing:
+    """
+    Executes payments, each once.
+    """
+
+    _desk: Desk
+
+    async def execute(self, attempt: Attempt) -> Told:
+        payment_id = attempt.payment_id
+        assert payment_id is not None
+        payer = new_payer(attempt.card, code=self._desk.sms_code(payment_id))
+
+        for pause in _PAUSES:
+            # Written down before the call: a crash leaves nothing else.
+            attempt.executing = clock.moment()
+
+            try:
+                payment = await self._desk.call(
+                    lambda: self._desk.session.payments.execute(
+                        payment_id, payer, **self._desk.options
+                    )
+                )
+            except OutcomeUnknownError as error:
+                self._desk.unknown(error)
+                attempt.intent = error.intent
+
+                return await self.resolve(attempt)
+            except CutShortError:
+                attempt.intent = self._desk.journal.handed(
+                    "payments.execute", payment_id
+                )
+
+                if attempt.intent is not None:
+                    return await self.resolve(attempt)
+            except UMFError as error:
+                self._desk.failed("execute", error)
+                self._desk.must_not_be_paid(attempt, repr(error))
+
+                if isinstance(error, APIError):
+                    return Told.NOT_DONE
+            else:
+                self._desk.counts["execute: answered"] += 1
+
+                return await self.final(attempt, payment)
+
+            self._desk.must_not_be_paid(attempt, "nothing was sent")
+            attempt.executing = None
+            await asyncio.sleep(pause)
+
+        return Told.NOT_DONE
+
+    async def resolve(self, attempt: Attempt) -> Told:
+        """
+        Ask what became of an execute until it is known.
+        """
+        payment_id, expires_at = attempt.payment_id, attempt.expires_at
+        assert payment_id is not None
+        assert attempt.executing is not None
+        assert expires_at is not None
+        # A process that died was told nothing: the journal has what it wanted.
+        intent = attempt.intent or Intent(
+            call="payments.execute", at=attempt.executing, payment_id=payment_id
+        )
+        pause = _FIRST_PAUSE
+
+        while True:
+            # What is asked now must be enough.
+            last = self._desk.gateway.healthy and clock.moment() > expires_at + _MARGIN
+            resolution = None
+
+            try:
+                resolution = await self._desk.call(
+                    lambda: self._desk.session.resolve(
+                        intent, evidence=self._desk.journal, expires_at=expires_at
+                    )
+                )
+            except (UMFError, CutShortError):
+                self._desk.counts["resolve execute: no answer"] += 1
+
+            if resolution is not None:
+                self._desk.resolved("execute", resolution)
+
+                if resolution.outcome is Executed.YES:
+                    assert isinstance(resolution.object, Payment)
+
+                    return await self.final(attempt, resolution.object)
+
+                if resolution.outcome is Executed.NO:
+                    self._desk.must_not_be_paid(attempt, resolution.evidence)
+
+                    return Told.NOT_DONE
+
+            if last:
+                self._desk.ledger.violations.append(f"{attempt.number}: never resolved")
+
+                return Told.OPEN
+
+            await asyncio.sleep(pause)
+            pause = min(pause * 4, 600.0)
+
+    async def final(self, attempt: Attempt, payment: Payment) -> Told:
+        """
+        Wait for the final state of a payment that was executed.
+        """
+        pause = _FIRST_PAUSE
+        state = payment.state
+        self._desk.ledger.must(
+            state != PaymentState.TRADE_SUCCESS or self._desk.ledger.paid(payment.id),
+            f"{attempt.number}: told {state}, not in the ledger",
+        )
+
+        while state is None or not state.final:
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 300.0)
+
+            try:
+                asked = await self._desk.call(
+                    lambda: self._desk.session.payments.get(payment.id)
+                )
+            except (UMFError, CutShortError):
+                continue
+
+            state = asked.state
+
+        if state == PaymentState.TRADE_SUCCESS:
+            return Told.DONE
+
+        self._desk.must_not_be_paid(attempt, str(state))
+
+        return Told.NOT_DONE

@@ -1,0 +1,201 @@
+"""
+The way between shop and gateway, and what it does to requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from typing import Any
+
+import httpx
+
+from simulation import clock
+from simulation.journal import Journal
+from simulation.plan import Schedule
+from umfpay.emulator import Clock, Credentials, Emulator
+from umfpay.notifications import NotificationReceiver
+from umfpay.testing._transport import Receive, Send, emulator_transport
+
+
+class Gateway:
+    """
+    The emulator of one schedule, with a network before it.
+
+    An ASGI application: each request is under way for some milliseconds, a few for
+    minutes; whoever sent it may be gone when it arrives.
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        credentials: Credentials,
+        journal: Journal,
+        rng: random.Random,
+        counts: Counter[str],
+    ) -> None:
+        self._rng = rng
+        self._late = schedule.late
+        self._counts = counts
+        self._timer: asyncio.TimerHandle | None = None
+        self.healthy = False
+        self.emulator = Emulator(
+            credentials=credentials,
+            settings=schedule.settings,
+            clock=Clock(wall=lambda: clock.now() + schedule.skew),
+            post=journal.post,
+            tick=None,
+        )
+        self.emulator.control(
+            "PUT",
+            "/faults",
+            {
+                "seed": schedule.seed,
+                "rules": [
+                    {
+                        name: getattr(fault, name)
+                        for name in (
+                            "kind",
+                            "method",
+                            "path",
+                            "skip",
+                            "times",
+                            "probability",
+                            "seconds",
+                            "status",
+                        )
+                    }
+                    for fault in schedule.faults
+                ],
+            },
+        )
+        self.lates = 0
+
+    def heal(self) -> None:
+        """
+        Let nothing go wrong from now on.
+        """
+        for rule in self.emulator.control("GET", "/faults")["rules"]:
+            self._counts[f"fault: {rule['kind']}"] += rule["hits"]
+
+        self.healthy = True
+        self.emulator.control("PUT", "/faults", {"rules": []})
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        message = await receive()
+
+        if message["type"] != "http.request":
+            return
+
+        async def replay() -> Any:
+            return message
+
+        way = self._rng.uniform(0.001, 0.03)
+
+        if (
+            not self.healthy
+            and scope["method"] == "POST"
+            and self._rng.random() < self._late
+        ):
+            way = self._rng.uniform(1.0, 120.0)
+            self.lates += 1
+            self._counts["fault: late request"] += 1
+
+        await asyncio.sleep(way)
+
+        try:
+            await self.emulator(scope, replay, send)
+        finally:
+            self._look()
+
+    def _look(self) -> None:
+        """
+        Let happen what is due, and look again when something is.
+        """
+        if self._timer is not None:
+            self._timer.cancel()
+
+        pause = self.emulator.pass_time()
+
+        if pause is not None:
+            # A moment later: the due time itself may be lost in rounding.
+            self._timer = asyncio.get_running_loop().call_later(
+                pause + 0.001, self._look
+            )
+
+    async def aclose(self) -> None:
+        """
+        Close the books.
+        """
+        if self._timer is not None:
+            self._timer.cancel()
+
+        await self.emulator.aclose()
+
+
+class Line(httpx.AsyncBaseTransport):
+    """
+    One process's connection to the gateway; dead when the process is.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        schedule: Schedule,
+        rng: random.Random,
+        counts: Counter[str],
+    ) -> None:
+        self._gateway = gateway
+        self._inner = emulator_transport(gateway)
+        self._unreachable = schedule.unreachable
+        self._rng = rng
+        self._counts = counts
+        self.dead = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """
+        Send *request*, if there is a connection.
+        """
+        if self.dead:
+            raise httpx.ConnectError("the process is dead")
+
+        if not self._gateway.healthy and self._rng.random() < self._unreachable:
+            self._counts["fault: no connection"] += 1
+            await asyncio.sleep(self._rng.uniform(0.0, 0.2))
+
+            raise httpx.ConnectError("no route")
+
+        return await self._inner.handle_async_request(request)
+
+
+class SendsAgain(httpx.AsyncBaseTransport):
+    """
+    What nobody may build: it sends a POST again that may have been carried out.
+    """
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """
+        Send *request*, twice if need be.
+        """
+        try:
+            response = await self._inner.handle_async_request(request)
+        except (httpx.ReadError, httpx.ReadTimeout):
+            pass
+        else:
+            if response.status_code < 500:
+                return response
+
+            await response.aclose()
+
+        return await self._inner.handle_async_request(request)
+
+
+def receiver(credentials: Credentials) -> NotificationReceiver:
+    """
+    Return what the shop checks notifications with.
+    """
+    return NotificationReceiver(credentials.gateway_certificate)

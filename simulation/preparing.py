@@ -1,0 +1,121 @@
+"""
+What comes before the money: the payment is created, the SMS code sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import attrs
+
+from simulation import clock
+from simulation.calls import CutShortError
+from simulation.desk import Desk
+from simulation.goods import EXPIRES, new_payer, new_payment
+from simulation.journal import Attempt, Purchase
+from umfpay import Executed
+from umfpay.errors import Intent, OutcomeUnknownError, UMFError
+from umfpay.models import Payment
+
+
+_PAUSES: Final = (1.0, 5.0, 30.0, 120.0)
+_SMS_PAUSE: Final = 61.0
+
+
+@attrs.frozen(eq=False)
+class Preparing:
+    """
+    Creates payments and has codes sent; nobody pays by that.
+    """
+
+    _desk: Desk
+
+    async def create(self, purchase: Purchase, attempt: Attempt) -> bool:
+        new = new_payment(attempt.number, purchase.plan.amount)
+
+        for pause in _PAUSES:
+            payment: Payment | None = None
+
+            try:
+                payment = await self._desk.call(
+                    lambda: self._desk.session.payments.create(
+                        new, **self._desk.options
+                    )
+                )
+            except OutcomeUnknownError as error:
+                self._desk.unknown(error)
+                payment = await self._created(error.intent, attempt, purchase)
+            except CutShortError:
+                intent = self._desk.journal.handed("payments.create", attempt.number)
+
+                if intent is not None:
+                    payment = await self._created(intent, attempt, purchase)
+            except UMFError as error:
+                self._desk.failed("create", error)
+
+            if payment is not None:
+                attempt.expires_at = clock.moment() + EXPIRES
+                attempt.payment_id = payment.id
+
+                return True
+
+            await asyncio.sleep(pause)
+
+        return False
+
+    async def _created(
+        self, intent: Intent, attempt: Attempt, purchase: Purchase
+    ) -> Payment | None:
+        """
+        Return the payment of a create whose end was unclear, if it can be had.
+        """
+        again = new_payment(attempt.number, purchase.plan.amount)
+        repeat = self._desk.rng.random() < 0.5
+
+        try:
+            resolution = await self._desk.call(
+                lambda: self._desk.session.resolve(
+                    intent,
+                    evidence=self._desk.journal,
+                    again=again if repeat else None,
+                    allow_repeat=repeat,
+                )
+            )
+        except (UMFError, CutShortError):
+            return None
+
+        self._desk.resolved("create", resolution)
+
+        if resolution.outcome is not Executed.YES:
+            return None
+
+        self._desk.ledger.must(
+            isinstance(resolution.object, Payment),
+            f"{attempt.number}: a create that nobody paid is {resolution.object}",
+        )
+
+        return resolution.object if isinstance(resolution.object, Payment) else None
+
+    async def send_sms(self, attempt: Attempt) -> bool:
+        payment_id = attempt.payment_id
+        assert payment_id is not None
+
+        for _ in range(4):
+            try:
+                await self._desk.call(
+                    lambda: self._desk.session.payments.verify(
+                        payment_id, new_payer(attempt.card), **self._desk.options
+                    )
+                )
+            except (UMFError, CutShortError) as error:
+                if isinstance(error, UMFError):
+                    self._desk.failed("verify", error)
+
+                await asyncio.sleep(_SMS_PAUSE)
+            else:
+                attempt.sms = True
+
+                return True
+
+        return False

@@ -1,0 +1,299 @@
+"""
+How the shop gives money back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Final
+
+import attrs
+
+from simulation import clock
+from simulation.calls import CutShortError
+from simulation.desk import Desk
+from simulation.goods import DAY, new_refund
+from simulation.journal import Purchase, RefundAttempt, RefundIntent, Told
+from umfpay import Executed
+from umfpay.errors import (
+    APIError,
+    Intent,
+    NotFinishedError,
+    OutcomeUnknownError,
+    UMFError,
+)
+from umfpay.flows import refund
+from umfpay.models import Money, Refund, RefundState, RefundSummary
+
+
+_NUMBERS: Final = 3
+_PAUSES: Final = (1.0, 5.0, 30.0, 120.0)
+_FIRST_PAUSE: Final = 5.0
+_NOT_MADE: Final = (RefundState.REFUND_FAIL, RefundState.REFUND_CLOSE)
+
+
+@attrs.frozen(eq=False)
+class Refunding:
+    """
+    Settles the refunds of a purchase, one after the other.
+    """
+
+    _desk: Desk
+
+    async def settle(self, purchase: Purchase, payment_id: str) -> None:
+        """
+        Make all refunds that *purchase* owes.
+        """
+        for intent in purchase.refunds:
+            while intent.told is None:
+                if not intent.attempts or intent.attempts[-1].told is Told.NOT_DONE:
+                    if len(intent.attempts) == _NUMBERS:
+                        intent.told = Told.NOT_DONE
+
+                        break
+
+                    number = f"{intent.plan.name}-{len(intent.attempts) + 1}"
+                    intent.attempts.append(RefundAttempt(number=number))
+
+                attempt = intent.attempts[-1]
+
+                if attempt.told is None:
+                    attempt.told = await self._try(
+                        purchase, intent, attempt, payment_id
+                    )
+
+                if attempt.told in (Told.DONE, Told.OPEN):
+                    intent.told = attempt.told
+
+    async def _try(
+        self,
+        purchase: Purchase,
+        owed: RefundIntent,
+        attempt: RefundAttempt,
+        payment_id: str,
+    ) -> Told:
+        if attempt.refund_id is not None:
+            return await self._final(attempt)
+
+        if attempt.asking is not None:
+            return await self._resolve(purchase, owed, attempt, payment_id)
+
+        if purchase.plan.by_flow:
+            return await self._by_flow(purchase, owed, attempt, payment_id)
+
+        new = new_refund(attempt.number, owed.plan.amount)
+
+        for pause in _PAUSES:
+            # Written down before the call: a crash leaves nothing else.
+            attempt.asking = clock.moment()
+
+            try:
+                made = await self._desk.call(
+                    lambda: self._desk.session.refunds.create(
+                        payment_id, new, **self._desk.options
+                    )
+                )
+            except OutcomeUnknownError as error:
+                self._desk.unknown(error)
+                attempt.intent = error.intent
+
+                return await self._resolve(purchase, owed, attempt, payment_id)
+            except CutShortError:
+                attempt.intent = self._desk.journal.handed(
+                    "refunds.create", attempt.number
+                )
+
+                if attempt.intent is not None:
+                    return await self._resolve(purchase, owed, attempt, payment_id)
+            except UMFError as error:
+                self._desk.counts[f"refund: {type(error).__name__}"] += 1
+                self._must_not_be_made(attempt, repr(error))
+
+                if isinstance(error, APIError):
+                    return Told.NOT_DONE
+            else:
+                self._desk.counts["refund: answered"] += 1
+                attempt.refund_id = made.id
+
+                return await self._final(attempt)
+
+            self._must_not_be_made(attempt, "nothing was sent")
+            attempt.asking = None
+            await asyncio.sleep(pause)
+
+        return Told.NOT_DONE
+
+    async def _by_flow(
+        self,
+        purchase: Purchase,
+        owed: RefundIntent,
+        attempt: RefundAttempt,
+        payment_id: str,
+    ) -> Told:
+        attempt.asking = clock.moment()
+
+        try:
+            await self._desk.call(
+                lambda: refund(
+                    self._desk.session,
+                    payment_id,
+                    mer_reference_id=attempt.number,
+                    mer_date=DAY,
+                    amount=Money(owed.plan.amount, "USD"),
+                    arrivals=self._desk.journal,
+                )
+            )
+        except OutcomeUnknownError as error:
+            self._desk.unknown(error)
+            attempt.intent = error.intent
+        except CutShortError:
+            # It may have been cut while it waited: nobody handed over what was known.
+            pass
+        except NotFinishedError as error:
+            if isinstance(error.last, Refund):
+                attempt.refund_id = error.last.id
+
+                return await self._final(attempt)
+
+            return self._refused(attempt, error)
+        except UMFError as error:
+            return self._refused(attempt, error)
+        else:
+            self._desk.counts["refund flow: done"] += 1
+
+            return Told.DONE
+
+        self._desk.counts["refund flow: unknown"] += 1
+
+        return await self._resolve(purchase, owed, attempt, payment_id)
+
+    def _refused(self, attempt: RefundAttempt, error: UMFError) -> Told:
+        self._desk.counts[f"refund flow: {type(error).__name__}"] += 1
+        self._must_not_be_made(attempt, repr(error))
+        attempt.asking = None
+
+        return Told.NOT_DONE
+
+    async def _resolve(
+        self,
+        purchase: Purchase,
+        owed: RefundIntent,
+        attempt: RefundAttempt,
+        payment_id: str,
+    ) -> Told:
+        """
+        Ask what became of a refund until it is known, or nobody can know it.
+        """
+        assert attempt.asking is not None
+        intent = attempt.intent or Intent(
+            call="refunds.create",
+            at=attempt.asking,
+            payment_id=payment_id,
+            mer_reference_id=attempt.number,
+            mer_date=f"{DAY:%Y%m%d}",
+            amount=owed.plan.amount,
+            currency="USD",
+        )
+        known = [
+            one.refund_id
+            for other in purchase.refunds
+            for one in other.attempts
+            if one is not attempt and one.refund_id is not None
+        ]
+        pause = _FIRST_PAUSE
+        until = None
+
+        while True:
+            last = (
+                self._desk.gateway.healthy
+                and until is not None
+                and clock.moment() > until
+            )
+
+            try:
+                resolution = await self._desk.call(
+                    lambda: self._desk.session.resolve(
+                        intent, evidence=self._desk.journal, known_refunds=known
+                    )
+                )
+            except (UMFError, CutShortError):
+                self._desk.counts["resolve refund: no answer"] += 1
+            else:
+                self._desk.counts[
+                    f"resolve refund: {resolution.outcome} by {resolution.evidence}"
+                ] += 1
+                until = resolution.until
+
+                if resolution.outcome is Executed.YES:
+                    found = resolution.object
+                    assert isinstance(found, Refund | RefundSummary)
+                    attempt.refund_id = (
+                        found.id if isinstance(found, Refund) else found.refund_id
+                    )
+
+                    return await self._final(attempt)
+
+                if resolution.outcome is Executed.NO:
+                    self._must_not_be_made(attempt, resolution.evidence)
+
+                    return Told.NOT_DONE
+
+            if last:
+                # An absent row proves nothing: a person has to ask UMF.
+                return Told.OPEN
+
+            if pause < 1000.0:
+                await asyncio.sleep(pause)
+                pause *= 6
+            elif until is None:
+                await asyncio.sleep(pause)
+            else:
+                rest = until - clock.moment() + timedelta(minutes=1)
+                await asyncio.sleep(max(pause, rest.total_seconds()))
+
+    async def _final(self, attempt: RefundAttempt) -> Told:
+        """
+        Wait for the final state of a refund that was accepted.
+        """
+        refund_id = attempt.refund_id
+        assert refund_id is not None
+        pause = 1.0
+
+        while True:
+            state = await self._state(refund_id)
+
+            if state == RefundState.REFUND_SUCCESS:
+                return Told.DONE
+
+            if state in _NOT_MADE:
+                self._must_not_be_made(attempt, str(state))
+
+                return Told.NOT_DONE
+
+            await asyncio.sleep(pause)
+            pause = min(pause * 3, 300.0)
+
+    async def _state(self, refund_id: str) -> object:
+        """
+        Return the state of a refund, by its notification if that has come.
+        """
+        told = await self._desk.journal.notified(object_id=refund_id)
+
+        if isinstance(told, Refund):
+            return told.state
+
+        try:
+            asked = await self._desk.call(
+                lambda: self._desk.session.refunds.get(refund_id)
+            )
+        except (UMFError, CutShortError):
+            return None
+
+        return asked.state
+
+    def _must_not_be_made(self, attempt: RefundAttempt, why: str) -> None:
+        self._desk.ledger.must(
+            not self._desk.ledger.refunded(attempt.number),
+            f"{attempt.number}: told not refunded ({why}), the ledger says refunded",
+        )

@@ -1,0 +1,107 @@
+"""
+Many schedules, on as many processors as are given.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import time
+from collections import Counter
+from collections.abc import Iterable
+
+import attrs
+
+from simulation.network import SendsAgain
+from simulation.schedule import Result, run_schedule
+
+
+@attrs.define
+class Report:
+    """
+    What many schedules showed.
+
+    Attributes:
+        failures: By seed.
+        seconds: Of real time.
+    """
+
+    counts: Counter[str] = attrs.field(factory=Counter)
+    failures: dict[int, tuple[str, ...]] = attrs.field(factory=dict)
+    seconds: float = 0.0
+
+    def add(self, result: Result) -> None:
+        """
+        Count one more schedule.
+        """
+        self.counts += result.counts
+
+        if result.violations:
+            self.failures[result.seed] = result.violations
+
+    def lines(self) -> Iterable[str]:
+        """
+        Give the report line by line: counts, then failures with their seeds.
+        """
+        for name in sorted(self.counts):
+            yield f"{self.counts[name]:>9,}  {name}"
+
+        schedules = self.counts["schedules"]
+
+        if schedules:
+            struck = self.counts["schedules with a fault after commit"]
+            yield (
+                f"{schedules:,} schedules in {self.seconds:.0f} s,"
+                f" {schedules / max(self.seconds, 1e-9):.1f} a second;"
+                f" {struck / schedules:.0%} with a fault after commit;"
+                f" {len(self.failures)} failed"
+            )
+
+        for seed in sorted(self.failures):
+            yield f"FAILED: python -m simulation --seed {seed}"
+
+            for violation in self.failures[seed]:
+                yield f"    {violation}"
+
+
+def run_all(seeds: Iterable[int], *, workers: int = 1) -> Report:
+    """
+    Run the schedules of *seeds*.
+    """
+    report = Report()
+    started = time.perf_counter()
+
+    if workers == 1:
+        for seed in seeds:
+            report.add(run_schedule(seed))
+    else:
+        # Spawned: a fork would take the parent's keys and threads along.
+        context = multiprocessing.get_context("spawn")
+
+        with context.Pool(workers, initializer=be_quiet) as pool:
+            for result in pool.imap_unordered(run_schedule, seeds, chunksize=50):
+                report.add(result)
+
+    report.seconds = time.perf_counter() - started
+
+    return report
+
+
+def first_caught(seeds: Iterable[int]) -> Result | None:
+    """
+    Return the first schedule that shows a build that sends POSTs again; None if none.
+    """
+    for seed in seeds:
+        result = run_schedule(seed, wrap=SendsAgain)
+
+        if result.violations:
+            return result
+
+    return None
+
+
+def be_quiet() -> None:
+    """
+    Keep the log of thousands of bad days off the screen.
+    """
+    logging.getLogger("umfpay").setLevel(logging.CRITICAL + 1)

@@ -1,0 +1,224 @@
+"""
+One schedule, from its seed to what it showed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import random
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+import attrs
+import httpx
+
+from simulation import clock
+from simulation.calls import Caller
+from simulation.desk import Desk
+from simulation.journal import Journal, Told
+from simulation.ledger import Ledger
+from simulation.network import Gateway, Line, receiver
+from simulation.plan import Schedule, draw
+from simulation.shop import Shop
+from umfpay import Config, UMFSession
+from umfpay.emulator import Credentials, Emulator
+from umfpay.errors import Intent
+
+
+# Longer than any request is under way, and any refund is pending.
+_AFTERMATH: Final = 300.0
+
+Wrap = Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport]
+
+
+@attrs.frozen
+class Result:
+    """
+    What a schedule showed.
+
+    Attributes:
+        violations: What must not be; empty if all is well.
+    """
+
+    seed: int
+    violations: tuple[str, ...]
+    counts: Counter[str]
+
+
+def run_schedule(seed: int, *, wrap: Wrap | None = None) -> Result:
+    """
+    Run the schedule of *seed*: the same seed gives the same result.
+
+    Args:
+        wrap: Puts something between the stack and the network: a broken build.
+    """
+    schedule = draw(seed)
+    counts: Counter[str] = Counter()
+    # The waits between retries are drawn from the interpreter's own generator.
+    state = random.getstate()
+    random.seed(f"jitter {seed}")
+
+    async def day() -> list[str]:
+        return await _Day(schedule, counts, wrap).run()
+
+    try:
+        violations = clock.run(day)
+    except Exception as error:  # noqa: BLE001 (the seed must not be lost)
+        counts["schedules"] = 1
+        violations = ["".join(traceback.format_exception(error))]
+    finally:
+        random.setstate(state)
+
+    return Result(seed, tuple(violations), counts)
+
+
+@functools.cache
+def credentials() -> Credentials:
+    """
+    Return the keys of all emulators of this process.
+    """
+    return Emulator(key_bits=1024).credentials
+
+
+@functools.cache
+def config() -> Config:
+    """
+    Return the shop's settings.
+    """
+    made = credentials()
+
+    return Config(
+        client_id=made.client_id,
+        client_secret=made.client_secret,
+        merchant_key=made.merchant_key,
+        gateway_certificate=made.gateway_certificate,
+        base_url="http://127.0.0.1:8100/cberest/v1/",
+        token_store="memory",  # noqa: S106 (a place, not a password)
+        notify_url="http://127.0.0.1:9/notify",
+    )
+
+
+class _Day:
+    """
+    The parts of a schedule that runs.
+    """
+
+    def __init__(
+        self, schedule: Schedule, counts: Counter[str], wrap: Wrap | None
+    ) -> None:
+        self._schedule = schedule
+        self._counts = counts
+        self._wrap = wrap
+        self._rng = random.Random(f"events {schedule.seed}")
+        self._journal = Journal(schedule, receiver(credentials()))
+        self._gateway = Gateway(
+            schedule, credentials(), self._journal, self._rng, counts
+        )
+        self._ledger = Ledger(self._gateway.emulator)
+        self._cut = 0
+
+    async def run(self) -> list[str]:
+        """
+        Return what must not be.
+        """
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._schedule.heals, self._gateway.heal)
+
+        try:
+            for age in (*self._schedule.crashes, None):
+                await self._process(age)
+
+            if not self._gateway.healthy:
+                await asyncio.sleep(self._schedule.heals)
+
+            await asyncio.sleep(_AFTERMATH)
+            self._judge()
+        finally:
+            await self._gateway.aclose()
+
+        return self._ledger.violations
+
+    async def _process(self, age: float | None) -> None:
+        """
+        Let one process of the shop work: for *age* seconds, or to its end.
+        """
+        line = Line(self._gateway, self._schedule, self._rng, self._counts)
+
+        def on_unknown(intent: Intent) -> None:
+            # The dead write nothing.
+            if not line.dead:
+                self._journal.unknown.append(intent)
+
+        session = UMFSession(
+            config(),
+            transport=line if self._wrap is None else self._wrap(line),
+            on_unknown=on_unknown,
+        )
+        caller = Caller(
+            session,
+            self._gateway,
+            self._rng,
+            self._counts,
+            cancels=self._schedule.cancels,
+        )
+        shop = Shop(
+            Desk(
+                journal=self._journal,
+                call=caller,
+                gateway=self._gateway,
+                ledger=self._ledger,
+                rng=self._rng,
+                counts=self._counts,
+                options={"deadline": self._schedule.deadline},
+            )
+        )
+        task: asyncio.Task[Any] = asyncio.create_task(shop.run())
+        await asyncio.wait((task,), timeout=age)
+        self._cut += caller.cut
+
+        if task.done():
+            await task
+            await session.aclose()
+
+            return
+
+        self._counts["fault: crash"] += 1
+        line.dead = self._journal.deaf = True
+        caller.kill()
+        task.cancel()
+
+        with suppress(asyncio.CancelledError):
+            await task
+
+        await asyncio.sleep(self._rng.choice((0.1, 5.0, 60.0)) * self._rng.random())
+        self._journal.deaf = False
+
+    def _judge(self) -> None:
+        ledger, counts = self._ledger, self._counts
+        ledger.check(self._journal)
+        begun, committed = ledger.faults()
+        begun += self._gateway.lates + self._cut + counts["fault: deadline passed"]
+        unsigned = self._schedule.settings.refusals == "unsigned"
+        unknown = sum(
+            count for name, count in counts.items() if name.startswith("unknown:")
+        )
+        ledger.must(
+            bool(begun or unsigned) or not unknown,
+            f"{unknown} unknown outcomes, and no fault after a body began",
+        )
+
+        for purchase in self._journal.purchases:
+            counts[f"purchase: {purchase.told}"] += 1
+
+            if purchase.told is Told.DONE:
+                counts.update(f"refund: {one.told}" for one in purchase.refunds)
+
+        counts["schedules"] = 1
+        counts["schedules with a fault after commit"] = int(committed > 0)
+        counts["schedules without a fault after the body began"] = int(
+            not begun and not unsigned
+        )

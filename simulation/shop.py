@@ -1,0 +1,91 @@
+"""
+The shop: it sells each thing once, and acts on unclear ends as the documents say.
+
+One object is one process of it: it may die at any await, and the next one goes on with
+what is in the journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from simulation.desk import Desk
+from simulation.executing import Executing
+from simulation.flowing import Flowing
+from simulation.journal import Attempt, Purchase, Told
+from simulation.plan import AGREEMENT
+from simulation.preparing import Preparing
+from simulation.refunding import Refunding
+
+
+class Shop:
+    """
+    One process of the shop.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._journal = desk.journal
+        self._preparing = Preparing(desk)
+        self._executing = Executing(desk)
+        self._flowing = Flowing(desk, self._executing)
+        self._refunding = Refunding(desk)
+
+    async def run(self) -> None:
+        """
+        Settle all that the journal has open.
+        """
+        async with asyncio.TaskGroup() as group:
+            for purchase in self._journal.purchases:
+                group.create_task(self._settle(purchase))
+
+    async def _settle(self, purchase: Purchase) -> None:
+        await asyncio.sleep(purchase.plan.starts)
+
+        while purchase.told is None:
+            if not purchase.attempts or purchase.attempts[-1].told is Told.NOT_DONE:
+                if len(purchase.attempts) == purchase.plan.patience:
+                    purchase.told = Told.NOT_DONE
+
+                    break
+
+                number = len(purchase.attempts) + 1
+                purchase.attempts.append(
+                    Attempt(
+                        number=f"{purchase.plan.name}-{number}",
+                        card=AGREEMENT if number > 1 else purchase.plan.card,
+                    )
+                )
+
+            attempt = purchase.attempts[-1]
+
+            if attempt.told is None:
+                attempt.told = await self._try(purchase, attempt)
+
+            if attempt.told in (Told.DONE, Told.OPEN):
+                purchase.told = attempt.told
+
+        if purchase.told is Told.DONE:
+            payment_id = purchase.attempts[-1].payment_id
+            assert payment_id is not None
+            await self._refunding.settle(purchase, payment_id)
+
+    async def _try(self, purchase: Purchase, attempt: Attempt) -> Told:
+        """
+        Sell under one order number.
+        """
+        # Another process of ours may have died in the middle of it.
+        if attempt.executing is not None:
+            return await self._executing.resolve(attempt)
+
+        if purchase.plan.by_flow and attempt.payment_id is None:
+            return await self._flowing.pay(purchase, attempt)
+
+        created = attempt.payment_id is not None
+
+        if not created and not await self._preparing.create(purchase, attempt):
+            return Told.NOT_DONE
+
+        if not attempt.sms and not await self._preparing.send_sms(attempt):
+            return Told.NOT_DONE
+
+        return await self._executing.execute(attempt)

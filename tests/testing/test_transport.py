@@ -1,0 +1,368 @@
+"""
+The emulator without a socket: a transport that tells the truth as the network does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from umfpay import Config, UMFSession
+from umfpay.emulator import Emulator
+from umfpay.errors import OutcomeUnknownError, TransportError
+from umfpay.testing._transport import emulator_transport
+from umfpay.transport import CallState, Effect, build_request
+
+
+@pytest.fixture(name="credentials", scope="module")
+def _credentials():
+    return Emulator(key_bits=1024).credentials
+
+
+@pytest.fixture(name="emulator")
+async def _emulator(credentials):
+    emulator = Emulator(credentials=credentials)
+
+    yield emulator
+
+    await emulator.aclose()
+
+
+@pytest.fixture(name="session")
+async def _session(emulator):
+    made = emulator.credentials
+    config = Config(
+        client_id=made.client_id,
+        client_secret=made.client_secret,
+        merchant_key=made.merchant_key,
+        gateway_certificate=made.gateway_certificate,
+        base_url=emulator.base_url,
+        token_store="memory",
+    )
+
+    async with UMFSession(config, transport=emulator_transport(emulator)) as session:
+        yield session
+
+
+def _faults(emulator, **rule):
+    emulator.control("PUT", "/faults", {"rules": [rule]})
+
+
+def _state(body=b"{}", *, timeout=5.0):
+    return CallState(
+        method="POST",
+        path="/x",
+        url=httpx.URL("http://127.0.0.1:8100/x?a=1"),
+        body=body,
+        deadline=asyncio.get_running_loop().time() + 10,
+        timeout=timeout,
+        effect=Effect.MONEY,
+        handed_over=True,
+    )
+
+
+async def _send(app, state):
+    return await emulator_transport(app).handle_async_request(build_request(state))
+
+
+async def _answer(send, *parts):
+    await send(
+        {"type": "http.response.start", "status": 201, "headers": [(b"x-a", b"1")]}
+    )
+
+    for part in parts:
+        await send({"type": "http.response.body", "body": part, "more_body": True})
+
+    await send({"type": "http.response.body"})
+
+
+async def test_a_session_works_over_it(session, emulator):
+    """
+    Signed, with a token, verified.
+    """
+    rate = await session.exchange_rates.get("USD")
+    paths = [one["path"] for one in emulator.control("GET", "/requests")["requests"]]
+
+    assert rate is not None
+    assert ["/cberest/v1/oauth/authorize", "/cberest/v1/exchange_rate"] == paths
+
+
+async def test_a_drop_after_the_body_left_is_unclear(session, emulator):
+    """
+    The gateway may have worked on it.
+    """
+    _faults(emulator, kind="drop_before", method="POST", path="/refund$")
+
+    with pytest.raises(OutcomeUnknownError) as caught:
+        await session.request("POST", "/payments/payment/PAY_A/refund", {})
+
+    assert isinstance(caught.value.__cause__, TransportError)
+    assert caught.value.__cause__.request_sent
+    assert isinstance(caught.value.__cause__.__cause__, httpx.ReadError)
+
+
+async def test_the_application_sees_the_request_as_a_server_gives_it():
+    """
+    Method, path, query, header names in lower case, the whole body at once.
+    """
+    seen = {}
+
+    async def app(scope, receive, send):
+        seen.update(scope, message=await receive())
+        await _answer(send, b"yes")
+
+    state = _state(b"abc")
+    response = await _send(app, state)
+
+    assert ("POST", "/x", b"a=1", "http") == tuple(
+        seen[name] for name in ("method", "path", "query_string", "scheme")
+    )
+    assert ("127.0.0.1", 8100) == seen["server"]
+    assert (b"host", b"127.0.0.1:8100") in seen["headers"]
+    assert {"type": "http.request", "body": b"abc", "more_body": False} == (
+        seen["message"]
+    )
+    assert (201, [(b"x-a", b"1")]) == (response.status_code, response.raw_headers)
+    assert b"yes" == await response.aread()
+    assert state.body_tracked
+    assert state.body_started
+
+
+async def test_an_answer_is_given_as_it_comes():
+    """
+    The headers before the body, each part before the next.
+    """
+    steps = [asyncio.Event() for _ in range(2)]
+
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "http.response.start", "status": 200})
+
+        for step, part in zip(steps, (b"one", b"two"), strict=True):
+            await step.wait()
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+
+        await send({"type": "http.response.body", "body": b""})
+
+    response = await _send(app, _state())
+    parts = aiter(response.stream)
+    steps[0].set()
+
+    assert b"one" == await anext(parts)
+
+    steps[1].set()
+
+    assert b"two" == await anext(parts)
+    assert [] == [part async for part in parts]
+
+
+async def test_who_is_cancelled_before_the_body_is_taken_has_sent_nothing():
+    """
+    The application gets a disconnect in its place, and the state says so.
+    """
+    taken = []
+    go = asyncio.Event()
+
+    async def app(scope, receive, send):
+        await go.wait()
+        taken.append((await receive())["type"])
+
+    state = _state()
+    call = asyncio.create_task(_send(app, state))
+
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+    call.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await call
+
+    go.set()
+    await asyncio.sleep(0.01)
+
+    assert ["http.disconnect"] == taken
+    assert not state.body_started
+
+
+async def test_what_was_handed_over_is_worked_on_although_the_caller_has_gone():
+    """
+    As behind any network; then the application learns that nobody waits.
+    """
+    done = asyncio.Event()
+
+    async def app(scope, receive, send):
+        await receive()
+        await asyncio.sleep(0.01)
+
+        assert "http.disconnect" == (await receive())["type"]
+
+        await _answer(send)
+        done.set()
+
+    state = _state()
+    call = asyncio.create_task(_send(app, state))
+
+    while not state.body_started:
+        await asyncio.sleep(0)
+
+    call.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await call
+
+    await asyncio.wait_for(done.wait(), 5)
+
+
+@pytest.mark.parametrize("how", ["extension", "reset"])
+@pytest.mark.parametrize(
+    ("takes", "error"), [(True, httpx.ReadError), (False, httpx.ConnectError)]
+)
+async def test_a_drop_tells_by_its_error_whether_the_body_was_taken(how, takes, error):
+    """
+    Nothing was sent with a ConnectError.
+    """
+
+    async def app(scope, receive, send):
+        if takes:
+            await receive()
+
+        if how == "reset":
+            raise ConnectionResetError
+
+        scope["extensions"]["umfpay.drop"]()
+
+    state = _state()
+
+    with pytest.raises(error):
+        await _send(app, state)
+
+    assert takes is state.body_started
+
+
+async def test_a_drop_in_the_middle_of_the_answer_reaches_its_reader():
+    """
+    What came before it is given.
+    """
+
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body", "body": b"a", "more_body": True})
+        scope["extensions"]["umfpay.drop"]()
+
+    parts = aiter((await _send(app, _state())).stream)
+
+    assert b"a" == await anext(parts)
+
+    with pytest.raises(httpx.ReadError):
+        await anext(parts)
+
+
+@pytest.mark.parametrize(
+    ("takes", "error"), [(True, httpx.ReadTimeout), (False, httpx.ConnectTimeout)]
+)
+async def test_the_timeout_of_an_attempt_holds(takes, error):
+    """
+    It tells, too, whether the body was taken.
+    """
+
+    async def app(scope, receive, send):
+        if takes:
+            await receive()
+
+        await asyncio.sleep(60)
+
+    with pytest.raises(error):
+        await _send(app, _state(timeout=0.01))
+
+
+async def test_no_answer_is_an_error():
+    """
+    The application returned without one.
+    """
+
+    async def app(scope, receive, send):
+        await receive()
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        await _send(app, _state())
+
+
+async def test_a_bug_of_the_application_reaches_the_caller():
+    """
+    A test is to show it.
+    """
+
+    async def app(scope, receive, send):
+        raise ZeroDivisionError("a bug")
+
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        await _send(app, _state())
+
+
+async def test_an_application_that_is_ended_cuts_its_connection():
+    """
+    As a server that stops.
+    """
+    tasks = []
+
+    async def app(scope, receive, send):
+        await receive()
+        tasks.append(asyncio.current_task())
+        await asyncio.sleep(60)
+
+    call = asyncio.create_task(_send(app, _state()))
+
+    while not tasks:
+        await asyncio.sleep(0)
+
+    tasks[0].cancel()
+
+    with pytest.raises(httpx.ReadError):
+        await call
+
+
+async def test_closing_hangs_up_and_lets_the_other_side_finish():
+    """
+    A request on its way is not taken back.
+    """
+    told = asyncio.Event()
+
+    async def app(scope, receive, send):
+        await receive()
+        await receive()
+        told.set()
+
+    transport = emulator_transport(app)
+    state = _state()
+    call = asyncio.create_task(transport.handle_async_request(build_request(state)))
+
+    while not state.body_started:
+        await asyncio.sleep(0)
+
+    await transport.aclose()
+    await asyncio.wait_for(told.wait(), 5)
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        await call
+
+
+@asynccontextmanager
+async def _client(app):
+    async with httpx.AsyncClient(transport=emulator_transport(app)) as client:
+        yield client
+
+
+async def test_plain_httpx_works_as_well(emulator):
+    """
+    It carries no facts of ours.
+    """
+    async with _client(emulator) as client:
+        answer = await client.get(f"{emulator.base_url}exchange_rate?currency=USD")
+
+    assert 401 == answer.status_code
+    assert "00280703" == answer.json()["meta"]["ret_code"]
