@@ -83,7 +83,7 @@ def simulate(session: nox.Session) -> None:
     """
     Run 20,000 schedules of faults on a virtual clock and print what happened.
     """
-    session.install("-e", ".[all]", *_group("simulation"))
+    session.install("-e", ".[all,testing]", *_group("simulation"))
     session.run(
         "python", "-m", "simulation", *(session.posargs or ["--schedules", "20000"])
     )

@@ -20,6 +20,7 @@ from umfpay.testing._fixtures import (
     umf_session,
 )
 from umfpay.testing._signing import NotificationSigner, SignedNotification
+from umfpay.testing._transport import emulator_transport
 
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Faults",
     "NotificationSigner",
     "SignedNotification",
+    "emulator_transport",
     "umf_credentials",
     "umf_emulator",
     "umf_faults",
