@@ -128,7 +128,9 @@ async def test_an_unpaid_order_is_unknown_until_it_has_expired(box, session):
     just_sent = await session.resolve(intent, expires_at=soon - timedelta(hours=1))
     unlimited = await session.resolve(intent)
 
-    assert (Executed.UNKNOWN, soon) == (before.outcome, before.until)
+    assert before.outcome is Executed.UNKNOWN
+    # The clocks of two companies differ.
+    assert soon + timedelta(minutes=5) == before.until
     assert "do not repeat" in before.advice.en
     assert after.outcome is Executed.NO
     assert just_sent.outcome is Executed.UNKNOWN

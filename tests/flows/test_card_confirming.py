@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -176,11 +175,17 @@ async def test_an_execute_that_got_lost_is_settled_when_the_order_has_expired(
     """
     Nobody can pay it any more.
     """
+    code = await box.code(begun)
     await box.fault("drop_before", method="POST", path="/execute")
-    begun.order_expires_at = datetime.now(UTC) - timedelta(hours=1)
+    confirming = asyncio.create_task(confirm_card_payment(session, begun, code))
+
+    while not await box.sent("/execute"):
+        await asyncio.sleep(0.01)
+
+    await box.control("POST", "/clock", {"advance": 3600})
 
     with pytest.raises(PaymentExpiredError) as caught:
-        await confirm_card_payment(session, begun, await box.code(begun))
+        await confirming
 
     assert isinstance(caught.value.__cause__, OutcomeUnknownError)
     assert begun.forgotten

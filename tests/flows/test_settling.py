@@ -37,11 +37,11 @@ def _payment(state, payment_id="PAY_A"):
     return Payment(id=payment_id, state=state and PaymentState(state))
 
 
-def _unknown(payment_id, cause=None):
+def _unknown(payment_id, cause=None, at=None):
     error = OutcomeUnknownError(
         Text("unclear", "不明"),
         intent=Intent(
-            call="payments.execute", at=datetime.now(UTC), payment_id=payment_id
+            call="payments.execute", at=at or datetime.now(UTC), payment_id=payment_id
         ),
         reason="lost",
         money_may_have_moved=True,
@@ -289,7 +289,7 @@ async def test_an_order_that_can_no_longer_be_paid_was_not(session, waiting):
     with pytest.raises(PaymentExpiredError):
         await resolved_payment(
             session,
-            _unknown(waiting.id),
+            _unknown(waiting.id, at=datetime.now(UTC) - timedelta(hours=1)),
             deadline=Deadline.after(5),
             arrivals=None,
             expires_at=datetime.now(UTC) - timedelta(hours=1),

@@ -188,13 +188,16 @@ def _by_state(question: Question, payment: Payment, *, evidence: str) -> Resolut
     if payment.state in _NOT_PAID:
         return _is(Executed.NO, evidence, payment)
 
-    until = question.expires_at
+    until = None
 
-    if (
-        payment.state == PaymentState.WAIT_BUYER_PAY
-        and until is not None
-        and question.now - _CLOCKS > max(until, question.intent.at)
-    ):
+    if payment.state == PaymentState.WAIT_BUYER_PAY and question.expires_at is not None:
+        try:
+            until = max(question.expires_at, question.intent.at) + _CLOCKS
+        except OverflowError:
+            # In the year 9999: that is never.
+            until = None
+
+    if until is not None and question.now > until:
         return _is(Executed.NO, evidence, payment)
 
     return attrs.evolve(_is(Executed.UNKNOWN, evidence, payment), until=until)
