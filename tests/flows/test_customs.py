@@ -10,8 +10,14 @@ import attrs
 import orders
 import pytest
 
-from umfpay.errors import ConfigError, CustomsFailedError, EnvelopeError
-from umfpay.flows import declare_customs
+from umfpay.errors import (
+    ConfigError,
+    CustomsFailedError,
+    CustomsRefusedError,
+    EnvelopeError,
+    NotFinishedError,
+)
+from umfpay.flows import declare_customs, qr_payment
 from umfpay.models import Money, NewCustomsDeclaration
 
 
@@ -79,12 +85,149 @@ async def test_a_declaration_that_the_customs_refuse_is_an_error(
     assert "FAIL" == caught.value.last.state
 
 
-async def test_nothing_to_declare_is_a_mistake(session):
+@pytest.fixture(name="two")
+async def _two(session, box):
+    """
+    A paid order with two sub orders for the customs, and both declarations.
+    """
+    order = orders.order(total="20.00", customs=True)
+    first = attrs.evolve(order.sub_orders[0], amount=Money("10.00", "USD"), items=[])
+    order = attrs.evolve(
+        order,
+        sub_orders=[
+            attrs.evolve(
+                first,
+                mer_sub_reference_id=f"{order.mer_reference_id}-{index}",
+                items=[
+                    attrs.evolve(
+                        order.sub_orders[0].items[0],
+                        mer_item_id=f"{order.mer_reference_id}-{index}-1",
+                        amount=Money("10.00", "USD"),
+                    )
+                ],
+            )
+            for index in (1, 2)
+        ],
+    )
+
+    async def scan(code):
+        await box.move(code.payment_id, "pay")
+
+    payment = await qr_payment(
+        session,
+        order,
+        method="WECHAT_SCAN",
+        name="张三",
+        citizen_id_number=orders.ID_NUMBER,
+        show=scan,
+    )
+
+    return payment, [
+        NewCustomsDeclaration(
+            customs_id="HZHG",
+            mer_customs_code="3301",
+            mer_sub_reference_id=sub.mer_sub_reference_id,
+            mer_item_ids=[sub.items[0].mer_item_id],
+            sub_order_amount=sub.amount,
+            freight_amount=Money("1.00", "CNY"),
+            tax_amount=Money("0.50", "CNY"),
+        )
+        for sub in order.sub_orders
+    ]
+
+
+async def _declarations(box, count):
+    while True:
+        found = (await box.control("GET", "/customs"))["declarations"]
+
+        if len(found) == count:
+            return sorted(found, key=lambda one: one["sub_id"])
+
+        await asyncio.sleep(0.01)
+
+
+async def test_two_are_waited_for_together_and_come_in_the_order_given(
+    session, box, two, steps
+):
+    """
+    The gateway is asked: no notification need arrive.
+    """
+    payment, new = two
+    done = await declare_customs(
+        session, payment, list(reversed(new)), on_step=steps.hear
+    )
+    told = {one["id"]: one["sub_id"] for one in await _declarations(box, 2)}
+
+    assert ["SUCCESS", "SUCCESS"] == [one.state for one in done]
+    assert [one.mer_sub_reference_id for one in reversed(new)] == [
+        told[one.id] for one in done
+    ]
+    assert ["declared", "declared", "final", "final"] == steps
+
+
+async def test_one_that_is_refused_ends_the_waiting_for_the_other(session, box, two):
+    """
+    No task is left, and the other one goes on at the customs.
+    """
+    payment, new = two
+    await box.settings(settle_after=30)
+    before = asyncio.all_tasks()
+    task = asyncio.create_task(declare_customs(session, payment, new))
+    found = await _declarations(box, 2)
+    await box.control("POST", f"/customs/{found[1]['id']}/fail", {})
+
+    with pytest.raises(CustomsFailedError) as caught:
+        await task
+
+    assert found[1]["id"] == caught.value.last.id
+    assert before == asyncio.all_tasks()
+
+
+async def test_customs_that_take_their_time_are_not_finished(session, box, two):
+    """
+    No money moves by waiting for them.
+    """
+    payment, new = two
+    await box.settings(settle_after=30)
+
+    with pytest.raises(NotFinishedError) as caught:
+        await declare_customs(session, payment, new[:1], deadline=1.5)
+
+    assert not caught.value.money_may_have_moved
+    assert caught.value.last.id
+
+
+async def test_a_sub_order_that_is_not_for_the_customs_is_refused(session, box, paid):
+    """
+    The gateway says so, signed.
+    """
+    await box.settings(refusals="signed")
+    number = (await box.payment(paid.id))["order"]["sub_orders"][0]
+    new = NewCustomsDeclaration(
+        customs_id="HZHG",
+        mer_customs_code="3301",
+        mer_sub_reference_id=number["mer_sub_reference_id"],
+        mer_item_ids=[number["items"][0]["mer_item_id"]],
+        sub_order_amount=Money("10.00", "USD"),
+        freight_amount=Money("1.00", "CNY"),
+        tax_amount=Money("0.50", "CNY"),
+    )
+
+    with pytest.raises(CustomsRefusedError) as caught:
+        await declare_customs(session, paid, [new])
+
+    assert "00202014" == caught.value.ret_code
+
+
+@pytest.mark.parametrize("declarations", [[], (), None, 5])
+async def test_nothing_to_declare_is_a_mistake(session, box, declarations):
     """
     Nothing is sent.
     """
     with pytest.raises(ConfigError, match="declarations"):
-        await declare_customs(session, "PAY_A", [])
+        await declare_customs(session, "PAY_A", declarations)
+
+    assert [] == await box.sent("/apply_to_customs")
 
 
 async def test_an_answer_without_an_id_cannot_be_waited_for(

@@ -5,6 +5,7 @@ Pages of the gateway and of banks.
 from __future__ import annotations
 
 import attrs
+import canaries
 import orders
 import pytest
 
@@ -151,3 +152,41 @@ async def test_a_method_that_the_cashier_has_not_is_refused(session, order):
     """
     with pytest.raises(ConfigError, match="payment_method"):
         await checkout(session, order, open_page=print, payment_method="WECHAT_IN_APP")
+
+
+async def test_no_frame_keeps_the_phone(session, box, order):
+    """
+    A crash report with the locals of every frame does not show it.
+    """
+    await box.fault("drop_after", method="POST", path="/payments/payment$", times=0)
+    error = await canaries.fails(
+        checkout(
+            session,
+            order,
+            open_page=print,
+            ret_url="http://127.0.0.1:9/back",
+            phone="15210838198",
+        )
+    )
+
+    canaries.assert_silent(canaries.everything(error), ["15210838198"])
+
+
+async def test_without_its_id_a_company_is_not_asked_for(session, box, steps):
+    """
+    The gateway is the judge then, and a query tells the end.
+    """
+    company = await register_enterprise(session, orders.company(), wait=False)
+    await box.control("POST", f"/enterprises/{company.id}/enable", {})
+    opened = []
+    payment = await bank_payment(
+        session,
+        orders.order(currency="CNY"),
+        bank_code="ICBC",
+        enterprise=orders.company(),
+        open_page=_opens(box, "pay", opened),
+        on_step=steps.hear,
+    )
+
+    assert "TRADE_SUCCESS" == payment.state
+    assert ["created", "opened", "waiting", "final"] == steps

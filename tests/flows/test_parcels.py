@@ -22,9 +22,16 @@ async def test_parcels_are_reported_by_sub_order(session, box, paid):
     assert "SF 1234567890" in str(await box.payment(paid.id))
 
 
-async def test_no_parcels_are_a_mistake(session, paid):
+@pytest.mark.parametrize(
+    "parcels", [{}, None, ["SF 1"], "SF 1", {"sub-1": None}, {"sub-1": ""}, {1: "SF 1"}]
+)
+async def test_parcels_without_number_or_sub_order_are_a_mistake(
+    session, box, paid, parcels
+):
     """
     Nothing is sent.
     """
-    with pytest.raises(ConfigError, match="sub_orders"):
-        await report_tracking(session, paid.id, {})
+    with pytest.raises(ConfigError):
+        await report_tracking(session, paid.id, parcels)
+
+    assert [] == await box.sent("/update_express_info")

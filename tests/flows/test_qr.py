@@ -7,11 +7,14 @@ from __future__ import annotations
 import asyncio
 import sys
 
+import attrs
+import canaries
 import orders
 import pytest
 
 from umfpay.errors import (
     ConfigError,
+    EnvelopeError,
     NotFinishedError,
     PaymentExpiredError,
     PaymentFailedError,
@@ -120,12 +123,57 @@ async def test_an_unreachable_notify_url_costs_a_poll_and_no_more(session, box, 
     assert "failed" in told[0]["attempts"][0]["outcome"]
 
 
-async def test_a_card_is_no_qr_method(session, order):
+async def test_a_card_is_no_qr_method(session, box, order):
     """
     Refused before anything is sent.
     """
     with pytest.raises(ConfigError, match="method"):
         await qr_payment(session, order, method="CREDIT_CARD", show=print, **WHO)
+
+    assert [] == await box.sent("/payments/payment")
+
+
+async def test_the_order_expires_while_nobody_scans(session, box, order):
+    """
+    The emulator's clock passes expire_time; a query tells.
+    """
+
+    async def show(_code):
+        await box.control("POST", "/clock", {"advance": 31 * 60})
+
+    with pytest.raises(PaymentExpiredError) as caught:
+        await qr_payment(session, order, method="ALIPAY_SCAN", show=show, **WHO)
+
+    assert "TRADE_CLOSED" == caught.value.last.state
+
+
+async def test_an_answer_without_a_code_is_refused(session, order, monkeypatch):
+    """
+    There is nothing to show.
+    """
+    create = session.payments.create
+
+    async def bare(new, **options):
+        return attrs.evolve(await create(new, **options), payer=None)
+
+    monkeypatch.setattr(session.payments, "create", bare)
+
+    with pytest.raises(EnvelopeError, match="QR"):
+        await qr_payment(session, order, method="WECHAT_SCAN", show=print, **WHO)
+
+
+@pytest.mark.parametrize("method", ["WECHAT_SCAN", "CREDIT_CARD"])
+async def test_no_frame_keeps_what_the_customer_told(session, box, order, method):
+    """
+    A crash report with the locals of every frame shows none of it.
+    """
+    await box.fault("drop_after", method="POST", path="/payments/payment$", times=0)
+    who = {**WHO, "phone": "15210838198"}
+    error = await canaries.fails(
+        qr_payment(session, order, method=method, show=print, **who)
+    )
+
+    canaries.assert_silent(canaries.everything(error), who.values())
 
 
 async def test_cancelling_leaves_no_task(session, order):
@@ -159,6 +207,24 @@ def test_a_code_is_drawn_in_three_ways():
     assert code.svg(scale=3).startswith("<svg")
     assert code.png().startswith(b"\x89PNG\r\n\x1a\n")
     assert len(code.terminal().splitlines()) > 10
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: QRCode("x" * 4000, "PAY_A").svg(),
+        lambda: QRCode("x" * 4000, "PAY_A").terminal(),
+        lambda: QRCode("weixin://x", "PAY_A").svg(scale=0),
+        lambda: QRCode("weixin://x", "PAY_A").png(scale=-1),
+        lambda: QRCode("weixin://x", "PAY_A").png(scale="big"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(draw):
+    """
+    Too long a text, or modules of no size.
+    """
+    with pytest.raises(ConfigError, match="drawn"):
+        draw()
 
 
 def test_without_segno_the_extra_is_named(monkeypatch):

@@ -4,12 +4,25 @@ The first step of every payment by a page, a QR code or WeChat.
 
 from __future__ import annotations
 
+import logging
+
 from umfpay._session import UMFSession
-from umfpay.errors import OutcomeUnknownError, ProtocolError, TransportError
+from umfpay.errors import (
+    APIError,
+    NotFinishedError,
+    OutcomeUnknownError,
+    ProtocolError,
+    Text,
+    TransportError,
+    UMFError,
+)
 from umfpay.flows._arrivals import Arrivals
 from umfpay.flows._deadline import Deadline
 from umfpay.flows._steps import OnStep, tell
 from umfpay.models import NewPayment, Payment
+
+
+_log = logging.getLogger("umfpay")
 
 
 async def create_payment(
@@ -24,18 +37,50 @@ async def create_payment(
     Create the payment and tell ``created``.
 
     Nobody pays by a create, and nobody has seen the first one: if its end is unclear it
-    is made once more under the same order number, which is paid only once.
+    is made once more, within the deadline, under the same order number, which is paid
+    only once.
 
     Raises:
-        OutcomeUnknownError: The second one is unclear, too; nobody has paid. So is a
-            refusal that cannot be trusted: the same would be refused again.
+        NotFinishedError: The deadline had passed before; nothing was sent.
+        OutcomeUnknownError: The second one is unclear, too, or could not be made;
+            nobody has paid. So is a refusal that cannot be trusted: the same would be
+            refused again.
+        APIError: The gateway refused the payment.
     """
+    if not deadline.left:
+        raise NotFinishedError(
+            Text(
+                "The deadline passed before the payment was created.",
+                "在创建支付之前期限已到。",
+            ),
+            advice=Text(
+                "Nothing was created; start again.", "未创建支付，请重新发起。"
+            ),
+        )
+
     try:
         payment = await session.payments.create(new, **deadline.options(session))
     except OutcomeUnknownError as unknown:
-        if not isinstance(unknown.__cause__, TransportError | ProtocolError):
-            raise
+        payment = await _created_again(session, new, unknown, deadline, arrivals)
 
+    await tell(on_step, "created", payment)
+
+    return payment
+
+
+async def _created_again(
+    session: UMFSession,
+    new: NewPayment,
+    unknown: OutcomeUnknownError,
+    deadline: Deadline,
+    arrivals: Arrivals | None,
+) -> Payment:
+    no_answer = isinstance(unknown.__cause__, TransportError | ProtocolError)
+
+    if not no_answer or not deadline.left:
+        raise unknown
+
+    try:
         found = await session.resolve(
             unknown.intent,
             evidence=arrivals,
@@ -43,13 +88,20 @@ async def create_payment(
             allow_repeat=True,
             **deadline.options(session),
         )
-
-        # A row or a notification under this number: it is paid, and not by us.
-        if not isinstance(found.object, Payment) or found.evidence != "repeat":
+    except UMFError as error:
+        # The second create's own end. A refusal without a signature may be one of the
+        # question alone: what the first create did stays unclear.
+        if isinstance(error, OutcomeUnknownError) or (
+            isinstance(error, APIError) and error.verified
+        ):
             raise
 
-        payment = found.object
+        _log.info("creating again failed: %s", type(error).__name__)
 
-    await tell(on_step, "created", payment)
+        raise unknown from unknown.__cause__
 
-    return payment
+    # A row or a notification under this number: it is paid, and not by us.
+    if not isinstance(found.object, Payment) or found.evidence != "repeat":
+        raise unknown
+
+    return found.object

@@ -51,9 +51,12 @@ async def declare_customs(
         NotFinishedError: The deadline came first.
         OutcomeUnknownError: One may be declared; no money moves.
     """
-    if not declarations:
+    if not declarations or not isinstance(declarations, Sequence):
         raise ConfigError(
-            Text("declarations: there are none.", "declarations：不能为空。")
+            Text(
+                "declarations: a list of at least one is needed.",
+                "declarations：必须是非空列表。",
+            )
         )
 
     end = Deadline.after(deadline)

@@ -4,7 +4,6 @@ Payments on pages of the gateway or a bank (protocol notes 10.7, 10.8).
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable
 
 import attrs
@@ -12,9 +11,8 @@ import attrs
 from umfpay._session import UMFSession
 from umfpay.errors import EnterpriseNotEnabledError, EnvelopeError, Text
 from umfpay.flows._arrivals import Arrivals
-from umfpay.flows._creating import create_payment
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._settling import wait_paid
+from umfpay.flows._showing import paid_by_showing
 from umfpay.flows._steps import OnStep, tell
 from umfpay.models import (
     BusinessType,
@@ -147,10 +145,14 @@ async def checkout(
         OutcomeUnknownError: The payment may exist; nobody has paid.
         APIError: The gateway refused the order.
     """
-    info = payer_info or NewPayerInfo()
+    try:
+        info = payer_info or NewPayerInfo()
 
-    if phone is not None:
-        info = attrs.evolve(info, phone=phone)
+        if phone is not None:
+            info = attrs.evolve(info, phone=phone)
+    finally:
+        # Plain text would be seen in a traceback that shows locals.
+        del phone
 
     new = NewPayment(
         payer=NewPayer(
@@ -180,10 +182,19 @@ async def _paid(
     arrivals: Arrivals | None,
     end: Deadline,
 ) -> Payment:
-    payment = await create_payment(
-        session, new, deadline=end, arrivals=arrivals, on_step=on_step
+    return await paid_by_showing(
+        session,
+        new,
+        show=open_page,
+        what=_page,
+        step="opened",
+        deadline=end,
+        arrivals=arrivals,
+        on_step=on_step,
     )
 
+
+def _page(payment: Payment) -> str:
     if payment.cashier_url is None:
         raise EnvelopeError(
             Text(
@@ -192,13 +203,4 @@ async def _paid(
             )
         )
 
-    opened = open_page(payment.cashier_url)
-
-    if inspect.isawaitable(opened):
-        await opened
-
-    await tell(on_step, "opened", payment)
-
-    return await wait_paid(
-        session, payment, deadline=end, arrivals=arrivals, on_step=on_step
-    )
+    return payment.cashier_url

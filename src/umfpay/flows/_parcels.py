@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from umfpay._session import UMFSession
+from umfpay.errors import ConfigError, Text
 from umfpay.models import ExpressInfo, Parcel, Payment
 
 
@@ -25,10 +26,15 @@ async def report_tracking(
         deadline: Seconds.
 
     Raises:
-        ConfigError: There are no parcels.
+        ConfigError: There are no parcels, or one has no number.
         OutcomeUnknownError: It may be known already; telling it again does no harm.
         APIError: The gateway refused it.
     """
+    if not isinstance(parcels, Mapping):
+        raise ConfigError(
+            Text("parcels: a mapping is needed.", "parcels：必须是映射。")
+        )
+
     info = ExpressInfo(
         sub_orders=[
             Parcel(mer_sub_reference_id=key, tracking_number=number)

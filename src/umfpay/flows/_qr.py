@@ -4,9 +4,9 @@ QR payments: WeChat and Alipay scan what the shop shows (protocol notes 10.2).
 
 from __future__ import annotations
 
-import inspect
+import contextlib
 import io
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING
 
 import attrs
@@ -14,10 +14,9 @@ import attrs
 from umfpay._session import UMFSession
 from umfpay.errors import ConfigError, EnvelopeError, Text
 from umfpay.flows._arrivals import Arrivals
-from umfpay.flows._creating import create_payment
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._settling import wait_paid
-from umfpay.flows._steps import OnStep, tell
+from umfpay.flows._showing import paid_by_showing
+from umfpay.flows._steps import OnStep
 from umfpay.models import (
     NewOrder,
     NewPayer,
@@ -56,28 +55,42 @@ class QRCode:
         Return the code as an SVG element, for a page.
 
         Args:
-            scale: Pixels of one module.
+            scale: Pixels of one module, above 0.
+
+        Raises:
+            ConfigError: segno is not installed, *scale* or *url* cannot be drawn.
         """
-        return str(self._made().svg_inline(scale=scale))
+        with _refusals():
+            return str(self._made().svg_inline(scale=scale))
 
     def png(self, *, scale: int = 6) -> bytes:
         """
         Return the code as a PNG file.
 
         Args:
-            scale: Pixels of one module.
+            scale: Pixels of one module, from 1.
+
+        Raises:
+            ConfigError: segno is not installed, *scale* or *url* cannot be drawn.
         """
         file = io.BytesIO()
-        self._made().save(file, kind="png", scale=scale)
+
+        with _refusals():
+            self._made().save(file, kind="png", scale=scale)
 
         return file.getvalue()
 
     def terminal(self) -> str:
         """
         Return the code as text of block characters, for a terminal.
+
+        Raises:
+            ConfigError: segno is not installed, or *url* cannot be drawn.
         """
         text = io.StringIO()
-        self._made().terminal(text, compact=True)
+
+        with _refusals():
+            self._made().terminal(text, compact=True)
 
         return text.getvalue()
 
@@ -98,6 +111,19 @@ class QRCode:
 
         # Not micro: the scanners of wallets do not read it.
         return segno.make_qr(self.url)
+
+
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    """
+    Turn what segno cannot draw into a `ConfigError`.
+    """
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            Text(f"The QR code cannot be drawn: {error}.", f"无法生成二维码：{error}。")
+        ) from error
 
 
 async def qr_payment(
@@ -124,7 +150,7 @@ async def qr_payment(
         method: WECHAT_SCAN or ALIPAY_SCAN.
         name: The customer's name, sealed.
         citizen_id_number: The customer's id number, sealed.
-        show: Called once with the code.
+        show: Called once with the code, before the waiting; it has until the deadline.
         deadline: Seconds for all of it.
 
     Returns:
@@ -137,6 +163,16 @@ async def qr_payment(
         OutcomeUnknownError: The payment may exist; nobody has paid.
         APIError: The gateway refused the order.
     """
+    try:
+        info = NewPayerInfo(
+            name=name,
+            phone=phone,
+            qr_code_scan=QRCodeScan(citizen_id_number=citizen_id_number),
+        )
+    finally:
+        # Plain text would be seen in a traceback that shows locals.
+        del name, phone, citizen_id_number
+
     if method not in _METHODS:
         raise ConfigError(
             Text(
@@ -145,24 +181,26 @@ async def qr_payment(
             )
         )
 
-    end = Deadline.after(deadline)
     new = NewPayment(
-        payer=NewPayer(
-            payment_method=method,
-            payer_info=NewPayerInfo(
-                name=name,
-                phone=phone,
-                qr_code_scan=QRCodeScan(citizen_id_number=citizen_id_number),
-            ),
-        ),
+        payer=NewPayer(payment_method=method, payer_info=info),
         order=order,
         notify_url=notify_url,
         risk_info=risk_info,
     )
-    payment = await create_payment(
-        session, new, deadline=end, arrivals=arrivals, on_step=on_step
+
+    return await paid_by_showing(
+        session,
+        new,
+        show=show,
+        what=_code,
+        step="shown",
+        deadline=Deadline.after(deadline),
+        arrivals=arrivals,
+        on_step=on_step,
     )
 
+
+def _code(payment: Payment) -> QRCode:
     if payment.qr_code_url is None:
         raise EnvelopeError(
             Text(
@@ -171,13 +209,4 @@ async def qr_payment(
             )
         )
 
-    shown = show(QRCode(payment.qr_code_url, payment.id))
-
-    if inspect.isawaitable(shown):
-        await shown
-
-    await tell(on_step, "shown", payment)
-
-    return await wait_paid(
-        session, payment, deadline=end, arrivals=arrivals, on_step=on_step
-    )
+    return QRCode(payment.qr_code_url, payment.id)
