@@ -118,14 +118,16 @@ async def test_a_question_that_fails_is_asked_again():
 
 async def test_a_question_that_will_always_fail_is_not_asked_again():
     """
-    Credentials do not mend by waiting.
+    Credentials do not mend by waiting; what is waited for may still happen.
     """
     ask = _answers(AuthenticationError(Text("no", "否")))
 
-    with pytest.raises(AuthenticationError):
+    with pytest.raises(NotFinishedError) as caught:
         await _wait(ask)
 
     assert 1 == ask.count
+    assert caught.value.money_may_have_moved
+    assert isinstance(caught.value.__cause__, AuthenticationError)
 
 
 async def test_a_notification_comes_first():

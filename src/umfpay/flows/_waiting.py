@@ -59,7 +59,7 @@ async def wait_final(
         money_may_move: Whether what is waited for may move money meanwhile.
 
     Raises:
-        NotFinishedError: The deadline came first.
+        NotFinishedError: The deadline came first, or the gateway cannot be asked.
     """
     if last is not None and is_final(last):
         return last
@@ -83,21 +83,23 @@ async def wait_final(
 
         try:
             last = await ask()
-        except _HOPELESS:
-            raise
         except UMFError as error:
             _log.info("asking for %s failed: %s", object_id, type(error).__name__)
             trouble = error
+
+            if isinstance(error, _HOPELESS):
+                break
         else:
             trouble = None
 
             if is_final(last):
                 return last
 
+    # Whatever went wrong with a question: what is waited for may still happen.
     raise NotFinishedError(
         Text(
-            f"{object_id}: the deadline passed before the final state.",
-            f"{object_id}：在期限内未到达最终状态。",
+            f"{object_id}: the waiting ended before the final state.",
+            f"{object_id}：未到达最终状态，等待已结束。",
         ),
         last=last,
         money_may_have_moved=money_may_move,
