@@ -136,9 +136,10 @@ async def test_a_repeat_that_is_refused_leaves_the_first_outcome_open(
     first = begun.execute_sent_at
     await box.settings(refusals="signed")
 
-    with pytest.raises(VerificationCodeError):
+    with pytest.raises(OutcomeUnknownError) as caught:
         await confirm_card_payment(session, begun, "000000y", allow_repeat=True)
 
+    assert isinstance(caught.value.__cause__, VerificationCodeError)
     assert first == begun.execute_sent_at
 
 

@@ -9,7 +9,7 @@ import math
 
 import pytest
 
-from umfpay.errors import ConfigError
+from umfpay.errors import ConfigError, NotFinishedError
 from umfpay.flows._deadline import Deadline
 
 
@@ -42,3 +42,17 @@ async def test_a_call_gets_the_sessions_deadline_or_what_is_left(open_session):
     assert 10 == Deadline.after(60).options(session)["deadline"]
     assert 4 < Deadline.after(5).options(session)["deadline"] <= 5
     assert 0.001 == Deadline(now - 1).options(session)["deadline"]
+
+
+async def test_a_write_that_is_too_late_is_not_sent():
+    """
+    An instant is enough for it to leave.
+    """
+    end = Deadline.after(10)
+    end.must_have_time()
+
+    with pytest.raises(NotFinishedError) as caught:
+        Deadline(end.at - 20).must_have_time("what is known")
+
+    assert "what is known" == caught.value.last
+    assert not caught.value.money_may_have_moved

@@ -22,6 +22,7 @@ from umfpay.errors import (
     Text,
     TransportError,
 )
+from umfpay.flows import begin_card_payment
 from umfpay.flows._deadline import Deadline
 from umfpay.flows._settling import (
     after_refusal,
@@ -31,6 +32,7 @@ from umfpay.flows._settling import (
     wait_paid,
 )
 from umfpay.models import Payment, PaymentState
+from umfpay.sensitive import Private
 
 
 def _payment(state, payment_id="PAY_A"):
@@ -140,7 +142,7 @@ async def test_a_claim_is_nothing_while_the_gateway_cannot_be_asked(
         await _wait(session, _payment("TRADE_SUCCESS", waiting.id), steps, seconds=1.5)
 
     assert (waiting.id, None) == (caught.value.last.id, caught.value.last.state)
-    assert isinstance(caught.value.__cause__, TransportError)
+    assert caught.value.money_may_have_moved
 
 
 async def test_waiting_ends_when_somebody_pays(session, box, waiting, shop, steps):
@@ -175,7 +177,8 @@ async def test_a_refusal_that_is_not_about_the_state_stays_what_it_is(
     [
         ("00060762", PaymentExpiredError),
         ("00060751", PaymentExpiredError),
-        ("00060763", PaymentExpiredError),
+        # "Order closed": it may have been paid with another payment.
+        ("00060763", PaymentStateError),
         ("00060764", PaymentStateError),
     ],
 )
@@ -294,3 +297,33 @@ async def test_an_order_that_can_no_longer_be_paid_was_not(session, waiting):
             arrivals=None,
             expires_at=datetime.now(UTC) - timedelta(hours=1),
         )
+
+
+@pytest.mark.parametrize("code", ["00060762", "00060763"])
+async def test_a_refusal_while_another_execute_is_under_way_is_no_end(
+    session, box, order, card, code
+):
+    """
+    The payment is waited for: its money may still move.
+    """
+    await box.settings(execute="pending", settle_after=30)
+    pending = await begin_card_payment(session, order, card(), bank_code="CCB")
+    payer = pending.payer(session, Private(await box.code(pending)))
+    payment = await session.payments.execute(pending.payment_id, payer)
+    refusal = _refusal(PaymentStateError, code)
+    found = await after_refusal(session, payment, refusal, deadline=Deadline.after(5))
+
+    assert "TRADE_PENDING" == found.state
+
+
+async def test_a_refusal_is_no_end_while_the_gateway_cannot_be_asked(
+    session, box, waiting
+):
+    """
+    It speaks for its own call alone.
+    """
+    await box.fault("drop_before", method="GET", path=waiting.id, times=0)
+    refusal = _refusal(PaymentStateError, "00060762")
+
+    with pytest.raises(PaymentStateError):
+        await after_refusal(session, waiting, refusal, deadline=Deadline.after(1))

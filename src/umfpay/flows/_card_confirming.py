@@ -87,12 +87,16 @@ class Confirmation:
         proven = known is None
         payment = await self._looked_up() if known is None else known
 
-        if not proven or payment.state == PaymentState.WAIT_BUYER_PAY:
+        execute = not proven or payment.state == PaymentState.WAIT_BUYER_PAY
+
+        if execute:
             payment, proven = await self._executed(code, payment)
-            await tell(self.on_step, "executed", payment)
 
         # The card was used: its data may not be kept after that.
         self.pending.forget()
+
+        if execute:
+            await tell(self.on_step, "executed", payment)
 
         return await wait_paid(
             self.session,
@@ -129,29 +133,46 @@ class Confirmation:
         if pending.execute_sent_at is not None and not self.allow_repeat:
             raise _still_unknown(pending)
 
+        self.end.must_have_time(known)
         # What an earlier one left open stays open if this one comes to nothing.
         before = pending.execute_sent_at
-        pending.execute_sent_at = datetime.now(UTC)
+        mine = pending.execute_sent_at = datetime.now(UTC)
 
         try:
             payment = await self.session.payments.execute(
                 pending.payment_id, payer, **self.end.options(self.session)
             )
         except OutcomeUnknownError as unknown:
+            # Another task may have taken the mark away meanwhile.
+            pending.execute_sent_at = mine
+
             return await self._resolved(unknown), True
         except APIError as refusal:
-            pending.execute_sent_at = before
+            if before is not None:
+                # This one did nothing; the earlier one may still have.
+                pending.execute_sent_at = before
+
+                raise _still_unknown(pending) from refusal
+
+            self._unmark(mine)
 
             return await after_refusal(
                 self.session, known, refusal, deadline=self.end
             ), True
         except UMFError:
             # Nothing can have happened.
-            pending.execute_sent_at = before
+            self._unmark(mine, before)
 
             raise
 
         return payment, False
+
+    def _unmark(self, mine: datetime, before: datetime | None = None) -> None:
+        """
+        Take back the mark of this execute, and of no other task's.
+        """
+        if self.pending.execute_sent_at == mine:
+            self.pending.execute_sent_at = before
 
     async def _resolved(
         self, unknown: OutcomeUnknownError, *, once: bool = False

@@ -10,7 +10,7 @@ import math
 import attrs
 
 from umfpay._session import UMFSession
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError, NotFinishedError, Text
 from umfpay.resources import CallOptions
 
 
@@ -51,6 +51,22 @@ class Deadline:
         Seconds that are left, 0 if it has passed.
         """
         return max(0.0, self.at - asyncio.get_running_loop().time())
+
+    def must_have_time(self, last: object | None = None) -> None:
+        """
+        Refuse to send a write that is too late: an instant is enough for it to leave.
+
+        Raises:
+            NotFinishedError: The deadline has passed; *last* is what is known.
+        """
+        if not self.left:
+            raise NotFinishedError(
+                Text(
+                    "The deadline passed before the next call; it was not sent.",
+                    "在下一次调用之前期限已到，未发送。",
+                ),
+                last=last,
+            )
 
     def options(self, session: UMFSession) -> CallOptions:
         """

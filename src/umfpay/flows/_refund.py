@@ -125,8 +125,15 @@ async def _create(
     arrivals: Arrivals | None,
     end: Deadline,
 ) -> Refund:
+    end.must_have_time(payment)
+
     try:
-        return await session.refunds.create(payment.id, new, **end.options(session))
+        return await session.refunds.create(
+            payment.id,
+            new,
+            known_refunds=so_far.amounts.keys(),
+            **end.options(session),
+        )
     except RefundRefusedError as refusal:
         _raise_refusal(payment, refusal)
     except OutcomeUnknownError as unknown:

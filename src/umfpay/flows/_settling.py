@@ -32,8 +32,9 @@ from umfpay.flows._waiting import wait_final
 from umfpay.models import Payment, PaymentState
 
 
-# Codes that say the time to pay is over (protocol notes 8.2).
-_EXPIRED: Final = frozenset({"00060751", "00060762", "00060763"})
+# Codes that say the time to pay is over (protocol notes 8.2). "Order closed" is none:
+# it may have been paid with another payment.
+_EXPIRED: Final = frozenset({"00060751", "00060762"})
 _LONGEST_PAUSE: Final = 30.0
 _PATIENCE: Final = 30.0
 
@@ -145,7 +146,8 @@ async def after_refusal(
     deadline: Deadline,
 ) -> Payment:
     """
-    Return the payment if it was paid all the same; else raise what *refusal* means.
+    Return the payment if it was, or is being, paid all the same; else raise what
+    *refusal* means.
 
     A refusal for the payment's state is explained by that state: it is asked for.
 
@@ -162,7 +164,12 @@ async def after_refusal(
     if is_final(payment):
         return settled(payment, cause=refusal)
 
-    if refusal.ret_code in _EXPIRED:
+    if payment.state == PaymentState.TRADE_PENDING:
+        # Another execute is under way.
+        return payment
+
+    # If the gateway cannot be asked now, the refusal speaks for its own call alone.
+    if payment.state == PaymentState.WAIT_BUYER_PAY and refusal.ret_code in _EXPIRED:
         raise _expired(payment) from refusal
 
     raise refusal

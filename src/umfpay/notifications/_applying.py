@@ -26,6 +26,15 @@ _MOST_DOUBLINGS: Final = 30
 _log = logging.getLogger("umfpay")
 
 
+def is_our_end() -> bool:
+    """
+    Tell whether the running task itself is cancelled, not something that it awaits.
+    """
+    task = asyncio.current_task()
+
+    return task is None or task.cancelling() > 0
+
+
 class Applier:
     """
     Applies one event after another.
@@ -94,6 +103,14 @@ class Applier:
                 failed = True
 
                 raise
+            except asyncio.CancelledError:
+                if is_our_end():
+                    raise
+
+                failed = True
+
+                # Something that the handler awaited was cancelled, not the inbox.
+                raise RuntimeError("the handler was cancelled from inside") from None
 
         try:
             decision = await self._store.process(key, work)

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 import attrs
 
 from umfpay.errors import NotificationAmountError, NotificationError, Text
+from umfpay.notifications._applying import is_our_end
 from umfpay.notifications._deciding import Decision, Status
 from umfpay.notifications._receiver import NotificationEvent
 from umfpay.notifications._store import InboxStore, StoredEvent
@@ -144,6 +145,12 @@ class ConflictTeller:
                     await self._on_conflict(conflict)
                 else:
                     await self._ask(conflict)
+            except asyncio.CancelledError:
+                if is_our_end():
+                    raise
+
+                _log.warning("on_conflict was cancelled from inside; it is told again")
+                calm = False
             except Exception:  # noqa: BLE001 (logged; it is told again)
                 _log.exception("a conflict could not be told; it is told again")
                 calm = False

@@ -215,12 +215,7 @@ def _raw(body: Any) -> bytes:
 
 
 def _signature(headers: Headers) -> str | None:
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
-    found = [
-        value
-        for name, value in pairs
-        if isinstance(name, str) and name.lower() == "signature"
-    ]
+    found = [value for name, value in _pairs(headers) if name.lower() == "signature"]
 
     if len(found) > 1:
         raise NotificationSignatureError(
@@ -228,3 +223,32 @@ def _signature(headers: Headers) -> str | None:
         )
 
     return found[0] if found else None
+
+
+def _pairs(headers: Any) -> list[tuple[str, str]]:
+    try:
+        pairs = headers.items() if isinstance(headers, Mapping) else headers
+
+        return [(_word(name), _word(value)) for name, value in pairs]
+    except (TypeError, ValueError):
+        raise NotificationSignatureError(
+            Text(
+                "headers is neither a mapping nor pairs of names and values.",
+                "headers 既不是映射，也不是名称与值的键值对。",
+            ),
+            advice=Text(
+                "Give the headers of the request, as the framework has them.",
+                "请传入框架提供的请求头。",
+            ),
+        ) from None
+
+
+def _word(text: Any) -> str:
+    # ASGI servers give bytes.
+    if isinstance(text, bytes):
+        return text.decode("latin-1")
+
+    if not isinstance(text, str):
+        raise TypeError
+
+    return text

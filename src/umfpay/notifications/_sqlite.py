@@ -115,7 +115,8 @@ class SQLiteStore:
                 await self._keeping.executescript(_SCHEMA)
 
                 return
-            except (OSError, sqlite3.Error) as error:
+            # A ValueError: of a path with a null character.
+            except (OSError, ValueError, sqlite3.Error) as error:
                 await self.aclose()
 
                 # SQLite itself does not wait when several switch a new file to WAL.
@@ -365,11 +366,13 @@ def _open(connection: aiosqlite.Connection | None) -> aiosqlite.Connection:
 
 @asynccontextmanager
 async def _transaction(connection: aiosqlite.Connection) -> AsyncIterator[None]:
-    async with _telling():
-        # Other processes wait, and see either all or nothing.
-        await connection.execute("BEGIN IMMEDIATE")
-
     try:
+        # Inside the try: a BEGIN that is cancelled while it waits begins all the same,
+        # in its thread, and would lock the file for everybody.
+        async with _telling():
+            # Other processes wait, and see either all or nothing.
+            await connection.execute("BEGIN IMMEDIATE")
+
         try:
             yield
         finally:
