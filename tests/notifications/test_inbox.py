@@ -567,3 +567,28 @@ def test_a_place_that_keeps_nothing_is_refused(receiver, place):
     """
     with pytest.raises(ConfigError, match="inbox"):
         NotificationInbox(place, receiver)
+
+
+async def test_closing_that_is_cancelled_leaves_no_thread(sqlite_place, receiver):
+    """
+    Ctrl-C comes twice: the file's threads would keep the process alive.
+    """
+    import threading
+
+    before = threading.active_count()
+    inbox = NotificationInbox(sqlite_place.spec, receiver)
+    await inbox.__aenter__()
+    closing = asyncio.create_task(inbox.aclose())
+    await asyncio.sleep(0)
+    closing.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+
+    for _ in range(100):
+        if threading.active_count() == before:
+            break
+
+        await asyncio.sleep(0.02)
+
+    assert before == threading.active_count()

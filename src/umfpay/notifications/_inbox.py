@@ -136,17 +136,20 @@ class NotificationInbox:
         """
         tasks, self._tasks = self._tasks, []
 
-        # `asyncio.wait_for` before Python 3.12, in a library, may lose a cancellation.
-        while tasks:
-            for task in tasks:
-                task.cancel()
+        try:
+            # `asyncio.wait_for` before Python 3.12, in a library, may lose a
+            # cancellation.
+            while tasks:
+                for task in tasks:
+                    task.cancel()
 
-            _, left = await asyncio.wait(tasks, timeout=_AGAIN)
-            tasks = list(left)
-
-        await self._store.aclose()
-        # Who still waits hears now that nothing comes any more.
-        self._wake_all()
+                _, left = await asyncio.wait(tasks, timeout=_AGAIN)
+                tasks = list(left)
+        finally:
+            # Also when Ctrl-C comes just now: threads would keep the process alive.
+            await self._store.aclose()
+            # Who still waits hears now that nothing comes any more.
+            self._wake_all()
 
     async def receive(self, body: bytes, headers: Headers) -> NotificationReply:
         """
