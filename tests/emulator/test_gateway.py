@@ -202,7 +202,7 @@ def test_outside_of_the_base_path_is_nothing(shop):
     """
     The answer says so.
     """
-    assert 404 == shop.raw("GET", "/").status
+    assert 404 == shop.raw("GET", "/elsewhere").status
     assert 404 == shop.raw("GET", "/cberest/v2/bank").status
 
 

@@ -9,7 +9,7 @@ import logging
 
 import pytest
 
-from umfpay.emulator import Emulator
+from umfpay.emulator._keys import make_credentials
 from umfpay.errors import NotificationError, Text
 from umfpay.notifications import NotificationReceiver
 from umfpay.testing import NotificationSigner
@@ -150,7 +150,7 @@ async def test_an_event_that_verifies_no_more_waits_for_its_key(
         await old.receive()
         await old.inbox.replay()
 
-    other = Emulator(key_bits=1024).credentials
+    other = make_credentials(1024)
     new_signer = NotificationSigner(other.gateway_key)
     new = make_shop(
         place,

@@ -9,7 +9,7 @@ import logging
 
 import pytest
 
-from umfpay.emulator import Emulator
+from umfpay.emulator._keys import make_credentials
 from umfpay.errors import NotificationError, Text
 from umfpay.notifications import NotificationReceiver
 from umfpay.testing import NotificationSigner
@@ -252,7 +252,7 @@ async def test_a_conflict_that_verifies_no_more_hides_no_other(
     await old.receive(state="TRADE_FAIL")
     await old.inbox.replay()
     await old.inbox.aclose()
-    other = Emulator(key_bits=1024).credentials
+    other = make_credentials(1024)
     new = make_shop(
         place,
         NotificationReceiver(other.gateway_certificate),
