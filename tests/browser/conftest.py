@@ -34,6 +34,7 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--disable-dev-shm-usage",
+    "--hide-scrollbars",
     "--lang=en",
 )
 
@@ -58,6 +59,7 @@ def _chromium(tmp_path_factory):
     for flag in _FLAGS:
         options.add_argument(flag)
 
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
     driver = webdriver.Chrome(options=options, service=Service(driver))
     driver.set_page_load_timeout(20)

@@ -7,7 +7,9 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import attrs
 import orders
 import pytest
 from selenium.webdriver.common.by import By
@@ -25,7 +27,7 @@ def _click(page, name):
     """
     Click what leads to another page, and wait until this one is gone.
     """
-    element = page.find_element(By.ID, name)
+    element = page.find_element(By.CSS_SELECTOR, f"#{name}, .do-{name}")
     element.click()
     _until(page, staleness_of(element))
 
@@ -105,7 +107,8 @@ def test_a_customer_pays_at_the_cashier_and_comes_back(page, world):
         )
     )
     page.get(_shown(opened))
-    Select(page.find_element(By.NAME, "method")).select_by_visible_text("ALIPAY_SCAN")
+    page.set_window_size(560, 860)
+    page.find_element(By.XPATH, "//label[contains(., 'Alipay')]").click()
     _picture(page, "console-cashier.png")
     _click(page, "pay")
     _until(page, lambda _: page.current_url == f"{world.shop}/back")
@@ -118,11 +121,15 @@ def test_a_customer_gives_up_at_the_cashier(page, world):
     """
     Nobody has paid; the link still works.
     """
-    payment = world.run(world.session.payments.create(orders.cashier_payment()))
+    new = attrs.evolve(orders.cashier_payment(), ret_url=f"{world.shop}/back")
+    payment = world.run(world.session.payments.create(new))
     page.get(payment.cashier_url)
     _click(page, "give_up")
 
-    assert "nobody has paid" in page.find_element(By.ID, "done").text
+    assert "Nobody has paid." == page.find_element(By.ID, "done").text
+
+    _until(page, lambda _: page.current_url == f"{world.shop}/back")
+
     assert "WAIT_BUYER_PAY" == world.state(payment.id)
 
     page.get(payment.cashier_url)
@@ -155,10 +162,14 @@ def test_a_customer_pays_in_wechat(page, world):
             **WHO,
         )
     )
-    prepay = _shown(shown).package.removeprefix("prepay_id=wx")
-    page.get(f"{world.box.origin}/wechat/pay/{prepay}")
+    package = _shown(shown).package
+    page.get(f"{world.box.origin}/wechat/pay?{package}")
     _click(page, "give_up")
-    page.get(f"{world.box.origin}/wechat/pay/{prepay}")
+
+    assert "Nobody has paid." == page.find_element(By.ID, "done").text
+    assert not paying.done()
+
+    page.get(f"{world.box.origin}/wechat/pay?{package}")
     _click(page, "pay")
 
     assert "TRADE_SUCCESS" == paying.result(10).state
@@ -258,34 +269,97 @@ def test_a_developer_switches_a_fault_on_and_off(page, world):
 
 def test_the_language_is_kept(page, world):
     """
-    Chinese from one click on, on every page.
+    Chinese from one click on, on every page; a customer switches it at the cashier.
     """
-    page.get(f"{world.box.origin}/")
-
-    assert "Payments" in _text(page)
-
+    payment = world.run(world.session.payments.create(orders.cashier_payment()))
+    page.get(payment.cashier_url)
     _click(page, "language")
+
+    assert "收银台" in _text(page)
+    assert "10.00 USD" in _text(page)
+
     page.get(f"{world.box.origin}/console/requests")
 
     assert "请求" in _text(page)
 
+    _click(page, "language")
+    page.get(f"{world.box.origin}/")
 
-@pytest.mark.parametrize("path", ["/", "/console/requests", "/console/faults"])
-def test_a_phone_needs_no_sideways_scrolling(page, world, path):
+    assert "Payments" in _text(page)
+
+
+HOSTILE = (
+    "<script>hacked=1</script><img src=x onerror=hacked=1>\u202e"
+    + "long" * 2500
+    + "\"' onmouseover=hacked=1"
+)
+
+
+@pytest.fixture(name="hostile")
+def _hostile(world):
     """
-    At 360 pixels, with long ids and addresses.
+    A payment of a shop that means harm, as stored by a gateway that takes it all.
     """
-    world.run(world.session.payments.create(orders.wallet_payment("ALIPAY_SCAN")))
-    page.set_window_size(500, 800)
+
+    async def make():
+        payment = await world.session.payments.create(orders.cashier_payment())
+        books = world.box.emulator._world
+        told = books.payment(payment.id)
+        told["order"] |= {"order_summary": HOSTILE, "mer_reference_id": HOSTILE}
+        told |= {"notify_url": HOSTILE, "ret_url": HOSTILE, "bank_code": HOSTILE}
+        books.store.put("payment", payment.id, told)
+        books.notify("payment", payment.id)
+
+        return payment
+
+    return world.run(make())
+
+
+def _paths(payment):
+    return (
+        "/",
+        "/console/requests",
+        "/console/requests/2",
+        "/console/notifications",
+        "/console/faults",
+        f"/console/payments/{payment.id}",
+        f"{urlsplit(payment.cashier_url).path}?{urlsplit(payment.cashier_url).query}",
+    )
+
+
+def test_hostile_words_do_nothing(page, world, hostile):
+    """
+    Nothing runs, nothing is fetched, and the browser has nothing to complain about.
+    """
+    page.get_log("browser")
+
+    for path in _paths(hostile):
+        page.get(f"{world.box.origin}{path}")
+
+        assert page.execute_script("return typeof hacked") == "undefined"
+        assert page.find_elements(By.TAG_NAME, "h1")
+        assert not page.get_log("browser")
+
+
+def test_a_phone_needs_no_sideways_scrolling(page, world, hostile):
+    """
+    At 360 pixels, with endless words, ids and addresses.
+    """
     page.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
         {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": True},
     )
 
     try:
-        page.get(f"{world.box.origin}{path}")
-        wide = page.execute_script("return document.documentElement.scrollWidth")
+        widths = {}
+
+        for path in _paths(hostile):
+            page.get(f"{world.box.origin}{path}")
+            widths[path] = page.execute_script(
+                "return document.documentElement.scrollWidth"
+            )
     finally:
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
-    assert wide <= 360
+    assert widths
+    assert not {path: width for path, width in widths.items() if width > 360}

@@ -200,3 +200,11 @@ def test_sms_codes_are_listed_with_their_phones(shop):
     sent = shop.control("GET", "/sms")["sms"][0]
 
     assert ("13800138000", key, code) == (sent["phone"], sent["payment"], sent["code"])
+
+
+@pytest.mark.parametrize("number", ["7", "0" * 12, "9" * 13, "9" * 5000, "x"])
+def test_a_notification_that_is_not_there_is_not_sent_again(shop, number):
+    """
+    However long its number is.
+    """
+    assert 404 == shop.control("POST", f"/notifications/{number}/resend", {}).status

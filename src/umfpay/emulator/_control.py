@@ -66,7 +66,7 @@ class Control:
             ("GET", re.compile(r"/enterprises"), self._all("enterprise")),
             ("GET", re.compile(r"/notifications"), self._all("notification")),
             ("GET", re.compile(r"/papers"), self._all("papers", "papers")),
-            ("POST", re.compile(r"/notifications/(\d+)/resend"), self._resend),
+            ("POST", re.compile(r"/notifications/(\d{1,12})/resend"), self._resend),
             ("GET", re.compile(r"/payments/(PAY_\w+)"), self._payment),
             ("GET", re.compile(r"/payments/(PAY_\w+)/sms_code"), self._sms_code),
             (

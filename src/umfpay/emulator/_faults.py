@@ -34,6 +34,8 @@ Kind = Literal[
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
 MAX_SECONDS: Final = 60.0
 
+_LONGEST_PATH: Final = 200
+_FARTHEST: Final = 1e12
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "skip": (int,),
     "times": (int,),
@@ -149,12 +151,18 @@ def _rule(value: Any) -> Fault:
         if isinstance(given, bool) or not isinstance(given, _TYPES.get(name, str)):
             raise _refusal(f"{name} has the wrong type")
 
+    if len(value.get("path", "")) > _LONGEST_PATH:
+        raise _refusal(f"path is at most {_LONGEST_PATH} characters")
+
     try:
         re.compile(value.get("path", ""))
-    except re.error:
+    except (re.error, OverflowError, RecursionError):
         raise _refusal("path is no regular expression") from None
 
     rule = Fault(**value)
+
+    if not -_FARTHEST <= rule.seconds <= _FARTHEST:
+        raise _refusal("seconds leads out of all calendars")
 
     if not 0 <= rule.seconds <= MAX_SECONDS and rule.kind != "skew_clock":
         raise _refusal(f"seconds is 0 to {MAX_SECONDS:.0f}")

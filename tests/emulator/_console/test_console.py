@@ -1,391 +1,242 @@
 """
-The console as a browser's server: pages, forms, and who may send them.
+Requests of a browser: answers, headers, languages, and trouble.
 """
 
 from __future__ import annotations
 
-import http.client
 import re
-from urllib.parse import urlencode, urlsplit
 
 import orders
 import pytest
 
-from umfpay import UMFSession
-from umfpay.emulator import Emulator, serve
-from umfpay.testing import EmulatorBox
+from umfpay.emulator import Emulator
+from umfpay.emulator._messages import Request
 
 
-_MADE = []
+PAGES = [
+    "/",
+    "/console/requests",
+    "/console/notifications",
+    "/console/refunds",
+    "/console/customs",
+    "/console/enterprises",
+    "/console/papers",
+    "/console/faults",
+]
 
 
-class Browser:
-    """
-    Asks as a browser does; follows nothing by itself.
-    """
-
-    def __init__(self, origin):
-        self.host = urlsplit(origin).netloc
-
-    def ask(self, method, path, body=None, **headers):
-        connection = http.client.HTTPConnection(self.host, timeout=10)
-
-        try:
-            connection.request(method, path, body, headers)
-            answer = connection.getresponse()
-
-            return answer.status, dict(answer.getheaders()), answer.read().decode()
-        finally:
-            connection.close()
-
-    def get(self, path, **headers):
-        return self.ask("GET", path, **headers)
-
-    def token(self):
-        _, _, page = self.get("/console/faults")
-
-        return re.search(r'name="token" value="([^"]+)"', page).group(1)
-
-    def post(self, path, form, **headers):
-        return self.ask(
-            "POST",
-            path,
-            urlencode(form),
-            **{
-                "Content-Type": "application/x-www-form-urlencoded",
-                "Origin": f"http://{self.host}",
-                "Sec-Fetch-Site": "same-origin",
-                **headers,
-            },
-        )
-
-
-class World:
-    """
-    An emulator, its merchant and a browser.
-    """
-
-    def __init__(self, box, session):
-        self.box = box
-        self.session = session
-        self.browser = Browser(box.origin)
-
-    async def do(self, method, *arguments, **headers):
-        import asyncio
-
-        return await asyncio.to_thread(
-            getattr(self.browser, method), *arguments, **headers
-        )
-
-
-@pytest.fixture(name="world")
-async def _world():
-    if not _MADE:
-        _MADE.append(Emulator(key_bits=1024).credentials)
-
-    emulator = Emulator(credentials=_MADE[0])
-
-    async with serve(emulator) as server:
-        box = EmulatorBox(emulator, base_url=server.base_url, origin=server.origin)
-
-        async with UMFSession(box.config(ret_url="http://127.0.0.1:9/back")) as session:
-            yield World(box, session)
-
-
-async def _token(world):
-    return await world.do("token")
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/",
-        "/console/requests",
-        "/console/notifications",
-        "/console/refunds",
-        "/console/customs",
-        "/console/enterprises",
-        "/console/papers",
-        "/console/faults",
-    ],
-)
-async def test_every_page_is_there_and_locked_down(world, path):
+@pytest.mark.parametrize("path", PAGES)
+async def test_every_page_is_there_and_locked_down(browser, session, path):
     """
     No script, no frame, no other site's resource, nothing in a cache.
     """
-    await world.session.payments.create(orders.wallet_payment("WECHAT_SCAN"))
-    status, headers, page = await world.do("get", path)
+    await session.payments.create(orders.wallet_payment("WECHAT_SCAN"))
+    status, headers, page = await browser.get(path)
     policy = headers["content-security-policy"]
 
     assert 200 == status
     assert "default-src 'none'" in policy
+    assert "form-action 'self'" in policy
     assert "frame-ancestors 'none'" in policy
     assert "no-store" == headers["cache-control"]
+    assert "DENY" == headers["x-frame-options"]
+    assert "same-origin" == headers["referrer-policy"]
     assert "<script" not in page
+    assert "style=" not in page
 
 
 @pytest.mark.parametrize(
     "path",
     [
+        "/console/",
         "/console/nothing",
         "/console/requests/999999",
         "/console/payments/PAY_AAAA",
+        "/console/payments/%00",
         "/scan/PAY_AAAA",
         "/upay/cbPluginPay.do",
         "/upay/cbPluginPay.do?trace=1",
+        "/upay/cbPluginPay.do?trace=%ff%00",
         "/wechat/authorize",
         "/wechat/authorize?redirect_uri=http%3A%2F%2F%5B",
         "/wechat/authorize?redirect_uri=x%3FnotifyUrl%3Djavascript%3Aalert(1)",
+        "/wechat/authorize?redirect_uri=x%3FnotifyUrl%3Dhttp%3A%2F%2F%255B",
+        "/wechat/pay",
+        "/wechat/pay?prepay_id=x",
+        "/wechat/pay/3611240018000001",
         "/console/requests/" + "9" * 5000,
         "/console/nothing?" + "a=1&" * 500,
     ],
 )
-async def test_what_is_not_there_is_a_page_that_says_so(world, path):
+async def test_what_is_not_there_is_a_page_that_says_so(browser, path):
     """
     404, in the reader's language.
     """
-    status, _, page = await world.do("get", path, **{"Accept-Language": "zh-CN"})
+    status, _, page = await browser.get(path, **{"Accept-Language": "zh-CN"})
 
     assert 404 == status
     assert "没有此页面" in page
 
 
-async def test_other_methods_are_refused(world):
+@pytest.mark.parametrize("method", ["DELETE", "PUT", "OPTIONS", "TRACE", "ODD"])
+@pytest.mark.parametrize("path", ["/console/faults", "/console/style.css", "/"])
+async def test_other_methods_are_refused(browser, method, path):
     """
     Pages are read, forms are posted.
     """
-    status, _, _ = await world.do("ask", "DELETE", "/console/faults")
+    status, headers, _ = await browser.ask(method, path)
 
-    assert 405 == status
+    assert (405, "GET, HEAD, POST") == (status, headers["allow"])
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Origin": "http://evil.test"},
-        {"Origin": "null"},
-        {"Sec-Fetch-Site": "cross-site"},
-        {"Sec-Fetch-Site": "same-site"},
-    ],
-)
-async def test_another_site_cannot_send_our_forms(world, headers):
+async def test_a_page_can_be_asked_for_its_headers_only(browser):
     """
-    Even with a token of ours.
+    HEAD is GET without a body.
     """
-    form = {"token": await _token(world), "seconds": "60"}
-    status, _, _ = await world.do("post", "/console/clock", form, **headers)
+    status, headers, page = await browser.ask("HEAD", "/")
 
-    assert 403 == status
+    assert (200, "") == (status, page)
+    assert headers["content-type"] == "text/html; charset=utf-8"
 
 
-@pytest.mark.parametrize("token", ["", "x", "ä"])
-async def test_a_form_without_the_token_is_refused(world, token):
+async def test_the_only_resource_of_a_page_is_one_small_style_sheet(browser):
     """
-    Only our own pages know it.
+    And it takes nothing from elsewhere.
     """
-    form = {"token": token, "seconds": "60"}
-    status, _, page = await world.do("post", "/console/clock", form)
+    page = await browser.page("/")
+    _, headers, style = await browser.get("/console/style.css")
 
-    assert 403 == status
-    assert "open the page again" in page
-
-
-@pytest.mark.parametrize(
-    ("path", "form", "status"),
-    [
-        ("/console/clock", {"seconds": "soon"}, 400),
-        ("/console/clock", {"seconds": "nan"}, 400),
-        ("/console/clock", {"seconds": "1e300"}, 400),
-        ("/console/clock", {}, 400),
-        ("/console/faults", {"kind": "earthquake"}, 400),
-        ("/console/faults", {"kind": "delay", "times": "x"}, 400),
-        ("/console/faults", {"kind": "delay", "path": "("}, 400),
-        ("/console/settings", {"refusals": "loud"}, 400),
-        ("/console/settings", {"settle_after": "soon"}, 400),
-        ("/console/settings", {"nothing": "1"}, 400),
-        ("/console/payments/PAY_AAAA/pay", {}, 404),
-        ("/console/enterprises/EQ_AAAA/enable", {}, 404),
-        ("/console/notifications/7/resend", {}, 404),
-        ("/console/nothing", {}, 404),
-    ],
-)
-async def test_a_form_that_makes_no_sense_changes_nothing(world, path, form, status):
-    """
-    It is answered with a page, never with an error of the server.
-    """
-    before = world.box.control("GET", "/settings"), world.box.control("GET", "/faults")
-    found, _, _ = await world.do("post", path, {"token": await _token(world), **form})
-
-    assert status == found
-    assert before == (
-        world.box.control("GET", "/settings"),
-        world.box.control("GET", "/faults"),
+    assert ["/console/style.css", "data:,"] == re.findall(
+        r'<link [^>]*href="(.*?)"', page
     )
+    assert "src=" not in page
+    assert "text/css; charset=utf-8" == headers["content-type"]
+    assert len(style) < 8000
+    assert "url(" not in style
+    assert "@import" not in style
 
 
-async def test_a_body_that_is_no_form_is_refused(world):
-    """
-    Too long, not UTF-8, or too many fields.
-    """
-    long = await world.do("post", "/console/clock", {"token": "x" * 70_000})
-    many = await world.do("post", "/console/clock", {f"a{i}": "1" for i in range(200)})
-    binary = await world.do("ask", "POST", "/console/clock", b"\xff\xfe")
-
-    assert [413, 400, 400] == [long[0], many[0], binary[0]]
-
-
-async def test_the_clock_goes_forward(world):
-    """
-    And what is due by then happens: an unpaid order expires.
-    """
-    payment = await world.session.payments.create(orders.wallet_payment("WECHAT_SCAN"))
-    form = {"token": await _token(world), "seconds": "3600", "next": "/console/faults"}
-    status, headers, _ = await world.do("post", "/console/clock", form)
-
-    assert (303, "/console/faults") == (status, headers["location"])
-    assert "TRADE_CLOSED" == (await world.session.payments.get(payment.id)).state
-
-
-@pytest.mark.parametrize("place", ["//evil.test", "http://evil.test", "/\\evil.test"])
-async def test_a_form_leads_nowhere_else(world, place):
-    """
-    The next page is one of ours.
-    """
-    form = {"token": await _token(world), "seconds": "1", "next": place}
-    _, headers, _ = await world.do("post", "/console/clock", form)
-
-    assert "/" == headers["location"]
-
-
-async def test_faults_and_settings_are_switched(world):
-    """
-    Rules add up; numbers and words are read from the form.
-    """
-    token = await _token(world)
-
-    for kind in ("delay", "busy"):
-        await world.do(
-            "post",
-            "/console/faults",
-            {"token": token, "kind": kind, "times": "2", "seconds": "0.5", "path": ""},
-        )
-
-    await world.do(
-        "post",
-        "/console/settings",
-        {"token": token, "settle_after": "1.5", "token_lifetime": "60"},
-    )
-    rules = world.box.control("GET", "/faults")["rules"]
-    settings = world.box.control("GET", "/settings")
-
-    assert [("delay", 2, 0.5), ("busy", 2, 0.5)] == [
-        (rule["kind"], rule["times"], rule["seconds"]) for rule in rules
-    ]
-    assert (1.5, 60) == (settings["settle_after"], settings["token_lifetime"])
-
-    await world.do("post", "/console/faults/clear", {"token": token})
-
-    assert [] == world.box.control("GET", "/faults")["rules"]
-
-
-async def test_hostile_words_of_an_order_are_only_words(world):
-    """
-    They are escaped wherever they are shown.
-    """
-    hostile = "<script>alert(1)</script>"
-    import attrs
-
-    new = orders.wallet_payment("ALIPAY_SCAN")
-    new = attrs.evolve(new, order=attrs.evolve(new.order, order_summary=hostile))
-    payment = await world.session.payments.create(new)
-
-    for path in ("/", f"/console/payments/{payment.id}", f"/scan/{payment.id}"):
-        _, _, page = await world.do("get", path)
-
-        assert "<script" not in page
-
-
-async def test_a_ret_url_that_no_browser_may_open_is_no_link(world):
-    """
-    The official samples hold other things than http there.
-    """
-    new = orders.cashier_payment()
-    payment = await world.session.payments.create(new)
-    document = world.box.emulator._world.payment(payment.id)
-    document["ret_url"] = "javascript:alert(1)"
-    world.box.emulator._world.store.put("payment", payment.id, document)
-    status, _, page = await world.do(
-        "post", f"/upay/{payment.id}/give_up", {"token": await _token(world)}
-    )
-
-    assert 200 == status
-    assert "javascript" not in page
-
-
-async def test_a_language_that_was_chosen_is_kept_in_a_cookie(world):
+async def test_a_language_that_was_chosen_is_kept_in_a_cookie(browser):
     """
     It wins over the browser's own; nonsense in the cookie does not matter.
     """
-    _, headers, page = await world.do("get", "/?lang=zh")
+    _, headers, page = await browser.get("/?lang=zh")
 
-    assert "支付" in page
+    assert "请求" in page
     assert headers["set-cookie"].startswith("lang=zh;")
+    assert "SameSite=Strict" in headers["set-cookie"]
 
-    _, _, kept = await world.do(
-        "get", "/", **{"Cookie": "lang=zh", "Accept-Language": "en"}
+    kept = await browser.page("/", **{"Cookie": "lang=zh", "Accept-Language": "en"})
+    broken = await browser.page("/", Cookie='lang="\x01; =;')
+    unknown = await browser.page("/", Cookie="lang=fr")
+    among = await browser.page("/", Cookie="a/b=1; =; x; lang=zh")
+
+    assert "请求" in kept
+    assert "Requests" in broken
+    assert "Requests" in unknown
+    assert "请求" in among
+
+
+async def test_a_language_that_we_do_not_speak_sets_no_cookie(browser):
+    """
+    Nor does what looks like another header.
+    """
+    for asked in ("fr", "zh%0d%0aX-Odd: 1".replace(" ", "%20")):
+        _, headers, _ = await browser.get(f"/?lang={asked}")
+
+        assert "set-cookie" not in headers
+        assert "X-Odd" not in headers
+
+
+async def test_the_language_switch_stays_on_the_page(browser, session):
+    """
+    With all that its address says; a customer finds it, too.
+    """
+    payment = await session.payments.create(orders.cashier_payment())
+    address = payment.cashier_url.partition(browser.host)[2]
+    page = await browser.page(address)
+    switch = page.partition('id="language" href="')[2].partition('"')[0]
+    chinese = await browser.page(
+        address.partition("?")[0] + switch.replace("&amp;", "&")
     )
-    _, _, broken = await world.do("get", "/", Cookie='lang="\x01; =;')
 
-    assert "支付" in kept
-    assert "Payments" in broken
+    assert "收银台" in chinese
+    assert "English" in chinese
 
 
-async def test_every_kind_of_object_has_its_row(world):
+async def test_the_answer_to_a_form_has_no_language_switch(browser, session):
     """
-    Refunds, customs declarations, companies and papers; with what can be done.
+    Its address cannot be opened again.
     """
-    code = _Codes(world.box)
-    paid = await orders.paid(world.session, code, customs=True)
-    await world.session.refunds.create(paid.id, orders.refund())
-    await world.session.enterprises.register(orders.company())
-    world.box.emulator._world.store.put(
-        "papers",
-        "1",
-        {
-            "id": 1,
-            "name": "order-1202611230001.zip",
-            "size": 12,
-            "payment": paid.id,
-            "status": "received",
-            "why": "",
-        },
+    payment = await session.payments.create(orders.cashier_payment())
+    _, _, page = await browser.post(f"/upay/{payment.id}/give_up")
+
+    assert 'id="done"' in page
+    assert 'id="language"' not in page
+
+
+async def test_trouble_is_told_in_the_readers_language(browser, box):
+    """
+    What the settings refuse, too.
+    """
+    token = await browser.token()
+    status, _, page = await browser.send(
+        "/console/settings",
+        {"token": token, "refusals": "loud"},
+        **{"Accept-Language": "zh"},
     )
-    _, _, refunds = await world.do("get", "/console/refunds")
-    _, _, companies = await world.do("get", "/console/enterprises")
-    _, _, papers = await world.do("get", "/console/papers")
-    _, _, payment = await world.do("get", f"/console/payments/{paid.id}")
 
-    assert "4.00 USD" in refunds
-    assert "Books Ltd" in companies
-    assert "order-1202611230001.zip" in papers
-    assert "refund-" in payment
+    assert 400 == status
+    assert "无此设置" in page
+    assert "unsigned" == box.control("GET", "/settings")["refusals"]
 
 
-class _Codes:
-    def __init__(self, box):
-        self._box = box
-
-    async def sms_code(self, payment_id):
-        return self._box.sms_code(payment_id)
-
-
-async def test_no_card_number_is_shown(world):
+async def test_long_trouble_is_cut(browser):
     """
-    Neither on the payment's page nor in the request.
+    What was sent does not come back whole.
     """
-    payment = await orders.paid(world.session, _Codes(world.box))
-    _, _, page = await world.do("get", f"/console/payments/{payment.id}")
-    last = world.box.control("GET", "/requests")["requests"][-1]["number"]
-    _, _, request = await world.do("get", f"/console/requests/{last}")
+    status, _, page = await browser.post("/console/settings", refusals="9" * 5000)
 
-    assert "6227000000000005" not in page + request
+    assert 400 == status
+    assert "999" in page
+    assert len(page) < 3000
+
+
+async def test_an_order_that_has_ended_cannot_be_paid_in_the_console(browser, session):
+    """
+    409, with the state that it is in.
+    """
+    payment = await session.payments.create(orders.wallet_payment("WECHAT_SCAN"))
+    await browser.post(f"/console/payments/{payment.id}/close")
+    status, _, page = await browser.post(f"/console/payments/{payment.id}/pay")
+
+    assert 409 == status
+    assert "TRADE_CLOSED" in page
+
+
+async def test_a_bug_is_a_page_and_a_line_in_the_log(credentials, caplog):
+    """
+    A console whose books are shut answers all the same, and tells no insides.
+    """
+    emulator = Emulator(credentials=credentials)
+    emulator._world.store.close()
+    answer = emulator._console.answer(
+        Request(method="GET", path="/", headers={"host": "127.0.0.1"})
+    )
+
+    assert 500 == answer.status
+    assert b"a bug of the emulator" in answer.body
+    assert b"Traceback" not in answer.body
+    assert "GET /" in caplog.text
+
+    await emulator.aclose()
+
+
+async def test_pages_are_served_under_our_own_name_only(browser):
+    """
+    A foreign Host never reaches them.
+    """
+    status, _, page = await browser.get("/", Host="evil.test")
+
+    assert 421 == status
+    assert "<html" not in page

@@ -4,17 +4,21 @@ Requests of a browser to pages, and forms to what they change.
 
 from __future__ import annotations
 
-import hmac
-import secrets
+import logging
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
-from typing import Any, Final
-from urllib.parse import parse_qsl
+from typing import Final
+from urllib.parse import parse_qsl, urlencode
 
 from umfpay.emulator._console._customer import CustomerPages
 from umfpay.emulator._console._forms import Forms
 from umfpay.emulator._console._lists import ListPages
-from umfpay.emulator._console._pages import Page, PageRefused, Renderer
+from umfpay.emulator._console._origin import MAX_FIELDS, FormGate
+from umfpay.emulator._console._pages import (
+    Page,
+    PageRefused,
+    Renderer,
+    other_language,
+)
 from umfpay.emulator._console._texts import LANGUAGES, choose
 from umfpay.emulator._gateway import Gateway
 from umfpay.emulator._messages import Answer, Request
@@ -25,9 +29,8 @@ from umfpay.emulator._transitions import tick
 from umfpay.errors import ConfigError
 
 
+_STYLE: Final = "/console/style.css"
 _PLACES: Final = ("/console", "/scan", "/upay", "/wechat")
-_MAX_FORM: Final = 64 * 1024
-_MAX_FIELDS: Final = 100
 _HEADERS: Final = {
     "cache-control": "no-store",
     "content-security-policy": (
@@ -35,11 +38,14 @@ _HEADERS: Final = {
         " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "content-type": "text/html; charset=utf-8",
-    # Under no-referrer a browser sends "Origin: null" with our own forms.
+    # It tells other sites nothing. Under no-referrer a browser would send
+    # "Origin: null" with our own forms, as it does with those of a hostile page.
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
+
+_log = logging.getLogger("umfpay.emulator")
 
 
 class Console:
@@ -49,12 +55,11 @@ class Console:
 
     def __init__(self, gateway: Gateway, notifier: Notifier) -> None:
         self._world = gateway.world
-        # Only our own pages know it: another site cannot post a form with it.
-        self._token = secrets.token_urlsafe(24)
-        self._renderer = Renderer(self._token)
+        self._gate = FormGate()
+        self._renderer = Renderer(self._gate.token)
         self._lists = ListPages(gateway)
         self._customer = CustomerPages(gateway.world)
-        self._forms = Forms(gateway, notifier)
+        self._forms = Forms(gateway, notifier, self._customer)
 
     def serves(self, path: str) -> bool:
         """
@@ -73,23 +78,20 @@ class Console:
             request.headers.get("accept-language", ""),
         )
 
-        if request.path == "/console/style.css":
-            return Answer(
-                headers={"content-type": "text/css; charset=utf-8"},
-                body=self._renderer.style,
-            )
-
         try:
-            tick(self._world)
             answer = self._answer(request, query, language)
-        except PageRefused as refused:
-            answer = self._trouble(refused.status, str(refused), language)
+        except PageRefused as bad:
+            answer = self._trouble(bad.status, bad.word, bad.detail, language)
         except NotHereError as bad:
-            answer = self._trouble(bad.status, str(bad), language)
+            answer = self._trouble(bad.status, "", str(bad), language)
         except Refusal as refusal:
-            answer = self._trouble(404, refusal.detail, language)
+            answer = self._trouble(404, "", refusal.detail, language)
         except ConfigError as error:
-            answer = self._trouble(400, error.what.en, language)
+            told = error.what.zh if language == "zh" else error.what.en
+            answer = self._trouble(400, "", told, language)
+        except Exception:  # noqa: BLE001 (logged)
+            _log.exception("%s %s", request.method, request.path)
+            answer = self._trouble(500, "own_bug", "", language)
 
         if query.get("lang") in LANGUAGES:
             answer.headers["set-cookie"] = (
@@ -102,7 +104,8 @@ class Console:
         self, request: Request, query: Mapping[str, str], language: str
     ) -> Answer:
         if request.method == "POST":
-            form = self._form(request)
+            form = self._gate.read(request)
+            tick(self._world)
             page_or_path = self._forms.submit(request.path, form)
 
             if isinstance(page_or_path, str):
@@ -111,72 +114,60 @@ class Console:
             return self._shown(page_or_path, language)
 
         if request.method not in ("GET", "HEAD"):
-            raise PageRefused(405, "GET or POST")
+            raise PageRefused(405, "wrong_verb")
 
+        if request.path == _STYLE:
+            return Answer(
+                headers={
+                    "content-type": "text/css; charset=utf-8",
+                    "x-content-type-options": "nosniff",
+                },
+                body=self._renderer.style,
+            )
+
+        tick(self._world)
         page = self._customer.page(request.path, query) or self._lists.page(
             request.path
         )
 
         if page is None:
-            return self._trouble(404, "", language)
+            raise PageRefused(404, "")
 
-        return self._shown(page, language)
+        other = urlencode({**query, "lang": other_language(language)})
 
-    def _form(self, request: Request) -> dict[str, str]:
-        # A browser says where a form comes from; one that does not is not believed.
-        site = request.headers.get("sec-fetch-site", "same-origin")
-        origin = request.headers.get("origin")
-        host = request.headers.get("host", "")
+        return self._shown(page, language, switch=f"?{other}")
 
-        if site != "same-origin" or (origin is not None and origin != f"http://{host}"):
-            raise PageRefused(403, "the form is of another site")
-
-        if len(request.body) > _MAX_FORM or request.oversized:
-            raise PageRefused(413, "the form is too long")
-
-        try:
-            form = dict(
-                parse_qsl(
-                    request.body.decode(),
-                    keep_blank_values=True,
-                    max_num_fields=_MAX_FIELDS,
-                )
-            )
-        except ValueError:
-            raise PageRefused(400, "this is no form") from None
-
-        if not hmac.compare_digest(
-            form.pop("token", "").encode(), self._token.encode()
-        ):
-            raise PageRefused(403, "the form is old: open the page again")
-
-        return form
-
-    def _shown(self, page: Page, language: str) -> Answer:
+    def _shown(self, page: Page, language: str, *, switch: str | None = None) -> Answer:
         html = self._renderer.render(
-            page, language=language, now=self._world.clock.now()
+            page, language=language, now=self._world.clock.now(), switch=switch
         )
 
         return Answer(status=page.status, headers=dict(_HEADERS), body=html)
 
-    def _trouble(self, status: int, why: str, language: str) -> Answer:
-        trouble: dict[str, Any] = {"why": why, "missing": status == 404}
+    def _trouble(self, status: int, word: str, detail: str, language: str) -> Answer:
+        trouble = {"word": word, "detail": detail, "missing": status == 404}
+        answer = self._shown(Page("trouble.html", trouble, status=status), language)
 
-        return self._shown(Page("trouble.html", trouble, status=status), language)
+        if status == 405:
+            answer.headers["allow"] = "GET, HEAD, POST"
+
+        return answer
 
 
 def _query(text: str) -> dict[str, str]:
     try:
-        return dict(parse_qsl(text, max_num_fields=_MAX_FIELDS))
+        return dict(parse_qsl(text, max_num_fields=MAX_FIELDS))
     except ValueError:
         # No page of ours has that many.
         return {}
 
 
 def _cookie(header: str) -> str:
-    try:
-        found = SimpleCookie(header).get("lang")
-    except CookieError:
-        return ""
+    # Cookies know no ports: those of other servers here may have any form.
+    for part in header.split(";"):
+        name, _, value = part.strip().partition("=")
 
-    return "" if found is None else found.value
+        if name == "lang":
+            return value
+
+    return ""

@@ -4,6 +4,7 @@ Pages that a customer sees: the QR code, the cashier, the bank, WeChat.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 from collections.abc import Mapping
@@ -13,15 +14,22 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import segno
 from markupsafe import Markup
 
-from umfpay.emulator._console._pages import Page
+from umfpay.emulator._console._pages import Page, PageRefused
+from umfpay.emulator._moves import move_payment
 from umfpay.emulator._payment_answers import qr_code_url
 from umfpay.emulator._store import Document
+from umfpay.emulator._wire import text
 from umfpay.emulator._world import World
 
 
+IN_WECHAT: Final = ("WECHAT_WEB", "WECHAT_IN_APP", "WECHAT_H5")
+
 _SCAN: Final = re.compile(r"/scan/(PAY_[A-Z2-7]+)")
-_WECHAT: Final = re.compile(r"/wechat/pay/([0-9]{16})")
+_WECHAT: Final = re.compile(r"/wechat/pay/(?:wx)?([0-9]{16})")
+# As it stands in pay_info.package.
+_PREPAY_ID: Final = re.compile(r"(?:wx)?([0-9]{16})")
 _METHODS: Final = ("CREDIT_CARD", "DEBIT_CARD", "WECHAT_SCAN", "ALIPAY_SCAN")
+_LONGEST_SUMMARY: Final = 200
 
 
 class CustomerPages:
@@ -43,10 +51,15 @@ class CustomerPages:
             return self._cashier(query.get("trace", ""))
 
         if match := _WECHAT.fullmatch(path):
-            return _paying("wechat.html", self._by_trace(match[1]))
+            return self._wechat(match[1])
+
+        if path == "/wechat/pay":
+            named = _PREPAY_ID.fullmatch(query.get("prepay_id", ""))
+
+            return None if named is None else self._wechat(named[1])
 
         if path == "/wechat/authorize":
-            return _authorise(query.get("redirect_uri", ""))
+            return self._authorise(query.get("redirect_uri", ""))
 
         return None
 
@@ -57,11 +70,12 @@ class CustomerPages:
         if url is None:
             return None
 
-        drawn = segno.make_qr(url).svg_inline(scale=6, border=4)
         # Our own drawing, of an address of our own.
-        page = _paying("scan.html", payment)
+        drawn = Markup(  # noqa: S704
+            segno.make_qr(url).svg_inline(scale=6, border=4)
+        )
 
-        return Page(page.template, {**page.members, "code": Markup(drawn)})  # noqa: S704
+        return _paying("scan.html", payment, code=drawn)
 
     def _cashier(self, trace: str) -> Page | None:
         payment = self._by_trace(trace)
@@ -70,24 +84,85 @@ class CustomerPages:
             return None
 
         bank = payment["interface"] == "DIRECT_TO_BANK"
-        fixed = payment["method"] != "NOT_APPLICABLE"
-        page = _paying("bank.html" if bank else "cashier.html", payment)
 
-        return Page(
-            page.template,
-            {**page.members, "methods": (payment["method"],) if fixed else _METHODS},
+        return _paying(
+            "bank.html" if bank else "cashier.html", payment, methods=methods(payment)
         )
+
+    def _wechat(self, trace: str) -> Page | None:
+        payment = self._by_trace(trace)
+
+        if payment is None or payment["method"] not in IN_WECHAT:
+            return None
+
+        return _paying("wechat.html", payment)
 
     def _by_trace(self, trace: str) -> Document | None:
         found = self._world.store.get("trace", trace)
 
         return None if found is None else self._world.payment(found["payment"])
 
+    def _authorise(self, redirect_uri: str) -> Page | None:
+        """
+        Return WeChat's page: it leads to UMF's, which leads to the shop (5.14).
+        """
+        try:
+            shop = parse_qs(urlsplit(redirect_uri).query).get("notifyUrl", [""])[0]
+        except ValueError:
+            return None
 
-def _paying(template: str, payment: Document | None) -> Page:
-    waiting = payment is not None and payment["state"] == "WAIT_BUYER_PAY"
+        # One customer sits here: the shop knows him again.
+        who = hashlib.sha256(self._world.salt + b"open_id").hexdigest()[:26]
+        back = shop_address(shop, {"open_id": f"o{who}", "code": secrets.token_hex(16)})
 
-    return Page(template, {"payment": payment, "waiting": waiting})
+        return (
+            None
+            if back is None
+            else Page("authorise.html", {"back": back, "shop": shop})
+        )
+
+    def submit(self, key: str, verb: str, method: str) -> Page:
+        """
+        Pay, fail or give up as the customer; return the page that leads to the shop.
+
+        Args:
+            method: What was chosen at the cashier; empty on the other pages.
+
+        Raises:
+            PageRefused: *method* is none that the page offers.
+        """
+        payment = self._world.payment(key)
+
+        # A page that lay open while the payment ended elsewhere changes nothing.
+        if verb != "give_up" and payment["state"] == "WAIT_BUYER_PAY":
+            if method and method not in methods(payment):
+                raise PageRefused(400, "wrong_method")
+
+            move_payment(self._world, key, verb)
+            payment = self._world.payment(key)
+
+            if verb == "pay" and method:
+                # For the console's reader; no document shows it in an answer.
+                payment["paid_with"] = method
+                self._world.store.put("payment", key, payment)
+
+        return Page(
+            "done.html",
+            {
+                "state": payment["state"],
+                "given_up": verb == "give_up",
+                "back": shop_address(payment["ret_url"]),
+            },
+        )
+
+
+def methods(payment: Document) -> tuple[str, ...]:
+    """
+    Return what the cashier of *payment* offers: all, or the one that the shop fixed.
+    """
+    fixed = payment["method"]
+
+    return _METHODS if fixed == "NOT_APPLICABLE" else (fixed,)
 
 
 def shop_address(address: str, more: Mapping[str, str] | None = None) -> str | None:
@@ -96,10 +171,11 @@ def shop_address(address: str, more: Mapping[str, str] | None = None) -> str | N
     """
     try:
         parts = urlsplit(address)
+        host = parts.hostname
     except ValueError:
         return None
 
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not host:
         return None
 
     if more:
@@ -109,20 +185,16 @@ def shop_address(address: str, more: Mapping[str, str] | None = None) -> str | N
     return parts.geturl()
 
 
-def _authorise(redirect_uri: str) -> Page | None:
-    """
-    Return WeChat's page: it leads to UMF's, which leads to the shop (5.14).
-    """
-    try:
-        inner = parse_qs(urlsplit(redirect_uri).query).get("notifyUrl", [""])[0]
-    except ValueError:
-        return None
+def _paying(template: str, payment: Document, **more: object) -> Page:
+    order = payment["order"]
+    summary = text(order.get("order_summary")) or text(order.get("mer_reference_id"))
 
-    back = shop_address(
-        inner,
-        {"open_id": f"o{secrets.token_hex(13)}", "code": secrets.token_hex(16)},
-    )
-
-    return (
-        None if back is None else Page("authorise.html", {"back": back, "shop": inner})
+    return Page(
+        template,
+        {
+            "payment": payment,
+            "summary": summary[:_LONGEST_SUMMARY],
+            "waiting": payment["state"] == "WAIT_BUYER_PAY",
+            **more,
+        },
     )

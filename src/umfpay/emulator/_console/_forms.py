@@ -8,9 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-import attrs
-
-from umfpay.emulator._console._customer import shop_address
+from umfpay.emulator._console._customer import CustomerPages
 from umfpay.emulator._console._pages import Page, PageRefused
 from umfpay.emulator._faults import FaultPlan
 from umfpay.emulator._gateway import Gateway
@@ -37,7 +35,13 @@ _MOVES: Final = {
     "enterprises": move_enterprise,
 }
 _LONGEST_STEP: Final = 366 * 86400.0
-_NUMBERS: Final = {"times": int, "skip": int, "status": int, "seconds": float}
+_NUMBERS: Final[Mapping[str, type[int] | type[float]]] = {
+    "times": int,
+    "skip": int,
+    "status": int,
+    "seconds": float,
+    "probability": float,
+}
 
 
 class Forms:
@@ -45,10 +49,13 @@ class Forms:
     Handles POST.
     """
 
-    def __init__(self, gateway: Gateway, notifier: Notifier) -> None:
+    def __init__(
+        self, gateway: Gateway, notifier: Notifier, customer: CustomerPages
+    ) -> None:
         self._gateway = gateway
         self._world = gateway.world
         self._notifier = notifier
+        self._customer = customer
 
     def submit(self, path: str, form: Mapping[str, str]) -> str | Page:
         """
@@ -56,6 +63,12 @@ class Forms:
 
         Returns:
             Where to go on the console, or the page to show.
+
+        Raises:
+            PageRefused: There is no such form, or it makes no sense.
+            NotHereError: The object is in no state for it.
+            Refusal: There is no such payment, refund or declaration.
+            ConfigError: No such fault or setting.
         """
         if match := _MOVE.fullmatch(path):
             noun, key, verb = match.groups()
@@ -64,13 +77,13 @@ class Forms:
             return _local(form.get("next", "/"))
 
         if match := _CUSTOMER.fullmatch(path):
-            return self._customer(match[1], match[2])
+            return self._customer.submit(match[1], match[2], form.get("method", ""))
 
         if match := _RESEND.fullmatch(path):
             if not self._notifier.resend(int(match[1])):
-                raise PageRefused(404, f"no notification {match[1]}")
+                raise PageRefused(404, "", match[1])
 
-            return "/console/notifications"
+            return _local(form.get("next", "/console/notifications"))
 
         if path == "/console/clock":
             return self._clock(form)
@@ -86,28 +99,13 @@ class Forms:
         if path == "/console/settings":
             return self._settings(form)
 
-        raise PageRefused(404, "no such form")
-
-    def _customer(self, key: str, verb: str) -> Page:
-        payment = self._world.payment(key)
-
-        if verb != "give_up":
-            move_payment(self._world, key, verb)
-
-        return Page(
-            "done.html",
-            {
-                "verb": verb,
-                "payment": payment,
-                "back": shop_address(payment["ret_url"]),
-            },
-        )
+        raise PageRefused(404, "")
 
     def _clock(self, form: Mapping[str, str]) -> str:
         seconds = _number("seconds", form.get("seconds", ""), float)
 
         if not 0 < seconds <= _LONGEST_STEP:
-            raise PageRefused(400, "seconds is above 0, and at most a year")
+            raise PageRefused(400, "wrong_clock")
 
         self._world.move_clock(seconds)
         tick(self._world)
@@ -121,12 +119,9 @@ class Forms:
             if value
         }
         plan = self._gateway.plan
-        known = [
-            attrs.asdict(one, filter=lambda field, _: field.init) for one in plan.rules
-        ]
-        self._gateway.plan = FaultPlan.from_json(
-            {"seed": plan.seed, "rules": [*known, rule]}
-        )
+        added = FaultPlan.from_json({"seed": plan.seed, "rules": [rule]})
+        # Rules that stand keep their counts.
+        self._gateway.plan = FaultPlan([*plan.rules, *added.rules], seed=plan.seed)
 
         return "/console/faults"
 
@@ -141,7 +136,7 @@ def _number(name: str, value: str, kind: type[int] | type[float]) -> Any:
     try:
         return kind(value)
     except ValueError:
-        raise PageRefused(400, f"{name} is no number") from None
+        raise PageRefused(400, "wrong_number", name) from None
 
 
 def _local(path: str) -> str:

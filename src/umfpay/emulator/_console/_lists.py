@@ -11,14 +11,17 @@ from typing import Any, Final
 
 import attrs
 
+from umfpay.emulator._console._customer import IN_WECHAT
 from umfpay.emulator._console._pages import Page
 from umfpay.emulator._faults import KINDS
 from umfpay.emulator._gateway import Gateway
 from umfpay.emulator._settings import choices
 from umfpay.emulator._store import Document
+from umfpay.emulator._wire import text
 
 
 _SHOWN: Final = 200
+_LONGEST_NAME: Final = 80
 # What can be done in which state; the moves themselves decide.
 _VERBS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "payments": {
@@ -65,10 +68,15 @@ class ListPages:
         return None
 
     def _payments(self) -> Page:
-        return Page("payments.html", {"payments": self._newest("payment")})
+        rows = [(one, _name(one)) for one in self._newest("payment")]
+
+        return Page("payments.html", {"rows": rows})
 
     def _payment(self, key: str) -> Page:
         payment = self._world.payment(key)
+        refunds = self._of(key, "refund")
+        told = {key, *(one["id"] for one in refunds)}
+        told |= {one["id"] for one in self._of(key, "customs")}
         verbs = _VERBS["payments"].get(payment["state"], ())
 
         if "papers_due" in payment:
@@ -78,18 +86,25 @@ class ListPages:
             "payment.html",
             {
                 "payment": payment,
+                "name": _name(payment),
                 "verbs": verbs,
                 "door": _door(payment),
                 "order": json.dumps(payment["order"], ensure_ascii=False, indent=2),
-                "refunds": self._of(key, "refund"),
+                "last_four": payment.get("card", {}).get("last_four", ""),
+                "paid_with": payment.get("paid_with", ""),
+                "refunds": [
+                    (one, _VERBS["refunds"].get(one["state"], ())) for one in refunds
+                ],
                 "notifications": [
-                    one for one in self._newest("notification") if one["object"] == key
+                    one
+                    for one in self._world.store.all("notification")
+                    if one["object"] in told
                 ],
             },
         )
 
     def _of(self, key: str, kind: str) -> list[Document]:
-        return [one for one in self._newest(kind) if one["payment"] == key]
+        return [one for one in self._world.store.all(kind) if one["payment"] == key]
 
     def _requests(self) -> Page:
         return Page("requests.html", {"requests": self._newest("request")})
@@ -113,7 +128,8 @@ class ListPages:
             told: dict[str, Any] = {
                 "id": one["id"],
                 "payment": one.get("payment", ""),
-                "name": one.get("enterprise_name", ""),
+                "name": one.get("enterprise_name") or one.get("reference") or "",
+                "external": one.get("external_enterprise_id", ""),
                 "amount": f"{one['total']} {one['currency']}" if "total" in one else "",
                 "state": state,
                 "verbs": _VERBS[noun].get(state, ()),
@@ -123,7 +139,15 @@ class ListPages:
         return Page("objects.html", {"noun": noun, "rows": rows})
 
     def _papers(self) -> Page:
-        return Page("papers.html", {"papers": self._newest("papers")})
+        rows = []
+
+        for one in self._newest("papers"):
+            payment = self._world.store.get("payment", one["payment"]) or {}
+            # Not decided yet: approved or cancelled, it is due no more.
+            open_ = one["status"] == "received" and "papers_due" in payment
+            rows.append((one, open_))
+
+        return Page("papers.html", {"rows": rows})
 
     def _faults(self) -> Page:
         settings = attrs.asdict(self._world.settings)
@@ -141,6 +165,12 @@ class ListPages:
 
     def _newest(self, kind: str) -> list[Document]:
         return self._world.store.newest(kind, _SHOWN)
+
+
+def _name(payment: Document) -> str:
+    reference = text(payment["order"].get("mer_reference_id"))
+
+    return reference[:_LONGEST_NAME] or str(payment["id"])
 
 
 def _door(payment: Document) -> tuple[str, str] | None:
@@ -161,7 +191,7 @@ def _door(payment: Document) -> tuple[str, str] | None:
     if payment["method"] in ("WECHAT_SCAN", "ALIPAY_SCAN"):
         return "scan_page", f"/scan/{payment['id']}"
 
-    if payment["method"] in ("WECHAT_WEB", "WECHAT_IN_APP", "WECHAT_H5"):
+    if payment["method"] in IN_WECHAT:
         return "wechat_page", f"/wechat/pay/{payment['trace']}"
 
     return None

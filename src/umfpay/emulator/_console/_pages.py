@@ -29,11 +29,17 @@ class Page:
 class PageRefused(Exception):  # noqa: N818 (an answer, not an error)
     """
     Raised when a browser asks for what it may not, or cannot have.
+
+    Args:
+        word: What is wrong, by its name in the table of words.
+        detail: What it is about, such as the name of a field.
     """
 
-    def __init__(self, status: int, why: str) -> None:
-        super().__init__(why)
+    def __init__(self, status: int, word: str, detail: str = "") -> None:
+        super().__init__(word)
         self.status = status
+        self.word = word
+        self.detail = detail
 
 
 class Renderer:
@@ -53,20 +59,38 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._environment.filters["moment"] = _moment
         style = resources.files("umfpay.emulator._console") / "style.css"
         self.style: bytes = style.read_bytes()
 
-    def render(self, page: Page, *, language: str, now: datetime) -> bytes:
+    def render(
+        self, page: Page, *, language: str, now: datetime, switch: str | None
+    ) -> bytes:
         """
         Return the HTML of *page*.
+
+        Args:
+            switch: Where the same page is in the other language, if anywhere.
         """
         template = self._environment.get_template(page.template)
 
         return template.render(
             t=words(language),
             language=language,
-            other=LANGUAGES[1 - LANGUAGES.index(language)],
+            switch=switch,
             token=self._token,
             now=f"{now:%Y-%m-%d %H:%M:%S}",
             **page.members,
         ).encode()
+
+
+def other_language(language: str) -> str:
+    """
+    Return the language that *language* is not.
+    """
+    return LANGUAGES[1 - LANGUAGES.index(language)]
+
+
+def _moment(at: str) -> str:
+    # As people write it: without the letter T, fractions and the zone.
+    return at[:19].replace("T", " ")
