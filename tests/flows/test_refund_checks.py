@@ -4,11 +4,14 @@ What a refund is refused for before it is sent, where a flow does not get to it.
 
 from __future__ import annotations
 
+import asyncio
+
 import orders
 import pytest
 
 from umfpay.errors import ConfigError
-from umfpay.flows._refund_checks import amount_of, must_be_left
+from umfpay.flows._deadline import Deadline
+from umfpay.flows._refund_checks import amount_of, must_be_left, must_be_new
 from umfpay.flows._refunded import Refunded
 from umfpay.models import Money, NewRefund, Payment
 
@@ -43,3 +46,22 @@ def test_what_nobody_knows_is_the_gateways_to_judge():
     )
 
     assert must_be_left(PAYMENT, new, NOBODY_KNOWS) is None
+
+
+@pytest.mark.parametrize("trouble", [ConnectionError("down"), None])
+async def test_notifications_that_are_out_of_reach_refuse_nothing(trouble):
+    """
+    The list and the gateway know the numbers, too; a place that hangs is left.
+    """
+
+    class Place:
+        async def notified(self, **_):
+            if trouble is not None:
+                raise trouble
+
+            await asyncio.sleep(60)
+
+    end = Deadline.after(0.2)
+
+    async with asyncio.timeout(3):
+        assert await must_be_new(PAYMENT, "r-1", NOBODY_KNOWS, Place(), end) is None

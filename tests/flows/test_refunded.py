@@ -4,11 +4,13 @@ What is left of a payment, as far as gateway and caller can tell.
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 
 import orders
 import pytest
 
+from umfpay.errors import NotFinishedError
 from umfpay.flows._deadline import Deadline
 from umfpay.flows._refunded import paid_amount, refunded_so_far
 from umfpay.models import (
@@ -103,3 +105,42 @@ async def test_a_payment_without_an_amount_leaves_all_to_the_gateway(payment):
 
     assert paid_amount(payment) is None
     assert so_far.left is None
+
+
+async def test_rows_without_an_id_are_all_counted():
+    """
+    Each may be another refund.
+    """
+    session = Listed(_row(None, "1.00"), _row(None, "1.00"))
+    so_far = await refunded_so_far(
+        session,
+        PAYMENT,
+        mer_date=orders.DAY,
+        already={},
+        deadline=Deadline.after(5),
+    )
+
+    assert Decimal("8.00") == so_far.left
+
+
+async def test_a_list_that_takes_too_long_ends_with_the_deadline():
+    """
+    However many pages it has; nothing was sent.
+    """
+
+    class Slow(Listed):
+        async def transactions(self, day, **_options):
+            while True:
+                await asyncio.sleep(0.05)
+                yield _row("REFUND_A", "1.00")
+
+    with pytest.raises(NotFinishedError) as caught:
+        await refunded_so_far(
+            Slow(),
+            PAYMENT,
+            mer_date=orders.DAY,
+            already={},
+            deadline=Deadline.after(0.3),
+        )
+
+    assert not caught.value.money_may_have_moved

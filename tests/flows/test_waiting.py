@@ -225,3 +225,24 @@ async def test_a_deadline_that_has_passed_asks_nobody():
         )
 
     assert 0 == ask.count
+
+
+@pytest.mark.parametrize("error", [ConnectionError("down"), KeyError("x")])
+async def test_a_place_that_breaks_in_any_way_is_not_the_end(error):
+    """
+    The gateway is asked in its place.
+    """
+    assert DONE is await _wait(_answers(DONE), arrivals=Mailbox(error))
+
+
+async def test_a_place_that_hangs_is_left(monkeypatch):
+    """
+    It is asked for as long as the pause is.
+    """
+
+    class Hanging:
+        async def wait(self, object_id, *, deadline):
+            await asyncio.sleep(60)
+
+    async with asyncio.timeout(3):
+        assert DONE is await _wait(_answers(DONE), arrivals=Hanging())

@@ -101,7 +101,7 @@ async def refund(
     so_far = await refunded_so_far(
         session, paid, mer_date=mer_date, already=already or {}, deadline=end
     )
-    await must_be_new(paid, mer_reference_id, so_far, arrivals)
+    await must_be_new(paid, mer_reference_id, so_far, arrivals, end)
     new = NewRefund(
         mer_reference_id=mer_reference_id,
         mer_date=mer_date,

@@ -4,6 +4,8 @@ What a refund is refused for before it is sent: the payment, the amount, the num
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Sequence
 from functools import reduce
 from operator import add
@@ -17,6 +19,7 @@ from umfpay.errors import (
     Text,
 )
 from umfpay.flows._arrivals import Arrivals
+from umfpay.flows._deadline import Deadline
 from umfpay.flows._refunded import Refunded
 from umfpay.flows._settling import settled
 from umfpay.models import (
@@ -31,6 +34,9 @@ from umfpay.models import (
 
 _NOT_YET: Final = frozenset({PaymentState.WAIT_BUYER_PAY, PaymentState.TRADE_PENDING})
 _NEVER: Final = frozenset({PaymentState.TRADE_FAIL, PaymentState.TRADE_CLOSED})
+
+
+_log = logging.getLogger("umfpay")
 
 
 def must_be_paid(payment: Payment) -> None:
@@ -84,14 +90,16 @@ def amount_of(
 
 
 async def must_be_new(
-    payment: Payment, number: str, so_far: Refunded, arrivals: Arrivals | None
+    payment: Payment,
+    number: str,
+    so_far: Refunded,
+    arrivals: Arrivals | None,
+    end: Deadline,
 ) -> None:
     """
     Refuse a *number* under which there is a refund already.
     """
-    told = (
-        None if arrivals is None else await arrivals.notified(mer_reference_id=number)
-    )
+    told = None if arrivals is None else await _told(arrivals, number, end)
 
     if isinstance(told, Refund):
         raise _number_used(number, told)
@@ -100,6 +108,16 @@ async def must_be_new(
         raise _number_used(
             number, Refund(id=so_far.numbers[number], parent_payment=payment.id)
         )
+
+
+async def _told(arrivals: Arrivals, number: str, end: Deadline) -> object | None:
+    try:
+        async with asyncio.timeout_at(end.at):
+            return await arrivals.notified(mer_reference_id=number)
+    except Exception as error:  # noqa: BLE001 (the list and the gateway know, too)
+        _log.warning("stored notifications are out of reach: %s", type(error).__name__)
+
+        return None
 
 
 def _number_used(number: str, known: Refund) -> RefundNumberUsedError:

@@ -4,6 +4,7 @@ What was given back of a payment so far, as the gateway and the caller know it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -85,21 +86,33 @@ async def refunded_so_far(
     amounts = {one: money.total for one, money in already.items()}
     numbers: dict[str, str] = {}
 
-    for day in sorted(days):
-        async for row in session.statements.transactions(
-            day, **deadline.options(session)
-        ):
-            if not isinstance(row, RefundSummary) or row.payment_id != payment.id:
-                continue
+    try:
+        # Each page alone would have all the time that is left.
+        async with asyncio.timeout_at(deadline.at):
+            for day in sorted(days):
+                async for row in session.statements.transactions(
+                    day, **deadline.options(session)
+                ):
+                    if isinstance(row, RefundSummary) and row.payment_id == payment.id:
+                        _count(row, amounts, numbers)
+    except TimeoutError:
+        deadline.must_have_time(payment)
 
-            refund_id = row.refund_id or ""
-
-            if row.mer_reference_id:
-                numbers[row.mer_reference_id] = refund_id
-
-            if row.state in _NOT_REFUNDED:
-                amounts.pop(refund_id, None)
-            elif row.amount is not None and row.amount.total is not None:
-                amounts[refund_id] = abs(row.amount.total)
+        raise
 
     return Refunded(total=paid_amount(payment), amounts=amounts, numbers=numbers)
+
+
+def _count(
+    row: RefundSummary, amounts: dict[str, Decimal], numbers: dict[str, str]
+) -> None:
+    # One without an id is another one each time.
+    refund_id = row.refund_id or f"row {len(amounts)}"
+
+    if row.mer_reference_id:
+        numbers[row.mer_reference_id] = refund_id
+
+    if row.state in _NOT_REFUNDED:
+        amounts.pop(refund_id, None)
+    elif row.amount is not None and row.amount.total is not None:
+        amounts[refund_id] = abs(row.amount.total)

@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 _FIRST: Final = 1.0
 _LONGEST: Final = 30.0
+# Seconds that a place for notifications may be late.
+_GRACE: Final = 0.1
 # Asking again will not mend these.
 _HOPELESS: Final = (AuthenticationError, ConfigError, FlowError, WrongLoopError)
 
@@ -117,9 +119,10 @@ async def _pause(
     until = asyncio.get_running_loop().time() + seconds
 
     try:
-        return await arrivals.wait(object_id, deadline=until)
-    except UMFError as error:
-        # A place that is down wakes nobody: the gateway is still asked.
+        async with asyncio.timeout_at(until + _GRACE):
+            return await arrivals.wait(object_id, deadline=until)
+    except Exception as error:  # noqa: BLE001 (the gateway is asked in its place)
+        # A place that is down, or hangs, wakes nobody.
         _log.warning("waiting for a notification failed: %s", type(error).__name__)
         await asyncio.sleep(until - asyncio.get_running_loop().time())
 
