@@ -4,12 +4,14 @@ The first half of a card payment, and its SMS codes.
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import attrs
 import pytest
 
 from umfpay.errors import (
+    APIError,
     CodeTooSoonError,
     ConfigError,
     OutcomeUnknownError,
@@ -225,3 +227,32 @@ async def test_a_wrong_argument_is_refused_before_anything_is_sent(
 
     assert "1521" not in str(caught.value)
     assert [] == (await box.control("GET", "/payments"))["payments"]
+
+
+async def test_two_tasks_have_one_code_sent(session, box, begun):
+    """
+    The second is too soon, although the first has no answer yet.
+    """
+    begun.code_sent_at -= timedelta(minutes=2)
+    await box.control("POST", "/clock", {"advance": 120})
+    ends = await asyncio.gather(
+        resend_code(session, begun), resend_code(session, begun), return_exceptions=True
+    )
+
+    assert [CodeTooSoonError] == [type(one) for one in ends if one is not None]
+    assert 2 == len(await box.sent("/verify"))
+
+
+async def test_a_server_that_failed_may_have_sent_the_code(session, box, begun):
+    """
+    Another one within the minute is refused by us.
+    """
+    begun.code_sent_at -= timedelta(minutes=2)
+    await box.control("POST", "/clock", {"advance": 120})
+    await box.fault("error_after", method="POST", path="/verify", status=502)
+
+    with pytest.raises(APIError):
+        await resend_code(session, begun)
+
+    with pytest.raises(CodeTooSoonError):
+        await resend_code(session, begun)

@@ -5,15 +5,16 @@ The first half of a card payment: create, and the SMS code (protocol notes 5.3, 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Final
 
 from umfpay._session import UMFSession
 from umfpay.errors import (
+    APIError,
     CodeTooSoonError,
     ConfigError,
     Text,
     TransportError,
-    VerificationCodeError,
 )
 from umfpay.flows._deadline import Deadline
 from umfpay.flows._payer_data import seal_payer
@@ -179,22 +180,30 @@ async def send_code(
 
         raise _too_soon(pending, f"wait {left:.0f} seconds", f"请等待 {left:.0f} 秒")
 
+    end.must_have_time(pending)
+    # Before it is: another task that asks meanwhile is too soon, and so is whoever
+    # comes after a cancellation.
+    pending.code_sent_at = now
+
     try:
         sent = await session.payments.verify(
             pending.payment_id, payer, **end.options(session)
         )
     except TransportError as error:
-        if error.request_sent:
-            pending.code_sent_at = now
+        if not error.request_sent:
+            pending.code_sent_at = last
 
         raise
-    except VerificationCodeError as refusal:
+    except APIError as refusal:
+        # A server that failed may have sent it before.
+        if refusal.http_status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            pending.code_sent_at = last
+
         if refusal.ret_code not in _TOO_SOON:
             raise
 
         raise _too_soon(pending, "says the gateway", "平台拒绝再次发送") from refusal
 
-    pending.code_sent_at = now
     await tell(on_step, "code_sent", sent)
 
 
