@@ -77,6 +77,7 @@ async def _run(
     async with serve(box, host=host, port=port, ftp_port=ftp_port) as server:
         click.echo(f"base URL   {server.base_url}")
         click.echo(f"settings   {data / 'umf.env'}")
+        click.echo(f"console    {server.origin}/")
         click.echo(f"control    {server.origin}/_emulator/")
 
         if server.ftp_port is not None:
