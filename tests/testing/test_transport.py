@@ -55,7 +55,7 @@ def _state(body=b"{}", *, timeout=5.0):
     return CallState(
         method="POST",
         path="/x",
-        url=httpx.URL("http://127.0.0.1:8100/x?a=1"),
+        url="http://127.0.0.1:8100/x?a=1",
         body=body,
         deadline=asyncio.get_running_loop().time() + 10,
         timeout=timeout,

@@ -130,8 +130,8 @@ class Served:
     received: list[bytes] = attrs.field(factory=list)
 
     @property
-    def url(self) -> httpx.URL:
-        return httpx.URL(f"http://127.0.0.1:{self.port}/v1/thing")
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1/thing"
 
 
 @pytest.fixture(name="keys", scope="session")
@@ -176,7 +176,7 @@ def _call() -> Callable[..., CallState]:
         given: dict[str, Any] = {
             "method": "POST" if write else "GET",
             "path": "/payments/payment",
-            "url": httpx.URL(BASE + "/payments/payment"),
+            "url": BASE + "/payments/payment",
             "body": b'{"payment":{}}' if write else b"",
             "deadline": now + 30.0,
             "timeout": 5.0,

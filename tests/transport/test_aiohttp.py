@@ -182,7 +182,7 @@ async def test_the_bytes_signed_are_the_bytes_that_arrive(
     network = AiohttpTransport()
     stack = build_stack(
         network,
-        origin=served.url,
+        origin=httpx.URL(served.url),
         signer=signer,
         verifier=gateway.verifier,
         token_source=tokens,
@@ -207,7 +207,7 @@ async def test_a_refused_connection_sent_nothing(network, call):
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
 
-    state = money(call, httpx.URL(f"http://127.0.0.1:{port}/"), handed_over=True)
+    state = money(call, f"http://127.0.0.1:{port}/", handed_over=True)
 
     with pytest.raises(httpx.ConnectError, match=str(port)) as caught:
         await exchange(network, state)
@@ -218,7 +218,7 @@ async def test_a_refused_connection_sent_nothing(network, call):
 
 async def test_an_unknown_host_sent_nothing(network, call):
     """A name that does not resolve is a failed connection."""
-    state = money(call, httpx.URL("http://no-such-host.invalid/"), handed_over=True)
+    state = money(call, "http://no-such-host.invalid/", handed_over=True)
 
     with pytest.raises(httpx.ConnectError) as caught:
         await exchange(network, state)
@@ -275,7 +275,7 @@ def _stacked(gateway, merchant, tokens):
 
         return build_stack(
             network,
-            origin=url,
+            origin=httpx.URL(url),
             signer=merchant[0],
             verifier=gateway.verifier,
             token_source=tokens,
@@ -458,7 +458,7 @@ async def test_a_silent_tls_handshake_is_a_connect_timeout(misbehaving, call):
 
     served = await misbehaving("silent")
     network = AiohttpTransport(connect_timeout=0.1)
-    url = httpx.URL(f"https://127.0.0.1:{served.port}/")
+    url = f"https://127.0.0.1:{served.port}/"
     state = money(call, url, handed_over=True)
 
     with pytest.raises(httpx.ConnectTimeout) as caught:
@@ -537,7 +537,7 @@ async def test_a_configured_proxy_gets_its_password(answering, call):
     network = AiohttpTransport(
         proxy=Secret(f"http://user:pass%2Fword@127.0.0.1:{proxy.port}")
     )
-    state = money(call, httpx.URL("http://gateway.example/v1/thing"))
+    state = money(call, "http://gateway.example/v1/thing")
     await exchange(network, state)
     login = base64.b64encode(b"user:pass/word")
 
@@ -554,7 +554,7 @@ async def test_a_proxy_that_refuses_the_tunnel_sent_nothing(answering, call):
     """The body never leaves when the proxy refuses CONNECT."""
     proxy = await answering(b"", status=b"407 Proxy Authentication Required")
     network = AiohttpTransport(proxy=Secret(f"http://u:secret@127.0.0.1:{proxy.port}"))
-    state = money(call, httpx.URL("https://gateway.example/"), handed_over=True)
+    state = money(call, "https://gateway.example/", handed_over=True)
 
     with pytest.raises(httpx.ProxyError, match="407") as caught:
         await exchange(network, state)
@@ -569,7 +569,7 @@ async def test_a_proxy_that_refuses_the_tunnel_sent_nothing(answering, call):
 async def test_a_proxy_that_is_not_there_sent_nothing(call):
     """A proxy that cannot be reached is a failed connection."""
     network = AiohttpTransport(proxy=Secret("http://u:secret@127.0.0.1:1"))
-    state = money(call, httpx.URL("http://gateway.example/"), handed_over=True)
+    state = money(call, "http://gateway.example/", handed_over=True)
 
     with pytest.raises(httpx.ConnectError) as caught:
         await exchange(network, state)
@@ -601,7 +601,7 @@ async def test_tls_with_a_trusted_authority(
     file = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(file)
     network = AiohttpTransport(ssl_context=tls_context(ca_file=file))
-    url = httpx.URL(f"https://127.0.0.1:{served.port}/v1/thing")
+    url = f"https://127.0.0.1:{served.port}/v1/thing"
     state = money(call, url)
     _, body = await exchange(network, state)
 
@@ -615,7 +615,7 @@ async def test_tls_with_an_unknown_authority_sent_nothing(
 ):
     """A certificate that nobody vouches for gets no byte of the body."""
     served = await answering(ssl=secure)
-    url = httpx.URL(f"https://127.0.0.1:{served.port}/v1/thing")
+    url = f"https://127.0.0.1:{served.port}/v1/thing"
     state = money(call, url, handed_over=True)
 
     with pytest.raises(httpx.ConnectError, match="certificate verify failed") as caught:
@@ -640,7 +640,7 @@ async def test_tls_with_a_client_certificate(
     network = AiohttpTransport(
         ssl_context=tls_context(ca_file=ca_file, certificate=certificate)
     )
-    url = httpx.URL(f"https://127.0.0.1:{served.port}/v1/thing")
+    url = f"https://127.0.0.1:{served.port}/v1/thing"
     _, body = await exchange(network, money(call, url))
 
     assert body == b"{}"
@@ -651,7 +651,7 @@ async def test_tls_with_a_client_certificate(
 async def test_an_address_that_is_not_http_is_refused(network, call):
     """Only http and https leave."""
     with pytest.raises(httpx.UnsupportedProtocol):
-        await exchange(network, call(url=httpx.URL("ftp://127.0.0.1/")))
+        await exchange(network, call(url="ftp://127.0.0.1/"))
 
 
 async def test_a_header_that_would_smuggle_is_refused(network, answering, call):
@@ -733,7 +733,7 @@ def test_one_transport_serves_one_loop_after_another(call, serve, read_request):
     async def once():
         server = await asyncio.start_server(talk, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        url = httpx.URL(f"http://127.0.0.1:{port}/")
+        url = f"http://127.0.0.1:{port}/"
         _, body = await exchange(network, call(url=url))
 
         # A script that ends like this leaves its connection open.

@@ -228,27 +228,21 @@ async def test_another_refusal_is_not_the_tokens_fault(layered, call, gateway, t
         "https://evil.example/cberest/v1/payments/payment",
         "http://gateway.example/cberest/v1/payments/payment",
         "https://gateway.example:8443/cberest/v1/payments/payment",
+        "https://gateway.example.evil.example/cberest/v1/payments/payment",
+        "https://gateway.example@evil.example/cberest/v1/payments/payment",
+        "https://gateway.example",
     ],
 )
 @pytest.mark.parametrize("needs_token", [True, False])
 async def test_nothing_goes_to_another_origin(layered, call, url, needs_token):
     """Host, scheme and port must be the configured ones, or nothing is sent."""
     script, layer = layered()
-    state = call(url=httpx.URL(url), needs_token=needs_token)
+    state = call(url=url, needs_token=needs_token)
 
     with pytest.raises(ConfigError, match="base_url"):
         await layer.handle_async_request(build_request(state))
 
     assert script.requests == []
-
-
-async def test_the_default_port_is_the_same_origin(layered, call, gateway):
-    """An explicit :443 is no other origin."""
-    _, layer = layered(gateway.answer())
-    state = call(url=httpx.URL("https://gateway.example:443/cberest/v1/x"))
-    response = await layer.handle_async_request(build_request(state))
-
-    assert response.status_code == 200
 
 
 async def test_closing_closes_the_next_layer(layered):

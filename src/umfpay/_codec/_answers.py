@@ -46,7 +46,12 @@ def _named(given: Members) -> dict[str, Any]:
     """
     Return *given* without what is absent, blanks cut from names (trap 5).
     """
-    named: dict[str, Any] = {}
+    named = {name: one for name, one in given.items() if not is_absent(one)}
+
+    if [*named] == [*map(str.strip, named)]:
+        return named
+
+    named = {}
 
     # A name without blanks goes first; another of the same word keeps its blanks.
     for name in sorted(given, key=lambda name: name != name.strip()):

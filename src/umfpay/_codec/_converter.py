@@ -127,11 +127,15 @@ def _sealed(value: Any, seal: Callable[[Secret], Sealed]) -> Any:
     """
     Return *value* with its secrets sealed, made of the gateway's kinds only.
     """
+    # Nearly all there is, told by its type alone.
+    if type(value) is str and value.isascii():
+        return value
+
     if isinstance(value, Secret):
         # Nothing is left as it is, not encrypted (protocol notes 4).
         return seal(value).ciphertext if value else ""
 
-    if isinstance(value, dict) and all(_is_text(name) for name in value):
+    if isinstance(value, dict) and all(map(_is_text, value)):
         return {name: _sealed(one, seal) for name, one in value.items()}
 
     if isinstance(value, list):
@@ -157,6 +161,9 @@ def _sealed(value: Any, seal: Callable[[Secret], Sealed]) -> Any:
 def _is_text(value: object) -> bool:
     if not isinstance(value, str):
         return False
+
+    if value.isascii():
+        return True
 
     try:
         value.encode()

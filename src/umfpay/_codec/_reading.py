@@ -10,7 +10,7 @@ import typing
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from cattrs import Converter
 
 _DAY: Final = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
+# What amounts and rates look like: nothing absurd has room in it.
+_PLAIN: Final = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
 _MAX_TEXT: Final = 256
 _MAX_DIGITS: Final = 64
@@ -80,6 +82,9 @@ def read_decimal(value: object, _: Any = None) -> Decimal:
     """
     Take a number from text, int or Decimal, digits kept.
     """
+    if isinstance(value, str) and _PLAIN.fullmatch(value) is not None:
+        return Decimal(value)
+
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise MisfitError("a number", value)
 
@@ -207,6 +212,30 @@ class ObjectReader:
         members: dict[str, Any] = {}
         extra: dict[str, Any] = {}
 
+        # Nearly every answer: recommended names only, so that no two mean the same.
+        for name, one in given.items():
+            read = self._read.get(name)
+
+            if read is None:
+                return self._carefully(given)
+
+            if one is None or one == "" or is_absent(one):
+                continue
+
+            try:
+                members[name] = read(one)
+            except OddDateError:
+                extra[name] = one
+            except MisfitError as misfit:
+                misfit.path.append(name)
+                raise
+
+        return self._made(members, extra, value)
+
+    def _carefully(self, given: dict[str, Any]) -> Any:
+        members: dict[str, Any] = {}
+        extra: dict[str, Any] = {}
+
         for name, member in self._recommended_first(given):
             if member is not None and is_absent(given[name]):
                 continue
@@ -226,6 +255,11 @@ class ObjectReader:
                 misfit.path.append(name.strip())
                 raise
 
+        return self._made(members, extra, given)
+
+    def _made(
+        self, members: dict[str, Any], extra: dict[str, Any], value: object
+    ) -> Any:
         try:
             return self._class(extra=extra, **members)
         except TypeError:
@@ -270,9 +304,27 @@ def _member_hook(converter: Converter, hint: Any) -> Callable[[Any], Any]:
 
         return lambda value: _read_several(value, one)
 
+    if isinstance(hint, type) and issubclass(hint, OpenEnum):
+        return _enum_hook(hint)
+
     hook = converter.get_structure_hook(hint)
 
+    # Ours need no class: a layer less, many times in each answer.
+    if isinstance(hook, ObjectReader | types.FunctionType):
+        return cast("Callable[[Any], Any]", hook)
+
     return lambda value: hook(value, hint)
+
+
+def _enum_hook(cls: type[OpenEnum]) -> Callable[[Any], Any]:
+    known: dict[Any, OpenEnum] = {str(member): member for member in cls}
+
+    def read(value: Any) -> Any:
+        found = known.get(value) if isinstance(value, str) else None
+
+        return read_enum(value, cls) if found is None else found
+
+    return read
 
 
 def _read_several(value: object, one: Callable[[Any], Any]) -> tuple[Any, ...]:

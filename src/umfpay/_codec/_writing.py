@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
@@ -127,8 +128,16 @@ class Writer:
         """
         result: dict[str, Any] = {}
 
-        for field in attrs.fields(type(value)):
-            given = getattr(value, field.name)
+        kind: Any = type(value)
+
+        for name in _names(kind):
+            given = getattr(value, name)
+
+            if type(given) is str:
+                # Most members; the converter would only give it back.
+                result[name] = given
+
+                continue
 
             if given is None or given == ():
                 continue
@@ -136,7 +145,7 @@ class Writer:
             if isinstance(given, int):
                 given = wire_text(given)
 
-            result[field.name] = self._write(given)
+            result[name] = self._write(given)
 
         return result
 
@@ -241,6 +250,11 @@ class Writer:
                 result[name] = result[name]["total"]
 
         return result
+
+
+@cache
+def _names(cls: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in attrs.fields(cls))
 
 
 def _is_received(cls: Any) -> bool:

@@ -43,7 +43,7 @@ class TokenRequest:
         timeout: float,
     ) -> None:
         self._stack = stack
-        self._url = httpx.URL(str(base) + _PATH[1:])
+        self._url = str(base) + _PATH[1:]
         self._client_id = client_id
         self._client_secret = client_secret
         self._timeout = timeout

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -72,6 +73,12 @@ from umfpay.transport import (
 
 T = TypeVar("T")
 
+
+@lru_cache(maxsize=256)
+def _encoded(address: str) -> str:
+    return str(httpx.URL(address))
+
+
 _log = logging.getLogger("umfpay")
 
 
@@ -130,7 +137,7 @@ class UMFSession:
         self._binding: Binding | None = None
         self._closed = False
         self._base = httpx.URL(config.base_url)
-        self._targets: dict[str, httpx.URL] = {}
+        self._root = str(self._base)
         self.payments: Payments = Payments(
             self, notify_url=config.notify_url, ret_url=config.ret_url
         )
@@ -496,18 +503,11 @@ class UMFSession:
             download=download,
         )
 
-    def _url(self, call: Call[Any]) -> httpx.URL:
-        target = call.target()
-        url = self._targets.get(target)
+    def _url(self, call: Call[Any]) -> str:
+        address = self._root + call.target()
 
-        if url is None:
-            url = httpx.URL(self._config.base_url + target)
-
-            # Paths without an id repeat for ever; those with one do not.
-            if not call.parameters and not call.query:
-                self._targets[target] = url
-
-        return url
+        # An id was quoted on its way into its template; a path of request() was not.
+        return address if call.parameters else _encoded(address)
 
     def _headers(self, extra: Mapping[str, str] | None) -> list[tuple[bytes, bytes]]:
         headers: list[tuple[bytes, bytes]] = []

@@ -24,7 +24,7 @@ from umfpay.sensitive import Secret
 from umfpay.transport._answer_stream import AnswerStream
 from umfpay.transport._call import EXTENSION, CallState
 from umfpay.transport._errors import cut_off
-from umfpay.transport._messages import ALWAYS, CallRequest, RawResponse
+from umfpay.transport._messages import ALWAYS, CallRequest, RawResponse, address_of
 
 
 _UNKNOWN: Final = object()
@@ -302,7 +302,7 @@ async def _exchange(
     try:
         return await session.request(
             request.method,
-            yarl.URL(str(request.url), encoded=True),
+            yarl.URL(address_of(request), encoded=True),
             data=body,
             headers=_headers_of(request),
             timeout=timeout,

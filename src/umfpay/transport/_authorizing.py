@@ -12,7 +12,7 @@ import httpx
 from umfpay.errors import AuthenticationError, ConfigError, Text
 from umfpay.protocol import Verdict
 from umfpay.transport._call import CallState, Effect, call_state
-from umfpay.transport._messages import build_request
+from umfpay.transport._messages import address_of, build_request
 from umfpay.transport._token_source import TokenSource
 
 
@@ -45,7 +45,8 @@ class AuthorizingTransport(httpx.AsyncBaseTransport):
     ) -> None:
         self._wrapped = wrapped
         self._source = token_source
-        self._origin = _origin(origin)
+        # With the slash: a longer host or port is another origin.
+        self._root = str(origin.copy_with(raw_path=b"/", fragment=None))
         self._prefix = "Bearer" if glued_bearer else "Bearer "
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -59,7 +60,7 @@ class AuthorizingTransport(httpx.AsyncBaseTransport):
         """
         state = call_state(request)
 
-        if _origin(request.url) != self._origin:
+        if not address_of(request).startswith(self._root):
             raise _foreign(request.url)
 
         if not state.needs_token:
@@ -98,10 +99,6 @@ class AuthorizingTransport(httpx.AsyncBaseTransport):
         Close the next layer.
         """
         await self._wrapped.aclose()
-
-
-def _origin(url: httpx.URL) -> tuple[str, bytes, int | None]:
-    return (url.scheme, url.raw_host, url.port)
 
 
 def _refused(state: CallState) -> bool:

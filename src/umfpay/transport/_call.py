@@ -66,7 +66,7 @@ class CallState:
 
     Args:
         path: Template for logs and errors, ``/payments/payment/{payment_id}``.
-        url: The whole address, made once.
+        url: The whole address, percent-encoded.
         body: The bytes that are signed and sent.
         headers: Headers besides ours; none of `RESERVED_HEADERS`.
         deadline: End of the whole call, in the running loop's time.
@@ -95,7 +95,7 @@ class CallState:
 
     method: str
     path: str
-    url: httpx.URL
+    url: str
     body: bytes = attrs.field(default=b"", repr=False)
     headers: Sequence[tuple[bytes, bytes]] = attrs.field(default=(), repr=False)
     deadline: float

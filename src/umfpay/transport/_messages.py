@@ -59,7 +59,7 @@ class CallRequest(httpx.Request):
     def __init__(self, state: CallState) -> None:
         # Not super().__init__(): all it does is to parse what is parsed already.
         self.method = state.method
-        self.url = state.url
+        self._url: httpx.URL | None = None
         self.stream = _WatchedBody(state)
         self.extensions = {EXTENSION: state, "timeout": _timeout(state.timeout)}
         self._state = state
@@ -84,6 +84,27 @@ class CallRequest(httpx.Request):
             )
 
     @property
+    def url(self) -> httpx.URL:
+        """
+        The address in the form of httpx, parsed when somebody asks.
+        """
+        if self._url is None:
+            self._url = httpx.URL(self._state.url)
+
+        return self._url
+
+    @url.setter
+    def url(self, url: httpx.URL) -> None:
+        self._url = url
+
+    @property
+    def address(self) -> str:
+        """
+        The whole address.
+        """
+        return self._state.url if self._url is None else str(self._url)
+
+    @property
     def untouched(self) -> bool:
         return self._headers is None
 
@@ -95,7 +116,7 @@ class CallRequest(httpx.Request):
         if self._headers is None:
             state = self._state
             self._headers = headers = httpx.Headers(
-                [("Host", state.url.netloc.decode("ascii")), *ALWAYS]
+                [("Host", self.url.netloc.decode("ascii")), *ALWAYS]
             )
 
             for name, value in self.own_headers():
@@ -151,6 +172,13 @@ def build_request(state: CallState) -> httpx.Request:
     Return a complete request for *state* as it is now: signature, token and all.
     """
     return CallRequest(state)
+
+
+def address_of(request: httpx.Request) -> str:
+    """
+    Return the whole address of *request*.
+    """
+    return request.address if isinstance(request, CallRequest) else str(request.url)
 
 
 def raw_headers(response: httpx.Response) -> Sequence[tuple[bytes, bytes]]:
