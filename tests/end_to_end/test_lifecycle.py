@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import os
 import ssl
 import threading
+import urllib.request
 import warnings
 
 import httpx
@@ -16,10 +18,12 @@ import orders
 import pytest
 import respx
 import trustme
+import uvloop
 
 from umfpay import Config, UMFSession, errors
 from umfpay.emulator import Emulator, serve
 from umfpay.protocol import Signer
+from umfpay.tokens import MemoryTokenStore
 
 
 class Running:
@@ -52,6 +56,16 @@ class Running:
         return Config.from_file(
             self.folder / "umf.env", **{"token_store": "memory", **changes}
         )
+
+    def token_requests(self):
+        """
+        How many tokens the emulator gave.
+        """
+        url = str(self.config().base_url)
+        origin = url[: url.index("/", 8)]
+
+        with urllib.request.urlopen(f"{origin}/_emulator/token", timeout=5) as reply:
+            return json.load(reply)["requests"]
 
 
 @pytest.fixture(name="running")
@@ -158,6 +172,87 @@ def test_a_session_works_in_a_forked_child(running):
     assert asyncio.run(ask()).rate
 
     asyncio.run(session.aclose())
+
+
+def test_a_session_works_in_a_child_forked_by_a_running_loop(running):
+    """
+    As servers do that fork workers late: no socket is shared, both go on.
+    """
+    session = UMFSession(running.config(token_store=running.folder / "token.json"))
+
+    async def ask():
+        return await session.exchange_rates.get("USD")
+
+    async def both():
+        await asyncio.gather(*(ask() for _ in range(5)))
+        child = os.fork()
+
+        if not child:
+            try:
+                asyncio.run(ask())
+            except BaseException:
+                os._exit(1)
+
+            os._exit(0)
+
+        rates = await asyncio.gather(*(ask() for _ in range(5)))
+        _, status = await asyncio.to_thread(os.waitpid, child, 0)
+        await session.aclose()
+
+        return rates, status
+
+    rates, status = asyncio.run(both())
+
+    assert 5 == len(rates)
+    assert 0 == os.waitstatus_to_exitcode(status)
+
+
+async def test_a_thread_with_its_own_loop_has_its_own_session(running):
+    """
+    Sessions of two loops share the store object, and so one token.
+    """
+    store = MemoryTokenStore()
+    config = running.config(token_store=store)
+
+    async def ask():
+        async with UMFSession(config) as session:
+            return await asyncio.gather(
+                *(session.exchange_rates.get("USD") for _ in range(5))
+            )
+
+    here, there = await asyncio.gather(
+        ask(), asyncio.to_thread(lambda: asyncio.run(ask()))
+    )
+
+    assert here == there
+    assert 1 == running.token_requests()
+
+
+def test_a_session_works_under_uvloop(running):
+    """
+    Calls, cancelled calls, a second run; closed within each, as uvloop wants it.
+    """
+    session = UMFSession(running.config(max_connections=2))
+
+    async def ask():
+        calls = [
+            asyncio.ensure_future(session.exchange_rates.get("USD")) for _ in range(20)
+        ]
+        await asyncio.sleep(0.005)
+
+        for call in calls[::2]:
+            call.cancel()
+
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    async def ask_and_close():
+        async with session:
+            return await ask()
+
+    for _ in range(2):
+        assert all(answer.rate for answer in uvloop.run(ask_and_close())[1::2])
+
+    gc.collect()
 
 
 async def test_any_httpx_transport_takes_the_place_of_ours(box):

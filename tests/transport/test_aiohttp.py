@@ -90,6 +90,12 @@ def _misbehaving(serve, read_request):
 
                 return
 
+            if kind == "reset while reading":
+                served.received.append(await reader.readexactly(20))
+                reset(writer)
+
+                return
+
             served.received.append(await read_request(reader))
 
             if kind == "reset after reading":
@@ -229,6 +235,7 @@ async def test_an_unknown_host_sent_nothing(network, call):
 @pytest.mark.parametrize(
     ("kind", "error"),
     [
+        ("reset while reading", httpx.ReadError),
         ("drop after reading", httpx.ReadError),
         ("reset after reading", httpx.ReadError),
         ("half", httpx.ReadError),
@@ -430,6 +437,22 @@ async def test_cancelled_calls_free_their_connections(misbehaving, answering, ca
     assert (body, network._busy) == (b"{}", 0)
 
     await network.aclose()
+
+
+async def test_closing_ends_what_waits_for_a_connection_with_an_error(
+    misbehaving, call
+):
+    """Nobody cancelled these calls: the one that waits was not sent, the other was."""
+    silent = await misbehaving("silent")
+    network = AiohttpTransport(max_connections=1)
+    sent, waiting = money(call, silent.url), money(call, silent.url)
+    calls = [asyncio.create_task(exchange(network, state)) for state in (sent, waiting)]
+    await asyncio.sleep(0.1)
+    await network.aclose()
+    ends = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert [httpx.ReadError, httpx.ConnectError] == [type(end) for end in ends]
+    assert [True, False] == [state.body_started for state in (sent, waiting)]
 
 
 async def test_a_full_pool_is_said_to_be_full(misbehaving, call):

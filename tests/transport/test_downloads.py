@@ -186,13 +186,13 @@ async def test_a_custom_verifier_gets_the_whole_file(fetch, gateway):
     assert (asked, state.download_verified) == ([(b"ab", "s")], True)
 
 
-async def test_a_file_too_large_for_a_custom_verifier_is_refused(fetch):
+async def test_a_file_too_large_for_a_custom_verifier_is_refused(fetch, call):
     """What cannot be collected cannot be checked by it."""
     response, _ = await fetch(
         Stream(b"a" * 6, b"b" * 6),
         headers={"Signature": "s"},
         response_verifier=lambda data, signature, keys: True,
-        body_limit=10,
+        state=call(Effect.READ, download=True, unsigned_allowed=True, body_limit=10),
     )
 
     with pytest.raises(EnvelopeError, match="larger than 10"):

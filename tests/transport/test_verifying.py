@@ -4,6 +4,7 @@ The layer that verifies: what may refuse, what may give.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -171,7 +172,7 @@ async def test_a_redirect_is_refused(layered, call, status):
     )
 
     with pytest.raises(EnvelopeError, match="redirect"):
-        await through(layer, call())
+        await through(layer, call(body_limit=399))
 
     assert stream.closed
 
@@ -343,21 +344,36 @@ async def test_a_slow_verifier_works_in_the_executor(call, gateway, play):
 async def test_a_large_answer_is_refused_while_it_comes(layered, call, pieces, status):
     """The limit holds before the whole answer is in memory."""
     stream = Stream(*[b"x" * (400 // pieces)] * pieces, AssertionError("read on"))
-    _, layer = layered(httpx.Response(status, stream=stream), body_limit=399)
+    _, layer = layered(httpx.Response(status, stream=stream))
 
     with pytest.raises(EnvelopeError, match="larger than 399"):
-        await through(layer, call())
+        await through(layer, call(body_limit=399))
 
     assert stream.closed
+
+
+async def test_a_slow_close_of_a_foreign_answer_holds_nobody_up(layered, call, gateway):
+    """The answer is complete; who made the transport has a moment to tidy up."""
+
+    class Clinging(Stream):
+        async def aclose(self):
+            await asyncio.sleep(60)
+
+    body, _ = gateway.body()
+    _, layer = layered(httpx.Response(200, stream=Clinging(body)))
+    state = call()
+
+    async with asyncio.timeout(10):
+        await through(layer, state)
+
+    assert state.status == 200
 
 
 async def test_an_answer_of_exactly_the_limit_is_read(layered, call, gateway):
     """The limit itself is allowed."""
     body, _ = gateway.body()
-    _, layer = layered(
-        httpx.Response(200, stream=Stream(body[:50], body[50:])), body_limit=len(body)
-    )
-    state = call()
+    _, layer = layered(httpx.Response(200, stream=Stream(body[:50], body[50:])))
+    state = call(body_limit=len(body))
     await through(layer, state)
 
     assert Verdict.VERIFIED is state.envelope.verdict

@@ -219,7 +219,15 @@ class ObjectReader:
             if read is None:
                 return self._carefully(given)
 
-            if one is None or one == "" or is_absent(one):
+            if type(one) is str:
+                if not one or one.isspace():
+                    continue
+
+                if read is read_text:
+                    members[name] = one
+
+                    continue
+            elif one is None:
                 continue
 
             try:

@@ -17,7 +17,7 @@ from umfpay.errors import (
 from umfpay.protocol import dump_json
 from umfpay.sensitive import Secret
 from umfpay.tokens import FetchedToken
-from umfpay.transport import CallState, Effect, Ending, judge, perform
+from umfpay.transport import CallState, Effect, Ending, cut_off, judge, perform
 
 
 _PATH = "/oauth/authorize"
@@ -70,7 +70,12 @@ class TokenRequest:
             unsigned_allowed=True,
         )
 
-        await perform(self._stack, state)
+        try:
+            await perform(self._stack, state)
+        except BaseException as error:  # noqa: BLE001 (it is raised again)
+            # The frames on its way may hold the answer, and so the token.
+            raise cut_off(error)  # noqa: B904 (it is the same error)
+
         judgement = judge(state)
 
         if judgement.ending is not Ending.GOOD:

@@ -66,6 +66,7 @@ from umfpay.transport import (
     Effect,
     Ending,
     Judgement,
+    cut_off,
     judge,
     perform,
 )
@@ -378,6 +379,10 @@ class UMFSession:
 
             raise
         except Exception as error:  # noqa: BLE001 (after a write left, any end is unclear)
+            if isinstance(error, UMFError | TimeoutError):
+                # The frames on its way hold the answer, and those below the token.
+                cut_off(error)
+
             judgement = judge(state, error)
 
         self._report(call, state, judgement, binding.loop.time() - started)
@@ -500,6 +505,7 @@ class UMFSession:
             effect=call.effect,
             needs_signature=call.method == "POST",
             unsigned_allowed=call.unsigned_allowed,
+            body_limit=call.body_limit,
             download=download,
         )
 

@@ -4,11 +4,12 @@ What a resource asks of its session: one call, described.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Generic, Protocol, TypedDict, TypeVar
+from typing import Any, Final, Generic, Protocol, TypedDict, TypeVar
 from urllib.parse import quote, urlencode
 
 import attrs
@@ -16,10 +17,12 @@ import attrs
 from umfpay.errors import ConfigError, MismatchedResponseError, Text
 from umfpay.models import Link, LinkRef
 from umfpay.protocol import object_id_from_href
-from umfpay.transport import Effect
+from umfpay.transport import BODY_LIMIT, Effect
 
 
 T = TypeVar("T")
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_]+")
 
 
 class CallOptions(TypedDict, total=False):
@@ -67,6 +70,7 @@ class Call(Generic[T]):
         body: The object to send; None sends no body.
         subject: What the call is about.
         unsigned_allowed: The endpoint is documented without a signature.
+        body_limit: Largest answer in bytes.
     """
 
     name: str
@@ -79,6 +83,7 @@ class Call(Generic[T]):
     body: object | None = None
     subject: Subject = _NO_SUBJECT
     unsigned_allowed: bool = False
+    body_limit: int = BODY_LIMIT
 
     def target(self) -> str:
         """
@@ -86,10 +91,13 @@ class Call(Generic[T]):
         """
         path = self.path.lstrip("/")
 
-        if self.parameters:
-            path = path.format(
-                **{name: quote(text, safe="") for name, text in self.parameters.items()}
-            )
+        for name, text in self.parameters.items():
+            # The gateway's ids are letters and digits; merchants' numbers may be more.
+            quoted = text if _PLAIN.fullmatch(text) else quote(text, safe="")
+            path = path.replace(f"{{{name}}}", quoted, 1)
+
+        if not self.query:
+            return path
 
         query = {name: text for name, text in self.query.items() if text is not None}
 

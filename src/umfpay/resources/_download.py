@@ -15,7 +15,7 @@ import anyio
 
 from umfpay.errors import ConfigError, Text
 from umfpay.resources._call import Call, CallOptions, Download, Sender
-from umfpay.transport import Effect
+from umfpay.transport import LIST_LIMIT, Effect
 
 
 def open_download(
@@ -35,6 +35,7 @@ def open_download(
         path=path,
         query=query,
         effect=Effect.READ,
+        body_limit=LIST_LIMIT,
         read=dict,
         unsigned_allowed=True,
     )

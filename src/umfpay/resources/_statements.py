@@ -30,7 +30,7 @@ from umfpay.resources._call import (
     wire_date,
 )
 from umfpay.resources._download import open_download, save
-from umfpay.transport import Effect
+from umfpay.transport import LIST_LIMIT, Effect
 
 
 class Statements:
@@ -218,6 +218,7 @@ class Statements:
                 },
                 effect=Effect.READ,
                 read=read,
+                body_limit=LIST_LIMIT,
             ),
             options,
         )

@@ -9,9 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from umfpay.transport._authorizing import AuthorizingTransport
-from umfpay.transport._call import RESERVED_HEADERS, CallState, Effect
+from umfpay.transport._call import (
+    BODY_LIMIT,
+    LIST_LIMIT,
+    RESERVED_HEADERS,
+    CallState,
+    Effect,
+)
 from umfpay.transport._custom import ResponseVerifier
-from umfpay.transport._errors import transport_error
+from umfpay.transport._errors import cut_off, transport_error
 from umfpay.transport._messages import build_request
 from umfpay.transport._outcome import Ending, Judgement, judge
 from umfpay.transport._retrying import RetryingTransport, RetryPolicy, full_jitter
@@ -30,6 +36,8 @@ if TYPE_CHECKING:
     from umfpay.transport._aiohttp import AiohttpTransport
 
 __all__ = [
+    "BODY_LIMIT",
+    "LIST_LIMIT",
     "RESERVED_HEADERS",
     "AiohttpTransport",
     "AuthorizingTransport",
@@ -51,6 +59,7 @@ __all__ = [
     "VerifyingTransport",
     "build_request",
     "build_stack",
+    "cut_off",
     "full_jitter",
     "judge",
     "perform",

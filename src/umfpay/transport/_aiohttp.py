@@ -23,7 +23,7 @@ from umfpay.errors import Text, WrongLoopError
 from umfpay.sensitive import Secret
 from umfpay.transport._answer_stream import AnswerStream
 from umfpay.transport._call import EXTENSION, CallState
-from umfpay.transport._errors import cut_off
+from umfpay.transport._errors import closed_under, cut_off
 from umfpay.transport._messages import ALWAYS, CallRequest, RawResponse, address_of
 
 
@@ -309,7 +309,7 @@ async def _exchange(
             allow_redirects=False,
         )
     except BaseException as error:  # noqa: BLE001 (it is raised by the caller)
-        return cut_off(error)
+        return cut_off(closed_under(error))
 
 
 def _headers_of(request: httpx.Request) -> CIMultiDict[str]:

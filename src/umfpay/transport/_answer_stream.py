@@ -9,7 +9,7 @@ from typing import Protocol
 
 import httpx
 
-from umfpay.transport._errors import cut_off
+from umfpay.transport._errors import closed_under, cut_off
 
 
 class Content(Protocol):
@@ -77,7 +77,7 @@ class AnswerStream(httpx.AsyncByteStream):
         try:
             return await self._content.readany()
         except BaseException as error:  # noqa: BLE001 (it is raised by the caller)
-            return cut_off(error)
+            return cut_off(closed_under(error))
 
     async def aclose(self) -> None:
         """

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 EXTENSION: Final = "umfpay"
 
+# To read one of this size takes the loop some hundredths of a second; the largest
+# answer of the reference has a few thousand bytes.
+BODY_LIMIT: Final = 2 * 1024 * 1024
+LIST_LIMIT: Final = 16 * 1024 * 1024
+"""Largest page of a list in bytes."""
+
 RESERVED_HEADERS: Final = frozenset(
     {
         b"accept",
@@ -75,6 +81,8 @@ class CallState:
         needs_signature: Whether *body* is signed: every POST but the token call
             (protocol notes 2.1).
         unsigned_allowed: The endpoint is documented without a signature.
+        body_limit: Largest answer in bytes that is read, and largest file that a
+            verifier of the user's gets to see.
         download: The answer is a file unless it starts with ``{``.
 
     Attributes:
@@ -104,6 +112,7 @@ class CallState:
     needs_token: bool = True
     needs_signature: bool = False
     unsigned_allowed: bool = False
+    body_limit: int = BODY_LIMIT
     download: bool = False
 
     handed_over: bool = False

@@ -4,6 +4,8 @@ The one place where errors of httpx become ours.
 
 from __future__ import annotations
 
+import asyncio
+
 import httpx
 
 from umfpay.errors import Text, TransportError
@@ -57,6 +59,25 @@ def transport_error(state: CallState, error: Exception) -> TransportError:
         request_sent=sent,
         advice=_SENT_ADVICE if sent else None,
     )
+
+
+def closed_under(error: BaseException) -> BaseException:
+    """
+    Return *error*, or what to take it for if nobody cancelled the task that it ends.
+
+    aiohttp cancels what waits for a connection when its session is closed; to the
+    caller that would look as if he were cancelled himself.
+    """
+    task = asyncio.current_task()
+
+    if (
+        isinstance(error, asyncio.CancelledError)
+        and task is not None
+        and not task.cancelling()
+    ):
+        return OSError("the session was closed")
+
+    return error
 
 
 def cut_off(error: BaseException) -> BaseException:

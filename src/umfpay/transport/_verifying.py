@@ -5,6 +5,7 @@ The innermost of our layers: what is not verified may refuse, it may never give.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
@@ -14,6 +15,7 @@ import httpx
 
 from umfpay.protocol import Envelope, Verdict, Verifier, open_envelope
 from umfpay.transport import _refusals as refusals
+from umfpay.transport._answer_stream import AnswerStream
 from umfpay.transport._call import CallState, call_state
 from umfpay.transport._custom import (
     CustomVerifier,
@@ -28,10 +30,11 @@ from umfpay.transport._outcome import gives
 UnsignedResponses = Literal["refuse", "accept"]
 ResponseSignatures = Literal["enforce", "report"]
 
-BODY_LIMIT: Final = 16 * 1024 * 1024
-
 # "the first 4 KiB decide": by then a file has shown something but white space.
 _HEAD: Final = 4096
+
+# Seconds that a transport which is not ours gets to close an answer.
+_CLOSING: Final = 1.0
 
 _log = logging.getLogger("umfpay")
 
@@ -50,7 +53,6 @@ class VerifyingTransport(httpx.AsyncBaseTransport):
         response_signatures: ``"report"`` logs forged answers and lets them through.
         response_verifier: ``(body, signature, keys) -> bool``, decides about the header
             Signature in place of *verifier*.
-        body_limit: Largest answer in bytes; files are not bound by it.
     """
 
     def __init__(
@@ -62,7 +64,6 @@ class VerifyingTransport(httpx.AsyncBaseTransport):
         unsigned_responses: UnsignedResponses = "refuse",
         response_signatures: ResponseSignatures = "enforce",
         response_verifier: ResponseVerifier | None = None,
-        body_limit: int = BODY_LIMIT,
     ) -> None:
         self._wrapped = wrapped
         self._verifier = verifier
@@ -70,7 +71,6 @@ class VerifyingTransport(httpx.AsyncBaseTransport):
         self._accepts_unsigned = unsigned_responses == "accept"
         self._reports_only = response_signatures == "report"
         self._custom = response_verifier
-        self._limit = body_limit
         self._signed: set[str] = set()
         self._warned: set[str] = set()
 
@@ -118,7 +118,7 @@ class VerifyingTransport(httpx.AsyncBaseTransport):
                 body = await self._read(state, chunks)
         finally:
             if not streaming:
-                await stream.aclose()
+                await _close(stream)
 
         state.envelope = await self._open(state, body)
         self._judge(state, state.envelope, body)
@@ -136,8 +136,8 @@ class VerifyingTransport(httpx.AsyncBaseTransport):
         async for chunk in chunks:
             size += len(chunk)
 
-            if size > self._limit:
-                raise refusals.too_large(state, self._limit)
+            if size > state.body_limit:
+                raise refusals.too_large(state, state.body_limit)
 
             parts.append(chunk)
 
@@ -256,7 +256,7 @@ class VerifyingTransport(httpx.AsyncBaseTransport):
             else:
                 self._forged(state, "header Signature over the file")
 
-        keep = self._limit if custom is not None else 0
+        keep = state.body_limit if custom is not None else 0
 
         return Download(state, stream, head=head, rest=rest, check=check, keep=keep)
 
@@ -265,6 +265,20 @@ class VerifyingTransport(httpx.AsyncBaseTransport):
         Close the network transport.
         """
         await self._wrapped.aclose()
+
+
+async def _close(stream: httpx.AsyncByteStream) -> None:
+    """
+    Close *stream*; one that is not ours may take its time only for a moment.
+    """
+    if isinstance(stream, AnswerStream | httpx.ByteStream):
+        await stream.aclose()
+
+        return
+
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_CLOSING):
+            await stream.aclose()
 
 
 async def _head(chunks: AsyncIterator[bytes]) -> tuple[bytes, bool]:

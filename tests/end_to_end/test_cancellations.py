@@ -1,0 +1,67 @@
+"""
+A hundred thousand calls cancelled at random moments leave nothing behind.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cancelling
+import pytest
+
+
+def storm(count, *, seed, options=()):
+    """
+    Cancel *count* calls in a process of its own; return what it told.
+    """
+    done = subprocess.run(
+        [sys.executable, *options, cancelling.__file__, str(count), str(seed)],
+        capture_output=True,
+        text=True,
+        timeout=400,
+        cwd=Path(__file__).parent,
+    )
+
+    assert not done.returncode, done.stderr
+
+    return json.loads(done.stdout), done.stderr
+
+
+def must_be_clean(told):
+    assert 20 == told["good"]
+    assert (0, 0) == (told["tasks"], told["timers"])
+    assert told["sockets afterwards"] <= cancelling.POOL
+    # One that was cut is still closing when the next takes its place.
+    assert told["most sockets"] <= 2 * cancelling.POOL
+
+
+@pytest.mark.timeout(420)
+def test_a_hundred_thousand_cancellations_leave_a_session_that_works():
+    """
+    20 of 20 calls succeed afterwards; no task, timer or socket is left; and each write
+    that the gateway read before its caller went away was handed to `on_unknown`.
+    """
+    told, _ = storm(100_000, seed=1)
+
+    must_be_clean(told)
+    assert 100_000 == told["cancelled"] + told["ended"]
+    assert told["executed and cancelled"] > 100
+    assert 0 == told["of these not handed over"]
+    assert 0 == told["handed over though answered"]
+    assert 0 == told["reads handed over"]
+
+
+@pytest.mark.timeout(120)
+def test_cancellations_warn_of_nothing_in_development_mode():
+    """
+    Under ``-X dev`` neither asyncio nor the interpreter has anything to say.
+    """
+    told, words = storm(2_000, seed=2, options=["-X", "dev", "-W", "error"])
+
+    must_be_clean(told)
+    assert "Warning" not in words
+    assert "never retrieved" not in words
+    assert "was destroyed" not in words

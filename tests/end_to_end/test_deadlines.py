@@ -1,0 +1,201 @@
+"""
+The deadline holds, whatever is slow: names, connections, pools, tokens, answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+
+import orders
+import pytest
+
+from umfpay import UMFSession, errors
+
+
+# All limits below it are longer, so that it is the deadline that ends the call.
+DEADLINE = 0.4
+SLACK = 1.0
+LONG = {"timeout": 30, "connect_timeout": 30, "token_timeout": 30}
+
+
+async def ends_in_time(call):
+    """
+    Return what *call* raises, which it must do at its deadline.
+    """
+    started = time.monotonic()
+
+    with pytest.raises(errors.UMFError) as caught:
+        await call
+
+    assert DEADLINE * 0.9 <= time.monotonic() - started < DEADLINE + SLACK
+
+    return caught.value
+
+
+async def both_end_unsent(session):
+    """
+    A read and a write that never got a connection: plain ends, the write not sent.
+    """
+    read = await ends_in_time(session.exchange_rates.get("USD", deadline=DEADLINE))
+    write = await ends_in_time(
+        session.payments.execute("PAY_A", orders.card("1"), deadline=DEADLINE)
+    )
+
+    for error in (read, write):
+        assert isinstance(error, errors.DeadlineExceededError)
+        assert not error.money_may_have_moved
+
+    assert not write.request_sent
+
+
+async def has_token(session, box):
+    """
+    Fetch the token while all is well, and forget the connection it came by.
+    """
+    await session.authorize()
+    await session._binding.network.aclose()
+
+
+async def test_it_holds_while_a_name_is_looked_up(box, open_session, monkeypatch):
+    """
+    A resolver that does not answer.
+    """
+    lookup = socket.getaddrinfo
+
+    def slow(host, *args, **options):
+        if host in ("localhost", b"localhost"):
+            time.sleep(2)
+
+        return lookup(host, *args, **options)
+
+    url = box.base_url.replace("127.0.0.1", "localhost")
+    session = await open_session(base_url=url, **LONG)
+    await has_token(session, box)
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+
+    await both_end_unsent(session)
+
+
+@contextlib.contextmanager
+def full_listener():
+    """
+    Give a port whose queue of connections is full: the next one waits.
+    """
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+
+        for _ in range(4):
+            one = stack.enter_context(socket.socket())
+            one.setblocking(False)
+
+            with contextlib.suppress(BlockingIOError):
+                one.connect(listener.getsockname())
+
+        yield listener.getsockname()[1]
+
+
+async def test_it_holds_while_a_connection_is_made(box, open_session, monkeypatch):
+    """
+    A host that does not answer the first packet.
+    """
+    with full_listener() as port:
+        session = await open_session(**LONG)
+        await has_token(session, box)
+        # The token is that of the emulator; from now on its address leads elsewhere.
+        lookup = socket.getaddrinfo
+
+        def elsewhere(host, _port, *args, **options):
+            return lookup(host, port, *args, **options)
+
+        monkeypatch.setattr(socket, "getaddrinfo", elsewhere)
+        connect = asyncio.get_running_loop().sock_connect
+
+        async def redirected(sock, address):
+            await connect(sock, (address[0], port))
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", redirected)
+
+        await both_end_unsent(session)
+
+
+async def test_it_holds_while_all_connections_are_busy(box, open_session):
+    """
+    A pool of one, taken by a call that hangs.
+    """
+    session = await open_session(max_connections=1, **LONG)
+    await session.authorize()
+    await box.fault("delay", path="/bank", times=0, seconds=20)
+    busy = asyncio.create_task(session.banks.list("DEBIT_CARD", deadline=20))
+    await asyncio.sleep(0.1)
+
+    await both_end_unsent(session)
+
+    busy.cancel()
+
+
+async def test_it_holds_while_a_token_is_awaited(box, open_session):
+    """
+    Somebody fetches a token, and that takes longer than this call has.
+    """
+    session = await open_session(**LONG)
+    await box.fault("delay", path="/oauth/authorize", times=0, seconds=20)
+
+    await both_end_unsent(session)
+
+
+async def test_it_holds_while_an_answer_drips(dripping, box):
+    """
+    One byte at a time, each well within the time of an attempt.
+    """
+    async with UMFSession(box.config(base_url=dripping, **LONG)) as session:
+        read = await ends_in_time(session.exchange_rates.get("USD", deadline=DEADLINE))
+        write = await ends_in_time(
+            session.payments.execute("PAY_A", orders.card("1"), deadline=DEADLINE)
+        )
+
+    assert isinstance(read, errors.DeadlineExceededError)
+    assert read.request_sent
+    assert isinstance(write, errors.OutcomeUnknownError)
+    assert write.money_may_have_moved
+
+
+@pytest.fixture(name="dripping")
+async def _dripping():
+    """
+    A gateway whose answers never end, but for the token.
+    """
+
+    async def talk(reader, writer):
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+
+                if b"/oauth/" in head:
+                    body = b'{"access_token":"%s","expires_in":60}' % (b"t" * 64)
+                    length = int(head.lower().split(b"content-length: ")[1].split()[0])
+                    await reader.readexactly(length)
+                    writer.write(
+                        b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s"
+                        % (len(body), body)
+                    )
+
+                    continue
+
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+
+                for _ in range(1000):
+                    writer.write(b" ")
+                    await writer.drain()
+                    await asyncio.sleep(0.05)
+
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server.close()
+    await asyncio.sleep(0.1)
