@@ -90,6 +90,15 @@ def simulate(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """
+    Compare us with our peers and print the ratios; an hour on two idle cores.
+    """
+    session.install("-e", ".[all,testing]", *_group("bench"))
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """
     Run every code block of README and docs.

@@ -1,0 +1,144 @@
+"""
+Runs the benchmarks: ``python -m benchmarks [--quick] [--out FOLDER] [NAME ...]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks._charts import draw
+from benchmarks._page import write_page
+from benchmarks._result import Figure, Result
+
+
+NAMES: Final = (
+    "signing",
+    "connections",
+    "whole_call",
+    "token_cache",
+    "loop_lag",
+    "imports",
+    "memory",
+)
+_HERE: Final = Path(__file__).parent
+_PAGE: Final = _HERE.parent / "docs" / "explanation" / "benchmark-results.md"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """
+    Run what *arguments* name, all by default; print tables and write the results.
+
+    Returns:
+        0, also where a target is missed: the table says so.
+    """
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("--quick", action="store_true", help="a few seconds each")
+    parser.add_argument("--out", type=Path, help="a folder for the results")
+    chosen = parser.parse_args(arguments)
+    unknown = set(chosen.names) - set(NAMES)
+
+    if unknown:
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
+
+    # A quick run proves nothing, and must not take the place of one that does.
+    out = chosen.out or (None if chosen.quick else _HERE / "results")
+    console = Console(width=None if sys.stdout.isatty() else 110)
+
+    for name in chosen.names or NAMES:
+        result: Result = importlib.import_module(f"benchmarks.{name}").run(
+            quick=chosen.quick
+        )
+        show(result, console)
+
+        if out is not None:
+            save(result, out)
+
+    if out == _HERE / "results":
+        write_page(out, _PAGE)
+
+    return 0
+
+
+def save(result: Result, folder: Path) -> None:
+    """
+    Write *result* as JSON and its chart as SVG.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    document = {"machine": machine(), **result.to_json()}
+    (folder / f"{result.name}.json").write_text(
+        json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    draw(result, folder / f"{result.name}.svg")
+
+
+def machine() -> str:
+    """
+    Return what ran the benchmark, without its name.
+    """
+    return (
+        f"{platform.python_implementation()} {platform.python_version()},"
+        f" {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    )
+
+
+def show(result: Result, console: Console) -> None:
+    """
+    Print the table of *result*.
+    """
+    table = Table(title=result.title, title_justify="left", show_edge=False)
+    table.add_column("")
+
+    for name in ("min", "median", "max"):
+        table.add_column(name, justify="right")
+
+    for name in ("unit", "target", ""):
+        table.add_column(name)
+
+    for figure in result.figures:
+        table.add_row(
+            figure.label,
+            *(short(x) for x in (figure.minimum, figure.median, figure.maximum)),
+            figure.unit,
+            target(figure),
+            {None: "", True: "met", False: "missed"}[figure.met],
+        )
+
+    console.print(table)
+
+    for note in result.notes:
+        console.print(f"  {note}", style="dim", highlight=False)
+
+    console.print()
+
+
+def target(figure: Figure) -> str:
+    """
+    Return the target of *figure* in words, "" without one.
+    """
+    if figure.target is None:
+        return ""
+
+    return f"{'at most' if figure.below else 'at least'} {short(figure.target)}"
+
+
+def short(value: float) -> str:
+    """
+    Return *value* with three digits that count.
+    """
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

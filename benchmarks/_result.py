@@ -1,0 +1,128 @@
+"""
+What a benchmark found: figures, ratios against a peer, and targets.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class Figure:
+    """
+    One thing measured in several rounds.
+
+    Args:
+        label: What was measured, in the reader's words.
+        unit: Such as "calls/s", "us", "MiB", "ratio".
+        rounds: The value of each round, in the order they ran.
+        target: What a ratio must reach; None where nothing was promised.
+        below: Whether *target* is a bound from above instead of from below.
+        exact: Whether every round must meet *target*, not only the median.
+    """
+
+    label: str
+    unit: str
+    rounds: Sequence[float] = attrs.field(converter=tuple)
+    target: float | None = None
+    below: bool = False
+    exact: bool = False
+
+    @property
+    def minimum(self) -> float:
+        """
+        The smallest round.
+        """
+        return min(self.rounds)
+
+    @property
+    def median(self) -> float:
+        """
+        The round in the middle.
+        """
+        return statistics.median(self.rounds)
+
+    @property
+    def maximum(self) -> float:
+        """
+        The largest round.
+        """
+        return max(self.rounds)
+
+    @property
+    def met(self) -> bool | None:
+        """
+        Whether the target is met; None without a target.
+        """
+        if self.target is None:
+            return None
+
+        if self.below:
+            return (self.maximum if self.exact else self.median) <= self.target
+
+        return (self.minimum if self.exact else self.median) >= self.target
+
+    def to_json(self) -> dict[str, Any]:
+        """
+        Return the members for JSON.
+        """
+        return {
+            "label": self.label,
+            "unit": self.unit,
+            "minimum": self.minimum,
+            "median": self.median,
+            "maximum": self.maximum,
+            "rounds": list(self.rounds),
+            "target": self.target,
+            "below": self.below,
+            "met": self.met,
+        }
+
+
+@attrs.frozen(kw_only=True)
+class Result:
+    """
+    What one benchmark found.
+
+    Args:
+        name: The module's name, also that of the files written.
+        title: One line.
+        figures: What was measured and the ratios, in the order of the table.
+        notes: What a reader must know to believe or repeat it.
+    """
+
+    name: str
+    title: str
+    figures: Sequence[Figure] = attrs.field(converter=tuple)
+    notes: Sequence[str] = attrs.field(default=(), converter=tuple)
+
+    def to_json(self) -> dict[str, Any]:
+        """
+        Return the members for JSON.
+        """
+        return {
+            "name": self.name,
+            "title": self.title,
+            "figures": [figure.to_json() for figure in self.figures],
+            "notes": list(self.notes),
+        }
+
+
+def ratio(
+    label: str,
+    ours: Sequence[float],
+    theirs: Sequence[float],
+    *,
+    target: float | None = None,
+    below: bool = False,
+) -> Figure:
+    """
+    Return the ratio of paired rounds as a figure.
+    """
+    rounds = [one / other for one, other in zip(ours, theirs, strict=True)]
+
+    return Figure(label=label, unit="ratio", rounds=rounds, target=target, below=below)
