@@ -99,6 +99,15 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def token_storm(session: nox.Session) -> None:
+    """
+    64 processes, one token, leaders killed at each step; print what it cost.
+    """
+    session.install("-e", ".[all,testing]", *_group("bench"))
+    session.run("python", "-m", "benchmarks.token_storm", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """
     Run every code block of README and docs.

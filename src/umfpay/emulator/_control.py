@@ -228,6 +228,7 @@ class Control:
         return {
             "requests": series["last"],
             "by": None if record is None else record["by"],
+            "calls": dict(self._world.token_calls),
             "seconds_left": None
             if record is None
             else record["until"] - self._world.clock.time(),

@@ -82,3 +82,5 @@ def check(world: World, header: str | None) -> None:
 
     if record["until"] <= world.clock.time():
         raise Refusal(DEAD, "the token has expired")
+
+    world.token_calls[record["number"]] += 1

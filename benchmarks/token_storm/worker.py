@@ -1,0 +1,94 @@
+"""
+One process of the storm: ``python -m benchmarks.token_storm.worker``, its order as a line of JSON.
+
+It says "ready", waits for a line, calls until the file *end* appears, and tells how
+many calls it made and each error that a caller saw.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import random
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from benchmarks.token_storm._steps import Executioner, WatchedStore, WatchedTransport
+from umfpay import Config, UMFError, UMFSession
+from umfpay.tokens import open_store, store_key
+from umfpay.transport import AiohttpTransport
+
+
+def say(value: object) -> None:
+    """
+    Write a line of JSON.
+    """
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
+
+
+async def main(order: dict[str, Any]) -> None:
+    """
+    Do what *order* says.
+    """
+    executioner = Executioner(Path(order["folder"]))
+    key = store_key(order["base_url"], order["client_id"])
+    config = Config(
+        client_id=order["client_id"],
+        client_secret=order["client_secret"],
+        merchant_key=base64.b64decode(order["merchant_key"]),
+        gateway_certificate=base64.b64decode(order["gateway_certificate"]),
+        base_url=order["base_url"],
+        token_store=WatchedStore(open_store(order["store"], key=key), executioner),
+        token_timeout=order["token_timeout"],
+        max_connections=order["coroutines"],
+    )
+    calls = 0
+    errors: Counter[str] = Counter()
+    end = Path(order["folder"]) / "end"
+
+    async with UMFSession(
+        config, transport=WatchedTransport(AiohttpTransport(), executioner)
+    ) as session:
+        ended = asyncio.Event()
+
+        async def work() -> None:
+            nonlocal calls
+
+            # Spread over the whole pause, or all would call at once for ever.
+            wait = random.random()  # noqa: S311 (no secret)
+
+            while True:
+                try:
+                    async with asyncio.timeout(wait * order["pause"]):
+                        await ended.wait()
+
+                    return
+                except TimeoutError:
+                    wait = random.uniform(0.5, 1.5)  # noqa: S311
+
+                try:
+                    await session.exchange_rates.get("USD", deadline=60, timeout=30)
+                    calls += 1
+                except UMFError as error:
+                    errors[f"{type(error).__name__}: {error}"] += 1
+
+        say("ready")
+        await asyncio.to_thread(sys.stdin.readline)
+        working = [asyncio.ensure_future(work()) for _ in range(order["coroutines"])]
+
+        # Another process makes the file; there is no event to wait for.
+        while not end.exists():  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+
+        ended.set()
+        await asyncio.gather(*working)
+
+    say({"calls": calls, "errors": errors})
+
+
+if __name__ == "__main__":
+    asyncio.run(main(json.loads(sys.stdin.readline())))

