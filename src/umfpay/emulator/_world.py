@@ -80,6 +80,7 @@ class World:
         Forget everything but the keys, and go back to real time.
         """
         self.store.clear()
+        self.token_calls.clear()
         self._keep_salt()
         self.clock.offset = 0.0
         self.forgotten()
