@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -360,6 +361,66 @@ def test_keys_of_a_pair_share_their_fingerprint(encrypted, capsys, monkeypatch):
     assert "encrypted | 已加密" in output
 
 
+def test_keys_reads_standard_input(given, capsys):
+    """
+    "-" is what a shell pipes, here too.
+    """
+    given(MERCHANT.read_bytes())
+
+    assert Exit.GOOD == run(["keys", "-"])
+    assert "private key" in capsys.readouterr().out
+
+
+def test_a_file_that_was_cut_is_told(tmp_path, capsys):
+    """
+    Not called a bad certificate.
+    """
+    path = tmp_path / "cut.p8"
+    path.write_bytes(MERCHANT.read_bytes()[:300])
+
+    assert Exit.WRONG_USE == run(["keys", str(path)])
+    assert "its end is missing" in capsys.readouterr().err
+
+
+def test_a_passphrase_is_the_bytes_of_the_environment(tmp_path):
+    """
+    As OpenSSL takes it, UTF-8 or not; a key without one does not mind.
+    """
+    path = tmp_path / "encrypted.p8"
+    environment = {**os.environb, b"KEY_PASSPHRASE": b"canary-\xff"}
+    subprocess.run(
+        [
+            *("openssl", "pkcs8", "-inform", "DER", "-in", str(MERCHANT)),
+            *("-topk8", "-outform", "DER", "-out", str(path)),
+            *("-passout", "env:KEY_PASSPHRASE"),
+        ],
+        check=True,
+        capture_output=True,
+        env=environment,
+    )
+
+    for file in (path, MERCHANT):
+        done = subprocess.run(
+            [
+                *(sys.executable, "-c", "from umfpay.cli import main; main()"),
+                *("keys", str(file), "--passphrase-env", "KEY_PASSPHRASE"),
+            ],
+            capture_output=True,
+            check=False,
+            env=environment,
+        )
+
+        assert (Exit.GOOD, b"") == (done.returncode, done.stderr)
+
+
+def test_a_variable_without_a_name_is_wrong_use(capsys):
+    """
+    The option is named, not an empty name.
+    """
+    assert Exit.WRONG_USE == run(["keys", str(MERCHANT), "--passphrase-env", ""])
+    assert "--passphrase-env takes the name" in capsys.readouterr().err
+
+
 def test_keys_shows_nothing_of_a_private_key(capsys):
     """
     Not one number of it.
@@ -451,7 +512,7 @@ def test_missing_arguments_are_wrong_use(arguments, capsys):
     click says which.
     """
     assert Exit.WRONG_USE == run(arguments)
-    assert "Usage:" in capsys.readouterr().err
+    assert "--help" in capsys.readouterr().err
 
 
 def _process(*arguments, given=b""):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 
 import pytest
@@ -38,6 +39,7 @@ def test_the_demo_takes_the_guides_payment(capsys):
 
     assert 0 == code
     assert told["ok"]
+    assert told["merchant_key_tried"]
     assert NAMES == [step["name"] for step in told["steps"]]
     assert {"verified"} == {step["signature"] for step in told["steps"][1:]}
     assert all(step["good"] for step in told["steps"])
@@ -99,6 +101,39 @@ def test_elsewhere_only_the_reading_steps_run(settings, capsys):
     assert ["token", "bank list", "exchange rate", "transaction list"] == [
         step["name"] for step in told["steps"]
     ]
+
+
+def test_elsewhere_the_summary_tells_what_was_not_tried(settings, capsys):
+    """
+    Steps that only read sign nothing, so a wrong merchant key goes unseen.
+    """
+    assert 0 == run(["demo", "--config", str(settings)])
+
+    summary = capsys.readouterr().out.splitlines()[-1]
+
+    assert summary.startswith(
+        "4 of 4 steps as expected; the merchant key was not tried"
+    )
+    assert "商户私钥未经验证" in summary
+
+    assert 0 == run(["demo", "--json", "--config", str(settings)])
+    assert not json.loads(capsys.readouterr().out)["merchant_key_tried"]
+
+
+def test_a_refused_token_is_not_called_documented(settings, capsys):
+    """
+    Only the answer with a token is documented without a signature.
+    """
+    text = settings.read_text()
+    secret = re.search("UMF_CLIENT_SECRET=(.*)", text).group(1)
+    settings.write_text(text.replace(secret, "wrong"))
+
+    assert 2 == run(["demo", "--config", str(settings)])
+
+    output = capsys.readouterr().out
+
+    assert output.startswith("NO token")
+    assert "documented unsigned" not in output
 
 
 def test_a_gateway_that_is_no_emulator_is_asked_for_a_token_on_demand_only(

@@ -40,9 +40,9 @@ def _started():
     """
     processes = []
 
-    def start(*arguments):
+    def start(*arguments, before=()):
         process = subprocess.Popen(
-            [*COMMAND, *map(str, arguments)],
+            [*before, *COMMAND, *map(str, arguments)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -69,7 +69,11 @@ def _started():
 
 @pytest.mark.parametrize(
     ("sent", "code", "line"),
-    [(signal.SIGTERM, 0, ""), (signal.SIGINT, 130, "umfpay: interrupted | 已中断\n")],
+    [
+        (signal.SIGTERM, 0, ""),
+        (signal.SIGHUP, 0, ""),
+        (signal.SIGINT, 130, "umfpay: interrupted | 已中断\n"),
+    ],
 )
 def test_it_serves_until_it_is_told_to_end(started, tmp_path, sent, code, line):
     """
@@ -108,6 +112,67 @@ def test_without_a_folder_nothing_is_left(started):
 
     assert 130 == process.returncode
     assert not Path(env).parent.exists()
+
+
+# The signal comes at the first event of that name that Python tells its auditors.
+_ENDED_START = """
+import os, signal, sys
+
+event, number = os.environ["ENDED_AT"].split()
+
+def ending(name, arguments):
+    if name == event and ("umfpay.emulator" in arguments or name != "import"):
+        signal.raise_signal(int(number))
+
+from umfpay.cli import main
+
+sys.addaudithook(ending)
+main()
+"""
+
+
+@pytest.mark.parametrize("event", ["import", "tempfile.mkdtemp", "sqlite3.connect"])
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [(signal.SIGTERM, 0), (signal.SIGHUP, 0), (signal.SIGINT, 130)],
+)
+def test_it_can_be_ended_while_it_starts(tmp_path, event, sent, code):
+    """
+    Before or after its keys are made: its temporary folder goes, too.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", _ENDED_START, "emulator", "--port", "0"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+        env={
+            **os.environ,
+            "TMPDIR": str(tmp_path),
+            "ENDED_AT": f"{event} {int(sent)}",
+        },
+    )
+
+    assert code == done.returncode
+    assert "Traceback" not in done.stderr
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_nohup_keeps_it_alive(started):
+    """
+    Who ignores SIGHUP means it.
+    """
+    process, printed = started("--port", 0, before=["nohup"])
+    control = re.search(r"control +(\S+)\n", printed).group(1)
+    process.send_signal(signal.SIGHUP)
+
+    with urllib.request.urlopen(control, timeout=10) as reply:
+        assert 200 == reply.status
+
+    process.terminate()
+    process.communicate(timeout=20)
+
+    assert 0 == process.returncode
 
 
 def test_it_takes_papers_by_ftp_when_it_is_told_a_port(started, tmp_path):

@@ -4,8 +4,12 @@ The command group: each way to fail is one line and one exit code.
 
 from __future__ import annotations
 
+import os
+import re
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -14,6 +18,9 @@ from umfpay.cli import _main
 from umfpay.cli._exits import Exit
 from umfpay.cli._main import run, umfpay
 from umfpay.errors import ConfigError, Text
+
+
+DOCS = Path(__file__).parent.parent.parent / "docs/reference/cli.md"
 
 
 def _command(name, error):
@@ -91,23 +98,124 @@ def test_help_and_version_are_good(capsys):
     assert Exit.GOOD == run(["--version"])
 
 
-def test_a_reader_that_goes_away_is_no_error():
+def test_an_error_of_the_system_is_no_bug(failing, capsys):
     """
-    `umfpay ... | head -0` ends quietly.
+    A full disk, no more files: surroundings, told in one line.
     """
-    code = (
-        "import sys, os; from umfpay.cli import main; "
-        "sys.argv = ['umfpay', '--help']; main()"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    process.stdout.close()
-    error = process.stderr.read()
-    process.stderr.close()
+    failing(OSError(24, "Too many open files"))
 
-    assert process.wait(30) in (0, 1, 120)
-    assert b"Traceback" not in error
+    assert Exit.WRONG_USE == run(["fail"])
+
+    error = capsys.readouterr().err
+
+    assert "Too many open files" in error
+    assert 1 == error.count("\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told", "told_zh", "command"),
+    [
+        (["dmeo"], "dmeo", "命令用法有误", "umfpay"),
+        (["keys"], "'FILE'", "缺少参数", "umfpay keys"),
+        (["keys", "a", "--foo"], "--foo", "没有此选项", "umfpay keys"),
+        (["emulator", "--port", "x"], "--port", "参数值无效", "umfpay emulator"),
+        (["--debug"], "command", "命令用法有误", "umfpay"),
+    ],
+)
+def test_wrong_usage_is_one_line_in_both_languages(
+    capsys, arguments, told, told_zh, command
+):
+    """
+    It names what is wrong and where to read on.
+    """
+    assert Exit.WRONG_USE == run(arguments)
+
+    error = capsys.readouterr().err
+
+    assert 1 == error.count("\n")
+    assert told in error
+    assert f" | {told_zh}。" in error
+    assert 2 == error.count(f"{command} --help")
+
+
+def test_without_arguments_the_help_is_shown(capsys):
+    """
+    On standard error: nobody asked for it.
+    """
+    assert Exit.WRONG_USE == run([])
+
+    output = capsys.readouterr()
+
+    assert "emulator" in output.err
+    assert "" == output.out
+
+
+# The signal comes while Python imports the modules of the command.
+_INTERRUPTED_IMPORT = """
+import signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "umfpay.cli._main":
+            signal.raise_signal(signal.SIGINT)
+
+from umfpay.cli import main
+
+sys.meta_path.insert(0, Interrupting())
+main()
+"""
+
+
+def test_an_interrupt_while_modules_load_is_quiet():
+    """
+    Ctrl-C at once after Enter: no traceback.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED_IMPORT],
+        capture_output=True,
+        check=False,
+        timeout=50,
+    )
+
+    assert (130, b"", b"") == (done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("arguments", [["demo"], ["demo", "--all"]])
+def test_an_interrupt_of_a_demo_is_one_line(arguments):
+    """
+    And no empty line before it.
+    """
+    code = "from umfpay.cli import main; main()"
+
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=50)
+
+    assert (130, "umfpay: interrupted | 已中断\n") == (process.returncode, error)
+
+
+def test_shells_can_complete_it():
+    """
+    With the script that click writes for them.
+    """
+    code = "from umfpay.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+        env={**os.environ, "_UMFPAY_COMPLETE": "zsh_source"},
+    )
+
+    assert Exit.GOOD == done.returncode
+    assert done.stdout.startswith("#compdef umfpay")
 
 
 def test_without_click_the_extra_is_named():
@@ -144,7 +252,10 @@ def test_the_exit_codes_are_those_of_the_docs():
     """
     One table, in code and in docs.
     """
-    assert [0, 1, 2, 3, 70, 130] == sorted(Exit)
+    assert [0, 1, 2, 3, 70, 130, 141] == sorted(Exit)
+    assert [str(int(code)) for code in Exit] == re.findall(
+        r"^\| (\d+) \|", DOCS.read_text(), re.M
+    )
     assert _main.Exit is Exit
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from umfpay.protocol._der import (
     element_size,
     elements_of,
+    is_cut,
     is_sequence,
     payload_of,
 )
@@ -66,6 +67,24 @@ def test_a_cut_header_is_a_value_error(der):
     """
     with pytest.raises(ValueError, match="cut"):
         element_size(der)
+
+
+@pytest.mark.parametrize(
+    ("der", "cut"),
+    [
+        (b"\x30\x03\x02\x01\x05", False),
+        (b"\x30\x03\x02\x01", True),
+        (b"\x30\x03\x02\x01\x05\x00", False),
+        (b"\x31\x03\x02", False),
+        (b"", False),
+        (b"\x30", False),
+    ],
+)
+def test_a_sequence_without_its_end_is_cut(der, cut):
+    """
+    It says that it is larger; what says nothing is something else.
+    """
+    assert cut is is_cut(der)
 
 
 @given(st.binary(max_size=60))

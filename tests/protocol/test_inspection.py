@@ -80,6 +80,14 @@ def test_an_encrypted_key_is_told_and_needs_its_passphrase(openssl):
             inspect_key(content)
 
 
+def test_noise_is_none_of_the_three():
+    """
+    Nobody said which of them the file was meant to be.
+    """
+    with pytest.raises(ConfigError, match="no RSA private key, certificate or public"):
+        inspect_key(b"noise")
+
+
 @pytest.mark.parametrize("content", [b"", b"noise", b"-----BEGIN X-----\n"])
 def test_what_is_no_key_is_a_config_error(content):
     """

@@ -199,6 +199,7 @@ MISSING = [
     ("no/such/file.p8", "no such file"),
     (VECTORS, "not a file"),
     ("a\0b", "no such file"),
+    ("a\udcff\ud800", r"a\\udcff\\ud800: no such file"),
     ("x." * 5000, "cannot be read"),
     ("x" * 5000, "no RSA"),
     (b"", "empty"),

@@ -13,6 +13,7 @@ import pytest
 from umfpay.errors import ConfigError
 from umfpay.protocol import PrivateKey, PublicKey
 from umfpay.protocol._rsa_keys import HiddenKey
+from umfpay.sensitive import Secret
 
 
 VECTORS = Path(__file__).parent.parent / "vectors"
@@ -94,6 +95,36 @@ def test_what_is_no_merchant_key_is_named(strange, name, wanted):
 
     assert wanted in caught.value.what.en
     assert caught.value.what.zh.startswith("密钥：")
+
+
+@pytest.mark.parametrize("loader", [PrivateKey.load, PublicKey.load])
+@pytest.mark.parametrize("file", ["merchant_2048.key.p8", "gateway_1024.cert.der"])
+def test_a_file_without_its_end_is_called_so(loader, file):
+    """
+    A copy that broke off is no other kind of file.
+    """
+    with pytest.raises(ConfigError, match="its end is missing"):
+        loader((VECTORS / file).read_bytes()[:300])
+
+
+def test_an_encrypted_key_without_its_end_has_no_wrong_passphrase(openssl):
+    """
+    The file is at fault, not who types.
+    """
+    encrypted = openssl(
+        *(
+            "pkcs8",
+            "-topk8",
+            "-inform",
+            "DER",
+            "-in",
+            str(VECTORS / "merchant_2048.key.p8"),
+        ),
+        *("-outform", "DER", "-passout", "pass:x"),
+    )
+
+    with pytest.raises(ConfigError, match="its end is missing"):
+        PrivateKey.load(encrypted[:500], passphrase=Secret("x"))
 
 
 @pytest.mark.parametrize(("name", "wanted"), WRONG_PUBLIC)

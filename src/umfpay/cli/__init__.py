@@ -12,7 +12,18 @@ def main() -> None:
     Run the ``umfpay`` command and exit with a code of `umfpay.cli._exits`.
     """
     try:
+        code = _run(sys.argv[1:])
+    except KeyboardInterrupt:
+        # Modules were still loading: there is nothing to tell.
+        code = 130
+
+    sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    try:
         from umfpay.cli._main import run
+        from umfpay.cli._streams import prepare_output, settle_output
     except ModuleNotFoundError as exc:
         if (exc.name or "").partition(".")[0] not in ("click", "rich"):
             raise
@@ -21,9 +32,15 @@ def main() -> None:
             'umfpay: the command line needs: pip install "umfpay[cli]"'
             ' | 命令行需要：pip install "umfpay[cli]"\n'
         )
-        sys.exit(2)
 
-    sys.exit(run(sys.argv[1:]))
+        return 2
+
+    prepare_output()
+
+    try:
+        return run(arguments)
+    finally:
+        settle_output()
 
 
 __all__ = ["main"]

@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Final
 
 import click
 
 from umfpay.cli._exits import Exit
+from umfpay.cli._streams import STDIN, content_of, content_of_input
 from umfpay.errors import ConfigError, Text
 from umfpay.protocol import (
     PrivateKey,
@@ -26,8 +26,6 @@ from umfpay.protocol import (
 )
 from umfpay.sensitive import Secret
 
-
-STDIN: Final = "-"
 
 _ANSWERS: Final[dict[Verdict, tuple[Exit, str]]] = {
     Verdict.VERIFIED: (Exit.GOOD, "verified | 验签通过"),
@@ -50,7 +48,7 @@ def sign(key: str, passphrase_env: str | None, file: str) -> None:
     Print the signature of FILE, byte for byte as it is ("-": standard input).
     """
     private = PrivateKey.load(Path(key), passphrase=_passphrase(passphrase_env))
-    click.echo(Signer(private).sign(_content(file)))
+    click.echo(Signer(private).sign(content_of(file)))
 
 
 @click.command()
@@ -84,7 +82,7 @@ def verify(
     verifier = Verifier([PublicKey.load(Path(certificate))])
     # White space may change in an answer; a notification counts as it was received.
     read = verify_notification if notification else open_envelope
-    envelope = read(_content(file), header_signature=signature, verifier=verifier)
+    envelope = read(content_of(file), header_signature=signature, verifier=verifier)
     code, words = _ANSWERS[envelope.verdict]
     click.echo(f"{words} ({envelope.reason})" if envelope.reason else words)
     context.exit(code)
@@ -119,9 +117,12 @@ def seal(certificate: str, charset: str) -> None:
 @click.argument("file")
 def keys(passphrase_env: str | None, file: str) -> None:
     """
-    Tell what the key file FILE is; the key itself is never shown.
+    Tell what the key file FILE is ("-": standard input); the key itself is never shown.
     """
-    report = inspect_key(Path(file), passphrase=_passphrase(passphrase_env))
+    report = inspect_key(
+        content_of_input() if file == STDIN else Path(file),
+        passphrase=_passphrase(passphrase_env),
+    )
     click.echo(f"kind        {report.kind}")
     click.echo(f"bits        {report.bits}")
     click.echo(f"fingerprint {report.fingerprint}")
@@ -130,25 +131,17 @@ def keys(passphrase_env: str | None, file: str) -> None:
         click.echo(f"remark      {remark}")
 
 
-def _content(file: str) -> bytes:
-    if file == STDIN:
-        return sys.stdin.buffer.read()
-
-    try:
-        return Path(file).read_bytes()
-    except (OSError, ValueError) as error:
-        reason = type(error).__name__
-
-    raise ConfigError(
-        Text(
-            f"{file}: it cannot be read ({reason}).", f"{file}：无法读取（{reason}）。"
-        )
-    )
-
-
 def _passphrase(name: str | None) -> Secret | None:
     if name is None:
         return None
+
+    if not name:
+        raise ConfigError(
+            Text(
+                "--passphrase-env takes the name of an environment variable.",
+                "--passphrase-env 须为环境变量的名称。",
+            )
+        )
 
     if not os.environ.get(name):
         raise ConfigError(
@@ -171,8 +164,11 @@ def _signature(header: str) -> str:
         return header.strip()
 
     if name.strip().lower() != "signature":
-        raise click.UsageError(
-            "--header takes 'Signature: ...' | --header 须为 Signature"
+        raise ConfigError(
+            Text(
+                "--header takes 'Signature: ...', not another header.",
+                "--header 须为 Signature 报文头。",
+            )
         )
 
     return value.strip()
@@ -196,10 +192,7 @@ def _read_secret() -> Secret | None:
     # The error of the codec holds the text: it must not be anybody's context.
     try:
         return Secret(
-            sys.stdin.buffer.read()
-            .decode("utf-8")
-            .removesuffix("\n")
-            .removesuffix("\r")
+            content_of_input().decode("utf-8").removesuffix("\n").removesuffix("\r")
         )
     except UnicodeDecodeError:
         return None

@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import attrs
@@ -23,6 +23,12 @@ from umfpay.cli._exits import Exit
 from umfpay.config import Config, is_loopback
 from umfpay.errors import ConfigError, Text
 from umfpay.tokens import open_store, store_key
+
+
+_UNTRIED: Final = (
+    "; the merchant key was not tried, for these steps sign nothing"
+    " | 这些步骤不签名，商户私钥未经验证"
+)
 
 
 @click.command()
@@ -55,7 +61,13 @@ def demo(
     elsewhere = base_url is not None or file is not None
 
     if all_stories and elsewhere:
-        raise click.UsageError("--all pays: it runs against its own emulator only")
+        raise ConfigError(
+            Text(
+                "--all pays: it runs against its own emulator only.",
+                "--all 会付款，只能在自带的模拟网关上运行。",
+            ),
+            advice=Text("Leave out one of the two.", "请去掉其中一个选项。"),
+        )
 
     if all_stories:
         stories = _Printer(_story_line, as_json=as_json)
@@ -63,7 +75,7 @@ def demo(
 
         return stories.finish()
 
-    show = _Printer(_line, as_json=as_json)
+    show = _Printer(_line, as_json=as_json, signs=not elsewhere)
 
     if not elsewhere:
         asyncio.run(_own_emulator(show))
@@ -76,11 +88,17 @@ def demo(
 class _Printer:
     """
     Prints each step when it is done, or all of them as one JSON document.
+
+    Args:
+        signs: Whether a step signs a request, and so tries the merchant key.
     """
 
-    def __init__(self, line: Callable[[Any], str], *, as_json: bool) -> None:
+    def __init__(
+        self, line: Callable[[Any], str], *, as_json: bool, signs: bool = True
+    ) -> None:
         self._line = line
         self._as_json = as_json
+        self._signs = signs
         self._steps: list[Any] = []  # Step, or StoryStep
 
     def __call__(self, step: Any) -> None:
@@ -94,10 +112,12 @@ class _Printer:
 
         if self._as_json:
             steps = [attrs.asdict(step) for step in self._steps]
-            click.echo(json.dumps({"ok": good, "steps": steps}, indent=2))
+            told = {"ok": good, "merchant_key_tried": self._signs, "steps": steps}
+            click.echo(json.dumps(told, indent=2))
         else:
             done = sum(step.good for step in self._steps)
-            click.echo(f"{done} of {len(self._steps)} steps as expected")
+            untried = "" if self._signs else _UNTRIED
+            click.echo(f"{done} of {len(self._steps)} steps as expected{untried}")
 
         return Exit.GOOD if good else Exit.NO
 

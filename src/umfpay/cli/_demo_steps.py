@@ -110,7 +110,7 @@ class _Story:
     ) -> None:
         report = self._last
         verdict = "" if report is None else report.verdict
-        trusted = verdict == Verdict.VERIFIED or name in _UNSIGNED
+        unsigned = good and name in _UNSIGNED
         self._show(
             Step(
                 name=name,
@@ -119,10 +119,8 @@ class _Story:
                 state=state,
                 expected=expected,
                 milliseconds=round((time.perf_counter() - started) * 1000, 1),
-                signature="documented unsigned"
-                if name in _UNSIGNED
-                else verdict or "none",
-                good=good and trusted,
+                signature="documented unsigned" if unsigned else verdict or "none",
+                good=good and (unsigned or verdict == Verdict.VERIFIED),
             )
         )
 

@@ -9,8 +9,12 @@ import signal
 import tempfile
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Final
 
 import click
+
+
+_ENDS: Final = ("SIGTERM", "SIGHUP")  # Windows has no SIGHUP
 
 
 @click.command()
@@ -49,44 +53,50 @@ def emulator(
     """
     Run the gateway in a box.
     """
-    with ExitStack() as stack:
-        folder = data or Path(
-            stack.enter_context(tempfile.TemporaryDirectory(prefix="umf-"))
-        )
-
-        try:
-            asyncio.run(_run(folder, host, (port, ftp_port), deliver_to, as_host))
-        except KeyboardInterrupt:
-            # click would print a line of its own.
-            raise click.Abort from None
+    asyncio.run(_run(data, host, (port, ftp_port), deliver_to, as_host))
 
 
 async def _run(
-    data: Path,
+    data: Path | None,
     host: str,
     ports: tuple[int, int | None],
     deliver_to: tuple[str, ...],
     as_host: tuple[str, ...],
 ) -> None:
-    from umfpay.emulator import Emulator, serve
+    # Before anything is made: whatever ends it, the temporary folder goes.
+    ended = asyncio.Event()
+    _on_end(ended)
 
-    box = Emulator(data, deliver_to=deliver_to, hosts=(host, *as_host))
+    from umfpay.emulator import Emulator, serve
 
     port, ftp_port = ports
 
-    async with serve(box, host=host, port=port, ftp_port=ftp_port) as server:
-        click.echo(f"base URL   {server.base_url}")
-        click.echo(f"settings   {data / 'umf.env'}")
-        click.echo(f"console    {server.origin}/")
-        click.echo(f"control    {server.origin}/_emulator/")
+    with ExitStack() as stack:
+        folder = data or Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="umf-"))
+        )
+        box = Emulator(folder, deliver_to=deliver_to, hosts=(host, *as_host))
 
-        if server.ftp_port is not None:
-            click.echo(f"papers     ftp, port {server.ftp_port}")
+        async with serve(box, host=host, port=port, ftp_port=ftp_port) as server:
+            click.echo(f"base URL   {server.base_url}")
+            click.echo(f"settings   {folder / 'umf.env'}")
+            click.echo(f"console    {server.origin}/")
+            click.echo(f"control    {server.origin}/_emulator/")
 
-        click.echo("Ctrl-C ends it | 按 Ctrl-C 结束")
-        ended = asyncio.Event()
+            if server.ftp_port is not None:
+                click.echo(f"papers     ftp, port {server.ftp_port}")
+
+            click.echo("Ctrl-C ends it | 按 Ctrl-C 结束")
+            await ended.wait()
+
+
+def _on_end(ended: asyncio.Event) -> None:
+    for name in _ENDS:
+        number = getattr(signal, name, None)
+
+        # nohup ignores SIGHUP, and means it.
+        if number is None or signal.getsignal(number) == signal.SIG_IGN:
+            continue
 
         with suppress(NotImplementedError):  # Windows
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
-
-        await ended.wait()
+            asyncio.get_running_loop().add_signal_handler(number, ended.set)

@@ -14,7 +14,8 @@ class Exit(IntEnum):
 
     GOOD = 0
     NO = 1  # forged, differences, a step not as expected
-    WRONG_USE = 2  # arguments, files, port, config, network
+    WRONG_USE = 2  # arguments, files, port, config, network, a full disk
     UNSIGNED = 3  # verify only
     BUG = 70
     INTERRUPTED = 130
+    PIPE_CLOSED = 141  # nobody reads the output: what the shell says of SIGPIPE

@@ -4,8 +4,11 @@ The command group: the one place that turns errors into lines and exit codes.
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
 
 import click
 
@@ -13,7 +16,18 @@ from umfpay.cli._crypto import keys, seal, sign, verify
 from umfpay.cli._demo import demo
 from umfpay.cli._emulator import emulator
 from umfpay.cli._exits import Exit
-from umfpay.errors import UMFError
+from umfpay.errors import ConfigError, Text, UMFError
+
+
+_COMPLETE: Final = "_UMFPAY_COMPLETE"
+
+# click speaks English only; the more special kinds come first.
+_IN_CHINESE: Final[tuple[tuple[type[click.ClickException], str], ...]] = (
+    (click.NoSuchOption, "没有此选项"),
+    (click.MissingParameter, "缺少参数"),
+    (click.BadParameter, "参数值无效"),
+    (click.ClickException, "命令用法有误"),
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -35,8 +49,13 @@ def run(arguments: Sequence[str]) -> int:
     """
     debug = "--debug" in arguments
 
+    if _COMPLETE in os.environ:
+        umfpay.main(prog_name="umfpay")  # prints the shell's completions and exits
+
     try:
-        result = umfpay.main(list(arguments), prog_name="umfpay", standalone_mode=False)
+        # Not click's main(): it ends with 1, which is "forged", when nobody reads.
+        with umfpay.make_context("umfpay", list(arguments)) as context:
+            result = umfpay.invoke(context)
     except (KeyboardInterrupt, click.Abort):
         _line("interrupted | 已中断")
 
@@ -44,14 +63,22 @@ def run(arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as exc:
         return exc.exit_code
     except click.ClickException as exc:
-        exc.show()
+        if arguments:
+            _line(_usage(exc))
+        else:
+            _tell(exc.format_message())  # the help
 
         return Exit.WRONG_USE
     except UMFError as exc:
-        if debug:
-            traceback.print_exc()
-
+        _trace(debug)
         _line(str(exc))
+
+        return Exit.WRONG_USE
+    except BrokenPipeError:
+        return Exit.PIPE_CLOSED
+    except OSError as exc:
+        _trace(debug)
+        _line(str(_refused(exc)))
 
         return Exit.WRONG_USE
     except ModuleNotFoundError as exc:
@@ -62,9 +89,7 @@ def run(arguments: Sequence[str]) -> int:
 
         return Exit.WRONG_USE
     except Exception as exc:  # noqa: BLE001 (the last net: a bug is one line too)
-        if debug:
-            traceback.print_exc()
-
+        _trace(debug)
         _line(
             f"a bug of umfpay ({type(exc).__name__}); please report it with the output"
             " of the same command under --debug | umfpay 内部错误，请附上 --debug 的输出反馈"
@@ -75,5 +100,40 @@ def run(arguments: Sequence[str]) -> int:
     return int(result or Exit.GOOD)
 
 
+def _usage(exc: click.ClickException) -> str:
+    context = exc.ctx if isinstance(exc, click.UsageError) else None
+    command = "umfpay" if context is None else context.command_path
+    chinese = next(words for kind, words in _IN_CHINESE if isinstance(exc, kind))
+    english = " ".join(exc.format_message().split())
+
+    return f'{english} See "{command} --help". | {chinese}。请参阅“{command} --help”。'
+
+
+def _refused(exc: OSError) -> ConfigError:
+    reason = exc.strerror or type(exc).__name__
+
+    return ConfigError(
+        Text(
+            f"The system refused ({reason}); the output may be cut off.",
+            f"系统拒绝操作（{reason}），输出可能不完整。",
+        ),
+        advice=Text(
+            "Look at the disk and at where the output goes.",
+            "请检查磁盘以及输出的去向。",
+        ),
+    )
+
+
+def _trace(debug: bool) -> None:  # noqa: FBT001 (a private switch)
+    if debug:
+        _tell(traceback.format_exc().rstrip())
+
+
 def _line(text: str) -> None:
-    click.echo(f"umfpay: {text}", err=True)
+    _tell(f"umfpay: {text}")
+
+
+def _tell(text: str) -> None:
+    # The exit code counts, also when standard error is closed or full.
+    with suppress(OSError):
+        click.echo(text, err=True)

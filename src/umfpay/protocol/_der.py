@@ -56,6 +56,18 @@ def is_sequence(content: bytes) -> bool:
         return False
 
 
+def is_cut(content: bytes) -> bool:
+    """
+    Tell whether *content* begins as a SEQUENCE that says it is larger.
+    """
+    try:
+        return content[:1] == bytes((SEQUENCE,)) and element_size(content) > len(
+            content
+        )
+    except ValueError:
+        return False
+
+
 def payload_of(der: bytes) -> bytes:
     """
     Return what the element at the begin of *der* holds.

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import attrs
 
+from umfpay.errors import Text
 from umfpay.protocol._certificate_facts import certificate_facts
 from umfpay.protocol._key_files import KeyContent, KeySource
 from umfpay.protocol._keys import PrivateKey, PublicKey
@@ -18,6 +19,7 @@ from umfpay.sensitive import Secret
 
 
 _SMALL_BITS = 2048
+_ANY = Text("private key, certificate or public key", "私钥、证书或公钥")
 
 
 @attrs.frozen(kw_only=True)
@@ -65,7 +67,7 @@ def inspect_key(source: KeySource, *, passphrase: Secret | None = None) -> KeyRe
             remarks=(*_size_remarks(private.bits), *encrypted),
         )
 
-    public = PublicKey.of(content)
+    public = PublicKey.of(content, wanted=_ANY)
 
     if not is_certificate(content):
         return KeyReport(

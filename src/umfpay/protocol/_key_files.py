@@ -220,6 +220,8 @@ def _shown(name: str) -> Text:
     """
     Return *name* for messages, unless it may be a key that lost its frame.
     """
+    # A name that is not UTF-8 is shown with its bytes escaped.
+    name = name.encode("utf-8", "backslashreplace").decode("utf-8")
     is_long = len(name) >= _SHORTEST_KEY and _BASE64.fullmatch(name) is not None
 
     if is_long or len(name) > 255 or not name.isprintable():

@@ -14,6 +14,7 @@ from Crypto.PublicKey import RSA
 from umfpay.errors import ConfigError, Text
 from umfpay.protocol._key_files import KeyContent, KeySource
 from umfpay.protocol._rsa_keys import (
+    CERTIFICATE_OR_KEY,
     MAX_BITS,
     MIN_BITS,
     HiddenKey,
@@ -66,14 +67,17 @@ class PublicKey:
         return cls.of(content)
 
     @classmethod
-    def of(cls, content: KeyContent) -> PublicKey:
+    def of(cls, content: KeyContent, *, wanted: Text = CERTIFICATE_OR_KEY) -> PublicKey:
         """
         Take the key out of *content*.
+
+        Args:
+            wanted: What the caller would have taken, for the error.
 
         Raises:
             ConfigError: Says what it is instead.
         """
-        key = read_public(content)
+        key = read_public(content, wanted=wanted)
 
         return cls(int(key.value.n), int(key.value.e))
 

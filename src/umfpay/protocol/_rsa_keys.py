@@ -13,14 +13,17 @@ from typing import Any, Final
 from Crypto.PublicKey import RSA
 from Crypto.PublicKey.RSA import RsaKey
 
-from umfpay.errors import ConfigError
+from umfpay.errors import ConfigError, Text
 from umfpay.protocol._certificate_facts import public_key_info
+from umfpay.protocol._der import is_cut
 from umfpay.protocol._key_files import KeyContent, refusal
 from umfpay.sensitive import Secret
 
 
 MIN_BITS: Final = 1024
 MAX_BITS: Final = 16384
+
+CERTIFICATE_OR_KEY: Final = Text("certificate or public key", "证书或公钥")
 
 _PUBLIC_LABELS: Final = ("CERTIFICATE", "PUBLIC KEY")
 _PRIVATE_LABEL: Final = "PRIVATE KEY"
@@ -77,7 +80,7 @@ def read_private(content: KeyContent, *, passphrase: Secret | None) -> HiddenKey
 
         return key
 
-    if is_encrypted(content):
+    if is_encrypted(content) and not is_cut(content.der("")):
         if passphrase:
             raise refusal(
                 content.name,
@@ -95,7 +98,7 @@ def read_private(content: KeyContent, *, passphrase: Secret | None) -> HiddenKey
         key = _public(content)
 
     if key is None:
-        raise _no_key(content, "private key", "私钥")
+        raise _no_key(content, Text("private key", "私钥"))
 
     kind, kind_zh = (
         ("a certificate", "证书")
@@ -110,9 +113,12 @@ def read_private(content: KeyContent, *, passphrase: Secret | None) -> HiddenKey
     )
 
 
-def read_public(content: KeyContent) -> HiddenKey:
+def read_public(content: KeyContent, *, wanted: Text = CERTIFICATE_OR_KEY) -> HiddenKey:
     """
     Read the public key out of a certificate or a public key file.
+
+    Args:
+        wanted: What the caller would have taken, for the error.
 
     Raises:
         ConfigError: Names what it is instead.
@@ -134,7 +140,7 @@ def read_public(content: KeyContent) -> HiddenKey:
             "这是私钥；平台证书是 .crt 文件",
         )
 
-    raise _no_key(content, "certificate or public key", "证书或公钥")
+    raise _no_key(content, wanted)
 
 
 def is_certificate(content: KeyContent) -> bool:
@@ -180,16 +186,20 @@ def _public(content: KeyContent) -> HiddenKey | None:
 def _imported(content: bytes, passphrase: Secret | None) -> HiddenKey | None:
     # Whatever the library says of a strange file, its frames hold the content.
     with contextlib.suppress(Exception):
+        # The bytes that OpenSSL would take from the environment, UTF-8 or not.
         return HiddenKey(
             RSA.import_key(
-                content, passphrase.reveal() if passphrase is not None else None
+                content,
+                None
+                if passphrase is None
+                else passphrase.reveal().encode("utf-8", "surrogateescape"),
             )
         )
 
     return None
 
 
-def _no_key(content: KeyContent, kind: str, kind_zh: str) -> ConfigError:
+def _no_key(content: KeyContent, wanted: Text) -> ConfigError:
     label = next(iter(content.labels), "")
 
     if label.startswith("EC ") or _EC in content.der(""):
@@ -206,12 +216,19 @@ def _no_key(content: KeyContent, kind: str, kind_zh: str) -> ConfigError:
             "这是 PKCS#12 文件（.pfx）；请先导出密钥或证书",
         )
 
+    if is_cut(content.der("")):
+        return refusal(
+            content.name,
+            "its end is missing; copy the file again",
+            "内容不完整（缺少结尾）；请重新复制该文件",
+        )
+
     held = f" but {label.lower()}" if label else ""
 
     return refusal(
         content.name,
-        f"it holds no RSA {kind}{held}",
-        f"不含 RSA {kind_zh}",
+        f"it holds no RSA {wanted.en}{held}",
+        f"不含 RSA {wanted.zh}",
     )
 
 

@@ -1,0 +1,105 @@
+"""
+What the shell gave: streams that may be closed, full or not UTF-8, and files.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+from typing import IO, Any, Final
+
+from umfpay.errors import ConfigError, Text
+
+
+STDIN: Final = "-"
+
+_LARGEST: Final = 64 * 1024 * 1024
+
+
+def prepare_output() -> None:
+    """
+    Let standard output escape what its encoding lacks: that must not fail a command.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def settle_output() -> None:
+    """
+    Give up what cannot be written, or the interpreter tries again and ends with 120.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if stream is None:
+            continue
+
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def content_of(file: str) -> bytes:
+    """
+    Read *file*, or standard input if it is ``-``.
+
+    Raises:
+        ConfigError: It cannot be read, or has more than 64 MiB.
+    """
+    if file == STDIN:
+        return content_of_input()
+
+    shown = file if file.isprintable() else ascii(file)
+
+    try:
+        with Path(file).open("rb") as opened:
+            return _bounded(opened, Text(shown, shown))
+    except (OSError, ValueError) as error:
+        raise _unreadable(Text(shown, shown), error) from None
+
+
+def content_of_input() -> bytes:
+    """
+    Read standard input to its end.
+
+    Raises:
+        ConfigError: It is closed, cannot be read, or has more than 64 MiB.
+    """
+    name = Text("Standard input", "标准输入")
+
+    if sys.stdin is None:
+        raise ConfigError(
+            Text("Standard input is closed.", "标准输入已关闭。"),
+            advice=Text("Pipe the text into it.", "请通过管道输入内容。"),
+        )
+
+    try:
+        return _bounded(sys.stdin.buffer, name)
+    except OSError as error:
+        raise _unreadable(name, error) from None
+
+
+def _bounded(stream: IO[Any], name: Text) -> bytes:
+    content: bytes = stream.read(_LARGEST + 1)
+
+    if len(content) > _LARGEST:
+        raise ConfigError(
+            Text(
+                f"{name.en}: it has more than 64 MiB; UMF signs nothing that large.",
+                f"{name.zh}：超过 64 MiB；联动优势不会对这么大的内容签名。",
+            )
+        )
+
+    return content
+
+
+def _unreadable(name: Text, error: OSError | ValueError) -> ConfigError:
+    reason = getattr(error, "strerror", None) or type(error).__name__
+
+    return ConfigError(
+        Text(
+            f"{name.en}: it cannot be read ({reason}).",
+            f"{name.zh}：无法读取（{reason}）。",
+        )
+    )
