@@ -5,7 +5,7 @@ Papers on their way to UMF: sent, proven complete, or said to be neither.
 from __future__ import annotations
 
 import asyncio
-import math
+import sys
 import time
 from datetime import UTC, date, datetime
 from typing import Final
@@ -253,12 +253,16 @@ def _final(failure: StepError | None, name: str) -> ConfigError | UploadError:
 
 
 def _check(attempts: int, deadline: float) -> None:
-    if isinstance(attempts, bool) or attempts < 1:
+    if type(attempts) is not int or attempts < 1:
         raise ConfigError(
             Text("attempts: it must be 1 or more.", "attempts：必须不小于 1。")
         )
 
-    if isinstance(deadline, bool) or not math.isfinite(deadline) or deadline <= 0:
+    if (
+        isinstance(deadline, bool)
+        or not isinstance(deadline, int | float)
+        or not 0 < deadline <= sys.float_info.max
+    ):
         raise ConfigError(
             Text(
                 "deadline: it must be seconds above 0.",

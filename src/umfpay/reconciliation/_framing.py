@@ -1,0 +1,191 @@
+"""
+The frame of a statement file: a first line, rows, a last line (protocol notes 9.1).
+
+Bytes are pushed in as they come; complete rows come out. The last line is held back
+until the end shows whether it is the one that closes the file.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from decimal import Decimal
+from typing import Final
+
+import attrs
+
+from umfpay.reconciliation._values import incomplete, read_day
+
+
+_HEAD: Final = re.compile(r"([A-Z]+)-START")
+_TAIL: Final = re.compile(r"([A-Z]+)-(?:DETAIL-)?END")
+_TOTAL: Final = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,4})?")
+_HEAD_FIELDS: Final = 3
+_TAIL_FIELDS: Final = 4
+_LONGEST_LINE: Final = 65_536
+_BOM: Final = b"\xef\xbb\xbf"
+
+
+@attrs.frozen(kw_only=True)
+class Line:
+    """
+    A row of a statement.
+
+    Args:
+        number: Of the line in the file, from 1.
+        data: The bytes without the line end.
+    """
+
+    number: int
+    data: bytes
+
+
+@attrs.frozen(kw_only=True)
+class Header:
+    """
+    What the first line says.
+    """
+
+    kind: str
+    merchant: str
+    day: date
+
+
+class Framing:
+    """
+    Splits the bytes of one file into rows, and proves that it has begin and end.
+
+    Attributes:
+        header: The first line, None until it has come.
+        total: The number of the last line, None until the end.
+        rows: How many rows have come out.
+    """
+
+    def __init__(self) -> None:
+        self.header: Header | None = None
+        self.total: Decimal | None = None
+        self.rows = 0
+        self._number = 0
+        self._rest = b""
+        self._last: Line | None = None
+
+    def feed(self, data: bytes) -> list[Line]:
+        """
+        Take the next bytes; return the rows that are complete by now.
+
+        Raises:
+            IncompleteStatementError: The first line is none, or a line never ends.
+        """
+        *ended, self._rest = (self._rest + data).split(b"\n")
+
+        if len(self._rest) > _LONGEST_LINE:
+            raise incomplete(
+                f"line {self._number + len(ended) + 1}",
+                f"it is longer than {_LONGEST_LINE} bytes",
+                f"超过 {_LONGEST_LINE} 字节",
+            )
+
+        rows: list[Line] = []
+
+        for line in ended:
+            self._number += 1
+
+            if self.header is None:
+                self.header = _header(line)
+
+                continue
+
+            if self._last is not None:
+                rows.append(self._last)
+
+            self._last = Line(number=self._number, data=line.removesuffix(b"\r"))
+
+        self.rows += len(rows)
+
+        return rows
+
+    def close(self) -> Decimal:
+        """
+        Take the end of the file; return the total of its last line.
+
+        Raises:
+            IncompleteStatementError: It does not end with its closing line and a line
+                end, or that names another kind, merchant or day than the first.
+        """
+        if self.header is None:
+            raise incomplete(
+                "line 1", "the file has no complete line", "文件没有完整的一行"
+            )
+
+        if self._rest:
+            raise incomplete(
+                f"line {self._number + 1}",
+                "the file ends in the middle of a line",
+                "文件在一行中间结束",
+            )
+
+        if self._last is None:
+            raise incomplete("the end", "there is no closing line", "缺少结束行")
+
+        self.total = _trailer(self._last, self.header)
+
+        return self.total
+
+
+def _header(line: bytes) -> Header:
+    line = line.removeprefix(_BOM).removesuffix(b"\r")
+
+    if line.lstrip().startswith((b"{", b"<")):
+        raise incomplete(
+            "line 1",
+            "it is an answer of the gateway, not a statement",
+            "这是网关的应答而不是对账文件",
+        )
+
+    fields = _fields(line)
+    kind = _HEAD.fullmatch(fields[0].upper())
+
+    if kind is None or len(fields) != _HEAD_FIELDS:
+        raise incomplete(
+            "line 1",
+            "it is no first line: <kind>-START,<merchant>,<date>",
+            "不是首行：<类型>-START,<商户号>,<日期>",
+        )
+
+    return Header(
+        kind=kind[1], merchant=fields[1], day=read_day(fields[2], "line 1", "date")
+    )
+
+
+def _trailer(line: Line, header: Header) -> Decimal:
+    where = f"line {line.number}"
+    fields = _fields(line.data)
+    kind = _TAIL.fullmatch(fields[0].upper())
+
+    if kind is None or len(fields) != _TAIL_FIELDS:
+        raise incomplete(
+            where,
+            f"the file ends without {header.kind}-End,<merchant>,<date>,<total>",
+            f"文件结束处缺少 {header.kind}-End,<商户号>,<日期>,<总金额>",
+        )
+
+    if (kind[1], fields[1], read_day(fields[2], where, "date")) != (
+        header.kind,
+        header.merchant,
+        header.day,
+    ):
+        raise incomplete(
+            where,
+            "it closes another statement than the first line opens",
+            "结束行与首行不属于同一份对账文件",
+        )
+
+    if _TOTAL.fullmatch(fields[3]) is None:
+        raise incomplete(where, "its total is no amount", "总金额不是数字")
+
+    return Decimal(fields[3])
+
+
+def _fields(line: bytes) -> list[str]:
+    # The frame itself is ASCII; a merchant id of other letters would be news.
+    return [field.strip() for field in line.decode("ascii", "replace").split(",")]

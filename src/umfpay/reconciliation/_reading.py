@@ -1,0 +1,349 @@
+"""
+Statement files, read row by row and proven at their end.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Final, Generic, Literal, Protocol, TypeVar
+
+import anyio
+import attrs
+
+from umfpay.errors import ConfigError, StatementError, Text
+from umfpay.reconciliation._framing import Framing, Header, Line
+from umfpay.reconciliation._rows import (
+    Kind,
+    PaidOut,
+    Transaction,
+    read_paid_out,
+    read_transaction,
+)
+from umfpay.reconciliation._totals import Sums, TotalRule, TotalRules, fitting, unfit
+from umfpay.reconciliation._values import incomplete
+
+
+logger: Final = logging.getLogger("umfpay")
+
+Source = str | os.PathLike[str] | bytes | AsyncIterable[bytes]
+Encoding = Literal["utf-8", "gb18030"]
+RuleChoice = Literal["auto", "ignore"] | TotalRule | TotalRules
+
+_CHUNK: Final = 256 * 1024
+
+
+class Row(Protocol):
+    """
+    What a row needs to be summed.
+    """
+
+    @property
+    def kind(self) -> Kind:
+        """
+        Payment or refund.
+        """
+        ...
+
+
+RowT = TypeVar("RowT", bound=Row)
+
+
+@attrs.frozen(kw_only=True)
+class Statement(Generic[RowT]):
+    """
+    A file that was read to its end and proven complete.
+
+    Args:
+        total: Of the last line, in CNY.
+        total_rules: By which sums it fits; empty if it was not compared.
+    """
+
+    header: Header
+    rows: Sequence[RowT]
+    total: Decimal
+    total_rules: frozenset[TotalRule]
+
+
+class StatementReader(Generic[RowT]):
+    """
+    One file: iterate over its rows, with ``for`` or ``async for``.
+
+        for row in read_transactions("20170206.txt"):
+            ...
+
+    Rows come while the file is read; that it is whole is known at its end, where
+    `IncompleteStatementError` is raised if it is not. What must not begin with half a
+    file uses `read()` or `aread()`, or reads twice.
+
+    Attributes:
+        header: What the first line says, None until it was read.
+        statement_total: The total of the last line in CNY, None until the end.
+        total_rules: By which sums it fits, None until the end.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        read: Callable[..., RowT],
+        amount: Callable[[RowT], Decimal],
+        total_rule: RuleChoice,
+        encoding: Encoding | None,
+    ) -> None:
+        self._source = source
+        self._read = read
+        self._amount = amount
+        self._rule = total_rule
+        self._encoding: str | None = encoding
+        self._framing = Framing()
+        self._paid = Decimal(0)
+        self._refunded = Decimal(0)
+        self._started = False
+        self.total_rules: frozenset[TotalRule] | None = None
+
+    @property
+    def header(self) -> Header | None:
+        """
+        What the first line says.
+        """
+        return self._framing.header
+
+    @property
+    def statement_total(self) -> Decimal | None:
+        """
+        The total of the last line in CNY.
+        """
+        return self._framing.total
+
+    def __iter__(self) -> Iterator[RowT]:
+        for chunk in self._chunks():
+            for line in self._framing.feed(chunk):
+                yield self._row(line)
+
+        self._close()
+
+    async def __aiter__(self) -> AsyncIterator[RowT]:
+        async for chunk in self._async_chunks():
+            for line in self._framing.feed(chunk):
+                yield self._row(line)
+
+        self._close()
+
+    def read(self) -> Statement[RowT]:
+        """
+        Read all rows; return them when the file is proven complete.
+        """
+        return self._statement(list(self))
+
+    async def aread(self) -> Statement[RowT]:
+        """
+        Do what `read()` does, also with a stream of the session.
+        """
+        return self._statement([row async for row in self])
+
+    def _statement(self, rows: Sequence[RowT]) -> Statement[RowT]:
+        assert self.header is not None
+        assert self.statement_total is not None
+        assert self.total_rules is not None
+
+        return Statement(
+            header=self.header,
+            rows=tuple(rows),
+            total=self.statement_total,
+            total_rules=self.total_rules,
+        )
+
+    def _row(self, line: Line) -> RowT:
+        fields = [field.strip() for field in self._text(line).split(",")]
+        row = self._read(fields, number=line.number)
+
+        if row.kind is Kind.PAYMENT:
+            self._paid += self._amount(row)
+        else:
+            self._refunded += self._amount(row)
+
+        return row
+
+    def _text(self, line: Line) -> str:
+        """
+        Decode *line*; the first that is not ASCII decides for the whole file.
+        """
+        if line.data.isascii():
+            return line.data.decode("ascii")
+
+        where = f"line {line.number}"
+
+        for encoding in (self._encoding,) if self._encoding else ("utf-8", "gb18030"):
+            try:
+                text = line.data.decode(encoding)
+            except UnicodeDecodeError:
+                continue
+
+            self._encoding = encoding
+
+            return text
+
+        raise incomplete(
+            where,
+            "it is neither UTF-8 nor GB18030, or not of the encoding of the lines"
+            " before; give encoding=",
+            "编码既不是 UTF-8 也不是 GB18030，或与前面各行不一致；请指定 encoding=",
+        )
+
+    def _close(self) -> None:
+        total = self._framing.close()
+        header = self._framing.header
+        assert header is not None
+        sums = Sums(paid=self._paid, refunded=self._refunded)
+        rule = self._rule
+
+        if rule == "ignore":
+            logger.warning(
+                "%s of %s: the total is not compared | 未核对总金额",
+                header.kind,
+                header.day,
+            )
+            self.total_rules = frozenset()
+        elif isinstance(rule, TotalRules):
+            self.total_rules = rule.check(header, sums, total)
+        else:
+            fits = fitting(sums, total)
+
+            if not fits or (isinstance(rule, TotalRule) and rule not in fits):
+                raise unfit(sums, total)
+
+            self.total_rules = fits
+
+    def _chunks(self) -> Iterator[bytes]:
+        self._begin()
+
+        if isinstance(self._source, bytes):
+            yield self._source
+
+            return
+
+        if not isinstance(self._source, str | os.PathLike):
+            raise ConfigError(
+                Text(
+                    "source: a stream of the session is read with `async for`.",
+                    "source：会话的数据流请使用 async for 读取。",
+                )
+            )
+
+        path = Path(self._source)
+
+        try:
+            with path.open("rb") as file:
+                while chunk := file.read(_CHUNK):
+                    yield chunk
+        except OSError as error:
+            raise _unreadable(path, error) from error
+
+    async def _async_chunks(self) -> AsyncIterator[bytes]:
+        if isinstance(self._source, bytes):
+            self._begin()
+            yield self._source
+
+            return
+
+        if not isinstance(self._source, str | os.PathLike):
+            self._begin()
+
+            async for chunk in self._source:
+                yield chunk
+
+            return
+
+        self._begin()
+        path = Path(self._source)
+
+        try:
+            async with await anyio.open_file(path, "rb") as file:
+                while chunk := await file.read(_CHUNK):
+                    yield chunk
+        except OSError as error:
+            raise _unreadable(path, error) from error
+
+    def _begin(self) -> None:
+        if self._started:
+            raise ConfigError(
+                Text(
+                    "A statement is read once; make a new reader.",
+                    "对账文件只能读取一次；请重新创建读取器。",
+                )
+            )
+
+        self._started = True
+
+
+def read_transactions(
+    source: Source,
+    *,
+    total_rule: RuleChoice = "auto",
+    encoding: Encoding | None = None,
+) -> StatementReader[Transaction]:
+    """
+    Read a file of ``transactions_download`` (protocol notes 9.1).
+
+    Args:
+        source: A path, the bytes, or the session's download stream.
+        total_rule: What the last line's total sums. ``"auto"``: any of the three;
+            a `TotalRules` object also remembers which one it was for each merchant;
+            a `TotalRule` alone; ``"ignore"`` compares nothing, with a warning.
+        encoding: None finds out between UTF-8 and GB18030.
+
+    Raises:
+        IncompleteStatementError: While reading: the file is cut, mixed, damaged, or
+            its total fits nothing.
+        StatementError: It cannot be read.
+    """
+    return StatementReader(
+        source,
+        read=read_transaction,
+        amount=lambda row: row.amount_cny,
+        total_rule=total_rule,
+        encoding=encoding,
+    )
+
+
+def read_statement(
+    source: Source,
+    *,
+    total_rule: RuleChoice = "auto",
+    encoding: Encoding | None = None,
+) -> StatementReader[PaidOut]:
+    """
+    Read a file of ``reconciliation_statement_download`` (protocol notes 9.2).
+
+    The format is documented nowhere; this reads what the emulator writes. The total is
+    that of what was paid out, in CNY.
+
+    Args:
+        source: A path, the bytes, or the session's download stream.
+        total_rule: As for `read_transactions`.
+        encoding: None finds out between UTF-8 and GB18030.
+
+    Raises:
+        IncompleteStatementError: While reading: the file is cut, mixed, damaged, or
+            its total fits nothing.
+        StatementError: It cannot be read.
+    """
+    return StatementReader(
+        source,
+        read=read_paid_out,
+        amount=lambda row: row.exchanged_cny,
+        total_rule=total_rule,
+        encoding=encoding,
+    )
+
+
+def _unreadable(path: Path, error: OSError) -> StatementError:
+    reason = error.strerror or type(error).__name__
+
+    return StatementError(
+        Text(f"{path} cannot be read: {reason}.", f"无法读取 {path}：{reason}。")
+    )

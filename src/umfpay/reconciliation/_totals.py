@@ -1,0 +1,184 @@
+"""
+What the total of a file's last line sums: documented nowhere, so it is learned.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+
+import attrs
+
+from umfpay.errors import ConfigError, IncompleteStatementError, Text
+from umfpay.reconciliation._framing import Header
+
+
+class TotalRule(StrEnum):
+    """
+    A sum that the closing total may be: CNY of payments P and refunds T.
+    """
+
+    PAID = "sum(P)"
+    NET = "sum(P)-sum(T)"
+    GROSS = "sum(P)+sum(T)"
+
+
+@attrs.frozen(kw_only=True)
+class Sums:
+    """
+    What a file's rows add up to, in CNY.
+    """
+
+    paid: Decimal = Decimal(0)
+    refunded: Decimal = Decimal(0)
+
+    def by(self, rule: TotalRule) -> Decimal:
+        """
+        Return the total that *rule* makes of it.
+        """
+        match rule:
+            case TotalRule.PAID:
+                return self.paid
+            case TotalRule.NET:
+                return self.paid - self.refunded
+            case TotalRule.GROSS:
+                return self.paid + self.refunded
+
+
+class TotalRules:
+    """
+    Which rules have fitted all files of each merchant so far.
+
+    A day without refunds fits all three; the first with refunds leaves one. From then
+    on a file that fits only another is as wrong as one that fits none.
+
+    Args:
+        path: A JSON file that keeps what was learned; None forgets it at the end.
+
+    Raises:
+        ConfigError: *path* cannot be read or is something else.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+        self._path = None if path is None else Path(path)
+        self._left: dict[str, frozenset[TotalRule]] = (
+            {} if self._path is None else _read(self._path)
+        )
+
+    def of(self, merchant: str) -> frozenset[TotalRule]:
+        """
+        Return the rules that are still possible for *merchant*.
+        """
+        return self._left.get(merchant, frozenset(TotalRule))
+
+    def check(self, header: Header, sums: Sums, total: Decimal) -> frozenset[TotalRule]:
+        """
+        Compare a file's *total* with its rows; learn from it.
+
+        Returns:
+            The rules that fit this file and all before.
+
+        Raises:
+            IncompleteStatementError: None does.
+            ConfigError: What was learned cannot be written.
+        """
+        fits = fitting(sums, total)
+        left = self.of(header.merchant) & fits
+
+        if not left:
+            raise unfit(sums, total, known=self.of(header.merchant) if fits else None)
+
+        if left != self._left.get(header.merchant):
+            self._left[header.merchant] = left
+            self._save()
+
+        return left
+
+    def _save(self) -> None:
+        if self._path is None:
+            return
+
+        value = {name: sorted(rules) for name, rules in sorted(self._left.items())}
+
+        try:
+            descriptor, temporary = tempfile.mkstemp(
+                prefix=f".{self._path.name}.", dir=self._path.parent
+            )
+
+            try:
+                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                    json.dump(value, file, indent=1)
+
+                Path(temporary).replace(self._path)
+            except BaseException:
+                with suppress(OSError):
+                    Path(temporary).unlink()
+
+                raise
+        except OSError as error:
+            raise _unusable(self._path, "cannot be written", "无法写入") from error
+
+
+def fitting(sums: Sums, total: Decimal) -> frozenset[TotalRule]:
+    """
+    Return the rules by which *sums* make *total*.
+    """
+    return frozenset(rule for rule in TotalRule if sums.by(rule) == total)
+
+
+def unfit(
+    sums: Sums, total: Decimal, *, known: frozenset[TotalRule] | None = None
+) -> IncompleteStatementError:
+    """
+    Return what to raise when *total* is not what the rows make.
+
+    Args:
+        known: The rules of earlier files, where the total fits another one.
+    """
+    made = ", ".join(f"{rule} = {sums.by(rule)}" for rule in TotalRule)
+
+    if known is not None:
+        words = " or ".join(sorted(known))
+
+        return IncompleteStatementError(
+            Text(
+                f"The total {total} fits another rule than this merchant's files"
+                f" before ({words}): {made}.",
+                f"总金额 {total} 与该商户此前文件的规则（{words}）不符：{made}。",
+            )
+        )
+
+    return IncompleteStatementError(
+        Text(
+            f"The total {total} of the last line fits none of {made}: rows are missing"
+            " or changed.",
+            f"结束行总金额 {total} 与各种合计均不符（{made}）：记录缺失或被改动。",
+        )
+    )
+
+
+def _read(path: Path) -> dict[str, frozenset[TotalRule]]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+
+        if isinstance(value, Mapping):
+            return {
+                str(name): frozenset(TotalRule(rule) for rule in rules)
+                for name, rules in value.items()
+            }
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise _unusable(path, "cannot be read", "无法读取") from error
+
+    raise _unusable(path, "holds no rules", "不包含规则")
+
+
+def _unusable(path: Path, en: str, zh: str) -> ConfigError:
+    return ConfigError(Text(f"total_rule: {path} {en}.", f"total_rule：{path} {zh}。"))

@@ -1,0 +1,103 @@
+"""
+Values of statement files, each refused with its place.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, time
+from decimal import Decimal
+from typing import Final
+
+from umfpay.errors import IncompleteStatementError, Text
+
+
+_DAY: Final = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
+_TIME: Final = re.compile(r"([0-9]{2}):?([0-9]{2}):?([0-9]{2})")
+_AMOUNT: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,2})?")
+_RATE: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
+
+
+def incomplete(where: str, en: str, zh: str) -> IncompleteStatementError:
+    """
+    Return what to raise for a statement that is not whole.
+    """
+    return IncompleteStatementError(
+        Text(
+            f"The statement is not whole: {where}: {en}.",
+            f"对账文件不完整：{where}：{zh}。",
+        )
+    )
+
+
+def misfit(where: str, name: str) -> IncompleteStatementError:
+    """
+    Return what to raise for a column that does not hold a *name*.
+    """
+    # The value is never quoted: it may be a phone number in the wrong place.
+    return incomplete(where, f"its {name} cannot be read", f"{name} 无法识别")
+
+
+def read_day(text: str, where: str, name: str) -> date:
+    """
+    Take ``YYYYMMDD``, with or without dashes.
+    """
+    match = _DAY.fullmatch(text)
+
+    try:
+        if match is not None:
+            return date(*(int(part) for part in match.groups()))
+    except ValueError:
+        pass
+
+    raise misfit(where, name)
+
+
+def read_clock(text: str, where: str, name: str) -> time | None:
+    """
+    Take ``HHMMSS``, with or without colons; None if it is empty.
+    """
+    if not text:
+        return None
+
+    match = _TIME.fullmatch(text)
+
+    try:
+        if match is not None:
+            hour, minute, second = (int(part) for part in match.groups())
+
+            return time(hour, minute, second)
+    except ValueError:
+        pass
+
+    raise misfit(where, name)
+
+
+def read_amount(text: str, where: str, name: str) -> Decimal:
+    """
+    Take money of at most two decimals.
+    """
+    if _AMOUNT.fullmatch(text) is None:
+        raise misfit(where, name)
+
+    return Decimal(text)
+
+
+def read_rate(text: str, where: str, name: str) -> Decimal:
+    """
+    Take an exchange rate.
+    """
+    if _RATE.fullmatch(text) is None:
+        raise misfit(where, name)
+
+    return Decimal(text)
+
+
+def read_word(text: str, where: str, name: str) -> str:
+    """
+    Take text that must be there.
+    """
+    if not text:
+        raise misfit(where, name)
+
+    return text
