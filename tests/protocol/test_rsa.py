@@ -74,6 +74,20 @@ def test_a_private_key_that_does_not_fit_is_a_config_error(
     must_not_show_key(caught.value, broken.to_der_pkcs8())
 
 
+def test_primes_of_another_modulus_are_a_config_error(gateway, must_not_show_key):
+    """
+    cryptography would sign with them; nobody could verify that.
+    """
+    key = gateway.private.hidden.value
+    numbers = (int(key.n) + 2, int(key.e), int(key.d), int(key.p), int(key.q))
+    broken = PrivateKey(HiddenKey(RSA.construct(numbers, consistency_check=False)))
+
+    with pytest.raises(ConfigError, match="cannot work with this key") as caught:
+        Signer(broken, backend="cryptography")
+
+    must_not_show_key(caught.value, broken.to_der_pkcs8())
+
+
 def test_a_signature_that_fails_is_a_config_error(gateway, backend, must_not_show_key):
     """
     Whatever a library raises while it signs.
