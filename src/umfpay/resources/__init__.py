@@ -3,6 +3,7 @@ One class per gateway noun: ``session.payments.create(...)``.
 """
 
 from umfpay.resources._banks import Banks
+from umfpay.resources._bulk import BulkProgress, BulkResult
 from umfpay.resources._call import Call, CallOptions, Download, Sender, Subject
 from umfpay.resources._customs import Customs
 from umfpay.resources._enterprises import Enterprises
@@ -15,6 +16,8 @@ from umfpay.resources._wechat import WeChat
 
 __all__ = [
     "Banks",
+    "BulkProgress",
+    "BulkResult",
     "Call",
     "CallOptions",
     "Customs",

@@ -4,7 +4,8 @@ Refunds: ask for one, query one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import os
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any, Unpack
 
 import attrs
@@ -12,6 +13,7 @@ import attrs
 from umfpay import _codec
 from umfpay.models import NewRefund, Refund
 from umfpay.resources._arguments import needed_object
+from umfpay.resources._bulk import BulkResult, Ids, OnProgress, get_many
 from umfpay.resources._call import (
     Call,
     CallOptions,
@@ -116,4 +118,48 @@ class Refunds:
                 read=read,
             ),
             options,
+        )
+
+    def get_many(
+        self,
+        ids: Ids,
+        *,
+        concurrency: int = 20,
+        checkpoint: str | os.PathLike[str] | None = None,
+        on_progress: OnProgress | None = None,
+        **options: Unpack[CallOptions],
+    ) -> AsyncIterator[BulkResult[Refund]]:
+        """
+        Query many refunds; give results and errors as they come, in any order.
+
+            async for result in session.refunds.get_many(ids):
+                print(result.id, result.object or result.error)
+
+        While the gateway is busy (HTTP 429, busy codes) fewer calls run, after a
+        pause, and more again when it recovers; an id is asked for six times. Closing
+        the iterator ends the calls that run.
+
+        Args:
+            ids: Any number of them, from an iterable or an async iterable; never all
+                of them are held.
+            concurrency: Calls at a time at most; the session's pool bounds it, too.
+            checkpoint: A file of the ids whose result was taken. A job that starts
+                again with the same file leaves them out. An id that ended because the
+                gateway was busy or away is not in it.
+            on_progress: Called after each result.
+
+        Raises:
+            ConfigError: An argument or the checkpoint is unusable.
+            UMFError: One that would end every call: wrong credentials, no token.
+        """
+
+        async def get(one: str) -> Refund:
+            return await self.get(one, **options)
+
+        return get_many(
+            get,
+            ids,
+            concurrency=concurrency,
+            checkpoint=checkpoint,
+            on_progress=on_progress,
         )

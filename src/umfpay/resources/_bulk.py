@@ -1,0 +1,300 @@
+"""
+Many queries at once: bounded, slower where the gateway is busy, resumable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+)
+from contextlib import aclosing
+from pathlib import Path
+from typing import Final, Generic, TypeVar
+
+import attrs
+
+from umfpay.errors import (
+    APIError,
+    AuthenticationError,
+    ConfigError,
+    GatewayBusyError,
+    RateLimitedError,
+    Text,
+    TokenError,
+    TransportError,
+    UMFError,
+    WrongLoopError,
+)
+from umfpay.resources._checkpoint import Checkpoint
+
+
+T = TypeVar("T")
+
+Ids = Iterable[str] | AsyncIterable[str]
+
+# An id is asked for again so often while the gateway is busy or away.
+_TRIES: Final = 6
+_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 30.0
+_BUSY_STATUSES: Final = frozenset({429, 502, 503, 504})
+
+
+@attrs.frozen(kw_only=True)
+class BulkResult(Generic[T]):
+    """
+    What became of one id: an object, or the error in its place.
+    """
+
+    id: str
+    object: T | None = None
+    error: UMFError | None = None
+
+
+@attrs.frozen(kw_only=True)
+class BulkProgress:
+    """
+    How far a bulk query is.
+
+    Args:
+        done: Ids whose result was taken, those of an earlier run included.
+        failed: Those of them that ended in an error.
+        total: All ids, None if nobody can know before the end.
+        concurrency: Calls at a time just now.
+    """
+
+    done: int
+    failed: int
+    total: int | None
+    concurrency: int
+
+
+OnProgress = Callable[[BulkProgress], None]
+
+
+class _Pace:
+    """
+    How many calls may run: halved when the gateway is busy, one more each round.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._limit = float(most)
+        self._until = 0.0
+        self._busy = 0
+
+    @property
+    def limit(self) -> int:
+        """
+        Calls that may run at a time.
+        """
+        return max(1, int(self._limit))
+
+    @property
+    def pause(self) -> float:
+        """
+        Seconds before the next call may start.
+        """
+        return max(0.0, self._until - time.monotonic())
+
+    def good(self) -> None:
+        """
+        Recover: about one call more for each round of calls that went well.
+        """
+        self._busy = 0
+        self._limit = min(float(self._most), self._limit + 1 / max(self._limit, 1.0))
+
+    def busy(self) -> None:
+        """
+        Go slower. The calls that were under way count as one sign.
+        """
+        if self.pause:
+            return
+
+        self._busy += 1
+        self._limit = max(1.0, self._limit / 2)
+        longest = min(_LONGEST_PAUSE, _PAUSE * 2.0 ** min(self._busy - 1, 10))
+        # Not a secret: so that several scripts do not come back at once.
+        self._until = time.monotonic() + random.uniform(0.5, 1.0) * longest  # noqa: S311
+
+
+async def get_many(
+    get: Callable[[str], Awaitable[T]],
+    ids: Ids,
+    *,
+    concurrency: int,
+    checkpoint: str | os.PathLike[str] | None,
+    on_progress: OnProgress | None,
+) -> AsyncIterator[BulkResult[T]]:
+    """
+    Ask for each of *ids* with *get*; give the results as they come.
+
+    Args:
+        get: Asks for one.
+        concurrency: Calls at a time at most.
+        checkpoint: A file of the ids that are done; they are left out.
+        on_progress: Called after each result.
+
+    Raises:
+        ConfigError: An argument is unusable, or the checkpoint is.
+        UMFError: One that would end every call: wrong credentials, no token, a session
+            of another loop.
+    """
+    _check(concurrency)
+    kept = None if checkpoint is None else Checkpoint(Path(checkpoint))
+    work = _Work(get, _Pace(concurrency))
+    total = len(ids) if isinstance(ids, list | tuple | set | frozenset | dict) else None
+    done = failed = 0
+
+    try:
+        async with aclosing(work.results(_wanted(ids, kept))) as results:
+            async for result in results:
+                yield result
+
+                # It was taken: a run that is killed now does not ask for it again.
+                if kept is not None and not _is_passing(result.error):
+                    kept.add(result.id)
+
+                done += 1
+                failed += result.error is not None
+
+                if on_progress is not None:
+                    on_progress(
+                        BulkProgress(
+                            done=done + (0 if kept is None else kept.before),
+                            failed=failed,
+                            total=total,
+                            concurrency=work.pace.limit,
+                        )
+                    )
+    finally:
+        if kept is not None:
+            kept.close()
+
+
+class _Work(Generic[T]):
+    """
+    The calls that are under way.
+    """
+
+    def __init__(self, get: Callable[[str], Awaitable[T]], pace: _Pace) -> None:
+        self._get = get
+        self._ended: asyncio.Queue[BulkResult[T] | BaseException] = asyncio.Queue()
+        self._running: set[asyncio.Task[None]] = set()
+        self.pace = pace
+
+    async def results(self, ids: AsyncIterable[str]) -> AsyncGenerator[BulkResult[T]]:
+        """
+        Give the results as they come; stop all calls when nobody wants more.
+        """
+        more = aiter(ids)
+        open_ids = True
+        # Not the tasks: one that has put its result into the queue may still end.
+        awaited = 0
+
+        try:
+            while open_ids or awaited:
+                if open_ids and awaited < self.pace.limit:
+                    try:
+                        self._start(await anext(more))
+                        awaited += 1
+                    except StopAsyncIteration:
+                        open_ids = False
+
+                    continue
+
+                result = await self._ended.get()
+                awaited -= 1
+
+                if isinstance(result, BaseException):
+                    raise result
+
+                yield result
+        finally:
+            for task in self._running:
+                task.cancel()
+
+            await asyncio.gather(*self._running, return_exceptions=True)
+
+    def _start(self, one: str) -> None:
+        task = asyncio.ensure_future(self._ask(one))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _ask(self, one: str) -> None:
+        # Whatever ends the task must reach the queue, or its reader waits for ever.
+        try:
+            self._ended.put_nowait(await self._answer(one))
+        except Exception as error:  # noqa: BLE001 (it is raised by the reader)
+            self._ended.put_nowait(error)
+
+    async def _answer(self, one: str) -> BulkResult[T]:
+        for attempt in range(1, _TRIES + 1):
+            await asyncio.sleep(self.pace.pause)
+
+            try:
+                found = await self._get(one)
+            except (APIError, TransportError) as error:
+                if _is_passing(error):
+                    self.pace.busy()
+
+                    if attempt < _TRIES:
+                        continue
+
+                return BulkResult(id=one, error=error)
+            except UMFError as error:
+                if _ends_all(error):
+                    raise
+
+                return BulkResult(id=one, error=error)
+
+            self.pace.good()
+
+            return BulkResult(id=one, object=found)
+
+        raise AssertionError("the last attempt returns")
+
+
+def _is_passing(error: UMFError | None) -> bool:
+    """
+    Tell whether *error* says that the gateway is busy or away, not what the object is.
+    """
+    if isinstance(error, RateLimitedError | GatewayBusyError | TransportError):
+        return True
+
+    return isinstance(error, APIError) and error.http_status in _BUSY_STATUSES
+
+
+def _ends_all(error: UMFError) -> bool:
+    return isinstance(error, AuthenticationError | TokenError | WrongLoopError)
+
+
+async def _wanted(ids: Ids, kept: Checkpoint | None) -> AsyncIterator[str]:
+    if isinstance(ids, AsyncIterable):
+        async for one in ids:
+            if kept is None or one not in kept:
+                yield one
+
+        return
+
+    for one in ids:
+        if kept is None or one not in kept:
+            yield one
+
+
+def _check(concurrency: object) -> None:
+    if type(concurrency) is not int or concurrency < 1:
+        raise ConfigError(
+            Text(
+                "concurrency: it must be a whole number of 1 or more.",
+                "concurrency：必须是不小于 1 的整数。",
+            )
+        )
