@@ -255,7 +255,7 @@ def _both(storm: Storm, stores: Sequence[str]) -> list[Damage]:
 
         if "redis" in stores:
             with ValkeyServer() as valkey:
-                damages.append(asyncio.run(blow(storm, valkey.url)))
+                damages.append(asyncio.run(blow(storm, valkey.connection_url)))
 
     return damages
 

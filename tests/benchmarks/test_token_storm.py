@@ -23,7 +23,7 @@ def _spec(request, tmp_path):
         return
 
     with ValkeyServer() as server:
-        yield server.url
+        yield server.connection_url
 
 
 @pytest.mark.timeout(240)

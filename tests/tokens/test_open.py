@@ -122,7 +122,8 @@ class _Unhashable(MemoryTokenStore):
     ("spec", "words"),
     [
         ("", "empty"),
-        ("redis://:c0ffee@localhost", "redis:// is not supported by this version"),
+        ("mysql://:c0ffee@localhost", "mysql:// is no token store"),
+        ("redis://:c0ffee@localhost:port", "no address of Redis"),
         (None, "NoneType"),
         (5, "int"),
         (b"token.json", "bytes"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import pickle
 
 import pytest
@@ -11,6 +12,7 @@ from umfpay.errors import (
     ConfigError,
     SignatureError,
     Text,
+    TokenContentionError,
     TokenError,
     TokenStoreError,
     TransportError,
@@ -304,6 +306,35 @@ async def test_without_the_store_there_is_no_request(make_cache, gateway, name):
     assert 0 == gateway.requests
 
 
+@pytest.mark.parametrize("name", ["load", "refreshing"])
+async def test_a_store_that_cancels_itself_is_an_error(make_cache, gateway, name):
+    """
+    Nobody cancelled the search, so its callers are told, and do not search again.
+    """
+    store = Store(**{name: asyncio.CancelledError()})
+    cache = make_cache(store)
+
+    with pytest.raises(TokenStoreError, match="CancelledError"):
+        await _token(cache)
+
+    assert store.loads <= 1
+    assert 0 == gateway.requests
+
+
+async def test_a_store_that_cancels_itself_takes_no_token_away(make_cache, caplog):
+    """
+    Neither when the token is saved nor when it is refused.
+    """
+    cancelled = asyncio.CancelledError()
+    cache = make_cache(Store(save=cancelled, refuse=cancelled))
+
+    with caplog.at_level(logging.WARNING, "umfpay"):
+        assert "token1" == await _token(cache)
+        await _refuse(cache)
+
+    assert 2 == caplog.text.count("The token store failed: CancelledError")
+
+
 async def test_a_store_that_hangs_is_an_error(make_cache, gateway, monkeypatch):
     """
     After one token timeout.
@@ -447,27 +478,90 @@ async def test_tokens_refused_at_once_are_replaced_ever_slower(
 ):
     """
     Somebody outside takes the token away again and again, or the portal is not ready:
-    the gateway is not stormed.
+    the gateway is not stormed, and in the end the caller is told who and when.
     """
     cache = make_cache(MemoryTokenStore(), token_timeout=10.0)
 
     with caplog.at_level(logging.WARNING, "umfpay"):
-        for _ in range(8):
+        for _ in range(5):
             await _token(cache)
             await _refuse(cache)
 
+        with pytest.raises(TokenContentionError, match="5 tokens in a row") as caught:
+            await _token(cache)
+
+    assert 5 == gateway.requests
+    assert [1.0, 2.0] == clock.slept
+    assert "refused as soon as they are fetched" in caplog.text
+    assert 5 == caught.value.times
+    assert f":{os.getpid()}" in caught.value.fetched_by
+    assert caught.value.since.timestamp() == 1_800_000_000.0
+    assert "15 minutes" in str(caught.value)
+
+    # One request more after the pause, and again after a longer one.
+    clock.advance(4)
+    await _token(cache)
+    await _refuse(cache)
+
+    with pytest.raises(TokenContentionError, match="6 tokens in a row"):
         await _token(cache)
 
-    assert 9 == gateway.requests
-    assert [1.0, 2.0, 4.0, 8.0, 10.0, 10.0] == clock.slept
-    assert "refused as soon as they are fetched" in caplog.text
+    assert 6 == gateway.requests
 
     # One that lived a while was a good one.
     clock.advance(31)
+    await _token(cache)
+    clock.advance(31)
+    await _refuse(cache)
+    await _token(cache)
     await _refuse(cache)
     await _token(cache)
 
-    assert 6 == len(clock.slept)
+    assert 9 == gateway.requests
+
+
+async def test_a_peer_who_renews_the_token_is_no_contention(
+    make_cache, make_record, gateway, clock
+):
+    """
+    Lives may be short, and many processes share the store.
+    """
+    store = MemoryTokenStore()
+    cache = make_cache(store)
+
+    for generation in range(1, 20):
+        stored = await store.load()
+        number = generation if stored is None else stored.generation + 1
+        await store.save(make_record(number, token=f"peer{generation}"))
+
+        assert f"peer{generation}" == await _token(cache)
+
+        await store.save(make_record(number + 1, token="newer"))
+        await cache.refuse(number)
+
+        assert "newer" == await _token(cache)
+
+        await cache.refuse(number + 1)
+
+    assert [] == clock.slept
+    assert 0 == gateway.requests
+
+
+async def test_a_turn_that_was_nearly_over_sends_nothing(make_cache, gateway, clock):
+    """
+    A process that was stopped would fetch beside the next holder.
+    """
+
+    class Slow(MemoryTokenStore):
+        async def load(self):
+            clock.advance(11)
+
+            return
+
+    with pytest.raises(TokenStoreError, match="not sent"):
+        await _token(make_cache(Slow(), token_timeout=10.0))
+
+    assert 0 == gateway.requests
 
 
 async def test_calls_killed_by_a_renewal_are_no_sign_of_trouble(

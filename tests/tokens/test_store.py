@@ -10,13 +10,24 @@ import threading
 import pytest
 
 from umfpay.errors import TokenStoreError
-from umfpay.tokens import FileTokenStore, MemoryTokenStore, TokenStore
+from umfpay.tokens import (
+    FileTokenStore,
+    MemoryTokenStore,
+    RedisTokenStore,
+    TokenStore,
+)
 
 
-@pytest.fixture(name="store", params=["memory", "file"])
+@pytest.fixture(name="store", params=["memory", "file", "redis"])
 def _store(request, tmp_path):
     if request.param == "memory":
         return MemoryTokenStore()
+
+    if request.param == "redis":
+        server = request.getfixturevalue("redis_server")
+
+        # A key of its own for each test: the server is that of all of them.
+        return RedisTokenStore(server.connection_url, key=tmp_path.name)
 
     return FileTokenStore(tmp_path / "token.json", key="k")
 

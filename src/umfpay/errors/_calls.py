@@ -4,6 +4,7 @@ Errors of a call: settings, transport, answers, token.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 from umfpay.errors._base import Intent, Text, UMFError
@@ -11,7 +12,9 @@ from umfpay.errors._base import Intent, Text, UMFError
 
 class ConfigError(UMFError):
     """
-    Raised when settings, keys, files or arguments are unusable; no network was used.
+    Raised when settings, keys, files or arguments are unusable; no money has moved.
+
+    Also when a signer or verifier of the user's failed: that error is the cause.
     """
 
     default_advice: ClassVar[Text] = Text(
@@ -194,9 +197,34 @@ class TokenStoreError(TokenError):
 class TokenContentionError(TokenError):
     """
     Raised when somebody outside keeps replacing our token.
+
+    Attributes:
+        times: How many tokens in a row were refused right after they were fetched.
+        since: When the first of them was.
+        fetched_by: Host and process of ours that had fetched the last one.
     """
 
+    times: int
+    since: datetime | None
+    fetched_by: str
+
+    def __init__(
+        self,
+        what: Text,
+        *,
+        times: int = 0,
+        since: datetime | None = None,
+        fetched_by: str = "",
+        advice: Text | None = None,
+    ) -> None:
+        super().__init__(what, advice=advice)
+        self.times = times
+        self.since = since
+        self.fetched_by = fetched_by
+
     default_advice: ClassVar[Text] = Text(
-        "Find who else uses this client_id and give all workers one token_store.",
-        "请查明还有谁在使用此 client_id，并让所有进程共用一个 token_store。",
+        "Find who else uses this client_id and give all workers one token_store. If the"
+        " secret was renewed within the last 15 minutes, wait.",
+        "请查明还有谁在使用此 client_id，并让所有进程共用一个 token_store。"
+        "若密钥在 15 分钟内刚重置，请等待。",
     )

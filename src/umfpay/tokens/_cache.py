@@ -141,9 +141,7 @@ class TokenCache:
         It and older ones are used no more. A newer one stays as it is, whoever
         fetched it, and many refusals of one generation count as one.
         """
-        news = self._shared.refuse(
-            generation, now=self._monotonic(), longest=self._token_timeout
-        )
+        news = self._shared.refuse(generation, now=self._monotonic())
 
         if not news:
             return

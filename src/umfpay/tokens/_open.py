@@ -22,6 +22,7 @@ from umfpay.tokens._store import TokenStore
 logger: Final = logging.getLogger("umfpay")
 
 _PORTS: Final = {"http": 80, "https": 443}
+_REDIS: Final = ("redis://", "rediss://", "unix://")
 _warned = False
 
 
@@ -46,7 +47,8 @@ def open_store(spec: Any, *, key: str) -> TokenStore:
     Args:
         spec: ``"auto"`` is a file in the user's state folder, or memory with one
             warning where that folder cannot be used; ``"memory"``; the path of a
-            file; or a `TokenStore` object. Any: a setting is whatever the user gave.
+            file; ``redis://``, ``rediss://`` or ``unix://`` for Redis; or a
+            `TokenStore` object. Any: a setting is whatever the user gave.
         key: What `store_key` returns for the client.
 
     Raises:
@@ -61,13 +63,19 @@ def open_store(spec: Any, *, key: str) -> TokenStore:
     if spec == "memory":
         return MemoryTokenStore()
 
+    if isinstance(spec, str) and spec.startswith(_REDIS):
+        # Imported when it is used: redis is an extra.
+        from umfpay.tokens._redis import RedisTokenStore
+
+        return RedisTokenStore(spec, key=key)
+
     if isinstance(spec, str | os.PathLike) and isinstance(os.fspath(spec), str):
         return _file(os.fspath(spec), key=key)
 
     raise _refusal(
-        f'"auto", "memory", a path or a TokenStore object is wanted, not'
+        f'"auto", "memory", a path, redis:// or a TokenStore object is wanted, not'
         f" {type(spec).__name__}",
-        f'应为 "auto"、"memory"、路径或 TokenStore 对象，而不是 {type(spec).__name__}',
+        f'应为 "auto"、"memory"、路径、redis:// 或 TokenStore 对象，而不是 {type(spec).__name__}',
     )
 
 
@@ -77,8 +85,8 @@ def _file(path: str, *, key: str) -> FileTokenStore:
         scheme = path.partition("://")[0]
 
         raise _refusal(
-            f"{scheme}:// is not supported by this version",
-            f"此版本不支持 {scheme}://",
+            f"{scheme}:// is no token store; redis://, rediss:// and unix:// are",
+            f"不支持 {scheme}://；可用 redis://、rediss:// 和 unix://",
         )
 
     if not path:

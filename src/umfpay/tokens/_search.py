@@ -31,6 +31,9 @@ from umfpay.tokens._store import TokenStore
 
 logger: Final = logging.getLogger("umfpay")
 
+# Seconds between two token requests while somebody keeps taking the token away.
+_LONGEST_PAUSE: Final = 30.0
+
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
 class TokenSearch:
@@ -82,28 +85,64 @@ class TokenSearch:
         return found
 
     async def _take_turn(self) -> Usable:
-        patience = self.shared.not_before - self.monotonic()
+        while True:
+            # To look takes at most one timeout, so that one is left for the request.
+            with store_errors():
+                async with self.store.refreshing(2 * self.token_timeout):
+                    entered = self.monotonic()
+                    # Another process may have been faster while we waited.
+                    stored = await self._load()
+                    found = self._usable(stored)
+                    pause = self._pause(stored)
 
-        if patience > 0:
-            logger.warning(
-                "tokens are refused as soon as they are fetched; waiting %.0f s",
-                patience,
+                    if found is None and pause <= 0:
+                        self._must_have_time(entered)
+
+                        return await self._renew(stored)
+
+            if found is not None:
+                self.shared.succeed()
+
+                return found
+
+            # Others have their turn meanwhile.
+            await self._wait(pause)
+
+    def _pause(self, stored: TokenRecord | None) -> float:
+        return self.shared.contention.judge(
+            stored,
+            now=self.monotonic(),
+            wall=self.wall(),
+            longest=max(self.token_timeout, _LONGEST_PAUSE),
+        )
+
+    async def _wait(self, pause: float) -> None:
+        contention, latest = self.shared.contention, self.shared.latest
+
+        if contention.is_named:
+            raise contention.error(None if latest is None else latest.record)
+
+        logger.warning(
+            "tokens are refused as soon as they are fetched; waiting %.0f s", pause
+        )
+        await self.sleep(pause)
+
+    def _must_have_time(self, entered: float) -> None:
+        """
+        Raise if the turn may end before the gateway has answered.
+
+        A process that was stopped for a while would fetch beside the next holder.
+        """
+        if self.monotonic() - entered <= self.token_timeout:
+            return
+
+        raise TokenStoreError(
+            Text(
+                "The turn to fetch a token was nearly over before the request was"
+                " sent; it was not sent.",
+                "轮到获取令牌时剩余时间不足；请求未发出。",
             )
-            await self.sleep(patience)
-
-        # To look takes at most one timeout, so that one is left for the request.
-        with store_errors():
-            async with self.store.refreshing(2 * self.token_timeout):
-                # Another process may have been faster while we waited.
-                stored = await self._load()
-                found = self._usable(stored)
-
-                if found is None:
-                    return await self._renew(stored)
-
-        self.shared.succeed()
-
-        return found
+        )
 
     async def _load(self) -> TokenRecord | None:
         async with asyncio.timeout(self.token_timeout):
@@ -179,9 +218,7 @@ class TokenSearch:
         except (AuthenticationError, ConfigError, ProtocolError, TokenError):
             raise
         except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-
-            if task is not None and task.cancelling():
+            if _is_cancelled():
                 raise
 
             # Nobody cancelled us: something inside the request did it to itself.
@@ -202,18 +239,32 @@ class TokenSearch:
 def store_errors() -> Iterator[None]:
     """
     Let only errors of ours out of a store, whoever wrote it.
+
+    One that cancels itself would end the search, and each caller would begin another.
     """
     try:
         yield
     except UMFError:
         raise
-    except Exception as error:
+    except (Exception, asyncio.CancelledError) as error:
+        if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+            raise
+
         raise TokenStoreError(
             Text(
                 f"The token store failed: {type(error).__name__}.",
                 f"令牌存储出错：{type(error).__name__}。",
             )
         ) from error
+
+
+def _is_cancelled() -> bool:
+    """
+    Tell whether somebody cancelled the task that runs.
+    """
+    task = asyncio.current_task()
+
+    return task is not None and task.cancelling() > 0
 
 
 def failed(error: BaseException) -> TokenError:

@@ -7,18 +7,12 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from typing import Final
 from weakref import WeakValueDictionary
 
 from umfpay.errors import UMFError
+from umfpay.tokens._contention import Contention, growing
 from umfpay.tokens._flight import Flight, Outcome, Usable, again
 from umfpay.tokens._store import TokenStore
-
-
-# A token refused within so many seconds was never accepted, or somebody replaced it.
-_YOUNG: Final = 30.0
-# So many of them in a row are replaced at once; then it goes slower.
-_FREE: Final = 2
 
 
 class SharedToken:
@@ -33,7 +27,7 @@ class SharedToken:
         failure: Why the last search failed.
         failures: How many failed in a row.
         quiet_until: Monotonic time until which *failure* is the answer.
-        not_before: Monotonic time of the next token request, after hasty refusals.
+        contention: What is known of somebody outside who takes tokens away.
     """
 
     def __init__(self) -> None:
@@ -44,9 +38,8 @@ class SharedToken:
         self.failure: UMFError | None = None
         self.failures = 0
         self.quiet_until = 0.0
-        self.not_before = 0.0
+        self.contention = Contention()
         self._seen_at = 0.0
-        self._hasty = 0
         self._lock = threading.Lock()
 
     @property
@@ -120,17 +113,14 @@ class SharedToken:
         if usable.record.generation > self.refused:
             self.usable = usable
 
-    def refuse(self, generation: int, *, now: float, longest: float) -> bool:
+    def refuse(self, generation: int, *, now: float) -> bool:
         """
         Note that *generation* was refused; no older one is usable either.
 
-        A generation that nobody in this process was given is ignored. Tokens that are
-        refused as soon as they are there, one after another, are replaced ever slower
-        (protocol notes 2.2: up to 15 minutes after the secret was renewed).
+        A generation that nobody in this process was given is ignored.
 
         Args:
             now: Monotonic time.
-            longest: Most seconds between two such replacements.
 
         Returns:
             Whether this is news about the newest token.
@@ -148,10 +138,7 @@ class SharedToken:
 
             # While a search runs the old token dies of it; that is no sign of trouble.
             if self.flight is None:
-                self._hasty = self._hasty + 1 if now - self._seen_at < _YOUNG else 0
-
-                if self._hasty > _FREE:
-                    self.not_before = now + growing(self._hasty - _FREE, longest)
+                self.contention.refused(generation, lived=now - self._seen_at)
 
             return True
 
@@ -178,13 +165,6 @@ class SharedToken:
         """
         self._lock = threading.Lock()
         self.flight = None
-
-
-def growing(count: int, longest: float) -> float:
-    """
-    Return the pause after the *count*-th failure in a row.
-    """
-    return min(2.0 ** min(count - 1, 30), longest)
 
 
 _tokens: WeakValueDictionary[TokenStore, SharedToken] = WeakValueDictionary()
