@@ -172,6 +172,23 @@ async def test_a_turn_that_ran_out_is_not_taken_from_the_next(store):
     await _enter(store, lease=0.1)
 
 
+async def test_who_waits_is_told_of_a_renewal(store, make_record, make_cache, gateway):
+    """
+    Hundreds may wait: they take the token and need no turn of their own.
+    """
+    cache = make_cache(store)
+
+    async with store.refreshing(10):
+        waiting = asyncio.create_task(cache.acquire(deadline=_soon()))
+        await asyncio.sleep(0.2)
+        await store.save(make_record(7, token="theirs"))
+
+        # The turn is still taken.
+        assert "theirs" == (await waiting).token.reveal()
+
+    assert 0 == gateway.requests
+
+
 async def test_a_token_that_is_there_outlives_a_redis_that_is_gone(own_server, gateway):
     """
     The generation in memory is used until it is due; nobody falls back to another

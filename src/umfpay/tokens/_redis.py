@@ -17,15 +17,15 @@ from urllib.parse import urlsplit
 from umfpay.errors import ConfigError, Text, TokenStoreError
 from umfpay.sensitive import Secret
 from umfpay.tokens._record import TokenRecord
+from umfpay.tokens._store import RenewedError
 
 
 SCHEMES: Final = ("redis", "rediss", "unix")
 
 # Seconds: to connect, and for one answer. A server that is gone must not look slow.
 _TIMEOUT: Final = 2.0
-_POLL: Final = 0.03
-# Longer than the lease of one who was killed just now.
-_BEYOND: Final = 1.0
+_POLL: Final = 0.1
+_TAKEN, _RENEWED = 1, 2
 # A record outlives its token, so that generations go on growing.
 _KEPT: Final = 86_400.0
 
@@ -43,6 +43,12 @@ local stored = redis.call('HGET', KEYS[1], 'generation')
 if stored and tonumber(stored) <= tonumber(ARGV[1]) then
     redis.call('HSET', KEYS[1], 'refused', '1')
 end
+"""
+# Take the turn, or tell that somebody has saved a token while we waited for it.
+_TAKE: Final = """
+if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
+if (redis.call('HGET', KEYS[2], 'generation') or '') ~= ARGV[3] then return 2 end
+return 0
 """
 # Only one's own: the lease may have run out, and another be inside.
 _LEAVE: Final = """
@@ -154,18 +160,31 @@ class RedisTokenStore:
         """
         Hold a key that ends by itself after *lease*; see `TokenStore.refreshing`.
 
-        Whoever waits does so for a little longer than that: until the turn of somebody
-        who was killed has ended.
+        Whoever waits does so for two of them: the turn of somebody who was killed, and
+        of the next. It ends with `RenewedError` when the token was renewed meanwhile,
+        so that many who wait need not have a turn each.
         """
         return self._refreshing(lease)
 
     @asynccontextmanager
     async def _refreshing(self, lease: float) -> AsyncIterator[None]:
         ours = secrets.token_hex(16)
-        end = time.monotonic() + lease + _BEYOND
+        end = time.monotonic() + 2 * lease
 
         async with self._connected() as redis:
-            while not await redis.set(self._turn, ours, nx=True, px=int(lease * 1000)):
+            before = await redis.hget(self._record, "generation") or b""
+
+            while True:
+                taken = await redis.eval(
+                    _TAKE, 2, self._turn, self._record, ours, int(lease * 1000), before
+                )
+
+                if taken == _TAKEN:
+                    break
+
+                if taken == _RENEWED:
+                    raise RenewedError
+
                 if time.monotonic() >= end:
                     raise TokenStoreError(
                         Text(

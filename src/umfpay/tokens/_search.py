@@ -26,7 +26,7 @@ from umfpay.errors import (
 from umfpay.tokens._flight import Usable, again
 from umfpay.tokens._record import FetchedToken, TokenRecord, margin
 from umfpay.tokens._shared import SharedToken
-from umfpay.tokens._store import TokenStore
+from umfpay.tokens._store import RenewedError, TokenStore
 
 
 logger: Final = logging.getLogger("umfpay")
@@ -86,8 +86,22 @@ class TokenSearch:
 
     async def _take_turn(self) -> Usable:
         while True:
-            # To look takes at most one timeout, so that one is left for the request.
-            with store_errors():
+            found, pause = await self._try_turn()
+
+            if found is not None:
+                return found
+
+            if pause > 0:
+                # Others have their turn meanwhile.
+                await self._wait(pause)
+
+    async def _try_turn(self) -> tuple[Usable | None, float]:
+        """
+        Return a token, or the seconds to wait before another try.
+        """
+        with store_errors():
+            try:
+                # To look takes at most one timeout: one is left for the request.
                 async with self.store.refreshing(2 * self.token_timeout):
                     entered = self.monotonic()
                     # Another process may have been faster while we waited.
@@ -98,15 +112,14 @@ class TokenSearch:
                     if found is None and pause <= 0:
                         self._must_have_time(entered)
 
-                        return await self._renew(stored)
+                        return await self._renew(stored), 0.0
+            except RenewedError:
+                found, pause = self._usable(await self._load()), 0.0
 
-            if found is not None:
-                self.shared.succeed()
+        if found is not None:
+            self.shared.succeed()
 
-                return found
-
-            # Others have their turn meanwhile.
-            await self._wait(pause)
+        return found, pause
 
     def _pause(self, stored: TokenRecord | None) -> float:
         return self.shared.contention.judge(

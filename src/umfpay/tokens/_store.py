@@ -10,6 +10,12 @@ from typing import Protocol, runtime_checkable
 from umfpay.tokens._record import TokenRecord
 
 
+class RenewedError(Exception):
+    """
+    Raised to whoever waits for a turn that is not needed any more: look again.
+    """
+
+
 @runtime_checkable
 class TokenStore(Protocol):
     """
@@ -49,9 +55,10 @@ class TokenStore(Protocol):
         Return a context that one holder at a time is inside.
 
         Args:
-            lease: Seconds after which a holder may count as gone; nobody waits longer.
+            lease: Seconds after which a holder may count as gone.
 
         Raises:
-            TokenStoreError: Somebody else is inside for longer than *lease*.
+            TokenStoreError: Somebody else is inside for too long.
+            RenewedError: The stored token was renewed while we waited.
         """
         ...
