@@ -355,6 +355,21 @@ def test_other_kinds_are_refused_anywhere(seal, value, kind):
             encode(body, seal=seal)
 
 
+@pytest.mark.parametrize("holder", [dict, list])
+def test_a_body_that_holds_itself_is_refused(seal, holder):
+    """
+    The error leads to none of the thousand frames that hold it.
+    """
+    body = {"number": CANARY}
+    body["a"] = body if holder is dict else [body]
+
+    with pytest.raises(ConfigError, match="holds itself") as caught:
+        encode(body, seal=seal)
+
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
 def test_text_that_utf_8_cannot_write_is_refused_in_models(seal):
     """
     Half of a surrogate pair in an order is told before anything is sent.

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import math
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -16,18 +17,49 @@ from umfpay import Config, UMFSession, errors
 
 
 LONE = "\ud800"
+INTENT = errors.Intent(call="payments.execute", at=datetime.now(UTC), payment_id="P")
 VECTORS = Path(__file__).parents[1] / "vectors"
+
+
+def holds_itself(value):
+    """
+    Return a list or object that is a member of itself.
+    """
+    if isinstance(value, list):
+        value.append(value)
+    else:
+        value["a"] = value
+
+    return value
+
+
+def nested(depth):
+    """
+    Return an object in an object, *depth* times.
+    """
+    value = {}
+
+    for _ in range(depth):
+        value = {"a": value}
+
+    return value
 
 
 class Untouched(httpx.AsyncBaseTransport):
     """
-    A network that nothing may reach.
+    A network that nothing may reach, but for a token if there is one.
     """
 
     def __init__(self):
+        self.token = None
         self.requests = []
 
     async def handle_async_request(self, request):
+        if self.token and request.url.path.endswith("/authorize"):
+            return httpx.Response(
+                200, json={"access_token": self.token, "expires_in": 7200}
+            )
+
         self.requests.append(request)
 
         raise httpx.ReadError("this should not have been sent")
@@ -64,6 +96,8 @@ async def _unsent(network):
         {"deadline": math.inf},
         {"deadline": "5"},
         {"deadline": True},
+        {"deadline": 10**400},
+        {"timeout": 10**400},
         {"timeout": None},
         {"timeout": 0},
         {"timeout": -1},
@@ -78,7 +112,7 @@ async def _unsent(network):
         {"extra_headers": [("X", "a")]},
         {"extra_headers": {"authorization": "Bearer x"}},
     ],
-    ids=str,
+    ids=lambda options: str(options)[:40],
 )
 async def test_options_of_a_call_are_checked(network, unsent, options):
     """
@@ -89,6 +123,34 @@ async def test_options_of_a_call_are_checked(network, unsent, options):
 
     with pytest.raises(errors.ConfigError, match=next(iter(options))):
         await unsent.refunds.create("PAY_A", orders.refund(), **options)
+
+    assert [] == network.requests
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda s, **options: s.payments.get("PAY_A", **options),
+        lambda s, **options: s.refunds.create("PAY_A", orders.refund(), **options),
+        lambda s, **options: s.statements.download_transactions(
+            orders.DAY, "day.txt", **options
+        ),
+        lambda s, **options: s.request("GET", "/bank", **options),
+        lambda s, **options: s.resolve(INTENT, **options),
+        lambda s, **options: s.authorize(**options),
+    ],
+)
+async def test_an_option_that_nobody_knows_is_refused(network, unsent, call):
+    """
+    Left out silently, a mistyped deadline would be the usual one.
+    """
+    with pytest.raises(errors.ConfigError, match=r"dedline: .* deadline") as caught:
+        await call(unsent, dedline=5)
+
+    assert "timeout" not in caught.value.what.en
+
+    with pytest.raises(errors.ConfigError, match="deadline, extra_headers, timeout"):
+        await call(unsent, colour="red")
 
     assert [] == network.requests
 
@@ -140,6 +202,27 @@ async def test_a_deadline_that_has_passed_sends_nothing(box, session):
         lambda s: s.request("GET", "/bank#x"),
         lambda s: s.request("GET", f"/{LONE}"),
         lambda s: s.request("GET", "/bank", query={"type": LONE}),
+        lambda s: s.request("GET", "/bank", query=["type"]),
+        lambda s: s.request("GET", "/bank", query="type=CREDIT_CARD"),
+        lambda s: s.request("GET", "/bank", query={"type": object()}),
+        lambda s: s.request("GET", "/bank", query={"type": b"CREDIT_CARD"}),
+        lambda s: s.request("GET", "/bank", query={5: "a"}),
+        lambda s: s.request("GET", "/bank", query={"type": "x" * 70_000}),
+        lambda s: s.request("GET", "/" + "x" * 70_000),
+        lambda s: s.request("POST", "/x/execute" + "x" * 70_000),
+        lambda s: s.request("POST", "/declare_again", holds_itself({})),
+        lambda s: s.request("POST", "/declare_again", holds_itself([])),
+        lambda s: s.request("POST", "/declare_again", nested(100_000)),
+        lambda s: s.payments.get("P" * 70_000),
+        lambda s: s.payments.execute("P" * 70_000, orders.card("1")),
+        lambda s: s.exchange_rates.get("X" * 70_000),
+        lambda s: s.banks.list("中" * 10_000),
+        lambda s: s.resolve(None),
+        lambda s: s.resolve(INTENT, again="it", allow_repeat=True),
+        lambda s: s.resolve(INTENT, expires_at="tomorrow"),
+        lambda s: s.resolve(INTENT, known_refunds=5),
+        lambda s: s.resolve(INTENT, known_refunds="REFUND_A"),
+        lambda s: s.authorize(deadline=10**400),
     ],
 )
 async def test_arguments_that_cannot_be_meant_are_refused(network, unsent, call):
@@ -153,18 +236,70 @@ async def test_arguments_that_cannot_be_meant_are_refused(network, unsent, call)
     assert [] == network.requests
 
 
-@pytest.mark.parametrize("path", ["/payments/payment/PAY_A/refund/", "/x/execute"])
-async def test_the_escape_hatch_knows_what_moves_money(session, box, path):
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/a/%2e%2e/b",
+        "/a/%2E./b",
+        "/a/%252e%252e/b",
+        "/a%2f..%2fb",
+        "/x/execute/.",
+        "/x/./execute",
+        "/x/execute;a",
+        "/x/execute%3Ba=b",
+        "/x%5C..%5Cexecute",
+        "/x/execute%00",
+        "/x/execute%0a",
+    ],
+)
+async def test_a_path_is_what_the_gateway_makes_of_it(network, unsent, path):
     """
-    By the end of the path, a stray slash or not.
+    What a server decodes or drops must not lead it to another endpoint.
     """
-    await session.authorize()
-    await box.fault("drop_after", path=path.rstrip("/"))
+    for method in ("GET", "POST"):
+        with pytest.raises(errors.ConfigError, match="path: "):
+            await unsent.request(method, path)
+
+    assert [] == network.requests
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/payments/payment/PAY_A/refund/",
+        "/x/execute",
+        "/x/%65xecute",
+        "/x/%2565xecute",
+        "/x/execute%20",
+        "/x/execute.json",
+        "/x/execute%2F",
+        "/x//Execute//",
+        "/x/refund,1",
+    ],
+)
+async def test_the_escape_hatch_knows_what_moves_money(network, unsent, path):
+    """
+    However the path is written.
+    """
+    network.token = "t"
 
     with pytest.raises(errors.OutcomeUnknownError) as caught:
-        await session.request("POST", path, {"refund_info": {}})
+        await unsent.request("POST", path, {"refund_info": {}})
 
     assert caught.value.money_may_have_moved
+
+
+@pytest.mark.parametrize("path", ["/x/executed", "/refunds/x", "/execute_later"])
+async def test_a_longer_word_moves_no_money(network, unsent, path):
+    """
+    Only whole words of a path count.
+    """
+    network.token = "t"
+
+    with pytest.raises(errors.OutcomeUnknownError) as caught:
+        await unsent.request("POST", path)
+
+    assert not caught.value.money_may_have_moved
 
 
 async def test_a_hook_that_fails_loses_no_payment(box, caplog):

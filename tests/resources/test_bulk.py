@@ -227,7 +227,7 @@ async def test_another_file_is_no_checkpoint(ask, tmp_path, content):
     assert content == path.read_bytes()
 
 
-@pytest.mark.parametrize("concurrency", [0, True, 1.5, "20"])
+@pytest.mark.parametrize("concurrency", [0, True, 1.5, "20", 10**400])
 async def test_concurrency_is_a_number(ask, concurrency):
     """
     Told before anything is asked for.

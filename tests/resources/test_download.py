@@ -120,6 +120,34 @@ async def test_a_folder_that_is_not_there(statements, tmp_path):
         await statements.download_transactions(DAY, tmp_path / "no" / "day.txt")
 
 
+@pytest.mark.parametrize("name", ["file/day.txt", "n" * 250], ids=["file", "long"])
+async def test_a_place_that_cannot_be(statements, tmp_path, name):
+    """
+    Nor can there be a half file in it that had to be removed.
+    """
+    (tmp_path / "file").write_bytes(b"")
+
+    with pytest.raises(ConfigError, match="cannot be written"):
+        await statements.download_transactions(DAY, tmp_path / name)
+
+    assert [tmp_path / "file"] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "to",
+    [None, 5, b"day.txt", "", ".", "/", object(), "day\ud800", "day\0"],
+    ids=lambda to: ascii(to)[:7],
+)
+async def test_what_is_no_path(statements, sender, to):
+    """
+    It is refused before anything is asked for.
+    """
+    with pytest.raises(ConfigError, match="to: a file's path is needed"):
+        await statements.download_transactions(DAY, to)
+
+    assert [] == sender.calls
+
+
 async def test_a_folder_in_the_place_of_the_file(statements, sender, tmp_path):
     """
     It is not replaced.

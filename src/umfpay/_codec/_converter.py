@@ -113,14 +113,26 @@ def encode(
     nothing unsealed can leave.
 
     Raises:
-        ConfigError: Something in it is not of the gateway's kinds, floats among them.
+        ConfigError: Something in it is not of the gateway's kinds, floats among them,
+            or holds itself.
     """
-    value = make_converter(options).unstructure(body)
+    try:
+        value = make_converter(options).unstructure(body)
 
-    if isinstance(body, NewEnterprise):
-        value = {"enterprise_qualification": value}
+        if isinstance(body, NewEnterprise):
+            value = {"enterprise_qualification": value}
 
-    return msgspec.json.encode(_sealed(value, seal))
+        return msgspec.json.encode(_sealed(value, seal))
+    except RecursionError:
+        # Its frames, a thousand of them, hold the body.
+        pass
+
+    raise ConfigError(
+        Text(
+            "The body holds itself, or is nested too deeply.",
+            "请求内容包含自身，或嵌套过深。",
+        )
+    )
 
 
 def _sealed(value: Any, seal: Callable[[Secret], Sealed]) -> Any:

@@ -15,6 +15,11 @@ import httpx
 
 from umfpay import _codec
 from umfpay._session._authorization import TokenRequest
+from umfpay._session._foreign import (
+    ForeignTransport,
+    foreign_signer,
+    foreign_verifier,
+)
 from umfpay.config import Config
 from umfpay.errors import ConfigError, Text, WrongLoopError
 from umfpay.protocol import Sealer, Signer, Verifier
@@ -157,11 +162,13 @@ def bind(
     Build the stack for the running loop.
     """
     network = _network(config) if transport is None else transport
-    gate = Gate(network)
+    gate = Gate(network if transport is None else ForeignTransport(network))
     executor = ThreadPoolExecutor(
         max_workers=os.cpu_count(), thread_name_prefix="umfpay-rsa"
     )
     verifier = Verifier(config.gateway_certificate, backend=config.rsa_backend)
+    decide = config.response_verifier
+    response_verifier = None if decide is None else foreign_verifier(decide)
     # The token request has a stack of its own: neither token nor signature nor retry.
     token_request = TokenRequest(
         VerifyingTransport(
@@ -169,7 +176,7 @@ def bind(
             verifier=verifier,
             executor=executor,
             response_signatures=config.response_signatures,
-            response_verifier=config.response_verifier,
+            response_verifier=response_verifier,
         ),
         base=base,
         client_id=config.client_id,
@@ -185,7 +192,7 @@ def bind(
     )
 
     if config.signer is not None:
-        signer: object = config.signer
+        signer: object = foreign_signer(config.signer)
     else:
         assert config.merchant_key is not None
         signer = Signer(config.merchant_key, backend=config.rsa_backend)
@@ -203,7 +210,7 @@ def bind(
             executor=executor,
             unsigned_responses=config.unsigned_responses,
             response_signatures=config.response_signatures,
-            response_verifier=config.response_verifier,
+            response_verifier=response_verifier,
             glued_bearer=config.glued_bearer,
         ),
         tokens=tokens,

@@ -4,19 +4,47 @@ Checks of what the caller of one call may set.
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from umfpay.errors import ConfigError, Text
-from umfpay.protocol import object_id_from_href
+from umfpay.resources import CallOptions
 from umfpay.transport import RESERVED_HEADERS
 
 
+_OPTIONS: Final = frozenset(CallOptions.__annotations__)
+
 # RFC 9110: the characters of a header's name.
 _NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_MONEY_CALLS: Final = ("/execute", "/refund")
+
+
+def must_be_known(options: Mapping[str, Any]) -> None:
+    """
+    Refuse *options* that no call has: a mistyped deadline is no deadline.
+
+    Raises:
+        ConfigError: One is unknown; it names the nearest one that is known.
+    """
+    for name in options:
+        if name in _OPTIONS:
+            continue
+
+        known = sorted(_OPTIONS)
+        near = ", ".join(difflib.get_close_matches(name, known, n=1) or known)
+
+        raise ConfigError(
+            Text(
+                f"{name}: calls have no such option; there is {near}.",
+                f"{name}：没有此选项；可用的是 {near}。",
+            ),
+            advice=Text(
+                "Correct the name of the argument.",
+                "请更正参数名称。",
+            ),
+        )
 
 
 def seconds_left(value: Any) -> float:
@@ -53,11 +81,14 @@ def seconds_each(value: Any) -> float:
 
 
 def _is_finite(value: Any) -> bool:
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-    )
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        # An int that no float can hold.
+        return False
 
 
 def header_lines(extra: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
@@ -101,51 +132,3 @@ def _header_line(name: Any, value: Any) -> tuple[bytes, bytes]:
         )
 
     return name.encode(), value.encode()
-
-
-def local_path(path: Any) -> str:
-    """
-    Return *path*, an address below the base URL.
-
-    Raises:
-        ConfigError: It leads elsewhere, or holds a query, which would get into logs.
-    """
-    if (
-        not isinstance(path, str)
-        or not path.startswith("/")
-        or path.startswith("//")
-        or "://" in path
-        or ".." in path.split("/")
-    ):
-        raise ConfigError(
-            Text(
-                "path: it starts with / and stays below base_url.",
-                "path：必须以 / 开头且位于 base_url 之下。",
-            )
-        )
-
-    if not path.isprintable() or any(mark in path for mark in "?#\\"):
-        raise ConfigError(
-            Text(
-                "path: no query, fragment or control character; give query= instead.",
-                "path：不得包含查询参数、片段或控制字符；请使用 query=。",
-            )
-        )
-
-    return path
-
-
-def moves_money(path: str) -> bool:
-    """
-    Tell whether a POST to *path* moves money.
-    """
-    return path.rstrip("/").endswith(_MONEY_CALLS)
-
-
-def payment_in(path: str) -> str | None:
-    """
-    Return the payment that *path* names, None if it names none.
-    """
-    found = object_id_from_href(path)
-
-    return found if found is not None and found.startswith("PAY_") else None

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 import attrs
 
-from umfpay._session._options import moves_money
+from umfpay._session._address import moves_money
 from umfpay.errors import ConfigError, Intent, Text
 from umfpay.models import (
     CustomsDeclaration,
@@ -353,6 +353,7 @@ def _is(
 def check_question(
     intent: Intent,
     again: NewPayment | None,
+    known_refunds: Collection[str],
     *,
     allow_repeat: bool,
     expires_at: datetime | None,
@@ -368,11 +369,21 @@ def check_question(
             Text("resolve: an Intent is needed.", "resolve：需要 Intent。")
         )
 
-    if expires_at is not None and expires_at.utcoffset() is None:
+    if isinstance(known_refunds, str) or not isinstance(known_refunds, Collection):
         raise ConfigError(
             Text(
-                "resolve: expires_at needs a time zone.",
-                "resolve：expires_at 必须带时区。",
+                "resolve: known_refunds is a list of ids.",
+                "resolve：known_refunds 必须是编号列表。",
+            )
+        )
+
+    if expires_at is not None and (
+        not isinstance(expires_at, datetime) or expires_at.utcoffset() is None
+    ):
+        raise ConfigError(
+            Text(
+                "resolve: expires_at is a datetime with a time zone.",
+                "resolve：expires_at 必须是带时区的 datetime。",
             )
         )
 
@@ -386,6 +397,11 @@ def check_question(
 
     if again is None:
         return
+
+    if not isinstance(again, NewPayment):
+        raise ConfigError(
+            Text("again: a NewPayment is needed.", "again：需要 NewPayment。")
+        )
 
     order = again.order
     same = (

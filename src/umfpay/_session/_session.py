@@ -11,20 +11,25 @@ import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
-from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 
 from umfpay import _codec
+from umfpay._session._address import (
+    encoded_address,
+    local_path,
+    moves_money,
+    payment_in,
+    text_query,
+    whole_address,
+)
 from umfpay._session._binding import Binding, bind, must_be_usable, warm_up
 from umfpay._session._ending import intent_of, must_have_time, raise_ending
 from umfpay._session._options import (
     header_lines,
-    local_path,
-    moves_money,
-    payment_in,
+    must_be_known,
     seconds_each,
     seconds_left,
 )
@@ -73,11 +78,6 @@ from umfpay.transport import (
 
 
 T = TypeVar("T")
-
-
-@lru_cache(maxsize=256)
-def _encoded(address: str) -> str:
-    return str(httpx.URL(address))
 
 
 _log = logging.getLogger("umfpay")
@@ -200,6 +200,7 @@ class UMFSession:
             AuthenticationError: The gateway refuses client_id and client_secret.
             TokenError: There is no token to be had now.
         """
+        must_be_known(options)
         binding = self._bound()
         deadline = binding.loop.time() + seconds_left(
             options.get("deadline", self._config.deadline)
@@ -249,7 +250,8 @@ class UMFSession:
             The members of the verified answer, numbers as int or `Decimal`.
 
         Raises:
-            ConfigError: Another method, or an address that is not below the base URL.
+            ConfigError: Another method, an address that is not below the base URL, or
+                a body that cannot be sent.
         """
         if method not in ("GET", "POST") or (method == "GET" and body is not None):
             raise ConfigError(
@@ -269,7 +271,7 @@ class UMFSession:
             name=f"request {method} {path}",
             method=method,
             path=path.replace("{", "%7B").replace("}", "%7D"),
-            query=query or {},
+            query=text_query(query),
             effect=effect,
             body={} if method == "POST" and body is None else body,
             read=lambda members: members,
@@ -307,10 +309,18 @@ class UMFSession:
             allow_repeat: Create *again* if there is no evidence: nobody pays by that.
 
         Raises:
-            ConfigError: *again* is not the payment of *intent*.
+            ConfigError: *again* is not the payment of *intent*, or an argument cannot
+                be meant.
             UMFError: The gateway cannot be asked now.
         """
-        check_question(intent, again, allow_repeat=allow_repeat, expires_at=expires_at)
+        must_be_known(options)
+        check_question(
+            intent,
+            again,
+            known_refunds,
+            allow_repeat=allow_repeat,
+            expires_at=expires_at,
+        )
         loop = asyncio.get_running_loop()
         given = options.get("deadline", self._config.deadline)
         end = loop.time() + seconds_left(given)
@@ -492,6 +502,7 @@ class UMFSession:
         *,
         download: bool = False,
     ) -> CallState:
+        must_be_known(options)
         config = self._config
 
         return CallState(
@@ -513,7 +524,7 @@ class UMFSession:
         address = self._root + call.target()
 
         # An id was quoted on its way into its template; a path of request() was not.
-        return address if call.parameters else _encoded(address)
+        return whole_address(address) if call.parameters else encoded_address(address)
 
     def _headers(self, extra: Mapping[str, str] | None) -> list[tuple[bytes, bytes]]:
         headers: list[tuple[bytes, bytes]] = []

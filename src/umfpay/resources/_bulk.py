@@ -43,6 +43,7 @@ Ids = Iterable[str] | AsyncIterable[str]
 
 # An id is asked for again so often while the gateway is busy or away.
 _TRIES: Final = 6
+_MOST: Final = 10_000
 _PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
 _BUSY_STATUSES: Final = frozenset({429, 502, 503, 504})
@@ -291,10 +292,10 @@ async def _wanted(ids: Ids, kept: Checkpoint | None) -> AsyncIterator[str]:
 
 
 def _check(concurrency: object) -> None:
-    if type(concurrency) is not int or concurrency < 1:
+    if type(concurrency) is not int or not 1 <= concurrency <= _MOST:
         raise ConfigError(
             Text(
-                "concurrency: it must be a whole number of 1 or more.",
-                "concurrency：必须是不小于 1 的整数。",
+                f"concurrency: it must be a whole number from 1 to {_MOST}.",
+                f"concurrency：必须是 1 至 {_MOST} 的整数。",
             )
         )

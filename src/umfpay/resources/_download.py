@@ -4,6 +4,7 @@ Files: verified streams, and a file on disk only when it is proven whole.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Mapping
@@ -50,10 +51,17 @@ async def save(
     Write *download* to the file *to*; the name appears only when all of it is there.
 
     Raises:
-        ConfigError: The file cannot be written.
+        ConfigError: The file cannot be written, or *to* is no path of a file.
     """
-    target = Path(to)
-    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        target = Path(to)
+        partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+        is_name = b"\0" not in os.fsencode(partial)
+    except (TypeError, ValueError):
+        is_name = False
+
+    if not is_name:
+        raise ConfigError(Text("to: a file's path is needed.", "to：需要文件路径。"))
 
     try:
         async with download as chunks, await anyio.open_file(partial, "wb") as file:
@@ -66,7 +74,8 @@ async def save(
             Text(f"{target}: cannot be written.", f"{target}：无法写入。")
         ) from exc
     finally:
-        with anyio.CancelScope(shield=True):
+        # Where nothing could be written there is nothing to remove.
+        with anyio.CancelScope(shield=True), contextlib.suppress(OSError):
             await anyio.Path(partial).unlink(missing_ok=True)
 
     return target

@@ -15,6 +15,7 @@ from umfpay.transport._call import (
     RESERVED_HEADERS,
     CallState,
     Effect,
+    call_state,
 )
 from umfpay.transport._custom import ResponseVerifier
 from umfpay.transport._errors import cut_off, transport_error
@@ -59,6 +60,7 @@ __all__ = [
     "VerifyingTransport",
     "build_request",
     "build_stack",
+    "call_state",
     "cut_off",
     "full_jitter",
     "judge",

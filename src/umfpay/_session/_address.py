@@ -1,0 +1,151 @@
+"""
+Where a call goes: addresses that its caller writes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final
+from urllib.parse import unquote
+
+import httpx
+
+from umfpay.errors import ConfigError, Text
+from umfpay.protocol import object_id_from_href
+
+
+# Servers drop what stands behind the word: a suffix, a space, a slash.
+_MONEY: Final = re.compile(r"/(execute|refund)\b", re.IGNORECASE)
+
+# A proxy may decode a path, and the gateway once more.
+_SERVERS: Final = 3
+
+# No longer one fits into the requests of httpx.
+_LONGEST: Final = 65_536
+
+
+def local_path(path: Any) -> str:
+    """
+    Return *path*, an address below the base URL.
+
+    Raises:
+        ConfigError: It leads elsewhere, or holds a query, which would get into logs.
+    """
+    if (
+        not isinstance(path, str)
+        or not path.startswith("/")
+        or path.startswith("//")
+        or "://" in path
+        or not {".", ".."}.isdisjoint(_decoded(path).split("/"))
+    ):
+        raise ConfigError(
+            Text(
+                "path: it starts with / and stays below base_url.",
+                "path：必须以 / 开头且位于 base_url 之下。",
+            )
+        )
+
+    decoded = _decoded(path)
+
+    if (
+        any(mark in path for mark in "?#")
+        or any(mark in decoded for mark in "\\;")
+        or not decoded.isprintable()
+    ):
+        raise ConfigError(
+            Text(
+                "path: no query, fragment, semicolon, backslash or control character;"
+                " give query= instead.",
+                "path：不得包含查询参数、片段、分号、反斜杠或控制字符；请使用 query=。",
+            )
+        )
+
+    return path
+
+
+def moves_money(path: str) -> bool:
+    """
+    Tell whether a POST to *path* moves money, however it is written.
+    """
+    return _MONEY.search(_decoded(path)) is not None
+
+
+def _decoded(path: str) -> str:
+    """
+    Return what servers make of *path*, one behind the other.
+    """
+    for _ in range(_SERVERS):
+        path = unquote(path)
+
+    return path
+
+
+def text_query(query: Any) -> Mapping[str, str]:
+    """
+    Return *query*, parameters of an address.
+
+    Raises:
+        ConfigError: It is no mapping of names to text.
+    """
+    if query is None:
+        return {}
+
+    if isinstance(query, Mapping) and all(
+        isinstance(name, str) and isinstance(text, str) for name, text in query.items()
+    ):
+        return query
+
+    raise ConfigError(
+        Text(
+            "query: it must be a mapping of names to text.",
+            "query：必须是名称到文本的映射。",
+        )
+    )
+
+
+def whole_address(address: str) -> str:
+    """
+    Return *address*, which is percent-encoded.
+
+    Raises:
+        ConfigError: It is longer than a request can carry.
+    """
+    if len(address) <= _LONGEST:
+        return address
+
+    raise _too_long()
+
+
+@lru_cache(maxsize=256)
+def encoded_address(address: str) -> str:
+    """
+    Return *address* percent-encoded.
+
+    Raises:
+        ConfigError: It is longer than a request can carry, or no address.
+    """
+    try:
+        return whole_address(str(httpx.URL(address)))
+    except httpx.InvalidURL:
+        raise _too_long() from None
+
+
+def _too_long() -> ConfigError:
+    return ConfigError(
+        Text(
+            f"The address is no URL of at most {_LONGEST} characters.",
+            f"地址不是长度不超过 {_LONGEST} 个字符的有效 URL。",
+        ),
+        advice=Text("Shorten ids, path and query.", "请缩短编号、path 和 query。"),
+    )
+
+
+def payment_in(path: str) -> str | None:
+    """
+    Return the payment that *path* names, None if it names none.
+    """
+    found = object_id_from_href(path)
+
+    return found if found is not None and found.startswith("PAY_") else None

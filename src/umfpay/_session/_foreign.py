@@ -1,0 +1,233 @@
+"""
+What the user put in: whatever goes wrong in it, an error of ours leaves.
+
+Its own error is the cause, without the frames, which hold bodies and tokens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from typing import Final, cast
+
+import httpx
+
+from umfpay.errors import ConfigError, Text, TransportError, UMFError
+from umfpay.protocol import PublicKey
+from umfpay.transport import (
+    BodySigner,
+    CallState,
+    RequestSigner,
+    ResponseVerifier,
+    call_state,
+    cut_off,
+)
+
+
+_SIGNER_ADVICE: Final = Text(
+    "Mend the signer, or what it asks; the call can be made again.",
+    "请修复 signer 或其依赖的服务；可以重新调用。",
+)
+_VERIFIER_ADVICE: Final = Text(
+    "Mend the response_verifier; do not use the answer.",
+    "请修复 response_verifier；请勿使用该应答。",
+)
+_TRANSPORT_ADVICE: Final = Text(
+    "Mend the transport; a read can be made again, for anything else ask the gateway"
+    " first.",
+    "请修复 transport；查询可以重试，其他操作请先向网关查询。",
+)
+
+
+class ForeignTransport(httpx.AsyncBaseTransport):
+    """
+    Gives a call's errors as `TransportError`, but for those of httpx.
+
+    The layers know what these mean, and when to try again.
+
+    Args:
+        wrapped: The user's transport.
+    """
+
+    def __init__(self, wrapped: httpx.AsyncBaseTransport) -> None:
+        self._wrapped = wrapped
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """
+        Pass *request* on.
+
+        Raises:
+            TransportError: The transport failed, or gave no answer to read.
+        """
+        state = call_state(request)
+
+        with _errors_of_transport(state):
+            response = await self._wrapped.handle_async_request(request)
+
+            # What is in memory already cannot fail.
+            if not isinstance(response.stream, httpx.ByteStream):
+                response.stream = _ForeignStream(
+                    cast("httpx.AsyncByteStream", response.stream), state
+                )
+
+        return response
+
+    async def aclose(self) -> None:
+        """
+        Close the user's transport.
+        """
+        await self._wrapped.aclose()
+
+
+class _ForeignStream(httpx.AsyncByteStream):
+    """
+    The answer of a user's transport; an iterator, so that it leaves nothing suspended.
+    """
+
+    def __init__(self, stream: httpx.AsyncByteStream, state: CallState) -> None:
+        self._stream = stream
+        self._state = state
+        self._chunks: AsyncIterator[bytes] | None = None
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        with _errors_of_transport(self._state):
+            if self._chunks is None:
+                self._chunks = aiter(self._stream)
+
+            chunk = await anext(self._chunks, None)
+
+        if chunk is None:
+            raise StopAsyncIteration
+
+        return chunk
+
+    async def aclose(self) -> None:
+        with _errors_of_transport(self._state):
+            await self._stream.aclose()
+
+
+class _ForeignSigner:
+    """
+    A user's signer in the form of our own.
+    """
+
+    def __init__(self, signer: BodySigner) -> None:
+        self._signer = signer
+
+    @property
+    def off_loop(self) -> bool:
+        with _ours(_signer_failed):
+            return self._signer.off_loop
+
+    def sign(self, data: bytes) -> str:
+        with _ours(_signer_failed):
+            return self._signer.sign(data)
+
+
+def foreign_signer(signer: RequestSigner) -> RequestSigner:
+    """
+    Return *signer* so that its errors are `ConfigError`.
+    """
+    if hasattr(signer, "sign"):
+        return _ForeignSigner(cast("BodySigner", signer))
+
+    async def sign(body: bytes) -> str:
+        with _ours(_signer_failed):
+            return await signer(body)
+
+    return sign
+
+
+def foreign_verifier(decide: ResponseVerifier) -> ResponseVerifier:
+    """
+    Return *decide* so that its errors are `ConfigError`.
+    """
+
+    def decided(body: bytes, signature: str, keys: Sequence[PublicKey]) -> bool:
+        with _ours(_verifier_failed):
+            return decide(body, signature, keys)
+
+    return decided
+
+
+@contextmanager
+def _ours(
+    wrapped: Callable[[BaseException], UMFError],
+    *,
+    passing: tuple[type[Exception], ...] = (UMFError,),
+) -> Iterator[None]:
+    try:
+        yield
+    except passing:
+        raise
+    except (Exception, asyncio.CancelledError) as error:
+        if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+            raise
+
+        raise wrapped(error) from cut_off(error)
+
+
+def _errors_of_transport(state: CallState) -> AbstractContextManager[None]:
+    return _ours(partial(_transport_failed, state), passing=(UMFError, httpx.HTTPError))
+
+
+def _is_cancelled() -> bool:
+    """
+    Tell whether somebody cancelled the task that runs; a thread runs none.
+    """
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return False
+
+    return task is not None and task.cancelling() > 0
+
+
+def _transport_failed(state: CallState, error: BaseException) -> TransportError:
+    name = type(error).__name__
+    sent = state.may_have_been_sent(error)
+    truth = (
+        Text("The request may have been sent.", "请求可能已发出。")
+        if sent
+        else Text("The request was not sent.", "请求未发出。")
+    )
+
+    return TransportError(
+        Text(
+            f"{state.method} {state.path}: the transport failed with {name}."
+            f" {truth.en}",
+            f"{state.method} {state.path}：transport 出错（{name}）。{truth.zh}",
+        ),
+        request_sent=sent,
+        advice=_TRANSPORT_ADVICE,
+    )
+
+
+def _signer_failed(error: BaseException) -> ConfigError:
+    name = type(error).__name__
+
+    return ConfigError(
+        Text(
+            f"signer: it failed with {name}; the call was not sent.",
+            f"signer：执行出错（{name}）；调用未发出。",
+        ),
+        advice=_SIGNER_ADVICE,
+    )
+
+
+def _verifier_failed(error: BaseException) -> ConfigError:
+    name = type(error).__name__
+
+    return ConfigError(
+        Text(
+            f"response_verifier: it failed with {name}; nobody can say whether the"
+            " answer is genuine.",
+            f"response_verifier：执行出错（{name}）；无法确定应答是否真实。",
+        ),
+        advice=_VERIFIER_ADVICE,
+    )
