@@ -88,9 +88,12 @@ def test_a_reset_forgets_everything(shop):
     assert [] == shop.control("GET", "/faults")["rules"]
     assert first == shop.control("GET", "/settings")
     assert shop.control("GET", "/clock")["now"].startswith("2026-11-23")
-    assert {"requests": 0, "by": None, "calls": {}, "seconds_left": None} == shop.control(
-        "GET", "/token"
-    )
+    assert {
+        "requests": 0,
+        "by": None,
+        "calls": {},
+        "seconds_left": None,
+    } == shop.control("GET", "/token")
     assert 401 == shop.get("/bank?type=DEBIT_CARD").status
 
 
