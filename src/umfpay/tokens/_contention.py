@@ -77,6 +77,12 @@ class Contention:
 
         return max(0.0, self.not_before - now)
 
+    def waited(self) -> None:
+        """
+        Note that the pause was kept, whatever the clock says of it.
+        """
+        self.not_before = 0.0
+
     @property
     def is_named(self) -> bool:
         """

@@ -139,6 +139,7 @@ class TokenSearch:
             "tokens are refused as soon as they are fetched; waiting %.0f s", pause
         )
         await self.sleep(pause)
+        contention.waited()
 
     def _must_have_time(self, entered: float) -> None:
         """
