@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import traceback
 import urllib.request
 from contextlib import AsyncExitStack
 
@@ -213,6 +214,24 @@ def _steps():
             self.append(step.name)
 
     return Steps()
+
+
+@pytest.fixture(name="locals_of")
+def _locals_of():
+    """
+    Return the traceback of an error with the locals of all frames but the test's own.
+    """
+
+    def locals_of(error):
+        shown = "".join(
+            traceback.TracebackException.from_exception(
+                error, capture_locals=True
+            ).format()
+        )
+
+        return shown[shown.index("umfpay/flows/_card.py") :]
+
+    return locals_of
 
 
 @pytest.fixture(name="card")

@@ -9,17 +9,16 @@ import asyncio
 import pytest
 
 from umfpay.errors import (
+    ConfigError,
     NotFinishedError,
     PaymentExpiredError,
     PaymentFailedError,
 )
-from umfpay.flows import (
-    card_payment,
-)
+from umfpay.flows import begin_card_payment, card_payment
 from umfpay.models import PayerAgreement, PaymentState
 
 
-ALL = ["created", "code_sent", "executed", "final"]
+ALL = ["created", "code_sent", "executing", "executed", "final"]
 POOR = "6227000000000730"
 FAILS = "6227000000000750"
 
@@ -65,7 +64,7 @@ async def test_a_payment_under_way_ends_by_its_notification(
     queries = [one for one in await box.sent(payment.id) if one["method"] == "GET"]
 
     assert shop.objects[payment.id] is payment
-    assert [*ALL[:3], "waiting", "final"] == steps
+    assert [*ALL[:4], "waiting", "final"] == steps
     assert [] == queries
 
 
@@ -181,6 +180,33 @@ async def test_a_code_that_never_comes_ends_at_the_deadline(session, box, order,
     assert caught.value.last.forgotten
 
 
+@pytest.mark.parametrize(
+    "change", [{"verification_code": None}, {"on_step": []}, {"deadline": 1e15}]
+)
+async def test_what_cannot_be_used_is_refused_before_anything_is_sent(
+    session, box, order, card, change
+):
+    """
+    Functions that are none, a deadline past the calendar's end.
+    """
+    given = {"verification_code": box.code, **change}
+
+    with pytest.raises(ConfigError, match=next(iter(change))):
+        await card_payment(session, order, card(), **given)
+
+    assert [] == (await box.control("GET", "/payments"))["payments"]
+
+
+async def test_a_plain_function_cannot_ask_the_customer(session, order, card):
+    """
+    It would stop the loop until he has typed the code.
+    """
+    with pytest.raises(ConfigError, match="verification_code"):
+        await card_payment(
+            session, order, card(), verification_code=lambda _pending: "123456"
+        )
+
+
 async def test_a_timeout_of_the_callers_own_is_his(session, order, card):
     """
     What *verification_code* raises ends the flow as it is.
@@ -212,3 +238,50 @@ async def test_an_execute_of_a_payment_that_was_paid_elsewhere_returns_it(
     )
 
     assert PaymentState.TRADE_SUCCESS == payment.state
+
+
+class _Customer:
+    """
+    Who answers with whatever he was made with.
+    """
+
+    def __init__(self, *answer):
+        self._answer = answer
+
+    def at_once(self, _pending):
+        return self._answer[0]
+
+    async def later(self, _pending):
+        return self._answer[0]
+
+
+@pytest.mark.parametrize("way", ["at_once", "later"])
+async def test_a_code_of_a_wrong_type_is_in_no_traceback(
+    session, order, card, way, locals_of
+):
+    """
+    Nor one that came in a wrong way.
+    """
+    customer = _Customer(837465)
+
+    with pytest.raises(ConfigError) as caught:
+        await card_payment(
+            session, order, card(), verification_code=getattr(customer, way)
+        )
+
+    assert "837465" not in locals_of(caught.value)
+
+
+@pytest.mark.parametrize("flow", [card_payment, begin_card_payment])
+async def test_a_phone_that_is_a_number_is_in_no_traceback(
+    session, order, card, flow, locals_of
+):
+    """
+    The error names it without showing it.
+    """
+    more = {} if flow is begin_card_payment else {"verification_code": print}
+
+    with pytest.raises(ConfigError, match="phone") as caught:
+        await flow(session, order, card(), phone=13911112222, **more)
+
+    assert "13911112222" not in locals_of(caught.value)

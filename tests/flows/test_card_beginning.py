@@ -28,11 +28,6 @@ from umfpay.flows import (
 from umfpay.models import PayerAgreement, PaymentState
 
 
-ALL = ["created", "code_sent", "executed", "final"]
-POOR = "6227000000000730"
-FAILS = "6227000000000750"
-
-
 @pytest.fixture(name="begun")
 async def _begun(session, order, card):
     return await begin_card_payment(session, order, card(), bank_code="CCB")
@@ -214,7 +209,15 @@ async def test_a_code_that_was_never_sent_does_not_count(session, begun):
 
 
 @pytest.mark.parametrize(
-    "options", [{"phone": 15210838198}, {"keep_for": timedelta(0)}]
+    "options",
+    [
+        {"phone": 15210838198},
+        {"keep_for": timedelta(0)},
+        {"keep_for": timedelta.max},
+        {"keep_for": 900},
+        {"deadline": 1e12},
+        {"on_step": []},
+    ],
 )
 async def test_a_wrong_argument_is_refused_before_anything_is_sent(
     session, box, order, card, options
@@ -227,6 +230,29 @@ async def test_a_wrong_argument_is_refused_before_anything_is_sent(
 
     assert "1521" not in str(caught.value)
     assert [] == (await box.control("GET", "/payments"))["payments"]
+
+
+async def test_an_order_that_outlives_the_calendar_is_refused_before_it_is_sent(
+    session, box, order, card
+):
+    """
+    Nobody could say when it expires.
+    """
+    endless = attrs.evolve(order, expire_time=timedelta(days=4_000_000))
+
+    with pytest.raises(ConfigError, match="expire_time"):
+        await begin_card_payment(session, endless, card())
+
+    assert [] == (await box.control("GET", "/payments"))["payments"]
+
+
+@pytest.mark.parametrize("pending", [None, "{}"])
+async def test_a_code_is_sent_again_for_a_pending_payment_only(session, pending):
+    """
+    Its JSON is not yet one.
+    """
+    with pytest.raises(ConfigError, match="PendingCardPayment"):
+        await resend_code(session, pending)
 
 
 async def test_two_tasks_have_one_code_sent(session, box, begun):

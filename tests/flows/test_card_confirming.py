@@ -5,6 +5,7 @@ The second half of a card payment: executed at most once, whatever goes wrong.
 from __future__ import annotations
 
 import asyncio
+import time
 import traceback
 
 import pytest
@@ -26,7 +27,6 @@ from umfpay.flows import (
 from umfpay.models import Payment, PaymentState
 
 
-ALL = ["created", "code_sent", "executed", "final"]
 POOR = "6227000000000730"
 FAILS = "6227000000000750"
 
@@ -47,7 +47,7 @@ async def test_another_process_confirms_what_was_begun(begun, box, open_session,
     )
 
     assert PaymentState.TRADE_SUCCESS == payment.state
-    assert ["executed", "final"] == steps
+    assert ["executing", "executed", "final"] == steps
     assert resumed.forgotten
 
 
@@ -263,6 +263,28 @@ async def test_a_deadline_in_the_middle_says_that_money_may_move(session, begun,
     assert begun.forgotten
 
 
+@pytest.mark.parametrize("pending", [None, "{}"])
+async def test_only_a_pending_payment_is_confirmed(session, pending):
+    """
+    Its JSON is not yet one.
+    """
+    with pytest.raises(ConfigError, match="PendingCardPayment"):
+        await confirm_card_payment(session, pending, "123456")
+
+
+async def test_a_listener_that_is_none_is_refused_before_the_execute(
+    session, begun, box
+):
+    """
+    The card is kept: nothing was sent.
+    """
+    with pytest.raises(ConfigError, match="on_step"):
+        await confirm_card_payment(session, begun, "123456", on_step=[])
+
+    assert [] == await box.sent("/execute")
+    assert not begun.forgotten
+
+
 @pytest.mark.parametrize("code", ["", "  "])
 async def test_an_empty_code_is_not_sent(session, begun, box, code):
     """
@@ -322,3 +344,165 @@ async def test_a_traceback_shows_neither_code_nor_card(session, begun, box):
 
     assert "secret-code" not in ours
     assert "6227000000000005" not in shown
+
+
+async def test_a_listener_that_hangs_after_the_execute_loses_nothing(
+    session, begun, box
+):
+    """
+    At the deadline the error holds the payment, and the card is forgotten.
+    """
+
+    async def hang(step):
+        if step.name == "executed":
+            await asyncio.sleep(60)
+
+    code = await box.code(begun)
+
+    async with asyncio.timeout(20):
+        with pytest.raises(NotFinishedError) as caught:
+            await confirm_card_payment(session, begun, code, on_step=hang, deadline=2)
+
+    assert begun.payment_id == caught.value.last.id
+    assert caught.value.money_may_have_moved
+    assert begun.forgotten
+
+
+async def test_a_listener_that_hangs_at_the_end_loses_nothing(session, begun, box):
+    """
+    The error holds the paid payment.
+    """
+
+    async def hang(step):
+        if step.name == "final":
+            await asyncio.sleep(60)
+
+    code = await box.code(begun)
+
+    async with asyncio.timeout(20):
+        with pytest.raises(NotFinishedError) as caught:
+            await confirm_card_payment(session, begun, code, on_step=hang, deadline=2)
+
+    assert "TRADE_SUCCESS" == caught.value.last.state
+    assert caught.value.money_may_have_moved
+
+
+async def test_what_is_stored_before_the_execute_knows_of_it_after_a_crash(
+    session, begun, box, open_session
+):
+    """
+    The step comes before the request; whoever reads the text later sends nothing.
+    """
+    stored = []
+
+    async def store(step):
+        if step.name == "executing":
+            stored.append((step.object.to_json(), await box.sent("/execute")))
+
+    await box.fault("drop_before", method="POST", path="/execute")
+    code = await box.code(begun)
+
+    with pytest.raises(OutcomeUnknownError):
+        await confirm_card_payment(session, begun, code, on_step=store, deadline=2)
+
+    ((text, sent_before),) = stored
+    resumed = PendingCardPayment.from_json(text)
+
+    with pytest.raises(OutcomeUnknownError):
+        await confirm_card_payment(await open_session(), resumed, code)
+
+    assert [] == sent_before
+    assert begun.execute_sent_at == resumed.execute_sent_at
+    assert 1 == len(await box.sent("/execute"))
+
+
+async def test_of_two_copies_a_store_that_compares_and_sets_lets_one_execute(
+    session, begun, box
+):
+    """
+    Both have asked, both have the code; the second one raises before it sends.
+    """
+    text = begun.to_json()
+    stored = {"text": text}
+
+    class TakenError(Exception):
+        pass
+
+    async def store(step):
+        if step.name == "executing":
+            await asyncio.sleep(0.05)
+
+            if stored["text"] != text:
+                raise TakenError
+
+            stored["text"] = step.object.to_json()
+
+    code = await box.code(begun)
+    ends = await asyncio.gather(
+        *(
+            confirm_card_payment(
+                session, PendingCardPayment.from_json(text), code, on_step=store
+            )
+            for _ in range(2)
+        ),
+        return_exceptions=True,
+    )
+
+    assert {TakenError, Payment} == {type(one) for one in ends}
+    assert 1 == len(await box.sent("/execute"))
+
+
+@pytest.mark.parametrize("end", ["raises", "hangs", "cancelled", "blocks"])
+async def test_a_listener_that_ends_the_flow_before_the_execute_leaves_no_mark(
+    session, begun, box, end
+):
+    """
+    Nothing was sent, and it can be confirmed.
+    """
+    reached = asyncio.Event()
+
+    async def hear(step):
+        if step.name == "executing":
+            reached.set()
+
+            if end == "raises":
+                raise ZeroDivisionError
+
+            if end == "blocks":
+                time.sleep(1.6)  # past the deadline
+            else:
+                await asyncio.sleep(60)
+
+    code = await box.code(begun)
+    task = asyncio.create_task(
+        confirm_card_payment(session, begun, code, on_step=hear, deadline=1.5)
+    )
+    await reached.wait()
+
+    if end == "cancelled":
+        task.cancel()
+
+    (error,) = await asyncio.gather(task, return_exceptions=True)
+    sent = await box.sent("/execute")
+
+    if end in ("hangs", "blocks"):
+        assert isinstance(error, NotFinishedError)
+        assert not error.money_may_have_moved
+
+    assert isinstance(error, BaseException)
+    assert [] == sent
+    assert begun.execute_sent_at is None
+    assert not begun.forgotten
+
+
+@pytest.mark.parametrize("code", [837465, b"837465", ["837465"]])
+async def test_a_code_that_is_no_text_is_in_no_traceback(
+    session, begun, code, locals_of
+):
+    """
+    It is a code all the same.
+    """
+    with pytest.raises(ConfigError, match="code") as caught:
+        await confirm_card_payment(session, begun, code)
+
+    assert "837465" not in locals_of(caught.value)

@@ -13,8 +13,10 @@ from umfpay.errors import ConfigError, NotFinishedError
 from umfpay.flows._deadline import Deadline
 
 
-@pytest.mark.parametrize("seconds", [0, -1, math.inf, math.nan, True, "5", None])
-async def test_a_deadline_is_seconds_above_zero(seconds):
+@pytest.mark.parametrize(
+    "seconds", [0, -1, math.inf, math.nan, 1e12, 10**400, True, "5", None]
+)
+async def test_a_deadline_is_seconds_above_zero_and_at_most_ten_years(seconds):
     """
     Anything else is a mistake of the caller's.
     """

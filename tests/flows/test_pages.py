@@ -154,6 +154,19 @@ async def test_a_method_that_the_cashier_has_not_is_refused(session, order):
         await checkout(session, order, open_page=print, payment_method="WECHAT_IN_APP")
 
 
+@pytest.mark.parametrize("phone", ["15210838198", None])
+async def test_a_payer_that_is_none_is_refused(session, box, order, phone):
+    """
+    With the short form for the phone, too; nothing is created.
+    """
+    with pytest.raises(ConfigError, match="payer_info"):
+        await checkout(
+            session, order, open_page=print, payer_info="someone", phone=phone
+        )
+
+    assert [] == (await box.control("GET", "/payments"))["payments"]
+
+
 async def test_no_frame_keeps_the_phone(session, box, order):
     """
     A crash report with the locals of every frame does not show it.

@@ -61,7 +61,18 @@ def test_a_stored_payment_is_read():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "nothing", b"\xff", '{"version":1,"version":1}', "\ud800"]
+    "text",
+    [
+        "",
+        "[]",
+        "nothing",
+        b"\xff",
+        '{"version":1,"version":1}',
+        "\ud800",
+        None,
+        5,
+        {"version": 1},
+    ],
 )
 def test_what_is_no_object_is_refused(text):
     """
@@ -75,6 +86,7 @@ def test_what_is_no_object_is_refused(text):
     "change",
     [
         {"version": 2},
+        {"card": None, "agreement": {}},
         {"version": "1"},
         {"extra": 1},
         {"payment_id": ""},

@@ -4,6 +4,9 @@ Refunds from the wish to the final state: whole, in part, by goods, never too mu
 
 from __future__ import annotations
 
+import asyncio
+from datetime import UTC, datetime
+
 import orders
 import pytest
 
@@ -22,7 +25,7 @@ from umfpay.errors import (
     TransportError,
 )
 from umfpay.flows import choose_goods, refund
-from umfpay.models import Money, RefundState, RefundSubOrder
+from umfpay.models import Money, Refund, RefundState, RefundSubOrder
 
 
 NUMBERS = iter(range(1, 10_000))
@@ -180,23 +183,103 @@ async def test_a_number_that_was_used_is_refused_by_a_notification(
     assert first is caught.value.last
 
 
-async def test_a_number_in_use_that_only_the_gateway_knows_is_its_refusal(
+async def test_a_number_that_only_the_gateway_knows_may_have_moved_money(
     session, box, paid
 ):
     """
-    Its code means other things, too: a refund that came too early, say.
+    Its code means other things, too, a refund that came too early, say: whoever sent
+    the number before has to find that refund first.
     """
     await box.settings(refusals="signed", settle_after=60)
     first = orders.refund("1.00")
     await session.refunds.create(paid.id, first)
 
-    with pytest.raises(RefundRefusedError) as caught:
+    with pytest.raises(RefundNumberUsedError, match="may have been used") as caught:
         await give_back(
             session, paid, number=first.mer_reference_id, amount=usd("1.00")
         )
 
-    assert "00060766" == caught.value.ret_code
-    assert "very early refunds may fail" in str(caught.value)
+    assert caught.value.money_may_have_moved
+    assert paid.id == caught.value.last.id
+    assert "some seconds later" in str(caught.value)
+    assert isinstance(caught.value.__cause__, RefundRefusedError)
+    assert "00060766" == caught.value.__cause__.ret_code
+
+
+async def test_a_number_whose_first_answer_was_lost_may_have_moved_money(
+    session, box, paid
+):
+    """
+    The same refund once more: its first one is under way, and nobody lists it yet.
+    """
+    await box.settings(refusals="signed", settle_after=60)
+    await box.fault("drop_after", method="POST", path="/refund")
+
+    with pytest.raises(OutcomeUnknownError):
+        await give_back(session, paid, number="r-lost", deadline=2)
+
+    with pytest.raises(RefundNumberUsedError) as caught:
+        await give_back(session, paid, number="r-lost", deadline=5)
+
+    assert caught.value.money_may_have_moved
+    assert 1 == len(await _refunds(box))
+
+
+async def test_of_two_refunds_at_once_under_one_number_the_second_is_told_the_first(
+    session, box, paid
+):
+    """
+    The list knows it once the gateway has refused.
+    """
+    await box.settings(refusals="signed", refund="immediate")
+    listed = asyncio.Barrier(2)
+    create = session.refunds.create
+
+    async def create_together(*args, **options):
+        await listed.wait()
+
+        return await create(*args, **options)
+
+    session.refunds.create = create_together
+    ends = await asyncio.gather(
+        *(give_back(session, paid, number="r-twice") for _ in range(2)),
+        return_exceptions=True,
+    )
+    (done,) = (one for one in ends if isinstance(one, Refund))
+    (used,) = (one for one in ends if isinstance(one, RefundNumberUsedError))
+
+    assert done.id == used.last.id
+    assert used.money_may_have_moved
+    assert isinstance(used.__cause__, RefundRefusedError)
+
+
+async def test_a_refused_number_stays_open_when_nobody_can_be_asked(session, box, paid):
+    """
+    The list is out of reach just then.
+    """
+    await box.settings(refusals="signed", settle_after=60)
+    first = orders.refund("1.00")
+    await session.refunds.create(paid.id, first)
+    create = session.refunds.create
+
+    async def create_and_part(*args, **options):
+        await box.fault("drop_before", method="GET", path="/transactions", times=0)
+
+        return await create(*args, **options)
+
+    session.refunds.create = create_and_part
+
+    with pytest.raises(RefundNumberUsedError) as caught:
+        await give_back(
+            session,
+            paid,
+            number=first.mer_reference_id,
+            amount=usd("1.00"),
+            deadline=5,
+        )
+
+    assert caught.value.money_may_have_moved
+    assert isinstance(caught.value.__cause__, RefundRefusedError)
 
 
 async def test_goods_are_given_back_by_choice(session, box, paid):
@@ -232,6 +315,38 @@ async def test_another_currency_is_refused(session, box, paid):
         await give_back(session, paid, amount=Money("1.00", "EUR"))
 
     assert [] == await box.sent("/refund")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mer_date": "20261123"},
+        {"mer_date": datetime(2026, 11, 23, tzinfo=UTC)},
+        {"mer_reference_id": 5},
+        {"mer_reference_id": []},
+        {"mer_reference_id": " "},
+        {"amount": "1.00"},
+        {"goods": ["book"]},
+        {"goods": 5},
+        {"goods": None},
+        {"already": {"REFUND_A": "1.00"}},
+        {"already": ["REFUND_A"]},
+        {"on_step": []},
+    ],
+)
+async def test_what_has_the_wrong_type_is_refused_before_anything_is_sent(
+    session, box, paid, change
+):
+    """
+    The error names it.
+    """
+    given = {"mer_reference_id": "r-1", "mer_date": orders.DAY, **change}
+    before = len(await box.sent(""))
+
+    with pytest.raises(ConfigError, match=next(iter(change))):
+        await refund(session, paid, **given)
+
+    assert before == len(await box.sent(""))
 
 
 @pytest.mark.parametrize(
@@ -303,6 +418,22 @@ async def test_a_refund_that_takes_longer_is_told_by_its_error(session, box, pai
 
     with pytest.raises(NotFinishedError) as caught:
         await give_back(session, paid, deadline=1.5)
+
+    assert caught.value.last.id.startswith("REFUND_")
+    assert caught.value.money_may_have_moved
+
+
+async def test_a_listener_that_hangs_after_the_refund_loses_nothing(session, paid):
+    """
+    At the deadline the error holds the refund.
+    """
+
+    async def hang(_step):
+        await asyncio.sleep(60)
+
+    async with asyncio.timeout(20):
+        with pytest.raises(NotFinishedError) as caught:
+            await give_back(session, paid, on_step=hang, deadline=2)
 
     assert caught.value.last.id.startswith("REFUND_")
     assert caught.value.money_may_have_moved

@@ -9,11 +9,11 @@ import asyncio
 import orders
 import pytest
 
-from umfpay.errors import ConfigError
+from umfpay.errors import ConfigError, RefundNumberUsedError
 from umfpay.flows._deadline import Deadline
 from umfpay.flows._refund_checks import amount_of, must_be_left, must_be_new
 from umfpay.flows._refunded import Refunded
-from umfpay.models import Money, NewRefund, Payment
+from umfpay.models import Money, NewRefund, Payment, Refund, RefundState
 
 
 PAYMENT = Payment(id="PAY_A")
@@ -64,4 +64,22 @@ async def test_notifications_that_are_out_of_reach_refuse_nothing(trouble):
     end = Deadline.after(0.2)
 
     async with asyncio.timeout(3):
-        assert await must_be_new(PAYMENT, "r-1", NOBODY_KNOWS, Place(), end) is None
+        assert await must_be_new("r-1", NOBODY_KNOWS, Place(), end) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "moved"),
+    [("REFUND_SUCCESS", True), ("REFUND_FAIL", False), (None, True)],
+)
+async def test_a_used_number_has_moved_money_unless_its_refund_failed(state, moved):
+    """
+    The refund that has it tells; its id may be missing.
+    """
+    known = Refund(id="", state=None if state is None else RefundState(state))
+    so_far = Refunded(total=None, amounts={}, numbers={"r-1": known})
+
+    with pytest.raises(RefundNumberUsedError, match="r-1") as caught:
+        await must_be_new("r-1", so_far, None, Deadline.after(1))
+
+    assert known is caught.value.last
+    assert moved is caught.value.money_may_have_moved

@@ -19,6 +19,7 @@ from umfpay.models import (
     Money,
     Order,
     Payment,
+    Refund,
     RefundState,
     RefundSummary,
 )
@@ -85,7 +86,12 @@ async def test_only_what_was_given_back_of_this_payment_counts():
     )
 
     assert Decimal("7.50") == so_far.left
-    assert {"n1": "R1", "n2": "R2"} == so_far.numbers
+    assert {
+        "n1": Refund(
+            id="R1", state=RefundState("REFUND_SUCCESS"), parent_payment="PAY_A"
+        ),
+        "n2": Refund(id="R2", state=RefundState("REFUND_FAIL"), parent_payment="PAY_A"),
+    } == so_far.numbers
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ class RefundAmountError(FlowError):
 
 class RefundNumberUsedError(FlowError):
     """
-    Raised when a refund number was used before.
+    Raised when a refund number was, or may have been, used before.
     """
 
     default_advice: ClassVar[Text] = Text(

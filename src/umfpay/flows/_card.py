@@ -5,17 +5,18 @@ Card payments: create, SMS code, execute, final state (protocol notes 10.1).
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Final
 
 from umfpay._session import UMFSession
-from umfpay.errors import NotFinishedError, Text
+from umfpay.errors import ConfigError, NotFinishedError, Text
 from umfpay.flows._arrivals import Arrivals
 from umfpay.flows._card_beginning import begin, hidden_text, send_code
 from umfpay.flows._card_confirming import Confirmation, hidden_code
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._pending import PendingCardPayment
+from umfpay.flows._pending import PendingCardPayment, check_pending
 from umfpay.flows._steps import OnStep
 from umfpay.models import (
     BankCard,
@@ -50,7 +51,8 @@ async def card_payment(
     """
     Pay an order with a card, from the order to the final state.
 
-    Steps told: ``created``, ``code_sent``, ``executed``, ``waiting``, ``final``.
+    Steps told: ``created``, ``code_sent``, ``executing``, ``executed``, ``waiting``,
+    ``final``.
 
     Args:
         card: The customer's card, or a stored agreement in its place.
@@ -75,8 +77,15 @@ async def card_payment(
         NotFinishedError: The deadline came first.
         APIError: The gateway refused the order or the card.
     """
-    # A string would be a local of the frames that a traceback shows.
-    phone = hidden_text("phone", phone)
+    try:
+        hidden = hidden_text("phone", phone)
+    finally:
+        # It would be seen in a traceback that shows locals.
+        del phone
+
+    if not callable(verification_code):
+        raise _not_awaited()
+
     end = Deadline.after(deadline)
     pending = await begin(
         session,
@@ -84,17 +93,40 @@ async def card_payment(
         card,
         bank_code=bank_code,
         payment_method=payment_method,
-        phone=phone,
+        phone=hidden,
         risk_info=risk_info,
         notify_url=notify_url,
         on_step=on_step,
         end=end,
         keep_for=max(KEEP_FOR, timedelta(seconds=deadline)),
     )
+    code = await _asked(verification_code, pending, end)
 
+    # Nobody can have executed it: it need not be asked for.
+    return await Confirmation(
+        session=session, pending=pending, end=end, arrivals=arrivals, on_step=on_step
+    ).run(code, known=Payment(id=pending.payment_id))
+
+
+async def _asked(
+    verification_code: Callable[[PendingCardPayment], Awaitable[Private | str]],
+    pending: PendingCardPayment,
+    end: Deadline,
+) -> Private:
+    """
+    Return the code that the customer typed in time.
+    """
     try:
         async with asyncio.timeout_at(end.at) as limit:
-            code = hidden_code(await verification_code(pending))
+            answer = verification_code(pending)
+
+            if not inspect.isawaitable(answer):
+                # It may be the code.
+                del answer
+
+                raise _not_awaited()
+
+            return hidden_code(await answer)
     except TimeoutError as error:
         if not limit.expired():
             raise
@@ -109,10 +141,14 @@ async def card_payment(
             last=pending,
         ) from error
 
-    # Nobody can have executed it: it need not be asked for.
-    return await Confirmation(
-        session=session, pending=pending, end=end, arrivals=arrivals, on_step=on_step
-    ).run(code, known=Payment(id=pending.payment_id))
+
+def _not_awaited() -> ConfigError:
+    return ConfigError(
+        Text(
+            "verification_code: a function that can be awaited is needed.",
+            "verification_code：必须是可等待的函数（async def）。",
+        )
+    )
 
 
 async def begin_card_payment(
@@ -145,7 +181,11 @@ async def begin_card_payment(
         OutcomeUnknownError: The payment may exist; nobody can have paid it.
         APIError: The gateway refused the order or the card.
     """
-    phone = hidden_text("phone", phone)
+    try:
+        hidden = hidden_text("phone", phone)
+    finally:
+        # It would be seen in a traceback that shows locals.
+        del phone
 
     return await begin(
         session,
@@ -153,7 +193,7 @@ async def begin_card_payment(
         card,
         bank_code=bank_code,
         payment_method=payment_method,
-        phone=phone,
+        phone=hidden,
         risk_info=risk_info,
         notify_url=notify_url,
         on_step=on_step,
@@ -179,7 +219,12 @@ async def confirm_card_payment(
     again, and is returned. After a signed `VerificationCodeError` the same *pending*
     takes another code. Once the card was used, *pending* forgets it.
 
-    Steps told: ``executed``, ``waiting``, ``final``.
+    Steps told: ``executing``, ``executed``, ``waiting``, ``final``. ``executing`` comes
+    just before the execute is sent, with *pending*: store it then, and a process that
+    reads it after a crash executes nothing. If two processes may confirm it at once,
+    the store needs compare-and-set: the one that comes second raises in *on_step*,
+    which ends its flow before anything is sent. Store *pending* again when the flow
+    ends in an error: it knows by then what was sent.
 
     Args:
         pending: From `begin_card_payment()`, in this process or another.
@@ -199,9 +244,14 @@ async def confirm_card_payment(
         PaymentExpiredError: The order had expired.
         NotFinishedError: The deadline came first.
     """
-    code = hidden_code(code)
+    try:
+        hidden = hidden_code(code)
+    finally:
+        # It would be seen in a traceback that shows locals.
+        del code
+
     end = Deadline.after(deadline)
-    pending.must_belong_to(session)
+    check_pending(session, pending)
 
     return await Confirmation(
         session=session,
@@ -210,7 +260,7 @@ async def confirm_card_payment(
         arrivals=arrivals,
         on_step=on_step,
         allow_repeat=allow_repeat,
-    ).run(code)
+    ).run(hidden)
 
 
 async def resend_code(
@@ -231,5 +281,5 @@ async def resend_code(
         VerificationCodeError: Too many codes were sent for this order.
     """
     end = Deadline.after(deadline)
-    pending.must_belong_to(session)
+    check_pending(session, pending)
     await send_code(session, pending, on_step, end)

@@ -19,7 +19,7 @@ from umfpay.errors import (
 from umfpay.flows._deadline import Deadline
 from umfpay.flows._payer_data import seal_payer
 from umfpay.flows._pending import Merchant, PendingCardPayment
-from umfpay.flows._steps import OnStep, tell
+from umfpay.flows._steps import OnStep, check_listener, tell
 from umfpay.models import (
     BankCard,
     NewOrder,
@@ -35,6 +35,7 @@ from umfpay.sensitive import Private
 
 # The gateway sends one code a minute (protocol notes 5.4).
 _CODE_PAUSE: Final = 60.0
+_LONGEST: Final = timedelta(days=3650)
 _TOO_SOON: Final = frozenset({"00080706", "00200086"})
 _CARDS: Final = (PaymentMethod.CREDIT_CARD, PaymentMethod.DEBIT_CARD)
 
@@ -50,6 +51,9 @@ def hidden_text(name: str, text: Private | str | None) -> Private | None:
         return text or None
 
     if not isinstance(text, str):
+        # A number is as secret as its text; tracebacks may show locals.
+        del text
+
         raise _refusal(name, "it must be text", "必须是文本")
 
     return Private(text.strip()) or None
@@ -74,24 +78,24 @@ async def begin(
     """
     method = _method(card, payment_method)
     phone = phone or _phone_of(card)
-
-    if keep_for <= timedelta(0):
-        raise _refusal("keep_for", "it must be above 0", "必须大于 0")
-
-    payment = await session.payments.create(
-        NewPayment(
-            payer=NewPayer(
-                payment_method=method,
-                bank_code=bank_code,
-                payer_info=_first_info(card, phone),
-            ),
-            order=order,
-            notify_url=notify_url,
-            risk_info=risk_info,
+    check_listener(on_step)
+    new = NewPayment(
+        payer=NewPayer(
+            payment_method=method,
+            bank_code=bank_code,
+            payer_info=_first_info(card, phone),
         ),
-        **end.options(session),
+        order=order,
+        notify_url=notify_url,
+        risk_info=risk_info,
     )
-    await tell(on_step, "created", payment)
+    _check_time("keep_for", keep_for)
+
+    if order.expire_time is not None:
+        _check_time("order.expire_time", order.expire_time)
+
+    payment = await session.payments.create(new, **end.options(session))
+    await tell(on_step, "created", payment, deadline=end)
     info, kept = await seal_payer(session, payment.id, card, phone)
     now = datetime.now(UTC)
     pending = PendingCardPayment(
@@ -137,6 +141,16 @@ def _method(
     return PaymentMethod(given)
 
 
+def _check_time(name: str, given: timedelta) -> None:
+    # The end of what goes on for longer is not in the calendar.
+    if not isinstance(given, timedelta) or not timedelta(0) < given <= _LONGEST:
+        raise _refusal(
+            name,
+            "a timedelta above 0, at most ten years, is needed",
+            "必须是大于 0 且不超过十年的 timedelta",
+        )
+
+
 def _refusal(name: str, en: str, zh: str) -> ConfigError:
     return ConfigError(Text(f"{name}: {en}.", f"{name}：{zh}。"))
 
@@ -170,6 +184,7 @@ async def send_code(
     """
     Have a code sent; see `resend_code()`.
     """
+    check_listener(on_step)
     payer = pending.payer(session, None)
     now = datetime.now(UTC)
     last = pending.code_sent_at
@@ -204,7 +219,7 @@ async def send_code(
 
         raise _too_soon(pending, "says the gateway", "平台拒绝再次发送") from refusal
 
-    await tell(on_step, "code_sent", sent)
+    await tell(on_step, "code_sent", sent, deadline=end)
 
 
 def _too_soon(pending: PendingCardPayment, en: str, zh: str) -> CodeTooSoonError:

@@ -26,7 +26,7 @@ from umfpay.flows._card_beginning import hidden_text
 from umfpay.flows._deadline import Deadline
 from umfpay.flows._pending import PendingCardPayment
 from umfpay.flows._settling import after_refusal, resolved_payment, wait_paid
-from umfpay.flows._steps import OnStep, tell
+from umfpay.flows._steps import OnStep, check_listener, tell
 from umfpay.models import Payment, PaymentState
 from umfpay.sensitive import Private
 
@@ -42,7 +42,11 @@ def hidden_code(code: Private | str) -> Private:
     Raises:
         ConfigError: There is none.
     """
-    hidden = hidden_text("code", code)
+    try:
+        hidden = hidden_text("code", code)
+    finally:
+        # It would be seen in a traceback that shows locals.
+        del code
 
     if hidden is None:
         raise ConfigError(
@@ -76,6 +80,8 @@ class Confirmation:
         Args:
             known: The payment if nobody can have executed it; None asks the gateway.
         """
+        check_listener(self.on_step)
+
         try:
             return await self._paid(code, known)
         except _THE_END:
@@ -96,7 +102,13 @@ class Confirmation:
         self.pending.forget()
 
         if execute:
-            await tell(self.on_step, "executed", payment)
+            await tell(
+                self.on_step,
+                "executed",
+                payment,
+                deadline=self.end,
+                money_may_have_moved=True,
+            )
 
         return await wait_paid(
             self.session,
@@ -137,6 +149,16 @@ class Confirmation:
         # What an earlier one left open stays open if this one comes to nothing.
         before = pending.execute_sent_at
         mine = pending.execute_sent_at = datetime.now(UTC)
+
+        try:
+            # Whoever stores it now knows of the execute even after a crash.
+            await tell(self.on_step, "executing", pending, deadline=self.end)
+            # That may have taken all the time.
+            self.end.must_have_time(known)
+        except BaseException:
+            self._unmark(mine, before)
+
+            raise
 
         try:
             payment = await self.session.payments.execute(

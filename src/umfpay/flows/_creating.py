@@ -18,7 +18,7 @@ from umfpay.errors import (
 )
 from umfpay.flows._arrivals import Arrivals
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._steps import OnStep, tell
+from umfpay.flows._steps import OnStep, check_listener, tell
 from umfpay.models import NewPayment, Payment
 
 
@@ -41,12 +41,15 @@ async def create_payment(
     only once.
 
     Raises:
+        ConfigError: *on_step* is no function.
         NotFinishedError: The deadline had passed before; nothing was sent.
         OutcomeUnknownError: The second one is unclear, too, or could not be made;
             nobody has paid. So is a refusal that cannot be trusted: the same would be
             refused again.
         APIError: The gateway refused the payment.
     """
+    check_listener(on_step)
+
     if not deadline.left:
         raise NotFinishedError(
             Text(
@@ -63,7 +66,7 @@ async def create_payment(
     except OutcomeUnknownError as unknown:
         payment = await _created_again(session, new, unknown, deadline, arrivals)
 
-    await tell(on_step, "created", payment)
+    await tell(on_step, "created", payment, deadline=deadline)
 
     return payment
 

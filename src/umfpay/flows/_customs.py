@@ -11,7 +11,7 @@ from umfpay._session import UMFSession
 from umfpay.errors import ConfigError, CustomsFailedError, EnvelopeError, Text
 from umfpay.flows._arrivals import Arrivals
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._steps import OnStep, tell
+from umfpay.flows._steps import OnStep, check_listener, tell
 from umfpay.flows._waiting import wait_final
 from umfpay.models import (
     CustomsDeclaration,
@@ -60,12 +60,13 @@ async def declare_customs(
         )
 
     end = Deadline.after(deadline)
+    check_listener(on_step)
     payment_id = payment.id if isinstance(payment, Payment) else payment
     declared = []
 
     for new in declarations:
         made = await session.customs.apply(payment_id, new, **end.options(session))
-        await tell(on_step, "declared", made)
+        await tell(on_step, "declared", made, deadline=end)
         declared.append(made)
 
     # Each is waited for by its own task; the first that fails ends the waiting.
@@ -107,7 +108,7 @@ async def _cleared(
         last=declaration,
         money_may_move=False,
     )
-    await tell(on_step, "final", found)
+    await tell(on_step, "final", found, deadline=end)
 
     if found.state == CustomsState.FAIL:
         raise CustomsFailedError(

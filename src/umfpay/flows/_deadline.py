@@ -5,13 +5,17 @@ One deadline for all calls of a flow.
 from __future__ import annotations
 
 import asyncio
-import math
+from typing import Final
 
 import attrs
 
 from umfpay._session import UMFSession
 from umfpay.errors import ConfigError, NotFinishedError, Text
 from umfpay.resources import CallOptions
+
+
+# Ten years: what goes on for longer runs out of the calendar.
+_LONGEST: Final = 10 * 365 * 86400.0
 
 
 @attrs.frozen
@@ -28,18 +32,17 @@ class Deadline:
         Return the moment in *seconds*.
 
         Raises:
-            ConfigError: It is not a number above 0.
+            ConfigError: It is not a number above 0, or is more than ten years.
         """
         if (
             isinstance(seconds, bool)
             or not isinstance(seconds, int | float)
-            or not math.isfinite(seconds)
-            or seconds <= 0
+            or not 0 < seconds <= _LONGEST
         ):
             raise ConfigError(
                 Text(
-                    "deadline: seconds above 0 are needed.",
-                    "deadline：必须是大于 0 的秒数。",
+                    "deadline: seconds above 0, at most ten years, are needed.",
+                    "deadline：必须是大于 0 的秒数，且不超过十年。",
                 )
             )
 

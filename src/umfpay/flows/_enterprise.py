@@ -9,7 +9,7 @@ from typing import Final
 from umfpay._session import UMFSession
 from umfpay.errors import EnvelopeError, Text
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._steps import OnStep, tell
+from umfpay.flows._steps import OnStep, check_listener, tell
 from umfpay.flows._waiting import wait_final
 from umfpay.models import EnterpriseQualification, EnterpriseStatus, NewEnterprise
 
@@ -45,8 +45,9 @@ async def register_enterprise(
         APIError: The gateway refused it.
     """
     end = Deadline.after(deadline)
+    check_listener(on_step)
     company = await session.enterprises.register(new, **end.options(session))
-    await tell(on_step, "registered", company)
+    await tell(on_step, "registered", company, deadline=end)
 
     if not wait:
         return company
@@ -73,6 +74,7 @@ async def wait_enabled(
         NotFinishedError: The deadline came first; *last* is the company.
     """
     end = Deadline.after(deadline)
+    check_listener(on_step)
     company = await session.enterprises.get(enterprise_id, **end.options(session))
 
     return await _enabled(session, enterprise_id, company, on_step, end)
@@ -86,7 +88,7 @@ async def _enabled(
     end: Deadline,
 ) -> EnterpriseQualification:
     if not _is_enabled(company):
-        await tell(on_step, "waiting", company)
+        await tell(on_step, "waiting", company, deadline=end)
         company = await wait_final(
             enterprise_id,
             kind=EnterpriseQualification,
@@ -99,7 +101,7 @@ async def _enabled(
             money_may_move=False,
         )
 
-    await tell(on_step, "final", company)
+    await tell(on_step, "final", company, deadline=end)
 
     return company
 

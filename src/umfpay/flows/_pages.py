@@ -13,7 +13,7 @@ from umfpay.errors import EnterpriseNotEnabledError, EnvelopeError, Text
 from umfpay.flows._arrivals import Arrivals
 from umfpay.flows._deadline import Deadline
 from umfpay.flows._showing import paid_by_showing
-from umfpay.flows._steps import OnStep, tell
+from umfpay.flows._steps import OnStep, check_listener, tell
 from umfpay.models import (
     BusinessType,
     EnterpriseStatus,
@@ -74,6 +74,7 @@ async def bank_payment(
         APIError: The gateway refused the order.
     """
     end = Deadline.after(deadline)
+    check_listener(on_step)
 
     if enterprise_id is not None:
         found = await session.enterprises.get(enterprise_id, **end.options(session))
@@ -87,7 +88,7 @@ async def bank_payment(
                 last=found,
             )
 
-        await tell(on_step, "enabled", found)
+        await tell(on_step, "enabled", found, deadline=end)
 
     new = NewPayment(
         payer=NewPayer(
@@ -148,7 +149,8 @@ async def checkout(
     try:
         info = payer_info or NewPayerInfo()
 
-        if phone is not None:
+        # What is none is refused below.
+        if phone is not None and isinstance(info, NewPayerInfo):
             info = attrs.evolve(info, phone=phone)
     finally:
         # Plain text would be seen in a traceback that shows locals.

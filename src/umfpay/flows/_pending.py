@@ -62,8 +62,9 @@ class PendingCardPayment:
         expires_at: When the data may no longer be used.
         order_expires_at: When the order can no longer be paid, if it says so.
         code_sent_at: When the last SMS code was asked for.
-        execute_sent_at: When an execute was sent whose outcome is not known; store
-            the object again after an `OutcomeUnknownError`.
+        execute_sent_at: When an execute was sent, or is about to be, whose outcome is
+            not known; store the object in the step ``executing`` and again after an
+            error, in a store that compares and sets.
     """
 
     payment_id: str
@@ -215,3 +216,28 @@ class PendingCardPayment:
         state = "forgotten" if self.forgotten else f"until {self.expires_at:%H:%M:%S}"
 
         return f"<PendingCardPayment {self.payment_id}, {self.amount}, {state}>"
+
+
+def check_pending(session: UMFSession, pending: PendingCardPayment) -> None:
+    """
+    Refuse what is no pending payment, or not one of *session*.
+
+    Raises:
+        ConfigError: It is something else, its JSON say, or of another merchant.
+    """
+    if not isinstance(pending, PendingCardPayment):
+        # The type alone: it may be anything.
+        given = type(pending).__name__
+
+        raise ConfigError(
+            Text(
+                f"pending: a PendingCardPayment is needed, not {given}.",
+                f"pending：需要 PendingCardPayment，而不是 {given}。",
+            ),
+            advice=Text(
+                "Read a stored one with PendingCardPayment.from_json().",
+                "已保存的请用 PendingCardPayment.from_json() 读取。",
+            ),
+        )
+
+    pending.must_belong_to(session)

@@ -113,6 +113,9 @@ def read_pending(text: str | bytes) -> PendingCardPayment:
     Raises:
         ConfigError: It is something else; nothing of it is quoted.
     """
+    if not isinstance(text, str | bytes):
+        raise _refusal("it is no text", "不是文本")
+
     try:
         value = parse_json(text.encode() if isinstance(text, str) else text)
     except (JSONRefusedError, UnicodeError):
@@ -163,14 +166,13 @@ def _payer(name: str, value: object, cls: type[PayerT]) -> PayerT | None:
     if value is None:
         return None
 
-    secrets = {
-        field.name: field.metadata.get("hidden") is not None
-        for field in attrs.fields(cls)
-    }
+    fields = attrs.fields(cls)
+    secrets = {field.name: field.metadata.get("hidden") is not None for field in fields}
+    needed = {field.name for field in fields if field.default is attrs.NOTHING}
     members = _mapping(name, value)
 
-    if not members.keys() <= secrets.keys():
-        raise _refusal(f"{name} has unknown members", f"{name} 含未知字段")
+    if not needed <= members.keys() <= secrets.keys():
+        raise _refusal(f"{name} lacks members, or has unknown ones", f"{name} 字段不符")
 
     # phone, verify_code and an agreement's valid_date are never here in any form.
     given: dict[str, Any] = {

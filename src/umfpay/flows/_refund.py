@@ -23,13 +23,15 @@ from umfpay.flows._arrivals import Arrivals
 from umfpay.flows._deadline import Deadline
 from umfpay.flows._refund_checks import (
     amount_of,
+    check_given,
     must_be_left,
     must_be_new,
     must_be_paid,
+    number_refused,
 )
 from umfpay.flows._refunded import Refunded, refunded_so_far
 from umfpay.flows._settling import resolved
-from umfpay.flows._steps import OnStep, tell
+from umfpay.flows._steps import OnStep, check_listener, tell
 from umfpay.flows._waiting import wait_final
 from umfpay.models import (
     Money,
@@ -42,7 +44,9 @@ from umfpay.models import (
 )
 
 
-# Codes that say the amount does not fit (protocol notes 8.2).
+# "Not allowed": too early, or the number was used before (protocol notes 8.2).
+_NOT_ALLOWED: Final = "00060766"
+# Codes that say the amount does not fit.
 _AMOUNT: Final = frozenset({"00060768", "00060770", "00202009", "00202010"})
 
 
@@ -85,8 +89,11 @@ async def refund(
         The refund as done, as a query or a notification tells it.
 
     Raises:
+        ConfigError: An argument is of the wrong type; nothing was sent.
         RefundAmountError: It is more than is left. Nothing was refunded.
-        RefundNumberUsedError: There is a refund under this number: *last* is it.
+        RefundNumberUsedError: There is a refund under this number: *last* is it. If
+            *last* is the payment, there may be one: the gateway refused with a code
+            that also means "too early".
         RefundRefusedError: The gateway refused it for another reason.
         RefundFailedError: It ended as failed or closed.
         PaymentFailedError: There is nothing to refund: the payment failed.
@@ -95,13 +102,15 @@ async def refund(
         OutcomeUnknownError: Money may have moved, and nobody can say.
     """
     end = Deadline.after(deadline)
+    check_listener(on_step)
+    check_given(mer_reference_id, mer_date, amount, goods, already)
     payment_id = payment.id if isinstance(payment, Payment) else payment
     paid = await session.payments.get(payment_id, **end.options(session))
     must_be_paid(paid)
     so_far = await refunded_so_far(
         session, paid, mer_date=mer_date, already=already or {}, deadline=end
     )
-    await must_be_new(paid, mer_reference_id, so_far, arrivals, end)
+    await must_be_new(mer_reference_id, so_far, arrivals, end)
     new = NewRefund(
         mer_reference_id=mer_reference_id,
         mer_date=mer_date,
@@ -112,7 +121,7 @@ async def refund(
     )
     must_be_left(paid, new, so_far)
     made = await _create(session, paid, new, so_far, arrivals, end)
-    await tell(on_step, "created", made)
+    await tell(on_step, "created", made, deadline=end, money_may_have_moved=True)
 
     return await _finished(session, made, on_step, arrivals, end)
 
@@ -135,6 +144,11 @@ async def _create(
             **end.options(session),
         )
     except RefundRefusedError as refusal:
+        if refusal.ret_code == _NOT_ALLOWED:
+            raise await number_refused(
+                session, payment, new, refusal, arrivals, end
+            ) from refusal
+
         _raise_refusal(payment, refusal)
     except OutcomeUnknownError as unknown:
         found = await resolved(
@@ -186,7 +200,7 @@ async def _finished(
     end: Deadline,
 ) -> Refund:
     if not _is_final(made):
-        await tell(on_step, "waiting", made)
+        await tell(on_step, "waiting", made, deadline=end, money_may_have_moved=True)
 
     done = await wait_final(
         made.id,
@@ -202,9 +216,10 @@ async def _finished(
     if done.parent_payment is None:
         done = attrs.evolve(done, parent_payment=made.parent_payment)
 
-    await tell(on_step, "final", done)
+    given_back = done.state == RefundState.REFUND_SUCCESS
+    await tell(on_step, "final", done, deadline=end, money_may_have_moved=given_back)
 
-    if done.state != RefundState.REFUND_SUCCESS:
+    if not given_back:
         raise _failed(done)
 
     return done

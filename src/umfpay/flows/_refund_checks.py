@@ -6,21 +6,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from functools import reduce
 from operator import add
 from typing import Final
 
+from umfpay._session import UMFSession
 from umfpay.errors import (
+    APIError,
     ConfigError,
     NotFinishedError,
     RefundAmountError,
     RefundNumberUsedError,
     Text,
+    UMFError,
 )
 from umfpay.flows._arrivals import Arrivals
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._refunded import Refunded
+from umfpay.flows._refunded import NOT_REFUNDED, Refunded, refunded_so_far
 from umfpay.flows._settling import settled
 from umfpay.models import (
     Money,
@@ -37,6 +41,40 @@ _NEVER: Final = frozenset({PaymentState.TRADE_FAIL, PaymentState.TRADE_CLOSED})
 
 
 _log = logging.getLogger("umfpay")
+
+
+def check_given(
+    mer_reference_id: object,
+    mer_date: object,
+    amount: object,
+    goods: object,
+    already: object,
+) -> None:
+    """
+    Refuse what is of the wrong type, before anything is sent; see `refund()`.
+    """
+    number = isinstance(mer_reference_id, str) and mer_reference_id.strip()
+    # A datetime is a date, too.
+    day = isinstance(mer_date, date) and not isinstance(mer_date, datetime)
+    parts = isinstance(goods, Sequence) and all(
+        isinstance(part, RefundSubOrder) for part in goods
+    )
+    known = already is None or (
+        isinstance(already, Mapping)
+        and all(isinstance(money, Money) for money in already.values())
+    )
+
+    for name, good, needed in (
+        ("mer_reference_id", number, "text"),
+        ("mer_date", day, "date"),
+        ("amount", amount is None or isinstance(amount, Money), "Money"),
+        ("goods", parts, "Sequence[RefundSubOrder]"),
+        ("already", known, "Mapping[str, Money]"),
+    ):
+        if not good:
+            raise ConfigError(
+                Text(f"{name}: {needed} is needed.", f"{name}：类型必须是 {needed}。")
+            )
 
 
 def must_be_paid(payment: Payment) -> None:
@@ -90,7 +128,6 @@ def amount_of(
 
 
 async def must_be_new(
-    payment: Payment,
     number: str,
     so_far: Refunded,
     arrivals: Arrivals | None,
@@ -105,9 +142,7 @@ async def must_be_new(
         raise _number_used(number, told)
 
     if number in so_far.numbers:
-        raise _number_used(
-            number, Refund(id=so_far.numbers[number], parent_payment=payment.id)
-        )
+        raise _number_used(number, so_far.numbers[number])
 
 
 async def _told(arrivals: Arrivals, number: str, end: Deadline) -> object | None:
@@ -121,12 +156,60 @@ async def _told(arrivals: Arrivals, number: str, end: Deadline) -> object | None
 
 
 def _number_used(number: str, known: Refund) -> RefundNumberUsedError:
+    known_id = known.id or "?"
+
     return RefundNumberUsedError(
         Text(
-            f"The refund number {number} was used before, for {known.id}.",
-            f"退款单号 {number} 已被使用（{known.id}）。",
+            f"The refund number {number} was used before, for {known_id}.",
+            f"退款单号 {number} 已被使用（{known_id}）。",
         ),
         last=known,
+        money_may_have_moved=known.state not in NOT_REFUNDED,
+    )
+
+
+async def number_refused(
+    session: UMFSession,
+    payment: Payment,
+    new: NewRefund,
+    refusal: APIError,
+    arrivals: Arrivals | None,
+    end: Deadline,
+) -> RefundNumberUsedError:
+    """
+    Return what it means that the gateway refused the number of *new*.
+
+    Whoever sent that number before, and never saw the answer, has a refund under way
+    that neither a list nor a notification may tell yet.
+    """
+    number = new.mer_reference_id
+
+    try:
+        so_far = await refunded_so_far(
+            session, payment, mer_date=new.mer_date, already={}, deadline=end
+        )
+        await must_be_new(number, so_far, arrivals, end)
+    except RefundNumberUsedError as used:
+        return used
+    except UMFError as error:
+        _log.info("asking for %s failed: %s", number, type(error).__name__)
+
+    return RefundNumberUsedError(
+        Text(
+            f"{payment.id}: the gateway refused the refund ({refusal.ret_code}); its"
+            f" number {number} may have been used before.",
+            f"{payment.id}：平台拒绝退款（{refusal.ret_code}）；退款单号 {number}"
+            " 可能已被使用。",
+        ),
+        last=payment,
+        advice=Text(
+            "If this number may have been sent before, find that refund first: its"
+            " notification or the day's list tells. If it never was, the payment may be"
+            " too young: refund some seconds later under a new number.",
+            "若该单号可能提交过，请先通过通知或当日交易列表确认原退款；若从未提交，"
+            "可能是支付后过早退款，请数秒后使用新的退款单号重试。",
+        ),
+        money_may_have_moved=True,
     )
 
 

@@ -14,10 +14,10 @@ import attrs
 
 from umfpay._session import UMFSession
 from umfpay.flows._deadline import Deadline
-from umfpay.models import Money, Payment, RefundState, RefundSummary
+from umfpay.models import Money, Payment, Refund, RefundState, RefundSummary
 
 
-_NOT_REFUNDED: Final = frozenset({RefundState.REFUND_FAIL, RefundState.REFUND_CLOSE})
+NOT_REFUNDED: Final = frozenset({RefundState.REFUND_FAIL, RefundState.REFUND_CLOSE})
 
 
 @attrs.frozen(kw_only=True)
@@ -27,13 +27,14 @@ class Refunded:
 
     Args:
         amounts: By refund id.
-        numbers: The ids by the refunds' own numbers, where they are told.
+        numbers: The refunds by their own numbers, where they are told; the id of one
+            may be empty.
         total: What the payment took, None if the gateway does not tell.
     """
 
     total: Money | None
     amounts: Mapping[str, Decimal]
-    numbers: Mapping[str, str]
+    numbers: Mapping[str, Refund]
 
     @property
     def left(self) -> Decimal | None:
@@ -84,7 +85,7 @@ async def refunded_so_far(
         days.add(payment.order.mer_date)
 
     amounts = {one: money.total for one, money in already.items()}
-    numbers: dict[str, str] = {}
+    numbers: dict[str, Refund] = {}
 
     try:
         # Each page alone would have all the time that is left.
@@ -104,15 +105,17 @@ async def refunded_so_far(
 
 
 def _count(
-    row: RefundSummary, amounts: dict[str, Decimal], numbers: dict[str, str]
+    row: RefundSummary, amounts: dict[str, Decimal], numbers: dict[str, Refund]
 ) -> None:
     # One without an id is another one each time.
     refund_id = row.refund_id or f"row {len(amounts)}"
 
     if row.mer_reference_id:
-        numbers[row.mer_reference_id] = refund_id
+        numbers[row.mer_reference_id] = Refund(
+            id=row.refund_id or "", state=row.state, parent_payment=row.payment_id
+        )
 
-    if row.state in _NOT_REFUNDED:
+    if row.state in NOT_REFUNDED:
         amounts.pop(refund_id, None)
     elif row.amount is not None and row.amount.total is not None:
         amounts[refund_id] = abs(row.amount.total)

@@ -110,7 +110,9 @@ async def wait_paid(
         payment = await _asked(session, payment, deadline)
 
     if not is_final(payment):
-        await tell(on_step, "waiting", payment)
+        await tell(
+            on_step, "waiting", payment, deadline=deadline, money_may_have_moved=True
+        )
         payment = await wait_final(
             payment.id,
             kind=Payment,
@@ -121,7 +123,13 @@ async def wait_paid(
             last=payment,
         )
 
-    await tell(on_step, "final", payment)
+    await tell(
+        on_step,
+        "final",
+        payment,
+        deadline=deadline,
+        money_may_have_moved=payment.state == PaymentState.TRADE_SUCCESS,
+    )
 
     return settled(payment)
 

@@ -64,7 +64,7 @@ async def paid_by_showing(
         session, new, deadline=deadline, arrivals=arrivals, on_step=on_step
     )
     await _show(payment, show, what(payment), deadline)
-    await tell(on_step, step, payment)
+    await tell(on_step, step, payment, deadline=deadline, money_may_have_moved=True)
 
     return await wait_paid(
         session, payment, deadline=deadline, arrivals=arrivals, on_step=on_step
