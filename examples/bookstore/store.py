@@ -18,6 +18,7 @@ from umfpay.errors import UMFError
 from umfpay.flows import (
     PendingCardPayment,
     QRCode,
+    Step,
     begin_card_payment,
     confirm_card_payment,
     qr_payment,
@@ -132,9 +133,19 @@ class Bookstore:
 
         pending = PendingCardPayment.from_json(row["pending"])
 
+        async def keep(step: Step) -> None:
+            if step.name == "executing":
+                # A shop that dies from here on finds that it may have been sent.
+                await self._keep(number, pending)
+
         try:
             await confirm_card_payment(
-                self._session, pending, code, arrivals=self._inbox, deadline=60
+                self._session,
+                pending,
+                code,
+                arrivals=self._inbox,
+                on_step=keep,
+                deadline=60,
             )
         except UMFError as error:
             await self._fail(number, error)
