@@ -306,3 +306,71 @@ def test_a_deadline_after_a_text_message_left_is_said(call):
 
     assert errors.TransportError is type(judgement.error)
     assert judgement.error.request_sent
+
+
+def refusal(code, *others, **payment):
+    return Envelope(
+        verdict=Verdict.VERIFIED,
+        members={"meta": {}, "payment": payment},
+        ret_code=code,
+        other_codes=others,
+        ret_msg="words",
+    )
+
+
+@pytest.mark.parametrize("effect", WRITES)
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (refusal(REFUSED, "0000"), "contradict"),
+        (refusal(PENDING, REFUSED), "contradict"),
+        (refusal(REFUSED, UNKNOWN), "contradict"),
+        (refusal(REFUSED, id="PAY_B"), "another payment"),
+    ],
+)
+def test_a_signed_refusal_that_contradicts_itself_is_unclear(call, effect, told, words):
+    """Somebody may have taken it from another answer."""
+    state = call(
+        effect,
+        url="https://gateway.example/v1/payments/payment/PAY_A/execute",
+        handed_over=True,
+        body_tracked=True,
+        body_started=True,
+        status=200,
+        envelope=told,
+    )
+    judgement = judge(state)
+
+    assert judgement.ending is Ending.UNCLEAR
+    assert words in judgement.reason.en
+
+
+def test_a_refusal_of_a_payment_that_is_paid_is_unclear(call):
+    """The money call may be the one that paid it."""
+    state = call(
+        Effect.MONEY,
+        url="https://gateway.example/v1/payments/payment/PAY_A/execute",
+        handed_over=True,
+        body_tracked=True,
+        body_started=True,
+        status=200,
+        envelope=refusal(REFUSED, id="PAY_A", state="TRADE_SUCCESS"),
+    )
+
+    assert judge(state).ending is Ending.UNCLEAR
+
+
+@pytest.mark.parametrize("effect", WRITES)
+def test_a_refusal_that_names_what_was_asked_is_definite(call, effect):
+    """Also with several refusals at once."""
+    state = call(
+        effect,
+        url="https://gateway.example/v1/payments/payment/PAY_A/execute",
+        handed_over=True,
+        body_tracked=True,
+        body_started=True,
+        status=200,
+        envelope=refusal(REFUSED, "00060730", id="PAY_A", state="WAIT_BUYER_PAY"),
+    )
+
+    assert judge(state).ending is Ending.FAILED

@@ -45,6 +45,8 @@ class Envelope:
         members: The members of the answer, numbers as int or `Decimal`; none if it is
             forged or unreadable.
         ret_code: ``0000``, or what the gateway complains of; "" if it says nothing.
+        other_codes: Codes of the same answer that say something else; it contradicts
+            itself, unless all of them are refusals.
         ret_msg: The gateway's words.
         reason: Why it is forged or unreadable; never a part of it.
     """
@@ -52,6 +54,7 @@ class Envelope:
     verdict: Verdict
     members: dict[str, Any] = attrs.field(factory=dict, repr=False)
     ret_code: str = ""
+    other_codes: tuple[str, ...] = ()
     ret_msg: str = ""
     reason: str = ""
 
@@ -196,24 +199,28 @@ def _envelope(verdict: Verdict, scanned: Scanned) -> Envelope:
     if not isinstance(meta, dict):
         return Envelope(verdict=verdict, members=scanned.members)
 
+    code, *others = _ret_codes(meta) or ("",)
+
     return Envelope(
         verdict=verdict,
         members=scanned.members,
-        ret_code=_ret_code(meta),
+        ret_code=code,
+        other_codes=tuple(others),
         ret_msg=", ".join(_texts(meta.get("ret_msg"))),
     )
 
 
-def _ret_code(meta: Mapping[str, Any]) -> str:
+def _ret_codes(meta: Mapping[str, Any]) -> list[str]:
     """
-    Return the first code that complains, else ``0000``, else "" (protocol notes 8.1).
-    """
-    for name in ("error_code", "ret_code"):
-        for code in _texts(meta.get(name)):
-            if code != SUCCESS:
-                return code
+    Return each code once, those that complain first (protocol notes 8.1).
 
-    return SUCCESS if SUCCESS in _texts(meta.get("ret_code")) else ""
+    An ``error_code`` of 0000 alone says nothing.
+    """
+    told = _texts(meta.get("ret_code"))
+    codes = dict.fromkeys([*_texts(meta.get("error_code")), *told])
+    refusals = [code for code in codes if code != SUCCESS]
+
+    return [*refusals, SUCCESS] if SUCCESS in told else refusals
 
 
 def _texts(value: object) -> list[str]:

@@ -7,6 +7,7 @@ Pure functions over the facts in the `CallState`; they follow the table of write
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -25,7 +26,14 @@ from umfpay.errors import (
     TransportError,
     UnsignedResponseError,
 )
-from umfpay.protocol import Envelope, Outcome, Verdict, api_error, find_code
+from umfpay.protocol import (
+    Envelope,
+    Outcome,
+    Verdict,
+    api_error,
+    find_code,
+    object_id_from_href,
+)
 from umfpay.transport._call import CallState, Effect
 
 
@@ -111,7 +119,7 @@ def judge(state: CallState, error: BaseException | None = None) -> Judgement:
         return Judgement(ending=Ending.FAILED, error=_no_file(state))
 
     refusal = _refusal(envelope, status)
-    reason = _doubt(envelope) if write else None
+    reason = (_doubt(envelope) or _contradiction(state, envelope)) if write else None
 
     if reason is None:
         return Judgement(ending=Ending.FAILED, error=refusal)
@@ -132,7 +140,9 @@ def _is_good(state: CallState, envelope: Envelope) -> bool:
         # The token's answer is documented without meta (protocol notes 2.2).
         return state.effect is Effect.TOKEN and (state.status or 0) < 400
 
-    return _outcome(code) is Outcome.ACCEPTED
+    codes = (code, *envelope.other_codes)
+
+    return all(_outcome(code) is Outcome.ACCEPTED for code in codes)
 
 
 def _refusal(envelope: Envelope, status: int) -> APIError:
@@ -169,6 +179,45 @@ def _doubt(envelope: Envelope) -> Text | None:
         return Text(
             f"the gateway's code {code} leaves the outcome open",
             f"返回码 {code} 未说明结果",
+        )
+
+    return None
+
+
+# What a payment is in once somebody paid, or is about to.
+_PAID: Final = ("TRADE_SUCCESS", "TRADE_PENDING")
+
+
+def _contradiction(state: CallState, envelope: Envelope) -> Text | None:
+    """
+    Return why a signed refusal is not one of this call, None if it is.
+    """
+    codes = (envelope.ret_code, *envelope.other_codes)
+
+    if any(_outcome(code) is not Outcome.NOT_EXECUTED for code in codes):
+        return Text(
+            "the answer holds codes that contradict each other",
+            "应答中的返回码相互矛盾",
+        )
+
+    payment = envelope.members.get("payment")
+
+    if not isinstance(payment, Mapping):
+        return None
+
+    asked = object_id_from_href(state.url)
+    named = payment.get("id")
+
+    if (
+        asked is not None
+        and isinstance(named, str)
+        and named.strip() not in ("", asked)
+    ):
+        return Text("the refusal speaks of another payment", "拒绝应答针对另一笔支付")
+
+    if state.effect is Effect.MONEY and payment.get("state") in _PAID:
+        return Text(
+            "the refusal holds a payment that is paid", "拒绝应答中的支付已付款"
         )
 
     return None

@@ -1,0 +1,12 @@
+"""
+What holds for all tests.
+"""
+
+from __future__ import annotations
+
+import hypothesis
+
+
+# A loaded machine is slow, and that is no property of the code.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
