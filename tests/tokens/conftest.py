@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 import sys
 from pathlib import Path
 
@@ -155,7 +156,7 @@ async def _counter():
 
 class Worker:
     """
-    A process of its own with a cache over a file; it does what it is told.
+    A process of its own with a cache over a store; it does what it is told.
     """
 
     def __init__(self, process) -> None:
@@ -183,12 +184,13 @@ async def _start_worker(counter):
     workers = []
     script = Path(__file__).with_name("worker.py")
 
-    async def start(path):
+    async def start(place, token_timeout=10.0):
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             str(script),
-            str(path),
+            str(place),
             str(counter.port),
+            str(token_timeout),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
@@ -211,7 +213,23 @@ async def _start_worker(counter):
             await worker.process.wait()
 
 
+@pytest.fixture(name="make_redis", scope="session")
+def _make_redis():
+    """
+    Make servers that are to be started; they keep their ports when they are again.
+    """
+
+    def make():
+        # Of several that look for a port at the same time, two may find the same one.
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+
+            return ValkeyServer(port=free.getsockname()[1])
+
+    return make
+
+
 @pytest.fixture(name="redis_server", scope="session")
-def _redis_server():
-    with ValkeyServer() as server:
+def _redis_server(make_redis):
+    with make_redis() as server:
         yield server

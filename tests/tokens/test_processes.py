@@ -1,5 +1,5 @@
 """
-Several processes, one token file, one token request.
+Several processes, one token store, one token request.
 """
 
 from __future__ import annotations
@@ -9,12 +9,26 @@ import os
 import signal
 
 import pytest
+import redis
 
 from umfpay.sensitive import Secret
-from umfpay.tokens import FileTokenStore, TokenRecord
+from umfpay.tokens import TokenRecord, open_store
 
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="uses fork and SIGKILL")
+
+
+@pytest.fixture(name="place", params=["file", "redis"])
+def _place(request, tmp_path):
+    if request.param == "file":
+        return str(tmp_path / "token.json")
+
+    server = request.getfixturevalue("redis_server")
+
+    with redis.Redis.from_url(server.connection_url) as client:
+        client.flushall()
+
+    return server.connection_url
 
 
 def _expired() -> TokenRecord:
@@ -23,13 +37,12 @@ def _expired() -> TokenRecord:
     )
 
 
-async def test_an_expired_token_is_fetched_once(tmp_path, counter, start_worker):
+async def test_an_expired_token_is_fetched_once(place, counter, start_worker):
     """
     Five processes with ten coroutines each make one token request, then one more.
     """
-    path = tmp_path / "token.json"
-    await FileTokenStore(path, key="k").save(_expired())
-    workers = await asyncio.gather(*(start_worker(path) for _ in range(5)))
+    await open_store(place, key="k").save(_expired())
+    workers = await asyncio.gather(*(start_worker(place) for _ in range(5)))
 
     for worker in workers:
         worker.tell(do="acquire", count=10)
@@ -52,12 +65,12 @@ async def test_an_expired_token_is_fetched_once(tmp_path, counter, start_worker)
     assert {"token2"} == {token for answer in answers for _, token in answer}
 
 
-async def test_a_killed_leader_stops_nobody(tmp_path, counter, start_worker):
+async def test_a_killed_leader_stops_nobody(place, counter, start_worker):
     """
-    When the process that fetches is killed, the next one goes on.
+    When the process that fetches is killed, the next one goes on, in Redis after the
+    lease of twice the token timeout.
     """
-    path = tmp_path / "token.json"
-    leader, heir = await asyncio.gather(start_worker(path), start_worker(path))
+    leader, heir = await asyncio.gather(*(start_worker(place, 2.0) for _ in range(2)))
     counter.silent = True
     leader.tell(do="acquire", count=1)
     await counter.asked.wait()
@@ -73,13 +86,11 @@ async def test_a_killed_leader_stops_nobody(tmp_path, counter, start_worker):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
-async def test_a_forked_child_waits_for_the_parents_token(
-    tmp_path, counter, start_worker
-):
+async def test_a_forked_child_waits_for_the_parents_token(place, counter, start_worker):
     """
     A child forked in the middle of a fetch takes part as a process of its own.
     """
-    worker = await start_worker(tmp_path / "token.json")
+    worker = await start_worker(place)
     answers = await worker.ask(do="fork")
 
     assert ["token1", "token1"] == [token for _, token in answers]

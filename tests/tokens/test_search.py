@@ -5,6 +5,7 @@ import logging
 import os
 import pickle
 
+import attrs
 import pytest
 
 from umfpay.errors import (
@@ -545,6 +546,73 @@ async def test_a_peer_who_renews_the_token_is_no_contention(
 
     assert [] == clock.slept
     assert 0 == gateway.requests
+
+
+@attrs.frozen
+class Door:
+    """
+    A store of another process: what one process knows is not known to the next.
+    """
+
+    store: MemoryTokenStore
+    number: int
+
+    async def load(self):
+        return await self.store.load()
+
+    async def save(self, record):
+        return await self.store.save(record)
+
+    async def refuse(self, generation):
+        await self.store.refuse(generation)
+
+    def refreshing(self, lease):
+        return self.store.refreshing(lease)
+
+
+async def test_many_processes_slow_down_like_one(make_cache, gateway, clock):
+    """
+    Ever new processes, none of which has seen more than one refusal: the store counts.
+    """
+    store = MemoryTokenStore()
+
+    for number in range(5):
+        cache = make_cache(Door(store, number))
+        await _token(cache)
+        await _refuse(cache)
+
+    assert [1.0, 2.0] == clock.slept
+
+    with pytest.raises(TokenContentionError, match="5 tokens in a row") as caught:
+        await _token(make_cache(Door(store, 5)))
+
+    assert 5 == gateway.requests
+    assert caught.value.since.timestamp() == 1_800_000_000.0
+
+    # Nobody took it while it lived, so the count is over.
+    clock.advance(4)
+    await _token(make_cache(Door(store, 6)))
+    clock.advance(4000)
+    await _token(make_cache(Door(store, 7)))
+
+    assert 0 == (await store.load()).taken
+
+
+async def test_a_token_that_could_not_be_saved_counts(make_cache, gateway, clock):
+    """
+    It is newer than what the store holds.
+    """
+    store = Store(save=OSError(28, "No space left on device"))
+    cache = make_cache(store, token_timeout=1.0)
+
+    for _ in range(4):
+        await _token(cache)
+        await _refuse(cache)
+        clock.advance(1)
+
+    await _token(cache)
+
+    assert clock.slept
 
 
 async def test_a_turn_that_was_nearly_over_sends_nothing(make_cache, gateway, clock):

@@ -180,6 +180,9 @@ async def test_a_coroutine_thrown_away_gives_the_turn_back(store):
     """
     Its loop may be closed, so nothing can be awaited any more.
     """
+    if isinstance(store, RedisTokenStore):
+        pytest.skip("a server cannot be told without awaiting: the lease ends it")
+
     coroutine = _stay(store)
     coroutine.send(None)
     coroutine.close()

@@ -1,5 +1,5 @@
 """
-One process among several that share a token file: obeys lines of JSON.
+One process among several that share a token store: obeys lines of JSON.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 import threading
 
 from umfpay.sensitive import Secret
-from umfpay.tokens import FetchedToken, FileTokenStore, TokenCache
+from umfpay.tokens import FetchedToken, TokenCache, open_store
 
 
 def say(what) -> None:
@@ -20,7 +20,7 @@ def say(what) -> None:
     sys.stdout.flush()
 
 
-def make_cache(path, port) -> TokenCache:
+def make_cache(place, port, token_timeout) -> TokenCache:
     async def fetch() -> FetchedToken:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         pid = os.getpid()
@@ -36,7 +36,9 @@ def make_cache(path, port) -> TokenCache:
 
         return FetchedToken(token=Secret(line.decode().strip()), expires_in=3600)
 
-    return TokenCache(FileTokenStore(path, key="k"), fetch)
+    store = open_store(place, key="k")
+
+    return TokenCache(store, fetch, token_timeout=token_timeout)
 
 
 async def acquire(cache, count=1) -> list:
@@ -102,8 +104,8 @@ def _in_new_thread(cache) -> list:
     return answers
 
 
-async def main(path, port) -> None:
-    cache = make_cache(path, port)
+async def main(place, port, token_timeout) -> None:
+    cache = make_cache(place, port, token_timeout)
     say("ready")
 
     while line := await asyncio.to_thread(sys.stdin.readline):
@@ -121,4 +123,4 @@ async def main(path, port) -> None:
                 say(await fork(cache))
 
 
-asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+asyncio.run(main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))

@@ -23,65 +23,77 @@ class Contention:
     """
     Tokens that were refused as soon as they were there, one after another.
 
+    Each record in the store tells how many before it were, so that all who share the
+    store slow down together, however many they are and however short they live.
+
     It also happens, without anybody else, for up to 15 minutes after the secret was
     renewed (protocol notes 2.2): then patience helps, and many new tokens do not.
 
     Attributes:
         times: How many in a row.
-        since: Wall clock at which the first was refused, None if none was.
-        not_before: Monotonic time of the next token request.
+        since: Wall clock at which the first was seen to be refused, None if none was.
     """
 
     def __init__(self) -> None:
         self.times = 0
         self.since: float | None = None
-        self.not_before = 0.0
-        self._suspect: int | None = None
+        self._last: TokenRecord | None = None
+        self._refused: tuple[int, float] | None = None
+        self._waited_for: int | None = None
 
     def refused(self, generation: int, *, lived: float) -> None:
         """
         Note that the newest token known here was refused *lived* seconds after it came.
         """
-        self._suspect = generation if lived < _YOUNG else None
-
-        if self._suspect is None:
-            self._end()
+        self._refused = generation, lived
 
     def judge(
-        self, stored: TokenRecord | None, *, now: float, wall: float, longest: float
+        self, last: TokenRecord | None, *, is_refused: bool, wall: float, longest: float
     ) -> float:
         """
-        Look what the store holds in the place of the refused token.
+        Look how it went with the token that is to be replaced.
 
-        A later one is of a peer who renewed it: all is well. Otherwise somebody took it
-        who does not use this store, and the next is asked for ever slower.
+        If it was refused soon after it was fetched, and the ones before it too,
+        somebody took it who does not use this store: the next is asked for ever slower.
 
         Args:
-            now: Monotonic time.
+            last: The newest token, whoever of us fetched it.
+            is_refused: Whether it is replaced because the gateway refused it.
             longest: Most seconds between two requests.
 
         Returns:
             Seconds to wait before the next token request.
         """
-        suspect, self._suspect = self._suspect, None
+        self.times, self.since, self._last = 0, None, last
 
-        if suspect is not None:
-            if stored is not None and stored.generation > suspect:
-                self._end()
-            else:
-                self.times += 1
-                self.since = wall if self.since is None else self.since
+        if last is None or not is_refused:
+            return 0.0
 
-                if self.times > _FREE:
-                    self.not_before = now + growing(self.times - _FREE, longest)
+        times = last.taken + 1
+        pause = growing(times - _FREE, longest) if times > _FREE else 0.0
+        # The clocks of two machines differ.
+        age = max(0.0, wall - last.requested_at)
 
-        return max(0.0, self.not_before - now)
+        if not self._was_young(last.generation, age - pause):
+            return 0.0
+
+        self.times = times
+        self.since = wall if last.taken_since is None else last.taken_since
+
+        return 0.0 if self._waited_for == last.generation else max(0.0, pause - age)
+
+    def _was_young(self, generation: int, age: float) -> bool:
+        if self._refused is not None and self._refused[0] == generation:
+            return self._refused[1] < _YOUNG
+
+        # A peer was refused; nobody knows when.
+        return age < _YOUNG
 
     def waited(self) -> None:
         """
         Note that the pause was kept, whatever the clock says of it.
         """
-        self.not_before = 0.0
+        self._waited_for = None if self._last is None else self._last.generation
 
     @property
     def is_named(self) -> bool:
@@ -90,16 +102,13 @@ class Contention:
         """
         return self.times > _NAMED
 
-    def error(self, last: TokenRecord | None) -> TokenContentionError:
+    def error(self) -> TokenContentionError:
         """
         Return what to tell whoever asks for a token.
-
-        Args:
-            last: The token that was taken last.
         """
         assert self.since is not None
         since = datetime.fromtimestamp(self.since, UTC)
-        fetched_by = "" if last is None else last.fetched_by
+        fetched_by = "" if self._last is None else self._last.fetched_by
         at = f"{since:%Y-%m-%d %H:%M:%S}Z"
 
         return TokenContentionError(
@@ -116,11 +125,6 @@ class Contention:
             since=since,
             fetched_by=fetched_by,
         )
-
-    def _end(self) -> None:
-        self.times = 0
-        self.since = None
-        self.not_before = 0.0
 
 
 def growing(count: int, longest: float) -> float:

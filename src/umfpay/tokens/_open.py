@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import platformdirs
 
 from umfpay.errors import ConfigError, Text
+from umfpay.sensitive import Secret
 from umfpay.tokens._file import FileTokenStore
 from umfpay.tokens._memory import MemoryTokenStore
 from umfpay.tokens._store import TokenStore
@@ -22,7 +23,6 @@ from umfpay.tokens._store import TokenStore
 logger: Final = logging.getLogger("umfpay")
 
 _PORTS: Final = {"http": 80, "https": 443}
-_REDIS: Final = ("redis://", "rediss://", "unix://")
 _warned = False
 
 
@@ -63,11 +63,11 @@ def open_store(spec: Any, *, key: str) -> TokenStore:
     if spec == "memory":
         return MemoryTokenStore()
 
-    if isinstance(spec, str) and spec.startswith(_REDIS):
-        # Imported when it is used: redis is an extra.
-        from umfpay.tokens._redis import RedisTokenStore
+    if isinstance(spec, str) and "://" in spec:
+        # It may hold a password, and a traceback may show what stands in this frame.
+        scheme, spec = spec.partition("://")[0], Secret(spec)
 
-        return RedisTokenStore(spec, key=key)
+        return _redis(scheme, spec, key=key)
 
     if isinstance(spec, str | os.PathLike) and isinstance(os.fspath(spec), str):
         return _file(os.fspath(spec), key=key)
@@ -79,16 +79,20 @@ def open_store(spec: Any, *, key: str) -> TokenStore:
     )
 
 
-def _file(path: str, *, key: str) -> FileTokenStore:
-    if "://" in path:
-        # Not the address itself: it may hold a password.
-        scheme = path.partition("://")[0]
-
+def _redis(scheme: str, address: Secret, *, key: str) -> TokenStore:
+    if scheme not in ("redis", "rediss", "unix"):
         raise _refusal(
             f"{scheme}:// is no token store; redis://, rediss:// and unix:// are",
             f"不支持 {scheme}://；可用 redis://、rediss:// 和 unix://",
         )
 
+    # Imported when it is used: redis is an extra.
+    from umfpay.tokens._redis import RedisTokenStore
+
+    return RedisTokenStore(address, key=key)
+
+
+def _file(path: str, *, key: str) -> FileTokenStore:
     if not path:
         raise _refusal("it is empty", "为空")
 

@@ -106,6 +106,10 @@ def _is_generation(value: object) -> bool:
     return type(value) is int and 1 <= value <= _LARGEST
 
 
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= _LARGEST
+
+
 def _is_time(value: object) -> bool:
     return (
         isinstance(value, int | float) and _is_number(value) and abs(value) < _LAST_TIME
@@ -123,6 +127,8 @@ class TokenRecord:
         not_after: Wall clock at which the gateway ends it.
         fetched_by: Host and process, for people who look for the one that fetches.
         refused: The gateway refused it, so nobody may use it again.
+        taken: How many tokens in a row before it were refused soon after they came.
+        taken_since: Wall clock at which that began.
     """
 
     generation: int = attrs.field(validator=_check(_is_generation))
@@ -134,6 +140,10 @@ class TokenRecord:
     )
     refused: bool = attrs.field(
         default=False, validator=_check(lambda value: isinstance(value, bool))
+    )
+    taken: int = attrs.field(default=0, validator=_check(_is_count))
+    taken_since: float | None = attrs.field(
+        default=None, validator=_check(lambda value: value is None or _is_time(value))
     )
 
     @property
@@ -163,6 +173,8 @@ class TokenRecord:
             "not_after": self.not_after,
             "fetched_by": self.fetched_by,
             "refused": self.refused,
+            "taken": self.taken,
+            "taken_since": self.taken_since,
         }
 
     @classmethod

@@ -5,26 +5,26 @@ A token store in Redis: for the workers of several machines.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Final
-from urllib.parse import urlsplit
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Final
 
-from umfpay.errors import ConfigError, Text, TokenStoreError
+from umfpay.errors import Text, TokenStoreError
 from umfpay.sensitive import Secret
 from umfpay.tokens._record import TokenRecord
+from umfpay.tokens._redis_server import RedisServer
 from umfpay.tokens._store import RenewedError
 
 
-SCHEMES: Final = ("redis", "rediss", "unix")
-
-# Seconds: to connect, and for one answer. A server that is gone must not look slow.
-_TIMEOUT: Final = 2.0
+# Seconds.
 _POLL: Final = 0.1
+# So much of a lease may have passed when the answer that grants it is seen.
+_LATE: Final = 1 / 8
 _TAKEN, _RENEWED = 1, 2
 # A record outlives its token, so that generations go on growing.
 _KEPT: Final = 86_400.0
@@ -44,9 +44,14 @@ if stored and tonumber(stored) <= tonumber(ARGV[1]) then
     redis.call('HSET', KEYS[1], 'refused', '1')
 end
 """
-# Take the turn, or tell that somebody has saved a token while we waited for it.
+# Take the turn, also if the answer to an earlier try was lost; or tell that somebody
+# has saved a token while we waited for it.
 _TAKE: Final = """
-if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
+local holder = redis.call('GET', KEYS[1])
+if not holder or holder == ARGV[1] then
+    redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+    return 1
+end
 if (redis.call('HGET', KEYS[2], 'generation') or '') ~= ARGV[3] then return 2 end
 return 0
 """
@@ -72,27 +77,29 @@ class RedisTokenStore:
         ConfigError: *url* is none of these, or the package is missing.
     """
 
-    def __init__(self, url: str, *, key: str) -> None:
-        self._url = Secret(url)
-        self._shown = _shown(url)
+    def __init__(self, url: str | Secret, *, key: str) -> None:
+        # An argument is a local of the frame that a traceback shows.
+        address = url if isinstance(url, Secret) else Secret(url)
+        del url
         self._key = key
         self._record = f"umfpay:token:{{{key}}}"
         self._turn = f"{self._record}:turn"
-        self._module = _redis()
-        # An unusable address is told now, not at the first call.
-        self._client()
+        self._server = RedisServer(address)
 
     def __repr__(self) -> str:
-        return f"RedisTokenStore({self._shown!r})"
+        # A traceback may show one that was refused.
+        server = getattr(self, "_server", None)
+
+        return f"RedisTokenStore({getattr(server, 'shown', '?')!r})"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RedisTokenStore):
             return NotImplemented
 
-        return (self._url, self._key) == (other._url, other._key)
+        return (self._server.url, self._key) == (other._server.url, other._key)
 
     def __hash__(self) -> int:
-        return hash((RedisTokenStore, self._shown, self._key))
+        return hash((RedisTokenStore, self._server.shown, self._key))
 
     async def load(self) -> TokenRecord | None:
         """
@@ -101,20 +108,17 @@ class RedisTokenStore:
         Raises:
             TokenStoreError: Redis cannot be reached, or holds something else.
         """
-        async with self._connected() as redis:
-            document, refused = await redis.hmget(self._record, "record", "refused")
+        records = _parse(
+            await self._server.ask("HMGET", self._record, "record", "refused")
+        )
 
-        if document is None:
-            return None
+        if records is None:
+            shown = self._server.shown
 
-        record = _parse(document, refused=refused == b"1")
-
-        if record is None:
             raise TokenStoreError(
                 Text(
-                    f"{self._record} in {self._shown} is no token of this version of"
-                    " umfpay.",
-                    f"{self._shown} 中的 {self._record} 不是此版本 umfpay 的令牌。",
+                    f"{self._record} in {shown} is no token of this version of umfpay.",
+                    f"{shown} 中的 {self._record} 不是此版本 umfpay 的令牌。",
                 ),
                 advice=Text(
                     "Delete the key: a token that is lost is fetched again.",
@@ -122,7 +126,7 @@ class RedisTokenStore:
                 ),
             )
 
-        return record
+        return records[0] if records else None
 
     async def save(self, record: TokenRecord) -> bool:
         """
@@ -132,17 +136,15 @@ class RedisTokenStore:
             TokenStoreError: Redis cannot be reached.
         """
         kept = max(0.0, record.not_after - record.requested_at) + _KEPT
-        document = Secret(json.dumps(record.to_json()))
-
-        async with self._connected() as redis:
-            saved = await redis.eval(
-                _SAVE,
-                1,
-                self._record,
-                record.generation,
-                document.reveal(),
-                int(kept * 1000),
-            )
+        saved = await self._server.ask(
+            "EVAL",
+            _SAVE,
+            1,
+            self._record,
+            record.generation,
+            Secret(json.dumps(record.to_json())),
+            int(kept * 1000),
+        )
 
         return bool(saved)
 
@@ -153,8 +155,7 @@ class RedisTokenStore:
         Raises:
             TokenStoreError: Redis cannot be reached.
         """
-        async with self._connected() as redis:
-            await redis.eval(_REFUSE, 1, self._record, generation)
+        await self._server.ask("EVAL", _REFUSE, 1, self._record, generation)
 
     def refreshing(self, lease: float) -> AbstractAsyncContextManager[None]:
         """
@@ -164,151 +165,110 @@ class RedisTokenStore:
         of the next. It ends with `RenewedError` when the token was renewed meanwhile,
         so that many who wait need not have a turn each.
         """
-        return self._refreshing(lease)
+        return _Turn(self._server, self._turn, record=self._record, lease=lease)
 
-    @asynccontextmanager
-    async def _refreshing(self, lease: float) -> AsyncIterator[None]:
-        ours = secrets.token_hex(16)
-        end = time.monotonic() + 2 * lease
 
-        async with self._connected() as redis:
-            before = await redis.hget(self._record, "generation") or b""
+class _Turn(AbstractAsyncContextManager[None]):
+    """
+    One stay inside: a key with a value of its own, which Redis ends after the lease.
+    """
+
+    def __init__(
+        self, server: RedisServer, name: str, *, record: str, lease: float
+    ) -> None:
+        self._server = server
+        self._name = name
+        self._record = record
+        self._lease = lease
+        self._ours = secrets.token_hex(16)
+
+    async def __aenter__(self) -> None:
+        try:
+            asked = await self._take()
+
+            # A process may be stopped anywhere, and find an old answer afterwards.
+            while time.monotonic() - asked > self._lease * _LATE:
+                asked = await self._take()
+        except (GeneratorExit, RenewedError):
+            raise
+        except BaseException:
+            # It may be ours, though nobody has told us.
+            await self._leave()
+
+            raise
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # Of a coroutine that is thrown away nothing can be awaited: the turn ends by
+        # itself.
+        if exc_type is not GeneratorExit:
+            await self._leave()
+
+    async def _take(self) -> float:
+        """
+        Wait for the turn; return the monotonic time at which it was asked for.
+        """
+        end = time.monotonic() + 2 * self._lease
+        names = (self._name, self._record)
+        milliseconds = int(self._lease * 1000)
+
+        async with self._server.connect() as redis:
+            before = await redis.ask("HGET", self._record, "generation") or b""
 
             while True:
-                taken = await redis.eval(
-                    _TAKE, 2, self._turn, self._record, ours, int(lease * 1000), before
+                asked = time.monotonic()
+                taken = await redis.ask(
+                    "EVAL", _TAKE, 2, *names, self._ours, milliseconds, before
                 )
 
                 if taken == _TAKEN:
-                    break
+                    return asked
 
                 if taken == _RENEWED:
                     raise RenewedError
 
                 if time.monotonic() >= end:
-                    raise TokenStoreError(
-                        Text(
-                            f"Other workers fetch tokens through {self._shown} for"
-                            f" more than {lease:g} s.",
-                            f"其他进程通过 {self._shown} 获取令牌超过 {lease:g} 秒。",
-                        )
-                    )
+                    raise self._held()
 
                 # Not a secret: so that the waiting do not knock all at once.
                 await asyncio.sleep(_POLL * random.uniform(0.5, 1.5))  # noqa: S311
 
-        try:
-            yield
-        finally:
-            await self._leave(ours)
+    async def _leave(self) -> None:
+        # It ends by itself; the token that was fetched counts for more.
+        with contextlib.suppress(TokenStoreError):
+            await self._server.ask("EVAL", _LEAVE, 1, self._name, self._ours)
 
-    async def _leave(self, ours: str) -> None:
-        try:
-            async with self._connected() as redis:
-                await redis.eval(_LEAVE, 1, self._turn, ours)
-        except TokenStoreError:
-            # It ends by itself; the token that was fetched counts for more.
-            pass
+    def _held(self) -> TokenStoreError:
+        shown, lease = self._server.shown, self._lease
 
-    @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[Any]:
-        """
-        Give a client of redis; its errors leave as ours.
-        """
-        client = self._client()
-        failure = None
-
-        try:
-            yield client
-        except (self._module.RedisError, OSError) as error:
-            # Its own words name hosts and users, its frames the password.
-            failure = type(error).__name__
-        finally:
-            await client.aclose()
-
-        if failure is not None:
-            raise TokenStoreError(
-                Text(
-                    f"Redis at {self._shown} cannot be used: {failure}.",
-                    f"无法使用位于 {self._shown} 的 Redis：{failure}。",
-                )
-            )
-
-    def _client(self) -> Any:
-        from redis.asyncio.retry import Retry
-        from redis.backoff import NoBackoff
-
-        try:
-            return self._module.Redis.from_url(
-                self._url.reveal(),
-                socket_timeout=_TIMEOUT,
-                socket_connect_timeout=_TIMEOUT,
-                retry=Retry(NoBackoff(), 0),
-            )
-        except (ValueError, TypeError):
-            pass
-
-        raise _unusable_address()
-
-
-def _redis() -> Any:  # Any: an optional package
-    try:
-        import redis.asyncio
-    except ModuleNotFoundError as error:
-        raise ConfigError(
+        return TokenStoreError(
             Text(
-                "token_store: Redis needs the package redis.",
-                "token_store：使用 Redis 需要安装 redis 包。",
-            ),
-            advice=Text(
-                'Install it: pip install "umfpay[redis]".',
-                '请安装：pip install "umfpay[redis]"。',
-            ),
-        ) from error
-
-    return redis.asyncio
-
-
-def _parse(document: bytes, *, refused: bool) -> TokenRecord | None:
-    """
-    Return the record, None if *document* holds none; nothing is raised.
-    """
-    try:
-        members = json.loads(document)
-    except (ValueError, RecursionError):
-        return None
-
-    if not isinstance(members, dict):
-        return None
-
-    return TokenRecord.from_json({**members, "refused": refused})
-
-
-def _shown(url: str) -> str:
-    """
-    Return *url* without user and password.
-    """
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        parts = None
-
-    if parts is None or parts.scheme not in SCHEMES:
-        raise _unusable_address()
-
-    place = host if port is None else f"{host}:{port}"
-
-    return f"{parts.scheme}://{place}{parts.path}"
-
-
-def _unusable_address() -> ConfigError:
-    # Not the address itself: it may hold a password.
-    return ConfigError(
-        Text(
-            "token_store: it is no address of Redis: redis://host:port/db, rediss://"
-            " or unix:///path.",
-            "token_store：不是有效的 Redis 地址：redis://主机:端口/库、rediss:// 或"
-            " unix:///路径。",
+                f"Other workers fetch tokens through {shown} for more than {lease:g} s.",
+                f"其他进程通过 {shown} 获取令牌超过 {lease:g} 秒。",
+            )
         )
-    )
+
+
+def _parse(fields: list[bytes | None]) -> list[TokenRecord] | None:
+    """
+    Return the record if there is one; None if *fields* hold something else.
+
+    Nothing is raised, so that no traceback shows what was read.
+    """
+    document, refused = fields
+
+    if document is None:
+        return []
+
+    try:
+        members = {**json.loads(document), "refused": refused == b"1"}
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+    record = TokenRecord.from_json(members)
+
+    return None if record is None else [record]

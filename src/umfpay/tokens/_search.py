@@ -31,6 +31,9 @@ from umfpay.tokens._store import RenewedError, TokenStore
 
 logger: Final = logging.getLogger("umfpay")
 
+# So much of one timeout may pass in a turn before the request: an eighth of the lease,
+# which is two timeouts, may have passed before, and the request takes one.
+_LOOKING: Final = 3 / 4
 # Seconds between two token requests while somebody keeps taking the token away.
 _LONGEST_PAUSE: Final = 30.0
 
@@ -122,18 +125,28 @@ class TokenSearch:
         return found, pause
 
     def _pause(self, stored: TokenRecord | None) -> float:
-        return self.shared.contention.judge(
-            stored,
-            now=self.monotonic(),
+        shared = self.shared
+        last = stored
+
+        # What could not be saved is newer than what is stored.
+        if shared.latest is not None and shared.newest > (
+            stored.generation if stored else 0
+        ):
+            last = shared.latest.record
+
+        return shared.contention.judge(
+            last,
+            is_refused=last is not None
+            and (last.refused or last.generation <= shared.refused),
             wall=self.wall(),
             longest=max(self.token_timeout, _LONGEST_PAUSE),
         )
 
     async def _wait(self, pause: float) -> None:
-        contention, latest = self.shared.contention, self.shared.latest
+        contention = self.shared.contention
 
         if contention.is_named:
-            raise contention.error(None if latest is None else latest.record)
+            raise contention.error()
 
         logger.warning(
             "tokens are refused as soon as they are fetched; waiting %.0f s", pause
@@ -147,7 +160,7 @@ class TokenSearch:
 
         A process that was stopped for a while would fetch beside the next holder.
         """
-        if self.monotonic() - entered <= self.token_timeout:
+        if self.monotonic() - entered <= self.token_timeout * _LOOKING:
             return
 
         raise TokenStoreError(
@@ -200,6 +213,8 @@ class TokenSearch:
             requested_at=requested_at,
             not_after=requested_at + fetched.expires_in,
             fetched_by=f"{socket.gethostname()}:{os.getpid()}",
+            taken=shared.contention.times,
+            taken_since=shared.contention.since,
         )
         fresh_for = fetched.expires_in - margin(fetched.expires_in)
         usable = Usable(record, started + fresh_for)

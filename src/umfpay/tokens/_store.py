@@ -55,7 +55,8 @@ class TokenStore(Protocol):
         Return a context that one holder at a time is inside.
 
         Args:
-            lease: Seconds after which a holder may count as gone.
+            lease: Seconds after which a holder may count as gone. Whoever enters has
+                seven eighths of them left.
 
         Raises:
             TokenStoreError: Somebody else is inside for too long.

@@ -1,0 +1,187 @@
+"""
+A Redis server as the token store needs it: one question, one connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from umfpay.errors import ConfigError, Text, TokenStoreError
+from umfpay.sensitive import Secret
+
+
+SCHEMES: Final = ("redis", "rediss", "unix")
+
+# Seconds: to connect, and for one answer. A server that is gone must not look slow.
+_TIMEOUT: Final = 2.0
+
+
+class RedisServer:
+    """
+    Where a token is kept. It belongs to no event loop and no process.
+
+    Args:
+        url: ``redis://user:password@host:port/db``, ``rediss://`` or ``unix://``.
+
+    Attributes:
+        url: The address; it may hold a password.
+        shown: The address without user, password and options.
+
+    Raises:
+        ConfigError: *url* is none of these, or the package is missing.
+    """
+
+    def __init__(self, url: Secret) -> None:
+        self.url = url
+        self.shown = _shown(url)
+        self._module = _redis()
+
+        # An unusable address is told now, not at the first call.
+        if not self.shown or not self._is_usable():
+            raise _unusable_address()
+
+    def __repr__(self) -> str:
+        return f"RedisServer({_shown(self.url)!r})"
+
+    async def ask(self, *command: Any) -> Any:
+        """
+        Return the answer to *command*, in which a `Secret` may stand.
+
+        Raises:
+            TokenStoreError: There is no answer in time, or it is an error.
+        """
+        async with self.connect() as connection:
+            return await connection.ask(*command)
+
+    def connect(self) -> RedisConnection:
+        """
+        Return a connection for several questions; it connects at the first.
+        """
+        return RedisConnection(self._client(), shown=self.shown)
+
+    def _is_usable(self) -> bool:
+        try:
+            # Nothing is connected yet; options that do not exist are found.
+            self._client().connection_pool.make_connection()
+        except Exception:  # noqa: BLE001 (its words may hold the password)
+            return False
+
+        return True
+
+    def _client(self) -> Any:
+        from redis.asyncio.retry import Retry
+        from redis.backoff import NoBackoff
+
+        return self._module.Redis.from_url(
+            self.url.reveal(),
+            socket_timeout=_TIMEOUT,
+            socket_connect_timeout=_TIMEOUT,
+            retry=Retry(NoBackoff(), 0),
+        )
+
+
+class RedisConnection(AbstractAsyncContextManager["RedisConnection"]):
+    """
+    A connection that is open for a while.
+    """
+
+    def __init__(self, client: Any, *, shown: str) -> None:
+        self._client = client
+        self._shown = shown
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # Of a coroutine that is thrown away nothing can be awaited.
+        if exc_type is GeneratorExit:
+            return
+
+        # What was answered counts, not how it ends.
+        with contextlib.suppress(Exception):
+            await self._client.aclose()
+
+    async def ask(self, *command: Any) -> Any:
+        """
+        Return the answer to *command*, in which a `Secret` may stand.
+
+        The frames of redis hold the password, and its words hosts and users: no error
+        of it leaves, not even as the context of ours.
+
+        Raises:
+            TokenStoreError: There is no answer in time, or it is an error.
+        """
+        try:
+            async with asyncio.timeout(_TIMEOUT):
+                return await self._client.execute_command(
+                    *(
+                        part.reveal() if isinstance(part, Secret) else part
+                        for part in command
+                    )
+                )
+        except asyncio.CancelledError as error:
+            raise error.with_traceback(None)  # noqa: B904 (it is the same error)
+        except Exception as error:  # noqa: BLE001 (whatever it is, it stays here)
+            failure = type(error).__name__
+
+        raise TokenStoreError(
+            Text(
+                f"Redis at {self._shown} cannot be used: {failure}.",
+                f"无法使用位于 {self._shown} 的 Redis：{failure}。",
+            )
+        )
+
+
+def _redis() -> Any:  # Any: an optional package
+    try:
+        import redis.asyncio
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            Text(
+                "token_store: Redis needs the package redis.",
+                "token_store：使用 Redis 需要安装 redis 包。",
+            ),
+            advice=Text(
+                'Install it: pip install "umfpay[redis]".',
+                '请安装：pip install "umfpay[redis]"。',
+            ),
+        ) from error
+
+    return redis.asyncio
+
+
+def _shown(url: Secret) -> str:
+    """
+    Return *url* without user and password, nothing if it is none of Redis.
+    """
+    try:
+        parts = urlsplit(url.reveal())
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return ""
+
+    if parts.scheme not in SCHEMES:
+        return ""
+
+    place = host if port is None else f"{host}:{port}"
+
+    return f"{parts.scheme}://{place}{parts.path}"
+
+
+def _unusable_address() -> ConfigError:
+    # Not the address itself: it may hold a password.
+    return ConfigError(
+        Text(
+            "token_store: it is no address of Redis: redis://host:port/db, rediss://"
+            " or unix:///path.",
+            "token_store：不是有效的 Redis 地址：redis://主机:端口/库、rediss:// 或"
+            " unix:///路径。",
+        )
+    )
