@@ -19,8 +19,10 @@ from benchmarks.canned import Gateway, Keys, gateway
 from benchmarks.peers import BareAiohttp, Newcomer, Ours, Peer
 
 
-CONCURRENCY: Final = (1, 20, 100, 400)
-_BITS: Final = 1024
+# Bits of both keys, and how many calls run at a time: all real keys that were seen
+# have 1024 bits; the emulator makes 2048.
+CONCURRENCY: Final = {1024: (1, 20, 100, 400), 2048: (100,)}
+QUICK: Final = {1024: (1, 20)}
 
 
 @attrs.frozen
@@ -86,7 +88,7 @@ async def measure(place: Gateway, *, quick: bool) -> list[Figure]:
     figures: list[Figure] = []
 
     try:
-        for concurrency in (1, 20) if quick else CONCURRENCY:
+        for concurrency in (QUICK if quick else CONCURRENCY)[place.keys.bits]:
             scale = 1 if quick else 10
             counts = [200 * scale, 200 * scale, (40 if quick else 20) * scale]
             many = max(1, concurrency // 100)
@@ -96,7 +98,7 @@ async def measure(place: Gateway, *, quick: bool) -> list[Figure]:
                 concurrency=concurrency,
                 rounds=3 if quick else 15,
             )
-            figures += _figures(concurrency, rounds)
+            figures += _figures(concurrency, rounds, bits=place.keys.bits)
     finally:
         for peer in (ours, bare, newcomer):
             await peer.aclose()
@@ -104,9 +106,11 @@ async def measure(place: Gateway, *, quick: bool) -> list[Figure]:
     return figures
 
 
-def _figures(concurrency: int, rounds: Sequence[Sequence[Speed]]) -> list[Figure]:
+def _figures(
+    concurrency: int, rounds: Sequence[Sequence[Speed]], *, bits: int
+) -> list[Figure]:
     ours, bare, newcomer = rounds
-    at = f"at {concurrency}"
+    at = f"RSA-{bits}, at {concurrency}"
 
     return [
         *(
@@ -152,8 +156,11 @@ def run(*, quick: bool) -> Result:
     """
     Measure whole calls; *quick* takes a few seconds and proves nothing.
     """
-    with gateway(Keys.make(_BITS)) as place:
-        figures = asyncio.run(measure(place, quick=quick))
+    figures: list[Figure] = []
+
+    for bits in QUICK if quick else CONCURRENCY:
+        with gateway(Keys.make(bits)) as place:
+            figures += asyncio.run(measure(place, quick=quick))
 
     return Result(
         name="whole_call",
@@ -161,12 +168,18 @@ def run(*, quick: bool) -> Result:
         figures=figures,
         notes=[
             (
-                f"RSA-{_BITS}, the size of all real keys that were seen; half of the calls"
-                " are creates, half are queries, over plain HTTP on loopback."
+                "Half of the calls are creates, half are queries, over plain HTTP on"
+                " loopback; a canned server answers in another process."
             ),
             (
-                "aiohttp: bare, the same RSA work by cryptography, json.loads; no retries,"
-                " no deadline, no types. httpx: AsyncClient and pycryptodome."
+                "aiohttp: bare, the same RSA work by cryptography, json.loads; no"
+                " retries, no deadline, no types. httpx: AsyncClient and pycryptodome."
+            ),
+            (
+                "Where 0.9 of bare aiohttp is missed: objects are written and read by"
+                " Python code that maps the gateway's many spellings, and the layers"
+                " judge every answer; together they cost about as much as one RSA-1024"
+                " signature. The longer the key, the less that weighs."
             ),
         ],
     )
