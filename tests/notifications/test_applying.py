@@ -5,7 +5,6 @@ Handlers: what they write is there once, or not at all; what fails is tried agai
 from __future__ import annotations
 
 import asyncio
-import logging
 
 import pytest
 
@@ -16,13 +15,6 @@ from umfpay.testing import NotificationSigner
 
 
 ONCE = ["PAY_A TRADE_SUCCESS"]
-
-
-@pytest.fixture(name="log")
-def _log(caplog):
-    caplog.set_level(logging.INFO, logger="umfpay")
-
-    return caplog
 
 
 class TroubleError(Exception):
@@ -117,6 +109,33 @@ async def test_a_failing_event_does_not_stop_the_others(
     await shop.receive("PAY_B", number="n2")
 
     assert await eventually(lambda: place.effects() == ["PAY_B TRADE_SUCCESS"])
+
+
+async def test_a_later_state_waits_for_an_earlier_one_that_failed(
+    open_shop, place, eventually
+):
+    """
+    The states of one payment are applied one at a time, in the order they came.
+    """
+    shop = await open_shop(place, unexpected="apply")
+
+    async def fail_once(event):
+        if len(shop.seen) == 1:
+            raise TroubleError
+
+    shop.before = fail_once
+    await shop.receive(state="WAIT_BUYER_PAY")
+    assert await eventually(lambda: shop.seen)
+    await shop.receive()
+    await shop.receive("PAY_B", number="n2")
+
+    assert await eventually(lambda: len(place.effects()) == 3)
+    assert place.effects() == [
+        "PAY_B TRADE_SUCCESS",
+        "PAY_A WAIT_BUYER_PAY",
+        "PAY_A TRADE_SUCCESS",
+    ]
+    assert await shop.inbox.conflicts() == []
 
 
 async def test_a_slow_handler_is_stopped(open_shop, place, eventually, log):

@@ -5,7 +5,6 @@ Events that are not applied: acknowledged, kept, and told until somebody takes t
 from __future__ import annotations
 
 import asyncio
-import logging
 
 import pytest
 
@@ -70,13 +69,6 @@ class KnowingGateway:
         self.payments = Noun("TRADE_SUCCESS")
         self.refunds = Noun("REFUND_SUCCESS")
         self.customs = Noun("SUCCESS")
-
-
-@pytest.fixture(name="log")
-def _log(caplog):
-    caplog.set_level(logging.INFO, logger="umfpay")
-
-    return caplog
 
 
 async def test_the_gateway_is_asked_about_a_conflict(open_shop, place, eventually, log):

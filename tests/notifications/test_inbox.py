@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import random
 import threading
 from datetime import date, timedelta
@@ -167,24 +166,119 @@ async def test_a_refund_is_expected_by_its_own_number(shop, place, eventually):
     """
     NewRefund tells the number and the money.
     """
-    await shop.inbox.expect(
-        NewRefund(
-            mer_reference_id="r1",
-            mer_date=date(2026, 11, 23),
-            amount=Money("1.00", "USD"),
-        )
-    )
-    signed = shop.signer.refund(
-        "REF_A",
-        parent_payment="PAY_A",
-        mer_reference_id="r1",
-        mer_date="20261123",
-        total="1.00",
-        currency="USD",
-    )
+    await shop.inbox.expect(_refund("r1", "1.00"))
+    signed = _told_refund(shop, number="r1", total="1.00")
     await shop.inbox.receive(signed.body, signed.headers)
 
     assert await eventually(lambda: place.effects() == ["REF_A REFUND_SUCCESS"])
+
+
+async def test_an_order_and_a_refund_may_have_the_same_number(shop, place, eventually):
+    """
+    Each is compared with what was told of its own kind.
+    """
+    await shop.expect("1001", "3.00")
+    await shop.inbox.expect(_refund("1001", "1.00"))
+    await shop.receive("PAY_A", number="1001", total="3.00")
+    refund = _told_refund(shop, number="1001", total="1.00")
+    await shop.inbox.receive(refund.body, refund.headers)
+
+    assert await eventually(lambda: len(place.effects()) == 2)
+    assert sorted(place.effects()) == [*ONCE, "REF_A REFUND_SUCCESS"]
+    assert await shop.inbox.conflicts() == []
+    assert (await shop.inbox.notified(mer_reference_id="1001")).id == "PAY_A"
+
+
+async def test_a_wrong_refund_with_an_orders_number_is_found(shop, eventually):
+    """
+    The order's money does not excuse it.
+    """
+    await shop.expect("1001", "3.00")
+    await shop.inbox.expect("1001", amount=Money("1.00", "USD"), kind="refund")
+    refund = _told_refund(shop, number="1001", total="3.00")
+    await shop.inbox.receive(refund.body, refund.headers)
+    await shop.inbox.replay()
+
+    [conflict] = await shop.inbox.conflicts()
+    assert "the total is 3.00, expected was 1.00" in conflict.reason
+
+
+async def test_an_order_does_not_wait_for_a_refund_of_its_number(shop, place):
+    """
+    What is told of a refund releases no payment.
+    """
+    await shop.receive()
+    await shop.inbox.expect(_refund("n1", "3.00"))
+    await shop.inbox.replay()
+
+    assert place.effects() == []
+    assert await shop.inbox.conflicts() == []
+
+
+@pytest.mark.parametrize("first", ["the order", "the refund"])
+async def test_the_documented_refund_is_applied(shop, place, eventually, first):
+    """
+    It names the original order, its money is in CNY cents (trap 15); late or not.
+    """
+    refund = shop.signer(
+        {
+            "refund": {
+                "id": "REF_A",
+                "state": "REFUND_SUCCESS",
+                "orders": [
+                    {
+                        "mer_reference_id": "n1",
+                        "mer_date": "20261123",
+                        "amount": {
+                            "total": "69037",
+                            "currency": "USD",
+                            "total_cny": "",
+                        },
+                    }
+                ],
+            }
+        }
+    )
+
+    if first == "the refund":
+        await shop.inbox.receive(refund.body, refund.headers)
+        await shop.inbox.replay()
+
+    await shop.expect("n1", "100.02")
+    await shop.inbox.expect(_refund("r1", "100.02"))
+
+    if first == "the order":
+        await shop.inbox.receive(refund.body, refund.headers)
+
+    assert await eventually(lambda: place.effects() == ["REF_A REFUND_SUCCESS"])
+    assert await shop.inbox.conflicts() == []
+
+
+def _refund(number, total):
+    return NewRefund(
+        mer_reference_id=number,
+        mer_date=date(2026, 11, 23),
+        amount=Money(total, "USD"),
+    )
+
+
+def _told_refund(shop, *, number, total):
+    return shop.signer.refund(
+        "REF_A",
+        parent_payment="PAY_A",
+        mer_reference_id=number,
+        mer_date="20261123",
+        total=total,
+        currency="USD",
+    )
+
+
+async def test_expect_knows_two_kinds(shop):
+    """
+    A word that is neither is refused.
+    """
+    with pytest.raises(ConfigError, match="kind"):
+        await shop.inbox.expect("n1", amount=Money("1.00", "USD"), kind="order")
 
 
 @pytest.mark.parametrize("what", ["n1", 7, None])
@@ -234,6 +328,53 @@ async def test_the_right_money_after_the_wrong_one_is_applied(shop, place, event
     await shop.receive()
 
     assert await eventually(lambda: place.effects() == ONCE)
+
+
+async def test_a_corrected_expectation_is_compared_again(open_shop, place, eventually):
+    """
+    The shop had told the wrong price: what was refused is applied, and no conflict.
+    """
+    told = []
+
+    async def on_conflict(conflict):
+        told.append(conflict.reason)
+
+    shop = await open_shop(place, on_conflict=on_conflict)
+    await shop.expect(total="4.00")
+    await shop.receive(state="WAIT_BUYER_PAY")
+    await shop.receive()
+    assert await eventually(lambda: len(told) == 2)
+
+    # Told once, however often the shop says the same.
+    await shop.expect(total="4.00")
+    await shop.inbox.replay()
+    assert len(await shop.inbox.conflicts()) == 2
+
+    await shop.expect(total="3.00")
+
+    assert await eventually(lambda: place.effects() == ["PAY_A WAIT_BUYER_PAY", *ONCE])
+    assert await shop.inbox.conflicts() == []
+    assert len(told) == 2
+
+
+async def test_a_wrong_correction_is_told_again(open_shop, place, eventually):
+    """
+    It is another reason.
+    """
+    told = []
+
+    async def on_conflict(conflict):
+        told.append(conflict.reason)
+
+    shop = await open_shop(place, on_conflict=on_conflict)
+    await shop.expect(total="4.00")
+    await shop.receive()
+    assert await eventually(lambda: len(told) == 1)
+    await shop.expect(total="5.00")
+
+    assert await eventually(lambda: len(told) == 2)
+    assert told[1] == "the total is 3.00, expected was 5.00"
+    assert len(await shop.inbox.conflicts()) == 1
 
 
 async def test_trailing_zeros_are_the_same_money(shop, place, eventually):
@@ -302,11 +443,29 @@ async def test_any_order_and_any_duplicates_end_in_the_last_state(
     assert len(conflicts) + len(shop.seen) == 12 * len(LEVELS)
 
 
-@pytest.fixture(name="log")
-def _log(caplog):
-    caplog.set_level(logging.INFO, logger="umfpay")
+async def test_an_older_state_in_another_body_is_a_duplicate(open_shop, place):
+    """
+    What was applied before is no conflict when it comes again, in whatever bytes.
+    """
+    shop = await open_shop(place, unexpected="apply")
+    states = ["WAIT_BUYER_PAY", "TRADE_PENDING", "TRADE_SUCCESS"]
 
-    return caplog
+    for state in states:
+        await shop.receive(state=state)
+
+    await shop.inbox.replay()
+
+    for state in states:
+        again = shop.signer(
+            {"payment": {"id": "PAY_A", "state": state, "settle_date": "20261124"}}
+        )
+        await shop.inbox.receive(again.body, again.headers)
+
+    await shop.inbox.replay()
+
+    assert place.effects() == [f"PAY_A {state}" for state in states]
+    assert await shop.inbox.conflicts() == []
+    assert (await shop.inbox.notified(object_id="PAY_A")).state == "TRADE_SUCCESS"
 
 
 async def test_a_bug_does_not_end_the_inbox(open_shop, place, eventually, log):

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from umfpay.errors import ConfigError, NotificationError, Text
-from umfpay.models import Currency, Money, NewOrder, NewRefund
+from umfpay.models import Money, NewOrder, NewRefund
 from umfpay.notifications._applying import Applier, Handler
 from umfpay.notifications._conflicts import (
     Conflict,
@@ -22,7 +22,8 @@ from umfpay.notifications._conflicts import (
     Gateway,
     OnConflict,
 )
-from umfpay.notifications._deciding import Expectation, Unexpected
+from umfpay.notifications._deciding import Unexpected
+from umfpay.notifications._expectations import Expectation, Expected
 from umfpay.notifications._receiver import (
     Entity,
     Headers,
@@ -58,8 +59,14 @@ class NotificationInbox:
             reply = await inbox.receive(body, headers)
 
     What the handler writes through *transaction* is committed together with the mark
-    that it was applied: once, whatever comes twice, late, or crashes. Let it only
-    write; other writers of a SQLite file wait for it.
+    that it was applied: once, whatever comes twice, late, or crashes. Events of one
+    object are applied one at a time, in the order they came: while one fails, those
+    behind it wait.
+
+    Let a handler only write, and soon. A SQLite file has one writer at a time, and the
+    commit-once needs it from the handler's beginning to its end: meanwhile `receive()`
+    and `expect()` wait, in every process, at most *handler_timeout* and 20 seconds
+    more; so give the shop's own connections that ``timeout``. With Redis they never wait.
 
     Args:
         place: A SQLite file (the shop's own tables may be in it), or ``redis://...``.
@@ -176,37 +183,29 @@ class NotificationInbox:
         what: NewOrder | NewRefund | str,
         *,
         amount: Money | None = None,
+        kind: Expected = "payment",
     ) -> None:
         """
         Tell what was ordered, so that the money of its notifications is compared.
 
         Call it before or after the payment is created; an event that came first has
-        waited for it.
+        waited for it. Call it again to correct the amount: what did not fit is compared
+        again.
+
+        A refund is compared with what was told of refunds only. One that names its
+        order in place of itself, or whose total is a whole number and so may be CNY
+        cents, is not compared (protocol notes 11, trap 15).
 
         Args:
             what: The order or refund, or its mer_reference_id.
             amount: With a mer_reference_id: what it costs.
+            kind: With a mer_reference_id: ``"payment"`` or ``"refund"``.
+
+        Raises:
+            ConfigError: *what* is none of these, or *amount* is missing.
+            NotificationError: It could not be stored.
         """
-        if isinstance(what, NewOrder | NewRefund):
-            number, amount = what.mer_reference_id, what.amount
-        else:
-            number = what
-
-        if not isinstance(number, str) or not isinstance(amount, Money):
-            raise ConfigError(
-                Text(
-                    "expect: an order, a refund, or a number and amount= are needed.",
-                    "expect：需要订单、退款，或单号与 amount=。",
-                )
-            )
-
-        await self._store.expect(
-            Expectation(
-                mer_reference_id=number,
-                total=amount.total,
-                currency=Currency(amount.currency).value,
-            )
-        )
+        await self._store.expect(Expectation.of(what, amount=amount, kind=kind))
         self._work.set()
 
     async def wait(self, object_id: str, *, deadline: float) -> Entity | None:
@@ -254,7 +253,8 @@ class NotificationInbox:
         Return the object as the last applied event tells it, None if there is none.
 
         Args:
-            mer_reference_id: In place of the id: the order's number, or the refund's.
+            mer_reference_id: In place of the id: the order's number, or the refund's;
+                if both have it, the payment is returned.
         """
         found = await self._newest(
             object_id=object_id, mer_reference_id=mer_reference_id
@@ -354,7 +354,7 @@ def _open_store(place: str | os.PathLike[str], *, lease: float) -> InboxStore:
             )
         )
 
-    return SQLiteStore(place)
+    return SQLiteStore(place, patience=lease)
 
 
 def _is_final(entity: Entity) -> bool:

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import attrs
 
 from umfpay.errors import ConfigError, Text
-from umfpay.notifications._deciding import Decision, Expectation
+from umfpay.notifications._deciding import Decision
+from umfpay.notifications._expectations import Expectation
 from umfpay.notifications._receiver import NotificationEvent
 
 
@@ -20,16 +21,17 @@ class StoredEvent:
     An event as bytes, as it is kept, with what is known of its order.
 
     Args:
-        before: The state that was applied last to its object.
         attempts: How often its handler failed.
+        before: The states of its object that were applied, the last one last.
+        expected: What the shop told of its number, of each kind.
     """
 
     key: str
     body: bytes = attrs.field(repr=False)
     signature: str = attrs.field(repr=False)
     attempts: int
-    before: str | None = None
-    expected: Expectation | None = None
+    before: tuple[str, ...] = ()
+    expected: tuple[Expectation, ...] = ()
 
 
 class Transaction:
@@ -109,13 +111,15 @@ class InboxStore(Protocol):
 
     async def expect(self, expected: Expectation) -> None:
         """
-        Keep an expectation, and make the held events of its number ready.
+        Keep an expectation, and make ready what waits for one of its number.
+
+        That are events that are held, and those whose amount was wrong.
         """
         ...
 
     async def due(self, now: float) -> list[str]:
         """
-        Return the keys of ready events whose time has come, the oldest first.
+        Return the keys of ready events whose time has come, in the order they came.
         """
         ...
 
@@ -124,7 +128,8 @@ class InboxStore(Protocol):
         Do *work* once, and commit what it wrote together with its decision.
 
         Returns:
-            None if the event is not ready any more, or is being processed elsewhere.
+            None if the event is not ready any more, is being processed elsewhere, or
+            came after one of the same object that is still ready.
 
         Raises:
             Exception: What *work* raised; nothing was committed.
@@ -148,6 +153,8 @@ class InboxStore(Protocol):
     ) -> StoredEvent | None:
         """
         Return the event that was applied last to that object or number.
+
+        Of a number that an order and a refund have: the payment's.
         """
         ...
 
@@ -159,7 +166,7 @@ class InboxStore(Protocol):
 
     async def untold(self) -> list[tuple[StoredEvent, Decision]]:
         """
-        Return the troubles that nobody was told of yet.
+        Return the troubles that nobody was told of yet, the oldest first.
         """
         ...
 

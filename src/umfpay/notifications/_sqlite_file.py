@@ -1,0 +1,271 @@
+"""
+The file of a SQLite inbox: its tables, and one writer at a time.
+
+Writers of this process wait for each other without blocking a thread, so that reading
+goes on; other processes are asked for the file again and again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import aiosqlite
+
+from umfpay.errors import ConfigError, NotificationError, Text
+from umfpay.notifications._sqlite_statements import SCHEMA
+
+
+# Seconds: SQLite itself waits that long in its thread, and reading waits behind it.
+_BUSY: Final = 0.1
+_PAUSE: Final = 0.02
+# After a transaction that took longer, others come first.
+_LONG: Final = 0.1
+
+_T = TypeVar("_T")
+_log = logging.getLogger("umfpay")
+
+
+class SQLiteFile:
+    """
+    Two connections: one keeps and reads, the other applies.
+
+    Args:
+        path: Of the file; it is made with mode 0600.
+        patience: Seconds that a writer waits for the others.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, patience: float) -> None:
+        self._path = Path(path)
+        self._patience = patience
+        self._keeping: aiosqlite.Connection | None = None
+        self._applying: aiosqlite.Connection | None = None
+        self._turn = asyncio.Lock()
+        self._writer: asyncio.Task[Any] | None = None
+        self._others_first = False
+
+    async def open(self) -> None:
+        """
+        Open the file; make its tables.
+
+        Raises:
+            ConfigError: The file cannot be used.
+        """
+        try:
+            # SQLite itself does not wait when several switch a new file to WAL.
+            await self._patiently(self._connect)
+        # A ValueError: of a path with a null character.
+        except (OSError, ValueError, sqlite3.Error) as error:
+            raise _unusable(self._path, error) from None
+
+    async def _connect(self) -> None:
+        try:
+            self._make()
+            self._keeping = await _connect(self._path)
+            self._applying = await _connect(self._path)
+            await self._keeping.executescript(SCHEMA)
+        except BaseException:
+            await self.aclose()
+
+            raise
+
+    def _make(self) -> None:
+        # aiosqlite would leave a thread behind for a moment.
+        if self._path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+
+        self._path.touch(mode=0o600, exist_ok=True)
+
+    async def aclose(self) -> None:
+        """
+        Close the file.
+        """
+        connections = (self._keeping, self._applying)
+        self._keeping = self._applying = None
+
+        for connection in connections:
+            if connection is not None:
+                await connection.close()
+
+    async def rows(
+        self, statement: str, values: tuple[Any, ...]
+    ) -> Iterable[sqlite3.Row]:
+        """
+        Return what *statement* finds; nobody is waited for.
+
+        Raises:
+            NotificationError: The file is down.
+        """
+        async with telling():
+            return await _open(self._keeping).execute_fetchall(statement, values)
+
+    async def change(self, statement: str, values: tuple[Any, ...]) -> int:
+        """
+        Execute *statement*, and return how many rows it has changed: on the disk then.
+
+        Raises:
+            NotificationError: The file is down, or others kept it too long.
+        """
+        async with self._writing(), telling():
+            connection = _open(self._keeping)
+            cursor = await self._patiently(
+                lambda: connection.execute(statement, values)
+            )
+
+            return int(cursor.rowcount)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
+        """
+        Be the only writer; commit at the end, or roll back what raises.
+
+        Raises:
+            NotificationError: The file is down, or others kept it too long.
+        """
+        if self._others_first:
+            # Another process that waits looks more often than that.
+            await asyncio.sleep(_PAUSE + _BUSY)
+
+        async with self._writing():
+            begun = asyncio.get_running_loop().time()
+
+            try:
+                async with self._transaction() as connection:
+                    yield connection
+            finally:
+                took = asyncio.get_running_loop().time() - begun
+                self._others_first = took > _LONG
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[aiosqlite.Connection]:
+        connection = _open(self._applying)
+
+        try:
+            # Inside the try: a BEGIN that is cancelled while it waits begins all the
+            # same, in its thread, and would lock the file for everybody.
+            async with telling():
+                # From the start: what a handler reads stays true until it commits.
+                await self._patiently(lambda: connection.execute("BEGIN IMMEDIATE"))
+
+            try:
+                yield connection
+            finally:
+                if not connection.in_transaction:
+                    _log.error("a handler ended the inbox's transaction: it must not")
+
+            async with telling():
+                await connection.commit()
+        except BaseException:
+            await connection.rollback()
+
+            raise
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[None]:
+        if self._writer is not None and self._writer is asyncio.current_task():
+            raise down(
+                "a handler writes through its transaction only",
+                "处理函数只能通过其事务写入",
+            )
+
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise down("a handler does not end", "处理函数未结束") from None
+
+        self._writer = asyncio.current_task()
+
+        try:
+            yield
+        finally:
+            self._writer = None
+            self._turn.release()
+
+    async def _patiently(self, act: Callable[[], Awaitable[_T]]) -> _T:
+        end = asyncio.get_running_loop().time() + self._patience
+
+        while True:
+            try:
+                return await act()
+            except sqlite3.Error as error:
+                if not _is_busy(error) or asyncio.get_running_loop().time() >= end:
+                    raise
+
+            await asyncio.sleep(_PAUSE)
+
+
+async def _connect(path: Path) -> aiosqlite.Connection:
+    connection = await aiosqlite.connect(path, isolation_level=None, timeout=_BUSY)
+
+    try:
+        await connection.execute("PRAGMA journal_mode = WAL")
+        # An acknowledged event outlives a power cut.
+        await connection.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        await connection.close()
+
+        raise
+
+    return connection
+
+
+def _open(connection: aiosqlite.Connection | None) -> aiosqlite.Connection:
+    if connection is None:
+        raise down("it is closed", "已关闭")
+
+    return connection
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+
+    # The lower byte: the other one tells details.
+    return code is not None and code & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def _unusable(path: Path, error: Exception) -> ConfigError:
+    # The text of an OSError shows the path once more.
+    reason = getattr(error, "strerror", None) or str(error)
+
+    return ConfigError(
+        Text(
+            f"{path}: the inbox cannot be opened ({reason}).",
+            f"{path}：无法打开收件箱（{reason}）。",
+        )
+    )
+
+
+@asynccontextmanager
+async def telling() -> AsyncIterator[None]:
+    """
+    Tell what SQLite cannot do as a `NotificationError`.
+    """
+    try:
+        yield
+    except sqlite3.IntegrityError:
+        # What a handler wrote is refused at the commit: the file is well.
+        raise
+    except sqlite3.Error as error:
+        raise down(str(error), str(error)) from None
+
+
+def down(en: str, zh: str) -> NotificationError:
+    """
+    Return the error of a file that cannot be used, and why.
+    """
+    return NotificationError(
+        Text(f"The inbox cannot be used: {en}.", f"收件箱不可用：{zh}。"),
+        advice=Text(
+            "Nothing was acknowledged: the gateway sends it again. Check the disk and"
+            " who else writes to the file.",
+            "未确认任何通知，网关会重发。请检查磁盘以及是否有其他进程在写该文件。",
+        ),
+    )
