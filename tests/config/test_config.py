@@ -11,7 +11,6 @@ import traceback
 import pytest
 
 from umfpay import Config, Environment, Secret
-from umfpay.config import is_loopback
 from umfpay.errors import ConfigError
 
 
@@ -89,6 +88,16 @@ WRONG = [
     ("rsa_backend", "openssl", "rsa_backend"),
     ("glued_bearer", "perhaps", "glued_bearer"),
     ("sealing_charset", "utf-16", "sealing_charset"),
+    ("response_verifier", "x", "response_verifier"),
+    ("signer", "x", "signer"),
+    ("accept_language", 1, "accept_language"),
+    ("accept_language", " ", "accept_language"),
+    ("accept_language", "ZH\r\nX: y", "accept_language"),
+    ("accept_language", "中文", "accept_language"),
+    ("timeout", 10**400, "timeout"),
+    ("max_connections", "9" * 5000, "max_connections"),
+    ("ca_file", "x" * 300, "ca_file"),
+    ("ca_file", "a\0b", "ca_file"),
 ]
 
 
@@ -268,7 +277,18 @@ def test_from_file_reads_lines_and_toml_alike(tmp_path, environ, settings):
     ("name", "content", "told"),
     [
         ("a.toml", b"client_secret = canary-secret-7f3a", "not valid TOML"),
-        ("a.toml", b"no_such_setting = 1", "missing"),
+        ("a.TOML", b"client_secret = canary-secret-7f3a", "not valid TOML"),
+        ("a.toml", b"deadline = " + b"9" * 5000, "not valid TOML"),
+        ("a.toml", b"deadline = " + b"[" * 5000, "not valid TOML"),
+        ("a.toml", b"", "client_id: it is missing"),
+        ("a.toml", b"no_such_setting = 1", "no_such_setting: no such setting"),
+        ("a.toml", b"[umf]\nclient_secret = 'canary-secret-7f3a'", "umf: no such"),
+        ("a.toml", b"signer = 'x'", "signer: no such setting"),
+        ("umf.env", b"UMF_CLIENT_SECRT=canary-secret-7f3a\n", "UMF_CLIENT_SECRT: no"),
+        ("umf.env", b"umf_client_id=x\n", "umf_client_id: no such setting"),
+        ("umf.env", b"UMF_SIGNER=x\n", "UMF_SIGNER: no such setting"),
+        ("umf.env", b"\nUMF_CLIENT_SECRET='canary-secret-7f3a'\n", "line 2.*quotes"),
+        ("umf.env", b'UMF_CLIENT_ID="x"\n', "line 1.*quotes"),
         ("umf.env", b"UMF_CLIENT_ID=x\ncanary-secret-7f3a\n", "line 2"),
         ("umf.env", b"\xff\xfe", "UTF-8"),
     ],
@@ -295,10 +315,65 @@ def test_a_broken_file_is_named_and_never_quoted(tmp_path, name, content, told):
 
 def test_a_missing_file_is_a_config_error(tmp_path):
     """
-    No OSError leaves.
+    No OSError leaves, nor what other names raise that no file has.
     """
     with pytest.raises(ConfigError, match=r"gone\.toml"):
         Config.from_file(tmp_path / "gone.toml")
+
+    for name in ("a\0b", "x" * 300):
+        with pytest.raises(ConfigError, match="cannot be read"):
+            Config.from_file(name)
+
+
+def test_a_file_of_variables_may_hold_those_of_others(tmp_path, environ):
+    """
+    The emulator's FTP account, and whatever does not begin with UMF_.
+    """
+    environ |= {"UMF_FTP_HOST": "127.0.0.1", "SHOP_NAME": '"in quotes"'}
+    file = tmp_path / "umf.env"
+    file.write_text("".join(f"{k}={v}\n" for k, v in environ.items()), "utf-8")
+
+    assert "a" * 40 == Config.from_file(file).client_id
+
+
+def test_from_env_overlooks_variables_it_does_not_know(environ):
+    """
+    A process has many.
+    """
+    assert Config.from_env(environ=environ | {"UMF_SHOP": "x"})
+
+
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path, environ):
+    """
+    Some editors of Windows write one, before lines and before TOML.
+    """
+    lines, toml = tmp_path / "umf.env", tmp_path / "umf.TOML"
+    lines.write_text("".join(f"{k}={v}\n" for k, v in environ.items()), "utf-8-sig")
+    toml.write_text(
+        "".join(f'{k[4:].lower()} = "{v}"\n' for k, v in environ.items()), "utf-8-sig"
+    )
+
+    assert Config.from_file(lines).client_id == Config.from_file(toml).client_id
+
+
+def test_relative_paths_in_a_list_start_at_the_file(tmp_path, settings):
+    """
+    As a single one does, wherever the process runs.
+    """
+    certificate = settings["gateway_certificate"].read_bytes()
+    (tmp_path / "old.crt").write_bytes(certificate)
+    (tmp_path / "new.crt").write_bytes(certificate)
+    settings["gateway_certificate"] = ["old.crt", "new.crt"]
+    file = tmp_path / "umf.toml"
+    file.write_text(
+        "".join(
+            f"{k} = {v if isinstance(v, list) else str(v)!r}\n"
+            for k, v in settings.items()
+        ),
+        "utf-8",
+    )
+
+    assert 2 == len(Config.from_file(file).gateway_certificate)
 
 
 def test_an_unknown_setting_is_named(environ):
@@ -308,20 +383,15 @@ def test_an_unknown_setting_is_named(environ):
     with pytest.raises(ConfigError, match="DEADLIEN"):
         Config.from_env(environ=environ, deadlien=3)
 
+    with pytest.raises(ConfigError, match="CLIENT_SECRT") as caught:
+        Config.from_env(environ=environ, client_secrt="canary-misspelt")
 
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [
-        ("localhost", True),
-        ("127.0.0.1", True),
-        ("127.8.8.8", True),
-        ("::1", True),
-        ("10.0.0.1", False),
-        ("localhost.example", False),
-    ],
-)
-def test_loopback_is_known_by_name_and_number(host, expected):
-    """
-    Plain http is for these only.
-    """
-    assert expected == is_loopback(host)
+    told = traceback.TracebackException.from_exception(
+        caught.value, capture_locals=True
+    )
+    frames = [frame for frame in told.stack if "src/umfpay" in frame.filename]
+
+    assert frames
+    assert "canary-misspelt" not in "".join(
+        traceback.StackSummary.from_list(frames).format()
+    )

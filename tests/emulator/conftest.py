@@ -462,3 +462,22 @@ def _until():
         return found
 
     return wait
+
+
+@pytest.fixture(name="full_disk")
+def _full_disk():
+    """
+    Give a context manager in which an emulator's books take nothing, as when the disk
+    is full.
+    """
+
+    @contextlib.contextmanager
+    def full(box):
+        box._store._connection.execute("PRAGMA query_only = ON")
+
+        try:
+            yield
+        finally:
+            box._store._connection.execute("PRAGMA query_only = OFF")
+
+    return full

@@ -263,3 +263,31 @@ async def test_time_passes_when_it_is_told_to():
         assert emulator._ticker is None
     finally:
         await emulator.aclose()
+
+
+async def test_what_fails_by_itself_is_told_once(full_disk, caplog):
+    """
+    Not ten times a second, and again when it fails after it went well.
+    """
+    now = [1_795_406_400.0]
+    box = Emulator(key_bits=1024, clock=Clock(wall=lambda: now[0]), tick=0.001)
+    pay = {
+        "id": "PAY_A", "state": "WAIT_BUYER_PAY", "notify_url": "", "total": "1.00",
+        "order": {"mer_reference_id": "1"}, "timeline": [], "currency": "CNY",
+        "method": "CREDIT_CARD", "expires_at": now[0] - 1,
+    }  # fmt: skip
+    box._world.store.put("payment", "PAY_A", pay)
+
+    try:
+        with full_disk(box):
+            box._start_ticker()
+            await asyncio.sleep(0.1)
+
+        await asyncio.sleep(0.05)
+        state = box._world.payment("PAY_A")["state"]
+
+        assert 1 == len(caplog.records)
+        assert "readonly database" in caplog.text
+        assert "TRADE_CLOSED" == state
+    finally:
+        await box.aclose()

@@ -211,3 +211,21 @@ def test_a_notification_that_is_not_there_is_not_sent_again(shop, number):
     However long its number is.
     """
     assert 404 == shop.control("POST", f"/notifications/{number}/resend", {}).status
+
+
+def test_a_full_disk_is_no_bug(make_box, running, shop_at, full_disk, caplog):
+    """
+    The answer and one line of the log say what it is.
+    """
+    box = make_box()
+
+    with running(box) as server:
+        shop = shop_at(server.origin, box)
+
+        with full_disk(box):
+            reply = shop.control("POST", "/token/steal", {})
+
+        assert 500 == reply.status
+        assert "readonly database" in reply.json["error"]
+        assert "bug" not in reply.json["error"]
+        assert [None] == [one.exc_info for one in caplog.records]

@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import sqlite3
 
 import pytest
 
@@ -346,3 +347,53 @@ def test_in_the_time_of_the_header_every_answer_has_it(shop, tmp_path):
 
     for reply in (token, page):
         assert shop.keys.verifies(reply.body, reply.headers["signature"], tmp_path)
+
+
+def test_a_full_disk_is_a_system_error(make_box, running, shop_at, full_disk, caplog):
+    """
+    Signed as any refusal, told in one line of both languages; then all goes on.
+    """
+    box = make_box()
+
+    with running(box) as server:
+        shop = shop_at(server.origin, box)
+        shop.settings(refusals="signed")
+        shop.new_token()
+
+        with full_disk(box):
+            replies = [shop.get(RATE), shop.create(), shop.get(RATE)]
+
+        [first, *_] = caplog.records
+
+        assert ["00060999"] * 3 == [reply.code for reply in replies]
+        assert all("sign" in reply.json["meta"] for reply in replies)
+        assert "readonly database" in first.getMessage()
+        assert "磁盘" in first.getMessage()
+        assert 3 == len(caplog.records)
+        assert all(one.exc_info is None for one in caplog.records)
+        assert "umfpay.emulator" == first.name
+        assert "0000" == shop.get(RATE).code
+
+
+def test_what_was_done_is_answered_also_when_it_cannot_be_written_down(
+    make_box, running, shop_at, monkeypatch, caplog
+):
+    """
+    The payment was made: the merchant gets to know it.
+    """
+    box = make_box()
+
+    def full(*_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with running(box) as server:
+        shop = shop_at(server.origin, box)
+        shop.new_token()
+
+        with monkeypatch.context() as patch:
+            patch.setattr(box._store, "log", full)
+            reply = shop.create()
+
+        assert "0000" == reply.code
+        assert 1 == len(caplog.records)
+        assert 1 == len(shop.control("GET", "/payments")["payments"])

@@ -4,11 +4,14 @@ The data folder: keys, certificate, umf.env.
 
 from __future__ import annotations
 
+import os
+import shutil
 import stat
 import subprocess
 
 import pytest
 
+from umfpay import Config
 from umfpay.emulator._keys import load_credentials, write_env, write_private
 from umfpay.errors import ConfigError
 
@@ -104,6 +107,72 @@ def test_a_folder_that_cannot_be_used_is_refused(keys, tmp_path):
 
     with pytest.raises(ConfigError, match=r"umf\.env"):
         write_env(file, load_credentials(keys.folder, bits=1024), base_url="")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("umf.cert.crt", b"junk", r"umf\.cert\.crt"),
+        ("umf.cert.crt", b"", r"umf\.cert\.crt: it is empty"),
+        ("umf.cert.crt", "elsewhere", r"umf\.cert\.crt does not belong to gateway"),
+        ("umf.cert.crt", None, r"umf\.cert\.crt"),
+        ("gateway.key.p8", b"junk", r"gateway\.key\.p8"),
+        ("gateway.key.p8", "merchant.key.p8", r"gateway\.key\.p8 are the same key"),
+        ("gateway.key.p8", None, r"gateway\.key\.p8"),
+        ("merchant.key.p8", None, r"merchant\.key\.p8"),
+    ],
+)
+def test_a_file_that_is_not_what_it_was_is_named(keys, tmp_path, name, content, told):
+    """
+    Damaged, of another folder, or gone: it does not start to sign with it.
+    """
+    data = tmp_path / "data"
+    shutil.copytree(keys.folder, data)
+
+    if content == "elsewhere":
+        load_credentials(tmp_path / "other", bits=1024)
+        content = (tmp_path / "other" / name).read_bytes()
+    elif isinstance(content, str):
+        content = (data / content).read_bytes()
+
+    (data / name).unlink()
+
+    if content is not None:
+        (data / name).write_bytes(content)
+
+    with pytest.raises(ConfigError, match=told):
+        load_credentials(data, bits=1024)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\rb", "a\x1bb", "a\x85b", "a\u2028b"])
+def test_a_folder_that_umf_env_cannot_name_is_refused(tmp_path, name):
+    """
+    A line end would break its lines; nothing is made there.
+    """
+    with pytest.raises(ConfigError, match="character") as caught:
+        load_credentials(tmp_path / name, bits=1024)
+
+    assert name not in str(caught.value)
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_not_utf_8_is_refused(tmp_path):
+    """
+    Settings are read as UTF-8.
+    """
+    with pytest.raises(ConfigError, match=r"udcff.*character"):
+        load_credentials(tmp_path / os.fsdecode(b"\xffdata"), bits=1024)
+
+
+def test_a_folder_may_have_a_chinese_name(tmp_path):
+    """
+    And blanks in it.
+    """
+    made = load_credentials(tmp_path / "数据 1\u3000", bits=1024)
+    env = write_env(tmp_path / "数据 1\u3000", made, base_url="http://127.0.0.1:1/")
+
+    assert "数据 1\u3000/umf.cert.crt" in env.read_text("utf-8")
+    assert made.client_id == Config.from_file(env).client_id
 
 
 def test_a_file_that_was_left_behind_lends_its_mode_to_nobody(tmp_path):

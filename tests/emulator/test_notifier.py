@@ -324,3 +324,41 @@ async def test_notifications_can_be_delivered_without_http():
         ]
     finally:
         await emulator.aclose()
+
+
+async def test_a_delivery_that_cannot_be_written_down_is_told(
+    make_box, full_disk, caplog
+):
+    """
+    In one line, and nothing is left to be told when the program ends.
+    """
+    delivered = []
+
+    async def post(url, body, headers):
+        delivered.append(url)
+
+        return 200, b'{"meta": {"ret_code": "0000"}}'
+
+    box = make_box(post=post)
+    record = {
+        "number": 1, "url": "http://127.0.0.1:9/", "body": "{}", "signature": "",
+        "attempts": [], "status": "pending",
+    }  # fmt: skip
+    box._world.store.put("notification", "1", record)
+
+    try:
+        with full_disk(box):
+            assert box._notifier.resend(1)
+
+            async with asyncio.timeout(10):
+                while not caplog.records:
+                    await asyncio.sleep(0.01)
+    finally:
+        await box.aclose()
+
+    assert ["http://127.0.0.1:9/"] == delivered
+    [record] = caplog.records
+
+    assert "umfpay.emulator" == record.name
+    assert "readonly database" in record.getMessage()
+    assert record.exc_info is None

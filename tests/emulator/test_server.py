@@ -4,6 +4,8 @@ The emulator on a real socket.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import http.client
 import socket
 
@@ -20,21 +22,33 @@ async def test_a_port_in_use_is_named(make_box):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
-        with pytest.raises(ConfigError, match=f"127.0.0.1:{port}"):
+        with pytest.raises(ConfigError, match=f"127.0.0.1:{port}") as caught:
             async with serve(make_box(), port=port):
                 pass
 
+        assert "another --port" in caught.value.advice.en
 
-@pytest.mark.parametrize(
-    ("host", "port"), [("127.0.0.1", 70_000), ("127.0.0.1", -1), ("192.0.2.1", 0)]
-)
-async def test_an_address_that_is_none_is_refused(make_box, host, port):
+        with pytest.raises(ConfigError, match=f"127.0.0.1:{port}") as caught:
+            async with serve(make_box(), ftp_port=port):
+                pass
+
+        assert "another --ftp-port" in caught.value.advice.en
+
+
+async def test_plain_http_beyond_this_machine_is_told(make_box, caplog):
     """
-    No port, or the address of another machine.
+    Our own settings refuse such an address; on loopback there is nothing to tell.
     """
-    with pytest.raises(ConfigError, match="cannot listen"):
-        async with serve(make_box(), host=host, port=port):
-            pass
+    for host in ("127.0.0.1", "localhost"):
+        async with serve(make_box(), host=host):
+            assert not caplog.records
+
+    async with serve(make_box(), host="0.0.0.0"):
+        [record] = caplog.records
+
+    assert "0.0.0.0" in record.getMessage()
+    assert "TLS" in record.getMessage()
+    assert "本机" in record.getMessage()
 
 
 def test_a_drop_cuts_on_every_address(make_box, running, shop_at):
@@ -71,3 +85,28 @@ async def test_a_server_that_fails_to_start_says_why(monkeypatch):
     with pytest.raises(RuntimeError, match="no server"):
         async with serve_app(None):
             pass
+
+
+async def test_an_application_that_fails_is_told_on_the_log(caplog):
+    """
+    The client gets 500, whoever looks at the console the traceback.
+    """
+
+    async def broken(scope, receive, send):
+        raise RuntimeError("no application")
+
+    async with serve_app(broken) as server:
+        reply = await asyncio.to_thread(_get, server.origin)
+
+    [record] = [one for one in caplog.records if one.name == "umfpay.emulator"]
+
+    assert 500 == reply
+    assert "GET" in record.getMessage()
+    assert "no application" in str(record.exc_info[1])
+
+
+def _get(origin):
+    with contextlib.closing(http.client.HTTPConnection(origin[7:], timeout=5)) as one:
+        one.request("GET", "/")
+
+        return one.getresponse().status

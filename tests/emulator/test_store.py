@@ -5,6 +5,7 @@ What the emulator remembers.
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import stat
 
 import pytest
@@ -43,6 +44,30 @@ def test_a_transaction_keeps_all_or_nothing(store):
 
     with store.transaction():
         store.put("a", "2", {})
+
+    assert 1 == len(store.all("a"))
+
+
+def test_a_transaction_that_the_database_gave_up_itself_stays_the_last_word(store):
+    """
+    As on a full disk: the error is the first one, and the next one begins anew.
+    """
+    with pytest.raises(KeyError), store.transaction():
+        store._connection.execute("ROLLBACK")
+        raise KeyError
+
+    # Its commit fails: nothing stays open.
+    store._connection.execute("PRAGMA foreign_keys = ON")
+    store._connection.execute("CREATE TABLE a (id INTEGER PRIMARY KEY)")
+    store._connection.execute(
+        "CREATE TABLE b (id REFERENCES a DEFERRABLE INITIALLY DEFERRED)"
+    )
+
+    with pytest.raises(sqlite3.IntegrityError), store.transaction():
+        store._connection.execute("INSERT INTO b VALUES (1)")
+
+    with store.transaction():
+        store.put("a", "1", {})
 
     assert 1 == len(store.all("a"))
 
@@ -115,11 +140,64 @@ def test_a_file_has_one_user(tmp_path):
     """
     with (
         contextlib.closing(Store(tmp_path / "books")),
-        pytest.raises(ConfigError, match="locked"),
+        pytest.raises(ConfigError, match="another emulator uses") as caught,
     ):
         Store(tmp_path / "books")
 
+    assert "another --data" in caught.value.advice.en
+
     Store(tmp_path / "books").close()
+
+
+@pytest.mark.parametrize("data", ["{", "[1]", "5", "", b"\xff", "[" * 50_000])
+def test_a_row_that_is_no_document_is_told_at_the_start(tmp_path, data):
+    """
+    Not when somebody asks for the payment in it.
+    """
+    path = tmp_path / "books"
+
+    with contextlib.closing(Store(path)) as store:
+        store.put("payment", "PAY_A", {})
+
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE documents SET data = ?", (data,))
+
+    with pytest.raises(ConfigError, match="damaged") as caught:
+        Store(path)
+
+    assert str(path) in caught.value.what.en
+    assert "delete" in caught.value.advice.en
+
+
+@pytest.mark.parametrize("first", [0, 4096, 8192])
+def test_overwritten_pages_are_told_at_the_start(tmp_path, first):
+    """
+    At the beginning, and in the middle where a query might never look.
+    """
+    path = tmp_path / "books"
+
+    with contextlib.closing(Store(path)) as store:
+        for number in range(200):
+            store.put("payment", str(number), {"x": "x" * 100})
+
+    content = bytearray(path.read_bytes())
+    content[first : first + 4000] = b"\x5a" * 4000
+    path.write_bytes(content)
+
+    with pytest.raises(ConfigError, match="cannot be used"):
+        Store(path)
+
+
+def test_a_file_without_room_for_the_books_is_no_damage(tmp_path):
+    """
+    Who deletes it for that loses payments.
+    """
+    (tmp_path / "books").mkdir()
+
+    with pytest.raises(ConfigError, match="cannot be used") as caught:
+        Store(tmp_path / "books")
+
+    assert "delete" not in caught.value.advice.en
 
 
 def test_the_next_thing_due_is_the_earliest_of_all_kinds(store):

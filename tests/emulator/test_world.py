@@ -4,8 +4,15 @@ The books outlive the process.
 
 from __future__ import annotations
 
+import contextlib
 import re
+import shutil
 import sqlite3
+
+import pytest
+
+from umfpay.emulator._store import Store
+from umfpay.errors import ConfigError
 
 
 def _hash(folder):
@@ -126,3 +133,34 @@ def test_a_stop_does_not_end_a_delivery(
         told = listener.wait(2)
 
     assert [key, key] == [one["payment"]["id"] for one in told]
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "row"),
+    [
+        ("clock", "now", {"offset": "x"}),
+        ("clock", "now", {"offset": None}),
+        ("clock", "now", {"offset": 1e300}),
+        ("clock", "now", {"offset": float("nan")}),
+        ("clock", "now", {}),
+        ("salt", "cards", {"hex": "x"}),
+        ("salt", "cards", {"hex": 5}),
+        ("salt", "cards", {}),
+    ],
+)
+def test_damaged_books_are_told_at_the_start(make_box, keys, tmp_path, kind, key, row):
+    """
+    And let go of: who mends them can start at once.
+    """
+    shutil.copytree(keys.folder, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "emulator.sqlite3"
+
+    with contextlib.closing(Store(path)) as store:
+        store.put(kind, key, row)
+
+    with pytest.raises(ConfigError, match="damaged") as caught:
+        make_box(tmp_path)
+
+    assert str(path) in caught.value.what.en
+
+    Store(path).close()

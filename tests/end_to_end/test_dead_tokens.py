@@ -117,6 +117,20 @@ async def test_a_wrong_secret_is_an_authentication_error(box, open_session):
     assert [] == await box.requests("/refund")
 
 
+async def test_a_wrong_path_is_not_taken_for_a_wrong_secret(box, open_session):
+    """
+    The gateway knows no such path: base_url is to be looked at.
+    """
+    origin = box.base_url.partition("/cberest")[0]
+    session = await open_session(base_url=f"{origin}/cberest/v2/")
+
+    with pytest.raises(errors.TokenError, match=r"HTTP 404, 00060700") as caught:
+        await session.exchange_rates.get("USD")
+
+    assert "base_url" in caught.value.advice.en
+    assert "base_url" in caught.value.advice.zh
+
+
 async def test_two_sessions_share_a_token_through_a_file(box, open_session, tmp_path):
     """
     One logs in for both; neither logs the other out.

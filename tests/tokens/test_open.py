@@ -122,6 +122,8 @@ class _Unhashable(MemoryTokenStore):
     ("spec", "words"),
     [
         ("", "empty"),
+        ("x" * 290, "cannot be used"),
+        ("a\0b", "cannot be resolved"),
         ("mysql://:c0ffee@localhost", "mysql:// is no token store"),
         ("redis://:c0ffee@localhost:port", "no address of Redis"),
         (None, "NoneType"),

@@ -21,6 +21,7 @@ from umfpay.transport import CallState, Effect, Ending, cut_off, judge, perform
 
 
 _PATH = "/oauth/authorize"
+_NO_SUCH_CLIENT = "00060711"  # merchant not registered (protocol notes 8.2)
 
 
 class TokenRequest:
@@ -56,7 +57,7 @@ class TokenRequest:
             AuthenticationError: The gateway refuses client_id and client_secret.
             TransportError: It was not reached; the token cache makes a TokenError of
                 it, so that nobody takes it for the end of the call that waits.
-            TokenError: It answered without a token.
+            TokenError: It answered without a token, or is no gateway.
         """
         state = CallState(
             method="POST",
@@ -98,24 +99,36 @@ class TokenRequest:
 def _refused(state: CallState) -> TokenError | AuthenticationError:
     status = state.status or 0
     code = state.envelope.ret_code if state.envelope is not None else ""
+    told = f"HTTP {status}{f', {code}' if code else ''}"
 
     if status == 429 or status >= 500:
         return TokenError(
             Text(
-                f"The gateway gives no token now (HTTP {status}).",
-                f"网关暂时无法发放令牌（HTTP {status}）。",
+                f"The gateway gives no token now ({told}).",
+                f"网关暂时无法发放令牌（{told}）。",
             )
         )
 
-    return AuthenticationError(
+    if status == 401 or code == _NO_SUCH_CLIENT:
+        return AuthenticationError(
+            Text(
+                f"The gateway refuses client_id and client_secret ({told}).",
+                f"网关拒绝 client_id 和 client_secret（{told}）。",
+            ),
+            ret_code=code or None,
+            http_status=status,
+        )
+
+    return TokenError(
         Text(
-            f"The gateway refuses client_id and client_secret"
-            f" (HTTP {status}{f', {code}' if code else ''}).",
-            f"网关拒绝 client_id 和 client_secret"
-            f"（HTTP {status}{f'，{code}' if code else ''}）。",
+            f"No token is given at this address ({told}).",
+            f"该地址不发放令牌（{told}）。",
         ),
-        ret_code=code or None,
-        http_status=status,
+        advice=Text(
+            "Check base_url or environment, the path too; then client_id and"
+            " client_secret.",
+            "请检查 base_url 或 environment（包括路径），再检查 client_id 和 client_secret。",
+        ),
     )
 
 

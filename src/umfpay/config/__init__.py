@@ -2,7 +2,7 @@
 Settings of a session: checked when made, before any network is used.
 """
 
-from umfpay.config._checks import is_loopback
+from umfpay.config._addresses import is_loopback
 from umfpay.config._config import Config
 from umfpay.config._environment import Environment
 

@@ -4,13 +4,11 @@ One check for each setting: a converter that returns the value or says what is w
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
-from urllib.parse import urlsplit
 
 from umfpay.config._environment import Environment
 from umfpay.errors import ConfigError, Text
@@ -23,19 +21,6 @@ if TYPE_CHECKING:
 
 def refusal(name: str, en: str, zh: str) -> ConfigError:
     return ConfigError(Text(f"{name}: {en}.", f"{name}：{zh}。"))
-
-
-def is_loopback(host: str) -> bool:
-    """
-    Tell whether *host* names this machine.
-    """
-    if host == "localhost":
-        return True
-
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def client_id(value: object) -> str:
@@ -101,12 +86,12 @@ def hide_secrets(settings: dict[str, Any]) -> None:
     """
     Replace secret text in *settings*, so that no frame shows it when a check fails.
     """
+    if "merchant_key" in settings:
+        settings["merchant_key"] = hidden_key(settings.pop("merchant_key"))
+
     for name in ("client_secret", "merchant_key_passphrase", "proxy"):
         if name in settings:
             settings[name] = hidden(name, settings.pop(name))
-
-    if "merchant_key" in settings:
-        settings["merchant_key"] = hidden_key(settings.pop("merchant_key"))
 
 
 def gateway_certificate(value: object) -> tuple[PublicKey, ...]:
@@ -146,59 +131,10 @@ def environment(value: object) -> Environment | None:
         ) from None
 
 
-def base_url(value: object, *, environment: Environment | None) -> str:
-    if value is None:
-        if environment is None:
-            raise refusal(
-                "base_url",
-                "give environment= or base_url=; there is no default gateway",
-                "请给出 environment= 或 base_url=，没有默认平台",
-            )
-
-        return environment.value
-
-    if environment is not None:
-        raise refusal(
-            "base_url",
-            "give environment= or base_url=, not both",
-            "与 environment= 只能二选一",
-        )
-
-    if not isinstance(value, str):
-        raise refusal("base_url", "it must be text", "必须是文本")
-
-    try:
-        parts = urlsplit(value.strip())
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host = None
-
-    if not host or parts.scheme not in ("http", "https"):
-        raise refusal(
-            "base_url", "it must be an http(s) address", "必须是 http(s) 地址"
-        )
-
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise refusal(
-            "base_url",
-            "it must hold no user, password, query or fragment",
-            "不能包含用户名、密码、查询或片段",
-        )
-
-    if parts.scheme == "http" and not is_loopback(host):
-        raise refusal(
-            "base_url",
-            "plain http is for loopback only; the token would travel in clear",
-            "明文 http 仅限本机；否则令牌会以明文传输",
-        )
-
-    return value.strip().rstrip("/") + "/"
-
-
 def seconds(name: str, value: Any) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
 
     if isinstance(value, bool) or not math.isfinite(number) or number <= 0:
@@ -252,30 +188,46 @@ def flag(name: str, value: object) -> bool:
     raise refusal(name, "it must be true or false", "必须是 true 或 false")
 
 
-def web_address(name: str, value: object) -> str | None:
+def function(name: str, value: Any) -> Any:
+    """
+    Return *value* when it can be called, or is None.
+    """
+    if value is not None and not callable(value):
+        raise refusal(name, "it must be a function", "必须是函数")
+
+    return value
+
+
+def header_text(name: str, value: object) -> str | None:
+    """
+    Return *value* when a header can hold it: printable ASCII.
+    """
     if value is None:
         return None
 
-    if not isinstance(value, str) or not value.startswith(("http://", "https://")):
-        raise refusal(
-            name, "it must begin with http:// or https://", "必须以 http(s):// 开头"
-        )
+    if isinstance(value, str) and value.strip():
+        text = value.strip()
 
-    return value
+        if text.isascii() and text.isprintable():
+            return text
 
-
-def proxy(value: Secret | None) -> Secret | None:
-    if value is not None and not value.reveal().startswith(("http://", "https://")):
-        raise refusal("proxy", "it must be an http(s) address", "必须是 http(s) 地址")
-
-    return value
+    raise refusal(
+        name, "it must be text of ASCII characters", "必须是 ASCII 字符组成的文本"
+    )
 
 
 def existing_file(name: str, value: object) -> Path | None:
     if value is None:
         return None
 
-    if not isinstance(value, str | os.PathLike) or not Path(value).is_file():
+    if not isinstance(value, str | os.PathLike) or not _is_file(Path(value)):
         raise refusal(name, f"no such file: {value}", f"文件不存在：{value}")
 
     return Path(value)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long
+        return False

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import attrs
 
+from umfpay.config import _addresses as addresses
 from umfpay.config import _checks as checks
 from umfpay.config import _sources as sources
 from umfpay.config._environment import Environment
@@ -147,7 +148,7 @@ class Config:
         merchant_key_passphrase = checks.hidden(
             "merchant_key_passphrase", merchant_key_passphrase
         )
-        proxy = checks.proxy(checks.hidden("proxy", proxy))
+        proxy = addresses.proxy(checks.hidden("proxy", proxy))
         key = checks.hidden_key(merchant_key)
         del merchant_key
 
@@ -169,11 +170,11 @@ class Config:
             merchant_key=private_key,
             gateway_certificate=public_keys,
             environment=chosen,
-            base_url=checks.base_url(base_url, environment=chosen),
+            base_url=addresses.base_url(base_url, environment=chosen),
             token_store=token_store,
             token_timeout=checks.seconds("token_timeout", token_timeout),
-            notify_url=checks.web_address("notify_url", notify_url),
-            ret_url=checks.web_address("ret_url", ret_url),
+            notify_url=addresses.web_address("notify_url", notify_url),
+            ret_url=addresses.web_address("ret_url", ret_url),
             deadline=checks.seconds("deadline", deadline),
             timeout=checks.seconds("timeout", timeout),
             connect_timeout=checks.seconds("connect_timeout", connect_timeout),
@@ -192,8 +193,8 @@ class Config:
             response_signatures=checks.one_of(
                 "response_signatures", response_signatures, ResponseSignatures
             ),
-            response_verifier=response_verifier,
-            signer=signer,
+            response_verifier=checks.function("response_verifier", response_verifier),
+            signer=checks.function("signer", signer),
             rsa_backend=checks.one_of("rsa_backend", rsa_backend, RSABackend),
             glued_bearer=checks.flag("glued_bearer", glued_bearer),
             sealing_charset=checks.one_of(
@@ -204,7 +205,7 @@ class Config:
             quantity_names=checks.one_of(
                 "quantity_names", quantity_names, QuantityNames
             ),
-            accept_language=accept_language,
+            accept_language=checks.header_text("accept_language", accept_language),
         )
 
     def __repr__(self) -> str:
@@ -266,6 +267,14 @@ class Config:
         for settings in (values, changes):
             checks.hide_secrets(settings)
 
+        unknown = (values.keys() - _TEXTUAL) | (changes.keys() - _SETTINGS)
+
+        if unknown:
+            # A misspelt name may be that of a secret: no frame keeps its value.
+            values.clear()
+            changes.clear()
+            raise checks.refusal(named(min(unknown)), "no such setting", "没有此设置")
+
         following = values.pop("gateway_certificate_next", None)
         values = {**values, **changes}
 
@@ -279,12 +288,6 @@ class Config:
 
         if following is not None and "gateway_certificate" not in changes:
             values["gateway_certificate"] = [values["gateway_certificate"], following]
-
-        unknown = values.keys() - _SETTINGS
-
-        if unknown:
-            name = min(unknown)
-            raise checks.refusal(named(name), "no such setting", "没有此设置")
 
         return cls(**values)
 

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from umfpay.config._checks import refusal
+from umfpay.errors import Text
 
 
 _PATHS: Final = {
@@ -20,6 +21,11 @@ _PATHS: Final = {
     "merchant_key",
     "token_store",
 }
+
+_PREFIX: Final = "UMF_"
+# The account for papers; the documents room reads it.
+_OF_OTHERS: Final = "UMF_FTP_"
+_QUOTES: Final = ("'", '"')
 
 
 def from_environ(
@@ -50,64 +56,82 @@ def from_file(file: Path, *, names: Collection[str]) -> dict[str, Any]:
     Raises:
         ConfigError: The file cannot be read; its content is never quoted.
     """
-    values: dict[str, Any] | None = None
+    values, problem = _read(file, names)
 
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        en, zh = "no such file", "文件不存在"
-    except (OSError, UnicodeDecodeError):
-        en, zh = "it cannot be read as UTF-8 text", "无法按 UTF-8 读取"
-    else:
-        if file.suffix == ".toml":
-            values, en, zh = _from_toml(text), "it is not valid TOML", "不是有效的 TOML"
-        else:
-            values, number = _from_lines(text, names)
-            en, zh = (
-                f"line {number} must be KEY=value",
-                f"第 {number} 行必须是 KEY=value",
-            )
-
-        del text
-
-    if values is None:
-        raise refusal(str(file), en, zh)
+    if problem is not None:
+        raise refusal(str(file), problem.en, problem.zh)
 
     for name in _PATHS & values.keys():
-        if _looks_like_a_path(values[name]):
-            values[name] = str(file.parent / values[name])
+        values[name] = _placed(file.parent, values[name])
 
     return values
 
 
-def _looks_like_a_path(value: object) -> bool:
-    if not isinstance(value, str) or value in ("", "auto", "memory"):
-        return False
-
-    return "-----BEGIN" not in value and "://" not in value and len(value) <= 300
+# What reads the text never raises: no frame of a traceback holds it.
+_Settings = tuple[dict[str, Any], Text | None]
 
 
-def _from_lines(text: str, names: Collection[str]) -> tuple[dict[str, Any] | None, int]:
+def _read(file: Path, names: Collection[str]) -> _Settings:
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return {}, Text("no such file", "文件不存在")
+    except (OSError, ValueError):
+        return {}, Text("it cannot be read as UTF-8 text", "无法按 UTF-8 读取")
+
+    return _toml(text) if file.suffix.lower() == ".toml" else _lines(text, names)
+
+
+def _toml(text: str) -> _Settings:
+    import tomllib
+
+    try:
+        return tomllib.loads(text), None
+    except (ValueError, RecursionError):
+        return {}, Text("it is not valid TOML", "不是有效的 TOML")
+
+
+def _lines(text: str, names: Collection[str]) -> _Settings:
+    known = {_PREFIX + name.upper() for name in names}
     environ: dict[str, str] = {}
 
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
 
-        key, equals, value = line.partition("=")
+        key, equals, value = (part.strip() for part in line.partition("="))
 
-        if not equals or not key.strip().isidentifier():
-            return None, number
+        if not equals or not key.isidentifier():
+            return {}, Text(
+                f"line {number} must be KEY=value", f"第 {number} 行必须是 KEY=value"
+            )
 
-        environ[key.strip()] = value.strip()
+        if not key.upper().startswith(_PREFIX) or key.startswith(_OF_OTHERS):
+            continue
 
-    return from_environ(environ, prefix="UMF_", names=names), 0
+        if key not in known:
+            return {}, Text(f"{key}: no such setting", f"{key}：没有此设置")
+
+        if value[:1] in _QUOTES and value[:1] == value[-1:]:
+            return {}, Text(
+                f"line {number}: the value stands in quotes; leave them out",
+                f"第 {number} 行：值带有引号，请去掉引号",
+            )
+
+        environ[key] = value
+
+    return from_environ(environ, prefix=_PREFIX, names=names), None
 
 
-def _from_toml(text: str) -> dict[str, Any] | None:
-    import tomllib
+def _placed(folder: Path, value: object) -> object:
+    if isinstance(value, list):
+        return [_placed(folder, one) for one in value]
 
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return None
+    return str(folder / value) if _looks_like_a_path(value) else value
+
+
+def _looks_like_a_path(value: object) -> TypeGuard[str]:
+    if not isinstance(value, str) or value in ("", "auto", "memory"):
+        return False
+
+    return "-----BEGIN" not in value and "://" not in value and len(value) <= 300

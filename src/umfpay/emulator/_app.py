@@ -5,7 +5,6 @@ The emulator: an ASGI application around the gateway, its control API and its no
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
@@ -30,6 +29,7 @@ from umfpay.emulator._keys import (
     write_env,
 )
 from umfpay.emulator._messages import Answer, Request
+from umfpay.emulator._mishaps import told
 from umfpay.emulator._notifier import Notifier, Post
 from umfpay.emulator._papers import receive
 from umfpay.emulator._settings import EmulatorSettings
@@ -46,8 +46,6 @@ if TYPE_CHECKING:
 MAX_BODY: Final = 4 * 1024 * 1024
 
 _TICK: Final = 0.1
-
-_log = logging.getLogger("umfpay.emulator")
 
 
 class Emulator:
@@ -100,12 +98,18 @@ class Emulator:
         )
         self._hosts = frozenset(host.lower() for host in hosts)
         self._store = Store(None if data is None else data / "emulator.sqlite3")
-        self._world = World(
-            self._store,
-            clock or Clock(),
-            settings or EmulatorSettings(),
-            self.credentials,
-        )
+
+        try:
+            self._world = World(
+                self._store,
+                clock or Clock(),
+                settings or EmulatorSettings(),
+                self.credentials,
+            )
+        except BaseException:
+            self._store.close()
+            raise
+
         self._gateway = Gateway(self._world)
         self._notifier = Notifier(
             self._world,
@@ -153,17 +157,17 @@ class Emulator:
                 body=b"" if value is None else dump_json(value),
             )
         )
-        told: dict[str, Any] = parse_json(answer.body)
+        answered: dict[str, Any] = parse_json(answer.body)
 
         if answer.status != HTTPStatus.OK:
             raise ConfigError(
                 Text(
-                    f"{method} {path}: {told.get('error')}",
-                    f"{method} {path}：{told.get('error')}",
+                    f"{method} {path}: {answered.get('error')}",
+                    f"{method} {path}：{answered.get('error')}",
                 )
             )
 
-        return told
+        return answered
 
     def pass_time(self) -> float | None:
         """
@@ -287,13 +291,19 @@ class Emulator:
             )
 
     async def _tick(self, pause: float) -> None:
+        fails = False
+
         while True:
             await asyncio.sleep(pause)
 
             try:
                 tick(self._world)
-            except Exception:  # noqa: BLE001 (logged)
-                _log.exception("what happens by itself")
+                fails = False
+            except Exception as error:  # noqa: BLE001 (told, once)
+                if not fails:
+                    told(error, "what happens by itself")
+
+                fails = True
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:

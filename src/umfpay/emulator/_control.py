@@ -7,7 +7,6 @@ application/json``, which a foreign page in a browser cannot send.
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable
 from datetime import datetime
@@ -21,6 +20,7 @@ from umfpay.emulator._control_body import check_type, read_value
 from umfpay.emulator._faults import FaultPlan
 from umfpay.emulator._gateway import Gateway
 from umfpay.emulator._messages import Answer, Request, control_answer
+from umfpay.emulator._mishaps import told
 from umfpay.emulator._moves import (
     NotHereError,
     move_customs,
@@ -36,8 +36,6 @@ from umfpay.errors import ConfigError
 
 
 PREFIX: Final = "/_emulator"
-
-_log = logging.getLogger("umfpay.emulator")
 
 
 class Control:
@@ -112,9 +110,9 @@ class Control:
             status, value = 400, {"error": error.what.en}
         except Refusal as refusal:
             status, value = 404, {"error": refusal.detail, "ret_code": refusal.code}
-        except Exception:  # noqa: BLE001 (logged)
-            _log.exception("%s %s", request.method, request.path)
-            status, value = 500, {"error": "a bug of the emulator; see its log"}
+        except Exception as error:  # noqa: BLE001 (told)
+            why = told(error, f"{request.method} {request.path}")
+            status, value = 500, {"error": why}
 
         return control_answer(status, value)
 

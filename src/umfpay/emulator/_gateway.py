@@ -4,8 +4,8 @@ The gateway without a network: one request in, one answer out.
 
 from __future__ import annotations
 
-import logging
 import re
+import sqlite3
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -19,6 +19,7 @@ from umfpay.emulator._messages import (
     json_answer,
     read_body,
 )
+from umfpay.emulator._mishaps import told
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._request_log import logged
 from umfpay.emulator._routes import Endpoint, route
@@ -36,8 +37,6 @@ from umfpay.protocol import (
 
 BASE_PATH: Final = "/cberest/v1"
 
-_log = logging.getLogger("umfpay.emulator")
-
 _CALL_FAULTS: Final = (
     "delay",
     "drop_before",
@@ -50,6 +49,7 @@ _CALL_FAULTS: Final = (
     "steal_token",
     "skew_clock",
 )
+_SYSTEM_ERROR: Final = "00060999"
 _CUTS_BEFORE: Final = frozenset({"drop_before", "error_before", "busy"})
 _CUTS_AFTER: Final = frozenset({"drop_after", "error_after"})
 
@@ -68,8 +68,27 @@ class Gateway:
     def answer(self, request: Request) -> Answer:
         """
         Answer one request; write down what came and why it was refused.
+
+        Whatever goes wrong here is the gateway's "system error".
         """
         path = re.sub(r"/+", "/", request.path).rstrip("/") or "/"
+
+        try:
+            answer, record = self._answered(request, path)
+        except Exception as error:  # noqa: BLE001 (told)
+            told(error, f"{request.method} {path}")
+
+            return self._refused(Refusal(_SYSTEM_ERROR))
+
+        try:
+            self.world.store.log("request", str(record["number"]), record)
+        except sqlite3.Error as error:
+            # What was done was done: the merchant gets its answer.
+            told(error, f"{request.method} {path}")
+
+        return answer
+
+    def _answered(self, request: Request, path: str) -> tuple[Answer, Document]:
         struck = self._strike(request, path)
         before = next((one for one in struck if one.kind in _CUTS_BEFORE), None)
         record = self._record(request, path, struck)
@@ -85,9 +104,8 @@ class Gateway:
 
         answer.delay = sum(one.seconds for one in struck if one.kind == "delay")
         record["status"] = 0 if answer.drop else answer.status
-        self.world.store.log("request", str(record["number"]), record)
 
-        return answer
+        return answer, record
 
     def _strike(self, request: Request, path: str) -> list[Fault]:
         struck = self.plan.strike(
@@ -126,13 +144,14 @@ class Gateway:
             record["reason"] = refusal.detail
 
             return self._refused(refusal)
-        except Exception:  # noqa: BLE001 (logged)
-            # A bug here is still the gateway's "system error", never a traceback.
-            _log.exception("%s %s", request.method, path)
-            record["ret_code"] = "00060999"
-            record["reason"] = "a bug of the emulator; see its log"
+        except sqlite3.Error:
+            # Nothing can be written down now, this call neither.
+            raise
+        except Exception as error:  # noqa: BLE001 (told)
+            record["ret_code"] = _SYSTEM_ERROR
+            record["reason"] = told(error, f"{request.method} {path}")
 
-            return self._refused(Refusal("00060999"))
+            return self._refused(Refusal(_SYSTEM_ERROR))
 
         record["ret_code"] = "0000"
 

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import os
 import secrets
+import unicodedata
 from pathlib import Path
 from typing import Final
 
 import attrs
 
 from umfpay.errors import ConfigError, Text
-from umfpay.protocol import PrivateKey, make_certificate
+from umfpay.protocol import PrivateKey, PublicKey, make_certificate
 from umfpay.sensitive import Secret
 
 
@@ -23,6 +24,12 @@ CLIENT: Final = "client.id"
 FTP: Final = "ftp.id"
 FTP_USER: Final = "merchant"
 ENV: Final = "umf.env"
+
+_UNNAMEABLE: Final = ("Cc", "Cs", "Zl", "Zp")
+_ADVICE: Final = Text(
+    "Take another --data, or an empty one: keys are made there.",
+    "请更换 --data，或使用空目录：将在其中生成密钥。",
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -60,8 +67,11 @@ def load_credentials(folder: Path, *, bits: int) -> Credentials:
     Read the credentials of *folder*; make them when it has none.
 
     Raises:
-        ConfigError: The folder cannot be read or written.
+        ConfigError: The folder cannot be read or written, a file in it is missing or
+            damaged, or ``umf.env`` could not name it.
     """
+    _must_be_nameable(folder)
+
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -72,18 +82,7 @@ def load_credentials(folder: Path, *, bits: int) -> Credentials:
             # A folder of before the emulator had an FTP server.
             _save_pair(folder / FTP, FTP_USER, Secret(secrets.token_hex(12)))
 
-        client_id, secret = _pair(folder / CLIENT)
-        ftp_user, ftp_password = _pair(folder / FTP)
-
-        return Credentials(
-            client_id=client_id,
-            client_secret=secret,
-            merchant_key=PrivateKey.load(folder / MERCHANT_KEY),
-            gateway_key=PrivateKey.load(folder / GATEWAY_KEY),
-            gateway_certificate=(folder / CERTIFICATE).read_bytes(),
-            ftp_user=ftp_user,
-            ftp_password=ftp_password,
-        )
+        return _read(folder)
     except OSError as exc:
         reason = exc.strerror or type(exc).__name__
     except _DamagedError as exc:
@@ -93,8 +92,48 @@ def load_credentials(folder: Path, *, bits: int) -> Credentials:
         Text(
             f"{folder}: the data folder cannot be used ({reason}).",
             f"{folder}：无法使用数据目录（{reason}）。",
-        )
+        ),
+        advice=_ADVICE,
     )
+
+
+def _read(folder: Path) -> Credentials:
+    client_id, secret = _pair(folder / CLIENT)
+    ftp_user, ftp_password = _pair(folder / FTP)
+    merchant = PrivateKey.load(folder / MERCHANT_KEY)
+    gateway = PrivateKey.load(folder / GATEWAY_KEY)
+
+    # A key file is checked by its content; that it is the right one, only here.
+    if merchant == gateway:
+        raise _DamagedError(f"{MERCHANT_KEY} and {GATEWAY_KEY} are the same key")
+
+    if PublicKey.load(folder / CERTIFICATE) != gateway.public:
+        raise _DamagedError(f"{CERTIFICATE} does not belong to {GATEWAY_KEY}")
+
+    return Credentials(
+        client_id=client_id,
+        client_secret=secret,
+        merchant_key=merchant,
+        gateway_key=gateway,
+        gateway_certificate=(folder / CERTIFICATE).read_bytes(),
+        ftp_user=ftp_user,
+        ftp_password=ftp_password,
+    )
+
+
+def _must_be_nameable(folder: Path) -> None:
+    # A line of umf.env ends at each of these, or could not be written at all.
+    name = str(folder.absolute())
+
+    if any(unicodedata.category(one) in _UNNAMEABLE for one in name):
+        raise ConfigError(
+            Text(
+                f"{name!r}: the data folder's name holds a control character, or"
+                " is not UTF-8.",
+                f"{name!r}：数据目录名包含控制字符，或不是 UTF-8。",
+            ),
+            advice=_ADVICE,
+        )
 
 
 def _save(folder: Path, made: Credentials) -> None:

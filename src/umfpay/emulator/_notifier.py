@@ -16,6 +16,7 @@ from umfpay.emulator import _customs as customs
 from umfpay.emulator import _payment_answers as payments
 from umfpay.emulator import _refunds as refunds
 from umfpay.emulator._faults import FaultPlan
+from umfpay.emulator._mishaps import told
 from umfpay.emulator._replies import DONE, acknowledged, with_scheme
 from umfpay.emulator._store import Document
 from umfpay.emulator._world import Members, World
@@ -152,7 +153,14 @@ class Notifier:
     def _start(self, number: int, delay: float) -> None:
         task = asyncio.get_running_loop().create_task(self._deliver(number, delay))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+
+        if isinstance(error, Exception):
+            told(error, "a notification")
 
     async def _deliver(self, number: int, delay: float) -> None:
         settings = self._world.settings

@@ -5,19 +5,24 @@ The emulator on a real socket.
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from umfpay.config import is_loopback
 from umfpay.emulator._app import Emulator
-from umfpay.errors import ConfigError, Text
+from umfpay.emulator._listening import listening_socket
+from umfpay.emulator._mishaps import told
 
+
+_log: Final = logging.getLogger("umfpay.emulator")
 
 # Connections by both addresses: what the drop of a fault plan cuts.
 _CONNECTIONS: dict[Any, asyncio.Transport] = {}
@@ -66,41 +71,11 @@ class Server:
         return f"{self.origin}/cberest/v1/"
 
 
-def listening_socket(host: str, port: int) -> socket.socket:
+def _watched(app: ASGIApp) -> ASGIApp:
     """
-    Return a socket that listens on *host* and *port*; 0 takes any free port.
-
-    Raises:
-        ConfigError: The port is in use, or the host is not this machine's.
+    Return *app* with connections that can be cut, and with failures that are told.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named asyncio switches off Nagle on what it accepts.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 
-    try:
-        listener.bind((host, port))
-        listener.listen(1024)
-    except (OSError, OverflowError) as exc:
-        listener.close()
-        reason = getattr(exc, "strerror", None) or "not a port"
-        raise ConfigError(
-            Text(
-                f"{host}:{port}: cannot listen there ({reason}).",
-                f"{host}:{port}：无法监听（{reason}）。",
-            ),
-            advice=Text(
-                "Take another --port, or end the program that uses it.",
-                "请更换 --port，或结束占用该端口的程序。",
-            ),
-        ) from None
-
-    listener.setblocking(False)  # noqa: FBT003 (its only argument)
-
-    return listener
-
-
-def _droppable(app: ASGIApp) -> ASGIApp:
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             connection = _CONNECTIONS.get(
@@ -110,7 +85,11 @@ def _droppable(app: ASGIApp) -> ASGIApp:
             if connection is not None:
                 scope.setdefault("extensions", {})["umfpay.drop"] = connection.abort
 
-        await app(scope, receive, send)
+        try:
+            await app(scope, receive, send)
+        except Exception as error:
+            told(error, f"{scope.get('method')} {scope.get('path')}")
+            raise
 
     return wrapped
 
@@ -128,7 +107,7 @@ async def serve_app(
     listener = listening_socket(host, port)
     server = uvicorn.Server(
         uvicorn.Config(
-            _droppable(app),
+            _watched(app),
             http=_Protocol,
             ws="none",
             loop="none",
@@ -171,6 +150,15 @@ async def _run(server: uvicorn.Server, listener: socket.socket) -> None:
     await server._serve([listener])
 
 
+_BEYOND: Final = (
+    "The emulator listens on %s in plain http, beyond this machine: whoever reaches it"
+    " can use it, and umfpay's own settings refuse such a base_url. Clients in other"
+    " languages can call it; for umfpay put TLS in front. | 模拟器以明文 http 监听 %s，"
+    "不限于本机：能访问者皆可使用，且 umfpay 自身的设置会拒绝此类 base_url。"
+    "其他语言的客户端可以调用；供 umfpay 使用时请在前面加上 TLS。"
+)
+
+
 @asynccontextmanager
 async def serve(
     emulator: Emulator,
@@ -181,6 +169,8 @@ async def serve(
 ) -> AsyncIterator[Server]:
     """
     Serve *emulator* until the block ends; then close it.
+
+    It is plain http, also beyond loopback; the log has a warning then.
 
     Args:
         ftp_port: Where papers are taken by FTP, on the same host; 0 takes any free
@@ -194,6 +184,9 @@ async def serve(
             serve_app(emulator, host=host, port=port) as server,
             _serve_papers(emulator, host, ftp_port) as ftp,
         ):
+            if not is_loopback(host):
+                _log.warning(_BEYOND, host, host)
+
             emulator.listen_at(server.origin, ftp=ftp)
             yield attrs.evolve(server, ftp_port=None if ftp is None else ftp[1])
     finally:
@@ -209,7 +202,7 @@ async def _serve_papers(
 
         return
 
-    papers = emulator.take_papers(listening_socket(host, port))
+    papers = emulator.take_papers(listening_socket(host, port, option="--ftp-port"))
 
     try:
         yield _reached(host), papers.port

@@ -38,10 +38,11 @@ class Store:
     Documents by kind and id, in the order they came.
 
     Raises:
-        ConfigError: The file cannot be used.
+        ConfigError: The file cannot be used, is damaged, or another emulator uses it.
     """
 
     def __init__(self, path: Path | None) -> None:
+        self._path = path
         connection: sqlite3.Connection | None = None
 
         try:
@@ -60,18 +61,61 @@ class Store:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.executescript(_SCHEMA)
-        except (OSError, sqlite3.Error) as exc:
+
+            if path is not None:
+                _must_be_whole(connection)
+        except (OSError, sqlite3.Error, ValueError, TypeError, RecursionError) as exc:
             if connection is not None:
                 connection.close()
 
-            raise ConfigError(
-                Text(
-                    f"{path}: the emulator's data cannot be used ({exc}).",
-                    f"{path}：无法使用模拟器数据（{exc}）。",
-                )
-            ) from exc
+            raise self.unusable(exc) from exc
 
         self._connection = connection
+
+    def unusable(self, exc: Exception) -> ConfigError:
+        """
+        Return what to say when *exc* keeps the emulator from its books.
+
+        What comes neither from the system nor from SQLite is taken for damage.
+        """
+        code = getattr(exc, "sqlite_errorcode", None)
+        kind = None if code is None else code & 0xFF  # the rest is detail
+
+        if kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return ConfigError(
+                Text(
+                    f"{self._path}: another emulator uses this folder.",
+                    f"{self._path}：另一个模拟器正在使用此目录。",
+                ),
+                advice=Text(
+                    "End it, or take another --data.", "请结束它，或更换 --data。"
+                ),
+            )
+
+        if kind in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or not isinstance(
+            exc, OSError | sqlite3.Error
+        ):
+            return ConfigError(
+                Text(
+                    f"{self._path}: the emulator's data cannot be used, it is damaged.",
+                    f"{self._path}：无法使用模拟器数据，文件已损坏。",
+                ),
+                advice=Text(
+                    "Take another --data, or delete this file and the payments in it.",
+                    "请更换 --data，或删除此文件（其中的支付也将丢失）。",
+                ),
+            )
+
+        return ConfigError(
+            Text(
+                f"{self._path}: the emulator's data cannot be used ({exc}).",
+                f"{self._path}：无法使用模拟器数据（{exc}）。",
+            ),
+            advice=Text(
+                "Look at the disk and the permissions, or take another --data.",
+                "请检查磁盘和权限，或更换 --data。",
+            ),
+        )
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -82,11 +126,13 @@ class Store:
 
         try:
             yield
+            self._connection.execute("COMMIT")
         except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
+            # On a full disk SQLite may have rolled back already.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
-        self._connection.execute("COMMIT")
+            raise
 
     def put(self, kind: str, key: str, document: Document) -> None:
         """
@@ -186,3 +232,15 @@ class Store:
         Close the file.
         """
         self._connection.close()
+
+
+def _must_be_whole(connection: sqlite3.Connection) -> None:
+    """
+    Raise unless every page and every document can be read.
+    """
+    if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+        raise ValueError
+
+    for (data,) in connection.execute("SELECT data FROM documents"):
+        if not isinstance(json.loads(data), dict):
+            raise TypeError

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -35,6 +36,9 @@ class World:
         forgotten: Called when the books are cleared, for what lies beside them.
         token_calls: How many calls each token let in since the start, by its number.
         salt: Of the hashes that stand for card numbers.
+
+    Raises:
+        ConfigError: The books cannot be used.
     """
 
     store: Store
@@ -52,14 +56,28 @@ class World:
         key = self.credentials.gateway_key
         # The official SDK seals in UTF-8, and with a switch in GBK (notes 4).
         self.openers = (Opener(key), Opener(key, charset="gbk"))
+
+        try:
+            self._go_on()
+        except (
+            sqlite3.Error, LookupError, OSError, OverflowError, TypeError, ValueError
+        ) as error:  # fmt: skip
+            raise self.store.unusable(error) from error
+
+    def _go_on(self) -> None:
+        """
+        Take salt and time from the books.
+        """
         kept = self.store.get("salt", "cards")
         self.salt = (
             secrets.token_bytes(16) if kept is None else bytes.fromhex(kept["hex"])
         )
         self._keep_salt()
-        self.clock.offset += float(
-            (self.store.get("clock", "now") or {"offset": 0})["offset"]
-        )
+        moved = self.store.get("clock", "now")
+
+        if moved is not None:
+            self.clock.offset += float(moved["offset"])
+            self.clock.now()  # a moment that has no date is damage, too
 
     def move_clock(self, to: float | datetime) -> None:
         """

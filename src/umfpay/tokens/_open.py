@@ -98,13 +98,24 @@ def _file(path: str, *, key: str) -> FileTokenStore:
 
     store = FileTokenStore(path, key=key)
 
-    if store.path.is_dir():
+    if _is_folder(store.path):
         raise _refusal(
             f"{store.path} is a folder; name a file in it",
             f"{store.path} 是文件夹；请指定其中的文件",
         )
 
     return store
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+
+        raise _refusal(
+            f"{path} cannot be used ({reason})", f"{path} 无法使用（{reason}）"
+        ) from error
 
 
 def _hashable(store: TokenStore) -> TokenStore:

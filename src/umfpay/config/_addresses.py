@@ -1,0 +1,140 @@
+"""
+Addresses among the settings: a host that can be called, nothing that leaks.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from umfpay.config._checks import refusal
+from umfpay.config._environment import Environment
+from umfpay.sensitive import Secret
+
+
+_SCHEMES: Final = ("http", "https")
+_LABEL: Final = r"[A-Za-z0-9_-]{1,63}"
+_NAME: Final = re.compile(rf"(?=.{{1,253}}\.?\Z){_LABEL}(\.{_LABEL})*\.?")
+_NUMBERS: Final = re.compile(r"[0-9.]+")
+
+
+def is_loopback(host: str) -> bool:
+    """
+    Tell whether *host* names this machine.
+    """
+    if host == "localhost":
+        return True
+
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def base_url(value: object, *, environment: Environment | None) -> str:
+    if value is None:
+        if environment is None:
+            raise refusal(
+                "base_url",
+                "give environment= or base_url=; there is no default gateway",
+                "请给出 environment= 或 base_url=，没有默认平台",
+            )
+
+        return environment.value
+
+    if environment is not None:
+        raise refusal(
+            "base_url",
+            "give environment= or base_url=, not both",
+            "与 environment= 只能二选一",
+        )
+
+    if not isinstance(value, str):
+        raise refusal("base_url", "it must be text", "必须是文本")
+
+    parts = _split(value.strip())
+
+    if parts is None:
+        raise refusal(
+            "base_url",
+            "it must be an http(s) address with the name or number of a host",
+            "必须是带有主机名或 IP 的 http(s) 地址",
+        )
+
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise refusal(
+            "base_url",
+            "it must hold no user, password, query or fragment",
+            "不能包含用户名、密码、查询或片段",
+        )
+
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise refusal(
+            "base_url",
+            "plain http is for loopback only; the token would travel in clear",
+            "明文 http 仅限本机；否则令牌会以明文传输",
+        )
+
+    return value.strip().rstrip("/") + "/"
+
+
+def web_address(name: str, value: object) -> str | None:
+    if value is None:
+        return None
+
+    if not isinstance(value, str) or not value.startswith(("http://", "https://")):
+        raise refusal(
+            name, "it must begin with http:// or https://", "必须以 http(s):// 开头"
+        )
+
+    return value
+
+
+def proxy(value: Secret | None) -> Secret | None:
+    # It may hold a password: no frame that raises has its text.
+    if value is not None and _split(value.reveal()) is None:
+        raise refusal(
+            "proxy",
+            "it must be http://host:port or http://user:password@host:port, user and"
+            " password percent-encoded",
+            "必须是 http://host:port 或 http://user:password@host:port，"
+            "用户名和密码需百分号编码",
+        )
+
+    return value
+
+
+def _split(url: str) -> SplitResult | None:
+    """
+    Return the parts of an http(s) address whose host can be called, else None.
+
+    It never raises, for *url* may hold a password.
+    """
+    if " " in url or not url.isprintable():
+        return None
+
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return None
+
+    if parts.scheme not in _SCHEMES or port == 0:
+        return None
+
+    # A name of numbers only is taken for an IPv4 address everywhere.
+    if "[" in parts.netloc or _NUMBERS.fullmatch(host):
+        return parts if _is_number(host) else None
+
+    return parts if _NAME.fullmatch(host) else None
+
+
+def _is_number(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+
+    return True
