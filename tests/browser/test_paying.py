@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import attrs
 import orders
 import pytest
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.select import Select
@@ -33,7 +34,12 @@ def _click(page, name):
 
 
 def _until(page, condition):
-    return WebDriverWait(page, 10).until(condition)
+    """
+    Between two documents Chromium's answers are errors that pass; ask again.
+    """
+    wait = WebDriverWait(page, 10, ignored_exceptions=[WebDriverException])
+
+    return wait.until(condition)
 
 
 def _text(page):
