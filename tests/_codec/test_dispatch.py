@@ -4,9 +4,11 @@ Which hook cattrs takes: ours, for each kind of member (design: the traps of cat
 
 from __future__ import annotations
 
+import pickle
 from datetime import date
 from decimal import Decimal
 
+import attrs
 import pytest
 
 from umfpay import Private
@@ -19,6 +21,8 @@ from umfpay.models import (
     OpenEnum,
     Payment,
     PaymentState,
+    Received,
+    Refund,
     SubOrder,
 )
 
@@ -102,3 +106,25 @@ def test_an_unknown_word_is_kept_and_known_as_such():
     state = structure("TRADE_PARKED", PaymentState)
 
     assert ("TRADE_PARKED", False) == (state, state.known)
+
+
+@pytest.mark.parametrize("cls", Received.__subclasses__())
+def test_an_object_is_what_its_class_would_make(cls):
+    """
+    Objects are made without ``__init__``: no class may check or convert anything.
+    """
+    for field in attrs.fields(cls):
+        assert field.validator is None
+        assert field.converter is None
+
+    assert not hasattr(cls, "__attrs_post_init__")
+
+    given = {"id": "PAY_1"} if cls in (Payment, Refund) else {}
+    made = structure(given, cls)
+
+    assert made == cls(**given)
+    assert repr(made) == repr(cls(**given))
+    assert pickle.loads(pickle.dumps(made)) == made
+
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        made.extra = {}

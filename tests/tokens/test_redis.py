@@ -430,3 +430,22 @@ def test_an_address_that_is_none_is_refused(url):
     """
     with pytest.raises(ConfigError, match="no address of Redis"):
         RedisTokenStore(url, key="k")
+
+
+async def test_a_cancellation_is_never_lost(redis_server, tmp_path):
+    """
+    Whenever it comes: while connecting, asking or waiting; and no socket stays open.
+    """
+
+    async def stay():
+        async with store.refreshing(10):
+            await asyncio.sleep(10)
+
+    for step in range(100):
+        store = RedisTokenStore(redis_server.connection_url, key=f"{tmp_path}/{step}")
+        task = asyncio.create_task(stay())
+        await asyncio.sleep(step / 10_000)
+        task.cancel()
+
+        with pytest.raises(asyncio.CancelledError):
+            await task

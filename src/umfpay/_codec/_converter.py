@@ -7,14 +7,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import attrs
 import msgspec
 
 from umfpay._codec import _reading as reading
-from umfpay._codec._writing import EncodeOptions, Writer
+from umfpay._codec._writing import EncodeOptions, Writer, cannot_be_sent
 from umfpay.errors import ConfigError, EnvelopeError, Text
 from umfpay.models import NewEnterprise, OpenEnum, Received
 from umfpay.protocol import JSONRefusedError, parse_json
@@ -116,73 +116,44 @@ def encode(
         ConfigError: Something in it is not of the gateway's kinds, floats among them,
             or holds itself.
     """
+    data = b""
+    nested = False
+
     try:
         value = make_converter(options).unstructure(body)
 
         if isinstance(body, NewEnterprise):
             value = {"enterprise_qualification": value}
 
-        return msgspec.json.encode(_sealed(value, seal))
+        data = msgspec.json.encode(value, enc_hook=partial(_sealed, seal))
     except RecursionError:
-        # Its frames, a thousand of them, hold the body.
+        nested = True
+    except UnicodeEncodeError:
         pass
 
-    raise ConfigError(
-        Text(
-            "The body holds itself, or is nested too deeply.",
-            "请求内容包含自身，或嵌套过深。",
+    if data:
+        return data
+
+    # Out here: the frames of those errors hold the body, a thousand of them.
+    if nested:
+        raise ConfigError(
+            Text(
+                "The body holds itself, or is nested too deeply.",
+                "请求内容包含自身，或嵌套过深。",
+            )
         )
-    )
+
+    raise cannot_be_sent("str")
 
 
-def _sealed(value: Any, seal: Callable[[Secret], Sealed]) -> Any:
+def _sealed(seal: Callable[[Secret], Sealed], secret: Any) -> str:
     """
-    Return *value* with its secrets sealed, made of the gateway's kinds only.
+    Return the ciphertext of *secret*: nothing is left as it is (protocol notes 4).
     """
-    # Nearly all there is, told by its type alone.
-    if type(value) is str and value.isascii():
-        return value
+    # The writer gives text, lists, objects, numbers and secrets, and nothing else.
+    assert isinstance(secret, Secret)
 
-    if isinstance(value, Secret):
-        # Nothing is left as it is, not encrypted (protocol notes 4).
-        return seal(value).ciphertext if value else ""
-
-    if isinstance(value, dict) and all(map(_is_text, value)):
-        return {name: _sealed(one, seal) for name, one in value.items()}
-
-    if isinstance(value, list):
-        return [_sealed(one, seal) for one in value]
-
-    if isinstance(value, Decimal) and value.is_finite():
-        return f"{value:f}"
-
-    if value is None or isinstance(value, int) or _is_text(value):
-        return value
-
-    kind = type(value).__name__
-
-    raise ConfigError(
-        Text(
-            f"The body holds a {kind} that cannot be sent; give text, int, Decimal,"
-            " dates or models.",
-            f"请求内容包含无法发送的 {kind}；请使用文本、整数、Decimal、日期或模型对象。",
-        )
-    )
-
-
-def _is_text(value: object) -> bool:
-    if not isinstance(value, str):
-        return False
-
-    if value.isascii():
-        return True
-
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-
-    return True
+    return seal(secret).ciphertext if secret else ""
 
 
 def dumps(value: Received) -> bytes:

@@ -4,14 +4,15 @@ From our objects to JSON values: the recommended names, None left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
 import attrs
 
+from umfpay.errors import ConfigError, Text
 from umfpay.models import (
     ExpressInfo,
     Money,
@@ -81,6 +82,39 @@ def wire_text(value: Any) -> str:
     return str(value)
 
 
+def digits(value: Decimal) -> str:
+    """
+    Return *value* as the gateway's text: 100, never 1E+2.
+
+    Raises:
+        ConfigError: It is not finite.
+    """
+    return f"{value:f}" if value.is_finite() else refuse(value)
+
+
+def refuse(value: object) -> NoReturn:
+    """
+    Refuse *value*.
+
+    Raises:
+        ConfigError: Always.
+    """
+    raise cannot_be_sent(type(value).__name__)
+
+
+def cannot_be_sent(kind: str) -> ConfigError:
+    """
+    Return the error for a *kind* of value that the gateway does not take.
+    """
+    return ConfigError(
+        Text(
+            f"The body holds a {kind} that cannot be sent; give text, int, Decimal,"
+            " dates or models.",
+            f"请求内容包含无法发送的 {kind}；请使用文本、整数、Decimal、日期或模型对象。",
+        )
+    )
+
+
 class Writer:
     """
     Turns what we send, and everything read, into JSON values.
@@ -94,9 +128,12 @@ class Writer:
         """
         Make *converter* write by these methods.
         """
+        # What no hook below knows is refused: cattrs would take sets and floats.
+        converter.register_unstructure_hook_func(lambda _: True, refuse)
         converter.register_unstructure_hook_func(attrs.has, self.members)
         converter.register_unstructure_hook_func(_is_received, self.received)
         converter.register_unstructure_hook_func(_is_enum, str.__str__)
+        converter.register_unstructure_hook_func(_is_mapping, self.mapping)
         hooks: dict[type[Any], Callable[[Any], Any]] = {
             NewItem: self.item,
             RiskInfo: self.risk,
@@ -109,7 +146,7 @@ class Writer:
             Sealed: lambda value: value.ciphertext,
             # A Secret stays one until the bytes are written: see encode().
             Secret: lambda value: value,
-            Decimal: lambda value: value,
+            Decimal: digits,
             datetime: wire_text,
             date: wire_text,
             timedelta: wire_text,
@@ -117,6 +154,9 @@ class Writer:
             list: self.several,
             dict: self.mapping,
             str: str.__str__,
+            int: lambda value: value,
+            type(None): lambda value: value,
+            bytes: refuse,
         }
 
         for cls, hook in hooks.items():
@@ -174,10 +214,13 @@ class Writer:
         """
         return [self._write(one) for one in value]
 
-    def mapping(self, value: dict[Any, Any]) -> dict[Any, Any]:
+    def mapping(self, value: Mapping[Any, Any]) -> dict[Any, Any]:
         """
         Write an object that the caller built, without what is None.
         """
+        if not all(isinstance(name, str) for name in value):
+            raise cannot_be_sent("dict")
+
         return {
             name: self._write(one) for name, one in value.items() if one is not None
         }
@@ -259,6 +302,10 @@ def _names(cls: Any) -> tuple[str, ...]:
 
 def _is_received(cls: Any) -> bool:
     return isinstance(cls, type) and issubclass(cls, Received)
+
+
+def _is_mapping(cls: Any) -> bool:
+    return isinstance(cls, type) and issubclass(cls, Mapping)
 
 
 def _is_enum(cls: Any) -> bool:

@@ -198,6 +198,13 @@ def function(name: str, value: Any) -> Any:
     return value
 
 
+def signer(value: Any) -> Any:
+    """
+    Return *value* when it can sign, by a call or a method of that name, or is None.
+    """
+    return value if hasattr(value, "sign") else function("signer", value)
+
+
 def header_text(name: str, value: object) -> str | None:
     """
     Return *value* when a header can hold it: printable ASCII.

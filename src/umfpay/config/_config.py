@@ -194,7 +194,7 @@ class Config:
                 "response_signatures", response_signatures, ResponseSignatures
             ),
             response_verifier=checks.function("response_verifier", response_verifier),
-            signer=checks.function("signer", signer),
+            signer=checks.signer(signer),
             rsa_backend=checks.one_of("rsa_backend", rsa_backend, RSABackend),
             glued_bearer=checks.flag("glued_bearer", glued_bearer),
             sealing_charset=checks.one_of(

@@ -28,7 +28,7 @@ from umfpay.models._received import Received, wire
 from umfpay.sensitive import Private
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class ExchangeRate(Received):
     """
     What one unit of *currency* costs in CNY; 4 decimals, as sent.
@@ -38,7 +38,7 @@ class ExchangeRate(Received):
     currency: Currency | None = wire("Currency")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Amount(Received):
     """
     Money as the gateway tells it.
@@ -54,7 +54,7 @@ class Amount(Received):
     org_amount: Decimal | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Bank(Received):
     """
     A bank that the contract allows; *code* goes into ``bank_code``.
@@ -68,7 +68,7 @@ class Bank(Received):
     is_support: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Link(Received):
     """
     What can be done next. umfpay calls the gateway by its own paths, never by *href*.
@@ -81,7 +81,7 @@ class Link(Received):
     href: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class ReceivedCard(Received):
     """
     The members of a card that the merchant has to collect; blank, never card data.
@@ -99,7 +99,7 @@ class ReceivedCard(Received):
     state: CardState | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class ReceivedAgreement(Received):
     """
     A stored agreement: one business id per customer, one pay id per card.
@@ -113,7 +113,7 @@ class ReceivedAgreement(Received):
     cvv2: Private | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class PayInfo(Received):
     """
     What WeChat's own SDK or page needs to let the customer pay.
@@ -150,7 +150,7 @@ class PayInfo(Received):
         return json.dumps(self.for_wechat_js())
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class ReceivedQRCode(Received):
     """
     The QR code's content: show *qr_code_url* as a QR code.
@@ -161,7 +161,7 @@ class ReceivedQRCode(Received):
     qr_code_url: str | None = wire("bank_payurl")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class ReceivedWeChat(Received):
     """
     What WeChat needs, in an app or on a page of an official account.
@@ -174,7 +174,7 @@ class ReceivedWeChat(Received):
     wechat_h5_url: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class PayerInfo(Received):
     """
     What the gateway tells of the payer, by method.
@@ -191,7 +191,7 @@ class PayerInfo(Received):
     verify_code: Private | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class EnterpriseQualification(Received):
     """
     A company. It may pay online only while *enterprise_status* is ENABLE.
@@ -211,7 +211,7 @@ class EnterpriseQualification(Received):
     verified: bool = True
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Payer(Received):
     """
     Who pays, as the gateway tells it. *bank_code* may be an internal gate id.
@@ -227,7 +227,7 @@ class Payer(Received):
     sub_mer_id: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class ReceivedRiskInfo(Received):
     """
     What the merchant told about risk, echoed; names of the reference or of the SDK.
@@ -252,7 +252,7 @@ class ReceivedRiskInfo(Received):
     risk_expand: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Address(Received):
     """
     Where somebody lives; the reference describes it, no other object holds it.
@@ -268,7 +268,7 @@ class Address(Received):
     phone: Private | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Item(Received):
     """
     One kind of goods of an order.
@@ -282,7 +282,7 @@ class Item(Received):
     amount: Amount | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class SubOrder(Received):
     """
     A part of an order.

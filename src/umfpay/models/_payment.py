@@ -22,7 +22,7 @@ from umfpay.models._received import Received, wire
 from umfpay.sensitive import Private
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Order(Received):
     """
     The merchant's order, as the gateway tells it.
@@ -40,7 +40,7 @@ class Order(Received):
     sub_mer_id: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Payment(Received):
     """
     A payment. Only a query or a notification proves its *state* (traps 18, 19).
@@ -94,7 +94,7 @@ class Payment(Received):
         return None if link is None else link.href
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class SmsSent(Received):
     """
     The gateway sent the customer an SMS code.
@@ -105,7 +105,7 @@ class SmsSent(Received):
     verified: bool = True
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Refund(Received):
     """
     A refund, whichever shape it came in (trap 16).
@@ -126,7 +126,7 @@ class Refund(Received):
     verified: bool = True
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class CustomsDeclaration(Received):
     """
     A declaration to the customs.
@@ -149,7 +149,7 @@ class CustomsDeclaration(Received):
     verified: bool = True
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class StandaloneDeclaration(Received):
     """
     The answer to a declaration of a payment made elsewhere.
@@ -159,7 +159,7 @@ class StandaloneDeclaration(Received):
     verified: bool = True
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class PaymentSummary(Received):
     """
     A payment in a list.
@@ -182,7 +182,7 @@ class PaymentSummary(Received):
     exchange_date: date | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class RefundSummary(Received):
     """
     A refund in a list.
@@ -204,7 +204,7 @@ class RefundSummary(Received):
     exchange_date: date | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Pagination(Received):
     """
     Where a page stands; *total_count* counts payments and refunds.
@@ -215,7 +215,7 @@ class Pagination(Received):
     page_size: int | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class TransactionsPage(Received):
     """
     A page of the transactions of a merchant date (9.3).
@@ -227,7 +227,7 @@ class TransactionsPage(Received):
     verified: bool = True
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class ReconciliationsPage(Received):
     """
     A page of what UMF paid out on a day (9.4); *amount* is the grand total.

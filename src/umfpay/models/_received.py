@@ -24,7 +24,7 @@ def wire(*variants: str, default: Any = None) -> Any:
     return attrs.field(default=default, metadata={"wire": variants})
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Received:
     """
     An object that the gateway gave: every member may be missing.

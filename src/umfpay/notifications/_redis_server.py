@@ -171,8 +171,17 @@ async def telling(*, refusals: bool = True) -> AsyncIterator[None]:
     """
     from redis.exceptions import ExecAbortError, RedisError, ResponseError, WatchError
 
+    task = asyncio.current_task()
+    assert task is not None
+    before = task.cancelling()
+
     try:
         yield
+
+        # redis writes within wait_for(), which loses a cancellation that comes in its
+        # last moment (Python 3.11).
+        if task.cancelling() > before:
+            raise asyncio.CancelledError
     except (RedisError, OSError) as error:
         # A command of the handler is none; or WATCH has found a change.
         mine = isinstance(error, ExecAbortError | ResponseError | WatchError)

@@ -199,14 +199,20 @@ def _envelope(verdict: Verdict, scanned: Scanned) -> Envelope:
     if not isinstance(meta, dict):
         return Envelope(verdict=verdict, members=scanned.members)
 
-    code, *others = _ret_codes(meta) or ("",)
+    if meta.get("ret_code") == SUCCESS and not meta.get("error_code"):
+        # Nearly every answer.
+        code, others = SUCCESS, []
+    else:
+        code, *others = _ret_codes(meta) or ("",)
+
+    words = meta.get("ret_msg", "")
 
     return Envelope(
         verdict=verdict,
         members=scanned.members,
         ret_code=code,
         other_codes=tuple(others),
-        ret_msg=", ".join(_texts(meta.get("ret_msg"))),
+        ret_msg=(words.strip() if isinstance(words, str) else ", ".join(_texts(words))),
     )
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Final
@@ -79,7 +80,9 @@ class RedisServer:
 
         return self._module.Redis.from_url(
             self.url.reveal(),
-            socket_timeout=_TIMEOUT,
+            # ask() has the time. Where this is set, redis writes within wait_for(),
+            # which loses a cancellation that comes in its last moment (Python 3.11).
+            socket_timeout=None,
             socket_connect_timeout=_TIMEOUT,
             retry=Retry(NoBackoff(), 0),
         )
@@ -106,17 +109,21 @@ class RedisConnection(AbstractAsyncContextManager["RedisConnection"]):
 
         # What was answered counts, not how it ends.
         with contextlib.suppress(Exception):
-            await self._client.aclose()
+            await _to_its_end(self._client.aclose())
 
     async def ask(self, *command: Any) -> Any:
         """
         Return the answer to *command*, in which a `Secret` may stand.
 
-        The frames of redis hold the password, and its words hosts and users: no error
-        of it leaves, not even as the context of ours.
-
         Raises:
             TokenStoreError: There is no answer in time, or it is an error.
+        """
+        return await _to_its_end(self._ask(*command))
+
+    async def _ask(self, *command: Any) -> Any:
+        """
+        The frames of redis hold the password, and its words hosts and users: no error
+        of it leaves, not even as the context of ours.
         """
         try:
             async with asyncio.timeout(_TIMEOUT):
@@ -137,6 +144,26 @@ class RedisConnection(AbstractAsyncContextManager["RedisConnection"]):
                 f"无法使用位于 {self._shown} 的 Redis：{failure}。",
             )
         )
+
+
+async def _to_its_end(work: Coroutine[Any, Any, Any]) -> Any:
+    """
+    Return what *work* gives; a cancellation waits for its end, two seconds at most.
+
+    redis leaves a socket open when it is cancelled while it connects.
+    """
+    task = asyncio.ensure_future(work)
+
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+
+        # Nobody else asks for its error.
+        if not task.cancelled():
+            task.exception()
+
+        raise
 
 
 def _redis() -> Any:  # Any: an optional package
