@@ -1,8 +1,8 @@
 """
 The token cache: what it costs a call, a hundred waiters, and its stores.
 
-The peer is what one writes without it: an `asyncio.Lock` around a plain attribute, and
-files read and replaced in a thread of the loop.
+The peer is what one writes without it: an `asyncio.Lock` around a plain attribute,
+files read and replaced in a thread of the loop, and GET and SET of a Redis client.
 """
 
 from __future__ import annotations
@@ -16,12 +16,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
+import redis.asyncio
+
+from benchmarks._redis import redis_server
 from benchmarks._result import Figure, Result, ratio
 from umfpay.sensitive import Secret
 from umfpay.tokens import (
     FetchedToken,
     FileTokenStore,
     MemoryTokenStore,
+    RedisTokenStore,
     TokenCache,
     TokenRecord,
 )
@@ -103,6 +107,33 @@ class PlainFile:
             os.fsync(file.fileno())
 
         temporary.replace(self._path)
+
+
+class PlainRedis:
+    """
+    The peer of a Redis store: one value, one client that stays connected.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._client = redis.asyncio.Redis.from_url(url)
+
+    async def load(self) -> object:
+        """
+        Return what the server holds.
+        """
+        return json.loads(await self._client.get(_KEY))
+
+    async def save(self, record: TokenRecord) -> object:
+        """
+        Replace the value.
+        """
+        return await self._client.set(_KEY, json.dumps(record.to_json()))
+
+    async def aclose(self) -> None:
+        """
+        Disconnect.
+        """
+        await self._client.aclose()
 
 
 async def fetch() -> FetchedToken:
@@ -302,7 +333,27 @@ async def measure(folder: Path, *, quick: bool) -> list[Figure]:
             rounds=rounds,
             times=10 if quick else 100,
         ),
+        *await on_redis(rounds=rounds, times=10 if quick else 100),
     ]
+
+
+async def on_redis(*, rounds: int, times: int) -> list[Figure]:
+    """
+    Measure the Redis store against a server of its own.
+    """
+    with redis_server() as server:
+        plain = PlainRedis(server.connection_url)
+
+        try:
+            return await store(
+                "Redis",
+                RedisTokenStore(server.connection_url, key=_KEY),
+                plain,
+                rounds=rounds,
+                times=times,
+            )
+        finally:
+            await plain.aclose()
 
 
 def run(*, quick: bool) -> Result:
@@ -325,6 +376,11 @@ def run(*, quick: bool) -> Result:
                 "A plain file is read and replaced with fsync, in a thread of the loop;"
                 " ours is written under a lock between processes, in a thread of its own."
                 " Either happens once per token, not per call."
+            ),
+            (
+                "Plain Redis: GET and SET by a client that stays connected. Ours connects"
+                " for each question, because it belongs to no loop and no process, and"
+                " saves by a script that an older token cannot pass."
             ),
         ],
     )

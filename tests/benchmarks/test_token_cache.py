@@ -36,6 +36,8 @@ def test_every_figure_is_positive(figures):
         ),
         ("file: load, ours / plain", "file: load, ours", "file: load, plain"),
         ("file: save, ours / plain", "file: save, ours", "file: save, plain"),
+        ("Redis: load, ours / plain", "Redis: load, ours", "Redis: load, plain"),
+        ("Redis: save, ours / plain", "Redis: save, ours", "Redis: save, plain"),
     ],
 )
 def test_ratios_are_those_of_the_same_round(figures, label, ours, theirs):
