@@ -60,6 +60,7 @@ def tests(session: nox.Session) -> None:
         "2",
         "--dist",
         "loadgroup",
+        "--durations=40",
         "--ignore=tests/browser",
         *session.posargs,
     )

@@ -11,7 +11,9 @@ import pytest
 from benchmarks.token_storm.__main__ import Damage, Storm, blow
 
 
-STORM = Storm(processes=8, coroutines=10, life=4, pause=1.0, quiet_lives=2)
+STORM = Storm(
+    processes=8, coroutines=10, life=2, pause=0.5, quiet_lives=2, token_timeout=2.0
+)
 
 
 @pytest.fixture(name="spec", params=["file", "redis"])
