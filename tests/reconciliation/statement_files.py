@@ -49,6 +49,39 @@ def whole_day(count=40, seed=1):
     return file(*rows, total=f"{total:.2f}")
 
 
+def mutated(data, chance):
+    """
+    Change *data* in one to three places as accidents do.
+    """
+    data = bytearray(data)
+
+    for _ in range(chance.randint(1, 3)):
+        place = chance.randrange(len(data))
+
+        match chance.randrange(6):
+            case 0:
+                data[place] = chance.randrange(256)
+            case 1:
+                del data[place]
+            case 2:
+                data.insert(place, chance.choice(b"0123456789,\n\r.-PT \xb0"))
+            case 3:
+                del data[place : place + chance.randrange(200)]
+            case 4:
+                lines = bytes(data).split(b"\n")
+                lines.insert(chance.randrange(len(lines)), chance.choice(lines))
+                data = bytearray(b"\n".join(lines))
+            case 5:
+                lines = bytes(data).split(b"\n")
+                del lines[chance.randrange(len(lines))]
+                data = bytearray(b"\n".join(lines))
+
+        if not data:
+            break
+
+    return bytes(data)
+
+
 def naive(data):
     """
     Read *data* line by line as a person would; None if it is not a whole statement.

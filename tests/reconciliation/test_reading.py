@@ -169,39 +169,6 @@ def test_every_cut_before_the_last_line_end_is_noticed():
             read_transactions(data[:length]).read()
 
 
-def _mutated(data, chance):
-    """
-    Change *data* in one to three places as accidents do.
-    """
-    data = bytearray(data)
-
-    for _ in range(chance.randint(1, 3)):
-        place = chance.randrange(len(data))
-
-        match chance.randrange(6):
-            case 0:
-                data[place] = chance.randrange(256)
-            case 1:
-                del data[place]
-            case 2:
-                data.insert(place, chance.choice(b"0123456789,\n\r.-PT \xb0"))
-            case 3:
-                del data[place : place + chance.randrange(200)]
-            case 4:
-                lines = bytes(data).split(b"\n")
-                lines.insert(chance.randrange(len(lines)), chance.choice(lines))
-                data = bytearray(b"\n".join(lines))
-            case 5:
-                lines = bytes(data).split(b"\n")
-                del lines[chance.randrange(len(lines))]
-                data = bytearray(b"\n".join(lines))
-
-        if not data:
-            break
-
-    return bytes(data)
-
-
 def test_ten_thousand_mutations_raise_or_give_what_a_naive_reader_gives():
     """
     Never other rows, never a row less.
@@ -211,7 +178,7 @@ def test_ten_thousand_mutations_raise_or_give_what_a_naive_reader_gives():
     read = 0
 
     for _ in range(10_000):
-        data = _mutated(chance.choice(whole), chance)
+        data = files.mutated(chance.choice(whole), chance)
 
         try:
             rows = read_transactions(data).read().rows

@@ -8,6 +8,7 @@ until the end shows whether it is the one that closes the file.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Final
@@ -51,6 +52,27 @@ class Header:
     day: date
 
 
+@attrs.frozen(kw_only=True)
+class Block:
+    """
+    Many rows of a statement at once.
+
+    Args:
+        first: Number of its first line in the file.
+        data: Whole lines, each with its line end.
+    """
+
+    first: int
+    data: bytes
+
+    def lines(self) -> Iterator[Line]:
+        """
+        Give its rows one by one.
+        """
+        for number, line in enumerate(self.data.split(b"\n")[:-1], self.first):
+            yield Line(number=number, data=line.removesuffix(b"\r"))
+
+
 class Framing:
     """
     Splits the bytes of one file into rows, and proves that it has begin and end.
@@ -67,6 +89,7 @@ class Framing:
         self.rows = 0
         self._number = 0
         self._rest = b""
+        self._held = b""
         self._last: Line | None = None
 
     def feed(self, data: bytes) -> list[Line]:
@@ -77,13 +100,6 @@ class Framing:
             IncompleteStatementError: The first line is none, or a line never ends.
         """
         *ended, self._rest = (self._rest + data).split(b"\n")
-
-        if len(self._rest) > _LONGEST_LINE:
-            raise incomplete(
-                f"line {self._number + len(ended) + 1}",
-                f"it is longer than {_LONGEST_LINE} bytes",
-                f"超过 {_LONGEST_LINE} 字节",
-            )
 
         rows: list[Line] = []
 
@@ -101,8 +117,54 @@ class Framing:
             self._last = Line(number=self._number, data=line.removesuffix(b"\r"))
 
         self.rows += len(rows)
+        self._must_end()
 
         return rows
+
+    def feed_block(self, data: bytes) -> Block | None:
+        """
+        Take the next bytes; return the rows that are complete by now as one block.
+
+        A file is fed by this or by `feed()`.
+
+        Raises:
+            IncompleteStatementError: The first line is none, or a line never ends.
+        """
+        whole = self._held + self._rest + data
+        self._held = b""
+
+        if self.header is None:
+            end = whole.find(b"\n") + 1
+
+            if not end:
+                self._rest = whole
+                self._must_end()
+
+                return None
+
+            self._number = 1
+            self.header = _header(whole[: end - 1])
+            whole = whole[end:]
+
+        end = whole.rfind(b"\n") + 1
+        last = whole.rfind(b"\n", 0, max(0, end - 1)) + 1
+        self._held, self._rest = whole[last:end], whole[end:]
+        rows = whole[:last]
+        block = Block(first=self._number + 1, data=rows)
+        count = rows.count(b"\n")
+        self._number += count
+        self.rows += count
+        self._must_end()
+
+        return block if rows else None
+
+    def _must_end(self) -> None:
+        if len(self._rest) > _LONGEST_LINE:
+            raise incomplete(
+                f"line {self._number + bool(self._held) + 1}",
+                f"it is longer than {_LONGEST_LINE} bytes",
+                f"超过 {_LONGEST_LINE} 字节",
+            )
 
     def close(self) -> Decimal:
         """
@@ -116,6 +178,11 @@ class Framing:
             raise incomplete(
                 "line 1", "the file has no complete line", "文件没有完整的一行"
             )
+
+        if self._held:
+            self._number += 1
+            data = self._held.removesuffix(b"\n").removesuffix(b"\r")
+            self._last = Line(number=self._number, data=data)
 
         if self._rest:
             raise incomplete(

@@ -1,0 +1,203 @@
+"""
+Frames of statement files: the same rows and the same verdict as row by row.
+"""
+
+from __future__ import annotations
+
+import random
+from decimal import Decimal
+
+import polars as pl
+import pytest
+import statement_files as files
+
+from umfpay import errors
+from umfpay.reconciliation import read_statement, read_transactions
+from umfpay.reconciliation._volume import of_rows
+
+
+PAID_OUT = (
+    "PAY_A,order-1,20170205,20170208,USD,49.41,344.91,10.00,48.19,334.91,6.9500,"
+    "20170207,P,TRADE_SUCCESS"
+)
+
+
+def outcome(read, data):
+    """
+    Return the frame that *read* makes of *data*, or the error.
+    """
+    try:
+        return read(data)
+    except errors.IncompleteStatementError as error:
+        return error
+
+
+def by_frames(data, *, block=97, read=read_transactions):
+    """
+    Read *data* in frames of about *block* bytes.
+    """
+
+    def chunks(size):
+        for start in range(0, len(data), size):
+            yield data[start : start + size]
+
+    reader = read(data)
+    reader._chunks = chunks
+    frames = list(reader.frames(block=block))
+
+    return pl.concat(frames) if frames else of_rows((), reader._kind)
+
+
+def by_rows(data, *, read=read_transactions):
+    """
+    Read *data* row by row.
+    """
+    reader = read(data)
+
+    return of_rows(reader, reader._kind)
+
+
+def test_money_is_in_hundredths_and_rates_in_ten_thousandths():
+    """
+    The customer's phone is not there.
+    """
+    frame = by_frames(files.file(files.payment(1), files.refund(1), total="60.00"))
+
+    assert "mobile" not in frame.columns
+    assert [
+        ("order-1", "P", "", 1433, 10000, 69784),
+        ("order-1", "T", "refund-1", 573, 4000, 69784),
+    ] == frame.select(
+        "order_id", "kind", "refund_id", "total", "total_cny", "exchange_rate"
+    ).rows()
+
+
+@pytest.mark.parametrize("block", [50, 131, 4096, 1 << 20])
+def test_a_day_is_the_same_in_frames_of_any_size(block):
+    """
+    Wherever a line is cut.
+    """
+    data = files.whole_day(200, seed=7)
+
+    assert by_rows(data).equals(by_frames(data, block=block))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data.replace(b"\n", b"\r\n"),
+        lambda data: data.replace(b",", b", "),
+        lambda data: b"\xef\xbb\xbf" + data,
+        lambda data: data.replace(b"P1", "书".encode()),
+        lambda data: data.replace(b"P1", "书".encode("gb18030")),
+        lambda data: data.replace(b"20170205", b"2017-02-05"),
+        lambda data: data.replace(b",6.9784,0,", b",6.97845,20170206,0,"),
+        lambda data: data.replace(b"14.33", b"14.3").replace(b"5.73", b"5"),
+        lambda data: data.replace(b",101112,", b",,"),
+        lambda data: data.replace(b",6.9784,0,P,", b",6.9784,20170206,0,P,", 1),
+    ],
+    ids=[
+        "crlf",
+        "blanks",
+        "mark",
+        "utf-8",
+        "gb18030",
+        "dashes",
+        "date",
+        "decimals",
+        "no time",
+        "both widths",
+    ],
+)
+def test_other_spellings_are_the_same_in_frames(change):
+    """
+    Odd but legal files, too.
+    """
+    data = change(files.whole_day(30, seed=3))
+    rows = by_rows(data)
+
+    assert rows.height > 30
+    assert rows.equals(by_frames(data))
+    assert rows.equals(by_frames(data, block=1 << 20))
+
+
+def test_mutations_get_the_same_verdict_in_frames():
+    """
+    The same rows, or the same words about what is wrong.
+    """
+    chance = random.Random(20170207)
+    whole = [files.whole_day(count, seed=count) for count in (1, 3, 10)]
+    good = 0
+
+    for _ in range(3_000):
+        data = files.mutated(chance.choice(whole), chance)
+        one, other = outcome(by_rows, data), outcome(by_frames, data)
+
+        if isinstance(one, pl.DataFrame):
+            good += 1
+
+            assert one.equals(other), data
+        else:
+            assert str(one) == str(other), data
+
+    assert good > 50
+
+
+def test_every_cut_is_noticed_in_frames():
+    """
+    Before the last line end nothing is whole.
+    """
+    data = files.whole_day(5)
+
+    for length in range(len(data)):
+        with pytest.raises(errors.IncompleteStatementError):
+            by_frames(data[:length])
+
+
+def test_what_was_paid_out_comes_in_frames_too():
+    """
+    The reconciliation file has columns of its own.
+    """
+    data = files.file(PAID_OUT, total="334.91")
+    frame = by_frames(data, read=read_statement)
+
+    assert frame.equals(by_rows(data, read=read_statement))
+    assert [("order-1", 34491, 1000, 4819, 33491, 69500)] == frame.select(
+        "number",
+        "total_cny",
+        "service_fee",
+        "exchanged",
+        "exchanged_cny",
+        "exchange_rate",
+    ).rows()
+
+
+def test_a_parquet_file_appears_when_all_is_proven(tmp_path):
+    """
+    Of a file that is cut nothing is left.
+    """
+    data = files.whole_day(50)
+    to = tmp_path / "day.parquet"
+
+    with pytest.raises(errors.IncompleteStatementError):
+        read_transactions(data[:-20]).write_parquet(to)
+
+    assert [] == list(tmp_path.iterdir())
+    assert to == read_transactions(data).write_parquet(to)
+    assert pl.read_parquet(to).equals(by_rows(data))
+
+    with pytest.raises(errors.ConfigError, match="cannot be written"):
+        read_transactions(data).write_parquet(tmp_path / "missing" / "day.parquet")
+
+
+def test_frames_know_their_header_and_total():
+    """
+    As the reader of rows does.
+    """
+    reader = read_transactions(files.whole_day(20))
+    rows = sum(frame.height for frame in reader.frames())
+
+    assert rows > 20
+    assert "8017" == reader.header.merchant
+    assert isinstance(reader.statement_total, Decimal)
+    assert reader.total_rules
