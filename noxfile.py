@@ -109,6 +109,15 @@ def token_storm(session: nox.Session) -> None:
 
 
 @nox.session
+def spark(session: nox.Session) -> None:
+    """
+    Compare on PySpark in local mode what the embedded engines compare; needs Java 17.
+    """
+    session.install("-e", ".[all,testing]", *_group("spark"))
+    session.run("pytest", "tests/spark", "--timeout=1200", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """
     Run every code block of README and docs.

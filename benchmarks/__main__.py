@@ -30,6 +30,7 @@ NAMES: Final = (
     "loop_lag",
     "imports",
     "memory",
+    "reconciliation",
 )
 _HERE: Final = Path(__file__).parent
 _PAGE: Final = _HERE.parent / "docs" / "explanation" / "benchmark-results.md"

@@ -16,6 +16,7 @@ from umfpay.cli._crypto import keys, seal, sign, verify
 from umfpay.cli._demo import demo
 from umfpay.cli._emulator import emulator
 from umfpay.cli._exits import Exit
+from umfpay.cli._reconcile import reconcile
 from umfpay.errors import ConfigError, Text, UMFError
 
 
@@ -39,7 +40,7 @@ def umfpay(debug: bool) -> None:  # noqa: FBT001 (click passes flags by name)
     """
 
 
-for command in (demo, emulator, keys, seal, sign, verify):
+for command in (demo, emulator, keys, reconcile, seal, sign, verify):
     umfpay.add_command(command)
 
 

@@ -4,7 +4,11 @@ Statements against the merchant's ledger.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from umfpay.reconciliation._classes import Difference
 from umfpay.reconciliation._framing import Header
+from umfpay.reconciliation._progress import Progress
 from umfpay.reconciliation._reading import (
     Statement,
     StatementReader,
@@ -12,18 +16,55 @@ from umfpay.reconciliation._reading import (
     read_transactions,
 )
 from umfpay.reconciliation._rows import Kind, PaidOut, Transaction
+from umfpay.reconciliation._tolerance import Tolerance
 from umfpay.reconciliation._totals import TotalRule, TotalRules
 
 
+if TYPE_CHECKING:
+    from umfpay.reconciliation._compare import compare
+    from umfpay.reconciliation._ledger import Ledger
+    from umfpay.reconciliation._ledger_columns import canonical
+    from umfpay.reconciliation._report import DifferenceRow, Report
+    from umfpay.reconciliation._running import reconcile
+
+# What needs the extra "reconcile" is imported when it is used.
+_LAZY = {
+    "DifferenceRow": "_report",
+    "Ledger": "_ledger",
+    "Report": "_report",
+    "canonical": "_ledger_columns",
+    "compare": "_compare",
+    "reconcile": "_running",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    from umfpay.reconciliation._extra import load
+
+    return getattr(load(_LAZY[name]), name)
+
+
 __all__ = [
+    "Difference",
+    "DifferenceRow",
     "Header",
     "Kind",
+    "Ledger",
     "PaidOut",
+    "Progress",
+    "Report",
     "Statement",
     "StatementReader",
+    "Tolerance",
     "TotalRule",
     "TotalRules",
     "Transaction",
+    "canonical",
+    "compare",
     "read_statement",
     "read_transactions",
+    "reconcile",
 ]

@@ -7,7 +7,6 @@ read one by one: what is refused, and in which words, is decided in one place on
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from umfpay.errors import ConfigError, IncompleteStatementError, Text
+from umfpay.reconciliation._columns import plain_amounts
+from umfpay.reconciliation._extra import must_have_polars
 from umfpay.reconciliation._rows import PaidOut, Transaction
 from umfpay.reconciliation._values import read_day, read_rate
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 
 _UNIT: Final = 10_000
-_PLAIN: Final = re.compile(rb"[^\x00-\x09\x0b-\x1f\x7f]*")
-_AMOUNT: Final = r"^-?[0-9]{1,15}\.[0-9]{2}$"
+# No row has these; their meaning as white space is Python's alone.
+_CONTROLS: Final = bytes([*range(10), *range(11, 32), 127])
 _ANY_AMOUNT: Final = r"^-?[0-9]{1,15}(?:\.[0-9]{1,2})?$"
 _CLOCK: Final = r"^(?:(?:[01][0-9]|2[0-3]):?[0-5][0-9]:?[0-5][0-9])?$"
 # Words of which a file has few: each is looked at once.
@@ -135,7 +136,7 @@ def _utf8(data: bytes, encoding: str | None) -> tuple[bytes, str | None]:
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n")
 
-    if _PLAIN.fullmatch(data) is None:
+    if len(data.translate(None, _CONTROLS)) < len(data):
         raise _UnusualError
 
     if data.isascii():
@@ -232,9 +233,10 @@ def _clock(values: pl.Series, _: _Column) -> pl.Series:
 def _amount(values: pl.Series, _: _Column) -> pl.Series:
     import polars as pl
 
-    if values.str.contains(_AMOUNT).all():
-        # Without its dot it is the hundredths.
-        return values.str.replace(".", "", literal=True, n=1).cast(pl.Int64)
+    plain = plain_amounts(values)
+
+    if plain is not None:
+        return plain
 
     if not values.str.contains(_ANY_AMOUNT).all():
         raise _UnusualError
@@ -395,25 +397,3 @@ def write_parquet(frames: Iterator[pl.DataFrame], to: Path, kind: type[Any]) -> 
         partial.unlink(missing_ok=True)
 
     return to
-
-
-def must_have_polars() -> None:
-    """
-    Refuse to work without the packages of the extra.
-
-    Raises:
-        ConfigError: One is missing.
-    """
-    try:
-        import polars as pl  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            Text(
-                f"{error.name} is missing: frames need it.",
-                f"缺少 {error.name}：数据表需要它。",
-            ),
-            advice=Text(
-                'Install it: pip install "umfpay[reconcile]".',
-                '请安装：pip install "umfpay[reconcile]"。',
-            ),
-        ) from error

@@ -1,0 +1,111 @@
+"""
+What `benchmarks.reconciliation` measures, each in a process of its own: ``python -m
+benchmarks._reconciliation_parts NAME FOLDER``; the answer is JSON on standard output.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.reconciliation_day import Day
+from benchmarks.reconciliation_peer import compare_books
+
+
+_KIB: Final = 1024
+
+Key = tuple[str, str, str]
+Found = dict[str, set[Key]]
+
+# The ledger's own names, as the generator writes them.
+COLUMNS: Final = {
+    "mer_reference_id": "order_no",
+    "mer_date": "biz_date",
+    "kind": "kind",
+    "refund_id": "refund_no",
+    "currency": "currency",
+    "total": "amount",
+    "total_cny": "amount_cny",
+    "state": "status",
+    "service_fee": "fee",
+}
+
+
+def ours(day: Day, *, engine: str) -> Found:
+    """
+    Reconcile the day with us.
+    """
+    from umfpay.reconciliation import Ledger, reconcile
+
+    report = reconcile(
+        day.transactions,
+        day.statement,
+        ledger=Ledger.csv(day.ledger, columns=COLUMNS),
+        engine=engine,  # type: ignore[arg-type]  # it comes from our own command line
+    )
+    found: Found = defaultdict(set)
+
+    for row in report.rows():
+        found[row.difference].add((row.order_id, row.kind, row.refund_id))
+
+    return found
+
+
+def peer(day: Day) -> Found:
+    """
+    Reconcile it with csv, Decimal and dict.
+    """
+    return compare_books(day.transactions, day.statement, day.ledger)
+
+
+def parse(day: Day) -> int:
+    """
+    Read the transaction file alone; return its rows.
+    """
+    from umfpay.reconciliation import read_transactions
+
+    return sum(frame.height for frame in read_transactions(day.transactions).frames())
+
+
+def scored(found: Mapping[str, set[Key]], expected: Mapping[str, Iterable[Key]]) -> Any:
+    """
+    Return how many injected differences were found, and how many false alarms.
+    """
+    wanted = {(name, tuple(key)) for name, keys in expected.items() for key in keys}
+    given = {(name, key) for name, keys in found.items() for key in keys}
+
+    return {
+        "injected": len(wanted),
+        "found": len(wanted & given),
+        "false": len(given - wanted),
+    }
+
+
+def main(name: str, folder: str) -> None:
+    """
+    Run one part on the day in *folder*.
+    """
+    day = Day.load(Path(folder))
+    started, cpu = time.perf_counter(), time.process_time()
+    told: dict[str, Any] = {}
+
+    if name == "parse":
+        told["rows"] = parse(day)
+    else:
+        found = peer(day) if name == "peer" else ours(day, engine=name)
+        told |= scored(found, day.expected)
+
+    told["seconds"] = time.perf_counter() - started
+    told["cpu"] = time.process_time() - cpu
+    told["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

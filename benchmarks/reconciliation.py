@@ -1,0 +1,163 @@
+"""
+A day's books reconciled: by us on two engines, and by a straightforward script.
+
+Every run is a process of its own, from its start to the list of differences.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks._result import Figure, Result, ratio
+from benchmarks.reconciliation_day import write_day
+
+
+ROWS: Final = 1_000_000
+MANY: Final = 10_000_000
+PER_CLASS: Final = 50
+_SEED: Final = 20261123
+_DAY: Final = date(2017, 2, 6)
+_MIB: Final = 1024 * 1024
+_BUDGET: Final = 2048.0
+
+
+def part(name: str, folder: Path) -> Any:
+    """
+    Return what the part *name* found about the day in *folder*.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks._reconciliation_parts", name, str(folder)],
+        cwd=Path(__file__).parents[1],
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+
+    return json.loads(done.stdout)
+
+
+def measure(folder: Path, *, rows: int, many: int, rounds: int) -> list[Figure]:
+    """
+    Return the figures of a day of *rows*, and the memory of one of *many*.
+    """
+    small, large = folder / "small", folder / "large"
+    write_day(small, rows=rows, per_class=PER_CLASS, seed=_SEED, day=_DAY)
+    names = ("polars", "duckdb", "peer", "parse")
+    found: dict[str, list[Any]] = {name: [] for name in names}
+
+    for _ in range(rounds):
+        for name in names:
+            found[name].append(part(name, small))
+
+    seconds = {name: [one["seconds"] for one in found[name]] for name in names}
+    write_day(large, rows=many, per_class=PER_CLASS, seed=_SEED, day=_DAY)
+    peaks = {name: part(name, large) for name in ("polars", "duckdb")}
+    at = f"{rows:,} rows"
+
+    return [
+        *(
+            Figure(label=f"{label}, {at}", unit="s", rounds=seconds[name])
+            for name, label in (
+                ("polars", "umfpay on Polars"),
+                ("duckdb", "umfpay on DuckDB"),
+                ("peer", "csv, Decimal, dict"),
+            )
+        ),
+        ratio(
+            f"csv, Decimal, dict / umfpay on Polars, {at}",
+            seconds["peer"],
+            seconds["polars"],
+            target=10,
+        ),
+        ratio(
+            f"csv, Decimal, dict / umfpay on DuckDB, {at}",
+            seconds["peer"],
+            seconds["duckdb"],
+        ),
+        *_verdicts({**found, "large": [*peaks.values()]}),
+        Figure(
+            label="transaction file alone",
+            unit="rows/s",
+            rounds=[one["rows"] / one["seconds"] for one in found["parse"]],
+            target=1_000_000,
+        ),
+        *(
+            Figure(
+                label=f"peak memory on {name}, {many:,} rows",
+                unit="MiB",
+                rounds=[told["peak"] / _MIB],
+                target=_BUDGET,
+                below=True,
+            )
+            for name, told in peaks.items()
+        ),
+        *(
+            Figure(
+                label=f"on {name}, {many:,} rows", unit="s", rounds=[told["seconds"]]
+            )
+            for name, told in peaks.items()
+        ),
+    ]
+
+
+def _verdicts(found: dict[str, list[Any]]) -> list[Figure]:
+    judged = [one for name, told in found.items() for one in told if name != "parse"]
+
+    return [
+        Figure(
+            label="injected differences that were found",
+            unit="ratio",
+            rounds=[one["found"] / one["injected"] for one in judged],
+            target=1,
+            exact=True,
+        ),
+        Figure(
+            label="false alarms",
+            unit="rows",
+            rounds=[one["false"] for one in judged],
+            target=0,
+            below=True,
+            exact=True,
+        ),
+    ]
+
+
+def run(*, quick: bool) -> Result:
+    """
+    Measure reconciliation; *quick* takes a few seconds and proves nothing.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        figures = measure(
+            Path(folder),
+            rows=20_000 if quick else ROWS,
+            many=40_000 if quick else MANY,
+            rounds=1 if quick else 3,
+        )
+
+    return Result(
+        name="reconciliation",
+        title="Reconciliation: transactions, statement and ledger of one day",
+        figures=figures,
+        notes=[
+            (
+                f"{PER_CLASS} differences of each class are injected, a tenth of the rows"
+                " are refunds. All three books are read from files; all classes are"
+                " looked for."
+            ),
+            (
+                "csv, Decimal, dict: the same classes in a hundred lines of plain Python"
+                " (benchmarks/reconciliation_peer.py)."
+            ),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    from benchmarks.__main__ import main
+
+    main(["reconciliation"])

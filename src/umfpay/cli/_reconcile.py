@@ -1,0 +1,212 @@
+"""
+``umfpay reconcile``: the gateway's books against the merchant's, from files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from umfpay.cli._exits import Exit
+
+
+if TYPE_CHECKING:
+    from umfpay.reconciliation import Ledger, Report, Tolerance
+
+
+_TABLES = (".parquet", ".pq")
+
+_Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
+
+
+@click.command()
+@click.option(
+    "--transactions",
+    "transactions",
+    multiple=True,
+    required=True,
+    metavar="FILE",
+    help="A transaction file of the gateway; may be given for each day.",
+)
+@click.option(
+    "--statement",
+    "statements",
+    multiple=True,
+    metavar="FILE",
+    help="A reconciliation file of the gateway: what it paid out.",
+)
+@click.option(
+    "--ledger",
+    required=True,
+    metavar="FILE",
+    help="Your ledger: .csv, .parquet, or an address of a database (with --query).",
+)
+@click.option("--query", metavar="SQL", help="What to select from the database.")
+@click.option(
+    "--map",
+    "columns",
+    multiple=True,
+    metavar="OURS=COLUMN",
+    help="Which of your columns holds mer_reference_id, mer_date, kind, refund_id,"
+    " currency, total, total_cny, state or service_fee.",
+)
+@click.option("--encoding", default="utf-8", show_default=True, help="Of a CSV ledger.")
+@click.option(
+    "--tolerance",
+    "tolerances",
+    multiple=True,
+    metavar="NAME=AMOUNT",
+    help="Accept such a difference of total, total_cny, service_fee or exchange.",
+)
+@click.option("--from", "first", type=_Day, help="First day that the ledger is due.")
+@click.option("--to", "last", type=_Day, help="Last day that the ledger is due.")
+@click.option(
+    "--engine",
+    type=click.Choice(["polars", "duckdb"]),
+    default="polars",
+    show_default=True,
+)
+@click.option(
+    "--work-dir",
+    metavar="DIR",
+    help="Where a run that was stopped goes on when it is started again.",
+)
+@click.option("--report", metavar="FILE", help="Write the report as one HTML page.")
+@click.option("--csv", "csv", metavar="FILE", help="Write the differences as CSV.")
+@click.option("--parquet", metavar="FILE", help="Write the differences as Parquet.")
+@click.option(
+    "--language",
+    type=click.Choice(["zh", "en", "both"]),
+    default="both",
+    show_default=True,
+    help="Of the page.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print counts and totals.")
+@click.pass_context
+def reconcile(
+    context: click.Context,
+    *,
+    transactions: Sequence[str],
+    statements: Sequence[str],
+    ledger: str,
+    query: str | None,
+    columns: Sequence[str],
+    encoding: str,
+    tolerances: Sequence[str],
+    first: datetime | None,
+    last: datetime | None,
+    engine: str,
+    work_dir: str | None,
+    report: str | None,
+    csv: str | None,
+    parquet: str | None,
+    language: str,
+    as_json: bool,
+) -> None:
+    """
+    Compare the gateway's transaction files with your ledger.
+
+    Exits with 0 when all is matched, 1 when there are differences, 2 on an error.
+    """
+    from umfpay import reconciliation
+
+    if (first is None) != (last is None):
+        raise click.UsageError("--from and --to belong together.")
+
+    result = reconciliation.reconcile(
+        list(transactions),
+        list(statements) or None,
+        ledger=_ledger(ledger, query, _pairs("--map", columns), encoding),
+        engine=engine,  # type: ignore[arg-type]  # click knows the two words
+        tolerance=_tolerance(_pairs("--tolerance", tolerances)),
+        days=None if first is None or last is None else (first.date(), last.date()),
+        work_dir=work_dir,
+    )
+
+    if report is not None:
+        result.write_html(report, language=language)  # type: ignore[arg-type]
+
+    if csv is not None:
+        result.write_csv(csv)
+
+    if parquet is not None:
+        result.write_parquet(parquet)
+
+    click.echo(result.to_json() if as_json else _table(result))
+    context.exit(Exit.GOOD if result.is_clean else Exit.NO)
+
+
+def _pairs(option: str, given: Sequence[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+
+    for one in given:
+        name, equals, text = one.partition("=")
+
+        if not equals or not name.strip() or not text.strip():
+            raise click.BadParameter(
+                f"{one!r}: NAME=VALUE is needed.", param_hint=option
+            )
+
+        if name.strip() in pairs:
+            raise click.BadParameter(f"{name} is given twice.", param_hint=option)
+
+        pairs[name.strip()] = text.strip()
+
+    return pairs
+
+
+def _ledger(
+    place: str, query: str | None, columns: dict[str, str], encoding: str
+) -> Ledger:
+    from umfpay.reconciliation import Ledger
+
+    if "://" in place:
+        if query is None:
+            raise click.UsageError("A database needs --query.")
+
+        return Ledger.sql(place, query, columns=columns)
+
+    if query is not None:
+        raise click.UsageError("--query is for a database.")
+
+    if Path(place).suffix.lower() in _TABLES:
+        return Ledger.parquet(place, columns=columns)
+
+    return Ledger.csv(place, columns=columns, encoding=encoding)
+
+
+def _tolerance(given: dict[str, str]) -> Tolerance | None:
+    from umfpay.reconciliation import Tolerance
+
+    if not given:
+        return None
+
+    amounts: dict[str, Decimal] = {}
+
+    for name, text in given.items():
+        try:
+            amounts[name] = Decimal(text)
+        except InvalidOperation:
+            raise click.BadParameter(
+                f"{name}: an amount is needed.", param_hint="--tolerance"
+            ) from None
+
+    try:
+        return Tolerance(**amounts)
+    except TypeError:
+        raise click.BadParameter(
+            "total, total_cny, service_fee and exchange can be tolerated.",
+            param_hint="--tolerance",
+        ) from None
+
+
+def _table(report: Report) -> str:
+    width = max(map(len, report.counts))
+    lines = [f"{name:<{width}}  {count:>12,}" for name, count in report.counts.items()]
+
+    return "\n".join(lines)

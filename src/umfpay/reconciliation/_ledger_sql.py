@@ -1,0 +1,131 @@
+"""
+A ledger in a database: the only door to SQLAlchemy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from umfpay.errors import ConfigError, StatementError, Text
+from umfpay.reconciliation._extra import missing
+
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+class Selection:
+    """
+    The rows that a query selects, streamed.
+
+    Args:
+        url: Of the database; it may hold a password, which is never shown.
+        query: A SELECT.
+        batch_rows: Rows in memory at a time.
+
+    Attributes:
+        digest: What tells this selection from another.
+    """
+
+    def __init__(self, url: str, query: str, *, batch_rows: int) -> None:
+        try:
+            import sqlalchemy
+        except ModuleNotFoundError as error:
+            raise missing(error) from error
+
+        self._query = query
+        self._batch_rows = batch_rows
+        self.digest = hashlib.sha256(f"{url}\0{query}".encode()).hexdigest()
+
+        try:
+            self._engine = sqlalchemy.create_engine(
+                url, poolclass=sqlalchemy.pool.NullPool, hide_parameters=True
+            )
+        except (sqlalchemy.exc.ArgumentError, ModuleNotFoundError) as error:
+            reason = type(error).__name__
+            lacking = getattr(error, "name", None)
+        else:
+            return
+
+        raise ConfigError(
+            Text(
+                f"ledger: no database is reached by this address ({lacking or reason}).",
+                f"ledger：无法通过该地址访问数据库（{lacking or reason}）。",
+            )
+        )
+
+    def names(self) -> list[str]:
+        """
+        Return the names of the columns.
+        """
+        with self._result() as result:
+            return list(result.keys())
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """
+        Give the rows as text.
+        """
+        import polars as pl
+
+        with self._result() as result:
+            names = list(result.keys())
+
+            for rows in result.partitions(self._batch_rows):
+                yield pl.DataFrame(
+                    {
+                        name: _column(values)
+                        for name, values in zip(
+                            names, zip(*rows, strict=True), strict=True
+                        )
+                    }
+                )
+
+    @contextmanager
+    def _result(self) -> Iterator[Any]:
+        import sqlalchemy
+
+        try:
+            with self._engine.connect() as connection:
+                # Read only: what the query changes is never committed.
+                yield connection.execution_options(
+                    stream_results=True, yield_per=self._batch_rows
+                ).execute(sqlalchemy.text(self._query))
+        except sqlalchemy.exc.SQLAlchemyError as error:
+            # Its words hold the statement, and of some drivers the address.
+            failure = type(error).__name__
+            place = self._engine.url.render_as_string(hide_password=True)
+        else:
+            return
+
+        raise StatementError(
+            Text(
+                f"The ledger at {place} cannot be read: {failure}.",
+                f"无法读取位于 {place} 的账本：{failure}。",
+            )
+        )
+
+
+def _column(values: Sequence[Any]) -> pl.Series:
+    import polars as pl
+
+    if any(isinstance(value, float) for value in values):
+        # Of any other use than money nobody minds; canonical() refuses these for it.
+        return pl.Series(values, dtype=pl.Float64, strict=False)
+
+    return pl.Series([_text(value) for value in values], dtype=pl.String)
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+
+    if isinstance(value, date):
+        # A moment is of its day.
+        return value.isoformat()[:10]
+
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)

@@ -1,0 +1,219 @@
+"""
+What of a run is done: a finished bucket is a checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from umfpay.errors import ConfigError, Text
+from umfpay.reconciliation._books import KEY
+from umfpay.reconciliation._classes import Difference
+
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+_ORDER: Final = "run.json"
+_STAGED: Final = "staged.json"
+# Changes when older folders cannot be gone on with.
+_FORM: Final = 1
+
+
+@attrs.frozen(kw_only=True)
+class Progress:
+    """
+    How far a run is.
+
+    Args:
+        done: Buckets that are compared.
+        total: All buckets.
+    """
+
+    done: int
+    total: int
+
+
+class Run:
+    """
+    The folder of one comparison.
+
+    Args:
+        folder: It is made; what a run of other books or arguments left is removed.
+        identity: What the result depends on, as JSON.
+
+    Raises:
+        ConfigError: The folder holds something else, or cannot be used.
+    """
+
+    def __init__(self, folder: Path, *, identity: Mapping[str, Any]) -> None:
+        self._folder = folder
+        self._done = folder / "done"
+        self.books = folder / "books"
+
+        try:
+            self._open(json.dumps({"form": _FORM, **_versions(), **identity}))
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+
+            raise ConfigError(
+                Text(
+                    f"work_dir: {folder} cannot be used: {reason}.",
+                    f"work_dir：无法使用 {folder}：{reason}。",
+                )
+            ) from error
+
+    def _open(self, order: str) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        there = {path.name for path in self._folder.iterdir()}
+        note = self._folder / _ORDER
+
+        if there and _ORDER not in there:
+            raise ConfigError(
+                Text(
+                    f"work_dir: {self._folder} holds something else; give an empty one.",
+                    f"work_dir：{self._folder} 中有其他文件；请指定空文件夹。",
+                )
+            )
+
+        if not there or note.read_text(encoding="utf-8") != order:
+            for left in (self.books, self._done):
+                shutil.rmtree(left, ignore_errors=True)
+
+            (self._folder / _STAGED).unlink(missing_ok=True)
+            note.write_text(order, encoding="utf-8")
+
+        if not self.is_staged:
+            # Half a book is none.
+            shutil.rmtree(self.books, ignore_errors=True)
+
+        self.books.mkdir(exist_ok=True)
+        self._done.mkdir(exist_ok=True)
+
+    @property
+    def is_staged(self) -> bool:
+        """
+        Whether all books are divided into their buckets.
+        """
+        return (self._folder / _STAGED).exists()
+
+    def stage(self, facts: Mapping[str, Any]) -> None:
+        """
+        Note that they are, and what was seen of them.
+        """
+        _write(self._folder / _STAGED, facts)
+
+    def has(self, bucket: int) -> bool:
+        """
+        Tell whether *bucket* is compared.
+        """
+        return self._summary(bucket).exists()
+
+    def keep(self, bucket: int, rows: pl.DataFrame) -> None:
+        """
+        Store the differences of *bucket* and what it adds up to.
+        """
+        import polars as pl
+
+        differences = rows.filter(pl.col("class") != str(Difference.MATCHED))
+        differences.write_ipc(self._rows(bucket), compression="lz4")
+        # Last: it says that the rows are whole.
+        _write(self._summary(bucket), _summed(rows))
+
+    def facts(self) -> Any:
+        """
+        Return what was seen of the books.
+        """
+        return json.loads((self._folder / _STAGED).read_text(encoding="utf-8"))
+
+    def summaries(self) -> list[Any]:
+        """
+        Return what each bucket adds up to.
+        """
+        return [
+            json.loads(path.read_text(encoding="utf-8"))
+            for path in sorted(self._done.glob("*.json"))
+        ]
+
+    def differences(self) -> pl.DataFrame:
+        """
+        Return the differences of all buckets, in the order of their keys.
+        """
+        import polars as pl
+
+        parts = [pl.read_ipc(path) for path in sorted(self._done.glob("*.arrow"))]
+
+        # All columns: rows of a duplicate have the same key.
+        return pl.concat(parts).sort(
+            *KEY, *(name for name in parts[0].columns if name not in KEY)
+        )
+
+    def _rows(self, bucket: int) -> Path:
+        return self._done / f"{bucket:04d}.arrow"
+
+    def _summary(self, bucket: int) -> Path:
+        return self._done / f"{bucket:04d}.json"
+
+
+def _summed(rows: pl.DataFrame) -> dict[str, Any]:
+    """
+    Count the keys of each class, and add up their money: the gateway's, where it has
+    a row, else the ledger's.
+    """
+    import polars as pl
+
+    there = set(rows.columns)
+
+    def either(name: str) -> pl.Expr:
+        ours = pl.col(f"ledger_{name}") if f"ledger_{name}" in there else pl.lit(None)
+
+        return pl.coalesce(f"gateway_{name}", ours)
+
+    once = rows.filter(pl.col("side") == "")
+    several = rows.filter(pl.col("side") != "")
+    # Of a duplicate the rows of one side count, not those of both.
+    at_gateway = (pl.col("side") == "transactions").any().over(KEY)
+    counted = several.filter(
+        pl.when(at_gateway)
+        .then(pl.col("side") == "transactions")
+        .otherwise(pl.col("side") == "ledger")
+    )
+    counts = dict(once.group_by("class").len().rows())
+
+    if several.height:
+        counts[str(Difference.DUPLICATE)] = several.select(KEY).n_unique()
+
+    money = (
+        pl.concat([once, counted])
+        .select(
+            "class",
+            currency=either("currency").fill_null(""),
+            total=either("total"),
+            total_cny=either("total_cny"),
+        )
+        .group_by("class", "currency")
+        .agg(pl.col("total").sum(), pl.col("total_cny").sum())
+        .sort("class", "currency")
+    )
+
+    return {"counts": counts, "money": money.rows()}
+
+
+def _versions() -> dict[str, str]:
+    import polars as pl
+
+    # The hash of a bucket is the same within a version only.
+    return {"polars": pl.__version__}
+
+
+def _write(path: Path, value: Mapping[str, Any]) -> None:
+    partial = path.with_suffix(".part")
+    partial.write_text(json.dumps(value), encoding="utf-8")
+    partial.replace(path)

@@ -1,0 +1,153 @@
+"""
+Why a row is where it is, in words for people in finance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from umfpay.errors import Text
+from umfpay.reconciliation._classes import Difference
+
+
+if TYPE_CHECKING:
+    from umfpay.reconciliation._report import DifferenceRow
+
+
+NAMES: Final[dict[Difference, Text]] = {
+    Difference.DUPLICATE: Text("Twice in one book", "重复"),
+    Difference.MISSING_IN_LEDGER: Text("Not in the ledger", "账本缺少"),
+    Difference.MISSING_AT_GATEWAY: Text("Not at the gateway", "网关缺少"),
+    Difference.REFUND_WITHOUT_PAYMENT: Text("Refund without payment", "退款无对应支付"),
+    Difference.CURRENCY_DIFFERS: Text("Currency differs", "币种不一致"),
+    Difference.AMOUNT_DIFFERS: Text("Amount differs", "金额不一致"),
+    Difference.STATE_DIFFERS: Text("State differs", "状态不一致"),
+    Difference.WRONG_DAY: Text("Another day", "日期不一致"),
+    Difference.FEE_DIFFERS: Text("Fee differs", "手续费不一致"),
+    Difference.EXCHANGE_DIFFERS: Text("Exchange differs", "结汇金额不一致"),
+    Difference.MATCHED: Text("Matched", "一致"),
+}
+
+
+def reason(row: DifferenceRow) -> Text:
+    """
+    Return what is different about *row*, the later classes too.
+    """
+    said = _SAY[row.difference](row)
+    others = [NAMES[name] for name in row.also]
+
+    if not others:
+        return said
+
+    return Text(
+        f"{said.en} Also: {', '.join(name.en.lower() for name in others)}.",
+        f"{said.zh}另外：{'、'.join(name.zh for name in others)}。",
+    )
+
+
+def _duplicate(row: DifferenceRow) -> Text:
+    books = {"ledger": "账本", "transactions": "交易明细", "statement": "结算明细"}
+    side = row.side or "ledger"
+
+    return Text(
+        f"This number is in one book twice; this row is of the {side}.",
+        f"该编号在同一账册中重复出现；本行来自{books.get(side, side)}。",
+    )
+
+
+def _missing_in_ledger(row: DifferenceRow) -> Text:
+    what = Text("payment", "支付") if row.kind == "P" else Text("refund", "退款")
+
+    return Text(
+        f"The gateway has this {what.en} of {_money(row.gateway)}; the ledger has not.",
+        f"网关有此{what.zh}（{_money(row.gateway)}），账本没有。",
+    )
+
+
+def _missing_at_gateway(row: DifferenceRow) -> Text:
+    what = Text("payment", "支付") if row.kind == "P" else Text("refund", "退款")
+
+    return Text(
+        f"The ledger has this {what.en} of {_money(row.ledger)}; the gateway has not.",
+        f"账本有此{what.zh}（{_money(row.ledger)}），网关没有。",
+    )
+
+
+def _orphan(row: DifferenceRow) -> Text:
+    return Text(
+        f"Both books have the refund {row.refund_id}; neither has its payment.",
+        f"两边都有退款 {row.refund_id}，但都没有对应的支付。",
+    )
+
+
+def _pairs(*names: str) -> Callable[[DifferenceRow], Text]:
+    def say(row: DifferenceRow) -> Text:
+        en, zh = [], []
+
+        for name in names:
+            ours, theirs = row.ledger.get(name), row.gateway.get(name)
+            paid = row.statement.get(name)
+
+            if None not in (ours, theirs) and ours != theirs:
+                en.append(f"{name}: ledger {_shown(ours)}, gateway {_shown(theirs)}")
+                zh.append(f"{name}：账本 {_shown(ours)}，网关 {_shown(theirs)}")
+
+            if None not in (paid, theirs) and paid != theirs:
+                en.append(f"{name}: statement {_shown(paid)}, gateway {_shown(theirs)}")
+                zh.append(f"{name}：结算 {_shown(paid)}，网关 {_shown(theirs)}")
+
+        return Text(f"{'; '.join(en)}.", f"{'；'.join(zh)}。")
+
+    return say
+
+
+def _fee(row: DifferenceRow) -> Text:
+    ours = _shown(row.ledger.get("service_fee"))
+    theirs = _shown(row.statement.get("service_fee"))
+
+    return Text(
+        f"service_fee: ledger {ours}, statement {theirs} CNY.",
+        f"手续费：账本 {ours}，结算 {theirs} CNY。",
+    )
+
+
+def _exchange(row: DifferenceRow) -> Text:
+    told = row.statement
+    rate = _shown(told.get("exchange_rate"))
+    paid = f"{_shown(told.get('exchanged'))} {told.get('currency')}"
+    cny, total, fee = (
+        _shown(told.get(name)) for name in ("exchanged_cny", "total_cny", "service_fee")
+    )
+
+    return Text(
+        f"The statement paid out {cny} CNY ({paid} at {rate}) for {total} CNY less"
+        f" {fee} CNY.",
+        f"结算支付 {cny} CNY（{paid}，汇率 {rate}），对应 {total} CNY 减手续费 {fee} CNY。",
+    )
+
+
+_SAY: Final[dict[Difference, Callable[[Any], Text]]] = {
+    Difference.DUPLICATE: _duplicate,
+    Difference.MISSING_IN_LEDGER: _missing_in_ledger,
+    Difference.MISSING_AT_GATEWAY: _missing_at_gateway,
+    Difference.REFUND_WITHOUT_PAYMENT: _orphan,
+    Difference.CURRENCY_DIFFERS: _pairs("currency"),
+    Difference.AMOUNT_DIFFERS: _pairs("total", "total_cny"),
+    Difference.STATE_DIFFERS: _pairs("state"),
+    Difference.WRONG_DAY: _pairs("mer_date"),
+    Difference.FEE_DIFFERS: _fee,
+    Difference.EXCHANGE_DIFFERS: _exchange,
+    Difference.MATCHED: lambda _: Text("All is the same.", "完全一致。"),
+}
+
+
+def _money(book: Any) -> str:
+    if book.get("total") is not None:
+        return f"{_shown(book['total'])} {book.get('currency') or ''}".rstrip()
+
+    return f"{_shown(book.get('total_cny'))} CNY"
+
+
+def _shown(value: Any) -> str:
+    return "-" if value is None else str(value)

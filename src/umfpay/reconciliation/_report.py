@@ -1,0 +1,311 @@
+"""
+What a comparison found: counts, totals, and each difference with its reason.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final, Literal
+
+import attrs
+
+from umfpay.errors import ConfigError, Text
+from umfpay.reconciliation._classes import Difference
+from umfpay.reconciliation._reasons import reason
+
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+Language = Literal["zh", "en", "both"]
+
+MONEY: Final = frozenset(
+    {"total", "total_cny", "service_fee", "exchanged", "exchanged_cny"}
+)
+RATES: Final = frozenset({"exchange_rate"})
+# Spreadsheets run what begins with these.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+@attrs.frozen(kw_only=True)
+class DifferenceRow:
+    """
+    One row of a difference.
+
+    Args:
+        order_id: The merchant's order number.
+        kind: P for payments, T for refunds.
+        refund_id: The refund's number, "" for payments.
+        difference: Its class.
+        also: Later classes that apply as well.
+        side: Whose row it is, of a duplicate; "" otherwise.
+        ledger: What the merchant's book says, by our names; None where it says nothing.
+        gateway: What the transaction list says.
+        statement: What the reconciliation statement says.
+    """
+
+    order_id: str
+    kind: str
+    refund_id: str
+    difference: Difference
+    also: tuple[Difference, ...]
+    side: str
+    ledger: Mapping[str, Any]
+    gateway: Mapping[str, Any]
+    statement: Mapping[str, Any]
+
+    @property
+    def reason(self) -> Text:
+        """
+        What is different, in words.
+        """
+        return reason(self)
+
+
+class Report:
+    """
+    The end of a reconciliation. Its order is that of the keys: the same books give the
+    same bytes.
+
+    Attributes:
+        counts: How many keys each class has; every class is there.
+        totals: What the keys of a class add up to, as text: by currency, and under
+            ``total_cny`` in CNY. The gateway's amounts, where it has the row.
+        notes: What to know about the books.
+        switched_off: Classes that were not looked for, and why.
+        books: What was read: files, days, merchant, rows, rules of the total.
+    """
+
+    def __init__(
+        self,
+        differences: pl.DataFrame,
+        *,
+        counts: Mapping[str, int],
+        totals: Mapping[str, Mapping[str, int]],
+        switched_off: Mapping[Difference, Text],
+        notes: Sequence[Text] = (),
+        books: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._differences = differences
+        self.counts = {str(name): counts.get(name, 0) for name in Difference}
+        self.totals = {
+            str(name): {
+                currency: money_text(value)
+                for currency, value in sorted(totals.get(name, {}).items())
+            }
+            for name in Difference
+        }
+        self.switched_off = dict(switched_off)
+        self.notes = tuple(notes)
+        self.books = dict(books or {})
+
+    def __repr__(self) -> str:
+        found = sum(self.counts.values()) - self.counts[Difference.MATCHED]
+
+        return f"<Report: {self.counts[Difference.MATCHED]} matched, {found} not>"
+
+    @property
+    def is_clean(self) -> bool:
+        """
+        Whether all is matched.
+        """
+        return all(
+            not count or name == Difference.MATCHED
+            for name, count in self.counts.items()
+        )
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """
+        The differences as a polars frame; money in hundredths.
+        """
+        return self._differences
+
+    def rows(self) -> Iterator[DifferenceRow]:
+        """
+        Iterate over the differences.
+        """
+        columns = self._differences.columns
+
+        for values in self._differences.iter_rows():
+            yield _row(dict(zip(columns, values, strict=True)))
+
+    def to_json(self) -> str:
+        """
+        Return counts and totals; money is text.
+        """
+        return json.dumps(
+            {
+                "counts": self.counts,
+                "totals": self.totals,
+                "switched_off": {
+                    str(name): {"en": why.en, "zh": why.zh}
+                    for name, why in self.switched_off.items()
+                },
+                "notes": [{"en": note.en, "zh": note.zh} for note in self.notes],
+                "books": self.books,
+            },
+            ensure_ascii=False,
+            indent=1,
+        )
+
+    def write_csv(self, to: str | os.PathLike[str], *, mark: bool = False) -> Path:
+        """
+        Write the differences as CSV in UTF-8, money and rates as decimals.
+
+        Args:
+            mark: Begin with a byte order mark, for Excel.
+
+        Raises:
+            ConfigError: It cannot be written.
+        """
+        columns = self._differences.columns
+
+        def write(file: IO[str]) -> None:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow([*columns, "reason"])
+
+            for values in self._differences.iter_rows():
+                given = dict(zip(columns, values, strict=True))
+                why = _row(given).reason
+                writer.writerow(
+                    [*(_cell(name, one) for name, one in given.items()), str(why.en)]
+                )
+
+        return _written(to, write, encoding="utf-8-sig" if mark else "utf-8")
+
+    def write_parquet(self, to: str | os.PathLike[str]) -> Path:
+        """
+        Write the differences as Parquet; money in hundredths, as in `frame`.
+
+        Raises:
+            ConfigError: It cannot be written.
+        """
+        return _written(to, self._differences.write_parquet)
+
+    def write_html(
+        self,
+        to: str | os.PathLike[str],
+        *,
+        language: Language = "both",
+        limit: int = 200,
+        produced_at: str = "",
+    ) -> Path:
+        """
+        Write one page that opens without network, for people in finance.
+
+        Args:
+            language: Chinese, English, or both.
+            limit: Rows shown of each class; the rest is counted.
+            produced_at: Shown as it is; none is shown by default, so that the same
+                books give the same page.
+
+        Raises:
+            ConfigError: It cannot be written, or jinja2 is missing.
+        """
+        from umfpay.reconciliation._report_html import page
+
+        text = page(self, language=language, limit=limit, produced_at=produced_at)
+
+        return _written(to, lambda file: file.write(text), encoding="utf-8")
+
+
+def money_text(hundredths: int) -> str:
+    """
+    Return hundredths as a decimal of two places.
+    """
+    return f"{Decimal(hundredths).scaleb(-2):.2f}"
+
+
+def _row(given: Mapping[str, Any]) -> DifferenceRow:
+    def book(prefix: str) -> dict[str, Any]:
+        return {
+            name.removeprefix(prefix): _value(name.removeprefix(prefix), one)
+            for name, one in given.items()
+            if name.startswith(prefix)
+        }
+
+    return DifferenceRow(
+        order_id=given["order_id"],
+        kind=given["kind"],
+        refund_id=given["refund_id"],
+        difference=Difference(given["class"]),
+        also=tuple(Difference(name) for name in given["also"].split(",") if name),
+        side=given["side"],
+        ledger=book("ledger_"),
+        gateway=book("gateway_"),
+        statement=book("statement_"),
+    )
+
+
+def _value(name: str, given: Any) -> Any:
+    if given is None:
+        return None
+
+    if name in MONEY:
+        return Decimal(given).scaleb(-2)
+
+    return Decimal(given).scaleb(-4) if name in RATES else given
+
+
+def _cell(column: str, given: Any) -> str:
+    if given is None:
+        return ""
+
+    # ledger_total, but class and order_id as they are.
+    name = column.partition("_")[2]
+
+    if name in MONEY or name in RATES:
+        return f"{_value(name, given):f}"
+
+    if isinstance(given, date):
+        return given.isoformat()
+
+    text = str(given)
+
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _written(
+    to: str | os.PathLike[str],
+    write: Callable[[Any], object],
+    *,
+    encoding: str | None = None,
+) -> Path:
+    """
+    Let *write* fill a file whose name appears when it is whole.
+    """
+    target = Path(to)
+    partial = target.with_name(f".{target.name}.part")
+
+    try:
+        with (
+            partial.open("wb")
+            if encoding is None
+            else partial.open("w", encoding=encoding, newline="")
+        ) as file:
+            write(file)
+
+        partial.replace(target)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+        reason = error.strerror or type(error).__name__
+
+        raise ConfigError(
+            Text(
+                f"{target}: cannot be written: {reason}.",
+                f"{target}：无法写入：{reason}。",
+            )
+        ) from error
+
+    return target

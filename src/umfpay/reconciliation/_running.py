@@ -1,0 +1,333 @@
+"""
+A night's books compared on this machine: in buckets, and again where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from umfpay.errors import ConfigError, Text
+from umfpay.reconciliation._books import KEY, Book, schema_of
+from umfpay.reconciliation._classes import Difference
+from umfpay.reconciliation._compare import compare
+from umfpay.reconciliation._filling import Filling
+from umfpay.reconciliation._ledger import Ledger
+from umfpay.reconciliation._progress import Progress, Run
+from umfpay.reconciliation._reading import (
+    Encoding,
+    RuleChoice,
+    read_statement,
+    read_transactions,
+)
+from umfpay.reconciliation._report import Report
+from umfpay.reconciliation._staging import Stage
+from umfpay.reconciliation._tolerance import Tolerance
+
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Engine = Literal["polars", "duckdb"]
+Stored = str | os.PathLike[str] | bytes
+Sources = Stored | Sequence[Stored]
+Days = tuple[date, date]
+
+# A bucket of so many rows of each book takes a few hundred MiB.
+_ROWS: Final = 700_000
+# Bytes of a line of the transaction file, about.
+_LINE: Final = 120
+_MOST: Final = 256
+_STORED: Final = (str, os.PathLike, bytes)
+
+
+def reconcile(
+    transactions: Sources,
+    statement: Sources | None = None,
+    *,
+    ledger: Ledger | str | os.PathLike[str],
+    engine: Engine = "polars",
+    columns: Mapping[str, str] | None = None,
+    tolerance: Tolerance | None = None,
+    days: Days | None = None,
+    buckets: int | None = None,
+    work_dir: str | os.PathLike[str] | None = None,
+    total_rule: RuleChoice = "auto",
+    encoding: Encoding | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Report:
+    """
+    Compare the gateway's files with the merchant's ledger.
+
+    It works for seconds or minutes: in an event loop, call it through
+    `asyncio.to_thread`. Memory is bounded by the largest bucket, not by the books.
+
+    Args:
+        transactions: A file of ``transactions_download``, as a path or bytes, or
+            several of them.
+        statement: Files of ``reconciliation_statement_download``: what was paid out.
+        ledger: The merchant's own book; a path is read as CSV or Parquet.
+        engine: What compares: both give the same.
+        columns: Ours to theirs, where *ledger* is a path.
+        tolerance: Differences that count as none; by default there are none.
+        days: First and last day. Rows of the ledger outside of them are not missing at
+            the gateway; they still are the payments of refunds.
+        buckets: How many the books are divided into; by default so many that each
+            takes a few hundred MiB.
+        work_dir: A folder where a run that was killed goes on when it is started again
+            with the same arguments and files; by default nothing is kept.
+        total_rule: As for `read_transactions`.
+        encoding: Of the gateway's files.
+        on_progress: Told after each bucket.
+
+    Raises:
+        IncompleteStatementError: A file of the gateway is not whole.
+        StatementError: A book cannot be read.
+        ConfigError: An argument cannot be meant, or a package is missing.
+    """
+    if engine not in ("polars", "duckdb"):
+        raise ConfigError(
+            Text(
+                f"engine: polars or duckdb, not {engine!r}; frames of any other are"
+                " compared by compare().",
+                f"engine：只支持 polars 或 duckdb，不支持 {engine!r}；"
+                "其他引擎的数据请使用 compare()。",
+            )
+        )
+
+    book = ledger if isinstance(ledger, Ledger) else Ledger.open(ledger, columns)
+    payments = _several(transactions)
+    paid_out = [] if statement is None else _several(statement)
+    count = _buckets(payments, buckets)
+
+    with _folder(work_dir) as folder:
+        run = Run(
+            folder,
+            identity={
+                "books": [_identity(one) for one in (*payments, *paid_out)],
+                "apart": len(payments),
+                "ledger": book.identity,
+                "tolerance": None if tolerance is None else tolerance.to_json(),
+                "days": None if days is None else [day.isoformat() for day in days],
+                "engine": engine,
+                "buckets": count,
+                "total_rule": str(total_rule),
+            },
+        )
+        # What fits into one bucket, and is not to be gone on with, needs no disk.
+        in_memory = count == 1 and work_dir is None
+        stage = Stage(None if in_memory else run.books, count)
+
+        if not run.is_staged:
+            filling = Filling(
+                stage,
+                transactions=[
+                    read_transactions(one, total_rule=total_rule, encoding=encoding)
+                    for one in payments
+                ],
+                statements=[
+                    read_statement(one, total_rule=total_rule, encoding=encoding)
+                    for one in paid_out
+                ],
+                ledger=book,
+            )
+            run.stage(filling.run())
+
+        for bucket in range(count):
+            if not run.has(bucket):
+                run.keep(
+                    bucket,
+                    _compared(
+                        stage,
+                        bucket,
+                        engine=engine,
+                        with_statement=bool(paid_out),
+                        available=book.available,
+                        tolerance=tolerance,
+                        days=days,
+                    ),
+                )
+
+            if on_progress is not None:
+                on_progress(Progress(done=bucket + 1, total=count))
+
+        return _report(run, available=book.available, with_statement=bool(paid_out))
+
+
+def _compared(
+    stage: Stage,
+    bucket: int,
+    *,
+    engine: Engine,
+    with_statement: bool,
+    available: frozenset[str],
+    tolerance: Tolerance | None,
+    days: Days | None,
+) -> pl.DataFrame:
+    """
+    Return the classified rows of *bucket*.
+    """
+    import polars as pl
+
+    schema = schema_of(Book.LEDGER)
+    ledger = {
+        name: kind for name, kind in schema.items() if name in KEY or name in available
+    }
+    frames = {
+        Book.TRANSACTIONS: stage.rows(
+            Book.TRANSACTIONS, bucket, schema_of(Book.TRANSACTIONS)
+        ),
+        Book.LEDGER: stage.rows(Book.LEDGER, bucket, ledger),
+    }
+
+    if with_statement:
+        frames[Book.STATEMENT] = stage.rows(
+            Book.STATEMENT, bucket, schema_of(Book.STATEMENT)
+        )
+
+    options: dict[str, Any] = {"tolerance": tolerance, "days": days}
+
+    if engine == "polars":
+        lazy = {book: frame.lazy() for book, frame in frames.items()}
+        found = compare(
+            lazy[Book.TRANSACTIONS],
+            lazy[Book.LEDGER],
+            lazy.get(Book.STATEMENT),
+            **options,
+        )
+        result: pl.DataFrame = found.collect(engine="streaming")
+
+        return result
+
+    import duckdb
+
+    with duckdb.connect() as connection:
+        relations = {
+            book: connection.from_arrow(frame.to_arrow())
+            for book, frame in frames.items()
+        }
+        found = compare(
+            relations[Book.TRANSACTIONS],
+            relations[Book.LEDGER],
+            relations.get(Book.STATEMENT),
+            **options,
+        )
+
+        return pl.DataFrame(found.pl())
+
+
+def _report(run: Run, *, available: frozenset[str], with_statement: bool) -> Report:
+    counts: dict[str, int] = {}
+    totals: dict[str, dict[str, int]] = {}
+
+    for summary in run.summaries():
+        for name, count in summary["counts"].items():
+            counts[name] = counts.get(name, 0) + count
+
+        for name, currency, total, cny in summary["money"]:
+            found = totals.setdefault(name, {})
+            found[currency] = found.get(currency, 0) + total
+            found["total_cny"] = found.get("total_cny", 0) + cny
+
+    return Report(
+        run.differences(),
+        counts=counts,
+        totals=totals,
+        switched_off=_switched_off(available, with_statement=with_statement),
+        books=run.facts(),
+    )
+
+
+def _switched_off(
+    available: frozenset[str], *, with_statement: bool
+) -> dict[Difference, Text]:
+    needed = {
+        Difference.CURRENCY_DIFFERS: "currency",
+        Difference.STATE_DIFFERS: "state",
+        Difference.WRONG_DAY: "mer_date",
+        Difference.FEE_DIFFERS: "service_fee",
+    }
+    off = {
+        name: Text(f"the ledger has no {column}", f"账本缺少 {column}")
+        for name, column in needed.items()
+        if column not in available
+    }
+
+    if not with_statement:
+        for name in (Difference.FEE_DIFFERS, Difference.EXCHANGE_DIFFERS):
+            off[name] = Text("there is no statement", "未提供结算文件")
+
+    return off
+
+
+def _several(sources: Sources) -> list[Stored]:
+    given = [sources] if isinstance(sources, _STORED) else sources
+
+    if isinstance(given, Sequence):
+        stored = [one for one in given if isinstance(one, _STORED)]
+
+        if stored and len(stored) == len(given):
+            return stored
+
+    raise ConfigError(
+        Text(
+            "Statements to reconcile are paths or bytes, at least one; save a download"
+            " first.",
+            "待核对的对账文件必须是路径或字节，至少一个；请先保存下载内容。",
+        )
+    )
+
+
+def _buckets(transactions: Sequence[Stored], given: int | None) -> int:
+    if given is not None:
+        if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+            raise ConfigError(
+                Text("buckets: a number above 0.", "buckets：必须是大于 0 的整数。")
+            )
+
+        return given
+
+    size = sum(map(_size, transactions))
+
+    return max(1, min(_MOST, round(size / _LINE / _ROWS)))
+
+
+def _size(source: Stored) -> int:
+    if isinstance(source, bytes):
+        return len(source)
+
+    path = Path(source)
+
+    # One that is missing is told by its reader.
+    return path.stat().st_size if path.exists() else 0
+
+
+def _identity(source: Stored) -> list[Any]:
+    if isinstance(source, bytes):
+        return ["bytes", hashlib.sha256(source).hexdigest()]
+
+    path = Path(source).resolve()
+
+    if not path.exists():
+        return [str(path)]
+
+    found = path.stat()
+
+    return [str(path), found.st_size, found.st_mtime_ns]
+
+
+@contextmanager
+def _folder(given: str | os.PathLike[str] | None) -> Iterator[Path]:
+    if given is not None:
+        yield Path(given)
+
+        return
+
+    with tempfile.TemporaryDirectory(prefix="umfpay-reconcile-") as folder:
+        yield Path(folder)

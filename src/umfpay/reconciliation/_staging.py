@@ -1,0 +1,88 @@
+"""
+Books in hash buckets on disk: what belongs together lies together, in bounded memory.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+_SEED: Final = 7
+
+
+@attrs.define
+class Stage:
+    """
+    The rows of the books, apart by the hash of their order id.
+
+    Args:
+        folder: Where; it is made. None keeps them in memory.
+        buckets: How many.
+    """
+
+    folder: Path | None
+    buckets: int
+    _parts: Counter[str] = attrs.field(factory=Counter)
+    _kept: dict[tuple[str, int], list[pl.DataFrame]] = attrs.field(factory=dict)
+
+    def bucket_of(self, column: str) -> pl.Expr:
+        """
+        Return the expression for the bucket of the order id in *column*.
+        """
+        import polars as pl
+
+        return (pl.col(column).hash(seed=_SEED) % self.buckets).cast(pl.UInt16)
+
+    def add(self, book: str, frame: pl.DataFrame, *, bucket: pl.Expr) -> None:
+        """
+        Store the rows of *frame*, each in its *bucket*.
+        """
+        if self.buckets == 1:
+            parts = {(0,): frame}
+        else:
+            parts = frame.with_columns(bucket.alias("_bucket")).partition_by(
+                "_bucket", as_dict=True, include_key=False
+            )
+
+        self._parts[book] += 1
+
+        for (number,), rows in parts.items():
+            self._put(book, int(number), rows)
+
+    def _put(self, book: str, bucket: int, rows: pl.DataFrame) -> None:
+        if self.folder is None:
+            self._kept.setdefault((book, bucket), []).append(rows)
+
+            return
+
+        place = self.folder / book / f"{bucket:04d}"
+        place.mkdir(parents=True, exist_ok=True)
+        rows.write_ipc(place / f"{self._parts[book]:06d}.arrow", compression="lz4")
+
+    def rows(
+        self, book: str, bucket: int, schema: Mapping[str, pl.DataType]
+    ) -> pl.DataFrame:
+        """
+        Return the rows of *book* in *bucket*, in the order in which they came.
+        """
+        import polars as pl
+
+        if self.folder is None:
+            parts = self._kept.get((book, bucket), [])
+        else:
+            place = self.folder / book / f"{bucket:04d}"
+            parts = [pl.read_ipc(part) for part in sorted(place.glob("*.arrow"))]
+
+        if not parts:
+            return pl.DataFrame(schema=dict(schema))
+
+        return pl.concat(parts, rechunk=False).select(*schema)

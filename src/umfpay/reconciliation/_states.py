@@ -1,0 +1,52 @@
+"""
+States by their meaning: the two sides have other words for the same thing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import narwhals as nw
+
+
+# Upper case; what is in no row means itself (protocol notes 7, 9.1).
+MEANINGS: Final[dict[str, tuple[str, ...]]] = {
+    "done": (
+        "0",
+        "SUCCESS",
+        "SUCCEEDED",
+        "PAID",
+        "REFUNDED",
+        "DONE",
+        "TRADE_SUCCESS",
+        "REFUND_SUCCESS",
+        "成功",
+        "已支付",
+        "已退款",
+    ),
+    "pending": (
+        "PENDING",
+        "PROCESSING",
+        "TRADE_PENDING",
+        "REFUND_PROCESS",
+        "处理中",
+    ),
+    "waiting": ("WAIT", "UNPAID", "WAIT_BUYER_PAY", "待支付", "未支付"),
+    "failed": ("FAIL", "FAILED", "TRADE_FAIL", "REFUND_FAIL", "失败"),
+    "closed": ("CLOSE", "CLOSED", "TRADE_CLOSED", "REFUND_CLOSE", "已关闭"),
+    "cancelled": ("CANCEL", "CANCELLED", "CANCELED", "TRADE_CANCEL", "已撤销"),
+    "reversed": ("REVERSE", "REVERSED", "TRADE_REVERSE", "已冲正"),
+}
+
+
+def meaning(column: str) -> Any:
+    """
+    Return the expression for what the state in *column* means.
+    """
+    word = nw.col(column).str.strip_chars().str.to_uppercase()
+    found = word
+
+    for name, words in MEANINGS.items():
+        found = nw.when(word.is_in(words)).then(nw.lit(name)).otherwise(found)
+
+    return found

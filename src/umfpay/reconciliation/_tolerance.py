@@ -1,0 +1,68 @@
+"""
+Differences of money that somebody has decided to accept.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import attrs
+
+from umfpay.errors import ConfigError, Text
+
+
+def _amount(_: object, field: attrs.Attribute[Any], value: Any) -> None:
+    fine = (
+        isinstance(value, Decimal)
+        and value.is_finite()
+        and value >= 0
+        and value * 100 == (value * 100).to_integral_value()
+        and value < 10**12
+    )
+
+    if not fine:
+        raise ConfigError(
+            Text(
+                f"tolerance: {field.name} must be a Decimal of at least 0 with at most"
+                " two decimals.",
+                f"tolerance：{field.name} 必须是不小于 0、最多两位小数的 Decimal。",
+            )
+        )
+
+
+def _tolerated() -> Any:
+    return attrs.field(default=Decimal(0), validator=_amount)
+
+
+@attrs.frozen(kw_only=True)
+class Tolerance:
+    """
+    The largest differences that count as none; 0 by default.
+
+    Args:
+        total: Of amounts, in their own currency.
+        total_cny: Of amounts in CNY.
+        service_fee: Of fees, in CNY.
+        exchange: Of what was paid out, in its currency and in CNY.
+
+    Raises:
+        ConfigError: One is no `Decimal` of at least 0 with at most two decimals.
+    """
+
+    total: Decimal = _tolerated()
+    total_cny: Decimal = _tolerated()
+    service_fee: Decimal = _tolerated()
+    exchange: Decimal = _tolerated()
+
+    def hundredths(self, name: str) -> int:
+        """
+        Return the one called *name* in hundredths.
+        """
+        return int(getattr(self, name) * 100)
+
+    def to_json(self) -> dict[str, str]:
+        """
+        Return all as text.
+        """
+        return {name: str(value) for name, value in attrs.asdict(self).items()}

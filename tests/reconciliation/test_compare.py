@@ -1,0 +1,324 @@
+"""
+The comparison: every class, their order, and the same on every engine.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from decimal import Decimal
+
+import books
+import duckdb
+import polars as pl
+import pytest
+
+from umfpay import errors
+from umfpay.reconciliation import Difference, Tolerance, compare
+
+
+def on_polars(transactions, ledger, statement=None, **options):
+    return compare(transactions, ledger, statement, **options)
+
+
+def on_lazy_polars(transactions, ledger, statement=None, **options):
+    lazy = [
+        None if one is None else one.lazy() for one in (transactions, ledger, statement)
+    ]
+
+    return compare(*lazy, **options).collect()
+
+
+def on_duckdb(transactions, ledger, statement=None, **options):
+    with duckdb.connect() as connection:
+        given = [
+            None if one is None else connection.from_arrow(one.to_arrow())
+            for one in (transactions, ledger, statement)
+        ]
+
+        return compare(*given, **options).pl()
+
+
+ENGINES = [on_polars, on_lazy_polars, on_duckdb]
+
+
+@pytest.fixture(name="engine", params=ENGINES, ids=lambda one: one.__name__)
+def _engine(request):
+    return request.param
+
+
+def found(engine, transactions, ledger, statement=None, **options):
+    """
+    Return class and later classes of each key.
+    """
+    result = engine(
+        books.frame("transactions", transactions),
+        books.frame("ledger", ledger),
+        None if statement is None else books.frame("statement", statement),
+        **options,
+    )
+
+    return {
+        row[:3]: [row[3], *filter(None, row[4].split(","))]
+        for row in result.select(*books.KEY, "class", "also").rows()
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({}, ["matched"]),
+        ({"ledger": {"currency": "EUR"}}, ["currency_differs"]),
+        ({"ledger": {"currency": " usd "}}, ["matched"]),
+        ({"ledger": {"total": 1434}}, ["amount_differs"]),
+        ({"ledger": {"total_cny": 9999}}, ["amount_differs"]),
+        ({"ledger": {"state": "TRADE_SUCCESS"}}, ["matched"]),
+        ({"ledger": {"state": "失败"}}, ["state_differs"]),
+        ({"ledger": {"state": "mystery"}}, ["state_differs"]),
+        ({"ledger": {"mer_date": books.DAY - timedelta(1)}}, ["wrong_day"]),
+        ({"ledger": {"service_fee": 101}}, ["fee_differs"]),
+        ({"statement": {"exchanged_cny": 9901}}, ["exchange_differs"]),
+        ({"statement": {"exchanged": 1420}}, ["exchange_differs"]),
+        ({"statement": {"exchanged": -1419}}, ["exchange_differs"]),
+        ({"statement": {"total": 1}}, ["amount_differs"]),
+        ({"statement": {"currency": "EUR"}}, ["currency_differs"]),
+        (
+            {"ledger": {"currency": "EUR", "total": 5, "state": "fail"}},
+            ["currency_differs", "amount_differs", "state_differs"],
+        ),
+        (
+            {"ledger": dict.fromkeys(["currency", "total", "state", "mer_date"])},
+            ["matched"],
+        ),
+    ],
+)
+def test_each_class_of_a_payment(engine, changes, names):
+    """
+    The first that applies, and the later ones; what a book does not tell differs not.
+    """
+    assert {("o-1", "P", ""): names} == found(
+        engine,
+        [books.transaction()],
+        [books.booked(**changes.get("ledger", {}))],
+        [books.paid_out(**changes.get("statement", {}))],
+    )
+
+
+def test_what_one_side_lacks(engine):
+    """
+    A refund is its own key; a statement without transactions tells nothing.
+    """
+    assert {
+        ("o-1", "P", ""): ["matched"],
+        ("o-1", "T", "r-1"): ["missing_in_ledger"],
+        ("o-2", "P", ""): ["missing_at_gateway"],
+    } == found(
+        engine,
+        [books.transaction(), books.transaction("o-1", "T", "r-1")],
+        [books.booked(), books.booked("o-2")],
+        [books.paid_out(), books.paid_out("o-9")],
+    )
+
+
+def test_a_refund_needs_a_payment_in_one_of_the_books(engine):
+    """
+    Of any day: the ledger may hold those of days before.
+    """
+    refund = ("o-1", "T", "r-1")
+    rows = [books.transaction(*refund)], [books.booked(*refund)]
+
+    assert {refund: ["refund_without_payment"]} == found(engine, *rows)
+
+    before = books.booked(mer_date=books.DAY - timedelta(9))
+    days = (books.DAY, books.DAY)
+
+    assert {refund: ["matched"]} == found(
+        engine, rows[0], [*rows[1], before], days=days
+    )
+    assert {refund: ["matched"], ("o-1", "P", ""): ["missing_at_gateway"]} == found(
+        engine, rows[0], [*rows[1], before]
+    )
+
+
+def test_all_rows_of_a_duplicate_are_listed(engine):
+    """
+    Whichever book has it twice; the other keys stay what they are.
+    """
+    twice = engine(
+        books.frame("transactions", [books.transaction(), books.transaction("o-2")]),
+        books.frame(
+            "ledger", [books.booked(), books.booked(total=1), books.booked("o-2")]
+        ),
+        books.frame("statement", [books.paid_out(), books.paid_out("o-2")]),
+    ).sort("order_id", "side", "ledger_total", nulls_last=True)
+
+    assert [
+        ("o-1", "duplicate", "ledger", 1, None, None),
+        ("o-1", "duplicate", "ledger", 1433, None, None),
+        ("o-1", "duplicate", "statement", None, None, 1433),
+        ("o-1", "duplicate", "transactions", None, 1433, None),
+        ("o-2", "matched", "", 1433, 1433, 1433),
+    ] == twice.select(
+        "order_id", "class", "side", "ledger_total", "gateway_total", "statement_total"
+    ).rows()
+
+    for at in range(3):
+        given = [[books.transaction()], [books.booked()], [books.paid_out()]]
+        given[at] *= 2
+
+        assert {("o-1", "P", ""): ["duplicate"]} == found(engine, *given)
+
+
+def test_only_what_is_tolerated_is_no_difference(engine):
+    """
+    To the cent; the rest stays.
+    """
+    given = (
+        [books.transaction()],
+        [books.booked(total=1435, total_cny=10001, service_fee=103)],
+        [books.paid_out(exchanged=1420)],
+    )
+    tolerance = Tolerance(
+        total=Decimal("0.02"),
+        total_cny=Decimal("0.01"),
+        service_fee=Decimal("0.03"),
+        exchange=Decimal("0.01"),
+    )
+
+    assert [["matched"]] == [*found(engine, *given, tolerance=tolerance).values()]
+    assert [["amount_differs", "fee_differs", "exchange_differs"]] == [
+        *found(engine, *given).values()
+    ]
+    assert [["fee_differs"]] == [
+        *found(
+            engine,
+            *given,
+            tolerance=Tolerance(
+                total=Decimal("0.02"),
+                total_cny=Decimal("0.01"),
+                service_fee=Decimal("0.02"),
+                exchange=Decimal(1),
+            ),
+        ).values()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cny", "rate", "exchanged"),
+    [
+        (5, 20_000, 3),
+        (-5, 20_000, -3),
+        (15, 100_000, 2),
+        (14, 100_000, 1),
+        (1, 30_000, 0),
+    ],
+)
+def test_ties_are_halved_upward_without_sign(engine, cny, rate, exchanged):
+    """
+    2.5 is 3 and -2.5 is -3, on every engine.
+    """
+    kind, refund = ("P", "") if cny > 0 else ("T", "r-1")
+    total = cny if cny > 0 else -cny
+    money = {"total": 1, "total_cny": total}
+    ours = {**money, "service_fee": 0}
+    paid = {
+        **ours,
+        "exchanged_cny": cny,
+        "exchange_rate": rate,
+        "exchanged": exchanged,
+    }
+    number = refund or "o-1"
+
+    def names(paid):
+        given = found(
+            engine,
+            [books.transaction("o-1", kind, refund, **money)],
+            [books.booked("o-1", kind, refund, **ours), books.booked("o-1")]
+            if refund
+            else [books.booked(**ours)],
+            [books.paid_out(number, kind, **paid)],
+        )
+
+        return given["o-1", kind, refund]
+
+    assert ["matched"] == names(paid)
+    assert ["exchange_differs"] == names({**paid, "exchanged": exchanged + 1})
+    assert ["exchange_differs"] == names({**paid, "exchanged": exchanged - 1})
+
+
+def _random_books(chance):
+    """
+    Return three books in which everything may be wrong.
+    """
+    given = [], [], []
+
+    for number in range(chance.randint(1, 12)):
+        order = f"o-{number}"
+        kind = chance.choice("PPT")
+        refund = f"r-{number}" if kind == "T" else ""
+        rows = (
+            books.transaction(order, kind, refund),
+            books.booked(order, kind, refund),
+            books.paid_out(refund or order, kind),
+        )
+
+        for book, row in zip(given, rows, strict=True):
+            for name in chance.sample(sorted(row), 2):
+                if chance.random() < 0.15 and name not in {*books.KEY, "number"}:
+                    row[name] = (
+                        books.DAY - timedelta(1)
+                        if name == "mer_date"
+                        else chance.choice(["EUR", "failed"])
+                        if isinstance(row[name], str)
+                        else row[name] + chance.choice([-1, 1])
+                    )
+
+            for _ in range(chance.choice([0, 1, 1, 1, 1, 1, 1, 2])):
+                book.append(row)
+
+        if kind == "T" and chance.random() < 0.7:
+            given[1].append(books.booked(order))
+
+    return given
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_books_give_what_a_naive_comparison_gives(seed):
+    """
+    The classes and the later classes, on all engines.
+    """
+    transactions, ledger, statement = _random_books(random.Random(seed))
+    expected = books.naive(transactions, ledger, statement)
+    results = [found(engine, transactions, ledger, statement) for engine in ENGINES]
+
+    assert [expected] * len(results) == results
+
+
+def test_what_cannot_be_compared_is_told():
+    """
+    A frame without columns, no frame at all, days without dates.
+    """
+    theirs = books.frame("transactions", [books.transaction()])
+    ours = books.frame("ledger", [books.booked()])
+
+    with pytest.raises(errors.ConfigError, match="transactions: the frame lacks kind"):
+        compare(theirs.drop("kind"), ours)
+
+    with pytest.raises(errors.ConfigError, match="ledger: a frame that narwhals takes"):
+        compare(theirs, [1, 2])
+
+    with pytest.raises(errors.ConfigError, match="the ledger has no mer_date"):
+        compare(theirs, ours.drop("mer_date"), days=(books.DAY, books.DAY))
+
+
+def test_a_ledger_may_tell_little():
+    """
+    What it lacks is not compared, and has no column.
+    """
+    theirs = books.frame("transactions", [books.transaction(state="9")])
+    ours = books.frame("ledger", [books.booked()]).select(*books.KEY, "total_cny")
+    result = compare(theirs, ours)
+
+    assert [str(Difference.MATCHED)] == result["class"].to_list()
+    assert "ledger_state" not in result.columns
+    assert isinstance(result, pl.DataFrame)

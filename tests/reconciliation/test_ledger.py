@@ -1,0 +1,232 @@
+"""
+The merchant's book: from anywhere it becomes the same rows, or an error with a place.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import date
+from decimal import Decimal
+
+import duckdb
+import polars as pl
+import pytest
+
+from umfpay import errors
+from umfpay.reconciliation import Ledger, canonical
+
+
+COLUMNS = {
+    "mer_reference_id": "order_no",
+    "mer_date": "biz_date",
+    "kind": "sort",
+    "refund_id": "refund_no",
+    "currency": "cur",
+    "total": "amount",
+    "total_cny": "cny",
+    "state": "status",
+    "service_fee": "fee",
+}
+TEXT = """order_no,biz_date,sort,refund_no,cur,amount,cny,status,fee,note
+o-1,2017-02-05,payment,,usd,14.33,100.00,paid,1.00,"a, b"
+o-1,20170206,退款,r-1,USD,5.735,40,success,,
+ o-2 ,2017/02/05,P,,EUR,-0.005,0.1,,0.01,书
+"""
+ROWS = [
+    ("o-1", "P", "", date(2017, 2, 5), "usd", 1433, 10000, "paid", 100),
+    ("o-1", "T", "r-1", date(2017, 2, 6), "USD", 574, 4000, "success", None),
+    ("o-2", "P", "", date(2017, 2, 5), "EUR", -1, 10, None, 1),
+]
+
+
+def csv(folder, text=TEXT, *, encoding="utf-8", **options):
+    path = folder / "orders.csv"
+    path.write_bytes(text.encode(encoding))
+
+    return Ledger.csv(
+        path, columns=options.pop("columns", COLUMNS), encoding=encoding, **options
+    )
+
+
+def rows(ledger):
+    return [row for frame in ledger.batches() for row in frame.rows()]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+def test_a_csv_file_in_any_encoding(tmp_path, encoding):
+    """
+    Excel writes a mark or GB18030.
+    """
+    ledger = csv(tmp_path, encoding=encoding)
+
+    assert ROWS == rows(ledger)
+    assert ROWS == rows(ledger)  # again, from the start
+    assert {
+        "mer_date",
+        "currency",
+        "total",
+        "total_cny",
+        "state",
+        "service_fee",
+    } == ledger.available
+
+
+def test_all_sources_agree(tmp_path):
+    """
+    Parquet with decimals, a database, a frame, and a relation of DuckDB.
+    """
+    table = pl.read_csv(TEXT.encode(), infer_schema=False)
+    table.write_parquet(tmp_path / "orders.parquet")
+    connection = sqlite3.connect(tmp_path / "shop.sqlite3")
+    names = ", ".join(table.columns)
+    connection.execute(f"CREATE TABLE orders ({names})")
+    connection.executemany(
+        f"INSERT INTO orders VALUES ({', '.join('?' * table.width)})", table.rows()
+    )
+    connection.commit()
+    connection.close()
+    url = f"sqlite:///{tmp_path}/shop.sqlite3"
+
+    assert ROWS == rows(Ledger.open(tmp_path / "orders.parquet", COLUMNS))
+    assert ROWS == rows(Ledger.sql(url, "SELECT * FROM orders", columns=COLUMNS))
+    assert ROWS == rows(
+        Ledger.sql(url, "SELECT * FROM orders", columns=COLUMNS, batch_rows=1)
+    )
+    assert ROWS == rows(Ledger.frame(table, columns=COLUMNS))
+    assert ROWS == rows(Ledger.frame(table.lazy(), columns=COLUMNS))
+
+    with duckdb.connect() as duck:
+        relation = duck.from_arrow(table.to_arrow())
+
+        assert ROWS == canonical(relation, COLUMNS).fetchall()
+
+
+@pytest.mark.parametrize(
+    ("amounts", "hundredths"),
+    [
+        (pl.Series([Decimal("1.005"), Decimal("-1.005")]), [101, -101]),
+        (pl.Series([Decimal("1.0049"), None]), [100, None]),
+        (pl.Series([7, -7]), [700, -700]),
+        (pl.Series(["999999999999999.994", "+0.0"]), [99999999999999999, 0]),
+    ],
+)
+def test_money_is_rounded_half_up_by_its_digits(amounts, hundredths):
+    """
+    Away from zero, the same on each engine.
+    """
+    table = pl.DataFrame({"mer_reference_id": ["a", "b"], "total": amounts})
+
+    assert hundredths == [row[3] for row in rows(Ledger.frame(table))]
+
+    with duckdb.connect() as duck:
+        relation = duck.from_arrow(table.to_arrow())
+
+        assert hundredths == [row[3] for row in canonical(relation).fetchall()]
+
+
+@pytest.mark.parametrize(
+    "amount", ["1,000.00", "1e5", "¥5", "5 CNY", "0x10", ".5", "5.", "1" * 16, "1.2.3"]
+)
+def test_what_is_no_amount_is_never_guessed(amount):
+    """
+    It is named by column and row, not by its value; other engines fail, too.
+    """
+    table = pl.DataFrame({"mer_reference_id": ["a", "b"], "total": ["1.00", amount]})
+
+    with pytest.raises(errors.StatementError, match="total holds in row 2") as caught:
+        rows(Ledger.frame(table))
+
+    assert f"'{amount}'" not in str(caught.value)
+
+    with duckdb.connect() as duck, pytest.raises(duckdb.Error):
+        canonical(duck.from_arrow(table.to_arrow())).fetchall()
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("mer_date", "2017-02-30", "mer_date holds in row 2 no date"),
+        ("mer_date", "05.02.2017", "mer_date holds in row 2 no date"),
+        ("kind", "X", "kind holds in row 2 no P or T"),
+        ("mer_reference_id", " ", "mer_reference_id holds in row 2 no order number"),
+        ("mer_reference_id", None, "mer_reference_id holds in row 2 no order number"),
+    ],
+)
+def test_other_values_are_checked_by_row(column, value, words):
+    """
+    The second row is the one.
+    """
+    table = pl.DataFrame(
+        {
+            "mer_reference_id": ["a", "b"],
+            "total": ["1", "2"],
+            "mer_date": ["2017-02-05 10:00:00", "20170205"],
+            "kind": ["p", ""],
+        }
+    ).with_columns(pl.Series(column, [{"kind": "p"}.get(column, "20170205"), value]))
+
+    with pytest.raises(errors.StatementError, match=words):
+        rows(Ledger.frame(table))
+
+
+def test_floats_are_no_money(tmp_path):
+    """
+    From a frame and from a database.
+    """
+    table = pl.DataFrame({"mer_reference_id": ["a"], "total": [1.5]})
+
+    with pytest.raises(errors.ConfigError, match="total=total holds floats"):
+        rows(Ledger.frame(table))
+
+    with sqlite3.connect(tmp_path / "shop.sqlite3") as connection:
+        connection.execute("CREATE TABLE orders (mer_reference_id, total)")
+        connection.execute("INSERT INTO orders VALUES ('a', 1.5)")
+
+    connection.close()
+    ledger = Ledger.sql(f"sqlite:///{tmp_path}/shop.sqlite3", "SELECT * FROM orders")
+
+    with pytest.raises(errors.ConfigError, match="holds floats"):
+        rows(ledger)
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"order": "order_no"}, "order: ours are mer_reference_id"),
+        ({"total": "sum"}, "total=sum: the ledger has order_no, biz_date"),
+        ({"total": "amount"}, "mer_reference_id is needed; the ledger has"),
+        ({"mer_reference_id": "order_no"}, "total or total_cny is needed"),
+    ],
+)
+def test_columns_that_are_not_there_are_told_with_those_that_are(
+    tmp_path, columns, words
+):
+    """
+    At once, not in the night.
+    """
+    with pytest.raises(errors.ConfigError, match=words):
+        csv(tmp_path, columns=columns)
+
+
+def test_what_cannot_be_read_is_named(tmp_path):
+    """
+    A missing file, bytes of another encoding, a database that is none, no such table.
+    """
+    with pytest.raises(errors.StatementError, match=r"missing\.csv cannot be read"):
+        Ledger.csv(tmp_path / "missing.csv")
+
+    (tmp_path / "odd.csv").write_bytes("订单".encode("gb18030") + b",total\n")
+
+    with pytest.raises(errors.UMFError):
+        rows(Ledger.csv(tmp_path / "odd.csv", columns={"mer_reference_id": "订单"}))
+
+    with pytest.raises(errors.ConfigError, match="there is no klingon"):
+        Ledger.csv(tmp_path / "odd.csv", encoding="klingon")
+
+    with pytest.raises(errors.ConfigError, match="no database is reached") as caught:
+        Ledger.sql("nosuch://me:c0ffee@host/db", "SELECT 1")
+
+    assert "c0ffee" not in str(caught.value)
+
+    with pytest.raises(errors.StatementError, match="OperationalError"):
+        Ledger.sql(f"sqlite:///{tmp_path}/shop.sqlite3", "SELECT * FROM nothing")

@@ -1,0 +1,235 @@
+"""
+A whole day from files: in buckets, on both engines, and again where it stopped.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from benchmarks._reconciliation_parts import COLUMNS, peer, scored
+from benchmarks.reconciliation_day import write_day
+from umfpay import errors
+from umfpay.reconciliation import Difference, Ledger, reconcile
+
+
+ROOT = Path(__file__).parents[2]
+ROWS = 4_000
+
+
+@pytest.fixture(name="day", scope="module")
+def _day(tmp_path_factory):
+    return write_day(
+        tmp_path_factory.mktemp("day"),
+        rows=ROWS,
+        per_class=3,
+        seed=5,
+        day=date(2017, 2, 6),
+    )
+
+
+def run(day, **options):
+    return reconcile(
+        day.transactions,
+        day.statement,
+        ledger=Ledger.csv(day.ledger, columns=COLUMNS),
+        **options,
+    )
+
+
+def found(report):
+    result = {}
+
+    for row in report.rows():
+        key = (row.order_id, row.kind, row.refund_id)
+        result.setdefault(str(row.difference), set()).add(key)
+
+    return result
+
+
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+@pytest.mark.parametrize("buckets", [1, 7])
+def test_all_that_is_wrong_is_found_and_nothing_else(day, engine, buckets):
+    """
+    Three of each class, whatever the engine and the number of buckets.
+    """
+    report = run(day, engine=engine, buckets=buckets)
+
+    assert {"injected": 30, "found": 30, "false": 0} == scored(
+        found(report), day.expected
+    )
+    assert dict.fromkeys(
+        [str(name) for name in Difference if name != Difference.MATCHED], 3
+    ) == {name: report.counts[name] for name in report.counts if name != "matched"}
+    assert report.counts["matched"] + 30 == ROWS + report.books["rows"][
+        "transactions"
+    ] - (ROWS - 3)
+    assert not report.is_clean
+
+
+def test_every_way_gives_the_same_bytes(day, tmp_path):
+    """
+    Engines, buckets, and a second run.
+    """
+    written = set()
+
+    for number, options in enumerate(
+        ({}, {}, {"buckets": 5}, {"engine": "duckdb", "buckets": 3})
+    ):
+        report = run(day, **options)
+        csv = report.write_csv(tmp_path / f"{number}.csv").read_bytes()
+        page = report.write_html(tmp_path / f"{number}.html").read_bytes()
+        written.add((report.to_json(), csv, page))
+
+    assert 1 == len(written)
+
+
+def test_the_straightforward_script_finds_the_same(day):
+    """
+    It is the peer of the benchmark.
+    """
+    assert found(run(day)) == dict(peer(day))
+
+
+def test_a_run_that_was_killed_goes_on(day, tmp_path):
+    """
+    Its report is the same; buckets that were done are not compared again.
+    """
+    script = f"""
+import os, signal, sys
+sys.path.insert(0, {str(ROOT)!r})
+from pathlib import Path
+from benchmarks.reconciliation_day import Day
+from tests.reconciliation.test_running import run
+
+def kill(progress):
+    if progress.done == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+run(Day.load(Path({str(day.ledger.parent)!r})), buckets=6, work_dir={str(tmp_path / "w")!r}, on_progress=kill)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], check=False, cwd=ROOT)
+
+    assert -signal.SIGKILL == ended.returncode
+
+    done = {
+        path.name: path.stat().st_mtime_ns for path in (tmp_path / "w/done").iterdir()
+    }
+
+    assert 6 == len(done)
+
+    report = run(day, buckets=6, work_dir=tmp_path / "w")
+
+    assert run(day).to_json() == report.to_json()
+    assert run(day).frame.equals(report.frame)
+    assert (
+        done.items()
+        <= {
+            path.name: path.stat().st_mtime_ns
+            for path in (tmp_path / "w/done").iterdir()
+        }.items()
+    )
+
+
+def test_other_books_begin_anew(day, tmp_path):
+    """
+    What is left of them is no checkpoint.
+    """
+    run(day, work_dir=tmp_path / "w", buckets=2)
+    text = day.ledger.read_text("utf-8")
+    changed = tmp_path / "ledger.csv"
+    changed.write_text(text[: text.rindex("\n", 0, -1) + 1], "utf-8")
+    report = reconcile(
+        day.transactions,
+        ledger=changed,
+        columns=COLUMNS,
+        work_dir=tmp_path / "w",
+        buckets=2,
+    )
+
+    assert report.counts["missing_in_ledger"] in (3, 4)
+    assert {"fee_differs", "exchange_differs"} == {*report.switched_off}
+    assert not report.counts["fee_differs"]
+
+
+def test_a_folder_of_somebody_else_is_left_alone(day, tmp_path):
+    """
+    It is never emptied.
+    """
+    (tmp_path / "thesis.txt").write_text("all I have")
+
+    with pytest.raises(errors.ConfigError, match="holds something else"):
+        run(day, work_dir=tmp_path)
+
+    assert "all I have" == (tmp_path / "thesis.txt").read_text()
+
+
+def test_a_file_that_is_not_whole_is_no_book(day, tmp_path):
+    """
+    Nothing is compared, in any bucket.
+    """
+    data = day.transactions.read_bytes()
+
+    with pytest.raises(errors.IncompleteStatementError):
+        reconcile(data[:-30], ledger=day.ledger, columns=COLUMNS)
+
+    with pytest.raises(errors.IncompleteStatementError):
+        run(day.__class__(**{**_members(day), "statement": day.ledger}))
+
+
+def _members(day):
+    return {
+        name: getattr(day, name)
+        for name in ("transactions", "statement", "ledger", "expected")
+    }
+
+
+def test_several_days_are_one_comparison(tmp_path):
+    """
+    Each file is proven for itself.
+    """
+    days = [
+        write_day(
+            tmp_path / str(n), rows=300, per_class=1, seed=n, day=date(2017, 2, n)
+        )
+        for n in (6, 7)
+    ]
+    # The second day has numbers of its own.
+    for name in ("transactions.txt", "ledger.csv"):
+        path = tmp_path / "7" / name
+        path.write_text(
+            path.read_text("utf-8").replace("O0", "Q0").replace("R0", "S0"), "utf-8"
+        )
+
+    books = pl.concat([pl.read_csv(day.ledger, infer_schema=False) for day in days])
+    report = reconcile(
+        [day.transactions for day in days], ledger=Ledger.frame(books, columns=COLUMNS)
+    )
+
+    assert ["2017-02-06", "2017-02-07"] == [one["day"] for one in report.books["files"]]
+    assert 2 == report.counts["amount_differs"] == report.counts["duplicate"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"engine": "pandas"}, "polars or duckdb"),
+        ({"buckets": 0}, "a number above 0"),
+        ({"buckets": True}, "a number above 0"),
+    ],
+)
+def test_arguments_that_cannot_be_meant_are_refused(day, options, words):
+    """
+    At once.
+    """
+    with pytest.raises(errors.ConfigError, match=words):
+        run(day, **options)
+
+    with pytest.raises(errors.ConfigError, match="paths or bytes"):
+        reconcile([], ledger=day.ledger, columns=COLUMNS)
