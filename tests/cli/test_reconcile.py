@@ -1,0 +1,155 @@
+"""
+`umfpay reconcile`: files in, a page out, and the exit code is the answer.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from datetime import date
+
+import pytest
+
+from benchmarks._reconciliation_parts import COLUMNS
+from benchmarks.reconciliation_day import write_day
+from umfpay.cli._exits import Exit
+from umfpay.cli._main import run
+
+
+@pytest.fixture(name="day", scope="module")
+def _day(tmp_path_factory):
+    return write_day(
+        tmp_path_factory.mktemp("day"),
+        rows=400,
+        per_class=1,
+        seed=3,
+        day=date(2017, 2, 6),
+    )
+
+
+@pytest.fixture(name="arguments")
+def _arguments(day):
+    pairs = [f"--map={ours}={theirs}" for ours, theirs in COLUMNS.items()]
+
+    return [
+        "reconcile",
+        f"--transactions={day.transactions}",
+        f"--statement={day.statement}",
+        f"--ledger={day.ledger}",
+        *pairs,
+    ]
+
+
+def test_differences_are_counted_and_written(arguments, tmp_path, capsys):
+    """
+    Exit 1; JSON has counts as integers and money as text.
+    """
+    files = [
+        f"--report={tmp_path / 'r.html'}",
+        f"--csv={tmp_path / 'r.csv'}",
+        f"--parquet={tmp_path / 'r.parquet'}",
+    ]
+
+    assert Exit.NO == run([*arguments, *files, "--json", "--language=en"])
+
+    told = json.loads(capsys.readouterr().out)
+
+    assert 1 == told["counts"]["amount_differs"]
+    assert told["counts"]["matched"] > 400
+    assert {"r.html", "r.csv", "r.parquet"} == {one.name for one in tmp_path.iterdir()}
+    assert "Reconciliation" in (tmp_path / "r.html").read_text("utf-8")
+
+
+def test_what_is_all_matched_exits_with_0(day, arguments, tmp_path, capsys):
+    """
+    And prints a table for people.
+    """
+    empty = tmp_path / "empty.txt"
+    empty.write_text(
+        "TRANSDETAIL-START,8017,20170206\nTRANSDETAIL-End,8017,20170206,0\n"
+    )
+    ledger = tmp_path / "ledger.csv"
+    ledger.write_text("mer_reference_id,total\n")
+
+    assert Exit.GOOD == run(
+        ["reconcile", f"--transactions={empty}", f"--ledger={ledger}"]
+    )
+    assert "matched" in capsys.readouterr().out
+
+
+def test_a_database_and_its_query(day, tmp_path, capsys):
+    """
+    Only together.
+    """
+    database = f"sqlite:///{tmp_path}/shop.sqlite3"
+    connection = sqlite3.connect(tmp_path / "shop.sqlite3")
+    connection.execute("CREATE TABLE orders (mer_reference_id, total)")
+    connection.commit()
+    connection.close()
+    given = ["reconcile", f"--transactions={day.transactions}"]
+
+    assert Exit.NO == run(
+        [*given, f"--ledger={database}", "--query=SELECT * FROM orders", "--json"]
+    )
+    assert json.loads(capsys.readouterr().out)["counts"]["missing_in_ledger"] > 400
+    assert Exit.WRONG_USE == run([*given, f"--ledger={database}"])
+    assert "--query" in capsys.readouterr().err
+    assert Exit.WRONG_USE == run([*given, f"--ledger={day.ledger}", "--query=SELECT 1"])
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--map=total"], "NAME=VALUE"),
+        (["--map=total=amount", "--map=total=fee"], "twice"),
+        (["--map=sum=amount"], "ours are"),
+        (["--tolerance=total=much"], "an amount is needed"),
+        (["--tolerance=tips=1"], "can be tolerated"),
+        (["--tolerance=total=-1"], "at least 0"),
+        (["--from=2017-02-01"], "belong together"),
+        (["--ledger=missing.csv"], "missing.csv"),
+        (["--transactions=missing.txt"], "missing.txt"),
+    ],
+)
+def test_wrong_use_is_told_in_a_line(day, arguments, capsys, more, words):
+    """
+    Exit 2, never a difference.
+    """
+    given = arguments[:-9] if more[0].startswith("--map=total=") else arguments
+
+    assert Exit.WRONG_USE == run([*given, *more])
+    assert words in capsys.readouterr().err
+
+
+def test_a_file_that_is_cut_is_an_error(day, arguments, tmp_path, capsys):
+    """
+    Not a list of differences.
+    """
+    cut = tmp_path / "cut.txt"
+    cut.write_bytes(day.transactions.read_bytes()[:-9])
+
+    assert Exit.WRONG_USE == run([*arguments, f"--transactions={cut}"])
+    assert "not whole" in capsys.readouterr().err
+
+
+def test_days_and_tolerance_are_taken(arguments, tmp_path, capsys):
+    """
+    A cent is tolerated, and so is not found.
+    """
+    assert Exit.NO == run(
+        [
+            *arguments,
+            "--from=2017-02-06",
+            "--to=20170206",
+            "--tolerance=total_cny=0.01",
+            "--tolerance=service_fee=0.01",
+            "--engine=duckdb",
+            f"--work-dir={tmp_path / 'w'}",
+            "--json",
+        ]
+    )
+
+    counts = json.loads(capsys.readouterr().out)["counts"]
+
+    assert 0 == counts["amount_differs"] == counts["fee_differs"]
+    assert 1 == counts["exchange_differs"]

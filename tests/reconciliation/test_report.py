@@ -1,0 +1,195 @@
+"""
+The report: shapes, words, and files that hurt nobody.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from decimal import Decimal
+
+import books
+import polars as pl
+import pytest
+
+from umfpay import errors
+from umfpay.reconciliation import Difference, Ledger, compare, reconcile
+from umfpay.reconciliation._report import Report
+
+
+HOSTILE = '=HYPERLINK("x")<script>alert(1)</script>'
+
+
+@pytest.fixture(name="report")
+def _report():
+    """
+    One key of several classes, hostile numbers among them.
+    """
+    frame = compare(
+        books.frame(
+            "transactions",
+            [books.transaction(), books.transaction(HOSTILE), books.transaction("d")],
+        ),
+        books.frame(
+            "ledger",
+            [
+                books.booked(total=1434, currency="EUR"),
+                books.booked("o-3"),
+                books.booked("d"),
+                books.booked("d"),
+            ],
+        ),
+        books.frame("statement", [books.paid_out(exchanged=1)]),
+    )
+
+    return Report(
+        frame.filter(pl.col("class") != "matched").sort(pl.all()),
+        counts={"duplicate": 1, "missing_in_ledger": 1, "currency_differs": 1},
+        totals={"currency_differs": {"USD": 1433, "total_cny": 10000}},
+        switched_off={},
+        books={"files": [], "rows": {"ledger": 4}},
+    )
+
+
+def test_counts_are_integers_and_money_is_text(report):
+    """
+    Every class is there, found or not.
+    """
+    told = json.loads(report.to_json())
+
+    assert {str(name) for name in Difference} == told["counts"].keys()
+    assert 1 == told["counts"]["duplicate"]
+    assert 0 == told["counts"]["matched"]
+    assert {"USD": "14.33", "total_cny": "100.00"} == told["totals"]["currency_differs"]
+    assert "<Report: 0 matched, 3 not>" == repr(report)
+
+
+def test_rows_have_decimals_and_a_reason(report):
+    """
+    The later classes are named as well.
+    """
+    (row,) = [one for one in report.rows() if one.order_id == "o-1"]
+
+    assert Difference.CURRENCY_DIFFERS == row.difference
+    assert (Difference.AMOUNT_DIFFERS, Difference.EXCHANGE_DIFFERS) == row.also
+    assert Decimal("14.34") == row.ledger["total"]
+    assert Decimal("6.9784") == row.gateway["exchange_rate"]
+    assert (
+        "currency: ledger EUR, gateway USD."
+        " Also: amount differs, exchange differs." == row.reason.en
+    )
+    assert "币种不一致" not in row.reason.zh
+    assert "金额不一致" in row.reason.zh
+
+    for one in report.rows():
+        assert one.reason.en
+        assert one.reason.zh
+
+
+def test_a_cell_is_no_formula(report, tmp_path):
+    """
+    Spreadsheets would run it.
+    """
+    path = report.write_csv(tmp_path / "report.csv", mark=True)
+    text = path.read_bytes()
+    rows = list(csv.DictReader(text.decode("utf-8-sig").splitlines()))
+
+    assert text.startswith(b"\xef\xbb\xbf")
+    assert f"'{HOSTILE}" in [row["order_id"] for row in rows]
+    assert {"14.33"} == {row["gateway_total"] for row in rows} - {""}
+    assert "missing_in_ledger" in [row["class"] for row in rows]
+
+
+@pytest.mark.parametrize("language", ["zh", "en", "both"])
+def test_the_page_needs_no_network_and_runs_nothing(report, tmp_path, language):
+    """
+    Whatever an order number holds.
+    """
+    path = report.write_html(tmp_path / "report.html", language=language)
+    text = path.read_text("utf-8")
+
+    assert "<script" not in text
+    assert {"#"} == {
+        found[0] for found in re.findall(r"""(?:src|href)="([^"]*)""", text)
+    }
+    assert "//" not in text.replace(HOSTILE, "")
+    assert ("对账报告" in text) == (language != "en")
+    assert ("Reconciliation" in text) == (language != "zh")
+    assert "&lt;script&gt;" in text
+
+
+def test_many_rows_are_cut_and_counted(tmp_path):
+    """
+    The page stays readable; the other files have them all.
+    """
+    frame = compare(
+        books.frame(
+            "transactions", [books.transaction(f"o-{n:03}") for n in range(50)]
+        ),
+        books.frame("ledger", []),
+    )
+    report = Report(frame, counts={}, totals={}, switched_off={})
+    text = report.write_html(
+        tmp_path / "r.html", limit=10, produced_at="2017-02-07"
+    ).read_text("utf-8")
+
+    assert "o-009" in text
+    assert "o-010" not in text
+    assert "40</p>" in text
+    assert "2017-02-07" in text
+    assert 50 == pl.read_parquet(report.write_parquet(tmp_path / "r.parquet")).height
+
+
+def test_a_clean_report_says_so(tmp_path):
+    """
+    In green.
+    """
+    report = Report(
+        compare(
+            books.frame("transactions", [books.transaction()]),
+            books.frame("ledger", [books.booked()]),
+        ).clear(),
+        counts={"matched": 1},
+        totals={},
+        switched_off={},
+    )
+
+    assert report.is_clean
+    assert [] == list(report.rows())
+    assert "All is matched." in report.write_html(tmp_path / "r.html").read_text(
+        "utf-8"
+    )
+
+
+def test_what_cannot_be_written_is_told(report, tmp_path):
+    """
+    Nothing half is left.
+    """
+    for write in (report.write_csv, report.write_parquet, report.write_html):
+        with pytest.raises(errors.ConfigError, match="cannot be written"):
+            write(tmp_path / "missing" / "report")
+
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_classes_that_were_not_looked_for_are_named(tmp_path):
+    """
+    A ledger with little switches them off.
+    """
+    (tmp_path / "ledger.csv").write_text("mer_reference_id,total\no-1,1.00\n")
+    (tmp_path / "day.txt").write_text(
+        "TRANSDETAIL-START,8017,20170206\nTRANSDETAIL-End,8017,20170206,0\n"
+    )
+    report = reconcile(tmp_path / "day.txt", ledger=Ledger.csv(tmp_path / "ledger.csv"))
+
+    assert {
+        "currency_differs",
+        "state_differs",
+        "wrong_day",
+        "fee_differs",
+        "exchange_differs",
+    } == {*report.switched_off}
+    assert "the ledger has no state" == report.switched_off["state_differs"].en
+    assert 1 == report.counts["missing_at_gateway"]
+    assert {"": "1.00", "total_cny": "0.00"} == report.totals["missing_at_gateway"]
