@@ -62,6 +62,7 @@ def tests(session: nox.Session) -> None:
         "loadgroup",
         "--durations=40",
         "--ignore=tests/browser",
+        "--ignore=tests/spark",
         *session.posargs,
     )
     session.run("coverage", "combine", "-q")

@@ -7,12 +7,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import threading
-
-import pytest
 
 from umfpay.cli._main import run
-from umfpay.emulator import Emulator, serve
+from umfpay.emulator import Emulator
 
 
 NAMES = [
@@ -56,38 +53,6 @@ def test_the_demo_prints_one_line_a_step(capsys):
     assert len(NAMES) + 1 == len(lines)
     assert all(line.startswith("ok ") for line in lines[:-1])
     assert "11 of 11" in lines[-1]
-
-
-@pytest.fixture(name="running")
-def _running(tmp_path):
-    """
-    An emulator in a thread; gives its folder and a way to change it.
-    """
-    started, ended = threading.Event(), threading.Event()
-    box = Emulator(tmp_path / "data", key_bits=1024)
-
-    async def main():
-        async with serve(box):
-            started.set()
-            await asyncio.to_thread(ended.wait)
-
-    thread = threading.Thread(target=lambda: asyncio.run(main()))
-    thread.start()
-    assert started.wait(20)
-
-    yield tmp_path / "data"
-
-    ended.set()
-    thread.join(20)
-
-
-@pytest.fixture(name="settings")
-def _settings(running, tmp_path):
-    settings = running / "umf.env"
-    text = settings.read_text()
-    settings.write_text(f"{text}UMF_TOKEN_STORE={tmp_path / 'token.json'}\n")
-
-    return settings
 
 
 def test_elsewhere_only_the_reading_steps_run(settings, capsys):
@@ -142,7 +107,7 @@ def test_a_gateway_that_is_no_emulator_is_asked_for_a_token_on_demand_only(
     """
     Fetching a token logs out running workers: the command wants to hear it.
     """
-    monkeypatch.setattr("umfpay.cli._demo._is_emulator", lambda config: False)
+    monkeypatch.setattr("umfpay.cli._sessions._is_emulator", lambda config: False)
 
     assert 2 == run(["demo", "--config", str(settings)])
     assert "--fetch-token" in capsys.readouterr().err

@@ -128,7 +128,7 @@ def test_many_rows_are_cut_and_counted(tmp_path):
             "transactions", [books.transaction(f"o-{n:03}") for n in range(50)]
         ),
         books.frame("ledger", []),
-    )
+    ).sort(*books.KEY)
     report = Report(frame, counts={}, totals={}, switched_off={})
     text = report.write_html(
         tmp_path / "r.html", limit=10, produced_at="2017-02-07"

@@ -11,18 +11,16 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import attrs
 import click
 
-from umfpay._session import UMFSession
 from umfpay.cli._demo_all import StoryStep, open_shop, tell_all
 from umfpay.cli._demo_steps import Step, card_story, look_around
 from umfpay.cli._exits import Exit
-from umfpay.config import Config, is_loopback
+from umfpay.cli._sessions import open_session, settings
+from umfpay.config import Config
 from umfpay.errors import ConfigError, Text
-from umfpay.tokens import open_store, store_key
 
 
 _UNTRIED: Final = (
@@ -206,54 +204,7 @@ def _get(url: str) -> Any:
 async def _elsewhere(
     show: _Printer, base_url: str | None, file: Path | None, *, fetch_token: bool
 ) -> None:
-    changes: dict[str, Any] = {} if base_url is None else {"base_url": base_url}
-    config = (
-        Config.from_env(**changes)
-        if file is None
-        else Config.from_file(file, **changes)
-    )
+    config = settings(file, base_url=base_url)
 
-    if not fetch_token and not await asyncio.to_thread(_is_emulator, config):
-        await _need_a_token(config)
-
-    async with UMFSession(config) as session:
+    async with open_session(config, fetch_token=fetch_token) as session:
         await look_around(session, date.today(), show=show)  # noqa: DTZ011 (a business date)
-
-
-def _is_emulator(config: Config) -> bool:
-    parts = urlsplit(config.base_url)
-
-    if not is_loopback(parts.hostname or ""):
-        return False
-
-    try:
-        answer = _get(f"{parts.scheme}://{parts.netloc}/_emulator/")
-    except (OSError, ValueError):
-        return False
-
-    return isinstance(answer, dict) and answer.get("emulator") == "umfpay"
-
-
-async def _need_a_token(config: Config) -> None:
-    """
-    Refuse to fetch a token behind the back of workers that run.
-    """
-    store = open_store(
-        config.token_store, key=store_key(config.base_url, config.client_id)
-    )
-    record = await store.load()
-
-    if record is not None and not record.refused:
-        return
-
-    raise ConfigError(
-        Text(
-            "There is no stored token, and fetching one logs out all workers that use"
-            " this client_id now.",
-            "没有已保存的令牌；获取新令牌会使所有正在使用此 client_id 的进程失效。",
-        ),
-        advice=Text(
-            "Name their token_store, or say --fetch-token.",
-            "请指定它们的 token_store，或使用 --fetch-token。",
-        ),
-    )

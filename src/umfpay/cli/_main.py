@@ -16,7 +16,9 @@ from umfpay.cli._crypto import keys, seal, sign, verify
 from umfpay.cli._demo import demo
 from umfpay.cli._emulator import emulator
 from umfpay.cli._exits import Exit
+from umfpay.cli._query import query
 from umfpay.cli._reconcile import reconcile
+from umfpay.cli._statements import statements
 from umfpay.errors import ConfigError, Text, UMFError
 
 
@@ -40,7 +42,17 @@ def umfpay(debug: bool) -> None:  # noqa: FBT001 (click passes flags by name)
     """
 
 
-for command in (demo, emulator, keys, reconcile, seal, sign, verify):
+for command in (
+    demo,
+    emulator,
+    keys,
+    query,
+    reconcile,
+    seal,
+    sign,
+    statements,
+    verify,
+):
     umfpay.add_command(command)
 
 

@@ -40,13 +40,16 @@ def page(report: Report, *, language: Language, limit: int, produced_at: str) ->
 
         return text.zh if language == "zh" else text.en
 
-    most = max(1, *report.counts.values())
+    # Against the largest of the differences: next to what matched none could be seen.
+    most = max(
+        1, *(count for name, count in report.counts.items() if name != "matched")
+    )
     classes = [
         {
             "id": str(name),
             "name": say(NAMES[name]),
             "count": report.counts[name],
-            "width": round(100 * report.counts[name] / most, 2),
+            "width": min(100, round(100 * report.counts[name] / most, 2)),
             "totals": report.totals[name],
             "off": say(report.switched_off[name])
             if name in report.switched_off

@@ -9,6 +9,7 @@ from umfpay.resources._customs import Customs
 from umfpay.resources._enterprises import Enterprises
 from umfpay.resources._exchange_rates import ExchangeRates
 from umfpay.resources._payments import Payments
+from umfpay.resources._pulling import Pulled
 from umfpay.resources._refunds import Refunds
 from umfpay.resources._statements import Statements
 from umfpay.resources._wechat import WeChat
@@ -25,6 +26,7 @@ __all__ = [
     "Enterprises",
     "ExchangeRates",
     "Payments",
+    "Pulled",
     "Refunds",
     "Sender",
     "Statements",

@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import date
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack
 
 from umfpay import _codec
-from umfpay.errors import MismatchedResponseError, Text
+from umfpay.errors import ConfigError, MismatchedResponseError, Text
 from umfpay.models import (
     Pagination,
     PaymentSummary,
@@ -30,7 +30,11 @@ from umfpay.resources._call import (
     wire_date,
 )
 from umfpay.resources._download import open_download, save
+from umfpay.resources._pulling import Prove, Pulled, pull
 from umfpay.transport import LIST_LIMIT, Effect
+
+
+StatementKind = Literal["transactions", "reconciliation"]
 
 
 class Statements:
@@ -167,6 +171,62 @@ class Statements:
         Save the day's transactions file; the name appears only when it is whole.
         """
         return await save(self.open_transactions(mer_date, **options), to)
+
+    def pull(
+        self,
+        first: date,
+        last: date,
+        folder: str | os.PathLike[str],
+        *,
+        kind: StatementKind = "transactions",
+        prove: Prove | None = None,
+        **options: Unpack[CallOptions],
+    ) -> AsyncIterator[Pulled]:
+        """
+        Have the files of several days in *folder*, each as soon as it is there.
+
+            def whole(path):
+                for row in read_transactions(path):
+                    pass
+
+            async for pulled in session.statements.pull(first, last, "books", prove=whole):
+                ...
+
+        Each day is fetched under a temporary name and renamed, to
+        ``transactions-20170206.txt``, when it is proven. A pull that broke off goes on:
+        days that are there are proven again and not fetched. One process at a time.
+
+        Args:
+            first: First day.
+            last: Last day.
+            folder: It is made if it is missing.
+            kind: ``"transactions"`` or ``"reconciliation"``.
+            prove: Raises `StatementError` for a file that is not whole; such as reading
+                it to its end with `umfpay.reconciliation.read_transactions`. None trusts
+                the gateway.
+
+        Raises:
+            StatementError: What *prove* raises about a file that was just fetched.
+            ConfigError: An argument cannot be meant, or another process pulls.
+        """
+        if kind not in ("transactions", "reconciliation"):
+            raise ConfigError(
+                Text(
+                    f"kind: transactions or reconciliation, not {kind!r}.",
+                    f"kind：只支持 transactions 或 reconciliation，不支持 {kind!r}。",
+                )
+            )
+
+        save_day = (
+            self.download_transactions
+            if kind == "transactions"
+            else self.download_reconciliation
+        )
+
+        async def download(day: date, to: Path) -> Path:
+            return await save_day(day, to, **options)
+
+        return pull(first, last, folder, kind=kind, prove=prove, download=download)
 
     def open_reconciliation(
         self, settle_date: date, **options: Unpack[CallOptions]

@@ -1,0 +1,105 @@
+"""
+Sessions of commands: settings from a file or the environment, and no stolen token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+
+from umfpay._session import UMFSession
+from umfpay.config import Config, is_loopback
+from umfpay.errors import ConfigError, Text
+from umfpay.tokens import open_store, store_key
+
+
+config_option = click.option(
+    "--config",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The settings: umf.env or TOML. Default: the environment.",
+)
+fetch_token_option = click.option(
+    "--fetch-token",
+    is_flag=True,
+    help="Fetch a token although that logs out all workers that run now.",
+)
+
+
+def settings(file: Path | None, *, base_url: str | None = None) -> Config:
+    """
+    Return the settings of *file*, else of the environment.
+    """
+    changes: dict[str, Any] = {} if base_url is None else {"base_url": base_url}
+
+    if file is None:
+        return Config.from_env(**changes)
+
+    return Config.from_file(file, **changes)
+
+
+@asynccontextmanager
+async def open_session(
+    config: Config, *, fetch_token: bool
+) -> AsyncIterator[UMFSession]:
+    """
+    Open a session that logs nobody out, unless *fetch_token* says that it may.
+
+    Raises:
+        ConfigError: It would have to.
+    """
+    if not fetch_token and not await asyncio.to_thread(_is_emulator, config):
+        await _need_a_token(config)
+
+    async with UMFSession(config) as session:
+        yield session
+
+
+def _is_emulator(config: Config) -> bool:
+    parts = urlsplit(config.base_url)
+
+    if not is_loopback(parts.hostname or ""):
+        return False
+
+    try:
+        address = f"{parts.scheme}://{parts.netloc}/_emulator/"
+
+        with urllib.request.urlopen(address, timeout=5) as reply:  # noqa: S310 (ours)
+            answer = json.load(reply)
+    except (OSError, ValueError):
+        return False
+
+    return isinstance(answer, dict) and answer.get("emulator") == "umfpay"
+
+
+async def _need_a_token(config: Config) -> None:
+    """
+    Refuse to fetch a token behind the back of workers that run.
+    """
+    store = open_store(
+        config.token_store, key=store_key(config.base_url, config.client_id)
+    )
+    record = await store.load()
+
+    if record is not None and not record.refused:
+        return
+
+    raise ConfigError(
+        Text(
+            "There is no stored token, and fetching one logs out all workers that use"
+            " this client_id now.",
+            "没有已保存的令牌；获取新令牌会使所有正在使用此 client_id 的进程失效。",
+        ),
+        advice=Text(
+            "Name their token_store, or say --fetch-token.",
+            "请指定它们的 token_store，或使用 --fetch-token。",
+        ),
+    )

@@ -1,0 +1,135 @@
+"""
+``umfpay statements pull``: the files of several days, whole or not at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from umfpay.cli._sessions import (
+    config_option,
+    fetch_token_option,
+    open_session,
+    settings,
+)
+from umfpay.reconciliation import read_statement, read_transactions
+from umfpay.resources import Pulled
+
+
+_Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
+
+
+@click.group()
+def statements() -> None:
+    """
+    The gateway's statement files.
+    """
+
+
+@statements.command()
+@click.option("--from", "first", type=_Day, required=True, help="First day.")
+@click.option("--to", "last", type=_Day, required=True, help="Last day.")
+@click.option("--out", required=True, metavar="DIR", help="Folder for the files.")
+@click.option(
+    "--kind",
+    type=click.Choice(["transactions", "reconciliation"]),
+    default="transactions",
+    show_default=True,
+    help="What was traded, or what UMF paid out.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for a day.")
+@config_option
+@fetch_token_option
+def pull(
+    *,
+    first: datetime,
+    last: datetime,
+    out: str,
+    kind: str,
+    as_json: bool,
+    file: Path | None,
+    fetch_token: bool,
+) -> None:
+    """
+    Fetch the file of each day; a pull that broke off goes on when it is called again.
+    """
+    days = (first.date(), last.date())
+    count = (days[1] - days[0]).days + 1
+    # Quiet where nobody looks.
+    console = Console(stderr=True, quiet=not sys.stderr.isatty())
+
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=console,
+        transient=True,
+    ) as bar:
+        task = bar.add_task(kind, total=max(0, count))
+
+        def tell(one: Pulled) -> None:
+            bar.advance(task)
+            click.echo(_json(one) if as_json else _line(one))
+
+        asyncio.run(_pull(days, out, kind, file, tell, fetch_token=fetch_token))
+
+
+async def _pull(
+    days: tuple[date, date],
+    out: str,
+    kind: str,
+    file: Path | None,
+    tell: Callable[[Pulled], None],
+    *,
+    fetch_token: bool,
+) -> None:
+    prove = _whole_transactions if kind == "transactions" else _whole_statement
+
+    async with open_session(settings(file), fetch_token=fetch_token) as session:
+        async for one in session.statements.pull(
+            *days,
+            out,
+            kind=kind,  # type: ignore[arg-type]  # click knows the two words
+            prove=prove,
+        ):
+            tell(one)
+
+
+def _whole_transactions(path: Path) -> None:
+    for _ in read_transactions(path):
+        pass
+
+
+def _whole_statement(path: Path) -> None:
+    for _ in read_statement(path):
+        pass
+
+
+def _line(one: Pulled) -> str:
+    if one.path is None:
+        return f"{one.day}  nothing | 无数据"
+
+    words = "was there | 已存在" if one.was_there else "fetched | 已下载"
+
+    return f"{one.day}  {one.path}  {one.size:,} bytes  {words}"
+
+
+def _json(one: Pulled) -> str:
+    return json.dumps(
+        {
+            "day": one.day.isoformat(),
+            "path": None if one.path is None else str(one.path),
+            "size": one.size,
+            "was_there": one.was_there,
+        },
+        ensure_ascii=False,
+    )

@@ -1,0 +1,81 @@
+"""
+`umfpay query` against an emulator on a socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import orders
+import pytest
+
+from umfpay import Config, UMFSession
+from umfpay.cli._exits import Exit
+from umfpay.cli._main import run
+
+
+@pytest.fixture(name="ids")
+def _ids(settings, tmp_path):
+    async def create():
+        async with UMFSession(Config.from_file(settings)) as session:
+            return [
+                (await session.payments.create(orders.card_payment())).id
+                for _ in range(3)
+            ]
+
+    path = tmp_path / "ids.txt"
+    path.write_text("\n".join([*asyncio.run(create()), ""]))
+
+    return path
+
+
+def test_payments_are_queried_by_a_file_of_ids(settings, ids, capsys, tmp_path):
+    """
+    One line each; what is refused goes to standard error, and the exit is 1.
+    """
+    given = ["query", "--ids", str(ids), "--config", str(settings)]
+
+    assert Exit.GOOD == run([*given, "--json"])
+
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    assert {*ids.read_text().split()} == {one["id"] for one in told}
+    assert {"WAIT_BUYER_PAY"} == {one["object"]["state"] for one in told}
+
+    with ids.open("a") as file:
+        file.write("PAY_NOBODY\n")
+
+    assert Exit.NO == run(given)
+
+    output = capsys.readouterr()
+
+    assert 3 == output.out.count("WAIT_BUYER_PAY")
+    assert "PAY_NOBODY" in output.err
+
+    assert Exit.NO == run([*given, "--json", "--checkpoint", str(tmp_path / "done")])
+    assert "PAY_NOBODY" in capsys.readouterr().out
+
+
+def test_refunds_too(settings, ids, capsys):
+    """
+    An id of another kind is refused.
+    """
+    assert Exit.NO == run(
+        ["query", "--ids", str(ids), "--kind", "refunds", "--config", str(settings)]
+    )
+    assert 3 == len(capsys.readouterr().err.splitlines())
+
+
+def test_a_query_that_cannot_begin_is_an_error(settings, ids, capsys, tmp_path):
+    """
+    A missing file, one that is no text, a gateway that is gone.
+    """
+    given = ["query", "--config", str(settings), "--ids"]
+
+    assert Exit.WRONG_USE == run([*given, str(tmp_path / "missing")])
+
+    ids.write_bytes(b"\xff\xfe\x00")
+
+    assert Exit.WRONG_USE == run([*given, str(ids)])
+    assert "not UTF-8" in capsys.readouterr().err

@@ -1,0 +1,96 @@
+"""
+`umfpay statements pull` against an emulator on a socket.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from umfpay.cli._exits import Exit
+from umfpay.cli._main import run
+
+
+PULL = ["statements", "pull", "--from", "2017-02-05", "--to", "20170207"]
+
+
+@pytest.mark.parametrize("kind", ["transactions", "reconciliation"])
+def test_each_day_is_fetched_once(settings, tmp_path, capsys, kind):
+    """
+    The second pull finds all days there.
+    """
+    given = [*PULL, "--out", str(tmp_path / "books"), "--kind", kind, "--json"]
+    given += ["--config", str(settings)]
+
+    for was_there in (False, True):
+        assert Exit.GOOD == run(given)
+
+        told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+        assert ["2017-02-05", "2017-02-06", "2017-02-07"] == [
+            one["day"] for one in told
+        ]
+        assert {was_there} == {one["was_there"] for one in told}
+        assert all(one["size"] > 50 for one in told)
+
+    assert 3 == len(list((tmp_path / "books").glob(f"{kind}-*.txt")))
+
+
+def test_people_read_lines(settings, tmp_path, capsys):
+    """
+    And nothing on standard error, which is no terminal here.
+    """
+    assert Exit.GOOD == run([*PULL, "--out", str(tmp_path), "--config", str(settings)])
+
+    output = capsys.readouterr()
+
+    assert 3 == output.out.count("fetched")
+    assert not output.err
+
+
+def test_wrong_days_are_wrong_use(settings, tmp_path, capsys):
+    """
+    Exit 2, in words.
+    """
+    given = ["statements", "pull", "--out", str(tmp_path), "--config", str(settings)]
+
+    assert Exit.WRONG_USE == run([*given, "--from", "2017-02-07", "--to", "2017-02-05"])
+    assert "from 1 to" in capsys.readouterr().err
+    assert Exit.WRONG_USE == run([*given, "--from", "tomorrow", "--to", "2017-02-05"])
+
+
+def test_a_pull_that_is_interrupted_leaves_nothing_half(settings, tmp_path):
+    """
+    Ctrl-C exits with 130; the next pull goes on.
+    """
+    books = tmp_path / "books"
+    given = ["statements", "pull", "--from", "2016-01-01", "--to", "2017-02-07"]
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; from umfpay.cli import main; main()",
+        *given,
+        "--out",
+        str(books),
+        "--config",
+        str(settings),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 30
+
+    while not list(books.glob("transactions-*.txt")):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+    os.kill(process.pid, signal.SIGINT)
+    process.communicate(timeout=30)
+
+    assert Exit.INTERRUPTED == process.returncode
+    assert 0 < len(list(books.glob("transactions-*.txt"))) < 400
+    assert [] == list(books.glob(".*pulling*"))

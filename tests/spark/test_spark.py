@@ -1,0 +1,108 @@
+"""
+The same comparison on PySpark: nox session ``spark``; it needs Java 17.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+
+import books
+import pytest
+
+from benchmarks._reconciliation_parts import COLUMNS
+from benchmarks.reconciliation_day import write_day
+from umfpay.reconciliation import (
+    Difference,
+    canonical,
+    compare,
+    read_statement,
+    read_transactions,
+    reconcile,
+)
+
+
+# "the identical classes on 1,000,000 rows"; fewer to look quickly.
+ROWS = int(os.environ.get("UMFPAY_SPARK_ROWS", "1000000"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({}, "matched"),
+        ({"currency": "EUR"}, "currency_differs"),
+        ({"total": 1434}, "amount_differs"),
+        ({"state": "失败"}, "state_differs"),
+        ({"service_fee": 99}, "fee_differs"),
+    ],
+)
+def test_single_rows(spark, tmp_path, changes, name):
+    """
+    As on Polars and DuckDB.
+    """
+    frames = [
+        books.frame("transactions", [books.transaction()]),
+        books.frame("ledger", [books.booked(**changes)]),
+        books.frame("statement", [books.paid_out()]),
+    ]
+
+    for number, frame in enumerate(frames):
+        frame.write_parquet(tmp_path / f"{number}.parquet")
+
+    result = compare(
+        *(
+            spark.read.parquet(str(tmp_path / f"{number}.parquet"))
+            for number in range(3)
+        )
+    )
+
+    assert [name] == [row["class"] for row in result.collect()]
+
+
+def test_ties_of_money_in_text(spark):
+    """
+    A third decimal is rounded half up by its digits.
+    """
+    table = spark.createDataFrame(
+        [("a", "1.005"), ("b", "-1.005"), ("c", "2.344999"), ("d", "")],
+        "mer_reference_id string, total string",
+    )
+
+    assert [101, -101, 234, None] == [
+        row["total"] for row in canonical(table).orderBy("order_id").collect()
+    ]
+
+
+def test_a_large_day_has_the_identical_classes(spark, tmp_path):
+    """
+    Statement files through Parquet, the ledger by Spark's own reader.
+    """
+    day = write_day(
+        tmp_path / "day", rows=ROWS, per_class=50, seed=9, day=date(2017, 2, 6)
+    )
+    transactions = tmp_path / "transactions.parquet"
+    statement = tmp_path / "statement.parquet"
+    read_transactions(day.transactions).write_parquet(transactions)
+    read_statement(day.statement).write_parquet(statement)
+    ledger = canonical(
+        spark.read.csv(str(day.ledger), header=True, inferSchema=False), COLUMNS
+    )
+    found = compare(
+        spark.read.parquet(str(transactions)),
+        ledger,
+        spark.read.parquet(str(statement)),
+    )
+    wrong = (
+        found.filter(found["class"] != str(Difference.MATCHED))
+        .select(*books.KEY, "class", "also", "side")
+        .toPandas()
+    )
+    ours = reconcile(
+        day.transactions, day.statement, ledger=day.ledger, columns=COLUMNS
+    )
+    columns = [*books.KEY, "class", "also", "side"]
+
+    assert ours.frame.select(columns).sort(columns).rows() == sorted(
+        wrong[columns].itertuples(index=False, name=None)
+    )
+    assert ours.counts["matched"] == found.filter(found["class"] == "matched").count()
