@@ -220,14 +220,12 @@ def _kind(values: pl.Series, _: _Column) -> pl.Series:
 
 
 def _clock(values: pl.Series, _: _Column) -> pl.Series:
-    import polars as pl
 
     if not values.str.contains(_CLOCK).all():
         raise _UnusualError
 
-    digits = values.str.replace_all(":", "", literal=True)
-
-    return digits.str.to_time("%H%M%S", strict=False).cast(pl.Time)
+    # Text: Spark knows no time of day.
+    return values.str.replace_all(":", "", literal=True)
 
 
 def _amount(values: pl.Series, _: _Column) -> pl.Series:
@@ -327,6 +325,8 @@ def of_rows(rows: Iterable[Any], kind: type[Any]) -> pl.DataFrame:
                 given = hundredths(given)
             elif holds == "rate":
                 given = units(given)
+            elif holds == "clock":
+                given = "" if given is None else f"{given:%H%M%S}"
             elif name == "refund_id" and row.kind == "P":
                 given = ""
 
@@ -345,7 +345,6 @@ def schema_of_frames(kind: type[Any]) -> dict[str, pl.DataType]:
         "amount": pl.Int64(),
         "rate": pl.Int64(),
         "day": pl.Date(),
-        "clock": pl.Time(),
     }
 
     return {
