@@ -65,8 +65,8 @@ class Ledger:
     ) -> None:
         self._raw = raw
         self._columns = chosen(columns, there)
-        self.available = frozenset(self._columns) & frozenset(OPTIONAL)
-        self.identity = [identity, sorted(self._columns.items())]
+        self.available: frozenset[str] = frozenset(self._columns) & frozenset(OPTIONAL)
+        self.identity: list[Any] = [identity, sorted(self._columns.items())]
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], columns: Columns = None) -> Ledger:

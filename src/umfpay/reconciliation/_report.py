@@ -95,17 +95,19 @@ class Report:
         books: Mapping[str, Any] | None = None,
     ) -> None:
         self._differences = differences
-        self.counts = {str(name): counts.get(name, 0) for name in Difference}
-        self.totals = {
+        self.counts: dict[str, int] = {
+            str(name): counts.get(name, 0) for name in Difference
+        }
+        self.totals: dict[str, dict[str, str]] = {
             str(name): {
                 currency: money_text(value)
                 for currency, value in sorted(totals.get(name, {}).items())
             }
             for name in Difference
         }
-        self.switched_off = dict(switched_off)
-        self.notes = tuple(notes)
-        self.books = dict(books or {})
+        self.switched_off: dict[Difference, Text] = dict(switched_off)
+        self.notes: tuple[Text, ...] = tuple(notes)
+        self.books: dict[str, Any] = dict(books or {})
 
     def __repr__(self) -> str:
         found = sum(self.counts.values()) - self.counts[Difference.MATCHED]
