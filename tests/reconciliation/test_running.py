@@ -4,6 +4,7 @@ A whole day from files: in buckets, on both engines, and again where it stopped.
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -118,30 +119,37 @@ run(Day.load(Path({str(day.ledger.parent)!r})), buckets=6, work_dir={str(tmp_pat
 
     assert -signal.SIGKILL == ended.returncode
 
-    done = {
-        path.name: path.stat().st_mtime_ns for path in (tmp_path / "w/done").iterdir()
-    }
+    assert 6 == len(list((tmp_path / "w/done").iterdir()))
 
-    assert 6 == len(done)
+    # The books of what is done are not looked at any more.
+    for book in (tmp_path / "w/books").iterdir():
+        for bucket in ("0000", "0001", "0002"):
+            shutil.rmtree(book / bucket)
 
     report = run(day, buckets=6, work_dir=tmp_path / "w")
 
     assert run(day).to_json() == report.to_json()
     assert run(day).frame.equals(report.frame)
-    assert (
-        done.items()
-        <= {
-            path.name: path.stat().st_mtime_ns
-            for path in (tmp_path / "w/done").iterdir()
-        }.items()
-    )
+    # What has ended is no checkpoint: the next run reads its books.
+    assert [] == list((tmp_path / "w").iterdir())
 
 
 def test_other_books_begin_anew(day, tmp_path):
     """
     What is left of them is no checkpoint.
     """
-    run(day, work_dir=tmp_path / "w", buckets=2)
+
+    class StoppedError(Exception):
+        pass
+
+    def stop(_):
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        run(day, work_dir=tmp_path / "w", buckets=2, on_progress=stop)
+
+    assert (tmp_path / "w" / "staged.json").exists()
+
     text = day.ledger.read_text("utf-8")
     changed = tmp_path / "ledger.csv"
     changed.write_text(text[: text.rindex("\n", 0, -1) + 1], "utf-8")

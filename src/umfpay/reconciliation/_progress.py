@@ -84,10 +84,7 @@ class Run:
             )
 
         if not there or note.read_text(encoding="utf-8") != order:
-            for left in (self.books, self._done):
-                shutil.rmtree(left, ignore_errors=True)
-
-            (self._folder / _STAGED).unlink(missing_ok=True)
+            self.forget()
             note.write_text(order, encoding="utf-8")
 
         if not self.is_staged:
@@ -96,6 +93,16 @@ class Run:
 
         self.books.mkdir(exist_ok=True)
         self._done.mkdir(exist_ok=True)
+
+    def forget(self) -> None:
+        """
+        Remove everything: what has ended is no checkpoint, for the books may change.
+        """
+        for left in (self.books, self._done):
+            shutil.rmtree(left, ignore_errors=True)
+
+        (self._folder / _STAGED).unlink(missing_ok=True)
+        (self._folder / _ORDER).unlink(missing_ok=True)
 
     @property
     def is_staged(self) -> bool:

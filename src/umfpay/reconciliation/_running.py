@@ -81,7 +81,8 @@ def reconcile(
         buckets: How many the books are divided into; by default so many that each
             takes a few hundred MiB.
         work_dir: A folder where a run that was killed goes on when it is started again
-            with the same arguments and files; by default nothing is kept.
+            with the same arguments and files; at its end it is emptied. By default
+            nothing is kept.
         total_rule: As for `read_transactions`.
         encoding: Of the gateway's files.
         on_progress: Told after each bucket.
@@ -157,7 +158,10 @@ def reconcile(
             if on_progress is not None:
                 on_progress(Progress(done=bucket + 1, total=count))
 
-        return _report(run, available=book.available, with_statement=bool(paid_out))
+        report = _report(run, available=book.available, with_statement=bool(paid_out))
+        run.forget()
+
+        return report
 
 
 def _compared(
