@@ -30,6 +30,7 @@ NAMES: Final = (
     "loop_lag",
     "imports",
     "memory",
+    "bulk",
     "reconciliation",
 )
 _HERE: Final = Path(__file__).parent

@@ -97,6 +97,43 @@ class Peer(Protocol):
         ...
 
 
+def new_payment() -> NewPayment:
+    """
+    Return the payment that is created.
+    """
+    return NewPayment(
+        notify_url="https://shop.example/notify",
+        payer=NewPayer(
+            payment_method="CREDIT_CARD",
+            bank_code="CCB",
+            payer_info=NewPayerInfo(bank_card=BankCard()),
+        ),
+        order=NewOrder(
+            mer_reference_id=MER_REFERENCE_ID,
+            mer_date=date(2026, 11, 23),
+            amount=Money("10.00", "USD"),
+            order_summary="books",
+            expire_time=timedelta(minutes=30),
+            user_ip="192.0.2.7",
+            sub_orders=[
+                NewSubOrder(
+                    mer_sub_reference_id=f"{MER_REFERENCE_ID}-1",
+                    amount=Money("10.00", "USD"),
+                    trans_code="01122030",
+                    items=[
+                        NewItem(
+                            mer_item_id=f"{MER_REFERENCE_ID}-1-1",
+                            type="OTHER",
+                            name="book",
+                            amount=Money("10.00", "USD"),
+                        )
+                    ],
+                )
+            ],
+        ),
+    )
+
+
 class Ours:
     """
     `umfpay.UMFSession`: typed objects in and out.
@@ -104,37 +141,7 @@ class Ours:
 
     def __init__(self, gateway: Gateway, **changes: Any) -> None:
         self.session = UMFSession(gateway.config(**changes))
-        self._payment = NewPayment(
-            notify_url="https://shop.example/notify",
-            payer=NewPayer(
-                payment_method="CREDIT_CARD",
-                bank_code="CCB",
-                payer_info=NewPayerInfo(bank_card=BankCard()),
-            ),
-            order=NewOrder(
-                mer_reference_id=MER_REFERENCE_ID,
-                mer_date=date(2026, 11, 23),
-                amount=Money("10.00", "USD"),
-                order_summary="books",
-                expire_time=timedelta(minutes=30),
-                user_ip="192.0.2.7",
-                sub_orders=[
-                    NewSubOrder(
-                        mer_sub_reference_id=f"{MER_REFERENCE_ID}-1",
-                        amount=Money("10.00", "USD"),
-                        trans_code="01122030",
-                        items=[
-                            NewItem(
-                                mer_item_id=f"{MER_REFERENCE_ID}-1-1",
-                                type="OTHER",
-                                name="book",
-                                amount=Money("10.00", "USD"),
-                            )
-                        ],
-                    )
-                ],
-            ),
-        )
+        self._payment = new_payment()
 
     async def create(self) -> object:
         return await self.session.payments.create(self._payment)
