@@ -29,21 +29,19 @@ def emulator(folder: Path) -> Iterator[Path]:
     Run the command ``umfpay emulator``; give the file of its settings.
     """
     command = "import sys; from umfpay.cli import main; main()"
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", command, "emulator", "--port", "0", "--data", folder],
         stdout=subprocess.PIPE,
-    )
+    ) as process:
+        try:
+            assert process.stdout is not None
 
-    try:
-        assert process.stdout is not None
+            while b"Ctrl-C" not in (line := process.stdout.readline()):
+                assert line, "the emulator has ended"
 
-        while b"Ctrl-C" not in (line := process.stdout.readline()):
-            assert line, "the emulator has ended"
-
-        yield folder / "umf.env"
-    finally:
-        process.terminate()
-        process.wait(30)
+            yield folder / "umf.env"
+        finally:
+            process.terminate()
 
 
 def part(settings: Path, *, first: int, last: int) -> Any:
