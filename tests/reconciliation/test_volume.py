@@ -129,7 +129,7 @@ def test_mutations_get_the_same_verdict_in_frames():
     whole = [files.whole_day(count, seed=count) for count in (1, 3, 10)]
     good = 0
 
-    for _ in range(3_000):
+    for _ in range(1_000):
         data = files.mutated(chance.choice(whole), chance)
         one, other = outcome(by_rows, data), outcome(by_frames, data)
 
@@ -140,7 +140,7 @@ def test_mutations_get_the_same_verdict_in_frames():
         else:
             assert str(one) == str(other), data
 
-    assert good > 50
+    assert good > 20
 
 
 def test_every_cut_is_noticed_in_frames():
