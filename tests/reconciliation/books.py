@@ -4,7 +4,7 @@ Small books for tests, and a naive comparison that knows nothing of ours.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 import polars as pl
@@ -60,7 +60,6 @@ def paid_out(number="o-1", kind="P", **changes):
         "exchanged": divided(cny, 69784),
         "exchanged_cny": cny,
         "exchange_rate": 69784,
-        "state": "TRADE_SUCCESS",
     }
 
     return {**row, **changes}
@@ -80,6 +79,42 @@ def frame(book, rows):
     Return *rows* as the frame of *book*.
     """
     return pl.DataFrame(rows, schema=schema_of(Book(book)), orient="row")
+
+
+def at_random(chance):
+    """
+    Return three books in which everything may be wrong.
+    """
+    given = [], [], []
+
+    for number in range(chance.randint(1, 12)):
+        order = f"o-{number}"
+        kind = chance.choice("PPT")
+        refund = f"r-{number}" if kind == "T" else ""
+        rows = (
+            transaction(order, kind, refund),
+            booked(order, kind, refund),
+            paid_out(refund or order, kind),
+        )
+
+        for book, row in zip(given, rows, strict=True):
+            for name in chance.sample(sorted(row), 2):
+                if chance.random() < 0.15 and name not in {*KEY, "number"}:
+                    row[name] = (
+                        DAY - timedelta(1)
+                        if name == "mer_date"
+                        else chance.choice(["EUR", "failed"])
+                        if isinstance(row[name], str)
+                        else row[name] + chance.choice([-1, 1])
+                    )
+
+            for _ in range(chance.choice([0, 1, 1, 1, 1, 1, 1, 2])):
+                book.append(row)
+
+        if kind == "T" and chance.random() < 0.7:
+            given[1].append(booked(order))
+
+    return given
 
 
 def naive(transactions, ledger, statement=None):

@@ -69,7 +69,6 @@ def found(engine, transactions, ledger, statement=None, **options):
     [
         ({}, ["matched"]),
         ({"ledger": {"currency": "EUR"}}, ["currency_differs"]),
-        ({"ledger": {"currency": " usd "}}, ["matched"]),
         ({"ledger": {"total": 1434}}, ["amount_differs"]),
         ({"ledger": {"total_cny": 9999}}, ["amount_differs"]),
         ({"ledger": {"state": "TRADE_SUCCESS"}}, ["matched"]),
@@ -246,48 +245,12 @@ def test_ties_are_halved_upward_without_sign(engine, cny, rate, exchanged):
     assert ["exchange_differs"] == names({**paid, "exchanged": exchanged - 1})
 
 
-def _random_books(chance):
-    """
-    Return three books in which everything may be wrong.
-    """
-    given = [], [], []
-
-    for number in range(chance.randint(1, 12)):
-        order = f"o-{number}"
-        kind = chance.choice("PPT")
-        refund = f"r-{number}" if kind == "T" else ""
-        rows = (
-            books.transaction(order, kind, refund),
-            books.booked(order, kind, refund),
-            books.paid_out(refund or order, kind),
-        )
-
-        for book, row in zip(given, rows, strict=True):
-            for name in chance.sample(sorted(row), 2):
-                if chance.random() < 0.15 and name not in {*books.KEY, "number"}:
-                    row[name] = (
-                        books.DAY - timedelta(1)
-                        if name == "mer_date"
-                        else chance.choice(["EUR", "failed"])
-                        if isinstance(row[name], str)
-                        else row[name] + chance.choice([-1, 1])
-                    )
-
-            for _ in range(chance.choice([0, 1, 1, 1, 1, 1, 1, 2])):
-                book.append(row)
-
-        if kind == "T" and chance.random() < 0.7:
-            given[1].append(books.booked(order))
-
-    return given
-
-
 @pytest.mark.parametrize("seed", range(40))
 def test_random_books_give_what_a_naive_comparison_gives(seed):
     """
     The classes and the later classes, on all engines.
     """
-    transactions, ledger, statement = _random_books(random.Random(seed))
+    transactions, ledger, statement = books.at_random(random.Random(seed))
     expected = books.naive(transactions, ledger, statement)
     results = [found(engine, transactions, ledger, statement) for engine in ENGINES]
 

@@ -37,12 +37,16 @@ def by_frames(data, *, block=97, read=read_transactions):
     Read *data* in frames of about *block* bytes.
     """
 
-    def chunks(size):
+    def blocks(size):
+        buffer = bytearray(size)
+
         for start in range(0, len(data), size):
-            yield data[start : start + size]
+            part = data[start : start + size]
+            buffer[: len(part)] = part
+            yield buffer, len(part)
 
     reader = read(data)
-    reader._chunks = chunks
+    reader._blocks = blocks
     frames = list(reader.frames(block=block))
 
     return pl.concat(frames) if frames else of_rows((), reader._kind)

@@ -50,7 +50,6 @@ _COLUMNS: Final = {
         "exchanged": _NUMBER,
         "exchanged_cny": _NUMBER,
         "exchange_rate": _NUMBER,
-        "state": _TEXT,
     },
     Book.LEDGER: {
         **dict.fromkeys(KEY, _TEXT),

@@ -64,7 +64,8 @@ class Filling:
             works = [self._add_transactions, self._add_ledger]
 
             if not apart:
-                works.append(self._add_statements)
+                # The longest first.
+                works.insert(0, self._add_statements)
 
             for one in [threads.submit(work) for work in works]:
                 one.result()
@@ -90,11 +91,10 @@ class Filling:
 
     def _add_transactions(self) -> None:
         for reader in self._transactions:
-            for frame in reader.frames():
-                rows = frame.select(columns_of(Book.TRANSACTIONS))
+            for rows in reader.frames(columns=columns_of(Book.TRANSACTIONS)):
                 self._add(Book.TRANSACTIONS, rows, self._by_order)
 
-                if self._statements:
+                if self._statements and self._stage.buckets > 1:
                     self._refunds.append(
                         rows.filter(pl.col("kind") == "T").select(
                             number="refund_id", bucket=self._by_order
@@ -112,15 +112,13 @@ class Filling:
         )
 
         for reader in self._statements:
-            for frame in reader.frames():
-                rows = frame.select(columns_of(Book.STATEMENT))
-
-                if self._stage.buckets > 1:
-                    rows = rows.join(
-                        known, on="number", how="left", maintain_order="left"
-                    )
-
-                self._add(Book.STATEMENT, rows, bucket)
+            for rows in reader.frames(columns=columns_of(Book.STATEMENT)):
+                known_rows = (
+                    rows.join(known, on="number", how="left", maintain_order="left")
+                    if self._stage.buckets > 1
+                    else rows
+                )
+                self._add(Book.STATEMENT, known_rows, bucket)
 
 
 def _told(reader: StatementReader[Any]) -> dict[str, Any]:
@@ -135,7 +133,3 @@ def _told(reader: StatementReader[Any]) -> dict[str, Any]:
         "total": str(reader.statement_total),
         "total_rules": sorted(map(str, reader.total_rules)),
     }
-
-
-def _count(facts: dict[str, Any], book: Book, rows: pl.DataFrame) -> None:
-    facts["rows"][book] = facts["rows"].get(book, 0) + rows.height

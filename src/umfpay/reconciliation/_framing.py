@@ -121,47 +121,65 @@ class Framing:
 
         return rows
 
-    def feed_block(self, data: bytes) -> Block | None:
+    def feed_block(self, data: bytes | bytearray, size: int) -> Block | None:
         """
-        Take the next bytes; return the rows that are complete by now as one block.
+        Take the next *size* bytes of *data*; return the rows that are complete by now
+        as one block.
 
-        A file is fed by this or by `feed()`.
+        A file is fed by this or by `feed()`; how many rows a block has is told by
+        `passed()` before the next is fed.
 
         Raises:
             IncompleteStatementError: The first line is none, or a line never ends.
         """
-        whole = self._held + self._rest + data
-        self._held = b""
+        begin = 0
 
         if self.header is None:
-            end = whole.find(b"\n") + 1
+            begin = data.find(b"\n", 0, size) + 1
+            self._rest += data[: begin or size]
 
-            if not end:
-                self._rest = whole
+            if not begin:
                 self._must_end()
 
                 return None
 
             self._number = 1
-            self.header = _header(whole[: end - 1])
-            whole = whole[end:]
+            self.header = _header(self._rest.removesuffix(b"\n"))
+            self._rest = b""
 
-        end = whole.rfind(b"\n") + 1
-        last = whole.rfind(b"\n", 0, max(0, end - 1)) + 1
-        self._held, self._rest = whole[last:end], whole[end:]
-        rows = whole[:last]
-        block = Block(first=self._number + 1, data=rows)
-        count = rows.count(b"\n")
-        self._number += count
-        self.rows += count
-        self._must_end()
+        end = data.rfind(b"\n", begin, size) + 1
+        last = data.rfind(b"\n", begin, max(begin, end - 1)) + 1
+        rest = bytes(data[end or begin : size])
 
-        return block if rows else None
+        # The last line that has ended is held back.
+        if last:
+            view = memoryview(data)[begin:last]
+            rows = b"".join([self._held, self._rest, view])
+            self._held, self._rest = bytes(data[last:end]), rest
+        elif end:
+            rows = self._held
+            self._held, self._rest = self._rest + bytes(data[begin:end]), rest
+        else:
+            rows = b""
+            self._rest += rest
 
-    def _must_end(self) -> None:
+        self._must_end(after=rows)
+
+        return Block(first=self._number + 1, data=rows) if rows else None
+
+    def passed(self, rows: int) -> None:
+        """
+        Take note of how many rows the last block had.
+        """
+        self._number += rows
+        self.rows += rows
+
+    def _must_end(self, *, after: bytes = b"") -> None:
         if len(self._rest) > _LONGEST_LINE:
+            before = self._number + after.count(b"\n") + bool(self._held)
+
             raise incomplete(
-                f"line {self._number + bool(self._held) + 1}",
+                f"line {before + 1}",
                 f"it is longer than {_LONGEST_LINE} bytes",
                 f"超过 {_LONGEST_LINE} 字节",
             )

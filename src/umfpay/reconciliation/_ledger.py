@@ -8,22 +8,21 @@ import codecs
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from umfpay.errors import ConfigError, StatementError, Text
-from umfpay.reconciliation._columns import plain_amounts, plain_days
-from umfpay.reconciliation._extra import must_have_polars
-from umfpay.reconciliation._ledger_columns import (
+from umfpay.reconciliation._columns import plain_amounts, plain_days, replaced
+from umfpay.reconciliation._extra import load, must_have_polars
+from umfpay.reconciliation._ledger_names import (
     AMOUNT,
     DAY,
-    KINDS,
+    KIND_WORDS,
     MONEY,
     OPTIONAL,
     chosen,
-    with_our_columns,
 )
 
 
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 
 _ROWS: Final = 500_000
 _CHUNK: Final = 1024 * 1024
+_WORDS: Final = 1_000
 _TABLES: Final = (".parquet", ".pq")
 
 Columns = Mapping[str, str] | None
@@ -57,7 +57,7 @@ class Ledger:
 
     def __init__(
         self,
-        raw: Callable[[], Iterator[pl.DataFrame]],
+        raw: Callable[[Sequence[str]], Iterator[pl.DataFrame]],
         *,
         columns: Columns,
         there: list[str],
@@ -118,7 +118,7 @@ class Ledger:
                 yield pl.scan_csv(readable, separator=delimiter, infer_schema=False)
 
         return cls(
-            lambda: _batches(scan, file),
+            lambda wanted: _batches(scan, file, wanted),
             columns=columns,
             there=_names(scan, file),
             identity=["csv", *_stamp(file), encoding, delimiter],
@@ -141,7 +141,7 @@ class Ledger:
             yield pl.scan_parquet(file)
 
         return cls(
-            lambda: _batches(scan, file),
+            lambda wanted: _batches(scan, file, wanted),
             columns=columns,
             there=_names(scan, file),
             identity=["parquet", *_stamp(file)],
@@ -171,7 +171,7 @@ class Ledger:
         selection = Selection(url, query, batch_rows=batch_rows)
 
         return cls(
-            selection.frames,
+            lambda _: selection.frames(),
             columns=columns,
             there=selection.names(),
             identity=["sql", selection.digest],
@@ -194,7 +194,7 @@ class Ledger:
         digest = hashlib.sha256(str(rows.hash_rows().sum()).encode()).hexdigest()
 
         return cls(
-            lambda: iter([rows]),
+            lambda wanted: iter([rows.select(wanted)]),
             columns=columns,
             there=rows.columns,
             identity=["frame", rows.height, digest],
@@ -208,30 +208,37 @@ class Ledger:
             StatementError: A value is not what its column should hold; it names the
                 column and the row, never the value.
         """
+        import polars as pl
+
+        columns = load("_ledger_columns")
         before = 0
 
-        import narwhals as nw
-
-        for given in self._raw():
+        for given in self._raw([*dict.fromkeys(self._columns.values())]):
             rows, done = self._at_once(given)
             self._check(rows, before, done)
-
-            yield with_our_columns(
-                nw.from_native(rows),
-                self._columns,
-                hundredths={self._columns[name] for name in done & {*MONEY}},
+            ours = columns.with_our_columns(rows, self._columns, ready=done)
+            self._refuse(
+                ours.select(pl.col("order_id").is_not_null()),
+                ("mer_reference_id", before),
+                Text("order number", "订单号"),
             )
+
+            yield ours
 
             before += rows.height
 
     def _at_once(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, frozenset[str]]:
         """
-        Read columns of text that are as they mostly are: ``12.50`` and few days.
+        Read columns of text that are as they mostly are: ``12.50``, few days, few words.
 
         Returns:
             The rows, and which of our columns are read.
         """
         done: dict[str, pl.Series] = {}
+
+        # Two of ours may be one of theirs.
+        if len({*self._columns.values()}) < len(self._columns):
+            return rows, frozenset()
 
         for name, column in self._columns.items():
             values = rows.get_column(column)
@@ -239,47 +246,20 @@ class Ledger:
             if not values.dtype.is_(_text_type()):
                 continue
 
-            read = plain_amounts(values) if name in MONEY else None
-            read = plain_days(values) if name == "mer_date" else read
+            read = _READ[name](name, values) if name in _READ else None
 
             if read is not None:
                 done[name] = read.alias(column)
-
-        # Two of ours may be one of theirs.
-        if len({self._columns[name] for name in done}) < len(done):
-            return rows, frozenset()
 
         return rows.with_columns(done.values()), frozenset(done)
 
     def _check(self, rows: pl.DataFrame, before: int, done: frozenset[str]) -> None:
         import polars as pl
 
-        def refuse(name: str, good: pl.Expr, en: str, zh: str) -> None:
-            bad = rows.select((~good).fill_null(value=False).arg_true().first()).item()
-
-            if bad is None:
-                return
-
-            column = self._columns[name]
-
-            raise StatementError(
-                Text(
-                    f"The ledger's column {column} holds in row {before + bad + 1} no"
-                    f" {en}.",
-                    f"账本第 {before + bad + 1} 行的 {column} 列不是{zh}。",
-                )
-            )
-
         words = {
             name: pl.col(column).cast(pl.String).str.strip_chars()
             for name, column in self._columns.items()
         }
-        refuse(
-            "mer_reference_id",
-            words["mer_reference_id"].fill_null("") != "",
-            "order number",
-            "订单号",
-        )
 
         for name in MONEY:
             if (
@@ -287,35 +267,84 @@ class Ledger:
                 and name not in done
                 and not _is_exact(rows, self._columns[name])
             ):
-                refuse(
-                    name,
-                    words[name].str.contains(AMOUNT) | (words[name] == ""),
-                    "amount such as 1234.50",
-                    "金额（例如 1234.50）",
+                self._refuse(
+                    rows.select(words[name].str.contains(AMOUNT) | (words[name] == "")),
+                    (name, before),
+                    Text("amount such as 1234.50", "金额（例如 1234.50）"),
                 )
 
         if "mer_date" in words and rows.schema[self._columns["mer_date"]] == pl.String:
             day = words["mer_date"]
             digits = day.str.replace_all(r"[-/]", "").str.slice(0, 8)
-            refuse(
-                "mer_date",
-                (
-                    day.str.contains(DAY)
-                    & digits.str.to_date("%Y%m%d", strict=False).is_not_null()
-                )
-                | (day == ""),
-                "date such as 2017-02-05",
-                "日期（例如 2017-02-05）",
+            self._refuse(
+                rows.select(
+                    (
+                        day.str.contains(DAY)
+                        & digits.str.to_date("%Y%m%d", strict=False).is_not_null()
+                    )
+                    | (day == "")
+                ),
+                ("mer_date", before),
+                Text("date such as 2017-02-05", "日期（例如 2017-02-05）"),
             )
 
-        if "kind" in words:
-            known = ["", *(word for group in KINDS.values() for word in group)]
-            refuse(
-                "kind",
-                words["kind"].str.to_uppercase().is_in(known),
-                "P or T",
-                "P 或 T",
+        if "kind" in words and "kind" not in done:
+            self._refuse(
+                rows.select(words["kind"].str.to_uppercase().is_in(["", *KIND_WORDS])),
+                ("kind", before),
+                Text("P or T", "P 或 T"),
             )
+
+    def _refuse(self, good: pl.DataFrame, place: tuple[str, int], wanted: Text) -> None:
+        """
+        Raise for the first row that is not good; null is.
+        """
+        bad = (~good.to_series()).fill_null(value=False).arg_true()
+
+        if not bad.len():
+            return
+
+        name, before = place
+        column, row = self._columns[name], before + bad[0] + 1
+
+        raise StatementError(
+            Text(
+                f"The ledger's column {column} holds in row {row} no {wanted.en}.",
+                f"账本第 {row} 行的 {column} 列不是{wanted.zh}。",
+            )
+        )
+
+
+def _plain_words(name: str, values: pl.Series) -> pl.Series | None:
+    import polars as pl
+
+    words = values.unique()
+
+    if words.len() > _WORDS:
+        return None
+
+    found = load("_ledger_columns").ready_words(
+        name, words.to_frame(values.name), values.name
+    )
+
+    if found is None:
+        return None
+
+    ours = found.get_column(name)
+
+    if words.equals(ours):
+        return values
+
+    column = replaced(pl.col(values.name), words, ours)
+
+    return values.to_frame().select(column).to_series()
+
+
+_READ: Final[Mapping[str, Callable[[str, Any], Any]]] = {
+    **dict.fromkeys(MONEY, lambda _, values: plain_amounts(values)),
+    "mer_date": lambda _, values: plain_days(values),
+    **dict.fromkeys(("kind", "currency", "state"), _plain_words),
+}
 
 
 def _text_type() -> type[pl.String]:
@@ -330,12 +359,12 @@ def _is_exact(rows: pl.DataFrame, column: str) -> bool:
     return kind.is_integer() or kind.is_decimal()
 
 
-def _batches(scan: Scan, file: Path) -> Iterator[pl.DataFrame]:
+def _batches(scan: Scan, file: Path, wanted: Sequence[str]) -> Iterator[pl.DataFrame]:
     import polars as pl
 
     try:
         with scan() as table:
-            yield from table.collect_batches(chunk_size=_ROWS)
+            yield from table.select(wanted).collect_batches(chunk_size=_ROWS)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise _unreadable(file, error) from None
 

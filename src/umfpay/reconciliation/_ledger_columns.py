@@ -6,90 +6,24 @@ Money becomes Int64 hundredths by its digits: no engine's rounding, no float.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import narwhals as nw
 
-from umfpay.errors import ConfigError, Text
-
-
-OURS: Final = (
-    "mer_reference_id",
-    "mer_date",
-    "kind",
-    "refund_id",
-    "currency",
-    "total",
-    "total_cny",
-    "state",
-    "service_fee",
-)
-MONEY: Final = ("total", "total_cny", "service_fee")
-OPTIONAL: Final = (
-    "mer_date",
-    "currency",
-    "total",
-    "total_cny",
-    "state",
-    "service_fee",
+from umfpay.reconciliation._ledger_names import (
+    AMOUNT,
+    KIND_WORDS,
+    KINDS,
+    MONEY,
+    OPTIONAL,
+    chosen,
+    unusable,
 )
 
-# At most 15 digits before the dot: more overflow hundredths in Int64.
-AMOUNT: Final = r"^\s*[+-]?[0-9]{1,15}(\.[0-9]{1,18})?\s*$"
-DAY: Final = r"^\s*[0-9]{4}([-/]?)[0-9]{2}([-/]?)[0-9]{2}([T ][0-9:.+Z-]*)?\s*$"
-KINDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "P": ("P", "PAY", "PAYMENT", "SALE", "ORDER", "支付", "付款", "收款"),
-    "T": ("T", "REFUND", "RETURN", "退款", "退货"),
-}
 
 Frame = Any  # narwhals' frame, or the native one of any engine
 Expr = Any
-
-
-def chosen(columns: Mapping[str, str] | None, there: Sequence[str]) -> dict[str, str]:
-    """
-    Return which of the columns that are *there* holds which of ours.
-
-    Args:
-        columns: Ours to theirs; those that are not named have our names.
-
-    Raises:
-        ConfigError: A name of ours does not exist, a column is not there, or the order
-            number or both amounts are missing.
-    """
-    named = dict(columns or {})
-
-    for name in named:
-        if name not in OURS:
-            raise _wrong(
-                f"{name}: ours are {', '.join(OURS)}",
-                f"{name}：可用的名称为 {'、'.join(OURS)}",
-            )
-
-    for name, column in named.items():
-        if column not in there:
-            raise _wrong(
-                f"{name}={column}: the ledger has {', '.join(there)}",
-                f"{name}={column}：账本的列为 {'、'.join(there)}",
-            )
-
-    found = {name: named.get(name, name) for name in OURS}
-    found = {name: column for name, column in found.items() if column in there}
-
-    if "mer_reference_id" not in found:
-        raise _wrong(
-            f"mer_reference_id is needed; the ledger has {', '.join(there)}",
-            f"缺少 mer_reference_id；账本的列为 {'、'.join(there)}",
-        )
-
-    if not {"total", "total_cny"} & {*found}:
-        raise _wrong(
-            f"total or total_cny is needed; the ledger has {', '.join(there)}",
-            f"缺少 total 或 total_cny；账本的列为 {'、'.join(there)}",
-        )
-
-    return found
 
 
 def canonical(frame: Frame, columns: Mapping[str, str] | None = None) -> Frame:
@@ -112,20 +46,22 @@ def canonical(frame: Frame, columns: Mapping[str, str] | None = None) -> Frame:
 
 
 def with_our_columns(
-    table: Frame, found: Mapping[str, str], *, hundredths: Collection[str] = ()
+    table: Frame, found: Mapping[str, str], *, ready: Collection[str] = ()
 ) -> Frame:
     """
-    Return narwhals' *table* in our columns.
+    Return *table* in our columns.
 
     Args:
+        table: Of narwhals, or a native one.
         found: Ours to theirs, all of them there.
-        hundredths: Columns of theirs that hold hundredths already.
+        ready: Those of ours whose column holds already what it is to hold.
     """
+    table = nw.from_native(table, pass_through=True)
     schema = table.collect_schema()
 
     for name in MONEY:
         if name in found and schema[found[name]].is_float():
-            raise _wrong(
+            raise unusable(
                 f"{name}={found[name]} holds floats, which are no money; cast them to"
                 " text or decimal",
                 f"{name}={found[name]} 为浮点数，不能表示金额；请转换为文本或 decimal",
@@ -133,7 +69,11 @@ def with_our_columns(
 
     refund = _words(found["refund_id"]) if "refund_id" in found else nw.lit("")
     table = table.with_columns(_refund=nw.coalesce(refund, nw.lit("")))
-    table = table.with_columns(_kind=_kind(found.get("kind")))
+    table = (
+        table.with_columns(_kind=nw.col(found["kind"]))
+        if "kind" in ready
+        else _with_kind(table, found.get("kind"))
+    )
     values: dict[str, Expr] = {
         "order_id": _words(found["mer_reference_id"]),
         "kind": nw.col("_kind"),
@@ -148,16 +88,48 @@ def with_our_columns(
 
         column, kind = found[name], schema[found[name]]
 
-        if column in hundredths:
-            values[name] = nw.col(column)
-        elif name in MONEY:
-            values[name] = _hundredths(column, kind)
-        elif name == "mer_date":
-            values[name] = _day(column, kind)
-        else:
-            values[name] = _words(column)
+        values[name] = nw.col(column) if name in ready else _value(name, column, kind)
 
     return table.select(**values).to_native()
+
+
+def ready_words(name: str, words: Frame, column: str) -> Frame | None:
+    """
+    Return what the words of *column* are in our column *name*; a native frame like
+    *words*, None where that takes more than the word itself.
+
+    Args:
+        name: currency, state or kind.
+        words: A native frame with the text column *column*.
+    """
+    table = nw.from_native(words).with_columns(_refund=nw.lit(""))
+
+    if name != "kind":
+        return table.select(_value(name, column, nw.String()).alias(name)).to_native()
+
+    table = _with_kind(table, column)
+
+    if not table.get_column("_word").is_in(KIND_WORDS).all():
+        # Where it is empty the refund's number decides; others are refused.
+        return None
+
+    return table.select(nw.col("_kind").alias(name)).to_native()
+
+
+def _value(name: str, column: str, kind: Any) -> Expr:
+    """
+    Return what *column* is in our column *name*.
+    """
+    if name in MONEY:
+        return _hundredths(column, kind)
+
+    if name == "mer_date":
+        return _day(column, kind)
+
+    if name == "currency":
+        return _words(column).str.to_uppercase()
+
+    return _words(column)
 
 
 def _words(column: str) -> Expr:
@@ -167,22 +139,31 @@ def _words(column: str) -> Expr:
     return nw.when(text != "").then(text)
 
 
-def _kind(column: str | None) -> Expr:
+def _with_kind(table: Frame, column: str | None) -> Frame:
+    """
+    Return *table*, which has *_refund*, with *_kind*.
+    """
     by_number = (
         nw.when(nw.col("_refund") != "").then(nw.lit("T")).otherwise(nw.lit("P"))
     )
 
     if column is None:
-        return by_number
+        return table.with_columns(_kind=by_number)
 
     word = nw.col(column).cast(nw.String).str.strip_chars().str.to_uppercase()
+    # A column of its own: engines compute again what stands in an expression twice.
+    table = table.with_columns(_word=nw.coalesce(word, nw.lit("")))
     # What is none of them stays: it matches nothing, and is seen.
-    found = nw.coalesce(word, nw.lit(""))
+    found = nw.col("_word")
 
     for kind, words in KINDS.items():
-        found = nw.when(word.is_in(words)).then(nw.lit(kind)).otherwise(found)
+        found = (
+            nw.when(nw.col("_word").is_in(words)).then(nw.lit(kind)).otherwise(found)
+        )
 
-    return nw.when(found == "").then(by_number).otherwise(found)
+    return table.with_columns(
+        _kind=nw.when(nw.col("_word") == "").then(by_number).otherwise(found)
+    )
 
 
 def _hundredths(column: str, kind: Any) -> Expr:
@@ -222,13 +203,3 @@ def _day(column: str, kind: Any) -> Expr:
     digits = _words(column).str.replace_all(r"[-/]", "").str.slice(0, 8)
 
     return digits.str.to_date(format="%Y%m%d")
-
-
-def _wrong(en: str, zh: str) -> ConfigError:
-    return ConfigError(
-        Text(f"columns: {en}.", f"columns：{zh}。"),
-        advice=Text(
-            "Map your columns: columns={ours: theirs}, or --map OURS=COLUMN.",
-            "请用 columns={我方名称: 账本列名} 或 --map 名称=列名 指定。",
-        ),
-    )

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +20,8 @@ from umfpay.reconciliation._classes import Difference
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from umfpay.reconciliation._engines import Compared
 
 
 _ORDER: Final = "run.json"
@@ -123,16 +126,16 @@ class Run:
         """
         return self._summary(bucket).exists()
 
-    def keep(self, bucket: int, rows: pl.DataFrame) -> None:
+    def keep(self, bucket: int, found: Compared) -> None:
         """
         Store the differences of *bucket* and what it adds up to.
         """
         import polars as pl
 
-        differences = rows.filter(pl.col("class") != str(Difference.MATCHED))
+        differences = found.rows.filter(pl.col("class") != str(Difference.MATCHED))
         differences.write_ipc(self._rows(bucket), compression="lz4")
         # Last: it says that the rows are whole.
-        _write(self._summary(bucket), _summed(rows))
+        _write(self._summary(bucket), _summed(found))
 
     def facts(self) -> Any:
         """
@@ -169,13 +172,14 @@ class Run:
         return self._done / f"{bucket:04d}.json"
 
 
-def _summed(rows: pl.DataFrame) -> dict[str, Any]:
+def _summed(found: Compared) -> dict[str, Any]:
     """
     Count the keys of each class, and add up their money: the gateway's, where it has
     a row, else the ledger's.
     """
     import polars as pl
 
+    rows = found.rows
     there = set(rows.columns)
 
     def either(name: str) -> pl.Expr:
@@ -192,25 +196,33 @@ def _summed(rows: pl.DataFrame) -> dict[str, Any]:
         .then(pl.col("side") == "transactions")
         .otherwise(pl.col("side") == "ledger")
     )
-    counts = dict(once.group_by("class").len().rows())
+    counts = Counter(dict(once.group_by("class").len().rows()))
+    counts[str(Difference.DUPLICATE)] += several.select(KEY).n_unique()
+    counts[str(Difference.MATCHED)] += int(found.matched.get_column("rows").sum())
+    money = pl.concat([once, counted]).select(
+        "class",
+        currency=either("currency").fill_null(""),
+        total=either("total"),
+        total_cny=either("total_cny"),
+    )
+    matched = found.matched.select(
+        pl.lit(str(Difference.MATCHED)).alias("class"),
+        "currency",
+        # Of each engine another integer.
+        pl.col("total", "total_cny").cast(pl.Int64),
+    )
 
-    if several.height:
-        counts[str(Difference.DUPLICATE)] = several.select(KEY).n_unique()
-
-    money = (
-        pl.concat([once, counted])
-        .select(
-            "class",
-            currency=either("currency").fill_null(""),
-            total=either("total"),
-            total_cny=either("total_cny"),
-        )
+    total = (
+        pl.concat([money, matched])
         .group_by("class", "currency")
-        .agg(pl.col("total").sum(), pl.col("total_cny").sum())
+        .agg(pl.col("total", "total_cny").sum())
         .sort("class", "currency")
     )
 
-    return {"counts": counts, "money": money.rows()}
+    return {
+        "counts": {name: count for name, count in counts.items() if count},
+        "money": total.rows(),
+    }
 
 
 def _versions() -> dict[str, str]:

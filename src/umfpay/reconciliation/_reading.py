@@ -11,7 +11,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Generic, Literal, Protocol, TypeVar
 
-import anyio
 import attrs
 
 from umfpay.errors import ConfigError, StatementError, Text
@@ -139,35 +138,43 @@ class StatementReader(Generic[RowT]):
 
         self._close()
 
-    def frames(self, *, block: int = _BLOCK) -> Iterator[pl.DataFrame]:
+    def frames(
+        self, *, block: int = _BLOCK, columns: Sequence[str] | None = None
+    ) -> Iterator[pl.DataFrame]:
         """
         Give the rows as polars frames, for volume: any Arrow consumer takes them.
 
         In them *total* and the like are Int64 hundredths, *exchange_rate* is Int64
-        ten-thousandths, *paid_at* is text (HHMMSS), and the customer's phone is left
-        out. What is proven, and what is refused, is the same.
+        ten-thousandths, *currency* is in upper case, *paid_at* is text (HHMMSS), and
+        the customer's phone is left out. What is proven, and what is refused, is the
+        same.
 
         Args:
             block: Bytes of the file that become a frame, about.
+            columns: Those that are wanted, None for all.
 
         Raises:
             ConfigError: The package polars is missing.
         """
         from umfpay.reconciliation._volume import at_once, of_rows, sums_of
 
-        for chunk in self._chunks(block):
-            rows = self._framing.feed_block(chunk)
+        for data, size in self._blocks(block):
+            rows = self._framing.feed_block(data, size)
 
             if rows is None:
                 continue
 
-            frame, encoding = at_once(rows.data, self._kind, encoding=self._encoding)
+            frame, encoding = at_once(
+                rows, self._kind, encoding=self._encoding, wanted=columns
+            )
 
             if frame is None:
                 frame = of_rows(map(self._typed, rows.lines()), self._kind)
+                frame = frame if columns is None else frame.select(*columns)
             else:
                 self._encoding = encoding
 
+            self._framing.passed(frame.height)
             paid, refunded = sums_of(frame, self._kind)
             self._paid += paid
             self._refunded += refunded
@@ -276,11 +283,18 @@ class StatementReader(Generic[RowT]):
 
             self.total_rules = fits
 
-    def _chunks(self, size: int = _CHUNK) -> Iterator[bytes]:
+    def _chunks(self) -> Iterator[bytes]:
+        for data, size in self._blocks(_CHUNK):
+            yield bytes(memoryview(data)[:size])
+
+    def _blocks(self, size: int) -> Iterator[tuple[bytes | bytearray, int]]:
+        """
+        Give the file in blocks, each with its size; the next overwrites the last.
+        """
         self._begin()
 
         if isinstance(self._source, bytes):
-            yield self._source
+            yield self._source, len(self._source)
 
             return
 
@@ -295,9 +309,11 @@ class StatementReader(Generic[RowT]):
         path = Path(self._source)
 
         try:
-            with path.open("rb") as file:
-                while chunk := file.read(size):
-                    yield chunk
+            with path.open("rb", buffering=0) as file:
+                block = bytearray(size)
+
+                while count := file.readinto(block):
+                    yield block, count
         except OSError as error:
             raise _unreadable(path, error) from error
 
@@ -315,6 +331,9 @@ class StatementReader(Generic[RowT]):
                 yield chunk
 
             return
+
+        # Only here, so that scripts without a loop start sooner.
+        import anyio
 
         self._begin()
         path = Path(self._source)

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._books import KEY, Book, schema_of
 from umfpay.reconciliation._classes import Difference
-from umfpay.reconciliation._compare import compare
+from umfpay.reconciliation._extra import load
 from umfpay.reconciliation._filling import Filling
 from umfpay.reconciliation._ledger import Ledger
 from umfpay.reconciliation._progress import Progress, Run
@@ -34,7 +34,8 @@ from umfpay.reconciliation._tolerance import Tolerance
 if TYPE_CHECKING:
     import polars as pl
 
-Engine = Literal["polars", "duckdb"]
+    from umfpay.reconciliation._engines import Engine
+
 Stored = str | os.PathLike[str] | bytes
 Sources = Stored | Sequence[Stored]
 Days = tuple[date, date]
@@ -142,16 +143,17 @@ def reconcile(
 
         for bucket in range(count):
             if not run.has(bucket):
+                books = _books(
+                    stage,
+                    bucket,
+                    with_statement=bool(paid_out),
+                    available=book.available,
+                )
+                # By now somebody else has loaded what takes time to load.
                 run.keep(
                     bucket,
-                    _compared(
-                        stage,
-                        bucket,
-                        engine=engine,
-                        with_statement=bool(paid_out),
-                        available=book.available,
-                        tolerance=tolerance,
-                        days=days,
+                    load("_engines").compared(
+                        books, engine, tolerance=tolerance, days=days
                     ),
                 )
 
@@ -164,66 +166,23 @@ def reconcile(
         return report
 
 
-def _compared(
-    stage: Stage,
-    bucket: int,
-    *,
-    engine: Engine,
-    with_statement: bool,
-    available: frozenset[str],
-    tolerance: Tolerance | None,
-    days: Days | None,
-) -> pl.DataFrame:
+def _books(
+    stage: Stage, bucket: int, *, with_statement: bool, available: frozenset[str]
+) -> dict[Book, pl.DataFrame]:
     """
-    Return the classified rows of *bucket*.
+    Return what lies in *bucket*.
     """
-    import polars as pl
-
-    schema = schema_of(Book.LEDGER)
     ledger = {
-        name: kind for name, kind in schema.items() if name in KEY or name in available
+        name: kind
+        for name, kind in schema_of(Book.LEDGER).items()
+        if name in KEY or name in available
     }
-    frames = {
-        Book.TRANSACTIONS: stage.rows(
-            Book.TRANSACTIONS, bucket, schema_of(Book.TRANSACTIONS)
-        ),
-        Book.LEDGER: stage.rows(Book.LEDGER, bucket, ledger),
-    }
+    schemas = {Book.TRANSACTIONS: schema_of(Book.TRANSACTIONS), Book.LEDGER: ledger}
 
     if with_statement:
-        frames[Book.STATEMENT] = stage.rows(
-            Book.STATEMENT, bucket, schema_of(Book.STATEMENT)
-        )
+        schemas[Book.STATEMENT] = schema_of(Book.STATEMENT)
 
-    options: dict[str, Any] = {"tolerance": tolerance, "days": days}
-
-    if engine == "polars":
-        lazy = {book: frame.lazy() for book, frame in frames.items()}
-        found = compare(
-            lazy[Book.TRANSACTIONS],
-            lazy[Book.LEDGER],
-            lazy.get(Book.STATEMENT),
-            **options,
-        )
-        result: pl.DataFrame = found.collect(engine="streaming")
-
-        return result
-
-    import duckdb
-
-    with duckdb.connect() as connection:
-        relations = {
-            book: connection.from_arrow(frame.to_arrow())
-            for book, frame in frames.items()
-        }
-        found = compare(
-            relations[Book.TRANSACTIONS],
-            relations[Book.LEDGER],
-            relations.get(Book.STATEMENT),
-            **options,
-        )
-
-        return pl.DataFrame(found.pl())
+    return {book: stage.rows(book, bucket, schema) for book, schema in schemas.items()}
 
 
 def _report(run: Run, *, available: frozenset[str], with_statement: bool) -> Report:

@@ -39,14 +39,29 @@ MEANINGS: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-def meaning(column: str) -> Any:
+def meanings(frame: Any, state: str, means: str) -> Any:
     """
-    Return the expression for what the state in *column* means.
+    Return the words in column *state* of narwhals' lazy *frame*, each with what it
+    means in column *means*.
     """
-    word = nw.col(column).str.strip_chars().str.to_uppercase()
-    found = word
+    words = (
+        frame.select(state)
+        .unique(state)
+        .with_columns(_word=nw.col(state).str.strip_chars().str.to_uppercase())
+    )
+    found = nw.col("_word")
 
-    for name, words in MEANINGS.items():
-        found = nw.when(word.is_in(words)).then(nw.lit(name)).otherwise(found)
+    for name, known in MEANINGS.items():
+        found = (
+            nw.when(nw.col("_word").is_in(known)).then(nw.lit(name)).otherwise(found)
+        )
 
-    return found
+    return words.select(state, found.alias(means))
+
+
+def with_meaning(frame: Any, state: str, means: str) -> Any:
+    """
+    Return narwhals' lazy *frame* with what the column *state* means, in *means*.
+    """
+    # A book has few words: each is looked up once, whatever the number of rows.
+    return frame.join(meanings(frame, state, means), on=state, how="left")

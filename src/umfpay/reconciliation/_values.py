@@ -15,6 +15,7 @@ from umfpay.errors import IncompleteStatementError, Text
 _DAY: Final = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
 _TIME: Final = re.compile(r"([0-9]{2}):?([0-9]{2}):?([0-9]{2})")
 _AMOUNT: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,2})?")
+_RATE_UNIT: Final = 10_000
 _RATE: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
 
 
@@ -91,6 +92,13 @@ def read_rate(text: str, where: str, name: str) -> Decimal:
         raise misfit(where, name)
 
     return Decimal(text)
+
+
+def rate_units(rate: Decimal) -> int:
+    """
+    Return *rate* in ten-thousandths, half up.
+    """
+    return int(rate * _RATE_UNIT + Decimal("0.5"))
 
 
 def read_word(text: str, where: str, name: str) -> str:

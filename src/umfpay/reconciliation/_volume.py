@@ -7,18 +7,19 @@ read one by one: what is refused, and in which words, is decided in one place on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from umfpay.errors import ConfigError, IncompleteStatementError, Text
-from umfpay.reconciliation._columns import plain_amounts
+from umfpay.errors import ConfigError, Text
+from umfpay.reconciliation._columns import UnusualError, read_columns
 from umfpay.reconciliation._extra import must_have_polars
+from umfpay.reconciliation._framing import Block
 from umfpay.reconciliation._rows import PaidOut, Transaction
-from umfpay.reconciliation._values import read_day, read_rate
+from umfpay.reconciliation._values import rate_units
 
 
 if TYPE_CHECKING:
@@ -26,18 +27,9 @@ if TYPE_CHECKING:
 
 
 _UNIT: Final = 10_000
-# No row has these; their meaning as white space is Python's alone.
-_CONTROLS: Final = bytes([*range(10), *range(11, 32), 127])
-_ANY_AMOUNT: Final = r"^-?[0-9]{1,15}(?:\.[0-9]{1,2})?$"
-_CLOCK: Final = r"^(?:(?:[01][0-9]|2[0-3]):?[0-5][0-9]:?[0-5][0-9])?$"
-# Words of which a file has few: each is looked at once.
-_FEW: Final = 50_000
-
-
-class _UnusualError(Exception):
-    """
-    Raised when a block is to be read row by row.
-    """
+# What a row stripped by Python loses, and one stripped by the engine keeps.
+_PYTHONS_BLANKS: Final = (b"\x1c", b"\x1d", b"\x1e", b"\x1f")
+_BLANKS: Final = (b" ", b"\t", b"\x0b", b"\x0c", b"\r")
 
 
 @attrs.frozen
@@ -50,6 +42,17 @@ class _Column:
     holds: str
     needed: bool = False
 
+    def is_read(self, wanted: Collection[str] | None) -> bool:
+        """
+        Tell whether it must be looked at: any text is right, unless it is needed.
+        """
+        if self.holds == "nothing":
+            return False
+
+        return (
+            wanted is None or self.name in wanted or self.needed or self.holds != "text"
+        )
+
 
 _T = _Column("", "nothing")
 
@@ -61,7 +64,7 @@ _COLUMNS: Final[Mapping[type[Any], tuple[_Column, ...]]] = {
         _Column("mer_date", "day"),
         _Column("paid_on", "day"),
         _Column("paid_at", "clock"),
-        _Column("currency", "text", needed=True),
+        _Column("currency", "currency", needed=True),
         _Column("total", "amount"),
         _Column("total_cny", "amount"),
         _Column("exchange_rate", "rate"),
@@ -75,7 +78,7 @@ _COLUMNS: Final[Mapping[type[Any], tuple[_Column, ...]]] = {
         _Column("number", "text", needed=True),
         _Column("mer_date", "day"),
         _Column("settled_on", "day"),
-        _Column("currency", "text", needed=True),
+        _Column("currency", "currency", needed=True),
         _Column("total", "amount"),
         _Column("total_cny", "amount"),
         _Column("service_fee", "amount"),
@@ -107,7 +110,11 @@ _MEMBERS: Final = {
 
 
 def at_once(
-    data: bytes, kind: type[Any], *, encoding: str | None
+    rows: Block,
+    kind: type[Any],
+    *,
+    encoding: str | None,
+    wanted: Collection[str] | None = None,
 ) -> tuple[pl.DataFrame | None, str | None]:
     """
     Return whole lines as a frame, and the encoding that is decided by now.
@@ -115,6 +122,8 @@ def at_once(
     Args:
         kind: `Transaction` or `PaidOut`.
         encoding: Of the lines before, None if they were ASCII.
+        wanted: The columns of the frame, None for all. What can be wrong about the
+            others is looked at all the same.
 
     Returns:
         No frame where anything is unusual: then the rows are to be read one by one.
@@ -122,10 +131,10 @@ def at_once(
     must_have_polars()
 
     try:
-        text, encoding = _utf8(data, encoding)
+        text, encoding = _utf8(rows.data, encoding)
 
-        return _frame(text, kind), encoding
-    except _UnusualError:
+        return _frame(text, kind, wanted), encoding
+    except UnusualError:
         return None, None
 
 
@@ -136,8 +145,8 @@ def _utf8(data: bytes, encoding: str | None) -> tuple[bytes, str | None]:
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n")
 
-    if len(data.translate(None, _CONTROLS)) < len(data):
-        raise _UnusualError
+    if any(blank in data for blank in _PYTHONS_BLANKS):
+        raise UnusualError
 
     if data.isascii():
         return data, encoding
@@ -147,146 +156,67 @@ def _utf8(data: bytes, encoding: str | None) -> tuple[bytes, str | None]:
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError:
-        raise _UnusualError from None
+        raise UnusualError from None
 
     return (data if encoding == "utf-8" else text.encode()), encoding
 
 
-def _frame(data: bytes, kind: type[Any]) -> pl.DataFrame:
+def _frame(
+    data: bytes, kind: type[Any], wanted: Collection[str] | None
+) -> pl.DataFrame:
     import polars as pl
 
-    columns = _COLUMNS[kind]
-    count = len(columns)
-    lines = data.count(b"\n")
-    per_line = data.count(b",") / lines
+    columns = {
+        f"column_{number}": column for number, column in enumerate(_COLUMNS[kind], 1)
+    }
 
-    # The date of files with a column more is looked at row by row.
-    if per_line != count - 1 or b"\n\n" in data or data.startswith(b"\n"):
-        raise _UnusualError
+    names = [name for name, column in columns.items() if column.is_read(wanted)]
 
     try:
         raw = pl.read_csv(
             data,
             has_header=False,
             quote_char=None,
-            schema={f"c{index}": pl.String for index in range(count)},
+            columns=names,
+            schema=dict.fromkeys(columns, pl.String()),
             empty_string_is_null=False,
+            low_memory=True,
         )
     except pl.exceptions.PolarsError:
-        # A line with more columns. With as many commas in all, one with fewer is
-        # never alone.
-        raise _UnusualError from None
+        raise UnusualError from None
 
-    if raw.height != lines:
-        raise _UnusualError
+    # With as many commas in all, a line with fewer is never alone, and one with more
+    # was refused by polars. Files with a column more are read row by row, for its date.
+    if data.count(b",") != (len(columns) - 1) * raw.height:
+        raise UnusualError
 
-    # The only white space that is left, or some that is not ASCII.
-    if b" " in data or not data.isascii():
+    if not data.isascii() or any(blank in data for blank in _BLANKS):
         raw = raw.with_columns(pl.all().str.strip_chars())
 
-    return raw.select(
-        *(
-            _READ[column.holds](raw.get_column(f"c{index}"), column).alias(column.name)
-            for index, column in enumerate(columns)
-            if column.holds != "nothing"
+    found = read_columns(
+        raw,
+        {name: (columns[name].holds, columns[name].needed) for name in names},
+    ).rename({name: columns[name].name for name in names})
+
+    # A payment has none, whatever stands there.
+    if kind is Transaction and _has_odd_refunds(found):
+        found = found.with_columns(
+            refund_id=pl.when(pl.col("kind") == "T")
+            .then("refund_id")
+            .otherwise(pl.lit(""))
         )
-    ).with_columns(
-        # A payment has none, whatever stands there.
-        *(
-            [
-                pl.when(pl.col("kind") == "T")
-                .then("refund_id")
-                .otherwise(pl.lit(""))
-                .alias("refund_id")
-            ]
-            if kind is Transaction
-            else []
-        )
+
+    return found if wanted is None else found.select(*wanted)
+
+
+def _has_odd_refunds(frame: pl.DataFrame) -> bool:
+    import polars as pl
+
+    return bool(
+        frame.select(
+            ((pl.col("kind") == "P") & (pl.col("refund_id") != "")).any()
+        ).item()
     )
-
-
-def _text(values: pl.Series, column: _Column) -> pl.Series:
-    if column.needed and (values == "").any():
-        raise _UnusualError
-
-    return values
-
-
-def _kind(values: pl.Series, _: _Column) -> pl.Series:
-    if not values.is_in(["P", "T"]).all():
-        raise _UnusualError
-
-    return values
-
-
-def _clock(values: pl.Series, _: _Column) -> pl.Series:
-
-    if not values.str.contains(_CLOCK).all():
-        raise _UnusualError
-
-    # Text: Spark knows no time of day.
-    return values.str.replace_all(":", "", literal=True)
-
-
-def _amount(values: pl.Series, _: _Column) -> pl.Series:
-    import polars as pl
-
-    plain = plain_amounts(values)
-
-    if plain is not None:
-        return plain
-
-    if not values.str.contains(_ANY_AMOUNT).all():
-        raise _UnusualError
-
-    parts = values.str.split_exact(".", 1).struct.unnest()
-    whole, rest = parts.to_series(0), parts.to_series(1).fill_null("")
-    digits = whole + rest.str.pad_end(2, "0")
-
-    return digits.cast(pl.Int64)
-
-
-def _day(values: pl.Series, _: _Column) -> pl.Series:
-    import polars as pl
-
-    return _each(values, lambda text: read_day(text, "", ""), pl.Date())
-
-
-def _rate(values: pl.Series, _: _Column) -> pl.Series:
-    import polars as pl
-
-    return _each(values, lambda text: units(read_rate(text, "", "")), pl.Int64())
-
-
-def _each(
-    values: pl.Series, read: Callable[[str], Any], kind: pl.DataType
-) -> pl.Series:
-    """
-    Read each word once, as it is read in a row.
-    """
-    import polars as pl
-
-    words = values.unique()
-
-    if words.len() > _FEW:
-        raise _UnusualError
-
-    try:
-        known = pl.Series([read(word) for word in words], dtype=kind)
-    except IncompleteStatementError:
-        raise _UnusualError from None
-
-    return values.replace_strict(words, known, return_dtype=kind)
-
-
-_READ: Final[Mapping[str, Callable[[Any, _Column], Any]]] = {
-    "text": _text,
-    "kind": _kind,
-    "clock": _clock,
-    "amount": _amount,
-    "day": _day,
-    "rate": _rate,
-}
 
 
 def hundredths(amount: Decimal) -> int:
@@ -294,13 +224,6 @@ def hundredths(amount: Decimal) -> int:
     Return *amount*, of at most two decimals, in hundredths.
     """
     return int(amount * 100)
-
-
-def units(rate: Decimal) -> int:
-    """
-    Return *rate* in ten-thousandths, half up.
-    """
-    return int(rate * _UNIT + Decimal("0.5"))
 
 
 def of_rows(rows: Iterable[Any], kind: type[Any]) -> pl.DataFrame:
@@ -324,9 +247,11 @@ def of_rows(rows: Iterable[Any], kind: type[Any]) -> pl.DataFrame:
             if holds == "amount":
                 given = hundredths(given)
             elif holds == "rate":
-                given = units(given)
+                given = rate_units(given)
             elif holds == "clock":
                 given = "" if given is None else f"{given:%H%M%S}"
+            elif holds == "currency":
+                given = given.upper()
             elif name == "refund_id" and row.kind == "P":
                 given = ""
 
@@ -360,14 +285,12 @@ def sums_of(frame: pl.DataFrame, kind: type[Any]) -> tuple[Decimal, Decimal]:
     """
     import polars as pl
 
-    by_kind = dict(
-        frame.group_by("kind").agg(pl.col(_SUMMED[kind]).sum().cast(pl.Int128)).rows()
-    )
+    amount = pl.col(_SUMMED[kind]).cast(pl.Int128)
+    paid, refunded = frame.select(
+        amount.filter(pl.col("kind") == name).sum().alias(name) for name in ("P", "T")
+    ).row(0)
 
-    return (
-        Decimal(by_kind.get("P", 0)) / 100,
-        Decimal(by_kind.get("T", 0)) / 100,
-    )
+    return Decimal(paid) / 100, Decimal(refunded) / 100
 
 
 def write_parquet(frames: Iterator[pl.DataFrame], to: Path, kind: type[Any]) -> Path:

@@ -1,0 +1,132 @@
+"""
+The comparison on the engines that run in this process: Polars and DuckDB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any, Final, Literal
+
+import attrs
+import narwhals as nw
+import polars as pl
+
+from umfpay.reconciliation._books import Book
+from umfpay.reconciliation._compare import classified
+from umfpay.reconciliation._sieve import PAID, ROW, Sieve
+from umfpay.reconciliation._tolerance import Tolerance
+
+
+Engine = Literal["polars", "duckdb"]
+
+# Of the two hashes of a key.
+_SEEDS: Final = (11, 7919)
+
+
+@attrs.frozen(kw_only=True)
+class Compared:
+    """
+    What came out.
+
+    Args:
+        rows: As of `compare()`, of all keys that do not agree; some may match after all.
+        matched: *rows*, *total* and *total_cny* of the others, for each *currency*.
+    """
+
+    rows: pl.DataFrame
+    matched: pl.DataFrame
+
+
+def compared(
+    books: Mapping[Book, pl.DataFrame],
+    engine: Engine,
+    *,
+    tolerance: Tolerance | None,
+    days: tuple[date, date] | None,
+) -> Compared:
+    """
+    Compare *books* on *engine*.
+    """
+    hashed = {book: with_hashes(book, rows) for book, rows in books.items()}
+
+    if engine == "polars":
+        return _compared(
+            {book: rows.lazy() for book, rows in hashed.items()},
+            lambda frame: frame.collect(engine="streaming"),
+            lambda rows: rows.lazy(),
+            tolerance=tolerance,
+            days=days,
+        )
+
+    import duckdb
+
+    with duckdb.connect() as connection:
+        return _compared(
+            {
+                book: connection.from_arrow(rows.to_arrow())
+                for book, rows in hashed.items()
+            },
+            lambda relation: relation.pl(),
+            lambda rows: connection.from_arrow(rows.to_arrow()),
+            tolerance=tolerance,
+            days=days,
+        )
+
+
+def _compared(
+    books: Mapping[Book, Any],
+    collect: Callable[[Any], pl.DataFrame],
+    given: Callable[[pl.DataFrame], Any],
+    *,
+    tolerance: Tolerance | None,
+    days: tuple[date, date] | None,
+) -> Compared:
+    """
+    Compare frames of an engine.
+
+    Args:
+        collect: Computes one.
+        given: Makes one.
+    """
+    sieve = Sieve(
+        books[Book.TRANSACTIONS],
+        books[Book.LEDGER],
+        books.get(Book.STATEMENT),
+        tolerance=tolerance,
+        days=days,
+        settle=lambda frame: nw.from_native(given(collect(frame.to_native()))).lazy(),
+    )
+    rows = classified(
+        *sieve.rest,
+        tolerance=tolerance,
+        # Those that are not due are no more there.
+        days=None,
+        orphans=sieve.orphans,
+    )
+
+    return Compared(
+        rows=collect(rows.to_native()), matched=collect(sieve.matched.to_native())
+    )
+
+
+def with_hashes(book: Book, rows: pl.DataFrame) -> pl.DataFrame:
+    """
+    Return the *rows* of *book* with the hashes by which they are joined.
+    """
+    # Hashes of single columns, added up: a fifth of the time of one of a struct.
+    is_refund = pl.col("kind") == "T"
+    hashes: dict[str, pl.Expr] = {}
+
+    for row, paid, seed in zip(ROW, PAID, _SEEDS, strict=True):
+        names = ("number",) * 2 if book is Book.STATEMENT else ("order_id", "refund_id")
+        order, refund = (
+            pl.col(name).hash(seed=seed + more) for more, name in enumerate(names)
+        )
+        hashes[paid] = pl.when(is_refund).then(refund).otherwise(order)
+
+        if book is not Book.STATEMENT:
+            # It wraps.
+            hashes[row] = order + refund + is_refund.cast(pl.UInt64)
+
+    return rows.with_columns(**hashes)

@@ -1,0 +1,99 @@
+"""
+Our names for the columns of a ledger, and which of theirs hold them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from umfpay.errors import ConfigError, Text
+
+
+OURS: Final = (
+    "mer_reference_id",
+    "mer_date",
+    "kind",
+    "refund_id",
+    "currency",
+    "total",
+    "total_cny",
+    "state",
+    "service_fee",
+)
+MONEY: Final = ("total", "total_cny", "service_fee")
+OPTIONAL: Final = (
+    "mer_date",
+    "currency",
+    "total",
+    "total_cny",
+    "state",
+    "service_fee",
+)
+
+# At most 15 digits before the dot: more overflow hundredths in Int64.
+AMOUNT: Final = r"^\s*[+-]?[0-9]{1,15}(\.[0-9]{1,18})?\s*$"
+DAY: Final = r"^\s*[0-9]{4}([-/]?)[0-9]{2}([-/]?)[0-9]{2}([T ][0-9:.+Z-]*)?\s*$"
+KINDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "P": ("P", "PAY", "PAYMENT", "SALE", "ORDER", "支付", "付款", "收款"),
+    "T": ("T", "REFUND", "RETURN", "退款", "退货"),
+}
+KIND_WORDS: Final = [word for words in KINDS.values() for word in words]
+
+
+def chosen(columns: Mapping[str, str] | None, there: Sequence[str]) -> dict[str, str]:
+    """
+    Return which of the columns that are *there* holds which of ours.
+
+    Args:
+        columns: Ours to theirs; those that are not named have our names.
+
+    Raises:
+        ConfigError: A name of ours does not exist, a column is not there, or the order
+            number or both amounts are missing.
+    """
+    named = dict(columns or {})
+
+    for name in named:
+        if name not in OURS:
+            raise unusable(
+                f"{name}: ours are {', '.join(OURS)}",
+                f"{name}：可用的名称为 {'、'.join(OURS)}",
+            )
+
+    for name, column in named.items():
+        if column not in there:
+            raise unusable(
+                f"{name}={column}: the ledger has {', '.join(there)}",
+                f"{name}={column}：账本的列为 {'、'.join(there)}",
+            )
+
+    found = {name: named.get(name, name) for name in OURS}
+    found = {name: column for name, column in found.items() if column in there}
+
+    if "mer_reference_id" not in found:
+        raise unusable(
+            f"mer_reference_id is needed; the ledger has {', '.join(there)}",
+            f"缺少 mer_reference_id；账本的列为 {'、'.join(there)}",
+        )
+
+    if not {"total", "total_cny"} & {*found}:
+        raise unusable(
+            f"total or total_cny is needed; the ledger has {', '.join(there)}",
+            f"缺少 total 或 total_cny；账本的列为 {'、'.join(there)}",
+        )
+
+    return found
+
+
+def unusable(en: str, zh: str) -> ConfigError:
+    """
+    Return what to raise for columns that cannot be meant.
+    """
+    return ConfigError(
+        Text(f"columns: {en}.", f"columns：{zh}。"),
+        advice=Text(
+            "Map your columns: columns={ours: theirs}, or --map OURS=COLUMN.",
+            "请用 columns={我方名称: 账本列名} 或 --map 名称=列名 指定。",
+        ),
+    )

@@ -1,0 +1,180 @@
+"""
+Joined by hashes, every engine of this process finds what is found by text.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from decimal import Decimal
+
+import books
+import polars as pl
+import pytest
+
+from umfpay.reconciliation import Tolerance, compare
+from umfpay.reconciliation._books import Book
+from umfpay.reconciliation._engines import compared, with_hashes
+from umfpay.reconciliation._sieve import PAID, ROW
+
+
+ENGINES = ["polars", "duckdb"]
+
+
+def by_text(frames, **options):
+    """
+    Return the rows that differ, and what the others add up to.
+    """
+    rows = compare(
+        frames[Book.TRANSACTIONS],
+        frames[Book.LEDGER],
+        frames.get(Book.STATEMENT),
+        **options,
+    )
+    matched = rows.filter(pl.col("class") == "matched")
+
+    return _told(rows), _sums(matched, "gateway_currency", "gateway_")
+
+
+def by_hashes(frames, engine, **options):
+    found = compared(frames, engine, **{"tolerance": None, "days": None, **options})
+    late = found.rows.filter(pl.col("class") == "matched")
+    sums = _sums(found.matched, "currency", "", counted=True)
+
+    for currency, sizes in _sums(late, "gateway_currency", "gateway_").items():
+        before = sums.get(currency, (0, 0, 0))
+        sums[currency] = tuple(map(sum, zip(before, sizes, strict=True)))
+
+    return _told(found.rows), sums
+
+
+def _told(rows):
+    return sorted(map(repr, rows.filter(pl.col("class") != "matched").rows()))
+
+
+def _sums(rows, currency, prefix, *, counted=False):
+    sums = {}
+
+    for row in rows.iter_rows(named=True):
+        size = row["rows"] if counted else 1
+        before = sums.get(row[currency], (0, 0, 0))
+        more = (size, row[f"{prefix}total"], row[f"{prefix}total_cny"])
+        sums[row[currency]] = tuple(
+            one + int(other) for one, other in zip(before, more, strict=True)
+        )
+
+    return sums
+
+
+def frames_of(transactions, ledger, statement=None):
+    given = {Book.TRANSACTIONS: transactions, Book.LEDGER: ledger}
+
+    if statement is not None:
+        given[Book.STATEMENT] = statement
+
+    return {book: books.frame(book, rows) for book, rows in given.items()}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("seed", range(40))
+def test_random_books(engine, seed):
+    """
+    The same rows, and the same sums of what agrees; with and without a statement.
+    """
+    given = books.at_random(random.Random(seed))
+
+    for frames in (frames_of(*given), frames_of(*given[:2])):
+        assert by_text(frames) == by_hashes(frames, engine)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("seed", range(20))
+def test_keys_with_one_hash_are_told_apart(engine, seed, monkeypatch):
+    """
+    A hash of three values: nearly every row is taken for another one first.
+    """
+
+    def weak(book, rows):
+        hashed = with_hashes(book, rows)
+        first = [name for name in (ROW[0], PAID[0]) if name in hashed.columns]
+
+        return hashed.with_columns(pl.col(first) % 3)
+
+    monkeypatch.setattr("umfpay.reconciliation._engines.with_hashes", weak)
+    frames = frames_of(*books.at_random(random.Random(seed)))
+
+    assert by_text(frames) == by_hashes(frames, engine)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_days_and_tolerance_are_heeded(engine):
+    """
+    What is not due is not missing, but still the payment of a refund.
+    """
+    before = books.DAY - timedelta(3)
+    frames = frames_of(
+        [books.transaction(), books.transaction("o-9", "T", "r-9")],
+        [
+            books.booked(total=1434),
+            books.booked("o-8", mer_date=before),
+            books.booked("o-9", mer_date=before),
+            books.booked("o-9", "T", "r-9"),
+        ],
+    )
+    options = {
+        "days": (books.DAY, books.DAY),
+        "tolerance": Tolerance(total=Decimal("0.01")),
+    }
+
+    assert by_text(frames, **options) == by_hashes(frames, engine, **options)
+    assert ([], {"USD": (2, 2866, 20000)}) == by_hashes(frames, engine, **options)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_ledger_of_many_words_for_states(engine):
+    """
+    As many as there are rows: some mean the same.
+    """
+    words = [f"state {number}" for number in range(60)] + [" Success ", "paid", None]
+    frames = frames_of(
+        [books.transaction(f"o-{number}") for number in range(len(words))],
+        [books.booked(f"o-{number}", state=word) for number, word in enumerate(words)],
+    )
+    told, sums = by_hashes(frames, engine)
+
+    assert (60, 3) == (len(told), sums["USD"][0])
+    assert by_text(frames) == (told, sums)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_ledger_that_tells_little(engine):
+    """
+    Neither state nor currency: what it lacks is not compared.
+    """
+    frames = frames_of([books.transaction(state="9")], [books.booked()])
+    frames[Book.LEDGER] = frames[Book.LEDGER].select(*books.KEY, "total_cny")
+
+    assert ([], {"USD": (1, 1433, 10000)}) == by_hashes(frames, engine)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_empty_books(engine):
+    """
+    Nothing against nothing.
+    """
+    assert ([], {}) == by_hashes(frames_of([], [], []), engine)
+
+
+def test_no_two_keys_have_one_hash():
+    """
+    Neither payment and refund of one order, nor numbers that are alike.
+    """
+    rows = [
+        books.transaction(order, kind, refund)
+        for order in ("o-1", "o-2", "r-1", "")
+        for kind, refund in (("P", ""), ("T", ""), ("T", "r-1"), ("T", "o-1"))
+    ]
+    hashed = with_hashes(Book.TRANSACTIONS, books.frame("transactions", rows))
+
+    for name in ROW:
+        assert len(rows) == hashed.get_column(name).n_unique()
