@@ -9,6 +9,7 @@ import sqlite3
 from datetime import date
 
 import pytest
+import statement_files as files
 
 from benchmarks._reconciliation_parts import COLUMNS
 from benchmarks.reconciliation_day import write_day
@@ -153,3 +154,29 @@ def test_days_and_tolerance_are_taken(arguments, tmp_path, capsys):
 
     assert 0 == counts["amount_differs"] == counts["fee_differs"]
     assert 1 == counts["exchange_differs"]
+
+
+def test_the_rule_of_the_totals_is_named_or_remembered(tmp_path, capsys):
+    """
+    A file that fits another rule than those before exits with 2.
+    """
+    day, ledger, rules = (
+        tmp_path / name for name in ("day.txt", "ledger.csv", "rules.json")
+    )
+    ledger.write_text("mer_reference_id,total_cny,refund_id\n")
+    day.write_bytes(files.file(files.payment(1), files.refund(1), total="60.00"))
+    given = ["reconcile", f"--transactions={day}", f"--ledger={ledger}"]
+
+    assert Exit.NO == run([*given, "--total-rule=sum(P)-sum(T)"])
+    assert Exit.WRONG_USE == run([*given, "--total-rule=sum(P)"])
+    assert "fits none" in capsys.readouterr().err
+    assert Exit.NO == run([*given, f"--total-rules={rules}"])
+
+    day.write_bytes(files.file(files.payment(1), files.refund(1), total="100.00"))
+
+    assert Exit.NO == run([*given, f"--total-rules={tmp_path / 'other.json'}"])
+    assert Exit.WRONG_USE == run([*given, f"--total-rules={rules}"])
+    assert "another rule" in capsys.readouterr().err
+    assert Exit.WRONG_USE == run(
+        [*given, f"--total-rules={rules}", "--total-rule=ignore"]
+    )

@@ -12,6 +12,7 @@ import sys
 import time
 
 import pytest
+import statement_files as files
 
 from umfpay.cli._exits import Exit
 from umfpay.cli._main import run
@@ -40,6 +41,27 @@ def test_each_day_is_fetched_once(settings, tmp_path, capsys, kind):
         assert all(one["size"] > 50 for one in told)
 
     assert 3 == len(list((tmp_path / "books").glob(f"{kind}-*.txt")))
+
+
+def test_all_files_of_a_folder_have_one_rule(settings, tmp_path, capsys):
+    """
+    One that was there and fits another is fetched anew; what was learned is kept.
+    """
+    books = tmp_path / "books"
+    books.mkdir()
+    net = files.file(files.payment(1), files.refund(1), total="60.00", day="20170205")
+    paid = files.file(files.payment(1), files.refund(1), total="100.00", day="20170206")
+    (books / "transactions-20170205.txt").write_bytes(net)
+    (books / "transactions-20170206.txt").write_bytes(paid)
+    given = [*PULL, "--out", str(books), "--json", "--config", str(settings)]
+
+    assert Exit.GOOD == run(given)
+    assert [True, False, False] == [
+        json.loads(line)["was_there"] for line in capsys.readouterr().out.splitlines()
+    ]
+    assert {"8017": ["sum(P)-sum(T)"]}.items() <= json.loads(
+        (books / "total-rules.json").read_text("utf-8")
+    ).items()
 
 
 def test_people_read_lines(settings, tmp_path, capsys):

@@ -318,3 +318,38 @@ def test_the_reconciliation_file_is_read_as_the_emulator_writes_it():
         paid.exchanged,
     )
     assert (date(2017, 2, 8), date(2017, 2, 7)) == (paid.settled_on, paid.exchanged_on)
+
+
+def test_what_was_paid_out_has_a_rule_of_its_own():
+    """
+    One object may be given for both kinds of files.
+    """
+    rules = TotalRules()
+    traded = files.file(files.payment(1), files.refund(1), total="60.00")
+    row = (
+        "PAY_A,order-1,20170205,20170208,USD,49.41,344.91,10.00,48.19,334.91,6.9500,"
+        "20170207,P,TRADE_SUCCESS"
+    )
+    back = row.replace("PAY_A,order-1", "REFUND_A,r-1").replace(",P,", ",T,")
+    paid_out = files.file(row, back, total="669.82")
+
+    read_transactions(traded, total_rule=rules).read()
+    read_statement(paid_out, total_rule=rules).read()
+
+    assert {TotalRule.NET} == rules.of("8017")
+    assert {TotalRule.GROSS} == rules.of("8017", paid_out=True)
+
+
+def test_a_rule_may_be_given_as_text():
+    """
+    And nothing else is taken for one.
+    """
+    data = files.file(files.payment(1), files.refund(1), total="60.00")
+
+    assert 2 == len(read_transactions(data, total_rule="sum(P)-sum(T)").read().rows)
+
+    with pytest.raises(errors.IncompleteStatementError, match="fits none"):
+        read_transactions(data, total_rule="sum(P)").read()
+
+    with pytest.raises(errors.ConfigError, match="total_rule: one of auto, ignore"):
+        read_transactions(data, total_rule="net")

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import statement_files as files
 
 from benchmarks._reconciliation_parts import COLUMNS, peer, scored
 from benchmarks.reconciliation_day import write_day
 from umfpay import errors
-from umfpay.reconciliation import Difference, Ledger, reconcile
+from umfpay.reconciliation import Difference, Ledger, TotalRules, reconcile
 
 
 ROOT = Path(__file__).parents[2]
@@ -106,14 +107,24 @@ def test_a_run_that_was_killed_goes_on(day, tmp_path):
 import os, signal, sys
 sys.path.insert(0, {str(ROOT)!r})
 from pathlib import Path
+from benchmarks._reconciliation_parts import COLUMNS
 from benchmarks.reconciliation_day import Day
-from tests.reconciliation.test_running import run
+from umfpay.reconciliation import Ledger, reconcile
+
+day = Day.load(Path({str(day.ledger.parent)!r}))
 
 def kill(progress):
     if progress.done == 3:
         os.kill(os.getpid(), signal.SIGKILL)
 
-run(Day.load(Path({str(day.ledger.parent)!r})), buckets=6, work_dir={str(tmp_path / "w")!r}, on_progress=kill)
+reconcile(
+    day.transactions,
+    day.statement,
+    ledger=Ledger.csv(day.ledger, columns=COLUMNS),
+    buckets=6,
+    work_dir={str(tmp_path / "w")!r},
+    on_progress=kill,
+)
 """
     ended = subprocess.run([sys.executable, "-c", script], check=False, cwd=ROOT)
 
@@ -224,9 +235,57 @@ def test_several_days_are_one_comparison(tmp_path):
     assert 2 == report.counts["amount_differs"] == report.counts["duplicate"]
 
 
+def test_all_files_of_a_merchant_have_one_rule(tmp_path):
+    """
+    A second file whose total sums something else is refused.
+    """
+    first = files.file(files.payment(1), files.refund(1), total="60.00")
+    second = files.file(files.payment(2), files.refund(2), total="100.00")
+    ledger = tmp_path / "ledger.csv"
+    ledger.write_text("mer_reference_id,total_cny\norder-1,100.00\n")
+
+    for one in (first, second):
+        reconcile(one, ledger=ledger)
+
+    with pytest.raises(errors.IncompleteStatementError, match="another rule"):
+        reconcile([first, second], ledger=ledger)
+
+    assert reconcile([first, second], ledger=ledger, total_rule="ignore")
+
+
+def test_rules_that_are_remembered_do_not_begin_a_run_anew(day, tmp_path):
+    """
+    The checkpoint is the same for the same file of rules.
+    """
+
+    class StoppedError(Exception):
+        pass
+
+    def stop(_):
+        raise StoppedError
+
+    options = {"work_dir": tmp_path / "w", "buckets": 2}
+
+    with pytest.raises(StoppedError):
+        run(
+            day,
+            **options,
+            total_rule=TotalRules(tmp_path / "rules.json"),
+            on_progress=stop,
+        )
+
+    for book in (tmp_path / "w/books").iterdir():
+        shutil.rmtree(book / "0000")
+
+    report = run(day, **options, total_rule=TotalRules(tmp_path / "rules.json"))
+
+    assert run(day).frame.equals(report.frame)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        ({"total_rule": "net"}, "total_rule"),
         ({"engine": "pandas"}, "polars or duckdb"),
         ({"buckets": 0}, "a number above 0"),
         ({"buckets": True}, "a number above 0"),

@@ -1,5 +1,5 @@
 """
-The same comparison on PySpark: nox session ``spark``; it needs Java 17.
+A large day on PySpark: nox session ``spark``; it needs Java 17.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ import os
 from datetime import date
 
 import books
-import pytest
 
 from benchmarks._reconciliation_parts import COLUMNS
 from benchmarks.reconciliation_day import write_day
@@ -24,39 +23,6 @@ from umfpay.reconciliation import (
 
 # "the identical classes on 1,000,000 rows"; fewer to look quickly.
 ROWS = int(os.environ.get("UMFPAY_SPARK_ROWS", "1000000"))
-
-
-@pytest.mark.parametrize(
-    ("changes", "name"),
-    [
-        ({}, "matched"),
-        ({"currency": "EUR"}, "currency_differs"),
-        ({"total": 1434}, "amount_differs"),
-        ({"state": "失败"}, "state_differs"),
-        ({"service_fee": 99}, "fee_differs"),
-    ],
-)
-def test_single_rows(spark, tmp_path, changes, name):
-    """
-    As on Polars and DuckDB.
-    """
-    frames = [
-        books.frame("transactions", [books.transaction()]),
-        books.frame("ledger", [books.booked(**changes)]),
-        books.frame("statement", [books.paid_out()]),
-    ]
-
-    for number, frame in enumerate(frames):
-        frame.write_parquet(tmp_path / f"{number}.parquet")
-
-    result = compare(
-        *(
-            spark.read.parquet(str(tmp_path / f"{number}.parquet"))
-            for number in range(3)
-        )
-    )
-
-    assert [name] == [row["class"] for row in result.collect()]
 
 
 def test_ties_of_money_in_text(spark):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from umfpay.cli._exits import Exit
+from umfpay.reconciliation import TotalRule, TotalRules
 
 
 if TYPE_CHECKING:
@@ -72,6 +73,18 @@ _Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
     show_default=True,
 )
 @click.option(
+    "--total-rule",
+    type=click.Choice(["auto", "ignore", *map(str, TotalRule)]),
+    default="auto",
+    show_default=True,
+    help="What the last line of the gateway's files sums.",
+)
+@click.option(
+    "--total-rules",
+    metavar="FILE",
+    help="Where it is remembered which one it was, as in the folder of a pull.",
+)
+@click.option(
     "--work-dir",
     metavar="DIR",
     help="Where a run that was stopped goes on when it is started again.",
@@ -101,6 +114,8 @@ def reconcile(
     first: datetime | None,
     last: datetime | None,
     engine: str,
+    total_rule: str,
+    total_rules: str | None,
     work_dir: str | None,
     report: str | None,
     csv: str | None,
@@ -118,6 +133,9 @@ def reconcile(
     if (first is None) != (last is None):
         raise click.UsageError("--from and --to belong together.")
 
+    if total_rules is not None and total_rule != "auto":
+        raise click.UsageError("--total-rules remembers what --total-rule says alone.")
+
     result = reconciliation.reconcile(
         list(transactions),
         list(statements) or None,
@@ -126,6 +144,11 @@ def reconcile(
         tolerance=_tolerance(_pairs("--tolerance", tolerances)),
         days=None if first is None or last is None else (first.date(), last.date()),
         work_dir=work_dir,
+        total_rule=(
+            total_rule  # type: ignore[arg-type]  # click knows the words
+            if total_rules is None
+            else TotalRules(total_rules)
+        ),
     )
 
     if report is not None:

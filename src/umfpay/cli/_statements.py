@@ -21,9 +21,12 @@ from umfpay.cli._sessions import (
     open_session,
     settings,
 )
-from umfpay.reconciliation import read_statement, read_transactions
+from umfpay.reconciliation import TotalRules, read_statement, read_transactions
 from umfpay.resources import Pulled
 
+
+# What the totals of the files in the folder sum.
+_RULES = "total-rules.json"
 
 _Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
 
@@ -92,7 +95,7 @@ async def _pull(
     *,
     fetch_token: bool,
 ) -> None:
-    prove = _whole_transactions if kind == "transactions" else _whole_statement
+    prove = _prove(Path(out), kind)
 
     async with open_session(settings(file), fetch_token=fetch_token) as session:
         async for one in session.statements.pull(
@@ -104,14 +107,18 @@ async def _pull(
             tell(one)
 
 
-def _whole_transactions(path: Path) -> None:
-    for _ in read_transactions(path):
-        pass
+def _prove(out: Path, kind: str) -> Callable[[Path], None]:
+    """
+    Return what reads a file to its end; all files of a folder have one rule.
+    """
+    read = read_transactions if kind == "transactions" else read_statement
 
+    def prove(path: Path) -> None:
+        # The folder is there by now.
+        for _ in read(path, total_rule=TotalRules(out / _RULES)):
+            pass
 
-def _whole_statement(path: Path) -> None:
-    for _ in read_statement(path):
-        pass
+    return prove
 
 
 def _line(one: Pulled) -> str:

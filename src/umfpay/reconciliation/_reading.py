@@ -22,7 +22,14 @@ from umfpay.reconciliation._rows import (
     read_paid_out,
     read_transaction,
 )
-from umfpay.reconciliation._totals import Sums, TotalRule, TotalRules, fitting, unfit
+from umfpay.reconciliation._totals import (
+    Sums,
+    TotalRule,
+    TotalRules,
+    chosen_rule,
+    fitting,
+    unfit,
+)
 from umfpay.reconciliation._values import incomplete
 
 
@@ -102,7 +109,7 @@ class StatementReader(Generic[RowT]):
         self._kind = kind
         self._read = read
         self._amount = amount
-        self._rule = total_rule
+        self._rule = chosen_rule(total_rule)
         self._encoding: str | None = encoding
         self._framing = Framing()
         self._paid = Decimal(0)
@@ -274,7 +281,9 @@ class StatementReader(Generic[RowT]):
             )
             self.total_rules = frozenset()
         elif isinstance(rule, TotalRules):
-            self.total_rules = rule.check(header, sums, total)
+            self.total_rules = rule.check(
+                header, sums, total, paid_out=self._kind is PaidOut
+            )
         else:
             fits = fitting(sums, total)
 
@@ -370,10 +379,12 @@ def read_transactions(
         source: A path, the bytes, or the session's download stream.
         total_rule: What the last line's total sums. ``"auto"``: any of the three;
             a `TotalRules` object also remembers which one it was for each merchant;
-            a `TotalRule` alone; ``"ignore"`` compares nothing, with a warning.
+            a `TotalRule` or its text alone; ``"ignore"`` compares nothing, with a
+            warning.
         encoding: None finds out between UTF-8 and GB18030.
 
     Raises:
+        ConfigError: *total_rule* means nothing.
         IncompleteStatementError: While reading: the file is cut, mixed, damaged, or
             its total fits nothing.
         StatementError: It cannot be read.
@@ -406,6 +417,7 @@ def read_statement(
         encoding: None finds out between UTF-8 and GB18030.
 
     Raises:
+        ConfigError: *total_rule* means nothing.
         IncompleteStatementError: While reading: the file is cut, mixed, damaged, or
             its total fits nothing.
         StatementError: It cannot be read.

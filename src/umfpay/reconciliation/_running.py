@@ -29,6 +29,7 @@ from umfpay.reconciliation._reading import (
 from umfpay.reconciliation._report import Report
 from umfpay.reconciliation._staging import Stage
 from umfpay.reconciliation._tolerance import Tolerance
+from umfpay.reconciliation._totals import TotalRules, chosen_rule
 
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ def reconcile(
         work_dir: A folder where a run that was killed goes on when it is started again
             with the same arguments and files; at its end it is emptied. By default
             nothing is kept.
-        total_rule: As for `read_transactions`.
+        total_rule: As for `read_transactions`; ``"auto"`` wants one rule for all files
+            of a merchant.
         encoding: Of the gateway's files.
         on_progress: Told after each bucket.
 
@@ -107,6 +109,7 @@ def reconcile(
     payments = _several(transactions)
     paid_out = [] if statement is None else _several(statement)
     count = _buckets(payments, buckets)
+    rule = TotalRules() if total_rule == "auto" else chosen_rule(total_rule)
 
     with _folder(work_dir) as folder:
         run = Run(
@@ -119,7 +122,7 @@ def reconcile(
                 "days": None if days is None else [day.isoformat() for day in days],
                 "engine": engine,
                 "buckets": count,
-                "total_rule": str(total_rule),
+                "total_rule": str(rule),
             },
         )
         # What fits into one bucket, and is not to be gone on with, needs no disk.
@@ -130,11 +133,11 @@ def reconcile(
             filling = Filling(
                 stage,
                 transactions=[
-                    read_transactions(one, total_rule=total_rule, encoding=encoding)
+                    read_transactions(one, total_rule=rule, encoding=encoding)
                     for one in payments
                 ],
                 statements=[
-                    read_statement(one, total_rule=total_rule, encoding=encoding)
+                    read_statement(one, total_rule=rule, encoding=encoding)
                     for one in paid_out
                 ],
                 ledger=book,

@@ -12,6 +12,7 @@ from contextlib import suppress
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 import attrs
 
@@ -56,7 +57,8 @@ class TotalRules:
     Which rules have fitted all files of each merchant so far.
 
     A day without refunds fits all three; the first with refunds leaves one. From then
-    on a file that fits only another is as wrong as one that fits none.
+    on a file that fits only another is as wrong as one that fits none. What was traded
+    and what was paid out are files of their own rules.
 
     Args:
         path: A JSON file that keeps what was learned; None forgets it at the end.
@@ -71,15 +73,28 @@ class TotalRules:
             {} if self._path is None else _read(self._path)
         )
 
-    def of(self, merchant: str) -> frozenset[TotalRule]:
+    def __repr__(self) -> str:
+        place = "" if self._path is None else repr(str(self._path))
+
+        return f"TotalRules({place})"
+
+    def of(self, merchant: str, *, paid_out: bool = False) -> frozenset[TotalRule]:
         """
         Return the rules that are still possible for *merchant*.
-        """
-        return self._left.get(merchant, frozenset(TotalRule))
 
-    def check(self, header: Header, sums: Sums, total: Decimal) -> frozenset[TotalRule]:
+        Args:
+            paid_out: In the files of what was paid out.
+        """
+        return self._left.get(_name(merchant, paid_out), frozenset(TotalRule))
+
+    def check(
+        self, header: Header, sums: Sums, total: Decimal, *, paid_out: bool = False
+    ) -> frozenset[TotalRule]:
         """
         Compare a file's *total* with its rows; learn from it.
+
+        Args:
+            paid_out: It is a file of what was paid out.
 
         Returns:
             The rules that fit this file and all before.
@@ -89,13 +104,16 @@ class TotalRules:
             ConfigError: What was learned cannot be written.
         """
         fits = fitting(sums, total)
-        left = self.of(header.merchant) & fits
+        known = self.of(header.merchant, paid_out=paid_out)
+        left = known & fits
 
         if not left:
-            raise unfit(sums, total, known=self.of(header.merchant) if fits else None)
+            raise unfit(sums, total, known=known if fits else None)
 
-        if left != self._left.get(header.merchant):
-            self._left[header.merchant] = left
+        name = _name(header.merchant, paid_out)
+
+        if left != self._left.get(name):
+            self._left[name] = left
             self._save()
 
         return left
@@ -123,6 +141,37 @@ class TotalRules:
                 raise
         except OSError as error:
             raise _unusable(self._path, "cannot be written", "无法写入") from error
+
+
+def chosen_rule(given: object) -> Literal["auto", "ignore"] | TotalRule | TotalRules:
+    """
+    Return what *given* means as ``total_rule=``.
+
+    Raises:
+        ConfigError: Nothing.
+    """
+    if isinstance(given, TotalRules):
+        return given
+
+    for word in ("auto", "ignore"):
+        if given == word:
+            return word
+
+    try:
+        return TotalRule(str(given))
+    except ValueError:
+        words = ["auto", "ignore", *TotalRule]
+
+        raise ConfigError(
+            Text(
+                f"total_rule: one of {', '.join(words)}, or TotalRules.",
+                f"total_rule：可为 {'、'.join(words)}，或 TotalRules。",
+            )
+        ) from None
+
+
+def _name(merchant: str, paid_out: bool) -> str:  # noqa: FBT001 (private)
+    return f"{merchant}/paid out" if paid_out else merchant
 
 
 def fitting(sums: Sums, total: Decimal) -> frozenset[TotalRule]:
