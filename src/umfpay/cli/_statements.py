@@ -115,8 +115,7 @@ def _prove(out: Path, kind: str) -> Callable[[Path], None]:
 
     def prove(path: Path) -> None:
         # The folder is there by now.
-        for _ in read(path, total_rule=TotalRules(out / _RULES)):
-            pass
+        read(path, total_rule=TotalRules(out / _RULES)).prove()
 
     return prove
 

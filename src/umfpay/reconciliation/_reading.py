@@ -43,7 +43,7 @@ Encoding = Literal["utf-8", "gb18030"]
 RuleChoice = Literal["auto", "ignore"] | TotalRule | TotalRules
 
 _CHUNK: Final = 256 * 1024
-_BLOCK: Final = 16 * 1024 * 1024
+_BLOCK: Final = 8 * 1024 * 1024
 
 
 class Row(Protocol):
@@ -206,6 +206,17 @@ class StatementReader(Generic[RowT]):
         Read all rows; return them when the file is proven complete.
         """
         return self._statement(list(self))
+
+    def prove(self) -> None:
+        """
+        Read to the end and keep nothing, for ``session.statements.pull(prove=...)``.
+
+        Raises:
+            IncompleteStatementError: The file is not whole.
+            StatementError: It cannot be read.
+        """
+        for _ in self:
+            pass
 
     async def aread(self) -> Statement[RowT]:
         """
