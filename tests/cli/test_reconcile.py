@@ -75,7 +75,12 @@ def test_what_is_all_matched_exits_with_0(day, arguments, tmp_path, capsys):
     assert Exit.GOOD == run(
         ["reconcile", f"--transactions={empty}", f"--ledger={ledger}"]
     )
-    assert "matched" in capsys.readouterr().out
+
+    told = capsys.readouterr().out
+
+    assert "matched" in told
+    # What cannot be looked for is not told as none.
+    assert "the ledger has no currency | 账本缺少 currency" in told
 
 
 def test_a_database_and_its_query(day, tmp_path, capsys):

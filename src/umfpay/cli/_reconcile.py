@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from umfpay.cli._exits import Exit
-from umfpay.reconciliation import TotalRule, TotalRules
+from umfpay.reconciliation import Difference, TotalRule, TotalRules
 
 
 if TYPE_CHECKING:
@@ -230,6 +230,11 @@ def _tolerance(given: dict[str, str]) -> Tolerance | None:
 
 def _table(report: Report) -> str:
     width = max(map(len, report.counts))
-    lines = [f"{name:<{width}}  {count:>12,}" for name, count in report.counts.items()]
+    lines = []
+
+    for name, count in report.counts.items():
+        off = report.switched_off.get(Difference(name))
+        told = f"{count:>12,}" if off is None else f"{'-':>12}  {off.en} | {off.zh}"
+        lines.append(f"{name:<{width}}  {told}")
 
     return "\n".join(lines)

@@ -53,10 +53,16 @@ def read_columns(
         _LOOK[holds](pl.col(name)).alias(name) for name, (holds, _) in wanted.items()
     )
 
-    return raw.select(
+    read = [
         _READ[holds](raw.get_column(name), seen.get_column(name)[0], needed).alias(name)
         for name, (holds, needed) in wanted.items()
-    )
+    ]
+
+    try:
+        return raw.select(read)
+    except pl.exceptions.PolarsError:
+        # None is known; what cannot be cast is unusual in any case.
+        raise UnusualError from None
 
 
 def _text(values: pl.Series, has_empty: object, needed: bool) -> pl.Expr:  # noqa: FBT001 (of a table)
@@ -146,8 +152,10 @@ def _each(
             raise UnusualError from None
 
         column = pl.col(values.name)
+        # To polars the text of a day equals the day.
+        is_same = words.dtype == known.dtype and words.equals(known)
 
-        return column if words.equals(known) else replaced(column, words, known)
+        return column if is_same else replaced(column, words, known)
 
     return expression
 

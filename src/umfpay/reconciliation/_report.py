@@ -161,7 +161,8 @@ class Report:
 
     def write_csv(self, to: str | os.PathLike[str], *, mark: bool = False) -> Path:
         """
-        Write the differences as CSV in UTF-8, money and rates as decimals.
+        Write the differences as CSV in UTF-8, money and rates as decimals, and why in
+        English and Chinese.
 
         Args:
             mark: Begin with a byte order mark, for Excel.
@@ -173,14 +174,13 @@ class Report:
 
         def write(file: IO[str]) -> None:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow([*columns, "reason"])
+            writer.writerow([*columns, "reason", "reason_zh"])
 
             for values in self._differences.iter_rows():
                 given = dict(zip(columns, values, strict=True))
                 why = _row(given).reason
-                writer.writerow(
-                    [*(_cell(name, one) for name, one in given.items()), str(why.en)]
-                )
+                cells = [_cell(name, one) for name, one in given.items()]
+                writer.writerow([*cells, why.en, why.zh])
 
         return _written(to, write, encoding="utf-8-sig" if mark else "utf-8")
 

@@ -199,7 +199,7 @@ def _frame(
     ).rename({name: columns[name].name for name in names})
 
     # A payment has none, whatever stands there.
-    if kind is Transaction and _has_odd_refunds(found):
+    if "refund_id" in found.columns and _has_odd_refunds(found):
         found = found.with_columns(
             refund_id=pl.when(pl.col("kind") == "T")
             .then("refund_id")
