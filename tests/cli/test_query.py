@@ -51,7 +51,8 @@ def test_payments_are_queried_by_a_file_of_ids(settings, ids, capsys, tmp_path):
     output = capsys.readouterr()
 
     assert 3 == output.out.count("WAIT_BUYER_PAY")
-    assert "PAY_NOBODY" in output.err
+    assert "PAY_NOBODY  00060760  The gateway refused with" in output.err
+    assert " | 平台拒绝" in output.err
 
     assert Exit.NO == run([*given, "--json", "--checkpoint", str(tmp_path / "done")])
     assert "PAY_NOBODY" in capsys.readouterr().out

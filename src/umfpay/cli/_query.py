@@ -106,7 +106,8 @@ def _tell(one: BulkResult[Any], *, as_json: bool) -> bool:
     if as_json:
         click.echo(_json(one))
     elif error is not None:
-        click.echo(f"{one.id}  {error.ret_code}  {error.what}", err=True)
+        words = f"{error.what.en} | {error.what.zh}"
+        click.echo(f"{one.id}  {error.ret_code}  {words}", err=True)
     else:
         state = getattr(one.object, "state", None)
         click.echo(f"{one.id}  {state or '-'}")
