@@ -79,6 +79,10 @@ def found(engine, transactions, ledger, statement=None, **options):
         ({"statement": {"exchanged_cny": 9901}}, ["exchange_differs"]),
         ({"statement": {"exchanged": 1420}}, ["exchange_differs"]),
         ({"statement": {"exchanged": -1419}}, ["exchange_differs"]),
+        ({"statement": {"exchange_rate": 0}}, ["exchange_differs"]),
+        ({"statement": {"exchange_rate": 10**13}}, ["exchange_differs"]),
+        ({"statement": {"exchanged": 10**17 - 1}}, ["exchange_differs"]),
+        ({"statement": {"exchanged_cny": 1 - 10**17}}, ["exchange_differs"]),
         ({"statement": {"total": 1}}, ["amount_differs"]),
         ({"statement": {"currency": "EUR"}}, ["currency_differs"]),
         (

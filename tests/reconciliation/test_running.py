@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -280,6 +281,29 @@ def test_rules_that_are_remembered_do_not_begin_a_run_anew(day, tmp_path):
     report = run(day, **options, total_rule=TotalRules(tmp_path / "rules.json"))
 
     assert run(day).frame.equals(report.frame)
+
+
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+def test_totals_are_exact_whatever_their_size(tmp_path, engine):
+    """
+    More than a 64-bit integer holds.
+    """
+    amount = "999999999999999.99"
+    data = files.file(
+        *(files.payment(number, amount) for number in range(200)),
+        total=str(200 * Decimal(amount)),
+    )
+    ledger = tmp_path / "ledger.csv"
+    rows = [f"order-{number},{amount}" for number in range(150)]
+    ledger.write_text("\n".join(["mer_reference_id,total_cny", *rows, ""]))
+    report = reconcile(data, ledger=ledger, engine=engine)
+
+    assert (150, 50) == (
+        report.counts["matched"],
+        report.counts["missing_in_ledger"],
+    )
+    assert str(150 * Decimal(amount)) == report.totals["matched"]["total_cny"]
+    assert str(50 * Decimal(amount)) == report.totals["missing_in_ledger"]["total_cny"]
 
 
 @pytest.mark.parametrize(

@@ -208,12 +208,14 @@ def _summed(found: Compared) -> dict[str, Any]:
     matched = found.matched.select(
         pl.lit(str(Difference.MATCHED)).alias("class"),
         "currency",
-        # Of each engine another integer.
-        pl.col("total", "total_cny").cast(pl.Int64),
+        "total",
+        "total_cny",
     )
 
+    # Of each engine another integer; and Int64 is not enough for all sums.
+    wide = pl.col("total", "total_cny").cast(pl.Int128)
     total = (
-        pl.concat([money, matched])
+        pl.concat([money.with_columns(wide), matched.with_columns(wide)])
         .group_by("class", "currency")
         .agg(pl.col("total", "total_cny").sum())
         .sort("class", "currency")

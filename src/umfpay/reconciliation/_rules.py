@@ -22,6 +22,11 @@ AT_GATEWAY: Final = "_at_gateway"
 ORPHAN: Final = "_orphan"
 
 _UNIT: Final = 10_000  # a rate is in ten-thousandths
+# So that products fit into Int64: 100 CNY for a unit, 20 billion units of a currency,
+# 4,000 billion CNY. An amount of the gateway has ten characters (protocol notes 5.3).
+_MOST_RATE: Final = 10**6
+_MOST_PAID: Final = 2 * 10**12
+_MOST_CNY: Final = 4 * 10**14
 
 Frame = Any  # narwhals' LazyFrame
 Expr = Any
@@ -115,10 +120,10 @@ def _exchange(tolerance: int) -> list[Expr]:
     """
     total, fee = nw.col("statement_total_cny"), nw.col("statement_service_fee")
     cny, paid = nw.col("statement_exchanged_cny"), nw.col("statement_exchanged")
-    rate = nw.col("statement_exchange_rate")
     due = nw.when(nw.col("kind") == "T").then(-total - fee).otherwise(total - fee)
-    doubled = cny.abs() * (2 * _UNIT) + rate
-    size = paid.abs()
+    rate = _bounded("statement_exchange_rate", _MOST_RATE)
+    size = _bounded("statement_exchanged", _MOST_PAID).abs()
+    doubled = _bounded("statement_exchanged_cny", _MOST_CNY).abs() * (2 * _UNIT) + rate
 
     return [
         (cny - due).abs() > tolerance,
@@ -126,7 +131,26 @@ def _exchange(tolerance: int) -> list[Expr]:
         (size + (tolerance + 1)) * rate * 2 <= doubled,
         # No sum has the other sign than its CNY.
         ((cny > 0) & (paid < -tolerance)) | ((cny < 0) & (paid > tolerance)),
+        # No product can tell; nobody is paid so much.
+        *(
+            nw.col(name).abs() > most
+            for name, most in (
+                ("statement_exchange_rate", _MOST_RATE),
+                ("statement_exchanged", _MOST_PAID),
+                ("statement_exchanged_cny", _MOST_CNY),
+            )
+        ),
     ]
+
+
+def _bounded(name: str, most: int) -> Expr:
+    """
+    Return a column with 0 in place of what would overflow in a product.
+    """
+    column = nw.col(name)
+
+    # What is null stays null.
+    return nw.when(column.abs() > most).then(nw.lit(0)).otherwise(column)
 
 
 def with_flags(frame: Frame, applies: Mapping[Difference, Expr]) -> Frame:

@@ -47,6 +47,8 @@ _STATEMENT: Final = (
 )
 _THERE: Final = "_there"
 DIFFERS: Final = "_differs"
+# What a million rows of which still add up in Int64.
+_MOST: Final = 10**12
 # States, of which a book has few.
 _FEW: Final = 32
 
@@ -164,7 +166,10 @@ def _flagged(
         how="full",
         suffix=_THERE,
     )
-    odd = [nw.col(IN_LEDGER) != nw.col(AT_GATEWAY)]
+    odd = [
+        nw.col(IN_LEDGER) != nw.col(AT_GATEWAY),
+        *(nw.col(f"gateway_{name}").abs() > _MOST for name in ("total", "total_cny")),
+    ]
 
     if told is not None:
         values = {f"statement_{name}": nw.col(name) for name in _STATEMENT}
