@@ -26,7 +26,7 @@ _GATEWAY: Final = (
     "exchange_rate",
     "state",
 )
-_STATEMENT: Final = (
+STATEMENT_VALUES: Final = (
     "currency",
     "total",
     "total_cny",
@@ -87,7 +87,7 @@ class Books:
             None
             if statement is None
             else _prefixed(
-                opened(Book.STATEMENT, statement), _PAID, "statement", _STATEMENT
+                opened(Book.STATEMENT, statement), _PAID, "statement", STATEMENT_VALUES
             )
         )
         self._twice = self._keys_twice()
@@ -299,6 +299,6 @@ def _types(available: Sequence[str], *, with_statement: bool) -> dict[str, Any]:
     names += [f"gateway_{name}" for name in _GATEWAY]
 
     if with_statement:
-        names += [f"statement_{name}" for name in _STATEMENT]
+        names += [f"statement_{name}" for name in STATEMENT_VALUES]
 
     return {name: kinds.get(name.partition("_")[2], nw.Int64) for name in names}

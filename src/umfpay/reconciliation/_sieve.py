@@ -19,6 +19,7 @@ import narwhals as nw
 from umfpay.reconciliation._books import KEY, Book
 from umfpay.reconciliation._classes import Difference
 from umfpay.reconciliation._joining import (
+    STATEMENT_VALUES,
     available_in,
     due,
     opened,
@@ -36,15 +37,6 @@ ROW: Final = ("_row", "_row_again")
 PAID: Final = ("_paid", "_paid_again")
 
 _GATEWAY: Final = ("mer_date", "currency", "total", "total_cny", "state")
-_STATEMENT: Final = (
-    "currency",
-    "total",
-    "total_cny",
-    "service_fee",
-    "exchanged",
-    "exchanged_cny",
-    "exchange_rate",
-)
 _THERE: Final = "_there"
 DIFFERS: Final = "_differs"
 # What a million rows of which still add up in Int64.
@@ -172,7 +164,7 @@ def _flagged(
     ]
 
     if told is not None:
-        values = {f"statement_{name}": nw.col(name) for name in _STATEMENT}
+        values = {f"statement_{name}": nw.col(name) for name in STATEMENT_VALUES}
         # What the statement says of itself is looked at before it is joined.
         wrong = applies.pop(Difference.EXCHANGE_DIFFERS).alias("_wrong")
         told = told.select(*PAID, "kind", **values).with_columns(wrong)
