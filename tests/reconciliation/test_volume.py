@@ -46,7 +46,7 @@ def by_frames(data, *, block=97, read=read_transactions):
             yield buffer, len(part)
 
     reader = read(data)
-    reader._blocks = blocks
+    reader._source.blocks = blocks
     frames = list(reader.frames(block=block))
 
     return pl.concat(frames) if frames else of_rows((), reader._kind)

@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Generic, Literal, Protocol, TypeVar
 
 import attrs
 
-from umfpay.errors import ConfigError, StatementError, Text
 from umfpay.reconciliation._framing import Framing, Header, Line
 from umfpay.reconciliation._rows import (
     Kind,
@@ -22,6 +21,7 @@ from umfpay.reconciliation._rows import (
     read_paid_out,
     read_transaction,
 )
+from umfpay.reconciliation._source import Given, Source
 from umfpay.reconciliation._totals import (
     Sums,
     TotalRule,
@@ -38,11 +38,9 @@ if TYPE_CHECKING:
 
 logger: Final = logging.getLogger("umfpay")
 
-Source = str | os.PathLike[str] | bytes | AsyncIterable[bytes]
 Encoding = Literal["utf-8", "gb18030"]
 RuleChoice = Literal["auto", "ignore"] | TotalRule | TotalRules
 
-_CHUNK: Final = 256 * 1024
 _BLOCK: Final = 8 * 1024 * 1024
 
 
@@ -97,7 +95,7 @@ class StatementReader(Generic[RowT]):
 
     def __init__(
         self,
-        source: Source,
+        source: Given,
         *,
         kind: type[RowT],
         read: Callable[..., RowT],
@@ -105,7 +103,7 @@ class StatementReader(Generic[RowT]):
         total_rule: RuleChoice,
         encoding: Encoding | None,
     ) -> None:
-        self._source = source
+        self._source = Source(source)
         self._kind = kind
         self._read = read
         self._amount = amount
@@ -114,7 +112,6 @@ class StatementReader(Generic[RowT]):
         self._framing = Framing()
         self._paid = Decimal(0)
         self._refunded = Decimal(0)
-        self._started = False
         self.total_rules: frozenset[TotalRule] | None = None
 
     @property
@@ -132,14 +129,14 @@ class StatementReader(Generic[RowT]):
         return self._framing.total
 
     def __iter__(self) -> Iterator[RowT]:
-        for chunk in self._chunks():
+        for chunk in self._source.chunks():
             for line in self._framing.feed(chunk):
                 yield self._row(line)
 
         self._close()
 
     async def __aiter__(self) -> AsyncIterator[RowT]:
-        async for chunk in self._async_chunks():
+        async for chunk in self._source:
             for line in self._framing.feed(chunk):
                 yield self._row(line)
 
@@ -165,7 +162,7 @@ class StatementReader(Generic[RowT]):
         """
         from umfpay.reconciliation._volume import at_once, of_rows, sums_of
 
-        for data, size in self._blocks(block):
+        for data, size in self._source.blocks(block):
             rows = self._framing.feed_block(data, size)
 
             if rows is None:
@@ -303,82 +300,9 @@ class StatementReader(Generic[RowT]):
 
             self.total_rules = fits
 
-    def _chunks(self) -> Iterator[bytes]:
-        for data, size in self._blocks(_CHUNK):
-            yield bytes(memoryview(data)[:size])
-
-    def _blocks(self, size: int) -> Iterator[tuple[bytes | bytearray, int]]:
-        """
-        Give the file in blocks, each with its size; the next overwrites the last.
-        """
-        self._begin()
-
-        if isinstance(self._source, bytes):
-            yield self._source, len(self._source)
-
-            return
-
-        if not isinstance(self._source, str | os.PathLike):
-            raise ConfigError(
-                Text(
-                    "source: a stream of the session is read with `async for`.",
-                    "source：会话的数据流请使用 async for 读取。",
-                )
-            )
-
-        path = Path(self._source)
-
-        try:
-            with path.open("rb", buffering=0) as file:
-                block = bytearray(size)
-
-                while count := file.readinto(block):
-                    yield block, count
-        except OSError as error:
-            raise _unreadable(path, error) from error
-
-    async def _async_chunks(self) -> AsyncIterator[bytes]:
-        if isinstance(self._source, bytes):
-            self._begin()
-            yield self._source
-
-            return
-
-        if not isinstance(self._source, str | os.PathLike):
-            self._begin()
-
-            async for chunk in self._source:
-                yield chunk
-
-            return
-
-        # Only here, so that scripts without a loop start sooner.
-        import anyio
-
-        self._begin()
-        path = Path(self._source)
-
-        try:
-            async with await anyio.open_file(path, "rb") as file:
-                while chunk := await file.read(_CHUNK):
-                    yield chunk
-        except OSError as error:
-            raise _unreadable(path, error) from error
-
-    def _begin(self) -> None:
-        if self._started:
-            raise ConfigError(
-                Text(
-                    "A statement is read once; make a new reader.",
-                    "对账文件只能读取一次；请重新创建读取器。",
-                )
-            )
-
-        self._started = True
-
 
 def read_transactions(
-    source: Source,
+    source: Given,
     *,
     total_rule: RuleChoice = "auto",
     encoding: Encoding | None = None,
@@ -411,7 +335,7 @@ def read_transactions(
 
 
 def read_statement(
-    source: Source,
+    source: Given,
     *,
     total_rule: RuleChoice = "auto",
     encoding: Encoding | None = None,
@@ -440,12 +364,4 @@ def read_statement(
         amount=lambda row: row.exchanged_cny,
         total_rule=total_rule,
         encoding=encoding,
-    )
-
-
-def _unreadable(path: Path, error: OSError) -> StatementError:
-    reason = error.strerror or type(error).__name__
-
-    return StatementError(
-        Text(f"{path} cannot be read: {reason}.", f"无法读取 {path}：{reason}。")
     )

@@ -1,0 +1,114 @@
+"""
+Where the bytes of a statement come from: a path, bytes, or a stream of the session.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from pathlib import Path
+from typing import Final
+
+from umfpay.errors import ConfigError, StatementError, Text
+
+
+Given = str | os.PathLike[str] | bytes | AsyncIterable[bytes]
+
+_CHUNK: Final = 256 * 1024
+
+
+class Source:
+    """
+    The bytes of one file, to be read once.
+    """
+
+    def __init__(self, given: Given) -> None:
+        self._given = given
+        self._started = False
+
+    def chunks(self) -> Iterator[bytes]:
+        """
+        Give the file in pieces to keep.
+        """
+        for data, size in self.blocks(_CHUNK):
+            yield bytes(memoryview(data)[:size])
+
+    def blocks(self, size: int) -> Iterator[tuple[bytes | bytearray, int]]:
+        """
+        Give the file in blocks, each with its size; the next overwrites the last.
+        """
+        self._begin()
+
+        if isinstance(self._given, bytes):
+            yield self._given, len(self._given)
+
+            return
+
+        if not isinstance(self._given, str | os.PathLike):
+            raise ConfigError(
+                Text(
+                    "source: a stream of the session is read with `async for`.",
+                    "source：会话的数据流请使用 async for 读取。",
+                )
+            )
+
+        path = Path(self._given)
+
+        try:
+            with path.open("rb", buffering=0) as file:
+                block = bytearray(size)
+
+                while count := file.readinto(block):
+                    yield block, count
+        except OSError as error:
+            raise _unreadable(path, error) from error
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """
+        Give it in pieces, also from a stream.
+        """
+        if isinstance(self._given, bytes):
+            self._begin()
+            yield self._given
+
+            return
+
+        if not isinstance(self._given, str | os.PathLike):
+            self._begin()
+
+            async for chunk in self._given:
+                yield chunk
+
+            return
+
+        # Only here, so that scripts without a loop start sooner.
+        import anyio
+
+        self._begin()
+        path = Path(self._given)
+
+        try:
+            async with await anyio.open_file(path, "rb") as file:
+                while chunk := await file.read(_CHUNK):
+                    yield chunk
+        except OSError as error:
+            raise _unreadable(path, error) from error
+
+    def _begin(self) -> None:
+        if self._started:
+            raise ConfigError(
+                Text(
+                    "A statement is read once; make a new reader.",
+                    "对账文件只能读取一次；请重新创建读取器。",
+                )
+            )
+
+        self._started = True
+
+
+def _unreadable(path: Path, error: OSError) -> StatementError:
+    reason = error.strerror or type(error).__name__
+
+    return StatementError(
+        Text(f"{path} cannot be read: {reason}.", f"无法读取 {path}：{reason}。")
+    )
