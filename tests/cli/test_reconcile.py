@@ -111,7 +111,7 @@ def test_a_database_and_its_query(day, tmp_path, capsys):
         (["--map=sum=amount"], "ours are"),
         (["--tolerance=total=much"], "an amount is needed"),
         (["--tolerance=tips=1"], "can be tolerated"),
-        (["--tolerance=total=-1"], "at least 0"),
+        (["--tolerance=total=-1"], "from 0 to"),
         (["--from=2017-02-01"], "belong together"),
         (["--ledger=missing.csv"], "missing.csv"),
         (["--transactions=missing.txt"], "missing.txt"),
@@ -159,6 +159,21 @@ def test_days_and_tolerance_are_taken(arguments, tmp_path, capsys):
 
     assert 0 == counts["amount_differs"] == counts["fee_differs"]
     assert 1 == counts["exchange_differs"]
+
+
+@pytest.mark.parametrize("option", ["--report", "--csv", "--parquet"])
+@pytest.mark.parametrize("place", ["", "missing/folder/r"])
+def test_where_nothing_can_be_written_nothing_is_compared(
+    arguments, tmp_path, capsys, option, place
+):
+    """
+    Exit 2 at once; what was to be gone on with is not used up.
+    """
+    given = [*arguments, f"--work-dir={tmp_path / 'w'}", f"{option}={place}"]
+
+    assert Exit.WRONG_USE == run(given)
+    assert "its folder is not there" in capsys.readouterr().err
+    assert not (tmp_path / "w").exists()
 
 
 def test_the_rule_of_the_totals_is_named_or_remembered(tmp_path, capsys):

@@ -230,3 +230,138 @@ def test_what_cannot_be_read_is_named(tmp_path):
 
     with pytest.raises(errors.StatementError, match="OperationalError"):
         Ledger.sql(f"sqlite:///{tmp_path}/shop.sqlite3", "SELECT * FROM nothing")
+
+
+def test_a_name_with_brackets_is_that_file(tmp_path):
+    """
+    And no pattern; a folder is no file.
+    """
+    (tmp_path / "led1.csv").write_text("mer_reference_id,total\na,1.00\n")
+    path = tmp_path / "led[1].csv"
+    path.write_text("mer_reference_id,total\na,2.00\n")
+
+    assert [200] == [row[3] for row in rows(Ledger.csv(path))]
+
+    for name in ("led*.csv", "."):
+        with pytest.raises(errors.StatementError, match="cannot be read"):
+            Ledger.csv(tmp_path / name)
+
+    table = pl.read_csv(path, infer_schema=False, glob=False)
+    table.write_parquet(tmp_path / "led[1].parquet")
+    table.with_columns(total=pl.lit("9")).write_parquet(tmp_path / "led1.parquet")
+
+    assert [200] == [row[3] for row in rows(Ledger.open(tmp_path / "led[1].parquet"))]
+
+
+@pytest.mark.parametrize(
+    "amounts",
+    [
+        pl.Series([1, 10**17]),
+        pl.Series([1, 2**63 + 5], dtype=pl.UInt64),
+        pl.Series([Decimal(1), Decimal(10**16)]),
+        pl.Series([1, -(2**63)]),
+    ],
+)
+def test_numbers_that_are_too_large_are_refused(amounts):
+    """
+    In place of another amount.
+    """
+    table = pl.DataFrame({"mer_reference_id": ["a", "b"], "total": amounts})
+
+    with pytest.raises(errors.StatementError, match="total holds in row 2 no amount"):
+        rows(Ledger.frame(table))
+
+
+def test_decimals_of_many_places_are_rounded():
+    """
+    By their digits, however many.
+    """
+    amounts = pl.Series([Decimal("1.005")]).cast(pl.Decimal(38, 20))
+    table = pl.DataFrame({"mer_reference_id": ["a"], "total": amounts})
+
+    assert [101] == [row[3] for row in rows(Ledger.frame(table))]
+
+
+def test_days_that_are_numbers_are_days_or_refused():
+    """
+    Without their value.
+    """
+    table = {"mer_reference_id": ["a", "b"], "total": ["1", "1"]}
+    good = pl.DataFrame({**table, "mer_date": [20170205, 20170206]})
+
+    assert date(2017, 2, 6) in rows(Ledger.frame(good))[1]
+
+    bad = pl.DataFrame({**table, "mer_date": [20170205, 20170299]})
+
+    with pytest.raises(errors.StatementError, match="mer_date holds in row 2") as told:
+        rows(Ledger.frame(bad))
+
+    assert "20170299" not in str(told.value)
+
+
+def test_days_of_weeks_are_refused_whatever_stands_beside_them():
+    """
+    ISO knows them; a ledger does not.
+    """
+    for others in ([], ["2017-02-06T10:11:12+08:00"]):
+        days = ["2017-W06-1", *others]
+        table = {"mer_reference_id": [*map(str, days)], "total": ["1"] * len(days)}
+
+        with pytest.raises(errors.StatementError, match="row 1"):
+            rows(Ledger.frame(pl.DataFrame({**table, "mer_date": days})))
+
+
+def test_values_in_place_of_names_are_not_told(tmp_path):
+    """
+    A file without its line of names.
+    """
+    path = tmp_path / "orders.csv"
+    path.write_text("order-1,15210838198,P,100.00\n")
+
+    with pytest.raises(errors.ConfigError) as told:
+        Ledger.csv(path)
+
+    assert "15210838198" not in str(told.value)
+    assert "***" in str(told.value)
+
+
+def test_their_columns_may_have_any_name():
+    """
+    Also those that a program would choose.
+    """
+    table = pl.DataFrame({"_word": ["a"], "_refund": ["7.00"], "_kind": ["foo"]})
+    columns = {"mer_reference_id": "_word", "total": "_refund", "state": "_kind"}
+
+    assert [("a", "P", "", 700, "foo")] == rows(Ledger.frame(table, columns=columns))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"encoding": "rot13"}, "encoding"),
+        ({"encoding": "base64"}, "encoding"),
+        ({"delimiter": ";;"}, "delimiter"),
+        ({"delimiter": ""}, "delimiter"),
+    ],
+)
+def test_options_that_cannot_be_meant_are_refused(tmp_path, options, words):
+    """
+    In our words.
+    """
+    with pytest.raises(errors.ConfigError, match=words):
+        Ledger.csv(tmp_path / "orders.csv", **options)
+
+    with pytest.raises(errors.ConfigError, match="narwhals"):
+        Ledger.frame([1, 2])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "undefined"])
+def test_a_file_of_another_encoding_cannot_be_read(tmp_path, encoding):
+    """
+    Whichever error its decoder raises.
+    """
+    path = tmp_path / "orders.csv"
+    path.write_bytes(b"mer_reference_id,total\na,1.00\n1")
+
+    with pytest.raises(errors.StatementError, match="cannot be read"):
+        rows(Ledger.csv(path, encoding=encoding))

@@ -306,10 +306,109 @@ def test_totals_are_exact_whatever_their_size(tmp_path, engine):
     assert str(50 * Decimal(amount)) == report.totals["missing_in_ledger"]["total_cny"]
 
 
+@pytest.mark.parametrize("step", [0, 1])
+def test_a_run_that_was_killed_while_it_tidied_up_begins_anew(
+    day, tmp_path, step, monkeypatch
+):
+    """
+    What is half removed never looks as if it were done.
+    """
+
+    class KilledError(BaseException):
+        pass
+
+    removed = []
+
+    def remove(path, **options):
+        if path.exists():
+            if len(removed) == step:
+                raise KilledError
+
+            removed.append(path)
+
+        rmtree(path, **options)
+
+    rmtree = shutil.rmtree
+    options = {"buckets": 3, "work_dir": tmp_path / "w"}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", remove)
+
+        # The first of them clears the folder before it begins.
+        with pytest.raises(KilledError):
+            run(day, **options)
+            run(day, **options)
+
+    assert run(day).to_json() == run(day, **options).to_json()
+
+
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+def test_refund_numbers_that_orders_share_are_the_same_in_all_buckets(tmp_path, engine):
+    """
+    In the ledger, the transactions and the statement; those in the ledger alone, too.
+    """
+    orders = range(12)
+    ledger = tmp_path / "ledger.csv"
+    ledger.write_text(
+        "\n".join(
+            [
+                "mer_reference_id,refund_id,total_cny,service_fee",
+                *(f"order-{n},,100.00," for n in orders),
+                *(f"order-{n},R1,40.00,1.00" for n in orders),
+                *(f"order-{n},L{n},1.00,0.00" for n in orders),
+                "",
+            ]
+        )
+    )
+    shared = [files.refund(n).replace(f"refund-{n}", "R1") for n in orders]
+    traded = files.file(*map(files.payment, orders), *shared, total="720.00")
+    row = (
+        "REFUND_{0},{0},20170205,20170208,USD,5.73,40.00,0.00,-5.73,-40.00,6.9784,"
+        "20170207,T,0"
+    )
+    numbers = ["R1", *(f"L{n}" for n in orders for _ in range(2))]
+    paid = files.file(*map(row.format, numbers), total="-1000.00")
+    reports = [
+        reconcile(traded, paid, ledger=ledger, engine=engine, buckets=buckets)
+        for buckets in (1, 2, 5)
+    ]
+
+    assert (12, 12, 12) == tuple(
+        reports[0].counts[name] for name in ("matched", "fee_differs", "duplicate")
+    )
+    assert 1 == len({report.to_json() for report in reports})
+    assert all(report.frame.equals(reports[0].frame) for report in reports)
+
+
+def test_what_is_gone_on_with_has_the_same_encoding(day, tmp_path):
+    """
+    Another one may give other rows.
+    """
+
+    class StoppedError(Exception):
+        pass
+
+    def stop(_):
+        raise StoppedError
+
+    options = {"work_dir": tmp_path / "w", "buckets": 2}
+
+    with pytest.raises(StoppedError):
+        run(day, **options, on_progress=stop)
+
+    order = (tmp_path / "w/run.json").read_text()
+
+    with pytest.raises(StoppedError):
+        run(day, **options, encoding="gb18030", on_progress=stop)
+
+    assert order != (tmp_path / "w/run.json").read_text()
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"total_rule": "net"}, "total_rule"),
+        ({"days": (date(2017, 2, 7), date(2017, 2, 6))}, "first comes after"),
         ({"engine": "pandas"}, "polars or duckdb"),
         ({"buckets": 0}, "a number above 0"),
         ({"buckets": True}, "a number above 0"),

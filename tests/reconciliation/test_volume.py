@@ -240,3 +240,49 @@ def test_a_line_that_never_ends_is_told_with_its_number():
     for block in (64, 100, 1 << 17):
         with pytest.raises(errors.IncompleteStatementError, match=r"line 3: it"):
             by_frames(data, block=block)
+
+
+def test_columns_may_be_few_or_unknown():
+    """
+    What is summed is read all the same; what is not there is told.
+    """
+    data = files.whole_day(20)
+    (frame,) = read_transactions(data).frames(columns=["order_id"])
+
+    assert ["order_id"] == frame.columns
+
+    with pytest.raises(errors.ConfigError, match="columns: there is no mobile"):
+        list(read_transactions(data).frames(columns=["mobile", "kind"]))
+
+
+@pytest.mark.parametrize("length", [65_000, 65_536, 65_537, 70_000, 140_000])
+def test_a_long_line_is_refused_wherever_blocks_end(length):
+    """
+    By frames of any size and row by row.
+    """
+    row = files.payment(3)
+    long = row.replace("P1", "x" * (length - len(row) + 2))
+    data = files.file(
+        *map(files.payment, (1, 2)), long, files.payment(4), total="400.00"
+    )
+    results = [outcome(by_rows, data)] + [
+        outcome(lambda given, block=block: by_frames(given, block=block), data)
+        for block in (50, 4_096, 65_536, 100_000, 1 << 20)
+    ]
+
+    if length > 65_536:
+        assert {True} == {"line 4: it is longer" in str(one) for one in results}
+    else:
+        assert all(same(results[0], one) for one in results)
+
+
+@pytest.mark.parametrize("block", [64, 150, 1 << 20])
+def test_a_mark_within_the_file_is_a_letter(block):
+    """
+    It is no mark but at the begin of the file.
+    """
+    data = files.file(
+        *("\ufeff" + files.payment(number) for number in range(4)), total="400.00"
+    )
+
+    assert same(by_rows(data), by_frames(data, block=block))

@@ -136,6 +136,13 @@ def reconcile(
     if total_rules is not None and total_rule != "auto":
         raise click.UsageError("--total-rules remembers what --total-rule says alone.")
 
+    for option, place in (("--report", report), ("--csv", csv), ("--parquet", parquet)):
+        # Not after minutes of work.
+        if place is not None and not (place and Path(place).parent.is_dir()):
+            raise click.BadParameter(
+                f"{place!r}: its folder is not there.", param_hint=option
+            )
+
     result = reconciliation.reconcile(
         list(transactions),
         list(statements) or None,

@@ -6,6 +6,7 @@ All columns of a frame are looked at together, so that the engine's threads shar
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
@@ -26,7 +27,7 @@ _CLOCK: Final = r"^(?:(?:[01][0-9]|2[0-3]):?[0-5][0-9]:?[0-5][0-9])?$"
 _FEW: Final = 50_000
 _FEWEST: Final = 8
 _DAYS: Final = 1_000
-_WRITTEN: Final = (8, 10)
+_DAY: Final = re.compile(r"[0-9]{4}(?:[0-9]{4}|-[0-9]{2}-[0-9]{2})")
 
 
 class UnusualError(Exception):
@@ -242,7 +243,8 @@ def plain_days(values: pl.Series) -> pl.Series | None:
 
 
 def _day(word: str) -> date:
-    if len(word) not in _WRITTEN or not word.isascii():
+    # Not of weeks, which are ISO's, too.
+    if _DAY.fullmatch(word) is None:
         raise ValueError
 
     return date.fromisoformat(word)

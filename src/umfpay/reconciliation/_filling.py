@@ -71,7 +71,7 @@ class Filling:
                 one.result()
 
         if apart:
-            # Where a refund belongs is known when all transactions are.
+            # Where a refund belongs is known when the other books are.
             self._add_statements()
 
         return {
@@ -87,6 +87,7 @@ class Filling:
 
     def _add_ledger(self) -> None:
         for frame in self._ledger.batches():
+            self._note_refunds(frame)
             self._add(Book.LEDGER, frame, self._by_order)
 
     def _add_transactions(self) -> None:
@@ -94,15 +95,19 @@ class Filling:
             for rows in reader.frames(columns=columns_of(Book.TRANSACTIONS)):
                 self._add(Book.TRANSACTIONS, rows, self._by_order)
 
-                if self._statements and self._stage.buckets > 1:
-                    self._refunds.append(
-                        rows.filter(pl.col("kind") == "T").select(
-                            number="refund_id", bucket=self._by_order
-                        )
-                    )
+                self._note_refunds(rows)
+
+    def _note_refunds(self, rows: pl.DataFrame) -> None:
+        if self._statements and self._stage.buckets > 1:
+            self._refunds.append(
+                rows.filter(pl.col("kind") == "T")
+                .select(number="refund_id", bucket=self._by_order)
+                .unique()
+            )
 
     def _add_statements(self) -> None:
-        known = pl.concat(self._refunds).unique("number", keep="first")
+        # A number that two orders have is of use in the buckets of both.
+        known = pl.concat(self._refunds).unique()
         by_number = self._stage.bucket_of("number")
         # A refund stands beside its order's rows, whose number it does not tell.
         bucket = (
@@ -118,7 +123,8 @@ class Filling:
                     if self._stage.buckets > 1
                     else rows
                 )
-                self._add(Book.STATEMENT, known_rows, bucket)
+                self._rows[Book.STATEMENT] += rows.height
+                self._stage.add(Book.STATEMENT, known_rows, bucket=bucket)
 
 
 def _told(reader: StatementReader[Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Final
 
 import attrs
 
+from umfpay.errors import IncompleteStatementError
 from umfpay.reconciliation._values import incomplete, read_day
 
 
@@ -111,6 +112,9 @@ class Framing:
 
                 continue
 
+            if len(line) > _LONGEST_LINE:
+                raise _overlong(self._number)
+
             if self._last is not None:
                 rows.append(self._last)
 
@@ -147,6 +151,7 @@ class Framing:
             self.header = _header(self._rest.removesuffix(b"\n"))
             self._rest = b""
 
+        self._look_for_long_lines(data, begin, size)
         end = data.rfind(b"\n", begin, size) + 1
         last = data.rfind(b"\n", begin, max(begin, end - 1)) + 1
         rest = bytes(data[end or begin : size])
@@ -167,6 +172,29 @@ class Framing:
 
         return Block(first=self._number + 1, data=rows) if rows else None
 
+    def _look_for_long_lines(
+        self, data: bytes | bytearray, begin: int, size: int
+    ) -> None:
+        """
+        Refuse a line that has ended and is too long, wherever blocks end.
+        """
+        start, room = begin, _LONGEST_LINE - len(self._rest)
+
+        while size - start > room:
+            # Of lines that are short enough one ends within the next bytes.
+            end = data.rfind(b"\n", start, start + room + 1) + 1
+
+            if not end and data.find(b"\n", start, size) < 0:
+                # It has not ended yet.
+                return
+
+            if not end:
+                ended = data.count(b"\n", begin, start)
+
+                raise _overlong(self._number + bool(self._held) + ended + 1)
+
+            start, room = end, _LONGEST_LINE
+
     def passed(self, rows: int) -> None:
         """
         Take note of how many rows the last block had.
@@ -178,11 +206,7 @@ class Framing:
         if len(self._rest) > _LONGEST_LINE:
             before = self._number + after.count(b"\n") + bool(self._held)
 
-            raise incomplete(
-                f"line {before + 1}",
-                f"it is longer than {_LONGEST_LINE} bytes",
-                f"超过 {_LONGEST_LINE} 字节",
-            )
+            raise _overlong(before + 1)
 
     def close(self) -> Decimal:
         """
@@ -215,6 +239,14 @@ class Framing:
         self.total = _trailer(self._last, self.header)
 
         return self.total
+
+
+def _overlong(number: int) -> IncompleteStatementError:
+    return incomplete(
+        f"line {number}",
+        f"it is longer than {_LONGEST_LINE} bytes",
+        f"超过 {_LONGEST_LINE} 字节",
+    )
 
 
 def _header(line: bytes) -> Header:

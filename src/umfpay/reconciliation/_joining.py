@@ -133,8 +133,10 @@ class Books:
         }
 
         if self._statement is not None:
-            keys = _numbered(self._twice).unique([*_PAID])
-            found[Book.STATEMENT] = self._statement.join(keys, on=[*_PAID], how="inner")
+            # For each key that it may be of.
+            found[Book.STATEMENT] = self._statement.join(
+                _numbered(self._twice), on=[*_PAID], how="inner"
+            )
 
         return [_listed(book, rows, columns) for book, rows in found.items()]
 
@@ -238,8 +240,13 @@ def due(
     Return the rows of the ledger that the gateway must have on *days*, or has.
 
     Raises:
-        ConfigError: The ledger tells no days.
+        ConfigError: The ledger tells no days, or the last comes before the first.
     """
+    if days[0] > days[1]:
+        raise ConfigError(
+            Text("days: the first comes after the last.", "days：起始日晚于结束日。")
+        )
+
     if "mer_date" not in available_in(ours):
         raise ConfigError(
             Text("days: the ledger has no mer_date.", "days：账本缺少 mer_date 列。")

@@ -4,7 +4,6 @@ The merchant's own book: from CSV, Parquet, any SQL database, or a frame.
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -91,20 +90,34 @@ class Ledger:
         file = Path(path)
 
         try:
-            codecs.lookup(encoding)
+            # Of bytes, such as base64 is not.
+            "".encode(encoding)
         except LookupError:
             raise ConfigError(
                 Text(
                     f"encoding: there is no {encoding}.", f"encoding：没有 {encoding}。"
                 )
             ) from None
+        except UnicodeError:
+            # One that encodes nothing says so when it reads.
+            pass
+
+        if len(delimiter) != 1 or not delimiter.isascii():
+            raise ConfigError(
+                Text(
+                    "delimiter: one ASCII character.",
+                    "delimiter：必须是一个 ASCII 字符。",
+                )
+            )
 
         @contextmanager
         def scan() -> Iterator[pl.LazyFrame]:
             import polars as pl
 
             with in_utf8(file, encoding) as readable:
-                yield pl.scan_csv(readable, separator=delimiter, infer_schema=False)
+                yield pl.scan_csv(
+                    readable, separator=delimiter, infer_schema=False, glob=False
+                )
 
         return cls(
             lambda wanted: batches(scan, file, wanted),
@@ -127,7 +140,7 @@ class Ledger:
         def scan() -> Iterator[pl.LazyFrame]:
             import polars as pl
 
-            yield pl.scan_parquet(file)
+            yield pl.scan_parquet(file, glob=False)
 
         return cls(
             lambda wanted: batches(scan, file, wanted),
@@ -147,6 +160,8 @@ class Ledger:
     ) -> Ledger:
         """
         Read what *query* selects, as it comes, with SQLAlchemy.
+
+        A run that is gone on with has the rows that were there when it began.
 
         Args:
             url: ``postgresql+psycopg://...``, ``mysql+pymysql://...``,
@@ -174,7 +189,17 @@ class Ledger:
         must_have_polars()
         import narwhals as nw
 
-        table = nw.from_native(frame)
+        try:
+            table = nw.from_native(frame)
+        except TypeError:
+            kind = type(frame).__name__
+
+            raise ConfigError(
+                Text(
+                    f"frame: one that narwhals takes is needed, not a {kind}.",
+                    f"frame：需要 narwhals 支持的数据表，而不是 {kind}。",
+                )
+            ) from None
 
         if isinstance(table, nw.LazyFrame):
             table = table.collect()

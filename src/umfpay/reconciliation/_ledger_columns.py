@@ -7,7 +7,7 @@ Money becomes Int64 hundredths by its digits: no engine's rounding, no float.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Final
 
 import narwhals as nw
 
@@ -21,6 +21,11 @@ from umfpay.reconciliation._ledger_names import (
     unusable,
 )
 
+
+# Columns of ours in a table of theirs, whose names may be anything.
+_OUR_REFUND: Final = "umfpay: refund"
+_OUR_KIND: Final = "umfpay: kind"
+_OUR_WORD: Final = "umfpay: word"
 
 Frame = Any  # narwhals' frame, or the native one of any engine
 Expr = Any
@@ -68,17 +73,17 @@ def with_our_columns(
             )
 
     refund = _words(found["refund_id"]) if "refund_id" in found else nw.lit("")
-    table = table.with_columns(_refund=nw.coalesce(refund, nw.lit("")))
+    table = table.with_columns(nw.coalesce(refund, nw.lit("")).alias(_OUR_REFUND))
     table = (
-        table.with_columns(_kind=nw.col(found["kind"]))
+        table.with_columns(nw.col(found["kind"]).alias(_OUR_KIND))
         if "kind" in ready
         else _with_kind(table, found.get("kind"))
     )
     values: dict[str, Expr] = {
         "order_id": _words(found["mer_reference_id"]),
-        "kind": nw.col("_kind"),
-        "refund_id": nw.when(nw.col("_kind") == "T")
-        .then(nw.col("_refund"))
+        "kind": nw.col(_OUR_KIND),
+        "refund_id": nw.when(nw.col(_OUR_KIND) == "T")
+        .then(nw.col(_OUR_REFUND))
         .otherwise(nw.lit("")),
     }
 
@@ -102,18 +107,18 @@ def ready_words(name: str, words: Frame, column: str) -> Frame | None:
         name: currency, state or kind.
         words: A native frame with the text column *column*.
     """
-    table = nw.from_native(words).with_columns(_refund=nw.lit(""))
+    table = nw.from_native(words).with_columns(nw.lit("").alias(_OUR_REFUND))
 
     if name != "kind":
         return table.select(_value(name, column, nw.String()).alias(name)).to_native()
 
     table = _with_kind(table, column)
 
-    if not table.get_column("_word").is_in(KIND_WORDS).all():
+    if not table.get_column(_OUR_WORD).is_in(KIND_WORDS).all():
         # Where it is empty the refund's number decides; others are refused.
         return None
 
-    return table.select(nw.col("_kind").alias(name)).to_native()
+    return table.select(nw.col(_OUR_KIND).alias(name)).to_native()
 
 
 def _value(name: str, column: str, kind: Any) -> Expr:
@@ -141,29 +146,29 @@ def _words(column: str) -> Expr:
 
 def _with_kind(table: Frame, column: str | None) -> Frame:
     """
-    Return *table*, which has *_refund*, with *_kind*.
+    Return *table*, which has the number of the refund, with the kind.
     """
     by_number = (
-        nw.when(nw.col("_refund") != "").then(nw.lit("T")).otherwise(nw.lit("P"))
+        nw.when(nw.col(_OUR_REFUND) != "").then(nw.lit("T")).otherwise(nw.lit("P"))
     )
 
     if column is None:
-        return table.with_columns(_kind=by_number)
+        return table.with_columns(by_number.alias(_OUR_KIND))
 
     word = nw.col(column).cast(nw.String).str.strip_chars().str.to_uppercase()
     # A column of its own: engines compute again what stands in an expression twice.
-    table = table.with_columns(_word=nw.coalesce(word, nw.lit("")))
+    table = table.with_columns(nw.coalesce(word, nw.lit("")).alias(_OUR_WORD))
     # What is none of them stays: it matches nothing, and is seen.
-    found = nw.col("_word")
+    found = nw.col(_OUR_WORD)
 
     for kind, words in KINDS.items():
         found = (
-            nw.when(nw.col("_word").is_in(words)).then(nw.lit(kind)).otherwise(found)
+            nw.when(nw.col(_OUR_WORD).is_in(words)).then(nw.lit(kind)).otherwise(found)
         )
 
-    return table.with_columns(
-        _kind=nw.when(nw.col("_word") == "").then(by_number).otherwise(found)
-    )
+    found = nw.when(nw.col(_OUR_WORD) == "").then(by_number).otherwise(found)
+
+    return table.with_columns(found.alias(_OUR_KIND))
 
 
 def _hundredths(column: str, kind: Any) -> Expr:

@@ -5,6 +5,7 @@ Tables in files, as polars reads them: in batches, with errors in our words.
 from __future__ import annotations
 
 import codecs
+import errno
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -49,6 +50,10 @@ def names(scan: Scan, file: Path) -> list[str]:
     """
     import polars as pl
 
+    # polars takes a folder for all files in it.
+    if file.is_dir():
+        raise _unreadable(file, IsADirectoryError(errno.EISDIR, "Is a directory"))
+
     try:
         with scan() as table:
             return table.collect_schema().names()
@@ -71,7 +76,7 @@ def in_utf8(file: Path, encoding: str) -> Iterator[Path]:
             with file.open(encoding=encoding, newline="") as text:
                 while chunk := text.read(_CHUNK):
                     copy.write(chunk.encode())
-        except UnicodeDecodeError as error:
+        except UnicodeError as error:
             raise _unreadable(file, error) from None
 
         copy.flush()

@@ -4,6 +4,7 @@ Our names for the columns of a ledger, and which of theirs hold them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -32,12 +33,15 @@ OPTIONAL: Final = (
 )
 
 # At most 15 digits before the dot: more overflow hundredths in Int64.
-AMOUNT: Final = r"^\s*[+-]?[0-9]{1,15}(\.[0-9]{1,18})?\s*$"
+AMOUNT: Final = r"^\s*[+-]?[0-9]{1,15}(\.[0-9]{1,38})?\s*$"
 DAY: Final = r"^\s*[0-9]{4}([-/]?)[0-9]{2}([-/]?)[0-9]{2}([T ][0-9:.+Z-]*)?\s*$"
 KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "P": ("P", "PAY", "PAYMENT", "SALE", "ORDER", "支付", "付款", "收款"),
     "T": ("T", "REFUND", "RETURN", "退款", "退货"),
 }
+# No digits in a row, as numbers of phones, cards and orders have.
+_NAME: Final = re.compile(r"(?!.*[0-9]{4})[\w .()/-]{1,40}")
+_SHOWN: Final = 30
 KIND_WORDS: Final = [word for words in KINDS.values() for word in words]
 
 
@@ -64,8 +68,8 @@ def chosen(columns: Mapping[str, str] | None, there: Sequence[str]) -> dict[str,
     for name, column in named.items():
         if column not in there:
             raise unusable(
-                f"{name}={column}: the ledger has {', '.join(there)}",
-                f"{name}={column}：账本的列为 {'、'.join(there)}",
+                f"{name}={column}: the ledger has {_told(there)}",
+                f"{name}={column}：账本的列为 {_told(there)}",
             )
 
     found = {name: named.get(name, name) for name in OURS}
@@ -73,17 +77,26 @@ def chosen(columns: Mapping[str, str] | None, there: Sequence[str]) -> dict[str,
 
     if "mer_reference_id" not in found:
         raise unusable(
-            f"mer_reference_id is needed; the ledger has {', '.join(there)}",
-            f"缺少 mer_reference_id；账本的列为 {'、'.join(there)}",
+            f"mer_reference_id is needed; the ledger has {_told(there)}",
+            f"缺少 mer_reference_id；账本的列为 {_told(there)}",
         )
 
     if not {"total", "total_cny"} & {*found}:
         raise unusable(
-            f"total or total_cny is needed; the ledger has {', '.join(there)}",
-            f"缺少 total 或 total_cny；账本的列为 {'、'.join(there)}",
+            f"total or total_cny is needed; the ledger has {_told(there)}",
+            f"缺少 total 或 total_cny；账本的列为 {_told(there)}",
         )
 
     return found
+
+
+def _told(names: Sequence[str]) -> str:
+    """
+    Return names of columns; without a line of names, they are somebody's values.
+    """
+    shown = [name if _NAME.fullmatch(name) else "***" for name in names[:_SHOWN]]
+
+    return ", ".join([*shown, *(["..."] if len(names) > _SHOWN else [])])
 
 
 def unusable(en: str, zh: str) -> ConfigError:

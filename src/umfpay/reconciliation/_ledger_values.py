@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 
 _WORDS: Final = 1_000
+# Amounts of 15 digits; more overflow hundredths.
+_MOST: Final = 10**15 - 1
 
 
 def in_our_columns(
@@ -91,15 +93,20 @@ def _check(
     }
 
     for name in MONEY:
-        if name in words and name not in done and not _is_exact(rows, columns[name]):
+        if name in words and name not in done:
+            good = (
+                pl.col(columns[name]).is_between(-_MOST, _MOST)
+                if _is_exact(rows, columns[name])
+                else words[name].str.contains(AMOUNT) | (words[name] == "")
+            )
             _refuse(
-                rows.select(words[name].str.contains(AMOUNT) | (words[name] == "")),
+                rows.select(good),
                 columns[name],
                 before,
                 Text("amount such as 1234.50", "金额（例如 1234.50）"),
             )
 
-    if "mer_date" in words and rows.schema[columns["mer_date"]] == pl.String:
+    if "mer_date" in words and not rows.schema[columns["mer_date"]].is_temporal():
         day = words["mer_date"]
         digits = day.str.replace_all(r"[-/]", "").str.slice(0, 8)
         _refuse(

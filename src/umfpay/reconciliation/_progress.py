@@ -91,8 +91,9 @@ class Run:
             note.write_text(order, encoding="utf-8")
 
         if not self.is_staged:
-            # Half a book is none.
-            shutil.rmtree(self.books, ignore_errors=True)
+            # Half a book is none, and nothing can be done of it.
+            for left in (self._done, self.books):
+                shutil.rmtree(left, ignore_errors=True)
 
         self.books.mkdir(exist_ok=True)
         self._done.mkdir(exist_ok=True)
@@ -101,10 +102,13 @@ class Run:
         """
         Remove everything: what has ended is no checkpoint, for the books may change.
         """
-        for left in (self.books, self._done):
+        # In this order: whoever is killed between leaves what begins anew, not what
+        # seems to be done.
+        (self._folder / _STAGED).unlink(missing_ok=True)
+
+        for left in (self._done, self.books):
             shutil.rmtree(left, ignore_errors=True)
 
-        (self._folder / _STAGED).unlink(missing_ok=True)
         (self._folder / _ORDER).unlink(missing_ok=True)
 
     @property

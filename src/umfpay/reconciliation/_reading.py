@@ -158,9 +158,11 @@ class StatementReader(Generic[RowT]):
             columns: Those that are wanted, None for all.
 
         Raises:
-            ConfigError: The package polars is missing.
+            ConfigError: The package polars is missing, or there is no such column.
         """
-        from umfpay.reconciliation._volume import at_once, of_rows, sums_of
+        from umfpay.reconciliation._volume import at_once, of_rows, read_for, sums_of
+
+        wanted = None if columns is None else read_for(columns, self._kind)
 
         for data, size in self._source.blocks(block):
             rows = self._framing.feed_block(data, size)
@@ -169,12 +171,12 @@ class StatementReader(Generic[RowT]):
                 continue
 
             frame, encoding = at_once(
-                rows, self._kind, encoding=self._encoding, wanted=columns
+                rows, self._kind, encoding=self._encoding, wanted=wanted
             )
 
             if frame is None:
                 frame = of_rows(map(self._typed, rows.lines()), self._kind)
-                frame = frame if columns is None else frame.select(*columns)
+                frame = frame if wanted is None else frame.select(*wanted)
             else:
                 self._encoding = encoding
 
@@ -183,7 +185,7 @@ class StatementReader(Generic[RowT]):
             self._paid += paid
             self._refunded += refunded
 
-            yield frame
+            yield frame if columns is None else frame.select(*columns)
 
         self._close()
 

@@ -5,6 +5,7 @@ What a comparison found: counts, totals, and each difference with its reason.
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -286,9 +287,12 @@ def _written(
     Let *write* fill a file whose name appears when it is whole.
     """
     target = Path(to)
-    partial = target.with_name(f".{target.name}.part")
+    partial = target.parent / f".{target.name}.part"
 
     try:
+        if not target.name:
+            raise IsADirectoryError(errno.EISDIR, "Is a directory")
+
         with (
             partial.open("wb")
             if encoding is None

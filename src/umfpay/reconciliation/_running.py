@@ -105,6 +105,11 @@ def reconcile(
             )
         )
 
+    if days is not None and days[0] > days[1]:
+        raise ConfigError(
+            Text("days: the first comes after the last.", "days：起始日晚于结束日。")
+        )
+
     book = ledger if isinstance(ledger, Ledger) else Ledger.open(ledger, columns)
     payments = _several(transactions)
     paid_out = [] if statement is None else _several(statement)
@@ -122,6 +127,7 @@ def reconcile(
                 "days": None if days is None else [day.isoformat() for day in days],
                 "engine": engine,
                 "buckets": count,
+                "encoding": encoding,
                 "total_rule": str(rule),
             },
         )

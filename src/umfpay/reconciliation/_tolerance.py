@@ -5,28 +5,31 @@ Differences of money that somebody has decided to accept.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from umfpay.errors import ConfigError, Text
 
 
+# More would not fit into the products of the exchange rule.
+_MOST: Final = 10**9
+
+
 def _amount(_: object, field: attrs.Attribute[Any], value: Any) -> None:
     fine = (
         isinstance(value, Decimal)
         and value.is_finite()
-        and value >= 0
+        and 0 <= value <= _MOST
         and value * 100 == (value * 100).to_integral_value()
-        and value < 10**12
     )
 
     if not fine:
         raise ConfigError(
             Text(
-                f"tolerance: {field.name} must be a Decimal of at least 0 with at most"
-                " two decimals.",
-                f"tolerance：{field.name} 必须是不小于 0、最多两位小数的 Decimal。",
+                f"tolerance: {field.name} must be a Decimal from 0 to {_MOST} with at"
+                " most two decimals.",
+                f"tolerance：{field.name} 必须是 0 至 {_MOST}、最多两位小数的 Decimal。",
             )
         )
 

@@ -190,7 +190,7 @@ def unfit(
     Args:
         known: The rules of earlier files, where the total fits another one.
     """
-    made = ", ".join(f"{rule} = {sums.by(rule)}" for rule in TotalRule)
+    made = ", ".join(f"{rule} = {sums.by(rule):.2f}" for rule in TotalRule)
 
     if known is not None:
         words = " or ".join(sorted(known))
@@ -220,6 +220,8 @@ def _read(path: Path) -> dict[str, frozenset[TotalRule]]:
             return {
                 str(name): frozenset(TotalRule(rule) for rule in rules)
                 for name, rules in value.items()
+                # One that nothing fits would refuse every file.
+                if rules
             }
     except FileNotFoundError:
         return {}

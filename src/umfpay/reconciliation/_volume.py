@@ -7,7 +7,7 @@ read one by one: what is refused, and in which words, is decided in one place on
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-_UNIT: Final = 10_000
 # What a row stripped by Python loses, and one stripped by the engine keeps.
 _PYTHONS_BLANKS: Final = (b"\x1c", b"\x1d", b"\x1e", b"\x1f")
+_MARK: Final = b"\xef\xbb\xbf"
 _BLANKS: Final = (b" ", b"\t", b"\x0b", b"\x0c", b"\r")
 
 
@@ -145,7 +145,8 @@ def _utf8(data: bytes, encoding: str | None) -> tuple[bytes, str | None]:
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n")
 
-    if any(blank in data for blank in _PYTHONS_BLANKS):
+    # A mark is a letter here, and is nothing to the engine.
+    if data.startswith(_MARK) or any(blank in data for blank in _PYTHONS_BLANKS):
         raise UnusualError
 
     if data.isascii():
@@ -279,6 +280,28 @@ def schema_of_frames(kind: type[Any]) -> dict[str, pl.DataType]:
     }
 
 
+def read_for(columns: Sequence[str], kind: type[Any]) -> list[str]:
+    """
+    Return what is read for a frame of *columns*: what is summed, too.
+
+    Raises:
+        ConfigError: There is no such column.
+    """
+    there = [column.name for column in _COLUMNS[kind] if column.name]
+    unknown = sorted({*columns} - {*there})
+
+    if unknown:
+        raise ConfigError(
+            Text(
+                f"columns: there is no {', '.join(unknown)}; there are"
+                f" {', '.join(there)}.",
+                f"columns：没有 {'、'.join(unknown)}；可用的列为 {'、'.join(there)}。",
+            )
+        )
+
+    return [name for name in there if name in {*columns, "kind", _SUMMED[kind]}]
+
+
 def sums_of(frame: pl.DataFrame, kind: type[Any]) -> tuple[Decimal, Decimal]:
     """
     Return what the payments and the refunds of *frame* add up to, in CNY.
@@ -290,7 +313,7 @@ def sums_of(frame: pl.DataFrame, kind: type[Any]) -> tuple[Decimal, Decimal]:
         amount.filter(pl.col("kind") == name).sum().alias(name) for name in ("P", "T")
     ).row(0)
 
-    return Decimal(paid) / 100, Decimal(refunded) / 100
+    return Decimal(paid).scaleb(-2), Decimal(refunded).scaleb(-2)
 
 
 def write_parquet(frames: Iterator[pl.DataFrame], to: Path, kind: type[Any]) -> Path:
