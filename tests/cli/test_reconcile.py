@@ -161,6 +161,24 @@ def test_days_and_tolerance_are_taken(arguments, tmp_path, capsys):
     assert 1 == counts["exchange_differs"]
 
 
+def test_a_ledger_that_was_cut_off_is_noticed(tmp_path, capsys):
+    """
+    Its last row has an order and no amount: nothing differs, and that is told.
+    """
+    day, ledger = tmp_path / "day.txt", tmp_path / "ledger.csv"
+    day.write_bytes(files.file(files.payment(1), files.payment(2), total="200.00"))
+    ledger.write_text("mer_reference_id,total_cny\norder-1,100.00\norder-2")
+    given = ["reconcile", f"--transactions={day}", f"--ledger={ledger}"]
+
+    assert Exit.GOOD == run(given)
+    assert "without an amount, which was not compared: 1." in capsys.readouterr().out
+    assert Exit.GOOD == run([*given, "--json"])
+
+    told = json.loads(capsys.readouterr().out)
+
+    assert "没有金额" in told["notes"][0]["zh"]
+
+
 @pytest.mark.parametrize("option", ["--report", "--csv", "--parquet"])
 @pytest.mark.parametrize("place", ["", "missing/folder/r"])
 def test_where_nothing_can_be_written_nothing_is_compared(

@@ -244,4 +244,4 @@ def _table(report: Report) -> str:
         told = f"{count:>12,}" if off is None else f"{'-':>12}  {off.en} | {off.zh}"
         lines.append(f"{name:<{width}}  {told}")
 
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"{note.en} | {note.zh}" for note in report.notes)])

@@ -207,13 +207,29 @@ def _report(run: Run, *, available: frozenset[str], with_statement: bool) -> Rep
             found[currency] = found.get(currency, 0) + total
             found["total_cny"] = found.get("total_cny", 0) + cny
 
+    facts = run.facts()
+
     return Report(
         run.differences(),
         counts=counts,
         totals=totals,
         switched_off=_switched_off(available, with_statement=with_statement),
-        books=run.facts(),
+        notes=_notes(facts["ledger_rows_without_amount"]),
+        books=facts,
     )
+
+
+def _notes(silent: int) -> list[Text]:
+    if not silent:
+        return []
+
+    return [
+        Text(
+            f"Rows of the ledger without an amount, which was not compared: {silent}."
+            " A file that was cut off looks like that.",
+            f"账本中有 {silent} 行没有金额，因此未核对其金额；文件被截断时也会如此。",
+        )
+    ]
 
 
 def _switched_off(
