@@ -81,13 +81,11 @@ class Framing:
     Attributes:
         header: The first line, None until it has come.
         total: The number of the last line, None until the end.
-        rows: How many rows have come out.
     """
 
     def __init__(self) -> None:
         self.header: Header | None = None
         self.total: Decimal | None = None
-        self.rows = 0
         self._number = 0
         self._rest = b""
         self._held = b""
@@ -120,7 +118,6 @@ class Framing:
 
             self._last = Line(number=self._number, data=line.removesuffix(b"\r"))
 
-        self.rows += len(rows)
         self._must_end()
 
         return rows
@@ -200,7 +197,6 @@ class Framing:
         Take note of how many rows the last block had.
         """
         self._number += rows
-        self.rows += rows
 
     def _must_end(self, *, after: bytes = b"") -> None:
         if len(self._rest) > _LONGEST_LINE:

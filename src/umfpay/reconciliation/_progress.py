@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _ORDER: Final = "run.json"
 _STAGED: Final = "staged.json"
 # Changes when older folders cannot be gone on with.
-_FORM: Final = 1
+_FORM: Final = 2
 
 
 @attrs.frozen(kw_only=True)
