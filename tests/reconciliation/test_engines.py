@@ -96,7 +96,7 @@ def test_keys_with_one_hash_are_told_apart(engine, seed, monkeypatch):
 
     def weak(book, rows):
         hashed = with_hashes(book, rows)
-        first = [name for name in (ROW[0], PAID[0]) if name in hashed.columns]
+        first = [name for name in (ROW[0], PAID) if name in hashed.columns]
 
         return hashed.with_columns(pl.col(first) % 3)
 
@@ -104,6 +104,28 @@ def test_keys_with_one_hash_are_told_apart(engine, seed, monkeypatch):
     frames = frames_of(*books.at_random(random.Random(seed)))
 
     assert by_text(frames) == by_hashes(frames, engine)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_two_orders_with_one_hash_are_not_one(engine, monkeypatch):
+    """
+    Each book has one of them, and all else is the same.
+    """
+
+    def weakest(book, rows):
+        hashed = with_hashes(book, rows)
+        first = [name for name in (ROW[0], PAID) if name in hashed.columns]
+
+        return hashed.with_columns(pl.col(first) * 0)
+
+    monkeypatch.setattr("umfpay.reconciliation._engines.with_hashes", weakest)
+    frames = frames_of(
+        [books.transaction("o-1")], [books.booked("o-2")], [books.paid_out("o-3")]
+    )
+    told, sums = by_hashes(frames, engine)
+
+    assert (2, {}) == (len(told), sums)
+    assert by_text(frames) == (told, sums)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -34,7 +34,9 @@ from umfpay.reconciliation._tolerance import Tolerance
 # Hashes in all books that know as much: of the whole key, and of what the statement
 # knows of it.
 ROW: Final = ("_row", "_row_again")
-PAID: Final = ("_paid", "_paid_again")
+# One is enough: a row of another number either differs, or stands beside the right one,
+# or changes nothing where there is none.
+PAID: Final = "_paid"
 
 _GATEWAY: Final = ("mer_date", "currency", "total", "total_cny", "state")
 _THERE: Final = "_there"
@@ -78,7 +80,7 @@ class Sieve:
         theirs = opened(Book.TRANSACTIONS, transactions)
         ours = opened(Book.LEDGER, ledger)
         told = None if statement is None else opened(Book.STATEMENT, statement)
-        row, paid = ROW[0], PAID[0]
+        row = ROW[0]
         self.orphans = settle(refunds_of_nothing(ours, theirs, [*KEY, row]))
 
         if days is not None:
@@ -120,8 +122,8 @@ class Sieve:
         )
 
         if told is not None:
-            numbers = nw.concat([theirs.select(paid), ours.select(paid)]).unique(paid)
-            told = settle(told.join(numbers, on=paid, how="semi"))
+            numbers = nw.concat([theirs.select(PAID), ours.select(PAID)]).unique(PAID)
+            told = settle(told.join(numbers, on=PAID, how="semi"))
 
         self.rest = (theirs, ours, told)
 
@@ -153,7 +155,7 @@ def _flagged(
     # Known already.
     del applies[Difference.REFUND_WITHOUT_PAYMENT]
     whole = _prefixed(ours, "ledger", available, IN_LEDGER, codes).join(
-        _prefixed(theirs, "gateway", _GATEWAY, AT_GATEWAY, codes, PAID),
+        _prefixed(theirs, "gateway", _GATEWAY, AT_GATEWAY, codes, [PAID]),
         on=ROW[0],
         how="full",
         suffix=_THERE,
@@ -167,15 +169,15 @@ def _flagged(
         values = {f"statement_{name}": nw.col(name) for name in STATEMENT_VALUES}
         # What the statement says of itself is looked at before it is joined.
         wrong = applies.pop(Difference.EXCHANGE_DIFFERS).alias("_wrong")
-        told = told.select(*PAID, "kind", **values).with_columns(wrong)
+        told = told.select(PAID, "kind", **values).with_columns(wrong)
         names = [name for name in values if not name.startswith("statement_exchange")]
         whole = whole.join(
-            told.select(*PAID, "_wrong", *names),
-            on=PAID[0],
+            told.select(PAID, "_wrong", *names),
+            on=PAID,
             how="left",
             suffix=_THERE,
         )
-        odd += [nw.col("_wrong"), nw.col(PAID[1]) != nw.col(f"{PAID[1]}{_THERE}")]
+        odd.append(nw.col("_wrong"))
 
     return whole.with_columns(
         nw.coalesce(ROW[0], f"{ROW[0]}{_THERE}").alias(ROW[0]),
