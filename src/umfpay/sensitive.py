@@ -70,7 +70,7 @@ class Secret(_Hidden):
     Clear text that must never leave the process: card data, client secret, token.
 
     It shows itself as ``***`` in `repr`, `str` and `format`, and refuses pickle, copy
-    and JSON with a `TypeError`. Before it is sent it is sealed (protocol notes 4).
+    and JSON with a `TypeError`. Before it is sent it is sealed (gateway.md 4).
     """
 
     __slots__ = ()

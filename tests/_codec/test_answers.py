@@ -54,7 +54,7 @@ def link(ref, path, **changes):
 
 def test_the_captured_create_answer(captures):
     """
-    No payment.id on the wire: it is in the self link (trap 9).
+    No payment.id on the wire: it is in the self link (gateway.md, trap 9).
     """
     payment = _codec.read_payment(captures["create_card_payment"])
     order = payment.order
@@ -124,7 +124,7 @@ def test_the_captured_query_answer(captures):
 
 def test_the_captured_refund_answer(captures):
     """
-    A list with nothing but a state becomes one refund (trap 16).
+    A list with nothing but a state becomes one refund (gateway.md, trap 16).
     """
     refund = _codec.read_refund(captures["query_refund"], refund_id="REFUND_A")
 
@@ -238,7 +238,7 @@ def test_names_with_and_without_blanks():
 )
 def test_an_id_from_links(links):
     """
-    By ref first, wherever it stands, whatever stands before it (traps 7-9).
+    By ref first, wherever it stands, whatever stands before it (gateway.md, traps 7-9).
     """
     for members in (
         {"payment": {}, "links": links},
@@ -322,7 +322,7 @@ def test_pay_info_by_method(member):
 
 def test_the_cashier_s_address_is_given_as_it_is():
     """
-    Raw blanks and Chinese letters are the browser's business (trap 31).
+    Raw blanks and Chinese letters are the browser's business (gateway.md, trap 31).
     """
     href = "https://uatfx.soopay.net/upay/cbPluginPay.do?goodsInf=商品 一"
     members = {
@@ -343,7 +343,7 @@ REFUND_LINKS = [
 @pytest.mark.parametrize("several", [True, False])
 def test_refunds_of_any_shape_are_one(container, several):
     """
-    Array or object outside, three names inside (trap 16).
+    Array or object outside, three names inside (gateway.md, trap 16).
     """
     order = {"mer_reference_id": "o1", "amount": {"total": "69037", "total_cny": ""}}
     inner = {container: [order] if container == "orders" else order}
@@ -389,7 +389,7 @@ def test_more_orders_of_a_refund_are_kept():
 
 def test_an_empty_order_leaves_the_place_to_another():
     """
-    Empty text is nothing (trap 40).
+    Empty text is nothing (gateway.md, trap 40).
     """
     refund = _codec.read_refund(
         {"refund": {"id": "REFUND_B", "order": "", "orders": [{"state": "x"}]}}
@@ -498,7 +498,7 @@ def test_a_bank_that_is_no_object():
 )
 def test_a_rate_under_any_name(members):
     """
-    Docs, demo and SDK name it differently (trap 17).
+    Docs, demo and SDK name it differently (gateway.md, trap 17).
     """
     expected = ExchangeRate(rate=Decimal("6.9023"), currency=Currency.USD)
 
@@ -612,7 +612,7 @@ def test_a_declaration_elsewhere_may_answer_nothing():
 @pytest.mark.parametrize("contacts", ["enterprise_contacts", "enterprise_contact"])
 def test_companies(container, contacts):
     """
-    Wrapped by several names, or bare (trap 13).
+    Wrapped by several names, or bare (gateway.md, trap 13).
     """
     given = {
         "external_enterprise_id": "e1",

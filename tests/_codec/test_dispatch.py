@@ -55,7 +55,7 @@ def test_false_in_text_is_false():
 
 def test_words_lose_their_blanks():
     """
-    The default hook would take " ELECTRONIC" for a new word (trap 5).
+    The default hook would take " ELECTRONIC" for a new word (gateway.md, trap 5).
     """
     assert ItemType.ELECTRONIC is structure(" ELECTRONIC", ItemType)
     assert LinkRef.SELF is structure("self ", LinkRef)
@@ -83,7 +83,7 @@ def test_other_kinds_are_no_text(members):
 @pytest.mark.parametrize("given", ["“TRUE”", "“TRUE", '"TRUE"'])
 def test_quotes_around_a_truth_value_are_cut(given):
     """
-    A sample of the reference has curly quotes there (trap 5).
+    A sample of the reference has curly quotes there (gateway.md, trap 5).
     """
     assert structure({"is_customs": given}, SubOrder).is_customs is True
 

@@ -75,7 +75,7 @@ from umfpay.models import (
 @pytest.mark.parametrize("blanks", ["{}", "{} ", " {}"])
 def test_other_names_of_scalars(cls, member, variant, blanks):
     """
-    Each name of protocol notes 6 and 11 means one member; blanks are cut (trap 5).
+    Each name of gateway.md 6 and 11 means one member; blanks are cut (gateway.md, trap 5).
     """
     expected = structure({member: "7"}, cls)
 
@@ -123,7 +123,7 @@ def test_the_recommended_name_wins():
 
 def test_an_empty_recommended_name_leaves_the_place_to_another():
     """
-    Absent values come as empty text (trap 40).
+    Absent values come as empty text (gateway.md, trap 40).
     """
     assert (
         Decimal(3) == structure({"quantity": "", "item_quantity": "3"}, Item).quantity
@@ -163,7 +163,7 @@ def test_empty_text_reads_as_none(nothing):
 )
 def test_numbers_keep_their_digits(given, text):
     """
-    As text or as JSON numbers (trap 15).
+    As text or as JSON numbers (gateway.md, trap 15).
     """
     assert text == str(structure({"total": given}, Amount).total)
 
@@ -203,7 +203,7 @@ def test_whole_numbers():
 @pytest.mark.parametrize("given", [True, "TRUE", "true", "Y", "1", " True "])
 def test_yes(given):
     """
-    Customs flags come in many forms (trap 23).
+    Customs flags come in many forms (gateway.md, trap 23).
     """
     assert structure({"is_customs": given}, SubOrder).is_customs is True
 
@@ -270,7 +270,7 @@ def test_an_odd_date_keeps_its_place():
 )
 def test_moments(given, expected):
     """
-    A date in answers, ISO 8601 in lists (trap 21).
+    A date in answers, ISO 8601 in lists (gateway.md, trap 21).
     """
     found = structure({"execute_success_time": given}, PaymentSummary)
 
@@ -297,7 +297,7 @@ def test_a_date_alone_may_not_be_odd():
 
 def test_words():
     """
-    Known, other spellings, unknown, and with blanks around (trap 5).
+    Known, other spellings, unknown, and with blanks around (gateway.md, trap 5).
     """
     assert structure({"type": " ELECTRONIC"}, Item).type is ItemType.ELECTRONIC
     assert structure({"type": "ELECTRONICS"}, Item).type is ItemType.ELECTRONIC
@@ -346,7 +346,7 @@ def test_unknown_members_are_kept_as_they_came():
 )
 def test_one_stands_for_a_list_of_one(given):
     """
-    Singular and plural are not used strictly (protocol notes 5).
+    Singular and plural are not used strictly (gateway.md 5).
     """
     assert (BankType.CREDIT_CARD,) == structure({"types": given}, Bank).types
 
@@ -356,7 +356,7 @@ def test_one_stands_for_a_list_of_one(given):
 )
 def test_a_rate_is_an_object_or_a_number(given):
     """
-    An object in payments, a number in lists (protocol notes 6, amount).
+    An object in payments, a number in lists (gateway.md 6, amount).
     """
     amount = structure({"exchange_rate": given}, Amount)
 
@@ -365,7 +365,7 @@ def test_a_rate_is_an_object_or_a_number(given):
 
 def test_pay_info_may_be_json_in_text():
     """
-    An older product sent it so (protocol notes 6, pay_info).
+    An older product sent it so (gateway.md 6, pay_info).
     """
     found = structure({"pay_info": '{"appId":"wx1"}'}, ReceivedWeChat)
 

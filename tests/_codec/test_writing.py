@@ -218,7 +218,7 @@ def test_there_is_something_to_seal():
 @pytest.mark.parametrize(("cls", "member"), SEALED)
 def test_every_secret_is_sealed(seal, opened, cls, member):
     """
-    The gateway, and nobody else, reads it in its place (protocol notes 4).
+    The gateway, and nobody else, reads it in its place (gateway.md 4).
     """
     body = cls(**NEEDED.get(cls, {}), **{member: CANARY})
     data = encode(body, seal=seal)
@@ -241,7 +241,7 @@ def test_hidden_text_is_sent_clear(written, cls, member):
 
 def test_the_caller_s_object_is_unchanged(seal, opened):
     """
-    Sent twice, it is sealed twice from the same clear text (trap 38).
+    Sent twice, it is sealed twice from the same clear text (gateway.md, trap 38).
     """
     payer = card_payer("123456")
     before = repr(payer)
@@ -469,7 +469,7 @@ def test_a_refund_without_extras(written, shape):
 
 def test_names_of_risk_info(written):
     """
-    Those of the reference, or of the official SDK (trap 14).
+    Those of the reference, or of the official SDK (gateway.md, trap 14).
     """
     members = {
         field.name: str(index) for index, field in enumerate(attrs.fields(RiskInfo))
@@ -490,7 +490,7 @@ def test_names_of_risk_info(written):
 
 def test_names_of_quantity(written):
     """
-    The recommended one, or both (trap 12).
+    The recommended one, or both (gateway.md, trap 12).
     """
     item = NewItem(mer_item_id="1", type="FOOD", amount=Money(1, "USD"), quantity=3)
 
@@ -504,7 +504,7 @@ def test_names_of_quantity(written):
 )
 def test_customs_flag(written, given, sent):
     """
-    As text, or not at all (trap 23).
+    As text, or not at all (gateway.md, trap 23).
     """
     sub_order = models.NewSubOrder(
         mer_sub_reference_id="s1",

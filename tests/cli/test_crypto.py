@@ -283,7 +283,7 @@ def test_seal_prints_what_the_gateway_opens(given, capsys, given_bytes, plain):
 @pytest.mark.parametrize("charset", ["gbk", "GBK"])
 def test_seal_writes_gbk_when_asked(given, capsys, charset):
     """
-    For old set-ups (protocol notes 4).
+    For old set-ups (gateway.md 4).
     """
     given("张三".encode())
 

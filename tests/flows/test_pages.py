@@ -148,7 +148,7 @@ async def test_an_answer_without_a_page_is_refused(session, order, monkeypatch):
 
 async def test_a_method_that_the_cashier_has_not_is_refused(session, order):
     """
-    By the table of protocol notes 7.4, before anything is sent.
+    By the table of gateway.md 7.4, before anything is sent.
     """
     with pytest.raises(ConfigError, match="payment_method"):
         await checkout(session, order, open_page=print, payment_method="WECHAT_IN_APP")

@@ -92,7 +92,7 @@ def test_plain_text_is_hidden(cls):
 @pytest.mark.parametrize("blank", ["", "  ", None])
 def test_blank_text_is_left_out(cls, blank):
     """
-    Empty values are not sent sealed (protocol notes 4).
+    Empty values are not sent sealed (gateway.md 4).
     """
     value = cls(**NEEDED.get(cls, {}), **dict.fromkeys(hidden(cls), blank))
 
@@ -200,7 +200,7 @@ def test_a_business_date_is_a_date(right, day):
 )
 def test_expiry_is_whole_minutes(right, span):
     """
-    The gateway counts minutes from now (trap 22).
+    The gateway counts minutes from now (gateway.md, trap 22).
     """
     with pytest.raises(ConfigError, match="expire_time: "):
         right.order(expire_time=span)
@@ -239,7 +239,7 @@ def test_both_kinds_of_ip_addresses_pass(right, address):
 )
 def test_a_url_leads_to_a_host(right, url):
     """
-    The gateway could not call back (trap 28).
+    The gateway could not call back (gateway.md, trap 28).
     """
     with pytest.raises(ConfigError, match="notify_url: it must begin with"):
         right.payment(notify_url=url)

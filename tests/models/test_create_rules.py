@@ -131,7 +131,7 @@ def test_a_company_is_needed_to_pay_as_one(right):
 )
 def test_name_and_id_number_are_needed(right, method, member):
     """
-    Each QR and WeChat method needs both, in its own object (protocol notes 4).
+    Each QR and WeChat method needs both, in its own object (gateway.md 4).
     """
     number = rf"payer\.payer_info\.{member}\.citizen_id_number: "
 

@@ -67,7 +67,7 @@ def test_known_words_are_their_text(cls):
 )
 def test_other_spellings_mean_the_recommended_word(cls, given, meant):
     """
-    Two editions of the reference disagree (trap 12): one member.
+    Two editions of the reference disagree (gateway.md, trap 12): one member.
     """
     assert cls(given) is meant
 
@@ -83,7 +83,7 @@ def test_a_number_is_no_word():
 @pytest.mark.parametrize("word", ["B2B_ONLINE_BANKING", "B2C_ONLINE_BANKING", "ALIPAY"])
 def test_old_methods_are_read_and_not_offered(word):
     """
-    They are gone from the reference (trap 33).
+    They are gone from the reference (gateway.md, trap 33).
     """
     assert not PaymentMethod(word).known
 
@@ -140,7 +140,7 @@ def test_decimals_of_currencies():
 
 def test_currencies_of_the_reference():
     """
-    The list of protocol notes 8.4, with the two from single sources.
+    The list of gateway.md 8.4, with the two from single sources.
     """
     words = "CNY HKD USD EUR JPY GBP AUD CAD NZD SGD MOP CHF SEK DKK NOK KRW"
 
@@ -149,7 +149,7 @@ def test_currencies_of_the_reference():
 
 def test_refs_of_links():
     """
-    The words of protocol notes 7.8, in the gateway's letters.
+    The words of gateway.md 7.8, in the gateway's letters.
     """
     words = "self sms_verify confirm refund apply_to_customs parent_payment upay weChat"
 

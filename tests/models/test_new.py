@@ -110,7 +110,7 @@ def test_a_wrong_member_of_a_refund_is_named(changes, named):
 
 def test_a_refund_needs_its_own_number():
     """
-    The refund's number is never made up (trap 24).
+    The refund's number is never made up (gateway.md, trap 24).
     """
     with pytest.raises(TypeError, match="mer_reference_id"):
         NewRefund(mer_date=date(2017, 4, 11), amount=Money(1, "USD"))

@@ -61,7 +61,7 @@ def test_every_member_of_the_notes_is_there(name):
 
 def test_for_wechat_s_page():
     """
-    WeChat's JavaScript wants camelCase (protocol notes 6, pay_info).
+    WeChat's JavaScript wants camelCase (gateway.md 6, pay_info).
     """
     info = PayInfo(
         app_id="wx1",
@@ -93,7 +93,7 @@ def test_what_is_missing_is_not_given_to_wechat():
 
 def test_links_are_found_by_ref():
     """
-    Wherever they stand (trap 8).
+    Wherever they stand (gateway.md, trap 8).
     """
     links = (Link(ref=LinkRef.SELF), Link(ref=LinkRef.UPAY, href="x"))
 

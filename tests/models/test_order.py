@@ -10,7 +10,7 @@ import pytest
 from umfpay.models import NewItem, NewOrder, NewSubOrder, RiskInfo
 
 
-# The members of protocol notes 6 that a merchant sends.
+# The members of gateway.md 6 that a merchant sends.
 NAMES = {
     NewItem: "mer_item_id type name description amount quantity",
     NewSubOrder: "mer_sub_reference_id amount order_summary trans_code sub_trans_type"
@@ -34,7 +34,7 @@ def test_members_have_the_names_of_the_reference(cls):
 
 def test_other_spellings_of_a_kind_are_sent_as_the_recommended_one(right):
     """
-    ELECTRONICS is written ELECTRONIC (trap 12).
+    ELECTRONICS is written ELECTRONIC (gateway.md, trap 12).
     """
     assert "ELECTRONIC" == right.item(type="ELECTRONICS").type
 

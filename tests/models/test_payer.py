@@ -21,7 +21,7 @@ from umfpay.models import (
 )
 
 
-# The members of protocol notes 6 that a merchant sends.
+# The members of gateway.md 6 that a merchant sends.
 NAMES = {
     BankCard: "number valid_date cvv2 payer_name citizen_id_type citizen_id_number"
     " phone verify_code external_customer_id",
@@ -61,7 +61,7 @@ def test_members_have_the_recommended_names(cls):
 @pytest.mark.parametrize("cls", NAMES)
 def test_what_is_sealed(cls):
     """
-    The table of protocol notes 4, no more and no less.
+    The table of gateway.md 4, no more and no less.
     """
     sealed = {
         field.name

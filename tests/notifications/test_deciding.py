@@ -161,7 +161,7 @@ def test_a_payment_is_not_compared_with_a_refund(read):
 @pytest.mark.parametrize("total", ["69037", 69037])
 def test_cents_are_not_compared(read, total):
     """
-    A refund's total may be CNY cents (trap 15): a whole number.
+    A refund's total may be CNY cents (gateway.md, trap 15): a whole number.
     """
     money = order(total=total, currency="CNY")
     event = read("refund", state="REFUND_SUCCESS", order=money)

@@ -218,7 +218,7 @@ async def test_an_order_does_not_wait_for_a_refund_of_its_number(shop, place):
 @pytest.mark.parametrize("first", ["the order", "the refund"])
 async def test_the_documented_refund_is_applied(shop, place, eventually, first):
     """
-    It names the original order, its money is in CNY cents (trap 15); late or not.
+    It names the original order, its money is in CNY cents (gateway.md, trap 15); late or not.
     """
     refund = shop.signer(
         {

@@ -44,7 +44,7 @@ def test_an_ordinary_certificate_tells_name_and_dates():
 )
 def test_the_real_certificates_are_odd_in_many_ways(file, wanted):
     """
-    Version, serial number, digest and dates are remarks (protocol notes 1).
+    Version, serial number, digest and dates are remarks (gateway.md 1).
     """
     remarks = "\n".join(inspect_key(VECTORS / file).remarks)
 

@@ -13,7 +13,7 @@ from umfpay.errors import APIError
 from umfpay.protocol import RETURN_CODES, Actor, Cause, Outcome, find_code
 
 
-# In the order of protocol notes 8.1 and 8.2: what the reference prints, what the verify
+# In the order of gateway.md 8.1 and 8.2: what the reference prints, what the verify
 # call adds, what client code knows.
 _LIST = """
 0000 00060999
@@ -123,7 +123,7 @@ def test_a_code_names_who_must_act(code, actor, cause, error):
 
 def test_where_the_editions_disagree_both_stand():
     """
-    English says one thing, Chinese another (protocol notes 8.2).
+    English says one thing, Chinese another (gateway.md 8.2).
     """
     for code, en, zh in (
         ("00202002", "must be an integer", "身份证号不存在"),

@@ -96,7 +96,7 @@ def test_each_answer_gets_its_verdict(case, backend):
 @pytest.mark.parametrize("case", NOTIFICATIONS, ids=lambda case: case["name"])
 def test_each_notification_gets_its_verdict(case, backend):
     """
-    The header covers the raw body alone (protocol notes 3.3).
+    The header covers the raw body alone (gateway.md 3.3).
     """
     body = base64.b64decode(case["body_base64"])
     envelope = verify_notification(
@@ -338,7 +338,7 @@ def test_a_body_that_cannot_be_read_is_not_forged_if_the_header_is_good(
 @pytest.mark.parametrize("body", [b'{"meta":null}', b"{}", b'{"access_token":"x"}'])
 def test_an_answer_without_meta_is_unsigned(opened, body):
     """
-    The token's answer is documented so (protocol notes 2.2).
+    The token's answer is documented so (gateway.md 2.2).
     """
     envelope = opened(body)
 
@@ -392,7 +392,7 @@ CODES = [
 @pytest.mark.parametrize(("meta", "code", "words"), CODES)
 def test_the_code_that_complains_is_told(opened, meta, code, words):
     """
-    The first of error_code and ret_code that is not 0000 (protocol notes 8.1).
+    The first of error_code and ret_code that is not 0000 (gateway.md 8.1).
     """
     envelope = opened(b'{"meta":' + meta.encode() + b"}")
 
@@ -426,7 +426,7 @@ def test_a_signed_answer_is_verified(signer, verifier, place, in_meta, in_header
 
 def test_sign_stands_first_as_the_gateway_writes_it(signer, answer):
     """
-    Over the text without it (protocol notes 3.2).
+    Over the text without it (gateway.md 3.2).
     """
     start = b'{"meta":{"sign":"' + signer.sign(dump_json(ANSWER)).encode() + b'",'
 

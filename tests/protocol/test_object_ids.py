@@ -59,7 +59,7 @@ def test_any_href_gives_an_id_or_none(text):
 
 def test_an_id_of_the_gateway_holds_trace_and_date():
     """
-    Base32 of 8 bytes trace, 4 bytes mer_date and one more (protocol notes 5.22).
+    Base32 of 8 bytes trace, 4 bytes mer_date and one more (gateway.md 5.22).
     """
     raw = base64.b32decode(OLD.removeprefix("PAY_") + "===")
 

@@ -69,7 +69,7 @@ def test_each_code_raises_the_error_of_its_cause(row):
 @pytest.mark.parametrize("code", ["", "0000", "00060761"])
 def test_without_a_code_that_refuses_the_status_decides(status, error, retryable, code):
     """
-    The documented statuses (protocol notes 8.6).
+    The documented statuses (gateway.md 8.6).
     """
     refusal = _error(code, status=status)
 
@@ -93,7 +93,7 @@ def test_a_code_of_no_table_is_told_as_unknown(status):
 
 def test_the_gateways_words_stand_before_the_meaning():
     """
-    The editions of the table disagree (protocol notes 11, trap 29).
+    The editions of the table disagree (gateway.md, trap 29).
     """
     error = _error("00202005", "银行卡号错误", verified=True)
 

@@ -202,7 +202,7 @@ def test_a_small_private_key_is_not_shown(strange, openssl, must_not_show_key):
 @pytest.mark.parametrize("file", ["capture_dev.cert.crt", "capture_uat.cert.crt"])
 def test_certificates_of_the_real_gateway_load(file):
     """
-    Expired since 2005 and 2006, version 1, serial number 0 (protocol notes 1).
+    Expired since 2005 and 2006, version 1, serial number 0 (gateway.md 1).
     """
     assert 1024 == PublicKey.load(VECTORS / file).bits
 

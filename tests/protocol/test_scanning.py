@@ -88,7 +88,7 @@ def _member(tokens, at, name):
 
 def _naive(body):
     """
-    Return the signed text as protocol notes 3.2 put it, slowly.
+    Return the signed text as gateway.md 3.2 put it, slowly.
     """
     tokens = _tokens(body.decode())
     meta = _member(tokens, 0, "meta")
@@ -121,7 +121,7 @@ def test_each_good_vector_gives_the_text_of_the_rule(case):
 
 def test_the_text_of_the_docs_is_exact():
     """
-    The refund query of the reference (protocol notes 3.2).
+    The refund query of the reference (gateway.md 3.2).
     """
     body = (
         b'{"meta":{"sign":"AA==","ret_msg":"Success","ret_code":"0000"},'

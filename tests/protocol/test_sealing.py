@@ -36,7 +36,7 @@ def test_each_sealed_vector_opens(case):
 @pytest.mark.parametrize("case", FIELDS, ids=range(len(FIELDS)))
 def test_what_we_seal_openssl_opens(case, backend, openssl, tmp_path):
     """
-    RSA/ECB/PKCS1Padding, as the official SDK does it (protocol notes 4).
+    RSA/ECB/PKCS1Padding, as the official SDK does it (gateway.md 4).
     """
     path = VECTORS / case["private_key"]
     sealer = Sealer(PrivateKey.load(path).public, backend=backend)

@@ -72,7 +72,7 @@ def test_we_verify_what_openssl_signs(sized_gateway, bits, backend, openssl):
 
 def test_another_digest_is_no_signature(gateway, backend, openssl):
     """
-    SHA-1 belongs to the older product (protocol notes 3.1).
+    SHA-1 belongs to the older product (gateway.md 3.1).
     """
     key = ("-keyform", "DER", "-sign", str(VECTORS / "gateway_1024.key.p8"))
     sha1 = base64.b64encode(openssl("dgst", "-sha1", *key, given=BODY)).decode()

@@ -98,7 +98,7 @@ async def test_a_created_payment_is_the_one_that_was_asked_for(
 
 async def test_amounts_may_differ(payments, sender):
     """
-    The gateway swaps them in places (trap 18).
+    The gateway swaps them in places (gateway.md, trap 18).
     """
     sender.answers = [answer({"amount": {"total": "690.46", "currency": "USD"}})]
 

@@ -1,5 +1,5 @@
 """
-Whole answers: the gateway's oddities normalised (protocol notes 5, 11).
+Whole answers: the gateway's oddities normalised (gateway.md 5, 11).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _missing(*names: str) -> EnvelopeError:
 
 def _named(given: Members) -> dict[str, Any]:
     """
-    Return *given* without what is absent, blanks cut from names (trap 5).
+    Return *given* without what is absent, blanks cut from names (gateway.md, trap 5).
     """
     # In place of is_absent(): a call for each member would cost more than all else.
     named = {
@@ -133,7 +133,7 @@ def _object(
 
 def _the_only(at: str, given: Any) -> Any:
     """
-    Return the only element of a list; what is no list stands for itself (trap 16).
+    Return the only element of a list; what is no list stands for itself (gateway.md, trap 16).
     """
     if not isinstance(given, list):
         return given
@@ -151,7 +151,7 @@ def _the_only(at: str, given: Any) -> Any:
 
 def read_payment(members: Members, *, payment_id: str | None = None) -> Payment:
     """
-    Read an answer about a payment; its id is in the links if nowhere else (trap 9).
+    Read an answer about a payment; its id is in the links if nowhere else (gateway.md, trap 9).
 
     Args:
         payment_id: What was asked for; the answer to a query may not name it.
@@ -182,7 +182,7 @@ def read_sms(members: Members) -> SmsSent:
 
 def read_refund(members: Members, *, refund_id: str | None = None) -> Refund:
     """
-    Read an answer about a refund: one object, whatever its container (trap 16).
+    Read an answer about a refund: one object, whatever its container (gateway.md, trap 16).
     """
     at, found = _find(members, "refund", "refunds")
     found = _the_only(at, found)
@@ -227,7 +227,7 @@ def read_banks(members: Members) -> tuple[Bank, ...]:
 
 def read_rate(members: Members, *, currency: Currency) -> ExchangeRate:
     """
-    Read the rate of *currency*, under any of three names (trap 17).
+    Read the rate of *currency*, under any of three names (gateway.md, trap 17).
     """
     at, given = _find(
         members,
@@ -257,7 +257,7 @@ def read_customs_declaration(
     members: Members, *, declaration_id: str | None = None
 ) -> CustomsDeclaration:
     """
-    Read one declaration (traps 16, 17).
+    Read one declaration (gateway.md, traps 16, 17).
     """
     at, found = _find(
         members,
@@ -290,7 +290,7 @@ def read_enterprise(
     members: Members, *, enterprise_id: str | None = None
 ) -> EnterpriseQualification:
     """
-    Read an answer about a company (trap 13).
+    Read an answer about a company (gateway.md, trap 13).
     """
     if "external_enterprise_id" in _named(members):
         # An older form, without a wrapper.
@@ -332,7 +332,7 @@ def _page(members: Members, *names: str) -> dict[str, Any]:
             Text(f"In the answer, {at} is not an object.", f"应答中 {at} 不是对象。")
         )
 
-    # The official SDK reads it beside the list (protocol notes 6).
+    # The official SDK reads it beside the list (gateway.md 6).
     beside = _named(members).get("pagination")
 
     return {"pagination": beside, **_named(given)}

@@ -148,7 +148,7 @@ def encode(
 
 def _sealed(seal: Callable[[Secret], Sealed], secret: Any) -> str:
     """
-    Return the ciphertext of *secret*: nothing is left as it is (protocol notes 4).
+    Return the ciphertext of *secret*: nothing is left as it is (gateway.md 4).
     """
     # The writer gives text, lists, objects, numbers and secrets, and nothing else.
     assert isinstance(secret, Secret)

@@ -60,7 +60,7 @@ class OddDateError(Exception):
 
 def is_absent(value: object) -> bool:
     """
-    Tell whether *value* stands for nothing: null, or text without a word (trap 40).
+    Tell whether *value* stands for nothing: null, or text without a word (gateway.md, trap 40).
     """
     return value is None or (isinstance(value, str) and not value.strip())
 
@@ -126,12 +126,12 @@ def read_int(value: object, _: Any = None) -> int:
 
 def read_bool(value: object, _: Any = None) -> bool:
     """
-    Take true, "TRUE", "Y" and the like (trap 23).
+    Take true, "TRUE", "Y" and the like (gateway.md, trap 23).
     """
     if isinstance(value, bool):
         return value
 
-    # A sample of the reference has curly quotes inside the text (trap 5).
+    # A sample of the reference has curly quotes inside the text (gateway.md, trap 5).
     text = value.strip(' "“”') if isinstance(value, str) else ""
     word = _WORDS.get(text.lower())
 
@@ -158,7 +158,7 @@ def read_date(value: object, _: Any = None) -> date:
 
 def read_moment(value: object, _: Any = None) -> date | datetime:
     """
-    Take a date, or a moment in ISO 8601 (trap 21).
+    Take a date, or a moment in ISO 8601 (gateway.md, trap 21).
     """
     text = read_text(value).strip()
 
@@ -189,7 +189,7 @@ class ObjectReader:
     """
     Makes one class of objects from objects of the wire.
 
-    Names are stripped of blanks (trap 5), variants mapped, the unknown kept in *extra*.
+    Names are stripped of blanks (gateway.md, trap 5), variants mapped, the unknown kept in *extra*.
     """
 
     def __init__(self, converter: Converter, cls: type[Received]) -> None:

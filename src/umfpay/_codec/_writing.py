@@ -36,7 +36,7 @@ class EncodeOptions:
     """
     Which of several documented forms is sent.
 
-    *refund_body*: protocol notes 5.7. *risk_names*: names of the reference or of the
+    *refund_body*: gateway.md 5.7. *risk_names*: names of the reference or of the
     official SDK. *quantity_names*: ``both`` adds item_quantity.
     """
 
@@ -54,7 +54,7 @@ class PayerBody:
     payer: Any  # NewPayer; the hook of its class is found at run time
 
 
-# Names of risk_info in the official SDK (protocol notes 6).
+# Names of risk_info in the official SDK (gateway.md 6).
 _SDK_RISK_NAMES: Final = {
     "receiver_address": "shipping_address",
     "registration_identify_code": "identify_card_number",
@@ -227,7 +227,7 @@ class Writer:
 
     def item(self, value: NewItem) -> dict[str, Any]:
         """
-        Write goods; older texts call the quantity item_quantity (trap 12).
+        Write goods; older texts call the quantity item_quantity (gateway.md, trap 12).
         """
         result = self.members(value)
 
@@ -238,7 +238,7 @@ class Writer:
 
     def risk(self, value: RiskInfo) -> dict[str, Any]:
         """
-        Write risk_info by the names of the reference or of the SDK (trap 14).
+        Write risk_info by the names of the reference or of the SDK (gateway.md, trap 14).
         """
         result = self.members(value)
 
@@ -249,7 +249,7 @@ class Writer:
 
     def refund(self, value: NewRefund) -> dict[str, Any]:
         """
-        Write a refund in the shape that was chosen (protocol notes 5.7).
+        Write a refund in the shape that was chosen (gateway.md 5.7).
         """
         info = self.members(value)
         outer = {"notify_url": info.pop("notify_url")} if "notify_url" in info else {}
@@ -287,7 +287,7 @@ class Writer:
         """
         result = self.members(value)
 
-        # These two are plain amounts here (protocol notes 5.21).
+        # These two are plain amounts here (gateway.md 5.21).
         for name in ("freight_amount", "tax_amount"):
             if name in result:
                 result[name] = result[name]["total"]

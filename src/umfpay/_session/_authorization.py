@@ -21,12 +21,12 @@ from umfpay.transport import CallState, Effect, Ending, cut_off, judge, perform
 
 
 _PATH = "/oauth/authorize"
-_NO_SUCH_CLIENT = "00060711"  # merchant not registered (protocol notes 8.2)
+_NO_SUCH_CLIENT = "00060711"  # merchant not registered (gateway.md 8.2)
 
 
 class TokenRequest:
     """
-    Asks for a token (protocol notes 2.2): no Authorization, no Signature, no retry.
+    Asks for a token (gateway.md 2.2): no Authorization, no Signature, no retry.
 
     Args:
         stack: The network transport inside a verifying layer.

@@ -27,7 +27,7 @@ from umfpay.models import (
 from umfpay.resources import CallOptions, Payments, Statements
 
 
-# The gateway's business days are China's (protocol notes 12.17 leaves it open).
+# The gateway's business days are China's (gateway.md 12.17 leaves it open).
 _CHINA: Final = timezone(timedelta(hours=8))
 # The clocks of two companies differ, and an execute may end after the order's time.
 _CLOCKS: Final = timedelta(minutes=5)

@@ -189,7 +189,7 @@ class UMFSession:
 
     async def authorize(self, **options: Unpack[CallOptions]) -> float:
         """
-        Have a usable token, fetching one if there is none (protocol notes 2.2).
+        Have a usable token, fetching one if there is none (gateway.md 2.2).
 
         A new token logs out every worker that does not share the token store.
 
@@ -213,7 +213,7 @@ class UMFSession:
         """
         Return *secret* as only the gateway can read it, to be stored or sent later.
 
-        Members that take a `Secret` take a `Sealed` as well (protocol notes 4). It is
+        Members that take a `Secret` take a `Sealed` as well (gateway.md 4). It is
         for the first of the configured gateway certificates.
 
         Raises:

@@ -36,7 +36,7 @@ Show = Callable[["Step"], None]
 _WAIT: Final = 10.0
 _ACK: Final = b'{"meta":{"ret_code":"0000","ret_msg":["SUCCESS"]}}'
 
-# Documented without a signature (protocol notes 2.2).
+# Documented without a signature (gateway.md 2.2).
 _UNSIGNED: Final = frozenset({"token"})
 
 

@@ -69,7 +69,7 @@ class Config:
         rsa_backend: ``"auto"``, ``"pycryptodome"`` or ``"cryptography"``.
         glued_bearer: Send ``Bearer<token>`` as the official SDKs do.
         sealing_charset: Of sensitive fields: ``"utf-8"`` or ``"gbk"``.
-        refund_body: The shape of a refund request (protocol notes 5.7).
+        refund_body: The shape of a refund request (gateway.md 5.7).
         risk_names: Member names of risk_info: ``"docs"`` or ``"sdk"``.
         quantity_names: ``"quantity"``, or ``"both"`` to add item_quantity.
         accept_language: Header Accept-Language, for example ``"ZH"``.

@@ -9,7 +9,7 @@ from enum import Enum
 
 class Environment(Enum):
     """
-    The gateway's own addresses (protocol notes 1).
+    The gateway's own addresses (gateway.md 1).
     """
 
     SANDBOX_CHINA = "https://uat.soopay.net/cberest/v1/"

@@ -1,5 +1,5 @@
 """
-The papers of a B2B payment: packed, named, numbered, uploaded (protocol notes 5.20).
+The papers of a B2B payment: packed, named, numbered, uploaded (gateway.md 5.20).
 """
 
 from umfpay.documents._account import FTPAccount

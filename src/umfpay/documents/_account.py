@@ -112,7 +112,7 @@ def _timeout(value: Any) -> float:
 @attrs.frozen(kw_only=True)
 class FTPAccount:
     """
-    Host, user and password, which come from UMF (protocol notes 5.20).
+    Host, user and password, which come from UMF (gateway.md 5.20).
 
     Args:
         host: A name or an address.

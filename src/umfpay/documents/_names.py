@@ -1,5 +1,5 @@
 """
-How the papers of a payment are called on UMF's server (protocol notes 5.20).
+How the papers of a payment are called on UMF's server (gateway.md 5.20).
 """
 
 from __future__ import annotations

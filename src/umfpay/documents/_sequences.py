@@ -38,7 +38,7 @@ class SequenceStore:
         path: The file; None is ``papers.json`` in the user's state folder. All
             machines that upload for one merchant must use the same one.
         first: The number a payment's papers begin with, 0 or 1. UMF's documents do
-            not say where it starts (protocol notes 5.20).
+            not say where it starts (gateway.md 5.20).
         patience: Seconds to wait for another process.
 
     Raises:

@@ -66,7 +66,7 @@ async def upload_papers(
     on_step: OnUploadStep | None = None,
 ) -> UploadedPapers:
     """
-    Send the papers of a B2B payment to UMF's server (protocol notes 5.20).
+    Send the papers of a B2B payment to UMF's server (gateway.md 5.20).
 
     An upload that breaks has used its number, because the server may hold half a file
     that we may not delete; the papers go again under the next one. Done means: the

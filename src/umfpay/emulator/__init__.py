@@ -2,7 +2,7 @@
 The gateway in a box: everybody can try, nobody needs a contract.
 
 It checks signatures, opens sealed fields, enforces the token rule, signs its answers
-and notifications, and follows the state machines of the protocol notes. What no
+and notifications, and follows the state machines of docs/reference/gateway.md. What no
 material answers is invented and said so where it is done; `EmulatorSettings` switches
 between readings.
 """

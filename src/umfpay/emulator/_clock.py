@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Final
 
 
-# The gateway's business days are China's (protocol notes 12.17 leaves it open).
+# The gateway's business days are China's (gateway.md 12.17 leaves it open).
 CHINA: Final = timezone(timedelta(hours=8))
 
 _FIRST: Final = datetime(2000, 1, 1, tzinfo=CHINA).timestamp()

@@ -1,5 +1,5 @@
 """
-The rules of an order (protocol notes 5.3).
+The rules of an order (gateway.md 5.3).
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _check_items(sub: dict[str, Any], part: Decimal, code: str, currency: str) -
 
 def expires_at(world: World, order: dict[str, Any]) -> float:
     """
-    Return when an order ends: minutes from now, or an ISO moment (trap 22).
+    Return when an order ends: minutes from now, or an ISO moment (gateway.md, trap 22).
     """
     given = text(order.get("expire_time"))
     now = world.clock.time()
@@ -146,7 +146,7 @@ def find_sub_order(order: dict[str, Any], key: str) -> dict[str, Any] | None:
 
 def payer_method(payer: dict[str, Any]) -> tuple[str, str, str]:
     """
-    Return method, interface and business type; old words mean new ones (trap 33).
+    Return method, interface and business type; old words mean new ones (gateway.md, trap 33).
     """
     method = text(payer.get("payment_method")) or "NOT_APPLICABLE"
     interface = text(payer.get("interface_type")) or "SERVER_TO_SERVER"

@@ -2,7 +2,7 @@
 The papers of B2B payments: what arrived, whether it will do, and what the staff says.
 
 After success the merchant uploads contract and invoice; not approved within a day, the
-payment is cancelled (protocol notes 5.20, 10.7). How a refusal reaches the merchant is
+payment is cancelled (gateway.md 5.20, 10.7). How a refusal reaches the merchant is
 written nowhere: here the payment is cancelled at once, and notified.
 """
 

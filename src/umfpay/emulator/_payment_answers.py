@@ -145,7 +145,7 @@ def links_of_new(world: World, payment: Document) -> list[Members]:
 
 def _upay(world: World, payment: Document) -> Members:
     """
-    Return the link to the cashier or bank page (5.19), safely quoted (trap 31).
+    Return the link to the cashier or bank page (5.19), safely quoted (gateway.md, trap 31).
     """
     order = payment["order"]
     query = {

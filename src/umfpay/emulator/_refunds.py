@@ -75,7 +75,7 @@ def create(world: World, key: str, body: Members) -> Members:
         "refund": {
             "orders": [
                 {
-                    # Wire-true oddity: CNY cents under the foreign currency (trap 15),
+                    # Wire-true oddity: CNY cents under the foreign currency (gateway.md, trap 15),
                     # and date and number of the original order.
                     "amount": {
                         "total": cents(Decimal(refund["total_cny"])),

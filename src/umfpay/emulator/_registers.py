@@ -129,7 +129,7 @@ def register(world: World, body: Members) -> Members:
     """
     Register a company: DISABLE until somebody has checked it (5.17).
     """
-    # Older clients send it without the wrapper (trap 13).
+    # Older clients send it without the wrapper (gateway.md, trap 13).
     given = (
         members(body, "enterprise_qualification")
         or members(body, "external_enterprise")

@@ -18,7 +18,7 @@ def with_scheme(url: str) -> str:
     """
     Return a notify_url as it can be called.
     """
-    # It is sometimes given without (trap 28).
+    # It is sometimes given without (gateway.md, trap 28).
     return f"http://{url}" if url and "://" not in url else url
 
 

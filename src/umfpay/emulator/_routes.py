@@ -1,5 +1,5 @@
 """
-Which method and path is which call (protocol notes 5).
+Which method and path is which call (gateway.md 5).
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ _ENDPOINTS: Final = (
     _post(rf"{_PAY}/verify", executions.verify),
     _post(rf"{_PAY}/execute", executions.execute),
     _get(_PAY, payments.query, meta=_QUERIED),
-    # Older links: POST, and the path with /query (5.6, trap 7).
+    # Older links: POST, and the path with /query (5.6, gateway.md, trap 7).
     Endpoint(
         "POST", re.compile(rf"{_PAY}(?:/query)?"), payments.query, "", meta=_QUERIED
     ),

@@ -32,12 +32,12 @@ class EmulatorSettings:
     Switches of the emulator; the control API changes them while it runs.
 
     Args:
-        signature: Where answers are signed (protocol notes 3.2).
+        signature: Where answers are signed (gateway.md 3.2).
         refusals: How a refusal looks; nobody has seen a real one (12.2). ``html`` is a
             page with an error status.
         token_refusal: How a dead token is refused.
         names: Member names of answers: of today, or those of April 2017.
-        links: ``imitate`` gives the internal hosts of the real samples (trap 7).
+        links: ``imitate`` gives the internal hosts of the real samples (gateway.md, trap 7).
         execute: Whether the answer to execute is final, or pending first.
         refund: The same for refunds.
         papers: What the staff does with good papers of a B2B payment: wait for the

@@ -186,7 +186,7 @@ class World:
 
     def link(self, ref: str, method: str, path: str) -> dict[str, str]:
         """
-        Return a link; ``imitate`` gives the internal form of the real samples (trap 7).
+        Return a link; ``imitate`` gives the internal form of the real samples (gateway.md, trap 7).
         """
         if self.settings.links == "imitate":
             method = {"sms_verify": "GET", "self": "POST"}.get(ref, method)

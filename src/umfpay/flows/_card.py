@@ -1,5 +1,5 @@
 """
-Card payments: create, SMS code, execute, final state (protocol notes 10.1).
+Card payments: create, SMS code, execute, final state (gateway.md 10.1).
 """
 
 from __future__ import annotations

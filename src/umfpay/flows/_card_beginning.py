@@ -1,5 +1,5 @@
 """
-The first half of a card payment: create, and the SMS code (protocol notes 5.3, 5.4).
+The first half of a card payment: create, and the SMS code (gateway.md 5.3, 5.4).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from umfpay.models import (
 from umfpay.sensitive import Private
 
 
-# The gateway sends one code a minute (protocol notes 5.4).
+# The gateway sends one code a minute (gateway.md 5.4).
 _CODE_PAUSE: Final = 60.0
 _LONGEST: Final = timedelta(days=3650)
 _TOO_SOON: Final = frozenset({"00080706", "00200086"})
@@ -165,7 +165,7 @@ def _phone_of(card: BankCard | PayerAgreement) -> Private | None:
 def _first_info(
     card: BankCard | PayerAgreement, phone: Private | None
 ) -> NewPayerInfo | None:
-    # At create the documents send the phone alone (protocol notes 5.3).
+    # At create the documents send the phone alone (gateway.md 5.3).
     if phone is None:
         return None
 

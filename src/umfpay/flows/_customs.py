@@ -1,5 +1,5 @@
 """
-Customs: declare the sub orders of a paid order (protocol notes 10.10).
+Customs: declare the sub orders of a paid order (gateway.md 10.10).
 """
 
 from __future__ import annotations

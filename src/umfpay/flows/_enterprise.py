@@ -1,5 +1,5 @@
 """
-Companies: register, and wait until they may pay (protocol notes 10.9).
+Companies: register, and wait until they may pay (gateway.md 10.9).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Who a customer is to WeChat: the open_id (protocol notes 5.14, 10.3).
+Who a customer is to WeChat: the open_id (gateway.md 5.14, 10.3).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ async def authorize_url(
     """
     Return the page that the customer opens in WeChat to tell who he is.
 
-    The gateway cuts a *notify_url* at the first ``&`` of its query (protocol notes
+    The gateway cuts a *notify_url* at the first ``&`` of its query (gateway.md
     5.14), so *state* travels as the last segment of its path: the browser comes back to
     ``<notify_url>/<state>?open_id=...``. Keep the fragment ``#wechat_redirect``.
 

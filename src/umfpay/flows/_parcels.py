@@ -1,5 +1,5 @@
 """
-Parcels: what was shipped under which number (protocol notes 10.11).
+Parcels: what was shipped under which number (gateway.md 10.11).
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ async def seal_payer(
         elif isinstance(value, Private):
             changes[field.name] = None
 
-            # An agreement's; a card's is sealed (protocol notes 4).
+            # An agreement's; a card's is sealed (gateway.md 4).
             if field.name == "valid_date":
                 clear["valid_date"] = value
 

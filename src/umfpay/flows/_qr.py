@@ -1,5 +1,5 @@
 """
-QR payments: WeChat and Alipay scan what the shop shows (protocol notes 10.2).
+QR payments: WeChat and Alipay scan what the shop shows (gateway.md 10.2).
 """
 
 from __future__ import annotations

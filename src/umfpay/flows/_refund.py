@@ -1,5 +1,5 @@
 """
-Refunds: all or part of a payment, to the final state (protocol notes 10.6).
+Refunds: all or part of a payment, to the final state (gateway.md 10.6).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from umfpay.models import (
 )
 
 
-# "Not allowed": too early, or the number was used before (protocol notes 8.2).
+# "Not allowed": too early, or the number was used before (gateway.md 8.2).
 _NOT_ALLOWED: Final = "00060766"
 # Codes that say the amount does not fit.
 _AMOUNT: Final = frozenset({"00060768", "00060770", "00202009", "00202010"})
@@ -212,7 +212,7 @@ async def _finished(
         last=made,
     )
 
-    # A query tells the state and nothing else (protocol notes 5.8).
+    # A query tells the state and nothing else (gateway.md 5.8).
     if done.parent_payment is None:
         done = attrs.evolve(done, parent_payment=made.parent_payment)
 

@@ -76,7 +76,7 @@ async def refunded_so_far(
     Args:
         payment: As a query tells it.
         mer_date: Of the refund to come; nobody has seen under which day the real
-            gateway lists one (protocol notes 9.3), so both are asked.
+            gateway lists one (gateway.md 9.3), so both are asked.
         already: Amounts of refunds by their ids.
     """
     days = {mer_date}

@@ -32,7 +32,7 @@ from umfpay.flows._waiting import wait_final
 from umfpay.models import Payment, PaymentState
 
 
-# Codes that say the time to pay is over (protocol notes 8.2). "Order closed" is none:
+# Codes that say the time to pay is over (gateway.md 8.2). "Order closed" is none:
 # it may have been paid with another payment.
 _EXPIRED: Final = frozenset({"00060751", "00060762"})
 _LONGEST_PAUSE: Final = 30.0
@@ -99,7 +99,7 @@ async def wait_paid(
     Args:
         payment: As it is known now.
         proven: Whether its state comes from a query or a notification. The answers to
-            create and execute prove nothing (protocol notes 11, traps 18 and 19).
+            create and execute prove nothing (gateway.md, traps 18 and 19).
 
     Raises:
         PaymentFailedError: It ended without the money.

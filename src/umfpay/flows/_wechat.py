@@ -1,5 +1,5 @@
 """
-WeChat: pages of an official account, and apps (protocol notes 10.3, 10.4).
+WeChat: pages of an official account, and apps (gateway.md 10.3, 10.4).
 """
 
 from __future__ import annotations

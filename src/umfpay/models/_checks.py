@@ -39,7 +39,7 @@ def _private(value: object) -> object:
 
 def _hidden(value: object, kind: type[Secret] | type[Private]) -> object:
     """
-    Hide text; what is empty is left out, never sealed (protocol notes 4).
+    Hide text; what is empty is left out, never sealed (gateway.md 4).
     """
     if isinstance(value, str):
         value = kind(value.strip())

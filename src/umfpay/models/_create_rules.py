@@ -47,7 +47,7 @@ _MATRIX: Final = {
     (InterfaceType.DIRECT_TO_BANK, BusinessType.B2B): frozenset({_M.NOT_APPLICABLE}),
 }
 
-# Where the customer's id number stands, by method (protocol notes 4).
+# Where the customer's id number stands, by method (gateway.md 4).
 _ID_MEMBER: Final = {
     _M.WECHAT_SCAN: "qr_code_scan",
     _M.ALIPAY_SCAN: "qr_code_scan",

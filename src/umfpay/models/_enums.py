@@ -1,5 +1,5 @@
 """
-The gateway's words for kinds and states (protocol notes 7).
+The gateway's words for kinds and states (gateway.md 7).
 """
 
 from __future__ import annotations

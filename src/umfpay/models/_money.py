@@ -66,7 +66,7 @@ class Money:
     Args:
         total: Decimal, text or int; a float is a `TypeError`. At least 0, at most 10
             characters, no more digits after the point than *currency* has
-            (protocol notes 5.3).
+            (gateway.md 5.3).
         currency: A `Currency` or its three letters.
 
     Raises:

@@ -21,7 +21,7 @@ from umfpay.sensitive import Private, Sealed, Secret
 @attrs.frozen(kw_only=True)
 class NewPayment:
     """
-    A payment to be created (protocol notes 5.3).
+    A payment to be created (gateway.md 5.3).
 
     Args:
         notify_url: Where the gateway reports the result.
@@ -55,7 +55,7 @@ class RefundSubOrder:
 @attrs.frozen(kw_only=True)
 class NewRefund:
     """
-    A refund to be asked for (protocol notes 5.7).
+    A refund to be asked for (gateway.md 5.7).
 
     Args:
         mer_reference_id: The number of this refund, never used before.
@@ -101,7 +101,7 @@ def check_same_currency(amount: Money, others: Sequence[tuple[str, Money]]) -> N
 @attrs.frozen(kw_only=True)
 class NewCustomsDeclaration:
     """
-    A declaration of one sub order to the customs (protocol notes 5.9).
+    A declaration of one sub order to the customs (gateway.md 5.9).
     """
 
     customs_id: str = checks.text()
@@ -119,7 +119,7 @@ class NewCustomsDeclaration:
 @attrs.frozen(kw_only=True)
 class NewStandaloneDeclaration:
     """
-    A declaration of a payment made elsewhere (protocol notes 5.21).
+    A declaration of a payment made elsewhere (gateway.md 5.21).
     """
 
     mer_reference_id: str = checks.text()
@@ -155,7 +155,7 @@ class Parcel:
 @attrs.frozen(kw_only=True)
 class ExpressInfo:
     """
-    The parcels of an order (protocol notes 5.21).
+    The parcels of an order (gateway.md 5.21).
     """
 
     sub_orders: Sequence[Parcel] = checks.several(Parcel)

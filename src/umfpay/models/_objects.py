@@ -1,5 +1,5 @@
 """
-Objects of an answer that are parts of others (protocol notes 6).
+Objects of an answer that are parts of others (gateway.md 6).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Amount(Received):
     Money as the gateway tells it.
 
     *total* is in *currency*, *total_cny* in CNY. In the answer to a refund *total* is
-    in CNY cents, whatever *currency* says (trap 15): do not rely on it there.
+    in CNY cents, whatever *currency* says (gateway.md, trap 15): do not rely on it there.
     """
 
     total: Decimal | None = wire("cb_amount")
@@ -301,6 +301,6 @@ class SubOrder(Received):
 
 def link_by_ref(links: tuple[Link, ...], ref: str) -> Link | None:
     """
-    Return the link with *ref*, wherever it stands (trap 8).
+    Return the link with *ref*, wherever it stands (gateway.md, trap 8).
     """
     return next((link for link in links if link.ref == ref), None)

@@ -72,7 +72,7 @@ class NewOrder:
 @attrs.frozen(kw_only=True)
 class RiskInfo:
     """
-    What the contract wants to be told about risk (protocol notes 6 and 7.9).
+    What the contract wants to be told about risk (gateway.md 6 and 7.9).
 
     Names, misspellings included, are those of the reference.
     """

@@ -21,7 +21,7 @@ from umfpay.sensitive import Private, Sealed, Secret
 @attrs.frozen(kw_only=True)
 class BankCard:
     """
-    A customer's card (protocol notes 6, bank_card). Plain text becomes `Secret`.
+    A customer's card (gateway.md 6, bank_card). Plain text becomes `Secret`.
 
     Args:
         number: Sealed.
@@ -101,7 +101,7 @@ class WeChatH5:
 @attrs.frozen(kw_only=True)
 class PayerAgreement:
     """
-    A stored agreement in place of card data (protocol notes 6, payer_agreement).
+    A stored agreement in place of card data (gateway.md 6, payer_agreement).
 
     *valid_date* (``YYMM``) is sent clear, *cvv2* sealed.
     """
@@ -149,7 +149,7 @@ class NewEnterprise:
 @attrs.frozen(kw_only=True)
 class NewPayer:
     """
-    Who pays, how, and through which pages (protocol notes 6 and 7.4).
+    Who pays, how, and through which pages (gateway.md 6 and 7.4).
     """
 
     payment_method: PaymentMethod | str = checks.enum(PaymentMethod)

@@ -43,7 +43,7 @@ class Order(Received):
 @attrs.frozen(kw_only=True, slots=False)
 class Payment(Received):
     """
-    A payment. Only a query or a notification proves its *state* (traps 18, 19).
+    A payment. Only a query or a notification proves its *state* (gateway.md, traps 18, 19).
 
     Attributes:
         id: Always there.
@@ -108,12 +108,12 @@ class SmsSent(Received):
 @attrs.frozen(kw_only=True, slots=False)
 class Refund(Received):
     """
-    A refund, whichever shape it came in (trap 16).
+    A refund, whichever shape it came in (gateway.md, trap 16).
 
     Attributes:
         id: Always there.
         order: In the answer to a new refund it names the *original* order, and its
-            amount is in CNY cents (trap 15).
+            amount is in CNY cents (gateway.md, trap 15).
         parent_payment: The payment's id.
     """
 

@@ -1,5 +1,5 @@
 """
-Tables of the reference: transaction codes and banks (protocol notes 8.3, 8.5).
+Tables of the reference: transaction codes and banks (gateway.md 8.3, 8.5).
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def decide(
 
         return Decision(Status.WRONG_AMOUNT if trouble else Status.APPLIED, trouble)
 
-    # As the reference has it, a refund names the order that was paid (trap 15).
+    # As the reference has it, a refund names the order that was paid (gateway.md, trap 15).
     if unexpected == "apply" or (event.kind == "refund" and told):
         return Decision(Status.APPLIED)
 
@@ -102,7 +102,7 @@ def _money_trouble(event: NotificationEvent, expected: Expectation) -> str:
 
     total = amount.total
 
-    # A refund's whole number may be CNY cents (trap 15).
+    # A refund's whole number may be CNY cents (gateway.md, trap 15).
     if isinstance(event.object, Refund) and total is not None and "." not in str(total):
         return ""
 

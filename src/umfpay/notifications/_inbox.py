@@ -194,7 +194,7 @@ class NotificationInbox:
 
         A refund is compared with what was told of refunds only. One that names its
         order in place of itself, or whose total is a whole number and so may be CNY
-        cents, is not compared (protocol notes 11, trap 15).
+        cents, is not compared (gateway.md, trap 15).
 
         Args:
             what: The order or refund, or its mer_reference_id.

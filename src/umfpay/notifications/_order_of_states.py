@@ -34,7 +34,7 @@ _REFUND_OPEN: Final = (
     "REFUND_PAY_NOT_SUCCESS",
 )
 
-# From each state, those that may come at any time after it (protocol notes 7.1-7.3).
+# From each state, those that may come at any time after it (gateway.md 7.1-7.3).
 _LATER: Final[dict[str, dict[str, frozenset[str]]]] = {
     "payment": {
         "WAIT_BUYER_PAY": _OPEN | _ENDED,

@@ -1,5 +1,5 @@
 """
-Raw bytes in, a verified typed event out (protocol notes 3.3). No I/O.
+Raw bytes in, a verified typed event out (gateway.md 3.3). No I/O.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class NotificationEvent:
         Return the reply that ends the gateway's deliveries.
 
         Send it only when the event is stored. It is the form of production clients,
-        with the id that the reference asks for (protocol notes 3.3, variants 2 and 3).
+        with the id that the reference asks for (gateway.md 3.3, variants 2 and 3).
         """
         meta = {"ret_code": "0000", "ret_msg": ["SUCCESS"]}
         body = dump_json({"meta": meta, self.kind: {"id": self.object_id}})

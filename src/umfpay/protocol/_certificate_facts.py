@@ -1,7 +1,7 @@
 """
 What a certificate says besides its key: told to people, checked by nobody.
 
-The gateway's certificates are expired, odd or written against the rules (protocol notes
+The gateway's certificates are expired, odd or written against the rules (gateway.md
 1), so this reads what is there and passes over what it cannot read.
 """
 

@@ -1,5 +1,5 @@
 """
-Certificates that load everywhere: for the emulator's key (protocol notes 11, trap 37).
+Certificates that load everywhere: for the emulator's key (gateway.md, trap 37).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The rows of the return code table (protocol notes 8.1, 8.2), as one reads a table.
+The rows of the return code table (gateway.md 8.1, 8.2), as one reads a table.
 
 Where the two editions of the reference disagree, both meanings stand as printed.
 """

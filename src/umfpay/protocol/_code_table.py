@@ -1,5 +1,5 @@
 """
-The table of return codes (protocol notes 8.1, 8.2), in English and Chinese.
+The table of return codes (gateway.md 8.1, 8.2), in English and Chinese.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class Outcome(StrEnum):
 @attrs.frozen(kw_only=True)
 class ReturnCode:
     """
-    One row of the table (protocol notes 8.1, 8.2).
+    One row of the table (gateway.md 8.1, 8.2).
 
     Attributes:
         meaning: As the two editions print it; they differ in a few rows.

@@ -1,5 +1,5 @@
 """
-Envelopes: what an answer holds, and whether the gateway said it (protocol notes 3.2).
+Envelopes: what an answer holds, and whether the gateway said it (gateway.md 3.2).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def open_envelope(
     body: bytes, *, header_signature: str | None, verifier: Verifier
 ) -> Envelope:
     """
-    Read and verify an answer in one step (protocol notes 3.2).
+    Read and verify an answer in one step (gateway.md 3.2).
 
     Args:
         body: The answer as received.
@@ -89,7 +89,7 @@ def open_envelope(
     if meta is not None:
         return _refused(body, None, verifier, reason="meta is not an object")
 
-    # The token's answer is documented without meta (protocol notes 2.2).
+    # The token's answer is documented without meta (gateway.md 2.2).
     return _envelope(Verdict.UNSIGNED, scanned)
 
 
@@ -97,7 +97,7 @@ def verify_notification(
     body: bytes, *, header_signature: str | None, verifier: Verifier
 ) -> Envelope:
     """
-    Read and verify a notification: the header covers the raw body (protocol notes 3.3).
+    Read and verify a notification: the header covers the raw body (gateway.md 3.3).
 
     Args:
         body: The request body as received.
@@ -218,7 +218,7 @@ def _envelope(verdict: Verdict, scanned: Scanned) -> Envelope:
 
 def _ret_codes(meta: Mapping[str, Any]) -> list[str]:
     """
-    Return each code once, those that complain first (protocol notes 8.1).
+    Return each code once, those that complain first (gateway.md 8.1).
 
     An ``error_code`` of 0000 alone says nothing.
     """

@@ -1,5 +1,5 @@
 """
-Object ids: prefix and base32, opaque for clients (protocol notes 5.22).
+Object ids: prefix and base32, opaque for clients (gateway.md 5.22).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 
 OBJECT_ID: Final = re.compile(r"[A-Z]+_[A-Z2-7]+")
 
-# Hrefs of the gateway hold double slashes and blanks (protocol notes 11, trap 7).
+# Hrefs of the gateway hold double slashes and blanks (gateway.md, trap 7).
 _IN_PATH: Final = re.compile(r"/\s*((?:PAY|REFUND|CUST|EQ)_[A-Z2-7]+)\s*(?=/|$)")
 
 

@@ -49,7 +49,7 @@ _SERVER: Final = _Reading(
     ),
 )
 
-# The documented statuses, for answers without a code (protocol notes 8.6).
+# The documented statuses, for answers without a code (gateway.md 8.6).
 _BY_STATUS: Final[dict[int, _Reading]] = {
     400: _Reading(
         errors.InvalidRequestError, Text("a parameter is missing", "缺少参数")
@@ -88,7 +88,7 @@ def api_error(
     Return the error of a refusal: by its code, else by its HTTP status.
 
     The gateway's own words stand before the meaning, because the editions of the table
-    disagree (protocol notes 11, trap 29).
+    disagree (gateway.md, trap 29).
 
     Args:
         ret_code: The code; "" if there was none.

@@ -2,7 +2,7 @@
 Numbers out of key files: read by pycryptodome alone, whatever else is installed.
 
 It reads the certificates that the gateway really uses and that stricter readers refuse
-(protocol notes 1).
+(gateway.md 1).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 One pass over an answer: its members, and the text that the gateway signed.
 
 Signed is the whole answer in compact form, as transmitted, without the member sign of
-the top-level meta (protocol notes 3.2). The standard library's scanner steps through
+the top-level meta (gateway.md 3.2). The standard library's scanner steps through
 the text, so that each offset is a token's: nothing is ever searched for.
 """
 

@@ -1,5 +1,5 @@
 """
-Sealed fields: RSA under the gateway's key, base64 (protocol notes 4).
+Sealed fields: RSA under the gateway's key, base64 (gateway.md 4).
 """
 
 from __future__ import annotations

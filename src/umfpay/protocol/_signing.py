@@ -1,5 +1,5 @@
 """
-Signatures: SHA256withRSA, PKCS#1 v1.5, base64 in one line (protocol notes 3.1).
+Signatures: SHA256withRSA, PKCS#1 v1.5, base64 in one line (gateway.md 3.1).
 """
 
 from __future__ import annotations

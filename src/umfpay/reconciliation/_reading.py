@@ -310,7 +310,7 @@ def read_transactions(
     encoding: Encoding | None = None,
 ) -> StatementReader[Transaction]:
     """
-    Read a file of ``transactions_download`` (protocol notes 9.1).
+    Read a file of ``transactions_download`` (gateway.md 9.1).
 
     Args:
         source: A path, the bytes, or the session's download stream.
@@ -343,7 +343,7 @@ def read_statement(
     encoding: Encoding | None = None,
 ) -> StatementReader[PaidOut]:
     """
-    Read a file of ``reconciliation_statement_download`` (protocol notes 9.2).
+    Read a file of ``reconciliation_statement_download`` (gateway.md 9.2).
 
     The format is documented nowhere; this reads what the emulator writes. The total is
     that of what was paid out, in CNY.

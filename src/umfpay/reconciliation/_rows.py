@@ -1,5 +1,5 @@
 """
-Rows of statement files as objects (protocol notes 9.1, 9.2).
+Rows of statement files as objects (gateway.md 9.1, 9.2).
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class PaidOut:
     A row of the reconciliation file: what a payment or refund added to the sum.
 
     The format is documented nowhere: this is what the emulator writes, with the
-    members of the documented JSON list (protocol notes 9.2, 9.4).
+    members of the documented JSON list (gateway.md 9.2, 9.4).
 
     Args:
         object_id: The payment's or refund's id.

@@ -23,7 +23,7 @@ ORPHAN: Final = "_orphan"
 
 _UNIT: Final = 10_000  # a rate is in ten-thousandths
 # So that products fit into Int64: 100 CNY for a unit, 20 billion units of a currency,
-# 4,000 billion CNY. An amount of the gateway has ten characters (protocol notes 5.3).
+# 4,000 billion CNY. An amount of the gateway has ten characters (gateway.md 5.3).
 _MOST_RATE: Final = 10**6
 _MOST_PAID: Final = 2 * 10**12
 _MOST_CNY: Final = 4 * 10**14
@@ -114,7 +114,7 @@ def _exchange(tolerance: int) -> list[Expr]:
     Return what the statement may get wrong about the sum that was paid out.
 
     ``exchanged_cny = total_cny - service_fee``, less for a refund, and ``exchanged`` is
-    that divided by the rate, half up (protocol notes 9.4). As products: with e the sum
+    that divided by the rate, half up (gateway.md 9.4). As products: with e the sum
     and n the CNY, both without sign, e = floor((2 n + r) / 2 r) where
     2 r e <= 2 n + r < 2 r (e + 1).
     """

@@ -9,7 +9,7 @@ from typing import Any, Final
 import narwhals as nw
 
 
-# Upper case; what is in no row means itself (protocol notes 7, 9.1).
+# Upper case; what is in no row means itself (gateway.md 7, 9.1).
 MEANINGS: Final[dict[str, tuple[str, ...]]] = {
     "done": (
         "0",

@@ -35,7 +35,7 @@ class Banks:
         **options: Unpack[CallOptions],
     ) -> tuple[Bank, ...]:
         """
-        List the banks (protocol notes 5.2). The list changes rarely.
+        List the banks (gateway.md 5.2). The list changes rarely.
 
         Args:
             type: ``CREDIT_CARD`` or ``DEBIT_CARD``.

@@ -50,7 +50,7 @@ class Customs:
         **options: Unpack[CallOptions],
     ) -> CustomsDeclaration:
         """
-        Declare one sub order, within a month after the order (protocol notes 5.9).
+        Declare one sub order, within a month after the order (gateway.md 5.9).
 
         Raises:
             OutcomeUnknownError: The declaration may exist; no money has moved.
@@ -78,7 +78,7 @@ class Customs:
         self, declaration_id: str, **options: Unpack[CallOptions]
     ) -> CustomsDeclaration:
         """
-        Query a declaration (protocol notes 5.10).
+        Query a declaration (gateway.md 5.10).
         """
 
         def read(members: Mapping[str, Any]) -> CustomsDeclaration:
@@ -108,7 +108,7 @@ class Customs:
         self, new: NewStandaloneDeclaration, **options: Unpack[CallOptions]
     ) -> StandaloneDeclaration:
         """
-        Declare a payment that was made elsewhere (protocol notes 5.21).
+        Declare a payment that was made elsewhere (gateway.md 5.21).
         """
         needed_object("new", new, NewStandaloneDeclaration)
 
@@ -133,7 +133,7 @@ class Customs:
         **options: Unpack[CallOptions],
     ) -> None:
         """
-        Send a declaration to the customs once more (protocol notes 5.21).
+        Send a declaration to the customs once more (gateway.md 5.21).
         """
         await self._sender.send(
             Call(

@@ -33,7 +33,7 @@ class Enterprises:
         self, new: NewEnterprise, **options: Unpack[CallOptions]
     ) -> EnterpriseQualification:
         """
-        Register a company (protocol notes 5.17). It may pay once it is ENABLE.
+        Register a company (gateway.md 5.17). It may pay once it is ENABLE.
 
         Raises:
             OutcomeUnknownError: It may be registered; no money has moved.
@@ -67,7 +67,7 @@ class Enterprises:
         self, enterprise_id: str, **options: Unpack[CallOptions]
     ) -> EnterpriseQualification:
         """
-        Query a company (protocol notes 5.18).
+        Query a company (gateway.md 5.18).
         """
 
         def read(members: Mapping[str, Any]) -> EnterpriseQualification:

@@ -26,7 +26,7 @@ class ExchangeRates:
         self, currency: Currency | str, **options: Unpack[CallOptions]
     ) -> ExchangeRate:
         """
-        Ask what one unit of *currency* costs in CNY now (protocol notes 5.13).
+        Ask what one unit of *currency* costs in CNY now (gateway.md 5.13).
         """
         asked = Currency(needed_object("currency", currency, str))
 

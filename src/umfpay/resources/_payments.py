@@ -46,7 +46,7 @@ class Payments:
 
     async def create(self, new: NewPayment, **options: Unpack[CallOptions]) -> Payment:
         """
-        Create a payment (protocol notes 5.3). Nobody has paid by this call.
+        Create a payment (gateway.md 5.3). Nobody has paid by this call.
 
         Args:
             new: The payment; Config's notify_url and ret_url fill what it leaves out.
@@ -102,7 +102,7 @@ class Payments:
         self, payment_id: str, payer: NewPayer, **options: Unpack[CallOptions]
     ) -> SmsSent:
         """
-        Have the SMS code sent to the customer's phone (protocol notes 5.4).
+        Have the SMS code sent to the customer's phone (gateway.md 5.4).
 
         Calling it again sends another code; the gateway allows one a minute.
         """
@@ -131,7 +131,7 @@ class Payments:
         self, payment_id: str, payer: NewPayer, **options: Unpack[CallOptions]
     ) -> Payment:
         """
-        Pay: take the money from the customer's card (protocol notes 5.5).
+        Pay: take the money from the customer's card (gateway.md 5.5).
 
         Args:
             payer: The data given to `verify()` plus verify_code.
@@ -168,7 +168,7 @@ class Payments:
 
     async def get(self, payment_id: str, **options: Unpack[CallOptions]) -> Payment:
         """
-        Query a payment: the truth about its state (protocol notes 5.6).
+        Query a payment: the truth about its state (gateway.md 5.6).
         """
 
         def read(members: Mapping[str, Any]) -> Payment:
@@ -238,7 +238,7 @@ class Payments:
         self, payment_id: str, info: ExpressInfo, **options: Unpack[CallOptions]
     ) -> None:
         """
-        Report the parcels of a paid order (protocol notes 5.21).
+        Report the parcels of a paid order (gateway.md 5.21).
         """
         await self._sender.send(
             Call(

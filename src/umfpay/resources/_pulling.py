@@ -20,7 +20,7 @@ from umfpay.resources._call import wire_date
 
 Prove = Callable[[Path], object]
 
-# "no money was transferred on this day" (protocol notes 8.1)
+# "no money was transferred on this day" (gateway.md 8.1)
 _NOTHING: Final = "00060760"
 _LOCK: Final = ".umfpay-pull.lock"
 _PULLING: Final = ".pulling"

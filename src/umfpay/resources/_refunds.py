@@ -44,7 +44,7 @@ class Refunds:
         **options: Unpack[CallOptions],
     ) -> Refund:
         """
-        Give money back, all or part of it (protocol notes 5.7).
+        Give money back, all or part of it (gateway.md 5.7).
 
         Args:
             payment_id: The payment that is refunded.
@@ -98,7 +98,7 @@ class Refunds:
 
     async def get(self, refund_id: str, **options: Unpack[CallOptions]) -> Refund:
         """
-        Query a refund (protocol notes 5.8).
+        Query a refund (gateway.md 5.8).
         """
 
         def read(members: Mapping[str, Any]) -> Refund:

@@ -82,7 +82,7 @@ class Statements:
         **options: Unpack[CallOptions],
     ) -> TransactionsPage:
         """
-        Fetch one page of the list of a merchant date (protocol notes 5.15).
+        Fetch one page of the list of a merchant date (gateway.md 5.15).
         """
         page: TransactionsPage = await self._page(
             name="statements.transactions",
@@ -104,7 +104,7 @@ class Statements:
         **options: Unpack[CallOptions],
     ) -> AsyncIterator[PaymentSummary | RefundSummary]:
         """
-        Iterate over what UMF paid the merchant for on a day (protocol notes 9.4).
+        Iterate over what UMF paid the merchant for on a day (gateway.md 9.4).
         """
         async for page in self._pages(
             name="statements.reconciliation",
@@ -129,7 +129,7 @@ class Statements:
         **options: Unpack[CallOptions],
     ) -> ReconciliationsPage:
         """
-        Fetch one page with its grand total (protocol notes 5.16).
+        Fetch one page with its grand total (gateway.md 5.16).
         """
         page: ReconciliationsPage = await self._page(
             name="statements.reconciliation",
@@ -147,7 +147,7 @@ class Statements:
         self, mer_date: date, **options: Unpack[CallOptions]
     ) -> AbstractAsyncContextManager[Download]:
         """
-        Open the day's transactions file as a stream (protocol notes 5.11, 9.1).
+        Open the day's transactions file as a stream (gateway.md 5.11, 9.1).
 
             async with session.statements.open_transactions(day) as chunks:
                 async for chunk in chunks:
@@ -232,7 +232,7 @@ class Statements:
         self, settle_date: date, **options: Unpack[CallOptions]
     ) -> AbstractAsyncContextManager[Download]:
         """
-        Open the day's reconciliation file as a stream (protocol notes 5.12).
+        Open the day's reconciliation file as a stream (gateway.md 5.12).
 
         Its format is not documented.
         """

@@ -30,7 +30,7 @@ class WeChat:
         **options: Unpack[CallOptions],
     ) -> Link:
         """
-        Ask for the page that a customer opens in WeChat (protocol notes 5.14).
+        Ask for the page that a customer opens in WeChat (gateway.md 5.14).
 
         Args:
             notify_url: The merchant's page that the customer's browser returns to

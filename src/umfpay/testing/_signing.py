@@ -35,7 +35,7 @@ class NotificationSigner:
 
     def __call__(self, members: Mapping[str, Any]) -> SignedNotification:
         """
-        Sign any body (protocol notes 3.3): ``{"payment": {...}}``.
+        Sign any body (gateway.md 3.3): ``{"payment": {...}}``.
         """
         body = dump_json(members)
 

@@ -35,7 +35,7 @@ class TokenCache:
     """
     The token of one client, for the calls of one session.
 
-    A new token ends the old one at once (protocol notes 2.2), so of all callers, in
+    A new token ends the old one at once (gateway.md 2.2), so of all callers, in
     all loops and processes that share *store*, one fetches. While it does, nobody
     starts a call with the old token. The request runs in a task of its own: callers
     may be cancelled or run out of time without touching it. Caches over equal stores

@@ -27,7 +27,7 @@ class Contention:
     store slow down together, however many they are and however short they live.
 
     It also happens, without anybody else, for up to 15 minutes after the secret was
-    renewed (protocol notes 2.2): then patience helps, and many new tokens do not.
+    renewed (gateway.md 2.2): then patience helps, and many new tokens do not.
 
     Attributes:
         times: How many in a row.

@@ -75,7 +75,7 @@ def _lifetime(value: Any) -> float:  # Any: straight from the wire
 @attrs.frozen(kw_only=True)
 class FetchedToken:
     """
-    A token as the gateway gave it (protocol notes 2.2).
+    A token as the gateway gave it (gateway.md 2.2).
 
     Both members take what the wire holds and refuse what nobody should believe: an
     *expires_in* that is negative, zero, NaN, infinite, text, true, missing or longer

@@ -16,7 +16,7 @@ from umfpay.transport._messages import address_of, build_request
 from umfpay.transport._token_source import TokenSource
 
 
-# "Bad/expired token: JSON with meta.ret_code 00280703" (protocol notes 2.2)
+# "Bad/expired token: JSON with meta.ret_code 00280703" (gateway.md 2.2)
 TOKEN_REFUSED: Final = "00280703"  # noqa: S105 (a return code)
 
 
@@ -32,7 +32,7 @@ class AuthorizingTransport(httpx.AsyncBaseTransport):
         token_source: Gives tokens, and learns which generation was refused.
         origin: Scheme, host and port that may see a token; any path is ignored.
         glued_bearer: Send ``Bearer<token>``, as the official SDKs do, in place of the
-            documented ``Bearer <token>`` (protocol notes 2.1).
+            documented ``Bearer <token>`` (gateway.md 2.1).
     """
 
     def __init__(

@@ -79,7 +79,7 @@ class CallState:
         timeout: Seconds for one attempt.
         needs_token: Whether a bearer token is sent.
         needs_signature: Whether *body* is signed: every POST but the token call
-            (protocol notes 2.1).
+            (gateway.md 2.1).
         unsigned_allowed: The endpoint is documented without a signature.
         body_limit: Largest answer in bytes that is read, and largest file that a
             verifier of the user's gets to see.

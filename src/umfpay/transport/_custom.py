@@ -19,7 +19,7 @@ class CustomVerifier:
     """
     Stands in for a `Verifier` while one answer with a header Signature is opened.
 
-    Nobody has seen which bytes a later gateway signs in the header (protocol notes
+    Nobody has seen which bytes a later gateway signs in the header (gateway.md
     3.2), so the callable gets the whole body. It is asked once.
 
     Args:

@@ -20,7 +20,7 @@ from umfpay.transport._call import EXTENSION, CallState
 ALWAYS: Final = (
     ("Accept", "application/json"),
     ("Accept-Encoding", "identity"),
-    # "every call, GET too" (protocol notes 2.1)
+    # "every call, GET too" (gateway.md 2.1)
     ("Content-Type", "application/json"),
     ("User-Agent", "umfpay"),
 )

@@ -137,7 +137,7 @@ def _is_good(state: CallState, envelope: Envelope) -> bool:
     code = envelope.ret_code
 
     if not code:
-        # The token's answer is documented without meta (protocol notes 2.2).
+        # The token's answer is documented without meta (gateway.md 2.2).
         return state.effect is Effect.TOKEN and (state.status or 0) < 400
 
     codes = (code, *envelope.other_codes)

@@ -18,7 +18,7 @@ from umfpay.transport._call import CallState, Effect, call_state
 from umfpay.transport._messages import build_request
 
 
-# The server is busy or away, and says so itself (protocol notes 8.6).
+# The server is busy or away, and says so itself (gateway.md 8.6).
 RETRIED_STATUSES: Final = frozenset({429, 502, 503, 504})
 
 # Anything else of httpx.TransportError is our own mistake and would only repeat.

@@ -41,7 +41,7 @@ RequestSigner = BodySigner | CustomSigner
 
 class SigningTransport(httpx.AsyncBaseTransport):
     """
-    Sets the header Signature of every call that needs it (protocol notes 3.1).
+    Sets the header Signature of every call that needs it (gateway.md 3.1).
 
     A call is signed once, however often it is sent.
 

@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 class VerifyingTransport(httpx.AsyncBaseTransport):
     """
-    Reads the answer, opens its envelope and judges what may pass (protocol notes 3.2).
+    Reads the answer, opens its envelope and judges what may pass (gateway.md 3.2).
 
     Args:
         wrapped: The network transport.
