@@ -5,6 +5,7 @@ The public face: complete, sorted, lazy.
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import pkgutil
 import subprocess
 import sys
@@ -34,6 +35,48 @@ def test_every_promised_name_exists_once(room):
 
     assert len(set(module.__all__)) == len(module.__all__)
     assert [] == [name for name in module.__all__ if not hasattr(module, name)]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_what_a_room_lists_is_what_it_promises(room):
+    """
+    `dir()` shows no name that was imported for the room's own use.
+    """
+    module = importlib.import_module(room)
+    parts = {part.name for part in pkgutil.iter_modules(module.__path__)}
+    listed = {name for name in dir(module) if not name.startswith("_")}
+
+    assert set(module.__all__) == listed - parts
+
+
+def test_the_version_is_that_of_the_installed_package():
+    """
+    `umfpay.__version__` is read from the metadata when it is asked for.
+    """
+    assert importlib.metadata.version("umfpay") == umfpay.__version__
+    assert "__version__" in dir(umfpay)
+
+
+def test_the_package_runs_as_the_command():
+    """
+    `python -m umfpay` is `umfpay`, under the same name, with the same exit code.
+    """
+    shown = subprocess.run(
+        [sys.executable, "-m", "umfpay", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    refused = subprocess.run(
+        [sys.executable, "-m", "umfpay", "no-such-command"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert f"umfpay, version {umfpay.__version__}\n" == shown.stdout
+    assert 2 == refused.returncode
+    assert "no-such-command" in refused.stderr
 
 
 def test_the_table_of_homes_is_the_public_face():

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from umfpay.errors import UMFError
     from umfpay.sensitive import Private, Sealed, Secret
 
+    __version__: str
+
 
 _HOME: dict[str, str] = {
     "CallReport": "umfpay._session",
@@ -48,6 +50,11 @@ def __getattr__(name: str) -> Any:
     """
     Import a public name from its home when it is first used.
     """
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("umfpay")
+
     home = _HOME.get(name)
 
     if home is None:
@@ -60,4 +67,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+    return [*__all__, "__version__"]

@@ -44,3 +44,7 @@ def _run(arguments: list[str]) -> int:
 
 
 __all__ = ["main"]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -68,3 +68,7 @@ __all__ = [
     "read_transactions",
     "reconcile",
 ]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

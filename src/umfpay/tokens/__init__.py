@@ -2,8 +2,6 @@
 Tokens: one per client, fetched by one caller for all workers.
 """
 
-from __future__ import annotations
-
 from umfpay.tokens._cache import TokenCache
 from umfpay.tokens._file import FileTokenStore
 from umfpay.tokens._memory import MemoryTokenStore

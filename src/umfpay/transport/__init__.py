@@ -80,3 +80,7 @@ def __getattr__(name: str) -> Any:
     from umfpay.transport._aiohttp import AiohttpTransport
 
     return AiohttpTransport
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

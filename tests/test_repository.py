@@ -1,0 +1,80 @@
+"""
+What the repository holds, beside the sources: its licence, its extras, no binaries.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+LARGEST_BINARY = 300_000
+
+
+def _tracked_files() -> list[Path]:
+    if not (ROOT / ".git").exists():
+        pytest.skip("no git checkout: a source distribution has no list of files")
+
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    return [ROOT / name for name in listed.stdout.split("\0") if name]
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        return "\0" not in data.decode()
+    except UnicodeDecodeError:
+        return False
+
+
+def test_no_large_binary_is_tracked_but_pictures_of_the_docs():
+    """
+    Nobody clones wheels, profiles and archives.
+    """
+    pictures = ROOT / "docs" / "images"
+    files = _tracked_files()
+    large = [
+        str(file.relative_to(ROOT))
+        for file in files
+        if file.is_file()
+        and file.parent != pictures
+        and file.stat().st_size > LARGEST_BINARY
+        and not _is_text(file.read_bytes())
+    ]
+
+    assert [] == large
+    assert ROOT / "LICENSE" in files
+
+
+def test_the_licence_is_the_one_that_is_declared():
+    """
+    The file holds the whole text of what the metadata of the package names.
+    """
+    text = (ROOT / "LICENSE").read_text()
+
+    assert "Apache-2.0" == PROJECT["license"]
+    assert ["LICENSE"] == PROJECT["license-files"]
+    assert text.lstrip().startswith("Apache License\n")
+    assert "END OF TERMS AND CONDITIONS" in text
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
+def test_the_table_of_extras_names_each_once(page):
+    """
+    What can be installed is what the table tells, in both languages.
+    """
+    text = (ROOT / page).read_text()
+    table = re.search(r"\n\|[^\n]+\n\| --- \| --- \|\n((?:\| `\w+` \|.*\n)+)", text)
+
+    assert table is not None
+    assert sorted(PROJECT["optional-dependencies"]) == sorted(
+        re.findall(r"^\| `(\w+)` \|", table[1], re.MULTILINE)
+    )
