@@ -1,5 +1,5 @@
 """
-Signed notifications, and the two places an inbox may be kept in: both real.
+Signed notifications, and the file an inbox is kept in: a real one.
 """
 
 from __future__ import annotations
@@ -11,21 +11,17 @@ import time
 from contextlib import AsyncExitStack, closing
 
 import pytest
-import redis
 
 from umfpay.emulator import Emulator
 from umfpay.models import Money
 from umfpay.notifications import NotificationInbox, NotificationReceiver
-from umfpay.notifications._redis import RedisStore
 from umfpay.testing import NotificationSigner
 
 
-class SQLitePlace:
+class Place:
     """
     A file, with a table in which handlers leave what they did.
     """
-
-    kind = "sqlite"
 
     def __init__(self, path):
         self.path = path
@@ -60,41 +56,6 @@ class SQLitePlace:
         return self.run("SELECT count(*) FROM umf_events")[0][0]
 
 
-class RedisPlace:
-    """
-    A database of a server, with a list in which handlers leave what they did.
-    """
-
-    kind = "redis"
-
-    def __init__(self, server, number=0):
-        self.spec = f"redis://127.0.0.1:{server.port}/{number}"
-        self.client = redis.Redis.from_url(self.spec)
-        self.client.flushdb()
-
-    @staticmethod
-    async def leave(transaction, effect):
-        transaction.pipeline.rpush("effects", effect)
-
-    def effects(self):
-        return [effect.decode() for effect in self.client.lrange("effects", 0, -1)]
-
-    def set_attempts(self, count):
-        for name in self.client.scan_iter("umf:inbox:event:*"):
-            self.client.hset(name, "attempts", count)
-
-    def waits(self):
-        rows = self.client.zrange("umf:inbox:ready", 0, -1, withscores=True)
-
-        return [due - time.time() for _, due in rows]
-
-    def stored(self):
-        return len(list(self.client.scan_iter("umf:inbox:event:*")))
-
-    def close(self):
-        self.client.close()
-
-
 @pytest.fixture(name="credentials", scope="session")
 def _credentials():
     """
@@ -124,39 +85,9 @@ def _certificate(credentials, tmp_path_factory):
     return path
 
 
-@pytest.fixture(name="sqlite_place")
-def _sqlite_place(tmp_path):
-    return SQLitePlace(tmp_path / "shop.sqlite3")
-
-
-@pytest.fixture(name="redis_place")
-def _redis_place(redis_server):
-    place = RedisPlace(redis_server)
-    yield place
-    place.close()
-
-
-@pytest.fixture(name="make_redis_place")
-def _make_redis_place():
-    """
-    Make places on other servers; their connections are closed at the end.
-    """
-    made = []
-
-    def make(server):
-        made.append(RedisPlace(server))
-
-        return made[-1]
-
-    yield make
-
-    for place in made:
-        place.close()
-
-
-@pytest.fixture(name="place", params=["sqlite", "redis"])
-def _place(request):
-    return request.getfixturevalue(f"{request.param}_place")
+@pytest.fixture(name="place")
+def _place(tmp_path):
+    return Place(tmp_path / "shop.sqlite3")
 
 
 class Shop:
@@ -293,20 +224,3 @@ def _payment(receiver, signer):
 @pytest.fixture(name="event", scope="session")
 def _event(payment):
     return payment()
-
-
-@pytest.fixture(name="open_redis_store")
-async def _open_redis_store(redis_place):
-    opened = []
-
-    async def open_store(**options):
-        store = RedisStore(redis_place.spec, **options)
-        opened.append(store)
-        await store.open()
-
-        return store
-
-    yield open_store
-
-    for store in opened:
-        await store.aclose()

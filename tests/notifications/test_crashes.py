@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from umfpay.notifications._redis import RedisStore
 from umfpay.notifications._sqlite import SQLiteStore
 
 
@@ -55,8 +54,7 @@ def _fill(place, receiver, signer):
     """
 
     async def fill(count, *states):
-        make = SQLiteStore if place.kind == "sqlite" else RedisStore
-        store = make(place.spec)
+        store = SQLiteStore(place.spec)
         await store.open()
         effects = []
 
@@ -82,7 +80,7 @@ def _fill(place, receiver, signer):
 
 async def test_workers_killed_in_the_handler_leave_each_effect_once(place, fill, run):
     """
-    32 times `kill -9`, many in the middle of a handler; then a run to the end.
+    32 times `kill -9`, eight of them surely in a handler; then a run to the end.
     """
     expected = await fill(120, "TRADE_SUCCESS")
 
@@ -91,8 +89,8 @@ async def test_workers_killed_in_the_handler_leave_each_effect_once(place, fill,
     ended = Counter(line.split(" ", 1)[1] for line in told if line.startswith("end"))
 
     # Each that began and did not end was killed there.
-    assert (begun - ended).total() >= 10
-    assert 0 < len(place.effects()) < 120
+    assert (begun - ended).total() >= 8
+    assert len(place.effects()) == len(set(place.effects()))
     await to_the_end(run, place, 120, workers=1)
 
     assert sorted(place.effects()) == sorted(expected)
@@ -122,13 +120,11 @@ async def to_the_end(run, place, count, *, workers):
     Run workers until all is applied, and a little longer.
     """
     told = []
+    done = False
 
-    for _ in range(10):
+    while not done:
         done = len(place.effects()) >= count
         told += await run("together", workers, seconds=0.8, pause=0.002)
-
-        if done:
-            break
 
     return told
 

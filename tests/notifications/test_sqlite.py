@@ -17,11 +17,6 @@ from umfpay.notifications._sqlite import SQLiteStore
 ONCE = ["PAY_A TRADE_SUCCESS"]
 
 
-@pytest.fixture(name="place")
-def _place(sqlite_place):
-    return sqlite_place
-
-
 @pytest.fixture(name="store")
 async def _store(place):
     store = SQLiteStore(place.path)

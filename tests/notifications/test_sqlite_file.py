@@ -21,11 +21,6 @@ from umfpay.notifications._sqlite import SQLiteStore
 ONCE = ["PAY_A TRADE_SUCCESS"]
 
 
-@pytest.fixture(name="place")
-def _place(sqlite_place):
-    return sqlite_place
-
-
 @pytest.fixture(name="writer")
 def _writer(place):
     """
@@ -140,7 +135,7 @@ async def test_a_file_that_stays_locked_cannot_be_opened(
     """
     It is waited for, not for ever.
     """
-    monkeypatch.setattr(_inbox, "_LEASE_MARGIN", 0.1)
+    monkeypatch.setattr(_inbox, "_MARGIN", 0.1)
     writer.execute("BEGIN EXCLUSIVE")
 
     with pytest.raises(ConfigError, match="locked"):
@@ -214,7 +209,7 @@ async def test_a_locked_file_acknowledges_nothing(
     """
     The receipt fails, nothing is stored; when the lock is gone, all goes on.
     """
-    monkeypatch.setattr(_inbox, "_LEASE_MARGIN", 0.1)
+    monkeypatch.setattr(_inbox, "_MARGIN", 0.1)
     shop = await open_shop(place, unexpected="apply", handler_timeout=0.1)
     await shop.receive("PAY_B", state="WAIT_BUYER_PAY", number="n2")
     assert await eventually(lambda: len(place.effects()) == 1)
@@ -236,7 +231,7 @@ async def test_a_lock_while_applying_is_no_failure_of_the_event(
     """
     It is applied when the lock is gone, without a pause of its own.
     """
-    monkeypatch.setattr(_inbox, "_LEASE_MARGIN", 0.1)
+    monkeypatch.setattr(_inbox, "_MARGIN", 0.1)
     shop = await open_shop(place, handler_timeout=0.1)
     await shop.receive()
     await shop.inbox.replay()
@@ -395,26 +390,6 @@ async def test_a_handler_that_writes_through_the_inbox_hears_so(
 
 
 # Transactions
-
-
-async def test_an_inbox_in_sqlite_has_no_pipeline(open_shop, place, eventually, log):
-    """
-    transaction.pipeline is a ConfigError that names the cure.
-    """
-    shop = await open_shop(place, unexpected="apply")
-    caught = []
-
-    @shop.inbox.handler
-    async def wrong(event, transaction):
-        try:
-            transaction.pipeline  # noqa: B018
-        except ConfigError as error:
-            caught.append(str(error))
-
-    await shop.receive()
-
-    assert await eventually(lambda: caught)
-    assert "transaction.pipeline: the inbox is not kept in Redis" in caught[0]
 
 
 @pytest.mark.parametrize("how", ["commit", "executescript", "fail"])

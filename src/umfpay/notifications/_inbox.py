@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import time
 from contextlib import suppress
 from datetime import timedelta
@@ -39,8 +40,10 @@ from umfpay.notifications._store import InboxStore, StoredEvent
 _IDLE: Final = 30.0
 _LOOK: Final = 1.0
 _AGAIN: Final = 0.25
-# What a worker needs besides its handler; then another worker may take the event.
-_LEASE_MARGIN: Final = 20.0
+# What a worker needs besides its handler.
+_MARGIN: Final = 20.0
+# RFC 3986, 3.1.
+_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 _log = logging.getLogger("umfpay")
 
@@ -66,10 +69,10 @@ class NotificationInbox:
     Let a handler only write, and soon. A SQLite file has one writer at a time, and the
     commit-once needs it from the handler's beginning to its end: meanwhile `receive()`
     and `expect()` wait, in every process, at most *handler_timeout* and 20 seconds
-    more; so give the shop's own connections that ``timeout``. With Redis they never wait.
+    more; so give the shop's own connections that ``timeout``.
 
     Args:
-        place: A SQLite file (the shop's own tables may be in it), or ``redis://...``.
+        place: The path of a SQLite file; the shop's own tables may be in it.
         receiver: Verifies.
         gateway: The session that is asked about an event that goes back or contradicts.
         on_conflict: Awaited with each event that is not applied; it may be told twice.
@@ -91,7 +94,11 @@ class NotificationInbox:
         keep: timedelta = timedelta(days=30),
         handler_timeout: float = 10.0,
     ) -> None:
-        self._store = _open_store(place, lease=handler_timeout + _LEASE_MARGIN)
+        try:
+            self._store = _open_store(place, patience=handler_timeout + _MARGIN)
+        finally:
+            del place
+
         self._receiver = receiver
         self._conflicts = ConflictTeller(
             self._store, self._read, gateway=gateway, on_conflict=on_conflict
@@ -337,24 +344,24 @@ class NotificationInbox:
             arrived.set()
 
 
-def _open_store(place: str | os.PathLike[str], *, lease: float) -> InboxStore:
-    if isinstance(place, str) and place.startswith(
-        ("redis://", "rediss://", "unix://")
-    ):
-        from umfpay.notifications._redis import RedisStore
-
-        return RedisStore(place, lease=lease)
-
+def _open_store(place: str | os.PathLike[str], *, patience: float) -> InboxStore:
     # What is kept in memory only may not be acknowledged.
-    if not isinstance(place, str | os.PathLike) or str(place) in ("", ":memory:"):
+    usable = isinstance(place, str | os.PathLike) and (
+        str(place) not in ("", ":memory:") and not _ADDRESS.match(str(place))
+    )
+
+    if not usable:
+        # An address may hold a password, and a traceback shows locals.
+        del place
+
         raise ConfigError(
             Text(
-                "inbox: a file or a redis:// address is needed.",
-                "inbox：需要文件路径或 redis:// 地址。",
+                "inbox: the path of a SQLite file is needed, not an address.",
+                "inbox：需要 SQLite 文件的路径，而不是地址。",
             )
         )
 
-    return SQLiteStore(place, patience=lease)
+    return SQLiteStore(place, patience=patience)
 
 
 def _is_final(entity: Entity) -> bool:

@@ -114,7 +114,7 @@ class SQLiteStore:
                 return None
 
             stored = _stored(row)
-            decision = await work(stored, Transaction(connection=connection))
+            decision = await work(stored, Transaction(connection))
 
             async with telling():
                 await connection.execute(MARK, (decision.status, decision.reason, key))

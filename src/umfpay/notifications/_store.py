@@ -5,11 +5,11 @@ What an inbox needs of the place where events are kept.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Protocol
 
+import aiosqlite
 import attrs
 
-from umfpay.errors import ConfigError, Text
 from umfpay.notifications._deciding import Decision
 from umfpay.notifications._expectations import Expectation
 from umfpay.notifications._receiver import NotificationEvent
@@ -34,50 +34,16 @@ class StoredEvent:
     expected: tuple[Expectation, ...] = ()
 
 
+@attrs.frozen
 class Transaction:
     """
     What a handler writes with: it is committed together with the mark "applied".
 
-    Exactly one of both is there.
+    Attributes:
+        connection: The `aiosqlite.Connection` of the inbox, inside a transaction.
     """
 
-    def __init__(
-        self, *, connection: Any = None, pipeline: Any = None
-    ) -> None:  # optional packages have no types here
-        self._connection = connection
-        self._pipeline = pipeline
-
-    @property
-    def connection(self) -> Any:
-        """
-        The `aiosqlite.Connection` of a SQLite inbox, inside a transaction.
-
-        Raises:
-            ConfigError: The inbox is not kept in SQLite.
-        """
-        return _there(self._connection, "connection", "SQLite")
-
-    @property
-    def pipeline(self) -> Any:
-        """
-        The `redis.asyncio` pipeline of a Redis inbox, after MULTI: queue commands.
-
-        Raises:
-            ConfigError: The inbox is not kept in Redis.
-        """
-        return _there(self._pipeline, "pipeline", "Redis")
-
-
-def _there(value: Any, name: str, place: str) -> Any:
-    if value is None:
-        raise ConfigError(
-            Text(
-                f"transaction.{name}: the inbox is not kept in {place}.",
-                f"transaction.{name}：收件箱不在 {place} 中。",
-            )
-        )
-
-    return value
+    connection: aiosqlite.Connection
 
 
 # Decides, and calls the handler if the event is to be applied.
