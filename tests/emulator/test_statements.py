@@ -162,3 +162,16 @@ def test_an_order_without_items_is_named_by_its_summary(shop):
     rows = shop.get(LIST).json["transactions"]["payment_summaries"]
 
     assert ["两件衣服", "shirt, red"] == [row["product_id"] for row in rows]
+
+
+def test_a_refund_row_can_have_the_documented_members_only(traded):
+    """
+    The reference lists no number of the refund and no day of its order.
+    """
+    traded.settings(refund_rows="documented")
+    row = read(traded.get(LIST))["transactions"]["refund_summaries"][0]
+    paid_out = read(traded.get(SETTLED))["reconciliations"]["refund_summaries"][0]
+
+    assert {"mer_reference_id", "order_date"}.isdisjoint(row)
+    assert {"mer_reference_id", "order_date"}.isdisjoint(paid_out)
+    assert {"refund_id", "payment_id", "amount", "state"} <= set(row)

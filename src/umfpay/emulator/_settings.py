@@ -22,6 +22,7 @@ Links = Literal["clean", "imitate"]
 Pace = Literal["immediate", "pending"]
 WeChatPage = Literal["own", "wechat"]
 Staff = Literal["manual", "approve", "reject"]
+RefundRows = Literal["with_number", "documented"]
 
 _LARGEST: Final = 10_000_000
 
@@ -40,6 +41,8 @@ class EmulatorSettings:
         links: ``imitate`` gives the internal hosts of the real samples (gateway.md, trap 7).
         execute: Whether the answer to execute is final, or pending first.
         refund: The same for refunds.
+        refund_rows: Whether lists name a refund's own number. ``documented`` leaves out
+            what refund_summary is not documented to have (gateway.md 6).
         papers: What the staff does with good papers of a B2B payment: wait for the
             control API, approve, or refuse, which cancels the payment (5.20).
         settle_after: Seconds until something pending is done.
@@ -58,6 +61,7 @@ class EmulatorSettings:
     links: Links = "clean"
     execute: Pace = "immediate"
     refund: Pace = "pending"
+    refund_rows: RefundRows = "with_number"
     papers: Staff = "manual"
     settle_after: float = 0.2
     token_lifetime: int = 3600

@@ -54,7 +54,7 @@ def transactions(world: World, query: Query) -> Members:
         pair for pair in refunded(world) if text(pair[1]["order"]["mer_date"]) == day
     ]
     rows = [_payment_row(one) for one in payments] + [
-        _refund_row(refund, payment) for refund, payment in refunds
+        _refund_row(world, refund, payment) for refund, payment in refunds
     ]
 
     return {"transactions": _page(rows, query)}
@@ -115,13 +115,18 @@ def _payment_row(payment: Document) -> Members:
     }
 
 
-def _refund_row(refund: Document, payment: Document) -> Members:
+def _refund_row(world: World, refund: Document, payment: Document) -> Members:
+    undocumented = {
+        "mer_reference_id": refund["reference"],
+        "order_date": text(payment["order"]["mer_date"]),
+    }
+    named = {} if world.settings.refund_rows == "documented" else undocumented
+
     return {
         "refund_id": refund["id"],
         "payment_id": payment["id"],
         "phone_number": payment["phone"],
-        "mer_reference_id": refund["reference"],
-        "order_date": text(payment["order"]["mer_date"]),
+        **named,
         "amount": _row_amount(refund, payment),
         "settle_date": refund["settle_date"],
         "execute_success_time": _moment(refund["done_at"]),
@@ -171,7 +176,7 @@ def paid_out(world: World, day: str) -> list[Members]:
         if one["settle_date"] == day
     ]
     rows += [
-        _settled(_refund_row(refund, payment), payment, fee=False, day=day)
+        _settled(_refund_row(world, refund, payment), payment, fee=False, day=day)
         for refund, payment in refunded(world)
         if refund["settle_date"] == day
     ]
