@@ -195,6 +195,24 @@ def test_it_takes_papers_by_ftp_when_it_is_told_a_port(started, tmp_path):
         assert client.login(env["UMF_FTP_USER"], env["UMF_FTP_PASSWORD"])[0] == "2"
 
 
+def test_it_has_another_merchant_when_it_is_told_to(started, tmp_path):
+    """
+    It prints where its settings are; they lead to the same gateway.
+    """
+    _, printed = started("--port", 0, "--data", tmp_path, "--other-merchant")
+    env = Path(re.search(r"other +(\S+)\n", printed).group(1))
+    mine, theirs = (
+        dict(line.split("=", 1) for line in path.read_text().splitlines())
+        for path in (tmp_path / "umf.env", env)
+    )
+    same = ["UMF_BASE_URL", "UMF_GATEWAY_CERTIFICATE"]
+    other = ["UMF_CLIENT_ID", "UMF_CLIENT_SECRET", "UMF_MERCHANT_KEY"]
+
+    assert [mine[name] for name in same] == [theirs[name] for name in same]
+    assert all(mine[name] != theirs[name] for name in other)
+    assert Path(theirs["UMF_MERCHANT_KEY"]).exists()
+
+
 def test_it_can_be_called_by_another_name(started, tmp_path):
     """
     With --as-host, and by no other.

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from umfpay.emulator import Clock, Emulator, EmulatorSettings, serve
-from umfpay.emulator._keys import load_credentials
+from umfpay.emulator._keys import load_credentials, load_other
 
 
 BASE = "/cberest/v1"
@@ -39,7 +39,7 @@ class Keys:
     The files of a data folder, used by openssl alone.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, certificate=None):
         self.folder = folder
         client = (folder / "client.id").read_text().split()
         self.client_id, self.client_secret = client
@@ -49,7 +49,13 @@ class Keys:
             self._mine,
         )  # fmt: skip
         self._theirs.write_bytes(
-            openssl("x509", "-in", folder / "umf.cert.crt", "-pubkey", "-noout")
+            openssl(
+                "x509",
+                "-in",
+                certificate or folder / "umf.cert.crt",
+                "-pubkey",
+                "-noout",
+            )
         )
         self.sign = functools.cache(self._sign)
         self.seal = functools.cache(self._seal)
@@ -290,6 +296,17 @@ def _keys(tmp_path_factory):
     return Keys(folder)
 
 
+@pytest.fixture(name="other_keys", scope="session")
+def _other_keys(keys):
+    """
+    Those of the other merchant.
+    """
+    folder = keys.folder / "other-merchant"
+    load_other(folder, load_credentials(keys.folder, bits=1024))
+
+    return Keys(folder, keys.folder / "umf.cert.crt")
+
+
 @pytest.fixture(name="loop_thread", scope="session")
 def _loop_thread():
     """
@@ -326,11 +343,12 @@ def _running(loop_thread):
 
 
 @pytest.fixture(name="make_box", scope="session")
-def _make_box(keys):
+def _make_box(keys, other_keys):
     """
     Make emulators in memory with the keys of the session, at noon of 2026-11-23.
     """
     credentials = load_credentials(keys.folder, bits=1024)
+    other = load_other(other_keys.folder, credentials)
     started = time.monotonic()
 
     def make(data=None, **options):
@@ -341,6 +359,7 @@ def _make_box(keys):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("umfpay.emulator._app.make_credentials", lambda _: credentials)
+        patch.setattr("umfpay.emulator._app.make_other", lambda _: other)
 
         yield make
 
@@ -366,6 +385,17 @@ def _shop(keys, served):
     yield shop
 
     assert shop.control("POST", "/reset")["emulator"] == "umfpay"
+
+
+@pytest.fixture(name="stranger")
+def _stranger(shop, other_keys, served):
+    """
+    The other merchant at the emulator of *shop*.
+    """
+    _, box = served
+    assert other_keys.client_id == box.other_merchant.client_id
+
+    return Shop(other_keys, *served)
 
 
 @pytest.fixture(name="shop_at", scope="session")

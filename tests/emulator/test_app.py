@@ -112,7 +112,7 @@ async def test_it_leaves_nothing_behind(make_box, listener):
             "PAY_A",
             {
                 "id": "PAY_A", "state": "TRADE_SUCCESS", "notify_url": listener.url,
-                "method": "CREDIT_CARD", "order": {}, "total": "1.00",
+                "merchant": "", "method": "CREDIT_CARD", "order": {}, "total": "1.00",
                 "currency": "CNY",
             },
         )  # fmt: skip
@@ -247,6 +247,7 @@ async def test_time_passes_when_it_is_told_to():
             "PAY_A",
             {
                 "id": "PAY_A",
+                "merchant": "",
                 "state": "WAIT_BUYER_PAY",
                 "order": {"mer_reference_id": "1"},
                 "timeline": [],
@@ -274,7 +275,7 @@ async def test_what_fails_by_itself_is_told_once(full_disk, caplog):
     pay = {
         "id": "PAY_A", "state": "WAIT_BUYER_PAY", "notify_url": "", "total": "1.00",
         "order": {"mer_reference_id": "1"}, "timeline": [], "currency": "CNY",
-        "method": "CREDIT_CARD", "expires_at": now[0] - 1,
+        "merchant": "", "method": "CREDIT_CARD", "expires_at": now[0] - 1,
     }  # fmt: skip
     box._world.store.put("payment", "PAY_A", pay)
 

@@ -102,6 +102,11 @@ def test_a_folder_that_cannot_be_used_is_refused(keys, tmp_path):
 
     (tmp_path / "a" / "client.id").write_text("1 2")
 
+    with pytest.raises(ConfigError, match=r"ftp\.id: No such file"):
+        load_credentials(tmp_path / "a", bits=1024)
+
+    (tmp_path / "a" / "ftp.id").write_text("1 2")
+
     with pytest.raises(ConfigError, match=r"merchant\.key\.p8"):
         load_credentials(tmp_path / "a", bits=1024)
 
@@ -188,17 +193,11 @@ def test_a_file_that_was_left_behind_lends_its_mode_to_nobody(tmp_path):
     assert 0o600 == stat.S_IMODE((tmp_path / "key").lstat().st_mode)
 
 
-def test_a_folder_of_before_gets_an_ftp_user(tmp_path):
+def test_a_damaged_ftp_user_is_told_by_its_name(tmp_path):
     """
-    The other files stay; one that is damaged is told by its name.
+    As every file of the folder.
     """
-    first = load_credentials(tmp_path, bits=1024)
-    (tmp_path / "ftp.id").unlink()
-    again = load_credentials(tmp_path, bits=1024)
-
-    assert first.client_id == again.client_id
-    assert first.ftp_password != again.ftp_password
-
+    load_credentials(tmp_path, bits=1024)
     (tmp_path / "ftp.id").write_text("only-a-name\n")
 
     with pytest.raises(ConfigError, match=r"ftp\.id is damaged"):

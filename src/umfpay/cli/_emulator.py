@@ -42,6 +42,11 @@ _ENDS: Final = ("SIGTERM", "SIGHUP")  # Windows has no SIGHUP
     metavar="NAME",
     help="A name besides loopback that clients may call it by.",
 )
+@click.option(
+    "--other-merchant",
+    is_flag=True,
+    help="Have a second merchant: its keys and umf.env lie in other-merchant/ of --data.",
+)
 def emulator(
     port: int,
     ftp_port: int | None,
@@ -49,11 +54,21 @@ def emulator(
     data: Path | None,
     deliver_to: tuple[str, ...],
     as_host: tuple[str, ...],
+    other_merchant: bool,  # noqa: FBT001 (a flag)
 ) -> None:
     """
     Run the gateway in a box.
     """
-    asyncio.run(_run(data, host, (port, ftp_port), deliver_to, as_host))
+    asyncio.run(
+        _run(
+            data,
+            host,
+            (port, ftp_port),
+            deliver_to,
+            as_host,
+            other_merchant=other_merchant,
+        )
+    )
 
 
 async def _run(
@@ -62,6 +77,8 @@ async def _run(
     ports: tuple[int, int | None],
     deliver_to: tuple[str, ...],
     as_host: tuple[str, ...],
+    *,
+    other_merchant: bool,
 ) -> None:
     # Before anything is made: whatever ends it, the temporary folder goes.
     ended = asyncio.Event()
@@ -77,9 +94,16 @@ async def _run(
         )
         box = Emulator(folder, deliver_to=deliver_to, hosts=(host, *as_host))
 
+        if other_merchant:
+            box.other_merchant  # noqa: B018 (made when asked for)
+
         async with serve(box, host=host, port=port, ftp_port=ftp_port) as server:
             click.echo(f"base URL   {server.base_url}")
             click.echo(f"settings   {folder / 'umf.env'}")
+
+            if other_merchant:
+                click.echo(f"other      {folder / 'other-merchant' / 'umf.env'}")
+
             click.echo(f"console    {server.origin}/")
             click.echo(f"control    {server.origin}/_emulator/")
 

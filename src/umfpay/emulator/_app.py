@@ -23,11 +23,17 @@ from umfpay.emulator._console import Console
 from umfpay.emulator._control import PREFIX, Control
 from umfpay.emulator._gateway import BASE_PATH, Gateway
 from umfpay.emulator._keys import (
+    CERTIFICATE,
+    CLIENT,
+    OTHER,
     Credentials,
     load_credentials,
+    load_other,
     make_credentials,
+    make_other,
     write_env,
 )
+from umfpay.emulator._merchants import Merchants
 from umfpay.emulator._messages import Answer, Request
 from umfpay.emulator._mishaps import told
 from umfpay.emulator._notifier import Notifier, Post
@@ -62,6 +68,7 @@ class Emulator:
         clock: Its time.
         credentials: Keys and client id made elsewhere, for emulators of one process
             that share them; not with *data*.
+        other_merchant: The same of the other merchant; not with *data*.
         deliver_to: Hosts besides loopback that notifications may go to.
         hosts: Names besides loopback that it may be called by.
         post: Delivers notifications in place of HTTP: awaited with URL, body and
@@ -73,7 +80,8 @@ class Emulator:
         credentials: What UMF would mail to the merchant.
 
     Raises:
-        ConfigError: The folder cannot be used.
+        ConfigError: The folder cannot be used; the two merchants given are the same,
+            or of two gateways.
     """
 
     def __init__(
@@ -84,6 +92,7 @@ class Emulator:
         key_bits: int = 2048,
         clock: Clock | None = None,
         credentials: Credentials | None = None,
+        other_merchant: Credentials | None = None,
         deliver_to: Collection[str] = (),
         hosts: Collection[str] = (),
         post: Post | None = None,
@@ -96,6 +105,9 @@ class Emulator:
             if data is not None
             else credentials or make_credentials(key_bits)
         )
+        self._merchants = Merchants(
+            self.credentials, make=lambda: self._make_other(other_merchant)
+        )
         self._hosts = frozenset(host.lower() for host in hosts)
         self._store = Store(None if data is None else data / "emulator.sqlite3")
 
@@ -104,8 +116,13 @@ class Emulator:
                 self._store,
                 clock or Clock(),
                 settings or EmulatorSettings(),
-                self.credentials,
+                self._merchants,
             )
+
+            if other_merchant is not None or (
+                data is not None and (data / OTHER / CLIENT).exists()
+            ):
+                self._merchants.other  # noqa: B018 (its tokens may be out there)
         except BaseException:
             self._store.close()
             raise
@@ -122,6 +139,43 @@ class Emulator:
         self._console = Console(self._gateway, self._notifier)
         self._ticker: asyncio.Task[None] | None = None
         self._resumed = False
+
+    @property
+    def other_merchant(self) -> Credentials:
+        """
+        A second merchant of this gateway, for what strangers can do to the first.
+
+        It has payments, numbers, tokens and statements of its own; the gateway signs
+        for both with one key. It is made when it is first asked for; with a data folder
+        it and its ``umf.env`` lie in ``other-merchant/``.
+
+        Raises:
+            ConfigError: Its folder cannot be used.
+        """
+        return self._merchants.other
+
+    def _make_other(self, given: Credentials | None) -> Credentials:
+        if given is not None:
+            _must_be_another(given, self.credentials)
+
+            return given
+
+        if self._data is None:
+            return make_other(self.credentials)
+
+        made = load_other(self._data / OTHER, self.credentials)
+        self._write_env_of(made)
+
+        return made
+
+    def _write_env_of(self, other: Credentials) -> None:
+        if self._data is not None:
+            write_env(
+                self._data / OTHER,
+                other,
+                base_url=self.base_url,
+                certificate=self._data / CERTIFICATE,
+            )
 
     @property
     def clock(self) -> Clock:
@@ -192,6 +246,9 @@ class Emulator:
 
         if self._data is not None:
             write_env(self._data, self.credentials, base_url=self.base_url, ftp=ftp)
+
+            if len(list(self._merchants)) > 1:
+                self._write_env_of(self.other_merchant)
 
     def take_papers(self, listener: socket.socket) -> PapersServer:
         """
@@ -343,6 +400,16 @@ async def _read(request: HTTPRequest) -> bytes | None:
             parts.append(chunk)
 
     return b"".join(parts) if size <= MAX_BODY else None
+
+
+def _must_be_another(given: Credentials, first: Credentials) -> None:
+    if given.gateway_key != first.gateway_key or given.client_id == first.client_id:
+        raise ConfigError(
+            Text(
+                "other_merchant is the first merchant again, or of another gateway.",
+                "other_merchant 与第一个商户相同，或属于另一个网关。",
+            )
+        )
 
 
 def _drop(scope: Scope) -> None:

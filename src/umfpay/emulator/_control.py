@@ -23,6 +23,7 @@ from umfpay.emulator._messages import Answer, Request, control_answer
 from umfpay.emulator._mishaps import told
 from umfpay.emulator._moves import (
     NotHereError,
+    cashier_payment,
     move_customs,
     move_enterprise,
     move_payment,
@@ -31,7 +32,7 @@ from umfpay.emulator._moves import (
 from umfpay.emulator._notifier import Notifier
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._transitions import tick
-from umfpay.emulator._world import World
+from umfpay.emulator._world import World, of
 from umfpay.errors import ConfigError
 
 
@@ -87,6 +88,9 @@ class Control:
                 re.compile(r"/enterprises/(EQ_\w+)/(\w+)"),
                 self._moved(move_enterprise),
             ),
+            ("GET", re.compile(r"/merchants"), self._merchants),
+            ("POST", re.compile(r"/merchants/other"), self._make_other),
+            ("POST", re.compile(r"/merchants/other/payments"), self._pay_other),
             ("GET", re.compile(r"/sms"), self._sms),
             ("GET", re.compile(r"/token"), self._token),
             ("POST", re.compile(r"/token/steal"), self._steal),
@@ -219,20 +223,47 @@ class Control:
     ) -> Callable[..., dict[str, Any]]:
         return lambda key, verb, _: move(self._world, key, verb)
 
+    def _merchants(self) -> dict[str, Any]:
+        known = self._world.merchants
+
+        return {
+            "merchants": [
+                {
+                    "client_id": client_id,
+                    "number": known.number(client_id),
+                    "other": known.is_other(client_id),
+                }
+                for client_id in known
+            ]
+        }
+
+    def _make_other(self, _: Any) -> dict[str, Any]:
+        self._world.merchants.other  # noqa: B018 (made when asked for)
+
+        return self._merchants()
+
+    def _pay_other(self, value: Any) -> dict[str, Any]:
+        other = self._world.merchants.other.client_id
+
+        with self._world.store.transaction():
+            return {"payment": cashier_payment(self._world, other, value)}
+
     def _token(self) -> dict[str, Any]:
-        record = self._world.store.get("token", "current")
-        series = self._world.store.get("series", "token") or {"last": 0}
+        first = self._world.merchants.first.client_id
+        record = self._world.store.get("token", first)
+        series = self._world.store.get("series", of(first, "token")) or {"last": 0}
 
         return {
             "requests": series["last"],
             "by": None if record is None else record["by"],
-            "calls": dict(self._world.token_calls),
+            "calls": dict(self._world.token_calls[first]),
             "seconds_left": None
             if record is None
             else record["until"] - self._world.clock.time(),
         }
 
     def _steal(self, _: Any) -> dict[str, Any]:
-        tokens.fresh(self._world, by="outsider")
+        first = self._world.merchants.first.client_id
+        tokens.fresh(self._world, first, by="outsider")
 
         return self._token()

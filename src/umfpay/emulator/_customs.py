@@ -10,18 +10,18 @@ from umfpay.emulator._orders import find_sub_order, needed
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._store import Document
 from umfpay.emulator._wire import entries, is_true, member, members, text
-from umfpay.emulator._world import Members, World
+from umfpay.emulator._world import Members, World, of
 from umfpay.protocol import new_object_id
 
 
 _MONTH = 31 * 86_400.0
 
 
-def apply(world: World, key: str, body: Members) -> Members:
+def apply(world: World, merchant: str, key: str, body: Members) -> Members:
     """
     Declare one sub order to the customs.
     """
-    payment = world.payment(key)
+    payment = world.payment(key, merchant=merchant)
 
     if payment["state"] != "TRADE_SUCCESS":
         raise Refusal("00060764", f"the payment is {payment['state']}")
@@ -63,6 +63,7 @@ def apply(world: World, key: str, body: Members) -> Members:
 
     declaration: Document = {
         "id": new_object_id("CUST", name.encode()),
+        "merchant": merchant,
         "payment": key,
         "sub_id": sub_id,
         "body": _echo(body),
@@ -112,14 +113,9 @@ def _echo(body: Members) -> Members:
 
 def found(world: World, key: str) -> Document:
     """
-    Return a declaration.
+    Return a declaration, of whichever merchant.
     """
-    declaration = world.store.get("customs", key)
-
-    if declaration is None:
-        raise Refusal("00060760", f"no declaration {key}")
-
-    return declaration
+    return world.find("customs", key, merchant=None)
 
 
 def settle(world: World, declaration: Document, state: str) -> None:
@@ -149,11 +145,11 @@ def _shown(declaration: Document) -> Members:
     }
 
 
-def query(world: World, key: str) -> Members:
+def query(world: World, merchant: str, key: str) -> Members:
     """
     Tell the state of a declaration; the shape is our reading (12.6).
     """
-    declaration = found(world, key)
+    declaration = world.find("customs", key, merchant=merchant, asked=True)
 
     return {
         "customs_declarations": [_shown(declaration)],
@@ -173,7 +169,7 @@ def notified(world: World, key: str) -> Members:
     return {"customs_declaration": _shown(found(world, key))}
 
 
-def apply_only(world: World, body: Members) -> Members:
+def apply_only(world: World, merchant: str, body: Members) -> Members:
     """
     Declare a payment that was made elsewhere (5.21).
     """
@@ -183,26 +179,34 @@ def apply_only(world: World, body: Members) -> Members:
     world.opened(body.get("name"), "name")
     world.opened(body.get("citizen_id_number"), "citizen_id_number")
     trace = world.trace()
-    document: dict[str, Any] = {"reference": reference, "trace": trace, "again": 0}
-    world.store.put("declaration_only", reference, document)
+    document: dict[str, Any] = {
+        "merchant": merchant,
+        "reference": reference,
+        "trace": trace,
+        "again": 0,
+    }
+    world.store.put("declaration_only", of(merchant, reference), document)
 
     return {"customes_declaration_only": {"pay_trace": trace}}
 
 
-def declare_again(world: World, body: Members) -> Members:
+def declare_again(world: World, merchant: str, body: Members) -> Members:
     """
     Send a declaration to the customs once more (5.21).
     """
     reference = needed(body.get("mer_reference_id"), "mer_reference_id")
-    document = world.store.get("declaration_only", reference)
+    document = world.store.get("declaration_only", of(merchant, reference))
 
     if document is not None:
         document["again"] += 1
-        world.store.put("declaration_only", reference, document)
+        world.store.put("declaration_only", of(merchant, reference), document)
 
         return {}
 
     for declaration in world.store.all("customs"):
+        if declaration["merchant"] != merchant:
+            continue
+
         payment = world.payment(declaration["payment"])
 
         if text(payment["order"].get("mer_reference_id")) == reference:

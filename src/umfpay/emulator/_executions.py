@@ -19,11 +19,11 @@ _SMS_PAUSE: Final = 60.0
 _SMS_MAX: Final = 5
 
 
-def verify(world: World, key: str, body: Members) -> Members:
+def verify(world: World, merchant: str, key: str, body: Members) -> Members:
     """
     Send the SMS code: it can be read in the control API.
     """
-    payment = world.payment(key)
+    payment = world.payment(key, merchant=merchant)
     _check_waiting(payment)
 
     if payment["method"] not in CARDS:
@@ -64,11 +64,11 @@ def _check_waiting(payment: Document) -> None:
         raise Refusal("00060763", f"the payment is {payment['state']}")
 
 
-def execute(world: World, key: str, body: Members) -> Members:
+def execute(world: World, merchant: str, key: str, body: Members) -> Members:
     """
     Take the money: once.
     """
-    payment = world.payment(key)
+    payment = world.payment(key, merchant=merchant)
     _check_waiting(payment)
 
     if payment["method"] not in CARDS:
@@ -88,7 +88,7 @@ def execute(world: World, key: str, body: Members) -> Members:
     if card != payment["card"]:
         raise Refusal("00200025", "the SMS code was sent for another card")
 
-    if world.was_paid(text(payment["order"].get("mer_reference_id"))):
+    if world.was_paid(merchant, text(payment["order"].get("mer_reference_id"))):
         raise Refusal("00060763", "mer_reference_id was paid with another payment")
 
     if card["last_four"] == POOR:

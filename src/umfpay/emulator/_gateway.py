@@ -62,8 +62,8 @@ class Gateway:
     def __init__(self, world: World) -> None:
         self.world = world
         self.plan = FaultPlan()
-        self._signer = Signer(world.credentials.gateway_key)
-        self._verifier = Verifier([world.credentials.merchant_key.public])
+        self._signer = Signer(world.merchants.first.gateway_key)
+        self._verifiers: dict[str, Verifier] = {}
 
     def answer(self, request: Request) -> Answer:
         """
@@ -114,7 +114,8 @@ class Gateway:
 
         for one in struck:
             if one.kind == "steal_token":
-                tokens.fresh(self.world, by="outsider")
+                first = self.world.merchants.first.client_id
+                tokens.fresh(self.world, first, by="outsider")
             elif one.kind == "skew_clock":
                 self.world.move_clock(one.seconds)
 
@@ -126,6 +127,7 @@ class Gateway:
             "at": self.world.clock.now().isoformat(),
             "path": path,
             **logged(request),
+            "client_id": "",
             "faults": [one.kind for one in struck],
             "ret_code": "",
             "reason": "",
@@ -138,7 +140,7 @@ class Gateway:
             tick(self.world)
 
             with self.world.store.transaction():
-                result, endpoint = self._result(request, path)
+                result, endpoint = self._result(request, path, record)
         except Refusal as refusal:
             record["ret_code"] = refusal.code
             record["reason"] = refusal.detail
@@ -161,7 +163,7 @@ class Gateway:
         return self._signed(result, endpoint, struck)
 
     def _result(
-        self, request: Request, path: str
+        self, request: Request, path: str, record: Document
     ) -> tuple[Members | bytes, Endpoint | None]:
         if not path.startswith(f"{BASE_PATH}/"):
             raise Refusal("00060700", f"no such path: {path[:200]}", status=404)
@@ -172,18 +174,19 @@ class Gateway:
             return tokens.issue(self.world, read_body(request)), None
 
         endpoint, keys = route(request.method, local)
-        tokens.check(self.world, request.headers.get("authorization"))
+        merchant = tokens.check(self.world, request.headers.get("authorization"))
+        record["client_id"] = merchant
         arguments: list[Any] = list(keys)
 
         if endpoint.needs == "body":
-            self._check_signature(request)
+            self._check_signature(request, merchant)
             arguments.append(read_body(request))
         elif endpoint.needs == "query":
             arguments.append(dict(parse_qsl(request.query, keep_blank_values=True)))
 
-        return endpoint.handler(self.world, *arguments), endpoint
+        return endpoint.handler(self.world, merchant, *arguments), endpoint
 
-    def _check_signature(self, request: Request) -> None:
+    def _check_signature(self, request: Request, merchant: str) -> None:
         if request.oversized:
             raise Refusal("00060700", "the body is too long")
 
@@ -192,10 +195,20 @@ class Gateway:
         if not signature:
             raise Refusal("00060710", "no header Signature")
 
-        if not self._verifier.verify(request.body, signature):
+        if not self._verifier(merchant).verify(request.body, signature):
             raise Refusal(
                 "00060710", "the header Signature does not verify over the raw body"
             )
+
+    def _verifier(self, merchant: str) -> Verifier:
+        if merchant not in self._verifiers:
+            known = self.world.merchants.get(merchant)
+            # Its token was checked before.
+            assert known is not None
+
+            self._verifiers[merchant] = Verifier([known.merchant_key.public])
+
+        return self._verifiers[merchant]
 
     def _signed(
         self, members: Members, endpoint: Endpoint | None, struck: list[Fault]

@@ -7,6 +7,8 @@ from __future__ import annotations
 import os
 import secrets
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +25,7 @@ GATEWAY_KEY: Final = "gateway.key.p8"
 CLIENT: Final = "client.id"
 FTP: Final = "ftp.id"
 FTP_USER: Final = "merchant"
+OTHER: Final = "other-merchant"
 ENV: Final = "umf.env"
 
 _UNNAMEABLE: Final = ("Cc", "Cs", "Zl", "Zp")
@@ -35,7 +38,7 @@ _ADVICE: Final = Text(
 @attrs.frozen(kw_only=True)
 class Credentials:
     """
-    What the merchant gets, and the gateway's own key.
+    What a merchant gets, and the gateway's own key, which signs for all merchants.
     """
 
     client_id: str
@@ -62,6 +65,18 @@ def make_credentials(bits: int) -> Credentials:
     )
 
 
+def make_other(first: Credentials) -> Credentials:
+    """
+    Make another merchant of the gateway of *first*, with a key of the same size.
+    """
+    return attrs.evolve(
+        first,
+        client_id=secrets.token_hex(20),
+        client_secret=Secret(secrets.token_hex(20)),
+        merchant_key=PrivateKey.generate(first.merchant_key.bits),
+    )
+
+
 def load_credentials(folder: Path, *, bits: int) -> Credentials:
     """
     Read the credentials of *folder*; make them when it has none.
@@ -72,19 +87,54 @@ def load_credentials(folder: Path, *, bits: int) -> Credentials:
     """
     _must_be_nameable(folder)
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-
+    with _usable(folder):
         if not (folder / CLIENT).exists():
             _save(folder, make_credentials(bits))
 
-        if not (folder / FTP).exists():
-            # A folder of before the emulator had an FTP server.
-            _save_pair(folder / FTP, FTP_USER, Secret(secrets.token_hex(12)))
-
         return _read(folder)
+
+
+def load_other(folder: Path, first: Credentials) -> Credentials:
+    """
+    Read the other merchant from *folder*; make it when it is not there.
+
+    Raises:
+        ConfigError: The folder cannot be read or written, or a file in it is missing or
+            damaged.
+    """
+    with _usable(folder):
+        if not (folder / CLIENT).exists():
+            made = make_other(first)
+            write_private(folder / MERCHANT_KEY, made.merchant_key.to_der_pkcs8())
+            _save_pair(folder / CLIENT, made.client_id, made.client_secret)
+
+        client_id, secret = _pair(folder / CLIENT)
+        merchant = PrivateKey.load(folder / MERCHANT_KEY)
+
+        if merchant in (first.gateway_key, first.merchant_key):
+            raise _DamagedError(f"{MERCHANT_KEY} is another one's key")
+
+        if client_id == first.client_id:
+            raise _DamagedError(f"{CLIENT} is another one's")
+
+        return attrs.evolve(
+            first, client_id=client_id, client_secret=secret, merchant_key=merchant
+        )
+
+
+@contextmanager
+def _usable(folder: Path) -> Iterator[None]:
+    """
+    Make *folder* where it is missing, and say what is wrong with it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        yield
+
+        return
     except OSError as exc:
-        reason = exc.strerror or type(exc).__name__
+        named = f"{Path(exc.filename).name}: " if exc.filename else ""
+        reason = f"{named}{exc.strerror or type(exc).__name__}"
     except _DamagedError as exc:
         reason = str(exc)
 
@@ -183,12 +233,14 @@ def write_env(
     credentials: Credentials,
     *,
     base_url: str,
+    certificate: Path | None = None,
     ftp: tuple[str, int] | None = None,
 ) -> Path:
     """
     Write ``umf.env``: plain ``KEY=value`` lines for `Config.from_file()` and shells.
 
     Args:
+        certificate: The gateway's, where it does not lie in *folder*.
         ftp: Host and port of the FTP server, if there is one.
     """
     absolute = folder.resolve()
@@ -196,7 +248,9 @@ def write_env(
         "UMF_CLIENT_ID": credentials.client_id,
         "UMF_CLIENT_SECRET": credentials.client_secret.reveal(),
         "UMF_MERCHANT_KEY": str(absolute / MERCHANT_KEY),
-        "UMF_GATEWAY_CERTIFICATE": str(absolute / CERTIFICATE),
+        "UMF_GATEWAY_CERTIFICATE": str(
+            (certificate or absolute / CERTIFICATE).resolve()
+        ),
         "UMF_BASE_URL": base_url,
     }
 

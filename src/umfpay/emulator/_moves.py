@@ -9,10 +9,12 @@ from typing import Any, Final
 
 from umfpay.emulator import _customs as customs
 from umfpay.emulator import _executions as executions
+from umfpay.emulator import _payments as payments
 from umfpay.emulator import _refunds as refunds
+from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._store import Document
 from umfpay.emulator._wire import text
-from umfpay.emulator._world import World
+from umfpay.emulator._world import Members, World
 
 
 _PAYMENT: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
@@ -41,6 +43,40 @@ class NotHereError(Exception):
         self.status = status
 
 
+def cashier_payment(world: World, merchant: str, given: Members) -> Document:
+    """
+    Create a payment at the cashier as *merchant* would, by number, amount, notify_url.
+    """
+    amount = given.get("amount")
+    reference = text(given.get("mer_reference_id"))
+    part = {
+        "mer_sub_reference_id": reference,
+        "trans_code": "02223022",
+        "amount": amount,
+    }
+    body = {
+        "payer": {
+            "payment_method": "NOT_APPLICABLE",
+            "interface_type": "SERVER_TO_WEB",
+            "business_type": "B2C",
+        },
+        "order": {
+            "mer_reference_id": reference,
+            "mer_date": text(given.get("mer_date")) or world.clock.today(),
+            "amount": amount,
+            "sub_orders": [part],
+        },
+        "notify_url": given.get("notify_url"),
+    }
+
+    try:
+        answered = payments.create(world, merchant, body)
+    except Refusal as refusal:
+        raise NotHereError(400, refusal.detail) from None
+
+    return world.payment(answered["payment"]["id"])
+
+
 def move_payment(world: World, key: str, verb: str) -> dict[str, Any]:
     """
     Pay, fail, close or cancel a payment, or approve its papers.
@@ -59,7 +95,7 @@ def move_payment(world: World, key: str, verb: str) -> dict[str, Any]:
         raise NotHereError(409, f"the payment is {payment['state']}")
 
     if (verb, payment["state"]) == ("pay", "WAIT_BUYER_PAY") and world.was_paid(
-        text(payment["order"].get("mer_reference_id"))
+        payment["merchant"], text(payment["order"].get("mer_reference_id"))
     ):
         raise NotHereError(409, "mer_reference_id was paid with another payment")
 

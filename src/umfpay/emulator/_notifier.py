@@ -65,7 +65,7 @@ class Notifier:
         self._plan = plan
         self._post_by = post or self._by_http
         self._deliver_to = frozenset(deliver_to)
-        self._signer = Signer(world.credentials.gateway_key)
+        self._signer = Signer(world.merchants.first.gateway_key)
         self._tasks: set[asyncio.Task[None]] = set()
         self._held: list[int] = []
         self._client: aiohttp.ClientSession | None = None

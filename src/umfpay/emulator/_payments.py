@@ -41,7 +41,7 @@ _INTERFACES: Final = frozenset(
 )
 
 
-def create(world: World, body: Members) -> Members:
+def create(world: World, merchant: str, body: Members) -> Members:
     """
     Create a payment. It waits for the buyer; nobody has paid.
     """
@@ -62,16 +62,17 @@ def create(world: World, body: Members) -> Members:
         needed(payer.get("bank_code"), "payer.bank_code")
 
     total, currency = check_order(order)
-    _check_payer(world, payer, method, business)
+    _check_payer(world, merchant, payer, method, business)
 
-    # An order number is unique and paid only once (OBJ:220).
-    if world.was_paid(text(order["mer_reference_id"])):
+    # An order number of a merchant is unique and paid only once (OBJ:220).
+    if world.was_paid(merchant, text(order["mer_reference_id"])):
         raise Refusal("00060740", "mer_reference_id was paid before")
 
     trace = world.trace()
     key = new_object_id("PAY", f"{trace}{text(order['mer_date'])}".encode())
     payment: Document = {
         "id": key,
+        "merchant": merchant,
         "trace": trace,
         "state": "WAIT_BUYER_PAY",
         "method": method,
@@ -109,7 +110,7 @@ def create(world: World, body: Members) -> Members:
 
 
 def _check_payer(
-    world: World, payer: dict[str, Any], method: str, business: str
+    world: World, merchant: str, payer: dict[str, Any], method: str, business: str
 ) -> None:
     info = members(payer, "payer_info")
 
@@ -135,14 +136,17 @@ def _check_payer(
     if business == "B2B" and text(
         members(payer, "enterprise_qualification").get("external_enterprise_id")
     ):
-        _check_enterprise(world, payer)
+        _check_enterprise(world, merchant, payer)
 
 
-def _check_enterprise(world: World, payer: dict[str, Any]) -> None:
+def _check_enterprise(world: World, merchant: str, payer: dict[str, Any]) -> None:
     given = text(payer["enterprise_qualification"]["external_enterprise_id"])
 
     for company in world.store.all("enterprise"):
-        if company["external_enterprise_id"] == given:
+        if (company["merchant"], company["external_enterprise_id"]) == (
+            merchant,
+            given,
+        ):
             if company["enterprise_status"] != "ENABLE":
                 raise Refusal("00060114", "the enterprise is not ENABLE yet")
 
@@ -151,18 +155,22 @@ def _check_enterprise(world: World, payer: dict[str, Any]) -> None:
     raise Refusal("00060114", "the enterprise is not registered")
 
 
-def query(world: World, key: str) -> Members:
+def query(world: World, merchant: str, key: str) -> Members:
     """
     Tell the state of a payment: the truth.
     """
-    return {"payment": queried(world.payment(key))}
+    payment = world.find("payment", key, merchant=merchant, asked=True)
+
+    return {"payment": queried(payment)}
 
 
-def update_express_info(world: World, key: str, body: Members) -> Members:
+def update_express_info(
+    world: World, merchant: str, key: str, body: Members
+) -> Members:
     """
     Take the parcel numbers of a paid order (5.21).
     """
-    payment = world.payment(key)
+    payment = world.payment(key, merchant=merchant)
 
     if payment["state"] != "TRADE_SUCCESS":
         raise Refusal("00060764", f"the payment is {payment['state']}")

@@ -12,15 +12,14 @@ from umfpay.emulator._orders import needed, wire_day
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._store import Document
 from umfpay.emulator._wire import entries, member, members, text
-from umfpay.emulator._world import Members, World
-from umfpay.protocol import new_object_id
+from umfpay.emulator._world import Members, World, of
 
 
-def create(world: World, key: str, body: Members) -> Members:
+def create(world: World, merchant: str, key: str, body: Members) -> Members:
     """
     Refund a payment; the shape is refund_info, order or orders[0] (5.7).
     """
-    payment = world.payment(key)
+    payment = world.payment(key, merchant=merchant)
     info = _info(body)
     reference = needed(info.get("mer_reference_id"), "refund.mer_reference_id")
     wire_day(info.get("mer_date"), "refund.mer_date")
@@ -32,7 +31,7 @@ def create(world: World, key: str, body: Members) -> Members:
     if currency != payment["currency"]:
         raise Refusal("00202011", f"the payment is in {payment['currency']}")
 
-    if world.store.get("refund_number", reference) is not None:
+    if world.store.get("refund_number", of(merchant, reference)) is not None:
         raise Refusal("00060766", "the refund number was used before")
 
     left = Decimal(payment["total"]) - Decimal(payment["refunded"])
@@ -44,9 +43,10 @@ def create(world: World, key: str, body: Members) -> Members:
     cny = _cny(payment, total, left)
 
     refund: Document = {
-        "id": new_object_id(
-            "REFUND", f"{reference}{payment['order']['mer_date']}".encode()
+        "id": world.new_id(
+            "refund", "REFUND", f"{reference}{payment['order']['mer_date']}".encode()
         ),
+        "merchant": merchant,
         "payment": key,
         "reference": reference,
         "mer_date": text(info.get("mer_date")),
@@ -58,7 +58,7 @@ def create(world: World, key: str, body: Members) -> Members:
         "state": "REFUND_PROCESS",
         "created_at": world.clock.time(),
     }
-    world.store.put("refund_number", reference, {"refund": refund["id"]})
+    world.store.put("refund_number", of(merchant, reference), {"refund": refund["id"]})
     _count(world, payment, total, cny)
 
     if world.settings.refund == "pending":
@@ -154,21 +154,18 @@ def settle(world: World, refund: Document, state: str) -> None:
 
 def found(world: World, key: str) -> Document:
     """
-    Return a refund.
+    Return a refund, of whichever merchant.
     """
-    refund = world.store.get("refund", key)
-
-    if refund is None:
-        raise Refusal("00060760", f"no refund {key}")
-
-    return refund
+    return world.find("refund", key, merchant=None)
 
 
-def query(world: World, key: str) -> Members:
+def query(world: World, merchant: str, key: str) -> Members:
     """
     Tell the state of a refund: an array with nothing but that (5.8).
     """
-    return {"refunds": [{"state": found(world, key)["state"]}]}
+    refund = world.find("refund", key, merchant=merchant, asked=True)
+
+    return {"refunds": [{"state": refund["state"]}]}
 
 
 def notified(world: World, key: str) -> Members:

@@ -13,7 +13,6 @@ from umfpay.emulator._store import Document
 from umfpay.emulator._wire import members, text
 from umfpay.emulator._world import Members, Query, World
 from umfpay.models import CREDIT_BANKS, DEBIT_BANKS
-from umfpay.protocol import new_object_id
 
 
 _ZH = {
@@ -44,7 +43,7 @@ _MEMBERS = (
 )
 
 
-def banks(_world: World, query: Query) -> Members:
+def banks(_world: World, _merchant: str, query: Query) -> Members:
     """
     List the banks of a card type (5.2).
     """
@@ -78,7 +77,7 @@ def _also(code: str, kind: str) -> list[str]:
     return [other] if code in table else []
 
 
-def exchange_rate(_world: World, query: Query) -> Members:
+def exchange_rate(_world: World, _merchant: str, query: Query) -> Members:
     """
     Tell what one unit costs in CNY (5.13).
     """
@@ -93,7 +92,7 @@ def exchange_rate(_world: World, query: Query) -> Members:
     return {"exchangeRates": [{"rate": RATES[currency], "currency": currency}]}
 
 
-def wechat_openid(world: World, query: Query) -> Members:
+def wechat_openid(world: World, _merchant: str, query: Query) -> Members:
     """
     Give the page that leads to an open_id (5.14).
     """
@@ -125,7 +124,7 @@ def wechat_openid(world: World, query: Query) -> Members:
     }
 
 
-def register(world: World, body: Members) -> Members:
+def register(world: World, merchant: str, body: Members) -> Members:
     """
     Register a company: DISABLE until somebody has checked it (5.17).
     """
@@ -145,12 +144,20 @@ def register(world: World, body: Members) -> Members:
     company: Document = {name: text(given.get(name)) for name in _MEMBERS}
 
     for known in world.store.all("enterprise"):
-        if known["external_enterprise_id"] == external and known["busi_type"] == kind:
+        if (known["merchant"], known["external_enterprise_id"], known["busi_type"]) == (
+            merchant,
+            external,
+            kind,
+        ):
             company = {**known, **company}
 
-    company.setdefault(
-        "id", new_object_id("EQ", f"{external}|{kind}{world.clock.today()}".encode())
-    )
+    company.setdefault("merchant", merchant)
+
+    if "id" not in company:
+        company["id"] = world.new_id(
+            "enterprise", "EQ", f"{external}|{kind}{world.clock.today()}".encode()
+        )
+
     company.setdefault("enterprise_status", "DISABLE")
     company.setdefault("rank", "UNKNOWN")
     world.store.put("enterprise", company["id"], company)
@@ -163,14 +170,11 @@ def register(world: World, body: Members) -> Members:
     }
 
 
-def enterprise(world: World, key: str) -> Members:
+def enterprise(world: World, merchant: str, key: str) -> Members:
     """
     Tell whether a company may pay (5.18).
     """
-    company = world.store.get("enterprise", key)
-
-    if company is None:
-        raise Refusal("00060760", f"no enterprise {key}")
+    company = world.find("enterprise", key, merchant=merchant)
 
     return {
         "enterprise_qualification": {

@@ -20,6 +20,7 @@ TokenRefusal = Literal[
 Names = Literal["new", "old"]
 Links = Literal["clean", "imitate"]
 Pace = Literal["immediate", "pending"]
+ForeignPayments = Literal["refused", "visible"]
 WeChatPage = Literal["own", "wechat"]
 Staff = Literal["manual", "approve", "reject"]
 RefundRows = Literal["with_number", "documented"]
@@ -39,6 +40,9 @@ class EmulatorSettings:
         token_refusal: How a dead token is refused.
         names: Member names of answers: of today, or those of April 2017.
         links: ``imitate`` gives the internal hosts of the real samples (gateway.md, trap 7).
+        foreign_payments: Whether a query of another merchant's payment, refund or
+            declaration is refused as unknown, or answered; nobody knows which. Calls
+            that change something are always refused.
         execute: Whether the answer to execute is final, or pending first.
         refund: The same for refunds.
         refund_rows: Whether lists name a refund's own number. ``documented`` leaves out
@@ -59,6 +63,7 @@ class EmulatorSettings:
     token_refusal: TokenRefusal = "json_401"  # noqa: S105 (a way to refuse)
     names: Names = "new"
     links: Links = "clean"
+    foreign_payments: ForeignPayments = "refused"
     execute: Pace = "immediate"
     refund: Pace = "pending"
     refund_rows: RefundRows = "with_number"

@@ -18,12 +18,10 @@ from umfpay.emulator._wire import text
 from umfpay.emulator._world import Members, Query, World
 
 
-MERCHANT: Final = "8017"
-
 _BREAKS: Final = re.compile(r"[,\r\n]+")
 
 
-def transactions_file(world: World, query: Query) -> bytes:
+def transactions_file(world: World, merchant: str, query: Query) -> bytes:
     """
     Write the day's transactions as a file: 14 columns, UTF-8 (9.1).
     """
@@ -31,14 +29,14 @@ def transactions_file(world: World, query: Query) -> bytes:
     rows: list[list[str]] = []
     total = Decimal(0)
 
-    for payment in paid(world):
+    for payment in paid(world, merchant):
         if text(payment["order"]["mer_date"]) == day:
             total += Decimal(payment["total_cny"])
             rows.append(
                 _file_row(payment, payment, payment["paid_at"], kind="P", number="")
             )
 
-    for refund, payment in refunded(world):
+    for refund, payment in refunded(world, merchant):
         if text(payment["order"]["mer_date"]) == day:
             total -= Decimal(refund["total_cny"])
             rows.append(
@@ -51,7 +49,7 @@ def transactions_file(world: World, query: Query) -> bytes:
                 )
             )
 
-    return _file(day, rows, total)
+    return _file(world.merchants.number(merchant), day, rows, total)
 
 
 def _file_row(
@@ -75,27 +73,27 @@ def _file_row(
     ]
 
 
-def _file(day: str, rows: list[list[str]], total: Decimal) -> bytes:
+def _file(number: str, day: str, rows: list[list[str]], total: Decimal) -> bytes:
     lines = [
-        f"TRANSDETAIL-START,{MERCHANT},{day}",
+        f"TRANSDETAIL-START,{number},{day}",
         # Nothing in a column may look like the end of it.
         *(",".join(_BREAKS.sub(" ", column) for column in row) for row in rows),
-        f"TRANSDETAIL-End,{MERCHANT},{day},{total:.2f}",
+        f"TRANSDETAIL-End,{number},{day},{total:.2f}",
     ]
 
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def reconciliation_file(world: World, query: Query) -> bytes:
+def reconciliation_file(world: World, merchant: str, query: Query) -> bytes:
     """
     Write what UMF paid out on a day as a file. The row format is invented (9.2).
     """
     day = wire_day(query.get("mer_date") or query.get("settle_date"), "mer_date")
-    paid = paid_out(world, day)
+    paid = paid_out(world, merchant, day)
     rows = [_paid_row(row) for row in paid]
     total = sum((row["exchange_amount"]["total_cny"] for row in paid), Decimal(0))
 
-    return _file(day, rows, total)
+    return _file(world.merchants.number(merchant), day, rows, total)
 
 
 def _paid_row(row: Members) -> list[str]:
@@ -119,7 +117,7 @@ def _paid_row(row: Members) -> list[str]:
     ]
 
 
-def customs_file(world: World, query: Query) -> bytes:
+def customs_file(world: World, merchant: str, query: Query) -> bytes:
     """
     Write the declarations cleared on a day. The format is invented (12.7).
     """
@@ -133,7 +131,7 @@ def customs_file(world: World, query: Query) -> bytes:
             one["state"],
         ]
         for one in world.store.all("customs")
-        if one.get("clearance") == day
+        if one.get("clearance") == day and one["merchant"] == merchant
     ]
 
-    return _file(day, rows, Decimal(0))
+    return _file(world.merchants.number(merchant), day, rows, Decimal(0))

@@ -24,34 +24,40 @@ _MAX_PAGE: Final = 5000
 _NUMBER: Final = re.compile(r"0*[1-9][0-9]{0,8}")
 
 
-def paid(world: World) -> list[Document]:
+def paid(world: World, merchant: str) -> list[Document]:
     """
-    Return the payments that succeeded.
+    Return the payments of *merchant* that succeeded.
     """
     return [
-        one for one in world.store.all("payment") if one["state"] == "TRADE_SUCCESS"
+        one
+        for one in world.store.all("payment")
+        if (one["merchant"], one["state"]) == (merchant, "TRADE_SUCCESS")
     ]
 
 
-def refunded(world: World) -> list[tuple[Document, Document]]:
+def refunded(world: World, merchant: str) -> list[tuple[Document, Document]]:
     """
-    Return the refunds that succeeded, each with its payment.
+    Return the refunds of *merchant* that succeeded, each with its payment.
     """
     return [
         (one, world.payment(one["payment"]))
         for one in world.store.all("refund")
-        if one["state"] == "REFUND_SUCCESS"
+        if (one["merchant"], one["state"]) == (merchant, "REFUND_SUCCESS")
     ]
 
 
-def transactions(world: World, query: Query) -> Members:
+def transactions(world: World, merchant: str, query: Query) -> Members:
     """
     List the successful transactions of a merchant order date, by page (9.3).
     """
     day = wire_day(query.get("mer_date"), "mer_date")
-    payments = [one for one in paid(world) if text(one["order"]["mer_date"]) == day]
+    payments = [
+        one for one in paid(world, merchant) if text(one["order"]["mer_date"]) == day
+    ]
     refunds = [
-        pair for pair in refunded(world) if text(pair[1]["order"]["mer_date"]) == day
+        pair
+        for pair in refunded(world, merchant)
+        if text(pair[1]["order"]["mer_date"]) == day
     ]
     rows = [_payment_row(one) for one in payments] + [
         _refund_row(world, refund, payment) for refund, payment in refunds
@@ -145,12 +151,12 @@ def _row_amount(one: Document, payment: Document) -> Members:
     }
 
 
-def reconciliation(world: World, query: Query) -> Members:
+def reconciliation(world: World, merchant: str, query: Query) -> Members:
     """
     List what UMF paid out on a day, by page (9.4).
     """
     day = wire_day(query.get("settle_date") or query.get("mer_date"), "settle_date")
-    rows = paid_out(world, day)
+    rows = paid_out(world, merchant, day)
 
     if not rows:
         raise Refusal("00060760", "no money was transferred on this day")
@@ -166,18 +172,18 @@ def reconciliation(world: World, query: Query) -> Members:
     }
 
 
-def paid_out(world: World, day: str) -> list[Members]:
+def paid_out(world: World, merchant: str, day: str) -> list[Members]:
     """
-    Return what makes up the money transferred on *day*.
+    Return what makes up the money transferred to *merchant* on *day*.
     """
     rows = [
         _settled(_payment_row(one), one, fee=True, day=day)
-        for one in paid(world)
+        for one in paid(world, merchant)
         if one["settle_date"] == day
     ]
     rows += [
         _settled(_refund_row(world, refund, payment), payment, fee=False, day=day)
-        for refund, payment in refunded(world)
+        for refund, payment in refunded(world, merchant)
         if refund["settle_date"] == day
     ]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._wire import text
-from umfpay.emulator._world import Members, World
+from umfpay.emulator._world import Members, World, of
 
 
 DEAD = "00280703"
@@ -21,38 +21,37 @@ def issue(world: World, body: Members) -> Members:
     """
     Give a token to a client that proves itself.
     """
-    known = world.credentials
-    good = hmac.compare_digest(
-        text(body.get("client_id")).encode(), known.client_id.encode()
-    ) & hmac.compare_digest(
-        text(body.get("client_secret")).encode(), known.client_secret.reveal().encode()
-    )
+    known = world.merchants.get(text(body.get("client_id")))
+    secret = "" if known is None else known.client_secret.reveal()
 
-    if not good:
+    if known is None or not hmac.compare_digest(
+        text(body.get("client_secret")).encode(), secret.encode()
+    ):
         raise Refusal("00060711", "client_id or client_secret is wrong", status=401)
 
     if text(body.get("grant_type")) != "client_credentials":
         raise Refusal("00060700", "grant_type is client_credentials", status=400)
 
     return {
-        "access_token": fresh(world, by="client"),
+        "access_token": fresh(world, known.client_id, by="client"),
         "expires_in": world.settings.token_lifetime,
     }
 
 
-def fresh(world: World, *, by: str) -> str:
+def fresh(world: World, merchant: str, *, by: str) -> str:
     """
-    Make the one token that is valid from now on.
+    Make the one token of *merchant* that is valid from now on.
     """
     token = secrets.token_hex(32)
     record: dict[str, Any] = {
         # Not the token: the books are a file.
         "digest": _digest(token),
         "until": world.clock.time() + world.settings.token_lifetime,
-        "number": world.number("token"),
+        "number": world.number(of(merchant, "token")),
+        "merchant": merchant,
         "by": by,
     }
-    world.store.put("token", "current", record)
+    world.store.put("token", merchant, record)
 
     return token
 
@@ -61,9 +60,12 @@ def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def check(world: World, header: str | None) -> None:
+def check(world: World, header: str | None) -> str:
     """
     Check the header Authorization: ``Bearer x`` or ``Bearerx``, in any case (2.1).
+
+    Returns:
+        The client id of the merchant whose token it is.
 
     Raises:
         Refusal: The token is missing, dead or expired.
@@ -73,14 +75,23 @@ def check(world: World, header: str | None) -> None:
     if given[:6].lower() != "bearer":
         raise Refusal(DEAD, "no bearer token")
 
-    record = world.store.get("token", "current")
+    digest = _digest(given[6:].strip())
+    record = next(
+        (
+            one
+            for one in (world.store.get("token", name) for name in world.merchants)
+            if one is not None and hmac.compare_digest(digest, one["digest"])
+        ),
+        None,
+    )
 
-    if record is None or not hmac.compare_digest(
-        _digest(given[6:].strip()), record["digest"]
-    ):
+    if record is None:
         raise Refusal(DEAD, "the token is not the newest")
 
     if record["until"] <= world.clock.time():
         raise Refusal(DEAD, "the token has expired")
 
-    world.token_calls[record["number"]] += 1
+    merchant = str(record["merchant"])
+    world.token_calls[merchant][record["number"]] += 1
+
+    return merchant

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import sqlite3
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -15,12 +15,12 @@ from typing import Any, Final
 import attrs
 
 from umfpay.emulator._clock import Clock
-from umfpay.emulator._keys import Credentials
+from umfpay.emulator._merchants import Merchants
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._settings import EmulatorSettings
 from umfpay.emulator._store import Document, Store
 from umfpay.emulator._wire import text
-from umfpay.protocol import Opener
+from umfpay.protocol import Opener, new_object_id
 
 
 _PAID: Final = ("TRADE_SUCCESS", "TRADE_PENDING")
@@ -31,10 +31,14 @@ class World:
     """
     The state of the gateway.
 
+    A merchant is named by its client id: documents hold it as ``merchant``, and what a
+    merchant numbers itself is kept under both (`of`).
+
     Attributes:
         notify: Called with the kind and id of an object whose result is to be told.
         forgotten: Called when the books are cleared, for what lies beside them.
-        token_calls: How many calls each token let in since the start, by its number.
+        token_calls: How many calls each token let in since the start, by client id and
+            by its number.
         salt: Of the hashes that stand for card numbers.
 
     Raises:
@@ -44,16 +48,18 @@ class World:
     store: Store
     clock: Clock
     settings: EmulatorSettings
-    credentials: Credentials
+    merchants: Merchants
     base_url: str = "http://127.0.0.1:8100/cberest/v1"
     notify: Callable[[str, str], None] = attrs.field(default=lambda _kind, _key: None)
     forgotten: Callable[[], None] = attrs.field(default=lambda: None)
-    token_calls: Counter[int] = attrs.field(init=False, factory=Counter)
+    token_calls: dict[str, Counter[int]] = attrs.field(
+        init=False, factory=lambda: defaultdict(Counter)
+    )
     salt: bytes = attrs.field(init=False, repr=False)
     openers: tuple[Opener, ...] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        key = self.credentials.gateway_key
+        key = self.merchants.first.gateway_key
         # The official SDK seals in UTF-8, and with a switch in GBK (notes 4).
         self.openers = (Opener(key), Opener(key, charset="gbk"))
 
@@ -130,16 +136,48 @@ class World:
         """
         return hashlib.sha256(self.salt + number.encode()).hexdigest()[:16]
 
-    def payment(self, key: str) -> Document:
+    def find(
+        self, kind: str, key: str, *, merchant: str | None, asked: bool = False
+    ) -> Document:
         """
-        Return a payment.
+        Return a document of *merchant*; None is the gateway itself, which sees all.
+
+        Args:
+            asked: It is only asked for: the setting ``foreign_payments`` counts.
+
+        Raises:
+            Refusal: There is none, or another merchant has it.
         """
-        found = self.store.get("payment", key)
+        found = self.store.get(kind, key)
 
         if found is None:
-            raise Refusal("00060760", f"no payment {key}")
+            raise Refusal("00060760", f"no {kind} {key}")
 
-        return found
+        if merchant is None or merchant == found["merchant"]:
+            return found
+
+        if asked and self.settings.foreign_payments == "visible":
+            return found
+
+        raise Refusal("00060760", f"{kind} {key} is another merchant's")
+
+    def payment(self, key: str, *, merchant: str | None = None) -> Document:
+        """
+        Return a payment, as `find` does.
+        """
+        return self.find("payment", key, merchant=merchant)
+
+    def new_id(self, kind: str, prefix: str, payload: bytes) -> str:
+        """
+        Return an id for *payload* that no document of *kind* has.
+        """
+        for shift in range(256):
+            key = new_object_id(prefix, payload, shift=shift)
+
+            if self.store.get(kind, key) is None:
+                return key
+
+        raise Refusal("00060999", f"too many {kind}s of one number and date")
 
     def move(self, payment: Document, state: str) -> None:
         """
@@ -147,22 +185,27 @@ class World:
         """
         payment["state"] = state
         payment.pop("expires_at", None)
+        merchant = payment["merchant"]
         reference = text(payment["order"].get("mer_reference_id"))
+        number = of(merchant, reference)
 
         if state in _PAID:
-            self.store.put("paid", reference, {"payment": payment["id"]})
-        elif state == "TRADE_FAIL" and self.was_paid(reference) == payment["id"]:
+            self.store.put("paid", number, {"payment": payment["id"]})
+        elif (
+            state == "TRADE_FAIL"
+            and self.was_paid(merchant, reference) == payment["id"]
+        ):
             # It was pending: the order may be tried again.
-            self.store.remove("paid", reference)
+            self.store.remove("paid", number)
 
         payment["timeline"].append([self.clock.now().isoformat(), state])
         self.store.put("payment", payment["id"], payment)
 
-    def was_paid(self, reference: str) -> str | None:
+    def was_paid(self, merchant: str, reference: str) -> str | None:
         """
         Return the payment with which an order number was paid, or is being paid.
         """
-        found = self.store.get("paid", reference)
+        found = self.store.get("paid", of(merchant, reference))
 
         return None if found is None else str(found["payment"])
 
@@ -199,6 +242,13 @@ class World:
             }
 
         return {"ref": ref, "method": method, "href": f"{self.base_url}{path}"}
+
+
+def of(merchant: str, name: str) -> str:
+    """
+    Return the key of what *merchant* calls *name*.
+    """
+    return f"{merchant}\n{name}"
 
 
 Members = dict[str, Any]

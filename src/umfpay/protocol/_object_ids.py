@@ -25,12 +25,14 @@ def object_id_from_href(href: str) -> str | None:
     return found[-1] if found else None
 
 
-def new_object_id(prefix: str, payload: bytes) -> str:
+def new_object_id(prefix: str, payload: bytes, *, shift: int = 0) -> str:
     """
     Return the id of *payload*: the same one each time.
 
-    The gateway's rule for the last byte is not known; ours is the sum of the others.
+    The gateway's rule for the last byte is not known; ours is the sum of the others
+    and of *shift*, which tells two objects of one payload apart.
     """
-    text = base64.b32encode(payload + bytes((sum(payload) % 256,))).decode("ascii")
+    last = (sum(payload) + shift) % 256
+    text = base64.b32encode(payload + bytes((last,))).decode("ascii")
 
     return f"{prefix}_{text.rstrip('=')}"

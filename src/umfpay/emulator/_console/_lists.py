@@ -90,6 +90,7 @@ class ListPages:
                 "verbs": verbs,
                 "door": _door(payment),
                 "order": json.dumps(payment["order"], ensure_ascii=False, indent=2),
+                "other": self._world.merchants.is_other(payment["merchant"]),
                 "last_four": payment.get("card", {}).get("last_four", ""),
                 "paid_with": payment.get("paid_with", ""),
                 "refunds": [

@@ -72,6 +72,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
         "表单已过期：请重新打开页面。",
     ),
     "order": ("Order", "订单"),
+    "other_merchant": ("Of the other merchant", "属于另一商户"),
     "own_bug": (
         "This is a bug of the emulator; its log says more.",
         "模拟器内部错误，详见其日志。",
