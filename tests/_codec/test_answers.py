@@ -164,7 +164,7 @@ def test_signed_answers_are_read(case):
 
 def test_the_create_answer_of_autumn_2017():
     """
-    The id is there, names are snake_case, the request is echoed (5.3).
+    The id is there, names are snake_case, the request is echoed (gateway.md 5.3).
     """
     payment = _codec.read_payment(
         {
@@ -295,7 +295,7 @@ def test_a_link_that_is_no_object():
 )
 def test_addresses_by_method(where, read):
     """
-    Where each method puts its address (5.3).
+    Where each method puts its address (gateway.md 5.3).
     """
     info = {where[0]: {where[1]: "weixin://x"}}
     payment = _codec.read_payment(
@@ -435,7 +435,7 @@ def test_a_refund_without_any_id():
 @pytest.mark.parametrize("member", ["types", "type"])
 def test_banks(member):
     """
-    Members by the English and the Chinese page (5.2).
+    Members by the English and the Chinese page (gateway.md 5.2).
     """
     members = {
         "banks": [
@@ -535,7 +535,8 @@ def test_no_rate_of_that_currency(members):
 @pytest.mark.parametrize("several", [True, False])
 def test_declarations(container, several):
     """
-    Names and plural differ; the href holds a blank that is really there (5.9).
+    Names and plural differ; the href holds a blank that is really there (gateway.md
+    5.9).
     """
     given = {
         "customs_id": "HZ",
@@ -648,7 +649,7 @@ def test_a_company_as_it_was_asked_for():
 
 def test_the_page_that_gives_an_open_id():
     """
-    Found by ref; its fragment is kept (5.14).
+    Found by ref; its fragment is kept (gateway.md 5.14).
     """
     href = "https://open.weixin.qq.com/connect/oauth2/authorize?x=1#wechat_redirect"
     found = _codec.read_wechat_link(
@@ -707,7 +708,7 @@ PAGINATION = {"total_count": 2, "page_number": "1", "page_size": 500}
 )
 def test_lists(container, read, place):
     """
-    Numbers and text, pagination inside or beside (9.3, 9.4).
+    Numbers and text, pagination inside or beside (gateway.md 9.3, 9.4).
     """
     inside = {"pagination": PAGINATION} if place == "inside" else {}
     beside = {} if inside else {"pagination": PAGINATION}
@@ -770,7 +771,7 @@ def test_a_list_that_is_no_object(given):
 )
 def test_notifications(members, kind, found):
     """
-    The member tells what it is about (3.3).
+    The member tells what it is about (gateway.md 3.3).
     """
     value = _codec.read_notification({**members, "meta": META})
 

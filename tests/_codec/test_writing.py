@@ -189,7 +189,7 @@ def test_the_guide_s_order_on_the_wire(written):
     Member by member what the guide prints, by the recommended names.
     """
     expected = renamed(json.loads(GUIDE))
-    # The oldest sample leaves these out (7.4).
+    # The oldest sample leaves these out (gateway.md 7.4).
     expected["payer"] |= {
         "interface_type": "SERVER_TO_SERVER",
         "business_type": "B2C",
@@ -429,7 +429,7 @@ def test_a_body_is_written_or_refused(value):
 )
 def test_shapes_of_a_refund(written, shape, expected):
     """
-    Three documented bodies; notify_url stands outside of each (5.7).
+    Three documented bodies; notify_url stands outside of each (gateway.md 5.7).
     """
     order = {
         "mer_reference_id": "r1",
@@ -519,7 +519,7 @@ def test_customs_flag(written, given, sent):
 
 def test_a_declaration(written):
     """
-    The sub order is an object of its own (5.9).
+    The sub order is an object of its own (gateway.md 5.9).
     """
     declaration = NewCustomsDeclaration(
         customs_id="HZ",
@@ -552,7 +552,7 @@ def test_a_declaration(written):
 
 def test_a_declaration_of_a_payment_made_elsewhere(written, opened):
     """
-    Fees are plain amounts, name and number are sealed (5.21).
+    Fees are plain amounts, name and number are sealed (gateway.md 5.21).
     """
     found = written(
         NewStandaloneDeclaration(
@@ -583,7 +583,7 @@ def test_a_declaration_of_a_payment_made_elsewhere(written, opened):
 
 def test_a_company_is_wrapped_when_it_is_the_body(written):
     """
-    As the payer of a payment it is a member (5.17, 5.19).
+    As the payer of a payment it is a member (gateway.md 5.17, 5.19).
     """
     company = NewEnterprise(
         external_enterprise_id="e1", busi_type="SJHG", enterprise_contacts="李四"
@@ -601,7 +601,7 @@ def test_a_company_is_wrapped_when_it_is_the_body(written):
 
 def test_parcels(written):
     """
-    Inside an order (5.21).
+    Inside an order (gateway.md 5.21).
     """
     parcel = Parcel(mer_sub_reference_id="s1", tracking_number="SF 123")
 
@@ -614,7 +614,7 @@ def test_parcels(written):
 
 def test_the_body_of_verify_and_execute(written):
     """
-    A payer, with an agreement in place of card data (5.5).
+    A payer, with an agreement in place of card data (gateway.md 5.5).
     """
     info = NewPayerInfo(
         payer_agreement=PayerAgreement(

@@ -27,7 +27,7 @@ from umfpay.models import (
 CARDS = {"CREDIT_CARD", "DEBIT_CARD"}
 SCANS = {"WECHAT_SCAN", "ALIPAY_SCAN"}
 
-# Protocol notes 7.4, with the mobile cashier (10.8) and H5 (10.5).
+# gateway.md 7.4, with the mobile cashier (gateway.md 10.8) and H5 (gateway.md 10.5).
 MATRIX = {
     ("SERVER_TO_SERVER", "B2C"): CARDS
     | SCANS
@@ -56,7 +56,7 @@ COMPANY = NewEnterprise(external_enterprise_id="e1", busi_type="GFHG")
 )
 def test_the_matrix_of_methods(right, interface, business, method):
     """
-    A method goes with some interfaces and businesses only (7.4).
+    A method goes with some interfaces and businesses only (gateway.md 7.4).
     """
     payer = right.payer(
         payment_method=method,
@@ -91,7 +91,7 @@ def test_old_and_unknown_words_are_not_sent(right, changes):
 
 def test_a_bank_is_needed_to_go_to_it(right):
     """
-    DIRECT_TO_BANK with NOT_APPLICABLE needs bank_code (7.4).
+    DIRECT_TO_BANK with NOT_APPLICABLE needs bank_code (gateway.md 7.4).
     """
     payer = right.payer(
         payment_method="NOT_APPLICABLE",
@@ -107,7 +107,7 @@ def test_a_bank_is_needed_to_go_to_it(right):
 
 def test_a_company_is_needed_to_pay_as_one(right):
     """
-    B2B needs enterprise_qualification (5.19).
+    B2B needs enterprise_qualification (gateway.md 5.19).
     """
     payer = right.payer(
         payment_method="NOT_APPLICABLE",

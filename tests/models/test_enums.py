@@ -97,7 +97,7 @@ def test_old_interfaces_are_read_and_not_offered():
 
 def test_final_payment_states():
     """
-    Waiting is over, unless the state is open or nobody knows it (7.1).
+    Waiting is over, unless the state is open or nobody knows it (gateway.md 7.1).
     """
     final = {state.value for state in PaymentState if state.final}
 
@@ -113,7 +113,7 @@ def test_final_payment_states():
 
 def test_final_refund_states():
     """
-    Three words end a refund (7.2).
+    Three words end a refund (gateway.md 7.2).
     """
     final = {state.value for state in RefundState if state.final}
 

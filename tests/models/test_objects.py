@@ -14,7 +14,7 @@ from umfpay.models import Link, LinkRef, PayInfo
 from umfpay.models._objects import link_by_ref
 
 
-# Protocol notes 6: every member of each object, and [other names].
+# gateway.md 6: every member of each object, and [other names].
 NAMES = {
     "Address": "recipient_name line1 line2 city state country_code postal_code phone",
     "Amount": "total currency total_cny exchange_rate org_amount",

@@ -38,7 +38,7 @@ NAMES = {
     " enterprise_qualification external_customer_id sub_mer_id",
 }
 
-# Protocol notes 4.
+# gateway.md 4.
 SEALED = {
     BankCard: "number valid_date cvv2 payer_name citizen_id_number",
     QRCodeScan: "citizen_id_number",
@@ -84,7 +84,7 @@ def test_a_payer_is_a_person_on_our_own_pages():
 
 def test_an_id_paper_is_an_identity_card():
     """
-    Samples write 1 for it (7.6).
+    Samples write 1 for it (gateway.md 7.6).
     """
     assert "IDENTITY_CARD" == QRCodeScan().citizen_id_type
     assert "IDENTITY_CARD" == QRCodeScan(citizen_id_type="1").citizen_id_type

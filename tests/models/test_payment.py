@@ -11,7 +11,7 @@ from umfpay import models
 from umfpay.models import Link, LinkRef, Payer, PayerInfo, Payment, ReceivedQRCode
 
 
-# Protocol notes 6, and 9.3, 9.4 for the lists.
+# gateway.md 6, and 9.3, 9.4 for the lists.
 NAMES = {
     "CustomsDeclaration": "id sub_order customs_id mer_customs_code freight_amount"
     " tax_amount sub_order_amount ec_plat_id notify_url state customs_clearance_date"

@@ -57,7 +57,7 @@ def test_an_id_stays_one_segment(given, segment):
 
 def test_a_query_is_encoded_and_leaves_out_none():
     """
-    An address in a query keeps none of its own marks (5.14).
+    An address in a query keeps none of its own marks (gateway.md 5.14).
     """
     target = call(
         path="/payments/wechat_openid",

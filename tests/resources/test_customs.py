@@ -50,7 +50,7 @@ async def test_declaring(customs, sender, new):
 
 async def test_asking(customs, sender):
     """
-    By the clean path, not the printed one with a blank (5.10).
+    By the clean path, not the printed one with a blank (gateway.md 5.10).
     """
     sender.answers = [
         {"customs_declaration": {"state": "SUCCESS"}},
@@ -66,7 +66,7 @@ async def test_asking(customs, sender):
 
 async def test_a_payment_made_elsewhere(customs, sender):
     """
-    The gateway's own spelling of the path (5.21).
+    The gateway's own spelling of the path (gateway.md 5.21).
     """
     sender.answers = [{"customes_declaration_only": {"pay_trace": "7"}}]
     new = NewStandaloneDeclaration(

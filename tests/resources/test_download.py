@@ -163,7 +163,7 @@ async def test_a_folder_in_the_place_of_the_file(statements, sender, tmp_path):
 
 async def test_streams(statements, sender):
     """
-    Three files, each by its own path and date (5.11, 5.12, 5.21).
+    Three files, each by its own path and date (gateway.md 5.11, 5.12, 5.21).
     """
     sender.pieces = [b"a", b"b"]
 

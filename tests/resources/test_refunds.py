@@ -69,7 +69,7 @@ async def test_a_refund_of_another_payment(refunds, sender):
 
 async def test_asking_about_a_refund(refunds, sender):
     """
-    A list with nothing but a state (5.8).
+    A list with nothing but a state (gateway.md 5.8).
     """
     sender.answers = [{"refunds": [{"state": "REFUND_SUCCESS"}]}]
     refund = await refunds.get("REFUND_A")

@@ -36,7 +36,7 @@ async def ids(rows):
 
 async def test_one_page(statements, sender):
     """
-    Payments, then refunds; total_count counts both (9.3).
+    Payments, then refunds; total_count counts both (gateway.md 9.3).
     """
     sender.answers = [page(["a", "b"], ["c"], total_count=3)]
 
@@ -128,7 +128,7 @@ async def test_the_same_page_again(statements, sender):
 
 async def test_reconciliations(statements, sender):
     """
-    By the day of the payout (9.4).
+    By the day of the payout (gateway.md 9.4).
     """
     sender.answers = [
         page(["a"], ["b"], container="reconciliations", total_count=2),

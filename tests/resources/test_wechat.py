@@ -12,7 +12,7 @@ from umfpay.resources._wechat import WeChat
 
 async def test_the_page(sender):
     """
-    Its answer is documented without a signature (5.14).
+    Its answer is documented without a signature (gateway.md 5.14).
     """
     href = "https://open.weixin.qq.com/x#wechat_redirect"
     sender.answers = [{"links": [{"ref": "weChat", "href": href}]}]

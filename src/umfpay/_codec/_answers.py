@@ -133,7 +133,8 @@ def _object(
 
 def _the_only(at: str, given: Any) -> Any:
     """
-    Return the only element of a list; what is no list stands for itself (gateway.md, trap 16).
+    Return the only element of a list; what is no list stands for itself (gateway.md,
+    trap 16).
     """
     if not isinstance(given, list):
         return given
@@ -151,7 +152,8 @@ def _the_only(at: str, given: Any) -> Any:
 
 def read_payment(members: Members, *, payment_id: str | None = None) -> Payment:
     """
-    Read an answer about a payment; its id is in the links if nowhere else (gateway.md, trap 9).
+    Read an answer about a payment; its id is in the links if nowhere else (gateway.md,
+    trap 9).
 
     Args:
         payment_id: What was asked for; the answer to a query may not name it.
@@ -182,7 +184,8 @@ def read_sms(members: Members) -> SmsSent:
 
 def read_refund(members: Members, *, refund_id: str | None = None) -> Refund:
     """
-    Read an answer about a refund: one object, whatever its container (gateway.md, trap 16).
+    Read an answer about a refund: one object, whatever its container (gateway.md, trap
+    16).
     """
     at, found = _find(members, "refund", "refunds")
     found = _the_only(at, found)
@@ -340,7 +343,7 @@ def _page(members: Members, *names: str) -> dict[str, Any]:
 
 def read_transactions(members: Members) -> TransactionsPage:
     """
-    Read a page of transactions (9.3).
+    Read a page of transactions (gateway.md 9.3).
     """
     return structure(
         _page(members, "transactions"), TransactionsPage, at="transactions"
@@ -349,7 +352,7 @@ def read_transactions(members: Members) -> TransactionsPage:
 
 def read_reconciliations(members: Members) -> ReconciliationsPage:
     """
-    Read a page of what was paid out (9.4).
+    Read a page of what was paid out (gateway.md 9.4).
     """
     return structure(
         _page(members, "reconciliations", "reconciliation"),
@@ -360,7 +363,7 @@ def read_reconciliations(members: Members) -> ReconciliationsPage:
 
 def read_notification(members: Members) -> Payment | Refund | CustomsDeclaration:
     """
-    Read the object of a notification (3.3).
+    Read the object of a notification (gateway.md 3.3).
     """
     named = _named(members)
 

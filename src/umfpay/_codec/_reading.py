@@ -60,7 +60,8 @@ class OddDateError(Exception):
 
 def is_absent(value: object) -> bool:
     """
-    Tell whether *value* stands for nothing: null, or text without a word (gateway.md, trap 40).
+    Tell whether *value* stands for nothing: null, or text without a word (gateway.md,
+    trap 40).
     """
     return value is None or (isinstance(value, str) and not value.strip())
 
@@ -189,7 +190,8 @@ class ObjectReader:
     """
     Makes one class of objects from objects of the wire.
 
-    Names are stripped of blanks (gateway.md, trap 5), variants mapped, the unknown kept in *extra*.
+    Names are stripped of blanks (gateway.md, trap 5), variants mapped, the unknown kept
+    in *extra*.
     """
 
     def __init__(self, converter: Converter, cls: type[Received]) -> None:
@@ -349,7 +351,7 @@ def _enum_hook(cls: type[OpenEnum]) -> Callable[[Any], Any]:
 
 
 def _read_several(value: object, one: Callable[[Any], Any]) -> tuple[Any, ...]:
-    # One object may stand for a list of one (notes 5: singular and plural).
+    # One object may stand for a list of one (gateway.md 5: singular and plural).
     values = value if isinstance(value, list) else [value]
     results = []
 

@@ -79,7 +79,8 @@ def check_identity(world: World, payer: Any, *, holder: str) -> None:
     """
     Check name and id number of a QR or WeChat payment, where they are given.
 
-    Nobody knows whether the gateway needs them (12.11); what is given must be sealed.
+    Nobody knows whether the gateway needs them (gateway.md 12.11); what is given must
+    be sealed.
     """
     info = members(payer, "payer_info")
     number = text(members(info, holder).get("citizen_id_number"))

@@ -1,5 +1,5 @@
 """
-Customs declarations (5.9, 5.10, 5.21).
+Customs declarations (gateway.md 5.9, 5.10, 5.21).
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def apply(world: World, merchant: str, key: str, body: Members) -> Members:
 
 def _echo(body: Members) -> Members:
     """
-    Return the request as the answer echoes it: numbers are strings (5.9).
+    Return the request as the answer echoes it: numbers are strings (gateway.md 5.9).
     """
     result: Members = {}
 
@@ -147,7 +147,7 @@ def _shown(declaration: Document) -> Members:
 
 def query(world: World, merchant: str, key: str) -> Members:
     """
-    Tell the state of a declaration; the shape is our reading (12.6).
+    Tell the state of a declaration; the shape is our reading (gateway.md 12.6).
     """
     declaration = world.find("customs", key, merchant=merchant, asked=True)
 
@@ -164,14 +164,14 @@ def query(world: World, merchant: str, key: str) -> Members:
 
 def notified(world: World, key: str) -> Members:
     """
-    Return the body of a declaration's notification (3.3).
+    Return the body of a declaration's notification (gateway.md 3.3).
     """
     return {"customs_declaration": _shown(found(world, key))}
 
 
 def apply_only(world: World, merchant: str, body: Members) -> Members:
     """
-    Declare a payment that was made elsewhere (5.21).
+    Declare a payment that was made elsewhere (gateway.md 5.21).
     """
     reference = needed(body.get("mer_reference_id"), "mer_reference_id")
     needed(member(body, "order_amount", "total"), "order_amount.total")
@@ -192,7 +192,7 @@ def apply_only(world: World, merchant: str, body: Members) -> Members:
 
 def declare_again(world: World, merchant: str, body: Members) -> Members:
     """
-    Send a declaration to the customs once more (5.21).
+    Send a declaration to the customs once more (gateway.md 5.21).
     """
     reference = needed(body.get("mer_reference_id"), "mer_reference_id")
     document = world.store.get("declaration_only", of(merchant, reference))

@@ -1,5 +1,5 @@
 """
-Card payments: the SMS code and the money (5.4, 5.5).
+Card payments: the SMS code and the money (gateway.md 5.4, 5.5).
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def settle(world: World, payment: Document, state: str) -> None:
         payment["settle_date"] = world.clock.today()
 
         if payment["business"] == "B2B":
-            # The papers have to be approved within a day (5.20).
+            # The papers have to be approved within a day (gateway.md 5.20).
             payment["papers_due"] = world.clock.time() + 24 * 3600
 
     if state == "TRADE_CANCEL":

@@ -30,7 +30,7 @@ with warnings.catch_warnings():
     from pyftpdlib.servers import FTPServer
 
 
-# Go into folders, list, write: not read, append, rename, delete (notes 5.20).
+# Go into folders, list, write: not read, append, rename, delete (gateway.md 5.20).
 _PERMISSIONS: Final = "elw"
 _POLL: Final = 0.05
 

@@ -217,8 +217,9 @@ class Gateway:
         kinds = {one.kind for one in struck}
 
         if endpoint is None:
-            # access_token first, and nothing in meta (2.2). In the time of the header
-            # it was there on every answer, this one included (3.2).
+            # access_token first, and nothing in meta (gateway.md 2.2). In the time of
+            # the header it was there on every answer, this one included (gateway.md
+            # 3.2).
             body = dump_json(members)
             in_header = settings.signature in ("header", "both") and (
                 "unsign" not in kinds
@@ -233,7 +234,8 @@ class Gateway:
 
         place = settings.signature
 
-        # The sample of 2017 has no sign; the header of that autumn was on all (5.14).
+        # The sample of 2017 has no sign; the header of that autumn was on all
+        # (gateway.md 5.14).
         if not endpoint.signed:
             place = (
                 "none" if place == "meta" else "header" if place == "both" else place

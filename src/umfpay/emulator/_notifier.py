@@ -1,5 +1,6 @@
 """
-Notifications: signed, delivered to loopback, tried again, written down (3.3).
+Notifications: signed, delivered to loopback, tried again, written down (gateway.md
+3.3).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Payments as answers and notifications show them (5.3-5.6, 3.3).
+Payments as answers and notifications show them (gateway.md 5.3-5.6, 3.3).
 """
 
 from __future__ import annotations
@@ -145,7 +145,8 @@ def links_of_new(world: World, payment: Document) -> list[Members]:
 
 def _upay(world: World, payment: Document) -> Members:
     """
-    Return the link to the cashier or bank page (5.19), safely quoted (gateway.md, trap 31).
+    Return the link to the cashier or bank page (gateway.md 5.19), safely quoted
+    (gateway.md, trap 31).
     """
     order = payment["order"]
     query = {
@@ -207,7 +208,7 @@ def executed(payment: Document) -> Members:
 
 def queried(payment: Document) -> Members:
     """
-    Return a payment as the answer to a query shows it (5.6).
+    Return a payment as the answer to a query shows it (gateway.md 5.6).
     """
     order = payment["order"]
 
@@ -228,7 +229,7 @@ def queried(payment: Document) -> Members:
 
 def notified(world: World, key: str) -> Members:
     """
-    Return the body of a payment's notification (3.3).
+    Return the body of a payment's notification (gateway.md 3.3).
     """
     payment = world.payment(key)
     shown = queried(payment)

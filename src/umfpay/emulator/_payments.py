@@ -1,5 +1,5 @@
 """
-Payments: create, query, parcels (5.3, 5.6, 5.21).
+Payments: create, query, parcels (gateway.md 5.3, 5.6, 5.21).
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ def update_express_info(
     world: World, merchant: str, key: str, body: Members
 ) -> Members:
     """
-    Take the parcel numbers of a paid order (5.21).
+    Take the parcel numbers of a paid order (gateway.md 5.21).
     """
     payment = world.payment(key, merchant=merchant)
 

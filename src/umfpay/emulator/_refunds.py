@@ -1,5 +1,6 @@
 """
-Refunds (5.7, 5.8): part of the money or all of it, several times, never too much.
+Refunds (gateway.md 5.7, 5.8): part of the money or all of it, several times, never too
+much.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from umfpay.emulator._world import Members, World, of
 
 def create(world: World, merchant: str, key: str, body: Members) -> Members:
     """
-    Refund a payment; the shape is refund_info, order or orders[0] (5.7).
+    Refund a payment; the shape is refund_info, order or orders[0] (gateway.md 5.7).
     """
     payment = world.payment(key, merchant=merchant)
     info = _info(body)
@@ -75,8 +76,8 @@ def create(world: World, merchant: str, key: str, body: Members) -> Members:
         "refund": {
             "orders": [
                 {
-                    # Wire-true oddity: CNY cents under the foreign currency (gateway.md, trap 15),
-                    # and date and number of the original order.
+                    # Wire-true oddity: CNY cents under the foreign currency
+                    # (gateway.md, trap 15), and date and number of the original order.
                     "amount": {
                         "total": cents(Decimal(refund["total_cny"])),
                         "currency": currency,
@@ -161,7 +162,7 @@ def found(world: World, key: str) -> Document:
 
 def query(world: World, merchant: str, key: str) -> Members:
     """
-    Tell the state of a refund: an array with nothing but that (5.8).
+    Tell the state of a refund: an array with nothing but that (gateway.md 5.8).
     """
     refund = world.find("refund", key, merchant=merchant, asked=True)
 
@@ -170,7 +171,8 @@ def query(world: World, merchant: str, key: str) -> Members:
 
 def notified(world: World, key: str) -> Members:
     """
-    Return the body of a refund's notification; its shape is our reading (12.5).
+    Return the body of a refund's notification; its shape is our reading (gateway.md
+    12.5).
     """
     refund = found(world, key)
 

@@ -1,5 +1,6 @@
 """
-What changes rarely: enterprises, banks, rates, the WeChat page (5.2, 5.13-5.18).
+What changes rarely: enterprises, banks, rates, the WeChat page (gateway.md 5.2,
+5.13-5.18).
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ _MEMBERS = (
 
 def banks(_world: World, _merchant: str, query: Query) -> Members:
     """
-    List the banks of a card type (5.2).
+    List the banks of a card type (gateway.md 5.2).
     """
     kind = query.get("type", "")
 
@@ -79,7 +80,7 @@ def _also(code: str, kind: str) -> list[str]:
 
 def exchange_rate(_world: World, _merchant: str, query: Query) -> Members:
     """
-    Tell what one unit costs in CNY (5.13).
+    Tell what one unit costs in CNY (gateway.md 5.13).
     """
     currency = query.get("currency", "")
 
@@ -94,7 +95,7 @@ def exchange_rate(_world: World, _merchant: str, query: Query) -> Members:
 
 def wechat_openid(world: World, _merchant: str, query: Query) -> Members:
     """
-    Give the page that leads to an open_id (5.14).
+    Give the page that leads to an open_id (gateway.md 5.14).
     """
     notify_url = query.get("notify_url", "")
 
@@ -126,7 +127,7 @@ def wechat_openid(world: World, _merchant: str, query: Query) -> Members:
 
 def register(world: World, merchant: str, body: Members) -> Members:
     """
-    Register a company: DISABLE until somebody has checked it (5.17).
+    Register a company: DISABLE until somebody has checked it (gateway.md 5.17).
     """
     # Older clients send it without the wrapper (gateway.md, trap 13).
     given = (
@@ -172,7 +173,7 @@ def register(world: World, merchant: str, body: Members) -> Members:
 
 def enterprise(world: World, merchant: str, key: str) -> Members:
     """
-    Tell whether a company may pay (5.18).
+    Tell whether a company may pay (gateway.md 5.18).
     """
     company = world.find("enterprise", key, merchant=merchant)
 

@@ -1,5 +1,5 @@
 """
-What a merchant's server replies to a notification (3.3).
+What a merchant's server replies to a notification (gateway.md 3.3).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def with_scheme(url: str) -> str:
 def acknowledged(status: int, reply: bytes) -> str:
     """
     Tell whether a reply stops the gateway: HTTP 200 with ret_code 0000, in JSON (flat
-    or in meta) or as the text ``ret_code=0000`` (3.3, variants 1-4).
+    or in meta) or as the text ``ret_code=0000`` (gateway.md 3.3, variants 1-4).
     """
     if status != 200:
         return f"failed: HTTP {status}"

@@ -24,9 +24,9 @@ from umfpay.emulator._world import Members
 Handler = Callable[..., Members | bytes]
 
 _META: Final[Mapping[str, str]] = {"ret_msg": "Success", "ret_code": "0000"}
-# The captured query answer has it, blank (5.6).
+# The captured query answer has it, blank (gateway.md 5.6).
 _QUERIED: Final = {"error_code": "", **_META}
-# Clients look for this word (5.21).
+# Clients look for this word (gateway.md 5.21).
 _SUCCESSFUL: Final = {**_META, "ret_msg": "successful transaction"}
 
 
@@ -67,7 +67,7 @@ _ENDPOINTS: Final = (
     _post(rf"{_PAY}/verify", executions.verify),
     _post(rf"{_PAY}/execute", executions.execute),
     _get(_PAY, payments.query, meta=_QUERIED),
-    # Older links: POST, and the path with /query (5.6, gateway.md, trap 7).
+    # Older links: POST, and the path with /query (gateway.md 5.6, gateway.md, trap 7).
     Endpoint(
         "POST", re.compile(rf"{_PAY}(?:/query)?"), payments.query, "", meta=_QUERIED
     ),
@@ -84,7 +84,7 @@ _ENDPOINTS: Final = (
     _get(r"/enterprise_qualification/(EQ_[A-Z2-7]+)", registers.enterprise),
     _ask(r"/payments/transactions", statements.transactions),
     _ask(r"/payments/reconciliation_statement", statements.reconciliation),
-    # Its older name (5.16).
+    # Its older name (gateway.md 5.16).
     _ask(r"/payments/reconciliations", statements.reconciliation),
     _ask(r"/payments/transactions_download", files.transactions_file),
     _ask(r"/payments/reconciliation_statement_download", files.reconciliation_file),

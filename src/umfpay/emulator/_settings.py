@@ -35,11 +35,12 @@ class EmulatorSettings:
 
     Args:
         signature: Where answers are signed (gateway.md 3.2).
-        refusals: How a refusal looks; nobody has seen a real one (12.2). ``html`` is a
-            page with an error status.
+        refusals: How a refusal looks; nobody has seen a real one (gateway.md 12.2).
+            ``html`` is a page with an error status.
         token_refusal: How a dead token is refused.
         names: Member names of answers: of today, or those of April 2017.
-        links: ``imitate`` gives the internal hosts of the real samples (gateway.md, trap 7).
+        links: ``imitate`` gives the internal hosts of the real samples (gateway.md,
+            trap 7).
         foreign_payments: Whether a query of another merchant's payment, refund or
             declaration is refused as unknown, or answered; nobody knows which. Calls
             that change something are always refused.
@@ -48,14 +49,15 @@ class EmulatorSettings:
         refund_rows: Whether lists name a refund's own number. ``documented`` leaves out
             what refund_summary is not documented to have (gateway.md 6).
         papers: What the staff does with good papers of a B2B payment: wait for the
-            control API, approve, or refuse, which cancels the payment (5.20).
+            control API, approve, or refuse, which cancels the payment (gateway.md
+            5.20).
         settle_after: Seconds until something pending is done.
         token_lifetime: Seconds.
         wechat_page: Where the weChat link leads: to the console, or to WeChat's own
             host as on the real gateway.
         notification_attempts: Deliveries tried of one notification.
         notification_pause: Seconds before the second; it doubles. The real rhythm is
-            unknown (12.5).
+            unknown (gateway.md 12.5).
     """
 
     signature: Place = "both"

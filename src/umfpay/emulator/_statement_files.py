@@ -1,8 +1,8 @@
 """
-Statements as files (5.11, 5.12, 5.21, 9.1, 9.2).
+Statements as files (gateway.md 5.11, 5.12, 5.21, 9.1, 9.2).
 
 The content of the reconciliation and customs files is documented nowhere: their rows
-are invented (9.2, 12.7).
+are invented (gateway.md 9.2, 12.7).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _BREAKS: Final = re.compile(r"[,\r\n]+")
 
 def transactions_file(world: World, merchant: str, query: Query) -> bytes:
     """
-    Write the day's transactions as a file: 14 columns, UTF-8 (9.1).
+    Write the day's transactions as a file: 14 columns, UTF-8 (gateway.md 9.1).
     """
     day = wire_day(query.get("mer_date"), "mer_date")
     rows: list[list[str]] = []
@@ -86,7 +86,8 @@ def _file(number: str, day: str, rows: list[list[str]], total: Decimal) -> bytes
 
 def reconciliation_file(world: World, merchant: str, query: Query) -> bytes:
     """
-    Write what UMF paid out on a day as a file. The row format is invented (9.2).
+    Write what UMF paid out on a day as a file. The row format is invented (gateway.md
+    9.2).
     """
     day = wire_day(query.get("mer_date") or query.get("settle_date"), "mer_date")
     paid = paid_out(world, merchant, day)
@@ -119,7 +120,7 @@ def _paid_row(row: Members) -> list[str]:
 
 def customs_file(world: World, merchant: str, query: Query) -> bytes:
     """
-    Write the declarations cleared on a day. The format is invented (12.7).
+    Write the declarations cleared on a day. The format is invented (gateway.md 12.7).
     """
     day = wire_day(query.get("customs_date"), "customs_date")
     rows = [

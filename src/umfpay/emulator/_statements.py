@@ -1,5 +1,6 @@
 """
-Statements as JSON (5.15, 5.16, 9.3, 9.4): they follow from payments and refunds.
+Statements as JSON (gateway.md 5.15, 5.16, 9.3, 9.4): they follow from payments and
+refunds.
 
 Invented: UMF pays the merchant on the settle date and keeps 1 % of a payment, at least
 0.01 CNY, as its fee.
@@ -48,7 +49,7 @@ def refunded(world: World, merchant: str) -> list[tuple[Document, Document]]:
 
 def transactions(world: World, merchant: str, query: Query) -> Members:
     """
-    List the successful transactions of a merchant order date, by page (9.3).
+    List the successful transactions of a merchant order date, by page (gateway.md 9.3).
     """
     day = wire_day(query.get("mer_date"), "mer_date")
     payments = [
@@ -153,7 +154,7 @@ def _row_amount(one: Document, payment: Document) -> Members:
 
 def reconciliation(world: World, merchant: str, query: Query) -> Members:
     """
-    List what UMF paid out on a day, by page (9.4).
+    List what UMF paid out on a day, by page (gateway.md 9.4).
     """
     day = wire_day(query.get("settle_date") or query.get("mer_date"), "settle_date")
     rows = paid_out(world, merchant, day)

@@ -1,5 +1,5 @@
 """
-The token rule: a new token kills the old one at once (2.2).
+The token rule: a new token kills the old one at once (gateway.md 2.2).
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ def _digest(token: str) -> str:
 
 def check(world: World, header: str | None) -> str:
     """
-    Check the header Authorization: ``Bearer x`` or ``Bearerx``, in any case (2.1).
+    Check the header Authorization: ``Bearer x`` or ``Bearerx``, in any case (gateway.md
+    2.1).
 
     Returns:
         The client id of the merchant whose token it is.

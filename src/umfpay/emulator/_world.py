@@ -60,7 +60,7 @@ class World:
 
     def __attrs_post_init__(self) -> None:
         key = self.merchants.first.gateway_key
-        # The official SDK seals in UTF-8, and with a switch in GBK (notes 4).
+        # The official SDK seals in UTF-8, and with a switch in GBK (gateway.md 4).
         self.openers = (Opener(key), Opener(key, charset="gbk"))
 
         try:
@@ -229,7 +229,8 @@ class World:
 
     def link(self, ref: str, method: str, path: str) -> dict[str, str]:
         """
-        Return a link; ``imitate`` gives the internal form of the real samples (gateway.md, trap 7).
+        Return a link; ``imitate`` gives the internal form of the real samples
+        (gateway.md, trap 7).
         """
         if self.settings.links == "imitate":
             method = {"sms_verify": "GET", "self": "POST"}.get(ref, method)

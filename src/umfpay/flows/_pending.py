@@ -173,7 +173,7 @@ class PendingCardPayment:
         clear = self._read(session)
         card, agreement = info.bank_card, info.payer_agreement
 
-        # verify_code stands in the card, without one in payer_info (notes 5.5).
+        # verify_code stands in the card, without one in payer_info (gateway.md 5.5).
         if card is not None:
             card = attrs.evolve(card, phone=clear.get("phone"), verify_code=code)
 

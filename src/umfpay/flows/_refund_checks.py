@@ -84,8 +84,8 @@ def must_be_paid(payment: Payment) -> None:
     if payment.state in _NEVER:
         settled(payment)
 
-    # What becomes of the state after a refund nobody has seen (10.6): the gateway may
-    # judge all others.
+    # What becomes of the state after a refund nobody has seen (gateway.md 10.6): the
+    # gateway may judge all others.
     if payment.state in _NOT_YET:
         raise NotFinishedError(
             Text(

@@ -20,7 +20,7 @@ def choose_goods(
     Return what is to be refunded of *order*, for `refund(goods=...)`.
 
     Args:
-        order: As it was paid; the gateway does not tell the goods (notes 5.6).
+        order: As it was paid; the gateway does not tell the goods (gateway.md 5.6).
         sub_orders: ``mer_sub_reference_id`` of those that come back as wholes.
         items: ``mer_item_id`` of single lines; each with its whole amount.
 

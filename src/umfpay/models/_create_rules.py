@@ -1,5 +1,6 @@
 """
-The gateway's rules for a new payment, checked before anything is sent (5.3, 7.4).
+The gateway's rules for a new payment, checked before anything is sent (gateway.md 5.3,
+7.4).
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ _WEB: Final = frozenset(
     {_M.CREDIT_CARD, _M.DEBIT_CARD, _M.WECHAT_SCAN, _M.ALIPAY_SCAN, _M.NOT_APPLICABLE}
 )
 
-# payment_method x interface_type x business_type (7.4); H5 is the mobile cashier page.
-# Companies use the cashier too (10.8), though the table leaves that cell open.
+# payment_method x interface_type x business_type (gateway.md 7.4); H5 is the mobile
+# cashier page. Companies use the cashier too (gateway.md 10.8), though the table leaves
+# that cell open.
 _MATRIX: Final = {
     (InterfaceType.SERVER_TO_SERVER, BusinessType.B2C): frozenset(
         {

@@ -50,7 +50,7 @@ class OpenEnum(StrEnum):
 
 class PaymentState(OpenEnum):
     """
-    Where a payment is (7.1).
+    Where a payment is (gateway.md 7.1).
     """
 
     WAIT_BUYER_PAY = "WAIT_BUYER_PAY"
@@ -76,7 +76,7 @@ class PaymentState(OpenEnum):
 
 class RefundState(OpenEnum):
     """
-    Where a refund is (7.2).
+    Where a refund is (gateway.md 7.2).
     """
 
     REFUND_PROCESS = "REFUND_PROCESS"
@@ -104,7 +104,7 @@ class RefundState(OpenEnum):
 
 class CustomsState(OpenEnum):
     """
-    Where a customs declaration is (7.3).
+    Where a customs declaration is (gateway.md 7.3).
     """
 
     ACCEPTED = "ACCEPTED"
@@ -126,7 +126,7 @@ class CustomsState(OpenEnum):
 
 class InterfaceType(OpenEnum):
     """
-    Who shows the pages of a payment (7.4).
+    Who shows the pages of a payment (gateway.md 7.4).
     """
 
     SERVER_TO_SERVER = "SERVER_TO_SERVER"
@@ -137,7 +137,7 @@ class InterfaceType(OpenEnum):
 
 class PaymentMethod(OpenEnum):
     """
-    What is paid with (7.4).
+    What is paid with (gateway.md 7.4).
     """
 
     CREDIT_CARD = "CREDIT_CARD"
@@ -152,7 +152,7 @@ class PaymentMethod(OpenEnum):
 
 class BusinessType(OpenEnum):
     """
-    Who pays: a person or a company (7.4).
+    Who pays: a person or a company (gateway.md 7.4).
     """
 
     B2B = "B2B"
@@ -161,7 +161,7 @@ class BusinessType(OpenEnum):
 
 class ItemType(OpenEnum):
     """
-    Kinds of goods (7.5).
+    Kinds of goods (gateway.md 7.5).
     """
 
     CLOTHING = "CLOTHING"
@@ -176,7 +176,7 @@ class ItemType(OpenEnum):
 
 class CitizenIdType(OpenEnum):
     """
-    Kinds of id papers (7.6).
+    Kinds of id papers (gateway.md 7.6).
     """
 
     IDENTITY_CARD = "IDENTITY_CARD"
@@ -198,7 +198,7 @@ class CardState(OpenEnum):
 
 class EnterpriseStatus(OpenEnum):
     """
-    Whether a company may pay (7.7).
+    Whether a company may pay (gateway.md 7.7).
     """
 
     ENABLE = "ENABLE"
@@ -208,7 +208,8 @@ class EnterpriseStatus(OpenEnum):
 
 class EnterpriseBusiness(OpenEnum):
     """
-    What a company does (7.7): SJHG turns foreign money into CNY, GFHG buys it.
+    What a company does (gateway.md 7.7): SJHG turns foreign money into CNY, GFHG buys
+    it.
     """
 
     SJHG = "SJHG"
@@ -217,7 +218,7 @@ class EnterpriseBusiness(OpenEnum):
 
 class EnterpriseRank(OpenEnum):
     """
-    How the foreign exchange authority ranks a company (7.7).
+    How the foreign exchange authority ranks a company (gateway.md 7.7).
     """
 
     A = "A"
@@ -227,7 +228,7 @@ class EnterpriseRank(OpenEnum):
 
 class BankType(OpenEnum):
     """
-    Kinds of cards of a bank (7.8).
+    Kinds of cards of a bank (gateway.md 7.8).
     """
 
     CREDIT_CARD = "CREDIT_CARD"
@@ -236,7 +237,7 @@ class BankType(OpenEnum):
 
 class LinkMethod(OpenEnum):
     """
-    How a link says it is called; umfpay uses the method it knows (7.8).
+    How a link says it is called; umfpay uses the method it knows (gateway.md 7.8).
     """
 
     GET = "GET"
@@ -246,7 +247,7 @@ class LinkMethod(OpenEnum):
 
 class LinkRef(OpenEnum):
     """
-    What a link leads to (7.8).
+    What a link leads to (gateway.md 7.8).
     """
 
     SELF = "self"
@@ -261,7 +262,8 @@ class LinkRef(OpenEnum):
 
 class Currency(OpenEnum):
     """
-    The currencies of the reference (8.4); MOP and KRW stand in single sources only.
+    The currencies of the reference (gateway.md 8.4); MOP and KRW stand in single
+    sources only.
     """
 
     CNY = "CNY"

@@ -88,7 +88,8 @@ class WeChatInAppWeb:
 @attrs.frozen(kw_only=True)
 class WeChatH5:
     """
-    The customer's id paper for WeChat in a mobile browser (10.5); no document.
+    The customer's id paper for WeChat in a mobile browser (gateway.md 10.5); no
+    document.
     """
 
     citizen_id_type: CitizenIdType | str | None = checks.enum(

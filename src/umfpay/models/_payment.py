@@ -43,7 +43,8 @@ class Order(Received):
 @attrs.frozen(kw_only=True, slots=False)
 class Payment(Received):
     """
-    A payment. Only a query or a notification proves its *state* (gateway.md, traps 18, 19).
+    A payment. Only a query or a notification proves its *state* (gateway.md, traps 18,
+    19).
 
     Attributes:
         id: Always there.
@@ -218,7 +219,7 @@ class Pagination(Received):
 @attrs.frozen(kw_only=True, slots=False)
 class TransactionsPage(Received):
     """
-    A page of the transactions of a merchant date (9.3).
+    A page of the transactions of a merchant date (gateway.md 9.3).
     """
 
     payment_summaries: tuple[PaymentSummary, ...] = ()
@@ -230,7 +231,7 @@ class TransactionsPage(Received):
 @attrs.frozen(kw_only=True, slots=False)
 class ReconciliationsPage(Received):
     """
-    A page of what UMF paid out on a day (9.4); *amount* is the grand total.
+    A page of what UMF paid out on a day (gateway.md 9.4); *amount* is the grand total.
     """
 
     settle_date: date | None = None

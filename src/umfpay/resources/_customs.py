@@ -155,7 +155,7 @@ class Customs:
         self, customs_date: date, **options: Unpack[CallOptions]
     ) -> AbstractAsyncContextManager[Download]:
         """
-        Open the day's customs file, whose format nobody documents (5.21).
+        Open the day's customs file, whose format nobody documents (gateway.md 5.21).
         """
         return open_download(
             self._sender,

@@ -53,7 +53,7 @@ class Statements:
         **options: Unpack[CallOptions],
     ) -> AsyncIterator[PaymentSummary | RefundSummary]:
         """
-        Iterate over all payments and refunds of a merchant date (9.3).
+        Iterate over all payments and refunds of a merchant date (gateway.md 9.3).
 
         Args:
             mer_date: The merchant's own date of the orders.

@@ -104,7 +104,8 @@ class CustomerPages:
 
     def _authorise(self, redirect_uri: str) -> Page | None:
         """
-        Return WeChat's page: it leads to UMF's, which leads to the shop (5.14).
+        Return WeChat's page: it leads to UMF's, which leads to the shop (gateway.md
+        5.14).
         """
         try:
             shop = parse_qs(urlsplit(redirect_uri).query).get("notifyUrl", [""])[0]
