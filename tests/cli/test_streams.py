@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from umfpay.cli._exits import Exit
+from umfpay.cli._streams import print_json, print_line
 
 
 VECTORS = Path(__file__).parent.parent / "vectors"
@@ -192,3 +193,25 @@ def test_a_name_with_odd_characters_is_told_in_one_line():
         assert Exit.WRONG_USE == done.returncode
         assert is_one_line(done.stderr)
         assert shown in done.stderr
+
+
+def test_a_printed_line_does_nothing_to_a_terminal(capsys):
+    """
+    Ids and states come from the gateway, names from files.
+    """
+    print_line("PAY_A\x1b[2J  a\nb", err=True)
+
+    assert ("", "PAY_A\\x1b[2J  a\\nb\n") == tuple(capsys.readouterr())
+
+
+def test_printed_json_is_the_same_value_and_does_nothing_to_a_terminal(capsys):
+    """
+    Escapes of JSON stand for what a terminal might obey.
+    """
+    value = {"a": "\x9b2J\u202e\U000e0041 张三"}
+    print_json(json.dumps(value, indent=2, ensure_ascii=False))
+    shown = capsys.readouterr().out
+
+    assert value == json.loads(shown)
+    assert shown.replace("\n", "").isprintable()
+    assert "张三" in shown

@@ -118,7 +118,7 @@ def test_a_refusal_that_nobody_signed_says_so():
 
 def test_words_do_nothing_to_a_terminal():
     """
-    One line, no control characters, not too long; the attribute keeps them all.
+    Escaped in one line and cut; the attribute keeps them all.
     """
     words = "a\x1b[2J\nb\u202e\t" + "c" * 1000
     error = _error("0\x1b" + "9" * 100, words)

@@ -13,6 +13,7 @@ from umfpay.errors import (
     EnvelopeError,
     Text,
     TokenError,
+    escape,
 )
 from umfpay.protocol import dump_json
 from umfpay.sensitive import Secret
@@ -99,7 +100,7 @@ class TokenRequest:
 def _refused(state: CallState) -> TokenError | AuthenticationError:
     status = state.status or 0
     code = state.envelope.ret_code if state.envelope is not None else ""
-    told = f"HTTP {status}{f', {code}' if code else ''}"
+    told = f"HTTP {status}{f', {escape(code, limit=40)}' if code else ''}"
 
     if status == 429 or status >= 500:
         return TokenError(

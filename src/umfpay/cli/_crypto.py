@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 from umfpay.cli._exits import Exit
-from umfpay.cli._streams import STDIN, content_of, content_of_input
+from umfpay.cli._streams import STDIN, content_of, content_of_input, print_line
 from umfpay.errors import ConfigError, Text
 from umfpay.protocol import (
     PrivateKey,
@@ -84,7 +84,7 @@ def verify(
     read = verify_notification if notification else open_envelope
     envelope = read(content_of(file), header_signature=signature, verifier=verifier)
     code, words = _ANSWERS[envelope.verdict]
-    click.echo(f"{words} ({envelope.reason})" if envelope.reason else words)
+    print_line(f"{words} ({envelope.reason})" if envelope.reason else words)
     context.exit(code)
 
 
@@ -128,7 +128,7 @@ def keys(passphrase_env: str | None, file: str) -> None:
     click.echo(f"fingerprint {report.fingerprint}")
 
     for remark in report.remarks:
-        click.echo(f"remark      {remark}")
+        print_line(f"remark      {remark}")
 
 
 def _passphrase(name: str | None) -> Secret | None:

@@ -19,6 +19,7 @@ from umfpay.cli._demo_all import StoryStep, open_shop, tell_all
 from umfpay.cli._demo_steps import Step, card_story, look_around
 from umfpay.cli._exits import Exit
 from umfpay.cli._sessions import open_session, settings
+from umfpay.cli._streams import print_json, print_line
 from umfpay.config import Config
 from umfpay.errors import ConfigError, Text
 
@@ -103,7 +104,7 @@ class _Printer:
         self._steps.append(step)
 
         if not self._as_json:
-            click.echo(self._line(step))
+            print_line(self._line(step))
 
     def finish(self) -> Exit:
         good = bool(self._steps) and all(step.good for step in self._steps)
@@ -111,7 +112,7 @@ class _Printer:
         if self._as_json:
             steps = [attrs.asdict(step) for step in self._steps]
             told = {"ok": good, "merchant_key_tried": self._signs, "steps": steps}
-            click.echo(json.dumps(told, indent=2))
+            print_json(json.dumps(told, indent=2))
         else:
             done = sum(step.good for step in self._steps)
             untried = "" if self._signs else _UNTRIED

@@ -5,7 +5,6 @@ The command group: the one place that turns errors into lines and exit codes.
 from __future__ import annotations
 
 import os
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
@@ -19,7 +18,8 @@ from umfpay.cli._exits import Exit
 from umfpay.cli._query import query
 from umfpay.cli._reconcile import reconcile
 from umfpay.cli._statements import statements
-from umfpay.errors import ConfigError, Text, UMFError
+from umfpay.cli._streams import MAX_LINE
+from umfpay.errors import ConfigError, Text, UMFError, escape, format_error
 
 
 _COMPLETE: Final = "_UMFPAY_COMPLETE"
@@ -83,14 +83,14 @@ def run(arguments: Sequence[str]) -> int:
 
         return Exit.WRONG_USE
     except UMFError as exc:
-        _trace(debug)
+        _trace(exc, debug=debug)
         _line(str(exc))
 
         return Exit.WRONG_USE
     except BrokenPipeError:
         return Exit.PIPE_CLOSED
     except OSError as exc:
-        _trace(debug)
+        _trace(exc, debug=debug)
         _line(str(_refused(exc)))
 
         return Exit.WRONG_USE
@@ -102,7 +102,7 @@ def run(arguments: Sequence[str]) -> int:
 
         return Exit.WRONG_USE
     except Exception as exc:  # noqa: BLE001 (the last net: a bug is one line too)
-        _trace(debug)
+        _trace(exc, debug=debug)
         _line(
             f"a bug of umfpay ({type(exc).__name__}); please report it with the output"
             " of the same command under --debug | umfpay 内部错误，请附上 --debug 的输出反馈"
@@ -137,13 +137,13 @@ def _refused(exc: OSError) -> ConfigError:
     )
 
 
-def _trace(debug: bool) -> None:  # noqa: FBT001 (a private switch)
+def _trace(error: Exception, *, debug: bool) -> None:
     if debug:
-        _tell(traceback.format_exc().rstrip())
+        _tell(format_error(error))
 
 
 def _line(text: str) -> None:
-    _tell(f"umfpay: {text}")
+    _tell(escape(f"umfpay: {text}", limit=MAX_LINE))
 
 
 def _tell(text: str) -> None:

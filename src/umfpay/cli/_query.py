@@ -20,8 +20,8 @@ from umfpay.cli._sessions import (
     open_session,
     settings,
 )
-from umfpay.cli._streams import content_of
-from umfpay.errors import APIError, ConfigError, Text
+from umfpay.cli._streams import content_of, print_json, print_line
+from umfpay.errors import APIError, ConfigError, Text, escape
 from umfpay.resources import BulkResult
 
 
@@ -104,13 +104,13 @@ def _tell(one: BulkResult[Any], *, as_json: bool) -> bool:
         raise error
 
     if as_json:
-        click.echo(_json(one))
+        print_json(_json(one))
     elif error is not None:
         words = f"{error.what.en} | {error.what.zh}"
-        click.echo(f"{one.id}  {error.ret_code}  {words}", err=True)
+        print_line(f"{one.id}  {escape(error.ret_code)}  {words}", err=True)
     else:
         state = getattr(one.object, "state", None)
-        click.echo(f"{one.id}  {state or '-'}")
+        print_line(f"{one.id}  {state or '-'}")
 
     return error is None
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from umfpay.cli._exits import Exit
+from umfpay.cli._streams import print_json, print_line
 from umfpay.reconciliation import Difference, TotalRule, TotalRules
 
 
@@ -167,7 +168,12 @@ def reconcile(
     if parquet is not None:
         result.write_parquet(parquet)
 
-    click.echo(result.to_json() if as_json else _table(result))
+    if as_json:
+        print_json(result.to_json())
+    else:
+        for line in _table(result).splitlines():
+            print_line(line)
+
     context.exit(Exit.GOOD if result.is_clean else Exit.NO)
 
 

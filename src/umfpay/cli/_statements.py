@@ -21,6 +21,7 @@ from umfpay.cli._sessions import (
     open_session,
     settings,
 )
+from umfpay.cli._streams import print_json, print_line
 from umfpay.reconciliation import TotalRules, read_statement, read_transactions
 from umfpay.resources import Pulled
 
@@ -81,7 +82,11 @@ def pull(
 
         def tell(one: Pulled) -> None:
             bar.advance(task)
-            click.echo(_json(one) if as_json else _line(one))
+
+            if as_json:
+                print_json(_json(one))
+            else:
+                print_line(_line(one))
 
         asyncio.run(_pull(days, out, kind, file, tell, fetch_token=fetch_token))
 

@@ -5,15 +5,20 @@ What the shell gave: streams that may be closed, full or not UTF-8, and files.
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
 from pathlib import Path
 from typing import IO, Any, Final
 
-from umfpay.errors import ConfigError, Text
+import click
+
+from umfpay.errors import ConfigError, Text, escape
 
 
 STDIN: Final = "-"
+MAX_LINE: Final = 10_000
+"""Characters of one line of output."""
 
 _LARGEST: Final = 64 * 1024 * 1024
 
@@ -24,6 +29,27 @@ def prepare_output() -> None:
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def print_line(text: str, *, err: bool = False) -> None:
+    """
+    Print *text* in one line that a terminal shows and does not obey.
+    """
+    click.echo(escape(text, limit=MAX_LINE), err=err)
+
+
+def print_json(text: str) -> None:
+    """
+    Print the JSON *text*; what a terminal might obey is escaped as JSON escapes it.
+    """
+    for line in text.split("\n"):
+        click.echo(
+            line
+            if line.isprintable()
+            else "".join(
+                one if one.isprintable() else json.dumps(one)[1:-1] for one in line
+            )
+        )
 
 
 def settle_output() -> None:
@@ -50,7 +76,7 @@ def content_of(file: str) -> bytes:
     if file == STDIN:
         return content_of_input()
 
-    shown = file if file.isprintable() else ascii(file)
+    shown = escape(file)
 
     try:
         with Path(file).open("rb") as opened:

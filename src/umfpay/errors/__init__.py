@@ -93,6 +93,7 @@ from umfpay.errors._calls import (
     UnsignedResponseError,
     WrongLoopError,
 )
+from umfpay.errors._escaping import escape, format_error, install_filter
 from umfpay.errors._files import (
     DocumentError,
     IncompleteStatementError,
@@ -169,4 +170,9 @@ __all__ = [
     "UploadError",
     "VerificationCodeError",
     "WrongLoopError",
+    "escape",
+    "format_error",
 ]
+
+
+install_filter()

@@ -7,19 +7,30 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import attrs
+
+from umfpay.errors._escaping import escape
+
+
+_MAX_SENTENCE: Final = 1_500
+
+
+def _sentence(text: str) -> str:
+    return escape(text, limit=_MAX_SENTENCE)
 
 
 @attrs.frozen
 class Text:
     """
-    One sentence in both languages.
+    One sentence in both languages, safe for logs and terminals.
+
+    Whatever a stranger wrote into it is shown escaped, and cut; see `escape`.
     """
 
-    en: str
-    zh: str
+    en: str = attrs.field(converter=_sentence)
+    zh: str = attrs.field(converter=_sentence)
 
 
 @attrs.frozen(kw_only=True)

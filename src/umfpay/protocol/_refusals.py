@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 
 from umfpay import errors
-from umfpay.errors import APIError, Text
+from umfpay.errors import APIError, Text, escape
 from umfpay.protocol._code_table import find_code
 
 
@@ -78,7 +78,6 @@ _BY_STATUS: Final[dict[int, _Reading]] = {
     ),
 }
 _MAX_CODE: Final = 40
-_MAX_MESSAGE: Final = 200
 
 
 def api_error(
@@ -97,8 +96,8 @@ def api_error(
         verified: Whether the refusal carried a valid signature.
     """
     reading = _read(ret_code, http_status)
-    named = _shown(ret_code, _MAX_CODE) or f"HTTP {http_status}"
-    words = _shown(ret_msg, _MAX_MESSAGE)
+    named = escape(ret_code, limit=_MAX_CODE) or f"HTTP {http_status}"
+    words = escape(ret_msg.strip())
     said = f': "{words}"' if words else ""
     said_zh = f"：“{words}”" if words else ""
     trust, trust_zh = ("", "") if verified else (" (not verified)", "（未验签）")
@@ -128,12 +127,3 @@ def _read(ret_code: str, http_status: int) -> _Reading:
 
     # Without a code, or with one that accepts: only the status refuses.
     return _BY_STATUS.get(http_status, _SERVER if http_status >= 500 else _UNKNOWN)
-
-
-def _shown(text: str, limit: int) -> str:
-    """
-    Return *text* in one line that does nothing to a terminal.
-    """
-    clean = "".join(part if part.isprintable() else " " for part in text[: 2 * limit])
-
-    return " ".join(clean.split())[:limit]

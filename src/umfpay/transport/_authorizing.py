@@ -9,7 +9,7 @@ from typing import Final
 
 import httpx
 
-from umfpay.errors import AuthenticationError, ConfigError, Text
+from umfpay.errors import AuthenticationError, ConfigError, Text, escape
 from umfpay.protocol import Verdict
 from umfpay.transport._call import CallState, Effect, call_state
 from umfpay.transport._messages import address_of, build_request
@@ -130,7 +130,7 @@ def _is_verified(state: CallState) -> bool:
 
 def _refused_twice(state: CallState) -> AuthenticationError:
     code = state.envelope.ret_code if state.envelope is not None else ""
-    named = code or f"HTTP {state.status}"
+    named = escape(code, limit=40) or f"HTTP {state.status}"
 
     return AuthenticationError(
         Text(

@@ -8,7 +8,7 @@ import asyncio
 
 import httpx
 
-from umfpay.errors import Text, TransportError
+from umfpay.errors import Text, TransportError, escape
 from umfpay.transport._call import CallState
 
 
@@ -49,7 +49,7 @@ def transport_error(state: CallState, error: Exception) -> TransportError:
     sent = state.may_have_been_sent(error)
     truth = _SENT if sent else _NOT_SENT
     # The error's own words may name hosts and files, but never hold a body.
-    detail = str(error) or type(error).__name__
+    detail = escape(str(error)) or type(error).__name__
 
     return TransportError(
         Text(
