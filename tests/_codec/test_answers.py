@@ -782,5 +782,7 @@ def test_a_notification_about_nothing():
     """
     It is told as such.
     """
-    with pytest.raises(EnvelopeError, match="holds no customs_declaration"):
+    with pytest.raises(
+        EnvelopeError, match="none of payment, refund, customs_declaration"
+    ):
         _codec.read_notification({"meta": META})

@@ -148,8 +148,8 @@ async def test_the_gateway_is_heard_and_acknowledged(shop):
     [
         (b'{"payment":{"id":"PAY_A","state":"TRADE_SUCCESS"}}', None, 401),
         (b'{"payment":{"id":"PAY_A","state":"TRADE_SUCCESS"}}', "AAAA", 401),
-        (b"no json", None, 400),
-        (b"", None, 400),
+        (b"no json", None, 401),
+        (b"", None, 401),
         (b"x" * (1024 * 1024 + 1), "AAAA", 413),
     ],
 )
@@ -163,6 +163,27 @@ async def test_what_cannot_be_believed_is_not_stored(shop, body, signature, stat
     assert status == found
     assert b"0000" not in reply
     assert await shop.inbox.notified(object_id="PAY_A") is None
+
+
+@pytest.mark.parametrize("length", [str(1024 * 1024 + 1), "9" * 5000])
+async def test_a_body_that_says_it_is_too_long_is_not_waited_for(shop, length):
+    """
+    The refusal comes before the first byte of it; 5,000 digits are no number to read.
+    """
+    host, port = urlsplit(shop.origin).netloc.split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+
+    try:
+        head = (
+            f"POST /umf/notify HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n"
+        )
+        writer.write(head.encode())
+        answer = await asyncio.wait_for(reader.readline(), 20)
+    finally:
+        writer.close()
+
+    # A server may refuse such a number by itself.
+    assert answer.split()[1] in ([b"413"] if len(length) < 20 else [b"413", b"400"])
 
 
 async def test_other_methods_are_refused(shop):

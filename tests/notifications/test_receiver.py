@@ -123,12 +123,26 @@ def test_a_parsed_body_is_refused_with_the_cure(receiver, body):
         {"payment": None},
         {"refund": []},
         {"customs_declaration": {"state": "SUCCESS"}},
+        {
+            "payment": {"state": "TRADE_SUCCESS"},
+            "links": [{"ref": "self", "href": "https://x/payments/payment/PAY_A"}],
+        },
+        {
+            "payment": {
+                "state": "TRADE_SUCCESS",
+                "links": [{"ref": "self", "href": "https://x/payments/payment/PAY_A"}],
+            },
+        },
+        {
+            "payment": {"id": "PAY_A", "state": "TRADE_SUCCESS"},
+            "refund": {"id": "REFUND_A", "state": "REFUND_SUCCESS"},
+        },
         {"something": {"id": "PAY_A", "state": "TRADE_SUCCESS"}},
     ],
 )
 def test_signed_bytes_that_are_no_notification_are_refused(receiver, signer, members):
     """
-    An object with an id and a state is needed.
+    One object with an id of its own and a state is needed: a link is no id.
     """
     signed = signer(members)
 
@@ -159,6 +173,33 @@ def test_signed_bytes_that_are_no_json_object_are_refused(credentials, receiver,
 
     with pytest.raises(NotificationBodyError):
         receiver.read(body, {"Signature": signature})
+
+
+@pytest.mark.parametrize("headers", [{}, {"Signature": ""}, {"Signature": "A" * 172}])
+def test_nothing_is_parsed_that_nobody_has_signed(receiver, headers, monkeypatch):
+    """
+    A megabyte of small arrays never reaches the scanner: the loop is not held by it.
+    """
+    scanned = []
+    monkeypatch.setattr("umfpay.protocol._envelopes.scan", scanned.append)
+
+    with pytest.raises(NotificationSignatureError):
+        receiver.read(b'{"a":[' + b"[]," * 340_000 + b"1]}", headers)
+
+    assert [] == scanned
+
+
+def test_a_flat_notification_names_what_was_looked_for(receiver, signer):
+    """
+    An early specification listed flat fields (gateway.md 3.3): the message says so.
+    """
+    signed = signer({"order_id": "n1", "trade_state": "TRADE_SUCCESS", "trade_no": "1"})
+
+    with pytest.raises(NotificationBodyError, match="payment, refund, customs") as told:
+        receiver.read(signed.body, signed.headers)
+
+    assert "flat form" in told.value.what.en
+    assert "扁平" in told.value.what.zh
 
 
 def test_a_body_that_is_too_long_is_refused(receiver):

@@ -4,8 +4,8 @@ Whole answers: the gateway's oddities normalised (gateway.md 5, 11).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
 
 from umfpay._codec._converter import structure
 from umfpay._codec._reading import is_absent
@@ -364,13 +364,64 @@ def read_reconciliations(members: Members) -> ReconciliationsPage:
 def read_notification(members: Members) -> Payment | Refund | CustomsDeclaration:
     """
     Read the object of a notification (gateway.md 3.3).
+
+    Its id stands in the object itself: a link proves nothing, because any signed
+    answer can be sent to a shop as if it were a notification.
+
+    Raises:
+        EnvelopeError: It holds no such object, several, or one without an id.
     """
     named = _named(members)
+    found = [name for name in _NOTIFIED if name in named]
 
-    if "payment" in named:
-        return read_payment(members)
+    if len(found) != 1:
+        raise _no_notification(named, found)
 
-    if "refund" in named or "refunds" in named:
-        return read_refund(members)
+    (at,) = found
+    given = _the_only(at, named[at])
 
-    return read_customs_declaration(members)
+    if isinstance(given, dict) and is_absent(_named(given).get("id")):
+        raise EnvelopeError(
+            Text(f"The notification holds no {at}.id.", f"通知中缺少 {at}.id。")
+        )
+
+    return _NOTIFIED[at](members)
+
+
+_NOTIFIED: Final[
+    dict[str, Callable[[Members], Payment | Refund | CustomsDeclaration]]
+] = {
+    "payment": read_payment,
+    "refund": read_refund,
+    "refunds": read_refund,
+    "customs_declaration": read_customs_declaration,
+    "customs_declarations": read_customs_declaration,
+    "customsDeclarations": read_customs_declaration,
+    "customsDeclaration": read_customs_declaration,
+}
+# Of the flat form of an early specification (gateway.md 3.3).
+_FLAT: Final = frozenset(
+    {"trade_no", "order_id", "trade_state", "pay_seq", "pay_date", "cny_amount"}
+)
+
+
+def _no_notification(named: Mapping[str, Any], found: list[str]) -> EnvelopeError:
+    if found:
+        return EnvelopeError(
+            Text(
+                f"The notification holds {' and '.join(found)}: one is expected.",
+                f"通知中同时存在 {'、'.join(found)}，应只有一个。",
+            )
+        )
+
+    flat = _FLAT & named.keys()
+    en = "; it is in the flat form of an early specification" if flat else ""
+    zh = "；其为早期规范的扁平格式" if flat else ""
+
+    return EnvelopeError(
+        Text(
+            "The notification holds none of payment, refund, customs_declaration"
+            f" (gateway.md 3.3){en}.",
+            f"通知中没有 payment、refund 或 customs_declaration（gateway.md 3.3）{zh}。",
+        )
+    )

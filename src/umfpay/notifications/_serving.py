@@ -5,7 +5,7 @@ What every web framework answers to the gateway.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Mapping
 from typing import Final, Protocol
 
 from umfpay.errors import (
@@ -16,12 +16,14 @@ from umfpay.errors import (
 from umfpay.notifications._receiver import MAX_BODY, NotificationReply
 
 
-__all__ = ["MAX_BODY", "Receiver", "TooLargeError", "serve"]
+__all__ = ["MAX_BODY", "Receiver", "TooLargeError", "check_length", "serve"]
 
 _STATUS: Final[dict[type[NotificationError], int]] = {
     NotificationBodyError: 400,
     NotificationSignatureError: 401,
 }
+
+_MAX_DIGITS: Final = 15
 
 _log = logging.getLogger("umfpay")
 
@@ -30,6 +32,20 @@ class TooLargeError(Exception):
     """
     Raised while reading a body that is longer than any notification.
     """
+
+
+def check_length(headers: Mapping[str, str]) -> None:
+    """
+    Refuse a body that says itself that it is too long, before it is read.
+
+    Raises:
+        TooLargeError: Content-Length is above `MAX_BODY`.
+    """
+    length = headers.get("content-length", "")
+
+    # Not int() first: it refuses to read thousands of digits.
+    if length.isdecimal() and (len(length) > _MAX_DIGITS or int(length) > MAX_BODY):
+        raise TooLargeError
 
 
 class Receiver(Protocol):

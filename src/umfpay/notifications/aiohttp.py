@@ -6,7 +6,13 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from umfpay.notifications._serving import MAX_BODY, Receiver, TooLargeError, serve
+from umfpay.notifications._serving import (
+    MAX_BODY,
+    Receiver,
+    TooLargeError,
+    check_length,
+    serve,
+)
 
 
 def notification_routes(
@@ -33,6 +39,7 @@ def notification_routes(
 
 
 async def _body(request: web.Request) -> bytes:
+    check_length(request.headers)
     body = bytearray()
 
     # Not read(): that one has the limit of the application, not ours.

@@ -6,7 +6,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from umfpay.notifications._serving import MAX_BODY, Receiver, TooLargeError, serve
+from umfpay.notifications._serving import (
+    MAX_BODY,
+    Receiver,
+    TooLargeError,
+    check_length,
+    serve,
+)
 
 
 def notification_router(inbox: Receiver, *, path: str = "/umf/notify") -> APIRouter:
@@ -35,6 +41,7 @@ def notification_router(inbox: Receiver, *, path: str = "/umf/notify") -> APIRou
 
 
 async def _body(request: Request) -> bytes:
+    check_length(request.headers)
     body = bytearray()
 
     async for chunk in request.stream():
