@@ -195,6 +195,33 @@ def test_it_takes_papers_by_ftp_when_it_is_told_a_port(started, tmp_path):
         assert client.login(env["UMF_FTP_USER"], env["UMF_FTP_PASSWORD"])[0] == "2"
 
 
+def test_its_headers_are_spelled_as_the_gateway_spells_them(started, tmp_path):
+    """
+    As where an emulator is served in Python.
+    """
+    _, printed = started("--port", 0, "--data", tmp_path)
+    url = re.search(r"base URL +http://([^/]+)/", printed).group(1)
+    client_id, secret = (tmp_path / "client.id").read_text().split()
+    body = json.dumps(
+        {
+            "client_id": client_id,
+            "client_secret": secret,
+            "grant_type": "client_credentials",
+        }
+    )
+    host, _, port = url.partition(":")
+
+    with socket.create_connection((host, int(port)), 10) as connection:
+        connection.sendall(
+            f"POST /cberest/v1/oauth/authorize HTTP/1.1\r\nHost: {url}\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode()
+        )
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+
+    assert b"\r\nSignature: " in answer
+    assert b"\r\nContent-Type: application/json" in answer
+
+
 def test_it_has_another_merchant_when_it_is_told_to(started, tmp_path):
     """
     It prints where its settings are; they lead to the same gateway.

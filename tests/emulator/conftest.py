@@ -11,6 +11,7 @@ import functools
 import http.client
 import http.server
 import json
+import socket
 import subprocess
 import threading
 import time
@@ -118,6 +119,27 @@ class Shop:
             connection.request(method, path, body=body, headers=headers or {})
 
             return Reply(connection.getresponse())
+
+    def bytes_of(self, method, path, body=b"", headers=None, host=None):
+        """
+        Return the bytes of an answer as they come.
+        """
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {self.host}"]
+        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+
+        if body:
+            lines.append(f"Content-Length: {len(body)}")
+
+        place, _, port = (host or self.host).rpartition(":")
+
+        with socket.create_connection((place, int(port)), 10) as connection:
+            connection.sendall(
+                "\r\n".join([*lines, "Connection: close", "", ""]).encode()
+            )
+            connection.sendall(body)
+            parts = iter(lambda: connection.recv(65536), b"")
+
+            return b"".join(parts)
 
     def new_token(self):
         body = json.dumps(

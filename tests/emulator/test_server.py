@@ -7,9 +7,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http.client
+import json
 import socket
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from umfpay.emulator import serve, serve_app
 from umfpay.errors import ConfigError
@@ -70,6 +73,72 @@ def test_a_drop_cuts_on_every_address(make_box, running, shop_at):
                 shop.create()
 
             assert 1 == len(shop.control("GET", "/payments")["payments"])
+
+
+TOKEN = "/cberest/v1/oauth/authorize"
+CALLS = [
+    ("GET", "/cberest/v1/bank?type=DEBIT_CARD"),
+    ("GET", "/cberest/v1/payments/wechat_openid?notify_url=x"),
+    ("GET", "/cberest/v1/payments/transactions_download?mer_date=20261123"),
+    ("GET", "/cberest/v1/payments/transactions?mer_date=1"),
+]
+
+
+def _names(answer):
+    head = answer.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]
+
+    return [line.partition(b":")[0].decode() for line in head]
+
+
+def test_headers_are_spelled_as_the_gateway_spells_them(shop):
+    """
+    UMF's SDK of late 2017 looks for "Signature" on every answer, case by case: the
+    token's, a file's, one without sign in meta, a refusal.
+    """
+    shop.settings(refusals="signed")
+    secret = {
+        "client_id": shop.keys.client_id,
+        "client_secret": shop.keys.client_secret,
+        "grant_type": "client_credentials",
+    }
+    token = shop.bytes_of("POST", TOKEN, json.dumps(secret).encode())
+    shop.new_token()
+    bearer = {"Authorization": f"Bearer {shop.token}"}
+    answers = [token, *(shop.bytes_of(*call, headers=bearer) for call in CALLS)]
+
+    assert [True] * 5 == ["Signature" in _names(answer) for answer in answers]
+
+    for answer in answers:
+        assert [name.title() for name in _names(answer)] == _names(answer)
+        assert {"Content-Length", "Content-Type", "Date"} <= set(_names(answer))
+
+
+def test_pages_and_the_control_api_spell_theirs_the_same(shop):
+    """
+    No answer is left out.
+    """
+    for path in ("/", "/console/style.css", "/_emulator/", "/nothing"):
+        names = _names(shop.bytes_of("GET", path))
+
+        assert [name.title() for name in names] == names
+
+
+def test_a_mount_in_an_application_keeps_the_spelling(make_box, loop_thread, shop_at):
+    """
+    Under a server that passes names on, as uvicorn with h11 does.
+    """
+    box = make_box()
+    app = Starlette(routes=[Mount("/", app=box)])
+    serving = serve_app(app)
+    server = loop_thread(serving.__aenter__())
+
+    try:
+        answer = shop_at(server.origin, box).bytes_of("POST", TOKEN, b"{}")
+    finally:
+        loop_thread(serving.__aexit__(None, None, None))
+        loop_thread(box.aclose())
+
+    assert {"Content-Type", "Content-Length"} <= set(_names(answer))
 
 
 async def test_a_server_that_fails_to_start_says_why(monkeypatch):

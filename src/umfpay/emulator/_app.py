@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HTTPRequest
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from umfpay.config import is_loopback
@@ -34,7 +33,7 @@ from umfpay.emulator._keys import (
     write_env,
 )
 from umfpay.emulator._merchants import Merchants
-from umfpay.emulator._messages import Answer, Request
+from umfpay.emulator._messages import Answer, Request, spelled
 from umfpay.emulator._mishaps import told
 from umfpay.emulator._notifier import Notifier, Post
 from umfpay.emulator._papers import receive
@@ -294,12 +293,14 @@ class Emulator:
 
             return
 
-        response = Response(answer.body, status_code=answer.status)
-        # Set one by one: Response would add a charset of its own.
-        for name, value in answer.headers.items():
-            response.headers[name] = value
-
-        await response(scope, receive, send)
+        await send(
+            {
+                "type": "http.response.start",
+                "status": answer.status,
+                "headers": spelled(answer),
+            }
+        )
+        await send({"type": "http.response.body", "body": answer.body})
 
     async def _answer(self, http: HTTPRequest) -> Answer:
         if not self._is_ours(http.headers.get("host", "")):

@@ -47,6 +47,21 @@ class Answer:
     delay: float = 0.0
 
 
+def spelled(answer: Answer) -> list[tuple[bytes, bytes]]:
+    """
+    Return the headers of *answer* as the gateway spells them: ``Signature``.
+
+    UMF's SDK of late 2017 looks for exactly that, and servers of this interface pass
+    names on as they are (gateway.md 11a).
+    """
+    headers = {**answer.headers, "content-length": str(len(answer.body))}
+
+    return [
+        (name.title().encode("latin-1"), value.encode("latin-1"))
+        for name, value in headers.items()
+    ]
+
+
 def json_answer(status: int, body: bytes, *, signature: str | None = None) -> Answer:
     """
     Return an answer of JSON.

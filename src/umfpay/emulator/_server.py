@@ -50,6 +50,20 @@ class _Protocol(H11Protocol):
         super().connection_lost(exc)
 
 
+class _Server(uvicorn.Server):
+    """
+    Spells its own headers as the application spells its: ``Date``.
+    """
+
+    async def on_tick(self, counter: int) -> bool:
+        ended = await super().on_tick(counter)
+        self.server_state.default_headers = [
+            (name.title(), value) for name, value in self.server_state.default_headers
+        ]
+
+        return ended
+
+
 @attrs.frozen(kw_only=True)
 class Server:
     """
@@ -105,7 +119,7 @@ async def serve_app(
         ConfigError: The port is in use.
     """
     listener = listening_socket(host, port)
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             _watched(app),
             http=_Protocol,
