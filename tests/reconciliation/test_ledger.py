@@ -5,7 +5,7 @@ The merchant's book: from anywhere it becomes the same rows, or an error with a 
 from __future__ import annotations
 
 import sqlite3
-from datetime import date
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import duckdb
@@ -14,6 +14,7 @@ import pytest
 
 from umfpay import errors
 from umfpay.reconciliation import Ledger, canonical
+from umfpay.reconciliation._ledger_sql import _text
 
 
 COLUMNS = {
@@ -309,6 +310,113 @@ def test_days_of_weeks_are_refused_whatever_stands_beside_them():
 
         with pytest.raises(errors.StatementError, match="row 1"):
             rows(Ledger.frame(pl.DataFrame({**table, "mer_date": days})))
+
+
+@pytest.mark.parametrize(
+    ("given", "days"),
+    [
+        ("2017-02-05T16:30:00Z", 6),
+        ("2017-02-05T15:59:59.999Z", 5),
+        ("2017-02-06T07:30:00+08:00", 6),
+        ("2017-02-05T23:30:00-08:00", 6),
+        ("20170206T010000+1400", 5),
+        ("2017/02/05 16:30+00", 6),
+        ("2017-02-06T16:30:00", 6),
+        ("2017-02-06 23:59", 6),
+    ],
+)
+def test_a_time_with_an_offset_is_of_the_day_in_china(given, days):
+    """
+    On each engine; a time without one stays as it is.
+    """
+    table = pl.DataFrame(
+        {"mer_reference_id": ["a", "b"], "total": ["1", "1"], "mer_date": [given, ""]}
+    )
+
+    assert [date(2017, 2, days), None] == [row[3] for row in rows(Ledger.frame(table))]
+
+    with duckdb.connect() as duck:
+        relation = duck.from_arrow(table.to_arrow())
+
+        assert date(2017, 2, days) == canonical(relation).fetchall()[0][3]
+
+
+@pytest.mark.parametrize(
+    "given", ["2017-02-05T16:30+8", "2017-02-05T25:00Z", "2017-02-05T10:00+15:00"]
+)
+def test_an_offset_that_cannot_be_read_is_refused(given):
+    """
+    On each engine.
+    """
+    table = pl.DataFrame(
+        {"mer_reference_id": ["a"], "total": ["1"], "mer_date": [given]}
+    )
+
+    with pytest.raises(errors.StatementError, match="mer_date holds in row 1 no date"):
+        rows(Ledger.frame(table))
+
+    with duckdb.connect() as duck, pytest.raises(duckdb.Error):
+        canonical(duck.from_arrow(table.to_arrow())).fetchall()
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+def test_moments_of_any_zone_are_of_the_day_in_china(tmp_path, zone):
+    """
+    From a frame, from Parquet, and from a connection of any zone.
+    """
+    moment = datetime(2017, 2, 5, 16, 30, tzinfo=UTC)
+    day = pl.Series([moment], dtype=pl.Datetime("us", "UTC")).dt.convert_time_zone(zone)
+    table = pl.DataFrame({"mer_reference_id": ["a"], "total": ["1"], "mer_date": day})
+    table.write_parquet(tmp_path / "orders.parquet")
+
+    assert date(2017, 2, 6) == rows(Ledger.frame(table))[0][3]
+    assert date(2017, 2, 6) == rows(Ledger.open(tmp_path / "orders.parquet"))[0][3]
+    assert "2017-02-06" == _text(moment.astimezone(timezone(timedelta(hours=-5))))
+
+    with duckdb.connect() as duck:
+        duck.execute(f"SET TimeZone = '{zone}'")
+        relation = duck.from_arrow(table.to_arrow())
+
+        assert date(2017, 2, 6) == canonical(relation).fetchall()[0][3]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "商户定单号",
+        "payment_metadata[order_id]",
+        "订单金额（元）",
+        "Order number / 订单号",
+        "¶©µ¥ºÅ",
+    ],
+)
+def test_names_of_columns_are_told_in_any_language(name):
+    """
+    Also where their bytes were read in the wrong encoding.
+    """
+    table = pl.DataFrame({name: ["a"], "\x1b[2J\x8a": ["1.00"]})
+
+    with pytest.raises(errors.ConfigError) as told:
+        Ledger.frame(table, columns={"total": "\x07x"})
+
+    assert f"{name}, \\x1b[2J\\x8a." in str(told.value)
+    assert "total=\\x07x" in str(told.value)
+
+
+def test_rows_of_parquet_that_do_not_come_are_missed(tmp_path, monkeypatch):
+    """
+    The file itself tells how many it has.
+    """
+    table = pl.DataFrame({"mer_reference_id": ["a", "b"], "total": ["1", "2"]})
+    table.write_parquet(tmp_path / "orders.parquet")
+    ledger = Ledger.open(tmp_path / "orders.parquet")
+    whole = pl.LazyFrame.collect_batches
+    monkeypatch.setattr(
+        pl.LazyFrame, "collect_batches", lambda frame, **_: whole(frame.head(1))
+    )
+
+    with pytest.raises(errors.StatementError, match="1 of its 2 rows came"):
+        rows(ledger)
 
 
 def test_values_in_place_of_names_are_not_told(tmp_path):

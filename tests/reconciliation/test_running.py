@@ -153,7 +153,9 @@ reconcile(
     assert run(day).to_json() == report.to_json()
     assert run(day).frame.equals(report.frame)
     # What has ended is no checkpoint: the next run reads its books.
-    assert [] == list((tmp_path / "w").iterdir())
+    assert [".umfpay-reconcile.lock"] == [
+        path.name for path in (tmp_path / "w").iterdir()
+    ]
 
 
 def test_other_books_begin_anew(day, tmp_path):
@@ -182,6 +184,27 @@ def test_other_books_begin_anew(day, tmp_path):
     assert not report.counts["fee_differs"]
 
 
+def test_two_runs_never_share_a_folder(day, tmp_path):
+    """
+    Their rows would be mixed; the next may have it, also after one that failed.
+    """
+    refused = []
+
+    def another(_):
+        with pytest.raises(errors.ConfigError, match="another run uses") as told:
+            run(day, work_dir=tmp_path / "w", buckets=2)
+
+        refused.append(told.value)
+
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        run(day, work_dir=tmp_path / "w", buckets=2, on_progress=another)
+
+    assert 1 == len(refused)
+    assert run(day).to_json() == run(day, work_dir=tmp_path / "w", buckets=2).to_json()
+
+
 def test_a_folder_of_somebody_else_is_left_alone(day, tmp_path):
     """
     It is never emptied.
@@ -192,6 +215,7 @@ def test_a_folder_of_somebody_else_is_left_alone(day, tmp_path):
         run(day, work_dir=tmp_path)
 
     assert "all I have" == (tmp_path / "thesis.txt").read_text()
+    assert ["thesis.txt"] == [path.name for path in tmp_path.iterdir()]
 
 
 def test_a_file_that_is_not_whole_is_no_book(day, tmp_path):

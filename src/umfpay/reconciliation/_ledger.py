@@ -7,13 +7,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._extra import must_have_polars
-from umfpay.reconciliation._ledger_files import batches, in_utf8, names, stamp
+from umfpay.reconciliation._ledger_csv import CSVTable
+from umfpay.reconciliation._ledger_files import batches, names, stamp
 from umfpay.reconciliation._ledger_names import OPTIONAL, chosen
 from umfpay.reconciliation._ledger_values import in_our_columns
 
@@ -88,41 +88,12 @@ class Ledger:
         """
         must_have_polars()
         file = Path(path)
-
-        try:
-            # Of bytes, such as base64 is not.
-            "".encode(encoding)
-        except LookupError:
-            raise ConfigError(
-                Text(
-                    f"encoding: there is no {encoding}.", f"encoding：没有 {encoding}。"
-                )
-            ) from None
-        except UnicodeError:
-            # One that encodes nothing says so when it reads.
-            pass
-
-        if len(delimiter) != 1 or not delimiter.isascii():
-            raise ConfigError(
-                Text(
-                    "delimiter: one ASCII character.",
-                    "delimiter：必须是一个 ASCII 字符。",
-                )
-            )
-
-        @contextmanager
-        def scan() -> Iterator[pl.LazyFrame]:
-            import polars as pl
-
-            with in_utf8(file, encoding) as readable:
-                yield pl.scan_csv(
-                    readable, separator=delimiter, infer_schema=False, glob=False
-                )
+        table = CSVTable(file, encoding=encoding, delimiter=delimiter)
 
         return cls(
-            lambda wanted: batches(scan, file, wanted),
+            table.batches,
             columns=columns,
-            there=names(scan, file),
+            there=table.names,
             identity=["csv", *stamp(file), encoding, delimiter],
         )
 
@@ -136,11 +107,10 @@ class Ledger:
         must_have_polars()
         file = Path(path)
 
-        @contextmanager
-        def scan() -> Iterator[pl.LazyFrame]:
+        def scan() -> pl.LazyFrame:
             import polars as pl
 
-            yield pl.scan_parquet(file, glob=False)
+            return pl.scan_parquet(file, glob=False)
 
         return cls(
             lambda wanted: batches(scan, file, wanted),

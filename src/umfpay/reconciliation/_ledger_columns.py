@@ -13,9 +13,11 @@ import narwhals as nw
 
 from umfpay.reconciliation._ledger_names import (
     AMOUNT,
+    DAY,
     KIND_WORDS,
     KINDS,
     MONEY,
+    OFFSET,
     OPTIONAL,
     chosen,
     unusable,
@@ -26,6 +28,9 @@ from umfpay.reconciliation._ledger_names import (
 _OUR_REFUND: Final = "umfpay: refund"
 _OUR_KIND: Final = "umfpay: kind"
 _OUR_WORD: Final = "umfpay: word"
+_CHINA: Final = "Asia/Shanghai"
+_CHINA_MINUTES: Final = 8 * 60
+_MINUTES_OF_A_DAY: Final = 24 * 60
 
 Frame = Any  # narwhals' frame, or the native one of any engine
 Expr = Any
@@ -92,6 +97,11 @@ def with_our_columns(
             continue
 
         column, kind = found[name], schema[found[name]]
+
+        if table.implementation.is_duckdb() and kind == nw.Datetime and kind.time_zone:
+            # Its zone is that of the connection; as text it has its offset.
+            table = table.with_columns(nw.col(column).cast(nw.String))
+            kind = nw.String()
 
         values[name] = nw.col(column) if name in ready else _value(name, column, kind)
 
@@ -199,12 +209,59 @@ def _hundredths(column: str, kind: Any) -> Expr:
 
 
 def _day(column: str, kind: Any) -> Expr:
+    """
+    Return the day of a moment as the gateway has it, whose zone is China's.
+    """
     if kind == nw.Date:
         return nw.col(column)
 
-    if kind == nw.Datetime:
+    if kind == nw.Datetime and kind.time_zone is None:
         return nw.col(column).dt.date()
 
-    digits = _words(column).str.replace_all(r"[-/]", "").str.slice(0, 8)
+    if kind == nw.Datetime:
+        return nw.col(column).dt.convert_time_zone(_CHINA).dt.date()
 
-    return digits.str.to_date(format="%Y%m%d")
+    given = _words(column)
+    # What is no day fails in the cast.
+    text = nw.when(given.is_null() | given.str.contains(DAY)).then(given)
+    text = text.otherwise(nw.lit("no day"))
+    day = text.str.replace_all(r"[-/]", "").str.slice(0, 8).str.to_date(format="%Y%m%d")
+    minutes = _minutes_in_china(text)
+
+    later = (
+        nw.when(minutes >= _MINUTES_OF_A_DAY)
+        .then(day.dt.offset_by("1d").cast(nw.Date))
+        .otherwise(day)
+    )
+
+    return (
+        nw.when(minutes < 0)
+        .then(day.dt.offset_by("-1d").cast(nw.Date))
+        .otherwise(later)
+    )
+
+
+def _minutes_in_china(text: Expr) -> Expr:
+    """
+    Return how many minutes after the begin of the day that it names a moment with an
+    offset is in China; 0 for what has none.
+    """
+    moment = nw.when(text.str.contains(OFFSET)).then(text)
+    clock = moment.str.replace_all(r"^.*[T ]", "")
+    digits = clock.str.replace_all(":", "", literal=True)
+    zone = clock.str.replace_all(r"^[0-9:.]*", "")
+    shift = nw.concat_str([zone.str.replace_all(r"[^0-9]", ""), nw.lit("0000")])
+
+    def number(expression: Expr) -> Expr:
+        # Engines compute all branches: what has no offset is a number, too.
+        return nw.coalesce(expression, nw.lit("0")).cast(nw.Int64)
+
+    local = number(digits.str.slice(0, 2)) * 60 + number(digits.str.slice(2, 2))
+    offset = number(shift.str.slice(0, 2)) * 60 + number(shift.str.slice(2, 2))
+    utc = (
+        nw.when(zone.str.starts_with("-"))
+        .then(local + offset)
+        .otherwise(local - offset)
+    )
+
+    return nw.when(~moment.is_null()).then(utc + _CHINA_MINUTES).otherwise(nw.lit(0))

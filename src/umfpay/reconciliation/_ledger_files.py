@@ -4,11 +4,8 @@ Tables in files, as polars reads them: in batches, with errors in our words.
 
 from __future__ import annotations
 
-import codecs
 import errno
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,9 +17,8 @@ if TYPE_CHECKING:
 
 
 _ROWS: Final = 500_000
-_CHUNK: Final = 1024 * 1024
 
-Scan = Callable[[], AbstractContextManager["pl.LazyFrame"]]
+Scan = Callable[[], "pl.LazyFrame"]
 
 
 def batches(scan: Scan, file: Path, wanted: Sequence[str]) -> Iterator[pl.DataFrame]:
@@ -34,11 +30,24 @@ def batches(scan: Scan, file: Path, wanted: Sequence[str]) -> Iterator[pl.DataFr
     """
     import polars as pl
 
+    rows = 0
+
     try:
-        with scan() as table:
-            yield from table.select(wanted).collect_batches(chunk_size=_ROWS)
+        total = scan().select(pl.len()).collect().item()
+
+        for batch in scan().select(wanted).collect_batches(chunk_size=_ROWS):
+            rows += batch.height
+            yield batch
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise _unreadable(file, error) from None
+        raise unreadable(file, error) from None
+
+    if rows != total:
+        raise StatementError(
+            Text(
+                f"The ledger {file} cannot be read: {rows} of its {total} rows came.",
+                f"无法读取账本 {file}：共 {total} 行，只读到 {rows} 行。",
+            )
+        )
 
 
 def names(scan: Scan, file: Path) -> list[str]:
@@ -52,36 +61,12 @@ def names(scan: Scan, file: Path) -> list[str]:
 
     # polars takes a folder for all files in it.
     if file.is_dir():
-        raise _unreadable(file, IsADirectoryError(errno.EISDIR, "Is a directory"))
+        raise unreadable(file, IsADirectoryError(errno.EISDIR, "Is a directory"))
 
     try:
-        with scan() as table:
-            return table.collect_schema().names()
+        return scan().collect_schema().names()
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise _unreadable(file, error) from None
-
-
-@contextmanager
-def in_utf8(file: Path, encoding: str) -> Iterator[Path]:
-    """
-    Give what polars can read: the file itself, or a copy of it in UTF-8.
-    """
-    if codecs.lookup(encoding).name in ("utf-8", "ascii"):
-        yield file
-
-        return
-
-    with tempfile.NamedTemporaryFile(suffix=".csv") as copy:
-        try:
-            with file.open(encoding=encoding, newline="") as text:
-                while chunk := text.read(_CHUNK):
-                    copy.write(chunk.encode())
-        except UnicodeError as error:
-            raise _unreadable(file, error) from None
-
-        copy.flush()
-
-        yield Path(copy.name)
+        raise unreadable(file, error) from None
 
 
 def stamp(file: Path) -> list[Any]:
@@ -93,7 +78,10 @@ def stamp(file: Path) -> list[Any]:
     return [str(file.resolve()), found.st_size, found.st_mtime_ns]
 
 
-def _unreadable(file: Path, error: Exception) -> StatementError:
+def unreadable(file: Path, error: Exception) -> StatementError:
+    """
+    Return what to raise for a *file* that cannot be read.
+    """
     # The words of polars may quote what they cannot read.
     reason = getattr(error, "strerror", None) or type(error).__name__
 

@@ -34,14 +34,23 @@ OPTIONAL: Final = (
 
 # At most 15 digits before the dot: more overflow hundredths in Int64.
 AMOUNT: Final = r"^\s*[+-]?[0-9]{1,15}(\.[0-9]{1,38})?\s*$"
-DAY: Final = r"^\s*[0-9]{4}([-/]?)[0-9]{2}([-/]?)[0-9]{2}([T ][0-9:.+Z-]*)?\s*$"
+# A time without an offset is the gateway's own; one with an offset must be whole.
+OFFSET: Final = (
+    r"[T ]([01][0-9]|2[0-3]):?[0-5][0-9](:?[0-5][0-9]([.][0-9]*)?)?"
+    r"(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)$"
+)
+DAY: Final = (
+    r"^\s*[0-9]{4}[-/]?[0-9]{2}[-/]?[0-9]{2}"
+    rf"([T ][0-9:.]*\s*$|{OFFSET.removesuffix('$')}\s*$|\s*$)"
+)
 KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "P": ("P", "PAY", "PAYMENT", "SALE", "ORDER", "支付", "付款", "收款"),
     "T": ("T", "REFUND", "RETURN", "退款", "退货"),
 }
-# No digits in a row, as numbers of phones, cards and orders have.
-_NAME: Final = re.compile(r"(?!.*[0-9]{4})[\w .()/-]{1,40}")
-_SHOWN: Final = 30
+# As numbers of phones, cards and orders have, and days.
+_DIGITS: Final = re.compile(r"[0-9](?:[ .-]?[0-9]){6,}")
+_SHOWN_NAMES: Final = 30
+_SHOWN_CHARACTERS: Final = 40
 KIND_WORDS: Final = [word for words in KINDS.values() for word in words]
 
 
@@ -53,27 +62,34 @@ def chosen(columns: Mapping[str, str] | None, there: Sequence[str]) -> dict[str,
         columns: Ours to theirs; those that are not named have our names.
 
     Raises:
-        ConfigError: A name of ours does not exist, a column is not there, or the order
-            number or both amounts are missing.
+        ConfigError: A name of ours does not exist, a column is not there or there
+            twice, or the order number or both amounts are missing.
     """
     named = dict(columns or {})
 
     for name in named:
         if name not in OURS:
             raise unusable(
-                f"{name}: ours are {', '.join(OURS)}",
-                f"{name}：可用的名称为 {'、'.join(OURS)}",
+                f"{_shown(name)}: ours are {', '.join(OURS)}",
+                f"{_shown(name)}：可用的名称为 {'、'.join(OURS)}",
             )
 
     for name, column in named.items():
         if column not in there:
             raise unusable(
-                f"{name}={column}: the ledger has {_told(there)}",
-                f"{name}={column}：账本的列为 {_told(there)}",
+                f"{name}={_shown(column)}: the ledger has {_told(there)}",
+                f"{name}={_shown(column)}：账本的列为 {_told(there)}",
             )
 
     found = {name: named.get(name, name) for name in OURS}
     found = {name: column for name, column in found.items() if column in there}
+
+    for name, column in found.items():
+        if there.count(column) > 1:
+            raise unusable(
+                f"{name}={_shown(column)}: several columns of the ledger have this name",
+                f"{name}={_shown(column)}：账本中有多列使用该名称",
+            )
 
     if "mer_reference_id" not in found:
         raise unusable(
@@ -92,11 +108,21 @@ def chosen(columns: Mapping[str, str] | None, there: Sequence[str]) -> dict[str,
 
 def _told(names: Sequence[str]) -> str:
     """
-    Return names of columns; without a line of names, they are somebody's values.
+    Return names of columns to be shown: escaped, and without long numbers, for without
+    a line of names they are somebody's values.
     """
-    shown = [name if _NAME.fullmatch(name) else "***" for name in names[:_SHOWN]]
+    shown = [_shown(name) for name in names[:_SHOWN_NAMES]]
 
-    return ", ".join([*shown, *(["..."] if len(names) > _SHOWN else [])])
+    return ", ".join([*shown, *(["..."] if len(names) > _SHOWN_NAMES else [])])
+
+
+def _shown(name: str) -> str:
+    hidden = _DIGITS.sub("***", name)
+    cut = hidden[:_SHOWN_CHARACTERS] + "..." * (len(hidden) > _SHOWN_CHARACTERS)
+
+    return "".join(
+        letter if letter.isprintable() else ascii(letter)[1:-1] for letter in cut
+    )
 
 
 def unusable(en: str, zh: str) -> ConfigError:

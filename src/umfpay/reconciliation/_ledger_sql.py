@@ -7,9 +7,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from umfpay.errors import ConfigError, StatementError, Text
 from umfpay.reconciliation._extra import missing
@@ -17,6 +17,9 @@ from umfpay.reconciliation._extra import missing
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+_CHINA: Final = timezone(timedelta(hours=8))
 
 
 class Selection:
@@ -123,6 +126,10 @@ def _column(values: Sequence[Any]) -> pl.Series:
 def _text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
+
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        # The gateway's zone.
+        value = value.astimezone(_CHINA)
 
     if isinstance(value, date):
         # A moment is of its day.

@@ -8,10 +8,12 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+import filelock
 
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._books import KEY
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 _ORDER: Final = "run.json"
 _STAGED: Final = "staged.json"
+_LOCK: Final = ".umfpay-reconcile.lock"
 # Changes when older folders cannot be gone on with.
 _FORM: Final = 2
 
@@ -44,26 +47,40 @@ class Progress:
     total: int
 
 
-class Run:
+class Run(AbstractContextManager["Run"]):
     """
-    The folder of one comparison.
+    The folder of one comparison, locked until it is left.
 
     Args:
         folder: It is made; what a run of other books or arguments left is removed.
         identity: What the result depends on, as JSON.
 
     Raises:
-        ConfigError: The folder holds something else, or cannot be used.
+        ConfigError: The folder holds something else, cannot be used, or another run
+            uses it.
     """
 
     def __init__(self, folder: Path, *, identity: Mapping[str, Any]) -> None:
         self._folder = folder
         self._done = folder / "done"
         self.books = folder / "books"
+        self._lock = filelock.FileLock(folder / _LOCK, mode=0o600)
 
         try:
+            self._take_lock()
             self._open(json.dumps({"form": _FORM, **_versions(), **identity}))
+        except filelock.Timeout:
+            raise ConfigError(
+                Text(
+                    f"work_dir: another run uses {folder}.",
+                    f"work_dir：另一个对账进程正在使用 {folder}。",
+                ),
+                advice=Text(
+                    "Wait for it, or give another folder.", "请等待其结束或更换文件夹。"
+                ),
+            ) from None
         except OSError as error:
+            self._lock.release()
             reason = error.strerror or type(error).__name__
 
             raise ConfigError(
@@ -73,10 +90,12 @@ class Run:
                 )
             ) from error
 
-    def _open(self, order: str) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        there = {path.name for path in self._folder.iterdir()}
-        note = self._folder / _ORDER
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def _take_lock(self) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        there = {path.name for path in self._folder.iterdir()} - {_LOCK}
 
         if there and _ORDER not in there:
             raise ConfigError(
@@ -86,7 +105,12 @@ class Run:
                 )
             )
 
-        if not there or note.read_text(encoding="utf-8") != order:
+        self._lock.acquire(timeout=0)
+
+    def _open(self, order: str) -> None:
+        note = self._folder / _ORDER
+
+        if not note.exists() or note.read_text(encoding="utf-8") != order:
             self.forget()
             note.write_text(order, encoding="utf-8")
 
@@ -100,7 +124,8 @@ class Run:
 
     def forget(self) -> None:
         """
-        Remove everything: what has ended is no checkpoint, for the books may change.
+        Remove all but the lock: what has ended is no checkpoint, for the books may
+        change.
         """
         # In this order: whoever is killed between leaves what begins anew, not what
         # seems to be done.

@@ -83,8 +83,8 @@ def reconcile(
         buckets: How many the books are divided into; by default so many that each
             takes a few hundred MiB.
         work_dir: A folder where a run that was killed goes on when it is started again
-            with the same arguments and files; at its end it is emptied. By default
-            nothing is kept.
+            with the same arguments and files; at its end it is emptied but for its
+            lock. One run at a time. By default nothing is kept.
         total_rule: As for `read_transactions`; ``"auto"`` wants one rule for all files
             of a merchant.
         encoding: Of the gateway's files.
@@ -93,7 +93,8 @@ def reconcile(
     Raises:
         IncompleteStatementError: A file of the gateway is not whole.
         StatementError: A book cannot be read.
-        ConfigError: An argument cannot be meant, or a package is missing.
+        ConfigError: An argument cannot be meant, a package is missing, or another run
+            uses *work_dir*.
     """
     if engine not in ("polars", "duckdb"):
         raise ConfigError(
@@ -116,21 +117,19 @@ def reconcile(
     count = _buckets(payments, buckets)
     rule = TotalRules() if total_rule == "auto" else chosen_rule(total_rule)
 
-    with _folder(work_dir) as folder:
-        run = Run(
-            folder,
-            identity={
-                "books": [_identity(one) for one in (*payments, *paid_out)],
-                "apart": len(payments),
-                "ledger": book.identity,
-                "tolerance": None if tolerance is None else tolerance.to_json(),
-                "days": None if days is None else [day.isoformat() for day in days],
-                "engine": engine,
-                "buckets": count,
-                "encoding": encoding,
-                "total_rule": str(rule),
-            },
-        )
+    identity = {
+        "books": [_identity(one) for one in (*payments, *paid_out)],
+        "apart": len(payments),
+        "ledger": book.identity,
+        "tolerance": None if tolerance is None else tolerance.to_json(),
+        "days": None if days is None else [day.isoformat() for day in days],
+        "engine": engine,
+        "buckets": count,
+        "encoding": encoding,
+        "total_rule": str(rule),
+    }
+
+    with _folder(work_dir) as folder, Run(folder, identity=identity) as run:
         # What fits into one bucket, and is not to be gone on with, needs no disk.
         in_memory = count == 1 and work_dir is None
         stage = Stage(None if in_memory else run.books, count)

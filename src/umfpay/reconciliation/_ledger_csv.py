@@ -1,0 +1,336 @@
+"""
+A ledger as CSV (RFC 4180): every row of the file is read, or the file is refused.
+
+Lines that can be read in one way only go to polars in blocks. All others (quotes within
+a field, fields of several lines, rows that are too short) are read one by one.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TextIO
+
+import attrs
+
+from umfpay.errors import ConfigError, StatementError, Text
+from umfpay.reconciliation._ledger_files import unreadable
+
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+_BLOCK_CHARACTERS: Final = 8 * 1024 * 1024
+_ROWS: Final = 100_000
+_MARK: Final = "\ufeff"
+
+
+class CSVTable:
+    """
+    A CSV file with a line of names.
+
+    Args:
+        file: The file.
+        encoding: Of its text.
+        delimiter: One ASCII character.
+
+    Attributes:
+        names: Of its columns.
+
+    Raises:
+        StatementError: It cannot be read.
+        ConfigError: *encoding* or *delimiter* cannot be meant.
+    """
+
+    def __init__(self, file: Path, *, encoding: str, delimiter: str) -> None:
+        self._file = file
+        self._encoding = _of_text(encoding)
+        self._delimiter = delimiter
+
+        if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
+            raise ConfigError(
+                Text(
+                    "delimiter: one ASCII character.",
+                    "delimiter：必须是一个 ASCII 字符。",
+                )
+            )
+
+        with self._records() as records:
+            self.names: list[str] = records.names
+
+    def batches(self, wanted: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """
+        Give the columns *wanted*, each of which is there once, in batches.
+
+        Raises:
+            StatementError: It cannot be read, or a row of it in more than one way.
+        """
+        columns = {self.names.index(name): name for name in wanted}
+
+        with self._records() as records:
+            while text := records.block():
+                frame = _at_once(text, records.shape, columns)
+
+                if frame is not None:
+                    records.passed(frame.height)
+                    yield frame
+                else:
+                    yield from records.one_by_one(text, columns)
+
+    @contextmanager
+    def _records(self) -> Iterator[_Records]:
+        # Lines end with \n alone: what else ends one for Python is text.
+        try:
+            with self._file.open(encoding=self._encoding, newline="\n") as text:
+                yield _Records(text, self._file, self._delimiter)
+        except (OSError, UnicodeError) as error:
+            raise unreadable(self._file, error) from None
+
+
+@attrs.frozen
+class _Shape:
+    """
+    What a line must look like.
+    """
+
+    delimiter: str
+    fields: int
+
+
+class _Records:
+    """
+    The rows of an open file.
+
+    Attributes:
+        names: What its first row says.
+    """
+
+    def __init__(self, text: TextIO, file: Path, delimiter: str) -> None:
+        self._text = text
+        self._file = file
+        self._lines = 0
+        self._rows = 0
+        self._taken: list[str] = []
+        self._delimiter = delimiter
+        reader = self._reader("")
+        self.names: list[str] = []
+
+        while not self.names:
+            self._taken.clear()
+            found = self._next(reader)
+
+            if found is None:
+                raise self._refusal("it has no line of names", "没有列名行")
+
+            self.names = found
+
+        self.names[0] = self.names[0].removeprefix(_MARK)
+        self._taken.clear()
+        self.shape = _Shape(delimiter, len(self.names))
+
+    def block(self) -> str:
+        """
+        Return the next lines; the last of the file may lack its line end.
+        """
+        return self._text.read(_BLOCK_CHARACTERS) + self._text.readline()
+
+    def passed(self, rows: int) -> None:
+        """
+        Take note that the block was read in whole.
+        """
+        self._rows += rows
+
+    def one_by_one(
+        self, block: str, columns: Mapping[int, str]
+    ) -> Iterator[pl.DataFrame]:
+        """
+        Read the rows that begin in *block* one after the other.
+        """
+        import polars as pl
+
+        lines = block.count("\n") + (not block.endswith("\n"))
+        reader = self._reader(block)
+        values: dict[str, list[str | None]] = {name: [] for name in columns.values()}
+        rows = 0
+
+        # A reader takes no line ahead.
+        while reader.line_num < lines:
+            self._taken.clear()
+            record = self._next(reader)
+
+            if not record:
+                continue
+
+            self._rows += 1
+            self._check(record)
+            rows += 1
+
+            for index, name in columns.items():
+                values[name].append(record[index] if index < len(record) else None)
+
+            if rows % _ROWS == 0:
+                yield pl.DataFrame(values, schema=dict.fromkeys(values, pl.String()))
+
+                values = {name: [] for name in values}
+
+        self._taken.clear()
+
+        yield pl.DataFrame(values, schema=dict.fromkeys(values, pl.String()))
+
+    def _reader(self, block: str) -> csv._reader:
+        def physical() -> Iterator[str]:
+            for source in (io.StringIO(block, newline="\n"), self._text):
+                while line := source.readline():
+                    self._taken.append(line)
+
+                    yield line
+
+        return csv.reader(physical(), delimiter=self._delimiter, strict=True)
+
+    def _next(self, reader: csv._reader) -> list[str] | None:
+        """
+        Return the next row, an empty one for an empty line, None at the end.
+        """
+        try:
+            return next(reader, None)
+        except csv.Error:
+            # Its words are about the format only, and say little.
+            self._rows += 1
+
+            raise self._refusal(
+                "a quotation mark stands where none can, or is never closed",
+                "引号位置有误或未闭合",
+            ) from None
+
+    def _check(self, record: Sequence[str]) -> None:
+        fields = self.shape.fields
+
+        if len(record) > fields:
+            raise self._refusal(
+                f"it has {len(record)} fields, and the line of names {fields}",
+                f"有 {len(record)} 个字段，而列名行只有 {fields} 个",
+            )
+
+        # Between two lone quotation marks whole rows are text: nobody can tell.
+        first, *others = (line.count(self._delimiter) + 1 for line in self._taken)
+
+        if first >= fields and any(found >= fields for found in others):
+            raise self._refusal(
+                "by its quotation marks it goes on over the next lines, which look like"
+                " rows themselves",
+                "按引号它延续到后面几行，而这些行本身也像是数据行",
+            )
+
+    def _refusal(self, en: str, zh: str) -> StatementError:
+        where = (
+            Text(f"row {self._rows}", f"第 {self._rows} 行")
+            if self._rows
+            else Text("the first line", "首行")
+        )
+
+        return StatementError(
+            Text(
+                f"The ledger {self._file} cannot be read: {where.en}: {en}.",
+                f"无法读取账本 {self._file}：{where.zh}：{zh}。",
+            ),
+            advice=Text(
+                "Put a field that holds a delimiter, a quotation mark or a line end in"
+                ' quotation marks, and double those within it (5"" disk); or export the'
+                " ledger as Parquet.",
+                "含分隔符、引号或换行的字段必须加引号，其中的引号须写两次；"
+                "或将账本导出为 Parquet。",
+            ),
+        )
+
+
+def _at_once(
+    text: str, shape: _Shape, columns: Mapping[int, str]
+) -> pl.DataFrame | None:
+    """
+    Return whole lines as a frame; None where one can be read in more than one way.
+    """
+    import polars as pl
+
+    # A mark is a letter here, and nothing to polars.
+    if text.count("\r") != text.count("\r\n") or text.startswith(_MARK):
+        return None
+
+    lines = pl.Series([text]).str.split("\n").explode()
+    is_blank = lines.is_in(["", "\r"])
+
+    # Besides what follows the last line end.
+    if is_blank.sum() > text.endswith("\n"):
+        text = "".join(f"{line}\n" for line in lines.filter(~is_blank))
+
+    lines = lines.filter(~is_blank)
+    is_quoted = '"' in text
+
+    if is_quoted:
+        is_good = lines.str.contains(_regular(shape)).all()
+    else:
+        counts = lines.str.count_matches(shape.delimiter, literal=True)
+        is_good = (counts == shape.fields - 1).all()
+
+    if not is_good:
+        return None
+
+    names = [f"column_{number}" for number in range(shape.fields)]
+    wanted = [names[index] for index in columns]
+    schema = dict.fromkeys(names, pl.String())
+
+    if lines.is_empty():
+        return pl.DataFrame(schema=dict.fromkeys(columns.values(), pl.String()))
+
+    frame = pl.read_csv(
+        text.encode(),
+        has_header=False,
+        separator=shape.delimiter,
+        quote_char='"' if is_quoted else None,
+        columns=wanted,
+        schema=schema,
+        low_memory=True,
+    )
+
+    # Two counts that know nothing of each other.
+    if frame.height != lines.len():
+        return None
+
+    return frame.select(wanted).rename(
+        {names[index]: name for index, name in columns.items()}
+    )
+
+
+def _regular(shape: _Shape) -> str:
+    """
+    Return a pattern of lines in which each quotation mark can mean one thing only.
+    """
+    delimiter = re.escape(shape.delimiter)
+    field = f'(?:"(?:[^"]|"")*"|[^"{delimiter}]*)'
+
+    return f"^{field}(?:{delimiter}{field}){{{shape.fields - 1}}}\r?$"
+
+
+def _of_text(encoding: str) -> str:
+    """
+    Return *encoding*; of UTF-8 the one that takes no mark for a letter.
+
+    Raises:
+        ConfigError: There is none, or it is not of text, such as base64.
+    """
+    try:
+        "".encode(encoding)
+    except LookupError:
+        raise ConfigError(
+            Text(f"encoding: there is no {encoding}.", f"encoding：没有 {encoding}。")
+        ) from None
+    except UnicodeError:
+        # One that encodes nothing says so when it reads.
+        pass
+
+    return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
