@@ -807,7 +807,11 @@ async def test_an_answer_to_a_body_that_was_never_written_ends_all_trust(
     network, answering, misbehaving, call, monkeypatch
 ):
     """If aiohttp should stop asking bodies to write, everything counts as sent."""
-    monkeypatch.setattr(_Body, "_begin", lambda self, writer: None)
+
+    async def begin(self, writer):
+        pass
+
+    monkeypatch.setattr(_Body, "_begin", begin)
     served = await answering()
     first = money(call, served.url, handed_over=True)
     await exchange(network, first)

@@ -23,6 +23,11 @@ from umfpay.errors import Text, WrongLoopError
 from umfpay.sensitive import Secret
 from umfpay.transport._answer_stream import AnswerStream
 from umfpay.transport._call import EXTENSION, CallState
+from umfpay.transport._connector import (
+    CheckedConnector,
+    ExchangeHandler,
+    UnaskedBytesError,
+)
 from umfpay.transport._errors import closed_under, cut_off
 from umfpay.transport._messages import ALWAYS, CallRequest, RawResponse, address_of
 
@@ -39,8 +44,9 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     Sends requests with an aiohttp session of its own, made in the loop that runs.
 
     It follows no redirect, keeps no cookie, ignores the environment's proxies, decodes
-    nothing, and sends a request once: aiohttp's own second try is switched off. It
-    keeps `CallState.body_started` truthful, and serves plain httpx requests, too.
+    nothing, and sends a request once: aiohttp's own second try is switched off. A
+    connection on which anything came while it was idle is closed, not used. It keeps
+    `CallState.body_started` truthful, and serves plain httpx requests, too.
 
     Args:
         max_connections: Open at once; further calls wait.
@@ -153,7 +159,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self._loop = loop
         self._busy = 0
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
+            connector=CheckedConnector(
                 limit=self._max_connections,
                 ssl=True if self._ssl_context is None else self._ssl_context,
             ),
@@ -225,7 +231,7 @@ class _Body(aiohttp.BytesPayload):
         """
         Write all; older versions of aiohttp call this.
         """
-        self._begin(writer)
+        await self._begin(writer)
         await super().write(writer)
 
     async def write_with_length(
@@ -234,10 +240,20 @@ class _Body(aiohttp.BytesPayload):
         """
         Write at most *content_length* bytes.
         """
-        self._begin(writer)
+        await self._begin(writer)
         await super().write_with_length(writer, content_length)
 
-    def _begin(self, writer: AbstractStreamWriter) -> None:
+    async def _begin(self, writer: AbstractStreamWriter) -> None:
+        # Any: as below.
+        handler: Any = getattr(writer, "protocol", None)
+
+        if isinstance(handler, ExchangeHandler):
+            # Python 3.11 writes a turn of the loop after the connection was chosen.
+            if handler.is_readable() and not await handler.settles():
+                handler.close()
+
+            handler.expects_answer = True
+
         # Asked to write to a connection that is gone, aiohttp raises before a byte
         # leaves; a connection from the pool often ends like that.
         # Any: the interface does not promise this attribute, all writers have it.
@@ -383,6 +399,9 @@ def http_error(
 
     if isinstance(error, TimeoutError):
         return _late(error, started=started, pool_is_full=pool_is_full)
+
+    if isinstance(error, UnaskedBytesError):
+        return httpx.ConnectError("something came before anything was sent")
 
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return httpx.ProxyError(f"the proxy answered HTTP {error.status}")
