@@ -34,7 +34,9 @@ class Browser:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
 
-            return answer.status, dict(answer.getheaders()), answer.read().decode()
+            headers = {name.lower(): value for name, value in answer.getheaders()}
+
+            return answer.status, headers, answer.read().decode()
         finally:
             connection.close()
 
