@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
+from umfpay.flows import PendingCardPayment
 from umfpay.models import DEBIT_BANKS
 
 
@@ -38,6 +39,19 @@ def order_page(order: dict[str, Any], *, gateway: str | None) -> str:
         qr=None if order["qr"] is None else Markup(order["qr"]),  # noqa: S704 (our own SVG)
         paid=order["state"] == _PAID,
         waiting=order["qr"] is not None and order["state"] == "new",
+        checked=_is_checked(order["pending"]),
         banks=DEBIT_BANKS,
         gateway=gateway,
     )
+
+
+def _is_checked(stored: str | None) -> bool:
+    """
+    Tell whether the customer can do nothing more: the payment's final state decides.
+    """
+    if stored is None:
+        return False
+
+    pending = PendingCardPayment.from_json(stored)
+
+    return pending.forgotten or pending.execute_sent_at is not None

@@ -14,7 +14,12 @@ from typing import Any
 import aiosqlite
 
 from umfpay import UMFSession
-from umfpay.errors import UMFError
+from umfpay.errors import (
+    NotFinishedError,
+    OutcomeUnknownError,
+    UMFError,
+    WrongCodeError,
+)
 from umfpay.flows import (
     PendingCardPayment,
     QRCode,
@@ -147,10 +152,18 @@ class Bookstore:
                 on_step=keep,
                 deadline=60,
             )
+        except WrongCodeError as error:
+            await self._say(number, _wrong_code(error.attempts_left))
+            await self._keep(number, pending)
+        except (OutcomeUnknownError, NotFinishedError) as error:
+            # It may be paid yet: no other payment is begun for this order.
+            await self._fail(number, error)
+            await self._keep(number, pending)
         except UMFError as error:
             await self._fail(number, error)
-        finally:
-            await self._keep(number, pending)
+            await self._keep(number, None if pending.forgotten else pending)
+        else:
+            await self._keep(number, None)
 
     async def show_qr(self, number: str, form: Mapping[str, str]) -> None:
         """
@@ -214,20 +227,30 @@ class Bookstore:
 
         return _order(number, date.fromisoformat(row["day"]))
 
-    async def _keep(self, number: str, pending: PendingCardPayment) -> None:
-        kept = None if pending.forgotten else pending.to_json()
+    async def _keep(self, number: str, pending: PendingCardPayment | None) -> None:
+        kept = None if pending is None else pending.to_json()
         await self._change(
             "UPDATE orders SET pending = ? WHERE number = ?", kept, number
         )
 
     async def _fail(self, number: str, error: UMFError) -> None:
+        await self._say(number, str(error))
+
+    async def _say(self, number: str, trouble: str) -> None:
         await self._change(
-            "UPDATE orders SET trouble = ? WHERE number = ?", str(error), number
+            "UPDATE orders SET trouble = ? WHERE number = ?", trouble, number
         )
 
     async def _change(self, statement: str, *values: object) -> None:
         await self._orders.execute(statement, values)
         await self._orders.commit()
+
+
+def _wrong_code(attempts_left: int) -> str:
+    if attempts_left == 0:
+        return "The code is wrong again. Nothing more is tried for this payment."
+
+    return f"The code is wrong. Please try again: {attempts_left} attempts are left."
 
 
 def _order(number: str, day: date) -> NewOrder:

@@ -8,8 +8,11 @@ import asyncio
 import json
 import re
 
+import pytest
+
 from umfpay.cli._main import run
 from umfpay.emulator import Emulator
+from umfpay.flows import _card_refusals
 
 
 NAMES = [
@@ -157,6 +160,25 @@ STORIES = [
     "2.8 cashier",
     "2.9 enterprise",
 ]
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch):
+    """
+    Two queries about a refusal come soon after each other.
+    """
+    monkeypatch.setattr(_card_refusals, "QUERY_PAUSE_SECONDS", 0.05)
+
+
+def test_the_customer_of_the_demo_mistypes_the_code_once(capsys):
+    """
+    He tries again, and pays.
+    """
+    run(["demo", "--all", "--json"])
+    told = json.loads(capsys.readouterr().out)
+    card = [one["name"] for one in told["steps"] if one["story"] == "2.2 card"]
+
+    assert ["executing", "wrong_code", "executing", "executed"] == card[2:6]
 
 
 def test_the_demo_tells_all_eight_stories(capsys):

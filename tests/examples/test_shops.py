@@ -114,7 +114,7 @@ def _shop(request, tmp_path):
     assert b"Traceback" not in trouble
 
 
-def test_a_customer_pays_by_card(shop):
+def test_a_customer_who_mistypes_the_code_pays_by_card(shop):
     """
     The code comes by text message; the notification makes the order paid.
     """
@@ -125,8 +125,13 @@ def test_a_customer_pays_by_card(shop):
 
     payment = shop.gateway("GET", "/payments")["payments"][0]["id"]
     code = shop.gateway("GET", f"/payments/{payment}/sms_code")["sms_code"]
+    _, again = shop.post(f"{order}/code", code="mistyped")
     shop.post(f"{order}/code", code=code)
     shop.until_paid(order)
+
+    assert "try again: 2 attempts" in again
+    assert 'name="code"' in again
+
     told = shop.gateway("GET", "/notifications")["notifications"]
 
     assert ["acknowledged"] == [one["status"] for one in told]

@@ -17,6 +17,7 @@ from aiohttp import web
 from umfpay import Config, UMFSession, _codec
 from umfpay.emulator import Emulator, serve
 from umfpay.emulator import _keys as keys
+from umfpay.flows import _card_refusals
 from umfpay.models import BankCard, NewOrder
 from umfpay.protocol import Verdict, Verifier, verify_notification
 
@@ -41,6 +42,14 @@ def _quick_keys():
     patch.setattr("umfpay.emulator._app.make_credentials", once)
     yield
     patch.undo()
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch):
+    """
+    Two queries about a refusal come soon after each other.
+    """
+    monkeypatch.setattr(_card_refusals, "QUERY_PAUSE_SECONDS", 0.05)
 
 
 class Box:

@@ -83,66 +83,6 @@ async def test_two_confirmations_at_once_execute_once(session, begun, box):
     assert 1 == len(await box.sent("/execute"))
 
 
-async def test_a_wrong_code_that_is_refused_signed_can_be_entered_again(
-    session, begun, box
-):
-    """
-    The refusal is certain: nothing was executed, and the data are still there.
-    """
-    await box.settings(refusals="signed")
-
-    with pytest.raises(VerificationCodeError) as caught:
-        await confirm_card_payment(session, begun, "000000x")
-
-    payment = await confirm_card_payment(session, begun, await box.code(begun))
-
-    assert "00200005" == caught.value.ret_code
-    assert PaymentState.TRADE_SUCCESS == payment.state
-
-
-async def test_a_wrong_code_that_is_refused_unsigned_is_an_unknown_outcome(
-    session, begun, box
-):
-    """
-    Anyone could have said it. Another code is sent by leave only.
-    """
-    with pytest.raises(OutcomeUnknownError) as caught:
-        await confirm_card_payment(session, begun, "000000x")
-
-    resumed = PendingCardPayment.from_json(begun.to_json())
-    code = await box.code(begun)
-
-    with pytest.raises(OutcomeUnknownError) as again:
-        await confirm_card_payment(session, resumed, code)
-
-    executed = len(await box.sent("/execute"))
-    payment = await confirm_card_payment(session, resumed, code, allow_repeat=True)
-
-    assert isinstance(caught.value.__cause__, VerificationCodeError)
-    assert "allow_repeat" in str(again.value)
-    assert 1 == executed
-    assert PaymentState.TRADE_SUCCESS == payment.state
-
-
-async def test_a_repeat_that_is_refused_leaves_the_first_outcome_open(
-    session, begun, box
-):
-    """
-    A certain "no" to the second says nothing about the first.
-    """
-    with pytest.raises(OutcomeUnknownError):
-        await confirm_card_payment(session, begun, "000000x")
-
-    first = begun.execute_sent_at
-    await box.settings(refusals="signed")
-
-    with pytest.raises(OutcomeUnknownError) as caught:
-        await confirm_card_payment(session, begun, "000000y", allow_repeat=True)
-
-    assert isinstance(caught.value.__cause__, VerificationCodeError)
-    assert first == begun.execute_sent_at
-
-
 async def test_an_execute_that_was_carried_out_unseen_is_found(session, begun, box):
     """
     The connection broke after the money had moved.
@@ -247,6 +187,7 @@ async def test_a_card_without_balance_is_refused_and_forgotten(
         await confirm_card_payment(session, begun, await box.code(begun))
 
     assert begun.forgotten
+    assert begun.execute_sent_at is None
 
 
 async def test_a_deadline_in_the_middle_says_that_money_may_move(session, begun, box):

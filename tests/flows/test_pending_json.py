@@ -19,6 +19,21 @@ SEALED = base64.b64encode(bytes(128)).decode()
 SECRETS = ("6227000000000005", "张三", orders.ID_NUMBER, "15210838198")
 
 
+def _attempt(**changes):
+    """
+    Return an execute that was refused, as JSON has it.
+    """
+    return {
+        "sent_at": datetime.now(UTC).isoformat(),
+        "code_mark": "0f" * 32,
+        "sms_number": 1,
+        "refused_with": "00200005",
+        "verified": False,
+        "checked": True,
+        **changes,
+    }
+
+
 def _plain(**changes):
     """
     Return the members of a pending payment as JSON has them.
@@ -38,7 +53,8 @@ def _plain(**changes):
         "expires_at": (now + timedelta(minutes=15)).isoformat(),
         "order_expires_at": None,
         "code_sent_at": None,
-        "execute_sent_at": None,
+        "codes_asked": 1,
+        "attempts": [],
         "card": {"number": {"sealed": SEALED}, "citizen_id_type": "IDENTITY_CARD"},
         "agreement": None,
         "kept": {"phone": SEALED},
@@ -58,6 +74,18 @@ def test_a_stored_payment_is_read():
 
     assert date(2026, 11, 23) == pending.mer_date
     assert not pending.forgotten
+
+
+def test_attempts_are_read():
+    """
+    Another process knows which codes were refused, and how many are left.
+    """
+    pending = _read(attempts=[_attempt(), _attempt(refused_with=None, checked=False)])
+
+    assert 1 == pending.attempts_left
+    assert pending.execute_sent_at == pending.attempts[1].sent_at
+    assert pending.was_sent("0f" * 32)
+    assert not pending.was_sent("f0" * 32)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +128,17 @@ def test_what_is_no_object_is_refused(text):
         {"expires_at": "2026-11-23T00:00:00"},
         {"expires_at": "soon"},
         {"code_sent_at": 5},
+        {"codes_asked": -1},
+        {"codes_asked": True},
+        {"attempts": None},
+        {"attempts": [5]},
+        {"attempts": [_attempt(sent_at=None)]},
+        {"attempts": [_attempt(code_mark="123456")]},
+        {"attempts": [_attempt(sms_number="1")]},
+        {"attempts": [_attempt(refused_with=200005)]},
+        {"attempts": [_attempt(verified="yes")]},
+        {"attempts": [_attempt(checked=1)]},
+        {"attempts": [_attempt(code="123456")]},
         {"card": {"number": {"sealed": SEALED}, "colour": "red"}},
         {"card": []},
         {"agreement": {"usr_busi_agreement_id": "B", "usr_pay_agreement_id": "P"}},

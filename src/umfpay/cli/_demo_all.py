@@ -153,6 +153,11 @@ async def tell_all(shop: Shop, show: Show) -> None:
 
 async def _card(shop: Shop, steps: _Story) -> str:
     async def read(pending: flows.PendingCardPayment) -> str:
+        if not pending.attempts:
+            return "mistyped"
+
+        # Refused, and asked about twice: the customer may try again.
+        steps(flows.Step(name="wrong_code"))
         sms = shop.control("GET", f"/payments/{pending.payment_id}/sms_code")
 
         return str(sms["sms_code"])

@@ -25,6 +25,7 @@ Everything that can go wrong, in one tree.
     │   ├── CardError                  card data, bank, balance
     │   ├── IdentityError              name, number and person do not fit
     │   ├── VerificationCodeError      the SMS code
+    │   │   └── WrongCodeError         .attempts_left .last: it may be typed again
     │   ├── PaymentStateError          the payment is not where the call needs it
     │   ├── RefundRefusedError
     │   ├── CustomsRefusedError
@@ -71,6 +72,7 @@ from umfpay.errors._api import (
     RequestSignatureError,
     UnknownCodeError,
     VerificationCodeError,
+    WrongCodeError,
 )
 from umfpay.errors._base import (
     Intent,
@@ -169,6 +171,7 @@ __all__ = [
     "UnsignedResponseError",
     "UploadError",
     "VerificationCodeError",
+    "WrongCodeError",
     "WrongLoopError",
     "escape",
     "format_error",

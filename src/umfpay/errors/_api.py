@@ -81,6 +81,44 @@ class VerificationCodeError(APIError):
     """
 
 
+class WrongCodeError(VerificationCodeError):
+    """
+    Raised by a card payment when the SMS code is wrong and may be typed again.
+
+    Attributes:
+        attempts_left: How many codes may still be sent for this payment; 0 ends it.
+        last: The `PendingCardPayment`, which takes the next code.
+    """
+
+    attempts_left: int
+    last: object
+
+    def __init__(
+        self,
+        what: Text,
+        *,
+        ret_code: str,
+        attempts_left: int,
+        last: object,
+        ret_msg: str = "",
+        http_status: int = 200,
+        verified: bool = False,
+        advice: Text | None = None,
+        money_may_have_moved: bool = False,
+    ) -> None:
+        super().__init__(
+            what,
+            ret_code=ret_code,
+            ret_msg=ret_msg,
+            http_status=http_status,
+            verified=verified,
+            advice=advice,
+            money_may_have_moved=money_may_have_moved,
+        )
+        self.attempts_left = attempts_left
+        self.last = last
+
+
 class PaymentStateError(APIError):
     """
     Raised when the payment does not exist or is not in the state the call needs.

@@ -11,12 +11,12 @@ from datetime import timedelta
 from typing import Final
 
 from umfpay._session import UMFSession
-from umfpay.errors import ConfigError, NotFinishedError, Text
+from umfpay.errors import ConfigError, NotFinishedError, Text, WrongCodeError
 from umfpay.flows._arrivals import Arrivals
 from umfpay.flows._card_beginning import begin, hidden_text, send_code
 from umfpay.flows._card_confirming import Confirmation, hidden_code
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._pending import PendingCardPayment, check_pending
+from umfpay.flows._pending import MAX_ATTEMPTS, PendingCardPayment, check_pending
 from umfpay.flows._steps import OnStep
 from umfpay.models import (
     BankCard,
@@ -57,8 +57,8 @@ async def card_payment(
     Args:
         card: The customer's card, or a stored agreement in its place.
         verification_code: Awaited for the code of the SMS; it is given the pending
-            payment, for `resend_code()`, and may keep it: after a
-            `VerificationCodeError` it goes to `confirm_card_payment()` with another.
+            payment, for `resend_code()`. It is awaited again if the code was wrong,
+            three times in all: ``pending.attempts_left`` is 3 at first.
         bank_code: From ``session.banks.list()``.
         payment_method: CREDIT_CARD or DEBIT_CARD; needed with an agreement. A card
             with a cvv2 is a credit card if this is not given.
@@ -69,13 +69,13 @@ async def card_payment(
         The paid payment, as a query or a notification tells it.
 
     Raises:
-        VerificationCodeError: The code is wrong, says a signed refusal.
-        OutcomeUnknownError: Money may have moved. If the refusal of a wrong code is
-            not signed, this is raised, with the `VerificationCodeError` as its cause.
+        WrongCodeError: Three codes were wrong.
+        OutcomeUnknownError: Money may have moved; the cause tells why nobody knows.
         PaymentFailedError: It ended without the money.
         PaymentExpiredError: The order had expired.
         NotFinishedError: The deadline came first.
-        APIError: The gateway refused the order or the card.
+        APIError: The gateway refused the order or the card, and the payment still
+            waits.
     """
     try:
         hidden = hidden_text("phone", phone)
@@ -100,12 +100,26 @@ async def card_payment(
         end=end,
         keep_for=max(KEEP_FOR, timedelta(seconds=deadline)),
     )
-    code = await _asked(verification_code, pending, end)
-
-    # Nobody can have executed it: it need not be asked for.
-    return await Confirmation(
+    confirmation = Confirmation(
         session=session, pending=pending, end=end, arrivals=arrivals, on_step=on_step
-    ).run(code, known=Payment(id=pending.payment_id))
+    )
+    # Nobody can have executed it: it need not be asked for.
+    known: Payment | None = Payment(id=pending.payment_id)
+
+    times = 1
+
+    while True:
+        code = await _asked(verification_code, pending, end)
+
+        try:
+            return await confirmation.run(code, known=known)
+        except WrongCodeError as error:
+            # A code that was refused before uses up no attempt.
+            if times == MAX_ATTEMPTS or not error.attempts_left:
+                raise
+
+        known = None
+        times += 1
 
 
 async def _asked(
@@ -216,8 +230,11 @@ async def confirm_card_payment(
     Pay with the SMS code: the second half of `card_payment()`.
 
     The payment is asked for first: one that is paid, or being paid, is never executed
-    again, and is returned. After a signed `VerificationCodeError` the same *pending*
-    takes another code. Once the card was used, *pending* forgets it.
+    again, and is returned. One code is sent once. After a `WrongCodeError` the same
+    *pending* takes another one, three in all; it was raised when the gateway had
+    refused the code and two queries five seconds apart had said that the payment
+    waits. From then on its final state alone decides: begin no other payment for the
+    order before. Once the card was used, *pending* forgets it.
 
     Steps told: ``executing``, ``executed``, ``waiting``, ``final``. ``executing`` comes
     just before the execute is sent, with *pending*: store it then, and a process that
@@ -229,15 +246,18 @@ async def confirm_card_payment(
     Args:
         pending: From `begin_card_payment()`, in this process or another.
         code: What the customer read in the SMS.
-        allow_repeat: Execute again although the outcome of an earlier execute of
-            *pending* is not known, for example because the refusal of a wrong code was
-            not signed. The gateway lets an order be paid only once.
+        allow_repeat: Send another code although the outcome of an earlier execute of
+            *pending* is not known, for example because the connection broke. The
+            gateway lets an order be paid only once.
         deadline: Seconds for all of it.
 
     Raises:
         PendingExpiredError: *pending* is too old or forgotten, and is not paid.
         ConfigError: *pending* is of another merchant or gateway.
-        VerificationCodeError: The code is wrong, says a signed refusal.
+        WrongCodeError: The code is wrong, or was refused before and not sent again;
+            the customer may try again while *attempts_left* is not 0.
+        CardError: The balance is too low, or the card is refused; the payment waits.
+            So with all other refusals that the payment's state can explain.
         OutcomeUnknownError: Money may have moved; the cause tells why nobody knows.
             Nothing was sent if an earlier execute is the one that is unknown.
         PaymentFailedError: It ended without the money.

@@ -199,6 +199,7 @@ async def send_code(
     # Before it is: another task that asks meanwhile is too soon, and so is whoever
     # comes after a cancellation.
     pending.code_sent_at = now
+    pending.codes_asked += 1
 
     try:
         sent = await session.payments.verify(
@@ -207,12 +208,14 @@ async def send_code(
     except TransportError as error:
         if not error.request_sent:
             pending.code_sent_at = last
+            pending.codes_asked -= 1
 
         raise
     except APIError as refusal:
         # A server that failed may have sent it before.
         if refusal.http_status < HTTPStatus.INTERNAL_SERVER_ERROR:
             pending.code_sent_at = last
+            pending.codes_asked -= 1
 
         if refusal.ret_code not in _TOO_SOON:
             raise

@@ -11,10 +11,7 @@ import attrs
 from umfpay._session import UMFSession
 from umfpay.errors import (
     APIError,
-    CardError,
     ConfigError,
-    IdentityError,
-    Intent,
     OutcomeUnknownError,
     PaymentExpiredError,
     PaymentFailedError,
@@ -23,16 +20,31 @@ from umfpay.errors import (
 )
 from umfpay.flows._arrivals import Arrivals
 from umfpay.flows._card_beginning import hidden_text
+from umfpay.flows._card_refusals import (
+    WRONG_CODE,
+    no_attempt_left,
+    query_twice,
+    refusal_of,
+    sent_before,
+    still_unknown,
+    wrong_code,
+)
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._pending import PendingCardPayment
-from umfpay.flows._settling import after_refusal, resolved_payment, wait_paid
+from umfpay.flows._pending import CodeAttempt, PendingCardPayment
+from umfpay.flows._settling import (
+    after_refusal,
+    is_final,
+    resolved_payment,
+    settled,
+    wait_paid,
+)
 from umfpay.flows._steps import OnStep, check_listener, tell
 from umfpay.models import Payment, PaymentState
 from umfpay.sensitive import Private
 
 
-# The card was used, or will never do.
-_THE_END = (PaymentFailedError, PaymentExpiredError, CardError, IdentityError)
+# The payment has ended: the card is not needed any more.
+_THE_END = (PaymentFailedError, PaymentExpiredError)
 
 
 def hidden_code(code: Private | str) -> Private:
@@ -59,7 +71,7 @@ def hidden_code(code: Private | str) -> Private:
 @attrs.frozen(kw_only=True, eq=False)
 class Confirmation:
     """
-    One attempt to pay *pending*.
+    One attempt to pay *pending*: one code is sent once, one order is charged once.
 
     Args:
         end: The deadline of all its calls.
@@ -123,32 +135,98 @@ class Confirmation:
         """
         Return the payment as the gateway knows it, before anything is executed.
         """
-        if self.pending.execute_sent_at is not None:
+        pending = self.pending
+
+        if pending.execute_sent_at is not None:
             try:
-                return await self._resolved(_still_unknown(self.pending), once=True)
+                return await self._resolved(still_unknown(pending), once=True)
             except OutcomeUnknownError:
                 if not self.allow_repeat:
                     raise
 
-        return await self.session.payments.get(
-            self.pending.payment_id, **self.end.options(self.session)
+        unchecked = [one for one in pending.attempts if not one.checked]
+
+        if not unchecked or self.allow_repeat:
+            return await self.session.payments.get(
+                pending.payment_id, **self.end.options(self.session)
+            )
+
+        payment = await query_twice(
+            self.session, Payment(id=pending.payment_id), self.end
         )
+
+        if payment.state is None:
+            raise still_unknown(pending)
+
+        if payment.state == PaymentState.WAIT_BUYER_PAY:
+            for one in unchecked:
+                one.checked = True
+
+        return payment
 
     async def _executed(self, code: Private, known: Payment) -> tuple[Payment, bool]:
         """
         Send the execute; return the payment, and whether its state is proven.
         """
+        mark = self._checked_mark(code)
+        payer = self.pending.payer(self.session, code)
+        mine = await self._attempt(mark, known)
+        unknown: OutcomeUnknownError | None = None
+
+        try:
+            payment = await self.session.payments.execute(
+                self.pending.payment_id, payer, **self.end.options(self.session)
+            )
+        except OutcomeUnknownError as error:
+            unknown = error
+            refusal = refusal_of(error)
+        except APIError as error:
+            refusal = error
+        except UMFError:
+            # Nothing can have happened.
+            self.pending.attempts.remove(mine)
+
+            raise
+        else:
+            return payment, False
+
+        # Outside of the except: a refusal is the cause of the error it follows.
+        if refusal is None:
+            assert unknown is not None
+
+            return await self._resolved(unknown), True
+
+        return await self._refused(mine, refusal, unknown, known), True
+
+    def _checked_mark(self, code: Private) -> str:
+        """
+        Return the mark of *code*, if it may be sent.
+        """
         pending = self.pending
-        payer = pending.payer(self.session, code)
+        mark = pending.code_mark(self.session, code)
 
         # Another task may have come between.
         if pending.execute_sent_at is not None and not self.allow_repeat:
-            raise _still_unknown(pending)
+            raise still_unknown(pending)
 
+        if not pending.attempts_left:
+            raise no_attempt_left(pending)
+
+        if pending.was_sent(mark):
+            raise sent_before(pending)
+
+        return mark
+
+    async def _attempt(self, mark: str, known: Payment) -> CodeAttempt:
+        """
+        Note the attempt, and let it be stored, before anything is sent.
+        """
+        pending = self.pending
         self.end.must_have_time(known)
-        # What an earlier one left open stays open if this one comes to nothing.
-        before = pending.execute_sent_at
-        mine = pending.execute_sent_at = datetime.now(UTC)
+        mine = CodeAttempt(
+            sent_at=datetime.now(UTC), code_mark=mark, sms_number=pending.codes_asked
+        )
+        pending.attempts.append(mine)
 
         try:
             # Whoever stores it now knows of the execute even after a crash.
@@ -156,45 +234,97 @@ class Confirmation:
             # That may have taken all the time.
             self.end.must_have_time(known)
         except BaseException:
-            self._unmark(mine, before)
+            pending.attempts.remove(mine)
 
             raise
 
-        try:
-            payment = await self.session.payments.execute(
-                pending.payment_id, payer, **self.end.options(self.session)
-            )
-        except OutcomeUnknownError as unknown:
-            # Another task may have taken the mark away meanwhile.
-            pending.execute_sent_at = mine
+        return mine
 
-            return await self._resolved(unknown), True
-        except APIError as refusal:
-            if before is not None:
-                # This one did nothing; the earlier one may still have.
-                pending.execute_sent_at = before
-
-                raise _still_unknown(pending) from refusal
-
-            self._unmark(mine)
-
-            return await after_refusal(
-                self.session, known, refusal, deadline=self.end
-            ), True
-        except UMFError:
-            # Nothing can have happened.
-            self._unmark(mine, before)
-
-            raise
-
-        return payment, False
-
-    def _unmark(self, mine: datetime, before: datetime | None = None) -> None:
+    async def _refused(
+        self,
+        mine: CodeAttempt,
+        refusal: APIError,
+        unknown: OutcomeUnknownError | None,
+        known: Payment,
+    ) -> Payment:
         """
-        Take back the mark of this execute, and of no other task's.
+        Return the payment if it was, or is being, paid all the same.
+
+        Args:
+            unknown: The error of the call; None if the refusal is certain.
         """
-        if self.pending.execute_sent_at == mine:
-            self.pending.execute_sent_at = before
+        if refusal.ret_code == WRONG_CODE:
+            mine.refused_with, mine.verified = WRONG_CODE, refusal.verified
+        elif unknown is None and self._is_only_open(mine):
+            self._end(mine, refusal)
+
+            return await after_refusal(self.session, known, refusal, deadline=self.end)
+
+        payment = await query_twice(self.session, known, self.end)
+
+        if is_final(payment):
+            return settled(payment, cause=unknown or refusal)
+
+        if payment.state == PaymentState.TRADE_PENDING:
+            return payment
+
+        waits = payment.state == PaymentState.WAIT_BUYER_PAY
+        error, cause = self._meaning(mine, refusal, unknown, waits=waits)
+
+        raise error from cause
+
+    def _meaning(
+        self,
+        mine: CodeAttempt,
+        refusal: APIError,
+        unknown: OutcomeUnknownError | None,
+        *,
+        waits: bool,
+    ) -> tuple[UMFError, BaseException | None]:
+        """
+        Return what *refusal* means, and its cause, if the payment has not ended.
+
+        Args:
+            waits: Whether two queries say that it waits.
+        """
+        pending = self.pending
+
+        if refusal.ret_code == WRONG_CODE:
+            mine.checked = waits
+
+            if not pending.attempts_left:
+                pending.forget()
+
+            return wrong_code(pending, refusal, waits=waits), unknown or refusal
+
+        # It says nothing about an earlier one: only the final state does.
+        if waits and self._is_only_open(mine):
+            self._end(mine, refusal)
+
+            return refusal, None
+
+        if unknown is not None:
+            return unknown, refusal
+
+        return still_unknown(pending), refusal
+
+    def _end(self, mine: CodeAttempt, refusal: APIError) -> None:
+        """
+        Note that nothing was paid; the code is used up, and the card will not do.
+        """
+        mine.refused_with, mine.checked = refusal.ret_code or "refused", True
+        mine.verified = refusal.verified
+        self.pending.forget()
+
+    def _is_only_open(self, mine: CodeAttempt) -> bool:
+        """
+        Tell whether all earlier attempts are known to have come to nothing.
+        """
+        return all(
+            one.verified and one.checked
+            for one in self.pending.attempts
+            if one is not mine
+        )
 
     async def _resolved(
         self, unknown: OutcomeUnknownError, *, once: bool = False
@@ -207,29 +337,3 @@ class Confirmation:
             expires_at=self.pending.order_expires_at,
             once=once,
         )
-
-
-def _still_unknown(pending: PendingCardPayment) -> OutcomeUnknownError:
-    at = pending.execute_sent_at
-    assert at is not None
-
-    return OutcomeUnknownError(
-        Text(
-            f"{pending.payment_id}: the outcome of an earlier execute is not known.",
-            f"{pending.payment_id}：此前一次支付请求的结果尚不明确。",
-        ),
-        intent=Intent(
-            call="payments.execute",
-            at=at,
-            payment_id=pending.payment_id,
-            mer_reference_id=pending.mer_reference_id,
-        ),
-        reason="an earlier execute was sent",
-        money_may_have_moved=True,
-        advice=Text(
-            "Wait for the notification or query the payment; if the customer has"
-            " another SMS code, allow_repeat=True uses it: an order is paid only once.",
-            "请等待通知或查询支付；若客户有新的验证码，可用 allow_repeat=True 再次提交："
-            "同一订单只会支付一次。",
-        ),
-    )

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from typing import Final
 
 import attrs
 
@@ -43,6 +44,32 @@ class Merchant:
         )
 
 
+# How often an execute is sent for one payment.
+MAX_ATTEMPTS: Final = 3
+
+
+@attrs.define(kw_only=True, eq=False)
+class CodeAttempt:
+    """
+    An execute that was sent with an SMS code, or is about to be.
+
+    Args:
+        code_mark: Tells whether another code is the same; the code is not in it.
+        sms_number: How many messages had been asked for by then.
+        refused_with: The gateway's code, if it refused this one and the answer was read
+            whole; None while nobody knows what became of it.
+        verified: Whether that refusal was signed.
+        checked: Whether two queries since then said that the payment waits.
+    """
+
+    sent_at: datetime
+    code_mark: str
+    sms_number: int
+    refused_with: str | None = None
+    verified: bool = False
+    checked: bool = False
+
+
 @attrs.define(kw_only=True, eq=False, repr=False)
 class PendingCardPayment:
     """
@@ -62,9 +89,9 @@ class PendingCardPayment:
         expires_at: When the data may no longer be used.
         order_expires_at: When the order can no longer be paid, if it says so.
         code_sent_at: When the last SMS code was asked for.
-        execute_sent_at: When an execute was sent, or is about to be, whose outcome is
-            not known; store the object in the step ``executing`` and again after an
-            error, in a store that compares and sets.
+        codes_asked: How many messages may have been sent.
+        attempts: What was executed, or is about to be; store the object in the step
+            ``executing`` and again after an error, in a store that compares and sets.
     """
 
     payment_id: str
@@ -78,9 +105,41 @@ class PendingCardPayment:
     expires_at: datetime
     order_expires_at: datetime | None
     code_sent_at: datetime | None = None
-    execute_sent_at: datetime | None = None
+    codes_asked: int = 0
+    attempts: list[CodeAttempt] = attrs.field(factory=list)
     info: NewPayerInfo | None
     kept: Mapping[str, str]
+
+    @property
+    def execute_sent_at(self) -> datetime | None:
+        """
+        When an execute was sent, or is about to be, of which nobody knows the outcome.
+        """
+        unknown = (one for one in self.attempts if one.refused_with is None)
+
+        return next((one.sent_at for one in unknown), None)
+
+    @property
+    def attempts_left(self) -> int:
+        """
+        How many codes may still be sent.
+        """
+        return max(0, MAX_ATTEMPTS - len(self.attempts))
+
+    def code_mark(self, session: UMFSession, code: Private) -> str:
+        """
+        Return what is kept of *code*: a keyed hash, the same for the same code.
+        """
+        return keeper_of(session).mark(code, about=f"{self.payment_id} code")
+
+    def was_sent(self, code_mark: str) -> bool:
+        """
+        Tell whether that code was sent, and no SMS was asked for since.
+        """
+        return any(
+            one.code_mark == code_mark and one.sms_number == self.codes_asked
+            for one in self.attempts
+        )
 
     @property
     def forgotten(self) -> bool:

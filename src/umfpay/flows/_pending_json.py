@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime
@@ -14,7 +15,7 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from umfpay.errors import ConfigError, Text
-from umfpay.flows._pending import Merchant, PendingCardPayment
+from umfpay.flows._pending import CodeAttempt, Merchant, PendingCardPayment
 from umfpay.models import (
     BankCard,
     Money,
@@ -37,8 +38,10 @@ _MOMENTS: Final = (
     "expires_at",
     "order_expires_at",
     "code_sent_at",
-    "execute_sent_at",
 )
+_ATTEMPT: Final = frozenset(field.name for field in attrs.fields(CodeAttempt))
+# SHA-256 in hex.
+_MARK: Final = re.compile("[0-9a-f]{64}")
 _MEMBERS: Final = frozenset(
     {
         "version",
@@ -52,6 +55,8 @@ _MEMBERS: Final = frozenset(
         "card",
         "agreement",
         "kept",
+        "codes_asked",
+        "attempts",
         *_MOMENTS,
     }
 )
@@ -81,6 +86,11 @@ def write_pending(pending: PendingCardPayment) -> str:
             name: None if moment is None else moment.isoformat()
             for name, moment in moments.items()
         },
+        "codes_asked": pending.codes_asked,
+        "attempts": [
+            {**attrs.asdict(one), "sent_at": one.sent_at.isoformat()}
+            for one in pending.attempts
+        ],
         "card": None if info is None else _written(info.bank_card),
         "agreement": None if info is None else _written(info.payer_agreement),
         "kept": dict(pending.kept),
@@ -154,7 +164,8 @@ def read_pending(text: str | bytes) -> PendingCardPayment:
         expires_at=_needed_moment("expires_at", value["expires_at"]),
         order_expires_at=_moment("order_expires_at", value["order_expires_at"]),
         code_sent_at=_moment("code_sent_at", value["code_sent_at"]),
-        execute_sent_at=_moment("execute_sent_at", value["execute_sent_at"]),
+        codes_asked=_number("codes_asked", value["codes_asked"]),
+        attempts=_attempts(value["attempts"]),
         info=None
         if card is None and agreement is None
         else NewPayerInfo(bank_card=card, payer_agreement=agreement),
@@ -206,6 +217,44 @@ def _kept(value: object) -> dict[str, str]:
             raise _refusal(f"kept.{name} is not encrypted", f"kept.{name} 未加密")
 
     return {name: str(text) for name, text in members.items()}
+
+
+def _attempts(value: object) -> list[CodeAttempt]:
+    if not isinstance(value, list):
+        raise _refusal("attempts is no list", "attempts 不是数组")
+
+    return [_attempt(_mapping("attempts", one)) for one in value]
+
+
+def _attempt(value: Mapping[str, Any]) -> CodeAttempt:
+    _check_names("attempts", value, _ATTEMPT)
+    mark, refused = value["code_mark"], value["refused_with"]
+
+    if not isinstance(mark, str) or not _MARK.fullmatch(mark):
+        raise _refusal("code_mark is no hash", "code_mark 不是摘要")
+
+    return CodeAttempt(
+        sent_at=_needed_moment("sent_at", value["sent_at"]),
+        code_mark=mark,
+        sms_number=_number("sms_number", value["sms_number"]),
+        refused_with=None if refused is None else _text("refused_with", refused),
+        verified=_flag("verified", value["verified"]),
+        checked=_flag("checked", value["checked"]),
+    )
+
+
+def _number(name: str, value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise _refusal(f"{name} is no number", f"{name} 不是数字")
+
+    return value
+
+
+def _flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise _refusal(f"{name} is neither true nor false", f"{name} 不是布尔值")
+
+    return value
 
 
 def _size(text: object) -> int:

@@ -107,7 +107,7 @@ async def wait_paid(
         NotFinishedError: The deadline came first; money may still move.
     """
     if is_final(payment) and not proven:
-        payment = await _asked(session, payment, deadline)
+        payment = await query_payment(session, payment, deadline)
 
     if not is_final(payment):
         await tell(
@@ -134,7 +134,9 @@ async def wait_paid(
     return settled(payment)
 
 
-async def _asked(session: UMFSession, payment: Payment, deadline: Deadline) -> Payment:
+async def query_payment(
+    session: UMFSession, payment: Payment, deadline: Deadline
+) -> Payment:
     """
     Return what a query says; without its state if the gateway cannot be asked now.
     """
@@ -167,7 +169,7 @@ async def after_refusal(
     if not isinstance(refusal, PaymentStateError):
         raise refusal
 
-    payment = await _asked(session, payment, deadline)
+    payment = await query_payment(session, payment, deadline)
 
     if is_final(payment):
         return settled(payment, cause=refusal)

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
+import hmac
 import secrets
 from typing import Any, Final
 
@@ -63,6 +65,18 @@ class Keeper:
             return None
 
         return Private(plain.decode())
+
+    def mark(self, text: Private, *, about: str) -> str:
+        """
+        Return a keyed hash of *text*, 64 hex digits, the same for the same text.
+
+        Args:
+            about: What it belongs to; the same text has another mark elsewhere.
+        """
+        key = bytes.fromhex(self._key.reveal())
+        words = f"mark\0{about}\0{text.reveal().strip()}"
+
+        return hmac.new(key, words.encode(), hashlib.sha256).hexdigest()
 
     def _cipher(self, about: str, nonce: bytes) -> Any:  # the library types it loosely
         key = bytes.fromhex(self._key.reveal())

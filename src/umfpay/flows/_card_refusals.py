@@ -1,0 +1,191 @@
+"""
+A refused execute of a card payment: what the payment says, and who may try again.
+
+A refusal that nobody signed proves little, and one for a wrong code may mean that a
+first copy used the code up: the payment itself decides. Data lag by 5 to 10 seconds
+(gateway.md, trap 24), so one answer that it waits is not enough.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import Final
+
+import attrs
+
+from umfpay._session import UMFSession
+from umfpay.errors import (
+    APIError,
+    CardError,
+    IdentityError,
+    Intent,
+    OutcomeUnknownError,
+    PaymentStateError,
+    RateLimitedError,
+    Text,
+    VerificationCodeError,
+    WrongCodeError,
+)
+from umfpay.flows._deadline import Deadline
+from umfpay.flows._pending import PendingCardPayment
+from umfpay.flows._settling import query_payment
+from umfpay.models import Payment, PaymentState
+
+
+# "SMS code not found" (gateway.md 8.2).
+WRONG_CODE: Final = "00200005"
+QUERY_PAUSE_SECONDS: Final = 5.0
+# What a customer meets every day; whatever else nobody signed stays unclear.
+_EVERYDAY: Final = (
+    CardError,
+    IdentityError,
+    PaymentStateError,
+    RateLimitedError,
+    VerificationCodeError,
+)
+
+
+def refusal_of(unknown: OutcomeUnknownError) -> APIError | None:
+    """
+    Return the refusal that made the end unclear, if the payment's state can explain it.
+
+    It was read whole: an answer that was cut off has no code.
+    """
+    cause = unknown.__cause__
+
+    if not isinstance(cause, _EVERYDAY):
+        return None
+
+    return cause if cause.http_status < HTTPStatus.INTERNAL_SERVER_ERROR else None
+
+
+async def query_twice(
+    session: UMFSession, payment: Payment, deadline: Deadline
+) -> Payment:
+    """
+    Return the payment: as waiting only if two queries five seconds apart say so.
+
+    Its state is None if the gateway cannot be asked, or not twice before *deadline*.
+    """
+    payment = await query_payment(session, payment, deadline)
+
+    if payment.state != PaymentState.WAIT_BUYER_PAY:
+        return payment
+
+    if deadline.left <= QUERY_PAUSE_SECONDS:
+        return attrs.evolve(payment, state=None)
+
+    await asyncio.sleep(QUERY_PAUSE_SECONDS)
+
+    return await query_payment(session, payment, deadline)
+
+
+def wrong_code(
+    pending: PendingCardPayment, refusal: APIError, *, waits: bool
+) -> WrongCodeError:
+    """
+    Return the error for a code that was sent and refused.
+
+    Args:
+        waits: Whether the payment still waits, as two queries say.
+    """
+    return WrongCodeError(
+        Text(
+            f"{pending.payment_id}: the SMS code is wrong.",
+            f"{pending.payment_id}：短信验证码错误。",
+        ),
+        ret_code=refusal.ret_code,
+        ret_msg=refusal.ret_msg,
+        http_status=refusal.http_status,
+        verified=refusal.verified,
+        attempts_left=pending.attempts_left,
+        last=pending,
+        advice=_advice(pending.attempts_left),
+        money_may_have_moved=not waits,
+    )
+
+
+def sent_before(pending: PendingCardPayment) -> WrongCodeError:
+    """
+    Return the error for a code that was refused before: it is not sent again.
+    """
+    return WrongCodeError(
+        Text(
+            f"{pending.payment_id}: this SMS code was refused before; it was not sent"
+            " again.",
+            f"{pending.payment_id}：该验证码此前已被拒绝，未再次提交。",
+        ),
+        ret_code=WRONG_CODE,
+        attempts_left=pending.attempts_left,
+        last=pending,
+        advice=_advice(pending.attempts_left),
+    )
+
+
+def no_attempt_left(pending: PendingCardPayment) -> WrongCodeError:
+    """
+    Return the error for a code that comes after too many wrong ones: it is not sent.
+    """
+    return WrongCodeError(
+        Text(
+            f"{pending.payment_id}: {len(pending.attempts)} SMS codes were refused; this"
+            " one was not sent.",
+            f"{pending.payment_id}：已有 {len(pending.attempts)} 个验证码被拒绝，"
+            "本次未提交。",
+        ),
+        ret_code=WRONG_CODE,
+        attempts_left=0,
+        last=pending,
+        advice=_advice(0),
+    )
+
+
+def _advice(left: int) -> Text:
+    if left == 0:
+        return Text(
+            "No more codes are taken. Wait until this payment has ended, at the latest"
+            " when the order expires; then the customer may pay with a new one.",
+            "不再接受验证码。请等待该笔支付结束（最迟至订单过期），"
+            "之后客户可重新下单支付。",
+        )
+
+    times = "once" if left == 1 else f"{left} times"
+
+    return Text(
+        f"The customer may try again, {times}: give confirm_card_payment() another code"
+        " with the same pending payment, or call resend_code() first. Begin no other"
+        " payment for this order meanwhile.",
+        f"客户还可重试 {left} 次：请用同一待确认支付再次调用 confirm_card_payment()，"
+        "或先调用 resend_code() 重新获取验证码。在此期间请勿为该订单另行发起支付。",
+    )
+
+
+def still_unknown(pending: PendingCardPayment) -> OutcomeUnknownError:
+    """
+    Return the error for an earlier execute that nobody knows the outcome of.
+    """
+    at = pending.execute_sent_at or pending.attempts[-1].sent_at
+
+    return OutcomeUnknownError(
+        Text(
+            f"{pending.payment_id}: the outcome of an earlier execute is not known.",
+            f"{pending.payment_id}：此前一次支付请求的结果尚不明确。",
+        ),
+        intent=Intent(
+            call="payments.execute",
+            at=at,
+            payment_id=pending.payment_id,
+            mer_reference_id=pending.mer_reference_id,
+        ),
+        reason="an earlier execute was sent",
+        money_may_have_moved=True,
+        advice=Text(
+            "The payment's final state decides: wait for the notification or query it,"
+            " and begin no other payment for this order before. If the customer has"
+            " another SMS code, allow_repeat=True uses it: an order is paid only once.",
+            "以该笔支付的最终状态为准：请等待通知或查询，在此之前请勿为该订单另行发起"
+            "支付；若客户有新的验证码，可用 allow_repeat=True 再次提交："
+            "同一订单只会支付一次。",
+        ),
+    )
