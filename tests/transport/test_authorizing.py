@@ -11,8 +11,10 @@ from umfpay.errors import AuthenticationError, ConfigError
 from umfpay.transport import (
     AuthorizingTransport,
     Effect,
+    Ending,
     VerifyingTransport,
     build_request,
+    judge,
 )
 
 
@@ -52,15 +54,9 @@ def refusal(gateway, kind):
     return httpx.Response(401, content=body)
 
 
-FORMS = [
-    "signed 200",
-    "unsigned 200",
-    "signed by header 401",
-    "unsigned 401 JSON",
-    "401 other JSON",
-    "401 HTML",
-    "401 empty",
-]
+NAMING = ["signed 200", "unsigned 200", "signed by header 401", "unsigned 401 JSON"]
+BARE = ["401 other JSON", "401 HTML", "401 empty"]
+WRITES = [Effect.MONEY, Effect.CREATE, Effect.SMS]
 
 
 async def test_the_token_is_sent_as_documented(layered, call, gateway):
@@ -107,12 +103,15 @@ async def test_a_call_without_token_passes(layered, call, gateway, tokens):
     assert (response.status_code, tokens.refused) == (401, [])
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("effect", [Effect.READ, Effect.MONEY])
+@pytest.mark.parametrize(
+    ("effect", "form"),
+    [(Effect.READ, form) for form in NAMING + BARE]
+    + [(effect, form) for effect in WRITES for form in NAMING],
+)
 async def test_a_refused_token_is_replaced_once(
     layered, call, gateway, tokens, form, effect
 ):
-    """Every form of refusal refuses the generation that failed and replays once."""
+    """A refusal refuses the generation that failed, and the call is replayed once."""
     script, layer = layered(refusal(gateway, form), gateway.answer())
     state = call(effect)
     response = await layer.handle_async_request(build_request(state))
@@ -123,9 +122,103 @@ async def test_a_refused_token_is_replaced_once(
         "Bearer token-2",
     ]
     assert script.requests[0].read() == script.requests[1].read()
+    assert Ending.GOOD is judge(state).ending
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", BARE)
+@pytest.mark.parametrize("effect", WRITES)
+async def test_a_write_is_not_sent_again_after_a_bare_401(
+    layered, call, gateway, tokens, form, effect
+):
+    """Any firewall writes such a page, perhaps after the gateway paid."""
+    script, layer = layered(refusal(gateway, form), gateway.answer())
+    state = call(effect)
+    response = await layer.handle_async_request(build_request(state))
+
+    assert (401, 0, 1) == (response.status_code, state.replays, len(script.requests))
+    # The next call takes a new token all the same.
+    assert [1] == tokens.refused
+
+
+@pytest.mark.parametrize("form", BARE)
+@pytest.mark.parametrize("effect", [Effect.MONEY, Effect.CREATE])
+async def test_a_bare_401_leaves_a_write_unclear(layered, call, gateway, form, effect):
+    """Nobody signed that nothing happened; money may have moved by what moves money."""
+    _, layer = layered(refusal(gateway, form))
+    state = call(effect)
+    await layer.handle_async_request(build_request(state))
+    judgement = judge(state)
+
+    assert Ending.UNCLEAR is judgement.ending
+    assert (effect is Effect.MONEY) is judgement.money_may_have_moved
+    assert "HTTP 401" in judgement.reason.en
+    assert "HTTP 401" in judgement.reason.zh
+
+
+# What a second copy may be told because the first one was carried out, and others.
+SECOND = ["00060763", "00060766", "00060022", "00280703", "00060999", "00060740"]
+
+
+@pytest.mark.parametrize("code", SECOND)
+@pytest.mark.parametrize("place", ["meta", "header", "none"])
+@pytest.mark.parametrize("effect", [Effect.MONEY, Effect.CREATE])
+async def test_after_an_unsigned_refusal_no_second_refusal_is_proof(
+    layered, call, gateway, effect, place, code
+):
+    """The first copy may have done what the second one is refused for."""
+    script, layer = layered(
+        refusal(gateway, "unsigned 200"), gateway.answer(code, place=place)
+    )
+    state = call(effect, body_tracked=True)
+    error = None
+
+    try:
+        await layer.handle_async_request(build_request(state))
+    except AuthenticationError as caught:
+        error = caught
+
+    assert 2 == len(script.requests)
+    assert Ending.UNCLEAR is judge(state, error).ending
+
+
+@pytest.mark.parametrize("code", ["0000", "00060761", "00060861"])
+async def test_after_an_unsigned_refusal_a_signed_success_is_one(
+    layered, call, gateway, code
+):
+    """Done, pending and accepted: the gateway signed that the call has its effect."""
+    _, layer = layered(refusal(gateway, "unsigned 401 JSON"), gateway.answer(code))
+    state = call(Effect.MONEY)
+    await layer.handle_async_request(build_request(state))
+
+    assert Ending.GOOD is judge(state).ending
+
+
+@pytest.mark.parametrize("effect", [Effect.MONEY, Effect.CREATE])
+async def test_after_a_signed_refusal_a_second_signed_one_is_definite(
+    layered, call, gateway, effect
+):
+    """00280703 proves that its own copy was not carried out; the other has its own."""
+    _, layer = layered(refusal(gateway, "signed 200"), gateway.answer("00060022"))
+    state = call(effect)
+    await layer.handle_async_request(build_request(state))
+
+    assert Ending.FAILED is judge(state).ending
+
+
+async def test_after_a_signed_refusal_the_second_copy_needs_its_own_proof(
+    layered, call, gateway
+):
+    """An unsigned refusal of the copy that followed leaves it unclear."""
+    _, layer = layered(
+        refusal(gateway, "signed 200"), gateway.answer("00060022", place="none")
+    )
+    state = call(Effect.MONEY)
+    await layer.handle_async_request(build_request(state))
+
+    assert Ending.UNCLEAR is judge(state).ending
+
+
+@pytest.mark.parametrize("form", NAMING)
 async def test_the_second_refusal_is_an_error(layered, call, gateway, tokens, form):
     """Two refused tokens are no matter of the token any more."""
     script, layer = layered(refusal(gateway, form), refusal(gateway, form))
@@ -135,10 +228,12 @@ async def test_the_second_refusal_is_an_error(layered, call, gateway, tokens, fo
 
     assert (tokens.refused, len(script.requests)) == ([1, 2], 2)
     assert caught.value.http_status in (200, 401)
-    assert caught.value.ret_code in ("00280703", None)
+    assert "00280703" == caught.value.ret_code
 
 
-@pytest.mark.parametrize(("kind", "sent"), [("signed 200", False), ("401 empty", True)])
+@pytest.mark.parametrize(
+    ("kind", "sent"), [("signed 200", False), ("unsigned 200", True)]
+)
 async def test_only_a_signed_refusal_proves_that_nothing_was_done(
     layered, call, gateway, tokens, kind, sent
 ):
@@ -186,7 +281,9 @@ async def test_a_server_that_failed_may_have_worked(
     assert requests == len(script.requests)
 
 
-@pytest.mark.parametrize(("kind", "sent"), [("signed 200", False), ("401 empty", True)])
+@pytest.mark.parametrize(
+    ("kind", "sent"), [("signed 200", False), ("unsigned 200", True)]
+)
 async def test_a_deadline_while_waiting_for_the_next_token(
     layered, call, gateway, tokens, monkeypatch, kind, sent
 ):

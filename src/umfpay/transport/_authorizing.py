@@ -24,8 +24,10 @@ class AuthorizingTransport(httpx.AsyncBaseTransport):
     """
     Sets the header Authorization, and replays a call once whose token was refused.
 
-    The replay is safe for a POST: the gateway refused before it worked. A refusal that
-    is not signed proves that to nobody, so an end after it stays unclear.
+    A read is replayed after any refusal of the token. A write only after one that names
+    00280703: a bare HTTP 401 may be the page of a firewall, after the gateway worked.
+    Where the refusal is not signed, only a signed success of the replay is an end; any
+    refusal of it may be due to the first copy, so that the end is unclear.
 
     Args:
         wrapped: The next layer; it must leave the envelope in the `CallState`.
@@ -81,8 +83,12 @@ class AuthorizingTransport(httpx.AsyncBaseTransport):
             if not _refused(state):
                 return response
 
-            await response.aclose()
             await self._source.refuse(bearer.generation)
+
+            if not _may_replay(state):
+                return response
+
+            await response.aclose()
 
             if not _is_verified(state):
                 # Anybody can say that: the body had left, and stays so.
@@ -122,6 +128,16 @@ def _refused(state: CallState) -> bool:
         return code in ("", TOKEN_REFUSED)
 
     return code == TOKEN_REFUSED
+
+
+def _may_replay(state: CallState) -> bool:
+    """
+    Tell whether the call may be sent again after its token was refused.
+    """
+    if state.effect is Effect.READ:
+        return True
+
+    return state.envelope is not None and state.envelope.ret_code == TOKEN_REFUSED
 
 
 def _is_verified(state: CallState) -> bool:

@@ -119,7 +119,7 @@ def judge(state: CallState, error: BaseException | None = None) -> Judgement:
         return Judgement(ending=Ending.FAILED, error=_no_file(state))
 
     refusal = _refusal(envelope, status)
-    reason = (_doubt(envelope) or _contradiction(state, envelope)) if write else None
+    reason = _reason(state, envelope) if write else None
 
     if reason is None:
         return Judgement(ending=Ending.FAILED, error=refusal)
@@ -154,11 +154,34 @@ def _refusal(envelope: Envelope, status: int) -> APIError:
     )
 
 
-def _doubt(envelope: Envelope) -> Text | None:
+def _reason(state: CallState, envelope: Envelope) -> Text | None:
     """
-    Return why a refusal is not definite, None if it is.
+    Return why the refusal of a write is not definite, None if it is.
+    """
+    if state.left_unrefused:
+        # "already done" may be what the first copy did.
+        return Text(
+            "the token was refused without a signature, and the call sent again was"
+            " refused, too",
+            "令牌被未签名的应答拒绝，重发的请求也被拒绝",
+        )
+
+    return _doubt(envelope, state.status or 0) or _contradiction(state, envelope)
+
+
+def _doubt(envelope: Envelope, status: int) -> Text | None:
+    """
+    Return why a refusal proves nothing, None if it is signed and definite.
     """
     code = envelope.ret_code
+
+    if envelope.verdict is not Verdict.VERIFIED and not code:
+        # A page of whatever stands between, as a rule.
+        return Text(
+            f"the answer is HTTP {status} without a code of the gateway and without a"
+            " valid signature",
+            f"应答为 HTTP {status}，没有平台返回码，也没有有效签名",
+        )
 
     if envelope.verdict is not Verdict.VERIFIED:
         shown = code[:16]
