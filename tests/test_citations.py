@@ -172,7 +172,7 @@ def test_no_document_is_cited_that_a_reader_does_not_have():
 
 def test_sections_are_cited_with_the_name_of_the_page():
     """
-    No comment says "(gateway.md 5.6)" alone: a reader would not know of what.
+    No comment says "(5.6)" alone: a reader would not know of what.
     """
     bare = []
 
