@@ -35,5 +35,5 @@ def test_pages_and_json_have_their_type():
     """
     assert b"<h1>502</h1>" in html_answer(502).body
     assert "text/html" == html_answer(502).headers["content-type"]
-    assert "x" == json_answer(200, b"{}", signature="x").headers["signature"]
+    assert "x" == json_answer(200, b"{}", "x").headers["signature"]
     assert "signature" not in json_answer(200, b"{}").headers

@@ -22,7 +22,8 @@ from umfpay.emulator._messages import (
 from umfpay.emulator._mishaps import told
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._request_log import logged
-from umfpay.emulator._routes import Endpoint, route
+from umfpay.emulator._routes import SUCCESS, Endpoint, route
+from umfpay.emulator._settings import Place
 from umfpay.emulator._store import Document
 from umfpay.emulator._transitions import tick
 from umfpay.emulator._wire import with_old_names
@@ -30,7 +31,6 @@ from umfpay.emulator._world import Members, World
 from umfpay.protocol import (
     Signer,
     Verifier,
-    dump_json,
     sign_envelope,
 )
 
@@ -216,42 +216,46 @@ class Gateway:
         settings = self.world.settings
         kinds = {one.kind for one in struck}
 
-        if endpoint is None:
-            # access_token first, and nothing in meta (gateway.md 2.2). In the time of
-            # the header it was there on every answer, this one included (gateway.md
-            # 3.2).
-            body = dump_json(members)
-            in_header = settings.signature in ("header", "both") and (
-                "unsign" not in kinds
-            )
-
-            return json_answer(
-                200, body, signature=self._signer.sign(body) if in_header else None
-            )
-
-        if settings.names == "old":
-            members = with_old_names(members)
-
         place = settings.signature
 
-        # The sample of 2017 has no sign; the header of that autumn was on all
-        # (gateway.md 5.14).
-        if not endpoint.signed:
-            place = (
-                "none" if place == "meta" else "header" if place == "both" else place
-            )
+        # The token's answer has no sign, nor had the sample of 2017 of another; the
+        # header of that autumn was on all (2.2, 3.2, 5.14).
+        if endpoint is None or not endpoint.signed:
+            place = "header" if place in ("header", "both") else "none"
 
         if "unsign" in kinds:
             place = "none"
 
-        body, header = sign_envelope(
-            {"meta": endpoint.meta, **members}, signer=self._signer, place=place
-        )
+        if endpoint is None:
+            return json_answer(200, *self._written(members, place))
+
+        if settings.names == "old":
+            members = with_old_names(members)
+
+        meta = dict(endpoint.meta)
+
+        if meta["ret_msg"] == SUCCESS:
+            meta["ret_msg"] = settings.ret_msg
+
+        body, signature = self._written({"meta": meta, **members}, place)
 
         if "forge" in kinds:
-            body = body.replace(b'"Success"', b'"success"', 1)
+            words = f'"{meta["ret_msg"]}"'.encode()
+            body = body.replace(words, words.swapcase(), 1)
 
-        return json_answer(200, body, signature=header)
+        return json_answer(200, body, signature)
+
+    def _written(self, members: Members, place: Place) -> tuple[bytes, str | None]:
+        """
+        Return the body of an answer and its header Signature, None if it has none.
+        """
+        body, signature = sign_envelope(members, signer=self._signer, place=place)
+
+        if self.world.settings.answer_end == "crlf":
+            body += b"\r\n"
+            signature = None if signature is None else self._signer.sign(body)
+
+        return body, signature
 
     def _file(self, content: bytes, struck: list[Fault]) -> Answer:
         kinds = {one.kind for one in struck}
@@ -276,12 +280,9 @@ class Gateway:
         if settings.refusals == "html":
             return html_answer(refusal.status if refusal.status != 200 else 400)
 
-        signed = settings.refusals == "signed"
-        body, header = sign_envelope(
-            members, signer=self._signer, place=settings.signature if signed else "none"
-        )
+        place = settings.signature if settings.refusals == "signed" else "none"
 
-        return json_answer(refusal.status, body, signature=header)
+        return json_answer(refusal.status, *self._written(members, place))
 
     def _token_refused(self, members: Members) -> Answer:
         kind = self.world.settings.token_refusal
@@ -293,6 +294,7 @@ class Gateway:
             return Answer(status=401)
 
         place = self.world.settings.signature if kind == "signed_200" else "none"
-        body, header = sign_envelope(members, signer=self._signer, place=place)
 
-        return json_answer(401 if kind == "json_401" else 200, body, signature=header)
+        return json_answer(
+            401 if kind == "json_401" else 200, *self._written(members, place)
+        )

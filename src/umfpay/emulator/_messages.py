@@ -62,7 +62,7 @@ def spelled(answer: Answer) -> list[tuple[bytes, bytes]]:
     ]
 
 
-def json_answer(status: int, body: bytes, *, signature: str | None = None) -> Answer:
+def json_answer(status: int, body: bytes, signature: str | None = None) -> Answer:
     """
     Return an answer of JSON.
     """

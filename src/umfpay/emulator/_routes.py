@@ -23,7 +23,8 @@ from umfpay.emulator._world import Members
 
 Handler = Callable[..., Members | bytes]
 
-_META: Final[Mapping[str, str]] = {"ret_msg": "Success", "ret_code": "0000"}
+SUCCESS: Final = "Success"
+_META: Final[Mapping[str, str]] = {"ret_msg": SUCCESS, "ret_code": "0000"}
 # The captured query answer has it, blank (gateway.md 5.6).
 _QUERIED: Final = {"error_code": "", **_META}
 # Clients look for this word (gateway.md 5.21).

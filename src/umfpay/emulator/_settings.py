@@ -17,6 +17,9 @@ Refusals = Literal["unsigned", "signed", "html"]
 TokenRefusal = Literal[
     "signed_200", "unsigned_200", "json_401", "html_401", "empty_401"
 ]
+TokenAnswer = Literal["plain", "meta"]
+RetMsg = Literal["Success", "SUCCESS", "successful transaction"]
+AnswerEnd = Literal["none", "crlf"]
 Names = Literal["new", "old"]
 Links = Literal["clean", "imitate"]
 Pace = Literal["immediate", "pending"]
@@ -38,7 +41,12 @@ class EmulatorSettings:
         refusals: How a refusal looks; nobody has seen a real one (gateway.md 12.2).
             ``html`` is a page with an error status.
         token_refusal: How a dead token is refused.
-        names: Member names of answers: of today, or those of April 2017.
+        token_answer: Whether the answer with a token has a meta, too (gateway.md 11a).
+        ret_msg: The words of an answer that succeeded; all three were seen.
+        answer_end: What stands behind an answer: nothing, or CR LF as in October 2017.
+            The header Signature covers it.
+        names: Member names of answers: of today, or those of April 2017, with rates of
+            statement lists as objects.
         links: ``imitate`` gives the internal hosts of the real samples (gateway.md,
             trap 7).
         foreign_payments: Whether a query of another merchant's payment, refund or
@@ -63,6 +71,9 @@ class EmulatorSettings:
     signature: Place = "both"
     refusals: Refusals = "unsigned"
     token_refusal: TokenRefusal = "json_401"  # noqa: S105 (a way to refuse)
+    token_answer: TokenAnswer = "plain"  # noqa: S105 (a form)
+    ret_msg: RetMsg = "Success"
+    answer_end: AnswerEnd = "none"
     names: Names = "new"
     links: Links = "clean"
     foreign_payments: ForeignPayments = "refused"

@@ -22,6 +22,8 @@ from umfpay.emulator._world import Members, Query, World
 _FEE: Final = Decimal("0.01")
 _CENT: Final = Decimal("0.01")
 _MAX_PAGE: Final = 5000
+# What a refund_summary is not documented to have (gateway.md 6).
+_UNDOCUMENTED: Final = ("mer_reference_id", "order_date")
 _NUMBER: Final = re.compile(r"0*[1-9][0-9]{0,8}")
 
 
@@ -61,16 +63,16 @@ def transactions(world: World, merchant: str, query: Query) -> Members:
         if text(pair[1]["order"]["mer_date"]) == day
     ]
     rows = [_payment_row(one) for one in payments] + [
-        _refund_row(world, refund, payment) for refund, payment in refunds
+        _refund_row(refund, payment) for refund, payment in refunds
     ]
 
-    return {"transactions": _page(rows, query)}
+    return {"transactions": _page(world, rows, query)}
 
 
-def _page(rows: list[Members], query: Query) -> Members:
+def _page(world: World, rows: list[Members], query: Query) -> Members:
     number = _count(query.get("page_number"), "page_number", 1)
     size = min(_count(query.get("page_size"), "page_size", 500), _MAX_PAGE)
-    shown = rows[(number - 1) * size : number * size]
+    shown = [_shown(world, row) for row in rows[(number - 1) * size : number * size]]
 
     return {
         "payment_summaries": [row for row in shown if "refund_id" not in row],
@@ -81,6 +83,27 @@ def _page(rows: list[Members], query: Query) -> Members:
             "page_size": size,
         },
     }
+
+
+def _shown(world: World, row: Members) -> Members:
+    """
+    Return a row as the settings want it on the wire.
+    """
+    settings = world.settings
+
+    if settings.names == "old":
+        # A number in the documented sample, an object in the SDK (gateway.md 11a).
+        amount = row["amount"]
+        rate = {
+            "rate": f"{amount['exchange_rate']:.4f}",
+            "currency": amount["currency"],
+        }
+        row = {**row, "amount": {**amount, "exchange_rate": rate}}
+
+    if settings.refund_rows == "documented" and "refund_id" in row:
+        row = {name: one for name, one in row.items() if name not in _UNDOCUMENTED}
+
+    return row
 
 
 def _count(given: str | None, name: str, default: int) -> int:
@@ -122,18 +145,13 @@ def _payment_row(payment: Document) -> Members:
     }
 
 
-def _refund_row(world: World, refund: Document, payment: Document) -> Members:
-    undocumented = {
-        "mer_reference_id": refund["reference"],
-        "order_date": text(payment["order"]["mer_date"]),
-    }
-    named = {} if world.settings.refund_rows == "documented" else undocumented
-
+def _refund_row(refund: Document, payment: Document) -> Members:
     return {
         "refund_id": refund["id"],
         "payment_id": payment["id"],
         "phone_number": payment["phone"],
-        **named,
+        "mer_reference_id": refund["reference"],
+        "order_date": text(payment["order"]["mer_date"]),
         "amount": _row_amount(refund, payment),
         "settle_date": refund["settle_date"],
         "execute_success_time": _moment(refund["done_at"]),
@@ -168,7 +186,7 @@ def reconciliation(world: World, merchant: str, query: Query) -> Members:
         "reconciliations": {
             "settle_date": day,
             "amount": {"total_cny": total, "currency": "CNY"},
-            **_page(rows, query),
+            **_page(world, rows, query),
         }
     }
 
@@ -183,7 +201,7 @@ def paid_out(world: World, merchant: str, day: str) -> list[Members]:
         if one["settle_date"] == day
     ]
     rows += [
-        _settled(_refund_row(world, refund, payment), payment, fee=False, day=day)
+        _settled(_refund_row(refund, payment), payment, fee=False, day=day)
         for refund, payment in refunded(world, merchant)
         if refund["settle_date"] == day
     ]
