@@ -161,22 +161,105 @@ def test_days_and_tolerance_are_taken(arguments, tmp_path, capsys):
     assert 1 == counts["exchange_differs"]
 
 
+# A night of one payment, and the words that a column of the ledger must hold.
+WORDS = {
+    "mer_reference_id": "order-1",
+    "total": "14.33",
+    "total_cny": "100.00",
+    "currency": "USD",
+    "state": "success",
+    "mer_date": "2017-02-05",
+    "service_fee": "1.00",
+}
+# What is printed where a column is not mapped.
+UNMAPPED = {
+    "total": "total is not compared: the ledger has no such column",
+    "total_cny": "total_cny is not compared: the ledger has no such column",
+    "currency": "the ledger has no currency",
+    "state": "the ledger has no state",
+    "mer_date": "the ledger has no mer_date",
+    "service_fee": "the ledger has no service_fee",
+}
+
+
+def night(folder, words, *, engine, with_statement=True):
+    (folder / "day.txt").write_bytes(files.file(files.payment(1)))
+    (folder / "paid.txt").write_text(
+        "PAYDETAIL-START,8017,20170206\n"
+        "id-1,order-1,20170205,20170206,USD,14.33,100.00,1.00,14.19,99.00,6.9784,"
+        "20170206,P,0\n"
+        "PAYDETAIL-End,8017,20170206,99.00\n"
+    )
+    (folder / "ledger.csv").write_text(
+        f"{','.join(words)}\n{','.join(words.values())}\n"
+    )
+    given = [f"--transactions={folder}/day.txt", f"--ledger={folder}/ledger.csv"]
+
+    if with_statement:
+        given.append(f"--statement={folder}/paid.txt")
+
+    return run(["reconcile", *given, f"--engine={engine}"])
+
+
+@pytest.mark.parametrize(
+    ("engine", "with_statement"), [("polars", True), ("duckdb", False)]
+)
+@pytest.mark.parametrize("column", UNMAPPED)
+def test_what_a_clean_night_is(tmp_path, capsys, column, engine, with_statement):
+    """
+    A column that is not mapped is printed as not compared and may be clean; one that is
+    mapped and blank in a row is exit 1.
+    """
+    options = {"engine": engine, "with_statement": with_statement}
+
+    assert Exit.GOOD == night(tmp_path, WORDS, **options)
+    assert UNMAPPED[column] not in capsys.readouterr().out
+    assert Exit.NO == night(tmp_path, {**WORDS, column: " "}, **options)
+
+    counts = dict(line.split()[:2] for line in capsys.readouterr().out.splitlines())
+
+    assert ("1", "0") == (counts["not_compared"], counts["matched"])
+
+    less = {name: word for name, word in WORDS.items() if name != column}
+
+    assert Exit.GOOD == night(tmp_path, less, **options)
+    assert UNMAPPED[column] in capsys.readouterr().out
+
+
+def test_no_amount_is_no_clean_night(tmp_path, capsys):
+    """
+    Blank in all rows: nothing matched. Not mapped at all: exit 2.
+    """
+    blank = {**WORDS, "total": "", "total_cny": ""}
+
+    assert Exit.NO == night(tmp_path, blank, engine="polars")
+
+    counts = dict(line.split()[:2] for line in capsys.readouterr().out.splitlines())
+
+    assert ("1", "0") == (counts["not_compared"], counts["matched"])
+
+    del blank["total"], blank["total_cny"]
+
+    assert Exit.WRONG_USE == night(tmp_path, blank, engine="polars")
+    assert "total or total_cny is needed" in capsys.readouterr().err
+
+
 def test_a_ledger_that_was_cut_off_is_noticed(tmp_path, capsys):
     """
-    Its last row has an order and no amount: nothing differs, and that is told.
+    Its last row has an order and no amount.
     """
     day, ledger = tmp_path / "day.txt", tmp_path / "ledger.csv"
     day.write_bytes(files.file(files.payment(1), files.payment(2), total="200.00"))
     ledger.write_text("mer_reference_id,total_cny\norder-1,100.00\norder-2")
     given = ["reconcile", f"--transactions={day}", f"--ledger={ledger}"]
+    report = tmp_path / "r.csv"
 
-    assert Exit.GOOD == run(given)
-    assert "without an amount, which was not compared: 1." in capsys.readouterr().out
-    assert Exit.GOOD == run([*given, "--json"])
+    assert Exit.NO == run([*given, "--json", f"--csv={report}"])
 
     told = json.loads(capsys.readouterr().out)
 
-    assert "没有金额" in told["notes"][0]["zh"]
+    assert (1, 1) == (told["counts"]["matched"], told["counts"]["not_compared"])
+    assert "blank in total_cny" in report.read_text()
 
 
 @pytest.mark.parametrize("option", ["--report", "--csv", "--parquet"])

@@ -108,6 +108,9 @@ def at_random(chance):
                         else row[name] + chance.choice([-1, 1])
                     )
 
+            if book is given[1] and chance.random() < 0.1:
+                row[chance.choice([name for name in row if name not in KEY])] = None
+
             for _ in range(chance.choice([0, 1, 1, 1, 1, 1, 1, 2])):
                 book.append(row)
 
@@ -159,8 +162,16 @@ def differences(ours, theirs, paid, *, orphan):
         return ["missing_in_ledger", *_of_statement(theirs, paid)]
 
     if theirs is None:
-        return ["missing_at_gateway"]
+        said = ["missing_at_gateway"]
 
+        if paid is not None and ours["service_fee"] not in (None, paid["service_fee"]):
+            said.append("fee_differs")
+
+        return [*said, *_of_itself(paid)]
+
+    blank = [name for name, value in ours.items() if value is None]
+    # What is blank differs from nothing.
+    ours = {**ours, **{name: {**(paid or {}), **theirs}.get(name) for name in blank}}
     said = ["refund_without_payment"] if orphan and ours["kind"] == "T" else []
     said += ["currency_differs"] if ours["currency"] != theirs["currency"] else []
     said += (
@@ -171,6 +182,8 @@ def differences(ours, theirs, paid, *, orphan):
     same = ours["state"] == theirs["state"] or {ours["state"], theirs["state"]} <= DONE
     said += [] if same else ["state_differs"]
     said += ["wrong_day"] if ours["mer_date"] != theirs["mer_date"] else []
+
+    said += ["not_compared"] if blank else []
 
     if paid is not None and ours["service_fee"] != paid["service_fee"]:
         said.append("fee_differs")
@@ -185,6 +198,7 @@ def differences(ours, theirs, paid, *, orphan):
         "amount_differs",
         "state_differs",
         "wrong_day",
+        "not_compared",
         "fee_differs",
         "exchange_differs",
     ]
@@ -204,11 +218,18 @@ def _of_statement(theirs, paid):
     if (paid["total"], paid["total_cny"]) != (theirs["total"], theirs["total_cny"]):
         said.append("amount_differs")
 
+    return [*said, *_of_itself(paid)]
+
+
+def _of_itself(paid):
+    if paid is None:
+        return []
+
     total = paid["total_cny"] if paid["kind"] == "P" else -paid["total_cny"]
 
     if paid["exchanged_cny"] != total - paid["service_fee"] or paid[
         "exchanged"
     ] != divided(paid["exchanged_cny"], paid["exchange_rate"]):
-        said.append("exchange_differs")
+        return ["exchange_differs"]
 
-    return said
+    return []

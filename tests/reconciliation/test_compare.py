@@ -91,13 +91,27 @@ def found(engine, transactions, ledger, statement=None, **options):
         ),
         (
             {"ledger": dict.fromkeys(["currency", "total", "state", "mer_date"])},
-            ["matched"],
+            ["not_compared"],
+        ),
+        ({"ledger": {"total": None}}, ["not_compared"]),
+        ({"ledger": {"total_cny": None}}, ["not_compared"]),
+        ({"ledger": {"currency": None}}, ["not_compared"]),
+        ({"ledger": {"state": None}}, ["not_compared"]),
+        ({"ledger": {"mer_date": None}}, ["not_compared"]),
+        ({"ledger": {"service_fee": None}}, ["not_compared"]),
+        (
+            {
+                "ledger": {"total": 5, "state": None},
+                "statement": {"exchanged_cny": 9901},
+            },
+            ["amount_differs", "not_compared", "exchange_differs"],
         ),
     ],
 )
 def test_each_class_of_a_payment(engine, changes, names):
     """
-    The first that applies, and the later ones; what a book does not tell differs not.
+    The first that applies, and the later ones; what a book does not tell does not
+    differ, and is not compared.
     """
     assert {("o-1", "P", ""): names} == found(
         engine,
@@ -273,6 +287,9 @@ def test_what_cannot_be_compared_is_told():
 
     with pytest.raises(errors.ConfigError, match="ledger: a frame that narwhals takes"):
         compare(theirs, [1, 2])
+
+    with pytest.raises(errors.ConfigError, match="total or total_cny is needed"):
+        compare(theirs, ours.drop("total", "total_cny"))
 
     with pytest.raises(errors.ConfigError, match="the ledger has no mer_date"):
         compare(theirs, ours.drop("mer_date"), days=(books.DAY, books.DAY))

@@ -11,7 +11,8 @@ class Difference(StrEnum):
     """
     The class of a key: the first of these that applies.
 
-    `MATCHED` is none. Of a `DUPLICATE` all rows are listed.
+    `MATCHED` is none. Of a `DUPLICATE` all rows are listed. `NOT_COMPARED` is a row of
+    the ledger that is blank where a column of it should tell something.
     """
 
     DUPLICATE = "duplicate"
@@ -22,6 +23,7 @@ class Difference(StrEnum):
     AMOUNT_DIFFERS = "amount_differs"
     STATE_DIFFERS = "state_differs"
     WRONG_DAY = "wrong_day"
+    NOT_COMPARED = "not_compared"
     FEE_DIFFERS = "fee_differs"
     EXCHANGE_DIFFERS = "exchange_differs"
     MATCHED = "matched"

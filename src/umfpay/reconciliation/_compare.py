@@ -46,7 +46,8 @@ def compare(
         hundredths, rates in ten-thousandths.
 
     Raises:
-        ConfigError: A column is missing, or *days* without mer_date in the ledger.
+        ConfigError: A column is missing, the ledger has no amount at all, or *days*
+            without mer_date in the ledger.
     """
     result = classified(transactions, ledger, statement, tolerance=tolerance, days=days)
 

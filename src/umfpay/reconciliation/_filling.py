@@ -44,7 +44,6 @@ class Filling:
         self._statements = statements
         self._ledger = ledger
         self._rows: Counter[Book] = Counter()
-        self._silent = 0
         self._by_order = stage.bucket_of("order_id")
         self._refunds = [
             pl.DataFrame(schema={"number": pl.String, "bucket": pl.UInt16})
@@ -77,7 +76,6 @@ class Filling:
 
         return {
             "rows": {str(book): self._rows[book] for book in Book},
-            "ledger_rows_without_amount": self._silent,
             "files": [
                 _told(reader) for reader in (*self._transactions, *self._statements)
             ],
@@ -90,7 +88,6 @@ class Filling:
     def _add_ledger(self) -> None:
         for frame in self._ledger.batches():
             self._note_refunds(frame)
-            self._note_silence(frame)
             self._add(Book.LEDGER, frame, self._by_order)
 
     def _add_transactions(self) -> None:
@@ -99,12 +96,6 @@ class Filling:
                 self._add(Book.TRANSACTIONS, rows, self._by_order)
 
                 self._note_refunds(rows)
-
-    def _note_silence(self, rows: pl.DataFrame) -> None:
-        amounts = [name for name in ("total", "total_cny") if name in rows.columns]
-        self._silent += rows.select(
-            pl.all_horizontal(pl.col(amounts).is_null()).sum()
-        ).item()
 
     def _note_refunds(self, rows: pl.DataFrame) -> None:
         if self._statements and self._stage.buckets > 1:

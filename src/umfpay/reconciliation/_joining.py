@@ -192,6 +192,14 @@ def opened(book: Book, given: Frame) -> Frame:
             )
         )
 
+    if book is Book.LEDGER and not {"total", "total_cny"} & {*there}:
+        raise ConfigError(
+            Text(
+                "ledger: total or total_cny is needed: nothing is clean without amounts.",
+                "ledger：缺少 total 或 total_cny：没有金额就无法核对。",
+            )
+        )
+
     return frame
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError, Text, escape
 
 
 OURS: Final = (
@@ -117,12 +117,7 @@ def _told(names: Sequence[str]) -> str:
 
 
 def _shown(name: str) -> str:
-    hidden = _DIGITS.sub("***", name)
-    cut = hidden[:_SHOWN_CHARACTERS] + "..." * (len(hidden) > _SHOWN_CHARACTERS)
-
-    return "".join(
-        letter if letter.isprintable() else ascii(letter)[1:-1] for letter in cut
-    )
+    return escape(_DIGITS.sub("***", name), limit=_SHOWN_CHARACTERS)
 
 
 def unusable(en: str, zh: str) -> ConfigError:

@@ -30,7 +30,7 @@ _ORDER: Final = "run.json"
 _STAGED: Final = "staged.json"
 _LOCK: Final = ".umfpay-reconcile.lock"
 # Changes when older folders cannot be gone on with.
-_FORM: Final = 2
+_FORM: Final = 3
 
 
 @attrs.frozen(kw_only=True)

@@ -24,6 +24,7 @@ NAMES: Final[dict[Difference, Text]] = {
     Difference.AMOUNT_DIFFERS: Text("Amount differs", "金额不一致"),
     Difference.STATE_DIFFERS: Text("State differs", "状态不一致"),
     Difference.WRONG_DAY: Text("Another day", "日期不一致"),
+    Difference.NOT_COMPARED: Text("Not compared", "未核对"),
     Difference.FEE_DIFFERS: Text("Fee differs", "手续费不一致"),
     Difference.EXCHANGE_DIFFERS: Text("Exchange differs", "结汇金额不一致"),
     Difference.MATCHED: Text("Matched", "一致"),
@@ -102,6 +103,15 @@ def _pairs(*names: str) -> Callable[[DifferenceRow], Text]:
     return say
 
 
+def _not_compared(row: DifferenceRow) -> Text:
+    blank = [name for name, value in row.ledger.items() if value is None]
+
+    return Text(
+        f"The ledger's row is blank in {', '.join(blank)}, which was not compared.",
+        f"账本该行的 {'、'.join(blank)} 为空，因此未核对。",
+    )
+
+
 def _fee(row: DifferenceRow) -> Text:
     ours = _shown(row.ledger.get("service_fee"))
     theirs = _shown(row.statement.get("service_fee"))
@@ -136,6 +146,7 @@ _SAY: Final[dict[Difference, Callable[[Any], Text]]] = {
     Difference.AMOUNT_DIFFERS: _pairs("total", "total_cny"),
     Difference.STATE_DIFFERS: _pairs("state"),
     Difference.WRONG_DAY: _pairs("mer_date"),
+    Difference.NOT_COMPARED: _not_compared,
     Difference.FEE_DIFFERS: _fee,
     Difference.EXCHANGE_DIFFERS: _exchange,
     Difference.MATCHED: lambda _: Text("All is the same.", "完全一致。"),

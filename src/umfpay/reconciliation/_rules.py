@@ -52,6 +52,7 @@ def rules(
         Difference.AMOUNT_DIFFERS: [],
         Difference.STATE_DIFFERS: [],
         Difference.WRONG_DAY: [],
+        Difference.NOT_COMPARED: [both & _is_blank(name) for name in available],
         Difference.FEE_DIFFERS: [],
         Difference.EXCHANGE_DIFFERS: [],
     }
@@ -103,6 +104,10 @@ def rules(
         for name, found in applies.items()
         if found
     }
+
+
+def _is_blank(name: str) -> Expr:
+    return nw.col("ledger_means" if name == "state" else f"ledger_{name}").is_null()
 
 
 def _apart(one: str, other: str, tolerance: int) -> Expr:

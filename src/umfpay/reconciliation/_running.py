@@ -213,21 +213,20 @@ def _report(run: Run, *, available: frozenset[str], with_statement: bool) -> Rep
         counts=counts,
         totals=totals,
         switched_off=_switched_off(available, with_statement=with_statement),
-        notes=_notes(facts["ledger_rows_without_amount"]),
+        notes=_notes(available),
         books=facts,
     )
 
 
-def _notes(silent: int) -> list[Text]:
-    if not silent:
-        return []
-
+def _notes(available: frozenset[str]) -> list[Text]:
+    # The other columns are told with the class that is switched off without them.
     return [
         Text(
-            f"Rows of the ledger without an amount, which was not compared: {silent}."
-            " A file that was cut off looks like that.",
-            f"账本中有 {silent} 行没有金额，因此未核对其金额；文件被截断时也会如此。",
+            f"{name} is not compared: the ledger has no such column.",
+            f"未核对 {name}：账本没有该列。",
         )
+        for name in ("total", "total_cny")
+        if name not in available
     ]
 
 
@@ -248,7 +247,7 @@ def _switched_off(
 
     if not with_statement:
         for name in (Difference.FEE_DIFFERS, Difference.EXCHANGE_DIFFERS):
-            off[name] = Text("there is no statement", "未提供结算文件")
+            off.setdefault(name, Text("there is no statement", "未提供结算文件"))
 
     return off
 
