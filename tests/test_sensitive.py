@@ -5,9 +5,13 @@ What may not be seen stays unseen.
 from __future__ import annotations
 
 import copy
+import copyreg
+import dataclasses
 import json
 import pickle
+import pprint
 
+import attrs
 import pytest
 
 from umfpay import Private, Sealed, Secret
@@ -40,6 +44,83 @@ def test_hidden_text_has_no_dict_and_cannot_be_changed(cls):
 
     with pytest.raises(AttributeError):
         hidden._text = "other"
+
+
+def _by_slots(value):
+    """
+    Return what a tool finds that walks the slots of an object.
+    """
+    names = [
+        name for cls in type(value).__mro__ for name in vars(cls).get("__slots__", ())
+    ]
+
+    return {name: getattr(value, name) for name in names}
+
+
+@attrs.frozen
+class _Holder:
+    number: Secret
+
+
+@dataclasses.dataclass
+class _DataHolder:
+    number: Secret
+
+
+SIDE_DOORS = {
+    "__getstate__": lambda one: one.__getstate__(),
+    "object's state": lambda one: object.__getstate__(one),
+    "__reduce__": lambda one: one.__reduce__(),
+    "__reduce_ex__": lambda one: [one.__reduce_ex__(i) for i in range(6)],
+    "object's reduce": lambda one: object.__reduce_ex__(one, 2),
+    "copyreg": lambda one: copyreg.__reduce_ex__(one, 2),
+    "pickle": lambda one: [pickle.dumps(one, i) for i in range(6)],
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "json": lambda one: json.dumps(one, default=vars),
+    "json of the state": lambda one: json.dumps(
+        one, default=lambda x: x.__getstate__()
+    ),
+    "vars": vars,
+    "__dict__": lambda one: one.__dict__,
+    "slots": _by_slots,
+    "dir": lambda one: {name: getattr(one, name, None) for name in dir(one)},
+    "attrs": lambda one: attrs.asdict(_Holder(one)),
+    "attrs as a tuple": lambda one: attrs.astuple(_Holder(one)),
+    "dataclass": lambda one: dataclasses.asdict(_DataHolder(one)),
+    "pprint": pprint.pformat,
+    "iteration": lambda one: list(one),
+    "bytes": lambda one: bytes(one),
+}
+
+
+@pytest.mark.parametrize("door", SIDE_DOORS.values(), ids=SIDE_DOORS)
+def test_a_secret_has_no_side_door(door):
+    """
+    Tools that ask an object for its state get a refusal or stars.
+    """
+    secret = Secret(CANARY)
+
+    try:
+        state = door(secret)
+    except (TypeError, AttributeError) as error:
+        state = error
+
+    assert CANARY not in repr(state)
+    assert CANARY == secret.reveal()
+
+
+@pytest.mark.parametrize("door", ["__getstate__", "slots", "vars", "pprint"])
+def test_a_private_value_is_found_by_its_method_and_by_pickle_only(door):
+    """
+    It may be stored, and is hidden from what prints an object's parts.
+    """
+    try:
+        state = SIDE_DOORS[door](Private(CANARY))
+    except TypeError as error:
+        state = error
+
+    assert CANARY not in repr(state)
 
 
 @pytest.mark.parametrize("store", [pickle.dumps, json.dumps, copy.copy, copy.deepcopy])

@@ -7,11 +7,22 @@ stored, `Private` is sent in clear but hidden from people who read logs.
 
 from __future__ import annotations
 
+import functools
 import hmac
-from typing import Any, Final, NoReturn
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from types import NoneType
+from typing import Any, Final, NoReturn, ParamSpec, TypeVar
+
+import attrs
 
 
 HIDDEN: Final = "***"
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class _Hidden:
@@ -19,9 +30,10 @@ class _Hidden:
     Text that shows itself only through `reveal()`.
     """
 
-    __slots__ = ("_text",)
+    # A closure: tools that walk the slots of an object find no text.
+    __slots__ = ("_revealed",)
 
-    _text: str
+    _revealed: Callable[[], str]
 
     def __init__(self, text: str) -> None:
         if not isinstance(text, str):
@@ -30,13 +42,13 @@ class _Hidden:
                 f"{type(self).__name__} takes a str, not {type(text).__name__}"
             )
 
-        object.__setattr__(self, "_text", text)
+        object.__setattr__(self, "_revealed", lambda: text)
 
     def reveal(self) -> str:
         """
         Return the clear text; keep it out of variables that outlive the call.
         """
-        return self._text
+        return self._revealed()
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{type(self).__name__} is immutable")
@@ -50,19 +62,19 @@ class _Hidden:
         return format(HIDDEN, format_spec)
 
     def __bool__(self) -> bool:
-        return bool(self._text)
+        return bool(self._revealed())
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
 
         return hmac.compare_digest(
-            self._text.encode("utf-8", "surrogatepass"),
-            other._text.encode("utf-8", "surrogatepass"),
+            self._revealed().encode("utf-8", "surrogatepass"),
+            other._revealed().encode("utf-8", "surrogatepass"),
         )
 
     def __hash__(self) -> int:
-        return hash((type(self), self._text))
+        return hash((type(self), self._revealed()))
 
 
 class Secret(_Hidden):
@@ -76,6 +88,12 @@ class Secret(_Hidden):
     __slots__ = ()
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError("a Secret is never stored; store the Sealed value instead")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is never stored; store the Sealed value instead")
+
+    def __getstate__(self) -> NoReturn:
         raise TypeError("a Secret is never stored; store the Sealed value instead")
 
     def __copy__(self) -> NoReturn:
@@ -94,8 +112,12 @@ class Private(_Hidden):
 
     __slots__ = ()
 
+    def __getstate__(self) -> None:
+        # All of it stands in `__reduce__`.
+        return None
+
     def __reduce__(self) -> tuple[type[Private], tuple[str]]:
-        return (type(self), (self._text,))
+        return (type(self), (self._revealed(),))
 
 
 class Sealed:
@@ -127,3 +149,164 @@ class Sealed:
 
     def __reduce__(self) -> tuple[type[Sealed], tuple[str]]:
         return (Sealed, (self.ciphertext,))
+
+
+class Unfit:
+    """
+    What is left of an argument of a wrong type: the name of the type.
+
+    A card number in it would else be seen in a traceback that shows locals.
+    """
+
+    def __init__(self, value: object) -> None:
+        self.kind: str = type(value).__name__
+
+    def __repr__(self) -> str:
+        return f"<{self.kind}>"
+
+
+def fitting(value: Any, *kinds: type[Any]) -> Any:
+    """
+    Return *value* if it is one of *kinds* or None, else what is left of it: `Unfit`.
+
+    Of a list or tuple each member is looked at. It never raises.
+    """
+    if value is None or isinstance(value, (*kinds, Unfit)):
+        return value
+
+    if isinstance(value, list | tuple):
+        return tuple(fitting(one, *kinds) for one in value)
+
+    return Unfit(value)
+
+
+def kind_of(value: object) -> str:
+    """
+    Return the name of the type of *value*, or of what is left of it.
+    """
+    return value.kind if isinstance(value, Unfit) else type(value).__name__
+
+
+def withholds(
+    **kinds: type[Any] | tuple[type[Any], ...],
+) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Coroutine[Any, Any, T]]]:
+    """
+    Make a coroutine function see an `Unfit` where an argument is none of its *kinds*.
+
+    So none of its frames holds the dict with a card number that was given in place of
+    a model; that it is refused is its own work.
+    """
+
+    def decorate(
+        function: Callable[P, Awaitable[T]],
+    ) -> Callable[P, Coroutine[Any, Any, T]]:
+        names = list(inspect.signature(function).parameters)
+        places = [
+            (name, names.index(name), kind if isinstance(kind, tuple) else (kind,))
+            for name, kind in kinds.items()
+        ]
+
+        @functools.wraps(function)
+        async def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            try:
+                for name, place, allowed in places:
+                    if name in kwargs:
+                        kwargs[name] = fitting(kwargs[name], *allowed)
+                    elif place < len(args):
+                        kept = fitting(args[place], *allowed)
+                        args = (*args[:place], kept, *args[place + 1 :])  # type: ignore[assignment]
+
+                running = function(*args, **kwargs)
+            finally:
+                # This frame is in every traceback.
+                del args, kwargs
+
+            return await running
+
+        return call
+
+    return decorate
+
+
+ClassT = TypeVar("ClassT")
+
+
+def hides_arguments(cls: type[ClassT]) -> type[ClassT]:
+    """
+    Make *cls*, an attrs class, hide what its constructor is given before it can fail.
+
+    An argument is a local of the constructor's frame, which a traceback may show; so
+    is the object itself, half made. The metadata of its members tell how: ``hidden``
+    is `Secret` or `Private` (``strip`` is False where blanks count), ``kinds`` are the classes of what is no plain value,
+    ``members`` those of what a sequence holds. A misspelt name hides its value too.
+    """
+    fields = {
+        field.name: field.metadata
+        for field in attrs.fields(cls)  # type: ignore[arg-type]  # it is decorated
+    }
+    make, show = cls.__init__, cls.__repr__
+
+    @functools.wraps(make)
+    def init(self: Any, **members: Any) -> None:
+        # No local of the loop holds a value.
+        for name in list(members):
+            metadata = fields.get(name, _MISSPELT)
+
+            if "hidden" in metadata:
+                members[name] = hide(
+                    members[name],
+                    metadata["hidden"],
+                    strip=metadata.get("strip", True),
+                )
+            elif "kinds" in metadata:
+                members[name] = fitting(members[name], *metadata["kinds"])
+            elif "members" in metadata:
+                members[name] = _fitting_members(members[name], metadata["members"])
+            elif not _is_plain(members[name]):
+                members[name] = Unfit(members[name])
+
+        make(self, **members)
+
+    @functools.wraps(show)
+    def shown(self: Any) -> str:
+        try:
+            return show(self)
+        except AttributeError:
+            return f"<{cls.__name__}, half made>"
+
+    cls.__init__ = init  # type: ignore[method-assign]
+    cls.__repr__ = shown  # type: ignore[method-assign]
+
+    return cls
+
+
+def _fitting_members(value: object, kinds: tuple[type[Any], ...]) -> object:
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        return fitting(value)
+
+    return tuple(fitting(one, *kinds) for one in value)
+
+
+_MISSPELT: Final = {"hidden": Private}
+_PLAIN: Final = (str, int, float, Decimal, date, timedelta, NoneType)
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, _PLAIN) or type(value).__module__.startswith("umfpay.")
+
+
+def hide(
+    value: object, kind: type[Secret] | type[Private], *, strip: bool = True
+) -> object:
+    """
+    Return text as *kind*, without blanks around it if *strip*; None if it is empty.
+
+    What is empty is left out, never sealed (gateway.md 4). What is no text is `Unfit`.
+    """
+    if isinstance(value, str):
+        value = kind(value.strip() if strip else value)
+
+    if value is None or isinstance(value, Secret | Private | Sealed | Unfit):
+        return None if isinstance(value, kind) and not value else value
+
+    return Unfit(value)

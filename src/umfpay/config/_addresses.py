@@ -11,10 +11,12 @@ from urllib.parse import SplitResult, urlsplit
 
 from umfpay.config._checks import refusal
 from umfpay.config._environment import Environment
+from umfpay.errors import Text
 from umfpay.sensitive import Secret
 
 
 _SCHEMES: Final = ("http", "https")
+_BEGINNINGS: Final = ("http://", "https://")
 _LABEL: Final = r"[A-Za-z0-9_-]{1,63}"
 _NAME: Final = re.compile(rf"(?=.{{1,253}}\.?\Z){_LABEL}(\.{_LABEL})*\.?")
 _NUMBERS: Final = re.compile(r"[0-9.]+")
@@ -51,50 +53,62 @@ def base_url(value: object, *, environment: Environment | None) -> str:
             "与 environment= 只能二选一",
         )
 
-    if not isinstance(value, str):
+    if not isinstance(value, Secret):
         raise refusal("base_url", "it must be text", "必须是文本")
 
-    parts = _split(value.strip())
+    # It may hold a password: no frame that raises has its text.
+    problem = _base_problem(value)
+
+    if problem is not None:
+        raise refusal("base_url", problem.en, problem.zh)
+
+    return value.reveal().rstrip("/") + "/"
+
+
+def _base_problem(value: Secret) -> Text | None:
+    parts = _split(value.reveal())
 
     if parts is None:
-        raise refusal(
-            "base_url",
+        return Text(
             "it must be an http(s) address with the name or number of a host",
             "必须是带有主机名或 IP 的 http(s) 地址",
         )
 
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise refusal(
-            "base_url",
+        return Text(
             "it must hold no user, password, query or fragment",
             "不能包含用户名、密码、查询或片段",
         )
 
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise refusal(
-            "base_url",
+        return Text(
             "plain http is for loopback only; the token would travel in clear",
             "明文 http 仅限本机；否则令牌会以明文传输",
         )
 
-    return value.strip().rstrip("/") + "/"
+    return None
 
 
 def web_address(name: str, value: object) -> str | None:
     if value is None:
         return None
 
-    if not isinstance(value, str) or not value.startswith(("http://", "https://")):
+    if not isinstance(value, Secret) or not value.reveal().startswith(_BEGINNINGS):
         raise refusal(
             name, "it must begin with http:// or https://", "必须以 http(s):// 开头"
         )
 
-    return value
+    return value.reveal()
 
 
-def proxy(value: Secret | None) -> Secret | None:
-    # It may hold a password: no frame that raises has its text.
-    if value is not None and _split(value.reveal()) is None:
+def proxy(value: object) -> Secret | None:
+    if value is None:
+        return None
+
+    if not isinstance(value, Secret):
+        raise refusal("proxy", "it must be text", "必须是文本")
+
+    if _split(value.reveal()) is None:
         raise refusal(
             "proxy",
             "it must be http://host:port or http://user:password@host:port, user and"

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from umfpay.config._environment import Environment
 from umfpay.errors import ConfigError, Text
-from umfpay.sensitive import Secret
+from umfpay.sensitive import Secret, fitting
 
 
 if TYPE_CHECKING:
@@ -41,6 +42,38 @@ def hidden(name: str, value: object) -> Secret | None:
         raise refusal(name, "it must be text", "必须是文本")
 
     return Secret(value.strip())
+
+
+def hidden_address(value: object) -> object:
+    """
+    Return text as a `Secret`, for an address may hold a password; else an `Unfit`.
+    """
+    return fitting(Secret(value.strip()) if isinstance(value, str) else value, Secret)
+
+
+def looks_like_address(text: str) -> bool:
+    """
+    Tell whether *text* is no path of a file: it has a scheme, or a user and password.
+
+    One letter before a colon is a drive of Windows.
+    """
+    return _ADDRESS.search(text) is not None
+
+
+_ADDRESS: Final = re.compile(r"\A\s*[A-Za-z][A-Za-z0-9+.-]+:|://|:[^/\\]*@")
+
+
+def token_store(value: object) -> object:
+    """
+    Return the setting: an address is a `Secret`, for it may hold a password.
+    """
+    if isinstance(value, str) and looks_like_address(value):
+        return Secret(value)
+
+    if isinstance(value, Secret) and not looks_like_address(value.reveal()):
+        return value.reveal()
+
+    return value
 
 
 def hidden_key(value: object) -> object:
@@ -89,9 +122,16 @@ def hide_secrets(settings: dict[str, Any]) -> None:
     if "merchant_key" in settings:
         settings["merchant_key"] = hidden_key(settings.pop("merchant_key"))
 
-    for name in ("client_secret", "merchant_key_passphrase", "proxy"):
+    for name in ("client_secret", "merchant_key_passphrase"):
         if name in settings:
             settings[name] = hidden(name, settings.pop(name))
+
+    for name in ("base_url", "notify_url", "ret_url", "proxy"):
+        if name in settings:
+            settings[name] = hidden_address(settings.pop(name))
+
+    if isinstance(settings.get("token_store"), str):
+        settings["token_store"] = Secret(settings.pop("token_store"))
 
 
 def gateway_certificate(value: object) -> tuple[PublicKey, ...]:

@@ -148,7 +148,11 @@ class Config:
         merchant_key_passphrase = checks.hidden(
             "merchant_key_passphrase", merchant_key_passphrase
         )
-        proxy = addresses.proxy(checks.hidden("proxy", proxy))
+        base_url = checks.hidden_address(base_url)
+        token_store = checks.token_store(token_store)
+        notify_url = checks.hidden_address(notify_url)
+        ret_url = checks.hidden_address(ret_url)
+        proxy = checks.hidden_address(proxy)
         key = checks.hidden_key(merchant_key)
         del merchant_key
 
@@ -179,7 +183,7 @@ class Config:
             timeout=checks.seconds("timeout", timeout),
             connect_timeout=checks.seconds("connect_timeout", connect_timeout),
             max_connections=checks.count("max_connections", max_connections),
-            proxy=proxy,
+            proxy=addresses.proxy(proxy),
             ca_file=checks.existing_file("ca_file", ca_file),
             client_certificate=checks.existing_file(
                 "client_certificate", client_certificate
@@ -239,6 +243,8 @@ class Config:
         values = sources.from_environ(
             os.environ if environ is None else environ, prefix=prefix, names=_TEXTUAL
         )
+        # A traceback may show this frame.
+        environ = None
 
         return cls._from_text(values, changes, named=lambda name: prefix + name.upper())
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 
-from umfpay.config._checks import refusal
+from umfpay.config._checks import looks_like_address, refusal
 from umfpay.errors import Text
 
 
@@ -134,4 +134,8 @@ def _looks_like_a_path(value: object) -> TypeGuard[str]:
     if not isinstance(value, str) or value in ("", "auto", "memory"):
         return False
 
-    return "-----BEGIN" not in value and "://" not in value and len(value) <= 300
+    return (
+        "-----BEGIN" not in value
+        and not looks_like_address(value)
+        and len(value) <= 300
+    )

@@ -14,27 +14,38 @@ from typing import Any, Final, Literal, Self, get_args
 import attrs
 
 from umfpay.errors import ConfigError, Text
-from umfpay.sensitive import Secret
+from umfpay.sensitive import Secret, Unfit, hide, hides_arguments
 
 
 Security = Literal["ftps", "ftp"]
 
 _SETTINGS: Final = ("host", "port", "user", "password", "security", "ca_file", "folder")
+_SHOWN: Final = {"port", "security", "ca_file", "ssl_context", "folder", "timeout"}
 _PREFIX: Final = "UMF_FTP_"
 
 
+# Host, user and password come hidden: a host may be an address with a password in it,
+# and a traceback may show the frame in which one of them is refused.
+
+
 def _host(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, Secret):
         raise _refusal("host", "it is empty", "为空")
 
-    host = value.strip().removeprefix("[").removesuffix("]")
-
-    if "/" in host or not host.isprintable() or " " in host:
+    if not _is_host(value):
         raise _refusal(
-            "host", "give a name without ftp://", "请只给主机名，不含 ftp://"
+            "host",
+            "give a name without ftp://, user and password",
+            "请只给主机名，不含 ftp://、用户名和密码",
         )
 
-    return host
+    return value.reveal().removeprefix("[").removesuffix("]")
+
+
+def _is_host(value: Secret) -> bool:
+    host = value.reveal()
+
+    return host.isprintable() and not any(one in host for one in "/@ ")
 
 
 def _port(value: Any) -> int:
@@ -47,27 +58,21 @@ def _port(value: Any) -> int:
 
 
 def _user(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+    if not isinstance(value, Secret) or not value.reveal().isprintable():
         raise _refusal("user", "it is empty or not one line", "为空或不是单行文本")
 
-    return value.strip()
+    return value.reveal()
 
 
 def _password(value: Any) -> Secret:
-    secret = value if isinstance(value, Secret) else _hidden(value)
-
-    # A line break would end the command, and what follows would be the next.
-    if not secret or not secret.reveal().isprintable():
-        raise _refusal("password", "it is empty or not one line", "为空或不是单行文本")
-
-    return secret
-
-
-def _hidden(value: Any) -> Secret:
-    if not isinstance(value, str):
+    if isinstance(value, Unfit):
         raise _refusal("password", "it must be text", "必须是文本")
 
-    return Secret(value)
+    # A line break would end the command, and what follows would be the next.
+    if not isinstance(value, Secret) or not value.reveal().isprintable():
+        raise _refusal("password", "it is empty or not one line", "为空或不是单行文本")
+
+    return value
 
 
 def _security(value: Any) -> Security:
@@ -109,6 +114,7 @@ def _timeout(value: Any) -> float:
     return float(value)
 
 
+@hides_arguments
 @attrs.frozen(kw_only=True)
 class FTPAccount:
     """
@@ -130,10 +136,14 @@ class FTPAccount:
         ConfigError: A value is unusable.
     """
 
-    host: str = attrs.field(converter=_host)
+    host: str = attrs.field(converter=_host, metadata={"hidden": Secret})
     port: int = attrs.field(default=21, converter=_port)
-    user: str = attrs.field(converter=_user)
-    password: Secret = attrs.field(converter=_password, repr=False)
+    user: str = attrs.field(converter=_user, metadata={"hidden": Secret})
+    password: Secret = attrs.field(
+        converter=_password,
+        repr=False,
+        metadata={"hidden": Secret, "strip": False},
+    )
     security: Security = attrs.field(default="ftps", converter=_security)
     ca_file: Path | None = attrs.field(default=None, converter=_ca_file)
     ssl_context: ssl.SSLContext | None = attrs.field(default=None, repr=False)
@@ -168,10 +178,13 @@ class FTPAccount:
         Raises:
             ConfigError: One is missing or unusable.
         """
+        _hide(changes)
         settings = {**_picked(os.environ if environ is None else environ), **changes}
+        # A refusal must not show it.
+        environ = None
 
         for name in ("host", "user", "password"):
-            if name not in settings:
+            if settings.get(name) is None:
                 raise _refusal(
                     name,
                     f"it is missing; set {_PREFIX}{name.upper()}",
@@ -188,6 +201,8 @@ class FTPAccount:
         Raises:
             ConfigError: The file cannot be read, or a setting is missing or unusable.
         """
+        _hide(changes)
+
         return cls.from_env({}, **{**_read(Path(file)), **changes})
 
     def context(self) -> ssl.SSLContext:
@@ -212,6 +227,15 @@ class FTPAccount:
         )
 
 
+def _hide(settings: dict[str, Any]) -> None:
+    """
+    Hide in *settings* what may hold a password, so that no frame shows it.
+    """
+    # A misspelt name may be that of the password.
+    for name in settings.keys() - _SHOWN:
+        settings[name] = hide(settings.pop(name), Secret, strip=name != "password")
+
+
 def _picked(environ: Mapping[str, str]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
 
@@ -219,7 +243,9 @@ def _picked(environ: Mapping[str, str]) -> dict[str, Any]:
         text = environ.get(_PREFIX + name.upper(), "")
 
         if text != "":
-            settings[name] = Secret(text) if name == "password" else text.strip()
+            settings[name] = text if name == "password" else text.strip()
+
+    _hide(settings)
 
     return settings
 
@@ -229,7 +255,7 @@ def _read(file: Path) -> dict[str, Any]:
     Return the settings of *file*; its text stays in this frame.
     """
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError):
         pass
     else:

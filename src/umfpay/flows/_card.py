@@ -26,13 +26,14 @@ from umfpay.models import (
     PaymentMethod,
     RiskInfo,
 )
-from umfpay.sensitive import Private
+from umfpay.sensitive import Private, withholds
 
 
 # How long the sealed data may be used: SMS codes live for minutes.
 KEEP_FOR: Final = timedelta(minutes=15)
 
 
+@withholds(order=NewOrder, card=(BankCard, PayerAgreement), risk_info=RiskInfo)
 async def card_payment(
     session: UMFSession,
     order: NewOrder,
@@ -165,6 +166,7 @@ def _not_awaited() -> ConfigError:
     )
 
 
+@withholds(order=NewOrder, card=(BankCard, PayerAgreement), risk_info=RiskInfo)
 async def begin_card_payment(
     session: UMFSession,
     order: NewOrder,
@@ -216,6 +218,7 @@ async def begin_card_payment(
     )
 
 
+@withholds(pending=PendingCardPayment)
 async def confirm_card_payment(
     session: UMFSession,
     pending: PendingCardPayment,
@@ -283,6 +286,7 @@ async def confirm_card_payment(
     ).run(hidden)
 
 
+@withholds(pending=PendingCardPayment)
 async def resend_code(
     session: UMFSession,
     pending: PendingCardPayment,

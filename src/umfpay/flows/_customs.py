@@ -19,8 +19,10 @@ from umfpay.models import (
     NewCustomsDeclaration,
     Payment,
 )
+from umfpay.sensitive import withholds
 
 
+@withholds(payment=(Payment, str), declarations=NewCustomsDeclaration)
 async def declare_customs(
     session: UMFSession,
     payment: Payment | str,

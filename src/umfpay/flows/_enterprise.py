@@ -12,12 +12,14 @@ from umfpay.flows._deadline import Deadline
 from umfpay.flows._steps import OnStep, check_listener, tell
 from umfpay.flows._waiting import wait_final
 from umfpay.models import EnterpriseQualification, EnterpriseStatus, NewEnterprise
+from umfpay.sensitive import withholds
 
 
 # People at UMF and a bank do this: it takes days.
 _SLOWEST: Final = 15 * 60.0
 
 
+@withholds(new=NewEnterprise)
 async def register_enterprise(
     session: UMFSession,
     new: NewEnterprise,

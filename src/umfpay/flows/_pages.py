@@ -27,12 +27,13 @@ from umfpay.models import (
     PaymentMethod,
     RiskInfo,
 )
-from umfpay.sensitive import Private
+from umfpay.sensitive import Private, hide, withholds
 
 
 OpenPage = Callable[[str], Awaitable[None] | None]
 
 
+@withholds(order=NewOrder, enterprise=NewEnterprise, risk_info=RiskInfo)
 async def bank_payment(
     session: UMFSession,
     order: NewOrder,
@@ -107,6 +108,12 @@ async def bank_payment(
     return await _paid(session, new, open_page, on_step, arrivals, end)
 
 
+@withholds(
+    order=NewOrder,
+    enterprise=NewEnterprise,
+    payer_info=NewPayerInfo,
+    risk_info=RiskInfo,
+)
 async def checkout(
     session: UMFSession,
     order: NewOrder,
@@ -151,7 +158,7 @@ async def checkout(
 
         # What is none is refused below.
         if phone is not None and isinstance(info, NewPayerInfo):
-            info = attrs.evolve(info, phone=phone)
+            info = attrs.evolve(info, phone=hide(phone, Private))
     finally:
         # Plain text would be seen in a traceback that shows locals.
         del phone

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from umfpay._session import UMFSession
 from umfpay.errors import ConfigError, Text
 from umfpay.models import ExpressInfo, Parcel, Payment
+from umfpay.sensitive import withholds
 
 
+@withholds(payment=(Payment, str))
 async def report_tracking(
     session: UMFSession,
     payment: Payment | str,

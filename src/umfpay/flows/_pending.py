@@ -14,7 +14,7 @@ from umfpay._session import UMFSession
 from umfpay.errors import ConfigError, PendingExpiredError, Text
 from umfpay.flows._payer_data import keeper_of
 from umfpay.models import Money, NewPayer, NewPayerInfo, PaymentMethod
-from umfpay.sensitive import Private
+from umfpay.sensitive import Private, kind_of
 
 
 @attrs.frozen(kw_only=True)
@@ -286,7 +286,7 @@ def check_pending(session: UMFSession, pending: PendingCardPayment) -> None:
     """
     if not isinstance(pending, PendingCardPayment):
         # The type alone: it may be anything.
-        given = type(pending).__name__
+        given = kind_of(pending)
 
         raise ConfigError(
             Text(

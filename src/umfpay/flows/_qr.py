@@ -27,7 +27,7 @@ from umfpay.models import (
     QRCodeScan,
     RiskInfo,
 )
-from umfpay.sensitive import Private, Secret
+from umfpay.sensitive import Private, Secret, withholds
 
 
 if TYPE_CHECKING:
@@ -126,6 +126,7 @@ def _refusals() -> Iterator[None]:
         ) from error
 
 
+@withholds(order=NewOrder, risk_info=RiskInfo)
 async def qr_payment(
     session: UMFSession,
     order: NewOrder,

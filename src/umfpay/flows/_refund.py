@@ -42,6 +42,7 @@ from umfpay.models import (
     RefundSubOrder,
     RefundSummary,
 )
+from umfpay.sensitive import withholds
 
 
 # "Not allowed": too early, or the number was used before (gateway.md 8.2).
@@ -50,6 +51,7 @@ _NOT_ALLOWED: Final = "00060766"
 _AMOUNT: Final = frozenset({"00060768", "00060770", "00202009", "00202010"})
 
 
+@withholds(payment=(Payment, str), amount=Money, goods=RefundSubOrder)
 async def refund(
     session: UMFSession,
     payment: Payment | str,

@@ -24,12 +24,13 @@ from umfpay.models import (
     WeChatInApp,
     WeChatInAppWeb,
 )
-from umfpay.sensitive import Private, Secret
+from umfpay.sensitive import Private, Secret, withholds
 
 
 Show = Callable[[PayInfo], Awaitable[None] | None]
 
 
+@withholds(order=NewOrder, open_id=str, risk_info=RiskInfo)
 async def wechat_web(
     session: UMFSession,
     order: NewOrder,
@@ -88,6 +89,7 @@ async def wechat_web(
     return await _paid(session, new, show, on_step, arrivals, Deadline.after(deadline))
 
 
+@withholds(order=NewOrder, risk_info=RiskInfo)
 async def wechat_app(
     session: UMFSession,
     order: NewOrder,

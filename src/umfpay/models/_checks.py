@@ -4,18 +4,17 @@ Checks of single members that we send: each refusal names the member.
 
 from __future__ import annotations
 
-import functools
 import ipaddress
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
 
 from umfpay.errors import ConfigError, Text
 from umfpay.models._money import Money
-from umfpay.sensitive import Private, Sealed, Secret
+from umfpay.sensitive import Private, Sealed, Secret, hide, kind_of
 
 
 def refusal(name: str, en: str, zh: str) -> ConfigError:
@@ -30,37 +29,11 @@ def refusal(name: str, en: str, zh: str) -> ConfigError:
 
 
 def _secret(value: object) -> object:
-    return _hidden(value, Secret)
+    return hide(value, Secret)
 
 
 def _private(value: object) -> object:
-    return _hidden(value, Private)
-
-
-def _hidden(value: object, kind: type[Secret] | type[Private]) -> object:
-    """
-    Hide text; what is empty is left out, never sealed (gateway.md 4).
-    """
-    if isinstance(value, str):
-        value = kind(value.strip())
-
-    if value is None or isinstance(value, Secret | Private | Sealed | Unfit):
-        return None if isinstance(value, kind) and not value else value
-
-    return Unfit(value)
-
-
-class Unfit:
-    """
-    What is left of a value of a wrong type: the type. A card number given as a number
-    would else be seen in a traceback.
-    """
-
-    def __init__(self, value: object) -> None:
-        self.kind = type(value).__name__
-
-    def __repr__(self) -> str:
-        return f"<{self.kind}>"
+    return hide(value, Private)
 
 
 def _tuple(value: Any) -> Any:
@@ -74,9 +47,7 @@ def _tuple(value: Any) -> Any:
 def _is_a(*classes: type[Any], en: str, zh: str) -> Any:
     def validate(_: object, field: attrs.Attribute[Any], value: object) -> None:
         if value is not None and not isinstance(value, classes):
-            kind = value.kind if isinstance(value, Unfit) else type(value).__name__
-
-            raise refusal(field.name, f"{en}, not {kind}", zh)
+            raise refusal(field.name, f"{en}, not {kind_of(value)}", zh)
 
     return validate
 
@@ -112,45 +83,6 @@ def private() -> Any:
     )
 
 
-ClassT = TypeVar("ClassT")
-
-
-def hides_arguments(cls: type[ClassT]) -> type[ClassT]:
-    """
-    Make *cls* hide what its constructor is given before anything can fail.
-
-    An argument is a local of the constructor's frame, which a traceback may show; so
-    is the object itself, half made. A misspelt name hides its value too.
-    """
-    kinds = {
-        field.name: field.metadata.get("hidden")
-        for field in attrs.fields(cls)  # type: ignore[arg-type]  # it is decorated
-    }
-    make, show = cls.__init__, cls.__repr__
-
-    @functools.wraps(make)
-    def init(self: Any, **members: Any) -> None:
-        for name in list(members):
-            kind = kinds.get(name, Private)
-
-            if kind is not None:
-                members[name] = _hidden(members[name], kind)
-
-        make(self, **members)
-
-    @functools.wraps(show)
-    def shown(self: Any) -> str:
-        try:
-            return show(self)
-        except AttributeError:
-            return f"<{cls.__name__}, half made>"
-
-    cls.__init__ = init  # type: ignore[method-assign]
-    cls.__repr__ = shown  # type: ignore[method-assign]
-
-    return cls
-
-
 def several(cls: type[Any]) -> Any:
     """
     A member that is a sequence of *cls*.
@@ -164,7 +96,12 @@ def several(cls: type[Any]) -> Any:
                 f"必须是 {cls.__name__} 的序列",
             )
 
-    return attrs.field(factory=tuple, converter=_tuple, validator=validate)
+    return attrs.field(
+        factory=tuple,
+        converter=_tuple,
+        validator=validate,
+        metadata={"members": (cls,)},
+    )
 
 
 def part(cls: type[Any], *, needed: bool = False) -> Any:
@@ -176,10 +113,12 @@ def part(cls: type[Any], *, needed: bool = False) -> Any:
     def validate(_: object, field: attrs.Attribute[Any], value: object) -> None:
         if (value is None and needed) or not isinstance(value, cls | None):
             raise refusal(
-                field.name, f"it must be {cls.__name__}", f"必须是 {cls.__name__}"
+                field.name,
+                f"it must be {cls.__name__}, not {kind_of(value)}",
+                f"必须是 {cls.__name__}",
             )
 
-    return attrs.field(default=default, validator=validate)
+    return attrs.field(default=default, validator=validate, metadata={"kinds": (cls,)})
 
 
 def enum(cls: type[Any], default: Any = attrs.NOTHING) -> Any:

@@ -15,9 +15,10 @@ from umfpay.models._enums import CitizenIdType
 from umfpay.models._money import Money, exact_sum
 from umfpay.models._order import NewOrder, RiskInfo
 from umfpay.models._payer import NewPayer
-from umfpay.sensitive import Private, Sealed, Secret
+from umfpay.sensitive import Private, Sealed, Secret, hides_arguments
 
 
+@hides_arguments
 @attrs.frozen(kw_only=True)
 class NewPayment:
     """
@@ -41,6 +42,7 @@ class NewPayment:
         check_new_payment(self.payer, self.order)
 
 
+@hides_arguments
 @attrs.frozen(kw_only=True)
 class RefundSubOrder:
     """
@@ -52,6 +54,7 @@ class RefundSubOrder:
     trans_code: str | None = checks.optional_text()
 
 
+@hides_arguments
 @attrs.frozen(kw_only=True)
 class NewRefund:
     """
@@ -98,6 +101,7 @@ def check_same_currency(amount: Money, others: Sequence[tuple[str, Money]]) -> N
             )
 
 
+@hides_arguments
 @attrs.frozen(kw_only=True)
 class NewCustomsDeclaration:
     """
@@ -115,7 +119,7 @@ class NewCustomsDeclaration:
     notify_url: str | None = checks.url()
 
 
-@checks.hides_arguments
+@hides_arguments
 @attrs.frozen(kw_only=True)
 class NewStandaloneDeclaration:
     """
@@ -142,6 +146,7 @@ class NewStandaloneDeclaration:
     tracking_number: str | None = checks.optional_text()
 
 
+@hides_arguments
 @attrs.frozen(kw_only=True)
 class Parcel:
     """
@@ -152,6 +157,7 @@ class Parcel:
     tracking_number: str = checks.text()
 
 
+@hides_arguments
 @attrs.frozen(kw_only=True)
 class ExpressInfo:
     """

@@ -12,9 +12,10 @@ import attrs
 from umfpay.models import _checks as checks
 from umfpay.models._enums import ItemType
 from umfpay.models._money import Money
-from umfpay.sensitive import Private
+from umfpay.sensitive import Private, hides_arguments
 
 
+@hides_arguments
 @attrs.frozen(kw_only=True)
 class NewItem:
     """
@@ -29,6 +30,7 @@ class NewItem:
     quantity: int = checks.quantity()
 
 
+@hides_arguments
 @attrs.frozen(kw_only=True)
 class NewSubOrder:
     """
@@ -45,6 +47,7 @@ class NewSubOrder:
     items: Sequence[NewItem] = checks.several(NewItem)
 
 
+@hides_arguments
 @attrs.frozen(kw_only=True)
 class NewOrder:
     """
@@ -68,7 +71,7 @@ class NewOrder:
     sub_mer_id: str | None = checks.optional_text()
 
 
-@checks.hides_arguments
+@hides_arguments
 @attrs.frozen(kw_only=True)
 class RiskInfo:
     """

@@ -14,10 +14,10 @@ from umfpay.models._enums import (
     InterfaceType,
     PaymentMethod,
 )
-from umfpay.sensitive import Private, Sealed, Secret
+from umfpay.sensitive import Private, Sealed, Secret, hides_arguments
 
 
-@checks.hides_arguments
+@hides_arguments
 @attrs.frozen(kw_only=True)
 class BankCard:
     """
@@ -44,7 +44,7 @@ class BankCard:
     external_customer_id: str | None = checks.optional_text()
 
 
-@checks.hides_arguments
+@hides_arguments
 @attrs.frozen(kw_only=True)
 class QRCodeScan:
     """
@@ -57,7 +57,7 @@ class QRCodeScan:
     citizen_id_number: Secret | Sealed | str | None = checks.secret()
 
 
-@checks.hides_arguments
+@hides_arguments
 @attrs.frozen(kw_only=True)
 class WeChatInApp:
     """
@@ -70,7 +70,7 @@ class WeChatInApp:
     citizen_id_number: Secret | Sealed | str | None = checks.secret()
 
 
-@checks.hides_arguments
+@hides_arguments
 @attrs.frozen(kw_only=True)
 class WeChatInAppWeb:
     """
@@ -84,7 +84,7 @@ class WeChatInAppWeb:
     citizen_id_number: Secret | Sealed | str | None = checks.secret()
 
 
-@checks.hides_arguments
+@hides_arguments
 @attrs.frozen(kw_only=True)
 class WeChatH5:
     """
@@ -98,7 +98,7 @@ class WeChatH5:
     citizen_id_number: Secret | Sealed | str | None = checks.secret()
 
 
-@checks.hides_arguments
+@hides_arguments
 @attrs.frozen(kw_only=True)
 class PayerAgreement:
     """
@@ -113,7 +113,7 @@ class PayerAgreement:
     cvv2: Secret | Sealed | str | None = checks.secret()
 
 
-@checks.hides_arguments
+@hides_arguments
 @attrs.frozen(kw_only=True)
 class NewPayerInfo:
     """
@@ -131,7 +131,7 @@ class NewPayerInfo:
     verify_code: Private | str | None = checks.private()
 
 
-@checks.hides_arguments
+@hides_arguments
 @attrs.frozen(kw_only=True)
 class NewEnterprise:
     """
@@ -147,6 +147,7 @@ class NewEnterprise:
     enterprise_code: str | None = checks.optional_text()
 
 
+@hides_arguments
 @attrs.frozen(kw_only=True)
 class NewPayer:
     """

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from umfpay.errors import ConfigError, Text
+from umfpay.sensitive import kind_of
 
 
 T = TypeVar("T")
@@ -23,7 +24,7 @@ def needed_object(name: str, value: T, kind: type[T]) -> T:
         return value
 
     # The type alone: the value may be a card number in a wrong place.
-    given = type(value).__name__
+    given = kind_of(value)
 
     raise ConfigError(
         Text(

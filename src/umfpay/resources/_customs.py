@@ -31,6 +31,7 @@ from umfpay.resources._call import (
     wire_date,
 )
 from umfpay.resources._download import open_download
+from umfpay.sensitive import withholds
 from umfpay.transport import Effect
 
 
@@ -43,6 +44,7 @@ class Customs:
         self._sender = sender
         self._notify_url = notify_url
 
+    @withholds(new=NewCustomsDeclaration)
     async def apply(
         self,
         payment_id: str,
@@ -104,6 +106,7 @@ class Customs:
             options,
         )
 
+    @withholds(new=NewStandaloneDeclaration)
     async def apply_only(
         self, new: NewStandaloneDeclaration, **options: Unpack[CallOptions]
     ) -> StandaloneDeclaration:

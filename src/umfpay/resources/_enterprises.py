@@ -18,6 +18,7 @@ from umfpay.resources._call import (
     must_match,
     needed_id,
 )
+from umfpay.sensitive import withholds
 from umfpay.transport import Effect
 
 
@@ -29,6 +30,7 @@ class Enterprises:
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
+    @withholds(new=NewEnterprise)
     async def register(
         self, new: NewEnterprise, **options: Unpack[CallOptions]
     ) -> EnterpriseQualification:

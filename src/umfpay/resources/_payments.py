@@ -29,6 +29,7 @@ from umfpay.resources._call import (
     must_match,
     needed_id,
 )
+from umfpay.sensitive import withholds
 from umfpay.transport import Effect
 
 
@@ -44,6 +45,7 @@ class Payments:
         self._notify_url = notify_url
         self._ret_url = ret_url
 
+    @withholds(new=NewPayment)
     async def create(self, new: NewPayment, **options: Unpack[CallOptions]) -> Payment:
         """
         Create a payment (gateway.md 5.3). Nobody has paid by this call.
@@ -98,6 +100,7 @@ class Payments:
             options,
         )
 
+    @withholds(payer=NewPayer)
     async def verify(
         self, payment_id: str, payer: NewPayer, **options: Unpack[CallOptions]
     ) -> SmsSent:
@@ -127,6 +130,7 @@ class Payments:
             options,
         )
 
+    @withholds(payer=NewPayer)
     async def execute(
         self, payment_id: str, payer: NewPayer, **options: Unpack[CallOptions]
     ) -> Payment:
@@ -234,6 +238,7 @@ class Payments:
             on_progress=on_progress,
         )
 
+    @withholds(info=ExpressInfo)
     async def update_express_info(
         self, payment_id: str, info: ExpressInfo, **options: Unpack[CallOptions]
     ) -> None:

@@ -23,6 +23,7 @@ from umfpay.resources._call import (
     must_match,
     needed_id,
 )
+from umfpay.sensitive import withholds
 from umfpay.transport import Effect
 
 
@@ -35,6 +36,7 @@ class Refunds:
         self._sender = sender
         self._notify_url = notify_url
 
+    @withholds(new=NewRefund)
     async def create(
         self,
         payment_id: str,

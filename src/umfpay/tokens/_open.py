@@ -7,12 +7,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import platformdirs
 
+from umfpay.config import looks_like_address
 from umfpay.errors import ConfigError, Text
 from umfpay.sensitive import Secret
 from umfpay.tokens._file import FileTokenStore
@@ -22,6 +24,8 @@ from umfpay.tokens._store import TokenStore
 
 logger: Final = logging.getLogger("umfpay")
 
+_REDIS: Final = ("redis://", "rediss://", "unix://")
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}")
 _PORTS: Final = {"http": 80, "https": 443}
 _warned = False
 
@@ -63,11 +67,12 @@ def open_store(spec: Any, *, key: str) -> TokenStore:
     if spec == "memory":
         return MemoryTokenStore()
 
-    if isinstance(spec, str) and "://" in spec:
+    if isinstance(spec, str | os.PathLike) and looks_like_address(_text(spec)):
         # It may hold a password, and a traceback may show what stands in this frame.
-        scheme, spec = spec.partition("://")[0], Secret(spec)
+        spec = Secret(_text(spec))
 
-        return _redis(scheme, spec, key=key)
+    if isinstance(spec, Secret):
+        return _redis(spec, key=key)
 
     if isinstance(spec, str | os.PathLike) and isinstance(os.fspath(spec), str):
         return _file(os.fspath(spec), key=key)
@@ -79,11 +84,36 @@ def open_store(spec: Any, *, key: str) -> TokenStore:
     )
 
 
-def _redis(scheme: str, address: Secret, *, key: str) -> TokenStore:
-    if scheme not in ("redis", "rediss", "unix"):
+def _text(spec: str | os.PathLike[str]) -> str:
+    text = os.fspath(spec)
+
+    return text if isinstance(text, str) else ""
+
+
+def _scheme(address: Secret) -> str:
+    """
+    Return the scheme of *address*; nothing where it may be user or password.
+    """
+    scheme, separator, _ = address.reveal().partition("://")
+
+    return scheme if separator and _SCHEME.fullmatch(scheme) else ""
+
+
+def _redis(address: Secret, *, key: str) -> TokenStore:
+    if not address.reveal().startswith(_REDIS):
+        scheme = _scheme(address)
+
+        if scheme:
+            raise _refusal(
+                f"{scheme}:// is no token store; redis://, rediss:// and unix:// are",
+                f"不支持 {scheme}://；可用 redis://、rediss:// 和 unix://",
+            )
+
         raise _refusal(
-            f"{scheme}:// is no token store; redis://, rediss:// and unix:// are",
-            f"不支持 {scheme}://；可用 redis://、rediss:// 和 unix://",
+            "it looks like an address, and only redis://, rediss:// and unix:// are"
+            " supported; a path with a colon in it begins with ./ or /",
+            "看起来是地址，但只支持 redis://、rediss:// 和 unix://；"
+            "含冒号的路径请以 ./ 或 / 开头",
         )
 
     # Imported when it is used: redis is an extra.
