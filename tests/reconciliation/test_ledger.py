@@ -5,9 +5,11 @@ The merchant's book: from anywhere it becomes the same rows, or an error with a 
 from __future__ import annotations
 
 import sqlite3
+import sys
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
+import canaries
 import duckdb
 import polars as pl
 import pytest
@@ -473,3 +475,32 @@ def test_a_file_of_another_encoding_cannot_be_read(tmp_path, encoding):
 
     with pytest.raises(errors.StatementError, match="cannot be read"):
         rows(Ledger.csv(path, encoding=encoding))
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("postgresql+psycopg://me:{}@host/db", "the driver psycopg of this database"),
+        ("postgresql+psycopg2://me:{}@host/db", "the driver psycopg2 of this database"),
+        ("mysql://me:{}@host/db", "pip install mysqlclient"),
+        ("nosuch://me:{}@host/db", "no database is reached"),
+        ("me:{}@host/db", "no database is reached"),
+        ("sqlite:///file:/nowhere/a?mode=ro&key={}&uri=true", "OperationalError"),
+        (b"sqlite:///{}", "an address as text"),
+    ],
+)
+def test_an_address_that_does_not_work_is_not_shown(url, words, monkeypatch):
+    """
+    A missing driver is named with its cure; no frame holds the password.
+    """
+    for module in ("psycopg", "psycopg2", "MySQLdb"):
+        monkeypatch.setitem(sys.modules, module, None)
+
+    password = "c0ffee-canary"
+    url = url.format(password) if isinstance(url, str) else password.encode()
+
+    with pytest.raises(errors.UMFError) as caught:
+        Ledger.sql(url, "SELECT * FROM orders")
+
+    assert words in str(caught.value)
+    canaries.assert_silent(canaries.everything(caught.value), [password])

@@ -16,6 +16,7 @@ from umfpay.reconciliation._ledger_csv import CSVTable
 from umfpay.reconciliation._ledger_files import batches, names, stamp
 from umfpay.reconciliation._ledger_names import OPTIONAL, chosen
 from umfpay.reconciliation._ledger_values import in_our_columns
+from umfpay.sensitive import Secret, hide
 
 
 if TYPE_CHECKING:
@@ -139,10 +140,19 @@ class Ledger:
             query: A SELECT.
             batch_rows: Rows in memory at a time.
         """
+        # It may hold a password, and a traceback may show this frame.
+        hidden = hide(url, Secret)
+        del url
+
+        if not isinstance(hidden, Secret):
+            raise ConfigError(
+                Text("url: an address as text is needed.", "url：需要文本形式的地址。")
+            )
+
         must_have_polars()
         from umfpay.reconciliation._ledger_sql import Selection
 
-        selection = Selection(url, query, batch_rows=batch_rows)
+        selection = Selection(hidden, query, batch_rows=batch_rows)
 
         return cls(
             lambda _: selection.frames(),

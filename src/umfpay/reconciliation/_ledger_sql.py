@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from umfpay.errors import ConfigError, StatementError, Text
 from umfpay.reconciliation._extra import missing
+from umfpay.sensitive import Secret
 
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Selection:
     The rows that a query selects, streamed.
 
     Args:
-        url: Of the database; it may hold a password, which is never shown.
+        url: Of the database; hidden, for it may hold a password.
         query: A SELECT.
         batch_rows: Rows in memory at a time.
 
@@ -35,7 +36,7 @@ class Selection:
         digest: What tells this selection from another.
     """
 
-    def __init__(self, url: str, query: str, *, batch_rows: int) -> None:
+    def __init__(self, url: Secret, query: str, *, batch_rows: int) -> None:
         try:
             import sqlalchemy
         except ModuleNotFoundError as error:
@@ -43,24 +44,21 @@ class Selection:
 
         self._query = query
         self._batch_rows = batch_rows
-        self.digest = hashlib.sha256(f"{url}\0{query}".encode()).hexdigest()
+        self.digest = hashlib.sha256(f"{url.reveal()}\0{query}".encode()).hexdigest()
 
         try:
             self._engine = sqlalchemy.create_engine(
-                url, poolclass=sqlalchemy.pool.NullPool, hide_parameters=True
+                url.reveal(), poolclass=sqlalchemy.pool.NullPool, hide_parameters=True
             )
-        except (sqlalchemy.exc.ArgumentError, ModuleNotFoundError) as error:
-            reason = type(error).__name__
-            lacking = getattr(error, "name", None)
+        except ImportError as error:
+            refusal = _missing_driver(error.name or type(error).__name__)
+        except (sqlalchemy.exc.ArgumentError, ValueError) as error:
+            refusal = _no_database(type(error).__name__)
         else:
             return
 
-        raise ConfigError(
-            Text(
-                f"ledger: no database is reached by this address ({lacking or reason}).",
-                f"ledger：无法通过该地址访问数据库（{lacking or reason}）。",
-            )
-        )
+        # Outside of except: the frames of SQLAlchemy hold the address.
+        raise refusal
 
     def names(self) -> list[str]:
         """
@@ -101,7 +99,7 @@ class Selection:
         except sqlalchemy.exc.SQLAlchemyError as error:
             # Its words hold the statement, and of some drivers the address.
             failure = type(error).__name__
-            place = self._engine.url.render_as_string(hide_password=True)
+            place = _place(self._engine.url)
         else:
             return
 
@@ -111,6 +109,47 @@ class Selection:
                 f"无法读取位于 {place} 的账本：{failure}。",
             )
         )
+
+
+def _place(url: Any) -> str:
+    """
+    Return *url* without user, password and options, which may hold one, too.
+    """
+    return str(
+        url.set(username=None, password=None, query={}).render_as_string(
+            hide_password=True
+        )
+    )
+
+
+# Where the package that is installed has another name than the module.
+_PACKAGES: Final = {"MySQLdb": "mysqlclient", "psycopg2": "psycopg2-binary"}
+
+
+def _missing_driver(module: str) -> ConfigError:
+    package = _PACKAGES.get(module, module)
+
+    return ConfigError(
+        Text(
+            f"ledger: the driver {module} of this database is not installed.",
+            f"ledger：未安装该数据库的驱动 {module}。",
+        ),
+        advice=Text(
+            f"Install it: pip install {package}; or name another driver in the"
+            " address, as in postgresql+psycopg://.",
+            f"请安装：pip install {package}；或在地址中指定其他驱动，"
+            "例如 postgresql+psycopg://。",
+        ),
+    )
+
+
+def _no_database(reason: str) -> ConfigError:
+    return ConfigError(
+        Text(
+            f"ledger: no database is reached by this address ({reason}).",
+            f"ledger：无法通过该地址访问数据库（{reason}）。",
+        )
+    )
 
 
 def _column(values: Sequence[Any]) -> pl.Series:
