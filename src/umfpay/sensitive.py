@@ -296,8 +296,8 @@ def _is_plain(value: object) -> bool:
 
 
 def hide(
-    value: object, kind: type[Secret] | type[Private], *, strip: bool = True
-) -> object:
+    value: Any, kind: type[Secret] | type[Private], *, strip: bool = True
+) -> Any:  # Any: what is no text comes back as it may stand in any argument
     """
     Return text as *kind*, without blanks around it if *strip*; None if it is empty.
 

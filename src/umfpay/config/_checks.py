@@ -44,7 +44,7 @@ def hidden(name: str, value: object) -> Secret | None:
     return Secret(value.strip())
 
 
-def hidden_address(value: object) -> object:
+def hidden_address(value: object) -> Any:  # Any: it takes the place of the argument
     """
     Return text as a `Secret`, for an address may hold a password; else an `Unfit`.
     """
