@@ -4,12 +4,15 @@ The request log: reasons, and nothing that nobody may keep.
 
 from __future__ import annotations
 
+import base64
 import json
+import time
+from urllib.parse import quote
 
 import pytest
 
 from umfpay.emulator._messages import Request
-from umfpay.emulator._request_log import logged
+from umfpay.emulator._request_log import KEPT, logged
 
 
 def _kept(body, path="/cberest/v1/payments/payment", **headers):
@@ -20,7 +23,7 @@ def _kept(body, path="/cberest/v1/payments/payment", **headers):
 
 def test_a_refused_request_is_kept_as_received_with_its_reason(shop):
     """
-    Sealed members stay; the token does not.
+    Blanks and order, too, where there is nothing to hide; the token is not.
     """
     body = json.dumps(shop.body() | {"payer": {}}, indent=1).encode()
     shop.post("/payments/payment", body)
@@ -69,13 +72,115 @@ def test_what_should_have_been_sealed_is_starred_out(body):
 
 def test_goods_keep_their_names():
     """
-    And sealed values stay, in broken JSON, too.
+    Only a person's is hidden.
     """
-    sealed = "A" * 171 + "="
-
     assert "shirt" in _kept({"items": [{"name": "shirt"}]})["body"]
-    assert sealed in _kept({"number": sealed})["body"]
-    assert sealed in _kept(f'{{"number":"{sealed}"'.encode())["body"]
+
+
+SEALED = base64.b64encode(bytes(range(128))).decode()
+FOLDED = "\r\n".join(SEALED[start : start + 76] for start in (0, 76, 152))
+BLANKS = " ".join(SEALED[start : start + 4] for start in range(0, 172, 4))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"number": SEALED},
+        {"payer": [{"card_no": SEALED}]},
+        {"number": FOLDED},
+        {"odd": BLANKS},
+        {"note": f"my card is {SEALED}."},
+        {"within": json.dumps({"number": SEALED})},
+        [SEALED],
+        json.dumps({"number": SEALED}).replace("/", "\\/").encode(),
+        f'{{"number":"{SEALED}"'.encode(),
+        f'{{"number":"{SEALED}'.encode(),
+        f'{{"odd":"{SEALED}'.replace("/", "\\/").encode(),
+        f"number={SEALED}".encode(),
+        f"number={quote(SEALED, safe='')}".encode(),
+        f"a {FOLDED} b".encode(),
+        json.dumps({"fill": "x y" * 20_000, "number": SEALED}).encode(),
+        json.dumps({"number": SEALED, "fill": "x y" * 20_000}).encode(),
+        json.dumps({"a": "x y " * 8_172, "number": SEALED}).encode(),
+    ],
+)
+def test_sealed_values_are_told_and_not_kept(body):
+    """
+    In whatever form: the key that opens them lies beside the log.
+    """
+    kept = _kept(body)
+    text = "".join(kept["body"].replace("\\", "").split())
+
+    assert SEALED not in text
+    assert SEALED[:60] not in text
+    assert quote(SEALED, safe="")[:60] not in text
+
+
+def test_a_sealed_value_is_told_with_its_length():
+    """
+    So a client's reader sees that it was sealed.
+    """
+    kept = _kept({"number": SEALED})["body"]
+
+    assert '{"number":"(sealed, 172 characters)"}' == kept
+    assert (
+        "(sealed, 172 characters)" in _kept(f'{{"number":"{SEALED}"'.encode())["body"]
+    )
+
+
+def test_a_sealed_value_in_a_query_is_not_kept():
+    """
+    Nor in a form that was sent as one.
+    """
+    request = Request(
+        method="GET", path="/x", query=f"n={quote(SEALED, safe='')}&a=1", headers={}
+    )
+    kept = logged(request)["query"]
+
+    assert SEALED[:40] not in kept
+    assert kept.endswith("&a=1")
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        '{"number":"' + "A" * 160 + " " * 20_000 + '!"}',
+        '{"number":"' + " " * 32_000,
+        '"' * 32_000,
+        '"number"' * 4_000,
+        '"number":' * 3_500,
+        '"number":"\\' * 2_500,
+        ('"' + " " * 100) * 300,
+        "1" * 32_000,
+        "1234567890123" * 2_500,
+        "A" * 59 + "!",
+        "\\" * 32_000,
+        '"name"' + " " * 32_000 + "x",
+    ],
+    ids=range(12),
+)
+def test_the_time_is_linear_in_what_a_stranger_sends(hostile):
+    """
+    Twice as many bytes cost at most so much more; a second is never near.
+    """
+    raw = hostile.encode()
+    begin = time.process_time()
+
+    _kept(raw)
+    _kept({"payer": {"payer_info": {"bank_card": {"number": hostile}}}})
+
+    assert time.process_time() - begin < 1
+
+
+def test_what_is_too_long_to_keep_is_not_read():
+    """
+    Four megabytes of JSON cost no more than what is kept of them.
+    """
+    raw = b'{"a":[' + b'{"b":1},' * 500_000 + b"0]}"
+    begin = time.process_time()
+
+    assert KEPT == len(_kept(raw)["body"])
+    assert time.process_time() - begin < 0.5
 
 
 def test_a_token_call_keeps_nothing_of_its_own():
@@ -95,11 +200,22 @@ def test_a_token_call_keeps_nothing_of_its_own():
     assert "canary" not in json.dumps(kept)
 
 
-def test_a_long_body_is_cut():
+def test_a_record_is_bounded():
     """
-    After 64 KiB.
+    Body, query and headers are cut; what is left out of them is the largest.
     """
-    assert 65_536 == len(_kept({"a": "x" * 100_000})["body"])
+    headers = {"x-a": "a" * 9_000, "x-b": "b" * 8_000, "x-c": "c" * 1_000, "x-d": "d"}
+    request = Request(
+        method="POST",
+        path="/x",
+        query="q " * 50_000,
+        headers=headers,
+        body=b"x " * 50_000,
+    )
+    kept = logged(request)
+
+    assert (32_768, 2_048) == (len(kept["body"]), len(kept["query"]))
+    assert ["x-b", "x-d"] == list(kept["headers"])
 
 
 def test_no_secret_is_in_the_books(

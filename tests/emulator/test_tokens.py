@@ -77,6 +77,16 @@ def test_without_a_living_token_nothing_works(shop, header):
     assert (401, "00280703") == (reply.status, reply.code)
 
 
+def test_a_long_token_call_is_not_read(shop):
+    """
+    Whoever sends it is not known yet.
+    """
+    reply = shop.raw("POST", AUTHORIZE, b'{"a":"' + b"x" * 70_000 + b'"}')
+
+    assert (400, "00060700") == (reply.status, reply.code)
+    assert "the body is too long" == shop.last_request()["reason"]
+
+
 def test_a_new_token_kills_the_old_one(shop):
     """
     At once.

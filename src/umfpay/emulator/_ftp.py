@@ -32,6 +32,7 @@ with warnings.catch_warnings():
 
 # Go into folders, list, write: not read, append, rename, delete (gateway.md 5.20).
 _PERMISSIONS: Final = "elw"
+_MOST_CLIENTS: Final = 64
 _POLL: Final = 0.05
 
 _log = logging.getLogger("umfpay.emulator")
@@ -140,6 +141,7 @@ class PapersServer:
         self.port: int = listener.getsockname()[1]
         self._ioloop = IOLoop()
         self._server = FTPServer(listener, handler, ioloop=self._ioloop)
+        self._server.max_cons = _MOST_CLIENTS
         self._thread = threading.Thread(
             target=self._run, name="umf-papers", daemon=True
         )

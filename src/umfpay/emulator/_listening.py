@@ -11,6 +11,8 @@ from typing import Final
 from umfpay.errors import ConfigError, Text
 
 
+QUEUE: Final = 1024
+
 _OTHER_HOST: Final = Text(
     "Take another --host: an address of this machine.",
     "请更换 --host：须为本机的地址。",
@@ -38,7 +40,7 @@ def listening_socket(host: str, port: int, *, option: str = "--port") -> socket.
 
     try:
         listener.bind((host, port))
-        listener.listen(1024)
+        listener.listen(QUEUE)
     except OverflowError:
         listener.close()
         raise _no_place(host, port, "not a port", advice=_other_port(option)) from None

@@ -36,6 +36,16 @@ _METHODS: Final = frozenset(
         "B2C_ONLINE_BANKING",
     }
 )
+_ORDER: Final = (
+    "mer_reference_id",
+    "mer_date",
+    "amount",
+    "order_summary",
+    "expire_time",
+    "user_ip",
+    "sub_orders",
+    "sub_mer_id",
+)
 _INTERFACES: Final = frozenset(
     {"SERVER_TO_SERVER", "SERVER_TO_WEB", "SERVER_TO_H5WEB", "DIRECT_TO_BANK"}
 )
@@ -83,7 +93,8 @@ def create(world: World, merchant: str, body: Members) -> Members:
         "enterprise": text(
             members(payer, "enterprise_qualification").get("external_enterprise_id")
         ),
-        "order": order,
+        # What else stands there may be sealed, and is nobody's to keep.
+        "order": {name: order[name] for name in _ORDER if name in order},
         "total": str(total),
         "currency": currency,
         "rate": RATES[currency],

@@ -1,13 +1,17 @@
 """
 What the request log keeps: the request as received, without what nobody may keep.
 
-Sealed members stay as they are. A client that forgot to seal them is the very case one
-looks up here, so what stands in their place in clear is starred out.
+Sealed members are named so and not kept: the key that opens them lies in the same
+folder. A client that forgot to seal them is the very case one looks up here, so what
+stands in their place in clear is starred out.
+
+All of this is linear in the bytes of a stranger, and kept are so many at most.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from umfpay.emulator._messages import Request
@@ -15,8 +19,10 @@ from umfpay.emulator._store import Document
 from umfpay.protocol import JSONRefusedError, dump_json, parse_json
 
 
-KEPT: Final = 65_536
+KEPT: Final = 32_768
 
+_KEPT_PLACE: Final = 2_048
+_KEPT_HEADERS: Final = 8_192
 _STARS: Final = "***"
 _HIDDEN: Final = frozenset(
     {
@@ -33,8 +39,11 @@ _HIDDEN: Final = frozenset(
     }
 )
 _HEADERS: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
-# A block of a 1024-bit key or larger.
-_SEALED: Final = re.compile(r"[A-Za-z0-9+/\s]{160,}={0,2}\s*")
+# A block of a 1024-bit key or larger, once its white space is gone.
+_SHORTEST_SEALED: Final = 160
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+# A line of one, as text holds it: escaped, or quoted for a form.
+_RUN: Final = re.compile(r"[A-Za-z0-9+/=\\%]{60,}")
 _IN_TEXT: Final = re.compile(
     rf'("\s*(?:{"|".join(sorted(_HIDDEN))}|name)\s*"\s*:\s*)'
     r'("(?:[^"\\]|\\.)*"?|[^\s,}\]]+)',
@@ -52,44 +61,81 @@ def logged(request: Request) -> Document:
 
     return {
         "method": request.method,
-        "query": _STARS if is_token and request.query else request.query[:KEPT],
+        "query": _STARS if is_token and request.query else _query(request.query),
         "body": _STARS if is_token else _body(request.body),
-        "headers": {
-            name: _STARS if name in _HEADERS else value
-            for name, value in request.headers.items()
-        },
+        "headers": _headers(request.headers),
     }
 
 
+def _headers(given: Mapping[str, str]) -> dict[str, str]:
+    kept: dict[str, str] = {}
+    left = _KEPT_HEADERS
+
+    for name, value in given.items():
+        if name in _HEADERS:
+            kept[name] = _STARS
+        elif len(name) + len(value) <= left:
+            kept[name] = value
+            left -= len(name) + len(value)
+
+    return kept
+
+
+def _query(query: str) -> str:
+    return _RUN.sub(_sealed_run, query[:_KEPT_PLACE])
+
+
 def _body(raw: bytes) -> str:
-    text = raw.decode("utf-8", "replace")
-
     try:
-        value = parse_json(raw)
+        # What is too long to keep is too long to read.
+        value = None if len(raw) > KEPT else parse_json(raw)
     except JSONRefusedError:
-        starred = _IN_TEXT.sub(_star, text)
+        value = None
 
-        return _LONG_NUMBER.sub(_STARS, starred)[:KEPT]
+    text = raw[:KEPT].decode("utf-8", "replace")
+
+    if value is None:
+        return _LONG_NUMBER.sub(
+            _STARS, _RUN.sub(_sealed_run, _IN_TEXT.sub(_star, text))
+        )
 
     clean = _clean(value, inside="")
 
     # White space and order stay where there is nothing to hide.
-    return (text if clean == value else dump_json(clean).decode())[:KEPT]
+    return text if clean == value else dump_json(clean).decode()[:KEPT]
 
 
 def _star(match: re.Match[str]) -> str:
     value = match.group(2).strip('"')
+    shown = _told(value) if _is_sealed(value) else _STARS
 
-    return match.group() if _is_sealed(value) else f'{match.group(1)}"{_STARS}"'
+    return f'{match.group(1)}"{shown}"'
+
+
+def _sealed_run(match: re.Match[str]) -> str:
+    return _told(match.group())
+
+
+def _told(sealed: str) -> str:
+    return f"(sealed, {len(sealed)} characters)"
 
 
 def _is_sealed(value: Any) -> bool:
-    return isinstance(value, str) and _SEALED.fullmatch(value) is not None
+    if not isinstance(value, str) or len(value) < _SHORTEST_SEALED:
+        return False
+
+    joined = "".join(value.split())
+
+    return len(joined) >= _SHORTEST_SEALED and _BASE64.fullmatch(joined) is not None
 
 
 def _clean(value: Any, *, inside: str) -> Any:
     if isinstance(value, list):
         return [_clean(one, inside=inside) for one in value]
+
+    if isinstance(value, str):
+        # Whatever it is called: JSON within a text, too.
+        return _told(value) if _is_sealed(value) else _RUN.sub(_sealed_run, value)
 
     if not isinstance(value, dict):
         return value

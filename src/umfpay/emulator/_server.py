@@ -9,45 +9,22 @@ import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 import attrs
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from umfpay.config import is_loopback
 from umfpay.emulator._app import Emulator
-from umfpay.emulator._listening import listening_socket
+from umfpay.emulator._connections import BoundedProtocol, cutter
+from umfpay.emulator._listening import QUEUE, listening_socket
 from umfpay.emulator._mishaps import told
 
 
+_AT_A_TIME: Final = 64
+
 _log: Final = logging.getLogger("umfpay.emulator")
-
-# Connections by both addresses: what the drop of a fault plan cuts.
-_CONNECTIONS: dict[Any, asyncio.Transport] = {}
-
-
-def _addresses(client: Any, server: Any) -> Any:
-    # IPv6 adds flow and scope, which the ASGI scope leaves out.
-    return (tuple(client or ())[:2], tuple(server or ())[:2])
-
-
-class _Protocol(H11Protocol):
-    """
-    HTTP/1.1 whose connections can be cut from inside the application.
-    """
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # narrower in uvicorn
-        super().connection_made(transport)
-        self._addresses = _addresses(
-            transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-        )
-        _CONNECTIONS[self._addresses] = transport
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        _CONNECTIONS.pop(self._addresses, None)
-        super().connection_lost(exc)
 
 
 class _Server(uvicorn.Server):
@@ -92,12 +69,10 @@ def _watched(app: ASGIApp) -> ASGIApp:
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            connection = _CONNECTIONS.get(
-                _addresses(scope.get("client"), scope.get("server"))
-            )
+            cut = cutter(scope.get("client"), scope.get("server"))
 
-            if connection is not None:
-                scope.setdefault("extensions", {})["umfpay.drop"] = connection.abort
+            if cut is not None:
+                scope.setdefault("extensions", {})["umfpay.drop"] = cut
 
         try:
             await app(scope, receive, send)
@@ -122,13 +97,15 @@ async def serve_app(
     server = _Server(
         uvicorn.Config(
             _watched(app),
-            http=_Protocol,
+            http=BoundedProtocol,
             ws="none",
             loop="none",
             lifespan="off",
             log_config=None,
             access_log=False,
             log_level="critical",
+            # Accepted at a time, so that there is time to make room.
+            backlog=_AT_A_TIME,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=1,
         )
@@ -144,6 +121,8 @@ async def serve_app(
 
             await asyncio.sleep(0.005)
 
+        # The system may queue more; asyncio has asked for so many as it accepts at once.
+        listener.listen(QUEUE)
         yield Server(origin=f"http://{shown}:{listener.getsockname()[1]}")
     finally:
         server.should_exit = True

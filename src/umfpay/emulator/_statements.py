@@ -24,7 +24,7 @@ _CENT: Final = Decimal("0.01")
 _MAX_PAGE: Final = 5000
 # What a refund_summary is not documented to have (gateway.md 6).
 _UNDOCUMENTED: Final = ("mer_reference_id", "order_date")
-_NUMBER: Final = re.compile(r"0*[1-9][0-9]{0,8}")
+_NUMBER: Final = re.compile(r"0{0,20}[1-9][0-9]{0,8}")
 
 
 def paid(world: World, merchant: str) -> list[Document]:

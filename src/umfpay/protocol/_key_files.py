@@ -21,7 +21,10 @@ GIVEN: Final = Text("the key", "密钥")
 
 _LARGEST: Final = 64 * 1024
 _BEGIN: Final = "-----BEGIN"
-_FRAME: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.S)
+# No other block begins in one: that would be read again and again.
+_FRAME: Final = re.compile(
+    r"-----BEGIN ([A-Z0-9 ]+)-----((?:(?!-----BEGIN ).)*?)-----END \1-----", re.S
+)
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _SHORTEST_KEY: Final = 64  # base64 characters
 _SURELY_A_KEY: Final = 300  # base64 characters that no path has
