@@ -17,7 +17,7 @@ from umfpay.transport import Effect, transport_error
     [
         (httpx.ConnectError("h:1: refused"), "no connection (h:1: refused)"),
         (httpx.ConnectTimeout("x"), "no connection in time"),
-        (httpx.PoolTimeout("x"), "stayed busy"),
+        (httpx.PoolTimeout("x"), "stayed full"),
         (httpx.ReadTimeout("x"), "no answer in time"),
         (httpx.ReadError("x"), "the connection broke"),
         (httpx.RemoteProtocolError("x"), "no complete HTTP answer"),

@@ -15,11 +15,8 @@ import httpx
 
 from umfpay import _codec
 from umfpay._session._authorization import TokenRequest
-from umfpay._session._foreign import (
-    ForeignTransport,
-    foreign_signer,
-    foreign_verifier,
-)
+from umfpay._session._foreign import foreign_signer, foreign_verifier
+from umfpay._session._transport_adapter import TransportAdapter
 from umfpay.config import Config
 from umfpay.errors import ConfigError, Text, WrongLoopError
 from umfpay.protocol import Sealer, Signer, Verifier
@@ -162,7 +159,7 @@ def bind(
     Build the stack for the running loop.
     """
     network = _network(config) if transport is None else transport
-    gate = Gate(network if transport is None else ForeignTransport(network))
+    gate = Gate(network if transport is None else TransportAdapter(network))
     executor = ThreadPoolExecutor(
         max_workers=os.cpu_count(), thread_name_prefix="umfpay-rsa"
     )

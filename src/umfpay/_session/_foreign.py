@@ -7,7 +7,7 @@ Its own error is the cause, without the frames, which hold bodies and tokens.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Final, cast
@@ -21,7 +21,6 @@ from umfpay.transport import (
     CallState,
     RequestSigner,
     ResponseVerifier,
-    call_state,
     cut_off,
 )
 
@@ -39,76 +38,6 @@ _TRANSPORT_ADVICE: Final = Text(
     " first.",
     "请修复 transport；查询可以重试，其他操作请先向网关查询。",
 )
-
-
-class ForeignTransport(httpx.AsyncBaseTransport):
-    """
-    Gives a call's errors as `TransportError`, but for those of httpx.
-
-    The layers know what these mean, and when to try again.
-
-    Args:
-        wrapped: The user's transport.
-    """
-
-    def __init__(self, wrapped: httpx.AsyncBaseTransport) -> None:
-        self._wrapped = wrapped
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """
-        Pass *request* on.
-
-        Raises:
-            TransportError: The transport failed, or gave no answer to read.
-        """
-        state = call_state(request)
-
-        with _errors_of_transport(state):
-            response = await self._wrapped.handle_async_request(request)
-
-            # What is in memory already cannot fail.
-            if not isinstance(response.stream, httpx.ByteStream):
-                response.stream = _ForeignStream(
-                    cast("httpx.AsyncByteStream", response.stream), state
-                )
-
-        return response
-
-    async def aclose(self) -> None:
-        """
-        Close the user's transport.
-        """
-        await self._wrapped.aclose()
-
-
-class _ForeignStream(httpx.AsyncByteStream):
-    """
-    The answer of a user's transport; an iterator, so that it leaves nothing suspended.
-    """
-
-    def __init__(self, stream: httpx.AsyncByteStream, state: CallState) -> None:
-        self._stream = stream
-        self._state = state
-        self._chunks: AsyncIterator[bytes] | None = None
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        with _errors_of_transport(self._state):
-            if self._chunks is None:
-                self._chunks = aiter(self._stream)
-
-            chunk = await anext(self._chunks, None)
-
-        if chunk is None:
-            raise StopAsyncIteration
-
-        return chunk
-
-    async def aclose(self) -> None:
-        with _errors_of_transport(self._state):
-            await self._stream.aclose()
 
 
 class _ForeignSigner:
@@ -172,7 +101,10 @@ def _ours(
         raise wrapped(error) from cut_off(error)
 
 
-def _errors_of_transport(state: CallState) -> AbstractContextManager[None]:
+def translate_transport_errors(state: CallState) -> AbstractContextManager[None]:
+    """
+    Give what a user's transport raises as `TransportError`, but for errors of httpx.
+    """
     return _ours(partial(_transport_failed, state), passing=(UMFError, httpx.HTTPError))
 
 

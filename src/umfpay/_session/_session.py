@@ -30,6 +30,7 @@ from umfpay._session._ending import intent_of, must_have_time, raise_ending
 from umfpay._session._options import (
     header_lines,
     must_be_known,
+    no_config,
     seconds_each,
     seconds_left,
 )
@@ -41,6 +42,7 @@ from umfpay._session._resolving import (
     check_question,
     resolve,
 )
+from umfpay._session._transport_adapter import needed_transport
 from umfpay.config import Config
 from umfpay.errors import (
     ConfigError,
@@ -97,7 +99,8 @@ class UMFSession:
     Args:
         config: The settings.
         transport: Any `httpx.AsyncBaseTransport` in place of our own network
-            transport; the session closes it.
+            transport; the session closes it. It has its own proxy, authorities, client
+            certificate and limits; those of the Config must not be set.
         on_call: Called once after each call, whatever its end; what it raises is
             logged and changes nothing.
         on_unknown: Called with the `Intent` of each write whose outcome nobody knows,
@@ -131,10 +134,13 @@ class UMFSession:
                 )
             )
 
+        if not isinstance(config, Config):
+            raise no_config(config)
+
         self._config = config
         self.on_call = on_call
         self.on_unknown = on_unknown
-        self._transport = transport
+        self._transport = needed_transport(transport, config)
         self._binding: Binding | None = None
         self._closed = False
         self._base = httpx.URL(config.base_url)

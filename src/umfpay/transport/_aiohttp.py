@@ -22,7 +22,7 @@ from multidict import CIMultiDict
 from umfpay.errors import Text, WrongLoopError
 from umfpay.sensitive import Secret
 from umfpay.transport._answer_stream import AnswerStream
-from umfpay.transport._call import EXTENSION, CallState
+from umfpay.transport._call import EXTENSION, AbandonedError, CallState
 from umfpay.transport._connector import (
     CheckedConnector,
     ExchangeHandler,
@@ -262,10 +262,13 @@ class _Body(aiohttp.BytesPayload):
         if line is None or (line is not _UNKNOWN and line.is_closing()):
             return
 
-        self.started = True
-
         if self._state is not None:
+            if self._state.abandoned:
+                raise AbandonedError
+
             self._state.body_started = True
+
+        self.started = True
 
 
 async def _send_once(

@@ -51,6 +51,12 @@ RESERVED_HEADERS: Final = frozenset(
 _NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
+class AbandonedError(Exception):
+    """
+    Raised inside of an exchange whose caller is gone, before a byte of the body leaves.
+    """
+
+
 class Effect(StrEnum):
     """
     What a call does at the gateway: it decides what is sent again and what is unclear.
@@ -89,6 +95,7 @@ class CallState:
         handed_over: The network transport has the request.
         body_tracked: The network transport keeps *body_started* truthful.
         body_started: A byte of the body may have left this machine.
+        abandoned: The caller is gone: what was not sent must not be sent any more.
         attempts: How often the request was started.
         replays: How often it was sent again with a new token.
         envelope: What the answer holds; None for a download that streams.
@@ -118,6 +125,7 @@ class CallState:
     handed_over: bool = False
     body_tracked: bool = False
     body_started: bool = False
+    abandoned: bool = False
     left_unrefused: bool = False
     attempts: int = 0
     replays: int = 0

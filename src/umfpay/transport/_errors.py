@@ -19,7 +19,7 @@ _KINDS: tuple[tuple[type[Exception], Text], ...] = (
     ),
     (
         httpx.PoolTimeout,
-        Text("all connections stayed busy", "所有连接均被占用"),
+        Text("the connection pool stayed full", "连接池一直占满"),
     ),
     (httpx.ConnectError, Text("no connection", "无法建立连接")),
     (httpx.ProxyError, Text("the proxy refused", "代理拒绝")),
@@ -39,6 +39,13 @@ _SENT_ADVICE = Text(
     " else ask the gateway first.",
     "网关可能已收到请求；查询可以重试，其他操作请先向网关查询。",
 )
+_POOL_ADVICE = Text(
+    "Make fewer calls at once, allow more connections (max_connections=, or the limits of"
+    " your transport), or give calls more time. A pool of httpx that stays full has lost"
+    " connections: open a new session with a new transport.",
+    "请减少并发调用、增加连接数（max_connections= 或自备 transport 的 limits），"
+    "或延长时限。httpx 的连接池若一直占满，说明连接已丢失：请用新的 transport 新建会话。",
+)
 
 
 def transport_error(state: CallState, error: Exception) -> TransportError:
@@ -57,8 +64,15 @@ def transport_error(state: CallState, error: Exception) -> TransportError:
             f"{state.method} {state.path}：{kind.zh}（{detail}）。{truth.zh}",
         ),
         request_sent=sent,
-        advice=_SENT_ADVICE if sent else None,
+        advice=_advice(error, sent=sent),
     )
+
+
+def _advice(error: Exception, *, sent: bool) -> Text | None:
+    if sent:
+        return _SENT_ADVICE
+
+    return _POOL_ADVICE if isinstance(error, httpx.PoolTimeout) else None
 
 
 def closed_under(error: BaseException) -> BaseException:

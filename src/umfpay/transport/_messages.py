@@ -13,7 +13,7 @@ from typing import Final
 
 import httpx
 
-from umfpay.transport._call import EXTENSION, CallState
+from umfpay.transport._call import EXTENSION, AbandonedError, CallState
 
 
 # A compressed answer could not be verified as it was received, so none is asked for.
@@ -36,14 +36,20 @@ class _WatchedBody(httpx.ByteStream):
         self._state = state
 
     def __iter__(self) -> Iterator[bytes]:
-        self._state.body_started = True
+        self._begin()
 
         return super().__iter__()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        self._state.body_started = True
+        self._begin()
 
         return super().__aiter__()
+
+    def _begin(self) -> None:
+        if self._state.abandoned:
+            raise AbandonedError
+
+        self._state.body_started = True
 
 
 class CallRequest(httpx.Request):
