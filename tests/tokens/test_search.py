@@ -651,3 +651,69 @@ async def test_calls_killed_by_a_renewal_are_no_sign_of_trouble(
 
     assert [] == clock.slept
     assert 7 == gateway.requests
+
+
+@pytest.mark.parametrize("lifetime", [None, "", "soon", -1, True, float("nan"), []])
+async def test_a_token_without_a_lifetime_is_used_for_five_minutes(
+    make_cache, gateway, clock, caplog, lifetime
+):
+    """
+    One warning, and 30 s before the end of the guess the next one.
+    """
+    gateway.expires_in = lifetime
+    cache = make_cache(MemoryTokenStore())
+
+    for number in (1, 2, 3):
+        assert f"token{number}" == await _token(cache)
+        clock.advance(269)
+        assert f"token{number}" == await _token(cache)
+        clock.advance(2)
+
+    assert [] == clock.slept
+    assert 3 == gateway.requests
+    assert 1 == caplog.text.count("no usable expires_in")
+
+
+@pytest.mark.parametrize("jump", [0.0, -3600.0, 3600.0])
+async def test_a_token_without_a_lifetime_is_replaced_once_a_minute(
+    make_cache, gateway, clock, jump
+):
+    """
+    Whoever refuses it, and whatever the wall clock does.
+    """
+    gateway.expires_in = None
+    store = MemoryTokenStore()
+    started = clock.monotonic
+
+    for number in range(1, 5):
+        cache = make_cache(store)
+        await _token(cache)
+        clock.advance(7)
+        await _refuse(cache)
+
+        if number == 2:
+            clock.wall += jump
+
+    minutes = (clock.monotonic - started) / 60
+
+    assert gateway.requests <= minutes + 2
+    assert 4 == gateway.requests
+    assert all(seconds <= 60 for seconds in clock.slept)
+
+
+async def test_processes_share_the_minute_of_a_token_without_a_lifetime(
+    make_cache, gateway, clock
+):
+    """
+    The record in the store tells them that nobody knows how long it lives.
+    """
+    gateway.expires_in = None
+    store = MemoryTokenStore()
+
+    for number in range(3):
+        cache = make_cache(Door(store, number))
+        await _token(cache)
+        clock.advance(7)
+        await _refuse(cache)
+
+    assert [53.0, 53.0] == clock.slept

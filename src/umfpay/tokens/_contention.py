@@ -13,6 +13,8 @@ from umfpay.tokens._record import TokenRecord
 
 # A token refused within so many seconds was never accepted, or somebody replaced it.
 _YOUNG: Final = 30.0
+# Seconds between two requests while the gateway does not say how long a token lives.
+_GUESSED: Final = 60.0
 # So many of them in a row are replaced at once; then it goes slower.
 _FREE: Final = 2
 # So many, and whoever asks for a token is told.
@@ -55,6 +57,7 @@ class Contention:
 
         If it was refused soon after it was fetched, and the ones before it too,
         somebody took it who does not use this store: the next is asked for ever slower.
+        If nobody knows how long it lives, there is a minute between two requests.
 
         Args:
             last: The newest token, whoever of us fetched it.
@@ -66,21 +69,27 @@ class Contention:
         """
         self.times, self.since, self._last = 0, None, last
 
-        if last is None or not is_refused:
+        if last is None:
             return 0.0
+
+        # The clocks of two machines differ.
+        age = max(0.0, wall - last.requested_at)
+        is_done = self._waited_for == last.generation
+        least = 0.0 if last.lifetime_known or is_done else max(0.0, _GUESSED - age)
+
+        if not is_refused:
+            return least
 
         times = last.taken + 1
         pause = growing(times - _FREE, longest) if times > _FREE else 0.0
-        # The clocks of two machines differ.
-        age = max(0.0, wall - last.requested_at)
 
         if not self._was_young(last.generation, age - pause):
-            return 0.0
+            return least
 
         self.times = times
         self.since = wall if last.taken_since is None else last.taken_since
 
-        return 0.0 if self._waited_for == last.generation else max(0.0, pause - age)
+        return 0.0 if is_done else max(least, pause - age)
 
     def _was_young(self, generation: int, age: float) -> bool:
         if self._refused is not None and self._refused[0] == generation:

@@ -18,7 +18,11 @@ from umfpay.sensitive import Secret
 MAX_LIFETIME: Final = 86_400.0
 """Seconds after which a token is renewed, however long the gateway lets it live."""
 
+DEFAULT_LIFETIME: Final = 300.0
+"""Seconds that a token counts as living when the gateway gives no usable lifetime."""
+
 _ABSURD: Final = 366 * 86_400
+_DIGITS: Final = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,9})?")
 _MARGIN: Final = 60.0
 _MARGIN_SHARE: Final = 0.1
 _LARGEST: Final = 2**63 - 1
@@ -59,38 +63,49 @@ def _fetched_token(value: object) -> Secret:
     )
 
 
-def _lifetime(value: Any) -> float:  # Any: straight from the wire
+def _lifetime(value: Any) -> float | None:  # Any: straight from the wire
+    # The gateway writes numbers as text in one place and as numbers in another.
+    if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
+        value = Decimal(value.strip())
+
     if _is_number(value) and 1 <= value <= _ABSURD:
         return min(float(value), MAX_LIFETIME)
 
-    raise TokenError(
-        Text(
-            "The answer to the token request holds no usable expires_in: it is not a"
-            " number of seconds from 1 to 366 days.",
-            "令牌应答中的 expires_in 不可用：不是 1 秒至 366 天之间的秒数。",
-        )
-    )
+    return None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, init=False)
 class FetchedToken:
     """
     A token as the gateway gave it (gateway.md 2.2).
 
-    Both members take what the wire holds and refuse what nobody should believe: an
-    *expires_in* that is negative, zero, NaN, infinite, text, true, missing or longer
-    than 366 days, a *token* that is missing or cannot stand in a header. What lives
-    longer than 24 hours counts as 24 hours.
+    It is used whatever stands beside it, because it has ended the token before it.
 
     Args:
-        expires_in: Seconds; an int, float or Decimal.
+        token: What is missing or cannot stand in a header is refused.
+        expires_in: As the wire holds it: seconds as a number or text of digits, at most
+            366 days. What lives longer than 24 hours counts as 24 hours. Anything else
+            (missing, null, negative, zero, NaN, true, words) counts as 300 seconds.
+
+    Attributes:
+        lifetime_known: Whether *expires_in* was usable.
 
     Raises:
-        TokenError: One of them is unusable.
+        TokenError: The token is unusable.
     """
 
     token: Secret = attrs.field(converter=_fetched_token)
-    expires_in: float = attrs.field(converter=_lifetime)
+    expires_in: float
+    lifetime_known: bool
+
+    def __init__(self, *, token: Any, expires_in: Any) -> None:  # from the wire
+        seconds = _lifetime(expires_in)
+
+        self.__attrs_init__(
+            token=token,
+            expires_in=DEFAULT_LIFETIME if seconds is None else seconds,
+            lifetime_known=seconds is not None,
+        )
 
 
 def _check(condition: Any) -> Any:  # Any: the signature of attrs validators
@@ -127,6 +142,7 @@ class TokenRecord:
         not_after: Wall clock at which the gateway ends it.
         fetched_by: Host and process, for people who look for the one that fetches.
         refused: The gateway refused it, so nobody may use it again.
+        lifetime_known: Whether *not_after* is what the gateway said, or a guess.
         taken: How many tokens in a row before it were refused soon after they came.
         taken_since: Wall clock at which that began.
     """
@@ -140,6 +156,9 @@ class TokenRecord:
     )
     refused: bool = attrs.field(
         default=False, validator=_check(lambda value: isinstance(value, bool))
+    )
+    lifetime_known: bool = attrs.field(
+        default=True, validator=_check(lambda value: isinstance(value, bool))
     )
     taken: int = attrs.field(default=0, validator=_check(_is_count))
     taken_since: float | None = attrs.field(
@@ -173,6 +192,7 @@ class TokenRecord:
             "not_after": self.not_after,
             "fetched_by": self.fetched_by,
             "refused": self.refused,
+            "lifetime_known": self.lifetime_known,
             "taken": self.taken,
             "taken_since": self.taken_since,
         }

@@ -149,7 +149,11 @@ class TokenSearch:
             raise contention.error()
 
         logger.warning(
-            "tokens are refused as soon as they are fetched; waiting %.0f s", pause
+            "tokens are refused as soon as they are fetched; waiting %.0f s"
+            if contention.times
+            else "nobody knows how long a token lives: the next one is asked for in"
+            " %.0f s",
+            pause,
         )
         await self.sleep(pause)
         contention.waited()
@@ -213,6 +217,7 @@ class TokenSearch:
             requested_at=requested_at,
             not_after=requested_at + fetched.expires_in,
             fetched_by=f"{socket.gethostname()}:{os.getpid()}",
+            lifetime_known=fetched.lifetime_known,
             taken=shared.contention.times,
             taken_since=shared.contention.since,
         )
@@ -220,6 +225,14 @@ class TokenSearch:
         usable = Usable(record, started + fresh_for)
         logger.info("token %d fetched, renewed in %.0f s", record.generation, fresh_for)
         shared.succeed()
+
+        if not (fetched.lifetime_known or shared.guess_reported):
+            shared.guess_reported = True
+            logger.warning(
+                "the token answer holds no usable expires_in; its tokens are renewed"
+                " as if they lived %.0f s",
+                fetched.expires_in,
+            )
 
         try:
             with store_errors():

@@ -27,6 +27,7 @@ class SharedToken:
         failure: Why the last search failed.
         failures: How many failed in a row.
         quiet_until: Monotonic time until which *failure* is the answer.
+        guess_reported: Whether it was said that tokens come without a lifetime.
         contention: What is known of somebody outside who takes tokens away.
     """
 
@@ -38,6 +39,7 @@ class SharedToken:
         self.failure: UMFError | None = None
         self.failures = 0
         self.quiet_until = 0.0
+        self.guess_reported = False
         self.contention = Contention()
         self._seen_at = 0.0
         self._lock = threading.Lock()
