@@ -13,7 +13,14 @@ import attrs
 
 from simulation.plan import PurchasePlan, RefundPlan, Schedule
 from umfpay.errors import Intent
-from umfpay.models import CustomsDeclaration, Payment, Refund
+from umfpay.models import (
+    CustomsDeclaration,
+    Money,
+    NewOrder,
+    NewRefund,
+    Payment,
+    Refund,
+)
 from umfpay.notifications import NotificationReceiver
 from umfpay.notifications._order_of_states import Move, move
 
@@ -139,6 +146,29 @@ class Journal:
         Return the newest object of that id or number.
         """
         return self._newest.get(object_id or mer_reference_id or "")
+
+    async def expect(
+        self,
+        what: NewOrder | NewRefund | CustomsDeclaration | str,
+        *,
+        amount: Money | None = None,
+        payment_id: str | None = None,
+        refund_id: str | None = None,
+    ) -> None:
+        """
+        Nothing: what was ordered stands in the plan.
+        """
+
+    async def record(
+        self,
+        entity: Payment | Refund | CustomsDeclaration,
+        *,
+        deadline: float,  # noqa: ARG002 (nobody is waited for)
+    ) -> Payment | Refund | CustomsDeclaration | None:
+        """
+        Return what a query says: the shop reads its books by itself.
+        """
+        return entity
 
     async def wait(
         self, object_id: str, *, deadline: float

@@ -118,7 +118,11 @@ class Bookstore:
 
         try:
             pending = await begin_card_payment(
-                self._session, order, card, bank_code=form["bank_code"]
+                self._session,
+                order,
+                card,
+                bank_code=form["bank_code"],
+                arrivals=self._inbox,
             )
         except UMFError as error:
             await self._fail(number, error)

@@ -119,8 +119,8 @@ async def _open(world, stack, folder):
     world.inbox = NotificationInbox(
         folder / "inbox.sqlite3",
         NotificationReceiver.from_config(world.box.config()),
-        unexpected="apply",
     )
+    world.inbox.handler(_apply)
     app = web.Application()
     app.add_routes(notification_routes(world.inbox))
     app.add_routes([web.get("/{back:.*}", _back)])
@@ -134,6 +134,10 @@ async def _open(world, stack, folder):
     )
     await stack.enter_async_context(world.inbox)
     world.session = await stack.enter_async_context(UMFSession(config))
+
+
+async def _apply(event, transaction):
+    pass
 
 
 async def _back(request):

@@ -152,6 +152,7 @@ class Shop:
         self._verifier = Verifier(keys)
         self._arrived = asyncio.Condition()
         self.objects = {}
+        self.expected = []
         self.url = ""
 
     async def receive(self, request):
@@ -182,6 +183,14 @@ class Shop:
                     await self._arrived.wait()
         except TimeoutError:
             return None
+
+    async def expect(self, what, *, amount=None, payment_id=None, refund_id=None):
+        self.expected.append((what, payment_id, refund_id))
+
+    async def record(self, entity, *, deadline):
+        self.objects.setdefault(entity.id, entity)
+
+        return entity
 
     async def notified(self, *, object_id=None, mer_reference_id=None):
         for one in self.objects.values():

@@ -12,6 +12,7 @@ import pytest
 from umfpay.errors import (
     AuthenticationError,
     NotFinishedError,
+    NotificationError,
     Text,
     TransportError,
     UMFError,
@@ -42,6 +43,12 @@ class Mailbox:
 
     def __init__(self, *mails):
         self.mails = iter(mails)
+        self.recorded = []
+
+    async def record(self, entity, *, deadline):
+        self.recorded.append(entity)
+
+        return entity
 
     async def wait(self, object_id, *, deadline):
         mail = next(self.mails, None)
@@ -240,9 +247,109 @@ async def test_a_place_that_hangs_is_left(monkeypatch):
     It is asked for as long as the pause is.
     """
 
-    class Hanging:
+    class Hanging(Mailbox):
         async def wait(self, object_id, *, deadline):
             await asyncio.sleep(60)
 
     async with asyncio.timeout(3):
         assert DONE is await _wait(_answers(DONE), arrivals=Hanging())
+
+
+async def test_what_a_query_says_is_recorded_before_the_flow_ends():
+    """
+    So the shop's handler runs for it, also when the notification is lost.
+    """
+    mailbox = Mailbox()
+
+    assert DONE is await _wait(_answers(WAIT, DONE), arrivals=mailbox)
+    assert [DONE] == mailbox.recorded
+
+
+async def test_what_was_final_from_the_start_is_recorded():
+    """
+    Nobody is asked, and the shop's books say so all the same.
+    """
+    mailbox = Mailbox()
+
+    assert DONE is await _wait(_answers(WAIT), arrivals=mailbox, last=DONE)
+    assert [DONE] == mailbox.recorded
+
+
+async def test_what_a_notification_says_was_recorded_already():
+    """
+    The inbox tells of what its handler has committed only.
+    """
+    mailbox = Mailbox(DONE)
+
+    assert DONE is await _wait(_answers(WAIT), arrivals=mailbox)
+    assert [] == mailbox.recorded
+
+
+async def test_a_state_that_was_not_applied_does_not_end_as_paid():
+    """
+    The page must not say "paid" while the shop's own books do not.
+    """
+
+    class Refusing(Mailbox):
+        async def record(self, entity, *, deadline):
+            return None
+
+    with pytest.raises(NotFinishedError, match="has not committed") as caught:
+        await _wait(_answers(DONE), arrivals=Refusing())
+
+    assert DONE is caught.value.last
+    assert caught.value.money_may_have_moved
+
+
+async def test_another_final_state_in_the_books_counts():
+    """
+    The inbox knows that it was cancelled since.
+    """
+    cancelled = Payment(id="PAY_A", state=PaymentState("TRADE_CANCEL"))
+
+    class Knowing(Mailbox):
+        async def record(self, entity, *, deadline):
+            return cancelled
+
+    assert cancelled is await _wait(_answers(DONE), arrivals=Knowing())
+
+
+async def test_an_inbox_that_is_down_is_tried_again():
+    """
+    Until the deadline; then the error of the place is the cause.
+    """
+
+    class Down(Mailbox):
+        async def record(self, entity, *, deadline):
+            self.recorded.append(entity)
+
+            if len(self.recorded) < self.times:
+                raise NotificationError(Text("down", "坏"))
+
+            return entity
+
+    down = Down()
+    down.times = 3
+
+    assert DONE is await _wait(_answers(DONE), arrivals=down)
+    assert 3 == len(down.recorded)
+
+    down.times = 10**9
+
+    with pytest.raises(NotFinishedError) as caught:
+        await _wait(_answers(DONE), arrivals=down, seconds=0.1)
+
+    assert isinstance(caught.value.__cause__, NotificationError)
+
+
+async def test_an_inbox_that_hangs_ends_with_the_deadline():
+    """
+    Not later.
+    """
+
+    class Hanging(Mailbox):
+        async def record(self, entity, *, deadline):
+            await asyncio.Event().wait()
+
+    with pytest.raises(NotFinishedError, match="has not committed"):
+        await _wait(_answers(DONE), arrivals=Hanging(), seconds=0.1)

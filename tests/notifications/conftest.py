@@ -93,9 +93,13 @@ def _place(tmp_path):
 class Shop:
     """
     One worker of a shop: its inbox, and what its handler saw and did.
+
+    Args:
+        own: Tell the inbox first that each payment received is the shop's own.
     """
 
-    def __init__(self, place, receiver, signer, **options):
+    def __init__(self, place, receiver, signer, *, own=False, **options):
+        self.own = own
         self.place = place
         self.signer = signer
         self.seen = []
@@ -140,10 +144,18 @@ class Shop:
     async def receive(self, *arguments, **members):
         signed = self.payment(*arguments, **members)
 
+        if self.own:
+            event = self.inbox._receiver.read(signed.body, signed.headers)
+            await self.expect(event.mer_reference_id, payment_id=event.object_id)
+
         return await self.inbox.receive(signed.body, signed.headers)
 
-    async def expect(self, number="n1", total="3.00", currency="USD"):
-        await self.inbox.expect(number, amount=Money(total, currency))
+    async def expect(
+        self, number="n1", total="3.00", currency="USD", *, payment_id="PAY_A"
+    ):
+        await self.inbox.expect(
+            number, amount=Money(total, currency), payment_id=payment_id
+        )
 
 
 @pytest.fixture(name="make_shop", scope="session")
@@ -172,7 +184,7 @@ async def _shop(open_shop, place):
     return await open_shop(place)
 
 
-async def eventually(condition, seconds=5.0):
+async def eventually(condition, seconds=30.0):
     """
     Wait until *condition* holds; False if it does not in time.
     """

@@ -26,9 +26,7 @@ from umfpay.notifications import NotificationInbox, NotificationReceiver
 
 
 async def work(receiver, place, seconds, pause, begins, hangs):
-    inbox = NotificationInbox(
-        place, receiver, unexpected="apply", handler_timeout=max(0.3, pause * 3)
-    )
+    inbox = NotificationInbox(place, receiver, handler_timeout=max(0.3, pause * 3))
 
     @inbox.handler
     async def handle(event, transaction):

@@ -104,7 +104,7 @@ async def test_a_failing_event_does_not_stop_the_others(
 
     shop.before = fail
     await shop.expect()
-    await shop.expect("n2")
+    await shop.expect("n2", payment_id="PAY_B")
     await shop.receive()
     await shop.receive("PAY_B", number="n2")
 
@@ -117,7 +117,7 @@ async def test_a_later_state_waits_for_an_earlier_one_that_failed(
     """
     The states of one payment are applied one at a time, in the order they came.
     """
-    shop = await open_shop(place, unexpected="apply")
+    shop = await open_shop(place, own=True)
 
     async def fail_once(event):
         if len(shop.seen) == 1:
@@ -142,7 +142,7 @@ async def test_a_slow_handler_is_stopped(open_shop, place, eventually, log):
     """
     After handler_timeout it is cancelled, and tried again later.
     """
-    shop = await open_shop(place, unexpected="apply", handler_timeout=0.05)
+    shop = await open_shop(place, own=True, handler_timeout=0.05)
 
     async def sleep(event):
         if len(shop.seen) == 1:
@@ -175,7 +175,7 @@ async def test_an_event_that_verifies_no_more_waits_for_its_key(
         place,
         NotificationReceiver(other.gateway_certificate),
         new_signer,
-        unexpected="apply",
+        own=True,
     )
 
     async with new.inbox:
@@ -196,7 +196,7 @@ async def test_a_handler_stopped_by_aclose_leaves_nothing(open_shop, place, even
     """
     The next inbox applies the event.
     """
-    shop = await open_shop(place, unexpected="apply")
+    shop = await open_shop(place, own=True)
 
     async def sleep(event):
         await asyncio.sleep(60)
@@ -207,7 +207,7 @@ async def test_a_handler_stopped_by_aclose_leaves_nothing(open_shop, place, even
     await asyncio.wait_for(shop.inbox.aclose(), 5)
     assert place.effects() == []
 
-    await open_shop(place, unexpected="apply")
+    await open_shop(place, own=True)
     assert await eventually(lambda: place.effects() == ONCE)
 
 
@@ -215,7 +215,7 @@ async def test_several_handlers_are_one_transaction(open_shop, place):
     """
     If the second one fails, the first one's effect is not there.
     """
-    shop = await open_shop(place, unexpected="apply")
+    shop = await open_shop(place, own=True)
     fails = [True]
 
     @shop.inbox.handler

@@ -10,6 +10,7 @@ import pytest
 
 from umfpay.emulator._keys import make_credentials
 from umfpay.errors import NotificationError, Text
+from umfpay.models import CustomsDeclaration, Money
 from umfpay.notifications import NotificationReceiver
 from umfpay.testing import NotificationSigner
 
@@ -32,7 +33,7 @@ async def test_a_conflict_is_acknowledged_and_not_applied(
     async def on_conflict(conflict):
         told.append(conflict)
 
-    shop = await open_shop(place, unexpected="apply", on_conflict=on_conflict)
+    shop = await open_shop(place, own=True, on_conflict=on_conflict)
     await shop.receive()
     reply = await shop.receive(state=second)
 
@@ -76,17 +77,23 @@ async def test_the_gateway_is_asked_about_a_conflict(open_shop, place, eventuall
     By default its answer is logged, for each kind of object.
     """
     gateway = KnowingGateway()
-    shop = await open_shop(place, unexpected="apply", gateway=gateway)
-    money = {"amount": {"total": "1.00", "currency": "USD"}}
+    shop = await open_shop(place, own=True, gateway=gateway)
+    money = {"amount": {"total": "3.00", "currency": "USD"}}
+    order = {"order": {"mer_reference_id": "n1", **money}}
+    await shop.expect()
+    await shop.inbox.expect(
+        "n1", amount=Money("3.00", "USD"), kind="refund", refund_id="REF_A"
+    )
+    await shop.inbox.expect(CustomsDeclaration(id="CUST_A"))
 
     for first, second in (
         (
-            {"payment": {"id": "PAY_A", "state": "TRADE_SUCCESS", "order": money}},
-            {"payment": {"id": "PAY_A", "state": "TRADE_FAIL", "order": money}},
+            {"payment": {"id": "PAY_A", "state": "TRADE_SUCCESS", **order}},
+            {"payment": {"id": "PAY_A", "state": "TRADE_FAIL", **order}},
         ),
         (
-            {"refund": {"id": "REF_A", "state": "REFUND_SUCCESS", "order": money}},
-            {"refund": {"id": "REF_A", "state": "REFUND_PROCESS", "order": money}},
+            {"refund": {"id": "REF_A", "state": "REFUND_SUCCESS", **order}},
+            {"refund": {"id": "REF_A", "state": "REFUND_PROCESS", **order}},
         ),
         (
             {"customs_declaration": {"id": "CUST_A", "state": "SUCCESS"}},
@@ -110,24 +117,11 @@ async def test_without_a_gateway_a_conflict_is_logged(
     """
     The log says that nobody was asked.
     """
-    shop = await open_shop(place, unexpected="apply")
+    shop = await open_shop(place, own=True)
     await shop.receive()
     await shop.receive(state="TRADE_FAIL")
 
     assert await eventually(lambda: "nobody was asked" in log.text)
-
-
-async def test_a_refund_without_a_number_is_a_conflict(shop, place, eventually):
-    """
-    Nothing that is expected later could release it, so it is not held.
-    """
-    signed = shop.signer({"refund": {"id": "REF_A", "state": "REFUND_SUCCESS"}})
-    await shop.inbox.receive(signed.body, signed.headers)
-    await shop.inbox.replay()
-
-    [conflict] = await shop.inbox.conflicts()
-    assert "names no order" in conflict.reason
-    assert place.effects() == []
 
 
 async def test_a_failing_on_conflict_is_told_again(
@@ -136,7 +130,7 @@ async def test_a_failing_on_conflict_is_told_again(
     """
     The failure is logged, and the conflict is told until somebody takes it.
     """
-    monkeypatch.setattr("umfpay.notifications._conflicts._FIRST_PAUSE", 0.02)
+    monkeypatch.setattr("umfpay.notifications._unapplied._FIRST_PAUSE", 0.02)
     told = []
 
     async def on_conflict(conflict):
@@ -145,7 +139,7 @@ async def test_a_failing_on_conflict_is_told_again(
         if len(told) < 3:
             raise RuntimeError("the desk is closed")
 
-    shop = await open_shop(place, unexpected="apply", on_conflict=on_conflict)
+    shop = await open_shop(place, own=True, on_conflict=on_conflict)
     await shop.receive()
     await shop.receive(state="TRADE_FAIL")
 
@@ -168,10 +162,10 @@ async def test_a_slow_on_conflict_does_not_stop_the_applying(
         begun.set()
         await asyncio.sleep(60)
 
-    shop = await open_shop(place, unexpected="apply", on_conflict=on_conflict)
+    shop = await open_shop(place, own=True, on_conflict=on_conflict)
     await shop.receive()
     await shop.receive(state="TRADE_FAIL")
-    await asyncio.wait_for(begun.wait(), 5)
+    await begun.wait()
     await shop.receive("PAY_B", number="n2")
 
     assert await eventually(lambda: "PAY_B TRADE_SUCCESS" in place.effects())
@@ -191,12 +185,12 @@ async def test_a_conflict_is_told_after_a_restart(open_shop, place, eventually):
     async def takes(conflict):
         told.append(conflict.event.state)
 
-    first = await open_shop(place, unexpected="apply", on_conflict=thinks)
+    first = await open_shop(place, own=True, on_conflict=thinks)
     await first.receive()
     await first.receive(state="TRADE_FAIL")
-    await asyncio.wait_for(begun.wait(), 5)
+    await begun.wait()
     await first.inbox.aclose()
-    await open_shop(place, unexpected="apply", on_conflict=takes)
+    await open_shop(place, own=True, on_conflict=takes)
 
     assert await eventually(lambda: told == ["TRADE_FAIL"])
 
@@ -207,30 +201,30 @@ async def test_a_place_that_is_down_stops_the_telling_for_a_while(
     """
     It is logged, and goes on when the place is back.
     """
-    monkeypatch.setattr("umfpay.notifications._conflicts._FIRST_PAUSE", 0.02)
+    monkeypatch.setattr("umfpay.notifications._unapplied._FIRST_PAUSE", 0.02)
     told = []
 
     async def on_conflict(conflict):
         told.append(conflict.event.state)
 
-    shop = await open_shop(place, unexpected="apply", on_conflict=on_conflict)
-    untold = shop.inbox._store.untold
+    shop = await open_shop(place, own=True, on_conflict=on_conflict)
+    unreported = shop.inbox._store.unreported
     calls = []
 
-    async def down():
+    async def down(now, *, questions):
         calls.append(1)
 
         if len(calls) < 4:
             raise NotificationError(Text("It is down.", "不可用。"))
 
-        return await untold()
+        return await unreported(now, questions=questions)
 
-    monkeypatch.setattr(shop.inbox._store, "untold", down)
+    monkeypatch.setattr(shop.inbox._store, "unreported", down)
     await shop.receive()
     await shop.receive(state="TRADE_FAIL")
 
     assert await eventually(lambda: told == ["TRADE_FAIL"])
-    assert "conflicts cannot be told now: It is down." in log.text
+    assert "what waits cannot be told now: It is down." in log.text
 
 
 async def test_a_conflict_that_verifies_no_more_hides_no_other(
@@ -239,7 +233,7 @@ async def test_a_conflict_that_verifies_no_more_hides_no_other(
     """
     After a change of keys it is left out of the list, and the log says so.
     """
-    old = await open_shop(place, unexpected="apply")
+    old = await open_shop(place, own=True)
     await old.receive()
     await old.receive(state="TRADE_FAIL")
     await old.inbox.replay()
@@ -249,7 +243,7 @@ async def test_a_conflict_that_verifies_no_more_hides_no_other(
         place,
         NotificationReceiver(other.gateway_certificate),
         NotificationSigner(other.gateway_key),
-        unexpected="apply",
+        own=True,
     )
 
     async with new.inbox:
@@ -259,4 +253,4 @@ async def test_a_conflict_that_verifies_no_more_hides_no_other(
         [conflict] = await new.inbox.conflicts()
 
     assert conflict.event.object_id == "PAY_B"
-    assert "a conflict cannot be read" in log.text
+    assert "a stored event cannot be read" in log.text

@@ -110,7 +110,6 @@ async def _shop(request, credentials, tmp_path):
         inbox = NotificationInbox(
             tmp_path / "shop.sqlite3",
             NotificationReceiver.from_config(box.config()),
-            unexpected="apply",
         )
         origin = await request.param(stack, inbox)
         session = UMFSession(box.config(notify_url=f"{origin}/umf/notify"))
@@ -134,7 +133,9 @@ async def test_the_gateway_is_heard_and_acknowledged(shop):
     """
     Once, and its books say so.
     """
-    payment = await shop.session.payments.create(orders.wallet_payment("ALIPAY_SCAN"))
+    payment = await shop.session.payments.create(
+        orders.wallet_payment("ALIPAY_SCAN"), arrivals=shop.inbox
+    )
     shop.box.pay(payment.id)
     await shop.until(lambda: shop.heard)
     await shop.until(lambda: shop.notifications()[0]["status"] == "acknowledged")
@@ -212,7 +213,9 @@ async def test_while_the_store_is_down_the_gateway_tries_again(shop, monkeypatch
     """
     503 until it is stored; then the handler runs once.
     """
-    payment = await shop.session.payments.create(orders.wallet_payment("ALIPAY_SCAN"))
+    payment = await shop.session.payments.create(
+        orders.wallet_payment("ALIPAY_SCAN"), arrivals=shop.inbox
+    )
     receive = shop.inbox.receive
     refused = []
 
@@ -286,7 +289,6 @@ async def test_a_notification_that_is_faster_than_the_create_is_kept(shop):
     """
     The answer to create is late; the customer has paid already.
     """
-    shop.inbox._applier._unexpected = "hold"
     order = orders.order()
     new = orders.wallet_payment("ALIPAY_SCAN")
     import attrs
@@ -305,9 +307,10 @@ async def test_a_notification_that_is_faster_than_the_create_is_kept(shop):
     )
 
     assert [] == shop.heard
+    assert 1 == len(await shop.inbox.held())
 
     payment = await creating
-    await shop.inbox.expect(order)
+    await shop.inbox.expect(order, payment_id=payment.id)
     await shop.until(lambda: shop.heard)
 
     assert [(payment.id, "TRADE_SUCCESS")] == shop.heard

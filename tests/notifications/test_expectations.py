@@ -1,5 +1,5 @@
 """
-What the shop tells of an order or a refund.
+What the shop tells of an order, a refund or a declaration, and the ids that it binds.
 """
 
 from __future__ import annotations
@@ -10,21 +10,56 @@ from decimal import Decimal
 import pytest
 
 from umfpay.errors import ConfigError
-from umfpay.models import Money, NewRefund
-from umfpay.notifications._expectations import Expectation
+from umfpay.models import CustomsDeclaration, Money, NewRefund
+from umfpay.notifications._expectations import Binding, Expectation, understood
 
 
 MONEY = Money("1.00", "USD")
+DAY = date(2026, 11, 23)
+REFUND = NewRefund(mer_reference_id="r1", mer_date=DAY, amount=MONEY)
+
+
+def told(what, **options):
+    return understood(
+        what,
+        **{
+            "amount": None,
+            "kind": "payment",
+            "payment_id": None,
+            "refund_id": None,
+            **options,
+        },
+    )
 
 
 def test_a_refund_tells_its_kind():
     """
-    Number, money and kind are its own, whatever is said besides.
+    Number, money, date and kind are its own; its payment is told, not bound.
     """
-    refund = NewRefund(mer_reference_id="r1", mer_date=date(2026, 11, 23), amount=MONEY)
+    expected, binding = told(REFUND, payment_id="PAY_A")
 
-    assert Expectation.of(refund) == Expectation(
-        kind="refund", mer_reference_id="r1", total=Decimal("1.00"), currency="USD"
+    assert binding is None
+    assert expected == Expectation(
+        kind="refund",
+        mer_reference_id="r1",
+        total=Decimal("1.00"),
+        currency="USD",
+        mer_date=DAY,
+        payment_id="PAY_A",
+    )
+
+
+def test_the_id_of_a_refund_is_bound():
+    """
+    With its number and its payment.
+    """
+    _, binding = told(REFUND, payment_id="PAY_A", refund_id="REFUND_A")
+
+    assert binding == Binding(
+        kind="refund",
+        object_id="REFUND_A",
+        mer_reference_id="r1",
+        payment_id="PAY_A",
     )
 
 
@@ -32,8 +67,29 @@ def test_a_number_is_an_orders_unless_it_is_said():
     """
     Orders are told most often.
     """
-    assert Expectation.of("n1", amount=MONEY).kind == "payment"
-    assert Expectation.of("n1", amount=MONEY, kind="refund").kind == "refund"
+    assert told("n1", amount=MONEY)[0].kind == "payment"
+    assert told("n1", amount=MONEY, kind="refund")[0].kind == "refund"
+
+
+def test_the_id_of_a_payment_is_bound():
+    """
+    To the number of its order.
+    """
+    _, binding = told("n1", amount=MONEY, payment_id="PAY_A")
+
+    assert binding == Binding(kind="payment", object_id="PAY_A", mer_reference_id="n1")
+
+
+def test_a_declaration_is_bound_by_its_own_id():
+    """
+    It has no number and no money of its own.
+    """
+    expected, binding = told(CustomsDeclaration(id="CUST_A", parent_payment="PAY_A"))
+
+    assert expected is None
+    assert binding == Binding(
+        kind="customs_declaration", object_id="CUST_A", payment_id="PAY_A"
+    )
 
 
 @pytest.mark.parametrize("what", ["", None, 7])
@@ -42,4 +98,29 @@ def test_nothing_is_no_number(what):
     An event that names no order would wait for it.
     """
     with pytest.raises(ConfigError, match="a number"):
-        Expectation.of(what, amount=MONEY)
+        told(what, amount=MONEY)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"payment_id": ""}, "payment_id"),
+        ({"payment_id": 7}, "payment_id"),
+        ({"refund_id": " "}, "refund_id"),
+        ({"refund_id": "REFUND_A"}, "refund_id goes with a refund"),
+    ],
+)
+def test_an_id_that_is_none_is_refused(options, says):
+    """
+    Nothing is bound by mistake.
+    """
+    with pytest.raises(ConfigError, match=says):
+        told("n1", amount=MONEY, **options)
+
+
+def test_a_declaration_without_an_id_is_refused():
+    """
+    Nothing could be told apart by it.
+    """
+    with pytest.raises(ConfigError, match="no id"):
+        told(CustomsDeclaration())

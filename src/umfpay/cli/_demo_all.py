@@ -18,7 +18,12 @@ from umfpay._session import UMFSession
 from umfpay.cli import _demo_orders as orders
 from umfpay.config import Config
 from umfpay.errors import NotificationError, UMFError
-from umfpay.notifications import NotificationInbox, NotificationReceiver
+from umfpay.notifications import (
+    NotificationEvent,
+    NotificationInbox,
+    NotificationReceiver,
+    Transaction,
+)
 
 
 if TYPE_CHECKING:
@@ -73,15 +78,20 @@ async def open_shop(
     receiver = NotificationReceiver.from_config(make_config("http://127.0.0.1/"))
 
     with tempfile.TemporaryDirectory(prefix="umf-demo-") as folder:
-        inbox = NotificationInbox(
-            Path(folder) / "inbox.sqlite3", receiver, unexpected="apply"
-        )
+        inbox = NotificationInbox(Path(folder) / "inbox.sqlite3", receiver)
+        inbox.handler(_apply)
 
         async with serve_app(_endpoint(inbox)) as server, inbox:
             config = make_config(f"{server.origin}/umf/notify")
 
             async with UMFSession(config) as session:
                 yield Shop(session=session, inbox=inbox, control=control)
+
+
+async def _apply(event: NotificationEvent, transaction: Transaction) -> None:
+    """
+    Apply an event: a shop would write its order here.
+    """
 
 
 def _endpoint(inbox: NotificationInbox) -> Starlette:

@@ -98,6 +98,7 @@ async def card_payment(
         risk_info=risk_info,
         notify_url=notify_url,
         on_step=on_step,
+        arrivals=arrivals,
         end=end,
         keep_for=max(KEEP_FOR, timedelta(seconds=deadline)),
     )
@@ -179,6 +180,7 @@ async def begin_card_payment(
     notify_url: str | None = None,
     keep_for: timedelta = KEEP_FOR,
     on_step: OnStep | None = None,
+    arrivals: Arrivals | None = None,
     deadline: float = 60.0,
 ) -> PendingCardPayment:
     """
@@ -213,6 +215,7 @@ async def begin_card_payment(
         risk_info=risk_info,
         notify_url=notify_url,
         on_step=on_step,
+        arrivals=arrivals,
         end=Deadline.after(deadline),
         keep_for=keep_for,
     )

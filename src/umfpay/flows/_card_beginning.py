@@ -16,6 +16,7 @@ from umfpay.errors import (
     Text,
     TransportError,
 )
+from umfpay.flows._arrivals import Arrivals
 from umfpay.flows._deadline import Deadline
 from umfpay.flows._payer_data import seal_payer
 from umfpay.flows._pending import Merchant, PendingCardPayment
@@ -70,6 +71,7 @@ async def begin(
     risk_info: RiskInfo | None,
     notify_url: str | None,
     on_step: OnStep | None,
+    arrivals: Arrivals | None,
     end: Deadline,
     keep_for: timedelta,
 ) -> PendingCardPayment:
@@ -94,7 +96,9 @@ async def begin(
     if order.expire_time is not None:
         _check_time("order.expire_time", order.expire_time)
 
-    payment = await session.payments.create(new, **end.options(session))
+    payment = await session.payments.create(
+        new, arrivals=arrivals, **end.options(session)
+    )
     await tell(on_step, "created", payment, deadline=end)
     info, kept = await seal_payer(session, payment.id, card, phone)
     now = datetime.now(UTC)

@@ -4,6 +4,7 @@ The second half of a card payment: execute at most once, then the final state.
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 
 import attrs
@@ -42,6 +43,8 @@ from umfpay.flows._steps import OnStep, check_listener, tell
 from umfpay.models import Payment, PaymentState
 from umfpay.sensitive import Private
 
+
+_log = logging.getLogger("umfpay")
 
 # The payment has ended: the card is not needed any more.
 _THE_END = (PaymentFailedError, PaymentExpiredError)
@@ -94,12 +97,32 @@ class Confirmation:
         """
         check_listener(self.on_step)
 
+        if self.arrivals is not None:
+            await self.arrivals.expect(
+                self.pending.mer_reference_id,
+                amount=self.pending.amount,
+                payment_id=self.pending.payment_id,
+            )
+
         try:
             return await self._paid(code, known)
-        except _THE_END:
+        except _THE_END as error:
             self.pending.forget()
+            await self._record(error.last)
 
             raise
+
+    async def _record(self, last: object) -> None:
+        """
+        Have the shop's handler hear of an end that no notification may tell.
+        """
+        if self.arrivals is None or not isinstance(last, Payment) or not is_final(last):
+            return
+
+        try:
+            await self.arrivals.record(last, deadline=self.end.at)
+        except UMFError as error:
+            _log.warning("an end could not be recorded: %s", type(error).__name__)
 
     async def _paid(self, code: Private, known: Payment | None) -> Payment:
         proven = known is None

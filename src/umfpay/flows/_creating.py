@@ -20,6 +20,7 @@ from umfpay.flows._arrivals import Arrivals
 from umfpay.flows._deadline import Deadline
 from umfpay.flows._steps import OnStep, check_listener, tell
 from umfpay.models import NewPayment, Payment
+from umfpay.resources import bind
 
 
 _log = logging.getLogger("umfpay")
@@ -62,9 +63,12 @@ async def create_payment(
         )
 
     try:
-        payment = await session.payments.create(new, **deadline.options(session))
+        payment = await session.payments.create(
+            new, arrivals=arrivals, **deadline.options(session)
+        )
     except OutcomeUnknownError as unknown:
         payment = await _created_again(session, new, unknown, deadline, arrivals)
+        await bind(arrivals, new.order, payment_id=payment.id)
 
     await tell(on_step, "created", payment, deadline=deadline)
 

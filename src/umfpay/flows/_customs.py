@@ -67,7 +67,9 @@ async def declare_customs(
     declared = []
 
     for new in declarations:
-        made = await session.customs.apply(payment_id, new, **end.options(session))
+        made = await session.customs.apply(
+            payment_id, new, arrivals=arrivals, **end.options(session)
+        )
         await tell(on_step, "declared", made, deadline=end)
         declared.append(made)
 

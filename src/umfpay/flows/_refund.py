@@ -42,6 +42,7 @@ from umfpay.models import (
     RefundSubOrder,
     RefundSummary,
 )
+from umfpay.resources import bind
 from umfpay.sensitive import withholds
 
 
@@ -143,6 +144,7 @@ async def _create(
             payment.id,
             new,
             known_refunds=so_far.amounts.keys(),
+            arrivals=arrivals,
             **end.options(session),
         )
     except RefundRefusedError as refusal:
@@ -173,6 +175,9 @@ async def _create(
 
         if found.outcome is Executed.NO:
             raise _failed(made) from unknown
+
+        if made.id:
+            await bind(arrivals, new, payment_id=payment.id, refund_id=made.id)
 
         return made
 

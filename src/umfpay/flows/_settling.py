@@ -113,16 +113,16 @@ async def wait_paid(
         await tell(
             on_step, "waiting", payment, deadline=deadline, money_may_have_moved=True
         )
-        payment = await wait_final(
-            payment.id,
-            kind=Payment,
-            ask=lambda: session.payments.get(payment.id, **deadline.options(session)),
-            is_final=is_final,
-            deadline=deadline,
-            arrivals=arrivals,
-            last=payment,
-        )
 
+    payment = await wait_final(
+        payment.id,
+        kind=Payment,
+        ask=lambda: session.payments.get(payment.id, **deadline.options(session)),
+        is_final=is_final,
+        deadline=deadline,
+        arrivals=arrivals,
+        last=payment,
+    )
     await tell(
         on_step,
         "final",

@@ -21,6 +21,7 @@ from umfpay.errors import (
 )
 from umfpay.flows._arrivals import Arrivals
 from umfpay.flows._deadline import Deadline
+from umfpay.models import CustomsDeclaration, Payment, Refund
 
 
 T = TypeVar("T")
@@ -51,7 +52,9 @@ async def wait_final(
     Return the object in its final state.
 
     The gateway is asked after 1, 2, 4 ... *longest* seconds, each up to a quarter shorter, so
-    that many waiting flows do not ask at once. An *ask* that fails is made again.
+    that many waiting flows do not ask at once. An *ask* that fails is made again. What
+    a query says is kept in *arrivals*, and waited for until the shop's handler has
+    committed it.
 
     Args:
         kind: What a notification of this object holds.
@@ -61,10 +64,17 @@ async def wait_final(
         money_may_move: Whether what is waited for may move money meanwhile.
 
     Raises:
-        NotFinishedError: The deadline came first, or the gateway cannot be asked.
+        NotFinishedError: The deadline came first, or the gateway cannot be asked, or
+            the handler did not commit.
     """
+
+    async def committed(found: T) -> T:
+        return await _committed(
+            found, arrivals, is_final, deadline, money_may_move=money_may_move
+        )
+
     if last is not None and is_final(last):
-        return last
+        return await committed(last)
 
     pause = _FIRST
     trouble: UMFError | None = None
@@ -95,7 +105,7 @@ async def wait_final(
             trouble = None
 
             if is_final(last):
-                return last
+                return await committed(last)
 
     # Whatever went wrong with a question: what is waited for may still happen.
     raise NotFinishedError(
@@ -105,6 +115,69 @@ async def wait_final(
         ),
         last=last,
         money_may_have_moved=money_may_move,
+    ) from trouble
+
+
+async def _committed(
+    found: T,
+    arrivals: Arrivals | None,
+    is_final: Callable[[T], bool],
+    deadline: Deadline,
+    *,
+    money_may_move: bool,
+) -> T:
+    """
+    Return *found* when the shop's handler has committed it.
+
+    Raises:
+        NotFinishedError: It was not applied, or not in time.
+    """
+    kinds = Payment | Refund | CustomsDeclaration
+
+    if arrivals is None or not isinstance(found, kinds) or not found.id:
+        return found
+
+    trouble: Exception | None = None
+    applied: object = None
+
+    while True:
+        try:
+            async with asyncio.timeout_at(deadline.at + _GRACE):
+                applied = await arrivals.record(found, deadline=deadline.at)
+
+            trouble = None
+        except Exception as error:  # noqa: BLE001 (tried again; it ends the flow)
+            _log.warning("a state could not be recorded: %s", type(error).__name__)
+            trouble = error
+
+        again = isinstance(trouble, UMFError) and deadline.left > _FIRST
+
+        if not again:
+            break
+
+        await asyncio.sleep(_FIRST)
+
+    if isinstance(applied, type(found)):
+        if getattr(applied, "state", None) == found.state:
+            return found
+
+        if is_final(applied):
+            return applied
+
+    raise NotFinishedError(
+        Text(
+            f"{found.id}: it ended as {found.state}, and the shop's handler has not"
+            " committed that.",
+            f"{found.id}：状态为 {found.state}，但商户的处理函数尚未提交。",
+        ),
+        last=found,
+        money_may_have_moved=money_may_move,
+        advice=Text(
+            "Look at the lists of the inbox: conflicts(), held(), unconfirmed(),"
+            " failed(). A process with a handler applies it later.",
+            "请查看收件箱的列表：conflicts()、held()、unconfirmed()、failed()。"
+            "带有处理函数的进程稍后会应用。",
+        ),
     ) from trouble
 
 

@@ -5,7 +5,7 @@ The gateway calls us: verify, store, acknowledge, apply once (gateway.md 3.3).
 a shop's web server.
 """
 
-from umfpay.notifications._conflicts import Conflict, Gateway
+from umfpay.notifications._asking import Gateway
 from umfpay.notifications._inbox import NotificationInbox
 from umfpay.notifications._receiver import (
     NotificationEvent,
@@ -13,14 +13,15 @@ from umfpay.notifications._receiver import (
     NotificationReply,
 )
 from umfpay.notifications._store import Transaction
+from umfpay.notifications._unapplied import UnappliedEvent
 
 
 __all__ = [
-    "Conflict",
     "Gateway",
     "NotificationEvent",
     "NotificationInbox",
     "NotificationReceiver",
     "NotificationReply",
     "Transaction",
+    "UnappliedEvent",
 ]

@@ -8,22 +8,34 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 from umfpay.errors import NotificationError
-from umfpay.notifications._deciding import Decision, Status, Unexpected, decide
+from umfpay.notifications._deciding import (
+    Decision,
+    Status,
+    decide,
+    decide_unreadable,
+)
 from umfpay.notifications._receiver import NotificationEvent
-from umfpay.notifications._store import InboxStore, StoredEvent, Transaction
+from umfpay.notifications._store import (
+    InboxStore,
+    StoredEvent,
+    Transaction,
+    pause_after,
+)
 
 
 Handler = Callable[[NotificationEvent, Transaction], Awaitable[None]]
-
-# Seconds.
-_LONGEST_PAUSE: Final = 300.0
-# 2 to the power of more is longer anyway, and too much for a float in the end.
-_MOST_DOUBLINGS: Final = 30
+# None for signed bytes that hold no object with id and state.
+Read = Callable[[StoredEvent], NotificationEvent | None]
 
 _log = logging.getLogger("umfpay")
+
+
+class _NoHandlerError(Exception):
+    """
+    Raised to leave an event ready for a process that has a handler.
+    """
 
 
 def is_our_end() -> bool:
@@ -42,27 +54,34 @@ class Applier:
     Args:
         read: Makes the event of stored bytes.
         on_applied: Called with the object's id when its event is committed.
-        on_trouble: Called when an event was not applied for good.
+        on_waiting: Called when an event was decided and not applied.
     """
 
     def __init__(
         self,
         store: InboxStore,
-        read: Callable[[StoredEvent], NotificationEvent],
+        read: Read,
         *,
-        unexpected: Unexpected,
         handler_timeout: float,
         on_applied: Callable[[str], None],
-        on_trouble: Callable[[], None],
+        on_waiting: Callable[[], None],
     ) -> None:
         self._store = store
         self._read = read
-        self._unexpected: Unexpected = unexpected
         self._handler_timeout = handler_timeout
         self._on_applied = on_applied
-        self._on_trouble = on_trouble
+        self._on_waiting = on_waiting
         self._turn = asyncio.Lock()
-        self.handlers: list[Handler] = []
+        self._handlers: list[Handler] = []
+        # Events that wait for a process with a handler: looked at once.
+        self._left: set[str] = set()
+
+    def add_handler(self, handler: Handler) -> None:
+        """
+        Have *handler* called, too; what waited for one is applied.
+        """
+        self._handlers.append(handler)
+        self._left.clear()
 
     async def apply_due(self, *, hasten: bool = False) -> int:
         """
@@ -80,8 +99,12 @@ class Applier:
             if hasten:
                 await self._store.hasten()
 
-            for key in await self._store.due(time.time()):
-                applied += await self._apply(key)
+            due = await self._store.due(Status.READY, time.time())
+            self._left.intersection_update(due)
+
+            for key in due:
+                if key not in self._left:
+                    applied += await self._apply(key)
 
         return applied
 
@@ -96,9 +119,15 @@ class Applier:
 
             try:
                 event = self._read(stored)
+
+                if event is None:
+                    return decide_unreadable(stored.number, stored.known)
+
                 seen.append(event)
 
                 return await self._decided(event, stored, transaction)
+            except _NoHandlerError:
+                raise
             except Exception:
                 failed = True
 
@@ -114,43 +143,52 @@ class Applier:
 
         try:
             decision = await self._store.process(key, work)
+        except _NoHandlerError:
+            self._leave(key)
+
+            return False
         except Exception as error:
             # The place is down: that is no fault of the event.
             if isinstance(error, NotificationError) and not failed:
                 raise
 
             _log.exception("the handler of a notification failed; it is tried again")
-            pause = min(2.0 ** min(attempts, _MOST_DOUBLINGS), _LONGEST_PAUSE)
-            await self._store.postpone(key, time.time() + pause)
+            until = time.time() + pause_after(attempts)
+            await self._store.postpone(key, until, f"failed: {type(error).__name__}")
 
             return False
 
-        if decision is None:
+        if decision is None or decision.status is Status.SAME:
             return False
-
-        if decision.status in (Status.CONFLICT, Status.WRONG_AMOUNT):
-            self._on_trouble()
 
         if decision.status is not Status.APPLIED:
+            self._on_waiting()
+
             return False
 
         self._on_applied(seen[0].object_id)
 
         return True
 
+    def _leave(self, key: str) -> None:
+        if not self._left:
+            _log.warning(
+                "this process has no handler: a notification waits for one that has"
+            )
+
+        self._left.add(key)
+
     async def _decided(
         self, event: NotificationEvent, stored: StoredEvent, transaction: Transaction
     ) -> Decision:
-        decision = decide(
-            event,
-            before=stored.before,
-            expected=stored.expected,
-            unexpected=self._unexpected,
-        )
+        decision = decide(event, stored.known)
 
         if decision.status is Status.APPLIED:
+            if not self._handlers:
+                raise _NoHandlerError
+
             async with asyncio.timeout(self._handler_timeout):
-                for handler in self.handlers:
+                for handler in self._handlers:
                     await handler(event, transaction)
 
         return decision

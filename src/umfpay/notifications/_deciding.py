@@ -1,22 +1,25 @@
 """
-What becomes of a stored event: pure functions, the same for every store.
+The decision table: what becomes of a verified event. Pure functions, no I/O.
+
+UMF signs for all its merchants with one key, and any signed answer can be sent to a shop
+as if it were a notification. So an event is applied on its own word only if its id is
+the shop's own, and everything that it tells is what was ordered; what is absent or in
+doubt is asked for, what differs is a conflict, what nobody expected is held.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from decimal import Decimal
 from enum import StrEnum
-from typing import Literal
+from typing import Final
 
 import attrs
 
-from umfpay.models import CustomsDeclaration, Refund
-from umfpay.notifications._expectations import Expectation
+from umfpay.errors import escape
+from umfpay.models import PaymentState, Refund
+from umfpay.notifications._expectations import Binding, Expectation
 from umfpay.notifications._order_of_states import Move, move
 from umfpay.notifications._receiver import NotificationEvent
-
-
-Unexpected = Literal["hold", "apply"]
 
 
 class Status(StrEnum):
@@ -26,10 +29,13 @@ class Status(StrEnum):
 
     READY = "ready"
     HELD = "held"
-    APPLIED = "applied"
-    SAME = "same"
+    ASKING = "asking"
+    UNCONFIRMED = "unconfirmed"
     CONFLICT = "conflict"
     WRONG_AMOUNT = "wrong_amount"
+    APPLIED = "applied"
+    SAME = "same"
+    DISMISSED = "dismissed"
 
 
 @attrs.frozen
@@ -42,74 +48,211 @@ class Decision:
     reason: str = ""
 
 
-def decide(
-    event: NotificationEvent,
-    *,
-    before: Sequence[str],
-    expected: Sequence[Expectation],
-    unexpected: Unexpected,
-) -> Decision:
+@attrs.frozen(kw_only=True)
+class Known:
     """
-    Decide about *event*.
+    What the shop knows of the id and the number that an event names.
 
     Args:
-        before: The states of its object that were applied, the last one last.
-        expected: What the shop told of the number that it names, of each kind.
-        unexpected: What to do with numbers that it told nothing of.
+        states: The states of its object that were applied, the last one last.
+        binding: Of its id, None if it is not known to be the shop's own.
+        order: What is expected of the order: of the one its id is bound to, else of
+            the number that the event names.
+        refund: The same of the refund.
+        parent: The order number of the payment that a refund names, None if that
+            payment is not known to be the shop's own.
+        paid_by: Another payment of the same order that was applied as paid.
+        payment_ids: The payments that are bound to the number.
     """
+
+    states: tuple[str, ...] = ()
+    binding: Binding | None = None
+    order: Expectation | None = None
+    refund: Expectation | None = None
+    parent: str | None = None
+    paid_by: str | None = None
+    payment_ids: tuple[str, ...] = ()
+
+
+_APPLIED: Final = Decision(Status.APPLIED)
+
+
+def decide(event: NotificationEvent, known: Known) -> Decision:
+    """
+    Decide about *event*: apply it, ask the gateway, hold it, or tell of a conflict.
+    """
+    if event.kind == "payment":
+        return _payment(event, known)
+
+    if event.kind == "refund":
+        return _refund(event, known)
+
+    if known.binding is None:
+        return Decision(Status.HELD, "no declaration of this id was made here")
+
+    return _in_order(event, known) or _on_its_word(event)
+
+
+def decide_unreadable(number: str | None, known: Known) -> Decision:
+    """
+    Decide about signed bytes without an id: the ids of the number can be asked for.
+    """
+    if known.payment_ids:
+        return Decision(Status.ASKING, "it names no payment; those of its number are")
+
+    if number is None:
+        return Decision(Status.HELD, "it names neither payment nor order")
+
+    return Decision(Status.HELD, "it names no payment, and its number is not expected")
+
+
+def _payment(event: NotificationEvent, known: Known) -> Decision:
+    if known.order is None:
+        if event.mer_reference_id is None:
+            return Decision(Status.HELD, "it names no order, and its id is not known")
+
+        return Decision(Status.HELD, "its order is not expected")
+
+    trouble = number_trouble(event, known.order) or money_trouble(event, known.order)
+
+    if trouble is not None:
+        return trouble
+
+    if known.binding is None:
+        return Decision(Status.ASKING, "its id is not known to be ours")
+
+    decision = _in_order(event, known)
+
+    if decision is not None:
+        return decision
+
+    if event.origin == "notification" and not _is_complete(event):
+        return Decision(Status.ASKING, "it does not tell all that was ordered")
+
+    decision = _on_its_word(event)
+
+    if decision is _APPLIED and is_paid_twice(event.state, known):
+        return Decision(Status.CONFLICT, f"paid twice: {known.paid_by} was paid before")
+
+    return decision
+
+
+def _refund(event: NotificationEvent, known: Known) -> Decision:
+    assert isinstance(event.object, Refund)
+    expected, parent = known.refund, event.object.parent_payment
+    own_parent = expected and expected.payment_id
+
+    if known.binding is not None:
+        own_parent = known.binding.payment_id or own_parent
+    elif expected is None and known.order is None and known.parent is None:
+        return Decision(Status.HELD, "neither its number nor its payment is known")
+
+    if parent is not None and own_parent not in (None, parent):
+        return Decision(
+            Status.CONFLICT, f"it is of {escape(parent)}, expected was {own_parent}"
+        )
+
+    if expected is not None:
+        trouble = money_trouble(event, expected)
+
+        if trouble is not None:
+            return trouble
+
+    # With the number of the refund the payment counts, not with that of an order,
+    # which refunds name, too (gateway.md, trap 15).
+    ours = known.binding is not None or (
+        expected is not None
+        and parent is not None
+        and (parent == own_parent or known.parent is not None)
+    )
+
+    if not ours:
+        return Decision(Status.ASKING, "its id is not known to be ours")
+
+    return _in_order(event, known) or _on_its_word(event)
+
+
+def _in_order(event: NotificationEvent, known: Known) -> Decision | None:
     # Told again, perhaps late, perhaps in other bytes.
-    if event.state in before:
+    if event.state in known.states:
         return Decision(Status.SAME)
 
-    last = before[-1] if before else None
+    last = known.states[-1] if known.states else None
     step = move(event.kind, last, event.state)
 
-    if step is not Move.FORWARD:
-        word = "goes back" if step is Move.BACK else "contradicts"
+    if step is Move.FORWARD:
+        return None
 
-        return Decision(Status.CONFLICT, f"{event.state} {word} after {last}")
+    word = "goes back" if step is Move.BACK else "contradicts"
 
-    # The customs tell nothing of the order's money.
-    if isinstance(event.object, CustomsDeclaration):
-        return Decision(Status.APPLIED)
-
-    told = {one.kind: one for one in expected}
-
-    if event.kind in told:
-        trouble = _money_trouble(event, told[event.kind])
-
-        return Decision(Status.WRONG_AMOUNT if trouble else Status.APPLIED, trouble)
-
-    # As the reference has it, a refund names the order that was paid (gateway.md, trap 15).
-    if unexpected == "apply" or (event.kind == "refund" and told):
-        return Decision(Status.APPLIED)
-
-    # Nothing that the shop tells later could release it.
-    if event.mer_reference_id is None:
-        return Decision(Status.CONFLICT, f"{event.state} names no order")
-
-    return Decision(Status.HELD)
+    return Decision(Status.CONFLICT, f"{event.state} {word} after {last}")
 
 
-def _money_trouble(event: NotificationEvent, expected: Expectation) -> str:
-    assert not isinstance(event.object, CustomsDeclaration)
-    order = event.object.order
-    amount = None if order is None else order.amount
+def _on_its_word(event: NotificationEvent) -> Decision:
+    # A create answer says TRADE_SUCCESS before anybody paid (gateway.md, trap 19).
+    if not event.bare:
+        return Decision(Status.ASKING, "it has the form of an answer")
 
-    # Nobody has seen whether every notification tells the amount.
+    return _APPLIED
+
+
+def _is_complete(event: NotificationEvent) -> bool:
+    amount = None if event.order is None else event.order.amount
+
+    return (
+        event.mer_reference_id is not None
+        and amount is not None
+        and amount.total is not None
+        and amount.currency is not None
+    )
+
+
+def is_paid_twice(state: str, known: Known) -> bool:
+    """
+    Tell whether *state* says that an order is paid which another payment has paid.
+    """
+    return state == PaymentState.TRADE_SUCCESS and known.paid_by is not None
+
+
+def number_trouble(event: NotificationEvent, expected: Expectation) -> Decision | None:
+    """
+    Return the conflict if *event* names another number than expected.
+    """
+    number = event.mer_reference_id
+
+    if number is None or number == expected.mer_reference_id:
+        return None
+
+    return Decision(
+        Status.CONFLICT,
+        f"the number is {escape(number)}, its id belongs to {expected.mer_reference_id}",
+    )
+
+
+def money_trouble(event: NotificationEvent, expected: Expectation) -> Decision | None:
+    """
+    Return the conflict if *event* names other money than expected.
+    """
+    amount = None if event.order is None else event.order.amount
+
     if amount is None:
-        return ""
+        return None
 
-    total = amount.total
+    total, currency = amount.total, amount.currency
 
     # A refund's whole number may be CNY cents (gateway.md, trap 15).
-    if isinstance(event.object, Refund) and total is not None and "." not in str(total):
-        return ""
+    if event.kind == "refund" and total is not None and _is_whole(total):
+        return None
 
     if total is not None and total != expected.total:
-        return f"the total is {total}, expected was {expected.total}"
+        reason = f"the total is {total}, expected was {expected.total}"
+    elif currency is not None and currency != expected.currency:
+        reason = f"the currency is {currency}, expected was {expected.currency}"
+    else:
+        return None
 
-    if amount.currency is not None and amount.currency != expected.currency:
-        return f"the currency is {amount.currency}, expected was {expected.currency}"
+    return Decision(Status.WRONG_AMOUNT, reason)
 
-    return ""
+
+def _is_whole(total: Decimal) -> bool:
+    return "." not in str(total)

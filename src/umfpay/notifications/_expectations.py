@@ -1,77 +1,138 @@
 """
-What the shop tells of its orders and refunds, so that their money is compared.
+What the shop tells of its orders, refunds and declarations, and the ids that are its own.
 """
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
-from typing import Literal, Self, get_args
+from typing import Literal, get_args
 
 import attrs
 
 from umfpay.errors import ConfigError, Text
-from umfpay.models import Currency, Money, NewOrder, NewRefund
+from umfpay.models import (
+    Currency,
+    CustomsDeclaration,
+    Money,
+    NewOrder,
+    NewRefund,
+)
+from umfpay.notifications._receiver import Kind
 
 
 # Orders and refunds each have numbers of their own.
 Expected = Literal["payment", "refund"]
+Expectable = NewOrder | NewRefund | CustomsDeclaration | str
 
 
 @attrs.frozen(kw_only=True)
 class Expectation:
     """
     What the shop knows of an order or refund: the number, *total* in *currency*.
+
+    Attributes:
+        mer_date: The merchant's date of it, if it is known.
+        payment_id: Of a refund: the payment that is given back.
     """
 
     kind: Expected
     mer_reference_id: str
     total: Decimal
     currency: str
+    mer_date: date | None = None
+    payment_id: str | None = None
 
-    @classmethod
-    def of(
-        cls,
-        what: NewOrder | NewRefund | str,
-        *,
-        amount: Money | None = None,
-        kind: Expected = "payment",
-    ) -> Self:
-        """
-        Return what is expected of *what*.
 
-        Args:
-            amount: With a number: what it costs.
-            kind: With a number: whose it is.
+@attrs.frozen(kw_only=True)
+class Binding:
+    """
+    An id that is the shop's own: the gateway's answer to its own call gave it.
 
-        Raises:
-            ConfigError: It is none of these, or it is not told what it costs.
-        """
-        if isinstance(what, NewOrder):
-            number, amount, kind = what.mer_reference_id, what.amount, "payment"
-        elif isinstance(what, NewRefund):
-            number, amount, kind = what.mer_reference_id, what.amount, "refund"
-        else:
-            number = what
+    Attributes:
+        mer_reference_id: The number of the order or refund, if it is known.
+        payment_id: Of a refund or declaration: its payment.
+    """
 
-        if not isinstance(number, str) or not number or not isinstance(amount, Money):
-            raise ConfigError(
-                Text(
-                    "expect: an order, a refund, or a number and amount= are needed.",
-                    "expect：需要订单、退款，或单号与 amount=。",
-                )
-            )
+    kind: Kind
+    object_id: str
+    mer_reference_id: str | None = None
+    payment_id: str | None = None
 
-        if kind not in get_args(Expected):
-            raise ConfigError(
-                Text(
-                    'expect: kind is "payment" or "refund".',
-                    'expect：kind 应为 "payment" 或 "refund"。',
-                )
-            )
 
-        return cls(
-            kind=kind,
-            mer_reference_id=number,
-            total=amount.total,
-            currency=Currency(amount.currency).value,
+def understood(
+    what: Expectable,
+    *,
+    amount: Money | None,
+    kind: Expected,
+    payment_id: str | None,
+    refund_id: str | None,
+) -> tuple[Expectation | None, Binding | None]:
+    """
+    Return what is expected, and which id is bound by it.
+
+    Raises:
+        ConfigError: *what* is nothing that can be expected, or its amount is missing.
+    """
+    for name, one in (("payment_id", payment_id), ("refund_id", refund_id)):
+        if one is not None and (not isinstance(one, str) or not one.strip()):
+            raise _refused(f"{name} is not an id", f"{name} 不是编号")
+
+    if isinstance(what, CustomsDeclaration):
+        return None, _of_declaration(what, payment_id)
+
+    number: object = what
+    day = None
+
+    if isinstance(what, NewOrder | NewRefund):
+        number, amount, day = what.mer_reference_id, what.amount, what.mer_date
+        kind = "payment" if isinstance(what, NewOrder) else "refund"
+
+    if not isinstance(number, str) or not number or not isinstance(amount, Money):
+        raise _refused(
+            "an order, a refund, a declaration, or a number and amount= are needed",
+            "需要订单、退款、报关，或单号与 amount=",
         )
+
+    if kind not in get_args(Expected):
+        raise _refused(
+            'kind is "payment" or "refund"', 'kind 应为 "payment" 或 "refund"'
+        )
+
+    if refund_id is not None and kind != "refund":
+        raise _refused("refund_id goes with a refund", "refund_id 仅用于退款")
+
+    expected = Expectation(
+        kind=kind,
+        mer_reference_id=number,
+        total=amount.total,
+        currency=Currency(amount.currency).value,
+        mer_date=day,
+        payment_id=payment_id if kind == "refund" else None,
+    )
+    object_id = refund_id if kind == "refund" else payment_id
+
+    if object_id is None:
+        return expected, None
+
+    return expected, Binding(
+        kind=kind,
+        object_id=object_id,
+        mer_reference_id=number,
+        payment_id=expected.payment_id,
+    )
+
+
+def _of_declaration(what: CustomsDeclaration, payment_id: str | None) -> Binding:
+    if what.id is None:
+        raise _refused("the declaration has no id", "报关没有编号")
+
+    return Binding(
+        kind="customs_declaration",
+        object_id=what.id,
+        payment_id=payment_id or what.parent_payment,
+    )
+
+
+def _refused(en: str, zh: str) -> ConfigError:
+    return ConfigError(Text(f"expect: {en}.", f"expect：{zh}。"))

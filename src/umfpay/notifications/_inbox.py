@@ -15,16 +15,13 @@ from types import TracebackType
 from typing import Final, Self
 
 from umfpay.errors import ConfigError, NotificationError, Text
-from umfpay.models import Money, NewOrder, NewRefund
+from umfpay.models import Money
 from umfpay.notifications._applying import Applier, Handler
-from umfpay.notifications._conflicts import (
-    Conflict,
-    ConflictTeller,
-    Gateway,
-    OnConflict,
-)
-from umfpay.notifications._deciding import Unexpected
-from umfpay.notifications._expectations import Expectation, Expected
+from umfpay.notifications._asking import Asker, Gateway
+from umfpay.notifications._deciding import Status
+from umfpay.notifications._expectations import Expectable, Expected, understood
+from umfpay.notifications._handlers import check_callback
+from umfpay.notifications._query_events import event_of, stored_event
 from umfpay.notifications._receiver import (
     Entity,
     Headers,
@@ -34,6 +31,7 @@ from umfpay.notifications._receiver import (
 )
 from umfpay.notifications._sqlite import SQLiteStore
 from umfpay.notifications._store import InboxStore, StoredEvent
+from umfpay.notifications._unapplied import OnConflict, Reporter, UnappliedEvent
 
 
 # Seconds.
@@ -59,7 +57,16 @@ class NotificationInbox:
             await transaction.connection.execute("UPDATE orders SET ...")
 
         async with inbox:
+            await inbox.expect(order)
+            payment = await session.payments.create(new, arrivals=inbox)
             reply = await inbox.receive(body, headers)
+
+    The gateway signs for all its merchants with one key, so a signature does not make
+    an event the shop's own. One is applied on its own word only if its id was told with
+    `expect()` and its number and money are those expected. Of what remains in doubt
+    *gateway* is asked, after 1, 2, 4 ... 300 seconds and for a day; what nobody expects
+    is held. Both are logged and listed: `held()`, `unconfirmed()`, `conflicts()` and
+    `failed()` are to be looked at.
 
     What the handler writes through *transaction* is committed together with the mark
     that it was applied: once, whatever comes twice, late, or crashes. Events of one
@@ -74,11 +81,10 @@ class NotificationInbox:
     Args:
         place: The path of a SQLite file; the shop's own tables may be in it.
         receiver: Verifies.
-        gateway: The session that is asked about an event that goes back or contradicts.
-        on_conflict: Awaited with each event that is not applied; it may be told twice.
-            By default the gateway is asked and the answer logged.
-        unexpected: ``"hold"`` keeps an event of an order or refund that `expect()` has
-            not told until it does; ``"apply"`` applies it without comparing money.
+        gateway: The session that asks about what proves nothing by itself. Without one,
+            another process on the same file must have it.
+        on_conflict: Awaited with each conflict; it may be told twice. By default the
+            gateway is asked and the answer logged.
         keep: How long applied events are kept against duplicates.
         handler_timeout: Seconds that a handler may take.
     """
@@ -90,7 +96,6 @@ class NotificationInbox:
         *,
         gateway: Gateway | None = None,
         on_conflict: OnConflict | None = None,
-        unexpected: Unexpected = "hold",
         keep: timedelta = timedelta(days=30),
         handler_timeout: float = 10.0,
     ) -> None:
@@ -99,28 +104,48 @@ class NotificationInbox:
         finally:
             del place
 
+        if on_conflict is not None:
+            check_callback("on_conflict", on_conflict, arguments=1)
+
         self._receiver = receiver
-        self._conflicts = ConflictTeller(
+        self._work = asyncio.Event()
+        self._reporter = Reporter(
             self._store, self._read, gateway=gateway, on_conflict=on_conflict
         )
+        self._asker = None
+
+        if gateway is not None:
+            self._asker = Asker(
+                self._store,
+                self._read,
+                gateway,
+                on_answer=self._work.set,
+                on_waiting=self._reporter.look,
+            )
+
         self._applier = Applier(
             self._store,
             self._read,
-            unexpected=unexpected,
             handler_timeout=handler_timeout,
             on_applied=self._wake,
-            on_trouble=self._conflicts.look,
+            on_waiting=self._look,
         )
         self._keep = keep
         self._tasks: list[asyncio.Task[None]] = []
-        self._work = asyncio.Event()
         self._arrived: dict[str, set[asyncio.Event]] = {}
 
     def handler(self, handler: Handler) -> Handler:
         """
         Have *handler* called with each event that is applied; a decorator.
+
+        A process without a handler applies nothing: its events wait for one that has.
+
+        Raises:
+            ConfigError: It is no coroutine function of event and transaction.
         """
-        self._applier.handlers.append(handler)
+        check_callback("inbox.handler", handler, arguments=2)
+        self._applier.add_handler(handler)
+        self._work.set()
 
         return handler
 
@@ -131,8 +156,11 @@ class NotificationInbox:
         self._tasks = [
             loop.create_task(self._apply_for_ever()),
             loop.create_task(self._listen_for_ever()),
-            loop.create_task(self._conflicts.tell_for_ever()),
+            loop.create_task(self._reporter.report_for_ever()),
         ]
+
+        if self._asker is not None:
+            self._tasks.append(loop.create_task(self._asker.ask_for_ever()))
 
         return self
 
@@ -169,51 +197,109 @@ class NotificationInbox:
         """
         Verify and store one notification; return the acknowledgement.
 
-        It is applied soon after, by a task of the inbox.
+        It is decided about soon after, by a task of the inbox. What the gateway signed
+        is kept, also if it cannot be read.
 
         Args:
             body: The bytes as received.
 
         Raises:
             NotificationSignatureError: Do not acknowledge.
-            NotificationBodyError: Do not acknowledge.
+            NotificationBodyError: Not the bytes as received: do not acknowledge.
             NotificationError: It could not be stored: do not acknowledge.
         """
-        event = self._receiver.read(body, headers)
-        await self._store.add(event)
+        delivery = self._receiver.verify(body, headers)
+        await self._store.add(delivery)
         self._work.set()
 
-        return event.ack()
+        return delivery.ack()
 
     async def expect(
         self,
-        what: NewOrder | NewRefund | str,
+        what: Expectable,
         *,
         amount: Money | None = None,
         kind: Expected = "payment",
+        payment_id: str | None = None,
+        refund_id: str | None = None,
     ) -> None:
         """
-        Tell what was ordered, so that the money of its notifications is compared.
+        Tell what was ordered, and which ids of the gateway are its own.
 
-        Call it before or after the payment is created; an event that came first has
-        waited for it. Call it again to correct the amount: what did not fit is compared
-        again.
+        Call it before the payment is created, and once more with the *payment_id* that
+        `payments.create()` gave: an order may have several. Calls that are given
+        ``arrivals=inbox`` do both. An event that came first has waited for it.
 
-        A refund is compared with what was told of refunds only. One that names its
-        order in place of itself, or whose total is a whole number and so may be CNY
-        cents, is not compared (gateway.md, trap 15).
+        Call it again to correct the amount: what did not fit is compared again. A
+        refund is compared with what was told of refunds only; one whose total is a
+        whole number, and so may be CNY cents, is not (gateway.md, trap 15).
 
         Args:
-            what: The order or refund, or its mer_reference_id.
+            what: The order or refund, or its mer_reference_id, or the declaration that
+                `customs.apply()` gave.
             amount: With a mer_reference_id: what it costs.
             kind: With a mer_reference_id: ``"payment"`` or ``"refund"``.
+            payment_id: Of the order; with a refund, of the payment that is given back.
+            refund_id: With a refund: the id that `refunds.create()` gave.
 
         Raises:
             ConfigError: *what* is none of these, or *amount* is missing.
             NotificationError: It could not be stored.
         """
-        await self._store.expect(Expectation.of(what, amount=amount, kind=kind))
+        expected, binding = understood(
+            what, amount=amount, kind=kind, payment_id=payment_id, refund_id=refund_id
+        )
+        await self._store.expect(expected, binding)
         self._work.set()
+
+    async def record(self, entity: Entity, *, deadline: float) -> Entity | None:
+        """
+        Keep what a signed query says as an event, and return when it is applied.
+
+        So the handler runs once, for the notification or the query, whichever came
+        first, and also when the notification is lost.
+
+        Args:
+            entity: As `payments.get()` and its like return it, with its state.
+            deadline: In the running loop's time.
+
+        Returns:
+            The object as it was applied last; None if this state was not applied: it
+            is a conflict, waits for another proof, or the deadline has passed.
+
+        Raises:
+            NotificationError: It could not be stored.
+        """
+        object_id = entity.id
+
+        if object_id is None or entity.state is None:
+            return None
+
+        event = event_of(entity, await self._store.binding(object_id))
+        await self._store.add(event)
+        self._work.set()
+        arrived = asyncio.Event()
+        self._arrived.setdefault(object_id, set()).add(arrived)
+
+        try:
+            while True:
+                arrived.clear()
+                stored = await self._store.find(event.key)
+                status = None if stored is None else stored.decision.status
+
+                if status in (None, Status.APPLIED, Status.SAME):
+                    return await self.notified(object_id=object_id)
+
+                if status is not Status.READY:
+                    return None
+
+                try:
+                    async with asyncio.timeout_at(deadline):
+                        await arrived.wait()
+                except TimeoutError:
+                    return None
+        finally:
+            self._forget(object_id, arrived)
 
     async def wait(self, object_id: str, *, deadline: float) -> Entity | None:
         """
@@ -269,15 +355,49 @@ class NotificationInbox:
 
         return None if found is None else found.object
 
-    async def conflicts(self) -> list[Conflict]:
+    async def held(self) -> list[UnappliedEvent]:
         """
-        Return all events that were not applied and why, the oldest first.
+        Return the events of orders that nobody has told the inbox about: `expect()`.
         """
-        return await self._conflicts.all()
+        return await self._reporter.listed({Status.HELD})
+
+    async def unconfirmed(self) -> list[UnappliedEvent]:
+        """
+        Return the events that the gateway is asked about, or was for a day.
+
+        `expect()` with the *payment_id* releases one that is the shop's own.
+        """
+        return await self._reporter.listed({Status.ASKING, Status.UNCONFIRMED})
+
+    async def conflicts(self) -> list[UnappliedEvent]:
+        """
+        Return the events that go back, contradict, or tell of something else.
+        """
+        return await self._reporter.listed({Status.CONFLICT, Status.WRONG_AMOUNT})
+
+    async def failed(self) -> list[UnappliedEvent]:
+        """
+        Return the events whose handler has failed; it is tried again.
+        """
+        return await self._reporter.listed({Status.READY})
+
+    async def dismiss(self, key: str) -> bool:
+        """
+        Take an event off the lists for ever: a person has seen to it.
+
+        Args:
+            key: Of an `UnappliedEvent`.
+
+        Returns:
+            False if it is on no list.
+        """
+        return await self._store.dismiss(key)
 
     async def replay(self) -> int:
         """
         Apply now what waits for another attempt; return how many were applied.
+
+        The gateway is asked again about what is unconfirmed.
         """
         return await self._applier.apply_due(hasten=True)
 
@@ -290,9 +410,15 @@ class NotificationInbox:
 
         return None if stored is None else self._read(stored)
 
-    def _read(self, stored: StoredEvent) -> NotificationEvent:
+    def _read(self, stored: StoredEvent) -> NotificationEvent | None:
+        # Verified when it was asked: the file keeps no answer of the gateway.
+        if stored.origin == "query":
+            return stored_event(stored.body)
+
         # Verified again: bytes from a disk are not better than bytes from a network.
-        return self._receiver.read(stored.body, {"Signature": stored.signature})
+        headers = {"Signature": stored.signature}
+
+        return self._receiver.verify(stored.body, headers).event
 
     def _forget(self, object_id: str, arrived: asyncio.Event) -> None:
         waiting = self._arrived[object_id]
@@ -333,6 +459,11 @@ class NotificationInbox:
 
             # A wake-up for nothing costs a look into the store.
             self._wake_all()
+
+    def _look(self) -> None:
+        self._reporter.look()
+        # Who has recorded it hears that it is not applied.
+        self._wake_all()
 
     def _wake_all(self) -> None:
         for waiting in self._arrived.values():

@@ -18,7 +18,7 @@ from umfpay.errors import (
     NotificationSignatureError,
     Text,
 )
-from umfpay.models import CustomsDeclaration, Payment, Refund
+from umfpay.models import CustomsDeclaration, Order, Payment, Refund
 from umfpay.protocol import (
     KeySource,
     PublicKey,
@@ -29,6 +29,7 @@ from umfpay.protocol import (
 )
 
 
+Origin = Literal["notification", "query"]
 Kind = Literal["payment", "refund", "customs_declaration"]
 Entity = Payment | Refund | CustomsDeclaration
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
@@ -73,6 +74,10 @@ class NotificationEvent:
         key: SHA-256 of the body, in hex: the same for a delivery made again.
         body: As received.
         signature: The header Signature.
+        origin: ``notification``, or ``query``: what a signed query said, kept so that
+            the handler runs for it, too; its *signature* is empty.
+        bare: Whether it holds neither ``meta`` nor ``links``, as any answer does that
+            is sent to a shop as if it were a notification.
     """
 
     kind: Kind
@@ -82,16 +87,32 @@ class NotificationEvent:
     key: str
     body: bytes = attrs.field(repr=False)
     signature: str = attrs.field(repr=False)
+    origin: Origin = "notification"
+    bare: bool = True
 
     @property
     def mer_reference_id(self) -> str | None:
         """
         The merchant's number: the order's, or the refund's own.
         """
-        if isinstance(self.object, CustomsDeclaration) or self.object.order is None:
+        return None if self.order is None else self.order.mer_reference_id
+
+    @property
+    def payment_id(self) -> str | None:
+        """
+        Of a refund or declaration: the payment that it names.
+        """
+        return None if isinstance(self.object, Payment) else self.object.parent_payment
+
+    @property
+    def order(self) -> Order | None:
+        """
+        The order that it tells of, None for a declaration.
+        """
+        if isinstance(self.object, CustomsDeclaration):
             return None
 
-        return self.object.order.mer_reference_id
+        return self.object.order
 
     def ack(self) -> NotificationReply:
         """
@@ -100,10 +121,39 @@ class NotificationEvent:
         Send it only when the event is stored. It is the form of production clients,
         with the id that the reference asks for (gateway.md 3.3, variants 2 and 3).
         """
-        meta = {"ret_code": "0000", "ret_msg": ["SUCCESS"]}
-        body = dump_json({"meta": meta, self.kind: {"id": self.object_id}})
+        return _ack({self.kind: {"id": self.object_id}})
 
-        return NotificationReply(status=200, content_type="application/json", body=body)
+
+@attrs.frozen(kw_only=True)
+class Delivery:
+    """
+    Bytes that the gateway has signed, whether they can be read or not.
+
+    Attributes:
+        event: None if no object with id and state was found.
+        number: The merchant's number, as far as one can be found.
+        reason: Why *event* is None.
+    """
+
+    key: str
+    body: bytes = attrs.field(repr=False)
+    signature: str = attrs.field(repr=False)
+    event: NotificationEvent | None
+    number: str | None
+    reason: Text | None = None
+
+    def ack(self) -> NotificationReply:
+        """
+        Return the reply: what the gateway has signed is not sent better again.
+        """
+        return _ack({}) if self.event is None else self.event.ack()
+
+
+def _ack(members: Mapping[str, Any]) -> NotificationReply:
+    meta = {"ret_code": "0000", "ret_msg": ["SUCCESS"]}
+    body = dump_json({"meta": meta, **members})
+
+    return NotificationReply(status=200, content_type="application/json", body=body)
 
 
 class NotificationReceiver:
@@ -144,21 +194,34 @@ class NotificationReceiver:
             NotificationSignatureError: No signature, or one that does not verify.
             NotificationBodyError: Not the bytes as received, or no notification.
         """
+        delivery = self.verify(body, headers)
+
+        if delivery.event is None:
+            assert delivery.reason is not None
+
+            raise NotificationBodyError(delivery.reason)
+
+        return delivery.event
+
+    def verify(self, body: bytes, headers: Headers) -> Delivery:
+        """
+        Verify one notification, and read it if that is possible.
+
+        Args:
+            body: The bytes as received: a parsed body cannot be verified.
+            headers: Of the request, in any letter case.
+
+        Raises:
+            NotificationSignatureError: No signature, or one that does not verify.
+            NotificationBodyError: Not the bytes as received.
+        """
         body = _raw(body)
         signature = _signature(headers)
         envelope = verify_notification(
             body, header_signature=signature, verifier=self._verifier
         )
 
-        if envelope.verdict is Verdict.UNREADABLE:
-            raise NotificationBodyError(
-                Text(
-                    f"The notification cannot be read: {envelope.reason}.",
-                    f"通知无法读取：{envelope.reason}。",
-                )
-            )
-
-        if envelope.verdict is not Verdict.VERIFIED:
+        if envelope.verdict not in (Verdict.VERIFIED, Verdict.UNREADABLE):
             raise NotificationSignatureError(
                 Text(
                     f"The notification is {envelope.verdict}.",
@@ -168,10 +231,52 @@ class NotificationReceiver:
                 )
             )
 
-        return _event(envelope.members, body, signature or "")
+        key = hashlib.sha256(body).hexdigest()
+        event, number, reason = None, None, None
+
+        if envelope.verdict is Verdict.UNREADABLE:
+            reason = Text(
+                f"The notification cannot be read: {envelope.reason}.",
+                f"通知无法读取：{envelope.reason}。",
+            )
+        else:
+            try:
+                event = _event(envelope.members, body, signature or "", key)
+                number = event.mer_reference_id
+            except NotificationBodyError as error:
+                reason, number = error.what, _number(envelope.members)
+
+        return Delivery(
+            key=key,
+            body=body,
+            signature=signature or "",
+            event=event,
+            number=number,
+            reason=reason,
+        )
 
 
-def _event(members: Any, body: bytes, signature: str) -> NotificationEvent:
+def _number(members: Mapping[str, Any]) -> str | None:
+    """
+    Return the order number that an object without an id names.
+
+    The flat form of an early specification calls it order_id (gateway.md 3.3).
+    """
+    payment = members.get("payment")
+    order = payment.get("order") if isinstance(payment, dict) else None
+    number = order.get("mer_reference_id") if isinstance(order, dict) else None
+    number = number or members.get("order_id")
+
+    return number if isinstance(number, str) and number.strip() else None
+
+
+def _is_bare(members: Mapping[str, Any]) -> bool:
+    levels = [members, *(one for one in members.values() if isinstance(one, dict))]
+
+    return not any(level.get(name) for level in levels for name in ("meta", "links"))
+
+
+def _event(members: Any, body: bytes, signature: str, key: str) -> NotificationEvent:
     try:
         entity = _codec.read_notification(members)
     except EnvelopeError as error:
@@ -190,9 +295,10 @@ def _event(members: Any, body: bytes, signature: str) -> NotificationEvent:
         object=entity,
         object_id=entity.id,
         state=entity.state.value,
-        key=hashlib.sha256(body).hexdigest(),
+        key=key,
         body=body,
         signature=signature,
+        bare=_is_bare(members),
     )
 
 

@@ -8,24 +8,43 @@ import asyncio
 import json
 import os
 import time
+from collections.abc import Collection, Sequence
+from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from umfpay.notifications._deciding import Decision, Status
-from umfpay.notifications._expectations import Expectation, Expected
-from umfpay.notifications._receiver import NotificationEvent
+import aiosqlite
+
+from umfpay.notifications import _sqlite_statements as sql
+from umfpay.notifications._deciding import Decision, Known, Status
+from umfpay.notifications._expectations import Binding, Expectation, Expected
+from umfpay.notifications._receiver import Delivery, NotificationEvent
 from umfpay.notifications._sqlite_file import SQLiteFile, telling
-from umfpay.notifications._sqlite_statements import EVENT, MARK, NEWEST, NEXT
-from umfpay.notifications._store import StoredEvent, Transaction, Work
+from umfpay.notifications._store import (
+    MAX_PAUSE_SECONDS,
+    StoredEvent,
+    Transaction,
+    Work,
+    pause_after,
+)
 
 
 # Seconds.
 _LOOK: Final = 0.25
+_DAY: Final = 86400.0
+_WAITING: Final = (
+    Status.HELD,
+    Status.ASKING,
+    Status.UNCONFIRMED,
+    Status.CONFLICT,
+    Status.WRONG_AMOUNT,
+)
+_SETTLED: Final = (Status.APPLIED, Status.SAME, Status.DISMISSED)
 
 
 class SQLiteStore:
     """
-    Events, objects and expectations in three tables.
+    Events, objects, expectations and bound ids in four tables.
 
     Args:
         path: Of the file; it is made with mode 0600.
@@ -51,54 +70,73 @@ class SQLiteStore:
         """
         await self._file.aclose()
 
-    async def add(self, event: NotificationEvent) -> bool:
+    async def add(self, what: Delivery | NotificationEvent) -> bool:
         """
-        Keep *event*; it is on the disk when this returns.
+        Keep *what*; it is on the disk when this returns.
         """
-        added = await self._file.change(
-            "INSERT INTO umf_events"
-            " (key, kind, object_id, number, state, body, signature, received, status)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
-            (
-                event.key,
-                event.kind,
-                event.object_id,
-                event.mer_reference_id,
-                event.state,
-                event.body,
-                event.signature,
-                time.time(),
-                Status.READY,
-            ),
-        )
+        return await self._file.change(sql.ADD, _values(what)) == 1
 
-        return added == 1
+    async def expect(
+        self, expected: Expectation | None, binding: Binding | None
+    ) -> None:
+        """
+        Keep both, and make ready what waits for one of that number or id.
+        """
+        number = object_id = None
 
-    async def expect(self, expected: Expectation) -> None:
-        """
-        Keep an expectation, and make ready what waits for one of its number.
-        """
-        # One statement: the trigger releases what waits in the same moment.
-        await self._file.change(
-            "INSERT OR REPLACE INTO umf_expected VALUES (?, ?, ?, ?)",
-            (
-                expected.kind,
-                expected.mer_reference_id,
-                str(expected.total),
-                expected.currency,
-            ),
-        )
+        async with self._file.transaction() as connection, telling():
+            if expected is not None:
+                number = expected.mer_reference_id
+                day = expected.mer_date
+                await connection.execute(
+                    sql.EXPECT,
+                    (
+                        expected.kind,
+                        number,
+                        str(expected.total),
+                        expected.currency,
+                        None if day is None else day.isoformat(),
+                        expected.payment_id,
+                    ),
+                )
 
-    async def due(self, now: float) -> list[str]:
+            if binding is not None:
+                object_id = binding.object_id
+                await _bind(connection, binding)
+
+            await connection.execute(sql.RELEASE, (number, object_id))
+
+    async def binding(self, object_id: str) -> Binding | None:
         """
-        Return the keys of events that are due.
+        Return what is bound to that id.
         """
         rows = await self._file.rows(
-            "SELECT key FROM umf_events WHERE status = ? AND due <= ? ORDER BY position",
-            (Status.READY, now),
+            "SELECT kind, number, payment_id FROM umf_bound WHERE object_id = ?",
+            (object_id,),
+        )
+
+        return _binding(object_id, rows)
+
+    async def due(self, status: Status, now: float) -> list[str]:
+        """
+        Return the keys of events whose time has come.
+        """
+        rows = await self._file.rows(
+            "SELECT key FROM umf_events WHERE status = ? AND (due <= ? OR due > ?)"
+            " ORDER BY position",
+            (status, now, now + MAX_PAUSE_SECONDS),
         )
 
         return [row[0] for row in rows]
+
+    async def find(self, key: str) -> StoredEvent | None:
+        """
+        Return that event with what is known now.
+        """
+        for row in await self._file.rows(sql.EVENT + "WHERE e.key = ?", (key,)):
+            return _stored(row, await _known(self._file.rows, row))
+
+        return None
 
     async def process(self, key: str, work: Work) -> Decision | None:
         """
@@ -106,41 +144,102 @@ class SQLiteStore:
         """
         async with self._file.transaction() as connection:
             async with telling():
-                rows = await connection.execute_fetchall(EVENT + NEXT, (key,))
+                rows = await connection.execute_fetchall(sql.EVENT + sql.NEXT, (key,))
+                row = next(iter(rows), None)
 
-            row = next(iter(rows), None)
+                if row is None:
+                    return None
 
-            if row is None:
-                return None
+                known = await _known(connection.execute_fetchall, row)
 
-            stored = _stored(row)
+            stored = _stored(row, known)
             decision = await work(stored, Transaction(connection))
 
             async with telling():
-                await connection.execute(MARK, (decision.status, decision.reason, key))
+                await self._mark(connection, stored, decision)
 
                 if decision.status is Status.APPLIED:
-                    states = json.dumps([*stored.before, row[7]])
-                    await connection.execute(NEWEST, (states, time.time(), key))
+                    await _advance(connection, stored, row)
 
             return decision
 
-    async def postpone(self, key: str, until: float) -> None:
+    async def _mark(
+        self, connection: aiosqlite.Connection, stored: StoredEvent, decision: Decision
+    ) -> None:
+        due = 0.0
+
+        if decision.status is Status.ASKING:
+            due = time.time() + pause_after(stored.questions)
+
+        values = (decision.status, decision.reason, due, stored.key)
+        await connection.execute(sql.MARK, values)
+
+    async def postpone(self, key: str, until: float, reason: str) -> None:
         """
         Count a failed attempt.
         """
         await self._file.change(
-            "UPDATE umf_events SET attempts = attempts + 1, due = ? WHERE key = ?",
-            (until, key),
+            "UPDATE umf_events SET attempts = attempts + 1, due = ?, reason = ?"
+            " WHERE key = ? AND status = 'ready'",
+            (until, reason, key),
         )
 
     async def hasten(self) -> None:
         """
-        Make all ready events due.
+        Make all ready events and all questions due.
         """
         await self._file.change(
-            "UPDATE umf_events SET due = 0 WHERE status = ?", (Status.READY,)
+            "UPDATE umf_events SET due = 0,"
+            " status = CASE status WHEN 'ready' THEN status ELSE 'asking' END"
+            " WHERE status IN ('ready', 'asking', 'unconfirmed')",
+            (),
         )
+
+    async def claim_question(self, key: str, now: float, until: float) -> bool:
+        """
+        Count a question, unless another worker asks already.
+        """
+        changed = await self._file.change(
+            "UPDATE umf_events SET questions = questions + 1, due = ?"
+            " WHERE key = ? AND status = ? AND (due <= ? OR due > ?)",
+            (until, key, Status.ASKING, now, now + MAX_PAUSE_SECONDS),
+        )
+
+        return changed == 1
+
+    async def conclude(self, key: str, decision: Decision) -> None:
+        """
+        Keep what became of a question.
+        """
+        await self._file.change(
+            "UPDATE umf_events SET status = ?1, reason = ?2, reported ="
+            " CASE WHEN status = ?1 OR ?1 = 'unconfirmed' THEN reported ELSE 0 END"
+            " WHERE key = ?3 AND status = 'asking'",
+            (decision.status, decision.reason, key),
+        )
+
+    async def confirm(
+        self, key: str, answers: Sequence[NotificationEvent], binding: Binding | None
+    ) -> None:
+        """
+        Put what queries say in the place of event *key*, and bind its id.
+        """
+        async with self._file.transaction() as connection, telling():
+            cursor = await connection.execute(
+                "UPDATE umf_events SET status = 'same', reason = 'a query was applied'"
+                " WHERE key = ? AND status = 'asking'",
+                (key,),
+            )
+
+            if cursor.rowcount != 1:
+                return
+
+            if binding is not None:
+                await _bind(connection, binding)
+                await connection.execute(sql.RELEASE, (None, binding.object_id))
+
+            for answer in answers:
+                await connection.execute(sql.ADD, _values(answer))
 
     async def newest(
         self, *, object_id: str | None = None, mer_reference_id: str | None = None
@@ -151,49 +250,78 @@ class SQLiteStore:
         column = "object_id" if object_id is not None else "number"
         rows = await self._file.rows(
             # A payment comes before a refund.
-            f"SELECT key, body, signature FROM umf_objects WHERE {column} = ?"  # noqa: S608 (one of two words)
+            f"SELECT key, body, signature, origin FROM umf_objects WHERE {column} = ?"  # noqa: S608 (one of two words)
             " ORDER BY kind, applied DESC LIMIT 1",
             (object_id if object_id is not None else mer_reference_id,),
         )
 
-        for key, body, signature in rows:
-            return StoredEvent(key=key, body=body, signature=signature, attempts=0)
+        for key, body, signature, origin in rows:
+            return StoredEvent(key=key, body=body, signature=signature, origin=origin)
 
         return None
 
-    async def troubles(self) -> list[tuple[StoredEvent, Decision]]:
+    async def listed(self, statuses: Collection[Status]) -> list[StoredEvent]:
         """
-        Return conflicts and wrong amounts.
+        Return the events in one of *statuses*; ready ones that failed.
         """
-        return await self._troubles("")
+        marks = ", ".join("?" * len(statuses))
 
-    async def untold(self) -> list[tuple[StoredEvent, Decision]]:
-        """
-        Return those that nobody was told of.
-        """
-        return await self._troubles(" AND e.told = 0")
-
-    async def _troubles(self, condition: str) -> list[tuple[StoredEvent, Decision]]:
-        rows = await self._file.rows(
-            EVENT + f"WHERE e.status IN (?, ?){condition} ORDER BY e.position",
-            (Status.CONFLICT, Status.WRONG_AMOUNT),
+        return await self._list(
+            f"WHERE e.status IN ({marks}) AND (e.status != 'ready' OR e.attempts > 0)"
+            " ORDER BY e.position",
+            tuple(statuses),
         )
 
-        return [(_stored(row), Decision(Status(row[5]), row[6])) for row in rows]
+    async def unreported(self, now: float, *, questions: int) -> list[StoredEvent]:
+        """
+        Return what nobody was told of.
+        """
+        return await self._list(sql.UNREPORTED, (questions, now - _DAY, now))
 
-    async def told(self, key: str) -> None:
+    async def _list(self, condition: str, values: tuple[Any, ...]) -> list[StoredEvent]:
+        rows = await self._file.rows(sql.EVENT + condition, values)
+
+        return [_stored(row, Known()) for row in rows]
+
+    async def mark_reported(self, key: str, now: float) -> None:
         """
-        Mark a trouble as told.
+        Mark that somebody was told.
         """
-        await self._file.change("UPDATE umf_events SET told = 1 WHERE key = ?", (key,))
+        await self._file.change(
+            "UPDATE umf_events SET reported = ? WHERE key = ?", (now, key)
+        )
+
+    async def dismiss(self, key: str) -> bool:
+        """
+        Have a person's word that nothing is to be done.
+        """
+        marks = ", ".join("?" * len(_WAITING))
+        changed = await self._file.change(
+            "UPDATE umf_events SET status = ? WHERE key = ? AND"  # noqa: S608 (marks)
+            f" (status IN ({marks}) OR (status = 'ready' AND attempts > 0))",
+            (Status.DISMISSED, key, *_WAITING),
+        )
+
+        return changed == 1
+
+    async def counts(self) -> dict[Status, int]:
+        """
+        Return how many events there are in each status.
+        """
+        rows = await self._file.rows(
+            "SELECT status, count(*) FROM umf_events GROUP BY status", ()
+        )
+        found = {Status(status): int(count) for status, count in rows}
+
+        return {status: found.get(status, 0) for status in Status}
 
     async def prune(self, before: float) -> None:
         """
         Remove what was settled long ago.
         """
         await self._file.change(
-            "DELETE FROM umf_events WHERE received < ? AND status IN (?, ?)",
-            (before, Status.APPLIED, Status.SAME),
+            "DELETE FROM umf_events WHERE received < ? AND status IN (?, ?, ?)",
+            (before, *_SETTLED),
         )
 
     async def changed(self, seconds: float) -> None:
@@ -213,28 +341,133 @@ class SQLiteStore:
             await asyncio.sleep(min(_LOOK, left))
 
 
-def _stored(row: Any) -> StoredEvent:
-    key, body, signature, attempts, states = row[:5]
-    number, *money = row[8:]
-    told: list[tuple[Expected, Any, Any]] = [
-        ("payment", *money[:2]),
-        ("refund", *money[2:]),
-    ]
+def _values(what: Delivery | NotificationEvent) -> tuple[Any, ...]:
+    event = what if isinstance(what, NotificationEvent) else what.event
+    number = what.number if isinstance(what, Delivery) else what.mer_reference_id
 
+    return (
+        what.key,
+        None if event is None else event.kind,
+        None if event is None else event.object_id,
+        number,
+        None if event is None else event.payment_id,
+        None if event is None else event.state,
+        what.body,
+        what.signature,
+        "notification" if event is None else event.origin,
+        time.time(),
+    )
+
+
+async def _bind(connection: aiosqlite.Connection, binding: Binding) -> None:
+    values = (
+        binding.object_id,
+        binding.kind,
+        binding.mer_reference_id,
+        binding.payment_id,
+    )
+    await connection.execute(sql.BIND, values)
+
+
+async def _advance(
+    connection: aiosqlite.Connection, stored: StoredEvent, row: Any
+) -> None:
+    state = await connection.execute_fetchall(
+        "SELECT state FROM umf_events WHERE key = ?", (stored.key,)
+    )
+    states = json.dumps([*stored.known.states, next(iter(state))[0]])
+    binding = stored.known.binding
+    number = stored.number or (None if binding is None else binding.mer_reference_id)
+    await connection.execute(sql.NEWEST, (number, states, time.time(), stored.key))
+
+    # What was applied is ours from now on.
+    if binding is None:
+        kind, object_id = row[10:12]
+        await connection.execute(sql.BIND, (object_id, kind, stored.number, None))
+
+
+async def _known(rows: Any, row: Any) -> Known:
+    number: str | None = row[4]
+    kind, object_id, parent_id = row[10:13]
+    bound = await rows(
+        "SELECT kind, number, payment_id FROM umf_bound WHERE object_id = ?",
+        (object_id,),
+    )
+    binding = _binding(object_id, bound)
+
+    # An id is bound to an object of one kind.
+    if binding is not None and binding.kind != kind:
+        binding = None
+
+    if binding is not None and binding.mer_reference_id is not None:
+        number = binding.mer_reference_id
+
+    expected = await rows(
+        "SELECT kind, number, total, currency, mer_date, payment_id FROM umf_expected"
+        " WHERE number = ?",
+        (number,),
+    )
+    told = {one.kind: one for one in map(_expectation, expected)}
+    states = await rows(
+        "SELECT states FROM umf_objects WHERE object_id = ?", (object_id,)
+    )
+    paid_by = await rows(sql.PAID_BY, (number, object_id))
+    ids = await rows(
+        "SELECT object_id FROM umf_bound WHERE number = ? AND kind = 'payment'",
+        (number,),
+    )
+
+    parents = await rows(
+        "SELECT number FROM umf_bound WHERE object_id = ? AND kind = 'payment'",
+        (parent_id,),
+    )
+
+    return Known(
+        states=tuple(json.loads(next((one[0] for one in states), "[]"))),
+        binding=binding,
+        order=told.get("payment"),
+        refund=told.get("refund"),
+        parent=next((one[0] for one in parents), None),
+        paid_by=next((one[0] for one in paid_by), None),
+        payment_ids=tuple(one[0] for one in ids),
+    )
+
+
+def _binding(object_id: str, rows: Any) -> Binding | None:
+    for kind, number, payment_id in rows:
+        return Binding(
+            kind=kind,
+            object_id=object_id,
+            mer_reference_id=number,
+            payment_id=payment_id,
+        )
+
+    return None
+
+
+def _expectation(row: Any) -> Expectation:
+    kind, number, total, currency, day, payment_id = row
+
+    return Expectation(
+        kind=cast("Expected", kind),
+        mer_reference_id=number,
+        total=Decimal(total),
+        currency=currency,
+        mer_date=None if day is None else date.fromisoformat(day),
+        payment_id=payment_id,
+    )
+
+
+def _stored(row: Any, known: Known) -> StoredEvent:
     return StoredEvent(
-        key=key,
-        body=body,
-        signature=signature,
-        attempts=attempts,
-        before=tuple(json.loads(states or "[]")),
-        expected=tuple(
-            Expectation(
-                kind=kind,
-                mer_reference_id=number,
-                total=Decimal(total),
-                currency=currency,
-            )
-            for kind, total, currency in told
-            if total is not None
-        ),
+        key=row[0],
+        body=row[1],
+        signature=row[2],
+        origin=row[3],
+        number=row[4],
+        received=row[5],
+        decision=Decision(Status(row[6]), row[7]),
+        attempts=row[8],
+        questions=row[9],
+        known=known,
     )

@@ -203,7 +203,11 @@ class SQLiteFile:
 
 
 async def _connect(path: Path) -> aiosqlite.Connection:
-    connection = await aiosqlite.connect(path, isolation_level=None, timeout=_BUSY)
+    # A thread in older versions of aiosqlite, in newer ones it has one.
+    connecting: Any = aiosqlite.connect(path, isolation_level=None, timeout=_BUSY)
+    # A start that fails elsewhere ends the process, though nobody closes the file.
+    getattr(connecting, "_thread", connecting).daemon = True
+    connection: aiosqlite.Connection = await connecting
 
     try:
         await connection.execute("PRAGMA journal_mode = WAL")

@@ -11,17 +11,20 @@ SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS umf_events (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
     key TEXT NOT NULL UNIQUE,
-    kind TEXT NOT NULL,
-    object_id TEXT NOT NULL,
+    kind TEXT,
+    object_id TEXT,
     number TEXT,
-    state TEXT NOT NULL,
+    payment_id TEXT,
+    state TEXT,
     body BLOB NOT NULL,
     signature TEXT NOT NULL,
+    origin TEXT NOT NULL,
     received REAL NOT NULL,
     status TEXT NOT NULL,
     reason TEXT NOT NULL DEFAULT '',
-    told INTEGER NOT NULL DEFAULT 0,
+    reported REAL NOT NULL DEFAULT 0,
     attempts INTEGER NOT NULL DEFAULT 0,
+    questions INTEGER NOT NULL DEFAULT 0,
     due REAL NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS umf_events_by_status ON umf_events (status, due);
@@ -32,9 +35,11 @@ CREATE TABLE IF NOT EXISTS umf_objects (
     kind TEXT NOT NULL,
     number TEXT,
     states TEXT NOT NULL,
+    state TEXT NOT NULL,
     key TEXT NOT NULL,
     body BLOB NOT NULL,
     signature TEXT NOT NULL,
+    origin TEXT NOT NULL,
     applied REAL NOT NULL
 );
 CREATE INDEX IF NOT EXISTS umf_objects_by_number ON umf_objects (number);
@@ -43,19 +48,21 @@ CREATE TABLE IF NOT EXISTS umf_expected (
     number TEXT NOT NULL,
     total TEXT NOT NULL,
     currency TEXT NOT NULL,
+    mer_date TEXT,
+    payment_id TEXT,
     PRIMARY KEY (kind, number)
 );
-CREATE TRIGGER IF NOT EXISTS umf_told AFTER INSERT ON umf_expected BEGIN
-    UPDATE umf_events SET status = 'ready', due = 0
-    WHERE number = NEW.number AND status IN ('held', 'wrong_amount');
-END;
+CREATE TABLE IF NOT EXISTS umf_bound (
+    object_id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    number TEXT,
+    payment_id TEXT
+);
+CREATE INDEX IF NOT EXISTS umf_bound_by_number ON umf_bound (number);
 """
 EVENT: Final = (
-    "SELECT e.key, e.body, e.signature, e.attempts, o.states, e.status, e.reason,"
-    " e.state, e.number, p.total, p.currency, r.total, r.currency FROM umf_events e"
-    " LEFT JOIN umf_objects o ON o.object_id = e.object_id"
-    " LEFT JOIN umf_expected p ON p.number = e.number AND p.kind = 'payment'"
-    " LEFT JOIN umf_expected r ON r.number = e.number AND r.kind = 'refund' "
+    "SELECT key, body, signature, origin, number, received, status, reason, attempts,"
+    " questions, kind, object_id, payment_id FROM umf_events e "
 )
 # One that came before and is still ready is applied first.
 NEXT: Final = (
@@ -63,13 +70,40 @@ NEXT: Final = (
     " WHERE f.object_id = e.object_id AND f.status = 'ready'"
     " AND f.position < e.position)"
 )
+ADD: Final = (
+    "INSERT INTO umf_events (key, kind, object_id, number, payment_id, state, body,"
+    " signature, origin, received, status)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'ready')"
+    " ON CONFLICT (key) DO NOTHING"
+)
+EXPECT: Final = "INSERT OR REPLACE INTO umf_expected VALUES (?, ?, ?, ?, ?, ?)"
+# What is known stays known: an answer may tell less than the one before.
+BIND: Final = (
+    "INSERT INTO umf_bound VALUES (?, ?, ?, ?) ON CONFLICT (object_id) DO UPDATE SET"
+    " number = coalesce(excluded.number, number),"
+    " payment_id = coalesce(excluded.payment_id, payment_id)"
+)
+RELEASE: Final = (
+    "UPDATE umf_events SET status = 'ready', due = 0 WHERE (number = ? OR object_id = ?)"
+    " AND status IN ('held', 'asking', 'unconfirmed', 'conflict', 'wrong_amount')"
+)
 # Told once, unless it is another reason.
 MARK: Final = (
-    "UPDATE umf_events SET status = ?1, reason = ?2, told = told AND reason = ?2"
-    " WHERE key = ?3"
+    "UPDATE umf_events SET status = ?1, reason = ?2, due = ?3,"
+    " reported = CASE WHEN reason = ?2 THEN reported ELSE 0 END WHERE key = ?4"
 )
 NEWEST: Final = (
     "INSERT OR REPLACE INTO umf_objects"
-    " SELECT object_id, kind, number, ?, key, body, signature, ? FROM umf_events"
-    " WHERE key = ?"
+    " SELECT object_id, kind, ?, ?, state, key, body, signature, origin, ?"
+    " FROM umf_events WHERE key = ?"
+)
+PAID_BY: Final = (
+    "SELECT object_id FROM umf_objects WHERE kind = 'payment' AND number = ?"
+    " AND object_id IS NOT ? AND state = 'TRADE_SUCCESS' LIMIT 1"
+)
+UNREPORTED: Final = (
+    "WHERE (e.status IN ('held', 'conflict', 'wrong_amount') AND e.reported = 0)"
+    " OR (e.status = 'asking' AND e.reported = 0 AND e.questions >= ?)"
+    " OR (e.status = 'unconfirmed' AND (e.reported < ? OR e.reported > ?))"
+    " ORDER BY e.position"
 )

@@ -4,34 +4,53 @@ What an inbox needs of the place where events are kept.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Final, Protocol
 
 import aiosqlite
 import attrs
 
-from umfpay.notifications._deciding import Decision
-from umfpay.notifications._expectations import Expectation
-from umfpay.notifications._receiver import NotificationEvent
+from umfpay.notifications._deciding import Decision, Known, Status
+from umfpay.notifications._expectations import Binding, Expectation
+from umfpay.notifications._receiver import Delivery, NotificationEvent, Origin
+
+
+# Seconds: no event waits longer for its next attempt, whatever a clock said once.
+MAX_PAUSE_SECONDS: Final = 300.0
+
+
+def pause_after(times: int) -> float:
+    """
+    Return the seconds before the next attempt: 1, 2, 4 ... 300.
+    """
+    # 2 to the power of more is longer anyway, and too much for a float in the end.
+    return min(2.0 ** min(times, 30), MAX_PAUSE_SECONDS)
 
 
 @attrs.frozen(kw_only=True)
 class StoredEvent:
     """
-    An event as bytes, as it is kept, with what is known of its order.
+    An event as bytes, as it is kept, with what is known of its object and order.
 
-    Args:
+    Attributes:
+        origin: ``query``: what a signed query said; it has no signature of its own.
+        number: The merchant's number that it names.
+        received: When it came, in Unix time.
+        decision: The last one.
         attempts: How often its handler failed.
-        before: The states of its object that were applied, the last one last.
-        expected: What the shop told of its number, of each kind.
+        questions: How often the gateway was asked about it.
     """
 
     key: str
     body: bytes = attrs.field(repr=False)
     signature: str = attrs.field(repr=False)
-    attempts: int
-    before: tuple[str, ...] = ()
-    expected: tuple[Expectation, ...] = ()
+    origin: Origin = "notification"
+    number: str | None = None
+    received: float = 0.0
+    decision: Decision = Decision(Status.READY)
+    attempts: int = 0
+    questions: int = 0
+    known: Known = Known()
 
 
 @attrs.frozen
@@ -54,7 +73,7 @@ class InboxStore(Protocol):
     """
     Events, expectations and the last applied state of objects; durable.
 
-    Each method raises `NotificationError` when the place is down.
+    Each method raises `NotificationError` when the place is down. Times are Unix times.
     """
 
     async def open(self) -> None:
@@ -69,23 +88,40 @@ class InboxStore(Protocol):
         """
         ...
 
-    async def add(self, event: NotificationEvent) -> bool:
+    async def add(self, what: Delivery | NotificationEvent) -> bool:
         """
-        Keep *event* as ready; False if it is there already. It is durable afterwards.
-        """
-        ...
-
-    async def expect(self, expected: Expectation) -> None:
-        """
-        Keep an expectation, and make ready what waits for one of its number.
-
-        That are events that are held, and those whose amount was wrong.
+        Keep *what* as ready; False if it is there already. It is durable afterwards.
         """
         ...
 
-    async def due(self, now: float) -> list[str]:
+    async def expect(
+        self, expected: Expectation | None, binding: Binding | None
+    ) -> None:
         """
-        Return the keys of ready events whose time has come, in the order they came.
+        Keep both, and make ready what waits for one of that number or id.
+
+        That are events that are held, asked about, unconfirmed or in conflict.
+        """
+        ...
+
+    async def binding(self, object_id: str) -> Binding | None:
+        """
+        Return what is bound to that id.
+        """
+        ...
+
+    async def due(self, status: Status, now: float) -> list[str]:
+        """
+        Return the keys of events of *status* whose time has come, oldest first.
+
+        One that is due later than the longest pause was stored by another clock: its
+        time has come, too.
+        """
+        ...
+
+    async def find(self, key: str) -> StoredEvent | None:
+        """
+        Return that event with what is known now.
         """
         ...
 
@@ -102,15 +138,38 @@ class InboxStore(Protocol):
         """
         ...
 
-    async def postpone(self, key: str, until: float) -> None:
+    async def postpone(self, key: str, until: float, reason: str) -> None:
         """
-        Count a failed attempt; the event is not due before *until* (Unix time).
+        Count a failed attempt of the handler; the event is not due before *until*.
         """
         ...
 
     async def hasten(self) -> None:
         """
-        Make all ready events due.
+        Make all ready events and all questions due; unconfirmed ones are asked again.
+        """
+        ...
+
+    async def claim_question(self, key: str, now: float, until: float) -> bool:
+        """
+        Count a question about *key*, the next one not before *until*.
+
+        Returns:
+            False if another worker has asked meanwhile.
+        """
+        ...
+
+    async def conclude(self, key: str, decision: Decision) -> None:
+        """
+        Keep what became of a question, unless the event was decided meanwhile.
+        """
+        ...
+
+    async def confirm(
+        self, key: str, answers: Sequence[NotificationEvent], binding: Binding | None
+    ) -> None:
+        """
+        Put what queries say in the place of event *key*, and bind its id.
         """
         ...
 
@@ -124,27 +183,42 @@ class InboxStore(Protocol):
         """
         ...
 
-    async def troubles(self) -> list[tuple[StoredEvent, Decision]]:
+    async def listed(self, statuses: Collection[Status]) -> list[StoredEvent]:
         """
-        Return conflicts and wrong amounts, the oldest first.
-        """
-        ...
-
-    async def untold(self) -> list[tuple[StoredEvent, Decision]]:
-        """
-        Return the troubles that nobody was told of yet, the oldest first.
+        Return the events in one of *statuses*, oldest first; ready ones that failed.
         """
         ...
 
-    async def told(self, key: str) -> None:
+    async def unreported(self, now: float, *, questions: int) -> list[StoredEvent]:
         """
-        Mark a trouble as told.
+        Return what nobody was told of: once, and daily what is unconfirmed.
+
+        Args:
+            questions: What is asked about counts after that many questions.
+        """
+        ...
+
+    async def mark_reported(self, key: str, now: float) -> None:
+        """
+        Mark that somebody was told of it.
+        """
+        ...
+
+    async def dismiss(self, key: str) -> bool:
+        """
+        Have a person's word that nothing is to be done; False if it does not wait.
+        """
+        ...
+
+    async def counts(self) -> dict[Status, int]:
+        """
+        Return how many events there are in each status.
         """
         ...
 
     async def prune(self, before: float) -> None:
         """
-        Remove what was settled and received before that Unix time.
+        Remove what was settled and received before that time.
         """
         ...
 

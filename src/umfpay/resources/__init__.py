@@ -8,6 +8,7 @@ from umfpay.resources._call import Call, CallOptions, Download, Sender, Subject
 from umfpay.resources._customs import Customs
 from umfpay.resources._enterprises import Enterprises
 from umfpay.resources._exchange_rates import ExchangeRates
+from umfpay.resources._expecting import Expecting, bind
 from umfpay.resources._payments import Payments
 from umfpay.resources._pulling import Pulled
 from umfpay.resources._refunds import Refunds
@@ -25,6 +26,7 @@ __all__ = [
     "Download",
     "Enterprises",
     "ExchangeRates",
+    "Expecting",
     "Payments",
     "Pulled",
     "Refunds",
@@ -32,4 +34,5 @@ __all__ = [
     "Statements",
     "Subject",
     "WeChat",
+    "bind",
 ]

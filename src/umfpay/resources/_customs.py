@@ -31,6 +31,7 @@ from umfpay.resources._call import (
     wire_date,
 )
 from umfpay.resources._download import open_download
+from umfpay.resources._expecting import Expecting, bind
 from umfpay.sensitive import withholds
 from umfpay.transport import Effect
 
@@ -49,10 +50,16 @@ class Customs:
         self,
         payment_id: str,
         new: NewCustomsDeclaration,
+        *,
+        arrivals: Expecting | None = None,
         **options: Unpack[CallOptions],
     ) -> CustomsDeclaration:
         """
         Declare one sub order, within a month after the order (gateway.md 5.9).
+
+        Args:
+            arrivals: The inbox, which is told that the declaration's id is the shop's
+                own.
 
         Raises:
             OutcomeUnknownError: The declaration may exist; no money has moved.
@@ -62,7 +69,7 @@ class Customs:
         if new.notify_url is None and self._notify_url is not None:
             new = attrs.evolve(new, notify_url=self._notify_url)
 
-        return await self._sender.send(
+        made: CustomsDeclaration = await self._sender.send(
             Call(
                 name="customs.apply",
                 method="POST",
@@ -75,6 +82,11 @@ class Customs:
             ),
             options,
         )
+
+        if made.id is not None:
+            await bind(arrivals, made, payment_id=payment_id)
+
+        return made
 
     async def get(
         self, declaration_id: str, **options: Unpack[CallOptions]

@@ -29,6 +29,7 @@ from umfpay.resources._call import (
     must_match,
     needed_id,
 )
+from umfpay.resources._expecting import Expecting, bind
 from umfpay.sensitive import withholds
 from umfpay.transport import Effect
 
@@ -46,12 +47,20 @@ class Payments:
         self._ret_url = ret_url
 
     @withholds(new=NewPayment)
-    async def create(self, new: NewPayment, **options: Unpack[CallOptions]) -> Payment:
+    async def create(
+        self,
+        new: NewPayment,
+        *,
+        arrivals: Expecting | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Payment:
         """
         Create a payment (gateway.md 5.3). Nobody has paid by this call.
 
         Args:
             new: The payment; Config's notify_url and ret_url fill what it leaves out.
+            arrivals: The inbox, which is told what to expect before anything is sent,
+                and then that the payment's id is the shop's own.
 
         Returns:
             The payment with its id and links. Its state is not proof of a payment.
@@ -70,6 +79,9 @@ class Payments:
 
         order = new.order
 
+        if arrivals is not None:
+            await arrivals.expect(order)
+
         def read(members: Mapping[str, Any]) -> Payment:
             payment = _codec.read_payment(members)
             must_fit_itself("payment", payment)
@@ -82,7 +94,7 @@ class Payments:
 
             return payment
 
-        return await self._sender.send(
+        payment: Payment = await self._sender.send(
             Call(
                 name="payments.create",
                 method="POST",
@@ -99,6 +111,9 @@ class Payments:
             ),
             options,
         )
+        await bind(arrivals, order, payment_id=payment.id)
+
+        return payment
 
     @withholds(payer=NewPayer)
     async def verify(

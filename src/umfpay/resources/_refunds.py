@@ -23,6 +23,7 @@ from umfpay.resources._call import (
     must_match,
     needed_id,
 )
+from umfpay.resources._expecting import Expecting, bind
 from umfpay.sensitive import withholds
 from umfpay.transport import Effect
 
@@ -43,6 +44,7 @@ class Refunds:
         new: NewRefund,
         *,
         known_refunds: Collection[str] = (),
+        arrivals: Expecting | None = None,
         **options: Unpack[CallOptions],
     ) -> Refund:
         """
@@ -54,6 +56,8 @@ class Refunds:
                 used before. Config's notify_url fills what it leaves out.
             known_refunds: Ids of the other refunds of this payment: they go into the
                 `Intent` of an unclear end, so that they are not taken for this one.
+            arrivals: The inbox, which is told what to expect before anything is sent,
+                and then that the refund's id is the shop's own.
 
         Returns:
             One `Refund`, whichever shape the gateway answered in. REFUND_PROCESS
@@ -75,7 +79,10 @@ class Refunds:
 
             return refund
 
-        return await self._sender.send(
+        if arrivals is not None:
+            await arrivals.expect(new, payment_id=payment_id)
+
+        made: Refund = await self._sender.send(
             Call(
                 name="refunds.create",
                 method="POST",
@@ -97,6 +104,9 @@ class Refunds:
             ),
             options,
         )
+        await bind(arrivals, new, payment_id=payment_id, refund_id=made.id)
+
+        return made
 
     async def get(self, refund_id: str, **options: Unpack[CallOptions]) -> Refund:
         """

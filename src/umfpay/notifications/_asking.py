@@ -1,0 +1,378 @@
+"""
+Asking the gateway about events that prove nothing by themselves, with the own token.
+
+Nobody knows whether a query of another merchant's payment is refused. So one whose id
+is not known to be the shop's own must stand in the shop's own list, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any, Final, Protocol
+
+import attrs
+
+from umfpay.errors import NotificationError, UMFError
+from umfpay.models import (
+    CustomsDeclaration,
+    Payment,
+    PaymentSummary,
+    Refund,
+    RefundSummary,
+)
+from umfpay.notifications._applying import Read
+from umfpay.notifications._deciding import Decision, Known, Status, money_trouble
+from umfpay.notifications._expectations import Binding, Expectation
+from umfpay.notifications._query_events import event_of
+from umfpay.notifications._receiver import Entity, NotificationEvent
+from umfpay.notifications._store import InboxStore, StoredEvent, pause_after
+
+
+# Seconds.
+_LOOK: Final = 1.0
+_PATIENCE: Final = 86400.0
+_QUESTION_TIMEOUT: Final = 120.0
+# A process that was down for a day, or a clock that jumped, is no reason to give up.
+_MIN_QUESTIONS: Final = 10
+_CONCURRENCY: Final = 8
+# The gateway's business days are China's (gateway.md 12.17 leaves it open).
+_CHINA: Final = timezone(timedelta(hours=8))
+
+_log = logging.getLogger("umfpay")
+
+
+class _Getter(Protocol):
+    async def get(self, key: str, /) -> Any: ...
+
+
+class _Lists(Protocol):
+    def transactions(self, mer_date: date, /) -> AsyncIterator[Any]: ...
+
+
+class Gateway(Protocol):
+    """
+    Who is asked about notifications: a `umfpay.UMFSession`.
+    """
+
+    @property
+    def payments(self) -> _Getter: ...
+
+    @property
+    def refunds(self) -> _Getter: ...
+
+    @property
+    def customs(self) -> _Getter: ...
+
+    @property
+    def statements(self) -> _Lists: ...
+
+
+@attrs.frozen
+class Proof:
+    """
+    What the gateway says in place of an event, and the ids that are thereby ours.
+    """
+
+    answers: tuple[NotificationEvent, ...]
+    binding: Binding | None = None
+
+
+def judge(event: NotificationEvent, known: Known, answer: Entity) -> Decision:
+    """
+    Decide what a signed query says about *event*; no I/O.
+
+    Returns:
+        APPLIED: The query is to be applied (of an id that is not bound: if the own
+        list has it). CONFLICT or WRONG_AMOUNT: it differs from what was ordered.
+        ASKING: it says nothing yet.
+    """
+    if answer.state is None or not (
+        answer.state.final or answer.state.value == event.state
+    ):
+        return Decision(Status.ASKING, f"the gateway says {answer.state}")
+
+    if not isinstance(answer, Payment):
+        return Decision(Status.APPLIED)
+
+    if known.order is None:
+        return Decision(Status.ASKING, "its order is not expected")
+
+    asked = event_of(answer, known.binding)
+    trouble = money_trouble(asked, known.order)
+    named = asked.mer_reference_id
+
+    if named is not None and named != known.order.mer_reference_id:
+        trouble = Decision(Status.CONFLICT, "the gateway names another number")
+
+    # Another merchant's payment may fit or not: it is never a conflict of ours.
+    if known.binding is None:
+        amount = None if asked.order is None else asked.order.amount
+        whole = (
+            named is not None
+            and amount is not None
+            and None not in (amount.total, amount.currency)
+        )
+
+        if trouble is not None or not whole:
+            return Decision(Status.ASKING, "the gateway tells of another order")
+
+    return trouble or Decision(Status.APPLIED)
+
+
+def is_listed(row: object, event: NotificationEvent, expected: Expectation) -> bool:
+    """
+    Tell whether *row* of the own list is that payment, with number and total.
+    """
+    return (
+        isinstance(row, PaymentSummary)
+        and row.payment_id == event.object_id
+        and row.mer_reference_id == expected.mer_reference_id
+        and row.amount is not None
+        and row.amount.total == expected.total
+        and row.amount.currency in (None, expected.currency)
+    )
+
+
+def is_listed_refund(row: object, event: NotificationEvent, known: Known) -> bool:
+    """
+    Tell whether *row* of the own list is that refund, of a payment of ours.
+    """
+    if not isinstance(row, RefundSummary) or row.refund_id != event.object_id:
+        return False
+
+    told = None if known.refund is None else known.refund.payment_id
+    total = None if row.amount is None else row.amount.total
+
+    return (told or event.payment_id) in (None, row.payment_id) and (
+        known.refund is None or (total is not None and abs(total) == known.refund.total)
+    )
+
+
+class Asker:
+    """
+    Asks after 1, 2, 4 ... 300 seconds, for a day; then the event is unconfirmed.
+
+    Args:
+        read: Makes the event of stored bytes.
+        on_answer: Called when something became ready.
+        on_waiting: Called when somebody is to be told.
+    """
+
+    def __init__(
+        self,
+        store: InboxStore,
+        read: Read,
+        gateway: Gateway,
+        *,
+        on_answer: Callable[[], None],
+        on_waiting: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._read = read
+        self._gateway = gateway
+        self._on_answer = on_answer
+        self._on_waiting = on_waiting
+
+    async def ask_for_ever(self) -> None:
+        """
+        Ask what is due, again and again.
+        """
+        while True:
+            try:
+                await self.ask_due()
+            except NotificationError as error:
+                _log.warning("the inbox cannot ask now: %s", error.what.en)
+            except Exception:  # noqa: BLE001 (logged; nobody else would ask)
+                _log.exception("asking about notifications failed; it goes on")
+
+            await asyncio.sleep(_LOOK)
+
+    async def ask_due(self) -> None:
+        """
+        Ask about all events whose time has come.
+
+        Raises:
+            NotificationError: The place is down.
+        """
+        due = await self._store.due(Status.ASKING, time.time())
+
+        for start in range(0, len(due), _CONCURRENCY):
+            some = due[start : start + _CONCURRENCY]
+
+            ended = await asyncio.gather(
+                *(self._ask(key) for key in some), return_exceptions=True
+            )
+
+            for one in ended:
+                if isinstance(one, BaseException):
+                    raise one
+
+    async def _ask(self, key: str) -> None:
+        stored = await self._store.find(key)
+        now = time.time()
+
+        if stored is None:
+            return
+
+        until = now + pause_after(stored.questions + 1)
+
+        if not await self._store.claim_question(key, now, until):
+            return
+
+        found = await self._answered(stored)
+
+        if isinstance(found, Proof):
+            await self._store.confirm(key, found.answers, found.binding)
+            self._on_answer()
+
+            return
+
+        given_up = (
+            now - stored.received >= _PATIENCE
+            and stored.questions + 1 >= _MIN_QUESTIONS
+        )
+
+        if found.status is Status.ASKING and given_up:
+            found = Decision(Status.UNCONFIRMED, found.reason)
+
+        await self._store.conclude(key, found)
+        self._on_waiting()
+
+    async def _answered(self, stored: StoredEvent) -> Proof | Decision:
+        try:
+            async with asyncio.timeout(_QUESTION_TIMEOUT):
+                return await self._question(stored)
+        except (UMFError, TimeoutError) as error:
+            name = getattr(error, "ret_code", None) or type(error).__name__
+
+            return Decision(Status.ASKING, f"the gateway does not confirm it ({name})")
+        except Exception as error:  # noqa: BLE001 (logged)
+            # A bug, or a gateway of the shop's own: the event waits, it is not lost.
+            _log.exception("a question about a notification failed")
+
+            return Decision(Status.ASKING, f"asking failed ({type(error).__name__})")
+
+    async def _question(self, stored: StoredEvent) -> Proof | Decision:
+        event, known = self._read(stored), stored.known
+
+        if event is None:
+            return await self._of_number(known)
+
+        if isinstance(event.object, Payment):
+            return await self._payment(event, known)
+
+        if isinstance(event.object, Refund):
+            return await self._refund(event, known)
+
+        if known.binding is None:
+            return Decision(Status.HELD, "no declaration of this id was made here")
+
+        answer = await self._gateway.customs.get(event.object_id)
+
+        return _proof(event, known, answer, known.binding)
+
+    async def _payment(
+        self, event: NotificationEvent, known: Known
+    ) -> Proof | Decision:
+        answer = await self._gateway.payments.get(event.object_id)
+        decision = judge(event, known, answer)
+
+        if decision.status is not Status.APPLIED:
+            return decision
+
+        expected, binding = known.order, known.binding
+        assert expected is not None
+
+        if binding is None:
+            if not await self._listed(
+                _days(event, expected), lambda row: is_listed(row, event, expected)
+            ):
+                return Decision(Status.ASKING, "it is not in our own list")
+
+            binding = Binding(
+                kind="payment",
+                object_id=event.object_id,
+                mer_reference_id=expected.mer_reference_id,
+            )
+
+        return Proof((event_of(answer, binding),), binding)
+
+    async def _refund(self, event: NotificationEvent, known: Known) -> Proof | Decision:
+        binding = known.binding
+
+        # A query tells the state only, whoever asks (gateway.md 5.8).
+        if binding is None:
+            days = _days(event, known.order, known.refund)
+
+            if not await self._listed(
+                days, lambda row: is_listed_refund(row, event, known)
+            ):
+                return Decision(Status.ASKING, "it is not in our own list")
+
+            told = known.refund
+            binding = Binding(
+                kind="refund",
+                object_id=event.object_id,
+                mer_reference_id=None if told is None else told.mer_reference_id,
+                payment_id=event.payment_id
+                or (None if told is None else told.payment_id),
+            )
+
+        answer = await self._gateway.refunds.get(event.object_id)
+
+        return _proof(event, known, answer, binding)
+
+    async def _of_number(self, known: Known) -> Proof | Decision:
+        answers: list[NotificationEvent] = []
+
+        for payment_id in known.payment_ids:
+            answer = await self._gateway.payments.get(payment_id)
+            number = None if known.order is None else known.order.mer_reference_id
+            binding = Binding(
+                kind="payment", object_id=payment_id, mer_reference_id=number
+            )
+
+            # What it differs in becomes a conflict when it is applied.
+            if answer.state is not None and answer.state.final:
+                answers.append(event_of(answer, binding))
+
+        if not answers:
+            return Decision(Status.ASKING, "no payment of its number is decided")
+
+        return Proof(tuple(answers))
+
+    async def _listed(self, days: list[date], fits: Callable[[object], bool]) -> bool:
+        for day in days or [datetime.now(UTC).astimezone(_CHINA).date()]:
+            async for row in self._gateway.statements.transactions(day):
+                if fits(row):
+                    return True
+
+        return False
+
+
+def _days(event: NotificationEvent, *expected: Expectation | None) -> list[date]:
+    """
+    Return the dates under which the own list may have it (gateway.md 9.3).
+    """
+    days = {one.mer_date for one in expected if one is not None}
+    days.add(None if event.order is None else event.order.mer_date)
+
+    return sorted(day for day in days if day is not None)
+
+
+def _proof(
+    event: NotificationEvent,
+    known: Known,
+    answer: Refund | CustomsDeclaration,
+    binding: Binding,
+) -> Proof | Decision:
+    decision = judge(event, known, answer)
+
+    if decision.status is not Status.APPLIED:
+        return decision
+
+    return Proof((event_of(answer, binding),), binding)

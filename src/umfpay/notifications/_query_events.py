@@ -1,0 +1,111 @@
+"""
+What a signed query said, as an event of its own: the handler runs for it like for any.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date
+from typing import Any, Final
+
+from umfpay import _codec
+from umfpay.models import CustomsDeclaration, Order, Payment, Refund
+from umfpay.notifications._expectations import Binding
+from umfpay.notifications._receiver import Entity, Kind, NotificationEvent
+from umfpay.protocol import dump_json, parse_json
+
+
+KINDS: Final[dict[type, Kind]] = {
+    Payment: "payment",
+    Refund: "refund",
+    CustomsDeclaration: "customs_declaration",
+}
+
+
+def event_of(entity: Entity, binding: Binding | None = None) -> NotificationEvent:
+    """
+    Return the event of what a query says, with what is needed to apply it.
+
+    Args:
+        entity: With an id and a state.
+        binding: Of its id: it completes what queries leave out, the number and the
+            payment of a refund (gateway.md 5.6, 5.8).
+    """
+    kind = KINDS[type(entity)]
+    assert entity.state is not None
+    members: dict[str, Any] = {"id": entity.id, "state": entity.state.value}
+    number = None if binding is None else binding.mer_reference_id
+
+    if isinstance(entity, Payment):
+        members["order"] = _order(entity.order, number)
+    elif number is not None:
+        # The answer to a new refund names the order that was paid, and CNY cents
+        # (gateway.md, trap 15).
+        members["order"] = {"mer_reference_id": number}
+
+    if not isinstance(entity, Payment):
+        members["parent_payment"] = entity.parent_payment or (
+            None if binding is None else binding.payment_id
+        )
+
+    if isinstance(entity, Payment):
+        members["settle_date"] = _day(entity.settle_date)
+        members["execute_success_time"] = _day(entity.execute_success_time)
+
+    return stored_event(dump_json({kind: _without_none(members)}))
+
+
+def stored_event(body: bytes) -> NotificationEvent:
+    """
+    Return the event that `event_of()` made, from its body.
+    """
+    members = parse_json(body)
+    entity = _codec.read_notification(members)
+    assert entity.id is not None
+    assert entity.state is not None
+
+    return NotificationEvent(
+        kind=KINDS[type(entity)],
+        object=entity,
+        object_id=entity.id,
+        state=entity.state.value,
+        key=hashlib.sha256(b"query " + body).hexdigest(),
+        body=body,
+        signature="",
+        origin="query",
+    )
+
+
+def _order(order: Order | None, number: str | None) -> dict[str, Any]:
+    if order is None:
+        return {"mer_reference_id": number}
+
+    amount = order.amount
+
+    return {
+        "mer_reference_id": order.mer_reference_id or number,
+        "mer_date": _day(order.mer_date),
+        "amount": None
+        if amount is None
+        else _without_none(
+            {
+                "total": None if amount.total is None else str(amount.total),
+                "currency": None if amount.currency is None else amount.currency.value,
+                "total_cny": None
+                if amount.total_cny is None
+                else str(amount.total_cny),
+            }
+        ),
+    }
+
+
+def _day(moment: date | None) -> str | None:
+    return None if moment is None else f"{moment:%Y%m%d}"
+
+
+def _without_none(members: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _without_none(one) if isinstance(one, dict) else one
+        for name, one in members.items()
+        if one is not None
+    }

@@ -1,0 +1,232 @@
+"""
+Events that are not applied: listed for people, and somebody is told of each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Final
+
+import attrs
+
+from umfpay.errors import NotificationAmountError, NotificationError, Text
+from umfpay.notifications._applying import Read, is_our_end
+from umfpay.notifications._asking import Gateway
+from umfpay.notifications._deciding import Status
+from umfpay.notifications._receiver import NotificationEvent
+from umfpay.notifications._store import InboxStore, StoredEvent
+
+
+# Seconds: what another process decided is looked for that often.
+_LOOK: Final = 30.0
+_FIRST_PAUSE: Final = 1.0
+_MAX_PAUSE: Final = 300.0
+_CONFLICTS: Final = frozenset({Status.CONFLICT, Status.WRONG_AMOUNT})
+
+_log = logging.getLogger("umfpay")
+
+
+@attrs.frozen(kw_only=True)
+class UnappliedEvent:
+    """
+    An event that was stored and acknowledged, and not applied.
+
+    Attributes:
+        key: Of the event: see `NotificationInbox.dismiss`.
+        event: The notification; None if no object with id and state was found in it.
+        body: As received; the gateway has signed it.
+        mer_reference_id: The merchant's number that it names.
+        reason: Why it is not applied.
+        received: When it came.
+        attempts: How often the handler failed.
+        questions: How often the gateway was asked.
+        error: A `NotificationAmountError` if the amount is wrong, else None.
+    """
+
+    key: str
+    event: NotificationEvent | None
+    body: bytes = attrs.field(repr=False)
+    mer_reference_id: str | None
+    reason: str
+    received: datetime
+    attempts: int = 0
+    questions: int = 0
+    error: NotificationAmountError | None = None
+
+
+OnConflict = Callable[[UnappliedEvent], Awaitable[None]]
+
+
+class Reporter:
+    """
+    Tells of each event that waits: conflicts until somebody has taken them.
+
+    Args:
+        read: Makes the event of stored bytes.
+    """
+
+    def __init__(
+        self,
+        store: InboxStore,
+        read: Read,
+        *,
+        gateway: Gateway | None,
+        on_conflict: OnConflict | None,
+    ) -> None:
+        self._store = store
+        self._read = read
+        self._gateway = gateway
+        self._on_conflict = on_conflict
+        self._news = asyncio.Event()
+
+    def look(self) -> None:
+        """
+        Have what is new reported soon.
+        """
+        self._news.set()
+
+    async def listed(self, statuses: Collection[Status]) -> list[UnappliedEvent]:
+        """
+        Return all events in one of *statuses*, the oldest first.
+        """
+        found = []
+
+        for stored in await self._store.listed(statuses):
+            try:
+                found.append(self._unapplied(stored))
+            except NotificationError as error:
+                # Its key is gone: the others are shown.
+                _log.warning("a stored event cannot be read: %s", error.what.en)
+
+        return found
+
+    async def report_for_ever(self) -> None:
+        """
+        Tell of each event; what fails is told again, less and less often.
+        """
+        pause = _FIRST_PAUSE
+
+        while True:
+            self._news.clear()
+
+            try:
+                calm = await self.report()
+            except NotificationError as error:
+                _log.warning("what waits cannot be told now: %s", error.what.en)
+                calm = False
+
+            if calm:
+                pause = _FIRST_PAUSE
+
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK):
+                        await self._news.wait()
+            else:
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _MAX_PAUSE)
+
+    async def report(self) -> bool:
+        """
+        Tell of what nobody was told of yet; False if that failed for one.
+
+        Raises:
+            NotificationError: The place is down.
+        """
+        calm = True
+        # With a session, an answer comes in a second: nobody need hear of the question.
+        questions = 0 if self._gateway is None else 1
+        waiting = await self._store.unreported(time.time(), questions=questions)
+
+        for stored in waiting:
+            try:
+                await self._report(stored)
+            except asyncio.CancelledError:
+                if is_our_end():
+                    raise
+
+                _log.warning("on_conflict was cancelled from inside; it is told again")
+                calm = False
+            except Exception:  # noqa: BLE001 (logged; it is told again)
+                _log.exception("a conflict could not be told; it is told again")
+                calm = False
+            else:
+                await self._store.mark_reported(stored.key, time.time())
+
+        return calm
+
+    async def _report(self, stored: StoredEvent) -> None:
+        unapplied = self._unapplied(stored)
+
+        if stored.decision.status not in _CONFLICTS:
+            await self._warn(stored, unapplied)
+        elif self._on_conflict is not None:
+            await self._on_conflict(unapplied)
+        else:
+            await self._ask(unapplied)
+
+    async def _warn(self, stored: StoredEvent, unapplied: UnappliedEvent) -> None:
+        held = stored.decision.status is Status.HELD
+        counts = await self._store.counts()
+        count = counts[stored.decision.status]
+        _log.warning(
+            "a notification of %s (order %s) is %s and not applied: %s; with it %d are:"
+            " see inbox.%s()",
+            _name(unapplied),
+            unapplied.mer_reference_id or "unknown",
+            "held" if held else "not confirmed",
+            unapplied.reason,
+            count,
+            "held" if held else "unconfirmed",
+        )
+
+    async def _ask(self, conflict: UnappliedEvent) -> None:
+        event, gateway = conflict.event, self._gateway
+        state = "nobody was asked"
+
+        if gateway is not None and event is not None:
+            noun = {"payment": gateway.payments, "refund": gateway.refunds}
+            answer = await noun.get(event.kind, gateway.customs).get(event.object_id)
+            state = f"the gateway says {answer.state}"
+
+        _log.warning(
+            "a notification of %s was not applied: %s; %s",
+            _name(conflict),
+            conflict.reason,
+            state,
+        )
+
+    def _unapplied(self, stored: StoredEvent) -> UnappliedEvent:
+        event, decision = self._read(stored), stored.decision
+        error = None
+
+        if decision.status is Status.WRONG_AMOUNT:
+            name = "" if event is None else event.object_id
+            error = NotificationAmountError(
+                Text(
+                    f"{name}: {decision.reason}.",
+                    f"{name}：通知金额与订单不符（{decision.reason}）。",
+                )
+            )
+
+        return UnappliedEvent(
+            key=stored.key,
+            event=event,
+            body=stored.body,
+            mer_reference_id=stored.number,
+            reason=decision.reason,
+            received=datetime.fromtimestamp(stored.received, UTC),
+            attempts=stored.attempts,
+            questions=stored.questions,
+            error=error,
+        )
+
+
+def _name(unapplied: UnappliedEvent) -> str:
+    event = unapplied.event
+
+    return "an unknown object" if event is None else event.object_id

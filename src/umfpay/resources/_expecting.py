@@ -1,0 +1,59 @@
+"""
+Telling the shop's inbox which ids are its own, from the calls that learn them.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+from umfpay.errors import UMFError
+from umfpay.models import CustomsDeclaration, NewOrder, NewRefund
+
+
+_log = logging.getLogger("umfpay")
+
+
+class Expecting(Protocol):
+    """
+    What is told of orders, refunds and declarations: the inbox of
+    `umfpay.notifications`.
+    """
+
+    async def expect(
+        self,
+        what: NewOrder | NewRefund | CustomsDeclaration,
+        *,
+        payment_id: str | None = None,
+        refund_id: str | None = None,
+    ) -> None:
+        """
+        Keep what was ordered, and which ids of the gateway are its own.
+        """
+        ...
+
+
+async def bind(
+    arrivals: Expecting | None,
+    what: NewOrder | NewRefund | CustomsDeclaration,
+    *,
+    payment_id: str | None = None,
+    refund_id: str | None = None,
+) -> None:
+    """
+    Tell *arrivals* of an id that the gateway gave; a failure is logged only.
+
+    The call has been made, and its caller needs the answer. The inbox asks the gateway
+    about an id that it was not told.
+    """
+    if arrivals is None:
+        return
+
+    try:
+        await arrivals.expect(what, payment_id=payment_id, refund_id=refund_id)
+    except UMFError as error:
+        _log.warning(
+            "the inbox could not be told of %s: %s",
+            refund_id or payment_id,
+            error.what.en,
+        )
