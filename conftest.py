@@ -1,5 +1,5 @@
 """
-Documentation is a test: every code block of README and docs runs as printed.
+Documentation is a test: every code block of README and docs runs as printed, twice.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from sybil import Sybil
 from sybil.example import Example
+from sybil.integration.pytest import SybilFile
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
 
@@ -28,11 +29,11 @@ def _workplace(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reader")
     before = Path.cwd()
     os.chdir(folder)
-    running: list[subprocess.Popen[bytes]] = []
+    running: dict[str, subprocess.Popen[bytes]] = {}
 
     yield running
 
-    for process in running:
+    for process in running.values():
         process.terminate()
         process.wait(10)
 
@@ -70,11 +71,17 @@ def run_shell(example: Example) -> None:
             )
 
 
-def _start(command: str, running: list[subprocess.Popen[bytes]]) -> None:
+def _start(command: str, running: dict[str, subprocess.Popen[bytes]]) -> None:
+    # Whoever runs a page again has its server still running.
+    if command in running:
+        assert running[command].poll() is None
+
+        return
+
     process = subprocess.Popen(
         ["bash", "-c", f"exec {command}"], env=_environment(), stdout=subprocess.PIPE
     )
-    running.append(process)
+    running[command] = process
     assert process.stdout is not None
     deadline = time.monotonic() + 30
 
@@ -83,8 +90,28 @@ def _start(command: str, running: list[subprocess.Popen[bytes]]) -> None:
         assert time.monotonic() < deadline
 
 
-pytest_collect_file = Sybil(
+class TwiceFile(SybilFile):
+    """
+    A page that is run twice in one folder, as a reader does who comes back to it.
+    """
+
+    def collect(self):
+        yield from super().collect()
+        yield from super().collect()
+
+
+PAGES = Sybil(
     parsers=[PythonCodeBlockParser(), CodeBlockParser("bash", run_shell)],
     patterns=["*.md"],
     fixtures=["workplace"],
-).pytest()
+)
+
+
+def pytest_collect_file(file_path, parent):
+    """
+    Take each page of the documentation.
+    """
+    if not PAGES.should_parse(file_path):
+        return None
+
+    return TwiceFile.from_parent(parent, path=file_path, sybils=[PAGES])
