@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -85,6 +88,50 @@ def test_wrong_days_are_wrong_use(settings, tmp_path, capsys):
     assert Exit.WRONG_USE == run([*given, "--from", "2017-02-07", "--to", "2017-02-05"])
     assert "from 1 to" in capsys.readouterr().err
     assert Exit.WRONG_USE == run([*given, "--from", "tomorrow", "--to", "2017-02-05"])
+
+
+class Unlengthy(http.server.BaseHTTPRequestHandler):
+    """
+    A gateway whose files end with the connection, over plain TCP.
+    """
+
+    def do_POST(self):
+        self.reply(b'{"access_token":"T","expires_in":3600}')
+
+    def do_GET(self):
+        self.reply(b"paid out, and then")
+
+    def reply(self, body):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments):
+        pass
+
+
+def test_a_file_that_is_not_proven_whole_is_the_answer_no(settings, tmp_path, capsys):
+    """
+    Exit 1; what came is kept under a name that says so.
+    """
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Unlengthy) as server:
+        threading.Thread(target=server.serve_forever).start()
+        text = settings.read_text()
+        base = f"UMF_BASE_URL=http://127.0.0.1:{server.server_address[1]}/v1/"
+        settings.write_text(re.sub("UMF_BASE_URL=.*", base, text))
+        books = tmp_path / "books"
+        given = [*PULL, "--out", str(books), "--config", str(settings)]
+        code = run([*given, "--kind", "reconciliation", "--fetch-token"])
+        server.shutdown()
+
+    kept = books / "reconciliation-20170205.txt.unproven"
+    told = capsys.readouterr().err
+
+    assert Exit.NO == code
+    assert b"paid out, and then" == kept.read_bytes()
+    assert [] == list(books.glob("*.txt"))
+    assert 1 == len(told.splitlines())
+    assert "reconciliation-20170205.txt.unproven" in told
 
 
 def test_a_pull_that_is_interrupted_leaves_nothing_half(settings, tmp_path):

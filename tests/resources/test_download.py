@@ -9,7 +9,13 @@ from datetime import date
 
 import pytest
 
-from umfpay.errors import ConfigError, SignatureError, Text, TransportError
+from umfpay.errors import (
+    ConfigError,
+    IncompleteStatementError,
+    SignatureError,
+    Text,
+    TransportError,
+)
 from umfpay.resources._customs import Customs
 from umfpay.resources._statements import Statements
 from umfpay.transport import Effect
@@ -76,6 +82,52 @@ async def test_a_file_that_is_not_proven_leaves_nothing(statements, sender, tmp_
         await statements.download_transactions(DAY, tmp_path / "day.txt")
 
     assert [] == list(tmp_path.iterdir())
+
+
+async def test_what_is_not_proven_whole_is_kept_beside_the_name(
+    statements, sender, tmp_path
+):
+    """
+    Its name says what it is; an older whole file stays.
+    """
+    target = tmp_path / "day.txt"
+    target.write_bytes(b"older")
+    cut = IncompleteStatementError(Text("It is cut.", "被截断。"))
+
+    for number in (b"1", b"2"):
+        sender.pieces = [b"half ", number, cut]
+
+        with pytest.raises(
+            IncompleteStatementError, match=r"day\.txt\.unproven"
+        ) as caught:
+            await statements.download_reconciliation(DAY, target)
+
+        assert caught.value.advice == cut.advice
+        assert {
+            "day.txt": b"older",
+            "day.txt.unproven": b"half " + number,
+        } == {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize("kind", ["transactions", "reconciliation"])
+async def test_a_pulled_day_that_is_not_proven_is_kept_under_the_days_name(
+    statements, sender, tmp_path, kind
+):
+    """
+    Not under the temporary name, which the next pull removes.
+    """
+    sender.pieces = [b"half", IncompleteStatementError(Text("It is cut.", "被截断。"))]
+
+    with pytest.raises(
+        IncompleteStatementError, match=rf"{kind}-20170213\.txt\.unproven"
+    ):
+        async for _ in statements.pull(DAY, DAY, tmp_path, kind=kind):
+            pass
+
+    assert [f"{kind}-20170213.txt.unproven"] == [
+        file.name for file in tmp_path.iterdir() if file.name[0] != "."
+    ]
+    assert [] == list(tmp_path.glob(".*pulling*"))
 
 
 async def test_an_older_file_survives_a_failure(statements, sender, tmp_path):

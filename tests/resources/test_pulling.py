@@ -28,7 +28,7 @@ class Gateway:
         self.contents = {}
         self.error = None
 
-    async def download(self, day, to):
+    async def download(self, day, to, named):
         self.asked.append(day)
 
         if self.error is not None and len(self.asked) == 2:
@@ -110,6 +110,10 @@ async def test_a_file_that_is_not_whole_never_gets_its_name(gateway, tmp_path):
 
     assert 2 == len(list(tmp_path.glob("transactions-*.txt")))
     assert [] == list(tmp_path.glob(".*pulling*"))
+    # What came is there for whoever looks into it.
+    kept = tmp_path / "transactions-20170207.txt.unproven"
+
+    assert "half" == kept.read_text()
 
     (tmp_path / "transactions-20170205.txt").write_text("edited")
     gateway.contents.clear()

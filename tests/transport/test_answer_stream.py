@@ -42,6 +42,7 @@ def _opened():
             translate=lambda error: (
                 httpx.ReadError("x") if isinstance(error, OSError) else None
             ),
+            ended_clean=lambda: "done" in done,
         )
 
         return stream, done
@@ -60,6 +61,17 @@ async def test_a_body_that_was_read_gives_its_connection_back(opened):
     await stream.aclose()
 
     assert done == ["done", "released"]
+
+
+async def test_whether_the_end_was_announced_is_asked_at_the_end(opened):
+    """It is known only then."""
+    stream, _ = opened(b"a")
+
+    assert not stream.ended_clean
+
+    await stream.aclose()
+
+    assert stream.ended_clean
 
 
 async def test_a_body_that_was_not_read_closes_its_connection(opened):

@@ -263,6 +263,36 @@ async def test_a_quiet_connection_is_used_again(numbering, exchange, security, e
     assert 1 == len(writers)
 
 
+@pytest.mark.parametrize("end", ["announced", "cut"])
+async def test_the_end_of_a_body_without_length_is_known_by_tls_only(
+    serve, read_request, network, call, security, end
+):
+    """Plain TCP ends without a word; TLS says whether it was meant (RFC 8446 6.1)."""
+
+    async def talk(served, reader, writer):
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\nrow1\nrow2\n")
+        await asyncio.sleep(0.02)
+
+        if end == "announced":
+            writer.close()
+        else:
+            writer.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+
+    served = await serve(talk, **security[0])
+    url = f"{security[1]}://127.0.0.1:{served.port}/v1/thing"
+    response = await network.handle_async_request(
+        build_request(call(url=url, download=True))
+    )
+    body = b"".join([chunk async for chunk in response.stream])
+    await response.stream.aclose()
+
+    assert b"row1\nrow2\n" == body
+    assert (security[1] == "https" and end == "announced") is (
+        response.stream.ended_clean
+    )
+
+
 @pytest.mark.parametrize("security", ["plain"], indirect=True)
 class TestPlain:
     """

@@ -11,12 +11,17 @@ import pytest
 
 from umfpay.errors import (
     EnvelopeError,
+    IncompleteStatementError,
     SignatureError,
     TransportError,
     UnsignedResponseError,
 )
 from umfpay.protocol import Verdict
 from umfpay.transport import Effect, VerifyingTransport, build_request
+
+
+# It is no transport's business here whether the number is right.
+LENGTH = {"Content-Length": "1"}
 
 
 class Stream(httpx.AsyncByteStream):
@@ -61,7 +66,7 @@ async def read(response):
 async def test_a_file_streams(fetch):
     """Only what decides is read at first; the rest comes as it is asked for."""
     stream = Stream(b"  \r\n", b"a,b\n", b"c,d\n", b"e")
-    response, state = await fetch(stream)
+    response, state = await fetch(stream, headers=LENGTH)
 
     assert (stream.read, stream.closed, state.envelope) == (2, False, None)
     assert await read(response) == [b"  \r\na,b\n", b"c,d\n", b"e"]
@@ -74,19 +79,121 @@ async def test_a_file_streams(fetch):
 
 async def test_an_empty_file_is_a_file(fetch):
     """A day without transactions may be an empty file."""
-    response, _ = await fetch(Stream())
+    response, _ = await fetch(Stream(), headers=LENGTH)
 
     assert await read(response) == []
     assert await read(response) == []
 
 
-async def test_four_kilobytes_of_white_space_are_a_file(fetch):
-    """The decision does not wait for ever."""
+async def test_four_kilobytes_of_white_space_are_no_file(fetch):
+    """The decision does not wait for ever, and what may follow is not trusted."""
     stream = Stream(b" " * 4095, b" ", b'{"meta":{}}')
-    response, _ = await fetch(stream)
 
-    assert stream.read == 2
-    assert len(b"".join(await read(response))) == 4096 + 11
+    with pytest.raises(EnvelopeError, match="no file: it begins with blanks"):
+        await fetch(stream, headers=LENGTH)
+
+    assert (2, True) == (stream.read, stream.closed)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<!DOCTYPE html>\n<html></html>",
+        b"  \r\n<html></html>",
+        b"\xef\xbb\xbf<html></html>",
+        b"\xef\xbb\xbf \n<?xml version='1.0'?>",
+        "<html></html>".encode("utf-16"),
+    ],
+    ids=lambda body: ascii(body)[:12],
+)
+@pytest.mark.parametrize("cut", [1, 3, 50])
+async def test_a_page_is_no_file(fetch, body, cut):
+    """A proxy's login page comes with HTTP 200, too."""
+    pieces = [body[at : at + cut] for at in range(0, len(body), cut)]
+
+    with pytest.raises(EnvelopeError, match="a page came instead of a file") as caught:
+        await fetch(Stream(*pieces), headers=LENGTH)
+
+    assert "proxy" in caught.value.advice.en
+    assert "代理" in caught.value.advice.zh
+
+
+@pytest.mark.parametrize("lead", [b"\xef\xbb\xbf", b"\n\xef\xbb\xbf ", b"\xff\xfe"])
+async def test_an_error_object_behind_a_mark_is_no_file(fetch, gateway, lead):
+    """Our own rules refuse to read it, and nothing of it streams."""
+    body, _ = gateway.body("00060710", place="none")
+
+    with pytest.raises(EnvelopeError, match="cannot be read"):
+        await fetch(Stream(lead + body), headers=LENGTH)
+
+
+async def test_a_part_is_no_file(fetch):
+    """Nobody asked for a range."""
+    with pytest.raises(EnvelopeError, match="HTTP 206"):
+        await fetch(Stream(b"a,b\n"), status=206, headers=LENGTH)
+
+
+async def test_a_compressed_file_is_no_file(fetch):
+    """Its bytes are not those of the file; asked was identity."""
+    with pytest.raises(EnvelopeError, match="Content-Encoding gzip") as caught:
+        await fetch(Stream(b"\x1f\x8b"), headers={**LENGTH, "Content-Encoding": "gzip"})
+
+    assert "compression" in caught.value.advice.en
+
+
+FRAMED = b"TRANSDETAIL-START,8017,20170206\nrow\nTRANSDETAIL-End,8017,20170206,0.00\n"
+
+
+@pytest.mark.parametrize("cut", [1, 7, 4096])
+async def test_a_statement_proves_itself(fetch, cut):
+    """Its own last line says that it is whole, whatever the transport knows."""
+    pieces = [FRAMED[at : at + cut] for at in range(0, len(FRAMED), cut)]
+    response, _ = await fetch(Stream(*pieces))
+
+    assert FRAMED == b"".join(await read(response))
+
+
+@pytest.mark.parametrize("headers", [{}, {"Content-Length": "1"}])
+async def test_a_statement_without_its_last_line_is_not_whole(fetch, headers):
+    """Whatever the transport says: the gateway itself may have broken off."""
+    response, _ = await fetch(Stream(FRAMED[:40]), headers=headers)
+    got = []
+
+    with pytest.raises(IncompleteStatementError, match="closing line") as caught:
+        async for chunk in response.stream:
+            got.append(chunk)
+
+    assert [FRAMED[:40]] == got
+    assert "Fetch the file again" in caught.value.advice.en
+
+
+async def test_a_signed_file_without_length_is_whole(fetch, gateway):
+    """The signature covers all bytes."""
+    signature = gateway.signer.sign(b"a,b\n")
+    response, _ = await fetch(Stream(b"a,b\n"), headers={"Signature": signature})
+
+    assert [b"a,b\n"] == await read(response)
+
+
+@pytest.mark.parametrize(
+    ("headers", "whole"),
+    [
+        ({"Content-Length": "4"}, True),
+        ({"Transfer-Encoding": "chunked"}, True),
+        ({"Transfer-Encoding": "gzip, Chunked"}, True),
+        ({"Transfer-Encoding": "identity"}, False),
+        ({}, False),
+    ],
+)
+async def test_another_file_needs_the_end_of_the_transport(fetch, headers, whole):
+    """Its format is documented nowhere; without a length it may have been cut."""
+    response, _ = await fetch(Stream(b"a,b\n"), headers=headers)
+
+    if whole:
+        assert [b"a,b\n"] == await read(response)
+    else:
+        with pytest.raises(IncompleteStatementError, match="no length"):
+            await read(response)
 
 
 @pytest.mark.parametrize("lead", [b"", b" \n", b" " * 4095])
@@ -161,7 +268,9 @@ async def test_report_logs_a_forged_file(fetch, caplog):
     """The file comes through, the verdict is in the log."""
     with caplog.at_level(logging.WARNING, "umfpay"):
         response, state = await fetch(
-            Stream(b"x"), headers={"Signature": "AAAA"}, response_signatures="report"
+            Stream(b"x"),
+            headers={**LENGTH, "Signature": "AAAA"},
+            response_signatures="report",
         )
         await read(response)
 

@@ -15,6 +15,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from umfpay.cli._exits import Exit
 from umfpay.cli._sessions import (
     config_option,
     fetch_token_option,
@@ -22,6 +23,7 @@ from umfpay.cli._sessions import (
     settings,
 )
 from umfpay.cli._streams import print_json, print_line
+from umfpay.errors import StatementError
 from umfpay.reconciliation import TotalRules, read_statement, read_transactions
 from umfpay.resources import Pulled
 
@@ -65,6 +67,8 @@ def pull(
 ) -> None:
     """
     Fetch the file of each day; a pull that broke off goes on when it is called again.
+
+    Exit 1: a file is not proven whole; what came of it is kept as NAME.unproven.
     """
     days = (first.date(), last.date())
     count = (days[1] - days[0]).days + 1
@@ -88,7 +92,12 @@ def pull(
             else:
                 print_line(_line(one))
 
-        asyncio.run(_pull(days, out, kind, file, tell, fetch_token=fetch_token))
+        try:
+            asyncio.run(_pull(days, out, kind, file, tell, fetch_token=fetch_token))
+        except StatementError as error:
+            print_line(f"umfpay: {error}", err=True)
+
+            raise click.exceptions.Exit(Exit.NO) from None
 
 
 async def _pull(

@@ -1,5 +1,5 @@
 """
-Files: verified streams, and a file on disk only when it is proven whole.
+Files: verified streams; a file on disk has its name only when it is proven whole.
 """
 
 from __future__ import annotations
@@ -10,13 +10,17 @@ import secrets
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import anyio
 
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError, IncompleteStatementError, Text
 from umfpay.resources._call import Call, CallOptions, Download, Sender
 from umfpay.transport import LIST_LIMIT, Effect
+
+
+UNPROVEN: Final = ".unproven"
+"""Behind the name of a file that came to its end and is not proven whole."""
 
 
 def open_download(
@@ -44,13 +48,33 @@ def open_download(
     return sender.stream(call, options)
 
 
+async def keep_unproven(partial: Path, target: Path) -> Path:
+    """
+    Give *partial* the name of *target* with ``.unproven`` behind it.
+    """
+    kept = target.with_name(f"{target.name}{UNPROVEN}")
+    await anyio.Path(partial).replace(kept)
+
+    return kept
+
+
 async def save(
-    download: AbstractAsyncContextManager[Download], to: str | os.PathLike[str]
+    download: AbstractAsyncContextManager[Download],
+    to: str | os.PathLike[str],
+    *,
+    named: Path | None = None,
 ) -> Path:
     """
     Write *download* to the file *to*; the name appears only when all of it is there.
 
+    What came to its end and is not proven whole is kept beside it, under the name with
+    ``.unproven`` behind it.
+
+    Args:
+        named: The name that the file will get afterwards, if that is another than *to*.
+
     Raises:
+        IncompleteStatementError: Nothing proves that the file is whole.
         ConfigError: The file cannot be written, or *to* is no path of a file.
     """
     try:
@@ -69,6 +93,16 @@ async def save(
                 await file.write(chunk)
 
         await anyio.Path(partial).replace(target)
+    except IncompleteStatementError as error:
+        kept = await keep_unproven(partial, named or target)
+
+        raise IncompleteStatementError(
+            Text(
+                f"{error.what.en} What came is kept as {kept}.",
+                f"{error.what.zh}已收到的内容保存为 {kept}。",
+            ),
+            advice=error.advice,
+        ) from None
     except OSError as exc:
         raise ConfigError(
             Text(f"{target}: cannot be written.", f"{target}：无法写入。")

@@ -16,6 +16,7 @@ import filelock
 
 from umfpay.errors import APIError, ConfigError, StatementError, Text
 from umfpay.resources._call import wire_date
+from umfpay.resources._download import keep_unproven
 
 
 Prove = Callable[[Path], object]
@@ -52,7 +53,7 @@ async def pull(
     *,
     kind: str,
     prove: Prove | None,
-    download: Callable[[date, Path], Awaitable[Path]],
+    download: Callable[[date, Path, Path], Awaitable[Path]],
 ) -> AsyncIterator[Pulled]:
     """
     Have the file of each day in *folder*; give each as it is there.
@@ -60,7 +61,7 @@ async def pull(
     Args:
         kind: The begin of the files' names.
         prove: Raises `StatementError` for a file that is not whole.
-        download: Saves the file of a day.
+        download: Saves the file of a day to a path; told the name that it will get.
 
     Raises:
         ConfigError: The days or the folder cannot be meant, or another process pulls
@@ -85,7 +86,7 @@ async def _pull_day(
     day: date,
     target: Path,
     prove: Prove | None,
-    download: Callable[[date, Path], Awaitable[Path]],
+    download: Callable[[date, Path, Path], Awaitable[Path]],
 ) -> Pulled:
     if await anyio.to_thread.run_sync(_is_whole, target, prove):
         return _there(day, target, was_there=True)
@@ -93,12 +94,18 @@ async def _pull_day(
     partial = target.with_name(f".{target.name}{_PULLING}")
 
     try:
-        await download(day, partial)
+        await download(day, partial, target)
 
         if prove is not None:
             await anyio.to_thread.run_sync(prove, partial)
 
         partial.replace(target)
+    except StatementError:
+        # What was fetched and is not whole is kept for whoever looks into it.
+        if partial.exists():
+            await keep_unproven(partial, target)
+
+        raise
     except APIError as refusal:
         if refusal.ret_code == _NOTHING and refusal.verified:
             return Pulled(day=day, path=None)

@@ -152,6 +152,11 @@ class Statements:
             async with session.statements.open_transactions(day) as chunks:
                 async for chunk in chunks:
                     ...
+
+        The loop ends only if the bytes are proven to be all.
+
+        Raises:
+            IncompleteStatementError: After the last chunk: the file is not proven whole.
         """
         return open_download(
             self._sender,
@@ -169,6 +174,14 @@ class Statements:
     ) -> Path:
         """
         Save the day's transactions file; the name appears only when it is whole.
+
+        Its own last line proves that. What came and is not proven whole is kept beside
+        it as ``NAME.unproven``.
+
+        Raises:
+            IncompleteStatementError: The file is not proven whole.
+            EnvelopeError: A page or something else came that is no file.
+            ConfigError: The file cannot be written.
         """
         return await save(self.open_transactions(mer_date, **options), to)
 
@@ -206,7 +219,8 @@ class Statements:
                 the gateway.
 
         Raises:
-            StatementError: What *prove* raises about a file that was just fetched.
+            StatementError: The file that was just fetched is not proven whole, or
+                *prove* raises it. It is kept under its name with ``.unproven`` behind.
             ConfigError: An argument cannot be meant, or another process pulls.
         """
         if kind not in ("transactions", "reconciliation"):
@@ -217,14 +231,14 @@ class Statements:
                 )
             )
 
-        save_day = (
-            self.download_transactions
+        open_day = (
+            self.open_transactions
             if kind == "transactions"
-            else self.download_reconciliation
+            else self.open_reconciliation
         )
 
-        async def download(day: date, to: Path) -> Path:
-            return await save_day(day, to, **options)
+        async def download(day: date, to: Path, named: Path) -> Path:
+            return await save(open_day(day, **options), to, named=named)
 
         return pull(first, last, folder, kind=kind, prove=prove, download=download)
 
@@ -234,7 +248,11 @@ class Statements:
         """
         Open the day's reconciliation file as a stream (gateway.md 5.12).
 
-        Its format is not documented.
+        Its format is not documented. The loop over it ends only if the bytes are proven
+        to be all.
+
+        Raises:
+            IncompleteStatementError: After the last chunk: the file is not proven whole.
         """
         return open_download(
             self._sender,
@@ -252,6 +270,15 @@ class Statements:
     ) -> Path:
         """
         Save the day's reconciliation file; the name appears only when it is whole.
+
+        Its format is documented nowhere, so that only the transport can prove it: by a
+        length, by chunks, or by TLS's close_notify. What came and is not proven whole
+        is kept beside it as ``NAME.unproven``.
+
+        Raises:
+            IncompleteStatementError: The file is not proven whole.
+            EnvelopeError: A page or something else came that is no file.
+            ConfigError: The file cannot be written.
         """
         return await save(self.open_reconciliation(settle_date, **options), to)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import aiohttp
@@ -128,6 +128,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 close=response.close,
                 done=self._released,
                 translate=_inside,
+                ended_clean=partial(_ended_clean, response.content),
             ),
         )
 
@@ -430,6 +431,16 @@ def http_error(
         return httpx.LocalProtocolError("a header holds a character that none may")
 
     return None
+
+
+def _ended_clean(content: object) -> bool:
+    """
+    Tell whether the connection on which *content* came was closed as TLS demands.
+    """
+    # aiohttp's reader has it; without, the end is not proven.
+    handler = getattr(content, "_protocol", None)
+
+    return isinstance(handler, ExchangeHandler) and handler.ended_clean
 
 
 def _inside(error: BaseException) -> httpx.TransportError | None:

@@ -40,6 +40,7 @@ class AnswerStream(httpx.AsyncByteStream):
         close: Closes it before the end.
         done: Told once that the connection is not ours any more.
         translate: Gives the error to raise in place of one of *content*'s, or None.
+        ended_clean: Asked after the end: whether the connection's end was announced.
     """
 
     def __init__(
@@ -50,16 +51,25 @@ class AnswerStream(httpx.AsyncByteStream):
         close: Callable[[], object],
         done: Callable[[], None],
         translate: Callable[[BaseException], httpx.TransportError | None],
+        ended_clean: Callable[[], bool],
     ) -> None:
         self._content = content
         self._release = release
         self._close = close
         self._done = done
         self._translate = translate
+        self._ended_clean = ended_clean
         self._open = True
 
     def __aiter__(self) -> AnswerStream:
         return self
+
+    @property
+    def ended_clean(self) -> bool:
+        """
+        Whether the end of the connection, which was the body's end, was announced.
+        """
+        return self._ended_clean()
 
     async def __anext__(self) -> bytes:
         chunk = await self._next()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import select
+import ssl
 from typing import Any, Final
 
 import aiohttp
@@ -41,6 +42,8 @@ class ExchangeHandler(ResponseHandler):
     Attributes:
         expects_answer: A request is being sent, or its answer is not complete.
         exchanges: How many requests the connection has served.
+        ended_clean: The other side said by TLS that nothing more comes (RFC 8446 6.1);
+            over plain TCP, and where the connection was cut, nobody can know.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -48,6 +51,7 @@ class ExchangeHandler(ResponseHandler):
         # The answer of a proxy to CONNECT comes before there is a request of ours.
         self.expects_answer = True
         self.exchanges = 0
+        self.ended_clean = False
         self._idle_limit = IDLE_SECONDS
         self._idle_since = 0.0
         self._poll: Any = None  # select.poll exists on POSIX only
@@ -73,6 +77,13 @@ class ExchangeHandler(ResponseHandler):
             super().data_received(data)
         else:
             self.close()
+
+    def eof_received(self) -> None:
+        """
+        Take the end of what comes, and see whether it is announced.
+        """
+        self.ended_clean = _has_close_notify(self.transport)
+        super().eof_received()
 
     def start_timeout(self) -> None:
         """
@@ -211,6 +222,23 @@ class CheckedConnector(aiohttp.TCPConnector):
 
         if isinstance(protocol, ExchangeHandler):
             protocol.end_exchange()
+
+
+def _has_close_notify(transport: asyncio.BaseTransport | None) -> bool:
+    """
+    Tell whether TLS's close_notify came; the loop reports its absence like its presence.
+    """
+    layer = None if transport is None else transport.get_extra_info("ssl_object")
+
+    if layer is None or layer.pending():
+        return False
+
+    try:
+        return bool(layer.read(1) == b"")
+    except ssl.SSLZeroReturnError:
+        return True
+    except ssl.SSLError:
+        return False
 
 
 def idle_limit(keep_alive: str) -> float:

@@ -12,11 +12,12 @@ import httpx
 from umfpay.transport import _refusals as refusals
 from umfpay.transport._call import CallState
 from umfpay.transport._errors import transport_error
+from umfpay.transport._file_proof import FileProof
 
 
 class Download(httpx.AsyncByteStream):
     """
-    The bytes of a file; the last step checks the signature, if there is one.
+    The bytes of a file; the last step proves that they are all, and genuine.
 
     It is an iterator, not a generator: nothing of ours is suspended between two chunks,
     and a reader who stops early leaves nothing open but *stream*, which he closes.
@@ -29,10 +30,14 @@ class Download(httpx.AsyncByteStream):
         check: Told the SHA-256 digest at the end, and the bytes if *keep*; raises
             `SignatureError`. None if the answer has no signature.
         keep: Collect the bytes for *check*, at most this many; 0 collects none.
+        end_is_proven: Asked at the end: whether the transport knows that nothing was
+            cut off. A signature over all bytes proves it, too.
 
     Raises:
         TransportError: The connection broke before the end.
         SignatureError: The signature over all bytes does not verify.
+        IncompleteStatementError: The bytes have ended, and nothing proves that they are
+            all.
         EnvelopeError: There are more than *keep* bytes to collect.
     """
 
@@ -44,6 +49,7 @@ class Download(httpx.AsyncByteStream):
         head: bytes,
         rest: AsyncIterator[bytes],
         check: Callable[[bytes, bytes], Awaitable[None]] | None,
+        end_is_proven: Callable[[], bool],
         keep: int = 0,
     ) -> None:
         self._state = state
@@ -51,9 +57,11 @@ class Download(httpx.AsyncByteStream):
         self._head = head
         self._rest = rest
         self._check = check
+        self._end_is_proven = end_is_proven
         self._keep = keep
         self._kept = bytearray()
         self._digest = hashlib.sha256()
+        self._proof = FileProof()
         self._ended = False
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -61,7 +69,7 @@ class Download(httpx.AsyncByteStream):
 
     async def __anext__(self) -> bytes:
         """
-        Return the next chunk; the end comes only after the signature was checked.
+        Return the next chunk; the end comes only after all was proven.
         """
         if self._ended:
             raise StopAsyncIteration
@@ -74,7 +82,11 @@ class Download(httpx.AsyncByteStream):
             if self._check is not None:
                 await self._check(self._digest.digest(), bytes(self._kept))
 
+            self._must_be_whole()
+
             raise StopAsyncIteration
+
+        self._proof.feed(chunk)
 
         if self._check is not None:
             self._digest.update(chunk)
@@ -86,6 +98,13 @@ class Download(httpx.AsyncByteStream):
                     raise refusals.too_large(self._state, self._keep)
 
         return chunk
+
+    def _must_be_whole(self) -> None:
+        end_is_proven = self._state.download_verified or self._end_is_proven()
+        doubt = self._proof.doubt(end_is_proven=end_is_proven)
+
+        if doubt is not None:
+            raise refusals.unproven(self._state, doubt)
 
     async def _next(self) -> bytes | None:
         if self._head:

@@ -4,7 +4,14 @@ Why an answer is refused, which setting would let it through, and what that cost
 
 from __future__ import annotations
 
-from umfpay.errors import EnvelopeError, SignatureError, Text, UnsignedResponseError
+from umfpay.errors import (
+    EnvelopeError,
+    IncompleteStatementError,
+    SignatureError,
+    Text,
+    UnsignedResponseError,
+    escape,
+)
 from umfpay.transport._call import CallState
 
 
@@ -34,6 +41,22 @@ _UNREADABLE_ADVICE = Text(
     "No setting lets it through: nothing could be read from it. Check base_url and"
     " whatever stands between (proxy, firewall).",
     "没有设置可以放行：应答无法读取。请检查 base_url 以及中间设备（代理、防火墙）。",
+)
+_ENCODED_ADVICE = Text(
+    "The signature covers the bytes before any compression, so nothing can be verified."
+    " The gateway was asked for none (Accept-Encoding: identity): find what stands"
+    " between (proxy, firewall, CDN) and switch its compression off.",
+    "签名针对未压缩的内容，因此无法验签。请求已声明不压缩（Accept-Encoding: identity）："
+    "请检查中间设备（代理、防火墙、CDN）并关闭其压缩。",
+)
+_PAGE_ADVICE = Text(
+    "A proxy, a firewall or a login page answered in the gateway's place: look at"
+    " base_url and at what stands between. Nothing was saved.",
+    "应答来自代理、防火墙或登录页面，而不是平台：请检查 base_url 和中间设备。未保存任何内容。",
+)
+_PART_ADVICE = Text(
+    "Fetch the file again; if it stays like this, ask UMF. What came is no whole file.",
+    "请重新下载；若仍如此，请联系联动优势。收到的不是完整文件。",
 )
 _REDIRECT_ADVICE = Text(
     "No setting follows it, because the token and the signed body would go to another"
@@ -98,18 +121,74 @@ def unreadable(state: CallState, reason: str) -> EnvelopeError:
     """
     Return the error for an answer that is not the JSON object it should be.
     """
-    coding = state.response_header(b"content-encoding")
+    coding = content_coding(state)
+    why = Text(reason, reason)
 
-    if coding is not None and coding.lower() != "identity":
-        reason = f"Content-Encoding {coding[:20]!r}, asked was identity"
+    if coding is not None:
+        shown = escape(coding, limit=40)
+        why = Text(
+            f"Content-Encoding {shown}, asked was identity",
+            f"Content-Encoding 为 {shown}，请求的是 identity",
+        )
 
     return EnvelopeError(
         Text(
             f"{named(state)}: the answer (HTTP {state.status}) cannot be read"
-            f" ({reason}).",
-            f"{named(state)}：无法读取应答（HTTP {state.status}，{reason}）。",
+            f" ({why.en}).",
+            f"{named(state)}：无法读取应答（HTTP {state.status}，{why.zh}）。",
         ),
-        advice=_UNREADABLE_ADVICE,
+        advice=_UNREADABLE_ADVICE if coding is None else _ENCODED_ADVICE,
+    )
+
+
+def content_coding(state: CallState) -> str | None:
+    """
+    Return how the answer is compressed, None if it is not.
+    """
+    coding = state.response_header(b"content-encoding")
+
+    if coding is None or coding.strip().lower() in ("", "identity"):
+        return None
+
+    return coding
+
+
+def page(state: CallState) -> EnvelopeError:
+    """
+    Return the error for a page, HTML or XML, in the place of a file.
+    """
+    return EnvelopeError(
+        Text(
+            f"{named(state)}: a page came instead of a file (HTTP {state.status}).",
+            f"{named(state)}：返回的是网页而不是文件（HTTP {state.status}）。",
+        ),
+        advice=_PAGE_ADVICE,
+    )
+
+
+def no_file(state: CallState, reason: Text) -> EnvelopeError:
+    """
+    Return the error for an answer with which no file can begin.
+    """
+    return EnvelopeError(
+        Text(
+            f"{named(state)}: the answer is no file: {reason.en}.",
+            f"{named(state)}：应答不是文件：{reason.zh}。",
+        ),
+        advice=_PART_ADVICE,
+    )
+
+
+def unproven(state: CallState, reason: Text) -> IncompleteStatementError:
+    """
+    Return the error for a file whose bytes have ended, but perhaps too early.
+    """
+    return IncompleteStatementError(
+        Text(
+            f"{named(state)}: the file is not proven whole: {reason.en}.",
+            f"{named(state)}：无法证明文件完整：{reason.zh}。",
+        ),
+        advice=_PART_ADVICE,
     )
 
 

@@ -9,10 +9,12 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
+from http import HTTPStatus
 from typing import Final, Literal, TypeVar, cast
 
 import httpx
 
+from umfpay.errors import Text
 from umfpay.protocol import Envelope, Verdict, Verifier, open_envelope
 from umfpay.transport import _refusals as refusals
 from umfpay.transport._answer_stream import AnswerStream
@@ -23,6 +25,7 @@ from umfpay.transport._custom import (
     read_unchecked,
 )
 from umfpay.transport._downloads import Download
+from umfpay.transport._file_proof import first_byte, is_length_told
 from umfpay.transport._messages import raw_headers
 from umfpay.transport._outcome import gives
 
@@ -30,7 +33,7 @@ from umfpay.transport._outcome import gives
 UnsignedResponses = Literal["refuse", "accept"]
 ResponseSignatures = Literal["enforce", "report"]
 
-# "the first 4 KiB decide": by then a file has shown something but white space.
+# A file has shown something but blanks by then.
 _HEAD: Final = 4096
 
 # Seconds that a transport which is not ours gets to close an answer.
@@ -105,10 +108,10 @@ class VerifyingTransport(httpx.AsyncBaseTransport):
             chunks = aiter(stream)
 
             if state.download and status < 300:
-                head, is_file = await _head(chunks)
+                head = await _head(chunks)
 
-                if is_file:
-                    response.stream = self._file(state, stream, head, chunks)
+                if _begins_file(state, head):
+                    response.stream = self._file(state, response, head, chunks)
                     streaming = True
 
                     return response
@@ -120,7 +123,14 @@ class VerifyingTransport(httpx.AsyncBaseTransport):
             if not streaming:
                 await _close(stream)
 
-        state.envelope = await self._open(state, body)
+        if refusals.content_coding(state) is None:
+            state.envelope = await self._open(state, body)
+        else:
+            # Signed is what was compressed: nothing can be said about its signature.
+            state.envelope = Envelope(
+                verdict=Verdict.UNREADABLE, reason="Content-Encoding"
+            )
+
         self._judge(state, state.envelope, body)
         # Whoever stands outside of the stack can still read what came.
         response.stream = httpx.ByteStream(body)
@@ -230,18 +240,22 @@ class VerifyingTransport(httpx.AsyncBaseTransport):
     def _file(
         self,
         state: CallState,
-        stream: httpx.AsyncByteStream,
+        response: httpx.Response,
         head: bytes,
         rest: AsyncIterator[bytes],
     ) -> Download:
         signature = state.response_header(b"signature")
-
-        if signature is None:
-            return Download(state, stream, head=head, rest=rest, check=None)
-
         custom = self._custom
+        stream = response.stream
+        assert isinstance(stream, httpx.AsyncByteStream)
+        is_framed = is_length_told(state) or _is_http2(response)
+
+        def end_is_proven() -> bool:
+            return is_framed or getattr(stream, "ended_clean", False)
 
         async def check(digest: bytes, body: bytes) -> None:
+            assert signature is not None
+
             if custom is not None:
                 good = await self._work(
                     lambda: custom(body, signature, self._verifier.keys)
@@ -256,9 +270,15 @@ class VerifyingTransport(httpx.AsyncBaseTransport):
             else:
                 self._forged(state, "header Signature over the file")
 
-        keep = state.body_limit if custom is not None else 0
-
-        return Download(state, stream, head=head, rest=rest, check=check, keep=keep)
+        return Download(
+            state,
+            stream,
+            head=head,
+            rest=rest,
+            check=None if signature is None else check,
+            end_is_proven=end_is_proven,
+            keep=state.body_limit if custom is not None else 0,
+        )
 
     async def aclose(self) -> None:
         """
@@ -281,16 +301,47 @@ async def _close(stream: httpx.AsyncByteStream) -> None:
             await stream.aclose()
 
 
-async def _head(chunks: AsyncIterator[bytes]) -> tuple[bytes, bool]:
+async def _head(chunks: AsyncIterator[bytes]) -> bytes:
     """
-    Return the begin of a download, and whether it is a file and not an error object.
+    Return the begin of a download, as much as it takes to know what it is.
     """
     head = b""
 
     async for chunk in chunks:
         head += chunk
 
-        if head.strip() or len(head) >= _HEAD:
+        if first_byte(head) or len(head) >= _HEAD:
             break
 
-    return head, not head[:_HEAD].lstrip().startswith(b"{")
+    return head
+
+
+def _begins_file(state: CallState, head: bytes) -> bool:
+    """
+    Tell whether a download is a file, and not an error object (gateway.md 9.1).
+
+    Raises:
+        EnvelopeError: It is neither.
+    """
+    if state.status == HTTPStatus.PARTIAL_CONTENT:
+        raise refusals.no_file(state, Text("HTTP 206, a part", "HTTP 206，只是一部分"))
+
+    if refusals.content_coding(state) is not None:
+        raise refusals.unreadable(state, "")
+
+    first = first_byte(head)
+
+    if first == b"<":
+        raise refusals.page(state)
+
+    if not first and len(head) >= _HEAD:
+        raise refusals.no_file(state, Text("it begins with blanks", "开头全是空白"))
+
+    return first != b"{"
+
+
+def _is_http2(response: httpx.Response) -> bool:
+    """
+    Tell whether the end of a body is a flag of its frames (RFC 9113 6.1).
+    """
+    return bool(response.extensions.get("http_version") == b"HTTP/2")

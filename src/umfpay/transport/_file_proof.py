@@ -1,0 +1,112 @@
+"""
+What proves that a downloaded file is whole: its own last line, or the transport's end.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from umfpay.errors import Text
+from umfpay.transport._call import CallState
+
+
+# No line of a frame is longer; rows in between are not looked at.
+_LINE_BYTES: Final = 4096
+
+_FIRST: Final = re.compile(rb"TRANSDETAIL-START", re.IGNORECASE)
+
+# "TRANSDETAIL-End"; an older edition has "TRANSDETAIL-Detail-End" (gateway.md 9.1).
+_LAST: Final = re.compile(rb"TRANSDETAIL-(?:DETAIL-)?END", re.IGNORECASE)
+_LAST_FIELDS: Final = 4  # marker, merchant, day, total
+
+# Byte order marks of UTF-8 and UTF-16, the zeros of UTF-16, and blanks.
+_INSIGNIFICANT: Final = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n\v\f"
+
+
+def first_byte(head: bytes) -> bytes:
+    """
+    Return the first byte of *head* that is neither blank nor byte order mark, or none.
+    """
+    return head.lstrip(_INSIGNIFICANT)[:1]
+
+
+def is_length_told(state: CallState) -> bool:
+    """
+    Tell whether the answer's own head says where its body ends (RFC 9112 6.3).
+
+    A body that ends earlier is an error of every transport.
+    """
+    coding = state.response_header(b"transfer-encoding")
+
+    if coding is not None:
+        return coding.rpartition(",")[2].strip().lower() == "chunked"
+
+    return state.response_header(b"content-length") is not None
+
+
+class FileProof:
+    """
+    Looks at the bytes of a file as they pass; keeps its first and its last line only.
+    """
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._tail = b""
+
+    def feed(self, chunk: bytes) -> None:
+        """
+        Take the next bytes.
+        """
+        if len(self._head) < _LINE_BYTES:
+            self._head += chunk[: _LINE_BYTES - len(self._head)]
+
+        if len(chunk) >= _LINE_BYTES:
+            self._tail = chunk[-_LINE_BYTES:]
+        else:
+            self._tail = (self._tail + chunk)[-_LINE_BYTES:]
+
+    def doubt(self, *, end_is_proven: bool) -> Text | None:
+        """
+        Return why the file, now at its end, may not be whole; None if it is.
+
+        Args:
+            end_is_proven: The transport knows that nothing was cut off.
+        """
+        first = _fields(self._head.lstrip(_INSIGNIFICANT).partition(b"\n")[0])
+
+        if _FIRST.fullmatch(first[0]):
+            return self._doubt_of_frame(first, end_is_proven=end_is_proven)
+
+        if end_is_proven:
+            return None
+
+        return Text(
+            "the answer had no length, and its connection's end was not announced",
+            "应答没有长度，且连接的结束未经声明",
+        )
+
+    def _doubt_of_frame(
+        self, first: list[bytes], *, end_is_proven: bool
+    ) -> Text | None:
+        ended = self._tail.rstrip(b"\r\n\t ")
+        # A line that was cut may show a smaller total.
+        has_line_end = b"\n" in self._tail[len(ended) :]
+        last = _fields(ended.rpartition(b"\n")[2])
+
+        if (
+            _LAST.fullmatch(last[0])
+            and len(last) >= _LAST_FIELDS
+            and last[1:3] == first[1:3]
+            and (has_line_end or end_is_proven)
+        ):
+            return None
+
+        return Text(
+            "its last line is not the closing line of this statement",
+            "最后一行不是该对账单的结束行",
+        )
+
+
+def _fields(line: bytes) -> list[bytes]:
+    return [field.strip() for field in line.split(b",")]

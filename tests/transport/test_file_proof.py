@@ -1,0 +1,131 @@
+"""
+What proves that a file is whole.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from umfpay.transport._file_proof import FileProof, first_byte, is_length_told
+
+
+START = b"TRANSDETAIL-START,8017,20170206\n"
+ROW = b"3170206,138,o1,20170206,20170206,120000,USD,1.00,6.9,6.9,1,P,P1\n"
+END = b"TRANSDETAIL-End,8017,20170206,6.90\n"
+
+
+def doubt(*chunks, end_is_proven=False):
+    proof = FileProof()
+
+    for chunk in chunks:
+        proof.feed(chunk)
+
+    return proof.doubt(end_is_proven=end_is_proven)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        START + ROW + END,
+        START + END,
+        START + ROW * 500 + END,
+        b"\xef\xbb\xbf" + START + ROW + END,
+        b"\r\n" + START + ROW + END,
+        (START + ROW + END).replace(b"\n", b"\r\n"),
+        START.replace(b",", b", ") + END.replace(b",", b", "),
+        (START + ROW + END).replace(b"-End", b"-Detail-End"),
+        (START + ROW + END).lower(),
+        START + ROW + END + b"\n \n",
+    ],
+)
+@pytest.mark.parametrize("size", [1, 13, 4095, 4096, 4097, 1 << 20])
+def test_a_whole_statement(file, size):
+    """However its bytes come, its last line closes it."""
+    chunks = [file[at : at + size] for at in range(0, len(file), size)]
+
+    assert doubt(*chunks) is None
+
+
+@pytest.mark.parametrize("end_is_proven", [False, True])
+@pytest.mark.parametrize(
+    "file",
+    [
+        START,
+        START + ROW,
+        START + ROW + END + ROW,
+        START + ROW + END[:-8],
+        START + ROW + b"TRANSDETAIL-End\n",
+        START + ROW + b"TRANSDETAIL-End,8017,20170206\n",
+        # The begin of one file and the end of another.
+        START + ROW + END.replace(b"20170206", b"20170207"),
+        START + ROW + END.replace(b"8017", b"8018"),
+        START + ROW * 500 + b"TRANSDETAIL-" + b"x" * 5000,
+    ],
+    ids=lambda file: file[-20:],
+)
+def test_a_statement_that_is_not_closed(file, end_is_proven):
+    """No transport makes up for that: the gateway may have broken off."""
+    assert "closing line" in doubt(file, end_is_proven=end_is_proven).en
+
+
+def test_every_prefix_of_a_statement_is_doubted():
+    """A cut at any byte is seen; without the line end the total may be shorter."""
+    whole = START + ROW + END
+
+    assert [len(whole)] == [
+        at for at in range(40, len(whole) + 1) if doubt(whole[:at]) is None
+    ]
+
+
+def test_a_last_line_without_its_line_end_needs_the_transport():
+    """6.9 of 6.90 cannot be told apart by the file itself."""
+    file = (START + ROW + END).rstrip()
+
+    assert doubt(file) is not None
+    assert doubt(file, end_is_proven=True) is None
+
+
+@pytest.mark.parametrize(
+    "file", [b"", b"a,b\n", b"TRADEDETAIL-START,1\n", b"TRANSDETAIL"]
+)
+def test_any_other_file_is_the_transports_matter(file):
+    """Its format is documented nowhere."""
+    assert "no length" in doubt(file).en
+    assert "没有长度" in doubt(file).zh
+    assert doubt(file, end_is_proven=True) is None
+
+
+@pytest.mark.parametrize(
+    ("head", "first"),
+    [
+        (b"", b""),
+        (b" \t\r\n", b""),
+        (b"{}", b"{"),
+        (b"\n <html>", b"<"),
+        (b"\xef\xbb\xbf{}", b"{"),
+        (b" \xef\xbb\xbf \n{}", b"{"),
+        ("{}".encode("utf-16"), b"{"),
+        ("<a>".encode("utf-16-be"), b"<"),
+        (b"TRANSDETAIL-START", b"T"),
+    ],
+)
+def test_the_first_byte_that_means_something(head, first):
+    """Blanks and marks of the encoding mean nothing."""
+    assert first == first_byte(head)
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ([], False),
+        ([(b"Content-Length", b"5")], True),
+        ([(b"transfer-encoding", b"Chunked")], True),
+        ([(b"Transfer-Encoding", b"gzip")], False),
+        # RFC 9112 6.3: the length counts for nothing beside a coding.
+        ([(b"Transfer-Encoding", b"gzip"), (b"Content-Length", b"5")], False),
+        ([(b"Transfer-Encoding", b"gzip"), (b"Transfer-Encoding", b"chunked")], True),
+    ],
+)
+def test_whether_the_head_tells_where_the_body_ends(call, headers, told):
+    """A length, or chunks with an end."""
+    assert told is is_length_told(call(response_headers=headers))
