@@ -5,7 +5,8 @@ For tests of shops: a pytest plugin with the gateway in a box.
     pytest_plugins = ["umfpay.testing"]
 
 Fixtures: ``umf_emulator``, ``umf_session``, ``umf_notification_signer``,
-``umf_faults`` and ``umf_credentials``. Connections to other machines are refused in
+``umf_faults``, ``umf_credentials`` and ``umf_server_thread``. `signed_answer()` makes
+answers for respx and httpx's own doubles. Connections to other machines are refused in
 all tests. Needs the extra ``testing``.
 """
 
@@ -17,9 +18,14 @@ from umfpay.testing._fixtures import (
     umf_faults,
     umf_no_network,
     umf_notification_signer,
+    umf_server_thread,
     umf_session,
 )
-from umfpay.testing._signing import NotificationSigner, SignedNotification
+from umfpay.testing._signing import (
+    NotificationSigner,
+    SignedNotification,
+    signed_answer,
+)
 from umfpay.testing._transport import emulator_transport
 
 
@@ -29,10 +35,12 @@ __all__ = [
     "NotificationSigner",
     "SignedNotification",
     "emulator_transport",
+    "signed_answer",
     "umf_credentials",
     "umf_emulator",
     "umf_faults",
     "umf_no_network",
     "umf_notification_signer",
+    "umf_server_thread",
     "umf_session",
 ]

@@ -4,7 +4,7 @@ An emulator that runs for a test, and what a customer or UMF would do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from umfpay.config import Config
@@ -19,12 +19,24 @@ class EmulatorBox:
         emulator: The ASGI application.
         base_url: For clients.
         origin: Of the web console and the control API.
+
+    Args:
+        call: Calls a function in the thread in which *emulator* serves; None where
+            that is the thread of the caller.
     """
 
-    def __init__(self, emulator: Emulator, *, base_url: str, origin: str) -> None:
+    def __init__(
+        self,
+        emulator: Emulator,
+        *,
+        base_url: str,
+        origin: str,
+        call: Callable[[Callable[[], Any]], Any] | None = None,
+    ) -> None:
         self.emulator = emulator
         self.base_url = base_url
         self.origin = origin
+        self._call = call
 
     def config(self, **changes: Any) -> Config:
         """
@@ -54,7 +66,14 @@ class EmulatorBox:
         Raises:
             ConfigError: The emulator has no such thing, or cannot do it now.
         """
-        return self.emulator.control(method, path, value)
+        if self._call is None:
+            return self.emulator.control(method, path, value)
+
+        told: dict[str, Any] = self._call(
+            lambda: self.emulator.control(method, path, value)
+        )
+
+        return told
 
     def sms_code(self, payment_id: str) -> str:
         """

@@ -4,17 +4,23 @@ The fixtures of the pytest plugin.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
+from typing import Final
 
 import pytest
-import pytest_asyncio
 import pytest_socket
 
 from umfpay._session import UMFSession
-from umfpay.emulator import Credentials, Emulator, serve
+from umfpay.emulator import Credentials, Emulator, Server, serve
 from umfpay.testing._box import EmulatorBox
 from umfpay.testing._faults import Faults
+from umfpay.testing._server_thread import ServerThread
 from umfpay.testing._signing import NotificationSigner
+
+
+_SECONDS: Final = 10.0
 
 
 @pytest.fixture(autouse=True)
@@ -39,24 +45,79 @@ def umf_credentials() -> Credentials:
     return Emulator(key_bits=1024).credentials
 
 
-@pytest_asyncio.fixture
-async def umf_emulator(umf_credentials: Credentials) -> AsyncIterator[EmulatorBox]:
+@pytest.fixture(scope="session")
+def umf_server_thread() -> Iterator[ServerThread]:
+    """
+    The thread in which the emulators serve, one after another; it ends with the tests.
+    """
+    thread = ServerThread()
+
+    try:
+        yield thread
+    finally:
+        thread.stop()
+
+
+@pytest.fixture
+def umf_emulator(
+    umf_credentials: Credentials, umf_server_thread: ServerThread
+) -> Iterator[EmulatorBox]:
     """
     A gateway of its own for each test, on a socket of this machine.
+
+    It serves from a thread of its own, so that tests without a loop reach it, too.
     """
     emulator = Emulator(credentials=umf_credentials)
+    serving = serve(emulator)
+    server = umf_server_thread.run(_enter(serving))
 
-    async with serve(emulator) as server:
-        yield EmulatorBox(emulator, base_url=server.base_url, origin=server.origin)
+    try:
+        yield EmulatorBox(
+            emulator,
+            base_url=server.base_url,
+            origin=server.origin,
+            call=umf_server_thread.call,
+        )
+    finally:
+        umf_server_thread.run(_leave(serving))
 
 
-@pytest_asyncio.fixture
-async def umf_session(umf_emulator: EmulatorBox) -> AsyncIterator[UMFSession]:
+async def _enter(serving: AbstractAsyncContextManager[Server]) -> Server:
+    return await serving.__aenter__()
+
+
+async def _leave(serving: AbstractAsyncContextManager[Server]) -> None:
+    await serving.__aexit__(None, None, None)
+
+
+@pytest.fixture
+def umf_session(umf_emulator: EmulatorBox) -> Iterator[UMFSession]:
     """
-    An open session of the emulator's merchant.
+    A session of the emulator's merchant; it opens in the loop that makes the first call.
     """
-    async with UMFSession(umf_emulator.config()) as session:
+    session = UMFSession(umf_emulator.config())
+
+    try:
         yield session
+    finally:
+        _close(session)
+
+
+def _close(session: UMFSession) -> None:
+    """
+    Close *session* where it was used: in the test's loop, if that still exists.
+    """
+    binding = session._binding
+    loop = None if binding is None else binding.loop
+
+    if loop is None or loop.is_closed():
+        # What is left of a closed loop is dropped without awaiting.
+        asyncio.run(session.aclose())
+    elif loop.is_running():
+        # An application that a test client keeps running in a thread.
+        asyncio.run_coroutine_threadsafe(session.aclose(), loop).result(_SECONDS)
+    else:
+        loop.run_until_complete(session.aclose())
 
 
 @pytest.fixture

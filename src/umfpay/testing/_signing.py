@@ -1,15 +1,17 @@
 """
-Notifications made in a test, signed as the gateway signs them.
+Notifications and answers made in a test, signed as the gateway signs them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import attrs
+import httpx
 
-from umfpay.protocol import PrivateKey, Signer, dump_json
+from umfpay.emulator import Credentials
+from umfpay.protocol import PrivateKey, Signer, dump_json, find_code, sign_envelope
 
 
 @attrs.frozen(kw_only=True)
@@ -98,6 +100,47 @@ class NotificationSigner:
                 }
             }
         )
+
+
+def signed_answer(
+    members: Mapping[str, Any],
+    key: PrivateKey | Credentials,
+    *,
+    ret_code: str = "0000",
+    ret_msg: str | None = None,
+    status_code: int = 200,
+    place: Literal["meta", "header", "both"] = "meta",
+) -> httpx.Response:
+    """
+    Return an answer as the gateway signs it, for respx and `httpx.MockTransport`.
+
+        respx.get(url).mock(return_value=signed_answer({"payment": {...}}, key))
+
+    Args:
+        members: The answer; its ``meta`` gets code, words and signature.
+        key: The gateway's key, or ``umf_credentials``, which hold it.
+        ret_code: Another than 0000 makes a signed refusal.
+        ret_msg: The gateway's words; None is what the table says of *ret_code*.
+        status_code: The HTTP status.
+        place: Where the signature goes (gateway.md 3.2): into ``meta.sign``, into the
+            header, or into both.
+    """
+    gateway_key = key.gateway_key if isinstance(key, Credentials) else key
+
+    if ret_msg is None:
+        row = find_code(ret_code)
+        ret_msg = "" if row is None else row.meaning.en
+
+    meta = {"ret_code": ret_code, "ret_msg": ret_msg, **members.get("meta", {})}
+    body, signature = sign_envelope(
+        {**members, "meta": meta}, signer=Signer(gateway_key), place=place
+    )
+    headers = {"Content-Type": "application/json"}
+
+    if signature is not None:
+        headers["Signature"] = signature
+
+    return httpx.Response(status_code, content=body, headers=headers)
 
 
 def _order(number: str, mer_date: str, total: str, currency: str) -> dict[str, Any]:
