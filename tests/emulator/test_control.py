@@ -126,9 +126,9 @@ def test_every_list_is_there(shop):
     Payments, refunds, declarations, companies, notifications, requests.
     """
     for name in ("payments", "refunds", "enterprises", "notifications"):
-        assert {name: []} == shop.control("GET", f"/{name}")
+        assert {name: [], "more": False} == shop.control("GET", f"/{name}")
 
-    assert {"declarations": []} == shop.control("GET", "/customs")
+    assert {"declarations": [], "more": False} == shop.control("GET", "/customs")
 
     key = shop.created()
 
@@ -137,6 +137,28 @@ def test_every_list_is_there(shop):
         one["path"].removeprefix("/cberest/v1")
         for one in shop.control("GET", "/requests")["requests"]
     ]
+
+
+def test_a_long_list_is_read_from_its_end(shop, monkeypatch):
+    """
+    The newest first, then those before the oldest of them; within a list by age.
+    """
+    monkeypatch.setattr("umfpay.emulator._control._LISTED", 2)
+    keys = [shop.created(reference=f"r-{number}") for number in range(5)]
+    lists = [
+        shop.control("GET", f"/payments{query}")
+        for query in ("", f"?before={keys[3]}", f"?before={keys[1]}")
+    ]
+
+    assert [keys[3:], keys[1:3], keys[:1]] == [
+        [one["id"] for one in found["payments"]] for found in lists
+    ]
+    assert [True, True, False] == [found["more"] for found in lists]
+    assert keys[1:3] == [
+        one["id"]
+        for one in shop.box.control("GET", f"/payments?before={keys[3]}")["payments"]
+    ]
+    assert 404 == shop.control("GET", "/payments?before=PAY_A").status
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,13 @@ What the emulator remembers.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sqlite3
 import stat
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from umfpay.emulator._store import KEPT, Store
 from umfpay.errors import ConfigError
@@ -89,6 +92,74 @@ def test_a_log_keeps_the_newest_of_its_kind(store):
     store.clear()
 
     assert store.get("payment", "first") is None
+
+
+ENTRIES = st.lists(
+    st.tuples(
+        st.sampled_from("abcd"),
+        st.sampled_from([None, "20261123", "20261124"]),
+        st.sampled_from("xy"),
+        st.integers(-500, 500),
+        st.booleans(),
+    ),
+    max_size=30,
+)
+
+
+@given(changes=ENTRIES)
+def test_days_count_what_is_on_them(changes):
+    """
+    Whatever was added, changed, moved to another day, or removed.
+    """
+    kept = {}
+
+    with contextlib.closing(Store(None)) as store:
+        for key, day, merchant, net, removed in changes:
+            document = {"id": key, "merchant": merchant, "net_cents": net}
+
+            if day is not None:
+                document["listed_on"] = day
+
+            # A document never changes its merchant.
+            document["merchant"] = kept.get(key, document)["merchant"]
+
+            if removed:
+                store.remove("payment", key)
+                kept.pop(key, None)
+            else:
+                store.put("payment", key, document)
+                kept[key] = document
+
+        for day, merchant in itertools.product(("20261123", "20261124"), "xy"):
+            here = [
+                one
+                for one in kept.values()
+                if (one.get("listed_on"), one["merchant"]) == (day, merchant)
+            ]
+            found = store.entries("payment", "listed_on", merchant, day, most=100)
+            total = store.total("payment", "listed_on", merchant, day)
+
+            assert here == [one for _, one in found]
+            assert here[1:2] == [
+                one
+                for _, one in store.entries(
+                    "payment", "listed_on", merchant, day, skip=1, most=1
+                )
+            ]
+            assert (len(here), sum(one["net_cents"] for one in here)) == total
+
+
+def test_documents_are_found_by_what_they_are_about(store):
+    """
+    By the first member that says so, in the order they came.
+    """
+    store.put("refund", "1", {"id": "1", "payment": "p"})
+    store.put("refund", "2", {"id": "2", "payment": "q"})
+    store.put("notification", "3", {"id": "3", "object": "p"})
+    store.put("refund", "4", {"id": "4", "payment": "x", "about": "p"})
+
+    assert ["1", "4"] == [one["id"] for one in store.about("refund", "p")]
+    assert ["3"] == [one["id"] for one in store.about("notification", "p")]
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path):

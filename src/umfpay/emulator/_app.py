@@ -205,7 +205,8 @@ class Emulator:
         answer = self._control.answer(
             Request(
                 method=method,
-                path=f"{PREFIX}{path}",
+                path=f"{PREFIX}{path.partition('?')[0]}",
+                query=path.partition("?")[2],
                 headers={"content-type": "application/json"},
                 body=b"" if value is None else dump_json(value),
             )
@@ -326,7 +327,7 @@ class Emulator:
         if self._console.serves(request.path):
             return self._console.answer(request)
 
-        return self._gateway.answer(request)
+        return await self._gateway.answer(request)
 
     def _is_ours(self, header: str) -> bool:
         # A page of another site must not reach the emulator by a name of its own.

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 import attrs
 
@@ -38,6 +39,17 @@ from umfpay.errors import ConfigError
 
 PREFIX: Final = "/_emulator"
 
+_LISTED: Final = 1000
+_LISTS: Final = {
+    "/requests": ("request", "requests"),
+    "/payments": ("payment", "payments"),
+    "/refunds": ("refund", "refunds"),
+    "/customs": ("customs", "declarations"),
+    "/enterprises": ("enterprise", "enterprises"),
+    "/notifications": ("notification", "notifications"),
+    "/papers": ("papers", "papers"),
+}
+
 
 class Control:
     """
@@ -58,13 +70,6 @@ class Control:
             ("PUT", re.compile(r"/settings"), self._set_settings),
             ("GET", re.compile(r"/faults"), self._faults),
             ("PUT", re.compile(r"/faults"), self._set_faults),
-            ("GET", re.compile(r"/requests"), self._all("request")),
-            ("GET", re.compile(r"/payments"), self._all("payment")),
-            ("GET", re.compile(r"/refunds"), self._all("refund")),
-            ("GET", re.compile(r"/customs"), self._all("customs", "declarations")),
-            ("GET", re.compile(r"/enterprises"), self._all("enterprise")),
-            ("GET", re.compile(r"/notifications"), self._all("notification")),
-            ("GET", re.compile(r"/papers"), self._all("papers", "papers")),
             ("POST", re.compile(r"/notifications/(\d{1,12})/resend"), self._resend),
             ("GET", re.compile(r"/payments/(PAY_\w+)"), self._payment),
             ("GET", re.compile(r"/payments/(PAY_\w+)/sms_code"), self._sms_code),
@@ -121,6 +126,11 @@ class Control:
         return control_answer(status, value)
 
     def _result(self, request: Request, path: str) -> Any:
+        if request.method == "GET" and path in _LISTS:
+            before = dict(parse_qsl(request.query)).get("before")
+
+            return self._list(*_LISTS[path], before)
+
         for method, pattern, handler in self._routes:
             match = pattern.fullmatch(path)
 
@@ -189,8 +199,16 @@ class Control:
 
         return self._faults()
 
-    def _all(self, kind: str, name: str = "") -> Callable[[], dict[str, Any]]:
-        return lambda: {name or f"{kind}s": self._world.store.all(kind)}
+    def _list(self, kind: str, name: str, before: str | None) -> dict[str, Any]:
+        """
+        List the newest objects of *kind*, oldest first, or those before one of them.
+        """
+        if before is not None and self._world.store.get(kind, before) is None:
+            raise NotHereError(404, f"no {kind} {before[:200]} to list those before it")
+
+        found = self._world.store.newest(kind, _LISTED + 1, before=before)
+
+        return {name: found[:_LISTED][::-1], "more": len(found) > _LISTED}
 
     def _resend(self, number: str, _: Any) -> dict[str, Any]:
         if not self._notifier.resend(int(number)):
@@ -213,7 +231,7 @@ class Control:
         return {
             "sms": [
                 {"phone": one["phone"], "payment": one["id"], **one["sms"]}
-                for one in self._world.store.all("payment")
+                for one in self._world.store.newest("payment", _LISTED)[::-1]
                 if one["sms"] is not None
             ]
         }

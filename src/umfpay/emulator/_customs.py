@@ -49,10 +49,7 @@ def apply(world: World, merchant: str, key: str, body: Members) -> Members:
     needed(body.get("customs_id"), "customs_id")
     needed(body.get("mer_customs_code"), "mer_customs_code")
 
-    if any(
-        one["sub_id"] == sub_id and one["payment"] == key
-        for one in world.store.all("customs")
-    ):
+    if any(one["sub_id"] == sub_id for one in world.store.about("customs", key)):
         raise Refusal("00202013", "the sub order was declared before")
 
     name = f"{sub_id}{text(payment['order']['mer_date'])}"
@@ -128,7 +125,7 @@ def settle(world: World, declaration: Document, state: str) -> None:
     if state == "SUBMITTED":
         declaration["settles_at"] = world.clock.time() + world.settings.settle_after
     elif state == "SUCCESS":
-        declaration["clearance"] = world.clock.today()
+        declaration["clearance"] = declaration["listed_on"] = world.clock.today()
 
     world.store.put("customs", declaration["id"], declaration)
 
@@ -203,13 +200,10 @@ def declare_again(world: World, merchant: str, body: Members) -> Members:
 
         return {}
 
-    for declaration in world.store.all("customs"):
-        if declaration["merchant"] != merchant:
-            continue
+    # Only what was paid can be declared.
+    payment = world.was_paid(merchant, reference)
 
-        payment = world.payment(declaration["payment"])
-
-        if text(payment["order"].get("mer_reference_id")) == reference:
-            return {}
+    if payment is not None and world.store.about("customs", payment):
+        return {}
 
     raise Refusal("00202008", "nothing was declared under this number")

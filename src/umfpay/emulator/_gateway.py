@@ -4,6 +4,7 @@ The gateway without a network: one request in, one answer out.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
 from typing import Any, Final
@@ -67,7 +68,7 @@ class Gateway:
         self._signer = Signer(world.merchants.first.gateway_key)
         self._verifiers: dict[str, Verifier] = {}
 
-    def answer(self, request: Request) -> Answer:
+    async def answer(self, request: Request) -> Answer:
         """
         Answer one request; write down what came and why it was refused.
 
@@ -76,7 +77,7 @@ class Gateway:
         path = re.sub(r"/+", "/", request.path).rstrip("/") or "/"
 
         try:
-            answer, record = self._answered(request, path)
+            answer, record = await self._answered(request, path)
         except Exception as error:  # noqa: BLE001 (told)
             told(error, f"{request.method} {path}")
 
@@ -90,7 +91,7 @@ class Gateway:
 
         return answer
 
-    def _answered(self, request: Request, path: str) -> tuple[Answer, Document]:
+    async def _answered(self, request: Request, path: str) -> tuple[Answer, Document]:
         struck = self._strike(request, path)
         before = next((one for one in struck if one.kind in _CUTS_BEFORE), None)
         record = self._record(request, path, struck)
@@ -98,7 +99,7 @@ class Gateway:
         if before is not None:
             answer = cut_answer(before)
         else:
-            answer = self._work(request, path, record, struck)
+            answer = await self._work(request, path, record, struck)
             after = next((one for one in struck if one.kind in _CUTS_AFTER), None)
 
             if after is not None:
@@ -135,7 +136,7 @@ class Gateway:
             "reason": "",
         }
 
-    def _work(
+    async def _work(
         self, request: Request, path: str, record: Document, struck: list[Fault]
     ) -> Answer:
         try:
@@ -143,6 +144,9 @@ class Gateway:
 
             with self.world.store.transaction():
                 result, endpoint = self._result(request, path, record)
+
+            if asyncio.iscoroutine(result):
+                result = await result
         except Refusal as refusal:
             record["ret_code"] = refusal.code
             record["reason"] = refusal.detail
@@ -166,7 +170,7 @@ class Gateway:
 
     def _result(
         self, request: Request, path: str, record: Document
-    ) -> tuple[Members | bytes, Endpoint | None]:
+    ) -> tuple[Any, Endpoint | None]:
         if not path.startswith(f"{BASE_PATH}/"):
             raise Refusal("00060700", f"no such path: {path[:200]}", status=404)
 

@@ -31,6 +31,7 @@ RATES: Final = {
     "NOK": "0.8033",
 }
 
+_FEE: Final = Decimal("0.01")
 _CENT: Final = Decimal("0.01")
 _AMOUNT: Final = re.compile(r"[0-9]{1,10}(\.[0-9]{1,2})?")
 
@@ -68,6 +69,13 @@ def in_cny(total: Decimal, currency: str) -> Decimal:
     Return *total* in CNY, half up.
     """
     return (total * Decimal(RATES[currency])).quantize(_CENT, ROUND_HALF_UP)
+
+
+def fee_of(total_cny: Decimal) -> Decimal:
+    """
+    Return what UMF keeps of a payment, in CNY: 1 %, at least 0.01. Invented.
+    """
+    return max((total_cny * _FEE).quantize(_CENT, ROUND_HALF_UP), _CENT)
 
 
 def cents(total: Decimal) -> str:

@@ -20,7 +20,7 @@ from umfpay.emulator._payment_answers import created, links_of_new, queried
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._store import Document
 from umfpay.emulator._wire import entries, members, text
-from umfpay.emulator._world import Members, World
+from umfpay.emulator._world import Members, World, of
 from umfpay.protocol import new_object_id
 
 
@@ -153,17 +153,13 @@ def _check_payer(
 def _check_enterprise(world: World, merchant: str, payer: dict[str, Any]) -> None:
     given = text(payer["enterprise_qualification"]["external_enterprise_id"])
 
-    for company in world.store.all("enterprise"):
-        if (company["merchant"], company["external_enterprise_id"]) == (
-            merchant,
-            given,
-        ):
-            if company["enterprise_status"] != "ENABLE":
-                raise Refusal("00060114", "the enterprise is not ENABLE yet")
+    known = world.store.about("enterprise", of(merchant, given))
 
-            return
+    if not known:
+        raise Refusal("00060114", "the enterprise is not registered")
 
-    raise Refusal("00060114", "the enterprise is not registered")
+    if known[0]["enterprise_status"] != "ENABLE":
+        raise Refusal("00060114", "the enterprise is not ENABLE yet")
 
 
 def query(world: World, merchant: str, key: str) -> Members:

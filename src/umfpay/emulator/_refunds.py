@@ -56,6 +56,7 @@ def create(world: World, merchant: str, key: str, body: Members) -> Members:
         "payment": key,
         "reference": reference,
         "mer_date": day,
+        "order_date": text(payment["order"].get("mer_date")),
         "total": str(total),
         "currency": currency,
         "total_cny": str(cny),
@@ -146,6 +147,9 @@ def settle(world: World, refund: Document, state: str) -> None:
     if state == "REFUND_SUCCESS":
         refund["done_at"] = world.clock.now().isoformat()
         refund["settle_date"] = world.clock.today()
+        refund["listed_on"] = refund["order_date"]
+        refund["paid_out_on"] = refund["settle_date"]
+        refund["net_cents"] = -int(cents(Decimal(refund["total_cny"])))
     else:
         _count(
             world,

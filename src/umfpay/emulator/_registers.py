@@ -12,7 +12,7 @@ from umfpay.emulator._orders import needed
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._store import Document
 from umfpay.emulator._wire import members, text
-from umfpay.emulator._world import Members, Query, World
+from umfpay.emulator._world import Members, Query, World, of
 from umfpay.models import CREDIT_BANKS, DEBIT_BANKS
 
 
@@ -144,15 +144,11 @@ def register(world: World, merchant: str, body: Members) -> Members:
 
     company: Document = {name: text(given.get(name)) for name in _MEMBERS}
 
-    for known in world.store.all("enterprise"):
-        if (known["merchant"], known["external_enterprise_id"], known["busi_type"]) == (
-            merchant,
-            external,
-            kind,
-        ):
+    for known in world.store.about("enterprise", of(merchant, external)):
+        if known["busi_type"] == kind:
             company = {**known, **company}
 
-    company.setdefault("merchant", merchant)
+    company |= {"merchant": merchant, "about": of(merchant, external)}
 
     if "id" not in company:
         company["id"] = world.new_id(

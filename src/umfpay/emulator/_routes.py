@@ -5,7 +5,7 @@ Which method and path is which call (gateway.md 5).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final, Literal
 
 import attrs
@@ -21,7 +21,9 @@ from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._world import Members
 
 
-Handler = Callable[..., Members | bytes]
+Result = Members | bytes
+# Those that may take long are coroutines: others are served meanwhile.
+Handler = Callable[..., Result | Coroutine[Any, Any, Result]]
 
 SUCCESS: Final = "Success"
 _META: Final[Mapping[str, str]] = {"ret_msg": SUCCESS, "ret_code": "0000"}

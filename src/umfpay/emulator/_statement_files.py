@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from umfpay.emulator._orders import wire_day
-from umfpay.emulator._statements import paid, paid_out, product, refunded
+from umfpay.emulator._statements import entries_of, product, settled_row_of
 from umfpay.emulator._store import Document
 from umfpay.emulator._wire import text
 from umfpay.emulator._world import Members, Query, World
@@ -21,33 +21,31 @@ from umfpay.emulator._world import Members, Query, World
 _BREAKS: Final = re.compile(r"[,\r\n]+")
 
 
-def transactions_file(world: World, merchant: str, query: Query) -> bytes:
+async def transactions_file(world: World, merchant: str, query: Query) -> bytes:
     """
     Write the day's transactions as a file: 14 columns, UTF-8 (gateway.md 9.1).
     """
     day = wire_day(query.get("mer_date"), "mer_date")
-    rows: list[list[str]] = []
+    rows: list[str] = []
     total = Decimal(0)
 
-    for payment in paid(world, merchant):
-        if text(payment["order"]["mer_date"]) == day:
-            total += Decimal(payment["total_cny"])
-            rows.append(
-                _file_row(payment, payment, payment["paid_at"], kind="P", number="")
-            )
-
-    for refund, payment in refunded(world, merchant):
-        if text(payment["order"]["mer_date"]) == day:
-            total -= Decimal(refund["total_cny"])
-            rows.append(
+    async for entry in entries_of(world, "listed_on", merchant, day):
+        one = entry.document
+        amount = Decimal(one["total_cny"])
+        total += -amount if entry.is_refund else amount
+        rows.append(
+            _line(
                 _file_row(
-                    refund,
-                    payment,
-                    refund["done_at"],
+                    one,
+                    entry.payment,
+                    one["done_at"],
                     kind="T",
-                    number=refund["reference"],
+                    number=one["reference"],
                 )
+                if entry.is_refund
+                else _file_row(one, one, one["paid_at"], kind="P", number="")
             )
+        )
 
     return _file(world.merchants.number(merchant), day, rows, total)
 
@@ -73,26 +71,33 @@ def _file_row(
     ]
 
 
-def _file(number: str, day: str, rows: list[list[str]], total: Decimal) -> bytes:
+def _line(row: list[str]) -> str:
+    # Nothing in a column may look like the end of it.
+    return ",".join(_BREAKS.sub(" ", column) for column in row)
+
+
+def _file(number: str, day: str, rows: list[str], total: Decimal) -> bytes:
     lines = [
         f"TRANSDETAIL-START,{number},{day}",
-        # Nothing in a column may look like the end of it.
-        *(",".join(_BREAKS.sub(" ", column) for column in row) for row in rows),
+        *rows,
         f"TRANSDETAIL-End,{number},{day},{total:.2f}",
     ]
 
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def reconciliation_file(world: World, merchant: str, query: Query) -> bytes:
+async def reconciliation_file(world: World, merchant: str, query: Query) -> bytes:
     """
-    Write what UMF paid out on a day as a file. The row format is invented (gateway.md
-    9.2).
+    Write what UMF paid out on a day as a file. The row format is invented (gateway.md 9.2).
     """
     day = wire_day(query.get("mer_date") or query.get("settle_date"), "mer_date")
-    paid = paid_out(world, merchant, day)
-    rows = [_paid_row(row) for row in paid]
-    total = sum((row["exchange_amount"]["total_cny"] for row in paid), Decimal(0))
+    rows: list[str] = []
+    total = Decimal(0)
+
+    async for entry in entries_of(world, "paid_out_on", merchant, day):
+        row = settled_row_of(entry)
+        total += row["exchange_amount"]["total_cny"]
+        rows.append(_line(_paid_row(row)))
 
     return _file(world.merchants.number(merchant), day, rows, total)
 
@@ -123,16 +128,20 @@ def customs_file(world: World, merchant: str, query: Query) -> bytes:
     Write the declarations cleared on a day. The format is invented (gateway.md 12.7).
     """
     day = wire_day(query.get("customs_date"), "customs_date")
+    number = world.merchants.number(merchant)
+    count, _ = world.store.total("customs", "listed_on", merchant, day)
+    found = world.store.entries("customs", "listed_on", merchant, day, most=count)
     rows = [
-        [
-            one["id"],
-            one["payment"],
-            one["sub_id"],
-            text(one["body"].get("customs_id")),
-            one["state"],
-        ]
-        for one in world.store.all("customs")
-        if one.get("clearance") == day and one["merchant"] == merchant
+        _line(
+            [
+                one["id"],
+                one["payment"],
+                one["sub_id"],
+                text(one["body"].get("customs_id")),
+                one["state"],
+            ]
+        )
+        for _, one in found
     ]
 
-    return _file(world.merchants.number(merchant), day, rows, Decimal(0))
+    return _file(number, day, rows, Decimal(0))

@@ -8,18 +8,25 @@ Invented: UMF pays the merchant on the settle date and keeps 1 % of a payment, a
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import AsyncIterator, Callable
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
+import attrs
+
+from umfpay.emulator._money import fee_of
 from umfpay.emulator._orders import wire_day
 from umfpay.emulator._refusal import Refusal
-from umfpay.emulator._store import Document
+from umfpay.emulator._store import Basis, Document
 from umfpay.emulator._wire import entries, text
 from umfpay.emulator._world import Members, Query, World
 
 
-_FEE: Final = Decimal("0.01")
+_ALL: Final = 1_000_000_000
+# Entries read before others are served.
+_AT_A_TIME: Final = 50
 _CENT: Final = Decimal("0.01")
 _MAX_PAGE: Final = 5000
 # What a refund_summary is not documented to have (gateway.md 6).
@@ -27,58 +34,104 @@ _UNDOCUMENTED: Final = ("mer_reference_id", "order_date")
 _NUMBER: Final = re.compile(r"0{0,20}[1-9][0-9]{0,8}")
 
 
-def paid(world: World, merchant: str) -> list[Document]:
+@attrs.frozen
+class Entry:
     """
-    Return the payments of *merchant* that succeeded.
+    A payment that succeeded, or a refund of one: *document* is that refund.
     """
-    return [
-        one
-        for one in world.store.all("payment")
-        if (one["merchant"], one["state"]) == (merchant, "TRADE_SUCCESS")
-    ]
+
+    document: Document
+    payment: Document
+
+    @property
+    def is_refund(self) -> bool:
+        return self.document is not self.payment
 
 
-def refunded(world: World, merchant: str) -> list[tuple[Document, Document]]:
+async def entries_of(
+    world: World,
+    basis: Basis,
+    merchant: str,
+    day: str,
+    *,
+    skip: int = 0,
+    most: int = _ALL,
+) -> AsyncIterator[Entry]:
     """
-    Return the refunds of *merchant* that succeeded, each with its payment.
+    Give the entries of a day: payments, then refunds, each by age.
+
+    Others are served between them, however many there are.
     """
-    return [
-        (one, world.payment(one["payment"]))
-        for one in world.store.all("refund")
-        if (one["merchant"], one["state"]) == (merchant, "REFUND_SUCCESS")
-    ]
+    for kind in ("payment", "refund"):
+        count, _ = world.store.total(kind, basis, merchant, day)
+        left = min(most, count - skip)
+        position = 0
+
+        while left > 0:
+            found = world.store.entries(
+                kind,
+                basis,
+                merchant,
+                day,
+                after=position,
+                skip=skip,
+                most=min(left, _AT_A_TIME),
+            )
+
+            if not found:
+                break
+
+            for position, document in found:  # noqa: B007 (the last one is gone on from)
+                payment = (
+                    document
+                    if kind == "payment"
+                    else world.payment(document["payment"])
+                )
+                yield Entry(document, payment)
+
+            skip, left, most = 0, left - len(found), most - len(found)
+            await asyncio.sleep(0)
+
+        skip = max(0, skip - count)
 
 
-def transactions(world: World, merchant: str, query: Query) -> Members:
+async def transactions(world: World, merchant: str, query: Query) -> Members:
     """
     List the successful transactions of a merchant order date, by page (gateway.md 9.3).
     """
     day = wire_day(query.get("mer_date"), "mer_date")
-    payments = [
-        one for one in paid(world, merchant) if text(one["order"]["mer_date"]) == day
-    ]
-    refunds = [
-        pair
-        for pair in refunded(world, merchant)
-        if text(pair[1]["order"]["mer_date"]) == day
-    ]
-    rows = [_payment_row(one) for one in payments] + [
-        _refund_row(refund, payment) for refund, payment in refunds
-    ]
-
-    return {"transactions": _page(world, rows, query)}
-
-
-def _page(world: World, rows: list[Members], query: Query) -> Members:
-    number = _count(query.get("page_number"), "page_number", 1)
-    size = min(_count(query.get("page_size"), "page_size", 500), _MAX_PAGE)
-    shown = [_shown(world, row) for row in rows[(number - 1) * size : number * size]]
 
     return {
-        "payment_summaries": [row for row in shown if "refund_id" not in row],
-        "refund_summaries": [row for row in shown if "refund_id" in row],
+        "transactions": await _page(world, "listed_on", merchant, day, row_of, query)
+    }
+
+
+async def _page(
+    world: World,
+    basis: Basis,
+    merchant: str,
+    day: str,
+    make: Callable[[Entry], Members],
+    query: Query,
+) -> Members:
+    number = _count(query.get("page_number"), "page_number", 1)
+    size = min(_count(query.get("page_size"), "page_size", 500), _MAX_PAGE)
+    total = sum(
+        world.store.total(kind, basis, merchant, day)[0]
+        for kind in ("payment", "refund")
+    )
+    rows = [
+        _shown(world, make(entry))
+        async for entry in entries_of(
+            world, basis, merchant, day, skip=(number - 1) * size, most=size
+        )
+    ]
+
+    return {
+        "payment_summaries": [row for row in rows if "refund_id" not in row],
+        "refund_summaries": [row for row in rows if "refund_id" in row],
         "pagination": {
-            "total_count": len(rows),
+            "total_count": total,
             "page_number": number,
             "page_size": size,
         },
@@ -131,6 +184,16 @@ def product(payment: Document) -> str:
     return text(payment["order"].get("order_summary"))
 
 
+def row_of(entry: Entry) -> Members:
+    """
+    Return the row of a transaction.
+    """
+    if entry.is_refund:
+        return _refund_row(entry.document, entry.payment)
+
+    return _payment_row(entry.payment)
+
+
 def _payment_row(payment: Document) -> Members:
     return {
         "payment_id": payment["id"],
@@ -170,66 +233,48 @@ def _row_amount(one: Document, payment: Document) -> Members:
     }
 
 
-def reconciliation(world: World, merchant: str, query: Query) -> Members:
+async def reconciliation(world: World, merchant: str, query: Query) -> Members:
     """
     List what UMF paid out on a day, by page (gateway.md 9.4).
     """
     day = wire_day(query.get("settle_date") or query.get("mer_date"), "settle_date")
-    rows = paid_out(world, merchant, day)
+    totals = [
+        world.store.total(kind, "paid_out_on", merchant, day)
+        for kind in ("payment", "refund")
+    ]
 
-    if not rows:
+    if not any(count for count, _ in totals):
         raise Refusal("00060760", "no money was transferred on this day")
 
-    total = sum((row["exchange_amount"]["total_cny"] for row in rows), Decimal(0))
+    net = Decimal(sum(net for _, net in totals)).scaleb(-2)
 
     return {
         "reconciliations": {
             "settle_date": day,
-            "amount": {"total_cny": total, "currency": "CNY"},
-            **_page(world, rows, query),
+            "amount": {"total_cny": net, "currency": "CNY"},
+            **await _page(world, "paid_out_on", merchant, day, settled_row_of, query),
         }
     }
 
 
-def paid_out(world: World, merchant: str, day: str) -> list[Members]:
+def settled_row_of(entry: Entry) -> Members:
     """
-    Return what makes up the money transferred to *merchant* on *day*.
+    Return the row of a transaction with what was paid out for it.
     """
-    rows = [
-        _settled(_payment_row(one), one, fee=True, day=day)
-        for one in paid(world, merchant)
-        if one["settle_date"] == day
-    ]
-    rows += [
-        _settled(_refund_row(refund, payment), payment, fee=False, day=day)
-        for refund, payment in refunded(world, merchant)
-        if refund["settle_date"] == day
-    ]
-
-    return rows
-
-
-def _settled(row: Members, payment: Document, *, fee: bool, day: str) -> Members:
+    row = row_of(entry)
     gross = row["amount"]["total_cny"]
-    kept = (
-        max((gross * _FEE).quantize(_CENT, ROUND_HALF_UP), _CENT)
-        if fee
-        else Decimal("0.00")
-    )
-    net = gross - kept
-    rate = Decimal(payment["rate"])
-
-    if not fee:
-        net = -net
+    fee = Decimal("0.00") if entry.is_refund else fee_of(gross)
+    net = -gross if entry.is_refund else gross - fee
+    rate = Decimal(entry.payment["rate"])
 
     return {
         **row,
-        "service_fee": kept,
+        "service_fee": fee,
         "exchange_amount": {
             "total": (net / rate).quantize(_CENT, ROUND_HALF_UP),
             "total_cny": net,
-            "currency": payment["currency"],
+            "currency": entry.payment["currency"],
             "exchange_rate": rate,
         },
-        "exchange_date": day,
+        "exchange_date": entry.document["settle_date"],
     }

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 from umfpay.errors import ConfigError, Text
 
@@ -21,14 +21,69 @@ CREATE TABLE IF NOT EXISTS documents (
     id TEXT NOT NULL,
     data TEXT NOT NULL,
     due REAL,
+    about TEXT,
+    merchant TEXT,
+    listed_on TEXT,
+    paid_out_on TEXT,
+    net INTEGER,
     UNIQUE (kind, id)
 );
 CREATE INDEX IF NOT EXISTS by_kind ON documents (kind, position);
 CREATE INDEX IF NOT EXISTS by_due ON documents (kind, due) WHERE due IS NOT NULL;
+CREATE INDEX IF NOT EXISTS by_next ON documents (due) WHERE due IS NOT NULL;
+CREATE INDEX IF NOT EXISTS by_about ON documents (kind, about, position)
+    WHERE about IS NOT NULL;
+CREATE TABLE IF NOT EXISTS days (
+    kind TEXT NOT NULL,
+    merchant TEXT NOT NULL,
+    basis TEXT NOT NULL,
+    day TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    net INTEGER NOT NULL,
+    PRIMARY KEY (kind, merchant, basis, day)
+) WITHOUT ROWID;
 """
 
+Basis = Literal["listed_on", "paid_out_on"]
+"""
+What puts a document on a day: a statement list or file of it, or the money's way.
+"""
+
+_BASES: Final[tuple[Basis, ...]] = get_args(Basis)
+
+
+def _counted(basis: Basis) -> str:
+    """
+    Return the index of a basis, and what counts its days as documents change.
+    """
+
+    def count(row: str, sign: str) -> str:
+        return f"""
+            INSERT INTO days SELECT {row}.kind, {row}.merchant, '{basis}', {row}.{basis},
+                {sign}1, {sign}coalesce({row}.net, 0) WHERE {row}.{basis} IS NOT NULL
+            ON CONFLICT DO UPDATE
+                SET count = count + excluded.count, net = net + excluded.net;
+        """  # noqa: S608 (our own words)
+
+    return f"""
+        CREATE INDEX IF NOT EXISTS by_{basis}
+            ON documents (kind, merchant, {basis}, position) WHERE {basis} IS NOT NULL;
+        CREATE TRIGGER IF NOT EXISTS {basis}_added AFTER INSERT ON documents
+            WHEN new.{basis} IS NOT NULL BEGIN {count("new", "")} END;
+        CREATE TRIGGER IF NOT EXISTS {basis}_gone AFTER DELETE ON documents
+            WHEN old.{basis} IS NOT NULL BEGIN {count("old", "-")} END;
+        CREATE TRIGGER IF NOT EXISTS {basis}_changed AFTER UPDATE ON documents
+            WHEN old.{basis} IS NOT new.{basis} OR old.net IS NOT new.net
+            BEGIN {count("old", "-")} {count("new", "")} END;
+    """
+
+
+_BEFORE: Final = (
+    "AND position < (SELECT position FROM documents WHERE kind = ? AND id = ?)"
+)
 KEPT: Final = 1000
 DUE: Final = ("expires_at", "settles_at", "papers_due")
+ABOUT: Final = ("about", "payment", "object")
 
 Document = dict[str, Any]
 
@@ -60,7 +115,7 @@ class Store:
             # Two emulators in one folder would give tokens behind each other's back.
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.executescript(_SCHEMA)
+            connection.executescript(_SCHEMA + "".join(map(_counted, _BASES)))
 
             if path is not None:
                 _must_be_whole(connection)
@@ -138,15 +193,32 @@ class Store:
         """
         Keep *document*, in the place it had.
 
-        The earliest of its `DUE` members is when something happens to it by itself.
+        The earliest of its `DUE` members is when something happens to it by itself; by
+        the first of its `ABOUT` members it is found with `about`; ``merchant``,
+        ``listed_on``, ``paid_out_on`` and ``net_cents`` make it an entry of a day.
         """
         data = json.dumps(document, ensure_ascii=False, default=str)
         due = min((document[name] for name in DUE if name in document), default=None)
+        about = next((document[name] for name in ABOUT if name in document), None)
         self._connection.execute(
-            "INSERT INTO documents (kind, id, data, due) VALUES (?, ?, ?, ?)"
+            "INSERT INTO documents"
+            " (kind, id, data, due, about, merchant, listed_on, paid_out_on, net)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (kind, id) DO UPDATE"
-            " SET data = excluded.data, due = excluded.due",
-            (kind, key, data, due),
+            " SET data = excluded.data, due = excluded.due, about = excluded.about,"
+            " merchant = excluded.merchant, listed_on = excluded.listed_on,"
+            " paid_out_on = excluded.paid_out_on, net = excluded.net",
+            (
+                kind,
+                key,
+                data,
+                due,
+                about,
+                document.get("merchant"),
+                document.get("listed_on"),
+                document.get("paid_out_on"),
+                document.get("net_cents"),
+            ),
         )
 
     def remove(self, kind: str, key: str) -> None:
@@ -198,16 +270,79 @@ class Store:
 
         return [json.loads(row[0]) for row in rows]
 
-    def newest(self, kind: str, count: int) -> list[Document]:
+    def newest(
+        self, kind: str, count: int, *, before: str | None = None
+    ) -> list[Document]:
         """
         Return the newest documents of *kind*, newest first.
+
+        Args:
+            before: Only those that came before the one of this id.
         """
+        place = "" if before is None else _BEFORE
         rows = self._connection.execute(
-            "SELECT data FROM documents WHERE kind = ? ORDER BY position DESC LIMIT ?",
-            (kind, count),
+            f"SELECT data FROM documents WHERE kind = ? {place}"  # noqa: S608 (ours)
+            " ORDER BY position DESC LIMIT ?",
+            (kind, count) if before is None else (kind, kind, before, count),
         )
 
         return [json.loads(row[0]) for row in rows]
+
+    def about(self, kind: str, what: str) -> list[Document]:
+        """
+        Return the documents of *kind* that are about *what*, oldest first.
+        """
+        rows = self._connection.execute(
+            "SELECT data FROM documents WHERE kind = ? AND about = ? ORDER BY position",
+            (kind, what),
+        )
+
+        return [json.loads(row[0]) for row in rows]
+
+    def total(
+        self, kind: str, basis: Basis, merchant: str, day: str
+    ) -> tuple[int, int]:
+        """
+        Return how many entries a day has, and their net sum in CNY cents.
+        """
+        row = self._connection.execute(
+            "SELECT count, net FROM days"
+            " WHERE kind = ? AND merchant = ? AND basis = ? AND day = ?",
+            (kind, merchant, basis, day),
+        ).fetchone()
+
+        return (0, 0) if row is None else (int(row[0]), int(row[1]))
+
+    def entries(
+        self,
+        kind: str,
+        basis: Basis,
+        merchant: str,
+        day: str,
+        *,
+        after: int = 0,
+        skip: int = 0,
+        most: int,
+    ) -> list[tuple[int, Document]]:
+        """
+        Return entries of a day by their position, oldest first.
+
+        Args:
+            after: The position that came before; 0 begins the day.
+            skip: How many are passed over.
+        """
+        # The places first: documents that are passed over are not read.
+        places = (
+            f"SELECT position FROM documents WHERE kind = ? AND merchant = ?"  # noqa: S608 (our own words)
+            f" AND {basis} = ? AND position > ? ORDER BY position LIMIT ? OFFSET ?"
+        )
+        rows = self._connection.execute(
+            f"SELECT position, data FROM documents WHERE position IN ({places})"  # noqa: S608 (our own words)
+            " ORDER BY position",
+            (kind, merchant, day, after, most, skip),
+        )
+
+        return [(int(row[0]), json.loads(row[1])) for row in rows]
 
     def log(self, kind: str, key: str, document: Document) -> None:
         """
@@ -226,6 +361,7 @@ class Store:
         Forget everything.
         """
         self._connection.execute("DELETE FROM documents")
+        self._connection.execute("DELETE FROM days")
 
     def close(self) -> None:
         """

@@ -10,12 +10,14 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 import attrs
 
 from umfpay.emulator._clock import Clock
 from umfpay.emulator._merchants import Merchants
+from umfpay.emulator._money import cents, fee_of
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._settings import EmulatorSettings
 from umfpay.emulator._store import Document, Store
@@ -197,6 +199,15 @@ class World:
         ):
             # It was pending: the order may be tried again.
             self.store.remove("paid", number)
+
+        if state == "TRADE_SUCCESS":
+            gross = Decimal(payment["total_cny"])
+            payment["listed_on"] = text(payment["order"].get("mer_date"))
+            payment["paid_out_on"] = payment["settle_date"]
+            payment["net_cents"] = int(cents(gross - fee_of(gross)))
+        else:
+            for name in ("listed_on", "paid_out_on", "net_cents"):
+                payment.pop(name, None)
 
         payment["timeline"].append([self.clock.now().isoformat(), state])
         self.store.put("payment", payment["id"], payment)

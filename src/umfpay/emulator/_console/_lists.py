@@ -75,8 +75,8 @@ class ListPages:
     def _payment(self, key: str) -> Page:
         payment = self._world.payment(key)
         refunds = self._of(key, "refund")
-        told = {key, *(one["id"] for one in refunds)}
-        told |= {one["id"] for one in self._of(key, "customs")}
+        declared = self._of(key, "customs")
+        told = [key, *(one["id"] for one in (*refunds, *declared))]
         verbs = _VERBS["payments"].get(payment["state"], ())
 
         if "papers_due" in payment:
@@ -98,14 +98,14 @@ class ListPages:
                 ],
                 "notifications": [
                     one
-                    for one in self._world.store.all("notification")
-                    if one["object"] in told
+                    for what in told
+                    for one in self._world.store.about("notification", what)
                 ],
             },
         )
 
     def _of(self, key: str, kind: str) -> list[Document]:
-        return [one for one in self._world.store.all(kind) if one["payment"] == key]
+        return self._world.store.about(kind, key)
 
     def _requests(self) -> Page:
         return Page("requests.html", {"requests": self._newest("request")})
