@@ -77,6 +77,7 @@ def test_the_password_is_not_shown():
         ({"user": 7}, "user"),
         ({"password": ""}, "password: it is empty"),
         ({"password": "a\r\nDELE x"}, "not one line"),
+        ({"ssl_context": "system"}, "must be an ssl.SSLContext"),
         ({"password": 7}, "must be text"),
         ({"security": "sftp"}, '"ftps" or "ftp"'),
         ({"security": None}, '"ftps" or "ftp"'),

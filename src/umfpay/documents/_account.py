@@ -145,12 +145,21 @@ class FTPAccount:
         metadata={"hidden": Secret, "strip": False},
     )
     security: Security = attrs.field(default="ftps", converter=_security)
-    ca_file: Path | None = attrs.field(default=None, converter=_ca_file)
-    ssl_context: ssl.SSLContext | None = attrs.field(default=None, repr=False)
+    ca_file: Path | None = attrs.field(
+        default=None, converter=_ca_file, metadata={"kinds": (str, os.PathLike)}
+    )
+    ssl_context: ssl.SSLContext | None = attrs.field(
+        default=None, repr=False, metadata={"kinds": (ssl.SSLContext,)}
+    )
     folder: str = attrs.field(default="", converter=_folder)
     timeout: float = attrs.field(default=20.0, converter=_timeout)
 
     def __attrs_post_init__(self) -> None:
+        if isinstance(self.ssl_context, Unfit):
+            raise _refusal(
+                "ssl_context", "it must be an ssl.SSLContext", "必须是 ssl.SSLContext"
+            )
+
         if self.ssl_context is not None and self.ca_file is not None:
             raise _refusal(
                 "ca_file",
