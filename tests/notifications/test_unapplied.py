@@ -1,0 +1,508 @@
+"""
+Events that are not applied: acknowledged, kept, listed, and reported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from umfpay.emulator._keys import make_credentials
+from umfpay.errors import NotificationError, Text
+from umfpay.models import (
+    CustomsDeclaration,
+    Money,
+    Payment,
+    PaymentState,
+    Refund,
+    RefundState,
+)
+from umfpay.notifications import NotificationInbox, NotificationReceiver
+from umfpay.testing import NotificationSigner
+
+
+ONCE = ["PAY_A TRADE_SUCCESS"]
+
+
+@pytest.mark.parametrize(
+    ("second", "says"),
+    [("TRADE_PENDING", "goes back"), ("TRADE_FAIL", "contradicts")],
+)
+async def test_a_conflict_is_acknowledged_and_not_applied(
+    open_shop, place, eventually, second, says
+):
+    """
+    It is stored, given to on_conflict, and the state stays.
+    """
+    told = []
+
+    async def on_conflict(conflict):
+        told.append(conflict)
+
+    shop = await open_shop(place, own=True, on_conflict=on_conflict)
+    await shop.receive()
+    reply = await shop.receive(state=second)
+
+    assert reply.status == 200
+    assert await eventually(lambda: told)
+    [conflict] = await shop.inbox.conflicts()
+    assert says in conflict.reason
+    assert conflict.error is None
+    assert place.effects() == ONCE
+    assert (await shop.inbox.notified(object_id="PAY_A")).state == "TRADE_SUCCESS"
+
+
+class Noun:
+    """
+    A part of a session that knows one state.
+    """
+
+    def __init__(self, state):
+        self.state = state
+        self.asked = []
+
+    async def get(self, key, /):
+        self.asked.append(key)
+
+        return self
+
+
+class KnowingGateway:
+    """
+    A gateway that can be asked.
+    """
+
+    def __init__(self):
+        self.payments = Noun("TRADE_SUCCESS")
+        self.refunds = Noun("REFUND_SUCCESS")
+        self.customs = Noun("SUCCESS")
+
+
+async def test_the_gateway_is_asked_about_a_conflict(open_shop, place, eventually, log):
+    """
+    By default its answer is logged, for each kind of object.
+    """
+    gateway = KnowingGateway()
+    shop = await open_shop(place, own=True, gateway=gateway)
+    money = {"amount": {"total": "3.00", "currency": "USD"}}
+    order = {"order": {"mer_reference_id": "n1", **money}}
+    await shop.expect()
+    await shop.inbox.expect(
+        "n1", amount=Money("3.00", "USD"), kind="refund", refund_id="REF_A"
+    )
+    await shop.inbox.expect(CustomsDeclaration(id="CUST_A"))
+
+    for first, second in (
+        (
+            {"payment": {"id": "PAY_A", "state": "TRADE_SUCCESS", **order}},
+            {"payment": {"id": "PAY_A", "state": "TRADE_FAIL", **order}},
+        ),
+        (
+            {"refund": {"id": "REF_A", "state": "REFUND_SUCCESS", **order}},
+            {"refund": {"id": "REF_A", "state": "REFUND_PROCESS", **order}},
+        ),
+        (
+            {"customs_declaration": {"id": "CUST_A", "state": "SUCCESS"}},
+            {"customs_declaration": {"id": "CUST_A", "state": "FAIL"}},
+        ),
+    ):
+        for members in (first, second):
+            signed = shop.signer(members)
+            await shop.inbox.receive(signed.body, signed.headers)
+
+    assert await eventually(lambda: log.text.count("the gateway says") == 3)
+    assert gateway.payments.asked == ["PAY_A"]
+    assert gateway.refunds.asked == ["REF_A"]
+    assert gateway.customs.asked == ["CUST_A"]
+    assert "the gateway says REFUND_SUCCESS" in log.text
+
+
+async def test_without_a_gateway_a_conflict_is_logged(
+    open_shop, place, eventually, log
+):
+    """
+    The log says that nobody was asked.
+    """
+    shop = await open_shop(place, own=True)
+    await shop.receive()
+    await shop.receive(state="TRADE_FAIL")
+
+    assert await eventually(lambda: "nobody was asked" in log.text)
+
+
+async def test_a_failing_on_conflict_is_told_again(
+    open_shop, place, eventually, log, monkeypatch
+):
+    """
+    The failure is logged, and the conflict is told until somebody takes it.
+    """
+    monkeypatch.setattr("umfpay.notifications._unapplied._FIRST_PAUSE", 0.02)
+    told = []
+
+    async def on_conflict(conflict):
+        told.append(conflict.event.key)
+
+        if len(told) < 3:
+            raise RuntimeError("the desk is closed")
+
+    shop = await open_shop(place, own=True, on_conflict=on_conflict)
+    await shop.receive()
+    await shop.receive(state="TRADE_FAIL")
+
+    assert await eventually(lambda: len(told) == 3)
+    assert "the desk is closed" in log.text
+    await asyncio.sleep(0.1)
+    assert len(told) == 3
+    assert len(set(told)) == 1
+
+
+async def test_a_slow_on_conflict_does_not_stop_the_applying(
+    open_shop, place, eventually
+):
+    """
+    Other events are applied while somebody thinks about a conflict.
+    """
+    begun = asyncio.Event()
+
+    async def on_conflict(conflict):
+        begun.set()
+        await asyncio.sleep(60)
+
+    shop = await open_shop(place, own=True, on_conflict=on_conflict)
+    await shop.receive()
+    await shop.receive(state="TRADE_FAIL")
+    await begun.wait()
+    await shop.receive("PAY_B", number="n2")
+
+    assert await eventually(lambda: "PAY_B TRADE_SUCCESS" in place.effects())
+
+
+async def test_a_conflict_is_told_after_a_restart(open_shop, place, eventually):
+    """
+    What nobody has taken is told by the next inbox.
+    """
+    begun = asyncio.Event()
+    told = []
+
+    async def thinks(conflict):
+        begun.set()
+        await asyncio.sleep(60)
+
+    async def takes(conflict):
+        told.append(conflict.event.state)
+
+    first = await open_shop(place, own=True, on_conflict=thinks)
+    await first.receive()
+    await first.receive(state="TRADE_FAIL")
+    await begun.wait()
+    await first.inbox.aclose()
+    await open_shop(place, own=True, on_conflict=takes)
+
+    assert await eventually(lambda: told == ["TRADE_FAIL"])
+
+
+async def test_a_place_that_is_down_stops_the_telling_for_a_while(
+    open_shop, place, eventually, log, monkeypatch
+):
+    """
+    It is logged, and goes on when the place is back.
+    """
+    monkeypatch.setattr("umfpay.notifications._unapplied._FIRST_PAUSE", 0.02)
+    told = []
+
+    async def on_conflict(conflict):
+        told.append(conflict.event.state)
+
+    shop = await open_shop(place, own=True, on_conflict=on_conflict)
+    unreported = shop.inbox._store.unreported
+    calls = []
+
+    async def down(now, *, questions):
+        calls.append(1)
+
+        if len(calls) < 4:
+            raise NotificationError(Text("It is down.", "不可用。"))
+
+        return await unreported(now, questions=questions)
+
+    monkeypatch.setattr(shop.inbox._store, "unreported", down)
+    await shop.receive()
+    await shop.receive(state="TRADE_FAIL")
+
+    assert await eventually(lambda: told == ["TRADE_FAIL"])
+    assert "what waits cannot be told now: It is down." in log.text
+
+
+async def test_a_conflict_that_verifies_no_more_hides_no_other(
+    open_shop, make_shop, place, log
+):
+    """
+    After a change of keys it is left out of the list, and the log says so.
+    """
+    old = await open_shop(place, own=True)
+    await old.receive()
+    await old.receive(state="TRADE_FAIL")
+    await old.inbox.replay()
+    await old.inbox.aclose()
+    other = make_credentials(1024)
+    new = make_shop(
+        place,
+        NotificationReceiver(other.gateway_certificate),
+        NotificationSigner(other.gateway_key),
+        own=True,
+    )
+
+    async with new.inbox:
+        await new.receive("PAY_B", number="n2")
+        await new.receive("PAY_B", state="TRADE_FAIL", number="n2")
+        await new.inbox.replay()
+        [conflict] = await new.inbox.conflicts()
+
+    assert conflict.event.object_id == "PAY_B"
+    assert "a stored event cannot be read" in log.text
+
+
+# Lists
+
+
+async def test_what_nobody_expects_is_held_logged_once_and_listed(
+    shop, eventually, log
+):
+    """
+    With its number, its reason and how many there are.
+    """
+    await shop.receive()
+    await shop.receive("PAY_B", number="n2")
+
+    assert await eventually(lambda: log.text.count("is held and not applied") == 2)
+    assert "a notification of PAY_A (order n1)" in log.text
+    assert "with it 2 are: see inbox.held()" in log.text
+    await shop.inbox.replay()
+    await shop.inbox._reporter.report()
+    assert log.text.count("is held and not applied") == 2
+
+    held = await shop.inbox.held()
+    assert [one.mer_reference_id for one in held] == ["n1", "n2"]
+    assert {one.reason for one in held} == {"its order is not expected"}
+    assert await shop.inbox.conflicts() == []
+    assert await shop.inbox.unconfirmed() == []
+    assert await shop.inbox.failed() == []
+
+
+async def test_what_cannot_be_read_is_kept_and_listed(shop, place):
+    """
+    The gateway signed it: it is acknowledged, and its bytes are there.
+    """
+    signed = shop.signer({"something": "else"})
+    reply = await shop.inbox.receive(signed.body, signed.headers)
+    await shop.inbox.replay()
+
+    [held] = await shop.inbox.held()
+    assert reply.status == 200
+    assert held.event is None
+    assert held.body == signed.body
+    assert held.reason == "it names neither payment nor order"
+    assert place.effects() == []
+
+
+async def test_a_failing_handler_is_listed(open_shop, place, eventually):
+    """
+    With what it raised, until it works.
+    """
+    shop = await open_shop(place, own=True)
+
+    async def fail(event):
+        raise ZeroDivisionError
+
+    shop.before = fail
+    await shop.receive()
+    assert await eventually(lambda: shop.seen and place.waits()[0] > 0)
+
+    [failed] = await shop.inbox.failed()
+    assert failed.event.object_id == "PAY_A"
+    assert failed.reason == "failed: ZeroDivisionError"
+    assert failed.attempts >= 1
+
+
+async def test_a_person_takes_an_event_off_the_lists(shop, place):
+    """
+    For ever: neither expect() nor the same delivery brings it back.
+    """
+    await shop.receive()
+    await shop.inbox.replay()
+    [held] = await shop.inbox.held()
+
+    assert await shop.inbox.dismiss(held.key) is True
+    assert await shop.inbox.dismiss(held.key) is False
+    assert await shop.inbox.dismiss("unknown") is False
+    assert await shop.inbox.held() == []
+
+    await shop.expect()
+    await shop.receive()
+    await shop.inbox.replay()
+
+    assert place.effects() == []
+
+
+# A process without a handler
+
+
+async def test_without_a_handler_nothing_is_applied(place, receiver, signer, log):
+    """
+    That is said, and the event waits for a process that has one.
+    """
+    signed = signer.payment(
+        "PAY_A",
+        mer_reference_id="n1",
+        mer_date="20261123",
+        total="3.00",
+        currency="USD",
+    )
+    told = []
+
+    async with NotificationInbox(place.spec, receiver) as inbox:
+        await inbox.expect("n1", amount=Money("3.00", "USD"), payment_id="PAY_A")
+        await inbox.receive(signed.body, signed.headers)
+        assert await inbox.replay() == 0
+        assert await inbox.notified(object_id="PAY_A") is None
+        assert "this process has no handler" in log.text
+
+        @inbox.handler
+        async def late(event, transaction):
+            told.append(event.state)
+
+        await inbox.replay()
+
+        assert told == ["TRADE_SUCCESS"]
+        assert (await inbox.notified(object_id="PAY_A")).state == "TRADE_SUCCESS"
+
+
+# What a query says
+
+
+DONE = Payment(id="PAY_A", state=PaymentState.TRADE_SUCCESS)
+
+
+async def test_a_recorded_answer_is_applied_once(shop, place):
+    """
+    The handler runs for the query or the notification, whichever came first.
+    """
+    await shop.expect()
+    deadline = asyncio.get_running_loop().time() + 50
+    found = await shop.inbox.record(DONE, deadline=deadline)
+
+    assert place.effects() == ONCE
+    assert (found.id, found.state) == ("PAY_A", "TRADE_SUCCESS")
+    assert found.order.mer_reference_id == "n1"
+
+    await shop.receive()
+    await shop.inbox.replay()
+    await shop.inbox.record(DONE, deadline=deadline)
+
+    assert place.effects() == ONCE
+    assert await shop.inbox.conflicts() == []
+
+
+async def test_a_record_waits_for_the_commit(shop, place):
+    """
+    Of a handler that takes its time.
+    """
+    await shop.expect()
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(event):
+        begun.set()
+        await go_on.wait()
+
+    shop.before = slow
+    loop = asyncio.get_running_loop()
+    recording = asyncio.create_task(shop.inbox.record(DONE, deadline=loop.time() + 50))
+    await begun.wait()
+    assert not recording.done()
+    go_on.set()
+
+    assert (await recording).state == "TRADE_SUCCESS"
+    assert place.effects() == ONCE
+
+
+async def test_a_record_that_is_not_applied_says_so(shop, place):
+    """
+    It goes back, or its id is nobody's: None, and it is listed.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + 50
+
+    assert await shop.inbox.record(DONE, deadline=deadline) is None
+    assert len(await shop.inbox.held()) == 1
+    assert await shop.inbox.record(Payment(id="PAY_B"), deadline=deadline) is None
+
+    await shop.expect("n3", payment_id="PAY_C")
+    other = Payment(id="PAY_C", state=PaymentState.TRADE_FAIL)
+    assert (await shop.inbox.record(other, deadline=deadline)).state == "TRADE_FAIL"
+    paid = Payment(id="PAY_C", state=PaymentState.TRADE_SUCCESS)
+    assert await shop.inbox.record(paid, deadline=deadline) is None
+    [conflict] = await shop.inbox.conflicts()
+    assert "contradicts" in conflict.reason
+
+
+async def test_a_record_ends_with_its_deadline(open_shop, place):
+    """
+    The handler fails again and again.
+    """
+    shop = await open_shop(place)
+    await shop.expect()
+
+    async def fail(event):
+        raise ZeroDivisionError
+
+    shop.before = fail
+    deadline = asyncio.get_running_loop().time() + 0.3
+
+    assert await shop.inbox.record(DONE, deadline=deadline) is None
+
+
+async def test_a_recorded_refund_names_its_number_and_payment(shop, place):
+    """
+    A query tells the state and nothing else (gateway.md 5.8).
+    """
+    await shop.inbox.expect(
+        "r1",
+        amount=Money("1.00", "USD"),
+        kind="refund",
+        payment_id="PAY_A",
+        refund_id="REF_A",
+    )
+    refund = Refund(id="REF_A", state=RefundState.REFUND_SUCCESS)
+    deadline = asyncio.get_running_loop().time() + 50
+    found = await shop.inbox.record(refund, deadline=deadline)
+
+    assert found.parent_payment == "PAY_A"
+    assert found.order.mer_reference_id == "r1"
+    assert place.effects() == ["REF_A REFUND_SUCCESS"]
+
+
+# Clocks
+
+
+@pytest.mark.parametrize("step", [86392.0, 10.0**9])
+async def test_a_clock_that_was_set_back_delays_no_event(
+    open_shop, place, eventually, step
+):
+    """
+    What is due in longer than the longest pause was stored by another clock.
+    """
+    shop = await open_shop(place, own=True)
+
+    async def fail(event):
+        raise ZeroDivisionError
+
+    shop.before = fail
+    await shop.receive()
+    assert await eventually(lambda: shop.seen)
+    await shop.inbox.aclose()
+    place.run("UPDATE umf_events SET due = ?", time.time() + step)
+    await open_shop(place)
+
+    assert await eventually(lambda: place.effects() == ONCE)
