@@ -349,6 +349,8 @@ class Scripted:
         # Each command, and whether it came over TLS.
         self.got = []
         self.reached = threading.Event()
+        # Where data is taken, if a reply opened a port of its own.
+        self.data = None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self._open = [self._listener]
@@ -390,7 +392,7 @@ class Scripted:
                     self._say(one, verb, f"227 ok (10,9,8,7,{high},{low})")
                 elif verb == "STOR":
                     self._say(one, verb, "150 go on")
-                    self._take(one, data)
+                    self._take(one, self.data or data)
                 else:
                     self._say(one, verb, REPLIES.get(verb, "200 ok"))
 

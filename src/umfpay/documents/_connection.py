@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import contextlib
 import ftplib
+import re
 import socket
 import ssl
 from typing import Final
 
 from umfpay.documents._leash import Leash
+from umfpay.documents._reply import PassiveError, code_of
 
 
 _MAX_LINES: Final = 200
@@ -18,6 +20,25 @@ _MAX_LISTING: Final = 4 * 1024 * 1024
 _CHUNK: Final = 64 * 1024
 # A server that never says that it has read all; its file's size decides.
 _GOODBYE: Final = 5.0
+_PASSIVE: Final[tuple[str, ...]] = ("PASV", "EPSV")
+# 227 (h1,h2,h3,h4,p1,p2) and 229 (|||port|), RFC 959 and 2428.
+_PASV_REPLY: Final = re.compile(r"227.*?\d+,\d+,\d+,\d+,(\d{1,3}),(\d{1,3})(?!\d)")
+_EPSV_REPLY: Final = re.compile(r"229.*?\(([!-~])\1\1(\d{1,5})\1\)")
+
+
+def _port_in(reply: str) -> int:
+    """
+    Return the port that a reply to PASV or EPSV names, 0 if it names none.
+    """
+    found = _EPSV_REPLY.match(reply)
+
+    if found is not None:
+        port = int(found.group(2))
+    else:
+        found = _PASV_REPLY.match(reply)
+        port = 0 if found is None else int(found.group(1)) * 256 + int(found.group(2))
+
+    return port if port < 65536 else 0
 
 
 class Connection(ftplib.FTP):
@@ -35,6 +56,8 @@ class Connection(ftplib.FTP):
         self._leash = leash
         self._context = context
         self._is_protected = False
+        self._passive_commands = _PASSIVE
+        self._port = 0
 
     def dial(self, host: str, port: int) -> str:
         """
@@ -59,6 +82,10 @@ class Connection(ftplib.FTP):
 
     def _read_from(self, control: socket.socket) -> None:
         self.af = control.family
+
+        if self.af == socket.AF_INET6:
+            self._passive_commands = _PASSIVE[::-1]
+
         # Greetings come in the code page of the server's country.
         self.file = control.makefile(
             "r", encoding=self.encoding, errors="replace", newline=None
@@ -139,6 +166,54 @@ class Connection(ftplib.FTP):
 
         raise ValueError("a reply without an end")
 
+    def open_port(self) -> None:
+        """
+        Have the server open a port for the next transfer.
+
+        Raises:
+            PassiveError: It knows no way.
+        """
+        self._port = self._passive()
+
+    def makepasv(self) -> tuple[str, int]:
+        """
+        Return address and port for a transfer: the open one, or a new one.
+        """
+        port, self._port = self._port or self._passive(), 0
+        assert self.sock is not None
+
+        # Never the address in a reply: it may be that of another machine.
+        return str(self.sock.getpeername()[0]), port
+
+    def _passive(self) -> int:
+        """
+        Return a port opened by PASV or EPSV, whichever the server knows.
+
+        IPv6 begins with EPSV (RFC 2428). Each may be answered as if it were the other.
+        """
+        refusals: dict[str, str] = {}
+
+        for command in self._passive_commands:
+            try:
+                reply = self.sendcmd(command)
+            except ftplib.Error as error:
+                refusals[command] = code_of(error) or ""
+
+                # It is about to close the connection.
+                if refusals[command] == "421":
+                    raise
+            else:
+                port = _port_in(reply)
+
+                if port:
+                    self._passive_commands = (command,)
+
+                    return port
+
+                refusals[command] = ""
+
+        raise PassiveError(refusals)
+
     def ntransfercmd(
         self, cmd: str, rest: int | str | None = None
     ) -> tuple[socket.socket, int | None]:
@@ -147,7 +222,16 @@ class Connection(ftplib.FTP):
 
         Servers ask for that, so that nobody can take the data connection over.
         """
-        data, size = super().ntransfercmd(cmd, rest)
+        was_open = self._port
+
+        try:
+            data, size = super().ntransfercmd(cmd, rest)
+        except ConnectionRefusedError:
+            if not was_open:
+                raise
+
+            # The server has closed it meanwhile.
+            data, size = super().ntransfercmd(cmd, rest)
 
         try:
             self._leash.hold(data)

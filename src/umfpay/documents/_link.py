@@ -13,7 +13,14 @@ from typing import Final, TypeVar
 from umfpay.documents._account import FTPAccount
 from umfpay.documents._connection import Connection
 from umfpay.documents._leash import Leash
-from umfpay.documents._reply import BROKEN, SettingError, StepError, code_of, read
+from umfpay.documents._reply import (
+    BROKEN,
+    PassiveError,
+    SettingError,
+    StepError,
+    code_of,
+    read,
+)
 from umfpay.errors import Text
 
 
@@ -22,6 +29,10 @@ T = TypeVar("T")
 _CONNECT: Final = Text("Connecting to the FTP server", "连接 FTP 服务器")
 _LOGIN: Final = Text("Logging in to the FTP server", "登录 FTP 服务器")
 _TLS: Final = Text("Starting TLS with the FTP server", "与 FTP 服务器建立 TLS")
+_PROTECT: Final = Text("Asking for TLS on data connections", "请求数据连接使用 TLS")
+_BINARY: Final = Text("Asking for binary transfer", "请求二进制传输")
+_ENTER: Final = Text("Entering the folder", "进入目录")
+_PASSIVE: Final = Text("Asking for a data connection", "请求数据连接")
 _STORE: Final = Text("Sending the file", "发送文件")
 _SIZE: Final = Text("Asking for the size of the file", "查询文件大小")
 
@@ -153,16 +164,44 @@ class Link:
     def _prepare(self) -> StepError | None:
         connection = self._connection
 
+        step = _PROTECT
+
         try:
             if self._account.security == "ftps":
                 connection.protect()
 
             # SIZE speaks of the bytes only in binary mode.
+            step = _BINARY
             connection.voidcmd("TYPE I")
         except BROKEN as error:
-            return read(error, _LOGIN)
+            return read(error, step)
 
-        return self._enter() if self._account.folder else None
+        return (self._enter() if self._account.folder else None) or self._open_port()
+
+    def _open_port(self) -> StepError | None:
+        """
+        Have a port for data, before a number is used up.
+        """
+        try:
+            self._connection.open_port()
+        except PassiveError as error:
+            failure = read(error, _PASSIVE)
+
+            if not error.is_final:
+                return failure
+
+            return SettingError(
+                failure.what,
+                advice=Text(
+                    "Ask UMF for a server with passive mode; nothing was uploaded.",
+                    "请向联动优势申请支持被动模式的服务器；未上传任何文件。",
+                ),
+                code=failure.code,
+            )
+        except BROKEN as error:
+            return read(error, _PASSIVE)
+
+        return None
 
     def _enter(self) -> StepError | None:
         folder = self._account.folder
@@ -173,7 +212,7 @@ class Link:
             code = code_of(error)
 
             if code is None or not code.startswith("5"):
-                return read(error, _LOGIN)
+                return read(error, _ENTER)
         else:
             return None
 

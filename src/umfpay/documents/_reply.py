@@ -9,6 +9,7 @@ from __future__ import annotations
 import ftplib
 import re
 import ssl
+from collections.abc import Mapping
 from typing import Final
 
 from umfpay.documents._leash import CutError
@@ -64,6 +65,51 @@ class SettingError(StepError):
         self.advice = advice
 
 
+class PassiveError(ftplib.Error):
+    """
+    Raised when the server opens no port for data, by PASV nor by EPSV.
+
+    Attributes:
+        refusals: By command, the reply that refused it; "" for one that made no sense.
+    """
+
+    def __init__(self, refusals: Mapping[str, str]) -> None:
+        # As ftplib's own: the reply comes first.
+        super().__init__(" ".join([next(iter(refusals.values()), ""), "no data port"]))
+        self.refusals = dict(refusals)
+
+    @property
+    def is_final(self) -> bool:
+        """
+        Whether both were refused for good.
+        """
+        return all(code.startswith("5") for code in self.refusals.values())
+
+    @property
+    def why(self) -> Text:
+        """
+        What the server said to which command.
+        """
+        en, zh = [], []
+
+        for command, code in self.refusals.items():
+            en.append(
+                f"{command} was refused with {code}"
+                if code
+                else f"the reply to {command} makes no sense"
+            )
+            zh.append(
+                f"{command} 被拒绝（应答 {code}）"
+                if code
+                else f"{command} 的应答无法识别"
+            )
+
+        return Text(
+            f"the server opens no port for data ({', '.join(en)})",
+            f"服务器未开放数据端口（{'，'.join(zh)}）",
+        )
+
+
 # Everything that ftplib and sockets raise; a session that was cut is a ValueError.
 BROKEN: Final = (OSError, EOFError, ftplib.Error, ValueError)
 
@@ -85,7 +131,7 @@ def read(error: BaseException, step: Text) -> StepError:
     Return what *error* means for *step*.
     """
     code = code_of(error)
-    why = _why(error, code)
+    why = error.why if isinstance(error, PassiveError) else _why(error, code)
 
     return StepError(
         Text(f"{step.en}: {why.en}.", f"{step.zh}：{why.zh}。"),
