@@ -13,12 +13,31 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import statement_files as files
 
 from umfpay.cli._exits import Exit
 from umfpay.cli._main import run
+from umfpay.resources._fetch_schedule import Stored
+from umfpay.resources._pulled_folder import PulledFolder, inspected
+
+
+def fetch(books, name, data):
+    """
+    Store a file as if it had been fetched just now.
+    """
+    partial = books / "partial"
+    partial.write_bytes(data)
+    stored = Stored(
+        sha256=inspected(partial).sha256,
+        fetched_at=datetime.now(UTC),
+        gateway_at=datetime.now(UTC),
+        is_empty=False,
+        open_items=0,
+    )
+    PulledFolder(books).store(partial, books / name, stored, merchant=None)
 
 
 PULL = ["statements", "pull", "--from", "2017-02-05", "--to", "20170207"]
@@ -42,6 +61,8 @@ def test_each_day_is_fetched_once(settings, tmp_path, capsys, kind):
         ]
         assert {was_there} == {one["was_there"] for one in told}
         assert all(one["size"] > 50 for one in told)
+        # The server tells its clock.
+        assert all(one["is_day_over"] for one in told)
 
     assert 3 == len(list((tmp_path / "books").glob(f"{kind}-*.txt")))
 
@@ -54,8 +75,8 @@ def test_all_files_of_a_folder_have_one_rule(settings, tmp_path, capsys):
     books.mkdir()
     net = files.file(files.payment(1), files.refund(1), total="60.00", day="20170205")
     paid = files.file(files.payment(1), files.refund(1), total="100.00", day="20170206")
-    (books / "transactions-20170205.txt").write_bytes(net)
-    (books / "transactions-20170206.txt").write_bytes(paid)
+    fetch(books, "transactions-20170205.txt", net)
+    fetch(books, "transactions-20170206.txt", paid)
     given = [*PULL, "--out", str(books), "--json", "--config", str(settings)]
 
     assert Exit.GOOD == run(given)
@@ -65,6 +86,24 @@ def test_all_files_of_a_folder_have_one_rule(settings, tmp_path, capsys):
     assert {"8017": ["sum(P)-sum(T)"]}.items() <= json.loads(
         (books / "total-rules.json").read_text("utf-8")
     ).items()
+
+
+def test_whose_files_and_days_they_are_is_said(settings, tmp_path, capsys):
+    """
+    A merchant that is not, a zone that does not exist, a day that has not begun.
+    """
+    given = [*PULL, "--out", str(tmp_path), "--config", str(settings)]
+
+    assert Exit.NO == run([*given, "--merchant=9"])
+    assert "not of 9" in capsys.readouterr().err
+    assert Exit.WRONG_USE == run([*given, "--zone=Mars"])
+    assert "no time zone Mars" in capsys.readouterr().err
+
+    tomorrow = f"{datetime.now(UTC).date() + timedelta(days=2)}"
+    given[given.index("2017-02-05")] = given[given.index("20170207")] = tomorrow
+
+    assert Exit.GOOD == run([*given, "--zone=Europe/London"])
+    assert "the day was not over" in capsys.readouterr().out
 
 
 def test_people_read_lines(settings, tmp_path, capsys):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -20,6 +21,8 @@ class Chunks:
 
     def __init__(self, pieces: list[bytes | BaseException]) -> None:
         self._pieces = pieces
+
+    date = datetime(2017, 2, 8, tzinfo=UTC)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for piece in self._pieces:

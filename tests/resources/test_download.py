@@ -172,7 +172,7 @@ async def test_a_folder_that_is_not_there(statements, tmp_path):
         await statements.download_transactions(DAY, tmp_path / "no" / "day.txt")
 
 
-@pytest.mark.parametrize("name", ["file/day.txt", "n" * 250], ids=["file", "long"])
+@pytest.mark.parametrize("name", ["file/day.txt", "n" * 300], ids=["file", "long"])
 async def test_a_place_that_cannot_be(statements, tmp_path, name):
     """
     Nor can there be a half file in it that had to be removed.

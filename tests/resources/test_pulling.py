@@ -4,18 +4,21 @@ Several days in a folder: whole files only, and none fetched twice.
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+import json
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import filelock
 import pytest
 
 from umfpay import errors
-from umfpay.resources._pulling import pull
+from umfpay.resources._pulling import Asked, checked_expiry, known_zone, pull
 
 
 FIRST = date(2017, 2, 5)
 LAST = FIRST + timedelta(2)
+# All days are over, and the last one for less than a day.
+NOW = datetime(2017, 2, 9, 12, tzinfo=UTC)
 
 
 class Gateway:
@@ -27,6 +30,7 @@ class Gateway:
         self.asked = []
         self.contents = {}
         self.error = None
+        self.clock = NOW
 
     async def download(self, day, to, named):
         self.asked.append(day)
@@ -34,14 +38,28 @@ class Gateway:
         if self.error is not None and len(self.asked) == 2:
             raise self.error
 
-        to.write_text(self.contents.get(day, f"whole {day}"))
+        to.write_text(self.contents.get(day, book(day)))
 
-        return to
+        return self.clock
+
+
+def book(day, *rows, merchant="8017"):
+    """
+    Return a file of *day*.
+    """
+    frame = f"{merchant},{day:%Y%m%d}"
+    lines = [f"TRANSDETAIL-START,{frame}", *(rows or ["a row"]), ""]
+
+    return "\n".join([*lines[:-1], f"TRANSDETAIL-End,{frame},0.00", ""])
 
 
 def prove(path):
-    if not path.read_text().startswith("whole"):
+    text = path.read_text()
+
+    if "-End" not in text:
         raise errors.IncompleteStatementError(errors.Text("half", "一半"))
+
+    return text.count("open")
 
 
 @pytest.fixture(name="gateway")
@@ -49,15 +67,11 @@ def _gateway():
     return Gateway()
 
 
-async def pulled(gateway, folder, **changes):
-    given = {
-        "kind": "transactions",
-        "prove": prove,
-        "download": gateway.download,
-        **changes,
-    }
+async def pulled(gateway, folder, *, first=FIRST, last=LAST, now=NOW, **changes):
+    given = {"kind": "transactions", "prove": prove, "now": lambda: now, **changes}
+    days = pull(first, last, folder, asked=Asked(**given), download=gateway.download)
 
-    return [one async for one in pull(FIRST, LAST, folder, **given)]
+    return [one async for one in days]
 
 
 async def test_each_day_has_its_file(gateway, tmp_path):
@@ -71,8 +85,9 @@ async def test_each_day_has_its_file(gateway, tmp_path):
         "transactions-20170206.txt",
         "transactions-20170207.txt",
     ] == [one.path.name for one in days]
-    assert [16] * 3 == [one.size for one in days]
+    assert [len(book(FIRST))] * 3 == [one.size for one in days]
     assert not any(one.was_there for one in days)
+    assert all(one.is_day_over for one in days)
 
     again = await pulled(gateway, tmp_path / "books")
 
@@ -103,7 +118,7 @@ async def test_a_file_that_is_not_whole_never_gets_its_name(gateway, tmp_path):
     """
     One that was changed since is fetched again.
     """
-    gateway.contents[LAST] = "half"
+    gateway.contents[LAST] = book(LAST).partition("TRANSDETAIL-End")[0]
 
     with pytest.raises(errors.IncompleteStatementError):
         await pulled(gateway, tmp_path)
@@ -113,14 +128,16 @@ async def test_a_file_that_is_not_whole_never_gets_its_name(gateway, tmp_path):
     # What came is there for whoever looks into it.
     kept = tmp_path / "transactions-20170207.txt.unproven"
 
-    assert "half" == kept.read_text()
+    assert gateway.contents[LAST] == kept.read_text()
 
     (tmp_path / "transactions-20170205.txt").write_text("edited")
     gateway.contents.clear()
     days = await pulled(gateway, tmp_path)
 
     assert [False, True, False] == [one.was_there for one in days]
-    assert "whole 2017-02-05" == days[0].path.read_text()
+    assert book(FIRST) == days[0].path.read_text()
+    # Nothing is overwritten, not even that.
+    assert "edited" == (tmp_path / "versions/transactions-20170205.1.txt").read_text()
 
 
 async def test_a_day_without_anything_is_no_error(gateway, tmp_path):
@@ -171,7 +188,7 @@ async def test_what_cannot_be_meant_is_refused(gateway, tmp_path):
     """
     Days in the wrong order, texts for days, a file in place of a folder.
     """
-    given = {"kind": "x", "prove": None, "download": gateway.download}
+    given = {"asked": Asked(kind="x"), "download": gateway.download}
 
     with pytest.raises(errors.ConfigError, match="from 1 to 3660 days, not 0"):
         await anext(pull(FIRST, FIRST - timedelta(1), tmp_path, **given))
@@ -190,8 +207,186 @@ async def test_without_a_proof_the_gateway_is_trusted(gateway, tmp_path):
     """
     The signature of a download is checked all the same, by whoever downloads.
     """
-    gateway.contents[FIRST] = "anything"
+    gateway.contents[FIRST] = book(FIRST).replace("-End", "-Ende")
 
     assert 3 == len(await pulled(gateway, tmp_path, prove=None))
     assert 3 == len(await pulled(gateway, tmp_path, prove=None))
     assert 3 == len(gateway.asked)
+
+
+async def test_a_day_that_is_not_over_is_fetched_each_time(gateway, tmp_path):
+    """
+    By the local clock or by the gateway's; what it was before is kept.
+    """
+    noon = datetime(2017, 2, 7, 12, tzinfo=UTC)
+    today = {"first": LAST, "now": noon}
+    gateway.clock = noon
+    versions = []
+
+    for rows in (["first"], ["first", "second"], ["first", "second"]):
+        gateway.contents[LAST] = book(LAST, *rows)
+        (one,) = await pulled(gateway, tmp_path, **today)
+        versions.append((one.version, one.was_there, one.is_day_over))
+
+        assert book(LAST, *rows) == one.path.read_text()
+
+    assert [(1, False, False), (2, False, False), (2, True, False)] == versions
+    assert 3 == len(gateway.asked)
+    assert ["transactions-20170207.1.txt"] == [
+        one.name for one in (tmp_path / "versions").iterdir()
+    ]
+    assert book(LAST, "first") == (
+        tmp_path / "versions/transactions-20170207.1.txt"
+    ).read_text("utf-8")
+
+    # The local clock says that it is over; the gateway does not.
+    for clock in (noon, None, NOW):
+        gateway.clock = clock
+        (one,) = await pulled(gateway, tmp_path, first=LAST)
+
+        assert (clock == NOW) == one.is_day_over
+
+    assert 6 == len(gateway.asked)
+    await pulled(gateway, tmp_path, first=LAST)
+    assert 6 == len(gateway.asked)
+
+
+async def test_what_may_still_change_is_fetched_again(gateway, tmp_path):
+    """
+    An empty file, open rows, and all files when they reach an age.
+    """
+    gateway.contents[FIRST] = book(FIRST).replace("a row\n", "")
+    gateway.contents[LAST] = book(LAST, "an open row")
+    await pulled(gateway, tmp_path)
+    gateway.asked.clear()
+    await pulled(gateway, tmp_path)
+
+    assert [FIRST, LAST] == gateway.asked
+
+    gateway.contents.clear()
+    days = await pulled(gateway, tmp_path)
+
+    assert [2, 1, 2] == [one.version for one in days]
+
+    gateway.asked.clear()
+    days = await pulled(gateway, tmp_path, now=NOW + timedelta(days=30))
+
+    assert 3 == len(gateway.asked)
+    assert [True] * 3 == [one.was_there for one in days]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (book(LAST), "is one of 20170207"),
+        (book(FIRST, merchant="8018"), "of merchant 8018, not of 8017"),
+        (book(FIRST, merchant="80\x1b18"), "no first line"),
+        ("{}", "no first line"),
+        ("", "no first line"),
+    ],
+)
+async def test_a_file_of_something_else_is_refused(gateway, tmp_path, content, words):
+    """
+    The merchant is that of the first file, where nobody named one.
+    """
+    await pulled(gateway, tmp_path, first=LAST)
+    gateway.contents[FIRST] = content
+
+    with pytest.raises(errors.StatementError, match=words):
+        await pulled(gateway, tmp_path, last=FIRST, prove=None)
+
+    assert [
+        "transactions-20170205.txt.unproven",
+        "transactions-20170207.txt",
+    ] == sorted(one.name for one in tmp_path.iterdir() if not one.name.startswith("."))
+
+
+async def test_the_merchant_that_was_named_counts(gateway, tmp_path):
+    """
+    From the first file on.
+    """
+    with pytest.raises(errors.StatementError, match="of merchant 8017, not of 9"):
+        await pulled(gateway, tmp_path, merchant="9")
+
+    await pulled(gateway, tmp_path, merchant="8017")
+
+    with pytest.raises(errors.ConfigError, match="holds files of merchant 8017"):
+        await pulled(gateway, tmp_path, merchant="9")
+
+
+async def test_a_file_of_an_unknown_format_is_taken(gateway, tmp_path):
+    """
+    That of what was paid out is documented nowhere; what looks like a first line counts.
+    """
+    gateway.contents[FIRST] = "paid out\non that day\nsomething\n"
+    given = {"kind": "reconciliation", "prove": None, "last": FIRST}
+    (one,) = await pulled(gateway, tmp_path, **given)
+
+    assert one.is_day_over
+
+    gateway.contents[FIRST + timedelta(1)] = book(FIRST)
+
+    with pytest.raises(errors.StatementError, match="is one of 20170205"):
+        await pulled(gateway, tmp_path, **{**given, "last": LAST})
+
+
+async def test_a_file_that_nobody_fetched_is_not_trusted(gateway, tmp_path):
+    """
+    It becomes an older version; so is one that was there before its record.
+    """
+    (tmp_path / "transactions-20170205.txt").write_text(book(FIRST, "mine"))
+    (one,) = await pulled(gateway, tmp_path, last=FIRST)
+
+    assert (2, False) == (one.version, one.was_there)
+
+    (tmp_path / ".umfpay-pull.json").unlink()
+    (one,) = await pulled(gateway, tmp_path, last=FIRST)
+
+    assert (2, True) == (one.version, one.was_there)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[1]", '{"umfpay": "pull", "version": 2}']
+)
+async def test_a_damaged_record_is_told(gateway, tmp_path, content):
+    """
+    Without it nobody knows whose files they are.
+    """
+    (tmp_path / ".umfpay-pull.json").write_text(content)
+
+    with pytest.raises(errors.ConfigError, match="is damaged"):
+        await pulled(gateway, tmp_path)
+
+
+async def test_files_of_customers_are_their_owners_alone(gateway, tmp_path):
+    """
+    Folders too, whatever the umask.
+    """
+    folder = tmp_path / "deep" / "books"
+    gateway.contents[FIRST] = book(FIRST, "1")
+    await pulled(gateway, folder, last=FIRST)
+    gateway.contents[FIRST] = book(FIRST, "2")
+    (folder / ".umfpay-pull.json").unlink()
+    await pulled(gateway, folder, last=FIRST)
+
+    for place in (folder, folder / "versions", folder.parent):
+        assert 0o700 == place.stat().st_mode & 0o777
+
+    assert 0o600 == (folder / ".umfpay-pull.json").stat().st_mode & 0o777
+    assert "8017" == json.loads((folder / ".umfpay-pull.json").read_text())["merchant"]
+
+
+def test_zones_and_times_that_cannot_be_meant_are_refused():
+    """
+    In our words.
+    """
+    for zone in ("Europe/Atlantis", "../etc/passwd", ""):
+        with pytest.raises(errors.ConfigError, match="zone: there is no time zone"):
+            known_zone(zone)
+
+    for expiry in (timedelta(days=-1), timedelta(days=99), 360):
+        with pytest.raises(errors.ConfigError, match="longest_expiry"):
+            checked_expiry(expiry)
+
+    assert UTC is known_zone(UTC)
+    assert "Europe/London" == str(known_zone("Europe/London"))

@@ -5,6 +5,7 @@ Files that stream through the verifying layer.
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -329,3 +330,23 @@ async def test_a_reader_may_stop_early(fetch):
     await response.aclose()
 
     assert (await read(response), stream.closed) == ([], True)
+
+
+@pytest.mark.parametrize(
+    ("header", "moment"),
+    [
+        ("Tue, 07 Feb 2017 18:00:00 GMT", datetime(2017, 2, 7, 18, tzinfo=UTC)),
+        ("Tue, 07 Feb 2017 18:00:00 -0000", datetime(2017, 2, 7, 18, tzinfo=UTC)),
+        ("yesterday", None),
+        ("Tue, 07 Feb 99999 18:00:00 GMT", None),
+        (None, None),
+    ],
+)
+async def test_the_clock_of_the_gateway_is_told(fetch, header, moment):
+    """
+    As its header Date says it; one that cannot be read tells nothing.
+    """
+    headers = {} if header is None else {"Date": header}
+    response, _ = await fetch(Stream(b"a file"), headers=headers)
+
+    assert moment == response.stream.date

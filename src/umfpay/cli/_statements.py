@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 
+import attrs
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -52,6 +53,16 @@ def statements() -> None:
     show_default=True,
     help="What was traded, or what UMF paid out.",
 )
+@click.option(
+    "--merchant",
+    metavar="ID",
+    help="Whose files they must be; otherwise those of the merchant of the first file.",
+)
+@click.option(
+    "--zone",
+    metavar="NAME",
+    help="Your time zone, such as Europe/London: when your days end. Otherwise UTC-12.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for a day.")
 @config_option
 @fetch_token_option
@@ -61,6 +72,8 @@ def pull(
     last: datetime,
     out: str,
     kind: str,
+    merchant: str | None,
+    zone: str | None,
     as_json: bool,
     file: Path | None,
     fetch_token: bool,
@@ -92,44 +105,59 @@ def pull(
             else:
                 print_line(_line(one))
 
+        wanted = Wanted(days=days, out=out, kind=kind, merchant=merchant, zone=zone)
+
         try:
-            asyncio.run(_pull(days, out, kind, file, tell, fetch_token=fetch_token))
+            asyncio.run(_pull(wanted, file, tell, fetch_token=fetch_token))
         except StatementError as error:
             print_line(f"umfpay: {error}", err=True)
 
             raise click.exceptions.Exit(Exit.NO) from None
 
 
+@attrs.frozen(kw_only=True)
+class Wanted:
+    """
+    What the command is asked for.
+    """
+
+    days: tuple[date, date]
+    out: str
+    kind: str
+    merchant: str | None
+    zone: str | None
+
+
 async def _pull(
-    days: tuple[date, date],
-    out: str,
-    kind: str,
+    wanted: Wanted,
     file: Path | None,
     tell: Callable[[Pulled], None],
     *,
     fetch_token: bool,
 ) -> None:
-    prove = _prove(Path(out), kind)
+    prove = _prove(Path(wanted.out), wanted.kind)
 
     async with open_session(settings(file), fetch_token=fetch_token) as session:
         async for one in session.statements.pull(
-            *days,
-            out,
-            kind=kind,  # type: ignore[arg-type]  # click knows the two words
+            *wanted.days,
+            wanted.out,
+            kind=wanted.kind,  # type: ignore[arg-type]  # click knows the two words
             prove=prove,
+            merchant=wanted.merchant,
+            zone=wanted.zone,
         ):
             tell(one)
 
 
-def _prove(out: Path, kind: str) -> Callable[[Path], None]:
+def _prove(out: Path, kind: str) -> Callable[[Path], int]:
     """
     Return what reads a file to its end; all files of a folder have one rule.
     """
     read = read_transactions if kind == "transactions" else read_statement
 
-    def prove(path: Path) -> None:
+    def prove(path: Path) -> int:
         # The folder is there by now.
-        read(path, total_rule=TotalRules(out / _RULES)).prove()
+        return read(path, total_rule=TotalRules(out / _RULES)).prove()
 
     return prove
 
@@ -140,7 +168,15 @@ def _line(one: Pulled) -> str:
 
     words = "was there | 已存在" if one.was_there else "fetched | 已下载"
 
-    return f"{one.day}  {one.path}  {one.size:,} bytes  {words}"
+    notes = [words]
+
+    if one.version > 1:
+        notes.append(f"version {one.version} | 第 {one.version} 版")
+
+    if not one.is_day_over:
+        notes.append("the day was not over | 当日尚未结束")
+
+    return f"{one.day}  {one.path}  {one.size:,} bytes  {'  '.join(notes)}"
 
 
 def _json(one: Pulled) -> str:
@@ -150,6 +186,8 @@ def _json(one: Pulled) -> str:
             "path": None if one.path is None else str(one.path),
             "size": one.size,
             "was_there": one.was_there,
+            "is_day_over": one.is_day_over,
+            "version": one.version,
         },
         ensure_ascii=False,
     )

@@ -223,8 +223,11 @@ def _day(column: str, kind: Any) -> Expr:
 
     given = _words(column)
     # What is no day fails in the cast.
-    text = nw.when(given.is_null() | given.str.contains(DAY)).then(given)
-    text = text.otherwise(nw.lit("no day"))
+    text = (
+        nw.when(given.is_null() | given.str.contains(DAY))
+        .then(given)
+        .otherwise(nw.lit("no day"))
+    )
     day = text.str.replace_all(r"[-/]", "").str.slice(0, 8).str.to_date(format="%Y%m%d")
     minutes = _minutes_in_china(text)
 

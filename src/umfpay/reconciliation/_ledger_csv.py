@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import attrs
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _BLOCK_CHARACTERS: Final = 8 * 1024 * 1024
 _ROWS: Final = 100_000
 _MARK: Final = "\ufeff"
+
+_Reader = Any  # what csv.reader() makes, which has no public name
 
 
 class CSVTable:
@@ -183,7 +185,7 @@ class _Records:
 
         yield pl.DataFrame(values, schema=dict.fromkeys(values, pl.String()))
 
-    def _reader(self, block: str) -> csv._reader:
+    def _reader(self, block: str) -> _Reader:
         def physical() -> Iterator[str]:
             for source in (io.StringIO(block, newline="\n"), self._text):
                 while line := source.readline():
@@ -193,7 +195,7 @@ class _Records:
 
         return csv.reader(physical(), delimiter=self._delimiter, strict=True)
 
-    def _next(self, reader: csv._reader) -> list[str] | None:
+    def _next(self, reader: _Reader) -> list[str] | None:
         """
         Return the next row, an empty one for an empty line, None at the end.
         """

@@ -41,18 +41,29 @@ logger: Final = logging.getLogger("umfpay")
 Encoding = Literal["utf-8", "gb18030"]
 RuleChoice = Literal["auto", "ignore"] | TotalRule | TotalRules
 
+# Of files and of JSON lists (gateway.md 7.1, 7.2, 7.10).
+_OPEN_STATES: Final = frozenset(
+    {"-99", "3", "4", "WAIT_BUYER_PAY", "TRADE_PENDING", "REFUND_PROCESS"}
+)
 _BLOCK: Final = 8 * 1024 * 1024
 
 
 class Row(Protocol):
     """
-    What a row needs to be summed.
+    What a row needs to be summed, and to tell whether it is open.
     """
 
     @property
     def kind(self) -> Kind:
         """
         Payment or refund.
+        """
+        ...
+
+    @property
+    def state(self) -> str:
+        """
+        As the file has it.
         """
         ...
 
@@ -206,16 +217,18 @@ class StatementReader(Generic[RowT]):
         """
         return self._statement(list(self))
 
-    def prove(self) -> None:
+    def prove(self) -> int:
         """
         Read to the end and keep nothing, for ``session.statements.pull(prove=...)``.
+
+        Returns:
+            How many rows are open: created, processing or authorised.
 
         Raises:
             IncompleteStatementError: The file is not whole.
             StatementError: It cannot be read.
         """
-        for _ in self:
-            pass
+        return sum(row.state in _OPEN_STATES for row in self)
 
     async def aread(self) -> Statement[RowT]:
         """

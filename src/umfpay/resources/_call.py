@@ -120,6 +120,13 @@ class Download(Protocol):
     An open download: chunks of bytes, proven when the last one was given.
     """
 
+    @property
+    def date(self) -> datetime | None:
+        """
+        The gateway's clock when it answered, None if it told none.
+        """
+        ...
+
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, Final
 
 import anyio
 
+from umfpay._private_files import new_file_beside
 from umfpay.errors import ConfigError, IncompleteStatementError, Text
 from umfpay.resources._call import Call, CallOptions, Download, Sender
 from umfpay.transport import LIST_LIMIT, Effect
@@ -65,7 +65,8 @@ async def save(
     named: Path | None = None,
 ) -> Path:
     """
-    Write *download* to the file *to*; the name appears only when all of it is there.
+    Write *download* to the file *to*; the name appears only when all of it is there,
+    and its owner alone may read it.
 
     What came to its end and is not proven whole is kept beside it, under the name with
     ``.unproven`` behind it.
@@ -79,21 +80,28 @@ async def save(
     """
     try:
         target = Path(to)
-        partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-        is_name = b"\0" not in os.fsencode(partial)
+        is_name = bool(target.name) and b"\0" not in os.fsencode(target)
     except (TypeError, ValueError):
         is_name = False
 
     if not is_name:
         raise ConfigError(Text("to: a file's path is needed.", "to：需要文件路径。"))
 
+    partial: Path | None = None
+
     try:
-        async with download as chunks, await anyio.open_file(partial, "wb") as file:
-            async for chunk in chunks:
-                await file.write(chunk)
+        async with download as chunks:
+            descriptor, partial = new_file_beside(target)
+
+            async with await anyio.open_file(descriptor, "wb") as file:
+                async for chunk in chunks:
+                    await file.write(chunk)
 
         await anyio.Path(partial).replace(target)
     except IncompleteStatementError as error:
+        if partial is None:
+            raise
+
         kept = await keep_unproven(partial, named or target)
 
         raise IncompleteStatementError(
@@ -108,8 +116,9 @@ async def save(
             Text(f"{target}: cannot be written.", f"{target}：无法写入。")
         ) from exc
     finally:
-        # Where nothing could be written there is nothing to remove.
-        with anyio.CancelScope(shield=True), contextlib.suppress(OSError):
-            await anyio.Path(partial).unlink(missing_ok=True)
+        if partial is not None:
+            # Where nothing could be written there is nothing to remove.
+            with anyio.CancelScope(shield=True), contextlib.suppress(OSError):
+                await anyio.Path(partial).unlink(missing_ok=True)
 
     return target

@@ -1,12 +1,13 @@
 """
-Statement files of several days in a folder: what is there and whole is not fetched.
+Statement files of several days in a folder: each proven, and fetched again when due.
 """
 
 from __future__ import annotations
 
 import os
+import zoneinfo
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Final
 
@@ -14,18 +15,35 @@ import anyio.to_thread
 import attrs
 import filelock
 
-from umfpay.errors import APIError, ConfigError, StatementError, Text
+from umfpay._private_files import FILE_MODE, make_folder
+from umfpay.errors import APIError, ConfigError, StatementError, Text, escape
 from umfpay.resources._call import wire_date
 from umfpay.resources._download import keep_unproven
+from umfpay.resources._fetch_schedule import (
+    LONGEST_EXPIRY,
+    Stored,
+    day_end,
+    reason_to_fetch,
+    was_over,
+)
+from umfpay.resources._pulled_folder import (
+    PulledFolder,
+    inspected,
+    must_be_asked_for,
+)
 
 
 Prove = Callable[[Path], object]
+# Saves the file of a day to a path, told the name that it will get; returns the
+# gateway's clock.
+DownloadDay = Callable[[date, Path, Path], Awaitable[datetime | None]]
 
-# "no money was transferred on this day" (gateway.md 8.1)
+# "no money was transferred on this day" (gateway.md 8.2)
 _NOTHING: Final = "00060760"
 _LOCK: Final = ".umfpay-pull.lock"
 _PULLING: Final = ".pulling"
-_LONGEST: Final = 3_660  # days
+_MAX_DAYS: Final = 3_660
+_MAX_EXPIRY: Final = timedelta(days=31)
 
 
 @attrs.frozen(kw_only=True)
@@ -37,13 +55,43 @@ class Pulled:
         day: The day.
         path: Its file, None where the gateway says that there is nothing.
         size: Of the file, in bytes.
-        was_there: It was there already, and whole.
+        was_there: These bytes were there already, whether they were fetched again or
+            not.
+        is_day_over: The day was over when the file was fetched, by the local clock and
+            by the gateway's: a file of a day that is not still grows.
+        version: 1, and one more each time that the gateway gave other bytes for this
+            day; the older ones lie in the folder ``versions``.
     """
 
     day: date
     path: Path | None
     size: int = 0
     was_there: bool = False
+    is_day_over: bool = False
+    version: int = 1
+
+
+@attrs.frozen(kw_only=True)
+class Asked:
+    """
+    What a pull asks for, beside days.
+
+    Args:
+        kind: The begin of the files' names.
+        prove: Raises `StatementError` for a file that is not whole; a number that it
+            returns is how many of its rows are open.
+        merchant: Whose files they must be; None is the merchant of the first file.
+        zone: The merchant's, in which days end; None is unknown.
+        longest_expiry: How long an order may be paid at most.
+        now: The local clock.
+    """
+
+    kind: str
+    prove: Prove | None = None
+    merchant: str | None = None
+    zone: tzinfo | None = None
+    longest_expiry: timedelta = LONGEST_EXPIRY
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
 async def pull(
@@ -51,19 +99,15 @@ async def pull(
     last: date,
     folder: str | os.PathLike[str],
     *,
-    kind: str,
-    prove: Prove | None,
-    download: Callable[[date, Path, Path], Awaitable[Path]],
+    asked: Asked,
+    download: DownloadDay,
 ) -> AsyncIterator[Pulled]:
     """
     Have the file of each day in *folder*; give each as it is there.
 
-    Args:
-        kind: The begin of the files' names.
-        prove: Raises `StatementError` for a file that is not whole.
-        download: Saves the file of a day to a path; told the name that it will get.
-
     Raises:
+        StatementError: A file that was fetched is not whole, or of another day or
+            merchant.
         ConfigError: The days or the folder cannot be meant, or another process pulls
             into it.
     """
@@ -73,33 +117,33 @@ async def pull(
 
     try:
         _clear(place)
+        files = PulledFolder(place)
+        _must_be_of(files, asked.merchant, place)
 
         for day in days:
-            yield await _pull_day(
-                day, place / f"{kind}-{wire_date(day)}.txt", prove, download
-            )
+            target = place / f"{asked.kind}-{wire_date(day)}.txt"
+
+            yield await _pull_day(day, target, files, asked, download)
     finally:
         lock.release()
 
 
 async def _pull_day(
-    day: date,
-    target: Path,
-    prove: Prove | None,
-    download: Callable[[date, Path, Path], Awaitable[Path]],
+    day: date, target: Path, files: PulledFolder, asked: Asked, download: DownloadDay
 ) -> Pulled:
-    if await anyio.to_thread.run_sync(_is_whole, target, prove):
-        return _there(day, target, was_there=True)
+    end = day_end(day, zone=asked.zone, longest_expiry=asked.longest_expiry)
+    stored = await anyio.to_thread.run_sync(_stored, target, files, asked)
+
+    if stored is not None and not reason_to_fetch(stored, end=end, now=asked.now()):
+        return _pulled(day, target, files, stored, end, was_there=True)
 
     partial = target.with_name(f".{target.name}{_PULLING}")
 
     try:
-        await download(day, partial, target)
-
-        if prove is not None:
-            await anyio.to_thread.run_sync(prove, partial)
-
-        partial.replace(target)
+        gateway_at = await download(day, partial, target)
+        fetched, was_there = await anyio.to_thread.run_sync(
+            _store, partial, target, day, files, asked, gateway_at
+        )
     except StatementError:
         # What was fetched and is not whole is kept for whoever looks into it.
         if partial.exists():
@@ -107,14 +151,131 @@ async def _pull_day(
 
         raise
     except APIError as refusal:
-        if refusal.ret_code == _NOTHING and refusal.verified:
+        if refusal.ret_code == _NOTHING and refusal.verified and stored is None:
             return Pulled(day=day, path=None)
 
         raise
     finally:
         partial.unlink(missing_ok=True)
 
-    return _there(day, target, was_there=False)
+    return _pulled(day, target, files, fetched, end, was_there=was_there)
+
+
+def _stored(target: Path, files: PulledFolder, asked: Asked) -> Stored | None:
+    """
+    Return the file that is there, proven again.
+    """
+    stored = files.stored(target)
+
+    if stored is None or not stored.is_unchanged or asked.prove is None:
+        return stored
+
+    try:
+        asked.prove(target)
+    except StatementError:
+        # What proves it has changed, or what it knows.
+        return attrs.evolve(stored, is_unchanged=False)
+
+    return stored
+
+
+def _store(
+    partial: Path,
+    target: Path,
+    day: date,
+    files: PulledFolder,
+    asked: Asked,
+    gateway_at: datetime | None,
+) -> tuple[Stored, bool]:
+    """
+    Prove what was fetched, and give it its name.
+    """
+    contents = inspected(partial)
+    merchant = asked.merchant or files.merchant
+    must_be_asked_for(contents, kind=asked.kind, day=day, merchant=merchant)
+    proof = None if asked.prove is None else asked.prove(partial)
+    fetched = Stored(
+        sha256=contents.sha256,
+        fetched_at=asked.now(),
+        gateway_at=gateway_at,
+        is_empty=contents.is_empty,
+        open_items=proof if type(proof) is int else 0,
+    )
+    was_there = files.store(partial, target, fetched, merchant=contents.merchant)
+
+    return fetched, was_there
+
+
+def _pulled(
+    day: date,
+    target: Path,
+    files: PulledFolder,
+    stored: Stored,
+    end: datetime,
+    *,
+    was_there: bool,
+) -> Pulled:
+    return Pulled(
+        day=day,
+        path=target,
+        size=target.stat().st_size,
+        was_there=was_there,
+        is_day_over=was_over(stored, end),
+        version=len(files.versions(target)) + 1,
+    )
+
+
+def _must_be_of(files: PulledFolder, merchant: str | None, place: Path) -> None:
+    if None not in (files.merchant, merchant) and files.merchant != merchant:
+        theirs = escape(files.merchant or "")
+
+        raise ConfigError(
+            Text(
+                f"{place} holds files of merchant {theirs}; use one folder for each.",
+                f"{place} 中是商户 {theirs} 的文件；请为每个商户使用单独的文件夹。",
+            )
+        )
+
+
+def known_zone(zone: tzinfo | str | None) -> tzinfo | None:
+    """
+    Return *zone*, which may be a name such as ``Europe/London``.
+
+    Raises:
+        ConfigError: There is none of this name.
+    """
+    if zone is None or isinstance(zone, tzinfo):
+        return zone
+
+    try:
+        return zoneinfo.ZoneInfo(zone)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        shown = escape(str(zone))
+
+        raise ConfigError(
+            Text(
+                f"zone: there is no time zone {shown}; one is named Europe/London.",
+                f"zone：没有时区 {shown}；名称形如 Europe/London。",
+            )
+        ) from None
+
+
+def checked_expiry(longest: timedelta) -> timedelta:
+    """
+    Return *longest*.
+
+    Raises:
+        ConfigError: No order can be paid for so long, or so short.
+    """
+    if not isinstance(longest, timedelta) or not timedelta() <= longest <= _MAX_EXPIRY:
+        raise ConfigError(
+            Text(
+                f"longest_expiry: a timedelta from 0 to {_MAX_EXPIRY.days} days.",
+                f"longest_expiry：必须是 0 至 {_MAX_EXPIRY.days} 天的 timedelta。",
+            )
+        )
+
+    return longest
 
 
 def _clear(place: Path) -> None:
@@ -125,38 +286,17 @@ def _clear(place: Path) -> None:
         left.unlink(missing_ok=True)
 
 
-def _there(day: date, path: Path, *, was_there: bool) -> Pulled:
-    return Pulled(day=day, path=path, size=path.stat().st_size, was_there=was_there)
-
-
-def _is_whole(target: Path, prove: Prove | None) -> bool:
-    if not target.exists():
-        return False
-
-    if prove is None:
-        # Only what was whole has this name.
-        return True
-
-    try:
-        prove(target)
-    except StatementError:
-        # Somebody has changed it since.
-        return False
-
-    return True
-
-
 def _days(first: date, last: date) -> list[date]:
     for day in (first, last):
         wire_date(day)
 
     count = (last - first).days + 1
 
-    if not 1 <= count <= _LONGEST:
+    if not 1 <= count <= _MAX_DAYS:
         raise ConfigError(
             Text(
-                f"first and last: from 1 to {_LONGEST} days, not {count}.",
-                f"first 和 last：应为 1 至 {_LONGEST} 天，而不是 {count} 天。",
+                f"first and last: from 1 to {_MAX_DAYS} days, not {count}.",
+                f"first 和 last：应为 1 至 {_MAX_DAYS} 天，而不是 {count} 天。",
             )
         )
 
@@ -165,8 +305,8 @@ def _days(first: date, last: date) -> list[date]:
 
 def _locked(place: Path) -> filelock.BaseFileLock:
     try:
-        place.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(place / _LOCK)
+        make_folder(place)
+        lock = filelock.FileLock(place / _LOCK, mode=FILE_MODE)
         lock.acquire(timeout=0)
     except filelock.Timeout:
         raise ConfigError(

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
-from datetime import date
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
@@ -30,11 +30,32 @@ from umfpay.resources._call import (
     wire_date,
 )
 from umfpay.resources._download import open_download, save
-from umfpay.resources._pulling import Prove, Pulled, pull
+from umfpay.resources._fetch_schedule import LONGEST_EXPIRY
+from umfpay.resources._pulling import (
+    Asked,
+    Prove,
+    Pulled,
+    checked_expiry,
+    known_zone,
+    pull,
+)
 from umfpay.transport import LIST_LIMIT, Effect
 
 
 StatementKind = Literal["transactions", "reconciliation"]
+
+
+@asynccontextmanager
+async def _with_clock(
+    download: AbstractAsyncContextManager[Download], clock: list[datetime | None]
+) -> AsyncIterator[Download]:
+    """
+    Open *download*; note the gateway's clock.
+    """
+    async with download as chunks:
+        clock.append(chunks.date)
+
+        yield chunks
 
 
 class Statements:
@@ -193,21 +214,29 @@ class Statements:
         *,
         kind: StatementKind = "transactions",
         prove: Prove | None = None,
+        merchant: str | None = None,
+        zone: tzinfo | str | None = None,
+        longest_expiry: timedelta = LONGEST_EXPIRY,
         **options: Unpack[CallOptions],
     ) -> AsyncIterator[Pulled]:
         """
         Have the files of several days in *folder*, each as soon as it is there.
 
             def whole(path):
-                for row in read_transactions(path):
-                    pass
+                return read_transactions(path).prove()
 
             async for pulled in session.statements.pull(first, last, "books", prove=whole):
                 ...
 
         Each day is fetched under a temporary name and renamed, to
         ``transactions-20170206.txt``, when it is proven. A pull that broke off goes on:
-        days that are there are proven again and not fetched. One process at a time.
+        days that are there are proven again. One process and one merchant to a folder.
+
+        A day is over at its end in China and in the merchant's zone, and after the
+        longest time that an order may be paid, by the local clock and the gateway's.
+        Until then, while it is empty or has open rows, and at ages of 1, 2, 3, 7, 14,
+        30, 60 and 90 days, its file is fetched again. Other bytes are a new version;
+        the one before goes to the folder ``versions``, and nothing is overwritten.
 
         Args:
             first: First day.
@@ -215,12 +244,18 @@ class Statements:
             folder: It is made if it is missing.
             kind: ``"transactions"`` or ``"reconciliation"``.
             prove: Raises `StatementError` for a file that is not whole; such as reading
-                it to its end with `umfpay.reconciliation.read_transactions`. None trusts
-                the gateway.
+                it to its end with `umfpay.reconciliation.read_transactions`. A number
+                that it returns is how many rows are open. None trusts the gateway.
+            merchant: Whose files they must be by their first line; None is the merchant
+                of the first file in *folder*.
+            zone: The merchant's time zone, such as ``"Europe/London"``; None is UTC-12,
+                where a day ends last.
+            longest_expiry: The longest ``expire_time`` of an order.
 
         Raises:
-            StatementError: The file that was just fetched is not proven whole, or
-                *prove* raises it. It is kept under its name with ``.unproven`` behind.
+            StatementError: The file that was just fetched is not proven whole, *prove*
+                raises it, or it is of another day or merchant. It is kept under its
+                name with ``.unproven`` behind.
             ConfigError: An argument cannot be meant, or another process pulls.
         """
         if kind not in ("transactions", "reconciliation"):
@@ -237,10 +272,21 @@ class Statements:
             else self.open_reconciliation
         )
 
-        async def download(day: date, to: Path, named: Path) -> Path:
-            return await save(open_day(day, **options), to, named=named)
+        asked = Asked(
+            kind=kind,
+            prove=prove,
+            merchant=merchant,
+            zone=known_zone(zone),
+            longest_expiry=checked_expiry(longest_expiry),
+        )
 
-        return pull(first, last, folder, kind=kind, prove=prove, download=download)
+        async def download(day: date, to: Path, named: Path) -> datetime | None:
+            clock: list[datetime | None] = []
+            await save(_with_clock(open_day(day, **options), clock), to, named=named)
+
+            return clock[0]
+
+        return pull(first, last, folder, asked=asked, download=download)
 
     def open_reconciliation(
         self, settle_date: date, **options: Unpack[CallOptions]

@@ -4,8 +4,10 @@ A file that streams through: hashed as it goes, proven at its end.
 
 from __future__ import annotations
 
+import email.utils
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 
 import httpx
 
@@ -63,6 +65,23 @@ class Download(httpx.AsyncByteStream):
         self._digest = hashlib.sha256()
         self._proof = FileProof()
         self._ended = False
+
+    @property
+    def date(self) -> datetime | None:
+        """
+        The gateway's clock when it answered: the header Date (RFC 9110, 6.6.1).
+        """
+        text = self._state.response_header(b"date")
+
+        if text is None:
+            return None
+
+        try:
+            moment = email.utils.parsedate_to_datetime(text)
+        except (ValueError, OverflowError):
+            return None
+
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self

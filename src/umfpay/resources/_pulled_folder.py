@@ -1,0 +1,273 @@
+"""
+The folder of a pull: what was fetched when, of which merchant, and older versions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from umfpay._private_files import make_folder, replacing
+from umfpay.errors import ConfigError, StatementError, Text, escape
+from umfpay.resources._fetch_schedule import Stored
+
+
+_RECORD: Final = ".umfpay-pull.json"
+_VERSIONS: Final = "versions"
+_FORM: Final = 1
+# The first line and the last.
+_FRAME_LINES: Final = 2
+_BLOCK_BYTES: Final = 1024 * 1024
+_FIRST_LINE_BYTES: Final = 1024
+# Of both kinds of files; that of the second is documented nowhere.
+_HEADER: Final = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*[A-Za-z]+-START\s*,\s*([\x21-\x2b\x2d-\x7e]+)\s*,"
+    rb"\s*([0-9]{4})-?([0-9]{2})-?([0-9]{2})\s*\Z",
+    re.IGNORECASE,
+)
+
+
+@attrs.frozen(kw_only=True)
+class Contents:
+    """
+    What a file says at first sight.
+
+    Args:
+        sha256: Of its bytes, in hex.
+        is_empty: It has no rows between its first and its last line.
+        merchant: Of its first line; None if that is none of a statement.
+        day: Of its first line, ``YYYYMMDD``; None likewise.
+    """
+
+    sha256: str
+    is_empty: bool
+    merchant: str | None
+    day: str | None
+
+
+class PulledFolder:
+    """
+    The files of one merchant.
+
+    Args:
+        folder: It is there.
+
+    Raises:
+        ConfigError: Its record is damaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._record = folder / _RECORD
+        self._files: dict[str, dict[str, Any]] = {}
+        self.merchant: str | None = None
+        """The merchant of the first file, None if there is none yet."""
+        self._read()
+
+    def stored(self, target: Path) -> Stored | None:
+        """
+        Return the file *target* as it was fetched last, None if there is none.
+        """
+        if not target.is_file():
+            return None
+
+        sha256 = inspected(target).sha256
+        known = self._files.get(target.name)
+
+        if known is None:
+            # Nobody knows when somebody put it there.
+            return Stored(
+                sha256=sha256,
+                fetched_at=datetime.fromtimestamp(0).astimezone(),
+                gateway_at=None,
+                is_empty=False,
+                open_items=0,
+                is_unchanged=False,
+            )
+
+        gateway_at = known["gateway_at"]
+
+        return Stored(
+            sha256=known["sha256"],
+            fetched_at=datetime.fromisoformat(known["fetched_at"]),
+            gateway_at=None
+            if gateway_at is None
+            else datetime.fromisoformat(gateway_at),
+            is_empty=known["is_empty"],
+            open_items=known["open_items"],
+            is_unchanged=known["sha256"] == sha256,
+        )
+
+    def store(
+        self, partial: Path, target: Path, stored: Stored, *, merchant: str | None
+    ) -> bool:
+        """
+        Give *partial*, which is proven, the name *target*; note when it was fetched.
+
+        What had the name before and has other bytes becomes an older version.
+
+        Returns:
+            Whether these bytes were there already.
+        """
+        was_there = target.is_file() and inspected(target).sha256 == stored.sha256
+
+        if was_there:
+            partial.unlink()
+        else:
+            if target.exists() or target.is_symlink():
+                self._keep_version(target)
+
+            partial.replace(target)
+
+        self.merchant = self.merchant or merchant
+        self._files[target.name] = {
+            "sha256": stored.sha256,
+            "fetched_at": stored.fetched_at.isoformat(),
+            "gateway_at": None
+            if stored.gateway_at is None
+            else stored.gateway_at.isoformat(),
+            "is_empty": stored.is_empty,
+            "open_items": stored.open_items,
+        }
+        self._write()
+
+        return was_there
+
+    def versions(self, target: Path) -> list[Path]:
+        """
+        Return the older versions of *target*, the oldest first.
+        """
+        pattern = f"{target.stem}.*{target.suffix}"
+        found = {
+            int(number): path
+            for path in (self._folder / _VERSIONS).glob(pattern)
+            if (number := path.stem.removeprefix(f"{target.stem}.")).isdecimal()
+        }
+
+        return [found[number] for number in sorted(found)]
+
+    def _keep_version(self, target: Path) -> None:
+        make_folder(self._folder / _VERSIONS)
+        before = self.versions(target)
+        last = int(before[-1].stem.rpartition(".")[2]) if before else 0
+        name = f"{target.stem}.{last + 1}{target.suffix}"
+        target.rename(self._folder / _VERSIONS / name)
+
+    def _read(self) -> None:
+        try:
+            data = json.loads(self._record.read_bytes())
+        except FileNotFoundError:
+            return
+        except ValueError:
+            data = None
+
+        match data:
+            case {
+                "umfpay": "pull",
+                "version": 1,
+                "merchant": merchant,
+                "files": dict(files),
+            }:
+                self.merchant = merchant
+                self._files = files
+            case _:
+                raise ConfigError(
+                    Text(
+                        f"{self._record} is damaged, or no record of a pull.",
+                        f"{self._record} 已损坏，或不是下载记录。",
+                    ),
+                    advice=Text(
+                        "Remove it: all days are fetched again, and nothing is lost.",
+                        "请删除该文件：所有日期会重新下载，不会丢失数据。",
+                    ),
+                )
+
+    def _write(self) -> None:
+        data = {
+            "umfpay": "pull",
+            "version": _FORM,
+            "merchant": self.merchant,
+            "files": self._files,
+        }
+
+        with replacing(self._record, encoding="utf-8") as file:
+            json.dump(data, file, indent=1)
+
+
+def inspected(file: Path) -> Contents:
+    """
+    Return what *file* says at first sight; that it is whole is proven elsewhere.
+    """
+    digest = hashlib.sha256()
+    lines = 0
+
+    with file.open("rb") as data:
+        header = _HEADER.match(data.readline(_FIRST_LINE_BYTES))
+        data.seek(0)
+
+        while block := data.read(_BLOCK_BYTES):
+            digest.update(block)
+
+            if lines <= _FRAME_LINES:
+                lines += sum(1 for line in block.split(b"\n") if line.strip())
+
+    return Contents(
+        sha256=digest.hexdigest(),
+        is_empty=lines <= _FRAME_LINES,
+        merchant=header and header[1].decode(),
+        day=header and b"".join(header.groups()[1:]).decode(),
+    )
+
+
+def must_be_asked_for(
+    contents: Contents, *, kind: str, day: date, merchant: str | None
+) -> None:
+    """
+    Compare the first line of a file with what was asked.
+
+    Args:
+        merchant: None where nobody knows it yet.
+
+    Raises:
+        StatementError: It is of another day or merchant, or a transaction file without
+            a first line.
+    """
+    if contents.day is None:
+        if kind == "transactions":
+            raise StatementError(
+                Text(
+                    f"The file for {day} has no first line of a transaction file.",
+                    f"{day} 的文件没有交易明细的首行。",
+                )
+            )
+
+        # Its format is documented nowhere (gateway.md 9.2).
+        return
+
+    if contents.day != f"{day:%Y%m%d}":
+        raise StatementError(
+            Text(
+                f"The file for {day} is one of {contents.day} by its first line.",
+                f"{day} 的文件按其首行属于 {contents.day}。",
+            )
+        )
+
+    if merchant is not None and contents.merchant != merchant:
+        other = escape(contents.merchant or "")
+
+        raise StatementError(
+            Text(
+                f"The file for {day} is of merchant {other}, not of"
+                f" {escape(merchant)}.",
+                f"{day} 的文件属于商户 {other}，而不是 {escape(merchant)}。",
+            ),
+            advice=Text(
+                "Use one folder for each merchant.", "请为每个商户使用单独的文件夹。"
+            ),
+        )
