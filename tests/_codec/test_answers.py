@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from umfpay import _codec
-from umfpay.errors import EnvelopeError
+from umfpay.errors import EnvelopeError, MismatchedResponseError
 from umfpay.models import (
     Amount,
     Bank,
@@ -506,21 +506,33 @@ def test_a_rate_under_any_name(members):
 
 
 @pytest.mark.parametrize(
-    "members",
+    ("members", "error"),
     [
-        {"exchangeRates": []},
-        {"exchangeRates": [{"rate": "0.9", "currency": "HKD"}]},
-        {"exchangeRates": [{"currency": "USD"}]},
-        {"rate": "0.9", "currency": "HKD"},
-        {},
+        ({"exchangeRates": []}, EnvelopeError),
+        (
+            {"exchangeRates": [{"rate": "0.9", "currency": "HKD"}]},
+            MismatchedResponseError,
+        ),
+        ({"exchangeRates": [{"currency": "USD"}]}, EnvelopeError),
+        ({"rate": "0.9", "currency": "HKD"}, MismatchedResponseError),
+        ({}, EnvelopeError),
     ],
 )
-def test_no_rate_of_that_currency(members):
+def test_no_rate_of_that_currency(members, error):
     """
     The rate of another currency is never taken for it.
     """
-    with pytest.raises(EnvelopeError, match="holds no"):
+    with pytest.raises(error, match="holds no"):
         _codec.read_rate(members, currency=Currency.USD)
+
+
+def test_a_rate_that_names_its_currency_goes_before_one_that_does_not():
+    """
+    What is named is never outweighed by what is not.
+    """
+    members = {"exchangeRates": [{"rate": "1"}, {"rate": "2", "currency": "USD"}]}
+
+    assert Decimal(2) == _codec.read_rate(members, currency=Currency.USD).rate
 
 
 @pytest.mark.parametrize(

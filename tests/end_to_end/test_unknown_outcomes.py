@@ -7,7 +7,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import pickle
-from datetime import UTC, datetime, timedelta
+import time
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 import attrs
 import orders
@@ -22,6 +24,8 @@ from umfpay.errors import (
     Text,
 )
 from umfpay.models import (
+    Amount,
+    Order,
     Payment,
     PaymentState,
     PaymentSummary,
@@ -45,6 +49,14 @@ class Stored:
         self.asked.append((object_id, mer_reference_id))
 
         return next(iter(self.objects), None)
+
+
+@pytest.fixture(autouse=True)
+async def _documented(box):
+    """
+    Lists of refunds name no refund's number, as the reference has them.
+    """
+    await box.settings(refund_rows="documented")
 
 
 async def _unknown(box, kind, path, call):
@@ -232,44 +244,108 @@ async def _settled(box):
     raise AssertionError("the refunds never settled")
 
 
-def _without_numbers(session, monkeypatch, **changes):
+def _with_opaque_ids(session, monkeypatch, **changes):
     """
-    List refunds as the reference documents them: without their own numbers.
+    List refunds under ids that hold no number: those of letters nobody has seen.
     """
     listed = session.statements.transactions
+    ids = {}
 
-    async def documented(day, **options):
+    async def opaque(day, **options):
         async for row in listed(day, **options):
             if isinstance(row, RefundSummary):
-                yield attrs.evolve(row, mer_reference_id=None, **changes)
+                known = ids.setdefault(row.refund_id, f"REFUND_{'ABCDEFG'[len(ids)]}")
 
-    monkeypatch.setattr(session.statements, "transactions", documented)
+                yield attrs.evolve(row, **{"refund_id": known, **changes})
+
+    monkeypatch.setattr(session.statements, "transactions", opaque)
+
+    return ids
 
 
-async def test_two_refunds_of_the_same_amount_stay_unknown_unless_one_is_known(
+async def test_the_id_of_a_row_can_hold_our_number(box, session):
+    """
+    Then it is ours, however many others of this amount there are.
+    """
+    payment, intent = await _unknown_refund(box, session, "drop_after")
+    await session.refunds.create(payment.id, orders.refund("3.00"))
+    await _settled(box)
+    resolution = await session.resolve(intent)
+
+    assert Executed.YES is resolution.outcome
+    assert resolution.object.mer_reference_id is None
+
+
+async def test_a_refund_that_never_arrived_is_not_the_row_of_another(
     box, session, monkeypatch
 ):
     """
-    Which row is whose cannot be said; ids that the caller knows are left out.
+    Both of 3.00, the list names no numbers: one row is no proof for either of them.
+    """
+    payment, second = await _unknown_refund(box, session, "drop_before")
+    first = await _unknown(
+        box,
+        "drop_after",
+        "/refund",
+        session.refunds.create(payment.id, orders.refund("3.00")),
+    )
+    await _settled(box)
+    _with_opaque_ids(session, monkeypatch)
+    found = [await session.resolve(intent) for intent in (first, second)]
+
+    assert [Executed.UNKNOWN] * 2 == [one.outcome for one in found]
+    assert "known_refunds=" in found[0].advice.en
+
+
+async def test_a_refund_is_the_only_row_besides_all_others(box, session, monkeypatch):
+    """
+    By elimination: the caller knows all others of this payment, and says so.
     """
     payment, intent = await _unknown_refund(box, session, "drop_after")
     other = await session.refunds.create(payment.id, orders.refund("3.00"))
     await _settled(box)
-    _without_numbers(session, monkeypatch)
-    both = await session.resolve(intent)
-    one = await session.resolve(intent, known_refunds=[other.id])
-    kept = attrs.evolve(intent, details={"known_refunds": f"REFUND_X {other.id}"})
+    ids = _with_opaque_ids(session, monkeypatch)
+    unsaid = await session.resolve(intent)
+    none = await session.resolve(intent, known_refunds=[])
+    one = await session.resolve(intent, known_refunds=[ids[other.id]])
+    both = await session.resolve(intent, known_refunds=list(ids.values()))
+    kept = attrs.evolve(intent, details={"known_refunds": f"REFUND_X {ids[other.id]}"})
 
-    assert both.outcome is Executed.UNKNOWN
-    assert one.outcome is Executed.YES
-    assert other.id != one.object.refund_id
-    assert Executed.YES is (await session.resolve(kept)).outcome
+    assert [Executed.UNKNOWN] * 3 == [x.outcome for x in (unsaid, none, both)]
+    assert Executed.YES is one.outcome
+    assert ids[other.id] != one.object.refund_id
+    assert Executed.YES is (await session.resolve(kept, known_refunds=[])).outcome
+    assert Executed.UNKNOWN is (await session.resolve(kept)).outcome
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"amount": Amount(total=Decimal("3.01"), currency="USD")},
+        {"amount": Amount(total=Decimal("3.00"), currency="EUR")},
+        {"amount": None},
+        {"payment_id": "PAY_OTHER"},
+        {"refund_id": None},
+        {"execute_success_time": datetime(2020, 1, 1, tzinfo=UTC)},
+    ],
+)
+async def test_the_only_row_must_be_able_to_be_ours(box, session, monkeypatch, changes):
+    """
+    Of this payment and amount, done after we asked, with an id.
+    """
+    _, intent = await _unknown_refund(box, session, "drop_after")
+    await _settled(box)
+    _with_opaque_ids(session, monkeypatch, **changes)
+    found = await session.resolve(intent, known_refunds=[])
+
+    assert Executed.UNKNOWN is found.outcome
 
 
 async def test_the_row_of_another_refund_number_is_not_ours(box, session):
     """
-    Of the same payment and amount, done at the same time.
+    Of the same payment and amount, done at the same time, where lists tell numbers.
     """
+    await box.settings(refund_rows="with_number")
     payment, intent = await _unknown_refund(box, session, "drop_before")
     await session.refunds.create(payment.id, orders.refund("3.00"))
     await _settled(box)
@@ -277,22 +353,82 @@ async def test_the_row_of_another_refund_number_is_not_ours(box, session):
     assert Executed.UNKNOWN is (await session.resolve(intent)).outcome
 
 
-async def test_a_row_that_was_done_before_we_asked_is_not_ours(
+async def test_a_row_that_failed_says_that_nothing_was_given_back(
     box, session, monkeypatch
 ):
     """
-    Nor is one without an id.
+    The row is ours, and its state is the answer.
     """
     _, intent = await _unknown_refund(box, session, "drop_after")
     await _settled(box)
-    later = attrs.evolve(intent, at=intent.at + timedelta(hours=1))
+    _with_opaque_ids(session, monkeypatch, state=RefundState("REFUND_FAIL"))
 
-    assert Executed.YES is (await session.resolve(intent)).outcome
-    assert Executed.UNKNOWN is (await session.resolve(later)).outcome
+    assert Executed.NO is (await session.resolve(intent, known_refunds=[])).outcome
 
-    _without_numbers(session, monkeypatch, refund_id=None)
 
-    assert Executed.UNKNOWN is (await session.resolve(intent)).outcome
+def _refused_refund(payment, **changes):
+    return Intent(
+        **{
+            "call": "refunds.create",
+            "at": datetime.now(UTC) - timedelta(seconds=90),
+            "payment_id": payment.id,
+            "mer_reference_id": "r-never",
+            "mer_date": f"{orders.DAY:%Y%m%d}",
+            "amount": Decimal("3.00"),
+            "currency": "USD",
+            "details": {
+                "refused_with": "00060766",
+                "decided_by": "transactions",
+            },
+            **changes,
+        }
+    )
+
+
+async def test_a_refused_refund_that_is_in_no_list_was_not_made(box, session):
+    """
+    60 seconds after a signed refusal, all others being known.
+    """
+    payment = await orders.paid(session, box)
+    intent = _refused_refund(payment)
+    resolution = await session.resolve(intent, known_refunds=[])
+
+    assert (Executed.NO, None) == (resolution.outcome, resolution.object)
+
+    other = await session.refunds.create(payment.id, orders.refund("3.00"))
+    await _settled(box)
+
+    assert (
+        Executed.NO is (await session.resolve(intent, known_refunds=[other.id])).outcome
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "known"),
+    [
+        ({}, None),
+        ({"at": datetime.now(UTC)}, []),
+        ({"started": time.monotonic()}, []),
+        ({"details": {}}, []),
+        ({"details": {"refused_with": "00060767", "decided_by": "nobody"}}, []),
+    ],
+)
+async def test_nothing_less_says_that_a_refund_was_not_made(
+    box, session, changes, known
+):
+    """
+    Not all others known, too early by one clock, or no signed refusal that the list decides.
+    """
+    payment = await orders.paid(session, box)
+    changes = {**changes, **({"at": datetime.now(UTC)} if "at" in changes else {})}
+    intent = _refused_refund(payment, **changes)
+
+    if "started" in changes:
+        intent = attrs.evolve(intent, started=time.monotonic() - 30)
+
+    found = await session.resolve(intent, known_refunds=known)
+
+    assert Executed.UNKNOWN is found.outcome
 
 
 async def test_known_refunds_travel_with_the_intent(box, session):
@@ -369,16 +505,92 @@ async def test_a_create_can_be_made_again_by_leave_only(box, session):
     assert new.order.mer_reference_id == again.object.order.mer_reference_id
 
 
+def _create_intent(**changes):
+    return Intent(
+        **{
+            "call": "payments.create",
+            "at": datetime.now(UTC),
+            "mer_reference_id": "n-1",
+            "mer_date": f"{orders.DAY:%Y%m%d}",
+            "amount": Decimal("10.00"),
+            "currency": "USD",
+            **changes,
+        }
+    )
+
+
+def _notified_payment(payment_id="PAY_A", **changes):
+    members = {"mer_reference_id": "n-1", "mer_date": orders.DAY, **changes}
+    members.setdefault("amount", Amount(total=Decimal("10.00"), currency="USD"))
+
+    return Payment(
+        id=payment_id,
+        state=PaymentState("TRADE_SUCCESS"),
+        order=Order(**members),
+    )
+
+
 async def test_a_create_that_was_notified_needs_no_list(session):
     """
-    A notification names the order number.
+    A notification names the order number, its day, amount and currency.
     """
-    intent = Intent(
-        call="payments.create", at=datetime.now(UTC), mer_reference_id="n-1"
-    )
-    stored = Stored(Payment(id="PAY_A", state=PaymentState("TRADE_SUCCESS")))
+    stored = Stored(_notified_payment())
+    resolution = await session.resolve(_create_intent(), evidence=stored)
 
-    assert Executed.YES is (await session.resolve(intent, evidence=stored)).outcome
+    assert (Executed.YES, "notification") == (resolution.outcome, resolution.evidence)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"amount": Amount(total=Decimal("1.00"), currency="USD")},
+        {"amount": Amount(total=Decimal("10.00"), currency="EUR")},
+        {"mer_date": date(2020, 1, 1)},
+        {"mer_reference_id": "n-2"},
+        # What is missing is asked for, and the gateway knows no such payment.
+        {"amount": None},
+        {"amount": Amount(total=Decimal("10.00"))},
+        {"mer_date": None},
+    ],
+)
+async def test_a_notification_of_another_order_is_no_evidence(session, changes):
+    """
+    Number, day, amount and currency are compared; the day's list is asked as well.
+    """
+    stored = Stored(_notified_payment(**changes))
+    resolution = await session.resolve(_create_intent(), evidence=stored)
+
+    assert Executed.UNKNOWN is resolution.outcome
+
+
+async def test_what_a_notification_leaves_out_is_asked_for(box, session):
+    """
+    The signed query names it.
+    """
+    paid = await orders.paid(session, box, reference="n-1")
+    stored = Stored(_notified_payment(paid.id, amount=Amount(total_cny=Decimal(69))))
+    right = await session.resolve(_create_intent(), evidence=stored)
+    await box.settings(execute="pending")
+    other = await orders.paid(session, box, reference="n-9")
+    stored = Stored(_notified_payment(other.id, amount=None))
+    wrong = await session.resolve(_create_intent(), evidence=stored)
+
+    assert (Executed.YES, "notification") == (right.outcome, right.evidence)
+    # The list has the right one.
+    assert (Executed.YES, "transactions") == (wrong.outcome, wrong.evidence)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"amount": Decimal("9.99")}, {"currency": "EUR"}, {"mer_date": None}]
+)
+async def test_the_row_of_another_amount_is_not_our_order(box, session, changes):
+    """
+    Nor is there a list without a day.
+    """
+    await orders.paid(session, box, reference="n-1")
+    resolution = await session.resolve(_create_intent(**changes))
+
+    assert Executed.UNKNOWN is resolution.outcome
 
 
 async def test_an_older_payment_of_the_number_that_failed_says_nothing(session):

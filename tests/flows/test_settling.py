@@ -32,6 +32,7 @@ from umfpay.flows._settling import (
     wait_paid,
 )
 from umfpay.models import Payment, PaymentState
+from umfpay.resources import Ordered
 from umfpay.sensitive import Private
 
 
@@ -101,7 +102,7 @@ async def _wait(session, payment, steps, *, seconds=5.0, **options):
         payment,
         deadline=Deadline.after(seconds),
         on_step=steps.hear,
-        **{"arrivals": None, **options},
+        **{"arrivals": None, "ordered": Ordered(), **options},
     )
 
 
@@ -166,7 +167,9 @@ async def test_a_refusal_that_is_not_about_the_state_stays_what_it_is(
     refusal = _refusal(CardError, "00060730")
 
     with pytest.raises(CardError) as caught:
-        await after_refusal(session, waiting, refusal, deadline=Deadline.after(5))
+        await after_refusal(
+            session, waiting, refusal, ordered=Ordered(), deadline=Deadline.after(5)
+        )
 
     assert refusal is caught.value
     assert [] == await box.sent(waiting.id)
@@ -193,6 +196,7 @@ async def test_a_refusal_for_the_state_is_explained_by_its_code(
             session,
             waiting,
             _refusal(PaymentStateError, code),
+            ordered=Ordered(),
             deadline=Deadline.after(5),
         )
 
@@ -205,7 +209,9 @@ async def test_a_refusal_for_the_state_is_explained_by_the_state(session, box, w
     refusal = _refusal(PaymentStateError, "00060763")
 
     with pytest.raises(PaymentFailedError) as caught:
-        await after_refusal(session, waiting, refusal, deadline=Deadline.after(5))
+        await after_refusal(
+            session, waiting, refusal, ordered=Ordered(), deadline=Deadline.after(5)
+        )
 
     assert refusal is caught.value.__cause__
 
@@ -246,6 +252,7 @@ async def test_a_gateway_that_may_be_at_work_is_asked_until_it_knows(
         _unknown(waiting.id, cause),
         deadline=Deadline.after(10),
         arrivals=None,
+        ordered=Ordered(),
     )
 
     assert PaymentState.TRADE_SUCCESS == payment.state
@@ -279,7 +286,11 @@ async def test_an_execute_that_was_not_carried_out_is_the_end_of_the_payment(
 
     with pytest.raises(kind) as caught:
         await resolved_payment(
-            session, unknown, deadline=Deadline.after(5), arrivals=None
+            session,
+            unknown,
+            deadline=Deadline.after(5),
+            arrivals=None,
+            ordered=Ordered(),
         )
 
     assert unknown is caught.value.__cause__
@@ -295,6 +306,7 @@ async def test_an_order_that_can_no_longer_be_paid_was_not(session, waiting):
             _unknown(waiting.id, at=datetime.now(UTC) - timedelta(hours=1)),
             deadline=Deadline.after(5),
             arrivals=None,
+            ordered=Ordered(),
             expires_at=datetime.now(UTC) - timedelta(hours=1),
         )
 
@@ -311,7 +323,9 @@ async def test_a_refusal_while_another_execute_is_under_way_is_no_end(
     payer = pending.payer(session, Private(await box.code(pending)))
     payment = await session.payments.execute(pending.payment_id, payer)
     refusal = _refusal(PaymentStateError, code)
-    found = await after_refusal(session, payment, refusal, deadline=Deadline.after(5))
+    found = await after_refusal(
+        session, payment, refusal, ordered=Ordered(), deadline=Deadline.after(5)
+    )
 
     assert "TRADE_PENDING" == found.state
 
@@ -326,4 +340,6 @@ async def test_a_refusal_is_no_end_while_the_gateway_cannot_be_asked(
     refusal = _refusal(PaymentStateError, "00060762")
 
     with pytest.raises(PaymentStateError):
-        await after_refusal(session, waiting, refusal, deadline=Deadline.after(1))
+        await after_refusal(
+            session, waiting, refusal, ordered=Ordered(), deadline=Deadline.after(1)
+        )

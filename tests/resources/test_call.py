@@ -1,5 +1,5 @@
 """
-One call, described: its address, its ids, and what its answer must name.
+One call, described: its address and its ids.
 """
 
 from __future__ import annotations
@@ -8,15 +8,8 @@ from datetime import date, datetime
 
 import pytest
 
-from umfpay.errors import ConfigError, MismatchedResponseError
-from umfpay.models import Link, Payment
-from umfpay.resources._call import (
-    Call,
-    must_fit_itself,
-    must_match,
-    needed_id,
-    wire_date,
-)
+from umfpay.errors import ConfigError
+from umfpay.resources._call import Call, needed_id, wire_date
 from umfpay.transport import Effect
 
 
@@ -100,44 +93,3 @@ def test_other_kinds_are_no_dates(value):
     """
     with pytest.raises(ConfigError, match="date is needed"):
         wire_date(value)
-
-
-@pytest.mark.parametrize(
-    ("asked", "answered"), [("a", "a"), ("a", None), (None, "a"), (None, None)]
-)
-def test_what_matches_passes(asked, answered):
-    """
-    What one side does not name cannot differ.
-    """
-    assert must_match("payment", asked, answered) is None
-
-
-def test_what_differs_is_told():
-    """
-    Both sides are named, in both languages.
-    """
-    with pytest.raises(MismatchedResponseError) as caught:
-        must_match("payment", "PAY_A", "PAY_B")
-
-    assert "another payment: PAY_B, asked was PAY_A" in caught.value.what.en
-    assert "PAY_B" in caught.value.what.zh
-
-
-def test_an_object_must_fit_its_own_self_link():
-    """
-    A named id and the id at the tail of the self link are one, where both exist.
-    """
-    fitting = Payment(
-        id="PAY_AAAA",
-        links=(Link(ref="self", href="http://x/payments/payment/PAY_AAAA"),),
-    )
-    other = Payment(
-        id="PAY_AAAA",
-        links=(Link(ref="self", href="http://x/payments/payment/PAY_BBBB"),),
-    )
-
-    must_fit_itself("payment", fitting)
-    must_fit_itself("payment", Payment(id="PAY_AAAA"))
-
-    with pytest.raises(MismatchedResponseError, match="PAY_BBBB"):
-        must_fit_itself("payment", other)

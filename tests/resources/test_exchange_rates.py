@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from umfpay.errors import EnvelopeError
+from umfpay.errors import MismatchedResponseError
 from umfpay.resources._exchange_rates import ExchangeRates
 
 
@@ -31,5 +31,5 @@ async def test_the_rate_of_another_currency(sender):
     """
     sender.answers = [{"exchangeRates": [{"rate": "0.9", "currency": "HKD"}]}]
 
-    with pytest.raises(EnvelopeError, match="holds no rate of USD"):
+    with pytest.raises(MismatchedResponseError, match="holds no rate of USD"):
         await ExchangeRates(sender).get("USD")

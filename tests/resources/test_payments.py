@@ -96,13 +96,13 @@ async def test_a_created_payment_is_the_one_that_was_asked_for(
         await payments.create(guide_payment(URL))
 
 
-async def test_amounts_may_differ(payments, sender):
+async def test_the_amount_of_an_execute_may_differ(payments, sender):
     """
-    The gateway swaps them in places (gateway.md, trap 18).
+    The gateway swaps total and total_cny there (gateway.md, trap 18).
     """
     sender.answers = [answer({"amount": {"total": "690.46", "currency": "USD"}})]
 
-    assert "PAY_A" == (await payments.create(guide_payment(URL))).id
+    assert "PAY_A" == (await payments.execute("PAY_A", card_payer("123456"))).id
 
 
 @pytest.mark.parametrize(

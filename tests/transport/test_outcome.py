@@ -4,11 +4,13 @@ The table of writes.
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from umfpay import errors
 from umfpay.errors import Text
 from umfpay.protocol import RETURN_CODES, Envelope, Outcome, Verdict
+from umfpay.protocol._done_codes import DONE_ROWS
 from umfpay.transport import Effect, Ending, judge
 
 
@@ -112,17 +114,63 @@ def test_everything_else_of_a_write_is_unclear(ended, effect, code, verdict, sta
     "code", sorted({c for c, row in RETURN_CODES.items() if c != "0000"})
 )
 def test_the_tables_outcome_decides_about_a_verified_code(ended, code):
-    """Every row of the code table ends a payment as the row says."""
+    """Every row of the code table ends a call without rows of its own as it says."""
     endings = {
         Outcome.ACCEPTED: Ending.GOOD,
         Outcome.NOT_EXECUTED: Ending.FAILED,
         Outcome.UNKNOWN: Ending.UNCLEAR,
     }
-    expected = endings[RETURN_CODES[code].outcome]
+    state = ended(Effect.MONEY, code, path="/something/else")
 
-    assert (Ending.GOOD if code in (PENDING, ACCEPTED) else expected) is judge(
-        ended(Effect.MONEY, code)
-    ).ending
+    assert endings[RETURN_CODES[code].outcome] is judge(state).ending
+
+
+PATHS = {
+    "execute": ("/payments/payment/{payment_id}/execute", Effect.MONEY),
+    "refund": ("/payments/payment/{payment_id}/refund", Effect.MONEY),
+    "create": ("/payments/payment", Effect.CREATE),
+    "customs": ("/payments/payment/{payment_id}/apply_to_customs", Effect.CREATE),
+    "verify": ("/payments/payment/{payment_id}/verify", Effect.SMS),
+    "enterprise": ("/enterprise_qualification", Effect.CREATE),
+}
+
+
+def _rows():
+    for line in DONE_ROWS.strip().splitlines():
+        operation, codes, decided_by = line.split(" | ")
+
+        for code in codes.split():
+            yield operation, code, decided_by
+
+
+@pytest.mark.parametrize(("operation", "code", "decided_by"), list(_rows()))
+def test_a_refusal_that_a_second_copy_gets_too_proves_nothing(
+    ended, operation, code, decided_by
+):
+    """A middle box may have repeated the request: the first copy was carried out."""
+    path, effect = PATHS[operation]
+    status = int(code) if len(code) == 3 else 200
+    state = ended(effect, REFUSED if status != 200 else code, path=path, status=status)
+    judgement = judge(state)
+
+    if effect is Effect.SMS:
+        # No money and no object: the advice says that a code may be on its way.
+        assert Ending.FAILED is judgement.ending
+        assert "may be on its way" in judgement.error.advice.en
+        return
+
+    assert (Ending.UNCLEAR, decided_by) == (judgement.ending, judgement.decided_by)
+    assert (effect is Effect.MONEY) is judgement.money_may_have_moved
+    # Of two copies that we sent the payment's state proves nothing.
+    assert judge(attrs.evolve(state, left_unrefused=True)).decided_by is None
+
+
+@pytest.mark.parametrize(("operation", "path"), list(PATHS.items()))
+def test_a_code_of_the_request_alone_is_proof_for_every_call(ended, operation, path):
+    """A bad parameter is bad whichever copy arrives."""
+    judgement = judge(ended(path[1], "00060700", path=path[0]))
+
+    assert (Ending.FAILED, None) == (judgement.ending, judgement.decided_by)
 
 
 @pytest.mark.parametrize("effect", OTHERS)

@@ -3,6 +3,7 @@ Between attrs and JSON: the only door to cattrs.
 """
 
 from umfpay._codec._answers import (
+    ids_named,
     read_banks,
     read_customs_declaration,
     read_enterprise,
@@ -15,6 +16,7 @@ from umfpay._codec._answers import (
     read_standalone_declaration,
     read_transactions,
     read_wechat_link,
+    values_named,
 )
 from umfpay._codec._converter import (
     configure_converter,
@@ -34,6 +36,7 @@ __all__ = [
     "configure_converter",
     "dumps",
     "encode",
+    "ids_named",
     "loads",
     "make_converter",
     "mark_verified",
@@ -50,4 +53,5 @@ __all__ = [
     "read_transactions",
     "read_wechat_link",
     "structure",
+    "values_named",
 ]

@@ -4,12 +4,12 @@ Whole answers: the gateway's oddities normalised (gateway.md 5, 11).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
 from umfpay._codec._converter import structure
 from umfpay._codec._reading import is_absent
-from umfpay.errors import EnvelopeError, Text
+from umfpay.errors import EnvelopeError, MismatchedResponseError, Text
 from umfpay.models import (
     Bank,
     Currency,
@@ -108,6 +108,54 @@ def _id_of(links: list[Any], *, ref: LinkRef, prefix: str) -> str | None:
             return found
 
     return None
+
+
+# These lead to other systems, whose numbers are not the gateway's ids.
+_FOREIGN_LINKS = (LinkRef.UPAY.value, LinkRef.WECHAT.value)
+_ID_NAMES = ("id", "payment_id", "refund_id", "parent_payment")
+
+
+def ids_named(members: Members) -> list[str]:
+    """
+    Return the ids of all objects that an answer names, at whichever depth.
+
+    They stand in members that hold an id, and at the tails of links.
+    """
+    found: list[str] = []
+
+    for one in _objects(members):
+        found += [one[name].strip() for name in _ID_NAMES if type(one.get(name)) is str]
+        href = one.get("href")
+
+        if type(href) is str and one.get("ref", one.get("rel")) not in _FOREIGN_LINKS:
+            linked = object_id_from_href(href)
+            found += [] if linked is None else [linked]
+
+    return found
+
+
+def values_named(members: Members, name: str) -> list[Any]:
+    """
+    Return what stands under *name*, at whichever depth; what is absent is left out.
+    """
+    return [
+        one[name]
+        for one in _objects(members)
+        if name in one and not is_absent(one[name])
+    ]
+
+
+def _objects(members: Members) -> Iterator[Members]:
+    waiting: list[Any] = [members]
+
+    while waiting:
+        one = waiting.pop()
+
+        if isinstance(one, dict):
+            yield one
+            waiting += [value for value in one.values() if type(value) in (dict, list)]
+        elif isinstance(one, list):
+            waiting += one
 
 
 def _object(
@@ -245,11 +293,13 @@ def read_rate(members: Members, *, currency: Currency) -> ExchangeRate:
         # A bare rate; its currency may stand beside it.
         given = {"rate": given, "currency": _named(members).get("currency")}
 
-    for rate in _several(at, given, ExchangeRate):
-        if rate.rate is not None and rate.currency in (None, currency):
+    rates = [one for one in _several(at, given, ExchangeRate) if one.rate is not None]
+
+    for rate in sorted(rates, key=lambda one: one.currency is None):
+        if rate.currency in (None, currency):
             return ExchangeRate(rate=rate.rate, currency=currency, extra=rate.extra)
 
-    raise EnvelopeError(
+    raise (MismatchedResponseError if rates else EnvelopeError)(
         Text(
             f"The answer holds no rate of {currency}.", f"应答缺少 {currency} 的汇率。"
         )

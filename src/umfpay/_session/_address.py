@@ -4,7 +4,6 @@ Where a call goes: addresses that its caller writes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
@@ -13,11 +12,10 @@ from urllib.parse import unquote
 import httpx
 
 from umfpay.errors import ConfigError, Text
-from umfpay.protocol import object_id_from_href
+from umfpay.protocol import Operation, object_id_from_href, operation_of
 
 
-# Servers drop what stands behind the word: a suffix, a space, a slash.
-_MONEY: Final = re.compile(r"/(execute|refund)\b", re.IGNORECASE)
+_MONEY: Final = (Operation.EXECUTE, Operation.REFUND)
 
 # A proxy may decode a path, and the gateway once more.
 _SERVERS: Final = 3
@@ -69,7 +67,7 @@ def moves_money(path: str) -> bool:
     """
     Tell whether a POST to *path* moves money, however it is written.
     """
-    return _MONEY.search(_decoded(path)) is not None
+    return operation_of(path) in _MONEY
 
 
 def _decoded(path: str) -> str:

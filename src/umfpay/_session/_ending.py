@@ -5,8 +5,11 @@ How a call ends for its caller.
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+import time
+from datetime import UTC, datetime
 from typing import Any, NoReturn
+
+import attrs
 
 from umfpay.errors import APIError, Intent, OutcomeUnknownError, Text
 from umfpay.resources import Call
@@ -23,7 +26,26 @@ def must_have_time(state: CallState) -> None:
         raise TimeoutError
 
 
-def raise_ending(call: Call[Any], judgement: Judgement, at: datetime) -> NoReturn:
+@attrs.frozen
+class Beginning:
+    """
+    When a call was begun, by the clock that is set and by the one that is not.
+    """
+
+    at: datetime
+    started: float
+
+    @classmethod
+    def now(cls) -> Beginning:
+        """
+        Return this moment.
+        """
+        return cls(datetime.now(UTC), time.monotonic())
+
+
+def raise_ending(
+    call: Call[Any], judgement: Judgement, beginning: Beginning
+) -> NoReturn:
     """
     Raise what *judgement* says of *call*.
     """
@@ -40,7 +62,7 @@ def raise_ending(call: Call[Any], judgement: Judgement, at: datetime) -> NoRetur
             " carried out.",
             f"{call.name}：{judgement.reason.zh}，无法确定是否已执行。",
         ),
-        intent=intent_of(call, at),
+        intent=intent_of(call, beginning, judgement),
         reason=judgement.reason.en,
         money_may_have_moved=judgement.money_may_have_moved,
         advice=_advice(error),
@@ -62,19 +84,29 @@ def _advice(error: BaseException) -> Text | None:
     )
 
 
-def intent_of(call: Call[Any], at: datetime) -> Intent:
+def intent_of(call: Call[Any], beginning: Beginning, judgement: Judgement) -> Intent:
     """
     Return what *call* wanted, as plain data.
+
+    Its details name a signed refusal that may mean "done already": what is not found
+    afterwards was refused, then.
     """
     subject = call.subject
+    details = dict(subject.details)
+    error = judgement.error
+
+    if judgement.decided_by is not None and isinstance(error, APIError):
+        details["refused_with"] = error.ret_code
+        details["decided_by"] = str(judgement.decided_by)
 
     return Intent(
         call=call.name,
-        at=at,
+        at=beginning.at,
+        started=beginning.started,
         payment_id=subject.payment_id,
         mer_reference_id=subject.mer_reference_id,
         mer_date=None if subject.mer_date is None else f"{subject.mer_date:%Y%m%d}",
         amount=subject.amount,
         currency=subject.currency,
-        details=subject.details,
+        details=details,
     )

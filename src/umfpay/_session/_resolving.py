@@ -5,7 +5,7 @@ What became of a write whose end was unclear: evidence, in a fixed order.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import date, datetime, time, timedelta, timezone
 from enum import StrEnum
 from typing import Final, Protocol
@@ -13,10 +13,12 @@ from typing import Final, Protocol
 import attrs
 
 from umfpay._session._address import moves_money
-from umfpay.errors import ConfigError, Intent, Text
+from umfpay._session._clocks import has_passed
+from umfpay.errors import ConfigError, Intent, Text, UMFError
 from umfpay.models import (
     CustomsDeclaration,
     NewPayment,
+    Order,
     Payment,
     PaymentState,
     PaymentSummary,
@@ -24,7 +26,14 @@ from umfpay.models import (
     RefundState,
     RefundSummary,
 )
-from umfpay.resources import CallOptions, Payments, Statements
+from umfpay.protocol import DecidedBy, number_in_id
+from umfpay.resources import (
+    CallOptions,
+    Ordered,
+    Payments,
+    Statements,
+    is_id_of_number,
+)
 
 
 # The gateway's business days are China's (gateway.md 12.17 leaves it open).
@@ -43,6 +52,8 @@ _NOT_PAID: Final = frozenset(
 _log = logging.getLogger("umfpay")
 
 _NOT_REFUNDED: Final = frozenset({RefundState.REFUND_FAIL, RefundState.REFUND_CLOSE})
+# A list that holds nothing so long after a signed refusal will hold nothing.
+_LISTED_AFTER: Final = timedelta(seconds=60)
 
 
 class Executed(StrEnum):
@@ -91,6 +102,9 @@ class Evidence(Protocol):
     ) -> Payment | Refund | CustomsDeclaration | None:
         """
         Return the newest object of that id, or of that merchant's number.
+
+        Only events that were *applied* are evidence: what is held, unconfirmed or in
+        conflict may be about another merchant's payment.
         """
         ...
 
@@ -104,6 +118,13 @@ _WAIT: Final = Text(
     "Nobody can say yet: do not repeat it, ask again later or wait for the"
     " notification.",
     "目前无法确定：请勿重复，请稍后再查询或等待通知。",
+)
+_NAME_THE_OTHERS: Final = Text(
+    "Nobody can say yet: do not repeat it. If you know all other refunds of this payment"
+    " and none of them is open, give their ids as known_refunds= (an empty list if there"
+    " are none).",
+    "目前无法确定：请勿重复。若已知该笔支付的全部其他退款且均已结束，"
+    "请通过 known_refunds= 提供其编号（没有则为空列表）。",
 )
 _NOBODY_PAID: Final = Text(
     "Nobody has paid: the payment may or may not exist. Create it again with"
@@ -126,20 +147,35 @@ class Question:
     Args:
         intent: Of an `OutcomeUnknownError`, or handed to ``on_unknown``.
         evidence: Stored notifications.
-        known_refunds: Ids of refunds of this payment that the caller knows as others.
+        known_refunds: Ids of all other refunds of this payment, none of them open; None
+            if the caller cannot say that these are all.
         expires_at: When the order can no longer be paid, with a zone.
         again: For ``payments.create``: the same payment, to be created once more.
-        now: The moment.
         options: Returns what limits the next call: the rest of the deadline.
+        ask: Queries a payment; gives the moment in the answer's header, too.
     """
 
     intent: Intent
     evidence: Evidence | None
-    known_refunds: Collection[str]
+    known_refunds: Collection[str] | None
     expires_at: datetime | None
     again: NewPayment | None
-    now: datetime
     options: Callable[[], CallOptions]
+    ask: Callable[[str], Awaitable[tuple[Payment, datetime | None]]]
+
+    @property
+    def ordered(self) -> Ordered:
+        """
+        What the intent knows of its order.
+        """
+        intent = self.intent
+
+        return Ordered(
+            mer_reference_id=intent.mer_reference_id,
+            mer_date=_day(intent.mer_date),
+            total=intent.amount,
+            currency=intent.currency,
+        )
 
 
 async def resolve(
@@ -151,10 +187,10 @@ async def resolve(
     call = question.intent.call
 
     if call == "payments.execute":
-        return await _execution(question, payments)
+        return await _execution(question)
 
     if call == "refunds.create":
-        return await _refund(question, payments, statements)
+        return await _refund(question, statements)
 
     if call == "payments.create":
         return await _creation(question, payments, statements)
@@ -164,50 +200,77 @@ async def resolve(
 
     # A raw call: an execute names its payment, a refund's number nobody has read.
     if question.intent.payment_id and call.rstrip("/").endswith("/execute"):
-        return await _execution(question, payments)
+        return await _execution(question)
 
     return _is(Executed.UNKNOWN, "", None)
 
 
-async def _execution(question: Question, payments: Payments) -> Resolution:
+async def _execution(question: Question) -> Resolution:
     payment_id = _needed(question.intent.payment_id, "payment_id")
     told = await _notified(question, object_id=payment_id)
 
-    if isinstance(told, Payment) and told.state is not None and told.state.final:
+    if (
+        isinstance(told, Payment)
+        and told.id == payment_id
+        and told.state is not None
+        and told.state.final
+        and question.ordered.fits(told.order)
+    ):
         return _by_state(question, told, evidence="notification")
 
-    payment = await payments.get(payment_id, **question.options())
+    payment, moment = await question.ask(payment_id)
+    question.ordered.must_be(payment.order)
 
-    return _by_state(question, payment, evidence="query")
+    return _by_state(question, payment, evidence="query", gateway=moment)
 
 
-def _by_state(question: Question, payment: Payment, *, evidence: str) -> Resolution:
+def outcome_of(payment: Payment, *, refused_once: bool = False) -> Executed:
+    """
+    Say whether an execute was carried out, by the state that a query tells.
+
+    Args:
+        refused_once: Whether a signed refusal answered the only copy that left.
+    """
     if payment.state in _PAID:
-        return _is(Executed.YES, evidence, payment)
+        return Executed.YES
 
     if payment.state in _NOT_PAID:
-        return _is(Executed.NO, evidence, payment)
+        return Executed.NO
+
+    waits = payment.state == PaymentState.WAIT_BUYER_PAY
+
+    return Executed.NO if waits and refused_once else Executed.UNKNOWN
+
+
+def _by_state(
+    question: Question,
+    payment: Payment,
+    *,
+    evidence: str,
+    gateway: datetime | None = None,
+) -> Resolution:
+    intent = question.intent
+    outcome = outcome_of(payment, refused_once="refused_with" in intent.details)
+
+    if outcome is not Executed.UNKNOWN:
+        return _is(outcome, evidence, payment)
 
     until = None
 
     if payment.state == PaymentState.WAIT_BUYER_PAY and question.expires_at is not None:
         try:
-            until = max(question.expires_at, question.intent.at) + _CLOCKS
+            until = max(question.expires_at, intent.at) + _CLOCKS
         except OverflowError:
             # In the year 9999: that is never.
             until = None
 
-    if until is not None and question.now > until:
+    if until is not None and has_passed(until, intent=intent, gateway=gateway):
         return _is(Executed.NO, evidence, payment)
 
     return attrs.evolve(_is(Executed.UNKNOWN, evidence, payment), until=until)
 
 
-async def _refund(
-    question: Question,
-    payments: Payments,
-    statements: Statements,
-) -> Resolution:
+async def _refund(question: Question, statements: Statements) -> Resolution:
     intent = question.intent
     payment_id = _needed(intent.payment_id, "payment_id")
     number = _needed(intent.mer_reference_id, "mer_reference_id")
@@ -218,41 +281,93 @@ async def _refund(
 
         return _is(Executed.NO if failed else Executed.YES, "notification", told)
 
-    payment = await payments.get(payment_id, **question.options())
+    payment, moment = await question.ask(payment_id)
     order = payment.order
     days = {_day(intent.mer_date), None if order is None else order.mer_date}
-    rows: list[RefundSummary] = []
+    rows: dict[str, RefundSummary] = {}
 
     for day in sorted(day for day in days if day is not None):
-        listed = statements.transactions(day, **question.options())
-        rows += [
-            row
-            async for row in listed
-            if isinstance(row, RefundSummary) and _fits(row, question)
-        ]
+        async for row in statements.transactions(day, **question.options()):
+            if isinstance(row, RefundSummary) and row.payment_id == payment_id:
+                # One without an id is another one each time.
+                rows[row.refund_id or f"row {len(rows)}"] = row
 
-    ours = [row for row in rows if row.mer_reference_id == number] or rows
+    return _by_elimination(question, rows, number, moment)
 
-    if len(ours) == 1 and ours[0].refund_id:
-        return _is(Executed.YES, "transactions", ours[0])
 
-    return attrs.evolve(
-        _is(Executed.UNKNOWN, "transactions", None), until=_end_of_day(intent.at)
+def _by_elimination(
+    question: Question,
+    rows: Mapping[str, RefundSummary],
+    number: str,
+    moment: datetime | None,
+) -> Resolution:
+    """
+    Say which of the refunds of a payment is the one with *number*.
+
+    The documented list names no refund's number (gateway.md 6): a row proves something if its
+    number or its id is ours, or if it is the only one that can be ours because all
+    others are known.
+
+    Args:
+        rows: All rows of this payment by refund id.
+        moment: When the gateway answered, before the lists were asked for.
+    """
+    intent = question.intent
+    ours = [
+        row
+        for refund_id, row in rows.items()
+        if row.mer_reference_id == number or is_id_of_number(refund_id, number)
+    ]
+    known = {*(question.known_refunds or ()), *_known_then(intent)}
+    further = [
+        row
+        for refund_id, row in rows.items()
+        if refund_id not in known and not _is_of_another_number(row, number)
+    ]
+    all_others_known = question.known_refunds is not None
+
+    if not ours and all_others_known:
+        ours = further
+
+    if len(ours) == 1 and ours[0].refund_id and _fits(ours[0], intent):
+        failed = ours[0].state in _NOT_REFUNDED
+
+        return _is(Executed.NO if failed else Executed.YES, "transactions", ours[0])
+
+    if (
+        not further
+        and all_others_known
+        and intent.details.get("decided_by") == DecidedBy.TRANSACTIONS
+        and has_passed(intent.at + _LISTED_AFTER, intent=intent, gateway=moment)
+    ):
+        return _is(Executed.NO, "transactions", None)
+
+    return Resolution(
+        outcome=Executed.UNKNOWN,
+        evidence="transactions",
+        advice=_WAIT if all_others_known else _NAME_THE_OTHERS,
+        until=_end_of_day(intent.at),
     )
 
 
-def _fits(row: RefundSummary, question: Question) -> bool:
-    intent = question.intent
+def _known_then(intent: Intent) -> list[str]:
+    return intent.details.get("known_refunds", "").split()
+
+
+def _is_of_another_number(row: RefundSummary, number: str) -> bool:
+    if row.mer_reference_id is not None:
+        return row.mer_reference_id != number
+
+    coded = number_in_id(row.refund_id or "")
+
+    return coded is not None and number.isdecimal() and coded != int(number)
+
+
+def _fits(row: RefundSummary, intent: Intent) -> bool:
     amount = row.amount
 
     return (
-        row.payment_id == intent.payment_id
-        # The list is documented without the refund's number; with it there is no doubt.
-        and row.mer_reference_id in (None, intent.mer_reference_id)
-        and row.refund_id not in question.known_refunds
-        and row.refund_id not in intent.details.get("known_refunds", "").split()
-        and row.state not in _NOT_REFUNDED
-        and not _was_done_before(row, intent)
+        not _was_done_before(row, intent)
         and amount is not None
         and amount.total is not None
         and abs(amount.total) == intent.amount
@@ -277,14 +392,14 @@ async def _creation(
     number = _needed(intent.mer_reference_id, "mer_reference_id")
     told = await _notified(question, mer_reference_id=number)
 
-    if isinstance(told, Payment) and _is_order(told, intent):
+    if isinstance(told, Payment) and await _is_order(told, question):
         return _is(Executed.YES, "notification", told)
 
     day = _day(intent.mer_date)
 
     if day is not None:
         async for row in statements.transactions(day, **question.options()):
-            if isinstance(row, PaymentSummary) and row.mer_reference_id == number:
+            if isinstance(row, PaymentSummary) and _is_row_of(row, question):
                 return _is(Executed.YES, "transactions", row)
 
     if question.again is not None:
@@ -316,21 +431,37 @@ async def _notified(
         return None
 
 
-def _is_order(payment: Payment, intent: Intent) -> bool:
+async def _is_order(payment: Payment, question: Question) -> bool:
     """
-    Tell whether *payment* was paid, or is being paid, for the order of *intent*.
+    Tell whether *payment* was paid, or is being paid, for the order of the intent.
 
-    An older one of the same number that failed says nothing of this one.
+    An older one of the same number that failed says nothing of this one. What the
+    notification leaves out is asked for.
     """
-    order = payment.order
-    amount = None if order is None else order.amount
+    if payment.state not in _PAID or not question.ordered.fits(payment.order):
+        return False
 
-    return (
-        payment.state in _PAID
-        and (order is None or order.mer_date in (None, _day(intent.mer_date)))
-        and (amount is None or amount.total in (None, intent.amount))
-        and (amount is None or amount.currency in (None, intent.currency))
+    if question.ordered.is_named_by(payment.order):
+        return True
+
+    try:
+        asked, _ = await question.ask(payment.id)
+    except UMFError as error:
+        _log.info("asking for %s failed: %s", payment.id, type(error).__name__)
+
+        return False
+
+    return asked.state in _PAID and question.ordered.fits(asked.order)
+
+
+def _is_row_of(row: PaymentSummary, question: Question) -> bool:
+    named = Order(
+        mer_reference_id=row.mer_reference_id,
+        mer_date=row.order_date,
+        amount=row.amount,
     )
+
+    return row.mer_reference_id is not None and question.ordered.fits(named)
 
 
 _ADVICE: Final = {
@@ -353,7 +484,7 @@ def _is(
 def check_question(
     intent: Intent,
     again: NewPayment | None,
-    known_refunds: Collection[str],
+    known_refunds: Collection[str] | None,
     *,
     allow_repeat: bool,
     expires_at: datetime | None,
@@ -369,7 +500,9 @@ def check_question(
             Text("resolve: an Intent is needed.", "resolve：需要 Intent。")
         )
 
-    if isinstance(known_refunds, str) or not isinstance(known_refunds, Collection):
+    if isinstance(known_refunds, str) or not isinstance(
+        known_refunds, Collection | None
+    ):
         raise ConfigError(
             Text(
                 "resolve: known_refunds is a list of ids.",

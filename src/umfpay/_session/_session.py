@@ -8,11 +8,11 @@ import asyncio
 import inspect
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack, cast
 
 import httpx
 
@@ -26,7 +26,15 @@ from umfpay._session._address import (
     whole_address,
 )
 from umfpay._session._binding import Binding, bind, must_be_usable, warm_up
-from umfpay._session._ending import intent_of, must_have_time, raise_ending
+from umfpay._session._clocks import read_date
+from umfpay._session._ending import (
+    Beginning,
+    intent_of,
+    must_have_time,
+    raise_ending,
+)
+from umfpay._session._expected_answer import expected_answer
+from umfpay._session._follow_up import decide, look_up
 from umfpay._session._options import (
     header_lines,
     must_be_known,
@@ -52,7 +60,7 @@ from umfpay.errors import (
     Text,
     UMFError,
 )
-from umfpay.models import NewPayment
+from umfpay.models import NewPayment, Payment
 from umfpay.resources import (
     Banks,
     Call,
@@ -66,6 +74,8 @@ from umfpay.resources import (
     Statements,
     Subject,
     WeChat,
+    needed_id,
+    payment_query,
 )
 from umfpay.sensitive import Sealed, Secret
 from umfpay.transport import (
@@ -253,11 +263,15 @@ class UMFSession:
             body: Anything of `umfpay.models`, or dicts, lists, text, `Decimal`.
 
         Returns:
-            The members of the verified answer, numbers as int or `Decimal`.
+            The members of the verified answer, numbers as int or `Decimal`. On a path
+            that has a method here, ids, numbers, days and amounts that it names are
+            those of the path, the query and the body.
 
         Raises:
             ConfigError: Another method, an address that is not below the base URL, or
                 a body that cannot be sent.
+            MismatchedResponseError: The answer to a GET is about something else; that
+                to a POST ends as `OutcomeUnknownError`.
         """
         if method not in ("GET", "POST") or (method == "GET" and body is not None):
             raise ConfigError(
@@ -273,6 +287,7 @@ class UMFSession:
         if method == "POST" and moves_money(path):
             effect = Effect.MONEY
 
+        expected = expected_answer(method, path, query=text_query(query), body=body)
         call: Call[Mapping[str, Any]] = Call(
             name=f"request {method} {path}",
             method=method,
@@ -280,7 +295,8 @@ class UMFSession:
             query=text_query(query),
             effect=effect,
             body={} if method == "POST" and body is None else body,
-            read=lambda members: members,
+            read=expected.read,
+            lookup=expected.lookup,
             subject=Subject(payment_id=payment_in(path)),
         )
 
@@ -291,7 +307,7 @@ class UMFSession:
         intent: Intent,
         *,
         evidence: Evidence | None = None,
-        known_refunds: Collection[str] = (),
+        known_refunds: Collection[str] | None = None,
         expires_at: datetime | None = None,
         again: NewPayment | None = None,
         allow_repeat: bool = False,
@@ -301,22 +317,28 @@ class UMFSession:
         Find out what became of a write whose end was unclear.
 
         Evidence is asked for in this order: a stored notification; for an execute the
-        payment itself; for a refund the rows of this payment and amount in the
-        transaction lists (exactly one = executed); for a create the row of this order
-        number. It may end in "still unknown": never in a guess.
+        payment itself; for a refund the rows of this payment in the transaction lists
+        (one with its number, one whose id holds its number, or exactly one besides
+        *known_refunds* = executed); for a create the row of this order number. It may
+        end in "still unknown": never in a guess.
 
         Args:
             intent: Of an `OutcomeUnknownError`, or handed to *on_unknown*.
             evidence: Stored notifications: a `umfpay.notifications.NotificationInbox`.
-            known_refunds: Ids of other refunds of this payment.
+            known_refunds: Ids of *all* other refunds of this payment, none of them with
+                an outcome that is unknown itself; an empty list if there are none. None:
+                you cannot say that these are all. The documented list names no refund's number (gateway.md 6), and another
+                refund of the same amount may be taken for this one.
             expires_at: When the order can no longer be paid, with a zone: after it an
-                unpaid order counts as not executed.
+                unpaid order counts as not executed, if the local clock, the time since
+                the intent and the gateway's header ``Date`` agree that it has passed.
             again: The payment of a ``payments.create``, to be created again.
             allow_repeat: Create *again* if there is no evidence: nobody pays by that.
 
         Raises:
             ConfigError: *again* is not the payment of *intent*, or an argument cannot
                 be meant.
+            MismatchedResponseError: The gateway's answer is about another order.
             UMFError: The gateway cannot be asked now.
         """
         must_be_known(options)
@@ -335,14 +357,20 @@ class UMFSession:
             # A read that begins in the last instant ends in it.
             return {**options, "deadline": max(1e-3, end - loop.time())}
 
+        async def ask(payment_id: str) -> tuple[Payment, datetime | None]:
+            query = payment_query(needed_id("payment_id", payment_id))
+            payment, state = await self._exchange(query, rest())
+
+            return payment, read_date(state.response_header(b"date"))
+
         question = Question(
             intent=intent,
             evidence=evidence,
             known_refunds=known_refunds,
             expires_at=expires_at,
             again=again,
-            now=datetime.now(UTC),
             options=rest,
+            ask=ask,
         )
 
         try:
@@ -364,10 +392,23 @@ class UMFSession:
             OutcomeUnknownError: A write left and its end is unclear.
             UMFError: Anything else; see `umfpay.errors`.
         """
+        result, _ = await self._exchange(call, options)
+
+        return result
+
+    async def _exchange(
+        self, call: Call[T], options: CallOptions
+    ) -> tuple[T, CallState]:
         binding = self._bound()
         started = binding.loop.time()
-        at = datetime.now(UTC)
+        beginning = Beginning.now()
         state = self._state(binding, call, options)
+        result: T | None = None
+
+        def ask(query: Call[Any]) -> Awaitable[Any]:
+            left = max(1e-3, state.deadline - binding.loop.time())
+
+            return self.send(query, {**options, "deadline": left})
 
         try:
             async with asyncio.timeout_at(state.deadline):
@@ -376,20 +417,22 @@ class UMFSession:
 
                 must_have_time(state)
                 await perform(binding.stack, state)
+                judgement = judge(state)
 
-            judgement = judge(state)
-
-            if judgement.ending is Ending.GOOD:
-                assert state.envelope is not None
-                result = _codec.mark_verified(
-                    call.read(state.envelope.members),
-                    verified=not state.unverified_accepted,
-                )
+                if judgement.ending is Ending.GOOD:
+                    assert state.envelope is not None
+                    result = _codec.mark_verified(
+                        call.read(state.envelope.members),
+                        verified=not state.unverified_accepted,
+                    )
+                    judgement = await look_up(call, state, result, ask)
+                else:
+                    judgement, result = await decide(call, judgement, ask)
         except asyncio.CancelledError as error:
             judgement = judge(state, error)
 
             if judgement.ending is Ending.UNCLEAR:
-                self._hand_over(intent_of(call, at))
+                self._hand_over(intent_of(call, beginning, judgement))
 
             self._report(call, state, judgement, binding.loop.time() - started)
 
@@ -404,10 +447,10 @@ class UMFSession:
         self._report(call, state, judgement, binding.loop.time() - started)
 
         if judgement.ending is Ending.GOOD:
-            return result
+            return cast("T", result), state
 
         try:
-            raise_ending(call, judgement, at)
+            raise_ending(call, judgement, beginning)
         except OutcomeUnknownError as unknown:
             self._hand_over(unknown.intent)
 
@@ -427,7 +470,7 @@ class UMFSession:
     ) -> AsyncIterator[Download]:
         binding = self._bound()
         started = binding.loop.time()
-        at = datetime.now(UTC)
+        beginning = Beginning.now()
         state = self._state(binding, call, options, download=True)
         response: httpx.Response | None = None
 
@@ -444,7 +487,7 @@ class UMFSession:
 
         try:
             if judgement.ending is not Ending.GOOD:
-                raise_ending(call, judgement, at)
+                raise_ending(call, judgement, beginning)
 
             assert response is not None
             yield response.stream  # type: ignore[misc]

@@ -4,8 +4,9 @@ The root of the tree, and what errors are made of.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 
@@ -40,6 +41,8 @@ class Intent:
 
     *call* is the resource and verb (``payments.execute``), *amount* is in *currency*,
     *at* is when the request was sent, *mer_date* is the wire form ``YYYYMMDD``.
+    *started* is the same moment by the monotonic clock; a pickle leaves it out, because
+    it means nothing on another machine.
     """
 
     call: str
@@ -50,6 +53,26 @@ class Intent:
     amount: Decimal | None = None
     currency: str | None = None
     details: Mapping[str, str] = attrs.field(factory=dict)
+    started: float | None = attrs.field(default=None, eq=False, repr=False)
+
+    @property
+    def elapsed(self) -> timedelta | None:
+        """
+        Time since *at* that no clock that is set can change, None if nobody measured it.
+        """
+        if self.started is None:
+            return None
+
+        return timedelta(seconds=max(0.0, time.monotonic() - self.started))
+
+    def __reduce__(self) -> tuple[Callable[..., Intent], tuple[Any, ...]]:
+        values = attrs.asdict(self, recurse=False)
+
+        return (_remade, ({**values, "started": None},))
+
+
+def _remade(values: Mapping[str, Any]) -> Intent:
+    return Intent(**values)
 
 
 def _rebuild(

@@ -142,8 +142,17 @@ class EnvelopeError(ProtocolError):
 
 class MismatchedResponseError(ProtocolError):
     """
-    Raised when a verified answer speaks of another object than the one asked for.
+    Raised when a verified answer speaks of something else than what was asked for.
+
+    The gateway signs for all its merchants with one key, and old answers stay signed.
+    Nothing of the answer was used.
     """
+
+    default_advice: ClassVar[Text] = Text(
+        "Do not use the answer: it belongs to another call, or is an old one. Ask by a"
+        " query; if that differs, too, tell UMF.",
+        "请勿使用该应答：它属于其他请求或是旧应答。请通过查询确认；若仍不一致请联系联动优势。",
+    )
 
 
 class AuthenticationError(UMFError):

@@ -151,6 +151,7 @@ class Confirmation:
             deadline=self.end,
             arrivals=self.arrivals,
             on_step=self.on_step,
+            ordered=self.pending.ordered,
             proven=proven,
         )
 
@@ -170,12 +171,15 @@ class Confirmation:
         unchecked = [one for one in pending.attempts if not one.checked]
 
         if not unchecked or self.allow_repeat:
-            return await self.session.payments.get(
+            payment = await self.session.payments.get(
                 pending.payment_id, **self.end.options(self.session)
             )
+            pending.ordered.must_be(payment.order)
+
+            return payment
 
         payment = await query_twice(
-            self.session, Payment(id=pending.payment_id), self.end
+            self.session, Payment(id=pending.payment_id), self.end, pending.ordered
         )
 
         if payment.state is None:
@@ -281,9 +285,15 @@ class Confirmation:
         elif unknown is None and self._is_only_open(mine):
             self._end(mine, refusal)
 
-            return await after_refusal(self.session, known, refusal, deadline=self.end)
+            return await after_refusal(
+                self.session,
+                known,
+                refusal,
+                ordered=self.pending.ordered,
+                deadline=self.end,
+            )
 
-        payment = await query_twice(self.session, known, self.end)
+        payment = await query_twice(self.session, known, self.end, self.pending.ordered)
 
         if is_final(payment):
             return settled(payment, cause=unknown or refusal)
@@ -357,6 +367,7 @@ class Confirmation:
             unknown,
             deadline=self.end,
             arrivals=self.arrivals,
+            ordered=self.pending.ordered,
             expires_at=self.pending.order_expires_at,
             once=once,
         )

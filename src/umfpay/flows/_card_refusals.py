@@ -31,6 +31,7 @@ from umfpay.flows._deadline import Deadline
 from umfpay.flows._pending import PendingCardPayment
 from umfpay.flows._settling import query_payment
 from umfpay.models import Payment, PaymentState
+from umfpay.resources import Ordered
 
 
 # "SMS code not found" (gateway.md 8.2).
@@ -61,14 +62,14 @@ def refusal_of(unknown: OutcomeUnknownError) -> APIError | None:
 
 
 async def query_twice(
-    session: UMFSession, payment: Payment, deadline: Deadline
+    session: UMFSession, payment: Payment, deadline: Deadline, ordered: Ordered
 ) -> Payment:
     """
     Return the payment: as waiting only if two queries five seconds apart say so.
 
     Its state is None if the gateway cannot be asked, or not twice before *deadline*.
     """
-    payment = await query_payment(session, payment, deadline)
+    payment = await query_payment(session, payment, deadline, ordered)
 
     if payment.state != PaymentState.WAIT_BUYER_PAY:
         return payment
@@ -78,7 +79,7 @@ async def query_twice(
 
     await asyncio.sleep(QUERY_PAUSE_SECONDS)
 
-    return await query_payment(session, payment, deadline)
+    return await query_payment(session, payment, deadline, ordered)
 
 
 def wrong_code(

@@ -19,6 +19,7 @@ from umfpay.models import (
     NewCustomsDeclaration,
     Payment,
 )
+from umfpay.resources import must_be_declaration
 from umfpay.sensitive import withholds
 
 
@@ -75,8 +76,10 @@ async def declare_customs(
 
     # Each is waited for by its own task; the first that fails ends the waiting.
     tasks = [
-        asyncio.create_task(_cleared(session, one, on_step, arrivals, end))
-        for one in declared
+        asyncio.create_task(
+            _cleared(session, payment_id, new, one, on_step, arrivals, end)
+        )
+        for new, one in zip(declarations, declared, strict=True)
     ]
 
     try:
@@ -90,6 +93,8 @@ async def declare_customs(
 
 async def _cleared(
     session: UMFSession,
+    payment_id: str,
+    new: NewCustomsDeclaration,
     declaration: CustomsDeclaration,
     on_step: OnStep | None,
     arrivals: Arrivals | None,
@@ -111,6 +116,9 @@ async def _cleared(
         arrivals=arrivals,
         last=declaration,
         money_may_move=False,
+        must_fit=lambda found: must_be_declaration(
+            found, payment_id=payment_id, new=new
+        ),
     )
     await tell(on_step, "final", found, deadline=end)
 

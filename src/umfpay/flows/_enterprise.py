@@ -4,6 +4,7 @@ Companies: register, and wait until they may pay (gateway.md 10.9).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from umfpay._session import UMFSession
@@ -12,6 +13,7 @@ from umfpay.flows._deadline import Deadline
 from umfpay.flows._steps import OnStep, check_listener, tell
 from umfpay.flows._waiting import wait_final
 from umfpay.models import EnterpriseQualification, EnterpriseStatus, NewEnterprise
+from umfpay.resources import must_be_enterprise
 from umfpay.sensitive import withholds
 
 
@@ -59,7 +61,14 @@ async def register_enterprise(
             Text("The answer names no EQ_ id.", "应答中没有企业资质编号。")
         )
 
-    return await _enabled(session, company.id, company, on_step, end)
+    def must_fit(found: EnterpriseQualification) -> None:
+        must_be_enterprise(
+            found,
+            external_enterprise_id=new.external_enterprise_id,
+            busi_type=str(new.busi_type),
+        )
+
+    return await _enabled(session, company.id, company, must_fit, on_step, end)
 
 
 async def wait_enabled(
@@ -79,13 +88,14 @@ async def wait_enabled(
     check_listener(on_step)
     company = await session.enterprises.get(enterprise_id, **end.options(session))
 
-    return await _enabled(session, enterprise_id, company, on_step, end)
+    return await _enabled(session, enterprise_id, company, None, on_step, end)
 
 
 async def _enabled(
     session: UMFSession,
     enterprise_id: str,
     company: EnterpriseQualification,
+    must_fit: Callable[[EnterpriseQualification], None] | None,
     on_step: OnStep | None,
     end: Deadline,
 ) -> EnterpriseQualification:
@@ -101,6 +111,7 @@ async def _enabled(
             last=company,
             longest=_SLOWEST,
             money_may_move=False,
+            must_fit=must_fit,
         )
 
     await tell(on_step, "final", company, deadline=end)

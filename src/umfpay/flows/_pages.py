@@ -27,6 +27,7 @@ from umfpay.models import (
     PaymentMethod,
     RiskInfo,
 )
+from umfpay.resources import must_be_enterprise
 from umfpay.sensitive import Private, hide, withholds
 
 
@@ -68,6 +69,7 @@ async def bank_payment(
 
     Raises:
         EnterpriseNotEnabledError: The company may not pay yet; nothing was created.
+        MismatchedResponseError: *enterprise_id* is another company's; nothing was created.
         PaymentFailedError: It ended without the money.
         PaymentExpiredError: Nobody paid before the order expired.
         NotFinishedError: The deadline came first; the company may still pay.
@@ -79,6 +81,11 @@ async def bank_payment(
 
     if enterprise_id is not None:
         found = await session.enterprises.get(enterprise_id, **end.options(session))
+        must_be_enterprise(
+            found,
+            external_enterprise_id=enterprise.external_enterprise_id,
+            busi_type=str(enterprise.busi_type),
+        )
 
         if found.enterprise_status != EnterpriseStatus.ENABLE:
             raise EnterpriseNotEnabledError(

@@ -14,6 +14,7 @@ from umfpay._session import UMFSession
 from umfpay.errors import ConfigError, PendingExpiredError, Text
 from umfpay.flows._payer_data import keeper_of
 from umfpay.models import Money, NewPayer, NewPayerInfo, PaymentMethod
+from umfpay.resources import Ordered
 from umfpay.sensitive import Private, kind_of
 
 
@@ -109,6 +110,18 @@ class PendingCardPayment:
     attempts: list[CodeAttempt] = attrs.field(factory=list)
     info: NewPayerInfo | None
     kept: Mapping[str, str]
+
+    @property
+    def ordered(self) -> Ordered:
+        """
+        What was ordered: the final state must be of that.
+        """
+        return Ordered(
+            mer_reference_id=self.mer_reference_id,
+            mer_date=self.mer_date,
+            total=self.amount.total,
+            currency=str(self.amount.currency),
+        )
 
     @property
     def execute_sent_at(self) -> datetime | None:

@@ -4,7 +4,7 @@ Refunds: all or part of a payment, to the final state (gateway.md 10.6).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Final, NoReturn
 
@@ -42,7 +42,7 @@ from umfpay.models import (
     RefundSubOrder,
     RefundSummary,
 )
-from umfpay.resources import bind
+from umfpay.resources import Ordered, bind, must_be_refund
 from umfpay.sensitive import withholds
 
 
@@ -123,10 +123,12 @@ async def refund(
         notify_url=notify_url,
     )
     must_be_left(paid, new, so_far)
-    made = await _create(session, paid, new, so_far, arrivals, end)
+    made = await _create(
+        session, paid, new, so_far, arrivals, end, all_known=already is not None
+    )
     await tell(on_step, "created", made, deadline=end, money_may_have_moved=True)
 
-    return await _finished(session, made, on_step, arrivals, end)
+    return await _finished(session, paid, new, made, on_step, arrivals, end)
 
 
 async def _create(
@@ -136,6 +138,8 @@ async def _create(
     so_far: Refunded,
     arrivals: Arrivals | None,
     end: Deadline,
+    *,
+    all_known: bool,
 ) -> Refund:
     end.must_have_time(payment)
 
@@ -148,38 +152,78 @@ async def _create(
             **end.options(session),
         )
     except RefundRefusedError as refusal:
-        if refusal.ret_code == _NOT_ALLOWED:
-            raise await number_refused(
-                session, payment, new, refusal, arrivals, end
-            ) from refusal
-
         _raise_refusal(payment, refusal)
     except OutcomeUnknownError as unknown:
+        return await _found(
+            session,
+            payment,
+            new,
+            unknown,
+            # Refunds that are under way stand in no list: the caller alone knows them.
+            known_refunds=so_far.amounts.keys() if all_known else None,
+            arrivals=arrivals,
+            end=end,
+        )
+
+
+async def _found(
+    session: UMFSession,
+    payment: Payment,
+    new: NewRefund,
+    unknown: OutcomeUnknownError,
+    *,
+    known_refunds: Collection[str] | None,
+    arrivals: Arrivals | None,
+    end: Deadline,
+) -> Refund:
+    """
+    Return the refund if it turns out to have been made.
+    """
+    refusal = unknown.__cause__
+
+    try:
         found = await resolved(
             session,
             unknown,
             deadline=end,
             arrivals=arrivals,
-            known_refunds=so_far.amounts.keys(),
+            known_refunds=known_refunds,
         )
-        made = found.object
+    except OutcomeUnknownError:
+        if (
+            isinstance(refusal, RefundRefusedError)
+            and refusal.verified
+            and refusal.ret_code == _NOT_ALLOWED
+        ):
+            raise await number_refused(
+                session, payment, new, refusal, arrivals, end
+            ) from refusal
 
-        # A row of the list, where it was found there.
-        if isinstance(made, RefundSummary):
-            made = Refund(
-                id=made.refund_id or "", state=made.state, parent_payment=payment.id
-            )
+        raise
 
-        # Evidence of a refund is always one of the two.
-        assert isinstance(made, Refund)
+    made = found.object
 
-        if found.outcome is Executed.NO:
-            raise _failed(made) from unknown
+    if made is None:
+        # It is in no list though all others are: the refusal was the truth.
+        assert isinstance(refusal, APIError)
+        _raise_refusal(payment, refusal)
 
-        if made.id:
-            await bind(arrivals, new, payment_id=payment.id, refund_id=made.id)
+    # A row of the list, where it was found there.
+    if isinstance(made, RefundSummary):
+        made = Refund(
+            id=made.refund_id or "", state=made.state, parent_payment=payment.id
+        )
 
-        return made
+    # Evidence of a refund is always one of the two.
+    assert isinstance(made, Refund)
+
+    if found.outcome is Executed.NO:
+        raise _failed(made) from unknown
+
+    if made.id:
+        await bind(arrivals, new, payment_id=payment.id, refund_id=made.id)
+
+    return made
 
 
 def _raise_refusal(payment: Payment, refusal: APIError) -> NoReturn:
@@ -201,6 +245,8 @@ def _raise_refusal(payment: Payment, refusal: APIError) -> NoReturn:
 
 async def _finished(
     session: UMFSession,
+    payment: Payment,
+    new: NewRefund,
     made: Refund,
     on_step: OnStep | None,
     arrivals: Arrivals | None,
@@ -217,6 +263,12 @@ async def _finished(
         deadline=end,
         arrivals=arrivals,
         last=made,
+        must_fit=lambda found: must_be_refund(
+            found,
+            payment_id=payment.id,
+            wanted=Ordered.of(new),
+            original=Ordered.named_by(payment.order),
+        ),
     )
 
     # A query tells the state and nothing else (gateway.md 5.8).

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Collection
 from datetime import datetime
 from http import HTTPStatus
-from typing import Final
+from typing import Final, TypeGuard
 
 import attrs
 
@@ -17,6 +17,7 @@ from umfpay._session import Executed, Resolution, UMFSession
 from umfpay.errors import (
     APIError,
     GatewayBusyError,
+    MismatchedResponseError,
     OutcomeUnknownError,
     PaymentExpiredError,
     PaymentFailedError,
@@ -30,6 +31,8 @@ from umfpay.flows._deadline import Deadline
 from umfpay.flows._steps import OnStep, tell
 from umfpay.flows._waiting import wait_final
 from umfpay.models import Payment, PaymentState
+from umfpay.protocol import DecidedBy
+from umfpay.resources import Ordered
 
 
 # Codes that say the time to pay is over (gateway.md 8.2). "Order closed" is none:
@@ -91,6 +94,7 @@ async def wait_paid(
     deadline: Deadline,
     arrivals: Arrivals | None,
     on_step: OnStep | None,
+    ordered: Ordered,
     proven: bool = False,
 ) -> Payment:
     """
@@ -98,6 +102,7 @@ async def wait_paid(
 
     Args:
         payment: As it is known now.
+        ordered: What it was made for: the final state of another order proves nothing.
         proven: Whether its state comes from a query or a notification. The answers to
             create and execute prove nothing (gateway.md, traps 18 and 19).
 
@@ -107,7 +112,7 @@ async def wait_paid(
         NotFinishedError: The deadline came first; money may still move.
     """
     if is_final(payment) and not proven:
-        payment = await query_payment(session, payment, deadline)
+        payment = await query_payment(session, payment, deadline, ordered)
 
     if not is_final(payment):
         await tell(
@@ -122,6 +127,7 @@ async def wait_paid(
         deadline=deadline,
         arrivals=arrivals,
         last=payment,
+        must_fit=lambda found: ordered.must_be(found.order),
     )
     await tell(
         on_step,
@@ -135,17 +141,20 @@ async def wait_paid(
 
 
 async def query_payment(
-    session: UMFSession, payment: Payment, deadline: Deadline
+    session: UMFSession, payment: Payment, deadline: Deadline, ordered: Ordered
 ) -> Payment:
     """
-    Return what a query says; without its state if the gateway cannot be asked now.
+    Return what a query says; without its state if it says nothing of this order now.
     """
     try:
-        return await session.payments.get(payment.id, **deadline.options(session))
+        found = await session.payments.get(payment.id, **deadline.options(session))
+        ordered.must_be(found.order)
     except UMFError as error:
         _log.info("asking for %s failed: %s", payment.id, type(error).__name__)
 
         return attrs.evolve(payment, state=None)
+
+    return found
 
 
 async def after_refusal(
@@ -153,6 +162,7 @@ async def after_refusal(
     payment: Payment,
     refusal: APIError,
     *,
+    ordered: Ordered,
     deadline: Deadline,
 ) -> Payment:
     """
@@ -169,7 +179,7 @@ async def after_refusal(
     if not isinstance(refusal, PaymentStateError):
         raise refusal
 
-    payment = await query_payment(session, payment, deadline)
+    payment = await query_payment(session, payment, deadline, ordered)
 
     if is_final(payment):
         return settled(payment, cause=refusal)
@@ -191,7 +201,7 @@ async def resolved(
     *,
     deadline: Deadline,
     arrivals: Arrivals | None,
-    known_refunds: Collection[str] = (),
+    known_refunds: Collection[str] | None = None,
     expires_at: datetime | None = None,
     once: bool = False,
 ) -> Resolution:
@@ -199,13 +209,14 @@ async def resolved(
     Find out what became of a write: executed or not, never still unknown.
 
     If the gateway gave no answer, it may still be at work: it is asked after 0, 1, 2,
-    4 ... 30 seconds until *deadline*. A refusal that cannot be trusted will not become
-    clearer: it is asked about once.
+    4 ... 30 seconds until *deadline*. So it is after a signed refusal that the day's
+    list decides. Any other refusal will not become clearer: it is asked about once.
 
     Args:
         deadline: Until when to ask.
         arrivals: Where notifications are stored; they are asked first.
-        known_refunds: Ids of refunds of this payment that are not the one in question.
+        known_refunds: Ids of all refunds of this payment but the one in question, None
+            if nobody can say that these are all.
         expires_at: When the order can no longer be paid, with a zone.
         once: Ask once only.
 
@@ -229,11 +240,17 @@ async def resolved(
             if found.outcome is not Executed.UNKNOWN:
                 return found
 
-        if once or _refused(unknown) or deadline.left <= pause:
+        listed = known_refunds is not None and _is_decided_by_the_list(unknown)
+
+        if once or (_refused(unknown) and not listed) or deadline.left <= pause:
             raise unknown
 
         await asyncio.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def _is_decided_by_the_list(unknown: OutcomeUnknownError) -> bool:
+    return unknown.intent.details.get("decided_by") == DecidedBy.TRANSACTIONS
 
 
 def _refused(unknown: OutcomeUnknownError) -> bool:
@@ -249,12 +266,17 @@ def _refused(unknown: OutcomeUnknownError) -> bool:
     )
 
 
+def _is_signed(error: BaseException | None) -> TypeGuard[APIError]:
+    return isinstance(error, APIError) and error.verified
+
+
 async def resolved_payment(
     session: UMFSession,
     unknown: OutcomeUnknownError,
     *,
     deadline: Deadline,
     arrivals: Arrivals | None,
+    ordered: Ordered,
     expires_at: datetime | None = None,
     once: bool = False,
 ) -> Payment:
@@ -268,6 +290,7 @@ async def resolved_payment(
         PaymentFailedError: It was not, and the payment has failed.
         PaymentExpiredError: It was not, and the order has expired.
         OutcomeUnknownError: *unknown*: nobody can say.
+        APIError: It was not, says a signed refusal, and the payment still waits.
     """
     found = await resolved(
         session,
@@ -281,7 +304,17 @@ async def resolved_payment(
     # Evidence of an execute is always the payment itself.
     assert isinstance(payment, Payment)
 
+    try:
+        ordered.must_be(payment.order)
+    except MismatchedResponseError as mismatch:
+        raise unknown from mismatch
+
+    refusal = unknown.__cause__
+
     if found.outcome is Executed.NO:
+        if payment.state == PaymentState.WAIT_BUYER_PAY and _is_signed(refusal):
+            raise refusal
+
         return settled(payment, cause=unknown)
 
     return payment

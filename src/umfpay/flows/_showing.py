@@ -17,6 +17,7 @@ from umfpay.flows._deadline import Deadline
 from umfpay.flows._settling import wait_paid
 from umfpay.flows._steps import OnStep, tell
 from umfpay.models import NewPayment, Payment
+from umfpay.resources import Ordered
 
 
 T = TypeVar("T")
@@ -67,7 +68,12 @@ async def paid_by_showing(
     await tell(on_step, step, payment, deadline=deadline, money_may_have_moved=True)
 
     return await wait_paid(
-        session, payment, deadline=deadline, arrivals=arrivals, on_step=on_step
+        session,
+        payment,
+        deadline=deadline,
+        arrivals=arrivals,
+        on_step=on_step,
+        ordered=Ordered.of(new.order),
     )
 
 

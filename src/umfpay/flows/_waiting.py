@@ -14,6 +14,7 @@ from umfpay.errors import (
     AuthenticationError,
     ConfigError,
     FlowError,
+    MismatchedResponseError,
     NotFinishedError,
     Text,
     UMFError,
@@ -30,6 +31,8 @@ _FIRST: Final = 1.0
 _LONGEST: Final = 30.0
 # Seconds that a place for notifications may be late.
 _GRACE: Final = 0.1
+# A stray answer is followed by the right one; a gateway that goes on is not asked for long.
+_MAX_MISMATCHES: Final = 3
 # Asking again will not mend these.
 _HOPELESS: Final = (AuthenticationError, ConfigError, FlowError, WrongLoopError)
 
@@ -47,6 +50,7 @@ async def wait_final(
     last: T | None = None,
     longest: float = _LONGEST,
     money_may_move: bool = True,
+    must_fit: Callable[[T], None] | None = None,
 ) -> T:
     """
     Return the object in its final state.
@@ -62,6 +66,9 @@ async def wait_final(
         last: The object as it is known now.
         longest: Seconds between two queries in the end.
         money_may_move: Whether what is waited for may move money meanwhile.
+        must_fit: Raises `MismatchedResponseError` for an object that is about something
+            else than what was ordered. Such an answer counts as none; several in a row
+            end the waiting.
 
     Raises:
         NotFinishedError: The deadline came first, or the gateway cannot be asked, or
@@ -78,13 +85,14 @@ async def wait_final(
 
     pause = _FIRST
     trouble: UMFError | None = None
+    mismatches = 0
 
     while deadline.left > 0:
         wait = pause * random.uniform(0.75, 1.0)  # noqa: S311 (spreads load only)
         told = await _pause(object_id, min(wait, deadline.left), arrivals)
         pause = min(pause * 2, longest)
 
-        if isinstance(told, kind):
+        if isinstance(told, kind) and _fits(told, must_fit):
             last = told
 
             if is_final(told):
@@ -94,15 +102,18 @@ async def wait_final(
             break
 
         try:
-            last = await ask()
+            last = await _asked(ask, must_fit)
         except UMFError as error:
-            _log.info("asking for %s failed: %s", object_id, type(error).__name__)
+            mismatches += isinstance(error, MismatchedResponseError)
+            level = logging.WARNING if mismatches else logging.INFO
+            _log.log(level, "asking for %s failed: %s", object_id, type(error).__name__)
             trouble = error
 
-            if isinstance(error, _HOPELESS):
+            if isinstance(error, _HOPELESS) or mismatches >= _MAX_MISMATCHES:
                 break
         else:
             trouble = None
+            mismatches = 0
 
             if is_final(last):
                 return await committed(last)
@@ -179,6 +190,31 @@ async def _committed(
             "带有处理函数的进程稍后会应用。",
         ),
     ) from trouble
+
+
+async def _asked(
+    ask: Callable[[], Awaitable[T]], must_fit: Callable[[T], None] | None
+) -> T:
+    found = await ask()
+
+    if must_fit is not None:
+        must_fit(found)
+
+    return found
+
+
+def _fits(told: T, must_fit: Callable[[T], None] | None) -> bool:
+    if must_fit is None:
+        return True
+
+    try:
+        must_fit(told)
+    except MismatchedResponseError:
+        _log.warning("a notification is about something else than what was ordered")
+
+        return False
+
+    return True
 
 
 async def _pause(

@@ -7,6 +7,12 @@ The only door to RSA libraries.
 from umfpay.protocol._certificates import make_certificate
 from umfpay.protocol._code_table import RETURN_CODES, find_code
 from umfpay.protocol._codes import Actor, Cause, Outcome, ReturnCode
+from umfpay.protocol._done_codes import (
+    DecidedBy,
+    Operation,
+    done_already,
+    operation_of,
+)
 from umfpay.protocol._envelopes import (
     Envelope,
     Verdict,
@@ -22,7 +28,9 @@ from umfpay.protocol._keys import PrivateKey, PublicKey, check_key_pair
 from umfpay.protocol._object_ids import (
     OBJECT_ID,
     new_object_id,
+    number_in_id,
     object_id_from_href,
+    text_in_id,
 )
 from umfpay.protocol._refusals import api_error
 from umfpay.protocol._sealing import Opener, Sealer
@@ -34,12 +42,14 @@ __all__ = [
     "RETURN_CODES",
     "Actor",
     "Cause",
+    "DecidedBy",
     "Envelope",
     "JSONRefusedError",
     "Keeper",
     "KeyReport",
     "KeySource",
     "Opener",
+    "Operation",
     "Outcome",
     "PrivateKey",
     "PublicKey",
@@ -50,14 +60,18 @@ __all__ = [
     "Verifier",
     "api_error",
     "check_key_pair",
+    "done_already",
     "dump_json",
     "find_code",
     "inspect_key",
     "make_certificate",
     "new_object_id",
+    "number_in_id",
     "object_id_from_href",
     "open_envelope",
+    "operation_of",
     "parse_json",
     "sign_envelope",
+    "text_in_id",
     "verify_notification",
 ]

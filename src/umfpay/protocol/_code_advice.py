@@ -74,6 +74,12 @@ _CUSTOMER_FIRST: Final = Text(
     "请客户先在联动优势注册、激活或签约。",
 )
 
+_CODE_SENT: Final = Text(
+    "A code may be on its way: let the customer look first, and ask for a new one after"
+    " a minute.",
+    "验证码可能已发出，请客户先查收，一分钟后再重新获取。",
+)
+
 BY_CODE: Final[Mapping[str, Text]] = {
     "00060720": Text(
         "Ask the customer for the phone number that the bank knows.",
@@ -110,9 +116,13 @@ BY_CODE: Final[Mapping[str, Text]] = {
     "00060314": _CUSTOMER_FIRST,
     "00060315": _CUSTOMER_FIRST,
     "00060869": Text("Register the goods with UMF first.", "请先向联动优势备案商品。"),
+    "00080706": _CODE_SENT,
     "00080707": Text(
-        "Create a new payment for another code.", "如需再次获取验证码，请重新下单。"
+        "A code may be on its way: let the customer look first; create a new payment for"
+        " another code.",
+        "验证码可能已发出，请客户先查收；如需再次获取，请重新下单。",
     ),
+    "00200086": _CODE_SENT,
     "00202002": _EDITIONS_DIFFER,
     "00202005": _EDITIONS_DIFFER,
     "00202009": _EDITIONS_DIFFER,

@@ -11,6 +11,11 @@ from typing import Final
 
 OBJECT_ID: Final = re.compile(r"[A-Z]+_[A-Z2-7]+")
 
+_NUMBER_BYTES: Final = 8
+_DATE_BYTES: Final = 4
+_DAY_LENGTH: Final = 8
+_DAY: Final = re.compile(r"20[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])")
+
 # Hrefs of the gateway hold double slashes and blanks (gateway.md, trap 7).
 _IN_PATH: Final = re.compile(r"/\s*((?:PAY|REFUND|CUST|EQ)_[A-Z2-7]+)\s*(?=/|$)")
 
@@ -23,6 +28,52 @@ def object_id_from_href(href: str) -> str | None:
     found = _IN_PATH.findall(path.replace("%20", " "))
 
     return found[-1] if found else None
+
+
+def number_in_id(object_id: str) -> int | None:
+    """
+    Return the merchant's number that an id of digits holds, None if it holds none.
+
+    The payload of REFUND_ and CUST_ is the number in 8 bytes and a date in 4 (gateway.md 5.22).
+    """
+    payload = _payload(object_id)
+
+    if len(payload) != _NUMBER_BYTES + _DATE_BYTES:
+        return None
+
+    day = int.from_bytes(payload[_NUMBER_BYTES:])
+
+    if _DAY.fullmatch(str(day)) is None:
+        return None
+
+    return int.from_bytes(payload[:_NUMBER_BYTES])
+
+
+def text_in_id(object_id: str) -> str | None:
+    """
+    Return the text before the date in an id whose payload is ASCII, None if it is not.
+
+    Newer PAY_ and EQ_ are written so (gateway.md 5.22); nobody has seen how a refund number is
+    that holds letters.
+    """
+    try:
+        text = _payload(object_id).decode("ascii")
+    except UnicodeDecodeError:
+        return None
+
+    return text[:-_DAY_LENGTH] if _DAY.fullmatch(text[-_DAY_LENGTH:]) else None
+
+
+def _payload(object_id: str) -> bytes:
+    """
+    Return what an id holds, without its last byte, whose rule nobody knows.
+    """
+    coded = object_id.partition("_")[2]
+
+    try:
+        return base64.b32decode(coded + "=" * (-len(coded) % 8))[:-1]
+    except ValueError:
+        return b""
 
 
 def new_object_id(prefix: str, payload: bytes, *, shift: int = 0) -> str:

@@ -4,14 +4,34 @@ One class per gateway noun: ``session.payments.create(...)``.
 
 from umfpay.resources._banks import Banks
 from umfpay.resources._bulk import BulkProgress, BulkResult
-from umfpay.resources._call import Call, CallOptions, Download, Sender, Subject
+from umfpay.resources._call import (
+    Call,
+    CallOptions,
+    Download,
+    Sender,
+    Subject,
+    needed_id,
+)
 from umfpay.resources._customs import Customs
 from umfpay.resources._enterprises import Enterprises
 from umfpay.resources._exchange_rates import ExchangeRates
 from umfpay.resources._expecting import Expecting, bind
-from umfpay.resources._payments import Payments
+from umfpay.resources._matching import (
+    Ordered,
+    is_id_of_number,
+    must_be_declaration,
+    must_be_enterprise,
+    must_be_of_day,
+    must_be_page,
+    must_be_payment,
+    must_be_refund,
+    must_match,
+    must_name_number,
+    must_name_only,
+)
+from umfpay.resources._payments import Payments, payment_query
 from umfpay.resources._pulling import Pulled
-from umfpay.resources._refunds import Refunds
+from umfpay.resources._refunds import Refunds, original_query
 from umfpay.resources._statements import Statements
 from umfpay.resources._wechat import WeChat
 
@@ -27,6 +47,7 @@ __all__ = [
     "Enterprises",
     "ExchangeRates",
     "Expecting",
+    "Ordered",
     "Payments",
     "Pulled",
     "Refunds",
@@ -35,4 +56,17 @@ __all__ = [
     "Subject",
     "WeChat",
     "bind",
+    "is_id_of_number",
+    "must_be_declaration",
+    "must_be_enterprise",
+    "must_be_of_day",
+    "must_be_page",
+    "must_be_payment",
+    "must_be_refund",
+    "must_match",
+    "must_name_number",
+    "must_name_only",
+    "needed_id",
+    "original_query",
+    "payment_query",
 ]

@@ -5,13 +5,14 @@ Banks that the merchant's contract allows.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Unpack
+from collections.abc import Callable, Mapping
+from typing import Any, Unpack
 
 from umfpay import _codec
 from umfpay.models import Bank, BankType
 from umfpay.resources._arguments import needed_object
 from umfpay.resources._call import Call, CallOptions, Sender
+from umfpay.resources._matching import mismatch
 from umfpay.transport import Effect
 
 
@@ -47,6 +48,15 @@ class Banks:
         if known is not None and self._clock() - known[0] < max_age:
             return known[1]
 
+        def read(members: Mapping[str, Any]) -> tuple[Bank, ...]:
+            banks = _codec.read_banks(members)
+            named = [bank.types for bank in banks if bank.types]
+
+            if named and not any(kind in types for types in named):
+                raise mismatch("type of bank", kind, named[0][0])
+
+            return banks
+
         asked_at = self._clock()
         banks = await self._sender.send(
             Call(
@@ -55,7 +65,7 @@ class Banks:
                 path="/bank",
                 query={"type": str(kind)},
                 effect=Effect.READ,
-                read=_codec.read_banks,
+                read=read,
             ),
             options,
         )

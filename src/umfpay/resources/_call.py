@@ -14,9 +14,7 @@ from urllib.parse import quote, urlencode
 
 import attrs
 
-from umfpay.errors import ConfigError, MismatchedResponseError, Text
-from umfpay.models import Link, LinkRef
-from umfpay.protocol import object_id_from_href
+from umfpay.errors import ConfigError, Text
 from umfpay.transport import BODY_LIMIT, Effect
 
 
@@ -69,6 +67,9 @@ class Call(Generic[T]):
         query: Query parameters; None is left out.
         body: The object to send; None sends no body.
         subject: What the call is about.
+        lookup: Returns the query that names what the answer leaves out, to be made
+            within the same deadline; its `read` compares. None if nothing is missing.
+        query_after_refusal: The query that decides after a refusal that may mean "done already".
         unsigned_allowed: The endpoint is documented without a signature.
         body_limit: Largest answer in bytes.
     """
@@ -82,6 +83,8 @@ class Call(Generic[T]):
     query: Mapping[str, str | None] = attrs.field(factory=dict)
     body: object | None = None
     subject: Subject = _NO_SUBJECT
+    lookup: Callable[[T], Call[Any] | None] | None = None
+    query_after_refusal: Call[T] | None = None
     unsigned_allowed: bool = False
     body_limit: int = BODY_LIMIT
 
@@ -180,54 +183,3 @@ def wire_date(value: date) -> str:
         )
 
     return value.isoformat().replace("-", "")
-
-
-def must_match(what: str, asked: object, answered: object) -> None:
-    """
-    Compare what was asked with what the answer names, where both exist.
-
-    Raises:
-        MismatchedResponseError: They differ.
-    """
-    if asked is None or answered is None or asked == answered:
-        return
-
-    raise MismatchedResponseError(
-        Text(
-            f"The answer names another {what}: {answered}, asked was {asked}.",
-            f"应答中的 {what} 不一致：{answered}，请求的是 {asked}。",
-        )
-    )
-
-
-class Linked(Protocol):
-    """
-    An object with an id and links.
-    """
-
-    @property
-    def id(self) -> str | None:
-        """
-        The id that the answer names.
-        """
-        ...
-
-    @property
-    def links(self) -> tuple[Link, ...]:
-        """
-        The links of the answer.
-        """
-        ...
-
-
-def must_fit_itself(what: str, answered: Linked) -> None:
-    """
-    Compare the id of an object with the id at the tail of its self link.
-
-    Raises:
-        MismatchedResponseError: Both are there and differ.
-    """
-    for link in answered.links:
-        if link.ref == LinkRef.SELF:
-            tail = object_id_from_href(link.href or "")
-            must_match(f"{what} in its self link", answered.id, tail)

@@ -25,13 +25,17 @@ from umfpay.resources._call import (
     Download,
     Sender,
     Subject,
-    must_fit_itself,
-    must_match,
     needed_id,
     wire_date,
 )
 from umfpay.resources._download import open_download
 from umfpay.resources._expecting import Expecting, bind
+from umfpay.resources._matching import (
+    must_be_declaration,
+    must_match,
+    must_name_number,
+    must_name_only,
+)
 from umfpay.sensitive import withholds
 from umfpay.transport import Effect
 
@@ -69,6 +73,33 @@ class Customs:
         if new.notify_url is None and self._notify_url is not None:
             new = attrs.evolve(new, notify_url=self._notify_url)
 
+        def read(members: Mapping[str, Any]) -> CustomsDeclaration:
+            declaration = _codec.read_customs_declaration(members)
+            must_name_only(members, PAY=payment_id, CUST=declaration.id)
+            must_be_declaration(declaration, payment_id=payment_id, new=new)
+
+            return declaration
+
+        def lookup(
+            declaration: CustomsDeclaration,
+        ) -> Call[CustomsDeclaration] | None:
+            sub_order = declaration.sub_order
+
+            if declaration.id is None or (
+                sub_order is not None and sub_order.mer_sub_reference_id is not None
+            ):
+                return None
+
+            query = _query(declaration.id)
+
+            def compare(members: Mapping[str, Any]) -> CustomsDeclaration:
+                found = query.read(members)
+                must_be_declaration(found, payment_id=payment_id, new=new)
+
+                return found
+
+            return attrs.evolve(query, read=compare)
+
         made: CustomsDeclaration = await self._sender.send(
             Call(
                 name="customs.apply",
@@ -77,8 +108,9 @@ class Customs:
                 parameters={"payment_id": needed_id("payment_id", payment_id)},
                 effect=Effect.CREATE,
                 body=new,
-                read=_codec.read_customs_declaration,
+                read=read,
                 subject=Subject(payment_id=payment_id),
+                lookup=lookup,
             ),
             options,
         )
@@ -94,29 +126,9 @@ class Customs:
         """
         Query a declaration (gateway.md 5.10).
         """
+        query = _query(needed_id("declaration_id", declaration_id))
 
-        def read(members: Mapping[str, Any]) -> CustomsDeclaration:
-            declaration = _codec.read_customs_declaration(
-                members, declaration_id=declaration_id
-            )
-            must_match("customs declaration", declaration_id, declaration.id)
-            must_fit_itself("customs declaration", declaration)
-
-            return declaration
-
-        return await self._sender.send(
-            Call(
-                name="customs.get",
-                method="GET",
-                path="/payments/customs_declarations/{declaration_id}",
-                parameters={
-                    "declaration_id": needed_id("declaration_id", declaration_id)
-                },
-                effect=Effect.READ,
-                read=read,
-            ),
-            options,
-        )
+        return await self._sender.send(query, options)
 
     @withholds(new=NewStandaloneDeclaration)
     async def apply_only(
@@ -127,6 +139,11 @@ class Customs:
         """
         needed_object("new", new, NewStandaloneDeclaration)
 
+        def read(members: Mapping[str, Any]) -> StandaloneDeclaration:
+            must_name_number(members, new.mer_reference_id)
+
+            return _codec.read_standalone_declaration(members)
+
         return await self._sender.send(
             Call(
                 name="customs.apply_only",
@@ -134,7 +151,7 @@ class Customs:
                 path="/apply_to_customes_only",
                 effect=Effect.CREATE,
                 body=new,
-                read=_codec.read_standalone_declaration,
+                read=read,
                 subject=Subject(mer_reference_id=new.mer_reference_id),
             ),
             options,
@@ -160,7 +177,7 @@ class Customs:
                     "mer_reference_id": needed_id("mer_reference_id", mer_reference_id),
                     "declare_type": declare_type,
                 },
-                read=_nothing,
+                read=lambda members: must_name_number(members, mer_reference_id),
                 subject=Subject(mer_reference_id=mer_reference_id),
             ),
             options,
@@ -181,5 +198,21 @@ class Customs:
         )
 
 
-def _nothing(_members: Mapping[str, Any]) -> None:
-    return None
+def _query(declaration_id: str) -> Call[CustomsDeclaration]:
+    def read(members: Mapping[str, Any]) -> CustomsDeclaration:
+        declaration = _codec.read_customs_declaration(
+            members, declaration_id=declaration_id
+        )
+        must_match("customs declaration", declaration_id, declaration.id)
+        must_name_only(members, CUST=declaration_id)
+
+        return declaration
+
+    return Call(
+        name="customs.get",
+        method="GET",
+        path="/payments/customs_declarations/{declaration_id}",
+        parameters={"declaration_id": declaration_id},
+        effect=Effect.READ,
+        read=read,
+    )

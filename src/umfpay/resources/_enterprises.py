@@ -9,14 +9,18 @@ from typing import Any, Unpack
 
 from umfpay import _codec
 from umfpay.models import EnterpriseQualification, NewEnterprise
+from umfpay.protocol import text_in_id
 from umfpay.resources._arguments import needed_object
 from umfpay.resources._call import (
     Call,
     CallOptions,
     Sender,
-    must_fit_itself,
-    must_match,
     needed_id,
+)
+from umfpay.resources._matching import (
+    must_be_enterprise,
+    must_match,
+    must_name_only,
 )
 from umfpay.sensitive import withholds
 from umfpay.transport import Effect
@@ -43,15 +47,25 @@ class Enterprises:
 
         needed_object("new", new, NewEnterprise)
 
-        def read(members: Mapping[str, Any]) -> EnterpriseQualification:
-            enterprise = _codec.read_enterprise(members)
-            must_match(
-                "external_enterprise_id",
-                new.external_enterprise_id,
-                enterprise.external_enterprise_id,
-            )
+        wanted = {
+            "external_enterprise_id": new.external_enterprise_id,
+            "busi_type": str(new.busi_type),
+        }
 
-            return enterprise
+        def read(members: Mapping[str, Any]) -> EnterpriseQualification:
+            company = _codec.read_enterprise(members)
+            must_name_only(members, EQ=company.id)
+            must_be_enterprise(company, **wanted)
+
+            return company
+
+        def lookup(
+            company: EnterpriseQualification,
+        ) -> Call[EnterpriseQualification] | None:
+            if company.id is None or company.external_enterprise_id is not None:
+                return None
+
+            return _query(company.id, **wanted)
 
         return await self._sender.send(
             Call(
@@ -61,6 +75,7 @@ class Enterprises:
                 effect=Effect.CREATE,
                 body=new,
                 read=read,
+                lookup=lookup,
             ),
             options,
         )
@@ -71,22 +86,38 @@ class Enterprises:
         """
         Query a company (gateway.md 5.18).
         """
-
-        def read(members: Mapping[str, Any]) -> EnterpriseQualification:
-            enterprise = _codec.read_enterprise(members, enterprise_id=enterprise_id)
-            must_match("enterprise", enterprise_id, enterprise.id)
-            must_fit_itself("enterprise", enterprise)
-
-            return enterprise
-
-        return await self._sender.send(
-            Call(
-                name="enterprises.get",
-                method="GET",
-                path="/enterprise_qualification/{enterprise_id}",
-                parameters={"enterprise_id": needed_id("enterprise_id", enterprise_id)},
-                effect=Effect.READ,
-                read=read,
-            ),
-            options,
+        # The id of a company holds what it was registered with (gateway.md 5.22).
+        coded = text_in_id(needed_id("enterprise_id", enterprise_id)) or ""
+        external, mark, kind = coded.rpartition("|")
+        query = _query(
+            enterprise_id,
+            external_enterprise_id=external if mark else None,
+            busi_type=kind if mark else None,
         )
+
+        return await self._sender.send(query, options)
+
+
+def _query(
+    enterprise_id: str, *, external_enterprise_id: str | None, busi_type: str | None
+) -> Call[EnterpriseQualification]:
+    def read(members: Mapping[str, Any]) -> EnterpriseQualification:
+        company = _codec.read_enterprise(members, enterprise_id=enterprise_id)
+        must_match("enterprise", enterprise_id, company.id)
+        must_name_only(members, EQ=enterprise_id)
+        must_be_enterprise(
+            company,
+            external_enterprise_id=external_enterprise_id,
+            busi_type=busi_type,
+        )
+
+        return company
+
+    return Call(
+        name="enterprises.get",
+        method="GET",
+        path="/enterprise_qualification/{enterprise_id}",
+        parameters={"enterprise_id": enterprise_id},
+        effect=Effect.READ,
+        read=read,
+    )

@@ -25,11 +25,15 @@ from umfpay.resources._call import (
     CallOptions,
     Sender,
     Subject,
-    must_fit_itself,
-    must_match,
     needed_id,
 )
 from umfpay.resources._expecting import Expecting, bind
+from umfpay.resources._matching import (
+    Ordered,
+    must_be_payment,
+    must_match,
+    must_name_only,
+)
 from umfpay.sensitive import withholds
 from umfpay.transport import Effect
 
@@ -78,21 +82,22 @@ class Payments:
             new = attrs.evolve(new, ret_url=self._ret_url)
 
         order = new.order
+        ordered = Ordered.of(order)
 
         if arrivals is not None:
             await arrivals.expect(order)
 
         def read(members: Mapping[str, Any]) -> Payment:
             payment = _codec.read_payment(members)
-            must_fit_itself("payment", payment)
-            _check_order(
-                payment,
-                mer_reference_id=order.mer_reference_id,
-                mer_date=order.mer_date,
-                currency=order.amount.currency,
-            )
+            must_be_payment(members, payment, ordered)
 
             return payment
+
+        def lookup(payment: Payment) -> Call[Payment] | None:
+            if ordered.is_named_by(payment.order):
+                return None
+
+            return payment_query(payment.id, ordered)
 
         payment: Payment = await self._sender.send(
             Call(
@@ -108,6 +113,7 @@ class Payments:
                     amount=order.amount.total,
                     currency=str(order.amount.currency),
                 ),
+                lookup=lookup,
             ),
             options,
         )
@@ -128,6 +134,7 @@ class Payments:
         def read(members: Mapping[str, Any]) -> SmsSent:
             sent = _codec.read_sms(members)
             must_match("payment", payment_id, sent.payment_id)
+            must_name_only(members, PAY=payment_id)
 
             return sent
 
@@ -159,28 +166,46 @@ class Payments:
             The payment; its state may still be pending: query or wait for the
             notification.
 
+        A signed refusal that a second copy of the request gets, too, decides nothing:
+        the payment is asked for. If it is paid or pending it is returned, if it waits
+        or has failed the refusal is raised.
+
         Raises:
             OutcomeUnknownError: Money may have moved. Ask before anything else.
             APIError: The gateway refused, signed: no money has moved.
         """
+        query = payment_query(needed_id("payment_id", payment_id))
+        names_it = False
 
         def read(members: Mapping[str, Any]) -> Payment:
+            nonlocal names_it
             payment = _codec.read_payment(members, payment_id=payment_id)
             must_match("payment", payment_id, payment.id)
-            must_fit_itself("payment", payment)
+            # The amount is not compared: a real answer has it swapped (gateway.md, trap 18).
+            must_be_payment(members, payment)
+            names_it = payment_id in _codec.ids_named(members)
 
             return payment
+
+        def lookup(payment: Payment) -> Call[Payment] | None:
+            named = attrs.evolve(
+                Ordered.named_by(payment.order), total=None, currency=None
+            )
+
+            return None if names_it else payment_query(payment_id, named)
 
         return await self._sender.send(
             Call(
                 name="payments.execute",
                 method="POST",
                 path="/payments/payment/{payment_id}/execute",
-                parameters={"payment_id": needed_id("payment_id", payment_id)},
+                parameters={"payment_id": payment_id},
                 effect=Effect.MONEY,
                 body=_codec.PayerBody(payer=needed_object("payer", payer, NewPayer)),
                 read=read,
                 subject=Subject(payment_id=payment_id),
+                lookup=lookup,
+                query_after_refusal=query,
             ),
             options,
         )
@@ -190,24 +215,9 @@ class Payments:
         Query a payment: the truth about its state (gateway.md 5.6).
         """
 
-        def read(members: Mapping[str, Any]) -> Payment:
-            payment = _codec.read_payment(members, payment_id=payment_id)
-            must_match("payment", payment_id, payment.id)
-            must_fit_itself("payment", payment)
+        query = payment_query(needed_id("payment_id", payment_id))
 
-            return payment
-
-        return await self._sender.send(
-            Call(
-                name="payments.get",
-                method="GET",
-                path="/payments/payment/{payment_id}",
-                parameters={"payment_id": needed_id("payment_id", payment_id)},
-                effect=Effect.READ,
-                read=read,
-            ),
-            options,
-        )
+        return await self._sender.send(query, options)
 
     def get_many(
         self,
@@ -268,27 +278,30 @@ class Payments:
                 parameters={"payment_id": needed_id("payment_id", payment_id)},
                 effect=Effect.CREATE,
                 body=needed_object("info", info, ExpressInfo),
-                read=_nothing,
+                read=lambda members: must_name_only(members, PAY=payment_id),
                 subject=Subject(payment_id=payment_id),
             ),
             options,
         )
 
 
-def _nothing(_members: Mapping[str, Any]) -> None:
-    return None
+def payment_query(payment_id: str, ordered: Ordered | None = None) -> Call[Payment]:
+    """
+    Return the query of a payment; its order must be *ordered*, as far as it is named.
+    """
 
+    def read(members: Mapping[str, Any]) -> Payment:
+        payment = _codec.read_payment(members, payment_id=payment_id)
+        must_match("payment", payment_id, payment.id)
+        must_be_payment(members, payment, ordered)
 
-def _check_order(
-    payment: Payment, *, mer_reference_id: object, mer_date: object, currency: object
-) -> None:
-    order = payment.order
+        return payment
 
-    if order is None:
-        return
-
-    must_match("mer_reference_id", mer_reference_id, order.mer_reference_id)
-    must_match("mer_date", mer_date, order.mer_date)
-
-    if order.amount is not None:
-        must_match("currency", currency, order.amount.currency)
+    return Call(
+        name="payments.get",
+        method="GET",
+        path="/payments/payment/{payment_id}",
+        parameters={"payment_id": payment_id},
+        effect=Effect.READ,
+        read=read,
+    )

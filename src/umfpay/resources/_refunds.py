@@ -11,7 +11,7 @@ from typing import Any, Unpack
 import attrs
 
 from umfpay import _codec
-from umfpay.models import NewRefund, Refund
+from umfpay.models import NewRefund, Payment, Refund
 from umfpay.resources._arguments import needed_object
 from umfpay.resources._bulk import BulkResult, Ids, OnProgress, get_many
 from umfpay.resources._call import (
@@ -19,11 +19,17 @@ from umfpay.resources._call import (
     CallOptions,
     Sender,
     Subject,
-    must_fit_itself,
-    must_match,
     needed_id,
 )
 from umfpay.resources._expecting import Expecting, bind
+from umfpay.resources._matching import (
+    Ordered,
+    is_own_refund,
+    must_be_refund,
+    must_match,
+    must_name_only,
+)
+from umfpay.resources._payments import payment_query
 from umfpay.sensitive import withholds
 from umfpay.transport import Effect
 
@@ -72,10 +78,17 @@ class Refunds:
         if new.notify_url is None and self._notify_url is not None:
             new = attrs.evolve(new, notify_url=self._notify_url)
 
+        wanted = Ordered.of(new)
+
         def read(members: Mapping[str, Any]) -> Refund:
             refund = _codec.read_refund(members)
-            must_match("payment", payment_id, refund.parent_payment)
-            must_fit_itself("refund", refund)
+            must_name_only(members, PAY=payment_id, REFUND=refund.id)
+            must_be_refund(
+                refund,
+                payment_id=payment_id,
+                wanted=wanted,
+                known_refunds=known_refunds,
+            )
 
             return refund
 
@@ -101,6 +114,7 @@ class Refunds:
                     if known_refunds
                     else {},
                 ),
+                lookup=lambda refund: original_query(refund, payment_id, wanted),
             ),
             options,
         )
@@ -116,7 +130,7 @@ class Refunds:
         def read(members: Mapping[str, Any]) -> Refund:
             refund = _codec.read_refund(members, refund_id=refund_id)
             must_match("refund", refund_id, refund.id)
-            must_fit_itself("refund", refund)
+            must_name_only(members, REFUND=refund_id)
 
             return refund
 
@@ -175,3 +189,30 @@ class Refunds:
             checkpoint=checkpoint,
             on_progress=on_progress,
         )
+
+
+def original_query(
+    refund: Refund, payment_id: str, wanted: Ordered
+) -> Call[Payment] | None:
+    """
+    Return the query of the payment whose order the answer to a refund seems to name.
+
+    Its `read` compares. None if the answer is about the refund itself.
+    """
+    if is_own_refund(refund, wanted):
+        return None
+
+    query = payment_query(payment_id)
+
+    def compare(members: Mapping[str, Any]) -> Payment:
+        payment = query.read(members)
+        must_be_refund(
+            refund,
+            payment_id=payment_id,
+            wanted=wanted,
+            original=Ordered.named_by(payment.order),
+        )
+
+        return payment
+
+    return attrs.evolve(query, read=compare)

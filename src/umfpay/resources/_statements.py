@@ -5,7 +5,7 @@ Statements: what was traded and what UMF paid out, as lists and as files.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -26,11 +26,11 @@ from umfpay.resources._call import (
     CallOptions,
     Download,
     Sender,
-    must_match,
     wire_date,
 )
 from umfpay.resources._download import open_download, save
 from umfpay.resources._fetch_schedule import LONGEST_EXPIRY
+from umfpay.resources._matching import must_be_of_day, must_be_page, must_match
 from umfpay.resources._pulling import (
     Asked,
     Prove,
@@ -85,7 +85,7 @@ class Statements:
             path="/payments/transactions",
             query={"mer_date": wire_date(mer_date)},
             page_size=page_size,
-            read=_codec.read_transactions,
+            read=_of_day(mer_date),
             options=options,
         ):
             for payment in page.payment_summaries:
@@ -111,7 +111,7 @@ class Statements:
             query={"mer_date": wire_date(mer_date)},
             page_number=page_number,
             page_size=page_size,
-            read=_codec.read_transactions,
+            read=_of_day(mer_date),
             options=options,
         )
 
@@ -132,7 +132,7 @@ class Statements:
             path="/payments/reconciliation_statement",
             query={"settle_date": wire_date(settle_date)},
             page_size=page_size,
-            read=_codec.read_reconciliations,
+            read=_settled_on(settle_date),
             options=options,
         ):
             for payment in page.payment_summaries:
@@ -158,7 +158,7 @@ class Statements:
             query={"settle_date": wire_date(settle_date)},
             page_number=page_number,
             page_size=page_size,
-            read=_codec.read_reconciliations,
+            read=_settled_on(settle_date),
             options=options,
         )
 
@@ -339,6 +339,12 @@ class Statements:
         read: Any,  # Callable[[Mapping], PageT]; a Call is generic in it already
         options: CallOptions,
     ) -> Any:
+        def read_page(members: Mapping[str, Any]) -> Any:
+            page = read(members)
+            must_be_page(page, page_number)
+
+            return page
+
         return await self._sender.send(
             Call(
                 name=name,
@@ -350,7 +356,7 @@ class Statements:
                     "page_size": str(needed_count("page_size", page_size)),
                 },
                 effect=Effect.READ,
-                read=read,
+                read=read_page,
                 body_limit=LIST_LIMIT,
             ),
             options,
@@ -381,7 +387,6 @@ class Statements:
                 options=options,
             )
             place = page.pagination or Pagination()
-            must_match("page_number", number, place.page_number)
             rows = len(page.payment_summaries) + len(page.refund_summaries)
             seen += rows
             total = place.total_count
@@ -414,3 +419,25 @@ class Statements:
 
             before = summaries
             number += 1
+
+
+def _of_day(mer_date: date) -> Callable[[Mapping[str, Any]], TransactionsPage]:
+    def read(members: Mapping[str, Any]) -> TransactionsPage:
+        page = _codec.read_transactions(members)
+        must_be_of_day(page, mer_date)
+
+        return page
+
+    return read
+
+
+def _settled_on(
+    settle_date: date,
+) -> Callable[[Mapping[str, Any]], ReconciliationsPage]:
+    def read(members: Mapping[str, Any]) -> ReconciliationsPage:
+        page = _codec.read_reconciliations(members)
+        must_match("settle_date", settle_date, page.settle_date)
+
+        return page
+
+    return read

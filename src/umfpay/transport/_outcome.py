@@ -27,12 +27,15 @@ from umfpay.errors import (
     UnsignedResponseError,
 )
 from umfpay.protocol import (
+    DecidedBy,
     Envelope,
     Outcome,
     Verdict,
     api_error,
+    done_already,
     find_code,
     object_id_from_href,
+    operation_of,
 )
 from umfpay.transport._call import CallState, Effect
 
@@ -61,12 +64,15 @@ class Judgement:
         error: What went wrong; None only if all is good.
         reason: Why it is unclear; None unless it is.
         money_may_have_moved: Only an unclear end of a call that moves money.
+        decided_by: What tells more after a signed refusal of the only copy that we sent, if it
+            may mean "done already".
     """
 
     ending: Ending
     error: BaseException | None = None
     reason: Text | None = None
     money_may_have_moved: bool = False
+    decided_by: DecidedBy | None = None
 
 
 _GOOD: Final = Judgement(ending=Ending.GOOD)
@@ -121,10 +127,43 @@ def judge(state: CallState, error: BaseException | None = None) -> Judgement:
     refusal = _refusal(envelope, status)
     reason = _reason(state, envelope) if write else None
 
-    if reason is None:
+    if reason is not None:
+        return _unclear(state, refusal, reason)
+
+    decided_by = done_already(
+        operation_of(state.path),
+        (envelope.ret_code, *envelope.other_codes),
+        http_status=status,
+    )
+
+    if decided_by is None or not write:
         return Judgement(ending=Ending.FAILED, error=refusal)
 
-    return _unclear(state, refusal, reason)
+    return attrs.evolve(
+        _unclear(state, refusal, _done_reason(envelope.ret_code)),
+        decided_by=decided_by,
+    )
+
+
+def unconfirmed(state: CallState, error: BaseException) -> Judgement:
+    """
+    Say how a write ended whose answer left out what was then asked for, in vain.
+
+    Args:
+        error: What the question ended with.
+    """
+    if isinstance(error, MismatchedResponseError):
+        return _unclear(state, error, _cut_reason(error))
+
+    return _unclear(
+        state,
+        error,
+        Text(
+            "the answer does not name what was asked for, and the gateway could not be"
+            " asked again",
+            "应答未注明所请求的内容，且未能再次查询",
+        ),
+    )
 
 
 def _is_good(state: CallState, envelope: Envelope) -> bool:
@@ -205,6 +244,13 @@ def _doubt(envelope: Envelope, status: int) -> Text | None:
         )
 
     return None
+
+
+def _done_reason(code: str) -> Text:
+    return Text(
+        f"the refusal {code} is what a second copy of a request gets, too",
+        f"重复到达的同一请求也会得到返回码 {code}",
+    )
 
 
 # What a payment is in once somebody paid, or is about to.

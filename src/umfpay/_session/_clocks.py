@@ -1,0 +1,43 @@
+"""
+Whether a moment has passed: by all clocks that can be read, not by one that was set.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from umfpay.errors import Intent
+
+
+def has_passed(moment: datetime, *, intent: Intent, gateway: datetime | None) -> bool:
+    """
+    Tell whether *moment* has passed for certain.
+
+    The local clock may have been set, and nobody signs a header ``Date``: the local
+    clock, the time since the intent (where this process measured it) and the gateway's
+    clock must agree.
+
+    Args:
+        gateway: The header ``Date`` of an answer, None if there was none.
+    """
+    elapsed = intent.elapsed
+    clocks = [datetime.now(UTC), gateway]
+
+    if elapsed is not None:
+        clocks.append(intent.at + elapsed)
+
+    return all(clock is not None and clock > moment for clock in clocks)
+
+
+def read_date(header: str | None) -> datetime | None:
+    """
+    Return the header ``Date`` (RFC 9110 6.6.1) in UTC, None if it is no date.
+    """
+    try:
+        read = parsedate_to_datetime(header or "")
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+    # "-0000" tells no zone (RFC 5322 3.3); HTTP means UTC.
+    return read if read.tzinfo is not None else read.replace(tzinfo=UTC)

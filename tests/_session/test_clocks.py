@@ -1,0 +1,105 @@
+"""
+A moment has passed when all clocks say so.
+"""
+
+from __future__ import annotations
+
+import pickle
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from umfpay._session._clocks import has_passed, read_date
+from umfpay.errors import Intent
+
+
+MINUTE = timedelta(minutes=1)
+
+
+def _intent(*, ago, measured=None):
+    """
+    Return an intent of so long ago by the clock that is set, and by the monotonic one.
+    """
+    started = None if measured is None else time.monotonic() - measured.total_seconds()
+
+    return Intent(call="x", at=datetime.now(UTC) - ago, started=started)
+
+
+def test_all_clocks_that_agree_are_believed():
+    """
+    The local one, the time since the intent, and the gateway's.
+    """
+    now = datetime.now(UTC)
+    intent = _intent(ago=60 * MINUTE, measured=60 * MINUTE)
+
+    assert has_passed(now - MINUTE, intent=intent, gateway=now)
+    assert not has_passed(now + MINUTE, intent=intent, gateway=now)
+
+
+def test_a_local_clock_that_was_set_forward_proves_nothing():
+    """
+    By 50 minutes, while the execute was on its way: a minute has passed.
+    """
+    now = datetime.now(UTC)
+    intent = _intent(ago=51 * MINUTE, measured=MINUTE)
+
+    assert not has_passed(now - MINUTE, intent=intent, gateway=now)
+
+
+@pytest.mark.parametrize("ahead", [-60, -2, None])
+def test_without_the_gateway_nothing_has_passed(ahead):
+    """
+    It must have a clock, and that must be late enough.
+    """
+    now = datetime.now(UTC)
+    gateway = None if ahead is None else now + ahead * MINUTE
+
+    for intent in (
+        _intent(ago=60 * MINUTE),
+        _intent(ago=60 * MINUTE, measured=60 * MINUTE),
+    ):
+        assert not has_passed(now - MINUTE, intent=intent, gateway=gateway)
+
+
+def test_the_gateways_clock_alone_proves_nothing():
+    """
+    Nobody signs the header Date.
+    """
+    now = datetime.now(UTC)
+    late = now + timedelta(days=365)
+
+    assert not has_passed(now + MINUTE, intent=_intent(ago=MINUTE), gateway=late)
+
+
+def test_another_process_has_two_clocks():
+    """
+    What this process measured means nothing on another machine.
+    """
+    now = datetime.now(UTC)
+    intent = _intent(ago=60 * MINUTE, measured=MINUTE)
+    travelled = pickle.loads(pickle.dumps(intent))
+
+    assert (intent, None) == (travelled, travelled.elapsed)
+    assert has_passed(now - MINUTE, intent=travelled, gateway=now)
+    assert MINUTE <= intent.elapsed < 2 * MINUTE
+
+
+@pytest.mark.parametrize(
+    "header", [None, "", "soon", "Mon, 99 Foo 2020", "Sun, 06 Nov 99999999999 08:49:37"]
+)
+def test_what_is_no_date_is_none(header):
+    """
+    Whatever a server sends.
+    """
+    assert read_date(header) is None
+
+
+@pytest.mark.parametrize(
+    "header", ["Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 -0000"]
+)
+def test_a_date_is_a_moment_with_its_zone(header):
+    """
+    Also where it names none.
+    """
+    assert datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC) == read_date(header)

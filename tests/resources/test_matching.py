@@ -1,0 +1,180 @@
+"""
+What an answer names is compared with what was asked for; what it leaves out passes.
+
+All classes of answers stand in ``end_to_end/test_signed_about_something_else.py``.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import attrs
+import pytest
+
+from umfpay.errors import MismatchedResponseError
+from umfpay.models import Amount, Order, PaymentSummary, Refund, TransactionsPage
+from umfpay.protocol import new_object_id
+from umfpay.resources._matching import (
+    Ordered,
+    is_id_of_number,
+    is_own_refund,
+    must_be_of_day,
+    must_be_refund,
+    must_match,
+    must_name_only,
+)
+
+
+DAY = date(2026, 11, 23)
+ORDERED = Ordered(
+    mer_reference_id="O1", mer_date=DAY, total=Decimal("10.00"), currency="USD"
+)
+
+
+def named(**changes):
+    given = {
+        "mer_reference_id": "O1",
+        "mer_date": DAY,
+        "amount": Amount(total=Decimal(10), currency="USD"),
+        **changes,
+    }
+
+    return Order(**given)
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered"), [("a", "a"), ("a", None), (None, "a"), (None, None)]
+)
+def test_what_matches_passes(asked, answered):
+    """
+    What one side does not name cannot differ.
+    """
+    assert must_match("payment", asked, answered) is None
+
+
+def test_what_differs_is_told():
+    """
+    Both sides are named, in both languages, and nothing reaches the terminal raw.
+    """
+    with pytest.raises(MismatchedResponseError) as caught:
+        must_match("payment", "PAY_A", "PAY_B\x1b[2J" + "x" * 999)
+
+    assert "another payment: PAY_B\\x1b[2J" in caught.value.what.en
+    assert "asked was PAY_A" in caught.value.what.en
+    assert "PAY_B" in caught.value.what.zh
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize("order", [None, Order(), named(), named(amount=None)])
+def test_an_order_fits_what_was_ordered(order):
+    """
+    Amounts are compared as numbers; what is missing does not differ.
+    """
+    assert ORDERED.fits(order)
+    assert Ordered().fits(order)
+    assert (order == named()) is ORDERED.is_named_by(order)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mer_reference_id": "o1"},
+        {"mer_date": date(2026, 11, 24)},
+        {"amount": Amount(total=Decimal("10.01"))},
+        {"amount": Amount(currency="EUR")},
+    ],
+)
+def test_another_order_does_not(changes):
+    """
+    One member is enough.
+    """
+    assert not ORDERED.fits(named(**changes))
+    assert Ordered().fits(named(**changes))
+
+
+def test_ids_are_found_at_any_depth():
+    """
+    In links and in objects; addresses of other systems are none of the gateway's.
+    """
+    upay = {"ref": "upay", "href": "https://x/payments/payment/PAY_BBBB"}
+    members = {"a": [{"b": {"links": [{"href": "/payments/payment/PAY_BBBB"}]}}]}
+
+    must_name_only({"links": [upay, {"href": 5}, {"ref": ["self"]}]}, PAY="PAY_AAAA")
+    must_name_only(members, REFUND="REFUND_AAAA", PAY=None)
+
+    with pytest.raises(MismatchedResponseError, match="PAY_BBBB"):
+        must_name_only(members, PAY="PAY_AAAA")
+
+    with pytest.raises(MismatchedResponseError, match="PAY_BBBB"):
+        must_name_only({"x": {"payment_id": "PAY_BBBB"}}, PAY="PAY_AAAA")
+
+
+DIGITS = (123).to_bytes(8) + (20261123).to_bytes(4)
+
+
+@pytest.mark.parametrize(
+    ("refund_id", "number", "own"),
+    [
+        (new_object_id("REFUND", DIGITS), "123", True),
+        (new_object_id("REFUND", DIGITS), "0123", True),
+        (new_object_id("REFUND", DIGITS), "124", False),
+        (new_object_id("REFUND", DIGITS), "r-1", False),
+        (new_object_id("REFUND", b"r-120261123"), "r-1", True),
+        (new_object_id("REFUND", b"r-1120261123"), "r-1", False),
+        (new_object_id("REFUND", b"r-120269999"), "r-1", False),
+        ("REFUND_A", "r-1", False),
+        ("", "", False),
+    ],
+)
+def test_an_id_can_hold_the_number_of_its_refund(refund_id, number, own):
+    """
+    In 8 bytes, or as text before the date.
+    """
+    assert own is is_id_of_number(refund_id, number)
+
+
+WANTED = Ordered(
+    mer_reference_id="R2",
+    mer_date=date(2026, 11, 24),
+    total=Decimal("5.00"),
+    currency="USD",
+)
+
+
+def refund(**changes):
+    return Refund(
+        id="REFUND_A",
+        order=named(amount=Amount(total=Decimal(3451), currency="USD"), **changes),
+    )
+
+
+def test_a_refund_names_its_own_order_or_the_original_one():
+    """
+    And CNY cents, which are no amount of it.
+    """
+    own = refund(mer_reference_id="R2", mer_date=date(2026, 11, 24))
+    original = attrs.evolve(ORDERED, total=Decimal("100.00"))
+    whole = attrs.evolve(own, order=named(amount=Amount(total=Decimal("100.00"))))
+
+    for one in (own, refund(), whole):
+        must_be_refund(one, payment_id="PAY_A", wanted=WANTED, original=original)
+
+    assert is_own_refund(own, WANTED)
+    assert not is_own_refund(refund(), WANTED)
+
+
+def test_a_page_of_which_no_payment_is_of_the_day_is_another_days():
+    """
+    Days may mix, and refunds have none.
+    """
+    today, before = (
+        PaymentSummary(order_date=DAY),
+        PaymentSummary(order_date=date(2026, 11, 22)),
+    )
+
+    for rows in ((), (today,), (before, today), (PaymentSummary(),)):
+        must_be_of_day(TransactionsPage(payment_summaries=rows), DAY)
+
+    with pytest.raises(MismatchedResponseError, match="2026-11-22"):
+        must_be_of_day(TransactionsPage(payment_summaries=(before,)), DAY)
