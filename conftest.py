@@ -96,8 +96,11 @@ class TwiceFile(SybilFile):
     """
 
     def collect(self):
-        yield from super().collect()
-        yield from super().collect()
+        for item in (*super().collect(), *super().collect()):
+            # A block may hold several commands; a loaded machine is slow.
+            item.add_marker(pytest.mark.timeout(300))
+
+            yield item
 
 
 PAGES = Sybil(
