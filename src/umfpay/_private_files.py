@@ -15,7 +15,7 @@ from typing import IO, Any, Final
 
 FILE_MODE: Final = 0o600
 FOLDER_MODE: Final = 0o700
-_PREFIX: Final = ".umfpay-"
+PARTIAL_PREFIX: Final = ".umfpay-"
 PARTIAL_SUFFIX: Final = ".part"
 
 
@@ -75,7 +75,7 @@ def new_file_beside(target: Path) -> tuple[int, Path]:
     """
     # mkstemp() opens with O_EXCL and the mode 0600.
     descriptor, name = tempfile.mkstemp(
-        prefix=_PREFIX, suffix=PARTIAL_SUFFIX, dir=target.parent
+        prefix=PARTIAL_PREFIX, suffix=PARTIAL_SUFFIX, dir=target.parent
     )
 
     return descriptor, Path(name)

@@ -5,10 +5,8 @@ Numbers of papers that never come twice: across tasks, processes and crashes.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any, Final
 import platformdirs
 from filelock import FileLock, Timeout
 
+from umfpay._private_files import replacing
 from umfpay.documents._names import LAST_SEQUENCE, name_stem
 from umfpay.errors import ConfigError, DocumentError, Text
 
@@ -157,31 +156,10 @@ class SequenceStore:
 
     def _replace(self, used: dict[str, int]) -> None:
         content = json.dumps({"umfpay": "papers", "version": 1, "used": used})
-        # mkstemp() makes the file 0600 and never follows a link.
-        descriptor, temporary = tempfile.mkstemp(
-            prefix=f".{self._path.name}.", dir=self._path.parent
-        )
-
-        try:
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-
-            Path(temporary).replace(self._path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-
-            raise
 
         # Without this a power cut may bring back the file of before.
-        with contextlib.suppress(OSError):  # Windows opens no folders
-            folder = os.open(self._path.parent, os.O_RDONLY)
-
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        with replacing(self._path, encoding="ascii", durable=True) as file:
+            file.write(content)
 
 
 def _parsed(content: bytes) -> dict[str, int] | None:

@@ -4,7 +4,6 @@ The emulator's key folder: what UMF would mail to a merchant, and its own side.
 
 from __future__ import annotations
 
-import os
 import secrets
 import unicodedata
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Final
 
 import attrs
 
+from umfpay._private_files import replacing
 from umfpay.errors import ConfigError, Text
 from umfpay.protocol import PrivateKey, PublicKey, make_certificate
 from umfpay.sensitive import Secret
@@ -218,14 +218,8 @@ def write_private(path: Path, content: bytes) -> None:
     """
     Write a file that only its owner may read.
     """
-    temporary = path.with_name(f"{path.name}.new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-
-    with os.fdopen(descriptor, "wb") as file:
+    with replacing(path) as file:
         file.write(content)
-
-    temporary.replace(path)
 
 
 def write_env(

@@ -15,6 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import filelock
 
+from umfpay._private_files import (
+    FILE_MODE,
+    PARTIAL_PREFIX,
+    PARTIAL_SUFFIX,
+    make_folder,
+    make_private,
+    replacing,
+)
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._books import KEY
 from umfpay.reconciliation._classes import Difference
@@ -28,7 +36,7 @@ if TYPE_CHECKING:
 
 _ORDER: Final = "run.json"
 _STAGED: Final = "staged.json"
-_LOCK: Final = ".umfpay-reconcile.lock"
+_LOCK: Final = f"{PARTIAL_PREFIX}reconcile.lock"
 # Changes when older folders cannot be gone on with.
 _FORM: Final = 3
 
@@ -64,7 +72,7 @@ class Run(AbstractContextManager["Run"]):
         self._folder = folder
         self._done = folder / "done"
         self.books = folder / "books"
-        self._lock = filelock.FileLock(folder / _LOCK, mode=0o600)
+        self._lock = filelock.FileLock(folder / _LOCK, mode=FILE_MODE)
 
         try:
             self._take_lock()
@@ -94,8 +102,12 @@ class Run(AbstractContextManager["Run"]):
         self._lock.release()
 
     def _take_lock(self) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        there = {path.name for path in self._folder.iterdir()} - {_LOCK}
+        make_folder(self._folder)
+        there = {
+            path.name
+            for path in self._folder.iterdir()
+            if not path.name.startswith(PARTIAL_PREFIX)
+        }
 
         if there and _ORDER not in there:
             raise ConfigError(
@@ -105,6 +117,7 @@ class Run(AbstractContextManager["Run"]):
                 )
             )
 
+        make_private(self._folder)
         self._lock.acquire(timeout=0)
 
     def _open(self, order: str) -> None:
@@ -112,15 +125,18 @@ class Run(AbstractContextManager["Run"]):
 
         if not note.exists() or note.read_text(encoding="utf-8") != order:
             self.forget()
-            note.write_text(order, encoding="utf-8")
+
+            with replacing(note, encoding="utf-8") as file:
+                file.write(order)
 
         if not self.is_staged:
             # Half a book is none, and nothing can be done of it.
             for left in (self._done, self.books):
                 shutil.rmtree(left, ignore_errors=True)
 
-        self.books.mkdir(exist_ok=True)
-        self._done.mkdir(exist_ok=True)
+        # What lies in them needs no mode of its own.
+        make_private(self.books)
+        make_private(self._done)
 
     def forget(self) -> None:
         """
@@ -135,6 +151,9 @@ class Run(AbstractContextManager["Run"]):
             shutil.rmtree(left, ignore_errors=True)
 
         (self._folder / _ORDER).unlink(missing_ok=True)
+
+        for left in self._folder.glob(f"{PARTIAL_PREFIX}*{PARTIAL_SUFFIX}"):
+            left.unlink(missing_ok=True)
 
     @property
     def is_staged(self) -> bool:
@@ -264,6 +283,5 @@ def _versions() -> dict[str, str]:
 
 
 def _write(path: Path, value: Mapping[str, Any]) -> None:
-    partial = path.with_suffix(".part")
-    partial.write_text(json.dumps(value), encoding="utf-8")
-    partial.replace(path)
+    with replacing(path, encoding="utf-8") as file:
+        json.dump(value, file)

@@ -5,11 +5,9 @@ What a comparison found: counts, totals, and each difference with its reason.
 from __future__ import annotations
 
 import csv
-import errno
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
 import attrs
 
+from umfpay._private_files import replacing
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._classes import Difference
 from umfpay.reconciliation._reasons import reason
@@ -287,24 +286,11 @@ def _written(
     Let *write* fill a file whose name appears when it is whole.
     """
     target = Path(to)
-    partial = target.parent / f".{target.name}.part"
 
     try:
-        if not target.name:
-            raise IsADirectoryError(errno.EISDIR, "Is a directory")
-
-        with (
-            partial.open("wb")
-            if encoding is None
-            else partial.open("w", encoding=encoding, newline="")
-        ) as file:
+        with replacing(target, encoding=encoding) as file:
             write(file)
-
-        partial.replace(target)
     except OSError as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-
         reason = error.strerror or type(error).__name__
 
         raise ConfigError(

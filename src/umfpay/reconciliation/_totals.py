@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Literal
 
 import attrs
 
+from umfpay._private_files import replacing
 from umfpay.errors import ConfigError, IncompleteStatementError, Text
 from umfpay.reconciliation._framing import Header
 
@@ -125,20 +124,8 @@ class TotalRules:
         value = {name: sorted(rules) for name, rules in sorted(self._left.items())}
 
         try:
-            descriptor, temporary = tempfile.mkstemp(
-                prefix=f".{self._path.name}.", dir=self._path.parent
-            )
-
-            try:
-                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                    json.dump(value, file, indent=1)
-
-                Path(temporary).replace(self._path)
-            except BaseException:
-                with suppress(OSError):
-                    Path(temporary).unlink()
-
-                raise
+            with replacing(self._path, encoding="utf-8") as file:
+                json.dump(value, file, indent=1)
         except OSError as error:
             raise _unusable(self._path, "cannot be written", "无法写入") from error
 

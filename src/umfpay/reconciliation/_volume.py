@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from umfpay._private_files import replacing
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._columns import UnusualError, read_columns
 from umfpay.reconciliation._extra import must_have_polars
@@ -325,20 +326,18 @@ def write_parquet(frames: Iterator[pl.DataFrame], to: Path, kind: type[Any]) -> 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    partial = to.with_name(f".{to.name}.part")
     empty = of_rows((), kind)
 
     try:
-        with pq.ParquetWriter(partial, empty.to_arrow().schema) as writer:
+        with (
+            replacing(to) as file,
+            pq.ParquetWriter(file, empty.to_arrow().schema) as writer,
+        ):
             for frame in frames:
                 writer.write_table(frame.to_arrow())
-
-        partial.replace(to)
     except (OSError, pa.ArrowException) as error:
         raise ConfigError(
             Text(f"{to}: cannot be written.", f"{to}：无法写入。")
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
     return to

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+from umfpay._private_files import open_to_append
 from umfpay.errors import ConfigError, Text
 
 
@@ -19,7 +20,7 @@ class Checkpoint:
     The ids that are done.
 
     Args:
-        path: The file; it is made if it is missing. Half a line at its end, as a
+        path: The file, its owner's alone; it is made if it is missing. Half a line at its end, as a
             killed process leaves it, is cut off.
 
     Raises:
@@ -31,7 +32,7 @@ class Checkpoint:
 
         try:
             self._done = self._read()
-            self._file = path.open("a", encoding="utf-8", newline="\n")
+            self._file = open_to_append(path)
 
             if not self._file.tell():
                 self._file.write(f"{_FIRST_LINE}\n")

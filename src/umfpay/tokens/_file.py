@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
@@ -17,6 +16,7 @@ from typing import Any, Final, TypeVar
 import attrs
 from filelock import FileLock, Timeout
 
+from umfpay._private_files import replacing
 from umfpay.errors import ConfigError, Text, TokenStoreError
 from umfpay.tokens._document import dump, parse
 from umfpay.tokens._lock_file import OWNER_ONLY, Turn, held, make_folder, unusable
@@ -186,22 +186,8 @@ class FileTokenStore:
             raise unusable(self._path, error) from error
 
     def _replace(self, records: dict[str, TokenRecord]) -> None:
-        # mkstemp() makes the file 0600 and never follows a link.
-        descriptor, temporary = tempfile.mkstemp(
-            prefix=f".{self._path.name}.", dir=self._path.parent
-        )
-
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(dump(records))
-                file.flush()
-                os.fsync(file.fileno())
-
-            Path(temporary).replace(self._path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-
-            raise
+        with replacing(self._path, durable=True) as file:
+            file.write(dump(records))
 
 
 async def _in_thread(function: Callable[..., T], *args: Any) -> T:
