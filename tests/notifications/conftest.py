@@ -107,6 +107,12 @@ class Shop:
         self.inbox = NotificationInbox(place.spec, receiver, **options)
         self.inbox.handler(self._handle)
 
+    def stop_applying(self):
+        """
+        Apply only what `replay()` applies.
+        """
+        self.inbox._tasks[0].cancel()
+
     async def before(self, event):
         """
         What the handler does first; tests replace it.
@@ -184,9 +190,9 @@ async def _shop(open_shop, place):
     return await open_shop(place)
 
 
-async def eventually(condition, seconds=30.0):
+async def eventually(condition, act=None, seconds=30.0):
     """
-    Wait until *condition* holds; False if it does not in time.
+    Wait until *condition* holds, doing *act* meanwhile; False if it does not in time.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
@@ -194,6 +200,9 @@ async def eventually(condition, seconds=30.0):
     while loop.time() < end:
         if condition():
             return True
+
+        if act is not None:
+            await act()
 
         await asyncio.sleep(0.01)
 

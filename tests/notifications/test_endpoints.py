@@ -89,7 +89,7 @@ class Shop:
             connection.close()
 
     async def until(self, condition):
-        for _ in range(400):
+        for _ in range(2000):
             if condition():
                 return
 

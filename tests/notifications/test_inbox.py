@@ -504,6 +504,23 @@ async def test_wait_is_over_at_once_if_the_state_is_final(shop, place, eventuall
     assert found.state == "TRADE_SUCCESS"
 
 
+def _looks(shop):
+    """
+    Return a list that grows with each look into the store.
+    """
+    newest, looked = shop.inbox._newest, []
+
+    async def look(**which):
+        found = await newest(**which)
+        looked.append(found)
+
+        return found
+
+    shop.inbox._newest = look
+
+    return looked
+
+
 async def test_wait_returns_the_next_state(shop, place, eventually):
     """
     A state that is not final was seen already: the next one is waited for.
@@ -511,8 +528,9 @@ async def test_wait_returns_the_next_state(shop, place, eventually):
     await shop.expect()
     await shop.receive(state="WAIT_BUYER_PAY")
     assert await eventually(place.effects)
+    looked = _looks(shop)
     waiting = asyncio.create_task(shop.inbox.wait("PAY_A", deadline=clock() + 50))
-    await asyncio.sleep(0.05)
+    assert await eventually(lambda: looked)
     assert not waiting.done()
     await shop.receive(state="TRADE_PENDING")
 
@@ -567,36 +585,51 @@ async def test_wait_ends_at_the_deadline(shop):
     assert shop.inbox._arrived == {}
 
 
-async def test_a_wake_up_for_nothing_ends_no_wait(shop):
+async def test_a_wake_up_for_nothing_ends_no_wait(shop, eventually):
     """
     It costs a look into the store.
     """
-    waiting = asyncio.create_task(shop.inbox.wait("PAY_A", deadline=clock() + 0.3))
+    looked = _looks(shop)
+    waiting = asyncio.create_task(shop.inbox.wait("PAY_A", deadline=clock() + 50))
 
-    for _ in range(3):
-        await asyncio.sleep(0.05)
+    for times in range(1, 4):
+        assert await eventually(lambda times=times: len(looked) >= times)
         shop.inbox._wake_all()
 
+    assert await eventually(lambda: len(looked) >= 4)
     assert not waiting.done()
-    assert await waiting is None
+    waiting.cancel()
 
 
 async def test_a_lost_wake_up_is_harmless(open_shop, place):
     """
     At the deadline the store is asked once more.
     """
-    here = await open_shop(place)
-    there = await open_shop(place)
+    shop = await open_shop(place)
 
-    for task in here.inbox._tasks:
+    for task in shop.inbox._tasks:
         task.cancel()
 
-    waiting = asyncio.create_task(here.inbox.wait("PAY_A", deadline=clock() + 0.6))
-    await asyncio.sleep(0.05)
-    await there.expect()
-    await there.receive()
+    await shop.expect()
+    await shop.receive()
+    newest, looked = shop.inbox._newest, []
 
-    assert (await waiting).state == "TRADE_SUCCESS"
+    async def apply_meanwhile(**which):
+        found = await newest(**which)
+
+        if not looked:
+            looked.append(found)
+            await shop.inbox.replay()
+            # Whoever had to tell is dead.
+            next(iter(shop.inbox._arrived["PAY_A"])).clear()
+
+        return found
+
+    shop.inbox._newest = apply_meanwhile
+    found = await shop.inbox.wait("PAY_A", deadline=clock() + 0.05)
+
+    assert looked == [None]
+    assert found.state == "TRADE_SUCCESS"
 
 
 async def test_a_cancelled_wait_leaves_nothing(shop):
@@ -745,7 +778,7 @@ async def test_closing_that_is_cancelled_leaves_no_thread(place, receiver):
     with pytest.raises(asyncio.CancelledError):
         await closing
 
-    for _ in range(100):
+    for _ in range(1500):
         if threading.active_count() == before:
             break
 
