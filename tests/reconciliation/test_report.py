@@ -193,3 +193,64 @@ def test_classes_that_were_not_looked_for_are_named(tmp_path):
     assert "the ledger has no state" == report.switched_off["state_differs"].en
     assert 1 == report.counts["missing_at_gateway"]
     assert {"": "1.00", "total_cny": "0.00"} == report.totals["missing_at_gateway"]
+
+
+def cells_of(report, folder):
+    path = report.write_csv(folder / "report.csv")
+
+    with path.open(encoding="utf-8", newline="") as file:
+        return [cell for row in csv.reader(file) for cell in row], path
+
+
+@pytest.mark.parametrize("sign", "=+-@＝＋－＠﹦﹢﹣﹫−")
+@pytest.mark.parametrize(
+    "before",
+    ["", " ", "\t", "\r", "\n", "\u3000", "\u200b", '"', "a;", "a; ", "a\t", "a|"],
+)
+def test_no_formula_of_any_width_stands_where_a_cell_may_begin(tmp_path, sign, before):
+    """
+    Whichever delimiter a spreadsheet takes; not in the reasons either.
+    """
+    hostile = f"{before}{sign}SUM(1)"
+    rows = [books.transaction("o-1", "T", hostile, currency=hostile)]
+    ours = [books.booked("o-1", "T", hostile, currency="USD")]
+    report = Report(
+        compare(books.frame("transactions", rows), books.frame("ledger", ours)),
+        counts={},
+        totals={},
+        switched_off={},
+    )
+    cells, path = cells_of(report, tmp_path)
+
+    assert 3 <= sum("SUM(1)" in cell for cell in cells)
+    assert "'" in next(cell for cell in cells if "SUM(1)" in cell)
+
+    for delimiter in ",;\t|":
+        with path.open(encoding="utf-8", newline="") as file:
+            found = [
+                cell
+                for row in csv.reader(file, delimiter=delimiter)
+                for cell in row
+                if re.match(rf'[\s"\u200b]*{re.escape(sign)}SUM', cell)
+            ]
+
+        assert [] == found
+
+
+def test_money_and_usual_text_stay_as_they_are(tmp_path):
+    """
+    A sum below zero is a number; signs within a word are none at its begin.
+    """
+    report = Report(
+        compare(
+            books.frame("transactions", [books.transaction("a-1=2; b+c", total=-5)]),
+            books.frame("ledger", []),
+        ),
+        counts={},
+        totals={},
+        switched_off={},
+    )
+    cells, _ = cells_of(report, tmp_path)
+
+    assert "a-1=2; b+c" in cells
+    assert "-0.05" in cells

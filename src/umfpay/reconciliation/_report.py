@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -31,8 +32,13 @@ MONEY: Final = frozenset(
     {"total", "total_cny", "service_fee", "exchanged", "exchanged_cny"}
 )
 RATES: Final = frozenset({"exchange_rate"})
-# Spreadsheets run what begins with these.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+# Spreadsheets run what begins with a sign, of any width, also behind blanks and marks.
+# A cell may begin behind each of these, depending on who opens the file.
+_FORMULA: Final = re.compile(
+    r"(^|[;|\t\r\n])(?=[\s\ufeff\u200b-\u200f\u2060\"]*[=+@\u2212\uff1d\uff0b\uff0d\uff20"
+    r"\ufe62\ufe63\ufe66\ufe6b-])"
+)
+_BLANKS: Final = ("\t", "\r", "\n")
 
 
 @attrs.frozen(kw_only=True)
@@ -162,7 +168,8 @@ class Report:
     def write_csv(self, to: str | os.PathLike[str], *, mark: bool = False) -> Path:
         """
         Write the differences as CSV in UTF-8, money and rates as decimals, and why in
-        English and Chinese.
+        English and Chinese. Text that a spreadsheet would take for a formula has an
+        apostrophe before it.
 
         Args:
             mark: Begin with a byte order mark, for Excel.
@@ -180,7 +187,7 @@ class Report:
                 given = dict(zip(columns, values, strict=True))
                 why = _row(given).reason
                 cells = [_cell(name, one) for name, one in given.items()]
-                writer.writerow([*cells, why.en, why.zh])
+                writer.writerow([*cells, _as_text(why.en), _as_text(why.zh)])
 
         return _written(to, write, encoding="utf-8-sig" if mark else "utf-8")
 
@@ -271,9 +278,16 @@ def _cell(column: str, given: Any) -> str:
     if isinstance(given, date):
         return given.isoformat()
 
-    text = str(given)
+    return _as_text(str(given))
 
-    return f"'{text}" if text.startswith(_FORMULA) else text
+
+def _as_text(text: str) -> str:
+    """
+    Return *text* with an apostrophe before all that a spreadsheet would run.
+    """
+    safe = _FORMULA.sub(r"\1'", text)
+
+    return f"'{safe}" if text.startswith(_BLANKS) and not safe.startswith("'") else safe
 
 
 def _written(
