@@ -83,7 +83,7 @@ def _start(command: str, running: dict[str, subprocess.Popen[bytes]]) -> None:
     )
     running[command] = process
     assert process.stdout is not None
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
 
     while b"Ctrl-C" not in process.stdout.readline():
         assert process.poll() is None

@@ -4,6 +4,7 @@ What CI runs: ``nox`` with no arguments runs it all.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import nox
@@ -51,13 +52,15 @@ def tests(session: nox.Session) -> None:
     """
     session.install("-e", ".[all,testing]", *_group("tests"))
     session.run("coverage", "erase")
+    # Much of a test is waiting, for a socket or another process: more than the cores.
+    workers = str(2 * (os.cpu_count() or 1))
     session.run(
         "coverage",
         "run",
         "-m",
         "pytest",
         "-n",
-        "2",
+        workers,
         "--dist",
         "loadgroup",
         "--durations=40",

@@ -5,6 +5,7 @@ What holds for all tests.
 from __future__ import annotations
 
 import contextlib
+import signal
 import socket
 
 import pytest
@@ -17,6 +18,24 @@ with contextlib.suppress(ModuleNotFoundError):
     # A loaded machine is slow, and that is no property of the code.
     hypothesis.settings.register_profile("patient", deadline=None)
     hypothesis.settings.load_profile("patient")
+
+
+def pytest_configure(config):
+    """
+    Start children alike, however the tests were started.
+
+    Under ``nohup``, or in the background of a script, signals are ignored, and a child
+    would inherit that. A handler that does nothing is not inherited.
+    """
+    workers = config.getoption("numprocesses", None)
+
+    # Whoever only starts the workers goes on as it was told to.
+    if workers and not hasattr(config, "workerinput"):
+        return
+
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(name="make_redis", scope="session")
