@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from umfpay.errors import TransportError, WrongLoopError
 from umfpay.sensitive import Secret
 from umfpay.transport import (
+    AbandonedError,
     AiohttpTransport,
     BearerToken,
     Effect,
@@ -825,18 +826,38 @@ async def test_an_answer_to_a_body_that_was_never_written_ends_all_trust(
     assert second.may_have_been_sent(caught.value)
 
 
-async def test_a_body_written_in_the_old_way_tells_it(call):
-    """Both ways of aiohttp to write a body mark it."""
-    written = []
+@pytest.mark.parametrize("way", ["write", "write_with_length"])
+async def test_a_body_is_marked_before_its_first_byte_is_written(call, way):
+    """Both ways of aiohttp to write a body: what breaks in the middle has begun."""
+    state = call(Effect.MONEY)
+    body = _Body(b"abc", state=state)
+    seen = []
 
     class Writer:
         async def write(self, data):
-            written.append(data)
+            seen.append((data, state.body_started, body.started))
 
-    state = call(Effect.MONEY)
-    await _Body(b"abc", state=state).write(Writer())
+            raise OSError("the connection broke")
 
-    assert (written, state.body_started) == ([b"abc"], True)
+    with pytest.raises(OSError, match="broke"):
+        await getattr(body, way)(Writer(), *([3] if way == "write_with_length" else []))
+
+    assert [(b"abc", True, True)] == seen
+
+
+async def test_a_body_of_a_caller_who_is_gone_is_not_written(call):
+    """What was not begun is not begun any more."""
+    state = call(Effect.MONEY, abandoned=True)
+    body = _Body(b"abc", state=state)
+
+    class Writer:
+        async def write(self, data):
+            raise AssertionError(data)
+
+    with pytest.raises(AbandonedError):
+        await body.write_with_length(Writer(), 3)
+
+    assert (False, False) == (state.body_started, body.started)
 
 
 async def test_a_call_cancelled_inside_the_answer_frees_its_connection(

@@ -5,9 +5,10 @@ Requests and responses that are made when somebody looks at them.
 from __future__ import annotations
 
 import httpx
+import pytest
 
 from umfpay.sensitive import Secret
-from umfpay.transport import BearerToken, Effect, build_request
+from umfpay.transport import AbandonedError, BearerToken, Effect, build_request
 from umfpay.transport._messages import RawResponse, raw_headers
 
 
@@ -92,3 +93,37 @@ def test_headers_of_a_plain_response_are_found():
     response = httpx.Response(200, headers=[("A", "b")], content=b"")
 
     assert (b"A", b"b") in raw_headers(response)
+
+
+async def test_a_body_is_marked_before_its_first_part_is_given(call):
+    """Whoever takes it may send it at once, and fail in the middle."""
+    state = call(Effect.MONEY)
+    request = build_request(state)
+
+    assert not state.body_started
+
+    async for _ in request.stream:
+        assert state.body_started
+
+        break
+
+    again = call(Effect.MONEY)
+
+    for _ in build_request(again).stream:
+        assert again.body_started
+
+        break
+
+
+async def test_a_body_is_not_given_to_a_caller_who_is_gone(call):
+    """It was not begun, and is not begun any more."""
+    state = call(Effect.MONEY, abandoned=True)
+    request = build_request(state)
+
+    with pytest.raises(AbandonedError):
+        [part async for part in request.stream]
+
+    with pytest.raises(AbandonedError):
+        list(request.stream)
+
+    assert not state.body_started

@@ -408,3 +408,20 @@ async def test_closing_closes_the_network(layered):
     await layer.aclose()
 
     assert script.closed
+
+
+@pytest.mark.parametrize("late", [0.0, 1.0])
+@pytest.mark.parametrize("effect", Effect)
+async def test_nothing_is_sent_when_the_deadline_has_passed(
+    layered, call, gateway, effect, late
+):
+    """A timeout of the loop works at the next pause only: a busy loop had none."""
+    script, layer = layered(gateway.answer())
+    now = asyncio.get_running_loop().time()
+    state = call(effect, deadline=now - late)
+
+    with pytest.raises(TimeoutError) as caught:
+        await layer.handle_async_request(build_request(state))
+
+    assert ([], False) == (script.requests, state.may_have_been_sent())
+    assert Ending.FAILED is judge(state, caught.value).ending

@@ -4,7 +4,6 @@ How a call ends for its caller.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from datetime import UTC, datetime
 from typing import Any, NoReturn
@@ -13,17 +12,7 @@ import attrs
 
 from umfpay.errors import APIError, Intent, OutcomeUnknownError, Text
 from umfpay.resources import Call
-from umfpay.transport import CallState, Ending, Judgement
-
-
-def must_have_time(state: CallState) -> None:
-    """
-    Raise TimeoutError if the deadline has passed: the timeout itself comes too late.
-
-    It works at the next pause, and a request may leave before there is one.
-    """
-    if asyncio.get_running_loop().time() >= state.deadline:
-        raise TimeoutError
+from umfpay.transport import Ending, Judgement
 
 
 @attrs.frozen

@@ -30,7 +30,6 @@ from umfpay._session._clocks import read_date
 from umfpay._session._ending import (
     Beginning,
     intent_of,
-    must_have_time,
     raise_ending,
 )
 from umfpay._session._expected_answer import expected_answer
@@ -415,7 +414,6 @@ class UMFSession:
                 if call.body is not None:
                     state.body = await binding.encode(call.body)
 
-                must_have_time(state)
                 await perform(binding.stack, state)
                 judgement = judge(state)
 
@@ -478,7 +476,6 @@ class UMFSession:
             # No timeout is open across the yield: the deadline covers the opening,
             # then every chunk has `timeout` seconds.
             async with asyncio.timeout_at(state.deadline):
-                must_have_time(state)
                 response = await perform(binding.stack, state)
 
             judgement = judge(state)

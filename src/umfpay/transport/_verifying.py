@@ -90,8 +90,14 @@ class VerifyingTransport(httpx.AsyncBaseTransport):
             SignatureError: The answer is forged.
             UnsignedResponseError: It gives something and has no signature.
             EnvelopeError: It cannot be read, is too large or a redirect.
+            TimeoutError: The deadline has passed before anything was handed over.
         """
         state = call_state(request)
+
+        # The owner's timeout works at the next pause, and there may be none before.
+        if asyncio.get_running_loop().time() >= state.deadline:
+            raise TimeoutError
+
         state.handed_over = True
         response = await self._wrapped.handle_async_request(request)
         stream = response.stream
