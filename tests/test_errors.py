@@ -111,3 +111,26 @@ def test_an_advice_can_be_given_for_one_case():
     advice = Text("Ask UMF.", "请联系联动优势。")
 
     assert advice == UMFError(WHAT, advice=advice).advice
+
+
+@pytest.mark.parametrize(
+    "cls", [cls for cls in CLASSES if cls is not UMFError], ids=lambda cls: cls.__name__
+)
+def test_every_error_says_what_to_do_next(cls):
+    """
+    A step, not "see the documentation", in both languages.
+    """
+    advice = _make(cls).advice
+
+    assert UMFError.default_advice != advice
+    assert "documentation" not in advice.en
+    assert advice.en.endswith(".")
+    assert advice.zh.endswith("。")
+
+
+def test_the_root_names_the_page():
+    """
+    It is never raised directly, and so the last resort of whoever subclasses it.
+    """
+    assert "docs/reference/errors.md" in UMFError.default_advice.en
+    assert "docs/reference/errors.md" in UMFError.default_advice.zh

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from umfpay import errors
 from umfpay.errors import APIError
-from umfpay.protocol import RETURN_CODES, api_error
+from umfpay.protocol import RETURN_CODES, api_error, status_meaning
 
 
 def _error(code="00060730", words="", *, status=200, verified=True):
@@ -55,7 +55,11 @@ def test_each_code_raises_the_error_of_its_cause(row):
         (405, errors.InvalidRequestError, False),
         (406, errors.InvalidRequestError, False),
         (409, errors.PaymentStateError, False),
+        (408, errors.GatewayBusyError, True),
         (410, errors.InvalidRequestError, False),
+        (413, errors.InvalidRequestError, False),
+        (414, errors.InvalidRequestError, False),
+        (415, errors.InvalidRequestError, False),
         (418, errors.UnknownCodeError, False),
         (429, errors.RateLimitedError, True),
         (500, errors.GatewayBusyError, True),
@@ -69,7 +73,7 @@ def test_each_code_raises_the_error_of_its_cause(row):
 @pytest.mark.parametrize("code", ["", "0000", "00060761"])
 def test_without_a_code_that_refuses_the_status_decides(status, error, retryable, code):
     """
-    The documented statuses (gateway.md 8.6).
+    The documented statuses (gateway.md 8.6), and those of what stands between.
     """
     refusal = _error(code, status=status)
 
@@ -152,3 +156,18 @@ def test_any_refusal_is_an_api_error(code, words, status):
     assert isinstance(error, APIError)
     assert type(error) is not APIError
     assert str(error).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("status", "meaning"),
+    [(413, "too large"), (414, "too long"), (401, "no valid key"), (418, "reason")],
+)
+def test_a_bare_status_has_a_meaning(status, meaning):
+    """
+    A page of a proxy names neither code nor reason.
+    """
+    told = status_meaning(status)
+
+    assert meaning in told.en
+    assert told.zh
+    assert told.en in _error("", status=status, verified=False).what.en

@@ -422,3 +422,20 @@ def test_a_refusal_that_names_what_was_asked_is_definite(call, effect):
     )
 
     assert judge(state).ending is Ending.FAILED
+
+
+@pytest.mark.parametrize("effect", WRITES)
+def test_a_bare_status_is_named_with_its_meaning(call, effect):
+    """A 413 of a proxy, before or behind the gateway: nobody signed anything."""
+    state = call(
+        effect,
+        status=413,
+        envelope=Envelope(verdict=Verdict.UNREADABLE, reason="no JSON"),
+    )
+    judgement = judge(state)
+
+    assert Ending.UNCLEAR is judgement.ending
+    assert "HTTP 413 (the request is too large)" in judgement.reason.en
+    assert "HTTP 413（请求过大）" in judgement.reason.zh
+    assert "''" not in judgement.reason.en
+    assert "Send less" in judgement.error.advice.en

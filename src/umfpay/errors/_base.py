@@ -102,7 +102,8 @@ class UMFError(Exception):
     """
 
     default_advice: ClassVar[Text] = Text(
-        "See the documentation of this error.", "请查阅此错误的说明。"
+        "Look its class up in docs/reference/errors.md.",
+        "请在 docs/reference/errors.md 中查阅该错误类。",
     )
 
     what: Text

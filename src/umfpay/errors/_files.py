@@ -75,8 +75,18 @@ class StatementError(UMFError):
     Raised when a statement file cannot be read.
     """
 
+    default_advice: ClassVar[Text] = Text(
+        "Look at the line that is named; fetch the file again, and ask UMF if it stays so.",
+        "请检查所指出的行；请重新下载文件，若仍如此请联系联动优势。",
+    )
+
 
 class IncompleteStatementError(StatementError):
     """
     Raised when a statement file is cut, mixed, or its total does not fit.
     """
+
+    default_advice: ClassVar[Text] = Text(
+        "Fetch the file again; ask UMF if it stays so. Do not book from it.",
+        "请重新下载文件；若仍如此请联系联动优势。请勿据此入账。",
+    )

@@ -17,6 +17,11 @@ class FlowError(UMFError):
         last: The last object that the gateway gave, or None.
     """
 
+    default_advice: ClassVar[Text] = Text(
+        "Query the object and go on from its state.",
+        "请查询该对象并按其状态继续。",
+    )
+
     last: object | None
 
     def __init__(

@@ -32,7 +32,7 @@ from umfpay.protocol._object_ids import (
     object_id_from_href,
     text_in_id,
 )
-from umfpay.protocol._refusals import api_error
+from umfpay.protocol._refusals import api_error, status_meaning
 from umfpay.protocol._sealing import Opener, Sealer
 from umfpay.protocol._signing import Signer, Verifier
 
@@ -72,6 +72,7 @@ __all__ = [
     "operation_of",
     "parse_json",
     "sign_envelope",
+    "status_meaning",
     "text_in_id",
     "verify_notification",
 ]

@@ -54,7 +54,15 @@ _BY_STATUS: Final[dict[int, _Reading]] = {
     400: _Reading(
         errors.InvalidRequestError, Text("a parameter is missing", "缺少参数")
     ),
-    401: _Reading(errors.PermissionDeniedError, Text("no valid key", "没有有效的密钥")),
+    401: _Reading(
+        errors.PermissionDeniedError,
+        Text("no valid key", "没有有效的密钥"),
+        advice=Text(
+            "Check client_id and client_secret; without a code of the gateway it may be"
+            " the page of a proxy or firewall.",
+            "请检查 client_id 和 client_secret；没有平台返回码时，可能是代理或防火墙的页面。",
+        ),
+    ),
     402: _Reading(
         errors.UnknownCodeError,
         Text("it failed though its parameters are fine", "参数正确但请求失败"),
@@ -66,8 +74,36 @@ _BY_STATUS: Final[dict[int, _Reading]] = {
     406: _Reading(
         errors.InvalidRequestError, Text("format not acceptable", "格式不接受")
     ),
+    408: _Reading(
+        errors.GatewayBusyError,
+        Text("it waited too long for the request", "等待请求超时"),
+        retryable=True,
+    ),
     409: _Reading(errors.PaymentStateError, Text("a conflict", "冲突")),
     410: _Reading(errors.InvalidRequestError, Text("it is gone", "已不存在")),
+    # Of whatever stands between, as a rule.
+    413: _Reading(
+        errors.InvalidRequestError,
+        Text("the request is too large", "请求过大"),
+        advice=Text(
+            "Send less in one call (sub orders, goods, page_size); look for the limit of"
+            " the proxy or firewall between.",
+            "请减少单次调用的内容（子订单、商品、page_size），并检查中间代理或防火墙的限制。",
+        ),
+    ),
+    414: _Reading(
+        errors.InvalidRequestError,
+        Text("the address is too long", "地址过长"),
+        advice=Text("Shorten ids and query.", "请缩短编号和查询参数。"),
+    ),
+    415: _Reading(
+        errors.InvalidRequestError,
+        Text("the form of the body is not supported", "不支持的内容类型"),
+        advice=Text(
+            "Look for what changes requests on the way (proxy, firewall); we send JSON.",
+            "请检查途中改动请求的设备（代理、防火墙）；我们发送的是 JSON。",
+        ),
+    ),
     429: _Reading(
         errors.RateLimitedError,
         Text("too many requests", "请求过多"),
@@ -78,6 +114,13 @@ _BY_STATUS: Final[dict[int, _Reading]] = {
     ),
 }
 _MAX_CODE: Final = 40
+
+
+def status_meaning(http_status: int) -> Text:
+    """
+    Return what an HTTP status means that came without a code of the gateway.
+    """
+    return _read("", http_status).meaning
 
 
 def api_error(

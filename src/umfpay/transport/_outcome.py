@@ -36,6 +36,7 @@ from umfpay.protocol import (
     find_code,
     object_id_from_href,
     operation_of,
+    status_meaning,
 )
 from umfpay.transport._call import CallState, Effect
 
@@ -216,10 +217,12 @@ def _doubt(envelope: Envelope, status: int) -> Text | None:
 
     if envelope.verdict is not Verdict.VERIFIED and not code:
         # A page of whatever stands between, as a rule.
+        meaning = status_meaning(status)
+
         return Text(
-            f"the answer is HTTP {status} without a code of the gateway and without a"
-            " valid signature",
-            f"应答为 HTTP {status}，没有平台返回码，也没有有效签名",
+            f"the answer is HTTP {status} ({meaning.en}), without a code of the gateway"
+            " and without a valid signature",
+            f"应答为 HTTP {status}（{meaning.zh}），没有平台返回码，也没有有效签名",
         )
 
     if envelope.verdict is not Verdict.VERIFIED:
