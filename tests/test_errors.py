@@ -22,6 +22,7 @@ from umfpay.errors import (
     TransportError,
     UMFError,
     UploadError,
+    WrongCodeError,
 )
 
 
@@ -36,6 +37,9 @@ INTENT = Intent(
 
 
 def _make(cls: type[UMFError]) -> UMFError:
+    if issubclass(cls, WrongCodeError):
+        return cls(WHAT, ret_code="00200005", attempts_left=2, last="pending")
+
     if issubclass(cls, APIError):
         return cls(WHAT, ret_code="00060700", ret_msg="bad", verified=True)
 
