@@ -7,11 +7,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
+from datetime import date
+from decimal import Decimal
 
 import pytest
 
 from umfpay.errors import NotificationError
-from umfpay.models import Money
+from umfpay.models import Money, NewRefund
 from umfpay.notifications._deciding import Decision, Status
 from umfpay.notifications._expectations import understood
 from umfpay.notifications._sqlite import SQLiteStore
@@ -123,3 +125,33 @@ async def test_a_closed_store_says_so(place, event):
 
     with pytest.raises(NotificationError, match="closed"):
         await store.process(event.key, apply)
+
+
+async def test_what_is_known_stays_known(store, event):
+    """
+    Who tells a number again, with less, takes nothing away but corrects the money.
+    """
+    refund = NewRefund(
+        mer_reference_id="n1", mer_date=date(2026, 11, 23), amount=Money("1.00", "USD")
+    )
+
+    for what, amount, payment_id in (
+        (refund, None, "PAY_A"),
+        ("n1", Money("2.00", "USD"), None),
+    ):
+        expected, binding = understood(
+            what,
+            amount=amount,
+            kind="refund",
+            payment_id=payment_id,
+            refund_id="REF_A",
+        )
+        await store.expect(expected, binding)
+
+    await store.add(event)
+    known = (await store.find(event.key)).known.refund
+
+    assert known.total == Decimal("2.00")
+    assert known.mer_date == date(2026, 11, 23)
+    assert known.payment_id == "PAY_A"
+    assert (await store.binding("REF_A")).payment_id == "PAY_A"

@@ -76,8 +76,13 @@ ADD: Final = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'ready')"
     " ON CONFLICT (key) DO NOTHING"
 )
-EXPECT: Final = "INSERT OR REPLACE INTO umf_expected VALUES (?, ?, ?, ?, ?, ?)"
-# What is known stays known: an answer may tell less than the one before.
+# What is known stays known: who tells it again may tell less.
+EXPECT: Final = (
+    "INSERT INTO umf_expected VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (kind, number)"
+    " DO UPDATE SET total = excluded.total, currency = excluded.currency,"
+    " mer_date = coalesce(excluded.mer_date, mer_date),"
+    " payment_id = coalesce(excluded.payment_id, payment_id)"
+)
 BIND: Final = (
     "INSERT INTO umf_bound VALUES (?, ?, ?, ?) ON CONFLICT (object_id) DO UPDATE SET"
     " number = coalesce(excluded.number, number),"
