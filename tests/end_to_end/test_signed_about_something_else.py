@@ -748,9 +748,11 @@ class Answering:
 
     def __init__(self):
         self.answers = {}
-        self.asked = []
+        self.tasks = set()
 
     async def serve(self, reader, writer):
+        self.tasks.add(asyncio.current_task())
+
         with contextlib.suppress(OSError, EOFError):
             while head := (await reader.readuntil(b"\r\n\r\n")).decode():
                 length = re.search(r"content-length: (\d+)", head.lower())
@@ -760,12 +762,14 @@ class Answering:
 
         writer.close()
 
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
     def _answer(self, method, target):
         if "/oauth/" in target:
             body = b'{"access_token":"T","expires_in":3600}'
         else:
             asked = f"{method} {target}"
-            self.asked.append(asked)
             found = [a for at, a in self.answers.items() if re.search(at, asked)]
             members = {"meta": {"ret_code": "0000", "ret_msg": "Success"}, **found[0]}
             body = sign_envelope(members, signer=SIGNER, place="meta")[0]
@@ -782,6 +786,7 @@ async def _gateway():
     yield gateway
 
     server.close()
+    await asyncio.gather(*gateway.tasks)
 
 
 @pytest.fixture(autouse=True)

@@ -84,7 +84,9 @@ async def refund(
         amount: What is given back; all of *goods*, or all that is left, if not given.
         goods: What of it belongs to which sub order; see `choose_goods()`.
         already: Amounts, by refund id, of refunds of this payment that are still under
-            way: the gateway lists those that are done.
+            way: the gateway lists those that are done. Given, also empty, it says that
+            there are no others: then the list can prove what became of this one, if
+            its end is unclear.
         deadline: Seconds for all of it. A real refund can take longer: then
             `NotFinishedError` holds it, and the notification tells.
 
@@ -94,6 +96,8 @@ async def refund(
     Raises:
         ConfigError: An argument is of the wrong type; nothing was sent.
         RefundAmountError: It is more than is left. Nothing was refunded.
+        OutcomeUnknownError: It may have been made; also after a refusal that the second
+            copy of a request gets, too.
         RefundNumberUsedError: There is a refund under this number: *last* is it. If
             *last* is the payment, there may be one: the gateway refused with a code
             that also means "too early".
