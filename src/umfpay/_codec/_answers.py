@@ -4,7 +4,7 @@ Whole answers: the gateway's oddities normalised (gateway.md 5, 11).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from umfpay._codec._converter import structure
@@ -112,7 +112,7 @@ def _id_of(links: list[Any], *, ref: LinkRef, prefix: str) -> str | None:
 
 # These lead to other systems, whose numbers are not the gateway's ids.
 _FOREIGN_LINKS = (LinkRef.UPAY.value, LinkRef.WECHAT.value)
-_ID_NAMES = ("id", "payment_id", "refund_id", "parent_payment")
+_ID_NAMES = frozenset({"id", "payment_id", "refund_id", "parent_payment", "href"})
 
 
 def ids_named(members: Members) -> list[str]:
@@ -122,40 +122,53 @@ def ids_named(members: Members) -> list[str]:
     They stand in members that hold an id, and at the tails of links.
     """
     found: list[str] = []
+    waiting: list[Any] = [dict(members)]
 
-    for one in _objects(members):
-        found += [one[name].strip() for name in _ID_NAMES if type(one.get(name)) is str]
-        href = one.get("href")
+    # Every answer of money goes through this: one loop, no call for a member.
+    for one in waiting:
+        if type(one) is not dict:
+            waiting += [value for value in one if type(value) in (dict, list)]
 
-        if type(href) is str and one.get("ref", one.get("rel")) not in _FOREIGN_LINKS:
-            linked = object_id_from_href(href)
-            found += [] if linked is None else [linked]
+            continue
+
+        for name, value in one.items():
+            kind = type(value)
+
+            if kind is dict or kind is list:
+                waiting.append(value)
+            elif kind is str and name in _ID_NAMES:
+                found += _ids_in(one, name, value)
 
     return found
+
+
+def _ids_in(one: Members, name: str, value: str) -> tuple[str, ...]:
+    if name != "href":
+        return (value.strip(),)
+
+    if one.get("ref", one.get("rel")) in _FOREIGN_LINKS:
+        return ()
+
+    linked = object_id_from_href(value)
+
+    return () if linked is None else (linked,)
 
 
 def values_named(members: Members, name: str) -> list[Any]:
     """
     Return what stands under *name*, at whichever depth; what is absent is left out.
     """
-    return [
-        one[name]
-        for one in _objects(members)
-        if name in one and not is_absent(one[name])
-    ]
+    found: list[Any] = []
+    waiting: list[Any] = [dict(members)]
 
-
-def _objects(members: Members) -> Iterator[Members]:
-    waiting: list[Any] = [members]
-
-    while waiting:
-        one = waiting.pop()
-
+    for one in waiting:
         if isinstance(one, dict):
-            yield one
-            waiting += [value for value in one.values() if type(value) in (dict, list)]
+            waiting += one.values()
+            found += [] if is_absent(one.get(name)) else [one[name]]
         elif isinstance(one, list):
             waiting += one
+
+    return found
 
 
 def _object(
