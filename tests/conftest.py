@@ -63,3 +63,24 @@ def _make_redis():
 def _redis_server(make_redis):
     with make_redis() as server:
         yield server
+
+
+_IGNORED = [
+    number
+    for name in ("SIGHUP", "SIGINT", "SIGTERM")
+    if (number := getattr(signal, name, None)) is not None
+    and signal.getsignal(number) == signal.SIG_IGN
+]
+
+
+def pytest_runtest_setup() -> None:
+    """
+    Go on ignoring what nohup or a shell's ``&`` ignores, by a handler: unlike an ignored
+    signal it is not handed on to the processes that a test starts.
+    """
+    for number in _IGNORED:
+        signal.signal(number, _go_on)
+
+
+def _go_on(*_: object) -> None:
+    pass

@@ -6,7 +6,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -232,3 +236,31 @@ def test_the_stories_pay_nowhere_else(capsys):
     """
     assert 2 == run(["demo", "--all", "--base-url", "https://uat.soopay.net/"])
     assert "--all" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_demo_that_is_ended_leaves_nothing(tmp_path, sent):
+    """
+    Its servers close, its temporary folder goes, one line says so.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from umfpay.cli import main; main()", "demo", "--all"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"},
+    )
+
+    try:
+        first = process.stdout.readline()
+        made = list(tmp_path.iterdir())
+        process.send_signal(sent)
+        _, error = process.communicate(timeout=50)
+    finally:
+        process.kill()
+        process.communicate()
+
+    assert first.startswith("ok ")
+    assert 1 == len(made)
+    assert [] == list(tmp_path.iterdir())
+    assert (130, "umfpay: interrupted | 已中断\n") == (process.returncode, error)

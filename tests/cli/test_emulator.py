@@ -195,6 +195,37 @@ def test_it_takes_papers_by_ftp_when_it_is_told_a_port(started, tmp_path):
         assert client.login(env["UMF_FTP_USER"], env["UMF_FTP_PASSWORD"])[0] == "2"
 
 
+def test_each_refusal_is_printed_with_its_reason(started, tmp_path):
+    """
+    On standard error, one line each: escaped, cut, and nothing of a request's secrets.
+    """
+    process, printed = started("--port", 0, "--data", tmp_path)
+    url = re.search(r"base URL +http://([^/]+)/", printed).group(1)
+    host, _, port = url.partition(":")
+    odd = f"/cberest/v1/%1b[31m%0aX%e2%80%ae{'x' * 5000}"
+    requests = [
+        "GET /cberest/v1/bank?type=x HTTP/1.1\r\n",
+        f"GET {odd} HTTP/1.1\r\nAuthorization: Bearer canary\r\n",
+    ]
+
+    for request in requests:
+        with socket.create_connection((host, int(port)), 10) as connection:
+            connection.sendall(
+                f"{request}Host: {url}\r\nConnection: close\r\n\r\n".encode()
+            )
+            assert b"".join(iter(lambda: connection.recv(65536), b""))
+
+    process.send_signal(signal.SIGTERM)
+    _, error = process.communicate(timeout=20)
+    first, second = error.splitlines()
+
+    assert "GET /cberest/v1/bank: 00280703 no bearer token" == first
+    assert "no such path" in second
+    assert second.isprintable()
+    assert len(second) < 1000
+    assert "canary" not in error
+
+
 def test_its_headers_are_spelled_as_the_gateway_spells_them(started, tmp_path):
     """
     As where an emulator is served in Python.

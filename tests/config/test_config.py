@@ -4,14 +4,17 @@ A Config is right or it is not made; what is wrong is named, and nothing is show
 
 from __future__ import annotations
 
+import base64
 import os
 import socket
 import traceback
 
 import pytest
+from Crypto.PublicKey import RSA
 
 from umfpay import Config, Environment, Secret
 from umfpay.errors import ConfigError
+from umfpay.protocol import PublicKey
 
 
 CANARY = "canary-secret-7f3a"
@@ -250,6 +253,20 @@ def test_changes_win_and_a_second_certificate_is_added(environ, settings):
     assert 3 == config.deadline
     assert Secret("other") == config.client_secret
     assert 2 == len(config.gateway_certificate)
+
+
+def test_from_file_takes_short_keys_that_stand_in_it(tmp_path, environ):
+    """
+    A public key of 1024 bits has 216 characters of base64: it is no path.
+    """
+    der = RSA.generate(1024).public_key().export_key("DER")
+    public = base64.b64encode(der).decode()
+    environ["UMF_GATEWAY_CERTIFICATE"] = public
+    file = tmp_path / "umf.env"
+    file.write_text("".join(f"{k}={v}\n" for k, v in environ.items()), "utf-8")
+
+    assert 216 == len(public)
+    assert (PublicKey.load(der),) == Config.from_file(file).gateway_certificate
 
 
 def test_from_file_reads_lines_and_toml_alike(tmp_path, environ, settings):

@@ -170,6 +170,19 @@ def test_it_is_read_from_a_file(tmp_path):
     assert Secret("s3cret-word") == account.password
 
 
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path):
+    """
+    As Notepad writes it: the first line counts like the others.
+    """
+    file = tmp_path / "umf.env"
+    lines = [f"{k}={v}" for k, v in ENV.items()]
+    file.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
+    account = FTPAccount.from_file(file, port=21)
+
+    assert "ftp.example.com" == account.host
+    assert Secret("s3cret-word") == account.password
+
+
 def test_a_file_that_cannot_be_used_is_refused(tmp_path):
     """
     Missing, or with a value that is wrong; no frame of ours shows the password.

@@ -249,7 +249,7 @@ def test_overwritten_pages_are_told_at_the_start(tmp_path, first):
 
     with contextlib.closing(Store(path)) as store:
         for number in range(200):
-            store.put("payment", str(number), {"x": "x" * 100})
+            store.put("letter", str(number), {"x": "x" * 100})
 
     content = bytearray(path.read_bytes())
     content[first : first + 4000] = b"\x5a" * 4000

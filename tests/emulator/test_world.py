@@ -146,6 +146,15 @@ def test_a_stop_does_not_end_a_delivery(
         ("salt", "cards", {"hex": "x"}),
         ("salt", "cards", {"hex": 5}),
         ("salt", "cards", {}),
+        ("series", "trace", {}),
+        ("series", "trace", {"last": "x"}),
+        ("series", "request", {"last": None}),
+        ("series", "request", {"last": True}),
+        ("token", "x", {"digest": "x"}),
+        ("paid", "x", {"payment": 5}),
+        ("payment", "PAY_A", {"id": "PAY_A"}),
+        ("refund", "REFUND_A", {}),
+        ("notification", "1", {"number": "1"}),
     ],
 )
 def test_damaged_books_are_told_at_the_start(make_box, keys, tmp_path, kind, key, row):
@@ -162,5 +171,8 @@ def test_damaged_books_are_told_at_the_start(make_box, keys, tmp_path, kind, key
         make_box(tmp_path)
 
     assert str(path) in caught.value.what.en
+
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM documents")
 
     Store(path).close()

@@ -212,6 +212,50 @@ async def test_accept_does_not_cover_a_signature_taken_off(layered, call, gatewa
     await through(layer, call(path="/b"))
 
 
+async def test_an_endpoint_that_signs_does_so_for_every_object(
+    layered, call, gateway, caplog
+):
+    """
+    Whoever writes the path: by template, with an id, with doubled or quoted characters.
+    """
+    paths = [
+        "/payments/payment/{payment_id}",
+        "/payments/payment/PAY_GMYTANRRGEZDGMBU",
+        "//payments/payment/PAY_AAAAAAAA/",
+        "/payments/payment/%50AY_AAAAAAAA",
+        "/payments/payment/%7Bpayment_id%7D",
+    ]
+
+    for signed in paths:
+        for stripped in paths:
+            _, layer = layered(
+                gateway.answer(),
+                gateway.answer(place="none"),
+                gateway.answer(place="none"),
+                unsigned_responses="accept",
+            )
+            await through(layer, call(path=signed))
+
+            with pytest.raises(UnsignedResponseError, match="earlier ones did"):
+                await through(layer, call(path=stripped))
+
+            await through(layer, call(path=f"{stripped.rstrip('/')}/refund"))
+
+
+async def test_a_warning_is_given_once_for_all_objects(layered, call, gateway, caplog):
+    """
+    Ten thousand payments are no ten thousand lines.
+    """
+    steps = [gateway.answer(place="none") for _ in range(3)]
+    _, layer = layered(*steps, unsigned_responses="accept")
+
+    with caplog.at_level(logging.WARNING, "umfpay"):
+        for key in ("PAY_AAAAAAAA", "PAY_BBBBBBBB", "{payment_id}"):
+            await through(layer, call(path=f"/payments/payment/{key}"))
+
+    assert 1 == len(caplog.records)
+
+
 async def test_report_logs_forged_answers_and_lets_them_through(layered, call, caplog):
     """The verdict is logged, the start is warned about."""
     with caplog.at_level(logging.WARNING, "umfpay"):

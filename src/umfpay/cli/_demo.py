@@ -17,6 +17,7 @@ import click
 
 from umfpay.cli._demo_all import StoryStep, open_shop, tell_all
 from umfpay.cli._demo_steps import Step, card_story, look_around
+from umfpay.cli._ending import run_to_end
 from umfpay.cli._exits import Exit
 from umfpay.cli._sessions import open_session, settings
 from umfpay.cli._streams import print_json, print_line
@@ -70,16 +71,16 @@ def demo(
 
     if all_stories:
         stories = _Printer(_story_line, as_json=as_json)
-        asyncio.run(_all_stories(stories))
+        run_to_end(_all_stories(stories))
 
         return stories.finish()
 
     show = _Printer(_line, as_json=as_json, signs=not elsewhere)
 
     if not elsewhere:
-        asyncio.run(_own_emulator(show))
+        run_to_end(_own_emulator(show))
     else:
-        asyncio.run(_elsewhere(show, base_url, file, fetch_token=fetch_token))
+        run_to_end(_elsewhere(show, base_url, file, fetch_token=fetch_token))
 
     return show.finish()
 

@@ -5,16 +5,14 @@
 from __future__ import annotations
 
 import asyncio
-import signal
+import logging
 import tempfile
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
 
 import click
 
-
-_ENDS: Final = ("SIGTERM", "SIGHUP")  # Windows has no SIGHUP
+from umfpay.cli._ending import on_end
 
 
 @click.command()
@@ -82,13 +80,14 @@ async def _run(
 ) -> None:
     # Before anything is made: whatever ends it, the temporary folder goes.
     ended = asyncio.Event()
-    _on_end(ended)
+    on_end(ended.set)
 
     from umfpay.emulator import Emulator, serve
 
     port, ftp_port = ports
 
     with ExitStack() as stack:
+        _show_log(stack)
         folder = data or Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="umf-"))
         )
@@ -114,13 +113,12 @@ async def _run(
             await ended.wait()
 
 
-def _on_end(ended: asyncio.Event) -> None:
-    for name in _ENDS:
-        number = getattr(signal, name, None)
-
-        # nohup ignores SIGHUP, and means it.
-        if number is None or signal.getsignal(number) == signal.SIG_IGN:
-            continue
-
-        with suppress(NotImplementedError):  # Windows
-            asyncio.get_running_loop().add_signal_handler(number, ended.set)
+def _show_log(stack: ExitStack) -> None:
+    """
+    Show the emulator's log on standard error: each refusal, and what goes wrong.
+    """
+    log = logging.getLogger("umfpay.emulator")
+    handler = logging.StreamHandler()
+    log.setLevel(logging.INFO)
+    log.addHandler(handler)
+    stack.callback(log.removeHandler, handler)

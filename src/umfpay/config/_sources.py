@@ -10,6 +10,7 @@ from typing import Any, Final, TypeGuard
 
 from umfpay.config._checks import looks_like_address, refusal
 from umfpay.errors import Text
+from umfpay.protocol import is_key_text
 
 
 _PATHS: Final = {
@@ -134,8 +135,4 @@ def _looks_like_a_path(value: object) -> TypeGuard[str]:
     if not isinstance(value, str) or value in ("", "auto", "memory"):
         return False
 
-    return (
-        "-----BEGIN" not in value
-        and not looks_like_address(value)
-        and len(value) <= 300
-    )
+    return not looks_like_address(value) and not is_key_text(value)

@@ -5,6 +5,7 @@ The gateway without a network: one request in, one answer out.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import sqlite3
 from typing import Any, Final
@@ -29,6 +30,7 @@ from umfpay.emulator._store import Document
 from umfpay.emulator._transitions import tick
 from umfpay.emulator._wire import with_old_names
 from umfpay.emulator._world import Members, World
+from umfpay.errors import escape
 from umfpay.protocol import (
     Signer,
     Verifier,
@@ -57,6 +59,9 @@ _CUTS_BEFORE: Final = frozenset({"drop_before", "error_before", "busy"})
 _CUTS_AFTER: Final = frozenset({"drop_after", "error_after"})
 
 
+_log: Final = logging.getLogger("umfpay.emulator")
+
+
 class Gateway:
     """
     Answers requests by the books of *world*.
@@ -82,6 +87,15 @@ class Gateway:
             told(error, f"{request.method} {path}")
 
             return self._refused(Refusal(_SYSTEM_ERROR))
+
+        if record["reason"]:
+            _log.info(
+                "%s %s: %s %s",
+                request.method,
+                escape(path),
+                record["ret_code"],
+                escape(record["reason"]),
+            )
 
         try:
             self.world.store.log("request", str(record["number"]), record)

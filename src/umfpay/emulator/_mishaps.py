@@ -12,6 +12,15 @@ from typing import Final
 _log: Final = logging.getLogger("umfpay.emulator")
 
 
+def is_of_the_disk(error: Exception) -> bool:
+    """
+    Tell whether *error* comes from the books, and is no bug of ours.
+    """
+    return isinstance(error, sqlite3.Error) and not isinstance(
+        error, sqlite3.ProgrammingError
+    )
+
+
 def told(error: Exception, what: str) -> str:
     """
     Write *error*, which ended *what*, to the log.
@@ -21,9 +30,7 @@ def told(error: Exception, what: str) -> str:
     """
     shown = what.encode("unicode_escape").decode("ascii")[:200]
 
-    if isinstance(error, sqlite3.Error) and not isinstance(
-        error, sqlite3.ProgrammingError
-    ):
+    if is_of_the_disk(error):
         _log.error(
             "%s: the emulator's books cannot be used (%s); look at the disk of its data"
             " folder. | 模拟器数据无法使用（%s），请检查数据目录所在的磁盘。",

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
+from umfpay.emulator._shapes import check
 from umfpay.errors import ConfigError, Text
 
 
@@ -377,6 +378,5 @@ def _must_be_whole(connection: sqlite3.Connection) -> None:
     if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
         raise ValueError
 
-    for (data,) in connection.execute("SELECT data FROM documents"):
-        if not isinstance(json.loads(data), dict):
-            raise TypeError
+    for kind, data in connection.execute("SELECT kind, data FROM documents"):
+        check(kind, json.loads(data))

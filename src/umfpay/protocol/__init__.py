@@ -23,7 +23,7 @@ from umfpay.protocol._envelopes import (
 from umfpay.protocol._inspection import KeyReport, inspect_key
 from umfpay.protocol._json import JSONRefusedError, dump_json, parse_json
 from umfpay.protocol._keeping import Keeper
-from umfpay.protocol._key_files import KeySource
+from umfpay.protocol._key_files import KeySource, is_key_text
 from umfpay.protocol._keys import PrivateKey, PublicKey, check_key_pair
 from umfpay.protocol._object_ids import (
     OBJECT_ID,
@@ -64,6 +64,7 @@ __all__ = [
     "dump_json",
     "find_code",
     "inspect_key",
+    "is_key_text",
     "make_certificate",
     "new_object_id",
     "number_in_id",

@@ -68,7 +68,7 @@ class KeyContent:
         if isinstance(source, bytes | bytearray | memoryview):
             return cls(GIVEN, bytes(source))
 
-        if isinstance(source, str) and _is_content(source):
+        if isinstance(source, str) and is_key_text(source):
             return cls(GIVEN, source.encode("utf-8", "replace"))
 
         if isinstance(source, str | os.PathLike):
@@ -139,7 +139,11 @@ def _plain(text: str) -> str:
     return text.replace("\\r", "\n").replace("\\n", "\n")
 
 
-def _is_content(text: str) -> bool:
+def is_key_text(text: str) -> bool:
+    """
+    Tell whether *text* is the content of a key file, and no path: PEM, or base64 in one
+    line.
+    """
     if _BEGIN in text:
         return True
 

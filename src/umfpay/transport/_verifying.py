@@ -7,10 +7,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final, Literal, TypeVar, cast
+from urllib.parse import unquote
 
 import httpx
 
@@ -35,6 +38,8 @@ ResponseSignatures = Literal["enforce", "report"]
 
 # A file has shown something but blanks by then.
 _HEAD: Final = 4096
+
+_ID: Final = re.compile(r"\{\w+\}|[A-Z]+_[A-Z2-7]+")
 
 # Seconds that a transport which is not ours gets to close an answer.
 _CLOSING: Final = 1.0
@@ -189,7 +194,7 @@ class VerifyingTransport(httpx.AsyncBaseTransport):
         verdict = envelope.verdict
 
         if verdict is Verdict.VERIFIED:
-            self._signed.add(state.path)
+            self._signed.add(endpoint_of(state.path))
 
             return
 
@@ -232,11 +237,13 @@ class VerifyingTransport(httpx.AsyncBaseTransport):
         if not self._accepts_unsigned:
             raise refusals.unsigned(state)
 
-        if state.path in self._signed:
+        endpoint = endpoint_of(state.path)
+
+        if endpoint in self._signed:
             raise refusals.stripped(state)
 
-        if state.path not in self._warned:
-            self._warned.add(state.path)
+        if endpoint not in self._warned:
+            self._warned.add(endpoint)
             _log.warning(
                 '%s %s: unsigned answer let through by unsigned_responses="accept"',
                 state.method,
@@ -291,6 +298,20 @@ class VerifyingTransport(httpx.AsyncBaseTransport):
         Close the network transport.
         """
         await self._wrapped.aclose()
+
+
+@lru_cache(maxsize=256)
+def endpoint_of(path: str) -> str:
+    """
+    Return what is asked at *path*, whichever object it is about.
+
+    A path of the caller's holds an id where ours have a name in braces.
+    """
+    return "/".join(
+        "{id}" if _ID.fullmatch(one) else one
+        for one in unquote(path).replace(" ", "").split("/")
+        if one
+    )
 
 
 async def _close(stream: httpx.AsyncByteStream) -> None:

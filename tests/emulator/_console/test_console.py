@@ -232,6 +232,30 @@ async def test_a_bug_is_a_page_and_a_line_in_the_log(credentials, caplog):
     await emulator.aclose()
 
 
+async def test_a_full_disk_is_named_and_no_bug(credentials, caplog):
+    """
+    One line in the log without a traceback, and a page that says where to look.
+    """
+    emulator = Emulator(credentials=credentials)
+    emulator._world.store._connection.execute("PRAGMA query_only = ON")
+    token = emulator._console._gate.token
+    request = Request(
+        method="POST",
+        path="/console/clock",
+        headers={"sec-fetch-site": "same-origin"},
+        body=f"token={token}&seconds=60".encode(),
+    )
+    answer = emulator._console.answer(request)
+
+    assert 500 == answer.status
+    assert b"look at the disk" in answer.body
+    assert b"a bug of the emulator" not in answer.body
+    assert [None] == [record.exc_info for record in caplog.records]
+    assert "look at the disk" in caplog.text
+
+    await emulator.aclose()
+
+
 async def test_pages_are_served_under_our_own_name_only(browser):
     """
     A foreign Host never reaches them.

@@ -4,7 +4,6 @@ Requests of a browser to pages, and forms to what they change.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
@@ -22,6 +21,7 @@ from umfpay.emulator._console._pages import (
 from umfpay.emulator._console._texts import LANGUAGES, choose
 from umfpay.emulator._gateway import Gateway
 from umfpay.emulator._messages import Answer, Request
+from umfpay.emulator._mishaps import is_of_the_disk, told
 from umfpay.emulator._moves import NotHereError
 from umfpay.emulator._notifier import Notifier
 from umfpay.emulator._refusal import Refusal
@@ -44,8 +44,6 @@ _HEADERS: Final = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
-
-_log = logging.getLogger("umfpay.emulator")
 
 
 class Console:
@@ -87,11 +85,12 @@ class Console:
         except Refusal as refusal:
             answer = self._trouble(404, "", refusal.detail, language)
         except ConfigError as error:
-            told = error.what.zh if language == "zh" else error.what.en
-            answer = self._trouble(400, "", told, language)
-        except Exception:  # noqa: BLE001 (logged)
-            _log.exception("%s %s", request.method, request.path)
-            answer = self._trouble(500, "own_bug", "", language)
+            what = error.what.zh if language == "zh" else error.what.en
+            answer = self._trouble(400, "", what, language)
+        except Exception as error:  # noqa: BLE001 (told)
+            told(error, f"{request.method} {request.path}")
+            word = "no_books" if is_of_the_disk(error) else "own_bug"
+            answer = self._trouble(500, word, "", language)
 
         if query.get("lang") in LANGUAGES:
             answer.headers["set-cookie"] = (

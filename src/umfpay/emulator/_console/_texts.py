@@ -61,6 +61,10 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "long_form": ("The form is too long.", "表单过长。"),
     "method": ("Method", "方式"),
     "name": ("Name", "名称"),
+    "no_books": (
+        "The emulator's books cannot be used; look at the disk of its data folder.",
+        "无法使用模拟器数据，请检查数据目录所在的磁盘。",
+    ),
     "no_form": ("This is no form.", "这不是表单。"),
     "no_such_page": ("There is no such page.", "没有此页面。"),
     "none": ("None yet.", "暂无。"),
