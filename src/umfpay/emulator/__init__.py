@@ -7,12 +7,16 @@ material answers is invented and said so where it is done; `EmulatorSettings` sw
 between readings.
 """
 
-from umfpay.emulator._app import Emulator
-from umfpay.emulator._clock import CHINA, Clock
-from umfpay.emulator._faults import Fault, FaultPlan
-from umfpay.emulator._keys import Credentials
-from umfpay.emulator._server import Server, serve, serve_app
-from umfpay.emulator._settings import EmulatorSettings
+from umfpay.errors import needs_extra
+
+
+with needs_extra("emulator", by="umfpay.emulator"):
+    from umfpay.emulator._app import Emulator
+    from umfpay.emulator._clock import CHINA, Clock
+    from umfpay.emulator._faults import Fault, FaultPlan
+    from umfpay.emulator._keys import Credentials
+    from umfpay.emulator._server import Server, serve, serve_app
+    from umfpay.emulator._settings import EmulatorSettings
 
 
 __all__ = [

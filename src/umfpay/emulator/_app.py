@@ -41,7 +41,7 @@ from umfpay.emulator._settings import EmulatorSettings
 from umfpay.emulator._store import Store
 from umfpay.emulator._transitions import tick
 from umfpay.emulator._world import World
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError, Text, needs_extra
 from umfpay.protocol import dump_json, parse_json
 
 
@@ -257,7 +257,8 @@ class Emulator:
         Raises:
             ConfigError: The folder of papers cannot be used.
         """
-        from umfpay.emulator._ftp import PapersServer
+        with needs_extra("emulator", by="The FTP server of the emulator"):
+            from umfpay.emulator._ftp import PapersServer
 
         papers = PapersServer(
             listener,

@@ -5,6 +5,7 @@ Everything that can go wrong, in one tree.
 
     UMFError
     ├── ConfigError                    settings, keys, files: before any network
+    │   └── MissingExtraError          .module .extra
     ├── TransportError                 .request_sent
     │   └── DeadlineExceededError
     ├── WrongLoopError
@@ -96,6 +97,7 @@ from umfpay.errors._calls import (
     WrongLoopError,
 )
 from umfpay.errors._escaping import escape, format_error, install_filter
+from umfpay.errors._extras import MissingExtraError, needs_extra
 from umfpay.errors._files import (
     DocumentError,
     IncompleteStatementError,
@@ -141,6 +143,7 @@ __all__ = [
     "Intent",
     "InvalidRequestError",
     "MismatchedResponseError",
+    "MissingExtraError",
     "NotFinishedError",
     "NotificationAmountError",
     "NotificationBodyError",
@@ -175,6 +178,7 @@ __all__ = [
     "WrongLoopError",
     "escape",
     "format_error",
+    "needs_extra",
 ]
 
 

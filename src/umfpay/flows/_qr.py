@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from umfpay._session import UMFSession
-from umfpay.errors import ConfigError, EnvelopeError, Text
+from umfpay.errors import ConfigError, EnvelopeError, Text, needs_extra
 from umfpay.flows._arrivals import Arrivals
 from umfpay.flows._deadline import Deadline
 from umfpay.flows._showing import paid_by_showing
@@ -95,19 +95,8 @@ class QRCode:
         return text.getvalue()
 
     def _made(self) -> segno.QRCode:
-        try:
+        with needs_extra("qr", by="QRCode"):
             import segno
-        except ImportError as error:
-            raise ConfigError(
-                Text(
-                    "QR pictures need the package segno.",
-                    "生成二维码图片需要 segno 软件包。",
-                ),
-                advice=Text(
-                    'Install it: pip install "umfpay[qr]".',
-                    '请安装：pip install "umfpay[qr]"。',
-                ),
-            ) from error
 
         # Not micro: the scanners of wallets do not read it.
         return segno.make_qr(self.url)

@@ -4,8 +4,7 @@ The notification endpoint of a FastAPI shop (extra ``fastapi``).
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
-
+from umfpay.errors import needs_extra
 from umfpay.notifications._serving import (
     MAX_BODY,
     Receiver,
@@ -13,6 +12,10 @@ from umfpay.notifications._serving import (
     check_length,
     serve,
 )
+
+
+with needs_extra("fastapi", by="umfpay.notifications.fastapi"):
+    from fastapi import APIRouter, Request, Response
 
 
 def notification_router(inbox: Receiver, *, path: str = "/umf/notify") -> APIRouter:

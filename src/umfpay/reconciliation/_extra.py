@@ -5,9 +5,17 @@ The packages of the extra ``reconcile``: imported when they are used, missed in 
 from __future__ import annotations
 
 import importlib
+from contextlib import AbstractContextManager
 from types import ModuleType
 
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import needs_extra
+
+
+def needed() -> AbstractContextManager[None]:
+    """
+    Name the extra where an import inside fails.
+    """
+    return needs_extra("reconcile", by="umfpay.reconciliation")
 
 
 def load(module: str) -> ModuleType:
@@ -15,12 +23,10 @@ def load(module: str) -> ModuleType:
     Return a *module* of this package that needs one of them.
 
     Raises:
-        ConfigError: One is missing.
+        MissingExtraError: One is missing.
     """
-    try:
+    with needed():
         return importlib.import_module(f"umfpay.reconciliation.{module}")
-    except ModuleNotFoundError as error:
-        raise missing(error) from error
 
 
 def must_have_polars() -> None:
@@ -28,25 +34,7 @@ def must_have_polars() -> None:
     Refuse to work without polars.
 
     Raises:
-        ConfigError: It is missing.
+        MissingExtraError: It is missing.
     """
-    try:
+    with needed():
         importlib.import_module("polars")
-    except ModuleNotFoundError as error:
-        raise missing(error) from error
-
-
-def missing(error: ModuleNotFoundError) -> ConfigError:
-    """
-    Return what to raise when a package of the extra is not there.
-    """
-    return ConfigError(
-        Text(
-            f"{error.name} is missing: reconciliation needs it.",
-            f"缺少 {error.name}：对账需要它。",
-        ),
-        advice=Text(
-            'Install it: pip install "umfpay[reconcile]".',
-            '请安装：pip install "umfpay[reconcile]"。',
-        ),
-    )

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from umfpay.errors import ConfigError, StatementError, Text
-from umfpay.reconciliation._extra import missing
+from umfpay.reconciliation._extra import needed
 from umfpay.sensitive import Secret
 
 
@@ -37,10 +37,8 @@ class Selection:
     """
 
     def __init__(self, url: Secret, query: str, *, batch_rows: int) -> None:
-        try:
+        with needed():
             import sqlalchemy
-        except ModuleNotFoundError as error:
-            raise missing(error) from error
 
         self._query = query
         self._batch_rows = batch_rows

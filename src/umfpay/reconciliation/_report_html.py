@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from umfpay.errors import Text
 from umfpay.reconciliation._classes import Difference
-from umfpay.reconciliation._extra import missing
+from umfpay.reconciliation._extra import needed
 from umfpay.reconciliation._reasons import NAMES
 
 
@@ -21,10 +21,8 @@ def page(report: Report, *, language: Language, limit: int, produced_at: str) ->
     """
     Return the page of *report*.
     """
-    try:
+    with needed():
         import jinja2
-    except ModuleNotFoundError as error:
-        raise missing(error) from error
 
     source = resources.files("umfpay.reconciliation") / "templates" / "report.html"
     template = jinja2.Environment(

@@ -10,23 +10,27 @@ answers for respx and httpx's own doubles. Connections to other machines are ref
 all tests. Needs the extra ``testing``.
 """
 
-from umfpay.testing._box import EmulatorBox
-from umfpay.testing._faults import Faults
-from umfpay.testing._fixtures import (
-    umf_credentials,
-    umf_emulator,
-    umf_faults,
-    umf_no_network,
-    umf_notification_signer,
-    umf_server_thread,
-    umf_session,
-)
-from umfpay.testing._signing import (
-    NotificationSigner,
-    SignedNotification,
-    signed_answer,
-)
-from umfpay.testing._transport import emulator_transport
+from umfpay.errors import needs_extra
+
+
+with needs_extra("testing", by="umfpay.testing"):
+    from umfpay.testing._box import EmulatorBox
+    from umfpay.testing._faults import Faults
+    from umfpay.testing._fixtures import (
+        umf_credentials,
+        umf_emulator,
+        umf_faults,
+        umf_no_network,
+        umf_notification_signer,
+        umf_server_thread,
+        umf_session,
+    )
+    from umfpay.testing._signing import (
+        NotificationSigner,
+        SignedNotification,
+        signed_answer,
+    )
+    from umfpay.testing._transport import emulator_transport
 
 
 __all__ = [

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from umfpay.errors import ConfigError, Text, TokenStoreError
+from umfpay.errors import ConfigError, Text, TokenStoreError, needs_extra
 from umfpay.sensitive import Secret
 
 
@@ -167,19 +167,8 @@ async def _to_its_end(work: Coroutine[Any, Any, Any]) -> Any:
 
 
 def _redis() -> Any:  # Any: an optional package
-    try:
+    with needs_extra("redis", by="token_store"):
         import redis.asyncio
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            Text(
-                "token_store: Redis needs the package redis.",
-                "token_store：使用 Redis 需要安装 redis 包。",
-            ),
-            advice=Text(
-                'Install it: pip install "umfpay[redis]".',
-                '请安装：pip install "umfpay[redis]"。',
-            ),
-        ) from error
 
     return redis.asyncio
 
