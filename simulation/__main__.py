@@ -7,8 +7,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 
-from simulation.runner import be_quiet, first_caught, run_all
+from simulation.counts import markdown
+from simulation.runner import Report, Tell, be_quiet, first_caught, run_all
 
 
 def main() -> int:
@@ -25,6 +27,9 @@ def main() -> int:
         action="store_true",
         help="run a build that sends POSTs again, until it is caught",
     )
+    parser.add_argument(
+        "--markdown", action="store_true", help="print the counts as docs have them"
+    )
     arguments = parser.parse_args()
     be_quiet()
     first = arguments.first if arguments.seed is None else arguments.seed
@@ -34,10 +39,32 @@ def main() -> int:
     if arguments.broken:
         return _broken(seeds)
 
-    report = run_all(seeds, workers=1 if count == 1 else arguments.workers)
-    print("\n".join(report.lines()))
+    report = run_all(
+        seeds,
+        workers=1 if count == 1 else arguments.workers,
+        tell=_progress(count) if sys.stderr.isatty() else None,
+    )
+    print("\n".join(markdown(report) if arguments.markdown else report.lines()))
 
     return 1 if report.failures else 0
+
+
+def _progress(count: int) -> Tell:
+    """
+    Return what shows on a terminal how far it is.
+    """
+
+    def tell(report: Report, started: float) -> None:
+        done = report.counts["schedules"]
+        rate = done / max(time.perf_counter() - started, 1e-9)
+        print(
+            f"\r{done:,} of {count:,}, {rate:.1f} a second, {len(report.failures)} failed",
+            end="\n" if done == count else "",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    return tell
 
 
 def _broken(seeds: range) -> int:

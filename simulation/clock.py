@@ -19,7 +19,8 @@ from unittest import mock
 
 import async_solipsism  # type: ignore[import-untyped]  # no types, no stubs
 
-from umfpay._session import _binding, _session
+from umfpay._session import _binding, _clocks, _ending, _session
+from umfpay.errors import _base
 from umfpay.flows import _card_beginning, _card_confirming, _pending
 from umfpay.protocol import _rsa, _signing
 from umfpay.tokens import TokenCache, _memory
@@ -41,7 +42,7 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     with (
         warnings.catch_warnings(),
         asyncio.Runner(loop_factory=async_solipsism.EventLoop) as runner,
-        _clocks(runner.get_loop()),
+        _virtual_clocks(runner.get_loop()),
     ):
         # A timer nearer than the clock's resolution: the loop runs it at once.
         warnings.simplefilter("ignore", async_solipsism.ResolutionWarning)
@@ -64,7 +65,7 @@ def moment() -> dt.datetime:
 
 
 @contextmanager
-def _clocks(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+def _virtual_clocks(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     """
     Let what asks for the time in the client be told the loop's.
     """
@@ -84,6 +85,10 @@ def _clocks(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
             (_binding, "TokenCache", cache),
             (_memory, "time", SimpleNamespace(monotonic=loop.time)),
             (_session, "datetime", Virtual),
+            (_clocks, "datetime", Virtual),
+            (_ending, "datetime", Virtual),
+            (_ending, "time", SimpleNamespace(monotonic=loop.time)),
+            (_base, "time", SimpleNamespace(monotonic=loop.time)),
             (_card_beginning, "datetime", Virtual),
             (_card_confirming, "datetime", Virtual),
             (_pending, "datetime", Virtual),

@@ -27,6 +27,7 @@ DAY: Final = date(2026, 11, 23)
 EXPIRES: Final = timedelta(minutes=30)
 
 PHONE: Final = "15210838198"
+NOTIFY_URL: Final = "http://127.0.0.1:9/notify"
 
 
 def new_payment(number: str, amount: Decimal) -> NewPayment:

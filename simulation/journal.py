@@ -5,6 +5,7 @@ What the shop writes down before it acts: all that is left of it after a crash.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -21,8 +22,9 @@ from umfpay.models import (
     Payment,
     Refund,
 )
-from umfpay.notifications import NotificationReceiver
-from umfpay.notifications._order_of_states import Move, move
+from umfpay.notifications import NotificationEvent, NotificationReceiver
+from umfpay.notifications._deciding import Known, Status, decide
+from umfpay.notifications._expectations import Binding, Expectation
 
 
 class Told(StrEnum):
@@ -41,6 +43,7 @@ class Attempt:
     One order number of a purchase.
 
     Attributes:
+        pending: A card payment half made, as JSON.
         executing: Written before execute is called; removed when it is known that
             nothing was sent.
         intent: Of the execute whose end is unclear.
@@ -48,6 +51,7 @@ class Attempt:
 
     number: str
     card: str
+    pending: str | None = None
     payment_id: str | None = None
     expires_at: datetime | None = None
     sms: bool = False
@@ -92,6 +96,15 @@ class Purchase:
     told: Told | None = None
 
 
+def _expected(purchase: Purchase, attempt: Attempt) -> Expectation:
+    return Expectation(
+        kind="payment",
+        mer_reference_id=attempt.number,
+        total=purchase.plan.amount,
+        currency="USD",
+    )
+
+
 class Journal:
     """
     The shop's database, and the `Evidence` of `UMFSession.resolve`.
@@ -101,7 +114,13 @@ class Journal:
         deaf: The shop is down: nobody takes notifications.
     """
 
-    def __init__(self, schedule: Schedule, receiver: NotificationReceiver) -> None:
+    def __init__(
+        self,
+        schedule: Schedule,
+        receiver: NotificationReceiver,
+        counts: Counter[str],
+    ) -> None:
+        self._counts = counts
         self.purchases = [
             Purchase(
                 plan=plan,
@@ -115,6 +134,7 @@ class Journal:
         self._newest: dict[str, Payment | Refund | CustomsDeclaration] = {}
         self._states: dict[str, str] = {}
         self._arrivals: dict[str, asyncio.Event] = {}
+        self._held: list[NotificationEvent] = []
 
     async def post(
         self, _url: str, body: bytes, headers: Mapping[str, str]
@@ -126,18 +146,94 @@ class Journal:
             raise ConnectionRefusedError("the shop is down")
 
         event = self._receiver.read(body, headers)
-        before = self._states.get(event.object_id)
-
-        if move(event.kind, before, event.state) is Move.FORWARD:
-            self._states[event.object_id] = event.state
-            self._newest[event.object_id] = event.object
-
-            if event.mer_reference_id is not None:
-                self._newest[event.mer_reference_id] = event.object
-
-            self._arrivals.pop(event.object_id, asyncio.Event()).set()
+        self._counts[f"event: {decide(event, self._known(event)).status}"] += 1
+        self._held.append(event)
+        self._apply_bound()
 
         return 200, event.ack().body
+
+    def _apply_bound(self) -> None:
+        """
+        Apply what the product's table lets pass; the rest is held, and looked at again.
+
+        The gateway signs for all its merchants with one key, so a number proves nothing.
+        """
+        for event in list(self._held):
+            status = decide(event, self._known(event)).status
+
+            if status in (Status.HELD, Status.ASKING):
+                continue
+
+            self._held.remove(event)
+
+            if status is Status.APPLIED:
+                self._apply(event)
+
+    def _known(self, event: NotificationEvent) -> Known:
+        """
+        Return what the shop's books say of the id and number that *event* names.
+        """
+        state = self._states.get(event.object_id)
+        states = () if state is None else (state,)
+
+        for purchase in self.purchases:
+            for attempt in purchase.attempts:
+                if attempt.payment_id is not None and attempt.payment_id in (
+                    event.object_id,
+                    event.payment_id,
+                ):
+                    return self._known_of(event, purchase, attempt, states)
+
+        for purchase in self.purchases:
+            for attempt in purchase.attempts:
+                if attempt.number == event.mer_reference_id:
+                    return Known(states=states, order=_expected(purchase, attempt))
+
+        return Known(states=states)
+
+    def _known_of(
+        self,
+        event: NotificationEvent,
+        purchase: Purchase,
+        attempt: Attempt,
+        states: tuple[str, ...],
+    ) -> Known:
+        order = _expected(purchase, attempt)
+
+        if event.kind == "payment":
+            return Known(
+                states=states,
+                order=order,
+                binding=Binding(
+                    kind="payment",
+                    object_id=event.object_id,
+                    mer_reference_id=attempt.number,
+                ),
+            )
+
+        refund = None
+
+        for owed in purchase.refunds:
+            for one in owed.attempts:
+                if one.number == event.mer_reference_id:
+                    refund = Expectation(
+                        kind="refund",
+                        mer_reference_id=one.number,
+                        total=owed.plan.amount,
+                        currency="USD",
+                        payment_id=attempt.payment_id,
+                    )
+
+        return Known(states=states, order=order, refund=refund, parent=attempt.number)
+
+    def _apply(self, event: NotificationEvent) -> None:
+        self._states[event.object_id] = event.state
+        self._newest[event.object_id] = event.object
+
+        if event.mer_reference_id is not None:
+            self._newest[event.mer_reference_id] = event.object
+
+        self._arrivals.pop(event.object_id, asyncio.Event()).set()
 
     async def notified(
         self, *, object_id: str | None = None, mer_reference_id: str | None = None
@@ -145,6 +241,8 @@ class Journal:
         """
         Return the newest object of that id or number.
         """
+        self._apply_bound()
+
         return self._newest.get(object_id or mer_reference_id or "")
 
     async def expect(
@@ -176,6 +274,7 @@ class Journal:
         """
         Return the object as the next notification tells it, or None at *deadline*.
         """
+        self._apply_bound()
         stored = self._newest.get(object_id)
 
         if stored is not None and stored.state is not None and stored.state.final:

@@ -93,7 +93,12 @@ class Ledger:
         """
         Compare all that is written there with all that is written here.
         """
-        payments = self.emulator.control("GET", "/payments")["payments"]
+        ours = self.emulator.credentials.client_id
+        payments = [
+            one
+            for one in self.emulator.control("GET", "/payments")["payments"]
+            if one["merchant"] == ours
+        ]
         refunds = [
             one
             for one in self.emulator.control("GET", "/refunds")["refunds"]
@@ -103,6 +108,16 @@ class Ledger:
         for purchase in journal.purchases:
             self._check_purchase(purchase, payments)
             self._check_refunds(purchase, refunds)
+
+        for purchase in journal.purchases:
+            self.must(
+                all(
+                    attempt.payment_id in {one["id"] for one in payments}
+                    for attempt in purchase.attempts
+                    if attempt.payment_id is not None
+                ),
+                f"{purchase.plan.name}: has a payment of another merchant",
+            )
 
         for payment in payments:
             given = sum(

@@ -7,13 +7,17 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from email.utils import formatdate
 from typing import Any
 
 import httpx
 
 from simulation import clock
+from simulation.goods import DAY, NOTIFY_URL
 from simulation.journal import Journal
+from simulation.middle_box import Box
 from simulation.plan import Schedule
+from simulation.sendings import Overheard, Sendings, body_of, may_have_left
 from umfpay.emulator import Clock, Credentials, Emulator
 from umfpay.notifications import NotificationReceiver
 from umfpay.testing._transport import Receive, Send, emulator_transport
@@ -31,17 +35,20 @@ class Gateway:
         self,
         schedule: Schedule,
         credentials: Credentials,
+        other: Credentials,
         journal: Journal,
         rng: random.Random,
         counts: Counter[str],
     ) -> None:
         self._rng = rng
         self._late = schedule.late
+        self._skew = schedule.skew
         self._counts = counts
         self._timer: asyncio.TimerHandle | None = None
         self.healthy = False
         self.emulator = Emulator(
             credentials=credentials,
+            other_merchant=other,
             settings=schedule.settings,
             clock=Clock(wall=lambda: clock.now() + schedule.skew),
             post=journal.post,
@@ -70,7 +77,40 @@ class Gateway:
                 ],
             },
         )
+        self.sendings = Sendings()
+        self._box = Box(
+            self._work,
+            schedule.middle,
+            rng,
+            counts,
+            healthy=lambda: self.healthy,
+        )
         self.lates = 0
+
+    @property
+    def struck(self) -> int:
+        """
+        How many writes came late, twice, or were answered by somebody else.
+        """
+        return self.lates + self._box.struck
+
+    def strange_payment(self, number: str, total: str) -> None:
+        """
+        Let another merchant be paid under our number, with our notify_url.
+        """
+        made = self.emulator.control(
+            "POST",
+            "/merchants/other/payments",
+            {
+                "mer_reference_id": number,
+                "mer_date": f"{DAY:%Y%m%d}",
+                "amount": {"total": total, "currency": "USD"},
+                "notify_url": NOTIFY_URL,
+            },
+        )
+        self.emulator.control("POST", f"/payments/{made['payment']['id']}/pay")
+        self._counts["fault: foreign notification"] += 1
+        self._look()
 
     def heal(self) -> None:
         """
@@ -104,8 +144,20 @@ class Gateway:
 
         await asyncio.sleep(way)
 
+        await self._box(scope, replay, send)
+
+    async def _work(self, scope: Any, receive: Receive, send: Send) -> None:
+        async def dated(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                # As every server does; of the gateway's clock.
+                date = formatdate(clock.now() + self._skew, usegmt=True)
+                headers = [*message.get("headers", ()), (b"date", date.encode())]
+                message = {**message, "headers": headers}
+
+            await send(message)
+
         try:
-            await self.emulator(scope, replay, send)
+            await self.emulator(scope, receive, dated)
         finally:
             self._look()
 
@@ -131,6 +183,7 @@ class Gateway:
         if self._timer is not None:
             self._timer.cancel()
 
+        await self._box.aclose()
         await self.emulator.aclose()
 
 
@@ -166,7 +219,20 @@ class Line(httpx.AsyncBaseTransport):
 
             raise httpx.ConnectError("no route")
 
-        return await self._inner.handle_async_request(request)
+        sending = self._gateway.sendings.begin(request, body_of(request))
+
+        if sending is None:
+            return await self._inner.handle_async_request(request)
+
+        try:
+            response = await self._inner.handle_async_request(request)
+        finally:
+            sending.left = may_have_left(request)
+
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        response.stream = Overheard(response.stream, sending)
+
+        return response
 
 
 class SendsAgain(httpx.AsyncBaseTransport):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import random
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any, Final
 
 import attrs
@@ -36,6 +37,7 @@ _KINDS: Final[tuple[tuple[str, int], ...]] = (
     ("drop_before", 4),
     ("error_before", 2),
     ("delay", 4),
+    ("unauthorized_after", 3),
     ("busy", 1),
     ("forge", 1),
     ("unsign", 1),
@@ -47,6 +49,34 @@ _NOTIFICATION_KINDS: Final = (
     "late_notification",
     "lose_notification",
 )
+
+
+class Way(StrEnum):
+    """
+    How the shop sells.
+    """
+
+    CALLS = "calls"
+    FLOW = "flow"
+    HALVES = "halves"
+
+
+@attrs.frozen(kw_only=True)
+class MiddleBox:
+    """
+    What stands between, and does to requests what the gateway does not.
+
+    Args:
+        repeats: Probability that a POST is sent on twice; the second copy is answered,
+            or comes late.
+        stale: Probability that the answer is the one given before to the same call.
+        stray: Probability that the answer is one to another call; the request may never
+            arrive.
+    """
+
+    repeats: float = 0.0
+    stale: float = 0.0
+    stray: float = 0.0
 
 
 @attrs.frozen(kw_only=True)
@@ -67,16 +97,23 @@ class PurchasePlan:
     Args:
         card: The customer's; after a refusal the next one is good.
         patience: Under how many order numbers the customer tries.
-        by_flow: Whether it is made by the flows of `umfpay.flows`.
+        way: By calls, or by the flows of `umfpay.flows` in one go or in two halves.
+        typos: How many wrong SMS codes the customer types first, in a flow.
+        resends: Whether another message is asked for after a wrong code.
         starts: Seconds after the shop opened.
+        stranger: Seconds after which another merchant is paid under the same number and
+            amount, and names our notify_url; None if nobody does.
     """
 
     name: str
     amount: Decimal
     card: str
     patience: int
-    by_flow: bool
+    way: Way
+    typos: int
+    resends: bool
     starts: float
+    stranger: float | None
     refunds: tuple[RefundPlan, ...]
 
 
@@ -90,6 +127,7 @@ class Schedule:
         heals: Seconds after which all is healthy.
         unreachable: Probability that a call finds no connection.
         late: Probability that a request arrives seconds or minutes late.
+        middle: What stands between.
         cancels: Probability that a call is cancelled.
         crashes: Seconds after which the shop dies.
         skew: Seconds by which the gateway's clock is ahead.
@@ -102,6 +140,7 @@ class Schedule:
     heals: float
     unreachable: float
     late: float
+    middle: MiddleBox
     cancels: float
     crashes: tuple[float, ...]
     settings: EmulatorSettings
@@ -123,6 +162,7 @@ def draw(seed: int) -> Schedule:
         heals=rng.choice((60.0, 300.0, 900.0)),
         unreachable=0.15 if rng.random() < 0.2 else 0.0,
         late=0.2 if not calm and rng.random() < 0.15 else 0.0,
+        middle=MiddleBox() if calm else _middle_box(rng),
         cancels=0.2 if not calm and rng.random() < 0.3 else 0.0,
         crashes=() if calm or rng.random() < 0.7 else _crashes(rng),
         settings=_settings(rng, calm=calm),
@@ -140,8 +180,11 @@ def _purchases(rng: random.Random) -> tuple[PurchasePlan, ...]:
             amount=Decimal(amounts[index]) / 100,
             card=rng.choices((AGREEMENT, GOOD, POOR, FAILING), (7, 1, 1, 1))[0],
             patience=rng.choice((1, 2, 4)),
-            by_flow=rng.random() < 0.3,
+            way=rng.choices(tuple(Way), (6, 2, 3))[0],
+            typos=rng.choices((0, 1, 2, 3), (5, 3, 1, 1))[0],
+            resends=rng.random() < 0.3,
             starts=rng.uniform(0.0, 2.0),
+            stranger=rng.uniform(0.0, 90.0) if rng.random() < 0.15 else None,
             refunds=_refunds(rng, f"p{index}", amounts[index]),
         )
         for index in range(rng.choices((2, 3, 4), (6, 3, 1))[0])
@@ -183,14 +226,16 @@ def _call_faults(rng: random.Random) -> list[Fault]:
         outage = rng.random() < 0.1
         faults.append(
             Fault(
-                kind=kind,
+                kind="error_after" if kind == "unauthorized_after" else kind,
                 method=method,
                 path=path,
                 skip=rng.choice((0, 0, 0, 1, 2)),
                 times=0 if outage else rng.randint(1, 3),
                 probability=0.6 if outage else 1.0,
                 seconds=rng.choice((0.5, 3.0, 12.0, 45.0)),
-                status=rng.choice((500, 502, 503, 504)),
+                status=401
+                if kind == "unauthorized_after"
+                else rng.choice((409, 429, 500, 502, 503, 504)),
             )
         )
 
@@ -210,6 +255,14 @@ def _notification_faults(rng: random.Random) -> list[Fault]:
     ]
 
 
+def _middle_box(rng: random.Random) -> MiddleBox:
+    return MiddleBox(
+        repeats=0.3 if rng.random() < 0.15 else 0.0,
+        stale=0.3 if rng.random() < 0.15 else 0.0,
+        stray=0.2 if rng.random() < 0.1 else 0.0,
+    )
+
+
 def _crashes(rng: random.Random) -> tuple[float, ...]:
     return tuple(sorted(rng.uniform(0.0, 4.0) for _ in range(rng.randint(1, 2))))
 
@@ -226,4 +279,6 @@ def _settings(rng: random.Random, *, calm: bool) -> EmulatorSettings:
         settle_after=rng.choice((0.2, 5.0, 90.0)),
         notification_attempts=3,
         token_lifetime=rng.choice((3600, 3600, 90)),
+        foreign_payments=rng.choice(("refused", "visible")),
+        refund_rows=rng.choice(("with_number", "documented")),
     )

@@ -15,6 +15,7 @@ from simulation.calls import CutShortError
 from simulation.desk import Desk
 from simulation.goods import DAY, new_refund
 from simulation.journal import Purchase, RefundAttempt, RefundIntent, Told
+from simulation.plan import Way
 from umfpay import Executed
 from umfpay.errors import (
     APIError,
@@ -79,7 +80,7 @@ class Refunding:
         if attempt.asking is not None:
             return await self._resolve(purchase, owed, attempt, payment_id)
 
-        if purchase.plan.by_flow:
+        if purchase.plan.way is not Way.CALLS:
             return await self._by_flow(purchase, owed, attempt, payment_id)
 
         new = new_refund(attempt.number, owed.plan.amount)
@@ -158,7 +159,11 @@ class Refunding:
 
             return self._refused(attempt, error)
         except UMFError as error:
-            return self._refused(attempt, error)
+            if not error.money_may_have_moved:
+                return self._refused(attempt, error)
+
+            # The number was used: by whom, the gateway is asked.
+            self._desk.counts[f"refund flow: {type(error).__name__}"] += 1
         else:
             self._desk.counts["refund flow: done"] += 1
 

@@ -8,7 +8,7 @@ import logging
 import multiprocessing
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import attrs
 
@@ -64,9 +64,18 @@ class Report:
                 yield f"    {violation}"
 
 
-def run_all(seeds: Iterable[int], *, workers: int = 1) -> Report:
+Tell = Callable[[Report, float], None]
+
+
+def run_all(
+    seeds: Iterable[int], *, workers: int = 1, tell: Tell | None = None
+) -> Report:
     """
     Run the schedules of *seeds*.
+
+    Args:
+        workers: Processes; the counts are the same with any number.
+        tell: Given the report so far after each, and when it all began.
     """
     report = Report()
     started = time.perf_counter()
@@ -74,13 +83,19 @@ def run_all(seeds: Iterable[int], *, workers: int = 1) -> Report:
     if workers == 1:
         for seed in seeds:
             report.add(run_schedule(seed))
+
+            if tell is not None:
+                tell(report, started)
     else:
         # Spawned: a fork would take the parent's keys and threads along.
         context = multiprocessing.get_context("spawn")
 
         with context.Pool(workers, initializer=be_quiet) as pool:
-            for result in pool.imap_unordered(run_schedule, seeds, chunksize=50):
+            for result in pool.imap_unordered(run_schedule, seeds, chunksize=20):
                 report.add(result)
+
+                if tell is not None:
+                    tell(report, started)
 
     report.seconds = time.perf_counter() - started
 

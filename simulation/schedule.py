@@ -19,6 +19,7 @@ import httpx
 from simulation import clock
 from simulation.calls import Caller
 from simulation.desk import Desk
+from simulation.goods import NOTIFY_URL
 from simulation.journal import Journal, Told
 from simulation.ledger import Ledger
 from simulation.network import Gateway, Line, receiver
@@ -85,6 +86,14 @@ def credentials() -> Credentials:
 
 
 @functools.cache
+def other_merchant() -> Credentials:
+    """
+    Return the keys of the stranger for whom the gateway works, too.
+    """
+    return Emulator(credentials=credentials()).other_merchant
+
+
+@functools.cache
 def config() -> Config:
     """
     Return the shop's settings.
@@ -98,7 +107,7 @@ def config() -> Config:
         gateway_certificate=made.gateway_certificate,
         base_url="http://127.0.0.1:8100/cberest/v1/",
         token_store="memory",  # noqa: S106 (a place, not a password)
-        notify_url="http://127.0.0.1:9/notify",
+        notify_url=NOTIFY_URL,
     )
 
 
@@ -114,9 +123,14 @@ class _Day:
         self._counts = counts
         self._wrap = wrap
         self._rng = random.Random(f"events {schedule.seed}")
-        self._journal = Journal(schedule, receiver(credentials()))
+        self._journal = Journal(schedule, receiver(credentials()), counts)
         self._gateway = Gateway(
-            schedule, credentials(), self._journal, self._rng, counts
+            schedule,
+            credentials(),
+            other_merchant(),
+            self._journal,
+            self._rng,
+            counts,
         )
         self._ledger = Ledger(self._gateway.emulator)
         self._cut = 0
@@ -127,6 +141,15 @@ class _Day:
         """
         loop = asyncio.get_running_loop()
         loop.call_later(self._schedule.heals, self._gateway.heal)
+
+        for plan in self._schedule.purchases:
+            if plan.stranger is not None:
+                loop.call_later(
+                    plan.stranger,
+                    self._gateway.strange_payment,
+                    f"{plan.name}-1",
+                    str(plan.amount),
+                )
 
         try:
             for age in (*self._schedule.crashes, None):
@@ -140,7 +163,7 @@ class _Day:
         finally:
             await self._gateway.aclose()
 
-        return self._ledger.violations
+        return self._ledger.violations + self._gateway.sendings.violations
 
     async def _process(self, age: float | None) -> None:
         """
@@ -201,7 +224,7 @@ class _Day:
         ledger, counts = self._ledger, self._counts
         ledger.check(self._journal)
         begun, committed = ledger.faults()
-        begun += self._gateway.lates + self._cut + counts["fault: deadline passed"]
+        begun += self._gateway.struck + self._cut + counts["fault: deadline passed"]
         unsigned = self._schedule.settings.refusals == "unsigned"
         unknown = sum(
             count for name, count in counts.items() if name.startswith("unknown:")

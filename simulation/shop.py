@@ -13,7 +13,7 @@ from simulation.desk import Desk
 from simulation.executing import Executing
 from simulation.flowing import Flowing
 from simulation.journal import Attempt, Purchase, Told
-from simulation.plan import AGREEMENT
+from simulation.plan import AGREEMENT, Way
 from simulation.preparing import Preparing
 from simulation.refunding import Refunding
 
@@ -73,11 +73,14 @@ class Shop:
         """
         Sell under one order number.
         """
+        if purchase.plan.way is Way.HALVES:
+            return await self._flowing.pay_in_halves(purchase, attempt)
+
         # Another process of ours may have died in the middle of it.
         if attempt.executing is not None:
             return await self._executing.resolve(attempt)
 
-        if purchase.plan.by_flow and attempt.payment_id is None:
+        if purchase.plan.way is Way.FLOW and attempt.payment_id is None:
             return await self._flowing.pay(purchase, attempt)
 
         created = attempt.payment_id is not None

@@ -31,8 +31,16 @@ async def _emulator(credentials):
     await emulator.aclose()
 
 
+@pytest.fixture(name="unclear")
+def _unclear():
+    """
+    A list of what the session tells of ends that nobody knows.
+    """
+    return []
+
+
 @pytest.fixture(name="session")
-async def _session(emulator):
+async def _session(emulator, unclear):
     made = emulator.credentials
     config = Config(
         client_id=made.client_id,
@@ -43,7 +51,11 @@ async def _session(emulator):
         token_store="memory",
     )
 
-    async with UMFSession(config, transport=emulator_transport(emulator)) as session:
+    transport = emulator_transport(emulator)
+
+    async with UMFSession(
+        config, transport=transport, on_unknown=unclear.append
+    ) as session:
         yield session
 
 
@@ -186,6 +198,31 @@ async def test_who_is_cancelled_before_the_body_is_taken_has_sent_nothing():
 
     assert ["http.disconnect"] == taken
     assert not state.body_started
+
+
+@pytest.mark.parametrize("turns", range(1, 16))
+async def test_a_cancelled_call_that_leaves_later_was_told_as_unclear(
+    session, emulator, unclear, turns
+):
+    """
+    At whichever turn of the loop: what was not told has not left.
+    """
+    await session.authorize()
+    call = asyncio.create_task(
+        session.request("POST", "/payments/payment/PAY_A/refund", {"refund_info": {}})
+    )
+
+    for _ in range(turns):
+        await asyncio.sleep(0)
+
+    call.cancel()
+    await asyncio.gather(call, return_exceptions=True)
+    await asyncio.sleep(0.05)
+    asked = emulator.control("GET", "/requests")["requests"]
+    left = [one for one in asked if one["path"].endswith("/refund")]
+
+    assert call.done()
+    assert len(left) <= len(unclear)
 
 
 async def test_what_was_handed_over_is_worked_on_although_the_caller_has_gone():

@@ -180,6 +180,10 @@ class _Exchange(httpx.AsyncByteStream):
             raise httpx.ConnectTimeout("no connection in time") from None
 
     async def _receive(self) -> Message:
+        if self._state is not None and self._state.abandoned:
+            # Who waited for it is gone, and was told that nothing had left.
+            self.hang_up()
+
         if self._gone or self._started:
             await self._parting.wait()
 
