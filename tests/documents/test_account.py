@@ -202,3 +202,14 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path):
     for frame, _ in traceback.walk_tb(caught.value.__traceback__):
         if ours in Path(frame.f_code.co_filename).parents:
             assert "s3cret" not in repr(frame.f_locals)
+
+
+def test_a_file_may_begin_with_a_mark(tmp_path):
+    """
+    Editors of Windows write one before the first name.
+    """
+    file = tmp_path / "umf.env"
+    lines = [f"UMF_FTP_{name.upper()}={value}" for name, value in GIVEN.items()]
+    file.write_text("\n".join(lines), encoding="utf-8-sig")
+
+    assert FTPAccount(**GIVEN) == FTPAccount.from_file(file)

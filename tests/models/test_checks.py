@@ -11,13 +11,14 @@ import attrs
 import pytest
 
 from umfpay import Private, Sealed, Secret, models
-from umfpay.errors import ConfigError
+from umfpay.errors import ConfigError, InvalidValueError
 from umfpay.models import (
     BankCard,
     Money,
     NewEnterprise,
     NewItem,
     NewPayerInfo,
+    NewRefund,
     NewStandaloneDeclaration,
     PayerAgreement,
     Received,
@@ -284,3 +285,25 @@ def test_a_flag_is_true_or_false(right, flag):
         right.sub_order(is_customs=flag)
 
     assert right.sub_order().is_customs is None
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Money("0.001", "USD"),
+        lambda: Money("ten", "USD"),
+        lambda: Money("10.00", "usd"),
+        lambda: NewRefund(mer_reference_id="", mer_date=None, amount=None),
+        lambda: BankCard(number=5),
+    ],
+)
+def test_a_value_of_a_customer_is_no_setting(make):
+    """
+    It has a class of its own, and an advice that speaks of the value.
+    """
+    with pytest.raises(InvalidValueError) as caught:
+        make()
+
+    assert "setting" not in str(caught.value)
+    assert "Correct this value" in caught.value.advice.en
+    assert "请更正该值" in caught.value.advice.zh

@@ -5,6 +5,7 @@ Everything that can go wrong, in one tree.
 
     UMFError
     ├── ConfigError                    settings, keys, files: before any network
+    │   ├── InvalidValueError          an amount, a name: no setting, and not sent
     │   └── MissingExtraError          .module .extra
     ├── TransportError                 .request_sent
     │   └── DeadlineExceededError
@@ -85,6 +86,7 @@ from umfpay.errors._calls import (
     ConfigError,
     DeadlineExceededError,
     EnvelopeError,
+    InvalidValueError,
     MismatchedResponseError,
     OutcomeUnknownError,
     ProtocolError,
@@ -142,6 +144,7 @@ __all__ = [
     "IncompleteStatementError",
     "Intent",
     "InvalidRequestError",
+    "InvalidValueError",
     "MismatchedResponseError",
     "MissingExtraError",
     "NotFinishedError",

@@ -22,6 +22,19 @@ class ConfigError(UMFError):
     )
 
 
+class InvalidValueError(ConfigError):
+    """
+    Raised when a value cannot be sent: an amount, a name, a member of an order.
+
+    It is the order's or the customer's, and no setting. Nothing was sent.
+    """
+
+    default_advice: ClassVar[Text] = Text(
+        "Correct this value and try again; nothing was sent.",
+        "请更正该值后重试；未发送任何内容。",
+    )
+
+
 class TransportError(UMFError):
     """
     Raised when the gateway could not be reached or the connection broke.

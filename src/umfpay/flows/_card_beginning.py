@@ -12,7 +12,7 @@ from umfpay._session import UMFSession
 from umfpay.errors import (
     APIError,
     CodeTooSoonError,
-    ConfigError,
+    InvalidValueError,
     Text,
     TransportError,
 )
@@ -155,8 +155,8 @@ def _check_time(name: str, given: timedelta) -> None:
         )
 
 
-def _refusal(name: str, en: str, zh: str) -> ConfigError:
-    return ConfigError(Text(f"{name}: {en}.", f"{name}：{zh}。"))
+def _refusal(name: str, en: str, zh: str) -> InvalidValueError:
+    return InvalidValueError(Text(f"{name}: {en}.", f"{name}：{zh}。"))
 
 
 def _phone_of(card: BankCard | PayerAgreement) -> Private | None:

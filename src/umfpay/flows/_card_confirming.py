@@ -12,7 +12,7 @@ import attrs
 from umfpay._session import UMFSession
 from umfpay.errors import (
     APIError,
-    ConfigError,
+    InvalidValueError,
     OutcomeUnknownError,
     PaymentExpiredError,
     PaymentFailedError,
@@ -64,7 +64,7 @@ def hidden_code(code: Private | str) -> Private:
         del code
 
     if hidden is None:
-        raise ConfigError(
+        raise InvalidValueError(
             Text("code: the SMS code is missing.", "code：缺少短信验证码。")
         )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from umfpay._session import UMFSession
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import InvalidValueError, Text
 from umfpay.models import ExpressInfo, Parcel, Payment
 from umfpay.sensitive import withholds
 
@@ -33,7 +33,7 @@ async def report_tracking(
         APIError: The gateway refused it.
     """
     if not isinstance(parcels, Mapping):
-        raise ConfigError(
+        raise InvalidValueError(
             Text("parcels: a mapping is needed.", "parcels：必须是映射。")
         )
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import InvalidValueError, Text
 from umfpay.models import NewOrder, NewSubOrder, RefundSubOrder
 
 
@@ -94,5 +94,5 @@ def _check_texts(name: str, given: Collection[str]) -> None:
         raise _refusal(f"{name}: something is there twice", f"{name}：重复")
 
 
-def _refusal(en: str, zh: str) -> ConfigError:
-    return ConfigError(Text(f"choose_goods: {en}.", f"choose_goods：{zh}。"))
+def _refusal(en: str, zh: str) -> InvalidValueError:
+    return InvalidValueError(Text(f"choose_goods: {en}.", f"choose_goods：{zh}。"))

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import attrs
 
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import InvalidValueError, Text
 from umfpay.models._enums import Currency
 
 
@@ -52,8 +52,8 @@ def _currency(value: Any) -> Currency:
     return Currency(value)
 
 
-def _refusal(en: str, zh: str) -> ConfigError:
-    return ConfigError(Text(f"Money: {en}.", f"金额：{zh}。"))
+def _refusal(en: str, zh: str) -> InvalidValueError:
+    return InvalidValueError(Text(f"Money: {en}.", f"金额：{zh}。"))
 
 
 @attrs.frozen(repr=False)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import InvalidValueError, Text
 from umfpay.sensitive import kind_of
 
 
@@ -26,7 +26,7 @@ def needed_object(name: str, value: T, kind: type[T]) -> T:
     # The type alone: the value may be a card number in a wrong place.
     given = kind_of(value)
 
-    raise ConfigError(
+    raise InvalidValueError(
         Text(
             f"{name}: a {kind.__name__} is needed, not {given}.",
             f"{name}：需要 {kind.__name__}，而不是 {given}。",
@@ -44,6 +44,6 @@ def needed_count(name: str, value: int) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
         return value
 
-    raise ConfigError(
+    raise InvalidValueError(
         Text(f"{name}: whole numbers start at 1.", f"{name}：必须是从 1 开始的整数。")
     )

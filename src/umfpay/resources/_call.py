@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 
 import attrs
 
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import InvalidValueError, Text
 from umfpay.transport import BODY_LIMIT, Effect
 
 
@@ -110,7 +110,7 @@ class Call(Generic[T]):
             # Half a surrogate pair; the error would show the text around it.
             pass
 
-        raise ConfigError(
+        raise InvalidValueError(
             Text(
                 f"{self.name}: a parameter is not Unicode text.",
                 f"{self.name}：参数不是有效的 Unicode 文本。",
@@ -166,7 +166,7 @@ def needed_id(name: str, value: str) -> str:
         or value in (".", "..")
         or not value.isprintable()
     ):
-        raise ConfigError(
+        raise InvalidValueError(
             Text(f"{name}: an id is needed.", f"{name}：需要编号。"),
         )
 
@@ -178,7 +178,7 @@ def wire_date(value: date) -> str:
     Return *value* as ``YYYYMMDD``, the gateway's form of a business date.
     """
     if not isinstance(value, date) or isinstance(value, datetime):
-        raise ConfigError(
+        raise InvalidValueError(
             Text("A datetime.date is needed.", "需要 datetime.date 日期。")
         )
 
