@@ -248,7 +248,8 @@ async def test_only_a_signed_refusal_proves_that_nothing_was_done(
 
 
 @pytest.mark.parametrize(
-    ("status", "code"), [(401, "0000"), (401, "00060761"), (401, "00060730")]
+    ("status", "code"),
+    [(401, "0000"), (401, "00060761"), (401, "00060730"), (401, "")],
 )
 async def test_a_verified_answer_outweighs_the_status_line(
     layered, call, gateway, tokens, status, code
@@ -279,6 +280,22 @@ async def test_a_server_that_failed_may_have_worked(
     await layer.handle_async_request(build_request(state))
 
     assert requests == len(script.requests)
+
+
+@pytest.mark.parametrize("status", [200, 401, 502])
+async def test_a_signed_refusal_of_the_token_counts_whatever_the_status(
+    layered, call, gateway, tokens, status
+):
+    """It proves that its copy was not carried out, so that another may follow."""
+    state = call(Effect.MONEY)
+    script, layer = layered(gateway.answer("00280703", status=status), gateway.answer())
+    await layer.handle_async_request(build_request(state))
+
+    assert (2, [1], False) == (
+        len(script.requests),
+        tokens.refused,
+        state.left_unrefused,
+    )
 
 
 @pytest.mark.parametrize(
