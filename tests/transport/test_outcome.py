@@ -439,3 +439,25 @@ def test_a_bare_status_is_named_with_its_meaning(call, effect):
     assert "HTTP 413（请求过大）" in judgement.reason.zh
     assert "''" not in judgement.reason.en
     assert "Send less" in judgement.error.advice.en
+
+
+@pytest.mark.parametrize(
+    ("code", "en", "zh"),
+    [
+        ("00999999", "nobody knows the gateway's code '00999999'", "未知的返回码"),
+        ("00060999", "code 00060999 leaves the outcome open", "未说明结果"),
+    ],
+)
+@pytest.mark.parametrize("effect", WRITES)
+def test_a_code_that_proves_nothing_is_named(call, effect, code, en, zh):
+    """Signed by the gateway, and still no word about what was done."""
+    state = call(
+        effect,
+        status=200,
+        envelope=Envelope(verdict=Verdict.VERIFIED, ret_code=code),
+    )
+    judgement = judge(state)
+
+    assert Ending.UNCLEAR is judgement.ending
+    assert en in judgement.reason.en
+    assert zh in judgement.reason.zh
