@@ -16,19 +16,6 @@ import pytest
 
 CASES = sorted(Path(__file__).parent.glob("[0-9]*_*.py"))
 
-# Numbers of the cases that wait for their mend.
-AWAITED = """
-07 08 09 17 18 30 34 35 38 40 41 42 43
-"""
-
-
-def _parameters():
-    for case in CASES:
-        awaited = case.name[:2] in AWAITED.split()
-        marks = [pytest.mark.xfail(reason="not mended yet")] if awaited else []
-
-        yield pytest.param(case, id=case.stem, marks=marks)
-
 
 def _environment() -> dict[str, str]:
     # Some compare CPU time: nothing measures them beside.
@@ -47,7 +34,7 @@ def test_there_are_cases():
 
 
 @pytest.mark.timeout(150)
-@pytest.mark.parametrize("case", [*_parameters()])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
 def test_the_program_ends_well(case, tmp_path):
     """
     It exits with 0, and its last line says ok.
