@@ -78,8 +78,8 @@ async def test_a_customer_who_mistyped_tries_again(
     assert "may try again" in str(caught.value)
     assert "重试" in str(caught.value)
     assert begun is caught.value.last
-    # One before the execute, two after.
-    assert 3 == len(queries)
+    # One before the execute, two after; after a signed refusal the session asks, too.
+    assert len(queries) == (4 if refusals == "signed" else 3)
     assert PaymentState.TRADE_SUCCESS == payment.state
     assert 2 == len(await box.sent("/execute"))
 
@@ -423,6 +423,30 @@ async def test_a_certain_refusal_leaves_an_earlier_execute_open(session, begun, 
 
     assert isinstance(caught.value.__cause__, CardError)
     assert 1 == len(await box.sent("/execute"))
+
+
+async def test_a_low_balance_of_a_second_copy_leaves_it_open(session, box, order, card):
+    """
+    The token was refused unsigned, so two copies left: the first may be on its way.
+    """
+    begun = await begin_card_payment(session, order, card(POOR), bank_code="CCB")
+    code = await box.code(begun)
+    told = session.payments.execute
+
+    async def execute(*given, **options):
+        # Whoever fetches a token kills the one that the session has.
+        await box.control("POST", "/token/steal", {})
+
+        return await told(*given, **options)
+
+    session.payments.execute = execute
+
+    with pytest.raises(OutcomeUnknownError) as caught:
+        await confirm_card_payment(session, begun, code)
+
+    assert isinstance(caught.value.__cause__, CardError)
+    assert "2" == caught.value.intent.details["copies"]
+    assert 2 == len(await box.sent("/execute"))
 
 
 async def test_a_refusal_for_the_state_is_told_if_the_payment_waits(

@@ -78,7 +78,7 @@ def intent_of(call: Call[Any], beginning: Beginning, judgement: Judgement) -> In
     Return what *call* wanted, as plain data.
 
     Its details name a signed refusal that may mean "done already": what is not found
-    afterwards was refused, then.
+    afterwards was refused, then. They also tell if two copies left.
     """
     subject = call.subject
     details = dict(subject.details)
@@ -87,6 +87,9 @@ def intent_of(call: Call[Any], beginning: Beginning, judgement: Judgement) -> In
     if judgement.decided_by is not None and isinstance(error, APIError):
         details["refused_with"] = error.ret_code
         details["decided_by"] = str(judgement.decided_by)
+
+    if judgement.sent_twice:
+        details["copies"] = "2"
 
     return Intent(
         call=call.name,

@@ -51,11 +51,15 @@ def refusal_of(unknown: OutcomeUnknownError) -> APIError | None:
     """
     Return the refusal that made the end unclear, if the payment's state can explain it.
 
-    It was read whole: an answer that was cut off has no code.
+    It was read whole: an answer that was cut off has no code. If two copies left, only
+    a wrong code is explained: no other code is sent unless the payment waits.
     """
     cause = unknown.__cause__
 
     if not isinstance(cause, _EVERYDAY):
+        return None
+
+    if "copies" in unknown.intent.details and cause.ret_code != WRONG_CODE:
         return None
 
     return cause if cause.http_status < HTTPStatus.INTERNAL_SERVER_ERROR else None

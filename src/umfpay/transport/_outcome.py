@@ -67,6 +67,8 @@ class Judgement:
         money_may_have_moved: Only an unclear end of a call that moves money.
         decided_by: What tells more after a signed refusal of the only copy that we sent, if it
             may mean "done already".
+        sent_twice: Whether two copies left: the first had its token refused by an answer
+            that nobody signed.
     """
 
     ending: Ending
@@ -74,6 +76,7 @@ class Judgement:
     reason: Text | None = None
     money_may_have_moved: bool = False
     decided_by: DecidedBy | None = None
+    sent_twice: bool = False
 
 
 _GOOD: Final = Judgement(ending=Ending.GOOD)
@@ -366,6 +369,7 @@ def _unclear(state: CallState, error: BaseException, reason: Text) -> Judgement:
         error=error,
         reason=reason,
         money_may_have_moved=state.effect is Effect.MONEY,
+        sent_twice=state.left_unrefused,
     )
 
 
