@@ -243,7 +243,7 @@ class Gateway:
         place = settings.signature
 
         # The token's answer has no sign, nor had the sample of 2017 of another; the
-        # header of that autumn was on all (2.2, 3.2, 5.14).
+        # header of that autumn was on all (gateway.md 2.2, 3.2, 5.14).
         if endpoint is None or not endpoint.signed:
             place = "header" if place in ("header", "both") else "none"
 

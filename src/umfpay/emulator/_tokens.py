@@ -32,7 +32,8 @@ def issue(world: World, body: Members) -> Members:
     if text(body.get("grant_type")) != "client_credentials":
         raise Refusal("00060700", "grant_type is client_credentials", status=400)
 
-    # access_token comes first, and a meta directly behind it: some clients cut (2.2).
+    # access_token comes first, and a meta directly behind it: some clients cut
+    # (gateway.md 2.2).
     answer: Members = {"access_token": fresh(world, known.client_id, by="client")}
 
     if world.settings.token_answer == "meta":  # noqa: S105 (a form)
