@@ -747,7 +747,8 @@ def test_a_place_that_keeps_nothing_is_refused(receiver, place):
 
 
 @pytest.mark.parametrize(
-    "scheme", ["redis", "rediss", "redis+sentinel", "postgresql+asyncpg", "sqlite"]
+    "scheme",
+    ["redis:", "redis", "redis+sentinel", "postgresql+asyncpg", "sqlite", " redis"],
 )
 def test_an_address_is_refused_and_nowhere_shown(receiver, scheme):
     """

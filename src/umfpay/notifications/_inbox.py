@@ -7,13 +7,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import re
 import time
 from contextlib import suppress
 from datetime import timedelta
 from types import TracebackType
 from typing import Final, Self
 
+from umfpay.config import looks_like_address
 from umfpay.errors import ConfigError, NotificationError, Text
 from umfpay.models import Money
 from umfpay.notifications._applying import Applier, Handler
@@ -40,8 +40,6 @@ _LOOK: Final = 1.0
 _AGAIN: Final = 0.25
 # What a worker needs besides its handler.
 _MARGIN: Final = 20.0
-# RFC 3986, 3.1.
-_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 _log = logging.getLogger("umfpay")
 
@@ -478,7 +476,7 @@ class NotificationInbox:
 def _open_store(place: str | os.PathLike[str], *, patience: float) -> InboxStore:
     # What is kept in memory only may not be acknowledged.
     usable = isinstance(place, str | os.PathLike) and (
-        str(place) not in ("", ":memory:") and not _ADDRESS.match(str(place))
+        str(place) not in ("", ":memory:") and not looks_like_address(str(place))
     )
 
     if not usable:
