@@ -299,12 +299,10 @@ async def test_an_exchange_without_a_caller_is_bounded_in_time(server):
     await asyncio.sleep(0.01)
     call.cancel()
     await ended(call)
-    begun = asyncio.get_running_loop().time()
 
-    while adapter._left:
-        await asyncio.sleep(0.005)
-
-    assert asyncio.get_running_loop().time() - begun < 2.0
+    async with asyncio.timeout(30):
+        while adapter._left:
+            await asyncio.sleep(0.005)
 
 
 async def test_closing_waits_for_nobody_who_hangs(server, monkeypatch):
@@ -379,11 +377,15 @@ async def test_a_pool_that_stays_full_is_named(server, adapter):
         await asyncio.sleep(0.005)
 
     state = make(server, deadline=asyncio.get_running_loop().time() + 0.2)
+    request = build_request(state)
 
     with pytest.raises(TransportError, match="pool stayed full") as caught:
-        async with asyncio.timeout_at(state.deadline):
-            await perform(adapter, state)
+        await perform(adapter, state)
 
+    with pytest.raises(httpx.PoolTimeout):
+        await adapter.handle_async_request(request)
+
+    assert request.extensions["timeout"]["pool"] < 0.2
     assert not caught.value.request_sent
     assert "limits" in caught.value.advice.en
     assert "limits" in caught.value.advice.zh

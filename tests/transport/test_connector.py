@@ -10,7 +10,6 @@ import select
 import socket
 import ssl
 import threading
-import time
 
 import httpx
 import pytest
@@ -173,18 +172,44 @@ def _exchange(network, call, security):
     return exchange
 
 
+def idle(network):
+    """
+    Return the only connection of the pool.
+    """
+    ((handler, _),) = next(iter(network._session.connector._conns.values()))
+
+    return handler
+
+
+async def until_closed(handler):
+    """
+    Let the loop run until the connection is closed.
+    """
+    while handler.is_connected():
+        await asyncio.sleep(0.001)
+
+
+def until_readable(handler):
+    """
+    Keep the loop busy until the kernel has something for the connection.
+    """
+    line = handler.transport.get_extra_info("socket")
+
+    assert select.select([line], [], [], 10)[0]
+
+
 both = pytest.mark.parametrize("effect", [Effect.READ, Effect.MONEY])
 
 
 @both
 async def test_an_answer_that_nobody_asked_for_is_given_to_nobody(
-    numbering, exchange, security, effect
+    numbering, exchange, network, security, effect
 ):
     """Its connection is closed, and the next call gets the answer to itself."""
     served, writers = await numbering(**security[0])
     await exchange(served)
     writers[0].write(STRAY)
-    await asyncio.sleep(0.05)
+    await until_closed(idle(network))
 
     assert b"2" == await exchange(served, effect)
     assert (2, 2) == (len(served.received), len(writers))
@@ -192,14 +217,13 @@ async def test_an_answer_that_nobody_asked_for_is_given_to_nobody(
 
 @both
 async def test_a_loop_that_was_busy_looks_at_the_socket_first(
-    numbering, exchange, security, effect
+    numbering, exchange, network, security, effect
 ):
     """What came into the kernel while nothing ran is not taken for the answer."""
     served, writers = await numbering(**security[0])
     await exchange(served)
     writers[0].write(STRAY)
-    # Nothing runs between what arrives and the call.
-    time.sleep(0.1)
+    until_readable(idle(network))
 
     assert b"2" == await exchange(served, effect)
     assert 2 == len(writers)
@@ -207,13 +231,13 @@ async def test_a_loop_that_was_busy_looks_at_the_socket_first(
 
 @both
 async def test_an_end_in_the_kernel_costs_no_call(
-    numbering, exchange, security, effect
+    numbering, exchange, network, security, effect
 ):
     """A connection that the server closed meanwhile is not used: nothing is lost."""
     served, writers = await numbering(**security[0])
     await exchange(served)
     writers[0].get_extra_info("socket").shutdown(socket.SHUT_WR)
-    time.sleep(0.1)
+    until_readable(idle(network))
 
     assert b"2" == await exchange(served, effect)
     assert 2 == len(writers)
@@ -241,13 +265,13 @@ async def test_what_comes_behind_an_answer_closes_the_connection(
 
 
 async def test_half_an_answer_that_came_idle_closes_the_connection(
-    numbering, exchange, security
+    numbering, exchange, network, security
 ):
     """The other half would otherwise be taken for the begin of the next answer."""
     served, writers = await numbering(**security[0])
     await exchange(served)
     writers[0].write(STRAY[:20])
-    await asyncio.sleep(0.05)
+    await until_closed(idle(network))
 
     assert b"2" == await exchange(served, Effect.MONEY)
     assert 2 == len(writers)
@@ -306,7 +330,7 @@ class TestPlain:
         served, writers = await numbering()
         await exchange(served)
         task = asyncio.create_task(exchange(served, Effect.MONEY))
-        handler = next(iter(network._session.connector._conns.values()))[0][0]
+        handler = idle(network)
 
         while not network._session.connector._acquired:
             await asyncio.sleep(0)
@@ -367,7 +391,7 @@ class TestPlain:
         """Unused above the limit, it is not used again."""
         served, writers = await numbering()
         await exchange(served)
-        handler = next(iter(network._session.connector._conns.values()))[0][0]
+        handler = idle(network)
         handler._idle_since -= IDLE_SECONDS + 0.1
 
         assert b"2" == await exchange(served, Effect.MONEY)
@@ -377,7 +401,7 @@ class TestPlain:
         """With Keep-Alive: timeout=5 a connection idle for 4.5 s is not used."""
         served, writers = await numbering(b"Keep-Alive: timeout=5, max=100")
         await exchange(served)
-        handler = next(iter(network._session.connector._conns.values()))[0][0]
+        handler = idle(network)
         handler._idle_since -= 3.5
         await exchange(served)
 
@@ -395,7 +419,7 @@ class TestPlain:
         served, writers = await numbering()
         await exchange(served)
         writers[0].write(STRAY)
-        time.sleep(0.05)
+        until_readable(idle(network))
         task = asyncio.create_task(exchange(served))
         await asyncio.sleep(0)
         task.cancel()
