@@ -8,9 +8,11 @@ import os
 from datetime import date
 
 import books
+import pytest
 
 from benchmarks._reconciliation_parts import COLUMNS
 from benchmarks.reconciliation_day import write_day
+from umfpay import errors
 from umfpay.reconciliation import (
     Difference,
     canonical,
@@ -37,6 +39,34 @@ def test_ties_of_money_in_text(spark):
     assert [101, -101, 234, None] == [
         row["total"] for row in canonical(table).orderBy("order_id").collect()
     ]
+
+
+def test_a_time_with_an_offset_is_of_the_day_in_china(spark):
+    """
+    As text; moments need a session in China's zone, where they have their day.
+    """
+    table = spark.createDataFrame(
+        [
+            ("a", "1", "2017-02-05T16:30:00Z"),
+            ("b", "1", "2017-02-06T01:00:00+14:00"),
+            ("c", "1", "2017-02-06"),
+            ("d", "1", None),
+        ],
+        "mer_reference_id string, total string, mer_date string",
+    )
+
+    def days(given):
+        return [
+            row["mer_date"] for row in canonical(given).orderBy("order_id").collect()
+        ]
+
+    assert [date(2017, 2, 6), date(2017, 2, 5), date(2017, 2, 6), None] == days(table)
+
+    moments = table.limit(1).withColumn("mer_date", table["mer_date"].cast("timestamp"))
+
+    if spark.conf.get("spark.sql.session.timeZone") != "Asia/Shanghai":
+        with pytest.raises(errors.ConfigError, match=r"session\.timeZone"):
+            canonical(moments)
 
 
 def test_a_large_day_has_the_identical_classes(spark, tmp_path):

@@ -98,14 +98,36 @@ def with_our_columns(
 
         column, kind = found[name], schema[found[name]]
 
-        if table.implementation.is_duckdb() and kind == nw.Datetime and kind.time_zone:
-            # Its zone is that of the connection; as text it has its offset.
-            table = table.with_columns(nw.col(column).cast(nw.String))
-            kind = nw.String()
+        if kind == nw.Datetime and kind.time_zone not in (None, _CHINA):
+            table, kind = _with_offsets(table, column, kind)
 
         values[name] = nw.col(column) if name in ready else _value(name, column, kind)
 
     return table.select(**values).to_native()
+
+
+def _with_offsets(table: Frame, column: str, kind: Any) -> tuple[Frame, Any]:
+    """
+    Return *table* with the moments of *column* in a form that has their zone, and its
+    type.
+
+    Raises:
+        ConfigError: The engine knows their zone, and has no way to another.
+    """
+    if table.implementation.is_duckdb():
+        # Its zone is that of the connection; as text it has its offset.
+        return table.with_columns(nw.col(column).cast(nw.String)), nw.String()
+
+    if table.implementation.is_spark_like():
+        raise unusable(
+            f"mer_date={column} holds moments in the session's zone; set"
+            f' spark.sql.session.timeZone to "{_CHINA}", where the gateway is, or give'
+            " dates",
+            f"mer_date={column} 为会话时区的时间；请将 spark.sql.session.timeZone 设为"
+            f" {_CHINA}（网关所在时区），或提供日期",
+        )
+
+    return table, kind
 
 
 def ready_words(name: str, words: Frame, column: str) -> Frame | None:
