@@ -17,6 +17,7 @@ import trustme
 
 from umfpay.sensitive import Secret
 from umfpay.transport import AiohttpTransport, Effect, build_request, tls_context
+from umfpay.transport._aiohttp import _Body
 from umfpay.transport._connector import IDLE_SECONDS, ExchangeHandler, idle_limit
 
 
@@ -348,6 +349,27 @@ class TestPlain:
 
         assert 1 == len(served.received)
         assert 1 == len(writers)
+
+    async def test_the_socket_is_looked_at_directly_before_the_body_is_written(
+        self, numbering, exchange, network, monkeypatch
+    ):
+        """Between choice and writing the loop may be busy, and an answer may come."""
+        served, writers = await numbering()
+        await exchange(served)
+        handler = idle(network)
+        begin = _Body._begin
+
+        async def begin_late(self, writer):
+            writers[0].write(STRAY)
+            until_readable(handler)
+            await begin(self, writer)
+
+        monkeypatch.setattr(_Body, "_begin", begin_late)
+
+        with pytest.raises(httpx.ConnectError):
+            await exchange(served, Effect.MONEY)
+
+        assert 1 == len(served.received)
 
     @both
     async def test_a_server_that_speaks_first_gets_no_byte(
