@@ -133,6 +133,8 @@ async def test_ninety_cancelled_writes_that_waited_are_never_sent(server, adapte
     while adapter._left:
         await asyncio.sleep(0.005)
 
+    # Not even a head: the exchange stops before it has a byte to send.
+    assert {b"GET"} == {head[:3] for head in server.heads}
     assert [] == server.posts
 
 
