@@ -2,7 +2,8 @@
 Answers that are signed and about something else give nothing: one table of all classes.
 
 The gateway signs for all its merchants with one key, and old answers stay signed for
-ever: each row is such an answer, over a real socket, with a real signature.
+ever: each row is such an answer, over a real socket, with a real signature. The rows of
+notifications stand in ``test_notified_about_something_else.py``.
 """
 
 from __future__ import annotations
