@@ -5,6 +5,7 @@ The layer that verifies: what may refuse, what may give.
 from __future__ import annotations
 
 import asyncio
+import gzip
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -469,3 +470,21 @@ async def test_nothing_is_sent_when_the_deadline_has_passed(
 
     assert ([], False) == (script.requests, state.may_have_been_sent())
     assert Ending.FAILED is judge(state, caught.value).ending
+
+
+async def test_a_compressed_answer_is_not_blamed_on_the_certificate(
+    layered, call, gateway
+):
+    """Signed is what was compressed: its signature can be neither good nor bad."""
+    body, signature = gateway.body(place="header")
+    headers = {"Content-Encoding": "gzip", "Signature": signature}
+    _, layer = layered(
+        httpx.Response(200, headers=headers, stream=Stream(gzip.compress(body)))
+    )
+
+    with pytest.raises(EnvelopeError, match="Content-Encoding gzip") as caught:
+        await layer.handle_async_request(build_request(call()))
+
+    assert "certificate" not in caught.value.advice.en
+    assert "compression" in caught.value.advice.en
+    assert "压缩" in caught.value.advice.zh
