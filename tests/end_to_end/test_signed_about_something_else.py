@@ -261,6 +261,8 @@ CALLS: dict[str, Callable[[UMFSession], Any]] = {
         "GET", "/enterprise_qualification/EQ_AAAA"
     ),
     "raw_rate": lambda s: s.request("GET", "/exchange_rate", query={"currency": "USD"}),
+    "raw_get_spelled": lambda s: s.request("GET", f"/Payments/payment/{PAY}"),
+    "raw_banks": lambda s: s.request("GET", "/bank", query={"type": "DEBIT_CARD"}),
     "raw_transactions": lambda s: s.request(
         "GET", "/payments/transactions", query={"mer_date": "20261123"}
     ),
@@ -660,6 +662,13 @@ ANSWERS = [
     *_rows("raw_register", "unclear", company=company(external_enterprise_id="c-2")),
     *_rows("raw_enterprise_get", "refused", self_link=company("EQ_BBBB")),
     *_rows("raw_rate", "refused", currency={"rate": "0.9", "currency": "HKD"}),
+    *_rows("raw_get_spelled", "refused", id=payment(OTHER)),
+    *_rows(
+        "raw_banks",
+        "refused",
+        payment=payment(),
+        kind={"banks": [{"id": "CCB", "types": ["CREDIT_CARD"]}]},
+    ),
     *_rows("raw_transactions", "refused", day=listed(day="20200101")),
     *_rows(
         "raw_reconciliation",

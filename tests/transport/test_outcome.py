@@ -161,8 +161,9 @@ def test_a_refusal_that_a_second_copy_gets_too_proves_nothing(
 
     assert (Ending.UNCLEAR, decided_by) == (judgement.ending, judgement.decided_by)
     assert (effect is Effect.MONEY) is judgement.money_may_have_moved
-    # Of two copies that we sent the payment's state proves nothing.
-    assert judge(attrs.evolve(state, left_unrefused=True)).decided_by is None
+    # Of two copies that we sent only a final state proves something.
+    twice = judge(attrs.evolve(state, left_unrefused=True))
+    assert (decided_by, True) == (twice.decided_by, twice.sent_twice)
 
 
 @pytest.mark.parametrize(("operation", "path"), list(PATHS.items()))
@@ -189,13 +190,17 @@ def test_for_other_calls_a_refusal_is_the_plain_error(
 ):
     """Nothing can have been done twice, so nothing is unclear."""
     judgement = judge(ended(effect, code, verdict=verdict, status=status))
+    error = judgement.error
+
+    if isinstance(error, errors.TransportError):
+        # A text message that may be on its way: the refusal is the cause.
+        assert Effect.SMS is effect
+        assert error.request_sent
+        error = error.__cause__
 
     assert Ending.FAILED is judgement.ending
-    assert isinstance(judgement.error, errors.APIError)
-    assert (status, verdict is Verdict.VERIFIED) == (
-        judgement.error.http_status,
-        judgement.error.verified,
-    )
+    assert isinstance(error, errors.APIError)
+    assert (status, verdict is Verdict.VERIFIED) == (error.http_status, error.verified)
 
 
 @pytest.mark.parametrize("effect", Effect)
@@ -354,6 +359,28 @@ def test_a_deadline_after_a_text_message_left_is_said(call):
 
     assert errors.TransportError is type(judgement.error)
     assert judgement.error.request_sent
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict", "status", "sent"),
+    [
+        ("", Verdict.UNREADABLE, 401, True),
+        ("", Verdict.UNSIGNED, 403, True),
+        (REFUSED, Verdict.UNSIGNED, 500, True),
+        (SYSTEM_ERROR, Verdict.VERIFIED, 200, True),
+        (UNKNOWN, Verdict.UNSIGNED, 200, True),
+        (REFUSED, Verdict.UNSIGNED, 200, False),
+        (REFUSED, Verdict.VERIFIED, 400, False),
+    ],
+)
+def test_a_text_message_may_be_on_its_way_after_a_vague_refusal(
+    ended, code, verdict, status, sent
+):
+    """A page of a firewall says nothing about the gateway; a known code does."""
+    error = judge(ended(Effect.SMS, code, verdict=verdict, status=status)).error
+
+    assert sent is isinstance(error, errors.TransportError)
+    assert sent is getattr(error, "request_sent", False)
 
 
 def refusal(code, *others, **payment):

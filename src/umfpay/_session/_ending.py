@@ -84,7 +84,12 @@ def intent_of(call: Call[Any], beginning: Beginning, judgement: Judgement) -> In
     details = dict(subject.details)
     error = judgement.error
 
-    if judgement.decided_by is not None and isinstance(error, APIError):
+    if (
+        judgement.decided_by is not None
+        and isinstance(error, APIError)
+        and error.verified
+        and not judgement.sent_twice
+    ):
         details["refused_with"] = error.ret_code
         details["decided_by"] = str(judgement.decided_by)
 

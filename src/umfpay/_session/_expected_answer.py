@@ -19,6 +19,7 @@ from umfpay.models import Currency
 from umfpay.resources import (
     Call,
     Ordered,
+    must_be_banks,
     must_be_enterprise,
     must_be_of_day,
     must_be_page,
@@ -254,6 +255,15 @@ def _rate(request: _Request) -> ExpectedAnswer:
     )
 
 
+def _banks(request: _Request) -> ExpectedAnswer:
+    kind = request.query.get("type")
+
+    def must_fit(members: Members) -> None:
+        must_be_banks(_codec.read_banks(members), kind)
+
+    return ExpectedAnswer(kind="banks", must_fit=must_fit)
+
+
 def _transactions(request: _Request) -> ExpectedAnswer:
     query = request.query
     day, number = _day(query.get("mer_date")), _number(query.get("page_number"))
@@ -300,7 +310,10 @@ def _numbered(request: _Request) -> ExpectedAnswer:
 def _endpoint(
     method: str, path: str, make: Callable[[_Request], ExpectedAnswer]
 ) -> tuple[str, re.Pattern[str], Callable[[_Request], ExpectedAnswer]]:
-    return method, re.compile(path.replace("{key}", "(?P<key>[^/]+)")), make
+    # Money is looked for in any spelling, and so is what must be compared.
+    pattern = re.compile(path.replace("{key}", "(?P<key>[^/]+)"), re.IGNORECASE)
+
+    return method, pattern, make
 
 
 _PAYMENT: Final = "payments/payment/{key}"
@@ -317,6 +330,7 @@ _ENDPOINTS: Final = (
     _endpoint("POST", "enterprise_qualification", _registration),
     _endpoint("GET", "enterprise_qualification/{key}", _enterprise),
     _endpoint("POST", "apply_to_customes_only|declare_again", _numbered),
+    _endpoint("GET", "bank", _banks),
     _endpoint("GET", "exchange_rate", _rate),
     _endpoint("GET", "payments/transactions", _transactions),
     _endpoint("GET", "payments/reconciliation_statement", _reconciliation),

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
 from umfpay._session._resolving import Executed, outcome_of
-from umfpay.errors import UMFError
+from umfpay.errors import APIError, UMFError
 from umfpay.models import Payment
 from umfpay.protocol import DecidedBy
 from umfpay.resources import Call
@@ -70,12 +70,14 @@ async def decide(
         return judgement, None
 
     assert isinstance(found, Payment)
-    outcome = outcome_of(found, refused_once=True)
+    refusal = judgement.error
+    signed = isinstance(refusal, APIError) and refusal.verified
+    outcome = outcome_of(found, refused_once=signed and not judgement.sent_twice)
 
     if outcome is Executed.YES:
         return _GOOD, found
 
-    if outcome is Executed.NO:
+    if outcome is Executed.NO and signed:
         return Judgement(ending=Ending.FAILED, error=judgement.error), None
 
     return judgement, None

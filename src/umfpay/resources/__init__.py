@@ -19,6 +19,7 @@ from umfpay.resources._expecting import Expecting, bind
 from umfpay.resources._matching import (
     Ordered,
     is_id_of_number,
+    must_be_banks,
     must_be_declaration,
     must_be_enterprise,
     must_be_of_day,
@@ -57,6 +58,7 @@ __all__ = [
     "WeChat",
     "bind",
     "is_id_of_number",
+    "must_be_banks",
     "must_be_declaration",
     "must_be_enterprise",
     "must_be_of_day",

@@ -12,7 +12,7 @@ from umfpay import _codec
 from umfpay.models import Bank, BankType
 from umfpay.resources._arguments import needed_object
 from umfpay.resources._call import Call, CallOptions, Sender
-from umfpay.resources._matching import mismatch
+from umfpay.resources._matching import must_be_banks
 from umfpay.transport import Effect
 
 
@@ -50,10 +50,7 @@ class Banks:
 
         def read(members: Mapping[str, Any]) -> tuple[Bank, ...]:
             banks = _codec.read_banks(members)
-            named = [bank.types for bank in banks if bank.types]
-
-            if named and not any(kind in types for types in named):
-                raise mismatch("type of bank", kind, named[0][0])
+            must_be_banks(banks, kind)
 
             return banks
 

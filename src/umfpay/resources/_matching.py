@@ -19,6 +19,7 @@ from umfpay import _codec
 from umfpay.errors import MismatchedResponseError, Text, escape
 from umfpay.models import (
     Amount,
+    Bank,
     CustomsDeclaration,
     EnterpriseQualification,
     Money,
@@ -321,6 +322,19 @@ def must_be_enterprise(
         "external_enterprise_id", external_enterprise_id, company.external_enterprise_id
     )
     must_match("busi_type", busi_type, company.busi_type)
+
+
+def must_be_banks(banks: Collection[Bank], kind: str | None) -> None:
+    """
+    Compare the kinds of card of a list of banks with the one that was asked for.
+
+    Raises:
+        MismatchedResponseError: It is the list of another kind.
+    """
+    named = [bank.types for bank in banks if bank.types]
+
+    if kind and named and not any(kind in types for types in named):
+        raise mismatch("type of bank", kind, named[0][0])
 
 
 def _must_be_money(what: str, asked: Money | None, answered: Amount | None) -> None:

@@ -65,8 +65,7 @@ class Judgement:
         error: What went wrong; None only if all is good.
         reason: Why it is unclear; None unless it is.
         money_may_have_moved: Only an unclear end of a call that moves money.
-        decided_by: What tells more after a signed refusal of the only copy that we sent, if it
-            may mean "done already".
+        decided_by: What tells more after a refusal that may mean "done already".
         sent_twice: Whether two copies left: the first had its token refused by an answer
             that nobody signed.
     """
@@ -129,24 +128,47 @@ def judge(state: CallState, error: BaseException | None = None) -> Judgement:
         return Judgement(ending=Ending.FAILED, error=_no_file(state))
 
     refusal = _refusal(envelope, status)
-    reason = _reason(state, envelope) if write else None
 
-    if reason is not None:
-        return _unclear(state, refusal, reason)
+    if not write:
+        return _refused_without_trace(state, envelope, refusal)
 
+    reason = _reason(state, envelope)
     decided_by = done_already(
         operation_of(state.path),
         (envelope.ret_code, *envelope.other_codes),
         http_status=status,
     )
 
-    if decided_by is None or not write:
+    if reason is None and decided_by is None:
         return Judgement(ending=Ending.FAILED, error=refusal)
 
     return attrs.evolve(
-        _unclear(state, refusal, _done_reason(envelope.ret_code)),
+        _unclear(state, refusal, reason or _done_reason(envelope.ret_code)),
         decided_by=decided_by,
     )
+
+
+def _refused_without_trace(
+    state: CallState, envelope: Envelope, refusal: APIError
+) -> Judgement:
+    """
+    Say how a call ended that leaves nothing behind but, perhaps, a message on its way.
+    """
+    status = state.status or 0
+    vague = (
+        status >= 500
+        or state.left_unrefused
+        or not (envelope.ret_code or refusal.verified)
+        or _outcome(envelope.ret_code) in (None, Outcome.UNKNOWN)
+    )
+
+    if state.effect is not Effect.SMS or not vague:
+        return Judgement(ending=Ending.FAILED, error=refusal)
+
+    error = _perhaps_sent(state, refusal)
+    error.__cause__ = refusal
+
+    return Judgement(ending=Ending.FAILED, error=error)
 
 
 def unconfirmed(state: CallState, error: BaseException) -> Judgement:
@@ -388,6 +410,17 @@ def _late_but_sent(state: CallState) -> TransportError:
         Text(
             f"{state.method} {state.path}: the deadline passed after the request left.",
             f"{state.method} {state.path}：请求发出后超过期限。",
+        ),
+        request_sent=True,
+    )
+
+
+def _perhaps_sent(state: CallState, refusal: APIError) -> TransportError:
+    return TransportError(
+        Text(
+            f"{state.method} {state.path}: nobody can say whether the message is on its"
+            f" way. {refusal.what.en}",
+            f"{state.method} {state.path}：无法确定短信是否已发出。{refusal.what.zh}",
         ),
         request_sent=True,
     )
