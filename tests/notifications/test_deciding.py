@@ -49,15 +49,23 @@ def _read(receiver, signer):
     """
 
     def read(kind, members, outside):
-        signed = signer({kind: {"id": "OBJ_A", **members}, **outside})
+        if isinstance(members, dict):
+            members = {"id": "OBJ_A", **members}
+
+        signed = signer({kind: members, **outside})
 
         return receiver.read(signed.body, signed.headers)
 
     return read
 
 
-def payment(amount=MONEY, *, number="n1", state="TRADE_SUCCESS", **members):
+def payment(
+    amount=MONEY, *, number="n1", state="TRADE_SUCCESS", mer_date=None, **members
+):
     order = {"mer_reference_id": number} if number else {}
+
+    if mer_date is not None:
+        order["mer_date"] = mer_date
 
     if amount is not None:
         order["amount"] = amount
@@ -67,6 +75,10 @@ def payment(amount=MONEY, *, number="n1", state="TRADE_SUCCESS", **members):
 
 def outside(event, **members):
     return (*event[:2], members)
+
+
+def in_a_list(event):
+    return event[0] + "s", [{"id": "OBJ_A", **event[1]}], event[2]
 
 
 def refund(total="1.00", *, number="r1", parent="PAY_A", **members):
@@ -122,7 +134,10 @@ ROWS = [
         known(),
         Status.ASKING,
     ),
+    ("empty meta", outside(payment(), meta={}), known(), Status.ASKING),
+    ("links, blank", outside(payment(), **{"links ": LINKS}), known(), Status.ASKING),
     # A bound id; something differs.
+    ("day", payment(mer_date="20261122"), known(), Status.CONFLICT),
     ("number", payment(number="n2"), known(), Status.CONFLICT),
     ("total", payment(MONEY | {"total": "3.01"}), known(), Status.WRONG_AMOUNT),
     ("less", payment(MONEY | {"total": "-3.00"}), known(), Status.WRONG_AMOUNT),
@@ -140,6 +155,7 @@ ROWS = [
     ),
     # Another id, the number is expected.
     ("other id", payment(), UNBOUND, Status.ASKING),
+    ("other id, day", payment(mer_date="20261122"), UNBOUND, Status.CONFLICT),
     ("other id, meta", outside(payment(), meta=META), UNBOUND, Status.ASKING),
     ("other id, no money", payment(None), UNBOUND, Status.ASKING),
     (
@@ -194,6 +210,8 @@ ROWS = [
     ("our refund, no parent", refund(parent=None), known_refund(), Status.APPLIED),
     ("our refund, meta", outside(refund(), meta=META), known_refund(), Status.ASKING),
     ("our refund, links", refund(links=LINKS), known_refund(), Status.ASKING),
+    ("in a list", in_a_list(refund()), known_refund(), Status.APPLIED),
+    ("in a list, links", in_a_list(refund(links=LINKS)), known_refund(), Status.ASKING),
     ("other parent", refund(parent="PAY_B"), known_refund(), Status.CONFLICT),
     ("other money", refund("1.01"), known_refund(), Status.WRONG_AMOUNT),
     (

@@ -267,6 +267,37 @@ async def test_a_conflict_that_verifies_no_more_hides_no_other(
 # Lists
 
 
+async def test_a_held_refund_is_looked_at_again_when_its_payment_is_told(
+    shop, signer, eventually
+):
+    """
+    Also if nobody tells of the refund itself: it was made in a console of the gateway.
+    """
+    signed = signer.refund(
+        "REFUND_A",
+        mer_reference_id="r1",
+        mer_date="20261123",
+        parent_payment="PAY_A",
+        total="1.00",
+        currency="USD",
+    )
+    await shop.inbox.receive(signed.body, signed.headers)
+    await _listed(shop.inbox.held)
+
+    await shop.expect("n1", payment_id="PAY_A")
+
+    [waiting] = await _listed(shop.inbox.unconfirmed)
+    assert waiting.event.object_id == "REFUND_A"
+
+
+async def _listed(listing):
+    async with asyncio.timeout(10):
+        while not (found := await listing()):
+            await asyncio.sleep(0.01)
+
+    return found
+
+
 async def test_what_nobody_expects_is_held_logged_once_and_listed(
     shop, eventually, log
 ):

@@ -7,13 +7,13 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from umfpay.config._environment import Environment
 from umfpay.errors import ConfigError, Text
-from umfpay.sensitive import Secret, fitting
+from umfpay.sensitive import Secret, Unfit, fitting
 
 
 if TYPE_CHECKING:
@@ -33,20 +33,17 @@ def client_id(value: object) -> str:
 
 def hidden(name: str, value: object) -> Secret | None:
     """
-    Return *value* as a `Secret`.
+    Return *value*, which `concealed()` gave, if it was text.
     """
     if value is None or isinstance(value, Secret):
         return value
 
-    if not isinstance(value, str):
-        raise refusal(name, "it must be text", "必须是文本")
-
-    return Secret(value.strip())
+    raise refusal(name, "it must be text", "必须是文本")
 
 
-def hidden_address(value: object) -> Any:  # Any: it takes the place of the argument
+def concealed(value: object) -> Any:  # Any: it takes the place of the argument
     """
-    Return text as a `Secret`, for an address may hold a password; else an `Unfit`.
+    Return text as a `Secret`, an address too: it may hold a password; else an `Unfit`.
     """
     return fitting(Secret(value.strip()) if isinstance(value, str) else value, Secret)
 
@@ -83,7 +80,8 @@ def hidden_key(value: object) -> object:
     if isinstance(value, str | bytes):
         return (lambda: value) if value else None
 
-    return value
+    # No form of a key: what it holds may be one.
+    return Unfit(value) if isinstance(value, Collection) else value
 
 
 def merchant_key(
@@ -115,6 +113,16 @@ def key_pair(
         check_key_pair(private_key, public_keys)
 
 
+_CONCEALED: Final = (
+    "client_secret",
+    "merchant_key_passphrase",
+    "base_url",
+    "notify_url",
+    "ret_url",
+    "proxy",
+)
+
+
 def hide_secrets(settings: dict[str, Any]) -> None:
     """
     Replace secret text in *settings*, so that no frame shows it when a check fails.
@@ -122,13 +130,9 @@ def hide_secrets(settings: dict[str, Any]) -> None:
     if "merchant_key" in settings:
         settings["merchant_key"] = hidden_key(settings.pop("merchant_key"))
 
-    for name in ("client_secret", "merchant_key_passphrase"):
+    for name in _CONCEALED:
         if name in settings:
-            settings[name] = hidden(name, settings.pop(name))
-
-    for name in ("base_url", "notify_url", "ret_url", "proxy"):
-        if name in settings:
-            settings[name] = hidden_address(settings.pop(name))
+            settings[name] = concealed(settings.pop(name))
 
     if isinstance(settings.get("token_store"), str):
         settings["token_store"] = Secret(settings.pop("token_store"))

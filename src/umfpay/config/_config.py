@@ -143,18 +143,17 @@ class Config:
         accept_language: str | None = None,
     ) -> None:
         # An argument is a local of the frame that a traceback shows: hide these first.
-        secret = checks.hidden("client_secret", client_secret)
-        client_secret = ""
-        merchant_key_passphrase = checks.hidden(
-            "merchant_key_passphrase", merchant_key_passphrase
-        )
-        base_url = checks.hidden_address(base_url)
+        client_secret = checks.concealed(client_secret)
+        merchant_key_passphrase = checks.concealed(merchant_key_passphrase)
+        base_url = checks.concealed(base_url)
         token_store = checks.token_store(token_store)
-        notify_url = checks.hidden_address(notify_url)
-        ret_url = checks.hidden_address(ret_url)
-        proxy = checks.hidden_address(proxy)
+        notify_url = checks.concealed(notify_url)
+        ret_url = checks.concealed(ret_url)
+        proxy = checks.concealed(proxy)
         key = checks.hidden_key(merchant_key)
         del merchant_key
+        secret = checks.hidden("client_secret", client_secret)
+        passphrase = checks.hidden("merchant_key_passphrase", merchant_key_passphrase)
 
         if not secret:
             raise checks.refusal(
@@ -162,9 +161,7 @@ class Config:
             )
 
         chosen = checks.environment(environment)
-        private_key = checks.merchant_key(
-            key, passphrase=merchant_key_passphrase, signer=signer
-        )
+        private_key = checks.merchant_key(key, passphrase=passphrase, signer=signer)
         public_keys = checks.gateway_certificate(gateway_certificate)
         checks.key_pair(private_key, public_keys)
 

@@ -25,7 +25,13 @@ from umfpay.models import (
     RefundSummary,
 )
 from umfpay.notifications._applying import Read
-from umfpay.notifications._deciding import Decision, Known, Status, money_trouble
+from umfpay.notifications._deciding import (
+    Decision,
+    Known,
+    Status,
+    money_trouble,
+    number_trouble,
+)
 from umfpay.notifications._expectations import Binding, Expectation
 from umfpay.notifications._query_events import event_of
 from umfpay.notifications._receiver import Entity, NotificationEvent
@@ -105,8 +111,7 @@ def judge(event: NotificationEvent, known: Known, answer: Entity) -> Decision:
     trouble = money_trouble(asked, known.order)
     named = asked.mer_reference_id
 
-    if named is not None and named != known.order.mer_reference_id:
-        trouble = Decision(Status.CONFLICT, "the gateway names another number")
+    trouble = number_trouble(asked, known.order) or trouble
 
     # Another merchant's payment may fit or not: it is never a conflict of ours.
     if known.binding is None:

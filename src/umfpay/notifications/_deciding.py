@@ -185,7 +185,9 @@ def _in_order(event: NotificationEvent, known: Known) -> Decision | None:
 
     word = "goes back" if step is Move.BACK else "contradicts"
 
-    return Decision(Status.CONFLICT, f"{event.state} {word} after {last}")
+    return Decision(
+        Status.CONFLICT, f"{escape(event.state)} {word} after {escape(last or '')}"
+    )
 
 
 def _on_its_word(event: NotificationEvent) -> Decision:
@@ -216,17 +218,26 @@ def is_paid_twice(state: str, known: Known) -> bool:
 
 def number_trouble(event: NotificationEvent, expected: Expectation) -> Decision | None:
     """
-    Return the conflict if *event* names another number than expected.
+    Return the conflict if *event* names another number, or day of it, than expected.
     """
     number = event.mer_reference_id
 
-    if number is None or number == expected.mer_reference_id:
-        return None
+    if number not in (None, expected.mer_reference_id):
+        return Decision(
+            Status.CONFLICT,
+            f"the number is {escape(str(number))}, its id belongs to"
+            f" {expected.mer_reference_id}",
+        )
 
-    return Decision(
-        Status.CONFLICT,
-        f"the number is {escape(number)}, its id belongs to {expected.mer_reference_id}",
-    )
+    day = None if event.order is None else event.order.mer_date
+
+    # Perhaps a number is unique within a day only (gateway.md 12.9).
+    if None not in (day, expected.mer_date) and day != expected.mer_date:
+        return Decision(
+            Status.CONFLICT, f"the mer_date is {day}, expected was {expected.mer_date}"
+        )
+
+    return None
 
 
 def money_trouble(event: NotificationEvent, expected: Expectation) -> Decision | None:

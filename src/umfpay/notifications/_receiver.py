@@ -271,9 +271,21 @@ def _number(members: Mapping[str, Any]) -> str | None:
 
 
 def _is_bare(members: Mapping[str, Any]) -> bool:
-    levels = [members, *(one for one in members.values() if isinstance(one, dict))]
+    inner = [one for value in members.values() for one in _objects(value)]
+    names = {name.strip() for level in (members, *inner) for name in level}
 
-    return not any(level.get(name) for level in levels for name in ("meta", "links"))
+    return not names & {"meta", "links"}
+
+
+def _objects(value: Any) -> list[Mapping[str, Any]]:
+    """
+    Return the object that a member holds: itself, or in a list (gateway.md, trap 5).
+    """
+    return [one for one in _listed(value) if isinstance(one, dict)]
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _event(members: Any, body: bytes, signature: str, key: str) -> NotificationEvent:

@@ -89,7 +89,8 @@ BIND: Final = (
     " payment_id = coalesce(excluded.payment_id, payment_id)"
 )
 RELEASE: Final = (
-    "UPDATE umf_events SET status = 'ready', due = 0 WHERE (number = ? OR object_id = ?)"
+    "UPDATE umf_events SET status = 'ready', due = 0"
+    " WHERE (number = ?1 OR object_id = ?2 OR payment_id = ?2)"
     " AND status IN ('held', 'asking', 'unconfirmed', 'conflict', 'wrong_amount')"
 )
 # Told once, unless it is another reason.

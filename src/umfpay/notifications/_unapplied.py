@@ -14,7 +14,7 @@ from typing import Final
 
 import attrs
 
-from umfpay.errors import NotificationAmountError, NotificationError, Text
+from umfpay.errors import NotificationAmountError, NotificationError, Text, escape
 from umfpay.notifications._applying import Read, is_our_end
 from umfpay.notifications._asking import Gateway
 from umfpay.notifications._deciding import Status
@@ -205,7 +205,7 @@ class Reporter:
         error = None
 
         if decision.status is Status.WRONG_AMOUNT:
-            name = "" if event is None else event.object_id
+            name = "" if event is None else escape(event.object_id)
             error = NotificationAmountError(
                 Text(
                     f"{name}: {decision.reason}.",
