@@ -14,8 +14,8 @@ ROW = b"3170206,138,o1,20170206,20170206,120000,USD,1.00,6.9,6.9,1,P,P1\n"
 END = b"TRANSDETAIL-End,8017,20170206,6.90\n"
 
 
-def doubt(*chunks, end_is_proven=False):
-    proof = FileProof()
+def doubt(*chunks, end_is_proven=False, **expected):
+    proof = FileProof(**expected)
 
     for chunk in chunks:
         proof.feed(chunk)
@@ -129,3 +129,23 @@ def test_the_first_byte_that_means_something(head, first):
 def test_whether_the_head_tells_where_the_body_ends(call, headers, told):
     """A length, or chunks with an end."""
     assert told is is_length_told(call(response_headers=headers))
+
+
+@pytest.mark.parametrize(
+    ("expected", "file", "words"),
+    [
+        ({"day": "20170206", "framed": True}, START + ROW + END, None),
+        ({"day": "20170206"}, b"any other form\n", None),
+        ({"day": "20170207"}, START + ROW + END, "another day"),
+        ({"framed": True}, b"upstream connect error\n", "no first line"),
+        ({"framed": True}, b'[{"ret_code": "00060999"}]', "no first line"),
+        ({"framed": True}, b"TRADEDETAIL-START,8017,20170206,v1.0,0001\n", "no first"),
+        ({"framed": True}, b"", "no first line"),
+    ],
+)
+def test_a_transaction_file_has_its_frame_and_its_day(expected, file, words):
+    """An error in plain text, or a cached file of another day, is no book of this one."""
+    found = doubt(file, end_is_proven=True, **expected)
+
+    assert (found is None) is (words is None)
+    assert found is None or words in found.en

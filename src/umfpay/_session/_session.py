@@ -564,6 +564,8 @@ class UMFSession:
             unsigned_allowed=call.unsigned_allowed,
             body_limit=call.body_limit,
             download=download,
+            file_day=None if call.file_day is None else f"{call.file_day:%Y%m%d}",
+            file_framed=call.file_framed,
         )
 
     def _url(self, call: Call[Any]) -> str:

@@ -72,6 +72,8 @@ class Call(Generic[T]):
         query_after_refusal: The query that decides after a refusal that may mean "done already".
         unsigned_allowed: The endpoint is documented without a signature.
         body_limit: Largest answer in bytes.
+        file_day: Day that a file's first line must name, where it has one.
+        file_framed: A file without the first line of a transaction file is none.
     """
 
     name: str
@@ -87,6 +89,8 @@ class Call(Generic[T]):
     query_after_refusal: Call[T] | None = None
     unsigned_allowed: bool = False
     body_limit: int = BODY_LIMIT
+    file_day: date | None = None
+    file_framed: bool = False
 
     def target(self) -> str:
         """

@@ -8,6 +8,7 @@ import contextlib
 import os
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,9 +31,15 @@ def open_download(
     path: str,
     query: Mapping[str, str],
     options: CallOptions,
+    day: date | None = None,
+    framed: bool = False,
 ) -> AbstractAsyncContextManager[Download]:
     """
     Open a file of the gateway as a stream of bytes.
+
+    Args:
+        day: That the file's first line must name, where it has one.
+        framed: Without the first line of a transaction file it is not proven.
     """
     call: Call[Any] = Call(
         name=name,
@@ -43,6 +50,8 @@ def open_download(
         body_limit=LIST_LIMIT,
         read=dict,
         unsigned_allowed=True,
+        file_day=day,
+        file_framed=framed,
     )
 
     return sender.stream(call, options)

@@ -185,6 +185,8 @@ class Statements:
             path="/payments/transactions_download",
             query={"mer_date": wire_date(mer_date)},
             options=options,
+            day=mer_date,
+            framed=True,
         )
 
     async def download_transactions(
@@ -196,11 +198,11 @@ class Statements:
         """
         Save the day's transactions file; the name appears only when it is whole.
 
-        Its own last line proves that. What came and is not proven whole is kept beside
-        it as ``NAME.unproven``.
+        Its own first and last line prove that. What came and is not proven whole, or is
+        of another day, is kept beside it as ``NAME.unproven``.
 
         Raises:
-            IncompleteStatementError: The file is not proven whole.
+            IncompleteStatementError: The file is not proven whole, or is another one.
             EnvelopeError: A page or something else came that is no file.
             ConfigError: The file cannot be written.
         """
@@ -306,6 +308,7 @@ class Statements:
             path="/payments/reconciliation_statement_download",
             query={"mer_date": wire_date(settle_date)},
             options=options,
+            day=settle_date,
         )
 
     async def download_reconciliation(

@@ -90,6 +90,8 @@ class CallState:
         body_limit: Largest answer in bytes that is read, and largest file that a
             verifier of the user's gets to see.
         download: The answer is a file unless it starts with ``{``.
+        file_day: That the first line of a file must name, ``YYYYMMDD``.
+        file_framed: Whether the file must have the frame of a transaction file.
 
     Attributes:
         handed_over: The network transport has the request.
@@ -121,6 +123,8 @@ class CallState:
     unsigned_allowed: bool = False
     body_limit: int = BODY_LIMIT
     download: bool = False
+    file_day: str | None = None
+    file_framed: bool = False
 
     handed_over: bool = False
     body_tracked: bool = False

@@ -63,7 +63,7 @@ class Download(httpx.AsyncByteStream):
         self._keep = keep
         self._kept = bytearray()
         self._digest = hashlib.sha256()
-        self._proof = FileProof()
+        self._proof = FileProof(day=state.file_day, framed=state.file_framed)
         self._ended = False
 
     @property

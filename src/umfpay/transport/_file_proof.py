@@ -48,9 +48,16 @@ def is_length_told(state: CallState) -> bool:
 class FileProof:
     """
     Looks at the bytes of a file as they pass; keeps its first and its last line only.
+
+    Args:
+        day: That its first line must name, ``YYYYMMDD``; None if any will do.
+        framed: It must have the first line of a transaction file (gateway.md 9.1): what
+            has none, an error in plain text perhaps, is no such file.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, day: str | None = None, framed: bool = False) -> None:
+        self._day = day
+        self._framed = framed
         self._head = b""
         self._tail = b""
 
@@ -78,6 +85,11 @@ class FileProof:
         if _FIRST.fullmatch(first[0]):
             return self._doubt_of_frame(first, end_is_proven=end_is_proven)
 
+        if self._framed:
+            return Text(
+                "it has no first line of a transaction file", "没有交易明细的首行"
+            )
+
         if end_is_proven:
             return None
 
@@ -93,6 +105,13 @@ class FileProof:
         # A line that was cut may show a smaller total.
         has_line_end = b"\n" in self._tail[len(ended) :]
         last = _fields(ended.rpartition(b"\n")[2])
+        day = b"".join(first[2:3]).replace(b"-", b"").decode("latin-1")
+
+        if self._day is not None and day != self._day:
+            return Text(
+                f"its first line names another day than {self._day}",
+                f"首行日期不是 {self._day}",
+            )
 
         if (
             _LAST.fullmatch(last[0])
