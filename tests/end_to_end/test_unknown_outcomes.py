@@ -403,6 +403,21 @@ async def test_a_refused_refund_that_is_in_no_list_was_not_made(box, session):
     )
 
 
+async def test_a_row_that_names_no_payment_may_be_the_refused_refund(
+    box, session, monkeypatch
+):
+    """
+    It is further, so that nothing is excluded; and it is not proven to be ours.
+    """
+    payment = await orders.paid(session, box)
+    await session.refunds.create(payment.id, orders.refund("3.00"))
+    await _settled(box)
+    _with_opaque_ids(session, monkeypatch, payment_id=None)
+    found = await session.resolve(_refused_refund(payment), known_refunds=[])
+
+    assert Executed.UNKNOWN is found.outcome
+
+
 @pytest.mark.parametrize(
     ("changes", "known"),
     [

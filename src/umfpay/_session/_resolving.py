@@ -285,19 +285,26 @@ async def _refund(question: Question, statements: Statements) -> Resolution:
     order = payment.order
     days = {_day(intent.mer_date), None if order is None else order.mer_date}
     rows: dict[str, RefundSummary] = {}
+    unplaced: list[RefundSummary] = []
 
     for day in sorted(day for day in days if day is not None):
         async for row in statements.transactions(day, **question.options()):
-            if isinstance(row, RefundSummary) and row.payment_id == payment_id:
+            if not isinstance(row, RefundSummary):
+                continue
+
+            if row.payment_id == payment_id:
                 # One without an id is another one each time.
                 rows[row.refund_id or f"row {len(rows)}"] = row
+            elif row.payment_id is None:
+                unplaced.append(row)
 
-    return _by_elimination(question, rows, number, moment)
+    return _by_elimination(question, rows, unplaced, number, moment)
 
 
 def _by_elimination(
     question: Question,
     rows: Mapping[str, RefundSummary],
+    unplaced: Collection[RefundSummary],
     number: str,
     moment: datetime | None,
 ) -> Resolution:
@@ -310,6 +317,7 @@ def _by_elimination(
 
     Args:
         rows: All rows of this payment by refund id.
+        unplaced: Rows that name no payment: one of them may be the one in question.
         moment: When the gateway answered, before the lists were asked for.
     """
     intent = question.intent
@@ -325,8 +333,13 @@ def _by_elimination(
         if refund_id not in known and not _is_of_another_number(row, number)
     ]
     all_others_known = question.known_refunds is not None
+    unplaced = [
+        row
+        for row in unplaced
+        if (row.refund_id or "") not in known and not _is_of_another_number(row, number)
+    ]
 
-    if not ours and all_others_known:
+    if not ours and all_others_known and not unplaced:
         ours = further
 
     if len(ours) == 1 and ours[0].refund_id and _fits(ours[0], intent):
@@ -336,6 +349,7 @@ def _by_elimination(
 
     if (
         not further
+        and not unplaced
         and all_others_known
         and intent.details.get("decided_by") == DecidedBy.TRANSACTIONS
         and has_passed(intent.at + _LISTED_AFTER, intent=intent, gateway=moment)
