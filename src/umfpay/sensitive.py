@@ -37,10 +37,11 @@ class _Hidden:
 
     def __init__(self, text: str) -> None:
         if not isinstance(text, str):
-            # The value itself is never named: it may be the secret.
-            raise TypeError(
-                f"{type(self).__name__} takes a str, not {type(text).__name__}"
-            )
+            kind = type(text).__name__
+            # The value itself is never named, nor seen in this frame.
+            del text
+
+            raise TypeError(f"{type(self).__name__} takes a str, not {kind}")
 
         object.__setattr__(self, "_revealed", lambda: text)
 
@@ -178,6 +179,13 @@ def fitting(value: Any, *kinds: type[Any]) -> Any:
         return tuple(fitting(one, *kinds) for one in value)
 
     return Unfit(value)
+
+
+def concealed(value: object) -> Any:  # Any: it takes the place of the argument
+    """
+    Return text as a `Secret`, an address too: it may hold a password; else an `Unfit`.
+    """
+    return fitting(Secret(value.strip()) if isinstance(value, str) else value, Secret)
 
 
 def kind_of(value: object) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 from umfpay.config._environment import Environment
 from umfpay.errors import ConfigError, Text
-from umfpay.sensitive import Secret, Unfit, fitting
+from umfpay.sensitive import Secret, Unfit, concealed
 
 
 if TYPE_CHECKING:
@@ -39,13 +39,6 @@ def hidden(name: str, value: object) -> Secret | None:
         return value
 
     raise refusal(name, "it must be text", "必须是文本")
-
-
-def concealed(value: object) -> Any:  # Any: it takes the place of the argument
-    """
-    Return text as a `Secret`, an address too: it may hold a password; else an `Unfit`.
-    """
-    return fitting(Secret(value.strip()) if isinstance(value, str) else value, Secret)
 
 
 def looks_like_address(text: str) -> bool:

@@ -15,7 +15,7 @@ from umfpay.config import _addresses as addresses
 from umfpay.config import _checks as checks
 from umfpay.config import _sources as sources
 from umfpay.config._environment import Environment
-from umfpay.sensitive import Secret
+from umfpay.sensitive import Secret, concealed
 
 
 if TYPE_CHECKING:
@@ -143,13 +143,13 @@ class Config:
         accept_language: str | None = None,
     ) -> None:
         # An argument is a local of the frame that a traceback shows: hide these first.
-        client_secret = checks.concealed(client_secret)
-        merchant_key_passphrase = checks.concealed(merchant_key_passphrase)
-        base_url = checks.concealed(base_url)
+        client_secret = concealed(client_secret)
+        merchant_key_passphrase = concealed(merchant_key_passphrase)
+        base_url = concealed(base_url)
         token_store = checks.token_store(token_store)
-        notify_url = checks.concealed(notify_url)
-        ret_url = checks.concealed(ret_url)
-        proxy = checks.concealed(proxy)
+        notify_url = concealed(notify_url)
+        ret_url = concealed(ret_url)
+        proxy = concealed(proxy)
         key = checks.hidden_key(merchant_key)
         del merchant_key
         secret = checks.hidden("client_secret", client_secret)

@@ -15,7 +15,7 @@ from umfpay.protocol._rsa_keys import (
     is_encrypted,
     is_private,
 )
-from umfpay.sensitive import Secret
+from umfpay.sensitive import Secret, concealed
 
 
 _SMALL_BITS = 2048
@@ -51,6 +51,7 @@ def inspect_key(source: KeySource, *, passphrase: Secret | None = None) -> KeyRe
     Raises:
         ConfigError: It is no key file that umfpay can use.
     """
+    passphrase = concealed(passphrase)
     content = KeyContent.of(source)
     # A frame that an error leaves must not show a key.
     del source

@@ -15,7 +15,7 @@ from Crypto.Cipher import AES
 from Crypto.Hash import SHA256
 from Crypto.Protocol.KDF import HKDF
 
-from umfpay.sensitive import Private, Secret
+from umfpay.sensitive import Private, Secret, concealed
 
 
 _NONCE: Final = 12
@@ -35,6 +35,8 @@ class Keeper:
     """
 
     def __init__(self, secret: Secret, *, purpose: str) -> None:
+        # Text would be seen in the frames of an error.
+        secret = concealed(secret)
         self._key = Secret(_derived(secret, purpose).hex())
 
     def keep(self, text: Private, *, about: str) -> str:

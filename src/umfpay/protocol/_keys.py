@@ -21,7 +21,7 @@ from umfpay.protocol._rsa_keys import (
     read_private,
     read_public,
 )
-from umfpay.sensitive import Secret
+from umfpay.sensitive import Secret, concealed
 
 
 class PublicKey:
@@ -140,6 +140,7 @@ class PrivateKey:
         Raises:
             ConfigError: Says what is wrong with which file, and nothing of the key.
         """
+        passphrase = concealed(passphrase)
         if isinstance(source, PrivateKey):
             return source
 
@@ -206,6 +207,38 @@ class PrivateKey:
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise TypeError("a private key is never stored or copied")
+
+
+def must_be_private(key: object) -> None:
+    """
+    Refuse what is left of a key that was given as text, or anything else.
+
+    Raises:
+        ConfigError: *key* is no `PrivateKey`.
+    """
+    if not isinstance(key, PrivateKey):
+        raise ConfigError(
+            Text(
+                "key: a PrivateKey is needed: PrivateKey.load() reads one.",
+                "key：需要 PrivateKey，可用 PrivateKey.load() 读取。",
+            )
+        )
+
+
+def must_be_public(keys: Sequence[object]) -> None:
+    """
+    Refuse what is left of keys that were given as text, or anything else.
+
+    Raises:
+        ConfigError: One of *keys* is no `PublicKey`.
+    """
+    if not all(isinstance(key, PublicKey) for key in keys):
+        raise ConfigError(
+            Text(
+                "key: a PublicKey is needed: PublicKey.load() reads one.",
+                "key：需要 PublicKey，可用 PublicKey.load() 读取。",
+            )
+        )
 
 
 def check_key_pair(merchant: PrivateKey, gateway_keys: Sequence[PublicKey]) -> None:

@@ -10,7 +10,12 @@ import contextlib
 from Crypto.Cipher import PKCS1_v1_5
 
 from umfpay.errors import ConfigError, Text
-from umfpay.protocol._keys import PrivateKey, PublicKey
+from umfpay.protocol._keys import (
+    PrivateKey,
+    PublicKey,
+    must_be_private,
+    must_be_public,
+)
 from umfpay.protocol._rsa import (
     BackendName,
     choose,
@@ -18,7 +23,7 @@ from umfpay.protocol._rsa import (
     public_off_loop,
     public_operations,
 )
-from umfpay.sensitive import Sealed, Secret
+from umfpay.sensitive import Sealed, Secret, fitting
 
 
 _PADDING = 11  # bytes that PKCS#1 v1.5 needs for itself
@@ -47,6 +52,9 @@ class Sealer:
     def __init__(
         self, key: PublicKey, *, charset: str = "utf-8", backend: BackendName = "auto"
     ) -> None:
+        # A frame that an error leaves must not show the text of a key.
+        key = fitting(key, PublicKey)
+        must_be_public([key])
         _check_charset(charset)
         self._charset = charset
         self._rsa = public_operations(key, choose(backend))
@@ -105,6 +113,8 @@ class Opener:
     off_loop: bool
 
     def __init__(self, key: PrivateKey, *, charset: str = "utf-8") -> None:
+        key = fitting(key, PrivateKey)
+        must_be_private(key)
         _check_charset(charset)
         self._key = key.hidden
         self._charset = charset

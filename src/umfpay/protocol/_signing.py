@@ -9,7 +9,12 @@ import binascii
 import hashlib
 from collections.abc import Sequence
 
-from umfpay.protocol._keys import PrivateKey, PublicKey
+from umfpay.protocol._keys import (
+    PrivateKey,
+    PublicKey,
+    must_be_private,
+    must_be_public,
+)
 from umfpay.protocol._rsa import (
     BackendName,
     choose,
@@ -18,6 +23,7 @@ from umfpay.protocol._rsa import (
     public_off_loop,
     public_operations,
 )
+from umfpay.sensitive import fitting
 
 
 class Signer:
@@ -37,6 +43,9 @@ class Signer:
     off_loop: bool
 
     def __init__(self, key: PrivateKey, *, backend: BackendName = "auto") -> None:
+        # A frame that an error leaves must not show the text of a key.
+        key = fitting(key, PrivateKey)
+        must_be_private(key)
         chosen = choose(backend)
         self.backend = chosen
         self.off_loop = private_off_loop(chosen, key.bits)
@@ -72,6 +81,8 @@ class Verifier:
     def __init__(
         self, keys: Sequence[PublicKey], *, backend: BackendName = "auto"
     ) -> None:
+        keys = fitting(tuple(keys), PublicKey)
+        must_be_public(keys)
         chosen = choose(backend)
         self.keys = tuple(keys)
         self.backend = chosen

@@ -12,6 +12,7 @@ import httpx
 
 from umfpay.emulator import Credentials
 from umfpay.protocol import PrivateKey, Signer, dump_json, find_code, sign_envelope
+from umfpay.sensitive import fitting
 
 
 @attrs.frozen(kw_only=True)
@@ -33,6 +34,8 @@ class NotificationSigner:
     """
 
     def __init__(self, key: PrivateKey) -> None:
+        # A frame that an error leaves must not show the text of a key.
+        key = fitting(key, PrivateKey)
         self._signer = Signer(key)
 
     def __call__(self, members: Mapping[str, Any]) -> SignedNotification:
@@ -125,6 +128,8 @@ def signed_answer(
         place: Where the signature goes (gateway.md 3.2): into ``meta.sign``, into the
             header, or into both.
     """
+    # A frame that an error leaves must not show the text of a key.
+    key = fitting(key, PrivateKey, Credentials)
     gateway_key = key.gateway_key if isinstance(key, Credentials) else key
 
     if ret_msg is None:

@@ -1,0 +1,69 @@
+"""
+A key, a passphrase or a token of a wrong type is refused, and no frame shows it.
+"""
+
+from __future__ import annotations
+
+import traceback
+
+import pytest
+
+from umfpay.protocol import (
+    Keeper,
+    Opener,
+    PrivateKey,
+    PublicKey,
+    Sealer,
+    Signer,
+    Verifier,
+    inspect_key,
+)
+from umfpay.sensitive import Private, Secret
+from umfpay.testing import NotificationSigner, signed_answer
+
+
+CANARY = "canary-key-91bd"
+
+
+@pytest.mark.parametrize("value", [CANARY, CANARY.encode(), [CANARY], {"a": CANARY}])
+@pytest.mark.parametrize(
+    "use",
+    [
+        Signer,
+        Sealer,
+        Opener,
+        NotificationSigner,
+        lambda value: Verifier([value]),
+        lambda value: signed_answer({}, value),
+        lambda value: PrivateKey.load(b"no key", passphrase=value),
+        lambda value: PublicKey.load({"pem": value}),
+        lambda value: inspect_key(b"no key", passphrase=value),
+        lambda value: Keeper([value], purpose="x"),
+        lambda value: Secret([value]),
+        lambda value: Private([value]),
+    ],
+)
+def test_what_has_a_wrong_type_is_withheld(use, value):
+    """
+    From the error's text and from every frame of ours.
+    """
+    with pytest.raises(Exception) as caught:
+        use(value)
+
+    told = traceback.TracebackException.from_exception(
+        caught.value, capture_locals=True
+    )
+    frames = [frame for frame in told.stack if "src/umfpay" in frame.filename]
+
+    assert frames
+    assert CANARY not in str(caught.value)
+    assert CANARY not in "".join(traceback.StackSummary.from_list(frames).format())
+
+
+def test_a_passphrase_may_be_text(tmp_path):
+    """
+    It is hidden at once.
+    """
+    key = PrivateKey.generate(1024)
+
+    assert key == PrivateKey.load(key.to_der_pkcs8(), passphrase=CANARY)
