@@ -145,6 +145,8 @@ class TransportAdapter(httpx.AsyncBaseTransport):
             "trace": _trace_of(state),
         }
         response = await self._wrapped.handle_async_request(request)
+        # Whoever answers has it, even if he took no body.
+        state.body_started = True
 
         # What is in memory already cannot fail.
         if isinstance(response.stream, httpx.ByteStream):

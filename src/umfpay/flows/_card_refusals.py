@@ -107,24 +107,25 @@ def wrong_code(
         attempts_left=pending.attempts_left,
         last=pending,
         advice=_advice(pending.attempts_left),
-        money_may_have_moved=not waits,
+        money_may_have_moved=not waits or pending.is_open,
     )
 
 
 def sent_before(pending: PendingCardPayment) -> WrongCodeError:
     """
-    Return the error for a code that was refused before: it is not sent again.
+    Return the error for a code that was sent before: it is not sent again.
     """
     return WrongCodeError(
         Text(
-            f"{pending.payment_id}: this SMS code was refused before; it was not sent"
+            f"{pending.payment_id}: this SMS code was used before; it was not sent"
             " again.",
-            f"{pending.payment_id}：该验证码此前已被拒绝，未再次提交。",
+            f"{pending.payment_id}：该验证码此前已提交过，未再次提交。",
         ),
         ret_code=WRONG_CODE,
         attempts_left=pending.attempts_left,
         last=pending,
         advice=_advice(pending.attempts_left),
+        money_may_have_moved=pending.is_open,
     )
 
 
@@ -134,15 +135,16 @@ def no_attempt_left(pending: PendingCardPayment) -> WrongCodeError:
     """
     return WrongCodeError(
         Text(
-            f"{pending.payment_id}: {len(pending.attempts)} SMS codes were refused; this"
+            f"{pending.payment_id}: {len(pending.attempts)} SMS codes were used; this"
             " one was not sent.",
-            f"{pending.payment_id}：已有 {len(pending.attempts)} 个验证码被拒绝，"
+            f"{pending.payment_id}：已提交过 {len(pending.attempts)} 个验证码，"
             "本次未提交。",
         ),
         ret_code=WRONG_CODE,
         attempts_left=0,
         last=pending,
         advice=_advice(0),
+        money_may_have_moved=pending.is_open,
     )
 
 

@@ -133,6 +133,13 @@ class PendingCardPayment:
         return next((one.sent_at for one in unknown), None)
 
     @property
+    def is_open(self) -> bool:
+        """
+        Whether an execute was sent of which nobody knows that it came to nothing.
+        """
+        return not all(one.checked for one in self.attempts)
+
+    @property
     def attempts_left(self) -> int:
         """
         How many codes may still be sent.
@@ -141,7 +148,8 @@ class PendingCardPayment:
 
     def code_mark(self, session: UMFSession, code: Private) -> str:
         """
-        Return what is kept of *code*: a keyed hash, the same for the same code.
+        Return what is kept of *code*: a keyed hash, the same for the same code,
+        also in full-width digits.
         """
         return keeper_of(session).mark(code, about=f"{self.payment_id} code")
 

@@ -9,6 +9,7 @@ import binascii
 import hashlib
 import hmac
 import secrets
+import unicodedata
 from typing import Any, Final
 
 from Crypto.Cipher import AES
@@ -70,13 +71,15 @@ class Keeper:
 
     def mark(self, text: Private, *, about: str) -> str:
         """
-        Return a keyed hash of *text*, 64 hex digits, the same for the same text.
+        Return a keyed hash of *text*, 64 hex digits, the same for the same text: blanks
+        and full-width forms make no other one.
 
         Args:
             about: What it belongs to; the same text has another mark elsewhere.
         """
         key = bytes.fromhex(self._key.reveal())
-        words = f"mark\0{about}\0{text.reveal().strip()}"
+        words = unicodedata.normalize("NFKC", f"mark\0{about}\0{text.reveal()}")
+        words = "".join(words.split())
 
         return hmac.new(key, words.encode(), hashlib.sha256).hexdigest()
 
