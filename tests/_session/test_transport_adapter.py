@@ -293,6 +293,29 @@ async def test_a_silent_transport_gets_no_body_after_the_cancellation(server):
     assert ([], False, True) == (late.got, state.may_have_been_sent(), late.closed)
 
 
+async def test_whoever_has_answered_has_the_request(server):
+    """The head of an answer came: a cancelled write is not told as unsent."""
+
+    class Stream(httpx.AsyncByteStream):
+        def __aiter__(self):
+            return self
+
+        async def __anext__(self):
+            await asyncio.sleep(3600)
+
+    class Answering(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request):
+            return httpx.Response(200, stream=Stream())
+
+    state = make(server, timeout=0.05)
+    call = asyncio.create_task(exchange(TransportAdapter(Answering()), state))
+    await asyncio.sleep(0.01)
+    call.cancel()
+    await ended(call)
+
+    assert state.may_have_been_sent()
+
+
 async def test_an_exchange_without_a_caller_is_bounded_in_time(server):
     """After the time of one attempt it is cancelled itself."""
     late = Late()
