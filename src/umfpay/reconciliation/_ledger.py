@@ -14,6 +14,11 @@ from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._extra import must_have_polars
 from umfpay.reconciliation._ledger_csv import CSVTable
 from umfpay.reconciliation._ledger_files import batches, names, stamp
+from umfpay.reconciliation._ledger_moments import (
+    batches_in_utc,
+    has_offsets,
+    names_in_arrow,
+)
 from umfpay.reconciliation._ledger_names import OPTIONAL, chosen
 from umfpay.reconciliation._ledger_values import in_our_columns
 from umfpay.sensitive import Secret, hide
@@ -108,6 +113,14 @@ class Ledger:
         must_have_polars()
         file = Path(path)
 
+        if has_offsets(file):
+            return cls(
+                lambda wanted: batches_in_utc(file, wanted),
+                columns=columns,
+                there=names_in_arrow(file),
+                identity=["parquet", *stamp(file)],
+            )
+
         def scan() -> pl.LazyFrame:
             import polars as pl
 
@@ -183,6 +196,14 @@ class Ledger:
 
         if isinstance(table, nw.LazyFrame):
             table = table.collect()
+
+        if not table.implementation.is_polars():
+            # polars knows no zone such as +05:30, which pandas and Arrow have.
+            table = table.with_columns(
+                nw.col(name).dt.convert_time_zone("UTC")
+                for name, kind in table.schema.items()
+                if kind == nw.Datetime and kind.time_zone is not None
+            )
 
         rows: pl.DataFrame = table.to_polars()
         digest = hashlib.sha256(str(rows.hash_rows().sum()).encode()).hexdigest()

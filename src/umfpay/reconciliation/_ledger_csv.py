@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _BLOCK_CHARACTERS: Final = 8 * 1024 * 1024
 _ROWS: Final = 100_000
 _MARK: Final = "\ufeff"
+_LONE_RETURN: Final = re.compile(r"\r(?!\n)")
 
 _Reader = Any  # what csv.reader() makes, which has no public name
 
@@ -92,7 +93,7 @@ class CSVTable:
             with self._file.open(encoding=self._encoding, newline="\n") as text:
                 yield _Records(text, self._file, self._delimiter)
         except (OSError, UnicodeError) as error:
-            raise unreadable(self._file, error) from None
+            raise unreadable(self._file, error, encoding=self._encoding) from None
 
 
 @attrs.frozen
@@ -204,6 +205,12 @@ class _Records:
         except csv.Error:
             # Its words are about the format only, and say little.
             self._rows += 1
+
+            if _LONE_RETURN.search("".join(self._taken)):
+                raise self._refusal(
+                    "a carriage return stands where no line ends",
+                    "行内有单独的回车符",
+                ) from None
 
             raise self._refusal(
                 "a quotation mark stands where none can, or is never closed",

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 _ROWS: Final = 500_000
 
+# That of statements sends to UMF, who has never seen this book.
+LEDGER_ADVICE: Final = Text(
+    "Correct your ledger or how it is exported, and compare again.",
+    "请更正账本或其导出方式后重新对账。",
+)
+
 Scan = Callable[[], "pl.LazyFrame"]
 
 
@@ -46,7 +52,8 @@ def batches(scan: Scan, file: Path, wanted: Sequence[str]) -> Iterator[pl.DataFr
             Text(
                 f"The ledger {file} cannot be read: {rows} of its {total} rows came.",
                 f"无法读取账本 {file}：共 {total} 行，只读到 {rows} 行。",
-            )
+            ),
+            advice=LEDGER_ADVICE,
         )
 
 
@@ -78,10 +85,31 @@ def stamp(file: Path) -> list[Any]:
     return [str(file.resolve()), found.st_size, found.st_mtime_ns]
 
 
-def unreadable(file: Path, error: Exception) -> StatementError:
+def unreadable(
+    file: Path, error: Exception, *, encoding: str | None = None
+) -> StatementError:
     """
     Return what to raise for a *file* that cannot be read.
+
+    Args:
+        encoding: Of its text, None if it is none.
     """
+    if encoding is not None and isinstance(error, UnicodeError):
+        shown = encoding.removesuffix("-sig")
+
+        return StatementError(
+            Text(
+                f"The ledger {file} cannot be read: it is no text in {shown}.",
+                f"无法读取账本 {file}：不是 {shown} 编码的文本。",
+            ),
+            advice=Text(
+                "Save it as UTF-8 (in Excel: CSV UTF-8), or name its encoding:"
+                ' Ledger.csv(..., encoding="gb18030").',
+                "请另存为 UTF-8（Excel：CSV UTF-8），或指定编码："
+                'Ledger.csv(..., encoding="gb18030")。',
+            ),
+        )
+
     # The words of polars may quote what they cannot read.
     reason = getattr(error, "strerror", None) or type(error).__name__
 
@@ -89,5 +117,6 @@ def unreadable(file: Path, error: Exception) -> StatementError:
         Text(
             f"The ledger {file} cannot be read: {reason}.",
             f"无法读取账本 {file}：{reason}。",
-        )
+        ),
+        advice=LEDGER_ADVICE,
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from umfpay.errors import ConfigError, StatementError, Text
 from umfpay.reconciliation._extra import needed
+from umfpay.reconciliation._ledger_files import LEDGER_ADVICE
 from umfpay.sensitive import Secret
 
 
@@ -105,7 +106,8 @@ class Selection:
             Text(
                 f"The ledger at {place} cannot be read: {failure}.",
                 f"无法读取位于 {place} 的账本：{failure}。",
-            )
+            ),
+            advice=LEDGER_ADVICE,
         )
 
 

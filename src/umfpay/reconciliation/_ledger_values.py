@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 from umfpay.errors import StatementError, Text
 from umfpay.reconciliation._columns import plain_amounts, plain_days, replaced
 from umfpay.reconciliation._extra import load
-from umfpay.reconciliation._ledger_names import AMOUNT, DAY, KIND_WORDS, MONEY
+from umfpay.reconciliation._ledger_files import LEDGER_ADVICE
+from umfpay.reconciliation._ledger_names import (
+    AMOUNT,
+    DAY,
+    KIND_WORDS,
+    MONEY,
+    unusable,
+)
 
 
 if TYPE_CHECKING:
@@ -38,6 +45,7 @@ def in_our_columns(
     """
     import polars as pl
 
+    _must_hold_values(rows, columns)
     rows, done = _at_once(rows, columns)
     _check(rows, columns, before, done)
     ours: pl.DataFrame = load("_ledger_columns").with_our_columns(
@@ -51,6 +59,24 @@ def in_our_columns(
     )
 
     return ours
+
+
+def _must_hold_values(rows: pl.DataFrame, columns: Mapping[str, str]) -> None:
+    """
+    Raise for a column of a type that can be none of ours: lists, objects, durations.
+    """
+    import polars as pl
+
+    for name, column in columns.items():
+        kind = rows.schema[column]
+        is_day = name == "mer_date" and kind.base_type() in (pl.Date, pl.Datetime)
+
+        if kind.is_nested() or kind.is_object() or (kind.is_temporal() and not is_day):
+            raise unusable(
+                f"{name}={column} is of the type {kind}, which is none for it; give"
+                " text",
+                f"{name}={column} 的类型 {kind} 不适用；请提供文本",
+            )
 
 
 def _at_once(
@@ -146,7 +172,8 @@ def _refuse(good: pl.DataFrame, column: str, before: int, wanted: Text) -> None:
         Text(
             f"The ledger's column {column} holds in row {row} no {wanted.en}.",
             f"账本第 {row} 行的 {column} 列不是{wanted.zh}。",
-        )
+        ),
+        advice=LEDGER_ADVICE,
     )
 
 
