@@ -346,7 +346,28 @@ async def test_a_file_that_nobody_fetched_is_not_trusted(gateway, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{}", "[1]", '{"umfpay": "pull", "version": 2}']
+    "content",
+    [
+        "",
+        "{}",
+        "[1]",
+        "[" * 100_000,
+        '{"umfpay": "pull", "version": 2}',
+        '{"umfpay": "pull", "version": 1, "merchant": 7, "files": {}}',
+        *(
+            '{"umfpay": "pull", "version": 1, "merchant": null, "files": {"a.txt": %s}}'
+            % known
+            for known in (
+                "3",
+                "{}",
+                '{"sha256": "a", "fetched_at": "soon", "gateway_at": null,'
+                ' "is_empty": false, "open_items": 0}',
+                '{"sha256": "a", "fetched_at": "2017-02-05T00:00:00", "gateway_at":'
+                ' null, "is_empty": false, "open_items": 0}',
+            )
+        ),
+    ],
+    ids=range(10),
 )
 async def test_a_damaged_record_is_told(gateway, tmp_path, content):
     """

@@ -164,16 +164,16 @@ class PulledFolder:
             data = json.loads(self._record.read_bytes())
         except FileNotFoundError:
             return
-        except ValueError:
+        except (ValueError, RecursionError):
             data = None
 
         match data:
             case {
                 "umfpay": "pull",
                 "version": 1,
-                "merchant": merchant,
+                "merchant": None | str() as merchant,
                 "files": dict(files),
-            }:
+            } if all(map(_is_sound, files.values())):
                 self.merchant = merchant
                 self._files = files
             case _:
@@ -198,6 +198,32 @@ class PulledFolder:
 
         with replacing(self._record, encoding="utf-8") as file:
             json.dump(data, file, indent=1)
+
+
+def _is_sound(known: object) -> bool:
+    """
+    Tell whether *known* is what was noted of a file.
+    """
+    match known:
+        case {
+            "sha256": str(),
+            "fetched_at": str(fetched_at),
+            "gateway_at": None | str() as gateway_at,
+            "is_empty": bool(),
+            "open_items": int(),
+        }:
+            return all(
+                _is_moment(at) for at in (fetched_at, gateway_at) if at is not None
+            )
+
+    return False
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def inspected(file: Path) -> Contents:
