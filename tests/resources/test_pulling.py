@@ -345,6 +345,22 @@ async def test_a_file_that_nobody_fetched_is_not_trusted(gateway, tmp_path):
     assert (2, True) == (one.version, one.was_there)
 
 
+# Without a zone nobody knows when that was.
+FETCHED = {
+    "sha256": "a",
+    "fetched_at": "2017-02-05T00:00:00",
+    "gateway_at": None,
+    "is_empty": False,
+    "open_items": 0,
+}
+
+
+def record_of(known):
+    return json.dumps(
+        {"umfpay": "pull", "version": 1, "merchant": None, "files": {"a.txt": known}}
+    )
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -354,18 +370,7 @@ async def test_a_file_that_nobody_fetched_is_not_trusted(gateway, tmp_path):
         "[" * 100_000,
         '{"umfpay": "pull", "version": 2}',
         '{"umfpay": "pull", "version": 1, "merchant": 7, "files": {}}',
-        *(
-            '{"umfpay": "pull", "version": 1, "merchant": null, "files": {"a.txt": %s}}'
-            % known
-            for known in (
-                "3",
-                "{}",
-                '{"sha256": "a", "fetched_at": "soon", "gateway_at": null,'
-                ' "is_empty": false, "open_items": 0}',
-                '{"sha256": "a", "fetched_at": "2017-02-05T00:00:00", "gateway_at":'
-                ' null, "is_empty": false, "open_items": 0}',
-            )
-        ),
+        *map(record_of, [3, {}, FETCHED, FETCHED | {"fetched_at": "soon"}]),
     ],
     ids=range(10),
 )
