@@ -504,3 +504,10 @@ def test_an_address_that_does_not_work_is_not_shown(url, words, monkeypatch):
 
     assert words in str(caught.value)
     canaries.assert_silent(canaries.everything(caught.value), [password])
+
+
+def test_the_last_moment_of_all_has_a_day():
+    """
+    Databases keep it for "never"; no zone has a later one.
+    """
+    assert "9999-12-31" == _text(datetime.max.replace(tzinfo=UTC))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -167,8 +167,9 @@ def _text(value: Any) -> str | None:
         return value
 
     if isinstance(value, datetime) and value.tzinfo is not None:
-        # The gateway's zone.
-        value = value.astimezone(_CHINA)
+        # The gateway's zone. The last moment of all, which means "never", has no later.
+        with suppress(OverflowError):
+            value = value.astimezone(_CHINA)
 
     if isinstance(value, date):
         # A moment is of its day.
