@@ -353,3 +353,14 @@ def test_a_rule_may_be_given_as_text():
 
     with pytest.raises(errors.ConfigError, match="total_rule: one of auto, ignore"):
         read_transactions(data, total_rule="net")
+
+
+def test_the_line_of_a_broken_statement_is_named_in_chinese_too():
+    """
+    Each language has its own words for the place.
+    """
+    with pytest.raises(errors.IncompleteStatementError) as caught:
+        read_transactions(b"TRANSDETAIL-START,8017").read()
+
+    assert ": line 1: " in str(caught.value)
+    assert "：第 1 行：" in str(caught.value)

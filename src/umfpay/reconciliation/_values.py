@@ -12,6 +12,7 @@ from typing import Final
 from umfpay.errors import IncompleteStatementError, Text
 
 
+_LINE: Final = re.compile(r"\bline ([0-9]+)")
 _DAY: Final = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
 _TIME: Final = re.compile(r"([0-9]{2}):?([0-9]{2}):?([0-9]{2})")
 _AMOUNT: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,2})?")
@@ -23,10 +24,12 @@ def incomplete(where: str, en: str, zh: str) -> IncompleteStatementError:
     """
     Return what to raise for a statement that is not whole.
     """
+    in_chinese = _LINE.sub(r"第 \1 行", where)
+
     return IncompleteStatementError(
         Text(
             f"The statement is not whole: {where}: {en}.",
-            f"对账文件不完整：{where}：{zh}。",
+            f"对账文件不完整：{in_chinese}：{zh}。",
         )
     )
 
