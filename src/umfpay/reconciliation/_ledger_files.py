@@ -103,10 +103,10 @@ def unreadable(
                 f"无法读取账本 {file}：不是 {shown} 编码的文本。",
             ),
             advice=Text(
-                "Save it as UTF-8 (in Excel: CSV UTF-8), or name its encoding:"
-                ' Ledger.csv(..., encoding="gb18030").',
-                "请另存为 UTF-8（Excel：CSV UTF-8），或指定编码："
-                'Ledger.csv(..., encoding="gb18030")。',
+                "Save it as UTF-8 (in Excel: CSV UTF-8), or name its encoding, such as"
+                " gb18030: encoding=, in a shell --encoding.",
+                "请另存为 UTF-8（Excel：CSV UTF-8），或指定其编码（例如 gb18030）："
+                "encoding=，命令行为 --encoding。",
             ),
         )
 
