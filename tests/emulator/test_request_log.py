@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 
 from umfpay.emulator._messages import Request
 from umfpay.emulator._request_log import KEPT, logged
+from umfpay.protocol import Opener
 
 
 def _kept(body, path="/cberest/v1/payments/payment", **headers):
@@ -266,3 +268,50 @@ def test_no_secret_is_in_the_books(
     ):  # fmt: skip
         assert secret.encode() not in written
         assert json.dumps(secret).strip('"').encode() not in written
+
+
+def test_nothing_in_the_books_can_be_opened_with_the_key_beside_them(
+    make_box, running, shop_at, keys_of, tmp_path
+):
+    """
+    Wherever a client puts what it sealed: in a card payment, and where it does not
+    belong.
+    """
+    folder = tmp_path / "data"
+    box = make_box(folder, key_bits=1024)
+    keys = keys_of(folder)
+
+    with running(box) as server:
+        shop = shop_at(server.origin, box, keys)
+        key = shop.created()
+        shop.execute(key)
+        sealed = shop.card()
+        odd = shop.body(reference="odd", risk_info={"registration_identify_code": "1"})
+        odd["order"]["payer_info"] = {"bank_card": sealed}
+        odd["order"]["card"] = sealed["number"]
+        odd["note"] = f"card {sealed['number']}"
+        shop.post("/payments/payment", odd)
+        shop.get(f"/bank?type={quote(sealed['number'], safe='')}")
+        shop.get(f"/bank?type={sealed['number']}")
+        shop.raw("POST", "/cberest/v1/x", f"number={sealed['cvv2']}".encode())
+        shop.raw("POST", "/cberest/v1/x", json.dumps({"a": [sealed["cvv2"]]}).encode())
+
+    written = b"".join(file.read_bytes() for file in folder.glob("emulator.sqlite3*"))
+    text = unquote(written.decode("latin-1").replace("\\", ""))
+    opener = Opener(box.credentials.gateway_key)
+    opened = [
+        run
+        for run in set(re.findall(r"[A-Za-z0-9+/]{100,}={0,2}", text))
+        if _opens(opener, run)
+    ]
+
+    assert b"(sealed, 172 characters)" in written
+    assert [] == opened
+
+
+def _opens(opener, run):
+    # A part of a longer run is sealed, too.
+    return any(
+        opener.open(run[start : start + 172]) is not None
+        for start in range(max(1, len(run) - 171))
+    )
