@@ -58,30 +58,24 @@ async def entries_of(
     most: int = _ALL,
 ) -> AsyncIterator[Entry]:
     """
-    Give the entries of a day: payments, then refunds, each by age.
+    Give the entries of a day: payments, then refunds, each in the order they came.
 
     Others are served between them, however many there are.
     """
     for kind in ("payment", "refund"):
         count, _ = world.store.total(kind, basis, merchant, day)
-        left = min(most, count - skip)
-        position = 0
+        rank = min(skip, count)
+        skip -= rank
 
-        while left > 0:
+        while most > 0:
             found = world.store.entries(
-                kind,
-                basis,
-                merchant,
-                day,
-                after=position,
-                skip=skip,
-                most=min(left, _AT_A_TIME),
+                kind, basis, merchant, day, after=rank, most=min(most, _AT_A_TIME)
             )
 
             if not found:
                 break
 
-            for position, document in found:  # noqa: B007 (the last one is gone on from)
+            for _, document in found:
                 payment = (
                     document
                     if kind == "payment"
@@ -89,10 +83,9 @@ async def entries_of(
                 )
                 yield Entry(document, payment)
 
-            skip, left, most = 0, left - len(found), most - len(found)
+            rank, _ = found[-1]
+            most -= len(found)
             await asyncio.sleep(0)
-
-        skip = max(0, skip - count)
 
 
 async def transactions(world: World, merchant: str, query: Query) -> Members:

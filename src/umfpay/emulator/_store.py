@@ -25,7 +25,9 @@ CREATE TABLE IF NOT EXISTS documents (
     about TEXT,
     merchant TEXT,
     listed_on TEXT,
+    listed_on_rank INTEGER,
     paid_out_on TEXT,
+    paid_out_on_rank INTEGER,
     net INTEGER,
     UNIQUE (kind, id)
 );
@@ -55,7 +57,10 @@ _BASES: Final[tuple[Basis, ...]] = get_args(Basis)
 
 def _counted(basis: Basis) -> str:
     """
-    Return the index of a basis, and what counts its days as documents change.
+    Return the index of a basis, and what counts and ranks its days as documents change.
+
+    The entries of a day have the ranks 1, 2, 3 in the order in which they came to it: a
+    page is found without the pages before it.
     """
 
     def count(row: str, sign: str) -> str:
@@ -66,15 +71,34 @@ def _counted(basis: Basis) -> str:
                 SET count = count + excluded.count, net = net + excluded.net;
         """  # noqa: S608 (our own words)
 
+    def here(row: str) -> str:
+        return f"kind = {row}.kind AND merchant = {row}.merchant"
+
+    enter = f"""
+        UPDATE documents SET {basis}_rank = (
+            SELECT count FROM days
+            WHERE {here("new")} AND basis = '{basis}' AND day = new.{basis}
+        ) WHERE position = new.position;
+    """  # noqa: S608 (our own words)
+    leave = f"""
+        UPDATE documents SET {basis}_rank = {basis}_rank - 1
+        WHERE {here("old")} AND {basis} = old.{basis}
+            AND {basis}_rank > old.{basis}_rank;
+    """  # noqa: S608 (our own words)
+
     return f"""
         CREATE INDEX IF NOT EXISTS by_{basis}
-            ON documents (kind, merchant, {basis}, position) WHERE {basis} IS NOT NULL;
+            ON documents (kind, merchant, {basis}, {basis}_rank)
+            WHERE {basis} IS NOT NULL;
         CREATE TRIGGER IF NOT EXISTS {basis}_added AFTER INSERT ON documents
-            WHEN new.{basis} IS NOT NULL BEGIN {count("new", "")} END;
+            WHEN new.{basis} IS NOT NULL BEGIN {count("new", "")} {enter} END;
         CREATE TRIGGER IF NOT EXISTS {basis}_gone AFTER DELETE ON documents
-            WHEN old.{basis} IS NOT NULL BEGIN {count("old", "-")} END;
-        CREATE TRIGGER IF NOT EXISTS {basis}_changed AFTER UPDATE ON documents
-            WHEN old.{basis} IS NOT new.{basis} OR old.net IS NOT new.net
+            WHEN old.{basis} IS NOT NULL BEGIN {count("old", "-")} {leave} END;
+        CREATE TRIGGER IF NOT EXISTS {basis}_moved AFTER UPDATE ON documents
+            WHEN old.{basis} IS NOT new.{basis}
+            BEGIN {count("old", "-")} {count("new", "")} {leave} {enter} END;
+        CREATE TRIGGER IF NOT EXISTS {basis}_net AFTER UPDATE ON documents
+            WHEN old.{basis} IS new.{basis} AND old.net IS NOT new.net
             BEGIN {count("old", "-")} {count("new", "")} END;
     """
 
@@ -322,25 +346,19 @@ class Store:
         day: str,
         *,
         after: int = 0,
-        skip: int = 0,
         most: int,
     ) -> list[tuple[int, Document]]:
         """
-        Return entries of a day by their position, oldest first.
+        Return entries of a day with their ranks, in the order in which they came to it.
 
         Args:
-            after: The position that came before; 0 begins the day.
-            skip: How many are passed over.
+            after: The rank that came before; 0 begins the day.
         """
-        # The places first: documents that are passed over are not read.
-        places = (
-            f"SELECT position FROM documents WHERE kind = ? AND merchant = ?"  # noqa: S608 (our own words)
-            f" AND {basis} = ? AND position > ? ORDER BY position LIMIT ? OFFSET ?"
-        )
         rows = self._connection.execute(
-            f"SELECT position, data FROM documents WHERE position IN ({places})"  # noqa: S608 (our own words)
-            " ORDER BY position",
-            (kind, merchant, day, after, most, skip),
+            f"SELECT {basis}_rank, data FROM documents"  # noqa: S608 (our own words)
+            f" WHERE kind = ? AND merchant = ? AND {basis} = ? AND {basis}_rank > ?"
+            f" ORDER BY {basis}_rank LIMIT ?",
+            (kind, merchant, day, after, most),
         )
 
         return [(int(row[0]), json.loads(row[1])) for row in rows]
