@@ -53,7 +53,7 @@ def tests(session: nox.Session) -> None:
     session.install("-e", ".[all,testing]", *_group("tests"))
     session.run("coverage", "erase")
     # Much of a test is waiting, for a socket or another process: more than the cores.
-    workers = str(2 * (os.cpu_count() or 1))
+    workers = str(min(8, 2 * (os.cpu_count() or 1)))
     session.run(
         "coverage",
         "run",

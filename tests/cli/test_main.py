@@ -278,4 +278,4 @@ def test_a_missing_extra_is_named_when_a_command_needs_it():
 
         assert expected == done.returncode
 
-    assert "umfpay[all]" in done.stderr
+    assert "umfpay[emulator]" in done.stderr

@@ -57,6 +57,9 @@ async def _shop_day(session, box):
     # Nobody paid this one.
     await session.payments.create(orders.wallet_payment("WECHAT_SCAN"))
 
+    # The answer to an execute names no rate.
+    sold = [await session.payments.get(payment.id) for payment in sold]
+
     for payment in sold:
         amount = payment.order.amount
         # What is paid in CNY has no second amount.
@@ -95,13 +98,23 @@ async def _shop_day(session, box):
                 new.mer_reference_id,
                 payment.order.amount.currency,
                 new.amount.total,
-                None,
+                _in_cny(payment.order.amount, new.amount.total),
                 refund.state,
                 "0",
             ]
         )
 
     return book
+
+
+def _in_cny(paid, total):
+    """
+    What *total*, given back, is in CNY: at the rate of the payment, to the cent.
+    """
+    if paid.exchange_rate is None:
+        return total
+
+    return (total * paid.exchange_rate.rate).quantize(CENT, ROUND_HALF_UP)
 
 
 def _write(path, book):

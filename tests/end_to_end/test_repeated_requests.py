@@ -21,8 +21,19 @@ from umfpay.errors import (
     RefundRefusedError,
     VerificationCodeError,
 )
-from umfpay.flows import refund
-from umfpay.models import Money, NewCustomsDeclaration, PaymentState
+from umfpay.flows import card_payment, refund
+from umfpay.models import BankCard, Money, NewCustomsDeclaration, PaymentState
+
+
+CARD = BankCard(
+    number="6227000000000005",
+    valid_date="3012",
+    cvv2="123",
+    payer_name="张三",
+    citizen_id_type="IDENTITY_CARD",
+    citizen_id_number=orders.ID_NUMBER,
+    phone="15210838198",
+)
 
 
 class RepeatingBox:
@@ -240,3 +251,24 @@ async def test_a_refund_flow_ends_with_the_one_refund_that_was_made(
 
     assert [back.id] == [one["id"] for one in told]
     assert "REFUND_SUCCESS" == back.state
+
+
+async def test_the_sms_code_was_sent_by_the_first_copy(box, repeating, open_session):
+    """
+    The second copy is refused as too soon: the customer has the code all the same.
+    """
+    through = await open_session(base_url=repeating.base_url)
+    codes = []
+
+    async def read_sms(pending):
+        codes.append(await box.sms_code(pending.payment_id))
+
+        return codes[-1]
+
+    paid = await card_payment(
+        through, orders.order(), CARD, bank_code="CCB", verification_code=read_sms
+    )
+
+    assert any(path.endswith("/verify") for path in repeating.repeated)
+    assert 1 == len(codes)
+    assert PaymentState.TRADE_SUCCESS == paid.state

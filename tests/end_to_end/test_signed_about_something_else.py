@@ -419,6 +419,12 @@ TAKEN = [
         answers={"POST": refund("REFUND_AAAA"), "GET": bare()},
         end="taken",
     ),
+    Row(
+        call="refund",
+        different="nothing, an id of letters: the payment cannot be asked",
+        answers={"POST": refund("REFUND_AAAA"), "GET": {}},
+        end="taken",
+    ),
     *_rows("refund_get", "taken", nothing={"refunds": [{"state": "REFUND_SUCCESS"}]}),
     *_rows("customs", "taken", nothing=declaration()),
     *_rows("customs_get", "taken", nothing=declaration()),
@@ -505,6 +511,15 @@ ANSWERS = [
             "amount": {"amount": {"total": "3.00", "currency": "USD"}},
         }.items()
     ],
+    Row(
+        call="refund",
+        different="nothing named but another number, and the payment cannot be asked",
+        answers={
+            "POST": refund("REFUND_AAAA", links=[link("payments/refund/REFUND_AAAA")]),
+            "GET": {},
+        },
+        end="unclear",
+    ),
     *_rows(
         "refund_get",
         "refused",
@@ -850,7 +865,7 @@ async def test_an_answer_about_something_else_gives_nothing(gateway, session, ro
         assert not error.money_may_have_moved
     elif row.end == "unclear":
         assert isinstance(error, OutcomeUnknownError)
-        assert isinstance(error.__cause__, MismatchedResponseError)
+        assert isinstance(error.__cause__, MismatchedResponseError | EnvelopeError)
         assert money is error.money_may_have_moved
     else:
         assert isinstance(error, NotFinishedError)

@@ -16,7 +16,12 @@ import orders
 import pytest
 
 from umfpay import Config, UMFSession, errors, flows, models
-from umfpay.documents import FTPAccount
+from umfpay.documents import (
+    FTPAccount,
+    SequenceStore,
+    pack_papers,
+    upload_papers,
+)
 from umfpay.tokens import open_store
 
 
@@ -445,3 +450,32 @@ def test_blanks_belong_to_a_password():
         FTPAccount.from_env({}, **{**FTP, "password": " a "}),
     ):
         assert " a " == made.password.reveal()
+
+
+async def test_an_account_as_a_dict_is_refused_and_not_shown(tmp_path):
+    """
+    By the upload, which needs the object that was checked.
+    """
+    error = await seen.fails(
+        upload_papers(
+            FTP,
+            pack_papers({"contract.pdf": b"c", "invoice.pdf": b"i"}),
+            mer_reference_id="77",
+            mer_date="20170206",
+            sequences=SequenceStore(tmp_path / "s.json"),
+        )
+    )
+
+    assert "an FTPAccount is needed, not dict" in str(error)
+    seen.assert_silent(seen.everything(error), [PASSWORD])
+
+
+@pytest.mark.parametrize("given", [SETTINGS | GOOD, "redis://u:" + PASSWORD, None])
+def test_a_session_of_something_else_than_a_config_shows_nothing(given):
+    """
+    A dict of settings, say.
+    """
+    error = refused(lambda: UMFSession(given))
+
+    assert isinstance(error, errors.ConfigError)
+    seen.assert_silent(seen.everything(error), [PASSWORD])

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
 from umfpay._session._resolving import Executed, outcome_of
-from umfpay.errors import APIError, UMFError
+from umfpay.errors import APIError, MismatchedResponseError, UMFError
 from umfpay.models import Payment
 from umfpay.protocol import DecidedBy
 from umfpay.resources import Call
@@ -43,6 +43,15 @@ async def look_up(
     try:
         await ask(query)
     except UMFError as error:
+        if query.may_fail and not isinstance(error, MismatchedResponseError):
+            _log.warning(
+                "%s: the answer could not be compared: %s",
+                call.name,
+                type(error).__name__,
+            )
+
+            return _GOOD
+
         return unconfirmed(state, error)
 
     return _GOOD

@@ -135,6 +135,13 @@ class UMFSession:
         on_call: Callable[[CallReport], None] | None = None,
         on_unknown: Callable[[Intent], None] | None = None,
     ) -> None:
+        if not isinstance(config, Config):
+            refusal = no_config(config)
+            # What was given may be a dict of settings, and a traceback shows locals.
+            del config
+
+            raise refusal
+
         if inspect.iscoroutinefunction(on_unknown):
             raise ConfigError(
                 Text(
@@ -142,9 +149,6 @@ class UMFSession:
                     "on_unknown：必须是普通函数，不能是协程函数。",
                 )
             )
-
-        if not isinstance(config, Config):
-            raise no_config(config)
 
         self._config = config
         self.on_call = on_call

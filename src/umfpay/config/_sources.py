@@ -10,7 +10,6 @@ from typing import Any, Final, TypeGuard
 
 from umfpay.config._checks import looks_like_address, refusal
 from umfpay.errors import Text
-from umfpay.protocol import is_key_text
 
 
 _PATHS: Final = {
@@ -134,5 +133,7 @@ def _placed(folder: Path, value: object) -> object:
 def _looks_like_a_path(value: object) -> TypeGuard[str]:
     if not isinstance(value, str) or value in ("", "auto", "memory"):
         return False
+
+    from umfpay.protocol import is_key_text
 
     return not looks_like_address(value) and not is_key_text(value)

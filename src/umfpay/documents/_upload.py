@@ -21,6 +21,7 @@ from umfpay.documents._reply import SettingError, StepError
 from umfpay.documents._sequences import SequenceStore
 from umfpay.documents._steps import OnUploadStep, UploadStep, tell
 from umfpay.errors import ConfigError, Text, UploadError
+from umfpay.sensitive import kind_of, withholds
 
 
 _PAUSE: Final = 0.5
@@ -54,6 +55,7 @@ class _UnprovenError(StepError):
     """
 
 
+@withholds(account=FTPAccount)
 async def upload_papers(
     account: FTPAccount,
     papers: PackedPapers,
@@ -87,6 +89,14 @@ async def upload_papers(
             trusted, or an argument or the file of numbers is unusable. Not tried again.
         DocumentError: The order number is unsafe in a name, or all numbers are used.
     """
+    if not isinstance(account, FTPAccount):
+        raise ConfigError(
+            Text(
+                f"account: an FTPAccount is needed, not {kind_of(account)}.",
+                f"account：需要 FTPAccount，而不是 {kind_of(account)}。",
+            )
+        )
+
     _check(attempts, deadline)
     name_stem(mer_reference_id, mer_date)
     upload = _Upload(account, papers, (mer_reference_id, mer_date), sequences, on_step)

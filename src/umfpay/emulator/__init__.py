@@ -7,10 +7,10 @@ material answers is invented and said so where it is done; `EmulatorSettings` sw
 between readings.
 """
 
-from umfpay.errors import needs_extra
+from umfpay.errors import needs_extra as _needs_extra
 
 
-with needs_extra("emulator", by="umfpay.emulator"):
+with _needs_extra("emulator", by="umfpay.emulator"):
     from umfpay.emulator._app import Emulator
     from umfpay.emulator._clock import CHINA, Clock
     from umfpay.emulator._faults import Fault, FaultPlan

@@ -98,7 +98,8 @@ from umfpay.errors._calls import (
     UnsignedResponseError,
     WrongLoopError,
 )
-from umfpay.errors._escaping import escape, format_error, install_filter
+from umfpay.errors._escaping import escape, format_error
+from umfpay.errors._escaping import install_filter as _install_filter
 from umfpay.errors._extras import MissingExtraError, needs_extra
 from umfpay.errors._files import (
     DocumentError,
@@ -185,4 +186,4 @@ __all__ = [
 ]
 
 
-install_filter()
+_install_filter()

@@ -30,6 +30,7 @@ from umfpay.models import (
     PayerAgreement,
     PaymentMethod,
     RiskInfo,
+    SmsSent,
 )
 from umfpay.sensitive import Private
 
@@ -216,15 +217,24 @@ async def send_code(
 
         raise
     except APIError as refusal:
-        # A server that failed may have sent it before.
-        if refusal.http_status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            pending.code_sent_at = last
-            pending.codes_asked -= 1
+        too_soon = refusal.ret_code in _TOO_SOON
 
-        if refusal.ret_code not in _TOO_SOON:
-            raise
+        # The first code cannot be too soon: whatever repeats requests on their way gets
+        # it sent by the first copy, and we see the refusal of the second one.
+        if too_soon and last is None:
+            sent = SmsSent(payment_id=pending.payment_id)
+        else:
+            # A server that failed may have sent it before.
+            if refusal.http_status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                pending.code_sent_at = last
+                pending.codes_asked -= 1
 
-        raise _too_soon(pending, "says the gateway", "平台拒绝再次发送") from refusal
+            if not too_soon:
+                raise
+
+            raise _too_soon(
+                pending, "says the gateway", "平台拒绝再次发送"
+            ) from refusal
 
     await tell(on_step, "code_sent", sent, deadline=end)
 

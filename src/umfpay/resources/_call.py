@@ -69,6 +69,8 @@ class Call(Generic[T]):
         subject: What the call is about.
         lookup: Returns the query that names what the answer leaves out, to be made
             within the same deadline; its `read` compares. None if nothing is missing.
+        may_fail: Made as a *lookup*, it only adds: an answer that is bound without it
+            stands if it cannot be made.
         query_after_refusal: The query that decides after a refusal that may mean "done already".
         unsigned_allowed: The endpoint is documented without a signature.
         body_limit: Largest answer in bytes.
@@ -86,6 +88,7 @@ class Call(Generic[T]):
     body: object | None = None
     subject: Subject = _NO_SUBJECT
     lookup: Callable[[T], Call[Any] | None] | None = None
+    may_fail: bool = False
     query_after_refusal: Call[T] | None = None
     unsigned_allowed: bool = False
     body_limit: int = BODY_LIMIT

@@ -197,7 +197,8 @@ def original_query(
     """
     Return the query of the payment whose order the answer to a refund seems to name.
 
-    Its `read` compares. None if the answer is about the refund itself.
+    Its `read` compares. None if the answer is about the refund itself. One that names
+    its payment is bound to that: the query may fail.
     """
     if is_own_refund(refund, wanted):
         return None
@@ -215,4 +216,4 @@ def original_query(
 
         return payment
 
-    return attrs.evolve(query, read=compare)
+    return attrs.evolve(query, read=compare, may_fail=refund.parent_payment is not None)

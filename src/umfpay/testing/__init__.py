@@ -10,10 +10,10 @@ answers for respx and httpx's own doubles. Connections to other machines are ref
 all tests. Needs the extra ``testing``.
 """
 
-from umfpay.errors import needs_extra
+from umfpay.errors import needs_extra as _needs_extra
 
 
-with needs_extra("testing", by="umfpay.testing"):
+with _needs_extra("testing", by="umfpay.testing"):
     from umfpay.testing._box import EmulatorBox
     from umfpay.testing._faults import Faults
     from umfpay.testing._fixtures import (
