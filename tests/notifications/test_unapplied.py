@@ -10,7 +10,7 @@ import time
 import pytest
 
 from umfpay.emulator._keys import make_credentials
-from umfpay.errors import NotificationError, Text
+from umfpay.errors import NotificationError, Text, TransportError
 from umfpay.models import (
     CustomsDeclaration,
     Money,
@@ -117,6 +117,30 @@ async def test_the_gateway_is_asked_about_a_conflict(open_shop, place, eventuall
     assert gateway.refunds.asked == ["REF_A"]
     assert gateway.customs.asked == ["CUST_A"]
     assert "the gateway says REFUND_SUCCESS" in log.text
+
+
+async def test_a_conflict_is_told_though_the_gateway_refuses_to_say(
+    open_shop, place, eventually, log
+):
+    """
+    It may be another merchant's object; told once all the same.
+    """
+
+    class RefusingNoun:
+        async def get(self, object_id):
+            raise TransportError(
+                Text("nobody is there", "无人应答"), request_sent=False
+            )
+
+    gateway = KnowingGateway()
+    gateway.payments = RefusingNoun()
+    shop = await open_shop(place, own=True, gateway=gateway)
+    await shop.receive()
+    await shop.receive(state="TRADE_FAIL")
+
+    assert await eventually(lambda: "does not tell its state" in log.text)
+    assert "(TransportError)" in log.text
+    assert "told again" not in log.text
 
 
 async def test_without_a_gateway_a_conflict_is_logged(

@@ -14,7 +14,13 @@ from typing import Final
 
 import attrs
 
-from umfpay.errors import NotificationAmountError, NotificationError, Text, escape
+from umfpay.errors import (
+    NotificationAmountError,
+    NotificationError,
+    Text,
+    UMFError,
+    escape,
+)
 from umfpay.notifications._applying import Read, is_our_end
 from umfpay.notifications._asking import Gateway
 from umfpay.notifications._deciding import Status
@@ -190,8 +196,16 @@ class Reporter:
 
         if gateway is not None and event is not None:
             noun = {"payment": gateway.payments, "refund": gateway.refunds}
-            answer = await noun.get(event.kind, gateway.customs).get(event.object_id)
-            state = f"the gateway says {answer.state}"
+
+            # Another merchant's object may be refused: the conflict is told all the same.
+            try:
+                answer = await noun.get(event.kind, gateway.customs).get(
+                    event.object_id
+                )
+                state = f"the gateway says {answer.state}"
+            except UMFError as error:
+                name = getattr(error, "ret_code", None) or type(error).__name__
+                state = f"the gateway does not tell its state ({name})"
 
         _log.warning(
             "a notification of %s was not applied: %s; %s",
