@@ -126,6 +126,6 @@ def docs(session: nox.Session) -> None:
     """
     Run every code block of README and docs.
     """
-    session.install("-e", ".[all]", *_group("docs"))
+    session.install("-e", ".[all,testing]", *_group("docs"))
     pages = [str(page) for page in sorted(Path("docs").rglob("*.md"))]
     session.run("pytest", "README.md", "README.zh-CN.md", *pages)
