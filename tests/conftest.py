@@ -38,6 +38,16 @@ def pytest_configure(config):
             signal.signal(number, lambda *_: None)
 
 
+@pytest.fixture(name="credentials", scope="session")
+def _credentials():
+    """
+    The keys of a gateway and of its merchant: made once, small ones.
+    """
+    from umfpay.emulator import Emulator
+
+    return Emulator(key_bits=1024).credentials
+
+
 @pytest.fixture(name="make_redis", scope="session")
 def _make_redis():
     """

@@ -4,6 +4,7 @@ What the repository holds, beside the sources: its licence, its extras, no binar
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import tomllib
@@ -78,3 +79,17 @@ def test_the_table_of_extras_names_each_once(page):
     assert sorted(PROJECT["optional-dependencies"]) == sorted(
         re.findall(r"^\| `(\w+)` \|", table[1], re.MULTILINE)
     )
+
+
+def test_what_a_test_patches_is_whole_again_after_it():
+    """
+    A patch of a wider fixture would reach every test that its process has left.
+    """
+    lasting = [
+        f"{file.relative_to(ROOT)}:{node.lineno}"
+        for file in sorted((ROOT / "tests").rglob("*.py"))
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr == "MonkeyPatch"
+    ]
+
+    assert [] == lasting

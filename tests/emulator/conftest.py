@@ -374,16 +374,16 @@ def _make_box(keys, other_keys):
     started = time.monotonic()
 
     def make(data=None, **options):
+        if data is None:
+            options.setdefault("credentials", credentials)
+            options.setdefault("other_merchant", other)
+
         options.setdefault("settings", EmulatorSettings(notification_pause=0.02))
         options.setdefault("clock", Clock(lambda: NOON + time.monotonic() - started))
 
         return Emulator(data, **options)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("umfpay.emulator._app.make_credentials", lambda _: credentials)
-        patch.setattr("umfpay.emulator._app.make_other", lambda _: other)
-
-        yield make
+    return make
 
 
 @pytest.fixture(name="served", scope="session")

@@ -13,29 +13,6 @@ import pytest
 
 from umfpay import Config, UMFSession
 from umfpay.emulator import Emulator, serve
-from umfpay.emulator import _keys as keys
-
-
-_MADE = []
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _quick_keys():
-    """
-    Keys are made once: small ones, for all emulators of the run.
-    """
-    make = keys.make_credentials
-    patch = pytest.MonkeyPatch()
-
-    def once(bits):
-        if not _MADE:
-            _MADE.append(make(1024))
-
-        return _MADE[0]
-
-    patch.setattr("umfpay.emulator._app.make_credentials", once)
-    yield
-    patch.undo()
 
 
 class Box:
@@ -97,8 +74,8 @@ class Box:
 
 
 @pytest.fixture(name="box")
-async def _box():
-    emulator = Emulator()
+async def _box(credentials):
+    emulator = Emulator(credentials=credentials)
 
     async with serve(emulator) as server:
         yield Box(emulator, server)

@@ -16,32 +16,9 @@ from aiohttp import web
 
 from umfpay import Config, UMFSession, _codec
 from umfpay.emulator import Emulator, serve
-from umfpay.emulator import _keys as keys
 from umfpay.flows import _card_refusals
 from umfpay.models import BankCard, NewOrder
 from umfpay.protocol import Verdict, Verifier, verify_notification
-
-
-_MADE = []
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _quick_keys():
-    """
-    Keys are made once: small ones, for all emulators of the run.
-    """
-    make = keys.make_credentials
-    patch = pytest.MonkeyPatch()
-
-    def once(bits):
-        if not _MADE:
-            _MADE.append(make(1024))
-
-        return _MADE[0]
-
-    patch.setattr("umfpay.emulator._app.make_credentials", once)
-    yield
-    patch.undo()
 
 
 @pytest.fixture(autouse=True)
@@ -118,8 +95,8 @@ class Box:
 
 
 @pytest.fixture(name="box")
-async def _box():
-    emulator = Emulator()
+async def _box(credentials):
+    emulator = Emulator(credentials=credentials)
 
     async with serve(emulator) as server:
         yield Box(emulator, server)

@@ -11,9 +11,9 @@ import attrs
 import pytest
 
 from umfpay.errors import (
-    APIError,
     CodeTooSoonError,
     ConfigError,
+    GatewayBusyError,
     OutcomeUnknownError,
     PendingExpiredError,
     TransportError,
@@ -277,8 +277,11 @@ async def test_a_server_that_failed_may_have_sent_the_code(session, box, begun):
     await box.control("POST", "/clock", {"advance": 120})
     await box.fault("error_after", method="POST", path="/verify", status=502)
 
-    with pytest.raises(APIError):
+    with pytest.raises(TransportError) as caught:
         await resend_code(session, begun)
+
+    assert caught.value.request_sent
+    assert isinstance(caught.value.__cause__, GatewayBusyError)
 
     with pytest.raises(CodeTooSoonError):
         await resend_code(session, begun)

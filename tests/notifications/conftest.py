@@ -12,7 +12,6 @@ from contextlib import AsyncExitStack, closing
 
 import pytest
 
-from umfpay.emulator import Emulator
 from umfpay.models import Money
 from umfpay.notifications import NotificationInbox, NotificationReceiver
 from umfpay.testing import NotificationSigner
@@ -54,14 +53,6 @@ class Place:
 
     def stored(self):
         return self.run("SELECT count(*) FROM umf_events")[0][0]
-
-
-@pytest.fixture(name="credentials", scope="session")
-def _credentials():
-    """
-    The keys of a gateway: made once, small ones.
-    """
-    return Emulator(key_bits=1024).credentials
 
 
 @pytest.fixture(name="signer", scope="session")

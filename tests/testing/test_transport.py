@@ -17,11 +17,6 @@ from umfpay.testing._transport import emulator_transport
 from umfpay.transport import CallState, Effect, build_request
 
 
-@pytest.fixture(name="credentials", scope="module")
-def _credentials():
-    return Emulator(key_bits=1024).credentials
-
-
 @pytest.fixture(name="emulator")
 async def _emulator(credentials):
     emulator = Emulator(credentials=credentials)

@@ -78,11 +78,6 @@ class Browser:
         return await self.send(path, {"token": await self.token(), **form})
 
 
-@pytest.fixture(name="credentials", scope="session")
-def _credentials():
-    return Emulator(key_bits=1024).credentials
-
-
 @pytest.fixture(name="box")
 async def _box(credentials):
     emulator = Emulator(credentials=credentials)
