@@ -84,6 +84,7 @@ class Refunding:
             return await self._by_flow(purchase, owed, attempt, payment_id)
 
         new = new_refund(attempt.number, owed.plan.amount)
+        known = _known_others(purchase, attempt)
 
         for pause in _PAUSES:
             # Written down before the call: a crash leaves nothing else.
@@ -92,7 +93,7 @@ class Refunding:
             try:
                 made = await self._desk.call(
                     lambda: self._desk.session.refunds.create(
-                        payment_id, new, **self._desk.options
+                        payment_id, new, known_refunds=known, **self._desk.options
                     )
                 )
             except OutcomeUnknownError as error:
@@ -135,7 +136,7 @@ class Refunding:
         attempt.asking = clock.moment()
 
         try:
-            await self._desk.call(
+            made = await self._desk.call(
                 lambda: refund(
                     self._desk.session,
                     payment_id,
@@ -166,6 +167,7 @@ class Refunding:
             self._desk.counts[f"refund flow: {type(error).__name__}"] += 1
         else:
             self._desk.counts["refund flow: done"] += 1
+            attempt.refund_id = made.id
 
             return Told.DONE
 
@@ -200,12 +202,7 @@ class Refunding:
             amount=owed.plan.amount,
             currency="USD",
         )
-        known = [
-            one.refund_id
-            for other in purchase.refunds
-            for one in other.attempts
-            if one is not attempt and one.refund_id is not None
-        ]
+        known = _known_others(purchase, attempt)
         pause = _FIRST_PAUSE
         until = None
 
@@ -302,3 +299,12 @@ class Refunding:
             not self._desk.ledger.refunded(attempt.number),
             f"{attempt.number}: told not refunded ({why}), the ledger says refunded",
         )
+
+
+def _known_others(purchase: Purchase, attempt: RefundAttempt) -> list[str]:
+    return [
+        one.refund_id
+        for other in purchase.refunds
+        for one in other.attempts
+        if one is not attempt and one.refund_id is not None
+    ]

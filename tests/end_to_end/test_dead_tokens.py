@@ -103,6 +103,23 @@ async def test_a_token_that_is_refused_twice_is_an_authentication_error(box, ses
     assert 3 == len(await box.requests("/exchange_rate"))
 
 
+@pytest.mark.parametrize("refusals", ["signed", "unsigned"])
+async def test_a_refund_whose_token_is_refused_twice_is_unclear(box, session, refusals):
+    """
+    A refusal names nothing: the second may be that of the first copy, given again.
+    """
+    paid = await orders.paid(session, box)
+    await box.settings(refusals=refusals)
+    await box.fault("steal_token", path="/refund", times=0)
+
+    with pytest.raises(errors.OutcomeUnknownError) as caught:
+        await session.refunds.create(paid.id, orders.refund())
+
+    assert caught.value.money_may_have_moved
+    assert isinstance(caught.value.__cause__, errors.AuthenticationError)
+    assert 2 == len(await box.requests("/refund"))
+
+
 async def test_a_wrong_secret_is_an_authentication_error(box, open_session):
     """
     For reads and for what moves money alike: nothing was sent.

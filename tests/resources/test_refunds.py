@@ -4,6 +4,7 @@ Refunds: what is asked, and what the answer must name.
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from umfpay.cli._demo_order import guide_refund
@@ -65,6 +66,26 @@ async def test_a_refund_of_another_payment(refunds, sender):
 
     with pytest.raises(MismatchedResponseError, match="PAY_A, asked was PAY_B"):
         await refunds.create("PAY_B", guide_refund(URL))
+
+
+async def test_an_answer_that_is_given_to_a_second_refund_is_not_believed(
+    refunds, sender
+):
+    """
+    It names neither number nor amount: its id is that of the first.
+    """
+    answer = {"refund": {"state": "REFUND_SUCCESS"}, "links": [PARENT, SELF]}
+    sender.answers = [answer, answer, answer]
+    new = guide_refund(URL)
+    first = await refunds.create("PAY_A", new)
+
+    with pytest.raises(MismatchedResponseError, match="names another refund: REFUND_A"):
+        await refunds.create("PAY_A", attrs.evolve(new, mer_reference_id="another"))
+
+    # What is lost is looked for without it.
+    assert {"known_refunds": "REFUND_A"} == sender.calls[1].subject.details
+    assert first == await refunds.create("PAY_A", new)
+    assert {} == sender.calls[2].subject.details
 
 
 async def test_asking_about_a_refund(refunds, sender):

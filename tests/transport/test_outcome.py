@@ -303,6 +303,20 @@ def test_after_a_refusal_that_is_not_signed_every_end_is_unclear(call, effect, e
     assert error is judgement.error
 
 
+@pytest.mark.parametrize("effect", WRITES)
+def test_two_signed_refusals_of_tokens_prove_nothing_of_a_write(call, effect):
+    """
+    They are byte for byte the same: the second may be the first one, given again.
+    """
+    sent = {"handed_over": True, "body_tracked": True, "body_started": True}
+    state = call(effect, replays=1, envelope=envelope("00280703"), **sent)
+    judgement = judge(state, errors.AuthenticationError(WORDS, ret_code="00280703"))
+
+    assert Ending.UNCLEAR is judgement.ending
+    assert (effect is Effect.MONEY) is judgement.money_may_have_moved
+    assert "two tokens were refused" in judgement.reason.en
+
+
 @pytest.mark.parametrize("effect", Effect)
 @pytest.mark.parametrize(
     "error",

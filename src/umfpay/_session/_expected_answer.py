@@ -19,6 +19,7 @@ from umfpay.models import Currency
 from umfpay.resources import (
     Call,
     Ordered,
+    RefundIds,
     must_be_banks,
     must_be_enterprise,
     must_be_of_day,
@@ -98,13 +99,19 @@ class ExpectedAnswer:
 
 
 def expected_answer(
-    method: str, path: str, *, query: Mapping[str, str], body: object
+    method: str,
+    path: str,
+    *,
+    query: Mapping[str, str],
+    body: object,
+    refund_ids: RefundIds | None = None,
 ) -> ExpectedAnswer:
     """
     Return what the answer must be about.
 
     Args:
         body: What the caller gives: models, dicts or anything else.
+        refund_ids: Of the session; a new refund is noted there.
     """
     clean = _SLASHES.sub("/", _BLANKS.sub("", unquote(path))).strip("/")
 
@@ -112,7 +119,9 @@ def expected_answer(
         found = pattern.fullmatch(clean)
 
         if known == method and found is not None:
-            return make(_Request(found.groupdict().get("key", ""), query, body))
+            key = found.groupdict().get("key", "")
+
+            return make(_Request(key, query, body, refund_ids or RefundIds()))
 
     return ExpectedAnswer()
 
@@ -126,6 +135,7 @@ class _Request:
     key: str
     query: Mapping[str, str]
     body: object
+    refund_ids: RefundIds
 
 
 def _creation(request: _Request) -> ExpectedAnswer:
@@ -161,11 +171,18 @@ def _payment(request: _Request) -> ExpectedAnswer:
 
 def _refund(request: _Request) -> ExpectedAnswer:
     key, wanted = request.key, _ordered(_refund_part(request.body))
+    number = wanted.mer_reference_id or ""
 
     def must_fit(members: Members) -> None:
         refund = _codec.read_refund(members)
         must_name_only(members, PAY=key, REFUND=refund.id)
-        must_be_refund(refund, payment_id=key, wanted=wanted)
+        must_be_refund(
+            refund,
+            payment_id=key,
+            wanted=wanted,
+            known_refunds=request.refund_ids.of_other_numbers(key, number),
+        )
+        request.refund_ids.add(key, refund.id, number)
 
     def lookup(members: Members) -> Call[Any] | None:
         try:

@@ -31,6 +31,7 @@ from umfpay.resources import (
     CallOptions,
     Ordered,
     Payments,
+    RefundIds,
     Statements,
     is_id_of_number,
 )
@@ -151,6 +152,7 @@ class Question:
             if the caller cannot say that these are all.
         expires_at: When the order can no longer be paid, with a zone.
         again: For ``payments.create``: the same payment, to be created once more.
+        refund_ids: Of the session; a refund that is found is noted there.
         options: Returns what limits the next call: the rest of the deadline.
         ask: Queries a payment; gives the moment in the answer's header, too.
     """
@@ -160,6 +162,7 @@ class Question:
     known_refunds: Collection[str] | None
     expires_at: datetime | None
     again: NewPayment | None
+    refund_ids: RefundIds
     options: Callable[[], CallOptions]
     ask: Callable[[str], Awaitable[tuple[Payment, datetime | None]]]
 
@@ -271,9 +274,23 @@ def _by_state(
 
 
 async def _refund(question: Question, statements: Statements) -> Resolution:
+    payment_id = _needed(question.intent.payment_id, "payment_id")
+    number = _needed(question.intent.mer_reference_id, "mer_reference_id")
+    found = await _refund_evidence(question, statements, payment_id, number)
+    refund = found.object
+
+    if isinstance(refund, Refund):
+        question.refund_ids.add(payment_id, refund.id, number)
+    elif isinstance(refund, RefundSummary) and refund.refund_id:
+        question.refund_ids.add(payment_id, refund.refund_id, number)
+
+    return found
+
+
+async def _refund_evidence(
+    question: Question, statements: Statements, payment_id: str, number: str
+) -> Resolution:
     intent = question.intent
-    payment_id = _needed(intent.payment_id, "payment_id")
-    number = _needed(intent.mer_reference_id, "mer_reference_id")
     told = await _notified(question, mer_reference_id=number)
 
     if isinstance(told, Refund) and told.parent_payment in (None, payment_id):
@@ -326,7 +343,11 @@ def _by_elimination(
         for refund_id, row in rows.items()
         if row.mer_reference_id == number or is_id_of_number(refund_id, number)
     ]
-    known = {*(question.known_refunds or ()), *_known_then(intent)}
+    known = {
+        *(question.known_refunds or ()),
+        *_known_then(intent),
+        *question.refund_ids.of_other_numbers(intent.payment_id or "", number),
+    }
     further = [
         row
         for refund_id, row in rows.items()

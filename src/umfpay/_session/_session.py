@@ -69,6 +69,7 @@ from umfpay.resources import (
     Enterprises,
     ExchangeRates,
     Payments,
+    RefundIds,
     Refunds,
     Statements,
     Subject,
@@ -161,7 +162,10 @@ class UMFSession:
         self.payments: Payments = Payments(
             self, notify_url=config.notify_url, ret_url=config.ret_url
         )
-        self.refunds: Refunds = Refunds(self, notify_url=config.notify_url)
+        self._refund_ids = RefundIds()
+        self.refunds: Refunds = Refunds(
+            self, notify_url=config.notify_url, ids=self._refund_ids
+        )
         self.banks: Banks = Banks(self)
         self.exchange_rates: ExchangeRates = ExchangeRates(self)
         self.customs: Customs = Customs(self, notify_url=config.notify_url)
@@ -290,7 +294,13 @@ class UMFSession:
         if method == "POST" and moves_money(path):
             effect = Effect.MONEY
 
-        expected = expected_answer(method, path, query=text_query(query), body=body)
+        expected = expected_answer(
+            method,
+            path,
+            query=text_query(query),
+            body=body,
+            refund_ids=self._refund_ids,
+        )
         call: Call[Mapping[str, Any]] = Call(
             name=f"request {method} {path}",
             method=method,
@@ -330,8 +340,9 @@ class UMFSession:
             evidence: Stored notifications: a `umfpay.notifications.NotificationInbox`.
             known_refunds: Ids of *all* other refunds of this payment, none of them with
                 an outcome that is unknown itself; an empty list if there are none. None:
-                you cannot say that these are all. The documented list names no refund's number (gateway.md 6), and another
-                refund of the same amount may be taken for this one.
+                you cannot say that these are all. The documented list names no refund's
+                number (gateway.md 6), and another refund of the same amount may be taken
+                for this one; those that this session knows are never.
             expires_at: When the order can no longer be paid, with a zone: after it an
                 unpaid order counts as not executed, if the local clock, the time since
                 the intent and the gateway's header ``Date`` agree that it has passed.
@@ -372,6 +383,7 @@ class UMFSession:
             known_refunds=known_refunds,
             expires_at=expires_at,
             again=again,
+            refund_ids=self._refund_ids,
             options=rest,
             ask=ask,
         )

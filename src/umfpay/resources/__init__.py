@@ -32,6 +32,7 @@ from umfpay.resources._matching import (
 )
 from umfpay.resources._payments import Payments, payment_query
 from umfpay.resources._pulling import Pulled
+from umfpay.resources._refund_ids import RefundIds
 from umfpay.resources._refunds import Refunds, original_query
 from umfpay.resources._statements import Statements
 from umfpay.resources._wechat import WeChat
@@ -51,6 +52,7 @@ __all__ = [
     "Ordered",
     "Payments",
     "Pulled",
+    "RefundIds",
     "Refunds",
     "Sender",
     "Statements",

@@ -30,6 +30,7 @@ from umfpay.resources._matching import (
     must_name_only,
 )
 from umfpay.resources._payments import payment_query
+from umfpay.resources._refund_ids import RefundIds
 from umfpay.sensitive import withholds
 from umfpay.transport import Effect
 
@@ -39,9 +40,16 @@ class Refunds:
     ``session.refunds``
     """
 
-    def __init__(self, sender: Sender, *, notify_url: str | None) -> None:
+    def __init__(
+        self,
+        sender: Sender,
+        *,
+        notify_url: str | None,
+        ids: RefundIds | None = None,
+    ) -> None:
         self._sender = sender
         self._notify_url = notify_url
+        self._ids = RefundIds() if ids is None else ids
 
     @withholds(new=NewRefund)
     async def create(
@@ -60,8 +68,10 @@ class Refunds:
             payment_id: The payment that is refunded.
             new: The refund; its mer_reference_id is the refund's own number, never
                 used before. Config's notify_url fills what it leaves out.
-            known_refunds: Ids of the other refunds of this payment: they go into the
-                `Intent` of an unclear end, so that they are not taken for this one.
+            known_refunds: Ids of the other refunds of this payment: an answer that
+                names one of them is another refund's, and they go into the `Intent` of
+                an unclear end, so that they are not taken for this one. Those that this
+                session made are known without.
             arrivals: The inbox, which is told what to expect before anything is sent,
                 and then that the refund's id is the shop's own.
 
@@ -79,6 +89,8 @@ class Refunds:
             new = attrs.evolve(new, notify_url=self._notify_url)
 
         wanted = Ordered.of(new)
+        number = new.mer_reference_id
+        known = {*known_refunds, *self._ids.of_other_numbers(payment_id, number)}
 
         def read(members: Mapping[str, Any]) -> Refund:
             refund = _codec.read_refund(members)
@@ -87,8 +99,13 @@ class Refunds:
                 refund,
                 payment_id=payment_id,
                 wanted=wanted,
-                known_refunds=known_refunds,
+                # Others may have been answered meanwhile.
+                known_refunds={
+                    *known,
+                    *self._ids.of_other_numbers(payment_id, number),
+                },
             )
+            self._ids.add(payment_id, refund.id, number)
 
             return refund
 
@@ -106,13 +123,11 @@ class Refunds:
                 read=read,
                 subject=Subject(
                     payment_id=payment_id,
-                    mer_reference_id=new.mer_reference_id,
+                    mer_reference_id=number,
                     mer_date=new.mer_date,
                     amount=new.amount.total,
                     currency=str(new.amount.currency),
-                    details={"known_refunds": " ".join(sorted(known_refunds))}
-                    if known_refunds
-                    else {},
+                    details={"known_refunds": " ".join(sorted(known))} if known else {},
                 ),
                 lookup=lambda refund: original_query(refund, payment_id, wanted),
             ),

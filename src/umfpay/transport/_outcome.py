@@ -325,9 +325,7 @@ _BEFORE_ANY_WORK: Final = (AuthenticationError, ConfigError, TokenError)
 
 
 def _after_error(state: CallState, error: BaseException) -> Judgement:
-    if isinstance(error, _BEFORE_ANY_WORK) and (
-        _is_refusal_proven(state) or not state.may_have_been_sent()
-    ):
+    if isinstance(error, _BEFORE_ANY_WORK) and not state.may_have_been_sent():
         return Judgement(ending=Ending.FAILED, error=error)
 
     if isinstance(error, TransportError):
@@ -349,16 +347,6 @@ def _after_error(state: CallState, error: BaseException) -> Judgement:
     return Judgement(ending=Ending.FAILED, error=_too_late(state, sent=sent))
 
 
-def _is_refusal_proven(state: CallState) -> bool:
-    envelope = state.envelope
-
-    return (
-        envelope is not None
-        and envelope.verdict is Verdict.VERIFIED
-        and not state.left_unrefused
-    )
-
-
 def _cut_reason(error: BaseException) -> Text:
     if isinstance(error, TimeoutError):
         return Text("the deadline passed after the request left", "请求发出后超过期限")
@@ -366,6 +354,12 @@ def _cut_reason(error: BaseException) -> Text:
     if isinstance(error, TransportError):
         return Text(
             "the connection was lost after the request left", "请求发出后连接中断"
+        )
+
+    if isinstance(error, AuthenticationError):
+        return Text(
+            "two tokens were refused; the second refusal may be the first one again",
+            "两次令牌均被拒绝，第二个拒绝可能是第一个的重复",
         )
 
     if isinstance(error, SignatureError):
