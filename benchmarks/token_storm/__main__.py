@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import base64
 import json
+import math
 import sys
 import tempfile
 import time
@@ -57,7 +58,7 @@ class Damage:
 
     Args:
         requests: Tokens that the gateway gave.
-        lives: Tokens that let at least one call in.
+        lives: Tokens that let at least one call in, or lived out before one came.
         costly: Kills between the gateway's commit and our save.
         errors: What callers saw, with counts.
     """
@@ -77,6 +78,59 @@ class Damage:
         Whether no token was fetched in vain and no caller saw an error.
         """
         return self.requests == self.lives + self.costly and not self.errors
+
+
+@attrs.define
+class Record:
+    """
+    When which token was given, which let a call in, and after which somebody was killed.
+    """
+
+    given: dict[int, float] = attrs.field(factory=dict)
+    used: set[int] = attrs.field(factory=set)
+    killed_after: list[int] = attrs.field(factory=list)
+
+    @property
+    def newest(self) -> int:
+        """
+        The number of the newest token that was given.
+        """
+        return max(self.given, default=0)
+
+    @property
+    def newest_used(self) -> int:
+        """
+        The number of the newest token that let a call in.
+        """
+        return max(self.used, default=0)
+
+    def see(self, told: Mapping[str, Any], now: float) -> None:
+        """
+        Note what the gateway tells of its tokens.
+        """
+        for number in range(self.newest + 1, told["requests"] + 1):
+            self.given[number] = now
+
+        self.used.update(map(int, told["calls"]))
+
+    def lives(self, life: float) -> int:
+        """
+        Count the tokens of *life* seconds that were neither lost nor given in vain.
+
+        On a busy machine a life may pass before anybody makes a call.
+        """
+        unused = sorted(self.given.keys() - self.used)
+
+        for after in self.killed_after:
+            lost = next((number for number in unused if number > after), None)
+
+            if lost is not None:
+                unused.remove(lost)
+
+        return len(self.used) + sum(
+            self.given.get(number + 1, math.inf) - self.given[number] > 0.85 * life
+            for number in unused
+        )
 
 
 async def blow(storm: Storm, spec: str) -> Damage:
@@ -115,10 +169,10 @@ async def blow(storm: Storm, spec: str) -> Damage:
         for worker in workers:
             _tell(worker, "go")
 
-        await _pass_lives(storm, emulator, Executioner(folder))
+        record = await _pass_lives(storm, emulator, Executioner(folder))
         (folder / "end").touch()
         told = [json.loads(line) for worker in workers if (line := await _line(worker))]
-        tokens = emulator.control("GET", "/token")
+        record.see(emulator.control("GET", "/token"), time.monotonic())
 
     errors: Counter[str] = Counter()
 
@@ -127,8 +181,8 @@ async def blow(storm: Storm, spec: str) -> Damage:
 
     return Damage(
         store=spec.partition(":")[0] if "://" in spec else "file",
-        requests=tokens["requests"],
-        lives=len(tokens["calls"]),
+        requests=record.newest,
+        lives=record.lives(storm.life),
         kills=storm.processes - len(told),
         costly=sum(step.costs_a_token for step in storm.steps),
         calls=sum(one["calls"] for one in told),
@@ -139,19 +193,25 @@ async def blow(storm: Storm, spec: str) -> Damage:
 
 async def _pass_lives(
     storm: Storm, emulator: Emulator, executioner: Executioner
-) -> None:
+) -> Record:
     """
     Let the lives pass, and kill somebody at each step, one step a life.
     """
+    record = Record()
+
     for step in (None, *storm.steps, *[None] * (storm.quiet_lives - 1)):
-        before = _tokens(emulator)
+        record.see(emulator.control("GET", "/token"), time.monotonic())
+        before = record.newest_used
         deadline = time.monotonic() + 10 * storm.life
 
         if step is not None:
             executioner.arm(step)
 
+            if step.costs_a_token:
+                record.killed_after.append(record.newest)
+
         # A life is over when a later token lets calls in.
-        while _tokens(emulator) <= before or (
+        while record.newest_used <= before or (
             step is not None and not executioner.is_done(step)
         ):
             if time.monotonic() > deadline:
@@ -160,13 +220,9 @@ async def _pass_lives(
                 )
 
             await asyncio.sleep(0.05)
+            record.see(emulator.control("GET", "/token"), time.monotonic())
 
-
-def _tokens(emulator: Emulator) -> int:
-    """
-    Return the number of the newest token that let a call in.
-    """
-    return max((int(n) for n in emulator.control("GET", "/token")["calls"]), default=0)
+    return record
 
 
 @asynccontextmanager
