@@ -18,6 +18,23 @@ nox.options.reuse_venv = "yes"
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 
+# Much of a test is waiting, for a socket or another process: more than the cores.
+_IN_PARALLEL = [
+    "-n",
+    str(min(8, 3 * (os.cpu_count() or 1))),
+    "--dist=loadgroup",
+    "--ignore=tests/browser",
+    "--ignore=tests/spark",
+]
+# Traced, they take ten times as long and show nothing new.
+_NOT_TRACED = [
+    "--ignore=tests/benchmarks",
+    "--ignore=tests/cases",
+    "--ignore=tests/simulation",
+    "--ignore=tests/test_exports.py",
+    "--ignore=tests/end_to_end/test_cancellations.py",
+]
+
 
 def _group(name: str) -> list[str]:
     return list(nox.project.dependency_groups(PROJECT, name))
@@ -48,30 +65,24 @@ def types(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """
-    Run the whole test suite; fail under 95 % branch coverage.
+    Run the whole test suite, but for what needs a browser or Java.
+    """
+    session.install("-e", ".[all,testing]", *_group("tests"))
+    session.run("pytest", *_IN_PARALLEL, "--durations=40", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """
+    Fail under 95 % branch coverage by the tests that measure nothing themselves.
     """
     session.install("-e", ".[all,testing]", *_group("tests"))
     session.run("coverage", "erase")
-    # Much of a test is waiting, for a socket or another process: more than the cores.
-    workers = str(min(8, 2 * (os.cpu_count() or 1)))
     session.run(
-        "coverage",
-        "run",
-        "-m",
-        "pytest",
-        "-n",
-        workers,
-        "--dist",
-        "loadgroup",
-        "--durations=40",
-        "--ignore=tests/browser",
-        "--ignore=tests/spark",
-        *session.posargs,
+        "coverage", "run", "-m", "pytest", *_IN_PARALLEL, *_NOT_TRACED, *session.posargs
     )
     session.run("coverage", "combine", "-q")
-
-    if not session.posargs:
-        session.run("coverage", "report")
+    session.run("coverage", "report")
 
 
 @nox.session

@@ -46,10 +46,10 @@ class RepeatingBox:
     def __init__(self, port):
         self._gateway = port
         self.repeated = []
-        self.tasks = set()
+        self.clients = {}
 
     async def serve(self, reader, writer):
-        self.tasks.add(asyncio.current_task())
+        self.clients[asyncio.current_task()] = writer
 
         with contextlib.suppress(OSError, EOFError):
             while True:
@@ -64,6 +64,13 @@ class RepeatingBox:
                 writer.write(answer)
 
         await self._close(writer)
+
+    async def aclose(self):
+        # The sessions are closed later: their connections are still open.
+        for writer in self.clients.values():
+            writer.close()
+
+        await asyncio.gather(*self.clients)
 
     async def _ask(self, request):
         reader, writer = await asyncio.open_connection("127.0.0.1", self._gateway)
@@ -105,7 +112,7 @@ async def _repeating(box):
     yield repeating
 
     server.close()
-    await asyncio.gather(*repeating.tasks)
+    await repeating.aclose()
 
 
 @pytest.fixture(name="through")
