@@ -4,7 +4,11 @@ Create and query: what an order must hold, and what comes back.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
+
+from umfpay.emulator._clock import CHINA
 
 
 PAY = "/payments/payment"
@@ -246,15 +250,19 @@ def test_an_order_number_is_paid_only_once(shop):
         30,
         30.0,
         "29.99",
-        "2026-11-23T12:30:00+08:00",
-        "2026-11-23T12:30:00",
-        "2026-11-23T04:30:00Z",
+        lambda moment: moment.astimezone(CHINA).isoformat(),
+        lambda moment: moment.astimezone(CHINA).replace(tzinfo=None).isoformat(),
+        lambda moment: f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
     ],
 )
 def test_an_order_expires_after_minutes_or_at_a_moment(shop, given):
     """
     Minutes as text or number; a moment without zone is China's.
     """
+    if callable(given):
+        now = datetime.fromisoformat(shop.control("GET", "/clock").json["now"])
+        given = given(now + timedelta(minutes=30))
+
     key = shop.created(expire_time=given)
     shop.forward(29 * 60 - 30)
 
