@@ -260,7 +260,7 @@ def test_an_order_expires_after_minutes_or_at_a_moment(shop, given):
     Minutes as text or number; a moment without zone is China's.
     """
     if callable(given):
-        now = datetime.fromisoformat(shop.control("GET", "/clock").json["now"])
+        now = datetime.fromisoformat(shop.control("GET", "/clock")["now"])
         given = given(now + timedelta(minutes=30))
 
     key = shop.created(expire_time=given)
