@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import functools
-import warnings
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
+from email.utils import formatdate
 from types import SimpleNamespace
 from typing import Any, Final, TypeVar
 from unittest import mock
@@ -27,6 +27,7 @@ from umfpay.tokens import TokenCache, _memory
 
 
 T = TypeVar("T")
+App = Callable[[Any, Any, Any], Awaitable[None]]
 
 # To check a private key takes longer than many calls: once is enough.
 _private_operations: Final = functools.cache(_rsa.private_operations)
@@ -35,18 +36,43 @@ _private_operations: Final = functools.cache(_rsa.private_operations)
 START: Final = 1_795_399_200.0
 
 
+class _Clock(async_solipsism.clock.Clock):  # type: ignore[misc]  # no types
+    """
+    A clock that goes on whenever there is something to wait for.
+
+    Who sleeps for less than a tick until a moment has come would never see it come.
+    """
+
+    def advance(self, delta: float) -> None:
+        super().advance(max(delta, self.resolution))
+
+
+class Loop(async_solipsism.EventLoop):  # type: ignore[misc]  # no types
+    """
+    A loop whose time begins at 0, jumps to the next timer, and passes for nothing else.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ticking = self._selector.clock = _Clock()
+
+    def time(self) -> float:
+        told: float = self._ticking.time()
+
+        return told
+
+    def block(self, seconds: float) -> None:
+        """
+        Let *seconds* go by in which nothing else is done, as `time.sleep` does.
+        """
+        self._ticking.advance(seconds)
+
+
 def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """
     Run *main* to its end in a virtual loop of its own.
     """
-    with (
-        warnings.catch_warnings(),
-        asyncio.Runner(loop_factory=async_solipsism.EventLoop) as runner,
-        _virtual_clocks(runner.get_loop()),
-    ):
-        # A timer nearer than the clock's resolution: the loop runs it at once.
-        warnings.simplefilter("ignore", async_solipsism.ResolutionWarning)
-
+    with asyncio.Runner(loop_factory=Loop) as runner, following(runner.get_loop()):
         return runner.run(main())
 
 
@@ -64,8 +90,30 @@ def moment() -> dt.datetime:
     return dt.datetime.fromtimestamp(now(), dt.UTC)
 
 
+def dated(app: App, wall: Callable[[], float] = now) -> App:
+    """
+    Return *app* with a header ``Date`` in its answers, as every server has it.
+
+    Args:
+        wall: The server's clock.
+    """
+
+    async def dating(scope: Any, receive: Any, send: Callable[[Any], Any]) -> None:
+        async def with_date(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                date = formatdate(wall(), usegmt=True)
+                headers = [*message.get("headers", ()), (b"date", date.encode())]
+                message = {**message, "headers": headers}
+
+            await send(message)
+
+        await app(scope, receive, with_date)
+
+    return dating
+
+
 @contextmanager
-def _virtual_clocks(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+def following(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     """
     Let what asks for the time in the client be told the loop's.
     """
@@ -74,9 +122,10 @@ def _virtual_clocks(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
         return START + loop.time()
 
     class Virtual(dt.datetime):
+        # Plain ones: they are pickled, too.
         @classmethod
-        def now(cls, tz: dt.tzinfo | None = None) -> Virtual:
-            return cls.fromtimestamp(wall(), tz)
+        def now(cls, tz: dt.tzinfo | None = None) -> dt.datetime:  # type: ignore[override]
+            return dt.datetime.fromtimestamp(wall(), tz)
 
     cache = functools.partial(TokenCache, wall=wall, monotonic=loop.time)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from email.utils import formatdate
 from typing import Any
 
 import httpx
@@ -40,9 +39,12 @@ class Gateway:
         rng: random.Random,
         counts: Counter[str],
     ) -> None:
+
+        def wall() -> float:
+            return clock.now() + schedule.skew
+
         self._rng = rng
         self._late = schedule.late
-        self._skew = schedule.skew
         self._counts = counts
         self._timer: asyncio.TimerHandle | None = None
         self.healthy = False
@@ -50,10 +52,11 @@ class Gateway:
             credentials=credentials,
             other_merchant=other,
             settings=schedule.settings,
-            clock=Clock(wall=lambda: clock.now() + schedule.skew),
+            clock=Clock(wall=wall),
             post=journal.post,
             tick=None,
         )
+        self._dated = clock.dated(self.emulator, wall)
         self.emulator.control(
             "PUT",
             "/faults",
@@ -147,17 +150,8 @@ class Gateway:
         await self._box(scope, replay, send)
 
     async def _work(self, scope: Any, receive: Receive, send: Send) -> None:
-        async def dated(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                # As every server does; of the gateway's clock.
-                date = formatdate(clock.now() + self._skew, usegmt=True)
-                headers = [*message.get("headers", ()), (b"date", date.encode())]
-                message = {**message, "headers": headers}
-
-            await send(message)
-
         try:
-            await self.emulator(scope, receive, dated)
+            await self._dated(scope, receive, send)
         finally:
             self._look()
 

@@ -1,42 +1,70 @@
 """
-A session against the emulator, and a shop that receives notifications: real sockets.
+A session, the emulator and a shop that receives notifications: in one virtual loop.
+
+No socket and no real time: the emulator is called in its own process, and the clocks of
+both follow the loop's, which begins at 0 and jumps to the next timer.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import traceback
-import urllib.request
 from contextlib import AsyncExitStack
 
+import httpx
 import orders
 import pytest
-from aiohttp import web
 
+from simulation import clock
 from umfpay import Config, UMFSession, _codec
-from umfpay.emulator import Emulator, serve
-from umfpay.flows import _card_refusals
+from umfpay.emulator import Clock, Emulator
 from umfpay.models import BankCard, NewOrder
 from umfpay.protocol import Verdict, Verifier, verify_notification
+from umfpay.testing import emulator_transport
 
 
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch):
+def pytest_asyncio_loop_factories(config, item):
     """
-    Two queries about a refusal come soon after each other.
+    Run the tests of this folder in virtual time.
     """
-    monkeypatch.setattr(_card_refusals, "QUERY_PAUSE_SECONDS", 0.05)
+    return {"virtual": clock.Loop}
 
 
 class Box:
     """
-    An emulator that runs, and ways to reach it.
+    An emulator in virtual time, and ways to reach it.
     """
 
-    def __init__(self, emulator, server):
-        self.emulator = emulator
-        self.server = server
+    def __init__(self, credentials):
+        self.emulator = Emulator(
+            credentials=credentials, clock=Clock(clock.now), post=self._post
+        )
+        self._receivers = {}
+
+    def transport(self):
+        """
+        Return a way to the emulator for a session.
+        """
+        return emulator_transport(clock.dated(self.emulator))
+
+    def listen(self, url, receive):
+        """
+        Let notifications to *url* be given to *receive*, as body and headers.
+        """
+        self._receivers[url] = receive
+
+    async def _post(self, url, body, headers):
+        if url not in self._receivers:
+            raise ConnectionRefusedError(url)
+
+        return await self._receivers[url](body, headers)
+
+    async def page(self, url):
+        """
+        Return a page of the emulator, as a browser sees it.
+        """
+        async with httpx.AsyncClient(transport=self.transport()) as browser:
+            return (await browser.get(url)).text
 
     def config(self, **changes):
         made = self.emulator.credentials
@@ -45,25 +73,14 @@ class Box:
             "client_secret": made.client_secret,
             "merchant_key": made.merchant_key,
             "gateway_certificate": made.gateway_certificate,
-            "base_url": self.server.base_url,
+            "base_url": self.emulator.base_url,
             "token_store": "memory",
         }
 
         return Config(**{**settings, **changes})
 
     async def control(self, method, path, value=None):
-        return await asyncio.to_thread(self._control, method, path, value)
-
-    def _control(self, method, path, value):
-        request = urllib.request.Request(
-            f"{self.server.origin}/_emulator{path}",
-            method=method,
-            data=None if value is None else json.dumps(value).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-
-        with urllib.request.urlopen(request, timeout=10) as reply:
-            return json.load(reply)
+        return self.emulator.control(method, path, value)
 
     async def sent(self, ending):
         """
@@ -96,10 +113,12 @@ class Box:
 
 @pytest.fixture(name="box")
 async def _box(credentials):
-    emulator = Emulator(credentials=credentials)
+    with clock.following(asyncio.get_running_loop()):
+        box = Box(credentials)
 
-    async with serve(emulator) as server:
-        yield Box(emulator, server)
+        yield box
+
+        await box.emulator.aclose()
 
 
 @pytest.fixture(name="open_session")
@@ -110,7 +129,9 @@ async def _open_session(box):
     async with AsyncExitStack() as stack:
 
         async def open_session(**changes):
-            return await stack.enter_async_context(UMFSession(box.config(**changes)))
+            session = UMFSession(box.config(**changes), transport=box.transport())
+
+            return await stack.enter_async_context(session)
 
         yield open_session
 
@@ -130,14 +151,11 @@ class Shop:
         self._arrived = asyncio.Condition()
         self.objects = {}
         self.expected = []
-        self.url = ""
+        self.url = "http://127.0.0.1:9/notify"
 
-    async def receive(self, request):
-        body = await request.read()
+    async def receive(self, body, headers):
         envelope = verify_notification(
-            body,
-            header_signature=request.headers.get("Signature"),
-            verifier=self._verifier,
+            body, header_signature=headers.get("Signature"), verifier=self._verifier
         )
         assert envelope.verdict is Verdict.VERIFIED
         entity = _codec.read_notification(envelope.members)
@@ -146,7 +164,7 @@ class Shop:
             self.objects[entity.id] = entity
             self._arrived.notify_all()
 
-        return web.json_response({"meta": {"ret_code": "0000"}})
+        return 200, b'{"meta":{"ret_code":"0000"}}'
 
     async def wait(self, object_id, *, deadline):
         try:
@@ -180,22 +198,22 @@ class Shop:
 
 
 @pytest.fixture(name="shop")
-async def _shop(box):
+def _shop(box):
     """
-    A shop at a notify_url on loopback; an `Arrivals`.
+    A shop that the emulator tells; an `Arrivals`.
     """
     shop = Shop(box.config().gateway_certificate)
-    app = web.Application()
-    app.router.add_post("/notify", shop.receive)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    shop.url = f"http://127.0.0.1:{runner.addresses[0][1]}/notify"
+    box.listen(shop.url, shop.receive)
 
-    yield shop
+    return shop
 
-    await runner.cleanup()
+
+@pytest.fixture(name="elapsed")
+def _elapsed():
+    """
+    Tell how many seconds of virtual time have gone by, to the millisecond.
+    """
+    return lambda: round(asyncio.get_running_loop().time(), 3)
 
 
 @pytest.fixture(name="steps")

@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
-from datetime import timedelta
 
 import pytest
 
@@ -24,7 +23,6 @@ from umfpay.errors import (
 )
 from umfpay.flows import (
     PendingCardPayment,
-    _card_refusals,
     begin_card_payment,
     card_payment,
     confirm_card_payment,
@@ -58,10 +56,11 @@ async def _queries(box, pending):
 
 @pytest.mark.parametrize("refusals", ["signed", "unsigned"])
 async def test_a_customer_who_mistyped_tries_again(
-    session, begun, box, wrong, refusals
+    session, begun, box, wrong, refusals, elapsed
 ):
     """
-    Whether the refusal is signed or not: two queries say that the payment waits.
+    Whether the refusal is signed or not: two queries, five seconds apart, say that the
+    payment waits.
     """
     await box.settings(refusals=refusals)
 
@@ -69,8 +68,10 @@ async def test_a_customer_who_mistyped_tries_again(
         await confirm_card_payment(session, begun, wrong[0])
 
     queries = await _queries(box, begun)
+    paused = elapsed()
     payment = await confirm_card_payment(session, begun, await box.code(begun))
 
+    assert 5 == paused
     assert 2 == caught.value.attempts_left
     assert "00200005" == caught.value.ret_code
     assert caught.value.verified == (refusals == "signed")
@@ -122,8 +123,7 @@ async def test_a_refused_code_is_sent_again_only_after_another_sms(
         await confirm_card_payment(session, begun, f" {wrong[0]} ")
 
     before = len(await box.sent("/execute"))
-    await box.control("POST", "/clock", {"advance": 61})
-    begun.code_sent_at -= timedelta(seconds=61)
+    await asyncio.sleep(61)
     await resend_code(session, begun)
 
     with pytest.raises(WrongCodeError):
@@ -287,16 +287,15 @@ async def test_a_gateway_that_cannot_be_asked_leaves_it_open(
 
 
 async def test_a_deadline_that_is_too_short_for_two_queries_leaves_it_open(
-    session, begun, wrong, monkeypatch
+    session, begun, wrong, elapsed
 ):
     """
-    One answer that it waits is not enough.
+    One answer that it waits is not enough; nobody waits for the other in vain.
     """
-    monkeypatch.setattr(_card_refusals, "QUERY_PAUSE_SECONDS", 60.0)
-
     with pytest.raises(WrongCodeError) as caught:
-        await confirm_card_payment(session, begun, wrong[0], deadline=20)
+        await confirm_card_payment(session, begun, wrong[0], deadline=5)
 
+    assert 0 == elapsed()
     assert caught.value.money_may_have_moved
     assert not begun.attempts[0].checked
 
@@ -522,7 +521,7 @@ async def test_one_flow_ends_with_the_third_wrong_code(
     assert 3 - sent == caught.value.attempts_left
 
 
-async def test_a_customer_who_mistyped_may_go_away(session, box, order, card):
+async def test_a_customer_who_mistyped_may_go_away(session, order, card, elapsed):
     """
     The deadline counts for all codes together; nothing is under way then.
     """
@@ -543,9 +542,10 @@ async def test_a_customer_who_mistyped_may_go_away(session, box, order, card):
             card(),
             verification_code=leave,
             bank_code="CCB",
-            deadline=1.5,
+            deadline=30,
         )
 
+    assert 30 == elapsed()
     assert caught.value.last.forgotten
 
 

@@ -4,10 +4,8 @@ Who the customer is to WeChat: the page that asks, and the way back.
 
 from __future__ import annotations
 
-import asyncio
 import html
 import re
-import urllib.request
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -68,21 +66,16 @@ async def test_a_page_that_quoting_could_change_is_refused(session, box, page):
     assert [] == await box.sent("/wechat_openid")
 
 
-async def test_the_customer_comes_back_with_an_open_id(session):
+async def test_the_customer_comes_back_with_an_open_id(session, box):
     """
     By the link of the page where he authorises.
     """
     url = await authorize_url(session, BACK, "s-1")
-    page = await asyncio.to_thread(_read, url)
+    page = await box.page(url)
     (back,) = re.findall(rf'href="({re.escape(BACK)}[^"]*)"', page)
 
     assert back.startswith(f"{BACK}/s-1?")
     assert open_id_from(html.unescape(back), state="s-1").startswith("o")
-
-
-def _read(url):
-    with urllib.request.urlopen(url, timeout=10) as page:
-        return page.read().decode()
 
 
 async def test_an_answer_without_a_page_is_refused(session, monkeypatch):

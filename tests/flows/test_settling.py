@@ -4,11 +4,12 @@ Ends become results: every final state, every refusal, every unclear outcome.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import orders
 import pytest
 
+from simulation import clock
 from umfpay.errors import (
     APIError,
     CardError,
@@ -44,7 +45,7 @@ def _unknown(payment_id, cause=None, at=None):
     error = OutcomeUnknownError(
         Text("unclear", "不明"),
         intent=Intent(
-            call="payments.execute", at=at or datetime.now(UTC), payment_id=payment_id
+            call="payments.execute", at=at or clock.moment(), payment_id=payment_id
         ),
         reason="lost",
         money_may_have_moved=True,
@@ -258,17 +259,18 @@ async def test_a_gateway_that_may_be_at_work_is_asked_until_it_knows(
     assert PaymentState.TRADE_SUCCESS == payment.state
 
 
-async def test_asking_ends_at_the_deadline(session, box, waiting):
+async def test_asking_ends_at_the_deadline(session, box, waiting, elapsed):
     """
-    The error is the one that was asked about.
+    The next question would come after it; the error is the one that was asked about.
     """
     unknown = _unknown(waiting.id)
 
     with pytest.raises(OutcomeUnknownError) as caught:
-        await resolved(session, unknown, deadline=Deadline.after(1.5), arrivals=None)
+        await resolved(session, unknown, deadline=Deadline.after(45), arrivals=None)
 
+    assert 31 == elapsed()
     assert unknown is caught.value
-    assert 2 == len(await box.sent(waiting.id))
+    assert 6 == len(await box.sent(waiting.id))
 
 
 @pytest.mark.parametrize(
@@ -303,11 +305,11 @@ async def test_an_order_that_can_no_longer_be_paid_was_not(session, waiting):
     with pytest.raises(PaymentExpiredError):
         await resolved_payment(
             session,
-            _unknown(waiting.id, at=datetime.now(UTC) - timedelta(hours=1)),
+            _unknown(waiting.id, at=clock.moment() - timedelta(hours=1)),
             deadline=Deadline.after(5),
             arrivals=None,
             ordered=Ordered(),
-            expires_at=datetime.now(UTC) - timedelta(hours=1),
+            expires_at=clock.moment() - timedelta(hours=1),
         )
 
 

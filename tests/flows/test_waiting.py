@@ -17,7 +17,6 @@ from umfpay.errors import (
     TransportError,
     UMFError,
 )
-from umfpay.flows import _waiting as waiting
 from umfpay.flows._deadline import Deadline
 from umfpay.flows._waiting import wait_final
 from umfpay.models import Payment, PaymentState, Refund
@@ -25,15 +24,6 @@ from umfpay.models import Payment, PaymentState, Refund
 
 WAIT = Payment(id="PAY_A", state=PaymentState("WAIT_BUYER_PAY"))
 DONE = Payment(id="PAY_A", state=PaymentState("TRADE_SUCCESS"))
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    """
-    Pauses of 10, 20, 40 ms ... in place of seconds.
-    """
-    monkeypatch.setattr(waiting, "_FIRST", 0.01)
-    monkeypatch.setattr(waiting, "_LONGEST", 0.04)
 
 
 class Mailbox:
@@ -69,7 +59,7 @@ def _answers(*answers):
     series = itertools.chain(answers, itertools.repeat(answers[-1]))
 
     async def ask():
-        ask.count += 1
+        ask.moments.append(asyncio.get_running_loop().time())
         answer = next(series)
 
         if isinstance(answer, Exception):
@@ -77,12 +67,12 @@ def _answers(*answers):
 
         return answer
 
-    ask.count = 0
+    ask.moments = []
 
     return ask
 
 
-async def _wait(ask, *, seconds=5.0, arrivals=None, **options):
+async def _wait(ask, *, seconds=60.0, arrivals=None, **options):
     return await wait_final(
         "PAY_A",
         kind=Payment,
@@ -101,17 +91,23 @@ async def test_what_is_final_is_not_waited_for():
     ask = _answers(WAIT)
 
     assert DONE is await _wait(ask, last=DONE)
-    assert 0 == ask.count
+    assert 0 == len(ask.moments)
 
 
 async def test_the_gateway_is_asked_until_the_state_is_final():
     """
-    With pauses that grow.
+    With pauses that double up to the longest, each up to a quarter shorter.
     """
-    ask = _answers(WAIT, WAIT, WAIT, DONE)
+    ask = _answers(*[WAIT] * 6, DONE)
 
-    assert DONE is await _wait(ask)
-    assert 4 == ask.count
+    assert DONE is await _wait(ask, seconds=120)
+
+    for pause, moment, before in zip(
+        (1, 2, 4, 8, 16, 30, 30), ask.moments, (0, *ask.moments), strict=False
+    ):
+        assert 0.75 * pause <= moment - before <= pause + 1e-5
+
+    assert 7 == len(ask.moments)
 
 
 async def test_a_question_that_fails_is_asked_again():
@@ -132,7 +128,7 @@ async def test_a_question_that_will_always_fail_is_not_asked_again():
     with pytest.raises(NotFinishedError) as caught:
         await _wait(ask)
 
-    assert 1 == ask.count
+    assert 1 == len(ask.moments)
     assert caught.value.money_may_have_moved
     assert isinstance(caught.value.__cause__, AuthenticationError)
 
@@ -144,7 +140,7 @@ async def test_a_notification_comes_first():
     ask = _answers(WAIT)
 
     assert DONE is await _wait(ask, arrivals=Mailbox(DONE))
-    assert 0 == ask.count
+    assert 0 == len(ask.moments)
 
 
 async def test_a_notification_that_is_not_final_is_known_and_asked_about():
@@ -161,7 +157,7 @@ async def test_a_lost_wake_up_costs_one_question():
     ask = _answers(DONE)
 
     assert DONE is await _wait(ask, arrivals=Mailbox())
-    assert 1 == ask.count
+    assert 1 == len(ask.moments)
 
 
 async def test_a_place_that_is_down_wakes_nobody():
@@ -183,17 +179,17 @@ async def test_another_kind_of_object_is_not_taken():
 
 
 @pytest.mark.parametrize("arrivals", [None, Mailbox()])
-async def test_the_deadline_ends_it_with_what_was_last_seen(arrivals):
+async def test_the_deadline_ends_it_with_what_was_last_seen(arrivals, elapsed):
     """
     Money may move meanwhile, unless it is said to be impossible.
     """
     with pytest.raises(NotFinishedError) as caught:
-        await _wait(_answers(WAIT), seconds=0.1, arrivals=arrivals)
+        await _wait(_answers(WAIT), seconds=10, arrivals=arrivals)
+
+    assert 10 == elapsed()
 
     with pytest.raises(NotFinishedError) as harmless:
-        await _wait(
-            _answers(WAIT), seconds=0.02, arrivals=arrivals, money_may_move=False
-        )
+        await _wait(_answers(WAIT), seconds=2, arrivals=arrivals, money_may_move=False)
 
     assert WAIT is caught.value.last
     assert caught.value.money_may_have_moved
@@ -208,7 +204,7 @@ async def test_the_last_trouble_is_the_cause():
     lost = TransportError(Text("lost", "断"), request_sent=False)
 
     with pytest.raises(NotFinishedError) as caught:
-        await _wait(_answers(WAIT, lost), seconds=0.1)
+        await _wait(_answers(WAIT, lost), seconds=10)
 
     assert lost is caught.value.__cause__
     assert WAIT is caught.value.last
@@ -231,7 +227,7 @@ async def test_a_deadline_that_has_passed_asks_nobody():
             arrivals=None,
         )
 
-    assert 0 == ask.count
+    assert 0 == len(ask.moments)
 
 
 @pytest.mark.parametrize("error", [ConnectionError("down"), KeyError("x")])
@@ -242,17 +238,17 @@ async def test_a_place_that_breaks_in_any_way_is_not_the_end(error):
     assert DONE is await _wait(_answers(DONE), arrivals=Mailbox(error))
 
 
-async def test_a_place_that_hangs_is_left(monkeypatch):
+async def test_a_place_that_hangs_is_left(elapsed):
     """
-    It is asked for as long as the pause is.
+    It is asked for as long as the pause is, and a tenth of a second.
     """
 
     class Hanging(Mailbox):
         async def wait(self, object_id, *, deadline):
             await asyncio.sleep(60)
 
-    async with asyncio.timeout(3):
-        assert DONE is await _wait(_answers(DONE), arrivals=Hanging())
+    assert DONE is await _wait(_answers(DONE), arrivals=Hanging())
+    assert 0.85 <= elapsed() <= 1.1
 
 
 async def test_what_a_query_says_is_recorded_before_the_flow_ends():
@@ -337,14 +333,14 @@ async def test_an_inbox_that_is_down_is_tried_again():
     down.times = 10**9
 
     with pytest.raises(NotFinishedError) as caught:
-        await _wait(_answers(DONE), arrivals=down, seconds=0.1)
+        await _wait(_answers(DONE), arrivals=down, seconds=10)
 
     assert isinstance(caught.value.__cause__, NotificationError)
 
 
-async def test_an_inbox_that_hangs_ends_with_the_deadline():
+async def test_an_inbox_that_hangs_ends_with_the_deadline(elapsed):
     """
-    Not later.
+    A tenth of a second later, to be exact.
     """
 
     class Hanging(Mailbox):
@@ -352,4 +348,6 @@ async def test_an_inbox_that_hangs_ends_with_the_deadline():
             await asyncio.Event().wait()
 
     with pytest.raises(NotFinishedError, match="has not committed"):
-        await _wait(_answers(DONE), arrivals=Hanging(), seconds=0.1)
+        await _wait(_answers(DONE), arrivals=Hanging(), seconds=10)
+
+    assert 10.1 == elapsed()
