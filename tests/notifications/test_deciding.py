@@ -7,6 +7,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
+import attrs
 import pytest
 
 from umfpay.notifications._deciding import (
@@ -214,6 +215,9 @@ ROWS = [
     ("in a list, links", in_a_list(refund(links=LINKS)), known_refund(), Status.ASKING),
     ("other parent", refund(parent="PAY_B"), known_refund(), Status.CONFLICT),
     ("other money", refund("1.01"), known_refund(), Status.WRONG_AMOUNT),
+    ("other number", refund(number="r2"), known_refund(parent="n1"), Status.CONFLICT),
+    ("its order", refund(number="n1"), known_refund(parent="n1"), Status.APPLIED),
+    ("an unknown order", refund(number="n7"), known_refund(), Status.APPLIED),
     (
         "our refund again",
         refund(),
@@ -279,6 +283,12 @@ ROWS = [
         known_refund(binding=None),
         Status.ASKING,
     ),
+    (
+        "our number, given to another",
+        refund(),
+        known_refund(binding=None, refund_ids=("REFUND_A",)),
+        Status.CONFLICT,
+    ),
     # A refund that only the own list can prove.
     ("number of an order", refund(number="n1"), Known(order=ORDER), Status.ASKING),
     ("unknown number, our payment", refund(number="x"), Known(parent="n1"), "asking"),
@@ -296,6 +306,18 @@ ROWS = [
         customs(state="ACCEPTED"),
         Known(binding=OUR_DECLARATION, states=("SUCCESS",)),
         Status.CONFLICT,
+    ),
+    (
+        "our declaration, other parent",
+        customs(parent_payment="PAY_B"),
+        Known(binding=attrs.evolve(OUR_DECLARATION, payment_id="PAY_A")),
+        Status.CONFLICT,
+    ),
+    (
+        "our declaration, its parent",
+        customs(parent_payment="PAY_A"),
+        Known(binding=attrs.evolve(OUR_DECLARATION, payment_id="PAY_A")),
+        Status.APPLIED,
     ),
     ("unknown declaration", customs(), NOBODY, Status.HELD),
 ]

@@ -1,7 +1,7 @@
 """
 What an answer names is compared with what was asked for; what it leaves out passes.
 
-All classes of answers stand in ``end_to_end/test_signed_about_something_else.py``.
+All classes of answers stand in ``end_to_end/about_something_else.py``.
 """
 
 from __future__ import annotations

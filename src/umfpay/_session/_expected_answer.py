@@ -14,15 +14,20 @@ from urllib.parse import unquote
 import attrs
 
 from umfpay import _codec
-from umfpay.errors import EnvelopeError, MismatchedResponseError, Text
-from umfpay.models import Currency
+from umfpay.errors import EnvelopeError
+from umfpay.models import Amount, Currency
 from umfpay.resources import (
     Call,
+    Declared,
     Ordered,
     RefundIds,
+    enterprise_query,
+    executed_query,
+    missing_query,
     must_be_banks,
     must_be_enterprise,
     must_be_of_day,
+    must_be_of_kind,
     must_be_page,
     must_be_payment,
     must_be_refund,
@@ -38,24 +43,6 @@ Members = Mapping[str, Any]
 
 _BLANKS: Final = re.compile(r"\s+")
 _SLASHES: Final = re.compile(r"/+")
-# What an answer is about, by the name of its member (gateway.md 5).
-_ENTITIES: Final = {
-    "payment": "payment",
-    "refund": "refund",
-    "refunds": "refund",
-    "customs_declaration": "customs",
-    "customs_declarations": "customs",
-    "customsDeclaration": "customs",
-    "customsDeclarations": "customs",
-    "enterprise_qualification": "enterprise",
-    "external_enterprise": "enterprise",
-    "EnterpriseQualification": "enterprise",
-    "transactions": "transactions",
-    "reconciliations": "reconciliations",
-    "banks": "banks",
-    "exchangeRates": "rate",
-    "exchange_rates": "rate",
-}
 
 
 def _not_compared(_members: Members) -> None:
@@ -87,13 +74,12 @@ class ExpectedAnswer:
         try:
             self.must_fit(members)
         except EnvelopeError:
-            # Its form is the caller's to read, but not another thing in its place.
-            kinds = {
-                kind for name in members if (kind := _ENTITIES.get(name.strip()))
-            } - {self.kind}
+            pass
+        else:
+            return members
 
-            if kinds:
-                raise _another_kind(self.kind, min(kinds)) from None
+        # Its form is the caller's to read, but not another thing in its place.
+        must_be_of_kind(members, self.kind)
 
         return members
 
@@ -169,6 +155,21 @@ def _payment(request: _Request) -> ExpectedAnswer:
     return ExpectedAnswer(kind="payment", must_fit=must_fit)
 
 
+def _execution(request: _Request) -> ExpectedAnswer:
+    key = request.key
+
+    def lookup(members: Members) -> Call[Any] | None:
+        if key in _codec.ids_named(members):
+            return None
+
+        try:
+            return executed_query(_codec.read_payment(members, payment_id=key))
+        except EnvelopeError:
+            return None
+
+    return attrs.evolve(_payment(request), lookup=lookup)
+
+
 def _refund(request: _Request) -> ExpectedAnswer:
     key, wanted = request.key, _ordered(_refund_part(request.body))
     number = wanted.mer_reference_id or ""
@@ -205,21 +206,32 @@ def _refund_query(request: _Request) -> ExpectedAnswer:
 
 def _declaration(request: _Request) -> ExpectedAnswer:
     key, body = request.key, request.body
-    sub_order = _part(body, "sub_order", "mer_sub_reference_id") or _part(
-        body, "mer_sub_reference_id"
+    declared = Declared(
+        payment_id=key,
+        customs_id=_text(_part(body, "customs_id")),
+        mer_customs_code=_text(_part(body, "mer_customs_code")),
+        ec_plat_id=_text(_part(body, "ec_plat_id")),
+        mer_sub_reference_id=_text(
+            _part(body, "sub_order", "mer_sub_reference_id")
+            or _part(body, "mer_sub_reference_id")
+        ),
+        sub_order_amount=_money(_part(body, "sub_order_amount")),
+        freight_amount=_money(_part(body, "freight_amount")),
+        tax_amount=_money(_part(body, "tax_amount")),
     )
-    customs_id = _part(body, "customs_id")
 
     def must_fit(members: Members) -> None:
         found = _codec.read_customs_declaration(members)
         must_name_only(members, PAY=key, CUST=found.id)
-        must_match("customs_id", customs_id, found.customs_id)
+        declared.must_be(found)
 
-        if found.sub_order is not None:
-            named = found.sub_order.mer_sub_reference_id
-            must_match("mer_sub_reference_id", sub_order, named)
+    def lookup(members: Members) -> Call[Any] | None:
+        try:
+            return missing_query(_codec.read_customs_declaration(members), declared)
+        except EnvelopeError:
+            return None
 
-    return ExpectedAnswer(kind="customs", must_fit=must_fit)
+    return ExpectedAnswer(kind="customs", must_fit=must_fit, lookup=lookup)
 
 
 def _declaration_query(request: _Request) -> ExpectedAnswer:
@@ -244,7 +256,20 @@ def _registration(request: _Request) -> ExpectedAnswer:
         must_name_only(members, EQ=company.id)
         must_be_enterprise(company, external_enterprise_id=external, busi_type=kind)
 
-    return ExpectedAnswer(kind="enterprise", must_fit=must_fit)
+    def lookup(members: Members) -> Call[Any] | None:
+        try:
+            company = _codec.read_enterprise(members)
+        except EnvelopeError:
+            return None
+
+        if company.id is None or company.external_enterprise_id is not None:
+            return None
+
+        return enterprise_query(
+            company.id, external_enterprise_id=external, busi_type=kind
+        )
+
+    return ExpectedAnswer(kind="enterprise", must_fit=must_fit, lookup=lookup)
 
 
 def _enterprise(request: _Request) -> ExpectedAnswer:
@@ -312,16 +337,26 @@ def _named_payment(request: _Request) -> ExpectedAnswer:
     """
     Return what holds for answers that name the payment in links only, if at all.
     """
-    return ExpectedAnswer(
-        kind="payment",
-        must_fit=lambda members: must_name_only(members, PAY=request.key),
-    )
+
+    def must_fit(members: Members) -> None:
+        must_be_of_kind(members, "payment")
+        must_name_only(members, PAY=request.key)
+
+    return ExpectedAnswer(kind="payment", must_fit=must_fit)
 
 
 def _numbered(request: _Request) -> ExpectedAnswer:
     number = _text(_part(request.body, "mer_reference_id"))
 
-    return ExpectedAnswer(must_fit=lambda members: must_name_number(members, number))
+    def must_fit(members: Members) -> None:
+        must_be_of_kind(members, "customs")
+        must_name_number(members, number)
+
+    return ExpectedAnswer(kind="customs", must_fit=must_fit)
+
+
+def _wechat_link(_request: _Request) -> ExpectedAnswer:
+    return ExpectedAnswer(kind="a WeChat page", must_fit=_codec.read_wechat_link)
 
 
 def _endpoint(
@@ -338,7 +373,7 @@ _ENDPOINTS: Final = (
     _endpoint("POST", "payments/payment", _creation),
     _endpoint("GET", _PAYMENT, _payment),
     _endpoint("POST", f"{_PAYMENT}(/query)?", _payment),
-    _endpoint("POST", f"{_PAYMENT}/execute", _payment),
+    _endpoint("POST", f"{_PAYMENT}/execute", _execution),
     _endpoint("POST", f"{_PAYMENT}/refund", _refund),
     _endpoint("POST", f"{_PAYMENT}/apply_to_customs", _declaration),
     _endpoint("POST", f"{_PAYMENT}/(verify|update_express_info)", _named_payment),
@@ -349,6 +384,7 @@ _ENDPOINTS: Final = (
     _endpoint("POST", "apply_to_customes_only|declare_again", _numbered),
     _endpoint("GET", "bank", _banks),
     _endpoint("GET", "exchange_rate", _rate),
+    _endpoint("GET", "payments/wechat_openid", _wechat_link),
     _endpoint("GET", "payments/transactions", _transactions),
     _endpoint("GET", "payments/reconciliation_statement", _reconciliation),
 )
@@ -403,6 +439,15 @@ def _amount(given: object) -> Decimal | None:
         return None
 
 
+def _money(given: object) -> Amount:
+    currency = _text(_part(given, "currency"))
+
+    return Amount(
+        total=_amount(_part(given, "total")),
+        currency=None if currency is None else Currency(currency),
+    )
+
+
 def _number(given: str | None) -> int | None:
     return int(given) if given is not None and given.isdecimal() else None
 
@@ -415,12 +460,3 @@ def _day(given: object) -> date | None:
         return datetime.strptime(str(given), "%Y%m%d").date()  # noqa: DTZ007 (a day)
     except ValueError:
         return None
-
-
-def _another_kind(asked: str, answered: str) -> MismatchedResponseError:
-    return MismatchedResponseError(
-        Text(
-            f"The answer is about {answered}, asked was {asked or 'something else'}.",
-            f"应答内容是 {answered}，请求的是 {asked or '其他内容'}。",
-        )
-    )

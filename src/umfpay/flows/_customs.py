@@ -19,7 +19,7 @@ from umfpay.models import (
     NewCustomsDeclaration,
     Payment,
 )
-from umfpay.resources import must_be_declaration
+from umfpay.resources import Declared
 from umfpay.sensitive import withholds
 
 
@@ -116,9 +116,7 @@ async def _cleared(
         arrivals=arrivals,
         last=declaration,
         money_may_move=False,
-        must_fit=lambda found: must_be_declaration(
-            found, payment_id=payment_id, new=new
-        ),
+        must_fit=Declared.of(payment_id, new).must_be,
     )
     await tell(on_step, "final", found, deadline=end)
 

@@ -16,7 +16,7 @@ from typing import Final
 import attrs
 
 from umfpay.errors import escape
-from umfpay.models import PaymentState, Refund
+from umfpay.models import CustomsDeclaration, PaymentState, Refund
 from umfpay.notifications._expectations import Binding, Expectation
 from umfpay.notifications._order_of_states import Move, move
 from umfpay.notifications._receiver import NotificationEvent
@@ -59,10 +59,11 @@ class Known:
         order: What is expected of the order: of the one its id is bound to, else of
             the number that the event names.
         refund: The same of the refund.
-        parent: The order number of the payment that a refund names, None if that
+        parent: The order number of the payment that a refund is of, None if that
             payment is not known to be the shop's own.
         paid_by: Another payment of the same order that was applied as paid.
         payment_ids: The payments that are bound to the number.
+        refund_ids: The refunds that are bound to the number.
     """
 
     states: tuple[str, ...] = ()
@@ -72,6 +73,7 @@ class Known:
     parent: str | None = None
     paid_by: str | None = None
     payment_ids: tuple[str, ...] = ()
+    refund_ids: tuple[str, ...] = ()
 
 
 _APPLIED: Final = Decision(Status.APPLIED)
@@ -87,10 +89,31 @@ def decide(event: NotificationEvent, known: Known) -> Decision:
     if event.kind == "refund":
         return _refund(event, known)
 
+    return _declaration(event, known)
+
+
+def _declaration(event: NotificationEvent, known: Known) -> Decision:
+    assert isinstance(event.object, CustomsDeclaration)
+
     if known.binding is None:
         return Decision(Status.HELD, "no declaration of this id was made here")
 
+    trouble = _parent_trouble(event.object.parent_payment, known.binding.payment_id)
+
+    if trouble is not None:
+        return trouble
+
     return _in_order(event, known) or _on_its_word(event)
+
+
+def _parent_trouble(parent: str | None, own: str | None) -> Decision | None:
+    """
+    Return the conflict if an event names another payment than its object is of.
+    """
+    if parent is None or own in (None, parent):
+        return None
+
+    return Decision(Status.CONFLICT, f"it is of {escape(parent)}, expected was {own}")
 
 
 def decide_unreadable(number: str | None, known: Known) -> Decision:
@@ -140,17 +163,19 @@ def _payment(event: NotificationEvent, known: Known) -> Decision:
 def _refund(event: NotificationEvent, known: Known) -> Decision:
     assert isinstance(event.object, Refund)
     expected, parent = known.refund, event.object.parent_payment
-    own_parent = expected and expected.payment_id
+    own_parent = None if expected is None else expected.payment_id
 
     if known.binding is not None:
         own_parent = known.binding.payment_id or own_parent
     elif expected is None and known.order is None and known.parent is None:
         return Decision(Status.HELD, "neither its number nor its payment is known")
 
-    if parent is not None and own_parent not in (None, parent):
-        return Decision(
-            Status.CONFLICT, f"it is of {escape(parent)}, expected was {own_parent}"
-        )
+    trouble = _parent_trouble(parent, own_parent) or _refund_number_trouble(
+        event.mer_reference_id, known
+    )
+
+    if trouble is not None:
+        return trouble
 
     if expected is not None:
         trouble = money_trouble(event, expected)
@@ -169,7 +194,28 @@ def _refund(event: NotificationEvent, known: Known) -> Decision:
     if not ours:
         return Decision(Status.ASKING, "its id is not known to be ours")
 
+    # A number is used once: money may have been given back twice.
+    if known.binding is None and known.refund_ids:
+        return Decision(
+            Status.CONFLICT, f"its number is that of {', '.join(known.refund_ids)}"
+        )
+
     return _in_order(event, known) or _on_its_word(event)
+
+
+def _refund_number_trouble(number: str | None, known: Known) -> Decision | None:
+    """
+    Return the conflict if an own refund has the number of neither itself nor its order.
+    """
+    own = None if known.binding is None else known.binding.mer_reference_id
+
+    # Refunds name the number of the order, too (gateway.md, trap 15).
+    if None in (number, own, known.parent) or number in (own, known.parent):
+        return None
+
+    return Decision(
+        Status.CONFLICT, f"the number is {escape(str(number))}, its id belongs to {own}"
+    )
 
 
 def _in_order(event: NotificationEvent, known: Known) -> Decision | None:

@@ -413,9 +413,12 @@ async def _known(rows: Any, row: Any) -> Known:
     )
     paid_by = await rows(sql.PAID_BY, (number, object_id))
     ids = await rows(
-        "SELECT object_id FROM umf_bound WHERE number = ? AND kind = 'payment'",
+        "SELECT object_id, kind FROM umf_bound WHERE number = ?",
         (number,),
     )
+
+    if parent_id is None and binding is not None:
+        parent_id = binding.payment_id
 
     parents = await rows(
         "SELECT number FROM umf_bound WHERE object_id = ? AND kind = 'payment'",
@@ -429,7 +432,8 @@ async def _known(rows: Any, row: Any) -> Known:
         refund=told.get("refund"),
         parent=next((one[0] for one in parents), None),
         paid_by=next((one[0] for one in paid_by), None),
-        payment_ids=tuple(one[0] for one in ids),
+        payment_ids=tuple(one for one, kind in ids if kind == "payment"),
+        refund_ids=tuple(one for one, kind in ids if kind == "refund"),
     )
 
 

@@ -12,17 +12,18 @@ from umfpay.resources._call import (
     Subject,
     needed_id,
 )
-from umfpay.resources._customs import Customs
-from umfpay.resources._enterprises import Enterprises
+from umfpay.resources._customs import Customs, missing_query
+from umfpay.resources._enterprises import Enterprises, enterprise_query
 from umfpay.resources._exchange_rates import ExchangeRates
 from umfpay.resources._expecting import Expecting, bind
 from umfpay.resources._matching import (
+    Declared,
     Ordered,
     is_id_of_number,
     must_be_banks,
-    must_be_declaration,
     must_be_enterprise,
     must_be_of_day,
+    must_be_of_kind,
     must_be_page,
     must_be_payment,
     must_be_refund,
@@ -30,7 +31,7 @@ from umfpay.resources._matching import (
     must_name_number,
     must_name_only,
 )
-from umfpay.resources._payments import Payments, payment_query
+from umfpay.resources._payments import Payments, executed_query, payment_query
 from umfpay.resources._pulling import Pulled
 from umfpay.resources._refund_ids import RefundIds
 from umfpay.resources._refunds import Refunds, original_query
@@ -45,6 +46,7 @@ __all__ = [
     "Call",
     "CallOptions",
     "Customs",
+    "Declared",
     "Download",
     "Enterprises",
     "ExchangeRates",
@@ -59,11 +61,14 @@ __all__ = [
     "Subject",
     "WeChat",
     "bind",
+    "enterprise_query",
+    "executed_query",
     "is_id_of_number",
+    "missing_query",
     "must_be_banks",
-    "must_be_declaration",
     "must_be_enterprise",
     "must_be_of_day",
+    "must_be_of_kind",
     "must_be_page",
     "must_be_payment",
     "must_be_refund",

@@ -31,7 +31,8 @@ from umfpay.resources._call import (
 from umfpay.resources._download import open_download
 from umfpay.resources._expecting import Expecting, bind
 from umfpay.resources._matching import (
-    must_be_declaration,
+    Declared,
+    must_be_of_kind,
     must_match,
     must_name_number,
     must_name_only,
@@ -73,32 +74,14 @@ class Customs:
         if new.notify_url is None and self._notify_url is not None:
             new = attrs.evolve(new, notify_url=self._notify_url)
 
+        declared = Declared.of(payment_id, new)
+
         def read(members: Mapping[str, Any]) -> CustomsDeclaration:
             declaration = _codec.read_customs_declaration(members)
             must_name_only(members, PAY=payment_id, CUST=declaration.id)
-            must_be_declaration(declaration, payment_id=payment_id, new=new)
+            declared.must_be(declaration)
 
             return declaration
-
-        def lookup(
-            declaration: CustomsDeclaration,
-        ) -> Call[CustomsDeclaration] | None:
-            sub_order = declaration.sub_order
-
-            if declaration.id is None or (
-                sub_order is not None and sub_order.mer_sub_reference_id is not None
-            ):
-                return None
-
-            query = _query(declaration.id)
-
-            def compare(members: Mapping[str, Any]) -> CustomsDeclaration:
-                found = query.read(members)
-                must_be_declaration(found, payment_id=payment_id, new=new)
-
-                return found
-
-            return attrs.evolve(query, read=compare)
 
         made: CustomsDeclaration = await self._sender.send(
             Call(
@@ -110,7 +93,7 @@ class Customs:
                 body=new,
                 read=read,
                 subject=Subject(payment_id=payment_id),
-                lookup=lookup,
+                lookup=lambda made: missing_query(made, declared),
             ),
             options,
         )
@@ -126,7 +109,7 @@ class Customs:
         """
         Query a declaration (gateway.md 5.10).
         """
-        query = _query(needed_id("declaration_id", declaration_id))
+        query = declaration_query(needed_id("declaration_id", declaration_id))
 
         return await self._sender.send(query, options)
 
@@ -140,6 +123,7 @@ class Customs:
         needed_object("new", new, NewStandaloneDeclaration)
 
         def read(members: Mapping[str, Any]) -> StandaloneDeclaration:
+            must_be_of_kind(members, "customs")
             must_name_number(members, new.mer_reference_id)
 
             return _codec.read_standalone_declaration(members)
@@ -167,6 +151,11 @@ class Customs:
         """
         Send a declaration to the customs once more (gateway.md 5.21).
         """
+
+        def read(members: Mapping[str, Any]) -> None:
+            must_be_of_kind(members, "customs")
+            must_name_number(members, mer_reference_id)
+
         await self._sender.send(
             Call(
                 name="customs.declare_again",
@@ -177,7 +166,7 @@ class Customs:
                     "mer_reference_id": needed_id("mer_reference_id", mer_reference_id),
                     "declare_type": declare_type,
                 },
-                read=lambda members: must_name_number(members, mer_reference_id),
+                read=read,
                 subject=Subject(mer_reference_id=mer_reference_id),
             ),
             options,
@@ -198,13 +187,34 @@ class Customs:
         )
 
 
-def _query(declaration_id: str) -> Call[CustomsDeclaration]:
+def missing_query(
+    made: CustomsDeclaration, declared: Declared
+) -> Call[CustomsDeclaration] | None:
+    """
+    Return the query for what the answer to a new declaration leaves out, if it does.
+    """
+    if made.id is None or declared.is_named_by(made):
+        return None
+
+    return declaration_query(made.id, declared)
+
+
+def declaration_query(
+    declaration_id: str, declared: Declared | None = None
+) -> Call[CustomsDeclaration]:
+    """
+    Return the query of a declaration; it must be *declared*, as far as it is named.
+    """
+
     def read(members: Mapping[str, Any]) -> CustomsDeclaration:
         declaration = _codec.read_customs_declaration(
             members, declaration_id=declaration_id
         )
         must_match("customs declaration", declaration_id, declaration.id)
         must_name_only(members, CUST=declaration_id)
+
+        if declared is not None:
+            declared.must_be(declaration)
 
         return declaration
 

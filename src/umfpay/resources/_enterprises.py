@@ -65,7 +65,7 @@ class Enterprises:
             if company.id is None or company.external_enterprise_id is not None:
                 return None
 
-            return _query(company.id, **wanted)
+            return enterprise_query(company.id, **wanted)
 
         return await self._sender.send(
             Call(
@@ -89,7 +89,7 @@ class Enterprises:
         # The id of a company holds what it was registered with (gateway.md 5.22).
         coded = text_in_id(needed_id("enterprise_id", enterprise_id)) or ""
         external, mark, kind = coded.rpartition("|")
-        query = _query(
+        query = enterprise_query(
             enterprise_id,
             external_enterprise_id=external if mark else None,
             busi_type=kind if mark else None,
@@ -98,9 +98,13 @@ class Enterprises:
         return await self._sender.send(query, options)
 
 
-def _query(
+def enterprise_query(
     enterprise_id: str, *, external_enterprise_id: str | None, busi_type: str | None
 ) -> Call[EnterpriseQualification]:
+    """
+    Return the query of a company; it must be the one given, as far as it is named.
+    """
+
     def read(members: Mapping[str, Any]) -> EnterpriseQualification:
         company = _codec.read_enterprise(members, enterprise_id=enterprise_id)
         must_match("enterprise", enterprise_id, company.id)

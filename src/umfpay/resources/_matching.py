@@ -36,6 +36,24 @@ from umfpay.protocol import number_in_id, text_in_id
 
 
 _SHOWN_CHARACTERS: Final = 64
+# What an answer is about, by the name of its member (gateway.md 5).
+_KINDS: Final = {
+    "payment": "payment",
+    "refund": "refund",
+    "refunds": "refund",
+    "customs_declaration": "customs",
+    "customs_declarations": "customs",
+    "customsDeclaration": "customs",
+    "customsDeclarations": "customs",
+    "enterprise_qualification": "enterprise",
+    "external_enterprise": "enterprise",
+    "EnterpriseQualification": "enterprise",
+    "transactions": "transactions",
+    "reconciliations": "reconciliations",
+    "banks": "banks",
+    "exchangeRates": "rate",
+    "exchange_rates": "rate",
+}
 
 
 def must_match(what: str, asked: object, answered: object) -> None:
@@ -66,6 +84,28 @@ def mismatch(what: str, asked: object, answered: object) -> MismatchedResponseEr
 
 def _shown(value: object) -> str:
     return escape(str(value), limit=_SHOWN_CHARACTERS)
+
+
+def must_be_of_kind(members: Mapping[str, Any], kind: str) -> None:
+    """
+    Refuse an answer that holds objects of another kind than *kind*.
+
+    Such as answers to calls that are answered by links or by ``meta`` alone.
+
+    Raises:
+        MismatchedResponseError: It is about something else.
+    """
+    others = {found for name in members if (found := _KINDS.get(name.strip()))} - {kind}
+
+    if not others:
+        return
+
+    raise MismatchedResponseError(
+        Text(
+            f"The answer is about {min(others)}, asked was {kind}.",
+            f"应答内容是 {min(others)}，请求的是 {kind}。",
+        )
+    )
 
 
 def must_name_only(members: Mapping[str, Any], **ids: str | None) -> None:
@@ -270,30 +310,70 @@ def is_id_of_number(refund_id: str, number: str) -> bool:
     return text_in_id(refund_id) == number
 
 
-def must_be_declaration(
-    declaration: CustomsDeclaration, *, payment_id: str, new: NewCustomsDeclaration
-) -> None:
+@attrs.frozen(kw_only=True)
+class Declared:
     """
-    Compare the answer to a new declaration with what was declared.
+    What is known of a customs declaration.
 
-    Raises:
-        MismatchedResponseError: It is another one.
+    What is None is not compared.
     """
+
+    payment_id: str | None = None
+    customs_id: str | None = None
+    mer_customs_code: str | None = None
+    ec_plat_id: str | None = None
+    mer_sub_reference_id: str | None = None
+    sub_order_amount: Money | Amount | None = None
+    freight_amount: Money | Amount | None = None
+    tax_amount: Money | Amount | None = None
+
+    @classmethod
+    def of(cls, payment_id: str, new: NewCustomsDeclaration) -> Self:
+        """
+        Return what *new* declares for a payment.
+        """
+        return cls(
+            payment_id=payment_id,
+            customs_id=new.customs_id,
+            mer_customs_code=new.mer_customs_code,
+            ec_plat_id=new.ec_plat_id,
+            mer_sub_reference_id=new.mer_sub_reference_id,
+            sub_order_amount=new.sub_order_amount,
+            freight_amount=new.freight_amount,
+            tax_amount=new.tax_amount,
+        )
+
+    def must_be(self, declaration: CustomsDeclaration) -> None:
+        """
+        Compare with the declaration that an answer names.
+
+        Raises:
+            MismatchedResponseError: It is another one.
+        """
+        number = self.mer_sub_reference_id
+        must_match("payment", self.payment_id, declaration.parent_payment)
+        must_match("mer_sub_reference_id", number, _sub_order_id(declaration))
+        _must_hold_number("declaration", declaration.id, number)
+
+        for name in ("customs_id", "mer_customs_code", "ec_plat_id"):
+            must_match(name, getattr(self, name), getattr(declaration, name))
+
+        for name in ("sub_order_amount", "freight_amount", "tax_amount"):
+            _must_be_money(name, getattr(self, name), getattr(declaration, name))
+
+    def is_named_by(self, declaration: CustomsDeclaration) -> bool:
+        """
+        Tell whether an answer names the sub order, if that is known here.
+        """
+        return (
+            self.mer_sub_reference_id is None or _sub_order_id(declaration) is not None
+        )
+
+
+def _sub_order_id(declaration: CustomsDeclaration) -> str | None:
     sub_order = declaration.sub_order
-    sub_id = None if sub_order is None else sub_order.mer_sub_reference_id
-    must_match("payment", payment_id, declaration.parent_payment)
-    must_match("customs_id", new.customs_id, declaration.customs_id)
-    must_match("mer_customs_code", new.mer_customs_code, declaration.mer_customs_code)
-    must_match("ec_plat_id", new.ec_plat_id, declaration.ec_plat_id)
-    must_match("mer_sub_reference_id", new.mer_sub_reference_id, sub_id)
-    _must_hold_number("declaration", declaration.id, new.mer_sub_reference_id)
 
-    for name, asked, answered in (
-        ("sub_order_amount", new.sub_order_amount, declaration.sub_order_amount),
-        ("freight_amount", new.freight_amount, declaration.freight_amount),
-        ("tax_amount", new.tax_amount, declaration.tax_amount),
-    ):
-        _must_be_money(name, asked, answered)
+    return None if sub_order is None else sub_order.mer_sub_reference_id
 
 
 def _must_hold_number(what: str, object_id: str | None, number: str | None) -> None:
@@ -337,7 +417,9 @@ def must_be_banks(banks: Collection[Bank], kind: str | None) -> None:
         raise mismatch("type of bank", kind, named[0][0])
 
 
-def _must_be_money(what: str, asked: Money | None, answered: Amount | None) -> None:
+def _must_be_money(
+    what: str, asked: Money | Amount | None, answered: Amount | None
+) -> None:
     if asked is None or answered is None:
         return
 

@@ -30,6 +30,7 @@ from umfpay.resources._call import (
 from umfpay.resources._expecting import Expecting, bind
 from umfpay.resources._matching import (
     Ordered,
+    must_be_of_kind,
     must_be_payment,
     must_match,
     must_name_only,
@@ -133,6 +134,7 @@ class Payments:
 
         def read(members: Mapping[str, Any]) -> SmsSent:
             sent = _codec.read_sms(members)
+            must_be_of_kind(members, "payment")
             must_match("payment", payment_id, sent.payment_id)
             must_name_only(members, PAY=payment_id)
 
@@ -188,11 +190,7 @@ class Payments:
             return payment
 
         def lookup(payment: Payment) -> Call[Payment] | None:
-            named = attrs.evolve(
-                Ordered.named_by(payment.order), total=None, currency=None
-            )
-
-            return None if names_it else payment_query(payment_id, named)
+            return None if names_it else executed_query(payment)
 
         return await self._sender.send(
             Call(
@@ -270,6 +268,11 @@ class Payments:
         """
         Report the parcels of a paid order (gateway.md 5.21).
         """
+
+        def read(members: Mapping[str, Any]) -> None:
+            must_be_of_kind(members, "payment")
+            must_name_only(members, PAY=payment_id)
+
         await self._sender.send(
             Call(
                 name="payments.update_express_info",
@@ -278,11 +281,22 @@ class Payments:
                 parameters={"payment_id": needed_id("payment_id", payment_id)},
                 effect=Effect.CREATE,
                 body=needed_object("info", info, ExpressInfo),
-                read=lambda members: must_name_only(members, PAY=payment_id),
+                read=read,
                 subject=Subject(payment_id=payment_id),
             ),
             options,
         )
+
+
+def executed_query(payment: Payment) -> Call[Payment]:
+    """
+    Return the query that binds the answer to an execute which names no id.
+
+    The amount is not compared: a real answer has it swapped (gateway.md, trap 18).
+    """
+    named = attrs.evolve(Ordered.named_by(payment.order), total=None, currency=None)
+
+    return payment_query(payment.id, named)
 
 
 def payment_query(payment_id: str, ordered: Ordered | None = None) -> Call[Payment]:
