@@ -7,6 +7,8 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AsyncExitStack
+from datetime import timedelta
+from types import SimpleNamespace
 
 import attrs
 import orders
@@ -442,3 +444,111 @@ def test_the_pauses_grow_to_five_minutes():
     """
     assert [1, 2, 4, 8] == [pause_after(times) for times in range(4)]
     assert 300 == pause_after(9) == pause_after(10**9)
+
+
+async def test_a_recorded_query_is_confirmed_by_its_own_words(gateway, shop, place):
+    """
+    Nobody told its id: the own list proves it, and whoever recorded it hears so.
+    """
+    mine = await gateway.create("n1")
+    gateway.pay(mine)
+    await shop.inbox.expect("n1", amount=PRICE)
+    found = await gateway.session.payments.get(mine)
+    deadline = asyncio.get_running_loop().time() + 30
+
+    applied = await shop.inbox.record(found, deadline=deadline)
+
+    assert (mine, "TRADE_SUCCESS") == (applied.id, applied.state)
+    assert [f"{mine} TRADE_SUCCESS"] == place.effects()
+    assert [] == await shop.inbox.unconfirmed()
+
+
+async def test_a_recorded_query_of_nobody_is_not_applied(gateway, shop, place):
+    """
+    The list has no such payment: whoever recorded it waits until his deadline only.
+    """
+    theirs = await gateway.create("n1", gateway.other)
+    gateway.pay(theirs)
+    await shop.inbox.expect("n1", amount=PRICE)
+    found = await gateway.other.payments.get(theirs)
+    deadline = asyncio.get_running_loop().time() + 0.5
+
+    assert await shop.inbox.record(found, deadline=deadline) is None
+    assert [] == place.effects()
+    assert 1 == len(await shop.inbox.unconfirmed())
+
+
+async def test_a_day_that_nobody_named_is_the_one_of_the_query(
+    gateway, shop, place, eventually
+):
+    """
+    Neither the event nor `expect()` names one: the list of today would never have it.
+    """
+    order = attrs.evolve(
+        orders.order(reference="n1"), mer_date=orders.DAY - timedelta(days=3)
+    )
+    made = await gateway.session.payments.create(
+        attrs.evolve(orders.wallet_payment("ALIPAY_SCAN"), order=order)
+    )
+    gateway.pay(made.id)
+    await shop.inbox.expect("n1", amount=PRICE)
+    await _receive(shop, made.id, mer_date=None)
+
+    assert await eventually(lambda: place.effects() == [f"{made.id} TRADE_SUCCESS"])
+
+
+async def test_what_is_asked_about_is_told_once_however_often_it_is_expected(
+    gateway, shop, place, eventually, log
+):
+    """
+    The order is tried again and again; the stranger's event is no news.
+    """
+    theirs = await gateway.create("n1", gateway.other)
+    await _receive(shop, theirs)
+    assert await eventually(lambda: "is held and not applied" in log.text)
+
+    asked = "SELECT questions FROM umf_events"
+
+    for _ in range(3):
+        await shop.inbox.expect("n1", amount=PRICE)
+        await shop.inbox.replay()
+        so_far = place.run(asked)[0][0]
+        assert await eventually(
+            lambda before=so_far: place.run(asked)[0][0] > before + 1
+        )
+        assert await eventually(lambda: "is not confirmed and not applied" in log.text)
+        await shop.inbox._reporter.report()
+
+    assert 1 == log.text.count("is held and not applied")
+    assert 1 == log.text.count("is not confirmed and not applied")
+
+
+async def test_a_question_that_is_cancelled_from_inside_is_asked_again(
+    gateway, open_asking_shop, place, eventually, log
+):
+    """
+    Not the inbox was cancelled, but something that the session awaited.
+    """
+
+    class Torn:
+        def __init__(self):
+            self.asked = 0
+
+        async def get(self, key, /):
+            self.asked += 1
+
+            if self.asked == 1:
+                raise asyncio.CancelledError
+
+            return await gateway.session.payments.get(key)
+
+    shop = await open_asking_shop(
+        gateway=SimpleNamespace(payments=Torn(), statements=gateway.session.statements)
+    )
+    mine = await gateway.create("n1")
+    gateway.pay(mine)
+    await shop.inbox.expect("n1", amount=PRICE)
+    await _receive(shop, mine)
+
+    assert await eventually(lambda: place.effects() == [f"{mine} TRADE_SUCCESS"])
+    assert "cancelled from inside" in log.text

@@ -238,10 +238,10 @@ async def test_while_the_store_is_down_the_gateway_tries_again(shop, monkeypatch
 
 
 async def test_a_file_that_is_broken_meanwhile_acknowledges_nothing(
-    shop, signer, tmp_path
+    shop, signer, tmp_path, caplog
 ):
     """
-    The table is gone: what cannot be kept is not confirmed.
+    The table is gone: what cannot be kept is not confirmed, and the log says so.
     """
     with sqlite3.connect(tmp_path / "shop.sqlite3") as file:
         file.execute("DROP TABLE umf_events")
@@ -251,6 +251,8 @@ async def test_a_file_that_is_broken_meanwhile_acknowledges_nothing(
     status, reply = await shop.post(signed.body, signed.headers)
 
     assert (503, b"not stored") == (status, reply)
+    refused = [one for one in caplog.records if "was refused" in one.message]
+    assert ["WARNING"] == [one.levelname for one in refused]
 
 
 async def test_a_flow_ends_by_its_notification(shop):
@@ -305,6 +307,8 @@ async def test_a_notification_that_is_faster_than_the_create_is_kept(shop):
     await shop.until(
         lambda: shop.notifications() and shop.notifications()[0]["status"] != "pending"
     )
+
+    await shop.inbox.replay()
 
     assert [] == shop.heard
     assert 1 == len(await shop.inbox.held())

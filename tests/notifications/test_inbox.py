@@ -8,6 +8,7 @@ import asyncio
 import json
 import random
 import threading
+import time
 from datetime import date, timedelta
 
 import pytest
@@ -684,6 +685,40 @@ async def test_notified_tells_the_newest_applied_state(shop, place, eventually):
         assert found.state == "TRADE_SUCCESS"
 
 
+async def test_the_newest_is_the_one_applied_last_whatever_the_clock_says(
+    shop, place, eventually, monkeypatch
+):
+    """
+    A clock that is set back between two payments of an order makes the first no newer.
+    """
+    await shop.expect(payment_id="PAY_A")
+    await shop.expect(payment_id="PAY_B")
+    await shop.receive("PAY_A", "TRADE_CLOSED")
+    assert await eventually(lambda: len(place.effects()) == 1)
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() - 3600)
+    await shop.receive("PAY_B")
+    assert await eventually(lambda: len(place.effects()) == 2)
+
+    assert (await shop.inbox.notified(mer_reference_id="n1")).id == "PAY_B"
+
+
+async def test_a_final_state_is_applied_after_a_word_that_nobody_knows(
+    shop, place, eventually
+):
+    """
+    The gateway may learn words between two that are known.
+    """
+    await shop.expect()
+    await shop.receive(state="TRADE_PARKED")
+    await shop.receive()
+
+    assert await eventually(
+        lambda: place.effects() == ["PAY_A TRADE_PARKED", "PAY_A TRADE_SUCCESS"]
+    )
+    assert await shop.inbox.conflicts() == []
+
+
 # The end of things
 
 
@@ -786,3 +821,38 @@ async def test_closing_that_is_cancelled_leaves_no_thread(place, receiver):
         await asyncio.sleep(0.02)
 
     assert before == threading.active_count()
+
+
+async def test_an_inbox_is_opened_once_at_a_time(make_shop, place, receiver, signer):
+    """
+    A second opening would leave the threads of the first; after `aclose()` it may be.
+    """
+    threads = threading.active_count()
+    shop = make_shop(place, receiver, signer)
+
+    for _ in range(2):
+        async with shop.inbox:
+            with pytest.raises(ConfigError, match="open already"):
+                await shop.inbox.__aenter__()
+
+            assert (await shop.receive()).status == 200
+
+    assert threading.active_count() == threads
+
+
+async def test_an_inbox_that_could_not_be_opened_may_be_tried_again(
+    make_shop, place, receiver, signer, tmp_path
+):
+    """
+    The folder came later.
+    """
+    place.spec = str(tmp_path / "later" / "shop.sqlite3")
+    shop = make_shop(place, receiver, signer)
+
+    with pytest.raises(ConfigError, match="cannot be opened"):
+        await shop.inbox.__aenter__()
+
+    (tmp_path / "later").mkdir()
+
+    async with shop.inbox:
+        assert (await shop.receive()).status == 200

@@ -341,7 +341,7 @@ async def test_reading_does_not_wait_for_a_writer(store, event):
 
     working = asyncio.create_task(store.process(event.key, slow))
     await begun.wait()
-    waiting = [asyncio.create_task(store.mark_reported("k", 1.0)) for _ in range(5)]
+    waiting = [asyncio.create_task(store.postpone("k", 1.0, "")) for _ in range(5)]
     await asyncio.sleep(0.05)
 
     # It would wait for ever.
@@ -369,7 +369,7 @@ async def test_a_handler_that_does_not_end_refuses_what_comes(open_store, event)
     await begun.wait()
 
     with pytest.raises(NotificationError, match="a handler does not end"):
-        await store.mark_reported("k", 1.0)
+        await store.postpone("k", 1.0, "")
 
     end.set()
 
@@ -482,3 +482,42 @@ async def test_a_file_that_nobody_closes_keeps_no_process_alive(place):
 
     assert len(threads) == 2
     assert all(thread.daemon for thread in threads)
+
+
+def _removed(path):
+    path.unlink()
+
+
+def _replaced(path):
+    path.rename(path.with_suffix(".old"))
+    path.touch()
+
+
+@pytest.mark.parametrize("lose", [_removed, _replaced])
+async def test_a_file_that_lost_its_name_acknowledges_nothing(
+    open_shop, place, eventually, log, lose
+):
+    """
+    What is written into it is gone with the process: a deployment tidied the folder.
+    """
+    shop = await open_shop(place)
+    await shop.expect()
+    lose(place.path)
+
+    with pytest.raises(NotificationError, match="removed or replaced"):
+        await shop.receive()
+
+    with pytest.raises(NotificationError, match="removed or replaced"):
+        await shop.expect()
+
+    assert await eventually(lambda: "the inbox cannot work now" in log.text)
+
+
+async def test_a_table_with_other_columns_is_refused_at_the_start(open_shop, place):
+    """
+    Of another version, or the shop's own: it is not found out when money is waiting.
+    """
+    place.run("CREATE TABLE umf_bound (object_id TEXT PRIMARY KEY, number TEXT)")
+
+    with pytest.raises(ConfigError, match="its table umf_bound has other columns"):
+        await open_shop(place)

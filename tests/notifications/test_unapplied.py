@@ -259,13 +259,14 @@ async def test_a_place_that_is_down_stops_the_telling_for_a_while(
     assert "what waits cannot be told now: It is down." in log.text
 
 
-async def test_a_conflict_that_verifies_no_more_hides_no_other(
-    open_shop, make_shop, place, log
+async def test_a_conflict_that_verifies_no_more_is_listed(
+    open_shop, make_shop, place, log, eventually
 ):
     """
-    After a change of keys it is left out of the list, and the log says so.
+    After a change of keys nothing of it is believed; it is told once and dismissed.
     """
     old = await open_shop(place, own=True)
+    old.inbox._tasks[2].cancel()
     await old.receive()
     await old.receive(state="TRADE_FAIL")
     await old.inbox.replay()
@@ -282,10 +283,15 @@ async def test_a_conflict_that_verifies_no_more_hides_no_other(
         await new.receive("PAY_B", number="n2")
         await new.receive("PAY_B", state="TRADE_FAIL", number="n2")
         await new.inbox.replay()
-        [conflict] = await new.inbox.conflicts()
+        unreadable, conflict = await new.inbox.conflicts()
+        assert await eventually(lambda: "PAY_B was not applied" in log.text)
 
-    assert conflict.event.object_id == "PAY_B"
-    assert "a stored event cannot be read" in log.text
+        assert conflict.event.object_id == "PAY_B"
+        assert unreadable.event is None
+        assert "contradicts" in unreadable.reason
+        assert "verifies no more" in unreadable.reason
+        assert log.text.count("verifies no more") == 1
+        assert await new.inbox.dismiss(unreadable.key)
 
 
 # Lists
@@ -561,3 +567,28 @@ async def test_a_clock_that_was_set_back_delays_no_event(
     await open_shop(place)
 
     assert await eventually(lambda: place.effects() == ONCE)
+
+
+async def test_a_record_of_what_was_applied_before_a_change_of_keys_is_applied(
+    open_shop, make_shop, place
+):
+    """
+    The notification verifies no more; that its state was applied is known all the same.
+    """
+    old = await open_shop(place, own=True)
+    await old.receive()
+    await old.inbox.replay()
+    await old.inbox.aclose()
+    other = make_credentials(1024)
+    new = make_shop(
+        place,
+        NotificationReceiver(other.gateway_certificate),
+        NotificationSigner(other.gateway_key),
+    )
+
+    async with new.inbox:
+        deadline = asyncio.get_running_loop().time() + 50
+        found = await new.inbox.record(DONE, deadline=deadline)
+
+    assert found.state == "TRADE_SUCCESS"
+    assert place.effects() == ONCE

@@ -19,12 +19,13 @@ import attrs
 from umfpay.errors import NotificationError, UMFError
 from umfpay.models import (
     CustomsDeclaration,
+    Order,
     Payment,
     PaymentSummary,
     Refund,
     RefundSummary,
 )
-from umfpay.notifications._applying import Read
+from umfpay.notifications._applying import Read, is_our_end
 from umfpay.notifications._deciding import (
     Decision,
     Known,
@@ -260,6 +261,14 @@ class Asker:
             _log.exception("a question about a notification failed")
 
             return Decision(Status.ASKING, f"asking failed ({type(error).__name__})")
+        except asyncio.CancelledError:
+            if is_our_end():
+                raise
+
+            # Something that the gateway awaited was cancelled, not the inbox.
+            _log.warning("a question about a notification was cancelled from inside")
+
+            return Decision(Status.ASKING, "asking was cancelled")
 
     async def _question(self, stored: StoredEvent) -> Proof | Decision:
         event, known = self._read(stored), stored.known
@@ -293,8 +302,10 @@ class Asker:
         assert expected is not None
 
         if binding is None:
+            days = _days(event, answer.order, expected)
+
             if not await self._listed(
-                _days(event, expected), lambda row: is_listed(row, event, expected)
+                days, lambda row: is_listed(row, event, expected)
             ):
                 return Decision(Status.ASKING, "it is not in our own list")
 
@@ -311,7 +322,7 @@ class Asker:
 
         # A query tells the state only, whoever asks (gateway.md 5.8).
         if binding is None:
-            days = _days(event, known.order, known.refund)
+            days = _days(event, None, known.order, known.refund)
 
             if not await self._listed(
                 days, lambda row: is_listed_refund(row, event, known)
@@ -359,12 +370,18 @@ class Asker:
         return False
 
 
-def _days(event: NotificationEvent, *expected: Expectation | None) -> list[date]:
+def _days(
+    event: NotificationEvent, answered: Order | None, *expected: Expectation | None
+) -> list[date]:
     """
     Return the dates under which the own list may have it (gateway.md 9.3).
+
+    Args:
+        answered: What a query says of the order: the event and what was expected may
+            name no day.
     """
-    days = {one.mer_date for one in expected if one is not None}
-    days.add(None if event.order is None else event.order.mer_date)
+    told = (event.order, answered, *expected)
+    days = {one.mer_date for one in told if one is not None}
 
     return sorted(day for day in days if day is not None)
 

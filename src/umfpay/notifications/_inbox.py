@@ -14,7 +14,12 @@ from types import TracebackType
 from typing import Final, Self
 
 from umfpay.config import looks_like_address
-from umfpay.errors import ConfigError, NotificationError, Text
+from umfpay.errors import (
+    ConfigError,
+    NotificationError,
+    NotificationSignatureError,
+    Text,
+)
 from umfpay.models import Money
 from umfpay.notifications._applying import Applier, Handler
 from umfpay.notifications._asking import Asker, Gateway
@@ -129,6 +134,7 @@ class NotificationInbox:
             on_waiting=self._look,
         )
         self._keep = keep
+        self._is_open = False
         self._tasks: list[asyncio.Task[None]] = []
         self._arrived: dict[str, set[asyncio.Event]] = {}
 
@@ -148,7 +154,29 @@ class NotificationInbox:
         return handler
 
     async def __aenter__(self) -> Self:
-        await self._store.open()
+        """
+        Open it; it may be opened again after `aclose()`.
+
+        Raises:
+            ConfigError: It is open already, or the file cannot be used.
+        """
+        if self._is_open:
+            raise ConfigError(
+                Text(
+                    "inbox: it is open already; one inbox is opened once.",
+                    "inbox：已经打开；同一收件箱只能打开一次。",
+                )
+            )
+
+        self._is_open = True
+
+        try:
+            await self._store.open()
+        except BaseException:
+            self._is_open = False
+
+            raise
+
         self._work.set()
         loop = asyncio.get_running_loop()
         self._tasks = [
@@ -188,6 +216,7 @@ class NotificationInbox:
         finally:
             # Also when Ctrl-C comes just now: threads would keep the process alive.
             await self._store.aclose()
+            self._is_open = False
             # Who still waits hears now that nothing comes any more.
             self._wake_all()
 
@@ -286,9 +315,12 @@ class NotificationInbox:
                 status = None if stored is None else stored.decision.status
 
                 if status in (None, Status.APPLIED, Status.SAME):
-                    return await self.notified(object_id=object_id)
+                    return await self._applied(entity, object_id)
 
-                if status is not Status.READY:
+                # Whoever waits need not know that the gateway is asked meanwhile.
+                asking = status is Status.ASKING and self._asker is not None
+
+                if status is not Status.READY and not asking:
                     return None
 
                 try:
@@ -398,6 +430,13 @@ class NotificationInbox:
         The gateway is asked again about what is unconfirmed.
         """
         return await self._applier.apply_due(hasten=True)
+
+    async def _applied(self, entity: Entity, object_id: str) -> Entity | None:
+        try:
+            return await self.notified(object_id=object_id)
+        except NotificationSignatureError:
+            # What was applied last was signed by a key that is gone: this was as well.
+            return entity
 
     async def _newest(
         self, *, object_id: str | None = None, mer_reference_id: str | None = None

@@ -76,9 +76,10 @@ async def serve(
     except TooLargeError:
         return _refusal(413, "the body is too long")
     except NotificationError as error:
-        # Anybody can post here: this is no news above INFO.
-        _log.info("a notification was refused: %s", error.what.en)
         status = _STATUS.get(type(error), 503)
+        # Anybody can post here. What is signed and cannot be stored is news.
+        level = logging.WARNING if status == 503 else logging.INFO
+        _log.log(level, "a notification was refused: %s", error.what.en)
 
         return _refusal(status, "not stored" if status == 503 else error.what.en)
 

@@ -212,9 +212,8 @@ class SQLiteStore:
         Keep what became of a question.
         """
         await self._file.change(
-            "UPDATE umf_events SET status = ?1, reason = ?2, reported ="
-            " CASE WHEN status = ?1 OR ?1 = 'unconfirmed' THEN reported ELSE 0 END"
-            " WHERE key = ?3 AND status = 'asking'",
+            "UPDATE umf_events SET status = ?, reason = ?"
+            " WHERE key = ? AND status = 'asking'",
             (decision.status, decision.reason, key),
         )
 
@@ -225,10 +224,16 @@ class SQLiteStore:
         Put what queries say in the place of event *key*, and bind its id.
         """
         async with self._file.transaction() as connection, telling():
+            # A recorded query may be confirmed by its own words: it is applied itself.
+            own = any(answer.key == key for answer in answers)
             cursor = await connection.execute(
-                "UPDATE umf_events SET status = 'same', reason = 'a query was applied'"
+                "UPDATE umf_events SET status = ?, reason = ?, due = 0"
                 " WHERE key = ? AND status = 'asking'",
-                (key,),
+                (
+                    Status.READY if own else Status.SAME,
+                    "a query confirms it" if own else "a query was applied",
+                    key,
+                ),
             )
 
             if cursor.rowcount != 1:
@@ -251,7 +256,7 @@ class SQLiteStore:
         rows = await self._file.rows(
             # A payment comes before a refund.
             f"SELECT key, body, signature, origin FROM umf_objects WHERE {column} = ?"  # noqa: S608 (one of two words)
-            " ORDER BY kind, applied DESC LIMIT 1",
+            " ORDER BY kind, position DESC LIMIT 1",
             (object_id if object_id is not None else mer_reference_id,),
         )
 
@@ -283,12 +288,13 @@ class SQLiteStore:
 
         return [_stored(row, Known()) for row in rows]
 
-    async def mark_reported(self, key: str, now: float) -> None:
+    async def mark_reported(self, event: StoredEvent, now: float) -> None:
         """
         Mark that somebody was told.
         """
+        decision = event.decision
         await self._file.change(
-            "UPDATE umf_events SET reported = ? WHERE key = ?", (now, key)
+            sql.REPORTED, (now, event.key, decision.status, decision.reason)
         )
 
     async def dismiss(self, key: str) -> bool:
@@ -378,7 +384,7 @@ async def _advance(
     states = json.dumps([*stored.known.states, next(iter(state))[0]])
     binding = stored.known.binding
     number = stored.number or (None if binding is None else binding.mer_reference_id)
-    await connection.execute(sql.NEWEST, (number, states, time.time(), stored.key))
+    await connection.execute(sql.NEWEST, (number, states, stored.key))
 
     # What was applied is ours from now on.
     if binding is None:

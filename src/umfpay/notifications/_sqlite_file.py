@@ -13,14 +13,14 @@ import logging
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import aiosqlite
 
 from umfpay.errors import ConfigError, NotificationError, Text
-from umfpay.notifications._sqlite_statements import SCHEMA
+from umfpay.notifications._sqlite_statements import COLUMNS, SCHEMA, TABLES
 
 
 # Seconds: SQLite itself waits that long in its thread, and reading waits behind it.
@@ -47,6 +47,7 @@ class SQLiteFile:
         self._patience = patience
         self._keeping: aiosqlite.Connection | None = None
         self._applying: aiosqlite.Connection | None = None
+        self._identity = (0, 0)
         self._turn = asyncio.Lock()
         self._writer: asyncio.Task[Any] | None = None
         self._others_first = False
@@ -71,10 +72,26 @@ class SQLiteFile:
             self._keeping = await _connect(self._path)
             self._applying = await _connect(self._path)
             await self._keeping.executescript(SCHEMA)
+            await self._check_tables(self._keeping)
+            self._identity = _identity(self._path)
         except BaseException:
             await self.aclose()
 
             raise
+
+    @staticmethod
+    async def _check_tables(connection: aiosqlite.Connection) -> None:
+        # Those of another version of this package, or of the shop, are refused here, not
+        # when money is waiting.
+        with closing(sqlite3.connect(":memory:")) as model:
+            model.executescript(SCHEMA)
+            wanted = {one: model.execute(COLUMNS, (one,)).fetchall() for one in TABLES}
+
+        for table, columns in wanted.items():
+            found = await connection.execute_fetchall(COLUMNS, (table,))
+
+            if list(found) != columns:
+                raise sqlite3.DatabaseError(f"its table {table} has other columns")
 
     def _make(self) -> None:
         # aiosqlite would leave a thread behind for a moment.
@@ -104,7 +121,10 @@ class SQLiteFile:
             NotificationError: The file is down.
         """
         async with telling():
-            return await _open(self._keeping).execute_fetchall(statement, values)
+            connection = _open(self._keeping)
+            self._must_be_there()
+
+            return await connection.execute_fetchall(statement, values)
 
     async def change(self, statement: str, values: tuple[Any, ...]) -> int:
         """
@@ -115,6 +135,7 @@ class SQLiteFile:
         """
         async with self._writing(), telling():
             connection = _open(self._keeping)
+            self._must_be_there()
             cursor = await self._patiently(
                 lambda: connection.execute(statement, values)
             )
@@ -146,6 +167,7 @@ class SQLiteFile:
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[aiosqlite.Connection]:
         connection = _open(self._applying)
+        self._must_be_there()
 
         try:
             # Inside the try: a BEGIN that is cancelled while it waits begins all the
@@ -166,6 +188,21 @@ class SQLiteFile:
             await connection.rollback()
 
             raise
+
+    def _must_be_there(self) -> None:
+        """
+        Refuse to write into a file that has lost its name: it is gone with the process.
+        """
+        try:
+            found = _identity(self._path)
+        except OSError:
+            found = None
+
+        if found != self._identity:
+            raise down(
+                "its file was removed or replaced while it was open",
+                "文件在打开期间被删除或替换",
+            )
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[None]:
@@ -219,6 +256,12 @@ async def _connect(path: Path) -> aiosqlite.Connection:
         raise
 
     return connection
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+
+    return found.st_dev, found.st_ino
 
 
 def _open(connection: aiosqlite.Connection | None) -> aiosqlite.Connection:

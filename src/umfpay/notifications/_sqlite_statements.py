@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS umf_events (
     status TEXT NOT NULL,
     reason TEXT NOT NULL DEFAULT '',
     reported REAL NOT NULL DEFAULT 0,
+    told TEXT NOT NULL DEFAULT '',
     attempts INTEGER NOT NULL DEFAULT 0,
     questions INTEGER NOT NULL DEFAULT 0,
     due REAL NOT NULL DEFAULT 0
@@ -31,7 +32,8 @@ CREATE INDEX IF NOT EXISTS umf_events_by_status ON umf_events (status, due);
 CREATE INDEX IF NOT EXISTS umf_events_by_number ON umf_events (number);
 CREATE INDEX IF NOT EXISTS umf_events_by_object ON umf_events (object_id, status);
 CREATE TABLE IF NOT EXISTS umf_objects (
-    object_id TEXT PRIMARY KEY,
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    object_id TEXT NOT NULL UNIQUE,
     kind TEXT NOT NULL,
     number TEXT,
     states TEXT NOT NULL,
@@ -39,8 +41,7 @@ CREATE TABLE IF NOT EXISTS umf_objects (
     key TEXT NOT NULL,
     body BLOB NOT NULL,
     signature TEXT NOT NULL,
-    origin TEXT NOT NULL,
-    applied REAL NOT NULL
+    origin TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS umf_objects_by_number ON umf_objects (number);
 CREATE TABLE IF NOT EXISTS umf_expected (
@@ -93,23 +94,26 @@ RELEASE: Final = (
     " WHERE (number = ?1 OR object_id = ?2 OR payment_id = ?2)"
     " AND status IN ('held', 'asking', 'unconfirmed', 'conflict', 'wrong_amount')"
 )
-# Told once, unless it is another reason.
-MARK: Final = (
-    "UPDATE umf_events SET status = ?1, reason = ?2, due = ?3,"
-    " reported = CASE WHEN reason = ?2 THEN reported ELSE 0 END WHERE key = ?4"
-)
+MARK: Final = "UPDATE umf_events SET status = ?1, reason = ?2, due = ?3 WHERE key = ?4"
+# The newest has the highest position: a clock may be set back.
 NEWEST: Final = (
     "INSERT OR REPLACE INTO umf_objects"
-    " SELECT object_id, kind, ?, ?, state, key, body, signature, origin, ?"
+    " (object_id, kind, number, states, state, key, body, signature, origin)"
+    " SELECT object_id, kind, ?, ?, state, key, body, signature, origin"
     " FROM umf_events WHERE key = ?"
 )
 PAID_BY: Final = (
     "SELECT object_id FROM umf_objects WHERE kind = 'payment' AND number = ?"
     " AND object_id IS NOT ? AND state = 'TRADE_SUCCESS' LIMIT 1"
 )
-UNREPORTED: Final = (
-    "WHERE (e.status IN ('held', 'conflict', 'wrong_amount') AND e.reported = 0)"
-    " OR (e.status = 'asking' AND e.reported = 0 AND e.questions >= ?)"
-    " OR (e.status = 'unconfirmed' AND (e.reported < ? OR e.reported > ?))"
-    " ORDER BY e.position"
+# Told once, unless it is another reason. What a question brings is none.
+_TOLD: Final = (
+    "CASE WHEN status IN ('asking', 'unconfirmed') THEN 'asking'"
+    " ELSE status || ' ' || reason END"
 )
+UNREPORTED: Final = (
+    f"UPDATE umf_events SET reported = ?1, told = (SELECT {_TOLD}"  # noqa: S608 (ours)
+    " FROM (SELECT ?3 AS status, ?4 AS reason)) WHERE key = ?2"
+)
+TABLES: Final = ("umf_events", "umf_objects", "umf_expected", "umf_bound")
+COLUMNS: Final = "SELECT name FROM pragma_table_info(?) ORDER BY name"

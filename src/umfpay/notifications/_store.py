@@ -191,16 +191,16 @@ class InboxStore(Protocol):
 
     async def unreported(self, now: float, *, questions: int) -> list[StoredEvent]:
         """
-        Return what nobody was told of: once, and daily what is unconfirmed.
+        Return what nobody was told of: each reason once, and daily what is unconfirmed.
 
         Args:
             questions: What is asked about counts after that many questions.
         """
         ...
 
-    async def mark_reported(self, key: str, now: float) -> None:
+    async def mark_reported(self, event: StoredEvent, now: float) -> None:
         """
-        Mark that somebody was told of it.
+        Mark that somebody was told of *event*, as it was then.
         """
         ...
 

@@ -44,7 +44,8 @@ class UnappliedEvent:
 
     Attributes:
         key: Of the event: see `NotificationInbox.dismiss`.
-        event: The notification; None if no object with id and state was found in it.
+        event: The notification; None if no object with id and state was found in it,
+            or the key that signed it is not known any more.
         body: As received; the gateway has signed it.
         mer_reference_id: The merchant's number that it names.
         reason: Why it is not applied.
@@ -100,16 +101,7 @@ class Reporter:
         """
         Return all events in one of *statuses*, the oldest first.
         """
-        found = []
-
-        for stored in await self._store.listed(statuses):
-            try:
-                found.append(self._unapplied(stored))
-            except NotificationError as error:
-                # Its key is gone: the others are shown.
-                _log.warning("a stored event cannot be read: %s", error.what.en)
-
-        return found
+        return [self._unapplied(one) for one in await self._store.listed(statuses)]
 
     async def report_for_ever(self) -> None:
         """
@@ -161,7 +153,7 @@ class Reporter:
                 _log.exception("a conflict could not be told; it is told again")
                 calm = False
             else:
-                await self._store.mark_reported(stored.key, time.time())
+                await self._store.mark_reported(stored, time.time())
 
         return calm
 
@@ -215,8 +207,14 @@ class Reporter:
         )
 
     def _unapplied(self, stored: StoredEvent) -> UnappliedEvent:
-        event, decision = self._read(stored), stored.decision
-        error = None
+        decision = stored.decision
+        reason, error = decision.reason, None
+
+        try:
+            event = self._read(stored)
+        except NotificationError:
+            # The key that signed it is not known any more: whoever lists it sees it.
+            event, reason = None, f"{reason} (it verifies no more)"
 
         if decision.status is Status.WRONG_AMOUNT:
             name = "" if event is None else escape(event.object_id)
@@ -232,7 +230,7 @@ class Reporter:
             event=event,
             body=stored.body,
             mer_reference_id=stored.number,
-            reason=decision.reason,
+            reason=reason,
             received=datetime.fromtimestamp(stored.received, UTC),
             attempts=stored.attempts,
             questions=stored.questions,
