@@ -1,0 +1,89 @@
+"""
+The reference pages name all that a user can set, call or meet.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import attrs
+import click
+import pytest
+
+from umfpay import Config, errors
+from umfpay.cli import _main
+from umfpay.emulator._settings import EmulatorSettings
+
+
+REFERENCE = Path(__file__).parents[1] / "docs/reference"
+
+
+def _page(name):
+    return (REFERENCE / name).read_text("utf-8")
+
+
+def _commands(group, *path):
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from _commands(command, *path, name)
+        else:
+            yield " ".join([*path, name]), command
+
+
+def test_every_error_has_its_row():
+    """
+    Also those that only flows, notifications and papers raise.
+    """
+    rows = re.findall(r"^\| (.*?) \|", _page("errors.md"), re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    classes = {
+        name
+        for name in errors.__all__
+        if isinstance(getattr(errors, name), type)
+        and issubclass(getattr(errors, name), errors.UMFError)
+    }
+
+    assert {"UMFError", "ProtocolError"} == classes - named
+    assert "`ProtocolError`" in _page("errors.md")
+
+
+def test_every_setting_has_its_row():
+    """
+    And no row has a setting that is none.
+    """
+    rows = re.findall(r"^\| (.*?) \|", _page("config.md"), re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+
+    assert sorted(inspect.signature(Config).parameters) == sorted(named)
+
+
+def test_every_switch_of_the_emulator_is_named():
+    """
+    With its values.
+    """
+    page = _page("emulator.md")
+
+    for field in attrs.fields(EmulatorSettings):
+        assert f"`{field.name}`" in page
+
+
+@pytest.mark.parametrize(
+    ("name", "command"), list(_commands(_main.umfpay)), ids=lambda one: str(one)
+)
+def test_every_command_and_option_is_named(name, command):
+    """
+    Options that nobody can find do not exist.
+    """
+    page = _page("cli.md") + _page("emulator.md")
+    options = [
+        option
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+        for option in parameter.opts
+        if option.startswith("--")
+    ]
+
+    assert f"{name}" in page
+    assert [] == [option for option in options if option not in page]
