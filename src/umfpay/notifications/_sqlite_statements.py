@@ -112,6 +112,13 @@ _TOLD: Final = (
     " ELSE status || ' ' || reason END"
 )
 UNREPORTED: Final = (
+    f"WHERE (e.status IN ('held', 'conflict', 'wrong_amount') AND e.told != {_TOLD})"
+    f" OR (e.status = 'asking' AND e.told != {_TOLD} AND e.questions >= ?)"
+    f" OR (e.status = 'unconfirmed' AND (e.told != {_TOLD}"
+    " OR e.reported < ? OR e.reported > ?)) ORDER BY e.position"
+)
+# What was told, as it was read then: it may have been decided anew meanwhile.
+REPORTED: Final = (
     f"UPDATE umf_events SET reported = ?1, told = (SELECT {_TOLD}"  # noqa: S608 (ours)
     " FROM (SELECT ?3 AS status, ?4 AS reason)) WHERE key = ?2"
 )
