@@ -5,7 +5,9 @@ The endpoints of FastAPI and aiohttp, inside real servers, called by the real em
 from __future__ import annotations
 
 import asyncio
+import gzip
 import http.client
+import logging
 import sqlite3
 from contextlib import AsyncExitStack
 from urllib.parse import urlsplit
@@ -185,6 +187,46 @@ async def test_a_body_that_says_it_is_too_long_is_not_waited_for(shop, length):
 
     # A server may refuse such a number by itself.
     assert answer.split()[1] in ([b"413"] if len(length) < 20 else [b"413", b"400"])
+
+
+async def test_a_compressed_body_is_not_unpacked(shop, signer, caplog):
+    """
+    The signature covers what was sent; half a megabyte of it may unpack to 500.
+    """
+    caplog.set_level(logging.INFO)
+    signed = signer.payment("PAY_A", **ORDER)
+
+    for body in (gzip.compress(signed.body), b"no gzip at all"):
+        status, reply = await shop.post(
+            body, {**signed.headers, "Content-Encoding": "gzip"}
+        )
+
+        assert (415, b"the body is compressed") == (status, reply)
+
+    assert await shop.inbox.held() == []
+    assert [] == [one.name for one in caplog.records if one.exc_info]
+
+
+async def test_a_body_that_breaks_off_leaves_no_traceback(shop, caplog):
+    """
+    Anybody can send half a body: it would fill a disk with tracebacks.
+    """
+    caplog.set_level(logging.INFO)
+    host, port = urlsplit(shop.origin).netloc.split(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.write(
+        b"POST /umf/notify HTTP/1.1\r\nHost: x\r\nSignature: x\r\n"
+        b"Content-Length: 1000\r\n\r\nhalf"
+    )
+    await writer.drain()
+    # Answered: the server has read the half before.
+    await shop.post(b"{}", {})
+    writer.close()
+    await shop.until(lambda: "the body is not whole" in caplog.text)
+    # And it answers whoever comes next.
+    assert 401 == (await shop.post(b"{}", {}))[0]
+
+    assert [] == [one.name for one in caplog.records if one.exc_info]
 
 
 async def test_other_methods_are_refused(shop):

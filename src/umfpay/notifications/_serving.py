@@ -16,7 +16,15 @@ from umfpay.errors import (
 from umfpay.notifications._receiver import MAX_BODY, NotificationReply
 
 
-__all__ = ["MAX_BODY", "Receiver", "TooLargeError", "check_length", "serve"]
+__all__ = [
+    "MAX_BODY",
+    "BodyRefusedError",
+    "Receiver",
+    "broken_off",
+    "check_head",
+    "serve",
+    "too_long",
+]
 
 _STATUS: Final[dict[type[NotificationError], int]] = {
     NotificationBodyError: 400,
@@ -28,24 +36,51 @@ _MAX_DIGITS: Final = 15
 _log = logging.getLogger("umfpay")
 
 
-class TooLargeError(Exception):
+class BodyRefusedError(Exception):
     """
-    Raised while reading a body that is longer than any notification.
+    Raised while reading a body that is no notification's, whoever has signed it.
+
+    Attributes:
+        status: What is answered.
     """
 
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
 
-def check_length(headers: Mapping[str, str]) -> None:
+
+def too_long() -> BodyRefusedError:
     """
-    Refuse a body that says itself that it is too long, before it is read.
+    Return the error of a body that is longer than any notification.
+    """
+    return BodyRefusedError(413, "the body is too long")
+
+
+def broken_off() -> BodyRefusedError:
+    """
+    Return the error of a body whose sender went away: nobody hears the answer.
+    """
+    return BodyRefusedError(400, "the body is not whole")
+
+
+def check_head(headers: Mapping[str, str]) -> None:
+    """
+    Refuse a body by what its head says, before it is read.
 
     Raises:
-        TooLargeError: Content-Length is above `MAX_BODY`.
+        BodyRefusedError: Content-Length is above `MAX_BODY`, or it is compressed: the
+            signature covers what was sent, and half a megabyte may unpack to 500.
     """
+    coding = headers.get("content-encoding", "").strip().lower()
+
+    if coding not in ("", "identity"):
+        raise BodyRefusedError(415, "the body is compressed")
+
     length = headers.get("content-length", "")
 
     # Not int() first: it refuses to read thousands of digits.
     if length.isdecimal() and (len(length) > _MAX_DIGITS or int(length) > MAX_BODY):
-        raise TooLargeError
+        raise too_long()
 
 
 class Receiver(Protocol):
@@ -68,13 +103,15 @@ async def serve(
     """
     Return what to answer; nothing that is not stored is acknowledged.
 
-    A body that is none is answered with 400 or 413, a signature that does not verify
-    with 401, and when it cannot be stored 503: the gateway sends it again.
+    A body that is none is answered with 400, 413 or 415, a signature that does not
+    verify with 401, and when it cannot be stored 503: the gateway sends it again.
     """
     try:
         return await inbox.receive(await body, headers)
-    except TooLargeError:
-        return _refusal(413, "the body is too long")
+    except BodyRefusedError as error:
+        _log.info("a notification was refused: %s", error)
+
+        return _refusal(error.status, str(error))
     except NotificationError as error:
         status = _STATUS.get(type(error), 503)
         # Anybody can post here. What is signed and cannot be stored is news.

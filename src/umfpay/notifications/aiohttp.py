@@ -4,15 +4,21 @@ The notification endpoint of an aiohttp shop.
 
 from __future__ import annotations
 
+from typing import Final
+
 from aiohttp import web
 
 from umfpay.notifications._serving import (
     MAX_BODY,
     Receiver,
-    TooLargeError,
-    check_length,
+    broken_off,
+    check_head,
     serve,
+    too_long,
 )
+
+
+_UNREAD: Final = frozenset({413, 415})
 
 
 def notification_routes(
@@ -31,22 +37,41 @@ def notification_routes(
     async def notified(request: web.Request) -> web.Response:
         reply = await serve(inbox, _body(request), request.headers.items())
 
-        return web.Response(
+        response = web.Response(
             body=reply.body, status=reply.status, content_type=reply.content_type
         )
+
+        if reply.status in _UNREAD:
+            await _hang_up(request, response)
+
+        return response
 
     return [web.post(path, notified)]
 
 
+async def _hang_up(request: web.Request, response: web.Response) -> None:
+    # aiohttp would go on reading, and unpacking, what was refused.
+    response.force_close()
+    await response.prepare(request)
+    await response.write_eof()
+
+    if request.transport is not None:
+        request.transport.close()
+
+
 async def _body(request: web.Request) -> bytes:
-    check_length(request.headers)
+    check_head(request.headers)
     body = bytearray()
 
-    # Not read(): that one has the limit of the application, not ours.
-    async for chunk in request.content.iter_any():
-        body += chunk
+    try:
+        # Not read(): that one has the limit of the application, not ours.
+        async for chunk in request.content.iter_any():
+            body += chunk
 
-        if len(body) > MAX_BODY:
-            raise TooLargeError
+            if len(body) > MAX_BODY:
+                raise too_long()
+    except (web.RequestPayloadError, OSError):
+        # aiohttp writes a traceback of it, and anybody can make one.
+        raise broken_off() from None
 
     return bytes(body)

@@ -8,14 +8,16 @@ from umfpay.errors import needs_extra
 from umfpay.notifications._serving import (
     MAX_BODY,
     Receiver,
-    TooLargeError,
-    check_length,
+    broken_off,
+    check_head,
     serve,
+    too_long,
 )
 
 
 with needs_extra("fastapi", by="umfpay.notifications.fastapi"):
     from fastapi import APIRouter, Request, Response
+    from starlette.requests import ClientDisconnect
 
 
 def notification_router(inbox: Receiver, *, path: str = "/umf/notify") -> APIRouter:
@@ -44,13 +46,17 @@ def notification_router(inbox: Receiver, *, path: str = "/umf/notify") -> APIRou
 
 
 async def _body(request: Request) -> bytes:
-    check_length(request.headers)
+    check_head(request.headers)
     body = bytearray()
 
-    async for chunk in request.stream():
-        body += chunk
+    try:
+        async for chunk in request.stream():
+            body += chunk
 
-        if len(body) > MAX_BODY:
-            raise TooLargeError
+            if len(body) > MAX_BODY:
+                raise too_long()
+    except ClientDisconnect:
+        # A framework writes a traceback of it, and anybody can make one.
+        raise broken_off() from None
 
     return bytes(body)
