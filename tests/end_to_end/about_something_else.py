@@ -660,8 +660,24 @@ _ROWS: list[Class] = [
                 R1,
                 refunded(links=[link(f"payments/refund/{R1}")]),
             ),
+            (
+                "a self link deep in the order to another refund",
+                R1,
+                refunded(order={"links": [link(f"payments/refund/{R1}")]}),
+            ),
             ("a paid payment", "no refund", payment(state="TRADE_SUCCESS")),
         )
+    ],
+    *[
+        _steps(
+            asked,
+            "money unclear",
+            "the answer to an earlier refund of this session",
+            "another refund: REFUND_AAAA",
+            POST=refund("REFUND_AAAA"),
+            GET=bare(),
+        )
+        for asked in ("second_refund", "raw_second_refund")
     ],
     # Declarations.
     *[
@@ -708,6 +724,21 @@ _ROWS: list[Class] = [
                     "another sub order by the number in its id",
                     "number in the declaration",
                     declaration(numbered("CUST", 78)),
+                ),
+                (
+                    "a second self link to another declaration",
+                    "CUST_BBBB",
+                    declaration(
+                        links=[
+                            link("payments/customs_declarations/CUST_AAAA"),
+                            link("payments/customs_declarations/CUST_BBBB"),
+                        ]
+                    ),
+                ),
+                (
+                    "a link to another payment",
+                    OTHER,
+                    declaration(links=[link(f"payments/payment/{OTHER}", "refund")]),
                 ),
             ),
             _steps(
@@ -805,6 +836,11 @@ _ROWS: list[Class] = [
         "refused",
         ("another company's id", "EQ_BBBB", company(id="EQ_BBBB")),
         ("another company's id in the self link", "EQ_BBBB", company("EQ_BBBB")),
+        (
+            "a self link deep in the company to another one",
+            "EQ_BBBB",
+            company(bank={"links": company("EQ_BBBB")["links"]}),
+        ),
     ),
     *_answers(
         "enterprise_coded",

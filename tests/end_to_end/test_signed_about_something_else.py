@@ -28,6 +28,7 @@ from about_something_else import (
     NOT_REFUNDED,
     PAY,
     PAYING,
+    R1,
     R2,
     SMS,
     WECHAT_PAGE,
@@ -128,6 +129,22 @@ async def _confirm(session):
     return await flows.confirm_card_payment(session, pending, "123456", **FLOW)
 
 
+FIRST_REFUND = attrs.evolve(REFUND, mer_reference_id="9010040124")
+
+
+async def _second_refund(session):
+    await session.refunds.create(PAY, FIRST_REFUND)
+
+    return await session.refunds.create(PAY, REFUND)
+
+
+async def _raw_second_refund(session):
+    path = f"/payments/payment/{PAY}/refund"
+    await session.request("POST", path, FIRST_REFUND)
+
+    return await session.request("POST", path, REFUND)
+
+
 def _intent(call, **members):
     return Intent(
         call=call, at=datetime.now(UTC), mer_date="20261123", currency="USD", **members
@@ -167,6 +184,7 @@ CALLS: dict[str, Callable[[UMFSession], Any]] = {
     "verify": lambda s: s.payments.verify(PAY, orders.card()),
     "tracking": lambda s: s.payments.update_express_info(PAY, orders.parcels()),
     "refund": lambda s: s.refunds.create(PAY, REFUND, known_refunds=["REFUND_KNOWN"]),
+    "second_refund": _second_refund,
     "refund_get": lambda s: s.refunds.get(R2),
     "refund_get_many": lambda s: _the_only(s.refunds.get_many([R2])),
     "customs": lambda s: s.customs.apply(PAY, CUSTOMS),
@@ -199,6 +217,7 @@ CALLS: dict[str, Callable[[UMFSession], Any]] = {
     "raw_refund": lambda s: s.request(
         "POST", f"/payments/payment/{PAY}/refund", REFUND
     ),
+    "raw_second_refund": _raw_second_refund,
     "raw_refund_get": lambda s: s.request("GET", f"/payments/refund/{R2}"),
     "raw_customs": lambda s: s.request(
         "POST", f"/payments/payment/{PAY}/apply_to_customs", CUSTOMS
@@ -335,6 +354,8 @@ TAKEN: list[tuple[str, str, dict[str, Any]]] = [
             "raw_tracking": {},
             "refund": refund(),
             "raw_refund": refund(),
+            "second_refund": [refund(R1), refund(R2)],
+            "raw_second_refund": [refund(R1), refund(R2)],
             "refund_get": refunded(),
             "refund_get_many": refunded(),
             "raw_refund_get": refunded(),
