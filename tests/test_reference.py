@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import tomllib
 from pathlib import Path
 
 import attrs
@@ -17,7 +18,8 @@ from umfpay.cli import _main
 from umfpay.emulator._settings import EmulatorSettings
 
 
-REFERENCE = Path(__file__).parents[1] / "docs/reference"
+ROOT = Path(__file__).parents[1]
+REFERENCE = ROOT / "docs/reference"
 
 
 def _page(name):
@@ -57,6 +59,19 @@ def test_every_setting_has_its_row():
     named = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
 
     assert sorted(inspect.signature(Config).parameters) == sorted(named)
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_every_extra_has_its_row(name):
+    """
+    In both languages.
+    """
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        extras = tomllib.load(file)["project"]["optional-dependencies"]
+
+    table = (ROOT / name).read_text("utf-8").rpartition("\n## ")[2]
+
+    assert sorted(extras) == sorted(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
 
 
 def test_every_switch_of_the_emulator_is_named():
