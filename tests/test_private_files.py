@@ -15,7 +15,9 @@ import pytest
 
 from umfpay import _private_files
 from umfpay._private_files import make_folder, make_private, open_to_append, replacing
+from umfpay.documents import SequenceStore
 from umfpay.emulator._keys import write_private
+from umfpay.errors import ConfigError, UMFError
 from umfpay.reconciliation import (
     Header,
     Ledger,
@@ -26,6 +28,8 @@ from umfpay.reconciliation import (
 )
 from umfpay.resources._checkpoint import Checkpoint
 from umfpay.resources._download import save
+from umfpay.resources._pulled_folder import PulledFolder
+from umfpay.tokens import FileTokenStore
 
 
 SOURCES = Path(_private_files.__file__).parent
@@ -237,3 +241,52 @@ def test_no_other_module_makes_temporary_files():
     ]
 
     assert ["_private_files.py"] == found
+
+
+def _token(path):
+    store = FileTokenStore(path, key="k")
+
+    return asyncio.run(store.load())
+
+
+def _number(path):
+    return asyncio.run(SequenceStore(path).take("o-1", mer_date="20170206"))
+
+
+def _folder(path):
+    path.rename(path.with_name(".umfpay-pull.json"))
+
+    return PulledFolder(path.parent)
+
+
+@pytest.mark.parametrize("read", [_token, _number, _folder, check_point, learn])
+def test_a_pipe_in_the_place_of_a_file_of_ours_is_refused_and_not_waited_for(
+    tmp_path, read
+):
+    """
+    Nobody will ever write into it: the thread that reads would keep the process alive.
+    """
+    path = tmp_path / "ours"
+    os.mkfifo(path)
+
+    with pytest.raises(UMFError, match="no regular file|cannot be read"):
+        read(path)
+
+    assert [True] == [
+        one.is_fifo() for one in tmp_path.iterdir() if not one.name.endswith(".lock")
+    ]
+
+
+def test_a_checkpoint_is_not_written_through_a_link(tmp_path):
+    """
+    An empty file would else take ids, and lose its mode.
+    """
+    precious = tmp_path / "precious"
+    precious.write_text("")
+    precious.chmod(0o644)
+    (tmp_path / "checkpoint").symlink_to(precious)
+
+    with pytest.raises(ConfigError, match="checkpoint"):
+        check_point(tmp_path / "checkpoint")
+
+    assert ("", 0o644) == (precious.read_text(), mode(precious))

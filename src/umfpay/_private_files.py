@@ -5,7 +5,9 @@ Files for their owner alone: replaced whole or not at all, under names nobody ca
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,19 +83,64 @@ def new_file_beside(target: Path) -> tuple[int, Path]:
     return descriptor, Path(name)
 
 
+def read_file(path: Path, *, through_links: bool = True) -> bytes:
+    """
+    Read a file that we wrote, if it is one.
+
+    A pipe or device that somebody made in its place would be read for ever, in a thread
+    that keeps the process alive.
+
+    Args:
+        through_links: Whether *path* may be a link.
+
+    Raises:
+        OSError: It cannot be read, or is no regular file.
+    """
+    flags = os.O_RDONLY if through_links else os.O_RDONLY | _NO_LINK
+
+    with os.fdopen(_open_regular(path, flags), "rb") as file:
+        return file.read()
+
+
 def open_to_append(path: Path) -> IO[str]:
     """
     Open *path* to write text at its end, for its owner alone from now on.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: It cannot be written, is a link, or no regular file.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, FILE_MODE)
+    descriptor = _open_regular(
+        path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NO_LINK
+    )
 
     if hasattr(os, "fchmod"):
         os.fchmod(descriptor, FILE_MODE)
 
     return os.fdopen(descriptor, "a", encoding="utf-8", newline="\n")
+
+
+# Windows has none of them.
+_NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
+_NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+def _open_regular(path: Path, flags: int) -> int:
+    descriptor = os.open(path, flags | _NO_WAIT, FILE_MODE)
+
+    try:
+        mode = os.fstat(descriptor).st_mode
+
+        if stat.S_ISDIR(mode):
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "no regular file", str(path))
+    except BaseException:
+        os.close(descriptor)
+
+        raise
+
+    return descriptor
 
 
 def make_folder(folder: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import platformdirs
 from filelock import FileLock, Timeout
 
-from umfpay._private_files import replacing
+from umfpay._private_files import read_file, replacing
 from umfpay.documents._names import LAST_SEQUENCE, name_stem
 from umfpay.errors import ConfigError, DocumentError, Text
 
@@ -133,7 +133,7 @@ class SequenceStore:
 
     def _read(self) -> dict[str, int]:
         try:
-            content = self._path.read_bytes()
+            content = read_file(self._path)
         except FileNotFoundError:
             return {}
 

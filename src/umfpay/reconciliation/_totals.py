@@ -14,7 +14,7 @@ from typing import Literal
 
 import attrs
 
-from umfpay._private_files import replacing
+from umfpay._private_files import read_file, replacing
 from umfpay.errors import ConfigError, IncompleteStatementError, Text
 from umfpay.reconciliation._framing import Header
 
@@ -201,7 +201,7 @@ def unfit(
 
 def _read(path: Path) -> dict[str, frozenset[TotalRule]]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(read_file(path).decode())
 
         if isinstance(value, Mapping):
             return {

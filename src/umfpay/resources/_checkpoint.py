@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from umfpay._private_files import open_to_append
+from umfpay._private_files import open_to_append, read_file
 from umfpay.errors import ConfigError, Text
 
 
@@ -64,7 +64,8 @@ class Checkpoint:
 
     def _read(self) -> set[str]:
         try:
-            data = self._path.read_bytes()
+            # Nothing is cut off, nor written, through a link that was planted.
+            data = read_file(self._path, through_links=False)
         except FileNotFoundError:
             return set()
 

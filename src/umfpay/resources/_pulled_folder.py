@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import attrs
 
-from umfpay._private_files import make_folder, replacing
+from umfpay._private_files import make_folder, read_file, replacing
 from umfpay.errors import ConfigError, StatementError, Text, escape
 from umfpay.resources._fetch_schedule import Stored
 
@@ -59,7 +59,7 @@ class PulledFolder:
         folder: It is there.
 
     Raises:
-        ConfigError: Its record is damaged.
+        ConfigError: Its record is damaged, or cannot be read.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -161,9 +161,18 @@ class PulledFolder:
 
     def _read(self) -> None:
         try:
-            data = json.loads(self._record.read_bytes())
+            data = json.loads(read_file(self._record))
         except FileNotFoundError:
             return
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+
+            raise ConfigError(
+                Text(
+                    f"{self._record} cannot be read: {reason}.",
+                    f"无法读取 {self._record}：{reason}。",
+                )
+            ) from error
         except (ValueError, RecursionError):
             data = None
 

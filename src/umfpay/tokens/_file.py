@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 import attrs
 from filelock import FileLock, Timeout
 
-from umfpay._private_files import replacing
+from umfpay._private_files import read_file, replacing
 from umfpay.errors import ConfigError, Text, TokenStoreError
 from umfpay.tokens._document import dump, parse
 from umfpay.tokens._lock_file import OWNER_ONLY, Turn, held, make_folder, unusable
@@ -122,7 +122,7 @@ class FileTokenStore:
 
     def _read(self) -> dict[str, TokenRecord]:
         try:
-            records = parse(self._path.read_bytes())
+            records = parse(read_file(self._path))
         except FileNotFoundError:
             return {}
         except OSError as error:
