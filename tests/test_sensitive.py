@@ -7,14 +7,20 @@ from __future__ import annotations
 import copy
 import copyreg
 import dataclasses
+import enum
+import importlib
 import json
 import pickle
+import pkgutil
 import pprint
 
 import attrs
 import pytest
 
+import umfpay
 from umfpay import Private, Sealed, Secret
+from umfpay.errors import Text
+from umfpay.sensitive import Unfit
 
 
 CANARY = "6217000010045997833"
@@ -177,3 +183,49 @@ def test_a_sealed_value_shows_its_length_only():
 
     with pytest.raises(AttributeError):
         sealed.ciphertext = "y"
+
+
+def _classes_of_ours():
+    for one in pkgutil.walk_packages(umfpay.__path__, "umfpay."):
+        if not one.name.endswith("__main__"):
+            found = vars(importlib.import_module(one.name)).values()
+
+            yield from (
+                cls
+                for cls in found
+                if isinstance(cls, type) and cls.__module__ == one.name
+            )
+
+
+def _may_refuse(cls):
+    """
+    Tell whether the constructor of *cls* looks at what it is given.
+    """
+    if not attrs.has(cls):
+        return "__repr__" in vars(cls) and cls not in (Sealed, Unfit)
+
+    fields = attrs.fields(cls)
+
+    return "__attrs_init__" in vars(cls) or any(
+        # Those of `Text` refuse nothing.
+        one.validator or (one.converter and cls is not Text)
+        for one in fields
+    )
+
+
+def test_what_a_constructor_leaves_half_made_can_be_shown():
+    """
+    It stands in the frame that refused an argument; a report of the error shows it.
+    """
+    looked_at = 0
+
+    for cls in filter(_may_refuse, _classes_of_ours()):
+        # An FTP session of pyftpdlib is made by it alone.
+        if not issubclass(cls, (BaseException, enum.Enum)) and "_ftp" not in (
+            cls.__module__
+        ):
+            assert repr(object.__new__(cls))
+
+            looked_at += 1
+
+    assert looked_at > 20

@@ -109,9 +109,7 @@ def open_to_append(path: Path) -> IO[str]:
     Raises:
         OSError: It cannot be written, is a link, or no regular file.
     """
-    descriptor = _open_regular(
-        path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NO_LINK
-    )
+    descriptor = _open_regular(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _NO_LINK)
 
     if hasattr(os, "fchmod"):
         os.fchmod(descriptor, FILE_MODE)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import functools
 import hmac
 import inspect
+import os
+import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
@@ -188,6 +190,25 @@ def concealed(value: object) -> Any:  # Any: it takes the place of the argument
     return fitting(Secret(value.strip()) if isinstance(value, str) else value, Secret)
 
 
+def hidden_path(value: object) -> Any:  # Any: it takes the place of the argument
+    """
+    Return text as a `Secret`: a key or an address may have been given by mistake.
+    """
+    return value if isinstance(value, os.PathLike) else concealed(value)
+
+
+def looks_like_address(text: str) -> bool:
+    """
+    Tell whether *text* is no path of a file: it has a scheme, or a user and password.
+
+    One letter before a colon is a drive of Windows.
+    """
+    return _ADDRESS.search(text) is not None
+
+
+_ADDRESS: Final = re.compile(r"\A\s*[A-Za-z][A-Za-z0-9+.-]+:|://|:[^/\\]*@")
+
+
 def kind_of(value: object) -> str:
     """
     Return the name of the type of *value*, or of what is left of it.
@@ -245,14 +266,16 @@ def hides_arguments(cls: type[ClassT]) -> type[ClassT]:
 
     An argument is a local of the constructor's frame, which a traceback may show; so
     is the object itself, half made. The metadata of its members tell how: ``hidden``
-    is `Secret` or `Private` (``strip`` is False where blanks count), ``kinds`` are the classes of what is no plain value,
-    ``members`` those of what a sequence holds. A misspelt name hides its value too.
+    is `Secret` or `Private` (``strip`` is False where blanks count), ``path`` is True
+    where a path may be an address by mistake, ``kinds`` are the classes of what is no
+    plain value, ``members`` those of what a sequence holds. A misspelt name hides its
+    value too.
     """
     fields = {
         field.name: field.metadata
         for field in attrs.fields(cls)  # type: ignore[arg-type]  # it is decorated
     }
-    make, show = cls.__init__, cls.__repr__
+    make = cls.__init__
 
     @functools.wraps(make)
     def init(self: Any, **members: Any) -> None:
@@ -266,6 +289,8 @@ def hides_arguments(cls: type[ClassT]) -> type[ClassT]:
                     metadata["hidden"],
                     strip=metadata.get("strip", True),
                 )
+            elif "path" in metadata:
+                members[name] = hidden_path(members[name])
             elif "kinds" in metadata:
                 members[name] = fitting(members[name], *metadata["kinds"])
             elif "members" in metadata:
@@ -275,6 +300,20 @@ def hides_arguments(cls: type[ClassT]) -> type[ClassT]:
 
         make(self, **members)
 
+    cls.__init__ = init  # type: ignore[method-assign]
+
+    return shows_itself_half_made(cls)
+
+
+def shows_itself_half_made(cls: type[ClassT]) -> type[ClassT]:
+    """
+    Make *cls* have a `repr` before its constructor has ended, too.
+
+    A constructor that refuses an argument leaves such an object in its frame, and what
+    shows the locals of a traceback would fail itself.
+    """
+    show = cls.__repr__
+
     @functools.wraps(show)
     def shown(self: Any) -> str:
         try:
@@ -282,7 +321,6 @@ def hides_arguments(cls: type[ClassT]) -> type[ClassT]:
         except AttributeError:
             return f"<{cls.__name__}, half made>"
 
-    cls.__init__ = init  # type: ignore[method-assign]
     cls.__repr__ = shown  # type: ignore[method-assign]
 
     return cls

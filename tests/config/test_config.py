@@ -107,6 +107,11 @@ WRONG = [
     ("max_connections", "9" * 5000, "max_connections"),
     ("ca_file", "x" * 300, "ca_file"),
     ("ca_file", "a\0b", "ca_file"),
+    ("ca_file", f"https://u:{CANARY}@pki.example/ca.pem", "ca_file"),
+    ("environment", f"https://u:{CANARY}@pay.example/", "environment"),
+    ("token_store", {"password": CANARY}, "token_store"),
+    ("token_store", [f"redis://u:{CANARY}@h"], "token_store"),
+    ("token_store", f"redis://u:{CANARY}@h".encode(), "token_store"),
 ]
 
 

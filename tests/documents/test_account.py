@@ -66,6 +66,7 @@ def test_the_password_is_not_shown():
         ({"host": ""}, "host: it is empty"),
         ({"host": None}, "host: it is empty"),
         ({"host": "ftp://ftp.example.com"}, "without ftp://"),
+        ({"host": "ftp.example.com:2121"}, "it is port="),
         ({"host": "a\r\nb"}, "host"),
         ({"port": 0}, "1 to 65535"),
         ({"port": 65536}, "1 to 65535"),

@@ -3,9 +3,15 @@ Settings of a session: checked when made, before any network is used.
 """
 
 from umfpay.config._addresses import is_loopback
-from umfpay.config._checks import looks_like_address
 from umfpay.config._config import Config
 from umfpay.config._environment import Environment
+from umfpay.config._paths import existing_file, local_path
 
 
-__all__ = ["Config", "Environment", "is_loopback", "looks_like_address"]
+__all__ = [
+    "Config",
+    "Environment",
+    "existing_file",
+    "is_loopback",
+    "local_path",
+]

@@ -6,14 +6,18 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from umfpay.config._environment import Environment
 from umfpay.errors import ConfigError, Text
-from umfpay.sensitive import Secret, Unfit, concealed
+from umfpay.sensitive import (
+    Secret,
+    Unfit,
+    concealed,
+    kind_of,
+    looks_like_address,
+)
 
 
 if TYPE_CHECKING:
@@ -41,27 +45,36 @@ def hidden(name: str, value: object) -> Secret | None:
     raise refusal(name, "it must be text", "必须是文本")
 
 
-def looks_like_address(text: str) -> bool:
+def hidden_address(value: object) -> object:
     """
-    Tell whether *text* is no path of a file: it has a scheme, or a user and password.
+    Return *value*; an address is a `Secret`, for it may hold a password.
 
-    One letter before a colon is a drive of Windows.
-    """
-    return _ADDRESS.search(text) is not None
-
-
-_ADDRESS: Final = re.compile(r"\A\s*[A-Za-z][A-Za-z0-9+.-]+:|://|:[^/\\]*@")
-
-
-def token_store(value: object) -> object:
-    """
-    Return the setting: an address is a `Secret`, for it may hold a password.
+    What holds other values is `Unfit`, unless it is a token store.
     """
     if isinstance(value, str) and looks_like_address(value):
         return Secret(value)
 
     if isinstance(value, Secret) and not looks_like_address(value.reveal()):
         return value.reveal()
+
+    if isinstance(value, Collection) and not isinstance(value, str):
+        return value if hasattr(value, "refreshing") else Unfit(value)
+
+    return value
+
+
+def token_store(value: Any) -> Any:
+    """
+    Return what `hidden_address()` gave; whether it can be a store is told when it is
+    opened.
+    """
+    if isinstance(value, Unfit):
+        raise refusal(
+            "token_store",
+            f'"auto", "memory", a path, redis:// or a TokenStore object is wanted, not'
+            f" {kind_of(value)}",
+            f'应为 "auto"、"memory"、路径、redis:// 或 TokenStore 对象，而不是 {kind_of(value)}',
+        )
 
     return value
 
@@ -116,6 +129,16 @@ _CONCEALED: Final = (
 )
 
 
+# Where an address or a key may be given by mistake.
+_HIDDEN_PATHS: Final = (
+    "ca_file",
+    "client_certificate",
+    "client_certificate_key",
+    "environment",
+    "token_store",
+)
+
+
 def hide_secrets(settings: dict[str, Any]) -> None:
     """
     Replace secret text in *settings*, so that no frame shows it when a check fails.
@@ -127,8 +150,9 @@ def hide_secrets(settings: dict[str, Any]) -> None:
         if name in settings:
             settings[name] = concealed(settings.pop(name))
 
-    if isinstance(settings.get("token_store"), str):
-        settings["token_store"] = Secret(settings.pop("token_store"))
+    for name in _HIDDEN_PATHS:
+        if isinstance(settings.get(name), str):
+            settings[name] = Secret(settings.pop(name))
 
 
 def gateway_certificate(value: object) -> tuple[PublicKey, ...]:
@@ -258,20 +282,3 @@ def header_text(name: str, value: object) -> str | None:
     raise refusal(
         name, "it must be text of ASCII characters", "必须是 ASCII 字符组成的文本"
     )
-
-
-def existing_file(name: str, value: object) -> Path | None:
-    if value is None:
-        return None
-
-    if not isinstance(value, str | os.PathLike) or not _is_file(Path(value)):
-        raise refusal(name, f"no such file: {value}", f"文件不存在：{value}")
-
-    return Path(value)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name that is too long
-        return False

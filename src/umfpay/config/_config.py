@@ -15,7 +15,8 @@ from umfpay.config import _addresses as addresses
 from umfpay.config import _checks as checks
 from umfpay.config import _sources as sources
 from umfpay.config._environment import Environment
-from umfpay.sensitive import Secret, concealed
+from umfpay.config._paths import existing_file
+from umfpay.sensitive import Secret, concealed, hidden_path
 
 
 if TYPE_CHECKING:
@@ -146,7 +147,11 @@ class Config:
         client_secret = concealed(client_secret)
         merchant_key_passphrase = concealed(merchant_key_passphrase)
         base_url = concealed(base_url)
-        token_store = checks.token_store(token_store)
+        token_store = checks.hidden_address(token_store)
+        environment = checks.hidden_address(environment)  # type: ignore[assignment]
+        ca_file = hidden_path(ca_file)
+        client_certificate = hidden_path(client_certificate)
+        client_certificate_key = hidden_path(client_certificate_key)
         notify_url = concealed(notify_url)
         ret_url = concealed(ret_url)
         proxy = concealed(proxy)
@@ -154,6 +159,13 @@ class Config:
         del merchant_key
         secret = checks.hidden("client_secret", client_secret)
         passphrase = checks.hidden("merchant_key_passphrase", merchant_key_passphrase)
+
+        if client_certificate_key is not None and client_certificate is None:
+            raise checks.refusal(
+                "client_certificate_key",
+                "it is of no use without client_certificate",
+                "需要与 client_certificate 一起使用",
+            )
 
         if not secret:
             raise checks.refusal(
@@ -172,7 +184,7 @@ class Config:
             gateway_certificate=public_keys,
             environment=chosen,
             base_url=addresses.base_url(base_url, environment=chosen),
-            token_store=token_store,
+            token_store=checks.token_store(token_store),
             token_timeout=checks.seconds("token_timeout", token_timeout),
             notify_url=addresses.web_address("notify_url", notify_url),
             ret_url=addresses.web_address("ret_url", ret_url),
@@ -181,11 +193,9 @@ class Config:
             connect_timeout=checks.seconds("connect_timeout", connect_timeout),
             max_connections=checks.count("max_connections", max_connections),
             proxy=addresses.proxy(proxy),
-            ca_file=checks.existing_file("ca_file", ca_file),
-            client_certificate=checks.existing_file(
-                "client_certificate", client_certificate
-            ),
-            client_certificate_key=checks.existing_file(
+            ca_file=existing_file("ca_file", ca_file),
+            client_certificate=existing_file("client_certificate", client_certificate),
+            client_certificate_key=existing_file(
                 "client_certificate_key", client_certificate_key
             ),
             unsigned_responses=checks.one_of(

@@ -8,8 +8,9 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 
-from umfpay.config._checks import looks_like_address, refusal
+from umfpay.config._checks import refusal
 from umfpay.errors import Text
+from umfpay.sensitive import looks_like_address
 
 
 _PATHS: Final = {

@@ -4,6 +4,7 @@ Where the papers go: the FTP account that UMF gives to a merchant.
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import os
 import ssl
@@ -13,14 +14,15 @@ from typing import Any, Final, Literal, Self, get_args
 
 import attrs
 
+from umfpay.config import existing_file
 from umfpay.errors import ConfigError, Text
-from umfpay.sensitive import Secret, Unfit, hide, hides_arguments
+from umfpay.sensitive import Secret, Unfit, hidden_path, hide, hides_arguments
 
 
 Security = Literal["ftps", "ftp"]
 
 _SETTINGS: Final = ("host", "port", "user", "password", "security", "ca_file", "folder")
-_SHOWN: Final = {"port", "security", "ca_file", "ssl_context", "folder", "timeout"}
+_SHOWN: Final = {"port", "security", "ssl_context", "folder", "timeout"}
 _PREFIX: Final = "UMF_FTP_"
 
 
@@ -35,8 +37,8 @@ def _host(value: Any) -> str:
     if not _is_host(value):
         raise _refusal(
             "host",
-            "give a name without ftp://, user and password",
-            "请只给主机名，不含 ftp://、用户名和密码",
+            "give a name without ftp://, user, password and port (it is port=)",
+            "请只给主机名，不含 ftp://、用户名、密码和端口（端口用 port=）",
         )
 
     return value.reveal().removeprefix("[").removesuffix("]")
@@ -45,7 +47,19 @@ def _host(value: Any) -> str:
 def _is_host(value: Secret) -> bool:
     host = value.reveal()
 
+    if ":" in host:
+        return _is_ipv6(host.removeprefix("[").removesuffix("]"))
+
     return host.isprintable() and not any(one in host for one in "/@ ")
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        ipaddress.IPv6Address(host)
+    except ValueError:
+        return False
+
+    return True
 
 
 def _port(value: Any) -> int:
@@ -86,13 +100,7 @@ def _security(value: Any) -> Security:
 
 
 def _ca_file(value: Any) -> Path | None:
-    if value is None:
-        return None
-
-    if not isinstance(value, str | os.PathLike) or not Path(value).is_file():
-        raise _refusal("ca_file", f"no such file: {value}", f"文件不存在：{value}")
-
-    return Path(value)
+    return existing_file("ca_file", value)
 
 
 def _folder(value: Any) -> str:
@@ -146,7 +154,7 @@ class FTPAccount:
     )
     security: Security = attrs.field(default="ftps", converter=_security)
     ca_file: Path | None = attrs.field(
-        default=None, converter=_ca_file, metadata={"kinds": (str, os.PathLike)}
+        default=None, converter=_ca_file, metadata={"path": True}
     )
     ssl_context: ssl.SSLContext | None = attrs.field(
         default=None, repr=False, metadata={"kinds": (ssl.SSLContext,)}
@@ -241,7 +249,10 @@ def _hide(settings: dict[str, Any]) -> None:
     Hide in *settings* what may hold a password, so that no frame shows it.
     """
     # A misspelt name may be that of the password.
-    for name in settings.keys() - _SHOWN:
+    if "ca_file" in settings:
+        settings["ca_file"] = hidden_path(settings.pop("ca_file"))
+
+    for name in settings.keys() - {"ca_file", *_SHOWN}:
         settings[name] = hide(settings.pop(name), Secret, strip=name != "password")
 
 

@@ -16,8 +16,10 @@ import platformdirs
 from filelock import FileLock, Timeout
 
 from umfpay._private_files import read_file, replacing
+from umfpay.config import local_path
 from umfpay.documents._names import LAST_SEQUENCE, name_stem
 from umfpay.errors import ConfigError, DocumentError, Text
+from umfpay.sensitive import shows_itself_half_made
 
 
 _OWNER_ONLY: Final = 0o600
@@ -25,6 +27,7 @@ _OWNER_FOLDER: Final = 0o700
 _POLL: Final = 0.01
 
 
+@shows_itself_half_made
 class SequenceStore:
     """
     The last number used of each payment, in a file that its writers share.
@@ -60,14 +63,19 @@ class SequenceStore:
             )
 
         try:
+            given = local_path("path", path)
+        finally:
+            del path
+
+        try:
             # Resolved now: neither chdir() nor a symbolic link may split the locks.
-            self._path = Path(path).expanduser().resolve()
+            self._path = given.expanduser().resolve()
         except (RuntimeError, OSError, ValueError):
             self._path = Path()
 
         if not self._path.name:
             raise _refusal(
-                "path", f"{os.fspath(path)!r} cannot be resolved", "无法解析"
+                "path", f"{os.fspath(given)!r} cannot be resolved", "无法解析"
             )
 
         self._first = first

@@ -5,6 +5,7 @@ The emulator: an ASGI application around the gateway, its control API and its no
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
@@ -85,7 +86,7 @@ class Emulator:
 
     def __init__(
         self,
-        data: Path | None = None,
+        data: str | os.PathLike[str] | None = None,
         *,
         settings: EmulatorSettings | None = None,
         key_bits: int = 2048,
@@ -97,18 +98,18 @@ class Emulator:
         post: Post | None = None,
         tick: float | None = _TICK,
     ) -> None:
-        self._data = data
+        folder = self._data = None if data is None else Path(data)
         self._pause = tick
         self.credentials: Credentials = (
-            load_credentials(data, bits=key_bits)
-            if data is not None
+            load_credentials(folder, bits=key_bits)
+            if folder is not None
             else credentials or make_credentials(key_bits)
         )
         self._merchants = Merchants(
             self.credentials, make=lambda: self._make_other(other_merchant)
         )
         self._hosts = frozenset(host.lower() for host in hosts)
-        self._store = Store(None if data is None else data / "emulator.sqlite3")
+        self._store = Store(None if folder is None else folder / "emulator.sqlite3")
 
         try:
             self._world = World(
@@ -119,7 +120,7 @@ class Emulator:
             )
 
             if other_merchant is not None or (
-                data is not None and (data / OTHER / CLIENT).exists()
+                folder is not None and (folder / OTHER / CLIENT).exists()
             ):
                 self._merchants.other  # noqa: B018 (its tokens may be out there)
         except BaseException:

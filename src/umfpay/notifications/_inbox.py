@@ -13,7 +13,6 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Final, Self
 
-from umfpay.config import looks_like_address
 from umfpay.errors import (
     ConfigError,
     NotificationError,
@@ -37,6 +36,7 @@ from umfpay.notifications._receiver import (
 from umfpay.notifications._sqlite import SQLiteStore
 from umfpay.notifications._store import InboxStore, StoredEvent
 from umfpay.notifications._unapplied import OnConflict, Reporter, UnappliedEvent
+from umfpay.sensitive import looks_like_address
 
 
 # Seconds.

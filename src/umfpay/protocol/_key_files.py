@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from umfpay.errors import ConfigError, Text
 from umfpay.protocol._der import is_sequence
+from umfpay.sensitive import looks_like_address
 
 
 KeySource = str | bytes | os.PathLike[str]
@@ -231,7 +232,7 @@ def _shown(name: str) -> Text:
     name = name.encode("utf-8", "backslashreplace").decode("utf-8")
     is_long = len(name) >= _SHORTEST_KEY and _BASE64.fullmatch(name) is not None
 
-    if is_long or len(name) > 255 or not name.isprintable():
+    if is_long or len(name) > 255 or not name.isprintable() or looks_like_address(name):
         return Text("the given text, taken for a path", "给出的文本（视为路径）")
 
     return Text(name, name)

@@ -21,9 +21,10 @@ from umfpay.protocol._rsa_keys import (
     read_private,
     read_public,
 )
-from umfpay.sensitive import Secret, concealed
+from umfpay.sensitive import Secret, concealed, shows_itself_half_made
 
 
+@shows_itself_half_made
 class PublicKey:
     """
     The gateway's key, taken out of its certificate; nothing else of that is believed.
@@ -101,6 +102,7 @@ class PublicKey:
         return hash(self.numbers)
 
 
+@shows_itself_half_made
 class PrivateKey:
     """
     A private key: the merchant's, or in the emulator the gateway's.

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from umfpay.config import local_path
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._extra import must_have_polars
 from umfpay.reconciliation._ledger_csv import CSVTable
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
 
 _TABLES: Final = (".parquet", ".pq")
+_ADDRESS_ADVICE: Final = Text(
+    "Ledger.sql(address, query) reads a database.",
+    "数据库请使用 Ledger.sql(地址, 查询)。",
+)
 
 Columns = Mapping[str, str] | None
 
@@ -67,10 +72,15 @@ class Ledger:
         """
         Read a file by its name: ``.parquet``, or CSV.
         """
-        if Path(path).suffix.lower() in _TABLES:
-            return cls.parquet(path, columns=columns)
+        try:
+            file = _file(path)
+        finally:
+            del path
 
-        return cls.csv(path, columns=columns)
+        if file.suffix.lower() in _TABLES:
+            return cls.parquet(file, columns=columns)
+
+        return cls.csv(file, columns=columns)
 
     @classmethod
     def csv(
@@ -92,8 +102,12 @@ class Ledger:
             StatementError: It cannot be read.
             ConfigError: A column is missing.
         """
+        try:
+            file = _file(path)
+        finally:
+            del path
+
         must_have_polars()
-        file = Path(path)
         table = CSVTable(file, encoding=encoding, delimiter=delimiter)
 
         return cls(
@@ -110,8 +124,12 @@ class Ledger:
         """
         Read a Parquet file.
         """
+        try:
+            file = _file(path)
+        finally:
+            del path
+
         must_have_polars()
-        file = Path(path)
 
         if has_offsets(file):
             return cls(
@@ -229,3 +247,11 @@ class Ledger:
             yield in_our_columns(rows, self._columns, before=before)
 
             before += rows.height
+
+
+def _file(path: str | os.PathLike[str]) -> Path:
+    try:
+        return local_path("ledger", path, advice=_ADDRESS_ADVICE)
+    finally:
+        # It may be an address with a password, and a traceback may show this frame.
+        del path

@@ -20,6 +20,7 @@ from umfpay._private_files import replacing
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._classes import Difference
 from umfpay.reconciliation._reasons import reason
+from umfpay.sensitive import shows_itself_half_made
 
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class DifferenceRow:
         return reason(self)
 
 
+@shows_itself_half_made
 class Report:
     """
     The end of a reconciliation. Its order is that of the keys: the same books give the

@@ -111,7 +111,12 @@ def reconcile(
             Text("days: the first comes after the last.", "days：起始日晚于结束日。")
         )
 
-    book = ledger if isinstance(ledger, Ledger) else Ledger.open(ledger, columns)
+    try:
+        book = ledger if isinstance(ledger, Ledger) else Ledger.open(ledger, columns)
+    finally:
+        # It may be an address with a password, and a traceback may show this frame.
+        del ledger
+
     payments = _several(transactions)
     paid_out = [] if statement is None else _several(statement)
     count = _buckets(payments, buckets)

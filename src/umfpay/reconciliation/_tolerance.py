@@ -10,6 +10,7 @@ from typing import Any, Final
 import attrs
 
 from umfpay.errors import ConfigError, Text
+from umfpay.sensitive import shows_itself_half_made
 
 
 # More would not fit into the products of the exchange rule.
@@ -38,6 +39,7 @@ def _tolerated() -> Any:
     return attrs.field(default=Decimal(0), validator=_amount)
 
 
+@shows_itself_half_made
 @attrs.frozen(kw_only=True)
 class Tolerance:
     """

@@ -17,6 +17,7 @@ import attrs
 from umfpay._private_files import read_file, replacing
 from umfpay.errors import ConfigError, IncompleteStatementError, Text
 from umfpay.reconciliation._framing import Header
+from umfpay.sensitive import shows_itself_half_made
 
 
 class TotalRule(StrEnum):
@@ -51,6 +52,7 @@ class Sums:
                 return self.paid + self.refunded
 
 
+@shows_itself_half_made
 class TotalRules:
     """
     Which rules have fitted all files of each merchant so far.

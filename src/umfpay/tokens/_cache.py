@@ -18,6 +18,7 @@ from umfpay.errors import (
     TokenStoreError,
     UMFError,
 )
+from umfpay.sensitive import shows_itself_half_made
 from umfpay.tokens._flight import Flight, Outcome, Usable, again
 from umfpay.tokens._record import FetchedToken, TokenRecord
 from umfpay.tokens._search import TokenSearch, failed, store_errors
@@ -31,6 +32,7 @@ logger: Final = logging.getLogger("umfpay")
 _WATCH: Final = 0.25
 
 
+@shows_itself_half_made
 class TokenCache:
     """
     The token of one client, for the calls of one session.

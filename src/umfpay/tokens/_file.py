@@ -17,7 +17,9 @@ import attrs
 from filelock import FileLock, Timeout
 
 from umfpay._private_files import read_file, replacing
+from umfpay.config import local_path
 from umfpay.errors import ConfigError, Text, TokenStoreError
+from umfpay.sensitive import shows_itself_half_made
 from umfpay.tokens._document import dump, parse
 from umfpay.tokens._lock_file import OWNER_ONLY, Turn, held, make_folder, unusable
 from umfpay.tokens._record import TokenRecord
@@ -29,6 +31,7 @@ T = TypeVar("T")
 _WRITING: Final = 5.0
 
 
+@shows_itself_half_made
 class FileTokenStore:
     """
     A file that keeps the tokens of one or more clients, each under its *key*.
@@ -49,13 +52,18 @@ class FileTokenStore:
 
     def __init__(self, path: str | os.PathLike[str], *, key: str) -> None:
         try:
+            given = local_path("token_store", path)
+        finally:
+            del path
+
+        try:
             # Resolved now: neither chdir() nor a symbolic link may split the locks.
-            self._path = Path(path).expanduser().resolve()
+            self._path = given.expanduser().resolve()
         except (RuntimeError, OSError, ValueError) as error:
             raise ConfigError(
                 Text(
-                    f"token_store: the path {os.fspath(path)!r} cannot be resolved.",
-                    f"token_store：无法解析路径 {os.fspath(path)!r}。",
+                    f"token_store: the path {os.fspath(given)!r} cannot be resolved.",
+                    f"token_store：无法解析路径 {os.fspath(given)!r}。",
                 )
             ) from error
 

@@ -14,9 +14,8 @@ from urllib.parse import urlsplit
 
 import platformdirs
 
-from umfpay.config import looks_like_address
 from umfpay.errors import ConfigError, Text
-from umfpay.sensitive import Secret
+from umfpay.sensitive import Secret, looks_like_address
 from umfpay.tokens._file import FileTokenStore
 from umfpay.tokens._memory import MemoryTokenStore
 from umfpay.tokens._store import TokenStore

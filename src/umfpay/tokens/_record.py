@@ -12,7 +12,7 @@ from typing import Any, Final
 import attrs
 
 from umfpay.errors import Text, TokenError
-from umfpay.sensitive import Secret
+from umfpay.sensitive import Secret, shows_itself_half_made
 
 
 MAX_LIFETIME: Final = 86_400.0
@@ -74,6 +74,7 @@ def _lifetime(value: Any) -> float | None:  # Any: straight from the wire
     return None
 
 
+@shows_itself_half_made
 @attrs.frozen(kw_only=True, init=False)
 class FetchedToken:
     """
@@ -131,6 +132,7 @@ def _is_time(value: object) -> bool:
     )
 
 
+@shows_itself_half_made
 @attrs.frozen(kw_only=True)
 class TokenRecord:
     """

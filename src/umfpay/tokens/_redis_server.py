@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from umfpay.errors import ConfigError, Text, TokenStoreError, needs_extra
-from umfpay.sensitive import Secret
+from umfpay.sensitive import Secret, shows_itself_half_made
 
 
 SCHEMES: Final = ("redis", "rediss", "unix")
@@ -22,6 +22,7 @@ SCHEMES: Final = ("redis", "rediss", "unix")
 _TIMEOUT: Final = 2.0
 
 
+@shows_itself_half_made
 class RedisServer:
     """
     Where a token is kept. It belongs to no event loop and no process.

@@ -13,6 +13,7 @@ from typing import Final
 
 import httpx
 
+from umfpay.sensitive import shows_itself_half_made
 from umfpay.transport._call import EXTENSION, AbandonedError, CallState
 
 
@@ -52,6 +53,7 @@ class _WatchedBody(httpx.ByteStream):
         self._state.body_started = True
 
 
+@shows_itself_half_made
 class CallRequest(httpx.Request):
     """
     The request of one attempt.
@@ -138,6 +140,7 @@ class CallRequest(httpx.Request):
         self._headers = headers
 
 
+@shows_itself_half_made
 class RawResponse(httpx.Response):
     """
     A response that keeps the headers as they came.
