@@ -15,7 +15,7 @@ import pytest
 
 from umfpay import Config, errors
 from umfpay.cli import _main
-from umfpay.emulator._settings import EmulatorSettings
+from umfpay.emulator._settings import EmulatorSettings, choices
 
 
 ROOT = Path(__file__).parents[1]
@@ -74,14 +74,20 @@ def test_every_extra_has_its_row(name):
     assert sorted(extras) == sorted(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
 
 
-def test_every_switch_of_the_emulator_is_named():
+@pytest.mark.parametrize("field", attrs.fields(EmulatorSettings), ids=lambda f: f.name)
+def test_every_switch_of_the_emulator_has_its_row(field):
     """
-    With its values.
+    With its values, the default first.
     """
-    page = _page("emulator.md")
+    (row,) = re.findall(
+        rf"^\| `{field.name}` \| (.*?) \|.*\|$",
+        _page("emulator.md").rpartition("## Where nobody knows")[2],
+        re.MULTILINE,
+    )
+    values = [value.strip("`") for value in row.split(", ")]
 
-    for field in attrs.fields(EmulatorSettings):
-        assert f"`{field.name}`" in page
+    assert str(field.default) == values[0]
+    assert set(choices(field.name) or values) == set(values)
 
 
 @pytest.mark.parametrize(
