@@ -161,3 +161,17 @@ def test_states_of_a_stored_card():
     Three words of the official SDK.
     """
     assert {"ok", "expired", "unavailable"} == {one.value for one in CardState}
+
+
+@pytest.mark.parametrize("cls", ENUMS)
+def test_an_unknown_word_is_shown_and_not_obeyed(cls):
+    """
+    An object stands in logs and on terminals; the word itself stays as it came.
+    """
+    word = "\x1b[2J\x9b31m\u202e\nPAID" + "A" * 10_000
+    shown = repr(cls(word))
+
+    assert shown.isprintable()
+    assert len(shown) < 1_000
+    assert word == cls(word)
+    assert repr(next(iter(cls))) == repr(cls(str(next(iter(cls)))))

@@ -4,6 +4,7 @@ A request as it came, and the answer to it: neither knows the network.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -100,12 +101,19 @@ def cut_answer(fault: Fault) -> Answer:
 
 def control_answer(status: int, value: object) -> Answer:
     """
-    Return an answer of the control API.
+    Return an answer of the control API, in one line that a terminal does not obey.
     """
+    text = dump_json(value).decode()
+
+    if not text.isprintable():
+        text = "".join(
+            one if one.isprintable() else json.dumps(one)[1:-1] for one in text
+        )
+
     return Answer(
         status=status,
         headers={"content-type": "application/json"},
-        body=dump_json(value),
+        body=text.encode(),
     )
 
 

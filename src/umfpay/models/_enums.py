@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Self
 
+from umfpay.errors import escape
+
 
 class OpenEnum(StrEnum):
     """
@@ -39,6 +41,15 @@ class OpenEnum(StrEnum):
         Return other spellings that the gateway uses, and what they mean.
         """
         return {}
+
+    def __repr__(self) -> str:
+        if self.known:
+            return super().__repr__()
+
+        # Whatever somebody wrote: it is not to be obeyed by a terminal.
+        word = escape(self._value_)
+
+        return f"<{type(self).__name__}.{word}: {word!r}>"
 
     @property
     def known(self) -> bool:

@@ -33,10 +33,15 @@ MONEY: Final = frozenset(
     {"total", "total_cny", "service_fee", "exchanged", "exchanged_cny"}
 )
 RATES: Final = frozenset({"exchange_rate"})
-# Spreadsheets run what begins with a sign, of any width, also behind blanks and marks.
+# Spreadsheets run what begins with a sign, of any width, also behind blanks, marks, and
+# what some of them drop: control and format characters.
 # A cell may begin behind each of these, depending on who opens the file.
+_SEEN_THROUGH: Final = (
+    r"\s\x00-\x1f\x7f-\xa0\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    r"\ufeff\ufff9-\ufffb\""
+)
 _FORMULA: Final = re.compile(
-    r"(^|[;|\t\r\n])(?=[\s\ufeff\u200b-\u200f\u2060\"]*[=+@\u2212\uff1d\uff0b\uff0d\uff20"
+    rf"(^|[;|\t\r\n])(?=[{_SEEN_THROUGH}]*[=+@\u2212\uff1d\uff0b\uff0d\uff20"
     r"\ufe62\ufe63\ufe66\ufe6b-])"
 )
 _BLANKS: Final = ("\t", "\r", "\n")

@@ -97,3 +97,14 @@ def test_a_refusal_names_its_word_and_what_it_is_about():
         refused.word,
         refused.detail,
     )
+
+
+def test_what_a_terminal_would_obey_is_shown():
+    """
+    A page may be fetched with curl, and an order number may hold anything.
+    """
+    trouble = {"word": "", "detail": "\x1b[2J\x9b\u202e 中文\u3000\n", "missing": True}
+    page = _rendered(Page("trouble.html", trouble))
+
+    assert "\\x1b[2J\\x9b\\u202e 中文\u3000\n" in page
+    assert page.replace("\n", "").replace("\u3000", "").isprintable()

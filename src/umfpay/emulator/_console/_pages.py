@@ -7,12 +7,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from importlib import resources
-from typing import Any
+from typing import Any, Final
 
 import attrs
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from umfpay.emulator._console._texts import LANGUAGES, words
+
+
+# Line ends and tabs of a body, the space of Chinese text.
+_LAYOUT: Final = "\n\r\t\u3000"
 
 
 @attrs.frozen
@@ -44,7 +49,8 @@ class PageRefused(Exception):  # noqa: N818 (an answer, not an error)
 
 class Renderer:
     """
-    Renders pages; all text is escaped.
+    Renders pages; all text is escaped, and what a terminal or the eye would obey is
+    shown: a page may be fetched with curl.
 
     Args:
         token: What every form carries.
@@ -55,6 +61,7 @@ class Renderer:
         self._environment = Environment(
             loader=PackageLoader("umfpay.emulator._console"),
             autoescape=True,
+            finalize=_visible,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
@@ -89,6 +96,18 @@ def other_language(language: str) -> str:
     Return the language that *language* is not.
     """
     return LANGUAGES[1 - LANGUAGES.index(language)]
+
+
+def _visible(value: object) -> object:
+    if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
+        return value
+
+    return "".join(
+        one
+        if one.isprintable() or one in _LAYOUT
+        else one.encode("unicode_escape").decode("ascii")
+        for one in value
+    )
 
 
 def _moment(at: str) -> str:
