@@ -227,6 +227,61 @@ def test_refunds_and_declarations_are_typed(receiver, signer):
     assert ("SUBMITTED", None) == (second.state, second.mer_reference_id)
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("payment", "payment"),
+        ("refund", "refund"),
+        ("refunds", "refund"),
+        ("customs_declaration", "customs_declaration"),
+        ("customs_declarations", "customs_declaration"),
+    ],
+)
+@pytest.mark.parametrize("form", [lambda one: one, lambda one: [one]])
+def test_an_object_may_stand_in_a_list_of_one(receiver, signer, name, kind, form):
+    """
+    As in answers (gateway.md, trap 16).
+    """
+    signed = signer({name: form({"id": "ID_A", "state": "SUCCESS"})})
+    event = receiver.read(signed.body, signed.headers)
+
+    assert (kind, "ID_A", True) == (event.kind, event.object_id, event.bare)
+
+
+@pytest.mark.parametrize(
+    ("members", "number"),
+    [
+        ({"payment": {"order": {"mer_reference_id": " n1 "}}}, "n1"),
+        ({"payment": [{"order": [{"mer_reference_id": "n1"}]}]}, "n1"),
+        ({"payment": [{"order": {"mer_reference_id": 17}}]}, "17"),
+        ({"order_id": "n1", "trade_state": "TRADE_SUCCESS"}, "n1"),
+        ({"order_id": 17}, "17"),
+        (
+            {
+                "payment": [
+                    {"order": {"mer_reference_id": "n1"}},
+                    {"order": {"mer_reference_id": "n2"}},
+                ]
+            },
+            None,
+        ),
+        ({"payment": {"order": {"mer_reference_id": ["n1"]}}}, None),
+        ({"payment": {"order": "n1"}, "order_id": " "}, None),
+        ({"payment": [[{"order": {}}]]}, None),
+    ],
+)
+def test_what_cannot_be_read_is_kept_with_the_number_it_names(
+    receiver, signer, members, number
+):
+    """
+    So that its payments can be asked for; two numbers are none.
+    """
+    signed = signer(members)
+    delivery = receiver.verify(signed.body, signed.headers)
+
+    assert (None, number) == (delivery.event, delivery.number)
+
+
 def test_a_payment_without_an_order_has_no_number(receiver, signer):
     """
     Nobody has seen whether every notification tells it.

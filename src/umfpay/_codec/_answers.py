@@ -448,7 +448,7 @@ def read_notification(members: Members) -> Payment | Refund | CustomsDeclaration
             Text(f"The notification holds no {at}.id.", f"通知中缺少 {at}.id。")
         )
 
-    return _NOTIFIED[at](members)
+    return _NOTIFIED[at]({**members, at: given})
 
 
 _NOTIFIED: Final[

@@ -262,12 +262,15 @@ def _number(members: Mapping[str, Any]) -> str | None:
 
     The flat form of an early specification calls it order_id (gateway.md 3.3).
     """
-    payment = members.get("payment")
-    order = payment.get("order") if isinstance(payment, dict) else None
-    number = order.get("mer_reference_id") if isinstance(order, dict) else None
-    number = number or members.get("order_id")
+    told = [
+        order.get("mer_reference_id")
+        for payment in _objects(members.get("payment"))
+        for order in _objects(payment.get("order"))
+    ]
+    told.append(members.get("order_id"))
+    numbers = {str(one).strip() for one in told if isinstance(one, str | int)} - {""}
 
-    return number if isinstance(number, str) and number.strip() else None
+    return numbers.pop() if len(numbers) == 1 else None
 
 
 def _is_bare(members: Mapping[str, Any]) -> bool:
