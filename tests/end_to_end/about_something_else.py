@@ -5,12 +5,15 @@ The gateway signs for all its merchants with one key, and old answers stay signe
 ever: whatever a row holds has a good signature. `CLASSES` is the one table of them; the
 columns are those of `Class`. Who adds a call adds its rows here.
 
+``python tests/end_to_end/about_something_else.py`` prints it, one line a class.
+
 The rows are run by ``test_signed_about_something_else.py`` (answers and files, over a
 real socket) and ``test_notified_about_something_else.py`` (notifications).
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -1622,3 +1625,9 @@ def classes(kind: Kind) -> list[Class]:
     Return the rows of one kind.
     """
     return [one for one in CLASSES if one.kind == kind]
+
+
+if __name__ == "__main__":
+    for one in CLASSES:
+        columns = (str(one.number), one.kind, one.asked, one.told, one.end)
+        sys.stdout.write(" | ".join(columns) + "\n")
