@@ -583,6 +583,12 @@ _ROWS: list[Class] = [
         ),
         ("the refund of this payment", "about refund", refund()),
         ("a declaration of this payment", "about customs", declaration()),
+        (
+            "a declaration of a payment made elsewhere",
+            "about customs",
+            {"customes_declaration_only": {"pay_trace": "1"}},
+        ),
+        ("a bare rate", "about rate", {"rate": "6.9"}),
     ),
     *_answers(
         "tracking",

@@ -38,21 +38,20 @@ from umfpay.protocol import number_in_id, text_in_id
 _SHOWN_CHARACTERS: Final = 64
 # What an answer is about, by the name of its member (gateway.md 5).
 _KINDS: Final = {
-    "payment": "payment",
-    "refund": "refund",
-    "refunds": "refund",
-    "customs_declaration": "customs",
-    "customs_declarations": "customs",
-    "customsDeclaration": "customs",
-    "customsDeclarations": "customs",
-    "enterprise_qualification": "enterprise",
-    "external_enterprise": "enterprise",
-    "EnterpriseQualification": "enterprise",
-    "transactions": "transactions",
-    "reconciliations": "reconciliations",
-    "banks": "banks",
-    "exchangeRates": "rate",
-    "exchange_rates": "rate",
+    name: kind
+    for kind, names in {
+        "payment": "payment",
+        "refund": "refund refunds",
+        "customs": "customs_declaration customs_declarations customsDeclaration"
+        " customsDeclarations customes_declaration_only customs_declaration_only",
+        "enterprise": "enterprise_qualification enterprise_qualifications"
+        " external_enterprise EnterpriseQualification",
+        "transactions": "transactions",
+        "reconciliations": "reconciliations reconciliation",
+        "banks": "banks bank",
+        "rate": "exchangeRates exchangeRate exchange_rates exchange_rate rate",
+    }.items()
+    for name in names.split()
 }
 
 
