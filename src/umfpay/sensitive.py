@@ -223,27 +223,29 @@ def withholds(
     Make a coroutine function see an `Unfit` where an argument is none of its *kinds*.
 
     So none of its frames holds the dict with a card number that was given in place of
-    a model; that it is refused is its own work.
+    a model; that it is refused is its own work. A dict in any other place is one that
+    was meant for another, and withheld, too.
     """
 
     def decorate(
         function: Callable[P, Awaitable[T]],
     ) -> Callable[P, Coroutine[Any, Any, T]]:
-        names = list(inspect.signature(function).parameters)
-        places = [
-            (name, names.index(name), kind if isinstance(kind, tuple) else (kind,))
+        named = {
+            name: kind if isinstance(kind, tuple) else (kind,)
             for name, kind in kinds.items()
-        ]
+        }
+        places = list(inspect.signature(function).parameters)
 
         @functools.wraps(function)
         async def call(*args: P.args, **kwargs: P.kwargs) -> T:
             try:
-                for name, place, allowed in places:
-                    if name in kwargs:
-                        kwargs[name] = fitting(kwargs[name], *allowed)
-                    elif place < len(args):
-                        kept = fitting(args[place], *allowed)
-                        args = (*args[:place], kept, *args[place + 1 :])  # type: ignore[assignment]
+                # No local of the loops holds a value.
+                for name in list(kwargs):
+                    kwargs[name] = _withheld(kwargs[name], named.get(name))
+
+                for place, name in enumerate(places[: len(args)]):
+                    kept = _withheld(args[place], named.get(name))
+                    args = (*args[:place], kept, *args[place + 1 :])  # type: ignore[assignment]
 
                 running = function(*args, **kwargs)
             finally:
@@ -255,6 +257,13 @@ def withholds(
         return call
 
     return decorate
+
+
+def _withheld(value: Any, allowed: tuple[type[Any], ...] | None) -> Any:
+    if allowed is not None:
+        return fitting(value, *allowed)
+
+    return Unfit(value) if isinstance(value, Mapping) else value
 
 
 ClassT = TypeVar("ClassT")

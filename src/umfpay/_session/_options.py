@@ -21,24 +21,6 @@ _OPTIONS: Final = frozenset(CallOptions.__annotations__)
 _NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
-def no_config(given: Any) -> ConfigError:
-    """
-    Return the error for a session that was given something else than a `Config`.
-    """
-    kind = given.__name__ if isinstance(given, type) else type(given).__name__
-
-    return ConfigError(
-        Text(
-            f"config: a Config is needed, not {kind}.",
-            f"config：需要 Config 对象，而不是 {kind}。",
-        ),
-        advice=Text(
-            'Give Config.from_file("umf.env"), Config.from_env() or Config(...).',
-            '请传入 Config.from_file("umf.env")、Config.from_env() 或 Config(...)。',
-        ),
-    )
-
-
 def must_be_known(options: Mapping[str, Any]) -> None:
     """
     Refuse *options* that no call has: a mistyped deadline is no deadline.

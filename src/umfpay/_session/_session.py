@@ -37,7 +37,6 @@ from umfpay._session._follow_up import decide, look_up
 from umfpay._session._options import (
     header_lines,
     must_be_known,
-    no_config,
     seconds_each,
     seconds_left,
 )
@@ -50,7 +49,7 @@ from umfpay._session._resolving import (
     resolve,
 )
 from umfpay._session._transport_adapter import needed_transport
-from umfpay.config import Config
+from umfpay.config import Config, no_config
 from umfpay.errors import (
     ConfigError,
     DeadlineExceededError,
@@ -154,7 +153,13 @@ class UMFSession:
         self._config = config
         self.on_call = on_call
         self.on_unknown = on_unknown
-        self._transport = needed_transport(transport, config)
+
+        try:
+            self._transport = needed_transport(transport, config)
+        finally:
+            # A dict of proxies holds passwords, and a traceback shows locals.
+            del transport
+
         self._binding: Binding | None = None
         self._closed = False
         self._base = httpx.URL(config.base_url)

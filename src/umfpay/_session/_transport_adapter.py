@@ -46,7 +46,11 @@ def needed_transport(transport: Any, config: Config) -> httpx.AsyncBaseTransport
         return None
 
     if not isinstance(transport, httpx.AsyncBaseTransport):
-        raise _no_transport(transport)
+        refusal = _no_transport(transport)
+        # A dict of proxies holds passwords, and a traceback shows locals.
+        del transport
+
+        raise refusal
 
     for name in _NETWORK_SETTINGS:
         if getattr(config, name) is not None:

@@ -35,6 +35,24 @@ def client_id(value: object) -> str:
     return value.strip()
 
 
+def no_config(given: Any) -> ConfigError:
+    """
+    Return the error for what was given in the place of a `Config`; it is not shown.
+    """
+    kind = given.__name__ if isinstance(given, type) else type(given).__name__
+
+    return ConfigError(
+        Text(
+            f"config: a Config is needed, not {kind}.",
+            f"config：需要 Config 对象，而不是 {kind}。",
+        ),
+        advice=Text(
+            'Give Config.from_file("umf.env"), Config.from_env() or Config(...).',
+            '请传入 Config.from_file("umf.env")、Config.from_env() 或 Config(...)。',
+        ),
+    )
+
+
 def hidden(name: str, value: object) -> Secret | None:
     """
     Return *value*, which `concealed()` gave, if it was text.

@@ -12,7 +12,7 @@ from umfpay.models import ExpressInfo, Parcel, Payment
 from umfpay.sensitive import withholds
 
 
-@withholds(payment=(Payment, str))
+@withholds(payment=(Payment, str), parcels=Mapping)
 async def report_tracking(
     session: UMFSession,
     payment: Payment | str,

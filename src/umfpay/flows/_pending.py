@@ -195,7 +195,16 @@ class PendingCardPayment:
         """
         from umfpay.flows._pending_json import read_pending
 
-        return read_pending(text)
+        try:
+            return read_pending(text)
+        except ConfigError as error:
+            # Its frames hold what was stored, which may be clear card data.
+            refusal = error.with_traceback(None)
+            refusal.__cause__ = refusal.__context__ = None
+        finally:
+            del text
+
+        raise refusal
 
     def must_belong_to(self, session: UMFSession) -> None:
         """

@@ -52,7 +52,7 @@ _NOT_ALLOWED: Final = "00060766"
 _AMOUNT: Final = frozenset({"00060768", "00060770", "00202009", "00202010"})
 
 
-@withholds(payment=(Payment, str), amount=Money, goods=RefundSubOrder)
+@withholds(payment=(Payment, str), amount=Money, goods=RefundSubOrder, already=Mapping)
 async def refund(
     session: UMFSession,
     payment: Payment | str,

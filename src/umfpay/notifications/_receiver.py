@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, Self
 import attrs
 
 from umfpay import _codec
-from umfpay.config import Config
+from umfpay.config import Config, no_config
 from umfpay.errors import (
     EnvelopeError,
     NotificationBodyError,
@@ -179,7 +179,17 @@ class NotificationReceiver:
     def from_config(cls, config: Config) -> Self:
         """
         Return a receiver with the certificate of *config*.
+
+        Raises:
+            ConfigError: It is something else.
         """
+        if not isinstance(config, Config):
+            refusal = no_config(config)
+            # What was given may be a dict of settings, and a traceback shows locals.
+            del config
+
+            raise refusal
+
         return cls(config.gateway_certificate)
 
     def read(self, body: bytes, headers: Headers) -> NotificationEvent:
