@@ -319,6 +319,11 @@ def test_from_file_reads_lines_and_toml_alike(tmp_path, environ, settings):
         ("umf.env", b'UMF_CLIENT_ID="x"\n', "line 1.*quotes"),
         ("umf.env", b"UMF_CLIENT_ID=x\ncanary-secret-7f3a\n", "line 2"),
         ("umf.env", b"\xff\xfe", "UTF-8"),
+        (
+            "umf.env",
+            b"UMF_CLIENT_SECRET=canary-secret-7f3a\nUMF_CLIENT_SECRET=another\n",
+            "line 2: UMF_CLIENT_SECRET stands there twice",
+        ),
     ],
 )
 def test_a_broken_file_is_named_and_never_quoted(tmp_path, name, content, told):
@@ -351,6 +356,24 @@ def test_a_missing_file_is_a_config_error(tmp_path):
     for name in ("a\0b", "x" * 300):
         with pytest.raises(ConfigError, match="cannot be read"):
             Config.from_file(name)
+
+
+def test_a_file_that_the_system_does_not_give_is_told_by_its_reason(tmp_path):
+    """
+    It is not blamed on its encoding.
+    """
+    with pytest.raises(ConfigError, match=r"cannot be read \(Is a directory\)"):
+        Config.from_file(tmp_path)
+
+
+def test_a_file_may_say_the_same_twice(tmp_path, environ):
+    """
+    Two files put together are no contradiction.
+    """
+    file = tmp_path / "umf.env"
+    file.write_text("".join(f"{k}={v}\n" for k, v in environ.items()) * 2, "utf-8")
+
+    assert "a" * 40 == Config.from_file(file).client_id
 
 
 def test_a_file_of_variables_may_hold_those_of_others(tmp_path, environ):

@@ -193,16 +193,27 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="cannot be read"):
         FTPAccount.from_file(file)
 
-    file.write_text("\n".join(f"{k}={v}" for k, v in ENV.items()) + "\nUMF_FTP_PORT=x")
-
-    with pytest.raises(ConfigError, match="port") as caught:
-        FTPAccount.from_file(file)
-
+    lines = "\n".join(f"{k}={v}" for k, v in ENV.items() if k != "UMF_FTP_PORT")
     ours = Path(documents.__file__).parent
 
-    for frame, _ in traceback.walk_tb(caught.value.__traceback__):
-        if ours in Path(frame.f_code.co_filename).parents:
-            assert "s3cret" not in repr(frame.f_locals)
+    for more, told in (
+        ("UMF_FTP_PORT=x", "port"),
+        ("UMF_FTP_PASSWORD=s3cret-too", "UMF_FTP_PASSWORD stands there twice"),
+    ):
+        file.write_text(f"{lines}\n{more}")
+
+        with pytest.raises(ConfigError, match=told) as caught:
+            FTPAccount.from_file(file)
+
+        for frame, _ in traceback.walk_tb(caught.value.__traceback__):
+            if ours in Path(frame.f_code.co_filename).parents:
+                assert "s3cret" not in repr(frame.f_locals)
+
+    file.unlink()
+    file.mkdir()
+
+    with pytest.raises(ConfigError, match="Is a directory"):
+        FTPAccount.from_file(file)
 
 
 def test_a_file_may_begin_with_a_mark(tmp_path):

@@ -77,7 +77,11 @@ def _read(file: Path, names: Collection[str]) -> _Settings:
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         return {}, Text("no such file", "文件不存在")
-    except (OSError, ValueError):
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+
+        return {}, Text(f"it cannot be read ({reason})", f"无法读取（{reason}）")
+    except ValueError:
         return {}, Text("it cannot be read as UTF-8 text", "无法按 UTF-8 读取")
 
     return _toml(text) if file.suffix.lower() == ".toml" else _lines(text, names)
@@ -119,7 +123,11 @@ def _lines(text: str, names: Collection[str]) -> _Settings:
                 f"第 {number} 行：值带有引号，请去掉引号",
             )
 
-        environ[key] = value
+        if environ.setdefault(key, value) != value:
+            return {}, Text(
+                f"line {number}: {key} stands there twice, with different values",
+                f"第 {number} 行：{key} 出现了两次，且值不同",
+            )
 
     return from_environ(environ, prefix=_PREFIX, names=names), None
 

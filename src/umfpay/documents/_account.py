@@ -272,18 +272,38 @@ def _picked(environ: Mapping[str, str]) -> dict[str, Any]:
 
 def _read(file: Path) -> dict[str, Any]:
     """
-    Return the settings of *file*; its text stays in this frame.
+    Return the settings of *file*; its text stays in a frame that raises nothing.
     """
+    values, problem = _lines(file)
+
+    if problem is not None:
+        raise ConfigError(Text(f"{file}: {problem.en}.", f"{file}：{problem.zh}。"))
+
+    return values
+
+
+def _lines(file: Path) -> tuple[dict[str, Any], Text | None]:
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError):
-        pass
-    else:
-        pairs = (line.partition("=") for line in lines)
+    except UnicodeDecodeError:
+        return {}, Text("it cannot be read as UTF-8 text", "无法按 UTF-8 读取")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
 
-        return _picked({name.strip(): value.strip() for name, _, value in pairs})
+        return {}, Text(f"it cannot be read ({reason})", f"无法读取（{reason}）")
 
-    raise ConfigError(Text(f"{file}: cannot be read.", f"{file}：无法读取。"))
+    values: dict[str, str] = {}
+
+    for number, line in enumerate(lines, start=1):
+        name, _, value = (part.strip() for part in line.partition("="))
+
+        if values.setdefault(name, value) != value and name.startswith(_PREFIX):
+            return {}, Text(
+                f"line {number}: {name} stands there twice, with different values",
+                f"第 {number} 行：{name} 出现了两次，且值不同",
+            )
+
+    return _picked(values), None
 
 
 def _refusal(name: str, en: str, zh: str) -> ConfigError:
