@@ -301,3 +301,29 @@ def test_the_rule_of_the_totals_is_named_or_remembered(tmp_path, capsys):
     assert Exit.WRONG_USE == run(
         [*given, f"--total-rules={rules}", "--total-rule=ignore"]
     )
+
+
+def test_a_ledger_may_have_another_delimiter(tmp_path, capsys):
+    """
+    As spreadsheets write it where the comma is decimal.
+    """
+    traded, ledger = tmp_path / "traded.txt", tmp_path / "ledger.csv"
+    traded.write_bytes(files.file(files.payment(1)))
+    ledger.write_text("mer_reference_id;total\nnone;1.00\n")
+    arguments = ["reconcile", f"--transactions={traded}", f"--ledger={ledger}"]
+
+    assert Exit.WRONG_USE == run(arguments)
+    assert "--delimiter" in capsys.readouterr().err
+    assert Exit.NO == run([*arguments, "--delimiter=;"])
+
+
+def test_a_file_without_an_option_is_told_how_to_name_it(arguments, capsys):
+    """
+    A shell makes several words of ``books/*.txt``.
+    """
+    assert Exit.WRONG_USE == run([*arguments, "books/second.txt"])
+
+    told = capsys.readouterr().err
+
+    assert "books/second.txt" in told
+    assert "--transactions A --transactions B" in told

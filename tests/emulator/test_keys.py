@@ -107,8 +107,11 @@ def test_a_folder_that_cannot_be_used_is_refused(keys, tmp_path):
 
     (tmp_path / "a" / "ftp.id").write_text("1 2")
 
-    with pytest.raises(ConfigError, match=r"merchant\.key\.p8"):
+    with pytest.raises(ConfigError, match=r"merchant\.key\.p8") as caught:
         load_credentials(tmp_path / "a", bits=1024)
+
+    # It is no setting of anybody.
+    assert "Take another --data" in caught.value.advice.en
 
     with pytest.raises(ConfigError, match=r"umf\.env"):
         write_env(file, load_credentials(keys.folder, bits=1024), base_url="")

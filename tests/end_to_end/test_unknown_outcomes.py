@@ -858,6 +858,38 @@ async def test_a_refusal_without_signature_tells_what_it_would_mean(box, session
     assert "商户" in caught.value.advice.zh
 
 
+async def test_a_forged_answer_to_a_write_names_the_settings_that_cause_it(
+    box, session
+):
+    """
+    With the certificate of another gateway no signature verifies, and the first write
+    says what to look at.
+    """
+    other = UMFSession(box.config(gateway_certificate=PrivateKey.generate(1024).public))
+
+    async with other:
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await other.payments.create(orders.card_payment())
+
+    assert "gateway_certificate belong together" in caught.value.advice.en
+    assert "Do not repeat the call" in caught.value.advice.en
+    assert "gateway_certificate" in caught.value.advice.zh
+
+
+async def test_an_unsigned_answer_to_a_write_names_the_setting_that_causes_it(
+    box, session
+):
+    """
+    A gateway that signs nothing does so at the first write, too.
+    """
+    await box.settings(signature="none")
+
+    with pytest.raises(OutcomeUnknownError) as caught:
+        await session.payments.create(orders.card_payment())
+
+    assert "unsigned_responses" in caught.value.advice.en
+
+
 def test_a_resolution_is_plain_data():
     """
     It pickles, for a job queue.

@@ -130,6 +130,27 @@ async def test_an_unusable_file_is_a_config_error(open_shop, place, tmp_path, ma
     assert "无法打开收件箱" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (_other_file, "keep the file: what it holds was acknowledged"),
+        (_missing_folder, "its folder and the permissions"),
+    ],
+)
+async def test_who_cannot_open_the_file_is_told_what_to_do(
+    open_shop, place, tmp_path, make, words
+):
+    """
+    Nobody deletes a damaged inbox because he was told to correct a setting.
+    """
+    place.spec = make(tmp_path)
+
+    with pytest.raises(ConfigError) as caught:
+        await open_shop(place)
+
+    assert words in caught.value.advice.en
+
+
 async def test_a_file_that_stays_locked_cannot_be_opened(
     open_shop, place, writer, monkeypatch
 ):
@@ -139,8 +160,10 @@ async def test_a_file_that_stays_locked_cannot_be_opened(
     monkeypatch.setattr(_inbox, "_MARGIN", 0.1)
     writer.execute("BEGIN EXCLUSIVE")
 
-    with pytest.raises(ConfigError, match="locked"):
+    with pytest.raises(ConfigError, match="locked") as caught:
         await open_shop(place, handler_timeout=0.1)
+
+    assert "Another program" in caught.value.advice.en
 
 
 async def test_a_file_that_is_locked_for_a_moment_is_opened(place, writer, monkeypatch):

@@ -169,6 +169,19 @@ def test_a_file_that_is_no_table_is_refused(tmp_path, data, words):
         orders(tmp_path, data)
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_a_file_with_another_delimiter_is_told_how_to_name_it(tmp_path, delimiter):
+    """
+    In place of a column that is missing.
+    """
+    text = f"{NAMES}\nB1,10.00,a\n".replace(",", delimiter)
+
+    with pytest.raises(errors.StatementError, match="first line") as told:
+        orders(tmp_path, text)
+
+    assert "--delimiter" in str(told.value)
+
+
 def test_a_name_that_stands_twice_is_nobodys(tmp_path):
     """
     Unless it is not needed.

@@ -249,8 +249,10 @@ async def test_misuse_is_told(tmp_path):
     with pytest.raises(errors.ConfigError, match="once"):
         reader.read()
 
-    with pytest.raises(errors.StatementError, match="cannot be read"):
+    with pytest.raises(errors.StatementError, match="cannot be read") as caught:
         read_transactions(tmp_path / "nothing").read()
+
+    assert "line" not in caught.value.advice.en
 
     with pytest.raises(errors.StatementError, match="cannot be read"):
         await read_transactions(tmp_path / "nothing").aread()
@@ -298,8 +300,21 @@ def test_a_damaged_file_of_rules_is_named(tmp_path, content):
     kept = tmp_path / "rules.json"
     kept.write_text(content)
 
-    with pytest.raises(errors.ConfigError, match=r"rules\.json"):
+    with pytest.raises(errors.ConfigError, match=r"rules\.json is damaged") as caught:
         TotalRules(kept)
+
+    assert "or remove it" in caught.value.advice.en
+    assert content == kept.read_text()
+
+
+def test_rules_that_the_system_does_not_give_are_not_called_damaged(tmp_path):
+    """
+    What cannot be read may be well, and is not to be removed.
+    """
+    with pytest.raises(errors.ConfigError, match="Is a directory") as caught:
+        TotalRules(tmp_path)
+
+    assert "remove" not in str(caught.value)
 
 
 def test_the_reconciliation_file_is_read_as_the_emulator_writes_it():

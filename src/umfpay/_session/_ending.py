@@ -10,7 +10,14 @@ from typing import Any, NoReturn
 
 import attrs
 
-from umfpay.errors import APIError, Intent, OutcomeUnknownError, Text
+from umfpay.errors import (
+    APIError,
+    Intent,
+    OutcomeUnknownError,
+    SignatureError,
+    Text,
+    UnsignedResponseError,
+)
 from umfpay.resources import Call
 from umfpay.transport import Ending, Judgement
 
@@ -60,12 +67,21 @@ def raise_ending(
 
 def _advice(error: BaseException) -> Text | None:
     """
-    Return what to do after a refusal that nobody can trust: most are genuine.
+    Return what to do after an answer that nobody can trust.
+
+    Most refusals are genuine, and most signatures that never verify are the fault of
+    the settings: with a wrong certificate the first write ends here.
     """
+    usual = OutcomeUnknownError.default_advice
+
+    if isinstance(error, SignatureError | UnsignedResponseError):
+        return Text(
+            f"{usual.en} If every call ends like this: {error.advice.en}",
+            f"{usual.zh}若每次调用都如此：{error.advice.zh}",
+        )
+
     if not isinstance(error, APIError) or error.verified or not error.ret_code:
         return None
-
-    usual = OutcomeUnknownError.default_advice
 
     return Text(
         f"{usual.en} If the refusal is genuine: {error.what.en} {error.advice.en}",

@@ -26,14 +26,15 @@ _TABLES = (".parquet", ".pq")
 _Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
 
 
-@click.command()
+# A shell makes several words of one pattern; click would only count them.
+@click.command(context_settings={"allow_extra_args": True})
 @click.option(
     "--transactions",
     "transactions",
     multiple=True,
     required=True,
     metavar="FILE",
-    help="A transaction file of the gateway; may be given for each day.",
+    help="A transaction file of the gateway; given once for each file.",
 )
 @click.option(
     "--statement",
@@ -58,6 +59,13 @@ _Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
     " currency, total, total_cny, state or service_fee.",
 )
 @click.option("--encoding", default="utf-8", show_default=True, help="Of a CSV ledger.")
+@click.option(
+    "--delimiter",
+    default=",",
+    show_default=True,
+    metavar="CHARACTER",
+    help="What stands between the fields of a CSV ledger.",
+)
 @click.option(
     "--tolerance",
     "tolerances",
@@ -111,6 +119,7 @@ def reconcile(
     query: str | None,
     columns: Sequence[str],
     encoding: str,
+    delimiter: str,
     tolerances: Sequence[str],
     first: datetime | None,
     last: datetime | None,
@@ -131,6 +140,12 @@ def reconcile(
     """
     from umfpay import reconciliation
 
+    if context.args:
+        raise click.UsageError(
+            f"{context.args[0]!r} stands alone: each file needs its option, such as"
+            " --transactions A --transactions B."
+        )
+
     if (first is None) != (last is None):
         raise click.UsageError("--from and --to belong together.")
 
@@ -147,7 +162,13 @@ def reconcile(
     result = reconciliation.reconcile(
         list(transactions),
         list(statements) or None,
-        ledger=_ledger(ledger, query, _pairs("--map", columns), encoding),
+        ledger=_ledger(
+            ledger,
+            query,
+            _pairs("--map", columns),
+            encoding=encoding,
+            delimiter=delimiter,
+        ),
         engine=engine,  # type: ignore[arg-type]  # click knows the two words
         tolerance=_tolerance(_pairs("--tolerance", tolerances)),
         days=None if first is None or last is None else (first.date(), last.date()),
@@ -197,7 +218,12 @@ def _pairs(option: str, given: Sequence[str]) -> dict[str, str]:
 
 
 def _ledger(
-    place: str, query: str | None, columns: dict[str, str], encoding: str
+    place: str,
+    query: str | None,
+    columns: dict[str, str],
+    *,
+    encoding: str,
+    delimiter: str,
 ) -> Ledger:
     from umfpay.reconciliation import Ledger
 
@@ -213,7 +239,7 @@ def _ledger(
     if Path(place).suffix.lower() in _TABLES:
         return Ledger.parquet(place, columns=columns)
 
-    return Ledger.csv(place, columns=columns, encoding=encoding)
+    return Ledger.csv(place, columns=columns, encoding=encoding, delimiter=delimiter)
 
 
 def _tolerance(given: dict[str, str]) -> Tolerance | None:

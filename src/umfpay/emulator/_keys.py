@@ -137,6 +137,9 @@ def _usable(folder: Path) -> Iterator[None]:
         reason = f"{named}{exc.strerror or type(exc).__name__}"
     except _DamagedError as exc:
         reason = str(exc)
+    except ConfigError as exc:
+        # A key file: here it is no setting that could be corrected.
+        raise ConfigError(exc.what, advice=_ADVICE) from None
 
     raise ConfigError(
         Text(

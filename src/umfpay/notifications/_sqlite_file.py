@@ -29,6 +29,25 @@ _PAUSE: Final = 0.02
 # After a transaction that took longer, others come first.
 _LONG: Final = 0.1
 
+_DAMAGED_CODES: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_DAMAGED: Final = Text(
+    "If it is the path of another file, correct it. If it is the inbox, keep the file:"
+    " what it holds was acknowledged, and the gateway does not send it again. Restore it"
+    " from a copy, or with sqlite3's .recover; if neither can be done, begin a new file,"
+    " and query the payments and refunds that were open.",
+    "若路径指向其他文件，请更正。若确为收件箱，请保留该文件：其中的通知已应答，"
+    "网关不会再次发送。请从备份恢复，或使用 sqlite3 的 .recover；若都不可行，"
+    "请新建文件，并查询所有未完结的支付和退款。",
+)
+_LOOK: Final = Text(
+    "Look at the path, its folder and the permissions, and at the disk.",
+    "请检查路径、所在文件夹、权限以及磁盘。",
+)
+_BUSY_ELSEWHERE: Final = Text(
+    "Another program keeps the file locked: find and end it, or correct the path.",
+    "另一个程序一直锁定该文件：请找到并结束它，或更正路径。",
+)
+
 _T = TypeVar("_T")
 _log = logging.getLogger("umfpay")
 
@@ -271,7 +290,7 @@ def _open(connection: aiosqlite.Connection | None) -> aiosqlite.Connection:
     return connection
 
 
-def _is_busy(error: sqlite3.Error) -> bool:
+def _is_busy(error: Exception) -> bool:
     code = getattr(error, "sqlite_errorcode", None)
 
     # The lower byte: the other one tells details.
@@ -281,12 +300,15 @@ def _is_busy(error: sqlite3.Error) -> bool:
 def _unusable(path: Path, error: Exception) -> ConfigError:
     # The text of an OSError shows the path once more.
     reason = getattr(error, "strerror", None) or str(error)
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    advice = _DAMAGED if code in _DAMAGED_CODES else _LOOK
 
     return ConfigError(
         Text(
             f"{path}: the inbox cannot be opened ({reason}).",
             f"{path}：无法打开收件箱（{reason}）。",
-        )
+        ),
+        advice=_BUSY_ELSEWHERE if _is_busy(error) else advice,
     )
 
 

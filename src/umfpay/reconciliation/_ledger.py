@@ -97,6 +97,8 @@ class Ledger:
         Args:
             columns: Ours to theirs.
             encoding: Such as ``gb18030``, which Excel writes in Chinese.
+            delimiter: One ASCII character, such as ``;``, which Excel writes where the
+                comma is decimal.
 
         Raises:
             StatementError: It cannot be read.

@@ -29,6 +29,14 @@ if TYPE_CHECKING:
 _BLOCK_CHARACTERS: Final = 8 * 1024 * 1024
 _ROWS: Final = 100_000
 _MARK: Final = "\ufeff"
+# What else spreadsheets write between fields.
+_OTHER_DELIMITERS: Final = re.compile(r"[,;\t|]")
+_QUOTE: Final = Text(
+    "Put a field that holds a delimiter, a quotation mark or a line end in quotation"
+    ' marks, and double those within it (5"" disk); or export the ledger as Parquet.',
+    "含分隔符、引号或换行的字段必须加引号，其中的引号须写两次；"
+    "或将账本导出为 Parquet。",
+)
 _LONE_RETURN: Final = re.compile(r"\r(?!\n)")
 
 _Reader = Any  # what csv.reader() makes, which has no public name
@@ -137,6 +145,19 @@ class _Records:
         self._taken.clear()
         self.shape = _Shape(delimiter, len(self.names))
 
+        # One column is too few for any ledger.
+        if len(self.names) == 1 and _OTHER_DELIMITERS.search(self.names[0]):
+            raise self._refusal(
+                f"between its names stands no {delimiter!r}",
+                f"列名之间没有 {delimiter!r}",
+                advice=Text(
+                    "Say what stands between the fields: delimiter=, in a shell"
+                    " --delimiter (';', or $'\\t' for a tab).",
+                    "请指定字段之间的分隔符：delimiter=，命令行为 --delimiter"
+                    "（';'，制表符为 $'\\t'）。",
+                ),
+            )
+
     def block(self) -> str:
         """
         Return the next lines; the last of the file may lack its line end.
@@ -236,7 +257,9 @@ class _Records:
                 "按引号它延续到后面几行，而这些行本身也像是数据行",
             )
 
-    def _refusal(self, en: str, zh: str) -> StatementError:
+    def _refusal(
+        self, en: str, zh: str, *, advice: Text | None = None
+    ) -> StatementError:
         where = (
             Text(f"row {self._rows}", f"第 {self._rows} 行")
             if self._rows
@@ -248,13 +271,7 @@ class _Records:
                 f"The ledger {self._file} cannot be read: {where.en}: {en}.",
                 f"无法读取账本 {self._file}：{where.zh}：{zh}。",
             ),
-            advice=Text(
-                "Put a field that holds a delimiter, a quotation mark or a line end in"
-                ' quotation marks, and double those within it (5"" disk); or export the'
-                " ledger as Parquet.",
-                "含分隔符、引号或换行的字段必须加引号，其中的引号须写两次；"
-                "或将账本导出为 Parquet。",
-            ),
+            advice=advice or _QUOTE,
         )
 
 

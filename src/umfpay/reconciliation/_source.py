@@ -110,5 +110,6 @@ def _unreadable(path: Path, error: OSError) -> StatementError:
     reason = error.strerror or type(error).__name__
 
     return StatementError(
-        Text(f"{path} cannot be read: {reason}.", f"无法读取 {path}：{reason}。")
+        Text(f"{path} cannot be read: {reason}.", f"无法读取 {path}：{reason}。"),
+        advice=Text("Look at the path and its permissions.", "请检查路径和权限。"),
     )

@@ -214,11 +214,35 @@ def _read(path: Path) -> dict[str, frozenset[TotalRule]]:
             }
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise _unusable(path, "cannot be read", "无法读取") from error
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
 
-    raise _unusable(path, "holds no rules", "不包含规则")
+        raise _unusable(
+            path, f"cannot be read ({reason})", f"无法读取（{reason}）"
+        ) from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise _damaged(path) from error
+
+    raise _damaged(path)
 
 
-def _unusable(path: Path, en: str, zh: str) -> ConfigError:
-    return ConfigError(Text(f"total_rule: {path} {en}.", f"total_rule：{path} {zh}。"))
+def _damaged(path: Path) -> ConfigError:
+    return _unusable(
+        path,
+        "is damaged, or holds no rules",
+        "已损坏，或不包含规则",
+        advice=Text(
+            "Restore it from a copy, or remove it: the rule is found anew from the next"
+            " files, and what is compared with the one before is lost.",
+            "请从备份恢复，或删除该文件：规则会由之后的文件重新得出，"
+            "但无法再与先前的规则比对。",
+        ),
+    )
+
+
+def _unusable(
+    path: Path, en: str, zh: str, *, advice: Text | None = None
+) -> ConfigError:
+    return ConfigError(
+        Text(f"total_rule: {path} {en}.", f"total_rule：{path} {zh}。"), advice=advice
+    )
