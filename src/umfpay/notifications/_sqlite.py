@@ -104,7 +104,7 @@ class SQLiteStore:
                 object_id = binding.object_id
                 await _bind(connection, binding)
 
-            await connection.execute(sql.RELEASE, (number, object_id))
+            await connection.execute(sql.RELEASE, (number, object_id, object_id))
 
     async def binding(self, object_id: str) -> Binding | None:
         """
@@ -241,7 +241,8 @@ class SQLiteStore:
 
             if binding is not None:
                 await _bind(connection, binding)
-                await connection.execute(sql.RELEASE, (None, binding.object_id))
+                released = (None, binding.object_id, binding.object_id)
+                await connection.execute(sql.RELEASE, released)
 
             for answer in answers:
                 await connection.execute(sql.ADD, _values(answer))
@@ -294,7 +295,7 @@ class SQLiteStore:
         """
         decision = event.decision
         await self._file.change(
-            sql.REPORTED, (now, event.key, decision.status, decision.reason)
+            sql.REPORTED, (now, decision.status, decision.reason, event.key)
         )
 
     async def dismiss(self, key: str) -> bool:

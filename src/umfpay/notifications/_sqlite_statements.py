@@ -91,10 +91,10 @@ BIND: Final = (
 )
 RELEASE: Final = (
     "UPDATE umf_events SET status = 'ready', due = 0"
-    " WHERE (number = ?1 OR object_id = ?2 OR payment_id = ?2)"
+    " WHERE (number = ? OR object_id = ? OR payment_id = ?)"
     " AND status IN ('held', 'asking', 'unconfirmed', 'conflict', 'wrong_amount')"
 )
-MARK: Final = "UPDATE umf_events SET status = ?1, reason = ?2, due = ?3 WHERE key = ?4"
+MARK: Final = "UPDATE umf_events SET status = ?, reason = ?, due = ? WHERE key = ?"
 # The newest has the highest position: a clock may be set back.
 NEWEST: Final = (
     "INSERT OR REPLACE INTO umf_objects"
@@ -119,8 +119,8 @@ UNREPORTED: Final = (
 )
 # What was told, as it was read then: it may have been decided anew meanwhile.
 REPORTED: Final = (
-    f"UPDATE umf_events SET reported = ?1, told = (SELECT {_TOLD}"  # noqa: S608 (ours)
-    " FROM (SELECT ?3 AS status, ?4 AS reason)) WHERE key = ?2"
+    f"UPDATE umf_events SET reported = ?, told = (SELECT {_TOLD}"  # noqa: S608 (ours)
+    " FROM (SELECT ? AS status, ? AS reason)) WHERE key = ?"
 )
 TABLES: Final = ("umf_events", "umf_objects", "umf_expected", "umf_bound")
 COLUMNS: Final = "SELECT name FROM pragma_table_info(?) ORDER BY name"
