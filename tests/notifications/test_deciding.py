@@ -217,6 +217,18 @@ ROWS = [
     ("other money", refund("1.01"), known_refund(), Status.WRONG_AMOUNT),
     ("other number", refund(number="r2"), known_refund(parent="n1"), Status.CONFLICT),
     ("its order", refund(number="n1"), known_refund(parent="n1"), Status.APPLIED),
+    (
+        "its order and the order's money",
+        refund("10.00", number="n1"),
+        known_refund(parent="n1"),
+        Status.APPLIED,
+    ),
+    (
+        "other money, no number",
+        refund("1.01", number=None),
+        known_refund(),
+        "wrong_amount",
+    ),
     ("an unknown order", refund(number="n7"), known_refund(), Status.APPLIED),
     (
         "our refund again",

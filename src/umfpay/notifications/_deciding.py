@@ -177,7 +177,11 @@ def _refund(event: NotificationEvent, known: Known) -> Decision:
     if trouble is not None:
         return trouble
 
-    if expected is not None:
+    # Under the number of its order stands the money of its order (gateway.md, trap 15).
+    if expected is not None and event.mer_reference_id in (
+        None,
+        expected.mer_reference_id,
+    ):
         trouble = money_trouble(event, expected)
 
         if trouble is not None:
