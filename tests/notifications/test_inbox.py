@@ -246,6 +246,10 @@ async def test_the_documented_refund_is_applied(shop, place, eventually, first):
 
     assert await eventually(lambda: place.effects() == ["REF_A REFUND_SUCCESS"])
     assert await shop.inbox.conflicts() == []
+    # By its own number only: under that of the order it would be evidence about a refund
+    # that has the number of its order.
+    assert (await shop.inbox.notified(mer_reference_id="r1")).id == "REF_A"
+    assert await shop.inbox.notified(mer_reference_id="n1") is None
 
 
 def _refund(number, total):
@@ -823,11 +827,13 @@ async def test_closing_that_is_cancelled_leaves_no_thread(place, receiver):
     assert before == threading.active_count()
 
 
-async def test_an_inbox_is_opened_once_at_a_time(make_shop, place, receiver, signer):
+async def test_an_inbox_is_opened_once_at_a_time(
+    make_shop, place, receiver, signer, eventually
+):
     """
     A second opening would leave the threads of the first; after `aclose()` it may be.
     """
-    threads = threading.active_count()
+    threads = set(threading.enumerate())
     shop = make_shop(place, receiver, signer)
 
     for _ in range(2):
@@ -837,7 +843,7 @@ async def test_an_inbox_is_opened_once_at_a_time(make_shop, place, receiver, sig
 
             assert (await shop.receive()).status == 200
 
-    assert threading.active_count() == threads
+    assert await eventually(lambda: set(threading.enumerate()) <= threads)
 
 
 async def test_an_inbox_that_could_not_be_opened_may_be_tried_again(

@@ -384,7 +384,13 @@ async def _advance(
     )
     states = json.dumps([*stored.known.states, next(iter(state))[0]])
     binding = stored.known.binding
-    number = stored.number or (None if binding is None else binding.mer_reference_id)
+    number = stored.number
+
+    # A refund names the number of its order, too (gateway.md, trap 15): that is not its
+    # own, and would be evidence about another refund.
+    if binding is not None and (binding.mer_reference_id or binding.kind == "refund"):
+        number = binding.mer_reference_id
+
     await connection.execute(sql.NEWEST, (number, states, stored.key))
 
     # What was applied is ours from now on.
