@@ -5,6 +5,7 @@ What an inbox in a SQLite file keeps.
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 import time
 from datetime import date
@@ -155,3 +156,18 @@ async def test_what_is_known_stays_known(store, event):
     assert known.mer_date == date(2026, 11, 23)
     assert known.payment_id == "PAY_A"
     assert (await store.binding("REF_A")).payment_id == "PAY_A"
+
+
+async def test_no_body_stands_in_a_log(store, event, caplog):
+    """
+    aiosqlite logs each statement with its values; a payer's phone is in the body.
+    """
+    with caplog.at_level(logging.DEBUG):
+        await store.add(event)
+
+    [kept] = await store._list("WHERE e.key = ?", (event.key,))
+
+    assert event.body == kept.body
+    assert "INSERT INTO umf_events" in caplog.text
+    assert repr(event.body)[2:-1] not in caplog.text
+    assert f"({len(event.body)} bytes)" in caplog.text

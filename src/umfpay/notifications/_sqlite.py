@@ -348,6 +348,25 @@ class SQLiteStore:
             await asyncio.sleep(min(_LOOK, left))
 
 
+class _Unlogged:
+    """
+    A body on its way into the file: phone numbers stand in it, and aiosqlite writes the
+    values of each statement to its log.
+    """
+
+    __slots__ = ("_body",)
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def __conform__(self, protocol: object) -> bytes:
+        # sqlite3 asks for it.
+        return self._body
+
+    def __repr__(self) -> str:
+        return f"({len(self._body)} bytes)"
+
+
 def _values(what: Delivery | NotificationEvent) -> tuple[Any, ...]:
     event = what if isinstance(what, NotificationEvent) else what.event
     number = what.number if isinstance(what, Delivery) else what.mer_reference_id
@@ -359,7 +378,7 @@ def _values(what: Delivery | NotificationEvent) -> tuple[Any, ...]:
         number,
         None if event is None else event.payment_id,
         None if event is None else event.state,
-        what.body,
+        _Unlogged(what.body),
         what.signature,
         "notification" if event is None else event.origin,
         time.time(),
