@@ -80,7 +80,32 @@ class _Hidden:
         return hash((type(self), self._revealed()))
 
 
-class Secret(_Hidden):
+class NeverStored:
+    """
+    Gives its state to no tool that asks for it: pickle, copies, serialisers.
+    """
+
+    __slots__ = ()
+
+    _never_stored = "it is never stored or copied"
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError(self._never_stored)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(self._never_stored)
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError(self._never_stored)
+
+    def __copy__(self) -> NoReturn:
+        raise TypeError(self._never_stored)
+
+    def __deepcopy__(self, memo: object) -> NoReturn:
+        raise TypeError(self._never_stored)
+
+
+class Secret(NeverStored, _Hidden):
     """
     Clear text that must never leave the process: card data, client secret, token.
 
@@ -90,20 +115,7 @@ class Secret(_Hidden):
 
     __slots__ = ()
 
-    def __reduce_ex__(self, protocol: Any) -> NoReturn:
-        raise TypeError("a Secret is never stored; store the Sealed value instead")
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a Secret is never stored; store the Sealed value instead")
-
-    def __getstate__(self) -> NoReturn:
-        raise TypeError("a Secret is never stored; store the Sealed value instead")
-
-    def __copy__(self) -> NoReturn:
-        raise TypeError("a Secret is never copied")
-
-    def __deepcopy__(self, memo: object) -> NoReturn:
-        raise TypeError("a Secret is never copied")
+    _never_stored = "a Secret is never stored; store the Sealed value instead"
 
 
 class Private(_Hidden):

@@ -4,9 +4,12 @@ A key, a passphrase or a token of a wrong type is refused, and no frame shows it
 
 from __future__ import annotations
 
+import copy
+import pickle
 import traceback
 
 import pytest
+from Crypto.PublicKey import RSA
 
 from umfpay.protocol import (
     Keeper,
@@ -67,3 +70,34 @@ def test_a_passphrase_may_be_text(tmp_path):
     key = PrivateKey.generate(1024)
 
     assert key == PrivateKey.load(key.to_der_pkcs8(), passphrase=CANARY)
+
+
+@pytest.mark.parametrize(
+    "door",
+    [
+        lambda one: one.__getstate__(),
+        lambda one: object.__getstate__(one),
+        lambda one: one.__reduce__(),
+        lambda one: object.__reduce_ex__(one, 2),
+        pickle.dumps,
+        copy.copy,
+        copy.deepcopy,
+        vars,
+        lambda one: {name: getattr(one, name) for name in type(one).__slots__},
+    ],
+)
+def test_a_private_key_has_no_side_door(door):
+    """
+    Nor has what holds it: tools that ask an object for its state get a refusal or stars.
+    """
+    key = PrivateKey.generate(1024)
+    secret = RSA.import_key(key.to_der_pkcs8())
+
+    for one in (key, key._key):
+        try:
+            state = door(one)
+        except TypeError as error:
+            state = error
+
+        assert str(secret.d) not in repr(state)
+        assert "RSA key" not in repr(state)

@@ -27,6 +27,7 @@ from umfpay.notifications._store import (
     Work,
     pause_after,
 )
+from umfpay.sensitive import shows_itself_half_made
 
 
 # Seconds.
@@ -348,6 +349,7 @@ class SQLiteStore:
             await asyncio.sleep(min(_LOOK, left))
 
 
+@shows_itself_half_made
 class _Unlogged:
     """
     A body on its way into the file: phone numbers stand in it, and aiosqlite writes the

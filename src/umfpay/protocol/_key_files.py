@@ -9,11 +9,11 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from umfpay.errors import ConfigError, Text
 from umfpay.protocol._der import is_sequence
-from umfpay.sensitive import looks_like_address
+from umfpay.sensitive import NeverStored, looks_like_address
 
 
 KeySource = str | bytes | os.PathLike[str]
@@ -33,7 +33,7 @@ _SURELY_A_KEY: Final = 300  # base64 characters that no path has
 _Block = tuple[str, bytes, bytes]  # label, PEM, DER
 
 
-class KeyContent:
+class KeyContent(NeverStored):
     """
     The bytes of a key file and a name for messages; it shows neither.
 
@@ -123,9 +123,6 @@ class KeyContent:
 
     def __repr__(self) -> str:
         return "KeyContent(***)"
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        raise TypeError("the content of a key file is never stored or copied")
 
 
 def refusal(name: Text, en: str, zh: str) -> ConfigError:

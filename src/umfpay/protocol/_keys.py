@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Sequence
-from typing import Any, NoReturn
 
 from Crypto.PublicKey import RSA
 
@@ -21,7 +20,7 @@ from umfpay.protocol._rsa_keys import (
     read_private,
     read_public,
 )
-from umfpay.sensitive import Secret, concealed, shows_itself_half_made
+from umfpay.sensitive import NeverStored, Secret, concealed, shows_itself_half_made
 
 
 @shows_itself_half_made
@@ -103,7 +102,7 @@ class PublicKey:
 
 
 @shows_itself_half_made
-class PrivateKey:
+class PrivateKey(NeverStored):
     """
     A private key: the merchant's, or in the emulator the gateway's.
 
@@ -206,9 +205,6 @@ class PrivateKey:
 
     def __hash__(self) -> int:
         return hash((PrivateKey, self.public))
-
-    def __reduce_ex__(self, protocol: Any) -> NoReturn:
-        raise TypeError("a private key is never stored or copied")
 
 
 def must_be_private(key: object) -> None:

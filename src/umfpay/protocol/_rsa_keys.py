@@ -8,7 +8,8 @@ It reads the certificates that the gateway really uses and that stricter readers
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 from Crypto.PublicKey import RSA
 from Crypto.PublicKey.RSA import RsaKey
@@ -17,7 +18,7 @@ from umfpay.errors import ConfigError, Text
 from umfpay.protocol._certificate_facts import public_key_info
 from umfpay.protocol._der import is_cut
 from umfpay.protocol._key_files import KeyContent, refusal
-from umfpay.sensitive import Secret
+from umfpay.sensitive import NeverStored, Secret
 
 
 MIN_BITS: Final = 1024
@@ -36,21 +37,28 @@ _ENCRYPTIONS: Final = (
 _X520: Final = b"\x06\x03\x55\x04"  # an attribute of a name
 
 
-class HiddenKey:
+class HiddenKey(NeverStored):
     """
     Holds the library's key, whose own repr would print the private exponent.
     """
 
-    __slots__ = ("value",)
+    # A closure: tools that walk the slots of an object find no key.
+    __slots__ = ("_revealed",)
+
+    _revealed: Callable[[], RsaKey]
 
     def __init__(self, value: RsaKey) -> None:
-        self.value: RsaKey = value
+        self._revealed = lambda: value
+
+    @property
+    def value(self) -> RsaKey:
+        """
+        The key.
+        """
+        return self._revealed()
 
     def __repr__(self) -> str:
         return "HiddenKey(***)"
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        raise TypeError("a key is never stored or copied")
 
 
 def is_private(content: KeyContent, *, passphrase: Secret | None) -> bool:
