@@ -432,3 +432,23 @@ def test_stopping_cuts_an_upload(company_of):
 
     data.close()
     client.close()
+
+
+def test_what_a_stranger_sends_is_shown_and_not_obeyed(company, caplog):
+    """
+    A user name of escape sequences, and a command without end: one line in our own log.
+    """
+    with (
+        caplog.at_level(logging.WARNING),
+        socket.create_connection(("127.0.0.1", company.port), timeout=10) as stranger,
+    ):
+        stranger.recv(1_000)
+        stranger.sendall(b"USER \x1b[2J\xe2\x80\xaeevil\r\n")
+        stranger.recv(1_000)
+        stranger.sendall(b"A" * 100_000 + b"\r\n")
+
+        assert stranger.recv(1_000).startswith(b"500 ")
+
+    assert {"umfpay.emulator"} == {one.name for one in caplog.records}
+    assert all(one.isprintable() for one in caplog.messages)
+    assert "too long" in caplog.messages[0]

@@ -13,6 +13,7 @@ import socket
 import tempfile
 import threading
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,6 +59,19 @@ class _PapersHandler(FTPHandler):  # type: ignore[misc]  # it is not typed
             return None
 
         return super().ftp_STOR(file, mode)
+
+    def log(self, msg: str, logfun: Callable[..., object] = _log.info) -> None:
+        # Our own log shows what a stranger wrote, and does not obey it. What happens
+        # in a session is of no interest there; what is refused as too much is.
+        level = logging.WARNING if logfun.__name__ == "warning" else logging.DEBUG
+        _log.log(level, "FTP %s: %s", self.remote_ip, msg)
+
+    def logline(self, msg: str, logfun: object = None) -> None:  # noqa: ARG002 (pyftpdlib's)
+        # `log` has the same once more.
+        self.log(msg, _log.debug)
+
+    def logerror(self, msg: str) -> None:
+        self.log(msg, _log.warning)
 
     def on_file_received(self, file: str) -> None:
         self._examine(file, complete=True)
