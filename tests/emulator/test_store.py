@@ -5,6 +5,7 @@ What the emulator remembers.
 from __future__ import annotations
 
 import contextlib
+import gc
 import itertools
 import sqlite3
 import stat
@@ -21,6 +22,17 @@ from umfpay.errors import ConfigError
 def _store():
     with contextlib.closing(Store(None)) as store:
         yield store
+
+
+def test_a_store_that_nobody_closes_closes_its_database():
+    """
+    From Python 3.13 on a connection that is left open is warned about.
+    """
+    connection = Store(None)._connection
+    gc.collect()
+
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
 
 
 def test_documents_stay_in_the_order_they_came(store):

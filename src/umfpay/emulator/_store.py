@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -151,6 +152,8 @@ class Store:
             raise self.unusable(exc) from exc
 
         self._connection = connection
+        # Who needs only the keys of an emulator closes nothing, and would be warned.
+        weakref.finalize(self, connection.close)
 
     def unusable(self, exc: Exception) -> ConfigError:
         """

@@ -50,13 +50,12 @@ def notification_routes(
 
 
 async def _hang_up(request: web.Request, response: web.Response) -> None:
-    # aiohttp would go on reading, and unpacking, what was refused.
+    # aiohttp would go on reading, and unpacking, what was refused: the response alone
+    # cannot tell it not to.
     response.force_close()
     await response.prepare(request)
     await response.write_eof()
-
-    if request.transport is not None:
-        request.transport.close()
+    request.protocol.force_close()
 
 
 async def _body(request: web.Request) -> bytes:
