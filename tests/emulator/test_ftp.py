@@ -449,6 +449,12 @@ def test_what_a_stranger_sends_is_shown_and_not_obeyed(company, caplog):
 
         assert stranger.recv(1_000).startswith(b"500 ")
 
+        # Its thread writes the line after the answer.
+        end = time.monotonic() + 30
+
+        while not caplog.records and time.monotonic() < end:
+            time.sleep(0.01)
+
     assert {"umfpay.emulator"} == {one.name for one in caplog.records}
     assert all(one.isprintable() for one in caplog.messages)
     assert "too long" in caplog.messages[0]
