@@ -119,8 +119,16 @@ async def test_the_gateway_is_asked_about_a_conflict(open_shop, place, eventuall
     assert "the gateway says REFUND_SUCCESS" in log.text
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        TransportError(Text("nobody is there", "无人应答"), request_sent=False),
+        OSError("a gateway of the shop's own"),
+    ],
+    ids=["ours", "theirs"],
+)
 async def test_a_conflict_is_told_though_the_gateway_refuses_to_say(
-    open_shop, place, eventually, log
+    open_shop, place, eventually, log, error
 ):
     """
     It may be another merchant's object; told once all the same.
@@ -128,9 +136,7 @@ async def test_a_conflict_is_told_though_the_gateway_refuses_to_say(
 
     class RefusingNoun:
         async def get(self, object_id):
-            raise TransportError(
-                Text("nobody is there", "无人应答"), request_sent=False
-            )
+            raise error
 
     gateway = KnowingGateway()
     gateway.payments = RefusingNoun()
@@ -139,7 +145,7 @@ async def test_a_conflict_is_told_though_the_gateway_refuses_to_say(
     await shop.receive(state="TRADE_FAIL")
 
     assert await eventually(lambda: "does not tell its state" in log.text)
-    assert "(TransportError)" in log.text
+    assert f"({type(error).__name__})" in log.text
     assert "told again" not in log.text
 
 

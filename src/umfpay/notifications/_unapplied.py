@@ -18,7 +18,6 @@ from umfpay.errors import (
     NotificationAmountError,
     NotificationError,
     Text,
-    UMFError,
     escape,
 )
 from umfpay.notifications._applying import Read, is_our_end
@@ -189,13 +188,14 @@ class Reporter:
         if gateway is not None and event is not None:
             noun = {"payment": gateway.payments, "refund": gateway.refunds}
 
-            # Another merchant's object may be refused: the conflict is told all the same.
+            # Another merchant's object may be refused, and a gateway of the shop's own may
+            # raise anything: the conflict is told all the same.
             try:
                 answer = await noun.get(event.kind, gateway.customs).get(
                     event.object_id
                 )
                 state = f"the gateway says {answer.state}"
-            except UMFError as error:
+            except Exception as error:  # noqa: BLE001 (told)
                 name = getattr(error, "ret_code", None) or type(error).__name__
                 state = f"the gateway does not tell its state ({name})"
 
