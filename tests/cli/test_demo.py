@@ -49,6 +49,19 @@ def test_the_demo_takes_the_guides_payment(capsys):
     assert all(step["good"] for step in told["steps"])
 
 
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "ALL_PROXY"])
+def test_a_proxy_of_the_environment_is_not_for_this_machine(capsys, monkeypatch, name):
+    """
+    The emulator is asked itself, also where no_proxy does not name it.
+    """
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.setenv(name, "http://127.0.0.1:9")
+
+    assert 0 == run(["demo"])
+    assert "11 of 11" in capsys.readouterr().out
+
+
 def test_the_demo_prints_one_line_a_step(capsys):
     """
     For people: what was called, the state, the time, the signature.
@@ -148,10 +161,25 @@ def test_without_settings_the_missing_one_is_named(capsys, monkeypatch):
     """
     `--base-url` alone reads the environment.
     """
-    monkeypatch.delenv("UMF_CLIENT_ID", raising=False)
+    for name in [name for name in os.environ if name.startswith("UMF_")]:
+        monkeypatch.delenv(name)
 
     assert 2 == run(["demo", "--base-url", "http://127.0.0.1:1/"])
-    assert "UMF_CLIENT_ID" in capsys.readouterr().err
+
+    told = capsys.readouterr().err
+
+    assert "UMF_CLIENT_ID" in told
+    assert "--config FILE" in told
+
+    # Who has set one knows them.
+    monkeypatch.setenv("UMF_CLIENT_ID", "a" * 40)
+
+    assert 2 == run(["demo", "--base-url", "http://127.0.0.1:1/"])
+
+    told = capsys.readouterr().err
+
+    assert "UMF_CLIENT_SECRET" in told
+    assert "--config" not in told
 
 
 STORIES = [

@@ -80,3 +80,31 @@ def test_a_query_that_cannot_begin_is_an_error(settings, ids, capsys, tmp_path):
 
     assert Exit.WRONG_USE == run([*given, str(ids)])
     assert "not UTF-8" in capsys.readouterr().err
+
+
+def test_a_file_that_holds_no_ids_is_neither_sent_nor_shown(settings, capsys):
+    """
+    Such as the settings themselves, with their secret.
+    """
+    given = ["query", "--config", str(settings), "--ids", str(settings)]
+
+    assert Exit.WRONG_USE == run(given)
+
+    told = capsys.readouterr()
+
+    assert "line 1 is no id" in told.err
+    assert "UMF_" not in told.out + told.err.replace(str(settings), "")
+
+
+def test_a_proxy_of_the_environment_does_not_hide_the_emulator(
+    settings, ids, monkeypatch
+):
+    """
+    No token is missed that an emulator gives to everybody.
+    """
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+
+    assert Exit.GOOD == run(["query", "--ids", str(ids), "--config", str(settings)])

@@ -220,10 +220,12 @@ async def test_another_file_is_no_checkpoint(ask, tmp_path, content):
     path = tmp_path / "done"
     path.write_bytes(content)
 
-    with pytest.raises(errors.ConfigError, match="checkpoint"):
+    with pytest.raises(errors.ConfigError, match="checkpoint") as caught:
         async for _ in ask(Gateway(), ["a"], checkpoint=path):
             pass
 
+    assert "不是断点文件" in caught.value.what.zh
+    assert "Name another file" in caught.value.advice.en
     assert content == path.read_bytes()
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import urllib.request
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -19,7 +18,7 @@ from umfpay.cli._demo_all import StoryStep, open_shop, tell_all
 from umfpay.cli._demo_steps import Step, card_story, look_around
 from umfpay.cli._ending import run_to_end
 from umfpay.cli._exits import Exit
-from umfpay.cli._sessions import open_session, settings
+from umfpay.cli._sessions import open_session, read_emulator, settings
 from umfpay.cli._streams import print_json, print_line
 from umfpay.config import Config
 from umfpay.errors import ConfigError, Text
@@ -190,17 +189,12 @@ def _sms_reader(origin: str) -> Any:
     async def read(payment_id: str) -> str:
         # What the customer would read on his phone.
         answer = await asyncio.to_thread(
-            _get, f"{origin}/_emulator/payments/{payment_id}/sms_code"
+            read_emulator, f"{origin}/_emulator/payments/{payment_id}/sms_code"
         )
 
         return str(answer["sms_code"])
 
     return read
-
-
-def _get(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=5) as reply:  # noqa: S310 (our emulator)
-        return json.load(reply)
 
 
 async def _elsewhere(

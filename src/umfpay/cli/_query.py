@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -23,6 +24,10 @@ from umfpay.cli._sessions import (
 from umfpay.cli._streams import content_of, print_json, print_line
 from umfpay.errors import APIError, ConfigError, Text, escape
 from umfpay.resources import BulkResult
+
+
+# Those of the gateway are capitals, digits and _; who knows what comes.
+_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 
 @click.command()
@@ -91,9 +96,24 @@ def _ids(file: str) -> Iterator[str]:
             Text(f"{file}: it is not UTF-8.", f"{file}：不是 UTF-8 文本。")
         ) from None
 
-    for line in text.splitlines():
-        if line.strip():
-            yield line.strip()
+    for number, line in enumerate(text.splitlines(), start=1):
+        one = line.strip()
+
+        # A file of something else, maybe of secrets, is neither sent nor shown.
+        if one and not _ID.fullmatch(one):
+            raise ConfigError(
+                Text(
+                    f"{file}: line {number} is no id.",
+                    f"{file}：第 {number} 行不是编号。",
+                ),
+                advice=Text(
+                    "Give a file with one id a line, and nothing else.",
+                    "请提供每行仅一个编号的文件。",
+                ),
+            )
+
+        if one:
+            yield one
 
 
 def _tell(one: BulkResult[Any], *, as_json: bool) -> bool:

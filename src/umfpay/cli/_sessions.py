@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import click
@@ -20,6 +21,13 @@ from umfpay.config import Config, is_loopback
 from umfpay.errors import ConfigError, Text
 from umfpay.tokens import open_store, store_key
 
+
+_NO_SETTINGS: Final = Text(
+    "Give the settings as --config FILE: an emulator writes them into umf.env of its"
+    " data folder. Or set the variables UMF_CLIENT_ID and so on.",
+    "请用 --config FILE 指定设置文件（模拟器会在其数据目录中写入 umf.env），"
+    "或设置 UMF_CLIENT_ID 等环境变量。",
+)
 
 config_option = click.option(
     "--config",
@@ -41,7 +49,14 @@ def settings(file: Path | None, *, base_url: str | None = None) -> Config:
     changes: dict[str, Any] = {} if base_url is None else {"base_url": base_url}
 
     if file is None:
-        return Config.from_env(**changes)
+        try:
+            return Config.from_env(**changes)
+        except ConfigError as error:
+            if any(name.startswith("UMF_") for name in os.environ):
+                raise
+
+            # Who has set nothing has not heard of the variables.
+            raise ConfigError(error.what, advice=_NO_SETTINGS) from None
 
     return Config.from_file(file, **changes)
 
@@ -70,14 +85,26 @@ def _is_emulator(config: Config) -> bool:
         return False
 
     try:
-        address = f"{parts.scheme}://{parts.netloc}/_emulator/"
-
-        with urllib.request.urlopen(address, timeout=5) as reply:  # noqa: S310 (ours)
-            answer = json.load(reply)
+        answer = read_emulator(f"{parts.scheme}://{parts.netloc}/_emulator/")
     except (OSError, ValueError):
         return False
 
     return isinstance(answer, dict) and answer.get("emulator") == "umfpay"
+
+
+def read_emulator(address: str) -> Any:
+    """
+    Return the JSON that an emulator of this machine answers.
+
+    Raises:
+        OSError: It does not answer.
+        ValueError: It answers something else.
+    """
+    # Proxies of the environment are for other machines, whatever no_proxy says.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    with opener.open(address, timeout=5) as reply:
+        return json.load(reply)
 
 
 async def _need_a_token(config: Config) -> None:

@@ -37,7 +37,9 @@ class Checkpoint:
             if not self._file.tell():
                 self._file.write(f"{_FIRST_LINE}\n")
         except OSError as error:
-            raise self._unusable(error.strerror or type(error).__name__) from error
+            reason = error.strerror or type(error).__name__
+
+            raise self._unusable(Text(reason, reason)) from error
 
         self.before = len(self._done)
         """How many were done before."""
@@ -83,17 +85,25 @@ class Checkpoint:
             first, ids = "", []
 
         if first != _FIRST_LINE:
-            raise self._unusable("it is no checkpoint")
+            raise self._unusable(
+                Text("it is no checkpoint", "不是断点文件"),
+                advice=Text(
+                    "Name another file. If this was one, remove it: all ids are asked"
+                    " for again.",
+                    "请指定其他文件。若它曾是断点文件，请删除：所有编号会重新查询。",
+                ),
+            )
 
         if rest:
             os.truncate(self._path, len(whole) + len(mark))
 
         return set(ids)
 
-    def _unusable(self, reason: str) -> ConfigError:
+    def _unusable(self, reason: Text, *, advice: Text | None = None) -> ConfigError:
         return ConfigError(
             Text(
-                f"checkpoint: {self._path}: {reason}.",
-                f"checkpoint：{self._path}：{reason}。",
-            )
+                f"checkpoint: {self._path}: {reason.en}.",
+                f"checkpoint：{self._path}：{reason.zh}。",
+            ),
+            advice=advice,
         )
