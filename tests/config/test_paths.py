@@ -10,7 +10,7 @@ import traceback
 import pytest
 
 from umfpay import Config
-from umfpay.config import existing_file, local_path
+from umfpay.config import existing_file, file_path
 from umfpay.documents import FTPAccount, SequenceStore
 from umfpay.errors import ConfigError
 from umfpay.notifications import NotificationReceiver
@@ -135,7 +135,7 @@ def test_a_file_that_is_there_may_look_like_an_address(tmp_path, monkeypatch):
     )
     name = "books-2026-11-29T10:00.csv"
 
-    assert name == str(local_path("ledger", name))
+    assert name == str(file_path("ledger", name))
     assert Ledger.open(name).available
     assert name == str(existing_file("ca_file", Secret(name)))
 

@@ -318,3 +318,28 @@ async def test_a_hook_that_fails_loses_no_payment(box, caplog):
     assert ["on_call failed for payments.create"] == [
         record.getMessage() for record in caplog.records
     ]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/oauth/authorize",
+        "/oauth//authorize/",
+        "/OAuth/authorize",
+        "/oauth%2Fauthorize",
+    ],
+)
+async def test_no_token_is_fetched_past_the_session(session, box, path):
+    """
+    It would end the token that all processes share, with a secret in the body.
+    """
+    await session.banks.list("DEBIT_CARD")
+    asked = len(await box.requests("/oauth/authorize"))
+
+    for method, more in (("GET", {}), ("POST", {"body": {"client_secret": "x"}})):
+        with pytest.raises(errors.ConfigError, match="path: a token that is fetched"):
+            await session.request(method, path, **more)
+
+    await session.banks.list("DEBIT_CARD")
+
+    assert asked == len(await box.requests("/oauth/authorize"))

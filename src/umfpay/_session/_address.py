@@ -15,6 +15,7 @@ from umfpay.errors import ConfigError, Text
 from umfpay.protocol import Operation, object_id_from_href, operation_of
 
 
+_TOKEN: Final = ["oauth", "authorize"]
 _MONEY: Final = (Operation.EXECUTE, Operation.REFUND)
 
 # A proxy may decode a path, and the gateway once more.
@@ -29,7 +30,8 @@ def local_path(path: Any) -> str:
     Return *path*, an address below the base URL.
 
     Raises:
-        ConfigError: It leads elsewhere, or holds a query, which would get into logs.
+        ConfigError: It leads elsewhere, holds a query, which would get into logs, or is
+            that of the token.
     """
     if (
         not isinstance(path, str)
@@ -58,6 +60,20 @@ def local_path(path: Any) -> str:
                 " give query= instead.",
                 "path：不得包含查询参数、片段、分号、反斜杠或控制字符；请使用 query=。",
             )
+        )
+
+    if [one for one in decoded.lower().split("/") if one.strip()] == _TOKEN:
+        raise ConfigError(
+            Text(
+                "path: a token that is fetched there ends the session's at once"
+                " (gateway.md 2.2).",
+                "path：在此获取令牌会使会话的令牌立即失效（gateway.md 2.2）。",
+            ),
+            advice=Text(
+                "Let the session fetch its token; several processes share one by"
+                " token_store.",
+                "请由会话获取令牌；多个进程可通过 token_store 共用一个令牌。",
+            ),
         )
 
     return path

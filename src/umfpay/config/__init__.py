@@ -6,14 +6,14 @@ from umfpay.config._addresses import is_loopback
 from umfpay.config._checks import no_config
 from umfpay.config._config import Config
 from umfpay.config._environment import Environment
-from umfpay.config._paths import existing_file, local_path
+from umfpay.config._paths import existing_file, file_path
 
 
 __all__ = [
     "Config",
     "Environment",
     "existing_file",
+    "file_path",
     "is_loopback",
-    "local_path",
     "no_config",
 ]

@@ -12,7 +12,7 @@ from umfpay.errors import ConfigError, Text
 from umfpay.sensitive import Secret, kind_of, looks_like_address
 
 
-def local_path(
+def file_path(
     name: str, value: str | os.PathLike[str], *, advice: Text | None = None
 ) -> Path:
     """

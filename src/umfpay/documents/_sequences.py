@@ -16,7 +16,7 @@ import platformdirs
 from filelock import FileLock, Timeout
 
 from umfpay._private_files import read_file, replacing
-from umfpay.config import local_path
+from umfpay.config import file_path
 from umfpay.documents._names import LAST_SEQUENCE, name_stem
 from umfpay.errors import ConfigError, DocumentError, Text
 from umfpay.sensitive import shows_itself_half_made
@@ -63,7 +63,7 @@ class SequenceStore:
             )
 
         try:
-            given = local_path("path", path)
+            given = file_path("path", path)
         finally:
             del path
 

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HTTPRequest
 from starlette.types import Receive, Scope, Send
 
-from umfpay.config import is_loopback, local_path
+from umfpay.config import file_path, is_loopback
 from umfpay.emulator._clock import Clock
 from umfpay.emulator._console import Console
 from umfpay.emulator._control import PREFIX, Control
@@ -97,7 +97,7 @@ class Emulator:
         post: Post | None = None,
         tick: float | None = _TICK,
     ) -> None:
-        folder = self._data = None if data is None else local_path("data", data)
+        folder = self._data = None if data is None else file_path("data", data)
         self._pause = tick
         self.credentials: Credentials = (
             load_credentials(folder, bits=key_bits)

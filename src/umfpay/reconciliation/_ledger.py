@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from umfpay.config import local_path
+from umfpay.config import file_path
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._extra import must_have_polars
 from umfpay.reconciliation._ledger_csv import CSVTable
@@ -253,7 +253,7 @@ class Ledger:
 
 def _file(path: str | os.PathLike[str]) -> Path:
     try:
-        return local_path("ledger", path, advice=_ADDRESS_ADVICE)
+        return file_path("ledger", path, advice=_ADDRESS_ADVICE)
     finally:
         # It may be an address with a password, and a traceback may show this frame.
         del path

@@ -17,7 +17,7 @@ import attrs
 from filelock import FileLock, Timeout
 
 from umfpay._private_files import read_file, replacing
-from umfpay.config import local_path
+from umfpay.config import file_path
 from umfpay.errors import ConfigError, Text, TokenStoreError
 from umfpay.sensitive import shows_itself_half_made
 from umfpay.tokens._document import dump, parse
@@ -52,7 +52,7 @@ class FileTokenStore:
 
     def __init__(self, path: str | os.PathLike[str], *, key: str) -> None:
         try:
-            given = local_path("token_store", path)
+            given = file_path("token_store", path)
         finally:
             del path
 
