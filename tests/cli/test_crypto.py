@@ -235,6 +235,17 @@ def test_another_header_is_wrong_use(answer, capsys):
     assert "--header takes" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("header", ["", " ", "Signature", "signature QUJD"])
+def test_a_header_that_was_lost_on_the_way_is_not_called_forged(answer, capsys, header):
+    """
+    A variable of the shell that is not set accuses nobody.
+    """
+    arguments = ["verify", "--certificate", str(CERTIFICATE), str(answer)]
+
+    assert Exit.WRONG_USE == run([*arguments, "--header", header])
+    assert "holds no signature" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>502</html>", b'{"a":1'])
 def test_what_cannot_be_read_is_not_good(given, capsys, body):
     """

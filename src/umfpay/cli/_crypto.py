@@ -160,8 +160,22 @@ def _signature(header: str) -> str:
     """
     name, colon, value = header.partition(":")
 
-    if not colon:
+    if not colon and header.split()[:1] not in ([], ["Signature"], ["signature"]):
         return header.strip()
+
+    # As a variable of the shell that is not set, or a line without its colon leaves it:
+    # nobody has forged that. A line with nothing behind the colon was received so.
+    if not colon:
+        raise ConfigError(
+            Text(
+                "--header holds no signature; it takes 'Signature: ...', or the value.",
+                "--header 中没有签名；应为 'Signature: ...'，或仅为其值。",
+            ),
+            advice=Text(
+                "Copy the header again; leave --header out where there was none.",
+                "请重新复制报文头；若没有该报文头，请不要使用 --header。",
+            ),
+        )
 
     if name.strip().lower() != "signature":
         raise ConfigError(
