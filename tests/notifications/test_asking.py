@@ -394,6 +394,15 @@ async def test_without_a_session_it_waits_for_a_worker_that_has_one(
     assert await eventually(lambda: "not confirmed and not applied" in log.text)
     assert [] == place.effects()
 
+    # Nobody but this test reports from now on: it is told daily, if no worker comes.
+    blind.inbox._tasks[2].cancel()
+    log.clear()
+    place.run("UPDATE umf_events SET reported = reported - 90000")
+
+    for _ in range(2):
+        await blind.inbox._reporter.report()
+        assert 1 == log.text.count("not confirmed and not applied")
+
     await open_asking_shop()
 
     assert await eventually(lambda: place.effects() == [f"{mine} TRADE_SUCCESS"])

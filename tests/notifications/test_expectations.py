@@ -92,7 +92,19 @@ def test_a_declaration_is_bound_by_its_own_id():
     )
 
 
-@pytest.mark.parametrize("what", ["", None, 7])
+def test_blanks_around_a_number_or_an_id_are_not_its_own():
+    """
+    From a file or a form: no event would fit, since theirs are cut, too.
+    """
+    expected, binding = told(
+        " r1\n", amount=MONEY, kind="refund", payment_id=" PAY_A", refund_id="REF_A\n"
+    )
+
+    assert (expected.mer_reference_id, expected.payment_id) == ("r1", "PAY_A")
+    assert (binding.object_id, binding.mer_reference_id) == ("REF_A", "r1")
+
+
+@pytest.mark.parametrize("what", ["", " ", None, 7])
 def test_nothing_is_no_number(what):
     """
     An event that names no order would wait for it.

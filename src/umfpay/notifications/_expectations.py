@@ -78,6 +78,10 @@ def understood(
         if one is not None and (not isinstance(one, str) or not one.strip()):
             raise _refused(f"{name} is not an id", f"{name} 不是编号")
 
+    # Blanks around an id, from a file or a form, are none of its own: nothing would fit.
+    payment_id = None if payment_id is None else payment_id.strip()
+    refund_id = None if refund_id is None else refund_id.strip()
+
     if isinstance(what, CustomsDeclaration):
         return None, _of_declaration(what, payment_id)
 
@@ -88,7 +92,9 @@ def understood(
         number, amount, day = what.mer_reference_id, what.amount, what.mer_date
         kind = "payment" if isinstance(what, NewOrder) else "refund"
 
-    if not isinstance(number, str) or not number or not isinstance(amount, Money):
+    number = number.strip() if isinstance(number, str) else None
+
+    if not number or not isinstance(amount, Money):
         raise _refused(
             "an order, a refund, a declaration, or a number and amount= are needed",
             "需要订单、退款、报关，或单号与 amount=",

@@ -114,8 +114,9 @@ _TOLD: Final = (
 UNREPORTED: Final = (
     f"WHERE (e.status IN ('held', 'conflict', 'wrong_amount') AND e.told != {_TOLD})"
     f" OR (e.status = 'asking' AND e.told != {_TOLD} AND e.questions >= ?)"
-    f" OR (e.status = 'unconfirmed' AND (e.told != {_TOLD}"
-    " OR e.reported < ? OR e.reported > ?)) ORDER BY e.position"
+    f" OR (e.status = 'unconfirmed' AND e.told != {_TOLD})"
+    f" OR (e.status IN ('asking', 'unconfirmed') AND e.told = {_TOLD}"
+    " AND (e.reported < ? OR e.reported > ?)) ORDER BY e.position"
 )
 # What was told, as it was read then: it may have been decided anew meanwhile.
 REPORTED: Final = (

@@ -191,7 +191,9 @@ class InboxStore(Protocol):
 
     async def unreported(self, now: float, *, questions: int) -> list[StoredEvent]:
         """
-        Return what nobody was told of: each reason once, and daily what is unconfirmed.
+        Return what nobody was told of: each reason once, daily what is not confirmed.
+
+        That is also what is asked about for a day: perhaps no worker has a session.
 
         Args:
             questions: What is asked about counts after that many questions.
