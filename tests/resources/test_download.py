@@ -109,6 +109,33 @@ async def test_what_is_not_proven_whole_is_kept_beside_the_name(
         } == {file.name: file.read_bytes() for file in tmp_path.iterdir()}
 
 
+async def test_what_cannot_be_kept_is_refused_for_what_it_is(
+    statements, sender, tmp_path
+):
+    """
+    A folder of that name, or no room: the file is cut all the same.
+    """
+    (tmp_path / "day.txt.unproven").mkdir()
+    sender.pieces = [b"half", IncompleteStatementError(Text("It is cut.", "被截断。"))]
+
+    with pytest.raises(
+        IncompleteStatementError, match=r"It is cut\. .* cannot be kept"
+    ):
+        await statements.download_reconciliation(DAY, tmp_path / "day.txt")
+
+    async def pulled():
+        async for _ in statements.pull(DAY, DAY, tmp_path, kind="reconciliation"):
+            pass
+
+    (tmp_path / "reconciliation-20170213.txt.unproven").mkdir()
+    sender.pieces = [b"half", IncompleteStatementError(Text("It is cut.", "被截断。"))]
+
+    with pytest.raises(IncompleteStatementError, match=r"It is cut\."):
+        await pulled()
+
+    assert not [one for one in tmp_path.iterdir() if one.suffix == ".part"]
+
+
 @pytest.mark.parametrize("kind", ["transactions", "reconciliation"])
 async def test_a_pulled_day_that_is_not_proven_is_kept_under_the_days_name(
     statements, sender, tmp_path, kind

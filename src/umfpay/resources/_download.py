@@ -57,14 +57,27 @@ def open_download(
     return sender.stream(call, options)
 
 
-async def keep_unproven(partial: Path, target: Path) -> Path:
+async def keep_unproven(partial: Path, target: Path) -> Text:
     """
     Give *partial* the name of *target* with ``.unproven`` behind it.
+
+    Returns:
+        A sentence about it: where it cannot have that name, the file is still refused
+        for what it is.
     """
     kept = target.with_name(f"{target.name}{UNPROVEN}")
-    await anyio.Path(partial).replace(kept)
 
-    return kept
+    try:
+        await anyio.Path(partial).replace(kept)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+
+        return Text(
+            f"What came cannot be kept as {kept} ({reason}).",
+            f"已收到的内容无法保存为 {kept}（{reason}）。",
+        )
+
+    return Text(f"What came is kept as {kept}.", f"已收到的内容保存为 {kept}。")
 
 
 async def save(
@@ -114,10 +127,7 @@ async def save(
         kept = await keep_unproven(partial, named or target)
 
         raise IncompleteStatementError(
-            Text(
-                f"{error.what.en} What came is kept as {kept}.",
-                f"{error.what.zh}已收到的内容保存为 {kept}。",
-            ),
+            Text(f"{error.what.en} {kept.en}", f"{error.what.zh}{kept.zh}"),
             advice=error.advice,
         ) from None
     except OSError as exc:
