@@ -28,11 +28,13 @@ async def main() -> None:
     async with open_shop(f"http://127.0.0.1:{port}") as shop:
         runner = web.AppRunner(make_app(shop))
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-        print(f"http://127.0.0.1:{port} - Ctrl-C ends it", flush=True)
 
         try:
+            await web.TCPSite(runner, "127.0.0.1", port).start()
+            print(f"http://127.0.0.1:{port} - Ctrl-C ends it", flush=True)
             await asyncio.Event().wait()
+        except OSError as error:
+            sys.exit(f"Port {port}: {error.strerror}. Set SHOP_PORT to another one.")
         finally:
             await runner.cleanup()
 

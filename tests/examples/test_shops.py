@@ -166,3 +166,27 @@ def test_a_wrong_card_is_told_in_words(shop):
     assert "class=" in page
     assert "ID number" in page or "00060022" in page
     assert CARD["number"] not in page.replace(f'value="{CARD["number"]}"', "")
+
+
+@pytest.mark.parametrize("name", ["fastapi_shop", "aiohttp_shop"])
+def test_a_port_that_is_taken_is_told_in_one_line(name, tmp_path):
+    """
+    Another shop runs there, maybe this one.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ended = subprocess.run(
+            [sys.executable, str(EXAMPLES / name)],
+            env={
+                **os.environ,
+                "SHOP_PORT": str(taken.getsockname()[1]),
+                "SHOP_DATA": str(tmp_path / "shop.sqlite3"),
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    assert ended.returncode
+    assert "in use" in ended.stderr
+    assert "Traceback" not in ended.stderr
