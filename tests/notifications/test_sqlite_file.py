@@ -536,6 +536,36 @@ async def test_a_file_that_lost_its_name_acknowledges_nothing(
     assert await eventually(lambda: "the inbox cannot work now" in log.text)
 
 
+async def test_a_file_is_found_again_from_another_folder(
+    open_shop, place, tmp_path, monkeypatch
+):
+    """
+    A process that becomes a daemon changes its folder, perhaps after the opening.
+    """
+    monkeypatch.chdir(tmp_path)
+    place.spec = place.path.name
+    shop = await open_shop(place)
+    monkeypatch.chdir("/")
+
+    assert (await shop.receive()).status == 200
+
+
+async def test_a_file_that_may_not_be_looked_at_is_written_all_the_same(
+    open_shop, place, monkeypatch
+):
+    """
+    The process gave up the right to search its folder.
+    """
+    shop = await open_shop(place)
+
+    def refused(path):
+        raise PermissionError
+
+    monkeypatch.setattr(_sqlite_file, "_identity", refused)
+
+    assert (await shop.receive()).status == 200
+
+
 async def test_a_table_with_other_columns_is_refused_at_the_start(open_shop, place):
     """
     Of another version, or the shop's own: it is not found out when money is waiting.

@@ -66,6 +66,7 @@ class SQLiteFile:
         self._patience = patience
         self._keeping: aiosqlite.Connection | None = None
         self._applying: aiosqlite.Connection | None = None
+        self._place = self._path
         self._identity = (0, 0)
         self._turn = asyncio.Lock()
         self._writer: asyncio.Task[Any] | None = None
@@ -92,7 +93,9 @@ class SQLiteFile:
             self._applying = await _connect(self._path)
             await self._keeping.executescript(SCHEMA)
             await self._check_tables(self._keeping)
-            self._identity = _identity(self._path)
+            # The process may change its folder later.
+            self._place = self._path.absolute()
+            self._identity = _identity(self._place)
         except BaseException:
             await self.aclose()
 
@@ -213,9 +216,12 @@ class SQLiteFile:
         Refuse to write into a file that has lost its name: it is gone with the process.
         """
         try:
-            found = _identity(self._path)
-        except OSError:
+            found = _identity(self._place)
+        except FileNotFoundError:
             found = None
+        except OSError:
+            # A process that gave up its rights may not look, and may write all the same.
+            return
 
         if found != self._identity:
             raise down(
