@@ -290,3 +290,27 @@ def test_a_checkpoint_is_not_written_through_a_link(tmp_path):
         check_point(tmp_path / "checkpoint")
 
     assert ("", 0o644) == (precious.read_text(), mode(precious))
+
+
+@pytest.mark.parametrize("name", [one for one in WRITERS if one != "checkpoint"])
+def test_no_device_is_replaced(tmp_path, name):
+    """
+    Whoever may write into its folder would lose /dev/null; a link to it, too.
+    """
+    target = tmp_path / name
+    target.symlink_to(os.devnull)
+
+    with pytest.raises((UMFError, OSError), match=r"device|cannot be written|regular"):
+        WRITERS[name](target)
+
+    assert os.devnull == str(target.readlink())
+    assert [name] == [one.name for one in tmp_path.iterdir() if one.suffix != ".lock"]
+
+
+@pytest.mark.parametrize("name", ["report.csv", "report.html", "report.parquet"])
+def test_a_name_that_no_file_can_have_is_a_config_error(tmp_path, name):
+    """
+    Not the words of the system call.
+    """
+    with pytest.raises(ConfigError, match="cannot be written: no name of a file"):
+        WRITERS[name](tmp_path / f"a\0{name}")

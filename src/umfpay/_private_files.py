@@ -73,8 +73,18 @@ def new_file_beside(target: Path) -> tuple[int, Path]:
         Its descriptor and its name, which nobody could plant a link under.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: It cannot be made, or *target* is a device: /dev/null would be gone.
     """
+    try:
+        mode = target.stat().st_mode
+    except OSError:
+        mode = 0
+    except ValueError:
+        raise OSError(errno.EINVAL, "no name of a file", str(target)) from None
+
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        raise OSError(errno.EINVAL, "it is a device", str(target))
+
     # mkstemp() opens with O_EXCL and the mode 0600.
     descriptor, name = tempfile.mkstemp(
         prefix=PARTIAL_PREFIX, suffix=PARTIAL_SUFFIX, dir=target.parent
