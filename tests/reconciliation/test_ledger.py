@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -231,8 +232,44 @@ def test_what_cannot_be_read_is_named(tmp_path):
 
     assert "c0ffee" not in str(caught.value)
 
-    with pytest.raises(errors.StatementError, match="OperationalError"):
-        Ledger.sql(f"sqlite:///{tmp_path}/shop.sqlite3", "SELECT * FROM nothing")
+    with pytest.raises(errors.StatementError, match="No such file"):
+        Ledger.parquet(tmp_path / "missing.parquet")
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("SELECT * FROM books", "no such table: books"),
+        ("SELECT number, price FROM orders", "no such column: price"),
+        ("SELEC 1", "syntax error"),
+        ("DELETE FROM orders", "a SELECT of your books"),
+    ],
+)
+def test_a_query_that_fails_is_told_in_the_words_of_sqlite(tmp_path, query, words):
+    """
+    Which hold no address; what a query changes is never committed.
+    """
+    file = tmp_path / "shop.sqlite3"
+
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("CREATE TABLE orders (number TEXT)")
+        connection.execute("INSERT INTO orders VALUES ('one')")
+
+    with pytest.raises(errors.StatementError, match=words):
+        Ledger.sql(f"sqlite:///{file}", query)
+
+    with closing(sqlite3.connect(file)) as connection:
+        assert [("one",)] == connection.execute("SELECT * FROM orders").fetchall()
+
+
+def test_a_database_file_that_is_not_there_is_not_made(tmp_path):
+    """
+    A name that was mistyped leaves no empty database behind.
+    """
+    with pytest.raises(errors.StatementError, match="No such file"):
+        Ledger.sql(f"sqlite:///{tmp_path}/shop.sqlite3", "SELECT * FROM orders")
+
+    assert [] == [*tmp_path.iterdir()]
 
 
 def test_a_name_with_brackets_is_that_file(tmp_path):
@@ -485,7 +522,7 @@ def test_a_file_of_another_encoding_cannot_be_read(tmp_path, encoding):
         ("mysql://me:{}@host/db", "pip install mysqlclient"),
         ("nosuch://me:{}@host/db", "no database is reached"),
         ("me:{}@host/db", "no database is reached"),
-        ("sqlite:///file:/nowhere/a?mode=ro&key={}&uri=true", "OperationalError"),
+        ("sqlite:///file:/nowhere/a?mode=ro&key={}&uri=true", "unable to open"),
         (b"sqlite:///{}", "an address as text"),
     ],
 )

@@ -5,6 +5,7 @@ Tables in files, as polars reads them: in batches, with errors in our words.
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -112,6 +113,9 @@ def unreadable(
 
     # The words of polars may quote what they cannot read.
     reason = getattr(error, "strerror", None) or type(error).__name__
+
+    if isinstance(error, FileNotFoundError):
+        reason = os.strerror(errno.ENOENT)
 
     return StatementError(
         Text(

@@ -4,16 +4,19 @@ A ledger in a database: the only door to SQLAlchemy.
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from umfpay.errors import ConfigError, StatementError, Text
+from umfpay.errors import ConfigError, StatementError, Text, escape
 from umfpay.reconciliation._extra import needed
-from umfpay.reconciliation._ledger_files import LEDGER_ADVICE
 from umfpay.sensitive import Secret
 
 
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 
 _CHINA: Final = timezone(timedelta(hours=8))
+# Characters of SQLite's words.
+_SHOWN: Final = 200
 
 
 class Selection:
@@ -89,6 +94,10 @@ class Selection:
     def _result(self) -> Iterator[Any]:
         import sqlalchemy
 
+        # SQLite would make it, empty.
+        if _is_missing(self._engine.url):
+            raise _unreadable(self._engine.url, os.strerror(errno.ENOENT))
+
         try:
             with self._engine.connect() as connection:
                 # Read only: what the query changes is never committed.
@@ -97,18 +106,55 @@ class Selection:
                 ).execute(sqlalchemy.text(self._query))
         except sqlalchemy.exc.SQLAlchemyError as error:
             # Its words hold the statement, and of some drivers the address.
-            failure = type(error).__name__
-            place = _place(self._engine.url)
+            failure = _reason(error)
         else:
             return
 
-        raise StatementError(
-            Text(
-                f"The ledger at {place} cannot be read: {failure}.",
-                f"无法读取位于 {place} 的账本：{failure}。",
-            ),
-            advice=LEDGER_ADVICE,
-        )
+        raise _unreadable(self._engine.url, failure)
+
+
+def _is_missing(url: Any) -> bool:
+    """
+    Tell whether *url* is that of a SQLite file which is not there.
+    """
+    file = url.database
+
+    return (
+        url.get_backend_name() == "sqlite"
+        and bool(file)
+        and file != ":memory:"
+        and not file.startswith("file:")
+        and not Path(file).exists()
+    )
+
+
+def _reason(error: Exception) -> str:
+    """
+    Return what may be told of *error*.
+
+    SQLite names the table, the column or the word of the query; it knows no address.
+    """
+    cause = getattr(error, "orig", None)
+
+    if isinstance(cause, sqlite3.Error):
+        return escape(str(cause), limit=_SHOWN)
+
+    return type(error).__name__
+
+
+def _unreadable(url: Any, reason: str) -> StatementError:
+    place = _place(url)
+
+    return StatementError(
+        Text(
+            f"The ledger at {place} cannot be read: {reason}.",
+            f"无法读取位于 {place} 的账本：{reason}。",
+        ),
+        advice=Text(
+            "Look at the address and the query: a SELECT of your books.",
+            "请检查地址和查询语句：应为查询账本的 SELECT。",
+        ),
+    )
 
 
 def _place(url: Any) -> str:
