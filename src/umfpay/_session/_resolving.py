@@ -26,7 +26,7 @@ from umfpay.models import (
     RefundState,
     RefundSummary,
 )
-from umfpay.protocol import DecidedBy, number_in_id
+from umfpay.protocol import DATA_LAG_SECONDS, DecidedBy, number_in_id
 from umfpay.resources import (
     CallOptions,
     Ordered,
@@ -253,10 +253,16 @@ def _by_state(
     gateway: datetime | None = None,
 ) -> Resolution:
     intent = question.intent
-    outcome = outcome_of(payment, refused_once="refused_with" in intent.details)
+    settled = intent.at + timedelta(seconds=DATA_LAG_SECONDS)
+    refused = "refused_with" in intent.details
+    is_behind = refused and not has_passed(settled, intent=intent, gateway=gateway)
+    outcome = outcome_of(payment, refused_once=refused and not is_behind)
 
     if outcome is not Executed.UNKNOWN:
         return _is(outcome, evidence, payment)
+
+    if is_behind:
+        return attrs.evolve(_is(Executed.UNKNOWN, evidence, payment), until=settled)
 
     until = None
 

@@ -425,10 +425,11 @@ class UMFSession:
         state = self._state(binding, call, options)
         result: T | None = None
 
-        def ask(query: Call[Any]) -> Awaitable[Any]:
-            left = max(1e-3, state.deadline - binding.loop.time())
+        def left() -> float:
+            return max(1e-3, state.deadline - binding.loop.time())
 
-            return self.send(query, {**options, "deadline": left})
+        def ask(query: Call[Any]) -> Awaitable[Any]:
+            return self.send(query, {**options, "deadline": left()})
 
         try:
             async with asyncio.timeout_at(state.deadline):
@@ -446,7 +447,7 @@ class UMFSession:
                     )
                     judgement = await look_up(call, state, result, ask)
                 else:
-                    judgement, result = await decide(call, judgement, ask)
+                    judgement, result = await decide(call, judgement, ask, left=left)
         except asyncio.CancelledError as error:
             judgement = judge(state, error)
 

@@ -293,7 +293,9 @@ class Confirmation:
                 deadline=self.end,
             )
 
-        payment = await query_twice(self.session, known, self.end, self.pending.ordered)
+        payment = await query_twice(
+            self.session, known, self.end, self.pending.ordered, refusal=refusal
+        )
 
         if is_final(payment):
             return settled(payment, cause=unknown or refusal)

@@ -31,6 +31,7 @@ from umfpay.flows._deadline import Deadline
 from umfpay.flows._pending import PendingCardPayment
 from umfpay.flows._settling import query_payment
 from umfpay.models import Payment, PaymentState
+from umfpay.protocol import DATA_LAG_SECONDS
 from umfpay.resources import Ordered
 
 
@@ -51,12 +52,13 @@ def refusal_of(unknown: OutcomeUnknownError) -> APIError | None:
     """
     Return the refusal that made the end unclear, if the payment's state can explain it.
 
-    It was read whole: an answer that was cut off has no code. If two copies left, only
-    a wrong code is explained: no other code is sent unless the payment waits.
+    It was read whole: an answer that was cut off has no code, and neither has the page
+    of whatever stands between. If two copies left, only a wrong code is explained: no
+    other code is sent unless the payment waits.
     """
     cause = unknown.__cause__
 
-    if not isinstance(cause, _EVERYDAY):
+    if not isinstance(cause, _EVERYDAY) or not cause.ret_code:
         return None
 
     if "copies" in unknown.intent.details and cause.ret_code != WRONG_CODE:
@@ -66,22 +68,36 @@ def refusal_of(unknown: OutcomeUnknownError) -> APIError | None:
 
 
 async def query_twice(
-    session: UMFSession, payment: Payment, deadline: Deadline, ordered: Ordered
+    session: UMFSession,
+    payment: Payment,
+    deadline: Deadline,
+    ordered: Ordered,
+    *,
+    refusal: APIError | None = None,
 ) -> Payment:
     """
-    Return the payment: as waiting only if two queries five seconds apart say so.
+    Return the payment: as waiting only if two queries say so, five seconds apart.
 
     Its state is None if the gateway cannot be asked, or not twice before *deadline*.
+
+    Args:
+        refusal: One for the payment's state contradicts that it waits: the second query
+            then comes when the first can no longer be behind.
     """
+    pause = (
+        DATA_LAG_SECONDS
+        if isinstance(refusal, PaymentStateError)
+        else QUERY_PAUSE_SECONDS
+    )
     payment = await query_payment(session, payment, deadline, ordered)
 
     if payment.state != PaymentState.WAIT_BUYER_PAY:
         return payment
 
-    if deadline.left <= QUERY_PAUSE_SECONDS:
+    if deadline.left <= pause:
         return attrs.evolve(payment, state=None)
 
-    await asyncio.sleep(QUERY_PAUSE_SECONDS)
+    await asyncio.sleep(pause)
 
     return await query_payment(session, payment, deadline, ordered)
 

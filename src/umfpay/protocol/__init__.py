@@ -8,6 +8,7 @@ from umfpay.protocol._certificates import make_certificate
 from umfpay.protocol._code_table import RETURN_CODES, find_code
 from umfpay.protocol._codes import Actor, Cause, Outcome, ReturnCode
 from umfpay.protocol._done_codes import (
+    DATA_LAG_SECONDS,
     DecidedBy,
     Operation,
     done_already,
@@ -38,6 +39,7 @@ from umfpay.protocol._signing import Signer, Verifier
 
 
 __all__ = [
+    "DATA_LAG_SECONDS",
     "OBJECT_ID",
     "RETURN_CODES",
     "Actor",

@@ -45,6 +45,9 @@ class DecidedBy(StrEnum):
     NOBODY = "nobody"
 
 
+# How far a query may lag behind what was done (gateway.md, trap 24).
+DATA_LAG_SECONDS: Final = 10.0
+
 # call | return codes, or HTTP statuses | what decides
 DONE_ROWS: Final = """
 execute | 00060763 00060762 00060751 00060750 00060765 00060764 | query
