@@ -11,6 +11,7 @@ import orders
 import pytest
 
 from umfpay import Config, UMFSession
+from umfpay._session import _follow_up
 from umfpay.errors import OutcomeUnknownError, PaymentStateError
 from umfpay.protocol import PrivateKey, Signer, sign_envelope
 
@@ -30,6 +31,14 @@ def unsigned(code, status=200):
 
 
 TOKEN_REFUSED = unsigned("00280703", 401)
+
+
+@pytest.fixture(autouse=True)
+def _short_lag(monkeypatch):
+    """
+    How long a query may lag behind is a test of its own, in virtual time.
+    """
+    monkeypatch.setattr(_follow_up, "DATA_LAG_SECONDS", 0.01)
 
 
 async def execute(answers, state):

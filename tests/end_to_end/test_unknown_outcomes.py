@@ -403,6 +403,25 @@ async def test_a_refused_refund_that_is_in_no_list_was_not_made(box, session):
     )
 
 
+async def test_a_payment_that_waits_after_a_signed_refusal_may_be_behind(session):
+    """
+    For ten seconds; then it was not executed.
+    """
+    payment = await session.payments.create(orders.card_payment())
+    at = datetime.now(UTC)
+    intent = Intent(
+        call="payments.execute",
+        at=at,
+        payment_id=payment.id,
+        details={"refused_with": "00060763", "decided_by": "query"},
+    )
+    soon = await session.resolve(intent)
+    later = await session.resolve(attrs.evolve(intent, at=at - timedelta(seconds=15)))
+
+    assert (Executed.UNKNOWN, at + timedelta(seconds=10)) == (soon.outcome, soon.until)
+    assert Executed.NO is later.outcome
+
+
 async def test_a_row_that_names_no_payment_may_be_the_refused_refund(
     box, session, monkeypatch
 ):
@@ -422,8 +441,8 @@ async def test_a_row_that_names_no_payment_may_be_the_refused_refund(
     ("changes", "known"),
     [
         ({}, None),
-        ({"at": datetime.now(UTC)}, []),
-        ({"started": time.monotonic()}, []),
+        ({"at": datetime.now}, []),
+        ({"started": time.monotonic}, []),
         ({"details": {}}, []),
         ({"details": {"refused_with": "00060767", "decided_by": "nobody"}}, []),
     ],
@@ -435,7 +454,8 @@ async def test_nothing_less_says_that_a_refund_was_not_made(
     Not all others known, too early by one clock, or no signed refusal that the list decides.
     """
     payment = await orders.paid(session, box)
-    changes = {**changes, **({"at": datetime.now(UTC)} if "at" in changes else {})}
+    now = {"at": datetime.now(UTC), "started": time.monotonic()}
+    changes = {name: now.get(name, value) for name, value in changes.items()}
     intent = _refused_refund(payment, **changes)
 
     if "started" in changes:

@@ -85,6 +85,45 @@ async def test_a_customer_who_mistyped_tries_again(
     assert 2 == len(await box.sent("/execute"))
 
 
+@pytest.mark.parametrize("status", [409, 429])
+async def test_a_page_without_a_code_leaves_it_unclear(session, begun, box, status):
+    """
+    Whatever stands between wrote it; the request may still be on its way.
+    """
+    await box.fault("error_before", method="POST", path="/execute", status=status)
+
+    with pytest.raises(OutcomeUnknownError) as caught:
+        await confirm_card_payment(session, begun, await box.code(begun), deadline=30)
+
+    assert caught.value.money_may_have_moved
+    assert 1 == len(await box.sent("/execute"))
+
+
+@pytest.mark.parametrize("refusals", ["signed", "unsigned"])
+async def test_a_refusal_for_the_state_of_a_payment_that_waits_is_not_believed_at_once(
+    session, begun, box, refusals, elapsed
+):
+    """
+    The first copy of a request may have paid, and the query be ten seconds behind.
+    """
+    await box.settings(refusals=refusals)
+    code = await box.code(begun)
+    waiting = await session.payments.get(begun.payment_id)
+    get = session.payments.get
+    started = elapsed()
+
+    async def behind(payment_id, **options):
+        found = await get(payment_id, **options)
+
+        return found if elapsed() - started > 9 else waiting
+
+    session.payments.get = behind
+    await box.move(begun.payment_id, "pay")
+    payment = await confirm_card_payment(session, begun, code)
+
+    assert PaymentState.TRADE_SUCCESS == payment.state
+
+
 async def test_another_process_lets_him_try_again(
     session, begun, box, wrong, open_session
 ):
