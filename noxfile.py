@@ -22,7 +22,9 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 _IN_PARALLEL = [
     "-n",
     str(min(8, 3 * (os.cpu_count() or 1))),
-    "--dist=loadgroup",
+    # A module's fixtures are made once, and what it measures is measured once.
+    "--dist=loadscope",
+    "--no-loadscope-reorder",
     "--ignore=tests/browser",
     "--ignore=tests/spark",
 ]

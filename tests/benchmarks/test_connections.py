@@ -9,10 +9,6 @@ import pytest
 from benchmarks import connections
 
 
-# Measured once, in one process.
-pytestmark = pytest.mark.xdist_group("connections")
-
-
 @pytest.fixture(name="figures", scope="module")
 def _figures():
     return {one.label: one for one in connections.run(quick=True).figures}

@@ -9,10 +9,6 @@ import pytest
 from benchmarks import imports
 
 
-# Measured once, in one process.
-pytestmark = pytest.mark.xdist_group("imports")
-
-
 OURS = "import umfpay; umfpay.Config"
 
 

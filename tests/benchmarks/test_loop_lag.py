@@ -12,10 +12,6 @@ import pytest
 from benchmarks import loop_lag
 
 
-# Measured once, in one process.
-pytestmark = pytest.mark.xdist_group("loop_lag")
-
-
 @pytest.fixture(name="figures", scope="module")
 def _figures():
     return {figure.label: figure for figure in loop_lag.run(quick=True).figures}

@@ -12,10 +12,6 @@ import pytest
 from benchmarks import memory
 
 
-# Measured once, in one process.
-pytestmark = pytest.mark.xdist_group("memory")
-
-
 @pytest.fixture(name="figures", scope="module")
 def _figures():
     return {figure.label: figure for figure in memory.run(quick=True).figures}

@@ -9,10 +9,6 @@ import pytest
 from benchmarks import signing
 
 
-# Measured once, in one process.
-pytestmark = pytest.mark.xdist_group("signing")
-
-
 TOLD = """\
 +DTP:1024:private:rsa:1
 +R1:11635:1024:1.00

@@ -9,10 +9,6 @@ import pytest
 from benchmarks import token_cache
 
 
-# Measured once, in one process.
-pytestmark = pytest.mark.xdist_group("token_cache")
-
-
 @pytest.fixture(name="figures", scope="module")
 def _figures():
     return {figure.label: figure for figure in token_cache.run(quick=True).figures}

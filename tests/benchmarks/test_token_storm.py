@@ -11,8 +11,6 @@ import pytest
 from benchmarks.token_storm.__main__ import Damage, Record, Storm, blow
 
 
-# Both stores in turn: a storm leaves little for another one.
-pytestmark = pytest.mark.xdist_group("storm")
 STORM = Storm(
     processes=8, coroutines=10, life=6, pause=1.5, quiet_lives=1, token_timeout=3.0
 )

@@ -13,10 +13,6 @@ from benchmarks.canned import PAYMENT_ID, Keys, gateway
 from benchmarks.peers import BareAiohttp, Newcomer, Ours
 
 
-# Measured once, in one process.
-pytestmark = pytest.mark.xdist_group("whole_call")
-
-
 @pytest.fixture(name="place", scope="module")
 def _place():
     with gateway(Keys.make(1024)) as place:
