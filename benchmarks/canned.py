@@ -254,7 +254,7 @@ def application(
             pass
 
         if scope["path"].endswith("/counted"):
-            for message in _plain(Counting.told()):
+            for message in _plain(Counting.counts()):
                 await send(message)
 
             return
@@ -312,7 +312,7 @@ class Counting(HttpToolsProtocol):
         super().connection_made(transport)
 
     @classmethod
-    def told(cls) -> dict[str, int]:
+    def counts(cls) -> dict[str, int]:
         """
         Return both counts.
         """

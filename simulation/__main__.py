@@ -10,7 +10,7 @@ import sys
 import time
 
 from simulation.counts import markdown
-from simulation.runner import Report, Tell, be_quiet, first_caught, run_all
+from simulation.runner import OnProgress, Report, be_quiet, first_caught, run_all
 
 
 def main() -> int:
@@ -42,19 +42,19 @@ def main() -> int:
     report = run_all(
         seeds,
         workers=1 if count == 1 else arguments.workers,
-        tell=_progress(count) if sys.stderr.isatty() else None,
+        on_progress=_progress(count) if sys.stderr.isatty() else None,
     )
     print("\n".join(markdown(report) if arguments.markdown else report.lines()))
 
     return 1 if report.failures else 0
 
 
-def _progress(count: int) -> Tell:
+def _progress(count: int) -> OnProgress:
     """
     Return what shows on a terminal how far it is.
     """
 
-    def tell(report: Report, started: float) -> None:
+    def on_progress(report: Report, started: float) -> None:
         done = report.counts["schedules"]
         rate = done / max(time.perf_counter() - started, 1e-9)
         print(
@@ -64,7 +64,7 @@ def _progress(count: int) -> Tell:
             flush=True,
         )
 
-    return tell
+    return on_progress
 
 
 def _broken(seeds: range) -> int:

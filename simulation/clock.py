@@ -19,9 +19,9 @@ from unittest import mock
 
 import async_solipsism  # type: ignore[import-untyped]  # no types, no stubs
 
-from umfpay._session import _binding, _clocks, _ending, _session
+from umfpay._session import _binding, _call_end, _clocks, _session
 from umfpay.errors import _base
-from umfpay.flows import _card_beginning, _card_confirming, _pending
+from umfpay.flows import _card_begin, _card_confirm, _pending
 from umfpay.protocol import _rsa, _signing
 from umfpay.tokens import TokenCache, _memory
 
@@ -135,11 +135,11 @@ def following(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
             (_memory, "time", SimpleNamespace(monotonic=loop.time)),
             (_session, "datetime", Virtual),
             (_clocks, "datetime", Virtual),
-            (_ending, "datetime", Virtual),
-            (_ending, "time", SimpleNamespace(monotonic=loop.time)),
+            (_call_end, "datetime", Virtual),
+            (_call_end, "time", SimpleNamespace(monotonic=loop.time)),
             (_base, "time", SimpleNamespace(monotonic=loop.time)),
-            (_card_beginning, "datetime", Virtual),
-            (_card_confirming, "datetime", Virtual),
+            (_card_begin, "datetime", Virtual),
+            (_card_confirm, "datetime", Virtual),
             (_pending, "datetime", Virtual),
             (_signing, "private_operations", _private_operations),
         ):

@@ -12,9 +12,9 @@ import attrs
 
 from simulation import clock
 from simulation.calls import CutShortError
-from simulation.desk import Desk
-from simulation.goods import new_payer
+from simulation.context import ScheduleContext
 from simulation.journal import Attempt, Told
+from simulation.orders import new_payer
 from umfpay import Executed
 from umfpay.errors import APIError, Intent, OutcomeUnknownError, UMFError
 from umfpay.models import Payment, PaymentState
@@ -32,47 +32,47 @@ class Executing:
     Executes payments, each once.
     """
 
-    _desk: Desk
+    _context: ScheduleContext
 
     async def execute(self, attempt: Attempt) -> Told:
         payment_id = attempt.payment_id
         assert payment_id is not None
-        payer = new_payer(attempt.card, code=self._desk.sms_code(payment_id))
+        payer = new_payer(attempt.card, code=self._context.sms_code(payment_id))
 
         for pause in _PAUSES:
             # Written down before the call: a crash leaves nothing else.
             attempt.executing = clock.moment()
 
             try:
-                payment = await self._desk.call(
-                    lambda: self._desk.session.payments.execute(
-                        payment_id, payer, **self._desk.options
+                payment = await self._context.call(
+                    lambda: self._context.session.payments.execute(
+                        payment_id, payer, **self._context.options
                     )
                 )
             except OutcomeUnknownError as error:
-                self._desk.unknown(error)
+                self._context.unknown(error)
                 attempt.intent = error.intent
 
                 return await self.resolve(attempt)
             except CutShortError:
-                attempt.intent = self._desk.journal.handed(
+                attempt.intent = self._context.journal.handed(
                     "payments.execute", payment_id
                 )
 
                 if attempt.intent is not None:
                     return await self.resolve(attempt)
             except UMFError as error:
-                self._desk.failed("execute", error)
-                self._desk.must_not_be_paid(attempt, repr(error))
+                self._context.failed("execute", error)
+                self._context.must_not_be_paid(attempt, repr(error))
 
                 if isinstance(error, APIError):
                     return Told.NOT_DONE
             else:
-                self._desk.counts["execute: answered"] += 1
+                self._context.counts["execute: answered"] += 1
 
                 return await self.final(attempt, payment)
 
-            self._desk.must_not_be_paid(attempt, "nothing was sent")
+            self._context.must_not_be_paid(attempt, "nothing was sent")
             attempt.executing = None
             await asyncio.sleep(pause)
 
@@ -94,20 +94,22 @@ class Executing:
 
         while True:
             # What is asked now must be enough.
-            last = self._desk.gateway.healthy and clock.moment() > expires_at + _MARGIN
+            last = (
+                self._context.gateway.healthy and clock.moment() > expires_at + _MARGIN
+            )
             resolution = None
 
             try:
-                resolution = await self._desk.call(
-                    lambda: self._desk.session.resolve(
-                        intent, evidence=self._desk.journal, expires_at=expires_at
+                resolution = await self._context.call(
+                    lambda: self._context.session.resolve(
+                        intent, evidence=self._context.journal, expires_at=expires_at
                     )
                 )
             except (UMFError, CutShortError):
-                self._desk.counts["resolve execute: no answer"] += 1
+                self._context.counts["resolve execute: no answer"] += 1
 
             if resolution is not None:
-                self._desk.resolved("execute", resolution)
+                self._context.resolved("execute", resolution)
 
                 if resolution.outcome is Executed.YES:
                     assert isinstance(resolution.object, Payment)
@@ -115,12 +117,14 @@ class Executing:
                     return await self.final(attempt, resolution.object)
 
                 if resolution.outcome is Executed.NO:
-                    self._desk.must_not_be_paid(attempt, resolution.evidence)
+                    self._context.must_not_be_paid(attempt, resolution.evidence)
 
                     return Told.NOT_DONE
 
             if last:
-                self._desk.ledger.violations.append(f"{attempt.number}: never resolved")
+                self._context.ledger.violations.append(
+                    f"{attempt.number}: never resolved"
+                )
 
                 return Told.OPEN
 
@@ -133,8 +137,9 @@ class Executing:
         """
         pause = _FIRST_PAUSE
         state = payment.state
-        self._desk.ledger.must(
-            state != PaymentState.TRADE_SUCCESS or self._desk.ledger.paid(payment.id),
+        self._context.ledger.must(
+            state != PaymentState.TRADE_SUCCESS
+            or self._context.ledger.paid(payment.id),
             f"{attempt.number}: told {state}, not in the ledger",
         )
 
@@ -143,8 +148,8 @@ class Executing:
             pause = min(pause * 2, 300.0)
 
             try:
-                asked = await self._desk.call(
-                    lambda: self._desk.session.payments.get(payment.id)
+                asked = await self._context.call(
+                    lambda: self._context.session.payments.get(payment.id)
                 )
             except (UMFError, CutShortError):
                 continue
@@ -154,6 +159,6 @@ class Executing:
         if state == PaymentState.TRADE_SUCCESS:
             return Told.DONE
 
-        self._desk.must_not_be_paid(attempt, str(state))
+        self._context.must_not_be_paid(attempt, str(state))
 
         return Told.NOT_DONE

@@ -23,7 +23,7 @@ from umfpay.models import (
     Refund,
 )
 from umfpay.notifications import NotificationEvent, NotificationReceiver
-from umfpay.notifications._deciding import Known, Status, decide
+from umfpay.notifications._decision import Known, Status, decide
 from umfpay.notifications._expectations import Binding, Expectation
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 
 from simulation import clock
-from simulation.goods import DAY, NOTIFY_URL
 from simulation.journal import Journal
 from simulation.middle_box import Box
+from simulation.orders import DAY, NOTIFY_URL
 from simulation.plan import Schedule
 from simulation.sendings import Overheard, Sendings, body_of, may_have_left
 from umfpay.emulator import Clock, Credentials, Emulator

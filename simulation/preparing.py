@@ -11,9 +11,9 @@ import attrs
 
 from simulation import clock
 from simulation.calls import CutShortError
-from simulation.desk import Desk
-from simulation.goods import EXPIRES, new_payer, new_payment
+from simulation.context import ScheduleContext
 from simulation.journal import Attempt, Purchase
+from simulation.orders import EXPIRES, new_payer, new_payment
 from umfpay import Executed
 from umfpay.errors import Intent, OutcomeUnknownError, UMFError
 from umfpay.models import Payment
@@ -29,7 +29,7 @@ class Preparing:
     Creates payments and has codes sent; nobody pays by that.
     """
 
-    _desk: Desk
+    _context: ScheduleContext
 
     async def create(self, purchase: Purchase, attempt: Attempt) -> bool:
         new = new_payment(attempt.number, purchase.plan.amount)
@@ -38,21 +38,21 @@ class Preparing:
             payment: Payment | None = None
 
             try:
-                payment = await self._desk.call(
-                    lambda: self._desk.session.payments.create(
-                        new, **self._desk.options
+                payment = await self._context.call(
+                    lambda: self._context.session.payments.create(
+                        new, **self._context.options
                     )
                 )
             except OutcomeUnknownError as error:
-                self._desk.unknown(error)
+                self._context.unknown(error)
                 payment = await self._created(error.intent, attempt, purchase)
             except CutShortError:
-                intent = self._desk.journal.handed("payments.create", attempt.number)
+                intent = self._context.journal.handed("payments.create", attempt.number)
 
                 if intent is not None:
                     payment = await self._created(intent, attempt, purchase)
             except UMFError as error:
-                self._desk.failed("create", error)
+                self._context.failed("create", error)
 
             if payment is not None:
                 attempt.expires_at = clock.moment() + EXPIRES
@@ -71,13 +71,13 @@ class Preparing:
         Return the payment of a create whose end was unclear, if it can be had.
         """
         again = new_payment(attempt.number, purchase.plan.amount)
-        repeat = self._desk.rng.random() < 0.5
+        repeat = self._context.rng.random() < 0.5
 
         try:
-            resolution = await self._desk.call(
-                lambda: self._desk.session.resolve(
+            resolution = await self._context.call(
+                lambda: self._context.session.resolve(
                     intent,
-                    evidence=self._desk.journal,
+                    evidence=self._context.journal,
                     again=again if repeat else None,
                     allow_repeat=repeat,
                 )
@@ -85,12 +85,12 @@ class Preparing:
         except (UMFError, CutShortError):
             return None
 
-        self._desk.resolved("create", resolution)
+        self._context.resolved("create", resolution)
 
         if resolution.outcome is not Executed.YES:
             return None
 
-        self._desk.ledger.must(
+        self._context.ledger.must(
             isinstance(resolution.object, Payment),
             f"{attempt.number}: a create that nobody paid is {resolution.object}",
         )
@@ -103,14 +103,14 @@ class Preparing:
 
         for _ in range(4):
             try:
-                await self._desk.call(
-                    lambda: self._desk.session.payments.verify(
-                        payment_id, new_payer(attempt.card), **self._desk.options
+                await self._context.call(
+                    lambda: self._context.session.payments.verify(
+                        payment_id, new_payer(attempt.card), **self._context.options
                     )
                 )
             except (UMFError, CutShortError) as error:
                 if isinstance(error, UMFError):
-                    self._desk.failed("verify", error)
+                    self._context.failed("verify", error)
 
                 await asyncio.sleep(_SMS_PAUSE)
             else:

@@ -12,9 +12,9 @@ import attrs
 
 from simulation import clock
 from simulation.calls import CutShortError
-from simulation.desk import Desk
-from simulation.goods import DAY, new_refund
+from simulation.context import ScheduleContext
 from simulation.journal import Purchase, RefundAttempt, RefundIntent, Told
+from simulation.orders import DAY, new_refund
 from simulation.plan import Way
 from umfpay import Executed
 from umfpay.errors import (
@@ -40,7 +40,7 @@ class Refunding:
     Settles the refunds of a purchase, one after the other.
     """
 
-    _desk: Desk
+    _context: ScheduleContext
 
     async def settle(self, purchase: Purchase, payment_id: str) -> None:
         """
@@ -91,31 +91,31 @@ class Refunding:
             attempt.asking = clock.moment()
 
             try:
-                made = await self._desk.call(
-                    lambda: self._desk.session.refunds.create(
-                        payment_id, new, known_refunds=known, **self._desk.options
+                made = await self._context.call(
+                    lambda: self._context.session.refunds.create(
+                        payment_id, new, known_refunds=known, **self._context.options
                     )
                 )
             except OutcomeUnknownError as error:
-                self._desk.unknown(error)
+                self._context.unknown(error)
                 attempt.intent = error.intent
 
                 return await self._resolve(purchase, owed, attempt, payment_id)
             except CutShortError:
-                attempt.intent = self._desk.journal.handed(
+                attempt.intent = self._context.journal.handed(
                     "refunds.create", attempt.number
                 )
 
                 if attempt.intent is not None:
                     return await self._resolve(purchase, owed, attempt, payment_id)
             except UMFError as error:
-                self._desk.counts[f"refund: {type(error).__name__}"] += 1
+                self._context.counts[f"refund: {type(error).__name__}"] += 1
                 self._must_not_be_made(attempt, repr(error))
 
                 if isinstance(error, APIError):
                     return Told.NOT_DONE
             else:
-                self._desk.counts["refund: answered"] += 1
+                self._context.counts["refund: answered"] += 1
                 attempt.refund_id = made.id
 
                 return await self._final(attempt)
@@ -136,18 +136,18 @@ class Refunding:
         attempt.asking = clock.moment()
 
         try:
-            made = await self._desk.call(
+            made = await self._context.call(
                 lambda: refund(
-                    self._desk.session,
+                    self._context.session,
                     payment_id,
                     mer_reference_id=attempt.number,
                     mer_date=DAY,
                     amount=Money(owed.plan.amount, "USD"),
-                    arrivals=self._desk.journal,
+                    arrivals=self._context.journal,
                 )
             )
         except OutcomeUnknownError as error:
-            self._desk.unknown(error)
+            self._context.unknown(error)
             attempt.intent = error.intent
         except CutShortError:
             # It may have been cut while it waited: nobody handed over what was known.
@@ -164,19 +164,19 @@ class Refunding:
                 return self._refused(attempt, error)
 
             # The number was used: by whom, the gateway is asked.
-            self._desk.counts[f"refund flow: {type(error).__name__}"] += 1
+            self._context.counts[f"refund flow: {type(error).__name__}"] += 1
         else:
-            self._desk.counts["refund flow: done"] += 1
+            self._context.counts["refund flow: done"] += 1
             attempt.refund_id = made.id
 
             return Told.DONE
 
-        self._desk.counts["refund flow: unknown"] += 1
+        self._context.counts["refund flow: unknown"] += 1
 
         return await self._resolve(purchase, owed, attempt, payment_id)
 
     def _refused(self, attempt: RefundAttempt, error: UMFError) -> Told:
-        self._desk.counts[f"refund flow: {type(error).__name__}"] += 1
+        self._context.counts[f"refund flow: {type(error).__name__}"] += 1
         self._must_not_be_made(attempt, repr(error))
         attempt.asking = None
 
@@ -208,21 +208,21 @@ class Refunding:
 
         while True:
             last = (
-                self._desk.gateway.healthy
+                self._context.gateway.healthy
                 and until is not None
                 and clock.moment() > until
             )
 
             try:
-                resolution = await self._desk.call(
-                    lambda: self._desk.session.resolve(
-                        intent, evidence=self._desk.journal, known_refunds=known
+                resolution = await self._context.call(
+                    lambda: self._context.session.resolve(
+                        intent, evidence=self._context.journal, known_refunds=known
                     )
                 )
             except (UMFError, CutShortError):
-                self._desk.counts["resolve refund: no answer"] += 1
+                self._context.counts["resolve refund: no answer"] += 1
             else:
-                self._desk.counts[
+                self._context.counts[
                     f"resolve refund: {resolution.outcome} by {resolution.evidence}"
                 ] += 1
                 until = resolution.until
@@ -280,14 +280,14 @@ class Refunding:
         """
         Return the state of a refund, by its notification if that has come.
         """
-        told = await self._desk.journal.notified(object_id=refund_id)
+        told = await self._context.journal.notified(object_id=refund_id)
 
         if isinstance(told, Refund):
             return told.state
 
         try:
-            asked = await self._desk.call(
-                lambda: self._desk.session.refunds.get(refund_id)
+            asked = await self._context.call(
+                lambda: self._context.session.refunds.get(refund_id)
             )
         except (UMFError, CutShortError):
             return None
@@ -295,8 +295,8 @@ class Refunding:
         return asked.state
 
     def _must_not_be_made(self, attempt: RefundAttempt, why: str) -> None:
-        self._desk.ledger.must(
-            not self._desk.ledger.refunded(attempt.number),
+        self._context.ledger.must(
+            not self._context.ledger.refunded(attempt.number),
             f"{attempt.number}: told not refunded ({why}), the ledger says refunded",
         )
 

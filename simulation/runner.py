@@ -64,11 +64,11 @@ class Report:
                 yield f"    {violation}"
 
 
-Tell = Callable[[Report, float], None]
+OnProgress = Callable[[Report, float], None]
 
 
 def run_all(
-    seeds: Iterable[int], *, workers: int = 1, tell: Tell | None = None
+    seeds: Iterable[int], *, workers: int = 1, on_progress: OnProgress | None = None
 ) -> Report:
     """
     Run the schedules of *seeds*.
@@ -84,8 +84,8 @@ def run_all(
         for seed in seeds:
             report.add(run_schedule(seed))
 
-            if tell is not None:
-                tell(report, started)
+            if on_progress is not None:
+                on_progress(report, started)
     else:
         # Spawned: a fork would take the parent's keys and threads along.
         context = multiprocessing.get_context("spawn")
@@ -94,8 +94,8 @@ def run_all(
             for result in pool.imap_unordered(run_schedule, seeds, chunksize=20):
                 report.add(result)
 
-                if tell is not None:
-                    tell(report, started)
+                if on_progress is not None:
+                    on_progress(report, started)
 
     report.seconds = time.perf_counter() - started
 

@@ -18,11 +18,11 @@ import httpx
 
 from simulation import clock
 from simulation.calls import Caller
-from simulation.desk import Desk
-from simulation.goods import NOTIFY_URL
+from simulation.context import ScheduleContext
 from simulation.journal import Journal, Told
 from simulation.ledger import Ledger
 from simulation.network import Gateway, Line, receiver
+from simulation.orders import NOTIFY_URL
 from simulation.plan import Schedule, draw
 from simulation.shop import Shop
 from umfpay import Config, UMFSession
@@ -189,7 +189,7 @@ class _Day:
             cancels=self._schedule.cancels,
         )
         shop = Shop(
-            Desk(
+            ScheduleContext(
                 journal=self._journal,
                 call=caller,
                 gateway=self._gateway,

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 
-from simulation.desk import Desk
+from simulation.card_flow import Flowing
+from simulation.context import ScheduleContext
 from simulation.executing import Executing
-from simulation.flowing import Flowing
 from simulation.journal import Attempt, Purchase, Told
 from simulation.plan import AGREEMENT, Way
 from simulation.preparing import Preparing
@@ -23,12 +23,12 @@ class Shop:
     One process of the shop.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self._journal = desk.journal
-        self._preparing = Preparing(desk)
-        self._executing = Executing(desk)
-        self._flowing = Flowing(desk, self._executing)
-        self._refunding = Refunding(desk)
+    def __init__(self, context: ScheduleContext) -> None:
+        self._journal = context.journal
+        self._preparing = Preparing(context)
+        self._executing = Executing(context)
+        self._flowing = Flowing(context, self._executing)
+        self._refunding = Refunding(context)
 
     async def run(self) -> None:
         """

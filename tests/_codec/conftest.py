@@ -19,7 +19,13 @@ from hypothesis import strategies as st
 
 from umfpay import Private, models
 from umfpay.models import OpenEnum, Received
-from umfpay.protocol import Opener, PrivateKey, PublicKey, Sealer, parse_json
+from umfpay.protocol import (
+    FieldDecryptor,
+    FieldEncryptor,
+    PrivateKey,
+    PublicKey,
+    parse_json,
+)
 
 
 VECTORS = Path(__file__).parent.parent / "vectors"
@@ -142,12 +148,12 @@ def _captures() -> dict[str, Any]:
 
 @pytest.fixture(name="seal", scope="session")
 def _seal() -> Any:
-    return Sealer(PublicKey.load(VECTORS / "gateway_2048.cert.crt")).seal
+    return FieldEncryptor(PublicKey.load(VECTORS / "gateway_2048.cert.crt")).seal
 
 
 @pytest.fixture(name="opened", scope="session")
 def _opened() -> Any:
-    opener = Opener(PrivateKey.load(VECTORS / "gateway_2048.key.p8"))
+    opener = FieldDecryptor(PrivateKey.load(VECTORS / "gateway_2048.key.p8"))
 
     def opened(ciphertext: str) -> str | None:
         secret = opener.open(ciphertext)

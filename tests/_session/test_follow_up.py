@@ -16,7 +16,7 @@ from umfpay.models import Payment
 from umfpay.protocol import DATA_LAG_SECONDS, DecidedBy
 from umfpay.resources import payment_query
 from umfpay.resources._call import Call
-from umfpay.transport import Effect, Ending, Judgement
+from umfpay.transport import CallEnd, CallVerdict, Effect
 
 
 CALL = Call(
@@ -43,8 +43,8 @@ def decided(*states, error, left=60.0, sent_twice=False):
     """
     Return how the call ended, the payment's state, and when it was asked for.
     """
-    judgement = Judgement(
-        ending=Ending.UNCLEAR,
+    call_verdict = CallVerdict(
+        ending=CallEnd.UNCLEAR,
         error=error,
         decided_by=DecidedBy.QUERY,
         sent_twice=sent_twice,
@@ -62,7 +62,7 @@ def decided(*states, error, left=60.0, sent_twice=False):
         return Payment(id="PAY_A", state=state)
 
     async def main():
-        return await decide(CALL, judgement, ask, left=lambda: left)
+        return await decide(CALL, call_verdict, ask, left=lambda: left)
 
     found, payment = clock.run(main)
     start = asked[0] if asked else 0.0
@@ -81,7 +81,7 @@ def test_a_payment_that_waits_is_asked_again_when_it_can_no_longer_be_behind():
     error = refusal(errors.PaymentStateError)
     found = decided("WAIT_BUYER_PAY", "TRADE_SUCCESS", error=error)
 
-    assert (Ending.GOOD, "TRADE_SUCCESS", [0.0, DATA_LAG_SECONDS]) == found
+    assert (CallEnd.GOOD, "TRADE_SUCCESS", [0.0, DATA_LAG_SECONDS]) == found
 
 
 def test_a_payment_that_still_waits_then_was_not_executed():
@@ -91,7 +91,7 @@ def test_a_payment_that_still_waits_then_was_not_executed():
     error = refusal(errors.PaymentStateError)
     found = decided("WAIT_BUYER_PAY", "WAIT_BUYER_PAY", error=error)
 
-    assert (Ending.FAILED, None, [0.0, DATA_LAG_SECONDS]) == found
+    assert (CallEnd.FAILED, None, [0.0, DATA_LAG_SECONDS]) == found
 
 
 @pytest.mark.parametrize(
@@ -105,18 +105,18 @@ def test_a_payment_that_cannot_be_asked_again_stays_unclear(states, left):
     """
     error = refusal(errors.PaymentStateError)
 
-    assert Ending.UNCLEAR is decided(*states, error=error, left=left)[0]
+    assert CallEnd.UNCLEAR is decided(*states, error=error, left=left)[0]
 
 
 @pytest.mark.parametrize(
     ("cls", "verified", "sent_twice", "ending"),
     [
         # A wrong code or a low balance goes with a payment that waits.
-        (errors.VerificationCodeError, True, False, Ending.FAILED),
-        (errors.CardError, True, False, Ending.FAILED),
+        (errors.VerificationCodeError, True, False, CallEnd.FAILED),
+        (errors.CardError, True, False, CallEnd.FAILED),
         # Nothing that the payment says would make these clear.
-        (errors.PaymentStateError, False, False, Ending.UNCLEAR),
-        (errors.PaymentStateError, True, True, Ending.UNCLEAR),
+        (errors.PaymentStateError, False, False, CallEnd.UNCLEAR),
+        (errors.PaymentStateError, True, True, CallEnd.UNCLEAR),
     ],
 )
 def test_what_contradicts_nothing_is_asked_once(cls, verified, sent_twice, ending):
@@ -135,7 +135,7 @@ def test_a_final_state_needs_no_second_question():
     """
     error = refusal(errors.PaymentStateError)
 
-    assert (Ending.FAILED, None, [0.0]) == decided("TRADE_CLOSED", error=error)
-    assert (Ending.GOOD, "TRADE_SUCCESS", [0.0]) == decided(
+    assert (CallEnd.FAILED, None, [0.0]) == decided("TRADE_CLOSED", error=error)
+    assert (CallEnd.GOOD, "TRADE_SUCCESS", [0.0]) == decided(
         "TRADE_SUCCESS", error=error
     )

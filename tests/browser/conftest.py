@@ -81,7 +81,7 @@ def _page(chromium):
     return chromium
 
 
-class World:
+class GatewayState:
     """
     Gateway, shop and session in a loop of their own, beside the browser.
     """
@@ -151,7 +151,7 @@ def _world(tmp_path):
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    world = World(loop)
+    world = GatewayState(loop)
     stack = AsyncExitStack()
     world.run(_open(world, stack, tmp_path))
 

@@ -309,7 +309,7 @@ def _hostile(world):
 
     async def make():
         payment = await world.session.payments.create(orders.cashier_payment())
-        books = world.box.emulator._world
+        books = world.box.emulator._gateway_state
         told = books.payment(payment.id)
         told["order"] |= {"order_summary": HOSTILE, "mer_reference_id": HOSTILE}
         told |= {"notify_url": HOSTILE, "ret_url": HOSTILE, "bank_code": HOSTILE}

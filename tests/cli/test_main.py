@@ -15,7 +15,7 @@ import click
 import pytest
 
 from umfpay.cli import _main
-from umfpay.cli._exits import Exit
+from umfpay.cli._exit_codes import Exit
 from umfpay.cli._main import run, umfpay
 from umfpay.errors import ConfigError, Text
 
@@ -238,7 +238,7 @@ def test_another_missing_module_is_not_hidden():
     Only the extra's own libraries are explained.
     """
     code = (
-        "import sys; sys.modules['umfpay.cli._exits'] = None; "
+        "import sys; sys.modules['umfpay.cli._exit_codes'] = None; "
         "from umfpay.cli import main; main()"
     )
     done = subprocess.run(

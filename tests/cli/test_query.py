@@ -11,7 +11,7 @@ import orders
 import pytest
 
 from umfpay import Config, UMFSession
-from umfpay.cli._exits import Exit
+from umfpay.cli._exit_codes import Exit
 from umfpay.cli._main import run
 
 

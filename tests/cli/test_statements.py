@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import statement_files as files
 
-from umfpay.cli._exits import Exit
+from umfpay.cli._exit_codes import Exit
 from umfpay.cli._main import run
 from umfpay.resources._fetch_schedule import Stored
 from umfpay.resources._pulled_folder import PulledFolder, inspected

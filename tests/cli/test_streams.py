@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from umfpay.cli._exits import Exit
+from umfpay.cli._exit_codes import Exit
 from umfpay.cli._streams import print_json, print_line
 
 

@@ -107,7 +107,7 @@ async def test_it_leaves_nothing_behind(make_box, listener):
         assert b"umfpay" in await asyncio.to_thread(ask)
 
         listener.replies = [(500, [b""], {})] * 3
-        box._world.store.put(
+        box._gateway_state.store.put(
             "payment",
             "PAY_A",
             {
@@ -116,7 +116,7 @@ async def test_it_leaves_nothing_behind(make_box, listener):
                 "currency": "CNY",
             },
         )  # fmt: skip
-        box._world.notify("payment", "PAY_A")
+        box._gateway_state.notify("payment", "PAY_A")
         await asyncio.to_thread(listener.wait, 1)
 
     assert before == asyncio.all_tasks()
@@ -242,7 +242,7 @@ async def test_time_passes_when_it_is_told_to():
     try:
         assert emulator.pass_time() is None
 
-        emulator._world.store.put(
+        emulator._gateway_state.store.put(
             "payment",
             "PAY_A",
             {
@@ -277,7 +277,7 @@ async def test_what_fails_by_itself_is_told_once(full_disk, caplog):
         "order": {"mer_reference_id": "1"}, "timeline": [], "currency": "CNY",
         "merchant": "", "method": "CREDIT_CARD", "expires_at": now[0] - 1,
     }  # fmt: skip
-    box._world.store.put("payment", "PAY_A", pay)
+    box._gateway_state.store.put("payment", "PAY_A", pay)
 
     try:
         with full_disk(box):
@@ -285,7 +285,7 @@ async def test_what_fails_by_itself_is_told_once(full_disk, caplog):
             await asyncio.sleep(0.1)
 
         await asyncio.sleep(0.05)
-        state = box._world.payment("PAY_A")["state"]
+        state = box._gateway_state.payment("PAY_A")["state"]
 
         assert 1 == len(caplog.records)
         assert "readonly database" in caplog.text

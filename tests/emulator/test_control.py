@@ -205,7 +205,7 @@ def test_a_bug_is_told_and_does_not_end_it(shop, monkeypatch, caplog):
         raise KeyError("x")
 
     with monkeypatch.context() as patch:
-        patch.setattr("umfpay.emulator._control.tick", broken)
+        patch.setattr("umfpay.emulator._control.run_due", broken)
         reply = shop.control("GET", "/clock")
 
     assert 500 == reply.status

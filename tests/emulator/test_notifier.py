@@ -295,7 +295,7 @@ async def test_notifications_can_be_delivered_without_http():
     )
 
     try:
-        emulator._world.store.put(
+        emulator._gateway_state.store.put(
             "refund",
             "REFUND_A",
             {
@@ -344,7 +344,7 @@ async def test_a_delivery_that_cannot_be_written_down_is_told(
         "number": 1, "url": "http://127.0.0.1:9/", "body": "{}", "signature": "",
         "attempts": [], "status": "pending",
     }  # fmt: skip
-    box._world.store.put("notification", "1", record)
+    box._gateway_state.store.put("notification", "1", record)
 
     try:
         with full_disk(box):

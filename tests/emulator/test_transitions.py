@@ -56,7 +56,7 @@ def test_time_goes_on_after_a_bug(shop, monkeypatch, caplog, until):
     key = shop.created(expire_time="1")
 
     with monkeypatch.context() as patch:
-        patch.setattr("umfpay.emulator._app.tick", broken)
+        patch.setattr("umfpay.emulator._app.run_due", broken)
         until(lambda: "KeyError" in caplog.text)
 
     shop.forward(61)

@@ -44,7 +44,7 @@ def _fill(box, first, last):
         "sms": None,
         "net_cents": 685,
     }
-    box._world.store._connection.execute(
+    box._gateway_state.store._connection.execute(
         """
         WITH RECURSIVE numbers (n, day) AS (
             SELECT ?1, iif(?1 < 10, ?3, ?4) UNION ALL
@@ -78,7 +78,7 @@ def _filled(make_box):
     box = make_box(tick=None)
 
     async def ask(path, query):
-        token = tokens.fresh(box._world, box.credentials.client_id, by="client")
+        token = tokens.fresh(box._gateway_state, box.credentials.client_id, by="client")
         request = Request(
             method="GET",
             path=f"/cberest/v1{path}",
@@ -126,7 +126,7 @@ def _costs(box, ask, count):
         "a late page": _least(lambda: asyncio.run(ask(*_last_page(count)))),
         "the control API": _least(lambda: box.control("GET", "/payments"), 3),
         "the console": _least(lambda: box._console.answer(_page("/")), 3),
-        "what is due next": _least(lambda: box._world.store.next_due()),
+        "what is due next": _least(lambda: box._gateway_state.store.next_due()),
     }
 
 

@@ -7,15 +7,15 @@ from __future__ import annotations
 import pytest
 
 from umfpay.errors import ConfigError
-from umfpay.flows._payer_data import keeper_of, seal_payer
+from umfpay.flows._payer_data import cipher_of, seal_payer
 from umfpay.models import PayerAgreement
-from umfpay.protocol import Opener
+from umfpay.protocol import FieldDecryptor
 from umfpay.sensitive import Private, Sealed, Secret
 
 
 @pytest.fixture(name="opener")
 def _opener(box):
-    return Opener(box.emulator.credentials.gateway_key)
+    return FieldDecryptor(box.emulator.credentials.gateway_key)
 
 
 @pytest.mark.parametrize("off_loop", [False, True])
@@ -53,7 +53,7 @@ async def test_a_cards_secrets_are_sealed_and_its_phone_is_ours(session, opener,
     assert "6227000000000005" == opener.open(sealed.number).reveal()
     assert before is sealed.payer_name
     assert sealed.phone is None
-    assert Private("15210838198") == keeper_of(session).read(
+    assert Private("15210838198") == cipher_of(session).decrypt(
         kept["phone"], about="PAY_A phone"
     )
 

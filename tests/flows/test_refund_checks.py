@@ -12,12 +12,12 @@ import pytest
 from umfpay.errors import ConfigError, RefundNumberUsedError
 from umfpay.flows._deadline import Deadline
 from umfpay.flows._refund_checks import amount_of, must_be_left, must_be_new
-from umfpay.flows._refunded import Refunded
+from umfpay.flows._refund_history import RefundHistory
 from umfpay.models import Money, NewRefund, Payment, Refund, RefundState
 
 
 PAYMENT = Payment(id="PAY_A")
-NOBODY_KNOWS = Refunded(total=None, amounts={}, numbers={})
+NOBODY_KNOWS = RefundHistory(total=None, amounts={}, numbers={})
 
 
 def test_a_given_amount_goes_before_the_goods():
@@ -76,7 +76,7 @@ async def test_a_used_number_has_moved_money_unless_its_refund_failed(state, mov
     The refund that has it tells; its id may be missing.
     """
     known = Refund(id="", state=None if state is None else RefundState(state))
-    so_far = Refunded(total=None, amounts={}, numbers={"r-1": known})
+    so_far = RefundHistory(total=None, amounts={}, numbers={"r-1": known})
 
     with pytest.raises(RefundNumberUsedError, match="r-1") as caught:
         await must_be_new("r-1", so_far, None, Deadline.after(1))

@@ -12,12 +12,12 @@ import pytest
 from umfpay import flows
 from umfpay.errors import ConfigError, NotFinishedError
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._steps import check_listener, tell
+from umfpay.flows._steps import check_listener, report_step
 
 
 async def _tell(listener, name, what=None, *, seconds=10.0, **options):
     now = asyncio.get_running_loop().time()
-    await tell(listener, name, what, deadline=Deadline(now + seconds), **options)
+    await report_step(listener, name, what, deadline=Deadline(now + seconds), **options)
 
 
 async def test_nobody_need_listen():

@@ -31,7 +31,7 @@ async def work(receiver, place, seconds, pause, begins, hangs):
     @inbox.handler
     async def handle(event, transaction):
         effect = f"{event.object_id} {event.state}"
-        tell(f"begin {effect}")
+        write_line(f"begin {effect}")
 
         if begins is not None:
             os.write(begins, b".")
@@ -43,13 +43,13 @@ async def work(receiver, place, seconds, pause, begins, hangs):
         )
 
         await asyncio.sleep(60 if hangs else random.uniform(0, pause))
-        tell(f"end {effect}")
+        write_line(f"end {effect}")
 
     async with inbox:
         await asyncio.sleep(seconds)
 
 
-def tell(line):
+def write_line(line):
     # One write: lines of several processes do not mix.
     os.write(1, f"{line}\n".encode())
 

@@ -15,7 +15,7 @@ import pytest
 
 from umfpay.errors import NotificationError
 from umfpay.models import Money, NewRefund
-from umfpay.notifications._deciding import Decision, Status
+from umfpay.notifications._decision import Decision, Status
 from umfpay.notifications._expectations import understood
 from umfpay.notifications._sqlite import SQLiteStore
 

@@ -15,7 +15,7 @@ import pytest
 
 from umfpay.errors import ConfigError, NotificationError
 from umfpay.notifications import _inbox, _sqlite_file
-from umfpay.notifications._deciding import Decision, Status
+from umfpay.notifications._decision import Decision, Status
 from umfpay.notifications._sqlite import SQLiteStore
 
 

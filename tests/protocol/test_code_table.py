@@ -10,7 +10,7 @@ import pytest
 
 from umfpay import errors
 from umfpay.errors import APIError
-from umfpay.protocol import RETURN_CODES, Actor, Cause, Outcome, find_code
+from umfpay.protocol import RETURN_CODES, Actor, Cause, CodeMeaning, find_code
 
 
 # In the order of gateway.md 8.1 and 8.2: what the reference prints, what the verify
@@ -64,7 +64,9 @@ def test_what_accepts_raises_nothing_and_all_else_does():
     accepted = {"0000", "00060761", "00060861"}
 
     assert accepted == {
-        code for code, row in RETURN_CODES.items() if row.outcome is Outcome.ACCEPTED
+        code
+        for code, row in RETURN_CODES.items()
+        if row.outcome is CodeMeaning.ACCEPTED
     }
     assert accepted == {code for code, row in RETURN_CODES.items() if row.error is None}
     assert all(
@@ -79,7 +81,7 @@ def test_after_busy_nobody_knows():
     It is the one code after which the call may have worked all the same.
     """
     assert ["00060999"] == [
-        code for code, row in RETURN_CODES.items() if row.outcome is Outcome.UNKNOWN
+        code for code, row in RETURN_CODES.items() if row.outcome is CodeMeaning.UNKNOWN
     ]
     assert RETURN_CODES["00060999"].retryable
     assert "Query" in RETURN_CODES["00060999"].advice.en

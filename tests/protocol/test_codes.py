@@ -7,10 +7,10 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from umfpay.protocol import Actor, Cause, Outcome, find_code
+from umfpay.protocol import Actor, Cause, CodeMeaning, find_code
 
 
-@pytest.mark.parametrize("kind", [Actor, Cause, Outcome])
+@pytest.mark.parametrize("kind", [Actor, Cause, CodeMeaning])
 def test_a_word_of_the_table_is_lower_case_text(kind):
     """
     It stands in logs and in configuration as it is.

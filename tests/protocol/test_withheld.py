@@ -12,11 +12,11 @@ import pytest
 from Crypto.PublicKey import RSA
 
 from umfpay.protocol import (
-    Keeper,
-    Opener,
+    FieldDecryptor,
+    FieldEncryptor,
+    LocalCipher,
     PrivateKey,
     PublicKey,
-    Sealer,
     Signer,
     Verifier,
     inspect_key,
@@ -33,15 +33,15 @@ CANARY = "canary-key-91bd"
     "use",
     [
         Signer,
-        Sealer,
-        Opener,
+        FieldEncryptor,
+        FieldDecryptor,
         NotificationSigner,
         lambda value: Verifier([value]),
         lambda value: signed_answer({}, value),
         lambda value: PrivateKey.load(b"no key", passphrase=value),
         lambda value: PublicKey.load({"pem": value}),
         lambda value: inspect_key(b"no key", passphrase=value),
-        lambda value: Keeper([value], purpose="x"),
+        lambda value: LocalCipher([value], purpose="x"),
         lambda value: Secret([value]),
         lambda value: Private([value]),
     ],

@@ -15,7 +15,7 @@ import pytest
 from umfpay.reconciliation import Tolerance, compare
 from umfpay.reconciliation._books import Book
 from umfpay.reconciliation._engines import compared, with_hashes
-from umfpay.reconciliation._sieve import PAID, ROW
+from umfpay.reconciliation._hash_prefilter import PAID, ROW
 
 
 ENGINES = ["polars", "duckdb"]

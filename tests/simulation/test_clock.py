@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from simulation import clock
-from umfpay.flows import _card_beginning
+from umfpay.flows import _card_begin
 from umfpay.testing import emulator_transport
 
 
@@ -94,7 +94,7 @@ def test_the_moments_of_the_client_follow_and_can_be_stored():
     async def ask():
         await asyncio.sleep(60)
 
-        return _card_beginning.datetime.now(clock.moment().tzinfo), clock.moment()
+        return _card_begin.datetime.now(clock.moment().tzinfo), clock.moment()
 
     told, expected = clock.run(ask)
 

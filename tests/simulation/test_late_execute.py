@@ -11,7 +11,7 @@ from collections import Counter
 import pytest
 
 from simulation import clock
-from simulation.goods import PHONE, new_card, new_payment
+from simulation.orders import PHONE, new_card, new_payment
 from simulation.plan import GOOD, POOR
 from simulation.schedule import config, credentials
 from umfpay import UMFSession

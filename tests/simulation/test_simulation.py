@@ -20,10 +20,10 @@ from simulation.counts import broken_promises
 from simulation.runner import Report, be_quiet, first_caught, run_all
 from simulation.schedule import Result, run_schedule
 from umfpay import Executed, UMFSession
-from umfpay._session import _resolving
 from umfpay._session import _session as session_module
+from umfpay._session import _unknown_outcome
 from umfpay.testing import _transport
-from umfpay.transport import Ending, Judgement
+from umfpay.transport import CallEnd, CallVerdict
 
 
 ROOT = Path(__file__).parents[2]
@@ -232,21 +232,21 @@ def _forget_cancelled(monkeypatch):
 
 
 def _believe_5xx(monkeypatch):
-    judge = session_module.judge
+    classify = session_module.classify
 
     def believe(state, error=None):
-        found = judge(state, error)
+        found = classify(state, error)
 
-        if found.ending is Ending.UNCLEAR and (state.status or 0) >= 500:
-            return Judgement(ending=Ending.FAILED, error=found.error)
+        if found.ending is CallEnd.UNCLEAR and (state.status or 0) >= 500:
+            return CallVerdict(ending=CallEnd.FAILED, error=found.error)
 
         return found
 
-    monkeypatch.setattr(session_module, "judge", believe)
+    monkeypatch.setattr(session_module, "classify", believe)
 
 
 def _believe_absence(monkeypatch):
-    ask = _resolving._refund
+    ask = _unknown_outcome._refund
 
     async def believe(*arguments):
         found = await ask(*arguments)
@@ -257,11 +257,11 @@ def _believe_absence(monkeypatch):
             else found
         )
 
-    monkeypatch.setattr(_resolving, "_refund", believe)
+    monkeypatch.setattr(_unknown_outcome, "_refund", believe)
 
 
 def _believe_waiting(monkeypatch):
-    ask = _resolving._by_state
+    ask = _unknown_outcome._by_state
 
     def believe(*arguments, **keywords):
         found = ask(*arguments, **keywords)
@@ -272,7 +272,7 @@ def _believe_waiting(monkeypatch):
             else found
         )
 
-    monkeypatch.setattr(_resolving, "_by_state", believe)
+    monkeypatch.setattr(_unknown_outcome, "_by_state", believe)
 
 
 def _lie_about_the_body(monkeypatch):

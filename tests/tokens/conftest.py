@@ -160,7 +160,7 @@ class Worker:
     def __init__(self, process) -> None:
         self.process = process
 
-    def tell(self, **command) -> None:
+    def order(self, **command) -> None:
         self.process.stdin.write(json.dumps(command).encode() + b"\n")
 
     async def hear(self):
@@ -169,7 +169,7 @@ class Worker:
         return json.loads(line)
 
     async def ask(self, **command):
-        self.tell(**command)
+        self.order(**command)
 
         return await self.hear()
 

@@ -190,15 +190,15 @@ async def test_a_token_refused_before_the_caller_wakes_is_not_given(
     """
     cache = make_cache(MemoryTokenStore())
     shared = cache._shared
-    land = shared.land
+    complete = shared.complete
 
     def refused_at_once(flight, outcome, *, now):
-        land(flight, outcome, now=now)
+        complete(flight, outcome, now=now)
 
         if gateway.requests == 1:
             shared.refuse(outcome.record.generation, now=now)
 
-    monkeypatch.setattr(shared, "land", refused_at_once)
+    monkeypatch.setattr(shared, "complete", refused_at_once)
 
     assert "token2" == await _token(cache)
 

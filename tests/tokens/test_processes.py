@@ -45,7 +45,7 @@ async def test_an_expired_token_is_fetched_once(place, counter, start_worker):
     workers = await asyncio.gather(*(start_worker(place) for _ in range(5)))
 
     for worker in workers:
-        worker.tell(do="acquire", count=10)
+        worker.order(do="acquire", count=10)
 
     answers = [await worker.hear() for worker in workers]
     first = {tuple(one) for answer in answers for one in answer}
@@ -57,7 +57,7 @@ async def test_an_expired_token_is_fetched_once(place, counter, start_worker):
 
     # Fifty calls were refused: somebody outside took the token away.
     for worker in workers:
-        worker.tell(do="refuse", generation=generation)
+        worker.order(do="refuse", generation=generation)
 
     answers = [await worker.hear() for worker in workers]
 
@@ -72,10 +72,10 @@ async def test_a_killed_leader_stops_nobody(place, counter, start_worker):
     """
     leader, heir = await asyncio.gather(*(start_worker(place, 2.0) for _ in range(2)))
     counter.silent = True
-    leader.tell(do="acquire", count=1)
+    leader.order(do="acquire", count=1)
     await counter.asked.wait()
     counter.silent = False
-    heir.tell(do="acquire", count=3)
+    heir.order(do="acquire", count=3)
     # The heir is waiting for the lock by now.
     await asyncio.sleep(0.1)
     leader.process.send_signal(signal.SIGKILL)

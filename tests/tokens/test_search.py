@@ -595,7 +595,7 @@ async def test_many_processes_slow_down_like_one(make_cache, gateway, clock):
     clock.advance(4000)
     await _token(make_cache(Door(store, 7)))
 
-    assert 0 == (await store.load()).taken
+    assert 0 == (await store.load()).times_displaced
 
 
 async def test_a_token_that_could_not_be_saved_counts(make_cache, gateway, clock):

@@ -7,8 +7,8 @@ import pytest
 
 from umfpay.tokens import FileTokenStore, MemoryTokenStore
 from umfpay.tokens import _shared as module
-from umfpay.tokens._flight import Usable
 from umfpay.tokens._shared import growing, shared_token
+from umfpay.tokens._single_flight import Usable
 
 
 def test_equal_stores_share_what_is_known(tmp_path):
@@ -49,7 +49,7 @@ async def test_who_comes_late_finds_the_token(make_record):
     assert new
 
     usable = Usable(make_record(5), due=100.0)
-    shared.land(flight, usable, now=1.0)
+    shared.complete(flight, usable, now=1.0)
 
     assert usable is await future
     assert usable is shared.join(object(), loop=loop, now=99.0)
@@ -59,7 +59,7 @@ async def test_who_comes_late_finds_the_token(make_record):
     assert new
     assert shared.usable is None
 
-    shared.land(late, None, now=101.0)
+    shared.complete(late, None, now=101.0)
 
 
 async def test_a_refused_token_does_not_come_back(make_record):
@@ -70,7 +70,7 @@ async def test_a_refused_token_does_not_come_back(make_record):
     loop = asyncio.get_running_loop()
     shared.refused = 5
     flight, _, _ = shared.join(object(), loop=loop, now=0.0)
-    shared.land(flight, Usable(make_record(5), due=100.0), now=1.0)
+    shared.complete(flight, Usable(make_record(5), due=100.0), now=1.0)
 
     assert shared.usable is None
     assert 5 == shared.newest
@@ -89,12 +89,12 @@ async def test_a_search_that_was_replaced_changes_nothing(make_record):
 
     assert new
 
-    shared.land(old, Usable(make_record(5), due=100.0), now=1.0)
+    shared.complete(old, Usable(make_record(5), due=100.0), now=1.0)
 
     assert shared.flight is flight
     assert shared.usable is None
 
-    shared.land(flight, None, now=1.0)
+    shared.complete(flight, None, now=1.0)
 
     assert await future is None
 
@@ -120,4 +120,4 @@ async def test_a_fork_drops_locks_and_searches(monkeypatch):
     assert other is not flight
 
     for one in (flight, other):
-        shared.land(one, None, now=0.0)
+        shared.complete(one, None, now=0.0)

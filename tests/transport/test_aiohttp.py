@@ -23,11 +23,11 @@ from umfpay.transport import (
     AbandonedError,
     AiohttpTransport,
     BearerToken,
+    CallEnd,
     Effect,
-    Ending,
     build_request,
     build_stack,
-    judge,
+    classify,
     perform,
     tls_context,
 )
@@ -306,7 +306,7 @@ async def test_a_write_dropped_after_it_was_read_is_sent_exactly_once(
 
     assert (len(served.received), state.attempts) == (1, 1)
     assert caught.value.request_sent
-    assert Ending.UNCLEAR is judge(state, caught.value).ending
+    assert CallEnd.UNCLEAR is classify(state, caught.value).ending
 
 
 async def test_a_read_dropped_each_time_is_sent_as_often_as_we_count(
@@ -358,7 +358,7 @@ async def test_a_read_survives_a_page_of_a_proxy(
     state = call(url=served.url)
     await perform(stacked(network, served.url), state)
 
-    assert (len(served.received), judge(state).ending) == (2, Ending.GOOD)
+    assert (len(served.received), classify(state).ending) == (2, CallEnd.GOOD)
 
 
 async def test_a_write_to_a_connection_that_is_gone_sent_nothing(

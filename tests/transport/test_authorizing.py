@@ -10,11 +10,11 @@ import pytest
 from umfpay.errors import AuthenticationError, ConfigError
 from umfpay.transport import (
     AuthorizingTransport,
+    CallEnd,
     Effect,
-    Ending,
     VerifyingTransport,
     build_request,
-    judge,
+    classify,
 )
 
 
@@ -122,7 +122,7 @@ async def test_a_refused_token_is_replaced_once(
         "Bearer token-2",
     ]
     assert script.requests[0].read() == script.requests[1].read()
-    assert Ending.GOOD is judge(state).ending
+    assert CallEnd.GOOD is classify(state).ending
 
 
 @pytest.mark.parametrize("form", BARE)
@@ -147,12 +147,12 @@ async def test_a_bare_401_leaves_a_write_unclear(layered, call, gateway, form, e
     _, layer = layered(refusal(gateway, form))
     state = call(effect)
     await layer.handle_async_request(build_request(state))
-    judgement = judge(state)
+    call_verdict = classify(state)
 
-    assert Ending.UNCLEAR is judgement.ending
-    assert (effect is Effect.MONEY) is judgement.money_may_have_moved
-    assert "HTTP 401" in judgement.reason.en
-    assert "HTTP 401" in judgement.reason.zh
+    assert CallEnd.UNCLEAR is call_verdict.ending
+    assert (effect is Effect.MONEY) is call_verdict.money_may_have_moved
+    assert "HTTP 401" in call_verdict.reason.en
+    assert "HTTP 401" in call_verdict.reason.zh
 
 
 # What a second copy may be told because the first one was carried out, and others.
@@ -178,7 +178,7 @@ async def test_after_an_unsigned_refusal_no_second_refusal_is_proof(
         error = caught
 
     assert 2 == len(script.requests)
-    assert Ending.UNCLEAR is judge(state, error).ending
+    assert CallEnd.UNCLEAR is classify(state, error).ending
 
 
 @pytest.mark.parametrize("code", ["0000", "00060761", "00060861"])
@@ -190,7 +190,7 @@ async def test_after_an_unsigned_refusal_a_signed_success_is_one(
     state = call(Effect.MONEY)
     await layer.handle_async_request(build_request(state))
 
-    assert Ending.GOOD is judge(state).ending
+    assert CallEnd.GOOD is classify(state).ending
 
 
 @pytest.mark.parametrize("effect", [Effect.MONEY, Effect.CREATE])
@@ -202,7 +202,7 @@ async def test_after_a_signed_refusal_a_second_signed_one_is_definite(
     state = call(effect)
     await layer.handle_async_request(build_request(state))
 
-    assert Ending.FAILED is judge(state).ending
+    assert CallEnd.FAILED is classify(state).ending
 
 
 async def test_after_a_signed_refusal_the_second_copy_needs_its_own_proof(
@@ -215,7 +215,7 @@ async def test_after_a_signed_refusal_the_second_copy_needs_its_own_proof(
     state = call(Effect.MONEY)
     await layer.handle_async_request(build_request(state))
 
-    assert Ending.UNCLEAR is judge(state).ending
+    assert CallEnd.UNCLEAR is classify(state).ending
 
 
 @pytest.mark.parametrize("form", NAMING)
@@ -294,7 +294,7 @@ async def test_a_signed_refusal_of_the_token_counts_whatever_the_status(
     assert (2, [1], False) == (
         len(script.requests),
         tokens.refused,
-        state.left_unrefused,
+        state.sent_before_unverified_refusal,
     )
 
 

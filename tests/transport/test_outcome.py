@@ -9,9 +9,9 @@ import pytest
 
 from umfpay import errors
 from umfpay.errors import Text
-from umfpay.protocol import RETURN_CODES, Envelope, Outcome, Verdict
+from umfpay.protocol import RETURN_CODES, CodeMeaning, Envelope, Verdict
 from umfpay.protocol._done_codes import DONE_ROWS
-from umfpay.transport import Effect, Ending, judge
+from umfpay.transport import CallEnd, Effect, classify
 
 
 WRITES = [Effect.CREATE, Effect.MONEY]
@@ -55,9 +55,9 @@ def _ended(call):
 @pytest.mark.parametrize("code", ["0000", PENDING, ACCEPTED])
 def test_success_pending_and_accepted_are_good(ended, effect, code):
     """Three codes are no errors, for any call."""
-    judgement = judge(ended(effect, code))
+    call_verdict = classify(ended(effect, code))
 
-    assert (judgement.ending, judgement.error) == (Ending.GOOD, None)
+    assert (call_verdict.ending, call_verdict.error) == (CallEnd.GOOD, None)
 
 
 @pytest.mark.parametrize("effect", Effect)
@@ -65,20 +65,20 @@ def test_what_the_settings_let_through_is_good(ended, effect):
     """An accepted unsigned success is a success."""
     state = ended(effect, "0000", verdict=Verdict.UNSIGNED, unverified_accepted=True)
 
-    assert Ending.GOOD is judge(state).ending
+    assert CallEnd.GOOD is classify(state).ending
 
 
 @pytest.mark.parametrize("effect", Effect)
 def test_a_verified_refusal_is_definite(ended, effect):
     """The gateway said no and signed it."""
-    judgement = judge(ended(effect, REFUSED))
+    call_verdict = classify(ended(effect, REFUSED))
 
-    assert Ending.FAILED is judgement.ending
-    assert isinstance(judgement.error, errors.APIError)
+    assert CallEnd.FAILED is call_verdict.ending
+    assert isinstance(call_verdict.error, errors.APIError)
     assert (
-        judgement.error.ret_code,
-        judgement.error.verified,
-        judgement.error.ret_msg,
+        call_verdict.error.ret_code,
+        call_verdict.error.verified,
+        call_verdict.error.ret_msg,
     ) == (REFUSED, True, "words")
 
 
@@ -102,12 +102,12 @@ def test_a_verified_refusal_is_definite(ended, effect):
 )
 def test_everything_else_of_a_write_is_unclear(ended, effect, code, verdict, status):
     """Only a verified refusal that the table knows is definite."""
-    judgement = judge(ended(effect, code, verdict=verdict, status=status))
+    call_verdict = classify(ended(effect, code, verdict=verdict, status=status))
 
-    assert Ending.UNCLEAR is judgement.ending
-    assert isinstance(judgement.error, errors.APIError)
-    assert judgement.reason is not None
-    assert (effect is Effect.MONEY) is judgement.money_may_have_moved
+    assert CallEnd.UNCLEAR is call_verdict.ending
+    assert isinstance(call_verdict.error, errors.APIError)
+    assert call_verdict.reason is not None
+    assert (effect is Effect.MONEY) is call_verdict.money_may_have_moved
 
 
 @pytest.mark.parametrize(
@@ -116,13 +116,13 @@ def test_everything_else_of_a_write_is_unclear(ended, effect, code, verdict, sta
 def test_the_tables_outcome_decides_about_a_verified_code(ended, code):
     """Every row of the code table ends a call without rows of its own as it says."""
     endings = {
-        Outcome.ACCEPTED: Ending.GOOD,
-        Outcome.NOT_EXECUTED: Ending.FAILED,
-        Outcome.UNKNOWN: Ending.UNCLEAR,
+        CodeMeaning.ACCEPTED: CallEnd.GOOD,
+        CodeMeaning.NOT_EXECUTED: CallEnd.FAILED,
+        CodeMeaning.UNKNOWN: CallEnd.UNCLEAR,
     }
     state = ended(Effect.MONEY, code, path="/something/else")
 
-    assert endings[RETURN_CODES[code].outcome] is judge(state).ending
+    assert endings[RETURN_CODES[code].outcome] is classify(state).ending
 
 
 PATHS = {
@@ -151,27 +151,30 @@ def test_a_refusal_that_a_second_copy_gets_too_proves_nothing(
     path, effect = PATHS[operation]
     status = int(code) if len(code) == 3 else 200
     state = ended(effect, REFUSED if status != 200 else code, path=path, status=status)
-    judgement = judge(state)
+    call_verdict = classify(state)
 
     if effect is Effect.SMS:
         # No money and no object: the advice says that a code may be on its way.
-        assert Ending.FAILED is judgement.ending
-        assert "may be on its way" in judgement.error.advice.en
+        assert CallEnd.FAILED is call_verdict.ending
+        assert "may be on its way" in call_verdict.error.advice.en
         return
 
-    assert (Ending.UNCLEAR, decided_by) == (judgement.ending, judgement.decided_by)
-    assert (effect is Effect.MONEY) is judgement.money_may_have_moved
+    assert (CallEnd.UNCLEAR, decided_by) == (
+        call_verdict.ending,
+        call_verdict.decided_by,
+    )
+    assert (effect is Effect.MONEY) is call_verdict.money_may_have_moved
     # Of two copies that we sent only a final state proves something.
-    twice = judge(attrs.evolve(state, left_unrefused=True))
+    twice = classify(attrs.evolve(state, sent_before_unverified_refusal=True))
     assert (decided_by, True) == (twice.decided_by, twice.sent_twice)
 
 
 @pytest.mark.parametrize(("operation", "path"), list(PATHS.items()))
 def test_a_code_of_the_request_alone_is_proof_for_every_call(ended, operation, path):
     """A bad parameter is bad whichever copy arrives."""
-    judgement = judge(ended(path[1], "00060700", path=path[0]))
+    call_verdict = classify(ended(path[1], "00060700", path=path[0]))
 
-    assert (Ending.FAILED, None) == (judgement.ending, judgement.decided_by)
+    assert (CallEnd.FAILED, None) == (call_verdict.ending, call_verdict.decided_by)
 
 
 @pytest.mark.parametrize("effect", OTHERS)
@@ -189,8 +192,8 @@ def test_for_other_calls_a_refusal_is_the_plain_error(
     ended, effect, code, verdict, status
 ):
     """Nothing can have been done twice, so nothing is unclear."""
-    judgement = judge(ended(effect, code, verdict=verdict, status=status))
-    error = judgement.error
+    call_verdict = classify(ended(effect, code, verdict=verdict, status=status))
+    error = call_verdict.error
 
     if isinstance(error, errors.TransportError):
         # A text message that may be on its way: the refusal is the cause.
@@ -198,7 +201,7 @@ def test_for_other_calls_a_refusal_is_the_plain_error(
         assert error.request_sent
         error = error.__cause__
 
-    assert Ending.FAILED is judgement.ending
+    assert CallEnd.FAILED is call_verdict.ending
     assert isinstance(error, errors.APIError)
     assert (status, verdict is Verdict.VERIFIED) == (error.http_status, error.verified)
 
@@ -208,29 +211,30 @@ def test_a_write_with_a_good_code_and_no_good_status_gives_nothing(ended, effect
     """An unsigned 0000 under an error status is no success of any call."""
     state = ended(effect, "0000", verdict=Verdict.UNSIGNED, status=503)
 
-    assert Ending.GOOD is not judge(state).ending
+    assert CallEnd.GOOD is not classify(state).ending
 
 
 def test_the_token_answer_needs_no_code(ended):
     """It is documented without meta; under an error status it is refused."""
     facts = {"verdict": Verdict.UNSIGNED, "unverified_accepted": True}
 
-    assert Ending.GOOD is judge(ended(Effect.TOKEN, "", **facts)).ending
-    assert Ending.FAILED is judge(ended(Effect.TOKEN, "", status=400)).ending
-    assert Ending.FAILED is judge(ended(Effect.READ, "", **facts)).ending
+    assert CallEnd.GOOD is classify(ended(Effect.TOKEN, "", **facts)).ending
+    assert CallEnd.FAILED is classify(ended(Effect.TOKEN, "", status=400)).ending
+    assert CallEnd.FAILED is classify(ended(Effect.READ, "", **facts)).ending
 
 
 def test_a_file_that_streams_is_good(call):
     """A download without an envelope is the file."""
-    assert Ending.GOOD is judge(call(download=True, status=200)).ending
+    assert CallEnd.GOOD is classify(call(download=True, status=200)).ending
 
 
 @pytest.mark.parametrize(
-    ("effect", "ending"), [(Effect.READ, Ending.FAILED), (Effect.MONEY, Ending.UNCLEAR)]
+    ("effect", "ending"),
+    [(Effect.READ, CallEnd.FAILED), (Effect.MONEY, CallEnd.UNCLEAR)],
 )
 def test_a_call_without_any_answer_is_never_good(call, effect, ending):
     """Nothing but a file is good without an envelope."""
-    assert ending is judge(call(effect, handed_over=True)).ending
+    assert ending is classify(call(effect, handed_over=True)).ending
 
 
 @pytest.mark.parametrize("code", ["0000", ""])
@@ -244,14 +248,14 @@ def test_an_object_in_place_of_a_file_is_an_error(ended, code):
         unverified_accepted=True,
     )
 
-    assert isinstance(judge(state).error, errors.EnvelopeError)
+    assert isinstance(classify(state).error, errors.EnvelopeError)
 
 
 def test_a_refused_download_is_the_refusal(ended):
     """An error object in place of a file is its error."""
-    judgement = judge(ended(Effect.READ, REFUSED, download=True))
+    call_verdict = classify(ended(Effect.READ, REFUSED, download=True))
 
-    assert isinstance(judgement.error, errors.APIError)
+    assert isinstance(call_verdict.error, errors.APIError)
 
 
 CUTS = [
@@ -270,17 +274,17 @@ CUTS = [
 def test_a_write_that_ends_with_an_error_after_it_left_is_unclear(call, effect, error):
     """The error itself is kept for the `__cause__`."""
     state = call(effect, handed_over=True, body_tracked=True, body_started=True)
-    judgement = judge(state, error)
+    call_verdict = classify(state, error)
 
-    assert (Ending.UNCLEAR, error) == (judgement.ending, judgement.error)
-    assert (effect is Effect.MONEY) is judgement.money_may_have_moved
+    assert (CallEnd.UNCLEAR, error) == (call_verdict.ending, call_verdict.error)
+    assert (effect is Effect.MONEY) is call_verdict.money_may_have_moved
 
 
 def test_every_reason_is_another(call):
     """The reason names what made it unclear."""
     state = call(Effect.MONEY, handed_over=True, body_tracked=True, body_started=True)
 
-    assert len(CUTS) == len({judge(state, error).reason.en for error in CUTS})
+    assert len(CUTS) == len({classify(state, error).reason.en for error in CUTS})
 
 
 @pytest.mark.parametrize("effect", WRITES)
@@ -297,10 +301,10 @@ def test_every_reason_is_another(call):
 )
 def test_after_a_refusal_that_is_not_signed_every_end_is_unclear(call, effect, error):
     """The body had left; whoever sent it back may not be the gateway."""
-    judgement = judge(call(effect, left_unrefused=True), error)
+    call_verdict = classify(call(effect, sent_before_unverified_refusal=True), error)
 
-    assert Ending.UNCLEAR is judgement.ending
-    assert error is judgement.error
+    assert CallEnd.UNCLEAR is call_verdict.ending
+    assert error is call_verdict.error
 
 
 @pytest.mark.parametrize("effect", WRITES)
@@ -310,11 +314,13 @@ def test_two_signed_refusals_of_tokens_prove_nothing_of_a_write(call, effect):
     """
     sent = {"handed_over": True, "body_tracked": True, "body_started": True}
     state = call(effect, replays=1, envelope=envelope("00280703"), **sent)
-    judgement = judge(state, errors.AuthenticationError(WORDS, ret_code="00280703"))
+    call_verdict = classify(
+        state, errors.AuthenticationError(WORDS, ret_code="00280703")
+    )
 
-    assert Ending.UNCLEAR is judgement.ending
-    assert (effect is Effect.MONEY) is judgement.money_may_have_moved
-    assert "two tokens were refused" in judgement.reason.en
+    assert CallEnd.UNCLEAR is call_verdict.ending
+    assert (effect is Effect.MONEY) is call_verdict.money_may_have_moved
+    assert "two tokens were refused" in call_verdict.reason.en
 
 
 @pytest.mark.parametrize("effect", Effect)
@@ -331,12 +337,12 @@ def test_two_signed_refusals_of_tokens_prove_nothing_of_a_write(call, effect):
 )
 def test_errors_before_any_work_are_definite(call, effect, error):
     """The gateway never saw the call."""
-    judgement = judge(call(effect), error)
+    call_verdict = classify(call(effect), error)
 
-    assert (Ending.FAILED, error, False) == (
-        judgement.ending,
-        judgement.error,
-        judgement.money_may_have_moved,
+    assert (CallEnd.FAILED, error, False) == (
+        call_verdict.ending,
+        call_verdict.error,
+        call_verdict.money_may_have_moved,
     )
 
 
@@ -346,33 +352,33 @@ def test_other_calls_end_with_their_error(call, effect):
     error = errors.TransportError(WORDS, request_sent=True)
     state = call(effect, handed_over=True)
 
-    assert error is judge(state, error).error
+    assert error is classify(state, error).error
 
 
 @pytest.mark.parametrize("effect", Effect)
 def test_a_deadline_before_anything_left_is_harmless(call, effect):
     """Nothing was sent, so the deadline is all that happened."""
-    judgement = judge(call(effect), TimeoutError())
+    call_verdict = classify(call(effect), TimeoutError())
 
-    assert Ending.FAILED is judgement.ending
-    assert isinstance(judgement.error, errors.DeadlineExceededError)
-    assert not judgement.error.request_sent
+    assert CallEnd.FAILED is call_verdict.ending
+    assert isinstance(call_verdict.error, errors.DeadlineExceededError)
+    assert not call_verdict.error.request_sent
 
 
 def test_a_deadline_of_a_read_is_harmless(call):
     """A read may have been sent; nothing can have happened all the same."""
-    judgement = judge(call(handed_over=True), TimeoutError())
+    call_verdict = classify(call(handed_over=True), TimeoutError())
 
-    assert isinstance(judgement.error, errors.DeadlineExceededError)
-    assert judgement.error.request_sent
+    assert isinstance(call_verdict.error, errors.DeadlineExceededError)
+    assert call_verdict.error.request_sent
 
 
 def test_a_deadline_after_a_text_message_left_is_said(call):
     """The message may be on its way, which is no harmless deadline."""
-    judgement = judge(call(Effect.SMS, handed_over=True), TimeoutError())
+    call_verdict = classify(call(Effect.SMS, handed_over=True), TimeoutError())
 
-    assert errors.TransportError is type(judgement.error)
-    assert judgement.error.request_sent
+    assert errors.TransportError is type(call_verdict.error)
+    assert call_verdict.error.request_sent
 
 
 @pytest.mark.parametrize(
@@ -391,7 +397,7 @@ def test_a_text_message_may_be_on_its_way_after_a_vague_refusal(
     ended, code, verdict, status, sent
 ):
     """A page of a firewall says nothing about the gateway; a known code does."""
-    error = judge(ended(Effect.SMS, code, verdict=verdict, status=status)).error
+    error = classify(ended(Effect.SMS, code, verdict=verdict, status=status)).error
 
     assert sent is isinstance(error, errors.TransportError)
     assert sent is getattr(error, "request_sent", False)
@@ -428,10 +434,10 @@ def test_a_signed_refusal_that_contradicts_itself_is_unclear(call, effect, told,
         status=200,
         envelope=told,
     )
-    judgement = judge(state)
+    call_verdict = classify(state)
 
-    assert judgement.ending is Ending.UNCLEAR
-    assert words in judgement.reason.en
+    assert call_verdict.ending is CallEnd.UNCLEAR
+    assert words in call_verdict.reason.en
 
 
 def test_a_refusal_of_a_payment_that_is_paid_is_unclear(call):
@@ -446,7 +452,7 @@ def test_a_refusal_of_a_payment_that_is_paid_is_unclear(call):
         envelope=refusal(REFUSED, id="PAY_A", state="TRADE_SUCCESS"),
     )
 
-    assert judge(state).ending is Ending.UNCLEAR
+    assert classify(state).ending is CallEnd.UNCLEAR
 
 
 @pytest.mark.parametrize("effect", WRITES)
@@ -462,7 +468,7 @@ def test_a_refusal_that_names_what_was_asked_is_definite(call, effect):
         envelope=refusal(REFUSED, "00060730", id="PAY_A", state="WAIT_BUYER_PAY"),
     )
 
-    assert judge(state).ending is Ending.FAILED
+    assert classify(state).ending is CallEnd.FAILED
 
 
 @pytest.mark.parametrize("effect", WRITES)
@@ -473,13 +479,13 @@ def test_a_bare_status_is_named_with_its_meaning(call, effect):
         status=413,
         envelope=Envelope(verdict=Verdict.UNREADABLE, reason="no JSON"),
     )
-    judgement = judge(state)
+    call_verdict = classify(state)
 
-    assert Ending.UNCLEAR is judgement.ending
-    assert "HTTP 413 (the request is too large)" in judgement.reason.en
-    assert "HTTP 413（请求过大）" in judgement.reason.zh
-    assert "''" not in judgement.reason.en
-    assert "Send less" in judgement.error.advice.en
+    assert CallEnd.UNCLEAR is call_verdict.ending
+    assert "HTTP 413 (the request is too large)" in call_verdict.reason.en
+    assert "HTTP 413（请求过大）" in call_verdict.reason.zh
+    assert "''" not in call_verdict.reason.en
+    assert "Send less" in call_verdict.error.advice.en
 
 
 @pytest.mark.parametrize(
@@ -497,8 +503,8 @@ def test_a_code_that_proves_nothing_is_named(call, effect, code, en, zh):
         status=200,
         envelope=Envelope(verdict=Verdict.VERIFIED, ret_code=code),
     )
-    judgement = judge(state)
+    call_verdict = classify(state)
 
-    assert Ending.UNCLEAR is judgement.ending
-    assert en in judgement.reason.en
-    assert zh in judgement.reason.zh
+    assert CallEnd.UNCLEAR is call_verdict.ending
+    assert en in call_verdict.reason.en
+    assert zh in call_verdict.reason.zh

@@ -9,11 +9,11 @@ import pytest
 
 from umfpay.errors import AuthenticationError, SignatureError, TransportError
 from umfpay.transport import (
+    CallEnd,
     Effect,
-    Ending,
     build_stack,
+    classify,
     full_jitter,
-    judge,
     perform,
 )
 
@@ -50,7 +50,7 @@ async def test_a_call_goes_through_all_layers(stacked, call, gateway, merchant):
 
     assert merchant[1].verify(sent.read(), sent.headers["signature"])
     assert sent.headers["authorization"] == "Bearer token-1"
-    assert (response.status_code, judge(state).ending) == (200, Ending.GOOD)
+    assert (response.status_code, classify(state).ending) == (200, CallEnd.GOOD)
     assert state.envelope.members["payment"] == {"id": "1"}
 
 
@@ -72,7 +72,7 @@ async def test_a_read_survives_html_of_a_proxy(stacked, call, gateway):
     state = call()
     await perform(stack, state)
 
-    assert (state.attempts, judge(state).ending) == (2, Ending.GOOD)
+    assert (state.attempts, classify(state).ending) == (2, CallEnd.GOOD)
 
 
 async def test_a_read_survives_refusal_and_failure_together(stacked, call, gateway):
@@ -131,7 +131,7 @@ async def test_errors_leave_the_stack_as_ours(stacked, call, error, sent):
 
     assert sent is caught.value.request_sent
     assert error is caught.value.__cause__
-    assert (Ending.UNCLEAR if sent else Ending.FAILED) is judge(
+    assert (CallEnd.UNCLEAR if sent else CallEnd.FAILED) is classify(
         state, caught.value
     ).ending
 

@@ -16,11 +16,11 @@ import pytest
 from umfpay.errors import EnvelopeError, SignatureError, UnsignedResponseError
 from umfpay.protocol import Verdict
 from umfpay.transport import (
+    CallEnd,
     Effect,
-    Ending,
     VerifyingTransport,
     build_request,
-    judge,
+    classify,
 )
 
 
@@ -270,7 +270,7 @@ async def test_report_logs_forged_answers_and_lets_them_through(layered, call, c
     assert Verdict.FORGED is state.envelope.verdict
     assert (state.envelope.ret_code, state.envelope.members["payment"]) == ("0000", {})
     assert state.unverified_accepted
-    assert Ending.GOOD is judge(state).ending
+    assert CallEnd.GOOD is classify(state).ending
     assert [
         next(words for words in ("not refused", "forged answer") if words in line)
         for line in caplog.messages
@@ -305,7 +305,7 @@ async def test_a_forged_refusal_under_report_stays_a_refusal(layered, call):
     await through(layer, state)
 
     assert state.envelope.ret_code == "00060710"
-    assert Ending.UNCLEAR is judge(state).ending
+    assert CallEnd.UNCLEAR is classify(state).ending
 
 
 async def test_report_does_not_let_unsigned_through(layered, call, gateway):
@@ -469,7 +469,7 @@ async def test_nothing_is_sent_when_the_deadline_has_passed(
         await layer.handle_async_request(build_request(state))
 
     assert ([], False) == (script.requests, state.may_have_been_sent())
-    assert Ending.FAILED is judge(state, caught.value).ending
+    assert CallEnd.FAILED is classify(state, caught.value).ending
 
 
 async def test_a_compressed_answer_is_not_blamed_on_the_certificate(

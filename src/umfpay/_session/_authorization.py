@@ -18,7 +18,7 @@ from umfpay.errors import (
 from umfpay.protocol import dump_json
 from umfpay.sensitive import Secret
 from umfpay.tokens import FetchedToken
-from umfpay.transport import CallState, Effect, Ending, cut_off, judge, perform
+from umfpay.transport import CallEnd, CallState, Effect, classify, cut_off, perform
 
 
 _PATH = "/oauth/authorize"
@@ -78,10 +78,10 @@ class TokenRequest:
             # The frames on its way may hold the answer, and so the token.
             raise cut_off(error)  # noqa: B904 (it is the same error)
 
-        judgement = judge(state)
+        call_verdict = classify(state)
 
-        if judgement.ending is not Ending.GOOD:
-            raise _refused(state) from judgement.error
+        if call_verdict.ending is not CallEnd.GOOD:
+            raise _refused(state) from call_verdict.error
 
         assert state.envelope is not None
 

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
-from umfpay._session._resolving import Executed, outcome_of
+from umfpay._session._unknown_outcome import Executed, outcome_of
 from umfpay.errors import (
     APIError,
     MismatchedResponseError,
@@ -19,12 +19,12 @@ from umfpay.errors import (
 from umfpay.models import Payment, PaymentState
 from umfpay.protocol import DATA_LAG_SECONDS, DecidedBy
 from umfpay.resources import Call
-from umfpay.transport import CallState, Ending, Judgement, unconfirmed
+from umfpay.transport import CallEnd, CallState, CallVerdict, unconfirmed
 
 
 T = TypeVar("T")
 
-_GOOD: Final = Judgement(ending=Ending.GOOD)
+_GOOD: Final = CallVerdict(ending=CallEnd.GOOD)
 
 _log = logging.getLogger("umfpay")
 
@@ -34,7 +34,7 @@ async def look_up(
     state: CallState,
     result: T,
     ask: Callable[[Call[Any]], Awaitable[Any]],
-) -> Judgement:
+) -> CallVerdict:
     """
     Ask once for what a good answer leaves out, and compare it; say how the call ended.
 
@@ -65,11 +65,11 @@ async def look_up(
 
 async def decide(
     call: Call[Any],
-    judgement: Judgement,
+    call_verdict: CallVerdict,
     ask: Callable[[Call[Any]], Awaitable[Any]],
     *,
     left: Callable[[], float],
-) -> tuple[Judgement, Any]:
+) -> tuple[CallVerdict, Any]:
     """
     Ask the payment after a refusal that may mean "done already".
 
@@ -85,49 +85,49 @@ async def decide(
     """
     query = call.query_after_refusal
 
-    if query is None or judgement.decided_by is not DecidedBy.QUERY:
-        return judgement, None
+    if query is None or call_verdict.decided_by is not DecidedBy.QUERY:
+        return call_verdict, None
 
     try:
         found = await ask(query)
 
-        if _may_be_behind(found, judgement):
+        if _may_be_behind(found, call_verdict):
             if left() <= DATA_LAG_SECONDS:
-                return judgement, None
+                return call_verdict, None
 
             await asyncio.sleep(DATA_LAG_SECONDS)
             found = await ask(query)
     except UMFError as error:
         _log.info("the query after a refusal failed: %s", type(error).__name__)
 
-        return judgement, None
+        return call_verdict, None
 
     assert isinstance(found, Payment)
-    outcome = outcome_of(found, refused_once=_is_proof(judgement))
+    outcome = outcome_of(found, refused_once=_is_proof(call_verdict))
 
     if outcome is Executed.YES:
         return _GOOD, found
 
-    if outcome is Executed.NO and _is_signed(judgement):
-        return Judgement(ending=Ending.FAILED, error=judgement.error), None
+    if outcome is Executed.NO and _is_signed(call_verdict):
+        return CallVerdict(ending=CallEnd.FAILED, error=call_verdict.error), None
 
-    return judgement, None
+    return call_verdict, None
 
 
-def _may_be_behind(payment: Payment, judgement: Judgement) -> bool:
+def _may_be_behind(payment: Payment, call_verdict: CallVerdict) -> bool:
     return (
         payment.state == PaymentState.WAIT_BUYER_PAY
-        and isinstance(judgement.error, PaymentStateError)
-        and _is_proof(judgement)
+        and isinstance(call_verdict.error, PaymentStateError)
+        and _is_proof(call_verdict)
     )
 
 
-def _is_proof(judgement: Judgement) -> bool:
+def _is_proof(call_verdict: CallVerdict) -> bool:
     """
     Tell whether the refusal says that nothing happened, if the payment still waits.
     """
-    return _is_signed(judgement) and not judgement.sent_twice
+    return _is_signed(call_verdict) and not call_verdict.sent_twice
 
 
-def _is_signed(judgement: Judgement) -> bool:
-    return isinstance(judgement.error, APIError) and judgement.error.verified
+def _is_signed(call_verdict: CallVerdict) -> bool:
+    return isinstance(call_verdict.error, APIError) and call_verdict.error.verified

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from umfpay.resources import Call
-from umfpay.transport import CallState, Ending, Judgement
+from umfpay.transport import CallEnd, CallState, CallVerdict
 
 
 @attrs.frozen(kw_only=True)
@@ -35,7 +35,7 @@ class CallReport:
 
 
 def report_of(
-    call: Call[Any], state: CallState, judgement: Judgement, seconds: float
+    call: Call[Any], state: CallState, call_verdict: CallVerdict, seconds: float
 ) -> CallReport:
     """
     Return the report of a call that has ended.
@@ -44,12 +44,12 @@ def report_of(
 
     if envelope is not None:
         verdict = str(envelope.verdict)
-    elif state.download and judgement.ending is Ending.GOOD:
+    elif state.download and call_verdict.ending is CallEnd.GOOD:
         verdict = "verified" if state.download_verified else "unsigned"
     else:
         verdict = ""
 
-    error = judgement.error
+    error = call_verdict.error
 
     return CallReport(
         name=call.name,

@@ -26,12 +26,12 @@ from umfpay._session._address import (
     whole_address,
 )
 from umfpay._session._binding import Binding, bind, must_be_usable, warm_up
-from umfpay._session._clocks import read_date
-from umfpay._session._ending import (
+from umfpay._session._call_end import (
     Beginning,
     intent_of,
-    raise_ending,
+    raise_call_end,
 )
+from umfpay._session._clocks import read_date
 from umfpay._session._expected_answer import expected_answer
 from umfpay._session._follow_up import decide, look_up
 from umfpay._session._options import (
@@ -41,14 +41,14 @@ from umfpay._session._options import (
     seconds_left,
 )
 from umfpay._session._report import CallReport, report_of
-from umfpay._session._resolving import (
+from umfpay._session._transport_adapter import needed_transport
+from umfpay._session._unknown_outcome import (
     Evidence,
     Question,
     Resolution,
     check_question,
     resolve,
 )
-from umfpay._session._transport_adapter import needed_transport
 from umfpay.config import Config, no_config
 from umfpay.errors import (
     ConfigError,
@@ -78,12 +78,12 @@ from umfpay.resources import (
 )
 from umfpay.sensitive import Sealed, Secret
 from umfpay.transport import (
+    CallEnd,
     CallState,
+    CallVerdict,
     Effect,
-    Ending,
-    Judgement,
+    classify,
     cut_off,
-    judge,
     perform,
 )
 
@@ -437,24 +437,26 @@ class UMFSession:
                     state.body = await binding.encode(call.body)
 
                 await perform(binding.stack, state)
-                judgement = judge(state)
+                call_verdict = classify(state)
 
-                if judgement.ending is Ending.GOOD:
+                if call_verdict.ending is CallEnd.GOOD:
                     assert state.envelope is not None
                     result = _codec.mark_verified(
                         call.read(state.envelope.members),
                         verified=not state.unverified_accepted,
                     )
-                    judgement = await look_up(call, state, result, ask)
+                    call_verdict = await look_up(call, state, result, ask)
                 else:
-                    judgement, result = await decide(call, judgement, ask, left=left)
+                    call_verdict, result = await decide(
+                        call, call_verdict, ask, left=left
+                    )
         except asyncio.CancelledError as error:
-            judgement = judge(state, error)
+            call_verdict = classify(state, error)
 
-            if judgement.ending is Ending.UNCLEAR:
-                self._hand_over(intent_of(call, beginning, judgement))
+            if call_verdict.ending is CallEnd.UNCLEAR:
+                self._hand_over(intent_of(call, beginning, call_verdict))
 
-            self._report(call, state, judgement, binding.loop.time() - started)
+            self._report(call, state, call_verdict, binding.loop.time() - started)
 
             raise
         except Exception as error:  # noqa: BLE001 (after a write left, any end is unclear)
@@ -462,15 +464,15 @@ class UMFSession:
                 # The frames on its way hold the answer, and those below the token.
                 cut_off(error)
 
-            judgement = judge(state, error)
+            call_verdict = classify(state, error)
 
-        self._report(call, state, judgement, binding.loop.time() - started)
+        self._report(call, state, call_verdict, binding.loop.time() - started)
 
-        if judgement.ending is Ending.GOOD:
+        if call_verdict.ending is CallEnd.GOOD:
             return cast("T", result), state
 
         try:
-            raise_ending(call, judgement, beginning)
+            raise_call_end(call, call_verdict, beginning)
         except OutcomeUnknownError as unknown:
             self._hand_over(unknown.intent)
 
@@ -500,18 +502,18 @@ class UMFSession:
             async with asyncio.timeout_at(state.deadline):
                 response = await perform(binding.stack, state)
 
-            judgement = judge(state)
+            call_verdict = classify(state)
         except (UMFError, TimeoutError) as error:
-            judgement = judge(state, error)
+            call_verdict = classify(state, error)
 
         try:
-            if judgement.ending is not Ending.GOOD:
-                raise_ending(call, judgement, beginning)
+            if call_verdict.ending is not CallEnd.GOOD:
+                raise_call_end(call, call_verdict, beginning)
 
             assert response is not None
             yield response.stream  # type: ignore[misc]
         finally:
-            self._report(call, state, judgement, binding.loop.time() - started)
+            self._report(call, state, call_verdict, binding.loop.time() - started)
 
             if response is not None:
                 await response.aclose()
@@ -526,12 +528,16 @@ class UMFSession:
             _log.exception("on_unknown failed for %s", intent.call)
 
     def _report(
-        self, call: Call[Any], state: CallState, judgement: Judgement, seconds: float
+        self,
+        call: Call[Any],
+        state: CallState,
+        call_verdict: CallVerdict,
+        seconds: float,
     ) -> None:
         if self.on_call is None and not _log.isEnabledFor(logging.DEBUG):
             return
 
-        report = report_of(call, state, judgement, seconds)
+        report = report_of(call, state, call_verdict, seconds)
         _log.debug("%s", report)
 
         if self.on_call is None:

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 import httpx
 
-from umfpay._session._foreign import translate_transport_errors
+from umfpay._session._user_hooks import translate_transport_errors
 from umfpay.config import Config
 from umfpay.errors import ConfigError, Text
 from umfpay.transport import AbandonedError, CallState, call_state

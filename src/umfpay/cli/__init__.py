@@ -9,7 +9,7 @@ import sys
 
 def main() -> None:
     """
-    Run the ``umfpay`` command and exit with a code of `umfpay.cli._exits`.
+    Run the ``umfpay`` command and exit with a code of `umfpay.cli._exit_codes`.
     """
     try:
         code = _run(sys.argv[1:])

@@ -124,7 +124,7 @@ class _Story:
             )
         )
 
-    def tell(self, step: Step) -> None:
+    def show_step(self, step: Step) -> None:
         """
         Show a step that was no call of the session.
         """
@@ -295,7 +295,7 @@ async def _notification(story: _Story, receiver: _Receiver, payment_id: str) -> 
     except TimeoutError:
         state = f"none within {_WAIT:.0f} s"
 
-    story.tell(
+    story.show_step(
         Step(
             name="notification",
             call="POST notify_url (from the gateway)",

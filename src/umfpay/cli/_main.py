@@ -14,7 +14,7 @@ import click
 from umfpay.cli._crypto import keys, seal, sign, verify
 from umfpay.cli._demo import demo
 from umfpay.cli._emulator import emulator
-from umfpay.cli._exits import Exit
+from umfpay.cli._exit_codes import Exit
 from umfpay.cli._query import query
 from umfpay.cli._reconcile import reconcile
 from umfpay.cli._statements import statements

@@ -14,7 +14,7 @@ from typing import Any, Final
 import click
 
 from umfpay import _codec
-from umfpay.cli._exits import Exit
+from umfpay.cli._exit_codes import Exit
 from umfpay.cli._sessions import (
     config_option,
     fetch_token_option,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from umfpay.cli._exits import Exit
+from umfpay.cli._exit_codes import Exit
 from umfpay.cli._streams import print_json, print_line
 from umfpay.reconciliation import Difference, TotalRule, TotalRules
 

@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from umfpay.cli._exits import Exit
+from umfpay.cli._exit_codes import Exit
 from umfpay.cli._sessions import (
     config_option,
     fetch_token_option,
@@ -97,7 +97,7 @@ def pull(
     ) as bar:
         task = bar.add_task(kind, total=max(0, count))
 
-        def tell(one: Pulled) -> None:
+        def show_pulled(one: Pulled) -> None:
             bar.advance(task)
 
             if as_json:
@@ -108,7 +108,7 @@ def pull(
         wanted = Wanted(days=days, out=out, kind=kind, merchant=merchant, zone=zone)
 
         try:
-            asyncio.run(_pull(wanted, file, tell, fetch_token=fetch_token))
+            asyncio.run(_pull(wanted, file, show_pulled, fetch_token=fetch_token))
         except StatementError as error:
             print_line(f"umfpay: {error}", err=True)
 
@@ -131,7 +131,7 @@ class Wanted:
 async def _pull(
     wanted: Wanted,
     file: Path | None,
-    tell: Callable[[Pulled], None],
+    show_pulled: Callable[[Pulled], None],
     *,
     fetch_token: bool,
 ) -> None:
@@ -146,7 +146,7 @@ async def _pull(
             merchant=wanted.merchant,
             zone=wanted.zone,
         ):
-            tell(one)
+            show_pulled(one)
 
 
 def _prove(out: Path, kind: str) -> Callable[[Path], int]:

@@ -11,7 +11,7 @@ import socket
 import ssl
 from typing import Final
 
-from umfpay.documents._leash import Leash
+from umfpay.documents._cancellable_sockets import CancellableSockets
 from umfpay.documents._reply import PassiveError, code_of
 
 
@@ -51,9 +51,11 @@ class Connection(ftplib.FTP):
         context: What TLS is checked with; None for plain FTP.
     """
 
-    def __init__(self, leash: Leash, *, context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, cancellable: CancellableSockets, *, context: ssl.SSLContext | None
+    ) -> None:
         super().__init__(encoding="utf-8")
-        self._leash = leash
+        self._cancellable = cancellable
         self._context = context
         self._is_protected = False
         self._passive_commands = _PASSIVE
@@ -64,11 +66,11 @@ class Connection(ftplib.FTP):
         Connect and return the server's greeting.
         """
         self.host, self.port = host, port
-        self.timeout = self._leash.step()
+        self.timeout = self._cancellable.step()
         control = socket.create_connection((host, port), self.timeout)
 
         try:
-            self._leash.hold(control)
+            self._cancellable.hold(control)
         except OSError:
             self._drop(control)
 
@@ -117,8 +119,8 @@ class Connection(ftplib.FTP):
     ) -> ssl.SSLSocket:
         assert plain is not None
         assert self._context is not None
-        self._leash.release(plain)
-        plain.settimeout(self._leash.step())
+        self._cancellable.release(plain)
+        plain.settimeout(self._cancellable.step())
         wrapped = self._context.wrap_socket(
             plain,
             server_hostname=self.host,
@@ -128,7 +130,7 @@ class Connection(ftplib.FTP):
         )
 
         try:
-            self._leash.hold(wrapped)
+            self._cancellable.hold(wrapped)
             wrapped.do_handshake()
         except BaseException:
             self._drop(wrapped)
@@ -142,7 +144,7 @@ class Connection(ftplib.FTP):
         Send a command, if there is time left.
         """
         assert self.sock is not None
-        self.timeout = self._leash.step()
+        self.timeout = self._cancellable.step()
         self.sock.settimeout(self.timeout)
         super().putcmd(line)
 
@@ -234,8 +236,8 @@ class Connection(ftplib.FTP):
             data, size = super().ntransfercmd(cmd, rest)
 
         try:
-            self._leash.hold(data)
-            data.settimeout(self._leash.step())
+            self._cancellable.hold(data)
+            data.settimeout(self._cancellable.step())
 
             if not self._is_protected:
                 return data, size
@@ -258,7 +260,7 @@ class Connection(ftplib.FTP):
             view = memoryview(content)
 
             for start in range(0, len(view), _CHUNK):
-                data.settimeout(self._leash.step())
+                data.settimeout(self._cancellable.step())
                 data.sendall(view[start : start + _CHUNK])
 
             self._say_goodbye(data)
@@ -279,7 +281,7 @@ class Connection(ftplib.FTP):
 
         # TLS 1.3 ends each direction by itself: without this, closing may throw away
         # what the server has not read yet. Not every server answers it.
-        data.settimeout(min(_GOODBYE, self._leash.step()))
+        data.settimeout(min(_GOODBYE, self._cancellable.step()))
 
         with contextlib.suppress(OSError):
             data.unwrap()
@@ -294,7 +296,7 @@ class Connection(ftplib.FTP):
         try:
             while len(received) < _MAX_LISTING and (part := data.recv(_CHUNK)):
                 received += part
-                data.settimeout(self._leash.step())
+                data.settimeout(self._cancellable.step())
 
             self._say_goodbye(data)
         finally:
@@ -305,7 +307,7 @@ class Connection(ftplib.FTP):
         return received.decode("utf-8", "replace").splitlines()
 
     def _drop(self, one: socket.socket) -> None:
-        self._leash.release(one)
+        self._cancellable.release(one)
         one.close()
 
     def close(self) -> None:
@@ -313,7 +315,7 @@ class Connection(ftplib.FTP):
         Close the control connection.
         """
         if self.sock is not None:
-            self._leash.release(self.sock)
+            self._cancellable.release(self.sock)
 
         with contextlib.suppress(OSError):
             super().close()

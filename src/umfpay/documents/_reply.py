@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Mapping
 from typing import Final
 
-from umfpay.documents._leash import CutError
+from umfpay.documents._cancellable_sockets import CutError
 from umfpay.errors import Text
 
 

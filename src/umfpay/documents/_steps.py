@@ -35,7 +35,7 @@ class UploadStep:
 OnUploadStep = Callable[[UploadStep], Awaitable[None] | None]
 
 
-async def tell(on_step: OnUploadStep | None, step: UploadStep) -> None:
+async def report_step(on_step: OnUploadStep | None, step: UploadStep) -> None:
     """
     Report a step; what *on_step* raises ends the upload.
     """

@@ -13,13 +13,13 @@ from typing import Final
 import attrs
 
 from umfpay.documents._account import FTPAccount
-from umfpay.documents._leash import Leash
-from umfpay.documents._link import Link
+from umfpay.documents._cancellable_sockets import CancellableSockets
+from umfpay.documents._ftp_session import FTPSession
 from umfpay.documents._names import name_stem, papers_name
 from umfpay.documents._papers import PackedPapers
 from umfpay.documents._reply import SettingError, StepError
 from umfpay.documents._sequences import SequenceStore
-from umfpay.documents._steps import OnUploadStep, UploadStep, tell
+from umfpay.documents._steps import OnUploadStep, UploadStep, report_step
 from umfpay.errors import ConfigError, Text, UploadError
 from umfpay.sensitive import kind_of, withholds
 
@@ -105,17 +105,17 @@ async def upload_papers(
 
     for attempt in range(1, attempts + 1):
         # One leash for one connection: each is cut at its end.
-        leash = Leash(until=until, timeout=account.timeout)
+        cancellable = CancellableSockets(until=until, timeout=account.timeout)
 
-        if not leash.left:
+        if not cancellable.left:
             break
 
         try:
-            return await upload.attempt(attempt, leash)
+            return await upload.attempt(attempt, cancellable)
         except StepError as error:
             failure = error
 
-        await tell(
+        await report_step(
             on_step,
             UploadStep(
                 name="broken", attempt=attempt, file=upload.name, why=failure.what
@@ -126,7 +126,7 @@ async def upload_papers(
             break
 
         if attempt < attempts:
-            await asyncio.sleep(min(_PAUSE * attempt, leash.left))
+            await asyncio.sleep(min(_PAUSE * attempt, cancellable.left))
 
     # Raised outside of except: no server's word hangs on it as context.
     raise _final(failure, upload.name)
@@ -152,18 +152,20 @@ class _Upload:
         self._on_step = on_step
         self.name = ""
 
-    async def attempt(self, number: int, leash: Leash) -> UploadedPapers:
+    async def attempt(
+        self, number: int, cancellable: CancellableSockets
+    ) -> UploadedPapers:
         """
         Send the papers once, under a number of their own.
         """
-        await tell(self._on_step, UploadStep(name="connecting", attempt=number))
-        link = Link(self._account, leash)
+        await report_step(self._on_step, UploadStep(name="connecting", attempt=number))
+        link = FTPSession(self._account, cancellable)
         done = False
 
         try:
             await link.open()
-            sequence = await self._number(link, leash)
-            await tell(
+            sequence = await self._number(link, cancellable)
+            await report_step(
                 self._on_step,
                 UploadStep(name="sending", attempt=number, file=self.name),
             )
@@ -180,19 +182,19 @@ class _Upload:
             sequence=sequence,
             at=datetime.now(UTC),
         )
-        await tell(
+        await report_step(
             self._on_step,
             UploadStep(name="uploaded", attempt=number, file=self.name),
         )
 
         return uploaded
 
-    async def _number(self, link: Link, leash: Leash) -> int:
+    async def _number(self, link: FTPSession, cancellable: CancellableSockets) -> int:
         """
         Take a number that neither we nor the server know.
         """
         for _ in range(_MAX_TAKEN):
-            sequence = await self._take(leash)
+            sequence = await self._take(cancellable)
             name = papers_name(self._reference, self._day, sequence=sequence)
 
             # The numbers may be lost; a server that overwrites would lose the papers.
@@ -208,9 +210,9 @@ class _Upload:
             )
         )
 
-    async def _take(self, leash: Leash) -> int:
+    async def _take(self, cancellable: CancellableSockets) -> int:
         try:
-            async with asyncio.timeout(leash.left):
+            async with asyncio.timeout(cancellable.left):
                 return await self._sequences.take(self._reference, mer_date=self._day)
         except TimeoutError:
             pass

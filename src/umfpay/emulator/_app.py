@@ -20,7 +20,10 @@ from umfpay.config import file_path, is_loopback
 from umfpay.emulator._clock import Clock
 from umfpay.emulator._console import Console
 from umfpay.emulator._control import PREFIX, Control
+from umfpay.emulator._documents import receive
 from umfpay.emulator._gateway import BASE_PATH, Gateway
+from umfpay.emulator._gateway_state import GatewayState
+from umfpay.emulator._internal_errors import log_internal_error
 from umfpay.emulator._keys import (
     CERTIFICATE,
     CLIENT,
@@ -34,13 +37,10 @@ from umfpay.emulator._keys import (
 )
 from umfpay.emulator._merchants import Merchants
 from umfpay.emulator._messages import Answer, Request, spelled
-from umfpay.emulator._mishaps import told
 from umfpay.emulator._notifier import Notifier, Post
-from umfpay.emulator._papers import receive
 from umfpay.emulator._settings import EmulatorSettings
 from umfpay.emulator._store import Store
-from umfpay.emulator._transitions import tick
-from umfpay.emulator._world import World
+from umfpay.emulator._transitions import run_due
 from umfpay.errors import ConfigError, Text, needs_extra
 from umfpay.protocol import dump_json, parse_json
 
@@ -111,7 +111,7 @@ class Emulator:
         self._store = Store(None if folder is None else folder / "emulator.sqlite3")
 
         try:
-            self._world = World(
+            self._gateway_state = GatewayState(
                 self._store,
                 clock or Clock(),
                 settings or EmulatorSettings(),
@@ -126,14 +126,14 @@ class Emulator:
             self._store.close()
             raise
 
-        self._gateway = Gateway(self._world)
+        self._gateway = Gateway(self._gateway_state)
         self._notifier = Notifier(
-            self._world,
+            self._gateway_state,
             plan=lambda: self._gateway.plan,
             deliver_to=deliver_to,
             post=post,
         )
-        self._world.notify = self._notifier.notify
+        self._gateway_state.notify = self._notifier.notify
         self._control = Control(self._gateway, self._notifier)
         self._console = Console(self._gateway, self._notifier)
         self._ticker: asyncio.Task[None] | None = None
@@ -181,14 +181,14 @@ class Emulator:
         """
         The emulator's time.
         """
-        return self._world.clock
+        return self._gateway_state.clock
 
     @property
     def base_url(self) -> str:
         """
         The base URL that clients use.
         """
-        return f"{self._world.base_url}/"
+        return f"{self._gateway_state.base_url}/"
 
     def control(
         self, method: str, path: str, value: Mapping[str, Any] | None = None
@@ -230,7 +230,7 @@ class Emulator:
         Returns:
             Seconds until something is due again; None if nothing will be.
         """
-        tick(self._world)
+        run_due(self._gateway_state)
         due = self._store.next_due()
 
         return None if due is None else max(0.0, due - self.clock.time())
@@ -242,7 +242,7 @@ class Emulator:
         Args:
             ftp: Host and port of its FTP server, if there is one.
         """
-        self._world.base_url = f"{origin}{BASE_PATH}"
+        self._gateway_state.base_url = f"{origin}{BASE_PATH}"
 
         if self._data is not None:
             write_env(self._data, self.credentials, base_url=self.base_url, ftp=ftp)
@@ -264,9 +264,9 @@ class Emulator:
             listener,
             folder=None if self._data is None else self._data / "papers",
             credentials=self.credentials,
-            arrived=lambda arrival: receive(self._world, arrival),
+            arrived=lambda arrival: receive(self._gateway_state, arrival),
         )
-        self._world.forgotten = papers.forget
+        self._gateway_state.forgotten = papers.forget
 
         return papers
 
@@ -357,11 +357,11 @@ class Emulator:
             await asyncio.sleep(pause)
 
             try:
-                tick(self._world)
+                run_due(self._gateway_state)
                 fails = False
             except Exception as error:  # noqa: BLE001 (told, once)
                 if not fails:
-                    told(error, "what happens by itself")
+                    log_internal_error(error, "what happens by itself")
 
                 fails = True
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from umfpay.emulator._gateway_state import GatewayState
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._wire import members, text
-from umfpay.emulator._world import World
 
 
 _NUMBER: Final = re.compile(r"[0-9]{12,19}")
@@ -32,7 +32,9 @@ POOR: Final = "0730"
 CARDS: Final = ("CREDIT_CARD", "DEBIT_CARD")
 
 
-def check_card(world: World, payer: Any, *, method: str) -> dict[str, str]:
+def check_card(
+    gateway_state: GatewayState, payer: Any, *, method: str
+) -> dict[str, str]:
     """
     Check the sealed card of a request; return what may be kept of it.
 
@@ -40,9 +42,11 @@ def check_card(world: World, payer: Any, *, method: str) -> dict[str, str]:
         Refusal: A member is missing, cannot be opened, or is wrong.
     """
     card = members(payer, "payer_info", "bank_card")
-    number = world.opened(card.get("number"), "bank_card.number", code="00200025")
-    name = world.opened(card.get("payer_name"), "bank_card.payer_name")
-    id_number = world.opened(card.get("citizen_id_number"), "citizen_id_number")
+    number = gateway_state.opened(
+        card.get("number"), "bank_card.number", code="00200025"
+    )
+    name = gateway_state.opened(card.get("payer_name"), "bank_card.payer_name")
+    id_number = gateway_state.opened(card.get("citizen_id_number"), "citizen_id_number")
 
     if _NUMBER.fullmatch(number) is None:
         raise Refusal("00200025", "bank_card.number is not 12 to 19 digits")
@@ -51,31 +55,31 @@ def check_card(world: World, payer: Any, *, method: str) -> dict[str, str]:
         raise Refusal("00060022", "citizen_id_number is not 15 or 18 characters")
 
     if method == "CREDIT_CARD":
-        _check_credit(world, card)
+        _check_credit(gateway_state, card)
 
     code = _REFUSED.get(number[-4:])
 
     if code is not None:
         raise Refusal(code, f"a card number that ends in {number[-4:]} is refused")
 
-    return {"last_four": number[-4:], "hash": world.card_hash(number)}
+    return {"last_four": number[-4:], "hash": gateway_state.card_hash(number)}
 
 
-def _check_credit(world: World, card: dict[str, Any]) -> None:
-    valid = world.opened(
+def _check_credit(gateway_state: GatewayState, card: dict[str, Any]) -> None:
+    valid = gateway_state.opened(
         card.get("valid_date"), "bank_card.valid_date", code="00200025"
     )
-    cvv = world.opened(card.get("cvv2"), "bank_card.cvv2", code="00200025")
+    cvv = gateway_state.opened(card.get("cvv2"), "bank_card.cvv2", code="00200025")
     match = _VALID.fullmatch(valid)
 
     if match is None or _CVV.fullmatch(cvv) is None:
         raise Refusal("00200025", "valid_date must be YYMM, cvv2 3 or 4 digits")
 
-    if match.group() < f"{world.clock.now():%y%m}":
+    if match.group() < f"{gateway_state.clock.now():%y%m}":
         raise Refusal("00200026", "the card has expired")
 
 
-def check_identity(world: World, payer: Any, *, holder: str) -> None:
+def check_identity(gateway_state: GatewayState, payer: Any, *, holder: str) -> None:
     """
     Check name and id number of a QR or WeChat payment, where they are given.
 
@@ -86,10 +90,10 @@ def check_identity(world: World, payer: Any, *, holder: str) -> None:
     number = text(members(info, holder).get("citizen_id_number"))
 
     if text(info.get("name")):
-        world.opened(info.get("name"), "payer_info.name")
+        gateway_state.opened(info.get("name"), "payer_info.name")
 
     if number:
-        plain = world.opened(number, f"{holder}.citizen_id_number")
+        plain = gateway_state.opened(number, f"{holder}.citizen_id_number")
 
         if _ID.fullmatch(plain) is None:
             raise Refusal("00060022", "citizen_id_number is not 15 or 18 characters")

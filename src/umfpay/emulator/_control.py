@@ -20,9 +20,9 @@ from umfpay.emulator._clock import CHINA
 from umfpay.emulator._control_body import check_type, read_value
 from umfpay.emulator._faults import FaultPlan
 from umfpay.emulator._gateway import Gateway
-from umfpay.emulator._messages import Answer, Request, control_answer
-from umfpay.emulator._mishaps import told
-from umfpay.emulator._moves import (
+from umfpay.emulator._gateway_state import GatewayState, of
+from umfpay.emulator._internal_errors import log_internal_error
+from umfpay.emulator._manual_transitions import (
     NotHereError,
     cashier_payment,
     move_customs,
@@ -30,10 +30,10 @@ from umfpay.emulator._moves import (
     move_payment,
     move_refund,
 )
+from umfpay.emulator._messages import Answer, Request, control_answer
 from umfpay.emulator._notifier import Notifier
 from umfpay.emulator._refusal import Refusal
-from umfpay.emulator._transitions import tick
-from umfpay.emulator._world import World, of
+from umfpay.emulator._transitions import run_due
 from umfpay.errors import ConfigError
 
 
@@ -58,8 +58,8 @@ class Control:
 
     def __init__(self, gateway: Gateway, notifier: Notifier) -> None:
         self._gateway = gateway
-        self._world = gateway.world
-        self._first_settings = self._world.settings
+        self._gateway_state = gateway.gateway_state
+        self._first_settings = self._gateway_state.settings
         self._notifier = notifier
         self._routes: tuple[tuple[str, re.Pattern[str], Callable[..., Any]], ...] = (
             ("GET", re.compile(r"/?"), self._about),
@@ -111,7 +111,7 @@ class Control:
             if request.method != "GET":
                 check_type(request)
 
-            tick(self._world)
+            run_due(self._gateway_state)
             status, value = 200, self._result(request, path)
         except NotHereError as bad:
             status, value = bad.status, {"error": str(bad)}
@@ -120,7 +120,7 @@ class Control:
         except Refusal as refusal:
             status, value = 404, {"error": refusal.detail, "ret_code": refusal.code}
         except Exception as error:  # noqa: BLE001 (told)
-            why = told(error, f"{request.method} {request.path}")
+            why = log_internal_error(error, f"{request.method} {request.path}")
             status, value = 500, {"error": why}
 
         return control_answer(status, value)
@@ -147,47 +147,47 @@ class Control:
     def _about(self) -> dict[str, Any]:
         return {
             "emulator": "umfpay",
-            "base_url": self._world.base_url,
-            "now": self._world.clock.now().isoformat(),
+            "base_url": self._gateway_state.base_url,
+            "now": self._gateway_state.clock.now().isoformat(),
         }
 
     def _reset(self, _: Any) -> dict[str, Any]:
         self._notifier.forget()
-        self._world.forget()
-        self._world.settings = self._first_settings
+        self._gateway_state.forget()
+        self._gateway_state.settings = self._first_settings
         self._gateway.plan = FaultPlan()
 
         return self._about()
 
     def _clock(self) -> dict[str, Any]:
-        return {"now": self._world.clock.now().isoformat()}
+        return {"now": self._gateway_state.clock.now().isoformat()}
 
     def _set_clock(self, value: Any) -> dict[str, Any]:
         if isinstance(value.get("advance"), int | float) and not isinstance(
             value["advance"], bool
         ):
-            self._world.move_clock(float(value["advance"]))
+            self._gateway_state.move_clock(float(value["advance"]))
         elif isinstance(value.get("now"), str):
             try:
                 moment = datetime.fromisoformat(value["now"])
             except ValueError:
                 raise NotHereError(400, "now is an ISO 8601 moment") from None
 
-            self._world.move_clock(
+            self._gateway_state.move_clock(
                 moment if moment.tzinfo else moment.replace(tzinfo=CHINA)
             )
         else:
             raise NotHereError(400, 'give {"advance": seconds} or {"now": "..."}')
 
-        tick(self._world)
+        run_due(self._gateway_state)
 
         return self._clock()
 
     def _settings(self) -> dict[str, Any]:
-        return attrs.asdict(self._world.settings)
+        return attrs.asdict(self._gateway_state.settings)
 
     def _set_settings(self, value: Any) -> dict[str, Any]:
-        self._world.settings = self._world.settings.changed(value)
+        self._gateway_state.settings = self._gateway_state.settings.changed(value)
 
         return self._settings()
 
@@ -203,10 +203,10 @@ class Control:
         """
         List the newest objects of *kind*, oldest first, or those before one of them.
         """
-        if before is not None and self._world.store.get(kind, before) is None:
+        if before is not None and self._gateway_state.store.get(kind, before) is None:
             raise NotHereError(404, f"no {kind} {before[:200]} to list those before it")
 
-        found = self._world.store.newest(kind, _LISTED + 1, before=before)
+        found = self._gateway_state.store.newest(kind, _LISTED + 1, before=before)
 
         return {name: found[:_LISTED][::-1], "more": len(found) > _LISTED}
 
@@ -217,10 +217,10 @@ class Control:
         return {"resent": int(number)}
 
     def _payment(self, key: str) -> dict[str, Any]:
-        return {"payment": self._world.payment(key)}
+        return {"payment": self._gateway_state.payment(key)}
 
     def _sms_code(self, key: str) -> dict[str, Any]:
-        sms = self._world.payment(key)["sms"]
+        sms = self._gateway_state.payment(key)["sms"]
 
         if sms is None:
             raise NotHereError(404, "no SMS code was sent for this payment")
@@ -231,18 +231,18 @@ class Control:
         return {
             "sms": [
                 {"phone": one["phone"], "payment": one["id"], **one["sms"]}
-                for one in self._world.store.newest("payment", _LISTED)[::-1]
+                for one in self._gateway_state.store.newest("payment", _LISTED)[::-1]
                 if one["sms"] is not None
             ]
         }
 
     def _moved(
-        self, move: Callable[[World, str, str], dict[str, Any]]
+        self, move: Callable[[GatewayState, str, str], dict[str, Any]]
     ) -> Callable[..., dict[str, Any]]:
-        return lambda key, verb, _: move(self._world, key, verb)
+        return lambda key, verb, _: move(self._gateway_state, key, verb)
 
     def _merchants(self) -> dict[str, Any]:
-        known = self._world.merchants
+        known = self._gateway_state.merchants
 
         return {
             "merchants": [
@@ -256,32 +256,34 @@ class Control:
         }
 
     def _make_other(self, _: Any) -> dict[str, Any]:
-        self._world.merchants.other  # noqa: B018 (made when asked for)
+        self._gateway_state.merchants.other  # noqa: B018 (made when asked for)
 
         return self._merchants()
 
     def _pay_other(self, value: Any) -> dict[str, Any]:
-        other = self._world.merchants.other.client_id
+        other = self._gateway_state.merchants.other.client_id
 
-        with self._world.store.transaction():
-            return {"payment": cashier_payment(self._world, other, value)}
+        with self._gateway_state.store.transaction():
+            return {"payment": cashier_payment(self._gateway_state, other, value)}
 
     def _token(self) -> dict[str, Any]:
-        first = self._world.merchants.first.client_id
-        record = self._world.store.get("token", first)
-        series = self._world.store.get("series", of(first, "token")) or {"last": 0}
+        first = self._gateway_state.merchants.first.client_id
+        record = self._gateway_state.store.get("token", first)
+        series = self._gateway_state.store.get("series", of(first, "token")) or {
+            "last": 0
+        }
 
         return {
             "requests": series["last"],
             "by": None if record is None else record["by"],
-            "calls": dict(self._world.token_calls[first]),
+            "calls": dict(self._gateway_state.token_calls[first]),
             "seconds_left": None
             if record is None
-            else record["until"] - self._world.clock.time(),
+            else record["until"] - self._gateway_state.clock.time(),
         }
 
     def _steal(self, _: Any) -> dict[str, Any]:
-        first = self._world.merchants.first.client_id
-        tokens.fresh(self._world, first, by="outsider")
+        first = self._gateway_state.merchants.first.client_id
+        tokens.fresh(self._gateway_state, first, by="outsider")
 
         return self._token()

@@ -7,8 +7,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from umfpay.emulator._manual_transitions import NotHereError
 from umfpay.emulator._messages import Request
-from umfpay.emulator._moves import NotHereError
 from umfpay.protocol import JSONRefusedError, parse_json
 
 

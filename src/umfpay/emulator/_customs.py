@@ -6,27 +6,29 @@ from __future__ import annotations
 
 from typing import Any
 
+from umfpay.emulator._gateway_state import GatewayState, Members, of
 from umfpay.emulator._orders import find_sub_order, needed
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._store import Document
 from umfpay.emulator._wire import entries, is_true, member, members, text
-from umfpay.emulator._world import Members, World, of
 from umfpay.protocol import new_object_id
 
 
 _MONTH = 31 * 86_400.0
 
 
-def apply(world: World, merchant: str, key: str, body: Members) -> Members:
+def apply(
+    gateway_state: GatewayState, merchant: str, key: str, body: Members
+) -> Members:
     """
     Declare one sub order to the customs.
     """
-    payment = world.payment(key, merchant=merchant)
+    payment = gateway_state.payment(key, merchant=merchant)
 
     if payment["state"] != "TRADE_SUCCESS":
         raise Refusal("00060764", f"the payment is {payment['state']}")
 
-    if world.clock.time() - payment["created_at"] > _MONTH:
+    if gateway_state.clock.time() - payment["created_at"] > _MONTH:
         raise Refusal("00202013", "more than a month after the order")
 
     given = members(body, "sub_order")
@@ -49,12 +51,17 @@ def apply(world: World, merchant: str, key: str, body: Members) -> Members:
     needed(body.get("customs_id"), "customs_id")
     needed(body.get("mer_customs_code"), "mer_customs_code")
 
-    if any(one["sub_id"] == sub_id for one in world.store.about("customs", key)):
+    if any(
+        one["sub_id"] == sub_id for one in gateway_state.store.about("customs", key)
+    ):
         raise Refusal("00202013", "the sub order was declared before")
 
     name = f"{sub_id}{text(payment['order']['mer_date'])}"
 
-    if world.store.get("customs", new_object_id("CUST", name.encode())) is not None:
+    if (
+        gateway_state.store.get("customs", new_object_id("CUST", name.encode()))
+        is not None
+    ):
         # Another payment has a sub order of this name.
         name += payment["trace"]
 
@@ -66,14 +73,14 @@ def apply(world: World, merchant: str, key: str, body: Members) -> Members:
         "body": _echo(body),
         "state": "ACCEPTED",
         "notify_url": text(body.get("notify_url")) or payment["notify_url"],
-        "settles_at": world.clock.time() + world.settings.settle_after,
+        "settles_at": gateway_state.clock.time() + gateway_state.settings.settle_after,
     }
-    world.store.put("customs", declaration["id"], declaration)
+    gateway_state.store.put("customs", declaration["id"], declaration)
 
     return {
         "links": [
-            world.link("parent_payment", "GET", f"/payments/payment/{key}"),
-            world.link(
+            gateway_state.link("parent_payment", "GET", f"/payments/payment/{key}"),
+            gateway_state.link(
                 "self", "GET", f"/payments/customs_declarations/{declaration['id']}"
             ),
         ],
@@ -108,14 +115,14 @@ def _echo(body: Members) -> Members:
     return result
 
 
-def found(world: World, key: str) -> Document:
+def found(gateway_state: GatewayState, key: str) -> Document:
     """
     Return a declaration, of whichever merchant.
     """
-    return world.find("customs", key, merchant=None)
+    return gateway_state.find("customs", key, merchant=None)
 
 
-def settle(world: World, declaration: Document, state: str) -> None:
+def settle(gateway_state: GatewayState, declaration: Document, state: str) -> None:
     """
     Put a declaration into *state*; a final one is told to the merchant.
     """
@@ -123,14 +130,18 @@ def settle(world: World, declaration: Document, state: str) -> None:
     declaration["state"] = state
 
     if state == "SUBMITTED":
-        declaration["settles_at"] = world.clock.time() + world.settings.settle_after
+        declaration["settles_at"] = (
+            gateway_state.clock.time() + gateway_state.settings.settle_after
+        )
     elif state == "SUCCESS":
-        declaration["clearance"] = declaration["listed_on"] = world.clock.today()
+        declaration["clearance"] = declaration["listed_on"] = (
+            gateway_state.clock.today()
+        )
 
-    world.store.put("customs", declaration["id"], declaration)
+    gateway_state.store.put("customs", declaration["id"], declaration)
 
     if state in ("SUCCESS", "FAIL"):
-        world.notify("customs", declaration["id"])
+        gateway_state.notify("customs", declaration["id"])
 
 
 def _shown(declaration: Document) -> Members:
@@ -142,68 +153,68 @@ def _shown(declaration: Document) -> Members:
     }
 
 
-def query(world: World, merchant: str, key: str) -> Members:
+def query(gateway_state: GatewayState, merchant: str, key: str) -> Members:
     """
     Tell the state of a declaration; the shape is our reading (gateway.md 12.6).
     """
-    declaration = world.find("customs", key, merchant=merchant, asked=True)
+    declaration = gateway_state.find("customs", key, merchant=merchant, asked=True)
 
     return {
         "customs_declarations": [_shown(declaration)],
         "links": [
-            world.link(
+            gateway_state.link(
                 "parent_payment", "GET", f"/payments/payment/{declaration['payment']}"
             ),
-            world.link("self", "GET", f"/payments/customs_declarations/{key}"),
+            gateway_state.link("self", "GET", f"/payments/customs_declarations/{key}"),
         ],
     }
 
 
-def notified(world: World, key: str) -> Members:
+def notified(gateway_state: GatewayState, key: str) -> Members:
     """
     Return the body of a declaration's notification (gateway.md 3.3).
     """
-    return {"customs_declaration": _shown(found(world, key))}
+    return {"customs_declaration": _shown(found(gateway_state, key))}
 
 
-def apply_only(world: World, merchant: str, body: Members) -> Members:
+def apply_only(gateway_state: GatewayState, merchant: str, body: Members) -> Members:
     """
     Declare a payment that was made elsewhere (gateway.md 5.21).
     """
     reference = needed(body.get("mer_reference_id"), "mer_reference_id")
     needed(member(body, "order_amount", "total"), "order_amount.total")
     needed(body.get("customs_id"), "customs_id")
-    world.opened(body.get("name"), "name")
-    world.opened(body.get("citizen_id_number"), "citizen_id_number")
-    trace = world.trace()
+    gateway_state.opened(body.get("name"), "name")
+    gateway_state.opened(body.get("citizen_id_number"), "citizen_id_number")
+    trace = gateway_state.trace()
     document: dict[str, Any] = {
         "merchant": merchant,
         "reference": reference,
         "trace": trace,
         "again": 0,
     }
-    world.store.put("declaration_only", of(merchant, reference), document)
+    gateway_state.store.put("declaration_only", of(merchant, reference), document)
 
     return {"customes_declaration_only": {"pay_trace": trace}}
 
 
-def declare_again(world: World, merchant: str, body: Members) -> Members:
+def declare_again(gateway_state: GatewayState, merchant: str, body: Members) -> Members:
     """
     Send a declaration to the customs once more (gateway.md 5.21).
     """
     reference = needed(body.get("mer_reference_id"), "mer_reference_id")
-    document = world.store.get("declaration_only", of(merchant, reference))
+    document = gateway_state.store.get("declaration_only", of(merchant, reference))
 
     if document is not None:
         document["again"] += 1
-        world.store.put("declaration_only", of(merchant, reference), document)
+        gateway_state.store.put("declaration_only", of(merchant, reference), document)
 
         return {}
 
     # Only what was paid can be declared.
-    payment = world.was_paid(merchant, reference)
+    payment = gateway_state.was_paid(merchant, reference)
 
-    if payment is not None and world.store.about("customs", payment):
+    if payment is not None and gateway_state.store.about("customs", payment):
         return {}
 
     raise Refusal("00202008", "nothing was declared under this number")

@@ -8,30 +8,32 @@ import secrets
 from typing import Final
 
 from umfpay.emulator._cards import CARDS, FAILS, POOR, check_card
+from umfpay.emulator._gateway_state import GatewayState, Members
 from umfpay.emulator._payment_answers import executed
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._store import Document
 from umfpay.emulator._wire import members, text
-from umfpay.emulator._world import Members, World
 
 
 _SMS_PAUSE: Final = 60.0
 _SMS_MAX: Final = 5
 
 
-def verify(world: World, merchant: str, key: str, body: Members) -> Members:
+def verify(
+    gateway_state: GatewayState, merchant: str, key: str, body: Members
+) -> Members:
     """
     Send the SMS code: it can be read in the control API.
     """
-    payment = world.payment(key, merchant=merchant)
+    payment = gateway_state.payment(key, merchant=merchant)
     _check_waiting(payment)
 
     if payment["method"] not in CARDS:
         raise Refusal("00060700", "verify is for cards only")
 
     payer = members(body, "payer")
-    payment["card"] = _card(world, payer, payment)
-    now = world.clock.time()
+    payment["card"] = _card(gateway_state, payer, payment)
+    now = gateway_state.clock.time()
     sms = payment["sms"]
 
     if sms is not None and now - sms["sent_at"] < _SMS_PAUSE:
@@ -42,13 +44,13 @@ def verify(world: World, merchant: str, key: str, body: Members) -> Members:
 
     payment["sms_count"] += 1
     payment["sms"] = {"code": f"{secrets.randbelow(1_000_000):06d}", "sent_at": now}
-    world.store.put("payment", key, payment)
+    gateway_state.store.put("payment", key, payment)
     path = f"/payments/payment/{key}"
 
     return {
         "links": [
-            world.link("self", "GET", path),
-            world.link("confirm", "POST", f"{path}/execute"),
+            gateway_state.link("self", "GET", path),
+            gateway_state.link("confirm", "POST", f"{path}/execute"),
         ]
     }
 
@@ -64,11 +66,13 @@ def _check_waiting(payment: Document) -> None:
         raise Refusal("00060763", f"the payment is {payment['state']}")
 
 
-def execute(world: World, merchant: str, key: str, body: Members) -> Members:
+def execute(
+    gateway_state: GatewayState, merchant: str, key: str, body: Members
+) -> Members:
     """
     Take the money: once.
     """
-    payment = world.payment(key, merchant=merchant)
+    payment = gateway_state.payment(key, merchant=merchant)
     _check_waiting(payment)
 
     if payment["method"] not in CARDS:
@@ -83,34 +87,38 @@ def execute(world: World, merchant: str, key: str, body: Members) -> Members:
     if payment["sms"] is None or code != payment["sms"]["code"]:
         raise Refusal("00200005", "verify_code is not the code that was sent")
 
-    card = _card(world, payer, payment)
+    card = _card(gateway_state, payer, payment)
 
     if card != payment["card"]:
         raise Refusal("00200025", "the SMS code was sent for another card")
 
-    if world.was_paid(merchant, text(payment["order"].get("mer_reference_id"))):
+    if gateway_state.was_paid(merchant, text(payment["order"].get("mer_reference_id"))):
         raise Refusal("00060763", "mer_reference_id was paid with another payment")
 
     if card["last_four"] == POOR:
         raise Refusal("00060730", f"a card number that ends in {POOR} has no balance")
 
-    if world.settings.execute == "pending":
-        payment["settles_at"] = world.clock.time() + world.settings.settle_after
+    if gateway_state.settings.execute == "pending":
+        payment["settles_at"] = (
+            gateway_state.clock.time() + gateway_state.settings.settle_after
+        )
         payment["settles_to"] = _result(card)
-        world.move(payment, "TRADE_PENDING")
+        gateway_state.move(payment, "TRADE_PENDING")
     else:
-        settle(world, payment, _result(card))
+        settle(gateway_state, payment, _result(card))
 
     return {
         "payment": executed(payment),
         "links": [
-            world.link("self", "GET", f"/payments/payment/{key}"),
-            world.link("refund", "POST", f"/payments/payment/{key}/refund"),
+            gateway_state.link("self", "GET", f"/payments/payment/{key}"),
+            gateway_state.link("refund", "POST", f"/payments/payment/{key}/refund"),
         ],
     }
 
 
-def _card(world: World, payer: Members, payment: Document) -> dict[str, str]:
+def _card(
+    gateway_state: GatewayState, payer: Members, payment: Document
+) -> dict[str, str]:
     """
     Return what is kept of the card, or of the agreement that stands for it.
     """
@@ -119,7 +127,7 @@ def _card(world: World, payer: Members, payment: Document) -> dict[str, str]:
 
     # The samples send blank agreements next to a card.
     if not key:
-        return check_card(world, payer, method=payment["method"])
+        return check_card(gateway_state, payer, method=payment["method"])
 
     return {
         "last_four": "0000",
@@ -132,21 +140,21 @@ def _result(card: dict[str, str]) -> str:
     return "TRADE_FAIL" if card["last_four"] == FAILS else "TRADE_SUCCESS"
 
 
-def settle(world: World, payment: Document, state: str) -> None:
+def settle(gateway_state: GatewayState, payment: Document, state: str) -> None:
     """
     End a payment as *state* and tell the merchant.
     """
     if state == "TRADE_SUCCESS":
-        payment["paid_at"] = world.clock.now().isoformat()
-        payment["settle_date"] = world.clock.today()
+        payment["paid_at"] = gateway_state.clock.now().isoformat()
+        payment["settle_date"] = gateway_state.clock.today()
 
         if payment["business"] == "B2B":
             # The papers have to be approved within a day (gateway.md 5.20).
-            payment["papers_due"] = world.clock.time() + 24 * 3600
+            payment["papers_due"] = gateway_state.clock.time() + 24 * 3600
 
     if state == "TRADE_CANCEL":
         payment.pop("papers_due", None)
 
     payment.pop("settles_at", None)
-    world.move(payment, state)
-    world.notify("payment", payment["id"])
+    gateway_state.move(payment, state)
+    gateway_state.notify("payment", payment["id"])

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from umfpay.emulator._documents import Arrival, Arrived, examine
 from umfpay.emulator._keys import Credentials
-from umfpay.emulator._papers import Arrival, Arrived, examine
 from umfpay.errors import ConfigError, Text
 
 

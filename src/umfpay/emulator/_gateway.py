@@ -13,6 +13,8 @@ from urllib.parse import parse_qsl
 
 from umfpay.emulator import _tokens as tokens
 from umfpay.emulator._faults import Fault, FaultPlan
+from umfpay.emulator._gateway_state import GatewayState, Members
+from umfpay.emulator._internal_errors import log_internal_error
 from umfpay.emulator._messages import (
     Answer,
     Request,
@@ -21,15 +23,13 @@ from umfpay.emulator._messages import (
     json_answer,
     read_body,
 )
-from umfpay.emulator._mishaps import told
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._request_log import logged
 from umfpay.emulator._routes import SUCCESS, Endpoint, route
 from umfpay.emulator._settings import Place
 from umfpay.emulator._store import Document
-from umfpay.emulator._transitions import tick
+from umfpay.emulator._transitions import run_due
 from umfpay.emulator._wire import with_old_names
-from umfpay.emulator._world import Members, World
 from umfpay.errors import escape
 from umfpay.protocol import (
     Signer,
@@ -64,13 +64,13 @@ _log: Final = logging.getLogger("umfpay.emulator")
 
 class Gateway:
     """
-    Answers requests by the books of *world*.
+    Answers requests by the books of *gateway_state*.
     """
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, gateway_state: GatewayState) -> None:
+        self.gateway_state = gateway_state
         self.plan = FaultPlan()
-        self._signer = Signer(world.merchants.first.gateway_key)
+        self._signer = Signer(gateway_state.merchants.first.gateway_key)
         self._verifiers: dict[str, Verifier] = {}
 
     async def answer(self, request: Request) -> Answer:
@@ -84,7 +84,7 @@ class Gateway:
         try:
             answer, record = await self._answered(request, path)
         except Exception as error:  # noqa: BLE001 (told)
-            told(error, f"{request.method} {path}")
+            log_internal_error(error, f"{request.method} {path}")
 
             return self._refused(Refusal(_SYSTEM_ERROR))
 
@@ -98,10 +98,10 @@ class Gateway:
             )
 
         try:
-            self.world.store.log("request", str(record["number"]), record)
+            self.gateway_state.store.log("request", str(record["number"]), record)
         except sqlite3.Error as error:
             # What was done was done: the merchant gets its answer.
-            told(error, f"{request.method} {path}")
+            log_internal_error(error, f"{request.method} {path}")
 
         return answer
 
@@ -131,17 +131,17 @@ class Gateway:
 
         for one in struck:
             if one.kind == "steal_token":
-                first = self.world.merchants.first.client_id
-                tokens.fresh(self.world, first, by="outsider")
+                first = self.gateway_state.merchants.first.client_id
+                tokens.fresh(self.gateway_state, first, by="outsider")
             elif one.kind == "skew_clock":
-                self.world.move_clock(one.seconds)
+                self.gateway_state.move_clock(one.seconds)
 
         return struck
 
     def _record(self, request: Request, path: str, struck: list[Fault]) -> Document:
         return {
-            "number": self.world.number("request"),
-            "at": self.world.clock.now().isoformat(),
+            "number": self.gateway_state.number("request"),
+            "at": self.gateway_state.clock.now().isoformat(),
             "path": path[:_LONGEST_PATH],
             **logged(request),
             "client_id": "",
@@ -154,9 +154,9 @@ class Gateway:
         self, request: Request, path: str, record: Document, struck: list[Fault]
     ) -> Answer:
         try:
-            tick(self.world)
+            run_due(self.gateway_state)
 
-            with self.world.store.transaction():
+            with self.gateway_state.store.transaction():
                 result, endpoint = self._result(request, path, record)
 
             if asyncio.iscoroutine(result):
@@ -171,7 +171,7 @@ class Gateway:
             raise
         except Exception as error:  # noqa: BLE001 (told)
             record["ret_code"] = _SYSTEM_ERROR
-            record["reason"] = told(error, f"{request.method} {path}")
+            record["reason"] = log_internal_error(error, f"{request.method} {path}")
 
             return self._refused(Refusal(_SYSTEM_ERROR))
 
@@ -195,10 +195,12 @@ class Gateway:
                 # Nobody has shown yet who it is: it is not read.
                 raise Refusal("00060700", "the body is too long", status=400)
 
-            return tokens.issue(self.world, read_body(request)), None
+            return tokens.issue(self.gateway_state, read_body(request)), None
 
         endpoint, keys = route(request.method, local)
-        merchant = tokens.check(self.world, request.headers.get("authorization"))
+        merchant = tokens.check(
+            self.gateway_state, request.headers.get("authorization")
+        )
         record["client_id"] = merchant
         arguments: list[Any] = list(keys)
 
@@ -208,7 +210,7 @@ class Gateway:
         elif endpoint.needs == "query":
             arguments.append(dict(parse_qsl(request.query, keep_blank_values=True)))
 
-        return endpoint.handler(self.world, merchant, *arguments), endpoint
+        return endpoint.handler(self.gateway_state, merchant, *arguments), endpoint
 
     def _check_signature(self, request: Request, merchant: str) -> None:
         if request.oversized:
@@ -226,7 +228,7 @@ class Gateway:
 
     def _verifier(self, merchant: str) -> Verifier:
         if merchant not in self._verifiers:
-            known = self.world.merchants.get(merchant)
+            known = self.gateway_state.merchants.get(merchant)
             # Its token was checked before.
             assert known is not None
 
@@ -237,7 +239,7 @@ class Gateway:
     def _signed(
         self, members: Members, endpoint: Endpoint | None, struck: list[Fault]
     ) -> Answer:
-        settings = self.world.settings
+        settings = self.gateway_state.settings
         kinds = {one.kind for one in struck}
 
         place = settings.signature
@@ -275,7 +277,7 @@ class Gateway:
         """
         body, signature = sign_envelope(members, signer=self._signer, place=place)
 
-        if self.world.settings.answer_end == "crlf":
+        if self.gateway_state.settings.answer_end == "crlf":
             body += b"\r\n"
             signature = None if signature is None else self._signer.sign(body)
 
@@ -284,7 +286,7 @@ class Gateway:
     def _file(self, content: bytes, struck: list[Fault]) -> Answer:
         kinds = {one.kind for one in struck}
         headers = {"content-type": "text/plain; charset=utf-8"}
-        place = self.world.settings.signature
+        place = self.gateway_state.settings.signature
 
         if place in ("header", "both") and "unsign" not in kinds:
             headers["signature"] = self._signer.sign(content)
@@ -295,7 +297,7 @@ class Gateway:
         return Answer(headers=headers, body=content)
 
     def _refused(self, refusal: Refusal) -> Answer:
-        settings = self.world.settings
+        settings = self.gateway_state.settings
         members = {"meta": {"ret_msg": refusal.message, "ret_code": refusal.code}}
 
         if refusal.code == tokens.DEAD:
@@ -309,7 +311,7 @@ class Gateway:
         return json_answer(refusal.status, *self._written(members, place))
 
     def _token_refused(self, members: Members) -> Answer:
-        kind = self.world.settings.token_refusal
+        kind = self.gateway_state.settings.token_refusal
 
         if kind == "html_401":
             return html_answer(401)
@@ -317,7 +319,9 @@ class Gateway:
         if kind == "empty_401":
             return Answer(status=401)
 
-        place = self.world.settings.signature if kind == "signed_200" else "none"
+        place = (
+            self.gateway_state.settings.signature if kind == "signed_200" else "none"
+        )
 
         return json_answer(
             401 if kind == "json_401" else 200, *self._written(members, place)

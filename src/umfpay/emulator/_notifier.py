@@ -17,10 +17,10 @@ from umfpay.emulator import _customs as customs
 from umfpay.emulator import _payment_answers as payments
 from umfpay.emulator import _refunds as refunds
 from umfpay.emulator._faults import FaultPlan
-from umfpay.emulator._mishaps import told
+from umfpay.emulator._gateway_state import GatewayState, Members
+from umfpay.emulator._internal_errors import log_internal_error
 from umfpay.emulator._replies import DONE, acknowledged, with_scheme
 from umfpay.emulator._store import Document
-from umfpay.emulator._world import Members, World
 from umfpay.protocol import Signer, dump_json, parse_json
 
 
@@ -32,7 +32,7 @@ _FAULTS: Final = (
     "late_notification",
     "lose_notification",
 )
-_BODIES: Final[dict[str, Callable[[World, str], Members]]] = {
+_BODIES: Final[dict[str, Callable[[GatewayState, str], Members]]] = {
     "payment": payments.notified,
     "refund": refunds.notified,
     "customs": customs.notified,
@@ -56,17 +56,17 @@ class Notifier:
 
     def __init__(
         self,
-        world: World,
+        gateway_state: GatewayState,
         *,
         plan: Callable[[], FaultPlan],
         deliver_to: Collection[str] = (),
         post: Post | None = None,
     ) -> None:
-        self._world = world
+        self._gateway_state = gateway_state
         self._plan = plan
         self._post_by = post or self._by_http
         self._deliver_to = frozenset(deliver_to)
-        self._signer = Signer(world.merchants.first.gateway_key)
+        self._signer = Signer(gateway_state.merchants.first.gateway_key)
         self._tasks: set[asyncio.Task[None]] = set()
         self._held: list[int] = []
         self._client: aiohttp.ClientSession | None = None
@@ -75,10 +75,10 @@ class Notifier:
         """
         Tell the merchant about the object *key*: its state of now, signed now.
         """
-        body = dump_json(_BODIES[kind](self._world, key))
+        body = dump_json(_BODIES[kind](self._gateway_state, key))
         entity: Members = next(iter(parse_json(body).values()))
         record: Document = {
-            "number": self._world.number("notification"),
+            "number": self._gateway_state.number("notification"),
             "kind": kind,
             "object": key,
             "state": entity.get("state", ""),
@@ -101,7 +101,7 @@ class Notifier:
         """
         Go on with what a stop interrupted.
         """
-        for record in self._world.store.all("notification"):
+        for record in self._gateway_state.store.all("notification"):
             if record["status"] == "pending":
                 self._start(record["number"], 0.0)
 
@@ -118,7 +118,7 @@ class Notifier:
         """
         Deliver notification *number* once more; False if there is none.
         """
-        record = self._world.store.get("notification", str(number))
+        record = self._gateway_state.store.get("notification", str(number))
 
         if record is None:
             return False
@@ -161,10 +161,10 @@ class Notifier:
         error = None if task.cancelled() else task.exception()
 
         if isinstance(error, Exception):
-            told(error, "a notification")
+            log_internal_error(error, "a notification")
 
     async def _deliver(self, number: int, delay: float) -> None:
-        settings = self._world.settings
+        settings = self._gateway_state.settings
         pause = settings.notification_pause
         await asyncio.sleep(delay)
 
@@ -179,7 +179,7 @@ class Notifier:
             # Read again: a resend may have written meanwhile.
             record = self._record(number) or record
             record["attempts"].append(
-                {"at": self._world.clock.now().isoformat(), "outcome": outcome}
+                {"at": self._gateway_state.clock.now().isoformat(), "outcome": outcome}
             )
             done = outcome == DONE or outcome.startswith("not delivered")
 
@@ -196,7 +196,7 @@ class Notifier:
                 pause *= 2
 
     def _record(self, number: int) -> Document | None:
-        return self._world.store.get("notification", str(number))
+        return self._gateway_state.store.get("notification", str(number))
 
     async def _post(self, record: Document) -> str:
         try:
@@ -240,7 +240,7 @@ class Notifier:
         self._keep(record)
 
     def _keep(self, record: Document) -> None:
-        self._world.store.log("notification", str(record["number"]), record)
+        self._gateway_state.store.log("notification", str(record["number"]), record)
 
     async def aclose(self) -> None:
         """

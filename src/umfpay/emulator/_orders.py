@@ -10,10 +10,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 from umfpay.emulator._clock import CHINA
+from umfpay.emulator._gateway_state import GatewayState
 from umfpay.emulator._money import amount_of
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._wire import entries, members, text
-from umfpay.emulator._world import World
 
 
 _MINUTES: Final = re.compile(r"[0-9]{1,7}(\.[0-9]{1,20})?")
@@ -111,12 +111,12 @@ def _check_items(sub: dict[str, Any], part: Decimal, code: str, currency: str) -
         raise Refusal("00060700", "sub_order.amount is not the sum of its items")
 
 
-def expires_at(world: World, order: dict[str, Any]) -> float:
+def expires_at(gateway_state: GatewayState, order: dict[str, Any]) -> float:
     """
     Return when an order ends: minutes from now, or an ISO moment (gateway.md, trap 22).
     """
     given = text(order.get("expire_time"))
-    now = world.clock.time()
+    now = gateway_state.clock.time()
 
     if not given:
         return now + _DEFAULT_MINUTES * 60

@@ -10,10 +10,10 @@ from typing import Final
 from urllib.parse import urlencode
 
 from umfpay.emulator._cards import CARDS
+from umfpay.emulator._gateway_state import GatewayState, Members
 from umfpay.emulator._money import cents
 from umfpay.emulator._store import Document
 from umfpay.emulator._wire import entries, text
-from umfpay.emulator._world import Members, World
 
 
 _SCHEMES: Final = {
@@ -43,7 +43,9 @@ def qr_code_url(payment: Document) -> str | None:
     return f"{scheme}{payment['id'][4:]}"
 
 
-def created(world: World, payment: Document, *, risk_info: Members) -> Members:
+def created(
+    gateway_state: GatewayState, payment: Document, *, risk_info: Members
+) -> Members:
     info: Members = {}
     method = payment["method"]
 
@@ -61,7 +63,7 @@ def created(world: World, payment: Document, *, risk_info: Members) -> Members:
         }
     elif method in ("WECHAT_IN_APP", "WECHAT_WEB"):
         name = "wechat_in_app" if method == "WECHAT_IN_APP" else "wechat_in_app_web"
-        info[name] = {"pay_info": _pay_info(world, payment)}
+        info[name] = {"pay_info": _pay_info(gateway_state, payment)}
     elif method == "WECHAT_H5":
         info["wechat_H5"] = {
             "wechat_h5_url": f"https://wx.tenpay.com/h5?prepay_id={payment['trace']}"
@@ -96,10 +98,10 @@ def created(world: World, payment: Document, *, risk_info: Members) -> Members:
     }
 
 
-def _pay_info(world: World, payment: Document) -> Members:
+def _pay_info(gateway_state: GatewayState, payment: Document) -> Members:
     return {
         "app_id": "wx0000000000000000",
-        "time_stamp": str(int(world.clock.time())),
+        "time_stamp": str(int(gateway_state.clock.time())),
         "sign_type": "MD5",
         "package": f"prepay_id=wx{payment['trace']}",
         "nonce_str": secrets.token_hex(16),
@@ -122,28 +124,28 @@ def amount(payment: Document) -> Members:
     }
 
 
-def links_of_new(world: World, payment: Document) -> list[Members]:
+def links_of_new(gateway_state: GatewayState, payment: Document) -> list[Members]:
     path = f"/payments/payment/{payment['id']}"
 
     if payment["method"] in CARDS and payment["interface"] == "SERVER_TO_SERVER":
         return [
-            world.link("self", "GET", path),
-            world.link("sms_verify", "POST", f"{path}/verify"),
+            gateway_state.link("self", "GET", path),
+            gateway_state.link("sms_verify", "POST", f"{path}/verify"),
         ]
 
     links = [
-        world.link("self", "GET", path),
-        world.link("refund", "POST", f"{path}/refund"),
-        world.link("apply_to_customs", "POST", f"{path}/apply_to_customs"),
+        gateway_state.link("self", "GET", path),
+        gateway_state.link("refund", "POST", f"{path}/refund"),
+        gateway_state.link("apply_to_customs", "POST", f"{path}/apply_to_customs"),
     ]
 
     if payment["interface"] != "SERVER_TO_SERVER":
-        links.append(_upay(world, payment))
+        links.append(_upay(gateway_state, payment))
 
     return links
 
 
-def _upay(world: World, payment: Document) -> Members:
+def _upay(gateway_state: GatewayState, payment: Document) -> Members:
     """
     Return the link to the cashier or bank page (gateway.md 5.19), safely quoted
     (gateway.md, trap 31).
@@ -165,7 +167,7 @@ def _upay(world: World, payment: Document) -> Members:
         "notifyUrl": payment["notify_url"],
         "sign": secrets.token_hex(20),
     }
-    root = world.base_url.partition("/cberest")[0]
+    root = gateway_state.base_url.partition("/cberest")[0]
 
     return {
         "ref": "upay",
@@ -227,11 +229,11 @@ def queried(payment: Document) -> Members:
     }
 
 
-def notified(world: World, key: str) -> Members:
+def notified(gateway_state: GatewayState, key: str) -> Members:
     """
     Return the body of a payment's notification (gateway.md 3.3).
     """
-    payment = world.payment(key)
+    payment = gateway_state.payment(key)
     shown = queried(payment)
     shown["order"].pop("expire_time")
 

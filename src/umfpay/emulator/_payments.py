@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from umfpay.emulator._cards import CARDS, check_card, check_identity
+from umfpay.emulator._gateway_state import GatewayState, Members, of
 from umfpay.emulator._money import RATES, in_cny
 from umfpay.emulator._orders import (
     check_order,
@@ -20,7 +21,6 @@ from umfpay.emulator._payment_answers import created, links_of_new, queried
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._store import Document
 from umfpay.emulator._wire import entries, members, text
-from umfpay.emulator._world import Members, World, of
 from umfpay.protocol import new_object_id
 
 
@@ -51,7 +51,7 @@ _INTERFACES: Final = frozenset(
 )
 
 
-def create(world: World, merchant: str, body: Members) -> Members:
+def create(gateway_state: GatewayState, merchant: str, body: Members) -> Members:
     """
     Create a payment. It waits for the buyer; nobody has paid.
     """
@@ -72,13 +72,13 @@ def create(world: World, merchant: str, body: Members) -> Members:
         needed(payer.get("bank_code"), "payer.bank_code")
 
     total, currency = check_order(order)
-    _check_payer(world, merchant, payer, method, business)
+    _check_payer(gateway_state, merchant, payer, method, business)
 
     # An order number of a merchant is unique and paid only once (OBJ:220).
-    if world.was_paid(merchant, text(order["mer_reference_id"])):
+    if gateway_state.was_paid(merchant, text(order["mer_reference_id"])):
         raise Refusal("00060740", "mer_reference_id was paid before")
 
-    trace = world.trace()
+    trace = gateway_state.trace()
     key = new_object_id("PAY", f"{trace}{text(order['mer_date'])}".encode())
     payment: Document = {
         "id": key,
@@ -101,33 +101,39 @@ def create(world: World, merchant: str, body: Members) -> Members:
         "total_cny": str(in_cny(total, currency)),
         "notify_url": text(body.get("notify_url")),
         "ret_url": text(body.get("ret_url")),
-        "created_at": world.clock.time(),
-        "expires_at": expires_at(world, order),
+        "created_at": gateway_state.clock.time(),
+        "expires_at": expires_at(gateway_state, order),
         "sms": None,
         "sms_count": 0,
         "refunded": "0.00",
         "refunded_cny": "0.00",
-        "timeline": [[world.clock.now().isoformat(), "WAIT_BUYER_PAY"]],
+        "timeline": [[gateway_state.clock.now().isoformat(), "WAIT_BUYER_PAY"]],
     }
-    world.store.put("payment", key, payment)
+    gateway_state.store.put("payment", key, payment)
     # Pages of the gateway and of WeChat name a payment by its trace.
-    world.store.put("trace", trace, {"payment": key})
+    gateway_state.store.put("trace", trace, {"payment": key})
 
     return {
         # It may hold identity numbers: echoed, and not kept.
-        "payment": created(world, payment, risk_info=members(body, "risk_info")),
-        "links": links_of_new(world, payment),
+        "payment": created(
+            gateway_state, payment, risk_info=members(body, "risk_info")
+        ),
+        "links": links_of_new(gateway_state, payment),
     }
 
 
 def _check_payer(
-    world: World, merchant: str, payer: dict[str, Any], method: str, business: str
+    gateway_state: GatewayState,
+    merchant: str,
+    payer: dict[str, Any],
+    method: str,
+    business: str,
 ) -> None:
     info = members(payer, "payer_info")
 
     # The official demo sends the whole sealed card at create, docs the phone alone.
     if method in CARDS and text(members(info, "bank_card").get("number")):
-        check_card(world, payer, method=method)
+        check_card(gateway_state, payer, method=method)
 
     holders = {
         "WECHAT_SCAN": "qr_code_scan",
@@ -139,7 +145,7 @@ def _check_payer(
     }
 
     if method in holders:
-        check_identity(world, payer, holder=holders[method])
+        check_identity(gateway_state, payer, holder=holders[method])
 
     if method == "WECHAT_WEB":
         needed(members(info, "wechat_in_app_web").get("open_id"), "open_id")
@@ -147,13 +153,15 @@ def _check_payer(
     if business == "B2B" and text(
         members(payer, "enterprise_qualification").get("external_enterprise_id")
     ):
-        _check_enterprise(world, merchant, payer)
+        _check_enterprise(gateway_state, merchant, payer)
 
 
-def _check_enterprise(world: World, merchant: str, payer: dict[str, Any]) -> None:
+def _check_enterprise(
+    gateway_state: GatewayState, merchant: str, payer: dict[str, Any]
+) -> None:
     given = text(payer["enterprise_qualification"]["external_enterprise_id"])
 
-    known = world.store.about("enterprise", of(merchant, given))
+    known = gateway_state.store.about("enterprise", of(merchant, given))
 
     if not known:
         raise Refusal("00060114", "the enterprise is not registered")
@@ -162,22 +170,22 @@ def _check_enterprise(world: World, merchant: str, payer: dict[str, Any]) -> Non
         raise Refusal("00060114", "the enterprise is not ENABLE yet")
 
 
-def query(world: World, merchant: str, key: str) -> Members:
+def query(gateway_state: GatewayState, merchant: str, key: str) -> Members:
     """
     Tell the state of a payment: the truth.
     """
-    payment = world.find("payment", key, merchant=merchant, asked=True)
+    payment = gateway_state.find("payment", key, merchant=merchant, asked=True)
 
     return {"payment": queried(payment)}
 
 
 def update_express_info(
-    world: World, merchant: str, key: str, body: Members
+    gateway_state: GatewayState, merchant: str, key: str, body: Members
 ) -> Members:
     """
     Take the parcel numbers of a paid order (gateway.md 5.21).
     """
-    payment = world.payment(key, merchant=merchant)
+    payment = gateway_state.payment(key, merchant=merchant)
 
     if payment["state"] != "TRADE_SUCCESS":
         raise Refusal("00060764", f"the payment is {payment['state']}")
@@ -195,6 +203,6 @@ def update_express_info(
 
         found["tracking_number"] = needed(sub.get("tracking_number"), "tracking_number")
 
-    world.store.put("payment", key, payment)
+    gateway_state.store.put("payment", key, payment)
 
     return {}

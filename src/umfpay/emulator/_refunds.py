@@ -8,26 +8,28 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from umfpay.emulator._gateway_state import GatewayState, Members, of
 from umfpay.emulator._money import amount_of, cents, in_cny
 from umfpay.emulator._orders import needed, wire_day
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._store import Document
 from umfpay.emulator._wire import entries, member, members, text
-from umfpay.emulator._world import Members, World, of
 
 
-def create(world: World, merchant: str, key: str, body: Members) -> Members:
+def create(
+    gateway_state: GatewayState, merchant: str, key: str, body: Members
+) -> Members:
     """
     Refund a payment; the shape is refund_info, order or orders[0] (gateway.md 5.7).
     """
-    payment = world.payment(key, merchant=merchant)
+    payment = gateway_state.payment(key, merchant=merchant)
     info = _info(body)
     reference = needed(info.get("mer_reference_id"), "refund.mer_reference_id")
     # UMF's own tester leaves it out (gateway.md 11a).
     day = (
         wire_day(info.get("mer_date"), "refund.mer_date")
         if text(info.get("mer_date"))
-        else world.clock.today()
+        else gateway_state.clock.today()
     )
     total, currency = amount_of(info.get("amount"))
 
@@ -37,7 +39,7 @@ def create(world: World, merchant: str, key: str, body: Members) -> Members:
     if currency != payment["currency"]:
         raise Refusal("00202011", f"the payment is in {payment['currency']}")
 
-    if world.store.get("refund_number", of(merchant, reference)) is not None:
+    if gateway_state.store.get("refund_number", of(merchant, reference)) is not None:
         raise Refusal("00060766", "the refund number was used before")
 
     left = Decimal(payment["total"]) - Decimal(payment["refunded"])
@@ -49,7 +51,7 @@ def create(world: World, merchant: str, key: str, body: Members) -> Members:
     cny = _cny(payment, total, left)
 
     refund: Document = {
-        "id": world.new_id(
+        "id": gateway_state.new_id(
             "refund", "REFUND", f"{reference}{payment['order']['mer_date']}".encode()
         ),
         "merchant": merchant,
@@ -63,21 +65,25 @@ def create(world: World, merchant: str, key: str, body: Members) -> Members:
         "summary": text(info.get("refund_summary")) or text(info.get("order_summary")),
         "notify_url": text(body.get("notify_url")) or payment["notify_url"],
         "state": "REFUND_PROCESS",
-        "created_at": world.clock.time(),
+        "created_at": gateway_state.clock.time(),
     }
-    world.store.put("refund_number", of(merchant, reference), {"refund": refund["id"]})
-    _count(world, payment, total, cny)
+    gateway_state.store.put(
+        "refund_number", of(merchant, reference), {"refund": refund["id"]}
+    )
+    _count(gateway_state, payment, total, cny)
 
-    if world.settings.refund == "pending":
-        refund["settles_at"] = world.clock.time() + world.settings.settle_after
-        world.store.put("refund", refund["id"], refund)
+    if gateway_state.settings.refund == "pending":
+        refund["settles_at"] = (
+            gateway_state.clock.time() + gateway_state.settings.settle_after
+        )
+        gateway_state.store.put("refund", refund["id"], refund)
     else:
-        settle(world, refund, "REFUND_SUCCESS")
+        settle(gateway_state, refund, "REFUND_SUCCESS")
 
     return {
         "links": [
-            world.link("parent_payment", "GET", f"/payments/payment/{key}"),
-            world.link("self", "GET", f"/payments/refund/{refund['id']}"),
+            gateway_state.link("parent_payment", "GET", f"/payments/payment/{key}"),
+            gateway_state.link("self", "GET", f"/payments/refund/{refund['id']}"),
         ],
         "refund": {
             "orders": [
@@ -131,13 +137,15 @@ def _cny(payment: Document, total: Decimal, left: Decimal) -> Decimal:
     return rest if total == left else min(in_cny(total, payment["currency"]), rest)
 
 
-def _count(world: World, payment: Document, total: Decimal, cny: Decimal) -> None:
+def _count(
+    gateway_state: GatewayState, payment: Document, total: Decimal, cny: Decimal
+) -> None:
     payment["refunded"] = str(Decimal(payment["refunded"]) + total)
     payment["refunded_cny"] = str(Decimal(payment["refunded_cny"]) + cny)
-    world.store.put("payment", payment["id"], payment)
+    gateway_state.store.put("payment", payment["id"], payment)
 
 
-def settle(world: World, refund: Document, state: str) -> None:
+def settle(gateway_state: GatewayState, refund: Document, state: str) -> None:
     """
     End a refund as *state* and tell the merchant; a failed one gives the amount back.
     """
@@ -145,45 +153,45 @@ def settle(world: World, refund: Document, state: str) -> None:
     refund["state"] = state
 
     if state == "REFUND_SUCCESS":
-        refund["done_at"] = world.clock.now().isoformat()
-        refund["settle_date"] = world.clock.today()
+        refund["done_at"] = gateway_state.clock.now().isoformat()
+        refund["settle_date"] = gateway_state.clock.today()
         refund["listed_on"] = refund["order_date"]
         refund["paid_out_on"] = refund["settle_date"]
         refund["net_cents"] = -int(cents(Decimal(refund["total_cny"])))
     else:
         _count(
-            world,
-            world.payment(refund["payment"]),
+            gateway_state,
+            gateway_state.payment(refund["payment"]),
             -Decimal(refund["total"]),
             -Decimal(refund["total_cny"]),
         )
 
-    world.store.put("refund", refund["id"], refund)
-    world.notify("refund", refund["id"])
+    gateway_state.store.put("refund", refund["id"], refund)
+    gateway_state.notify("refund", refund["id"])
 
 
-def found(world: World, key: str) -> Document:
+def found(gateway_state: GatewayState, key: str) -> Document:
     """
     Return a refund, of whichever merchant.
     """
-    return world.find("refund", key, merchant=None)
+    return gateway_state.find("refund", key, merchant=None)
 
 
-def query(world: World, merchant: str, key: str) -> Members:
+def query(gateway_state: GatewayState, merchant: str, key: str) -> Members:
     """
     Tell the state of a refund: an array with nothing but that (gateway.md 5.8).
     """
-    refund = world.find("refund", key, merchant=merchant, asked=True)
+    refund = gateway_state.find("refund", key, merchant=merchant, asked=True)
 
     return {"refunds": [{"state": refund["state"]}]}
 
 
-def notified(world: World, key: str) -> Members:
+def notified(gateway_state: GatewayState, key: str) -> Members:
     """
     Return the body of a refund's notification; its shape is our reading (gateway.md
     12.5).
     """
-    refund = found(world, key)
+    refund = found(gateway_state, key)
 
     return {
         "refund": {

@@ -13,12 +13,12 @@ import attrs
 from umfpay.emulator import _customs as customs
 from umfpay.emulator import _executions as executions
 from umfpay.emulator import _payments as payments
+from umfpay.emulator import _reference_data as registers
 from umfpay.emulator import _refunds as refunds
-from umfpay.emulator import _registers as registers
 from umfpay.emulator import _statement_files as files
 from umfpay.emulator import _statements as statements
+from umfpay.emulator._gateway_state import Members
 from umfpay.emulator._refusal import Refusal
-from umfpay.emulator._world import Members
 
 
 Result = Members | bytes

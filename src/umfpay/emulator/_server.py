@@ -18,8 +18,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from umfpay.config import is_loopback
 from umfpay.emulator._app import Emulator
 from umfpay.emulator._connections import BoundedProtocol, cutter
+from umfpay.emulator._internal_errors import log_internal_error
 from umfpay.emulator._listening import QUEUE, listening_socket
-from umfpay.emulator._mishaps import told
 
 
 _AT_A_TIME: Final = 64
@@ -77,7 +77,7 @@ def _watched(app: ASGIApp) -> ASGIApp:
         try:
             await app(scope, receive, send)
         except Exception as error:
-            told(error, f"{scope.get('method')} {scope.get('path')}")
+            log_internal_error(error, f"{scope.get('method')} {scope.get('path')}")
             raise
 
     return wrapped

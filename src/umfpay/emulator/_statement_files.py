@@ -11,17 +11,19 @@ import re
 from decimal import Decimal
 from typing import Any, Final
 
+from umfpay.emulator._gateway_state import GatewayState, Members, Query
 from umfpay.emulator._orders import wire_day
 from umfpay.emulator._statements import entries_of, product, settled_row_of
 from umfpay.emulator._store import Document
 from umfpay.emulator._wire import text
-from umfpay.emulator._world import Members, Query, World
 
 
 _BREAKS: Final = re.compile(r"[,\r\n]+")
 
 
-async def transactions_file(world: World, merchant: str, query: Query) -> bytes:
+async def transactions_file(
+    gateway_state: GatewayState, merchant: str, query: Query
+) -> bytes:
     """
     Write the day's transactions as a file: 14 columns, UTF-8 (gateway.md 9.1).
     """
@@ -29,7 +31,7 @@ async def transactions_file(world: World, merchant: str, query: Query) -> bytes:
     rows: list[str] = []
     total = Decimal(0)
 
-    async for entry in entries_of(world, "listed_on", merchant, day):
+    async for entry in entries_of(gateway_state, "listed_on", merchant, day):
         one = entry.document
         amount = Decimal(one["total_cny"])
         total += -amount if entry.is_refund else amount
@@ -47,7 +49,7 @@ async def transactions_file(world: World, merchant: str, query: Query) -> bytes:
             )
         )
 
-    return _file(world.merchants.number(merchant), day, rows, total)
+    return _file(gateway_state.merchants.number(merchant), day, rows, total)
 
 
 def _file_row(
@@ -86,7 +88,9 @@ def _file(number: str, day: str, rows: list[str], total: Decimal) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-async def reconciliation_file(world: World, merchant: str, query: Query) -> bytes:
+async def reconciliation_file(
+    gateway_state: GatewayState, merchant: str, query: Query
+) -> bytes:
     """
     Write what UMF paid out on a day as a file. The row format is invented (gateway.md 9.2).
     """
@@ -94,12 +98,12 @@ async def reconciliation_file(world: World, merchant: str, query: Query) -> byte
     rows: list[str] = []
     total = Decimal(0)
 
-    async for entry in entries_of(world, "paid_out_on", merchant, day):
+    async for entry in entries_of(gateway_state, "paid_out_on", merchant, day):
         row = settled_row_of(entry)
         total += row["exchange_amount"]["total_cny"]
         rows.append(_line(_paid_row(row)))
 
-    return _file(world.merchants.number(merchant), day, rows, total)
+    return _file(gateway_state.merchants.number(merchant), day, rows, total)
 
 
 def _paid_row(row: Members) -> list[str]:
@@ -123,14 +127,16 @@ def _paid_row(row: Members) -> list[str]:
     ]
 
 
-def customs_file(world: World, merchant: str, query: Query) -> bytes:
+def customs_file(gateway_state: GatewayState, merchant: str, query: Query) -> bytes:
     """
     Write the declarations cleared on a day. The format is invented (gateway.md 12.7).
     """
     day = wire_day(query.get("customs_date"), "customs_date")
-    number = world.merchants.number(merchant)
-    count, _ = world.store.total("customs", "listed_on", merchant, day)
-    found = world.store.entries("customs", "listed_on", merchant, day, most=count)
+    number = gateway_state.merchants.number(merchant)
+    count, _ = gateway_state.store.total("customs", "listed_on", merchant, day)
+    found = gateway_state.store.entries(
+        "customs", "listed_on", merchant, day, most=count
+    )
     rows = [
         _line(
             [

@@ -16,12 +16,12 @@ from typing import Final
 
 import attrs
 
+from umfpay.emulator._gateway_state import GatewayState, Members, Query
 from umfpay.emulator._money import fee_of
 from umfpay.emulator._orders import wire_day
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._store import Basis, Document
 from umfpay.emulator._wire import entries, text
-from umfpay.emulator._world import Members, Query, World
 
 
 _ALL: Final = 1_000_000_000
@@ -49,7 +49,7 @@ class Entry:
 
 
 async def entries_of(
-    world: World,
+    gateway_state: GatewayState,
     basis: Basis,
     merchant: str,
     day: str,
@@ -63,12 +63,12 @@ async def entries_of(
     Others are served between them, however many there are.
     """
     for kind in ("payment", "refund"):
-        count, _ = world.store.total(kind, basis, merchant, day)
+        count, _ = gateway_state.store.total(kind, basis, merchant, day)
         rank = min(skip, count)
         skip -= rank
 
         while most > 0:
-            found = world.store.entries(
+            found = gateway_state.store.entries(
                 kind, basis, merchant, day, after=rank, most=min(most, _AT_A_TIME)
             )
 
@@ -79,7 +79,7 @@ async def entries_of(
                 payment = (
                     document
                     if kind == "payment"
-                    else world.payment(document["payment"])
+                    else gateway_state.payment(document["payment"])
                 )
                 yield Entry(document, payment)
 
@@ -88,19 +88,23 @@ async def entries_of(
             await asyncio.sleep(0)
 
 
-async def transactions(world: World, merchant: str, query: Query) -> Members:
+async def transactions(
+    gateway_state: GatewayState, merchant: str, query: Query
+) -> Members:
     """
     List the successful transactions of a merchant order date, by page (gateway.md 9.3).
     """
     day = wire_day(query.get("mer_date"), "mer_date")
 
     return {
-        "transactions": await _page(world, "listed_on", merchant, day, row_of, query)
+        "transactions": await _page(
+            gateway_state, "listed_on", merchant, day, row_of, query
+        )
     }
 
 
 async def _page(
-    world: World,
+    gateway_state: GatewayState,
     basis: Basis,
     merchant: str,
     day: str,
@@ -110,13 +114,13 @@ async def _page(
     number = _count(query.get("page_number"), "page_number", 1)
     size = min(_count(query.get("page_size"), "page_size", 500), _MAX_PAGE)
     total = sum(
-        world.store.total(kind, basis, merchant, day)[0]
+        gateway_state.store.total(kind, basis, merchant, day)[0]
         for kind in ("payment", "refund")
     )
     rows = [
-        _shown(world, make(entry))
+        _shown(gateway_state, make(entry))
         async for entry in entries_of(
-            world, basis, merchant, day, skip=(number - 1) * size, most=size
+            gateway_state, basis, merchant, day, skip=(number - 1) * size, most=size
         )
     ]
 
@@ -131,11 +135,11 @@ async def _page(
     }
 
 
-def _shown(world: World, row: Members) -> Members:
+def _shown(gateway_state: GatewayState, row: Members) -> Members:
     """
     Return a row as the settings want it on the wire.
     """
-    settings = world.settings
+    settings = gateway_state.settings
 
     if settings.names == "old":
         # A number in the documented sample, an object in the SDK (gateway.md 11a).
@@ -226,13 +230,15 @@ def _row_amount(one: Document, payment: Document) -> Members:
     }
 
 
-async def reconciliation(world: World, merchant: str, query: Query) -> Members:
+async def reconciliation(
+    gateway_state: GatewayState, merchant: str, query: Query
+) -> Members:
     """
     List what UMF paid out on a day, by page (gateway.md 9.4).
     """
     day = wire_day(query.get("settle_date") or query.get("mer_date"), "settle_date")
     totals = [
-        world.store.total(kind, "paid_out_on", merchant, day)
+        gateway_state.store.total(kind, "paid_out_on", merchant, day)
         for kind in ("payment", "refund")
     ]
 
@@ -245,7 +251,9 @@ async def reconciliation(world: World, merchant: str, query: Query) -> Members:
         "reconciliations": {
             "settle_date": day,
             "amount": {"total_cny": net, "currency": "CNY"},
-            **await _page(world, "paid_out_on", merchant, day, settled_row_of, query),
+            **await _page(
+                gateway_state, "paid_out_on", merchant, day, settled_row_of, query
+            ),
         }
     }
 

@@ -9,19 +9,19 @@ import hmac
 import secrets
 from typing import Any
 
+from umfpay.emulator._gateway_state import GatewayState, Members, of
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._wire import text
-from umfpay.emulator._world import Members, World, of
 
 
 DEAD = "00280703"
 
 
-def issue(world: World, body: Members) -> Members:
+def issue(gateway_state: GatewayState, body: Members) -> Members:
     """
     Give a token to a client that proves itself.
     """
-    known = world.merchants.get(text(body.get("client_id")))
+    known = gateway_state.merchants.get(text(body.get("client_id")))
     secret = "" if known is None else known.client_secret.reveal()
 
     if known is None or not hmac.compare_digest(
@@ -34,15 +34,17 @@ def issue(world: World, body: Members) -> Members:
 
     # access_token comes first, and a meta directly behind it: some clients cut
     # (gateway.md 2.2).
-    answer: Members = {"access_token": fresh(world, known.client_id, by="client")}
+    answer: Members = {
+        "access_token": fresh(gateway_state, known.client_id, by="client")
+    }
 
-    if world.settings.token_answer == "meta":  # noqa: S105 (a form)
-        answer["meta"] = {"ret_msg": world.settings.ret_msg, "ret_code": "0000"}
+    if gateway_state.settings.token_answer == "meta":  # noqa: S105 (a form)
+        answer["meta"] = {"ret_msg": gateway_state.settings.ret_msg, "ret_code": "0000"}
 
-    return {**answer, "expires_in": world.settings.token_lifetime}
+    return {**answer, "expires_in": gateway_state.settings.token_lifetime}
 
 
-def fresh(world: World, merchant: str, *, by: str) -> str:
+def fresh(gateway_state: GatewayState, merchant: str, *, by: str) -> str:
     """
     Make the one token of *merchant* that is valid from now on.
     """
@@ -50,12 +52,12 @@ def fresh(world: World, merchant: str, *, by: str) -> str:
     record: dict[str, Any] = {
         # Not the token: the books are a file.
         "digest": _digest(token),
-        "until": world.clock.time() + world.settings.token_lifetime,
-        "number": world.number(of(merchant, "token")),
+        "until": gateway_state.clock.time() + gateway_state.settings.token_lifetime,
+        "number": gateway_state.number(of(merchant, "token")),
         "merchant": merchant,
         "by": by,
     }
-    world.store.put("token", merchant, record)
+    gateway_state.store.put("token", merchant, record)
 
     return token
 
@@ -64,7 +66,7 @@ def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def check(world: World, header: str | None) -> str:
+def check(gateway_state: GatewayState, header: str | None) -> str:
     """
     Check the header Authorization: ``Bearer x`` or ``Bearerx``, in any case (gateway.md
     2.1).
@@ -84,7 +86,10 @@ def check(world: World, header: str | None) -> str:
     record = next(
         (
             one
-            for one in (world.store.get("token", name) for name in world.merchants)
+            for one in (
+                gateway_state.store.get("token", name)
+                for name in gateway_state.merchants
+            )
             if one is not None and hmac.compare_digest(digest, one["digest"])
         ),
         None,
@@ -93,10 +98,10 @@ def check(world: World, header: str | None) -> str:
     if record is None:
         raise Refusal(DEAD, "the token is not the newest")
 
-    if record["until"] <= world.clock.time():
+    if record["until"] <= gateway_state.clock.time():
         raise Refusal(DEAD, "the token has expired")
 
     merchant = str(record["merchant"])
-    world.token_calls[merchant][record["number"]] += 1
+    gateway_state.token_calls[merchant][record["number"]] += 1
 
     return merchant

@@ -7,30 +7,30 @@ from __future__ import annotations
 from umfpay.emulator import _customs as customs
 from umfpay.emulator import _executions as executions
 from umfpay.emulator import _refunds as refunds
-from umfpay.emulator._world import World
+from umfpay.emulator._gateway_state import GatewayState
 
 
-def tick(world: World) -> None:
+def run_due(gateway_state: GatewayState) -> None:
     """
     Do all that is due.
     """
-    now = world.clock.time()
-    due = world.store.next_due()
+    now = gateway_state.clock.time()
+    due = gateway_state.store.next_due()
 
     if due is None or due > now:
         return
 
-    for payment in world.store.due("payment", now):
+    for payment in gateway_state.store.due("payment", now):
         if "expires_at" in payment:
-            world.move(payment, "TRADE_CLOSED")
+            gateway_state.move(payment, "TRADE_CLOSED")
         elif "settles_at" in payment:
-            executions.settle(world, payment, payment.pop("settles_to"))
+            executions.settle(gateway_state, payment, payment.pop("settles_to"))
         else:
-            executions.settle(world, payment, "TRADE_CANCEL")
+            executions.settle(gateway_state, payment, "TRADE_CANCEL")
 
-    for refund in world.store.due("refund", now):
-        refunds.settle(world, refund, "REFUND_SUCCESS")
+    for refund in gateway_state.store.due("refund", now):
+        refunds.settle(gateway_state, refund, "REFUND_SUCCESS")
 
-    for declaration in world.store.due("customs", now):
+    for declaration in gateway_state.store.due("customs", now):
         following = "SUBMITTED" if declaration["state"] == "ACCEPTED" else "SUCCESS"
-        customs.settle(world, declaration, following)
+        customs.settle(gateway_state, declaration, following)

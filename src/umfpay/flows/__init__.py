@@ -2,7 +2,6 @@
 Multi-step payments as coroutines: what a shop awaits.
 """
 
-from umfpay.flows._arrivals import Arrivals
 from umfpay.flows._card import (
     begin_card_payment,
     card_payment,
@@ -11,6 +10,7 @@ from umfpay.flows._card import (
 )
 from umfpay.flows._customs import declare_customs
 from umfpay.flows._enterprise import register_enterprise, wait_enabled
+from umfpay.flows._notification_source import Arrivals
 from umfpay.flows._openid import authorize_url, open_id_from
 from umfpay.flows._pages import bank_payment, checkout
 from umfpay.flows._parcels import report_tracking

@@ -12,10 +12,10 @@ from typing import Final
 
 from umfpay._session import UMFSession
 from umfpay.errors import ConfigError, NotFinishedError, Text, WrongCodeError
-from umfpay.flows._arrivals import Arrivals
-from umfpay.flows._card_beginning import begin, hidden_text, send_code
-from umfpay.flows._card_confirming import Confirmation, hidden_code
+from umfpay.flows._card_begin import begin, hidden_text, send_code
+from umfpay.flows._card_confirm import Confirmation, hidden_code
 from umfpay.flows._deadline import Deadline
+from umfpay.flows._notification_source import Arrivals
 from umfpay.flows._pending import MAX_ATTEMPTS, PendingCardPayment, check_pending
 from umfpay.flows._steps import OnStep
 from umfpay.models import (

@@ -28,8 +28,8 @@ from umfpay.errors import (
     WrongCodeError,
 )
 from umfpay.flows._deadline import Deadline
+from umfpay.flows._payment_outcome import query_payment
 from umfpay.flows._pending import PendingCardPayment
-from umfpay.flows._settling import query_payment
 from umfpay.models import Payment, PaymentState
 from umfpay.protocol import DATA_LAG_SECONDS
 from umfpay.resources import Ordered

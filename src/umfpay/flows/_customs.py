@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from umfpay._session import UMFSession
 from umfpay.errors import ConfigError, CustomsFailedError, EnvelopeError, Text
-from umfpay.flows._arrivals import Arrivals
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._steps import OnStep, check_listener, tell
+from umfpay.flows._notification_source import Arrivals
+from umfpay.flows._steps import OnStep, check_listener, report_step
 from umfpay.flows._waiting import wait_final
 from umfpay.models import (
     CustomsDeclaration,
@@ -71,7 +71,7 @@ async def declare_customs(
         made = await session.customs.apply(
             payment_id, new, arrivals=arrivals, **end.options(session)
         )
-        await tell(on_step, "declared", made, deadline=end)
+        await report_step(on_step, "declared", made, deadline=end)
         declared.append(made)
 
     # Each is waited for by its own task; the first that fails ends the waiting.
@@ -118,7 +118,7 @@ async def _cleared(
         money_may_move=False,
         must_fit=Declared.of(payment_id, new).must_be,
     )
-    await tell(on_step, "final", found, deadline=end)
+    await report_step(on_step, "final", found, deadline=end)
 
     if found.state == CustomsState.FAIL:
         raise CustomsFailedError(

@@ -10,7 +10,7 @@ from typing import Final
 from umfpay._session import UMFSession
 from umfpay.errors import EnvelopeError, Text
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._steps import OnStep, check_listener, tell
+from umfpay.flows._steps import OnStep, check_listener, report_step
 from umfpay.flows._waiting import wait_final
 from umfpay.models import EnterpriseQualification, EnterpriseStatus, NewEnterprise
 from umfpay.resources import must_be_enterprise
@@ -51,7 +51,7 @@ async def register_enterprise(
     end = Deadline.after(deadline)
     check_listener(on_step)
     company = await session.enterprises.register(new, **end.options(session))
-    await tell(on_step, "registered", company, deadline=end)
+    await report_step(on_step, "registered", company, deadline=end)
 
     if not wait:
         return company
@@ -100,7 +100,7 @@ async def _enabled(
     end: Deadline,
 ) -> EnterpriseQualification:
     if not _is_enabled(company):
-        await tell(on_step, "waiting", company, deadline=end)
+        await report_step(on_step, "waiting", company, deadline=end)
         company = await wait_final(
             enterprise_id,
             kind=EnterpriseQualification,
@@ -114,7 +114,7 @@ async def _enabled(
             must_fit=must_fit,
         )
 
-    await tell(on_step, "final", company, deadline=end)
+    await report_step(on_step, "final", company, deadline=end)
 
     return company
 

@@ -10,10 +10,10 @@ import attrs
 
 from umfpay._session import UMFSession
 from umfpay.errors import EnterpriseNotEnabledError, EnvelopeError, Text
-from umfpay.flows._arrivals import Arrivals
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._showing import paid_by_showing
-from umfpay.flows._steps import OnStep, check_listener, tell
+from umfpay.flows._notification_source import Arrivals
+from umfpay.flows._presentation import paid_by_showing
+from umfpay.flows._steps import OnStep, check_listener, report_step
 from umfpay.models import (
     BusinessType,
     EnterpriseStatus,
@@ -96,7 +96,7 @@ async def bank_payment(
                 last=found,
             )
 
-        await tell(on_step, "enabled", found, deadline=end)
+        await report_step(on_step, "enabled", found, deadline=end)
 
     new = NewPayment(
         payer=NewPayer(

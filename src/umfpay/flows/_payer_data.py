@@ -10,18 +10,18 @@ import attrs
 
 from umfpay._session import UMFSession
 from umfpay.models import BankCard, NewPayerInfo, PayerAgreement
-from umfpay.protocol import Keeper
+from umfpay.protocol import LocalCipher
 from umfpay.sensitive import Private, Secret
 
 
 _PURPOSE: Final = "umfpay.flows.PendingCardPayment"
 
 
-def keeper_of(session: UMFSession) -> Keeper:
+def cipher_of(session: UMFSession) -> LocalCipher:
     """
     Return what encrypts the data that the gateway wants in clear.
     """
-    return Keeper(session.config.client_secret, purpose=_PURPOSE)
+    return LocalCipher(session.config.client_secret, purpose=_PURPOSE)
 
 
 async def seal_payer(
@@ -52,9 +52,9 @@ async def seal_payer(
             if field.name == "valid_date":
                 clear["valid_date"] = value
 
-    keeper = keeper_of(session)
+    cipher = cipher_of(session)
     kept = {
-        name: keeper.keep(text, about=f"{payment_id} {name}")
+        name: cipher.encrypt(text, about=f"{payment_id} {name}")
         for name, text in clear.items()
     }
 

@@ -12,7 +12,7 @@ import attrs
 
 from umfpay._session import UMFSession
 from umfpay.errors import ConfigError, PendingExpiredError, Text
-from umfpay.flows._payer_data import keeper_of
+from umfpay.flows._payer_data import cipher_of
 from umfpay.models import Money, NewPayer, NewPayerInfo, PaymentMethod
 from umfpay.resources import Ordered
 from umfpay.sensitive import Private, kind_of
@@ -151,7 +151,7 @@ class PendingCardPayment:
         Return what is kept of *code*: a keyed hash, the same for the same code,
         also in full-width digits.
         """
-        return keeper_of(session).mark(code, about=f"{self.payment_id} code")
+        return cipher_of(session).mark(code, about=f"{self.payment_id} code")
 
     def was_sent(self, code_mark: str) -> bool:
         """
@@ -276,11 +276,11 @@ class PendingCardPayment:
         )
 
     def _read(self, session: UMFSession) -> dict[str, Private]:
-        keeper = keeper_of(session)
+        cipher = cipher_of(session)
         clear = {}
 
         for name, kept in self.kept.items():
-            text = keeper.read(kept, about=f"{self.payment_id} {name}")
+            text = cipher.decrypt(kept, about=f"{self.payment_id} {name}")
 
             if text is None:
                 raise self._gone(

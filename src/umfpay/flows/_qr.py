@@ -13,9 +13,9 @@ import attrs
 
 from umfpay._session import UMFSession
 from umfpay.errors import ConfigError, EnvelopeError, Text, needs_extra
-from umfpay.flows._arrivals import Arrivals
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._showing import paid_by_showing
+from umfpay.flows._notification_source import Arrivals
+from umfpay.flows._presentation import paid_by_showing
 from umfpay.flows._steps import OnStep
 from umfpay.models import (
     NewOrder,

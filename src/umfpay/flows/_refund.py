@@ -19,8 +19,9 @@ from umfpay.errors import (
     RefundRefusedError,
     Text,
 )
-from umfpay.flows._arrivals import Arrivals
 from umfpay.flows._deadline import Deadline
+from umfpay.flows._notification_source import Arrivals
+from umfpay.flows._payment_outcome import resolved
 from umfpay.flows._refund_checks import (
     amount_of,
     check_given,
@@ -29,9 +30,8 @@ from umfpay.flows._refund_checks import (
     must_be_paid,
     number_refused,
 )
-from umfpay.flows._refunded import Refunded, refunded_so_far
-from umfpay.flows._settling import resolved
-from umfpay.flows._steps import OnStep, check_listener, tell
+from umfpay.flows._refund_history import RefundHistory, refund_history
+from umfpay.flows._steps import OnStep, check_listener, report_step
 from umfpay.flows._waiting import wait_final
 from umfpay.models import (
     Money,
@@ -114,7 +114,7 @@ async def refund(
     payment_id = payment.id if isinstance(payment, Payment) else payment
     paid = await session.payments.get(payment_id, **end.options(session))
     must_be_paid(paid)
-    so_far = await refunded_so_far(
+    so_far = await refund_history(
         session, paid, mer_date=mer_date, already=already or {}, deadline=end
     )
     await must_be_new(mer_reference_id, so_far, arrivals, end)
@@ -130,7 +130,7 @@ async def refund(
     made = await _create(
         session, paid, new, so_far, arrivals, end, all_known=already is not None
     )
-    await tell(on_step, "created", made, deadline=end, money_may_have_moved=True)
+    await report_step(on_step, "created", made, deadline=end, money_may_have_moved=True)
 
     return await _finished(session, paid, new, made, on_step, arrivals, end)
 
@@ -139,7 +139,7 @@ async def _create(
     session: UMFSession,
     payment: Payment,
     new: NewRefund,
-    so_far: Refunded,
+    so_far: RefundHistory,
     arrivals: Arrivals | None,
     end: Deadline,
     *,
@@ -257,7 +257,9 @@ async def _finished(
     end: Deadline,
 ) -> Refund:
     if not _is_final(made):
-        await tell(on_step, "waiting", made, deadline=end, money_may_have_moved=True)
+        await report_step(
+            on_step, "waiting", made, deadline=end, money_may_have_moved=True
+        )
 
     done = await wait_final(
         made.id,
@@ -280,7 +282,9 @@ async def _finished(
         done = attrs.evolve(done, parent_payment=made.parent_payment)
 
     given_back = done.state == RefundState.REFUND_SUCCESS
-    await tell(on_step, "final", done, deadline=end, money_may_have_moved=given_back)
+    await report_step(
+        on_step, "final", done, deadline=end, money_may_have_moved=given_back
+    )
 
     if not given_back:
         raise _failed(done)

@@ -22,10 +22,10 @@ from umfpay.errors import (
     Text,
     UMFError,
 )
-from umfpay.flows._arrivals import Arrivals
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._refunded import NOT_REFUNDED, Refunded, refunded_so_far
-from umfpay.flows._settling import settled
+from umfpay.flows._notification_source import Arrivals
+from umfpay.flows._payment_outcome import paid_or_raise
+from umfpay.flows._refund_history import NOT_REFUNDED, RefundHistory, refund_history
 from umfpay.models import (
     Money,
     NewRefund,
@@ -82,7 +82,7 @@ def must_be_paid(payment: Payment) -> None:
     Refuse a payment that has nothing to give back.
     """
     if payment.state in _NEVER:
-        settled(payment)
+        paid_or_raise(payment)
 
     # What becomes of the state after a refund nobody has seen (gateway.md 10.6): the
     # gateway may judge all others.
@@ -99,7 +99,7 @@ def must_be_paid(payment: Payment) -> None:
 
 def amount_of(
     payment: Payment,
-    so_far: Refunded,
+    so_far: RefundHistory,
     given: Money | None,
     goods: Sequence[RefundSubOrder],
 ) -> Money:
@@ -129,7 +129,7 @@ def amount_of(
 
 async def must_be_new(
     number: str,
-    so_far: Refunded,
+    so_far: RefundHistory,
     arrivals: Arrivals | None,
     end: Deadline,
 ) -> None:
@@ -185,7 +185,7 @@ async def number_refused(
     number = new.mer_reference_id
 
     try:
-        so_far = await refunded_so_far(
+        so_far = await refund_history(
             session, payment, mer_date=new.mer_date, already={}, deadline=end
         )
         await must_be_new(number, so_far, arrivals, end)
@@ -213,7 +213,7 @@ async def number_refused(
     )
 
 
-def must_be_left(payment: Payment, new: NewRefund, so_far: Refunded) -> None:
+def must_be_left(payment: Payment, new: NewRefund, so_far: RefundHistory) -> None:
     """
     Refuse an amount in another currency, or above what is left.
     """
@@ -237,7 +237,7 @@ def must_be_left(payment: Payment, new: NewRefund, so_far: Refunded) -> None:
 
 
 def _too_much(
-    payment: Payment, en: str, zh: str, so_far: Refunded
+    payment: Payment, en: str, zh: str, so_far: RefundHistory
 ) -> RefundAmountError:
     return RefundAmountError(
         Text(

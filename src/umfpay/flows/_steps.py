@@ -51,7 +51,7 @@ def check_listener(on_step: OnStep | None) -> None:
         )
 
 
-async def tell(
+async def report_step(
     on_step: OnStep | None,
     name: str,
     what: object | None = None,

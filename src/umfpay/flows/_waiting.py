@@ -20,8 +20,8 @@ from umfpay.errors import (
     UMFError,
     WrongLoopError,
 )
-from umfpay.flows._arrivals import Arrivals
 from umfpay.flows._deadline import Deadline
+from umfpay.flows._notification_source import Arrivals
 from umfpay.models import CustomsDeclaration, Payment, Refund
 
 

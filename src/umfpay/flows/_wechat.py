@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 
 from umfpay._session import UMFSession
 from umfpay.errors import EnvelopeError, Text
-from umfpay.flows._arrivals import Arrivals
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._showing import paid_by_showing
+from umfpay.flows._notification_source import Arrivals
+from umfpay.flows._presentation import paid_by_showing
 from umfpay.flows._steps import OnStep
 from umfpay.models import (
     NewOrder,

@@ -25,8 +25,7 @@ from umfpay.models import (
     Refund,
     RefundSummary,
 )
-from umfpay.notifications._applying import Read, is_our_end
-from umfpay.notifications._deciding import (
+from umfpay.notifications._decision import (
     Decision,
     Known,
     Status,
@@ -37,6 +36,7 @@ from umfpay.notifications._expectations import Binding, Expectation
 from umfpay.notifications._query_events import event_of
 from umfpay.notifications._receiver import Entity, NotificationEvent
 from umfpay.notifications._store import InboxStore, StoredEvent, pause_after
+from umfpay.notifications._worker import Read, is_our_end
 
 
 # Seconds.
@@ -88,7 +88,9 @@ class Proof:
     binding: Binding | None = None
 
 
-def judge(event: NotificationEvent, known: Known, answer: Entity) -> Decision:
+def decide_by_answer(
+    event: NotificationEvent, known: Known, answer: Entity
+) -> Decision:
     """
     Decide what a signed query says about *event*; no I/O.
 
@@ -293,7 +295,7 @@ class Asker:
         self, event: NotificationEvent, known: Known
     ) -> Proof | Decision:
         answer = await self._gateway.payments.get(event.object_id)
-        decision = judge(event, known, answer)
+        decision = decide_by_answer(event, known, answer)
 
         if decision.status is not Status.APPLIED:
             return decision
@@ -392,7 +394,7 @@ def _proof(
     answer: Refund | CustomsDeclaration,
     binding: Binding,
 ) -> Proof | Decision:
-    decision = judge(event, known, answer)
+    decision = decide_by_answer(event, known, answer)
 
     if decision.status is not Status.APPLIED:
         return decision

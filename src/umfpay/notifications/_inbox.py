@@ -20,9 +20,8 @@ from umfpay.errors import (
     Text,
 )
 from umfpay.models import Money
-from umfpay.notifications._applying import Applier, Handler
 from umfpay.notifications._asking import Asker, Gateway
-from umfpay.notifications._deciding import Status
+from umfpay.notifications._decision import Status
 from umfpay.notifications._expectations import Expectable, Expected, understood
 from umfpay.notifications._handlers import check_callback
 from umfpay.notifications._query_events import event_of, stored_event
@@ -36,6 +35,7 @@ from umfpay.notifications._receiver import (
 from umfpay.notifications._sqlite import SQLiteStore
 from umfpay.notifications._store import InboxStore, StoredEvent
 from umfpay.notifications._unapplied import OnConflict, Reporter, UnappliedEvent
+from umfpay.notifications._worker import Applier, Handler
 from umfpay.sensitive import looks_like_address
 
 

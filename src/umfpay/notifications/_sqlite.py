@@ -16,10 +16,10 @@ from typing import Any, Final, cast
 import aiosqlite
 
 from umfpay.notifications import _sqlite_statements as sql
-from umfpay.notifications._deciding import Decision, Known, Status
+from umfpay.notifications._decision import Decision, Known, Status
 from umfpay.notifications._expectations import Binding, Expectation, Expected
 from umfpay.notifications._receiver import Delivery, NotificationEvent
-from umfpay.notifications._sqlite_file import SQLiteFile, telling
+from umfpay.notifications._sqlite_file import SQLiteFile, translate_errors
 from umfpay.notifications._store import (
     MAX_PAUSE_SECONDS,
     StoredEvent,
@@ -85,7 +85,7 @@ class SQLiteStore:
         """
         number = object_id = None
 
-        async with self._file.transaction() as connection, telling():
+        async with self._file.transaction() as connection, translate_errors():
             if expected is not None:
                 number = expected.mer_reference_id
                 day = expected.mer_date
@@ -144,7 +144,7 @@ class SQLiteStore:
         Do *work* inside the transaction that marks the event.
         """
         async with self._file.transaction() as connection:
-            async with telling():
+            async with translate_errors():
                 rows = await connection.execute_fetchall(sql.EVENT + sql.NEXT, (key,))
                 row = next(iter(rows), None)
 
@@ -156,7 +156,7 @@ class SQLiteStore:
             stored = _stored(row, known)
             decision = await work(stored, Transaction(connection))
 
-            async with telling():
+            async with translate_errors():
                 await self._mark(connection, stored, decision)
 
                 if decision.status is Status.APPLIED:
@@ -224,7 +224,7 @@ class SQLiteStore:
         """
         Put what queries say in the place of event *key*, and bind its id.
         """
-        async with self._file.transaction() as connection, telling():
+        async with self._file.transaction() as connection, translate_errors():
             # A recorded query may be confirmed by its own words: it is applied itself.
             own = any(answer.key == key for answer in answers)
             cursor = await connection.execute(

@@ -142,7 +142,7 @@ class SQLiteFile:
         Raises:
             NotificationError: The file is down.
         """
-        async with telling():
+        async with translate_errors():
             connection = _open(self._keeping)
             self._must_be_there()
 
@@ -155,7 +155,7 @@ class SQLiteFile:
         Raises:
             NotificationError: The file is down, or others kept it too long.
         """
-        async with self._writing(), telling():
+        async with self._writing(), translate_errors():
             connection = _open(self._keeping)
             self._must_be_there()
             cursor = await self._patiently(
@@ -194,7 +194,7 @@ class SQLiteFile:
         try:
             # Inside the try: a BEGIN that is cancelled while it waits begins all the
             # same, in its thread, and would lock the file for everybody.
-            async with telling():
+            async with translate_errors():
                 # From the start: what a handler reads stays true until it commits.
                 await self._patiently(lambda: connection.execute("BEGIN IMMEDIATE"))
 
@@ -204,7 +204,7 @@ class SQLiteFile:
                 if not connection.in_transaction:
                     _log.error("a handler ended the inbox's transaction: it must not")
 
-            async with telling():
+            async with translate_errors():
                 await connection.commit()
         except BaseException:
             await connection.rollback()
@@ -319,7 +319,7 @@ def _unusable(path: Path, error: Exception) -> ConfigError:
 
 
 @asynccontextmanager
-async def telling() -> AsyncIterator[None]:
+async def translate_errors() -> AsyncIterator[None]:
     """
     Tell what SQLite cannot do as a `NotificationError`.
     """

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import aiosqlite
 import attrs
 
-from umfpay.notifications._deciding import Decision, Known, Status
+from umfpay.notifications._decision import Decision, Known, Status
 from umfpay.notifications._expectations import Binding, Expectation
 from umfpay.notifications._receiver import Delivery, NotificationEvent, Origin
 

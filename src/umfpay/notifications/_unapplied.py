@@ -20,11 +20,11 @@ from umfpay.errors import (
     Text,
     escape,
 )
-from umfpay.notifications._applying import Read, is_our_end
 from umfpay.notifications._asking import Gateway
-from umfpay.notifications._deciding import Status
+from umfpay.notifications._decision import Status
 from umfpay.notifications._receiver import NotificationEvent
 from umfpay.notifications._store import InboxStore, StoredEvent
+from umfpay.notifications._worker import Read, is_our_end
 
 
 # Seconds: what another process decided is looked for that often.

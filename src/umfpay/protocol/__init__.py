@@ -6,7 +6,7 @@ The only door to RSA libraries.
 
 from umfpay.protocol._certificates import make_certificate
 from umfpay.protocol._code_table import RETURN_CODES, find_code
-from umfpay.protocol._codes import Actor, Cause, Outcome, ReturnCode
+from umfpay.protocol._codes import Actor, Cause, CodeMeaning, ReturnCode
 from umfpay.protocol._done_codes import (
     DATA_LAG_SECONDS,
     DecidedBy,
@@ -23,9 +23,9 @@ from umfpay.protocol._envelopes import (
 )
 from umfpay.protocol._inspection import KeyReport, inspect_key
 from umfpay.protocol._json import JSONRefusedError, dump_json, parse_json
-from umfpay.protocol._keeping import Keeper
 from umfpay.protocol._key_files import KeySource, is_key_text
 from umfpay.protocol._keys import PrivateKey, PublicKey, check_key_pair
+from umfpay.protocol._local_encryption import LocalCipher
 from umfpay.protocol._object_ids import (
     OBJECT_ID,
     new_object_id,
@@ -34,7 +34,7 @@ from umfpay.protocol._object_ids import (
     text_in_id,
 )
 from umfpay.protocol._refusals import api_error, status_meaning
-from umfpay.protocol._sealing import Opener, Sealer
+from umfpay.protocol._sealing import FieldDecryptor, FieldEncryptor
 from umfpay.protocol._signing import Signer, Verifier
 
 
@@ -44,19 +44,19 @@ __all__ = [
     "RETURN_CODES",
     "Actor",
     "Cause",
+    "CodeMeaning",
     "DecidedBy",
     "Envelope",
+    "FieldDecryptor",
+    "FieldEncryptor",
     "JSONRefusedError",
-    "Keeper",
     "KeyReport",
     "KeySource",
-    "Opener",
+    "LocalCipher",
     "Operation",
-    "Outcome",
     "PrivateKey",
     "PublicKey",
     "ReturnCode",
-    "Sealer",
     "Signer",
     "Verdict",
     "Verifier",

@@ -12,7 +12,7 @@ from umfpay import errors
 from umfpay.errors import APIError, Text
 from umfpay.protocol._code_advice import BY_CAUSE, BY_CODE
 from umfpay.protocol._code_rows import ROWS
-from umfpay.protocol._codes import Actor, Cause, Outcome, ReturnCode
+from umfpay.protocol._codes import Actor, Cause, CodeMeaning, ReturnCode
 
 
 _ERRORS: Final[Mapping[Cause, type[APIError]]] = {
@@ -42,9 +42,9 @@ def _row(line: str) -> ReturnCode:
         cause=Cause(cause),
         actor=Actor(actor),
         retryable=again == "again",
-        outcome=Outcome(outcome),
+        outcome=CodeMeaning(outcome),
         advice=BY_CODE.get(code) or BY_CAUSE[Cause(cause)],
-        error=None if outcome == Outcome.ACCEPTED else _ERRORS[Cause(cause)],
+        error=None if outcome == CodeMeaning.ACCEPTED else _ERRORS[Cause(cause)],
     )
 
 

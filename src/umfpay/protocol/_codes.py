@@ -43,7 +43,7 @@ class Actor(StrEnum):
     UMF = "umf"
 
 
-class Outcome(StrEnum):
+class CodeMeaning(StrEnum):
     """
     What became of a call that was answered with the code.
     """
@@ -73,6 +73,6 @@ class ReturnCode:
     cause: Cause
     actor: Actor
     retryable: bool
-    outcome: Outcome
+    outcome: CodeMeaning
     advice: Text
     error: type[APIError] | None

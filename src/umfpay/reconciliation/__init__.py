@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from umfpay.reconciliation._classes import Difference
-from umfpay.reconciliation._framing import Header
+from umfpay.reconciliation._difference import Difference
+from umfpay.reconciliation._frame_parser import Header
 from umfpay.reconciliation._progress import Progress
 from umfpay.reconciliation._reading import (
     Statement,

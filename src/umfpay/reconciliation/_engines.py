@@ -14,7 +14,7 @@ import polars as pl
 
 from umfpay.reconciliation._books import Book
 from umfpay.reconciliation._compare import classified
-from umfpay.reconciliation._sieve import PAID, ROW, Sieve
+from umfpay.reconciliation._hash_prefilter import PAID, ROW, HashPrefilter
 from umfpay.reconciliation._tolerance import Tolerance
 
 
@@ -89,7 +89,7 @@ def _compared(
         collect: Computes one.
         given: Makes one.
     """
-    sieve = Sieve(
+    sieve = HashPrefilter(
         books[Book.TRANSACTIONS],
         books[Book.LEDGER],
         books.get(Book.STATEMENT),

@@ -12,7 +12,7 @@ import narwhals as nw
 
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._books import KEY, Book, columns_of, optional_columns
-from umfpay.reconciliation._classes import Difference
+from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._rules import AT_GATEWAY, IN_LEDGER, ORPHAN
 from umfpay.reconciliation._states import with_meaning
 

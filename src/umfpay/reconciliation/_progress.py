@@ -25,7 +25,7 @@ from umfpay._private_files import (
 )
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._books import KEY
-from umfpay.reconciliation._classes import Difference
+from umfpay.reconciliation._difference import Difference
 
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Generic, Literal, Protocol, TypeVar
 
 import attrs
 
-from umfpay.reconciliation._framing import Framing, Header, Line
+from umfpay.reconciliation._frame_parser import FrameParser, Header, Line
 from umfpay.reconciliation._rows import (
     Kind,
     PaidOut,
@@ -120,7 +120,7 @@ class StatementReader(Generic[RowT]):
         self._amount = amount
         self._rule = chosen_rule(total_rule)
         self._encoding: str | None = encoding
-        self._framing = Framing()
+        self._framing = FrameParser()
         self._paid = Decimal(0)
         self._refunded = Decimal(0)
         self.total_rules: frozenset[TotalRule] | None = None
@@ -171,7 +171,12 @@ class StatementReader(Generic[RowT]):
         Raises:
             ConfigError: The package polars is missing, or there is no such column.
         """
-        from umfpay.reconciliation._volume import at_once, of_rows, read_for, sums_of
+        from umfpay.reconciliation._polars_reader import (
+            at_once,
+            of_rows,
+            read_for,
+            sums_of,
+        )
 
         wanted = None if columns is None else read_for(columns, self._kind)
 
@@ -207,7 +212,7 @@ class StatementReader(Generic[RowT]):
         Raises:
             ConfigError: It cannot be written, or a package is missing.
         """
-        from umfpay.reconciliation._volume import write_parquet
+        from umfpay.reconciliation._polars_reader import write_parquet
 
         return write_parquet(self.frames(), Path(to), self._kind)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from umfpay.errors import Text
-from umfpay.reconciliation._classes import Difference
+from umfpay.reconciliation._difference import Difference
 
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ import attrs
 
 from umfpay._private_files import replacing
 from umfpay.errors import ConfigError, Text
-from umfpay.reconciliation._classes import Difference
+from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._reasons import reason
 from umfpay.sensitive import shows_itself_half_made
 

@@ -8,7 +8,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from umfpay.errors import Text
-from umfpay.reconciliation._classes import Difference
+from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._extra import needed
 from umfpay.reconciliation._reasons import NAMES
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import narwhals as nw
 
-from umfpay.reconciliation._classes import Difference
+from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._tolerance import Tolerance
 
 

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._books import KEY, Book, schema_of
-from umfpay.reconciliation._classes import Difference
+from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._extra import load
-from umfpay.reconciliation._filling import Filling
+from umfpay.reconciliation._ingest import Ingest
 from umfpay.reconciliation._ledger import Ledger
+from umfpay.reconciliation._partitions import Stage
 from umfpay.reconciliation._progress import Progress, Run
 from umfpay.reconciliation._reading import (
     Encoding,
@@ -27,7 +28,6 @@ from umfpay.reconciliation._reading import (
     read_transactions,
 )
 from umfpay.reconciliation._report import Report
-from umfpay.reconciliation._staging import Stage
 from umfpay.reconciliation._tolerance import Tolerance
 from umfpay.reconciliation._totals import TotalRules, chosen_rule
 
@@ -140,7 +140,7 @@ def reconcile(
         stage = Stage(None if in_memory else run.books, count)
 
         if not run.is_staged:
-            filling = Filling(
+            filling = Ingest(
                 stage,
                 transactions=[
                     read_transactions(one, total_rule=rule, encoding=encoding)

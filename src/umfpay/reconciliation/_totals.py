@@ -16,7 +16,7 @@ import attrs
 
 from umfpay._private_files import read_file, replacing
 from umfpay.errors import ConfigError, IncompleteStatementError, Text
-from umfpay.reconciliation._framing import Header
+from umfpay.reconciliation._frame_parser import Header
 from umfpay.sensitive import shows_itself_half_made
 
 

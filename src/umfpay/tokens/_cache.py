@@ -19,10 +19,10 @@ from umfpay.errors import (
     UMFError,
 )
 from umfpay.sensitive import shows_itself_half_made
-from umfpay.tokens._flight import Flight, Outcome, Usable, again
 from umfpay.tokens._record import FetchedToken, TokenRecord
 from umfpay.tokens._search import TokenSearch, failed, store_errors
 from umfpay.tokens._shared import shared_token
+from umfpay.tokens._single_flight import Outcome, SingleFlight, Usable, again
 from umfpay.tokens._store import TokenStore
 
 
@@ -207,7 +207,7 @@ class TokenCache:
 
         return future.result()
 
-    def _landed(self, flight: Flight, task: asyncio.Task[Usable]) -> None:
+    def _landed(self, flight: SingleFlight, task: asyncio.Task[Usable]) -> None:
         outcome: Outcome = None
 
         if not task.cancelled():
@@ -220,7 +220,7 @@ class TokenCache:
             else:
                 outcome = failed(error)
 
-        self._shared.land(flight, outcome, now=self._monotonic())
+        self._shared.complete(flight, outcome, now=self._monotonic())
 
 
 def _too_late() -> DeadlineExceededError:

@@ -80,14 +80,14 @@ class Contention:
         if not is_refused:
             return least
 
-        times = last.taken + 1
+        times = last.times_displaced + 1
         pause = growing(times - _FREE, longest) if times > _FREE else 0.0
 
         if not self._was_young(last.generation, age - pause):
             return least
 
         self.times = times
-        self.since = wall if last.taken_since is None else last.taken_since
+        self.since = wall if last.displaced_since is None else last.displaced_since
 
         return 0.0 if is_done else max(least, pause - age)
 

@@ -32,7 +32,7 @@ class MemoryTokenStore:
 
     def __init__(self) -> None:
         self._record: TokenRecord | None = None
-        self._holder: _Turn | None = None
+        self._holder: Lease | None = None
         self._lock = threading.Lock()
         _stores.add(self)
 
@@ -73,9 +73,9 @@ class MemoryTokenStore:
         """
         Let one in at a time; see `TokenStore.refreshing`.
         """
-        return _Turn(self, lease=lease)
+        return Lease(self, lease=lease)
 
-    def _enter(self, turn: _Turn) -> bool:
+    def _enter(self, turn: Lease) -> bool:
         with self._lock:
             if self._holder is not None and time.monotonic() < self._holder.until:
                 return False
@@ -84,7 +84,7 @@ class MemoryTokenStore:
 
             return True
 
-    def _leave(self, turn: _Turn) -> None:
+    def _leave(self, turn: Lease) -> None:
         with self._lock:
             if self._holder is turn:
                 self._holder = None
@@ -94,7 +94,7 @@ class MemoryTokenStore:
         self._holder = None
 
 
-class _Turn(AbstractAsyncContextManager[None]):
+class Lease(AbstractAsyncContextManager[None]):
     """
     One stay inside; who overstays the lease counts as gone.
     """

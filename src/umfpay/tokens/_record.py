@@ -145,8 +145,8 @@ class TokenRecord:
         fetched_by: Host and process, for people who look for the one that fetches.
         refused: The gateway refused it, so nobody may use it again.
         lifetime_known: Whether *not_after* is what the gateway said, or a guess.
-        taken: How many tokens in a row before it were refused soon after they came.
-        taken_since: Wall clock at which that began.
+        times_displaced: How many tokens in a row before it were refused soon after they came.
+        displaced_since: Wall clock at which that began.
     """
 
     generation: int = attrs.field(validator=_check(_is_generation))
@@ -162,8 +162,8 @@ class TokenRecord:
     lifetime_known: bool = attrs.field(
         default=True, validator=_check(lambda value: isinstance(value, bool))
     )
-    taken: int = attrs.field(default=0, validator=_check(_is_count))
-    taken_since: float | None = attrs.field(
+    times_displaced: int = attrs.field(default=0, validator=_check(_is_count))
+    displaced_since: float | None = attrs.field(
         default=None, validator=_check(lambda value: value is None or _is_time(value))
     )
 
@@ -195,8 +195,8 @@ class TokenRecord:
             "fetched_by": self.fetched_by,
             "refused": self.refused,
             "lifetime_known": self.lifetime_known,
-            "taken": self.taken,
-            "taken_since": self.taken_since,
+            "times_displaced": self.times_displaced,
+            "displaced_since": self.displaced_since,
         }
 
     @classmethod

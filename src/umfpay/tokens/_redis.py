@@ -165,10 +165,10 @@ class RedisTokenStore:
         of the next. It ends with `RenewedError` when the token was renewed meanwhile,
         so that many who wait need not have a turn each.
         """
-        return _Turn(self._server, self._turn, record=self._record, lease=lease)
+        return Lease(self._server, self._turn, record=self._record, lease=lease)
 
 
-class _Turn(AbstractAsyncContextManager[None]):
+class Lease(AbstractAsyncContextManager[None]):
     """
     One stay inside: a key with a value of its own, which Redis ends after the lease.
     """

@@ -23,9 +23,9 @@ from umfpay.errors import (
     TokenStoreError,
     UMFError,
 )
-from umfpay.tokens._flight import Usable, again
 from umfpay.tokens._record import FetchedToken, TokenRecord, margin
 from umfpay.tokens._shared import SharedToken
+from umfpay.tokens._single_flight import Usable, again
 from umfpay.tokens._store import RenewedError, TokenStore
 
 
@@ -218,8 +218,8 @@ class TokenSearch:
             not_after=requested_at + fetched.expires_in,
             fetched_by=f"{socket.gethostname()}:{os.getpid()}",
             lifetime_known=fetched.lifetime_known,
-            taken=shared.contention.times,
-            taken_since=shared.contention.since,
+            times_displaced=shared.contention.times,
+            displaced_since=shared.contention.since,
         )
         fresh_for = fetched.expires_in - margin(fetched.expires_in)
         usable = Usable(record, started + fresh_for)

@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 
 from umfpay.errors import UMFError
 from umfpay.tokens._contention import Contention, growing
-from umfpay.tokens._flight import Flight, Outcome, Usable, again
+from umfpay.tokens._single_flight import Outcome, SingleFlight, Usable, again
 from umfpay.tokens._store import TokenStore
 
 
@@ -35,7 +35,7 @@ class SharedToken:
         self.usable: Usable | None = None
         self.latest: Usable | None = None
         self.refused = 0
-        self.flight: Flight | None = None
+        self.flight: SingleFlight | None = None
         self.failure: UMFError | None = None
         self.failures = 0
         self.quiet_until = 0.0
@@ -53,7 +53,7 @@ class SharedToken:
 
     def join(
         self, owner: object, *, loop: asyncio.AbstractEventLoop, now: float
-    ) -> Usable | tuple[Flight, asyncio.Future[Outcome], bool]:
+    ) -> Usable | tuple[SingleFlight, asyncio.Future[Outcome], bool]:
         """
         Return the token if there is one by now, else the running flight or a new one.
 
@@ -81,7 +81,7 @@ class SharedToken:
 
             if flight is None:
                 self.usable = None
-                flight = self.flight = Flight(owner, loop=loop)
+                flight = self.flight = SingleFlight(owner, loop=loop)
 
             flight.waiters.append((loop, future))
 
@@ -90,7 +90,7 @@ class SharedToken:
 
         return flight, future, new
 
-    def land(self, flight: Flight, outcome: Outcome, *, now: float) -> None:
+    def complete(self, flight: SingleFlight, outcome: Outcome, *, now: float) -> None:
         """
         Take the result of *flight* and wake the callers.
 
@@ -105,7 +105,7 @@ class SharedToken:
                 if isinstance(outcome, Usable):
                     self._take(outcome, now=now)
 
-        flight.tell(outcome)
+        flight.notify_waiters(outcome)
 
     def _take(self, usable: Usable, *, now: float) -> None:
         if usable.record.generation > self.newest:

@@ -21,7 +21,7 @@ from umfpay.transport._call import (
 from umfpay.transport._custom import ResponseVerifier
 from umfpay.transport._errors import cut_off, transport_error
 from umfpay.transport._messages import build_request
-from umfpay.transport._outcome import Ending, Judgement, judge, unconfirmed
+from umfpay.transport._outcome import CallEnd, CallVerdict, classify, unconfirmed
 from umfpay.transport._retrying import RetryingTransport, RetryPolicy, full_jitter
 from umfpay.transport._signing import BodySigner, RequestSigner, SigningTransport
 from umfpay.transport._stack import build_stack, perform
@@ -47,10 +47,10 @@ __all__ = [
     "Bearer",
     "BearerToken",
     "BodySigner",
+    "CallEnd",
     "CallState",
+    "CallVerdict",
     "Effect",
-    "Ending",
-    "Judgement",
     "RequestSigner",
     "ResponseSignatures",
     "ResponseVerifier",
@@ -63,9 +63,9 @@ __all__ = [
     "build_request",
     "build_stack",
     "call_state",
+    "classify",
     "cut_off",
     "full_jitter",
-    "judge",
     "perform",
     "tls_context",
     "transport_error",

@@ -92,7 +92,7 @@ class AuthorizingTransport(httpx.AsyncBaseTransport):
 
             if not _is_verified(state):
                 # Anybody can say that: the body had left, and stays so.
-                state.left_unrefused = True
+                state.sent_before_unverified_refusal = True
 
             if state.replays:
                 raise _refused_twice(state)

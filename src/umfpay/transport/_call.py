@@ -130,7 +130,7 @@ class CallState:
     body_tracked: bool = False
     body_started: bool = False
     abandoned: bool = False
-    left_unrefused: bool = False
+    sent_before_unverified_refusal: bool = False
     attempts: int = 0
     replays: int = 0
     envelope: Envelope | None = attrs.field(default=None, repr=False)
@@ -151,7 +151,7 @@ class CallState:
         Without word from the network transport everything but a failed connection
         counts as sent.
         """
-        if self.left_unrefused:
+        if self.sent_before_unverified_refusal:
             return True
 
         if not self.handed_over:

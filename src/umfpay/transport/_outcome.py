@@ -27,9 +27,9 @@ from umfpay.errors import (
     UnsignedResponseError,
 )
 from umfpay.protocol import (
+    CodeMeaning,
     DecidedBy,
     Envelope,
-    Outcome,
     Verdict,
     api_error,
     done_already,
@@ -44,7 +44,7 @@ from umfpay.transport._call import CallState, Effect
 _WRITES: Final = frozenset({Effect.CREATE, Effect.MONEY})
 
 
-class Ending(StrEnum):
+class CallEnd(StrEnum):
     """
     The three ends of a call.
     """
@@ -55,7 +55,7 @@ class Ending(StrEnum):
 
 
 @attrs.frozen(kw_only=True)
-class Judgement:
+class CallVerdict:
     """
     How a call ended.
 
@@ -70,7 +70,7 @@ class Judgement:
             that nobody signed.
     """
 
-    ending: Ending
+    ending: CallEnd
     error: BaseException | None = None
     reason: Text | None = None
     money_may_have_moved: bool = False
@@ -78,7 +78,7 @@ class Judgement:
     sent_twice: bool = False
 
 
-_GOOD: Final = Judgement(ending=Ending.GOOD)
+_GOOD: Final = CallVerdict(ending=CallEnd.GOOD)
 
 
 def gives(ret_code: str) -> bool:
@@ -87,16 +87,16 @@ def gives(ret_code: str) -> bool:
 
     0000, pending and accepted are none; an answer without a code must not pass for one.
     """
-    return not ret_code or _outcome(ret_code) is Outcome.ACCEPTED
+    return not ret_code or _outcome(ret_code) is CodeMeaning.ACCEPTED
 
 
-def _outcome(ret_code: str) -> Outcome | None:
+def _outcome(ret_code: str) -> CodeMeaning | None:
     row = find_code(ret_code)
 
     return None if row is None else row.outcome
 
 
-def judge(state: CallState, error: BaseException | None = None) -> Judgement:
+def classify(state: CallState, error: BaseException | None = None) -> CallVerdict:
     """
     Say how the call ended: with *error*, or with the answer that *state* holds.
 
@@ -125,7 +125,7 @@ def judge(state: CallState, error: BaseException | None = None) -> Judgement:
         return _GOOD
 
     if state.download and gives(envelope.ret_code) and status < 400:
-        return Judgement(ending=Ending.FAILED, error=_no_file(state))
+        return CallVerdict(ending=CallEnd.FAILED, error=_no_file(state))
 
     refusal = _refusal(envelope, status)
 
@@ -140,7 +140,7 @@ def judge(state: CallState, error: BaseException | None = None) -> Judgement:
     )
 
     if reason is None and decided_by is None:
-        return Judgement(ending=Ending.FAILED, error=refusal)
+        return CallVerdict(ending=CallEnd.FAILED, error=refusal)
 
     return attrs.evolve(
         _unclear(state, refusal, reason or _done_reason(envelope.ret_code)),
@@ -150,28 +150,28 @@ def judge(state: CallState, error: BaseException | None = None) -> Judgement:
 
 def _refused_without_trace(
     state: CallState, envelope: Envelope, refusal: APIError
-) -> Judgement:
+) -> CallVerdict:
     """
     Say how a call ended that leaves nothing behind but, perhaps, a message on its way.
     """
     status = state.status or 0
     vague = (
         status >= 500
-        or state.left_unrefused
+        or state.sent_before_unverified_refusal
         or not (envelope.ret_code or refusal.verified)
-        or _outcome(envelope.ret_code) in (None, Outcome.UNKNOWN)
+        or _outcome(envelope.ret_code) in (None, CodeMeaning.UNKNOWN)
     )
 
     if state.effect is not Effect.SMS or not vague:
-        return Judgement(ending=Ending.FAILED, error=refusal)
+        return CallVerdict(ending=CallEnd.FAILED, error=refusal)
 
     error = _perhaps_sent(state, refusal)
     error.__cause__ = refusal
 
-    return Judgement(ending=Ending.FAILED, error=error)
+    return CallVerdict(ending=CallEnd.FAILED, error=error)
 
 
-def unconfirmed(state: CallState, error: BaseException) -> Judgement:
+def unconfirmed(state: CallState, error: BaseException) -> CallVerdict:
     """
     Say how a write ended whose answer left out what was then asked for, in vain.
 
@@ -207,7 +207,7 @@ def _is_good(state: CallState, envelope: Envelope) -> bool:
 
     codes = (code, *envelope.other_codes)
 
-    return all(_outcome(code) is Outcome.ACCEPTED for code in codes)
+    return all(_outcome(code) is CodeMeaning.ACCEPTED for code in codes)
 
 
 def _refusal(envelope: Envelope, status: int) -> APIError:
@@ -223,7 +223,7 @@ def _reason(state: CallState, envelope: Envelope) -> Text | None:
     """
     Return why the refusal of a write is not definite, None if it is.
     """
-    if state.left_unrefused:
+    if state.sent_before_unverified_refusal:
         # "already done" may be what the first copy did.
         return Text(
             "the token was refused without a signature, and the call sent again was"
@@ -265,7 +265,7 @@ def _doubt(envelope: Envelope, status: int) -> Text | None:
             f"nobody knows the gateway's code {code!r}", f"未知的返回码 {code!r}"
         )
 
-    if outcome is Outcome.UNKNOWN:
+    if outcome is CodeMeaning.UNKNOWN:
         return Text(
             f"the gateway's code {code} leaves the outcome open",
             f"返回码 {code} 未说明结果",
@@ -291,7 +291,7 @@ def _contradiction(state: CallState, envelope: Envelope) -> Text | None:
     """
     codes = (envelope.ret_code, *envelope.other_codes)
 
-    if any(_outcome(code) is not Outcome.NOT_EXECUTED for code in codes):
+    if any(_outcome(code) is not CodeMeaning.NOT_EXECUTED for code in codes):
         return Text(
             "the answer holds codes that contradict each other",
             "应答中的返回码相互矛盾",
@@ -324,12 +324,12 @@ def _contradiction(state: CallState, envelope: Envelope) -> Text | None:
 _BEFORE_ANY_WORK: Final = (AuthenticationError, ConfigError, TokenError)
 
 
-def _after_error(state: CallState, error: BaseException) -> Judgement:
+def _after_error(state: CallState, error: BaseException) -> CallVerdict:
     if isinstance(error, _BEFORE_ANY_WORK) and not state.may_have_been_sent():
-        return Judgement(ending=Ending.FAILED, error=error)
+        return CallVerdict(ending=CallEnd.FAILED, error=error)
 
     if isinstance(error, TransportError):
-        sent = error.request_sent or state.left_unrefused
+        sent = error.request_sent or state.sent_before_unverified_refusal
     else:
         sent = state.may_have_been_sent()
 
@@ -339,12 +339,12 @@ def _after_error(state: CallState, error: BaseException) -> Judgement:
         return _unclear(state, error, _cut_reason(error))
 
     if not late:
-        return Judgement(ending=Ending.FAILED, error=error)
+        return CallVerdict(ending=CallEnd.FAILED, error=error)
 
     if sent and state.effect is not Effect.READ:
-        return Judgement(ending=Ending.FAILED, error=_late_but_sent(state))
+        return CallVerdict(ending=CallEnd.FAILED, error=_late_but_sent(state))
 
-    return Judgement(ending=Ending.FAILED, error=_too_late(state, sent=sent))
+    return CallVerdict(ending=CallEnd.FAILED, error=_too_late(state, sent=sent))
 
 
 def _cut_reason(error: BaseException) -> Text:
@@ -379,13 +379,13 @@ def _cut_reason(error: BaseException) -> Text:
     )
 
 
-def _unclear(state: CallState, error: BaseException, reason: Text) -> Judgement:
-    return Judgement(
-        ending=Ending.UNCLEAR,
+def _unclear(state: CallState, error: BaseException, reason: Text) -> CallVerdict:
+    return CallVerdict(
+        ending=CallEnd.UNCLEAR,
         error=error,
         reason=reason,
         money_may_have_moved=state.effect is Effect.MONEY,
-        sent_twice=state.left_unrefused,
+        sent_twice=state.sent_before_unverified_refusal,
     )
 
 

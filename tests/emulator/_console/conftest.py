@@ -118,7 +118,7 @@ def _change(box):
     """
 
     def change(payment_id, **members):
-        world = box.emulator._world
+        world = box.emulator._gateway_state
         world.store.put("payment", payment_id, {**world.payment(payment_id), **members})
 
     return change

@@ -219,7 +219,7 @@ async def test_a_bug_is_a_page_and_a_line_in_the_log(credentials, caplog):
     A console whose books are shut answers all the same, and tells no insides.
     """
     emulator = Emulator(credentials=credentials)
-    emulator._world.store.close()
+    emulator._gateway_state.store.close()
     answer = emulator._console.answer(
         Request(method="GET", path="/", headers={"host": "127.0.0.1"})
     )
@@ -237,7 +237,7 @@ async def test_a_full_disk_is_named_and_no_bug(credentials, caplog):
     One line in the log without a traceback, and a page that says where to look.
     """
     emulator = Emulator(credentials=credentials)
-    emulator._world.store._connection.execute("PRAGMA query_only = ON")
+    emulator._gateway_state.store._connection.execute("PRAGMA query_only = ON")
     token = emulator._console._gate.token
     request = Request(
         method="POST",

@@ -201,7 +201,7 @@ async def test_every_kind_of_object_has_its_row(browser, session, box, codes):
     paid = await orders.paid(session, codes, customs=True)
     await session.refunds.create(paid.id, orders.refund())
     await session.enterprises.register(orders.company())
-    part = box.emulator._world.payment(paid.id)["order"]["sub_orders"][0]
+    part = box.emulator._gateway_state.payment(paid.id)["order"]["sub_orders"][0]
     part = part["mer_sub_reference_id"]
     await session.customs.apply(
         paid.id,
@@ -234,7 +234,7 @@ def _papers(box):
 
     def lay(payment_id, status="received", why=""):
         number = len(box.control("GET", "/papers")["papers"]) + 1
-        box.emulator._world.store.put(
+        box.emulator._gateway_state.store.put(
             "papers",
             str(number),
             {
@@ -312,7 +312,7 @@ async def test_only_the_newest_are_listed_but_a_payment_shows_all_of_its_own(
     """
     first = await session.payments.create(orders.wallet_payment("WECHAT_SCAN"))
     await browser.post(f"/console/payments/{first.id}/pay")
-    store = box.emulator._world.store
+    store = box.emulator._gateway_state.store
     told = store.get("payment", first.id)
     note = box.control("GET", "/notifications")["notifications"][0]
 

@@ -20,12 +20,12 @@ from umfpay.emulator._console._pages import (
 )
 from umfpay.emulator._console._texts import LANGUAGES, choose
 from umfpay.emulator._gateway import Gateway
+from umfpay.emulator._internal_errors import is_of_the_disk, log_internal_error
+from umfpay.emulator._manual_transitions import NotHereError
 from umfpay.emulator._messages import Answer, Request
-from umfpay.emulator._mishaps import is_of_the_disk, told
-from umfpay.emulator._moves import NotHereError
 from umfpay.emulator._notifier import Notifier
 from umfpay.emulator._refusal import Refusal
-from umfpay.emulator._transitions import tick
+from umfpay.emulator._transitions import run_due
 from umfpay.errors import ConfigError
 
 
@@ -52,11 +52,11 @@ class Console:
     """
 
     def __init__(self, gateway: Gateway, notifier: Notifier) -> None:
-        self._world = gateway.world
+        self._gateway_state = gateway.gateway_state
         self._gate = FormGate()
         self._renderer = Renderer(self._gate.token)
         self._lists = ListPages(gateway)
-        self._customer = CustomerPages(gateway.world)
+        self._customer = CustomerPages(gateway.gateway_state)
         self._forms = Forms(gateway, notifier, self._customer)
 
     def serves(self, path: str) -> bool:
@@ -88,7 +88,7 @@ class Console:
             what = error.what.zh if language == "zh" else error.what.en
             answer = self._trouble(400, "", what, language)
         except Exception as error:  # noqa: BLE001 (told)
-            told(error, f"{request.method} {request.path}")
+            log_internal_error(error, f"{request.method} {request.path}")
             word = "no_books" if is_of_the_disk(error) else "own_bug"
             answer = self._trouble(500, word, "", language)
 
@@ -104,7 +104,7 @@ class Console:
     ) -> Answer:
         if request.method == "POST":
             form = self._gate.read(request)
-            tick(self._world)
+            run_due(self._gateway_state)
             page_or_path = self._forms.submit(request.path, form)
 
             if isinstance(page_or_path, str):
@@ -124,7 +124,7 @@ class Console:
                 body=self._renderer.style,
             )
 
-        tick(self._world)
+        run_due(self._gateway_state)
         page = self._customer.page(request.path, query) or self._lists.page(
             request.path
         )
@@ -138,7 +138,7 @@ class Console:
 
     def _shown(self, page: Page, language: str, *, switch: str | None = None) -> Answer:
         html = self._renderer.render(
-            page, language=language, now=self._world.clock.now(), switch=switch
+            page, language=language, now=self._gateway_state.clock.now(), switch=switch
         )
 
         return Answer(status=page.status, headers=dict(_HEADERS), body=html)

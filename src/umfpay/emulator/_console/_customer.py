@@ -15,11 +15,11 @@ import segno
 from markupsafe import Markup
 
 from umfpay.emulator._console._pages import Page, PageRefused
-from umfpay.emulator._moves import move_payment
+from umfpay.emulator._gateway_state import GatewayState
+from umfpay.emulator._manual_transitions import move_payment
 from umfpay.emulator._payment_answers import qr_code_url
 from umfpay.emulator._store import Document
 from umfpay.emulator._wire import text
-from umfpay.emulator._world import World
 
 
 IN_WECHAT: Final = ("WECHAT_WEB", "WECHAT_IN_APP", "WECHAT_H5")
@@ -37,8 +37,8 @@ class CustomerPages:
     ``/scan``, ``/upay`` and ``/wechat``
     """
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, gateway_state: GatewayState) -> None:
+        self._gateway_state = gateway_state
 
     def page(self, path: str, query: Mapping[str, str]) -> Page | None:
         """
@@ -64,7 +64,7 @@ class CustomerPages:
         return None
 
     def _scan(self, key: str) -> Page | None:
-        payment = self._world.payment(key)
+        payment = self._gateway_state.payment(key)
         url = qr_code_url(payment)
 
         if url is None:
@@ -98,9 +98,9 @@ class CustomerPages:
         return _paying("wechat.html", payment)
 
     def _by_trace(self, trace: str) -> Document | None:
-        found = self._world.store.get("trace", trace)
+        found = self._gateway_state.store.get("trace", trace)
 
-        return None if found is None else self._world.payment(found["payment"])
+        return None if found is None else self._gateway_state.payment(found["payment"])
 
     def _authorise(self, redirect_uri: str) -> Page | None:
         """
@@ -113,7 +113,7 @@ class CustomerPages:
             return None
 
         # One customer sits here: the shop knows him again.
-        who = hashlib.sha256(self._world.salt + b"open_id").hexdigest()[:26]
+        who = hashlib.sha256(self._gateway_state.salt + b"open_id").hexdigest()[:26]
         back = shop_address(shop, {"open_id": f"o{who}", "code": secrets.token_hex(16)})
 
         return (
@@ -132,20 +132,20 @@ class CustomerPages:
         Raises:
             PageRefused: *method* is none that the page offers.
         """
-        payment = self._world.payment(key)
+        payment = self._gateway_state.payment(key)
 
         # A page that lay open while the payment ended elsewhere changes nothing.
         if verb != "give_up" and payment["state"] == "WAIT_BUYER_PAY":
             if method and method not in methods(payment):
                 raise PageRefused(400, "wrong_method")
 
-            move_payment(self._world, key, verb)
-            payment = self._world.payment(key)
+            move_payment(self._gateway_state, key, verb)
+            payment = self._gateway_state.payment(key)
 
             if verb == "pay" and method:
                 # For the console's reader; no document shows it in an answer.
                 payment["paid_with"] = method
-                self._world.store.put("payment", key, payment)
+                self._gateway_state.store.put("payment", key, payment)
 
         return Page(
             "done.html",

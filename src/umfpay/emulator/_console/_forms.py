@@ -12,7 +12,7 @@ from umfpay.emulator._console._customer import CustomerPages
 from umfpay.emulator._console._pages import Page, PageRefused
 from umfpay.emulator._faults import FaultPlan
 from umfpay.emulator._gateway import Gateway
-from umfpay.emulator._moves import (
+from umfpay.emulator._manual_transitions import (
     move_customs,
     move_enterprise,
     move_payment,
@@ -20,7 +20,7 @@ from umfpay.emulator._moves import (
 )
 from umfpay.emulator._notifier import Notifier
 from umfpay.emulator._settings import read_setting
-from umfpay.emulator._transitions import tick
+from umfpay.emulator._transitions import run_due
 
 
 _MOVE: Final = re.compile(
@@ -53,7 +53,7 @@ class Forms:
         self, gateway: Gateway, notifier: Notifier, customer: CustomerPages
     ) -> None:
         self._gateway = gateway
-        self._world = gateway.world
+        self._gateway_state = gateway.gateway_state
         self._notifier = notifier
         self._customer = customer
 
@@ -72,7 +72,7 @@ class Forms:
         """
         if match := _MOVE.fullmatch(path):
             noun, key, verb = match.groups()
-            _MOVES[noun](self._world, key, verb)
+            _MOVES[noun](self._gateway_state, key, verb)
 
             return _local(form.get("next", "/"))
 
@@ -107,8 +107,8 @@ class Forms:
         if not 0 < seconds <= _LONGEST_STEP:
             raise PageRefused(400, "wrong_clock")
 
-        self._world.move_clock(seconds)
-        tick(self._world)
+        self._gateway_state.move_clock(seconds)
+        run_due(self._gateway_state)
 
         return _local(form.get("next", "/"))
 
@@ -127,7 +127,7 @@ class Forms:
 
     def _settings(self, form: Mapping[str, str]) -> str:
         changes = {name: read_setting(name, value) for name, value in form.items()}
-        self._world.settings = self._world.settings.changed(changes)
+        self._gateway_state.settings = self._gateway_state.settings.changed(changes)
 
         return "/console/faults"
 

@@ -45,7 +45,7 @@ class ListPages:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._world = gateway.world
+        self._gateway_state = gateway.gateway_state
         self._pages: tuple[tuple[re.Pattern[str], Callable[..., Page | None]], ...] = (
             (re.compile(r"/"), self._payments),
             (re.compile(r"/console/payments/(PAY_[A-Z2-7]+)"), self._payment),
@@ -73,7 +73,7 @@ class ListPages:
         return Page("payments.html", {"rows": rows})
 
     def _payment(self, key: str) -> Page:
-        payment = self._world.payment(key)
+        payment = self._gateway_state.payment(key)
         refunds = self._of(key, "refund")
         declared = self._of(key, "customs")
         told = [key, *(one["id"] for one in (*refunds, *declared))]
@@ -90,7 +90,7 @@ class ListPages:
                 "verbs": verbs,
                 "door": _door(payment),
                 "order": json.dumps(payment["order"], ensure_ascii=False, indent=2),
-                "other": self._world.merchants.is_other(payment["merchant"]),
+                "other": self._gateway_state.merchants.is_other(payment["merchant"]),
                 "last_four": payment.get("card", {}).get("last_four", ""),
                 "paid_with": payment.get("paid_with", ""),
                 "refunds": [
@@ -99,19 +99,19 @@ class ListPages:
                 "notifications": [
                     one
                     for what in told
-                    for one in self._world.store.about("notification", what)
+                    for one in self._gateway_state.store.about("notification", what)
                 ],
             },
         )
 
     def _of(self, key: str, kind: str) -> list[Document]:
-        return self._world.store.about(kind, key)
+        return self._gateway_state.store.about(kind, key)
 
     def _requests(self) -> Page:
         return Page("requests.html", {"requests": self._newest("request")})
 
     def _request(self, number: str) -> Page | None:
-        found = self._world.store.get("request", str(int(number)))
+        found = self._gateway_state.store.get("request", str(int(number)))
 
         return None if found is None else Page("request.html", {"request": found})
 
@@ -143,7 +143,7 @@ class ListPages:
         rows = []
 
         for one in self._newest("papers"):
-            payment = self._world.store.get("payment", one["payment"]) or {}
+            payment = self._gateway_state.store.get("payment", one["payment"]) or {}
             # Not decided yet: approved or cancelled, it is due no more.
             open_ = one["status"] == "received" and "papers_due" in payment
             rows.append((one, open_))
@@ -151,7 +151,7 @@ class ListPages:
         return Page("papers.html", {"rows": rows})
 
     def _faults(self) -> Page:
-        settings = attrs.asdict(self._world.settings)
+        settings = attrs.asdict(self._gateway_state.settings)
 
         return Page(
             "faults.html",
@@ -165,7 +165,7 @@ class ListPages:
         )
 
     def _newest(self, kind: str) -> list[Document]:
-        return self._world.store.newest(kind, _SHOWN)
+        return self._gateway_state.store.newest(kind, _SHOWN)
 
 
 def _name(payment: Document) -> str:

@@ -1,0 +1,242 @@
+"""
+Selling with the flows of `umfpay.flows`, in one go or in two halves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import attrs
+
+from simulation import clock
+from simulation.calls import CutShortError
+from simulation.context import ScheduleContext
+from simulation.executing import Executing
+from simulation.journal import Attempt, Purchase, Told
+from simulation.orders import EXPIRES, PHONE, new_card, new_payment
+from umfpay.errors import (
+    NotFinishedError,
+    OutcomeUnknownError,
+    PendingExpiredError,
+    UMFError,
+    WrongCodeError,
+)
+from umfpay.flows import (
+    PendingCardPayment,
+    Step,
+    begin_card_payment,
+    card_payment,
+    confirm_card_payment,
+    resend_code,
+)
+from umfpay.models import Payment, PaymentMethod
+
+
+_TRIES: Final = 8
+_PAUSE: Final = 5.0
+_SMS_PAUSE: Final = 61.0
+
+
+@attrs.frozen(eq=False)
+class Flowing:
+    """
+    Sells with `card_payment`, or with its two halves.
+    """
+
+    _context: ScheduleContext
+    _executing: Executing
+
+    async def pay(self, purchase: Purchase, attempt: Attempt) -> Told:
+        """
+        Sell under one order number.
+        """
+        try:
+            payment = await self._context.call(lambda: self._flow(purchase, attempt))
+        except WrongCodeError:
+            self._context.counts["flow: three wrong codes"] += 1
+        except OutcomeUnknownError as error:
+            self._unknown(error)
+
+            if attempt.executing is not None:
+                attempt.intent = error.intent
+        except (NotFinishedError, CutShortError) as error:
+            self._context.counts[f"flow: {type(error).__name__}"] += 1
+        except UMFError as error:
+            self._context.counts[f"flow: {type(error).__name__}"] += 1
+
+            if attempt.payment_id is not None:
+                self._context.must_not_be_paid(attempt, repr(error))
+
+            return Told.NOT_DONE
+        else:
+            self._context.counts["flow: paid"] += 1
+
+            return await self._executing.final(attempt, payment)
+
+        # Before the code was given nothing was executed.
+        if attempt.executing is None:
+            return Told.NOT_DONE
+
+        return await self._executing.resolve(attempt)
+
+    async def _flow(self, purchase: Purchase, attempt: Attempt) -> Payment:
+        async def code(pending: PendingCardPayment) -> str:
+            if attempt.payment_id is None:
+                attempt.payment_id = pending.payment_id
+                attempt.expires_at = clock.moment() + EXPIRES
+
+            # Written down before the money moves, as without a flow.
+            attempt.executing = clock.moment()
+
+            return await self._typed(purchase, pending)
+
+        return await card_payment(
+            self._context.session,
+            new_payment(attempt.number, purchase.plan.amount).order,
+            new_card(attempt.card),
+            verification_code=code,
+            bank_code="CCB",
+            payment_method=PaymentMethod.CREDIT_CARD,
+            phone=PHONE,
+            arrivals=self._context.journal,
+        )
+
+    async def _typed(self, purchase: Purchase, pending: PendingCardPayment) -> str:
+        """
+        Return what the customer types: the code, or at first another one.
+        """
+        tried = len(pending.attempts)
+
+        if tried:
+            self._context.counts["customer: typed again"] += 1
+
+        if tried and purchase.plan.resends:
+            await asyncio.sleep(_SMS_PAUSE)
+
+            try:
+                await resend_code(self._context.session, pending)
+            except UMFError as error:
+                self._context.counts[f"resend: {type(error).__name__}"] += 1
+
+        right = self._context.sms_code(pending.payment_id)
+
+        if tried >= purchase.plan.typos:
+            return right
+
+        self._context.counts["customer: mistyped"] += 1
+
+        return f"{(int(right) + 1 + tried) % 1_000_000:06d}"
+
+    async def pay_in_halves(self, purchase: Purchase, attempt: Attempt) -> Told:
+        """
+        Sell with `begin_card_payment` and `confirm_card_payment`, maybe in two
+        processes.
+        """
+        for _ in range(_TRIES):
+            if attempt.pending is None and not await self._begun(purchase, attempt):
+                return Told.NOT_DONE
+
+            told = await self._confirmed(purchase, attempt)
+
+            if told is not None:
+                return told
+
+            await asyncio.sleep(_PAUSE)
+
+        return await self._executing.resolve(attempt)
+
+    async def _begun(self, purchase: Purchase, attempt: Attempt) -> bool:
+        for _ in range(_TRIES):
+            try:
+                pending = await self._context.call(
+                    lambda: begin_card_payment(
+                        self._context.session,
+                        new_payment(attempt.number, purchase.plan.amount).order,
+                        new_card(attempt.card),
+                        bank_code="CCB",
+                        payment_method=PaymentMethod.CREDIT_CARD,
+                        phone=PHONE,
+                    )
+                )
+            except OutcomeUnknownError as error:
+                self._unknown(error)
+            except CutShortError:
+                pass
+            except UMFError as error:
+                self._context.failed("begin", error)
+            else:
+                attempt.payment_id = pending.payment_id
+                attempt.expires_at = clock.moment() + EXPIRES
+                attempt.pending = pending.to_json()
+
+                return True
+
+            await asyncio.sleep(_SMS_PAUSE)
+
+        return False
+
+    async def _confirmed(self, purchase: Purchase, attempt: Attempt) -> Told | None:
+        """
+        Return how it ended; None if the customer may try again.
+        """
+        assert attempt.pending is not None
+        # As another process would read it.
+        pending = PendingCardPayment.from_json(attempt.pending)
+        attempt.executing = pending.execute_sent_at or clock.moment()
+
+        def keep(step: Step) -> None:
+            if step.name == "executing":
+                attempt.pending = pending.to_json()
+
+        try:
+            code = await self._context.call(lambda: self._typed(purchase, pending))
+            payment = await self._context.call(
+                lambda: confirm_card_payment(
+                    self._context.session,
+                    pending,
+                    code,
+                    arrivals=self._context.journal,
+                    on_step=keep,
+                )
+            )
+        except WrongCodeError as error:
+            self._context.counts[f"halves: {error.attempts_left} codes left"] += 1
+            attempt.pending = pending.to_json()
+
+            if error.attempts_left:
+                return None
+        except OutcomeUnknownError as error:
+            self._unknown(error)
+            attempt.pending = pending.to_json()
+            attempt.intent = error.intent
+        except (NotFinishedError, CutShortError, PendingExpiredError) as error:
+            self._context.counts[f"halves: {type(error).__name__}"] += 1
+            attempt.pending = pending.to_json()
+
+            # Nothing was sent, or it was refused.
+            if not pending.forgotten and pending.execute_sent_at is None:
+                return None
+        except UMFError as error:
+            self._context.failed("confirm", error)
+            attempt.pending = pending.to_json()
+
+            if not pending.forgotten:
+                return None
+
+            self._context.must_not_be_paid(attempt, repr(error))
+
+            return Told.NOT_DONE
+        else:
+            self._context.counts["halves: paid"] += 1
+
+            return await self._executing.final(attempt, payment)
+
+        return await self._executing.resolve(attempt)
+
+    def _unknown(self, error: OutcomeUnknownError) -> None:
+        # Of an earlier execute on_unknown was told when it ended, or the process died.
+        if error.reason == "an earlier execute was sent":
+            self._context.counts["halves: an earlier execute is unknown"] += 1
+        else:
+            self._context.unknown(error)

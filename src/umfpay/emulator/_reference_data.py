@@ -1,0 +1,193 @@
+"""
+What changes rarely: enterprises, banks, rates, the WeChat page (gateway.md 5.2,
+5.13-5.18).
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from umfpay.emulator._gateway_state import GatewayState, Members, Query, of
+from umfpay.emulator._money import RATES
+from umfpay.emulator._orders import needed
+from umfpay.emulator._refusal import Refusal
+from umfpay.emulator._store import Document
+from umfpay.emulator._wire import members, text
+from umfpay.models import CREDIT_BANKS, DEBIT_BANKS
+
+
+_ZH = {
+    "ICBC": "中国工商银行",
+    "CCB": "中国建设银行",
+    "ABC": "中国农业银行",
+    "BOC": "中国银行",
+    "PSBC": "中国邮政储蓄银行",
+    "COMM": "交通银行",
+    "CITIC": "中信银行",
+    "CEB": "中国光大银行",
+    "HXB": "华夏银行",
+    "CMBC": "中国民生银行",
+    "CMB": "招商银行",
+    "CIB": "兴业银行",
+    "SPDB": "上海浦东发展银行",
+    "GDB": "广发银行",
+    "SPAB": "平安银行",
+}
+_MEMBERS = (
+    "external_enterprise_id",
+    "enterprise_name",
+    "enterprise_phone",
+    "enterprise_email",
+    "enterprise_contacts",
+    "busi_type",
+    "enterprise_code",
+)
+
+
+def banks(_gateway_state: GatewayState, _merchant: str, query: Query) -> Members:
+    """
+    List the banks of a card type (gateway.md 5.2).
+    """
+    kind = query.get("type", "")
+
+    if kind not in ("CREDIT_CARD", "DEBIT_CARD"):
+        raise Refusal("00060700", "type is CREDIT_CARD or DEBIT_CARD")
+
+    return {
+        "banks": [
+            {
+                "name": name,
+                "name_zh": _ZH.get(code, name),
+                "code": code,
+                "logo_url": "",
+                "types": [kind, *_also(code, kind)],
+            }
+            for code, name in (
+                CREDIT_BANKS if kind == "CREDIT_CARD" else DEBIT_BANKS
+            ).items()
+        ]
+    }
+
+
+def _also(code: str, kind: str) -> list[str]:
+    other, table = {
+        "CREDIT_CARD": ("DEBIT_CARD", DEBIT_BANKS),
+        "DEBIT_CARD": ("CREDIT_CARD", CREDIT_BANKS),
+    }[kind]
+
+    return [other] if code in table else []
+
+
+def exchange_rate(
+    _gateway_state: GatewayState, _merchant: str, query: Query
+) -> Members:
+    """
+    Tell what one unit costs in CNY (gateway.md 5.13).
+    """
+    currency = query.get("currency", "")
+
+    if not currency:
+        raise Refusal("00202000", "currency is missing")
+
+    if currency not in RATES:
+        raise Refusal("00281017", f"currency {currency[:3]} not accepted")
+
+    return {"exchangeRates": [{"rate": RATES[currency], "currency": currency}]}
+
+
+def wechat_openid(gateway_state: GatewayState, _merchant: str, query: Query) -> Members:
+    """
+    Give the page that leads to an open_id (gateway.md 5.14).
+    """
+    notify_url = query.get("notify_url", "")
+
+    if not notify_url:
+        raise Refusal("00060700", "notify_url is missing")
+
+    root = gateway_state.base_url.partition("/cberest")[0]
+    inner = (
+        f"{root}/wechat/recvweixinGZHCodeNew.htm?notifyUrl={quote(notify_url, safe='')}"
+    )
+
+    page = (
+        f"{root}/wechat/authorize"
+        if gateway_state.settings.wechat_page == "own"
+        else "https://open.weixin.qq.com/connect/oauth2/authorize"
+    )
+
+    return {
+        "links": [
+            {
+                "ref": "weChat",
+                "method": "GET",
+                "href": f"{page}?appid=wx0000000000000000&response_type=code&scope=snsapi_base"
+                f"&redirect_uri={quote(inner, safe='')}#wechat_redirect",
+            }
+        ]
+    }
+
+
+def register(gateway_state: GatewayState, merchant: str, body: Members) -> Members:
+    """
+    Register a company: DISABLE until somebody has checked it (gateway.md 5.17).
+    """
+    # Older clients send it without the wrapper (gateway.md, trap 13).
+    given = (
+        members(body, "enterprise_qualification")
+        or members(body, "external_enterprise")
+        or members(body, "EnterpriseQualification")
+        or body
+    )
+    external = needed(given.get("external_enterprise_id"), "external_enterprise_id")
+    kind = needed(given.get("busi_type"), "busi_type")
+
+    if kind not in ("SJHG", "GFHG"):
+        raise Refusal("00060700", "busi_type is SJHG or GFHG")
+
+    company: Document = {name: text(given.get(name)) for name in _MEMBERS}
+
+    for known in gateway_state.store.about("enterprise", of(merchant, external)):
+        if known["busi_type"] == kind:
+            company = {**known, **company}
+
+    company |= {"merchant": merchant, "about": of(merchant, external)}
+
+    if "id" not in company:
+        company["id"] = gateway_state.new_id(
+            "enterprise",
+            "EQ",
+            f"{external}|{kind}{gateway_state.clock.today()}".encode(),
+        )
+
+    company.setdefault("enterprise_status", "DISABLE")
+    company.setdefault("rank", "UNKNOWN")
+    gateway_state.store.put("enterprise", company["id"], company)
+
+    return {
+        "enterprise_qualification": {name: company[name] for name in _MEMBERS},
+        "links": [
+            gateway_state.link(
+                "self", "GET", f"/enterprise_qualification/{company['id']}"
+            )
+        ],
+    }
+
+
+def enterprise(gateway_state: GatewayState, merchant: str, key: str) -> Members:
+    """
+    Tell whether a company may pay (gateway.md 5.18).
+    """
+    company = gateway_state.find("enterprise", key, merchant=merchant)
+
+    return {
+        "enterprise_qualification": {
+            name: company[name]
+            for name in (
+                "external_enterprise_id",
+                "busi_type",
+                "enterprise_status",
+                "rank",
+                "enterprise_name",
+            )
+        }
+    }

@@ -1,0 +1,375 @@
+"""
+The second half of a card payment: execute at most once, then the final state.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+
+import attrs
+
+from umfpay._session import UMFSession
+from umfpay.errors import (
+    APIError,
+    InvalidValueError,
+    OutcomeUnknownError,
+    PaymentExpiredError,
+    PaymentFailedError,
+    Text,
+    UMFError,
+)
+from umfpay.flows._card_begin import hidden_text
+from umfpay.flows._card_refusals import (
+    WRONG_CODE,
+    no_attempt_left,
+    query_twice,
+    refusal_of,
+    sent_before,
+    still_unknown,
+    wrong_code,
+)
+from umfpay.flows._deadline import Deadline
+from umfpay.flows._notification_source import Arrivals
+from umfpay.flows._payment_outcome import (
+    is_final,
+    paid_or_raise,
+    reconcile_refusal,
+    resolved_payment,
+    wait_until_paid,
+)
+from umfpay.flows._pending import CodeAttempt, PendingCardPayment
+from umfpay.flows._steps import OnStep, check_listener, report_step
+from umfpay.models import Payment, PaymentState
+from umfpay.sensitive import Private
+
+
+_log = logging.getLogger("umfpay")
+
+# The payment has ended: the card is not needed any more.
+_THE_END = (PaymentFailedError, PaymentExpiredError)
+
+
+def hidden_code(code: Private | str) -> Private:
+    """
+    Return the SMS code hidden.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    try:
+        hidden = hidden_text("code", code)
+    finally:
+        # It would be seen in a traceback that shows locals.
+        del code
+
+    if hidden is None:
+        raise InvalidValueError(
+            Text("code: the SMS code is missing.", "code：缺少短信验证码。")
+        )
+
+    return hidden
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Confirmation:
+    """
+    One attempt to pay *pending*: one code is sent once, one order is charged once.
+
+    Args:
+        end: The deadline of all its calls.
+        allow_repeat: Execute again if the outcome of an earlier execute is unknown.
+    """
+
+    session: UMFSession
+    pending: PendingCardPayment
+    end: Deadline
+    arrivals: Arrivals | None
+    on_step: OnStep | None
+    allow_repeat: bool = False
+
+    async def run(self, code: Private, *, known: Payment | None = None) -> Payment:
+        """
+        Execute the payment unless that was done, and wait for the final state.
+
+        Args:
+            known: The payment if nobody can have executed it; None asks the gateway.
+        """
+        check_listener(self.on_step)
+
+        if self.arrivals is not None:
+            await self.arrivals.expect(
+                self.pending.mer_reference_id,
+                amount=self.pending.amount,
+                payment_id=self.pending.payment_id,
+            )
+
+        try:
+            return await self._paid(code, known)
+        except _THE_END as error:
+            self.pending.forget()
+            await self._record(error.last)
+
+            raise
+
+    async def _record(self, last: object) -> None:
+        """
+        Have the shop's handler hear of an end that no notification may tell.
+        """
+        if self.arrivals is None or not isinstance(last, Payment) or not is_final(last):
+            return
+
+        try:
+            await self.arrivals.record(last, deadline=self.end.at)
+        except UMFError as error:
+            _log.warning("an end could not be recorded: %s", type(error).__name__)
+
+    async def _paid(self, code: Private, known: Payment | None) -> Payment:
+        proven = known is None
+        payment = await self._looked_up() if known is None else known
+
+        execute = not proven or payment.state == PaymentState.WAIT_BUYER_PAY
+
+        if execute:
+            payment, proven = await self._executed(code, payment)
+
+        # The card was used: its data may not be kept after that.
+        self.pending.forget()
+
+        if execute:
+            await report_step(
+                self.on_step,
+                "executed",
+                payment,
+                deadline=self.end,
+                money_may_have_moved=True,
+            )
+
+        return await wait_until_paid(
+            self.session,
+            payment,
+            deadline=self.end,
+            arrivals=self.arrivals,
+            on_step=self.on_step,
+            ordered=self.pending.ordered,
+            proven=proven,
+        )
+
+    async def _looked_up(self) -> Payment:
+        """
+        Return the payment as the gateway knows it, before anything is executed.
+        """
+        pending = self.pending
+
+        if pending.execute_sent_at is not None:
+            try:
+                return await self._resolved(still_unknown(pending), once=True)
+            except OutcomeUnknownError:
+                if not self.allow_repeat:
+                    raise
+
+        unchecked = [one for one in pending.attempts if not one.checked]
+
+        if not unchecked or self.allow_repeat:
+            payment = await self.session.payments.get(
+                pending.payment_id, **self.end.options(self.session)
+            )
+            pending.ordered.must_be(payment.order)
+
+            return payment
+
+        payment = await query_twice(
+            self.session, Payment(id=pending.payment_id), self.end, pending.ordered
+        )
+
+        if payment.state is None:
+            raise still_unknown(pending)
+
+        if payment.state == PaymentState.WAIT_BUYER_PAY:
+            for one in unchecked:
+                one.checked = True
+
+        return payment
+
+    async def _executed(self, code: Private, known: Payment) -> tuple[Payment, bool]:
+        """
+        Send the execute; return the payment, and whether its state is proven.
+        """
+        mark = self._checked_mark(code)
+        payer = self.pending.payer(self.session, code)
+        mine = await self._attempt(mark, known)
+        unknown: OutcomeUnknownError | None = None
+
+        try:
+            payment = await self.session.payments.execute(
+                self.pending.payment_id, payer, **self.end.options(self.session)
+            )
+        except OutcomeUnknownError as error:
+            unknown = error
+            refusal = refusal_of(error)
+        except APIError as error:
+            refusal = error
+        except UMFError:
+            # Nothing can have happened.
+            self.pending.attempts.remove(mine)
+
+            raise
+        else:
+            return payment, False
+
+        # Outside of the except: a refusal is the cause of the error it follows.
+        if refusal is None:
+            assert unknown is not None
+
+            return await self._resolved(unknown), True
+
+        return await self._refused(mine, refusal, unknown, known), True
+
+    def _checked_mark(self, code: Private) -> str:
+        """
+        Return the mark of *code*, if it may be sent.
+        """
+        pending = self.pending
+        mark = pending.code_mark(self.session, code)
+
+        # Another task may have come between.
+        if pending.execute_sent_at is not None and not self.allow_repeat:
+            raise still_unknown(pending)
+
+        if not pending.attempts_left:
+            raise no_attempt_left(pending)
+
+        if pending.was_sent(mark):
+            raise sent_before(pending)
+
+        return mark
+
+    async def _attempt(self, mark: str, known: Payment) -> CodeAttempt:
+        """
+        Note the attempt, and let it be stored, before anything is sent.
+        """
+        pending = self.pending
+        self.end.must_have_time(known)
+        mine = CodeAttempt(
+            sent_at=datetime.now(UTC), code_mark=mark, sms_number=pending.codes_asked
+        )
+        pending.attempts.append(mine)
+
+        try:
+            # Whoever stores it now knows of the execute even after a crash.
+            await report_step(self.on_step, "executing", pending, deadline=self.end)
+            # That may have taken all the time.
+            self.end.must_have_time(known)
+        except BaseException:
+            pending.attempts.remove(mine)
+
+            raise
+
+        return mine
+
+    async def _refused(
+        self,
+        mine: CodeAttempt,
+        refusal: APIError,
+        unknown: OutcomeUnknownError | None,
+        known: Payment,
+    ) -> Payment:
+        """
+        Return the payment if it was, or is being, paid all the same.
+
+        Args:
+            unknown: The error of the call; None if the refusal is certain.
+        """
+        if refusal.ret_code == WRONG_CODE:
+            mine.refused_with, mine.verified = WRONG_CODE, refusal.verified
+        elif unknown is None and self._is_only_open(mine):
+            self._end(mine, refusal)
+
+            return await reconcile_refusal(
+                self.session,
+                known,
+                refusal,
+                ordered=self.pending.ordered,
+                deadline=self.end,
+            )
+
+        payment = await query_twice(
+            self.session, known, self.end, self.pending.ordered, refusal=refusal
+        )
+
+        if is_final(payment):
+            return paid_or_raise(payment, cause=unknown or refusal)
+
+        if payment.state == PaymentState.TRADE_PENDING:
+            return payment
+
+        waits = payment.state == PaymentState.WAIT_BUYER_PAY
+        error, cause = self._meaning(mine, refusal, unknown, waits=waits)
+
+        raise error from cause
+
+    def _meaning(
+        self,
+        mine: CodeAttempt,
+        refusal: APIError,
+        unknown: OutcomeUnknownError | None,
+        *,
+        waits: bool,
+    ) -> tuple[UMFError, BaseException | None]:
+        """
+        Return what *refusal* means, and its cause, if the payment has not ended.
+
+        Args:
+            waits: Whether two queries say that it waits.
+        """
+        pending = self.pending
+
+        if refusal.ret_code == WRONG_CODE:
+            mine.checked = waits
+
+            if not pending.attempts_left:
+                pending.forget()
+
+            return wrong_code(pending, refusal, waits=waits), unknown or refusal
+
+        # It says nothing about an earlier one: only the final state does.
+        if waits and self._is_only_open(mine):
+            self._end(mine, refusal)
+
+            return refusal, None
+
+        if unknown is not None:
+            return unknown, refusal
+
+        return still_unknown(pending), refusal
+
+    def _end(self, mine: CodeAttempt, refusal: APIError) -> None:
+        """
+        Note that nothing was paid; the code is used up, and the card will not do.
+        """
+        mine.refused_with, mine.checked = refusal.ret_code or "refused", True
+        mine.verified = refusal.verified
+        self.pending.forget()
+
+    def _is_only_open(self, mine: CodeAttempt) -> bool:
+        """
+        Tell whether all earlier attempts are known to have come to nothing.
+        """
+        return all(
+            one.verified and one.checked
+            for one in self.pending.attempts
+            if one is not mine
+        )
+
+    async def _resolved(
+        self, unknown: OutcomeUnknownError, *, once: bool = False
+    ) -> Payment:
+        return await resolved_payment(
+            self.session,
+            unknown,
+            deadline=self.end,
+            arrivals=self.arrivals,
+            ordered=self.pending.ordered,
+            expires_at=self.pending.order_expires_at,
+            once=once,
+        )

@@ -1,0 +1,320 @@
+"""
+How an end becomes a result: a paid payment, or the error that says why not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection
+from datetime import datetime
+from http import HTTPStatus
+from typing import Final, TypeGuard
+
+import attrs
+
+from umfpay._session import Executed, Resolution, UMFSession
+from umfpay.errors import (
+    APIError,
+    GatewayBusyError,
+    MismatchedResponseError,
+    OutcomeUnknownError,
+    PaymentExpiredError,
+    PaymentFailedError,
+    PaymentStateError,
+    Text,
+    UMFError,
+    UnknownCodeError,
+)
+from umfpay.flows._deadline import Deadline
+from umfpay.flows._notification_source import Arrivals
+from umfpay.flows._steps import OnStep, report_step
+from umfpay.flows._waiting import wait_final
+from umfpay.models import Payment, PaymentState
+from umfpay.protocol import DecidedBy
+from umfpay.resources import Ordered
+
+
+# Codes that say the time to pay is over (gateway.md 8.2). "Order closed" is none:
+# it may have been paid with another payment.
+_EXPIRED: Final = frozenset({"00060751", "00060762"})
+_LONGEST_PAUSE: Final = 30.0
+_PATIENCE: Final = 30.0
+
+_log = logging.getLogger("umfpay")
+
+
+def is_final(payment: Payment) -> bool:
+    """
+    Tell whether waiting changes nothing any more.
+    """
+    return payment.state is not None and payment.state.final
+
+
+def paid_or_raise(payment: Payment, *, cause: BaseException | None = None) -> Payment:
+    """
+    Return *payment* if it was paid; its state must be final, or its time over.
+
+    Args:
+        cause: What is to be the cause of an error.
+
+    Raises:
+        PaymentFailedError: It failed, or was cancelled or reversed.
+        PaymentExpiredError: Nobody paid in time.
+    """
+    if payment.state == PaymentState.TRADE_SUCCESS:
+        return payment
+
+    if payment.state in (PaymentState.TRADE_CLOSED, PaymentState.WAIT_BUYER_PAY):
+        raise _expired(payment) from cause
+
+    raise PaymentFailedError(
+        Text(
+            f"{payment.id}: the payment ended as {payment.state}.",
+            f"{payment.id}：支付结束，状态为 {payment.state}。",
+        ),
+        last=payment,
+    ) from cause
+
+
+def _expired(payment: Payment) -> PaymentExpiredError:
+    return PaymentExpiredError(
+        Text(
+            f"{payment.id}: nobody paid before the order expired.",
+            f"{payment.id}：订单过期前未支付。",
+        ),
+        last=payment,
+    )
+
+
+async def wait_until_paid(
+    session: UMFSession,
+    payment: Payment,
+    *,
+    deadline: Deadline,
+    arrivals: Arrivals | None,
+    on_step: OnStep | None,
+    ordered: Ordered,
+    proven: bool = False,
+) -> Payment:
+    """
+    Wait for the final state, tell ``waiting`` and ``final``, return the paid payment.
+
+    Args:
+        payment: As it is known now.
+        ordered: What it was made for: the final state of another order proves nothing.
+        proven: Whether its state comes from a query or a notification. The answers to
+            create and execute prove nothing (gateway.md, traps 18 and 19).
+
+    Raises:
+        PaymentFailedError: It ended without the money.
+        PaymentExpiredError: Nobody paid in time.
+        NotFinishedError: The deadline came first; money may still move.
+    """
+    if is_final(payment) and not proven:
+        payment = await query_payment(session, payment, deadline, ordered)
+
+    if not is_final(payment):
+        await report_step(
+            on_step, "waiting", payment, deadline=deadline, money_may_have_moved=True
+        )
+
+    payment = await wait_final(
+        payment.id,
+        kind=Payment,
+        ask=lambda: session.payments.get(payment.id, **deadline.options(session)),
+        is_final=is_final,
+        deadline=deadline,
+        arrivals=arrivals,
+        last=payment,
+        must_fit=lambda found: ordered.must_be(found.order),
+    )
+    await report_step(
+        on_step,
+        "final",
+        payment,
+        deadline=deadline,
+        money_may_have_moved=payment.state == PaymentState.TRADE_SUCCESS,
+    )
+
+    return paid_or_raise(payment)
+
+
+async def query_payment(
+    session: UMFSession, payment: Payment, deadline: Deadline, ordered: Ordered
+) -> Payment:
+    """
+    Return what a query says; without its state if it says nothing of this order now.
+    """
+    try:
+        found = await session.payments.get(payment.id, **deadline.options(session))
+        ordered.must_be(found.order)
+    except UMFError as error:
+        _log.info("asking for %s failed: %s", payment.id, type(error).__name__)
+
+        return attrs.evolve(payment, state=None)
+
+    return found
+
+
+async def reconcile_refusal(
+    session: UMFSession,
+    payment: Payment,
+    refusal: APIError,
+    *,
+    ordered: Ordered,
+    deadline: Deadline,
+) -> Payment:
+    """
+    Return the payment if it was, or is being, paid all the same; else raise what
+    *refusal* means.
+
+    A refusal for the payment's state is explained by that state: it is asked for.
+
+    Raises:
+        PaymentFailedError: The payment had failed.
+        PaymentExpiredError: The order had expired.
+        APIError: *refusal*; the payment still waits.
+    """
+    if not isinstance(refusal, PaymentStateError):
+        raise refusal
+
+    payment = await query_payment(session, payment, deadline, ordered)
+
+    if is_final(payment):
+        return paid_or_raise(payment, cause=refusal)
+
+    if payment.state == PaymentState.TRADE_PENDING:
+        # Another execute is under way.
+        return payment
+
+    # If the gateway cannot be asked now, the refusal speaks for its own call alone.
+    if payment.state == PaymentState.WAIT_BUYER_PAY and refusal.ret_code in _EXPIRED:
+        raise _expired(payment) from refusal
+
+    raise refusal
+
+
+async def resolved(
+    session: UMFSession,
+    unknown: OutcomeUnknownError,
+    *,
+    deadline: Deadline,
+    arrivals: Arrivals | None,
+    known_refunds: Collection[str] | None = None,
+    expires_at: datetime | None = None,
+    once: bool = False,
+) -> Resolution:
+    """
+    Find out what became of a write: executed or not, never still unknown.
+
+    If the gateway gave no answer, it may still be at work: it is asked after 0, 1, 2,
+    4 ... 30 seconds until *deadline*. So it is after a signed refusal that the day's
+    list decides. Any other refusal will not become clearer: it is asked about once.
+
+    Args:
+        deadline: Until when to ask.
+        arrivals: Where notifications are stored; they are asked first.
+        known_refunds: Ids of all refunds of this payment but the one in question, None
+            if nobody can say that these are all.
+        expires_at: When the order can no longer be paid, with a zone.
+        once: Ask once only.
+
+    Raises:
+        OutcomeUnknownError: *unknown*, with its own cause: nobody can say by then.
+    """
+    pause = 1.0
+
+    while True:
+        try:
+            found = await session.resolve(
+                unknown.intent,
+                evidence=arrivals,
+                known_refunds=known_refunds,
+                expires_at=expires_at,
+                **deadline.options(session),
+            )
+        except UMFError as error:
+            _log.info("resolve failed: %s", type(error).__name__)
+        else:
+            if found.outcome is not Executed.UNKNOWN:
+                return found
+
+        listed = known_refunds is not None and _is_decided_by_the_list(unknown)
+
+        if once or (_refused(unknown) and not listed) or deadline.left <= pause:
+            raise unknown
+
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def _is_decided_by_the_list(unknown: OutcomeUnknownError) -> bool:
+    return unknown.intent.details.get("decided_by") == DecidedBy.TRANSACTIONS
+
+
+def _refused(unknown: OutcomeUnknownError) -> bool:
+    """
+    Tell whether the gateway said no, in a way that cannot be trusted.
+    """
+    cause = unknown.__cause__
+
+    return (
+        isinstance(cause, APIError)
+        and not isinstance(cause, GatewayBusyError | UnknownCodeError)
+        and cause.http_status < HTTPStatus.INTERNAL_SERVER_ERROR
+    )
+
+
+def _is_signed(error: BaseException | None) -> TypeGuard[APIError]:
+    return isinstance(error, APIError) and error.verified
+
+
+async def resolved_payment(
+    session: UMFSession,
+    unknown: OutcomeUnknownError,
+    *,
+    deadline: Deadline,
+    arrivals: Arrivals | None,
+    ordered: Ordered,
+    expires_at: datetime | None = None,
+    once: bool = False,
+) -> Payment:
+    """
+    Return the payment of an execute that turns out to have been carried out.
+
+    Its state is proven: TRADE_SUCCESS or TRADE_PENDING. A customer waits for it: the
+    gateway is asked for 30 seconds at most.
+
+    Raises:
+        PaymentFailedError: It was not, and the payment has failed.
+        PaymentExpiredError: It was not, and the order has expired.
+        OutcomeUnknownError: *unknown*: nobody can say.
+        APIError: It was not, says a signed refusal, and the payment still waits.
+    """
+    found = await resolved(
+        session,
+        unknown,
+        deadline=Deadline(min(deadline.at, Deadline.after(_PATIENCE).at)),
+        arrivals=arrivals,
+        expires_at=expires_at,
+        once=once,
+    )
+    payment = found.object
+    # Evidence of an execute is always the payment itself.
+    assert isinstance(payment, Payment)
+
+    try:
+        ordered.must_be(payment.order)
+    except MismatchedResponseError as mismatch:
+        raise unknown from mismatch
+
+    refusal = unknown.__cause__
+
+    if found.outcome is Executed.NO:
+        if payment.state == PaymentState.WAIT_BUYER_PAY and _is_signed(refusal):
+            raise refusal
+
+        return paid_or_raise(payment, cause=unknown)
+
+    return payment

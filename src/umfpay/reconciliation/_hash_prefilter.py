@@ -1,0 +1,216 @@
+"""
+Millions of rows that agree, told apart from the few that are to be looked at.
+
+The books are joined by hashes of their keys and by nothing else: half of the time of a
+comparison by text. What agrees in all rules is counted. Everything else (rows that
+differ, stand twice, lack a partner, or have the hash of another key) is for the
+comparison itself, which knows no hashes. Two keys are taken for one where both of two
+hashes of 64 bits are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import Any, Final
+
+import narwhals as nw
+
+from umfpay.reconciliation._books import KEY, Book
+from umfpay.reconciliation._difference import Difference
+from umfpay.reconciliation._joining import (
+    STATEMENT_VALUES,
+    available_in,
+    due,
+    opened,
+    refunds_of_nothing,
+    repeated,
+)
+from umfpay.reconciliation._rules import AT_GATEWAY, IN_LEDGER, rules
+from umfpay.reconciliation._states import meanings, with_meaning
+from umfpay.reconciliation._tolerance import Tolerance
+
+
+# Hashes in all books that know as much: of the whole key, and of what the statement
+# knows of it.
+ROW: Final = ("_row", "_row_again")
+# One is enough: a row of another number either differs, or stands beside the right one,
+# or changes nothing where there is none.
+PAID: Final = "_paid"
+
+_GATEWAY: Final = ("mer_date", "currency", "total", "total_cny", "state")
+_THERE: Final = "_there"
+DIFFERS: Final = "_differs"
+# What a million rows of which still add up in Int64.
+_MOST: Final = 10**12
+# States, of which a book has few.
+_FEW: Final = 32
+
+Frame = Any  # narwhals' LazyFrame
+Settle = Callable[[Frame], Frame]
+
+
+class HashPrefilter:
+    """
+    The books of one comparison.
+
+    Args: as of `compare()`, with `ROW` and `PAID` in the frames, and
+
+        settle: Computes a frame that is used several times.
+
+    Attributes:
+        matched: *rows*, *total* and *total_cny* of what agrees, for each *currency*.
+        rest: The other rows of the transactions, the ledger and the statement.
+        orphans: The keys of our refunds whose payment is in no book.
+
+    Raises:
+        ConfigError: *days* without mer_date in the ledger.
+    """
+
+    def __init__(
+        self,
+        transactions: Frame,
+        ledger: Frame,
+        statement: Frame | None,
+        *,
+        tolerance: Tolerance | None,
+        days: tuple[date, date] | None,
+        settle: Settle,
+    ) -> None:
+        theirs = opened(Book.TRANSACTIONS, transactions)
+        ours = opened(Book.LEDGER, ledger)
+        told = None if statement is None else opened(Book.STATEMENT, statement)
+        row = ROW[0]
+        self.orphans = settle(refunds_of_nothing(ours, theirs, [*KEY, row]))
+
+        if days is not None:
+            ours = due(ours, theirs, days, [row])
+
+        codes = (
+            _codes([ours, theirs], settle) if "state" in available_in(ours) else None
+        )
+        flagged = settle(
+            _flagged(ours, theirs, told, tolerance or Tolerance(), codes).select(
+                row,
+                DIFFERS,
+                currency="gateway_currency",
+                total="gateway_total",
+                total_cny="gateway_total_cny",
+            )
+        )
+        # What stands twice in any book is here twice, too.
+        found = settle(
+            nw.concat(
+                [
+                    flagged.filter(nw.col(DIFFERS)).select(row),
+                    repeated(flagged, [row]),
+                    self.orphans.select(row),
+                ]
+            ).unique(row)
+        )
+        self.matched = (
+            flagged.join(found, on=row, how="anti")
+            .group_by("currency")
+            .agg(
+                nw.len().alias("rows"),
+                nw.col("total").sum(),
+                nw.col("total_cny").sum(),
+            )
+        )
+        theirs, ours = (
+            settle(book.join(found, on=row, how="semi")) for book in (theirs, ours)
+        )
+
+        if told is not None:
+            numbers = nw.concat([theirs.select(PAID), ours.select(PAID)]).unique(PAID)
+            told = settle(told.join(numbers, on=PAID, how="semi"))
+
+        self.rest = (theirs, ours, told)
+
+
+def _codes(books: Sequence[Frame], settle: Settle) -> dict[str, int]:
+    """
+    Return a number for each word of a state: the same for those that mean the same.
+    """
+    words = nw.concat([book.select("state") for book in books])
+    table = settle(meanings(words, "state", "means")).collect()
+    found = dict(zip(table["state"].to_list(), table["means"].to_list(), strict=True))
+    order = {means: number for number, means in enumerate({*found.values()})}
+
+    return {word: order[means] for word, means in found.items() if word is not None}
+
+
+def _flagged(
+    ours: Frame,
+    theirs: Frame,
+    told: Frame | None,
+    tolerance: Tolerance,
+    codes: Mapping[str, int] | None,
+) -> Frame:
+    """
+    Return the books side by side, with `DIFFERS`.
+    """
+    available = available_in(ours)
+    applies = rules(available, tolerance, with_statement=told is not None)
+    # Known already.
+    del applies[Difference.REFUND_WITHOUT_PAYMENT]
+    whole = _prefixed(ours, "ledger", available, IN_LEDGER, codes).join(
+        _prefixed(theirs, "gateway", _GATEWAY, AT_GATEWAY, codes, [PAID]),
+        on=ROW[0],
+        how="full",
+        suffix=_THERE,
+    )
+    odd = [
+        nw.col(IN_LEDGER) != nw.col(AT_GATEWAY),
+        *(nw.col(f"gateway_{name}").abs() > _MOST for name in ("total", "total_cny")),
+    ]
+
+    if told is not None:
+        values = {f"statement_{name}": nw.col(name) for name in STATEMENT_VALUES}
+        # What the statement says of itself is looked at before it is joined.
+        wrong = applies.pop(Difference.EXCHANGE_DIFFERS).alias("_wrong")
+        told = told.select(PAID, "kind", **values).with_columns(wrong)
+        names = [name for name in values if not name.startswith("statement_exchange")]
+        whole = whole.join(
+            told.select(PAID, "_wrong", *names),
+            on=PAID,
+            how="left",
+            suffix=_THERE,
+        )
+        odd.append(nw.col("_wrong"))
+
+    return whole.with_columns(
+        nw.coalesce(ROW[0], f"{ROW[0]}{_THERE}").alias(ROW[0]),
+        nw.any_horizontal(*applies.values(), *odd, ignore_nulls=True).alias(DIFFERS),
+    )
+
+
+def _prefixed(
+    frame: Frame,
+    prefix: str,
+    names: Sequence[str],
+    mark: str,
+    codes: Mapping[str, int] | None,
+    keys: Sequence[str] = (),
+) -> Frame:
+    """
+    Return the columns *names* of a book, and its second hash as *mark*.
+    """
+    values = {f"{prefix}_{name}": nw.col(name) for name in names if name != "state"}
+
+    if codes is not None and len(codes) > _FEW:
+        frame = with_meaning(frame, "state", "means")
+        values[f"{prefix}_means"] = nw.col("means")
+    elif codes is not None:
+        values[f"{prefix}_means"] = _coded("state", codes)
+
+    return frame.select(ROW[0], *keys, nw.col(ROW[1]).alias(mark), **values)
+
+
+def _coded(state: str, codes: Mapping[str, int]) -> Any:
+    found: Any = nw.lit(None).cast(nw.Int64)
+
+    for word, code in codes.items():
+        found = nw.when(nw.col(state) == word).then(nw.lit(code)).otherwise(found)
+
+    return found

@@ -1,0 +1,141 @@
+"""
+From files into buckets: all three books at once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from umfpay.reconciliation._books import Book, columns_of
+from umfpay.reconciliation._ledger import Ledger
+from umfpay.reconciliation._partitions import Stage
+
+
+if TYPE_CHECKING:
+    from umfpay.reconciliation._reading import StatementReader
+
+
+class Ingest:
+    """
+    Divides the books into the buckets of a stage.
+
+    Args:
+        stage: Where they go.
+        transactions: Transaction files.
+        statements: Reconciliation files.
+        ledger: The merchant's book.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        *,
+        transactions: Sequence[StatementReader[Any]],
+        statements: Sequence[StatementReader[Any]],
+        ledger: Ledger,
+    ) -> None:
+        self._stage = stage
+        self._transactions = transactions
+        self._statements = statements
+        self._ledger = ledger
+        self._rows: Counter[Book] = Counter()
+        self._by_order = stage.bucket_of("order_id")
+        self._refunds = [
+            pl.DataFrame(schema={"number": pl.String, "bucket": pl.UInt16})
+        ]
+
+    def run(self) -> dict[str, Any]:
+        """
+        Read everything; return what was seen.
+
+        Raises:
+            IncompleteStatementError: A file of the gateway is not whole.
+            StatementError: A book cannot be read.
+        """
+        apart = self._stage.buckets > 1
+
+        # Engines leave a core idle while they read one file.
+        with ThreadPoolExecutor(max_workers=3) as threads:
+            works = [self._add_transactions, self._add_ledger]
+
+            if not apart:
+                # The longest first.
+                works.insert(0, self._add_statements)
+
+            for one in [threads.submit(work) for work in works]:
+                one.result()
+
+        if apart:
+            # Where a refund belongs is known when the other books are.
+            self._add_statements()
+
+        return {
+            "rows": {str(book): self._rows[book] for book in Book},
+            "files": [
+                _told(reader) for reader in (*self._transactions, *self._statements)
+            ],
+        }
+
+    def _add(self, book: Book, rows: pl.DataFrame, bucket: pl.Expr) -> None:
+        self._rows[book] += rows.height
+        self._stage.add(book, rows, bucket=bucket)
+
+    def _add_ledger(self) -> None:
+        for frame in self._ledger.batches():
+            self._note_refunds(frame)
+            self._add(Book.LEDGER, frame, self._by_order)
+
+    def _add_transactions(self) -> None:
+        for reader in self._transactions:
+            for rows in reader.frames(columns=columns_of(Book.TRANSACTIONS)):
+                self._add(Book.TRANSACTIONS, rows, self._by_order)
+
+                self._note_refunds(rows)
+
+    def _note_refunds(self, rows: pl.DataFrame) -> None:
+        if self._statements and self._stage.buckets > 1:
+            self._refunds.append(
+                rows.filter(pl.col("kind") == "T")
+                .select(number="refund_id", bucket=self._by_order)
+                .unique()
+            )
+
+    def _add_statements(self) -> None:
+        # A number that two orders have is of use in the buckets of both.
+        known = pl.concat(self._refunds).unique()
+        by_number = self._stage.bucket_of("number")
+        # A refund stands beside its order's rows, whose number it does not tell.
+        bucket = (
+            pl.when(pl.col("kind") == "T")
+            .then(pl.coalesce("bucket", by_number))
+            .otherwise(by_number)
+        )
+
+        for reader in self._statements:
+            for rows in reader.frames(columns=columns_of(Book.STATEMENT)):
+                known_rows = (
+                    rows.join(known, on="number", how="left", maintain_order="left")
+                    if self._stage.buckets > 1
+                    else rows
+                )
+                self._rows[Book.STATEMENT] += rows.height
+                self._stage.add(Book.STATEMENT, known_rows, bucket=bucket)
+
+
+def _told(reader: StatementReader[Any]) -> dict[str, Any]:
+    header = reader.header
+    assert header is not None
+    assert reader.total_rules is not None
+
+    return {
+        "kind": header.kind,
+        "merchant": header.merchant,
+        "day": header.day.isoformat(),
+        "total": str(reader.statement_total),
+        "total_rules": sorted(map(str, reader.total_rules)),
+    }

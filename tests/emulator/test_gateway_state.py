@@ -1,0 +1,178 @@
+"""
+The books outlive the process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import sqlite3
+
+import pytest
+
+from umfpay.emulator._store import Store
+from umfpay.errors import ConfigError
+
+
+def _hash(folder):
+    connection = sqlite3.connect(folder / "emulator.sqlite3")
+    rows = connection.execute("SELECT data FROM documents WHERE kind = 'payment'")
+    found = re.findall('"hash": "([0-9a-f]+)"', "".join(row[0] for row in rows))
+    connection.close()
+
+    return found
+
+
+def test_a_restart_keeps_everything(make_box, running, shop_at, keys_of, tmp_path):
+    """
+    Payments, token, keys, credentials, request log, and the salt of card hashes.
+    """
+    folder = tmp_path / "data"
+    hashes, ports = [], []
+    token = key = before = None
+
+    for start in range(2):
+        box = make_box(folder, key_bits=1024)
+
+        with running(box) as server:
+            keys = keys_of(folder)
+            shop = shop_at(server.origin, box, keys)
+            ports.append(server.origin)
+
+            assert server.origin in (folder / "umf.env").read_text()
+
+            if start:
+                shop.token = token
+
+                assert before == (keys.client_id, keys.client_secret)
+                assert "TRADE_SUCCESS" == shop.state(key)
+                assert shop.control("GET", "/requests")["requests"][0]["number"] == 1
+
+            key = shop.created(reference=f"ref-{start}")
+            shop.execute(key)
+            token, before = shop.token, (keys.client_id, keys.client_secret)
+
+        hashes = _hash(folder)
+
+    assert ports[0] != ports[1]
+    assert 2 == len(hashes)
+    assert hashes[0] == hashes[1]
+
+
+def test_a_reset_keeps_the_salt(make_box, running, shop_at):
+    """
+    And other emulators have another one.
+    """
+    first, second = make_box(), make_box()
+    salt = first._gateway_state.salt
+
+    with running(first) as server:
+        shop_at(server.origin, first).control("POST", "/reset", {})
+
+    assert salt == first._gateway_state.salt
+    assert salt != second._gateway_state.salt
+
+    second._store.close()
+
+
+def test_traces_have_sixteen_digits_and_differ(shop):
+    """
+    As those of the samples.
+    """
+    shop.created()
+    shop.created(reference="ref-2")
+    traces = [one["trace"] for one in shop.control("GET", "/payments")["payments"]]
+
+    assert all(re.fullmatch("36112312[0-9]{8}", trace) for trace in traces)
+    assert traces[0] != traces[1]
+
+
+def test_a_moved_clock_stays_moved(make_box, running, shop_at, tmp_path, keys_of):
+    """
+    After a restart, and until a reset.
+    """
+    folder = tmp_path / "data"
+    told = []
+
+    for start in range(2):
+        with running(box := make_box(folder, key_bits=1024)) as server:
+            shop = shop_at(server.origin, box, keys_of(folder))
+
+            if not start:
+                shop.forward(3 * 86_400)
+
+            told.append(shop.control("GET", "/clock")["now"][:10])
+
+    assert ["2026-11-26", "2026-11-26"] == told
+
+    with running(box := make_box(folder)) as server:
+        shop = shop_at(server.origin, box, keys_of(folder))
+        told = shop.control("POST", "/reset", {})["now"]
+
+    assert told.startswith("2026-11-23")
+
+
+def test_a_stop_does_not_end_a_delivery(
+    make_box, running, shop_at, tmp_path, keys_of, listener
+):
+    """
+    A notification that waits for its next attempt gets it after the restart.
+    """
+    folder = tmp_path / "data"
+    listener.replies = [(500, [b""], {})]
+
+    with running(box := make_box(folder, key_bits=1024)) as server:
+        shop = shop_at(server.origin, box, keys_of(folder))
+        shop.settings(notification_pause=1000)
+        key = shop.paid(notify_url=listener.url)
+        listener.wait(1)
+
+    with running(box := make_box(folder)) as server:
+        shop_at(server.origin, box, keys_of(folder)).control("GET", "/")
+        told = listener.wait(2)
+
+    assert [key, key] == [one["payment"]["id"] for one in told]
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "row"),
+    [
+        ("clock", "now", {"offset": "x"}),
+        ("clock", "now", {"offset": None}),
+        ("clock", "now", {"offset": 1e300}),
+        ("clock", "now", {"offset": float("nan")}),
+        ("clock", "now", {}),
+        ("salt", "cards", {"hex": "x"}),
+        ("salt", "cards", {"hex": 5}),
+        ("salt", "cards", {}),
+        ("series", "trace", {}),
+        ("series", "trace", {"last": "x"}),
+        ("series", "request", {"last": None}),
+        ("series", "request", {"last": True}),
+        ("token", "x", {"digest": "x"}),
+        ("paid", "x", {"payment": 5}),
+        ("payment", "PAY_A", {"id": "PAY_A"}),
+        ("refund", "REFUND_A", {}),
+        ("notification", "1", {"number": "1"}),
+    ],
+)
+def test_damaged_books_are_told_at_the_start(make_box, keys, tmp_path, kind, key, row):
+    """
+    And let go of: who mends them can start at once.
+    """
+    shutil.copytree(keys.folder, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "emulator.sqlite3"
+
+    with contextlib.closing(Store(path)) as store:
+        store.put(kind, key, row)
+
+    with pytest.raises(ConfigError, match="damaged") as caught:
+        make_box(tmp_path)
+
+    assert str(path) in caught.value.what.en
+
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM documents")
+
+    Store(path).close()

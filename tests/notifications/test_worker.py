@@ -1,0 +1,237 @@
+"""
+Handlers: what they write is there once, or not at all; what fails is tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from umfpay.emulator._keys import make_credentials
+from umfpay.errors import NotificationError, Text
+from umfpay.notifications import NotificationReceiver, _worker
+from umfpay.testing import NotificationSigner
+
+
+ONCE = ["PAY_A TRADE_SUCCESS"]
+
+
+class TroubleError(Exception):
+    """
+    What a handler may raise.
+    """
+
+
+async def test_a_failing_handler_leaves_nothing_and_is_tried_again(
+    shop, place, eventually, log
+):
+    """
+    The gateway gets its reply; what was written is rolled back; replay() applies it.
+    """
+
+    async def fail(event):
+        raise TroubleError
+
+    shop.stop_applying()
+    shop.after = fail
+    await shop.expect()
+    reply = await shop.receive()
+
+    assert reply.status == 200
+    assert await shop.inbox.replay() == 0
+    assert len(shop.seen) == 1
+    assert await shop.inbox.replay() == 0
+    assert place.effects() == []
+    assert "it is tried again" in log.text
+    assert await shop.inbox.notified(object_id="PAY_A") is None
+
+    del shop.after
+    assert await shop.inbox.replay() == 1
+    assert place.effects() == ONCE
+    assert await shop.inbox.replay() == 0
+
+
+async def test_a_failed_handler_is_tried_again_by_itself(shop, place, eventually):
+    """
+    After a second, without anybody's doing.
+    """
+
+    async def fail_once(event):
+        if len(shop.seen) == 1:
+            raise TroubleError
+
+    shop.before = fail_once
+    await shop.expect()
+    await shop.receive()
+
+    assert await eventually(lambda: place.effects() == ONCE)
+    assert len(shop.seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("attempts", "pause"), [(0, 1), (1, 2), (4, 16), (8, 256), (9, 300), (5000, 300)]
+)
+async def test_the_pause_grows(shop, place, monkeypatch, attempts, pause):
+    """
+    1, 2, 4 ... 300 seconds, however often it has failed.
+    """
+    monkeypatch.setattr(_worker, "time", SimpleNamespace(time=lambda: 1000.0))
+    shop.stop_applying()
+
+    async def fail(event):
+        raise TroubleError
+
+    shop.before = fail
+    await shop.receive()
+    await shop.inbox.replay()
+    place.set_attempts(attempts)
+    await shop.expect()
+    await shop.inbox.replay()
+
+    assert place.run("SELECT due FROM umf_events") == [(1000.0 + pause,)]
+
+
+@pytest.mark.parametrize(
+    "trouble", [TroubleError(), NotificationError(Text("It is down.", "不可用。"))]
+)
+async def test_a_failing_event_does_not_stop_the_others(
+    shop, place, eventually, trouble
+):
+    """
+    Whatever the handler raises, the events behind it are applied.
+    """
+
+    async def fail(event):
+        if event.object_id == "PAY_A":
+            raise trouble
+
+    shop.before = fail
+    await shop.expect()
+    await shop.expect("n2", payment_id="PAY_B")
+    await shop.receive()
+    await shop.receive("PAY_B", number="n2")
+
+    assert await eventually(lambda: place.effects() == ["PAY_B TRADE_SUCCESS"])
+
+
+async def test_a_later_state_waits_for_an_earlier_one_that_failed(
+    open_shop, place, eventually
+):
+    """
+    The states of one payment are applied one at a time, in the order they came.
+    """
+    shop = await open_shop(place, own=True)
+
+    async def fail_once(event):
+        if len(shop.seen) == 1:
+            raise TroubleError
+
+    shop.before = fail_once
+    await shop.receive(state="WAIT_BUYER_PAY")
+    assert await eventually(lambda: shop.seen)
+    await shop.receive()
+    await shop.receive("PAY_B", number="n2")
+
+    assert await eventually(lambda: len(place.effects()) == 3)
+    assert place.effects() == [
+        "PAY_B TRADE_SUCCESS",
+        "PAY_A WAIT_BUYER_PAY",
+        "PAY_A TRADE_SUCCESS",
+    ]
+    assert await shop.inbox.conflicts() == []
+
+
+async def test_a_slow_handler_is_stopped(open_shop, place, eventually, log):
+    """
+    After handler_timeout it is cancelled, and tried again later.
+    """
+    shop = await open_shop(place, own=True, handler_timeout=0.05)
+
+    async def sleep(event):
+        if len(shop.seen) == 1:
+            await asyncio.sleep(60)
+
+    shop.after = sleep
+    await shop.receive()
+
+    assert await eventually(lambda: "it is tried again" in log.text)
+    # The one that is quick may be stopped, too, on a busy machine.
+    assert await eventually(lambda: place.effects() == ONCE)
+    assert len(shop.seen) >= 2
+
+
+async def test_an_event_that_verifies_no_more_waits_for_its_key(
+    make_shop, place, receiver, signer, credentials, eventually
+):
+    """
+    After a change of keys others are applied; with both keys it is applied too.
+    """
+    old = make_shop(place, receiver, signer)
+
+    async with old.inbox:
+        await old.receive()
+        await old.inbox.replay()
+
+    other = make_credentials(1024)
+    new_signer = NotificationSigner(other.gateway_key)
+    new = make_shop(
+        place,
+        NotificationReceiver(other.gateway_certificate),
+        new_signer,
+        own=True,
+    )
+
+    async with new.inbox:
+        await new.expect()
+        await new.receive("PAY_B", number="n2")
+        assert await eventually(lambda: place.effects() == ["PAY_B TRADE_SUCCESS"])
+
+    certificates = [credentials.gateway_certificate, other.gateway_certificate]
+    both = make_shop(place, NotificationReceiver(certificates), new_signer)
+
+    async with both.inbox:
+        await both.inbox.replay()
+
+    assert place.effects() == ["PAY_B TRADE_SUCCESS", *ONCE]
+
+
+async def test_a_handler_stopped_by_aclose_leaves_nothing(open_shop, place, eventually):
+    """
+    The next inbox applies the event.
+    """
+    shop = await open_shop(place, own=True)
+
+    async def sleep(event):
+        await asyncio.sleep(60)
+
+    shop.after = sleep
+    await shop.receive()
+    assert await eventually(lambda: shop.seen)
+    await shop.inbox.aclose()
+    assert place.effects() == []
+
+    await open_shop(place, own=True)
+    assert await eventually(lambda: place.effects() == ONCE)
+
+
+async def test_several_handlers_are_one_transaction(open_shop, place):
+    """
+    If the second one fails, the first one's effect is not there.
+    """
+    shop = await open_shop(place, own=True)
+    fails = [True]
+
+    @shop.inbox.handler
+    async def second(event, transaction):
+        if fails:
+            raise TroubleError
+
+    await shop.receive()
+    await shop.inbox.replay()
+    assert place.effects() == []
+    fails.clear()
+    await shop.inbox.replay()
+
+    assert place.effects() == ONCE
