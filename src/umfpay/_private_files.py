@@ -1,5 +1,5 @@
 """
-Files for their owner alone: replaced whole or not at all, under names nobody can guess.
+Private files: created 0600, replaced atomically, under names that nobody can guess.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Between attrs and JSON: the only door to cattrs.
+Serialize and deserialize: between attrs objects and JSON; the only door to cattrs.
 """
 
 from umfpay._codec._answers import (

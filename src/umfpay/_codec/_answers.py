@@ -1,5 +1,5 @@
 """
-Whole answers: the gateway's oddities normalised (gateway.md 5, 11).
+Deserialize whole answers of the gateway, its oddities normalised (gateway.md 5, 11).
 """
 
 from __future__ import annotations

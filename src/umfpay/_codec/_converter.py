@@ -1,5 +1,5 @@
 """
-The converter: the only door to cattrs.
+The cattrs converter: the only door to cattrs.
 """
 
 from __future__ import annotations

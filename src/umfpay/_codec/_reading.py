@@ -1,5 +1,5 @@
 """
-From JSON values to what we read: lenient, and nothing is lost.
+Deserialize: JSON values to received models, leniently, without losing anything.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-From our objects to JSON values: the recommended names, None left out.
+Serialize: request models to JSON values, with the recommended names, without None.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The session: what a shop holds and awaits.
+`UMFSession`: what a shop holds and awaits.
 """
 
 from umfpay._session._report import CallReport

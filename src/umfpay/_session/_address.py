@@ -1,5 +1,5 @@
 """
-Where a call goes: addresses that its caller writes.
+URLs of calls: the path that the caller of `request()` writes, checked and encoded.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The token call: the one call that kills a token.
+The token request: POST /oauth/authorize (gateway.md 2.2).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What belongs to one process and one event loop: connections, stack, token cache.
+Resources of one process and event loop: connections, middleware stack, token cache.
 """
 
 from __future__ import annotations

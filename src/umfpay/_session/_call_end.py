@@ -1,5 +1,5 @@
 """
-How a call ends for its caller.
+Raise how a call ended: its error, or `OutcomeUnknownError` with its `Intent`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Whether a moment has passed: by all clocks that can be read, not by one that was set.
+Whether a moment has passed, by all clocks that can be read.
 """
 
 from __future__ import annotations

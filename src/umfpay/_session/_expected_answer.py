@@ -1,5 +1,5 @@
 """
-What the answer to `request()` must be about, by path, query and body of a known endpoint.
+What the signed answer to `request()` must be about, per known endpoint.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The query that follows an answer: for what it leaves out, or what a refusal leaves open.
+Follow-up queries: what an answer leaves out, or what a refusal leaves open.
 """
 
 from __future__ import annotations

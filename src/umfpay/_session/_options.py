@@ -1,5 +1,5 @@
 """
-Checks of what the caller of one call may set.
+Options of one call: checked once.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What a call did, for logs, metrics and spans.
+`CallReport`: what a call did, for logs, metrics and tracing spans.
 """
 
 from __future__ import annotations

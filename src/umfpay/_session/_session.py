@@ -1,5 +1,5 @@
 """
-UMFSession: owns the stack and the token cache, and binds the resources.
+`UMFSession`: owns the middleware stack and the token cache, and binds the resources.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The adapter for a user's own httpx transport: shielded, bounded in time, truthful.
+Adapter for a user's own httpx transport: shielded from cancellation, bounded in time.
 """
 
 from __future__ import annotations

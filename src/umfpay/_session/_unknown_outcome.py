@@ -1,5 +1,5 @@
 """
-What became of a write whose end was unclear: evidence, in a fixed order.
+Resolve an unknown outcome: find out whether a payment or a refund was carried out.
 """
 
 from __future__ import annotations

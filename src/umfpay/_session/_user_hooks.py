@@ -1,5 +1,5 @@
 """
-What the user put in: whatever goes wrong in it, an error of ours leaves.
+User hooks (signer, verifier, transport): whatever they raise becomes one of our errors.
 
 Its own error is the cause, without the frames, which hold bodies and tokens.
 """

@@ -1,5 +1,5 @@
 """
-The order that the guide prints in its chapter on card payments, and a card to pay it.
+The demo's card order, as the guide prints it, and a card to pay it.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What is bought in the demo's eight stories, and by whom: all of it is invented.
+Invented orders and buyers of the demo's eight stories.
 """
 
 from __future__ import annotations

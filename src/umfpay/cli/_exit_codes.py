@@ -1,5 +1,5 @@
 """
-Exit codes: one table for every command.
+Exit codes of the command line: one table for every command.
 """
 
 from __future__ import annotations

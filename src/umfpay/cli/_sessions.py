@@ -1,5 +1,5 @@
 """
-Sessions of commands: settings from a file or the environment, and no stolen token.
+Sessions of the commands: settings from a file or the environment, no stolen token.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What the shell gave: streams that may be closed, full or not UTF-8, and files.
+Standard streams of the commands: closed, full or not UTF-8.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Addresses among the settings: a host that can be called, nothing that leaks.
+URLs among the settings: a host that can be called, nothing that leaks.
 """
 
 from __future__ import annotations

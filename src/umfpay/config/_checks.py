@@ -1,5 +1,5 @@
 """
-One check for each setting: a converter that returns the value or says what is wrong.
+One check (attrs converter) for each setting.
 """
 
 from __future__ import annotations

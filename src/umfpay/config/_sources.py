@@ -1,5 +1,5 @@
 """
-Settings as text: environment variables, TOML, and ``KEY=value`` lines.
+Settings read from environment variables, TOML files and ``KEY=value`` lines.
 """
 
 from __future__ import annotations

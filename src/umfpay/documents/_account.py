@@ -1,5 +1,5 @@
 """
-Where the papers go: the FTP account that UMF gives to a merchant.
+The FTP account that UMF gives to a merchant for B2B papers.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What ends a thread's network work from the event loop.
+Cancel an FTP upload: sockets of a thread that the event loop can cut.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The steps of an upload at the server, awaited: log in, look, store, prove.
+An FTP session of one upload: log in, look, store, prove the size.
 """
 
 from __future__ import annotations

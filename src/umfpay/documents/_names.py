@@ -1,5 +1,5 @@
 """
-How the papers of a payment are called on UMF's server (gateway.md 5.20).
+File names of a payment's papers on UMF's server (gateway.md 5.20).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The ZIP of contract and invoice that UMF's staff check (gateway.md 5.20).
+The ZIP of contract and invoice (gateway.md 5.20).
 """
 
 from __future__ import annotations

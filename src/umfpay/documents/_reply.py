@@ -1,5 +1,5 @@
 """
-What became of a step at the FTP server, in words of ours.
+FTP replies and socket errors as errors of an upload step.
 
 A server's own words never get into an error: it may repeat what it was sent.
 """

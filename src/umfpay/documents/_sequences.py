@@ -1,5 +1,5 @@
 """
-Numbers of papers that never come twice: across tasks, processes and crashes.
+Sequence numbers of papers, never used twice: across tasks, processes and crashes.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The steps of an upload, told as they happen.
+Progress of an upload: the steps that `on_step` is told.
 """
 
 from __future__ import annotations

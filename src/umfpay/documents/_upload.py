@@ -1,5 +1,5 @@
 """
-Papers on their way to UMF: sent, proven complete, or said to be neither.
+Upload B2B papers by FTP: sent, proven complete, or said to be neither.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The papers of B2B payments: what arrived, whether it will do, and what the staff says.
+B2B papers at the gateway: received, checked, approved or rejected by its staff.
 
 After success the merchant uploads contract and invoice; not approved within a day, the
 payment is cancelled (gateway.md 5.20, 10.7). How a refusal reaches the merchant is

@@ -1,5 +1,5 @@
 """
-What every handler works on: the books, the clock, the switches.
+The gateway's state that every handler works on: store, clock, settings, merchants.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What goes wrong inside: one line where the disk is to blame, a traceback for a bug.
+Log internal errors: one line where the disk is to blame, a traceback for a bug.
 """
 
 from __future__ import annotations

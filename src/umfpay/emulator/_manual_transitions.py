@@ -1,5 +1,5 @@
 """
-What only a customer, a bank or UMF can do: it moves objects to another state.
+Manual state transitions: what a customer, a bank or UMF does by the control API.
 """
 
 from __future__ import annotations

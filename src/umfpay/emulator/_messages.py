@@ -1,5 +1,5 @@
 """
-A request as it came, and the answer to it: neither knows the network.
+HTTP requests and responses of the emulator, without a network.
 """
 
 from __future__ import annotations

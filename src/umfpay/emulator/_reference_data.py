@@ -1,5 +1,5 @@
 """
-What changes rarely: enterprises, banks, rates, the WeChat page (gateway.md 5.2,
+Reference data: enterprises, banks, rates, the WeChat page (gateway.md 5.2,
 5.13-5.18).
 """
 

@@ -1,5 +1,5 @@
 """
-What documents of each kind hold: a damaged one is told at the start, not at each call.
+Schemas of stored documents: a damaged one is found at the start.
 """
 
 from __future__ import annotations

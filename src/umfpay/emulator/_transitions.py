@@ -1,5 +1,5 @@
 """
-What happens by itself as time goes by (gateway.md 10, state machine).
+Automatic state transitions as time goes by (gateway.md 10, state machine).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Names on the wire: what old and new clients call the same thing (gateway.md 11).
+Aliases of member names on the wire, old and new (gateway.md 11).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The first half of a card payment: create, and the SMS code (gateway.md 5.3, 5.4).
+Begin a card payment: create it and send the SMS code (gateway.md 5.3, 5.4).
 """
 
 from __future__ import annotations

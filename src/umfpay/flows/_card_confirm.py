@@ -1,5 +1,5 @@
 """
-The second half of a card payment: execute at most once, then the final state.
+Confirm a card payment: execute at most once, then wait for the final state.
 """
 
 from __future__ import annotations

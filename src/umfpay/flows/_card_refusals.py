@@ -1,5 +1,5 @@
 """
-A refused execute of a card payment: what the payment says, and who may try again.
+Refusals of an execute: what the payment's state says, and who may try again.
 
 A refusal that nobody signed proves little, and one for a wrong code may mean that a
 first copy used the code up: the payment itself decides. Data lag by 5 to 10 seconds

@@ -1,5 +1,5 @@
 """
-The first step of every payment by a page, a QR code or WeChat.
+Create a payment by a page, a QR code or WeChat: the first step of such flows.
 """
 
 from __future__ import annotations

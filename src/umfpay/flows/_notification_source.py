@@ -1,5 +1,5 @@
 """
-What a waiting flow wants of a place where notifications arrive.
+The notification source (webhook inbox) that a waiting flow is given as `arrivals`.
 """
 
 from __future__ import annotations

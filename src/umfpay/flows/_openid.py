@@ -1,5 +1,5 @@
 """
-Who a customer is to WeChat: the open_id (gateway.md 5.14, 10.3).
+The WeChat open_id of a customer (gateway.md 5.14, 10.3).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Parcels: what was shipped under which number (gateway.md 10.11).
+Report parcels: tracking numbers of what was shipped (gateway.md 10.11).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-A payer's data as ciphertext: what the gateway opens, and what only we do.
+Encrypt a payer's data: for the gateway, and for our own storage.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-How an end becomes a result: a paid payment, or the error that says why not.
+Outcome of a payment: wait until paid, or raise the error that says why not.
 """
 
 from __future__ import annotations

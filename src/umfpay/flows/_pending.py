@@ -1,5 +1,5 @@
 """
-A card payment half made: the SMS code was sent, the customer has it.
+`PendingCardPayment`: the SMS code was sent, the customer has it.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Card payments half made as JSON: strict, versioned, never with clear card data.
+`PendingCardPayment` as JSON: strict, versioned, never with clear card data.
 """
 
 from __future__ import annotations

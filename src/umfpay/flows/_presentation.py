@@ -1,5 +1,5 @@
 """
-Payments that the customer makes elsewhere: create, show what pays, wait.
+Payments that the customer makes elsewhere: create, present the QR code or link, wait.
 """
 
 from __future__ import annotations

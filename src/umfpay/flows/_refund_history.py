@@ -1,5 +1,5 @@
 """
-What was given back of a payment so far, as the gateway and the caller know it.
+Earlier refunds of a payment, as the gateway's lists and the caller know them.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The steps of a flow, told as they happen.
+Progress of a flow: the steps that `on_step` is told.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Waiting for a final state: by notification or by asking, whichever comes first.
+Wait for a final state: by notification or by polling, whichever comes first.
 """
 
 from __future__ import annotations

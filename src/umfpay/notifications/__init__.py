@@ -1,5 +1,5 @@
 """
-The gateway calls us: verify, store, acknowledge, apply once (gateway.md 3.3).
+Notifications (webhooks): verify, store, acknowledge, apply once (gateway.md 3.3).
 
 `umfpay.notifications.fastapi` and `umfpay.notifications.aiohttp` hold the endpoint of
 a shop's web server.

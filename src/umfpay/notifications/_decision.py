@@ -1,5 +1,5 @@
 """
-The decision table: what becomes of a verified event. Pure functions, no I/O.
+The decision table: whether a verified event is applied, held, asked for or refused.
 
 UMF signs for all its merchants with one key, and any signed answer can be sent to a shop
 as if it were a notification. So an event is applied on its own word only if its id is

@@ -1,5 +1,5 @@
 """
-What the shop tells of its orders, refunds and declarations, and the ids that are its own.
+Expectations: the shop's orders, refunds and declarations, and the ids bound to them.
 """
 
 from __future__ import annotations

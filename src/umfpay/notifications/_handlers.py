@@ -1,5 +1,5 @@
 """
-What may be registered as a handler: a slip is found there, not when money is waiting.
+Checks of event handlers when they are registered.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What a signed query said, as an event of its own: the handler runs for it like for any.
+Answers of signed queries stored as events, so that the handler runs for them too.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Raw bytes in, a verified typed event out (gateway.md 3.3). No I/O.
+Verify and parse a notification (webhook): bytes in, typed event out (gateway.md 3.3).
 """
 
 from __future__ import annotations

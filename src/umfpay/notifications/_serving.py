@@ -1,5 +1,5 @@
 """
-What every web framework answers to the gateway.
+The webhook endpoint without a framework: size limits, status codes, acknowledgement.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-An inbox in a SQLite file: the shop's own tables may be in the same file.
+The inbox in a SQLite file, which may hold the shop's own tables, too.
 """
 
 from __future__ import annotations

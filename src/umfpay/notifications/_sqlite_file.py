@@ -1,5 +1,5 @@
 """
-The file of a SQLite inbox: its tables, and one writer at a time.
+The connection to a SQLite inbox: one writer at a time, busy and broken files.
 
 Writers of this process wait for each other without blocking a thread, so that reading
 goes on; other processes are asked for the file again and again.

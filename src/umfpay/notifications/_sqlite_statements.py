@@ -1,5 +1,5 @@
 """
-The tables of a SQLite inbox, and what is asked and written when an event is applied.
+SQL of the SQLite inbox: tables and statements.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Which state may follow which: notifications come twice, late and out of order.
+The state machine of payments, refunds and declarations: which state follows which.
 """
 
 from __future__ import annotations

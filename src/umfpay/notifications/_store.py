@@ -1,5 +1,5 @@
 """
-What an inbox needs of the place where events are kept.
+`InboxStore`: the protocol that an inbox needs of the place of its events.
 """
 
 from __future__ import annotations

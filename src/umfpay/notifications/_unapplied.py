@@ -1,5 +1,5 @@
 """
-Events that are not applied: listed for people, and somebody is told of each.
+Events that were not applied (held, unconfirmed, conflicts): listed and reported.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Applying what is due: each event's handlers once, in one transaction with its mark.
+The inbox's worker: run the handlers of due events once, in one transaction.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What a certificate says besides its key: told to people, checked by nobody.
+Subject, validity and the like of a certificate, for people; checked by nobody.
 
 The gateway's certificates are expired, odd or written against the rules (gateway.md
 1), so this reads what is there and passes over what it cannot read.

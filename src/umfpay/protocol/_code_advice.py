@@ -1,5 +1,5 @@
 """
-What to do about a return code: by its cause, or by itself where that does not fit.
+Advice for return codes: what to do about each.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What a return code means: who must act, whether to try again, what became of the call.
+`ReturnCode`: who must act, whether to retry, what the code means for the call.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-DER, as far as keys and certificates need it: elements, one after the other.
+A DER parser, as far as keys and certificates need it.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Return codes that may mean "done already", for each call: no proof that it was not done.
+Return codes that may mean "done already" (idempotency), for each call.
 
 Whatever repeats requests on their way (a proxy, a load balancer) gets the answer to the
 first copy, and we get the refusal of the second one.

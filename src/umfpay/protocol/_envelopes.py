@@ -1,5 +1,5 @@
 """
-Envelopes: what an answer holds, and whether the gateway said it (gateway.md 3.2).
+Envelopes: parse an answer and check the gateway's signature (gateway.md 3.2).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What a key file is, for people; never the key.
+Inspect a key file for people; never the key itself.
 """
 
 from __future__ import annotations

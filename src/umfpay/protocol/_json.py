@@ -1,5 +1,5 @@
 """
-JSON, read strictly and written compactly.
+Strict JSON parser and compact JSON writer.
 """
 
 from __future__ import annotations

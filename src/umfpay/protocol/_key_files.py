@@ -1,5 +1,5 @@
 """
-Key files as the gateway mails them and as people pass them on: content, not meaning.
+Read key files as they are mailed and passed on: PEM, DER or base64 text.
 """
 
 from __future__ import annotations

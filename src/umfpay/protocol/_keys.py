@@ -1,5 +1,5 @@
 """
-Keys: numbers with a name, which show themselves by size and fingerprint only.
+`PrivateKey` and `PublicKey`: shown by size and fingerprint only.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Private text that this merchant stores and reads again: AES-GCM under a derived key.
+Local encryption of private text that this merchant stores: AES-GCM, derived key.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-A refusal of the gateway, as the error of its cause.
+Return code to exception: the error class of a refusal.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Numbers out of key files: read by pycryptodome alone, whatever else is installed.
+Parse RSA keys and certificates (by pycryptodome alone).
 
 It reads the certificates that the gateway really uses and that stricter readers refuse
 (gateway.md 1).

@@ -1,5 +1,5 @@
 """
-One pass over an answer: its members, and the text that the gateway signed.
+Cut the signed text out of an answer in one pass, and parse its members.
 
 Signed is the whole answer in compact form, as transmitted, without the member sign of
 the top-level meta (gateway.md 3.2). The standard library's scanner steps through

@@ -1,5 +1,5 @@
 """
-Sealed fields: RSA under the gateway's key, base64 (gateway.md 4).
+Field encryption (sealed fields): RSA under the gateway's key, base64 (gateway.md 4).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The three books in the columns that are compared: names, and polars types.
+Schemas of the three books that are compared.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Whole columns of text as money, days and the like: looked at once, then read at once.
+Parse whole columns of text as money, days and the like.
 
 All columns of a frame are looked at together, so that the engine's threads share them.
 """

@@ -1,5 +1,5 @@
 """
-What may be wrong with a row, in the order in which it is told.
+`Difference`: the classes of differences, in the order in which they are reported.
 """
 
 from __future__ import annotations

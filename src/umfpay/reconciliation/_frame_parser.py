@@ -1,5 +1,5 @@
 """
-The frame of a statement file: a first line, rows, a last line (gateway.md 9.1).
+Parse the frame of a statement file: header, rows, trailer (gateway.md 9.1).
 
 Bytes are pushed in as they come; complete rows come out. The last line is held back
 until the end shows whether it is the one that closes the file.

@@ -1,5 +1,5 @@
 """
-Millions of rows that agree, told apart from the few that are to be looked at.
+Hash prefilter: drop the millions of rows that agree before the comparison.
 
 The books are joined by hashes of their keys and by nothing else: half of the time of a
 comparison by text. What agrees in all rules is counted. Everything else (rows that

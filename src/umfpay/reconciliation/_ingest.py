@@ -1,5 +1,5 @@
 """
-From files into buckets: all three books at once.
+Ingest the three books into partitions.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Three books side by side: what each says of every key, and the keys that stand twice.
+Join the three books by key, and find keys that stand twice.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Books in hash buckets on disk: what belongs together lies together, in bounded memory.
+Hash partitions of the books on disk, for bounded memory.
 """
 
 from __future__ import annotations

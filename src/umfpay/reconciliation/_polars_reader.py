@@ -1,5 +1,5 @@
 """
-Rows of statement files by the million: as frames in place of objects.
+Parse rows of statement files by the million, as polars frames.
 
 Each column is checked as a whole. Where anything in a block is unusual, its rows are
 read one by one: what is refused, and in which words, is decided in one place only.

@@ -1,5 +1,5 @@
 """
-What of a run is done: a finished bucket is a checkpoint.
+Checkpoints of a run: a finished partition is done.
 """
 
 from __future__ import annotations

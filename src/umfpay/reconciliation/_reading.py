@@ -1,5 +1,5 @@
 """
-Statement files, read row by row and proven at their end.
+Statement readers: parse row by row, prove completeness at the end.
 """
 
 from __future__ import annotations

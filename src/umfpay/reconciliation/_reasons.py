@@ -1,5 +1,5 @@
 """
-Why a row is where it is, in words for people in finance.
+Reasons of differences, in words for people in finance.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-When each class applies: expressions for every engine that narwhals knows.
+Rules of each class of difference, as narwhals expressions.
 
 Only integers are compared, only by sums and products: no engine rounds or divides.
 """

@@ -1,5 +1,5 @@
 """
-A night's books compared on this machine: in buckets, and again where it stopped.
+Run a reconciliation on this machine: in partitions, resumable.
 """
 
 from __future__ import annotations

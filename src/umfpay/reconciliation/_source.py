@@ -1,5 +1,5 @@
 """
-Where the bytes of a statement come from: a path, bytes, or a stream of the session.
+Sources of a statement: a path, bytes, or a stream of the session.
 """
 
 from __future__ import annotations

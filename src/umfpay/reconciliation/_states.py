@@ -1,5 +1,5 @@
 """
-States by their meaning: the two sides have other words for the same thing.
+Map gateway states and ledger states to common meanings.
 """
 
 from __future__ import annotations

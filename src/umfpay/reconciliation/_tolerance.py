@@ -1,5 +1,5 @@
 """
-Differences of money that somebody has decided to accept.
+`Tolerance`: accepted differences of money.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What the total of a file's last line sums: documented nowhere, so it is learned.
+Which columns the trailer's total sums: documented nowhere, so it is learned.
 """
 
 from __future__ import annotations

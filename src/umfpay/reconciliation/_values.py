@@ -1,5 +1,5 @@
 """
-Values of statement files, each refused with its place.
+Parse values of statement files; each error names its place.
 """
 
 from __future__ import annotations

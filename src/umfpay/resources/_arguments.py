@@ -1,5 +1,5 @@
 """
-Checks of what a method is given, before any of it leaves.
+Checks of method arguments, before anything is sent.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Many queries at once: bounded, slower where the gateway is busy, resumable.
+Bulk queries: bounded concurrency, throttling where the gateway is busy, resumable.
 """
 
 from __future__ import annotations

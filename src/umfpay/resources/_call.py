@@ -1,5 +1,5 @@
 """
-What a resource asks of its session: one call, described.
+`Call`: one call, described for the session.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-A file of ids that are done, one a line, so that a job that broke off goes on.
+Checkpoint file of ids that are done, one a line, so that a job can resume.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Files: verified streams; a file on disk has its name only when it is proven whole.
+File downloads: verified streams; a final name only when proven whole.
 """
 
 from __future__ import annotations

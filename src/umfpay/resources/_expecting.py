@@ -1,5 +1,5 @@
 """
-Telling the shop's inbox which ids are its own, from the calls that learn them.
+Bind ids to the shop's orders: tell the inbox, from the calls that learn them.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-When a day is over, and when its file is fetched again: a decision table.
+Decision table: when a business day is over, and when its file is fetched again.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What a signed answer must be about: compared with what was asked for or ordered.
+Compare a signed answer with what was asked for.
 
 The gateway signs for all its merchants with one key, and old answers stay signed for
 ever. What an answer names and was not asked for refuses it; what it leaves out is asked

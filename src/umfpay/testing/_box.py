@@ -1,5 +1,5 @@
 """
-An emulator that runs for a test, and what a customer or UMF would do.
+The emulator of a test, and what a customer or UMF would do.
 """
 
 from __future__ import annotations

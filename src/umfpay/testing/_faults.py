@@ -1,5 +1,5 @@
 """
-What goes wrong in a test.
+Fault injection for tests.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Somebody outside who keeps taking our token away, told from peers who renew it.
+Detect an outsider who keeps taking our token away, and throttle token requests.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-How token records look in a file.
+Token records as a JSON file.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-From the setting ``token_store`` to a token store.
+Open the token store that the setting ``token_store`` names.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What is known of a token: as the gateway gave it, and as the stores keep it.
+`TokenRecord`: a token as the gateway gave it and as the stores keep it.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-How a token is found: in the store, or from the gateway in one's turn.
+Fetch or load a token: from the store, or from the gateway under a lease.
 """
 
 from __future__ import annotations

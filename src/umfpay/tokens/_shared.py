@@ -1,5 +1,5 @@
 """
-What the caches of one process know together: one token, one fetch.
+The token state that all caches of one process share.
 """
 
 from __future__ import annotations

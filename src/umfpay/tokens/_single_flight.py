@@ -1,5 +1,5 @@
 """
-One search for a token, and those who wait for it.
+Single flight: one search for a token, and the callers that wait for it.
 """
 
 from __future__ import annotations

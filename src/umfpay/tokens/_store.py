@@ -1,5 +1,5 @@
 """
-Where workers that share a client find its token: a seam with several fillings.
+`TokenStore`: the protocol of shared token stores, with leases.
 """
 
 from __future__ import annotations

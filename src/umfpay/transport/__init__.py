@@ -1,5 +1,5 @@
 """
-How a request travels: httpx transports that wrap one another.
+Middleware: httpx transports that wrap one another, and the network transport.
 
 The network transport on aiohttp, `AiohttpTransport`, is imported when it is asked for.
 """

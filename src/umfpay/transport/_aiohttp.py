@@ -1,5 +1,5 @@
 """
-The network: our default transport, on aiohttp, which tells the truth about failures.
+The default network transport, on aiohttp.
 
 aiohttp's exceptions do not say whether a byte left. The body that we hand to it does:
 the headers wait for it and leave in the same write.

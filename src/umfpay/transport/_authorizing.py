@@ -1,5 +1,5 @@
 """
-The layer of the bearer token: put it on, and once on a refusal a new one.
+Middleware that sets the bearer token, and retries once with a new one on a refusal.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The facts of one call: what our layers tell each other about it.
+`CallState`: the facts of one call that the middleware shares.
 """
 
 from __future__ import annotations

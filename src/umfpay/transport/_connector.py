@@ -1,5 +1,5 @@
 """
-The connection pool of aiohttp, but an answer that nobody asked for is never given out.
+aiohttp connection pool that discards a connection on which stray bytes arrived.
 
 aiohttp parses what arrives on an idle connection and hands it to the next request as
 its answer. Here such a connection is closed, and the request takes another one.

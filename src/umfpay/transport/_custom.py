@@ -1,5 +1,5 @@
 """
-Other checks of an answer than ours: the user's own, and none.
+Custom response verifiers: the user's own, or none.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-A file that streams through: hashed as it goes, proven at its end.
+Streamed downloads: hashed as they go, signature verified at the end.
 """
 
 from __future__ import annotations

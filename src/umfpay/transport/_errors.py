@@ -1,5 +1,5 @@
 """
-The one place where errors of httpx become ours.
+Translate httpx errors to ours.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What proves that a downloaded file is whole: its own last line, or the transport's end.
+Proof that a downloaded file is whole: its trailer, or the transport's end.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Requests and responses that are complete, and cheap until somebody looks at them.
+Build requests and responses of httpx, cheaply.
 
 To make the headers of httpx costs more than all of our layers together; neither our
 layers nor our network transport need them, any other transport gets them.

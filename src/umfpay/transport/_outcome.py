@@ -1,5 +1,5 @@
 """
-What the end of a call means: good, refused, or nobody can say.
+Classify the end of a call: good, failed, or unclear (outcome unknown).
 
 Pure functions over the facts in the `CallState`; they follow the table of writes in
 ``docs/explanation``: only a verified refusal is a definite failure.

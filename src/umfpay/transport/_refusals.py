@@ -1,5 +1,5 @@
 """
-Why an answer is refused, which setting would let it through, and what that costs.
+Errors of answers that are not verified: why, which setting would accept it, its cost.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The layer that makes a call again, where that cannot do a thing twice.
+Middleware that retries calls, where that cannot do a thing twice (retry policy).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The outermost layer: the merchant's signature over the bytes that are sent.
+Middleware that signs the request body with the merchant's key.
 """
 
 from __future__ import annotations

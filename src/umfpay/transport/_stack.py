@@ -1,5 +1,5 @@
 """
-The order of the layers, and the one way through them.
+The order of the middleware, and the one way through it.
 """
 
 from __future__ import annotations

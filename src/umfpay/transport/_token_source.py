@@ -1,5 +1,5 @@
 """
-Where the bearer token comes from: a seam that the token cache fills.
+`TokenSource`: where the bearer token comes from; the token cache implements it.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The innermost of our layers: what is not verified may refuse, it may never give.
+Middleware that verifies the gateway's signature of an answer.
 """
 
 from __future__ import annotations
