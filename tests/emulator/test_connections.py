@@ -108,7 +108,7 @@ async def test_a_request_that_does_not_arrive_ends_its_connection(
     """
     Also where one was answered before on the same connection.
     """
-    monkeypatch.setattr(connections, "ARRIVAL", 0.3)
+    monkeypatch.setattr(connections, "REQUEST_TIMEOUT_SECONDS", 0.3)
 
     def strangers(server):
         with contextlib.ExitStack() as stack:
@@ -129,7 +129,7 @@ async def test_an_answer_may_take_longer_than_a_request(make_box, monkeypatch):
     """
     What arrived is waited for.
     """
-    monkeypatch.setattr(connections, "ARRIVAL", 0.2)
+    monkeypatch.setattr(connections, "REQUEST_TIMEOUT_SECONDS", 0.2)
     box = make_box()
     box.control(
         "PUT", "/faults", {"seed": 0, "rules": [{"kind": "delay", "seconds": 0.6}]}

@@ -569,7 +569,7 @@ def _quick_questions(monkeypatch):
     """
     Flows ask again at once.
     """
-    monkeypatch.setattr("umfpay.flows._waiting._FIRST", 0.02)
+    monkeypatch.setattr("umfpay.flows._waiting._FIRST_PAUSE_SECONDS", 0.02)
 
 
 @pytest.fixture(name="session")

@@ -39,7 +39,7 @@ def _quick(monkeypatch):
     for module in (_asking, _sqlite):
         monkeypatch.setattr(module, "pause_after", quick)
 
-    monkeypatch.setattr(_asking, "_LOOK", 0.02)
+    monkeypatch.setattr(_asking, "_POLL_SECONDS", 0.02)
 
 
 class Gateway:

@@ -157,7 +157,7 @@ async def test_a_file_that_stays_locked_cannot_be_opened(
     """
     It is waited for, not for ever.
     """
-    monkeypatch.setattr(_inbox, "_MARGIN", 0.1)
+    monkeypatch.setattr(_inbox, "_LEASE_MARGIN_SECONDS", 0.1)
     writer.execute("BEGIN EXCLUSIVE")
 
     with pytest.raises(ConfigError, match="locked") as caught:
@@ -233,7 +233,7 @@ async def test_a_locked_file_acknowledges_nothing(
     """
     The receipt fails, nothing is stored; when the lock is gone, all goes on.
     """
-    monkeypatch.setattr(_inbox, "_MARGIN", 0.1)
+    monkeypatch.setattr(_inbox, "_LEASE_MARGIN_SECONDS", 0.1)
     shop = await open_shop(place, own=True, handler_timeout=0.1)
     await shop.receive("PAY_B", state="WAIT_BUYER_PAY", number="n2")
     assert await eventually(lambda: len(place.effects()) == 1)
@@ -255,7 +255,7 @@ async def test_a_lock_while_applying_is_no_failure_of_the_event(
     """
     It is applied when the lock is gone, without a pause of its own.
     """
-    monkeypatch.setattr(_inbox, "_MARGIN", 0.1)
+    monkeypatch.setattr(_inbox, "_LEASE_MARGIN_SECONDS", 0.1)
     shop = await open_shop(place, handler_timeout=0.1)
     shop.stop_applying()
     await shop.receive()

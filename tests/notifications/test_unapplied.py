@@ -168,7 +168,7 @@ async def test_a_failing_on_conflict_is_told_again(
     """
     The failure is logged, and the conflict is told until somebody takes it.
     """
-    monkeypatch.setattr("umfpay.notifications._unapplied._FIRST_PAUSE", 0.02)
+    monkeypatch.setattr("umfpay.notifications._unapplied._FIRST_PAUSE_SECONDS", 0.02)
     told = []
 
     async def on_conflict(conflict):
@@ -239,7 +239,7 @@ async def test_a_place_that_is_down_stops_the_telling_for_a_while(
     """
     It is logged, and goes on when the place is back.
     """
-    monkeypatch.setattr("umfpay.notifications._unapplied._FIRST_PAUSE", 0.02)
+    monkeypatch.setattr("umfpay.notifications._unapplied._FIRST_PAUSE_SECONDS", 0.02)
     told = []
 
     async def on_conflict(conflict):

@@ -49,7 +49,7 @@ def busy():
 
 @pytest.fixture(name="ask")
 def _ask(monkeypatch):
-    monkeypatch.setattr(_bulk, "_PAUSE", 0.01)
+    monkeypatch.setattr(_bulk, "_PAUSE_SECONDS", 0.01)
 
     def ask(gateway, ids, *, concurrency=5, checkpoint=None, on_progress=None):
         return _bulk.get_many(

@@ -245,7 +245,7 @@ async def test_a_writer_that_hangs_is_an_error(path, make_record, monkeypatch):
     """
     Nobody waits for a stopped process longer than a write can take.
     """
-    monkeypatch.setattr(module, "_WRITING", 0.05)
+    monkeypatch.setattr(module, "_WRITE_TIMEOUT_SECONDS", 0.05)
     store = FileTokenStore(path, key="k")
     await store.save(make_record())
 

@@ -19,10 +19,10 @@ _TOKEN: Final = ["oauth", "authorize"]
 _MONEY: Final = (Operation.EXECUTE, Operation.REFUND)
 
 # A proxy may decode a path, and the gateway once more.
-_SERVERS: Final = 3
+_MAX_DECODINGS: Final = 3
 
 # No longer one fits into the requests of httpx.
-_LONGEST: Final = 65_536
+_MAX_URL_CHARACTERS: Final = 65_536
 
 
 def local_path(path: Any) -> str:
@@ -90,7 +90,7 @@ def _decoded(path: str) -> str:
     """
     Return what servers make of *path*, one behind the other.
     """
-    for _ in range(_SERVERS):
+    for _ in range(_MAX_DECODINGS):
         path = unquote(path)
 
     return path
@@ -126,7 +126,7 @@ def whole_address(address: str) -> str:
     Raises:
         ConfigError: It is longer than a request can carry.
     """
-    if len(address) <= _LONGEST:
+    if len(address) <= _MAX_URL_CHARACTERS:
         return address
 
     raise _too_long()
@@ -149,8 +149,8 @@ def encoded_address(address: str) -> str:
 def _too_long() -> ConfigError:
     return ConfigError(
         Text(
-            f"The address is no URL of at most {_LONGEST} characters.",
-            f"地址不是长度不超过 {_LONGEST} 个字符的有效 URL。",
+            f"The address is no URL of at most {_MAX_URL_CHARACTERS} characters.",
+            f"地址不是长度不超过 {_MAX_URL_CHARACTERS} 个字符的有效 URL。",
         ),
         advice=Text("Shorten ids, path and query.", "请缩短编号、path 和 query。"),
     )

@@ -40,7 +40,7 @@ from umfpay.resources import (
 # The gateway's business days are China's (gateway.md 12.17 leaves it open).
 _CHINA: Final = timezone(timedelta(hours=8))
 # The clocks of two companies differ, and an execute may end after the order's time.
-_CLOCKS: Final = timedelta(minutes=5)
+_CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 _PAID: Final = frozenset({PaymentState.TRADE_SUCCESS, PaymentState.TRADE_PENDING})
 _NOT_PAID: Final = frozenset(
     {
@@ -54,7 +54,7 @@ _log = logging.getLogger("umfpay")
 
 _NOT_REFUNDED: Final = frozenset({RefundState.REFUND_FAIL, RefundState.REFUND_CLOSE})
 # A list that holds nothing so long after a signed refusal will hold nothing.
-_LISTED_AFTER: Final = timedelta(seconds=60)
+_LIST_LAG: Final = timedelta(seconds=60)
 
 
 class Executed(StrEnum):
@@ -268,7 +268,7 @@ def _by_state(
 
     if payment.state == PaymentState.WAIT_BUYER_PAY and question.expires_at is not None:
         try:
-            until = max(question.expires_at, intent.at) + _CLOCKS
+            until = max(question.expires_at, intent.at) + _CLOCK_TOLERANCE
         except OverflowError:
             # In the year 9999: that is never.
             until = None
@@ -379,7 +379,7 @@ def _by_elimination(
         and not unplaced
         and all_others_known
         and intent.details.get("decided_by") == DecidedBy.TRANSACTIONS
-        and has_passed(intent.at + _LISTED_AFTER, intent=intent, gateway=moment)
+        and has_passed(intent.at + _LIST_LAG, intent=intent, gateway=moment)
     ):
         return _is(Executed.NO, "transactions", None)
 
@@ -422,7 +422,7 @@ def _was_done_before(row: RefundSummary, intent: Intent) -> bool:
     return (
         isinstance(done, datetime)
         and done.tzinfo is not None
-        and done < intent.at - _CLOCKS
+        and done < intent.at - _CLOCK_TOLERANCE
     )
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
 
-_DEADLINE: Final = 20.0
+_DEADLINE_SECONDS: Final = 20.0
 
 # What the customer, the company or UMF does: a call of the control API.
 Control = Callable[[str, str], dict[str, Any]]
@@ -180,7 +180,7 @@ async def _card(shop: Shop, steps: _Story) -> str:
         bank_code="CCB",
         arrivals=shop.inbox,
         on_step=steps,
-        deadline=_DEADLINE,
+        deadline=_DEADLINE_SECONDS,
     )
 
     return str(payment.state)
@@ -196,7 +196,7 @@ async def _qr(shop: Shop, steps: _Story) -> str:
         show=lambda code: _paid(shop, code.payment_id),
         arrivals=shop.inbox,
         on_step=steps,
-        deadline=_DEADLINE,
+        deadline=_DEADLINE_SECONDS,
     )
 
     return str(payment.state)
@@ -213,7 +213,7 @@ async def _wechat_web(shop: Shop, steps: _Story) -> str:
         ret_url="http://127.0.0.1/back",
         arrivals=shop.inbox,
         on_step=steps,
-        deadline=_DEADLINE,
+        deadline=_DEADLINE_SECONDS,
     )
 
     return str(payment.state)
@@ -228,7 +228,7 @@ async def _wechat_app(shop: Shop, steps: _Story) -> str:
         show=lambda _: _paid(shop),
         arrivals=shop.inbox,
         on_step=steps,
-        deadline=_DEADLINE,
+        deadline=_DEADLINE_SECONDS,
     )
 
     return str(payment.state)
@@ -248,7 +248,7 @@ async def _refund(shop: Shop, steps: _Story) -> str:
         amount=orders.part(),
         arrivals=shop.inbox,
         on_step=steps,
-        deadline=_DEADLINE,
+        deadline=_DEADLINE_SECONDS,
     )
 
     return str(refund.state)
@@ -256,7 +256,7 @@ async def _refund(shop: Shop, steps: _Story) -> str:
 
 async def _bank(shop: Shop, steps: _Story) -> str:
     company = await flows.register_enterprise(
-        shop.session, orders.COMPANY, wait=False, deadline=_DEADLINE
+        shop.session, orders.COMPANY, wait=False, deadline=_DEADLINE_SECONDS
     )
     shop.control("POST", f"/enterprises/{company.id}/enable")
     payment = await flows.bank_payment(
@@ -268,7 +268,7 @@ async def _bank(shop: Shop, steps: _Story) -> str:
         open_page=lambda _: _paid(shop),
         arrivals=shop.inbox,
         on_step=steps,
-        deadline=_DEADLINE,
+        deadline=_DEADLINE_SECONDS,
     )
 
     return str(payment.state)
@@ -283,7 +283,7 @@ async def _checkout(shop: Shop, steps: _Story) -> str:
         phone=orders.PHONE,
         arrivals=shop.inbox,
         on_step=steps,
-        deadline=_DEADLINE,
+        deadline=_DEADLINE_SECONDS,
     )
 
     return str(payment.state)
@@ -298,7 +298,7 @@ async def _enterprise(shop: Shop, steps: _Story) -> str:
             shop.control("POST", f"/enterprises/{_newest_company(shop)}/enable")
 
     company = await flows.register_enterprise(
-        shop.session, orders.OTHER_COMPANY, on_step=hear, deadline=_DEADLINE
+        shop.session, orders.OTHER_COMPANY, on_step=hear, deadline=_DEADLINE_SECONDS
     )
 
     return str(company.enterprise_status)

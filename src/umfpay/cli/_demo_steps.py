@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 Show = Callable[["Step"], None]
 
-_WAIT: Final = 10.0
+_WAIT_SECONDS: Final = 10.0
 _ACK: Final = b'{"meta":{"ret_code":"0000","ret_msg":["SUCCESS"]}}'
 
 # Documented without a signature (gateway.md 2.2).
@@ -171,7 +171,7 @@ class _Receiver:
         Wait for the next notification about a *kind*.
         """
         while True:
-            entity, verdict = await asyncio.wait_for(self.arrived.get(), _WAIT)
+            entity, verdict = await asyncio.wait_for(self.arrived.get(), _WAIT_SECONDS)
 
             if entity is None or isinstance(entity, kind):
                 return entity, verdict
@@ -293,7 +293,7 @@ async def _notification(story: _Story, receiver: _Receiver, payment_id: str) -> 
         if entity is not None and entity.id == payment_id:
             state = str(entity.state)
     except TimeoutError:
-        state = f"none within {_WAIT:.0f} s"
+        state = f"none within {_WAIT_SECONDS:.0f} s"
 
     story.show_step(
         Step(
@@ -313,7 +313,7 @@ async def _settled(session: UMFSession, refund_id: str) -> None:
     Wait until the refund is final, as a shop would that has no notification.
     """
     pause = 0.1
-    deadline = time.monotonic() + _WAIT
+    deadline = time.monotonic() + _WAIT_SECONDS
 
     while time.monotonic() < deadline:
         found = await session.refunds.get(refund_id)

@@ -20,7 +20,7 @@ STDIN: Final = "-"
 MAX_LINE: Final = 10_000
 """Characters of one line of output."""
 
-_LARGEST: Final = 64 * 1024 * 1024
+_MAX_INPUT_BYTES: Final = 64 * 1024 * 1024
 
 
 def prepare_output() -> None:
@@ -107,9 +107,9 @@ def content_of_input() -> bytes:
 
 
 def _bounded(stream: IO[Any], name: Text) -> bytes:
-    content: bytes = stream.read(_LARGEST + 1)
+    content: bytes = stream.read(_MAX_INPUT_BYTES + 1)
 
-    if len(content) > _LARGEST:
+    if len(content) > _MAX_INPUT_BYTES:
         raise ConfigError(
             Text(
                 f"{name.en}: it has more than 64 MiB; UMF signs nothing that large.",

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 T = TypeVar("T")
 
 # A thread whose sockets are cut ends at once, unless it asks for a name or connects.
-_GRACE: Final = 0.5
+_GRACE_SECONDS: Final = 0.5
 
 
 class CutError(OSError):
@@ -141,13 +141,13 @@ class CancellableSockets:
             await asyncio.wait([ended], timeout=self.left)
         except asyncio.CancelledError:
             self.cut()
-            await asyncio.wait([ended], timeout=_GRACE)
+            await asyncio.wait([ended], timeout=_GRACE_SECONDS)
 
             raise
 
         if not ended.done():
             self.cut()
-            await asyncio.wait([ended], timeout=_GRACE)
+            await asyncio.wait([ended], timeout=_GRACE_SECONDS)
 
         if not ended.done():
             raise TimeoutError

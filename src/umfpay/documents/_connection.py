@@ -17,9 +17,9 @@ from umfpay.documents._reply import PassiveError, code_of
 
 _MAX_LINES: Final = 200
 _MAX_LISTING: Final = 4 * 1024 * 1024
-_CHUNK: Final = 64 * 1024
+_CHUNK_BYTES: Final = 64 * 1024
 # A server that never says that it has read all; its file's size decides.
-_GOODBYE: Final = 5.0
+_GOODBYE_SECONDS: Final = 5.0
 _PASSIVE: Final[tuple[str, ...]] = ("PASV", "EPSV")
 # 227 (h1,h2,h3,h4,p1,p2) and 229 (|||port|), RFC 959 and 2428.
 _PASV_REPLY: Final = re.compile(r"227.*?\d+,\d+,\d+,\d+,(\d{1,3}),(\d{1,3})(?!\d)")
@@ -259,9 +259,9 @@ class Connection(ftplib.FTP):
         try:
             view = memoryview(content)
 
-            for start in range(0, len(view), _CHUNK):
+            for start in range(0, len(view), _CHUNK_BYTES):
                 data.settimeout(self._cancellable.step())
-                data.sendall(view[start : start + _CHUNK])
+                data.sendall(view[start : start + _CHUNK_BYTES])
 
             self._say_goodbye(data)
         except OSError:
@@ -281,7 +281,7 @@ class Connection(ftplib.FTP):
 
         # TLS 1.3 ends each direction by itself: without this, closing may throw away
         # what the server has not read yet. Not every server answers it.
-        data.settimeout(min(_GOODBYE, self._cancellable.step()))
+        data.settimeout(min(_GOODBYE_SECONDS, self._cancellable.step()))
 
         with contextlib.suppress(OSError):
             data.unwrap()
@@ -294,7 +294,7 @@ class Connection(ftplib.FTP):
         received = b""
 
         try:
-            while len(received) < _MAX_LISTING and (part := data.recv(_CHUNK)):
+            while len(received) < _MAX_LISTING and (part := data.recv(_CHUNK_BYTES)):
                 received += part
                 data.settimeout(self._cancellable.step())
 

@@ -22,11 +22,11 @@ MAX_BYTES: Final = 50 * 1024 * 1024
 MAX_FILES: Final = 100
 
 _FORBIDDEN: Final = frozenset('<>:"/\\|?*')
-_LONGEST_NAME: Final = 200
-_CHUNK: Final = 1024 * 1024
+_MAX_NAME_LENGTH: Final = 200
+_CHUNK_BYTES: Final = 1024 * 1024
 # The earliest moment that the format knows: the same papers give the same bytes.
 _WHEN: Final = (1980, 1, 1, 0, 0, 0)
-_UNIX: Final = 3
+_ZIP_SYSTEM_UNIX: Final = 3
 _MODE: Final = 0o100644 << 16
 
 
@@ -106,7 +106,7 @@ def pack_papers(
 
             entry = zipfile.ZipInfo(name, date_time=_WHEN)
             entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.create_system = _UNIX
+            entry.create_system = _ZIP_SYSTEM_UNIX
             entry.external_attr = _MODE
             made.writestr(entry, content)
 
@@ -170,7 +170,7 @@ def _pairs(
 
 def _check_name(name: str) -> None:
     safe = (
-        0 < len(name.encode("utf-8", "replace")) <= _LONGEST_NAME
+        0 < len(name.encode("utf-8", "replace")) <= _MAX_NAME_LENGTH
         and name.isprintable()
         and _FORBIDDEN.isdisjoint(name)
         # Windows drops dots and blanks at the end; elsewhere a dot in front hides.
@@ -201,7 +201,7 @@ def _read(path: Path, left: int) -> bytes:
 
             with path.open("rb") as file:
                 # One byte more than may come shows that there is more.
-                while left >= 0 and (part := file.read(min(_CHUNK, left + 1))):
+                while left >= 0 and (part := file.read(min(_CHUNK_BYTES, left + 1))):
                     parts.append(part)
                     left -= len(part)
 

@@ -22,9 +22,9 @@ from umfpay.errors import ConfigError, DocumentError, Text
 from umfpay.sensitive import shows_itself_half_made
 
 
-_OWNER_ONLY: Final = 0o600
-_OWNER_FOLDER: Final = 0o700
-_POLL: Final = 0.01
+_OWNER_FILE_MODE: Final = 0o600
+_OWNER_FOLDER_MODE: Final = 0o700
+_POLL_SECONDS: Final = 0.01
 
 
 @shows_itself_half_made
@@ -115,11 +115,16 @@ class SequenceStore:
         lock = self._path.with_name(f"{self._path.name}.lock")
 
         try:
-            self._path.parent.mkdir(mode=_OWNER_FOLDER, parents=True, exist_ok=True)
+            self._path.parent.mkdir(
+                mode=_OWNER_FOLDER_MODE, parents=True, exist_ok=True
+            )
 
             # A lock object of its own, so that threads exclude each other too.
             with FileLock(
-                lock, timeout=self._patience, poll_interval=_POLL, mode=_OWNER_ONLY
+                lock,
+                timeout=self._patience,
+                poll_interval=_POLL_SECONDS,
+                mode=_OWNER_FILE_MODE,
             ):
                 used = self._read()
                 number = used.get(stem, self._first - 1) + 1

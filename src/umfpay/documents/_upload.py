@@ -24,7 +24,7 @@ from umfpay.errors import ConfigError, Text, UploadError
 from umfpay.sensitive import kind_of, withholds
 
 
-_PAUSE: Final = 0.5
+_RETRY_PAUSE_SECONDS: Final = 0.5
 # Names that the server has although our numbers do not know of them.
 _MAX_TAKEN: Final = 100
 
@@ -126,7 +126,7 @@ async def upload_papers(
             break
 
         if attempt < attempts:
-            await asyncio.sleep(min(_PAUSE * attempt, cancellable.left))
+            await asyncio.sleep(min(_RETRY_PAUSE_SECONDS * attempt, cancellable.left))
 
     # Raised outside of except: no server's word hangs on it as context.
     raise _final(failure, upload.name)

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 MAX_BODY: Final = 4 * 1024 * 1024
 
-_TICK: Final = 0.1
+_TICK_SECONDS: Final = 0.1
 
 
 class Emulator:
@@ -95,7 +95,7 @@ class Emulator:
         deliver_to: Collection[str] = (),
         hosts: Collection[str] = (),
         post: Post | None = None,
-        tick: float | None = _TICK,
+        tick: float | None = _TICK_SECONDS,
     ) -> None:
         folder = self._data = None if data is None else file_path("data", data)
         self._pause = tick

@@ -13,8 +13,10 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
-MOST: Final = 1_000
-ARRIVAL: Final = 30.0  # seconds, from the connection or the first byte to the last
+MAX_CONNECTIONS: Final = 1_000
+REQUEST_TIMEOUT_SECONDS: Final = (
+    30.0  # seconds, from the connection or the first byte to the last
+)
 
 # By both addresses: what the drop of a fault plan cuts.
 _BY_ADDRESSES: dict[Any, asyncio.Transport] = {}
@@ -41,11 +43,15 @@ def _most() -> int:
     try:
         import resource
     except ImportError:  # Windows
-        return MOST // 2
+        return MAX_CONNECTIONS // 2
 
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
 
-    return MOST if soft == resource.RLIM_INFINITY else min(MOST, max(1, soft // 2))
+    return (
+        MAX_CONNECTIONS
+        if soft == resource.RLIM_INFINITY
+        else min(MAX_CONNECTIONS, max(1, soft // 2))
+    )
 
 
 class BoundedProtocol(H11Protocol):
@@ -86,7 +92,7 @@ class BoundedProtocol(H11Protocol):
 
     def _expect(self) -> None:
         if self._timer is None:
-            self._timer = self.loop.call_later(ARRIVAL, self._cut)
+            self._timer = self.loop.call_later(REQUEST_TIMEOUT_SECONDS, self._cut)
 
     def _expect_nothing(self) -> None:
         if self._timer is not None:

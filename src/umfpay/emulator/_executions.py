@@ -15,7 +15,7 @@ from umfpay.emulator._store import Document
 from umfpay.emulator._wire import members, text
 
 
-_SMS_PAUSE: Final = 60.0
+_SMS_PAUSE_SECONDS: Final = 60.0
 _SMS_MAX: Final = 5
 
 
@@ -36,7 +36,7 @@ def verify(
     now = gateway_state.clock.time()
     sms = payment["sms"]
 
-    if sms is not None and now - sms["sent_at"] < _SMS_PAUSE:
+    if sms is not None and now - sms["sent_at"] < _SMS_PAUSE_SECONDS:
         raise Refusal("00080706", "a code was sent less than a minute ago")
 
     if payment["sms_count"] >= _SMS_MAX:

@@ -34,8 +34,8 @@ Kind = Literal[
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
 MAX_SECONDS: Final = 60.0
 
-_LONGEST_PATH: Final = 200
-_FARTHEST: Final = 1e12
+_MAX_PATH_LENGTH: Final = 200
+_MAX_NUMBER: Final = 1e12
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "skip": (int,),
     "times": (int,),
@@ -151,8 +151,8 @@ def _rule(value: Any) -> Fault:
         if isinstance(given, bool) or not isinstance(given, _TYPES.get(name, str)):
             raise _refusal(f"{name} has the wrong type")
 
-    if len(value.get("path", "")) > _LONGEST_PATH:
-        raise _refusal(f"path is at most {_LONGEST_PATH} characters")
+    if len(value.get("path", "")) > _MAX_PATH_LENGTH:
+        raise _refusal(f"path is at most {_MAX_PATH_LENGTH} characters")
 
     try:
         re.compile(value.get("path", ""))
@@ -161,7 +161,7 @@ def _rule(value: Any) -> Fault:
 
     rule = Fault(**value)
 
-    if not -_FARTHEST <= rule.seconds <= _FARTHEST:
+    if not -_MAX_NUMBER <= rule.seconds <= _MAX_NUMBER:
         raise _refusal("seconds leads out of all calendars")
 
     if not 0 <= rule.seconds <= MAX_SECONDS and rule.kind != "skew_clock":

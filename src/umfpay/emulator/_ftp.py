@@ -33,8 +33,8 @@ with warnings.catch_warnings():
 
 # Go into folders, list, write: not read, append, rename, delete (gateway.md 5.20).
 _PERMISSIONS: Final = "elw"
-_MOST_CLIENTS: Final = 64
-_POLL: Final = 0.05
+_MAX_CLIENTS: Final = 64
+_POLL_SECONDS: Final = 0.05
 
 _log = logging.getLogger("umfpay.emulator")
 
@@ -155,7 +155,7 @@ class PapersServer:
         self.port: int = listener.getsockname()[1]
         self._ioloop = IOLoop()
         self._server = FTPServer(listener, handler, ioloop=self._ioloop)
-        self._server.max_cons = _MOST_CLIENTS
+        self._server.max_cons = _MAX_CLIENTS
         self._thread = threading.Thread(
             target=self._run, name="umf-papers", daemon=True
         )
@@ -164,7 +164,7 @@ class PapersServer:
     def _run(self) -> None:
         # Not loop(): that one sets up the logging of the whole process.
         while not self._stop.is_set():
-            self._ioloop.poll(_POLL)
+            self._ioloop.poll(_POLL_SECONDS)
             self._ioloop.sched.poll()
 
         self._server.close_all()

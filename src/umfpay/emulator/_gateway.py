@@ -52,8 +52,8 @@ _CALL_FAULTS: Final = (
     "steal_token",
     "skew_clock",
 )
-_LONGEST_TOKEN_CALL: Final = 65_536
-_LONGEST_PATH: Final = 2_000
+_MAX_TOKEN_CALL_BYTES: Final = 65_536
+_MAX_PATH_LENGTH: Final = 2_000
 _SYSTEM_ERROR: Final = "00060999"
 _CUTS_BEFORE: Final = frozenset({"drop_before", "error_before", "busy"})
 _CUTS_AFTER: Final = frozenset({"drop_after", "error_after"})
@@ -142,7 +142,7 @@ class Gateway:
         return {
             "number": self.gateway_state.number("request"),
             "at": self.gateway_state.clock.now().isoformat(),
-            "path": path[:_LONGEST_PATH],
+            "path": path[:_MAX_PATH_LENGTH],
             **logged(request),
             "client_id": "",
             "faults": [one.kind for one in struck],
@@ -191,7 +191,7 @@ class Gateway:
         local = path.removeprefix(BASE_PATH)
 
         if local == "/oauth/authorize" and request.method == "POST":
-            if len(request.body) > _LONGEST_TOKEN_CALL:
+            if len(request.body) > _MAX_TOKEN_CALL_BYTES:
                 # Nobody has shown yet who it is: it is not read.
                 raise Refusal("00060700", "the body is too long", status=400)
 

@@ -24,8 +24,8 @@ from umfpay.emulator._store import Document
 from umfpay.protocol import Signer, dump_json, parse_json
 
 
-_TIMEOUT: Final = 5.0
-_LONGEST_REPLY: Final = 64 * 1024
+_TIMEOUT_SECONDS: Final = 5.0
+_MAX_REPLY_BYTES: Final = 64 * 1024
 _FAULTS: Final = (
     "duplicate_notification",
     "reorder_notification",
@@ -226,7 +226,7 @@ class Notifier:
     ) -> tuple[int, bytes]:
         if self._client is None:
             self._client = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=_TIMEOUT),
+                timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
 
@@ -264,7 +264,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     async for chunk in response.content.iter_any():
         reply += chunk
 
-        if len(reply) >= _LONGEST_REPLY:
+        if len(reply) >= _MAX_REPLY_BYTES:
             break
 
-    return reply[:_LONGEST_REPLY]
+    return reply[:_MAX_REPLY_BYTES]

@@ -22,7 +22,7 @@ from umfpay.emulator._internal_errors import log_internal_error
 from umfpay.emulator._listening import QUEUE, listening_socket
 
 
-_AT_A_TIME: Final = 64
+_MAX_CONCURRENCY: Final = 64
 
 _log: Final = logging.getLogger("umfpay.emulator")
 
@@ -105,7 +105,7 @@ async def serve_app(
             access_log=False,
             log_level="critical",
             # Accepted at a time, so that there is time to make room.
-            backlog=_AT_A_TIME,
+            backlog=_MAX_CONCURRENCY,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=1,
         )

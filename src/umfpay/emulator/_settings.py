@@ -28,7 +28,7 @@ WeChatPage = Literal["own", "wechat"]
 Staff = Literal["manual", "approve", "reject"]
 RefundRows = Literal["with_number", "documented"]
 
-_LARGEST: Final = 10_000_000
+_MAX_VALUE: Final = 10_000_000
 
 
 @attrs.frozen(kw_only=True)
@@ -118,7 +118,7 @@ def _is_number(value: Any, hint: Any) -> bool:
         hint in kinds
         and isinstance(value, kinds[hint])
         and not isinstance(value, bool)
-        and 0 <= value <= _LARGEST
+        and 0 <= value <= _MAX_VALUE
     )
 
 

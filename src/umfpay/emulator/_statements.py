@@ -24,9 +24,9 @@ from umfpay.emulator._store import Basis, Document
 from umfpay.emulator._wire import entries, text
 
 
-_ALL: Final = 1_000_000_000
+_NO_LIMIT: Final = 1_000_000_000
 # Entries read before others are served.
-_AT_A_TIME: Final = 50
+_BATCH_ROWS: Final = 50
 _CENT: Final = Decimal("0.01")
 _MAX_PAGE: Final = 5000
 # What a refund_summary is not documented to have (gateway.md 6).
@@ -55,7 +55,7 @@ async def entries_of(
     day: str,
     *,
     skip: int = 0,
-    most: int = _ALL,
+    most: int = _NO_LIMIT,
 ) -> AsyncIterator[Entry]:
     """
     Give the entries of a day: payments, then refunds, each in the order they came.
@@ -69,7 +69,7 @@ async def entries_of(
 
         while most > 0:
             found = gateway_state.store.entries(
-                kind, basis, merchant, day, after=rank, most=min(most, _AT_A_TIME)
+                kind, basis, merchant, day, after=rank, most=min(most, _BATCH_ROWS)
             )
 
             if not found:

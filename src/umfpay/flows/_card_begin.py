@@ -36,7 +36,7 @@ from umfpay.sensitive import Private
 
 
 # The gateway sends one code a minute (gateway.md 5.4).
-_CODE_PAUSE: Final = 60.0
+_CODE_PAUSE_SECONDS: Final = 60.0
 _LONGEST: Final = timedelta(days=3650)
 _TOO_SOON: Final = frozenset({"00080706", "00200086"})
 _CARDS: Final = (PaymentMethod.CREDIT_CARD, PaymentMethod.DEBIT_CARD)
@@ -195,8 +195,8 @@ async def send_code(
     last = pending.code_sent_at
 
     # The clocks of two processes differ a little: "just ahead" is just now, too.
-    if last is not None and abs((now - last).total_seconds()) < _CODE_PAUSE:
-        left = _CODE_PAUSE - (now - last).total_seconds()
+    if last is not None and abs((now - last).total_seconds()) < _CODE_PAUSE_SECONDS:
+        left = _CODE_PAUSE_SECONDS - (now - last).total_seconds()
 
         raise _too_soon(pending, f"wait {left:.0f} seconds", f"请等待 {left:.0f} 秒")
 

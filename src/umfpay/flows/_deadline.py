@@ -15,7 +15,7 @@ from umfpay.resources import CallOptions
 
 
 # Ten years: what goes on for longer runs out of the calendar.
-_LONGEST: Final = 10 * 365 * 86400.0
+_MAX_SECONDS: Final = 10 * 365 * 86400.0
 
 
 @attrs.frozen
@@ -37,7 +37,7 @@ class Deadline:
         if (
             isinstance(seconds, bool)
             or not isinstance(seconds, int | float)
-            or not 0 < seconds <= _LONGEST
+            or not 0 < seconds <= _MAX_SECONDS
         ):
             raise ConfigError(
                 Text(

@@ -18,7 +18,7 @@ from umfpay.sensitive import withholds
 
 
 # People at UMF and a bank do this: it takes days.
-_SLOWEST: Final = 15 * 60.0
+_MAX_PAUSE_SECONDS: Final = 15 * 60.0
 
 
 @withholds(new=NewEnterprise)
@@ -109,7 +109,7 @@ async def _enabled(
             deadline=end,
             arrivals=None,
             last=company,
-            longest=_SLOWEST,
+            longest=_MAX_PAUSE_SECONDS,
             money_may_move=False,
             must_fit=must_fit,
         )

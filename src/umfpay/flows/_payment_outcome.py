@@ -38,8 +38,8 @@ from umfpay.resources import Ordered
 # Codes that say the time to pay is over (gateway.md 8.2). "Order closed" is none:
 # it may have been paid with another payment.
 _EXPIRED: Final = frozenset({"00060751", "00060762"})
-_LONGEST_PAUSE: Final = 30.0
-_PATIENCE: Final = 30.0
+_MAX_PAUSE_SECONDS: Final = 30.0
+_RESOLVE_SECONDS: Final = 30.0
 
 _log = logging.getLogger("umfpay")
 
@@ -246,7 +246,7 @@ async def resolved(
             raise unknown
 
         await asyncio.sleep(pause)
-        pause = min(pause * 2, _LONGEST_PAUSE)
+        pause = min(pause * 2, _MAX_PAUSE_SECONDS)
 
 
 def _is_decided_by_the_list(unknown: OutcomeUnknownError) -> bool:
@@ -295,7 +295,7 @@ async def resolved_payment(
     found = await resolved(
         session,
         unknown,
-        deadline=Deadline(min(deadline.at, Deadline.after(_PATIENCE).at)),
+        deadline=Deadline(min(deadline.at, Deadline.after(_RESOLVE_SECONDS).at)),
         arrivals=arrivals,
         expires_at=expires_at,
         once=once,

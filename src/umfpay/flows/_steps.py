@@ -16,7 +16,7 @@ from umfpay.flows._deadline import Deadline
 
 
 # Seconds that a listener has in any case: what comes in the last moment is heard, too.
-_LEAST: Final = 1.0
+_MIN_SECONDS: Final = 1.0
 
 
 @attrs.frozen(kw_only=True)
@@ -72,7 +72,7 @@ async def report_step(
     if on_step is None:
         return
 
-    until = max(deadline.at, asyncio.get_running_loop().time() + _LEAST)
+    until = max(deadline.at, asyncio.get_running_loop().time() + _MIN_SECONDS)
 
     try:
         async with asyncio.timeout_at(until) as limit:

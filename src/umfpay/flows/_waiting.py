@@ -27,10 +27,10 @@ from umfpay.models import CustomsDeclaration, Payment, Refund
 
 T = TypeVar("T")
 
-_FIRST: Final = 1.0
-_LONGEST: Final = 30.0
+_FIRST_PAUSE_SECONDS: Final = 1.0
+_MAX_PAUSE_SECONDS: Final = 30.0
 # Seconds that a place for notifications may be late.
-_GRACE: Final = 0.1
+_GRACE_SECONDS: Final = 0.1
 # A stray answer is followed by the right one; a gateway that goes on is not asked for long.
 _MAX_MISMATCHES: Final = 3
 # Asking again will not mend these.
@@ -48,7 +48,7 @@ async def wait_final(
     deadline: Deadline,
     arrivals: Arrivals | None,
     last: T | None = None,
-    longest: float = _LONGEST,
+    longest: float = _MAX_PAUSE_SECONDS,
     money_may_move: bool = True,
     must_fit: Callable[[T], None] | None = None,
 ) -> T:
@@ -83,7 +83,7 @@ async def wait_final(
     if last is not None and is_final(last):
         return await committed(last)
 
-    pause = _FIRST
+    pause = _FIRST_PAUSE_SECONDS
     trouble: UMFError | None = None
     mismatches = 0
 
@@ -153,7 +153,7 @@ async def _committed(
 
     while True:
         try:
-            async with asyncio.timeout_at(deadline.at + _GRACE):
+            async with asyncio.timeout_at(deadline.at + _GRACE_SECONDS):
                 applied = await arrivals.record(found, deadline=deadline.at)
 
             trouble = None
@@ -161,12 +161,12 @@ async def _committed(
             _log.warning("a state could not be recorded: %s", type(error).__name__)
             trouble = error
 
-        again = isinstance(trouble, UMFError) and deadline.left > _FIRST
+        again = isinstance(trouble, UMFError) and deadline.left > _FIRST_PAUSE_SECONDS
 
         if not again:
             break
 
-        await asyncio.sleep(_FIRST)
+        await asyncio.sleep(_FIRST_PAUSE_SECONDS)
 
     if isinstance(applied, type(found)):
         if getattr(applied, "state", None) == found.state:
@@ -228,7 +228,7 @@ async def _pause(
     until = asyncio.get_running_loop().time() + seconds
 
     try:
-        async with asyncio.timeout_at(until + _GRACE):
+        async with asyncio.timeout_at(until + _GRACE_SECONDS):
             return await arrivals.wait(object_id, deadline=until)
     except Exception as error:  # noqa: BLE001 (the gateway is asked in its place)
         # A place that is down, or hangs, wakes nobody.

@@ -40,12 +40,12 @@ from umfpay.notifications._worker import Read, is_our_end
 
 
 # Seconds.
-_LOOK: Final = 1.0
-_PATIENCE: Final = 86400.0
-_QUESTION_TIMEOUT: Final = 120.0
+_POLL_SECONDS: Final = 1.0
+_GIVE_UP_SECONDS: Final = 86400.0
+_QUESTION_TIMEOUT_SECONDS: Final = 120.0
 # A process that was down for a day, or a clock that jumped, is no reason to give up.
 _MIN_QUESTIONS: Final = 10
-_CONCURRENCY: Final = 8
+_MAX_CONCURRENCY: Final = 8
 # The gateway's business days are China's (gateway.md 12.17 leaves it open).
 _CHINA: Final = timezone(timedelta(hours=8))
 
@@ -197,7 +197,7 @@ class Asker:
             except Exception:  # noqa: BLE001 (logged; nobody else would ask)
                 _log.exception("asking about notifications failed; it goes on")
 
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_POLL_SECONDS)
 
     async def ask_due(self) -> None:
         """
@@ -208,8 +208,8 @@ class Asker:
         """
         due = await self._store.due(Status.ASKING, time.time())
 
-        for start in range(0, len(due), _CONCURRENCY):
-            some = due[start : start + _CONCURRENCY]
+        for start in range(0, len(due), _MAX_CONCURRENCY):
+            some = due[start : start + _MAX_CONCURRENCY]
 
             ended = await asyncio.gather(
                 *(self._ask(key) for key in some), return_exceptions=True
@@ -240,7 +240,7 @@ class Asker:
             return
 
         given_up = (
-            now - stored.received >= _PATIENCE
+            now - stored.received >= _GIVE_UP_SECONDS
             and stored.questions + 1 >= _MIN_QUESTIONS
         )
 
@@ -252,7 +252,7 @@ class Asker:
 
     async def _answered(self, stored: StoredEvent) -> Proof | Decision:
         try:
-            async with asyncio.timeout(_QUESTION_TIMEOUT):
+            async with asyncio.timeout(_QUESTION_TIMEOUT_SECONDS):
                 return await self._question(stored)
         except (UMFError, TimeoutError) as error:
             name = getattr(error, "ret_code", None) or type(error).__name__

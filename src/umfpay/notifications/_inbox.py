@@ -40,11 +40,11 @@ from umfpay.sensitive import looks_like_address
 
 
 # Seconds.
-_IDLE: Final = 30.0
-_LOOK: Final = 1.0
-_AGAIN: Final = 0.25
+_IDLE_SECONDS: Final = 30.0
+_POLL_SECONDS: Final = 1.0
+_RETRY_SECONDS: Final = 0.25
 # What a worker needs besides its handler.
-_MARGIN: Final = 20.0
+_LEASE_MARGIN_SECONDS: Final = 20.0
 
 _log = logging.getLogger("umfpay")
 
@@ -103,7 +103,9 @@ class NotificationInbox:
         handler_timeout: float = 10.0,
     ) -> None:
         try:
-            self._store = _open_store(place, patience=handler_timeout + _MARGIN)
+            self._store = _open_store(
+                place, patience=handler_timeout + _LEASE_MARGIN_SECONDS
+            )
         finally:
             del place
 
@@ -211,7 +213,7 @@ class NotificationInbox:
                 for task in tasks:
                     task.cancel()
 
-                _, left = await asyncio.wait(tasks, timeout=_AGAIN)
+                _, left = await asyncio.wait(tasks, timeout=_RETRY_SECONDS)
                 tasks = list(left)
         finally:
             # Also when Ctrl-C comes just now: threads would keep the process alive.
@@ -471,18 +473,18 @@ class NotificationInbox:
             try:
                 await self._applier.apply_due()
 
-                if time.time() - pruned > _IDLE:
+                if time.time() - pruned > _IDLE_SECONDS:
                     pruned = time.time()
                     await self._store.prune(pruned - self._keep.total_seconds())
             except NotificationError as error:
                 _log.warning("the inbox cannot work now: %s", error.what.en)
-                await asyncio.sleep(_LOOK)
+                await asyncio.sleep(_POLL_SECONDS)
             except Exception:  # noqa: BLE001 (logged; nobody else would apply)
                 _log.exception("the inbox failed; it goes on")
-                await asyncio.sleep(_LOOK)
+                await asyncio.sleep(_POLL_SECONDS)
 
             with suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK):
+                async with asyncio.timeout(_POLL_SECONDS):
                     await self._work.wait()
 
             self._work.clear()
@@ -490,9 +492,9 @@ class NotificationInbox:
     async def _listen_for_ever(self) -> None:
         while True:
             try:
-                await self._store.changed(_IDLE)
+                await self._store.changed(_IDLE_SECONDS)
             except NotificationError:
-                await asyncio.sleep(_LOOK)
+                await asyncio.sleep(_POLL_SECONDS)
 
             # A wake-up for nothing costs a look into the store.
             self._wake_all()

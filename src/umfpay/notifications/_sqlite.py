@@ -31,8 +31,8 @@ from umfpay.sensitive import shows_itself_half_made
 
 
 # Seconds.
-_LOOK: Final = 0.25
-_DAY: Final = 86400.0
+_POLL_SECONDS: Final = 0.25
+_DAY_SECONDS: Final = 86400.0
 _WAITING: Final = (
     Status.HELD,
     Status.ASKING,
@@ -283,7 +283,7 @@ class SQLiteStore:
         """
         Return what nobody was told of.
         """
-        return await self._list(sql.UNREPORTED, (questions, now - _DAY, now))
+        return await self._list(sql.UNREPORTED, (questions, now - _DAY_SECONDS, now))
 
     async def _list(self, condition: str, values: tuple[Any, ...]) -> list[StoredEvent]:
         rows = await self._file.rows(sql.EVENT + condition, values)
@@ -346,7 +346,7 @@ class SQLiteStore:
             if version != known:
                 return
 
-            await asyncio.sleep(min(_LOOK, left))
+            await asyncio.sleep(min(_POLL_SECONDS, left))
 
 
 @shows_itself_half_made

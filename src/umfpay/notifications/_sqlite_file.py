@@ -24,10 +24,10 @@ from umfpay.notifications._sqlite_statements import COLUMNS, SCHEMA, TABLES
 
 
 # Seconds: SQLite itself waits that long in its thread, and reading waits behind it.
-_BUSY: Final = 0.1
-_PAUSE: Final = 0.02
+_BUSY_TIMEOUT_SECONDS: Final = 0.1
+_RETRY_PAUSE_SECONDS: Final = 0.02
 # After a transaction that took longer, others come first.
-_LONG: Final = 0.1
+_LONG_TRANSACTION_SECONDS: Final = 0.1
 
 _DAMAGED_CODES: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _DAMAGED: Final = Text(
@@ -174,7 +174,7 @@ class SQLiteFile:
         """
         if self._others_first:
             # Another process that waits looks more often than that.
-            await asyncio.sleep(_PAUSE + _BUSY)
+            await asyncio.sleep(_RETRY_PAUSE_SECONDS + _BUSY_TIMEOUT_SECONDS)
 
         async with self._writing():
             begun = asyncio.get_running_loop().time()
@@ -184,7 +184,7 @@ class SQLiteFile:
                     yield connection
             finally:
                 took = asyncio.get_running_loop().time() - begun
-                self._others_first = took > _LONG
+                self._others_first = took > _LONG_TRANSACTION_SECONDS
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[aiosqlite.Connection]:
@@ -261,12 +261,14 @@ class SQLiteFile:
                 if not _is_busy(error) or asyncio.get_running_loop().time() >= end:
                     raise
 
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(_RETRY_PAUSE_SECONDS)
 
 
 async def _connect(path: Path) -> aiosqlite.Connection:
     # A thread in older versions of aiosqlite, in newer ones it has one.
-    connecting: Any = aiosqlite.connect(path, isolation_level=None, timeout=_BUSY)
+    connecting: Any = aiosqlite.connect(
+        path, isolation_level=None, timeout=_BUSY_TIMEOUT_SECONDS
+    )
     # A start that fails elsewhere ends the process, though nobody closes the file.
     getattr(connecting, "_thread", connecting).daemon = True
     connection: aiosqlite.Connection = await connecting

@@ -28,8 +28,8 @@ from umfpay.notifications._worker import Read, is_our_end
 
 
 # Seconds: what another process decided is looked for that often.
-_LOOK: Final = 30.0
-_FIRST_PAUSE: Final = 1.0
+_POLL_SECONDS: Final = 30.0
+_FIRST_PAUSE_SECONDS: Final = 1.0
 _MAX_PAUSE: Final = 300.0
 _CONFLICTS: Final = frozenset({Status.CONFLICT, Status.WRONG_AMOUNT})
 
@@ -106,7 +106,7 @@ class Reporter:
         """
         Tell of each event; what fails is told again, less and less often.
         """
-        pause = _FIRST_PAUSE
+        pause = _FIRST_PAUSE_SECONDS
 
         while True:
             self._news.clear()
@@ -118,10 +118,10 @@ class Reporter:
                 calm = False
 
             if calm:
-                pause = _FIRST_PAUSE
+                pause = _FIRST_PAUSE_SECONDS
 
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(_LOOK):
+                    async with asyncio.timeout(_POLL_SECONDS):
                         await self._news.wait()
             else:
                 await asyncio.sleep(pause)

@@ -89,14 +89,14 @@ _PATHS: Final = (
     (Operation.CREATE, re.compile(r"/payment/*\s*$", re.IGNORECASE)),
 )
 # A proxy may decode a path, and the gateway once more.
-_SERVERS: Final = 3
+_MAX_DECODINGS: Final = 3
 
 
 def operation_of(path: str) -> Operation:
     """
     Return what a POST to *path* asks for, however it is written.
     """
-    for _ in range(_SERVERS):
+    for _ in range(_MAX_DECODINGS):
         path = unquote(path)
 
     for operation, pattern in _PATHS:

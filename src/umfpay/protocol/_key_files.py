@@ -20,14 +20,14 @@ KeySource = str | bytes | os.PathLike[str]
 
 GIVEN: Final = Text("the key", "密钥")
 
-_LARGEST: Final = 64 * 1024
+_MAX_FILE_BYTES: Final = 64 * 1024
 _BEGIN: Final = "-----BEGIN"
 # No other block begins in one: that would be read again and again.
 _FRAME: Final = re.compile(
     r"-----BEGIN ([A-Z0-9 ]+)-----((?:(?!-----BEGIN ).)*?)-----END \1-----", re.S
 )
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}")
-_SHORTEST_KEY: Final = 64  # base64 characters
+_MIN_KEY_LENGTH: Final = 64  # base64 characters
 _SURELY_A_KEY: Final = 300  # base64 characters that no path has
 
 _Block = tuple[str, bytes, bytes]  # label, PEM, DER
@@ -94,7 +94,7 @@ class KeyContent(NeverStored):
         if not self._content.strip():
             raise refusal(self.name, "it is empty", "为空")
 
-        if len(self._content) > _LARGEST:
+        if len(self._content) > _MAX_FILE_BYTES:
             raise refusal(self.name, "it is too large for a key", "过大，不是密钥文件")
 
     def block(self, *endings: str) -> bytes:
@@ -147,7 +147,7 @@ def is_key_text(text: str) -> bool:
 
     compact = "".join(_plain(text).split())
 
-    if _BASE64.fullmatch(compact) is None or len(compact) < _SHORTEST_KEY:
+    if _BASE64.fullmatch(compact) is None or len(compact) < _MIN_KEY_LENGTH:
         return False
 
     return len(compact) > _SURELY_A_KEY or is_sequence(_decoded(compact))
@@ -167,7 +167,7 @@ def _der(content: bytes) -> bytes:
     if content.isascii():
         compact = "".join(_plain(content.decode("ascii")).split())
 
-        if len(compact) >= _SHORTEST_KEY and _BASE64.fullmatch(compact) is not None:
+        if len(compact) >= _MIN_KEY_LENGTH and _BASE64.fullmatch(compact) is not None:
             decoded = _decoded(compact)
 
             if is_sequence(decoded):
@@ -205,7 +205,7 @@ def _read(name: str) -> KeyContent:
 
         if path.is_file():
             with path.open("rb") as file:
-                return KeyContent(shown, file.read(_LARGEST + 1))
+                return KeyContent(shown, file.read(_MAX_FILE_BYTES + 1))
 
         if path.exists():
             return _unusable(shown, "it is not a file", "不是文件")
@@ -227,7 +227,7 @@ def _shown(name: str) -> Text:
     """
     # A name that is not UTF-8 is shown with its bytes escaped.
     name = name.encode("utf-8", "backslashreplace").decode("utf-8")
-    is_long = len(name) >= _SHORTEST_KEY and _BASE64.fullmatch(name) is not None
+    is_long = len(name) >= _MIN_KEY_LENGTH and _BASE64.fullmatch(name) is not None
 
     if is_long or len(name) > 255 or not name.isprintable() or looks_like_address(name):
         return Text("the given text, taken for a path", "给出的文本（视为路径）")

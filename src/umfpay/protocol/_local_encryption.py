@@ -19,9 +19,9 @@ from Crypto.Protocol.KDF import HKDF
 from umfpay.sensitive import Private, Secret, concealed
 
 
-_NONCE: Final = 12
-_TAG: Final = 16
-_KEY: Final = 32
+_NONCE_BYTES: Final = 12
+_TAG_BYTES: Final = 16
+_KEY_BYTES: Final = 32
 
 
 class LocalCipher:
@@ -47,7 +47,7 @@ class LocalCipher:
         Args:
             about: What it belongs to; it is read only with the same.
         """
-        nonce = secrets.token_bytes(_NONCE)
+        nonce = secrets.token_bytes(_NONCE_BYTES)
         ciphertext, tag = self._cipher(about, nonce).encrypt_and_digest(
             text.reveal().encode()
         )
@@ -60,9 +60,12 @@ class LocalCipher:
         """
         try:
             raw = base64.b64decode(kept, validate=True)
-            nonce, tag = raw[:_NONCE], raw[_NONCE : _NONCE + _TAG]
+            nonce, tag = (
+                raw[:_NONCE_BYTES],
+                raw[_NONCE_BYTES : _NONCE_BYTES + _TAG_BYTES],
+            )
             plain = self._cipher(about, nonce).decrypt_and_verify(
-                raw[_NONCE + _TAG :], tag
+                raw[_NONCE_BYTES + _TAG_BYTES :], tag
             )
         except (binascii.Error, ValueError):
             return None
@@ -85,7 +88,7 @@ class LocalCipher:
 
     def _cipher(self, about: str, nonce: bytes) -> Any:  # the library types it loosely
         key = bytes.fromhex(self._key.reveal())
-        cipher = AES.new(key, AES.MODE_GCM, nonce=nonce, mac_len=_TAG)
+        cipher = AES.new(key, AES.MODE_GCM, nonce=nonce, mac_len=_TAG_BYTES)
         cipher.update(about.encode())
 
         return cipher
@@ -94,7 +97,11 @@ class LocalCipher:
 def _derived(secret: Secret, purpose: str) -> bytes:
     # HKDF's third argument is a salt; one key is asked for, so it is no list.
     key = HKDF(
-        secret.reveal().encode(), _KEY, b"umfpay", SHA256, context=purpose.encode()
+        secret.reveal().encode(),
+        _KEY_BYTES,
+        b"umfpay",
+        SHA256,
+        context=purpose.encode(),
     )
     assert isinstance(key, bytes)
 

@@ -31,7 +31,7 @@ _PRIVATE_OFF_LOOP: Final[dict[Chosen, int]] = {
     "pycryptodome": 2048,
     "cryptography": 3072,
 }
-_PUBLIC_OFF_LOOP: Final = 3072
+_PUBLIC_OFF_LOOP_BITS: Final = 3072
 
 
 class PrivateOperations(Protocol):
@@ -114,7 +114,7 @@ def public_off_loop(bits: int) -> bool:
     """
     Tell the same of a public key operation, which is cheap in both backends.
     """
-    return bits >= _PUBLIC_OFF_LOOP
+    return bits >= _PUBLIC_OFF_LOOP_BITS
 
 
 def private_operations(key: PrivateKey, backend: Chosen) -> PrivateOperations:

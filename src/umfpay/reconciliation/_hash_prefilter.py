@@ -42,9 +42,9 @@ _GATEWAY: Final = ("mer_date", "currency", "total", "total_cny", "state")
 _THERE: Final = "_there"
 DIFFERS: Final = "_differs"
 # What a million rows of which still add up in Int64.
-_MOST: Final = 10**12
+_MAX_SUM: Final = 10**12
 # States, of which a book has few.
-_FEW: Final = 32
+_MAX_STATES: Final = 32
 
 Frame = Any  # narwhals' LazyFrame
 Settle = Callable[[Frame], Frame]
@@ -162,7 +162,10 @@ def _flagged(
     )
     odd = [
         nw.col(IN_LEDGER) != nw.col(AT_GATEWAY),
-        *(nw.col(f"gateway_{name}").abs() > _MOST for name in ("total", "total_cny")),
+        *(
+            nw.col(f"gateway_{name}").abs() > _MAX_SUM
+            for name in ("total", "total_cny")
+        ),
     ]
 
     if told is not None:
@@ -198,7 +201,7 @@ def _prefixed(
     """
     values = {f"{prefix}_{name}": nw.col(name) for name in names if name != "state"}
 
-    if codes is not None and len(codes) > _FEW:
+    if codes is not None and len(codes) > _MAX_STATES:
         frame = with_meaning(frame, "state", "means")
         values[f"{prefix}_means"] = nw.col("means")
     elif codes is not None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _WORDS: Final = 1_000
 # Amounts of 15 digits; more overflow hundredths.
-_MOST: Final = 10**15 - 1
+_MAX_HUNDREDTHS: Final = 10**15 - 1
 
 
 def in_our_columns(
@@ -121,7 +121,7 @@ def _check(
     for name in MONEY:
         if name in words and name not in done:
             good = (
-                pl.col(columns[name]).is_between(-_MOST, _MOST)
+                pl.col(columns[name]).is_between(-_MAX_HUNDREDTHS, _MAX_HUNDREDTHS)
                 if _is_exact(rows, columns[name])
                 else words[name].str.contains(AMOUNT) | (words[name] == "")
             )

@@ -45,7 +45,7 @@ RuleChoice = Literal["auto", "ignore"] | TotalRule | TotalRules
 _OPEN_STATES: Final = frozenset(
     {"-99", "3", "4", "WAIT_BUYER_PAY", "TRADE_PENDING", "REFUND_PROCESS"}
 )
-_BLOCK: Final = 8 * 1024 * 1024
+_BLOCK_BYTES: Final = 8 * 1024 * 1024
 
 
 class Row(Protocol):
@@ -154,7 +154,7 @@ class StatementReader(Generic[RowT]):
         self._close()
 
     def frames(
-        self, *, block: int = _BLOCK, columns: Sequence[str] | None = None
+        self, *, block: int = _BLOCK_BYTES, columns: Sequence[str] | None = None
     ) -> Iterator[pl.DataFrame]:
         """
         Give the rows as polars frames, for volume: any Arrow consumer takes them.

@@ -24,9 +24,9 @@ ORPHAN: Final = "_orphan"
 _UNIT: Final = 10_000  # a rate is in ten-thousandths
 # So that products fit into Int64: 100 CNY for a unit, 20 billion units of a currency,
 # 4,000 billion CNY. An amount of the gateway has ten characters (gateway.md 5.3).
-_MOST_RATE: Final = 10**6
-_MOST_PAID: Final = 2 * 10**12
-_MOST_CNY: Final = 4 * 10**14
+_MAX_RATE: Final = 10**6
+_MAX_PAID: Final = 2 * 10**12
+_MAX_CNY: Final = 4 * 10**14
 
 Frame = Any  # narwhals' LazyFrame
 Expr = Any
@@ -126,9 +126,9 @@ def _exchange(tolerance: int) -> list[Expr]:
     total, fee = nw.col("statement_total_cny"), nw.col("statement_service_fee")
     cny, paid = nw.col("statement_exchanged_cny"), nw.col("statement_exchanged")
     due = nw.when(nw.col("kind") == "T").then(-total - fee).otherwise(total - fee)
-    rate = _bounded("statement_exchange_rate", _MOST_RATE)
-    size = _bounded("statement_exchanged", _MOST_PAID).abs()
-    doubled = _bounded("statement_exchanged_cny", _MOST_CNY).abs() * (2 * _UNIT) + rate
+    rate = _bounded("statement_exchange_rate", _MAX_RATE)
+    size = _bounded("statement_exchanged", _MAX_PAID).abs()
+    doubled = _bounded("statement_exchanged_cny", _MAX_CNY).abs() * (2 * _UNIT) + rate
 
     return [
         (cny - due).abs() > tolerance,
@@ -140,9 +140,9 @@ def _exchange(tolerance: int) -> list[Expr]:
         *(
             nw.col(name).abs() > most
             for name, most in (
-                ("statement_exchange_rate", _MOST_RATE),
-                ("statement_exchanged", _MOST_PAID),
-                ("statement_exchanged_cny", _MOST_CNY),
+                ("statement_exchange_rate", _MAX_RATE),
+                ("statement_exchanged", _MAX_PAID),
+                ("statement_exchanged_cny", _MAX_CNY),
             )
         ),
     ]

@@ -44,8 +44,8 @@ Days = tuple[date, date]
 # A bucket of so many rows of each book takes a few hundred MiB.
 _ROWS: Final = 700_000
 # Bytes of a line of the transaction file, about.
-_LINE: Final = 120
-_MOST: Final = 256
+_LINE_BYTES: Final = 120
+_MAX_BUCKETS: Final = 256
 _STORED: Final = (str, os.PathLike, bytes)
 
 
@@ -286,7 +286,7 @@ def _buckets(transactions: Sequence[Stored], given: int | None) -> int:
 
     size = sum(map(_size, transactions))
 
-    return max(1, min(_MOST, round(size / _LINE / _ROWS)))
+    return max(1, min(_MAX_BUCKETS, round(size / _LINE_BYTES / _ROWS)))
 
 
 def _size(source: Stored) -> int:

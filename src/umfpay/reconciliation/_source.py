@@ -14,7 +14,7 @@ from umfpay.errors import ConfigError, StatementError, Text
 
 Given = str | os.PathLike[str] | bytes | AsyncIterable[bytes]
 
-_CHUNK: Final = 256 * 1024
+_CHUNK_BYTES: Final = 256 * 1024
 
 
 class Source:
@@ -30,7 +30,7 @@ class Source:
         """
         Give the file in pieces to keep.
         """
-        for data, size in self.blocks(_CHUNK):
+        for data, size in self.blocks(_CHUNK_BYTES):
             yield bytes(memoryview(data)[:size])
 
     def blocks(self, size: int) -> Iterator[tuple[bytes | bytearray, int]]:
@@ -89,7 +89,7 @@ class Source:
 
         try:
             async with await anyio.open_file(path, "rb") as file:
-                while chunk := await file.read(_CHUNK):
+                while chunk := await file.read(_CHUNK_BYTES):
                     yield chunk
         except OSError as error:
             raise _unreadable(path, error) from error

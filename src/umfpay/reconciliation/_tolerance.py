@@ -14,23 +14,23 @@ from umfpay.sensitive import shows_itself_half_made
 
 
 # More would not fit into the products of the exchange rule.
-_MOST: Final = 10**9
+_MAX_AMOUNT: Final = 10**9
 
 
 def _amount(_: object, field: attrs.Attribute[Any], value: Any) -> None:
     fine = (
         isinstance(value, Decimal)
         and value.is_finite()
-        and 0 <= value <= _MOST
+        and 0 <= value <= _MAX_AMOUNT
         and value * 100 == (value * 100).to_integral_value()
     )
 
     if not fine:
         raise ConfigError(
             Text(
-                f"tolerance: {field.name} must be a Decimal from 0 to {_MOST} with at"
+                f"tolerance: {field.name} must be a Decimal from 0 to {_MAX_AMOUNT} with at"
                 " most two decimals.",
-                f"tolerance：{field.name} 必须是 0 至 {_MOST}、最多两位小数的 Decimal。",
+                f"tolerance：{field.name} 必须是 0 至 {_MAX_AMOUNT}、最多两位小数的 Decimal。",
             )
         )
 

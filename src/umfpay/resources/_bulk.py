@@ -42,10 +42,10 @@ T = TypeVar("T")
 Ids = Iterable[str] | AsyncIterable[str]
 
 # An id is asked for again so often while the gateway is busy or away.
-_TRIES: Final = 6
+_MAX_TRIES: Final = 6
 _MOST: Final = 10_000
-_PAUSE: Final = 0.5
-_LONGEST_PAUSE: Final = 30.0
+_PAUSE_SECONDS: Final = 0.5
+_MAX_PAUSE_SECONDS: Final = 30.0
 _BUSY_STATUSES: Final = frozenset({429, 502, 503, 504})
 
 
@@ -122,7 +122,9 @@ class _Pace:
 
         self._busy += 1
         self._limit = max(1.0, self._limit / 2)
-        longest = min(_LONGEST_PAUSE, _PAUSE * 2.0 ** min(self._busy - 1, 10))
+        longest = min(
+            _MAX_PAUSE_SECONDS, _PAUSE_SECONDS * 2.0 ** min(self._busy - 1, 10)
+        )
         # Not a secret: so that several scripts do not come back at once.
         self._until = time.monotonic() + random.uniform(0.5, 1.0) * longest  # noqa: S311
 
@@ -238,7 +240,7 @@ class _Work(Generic[T]):
             self._ended.put_nowait(error)
 
     async def _answer(self, one: str) -> BulkResult[T]:
-        for attempt in range(1, _TRIES + 1):
+        for attempt in range(1, _MAX_TRIES + 1):
             await asyncio.sleep(self.pace.pause)
 
             try:
@@ -247,7 +249,7 @@ class _Work(Generic[T]):
                 if _is_passing(error):
                     self.pace.busy()
 
-                    if attempt < _TRIES:
+                    if attempt < _MAX_TRIES:
                         continue
 
                 return BulkResult(id=one, error=error)

@@ -29,7 +29,7 @@ from umfpay.tokens._store import TokenStore
 logger: Final = logging.getLogger("umfpay")
 
 # How often a caller looks whether another thread's loop was closed under its flight.
-_WATCH: Final = 0.25
+_WATCH_SECONDS: Final = 0.25
 
 
 @shows_itself_half_made
@@ -201,7 +201,7 @@ class TokenCache:
                 if flight.loop.is_closed():
                     return None
 
-                remaining = min(remaining, _WATCH)
+                remaining = min(remaining, _WATCH_SECONDS)
 
             await asyncio.wait((future,), timeout=remaining)
 

@@ -12,13 +12,13 @@ from umfpay.tokens._record import TokenRecord
 
 
 # A token refused within so many seconds was never accepted, or somebody replaced it.
-_YOUNG: Final = 30.0
+_YOUNG_SECONDS: Final = 30.0
 # Seconds between two requests while the gateway does not say how long a token lives.
-_GUESSED: Final = 60.0
+_UNKNOWN_LIFETIME_PAUSE_SECONDS: Final = 60.0
 # So many of them in a row are replaced at once; then it goes slower.
-_FREE: Final = 2
+_FREE_REPLACEMENTS: Final = 2
 # So many, and whoever asks for a token is told.
-_NAMED: Final = 4
+_REPORTED_REPLACEMENTS: Final = 4
 
 
 class Contention:
@@ -75,13 +75,21 @@ class Contention:
         # The clocks of two machines differ.
         age = max(0.0, wall - last.requested_at)
         is_done = self._waited_for == last.generation
-        least = 0.0 if last.lifetime_known or is_done else max(0.0, _GUESSED - age)
+        least = (
+            0.0
+            if last.lifetime_known or is_done
+            else max(0.0, _UNKNOWN_LIFETIME_PAUSE_SECONDS - age)
+        )
 
         if not is_refused:
             return least
 
         times = last.times_displaced + 1
-        pause = growing(times - _FREE, longest) if times > _FREE else 0.0
+        pause = (
+            growing(times - _FREE_REPLACEMENTS, longest)
+            if times > _FREE_REPLACEMENTS
+            else 0.0
+        )
 
         if not self._was_young(last.generation, age - pause):
             return least
@@ -93,10 +101,10 @@ class Contention:
 
     def _was_young(self, generation: int, age: float) -> bool:
         if self._refused is not None and self._refused[0] == generation:
-            return self._refused[1] < _YOUNG
+            return self._refused[1] < _YOUNG_SECONDS
 
         # A peer was refused; nobody knows when.
-        return age < _YOUNG
+        return age < _YOUNG_SECONDS
 
     def waited(self) -> None:
         """
@@ -109,7 +117,7 @@ class Contention:
         """
         Whether it is time to tell, instead of to wait in silence.
         """
-        return self.times > _NAMED
+        return self.times > _REPORTED_REPLACEMENTS
 
     def error(self) -> TokenContentionError:
         """

@@ -21,14 +21,14 @@ from umfpay.config import file_path
 from umfpay.errors import ConfigError, Text, TokenStoreError
 from umfpay.sensitive import shows_itself_half_made
 from umfpay.tokens._document import dump, parse
-from umfpay.tokens._lock_file import OWNER_ONLY, Turn, held, make_folder, unusable
+from umfpay.tokens._lock_file import OWNER_FILE_MODE, Turn, held, make_folder, unusable
 from umfpay.tokens._record import TokenRecord
 
 
 T = TypeVar("T")
 
 # Reading and replacing a small file; whoever needs longer is stuck.
-_WRITING: Final = 5.0
+_WRITE_TIMEOUT_SECONDS: Final = 5.0
 
 
 @shows_itself_half_made
@@ -186,10 +186,15 @@ class FileTokenStore:
         try:
             make_folder(self._path)
 
-            with FileLock(lock, timeout=_WRITING, poll_interval=0.01, mode=OWNER_ONLY):
+            with FileLock(
+                lock,
+                timeout=_WRITE_TIMEOUT_SECONDS,
+                poll_interval=0.01,
+                mode=OWNER_FILE_MODE,
+            ):
                 yield
         except Timeout as error:
-            raise held(lock, _WRITING) from error
+            raise held(lock, _WRITE_TIMEOUT_SECONDS) from error
         except OSError as error:
             raise unusable(self._path, error) from error
 

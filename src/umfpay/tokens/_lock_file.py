@@ -17,9 +17,9 @@ from filelock import FileLock, Timeout
 from umfpay.errors import Text, TokenStoreError
 
 
-OWNER_ONLY: Final = 0o600
-_OWNER_FOLDER: Final = 0o700
-_POLL: Final = 0.02
+OWNER_FILE_MODE: Final = 0o600
+_OWNER_FOLDER_MODE: Final = 0o700
+_POLL_SECONDS: Final = 0.02
 
 
 class Turn(AbstractAsyncContextManager[None]):
@@ -36,7 +36,7 @@ class Turn(AbstractAsyncContextManager[None]):
         self._path = path
         self._patience = patience
         self._pid = os.getpid()
-        self._lock = FileLock(lock_file, thread_local=False, mode=OWNER_ONLY)
+        self._lock = FileLock(lock_file, thread_local=False, mode=OWNER_FILE_MODE)
 
     async def __aenter__(self) -> None:
         end = time.monotonic() + self._patience
@@ -48,7 +48,7 @@ class Turn(AbstractAsyncContextManager[None]):
                 if time.monotonic() >= end:
                     raise held(self._file, self._patience)
 
-                await asyncio.sleep(_POLL)
+                await asyncio.sleep(_POLL_SECONDS)
         except OSError as error:
             raise unusable(self._file, error) from error
 
@@ -76,7 +76,7 @@ def make_folder(path: Path) -> None:
     """
     Make the folder of *path* for its owner alone; one that is there stays as it is.
     """
-    path.parent.mkdir(mode=_OWNER_FOLDER, parents=True, exist_ok=True)
+    path.parent.mkdir(mode=_OWNER_FOLDER_MODE, parents=True, exist_ok=True)
 
 
 def unusable(path: Path, error: OSError) -> TokenStoreError:

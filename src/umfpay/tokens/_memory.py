@@ -19,7 +19,7 @@ from umfpay.errors import Text, TokenStoreError
 from umfpay.tokens._record import TokenRecord
 
 
-_POLL: Final = 0.01
+_POLL_SECONDS: Final = 0.01
 
 
 class MemoryTokenStore:
@@ -122,7 +122,7 @@ class Lease(AbstractAsyncContextManager[None]):
                     )
                 )
 
-            await asyncio.sleep(_POLL)
+            await asyncio.sleep(_POLL_SECONDS)
 
     async def __aexit__(
         self,

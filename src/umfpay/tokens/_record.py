@@ -21,11 +21,11 @@ MAX_LIFETIME: Final = 86_400.0
 DEFAULT_LIFETIME: Final = 300.0
 """Seconds that a token counts as living when the gateway gives no usable lifetime."""
 
-_ABSURD: Final = 366 * 86_400
+_MAX_LIFETIME_SECONDS: Final = 366 * 86_400
 _DIGITS: Final = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,9})?")
-_MARGIN: Final = 60.0
+_MARGIN_SECONDS: Final = 60.0
 _MARGIN_SHARE: Final = 0.1
-_LARGEST: Final = 2**63 - 1
+_MAX_INTEGER: Final = 2**63 - 1
 _LAST_TIME: Final = 1e12
 
 # What can stand in an Authorization header; the real ones are 64 hex characters.
@@ -36,7 +36,7 @@ def margin(lifetime: float) -> float:
     """
     Return how many seconds before its end a token that lives *lifetime* is renewed.
     """
-    return min(_MARGIN, lifetime * _MARGIN_SHARE)
+    return min(_MARGIN_SECONDS, lifetime * _MARGIN_SHARE)
 
 
 def _is_token(value: object) -> bool:
@@ -68,7 +68,7 @@ def _lifetime(value: Any) -> float | None:  # Any: straight from the wire
     if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
         value = Decimal(value.strip())
 
-    if _is_number(value) and 1 <= value <= _ABSURD:
+    if _is_number(value) and 1 <= value <= _MAX_LIFETIME_SECONDS:
         return min(float(value), MAX_LIFETIME)
 
     return None
@@ -119,11 +119,11 @@ def _check(condition: Any) -> Any:  # Any: the signature of attrs validators
 
 
 def _is_generation(value: object) -> bool:
-    return type(value) is int and 1 <= value <= _LARGEST
+    return type(value) is int and 1 <= value <= _MAX_INTEGER
 
 
 def _is_count(value: object) -> bool:
-    return type(value) is int and 0 <= value <= _LARGEST
+    return type(value) is int and 0 <= value <= _MAX_INTEGER
 
 
 def _is_time(value: object) -> bool:

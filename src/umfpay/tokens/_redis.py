@@ -22,12 +22,12 @@ from umfpay.tokens._store import RenewedError
 
 
 # Seconds.
-_POLL: Final = 0.1
+_POLL_SECONDS: Final = 0.1
 # So much of a lease may have passed when the answer that grants it is seen.
 _LATE: Final = 1 / 8
 _TAKEN, _RENEWED = 1, 2
 # A record outlives its token, so that generations go on growing.
-_KEPT: Final = 86_400.0
+_RECORD_LIFETIME_SECONDS: Final = 86_400.0
 
 # The larger generation wins, whatever is stored.
 _SAVE: Final = """
@@ -135,7 +135,9 @@ class RedisTokenStore:
         Raises:
             TokenStoreError: Redis cannot be reached.
         """
-        kept = max(0.0, record.not_after - record.requested_at) + _KEPT
+        kept = (
+            max(0.0, record.not_after - record.requested_at) + _RECORD_LIFETIME_SECONDS
+        )
         saved = await self._server.ask(
             "EVAL",
             _SAVE,
@@ -235,7 +237,7 @@ class Lease(AbstractAsyncContextManager[None]):
                     raise self._held()
 
                 # Not a secret: so that the waiting do not knock all at once.
-                await asyncio.sleep(_POLL * random.uniform(0.5, 1.5))  # noqa: S311
+                await asyncio.sleep(_POLL_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311
 
     async def _leave(self) -> None:
         # It ends by itself; the token that was fetched counts for more.

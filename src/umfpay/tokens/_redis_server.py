@@ -19,7 +19,7 @@ from umfpay.sensitive import Secret, shows_itself_half_made
 SCHEMES: Final = ("redis", "rediss", "unix")
 
 # Seconds: to connect, and for one answer. A server that is gone must not look slow.
-_TIMEOUT: Final = 2.0
+_TIMEOUT_SECONDS: Final = 2.0
 
 
 @shows_itself_half_made
@@ -84,7 +84,7 @@ class RedisServer:
             # ask() has the time. Where this is set, redis writes within wait_for(),
             # which loses a cancellation that comes in its last moment (Python 3.11).
             socket_timeout=None,
-            socket_connect_timeout=_TIMEOUT,
+            socket_connect_timeout=_TIMEOUT_SECONDS,
             retry=Retry(NoBackoff(), 0),
         )
 
@@ -127,7 +127,7 @@ class RedisConnection(AbstractAsyncContextManager["RedisConnection"]):
         of it leaves, not even as the context of ours.
         """
         try:
-            async with asyncio.timeout(_TIMEOUT):
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
                 return await self._client.execute_command(
                     *(
                         part.reveal() if isinstance(part, Secret) else part

@@ -35,7 +35,7 @@ logger: Final = logging.getLogger("umfpay")
 # which is two timeouts, may have passed before, and the request takes one.
 _LOOKING: Final = 3 / 4
 # Seconds between two token requests while somebody keeps taking the token away.
-_LONGEST_PAUSE: Final = 30.0
+_MAX_PAUSE_SECONDS: Final = 30.0
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -139,7 +139,7 @@ class TokenSearch:
             is_refused=last is not None
             and (last.refused or last.generation <= shared.refused),
             wall=self.wall(),
-            longest=max(self.token_timeout, _LONGEST_PAUSE),
+            longest=max(self.token_timeout, _MAX_PAUSE_SECONDS),
         )
 
     async def _wait(self, pause: float) -> None:

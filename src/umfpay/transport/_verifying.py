@@ -37,12 +37,12 @@ UnsignedResponses = Literal["refuse", "accept"]
 ResponseSignatures = Literal["enforce", "report"]
 
 # A file has shown something but blanks by then.
-_HEAD: Final = 4096
+_HEAD_BYTES: Final = 4096
 
 _ID: Final = re.compile(r"\{\w+\}|[A-Z]+_[A-Z2-7]+")
 
 # Seconds that a transport which is not ours gets to close an answer.
-_CLOSING: Final = 1.0
+_CLOSE_SECONDS: Final = 1.0
 
 _log = logging.getLogger("umfpay")
 
@@ -324,7 +324,7 @@ async def _close(stream: httpx.AsyncByteStream) -> None:
         return
 
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_CLOSING):
+        async with asyncio.timeout(_CLOSE_SECONDS):
             await stream.aclose()
 
 
@@ -337,7 +337,7 @@ async def _head(chunks: AsyncIterator[bytes]) -> bytes:
     async for chunk in chunks:
         head += chunk
 
-        if first_byte(head) or len(head) >= _HEAD:
+        if first_byte(head) or len(head) >= _HEAD_BYTES:
             break
 
     return head
@@ -361,7 +361,7 @@ def _begins_file(state: CallState, head: bytes) -> bool:
     if first == b"<":
         raise refusals.page(state)
 
-    if not first and len(head) >= _HEAD:
+    if not first and len(head) >= _HEAD_BYTES:
         raise refusals.no_file(state, Text("it begins with blanks", "开头全是空白"))
 
     return first != b"{"

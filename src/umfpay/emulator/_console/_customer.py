@@ -29,7 +29,7 @@ _WECHAT: Final = re.compile(r"/wechat/pay/(?:wx)?([0-9]{16})")
 # As it stands in pay_info.package.
 _PREPAY_ID: Final = re.compile(r"(?:wx)?([0-9]{16})")
 _METHODS: Final = ("CREDIT_CARD", "DEBIT_CARD", "WECHAT_SCAN", "ALIPAY_SCAN")
-_LONGEST_SUMMARY: Final = 200
+_MAX_SUMMARY_LENGTH: Final = 200
 
 
 class CustomerPages:
@@ -194,7 +194,7 @@ def _paying(template: str, payment: Document, **more: object) -> Page:
         template,
         {
             "payment": payment,
-            "summary": summary[:_LONGEST_SUMMARY],
+            "summary": summary[:_MAX_SUMMARY_LENGTH],
             "waiting": payment["state"] == "WAIT_BUYER_PAY",
             **more,
         },

@@ -34,7 +34,7 @@ _MOVES: Final = {
     "customs": move_customs,
     "enterprises": move_enterprise,
 }
-_LONGEST_STEP: Final = 366 * 86400.0
+_MAX_STEP_SECONDS: Final = 366 * 86400.0
 _NUMBERS: Final[Mapping[str, type[int] | type[float]]] = {
     "times": int,
     "skip": int,
@@ -104,7 +104,7 @@ class Forms:
     def _clock(self, form: Mapping[str, str]) -> str:
         seconds = _number("seconds", form.get("seconds", ""), float)
 
-        if not 0 < seconds <= _LONGEST_STEP:
+        if not 0 < seconds <= _MAX_STEP_SECONDS:
             raise PageRefused(400, "wrong_clock")
 
         self._gateway_state.move_clock(seconds)

@@ -20,8 +20,8 @@ from umfpay.emulator._store import Document
 from umfpay.emulator._wire import text
 
 
-_SHOWN: Final = 200
-_LONGEST_NAME: Final = 80
+_MAX_ROWS: Final = 200
+_MAX_NAME_LENGTH: Final = 80
 # What can be done in which state; the moves themselves decide.
 _VERBS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "payments": {
@@ -165,13 +165,13 @@ class ListPages:
         )
 
     def _newest(self, kind: str) -> list[Document]:
-        return self._gateway_state.store.newest(kind, _SHOWN)
+        return self._gateway_state.store.newest(kind, _MAX_ROWS)
 
 
 def _name(payment: Document) -> str:
     reference = text(payment["order"].get("mer_reference_id"))
 
-    return reference[:_LONGEST_NAME] or str(payment["id"])
+    return reference[:_MAX_NAME_LENGTH] or str(payment["id"])
 
 
 def _door(payment: Document) -> tuple[str, str] | None:

@@ -9,7 +9,7 @@ from typing import Final
 
 LANGUAGES: Final = ("en", "zh")
 
-_MOST_LANGUAGES: Final = 20
+_MAX_LANGUAGES: Final = 20
 _WORDS: Final[dict[str, tuple[str, str]]] = {
     "action": ("Action", "操作"),
     "add": ("Add", "添加"),
@@ -150,7 +150,7 @@ def choose(asked: str, cookie: str, accepted: str) -> str:
 
     ranked = [
         (-_quality(part), place, part.partition(";")[0].strip().lower())
-        for place, part in enumerate(accepted.split(",")[:_MOST_LANGUAGES])
+        for place, part in enumerate(accepted.split(",")[:_MAX_LANGUAGES])
     ]
 
     for quality, _, tag in sorted(ranked):
