@@ -11,6 +11,7 @@ import pickle
 import pytest
 
 from umfpay.errors import (
+    APIError,
     CardError,
     NotFinishedError,
     OutcomeUnknownError,
@@ -170,6 +171,56 @@ async def test_a_refused_code_is_sent_again_only_after_another_sms(
 
     assert 1 == before
     assert 2 == len(await box.sent("/execute"))
+
+
+@pytest.mark.parametrize("call", ["get", "execute"])
+async def test_what_fails_after_a_wrong_code_does_not_say_that_no_money_has_moved(
+    session, begun, box, wrong, call, monkeypatch
+):
+    """
+    The refusal may have been an old answer, and the execute be late: nobody begins
+    another payment. The same pending payment goes on.
+    """
+    with pytest.raises(WrongCodeError):
+        await confirm_card_payment(session, begun, wrong[0])
+
+    code = await box.code(begun)
+
+    async def no_connection(*_, **__):
+        raise TransportError(_TEXT, request_sent=False)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(session.payments, call, no_connection)
+
+        with pytest.raises(
+            OutcomeUnknownError, match="an SMS code was sent earlier"
+        ) as told:
+            await confirm_card_payment(session, begun, code)
+
+    payment = await confirm_card_payment(session, begun, code)
+
+    assert told.value.money_may_have_moved
+    assert begun.payment_id == told.value.intent.payment_id
+    assert "请勿为该订单另行发起支付" in str(told.value)
+    assert isinstance(told.value.__cause__, TransportError)
+    assert PaymentState.TRADE_SUCCESS == payment.state
+    assert 2 == len(await box.sent("/execute"))
+
+
+async def test_what_fails_before_any_code_was_sent_has_moved_nothing(
+    session, begun, box
+):
+    """
+    It is told as it is.
+    """
+    await box.fault(
+        "error_before", method="GET", path=begun.payment_id, status=502, times=0
+    )
+
+    with pytest.raises(APIError) as caught:
+        await confirm_card_payment(session, begun, await box.code(begun), deadline=20)
+
+    assert not caught.value.money_may_have_moved
 
 
 async def test_three_wrong_codes_end_it(session, begun, box, wrong):

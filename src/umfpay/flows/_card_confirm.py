@@ -5,6 +5,7 @@ Confirm a card payment: execute at most once, then wait for the final state.
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 
 import attrs
@@ -22,6 +23,7 @@ from umfpay.errors import (
 from umfpay.flows._card_begin import hidden_text
 from umfpay.flows._card_refusals import (
     WRONG_CODE,
+    earlier_attempt_open,
     no_attempt_left,
     query_twice,
     refusal_of,
@@ -126,7 +128,7 @@ class Confirmation:
 
     async def _paid(self, code: Private, known: Payment | None) -> Payment:
         proven = known is None
-        payment = await self._looked_up() if known is None else known
+        payment = await self._unless_open(self._looked_up()) if known is None else known
 
         execute = not proven or payment.state == PaymentState.WAIT_BUYER_PAY
 
@@ -209,9 +211,10 @@ class Confirmation:
             refusal = refusal_of(error)
         except APIError as error:
             refusal = error
-        except UMFError:
-            # Nothing can have happened.
+        except UMFError as error:
+            # Nothing can have happened, by this one.
             self.pending.attempts.remove(mine)
+            self._must_be_first(error)
 
             raise
         else:
@@ -224,6 +227,24 @@ class Confirmation:
             return await self._resolved(unknown), True
 
         return await self._refused(mine, refusal, unknown, known), True
+
+    async def _unless_open(self, looking: Awaitable[Payment]) -> Payment:
+        try:
+            return await looking
+        except (OutcomeUnknownError, *_THE_END):
+            raise
+        except UMFError as error:
+            self._must_be_first(error)
+
+            raise
+
+    def _must_be_first(self, error: UMFError) -> None:
+        """
+        Refuse to end with *error*, which says that no money has moved, after an earlier
+        attempt: a refusal of that proves little, and it may be late.
+        """
+        if self.pending.attempts:
+            raise earlier_attempt_open(self.pending) from error
 
     def _checked_mark(self, code: Private) -> str:
         """

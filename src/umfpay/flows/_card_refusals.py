@@ -184,26 +184,37 @@ def _advice(left: int) -> Text:
     )
 
 
+def earlier_attempt_open(pending: PendingCardPayment) -> OutcomeUnknownError:
+    """
+    Return the error where nothing was sent now, and something was before.
+    """
+    return _unknown(
+        pending,
+        Text(
+            f"{pending.payment_id}: nothing was sent now; an SMS code was sent earlier,"
+            " and whether that paid is not known for certain.",
+            f"{pending.payment_id}：本次未提交；此前已提交过验证码，尚不能确定是否已支付。",
+        ),
+        Text(
+            "Give confirm_card_payment() the same pending payment again, or wait for the"
+            " notification. Begin no other payment for this order meanwhile.",
+            "请用同一待确认支付再次调用 confirm_card_payment()，或等待通知。"
+            "在此期间请勿为该订单另行发起支付。",
+        ),
+    )
+
+
 def still_unknown(pending: PendingCardPayment) -> OutcomeUnknownError:
     """
     Return the error for an earlier execute that nobody knows the outcome of.
     """
-    at = pending.execute_sent_at or pending.attempts[-1].sent_at
-
-    return OutcomeUnknownError(
+    return _unknown(
+        pending,
         Text(
             f"{pending.payment_id}: the outcome of an earlier execute is not known.",
             f"{pending.payment_id}：此前一次支付请求的结果尚不明确。",
         ),
-        intent=Intent(
-            call="payments.execute",
-            at=at,
-            payment_id=pending.payment_id,
-            mer_reference_id=pending.mer_reference_id,
-        ),
-        reason="an earlier execute was sent",
-        money_may_have_moved=True,
-        advice=Text(
+        Text(
             "The payment's final state decides: wait for the notification or query it,"
             " and begin no other payment for this order before. If the customer has"
             " another SMS code, allow_repeat=True uses it: an order is paid only once.",
@@ -211,4 +222,21 @@ def still_unknown(pending: PendingCardPayment) -> OutcomeUnknownError:
             "支付；若客户有新的验证码，可用 allow_repeat=True 再次提交："
             "同一订单只会支付一次。",
         ),
+    )
+
+
+def _unknown(
+    pending: PendingCardPayment, what: Text, advice: Text
+) -> OutcomeUnknownError:
+    return OutcomeUnknownError(
+        what,
+        intent=Intent(
+            call="payments.execute",
+            at=pending.execute_sent_at or pending.attempts[-1].sent_at,
+            payment_id=pending.payment_id,
+            mer_reference_id=pending.mer_reference_id,
+        ),
+        reason="an earlier execute was sent",
+        money_may_have_moved=True,
+        advice=advice,
     )
