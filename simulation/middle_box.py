@@ -20,6 +20,9 @@ from umfpay.testing._transport import App, Receive, Send
 # How long data lag behind at most (gateway.md, trap 24).
 _LAG_SECONDS: Final = 10.0
 _MAX_DELAY_SECONDS: Final = 120.0
+# A refund that was made stands in the list a minute after it was refused, or was never
+# made: resolve() takes that for granted.
+_MAX_REFUND_DELAY_SECONDS: Final = 25.0
 _WRONG_CODE: Final = b"00200005"
 # Their answers name nothing they could be told by (gateway.md 5.6, 5.8): only a
 # connection that is closed when something lay on it keeps strangers' answers away.
@@ -173,7 +176,12 @@ class Box:
         if self._rng.random() < 0.5:
             await self._copy(scope, message)
         else:
-            self._send_later(scope, message, self._rng.uniform(0.0, _MAX_DELAY_SECONDS))
+            longest = (
+                _MAX_REFUND_DELAY_SECONDS
+                if scope["path"].endswith("/refund")
+                else _MAX_DELAY_SECONDS
+            )
+            self._send_later(scope, message, self._rng.uniform(0.0, longest))
 
     def _send_later(self, scope: Any, message: Any, seconds: float) -> None:
         async def later() -> None:

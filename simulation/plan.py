@@ -276,7 +276,7 @@ def _settings(rng: random.Random, *, calm: bool) -> EmulatorSettings:
         token_refusal="signed_200" if calm else rng.choice(("signed_200", "json_401")),
         execute=rng.choice(("immediate", "immediate", "pending")),
         refund=rng.choice(("pending", "immediate")),
-        settle_after=rng.choice((0.2, 5.0, 90.0)),
+        settle_after=rng.choice((0.2, 5.0, 30.0)),
         notification_attempts=3,
         token_lifetime=rng.choice((3600, 3600, 90)),
         foreign_payments=rng.choice(("refused", "visible")),

@@ -233,7 +233,9 @@ class _Day:
         unknown -= sum(
             count
             for name, count in counts.items()
-            if name.startswith("unknown because two tokens were refused")
+            if name.startswith(
+                ("unknown because two tokens", "unknown because the token was refused")
+            )
         )
         ledger.must(
             bool(begun or unsigned) or not unknown,

@@ -307,6 +307,28 @@ def test_after_a_refusal_that_is_not_signed_every_end_is_unclear(call, effect, e
     assert error is call_verdict.error
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.TokenError(WORDS),
+        errors.ConfigError(WORDS),
+        errors.TransportError(WORDS, request_sent=False),
+        TimeoutError(),
+    ],
+    ids=lambda e: type(e).__name__,
+)
+def test_a_write_whose_token_was_refused_has_left_whatever_comes_then(call, error):
+    """
+    The refusal may have been an old one; a read is only not made.
+    """
+    ends = [
+        classify(call(effect, replays=1), error).ending
+        for effect in (Effect.MONEY, Effect.CREATE, Effect.READ)
+    ]
+
+    assert [CallEnd.UNCLEAR, CallEnd.UNCLEAR, CallEnd.FAILED] == ends
+
+
 @pytest.mark.parametrize("effect", WRITES)
 def test_two_signed_refusals_of_tokens_prove_nothing_of_a_write(call, effect):
     """

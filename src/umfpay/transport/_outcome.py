@@ -325,13 +325,23 @@ _BEFORE_ANY_WORK: Final = (AuthenticationError, ConfigError, TokenError)
 
 
 def _after_error(state: CallState, error: BaseException) -> CallVerdict:
-    if isinstance(error, _BEFORE_ANY_WORK) and not state.may_have_been_sent():
+    # A first copy left, whoever refused its token: the refusal names nothing, and may be
+    # an old one.
+    left_before = state.replays > 0 and state.effect in _WRITES
+
+    if (
+        isinstance(error, _BEFORE_ANY_WORK)
+        and not state.may_have_been_sent()
+        and not left_before
+    ):
         return CallVerdict(ending=CallEnd.FAILED, error=error)
 
     if isinstance(error, TransportError):
         sent = error.request_sent or state.sent_before_unverified_refusal
     else:
         sent = state.may_have_been_sent()
+
+    sent = sent or left_before
 
     late = isinstance(error, TimeoutError)
 
@@ -354,6 +364,12 @@ def _cut_reason(error: BaseException) -> Text:
     if isinstance(error, TransportError):
         return Text(
             "the connection was lost after the request left", "请求发出后连接中断"
+        )
+
+    if isinstance(error, TokenError):
+        return Text(
+            "the token was refused, and there was no other to send the call again with",
+            "令牌被拒绝，且没有其他令牌可用于重发",
         )
 
     if isinstance(error, AuthenticationError):
