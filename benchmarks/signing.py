@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from benchmarks._result import Figure, Result, ratio
 from benchmarks.canned import CREATED
-from umfpay.protocol import FieldEncryptor, PrivateKey, Signer, Verifier
+from umfpay.protocol import PrivateKey, Sealer, Signer, Verifier
 from umfpay.sensitive import Secret
 
 
@@ -80,7 +80,7 @@ def cases(sizes: Iterable[int]) -> Iterator[Case]:
         for backend in BACKENDS:
             signer = Signer(key, backend=backend)
             verifier = Verifier([key.public], backend=backend)
-            sealer = FieldEncryptor(key.public, backend=backend)
+            sealer = Sealer(key.public, backend=backend)
             signature = signer.sign(_BODY)
 
             for name, call in (

@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from umfpay import Private, models
 from umfpay.models import OpenEnum, Received
 from umfpay.protocol import (
-    FieldDecryptor,
-    FieldEncryptor,
+    Opener,
     PrivateKey,
     PublicKey,
+    Sealer,
     parse_json,
 )
 
@@ -148,12 +148,12 @@ def _captures() -> dict[str, Any]:
 
 @pytest.fixture(name="seal", scope="session")
 def _seal() -> Any:
-    return FieldEncryptor(PublicKey.load(VECTORS / "gateway_2048.cert.crt")).seal
+    return Sealer(PublicKey.load(VECTORS / "gateway_2048.cert.crt")).seal
 
 
 @pytest.fixture(name="opened", scope="session")
 def _opened() -> Any:
-    opener = FieldDecryptor(PrivateKey.load(VECTORS / "gateway_2048.key.p8"))
+    opener = Opener(PrivateKey.load(VECTORS / "gateway_2048.key.p8"))
 
     def opened(ciphertext: str) -> str | None:
         secret = opener.open(ciphertext)

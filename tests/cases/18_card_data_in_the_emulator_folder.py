@@ -18,7 +18,7 @@ from umfpay import Config, UMFSession
 from umfpay.emulator import Emulator, serve
 from umfpay.flows import card_payment
 from umfpay.models import BankCard, Money, NewOrder, NewSubOrder
-from umfpay.protocol import FieldDecryptor
+from umfpay.protocol import Opener
 
 
 def late(*_):
@@ -100,7 +100,7 @@ async def main(folder):
         )
         if paid.state != "TRADE_SUCCESS":
             bad.append(f"the payment is {paid.state}")
-    opener, found = FieldDecryptor(emulator.credentials.gateway_key), set()
+    opener, found = Opener(emulator.credentials.gateway_key), set()
     for path in folder.rglob("*"):
         data = path.read_bytes() if path.is_file() else b""
         for text in set(

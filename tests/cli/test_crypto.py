@@ -16,7 +16,7 @@ import pytest
 
 from umfpay.cli._exit_codes import Exit
 from umfpay.cli._main import run
-from umfpay.protocol import FieldDecryptor, PrivateKey, Signer
+from umfpay.protocol import Opener, PrivateKey, Signer
 from umfpay.sensitive import Secret
 
 
@@ -288,9 +288,7 @@ def test_seal_prints_what_the_gateway_opens(given, capsys, given_bytes, plain):
     sealed = capsys.readouterr().out
 
     assert sealed.endswith("\n")
-    assert Secret(plain) == FieldDecryptor(PrivateKey.load(GATEWAY)).open(
-        sealed.strip()
-    )
+    assert Secret(plain) == Opener(PrivateKey.load(GATEWAY)).open(sealed.strip())
 
 
 @pytest.mark.parametrize("charset", ["gbk", "GBK"])
@@ -304,7 +302,7 @@ def test_seal_writes_gbk_when_asked(given, capsys, charset):
         ["seal", "--certificate", str(CERTIFICATE), "--charset", charset]
     )
 
-    opener = FieldDecryptor(PrivateKey.load(GATEWAY), charset="gbk")
+    opener = Opener(PrivateKey.load(GATEWAY), charset="gbk")
 
     assert Secret("张三") == opener.open(capsys.readouterr().out.strip())
 

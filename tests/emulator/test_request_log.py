@@ -14,7 +14,7 @@ import pytest
 
 from umfpay.emulator._messages import Request
 from umfpay.emulator._request_log import KEPT, logged
-from umfpay.protocol import FieldDecryptor
+from umfpay.protocol import Opener
 
 
 def _kept(body, path="/cberest/v1/payments/payment", **headers):
@@ -298,7 +298,7 @@ def test_nothing_in_the_books_can_be_opened_with_the_key_beside_them(
 
     written = b"".join(file.read_bytes() for file in folder.glob("emulator.sqlite3*"))
     text = unquote(written.decode("latin-1").replace("\\", ""))
-    opener = FieldDecryptor(box.credentials.gateway_key)
+    opener = Opener(box.credentials.gateway_key)
     opened = [
         run
         for run in set(re.findall(r"[A-Za-z0-9+/]{100,}={0,2}", text))

@@ -9,13 +9,13 @@ import pytest
 from umfpay.errors import ConfigError
 from umfpay.flows._payer_data import cipher_of, seal_payer
 from umfpay.models import PayerAgreement
-from umfpay.protocol import FieldDecryptor
+from umfpay.protocol import Opener
 from umfpay.sensitive import Private, Sealed, Secret
 
 
 @pytest.fixture(name="opener")
 def _opener(box):
-    return FieldDecryptor(box.emulator.credentials.gateway_key)
+    return Opener(box.emulator.credentials.gateway_key)
 
 
 @pytest.mark.parametrize("off_loop", [False, True])

@@ -11,10 +11,10 @@ from Crypto.PublicKey import RSA
 
 from umfpay.errors import ConfigError
 from umfpay.protocol import (
-    FieldDecryptor,
-    FieldEncryptor,
+    Opener,
     PrivateKey,
     PublicKey,
+    Sealer,
     Signer,
     Verifier,
     make_certificate,
@@ -55,10 +55,10 @@ def test_each_backend_takes_what_the_other_made(sized_gateway, backend, other):
     Signed by one, verified by the other; sealed by either, opened.
     """
     signature = Signer(sized_gateway.private, backend=backend).sign(b"x")
-    sealed = FieldEncryptor(sized_gateway.public, backend=backend).seal(Secret("x"))
+    sealed = Sealer(sized_gateway.public, backend=backend).seal(Secret("x"))
 
     assert Verifier([sized_gateway.public], backend=other).verify(b"x", signature)
-    assert Secret("x") == FieldDecryptor(sized_gateway.private).open(sealed)
+    assert Secret("x") == Opener(sized_gateway.private).open(sealed)
 
 
 def test_a_private_key_that_does_not_fit_is_a_config_error(
@@ -124,7 +124,7 @@ def test_a_field_that_fails_to_seal_is_not_shown(gateway, backend, shown_by):
     """
     The last net below the checks of size and charset.
     """
-    operations = FieldEncryptor(gateway.public, backend=backend)._rsa
+    operations = Sealer(gateway.public, backend=backend)._rsa
 
     with pytest.raises(ConfigError, match="could not be sealed") as caught:
         operations.seal(Secret("canary-2c70" * 50), "utf-8")
@@ -139,8 +139,8 @@ def test_keys_of_odd_sizes_work(size, backend, openssl):
     Their signatures have the bytes of the modulus, rounded up.
     """
     key = PrivateKey.load(openssl("genrsa", str(size)))
-    sealed = FieldEncryptor(key.public, backend=backend).seal(Secret("x"))
+    sealed = Sealer(key.public, backend=backend).seal(Secret("x"))
     signature = Signer(key, backend=backend).sign(b"x")
 
     assert Verifier([key.public], backend=backend).verify(b"x", signature)
-    assert Secret("x") == FieldDecryptor(key).open(sealed)
+    assert Secret("x") == Opener(key).open(sealed)

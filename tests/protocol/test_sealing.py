@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from umfpay.errors import ConfigError
-from umfpay.protocol import FieldDecryptor, FieldEncryptor, PrivateKey
+from umfpay.protocol import Opener, PrivateKey, Sealer
 from umfpay.sensitive import Sealed, Secret
 
 
@@ -27,7 +27,7 @@ def test_each_sealed_vector_opens(case):
     """
     They were made with openssl.
     """
-    opener = FieldDecryptor(PrivateKey.load(VECTORS / case["private_key"]))
+    opener = Opener(PrivateKey.load(VECTORS / case["private_key"]))
 
     assert Secret(case["plaintext"]) == opener.open(case["sealed"])
     assert Secret(case["plaintext"]) == opener.open(Sealed(case["sealed"]))
@@ -39,7 +39,7 @@ def test_what_we_seal_openssl_opens(case, backend, openssl, tmp_path):
     RSA/ECB/PKCS1Padding, as the official SDK does it (gateway.md 4).
     """
     path = VECTORS / case["private_key"]
-    sealer = FieldEncryptor(PrivateKey.load(path).public, backend=backend)
+    sealer = Sealer(PrivateKey.load(path).public, backend=backend)
     sealed = sealer.seal(Secret(case["plaintext"]))
     (tmp_path / "sealed").write_bytes(base64.b64decode(sealed.ciphertext))
 
@@ -54,7 +54,7 @@ def test_the_same_text_is_sealed_otherwise_each_time(gateway, backend):
     """
     Nobody can tell two customers with the same card.
     """
-    sealer = FieldEncryptor(gateway.public, backend=backend)
+    sealer = Sealer(gateway.public, backend=backend)
     sealed = {sealer.seal(Secret("123")).ciphertext for _ in range(20)}
 
     assert 20 == len(sealed)
@@ -68,10 +68,10 @@ def test_names_are_written_in_the_charset(gateway, backend, charset, raw, openss
     """
     UTF-8, or GBK for old set-ups.
     """
-    sealed = FieldEncryptor(gateway.public, charset=charset, backend=backend).seal(
+    sealed = Sealer(gateway.public, charset=charset, backend=backend).seal(
         Secret("张三")
     )
-    opener = FieldDecryptor(gateway.private, charset=charset)
+    opener = Opener(gateway.private, charset=charset)
     key = ("-keyform", "DER", "-inkey", str(VECTORS / "gateway_1024.key.p8"))
 
     assert Secret("张三") == opener.open(sealed)
@@ -84,8 +84,8 @@ def test_the_longest_text_fits_exactly(sized_gateway, bits, backend):
     """
     The key's bytes less 11; Chinese takes three each.
     """
-    sealer = FieldEncryptor(sized_gateway.public, backend=backend)
-    opener = FieldDecryptor(sized_gateway.private)
+    sealer = Sealer(sized_gateway.public, backend=backend)
+    opener = Opener(sized_gateway.private)
     longest = "张" * (sealer.limit // 3) + "x" * (sealer.limit % 3)
 
     assert bits // 8 - 11 == sealer.limit
@@ -109,7 +109,7 @@ def test_what_cannot_be_sealed_is_not_shown(
     """
     Neither words nor frames of the error hold the text.
     """
-    sealer = FieldEncryptor(gateway.public, charset=charset, backend=backend)
+    sealer = Sealer(gateway.public, charset=charset, backend=backend)
 
     with pytest.raises(ConfigError, match=wanted) as caught:
         sealer.seal(Secret(text))
@@ -124,10 +124,10 @@ def test_a_charset_that_is_none_is_a_config_error(gateway, charset):
     Before anything is sealed or opened.
     """
     with pytest.raises(ConfigError, match="there is no charset"):
-        FieldEncryptor(gateway.public, charset=charset)
+        Sealer(gateway.public, charset=charset)
 
     with pytest.raises(ConfigError, match="there is no charset"):
-        FieldDecryptor(gateway.private, charset=charset)
+        Opener(gateway.private, charset=charset)
 
 
 @pytest.mark.parametrize(
@@ -146,16 +146,16 @@ def test_what_was_not_sealed_for_this_key_does_not_open(gateway, sealed):
     """
     None, not an error: the emulator says so in its own words.
     """
-    assert FieldDecryptor(gateway.private).open(sealed) is None
+    assert Opener(gateway.private).open(sealed) is None
 
 
 def test_text_in_another_charset_does_not_open(gateway):
     """
     GBK bytes are rarely UTF-8.
     """
-    sealed = FieldEncryptor(gateway.public, charset="gbk").seal(Secret("张三"))
+    sealed = Sealer(gateway.public, charset="gbk").seal(Secret("张三"))
 
-    assert FieldDecryptor(gateway.private).open(sealed) is None
+    assert Opener(gateway.private).open(sealed) is None
 
 
 @given(text=st.text(max_size=39).filter(lambda text: text.isprintable()))
@@ -164,13 +164,13 @@ def test_what_fits_comes_back(gateway, text):
     39 characters of UTF-8 below U+10000 fit into 117 bytes; longer ones are refused.
     """
     secret = Secret(text)
-    sealer = FieldEncryptor(gateway.public)
+    sealer = Sealer(gateway.public)
 
     if len(text.encode()) > sealer.limit:
         with pytest.raises(ConfigError):
             sealer.seal(secret)
     else:
-        assert secret == FieldDecryptor(gateway.private).open(sealer.seal(secret))
+        assert secret == Opener(gateway.private).open(sealer.seal(secret))
 
 
 def test_large_keys_work_off_the_loop(sized_gateway, bits, openssl):
@@ -179,6 +179,6 @@ def test_large_keys_work_off_the_loop(sized_gateway, bits, openssl):
     """
     large = PrivateKey.load(openssl("genrsa", "3072"))
 
-    assert (bits >= 2048) is FieldDecryptor(sized_gateway.private).off_loop
-    assert not FieldEncryptor(sized_gateway.public).off_loop
-    assert FieldEncryptor(large.public).off_loop
+    assert (bits >= 2048) is Opener(sized_gateway.private).off_loop
+    assert not Sealer(sized_gateway.public).off_loop
+    assert Sealer(large.public).off_loop

@@ -12,11 +12,11 @@ import pytest
 from Crypto.PublicKey import RSA
 
 from umfpay.protocol import (
-    FieldDecryptor,
-    FieldEncryptor,
     LocalCipher,
+    Opener,
     PrivateKey,
     PublicKey,
+    Sealer,
     Signer,
     Verifier,
     inspect_key,
@@ -33,8 +33,8 @@ CANARY = "canary-key-91bd"
     "use",
     [
         Signer,
-        FieldEncryptor,
-        FieldDecryptor,
+        Sealer,
+        Opener,
         NotificationSigner,
         lambda value: Verifier([value]),
         lambda value: signed_answer({}, value),

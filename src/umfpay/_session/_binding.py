@@ -19,7 +19,7 @@ from umfpay._session._transport_adapter import TransportAdapter
 from umfpay._session._user_hooks import foreign_signer, foreign_verifier
 from umfpay.config import Config
 from umfpay.errors import ConfigError, Text, WrongLoopError
-from umfpay.protocol import FieldEncryptor, Signer, Verifier
+from umfpay.protocol import Sealer, Signer, Verifier
 from umfpay.sensitive import Sealed, Secret
 from umfpay.tokens import TokenCache, open_store, store_key
 from umfpay.transport import (
@@ -80,7 +80,7 @@ class Binding:
     network: httpx.AsyncBaseTransport
     stack: httpx.AsyncBaseTransport
     tokens: TokenCache
-    sealer: FieldEncryptor
+    sealer: Sealer
     executor: ThreadPoolExecutor
     options: _codec.EncodeOptions
 
@@ -211,7 +211,7 @@ def bind(
             glued_bearer=config.glued_bearer,
         ),
         tokens=tokens,
-        sealer=FieldEncryptor(
+        sealer=Sealer(
             config.gateway_certificate[0],
             charset=config.sealing_charset,
             backend=config.rsa_backend,

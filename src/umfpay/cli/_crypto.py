@@ -14,9 +14,9 @@ from umfpay.cli._exit_codes import Exit
 from umfpay.cli._streams import STDIN, content_of, content_of_input, print_line
 from umfpay.errors import ConfigError, Text
 from umfpay.protocol import (
-    FieldEncryptor,
     PrivateKey,
     PublicKey,
+    Sealer,
     Signer,
     Verdict,
     Verifier,
@@ -104,7 +104,7 @@ def seal(certificate: str, charset: str) -> None:
     The line end after the text is not part of it. What you type is seen by who looks
     over your shoulder: pipe it.
     """
-    sealer = FieldEncryptor(PublicKey.load(Path(certificate)), charset=charset)
+    sealer = Sealer(PublicKey.load(Path(certificate)), charset=charset)
     click.echo(sealer.seal(_secret()).ciphertext)
 
 

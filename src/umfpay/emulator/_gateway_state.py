@@ -22,7 +22,7 @@ from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._settings import EmulatorSettings
 from umfpay.emulator._store import Document, Store
 from umfpay.emulator._wire import text
-from umfpay.protocol import FieldDecryptor, new_object_id
+from umfpay.protocol import Opener, new_object_id
 
 
 _PAID: Final = ("TRADE_SUCCESS", "TRADE_PENDING")
@@ -58,12 +58,12 @@ class GatewayState:
         init=False, factory=lambda: defaultdict(Counter)
     )
     salt: bytes = attrs.field(init=False, repr=False)
-    openers: tuple[FieldDecryptor, ...] = attrs.field(init=False)
+    openers: tuple[Opener, ...] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         key = self.merchants.first.gateway_key
         # The official SDK seals in UTF-8, and with a switch in GBK (gateway.md 4).
-        self.openers = (FieldDecryptor(key), FieldDecryptor(key, charset="gbk"))
+        self.openers = (Opener(key), Opener(key, charset="gbk"))
 
         try:
             self._go_on()

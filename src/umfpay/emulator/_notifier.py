@@ -46,7 +46,7 @@ Delivers a notification: URL, body and headers; returns the status and the reply
 
 class Notifier:
     """
-    Sends what `World.notify` asks for, in tasks of its own.
+    Sends what `GatewayState.notify` asks for, in tasks of its own.
 
     Args:
         plan: Returns the fault plan of now.

@@ -34,7 +34,7 @@ from umfpay.protocol._object_ids import (
     text_in_id,
 )
 from umfpay.protocol._refusals import api_error, status_meaning
-from umfpay.protocol._sealing import FieldDecryptor, FieldEncryptor
+from umfpay.protocol._sealing import Opener, Sealer
 from umfpay.protocol._signing import Signer, Verifier
 
 
@@ -47,16 +47,16 @@ __all__ = [
     "CodeMeaning",
     "DecidedBy",
     "Envelope",
-    "FieldDecryptor",
-    "FieldEncryptor",
     "JSONRefusedError",
     "KeyReport",
     "KeySource",
     "LocalCipher",
+    "Opener",
     "Operation",
     "PrivateKey",
     "PublicKey",
     "ReturnCode",
+    "Sealer",
     "Signer",
     "Verdict",
     "Verifier",

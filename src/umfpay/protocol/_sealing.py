@@ -29,7 +29,7 @@ from umfpay.sensitive import Sealed, Secret, fitting
 _PADDING = 11  # bytes that PKCS#1 v1.5 needs for itself
 
 
-class FieldEncryptor:
+class Sealer:
     """
     Seals secrets so that only the gateway can open them. Safe to share between threads.
 
@@ -99,7 +99,7 @@ class FieldEncryptor:
         return None
 
 
-class FieldDecryptor:
+class Opener:
     """
     Opens what was sealed: the gateway's side. Safe to share between threads.
 
