@@ -187,20 +187,30 @@ def dump_json(value: object) -> bytes:
         JSONRefusedError: A number is not finite, or text has half of a surrogate pair.
         TypeError: Something has no JSON form.
     """
-    body = b""
+    body, plain = b"", False
 
     try:
         body = _ENCODER.encode(value)
-
-        if _NOT_PLAIN.search(body) is not None:
-            body = _ENCODER.encode(_plain(value))
+        plain = _NOT_PLAIN.search(body) is None
     except UnicodeEncodeError:
-        body = b""  # that error holds the text: it must not be anybody's context
+        plain = True  # that error holds the text: it must not be anybody's context
+    except ValueError:
+        pass  # msgspec 0.23 refuses numbers that are not finite, older ones write them
+
+    if not plain:
+        body = _encoded(_plain(value))
 
     if not body:
         raise JSONRefusedError("half of a surrogate pair")
 
     return body
+
+
+def _encoded(value: Any) -> bytes:
+    try:
+        return _ENCODER.encode(value)
+    except UnicodeEncodeError:
+        return b""
 
 
 def _plain(value: Any) -> Any:
