@@ -10,7 +10,7 @@ import pytest
 
 from simulation import clock
 from umfpay import errors
-from umfpay._session._follow_up import decide
+from umfpay._session._follow_up import query_after_refusal
 from umfpay.errors import Text
 from umfpay.models import Payment
 from umfpay.protocol import DATA_LAG_SECONDS, DecidedBy
@@ -62,7 +62,7 @@ def decided(*states, error, left=60.0, sent_twice=False):
         return Payment(id="PAY_A", state=state)
 
     async def main():
-        return await decide(CALL, call_verdict, ask, left=lambda: left)
+        return await query_after_refusal(CALL, call_verdict, ask, left=lambda: left)
 
     found, payment = clock.run(main)
     start = asked[0] if asked else 0.0

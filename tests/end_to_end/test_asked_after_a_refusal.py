@@ -30,7 +30,7 @@ def unsigned(code, status=200):
     return status, json.dumps({"meta": {"ret_code": code, "ret_msg": ""}}).encode()
 
 
-TOKEN_REFUSED = unsigned("00280703", 401)
+TOKEN_REFUSED_CODE = unsigned("00280703", 401)
 
 
 @pytest.fixture(autouse=True)
@@ -75,8 +75,8 @@ REFUSED = {
     "signed": [signed("00060763")],
     "unsigned": [unsigned("00060763")],
     "conflict": [(409, b"<html>")],
-    "signed, second copy": [TOKEN_REFUSED, signed("00060763")],
-    "unsigned, second copy": [TOKEN_REFUSED, unsigned("00060763")],
+    "signed, second copy": [TOKEN_REFUSED_CODE, signed("00060763")],
+    "unsigned, second copy": [TOKEN_REFUSED_CODE, unsigned("00060763")],
 }
 
 

@@ -33,7 +33,7 @@ from umfpay.flows._payment_outcome import (
     wait_until_paid,
 )
 from umfpay.models import Payment, PaymentState
-from umfpay.resources import Ordered
+from umfpay.resources import KnownOrder
 from umfpay.sensitive import Private
 
 
@@ -103,7 +103,7 @@ async def _wait(session, payment, steps, *, seconds=5.0, **options):
         payment,
         deadline=Deadline.after(seconds),
         on_step=steps.hear,
-        **{"arrivals": None, "ordered": Ordered(), **options},
+        **{"arrivals": None, "ordered": KnownOrder(), **options},
     )
 
 
@@ -169,7 +169,7 @@ async def test_a_refusal_that_is_not_about_the_state_stays_what_it_is(
 
     with pytest.raises(CardError) as caught:
         await reconcile_refusal(
-            session, waiting, refusal, ordered=Ordered(), deadline=Deadline.after(5)
+            session, waiting, refusal, ordered=KnownOrder(), deadline=Deadline.after(5)
         )
 
     assert refusal is caught.value
@@ -197,7 +197,7 @@ async def test_a_refusal_for_the_state_is_explained_by_its_code(
             session,
             waiting,
             _refusal(PaymentStateError, code),
-            ordered=Ordered(),
+            ordered=KnownOrder(),
             deadline=Deadline.after(5),
         )
 
@@ -211,7 +211,7 @@ async def test_a_refusal_for_the_state_is_explained_by_the_state(session, box, w
 
     with pytest.raises(PaymentFailedError) as caught:
         await reconcile_refusal(
-            session, waiting, refusal, ordered=Ordered(), deadline=Deadline.after(5)
+            session, waiting, refusal, ordered=KnownOrder(), deadline=Deadline.after(5)
         )
 
     assert refusal is caught.value.__cause__
@@ -253,7 +253,7 @@ async def test_a_gateway_that_may_be_at_work_is_asked_until_it_knows(
         _unknown(waiting.id, cause),
         deadline=Deadline.after(10),
         arrivals=None,
-        ordered=Ordered(),
+        ordered=KnownOrder(),
     )
 
     assert PaymentState.TRADE_SUCCESS == payment.state
@@ -292,7 +292,7 @@ async def test_an_execute_that_was_not_carried_out_is_the_end_of_the_payment(
             unknown,
             deadline=Deadline.after(5),
             arrivals=None,
-            ordered=Ordered(),
+            ordered=KnownOrder(),
         )
 
     assert unknown is caught.value.__cause__
@@ -308,7 +308,7 @@ async def test_an_order_that_can_no_longer_be_paid_was_not(session, waiting):
             _unknown(waiting.id, at=clock.moment() - timedelta(hours=1)),
             deadline=Deadline.after(5),
             arrivals=None,
-            ordered=Ordered(),
+            ordered=KnownOrder(),
             expires_at=clock.moment() - timedelta(hours=1),
         )
 
@@ -326,7 +326,7 @@ async def test_a_refusal_while_another_execute_is_under_way_is_no_end(
     payment = await session.payments.execute(pending.payment_id, payer)
     refusal = _refusal(PaymentStateError, code)
     found = await reconcile_refusal(
-        session, payment, refusal, ordered=Ordered(), deadline=Deadline.after(5)
+        session, payment, refusal, ordered=KnownOrder(), deadline=Deadline.after(5)
     )
 
     assert "TRADE_PENDING" == found.state
@@ -343,5 +343,5 @@ async def test_a_refusal_is_no_end_while_the_gateway_cannot_be_asked(
 
     with pytest.raises(PaymentStateError):
         await reconcile_refusal(
-            session, waiting, refusal, ordered=Ordered(), deadline=Deadline.after(1)
+            session, waiting, refusal, ordered=KnownOrder(), deadline=Deadline.after(1)
         )

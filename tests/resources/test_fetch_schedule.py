@@ -11,9 +11,9 @@ import attrs
 import pytest
 
 from umfpay.resources._fetch_schedule import (
-    AGES,
+    REFETCH_AGES,
     Reason,
-    Stored,
+    StoredFile,
     day_end,
     reason_to_fetch,
     was_over,
@@ -22,7 +22,7 @@ from umfpay.resources._fetch_schedule import (
 
 DAY = date(2017, 2, 6)
 END = datetime(2017, 2, 7, 18, tzinfo=UTC)
-FETCHED = Stored(
+FETCHED = StoredFile(
     sha256="ab",
     fetched_at=END + timedelta(hours=1),
     gateway_at=END + timedelta(hours=1),
@@ -115,4 +115,4 @@ def test_a_file_is_fetched_again_at_each_age():
             stored = attrs.evolve(stored, fetched_at=now, gateway_at=now)
 
     assert [1, 2, 3, 7, 14, 30, 60, 90] == days
-    assert [timedelta(days=number) for number in (0, *days)] == [*AGES]
+    assert [timedelta(days=number) for number in (0, *days)] == [*REFETCH_AGES]

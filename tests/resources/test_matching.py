@@ -16,7 +16,7 @@ from umfpay.errors import MismatchedResponseError
 from umfpay.models import Amount, Order, PaymentSummary, Refund, TransactionsPage
 from umfpay.protocol import new_object_id
 from umfpay.resources._matching import (
-    Ordered,
+    KnownOrder,
     is_id_of_number,
     is_own_refund,
     must_be_of_day,
@@ -27,7 +27,7 @@ from umfpay.resources._matching import (
 
 
 DAY = date(2026, 11, 23)
-ORDERED = Ordered(
+ORDERED = KnownOrder(
     mer_reference_id="O1", mer_date=DAY, total=Decimal("10.00"), currency="USD"
 )
 
@@ -72,7 +72,7 @@ def test_an_order_fits_what_was_ordered(order):
     Amounts are compared as numbers; what is missing does not differ.
     """
     assert ORDERED.fits(order)
-    assert Ordered().fits(order)
+    assert KnownOrder().fits(order)
     assert (order == named()) is ORDERED.is_named_by(order)
 
 
@@ -90,7 +90,7 @@ def test_another_order_does_not(changes):
     One member is enough.
     """
     assert not ORDERED.fits(named(**changes))
-    assert Ordered().fits(named(**changes))
+    assert KnownOrder().fits(named(**changes))
 
 
 def test_ids_are_found_at_any_depth():
@@ -134,7 +134,7 @@ def test_an_id_can_hold_the_number_of_its_refund(refund_id, number, own):
     assert own is is_id_of_number(refund_id, number)
 
 
-WANTED = Ordered(
+WANTED = KnownOrder(
     mer_reference_id="R2",
     mer_date=date(2026, 11, 24),
     total=Decimal("5.00"),

@@ -12,7 +12,7 @@ import filelock
 import pytest
 
 from umfpay import errors
-from umfpay.resources._pulling import Asked, checked_expiry, known_zone, pull
+from umfpay.resources._pulling import PullOptions, checked_expiry, known_zone, pull
 
 
 FIRST = date(2017, 2, 5)
@@ -69,7 +69,9 @@ def _gateway():
 
 async def pulled(gateway, folder, *, first=FIRST, last=LAST, now=NOW, **changes):
     given = {"kind": "transactions", "prove": prove, "now": lambda: now, **changes}
-    days = pull(first, last, folder, asked=Asked(**given), download=gateway.download)
+    days = pull(
+        first, last, folder, asked=PullOptions(**given), download=gateway.download
+    )
 
     return [one async for one in days]
 
@@ -188,7 +190,7 @@ async def test_what_cannot_be_meant_is_refused(gateway, tmp_path):
     """
     Days in the wrong order, texts for days, a file in place of a folder.
     """
-    given = {"asked": Asked(kind="x"), "download": gateway.download}
+    given = {"asked": PullOptions(kind="x"), "download": gateway.download}
 
     with pytest.raises(errors.ConfigError, match="from 1 to 3660 days, not 0"):
         await anext(pull(FIRST, FIRST - timedelta(1), tmp_path, **given))

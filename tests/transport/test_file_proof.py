@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from umfpay.transport._file_proof import FileProof, first_byte, is_length_told
+from umfpay.transport._file_proof import FileProof, first_byte, is_length_declared
 
 
 START = b"TRANSDETAIL-START,8017,20170206\n"
@@ -128,7 +128,7 @@ def test_the_first_byte_that_means_something(head, first):
 )
 def test_whether_the_head_tells_where_the_body_ends(call, headers, told):
     """A length, or chunks with an end."""
-    assert told is is_length_told(call(response_headers=headers))
+    assert told is is_length_declared(call(response_headers=headers))
 
 
 @pytest.mark.parametrize(

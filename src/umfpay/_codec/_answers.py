@@ -42,7 +42,7 @@ def _missing(*names: str) -> EnvelopeError:
     )
 
 
-def _named(given: Members) -> dict[str, Any]:
+def _present_members(given: Members) -> dict[str, Any]:
     """
     Return *given* without what is absent, blanks cut from names (gateway.md, trap 5).
     """
@@ -71,7 +71,7 @@ def _find(members: Members, *names: str) -> tuple[str, Any]:
     """
     Return the first member of *names* that is there, with its name.
     """
-    named = _named(members)
+    named = _present_members(members)
 
     for name in names:
         if name in named:
@@ -81,7 +81,7 @@ def _find(members: Members, *names: str) -> tuple[str, Any]:
 
 
 def _links(members: Members) -> list[Any]:
-    links = _named(members).get("links", [])
+    links = _present_members(members).get("links", [])
 
     # One link may stand for a list of one.
     return links if isinstance(links, list) else [links]
@@ -185,7 +185,7 @@ def _object(
             )
         )
 
-    named = _named(given)
+    named = _present_members(given)
     links = _links(members) or _links(named)
     known = named.get("id") or _id_of(links, ref=LinkRef.SELF, prefix=prefix) or asked
 
@@ -304,7 +304,7 @@ def read_rate(members: Members, *, currency: Currency) -> ExchangeRate:
 
     if at == "rate" and not isinstance(given, dict | list):
         # A bare rate; its currency may stand beside it.
-        given = {"rate": given, "currency": _named(members).get("currency")}
+        given = {"rate": given, "currency": _present_members(members).get("currency")}
 
     rates = [one for one in _several(at, given, ExchangeRate) if one.rate is not None]
 
@@ -343,7 +343,7 @@ def read_standalone_declaration(members: Members) -> StandaloneDeclaration:
     Read the answer to a declaration of a payment made elsewhere.
     """
     names = ("customes_declaration_only", "customs_declaration_only")
-    named = _named(members)
+    named = _present_members(members)
 
     for at in names:
         if at in named:
@@ -358,7 +358,7 @@ def read_enterprise(
     """
     Read an answer about a company (gateway.md, trap 13).
     """
-    if "external_enterprise_id" in _named(members):
+    if "external_enterprise_id" in _present_members(members):
         # An older form, without a wrapper.
         at = "the object"
         found: Any = {
@@ -399,9 +399,9 @@ def _page(members: Members, *names: str) -> dict[str, Any]:
         )
 
     # The official SDK reads it beside the list (gateway.md 6).
-    beside = _named(members).get("pagination")
+    beside = _present_members(members).get("pagination")
 
-    return {"pagination": beside, **_named(given)}
+    return {"pagination": beside, **_present_members(given)}
 
 
 def read_transactions(members: Members) -> TransactionsPage:
@@ -434,8 +434,8 @@ def read_notification(members: Members) -> Payment | Refund | CustomsDeclaration
     Raises:
         EnvelopeError: It holds no such object, several, or one without an id.
     """
-    named = _named(members)
-    found = [name for name in _NOTIFIED if name in named]
+    named = _present_members(members)
+    found = [name for name in _NOTIFIED_READERS if name in named]
 
     if len(found) != 1:
         raise _no_notification(named, found)
@@ -443,15 +443,15 @@ def read_notification(members: Members) -> Payment | Refund | CustomsDeclaration
     (at,) = found
     given = _the_only(at, named[at])
 
-    if isinstance(given, dict) and is_absent(_named(given).get("id")):
+    if isinstance(given, dict) and is_absent(_present_members(given).get("id")):
         raise EnvelopeError(
             Text(f"The notification holds no {at}.id.", f"通知中缺少 {at}.id。")
         )
 
-    return _NOTIFIED[at]({**members, at: given})
+    return _NOTIFIED_READERS[at]({**members, at: given})
 
 
-_NOTIFIED: Final[
+_NOTIFIED_READERS: Final[
     dict[str, Callable[[Members], Payment | Refund | CustomsDeclaration]]
 ] = {
     "payment": read_payment,
@@ -463,7 +463,7 @@ _NOTIFIED: Final[
     "customsDeclaration": read_customs_declaration,
 }
 # Of the flat form of an early specification (gateway.md 3.3).
-_FLAT: Final = frozenset(
+_FLAT_NAMES: Final = frozenset(
     {"trade_no", "order_id", "trade_state", "pay_seq", "pay_date", "cny_amount"}
 )
 
@@ -477,7 +477,7 @@ def _no_notification(named: Mapping[str, Any], found: list[str]) -> EnvelopeErro
             )
         )
 
-    flat = _FLAT & named.keys()
+    flat = _FLAT_NAMES & named.keys()
     en = "; it is in the flat form of an early specification" if flat else ""
     zh = "；其为早期规范的扁平格式" if flat else ""
 

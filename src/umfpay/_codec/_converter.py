@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_DEFAULTS = EncodeOptions()
-_STORED = msgspec.json.Encoder(decimal_format="number")
+_DEFAULT_OPTIONS = EncodeOptions()
+_STORAGE_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def configure_converter(converter: Converter, options: EncodeOptions) -> None:
@@ -56,7 +56,7 @@ def configure_converter(converter: Converter, options: EncodeOptions) -> None:
     Writer(converter, options).register(converter)
 
 
-def make_converter(options: EncodeOptions = _DEFAULTS) -> Converter:
+def make_converter(options: EncodeOptions = _DEFAULT_OPTIONS) -> Converter:
     """
     Return the converter for *options*, made once.
     """
@@ -104,7 +104,7 @@ def encode(
     body: object,
     *,
     seal: Callable[[Secret], Sealed],
-    options: EncodeOptions = _DEFAULTS,
+    options: EncodeOptions = _DEFAULT_OPTIONS,
 ) -> bytes:
     """
     Write *body* as the bytes that are signed and sent: compact UTF-8.
@@ -167,7 +167,7 @@ def dumps(value: Received) -> bytes:
 
     try:
         # Numbers of *extra* keep their exponent: written out, they could be too long.
-        data = _STORED.encode(make_converter().unstructure(value))
+        data = _STORAGE_ENCODER.encode(make_converter().unstructure(value))
     except UnicodeEncodeError:
         data = b""  # that error holds the text: it must not be anybody's context
 

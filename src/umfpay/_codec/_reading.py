@@ -22,14 +22,14 @@ from umfpay.sensitive import Private
 if TYPE_CHECKING:
     from cattrs import Converter
 
-_DAY: Final = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
+_DATE_TEXT: Final = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
 # What amounts and rates look like: nothing absurd has room in it.
-_PLAIN: Final = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
-_NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
-_MAX_TEXT: Final = 256
+_PLAIN_NUMBER: Final = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
+_NUMBER_TEXT: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
+_MAX_TEXT_CHARACTERS: Final = 256
 _MAX_DIGITS: Final = 64
 _MAX_EXPONENT: Final = 100
-_WORDS: Final = {
+_TRUTH_WORDS: Final = {
     **dict.fromkeys(("true", "y", "1"), True),
     **dict.fromkeys(("false", "n", "0"), False),
 }
@@ -83,7 +83,7 @@ def read_decimal(value: object, _: Any = None) -> Decimal:
     """
     Take a number from text, int or Decimal, digits kept.
     """
-    if isinstance(value, str) and _PLAIN.fullmatch(value) is not None:
+    if isinstance(value, str) and _PLAIN_NUMBER.fullmatch(value) is not None:
         return Decimal(value)
 
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
@@ -92,7 +92,7 @@ def read_decimal(value: object, _: Any = None) -> Decimal:
     if isinstance(value, str):
         text = value.strip()
 
-        if len(text) > _MAX_TEXT or _NUMBER.fullmatch(text) is None:
+        if len(text) > _MAX_TEXT_CHARACTERS or _NUMBER_TEXT.fullmatch(text) is None:
             raise MisfitError("a number", value)
 
         number = Decimal(text)
@@ -134,7 +134,7 @@ def read_bool(value: object, _: Any = None) -> bool:
 
     # A sample of the reference has curly quotes inside the text (gateway.md, trap 5).
     text = value.strip(' "“”') if isinstance(value, str) else ""
-    word = _WORDS.get(text.lower())
+    word = _TRUTH_WORDS.get(text.lower())
 
     if word is None:
         raise MisfitError("true or false", value)
@@ -146,7 +146,7 @@ def read_date(value: object, _: Any = None) -> date:
     """
     Take ``YYYYMMDD``, with or without dashes.
     """
-    match = _DAY.fullmatch(read_text(value).strip())
+    match = _DATE_TEXT.fullmatch(read_text(value).strip())
 
     if match is None:
         raise OddDateError
@@ -163,7 +163,7 @@ def read_moment(value: object, _: Any = None) -> date | datetime:
     """
     text = read_text(value).strip()
 
-    if _DAY.fullmatch(text) is not None:
+    if _DATE_TEXT.fullmatch(text) is not None:
         return read_date(text)
 
     try:
@@ -228,7 +228,7 @@ class ObjectReader:
             read = find(name)
 
             if read is None:
-                return self._carefully(given)
+                return self._read_unusual(given)
 
             if type(one) is str:
                 if not one or one.isspace():
@@ -249,9 +249,9 @@ class ObjectReader:
                 misfit.path.append(name)
                 raise
 
-        return self._made(members, extra, value)
+        return self._build(members, extra, value)
 
-    def _carefully(self, given: dict[str, Any]) -> Any:
+    def _read_unusual(self, given: dict[str, Any]) -> Any:
         members: dict[str, Any] = {}
         extra: dict[str, Any] = {}
 
@@ -274,9 +274,9 @@ class ObjectReader:
                 misfit.path.append(name.strip())
                 raise
 
-        return self._made(members, extra, given)
+        return self._build(members, extra, given)
 
-    def _made(
+    def _build(
         self, members: dict[str, Any], extra: dict[str, Any], value: object
     ) -> Any:
         if not self._required <= members.keys():

@@ -15,8 +15,8 @@ from umfpay.errors import ConfigError, Text
 from umfpay.protocol import Operation, object_id_from_href, operation_of
 
 
-_TOKEN: Final = ["oauth", "authorize"]
-_MONEY: Final = (Operation.EXECUTE, Operation.REFUND)
+_TOKEN_PATH: Final = ["oauth", "authorize"]
+_MONEY_PATH: Final = (Operation.EXECUTE, Operation.REFUND)
 
 # A proxy may decode a path, and the gateway once more.
 _MAX_DECODINGS: Final = 3
@@ -62,7 +62,7 @@ def local_path(path: Any) -> str:
             )
         )
 
-    if [one for one in decoded.lower().split("/") if one.strip()] == _TOKEN:
+    if [one for one in decoded.lower().split("/") if one.strip()] == _TOKEN_PATH:
         raise ConfigError(
             Text(
                 "path: a token that is fetched there ends the session's at once"
@@ -83,7 +83,7 @@ def moves_money(path: str) -> bool:
     """
     Tell whether a POST to *path* moves money, however it is written.
     """
-    return operation_of(path) in _MONEY
+    return operation_of(path) in _MONEY_PATH
 
 
 def _decoded(path: str) -> str:

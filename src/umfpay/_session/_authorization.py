@@ -18,7 +18,14 @@ from umfpay.errors import (
 from umfpay.protocol import dump_json
 from umfpay.sensitive import Secret
 from umfpay.tokens import FetchedToken
-from umfpay.transport import CallEnd, CallState, Effect, classify, cut_off, perform
+from umfpay.transport import (
+    CallEnd,
+    CallState,
+    Effect,
+    classify,
+    perform,
+    without_traceback,
+)
 
 
 _PATH = "/oauth/authorize"
@@ -76,12 +83,12 @@ class TokenRequest:
             await perform(self._stack, state)
         except BaseException as error:  # noqa: BLE001 (it is raised again)
             # The frames on its way may hold the answer, and so the token.
-            raise cut_off(error)  # noqa: B904 (it is the same error)
+            raise without_traceback(error)  # noqa: B904 (it is the same error)
 
         call_verdict = classify(state)
 
         if call_verdict.ending is not CallEnd.GOOD:
-            raise _refused(state) from call_verdict.error
+            raise _refusal_error(state) from call_verdict.error
 
         assert state.envelope is not None
 
@@ -97,24 +104,24 @@ class TokenRequest:
         )
 
 
-def _refused(state: CallState) -> TokenError | AuthenticationError:
+def _refusal_error(state: CallState) -> TokenError | AuthenticationError:
     status = state.status or 0
     code = state.envelope.ret_code if state.envelope is not None else ""
-    told = f"HTTP {status}{f', {escape(code, limit=40)}' if code else ''}"
+    given = f"HTTP {status}{f', {escape(code, limit=40)}' if code else ''}"
 
     if status == 429 or status >= 500:
         return TokenError(
             Text(
-                f"The gateway gives no token now ({told}).",
-                f"网关暂时无法发放令牌（{told}）。",
+                f"The gateway gives no token now ({given}).",
+                f"网关暂时无法发放令牌（{given}）。",
             )
         )
 
     if status == 401 or code == _NO_SUCH_CLIENT:
         return AuthenticationError(
             Text(
-                f"The gateway refuses client_id and client_secret ({told}).",
-                f"网关拒绝 client_id 和 client_secret（{told}）。",
+                f"The gateway refuses client_id and client_secret ({given}).",
+                f"网关拒绝 client_id 和 client_secret（{given}）。",
             ),
             ret_code=code or None,
             http_status=status,
@@ -122,8 +129,8 @@ def _refused(state: CallState) -> TokenError | AuthenticationError:
 
     return TokenError(
         Text(
-            f"No token is given at this address ({told}).",
-            f"该地址不发放令牌（{told}）。",
+            f"No token is given at this address ({given}).",
+            f"该地址不发放令牌（{given}）。",
         ),
         advice=Text(
             "Check base_url or environment, the path too; then client_id and"
@@ -135,7 +142,7 @@ def _refused(state: CallState) -> TokenError | AuthenticationError:
 
 def _read(members: dict[str, object]) -> FetchedToken:
     # Taken out at once: the members stay in frames that may fail.
-    token = _hidden(members.pop("access_token", None))
+    token = _as_secret(members.pop("access_token", None))
 
     if not token:
         raise EnvelopeError(
@@ -150,5 +157,5 @@ def _read(members: dict[str, object]) -> FetchedToken:
     )
 
 
-def _hidden(value: object) -> Secret | None:
+def _as_secret(value: object) -> Secret | None:
     return Secret(value.strip()) if isinstance(value, str) else None

@@ -16,7 +16,7 @@ import httpx
 from umfpay import _codec
 from umfpay._session._authorization import TokenRequest
 from umfpay._session._transport_adapter import TransportAdapter
-from umfpay._session._user_hooks import foreign_signer, foreign_verifier
+from umfpay._session._user_hooks import wrap_signer, wrap_verifier
 from umfpay.config import Config
 from umfpay.errors import ConfigError, Text, WrongLoopError
 from umfpay.protocol import Sealer, Signer, Verifier
@@ -165,7 +165,7 @@ def bind(
     )
     verifier = Verifier(config.gateway_certificate, backend=config.rsa_backend)
     decide = config.response_verifier
-    response_verifier = None if decide is None else foreign_verifier(decide)
+    response_verifier = None if decide is None else wrap_verifier(decide)
     # The token request has a stack of its own: neither token nor signature nor retry.
     token_request = TokenRequest(
         VerifyingTransport(
@@ -189,7 +189,7 @@ def bind(
     )
 
     if config.signer is not None:
-        signer: object = foreign_signer(config.signer)
+        signer: object = wrap_signer(config.signer)
     else:
         assert config.merchant_key is not None
         signer = Signer(config.merchant_key, backend=config.rsa_backend)

@@ -23,7 +23,7 @@ from umfpay.transport import CallEnd, CallVerdict
 
 
 @attrs.frozen
-class Beginning:
+class CallStart:
     """
     When a call was begun, by the clock that is set and by the one that is not.
     """
@@ -32,7 +32,7 @@ class Beginning:
     started: float
 
     @classmethod
-    def now(cls) -> Beginning:
+    def now(cls) -> CallStart:
         """
         Return this moment.
         """
@@ -40,10 +40,10 @@ class Beginning:
 
 
 def raise_call_end(
-    call: Call[Any], call_verdict: CallVerdict, beginning: Beginning
+    call: Call[Any], call_verdict: CallVerdict, beginning: CallStart
 ) -> NoReturn:
     """
-    Raise what *judgement* says of *call*.
+    Raise what *call_verdict* says of *call*.
     """
     error = call_verdict.error
     assert error is not None
@@ -90,7 +90,7 @@ def _advice(error: BaseException) -> Text | None:
 
 
 def intent_of(
-    call: Call[Any], beginning: Beginning, call_verdict: CallVerdict
+    call: Call[Any], beginning: CallStart, call_verdict: CallVerdict
 ) -> Intent:
     """
     Return what *call* wanted, as plain data.

@@ -18,8 +18,8 @@ from umfpay.errors import EnvelopeError
 from umfpay.models import Amount, Currency
 from umfpay.resources import (
     Call,
-    Declared,
-    Ordered,
+    KnownDeclaration,
+    KnownOrder,
     RefundIds,
     enterprise_query,
     executed_query,
@@ -206,7 +206,7 @@ def _refund_query(request: _Request) -> ExpectedAnswer:
 
 def _declaration(request: _Request) -> ExpectedAnswer:
     key, body = request.key, request.body
-    declared = Declared(
+    declared = KnownDeclaration(
         payment_id=key,
         customs_id=_text(_part(body, "customs_id")),
         mer_customs_code=_text(_part(body, "mer_customs_code")),
@@ -417,10 +417,10 @@ def _refund_part(body: object) -> object:
     return _part(inner, "refund_info") or _part(inner, "order") or inner
 
 
-def _ordered(given: object) -> Ordered:
+def _ordered(given: object) -> KnownOrder:
     total = _part(given, "amount", "total")
 
-    return Ordered(
+    return KnownOrder(
         mer_reference_id=_text(_part(given, "mer_reference_id")),
         mer_date=_day(_part(given, "mer_date")),
         total=_amount(total),

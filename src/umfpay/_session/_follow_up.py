@@ -24,7 +24,7 @@ from umfpay.transport import CallEnd, CallState, CallVerdict, unconfirmed
 
 T = TypeVar("T")
 
-_GOOD: Final = CallVerdict(ending=CallEnd.GOOD)
+_GOOD_VERDICT: Final = CallVerdict(ending=CallEnd.GOOD)
 
 _log = logging.getLogger("umfpay")
 
@@ -44,7 +44,7 @@ async def look_up(
     query = None if call.lookup is None else call.lookup(result)
 
     if query is None:
-        return _GOOD
+        return _GOOD_VERDICT
 
     try:
         await ask(query)
@@ -56,14 +56,14 @@ async def look_up(
                 type(error).__name__,
             )
 
-            return _GOOD
+            return _GOOD_VERDICT
 
         return unconfirmed(state, error)
 
-    return _GOOD
+    return _GOOD_VERDICT
 
 
-async def decide(
+async def query_after_refusal(
     call: Call[Any],
     call_verdict: CallVerdict,
     ask: Callable[[Call[Any]], Awaitable[Any]],
@@ -106,7 +106,7 @@ async def decide(
     outcome = outcome_of(found, refused_once=_is_proof(call_verdict))
 
     if outcome is Executed.YES:
-        return _GOOD, found
+        return _GOOD_VERDICT, found
 
     if outcome is Executed.NO and _is_signed(call_verdict):
         return CallVerdict(ending=CallEnd.FAILED, error=call_verdict.error), None

@@ -15,13 +15,13 @@ from umfpay.resources import CallOptions
 from umfpay.transport import RESERVED_HEADERS
 
 
-_OPTIONS: Final = frozenset(CallOptions.__annotations__)
+_OPTION_NAMES: Final = frozenset(CallOptions.__annotations__)
 
 # RFC 9110: the characters of a header's name.
-_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
-def must_be_known(options: Mapping[str, Any]) -> None:
+def must_be_known_options(options: Mapping[str, Any]) -> None:
     """
     Refuse *options* that no call has: a mistyped deadline is no deadline.
 
@@ -29,10 +29,10 @@ def must_be_known(options: Mapping[str, Any]) -> None:
         ConfigError: One is unknown; it names the nearest one that is known.
     """
     for name in options:
-        if name in _OPTIONS:
+        if name in _OPTION_NAMES:
             continue
 
-        known = sorted(_OPTIONS)
+        known = sorted(_OPTION_NAMES)
         near = ", ".join(difflib.get_close_matches(name, known, n=1) or known)
 
         raise ConfigError(
@@ -47,7 +47,7 @@ def must_be_known(options: Mapping[str, Any]) -> None:
         )
 
 
-def seconds_left(value: Any) -> float:
+def checked_deadline(value: Any) -> float:
     """
     Return *value*, a deadline; one that has passed already is none of our business.
 
@@ -65,7 +65,7 @@ def seconds_left(value: Any) -> float:
     )
 
 
-def seconds_each(value: Any) -> float:
+def checked_timeout(value: Any) -> float:
     """
     Return *value*, the time of one attempt.
 
@@ -110,7 +110,7 @@ def header_lines(extra: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
 
 
 def _header_line(name: Any, value: Any) -> tuple[bytes, bytes]:
-    if not isinstance(name, str) or _NAME.fullmatch(name) is None:
+    if not isinstance(name, str) or _HEADER_NAME.fullmatch(name) is None:
         raise ConfigError(
             Text("extra_headers: a name is no token.", "extra_headers：名称无效。")
         )

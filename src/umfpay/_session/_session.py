@@ -27,18 +27,18 @@ from umfpay._session._address import (
 )
 from umfpay._session._binding import Binding, bind, must_be_usable, warm_up
 from umfpay._session._call_end import (
-    Beginning,
+    CallStart,
     intent_of,
     raise_call_end,
 )
 from umfpay._session._clocks import read_date
 from umfpay._session._expected_answer import expected_answer
-from umfpay._session._follow_up import decide, look_up
+from umfpay._session._follow_up import look_up, query_after_refusal
 from umfpay._session._options import (
+    checked_deadline,
+    checked_timeout,
     header_lines,
-    must_be_known,
-    seconds_each,
-    seconds_left,
+    must_be_known_options,
 )
 from umfpay._session._report import CallReport, report_of
 from umfpay._session._transport_adapter import needed_transport
@@ -83,8 +83,8 @@ from umfpay.transport import (
     CallVerdict,
     Effect,
     classify,
-    cut_off,
     perform,
+    without_traceback,
 )
 
 
@@ -228,9 +228,9 @@ class UMFSession:
             AuthenticationError: The gateway refuses client_id and client_secret.
             TokenError: There is no token to be had now.
         """
-        must_be_known(options)
+        must_be_known_options(options)
         binding = self._bound()
-        deadline = binding.loop.time() + seconds_left(
+        deadline = binding.loop.time() + checked_deadline(
             options.get("deadline", self._config.deadline)
         )
         record = await binding.tokens.acquire(deadline=deadline)
@@ -360,7 +360,7 @@ class UMFSession:
             MismatchedResponseError: The gateway's answer is about another order.
             UMFError: The gateway cannot be asked now.
         """
-        must_be_known(options)
+        must_be_known_options(options)
         check_question(
             intent,
             again,
@@ -370,7 +370,7 @@ class UMFSession:
         )
         loop = asyncio.get_running_loop()
         given = options.get("deadline", self._config.deadline)
-        end = loop.time() + seconds_left(given)
+        end = loop.time() + checked_deadline(given)
 
         def rest() -> CallOptions:
             # A read that begins in the last instant ends in it.
@@ -421,7 +421,7 @@ class UMFSession:
     ) -> tuple[T, CallState]:
         binding = self._bound()
         started = binding.loop.time()
-        beginning = Beginning.now()
+        beginning = CallStart.now()
         state = self._state(binding, call, options)
         result: T | None = None
 
@@ -447,7 +447,7 @@ class UMFSession:
                     )
                     call_verdict = await look_up(call, state, result, ask)
                 else:
-                    call_verdict, result = await decide(
+                    call_verdict, result = await query_after_refusal(
                         call, call_verdict, ask, left=left
                     )
         except asyncio.CancelledError as error:
@@ -462,7 +462,7 @@ class UMFSession:
         except Exception as error:  # noqa: BLE001 (after a write left, any end is unclear)
             if isinstance(error, UMFError | TimeoutError):
                 # The frames on its way hold the answer, and those below the token.
-                cut_off(error)
+                without_traceback(error)
 
             call_verdict = classify(state, error)
 
@@ -492,7 +492,7 @@ class UMFSession:
     ) -> AsyncIterator[Download]:
         binding = self._bound()
         started = binding.loop.time()
-        beginning = Beginning.now()
+        beginning = CallStart.now()
         state = self._state(binding, call, options, download=True)
         response: httpx.Response | None = None
 
@@ -576,7 +576,7 @@ class UMFSession:
         *,
         download: bool = False,
     ) -> CallState:
-        must_be_known(options)
+        must_be_known_options(options)
         config = self._config
 
         return CallState(
@@ -585,8 +585,8 @@ class UMFSession:
             url=self._url(call),
             headers=self._headers(options.get("extra_headers")),
             deadline=binding.loop.time()
-            + seconds_left(options.get("deadline", config.deadline)),
-            timeout=seconds_each(options.get("timeout", config.timeout)),
+            + checked_deadline(options.get("deadline", config.deadline)),
+            timeout=checked_timeout(options.get("timeout", config.timeout)),
             effect=call.effect,
             needs_signature=call.method == "POST",
             unsigned_allowed=call.unsigned_allowed,

@@ -24,7 +24,7 @@ _CLOSING_SECONDS: Final = 1.0
 _POOL_SHARE: Final = 0.75
 
 # Where an exchange can still stop without a byte, and without a connection that leaks.
-_STOPS: Final = (
+_LAST_SAFE_EVENTS: Final = (
     "connect_tcp.started",
     "connect_unix_socket.started",
     "send_request_headers.started",
@@ -216,7 +216,7 @@ def _trace_of(state: CallState) -> Any:
         # It tells each step before it does it, and takes the body only to write it.
         state.body_tracked = True
 
-        if state.abandoned and event.endswith(_STOPS):
+        if state.abandoned and event.endswith(_LAST_SAFE_EVENTS):
             raise AbandonedError
 
     return trace

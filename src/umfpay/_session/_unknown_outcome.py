@@ -29,7 +29,7 @@ from umfpay.models import (
 from umfpay.protocol import DATA_LAG_SECONDS, DecidedBy, number_in_id
 from umfpay.resources import (
     CallOptions,
-    Ordered,
+    KnownOrder,
     Payments,
     RefundIds,
     Statements,
@@ -38,11 +38,13 @@ from umfpay.resources import (
 
 
 # The gateway's business days are China's (gateway.md 12.17 leaves it open).
-_CHINA: Final = timezone(timedelta(hours=8))
+_CHINA_ZONE: Final = timezone(timedelta(hours=8))
 # The clocks of two companies differ, and an execute may end after the order's time.
 _CLOCK_TOLERANCE: Final = timedelta(minutes=5)
-_PAID: Final = frozenset({PaymentState.TRADE_SUCCESS, PaymentState.TRADE_PENDING})
-_NOT_PAID: Final = frozenset(
+_PAID_STATES: Final = frozenset(
+    {PaymentState.TRADE_SUCCESS, PaymentState.TRADE_PENDING}
+)
+_UNPAID_STATES: Final = frozenset(
     {
         PaymentState.TRADE_FAIL,
         PaymentState.TRADE_CLOSED,
@@ -52,7 +54,9 @@ _NOT_PAID: Final = frozenset(
 )
 _log = logging.getLogger("umfpay")
 
-_NOT_REFUNDED: Final = frozenset({RefundState.REFUND_FAIL, RefundState.REFUND_CLOSE})
+_UNREFUNDED_STATES: Final = frozenset(
+    {RefundState.REFUND_FAIL, RefundState.REFUND_CLOSE}
+)
 # A list that holds nothing so long after a signed refusal will hold nothing.
 _LIST_LAG: Final = timedelta(seconds=60)
 
@@ -110,30 +114,32 @@ class Evidence(Protocol):
         ...
 
 
-_DONE: Final = Text("It was carried out: do not repeat it.", "已执行：请勿重复。")
-_NOT_DONE: Final = Text(
+_DONE_ADVICE: Final = Text(
+    "It was carried out: do not repeat it.", "已执行：请勿重复。"
+)
+_NOT_DONE_ADVICE: Final = Text(
     "It was not carried out: it may be asked for again under a new number.",
     "未执行：可使用新的单号重新发起。",
 )
-_WAIT: Final = Text(
+_WAIT_ADVICE: Final = Text(
     "Nobody can say yet: do not repeat it, ask again later or wait for the"
     " notification.",
     "目前无法确定：请勿重复，请稍后再查询或等待通知。",
 )
-_NAME_THE_OTHERS: Final = Text(
+_KNOWN_REFUNDS_ADVICE: Final = Text(
     "Nobody can say yet: do not repeat it. If you know all other refunds of this payment"
     " and none of them is open, give their ids as known_refunds= (an empty list if there"
     " are none).",
     "目前无法确定：请勿重复。若已知该笔支付的全部其他退款且均已结束，"
     "请通过 known_refunds= 提供其编号（没有则为空列表）。",
 )
-_NOBODY_PAID: Final = Text(
+_NOBODY_PAID_ADVICE: Final = Text(
     "Nobody has paid: the payment may or may not exist. Create it again with"
     " allow_repeat=True under the same number, or give it up.",
     "没有人付款：该笔支付可能已创建也可能未创建。可用 allow_repeat=True"
     " 以同一单号重新创建，或放弃。",
 )
-_NOT_ASKED: Final = Text(
+_UNDETERMINED_ADVICE: Final = Text(
     "There is no query for this call; no money moves by it. Ask UMF, or repeat it if"
     " doing it twice does no harm.",
     "此调用没有查询接口，且不涉及资金。请咨询联动优势，若重复无害可重新调用。",
@@ -167,13 +173,13 @@ class Question:
     ask: Callable[[str], Awaitable[tuple[Payment, datetime | None]]]
 
     @property
-    def ordered(self) -> Ordered:
+    def ordered(self) -> KnownOrder:
         """
         What the intent knows of its order.
         """
         intent = self.intent
 
-        return Ordered(
+        return KnownOrder(
             mer_reference_id=intent.mer_reference_id,
             mer_date=_day(intent.mer_date),
             total=intent.amount,
@@ -199,13 +205,15 @@ async def resolve(
         return await _creation(question, payments, statements)
 
     if not moves_money(call):
-        return Resolution(outcome=Executed.UNKNOWN, evidence="", advice=_NOT_ASKED)
+        return Resolution(
+            outcome=Executed.UNKNOWN, evidence="", advice=_UNDETERMINED_ADVICE
+        )
 
     # A raw call: an execute names its payment, a refund's number nobody has read.
     if question.intent.payment_id and call.rstrip("/").endswith("/execute"):
         return await _execution(question)
 
-    return _is(Executed.UNKNOWN, "", None)
+    return _resolution(Executed.UNKNOWN, "", None)
 
 
 async def _execution(question: Question) -> Resolution:
@@ -234,10 +242,10 @@ def outcome_of(payment: Payment, *, refused_once: bool = False) -> Executed:
     Args:
         refused_once: Whether a signed refusal answered the only copy that left.
     """
-    if payment.state in _PAID:
+    if payment.state in _PAID_STATES:
         return Executed.YES
 
-    if payment.state in _NOT_PAID:
+    if payment.state in _UNPAID_STATES:
         return Executed.NO
 
     waits = payment.state == PaymentState.WAIT_BUYER_PAY
@@ -259,10 +267,12 @@ def _by_state(
     outcome = outcome_of(payment, refused_once=refused and not is_behind)
 
     if outcome is not Executed.UNKNOWN:
-        return _is(outcome, evidence, payment)
+        return _resolution(outcome, evidence, payment)
 
     if is_behind:
-        return attrs.evolve(_is(Executed.UNKNOWN, evidence, payment), until=settled)
+        return attrs.evolve(
+            _resolution(Executed.UNKNOWN, evidence, payment), until=settled
+        )
 
     until = None
 
@@ -274,9 +284,9 @@ def _by_state(
             until = None
 
     if until is not None and has_passed(until, intent=intent, gateway=gateway):
-        return _is(Executed.NO, evidence, payment)
+        return _resolution(Executed.NO, evidence, payment)
 
-    return attrs.evolve(_is(Executed.UNKNOWN, evidence, payment), until=until)
+    return attrs.evolve(_resolution(Executed.UNKNOWN, evidence, payment), until=until)
 
 
 async def _refund(question: Question, statements: Statements) -> Resolution:
@@ -300,9 +310,11 @@ async def _refund_evidence(
     told = await _notified(question, mer_reference_id=number)
 
     if isinstance(told, Refund) and told.parent_payment in (None, payment_id):
-        failed = told.state in _NOT_REFUNDED
+        failed = told.state in _UNREFUNDED_STATES
 
-        return _is(Executed.NO if failed else Executed.YES, "notification", told)
+        return _resolution(
+            Executed.NO if failed else Executed.YES, "notification", told
+        )
 
     payment, moment = await question.ask(payment_id)
     order = payment.order
@@ -370,9 +382,11 @@ def _by_elimination(
         ours = further
 
     if len(ours) == 1 and ours[0].refund_id and _fits(ours[0], intent):
-        failed = ours[0].state in _NOT_REFUNDED
+        failed = ours[0].state in _UNREFUNDED_STATES
 
-        return _is(Executed.NO if failed else Executed.YES, "transactions", ours[0])
+        return _resolution(
+            Executed.NO if failed else Executed.YES, "transactions", ours[0]
+        )
 
     if (
         not further
@@ -381,12 +395,12 @@ def _by_elimination(
         and intent.details.get("decided_by") == DecidedBy.TRANSACTIONS
         and has_passed(intent.at + _LIST_LAG, intent=intent, gateway=moment)
     ):
-        return _is(Executed.NO, "transactions", None)
+        return _resolution(Executed.NO, "transactions", None)
 
     return Resolution(
         outcome=Executed.UNKNOWN,
         evidence="transactions",
-        advice=_WAIT if all_others_known else _NAME_THE_OTHERS,
+        advice=_WAIT_ADVICE if all_others_known else _KNOWN_REFUNDS_ADVICE,
         until=_end_of_day(intent.at),
     )
 
@@ -434,22 +448,22 @@ async def _creation(
     told = await _notified(question, mer_reference_id=number)
 
     if isinstance(told, Payment) and await _is_order(told, question):
-        return _is(Executed.YES, "notification", told)
+        return _resolution(Executed.YES, "notification", told)
 
     day = _day(intent.mer_date)
 
     if day is not None:
         async for row in statements.transactions(day, **question.options()):
             if isinstance(row, PaymentSummary) and _is_row_of(row, question):
-                return _is(Executed.YES, "transactions", row)
+                return _resolution(Executed.YES, "transactions", row)
 
     if question.again is not None:
         payment = await payments.create(question.again, **question.options())
 
-        return _is(Executed.YES, "repeat", payment)
+        return _resolution(Executed.YES, "repeat", payment)
 
     return Resolution(
-        outcome=Executed.UNKNOWN, evidence="transactions", advice=_NOBODY_PAID
+        outcome=Executed.UNKNOWN, evidence="transactions", advice=_NOBODY_PAID_ADVICE
     )
 
 
@@ -479,7 +493,7 @@ async def _is_order(payment: Payment, question: Question) -> bool:
     An older one of the same number that failed says nothing of this one. What the
     notification leaves out is asked for.
     """
-    if payment.state not in _PAID or not question.ordered.fits(payment.order):
+    if payment.state not in _PAID_STATES or not question.ordered.fits(payment.order):
         return False
 
     if question.ordered.is_named_by(payment.order):
@@ -492,7 +506,7 @@ async def _is_order(payment: Payment, question: Question) -> bool:
 
         return False
 
-    return asked.state in _PAID and question.ordered.fits(asked.order)
+    return asked.state in _PAID_STATES and question.ordered.fits(asked.order)
 
 
 def _is_row_of(row: PaymentSummary, question: Question) -> bool:
@@ -506,13 +520,13 @@ def _is_row_of(row: PaymentSummary, question: Question) -> bool:
 
 
 _ADVICE: Final = {
-    Executed.YES: _DONE,
-    Executed.NO: _NOT_DONE,
-    Executed.UNKNOWN: _WAIT,
+    Executed.YES: _DONE_ADVICE,
+    Executed.NO: _NOT_DONE_ADVICE,
+    Executed.UNKNOWN: _WAIT_ADVICE,
 }
 
 
-def _is(
+def _resolution(
     outcome: Executed,
     evidence: str,
     what: Payment | Refund | PaymentSummary | RefundSummary | None,
@@ -621,6 +635,6 @@ def _day(value: str | None) -> date | None:
 
 
 def _end_of_day(moment: datetime) -> datetime:
-    tomorrow = moment.astimezone(_CHINA).date() + timedelta(days=1)
+    tomorrow = moment.astimezone(_CHINA_ZONE).date() + timedelta(days=1)
 
-    return datetime.combine(tomorrow, time(), tzinfo=_CHINA)
+    return datetime.combine(tomorrow, time(), tzinfo=_CHINA_ZONE)

@@ -21,7 +21,7 @@ from umfpay.transport import (
     CallState,
     RequestSigner,
     ResponseVerifier,
-    cut_off,
+    without_traceback,
 )
 
 
@@ -40,7 +40,7 @@ _TRANSPORT_ADVICE: Final = Text(
 )
 
 
-class _ForeignSigner:
+class _UserSigner:
     """
     A user's signer in the form of our own.
     """
@@ -50,42 +50,42 @@ class _ForeignSigner:
 
     @property
     def off_loop(self) -> bool:
-        with _ours(_signer_failed):
+        with _translate_errors(_signer_error):
             return self._signer.off_loop
 
     def sign(self, data: bytes) -> str:
-        with _ours(_signer_failed):
+        with _translate_errors(_signer_error):
             return self._signer.sign(data)
 
 
-def foreign_signer(signer: RequestSigner) -> RequestSigner:
+def wrap_signer(signer: RequestSigner) -> RequestSigner:
     """
     Return *signer* so that its errors are `ConfigError`.
     """
     if hasattr(signer, "sign"):
-        return _ForeignSigner(cast("BodySigner", signer))
+        return _UserSigner(cast("BodySigner", signer))
 
     async def sign(body: bytes) -> str:
-        with _ours(_signer_failed):
+        with _translate_errors(_signer_error):
             return await signer(body)
 
     return sign
 
 
-def foreign_verifier(decide: ResponseVerifier) -> ResponseVerifier:
+def wrap_verifier(decide: ResponseVerifier) -> ResponseVerifier:
     """
     Return *decide* so that its errors are `ConfigError`.
     """
 
     def decided(body: bytes, signature: str, keys: Sequence[PublicKey]) -> bool:
-        with _ours(_verifier_failed):
+        with _translate_errors(_verifier_error):
             return decide(body, signature, keys)
 
     return decided
 
 
 @contextmanager
-def _ours(
+def _translate_errors(
     wrapped: Callable[[BaseException], UMFError],
     *,
     passing: tuple[type[Exception], ...] = (UMFError,),
@@ -98,14 +98,16 @@ def _ours(
         if isinstance(error, asyncio.CancelledError) and _is_cancelled():
             raise
 
-        raise wrapped(error) from cut_off(error)
+        raise wrapped(error) from without_traceback(error)
 
 
 def translate_transport_errors(state: CallState) -> AbstractContextManager[None]:
     """
     Give what a user's transport raises as `TransportError`, but for errors of httpx.
     """
-    return _ours(partial(_transport_failed, state), passing=(UMFError, httpx.HTTPError))
+    return _translate_errors(
+        partial(_transport_error, state), passing=(UMFError, httpx.HTTPError)
+    )
 
 
 def _is_cancelled() -> bool:
@@ -120,7 +122,7 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _transport_failed(state: CallState, error: BaseException) -> TransportError:
+def _transport_error(state: CallState, error: BaseException) -> TransportError:
     name = type(error).__name__
     sent = state.may_have_been_sent(error)
     truth = (
@@ -140,7 +142,7 @@ def _transport_failed(state: CallState, error: BaseException) -> TransportError:
     )
 
 
-def _signer_failed(error: BaseException) -> ConfigError:
+def _signer_error(error: BaseException) -> ConfigError:
     name = type(error).__name__
 
     return ConfigError(
@@ -152,7 +154,7 @@ def _signer_failed(error: BaseException) -> ConfigError:
     )
 
 
-def _verifier_failed(error: BaseException) -> ConfigError:
+def _verifier_error(error: BaseException) -> ConfigError:
     name = type(error).__name__
 
     return ConfigError(

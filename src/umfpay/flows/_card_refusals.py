@@ -32,7 +32,7 @@ from umfpay.flows._payment_outcome import query_payment
 from umfpay.flows._pending import PendingCardPayment
 from umfpay.models import Payment, PaymentState
 from umfpay.protocol import DATA_LAG_SECONDS
-from umfpay.resources import Ordered
+from umfpay.resources import KnownOrder
 
 
 # "SMS code not found" (gateway.md 8.2).
@@ -71,7 +71,7 @@ async def query_twice(
     session: UMFSession,
     payment: Payment,
     deadline: Deadline,
-    ordered: Ordered,
+    ordered: KnownOrder,
     *,
     refusal: APIError | None = None,
 ) -> Payment:

@@ -19,7 +19,7 @@ from umfpay.models import (
     NewCustomsDeclaration,
     Payment,
 )
-from umfpay.resources import Declared
+from umfpay.resources import KnownDeclaration
 from umfpay.sensitive import withholds
 
 
@@ -116,7 +116,7 @@ async def _cleared(
         arrivals=arrivals,
         last=declaration,
         money_may_move=False,
-        must_fit=Declared.of(payment_id, new).must_be,
+        must_fit=KnownDeclaration.of(payment_id, new).must_be,
     )
     await report_step(on_step, "final", found, deadline=end)
 

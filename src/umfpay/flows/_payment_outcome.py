@@ -32,7 +32,7 @@ from umfpay.flows._steps import OnStep, report_step
 from umfpay.flows._waiting import wait_final
 from umfpay.models import Payment, PaymentState
 from umfpay.protocol import DecidedBy
-from umfpay.resources import Ordered
+from umfpay.resources import KnownOrder
 
 
 # Codes that say the time to pay is over (gateway.md 8.2). "Order closed" is none:
@@ -94,7 +94,7 @@ async def wait_until_paid(
     deadline: Deadline,
     arrivals: Arrivals | None,
     on_step: OnStep | None,
-    ordered: Ordered,
+    ordered: KnownOrder,
     proven: bool = False,
 ) -> Payment:
     """
@@ -141,7 +141,7 @@ async def wait_until_paid(
 
 
 async def query_payment(
-    session: UMFSession, payment: Payment, deadline: Deadline, ordered: Ordered
+    session: UMFSession, payment: Payment, deadline: Deadline, ordered: KnownOrder
 ) -> Payment:
     """
     Return what a query says; without its state if it says nothing of this order now.
@@ -162,7 +162,7 @@ async def reconcile_refusal(
     payment: Payment,
     refusal: APIError,
     *,
-    ordered: Ordered,
+    ordered: KnownOrder,
     deadline: Deadline,
 ) -> Payment:
     """
@@ -276,7 +276,7 @@ async def resolved_payment(
     *,
     deadline: Deadline,
     arrivals: Arrivals | None,
-    ordered: Ordered,
+    ordered: KnownOrder,
     expires_at: datetime | None = None,
     once: bool = False,
 ) -> Payment:

@@ -14,7 +14,7 @@ from umfpay._session import UMFSession
 from umfpay.errors import ConfigError, PendingExpiredError, Text
 from umfpay.flows._payer_data import cipher_of
 from umfpay.models import Money, NewPayer, NewPayerInfo, PaymentMethod
-from umfpay.resources import Ordered
+from umfpay.resources import KnownOrder
 from umfpay.sensitive import Private, kind_of
 
 
@@ -112,11 +112,11 @@ class PendingCardPayment:
     kept: Mapping[str, str]
 
     @property
-    def ordered(self) -> Ordered:
+    def ordered(self) -> KnownOrder:
         """
         What was ordered: the final state must be of that.
         """
-        return Ordered(
+        return KnownOrder(
             mer_reference_id=self.mer_reference_id,
             mer_date=self.mer_date,
             total=self.amount.total,

@@ -17,7 +17,7 @@ from umfpay.flows._notification_source import Arrivals
 from umfpay.flows._payment_outcome import wait_until_paid
 from umfpay.flows._steps import OnStep, report_step
 from umfpay.models import NewPayment, Payment
-from umfpay.resources import Ordered
+from umfpay.resources import KnownOrder
 
 
 T = TypeVar("T")
@@ -75,7 +75,7 @@ async def paid_by_showing(
         deadline=deadline,
         arrivals=arrivals,
         on_step=on_step,
-        ordered=Ordered.of(new.order),
+        ordered=KnownOrder.of(new.order),
     )
 
 

@@ -42,7 +42,7 @@ from umfpay.models import (
     RefundSubOrder,
     RefundSummary,
 )
-from umfpay.resources import Ordered, bind, must_be_refund
+from umfpay.resources import KnownOrder, bind, must_be_refund
 from umfpay.sensitive import withholds
 
 
@@ -272,8 +272,8 @@ async def _finished(
         must_fit=lambda found: must_be_refund(
             found,
             payment_id=payment.id,
-            wanted=Ordered.of(new),
-            original=Ordered.named_by(payment.order),
+            wanted=KnownOrder.of(new),
+            original=KnownOrder.named_by(payment.order),
         ),
     )
 

@@ -15,10 +15,10 @@ from umfpay.resources._call import (
 from umfpay.resources._customs import Customs, missing_query
 from umfpay.resources._enterprises import Enterprises, enterprise_query
 from umfpay.resources._exchange_rates import ExchangeRates
-from umfpay.resources._expecting import Expecting, bind
+from umfpay.resources._expectation_registry import ExpectationRegistry, bind
 from umfpay.resources._matching import (
-    Declared,
-    Ordered,
+    KnownDeclaration,
+    KnownOrder,
     is_id_of_number,
     must_be_banks,
     must_be_enterprise,
@@ -46,12 +46,12 @@ __all__ = [
     "Call",
     "CallOptions",
     "Customs",
-    "Declared",
     "Download",
     "Enterprises",
     "ExchangeRates",
-    "Expecting",
-    "Ordered",
+    "ExpectationRegistry",
+    "KnownDeclaration",
+    "KnownOrder",
     "Payments",
     "Pulled",
     "RefundIds",

@@ -43,7 +43,7 @@ Ids = Iterable[str] | AsyncIterable[str]
 
 # An id is asked for again so often while the gateway is busy or away.
 _MAX_TRIES: Final = 6
-_MOST: Final = 10_000
+_MAX_CONCURRENCY: Final = 10_000
 _PAUSE_SECONDS: Final = 0.5
 _MAX_PAUSE_SECONDS: Final = 30.0
 _BUSY_STATUSES: Final = frozenset({429, 502, 503, 504})
@@ -81,7 +81,7 @@ class BulkProgress:
 OnProgress = Callable[[BulkProgress], None]
 
 
-class _Pace:
+class _Throttle:
     """
     How many calls may run: halved when the gateway is busy, one more each round.
     """
@@ -106,14 +106,14 @@ class _Pace:
         """
         return max(0.0, self._until - time.monotonic())
 
-    def good(self) -> None:
+    def record_success(self) -> None:
         """
         Recover: about one call more for each round of calls that went well.
         """
         self._busy = 0
         self._limit = min(float(self._most), self._limit + 1 / max(self._limit, 1.0))
 
-    def busy(self) -> None:
+    def record_busy(self) -> None:
         """
         Go slower. The calls that were under way count as one sign.
         """
@@ -153,17 +153,17 @@ async def get_many(
     """
     _check(concurrency)
     kept = None if checkpoint is None else Checkpoint(Path(checkpoint))
-    work = _Work(get, _Pace(concurrency))
+    work = _Work(get, _Throttle(concurrency))
     total = len(ids) if isinstance(ids, list | tuple | set | frozenset | dict) else None
     done = failed = 0
 
     try:
-        async with aclosing(work.results(_wanted(ids, kept))) as results:
+        async with aclosing(work.results(_remaining_ids(ids, kept))) as results:
             async for result in results:
                 yield result
 
                 # It was taken: a run that is killed now does not ask for it again.
-                if kept is not None and not _is_passing(result.error):
+                if kept is not None and not _is_transient(result.error):
                     kept.add(result.id)
 
                 done += 1
@@ -175,7 +175,7 @@ async def get_many(
                             done=done + (0 if kept is None else kept.before),
                             failed=failed,
                             total=total,
-                            concurrency=work.pace.limit,
+                            concurrency=work.throttle.limit,
                         )
                     )
     finally:
@@ -188,11 +188,11 @@ class _Work(Generic[T]):
     The calls that are under way.
     """
 
-    def __init__(self, get: Callable[[str], Awaitable[T]], pace: _Pace) -> None:
+    def __init__(self, get: Callable[[str], Awaitable[T]], throttle: _Throttle) -> None:
         self._get = get
         self._ended: asyncio.Queue[BulkResult[T] | BaseException] = asyncio.Queue()
         self._running: set[asyncio.Task[None]] = set()
-        self.pace = pace
+        self.throttle = throttle
 
     async def results(self, ids: AsyncIterable[str]) -> AsyncGenerator[BulkResult[T]]:
         """
@@ -205,7 +205,7 @@ class _Work(Generic[T]):
 
         try:
             while open_ids or awaited:
-                if open_ids and awaited < self.pace.limit:
+                if open_ids and awaited < self.throttle.limit:
                     try:
                         self._start(await anext(more))
                         awaited += 1
@@ -241,32 +241,32 @@ class _Work(Generic[T]):
 
     async def _answer(self, one: str) -> BulkResult[T]:
         for attempt in range(1, _MAX_TRIES + 1):
-            await asyncio.sleep(self.pace.pause)
+            await asyncio.sleep(self.throttle.pause)
 
             try:
                 found = await self._get(one)
             except (APIError, TransportError) as error:
-                if _is_passing(error):
-                    self.pace.busy()
+                if _is_transient(error):
+                    self.throttle.record_busy()
 
                     if attempt < _MAX_TRIES:
                         continue
 
                 return BulkResult(id=one, error=error)
             except UMFError as error:
-                if _ends_all(error):
+                if _is_fatal(error):
                     raise
 
                 return BulkResult(id=one, error=error)
 
-            self.pace.good()
+            self.throttle.record_success()
 
             return BulkResult(id=one, object=found)
 
         raise AssertionError("the last attempt returns")
 
 
-def _is_passing(error: UMFError | None) -> bool:
+def _is_transient(error: UMFError | None) -> bool:
     """
     Tell whether *error* says that the gateway is busy or away, not what the object is.
     """
@@ -276,11 +276,11 @@ def _is_passing(error: UMFError | None) -> bool:
     return isinstance(error, APIError) and error.http_status in _BUSY_STATUSES
 
 
-def _ends_all(error: UMFError) -> bool:
+def _is_fatal(error: UMFError) -> bool:
     return isinstance(error, AuthenticationError | TokenError | WrongLoopError)
 
 
-async def _wanted(ids: Ids, kept: Checkpoint | None) -> AsyncIterator[str]:
+async def _remaining_ids(ids: Ids, kept: Checkpoint | None) -> AsyncIterator[str]:
     if isinstance(ids, AsyncIterable):
         async for one in ids:
             if kept is None or one not in kept:
@@ -294,10 +294,10 @@ async def _wanted(ids: Ids, kept: Checkpoint | None) -> AsyncIterator[str]:
 
 
 def _check(concurrency: object) -> None:
-    if type(concurrency) is not int or not 1 <= concurrency <= _MOST:
+    if type(concurrency) is not int or not 1 <= concurrency <= _MAX_CONCURRENCY:
         raise ConfigError(
             Text(
-                f"concurrency: it must be a whole number from 1 to {_MOST}.",
-                f"concurrency：必须是 1 至 {_MOST} 的整数。",
+                f"concurrency: it must be a whole number from 1 to {_MAX_CONCURRENCY}.",
+                f"concurrency：必须是 1 至 {_MAX_CONCURRENCY} 的整数。",
             )
         )

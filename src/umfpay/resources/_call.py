@@ -20,7 +20,7 @@ from umfpay.transport import BODY_LIMIT, Effect
 
 T = TypeVar("T")
 
-_PLAIN: Final = re.compile(r"[A-Za-z0-9_]+")
+_UNRESERVED_TEXT: Final = re.compile(r"[A-Za-z0-9_]+")
 
 
 class CallOptions(TypedDict, total=False):
@@ -103,7 +103,7 @@ class Call(Generic[T]):
 
         for name, text in self.parameters.items():
             # The gateway's ids are letters and digits; merchants' numbers may be more.
-            quoted = text if _PLAIN.fullmatch(text) else quote(text, safe="")
+            quoted = text if _UNRESERVED_TEXT.fullmatch(text) else quote(text, safe="")
             path = path.replace(f"{{{name}}}", quoted, 1)
 
         if not self.query:

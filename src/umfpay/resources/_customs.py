@@ -29,9 +29,9 @@ from umfpay.resources._call import (
     wire_date,
 )
 from umfpay.resources._download import open_download
-from umfpay.resources._expecting import Expecting, bind
+from umfpay.resources._expectation_registry import ExpectationRegistry, bind
 from umfpay.resources._matching import (
-    Declared,
+    KnownDeclaration,
     must_be_of_kind,
     must_match,
     must_name_number,
@@ -56,7 +56,7 @@ class Customs:
         payment_id: str,
         new: NewCustomsDeclaration,
         *,
-        arrivals: Expecting | None = None,
+        arrivals: ExpectationRegistry | None = None,
         **options: Unpack[CallOptions],
     ) -> CustomsDeclaration:
         """
@@ -74,7 +74,7 @@ class Customs:
         if new.notify_url is None and self._notify_url is not None:
             new = attrs.evolve(new, notify_url=self._notify_url)
 
-        declared = Declared.of(payment_id, new)
+        declared = KnownDeclaration.of(payment_id, new)
 
         def read(members: Mapping[str, Any]) -> CustomsDeclaration:
             declaration = _codec.read_customs_declaration(members)
@@ -188,7 +188,7 @@ class Customs:
 
 
 def missing_query(
-    made: CustomsDeclaration, declared: Declared
+    made: CustomsDeclaration, declared: KnownDeclaration
 ) -> Call[CustomsDeclaration] | None:
     """
     Return the query for what the answer to a new declaration leaves out, if it does.
@@ -200,7 +200,7 @@ def missing_query(
 
 
 def declaration_query(
-    declaration_id: str, declared: Declared | None = None
+    declaration_id: str, declared: KnownDeclaration | None = None
 ) -> Call[CustomsDeclaration]:
     """
     Return the query of a declaration; it must be *declared*, as far as it is named.

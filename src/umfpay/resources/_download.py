@@ -20,7 +20,7 @@ from umfpay.resources._call import Call, CallOptions, Download, Sender
 from umfpay.transport import LIST_LIMIT, Effect
 
 
-UNPROVEN: Final = ".unproven"
+UNPROVEN_SUFFIX: Final = ".unproven"
 """Behind the name of a file that came to its end and is not proven whole."""
 
 
@@ -65,7 +65,7 @@ async def keep_unproven(partial: Path, target: Path) -> Text:
         A sentence about it: where it cannot have that name, the file is still refused
         for what it is.
     """
-    kept = target.with_name(f"{target.name}{UNPROVEN}")
+    kept = target.with_name(f"{target.name}{UNPROVEN_SUFFIX}")
 
     try:
         await anyio.Path(partial).replace(kept)

@@ -12,13 +12,15 @@ from typing import Final
 import attrs
 
 
-CHINA: Final = timezone(timedelta(hours=8))
+CHINA_ZONE: Final = timezone(timedelta(hours=8))
 # Where the merchant's zone is unknown: the last one in which a day ends.
 LAST_ZONE: Final = timezone(timedelta(hours=-12))
 # The longest expire_time that anybody was seen to send (gateway.md 5.3).
 LONGEST_EXPIRY: Final = timedelta(minutes=360)
 # Days after the end of a day at which its file is fetched again.
-AGES: Final = tuple(timedelta(days=days) for days in (0, 1, 2, 3, 7, 14, 30, 60, 90))
+REFETCH_AGES: Final = tuple(
+    timedelta(days=days) for days in (0, 1, 2, 3, 7, 14, 30, 60, 90)
+)
 
 
 class Reason(StrEnum):
@@ -35,7 +37,7 @@ class Reason(StrEnum):
 
 
 @attrs.frozen(kw_only=True)
-class Stored:
+class StoredFile:
     """
     The file of a day as it was fetched last.
 
@@ -69,13 +71,13 @@ def day_end(
     after = day + timedelta(days=1)
     ends = [
         datetime.combine(after, time(), tzinfo=one)
-        for one in (CHINA, zone or LAST_ZONE)
+        for one in (CHINA_ZONE, zone or LAST_ZONE)
     ]
 
     return max(end.astimezone(UTC) for end in ends) + longest_expiry
 
 
-def was_over(stored: Stored, end: datetime) -> bool:
+def was_over(stored: StoredFile, end: datetime) -> bool:
     """
     Tell whether the day was over when its file was fetched, by both clocks.
     """
@@ -85,24 +87,24 @@ def was_over(stored: Stored, end: datetime) -> bool:
     )
 
 
-def _reached(stored: Stored, end: datetime, now: datetime) -> bool:
-    return any(stored.fetched_at < end + age <= now for age in AGES)
+def _is_age_reached(stored: StoredFile, end: datetime, now: datetime) -> bool:
+    return any(stored.fetched_at < end + age <= now for age in REFETCH_AGES)
 
 
 # In this order: the first that applies.
 _RULES: Final[
-    tuple[tuple[Reason, Callable[[Stored, datetime, datetime], bool]], ...]
+    tuple[tuple[Reason, Callable[[StoredFile, datetime, datetime], bool]], ...]
 ] = (
     (Reason.CHANGED, lambda stored, _end, _now: not stored.is_unchanged),
     (Reason.EMPTY, lambda stored, _end, _now: stored.is_empty),
     (Reason.DAY_NOT_OVER, lambda stored, end, _now: not was_over(stored, end)),
     (Reason.ITEMS_OPEN, lambda stored, _end, _now: stored.open_items > 0),
-    (Reason.AGE_REACHED, _reached),
+    (Reason.AGE_REACHED, _is_age_reached),
 )
 
 
 def reason_to_fetch(
-    stored: Stored | None, *, end: datetime, now: datetime
+    stored: StoredFile | None, *, end: datetime, now: datetime
 ) -> Reason | None:
     """
     Return why the file of a day is fetched now; None if it is not.

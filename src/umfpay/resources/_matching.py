@@ -37,7 +37,7 @@ from umfpay.protocol import number_in_id, text_in_id
 
 _SHOWN_CHARACTERS: Final = 64
 # What an answer is about, by the name of its member (gateway.md 5).
-_KINDS: Final = {
+_OBJECT_KINDS: Final = {
     name: kind
     for kind, names in {
         "payment": "payment",
@@ -74,14 +74,14 @@ def mismatch(what: str, asked: object, answered: object) -> MismatchedResponseEr
     """
     return MismatchedResponseError(
         Text(
-            f"The answer names another {what}: {_shown(answered)}, asked was"
-            f" {_shown(asked)}.",
-            f"应答中的 {what} 不一致：{_shown(answered)}，请求的是 {_shown(asked)}。",
+            f"The answer names another {what}: {_display_text(answered)}, asked was"
+            f" {_display_text(asked)}.",
+            f"应答中的 {what} 不一致：{_display_text(answered)}，请求的是 {_display_text(asked)}。",
         )
     )
 
 
-def _shown(value: object) -> str:
+def _display_text(value: object) -> str:
     return escape(str(value), limit=_SHOWN_CHARACTERS)
 
 
@@ -94,7 +94,9 @@ def must_be_of_kind(members: Mapping[str, Any], kind: str) -> None:
     Raises:
         MismatchedResponseError: It is about something else.
     """
-    others = {found for name in members if (found := _KINDS.get(name.strip()))} - {kind}
+    others = {
+        found for name in members if (found := _OBJECT_KINDS.get(name.strip()))
+    } - {kind}
 
     if not others:
         return
@@ -137,7 +139,7 @@ def must_name_number(members: Mapping[str, Any], mer_reference_id: str | None) -
 
 
 @attrs.frozen(kw_only=True)
-class Ordered:
+class KnownOrder:
     """
     What is known of an order: number, the merchant's day, amount and currency.
 
@@ -217,7 +219,7 @@ class Ordered:
 
 
 def must_be_payment(
-    members: Mapping[str, Any], payment: Payment, ordered: Ordered | None = None
+    members: Mapping[str, Any], payment: Payment, ordered: KnownOrder | None = None
 ) -> None:
     """
     Compare all ids of a payment's answer with its id, and its order with what was ordered.
@@ -235,9 +237,9 @@ def must_be_refund(
     refund: Refund,
     *,
     payment_id: str | None,
-    wanted: Ordered,
+    wanted: KnownOrder,
     known_refunds: Collection[str] = (),
-    original: Ordered | None = None,
+    original: KnownOrder | None = None,
 ) -> None:
     """
     Compare the answer to a new refund with what was asked for.
@@ -259,7 +261,7 @@ def must_be_refund(
     if refund.id in known_refunds:
         raise mismatch("refund", wanted.mer_reference_id, refund.id)
 
-    named = Ordered.named_by(refund.order)
+    named = KnownOrder.named_by(refund.order)
     _must_hold_number("refund", refund.id, wanted.mer_reference_id)
     must_match("currency", wanted.currency, named.currency)
 
@@ -278,11 +280,11 @@ def must_be_refund(
         must_match("amount", original.total, named.total)
 
 
-def is_own_refund(refund: Refund, wanted: Ordered) -> bool:
+def is_own_refund(refund: Refund, wanted: KnownOrder) -> bool:
     """
     Tell whether an answer can be told to be about *wanted* without asking further.
     """
-    named = Ordered.named_by(refund.order)
+    named = KnownOrder.named_by(refund.order)
     own = wanted.mer_reference_id
 
     return (
@@ -310,7 +312,7 @@ def is_id_of_number(refund_id: str, number: str) -> bool:
 
 
 @attrs.frozen(kw_only=True)
-class Declared:
+class KnownDeclaration:
     """
     What is known of a customs declaration.
 

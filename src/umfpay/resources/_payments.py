@@ -27,9 +27,9 @@ from umfpay.resources._call import (
     Subject,
     needed_id,
 )
-from umfpay.resources._expecting import Expecting, bind
+from umfpay.resources._expectation_registry import ExpectationRegistry, bind
 from umfpay.resources._matching import (
-    Ordered,
+    KnownOrder,
     must_be_of_kind,
     must_be_payment,
     must_match,
@@ -56,7 +56,7 @@ class Payments:
         self,
         new: NewPayment,
         *,
-        arrivals: Expecting | None = None,
+        arrivals: ExpectationRegistry | None = None,
         **options: Unpack[CallOptions],
     ) -> Payment:
         """
@@ -83,7 +83,7 @@ class Payments:
             new = attrs.evolve(new, ret_url=self._ret_url)
 
         order = new.order
-        ordered = Ordered.of(order)
+        ordered = KnownOrder.of(order)
 
         if arrivals is not None:
             await arrivals.expect(order)
@@ -294,12 +294,12 @@ def executed_query(payment: Payment) -> Call[Payment]:
 
     The amount is not compared: a real answer has it swapped (gateway.md, trap 18).
     """
-    named = attrs.evolve(Ordered.named_by(payment.order), total=None, currency=None)
+    named = attrs.evolve(KnownOrder.named_by(payment.order), total=None, currency=None)
 
     return payment_query(payment.id, named)
 
 
-def payment_query(payment_id: str, ordered: Ordered | None = None) -> Call[Payment]:
+def payment_query(payment_id: str, ordered: KnownOrder | None = None) -> Call[Payment]:
     """
     Return the query of a payment; its order must be *ordered*, as far as it is named.
     """

@@ -15,18 +15,18 @@ import attrs
 
 from umfpay._private_files import make_folder, read_file, replacing
 from umfpay.errors import ConfigError, StatementError, Text, escape
-from umfpay.resources._fetch_schedule import Stored
+from umfpay.resources._fetch_schedule import StoredFile
 
 
-_RECORD: Final = ".umfpay-pull.json"
-_VERSIONS: Final = "versions"
-_FORM: Final = 1
+_RECORD_NAME: Final = ".umfpay-pull.json"
+_VERSIONS_FOLDER: Final = "versions"
+_RECORD_FORMAT: Final = 1
 # The first line and the last.
 _FRAME_LINES: Final = 2
 _BLOCK_BYTES: Final = 1024 * 1024
 _FIRST_LINE_BYTES: Final = 1024
 # Of both kinds of files; that of the second is documented nowhere.
-_HEADER: Final = re.compile(
+_HEADER_PATTERN: Final = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*[A-Za-z]+-START\s*,\s*([\x21-\x2b\x2d-\x7e]+)\s*,"
     rb"\s*([0-9]{4})-?([0-9]{2})-?([0-9]{2})\s*\Z",
     re.IGNORECASE,
@@ -34,7 +34,7 @@ _HEADER: Final = re.compile(
 
 
 @attrs.frozen(kw_only=True)
-class Contents:
+class FileContents:
     """
     What a file says at first sight.
 
@@ -64,25 +64,25 @@ class PulledFolder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._record = folder / _RECORD
+        self._record = folder / _RECORD_NAME
         self._files: dict[str, dict[str, Any]] = {}
         self.merchant: str | None = None
         """The merchant of the first file, None if there is none yet."""
         self._read()
 
-    def stored(self, target: Path) -> Stored | None:
+    def stored(self, target: Path) -> StoredFile | None:
         """
         Return the file *target* as it was fetched last, None if there is none.
         """
         if not target.is_file():
             return None
 
-        sha256 = inspected(target).sha256
+        sha256 = read_contents(target).sha256
         known = self._files.get(target.name)
 
         if known is None:
             # Nobody knows when somebody put it there.
-            return Stored(
+            return StoredFile(
                 sha256=sha256,
                 fetched_at=datetime.fromtimestamp(0).astimezone(),
                 gateway_at=None,
@@ -93,7 +93,7 @@ class PulledFolder:
 
         gateway_at = known["gateway_at"]
 
-        return Stored(
+        return StoredFile(
             sha256=known["sha256"],
             fetched_at=datetime.fromisoformat(known["fetched_at"]),
             gateway_at=None
@@ -105,7 +105,7 @@ class PulledFolder:
         )
 
     def store(
-        self, partial: Path, target: Path, stored: Stored, *, merchant: str | None
+        self, partial: Path, target: Path, stored: StoredFile, *, merchant: str | None
     ) -> bool:
         """
         Give *partial*, which is proven, the name *target*; note when it was fetched.
@@ -115,7 +115,7 @@ class PulledFolder:
         Returns:
             Whether these bytes were there already.
         """
-        was_there = target.is_file() and inspected(target).sha256 == stored.sha256
+        was_there = target.is_file() and read_contents(target).sha256 == stored.sha256
 
         if was_there:
             partial.unlink()
@@ -146,18 +146,18 @@ class PulledFolder:
         pattern = f"{target.stem}.*{target.suffix}"
         found = {
             int(number): path
-            for path in (self._folder / _VERSIONS).glob(pattern)
+            for path in (self._folder / _VERSIONS_FOLDER).glob(pattern)
             if (number := path.stem.removeprefix(f"{target.stem}.")).isdecimal()
         }
 
         return [found[number] for number in sorted(found)]
 
     def _keep_version(self, target: Path) -> None:
-        make_folder(self._folder / _VERSIONS)
+        make_folder(self._folder / _VERSIONS_FOLDER)
         before = self.versions(target)
         last = int(before[-1].stem.rpartition(".")[2]) if before else 0
         name = f"{target.stem}.{last + 1}{target.suffix}"
-        target.rename(self._folder / _VERSIONS / name)
+        target.rename(self._folder / _VERSIONS_FOLDER / name)
 
     def _read(self) -> None:
         try:
@@ -200,7 +200,7 @@ class PulledFolder:
     def _write(self) -> None:
         data = {
             "umfpay": "pull",
-            "version": _FORM,
+            "version": _RECORD_FORMAT,
             "merchant": self.merchant,
             "files": self._files,
         }
@@ -235,7 +235,7 @@ def _is_moment(text: str) -> bool:
         return False
 
 
-def inspected(file: Path) -> Contents:
+def read_contents(file: Path) -> FileContents:
     """
     Return what *file* says at first sight; that it is whole is proven elsewhere.
     """
@@ -243,7 +243,7 @@ def inspected(file: Path) -> Contents:
     lines = 0
 
     with file.open("rb") as data:
-        header = _HEADER.match(data.readline(_FIRST_LINE_BYTES))
+        header = _HEADER_PATTERN.match(data.readline(_FIRST_LINE_BYTES))
         data.seek(0)
 
         while block := data.read(_BLOCK_BYTES):
@@ -252,7 +252,7 @@ def inspected(file: Path) -> Contents:
             if lines <= _FRAME_LINES:
                 lines += sum(1 for line in block.split(b"\n") if line.strip())
 
-    return Contents(
+    return FileContents(
         sha256=digest.hexdigest(),
         is_empty=lines <= _FRAME_LINES,
         merchant=header and header[1].decode(),
@@ -261,7 +261,7 @@ def inspected(file: Path) -> Contents:
 
 
 def must_be_asked_for(
-    contents: Contents, *, kind: str, day: date, merchant: str | None
+    contents: FileContents, *, kind: str, day: date, merchant: str | None
 ) -> None:
     """
     Compare the first line of a file with what was asked.

@@ -21,15 +21,15 @@ from umfpay.resources._call import wire_date
 from umfpay.resources._download import keep_unproven
 from umfpay.resources._fetch_schedule import (
     LONGEST_EXPIRY,
-    Stored,
+    StoredFile,
     day_end,
     reason_to_fetch,
     was_over,
 )
 from umfpay.resources._pulled_folder import (
     PulledFolder,
-    inspected,
     must_be_asked_for,
+    read_contents,
 )
 
 
@@ -39,9 +39,9 @@ Prove = Callable[[Path], object]
 DownloadDay = Callable[[date, Path, Path], Awaitable[datetime | None]]
 
 # "no money was transferred on this day" (gateway.md 8.2)
-_NOTHING: Final = "00060760"
-_LOCK: Final = ".umfpay-pull.lock"
-_PULLING: Final = ".pulling"
+_NO_FILE_CODE: Final = "00060760"
+_LOCK_NAME: Final = ".umfpay-pull.lock"
+_PARTIAL_SUFFIX: Final = ".pulling"
 _MAX_DAYS: Final = 3_660
 _MAX_EXPIRY: Final = timedelta(days=31)
 
@@ -72,7 +72,7 @@ class Pulled:
 
 
 @attrs.frozen(kw_only=True)
-class Asked:
+class PullOptions:
     """
     What a pull asks for, beside days.
 
@@ -99,7 +99,7 @@ async def pull(
     last: date,
     folder: str | os.PathLike[str],
     *,
-    asked: Asked,
+    asked: PullOptions,
     download: DownloadDay,
 ) -> AsyncIterator[Pulled]:
     """
@@ -113,10 +113,10 @@ async def pull(
     """
     place = Path(folder)
     days = _days(first, last)
-    lock = _locked(place)
+    lock = _take_lock(place)
 
     try:
-        _clear(place)
+        _remove_leftovers(place)
         files = PulledFolder(place)
         _must_be_of(files, asked.merchant, place)
 
@@ -129,15 +129,19 @@ async def pull(
 
 
 async def _pull_day(
-    day: date, target: Path, files: PulledFolder, asked: Asked, download: DownloadDay
+    day: date,
+    target: Path,
+    files: PulledFolder,
+    asked: PullOptions,
+    download: DownloadDay,
 ) -> Pulled:
     end = day_end(day, zone=asked.zone, longest_expiry=asked.longest_expiry)
-    stored = await anyio.to_thread.run_sync(_stored, target, files, asked)
+    stored = await anyio.to_thread.run_sync(_read_stored, target, files, asked)
 
     if stored is not None and not reason_to_fetch(stored, end=end, now=asked.now()):
         return _pulled(day, target, files, stored, end, was_there=True)
 
-    partial = target.with_name(f".{target.name}{_PULLING}")
+    partial = target.with_name(f".{target.name}{_PARTIAL_SUFFIX}")
 
     try:
         gateway_at = await download(day, partial, target)
@@ -151,7 +155,7 @@ async def _pull_day(
 
         raise
     except APIError as refusal:
-        if refusal.ret_code == _NOTHING and refusal.verified and stored is None:
+        if refusal.ret_code == _NO_FILE_CODE and refusal.verified and stored is None:
             return Pulled(day=day, path=None)
 
         raise
@@ -161,7 +165,9 @@ async def _pull_day(
     return _pulled(day, target, files, fetched, end, was_there=was_there)
 
 
-def _stored(target: Path, files: PulledFolder, asked: Asked) -> Stored | None:
+def _read_stored(
+    target: Path, files: PulledFolder, asked: PullOptions
+) -> StoredFile | None:
     """
     Return the file that is there, proven again.
     """
@@ -184,17 +190,17 @@ def _store(
     target: Path,
     day: date,
     files: PulledFolder,
-    asked: Asked,
+    asked: PullOptions,
     gateway_at: datetime | None,
-) -> tuple[Stored, bool]:
+) -> tuple[StoredFile, bool]:
     """
     Prove what was fetched, and give it its name.
     """
-    contents = inspected(partial)
+    contents = read_contents(partial)
     merchant = asked.merchant or files.merchant
     must_be_asked_for(contents, kind=asked.kind, day=day, merchant=merchant)
     proof = None if asked.prove is None else asked.prove(partial)
-    fetched = Stored(
+    fetched = StoredFile(
         sha256=contents.sha256,
         fetched_at=asked.now(),
         gateway_at=gateway_at,
@@ -210,7 +216,7 @@ def _pulled(
     day: date,
     target: Path,
     files: PulledFolder,
-    stored: Stored,
+    stored: StoredFile,
     end: datetime,
     *,
     was_there: bool,
@@ -278,11 +284,11 @@ def checked_expiry(longest: timedelta) -> timedelta:
     return longest
 
 
-def _clear(place: Path) -> None:
+def _remove_leftovers(place: Path) -> None:
     """
     Remove what a process left that was killed.
     """
-    for left in place.glob(f".*{_PULLING}*"):
+    for left in place.glob(f".*{_PARTIAL_SUFFIX}*"):
         left.unlink(missing_ok=True)
 
 
@@ -303,10 +309,10 @@ def _days(first: date, last: date) -> list[date]:
     return [first + timedelta(days=number) for number in range(count)]
 
 
-def _locked(place: Path) -> filelock.BaseFileLock:
+def _take_lock(place: Path) -> filelock.BaseFileLock:
     try:
         make_folder(place)
-        lock = filelock.FileLock(place / _LOCK, mode=FILE_MODE)
+        lock = filelock.FileLock(place / _LOCK_NAME, mode=FILE_MODE)
         lock.acquire(timeout=0)
     except filelock.Timeout:
         raise ConfigError(

@@ -21,9 +21,9 @@ from umfpay.resources._call import (
     Subject,
     needed_id,
 )
-from umfpay.resources._expecting import Expecting, bind
+from umfpay.resources._expectation_registry import ExpectationRegistry, bind
 from umfpay.resources._matching import (
-    Ordered,
+    KnownOrder,
     is_own_refund,
     must_be_refund,
     must_match,
@@ -58,7 +58,7 @@ class Refunds:
         new: NewRefund,
         *,
         known_refunds: Collection[str] = (),
-        arrivals: Expecting | None = None,
+        arrivals: ExpectationRegistry | None = None,
         **options: Unpack[CallOptions],
     ) -> Refund:
         """
@@ -88,7 +88,7 @@ class Refunds:
         if new.notify_url is None and self._notify_url is not None:
             new = attrs.evolve(new, notify_url=self._notify_url)
 
-        wanted = Ordered.of(new)
+        wanted = KnownOrder.of(new)
         number = new.mer_reference_id
         known = {*known_refunds, *self._ids.of_other_numbers(payment_id, number)}
 
@@ -207,7 +207,7 @@ class Refunds:
 
 
 def original_query(
-    refund: Refund, payment_id: str, wanted: Ordered
+    refund: Refund, payment_id: str, wanted: KnownOrder
 ) -> Call[Payment] | None:
     """
     Return the query of the payment whose order the answer to a refund seems to name.
@@ -226,7 +226,7 @@ def original_query(
             refund,
             payment_id=payment_id,
             wanted=wanted,
-            original=Ordered.named_by(payment.order),
+            original=KnownOrder.named_by(payment.order),
         )
 
         return payment

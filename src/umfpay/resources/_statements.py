@@ -32,9 +32,9 @@ from umfpay.resources._download import open_download, save
 from umfpay.resources._fetch_schedule import LONGEST_EXPIRY
 from umfpay.resources._matching import must_be_of_day, must_be_page, must_match
 from umfpay.resources._pulling import (
-    Asked,
     Prove,
     Pulled,
+    PullOptions,
     checked_expiry,
     known_zone,
     pull,
@@ -274,7 +274,7 @@ class Statements:
             else self.open_reconciliation
         )
 
-        asked = Asked(
+        asked = PullOptions(
             kind=kind,
             prove=prove,
             merchant=merchant,

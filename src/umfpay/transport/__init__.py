@@ -19,7 +19,7 @@ from umfpay.transport._call import (
     call_state,
 )
 from umfpay.transport._custom import ResponseVerifier
-from umfpay.transport._errors import cut_off, transport_error
+from umfpay.transport._errors import transport_error, without_traceback
 from umfpay.transport._messages import build_request
 from umfpay.transport._outcome import CallEnd, CallVerdict, classify, unconfirmed
 from umfpay.transport._retrying import RetryingTransport, RetryPolicy, full_jitter
@@ -64,12 +64,12 @@ __all__ = [
     "build_stack",
     "call_state",
     "classify",
-    "cut_off",
     "full_jitter",
     "perform",
     "tls_context",
     "transport_error",
     "unconfirmed",
+    "without_traceback",
 ]
 
 

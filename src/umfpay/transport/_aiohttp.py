@@ -28,15 +28,20 @@ from umfpay.transport._connector import (
     ExchangeHandler,
     UnaskedBytesError,
 )
-from umfpay.transport._errors import closed_under, cut_off
-from umfpay.transport._messages import ALWAYS, CallRequest, RawResponse, address_of
+from umfpay.transport._errors import as_closed_session_error, without_traceback
+from umfpay.transport._messages import (
+    CONSTANT_HEADERS,
+    CallRequest,
+    RawResponse,
+    address_of,
+)
 
 
-_UNKNOWN: Final = object()
-_ALWAYS: Final = CIMultiDict(ALWAYS)
+_NO_TRANSPORT: Final = object()
+_CONSTANT_HEADERS: Final = CIMultiDict(CONSTANT_HEADERS)
 
 # Connectors of a parent process: closing one would speak on the parent's connections.
-_ABANDONED: Final[list[aiohttp.BaseConnector]] = []
+_ABANDONED_CONNECTORS: Final[list[aiohttp.BaseConnector]] = []
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
@@ -127,7 +132,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 release=response.release,
                 close=response.close,
                 done=self._released,
-                translate=_inside,
+                translate=_read_error,
                 ended_clean=partial(_ended_clean, response.content),
             ),
         )
@@ -198,7 +203,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             with suppress(StopIteration):
                 next(connector.close().__await__())
         else:
-            _ABANDONED.append(connector)
+            _ABANDONED_CONNECTORS.append(connector)
 
     async def aclose(self) -> None:
         """
@@ -258,9 +263,9 @@ class _Body(aiohttp.BytesPayload):
         # Asked to write to a connection that is gone, aiohttp raises before a byte
         # leaves; a connection from the pool often ends like that.
         # Any: the interface does not promise this attribute, all writers have it.
-        line: Any = getattr(writer, "transport", _UNKNOWN)
+        line: Any = getattr(writer, "transport", _NO_TRANSPORT)
 
-        if line is None or (line is not _UNKNOWN and line.is_closing()):
+        if line is None or (line is not _NO_TRANSPORT and line.is_closing()):
             return
 
         if self._state is not None:
@@ -329,13 +334,13 @@ async def _exchange(
             allow_redirects=False,
         )
     except BaseException as error:  # noqa: BLE001 (it is raised by the caller)
-        return cut_off(closed_under(error))
+        return without_traceback(as_closed_session_error(error))
 
 
 def _headers_of(request: httpx.Request) -> CIMultiDict[str]:
     if isinstance(request, CallRequest) and request.untouched:
         # aiohttp adds Host and Content-Length itself.
-        headers = _ALWAYS.copy()
+        headers = _CONSTANT_HEADERS.copy()
 
         for name, value in request.own_headers():
             headers[name] = value
@@ -402,7 +407,7 @@ def http_error(
         error = error.__cause__
 
     if isinstance(error, TimeoutError):
-        return _late(error, started=started, pool_is_full=pool_is_full)
+        return _timeout_error(error, started=started, pool_is_full=pool_is_full)
 
     if isinstance(error, UnaskedBytesError):
         return httpx.ConnectError("something came before anything was sent")
@@ -413,7 +418,7 @@ def http_error(
     if isinstance(
         error, (aiohttp.ClientConnectorError, aiohttp.ServerFingerprintMismatch)
     ):
-        return httpx.ConnectError(_words(error))
+        return httpx.ConnectError(_error_text(error))
 
     if isinstance(error, aiohttp.ClientResponseError):
         return httpx.RemoteProtocolError(f"no HTTP: {error.message[:100]}")
@@ -425,7 +430,7 @@ def http_error(
         if started is False:
             return httpx.ConnectError("the connection closed before anything was sent")
 
-        return httpx.ReadError(_words(error))
+        return httpx.ReadError(_error_text(error))
 
     if isinstance(error, ValueError):
         return httpx.LocalProtocolError("a header holds a character that none may")
@@ -443,14 +448,14 @@ def _ended_clean(content: object) -> bool:
     return isinstance(handler, ExchangeHandler) and handler.ended_clean
 
 
-def _inside(error: BaseException) -> httpx.TransportError | None:
+def _read_error(error: BaseException) -> httpx.TransportError | None:
     """
     Return the error of httpx for one that came while the answer was read.
     """
     return http_error(error, started=True, pool_is_full=False)
 
 
-def _late(
+def _timeout_error(
     error: TimeoutError, *, started: bool | None, pool_is_full: bool
 ) -> httpx.TimeoutException:
     unsent = started is False or isinstance(error, aiohttp.ConnectionTimeoutError)
@@ -464,7 +469,7 @@ def _late(
     return httpx.ConnectTimeout("no connection in time")
 
 
-def _words(error: BaseException) -> str:
+def _error_text(error: BaseException) -> str:
     # Only the connector's errors have words worth showing: host, port, system error.
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"{error.host}:{error.port}: {error.os_error}"

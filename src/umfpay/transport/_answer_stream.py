@@ -9,7 +9,7 @@ from typing import Protocol
 
 import httpx
 
-from umfpay.transport._errors import closed_under, cut_off
+from umfpay.transport._errors import as_closed_session_error, without_traceback
 
 
 class Content(Protocol):
@@ -87,7 +87,7 @@ class AnswerStream(httpx.AsyncByteStream):
         try:
             return await self._content.readany()
         except BaseException as error:  # noqa: BLE001 (it is raised by the caller)
-            return cut_off(closed_under(error))
+            return without_traceback(as_closed_session_error(error))
 
     async def aclose(self) -> None:
         """

@@ -17,7 +17,7 @@ from umfpay.transport._token_source import TokenSource
 
 
 # "Bad/expired token: JSON with meta.ret_code 00280703" (gateway.md 2.2)
-TOKEN_REFUSED: Final = "00280703"  # noqa: S105 (a return code)
+TOKEN_REFUSED_CODE: Final = "00280703"  # noqa: S105 (a return code)
 
 
 class AuthorizingTransport(httpx.AsyncBaseTransport):
@@ -63,7 +63,7 @@ class AuthorizingTransport(httpx.AsyncBaseTransport):
         state = call_state(request)
 
         if not address_of(request).startswith(self._root):
-            raise _foreign(request.url)
+            raise _other_origin_error(request.url)
 
         if not state.needs_token:
             return await self._wrapped.handle_async_request(request)
@@ -80,7 +80,7 @@ class AuthorizingTransport(httpx.AsyncBaseTransport):
             # A new request: whoever recorded an old one keeps what was sent.
             response = await self._wrapped.handle_async_request(build_request(state))
 
-            if not _refused(state):
+            if not _is_token_refused(state):
                 return response
 
             await self._source.refuse(bearer.generation)
@@ -95,7 +95,7 @@ class AuthorizingTransport(httpx.AsyncBaseTransport):
                 state.sent_before_unverified_refusal = True
 
             if state.replays:
-                raise _refused_twice(state)
+                raise _two_refusals_error(state)
 
             state.replays += 1
             state.start_again()
@@ -107,7 +107,7 @@ class AuthorizingTransport(httpx.AsyncBaseTransport):
         await self._wrapped.aclose()
 
 
-def _refused(state: CallState) -> bool:
+def _is_token_refused(state: CallState) -> bool:
     """
     Tell whether the gateway refused the token, signed or not.
 
@@ -116,7 +116,7 @@ def _refused(state: CallState) -> bool:
     code = "" if state.envelope is None else state.envelope.ret_code
 
     if _is_verified(state):
-        return code == TOKEN_REFUSED
+        return code == TOKEN_REFUSED_CODE
 
     status = state.status or 0
 
@@ -125,9 +125,9 @@ def _refused(state: CallState) -> bool:
         return False
 
     if status == HTTPStatus.UNAUTHORIZED:
-        return code in ("", TOKEN_REFUSED)
+        return code in ("", TOKEN_REFUSED_CODE)
 
-    return code == TOKEN_REFUSED
+    return code == TOKEN_REFUSED_CODE
 
 
 def _may_replay(state: CallState) -> bool:
@@ -137,14 +137,14 @@ def _may_replay(state: CallState) -> bool:
     if state.effect is Effect.READ:
         return True
 
-    return state.envelope is not None and state.envelope.ret_code == TOKEN_REFUSED
+    return state.envelope is not None and state.envelope.ret_code == TOKEN_REFUSED_CODE
 
 
 def _is_verified(state: CallState) -> bool:
     return state.envelope is not None and state.envelope.verdict is Verdict.VERIFIED
 
 
-def _refused_twice(state: CallState) -> AuthenticationError:
+def _two_refusals_error(state: CallState) -> AuthenticationError:
     code = state.envelope.ret_code if state.envelope is not None else ""
     named = escape(code, limit=40) or f"HTTP {state.status}"
 
@@ -158,7 +158,7 @@ def _refused_twice(state: CallState) -> AuthenticationError:
     )
 
 
-def _foreign(url: httpx.URL) -> ConfigError:
+def _other_origin_error(url: httpx.URL) -> ConfigError:
     # Neither path nor query: they may hold ids.
     host = f"{url.scheme}://{url.host}"
 

@@ -48,7 +48,7 @@ RESERVED_HEADERS: Final = frozenset(
 )
 
 # A transport that is not ours raises these before it has a connection to write to.
-_NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_UNSENT_ERRORS: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class AbandonedError(Exception):
@@ -164,7 +164,7 @@ class CallState:
         if self.body_tracked and self.body:
             return False
 
-        return not isinstance(error, _NEVER_SENT)
+        return not isinstance(error, _UNSENT_ERRORS)
 
     def start_again(self) -> None:
         """

@@ -66,7 +66,7 @@ def read_unchecked(body: bytes, *, forged: Envelope) -> Envelope:
         The members under the verdict forged, or an unreadable envelope.
     """
     envelope = open_envelope(
-        body, header_signature="", verifier=cast("Verifier", _Credulous())
+        body, header_signature="", verifier=cast("Verifier", _AcceptingVerifier())
     )
 
     if envelope.verdict is Verdict.VERIFIED:
@@ -75,7 +75,7 @@ def read_unchecked(body: bytes, *, forged: Envelope) -> Envelope:
     return Envelope(verdict=Verdict.UNREADABLE, reason=envelope.reason)
 
 
-class _Credulous:
+class _AcceptingVerifier:
     """
     Believes every signature.
     """

@@ -12,7 +12,7 @@ from umfpay.errors import Text, TransportError, escape
 from umfpay.transport._call import CallState
 
 
-_KINDS: tuple[tuple[type[Exception], Text], ...] = (
+_REASONS: tuple[tuple[type[Exception], Text], ...] = (
     (
         httpx.ConnectTimeout,
         Text("no connection in time", "未能及时建立连接"),
@@ -30,10 +30,10 @@ _KINDS: tuple[tuple[type[Exception], Text], ...] = (
         Text("no complete HTTP answer", "未收到完整的 HTTP 应答"),
     ),
 )
-_OTHER = Text("the connection broke", "连接中断")
+_UNKNOWN_REASON = Text("the connection broke", "连接中断")
 
-_SENT = Text("The request may have been sent.", "请求可能已发出。")
-_NOT_SENT = Text("The request was not sent.", "请求未发出。")
+_SENT_SENTENCE = Text("The request may have been sent.", "请求可能已发出。")
+_UNSENT_SENTENCE = Text("The request was not sent.", "请求未发出。")
 _SENT_ADVICE = Text(
     "The gateway may have received the request; a read can be made again, for anything"
     " else ask the gateway first.",
@@ -52,9 +52,11 @@ def transport_error(state: CallState, error: Exception) -> TransportError:
     """
     Return the `TransportError` that says what *error* did to the call.
     """
-    kind = next((text for cls, text in _KINDS if isinstance(error, cls)), _OTHER)
+    kind = next(
+        (text for cls, text in _REASONS if isinstance(error, cls)), _UNKNOWN_REASON
+    )
     sent = state.may_have_been_sent(error)
-    truth = _SENT if sent else _NOT_SENT
+    truth = _SENT_SENTENCE if sent else _UNSENT_SENTENCE
     # The error's own words may name hosts and files, but never hold a body.
     detail = escape(str(error)) or type(error).__name__
 
@@ -75,7 +77,7 @@ def _advice(error: Exception, *, sent: bool) -> Text | None:
     return _POOL_ADVICE if isinstance(error, httpx.PoolTimeout) else None
 
 
-def closed_under(error: BaseException) -> BaseException:
+def as_closed_session_error(error: BaseException) -> BaseException:
     """
     Return *error*, or what to take it for if nobody cancelled the task that it ends.
 
@@ -94,7 +96,7 @@ def closed_under(error: BaseException) -> BaseException:
     return error
 
 
-def cut_off(error: BaseException) -> BaseException:
+def without_traceback(error: BaseException) -> BaseException:
     """
     Return *error* without the frames it came through, its causes likewise.
     """

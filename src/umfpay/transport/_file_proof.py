@@ -14,24 +14,24 @@ from umfpay.transport._call import CallState
 # No line of a frame is longer; rows in between are not looked at.
 _LINE_BYTES: Final = 4096
 
-_FIRST: Final = re.compile(rb"TRANSDETAIL-START", re.IGNORECASE)
+_FIRST_MARKER: Final = re.compile(rb"TRANSDETAIL-START", re.IGNORECASE)
 
 # "TRANSDETAIL-End"; an older edition has "TRANSDETAIL-Detail-End" (gateway.md 9.1).
-_LAST: Final = re.compile(rb"TRANSDETAIL-(?:DETAIL-)?END", re.IGNORECASE)
-_LAST_FIELDS: Final = 4  # marker, merchant, day, total
+_LAST_MARKER: Final = re.compile(rb"TRANSDETAIL-(?:DETAIL-)?END", re.IGNORECASE)
+_LAST_LINE_FIELDS: Final = 4  # marker, merchant, day, total
 
 # Byte order marks of UTF-8 and UTF-16, the zeros of UTF-16, and blanks.
-_INSIGNIFICANT: Final = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n\v\f"
+_PADDING_BYTES: Final = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n\v\f"
 
 
 def first_byte(head: bytes) -> bytes:
     """
     Return the first byte of *head* that is neither blank nor byte order mark, or none.
     """
-    return head.lstrip(_INSIGNIFICANT)[:1]
+    return head.lstrip(_PADDING_BYTES)[:1]
 
 
-def is_length_told(state: CallState) -> bool:
+def is_length_declared(state: CallState) -> bool:
     """
     Tell whether the answer's own head says where its body ends (RFC 9112 6.3).
 
@@ -80,9 +80,9 @@ class FileProof:
         Args:
             end_is_proven: The transport knows that nothing was cut off.
         """
-        first = _fields(self._head.lstrip(_INSIGNIFICANT).partition(b"\n")[0])
+        first = _fields(self._head.lstrip(_PADDING_BYTES).partition(b"\n")[0])
 
-        if _FIRST.fullmatch(first[0]):
+        if _FIRST_MARKER.fullmatch(first[0]):
             return self._doubt_of_frame(first, end_is_proven=end_is_proven)
 
         if self._framed:
@@ -114,8 +114,8 @@ class FileProof:
             )
 
         if (
-            _LAST.fullmatch(last[0])
-            and len(last) >= _LAST_FIELDS
+            _LAST_MARKER.fullmatch(last[0])
+            and len(last) >= _LAST_LINE_FIELDS
             and last[1:3] == first[1:3]
             and (has_line_end or end_is_proven)
         ):

@@ -18,7 +18,7 @@ from umfpay.transport._call import EXTENSION, AbandonedError, CallState
 
 
 # A compressed answer could not be verified as it was received, so none is asked for.
-ALWAYS: Final = (
+CONSTANT_HEADERS: Final = (
     ("Accept", "application/json"),
     ("Accept-Encoding", "identity"),
     # "every call, GET too" (gateway.md 2.1)
@@ -124,7 +124,7 @@ class CallRequest(httpx.Request):
         if self._headers is None:
             state = self._state
             self._headers = headers = httpx.Headers(
-                [("Host", self.url.netloc.decode("ascii")), *ALWAYS]
+                [("Host", self.url.netloc.decode("ascii")), *CONSTANT_HEADERS]
             )
 
             for name, value in self.own_headers():

@@ -41,7 +41,7 @@ from umfpay.protocol import (
 from umfpay.transport._call import CallState, Effect
 
 
-_WRITES: Final = frozenset({Effect.CREATE, Effect.MONEY})
+_WRITE_EFFECTS: Final = frozenset({Effect.CREATE, Effect.MONEY})
 
 
 class CallEnd(StrEnum):
@@ -78,19 +78,19 @@ class CallVerdict:
     sent_twice: bool = False
 
 
-_GOOD: Final = CallVerdict(ending=CallEnd.GOOD)
+_GOOD_VERDICT: Final = CallVerdict(ending=CallEnd.GOOD)
 
 
-def gives(ret_code: str) -> bool:
+def claims_success(ret_code: str) -> bool:
     """
     Tell whether an answer with *ret_code* claims anything but a refusal.
 
     0000, pending and accepted are none; an answer without a code must not pass for one.
     """
-    return not ret_code or _outcome(ret_code) is CodeMeaning.ACCEPTED
+    return not ret_code or _code_meaning(ret_code) is CodeMeaning.ACCEPTED
 
 
-def _outcome(ret_code: str) -> CodeMeaning | None:
+def _code_meaning(ret_code: str) -> CodeMeaning | None:
     row = find_code(ret_code)
 
     return None if row is None else row.outcome
@@ -109,10 +109,14 @@ def classify(state: CallState, error: BaseException | None = None) -> CallVerdic
     envelope = state.envelope
 
     if envelope is None:
-        return _GOOD if state.download else _after_error(state, _nothing_read(state))
+        return (
+            _GOOD_VERDICT
+            if state.download
+            else _after_error(state, _no_answer_error(state))
+        )
 
     status = state.status or 0
-    write = state.effect in _WRITES
+    write = state.effect in _WRITE_EFFECTS
 
     if write and status >= 500:
         return _unclear(
@@ -122,10 +126,10 @@ def classify(state: CallState, error: BaseException | None = None) -> CallVerdic
         )
 
     if _is_good(state, envelope):
-        return _GOOD
+        return _GOOD_VERDICT
 
-    if state.download and gives(envelope.ret_code) and status < 400:
-        return CallVerdict(ending=CallEnd.FAILED, error=_no_file(state))
+    if state.download and claims_success(envelope.ret_code) and status < 400:
+        return CallVerdict(ending=CallEnd.FAILED, error=_no_file_error(state))
 
     refusal = _refusal(envelope, status)
 
@@ -143,7 +147,7 @@ def classify(state: CallState, error: BaseException | None = None) -> CallVerdic
         return CallVerdict(ending=CallEnd.FAILED, error=refusal)
 
     return attrs.evolve(
-        _unclear(state, refusal, reason or _done_reason(envelope.ret_code)),
+        _unclear(state, refusal, reason or _duplicate_reason(envelope.ret_code)),
         decided_by=decided_by,
     )
 
@@ -159,13 +163,13 @@ def _refused_without_trace(
         status >= 500
         or state.sent_before_unverified_refusal
         or not (envelope.ret_code or refusal.verified)
-        or _outcome(envelope.ret_code) in (None, CodeMeaning.UNKNOWN)
+        or _code_meaning(envelope.ret_code) in (None, CodeMeaning.UNKNOWN)
     )
 
     if state.effect is not Effect.SMS or not vague:
         return CallVerdict(ending=CallEnd.FAILED, error=refusal)
 
-    error = _perhaps_sent(state, refusal)
+    error = _unsure_sms_error(state, refusal)
     error.__cause__ = refusal
 
     return CallVerdict(ending=CallEnd.FAILED, error=error)
@@ -207,7 +211,7 @@ def _is_good(state: CallState, envelope: Envelope) -> bool:
 
     codes = (code, *envelope.other_codes)
 
-    return all(_outcome(code) is CodeMeaning.ACCEPTED for code in codes)
+    return all(_code_meaning(code) is CodeMeaning.ACCEPTED for code in codes)
 
 
 def _refusal(envelope: Envelope, status: int) -> APIError:
@@ -258,7 +262,7 @@ def _doubt(envelope: Envelope, status: int) -> Text | None:
             f"拒绝应答 {shown!r} 没有有效签名",
         )
 
-    outcome = _outcome(code)
+    outcome = _code_meaning(code)
 
     if outcome is None:
         return Text(
@@ -274,7 +278,7 @@ def _doubt(envelope: Envelope, status: int) -> Text | None:
     return None
 
 
-def _done_reason(code: str) -> Text:
+def _duplicate_reason(code: str) -> Text:
     return Text(
         f"the refusal {code} is what a second copy of a request gets, too",
         f"重复到达的同一请求也会得到返回码 {code}",
@@ -282,7 +286,7 @@ def _done_reason(code: str) -> Text:
 
 
 # What a payment is in once somebody paid, or is about to.
-_PAID: Final = ("TRADE_SUCCESS", "TRADE_PENDING")
+_PAID_STATES: Final = ("TRADE_SUCCESS", "TRADE_PENDING")
 
 
 def _contradiction(state: CallState, envelope: Envelope) -> Text | None:
@@ -291,7 +295,7 @@ def _contradiction(state: CallState, envelope: Envelope) -> Text | None:
     """
     codes = (envelope.ret_code, *envelope.other_codes)
 
-    if any(_outcome(code) is not CodeMeaning.NOT_EXECUTED for code in codes):
+    if any(_code_meaning(code) is not CodeMeaning.NOT_EXECUTED for code in codes):
         return Text(
             "the answer holds codes that contradict each other",
             "应答中的返回码相互矛盾",
@@ -312,7 +316,7 @@ def _contradiction(state: CallState, envelope: Envelope) -> Text | None:
     ):
         return Text("the refusal speaks of another payment", "拒绝应答针对另一笔支付")
 
-    if state.effect is Effect.MONEY and payment.get("state") in _PAID:
+    if state.effect is Effect.MONEY and payment.get("state") in _PAID_STATES:
         return Text(
             "the refusal holds a payment that is paid", "拒绝应答中的支付已付款"
         )
@@ -321,16 +325,16 @@ def _contradiction(state: CallState, envelope: Envelope) -> Text | None:
 
 
 # These tell of the time before the gateway worked, or of no gateway at all.
-_BEFORE_ANY_WORK: Final = (AuthenticationError, ConfigError, TokenError)
+_PRE_WORK_ERRORS: Final = (AuthenticationError, ConfigError, TokenError)
 
 
 def _after_error(state: CallState, error: BaseException) -> CallVerdict:
     # A first copy left, whoever refused its token: the refusal names nothing, and may be
     # an old one.
-    left_before = state.replays > 0 and state.effect in _WRITES
+    left_before = state.replays > 0 and state.effect in _WRITE_EFFECTS
 
     if (
-        isinstance(error, _BEFORE_ANY_WORK)
+        isinstance(error, _PRE_WORK_ERRORS)
         and not state.may_have_been_sent()
         and not left_before
     ):
@@ -345,16 +349,16 @@ def _after_error(state: CallState, error: BaseException) -> CallVerdict:
 
     late = isinstance(error, TimeoutError)
 
-    if state.effect in _WRITES and sent:
+    if state.effect in _WRITE_EFFECTS and sent:
         return _unclear(state, error, _cut_reason(error))
 
     if not late:
         return CallVerdict(ending=CallEnd.FAILED, error=error)
 
     if sent and state.effect is not Effect.READ:
-        return CallVerdict(ending=CallEnd.FAILED, error=_late_but_sent(state))
+        return CallVerdict(ending=CallEnd.FAILED, error=_sent_deadline_error(state))
 
-    return CallVerdict(ending=CallEnd.FAILED, error=_too_late(state, sent=sent))
+    return CallVerdict(ending=CallEnd.FAILED, error=_deadline_error(state, sent=sent))
 
 
 def _cut_reason(error: BaseException) -> Text:
@@ -405,7 +409,7 @@ def _unclear(state: CallState, error: BaseException, reason: Text) -> CallVerdic
     )
 
 
-def _too_late(state: CallState, *, sent: bool) -> DeadlineExceededError:
+def _deadline_error(state: CallState, *, sent: bool) -> DeadlineExceededError:
     return DeadlineExceededError(
         Text(
             f"{state.method} {state.path}: the deadline passed.",
@@ -415,7 +419,7 @@ def _too_late(state: CallState, *, sent: bool) -> DeadlineExceededError:
     )
 
 
-def _late_but_sent(state: CallState) -> TransportError:
+def _sent_deadline_error(state: CallState) -> TransportError:
     return TransportError(
         Text(
             f"{state.method} {state.path}: the deadline passed after the request left.",
@@ -425,7 +429,7 @@ def _late_but_sent(state: CallState) -> TransportError:
     )
 
 
-def _perhaps_sent(state: CallState, refusal: APIError) -> TransportError:
+def _unsure_sms_error(state: CallState, refusal: APIError) -> TransportError:
     return TransportError(
         Text(
             f"{state.method} {state.path}: nobody can say whether the message is on its"
@@ -436,7 +440,7 @@ def _perhaps_sent(state: CallState, refusal: APIError) -> TransportError:
     )
 
 
-def _nothing_read(state: CallState) -> EnvelopeError:
+def _no_answer_error(state: CallState) -> EnvelopeError:
     return EnvelopeError(
         Text(
             f"{state.method} {state.path}: no answer was read.",
@@ -445,7 +449,7 @@ def _nothing_read(state: CallState) -> EnvelopeError:
     )
 
 
-def _no_file(state: CallState) -> EnvelopeError:
+def _no_file_error(state: CallState) -> EnvelopeError:
     return EnvelopeError(
         Text(
             f"{state.method} {state.path}: the gateway answered with a JSON object, not"

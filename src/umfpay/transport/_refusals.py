@@ -71,7 +71,7 @@ _TOO_LARGE_ADVICE = Text(
 )
 
 
-def named(state: CallState) -> str:
+def call_name(state: CallState) -> str:
     """
     Return the call as messages name it.
     """
@@ -84,8 +84,8 @@ def forged(state: CallState, reason: str) -> SignatureError:
     """
     return SignatureError(
         Text(
-            f"{named(state)}: the signature of the answer does not verify ({reason}).",
-            f"{named(state)}：应答签名验证失败（{reason}）。",
+            f"{call_name(state)}: the signature of the answer does not verify ({reason}).",
+            f"{call_name(state)}：应答签名验证失败（{reason}）。",
         ),
         advice=_FORGED_ADVICE,
     )
@@ -97,8 +97,8 @@ def unsigned(state: CallState) -> UnsignedResponseError:
     """
     return UnsignedResponseError(
         Text(
-            f"{named(state)}: the answer carries no signature.",
-            f"{named(state)}：应答没有签名。",
+            f"{call_name(state)}: the answer carries no signature.",
+            f"{call_name(state)}：应答没有签名。",
         ),
         advice=_UNSIGNED_ADVICE,
     )
@@ -110,8 +110,8 @@ def stripped(state: CallState) -> UnsignedResponseError:
     """
     return UnsignedResponseError(
         Text(
-            f"{named(state)}: the answer carries no signature, earlier ones did.",
-            f"{named(state)}：应答没有签名，而此前的应答有签名。",
+            f"{call_name(state)}: the answer carries no signature, earlier ones did.",
+            f"{call_name(state)}：应答没有签名，而此前的应答有签名。",
         ),
         advice=_STRIPPED_ADVICE,
     )
@@ -133,9 +133,9 @@ def unreadable(state: CallState, reason: str) -> EnvelopeError:
 
     return EnvelopeError(
         Text(
-            f"{named(state)}: the answer (HTTP {state.status}) cannot be read"
+            f"{call_name(state)}: the answer (HTTP {state.status}) cannot be read"
             f" ({why.en}).",
-            f"{named(state)}：无法读取应答（HTTP {state.status}，{why.zh}）。",
+            f"{call_name(state)}：无法读取应答（HTTP {state.status}，{why.zh}）。",
         ),
         advice=_UNREADABLE_ADVICE if coding is None else _ENCODED_ADVICE,
     )
@@ -159,8 +159,8 @@ def page(state: CallState) -> EnvelopeError:
     """
     return EnvelopeError(
         Text(
-            f"{named(state)}: a page came instead of a file (HTTP {state.status}).",
-            f"{named(state)}：返回的是网页而不是文件（HTTP {state.status}）。",
+            f"{call_name(state)}: a page came instead of a file (HTTP {state.status}).",
+            f"{call_name(state)}：返回的是网页而不是文件（HTTP {state.status}）。",
         ),
         advice=_PAGE_ADVICE,
     )
@@ -172,8 +172,8 @@ def no_file(state: CallState, reason: Text) -> EnvelopeError:
     """
     return EnvelopeError(
         Text(
-            f"{named(state)}: the answer is no file: {reason.en}.",
-            f"{named(state)}：应答不是文件：{reason.zh}。",
+            f"{call_name(state)}: the answer is no file: {reason.en}.",
+            f"{call_name(state)}：应答不是文件：{reason.zh}。",
         ),
         advice=_PART_ADVICE,
     )
@@ -185,8 +185,8 @@ def unproven(state: CallState, reason: Text) -> IncompleteStatementError:
     """
     return IncompleteStatementError(
         Text(
-            f"{named(state)}: the file is not proven whole: {reason.en}.",
-            f"{named(state)}：无法证明文件完整：{reason.zh}。",
+            f"{call_name(state)}: the file is not proven whole: {reason.en}.",
+            f"{call_name(state)}：无法证明文件完整：{reason.zh}。",
         ),
         advice=_PART_ADVICE,
     )
@@ -198,8 +198,8 @@ def redirected(state: CallState) -> EnvelopeError:
     """
     return EnvelopeError(
         Text(
-            f"{named(state)}: the gateway redirects (HTTP {state.status}).",
-            f"{named(state)}：网关返回跳转（HTTP {state.status}）。",
+            f"{call_name(state)}: the gateway redirects (HTTP {state.status}).",
+            f"{call_name(state)}：网关返回跳转（HTTP {state.status}）。",
         ),
         advice=_REDIRECT_ADVICE,
     )
@@ -211,8 +211,8 @@ def too_large(state: CallState, limit: int) -> EnvelopeError:
     """
     return EnvelopeError(
         Text(
-            f"{named(state)}: the answer is larger than {limit} bytes.",
-            f"{named(state)}：应答超过 {limit} 字节。",
+            f"{call_name(state)}: the answer is larger than {limit} bytes.",
+            f"{call_name(state)}：应答超过 {limit} 字节。",
         ),
         advice=_TOO_LARGE_ADVICE,
     )

@@ -22,7 +22,7 @@ from umfpay.transport._messages import build_request
 RETRIED_STATUSES: Final = frozenset({429, 502, 503, 504})
 
 # Anything else of httpx.TransportError is our own mistake and would only repeat.
-_PASSING: Final = (
+_TRANSIENT_ERRORS: Final = (
     httpx.NetworkError,
     httpx.TimeoutException,
     httpx.RemoteProtocolError,
@@ -129,7 +129,7 @@ class RetryingTransport(httpx.AsyncBaseTransport):
 
             try:
                 response = await self._wrapped.handle_async_request(request)
-            except _PASSING as error:
+            except _TRANSIENT_ERRORS as error:
                 wait = self._wait(state, error) if _repeatable(state, error) else None
 
                 if wait is None:

@@ -14,7 +14,7 @@ from umfpay.protocol import Verifier
 from umfpay.transport._authorizing import AuthorizingTransport
 from umfpay.transport._call import CallState
 from umfpay.transport._custom import ResponseVerifier
-from umfpay.transport._errors import cut_off, transport_error
+from umfpay.transport._errors import transport_error, without_traceback
 from umfpay.transport._messages import build_request
 from umfpay.transport._retrying import RetryingTransport, RetryPolicy
 from umfpay.transport._signing import RequestSigner, SigningTransport
@@ -89,4 +89,4 @@ async def perform(stack: httpx.AsyncBaseTransport, state: CallState) -> httpx.Re
             raise
 
         # Frames of a transport that is not ours hold the token and the body.
-        raise transport_error(state, error) from cut_off(error)
+        raise transport_error(state, error) from without_traceback(error)

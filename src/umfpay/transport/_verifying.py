@@ -28,9 +28,9 @@ from umfpay.transport._custom import (
     read_unchecked,
 )
 from umfpay.transport._downloads import Download
-from umfpay.transport._file_proof import first_byte, is_length_told
+from umfpay.transport._file_proof import first_byte, is_length_declared
 from umfpay.transport._messages import raw_headers
-from umfpay.transport._outcome import gives
+from umfpay.transport._outcome import claims_success
 
 
 UnsignedResponses = Literal["refuse", "accept"]
@@ -39,7 +39,7 @@ ResponseSignatures = Literal["enforce", "report"]
 # A file has shown something but blanks by then.
 _HEAD_BYTES: Final = 4096
 
-_ID: Final = re.compile(r"\{\w+\}|[A-Z]+_[A-Z2-7]+")
+_OBJECT_ID: Final = re.compile(r"\{\w+\}|[A-Z]+_[A-Z2-7]+")
 
 # Seconds that a transport which is not ours gets to close an answer.
 _CLOSE_SECONDS: Final = 1.0
@@ -219,7 +219,7 @@ class VerifyingTransport(httpx.AsyncBaseTransport):
         if verdict is Verdict.UNREADABLE:
             raise refusals.unreadable(state, envelope.reason)
 
-        if not gives(envelope.ret_code):
+        if not claims_success(envelope.ret_code):
             return
 
         if not state.unsigned_allowed:
@@ -261,7 +261,7 @@ class VerifyingTransport(httpx.AsyncBaseTransport):
         custom = self._custom
         stream = response.stream
         assert isinstance(stream, httpx.AsyncByteStream)
-        is_framed = is_length_told(state) or _is_http2(response)
+        is_framed = is_length_declared(state) or _is_http2(response)
 
         def end_is_proven() -> bool:
             return is_framed or getattr(stream, "ended_clean", False)
@@ -308,7 +308,7 @@ def endpoint_of(path: str) -> str:
     A path of the caller's holds an id where ours have a name in braces.
     """
     return "/".join(
-        "{id}" if _ID.fullmatch(one) else one
+        "{id}" if _OBJECT_ID.fullmatch(one) else one
         for one in unquote(path).replace(" ", "").split("/")
         if one
     )

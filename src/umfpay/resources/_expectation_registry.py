@@ -14,7 +14,7 @@ from umfpay.models import CustomsDeclaration, NewOrder, NewRefund
 _log = logging.getLogger("umfpay")
 
 
-class Expecting(Protocol):
+class ExpectationRegistry(Protocol):
     """
     What is told of orders, refunds and declarations: the inbox of
     `umfpay.notifications`.
@@ -34,7 +34,7 @@ class Expecting(Protocol):
 
 
 async def bind(
-    arrivals: Expecting | None,
+    arrivals: ExpectationRegistry | None,
     what: NewOrder | NewRefund | CustomsDeclaration,
     *,
     payment_id: str | None = None,
