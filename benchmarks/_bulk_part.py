@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from benchmarks._memory_parts import resident
-from benchmarks.peers import new_payment
+from benchmarks.orders import new_payment
 from umfpay import Config, UMFSession
 
 
@@ -22,7 +22,7 @@ async def query(settings: Path, first: int, last: int) -> dict[str, int]:
     good = 0
 
     async with UMFSession(Config.from_file(settings, token_store="memory")) as session:  # noqa: S106 (a kind of store)
-        payment = await session.payments.create(new_payment())
+        payment = await session.payments.create(new_payment(0))
         ids = (payment.id for _ in range(last))
         count = 0
 

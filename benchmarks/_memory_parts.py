@@ -12,7 +12,6 @@ import gc
 import json
 import resource
 import sys
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -20,16 +19,23 @@ from typing import Any, Final
 
 import httpx
 
-from benchmarks.canned import CREATED, QUERIED, Gateway, Keys
-from benchmarks.peers import BareAiohttp, Ours, Peer
-from umfpay import Secret, UMFSession
-from umfpay.protocol import PrivateKey, Signer, sign_envelope
-from umfpay.tokens import MemoryTokenStore, TokenRecord
+from benchmarks._in_process import InProcess, authorized
+from benchmarks.canned import Gateway, Keys
+from benchmarks.orders import POOL
+from benchmarks.peers import BareAiohttp, Ours, Peer, Request
+from umfpay import UMFSession
 
 
 # Of the first calls: modules, caches, connections.
 WARM: Final = 100
 _LONG: Final = 3600.0
+# Nobody answers, so nobody has seen a request of ours that could be copied.
+_LIKE: Final = Request(
+    line="",
+    headers={"accept": "application/json", "content-type": "application/json"},
+    body=b"",
+    size=0,
+)
 _PAGE: Final = resource.getpagesize()
 
 Order = Mapping[str, Any]
@@ -57,24 +63,6 @@ async def settled() -> int:
         before, now = now, resident()
 
     return now
-
-
-async def authorized() -> MemoryTokenStore:
-    """
-    Return a store with a token: nobody answers a token request.
-    """
-    store = MemoryTokenStore()
-    now = time.time()
-    await store.save(
-        TokenRecord(
-            generation=1,
-            token=Secret("c" * 64),
-            requested_at=now,
-            not_after=now + 86_400,
-        )
-    )
-
-    return store
 
 
 async def sessions(order: Order) -> dict[str, float]:
@@ -142,11 +130,11 @@ async def pending(order: Order) -> dict[str, float]:
             connect_timeout=_LONG,
         )
     else:
-        peer = BareAiohttp(place, connections=connections)
+        peer = BareAiohttp(place, [_LIKE, _LIKE], connections=connections)
 
-    waiting = [asyncio.ensure_future(peer.create()) for _ in range(WARM)]
+    waiting = [asyncio.ensure_future(peer.create(0)) for _ in range(WARM)]
     before = await settled()
-    waiting += [asyncio.ensure_future(peer.create()) for _ in range(order["count"])]
+    waiting += [asyncio.ensure_future(peer.create(0)) for _ in range(order["count"])]
     after = await settled()
     failed = [task for task in waiting if task.done()]
 
@@ -164,35 +152,6 @@ async def pending(order: Order) -> dict[str, float]:
     return {"call": (after - before) / order["count"]}
 
 
-class Canned(httpx.AsyncBaseTransport):
-    """
-    Answers at once, without a network.
-
-    Args:
-        gateway_key: Signs the two answers there are.
-    """
-
-    def __init__(self, gateway_key: bytes) -> None:
-        signer = Signer(PrivateKey.load(gateway_key))
-        self._created = sign_envelope(CREATED, signer=signer, place="both")
-        self._queried = sign_envelope(QUERIED, signer=signer, place="both")
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """
-        Answer a create or a query.
-        """
-        # As every network does: a loop that never turns never drops the timers of calls
-        # that have ended, and those would be all that grows.
-        await asyncio.sleep(0)
-        body, signature = self._queried if request.method == "GET" else self._created
-
-        return httpx.Response(
-            200,
-            headers={"Signature": signature or ""},
-            stream=httpx.ByteStream(body),
-        )
-
-
 async def calls(order: Order) -> dict[str, list[int]]:
     """
     Return the resident set after each so many calls: *first*, then every *step*.
@@ -201,14 +160,15 @@ async def calls(order: Order) -> dict[str, list[int]]:
     ours = Ours(place)
     ours.session = UMFSession(
         place.config(token_store=await authorized(), rsa_backend="cryptography"),
-        transport=Canned(place.keys.gateway),
+        transport=InProcess(place.keys),
     )
     found: list[int] = []
 
     async with ours.session:
         for count in (order["first"], *[order["step"]] * order["steps"]):
             for number in range(count):
-                await (ours.query() if number % 2 else ours.create())
+                order = number // 2 % POOL
+                await (ours.query(order) if number % 2 else ours.create(order))
 
             found.append(resident())
 

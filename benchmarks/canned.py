@@ -1,8 +1,9 @@
 """
-A gateway with three canned answers, in a process of its own: ``python -m
-benchmarks.canned``.
+A gateway that only answers, in a process of its own: ``python -m benchmarks.canned``.
 
-It prints one line of JSON when it listens, and ends when its standard input does.
+Its answers are bytes that were signed before it started; it looks no further into a
+request than it must to find the right ones, so that it is never what is measured. It
+reads one line of JSON, prints one when it listens, and ends when its standard input does.
 """
 
 from __future__ import annotations
@@ -10,118 +11,29 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import itertools
 import json
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import attrs
-import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import trustme
 
+from benchmarks.orders import POOL, created, payment_id, queried, reference
 from umfpay import Config
 from umfpay.protocol import PrivateKey, Signer, make_certificate, sign_envelope
 from umfpay.sensitive import Secret
 
 
-MER_REFERENCE_ID: Final = "BENCH1"
-MER_DATE: Final = "20261123"
-PAYMENT_ID: Final = "PAY_CANNED0000000000000000000001"
-
-_HREF: Final = f"https://127.0.0.1/cberest/v1/payments/payment/{PAYMENT_ID}"
-_AMOUNT: Final = {
-    "total": "10.00",
-    "exchange_rate": {"rate": "6.9193", "currency": "USD"},
-    "currency": "USD",
-    "total_cny": "69.19",
-}
-
-# Both as the emulator answers them, member for member.
-CREATED: Final = {
-    "meta": {"ret_msg": "Success", "ret_code": "0000"},
-    "payment": {
-        "pay_elements": "",
-        "risk_info": {},
-        "id": PAYMENT_ID,
-        "state": "WAIT_BUYER_PAY",
-        "notify_url": "https://shop.example/notify",
-        "payer": {
-            "bank_code": "CCB",
-            "business_type": "B2C",
-            "interface_type": "SERVER_TO_SERVER",
-            "payment_method": "CREDIT_CARD",
-            "payer_info": {
-                "bank_card": {
-                    "number": "",
-                    "cvv2": "",
-                    "valid_date": "",
-                    "citizen_id_number": "",
-                    "phone": "",
-                    "citizen_id_type": "IDENTITY_CARD",
-                    "payer_name": "",
-                },
-                "payer_agreement": {
-                    "usr_busi_agreement_id": "",
-                    "usr_pay_agreement_id": "",
-                },
-            },
-        },
-        "ret_url": "",
-        "is_from_US": "Y",
-        "order": {
-            "amount": _AMOUNT,
-            "mer_date": MER_DATE,
-            "mer_reference_id": MER_REFERENCE_ID,
-            "order_summary": "books",
-            "expire_time": "30",
-            "user_ip": "192.0.2.7",
-            "sub_orders": [
-                {
-                    "mer_sub_reference_id": f"{MER_REFERENCE_ID}-1",
-                    "amount": {"total": "10.00", "currency": "USD"},
-                    "trans_code": "01122030",
-                    "items": [
-                        {
-                            "mer_item_id": f"{MER_REFERENCE_ID}-1-1",
-                            "type": "OTHER",
-                            "amount": {"total": "10.00", "currency": "USD"},
-                            "name": "book",
-                            "quantity": "1",
-                        }
-                    ],
-                }
-            ],
-        },
-    },
-    "links": [
-        {"ref": "self", "method": "GET", "href": _HREF},
-        {"ref": "sms_verify", "method": "POST", "href": f"{_HREF}/verify"},
-    ],
-}
-QUERIED: Final = {
-    "meta": {"error_code": "", "ret_msg": "Success", "ret_code": "0000"},
-    "payment": {
-        "settle_date": "",
-        "state": "WAIT_BUYER_PAY",
-        "execute_success_time": "",
-        "payer": {"payment_method": "CREDIT_CARD"},
-        "order": {
-            "user_ip": "192.0.2.7",
-            "amount": _AMOUNT,
-            "mer_date": MER_DATE,
-            "expire_time": "",
-            "mer_reference_id": MER_REFERENCE_ID,
-        },
-    },
-}
-
-Scope = Mapping[str, Any]
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
-Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+TOKEN: Final = "c" * 64
+_ROOT: Final = "/cberest/v1"
 
 
 @attrs.frozen(kw_only=True)
@@ -157,17 +69,45 @@ class Keys:
 
 
 @attrs.frozen(kw_only=True)
+class Route:
+    """
+    What is answered to one kind of request.
+
+    Args:
+        line: Method and path; without its last segment if that is the key.
+        answers: By key; in turn, whatever the key, if there is no *marker*.
+        marker: What stands before the key in the body, up to a quotation mark; "" for a
+            key that is the last segment of the path.
+    """
+
+    line: str
+    answers: Mapping[str, bytes]
+    marker: str | None = None
+
+
+@attrs.frozen(kw_only=True)
 class Gateway:
     """
     A canned gateway that runs.
 
     Args:
-        url: Its origin.
+        url: Where its calls begin.
         keys: What it signs with, and the merchant's.
+        ca_file: The authority of its TLS certificate; None if it serves plain HTTP.
+        pid: Its process; None if it has none.
     """
 
     url: str
     keys: Keys
+    ca_file: Path | None = None
+    pid: int | None = None
+
+    @property
+    def origin(self) -> str:
+        """
+        Scheme, host and port.
+        """
+        return self.url.removesuffix(_ROOT)
 
     def config(self, **changes: Any) -> Config:
         """
@@ -179,177 +119,280 @@ class Gateway:
             "merchant_key": self.keys.merchant,
             "gateway_certificate": self.keys.certificate,
             "base_url": self.url,
+            "ca_file": self.ca_file,
             "token_store": "memory",
             "max_connections": 400,
         }
 
         return Config(**{**settings, **changes})
 
+    def tls(self) -> ssl.SSLContext | None:
+        """
+        Return what a client needs that is not ours; None for plain HTTP.
+        """
+        if self.ca_file is None:
+            return None
+
+        return ssl.create_default_context(cafile=str(self.ca_file))
+
+    def ask(self, about: str) -> bytes:
+        """
+        Return what the server says *about* itself: ``counted`` or ``seen``.
+        """
+        with urllib.request.urlopen(  # noqa: S310 (on loopback)
+            f"{self.url}/{about}", context=self.tls()
+        ) as answer:
+            body: bytes = answer.read()
+
+        return body
+
+
+def reply(body: bytes, **headers: str) -> bytes:
+    """
+    Return an HTTP answer of JSON; underscores of names become hyphens.
+    """
+    lines = {"content_type": "application/json", "content_length": len(body), **headers}
+    head = "".join(f"{name.replace('_', '-')}: {lines[name]}\r\n" for name in lines)
+
+    return f"HTTP/1.1 200 OK\r\n{head}\r\n".encode() + body
+
+
+def routes(keys: Keys, *, pool: int = POOL) -> list[Route]:
+    """
+    Return the gateway's: a token, *pool* payments created, the same ones queried.
+    """
+    signer = Signer(PrivateKey.load(keys.gateway))
+    token = {"access_token": TOKEN, "expires_in": 86_400, "token_type": "Bearer"}
+
+    return [
+        Route(
+            line=f"POST {_ROOT}/oauth/authorize", answers={"": signed(signer, token)}
+        ),
+        Route(
+            line=f"POST {_ROOT}/payments/payment",
+            marker='"mer_reference_id":"',
+            answers={
+                reference(number): signed(signer, created(number))
+                for number in range(pool)
+            },
+        ),
+        Route(
+            line=f"GET {_ROOT}/payments/payment",
+            marker="",
+            answers={
+                payment_id(number): signed(signer, queried(number))
+                for number in range(pool)
+            },
+        ),
+    ]
+
+
+def signed(signer: Signer, value: Mapping[str, Any]) -> bytes:
+    """
+    Return *value* as the gateway of late 2017 answers: a sign in meta, and a header.
+    """
+    body, signature = sign_envelope(
+        value, signer=signer, place="both" if "meta" in value else "header"
+    )
+
+    return reply(body, signature=signature or "")
+
 
 @contextlib.contextmanager
-def gateway(keys: Keys, *, tls: tuple[Path, Path] | None = None) -> Iterator[Gateway]:
+def gateway(
+    keys: Keys,
+    *,
+    tls: bool = False,
+    pool: int = POOL,
+    others: Sequence[Route] = (),
+) -> Iterator[Gateway]:
     """
     Run the canned gateway in a process of its own.
 
     Args:
-        tls: Files of a certificate and its key, to serve TLS.
+        tls: Serve TLS, with an authority made for this.
+        pool: How many orders it knows.
+        others: What it answers besides.
     """
-    order = {
-        "gateway": base64.b64encode(keys.gateway).decode(),
-        "tls": None if tls is None else [str(path) for path in tls],
-    }
-
-    with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.canned"],
-            cwd=Path(__file__).parents[1],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        order = {
+            "tls": _tls_files(folder) if tls else None,
+            "routes": [
+                {
+                    "line": route.line,
+                    "marker": route.marker,
+                    "answers": {
+                        key: answer.decode("latin-1")
+                        for key, answer in route.answers.items()
+                    },
+                }
+                for route in (*routes(keys, pool=pool), *others)
+            ],
+        }
+        errors = stack.enter_context(tempfile.TemporaryFile())
+        process = stack.enter_context(
+            subprocess.Popen(
+                [sys.executable, "-m", "benchmarks.canned"],
+                cwd=Path(__file__).parents[1],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+            )
         )
         assert process.stdin is not None
         assert process.stdout is not None
+        process.stdin.write(json.dumps(order).encode() + b"\n")
+        process.stdin.flush()
+        line = process.stdout.readline()
 
-        try:
-            process.stdin.write(json.dumps(order).encode() + b"\n")
-            process.stdin.flush()
-            line = process.stdout.readline()
+        if not line:
+            errors.seek(0)
 
-            if not line:
-                errors.seek(0)
+            raise RuntimeError(errors.read().decode())
 
-                raise RuntimeError(errors.read().decode())
+        # A name: some clients of TLS do not take an address.
+        host = "https://localhost" if tls else "http://127.0.0.1"
 
-            scheme = "http" if tls is None else "https"
-            host = "127.0.0.1" if tls is None else "localhost"
-
-            port = json.loads(line)["port"]
-
-            yield Gateway(url=f"{scheme}://{host}:{port}/cberest/v1", keys=keys)
-        finally:
-            process.stdin.close()
-            process.stdout.close()
-            process.wait(30)
+        yield Gateway(
+            url=f"{host}:{json.loads(line)['port']}{_ROOT}",
+            keys=keys,
+            ca_file=folder / "ca.pem" if tls else None,
+            pid=process.pid,
+        )
 
 
-def application(
-    gateway_key: bytes,
-) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+def _tls_files(folder: Path) -> list[str]:
+    authority = trustme.CA()
+    certificate = authority.issue_cert("localhost")
+    chain, key = folder / "chain.pem", folder / "key.pem"
+    chain.write_bytes(b"".join(part.bytes() for part in certificate.cert_chain_pems))
+    key.write_bytes(certificate.private_key_pem.bytes())
+    (folder / "ca.pem").write_bytes(authority.cert_pem.bytes())
+
+    return [str(chain), str(key)]
+
+
+class Found:
     """
-    Return the ASGI application: a token, a created payment, the same one queried.
+    The answers in the server: ready to be written.
     """
-    signer = Signer(PrivateKey.load(gateway_key))
-    token = {"access_token": "c" * 64, "expires_in": 86_400, "token_type": "Bearer"}
-    answer_token, answer_post, answer_get = (
-        _reply(signer, value) for value in (token, CREATED, QUERIED)
-    )
 
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
+    def __init__(self, route: Mapping[str, Any]) -> None:
+        self._answers = {
+            key.encode(): answer.encode("latin-1")
+            for key, answer in route["answers"].items()
+        }
+        self._marker: bytes | None = None
 
-            return
+        if route["marker"] is not None:
+            self._marker = route["marker"].encode()
 
-        while (await receive()).get("more_body", False):
-            pass
+        self._turns = itertools.cycle(self._answers.values())
 
-        if scope["path"].endswith("/counted"):
-            for message in _plain(Counting.counts()):
-                await send(message)
+    def find(self, last_segment: bytes, body: bytes) -> bytes:
+        """
+        Return the answer to a request.
+        """
+        if self._marker is None:
+            return next(self._turns)
 
-            return
+        if not self._marker:
+            return self._answers[last_segment]
 
-        messages = answer_post if scope["method"] == "POST" else answer_get
+        start = body.index(self._marker) + len(self._marker)
 
-        for message in answer_token if "/oauth/" in scope["path"] else messages:
-            await send(message)
-
-    return answer
-
-
-def _reply(signer: Signer, value: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-    # As the gateway of late 2017: a sign in meta, and a header over the whole.
-    body, signature = sign_envelope(
-        value, signer=signer, place="both" if "meta" in value else "header"
-    )
-    assert signature is not None
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"signature", signature.encode()),
-    ]
-
-    return (
-        {"type": "http.response.start", "status": 200, "headers": headers},
-        {"type": "http.response.body", "body": body},
-    )
+        return self._answers[body[start : body.index(b'"', start)]]
 
 
-def _plain(value: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-    headers = [(b"content-type", b"application/json")]
-
-    return (
-        {"type": "http.response.start", "status": 200, "headers": headers},
-        {"type": "http.response.body", "body": json.dumps(value).encode()},
-    )
-
-
-class Counting(HttpToolsProtocol):
+class Canned(asyncio.Protocol):
     """
-    Counts the connections, and the TLS handshakes that could not resume an older one.
+    One connection of the server.
+
+    ``/counted`` tells how many connections there were and how many handshakes resumed
+    none; ``/seen`` gives the bytes of the latest request to a route.
     """
 
     connections = 0
     handshakes = 0
+    seen = b""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own narrowing
-        Counting.connections += 1
+    def __init__(self, found: Mapping[bytes, Found]) -> None:
+        self._found = found
+        self._transport: asyncio.Transport
+        self._received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """
+        Count it.
+        """
+        # uvloop's is none of asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
+        Canned.connections += 1
         ssl_object = transport.get_extra_info("ssl_object")
 
         if ssl_object is not None and not ssl_object.session_reused:
-            Counting.handshakes += 1
+            Canned.handshakes += 1
 
-        super().connection_made(transport)
-
-    @classmethod
-    def counts(cls) -> dict[str, int]:
+    def data_received(self, data: bytes) -> None:
         """
-        Return both counts.
+        Answer once a request is whole.
         """
-        return {"connections": cls.connections, "handshakes": cls.handshakes}
+        self._received += data
+        head, blank, rest = self._received.partition(b"\r\n\r\n")
 
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-
-        if message["type"] == "lifespan.shutdown":
+        if not blank:
             return
+
+        if not head.startswith(b"GET"):
+            place = head.lower().index(b"\r\ncontent-length:") + 17
+
+            if len(rest) < int(head[place : (head + b"\r\n").index(b"\r\n", place)]):
+                return
+
+        received, self._received = self._received, b""
+        self._transport.write(self._answer(received, head, rest))
+
+    def _answer(self, received: bytes, head: bytes, body: bytes) -> bytes:
+        line = head[: head.index(b" HTTP/")]
+
+        if line.endswith(b"/counted"):
+            counts = {
+                "connections": Canned.connections,
+                "handshakes": Canned.handshakes,
+            }
+
+            return reply(json.dumps(counts).encode())
+
+        if line.endswith(b"/seen"):
+            return reply(base64.b64encode(Canned.seen))
+
+        Canned.seen = received
+        found = self._found.get(line)
+
+        if found is not None:
+            return found.find(b"", body)
+
+        folder, _, last = line.rpartition(b"/")
+
+        return self._found[folder].find(last, body)
 
 
 async def _serve() -> None:
     order = json.loads(await asyncio.to_thread(sys.stdin.readline))
-    tls = order["tls"] or (None, None)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            application(base64.b64decode(order["gateway"])),
-            http=Counting,
-            log_level="error",
-            access_log=False,
-            ssl_certfile=tls[0],
-            ssl_keyfile=tls[1],
-            timeout_keep_alive=300,
-            backlog=4096,
-        )
-    )
+    found = {route["line"].encode(): Found(route) for route in order["routes"]}
+    tls = None
+
+    if order["tls"] is not None:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(*order["tls"])
+
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Canned(found), sock=listener, ssl=tls)
     print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
-    serving = asyncio.ensure_future(server.serve(sockets=[listener]))
     await asyncio.to_thread(sys.stdin.read)
-    server.should_exit = True
-    server.force_exit = True
-    await serving
+    server.close()
 
 
 if __name__ == "__main__":

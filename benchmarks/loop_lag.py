@@ -16,6 +16,7 @@ import attrs
 
 from benchmarks._result import Figure, Result, ratio
 from benchmarks.canned import Gateway, Keys, gateway
+from benchmarks.orders import POOL
 from benchmarks.peers import Ours
 
 
@@ -109,6 +110,7 @@ class Load(Every):
         super().__init__(1 / RATE)
         self._session = session
         self._running: set[asyncio.Task[object]] = set()
+        self._number = 0
         self.ended = 0
 
     def do(self, late: float) -> None:  # noqa: ARG002 (a call is started all the same)
@@ -118,7 +120,8 @@ class Load(Every):
         if len(self._running) >= MAX_RUNNING:
             return
 
-        task = self._loop.create_task(self._session.create())
+        self._number = (self._number + 1) % POOL
+        task = self._loop.create_task(self._session.create(self._number))
         self._running.add(task)
         task.add_done_callback(self._done)
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from benchmarks._result import Figure, Result, ratio
-from benchmarks.canned import CREATED
+from benchmarks.orders import created
 from umfpay.protocol import PrivateKey, Sealer, Signer, Verifier
 from umfpay.sensitive import Secret
 
@@ -31,7 +31,7 @@ Backend = Literal["pycryptodome", "cryptography"]
 BACKENDS: Final[tuple[Backend, ...]] = ("cryptography", "pycryptodome")
 OPERATIONS: Final = ("sign", "verify", "seal")
 _CARD: Final = Secret("6222021234567890123")
-_BODY: Final = json.dumps(CREATED["payment"]).encode()
+_BODY: Final = json.dumps(created(0)["payment"]).encode()
 
 # Of the backend that is installed to be fast, at the sizes of real keys.
 _NEAR_OPENSSL: Final = 0.9

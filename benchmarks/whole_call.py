@@ -1,185 +1,201 @@
 """
-Whole calls: signed, verified and typed, against two peers that do the same RSA work.
+How much of the speed of bare aiohttp is left of a call that is encoded, signed, sent,
+verified, judged and read into objects?
 
-A canned ASGI server answers in another process; every second call is a create, the
-others are queries.
+Bare aiohttp posts the same bytes with the same RSA work and stops at `json.loads`. Every
+second call is a create, the others are queries; orders and answers differ from call to
+call. The server is `benchmarks.canned`.
 """
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Sequence
+import functools
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import attrs
 
+from benchmarks._bursts import Caller, Speed, paired, run_loop
 from benchmarks._result import Figure, Result, ratio
 from benchmarks.canned import Gateway, Keys, gateway
-from benchmarks.peers import BareAiohttp, Newcomer, Ours, Peer
+from benchmarks.peers import BareAiohttp, Ours, check_same, seen
 
 
-# Bits of both keys, and how many calls run at a time: all real keys that were seen
-# have 1024 bits; the emulator makes 2048.
-CONCURRENCY: Final = {1024: (1, 20, 100, 400), 2048: (100,)}
-QUICK: Final = {1024: (1, 20)}
-
-
-@attrs.frozen
-class Speed:
+@attrs.frozen(kw_only=True)
+class Cell:
     """
-    Calls per second of one round: by the clock, and of this process's CPU.
+    One place in the table.
+
+    Args:
+        bits: Of both keys: all real ones that were seen have 1024; the emulator makes
+            2048.
+        concurrency: How many calls run at a time.
     """
 
-    wall: float
-    cpu: float
+    bits: int = 1024
+    concurrency: int
+    tls: bool = False
+    uvloop: bool = False
+
+    def __str__(self) -> str:
+        words = [f"RSA-{self.bits}", f"at {self.concurrency}"]
+        words += ["TLS"] * self.tls + ["uvloop"] * self.uvloop
+
+        return ", ".join(words)
+
+    @property
+    def target(self) -> float | None:
+        """
+        What the ratio by CPU time must reach, if something was promised.
+        """
+        return TARGETS.get(self)
 
 
-async def burst(peer: Peer, *, calls: int, concurrency: int) -> Speed:
+@attrs.frozen(kw_only=True)
+class Plan:
     """
-    Make *calls* calls, *concurrency* at a time.
+    How much is measured.
+
+    Args:
+        calls: Of each peer in a round; four times as many at 400, so that each of the
+            callers makes some.
     """
-    left = iter(range(calls))
 
-    async def work() -> None:
-        for number in left:
-            await (peer.query() if number % 2 else peer.create())
+    cells: Sequence[Cell]
+    rounds: int
+    calls: int
 
-    wall, cpu = time.perf_counter(), time.process_time()
-    await asyncio.gather(*(work() for _ in range(concurrency)))
 
-    return Speed(
-        calls / (time.perf_counter() - wall), calls / (time.process_time() - cpu)
+TARGETS: Final = {
+    Cell(concurrency=1): 1.0,
+    Cell(concurrency=20): 0.92,
+    Cell(concurrency=100): 0.92,
+    Cell(concurrency=400): 1.0,
+    Cell(concurrency=100, tls=True): 0.92,
+    Cell(concurrency=100, uvloop=True): 0.92,
+    Cell(concurrency=100, tls=True, uvloop=True): 0.9,
+    Cell(concurrency=100, bits=2048): 0.95,
+}
+_ALL: Final = [
+    Cell(bits=bits, tls=tls, uvloop=uvloop, concurrency=concurrency)
+    for bits, tls, uvloop, concurrency in itertools.product(
+        (1024, 2048), (False, True), (False, True), (1, 20, 100, 400)
+    )
+]
+FULL: Final = Plan(cells=_ALL, rounds=15, calls=500)
+QUICK: Final = Plan(
+    cells=[Cell(concurrency=concurrency) for concurrency in (1, 20, 100)],
+    rounds=9,
+    calls=1_000,
+)
+
+
+def compare(plan: Plan) -> Iterator[tuple[Cell, list[Speed], list[Speed]]]:
+    """
+    Give each cell, our rounds and those of bare aiohttp.
+
+    Raises:
+        RuntimeError: They did not send the same bytes.
+    """
+    # A server and two clients serve all cells that differ in concurrency alone.
+    places = itertools.groupby(
+        plan.cells, key=lambda cell: (cell.bits, cell.tls, cell.uvloop)
     )
 
+    for (bits, tls, uvloop), group in places:
+        cells = list(group)
 
-async def paired(
-    peers: Sequence[Peer],
-    *,
-    counts: Sequence[int],
-    concurrency: int,
-    rounds: int,
-) -> list[list[Speed]]:
-    """
-    Let the peers take turns, in changing order; return each one's rounds.
-    """
-    found: list[list[Speed]] = [[] for _ in peers]
-
-    for turn in range(-1, rounds):
-        order = list(range(len(peers)))
-
-        for index in order if turn % 2 else reversed(order):
-            speed = await burst(
-                peers[index], calls=counts[index], concurrency=concurrency
+        with gateway(Keys.make(bits), tls=tls) as place:
+            yield from run_loop(
+                functools.partial(_measure, place, cells, plan), uvloop=uvloop
             )
 
-            # The first turn opens connections.
-            if turn >= 0:
-                found[index].append(speed)
+
+async def _measure(
+    place: Gateway, cells: Sequence[Cell], plan: Plan
+) -> list[tuple[Cell, list[Speed], list[Speed]]]:
+    ours = Ours(place)
+    like = await seen(ours, place)
+    bare = BareAiohttp(place, like)
+    found = []
+
+    try:
+        check_same(like, await seen(bare, place))
+        callers = [Caller(peer, place) for peer in (ours, bare)]
+
+        for cell in cells:
+            calls = plan.calls * (4 if cell.concurrency > 100 else 1)
+            one, other = await paired(
+                callers,
+                calls=[calls, calls],
+                concurrency=cell.concurrency,
+                rounds=plan.rounds,
+            )
+            found.append((cell, one, other))
+    finally:
+        await ours.aclose()
+        await bare.aclose()
 
     return found
 
 
-async def measure(place: Gateway, *, quick: bool) -> list[Figure]:
+def figures(cell: Cell, ours: Sequence[Speed], bare: Sequence[Speed]) -> list[Figure]:
     """
-    Return the figures of all concurrencies.
+    Return the lines of the table about *cell*.
     """
-    ours, bare, newcomer = Ours(place), BareAiohttp(place), Newcomer(place)
-    figures: list[Figure] = []
-
-    try:
-        for concurrency in (QUICK if quick else CONCURRENCY)[place.keys.bits]:
-            scale = 1 if quick else 10
-            counts = [200 * scale, 200 * scale, (40 if quick else 20) * scale]
-            many = max(1, concurrency // 100)
-            rounds = await paired(
-                (ours, bare, newcomer),
-                counts=[count * many for count in counts],
-                concurrency=concurrency,
-                rounds=3 if quick else 15,
-            )
-            figures += _figures(concurrency, rounds, bits=place.keys.bits)
-    finally:
-        for peer in (ours, bare, newcomer):
-            await peer.aclose()
-
-    return figures
-
-
-def _figures(
-    concurrency: int, rounds: Sequence[Sequence[Speed]], *, bits: int
-) -> list[Figure]:
-    ours, bare, newcomer = rounds
-    at = f"RSA-{bits}, at {concurrency}"
-
     return [
-        *(
-            Figure(
-                label=f"{name}, {at}",
-                unit="calls/s",
-                rounds=[speed.wall for speed in speeds],
-            )
-            for name, speeds in (
-                ("umfpay", ours),
-                ("aiohttp", bare),
-                ("httpx", newcomer),
-            )
-        ),
         ratio(
-            f"umfpay / aiohttp, {at}, by the clock",
-            [speed.wall for speed in ours],
-            [speed.wall for speed in bare],
-            target=0.9,
-        ),
-        ratio(
-            f"umfpay / aiohttp, {at}, by CPU time",
+            f"umfpay / aiohttp, {cell}, by CPU time",
             [speed.cpu for speed in ours],
             [speed.cpu for speed in bare],
-            target=0.9,
+            target=cell.target,
         ),
         ratio(
-            f"umfpay / httpx, {at}, by the clock",
-            [speed.wall for speed in ours],
-            [speed.wall for speed in newcomer],
-            target=12 if concurrency == 100 else None,
+            f"umfpay / aiohttp, {cell}, by the clock",
+            [speed.clock for speed in ours],
+            [speed.clock for speed in bare],
         ),
-        ratio(
-            f"umfpay / httpx, {at}, by CPU time",
-            [speed.cpu for speed in ours],
-            [speed.cpu for speed in newcomer],
-            target=12 if concurrency == 100 else None,
+        *(
+            Figure(
+                label=f"{name}, {cell}, CPU of a call",
+                unit="us",
+                rounds=[1e6 / speed.cpu for speed in speeds],
+            )
+            for name, speeds in (("umfpay", ours), ("aiohttp", bare))
         ),
     ]
 
 
 def run(*, quick: bool) -> Result:
     """
-    Measure whole calls; *quick* takes a few seconds and proves nothing.
+    Measure whole calls; *quick* takes half a minute and has a part of the cells.
     """
-    figures: list[Figure] = []
+    return result(QUICK if quick else FULL)
 
-    for bits in QUICK if quick else CONCURRENCY:
-        with gateway(Keys.make(bits)) as place:
-            figures += asyncio.run(measure(place, quick=quick))
 
+def result(plan: Plan) -> Result:
+    """
+    Measure what *plan* says.
+    """
     return Result(
         name="whole_call",
-        title="Whole calls: signed, verified, typed",
-        figures=figures,
+        title="Whole calls: signed, verified, typed, against bare aiohttp",
+        figures=[line for found in compare(plan) for line in figures(*found)],
         notes=[
             (
-                "Half of the calls are creates, half are queries, over plain HTTP on"
-                " loopback; a canned server answers in another process."
+                "Both send the same bytes, which is checked, sign and verify with"
+                " cryptography, and get answers that differ from call to call from a"
+                " server of fixed bytes in another process, on loopback."
             ),
             (
-                "aiohttp: bare, the same RSA work by cryptography, json.loads; no"
-                " retries, no deadline, no types. httpx: AsyncClient and pycryptodome."
+                "CPU time is that of the client's side: its process, threads and"
+                " children."
             ),
             (
-                "Where 0.9 of bare aiohttp is missed: objects are written and read by"
-                " Python code that maps the gateway's many spellings, and the layers"
-                " judge every answer; together they cost about as much as one RSA-1024"
-                " signature. The longer the key, the less that weighs."
+                "What umfpay does and bare aiohttp does not: objects in and out, one"
+                " deadline for a call, retries where they are safe, tokens, and the"
+                " judgement of what an answer proves."
             ),
         ],
     )

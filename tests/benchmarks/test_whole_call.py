@@ -4,56 +4,66 @@ The benchmark of whole calls compares what it says.
 
 from __future__ import annotations
 
-import asyncio
+import itertools
 
+import attrs
 import pytest
 
 from benchmarks import whole_call
-from benchmarks.canned import PAYMENT_ID, Keys, gateway
-from benchmarks.peers import BareAiohttp, Newcomer, Ours
+from benchmarks.whole_call import Cell, Plan
 
 
-@pytest.fixture(name="place", scope="module")
-def _place():
-    with gateway(Keys.make(1024)) as place:
-        yield place
+TINY = Plan(
+    cells=[
+        Cell(concurrency=3),
+        Cell(concurrency=100, tls=True, uvloop=True),
+    ],
+    rounds=2,
+    calls=10,
+)
 
 
-@pytest.mark.parametrize("peer", [Ours, BareAiohttp, Newcomer])
-def test_each_peer_creates_and_queries_the_same_payment(place, peer):
+@pytest.fixture(name="figures", scope="module")
+def _figures():
+    return whole_call.result(TINY).figures
+
+
+def test_rounds_are_paired(figures):
     """
-    All of them verify what they got.
+    As many rounds of each peer, by CPU time and by the clock, for each cell.
     """
-
-    async def both():
-        one = peer(place)
-
-        try:
-            return await one.create(), await one.query()
-        finally:
-            await one.aclose()
-
-    created, queried = asyncio.run(both())
-
-    if peer is Ours:
-        assert PAYMENT_ID == created.id == queried.id
-        assert created.verified
-        assert queried.verified
-    else:
-        assert PAYMENT_ID == created["payment"]["id"]
-        assert "WAIT_BUYER_PAY" == queried["payment"]["state"]
+    assert 2 * 4 == len(figures)
+    assert {2} == {len(figure.rounds) for figure in figures}
+    assert all(value > 0 for figure in figures for value in figure.rounds)
 
 
-def test_rounds_are_paired_and_have_targets():
+def test_targets_are_by_cpu_time(figures):
     """
-    As many rounds of each peer, by the clock and by CPU time.
+    A clock on a machine with two cores measures the server, too.
     """
-    result = whole_call.run(quick=True)
-    ratios = [figure for figure in result.figures if figure.unit == "ratio"]
+    promised = [figure for figure in figures if figure.target is not None]
 
-    assert ratios
-    assert {3} == {len(figure.rounds) for figure in result.figures}
-    assert all(value > 0 for figure in result.figures for value in figure.rounds)
-    assert {0.9} == {
-        figure.target for figure in ratios if "umfpay / aiohttp" in figure.label
-    }
+    assert [0.9] == [figure.target for figure in promised]
+    assert promised[0].label == (
+        "umfpay / aiohttp, RSA-1024, at 100, TLS, uvloop, by CPU time"
+    )
+
+
+def test_each_target_is_of_a_cell_that_is_measured():
+    """
+    None is left out by the full run.
+    """
+    cells = set(whole_call.FULL.cells)
+
+    assert set(whole_call.TARGETS) <= cells
+    assert len(cells) == len(whole_call.FULL.cells)
+
+
+def test_cells_that_share_a_server_stand_together():
+    """
+    So that the full run starts each server once.
+    """
+    places = [attrs.evolve(cell, concurrency=0) for cell in whole_call.FULL.cells]
+    changes = sum(one != other for one, other in itertools.pairwise(places))
+
+    assert len(set(places)) == changes + 1
