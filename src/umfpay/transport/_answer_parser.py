@@ -1,0 +1,303 @@
+"""
+`AnswerParser`: bytes of a connection to one HTTP answer; the only door to httptools.
+
+It knows no socket. What llhttp lets pass and no gateway may send is refused here, each
+check under the sentence that it obeys.
+"""
+
+from __future__ import annotations
+
+import re
+from math import inf
+from typing import Final
+
+import httptools
+
+from umfpay.transport._exchange import ExchangeError, Failure
+
+
+MAX_HEAD_BYTES: Final = 64 * 1024
+"""Largest head of an answer: informational answers, names and blanks counted."""
+
+MAX_INFORMATIONAL_ANSWERS: Final = 8
+
+# No file has a petabyte; above 2**63 the length is an attack on whoever counts.
+_MAX_LENGTH: Final = 10**15
+
+_WATCHED: Final = frozenset({b"content-length", b"transfer-encoding", b"keep-alive"})
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+class AnswerParser:
+    """
+    Reads one answer after the other from one connection.
+
+    Attributes:
+        status: HTTP status.
+        headers: Pairs of name (in lower case) and value; trailers are not among them.
+        head_done: The head is complete, and it is none of an informational answer.
+        complete: The whole answer has come.
+        streams: The body is to be taken bit by bit with `take_parts`.
+        is_framed: The body's end is told by its length or its chunks.
+        keeps_alive: The connection may serve another request.
+        keep_alive: The value of the header Keep-Alive.
+    """
+
+    __slots__ = (
+        "_bytes",
+        "_fed",
+        "_first_is_11",
+        "_informational",
+        "_is_informational",
+        "_length",
+        "_limit",
+        "_overhead_limit",
+        "_parser",
+        "_parts",
+        "_refusal",
+        "_transfer_encodings",
+        "_wants_stream",
+        "complete",
+        "head_done",
+        "headers",
+        "is_framed",
+        "keep_alive",
+        "keeps_alive",
+        "status",
+        "streams",
+    )
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        # Nobody has seen the gateway's HTTP: what is harmless may be sloppy. Never
+        # lenient_headers, which lets NUL in.
+        self._parser.set_dangerous_leniencies(
+            lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
+        )
+        self.begin(body_limit=0, wants_stream=False)
+        self.complete = True
+
+    def begin(self, *, body_limit: int, wants_stream: bool) -> None:
+        """
+        Prepare for the answer to a request that is about to be sent.
+
+        Args:
+            body_limit: Largest body in bytes.
+            wants_stream: The body of a good answer is taken bit by bit, without limit.
+        """
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.head_done = False
+        self.complete = False
+        self.streams = False
+        self.is_framed = True
+        self.keeps_alive = False
+        self.keep_alive: bytes | None = None
+        self._wants_stream = wants_stream
+        self._limit: float = body_limit
+        self._overhead_limit = MAX_HEAD_BYTES + body_limit
+        self._parts: list[bytes] = []
+        self._bytes = 0
+        self._fed = 0
+        self._length: bytes | None = None
+        self._transfer_encodings: list[bytes] | None = None
+        self._informational = 0
+        self._is_informational = False
+        self._first_is_11 = False
+        self._refusal: ExchangeError | None = None
+
+    def feed(self, data: bytes) -> ExchangeError | None:
+        """
+        Take *data*; return why the answer is refused, None if it is not.
+
+        The error is returned, not raised: no frame that holds a body is reached from it.
+        """
+        if not self._fed:
+            self._first_is_11 = data.startswith(b"HTTP/1.1 ")
+
+        if not self.head_done and self._fed + len(data) > MAX_HEAD_BYTES:
+            # The limit holds however the bytes were cut.
+            room = MAX_HEAD_BYTES - self._fed
+            refusal = self._parse(data[:room])
+
+            if refusal is not None or not self.head_done:
+                return refusal or _refusal("the head is too long")
+
+            data = data[room:]
+
+        refusal = self._parse(data)
+
+        if refusal is None and (
+            self._fed - self._bytes
+            > self._overhead_limit + (self._bytes if self.streams else 0)
+        ):
+            return _refusal("more framing than body")
+
+        return refusal
+
+    def _parse(self, data: bytes) -> ExchangeError | None:
+        self._fed += len(data)
+
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            # What a callback refuses arrives as an HttpParserCallbackError.
+            return self._refusal or _refusal(str(error))
+
+        return self._refusal
+
+    def end(self) -> bool:
+        """
+        Take the connection's end; tell whether the answer is complete by it.
+
+        "the message body length is determined by the number of octets received prior
+        to the server closing the connection" (RFC 9112 6.3)
+        """
+        if self.head_done and not self.is_framed:
+            self.complete = True
+
+        return self.complete
+
+    def body(self) -> bytes:
+        """
+        Return what has come of the body.
+        """
+        parts = self._parts
+
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def take_parts(self) -> list[bytes]:
+        """
+        Return what has come of the body since the last time.
+        """
+        parts, self._parts = self._parts, []
+
+        return parts
+
+    def release(self) -> None:
+        """
+        Let go of the parser of httptools, which holds this one.
+        """
+        del self._parser
+
+    # Callbacks of httptools.
+
+    def on_message_begin(self) -> None:
+        if self.complete:
+            self._refuse("something follows the answer")
+
+    def on_status(self, reason: bytes) -> None:
+        # "reason-phrase = 1*( HTAB / SP / VCHAR / obs-text )" (RFC 9112 4)
+        if reason != b"OK" and _CONTROL.search(reason):
+            self._refuse("a control character in the reason phrase")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # "Trailer fields ... MUST NOT be merged into the header section" unless their
+        # meaning allows it (RFC 9110 6.5.1): a Signature there is not the answer's.
+        if self.head_done:
+            return
+
+        name = name.lower()
+        value = value.strip(b" \t")
+        self.headers.append((name, value))
+
+        if name in _WATCHED:
+            if name == b"content-length":
+                self._length = value
+            elif name == b"keep-alive":
+                self.keep_alive = value
+            elif self._transfer_encodings is None:
+                self._transfer_encodings = [value]
+            else:
+                self._transfer_encodings.append(value)
+
+    def on_headers_complete(self) -> None:
+        parser = self._parser
+        status = parser.get_status_code()
+        version = (
+            "1.1"
+            if self._first_is_11 and not self._informational
+            else parser.get_http_version()
+        )
+
+        if version not in ("1.1", "1.0"):
+            self._refuse("neither HTTP/1.1 nor HTTP/1.0")
+
+        if 100 <= status < 200:
+            self._begin_informational(status)
+
+            return
+
+        if not 200 <= status < 600:
+            self._refuse("a status that none may have")
+
+        self.status = status
+        self.keeps_alive = parser.should_keep_alive()
+        self.streams = self._wants_stream and status < 300
+        self._see_framing(version)
+        self.head_done = True
+
+        if self.streams:
+            self._limit = inf
+
+    def on_body(self, part: bytes) -> None:
+        self._bytes += len(part)
+
+        if self._bytes > self._limit:
+            self._refuse("the body is too large", Failure.TOO_LARGE)
+
+        self._parts.append(part)
+
+    def on_message_complete(self) -> None:
+        if self._is_informational:
+            self._is_informational = False
+        else:
+            self.complete = True
+
+    def _begin_informational(self, status: int) -> None:
+        self._informational += 1
+
+        # "A client that receives a 101 response ... without having sent an Upgrade"
+        if status == 101:
+            self._refuse("HTTP 101: nobody asked for another protocol")
+
+        if self._informational > MAX_INFORMATIONAL_ANSWERS:
+            self._refuse("too many informational answers")
+
+        self._is_informational = True
+        self.headers = []
+        self._length = self._transfer_encodings = self.keep_alive = None
+
+    def _see_framing(self, version: str) -> None:
+        encodings, length = self._transfer_encodings, self._length
+
+        if encodings is not None:
+            # "A sender MUST NOT apply the chunked transfer coding more than once";
+            # "... in HTTP/1.0 ... treat the message as if the framing is faulty"
+            # (RFC 9112 7.1 and 6.1). Nobody asked for another coding (TE).
+            if len(encodings) != 1 or encodings[0].lower() != b"chunked":
+                self._refuse("a transfer coding other than chunked")
+
+            if version == "1.0":
+                self._refuse("chunks in HTTP/1.0")
+        elif length is not None:
+            # llhttp has seen to it that these are digits, and only once.
+            octets = int(length)
+
+            if octets > _MAX_LENGTH:
+                self._refuse("an absurd length")
+
+            if octets > self._limit and not self.streams:
+                self._refuse("the body is too large", Failure.TOO_LARGE)
+        else:
+            self.is_framed = self.status in (204, 304)
+
+    def _refuse(self, detail: str, failure: Failure = Failure.PROTOCOL) -> None:
+        self._refusal = ExchangeError(failure, detail)
+
+        # httptools stops at any exception; feed() returns the refusal.
+        raise self._refusal
+
+
+def _refusal(detail: str) -> ExchangeError:
+    return ExchangeError(Failure.PROTOCOL, detail)

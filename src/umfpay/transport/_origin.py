@@ -1,0 +1,88 @@
+"""
+`Origin`: scheme, host and port of the only server that a pool connects to.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Final
+from urllib.parse import urlsplit
+
+import attrs
+
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+@attrs.frozen(kw_only=True)
+class Origin:
+    """
+    Where requests go: all that an address says in front of its path.
+
+    Args:
+        scheme: ``http`` or ``https``.
+        host: Name or number in lower case, IPv6 without brackets.
+        port: The port, also where it is the usual one.
+    """
+
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def authority(self) -> str:
+        """
+        Host and port as a URL and the header Host write them.
+        """
+        if self.port == _DEFAULT_PORTS[self.scheme]:
+            return self._bracketed
+
+        return self.host_and_port
+
+    @property
+    def host_and_port(self) -> str:
+        """
+        Host and port as CONNECT wants them (RFC 9110 9.3.6): the port never left out.
+        """
+        return f"{self._bracketed}:{self.port}"
+
+    @property
+    def _bracketed(self) -> str:
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    @property
+    def server_name(self) -> str:
+        """
+        The name that the server's certificate must bear.
+        """
+        return self.host.rstrip(".")
+
+    @property
+    def is_number(self) -> bool:
+        """
+        Whether the host is an address, so that no name needs resolving.
+        """
+        try:
+            ipaddress.ip_address(self.host)
+        except ValueError:
+            return False
+
+        return True
+
+
+def origin_of(url: str) -> Origin | None:
+    """
+    Return the origin of *url*, None if it is no address for HTTP.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+
+    if parts.scheme not in _DEFAULT_PORTS or not host or port == 0:
+        return None
+
+    return Origin(
+        scheme=parts.scheme, host=host, port=port or _DEFAULT_PORTS[parts.scheme]
+    )
