@@ -13,7 +13,7 @@ from simulation import clock
 from simulation.calls import CutShortError
 from simulation.context import ScheduleContext
 from simulation.executing import Executing
-from simulation.journal import Attempt, Purchase, Told
+from simulation.journal import Attempt, Purchase, ReportedOutcome
 from simulation.orders import EXPIRES, PHONE, new_card, new_payment
 from umfpay.errors import (
     NotFinishedError,
@@ -47,7 +47,7 @@ class Flowing:
     _context: ScheduleContext
     _executing: Executing
 
-    async def pay(self, purchase: Purchase, attempt: Attempt) -> Told:
+    async def pay(self, purchase: Purchase, attempt: Attempt) -> ReportedOutcome:
         """
         Sell under one order number.
         """
@@ -68,7 +68,7 @@ class Flowing:
             if attempt.payment_id is not None:
                 self._context.must_not_be_paid(attempt, repr(error))
 
-            return Told.NOT_DONE
+            return ReportedOutcome.NOT_DONE
         else:
             self._context.counts["flow: paid"] += 1
 
@@ -76,7 +76,7 @@ class Flowing:
 
         # Before the code was given nothing was executed.
         if attempt.executing is None:
-            return Told.NOT_DONE
+            return ReportedOutcome.NOT_DONE
 
         return await self._executing.resolve(attempt)
 
@@ -128,19 +128,21 @@ class Flowing:
 
         return f"{(int(right) + 1 + tried) % 1_000_000:06d}"
 
-    async def pay_in_halves(self, purchase: Purchase, attempt: Attempt) -> Told:
+    async def pay_in_halves(
+        self, purchase: Purchase, attempt: Attempt
+    ) -> ReportedOutcome:
         """
         Sell with `begin_card_payment` and `confirm_card_payment`, maybe in two
         processes.
         """
         for _ in range(_TRIES):
             if attempt.pending is None and not await self._begun(purchase, attempt):
-                return Told.NOT_DONE
+                return ReportedOutcome.NOT_DONE
 
-            told = await self._confirmed(purchase, attempt)
+            reported = await self._confirmed(purchase, attempt)
 
-            if told is not None:
-                return told
+            if reported is not None:
+                return reported
 
             await asyncio.sleep(_PAUSE)
 
@@ -176,7 +178,9 @@ class Flowing:
 
         return False
 
-    async def _confirmed(self, purchase: Purchase, attempt: Attempt) -> Told | None:
+    async def _confirmed(
+        self, purchase: Purchase, attempt: Attempt
+    ) -> ReportedOutcome | None:
         """
         Return how it ended; None if the customer may try again.
         """
@@ -226,7 +230,7 @@ class Flowing:
 
             self._context.must_not_be_paid(attempt, repr(error))
 
-            return Told.NOT_DONE
+            return ReportedOutcome.NOT_DONE
         else:
             self._context.counts["halves: paid"] += 1
 

@@ -57,9 +57,9 @@ class Loop(async_solipsism.EventLoop):  # type: ignore[misc]  # no types
         self._ticking = self._selector.clock = _Clock()
 
     def time(self) -> float:
-        told: float = self._ticking.time()
+        now: float = self._ticking.time()
 
-        return told
+        return now
 
     def block(self, seconds: float) -> None:
         """

@@ -45,13 +45,13 @@ class ScheduleContext:
         Return what the customer reads on the phone, or invents if nothing came.
         """
         try:
-            told = self.gateway.emulator.control(
+            answer = self.gateway.emulator.control(
                 "GET", f"/payments/{payment_id}/sms_code"
             )
         except ConfigError:
             return "000000"
 
-        return str(told["sms_code"])
+        return str(answer["sms_code"])
 
     def must_not_be_paid(self, attempt: Attempt, why: str) -> None:
         assert attempt.payment_id is not None

@@ -13,7 +13,7 @@ import attrs
 from simulation import clock
 from simulation.calls import CutShortError
 from simulation.context import ScheduleContext
-from simulation.journal import Attempt, Told
+from simulation.journal import Attempt, ReportedOutcome
 from simulation.orders import new_payer
 from umfpay import Executed
 from umfpay.errors import APIError, Intent, OutcomeUnknownError, UMFError
@@ -34,7 +34,7 @@ class Executing:
 
     _context: ScheduleContext
 
-    async def execute(self, attempt: Attempt) -> Told:
+    async def execute(self, attempt: Attempt) -> ReportedOutcome:
         payment_id = attempt.payment_id
         assert payment_id is not None
         payer = new_payer(attempt.card, code=self._context.sms_code(payment_id))
@@ -66,7 +66,7 @@ class Executing:
                 self._context.must_not_be_paid(attempt, repr(error))
 
                 if isinstance(error, APIError):
-                    return Told.NOT_DONE
+                    return ReportedOutcome.NOT_DONE
             else:
                 self._context.counts["execute: answered"] += 1
 
@@ -76,9 +76,9 @@ class Executing:
             attempt.executing = None
             await asyncio.sleep(pause)
 
-        return Told.NOT_DONE
+        return ReportedOutcome.NOT_DONE
 
-    async def resolve(self, attempt: Attempt) -> Told:
+    async def resolve(self, attempt: Attempt) -> ReportedOutcome:
         """
         Ask what became of an execute until it is known.
         """
@@ -119,19 +119,19 @@ class Executing:
                 if resolution.outcome is Executed.NO:
                     self._context.must_not_be_paid(attempt, resolution.evidence)
 
-                    return Told.NOT_DONE
+                    return ReportedOutcome.NOT_DONE
 
             if last:
                 self._context.ledger.violations.append(
                     f"{attempt.number}: never resolved"
                 )
 
-                return Told.OPEN
+                return ReportedOutcome.OPEN
 
             await asyncio.sleep(pause)
             pause = min(pause * 4, 600.0)
 
-    async def final(self, attempt: Attempt, payment: Payment) -> Told:
+    async def final(self, attempt: Attempt, payment: Payment) -> ReportedOutcome:
         """
         Wait for the final state of a payment that was executed.
         """
@@ -157,8 +157,8 @@ class Executing:
             state = asked.state
 
         if state == PaymentState.TRADE_SUCCESS:
-            return Told.DONE
+            return ReportedOutcome.DONE
 
         self._context.must_not_be_paid(attempt, str(state))
 
-        return Told.NOT_DONE
+        return ReportedOutcome.NOT_DONE

@@ -27,7 +27,7 @@ from umfpay.notifications._decision import Known, Status, decide
 from umfpay.notifications._expectations import Binding, Expectation
 
 
-class Told(StrEnum):
+class ReportedOutcome(StrEnum):
     """
     What the merchant was told of a try or an intent.
     """
@@ -57,7 +57,7 @@ class Attempt:
     sms: bool = False
     executing: datetime | None = None
     intent: Intent | None = None
-    told: Told | None = None
+    reported: ReportedOutcome | None = None
 
 
 @attrs.define(kw_only=True)
@@ -70,7 +70,7 @@ class RefundAttempt:
     asking: datetime | None = None
     intent: Intent | None = None
     refund_id: str | None = None
-    told: Told | None = None
+    reported: ReportedOutcome | None = None
 
 
 @attrs.define(kw_only=True)
@@ -81,7 +81,7 @@ class RefundIntent:
 
     plan: RefundPlan
     attempts: list[RefundAttempt] = attrs.field(factory=list)
-    told: Told | None = None
+    reported: ReportedOutcome | None = None
 
 
 @attrs.define(kw_only=True)
@@ -93,7 +93,7 @@ class Purchase:
     plan: PurchasePlan
     attempts: list[Attempt] = attrs.field(factory=list)
     refunds: list[RefundIntent] = attrs.field(factory=list)
-    told: Told | None = None
+    reported: ReportedOutcome | None = None
 
 
 def _expected(purchase: Purchase, attempt: Attempt) -> Expectation:

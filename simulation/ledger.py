@@ -11,7 +11,13 @@ from typing import Any, Final
 
 import attrs
 
-from simulation.journal import Attempt, Journal, Purchase, RefundAttempt, Told
+from simulation.journal import (
+    Attempt,
+    Journal,
+    Purchase,
+    RefundAttempt,
+    ReportedOutcome,
+)
 from umfpay.emulator import Emulator
 
 
@@ -48,9 +54,9 @@ class Ledger:
         """
         Tell whether the money of a payment was taken, or is under way.
         """
-        told = self.emulator.control("GET", f"/payments/{payment_id}")
+        answer = self.emulator.control("GET", f"/payments/{payment_id}")
 
-        return told["payment"]["state"] in _PAID
+        return answer["payment"]["state"] in _PAID
 
     def refunded(self, number: str) -> bool:
         """
@@ -144,8 +150,9 @@ class Ledger:
         ]
         self.must(len(taken) <= 1, f"{name}: paid {len(taken)} times")
         self.must(
-            purchase.told is (Told.DONE if taken else Told.NOT_DONE),
-            f"{name}: told {purchase.told}, the ledger has {len(taken)} payments",
+            purchase.reported
+            is (ReportedOutcome.DONE if taken else ReportedOutcome.NOT_DONE),
+            f"{name}: told {purchase.reported}, the ledger has {len(taken)} payments",
         )
         self._check_attempts(
             purchase.attempts, {one["order"]["mer_reference_id"] for one in taken}
@@ -159,13 +166,14 @@ class Ledger:
         """
         for attempt in attempts:
             self.must(
-                attempt.told is not Told.NOT_DONE or attempt.number not in done,
+                attempt.reported is not ReportedOutcome.NOT_DONE
+                or attempt.number not in done,
                 f"{attempt.number}: told not done, and it was done in the end",
             )
 
     def _check_refunds(self, purchase: Purchase, refunds: list[Any]) -> None:
         amounts = Counter(intent.plan.amount for intent in purchase.refunds)
-        told: Counter[tuple[Decimal, Told | None]] = Counter()
+        counts: Counter[tuple[Decimal, ReportedOutcome | None]] = Counter()
         made: Counter[Decimal] = Counter()
 
         for intent in purchase.refunds:
@@ -175,10 +183,14 @@ class Ledger:
             self.must(count <= 1, f"{name}: refunded {count} times")
 
             if amounts[intent.plan.amount] == 1:
-                expected = {Told.DONE} if count else {Told.NOT_DONE, Told.OPEN}
+                expected = (
+                    {ReportedOutcome.DONE}
+                    if count
+                    else {ReportedOutcome.NOT_DONE, ReportedOutcome.OPEN}
+                )
                 self.must(
-                    (intent.told or Told.NOT_DONE) in expected,
-                    f"{name}: told {intent.told}, the ledger has {count} refunds",
+                    (intent.reported or ReportedOutcome.NOT_DONE) in expected,
+                    f"{name}: told {intent.reported}, the ledger has {count} refunds",
                 )
 
                 self._check_attempts(
@@ -186,13 +198,13 @@ class Ledger:
                 )
 
             made[intent.plan.amount] += count
-            told[intent.plan.amount, intent.told] += 1
+            counts[intent.plan.amount, intent.reported] += 1
 
         # Equal amounts cannot be told apart, but they can be counted.
         for amount, count in made.items():
-            least = told[amount, Told.DONE]
+            least = counts[amount, ReportedOutcome.DONE]
             self.must(
-                least <= count <= least + told[amount, Told.OPEN],
+                least <= count <= least + counts[amount, ReportedOutcome.OPEN],
                 f"{purchase.plan.name}: told {least} refunds of {amount}, made {count}",
             )
 

@@ -13,7 +13,7 @@ import attrs
 from simulation import clock
 from simulation.calls import CutShortError
 from simulation.context import ScheduleContext
-from simulation.journal import Purchase, RefundAttempt, RefundIntent, Told
+from simulation.journal import Purchase, RefundAttempt, RefundIntent, ReportedOutcome
 from simulation.orders import DAY, new_refund
 from simulation.plan import Way
 from umfpay import Executed
@@ -47,10 +47,13 @@ class Refunding:
         Make all refunds that *purchase* owes.
         """
         for intent in purchase.refunds:
-            while intent.told is None:
-                if not intent.attempts or intent.attempts[-1].told is Told.NOT_DONE:
+            while intent.reported is None:
+                if (
+                    not intent.attempts
+                    or intent.attempts[-1].reported is ReportedOutcome.NOT_DONE
+                ):
                     if len(intent.attempts) == _NUMBERS:
-                        intent.told = Told.NOT_DONE
+                        intent.reported = ReportedOutcome.NOT_DONE
 
                         break
 
@@ -59,13 +62,13 @@ class Refunding:
 
                 attempt = intent.attempts[-1]
 
-                if attempt.told is None:
-                    attempt.told = await self._try(
+                if attempt.reported is None:
+                    attempt.reported = await self._try(
                         purchase, intent, attempt, payment_id
                     )
 
-                if attempt.told in (Told.DONE, Told.OPEN):
-                    intent.told = attempt.told
+                if attempt.reported in (ReportedOutcome.DONE, ReportedOutcome.OPEN):
+                    intent.reported = attempt.reported
 
     async def _try(
         self,
@@ -73,7 +76,7 @@ class Refunding:
         owed: RefundIntent,
         attempt: RefundAttempt,
         payment_id: str,
-    ) -> Told:
+    ) -> ReportedOutcome:
         if attempt.refund_id is not None:
             return await self._final(attempt)
 
@@ -113,7 +116,7 @@ class Refunding:
                 self._must_not_be_made(attempt, repr(error))
 
                 if isinstance(error, APIError):
-                    return Told.NOT_DONE
+                    return ReportedOutcome.NOT_DONE
             else:
                 self._context.counts["refund: answered"] += 1
                 attempt.refund_id = made.id
@@ -124,7 +127,7 @@ class Refunding:
             attempt.asking = None
             await asyncio.sleep(pause)
 
-        return Told.NOT_DONE
+        return ReportedOutcome.NOT_DONE
 
     async def _by_flow(
         self,
@@ -132,7 +135,7 @@ class Refunding:
         owed: RefundIntent,
         attempt: RefundAttempt,
         payment_id: str,
-    ) -> Told:
+    ) -> ReportedOutcome:
         attempt.asking = clock.moment()
 
         try:
@@ -169,18 +172,18 @@ class Refunding:
             self._context.counts["refund flow: done"] += 1
             attempt.refund_id = made.id
 
-            return Told.DONE
+            return ReportedOutcome.DONE
 
         self._context.counts["refund flow: unknown"] += 1
 
         return await self._resolve(purchase, owed, attempt, payment_id)
 
-    def _refused(self, attempt: RefundAttempt, error: UMFError) -> Told:
+    def _refused(self, attempt: RefundAttempt, error: UMFError) -> ReportedOutcome:
         self._context.counts[f"refund flow: {type(error).__name__}"] += 1
         self._must_not_be_made(attempt, repr(error))
         attempt.asking = None
 
-        return Told.NOT_DONE
+        return ReportedOutcome.NOT_DONE
 
     async def _resolve(
         self,
@@ -188,7 +191,7 @@ class Refunding:
         owed: RefundIntent,
         attempt: RefundAttempt,
         payment_id: str,
-    ) -> Told:
+    ) -> ReportedOutcome:
         """
         Ask what became of a refund until it is known, or nobody can know it.
         """
@@ -239,11 +242,11 @@ class Refunding:
                 if resolution.outcome is Executed.NO:
                     self._must_not_be_made(attempt, resolution.evidence)
 
-                    return Told.NOT_DONE
+                    return ReportedOutcome.NOT_DONE
 
             if last:
                 # An absent row proves nothing: a person has to ask UMF.
-                return Told.OPEN
+                return ReportedOutcome.OPEN
 
             if pause < 1000.0:
                 await asyncio.sleep(pause)
@@ -254,7 +257,7 @@ class Refunding:
                 rest = until - clock.moment() + timedelta(minutes=1)
                 await asyncio.sleep(max(pause, rest.total_seconds()))
 
-    async def _final(self, attempt: RefundAttempt) -> Told:
+    async def _final(self, attempt: RefundAttempt) -> ReportedOutcome:
         """
         Wait for the final state of a refund that was accepted.
         """
@@ -266,12 +269,12 @@ class Refunding:
             state = await self._state(refund_id)
 
             if state == RefundState.REFUND_SUCCESS:
-                return Told.DONE
+                return ReportedOutcome.DONE
 
             if state in _NOT_MADE:
                 self._must_not_be_made(attempt, str(state))
 
-                return Told.NOT_DONE
+                return ReportedOutcome.NOT_DONE
 
             await asyncio.sleep(pause)
             pause = min(pause * 3, 300.0)
@@ -280,10 +283,10 @@ class Refunding:
         """
         Return the state of a refund, by its notification if that has come.
         """
-        told = await self._context.journal.notified(object_id=refund_id)
+        refund = await self._context.journal.notified(object_id=refund_id)
 
-        if isinstance(told, Refund):
-            return told.state
+        if isinstance(refund, Refund):
+            return refund.state
 
         try:
             asked = await self._context.call(

@@ -19,7 +19,7 @@ import httpx
 from simulation import clock
 from simulation.calls import Caller
 from simulation.context import ScheduleContext
-from simulation.journal import Journal, Told
+from simulation.journal import Journal, ReportedOutcome
 from simulation.ledger import Ledger
 from simulation.network import Gateway, Line, receiver
 from simulation.orders import NOTIFY_URL
@@ -243,10 +243,10 @@ class _Day:
         )
 
         for purchase in self._journal.purchases:
-            counts[f"purchase: {purchase.told}"] += 1
+            counts[f"purchase: {purchase.reported}"] += 1
 
-            if purchase.told is Told.DONE:
-                counts.update(f"refund: {one.told}" for one in purchase.refunds)
+            if purchase.reported is ReportedOutcome.DONE:
+                counts.update(f"refund: {one.reported}" for one in purchase.refunds)
 
         counts["schedules"] = 1
         counts["schedules with a fault after commit"] = int(committed > 0)

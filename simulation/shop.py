@@ -12,7 +12,7 @@ import asyncio
 from simulation.card_flow import Flowing
 from simulation.context import ScheduleContext
 from simulation.executing import Executing
-from simulation.journal import Attempt, Purchase, Told
+from simulation.journal import Attempt, Purchase, ReportedOutcome
 from simulation.plan import AGREEMENT, Way
 from simulation.preparing import Preparing
 from simulation.refunding import Refunding
@@ -41,10 +41,13 @@ class Shop:
     async def _settle(self, purchase: Purchase) -> None:
         await asyncio.sleep(purchase.plan.starts)
 
-        while purchase.told is None:
-            if not purchase.attempts or purchase.attempts[-1].told is Told.NOT_DONE:
+        while purchase.reported is None:
+            if (
+                not purchase.attempts
+                or purchase.attempts[-1].reported is ReportedOutcome.NOT_DONE
+            ):
                 if len(purchase.attempts) == purchase.plan.patience:
-                    purchase.told = Told.NOT_DONE
+                    purchase.reported = ReportedOutcome.NOT_DONE
 
                     break
 
@@ -58,18 +61,18 @@ class Shop:
 
             attempt = purchase.attempts[-1]
 
-            if attempt.told is None:
-                attempt.told = await self._try(purchase, attempt)
+            if attempt.reported is None:
+                attempt.reported = await self._try(purchase, attempt)
 
-            if attempt.told in (Told.DONE, Told.OPEN):
-                purchase.told = attempt.told
+            if attempt.reported in (ReportedOutcome.DONE, ReportedOutcome.OPEN):
+                purchase.reported = attempt.reported
 
-        if purchase.told is Told.DONE:
+        if purchase.reported is ReportedOutcome.DONE:
             payment_id = purchase.attempts[-1].payment_id
             assert payment_id is not None
             await self._refunding.settle(purchase, payment_id)
 
-    async def _try(self, purchase: Purchase, attempt: Attempt) -> Told:
+    async def _try(self, purchase: Purchase, attempt: Attempt) -> ReportedOutcome:
         """
         Sell under one order number.
         """
@@ -86,9 +89,9 @@ class Shop:
         created = attempt.payment_id is not None
 
         if not created and not await self._preparing.create(purchase, attempt):
-            return Told.NOT_DONE
+            return ReportedOutcome.NOT_DONE
 
         if not attempt.sms and not await self._preparing.send_sms(attempt):
-            return Told.NOT_DONE
+            return ReportedOutcome.NOT_DONE
 
         return await self._executing.execute(attempt)

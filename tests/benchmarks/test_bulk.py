@@ -7,7 +7,7 @@ from __future__ import annotations
 from benchmarks import bulk
 
 
-def test_memory_is_told_after_few_and_after_many():
+def test_memory_is_measured_after_few_and_after_many():
     """
     Every query is answered.
     """

@@ -47,14 +47,14 @@ def test_results_become_json_a_chart_and_a_page(tmp_path):
     for folder in ("one", "two"):
         save(result, tmp_path / folder)
 
-    told = json.loads((tmp_path / "one" / "thing.json").read_text())
+    saved = json.loads((tmp_path / "one" / "thing.json").read_text())
     charts = [
         (tmp_path / folder / "thing.svg").read_bytes() for folder in ("one", "two")
     ]
     write_page(tmp_path / "one", tmp_path / "page.md")
     page = (tmp_path / "page.md").read_text()
 
-    assert ["us", "us / them"] == [figure["label"] for figure in told["figures"]]
+    assert ["us", "us / them"] == [figure["label"] for figure in saved["figures"]]
     assert charts[0] == charts[1]
     assert b"us / them" in charts[0]
     assert "**missed**" in page

@@ -9,7 +9,7 @@ import pytest
 from benchmarks import signing
 
 
-TOLD = """\
+SPEED_OUTPUT = """\
 +DTP:1024:private:rsa:1
 +R1:11635:1024:1.00
 +F2:1:1024:11635.000000:193847.000000
@@ -26,7 +26,7 @@ def test_openssl_tells_signs_and_checks_of_each_size():
     """
     Its machine-readable line, per second.
     """
-    found = signing.read_speed(TOLD, 2048)
+    found = signing.read_speed(SPEED_OUTPUT, 2048)
 
     assert {"sign": 4036.0, "verify": 59767.0} == found
 
@@ -36,7 +36,7 @@ def test_a_size_that_openssl_was_not_asked_for_is_an_error():
     Better than a ratio of something else.
     """
     with pytest.raises(RuntimeError, match="rsa4096"):
-        signing.read_speed(TOLD, 4096)
+        signing.read_speed(SPEED_OUTPUT, 4096)
 
 
 @pytest.mark.parametrize("backend", signing.BACKENDS)

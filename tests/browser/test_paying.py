@@ -310,10 +310,10 @@ def _hostile(world):
     async def make():
         payment = await world.session.payments.create(orders.cashier_payment())
         books = world.box.emulator._gateway_state
-        told = books.payment(payment.id)
-        told["order"] |= {"order_summary": HOSTILE, "mer_reference_id": HOSTILE}
-        told |= {"notify_url": HOSTILE, "ret_url": HOSTILE, "bank_code": HOSTILE}
-        books.store.put("payment", payment.id, told)
+        document = books.payment(payment.id)
+        document["order"] |= {"order_summary": HOSTILE, "mer_reference_id": HOSTILE}
+        document |= {"notify_url": HOSTILE, "ret_url": HOSTILE, "bank_code": HOSTILE}
+        books.store.put("payment", payment.id, document)
         books.notify("payment", payment.id)
 
         return payment

@@ -117,7 +117,7 @@ def test_sign_takes_the_passphrase_from_the_environment(
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "message"),
     [
         (None, "KEY_PASSPHRASE is not set"),
         ("", "KEY_PASSPHRASE is not set"),
@@ -127,7 +127,7 @@ def test_sign_takes_the_passphrase_from_the_environment(
 )
 @pytest.mark.parametrize("command", [["sign", "--key"], ["keys"]])
 def test_a_passphrase_that_is_not_there_or_wrong_is_wrong_use(
-    encrypted, capsys, monkeypatch, command, value, told
+    encrypted, capsys, monkeypatch, command, value, message
 ):
     """
     Told in one line, which never holds it.
@@ -142,7 +142,7 @@ def test_a_passphrase_that_is_not_there_or_wrong_is_wrong_use(
     output = capsys.readouterr()
 
     assert Exit.WRONG_USE == code
-    assert told in output.err
+    assert message in output.err
     assert "canary" not in output.err
     assert "" == output.out
 
@@ -308,7 +308,7 @@ def test_seal_writes_gbk_when_asked(given, capsys, charset):
 
 
 @pytest.mark.parametrize(
-    ("content", "charset", "told"),
+    ("content", "charset", "message"),
     [
         (b"", "utf-8", "holds no text"),
         (b"\n", "utf-8", "holds no text"),
@@ -319,7 +319,7 @@ def test_seal_writes_gbk_when_asked(given, capsys, charset):
 )
 @pytest.mark.parametrize("debug", [[], ["--debug"]])
 def test_what_cannot_be_sealed_is_wrong_use(
-    given, capsys, content, charset, told, debug
+    given, capsys, content, charset, message, debug
 ):
     """
     And the text is not repeated, not even in a traceback.
@@ -331,7 +331,7 @@ def test_what_cannot_be_sealed_is_wrong_use(
 
     output = capsys.readouterr()
 
-    assert told in output.err
+    assert message in output.err
     assert "canary" not in output.err + output.out
 
 
@@ -382,7 +382,7 @@ def test_keys_reads_standard_input(given, capsys):
     assert "private key" in capsys.readouterr().out
 
 
-def test_a_file_that_was_cut_is_told(tmp_path, capsys):
+def test_a_file_that_was_cut_is_reported(tmp_path, capsys):
     """
     Not called a bad certificate.
     """

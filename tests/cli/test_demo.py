@@ -39,14 +39,14 @@ def test_the_demo_takes_the_guides_payment(capsys):
     Eleven steps, each as expected and verified; exit code 0.
     """
     code = run(["demo", "--json"])
-    told = json.loads(capsys.readouterr().out)
+    printed = json.loads(capsys.readouterr().out)
 
     assert 0 == code
-    assert told["ok"]
-    assert told["merchant_key_tried"]
-    assert NAMES == [step["name"] for step in told["steps"]]
-    assert {"verified"} == {step["signature"] for step in told["steps"][1:]}
-    assert all(step["good"] for step in told["steps"])
+    assert printed["ok"]
+    assert printed["merchant_key_tried"]
+    assert NAMES == [step["name"] for step in printed["steps"]]
+    assert {"verified"} == {step["signature"] for step in printed["steps"][1:]}
+    assert all(step["good"] for step in printed["steps"])
 
 
 @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "ALL_PROXY"])
@@ -81,10 +81,10 @@ def test_elsewhere_only_the_reading_steps_run(settings, capsys):
     """
     assert 0 == run(["demo", "--json", "--config", str(settings)])
 
-    told = json.loads(capsys.readouterr().out)
+    printed = json.loads(capsys.readouterr().out)
 
     assert ["token", "bank list", "exchange rate", "transaction list"] == [
-        step["name"] for step in told["steps"]
+        step["name"] for step in printed["steps"]
     ]
 
 
@@ -136,7 +136,9 @@ def test_a_gateway_that_is_no_emulator_is_asked_for_a_token_on_demand_only(
     assert 0 == run(["demo", "--config", str(settings)])
 
 
-def test_a_wrong_certificate_is_told_in_one_line(settings, running, tmp_path, capsys):
+def test_a_wrong_certificate_is_reported_in_one_line(
+    settings, running, tmp_path, capsys
+):
     """
     Answers that do not verify end the demo with the reason and code 2.
     """
@@ -166,20 +168,20 @@ def test_without_settings_the_missing_one_is_named(capsys, monkeypatch):
 
     assert 2 == run(["demo", "--base-url", "http://127.0.0.1:1/"])
 
-    told = capsys.readouterr().err
+    printed = capsys.readouterr().err
 
-    assert "UMF_CLIENT_ID" in told
-    assert "--config FILE" in told
+    assert "UMF_CLIENT_ID" in printed
+    assert "--config FILE" in printed
 
     # Who has set one knows them.
     monkeypatch.setenv("UMF_CLIENT_ID", "a" * 40)
 
     assert 2 == run(["demo", "--base-url", "http://127.0.0.1:1/"])
 
-    told = capsys.readouterr().err
+    printed = capsys.readouterr().err
 
-    assert "UMF_CLIENT_SECRET" in told
-    assert "--config" not in told
+    assert "UMF_CLIENT_SECRET" in printed
+    assert "--config" not in printed
 
 
 STORIES = [
@@ -207,8 +209,8 @@ def test_the_customer_of_the_demo_mistypes_the_code_once(capsys):
     He tries again, and pays.
     """
     run(["demo", "--all", "--json"])
-    told = json.loads(capsys.readouterr().out)
-    card = [one["name"] for one in told["steps"] if one["story"] == "2.2 card"]
+    printed = json.loads(capsys.readouterr().out)
+    card = [one["name"] for one in printed["steps"] if one["story"] == "2.2 card"]
 
     assert ["executing", "wrong_code", "executing", "executed"] == card[2:6]
 
@@ -218,8 +220,8 @@ def test_the_demo_tells_all_eight_stories(capsys):
     Each ends as the guide says; exit code 0.
     """
     code = run(["demo", "--all", "--json"])
-    told = json.loads(capsys.readouterr().out)
-    ends = [step for step in told["steps"] if step["name"] == "end"]
+    printed = json.loads(capsys.readouterr().out)
+    ends = [step for step in printed["steps"] if step["name"] == "end"]
 
     assert 0 == code
     assert STORIES == [step["story"] for step in ends]
@@ -228,7 +230,7 @@ def test_the_demo_tells_all_eight_stories(capsys):
     }
 
 
-def test_the_stories_are_told_line_by_line(capsys):
+def test_the_stories_are_printed_line_by_line(capsys):
     """
     The last line counts.
     """
@@ -251,8 +253,8 @@ def test_a_story_that_fails_does_not_stop_the_others(capsys, monkeypatch):
 
     monkeypatch.setattr(flows, "card_payment", broken)
     code = run(["demo", "--all", "--json"])
-    told = json.loads(capsys.readouterr().out)
-    bad = {step["story"] for step in told["steps"] if not step["good"]}
+    printed = json.loads(capsys.readouterr().out)
+    bad = {step["story"] for step in printed["steps"] if not step["good"]}
 
     assert 1 == code
     assert {"2.2 card", "2.6 refund"} == bad

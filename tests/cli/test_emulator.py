@@ -75,7 +75,7 @@ def _started():
         (signal.SIGINT, 130, "umfpay: interrupted | 已中断\n"),
     ],
 )
-def test_it_serves_until_it_is_told_to_end(started, tmp_path, sent, code, line):
+def test_it_serves_until_it_has_to_end(started, tmp_path, sent, code, line):
     """
     It prints its addresses, writes umf.env, and ends with one line at most.
     """
@@ -178,7 +178,7 @@ def test_nohup_keeps_it_alive(started):
     assert 0 == process.returncode
 
 
-def test_it_takes_papers_by_ftp_when_it_is_told_a_port(started, tmp_path):
+def test_it_takes_papers_by_ftp_when_it_is_given_a_port(started, tmp_path):
     """
     It prints the port, and umf.env opens the server.
     """
@@ -253,7 +253,7 @@ def test_its_headers_are_spelled_as_the_gateway_spells_them(started, tmp_path):
     assert b"\r\nContent-Type: application/json" in answer
 
 
-def test_it_has_another_merchant_when_it_is_told_to(started, tmp_path):
+def test_it_has_another_merchant_when_it_is_asked_to(started, tmp_path):
     """
     It prints where its settings are; they lead to the same gateway.
     """

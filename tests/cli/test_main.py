@@ -40,7 +40,7 @@ def _failing(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "told"),
+    ("error", "code", "message"),
     [
         (ConfigError(Text("the file is gone.", "文件不存在。")), 2, "文件不存在"),
         (KeyboardInterrupt(), 130, "interrupted"),
@@ -50,7 +50,7 @@ def _failing(monkeypatch):
         (click.exceptions.Exit(3), 3, ""),
     ],
 )
-def test_an_error_is_one_line_and_its_code(failing, capsys, error, code, told):
+def test_an_error_is_one_line_and_its_code(failing, capsys, error, code, message):
     """
     Nothing but the line goes to stderr, nothing at all to stdout.
     """
@@ -60,7 +60,7 @@ def test_an_error_is_one_line_and_its_code(failing, capsys, error, code, told):
 
     output = capsys.readouterr()
 
-    assert told in output.err
+    assert message in output.err
     assert "" == output.out
     assert "Traceback" not in output.err
     assert "canary-7f3a" not in output.err
@@ -113,7 +113,7 @@ def test_an_error_of_the_system_is_no_bug(failing, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told", "told_zh", "command"),
+    ("arguments", "message", "message_zh", "command"),
     [
         (["dmeo"], "dmeo", "命令用法有误", "umfpay"),
         (["keys"], "'FILE'", "缺少参数", "umfpay keys"),
@@ -123,7 +123,7 @@ def test_an_error_of_the_system_is_no_bug(failing, capsys):
     ],
 )
 def test_wrong_usage_is_one_line_in_both_languages(
-    capsys, arguments, told, told_zh, command
+    capsys, arguments, message, message_zh, command
 ):
     """
     It names what is wrong and where to read on.
@@ -133,8 +133,8 @@ def test_wrong_usage_is_one_line_in_both_languages(
     error = capsys.readouterr().err
 
     assert 1 == error.count("\n")
-    assert told in error
-    assert f" | {told_zh}。" in error
+    assert message in error
+    assert f" | {message_zh}。" in error
     assert 2 == error.count(f"{command} --help")
 
 

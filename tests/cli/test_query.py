@@ -38,10 +38,10 @@ def test_payments_are_queried_by_a_file_of_ids(settings, ids, capsys, tmp_path):
 
     assert Exit.GOOD == run([*given, "--json"])
 
-    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
-    assert {*ids.read_text().split()} == {one["id"] for one in told}
-    assert {"WAIT_BUYER_PAY"} == {one["object"]["state"] for one in told}
+    assert {*ids.read_text().split()} == {one["id"] for one in printed}
+    assert {"WAIT_BUYER_PAY"} == {one["object"]["state"] for one in printed}
 
     with ids.open("a") as file:
         file.write("PAY_NOBODY\n")
@@ -90,10 +90,10 @@ def test_a_file_that_holds_no_ids_is_neither_sent_nor_shown(settings, capsys):
 
     assert Exit.WRONG_USE == run(given)
 
-    told = capsys.readouterr()
+    printed = capsys.readouterr()
 
-    assert "line 1 is no id" in told.err
-    assert "UMF_" not in told.out + told.err.replace(str(settings), "")
+    assert "line 1 is no id" in printed.err
+    assert "UMF_" not in printed.out + printed.err.replace(str(settings), "")
 
 
 def test_a_proxy_of_the_environment_does_not_hide_the_emulator(

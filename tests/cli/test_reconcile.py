@@ -53,10 +53,10 @@ def test_differences_are_counted_and_written(arguments, tmp_path, capsys):
 
     assert Exit.NO == run([*arguments, *files, "--json", "--language=en"])
 
-    told = json.loads(capsys.readouterr().out)
+    printed = json.loads(capsys.readouterr().out)
 
-    assert 1 == told["counts"]["amount_differs"]
-    assert told["counts"]["matched"] > 400
+    assert 1 == printed["counts"]["amount_differs"]
+    assert printed["counts"]["matched"] > 400
     assert {"r.html", "r.csv", "r.parquet"} == {one.name for one in tmp_path.iterdir()}
     assert "Reconciliation" in (tmp_path / "r.html").read_text("utf-8")
 
@@ -76,11 +76,11 @@ def test_what_is_all_matched_exits_with_0(day, arguments, tmp_path, capsys):
         ["reconcile", f"--transactions={empty}", f"--ledger={ledger}"]
     )
 
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
 
-    assert "matched" in told
+    assert "matched" in printed
     # What cannot be looked for is not told as none.
-    assert "the ledger has no currency | 账本缺少 currency" in told
+    assert "the ledger has no currency | 账本缺少 currency" in printed
 
 
 def test_a_database_and_its_query(day, tmp_path, capsys):
@@ -117,7 +117,7 @@ def test_a_database_and_its_query(day, tmp_path, capsys):
         (["--transactions=missing.txt"], "missing.txt"),
     ],
 )
-def test_wrong_use_is_told_in_a_line(day, arguments, capsys, more, words):
+def test_wrong_use_is_reported_in_a_line(day, arguments, capsys, more, words):
     """
     Exit 2, never a difference.
     """
@@ -256,9 +256,9 @@ def test_a_ledger_that_was_cut_off_is_noticed(tmp_path, capsys):
 
     assert Exit.NO == run([*given, "--json", f"--csv={report}"])
 
-    told = json.loads(capsys.readouterr().out)
+    printed = json.loads(capsys.readouterr().out)
 
-    assert (1, 1) == (told["counts"]["matched"], told["counts"]["not_compared"])
+    assert (1, 1) == (printed["counts"]["matched"], printed["counts"]["not_compared"])
     assert "blank in total_cny" in report.read_text()
 
 
@@ -317,13 +317,13 @@ def test_a_ledger_may_have_another_delimiter(tmp_path, capsys):
     assert Exit.NO == run([*arguments, "--delimiter=;"])
 
 
-def test_a_file_without_an_option_is_told_how_to_name_it(arguments, capsys):
+def test_a_file_without_an_option_gets_words_on_how_to_name_it(arguments, capsys):
     """
     A shell makes several words of ``books/*.txt``.
     """
     assert Exit.WRONG_USE == run([*arguments, "books/second.txt"])
 
-    told = capsys.readouterr().err
+    printed = capsys.readouterr().err
 
-    assert "books/second.txt" in told
-    assert "--transactions A --transactions B" in told
+    assert "books/second.txt" in printed
+    assert "--transactions A --transactions B" in printed

@@ -54,15 +54,15 @@ def test_each_day_is_fetched_once(settings, tmp_path, capsys, kind):
     for was_there in (False, True):
         assert Exit.GOOD == run(given)
 
-        told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
         assert ["2017-02-05", "2017-02-06", "2017-02-07"] == [
-            one["day"] for one in told
+            one["day"] for one in printed
         ]
-        assert {was_there} == {one["was_there"] for one in told}
-        assert all(one["size"] > 50 for one in told)
+        assert {was_there} == {one["was_there"] for one in printed}
+        assert all(one["size"] > 50 for one in printed)
         # The server tells its clock.
-        assert all(one["is_day_over"] for one in told)
+        assert all(one["is_day_over"] for one in printed)
 
     assert 3 == len(list((tmp_path / "books").glob(f"{kind}-*.txt")))
 
@@ -164,13 +164,13 @@ def test_a_file_that_is_not_proven_whole_is_the_answer_no(settings, tmp_path, ca
         server.shutdown()
 
     kept = books / "reconciliation-20170205.txt.unproven"
-    told = capsys.readouterr().err
+    printed = capsys.readouterr().err
 
     assert Exit.NO == code
     assert b"paid out, and then" == kept.read_bytes()
     assert [] == list(books.glob("*.txt"))
-    assert 1 == len(told.splitlines())
-    assert "reconciliation-20170205.txt.unproven" in told
+    assert 1 == len(printed.splitlines())
+    assert "reconciliation-20170205.txt.unproven" in printed
 
 
 def test_a_pull_that_is_interrupted_leaves_nothing_half(settings, tmp_path):

@@ -183,7 +183,7 @@ def test_what_has_no_end_is_refused(file):
     assert b"64 MiB" in done.stderr
 
 
-def test_a_name_with_odd_characters_is_told_in_one_line():
+def test_a_name_with_odd_characters_is_reported_in_one_line():
     """
     Line ends and bytes that are not UTF-8 are escaped.
     """

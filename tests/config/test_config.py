@@ -125,10 +125,10 @@ def test_a_wrong_setting_is_a_config_error_that_names_it(settings, name, value, 
     with pytest.raises(ConfigError, match=named) as caught:
         Config(**settings)
 
-    told = traceback.TracebackException.from_exception(
+    trace = traceback.TracebackException.from_exception(
         caught.value, capture_locals=True
     )
-    frames = [frame for frame in told.stack if "src/umfpay" in frame.filename]
+    frames = [frame for frame in trace.stack if "src/umfpay" in frame.filename]
     shown = "".join(traceback.StackSummary.from_list(frames).format())
 
     assert frames
@@ -147,10 +147,10 @@ def test_key_text_stays_out_of_the_traceback(settings):
     with pytest.raises(ConfigError) as caught:
         Config(**settings)
 
-    told = traceback.TracebackException.from_exception(
+    trace = traceback.TracebackException.from_exception(
         caught.value, capture_locals=True
     )
-    frames = [frame for frame in told.stack if "src/umfpay" in frame.filename]
+    frames = [frame for frame in trace.stack if "src/umfpay" in frame.filename]
     shown = "".join(traceback.StackSummary.from_list(frames).format())
 
     assert repr(text)[2:60] not in shown
@@ -302,7 +302,7 @@ def test_from_file_reads_lines_and_toml_alike(tmp_path, environ, settings):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("a.toml", b"client_secret = canary-secret-7f3a", "not valid TOML"),
         ("a.TOML", b"client_secret = canary-secret-7f3a", "not valid TOML"),
@@ -326,14 +326,14 @@ def test_from_file_reads_lines_and_toml_alike(tmp_path, environ, settings):
         ),
     ],
 )
-def test_a_broken_file_is_named_and_never_quoted(tmp_path, name, content, told):
+def test_a_broken_file_is_named_and_never_quoted(tmp_path, name, content, message):
     """
     The line can hold the secret, so it is numbered, not shown.
     """
     file = tmp_path / name
     file.write_bytes(content)
 
-    with pytest.raises(ConfigError, match=told) as caught:
+    with pytest.raises(ConfigError, match=message) as caught:
         Config.from_file(file)
 
     shown = "".join(
@@ -358,7 +358,7 @@ def test_a_missing_file_is_a_config_error(tmp_path):
             Config.from_file(name)
 
 
-def test_a_file_that_the_system_does_not_give_is_told_by_its_reason(tmp_path):
+def test_a_file_that_the_system_does_not_give_is_reported_by_its_reason(tmp_path):
     """
     It is not blamed on its encoding.
     """
@@ -437,10 +437,10 @@ def test_an_unknown_setting_is_named(environ):
     with pytest.raises(ConfigError, match="CLIENT_SECRT") as caught:
         Config.from_env(environ=environ, client_secrt="canary-misspelt")
 
-    told = traceback.TracebackException.from_exception(
+    trace = traceback.TracebackException.from_exception(
         caught.value, capture_locals=True
     )
-    frames = [frame for frame in told.stack if "src/umfpay" in frame.filename]
+    frames = [frame for frame in trace.stack if "src/umfpay" in frame.filename]
 
     assert frames
     assert "canary-misspelt" not in "".join(

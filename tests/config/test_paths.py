@@ -50,8 +50,8 @@ def shown(error):
     """
     All that an error report may show of *error*, those behind it included.
     """
-    told = traceback.TracebackException.from_exception(error, capture_locals=True)
-    texts, todo = [repr(pickle.dumps(error))], [told]
+    trace = traceback.TracebackException.from_exception(error, capture_locals=True)
+    texts, todo = [repr(pickle.dumps(error))], [trace]
 
     while todo:
         one = todo.pop()
@@ -140,7 +140,7 @@ def test_a_file_that_is_there_may_look_like_an_address(tmp_path, monkeypatch):
     assert name == str(existing_file("ca_file", Secret(name)))
 
 
-def test_the_words_tell_what_reads_an_address():
+def test_the_words_name_what_reads_an_address():
     """
     A ledger of a database needs a query.
     """

@@ -196,13 +196,13 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path):
     lines = "\n".join(f"{k}={v}" for k, v in ENV.items() if k != "UMF_FTP_PORT")
     ours = Path(documents.__file__).parent
 
-    for more, told in (
+    for more, message in (
         ("UMF_FTP_PORT=x", "port"),
         ("UMF_FTP_PASSWORD=s3cret-too", "UMF_FTP_PASSWORD stands there twice"),
     ):
         file.write_text(f"{lines}\n{more}")
 
-        with pytest.raises(ConfigError, match=told) as caught:
+        with pytest.raises(ConfigError, match=message) as caught:
             FTPAccount.from_file(file)
 
         for frame, _ in traceback.walk_tb(caught.value.__traceback__):

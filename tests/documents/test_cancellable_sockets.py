@@ -61,7 +61,7 @@ async def test_a_call_that_nothing_ends_is_left_alone():
     await asyncio.sleep(0.05)
 
 
-def test_a_loop_that_is_gone_is_not_told():
+def test_a_loop_that_is_gone_is_not_called():
     """
     The thread ends in peace.
     """

@@ -127,7 +127,7 @@ async def test_by_tls_as_well(scripted, upload, papers, serving_tls, trusting):
         ({"PASV": "550 no", "EPSV": "522 no"}, "EPSV was refused with 522"),
     ],
 )
-async def test_a_server_that_knows_no_way_is_told_before_a_number_is_used(
+async def test_a_server_that_knows_no_way_is_reported_before_a_number_is_used(
     scripted, upload, sequences, replies, words
 ):
     """

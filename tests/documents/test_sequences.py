@@ -147,7 +147,7 @@ async def test_a_damaged_file_is_not_taken_for_an_empty_one(file, content):
     assert content == file.read_bytes()
 
 
-async def test_a_process_that_hangs_with_the_lock_is_told(file):
+async def test_a_process_that_hangs_with_the_lock_is_reported(file):
     """
     After the patience, by the lock's name.
     """
@@ -157,7 +157,7 @@ async def test_a_process_that_hangs_with_the_lock_is_told(file):
         await SequenceStore(file, patience=0.1).take("ref", mer_date=DAY)
 
 
-async def test_a_place_that_cannot_be_used_is_told(tmp_path):
+async def test_a_place_that_cannot_be_used_is_reported(tmp_path):
     """
     A file where the folder should be, a folder where the file should be.
     """

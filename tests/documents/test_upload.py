@@ -129,7 +129,7 @@ async def test_a_server_that_refuses_the_file(faulty, upload, reply, words):
     assert name(5) == caught.value.name
 
 
-async def test_a_disk_that_fills_up_is_told(scripted, upload):
+async def test_a_disk_that_fills_up_is_reported(scripted, upload):
     """
     The reply that comes instead of the end says why.
     """
@@ -141,7 +141,7 @@ async def test_a_disk_that_fills_up_is_told(scripted, upload):
     assert "PASSWORD" not in str(caught.value)
 
 
-async def test_a_reply_before_the_data_is_all_read_is_told(scripted, upload):
+async def test_a_reply_before_the_data_is_all_read_is_reported(scripted, upload):
     """
     A server that closes the data connection in the middle may say why.
     """
@@ -190,7 +190,7 @@ async def test_a_size_that_differs_is_never_done(faulty, upload, papers):
 
 
 @pytest.mark.parametrize("unknown", [{"SIZE"}, {"SIZE", "MLST"}])
-async def test_the_size_can_be_told_in_other_ways(faulty, upload, unknown):
+async def test_the_size_can_be_given_in_other_ways(faulty, upload, unknown):
     """
     By the facts of MLST, or by a line of LIST.
     """
@@ -239,7 +239,7 @@ async def test_a_server_that_has_every_name(scripted, upload, tmp_path):
     assert "" == caught.value.name
 
 
-async def test_a_wrong_password_is_told_at_once(faulty, upload, caplog):
+async def test_a_wrong_password_is_reported_at_once(faulty, upload, caplog):
     """
     A ConfigError, no second attempt, no number used, and nothing secret in it.
     """

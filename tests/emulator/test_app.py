@@ -232,7 +232,7 @@ async def test_emulators_of_one_process_share_credentials():
     assert first.credentials is second.credentials
 
 
-async def test_time_passes_when_it_is_told_to():
+async def test_time_passes_when_it_is_asked_to():
     """
     Without a tick nothing looks at what is due but requests and `pass_time()`.
     """
@@ -257,16 +257,16 @@ async def test_time_passes_when_it_is_told_to():
         left = emulator.pass_time()
         now[0] += 61
         after = emulator.pass_time()
-        told = emulator.control("GET", "/payments/PAY_A")["payment"]["state"]
+        state = emulator.control("GET", "/payments/PAY_A")["payment"]["state"]
         emulator._start_ticker()
 
-        assert (60.0, None, "TRADE_CLOSED") == (left, after, told)
+        assert (60.0, None, "TRADE_CLOSED") == (left, after, state)
         assert emulator._ticker is None
     finally:
         await emulator.aclose()
 
 
-async def test_what_fails_by_itself_is_told_once(full_disk, caplog):
+async def test_what_fails_by_itself_is_reported_once(full_disk, caplog):
     """
     Not ten times a second, and again when it fails after it went well.
     """

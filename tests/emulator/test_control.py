@@ -102,10 +102,10 @@ def test_the_token_can_be_watched_and_stolen(shop):
     Not read.
     """
     shop.new_token()
-    told = shop.control("GET", "/token")
+    token = shop.control("GET", "/token")
 
-    assert ("client", 1) == (told["by"], told["requests"])
-    assert 3590 < told["seconds_left"] <= 3600
+    assert ("client", 1) == (token["by"], token["requests"])
+    assert 3590 < token["seconds_left"] <= 3600
     assert "outsider" == shop.control("POST", "/token/steal")["by"]
     assert 401 == shop.get("/bank?type=DEBIT_CARD").status
 
@@ -196,7 +196,7 @@ def test_a_page_of_another_site_cannot_write(shop, method, kind):
     assert not any(name.startswith("access-control") for name in reply.headers)
 
 
-def test_a_bug_is_told_and_does_not_end_it(shop, monkeypatch, caplog):
+def test_a_bug_is_reported_and_does_not_end_it(shop, monkeypatch, caplog):
     """
     500 as JSON, the traceback in the log.
     """

@@ -33,14 +33,14 @@ def test_a_declaration_is_echoed_with_strings_and_moves_on(shop, until):
     key = shop.paid()
     shop.settings(settle_after=5)
     reply = shop.post(f"{PAY}/{key}/apply_to_customs", declaration())
-    told = reply.json["customs_declarations"][0]
+    answered = reply.json["customs_declarations"][0]
     path = reply.json["links"][1]["href"].partition("/cberest/v1")[2]
 
-    assert {"total": "1.5", "currency": "CNY", "total_cny": "1.5"} == told[
+    assert {"total": "1.5", "currency": "CNY", "total_cny": "1.5"} == answered[
         "freight_amount"
     ]
-    assert not {"id", "state"} & told.keys()
-    assert "" == told["customs_clearance_date"]
+    assert not {"id", "state"} & answered.keys()
+    assert "" == answered["customs_clearance_date"]
 
     def state(path=path):
         return shop.get(path).json["customs_declarations"][0]["state"]

@@ -68,11 +68,11 @@ class Company:
     def papers(self, count=1):
         end = time.monotonic() + 5
 
-        while len(told := self.shop.control("GET", "/papers")["papers"]) < count:
-            assert time.monotonic() < end, told
+        while len(papers := self.shop.control("GET", "/papers")["papers"]) < count:
+            assert time.monotonic() < end, papers
             time.sleep(0.01)
 
-        return told
+        return papers
 
     def paid(self, **changes):
         return self.shop.paid(payer=PAYER, **changes)
@@ -177,10 +177,10 @@ def test_a_staff_that_refuses(company, listener):
     listener.wait(1)
     company.put()
     (papers,) = company.papers()
-    told = listener.wait(2)
+    notifications = listener.wait(2)
 
     assert "the staff refused the papers" == papers["why"]
-    assert "TRADE_CANCEL" == told[1]["payment"]["state"]
+    assert "TRADE_CANCEL" == notifications[1]["payment"]["state"]
     assert "TRADE_CANCEL" == company.shop.state(key)
 
 

@@ -93,7 +93,7 @@ def test_a_moved_clock_stays_moved(make_box, running, shop_at, tmp_path, keys_of
     After a restart, and until a reset.
     """
     folder = tmp_path / "data"
-    told = []
+    days = []
 
     for start in range(2):
         with running(box := make_box(folder, key_bits=1024)) as server:
@@ -102,15 +102,15 @@ def test_a_moved_clock_stays_moved(make_box, running, shop_at, tmp_path, keys_of
             if not start:
                 shop.forward(3 * 86_400)
 
-            told.append(shop.control("GET", "/clock")["now"][:10])
+            days.append(shop.control("GET", "/clock")["now"][:10])
 
-    assert ["2026-11-26", "2026-11-26"] == told
+    assert ["2026-11-26", "2026-11-26"] == days
 
     with running(box := make_box(folder)) as server:
         shop = shop_at(server.origin, box, keys_of(folder))
-        told = shop.control("POST", "/reset", {})["now"]
+        now = shop.control("POST", "/reset", {})["now"]
 
-    assert told.startswith("2026-11-23")
+    assert now.startswith("2026-11-23")
 
 
 def test_a_stop_does_not_end_a_delivery(
@@ -130,9 +130,9 @@ def test_a_stop_does_not_end_a_delivery(
 
     with running(box := make_box(folder)) as server:
         shop_at(server.origin, box, keys_of(folder)).control("GET", "/")
-        told = listener.wait(2)
+        notifications = listener.wait(2)
 
-    assert [key, key] == [one["payment"]["id"] for one in told]
+    assert [key, key] == [one["payment"]["id"] for one in notifications]
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,9 @@ def test_a_stop_does_not_end_a_delivery(
         ("notification", "1", {"number": "1"}),
     ],
 )
-def test_damaged_books_are_told_at_the_start(make_box, keys, tmp_path, kind, key, row):
+def test_damaged_books_are_reported_at_the_start(
+    make_box, keys, tmp_path, kind, key, row
+):
     """
     And let go of: who mends them can start at once.
     """

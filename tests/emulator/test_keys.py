@@ -21,7 +21,7 @@ def test_openssl_reads_every_file(keys):
     A PKCS#8 key and a certificate, as UMF would mail them.
     """
 
-    def told(*arguments):
+    def openssl(*arguments):
         return subprocess.run(
             ["openssl", *map(str, arguments)],
             capture_output=True,
@@ -29,7 +29,7 @@ def test_openssl_reads_every_file(keys):
             check=True,
         ).stdout
 
-    key = told(
+    key = openssl(
         "pkey",
         "-inform",
         "DER",
@@ -38,7 +38,7 @@ def test_openssl_reads_every_file(keys):
         "-noout",
         "-text",
     )
-    certificate = told(
+    certificate = openssl(
         "x509", "-in", keys.folder / "umf.cert.crt", "-noout", "-subject"
     )
 
@@ -118,7 +118,7 @@ def test_a_folder_that_cannot_be_used_is_refused(keys, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("umf.cert.crt", b"junk", r"umf\.cert\.crt"),
         ("umf.cert.crt", b"", r"umf\.cert\.crt: it is empty"),
@@ -130,7 +130,9 @@ def test_a_folder_that_cannot_be_used_is_refused(keys, tmp_path):
         ("merchant.key.p8", None, r"merchant\.key\.p8"),
     ],
 )
-def test_a_file_that_is_not_what_it_was_is_named(keys, tmp_path, name, content, told):
+def test_a_file_that_is_not_what_it_was_is_named(
+    keys, tmp_path, name, content, message
+):
     """
     Damaged, of another folder, or gone: it does not start to sign with it.
     """
@@ -148,7 +150,7 @@ def test_a_file_that_is_not_what_it_was_is_named(keys, tmp_path, name, content, 
     if content is not None:
         (data / name).write_bytes(content)
 
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ConfigError, match=message):
         load_credentials(data, bits=1024)
 
 
@@ -196,7 +198,7 @@ def test_a_file_that_was_left_behind_lends_its_mode_to_nobody(tmp_path):
     assert 0o600 == stat.S_IMODE((tmp_path / "key").lstat().st_mode)
 
 
-def test_a_damaged_ftp_user_is_told_by_its_name(tmp_path):
+def test_a_damaged_ftp_user_is_reported_by_its_name(tmp_path):
     """
     As every file of the folder.
     """

@@ -220,12 +220,12 @@ def test_a_stranger_pays_under_my_number_and_notifies_my_shop(shop, listener, ke
     made = shop.control("POST", "/merchants/other/payments", given)["payment"]
     mine = shop.created(reference="order-7", total="10.00")
     shop.control("POST", f"/payments/{made['id']}/pay")
-    [told] = listener.wait(1)
+    [notification] = listener.wait(1)
     _, headers, body = listener.got[0]
 
-    assert made["id"] == told["payment"]["id"] != mine
-    assert "order-7" == told["payment"]["order"]["mer_reference_id"]
-    assert "10.00" == told["payment"]["order"]["amount"]["total"]
+    assert made["id"] == notification["payment"]["id"] != mine
+    assert "order-7" == notification["payment"]["order"]["mer_reference_id"]
+    assert "10.00" == notification["payment"]["order"]["amount"]["total"]
     assert keys.verifies(body, headers["Signature"], keys.folder)
     assert [] == _listed(shop)
     assert "WAIT_BUYER_PAY" == shop.state(mine)
@@ -305,7 +305,7 @@ async def test_the_other_merchant_lives_in_the_data_folder(tmp_path):
     await again.aclose()
 
 
-async def test_a_damaged_other_merchant_is_told_by_name(tmp_path):
+async def test_a_damaged_other_merchant_is_reported_by_name(tmp_path):
     """
     A key or an id of another one, and a broken file.
     """

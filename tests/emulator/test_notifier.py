@@ -19,28 +19,28 @@ def _all(shop):
     return shop.control("GET", "/notifications")["notifications"]
 
 
-def test_a_result_is_told_signed(shop, listener, tmp_path, until):
+def test_a_result_is_notified_signed(shop, listener, tmp_path, until):
     """
     The header covers the raw body.
     """
     key = shop.created(notify_url=listener.url)
     shop.execute(key)
-    told = listener.wait(1)[0]["payment"]
+    payment = listener.wait(1)[0]["payment"]
     path, headers, body = listener.got[0]
 
     assert ("/umf", "application/json") == (path, headers["Content-Type"])
     assert shop.keys.verifies(body, headers["Signature"], tmp_path)
     assert not shop.keys.verifies(body + b" ", headers["Signature"], tmp_path)
-    assert (key, "TRADE_SUCCESS") == (told["id"], told["state"])
-    assert "ref-1" == told["order"]["mer_reference_id"]
-    assert "692.07" == told["order"]["amount"]["total_cny"]
+    assert (key, "TRADE_SUCCESS") == (payment["id"], payment["state"])
+    assert "ref-1" == payment["order"]["mer_reference_id"]
+    assert "692.07" == payment["order"]["amount"]["total_cny"]
 
     until(lambda: _all(shop)[0]["status"] == "acknowledged")
 
     assert 1 == len(_all(shop)[0]["attempts"])
 
 
-def test_refunds_and_declarations_are_told_as_well(shop, listener):
+def test_refunds_and_declarations_are_notified_as_well(shop, listener):
     """
     To their own address, or to that of the payment.
     """
@@ -270,10 +270,10 @@ def test_the_body_holds_no_card(shop, listener):
     """
     key = shop.created(notify_url=listener.url)
     shop.execute(key)
-    told = json.dumps(listener.wait(1))
+    notification = json.dumps(listener.wait(1))
 
-    assert "5678" not in told
-    assert "bank_card" not in told
+    assert "5678" not in notification
+    assert "bank_card" not in notification
 
 
 async def test_notifications_can_be_delivered_without_http():
@@ -326,7 +326,7 @@ async def test_notifications_can_be_delivered_without_http():
         await emulator.aclose()
 
 
-async def test_a_delivery_that_cannot_be_written_down_is_told(
+async def test_a_delivery_that_cannot_be_written_down_is_reported(
     make_box, full_disk, caplog
 ):
     """

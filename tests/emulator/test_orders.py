@@ -47,7 +47,7 @@ def test_an_empty_payer_has_defaults():
     assert ("NOT_APPLICABLE", "SERVER_TO_SERVER", "B2C") == payer_method({})
 
 
-def test_sub_orders_and_items_are_told_apart(shop):
+def test_sub_orders_and_items_are_distinguished(shop):
     """
     Two of one number could not be declared; an item has its sub order's currency.
     """

@@ -71,14 +71,14 @@ def test_every_shape_of_a_refund_is_taken(shop, body):
 
     assert ("parent_payment", "self") == (parent["ref"], own["ref"])
 
-    told = shop.raw(
+    reply = shop.raw(
         "GET",
         own["href"].removeprefix(shop.origin),
         headers={"Authorization": f"Bearer {shop.token}"},
     )
 
-    assert {"meta", "refunds"} == told.json.keys()
-    assert [["state"]] == [list(one) for one in told.json["refunds"]]
+    assert {"meta", "refunds"} == reply.json.keys()
+    assert [["state"]] == [list(one) for one in reply.json["refunds"]]
 
 
 def test_a_refund_succeeds_by_itself_or_at_once(shop, until):

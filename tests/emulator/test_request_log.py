@@ -106,7 +106,7 @@ BLANKS = " ".join(SEALED[start : start + 4] for start in range(0, 172, 4))
         json.dumps({"a": "x y " * 8_172, "number": SEALED}).encode(),
     ],
 )
-def test_sealed_values_are_told_and_not_kept(body):
+def test_sealed_values_are_mentioned_and_not_kept(body):
     """
     In whatever form: the key that opens them lies beside the log.
     """
@@ -118,7 +118,7 @@ def test_sealed_values_are_told_and_not_kept(body):
     assert quote(SEALED, safe="")[:60] not in text
 
 
-def test_a_sealed_value_is_told_with_its_length():
+def test_a_sealed_value_is_mentioned_with_its_length():
     """
     So a client's reader sees that it was sealed.
     """

@@ -38,7 +38,7 @@ async def test_a_port_in_use_is_named(make_box):
         assert "another --ftp-port" in caught.value.advice.en
 
 
-async def test_plain_http_beyond_this_machine_is_told(make_box, caplog):
+async def test_plain_http_beyond_this_machine_is_reported(make_box, caplog):
     """
     Our own settings refuse such an address; on loopback there is nothing to tell.
     """
@@ -156,7 +156,7 @@ async def test_a_server_that_fails_to_start_says_why(monkeypatch):
             pass
 
 
-async def test_an_application_that_fails_is_told_on_the_log(caplog):
+async def test_an_application_that_fails_is_reported_on_the_log(caplog):
     """
     The client gets 500, whoever looks at the console the traceback.
     """

@@ -239,7 +239,7 @@ def test_a_file_has_one_user(tmp_path):
 
 
 @pytest.mark.parametrize("data", ["{", "[1]", "5", "", b"\xff", "[" * 50_000])
-def test_a_row_that_is_no_document_is_told_at_the_start(tmp_path, data):
+def test_a_row_that_is_no_document_is_reported_at_the_start(tmp_path, data):
     """
     Not when somebody asks for the payment in it.
     """
@@ -259,7 +259,7 @@ def test_a_row_that_is_no_document_is_told_at_the_start(tmp_path, data):
 
 
 @pytest.mark.parametrize("first", [0, 4096, 8192])
-def test_overwritten_pages_are_told_at_the_start(tmp_path, first):
+def test_overwritten_pages_are_reported_at_the_start(tmp_path, first):
     """
     At the beginning, and in the middle where a query might never look.
     """

@@ -14,9 +14,9 @@ def test_it_happens_without_a_request(shop, listener):
     shop.settings(execute="pending", settle_after=0.15)
     key = shop.created(notify_url=listener.url)
     shop.execute(key)
-    told = listener.wait(1)[0]["payment"]
+    payment = listener.wait(1)[0]["payment"]
 
-    assert (key, "TRADE_SUCCESS") == (told["id"], told["state"])
+    assert (key, "TRADE_SUCCESS") == (payment["id"], payment["state"])
 
 
 def test_an_order_that_expires_is_closed_in_the_books(shop):

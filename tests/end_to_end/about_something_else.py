@@ -52,7 +52,7 @@ class Class:
     number: int
     kind: Kind
     asked: str
-    told: str
+    claim: str
     end: str
     because: str
     signed: Mapping[str, Any]
@@ -62,7 +62,7 @@ class Class:
         """
         Its name in a report of the tests.
         """
-        return f"{self.number:03}-{self.kind}-{self.asked}-{self.told}"
+        return f"{self.number:03}-{self.kind}-{self.asked}-{self.claim}"
 
 
 # --- What the gateway signs. ---
@@ -283,9 +283,9 @@ def book(day: str = DAY, merchant: str = "8017") -> bytes:
 
 
 def _row(
-    asked: str, told: str, end: str, because: str, signed: Mapping[str, Any]
+    asked: str, claim: str, end: str, because: str, signed: Mapping[str, Any]
 ) -> Class:
-    return Class(0, "answer", asked, told, end, because, signed)
+    return Class(0, "answer", asked, claim, end, because, signed)
 
 
 def _answers(asked: str, end: str, *given: tuple[str, str, Members]) -> list[Class]:
@@ -293,13 +293,13 @@ def _answers(asked: str, end: str, *given: tuple[str, str, Members]) -> list[Cla
     Return rows of one answer to all that a call asks.
     """
     return [
-        _row(asked, told, end, because, {".": signed})
-        for told, because, signed in given
+        _row(asked, claim, end, because, {".": signed})
+        for claim, because, signed in given
     ]
 
 
 def _steps(
-    asked: str, end: str, told: str, because: str, **signed: Members | bytes
+    asked: str, end: str, claim: str, because: str, **signed: Members | bytes
 ) -> Class:
     """
     Return a row of several answers.
@@ -307,7 +307,7 @@ def _steps(
     Args:
         signed: By method: a call and the query that follows it.
     """
-    return _row(asked, told, end, because, signed)
+    return _row(asked, claim, end, because, signed)
 
 
 def _another_payment(asked: str, end: str, *, any_id: bool = False) -> list[Class]:
@@ -355,8 +355,8 @@ def _another_order(asked: str, end: str) -> list[Class]:
         asked,
         end,
         *[
-            (told, because, payment(**order))
-            for told, (because, order) in WRONG_ORDERS.items()
+            (claim, because, payment(**order))
+            for claim, (because, order) in WRONG_ORDERS.items()
         ],
     )
 
@@ -369,12 +369,12 @@ def _another_order_asked_for(asked: str, end: str) -> list[Class]:
         _steps(
             asked,
             end,
-            f"{told}, in the query for what was missing",
+            f"{claim}, in the query for what was missing",
             because,
             POST=payment(**dict.fromkeys(order)),
             GET=bare(**order),
         )
-        for told, (because, order) in WRONG_ORDERS.items()
+        for claim, (because, order) in WRONG_ORDERS.items()
     ]
 
 
@@ -431,7 +431,7 @@ def flow_answers(asked: str, *queried: Members) -> Members:
 
 
 FINALS: dict[str, tuple[str, Members]] = {
-    told: (because, paid(**order)) for told, (because, order) in WRONG_ORDERS.items()
+    claim: (because, paid(**order)) for claim, (because, order) in WRONG_ORDERS.items()
 } | {"another payment's id": (OTHER, payment(OTHER, links=[], state="TRADE_SUCCESS"))}
 
 
@@ -445,12 +445,12 @@ def _another_end(asked: str) -> list[Class]:
     return [
         _row(
             asked,
-            f"paid: {told}",
+            f"paid: {claim}",
             "not finished",
             because,
             flow_answers(asked, *before, final),
         )
-        for told, (because, final) in FINALS.items()
+        for claim, (because, final) in FINALS.items()
     ]
 
 
@@ -467,10 +467,10 @@ def _another_beginning(asked: str) -> Class:
 NOT_REFUNDED = {"/transactions": transactions(), f"GET /payments/payment/{PAY}": paid()}
 
 
-def _refund_end(told: str, because: str, final: Members) -> Class:
+def _refund_end(claim: str, because: str, final: Members) -> Class:
     return _row(
         "refund_flow",
-        told,
+        claim,
         "not finished",
         because,
         {**NOT_REFUNDED, "POST": refund(), "GET": final},
@@ -478,15 +478,15 @@ def _refund_end(told: str, because: str, final: Members) -> Class:
 
 
 def _resolved(
-    asked: str, told: str, end: str, because: str, lists: Members, query: Members
+    asked: str, claim: str, end: str, because: str, lists: Members, query: Members
 ) -> Class:
     signed = {"/transactions": lists, "GET": query}
 
-    return _row(asked, told, end, because, signed)
+    return _row(asked, claim, end, because, signed)
 
 
-def _file(asked: str, told: str, because: str, signed: bytes | Members) -> Class:
-    return Class(0, "file", asked, told, "unproven", because, {".": signed})
+def _file(asked: str, claim: str, because: str, signed: bytes | Members) -> Class:
+    return Class(0, "file", asked, claim, "unproven", because, {".": signed})
 
 
 # --- What comes to a notify_url. ---
@@ -500,7 +500,7 @@ LINKS = [
 ANSWER = {"meta": META, "links": LINKS}
 
 
-def told_payment(
+def notified_payment(
     key: str | None = "PAY_MINE",
     *,
     number: str | None = "n1",
@@ -516,12 +516,12 @@ def told_payment(
     order |= {} if number is None else {"mer_reference_id": number}
     order |= {} if amount is None else {"amount": amount}
     named = {} if key is None else {"id": key}
-    told = {"state": "TRADE_SUCCESS", "order": order, **named, **members}
+    claim = {"state": "TRADE_SUCCESS", "order": order, **named, **members}
 
-    return {"payment": told, **(outside or {})}
+    return {"payment": claim, **(outside or {})}
 
 
-def told_refund(
+def notified_refund(
     key: str | None = "REFUND_MINE",
     *,
     number: str = "r1",
@@ -534,23 +534,24 @@ def told_refund(
     """
     order = {"amount": amount, "mer_reference_id": number, "mer_date": "20261124"}
     named = {} if key is None else {"id": key}
-    told = {} if parent is None else {"parent_payment": parent}
+    claim = {} if parent is None else {"parent_payment": parent}
 
     return {
-        "refund": {"state": "REFUND_SUCCESS", "order": order, **named, **told} | members
+        "refund": {"state": "REFUND_SUCCESS", "order": order, **named, **claim}
+        | members
     }
 
 
-def told_customs(key: str | None = "CUST_MINE", **members: Any) -> Members:
+def notified_customs(key: str | None = "CUST_MINE", **members: Any) -> Members:
     named = {} if key is None else {"id": key}
 
     return {"customs_declaration": {"state": "SUCCESS", **named, **members}}
 
 
-def _told(asked: str, *given: tuple[str, str, str, Members]) -> list[Class]:
+def _notified(asked: str, *given: tuple[str, str, str, Members]) -> list[Class]:
     return [
-        Class(0, "notification", asked, told, end, because, signed)
-        for told, end, because, signed in given
+        Class(0, "notification", asked, claim, end, because, signed)
+        for claim, end, because, signed in given
     ]
 
 
@@ -629,12 +630,12 @@ _ROWS: list[Class] = [
         _steps(
             "refund",
             "money unclear",
-            f"{told} of neither the refund nor its order",
+            f"{claim} of neither the refund nor its order",
             because,
             POST=refund("REFUND_AAAA", **order),
             GET=bare(),
         )
-        for told, because, order in (
+        for claim, because, order in (
             ("the number", "mer_reference_id: R1", {"mer_reference_id": "R1"}),
             ("the day", "mer_date: 2020-01-01", {"mer_date": "20200101"}),
             (
@@ -908,7 +909,7 @@ _ROWS: list[Class] = [
         )
     ],
     *[
-        _steps(asked, "refused", told, because, GET=[first, second])
+        _steps(asked, "refused", claim, because, GET=[first, second])
         for asked, first, others in (
             (
                 "all_transactions",
@@ -941,7 +942,7 @@ _ROWS: list[Class] = [
                 },
             ),
         )
-        for told, (because, second) in others.items()
+        for claim, (because, second) in others.items()
     ],
     # The way out for what has no method.
     *_another_payment("raw_create", "unclear", any_id=True),
@@ -1078,12 +1079,12 @@ _ROWS: list[Class] = [
     *[
         _row(
             "confirm_flow",
-            f"before the code is sent: {told}",
+            f"before the code is sent: {claim}",
             "refused",
             because,
             flow_answers("confirm_flow", final),
         )
-        for told, (because, final) in FINALS.items()
+        for claim, (because, final) in FINALS.items()
     ],
     *[
         _row(
@@ -1159,12 +1160,12 @@ _ROWS: list[Class] = [
         _steps(
             "customs_flow",
             "not finished, no money",
-            f"cleared: {told}",
+            f"cleared: {claim}",
             because,
             POST=declaration(state="ACCEPTED"),
             GET=final,
         )
-        for told, because, final in (
+        for claim, because, final in (
             (
                 "another sub order",
                 "mer_sub_reference_id: 78",
@@ -1186,12 +1187,12 @@ _ROWS: list[Class] = [
         _steps(
             "enterprise_flow",
             "not finished, no money",
-            f"enabled: {told}",
+            f"enabled: {claim}",
             because,
             POST=company(),
             GET=final,
         )
-        for told, because, final in (
+        for claim, because, final in (
             (
                 "another company",
                 "external_enterprise_id: c-2",
@@ -1222,8 +1223,8 @@ _ROWS: list[Class] = [
         ("another amount", "amount: 1.00", paid(amount=LESS)),
     ),
     *[
-        _resolved("resolve_refund", told, end, because, lists, query)
-        for told, end, because, lists, query in (
+        _resolved("resolve_refund", claim, end, because, lists, query)
+        for claim, end, because, lists, query in (
             (
                 "another payment's id",
                 "refused",
@@ -1272,8 +1273,8 @@ _ROWS: list[Class] = [
         )
     ],
     *[
-        _resolved("resolve_create", told, end, because, lists, {})
-        for told, end, because, lists in (
+        _resolved("resolve_create", claim, end, because, lists, {})
+        for claim, end, because, lists in (
             ("the list of another day", "refused", "mer_date: 2020", listed(OLD)),
             (
                 "a row with another number",
@@ -1309,9 +1310,9 @@ _ROWS: list[Class] = [
     ],
     # Files.
     *[
-        _file(asked, told, because, signed)
+        _file(asked, claim, because, signed)
         for asked in ("open_transactions", "download_transactions", "pull")
-        for told, because, signed in (
+        for claim, because, signed in (
             ("another day", "20261123", book("20261122")),
             ("no statement but plain text", "first line", b"everything is fine\n"),
         )
@@ -1323,86 +1324,91 @@ _ROWS: list[Class] = [
     _file("pull", "another merchant", "merchant 8018", book(merchant="8018")),
     _file("pull_unnamed", "another merchant", "merchant 8018", book(merchant="8018")),
     # Notifications: another payment.
-    *_told(
+    *_notified(
         "payment",
         (
             "a stranger's payment under our number",
             "unconfirmed",
             "not known to be ours",
-            told_payment("PAY_FOREIGN"),
+            notified_payment("PAY_FOREIGN"),
         ),
         (
             "a stranger's payment without money",
             "unconfirmed",
             "not known to be ours",
-            told_payment("PAY_F", amount=None),
+            notified_payment("PAY_F", amount=None),
         ),
         (
             "a stranger's create answer",
             "unconfirmed",
             "not known to be ours",
-            told_payment("PAY_F", outside=ANSWER),
+            notified_payment("PAY_F", outside=ANSWER),
         ),
         (
             "a stranger's payment of another amount",
             "conflicts",
             "total is 4.00",
-            told_payment("PAY_F", amount=BACK),
+            notified_payment("PAY_F", amount=BACK),
         ),
         (
             "a stranger's payment of another day",
             "conflicts",
             "mer_date is 2020-01-01",
-            told_payment("PAY_F", day="20200101"),
+            notified_payment("PAY_F", day="20200101"),
         ),
         (
             "a stranger's payment under his number",
             "held",
             "not expected",
-            told_payment("PAY_F", number="n9"),
+            notified_payment("PAY_F", number="n9"),
         ),
         (
             "a stranger's payment without a number",
             "held",
             "names no order",
-            told_payment("PAY_F", number=None),
+            notified_payment("PAY_F", number=None),
         ),
         (
             "the id in another letter case",
             "unconfirmed",
             "not known to be ours",
-            told_payment("pay_mine"),
+            notified_payment("pay_mine"),
         ),
         (
             "the id with more behind a blank",
             "unconfirmed",
             "not known to be ours",
-            told_payment("PAY_MINE\u00a0x"),
+            notified_payment("PAY_MINE\u00a0x"),
         ),
         (
             "the id of our refund",
             "unconfirmed",
             "not known to be ours",
-            told_payment("REFUND_MINE"),
+            notified_payment("REFUND_MINE"),
         ),
         (
             "the number of our refund",
             "held",
             "not expected",
-            told_payment("PAY_F", number="r1"),
+            notified_payment("PAY_F", number="r1"),
         ),
         # Our id, something differs.
-        ("another order", "conflicts", "number is n2", told_payment(number="n2")),
-        ("our refund's number", "conflicts", "number is r1", told_payment(number="r1")),
+        ("another order", "conflicts", "number is n2", notified_payment(number="n2")),
+        (
+            "our refund's number",
+            "conflicts",
+            "number is r1",
+            notified_payment(number="r1"),
+        ),
         (
             "another day",
             "conflicts",
             "mer_date is 2020-01-01",
-            told_payment(day="20200101"),
+            notified_payment(day="20200101"),
         ),
         *[
-            (told, "conflicts", because, told_payment(amount=USD | given))
-            for told, because, given in (
+            (claim, "conflicts", because, notified_payment(amount=USD | given))
+            for claim, because, given in (
                 ("less money", "total is 9.99", {"total": "9.99"}),
                 ("more money", "total is 10.01", {"total": "10.01"}),
                 ("cents", "total is 1000", {"total": "1000"}),
@@ -1414,43 +1420,43 @@ _ROWS: list[Class] = [
         ],
         # Our id, an answer as a notification.
         *[
-            (told, "unconfirmed", "form of an answer", given)
-            for told, given in (
-                ("a create answer", told_payment(outside=ANSWER)),
-                ("a query answer", told_payment(outside={"meta": META})),
-                ("an answer without meta", told_payment(outside={"links": LINKS})),
-                ("links inside", told_payment(links=LINKS)),
-                ("meta inside", told_payment(meta=META)),
+            (claim, "unconfirmed", "form of an answer", given)
+            for claim, given in (
+                ("a create answer", notified_payment(outside=ANSWER)),
+                ("a query answer", notified_payment(outside={"meta": META})),
+                ("an answer without meta", notified_payment(outside={"links": LINKS})),
+                ("links inside", notified_payment(links=LINKS)),
+                ("meta inside", notified_payment(meta=META)),
             )
         ],
         *[
-            (told, "unconfirmed", "names no payment", given)
-            for told, given in (
+            (claim, "unconfirmed", "names no payment", given)
+            for claim, given in (
                 (
                     "an execute answer, the id in its link",
-                    told_payment(None, outside=ANSWER),
+                    notified_payment(None, outside=ANSWER),
                 ),
                 (
                     "an execute answer, the id in a link inside",
-                    told_payment(None, links=LINKS),
+                    notified_payment(None, links=LINKS),
                 ),
             )
         ],
         # Our id, something is absent.
         *[
-            (told, "unconfirmed", "not tell all", given)
-            for told, given in (
-                ("no number", told_payment(number=None)),
-                ("no amount", told_payment(amount=None)),
-                ("CNY only", told_payment(amount={"total_cny": "69.23"})),
-                ("no currency", told_payment(amount={"total": "10.00"})),
+            (claim, "unconfirmed", "not tell all", given)
+            for claim, given in (
+                ("no number", notified_payment(number=None)),
+                ("no amount", notified_payment(amount=None)),
+                ("CNY only", notified_payment(amount={"total_cny": "69.23"})),
+                ("no currency", notified_payment(amount={"total": "10.00"})),
             )
         ],
         # What is no object at all.
         *[
-            (told, "held", "names neither payment nor order", given)
-            for told, given in (
-                ("no id, no number", told_payment(None, number=None)),
+            (claim, "held", "names neither payment nor order", given)
+            for claim, given in (
+                ("no id, no number", notified_payment(None, number=None)),
                 ("the answer to an SMS", {"meta": META, "links": LINKS}),
                 ("a list of banks", {"banks": [{"code": "CCB"}], "meta": META}),
                 ("a list of transactions", transactions()),
@@ -1460,7 +1466,7 @@ _ROWS: list[Class] = [
             "another's number and no id",
             "held",
             "number is not expected",
-            told_payment(None, number="n9"),
+            notified_payment(None, number="n9"),
         ),
         (
             "the flat form",
@@ -1478,94 +1484,94 @@ _ROWS: list[Class] = [
             "a payment and a refund in one",
             "unconfirmed",
             "names no payment",
-            told_payment() | told_refund(),
+            notified_payment() | notified_refund(),
         ),
     ),
-    *_told(
+    *_notified(
         "refund",
         (
             "a stranger's refund",
             "held",
             "neither its number nor its payment",
-            told_refund("REFUND_F", number="r9", parent="PAY_F"),
+            notified_refund("REFUND_F", number="r9", parent="PAY_F"),
         ),
         (
             "our number, a stranger's payment",
             "conflicts",
             "it is of PAY_F",
-            told_refund("REFUND_F", parent="PAY_F"),
+            notified_refund("REFUND_F", parent="PAY_F"),
         ),
         (
             "our number, no payment",
             "unconfirmed",
             "not known to be ours",
-            told_refund("REFUND_F", parent=None),
+            notified_refund("REFUND_F", parent=None),
         ),
         (
             "another refund of our payment",
             "unconfirmed",
             "not known to be ours",
-            told_refund("REFUND_F", number="r9"),
+            notified_refund("REFUND_F", number="r9"),
         ),
         (
             "our order's number",
             "unconfirmed",
             "not known to be ours",
-            told_refund("REFUND_F", number="n1", parent=None),
+            notified_refund("REFUND_F", number="n1", parent=None),
         ),
         (
             "our refund of a stranger's payment",
             "conflicts",
             "it is of PAY_F",
-            told_refund(parent="PAY_F"),
+            notified_refund(parent="PAY_F"),
         ),
         (
             "our refund under another number",
             "conflicts",
             "number is r9",
-            told_refund(number="r9"),
+            notified_refund(number="r9"),
         ),
         (
             "our refund under another number, without its payment",
             "conflicts",
             "number is r9",
-            told_refund(number="r9", parent=None),
+            notified_refund(number="r9", parent=None),
         ),
         (
             "our refund, other money",
             "conflicts",
             "total is 10.00",
-            told_refund(amount=USD),
+            notified_refund(amount=USD),
         ),
         (
             "our refund, another currency",
             "conflicts",
             "currency is EUR",
-            told_refund(amount=BACK | {"currency": "EUR"}),
+            notified_refund(amount=BACK | {"currency": "EUR"}),
         ),
         (
             "the id of our payment",
             "conflicts",
             "that of REFUND_MINE",
-            told_refund("PAY_MINE"),
+            notified_refund("PAY_MINE"),
         ),
         (
             "a second refund under our number",
             "conflicts",
             "that of REFUND_MINE",
-            told_refund("REFUND_F"),
+            notified_refund("REFUND_F"),
         ),
         (
             "a refund answer",
             "unconfirmed",
             "form of an answer",
-            told_refund() | {"meta": META},
+            notified_refund() | {"meta": META},
         ),
         (
             "a refund answer, links inside",
             "unconfirmed",
             "form of an answer",
-            told_refund(links=LINKS),
+            notified_refund(links=LINKS),
         ),
         (
             "the query of a refund",
@@ -1574,49 +1580,49 @@ _ROWS: list[Class] = [
             {"meta": META, **refunded()},
         ),
     ),
-    *_told(
+    *_notified(
         "customs",
         (
             "a stranger's declaration",
             "held",
             "no declaration of this id",
-            told_customs("CUST_F"),
+            notified_customs("CUST_F"),
         ),
         (
             "a stranger's declaration, of our payment",
             "held",
             "no declaration of this id",
-            told_customs("CUST_F", parent_payment="PAY_MINE"),
+            notified_customs("CUST_F", parent_payment="PAY_MINE"),
         ),
         (
             "our declaration of a stranger's payment",
             "conflicts",
             "it is of PAY_F",
-            told_customs(parent_payment="PAY_F"),
+            notified_customs(parent_payment="PAY_F"),
         ),
         (
             "a declaration without an id",
             "held",
             "names neither payment nor order",
-            told_customs(None),
+            notified_customs(None),
         ),
         (
             "a customs answer",
             "unconfirmed",
             "form of an answer",
-            told_customs() | ANSWER,
+            notified_customs() | ANSWER,
         ),
         (
             "the id of our payment",
             "held",
             "no declaration of this id",
-            told_customs("PAY_MINE"),
+            notified_customs("PAY_MINE"),
         ),
         (
             "the id of our refund",
             "held",
             "no declaration of this id",
-            told_customs("REFUND_MINE"),
+            notified_customs("REFUND_MINE"),
         ),
     ),
 ]
@@ -1635,5 +1641,5 @@ def classes(kind: Kind) -> list[Class]:
 
 if __name__ == "__main__":
     for one in CLASSES:
-        columns = (str(one.number), one.kind, one.asked, one.told, one.end)
+        columns = (str(one.number), one.kind, one.asked, one.claim, one.end)
         sys.stdout.write(" | ".join(columns) + "\n")

@@ -88,11 +88,11 @@ def everything(error):
     parts = []
 
     for one in chain(error):
-        told = traceback.TracebackException(
+        trace = traceback.TracebackException(
             type(one), one, one.__traceback__, capture_locals=True
         )
         # The test's own frames hold the canaries by design.
-        frames = [frame for frame in told.stack if "/tests/" not in frame.filename]
+        frames = [frame for frame in trace.stack if "/tests/" not in frame.filename]
         parts += [repr(one), str(one), repr(vars(one))]
         parts += traceback.StackSummary.from_list(frames).format()
         parts += [repr(frame.locals) for frame in frames]

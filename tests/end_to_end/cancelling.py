@@ -224,5 +224,5 @@ async def run(count, seed):
 
 if __name__ == "__main__":
     warnings.simplefilter("error")
-    told = asyncio.run(run(int(sys.argv[1]), int(sys.argv[2])))
-    sys.stdout.write(json.dumps(told))
+    counts = asyncio.run(run(int(sys.argv[1]), int(sys.argv[2])))
+    sys.stdout.write(json.dumps(counts))

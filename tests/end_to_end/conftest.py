@@ -54,9 +54,9 @@ class Box:
             return json.load(reply)
 
     async def requests(self, path):
-        told = await self.control("GET", "/requests")
+        answer = await self.control("GET", "/requests")
 
-        return [one for one in told["requests"] if one["path"].endswith(path)]
+        return [one for one in answer["requests"] if one["path"].endswith(path)]
 
     async def fault(self, kind, **members):
         await self.control("PUT", "/faults", {"rules": [{"kind": kind, **members}]})
@@ -65,9 +65,9 @@ class Box:
         await self.control("PUT", "/settings", changes)
 
     async def sms_code(self, payment_id):
-        told = await self.control("GET", f"/payments/{payment_id}/sms_code")
+        answer = await self.control("GET", f"/payments/{payment_id}/sms_code")
 
-        return told["sms_code"]
+        return answer["sms_code"]
 
     async def token_requests(self):
         return (await self.control("GET", "/token"))["requests"]

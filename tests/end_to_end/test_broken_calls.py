@@ -105,7 +105,7 @@ async def test_a_signed_refusal_is_definite(box, session):
     assert not caught.value.money_may_have_moved
 
 
-async def test_an_sms_that_may_have_been_sent_is_told(box, session):
+async def test_an_sms_that_may_have_been_sent_is_reported(box, session):
     """
     A text message is no money: the plain error, with request_sent.
     """

@@ -39,12 +39,12 @@ def storm(count, *, seed, options=()):
     return json.loads(done.stdout), done.stderr
 
 
-def must_be_clean(told):
-    assert 20 == told["good"]
-    assert (0, 0) == (told["tasks"], told["timers"])
-    assert told["sockets afterwards"] <= cancelling.POOL
+def must_be_clean(counts):
+    assert 20 == counts["good"]
+    assert (0, 0) == (counts["tasks"], counts["timers"])
+    assert counts["sockets afterwards"] <= cancelling.POOL
     # One that was cut is still closing when the next takes its place, one per caller.
-    assert told["most sockets"] <= cancelling.POOL + cancelling.WORKERS
+    assert counts["most sockets"] <= cancelling.POOL + cancelling.WORKERS
 
 
 @pytest.mark.timeout(420)
@@ -53,14 +53,14 @@ def test_a_hundred_thousand_cancellations_leave_a_session_that_works():
     20 of 20 calls succeed afterwards; no task, timer or socket is left; and each write
     that the gateway read before its caller went away was handed to `on_unknown`.
     """
-    told, _ = storm(100_000, seed=1)
+    counts, _ = storm(100_000, seed=1)
 
-    must_be_clean(told)
-    assert 100_000 == told["cancelled"] + told["ended"]
-    assert told["executed and cancelled"] > 100
-    assert 0 == told["of these not handed over"]
-    assert 0 == told["handed over though answered"]
-    assert 0 == told["reads handed over"]
+    must_be_clean(counts)
+    assert 100_000 == counts["cancelled"] + counts["ended"]
+    assert counts["executed and cancelled"] > 100
+    assert 0 == counts["of these not handed over"]
+    assert 0 == counts["handed over though answered"]
+    assert 0 == counts["reads handed over"]
 
 
 @pytest.mark.timeout(120)
@@ -68,9 +68,9 @@ def test_cancellations_warn_of_nothing_in_development_mode():
     """
     Under ``-X dev`` neither asyncio nor the interpreter has anything to say.
     """
-    told, words = storm(2_000, seed=2, options=["-X", "dev", "-W", "error"])
+    counts, words = storm(2_000, seed=2, options=["-X", "dev", "-W", "error"])
 
-    must_be_clean(told)
+    must_be_clean(counts)
     assert "Warning" not in words
     assert "never retrieved" not in words
     assert "was destroyed" not in words

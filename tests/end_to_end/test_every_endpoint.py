@@ -176,7 +176,7 @@ async def test_a_refund_is_one_object_in_every_shape(open_session, box, shape, a
     assert refund.id == found.id
 
 
-async def test_customs_are_told_and_asked(session, box):
+async def test_customs_are_declared_and_asked(session, box):
     """
     A sub order is declared, moves on by itself, and is told again.
     """

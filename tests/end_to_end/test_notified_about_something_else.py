@@ -17,7 +17,12 @@ from pathlib import Path
 
 import orders
 import pytest
-from about_something_else import classes, told_customs, told_payment, told_refund
+from about_something_else import (
+    classes,
+    notified_customs,
+    notified_payment,
+    notified_refund,
+)
 
 from umfpay.models import CustomsDeclaration, Money, NewRefund
 from umfpay.notifications import NotificationInbox, NotificationReceiver
@@ -42,9 +47,9 @@ REFUND = NewRefund(
 
 # What is applied: each row is refused for what it differs in, and for nothing else.
 RIGHT = {
-    "payment": (told_payment(), ("PAY_MINE", "TRADE_SUCCESS")),
-    "refund": (told_refund(), ("REFUND_MINE", "REFUND_SUCCESS")),
-    "customs": (told_customs(), ("CUST_MINE", "SUCCESS")),
+    "payment": (notified_payment(), ("PAY_MINE", "TRADE_SUCCESS")),
+    "refund": (notified_refund(), ("REFUND_MINE", "REFUND_SUCCESS")),
+    "customs": (notified_customs(), ("CUST_MINE", "SUCCESS")),
 }
 
 
@@ -116,7 +121,7 @@ async def test_a_refund_may_name_the_order_it_is_of(shop):
     """
     As answers about refunds do (gateway.md, trap 15).
     """
-    signed = SIGNER(told_refund(number="n1", parent=None))
+    signed = SIGNER(notified_refund(number="n1", parent=None))
     await shop.receive(signed.body, signed.headers)
     await shop.replay()
 

@@ -117,7 +117,7 @@ class RawClient:
         return json.loads(content)
 
     def log_in(self):
-        told = self.call(
+        answer = self.call(
             "POST",
             "/oauth/authorize",
             {
@@ -127,7 +127,7 @@ class RawClient:
                 "scope": "default",
             },
         )
-        self._token = told["access_token"]
+        self._token = answer["access_token"]
 
 
 def _amount(total):

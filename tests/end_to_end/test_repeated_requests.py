@@ -254,9 +254,9 @@ async def test_a_refund_flow_ends_with_the_one_refund_that_was_made(
         mer_date=orders.DAY,
         amount=Money("3.00", "USD"),
     )
-    told = (await box.control("GET", "/refunds"))["refunds"]
+    refunds = (await box.control("GET", "/refunds"))["refunds"]
 
-    assert [back.id] == [one["id"] for one in told]
+    assert [back.id] == [one["id"] for one in refunds]
     assert "REFUND_SUCCESS" == back.state
 
 

@@ -542,7 +542,7 @@ def _response(body, headers=""):
     return head.encode() + body
 
 
-def _told_in_turn(signed):
+def _answers_in_turn(signed):
     """
     Return *signed* with lists of its own, which are used up.
     """
@@ -591,13 +591,13 @@ async def _session(gateway):
 @pytest.mark.parametrize(
     ("asked", "signed"),
     [(asked, signed) for asked, _, signed in TAKEN],
-    ids=[f"{asked}-{told}" for asked, told, _ in TAKEN],
+    ids=[f"{asked}-{claim}" for asked, claim, _ in TAKEN],
 )
 async def test_the_answer_that_was_asked_for_is_taken(gateway, session, asked, signed):
     """
     Also in the forms in which the real gateway leaves names out or swaps them.
     """
-    gateway.answers = _told_in_turn(signed)
+    gateway.answers = _answers_in_turn(signed)
     found = await CALLS[asked](session)
 
     if asked.startswith("resolve"):
@@ -609,7 +609,7 @@ async def test_an_answer_about_something_else_gives_nothing(gateway, session, ro
     """
     A read is refused; a write that has left is unclear; a flow never ends with it.
     """
-    gateway.answers = _told_in_turn(row.signed)
+    gateway.answers = _answers_in_turn(row.signed)
 
     if row.end == "unknown":
         found = await CALLS[row.asked](session)

@@ -234,9 +234,9 @@ async def test_a_refund_without_a_row_stays_unknown(box, session):
 
 async def _settled(box):
     for _ in range(100):
-        told = await box.control("GET", "/refunds")
+        answer = await box.control("GET", "/refunds")
 
-        if all(one["state"] == "REFUND_SUCCESS" for one in told["refunds"]):
+        if all(one["state"] == "REFUND_SUCCESS" for one in answer["refunds"]):
             return
 
         await asyncio.sleep(0.05)

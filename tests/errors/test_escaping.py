@@ -56,7 +56,7 @@ def test_what_people_write_stays_as_it_is(text):
     assert text == escape(text)
 
 
-def test_long_text_is_cut_and_its_length_told():
+def test_long_text_is_cut_and_its_length_named():
     """
     Two megabytes of a stranger are no log record.
     """

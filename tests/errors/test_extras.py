@@ -39,10 +39,10 @@ for code, package in json.loads(sys.argv[1]):
         sys.meta_path.insert(0, Blocked(package))
         try:
             exec(code, {"__name__": "shop"})
-            told = ["", "", "nothing was raised"]
+            found = ["", "", "nothing was raised"]
         except BaseException as error:
-            told = [type(error).__name__, isinstance(error, ImportError), str(error)]
-        print(json.dumps(told))
+            found = [type(error).__name__, isinstance(error, ImportError), str(error)]
+        print(json.dumps(found))
         sys.stdout.flush()
         os._exit(0)
     os.waitpid(child, 0)
@@ -99,10 +99,10 @@ def test_what_is_missing_is_named_with_its_cure():
         text=True,
         check=True,
     )
-    told = [json.loads(line) for line in done.stdout.splitlines()]
+    results = [json.loads(line) for line in done.stdout.splitlines()]
     wrong = [
         (code, package, one)
-        for (code, package, extra), one in zip(NEEDS, told, strict=True)
+        for (code, package, extra), one in zip(NEEDS, results, strict=True)
         if f'pip install "umfpay[{extra}]"' not in one[2]
         or package not in one[2] + "cryptography"
         or (not one[1] and package != "cryptography")

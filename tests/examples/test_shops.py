@@ -132,9 +132,9 @@ def test_a_customer_who_mistypes_the_code_pays_by_card(shop):
     assert "try again: 2 attempts" in again
     assert 'name="code"' in again
 
-    told = shop.gateway("GET", "/notifications")["notifications"]
+    notifications = shop.gateway("GET", "/notifications")["notifications"]
 
-    assert ["acknowledged"] == [one["status"] for one in told]
+    assert ["acknowledged"] == [one["status"] for one in notifications]
 
 
 def test_a_customer_scans_the_qr_code(shop):
@@ -156,7 +156,7 @@ def test_a_customer_scans_the_qr_code(shop):
     shop.until_paid(order)
 
 
-def test_a_wrong_card_is_told_in_words(shop):
+def test_a_wrong_card_is_reported_in_words(shop):
     """
     Nothing of the card is shown or stored in clear.
     """
@@ -169,7 +169,7 @@ def test_a_wrong_card_is_told_in_words(shop):
 
 
 @pytest.mark.parametrize("name", ["fastapi_shop", "aiohttp_shop"])
-def test_a_port_that_is_taken_is_told_in_one_line(name, tmp_path):
+def test_a_port_that_is_taken_is_reported_in_one_line(name, tmp_path):
     """
     Another shop runs there, maybe this one.
     """

@@ -86,9 +86,9 @@ class Box:
         """
         Return the requests whose path ends in *ending*.
         """
-        told = await self.control("GET", "/requests")
+        answer = await self.control("GET", "/requests")
 
-        return [one for one in told["requests"] if one["path"].endswith(ending)]
+        return [one for one in answer["requests"] if one["path"].endswith(ending)]
 
     async def fault(self, kind, **members):
         await self.control("PUT", "/faults", {"rules": [{"kind": kind, **members}]})
@@ -106,9 +106,9 @@ class Box:
         """
         Read the SMS as the customer does.
         """
-        told = await self.control("GET", f"/payments/{pending.payment_id}/sms_code")
+        answer = await self.control("GET", f"/payments/{pending.payment_id}/sms_code")
 
-        return told["sms_code"]
+        return answer["sms_code"]
 
 
 @pytest.fixture(name="box")
@@ -292,6 +292,6 @@ class _WithCode:
         self._box = box
 
     async def sms_code(self, payment_id):
-        told = await self._box.control("GET", f"/payments/{payment_id}/sms_code")
+        answer = await self._box.control("GET", f"/payments/{payment_id}/sms_code")
 
-        return told["sms_code"]
+        return answer["sms_code"]

@@ -194,15 +194,15 @@ async def test_what_fails_after_a_wrong_code_does_not_say_that_no_money_has_move
 
         with pytest.raises(
             OutcomeUnknownError, match="an SMS code was sent earlier"
-        ) as told:
+        ) as caught:
             await confirm_card_payment(session, begun, code)
 
     payment = await confirm_card_payment(session, begun, code)
 
-    assert told.value.money_may_have_moved
-    assert begun.payment_id == told.value.intent.payment_id
-    assert "请勿为该订单另行发起支付" in str(told.value)
-    assert isinstance(told.value.__cause__, TransportError)
+    assert caught.value.money_may_have_moved
+    assert begun.payment_id == caught.value.intent.payment_id
+    assert "请勿为该订单另行发起支付" in str(caught.value)
+    assert isinstance(caught.value.__cause__, TransportError)
     assert PaymentState.TRADE_SUCCESS == payment.state
     assert 2 == len(await box.sent("/execute"))
 
@@ -271,11 +271,11 @@ async def test_a_payment_that_was_paid_all_the_same_is_returned(
     """
     The first execute came through after the first of the two queries.
     """
-    told = session.payments.get
+    real_get = session.payments.get
     asked = []
 
     async def get(payment_id, **options):
-        payment = await told(payment_id, **options)
+        payment = await real_get(payment_id, **options)
         asked.append(payment.state)
 
         # The query before the execute, and the first after its refusal.
@@ -317,10 +317,10 @@ async def test_a_payment_under_way_is_waited_for(session, begun, box, wrong):
     """
     TRADE_PENDING is no refusal.
     """
-    told = session.payments.get
+    real_get = session.payments.get
 
     async def get(payment_id, **options):
-        payment = await told(payment_id, **options)
+        payment = await real_get(payment_id, **options)
 
         if await box.sent("/execute") and payment.state == "WAIT_BUYER_PAY":
             await box.move(payment_id, "pay")
@@ -341,14 +341,14 @@ async def test_a_gateway_that_cannot_be_asked_leaves_it_open(
     """
     The code was wrong, and before another one is sent the payment is asked twice.
     """
-    told = session.payments.get
+    real_get = session.payments.get
     down = False
 
     async def get(payment_id, **options):
         if down:
             raise TransportError(_TEXT, request_sent=False)
 
-        return await told(payment_id, **options)
+        return await real_get(payment_id, **options)
 
     session.payments.get = get
     code = await box.code(begun)
@@ -448,7 +448,7 @@ async def test_a_person_may_allow_another_code_but_not_the_same(
 
 
 @pytest.mark.parametrize("refusals", ["signed", "unsigned"])
-async def test_a_low_balance_is_told_as_such(session, box, order, card, refusals):
+async def test_a_low_balance_is_reported_as_such(session, box, order, card, refusals):
     """
     Two queries say that nothing was paid; the card is forgotten, and another one may
     pay.
@@ -501,7 +501,7 @@ async def test_a_certain_refusal_leaves_an_earlier_execute_open(session, begun, 
         await confirm_card_payment(session, begun, "x")
 
     await box.settings(refusals="signed")
-    told = session.payments.execute
+    real_execute = session.payments.execute
 
     async def refuse(payment_id, payer, **options):
         raise CardError(_TEXT, ret_code="00060730", verified=True)
@@ -511,7 +511,7 @@ async def test_a_certain_refusal_leaves_an_earlier_execute_open(session, begun, 
     with pytest.raises(OutcomeUnknownError, match="final state decides") as caught:
         await confirm_card_payment(session, begun, "y")
 
-    session.payments.execute = told
+    session.payments.execute = real_execute
 
     with pytest.raises(OutcomeUnknownError):
         await confirm_card_payment(session, begun, "z")
@@ -526,13 +526,13 @@ async def test_a_low_balance_of_a_second_copy_leaves_it_open(session, box, order
     """
     begun = await begin_card_payment(session, order, card(POOR), bank_code="CCB")
     code = await box.code(begun)
-    told = session.payments.execute
+    real_execute = session.payments.execute
 
     async def execute(*given, **options):
         # Whoever fetches a token kills the one that the session has.
         await box.control("POST", "/token/steal", {})
 
-        return await told(*given, **options)
+        return await real_execute(*given, **options)
 
     session.payments.execute = execute
 
@@ -544,7 +544,7 @@ async def test_a_low_balance_of_a_second_copy_leaves_it_open(session, box, order
     assert 2 == len(await box.sent("/execute"))
 
 
-async def test_a_refusal_for_the_state_is_told_if_the_payment_waits(
+async def test_a_refusal_for_the_state_is_reported_if_the_payment_waits(
     session, box, order, card
 ):
     """

@@ -47,7 +47,7 @@ async def test_a_create_whose_end_is_unclear_is_made_once_more(
     assert 1 == len(shown)
 
 
-async def test_the_second_unclear_end_is_told(session, box, order):
+async def test_the_second_unclear_end_is_reported(session, box, order):
     """
     No third one is made, and nobody has paid.
     """
@@ -122,7 +122,7 @@ async def test_a_gateway_that_cannot_be_asked_leaves_the_first_end_unclear(
     assert 1 == len(await box.sent("/payments/payment"))
 
 
-async def test_a_signed_refusal_of_the_second_one_is_told(session, box, order):
+async def test_a_signed_refusal_of_the_second_one_is_reported(session, box, order):
     """
     It is definite: this order cannot be created.
     """
@@ -179,6 +179,6 @@ class _Code:
         self._box = box
 
     async def sms_code(self, payment_id):
-        told = await self._box.control("GET", f"/payments/{payment_id}/sms_code")
+        answer = await self._box.control("GET", f"/payments/{payment_id}/sms_code")
 
-        return told["sms_code"]
+        return answer["sms_code"]

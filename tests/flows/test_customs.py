@@ -29,9 +29,9 @@ async def _to_declare(session, box):
 
     class Code:
         async def sms_code(self, payment_id):
-            told = await box.control("GET", f"/payments/{payment_id}/sms_code")
+            answer = await box.control("GET", f"/payments/{payment_id}/sms_code")
 
-            return told["sms_code"]
+            return answer["sms_code"]
 
     payment = await orders.paid(session, Code(), customs=True)
     number = payment.order.mer_reference_id
@@ -156,11 +156,11 @@ async def test_two_are_waited_for_together_and_come_in_the_order_given(
     done = await declare_customs(
         session, payment, list(reversed(new)), on_step=steps.hear
     )
-    told = {one["id"]: one["sub_id"] for one in await _declarations(box, 2)}
+    sub_ids = {one["id"]: one["sub_id"] for one in await _declarations(box, 2)}
 
     assert ["SUCCESS", "SUCCESS"] == [one.state for one in done]
     assert [one.mer_sub_reference_id for one in reversed(new)] == [
-        told[one.id] for one in done
+        sub_ids[one.id] for one in done
     ]
     assert ["declared", "declared", "final", "final"] == steps
 

@@ -58,9 +58,7 @@ async def test_it_comes_back_from_json_as_it_was(begun):
     assert begun.expires_at == again.expires_at
 
 
-async def test_it_expires_after_fifteen_minutes_unless_told_otherwise(
-    begun, session, card
-):
+async def test_it_expires_after_fifteen_minutes_by_default(begun, session, card):
     """
     The order's own end is known, too.
     """

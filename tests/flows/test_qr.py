@@ -118,10 +118,10 @@ async def test_an_unreachable_notify_url_costs_a_poll_and_no_more(session, box, 
         notify_url="http://127.0.0.1:9/nobody",
         **WHO,
     )
-    told = (await box.control("GET", "/notifications"))["notifications"]
+    notifications = (await box.control("GET", "/notifications"))["notifications"]
 
     assert "TRADE_SUCCESS" == payment.state
-    assert "failed" in told[0]["attempts"][0]["outcome"]
+    assert "failed" in notifications[0]["attempts"][0]["outcome"]
 
 
 async def test_a_card_is_no_qr_method(session, box, order):
@@ -164,7 +164,7 @@ async def test_an_answer_without_a_code_is_refused(session, order, monkeypatch):
 
 
 @pytest.mark.parametrize("method", ["WECHAT_SCAN", "CREDIT_CARD"])
-async def test_no_frame_keeps_what_the_customer_told(session, box, order, method):
+async def test_no_frame_keeps_what_the_customer_said(session, box, order, method):
     """
     A crash report with the locals of every frame shows none of it.
     """

@@ -426,7 +426,7 @@ async def test_a_refund_that_fails_is_an_error(session, box, paid, verb, state):
     assert RefundState.REFUND_SUCCESS == again.state
 
 
-async def test_a_refund_that_takes_longer_is_told_by_its_error(
+async def test_a_refund_that_takes_longer_is_reported_by_its_error(
     session, box, paid, elapsed
 ):
     """

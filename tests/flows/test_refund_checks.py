@@ -29,7 +29,7 @@ def test_a_given_amount_goes_before_the_goods():
     assert given == amount_of(PAYMENT, NOBODY_KNOWS, given, ())
 
 
-def test_without_any_amount_the_rest_has_to_be_told():
+def test_without_any_amount_the_rest_has_to_be_given():
     """
     The gateway may leave the amount out of its answer.
     """

@@ -15,7 +15,7 @@ from umfpay.flows._deadline import Deadline
 from umfpay.flows._steps import check_listener, report_step
 
 
-async def _tell(listener, name, what=None, *, seconds=10.0, **options):
+async def _report(listener, name, what=None, *, seconds=10.0, **options):
     now = asyncio.get_running_loop().time()
     await report_step(listener, name, what, deadline=Deadline(now + seconds), **options)
 
@@ -24,7 +24,7 @@ async def test_nobody_need_listen():
     """
     Nothing happens then.
     """
-    assert await _tell(None, "created") is None
+    assert await _report(None, "created") is None
 
 
 async def test_a_plain_function_hears_name_and_object():
@@ -32,8 +32,8 @@ async def test_a_plain_function_hears_name_and_object():
     In the order of the steps.
     """
     heard = []
-    await _tell(heard.append, "created", 1)
-    await _tell(heard.append, "final")
+    await _report(heard.append, "created", 1)
+    await _report(heard.append, "final")
 
     assert [flows.Step(name="created", object=1), flows.Step(name="final")] == heard
 
@@ -47,7 +47,7 @@ async def test_a_coroutine_is_awaited():
     async def hear(step):
         heard.append(step.name)
 
-    await _tell(hear, "created")
+    await _report(hear, "created")
 
     assert ["created"] == heard
 
@@ -61,7 +61,7 @@ async def test_what_the_listener_raises_goes_on():
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await _tell(broken, "created")
+        await _report(broken, "created")
 
 
 @pytest.mark.parametrize("moved", [True, False])
@@ -74,7 +74,7 @@ async def test_a_listener_that_hangs_is_left_at_the_deadline(moved, elapsed):
         await asyncio.sleep(60)
 
     with pytest.raises(NotFinishedError, match="executed") as caught:
-        await _tell(hang, "executed", 1, seconds=1.2, money_may_have_moved=moved)
+        await _report(hang, "executed", 1, seconds=1.2, money_may_have_moved=moved)
 
     assert 1.2 == elapsed()
     assert 1 == caught.value.last
@@ -91,7 +91,7 @@ async def test_what_came_in_the_last_moment_is_still_heard():
         await asyncio.sleep(0.99)
         heard.append(step.name)
 
-    await _tell(slow, "final", seconds=-1)
+    await _report(slow, "final", seconds=-1)
 
     assert ["final"] == heard
 
@@ -105,7 +105,7 @@ async def test_a_timeout_of_the_listeners_own_goes_on():
         raise TimeoutError("mine")
 
     with pytest.raises(TimeoutError, match="mine"):
-        await _tell(late, "created")
+        await _report(late, "created")
 
 
 def test_a_listener_is_a_function_or_nobody():

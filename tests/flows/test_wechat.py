@@ -103,7 +103,7 @@ async def test_a_customer_who_goes_away_lets_the_order_expire(session, box, orde
     ("flow", "changes"),
     [(wechat_web, {"open_id": "oABC"}), (wechat_app, {"phone": "15210838198"})],
 )
-async def test_no_frame_keeps_what_the_customer_told(
+async def test_no_frame_keeps_what_the_customer_said(
     session, box, order, flow, changes
 ):
     """

@@ -94,7 +94,6 @@ class Shop:
         self.place = place
         self.signer = signer
         self.seen = []
-        self.told = []
         self.inbox = NotificationInbox(place.spec, receiver, **options)
         self.inbox.handler(self._handle)
 

@@ -160,7 +160,7 @@ async def test_a_strangers_payment_never_pays_an_order(
     assert mine == (await shop.inbox.notified(mer_reference_id="n1")).id
 
 
-async def test_an_own_payment_that_was_not_told_is_confirmed(
+async def test_an_own_payment_that_was_not_announced_is_confirmed(
     gateway, shop, place, eventually
 ):
     """
@@ -327,7 +327,7 @@ async def test_a_strangers_refund_is_not_applied(gateway, shop, place, log, even
     assert 1 == len(await shop.inbox.unconfirmed())
 
 
-async def test_paid_twice_is_told(gateway, shop, place, eventually):
+async def test_paid_twice_is_reported(gateway, shop, place, eventually):
     """
     Two payments of one order, both ours and both paid: the second is a person's.
     """
@@ -506,7 +506,7 @@ async def test_a_day_that_nobody_named_is_the_one_of_the_query(
     assert await eventually(lambda: place.effects() == [f"{made.id} TRADE_SUCCESS"])
 
 
-async def test_what_is_asked_about_is_told_once_however_often_it_is_expected(
+async def test_what_is_asked_about_is_reported_once_however_often_it_is_expected(
     gateway, shop, place, eventually, log
 ):
     """

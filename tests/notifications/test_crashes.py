@@ -97,9 +97,9 @@ async def test_workers_killed_in_the_handler_leave_each_effect_once(place, fill,
     """
     expected = await fill(120, "TRADE_SUCCESS")
 
-    told = await run("killed", 32, seconds=0.12, pause=0.04)
-    begun = Counter(line.split(" ", 1)[1] for line in told if line.startswith("begin"))
-    ended = Counter(line.split(" ", 1)[1] for line in told if line.startswith("end"))
+    lines = await run("killed", 32, seconds=0.12, pause=0.04)
+    begun = Counter(line.split(" ", 1)[1] for line in lines if line.startswith("begin"))
+    ended = Counter(line.split(" ", 1)[1] for line in lines if line.startswith("end"))
 
     # Each that began and did not end was killed there.
     assert (begun - ended).total() >= 8
@@ -115,11 +115,11 @@ async def test_several_processes_share_the_work(place, fill, run):
     """
     expected = await fill(40, "WAIT_BUYER_PAY", "TRADE_SUCCESS")
 
-    told = await to_the_end(run, place, 80, workers=4)
+    lines = await to_the_end(run, place, 80, workers=4)
 
     effects = place.effects()
     assert sorted(effects) == sorted(expected)
-    assert len(told) >= 2 * len(expected)
+    assert len(lines) >= 2 * len(expected)
 
     for number in range(40):
         assert [one for one in effects if one.startswith(f"PAY_{number} ")] == [
@@ -132,14 +132,14 @@ async def to_the_end(run, place, count, *, workers):
     """
     Run workers until all is applied, and a little longer.
     """
-    told = []
+    lines = []
     done = False
 
     while not done:
         done = len(place.effects()) >= count
-        told += await run("together", workers, seconds=0.8, pause=0.002)
+        lines += await run("together", workers, seconds=0.8, pause=0.002)
 
-    return told
+    return lines
 
 
 async def test_several_tasks_share_the_work(open_shop, place, eventually):

@@ -19,7 +19,7 @@ DAY = date(2026, 11, 23)
 REFUND = NewRefund(mer_reference_id="r1", mer_date=DAY, amount=MONEY)
 
 
-def told(what, **options):
+def expectation_of(what, **options):
     return understood(
         what,
         **{
@@ -36,7 +36,7 @@ def test_a_refund_tells_its_kind():
     """
     Number, money, date and kind are its own; its payment is told, not bound.
     """
-    expected, binding = told(REFUND, payment_id="PAY_A")
+    expected, binding = expectation_of(REFUND, payment_id="PAY_A")
 
     assert binding is None
     assert expected == Expectation(
@@ -53,7 +53,7 @@ def test_the_id_of_a_refund_is_bound():
     """
     With its number and its payment.
     """
-    _, binding = told(REFUND, payment_id="PAY_A", refund_id="REFUND_A")
+    _, binding = expectation_of(REFUND, payment_id="PAY_A", refund_id="REFUND_A")
 
     assert binding == Binding(
         kind="refund",
@@ -67,15 +67,15 @@ def test_a_number_is_an_orders_unless_it_is_said():
     """
     Orders are told most often.
     """
-    assert told("n1", amount=MONEY)[0].kind == "payment"
-    assert told("n1", amount=MONEY, kind="refund")[0].kind == "refund"
+    assert expectation_of("n1", amount=MONEY)[0].kind == "payment"
+    assert expectation_of("n1", amount=MONEY, kind="refund")[0].kind == "refund"
 
 
 def test_the_id_of_a_payment_is_bound():
     """
     To the number of its order.
     """
-    _, binding = told("n1", amount=MONEY, payment_id="PAY_A")
+    _, binding = expectation_of("n1", amount=MONEY, payment_id="PAY_A")
 
     assert binding == Binding(kind="payment", object_id="PAY_A", mer_reference_id="n1")
 
@@ -84,7 +84,9 @@ def test_a_declaration_is_bound_by_its_own_id():
     """
     It has no number and no money of its own.
     """
-    expected, binding = told(CustomsDeclaration(id="CUST_A", parent_payment="PAY_A"))
+    expected, binding = expectation_of(
+        CustomsDeclaration(id="CUST_A", parent_payment="PAY_A")
+    )
 
     assert expected is None
     assert binding == Binding(
@@ -96,7 +98,7 @@ def test_blanks_around_a_number_or_an_id_are_not_its_own():
     """
     From a file or a form: no event would fit, since theirs are cut, too.
     """
-    expected, binding = told(
+    expected, binding = expectation_of(
         " r1\n", amount=MONEY, kind="refund", payment_id=" PAY_A", refund_id="REF_A\n"
     )
 
@@ -110,7 +112,7 @@ def test_nothing_is_no_number(what):
     An event that names no order would wait for it.
     """
     with pytest.raises(ConfigError, match="a number"):
-        told(what, amount=MONEY)
+        expectation_of(what, amount=MONEY)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +129,7 @@ def test_an_id_that_is_none_is_refused(options, says):
     Nothing is bound by mistake.
     """
     with pytest.raises(ConfigError, match=says):
-        told("n1", amount=MONEY, **options)
+        expectation_of("n1", amount=MONEY, **options)
 
 
 def test_a_declaration_without_an_id_is_refused():
@@ -135,4 +137,4 @@ def test_a_declaration_without_an_id_is_refused():
     Nothing could be told apart by it.
     """
     with pytest.raises(ConfigError, match="no id"):
-        told(CustomsDeclaration())
+        expectation_of(CustomsDeclaration())

@@ -158,7 +158,7 @@ async def test_a_refund_is_expected_by_its_own_number(shop, place, eventually):
     NewRefund tells the number and the money.
     """
     await shop.inbox.expect(_refund("r1", "1.00"), payment_id="PAY_A")
-    signed = _told_refund(shop, number="r1", total="1.00")
+    signed = _refund_notification(shop, number="r1", total="1.00")
     await shop.inbox.receive(signed.body, signed.headers)
 
     assert await eventually(lambda: place.effects() == ["REF_A REFUND_SUCCESS"])
@@ -171,7 +171,7 @@ async def test_an_order_and_a_refund_may_have_the_same_number(shop, place, event
     await shop.expect("1001", "3.00")
     await shop.inbox.expect(_refund("1001", "1.00"))
     await shop.receive("PAY_A", number="1001", total="3.00")
-    refund = _told_refund(shop, number="1001", total="1.00")
+    refund = _refund_notification(shop, number="1001", total="1.00")
     await shop.inbox.receive(refund.body, refund.headers)
 
     assert await eventually(lambda: len(place.effects()) == 2)
@@ -186,7 +186,7 @@ async def test_a_wrong_refund_with_an_orders_number_is_found(shop, eventually):
     """
     await shop.expect("1001", "3.00")
     await shop.inbox.expect("1001", amount=Money("1.00", "USD"), kind="refund")
-    refund = _told_refund(shop, number="1001", total="3.00")
+    refund = _refund_notification(shop, number="1001", total="3.00")
     await shop.inbox.receive(refund.body, refund.headers)
     await shop.inbox.replay()
 
@@ -260,7 +260,7 @@ def _refund(number, total):
     )
 
 
-def _told_refund(shop, *, number, total):
+def _refund_notification(shop, *, number, total):
     return shop.signer.refund(
         "REF_A",
         parent_payment="PAY_A",
@@ -298,21 +298,21 @@ async def test_other_money_is_not_applied(
     """
     The handler is not called; on_conflict is told of a NotificationAmountError.
     """
-    told = []
+    reported = []
 
     async def on_conflict(conflict):
-        told.append(conflict)
+        reported.append(conflict)
 
     shop = await open_shop(place, on_conflict=on_conflict)
     await shop.expect()
     await shop.receive(total=total, currency=currency)
 
-    assert await eventually(lambda: told)
+    assert await eventually(lambda: reported)
     [conflict] = await shop.inbox.conflicts()
     assert isinstance(conflict.error, NotificationAmountError)
     assert says in str(conflict.error)
     assert says in conflict.reason
-    assert told[0].event.object_id == conflict.event.object_id == "PAY_A"
+    assert reported[0].event.object_id == conflict.event.object_id == "PAY_A"
     assert shop.seen == []
     assert await shop.inbox.notified(object_id="PAY_A") is None
 
@@ -332,16 +332,16 @@ async def test_a_corrected_expectation_is_compared_again(open_shop, place, event
     """
     The shop had told the wrong price: what was refused is applied, and no conflict.
     """
-    told = []
+    reported = []
 
     async def on_conflict(conflict):
-        told.append(conflict.reason)
+        reported.append(conflict.reason)
 
     shop = await open_shop(place, on_conflict=on_conflict)
     await shop.expect(total="4.00")
     await shop.receive(state="WAIT_BUYER_PAY")
     await shop.receive()
-    assert await eventually(lambda: len(told) == 2)
+    assert await eventually(lambda: len(reported) == 2)
 
     # Told once, however often the shop says the same.
     await shop.expect(total="4.00")
@@ -352,26 +352,26 @@ async def test_a_corrected_expectation_is_compared_again(open_shop, place, event
 
     assert await eventually(lambda: place.effects() == ["PAY_A WAIT_BUYER_PAY", *ONCE])
     assert await shop.inbox.conflicts() == []
-    assert len(told) == 2
+    assert len(reported) == 2
 
 
-async def test_a_wrong_correction_is_told_again(open_shop, place, eventually):
+async def test_a_wrong_correction_is_reported_again(open_shop, place, eventually):
     """
     It is another reason.
     """
-    told = []
+    reported = []
 
     async def on_conflict(conflict):
-        told.append(conflict.reason)
+        reported.append(conflict.reason)
 
     shop = await open_shop(place, on_conflict=on_conflict)
     await shop.expect(total="4.00")
     await shop.receive()
-    assert await eventually(lambda: len(told) == 1)
+    assert await eventually(lambda: len(reported) == 1)
     await shop.expect(total="5.00")
 
-    assert await eventually(lambda: len(told) == 2)
-    assert told[1] == "the total is 3.00, expected was 5.00"
+    assert await eventually(lambda: len(reported) == 2)
+    assert reported[1] == "the total is 3.00, expected was 5.00"
     assert len(await shop.inbox.conflicts()) == 1
 
 
@@ -403,10 +403,10 @@ async def test_any_order_and_any_duplicates_end_in_the_last_state(
     Whatever the network does, each object ends highest and is told each step once.
     """
     chance = random.Random(seed)
-    told = []
+    reported = []
 
     async def on_conflict(conflict):
-        told.append(conflict.event.key)
+        reported.append(conflict.event.key)
 
     shop = await open_shop(place, own=True, on_conflict=on_conflict)
     sent = [

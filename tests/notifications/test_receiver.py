@@ -195,11 +195,13 @@ def test_a_flat_notification_names_what_was_looked_for(receiver, signer):
     """
     signed = signer({"order_id": "n1", "trade_state": "TRADE_SUCCESS", "trade_no": "1"})
 
-    with pytest.raises(NotificationBodyError, match="payment, refund, customs") as told:
+    with pytest.raises(
+        NotificationBodyError, match="payment, refund, customs"
+    ) as caught:
         receiver.read(signed.body, signed.headers)
 
-    assert "flat form" in told.value.what.en
-    assert "扁平" in told.value.what.zh
+    assert "flat form" in caught.value.what.en
+    assert "扁平" in caught.value.what.zh
 
 
 def test_a_body_that_is_too_long_is_refused(receiver):

@@ -137,7 +137,7 @@ async def test_an_unusable_file_is_a_config_error(open_shop, place, tmp_path, ma
         (_missing_folder, "its folder and the permissions"),
     ],
 )
-async def test_who_cannot_open_the_file_is_told_what_to_do(
+async def test_who_cannot_open_the_file_reads_what_to_do(
     open_shop, place, tmp_path, make, words
 ):
     """
@@ -407,10 +407,10 @@ async def test_a_handler_that_writes_through_the_inbox_hears_so(
     """
     shop = await open_shop(place, own=True)
 
-    async def tell(event):
+    async def write_through_the_inbox(event):
         await shop.expect("n2")
 
-    shop.before = tell
+    shop.before = write_through_the_inbox
     await shop.receive()
 
     assert await eventually(

@@ -36,17 +36,17 @@ async def test_a_conflict_is_acknowledged_and_not_applied(
     """
     It is stored, given to on_conflict, and the state stays.
     """
-    told = []
+    reported = []
 
     async def on_conflict(conflict):
-        told.append(conflict)
+        reported.append(conflict)
 
     shop = await open_shop(place, own=True, on_conflict=on_conflict)
     await shop.receive()
     reply = await shop.receive(state=second)
 
     assert reply.status == 200
-    assert await eventually(lambda: told)
+    assert await eventually(lambda: reported)
     [conflict] = await shop.inbox.conflicts()
     assert says in conflict.reason
     assert conflict.error is None
@@ -127,7 +127,7 @@ async def test_the_gateway_is_asked_about_a_conflict(open_shop, place, eventuall
     ],
     ids=["ours", "theirs"],
 )
-async def test_a_conflict_is_told_though_the_gateway_refuses_to_say(
+async def test_a_conflict_is_reported_though_the_gateway_refuses_to_say(
     open_shop, place, eventually, log, error
 ):
     """
@@ -162,30 +162,30 @@ async def test_without_a_gateway_a_conflict_is_logged(
     assert await eventually(lambda: "nobody was asked" in log.text)
 
 
-async def test_a_failing_on_conflict_is_told_again(
+async def test_a_failing_on_conflict_is_reported_again(
     open_shop, place, eventually, log, monkeypatch
 ):
     """
     The failure is logged, and the conflict is told until somebody takes it.
     """
     monkeypatch.setattr("umfpay.notifications._unapplied._FIRST_PAUSE_SECONDS", 0.02)
-    told = []
+    reported = []
 
     async def on_conflict(conflict):
-        told.append(conflict.event.key)
+        reported.append(conflict.event.key)
 
-        if len(told) < 3:
+        if len(reported) < 3:
             raise RuntimeError("the desk is closed")
 
     shop = await open_shop(place, own=True, on_conflict=on_conflict)
     await shop.receive()
     await shop.receive(state="TRADE_FAIL")
 
-    assert await eventually(lambda: len(told) == 3)
+    assert await eventually(lambda: len(reported) == 3)
     assert "the desk is closed" in log.text
     await asyncio.sleep(0.1)
-    assert len(told) == 3
-    assert len(set(told)) == 1
+    assert len(reported) == 3
+    assert len(set(reported)) == 1
 
 
 async def test_a_slow_on_conflict_does_not_stop_the_applying(
@@ -209,19 +209,19 @@ async def test_a_slow_on_conflict_does_not_stop_the_applying(
     assert await eventually(lambda: "PAY_B TRADE_SUCCESS" in place.effects())
 
 
-async def test_a_conflict_is_told_after_a_restart(open_shop, place, eventually):
+async def test_a_conflict_is_reported_after_a_restart(open_shop, place, eventually):
     """
     What nobody has taken is told by the next inbox.
     """
     begun = asyncio.Event()
-    told = []
+    reported = []
 
     async def thinks(conflict):
         begun.set()
         await asyncio.sleep(60)
 
     async def takes(conflict):
-        told.append(conflict.event.state)
+        reported.append(conflict.event.state)
 
     first = await open_shop(place, own=True, on_conflict=thinks)
     await first.receive()
@@ -230,7 +230,7 @@ async def test_a_conflict_is_told_after_a_restart(open_shop, place, eventually):
     await first.inbox.aclose()
     await open_shop(place, own=True, on_conflict=takes)
 
-    assert await eventually(lambda: told == ["TRADE_FAIL"])
+    assert await eventually(lambda: reported == ["TRADE_FAIL"])
 
 
 async def test_a_place_that_is_down_stops_the_telling_for_a_while(
@@ -240,10 +240,10 @@ async def test_a_place_that_is_down_stops_the_telling_for_a_while(
     It is logged, and goes on when the place is back.
     """
     monkeypatch.setattr("umfpay.notifications._unapplied._FIRST_PAUSE_SECONDS", 0.02)
-    told = []
+    reported = []
 
     async def on_conflict(conflict):
-        told.append(conflict.event.state)
+        reported.append(conflict.event.state)
 
     shop = await open_shop(place, own=True, on_conflict=on_conflict)
     unreported = shop.inbox._store.unreported
@@ -261,7 +261,7 @@ async def test_a_place_that_is_down_stops_the_telling_for_a_while(
     await shop.receive()
     await shop.receive(state="TRADE_FAIL")
 
-    assert await eventually(lambda: told == ["TRADE_FAIL"])
+    assert await eventually(lambda: reported == ["TRADE_FAIL"])
     assert "what waits cannot be told now: It is down." in log.text
 
 
@@ -303,7 +303,7 @@ async def test_a_conflict_that_verifies_no_more_is_listed(
 # Lists
 
 
-async def test_a_held_refund_is_looked_at_again_when_its_payment_is_told(
+async def test_a_held_refund_is_looked_at_again_when_its_payment_is_announced(
     shop, signer, eventually
 ):
     """
@@ -427,7 +427,7 @@ async def test_without_a_handler_nothing_is_applied(place, receiver, signer, log
         total="3.00",
         currency="USD",
     )
-    told = []
+    reported = []
 
     async with NotificationInbox(place.spec, receiver) as inbox:
         await inbox.expect("n1", amount=Money("3.00", "USD"), payment_id="PAY_A")
@@ -438,11 +438,11 @@ async def test_without_a_handler_nothing_is_applied(place, receiver, signer, log
 
         @inbox.handler
         async def late(event, transaction):
-            told.append(event.state)
+            reported.append(event.state)
 
         await inbox.replay()
 
-        assert told == ["TRADE_SUCCESS"]
+        assert reported == ["TRADE_SUCCESS"]
         assert (await inbox.notified(object_id="PAY_A")).state == "TRADE_SUCCESS"
 
 

@@ -113,7 +113,7 @@ def test_what_is_unusual_is_a_remark(old, new, wanted):
 
 
 @pytest.mark.parametrize("der", [b"", b"0\x00", DER[:40], b"0\x04\x30\x02\x05\x00"])
-def test_what_has_no_such_structure_is_told_as_strange(der):
+def test_what_has_no_such_structure_is_shown_as_strange(der):
     """
     The key may be good all the same: it is no error.
     """

@@ -32,7 +32,7 @@ from umfpay.protocol._der import (
         (b"0\x84\x00\x00", False),
     ],
 )
-def test_one_whole_sequence_is_told(content, wanted):
+def test_one_whole_sequence_is_recognised(content, wanted):
     """
     The length in the header is the length that follows.
     """

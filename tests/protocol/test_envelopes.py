@@ -390,7 +390,7 @@ CODES = [
 
 
 @pytest.mark.parametrize(("meta", "code", "words"), CODES)
-def test_the_code_that_complains_is_told(opened, meta, code, words):
+def test_the_code_that_complains_is_named(opened, meta, code, words):
     """
     The first of error_code and ret_code that is not 0000 (gateway.md 8.1).
     """

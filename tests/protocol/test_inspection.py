@@ -25,7 +25,7 @@ VECTORS = Path(__file__).parent.parent / "vectors"
         ("gateway_2048.pub.pem", "public key"),
     ],
 )
-def test_the_kind_is_told(file, kind):
+def test_the_kind_is_named(file, kind):
     """
     All files of one pair have one fingerprint.
     """
@@ -61,7 +61,7 @@ def test_the_report_of_a_private_key_holds_nothing_of_it():
     assert len(repr(report)) < 200
 
 
-def test_an_encrypted_key_is_told_and_needs_its_passphrase(openssl):
+def test_an_encrypted_key_is_recognised_and_needs_its_passphrase(openssl):
     """
     In PEM and in DER.
     """

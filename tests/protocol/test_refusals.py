@@ -83,7 +83,7 @@ def test_without_a_code_that_refuses_the_status_decides(status, error, retryable
 
 
 @pytest.mark.parametrize("status", [200, 429, 500])
-def test_a_code_of_no_table_is_told_as_unknown(status):
+def test_a_code_of_no_table_is_reported_as_unknown(status):
     """
     Whatever the status: nobody knows whether to try again.
     """
@@ -166,8 +166,8 @@ def test_a_bare_status_has_a_meaning(status, meaning):
     """
     A page of a proxy names neither code nor reason.
     """
-    told = status_meaning(status)
+    found = status_meaning(status)
 
-    assert meaning in told.en
-    assert told.zh
-    assert told.en in _error("", status=status, verified=False).what.en
+    assert meaning in found.en
+    assert found.zh
+    assert found.en in _error("", status=status, verified=False).what.en

@@ -53,10 +53,10 @@ def test_what_has_a_wrong_type_is_withheld(use, value):
     with pytest.raises(Exception) as caught:
         use(value)
 
-    told = traceback.TracebackException.from_exception(
+    trace = traceback.TracebackException.from_exception(
         caught.value, capture_locals=True
     )
-    frames = [frame for frame in told.stack if "src/umfpay" in frame.filename]
+    frames = [frame for frame in trace.stack if "src/umfpay" in frame.filename]
 
     assert frames
     assert CANARY not in str(caught.value)

@@ -275,7 +275,7 @@ def test_random_books_give_what_a_naive_comparison_gives(seed):
     assert [expected] * len(results) == results
 
 
-def test_what_cannot_be_compared_is_told():
+def test_what_cannot_be_compared_is_reported():
     """
     A frame without columns, no frame at all, days without dates.
     """
@@ -295,7 +295,7 @@ def test_what_cannot_be_compared_is_told():
         compare(theirs, ours.drop("mer_date"), days=(books.DAY, books.DAY))
 
 
-def test_a_ledger_may_tell_little():
+def test_a_ledger_may_hold_little():
     """
     What it lacks is not compared, and has no column.
     """

@@ -33,7 +33,7 @@ def by_text(frames, **options):
     )
     matched = rows.filter(pl.col("class") == "matched")
 
-    return _told(rows), _sums(matched, "gateway_currency", "gateway_")
+    return _row_texts(rows), _sums(matched, "gateway_currency", "gateway_")
 
 
 def by_hashes(frames, engine, **options):
@@ -45,10 +45,10 @@ def by_hashes(frames, engine, **options):
         before = sums.get(currency, (0, 0, 0))
         sums[currency] = tuple(map(sum, zip(before, sizes, strict=True)))
 
-    return _told(found.rows), sums
+    return _row_texts(found.rows), sums
 
 
-def _told(rows):
+def _row_texts(rows):
     return sorted(map(repr, rows.filter(pl.col("class") != "matched").rows()))
 
 
@@ -89,7 +89,7 @@ def test_random_books(engine, seed):
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("seed", range(20))
-def test_keys_with_one_hash_are_told_apart(engine, seed, monkeypatch):
+def test_keys_with_one_hash_are_distinguished(engine, seed, monkeypatch):
     """
     A hash of three values: nearly every row is taken for another one first.
     """
@@ -122,10 +122,10 @@ def test_two_orders_with_one_hash_are_not_one(engine, monkeypatch):
     frames = frames_of(
         [books.transaction("o-1")], [books.booked("o-2")], [books.paid_out("o-3")]
     )
-    told, sums = by_hashes(frames, engine)
+    texts, sums = by_hashes(frames, engine)
 
-    assert (2, {}) == (len(told), sums)
-    assert by_text(frames) == (told, sums)
+    assert (2, {}) == (len(texts), sums)
+    assert by_text(frames) == (texts, sums)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -162,11 +162,11 @@ def test_a_ledger_of_many_words_for_states(engine):
         [books.transaction(f"o-{number}") for number in range(len(words))],
         [books.booked(f"o-{number}", state=word) for number, word in enumerate(words)],
     )
-    told, sums = by_hashes(frames, engine)
+    texts, sums = by_hashes(frames, engine)
 
     # One tells nothing, and is not compared.
-    assert (61, 2) == (len(told), sums["USD"][0])
-    assert by_text(frames) == (told, sums)
+    assert (61, 2) == (len(texts), sums["USD"][0])
+    assert by_text(frames) == (texts, sums)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -202,7 +202,7 @@ def test_floats_are_no_money(tmp_path):
         ({"mer_reference_id": "order_no"}, "total or total_cny is needed"),
     ],
 )
-def test_columns_that_are_not_there_are_told_with_those_that_are(
+def test_columns_that_are_not_there_are_named_with_those_that_are(
     tmp_path, columns, words
 ):
     """
@@ -245,7 +245,7 @@ def test_what_cannot_be_read_is_named(tmp_path):
         ("DELETE FROM orders", "a SELECT of your books"),
     ],
 )
-def test_a_query_that_fails_is_told_in_the_words_of_sqlite(tmp_path, query, words):
+def test_a_query_that_fails_is_reported_in_the_words_of_sqlite(tmp_path, query, words):
     """
     Which hold no address; what a query changes is never committed.
     """
@@ -333,10 +333,12 @@ def test_days_that_are_numbers_are_days_or_refused():
 
     bad = pl.DataFrame({**table, "mer_date": [20170205, 20170299]})
 
-    with pytest.raises(errors.StatementError, match="mer_date holds in row 2") as told:
+    with pytest.raises(
+        errors.StatementError, match="mer_date holds in row 2"
+    ) as caught:
         rows(Ledger.frame(bad))
 
-    assert "20170299" not in str(told.value)
+    assert "20170299" not in str(caught.value)
 
 
 def test_days_of_weeks_are_refused_whatever_stands_beside_them():
@@ -429,17 +431,17 @@ def test_moments_of_any_zone_are_of_the_day_in_china(tmp_path, zone):
         "¶©µ¥ºÅ",
     ],
 )
-def test_names_of_columns_are_told_in_any_language(name):
+def test_names_of_columns_are_shown_in_any_language(name):
     """
     Also where their bytes were read in the wrong encoding.
     """
     table = pl.DataFrame({name: ["a"], "\x1b[2J\x8a": ["1.00"]})
 
-    with pytest.raises(errors.ConfigError) as told:
+    with pytest.raises(errors.ConfigError) as caught:
         Ledger.frame(table, columns={"total": "\x07x"})
 
-    assert f"{name}, \\x1b[2J\\x8a." in str(told.value)
-    assert "total=\\x07x" in str(told.value)
+    assert f"{name}, \\x1b[2J\\x8a." in str(caught.value)
+    assert "total=\\x07x" in str(caught.value)
 
 
 def test_rows_of_parquet_that_do_not_come_are_missed(tmp_path, monkeypatch):
@@ -458,18 +460,18 @@ def test_rows_of_parquet_that_do_not_come_are_missed(tmp_path, monkeypatch):
         rows(ledger)
 
 
-def test_values_in_place_of_names_are_not_told(tmp_path):
+def test_values_in_place_of_names_are_not_shown(tmp_path):
     """
     A file without its line of names.
     """
     path = tmp_path / "orders.csv"
     path.write_text("order-1,15210838198,P,100.00\n")
 
-    with pytest.raises(errors.ConfigError) as told:
+    with pytest.raises(errors.ConfigError) as caught:
         Ledger.csv(path)
 
-    assert "15210838198" not in str(told.value)
-    assert "***" in str(told.value)
+    assert "15210838198" not in str(caught.value)
+    assert "***" in str(caught.value)
 
 
 def test_their_columns_may_have_any_name():

@@ -94,11 +94,11 @@ def test_what_can_be_read_in_two_ways_is_refused_with_its_row(tmp_path, lines, r
     """
     text = "\n".join([NAMES, *lines, ""])
 
-    with pytest.raises(errors.StatementError, match=f"row {row}: ") as told:
+    with pytest.raises(errors.StatementError, match=f"row {row}: ") as caught:
         orders(tmp_path, text)
 
-    assert "Parquet" in str(told.value)
-    assert "99.00" not in str(told.value)
+    assert "Parquet" in str(caught.value)
+    assert "99.00" not in str(caught.value)
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -170,16 +170,18 @@ def test_a_file_that_is_no_table_is_refused(tmp_path, data, words):
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
-def test_a_file_with_another_delimiter_is_told_how_to_name_it(tmp_path, delimiter):
+def test_a_file_with_another_delimiter_gets_words_on_how_to_name_it(
+    tmp_path, delimiter
+):
     """
     In place of a column that is missing.
     """
     text = f"{NAMES}\nB1,10.00,a\n".replace(",", delimiter)
 
-    with pytest.raises(errors.StatementError, match="first line") as told:
+    with pytest.raises(errors.StatementError, match="first line") as caught:
         orders(tmp_path, text)
 
-    assert "--delimiter" in str(told.value)
+    assert "--delimiter" in str(caught.value)
 
 
 def test_a_name_that_stands_twice_is_nobodys(tmp_path):

@@ -229,7 +229,7 @@ def test_columns_that_are_not_wanted_are_looked_at_all_the_same():
             list(read_transactions(data.replace(one, other)).frames(columns=wanted))
 
 
-def test_a_line_that_never_ends_is_told_with_its_number():
+def test_a_line_that_never_ends_is_reported_with_its_number():
     """
     Wherever the blocks are cut.
     """

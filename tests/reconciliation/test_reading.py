@@ -232,7 +232,7 @@ async def test_paths_bytes_and_streams_give_the_same(tmp_path):
     assert all(one == read[0] for one in read)
 
 
-async def test_misuse_is_told(tmp_path):
+async def test_misuse_is_reported(tmp_path):
     """
     A stream without async, a reader twice, a file that is not there.
     """

@@ -56,12 +56,14 @@ def test_counts_are_integers_and_money_is_text(report):
     """
     Every class is there, found or not.
     """
-    told = json.loads(report.to_json())
+    loaded = json.loads(report.to_json())
 
-    assert {str(name) for name in Difference} == told["counts"].keys()
-    assert 1 == told["counts"]["duplicate"]
-    assert 0 == told["counts"]["matched"]
-    assert {"USD": "14.33", "total_cny": "100.00"} == told["totals"]["currency_differs"]
+    assert {str(name) for name in Difference} == loaded["counts"].keys()
+    assert 1 == loaded["counts"]["duplicate"]
+    assert 0 == loaded["counts"]["matched"]
+    assert {"USD": "14.33", "total_cny": "100.00"} == loaded["totals"][
+        "currency_differs"
+    ]
     assert "<Report: 0 matched, 3 not>" == repr(report)
 
 
@@ -162,7 +164,7 @@ def test_a_clean_report_says_so(tmp_path):
     )
 
 
-def test_what_cannot_be_written_is_told(report, tmp_path):
+def test_what_cannot_be_written_is_reported(report, tmp_path):
     """
     Nothing half is left.
     """

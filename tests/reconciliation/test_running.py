@@ -194,10 +194,10 @@ def test_two_runs_never_share_a_folder(day, tmp_path):
     refused = []
 
     def another(_):
-        with pytest.raises(errors.ConfigError, match="another run uses") as told:
+        with pytest.raises(errors.ConfigError, match="another run uses") as caught:
             run(day, work_dir=tmp_path / "w", buckets=2)
 
-        refused.append(told.value)
+        refused.append(caught.value)
 
         raise StoppedError
 

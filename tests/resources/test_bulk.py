@@ -113,18 +113,19 @@ async def test_a_busy_gateway_is_asked_slower_and_again(ask):
     """
     Each id gets its answer in the end; fewer calls run meanwhile, more afterwards.
     """
-    told = []
+    progress = []
     ids = [str(number) for number in range(60)]
     gateway = Gateway(ends={one: [busy(), busy()] for one in ids[:10]})
     results = [
-        one async for one in ask(gateway, ids, concurrency=8, on_progress=told.append)
+        one
+        async for one in ask(gateway, ids, concurrency=8, on_progress=progress.append)
     ]
 
     assert all(one.error is None for one in results)
     assert 80 == len(gateway.asked)
-    assert min(one.concurrency for one in told) < 8
-    assert told[-1].concurrency > min(one.concurrency for one in told)
-    assert (60, 0, 60) == (told[-1].done, told[-1].failed, told[-1].total)
+    assert min(one.concurrency for one in progress) < 8
+    assert progress[-1].concurrency > min(one.concurrency for one in progress)
+    assert (60, 0, 60) == (progress[-1].done, progress[-1].failed, progress[-1].total)
 
 
 async def test_a_gateway_that_stays_busy_is_given_up_for_this_id(ask, tmp_path):
@@ -202,14 +203,14 @@ async def test_a_job_that_broke_off_goes_on_where_it_was(ask, tmp_path):
     with path.open("a") as file:
         file.write("4")
 
-    gateway, told = Gateway(), []
+    gateway, progress = Gateway(), []
     rest = [
         one.id
-        async for one in ask(gateway, ids, checkpoint=path, on_progress=told.append)
+        async for one in ask(gateway, ids, checkpoint=path, on_progress=progress.append)
     ]
 
     assert sorted(ids) == sorted([*taken, *rest])
-    assert 50 == told[-1].done
+    assert 50 == progress[-1].done
 
 
 @pytest.mark.parametrize("content", [b"something else\n", b"\xff\xfe\n", b"a"])

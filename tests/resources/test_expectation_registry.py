@@ -31,12 +31,12 @@ class Inbox:
     def __init__(self, sender, *, fails=9):
         self.sender = sender
         self.fails = fails
-        self.told = []
+        self.expected = []
 
     async def expect(self, what, *, payment_id=None, refund_id=None):
-        self.told.append((len(self.sender.calls), what, payment_id, refund_id))
+        self.expected.append((len(self.sender.calls), what, payment_id, refund_id))
 
-        if len(self.told) >= self.fails:
+        if len(self.expected) >= self.fails:
             raise NotificationError(Text("down", "坏"))
 
 
@@ -70,7 +70,7 @@ async def test_a_new_payment_is_expected_before_it_is_sent(sender):
     made, order = await create_payment(sender, inbox)
 
     assert "PAY_A" == made.id
-    assert [(0, order, None, None), (1, order, "PAY_A", None)] == inbox.told
+    assert [(0, order, None, None), (1, order, "PAY_A", None)] == inbox.expected
 
 
 async def test_a_new_refund_is_expected_before_it_is_sent(sender):
@@ -80,7 +80,7 @@ async def test_a_new_refund_is_expected_before_it_is_sent(sender):
     inbox = Inbox(sender)
     _, new = await create_refund(sender, inbox)
 
-    assert [(0, new, "PAY_A", None), (1, new, "PAY_A", "REFUND_A")] == inbox.told
+    assert [(0, new, "PAY_A", None), (1, new, "PAY_A", "REFUND_A")] == inbox.expected
 
 
 async def test_a_declaration_is_bound_by_its_answer(sender):
@@ -97,7 +97,7 @@ async def test_a_declaration_is_bound_by_its_answer(sender):
     inbox = Inbox(sender)
     made = await Customs(sender, notify_url=None).apply("PAY_A", new, arrivals=inbox)
 
-    assert [(1, made, "PAY_A", None)] == inbox.told
+    assert [(1, made, "PAY_A", None)] == inbox.expected
 
 
 @pytest.mark.parametrize("create", [create_payment, create_refund])

@@ -53,7 +53,7 @@ def test_what_matches_passes(asked, answered):
     assert must_match("payment", asked, answered) is None
 
 
-def test_what_differs_is_told():
+def test_what_differs_is_named():
     """
     Both sides are named, in both languages, and nothing reaches the terminal raw.
     """

@@ -376,7 +376,7 @@ def record_of(known):
     ],
     ids=range(10),
 )
-async def test_a_damaged_record_is_told(gateway, tmp_path, content):
+async def test_a_damaged_record_is_reported(gateway, tmp_path, content):
     """
     Without it nobody knows whose files they are.
     """

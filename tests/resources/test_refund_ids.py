@@ -14,7 +14,7 @@ def _ids():
     return RefundIds()
 
 
-def test_a_refund_is_told_from_the_others_of_its_payment(ids):
+def test_a_refund_is_distinguished_from_the_others_of_its_payment(ids):
     """
     By its number.
     """

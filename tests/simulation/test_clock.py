@@ -96,6 +96,6 @@ def test_the_moments_of_the_client_follow_and_can_be_stored():
 
         return _card_begin.datetime.now(clock.moment().tzinfo), clock.moment()
 
-    told, expected = clock.run(ask)
+    found, expected = clock.run(ask)
 
-    assert expected == told == pickle.loads(pickle.dumps(told))
+    assert expected == found == pickle.loads(pickle.dumps(found))

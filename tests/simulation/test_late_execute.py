@@ -191,7 +191,7 @@ def test_a_low_balance_is_not_believed_before_the_payment_was_asked_twice(second
     assert {1} == set(codes.values())
 
 
-def test_a_low_balance_is_told_when_the_payment_still_waits():
+def test_a_low_balance_is_reported_when_the_payment_still_waits():
     """
     The gateway says so itself, too, when the request arrives.
     """

@@ -196,7 +196,7 @@ async def test_who_is_cancelled_before_the_body_is_taken_has_sent_nothing():
 
 
 @pytest.mark.parametrize("turns", range(1, 16))
-async def test_a_cancelled_call_that_leaves_later_was_told_as_unclear(
+async def test_a_cancelled_call_that_leaves_later_was_reported_as_unclear(
     session, emulator, unclear, turns
 ):
     """
@@ -362,12 +362,12 @@ async def test_closing_hangs_up_and_lets_the_other_side_finish():
     """
     A request on its way is not taken back.
     """
-    told = asyncio.Event()
+    disconnected = asyncio.Event()
 
     async def app(scope, receive, send):
         await receive()
         await receive()
-        told.set()
+        disconnected.set()
 
     transport = emulator_transport(app)
     state = _state()
@@ -377,7 +377,7 @@ async def test_closing_hangs_up_and_lets_the_other_side_finish():
         await asyncio.sleep(0)
 
     await transport.aclose()
-    await asyncio.wait_for(told.wait(), 5)
+    await asyncio.wait_for(disconnected.wait(), 5)
 
     with pytest.raises(httpx.RemoteProtocolError):
         await call

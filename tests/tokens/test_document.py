@@ -61,7 +61,7 @@ def test_an_empty_document_holds_nothing(data):
         b"[" * 100_000,
     ],
 )
-def test_what_is_not_ours_is_told_apart(data):
+def test_what_is_not_ours_is_distinguished(data):
     """
     A document of something else is None, never an exception.
     """

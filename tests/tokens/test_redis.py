@@ -58,7 +58,7 @@ def test_a_password_is_shown_nowhere():
     assert "127.0.0.1:1/0" in repr(store)
 
 
-async def test_a_server_that_is_not_there_is_told(caplog):
+async def test_a_server_that_is_not_there_is_reported(caplog):
     """
     By host and port, without the password; nothing else is tried.
     """
@@ -77,7 +77,7 @@ async def _enter(store, lease=0.2):
         pass
 
 
-async def test_a_wrong_password_is_told(redis_server):
+async def test_a_wrong_password_is_reported(redis_server):
     """
     The server says so; the password is in no text.
     """
@@ -336,7 +336,7 @@ def test_a_turn_that_is_thrown_away_ends_by_itself(store):
     assert time.monotonic() - started < 0.8
 
 
-async def test_who_waits_is_told_of_a_renewal(store, make_record, make_cache, gateway):
+async def test_who_waits_hears_of_a_renewal(store, make_record, make_cache, gateway):
     """
     Hundreds may wait: they take the token and need no turn of their own.
     """

@@ -9,7 +9,7 @@ from umfpay.tokens import _single_flight as module
 from umfpay.tokens._single_flight import SingleFlight, again
 
 
-def test_an_error_is_told_again_as_a_new_one():
+def test_an_error_is_raised_again_as_a_new_one():
     """
     Same class, words, data and cause; no traceback of somebody else.
     """

@@ -53,7 +53,7 @@ def test_a_tracked_body_decides_whatever_the_error(call, started):
     assert started is state.may_have_been_sent(httpx.ConnectError("x"))
 
 
-def test_an_empty_body_cannot_tell(call):
+def test_an_empty_body_says_nothing(call):
     """A write without a body counts as sent although no body was started."""
     state = call(Effect.MONEY, body=b"", handed_over=True, body_tracked=True)
 

@@ -342,7 +342,7 @@ async def test_a_reader_may_stop_early(fetch):
         (None, None),
     ],
 )
-async def test_the_clock_of_the_gateway_is_told(fetch, header, moment):
+async def test_the_clock_of_the_gateway_is_shown(fetch, header, moment):
     """
     As its header Date says it; one that cannot be read tells nothing.
     """

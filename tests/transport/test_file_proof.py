@@ -115,7 +115,7 @@ def test_the_first_byte_that_means_something(head, first):
 
 
 @pytest.mark.parametrize(
-    ("headers", "told"),
+    ("headers", "declared"),
     [
         ([], False),
         ([(b"Content-Length", b"5")], True),
@@ -126,9 +126,9 @@ def test_the_first_byte_that_means_something(head, first):
         ([(b"Transfer-Encoding", b"gzip"), (b"Transfer-Encoding", b"chunked")], True),
     ],
 )
-def test_whether_the_head_tells_where_the_body_ends(call, headers, told):
+def test_whether_the_head_tells_where_the_body_ends(call, headers, declared):
     """A length, or chunks with an end."""
-    assert told is is_length_declared(call(response_headers=headers))
+    assert declared is is_length_declared(call(response_headers=headers))
 
 
 @pytest.mark.parametrize(

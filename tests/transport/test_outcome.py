@@ -437,7 +437,7 @@ def refusal(code, *others, **payment):
 
 @pytest.mark.parametrize("effect", WRITES)
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("answer", "words"),
     [
         (refusal(REFUSED, "0000"), "contradict"),
         (refusal(PENDING, REFUSED), "contradict"),
@@ -445,7 +445,9 @@ def refusal(code, *others, **payment):
         (refusal(REFUSED, id="PAY_B"), "another payment"),
     ],
 )
-def test_a_signed_refusal_that_contradicts_itself_is_unclear(call, effect, told, words):
+def test_a_signed_refusal_that_contradicts_itself_is_unclear(
+    call, effect, answer, words
+):
     """Somebody may have taken it from another answer."""
     state = call(
         effect,
@@ -454,7 +456,7 @@ def test_a_signed_refusal_that_contradicts_itself_is_unclear(call, effect, told,
         body_tracked=True,
         body_started=True,
         status=200,
-        envelope=told,
+        envelope=answer,
     )
     call_verdict = classify(state)
 

@@ -218,16 +218,16 @@ async def resolve(
 
 async def _execution(question: Question) -> Resolution:
     payment_id = _needed(question.intent.payment_id, "payment_id")
-    told = await _notified(question, object_id=payment_id)
+    notified = await _notified(question, object_id=payment_id)
 
     if (
-        isinstance(told, Payment)
-        and told.id == payment_id
-        and told.state is not None
-        and told.state.final
-        and question.ordered.fits(told.order)
+        isinstance(notified, Payment)
+        and notified.id == payment_id
+        and notified.state is not None
+        and notified.state.final
+        and question.ordered.fits(notified.order)
     ):
-        return _by_state(question, told, evidence="notification")
+        return _by_state(question, notified, evidence="notification")
 
     payment, moment = await question.ask(payment_id)
     question.ordered.must_be(payment.order)
@@ -307,13 +307,13 @@ async def _refund_evidence(
     question: Question, statements: Statements, payment_id: str, number: str
 ) -> Resolution:
     intent = question.intent
-    told = await _notified(question, mer_reference_id=number)
+    notified = await _notified(question, mer_reference_id=number)
 
-    if isinstance(told, Refund) and told.parent_payment in (None, payment_id):
-        failed = told.state in _UNREFUNDED_STATES
+    if isinstance(notified, Refund) and notified.parent_payment in (None, payment_id):
+        failed = notified.state in _UNREFUNDED_STATES
 
         return _resolution(
-            Executed.NO if failed else Executed.YES, "notification", told
+            Executed.NO if failed else Executed.YES, "notification", notified
         )
 
     payment, moment = await question.ask(payment_id)
@@ -445,10 +445,10 @@ async def _creation(
 ) -> Resolution:
     intent = question.intent
     number = _needed(intent.mer_reference_id, "mer_reference_id")
-    told = await _notified(question, mer_reference_id=number)
+    notified = await _notified(question, mer_reference_id=number)
 
-    if isinstance(told, Payment) and await _is_order(told, question):
-        return _resolution(Executed.YES, "notification", told)
+    if isinstance(notified, Payment) and await _is_order(notified, question):
+        return _resolution(Executed.YES, "notification", notified)
 
     day = _day(intent.mer_date)
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import attrs
 import click
 
-from umfpay.cli._demo_all import StoryStep, open_shop, tell_all
+from umfpay.cli._demo_all import StoryStep, open_shop, run_stories
 from umfpay.cli._demo_steps import Step, card_story, look_around
 from umfpay.cli._ending import run_to_end
 from umfpay.cli._exit_codes import Exit
@@ -111,8 +111,8 @@ class _Printer:
 
         if self._as_json:
             steps = [attrs.asdict(step) for step in self._steps]
-            told = {"ok": good, "merchant_key_tried": self._signs, "steps": steps}
-            print_json(json.dumps(told, indent=2))
+            result = {"ok": good, "merchant_key_tried": self._signs, "steps": steps}
+            print_json(json.dumps(result, indent=2))
         else:
             done = sum(step.good for step in self._steps)
             untried = "" if self._signs else _UNTRIED
@@ -162,7 +162,7 @@ async def _all_stories(show: _Printer) -> None:
             )
 
         async with open_shop(config, control) as shop:
-            await tell_all(shop, show)
+            await run_stories(shop, show)
 
 
 async def _own_emulator(show: _Printer) -> None:

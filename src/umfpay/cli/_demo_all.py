@@ -125,15 +125,15 @@ class _Story:
         state = getattr(step.object, "state", None) or getattr(
             step.object, "enterprise_status", None
         )
-        self._tell(step.name, "" if state is None else str(state), good=True)
+        self._report_step(step.name, "" if state is None else str(state), good=True)
 
     def end(self, expected: str, found: str) -> None:
         """
         Show whether the story ended as expected.
         """
-        self._tell("end", found, good=found == expected)
+        self._report_step("end", found, good=found == expected)
 
-    def _tell(self, name: str, state: str, *, good: bool) -> None:
+    def _report_step(self, name: str, state: str, *, good: bool) -> None:
         spent = (time.perf_counter() - self._started) * 1000
         self._show(
             StoryStep(
@@ -146,7 +146,7 @@ class _Story:
         )
 
 
-async def tell_all(shop: Shop, show: Show) -> None:
+async def run_stories(shop: Shop, show: Show) -> None:
     """
     Tell the stories one after another; one that fails does not stop the others.
     """

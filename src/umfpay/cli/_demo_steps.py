@@ -88,17 +88,19 @@ class _Story:
         try:
             result = await work
         except UMFError as error:
-            self._tell(
+            self._report_step(
                 name, call, f"{type(error).__name__}", expected, started, good=False
             )
             raise
 
         found = state(result)
-        self._tell(name, call, found, expected, started, good=expected in ("", found))
+        self._report_step(
+            name, call, found, expected, started, good=expected in ("", found)
+        )
 
         return result
 
-    def _tell(
+    def _report_step(
         self,
         name: str,
         call: str,

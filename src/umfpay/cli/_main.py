@@ -79,7 +79,7 @@ def run(arguments: Sequence[str]) -> int:
         if arguments:
             _line(_usage(exc))
         else:
-            _tell(exc.format_message())  # the help
+            _print_to_stderr(exc.format_message())  # the help
 
         return Exit.WRONG_USE
     except UMFError as exc:
@@ -139,14 +139,14 @@ def _refused(exc: OSError) -> ConfigError:
 
 def _trace(error: Exception, *, debug: bool) -> None:
     if debug:
-        _tell(format_error(error))
+        _print_to_stderr(format_error(error))
 
 
 def _line(text: str) -> None:
-    _tell(escape(f"umfpay: {text}", limit=MAX_LINE))
+    _print_to_stderr(escape(f"umfpay: {text}", limit=MAX_LINE))
 
 
-def _tell(text: str) -> None:
+def _print_to_stderr(text: str) -> None:
     # The exit code counts, also when standard error is closed or full.
     with suppress(OSError):
         click.echo(text, err=True)

@@ -81,7 +81,7 @@ def query(
             async for one in nouns.get_many(
                 wanted, concurrency=concurrency, checkpoint=checkpoint
             ):
-                all_found &= _tell(one, as_json=as_json)
+                all_found &= _print_result(one, as_json=as_json)
 
         return all_found
 
@@ -116,7 +116,7 @@ def _ids(file: str) -> Iterator[str]:
             yield one
 
 
-def _tell(one: BulkResult[Any], *, as_json: bool) -> bool:
+def _print_result(one: BulkResult[Any], *, as_json: bool) -> bool:
     error = one.error
 
     if error is not None and not isinstance(error, APIError):

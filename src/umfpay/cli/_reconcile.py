@@ -273,7 +273,7 @@ def _table(report: Report) -> str:
 
     for name, count in report.counts.items():
         off = report.switched_off.get(Difference(name))
-        told = f"{count:>12,}" if off is None else f"{'-':>12}  {off.en} | {off.zh}"
-        lines.append(f"{name:<{width}}  {told}")
+        figure = f"{count:>12,}" if off is None else f"{'-':>12}  {off.en} | {off.zh}"
+        lines.append(f"{name:<{width}}  {figure}")
 
     return "\n".join([*lines, *(f"{note.en} | {note.zh}" for note in report.notes)])

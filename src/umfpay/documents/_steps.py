@@ -42,7 +42,7 @@ async def report_step(on_step: OnUploadStep | None, step: UploadStep) -> None:
     if on_step is None:
         return
 
-    told = on_step(step)
+    result = on_step(step)
 
-    if inspect.isawaitable(told):
-        await told
+    if inspect.isawaitable(result):
+        await result

@@ -225,8 +225,8 @@ class _Upload:
         )
 
 
-def _compare(told: int | None, sent: int) -> None:
-    if told is None:
+def _compare(remote_size: int | None, sent: int) -> None:
+    if remote_size is None:
         raise _UnprovenError(
             Text(
                 "The server took the file but names no size, so it cannot be proven"
@@ -235,11 +235,11 @@ def _compare(told: int | None, sent: int) -> None:
             )
         )
 
-    if told != sent:
+    if remote_size != sent:
         raise StepError(
             Text(
-                f"The server has {told} bytes of {sent}.",
-                f"服务器上只有 {told} 字节，应为 {sent} 字节。",
+                f"The server has {remote_size} bytes of {sent}.",
+                f"服务器上只有 {remote_size} 字节，应为 {sent} 字节。",
             )
         )
 

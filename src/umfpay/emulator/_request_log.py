@@ -107,16 +107,16 @@ def _body(raw: bytes) -> str:
 
 def _star(match: re.Match[str]) -> str:
     value = match.group(2).strip('"')
-    shown = _told(value) if _is_sealed(value) else _STARS
+    shown = _sealed_summary(value) if _is_sealed(value) else _STARS
 
     return f'{match.group(1)}"{shown}"'
 
 
 def _sealed_run(match: re.Match[str]) -> str:
-    return _told(match.group())
+    return _sealed_summary(match.group())
 
 
-def _told(sealed: str) -> str:
+def _sealed_summary(sealed: str) -> str:
     return f"(sealed, {len(sealed)} characters)"
 
 
@@ -135,7 +135,11 @@ def _clean(value: Any, *, inside: str) -> Any:
 
     if isinstance(value, str):
         # Whatever it is called: JSON within a text, too.
-        return _told(value) if _is_sealed(value) else _RUN.sub(_sealed_run, value)
+        return (
+            _sealed_summary(value)
+            if _is_sealed(value)
+            else _RUN.sub(_sealed_run, value)
+        )
 
     if not isinstance(value, dict):
         return value

@@ -136,16 +136,20 @@ async def must_be_new(
     """
     Refuse a *number* under which there is a refund already.
     """
-    told = None if arrivals is None else await _told(arrivals, number, end)
+    notified = (
+        None if arrivals is None else await _notified_refund(arrivals, number, end)
+    )
 
-    if isinstance(told, Refund):
-        raise _number_used(number, told)
+    if isinstance(notified, Refund):
+        raise _number_used(number, notified)
 
     if number in so_far.numbers:
         raise _number_used(number, so_far.numbers[number])
 
 
-async def _told(arrivals: Arrivals, number: str, end: Deadline) -> object | None:
+async def _notified_refund(
+    arrivals: Arrivals, number: str, end: Deadline
+) -> object | None:
     try:
         async with asyncio.timeout_at(end.at):
             return await arrivals.notified(mer_reference_id=number)

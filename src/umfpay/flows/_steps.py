@@ -76,10 +76,10 @@ async def report_step(
 
     try:
         async with asyncio.timeout_at(until) as limit:
-            told = on_step(Step(name=name, object=what))
+            result = on_step(Step(name=name, object=what))
 
-            if inspect.isawaitable(told):
-                await told
+            if inspect.isawaitable(result):
+                await result
     except TimeoutError as error:
         # The shop's own time-outs are its own errors.
         if not limit.expired():

@@ -89,14 +89,14 @@ async def wait_final(
 
     while deadline.left > 0:
         wait = pause * random.uniform(0.75, 1.0)  # noqa: S311 (spreads load only)
-        told = await _pause(object_id, min(wait, deadline.left), arrivals)
+        notified = await _pause(object_id, min(wait, deadline.left), arrivals)
         pause = min(pause * 2, longest)
 
-        if isinstance(told, kind) and _fits(told, must_fit):
-            last = told
+        if isinstance(notified, kind) and _fits(notified, must_fit):
+            last = notified
 
-            if is_final(told):
-                return told
+            if is_final(notified):
+                return notified
 
         if deadline.left <= 0:
             break
@@ -203,12 +203,12 @@ async def _asked(
     return found
 
 
-def _fits(told: T, must_fit: Callable[[T], None] | None) -> bool:
+def _fits(value: T, must_fit: Callable[[T], None] | None) -> bool:
     if must_fit is None:
         return True
 
     try:
-        must_fit(told)
+        must_fit(value)
     except MismatchedResponseError:
         _log.warning("a notification is about something else than what was ordered")
 

@@ -152,10 +152,10 @@ def is_listed_refund(row: object, event: NotificationEvent, known: Known) -> boo
     if not isinstance(row, RefundSummary) or row.refund_id != event.object_id:
         return False
 
-    told = None if known.refund is None else known.refund.payment_id
+    ordered_payment = None if known.refund is None else known.refund.payment_id
     total = None if row.amount is None else row.amount.total
 
-    return (told or event.payment_id) in (None, row.payment_id) and (
+    return (ordered_payment or event.payment_id) in (None, row.payment_id) and (
         known.refund is None or (total is not None and abs(total) == known.refund.total)
     )
 
@@ -331,13 +331,13 @@ class Asker:
             ):
                 return Decision(Status.ASKING, "it is not in our own list")
 
-            told = known.refund
+            refund = known.refund
             binding = Binding(
                 kind="refund",
                 object_id=event.object_id,
-                mer_reference_id=None if told is None else told.mer_reference_id,
+                mer_reference_id=None if refund is None else refund.mer_reference_id,
                 payment_id=event.payment_id
-                or (None if told is None else told.payment_id),
+                or (None if refund is None else refund.payment_id),
             )
 
         answer = await self._gateway.refunds.get(event.object_id)
@@ -382,8 +382,8 @@ def _days(
         answered: What a query says of the order: the event and what was expected may
             name no day.
     """
-    told = (event.order, answered, *expected)
-    days = {one.mer_date for one in told if one is not None}
+    sources = (event.order, answered, *expected)
+    days = {one.mer_date for one in sources if one is not None}
 
     return sorted(day for day in days if day is not None)
 

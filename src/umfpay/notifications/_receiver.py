@@ -272,13 +272,13 @@ def _number(members: Mapping[str, Any]) -> str | None:
 
     The flat form of an early specification calls it order_id (gateway.md 3.3).
     """
-    told = [
+    named = [
         order.get("mer_reference_id")
         for payment in _objects(members.get("payment"))
         for order in _objects(payment.get("order"))
     ]
-    told.append(members.get("order_id"))
-    numbers = {str(one).strip() for one in told if isinstance(one, str | int)} - {""}
+    named.append(members.get("order_id"))
+    numbers = {str(one).strip() for one in named if isinstance(one, str | int)} - {""}
 
     return numbers.pop() if len(numbers) == 1 else None
 

@@ -441,7 +441,7 @@ async def _known(rows: Any, row: Any) -> Known:
         " WHERE number = ?",
         (number,),
     )
-    told = {one.kind: one for one in map(_expectation, expected)}
+    expected_by_kind = {one.kind: one for one in map(_expectation, expected)}
     states = await rows(
         "SELECT states FROM umf_objects WHERE object_id = ?", (object_id,)
     )
@@ -462,8 +462,8 @@ async def _known(rows: Any, row: Any) -> Known:
     return Known(
         states=tuple(json.loads(next((one[0] for one in states), "[]"))),
         binding=binding,
-        order=told.get("payment"),
-        refund=told.get("refund"),
+        order=expected_by_kind.get("payment"),
+        refund=expected_by_kind.get("refund"),
         parent=next((one[0] for one in parents), None),
         paid_by=next((one[0] for one in paid_by), None),
         payment_ids=tuple(one for one, kind in ids if kind == "payment"),

@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS umf_events (
     status TEXT NOT NULL,
     reason TEXT NOT NULL DEFAULT '',
     reported REAL NOT NULL DEFAULT 0,
-    told TEXT NOT NULL DEFAULT '',
+    reported_reason TEXT NOT NULL DEFAULT '',
     attempts INTEGER NOT NULL DEFAULT 0,
     questions INTEGER NOT NULL DEFAULT 0,
     due REAL NOT NULL DEFAULT 0
@@ -107,20 +107,20 @@ PAID_BY: Final = (
     " AND object_id IS NOT ? AND state = 'TRADE_SUCCESS' LIMIT 1"
 )
 # Told once, unless it is another reason. What a question brings is none.
-_TOLD: Final = (
+_REASON_TO_REPORT: Final = (
     "CASE WHEN status IN ('asking', 'unconfirmed') THEN 'asking'"
     " ELSE status || ' ' || reason END"
 )
 UNREPORTED: Final = (
-    f"WHERE (e.status IN ('held', 'conflict', 'wrong_amount') AND e.told != {_TOLD})"
-    f" OR (e.status = 'asking' AND e.told != {_TOLD} AND e.questions >= ?)"
-    f" OR (e.status = 'unconfirmed' AND e.told != {_TOLD})"
-    f" OR (e.status IN ('asking', 'unconfirmed') AND e.told = {_TOLD}"
+    f"WHERE (e.status IN ('held', 'conflict', 'wrong_amount') AND e.reported_reason != {_REASON_TO_REPORT})"
+    f" OR (e.status = 'asking' AND e.reported_reason != {_REASON_TO_REPORT} AND e.questions >= ?)"
+    f" OR (e.status = 'unconfirmed' AND e.reported_reason != {_REASON_TO_REPORT})"
+    f" OR (e.status IN ('asking', 'unconfirmed') AND e.reported_reason = {_REASON_TO_REPORT}"
     " AND (e.reported < ? OR e.reported > ?)) ORDER BY e.position"
 )
 # What was told, as it was read then: it may have been decided anew meanwhile.
 REPORTED: Final = (
-    f"UPDATE umf_events SET reported = ?, told = (SELECT {_TOLD}"  # noqa: S608 (ours)
+    f"UPDATE umf_events SET reported = ?, reported_reason = (SELECT {_REASON_TO_REPORT}"  # noqa: S608 (ours)
     " FROM (SELECT ? AS status, ? AS reason)) WHERE key = ?"
 )
 TABLES: Final = ("umf_events", "umf_objects", "umf_expected", "umf_bound")

@@ -225,11 +225,11 @@ def _ret_codes(meta: Mapping[str, Any]) -> list[str]:
 
     An ``error_code`` of 0000 alone says nothing.
     """
-    told = _texts(meta.get("ret_code"))
-    codes = dict.fromkeys([*_texts(meta.get("error_code")), *told])
+    ret_codes = _texts(meta.get("ret_code"))
+    codes = dict.fromkeys([*_texts(meta.get("error_code")), *ret_codes])
     refusals = [code for code in codes if code != SUCCESS]
 
-    return [*refusals, SUCCESS] if SUCCESS in told else refusals
+    return [*refusals, SUCCESS] if SUCCESS in ret_codes else refusals
 
 
 def _texts(value: object) -> list[str]:

@@ -89,7 +89,7 @@ def _compared(
         collect: Computes one.
         given: Makes one.
     """
-    sieve = HashPrefilter(
+    prefilter = HashPrefilter(
         books[Book.TRANSACTIONS],
         books[Book.LEDGER],
         books.get(Book.STATEMENT),
@@ -98,15 +98,15 @@ def _compared(
         settle=lambda frame: nw.from_native(given(collect(frame.to_native()))).lazy(),
     )
     rows = classified(
-        *sieve.rest,
+        *prefilter.rest,
         tolerance=tolerance,
         # Those that are not due are no more there.
         days=None,
-        orphans=sieve.orphans,
+        orphans=prefilter.orphans,
     )
 
     return Compared(
-        rows=collect(rows.to_native()), matched=collect(sieve.matched.to_native())
+        rows=collect(rows.to_native()), matched=collect(prefilter.matched.to_native())
     )
 
 

@@ -79,7 +79,9 @@ class HashPrefilter:
     ) -> None:
         theirs = opened(Book.TRANSACTIONS, transactions)
         ours = opened(Book.LEDGER, ledger)
-        told = None if statement is None else opened(Book.STATEMENT, statement)
+        statement_rows = (
+            None if statement is None else opened(Book.STATEMENT, statement)
+        )
         row = ROW[0]
         self.orphans = settle(refunds_of_nothing(ours, theirs, [*KEY, row]))
 
@@ -90,7 +92,9 @@ class HashPrefilter:
             _codes([ours, theirs], settle) if "state" in available_in(ours) else None
         )
         flagged = settle(
-            _flagged(ours, theirs, told, tolerance or Tolerance(), codes).select(
+            _flagged(
+                ours, theirs, statement_rows, tolerance or Tolerance(), codes
+            ).select(
                 row,
                 DIFFERS,
                 currency="gateway_currency",
@@ -121,11 +125,11 @@ class HashPrefilter:
             settle(book.join(found, on=row, how="semi")) for book in (theirs, ours)
         )
 
-        if told is not None:
+        if statement_rows is not None:
             numbers = nw.concat([theirs.select(PAID), ours.select(PAID)]).unique(PAID)
-            told = settle(told.join(numbers, on=PAID, how="semi"))
+            statement_rows = settle(statement_rows.join(numbers, on=PAID, how="semi"))
 
-        self.rest = (theirs, ours, told)
+        self.rest = (theirs, ours, statement_rows)
 
 
 def _codes(books: Sequence[Frame], settle: Settle) -> dict[str, int]:
@@ -143,7 +147,7 @@ def _codes(books: Sequence[Frame], settle: Settle) -> dict[str, int]:
 def _flagged(
     ours: Frame,
     theirs: Frame,
-    told: Frame | None,
+    statement_rows: Frame | None,
     tolerance: Tolerance,
     codes: Mapping[str, int] | None,
 ) -> Frame:
@@ -151,7 +155,7 @@ def _flagged(
     Return the books side by side, with `DIFFERS`.
     """
     available = available_in(ours)
-    applies = rules(available, tolerance, with_statement=told is not None)
+    applies = rules(available, tolerance, with_statement=statement_rows is not None)
     # Known already.
     del applies[Difference.REFUND_WITHOUT_PAYMENT]
     whole = _prefixed(ours, "ledger", available, IN_LEDGER, codes).join(
@@ -168,14 +172,16 @@ def _flagged(
         ),
     ]
 
-    if told is not None:
+    if statement_rows is not None:
         values = {f"statement_{name}": nw.col(name) for name in STATEMENT_VALUES}
         # What the statement says of itself is looked at before it is joined.
         wrong = applies.pop(Difference.EXCHANGE_DIFFERS).alias("_wrong")
-        told = told.select(PAID, "kind", **values).with_columns(wrong)
+        statement_rows = statement_rows.select(PAID, "kind", **values).with_columns(
+            wrong
+        )
         names = [name for name in values if not name.startswith("statement_exchange")]
         whole = whole.join(
-            told.select(PAID, "_wrong", *names),
+            statement_rows.select(PAID, "_wrong", *names),
             on=PAID,
             how="left",
             suffix=_THERE,

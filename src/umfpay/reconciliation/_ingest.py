@@ -77,7 +77,8 @@ class Ingest:
         return {
             "rows": {str(book): self._rows[book] for book in Book},
             "files": [
-                _told(reader) for reader in (*self._transactions, *self._statements)
+                _header_facts(reader)
+                for reader in (*self._transactions, *self._statements)
             ],
         }
 
@@ -127,7 +128,7 @@ class Ingest:
                 self._stage.add(Book.STATEMENT, known_rows, bucket=bucket)
 
 
-def _told(reader: StatementReader[Any]) -> dict[str, Any]:
+def _header_facts(reader: StatementReader[Any]) -> dict[str, Any]:
     header = reader.header
     assert header is not None
     assert reader.total_rules is not None

@@ -70,15 +70,15 @@ def chosen(columns: Mapping[str, str] | None, there: Sequence[str]) -> dict[str,
     for name in named:
         if name not in OURS:
             raise unusable(
-                f"{_shown(name)}: ours are {', '.join(OURS)}",
-                f"{_shown(name)}：可用的名称为 {'、'.join(OURS)}",
+                f"{_display_name(name)}: ours are {', '.join(OURS)}",
+                f"{_display_name(name)}：可用的名称为 {'、'.join(OURS)}",
             )
 
     for name, column in named.items():
         if column not in there:
             raise unusable(
-                f"{name}={_shown(column)}: the ledger has {_told(there)}",
-                f"{name}={_shown(column)}：账本的列为 {_told(there)}",
+                f"{name}={_display_name(column)}: the ledger has {_column_list(there)}",
+                f"{name}={_display_name(column)}：账本的列为 {_column_list(there)}",
             )
 
     found = {name: named.get(name, name) for name in OURS}
@@ -87,36 +87,36 @@ def chosen(columns: Mapping[str, str] | None, there: Sequence[str]) -> dict[str,
     for name, column in found.items():
         if there.count(column) > 1:
             raise unusable(
-                f"{name}={_shown(column)}: several columns of the ledger have this name",
-                f"{name}={_shown(column)}：账本中有多列使用该名称",
+                f"{name}={_display_name(column)}: several columns of the ledger have this name",
+                f"{name}={_display_name(column)}：账本中有多列使用该名称",
             )
 
     if "mer_reference_id" not in found:
         raise unusable(
-            f"mer_reference_id is needed; the ledger has {_told(there)}",
-            f"缺少 mer_reference_id；账本的列为 {_told(there)}",
+            f"mer_reference_id is needed; the ledger has {_column_list(there)}",
+            f"缺少 mer_reference_id；账本的列为 {_column_list(there)}",
         )
 
     if not {"total", "total_cny"} & {*found}:
         raise unusable(
-            f"total or total_cny is needed; the ledger has {_told(there)}",
-            f"缺少 total 或 total_cny；账本的列为 {_told(there)}",
+            f"total or total_cny is needed; the ledger has {_column_list(there)}",
+            f"缺少 total 或 total_cny；账本的列为 {_column_list(there)}",
         )
 
     return found
 
 
-def _told(names: Sequence[str]) -> str:
+def _column_list(names: Sequence[str]) -> str:
     """
     Return names of columns to be shown: escaped, and without long numbers, for without
     a line of names they are somebody's values.
     """
-    shown = [_shown(name) for name in names[:_SHOWN_NAMES]]
+    shown = [_display_name(name) for name in names[:_SHOWN_NAMES]]
 
     return ", ".join([*shown, *(["..."] if len(names) > _SHOWN_NAMES else [])])
 
 
-def _shown(name: str) -> str:
+def _display_name(name: str) -> str:
     return escape(_DIGITS.sub("***", name), limit=_SHOWN_CHARACTERS)
 
 

@@ -123,11 +123,12 @@ def _fee(row: DifferenceRow) -> Text:
 
 
 def _exchange(row: DifferenceRow) -> Text:
-    told = row.statement
-    rate = _shown(told.get("exchange_rate"))
-    paid = f"{_shown(told.get('exchanged'))} {told.get('currency')}"
+    statement = row.statement
+    rate = _shown(statement.get("exchange_rate"))
+    paid = f"{_shown(statement.get('exchanged'))} {statement.get('currency')}"
     cny, total, fee = (
-        _shown(told.get(name)) for name in ("exchanged_cny", "total_cny", "service_fee")
+        _shown(statement.get(name))
+        for name in ("exchanged_cny", "total_cny", "service_fee")
     )
 
     return Text(

@@ -69,11 +69,11 @@ class EmulatorBox:
         if self._call is None:
             return self.emulator.control(method, path, value)
 
-        told: dict[str, Any] = self._call(
+        answer: dict[str, Any] = self._call(
             lambda: self.emulator.control(method, path, value)
         )
 
-        return told
+        return answer
 
     def sms_code(self, payment_id: str) -> str:
         """
@@ -133,9 +133,9 @@ class EmulatorBox:
         """
         Return the requests as received whose path ends with *path*.
         """
-        told = self.control("GET", "/requests")["requests"]
+        requests = self.control("GET", "/requests")["requests"]
 
-        return [one for one in told if str(one["path"]).endswith(path)]
+        return [one for one in requests if str(one["path"]).endswith(path)]
 
     def _move(self, kind: str, key: str, verb: str) -> None:
         self.control("POST", f"/{kind}/{key}/{verb}", {})

@@ -43,9 +43,9 @@ class Faults:
         """
         How many calls were struck.
         """
-        told = self._box.control("GET", "/faults")["rules"]
+        rules = self._box.control("GET", "/faults")["rules"]
 
-        return sum(int(rule["hits"]) for rule in told)
+        return sum(int(rule["hits"]) for rule in rules)
 
     def _set(self) -> None:
         self._box.control("PUT", "/faults", {"seed": self._seed, "rules": self._rules})

@@ -104,9 +104,9 @@ def _trace(box):
     """
 
     def trace(payment_id):
-        told = box.control("GET", f"/payments/{payment_id}")
+        answer = box.control("GET", f"/payments/{payment_id}")
 
-        return told["payment"]["trace"]
+        return answer["payment"]["trace"]
 
     return trace
 

@@ -175,7 +175,7 @@ async def test_the_answer_to_a_form_has_no_language_switch(browser, session):
     assert 'id="language"' not in page
 
 
-async def test_trouble_is_told_in_the_readers_language(browser, box):
+async def test_trouble_is_reported_in_the_readers_language(browser, box):
     """
     What the settings refuse, too.
     """

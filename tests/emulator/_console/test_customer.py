@@ -64,9 +64,9 @@ async def test_the_cashier_is_where_the_link_leads(browser, session, box, interf
     _, headers, page = await browser.post(
         f"/upay/{payment.id}/pay", method="ALIPAY_SCAN"
     )
-    told = box.control("GET", f"/payments/{payment.id}")["payment"]
+    found = box.control("GET", f"/payments/{payment.id}")["payment"]
 
-    assert "ALIPAY_SCAN" == told["paid_with"]
+    assert "ALIPAY_SCAN" == found["paid_with"]
     assert 'content="2; url=http://127.0.0.1:9/back"' in page
     assert 'href="http://127.0.0.1:9/back"' in page
     # A redirect after a form to another site is what form-action forbids.

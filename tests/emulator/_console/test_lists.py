@@ -167,8 +167,8 @@ async def test_hostile_words_of_an_order_are_only_words(
     """
     new = orders.cashier_payment()
     payment = await session.payments.create(new)
-    told = box.control("GET", f"/payments/{payment.id}")["payment"]
-    order = {**told["order"], "order_summary": hostile, "mer_reference_id": hostile}
+    document = box.control("GET", f"/payments/{payment.id}")["payment"]
+    order = {**document["order"], "order_summary": hostile, "mer_reference_id": hostile}
     change(
         payment.id, order=order, notify_url=hostile, ret_url=hostile, bank_code=hostile
     )
@@ -313,12 +313,12 @@ async def test_only_the_newest_are_listed_but_a_payment_shows_all_of_its_own(
     first = await session.payments.create(orders.wallet_payment("WECHAT_SCAN"))
     await browser.post(f"/console/payments/{first.id}/pay")
     store = box.emulator._gateway_state.store
-    told = store.get("payment", first.id)
+    document = store.get("payment", first.id)
     note = box.control("GET", "/notifications")["notifications"][0]
 
     for number in range(201):
         key = f"PAY_{'A' * 20}{chr(65 + number // 26)}{chr(65 + number % 26)}"
-        store.put("payment", key, {**told, "id": key})
+        store.put("payment", key, {**document, "id": key})
         store.put(
             "notification",
             str(number + 1000),

@@ -36,7 +36,7 @@ def test_a_page_has_the_words_of_its_language():
     assert "表单已过期" in chinese
 
 
-def test_what_is_told_is_escaped():
+def test_what_is_shown_is_escaped():
     """
     Templates escape by themselves.
     """

@@ -76,7 +76,7 @@ class ListPages:
         payment = self._gateway_state.payment(key)
         refunds = self._of(key, "refund")
         declared = self._of(key, "customs")
-        told = [key, *(one["id"] for one in (*refunds, *declared))]
+        object_ids = [key, *(one["id"] for one in (*refunds, *declared))]
         verbs = _VERBS["payments"].get(payment["state"], ())
 
         if "papers_due" in payment:
@@ -98,7 +98,7 @@ class ListPages:
                 ],
                 "notifications": [
                     one
-                    for what in told
+                    for what in object_ids
                     for one in self._gateway_state.store.about("notification", what)
                 ],
             },
@@ -126,7 +126,7 @@ class ListPages:
 
         for one in self._newest(kind):
             state = one.get("state") or one.get("enterprise_status", "")
-            told: dict[str, Any] = {
+            row: dict[str, Any] = {
                 "id": one["id"],
                 "payment": one.get("payment", ""),
                 "name": one.get("enterprise_name") or one.get("reference") or "",
@@ -135,7 +135,7 @@ class ListPages:
                 "state": state,
                 "verbs": _VERBS[noun].get(state, ()),
             }
-            rows.append(told)
+            rows.append(row)
 
         return Page("objects.html", {"noun": noun, "rows": rows})
 
