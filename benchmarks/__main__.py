@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks._charts import draw
-from benchmarks._page import write_page
+from benchmarks._page import short, write_page
 from benchmarks._result import Figure, Result
 
 
@@ -26,6 +26,8 @@ NAMES: Final = (
     "signing",
     "connections",
     "whole_call",
+    "breakdown",
+    "rivals",
     "token_cache",
     "loop_lag",
     "imports",
@@ -56,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
 
     # A quick run proves nothing, and must not take the place of one that does.
     out = chosen.out or (None if chosen.quick else _HERE / "results")
-    console = Console(width=None if sys.stdout.isatty() else 110)
+    console = Console(width=None if sys.stdout.isatty() else 120)
 
     for name in chosen.names or NAMES:
         result: Result = importlib.import_module(f"benchmarks.{name}").run(
@@ -97,21 +99,30 @@ def machine() -> str:
 
 def show(result: Result, console: Console) -> None:
     """
-    Print the table of *result*.
+    Print the tables of *result*.
     """
+    if result.table:
+        words = Table(*result.table[0], title=result.title, title_justify="left")
+
+        for row in result.table[1:]:
+            words.add_row(*row)
+
+        console.print(words)
+
     table = Table(title=result.title, title_justify="left", show_edge=False)
     table.add_column("")
 
-    for name in ("min", "median", "max"):
+    for name in ("median", "noise", "min", "max"):
         table.add_column(name, justify="right")
 
     for name in ("unit", "target", ""):
         table.add_column(name)
 
     for figure in result.figures:
+        numbers = (figure.median, figure.noise, figure.minimum, figure.maximum)
         table.add_row(
             figure.label,
-            *(short(x) for x in (figure.minimum, figure.median, figure.maximum)),
+            *(short(number) for number in numbers),
             figure.unit,
             target(figure),
             {None: "", True: "met", False: "missed"}[figure.met],
@@ -133,13 +144,6 @@ def target(figure: Figure) -> str:
         return ""
 
     return f"{'at most' if figure.below else 'at least'} {short(figure.target)}"
-
-
-def short(value: float) -> str:
-    """
-    Return *value* with three digits that count.
-    """
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 if __name__ == "__main__":

@@ -4,43 +4,73 @@ Charts of results, as SVG.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from benchmarks._result import Figure, Result
+from benchmarks._result import Figure, Result, Stack
 
 
 # The same bytes for the same result: no date, no random names.
 mpl.rcParams["svg.hashsalt"] = "umfpay"
 mpl.rcParams["svg.fonttype"] = "none"
 
+_COLOURS: Final = ("#4c78a8", "#f58518", "#54a24b", "#b279a2")
+_TARGET: Final = "#e45756"
+
 
 def draw(result: Result, path: Path) -> None:
     """
-    Draw the ratios of *result*, or all figures of one unit where it has none.
-
-    A bar ends at the median; its whisker spans all rounds. A mark is the target.
+    Draw the stacks of *result*, its ratios, or all figures of one unit.
     """
-    figures = shown(result)
-    canvas = Canvas(figsize=(8, 0.9 + 0.32 * len(figures)), layout="constrained")
+    rows = len(result.stacks or shown(result))
+    canvas = Canvas(figsize=(8, 0.9 + 0.32 * rows), layout="constrained")
     axes = canvas.subplots()
+
+    if result.stacks:
+        _stacks(axes, result.stacks)
+        unit = result.figures[0].unit
+    else:
+        figures = shown(result)
+        _bars(axes, figures)
+        unit = figures[0].unit
+
+    axes.set_xlabel(unit)
+    axes.set_title(result.title, loc="left")
+    axes.spines[["top", "right"]].set_visible(False)
+    canvas.savefig(path, format="svg", metadata={"Date": None})
+
+
+def _bars(axes: Axes, figures: Sequence[Figure]) -> None:
+    # A bar ends at the median; its whisker spans all rounds. A mark is the target.
     places = range(len(figures), 0, -1)
     medians = [figure.median for figure in figures]
     below = [figure.median - figure.minimum for figure in figures]
     above = [figure.maximum - figure.median for figure in figures]
-    axes.barh(places, medians, xerr=[below, above], color="#4c78a8", ecolor="#333333")
+    axes.barh(places, medians, xerr=[below, above], color=_COLOURS[0], ecolor="#333333")
     axes.set_yticks(list(places), [figure.label for figure in figures])
 
     for place, figure in zip(places, figures, strict=True):
         if figure.target is not None:
-            axes.plot([figure.target] * 2, [place - 0.4, place + 0.4], color="#e45756")
+            axes.plot([figure.target] * 2, [place - 0.4, place + 0.4], color=_TARGET)
 
-    axes.set_xlabel(figures[0].unit)
-    axes.set_title(result.title, loc="left")
-    axes.spines[["top", "right"]].set_visible(False)
-    canvas.savefig(path, format="svg", metadata={"Date": None})
+
+def _stacks(axes: Axes, stacks: Sequence[Stack]) -> None:
+    places = range(len(stacks), 0, -1)
+    left = [0.0] * len(stacks)
+
+    for name, colour in zip(stacks[0].parts, _COLOURS, strict=False):
+        sizes = [stack.parts[name] for stack in stacks]
+        axes.barh(places, sizes, left=left, color=colour, label=name)
+        left = [one + other for one, other in zip(left, sizes, strict=True)]
+
+    axes.set_yticks(list(places), [stack.label for stack in stacks])
+    axes.legend(ncols=len(stacks[0].parts), loc="upper right", fontsize="small")
+    axes.set_xlim(0, 1.35 * max(left))
 
 
 def shown(result: Result) -> list[Figure]:

@@ -1,18 +1,25 @@
 """
-A session whose gateway is in its own process: no network between them.
+A session whose gateway is in its own process, and what may be left out or watched there.
+
+The only part of the benchmarks that reaches behind the public face of umfpay.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
+import sys
 import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 
-from benchmarks.canned import Keys
+from benchmarks.canned import Gateway, Keys
 from benchmarks.orders import POOL, created, payment_id, queried, reference
-from umfpay import Secret
-from umfpay.protocol import PrivateKey, Signer, sign_envelope
+from umfpay import Secret, UMFSession, _codec, protocol
+from umfpay.protocol import PrivateKey, Signer, _rsa, sign_envelope
 from umfpay.tokens import MemoryTokenStore, TokenRecord
 
 
@@ -74,3 +81,118 @@ class InProcess(httpx.AsyncBaseTransport):
         body, headers = self._answers[key]
 
         return httpx.Response(200, headers=headers, stream=httpx.ByteStream(body))
+
+
+async def in_process_session(keys: Keys) -> UMFSession:
+    """
+    Return a session that is answered at once, without so much as a turn of the loop.
+    """
+    place = Gateway(url="http://127.0.0.1:9/cberest/v1", keys=keys)
+    config = place.config(token_store=await authorized(), rsa_backend="cryptography")
+
+    return UMFSession(config, transport=InProcess(keys, turns=False))
+
+
+class NoRSA:
+    """
+    A signature of zeros for everyone, and every signature is good.
+    """
+
+    def __init__(self, bits: int) -> None:
+        self._signature = bytes((bits + 7) // 8)
+
+    def sign(self, digest: bytes) -> bytes:  # noqa: ARG002
+        """
+        Return the zeros.
+        """
+        return self._signature
+
+    def verify(self, digest: bytes, signature: bytes) -> bool:  # noqa: ARG002
+        """
+        Believe it.
+        """
+        return True
+
+
+@contextlib.contextmanager
+def without_rsa() -> Iterator[None]:
+    """
+    Let whatever is made meanwhile sign and verify in no time; hashes stay.
+    """
+
+    def make(key: Any, backend: object) -> NoRSA:  # noqa: ARG001
+        return NoRSA(key.bits)
+
+    with (
+        _replaced(_rsa.private_operations, make),
+        _replaced(_rsa.public_operations, make),
+    ):
+        yield
+
+
+class CodecClock:
+    """
+    Adds up the CPU time in which bytes become members and objects, or objects bytes.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._inside = False
+
+    def watch(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """
+        Return *function*, its time counted; once where one calls another.
+        """
+
+        @functools.wraps(function)
+        def watched(*arguments: Any, **named: Any) -> Any:
+            if self._inside:
+                return function(*arguments, **named)
+
+            self._inside = True
+            started = time.thread_time()
+
+            try:
+                return function(*arguments, **named)
+            finally:
+                self.seconds += time.thread_time() - started
+                self._inside = False
+
+        return watched
+
+
+@contextlib.contextmanager
+def codec_clock() -> Iterator[CodecClock]:
+    """
+    Watch the functions of the codec's face, and the opening of envelopes.
+    """
+    clock = CodecClock()
+    functions = [getattr(_codec, name) for name in _codec.__all__]
+    functions = [one for one in functions if not isinstance(one, type)]
+
+    with contextlib.ExitStack() as stack:
+        for function in (*functions, protocol.open_envelope):
+            stack.enter_context(_replaced(function, clock.watch(function)))
+
+        yield clock
+
+
+@contextlib.contextmanager
+def _replaced(function: object, other: object) -> Iterator[None]:
+    # Wherever a module of ours holds it, under whatever name.
+    holders = [
+        (module, name)
+        for key, module in list(sys.modules.items())
+        if key.partition(".")[0] == "umfpay"
+        for name, value in list(vars(module).items())
+        if value is function
+    ]
+
+    for module, name in holders:
+        setattr(module, name, other)
+
+    try:
+        yield
+    finally:
+        for module, name in holders:
+            setattr(module, name, function)

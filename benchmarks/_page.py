@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ _HEAD = """\
 # What the benchmarks measured
 
 Written by `nox -s bench`; [Benchmarks](benchmarks.md) says what is compared, why, and \
-how to
-repeat it. Each line has the smallest, the middle and the largest of its rounds.
+how to repeat it. Each
+line has the median of its rounds, the noise (half the width of the middle half of the \
+rounds), the smallest and the
+largest round. A ratio is taken round by round, of two that ran next to each other.
 """
 
 
@@ -24,13 +26,20 @@ def write_page(results: Path, page: Path) -> None:
     """
     Write *page* from the JSON files of the folder *results*.
     """
+    page.write_text(page_text(results, page), encoding="utf-8")
+
+
+def page_text(results: Path, page: Path) -> str:
+    """
+    Return what *page* says about the results.
+    """
     parts = [_HEAD]
 
     for path in sorted(results.glob("*.json")):
         chart = os.path.relpath(path.with_suffix(".svg"), page.parent)
         parts.append(_section(json.loads(path.read_text(encoding="utf-8")), chart))
 
-    page.write_text("\n".join(parts), encoding="utf-8")
+    return "\n".join(parts)
 
 
 def _section(result: Mapping[str, Any], chart: str) -> str:
@@ -39,8 +48,16 @@ def _section(result: Mapping[str, Any], chart: str) -> str:
         "",
         f"![{result['title']}]({Path(chart).as_posix()})",
         "",
-        "| | min | median | max | unit | target | |",
-        "| --- | ---: | ---: | ---: | --- | --- | --- |",
+    ]
+
+    if result["table"]:
+        header, *rows = result["table"]
+        lines += [_cells(header), "| --- " * len(header) + "|"]
+        lines += [*(_cells(row) for row in rows), ""]
+
+    lines += [
+        "| | median | noise | min | max | unit | target | |",
+        "| --- | ---: | ---: | ---: | ---: | --- | --- | --- |",
         *(_row(figure) for figure in result["figures"]),
         "",
         *(f"- {note}" for note in (result["machine"], *result["notes"])),
@@ -54,13 +71,22 @@ def _row(figure: Mapping[str, Any]) -> str:
     bound, met = "", ""
 
     if figure["target"] is not None:
-        bound = f"{'≤' if figure['below'] else '≥'} {_short(figure['target'])}"
+        bound = f"{'≤' if figure['below'] else '≥'} {short(figure['target'])}"
         met = "met" if figure["met"] else "**missed**"
 
-    numbers = (_short(figure[name]) for name in ("minimum", "median", "maximum"))
+    numbers = (
+        short(figure[name]) for name in ("median", "noise", "minimum", "maximum")
+    )
 
-    return f"| {figure['label']} | {' | '.join(numbers)} | {figure['unit']} | {bound} | {met} |"
+    return _cells([figure["label"], *numbers, figure["unit"], bound, met])
 
 
-def _short(value: float) -> str:
+def _cells(words: Sequence[str]) -> str:
+    return f"| {' | '.join(words)} |"
+
+
+def short(value: float) -> str:
+    """
+    Return *value* with three digits that count.
+    """
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

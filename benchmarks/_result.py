@@ -5,7 +5,7 @@ What a benchmark found: figures, ratios against a peer, and targets.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -54,6 +54,18 @@ class Figure:
         return max(self.rounds)
 
     @property
+    def noise(self) -> float:
+        """
+        How far from each other the middle half of the rounds is, halved.
+        """
+        if len(self.rounds) < 2:
+            return 0.0
+
+        low, _, high = statistics.quantiles(self.rounds, n=4, method="inclusive")
+
+        return (high - low) / 2
+
+    @property
     def met(self) -> bool | None:
         """
         Whether the target is met; None without a target.
@@ -75,12 +87,26 @@ class Figure:
             "unit": self.unit,
             "minimum": self.minimum,
             "median": self.median,
+            "noise": self.noise,
             "maximum": self.maximum,
             "rounds": list(self.rounds),
             "target": self.target,
             "below": self.below,
             "met": self.met,
         }
+
+
+@attrs.frozen(kw_only=True)
+class Stack:
+    """
+    A bar of a chart that is made of parts.
+
+    Args:
+        parts: Their sizes, in the unit of the result's first figure.
+    """
+
+    label: str
+    parts: Mapping[str, float]
 
 
 @attrs.frozen(kw_only=True)
@@ -93,12 +119,16 @@ class Result:
         title: One line.
         figures: What was measured and the ratios, in the order of the table.
         notes: What a reader must know to believe or repeat it.
+        stacks: What the chart shows in place of the figures.
+        table: Words beside the figures: a header and its rows.
     """
 
     name: str
     title: str
     figures: Sequence[Figure] = attrs.field(converter=tuple)
     notes: Sequence[str] = attrs.field(default=(), converter=tuple)
+    stacks: Sequence[Stack] = attrs.field(default=(), converter=tuple)
+    table: Sequence[Sequence[str]] = attrs.field(default=(), converter=tuple)
 
     def to_json(self) -> dict[str, Any]:
         """
@@ -109,6 +139,11 @@ class Result:
             "title": self.title,
             "figures": [figure.to_json() for figure in self.figures],
             "notes": list(self.notes),
+            "stacks": [
+                {"label": stack.label, "parts": dict(stack.parts)}
+                for stack in self.stacks
+            ],
+            "table": [list(row) for row in self.table],
         }
 
 
