@@ -23,7 +23,8 @@ def test_the_figures_are_in_order(figures, name):
     A percentile is no longer than a larger one.
     """
     p50, p99, longest = (
-        figures[f"{part}, {name}"].median for part in ("p50", "p99", "longest")
+        figures[f"lag of the loop, {part}, {name}"].median
+        for part in ("p50", "p99", "longest")
     )
 
     assert 0 < p50 <= p99 <= longest
@@ -38,19 +39,22 @@ def test_calls_really_ended(figures, backend):
 
 
 @pytest.mark.parametrize("backend", loop_lag.BACKENDS)
-def test_ratios_are_those_of_the_same_round(figures, backend):
+def test_the_time_of_the_calls_is_not_called_lag(figures, backend):
     """
-    With calls and without.
+    It has lines and a name of its own, and no target.
     """
-    pairs = zip(
-        figures[f"p99, {backend}"].rounds,
-        figures["p99, no calls"].rounds,
-        strict=True,
-    )
+    p50, p99 = (figures[f"a call itself, {part}, {backend}"] for part in ("p50", "p99"))
 
-    assert list(figures[f"p99, {backend} / no calls"].rounds) == [
-        one / other for one, other in pairs
-    ]
+    assert 0 < p50.median <= p99.median
+    assert p50.target is p99.target is None
+    assert figures[f"lag of the loop, p99, {backend}"].target
+
+
+def test_a_loop_without_calls_has_no_time_of_calls(figures):
+    """
+    Only its lag.
+    """
+    assert 3 == sum(label.endswith("no calls") for label in figures)
 
 
 async def test_a_loop_that_is_kept_waiting_is_seen_to_be_late():
