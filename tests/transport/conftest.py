@@ -15,6 +15,7 @@ import pytest
 from umfpay.protocol import PrivateKey, Signer, Verifier, sign_envelope
 from umfpay.sensitive import Secret
 from umfpay.transport import BearerToken, CallState, Effect
+from umfpay.transport._connection_pool import ConnectionPool
 
 
 BASE = "https://gateway.example/cberest/v1"
@@ -236,3 +237,78 @@ def _read_request() -> Callable[[asyncio.StreamReader], Awaitable[bytes]]:
         return head + await reader.readexactly(length)
 
     return read_request
+
+
+def answer(body: bytes = b"{}", *headers: bytes, status: bytes = b"200 OK") -> bytes:
+    """
+    Return an answer as bytes.
+    """
+    lines = [b"HTTP/1.1 " + status, b"Content-Length: %d" % len(body), *headers]
+
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+@pytest.fixture(name="answering")
+def _answering(
+    serve: Callable[..., Awaitable[Served]],
+    read_request: Callable[[asyncio.StreamReader], Awaitable[bytes]],
+) -> Callable[..., Awaitable[Served]]:
+    async def answering(
+        body: bytes = b"{}",
+        *headers: bytes,
+        status: bytes = b"200 OK",
+        **options: Any,
+    ) -> Served:
+        """
+        Serve the same answer to every request of every connection.
+        """
+
+        async def talk(served, reader, writer):
+            while True:
+                served.received.append(await read_request(reader))
+                writer.write(answer(body, *headers, status=status))
+
+        return await serve(talk, **options)
+
+    return answering
+
+
+@pytest.fixture(name="scripted")
+def _scripted(
+    serve: Callable[..., Awaitable[Served]],
+    read_request: Callable[[asyncio.StreamReader], Awaitable[bytes]],
+) -> Callable[..., Awaitable[Served]]:
+    async def scripted(*steps: Any, **options: Any) -> Served:
+        """
+        Serve a script: bytes answer one request, a callable gets the writer instead.
+
+        After the last step of a connection it ends; each connection begins anew.
+        """
+
+        async def talk(served, reader, writer):
+            for step in steps:
+                served.received.append(await read_request(reader))
+
+                if isinstance(step, bytes):
+                    writer.write(step)
+                else:
+                    await step(writer)
+
+        return await serve(talk, **options)
+
+    return scripted
+
+
+@pytest.fixture(name="open_pool")
+async def _open_pool() -> AsyncIterator[Callable[..., ConnectionPool]]:
+    pools = []
+
+    def open_pool(url: str, **options: Any) -> ConnectionPool:
+        pools.append(ConnectionPool(url, **options))
+
+        return pools[-1]
+
+    yield open_pool
+
+    for pool in pools:
+        await pool.aclose()

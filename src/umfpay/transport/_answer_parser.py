@@ -24,7 +24,11 @@ MAX_INFORMATIONAL_ANSWERS: Final = 8
 # No file has a petabyte; above 2**63 the length is an attack on whoever counts.
 _MAX_LENGTH: Final = 10**15
 
-_WATCHED: Final = frozenset({b"content-length", b"transfer-encoding", b"keep-alive"})
+_USUAL: Final = re.compile(rb"HTTP/1\.1 [2-9]")
+_VERSION_BYTES: Final = len(b"HTTP/1.1 ")
+
+_FRAMING: Final = (b"content-length", b"transfer-encoding")
+_CLOSE: Final = re.compile(rb"(?i)(?:^|,)[ \t]*close[ \t]*(?:,|$)")
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -44,18 +48,21 @@ class AnswerParser:
     """
 
     __slots__ = (
+        "_by_lines",
         "_bytes",
+        "_encodings",
         "_fed",
-        "_first_is_11",
         "_informational",
+        "_is_10",
         "_is_informational",
+        "_is_strict",
         "_length",
         "_limit",
+        "_line",
         "_overhead_limit",
         "_parser",
         "_parts",
         "_refusal",
-        "_transfer_encodings",
         "_wants_stream",
         "complete",
         "head_done",
@@ -70,10 +77,14 @@ class AnswerParser:
     def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
         # Nobody has seen the gateway's HTTP: what is harmless may be sloppy. Never
-        # lenient_headers, which lets NUL in.
+        # lenient_headers, which lets NUL in. An informational answer may say "close"
+        # without being the last (keep_alive).
         self._parser.set_dangerous_leniencies(
-            lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
+            lenient_keep_alive=True,
+            lenient_optional_cr_before_lf=True,
+            lenient_spaces_after_chunk_size=True,
         )
+        self._is_strict = False
         self.begin(body_limit=0, wants_stream=False)
         self.complete = True
 
@@ -100,11 +111,16 @@ class AnswerParser:
         self._bytes = 0
         self._fed = 0
         self._length: bytes | None = None
-        self._transfer_encodings: list[bytes] | None = None
+        self._encodings: list[bytes] = []
         self._informational = 0
         self._is_informational = False
-        self._first_is_11 = False
+        self._by_lines = False
+        self._line: bytes | None = None
+        self._is_10 = False
         self._refusal: ExchangeError | None = None
+
+        if self._is_strict:
+            self._set_strict(strict=False)
 
     def feed(self, data: bytes) -> ExchangeError | None:
         """
@@ -112,18 +128,16 @@ class AnswerParser:
 
         The error is returned, not raised: no frame that holds a body is reached from it.
         """
-        if not self._fed:
-            self._first_is_11 = data.startswith(b"HTTP/1.1 ")
+        if not self.head_done:
+            if not self._fed and not _USUAL.match(data):
+                self._by_lines = True
+                self._line = b""
 
-        if not self.head_done and self._fed + len(data) > MAX_HEAD_BYTES:
-            # The limit holds however the bytes were cut.
-            room = MAX_HEAD_BYTES - self._fed
-            refusal = self._parse(data[:room])
+            if self._by_lines or self._fed + len(data) > MAX_HEAD_BYTES:
+                refusal, data = self._feed_head(data)
 
-            if refusal is not None or not self.head_done:
-                return refusal or _refusal("the head is too long")
-
-            data = data[room:]
+                if refusal is not None or not data:
+                    return refusal
 
         refusal = self._parse(data)
 
@@ -131,9 +145,52 @@ class AnswerParser:
             self._fed - self._bytes
             > self._overhead_limit + (self._bytes if self.streams else 0)
         ):
-            return _refusal("more framing than body")
+            return _too_large("more framing than body")
 
         return refusal
+
+    def _feed_head(self, data: bytes) -> tuple[ExchangeError | None, bytes]:
+        """
+        Take the head in *data* line by line; return a refusal, and what follows the head.
+
+        So every first line is seen, for llhttp knows other protocols, too, and the limit
+        holds however the bytes were cut.
+        """
+        while data and not self.head_done:
+            line, end, data = data.partition(b"\n")
+            line += end
+            room = MAX_HEAD_BYTES - self._fed
+            refusal = self._parse(line[:room])
+
+            if refusal is None and len(line) > room:
+                refusal = _too_large("the head is too long")
+
+            if refusal is None and self._line is not None:
+                refusal = self._see_first_line(self._line + line[:_VERSION_BYTES])
+
+            if refusal is not None:
+                return refusal, b""
+
+        return None, data
+
+    def _see_first_line(self, line: bytes) -> ExchangeError | None:
+        """
+        Check the version once enough of the first *line* of an answer is there.
+        """
+        # "a client SHOULD ignore at least one empty line" before it (RFC 9112 2.2 says
+        # it of servers; it is harmless here, too).
+        self._line = line = line.lstrip(b"\r\n")[:_VERSION_BYTES]
+
+        if len(line) < _VERSION_BYTES:
+            return None
+
+        self._line = None
+        self._is_10 = line == b"HTTP/1.0 "
+
+        if self._is_10 or line == b"HTTP/1.1 ":
+            return None
+
+        return _refusal("neither HTTP/1.1 nor HTTP/1.0")
 
     def _parse(self, data: bytes) -> ExchangeError | None:
         self._fed += len(data)
@@ -194,34 +251,15 @@ class AnswerParser:
     def on_header(self, name: bytes, value: bytes) -> None:
         # "Trailer fields ... MUST NOT be merged into the header section" unless their
         # meaning allows it (RFC 9110 6.5.1): a Signature there is not the answer's.
-        if self.head_done:
-            return
-
-        name = name.lower()
-        value = value.strip(b" \t")
-        self.headers.append((name, value))
-
-        if name in _WATCHED:
-            if name == b"content-length":
-                self._length = value
-            elif name == b"keep-alive":
-                self.keep_alive = value
-            elif self._transfer_encodings is None:
-                self._transfer_encodings = [value]
-            else:
-                self._transfer_encodings.append(value)
+        if not self.head_done:
+            self.headers.append((name.lower(), value.strip(b" \t")))
+        elif name.lower() in _FRAMING:
+            # "A sender MUST NOT generate a trailer field" that frames (RFC 9110 6.5.1).
+            self._refuse("a trailer about the frame")
 
     def on_headers_complete(self) -> None:
-        parser = self._parser
-        status = parser.get_status_code()
-        version = (
-            "1.1"
-            if self._first_is_11 and not self._informational
-            else parser.get_http_version()
-        )
-
-        if version not in ("1.1", "1.0"):
-            self._refuse("neither HTTP/1.1 nor HTTP/1.0")
+        status = self._parser.get_status_code()
+        self._find_framing()
 
         if 100 <= status < 200:
             self._begin_informational(status)
@@ -232,13 +270,15 @@ class AnswerParser:
             self._refuse("a status that none may have")
 
         self.status = status
-        self.keeps_alive = parser.should_keep_alive()
+        # Without "close" that is False for an answer without length, too.
+        self.keeps_alive = self._parser.should_keep_alive() and self.keeps_alive
         self.streams = self._wants_stream and status < 300
-        self._see_framing(version)
-        self.head_done = True
 
         if self.streams:
             self._limit = inf
+
+        self._check_framing()
+        self.head_done = True
 
     def on_body(self, part: bytes) -> None:
         self._bytes += len(part)
@@ -251,6 +291,7 @@ class AnswerParser:
     def on_message_complete(self) -> None:
         if self._is_informational:
             self._is_informational = False
+            self._line = b""
         else:
             self.complete = True
 
@@ -264,33 +305,62 @@ class AnswerParser:
         if self._informational > MAX_INFORMATIONAL_ANSWERS:
             self._refuse("too many informational answers")
 
+        if self._is_10:
+            self._refuse("an informational answer in HTTP/1.0")
+
+        if self._encodings or self._length is not None:
+            self._refuse("an informational answer with a body")
+
         self._is_informational = True
         self.headers = []
-        self._length = self._transfer_encodings = self.keep_alive = None
 
-    def _see_framing(self, version: str) -> None:
-        encodings, length = self._transfer_encodings, self._length
+    def _find_framing(self) -> None:
+        """
+        Look through the headers for those about the connection.
+        """
+        self.keeps_alive = True
+        self.keep_alive = None
 
-        if encodings is not None:
+        for name, value in self.headers:
+            if name == b"content-length":
+                self._length = value
+            elif name == b"transfer-encoding":
+                self._encodings.append(value)
+            elif name == b"keep-alive":
+                self.keep_alive = value
+            elif name == b"connection" and _CLOSE.search(value):
+                # llhttp lets "keep-alive, close" keep it.
+                self.keeps_alive = False
+
+    def _check_framing(self) -> None:
+        encodings, length = self._encodings, self._length
+
+        # "A server MUST NOT send" either in a 204 (RFC 9110 8.6 and RFC 9112 6.1).
+        if self.status == 204 and (encodings or length not in (None, b"0")):
+            self._refuse("HTTP 204 with a body")
+
+        if encodings:
             # "A sender MUST NOT apply the chunked transfer coding more than once";
             # "... in HTTP/1.0 ... treat the message as if the framing is faulty"
             # (RFC 9112 7.1 and 6.1). Nobody asked for another coding (TE).
             if len(encodings) != 1 or encodings[0].lower() != b"chunked":
                 self._refuse("a transfer coding other than chunked")
 
-            if version == "1.0":
+            if self._is_10:
                 self._refuse("chunks in HTTP/1.0")
+
+            # Where a chunk ends is no matter of taste.
+            self._set_strict(strict=True)
         elif length is not None:
             # llhttp has seen to it that these are digits, and only once.
-            octets = int(length)
-
-            if octets > _MAX_LENGTH:
-                self._refuse("an absurd length")
-
-            if octets > self._limit and not self.streams:
+            if int(length) > min(self._limit, _MAX_LENGTH):
                 self._refuse("the body is too large", Failure.TOO_LARGE)
         else:
             self.is_framed = self.status in (204, 304)
+
+    def _set_strict(self, *, strict: bool) -> None:
+        self._is_strict = strict
+        self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=not strict)
 
     def _refuse(self, detail: str, failure: Failure = Failure.PROTOCOL) -> None:
         self._refusal = ExchangeError(failure, detail)
@@ -301,3 +371,7 @@ class AnswerParser:
 
 def _refusal(detail: str) -> ExchangeError:
     return ExchangeError(Failure.PROTOCOL, detail)
+
+
+def _too_large(detail: str) -> ExchangeError:
+    return ExchangeError(Failure.TOO_LARGE, detail)

@@ -131,7 +131,9 @@ class ArrivingBody:
             await self._waiter
         finally:
             self._waiter = None
-            self._expect(until=state.deadline)
+
+            if not self._ended:
+                self._expect(until=state.deadline)
 
     def _expect(self, *, until: float) -> None:
         self._exchange.expires = until

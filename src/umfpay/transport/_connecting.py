@@ -37,6 +37,29 @@ _PROXY_ANSWER: Final = re.compile(rb"HTTP/1\.[01] ([2-5][0-9][0-9])(?: [^\r\n]*)
 _END_OF_HEAD: Final = re.compile(rb"\r?\n\r?\n")
 
 
+class TlsSettings:
+    """
+    A context of TLS that is made when it is needed first, off the loop.
+
+    Args:
+        given: The context, or what makes it; the usual authorities by default.
+    """
+
+    def __init__(self, given: ssl.SSLContext | MakeContext | None) -> None:
+        self._given = given or default_context
+
+    async def context(self) -> ssl.SSLContext:
+        """
+        Return the context.
+        """
+        if not isinstance(self._given, ssl.SSLContext):
+            # To read the authorities takes some 20 ms, in which nothing else would run.
+            loop = asyncio.get_running_loop()
+            self._given = await loop.run_in_executor(None, self._given)
+
+        return self._given
+
+
 class Connector:
     """
     Makes the connections of one pool, in one loop.
@@ -45,7 +68,7 @@ class Connector:
         origin: Where they lead.
         connect_timeout: Seconds for one, proxy and TLS included.
         proxy: ``http://user:password@host:port``, or ``https://``.
-        ssl_context: For TLS, or what makes it; the usual authorities by default.
+        tls: The settings of TLS.
     """
 
     def __init__(
@@ -54,23 +77,16 @@ class Connector:
         *,
         connect_timeout: float,
         proxy: Secret | None = None,
-        ssl_context: ssl.SSLContext | MakeContext | None = None,
+        tls: TlsSettings,
     ) -> None:
         self._origin = origin
         self._connect_timeout = connect_timeout
         self._proxy = proxy
-        self._ssl_context = ssl_context or default_context
-        self._making_context = asyncio.Lock()
-        self._resolving = asyncio.Lock()
+        self._tls = tls
+        # A hundred connections at once ask once.
+        self._asking = asyncio.Lock()
         self._addresses: list[Any] = []
         self._resolved_at = 0.0
-
-    @property
-    def ssl_context(self) -> ssl.SSLContext | MakeContext:
-        """
-        The settings of TLS, or what makes them as long as nothing has needed them.
-        """
-        return self._ssl_context
 
     async def connect(self, connection: HttpConnection) -> None:
         """
@@ -86,8 +102,9 @@ class Connector:
                 await self._connect(connection)
         except TimeoutError:
             error = ExchangeError(Failure.CONNECT_TIMEOUT, "no connection in time")
-        except (OSError, RuntimeError, ValueError) as reason:
-            # uvloop raises RuntimeError for some, a name's encoding ValueError.
+        except (OSError, RuntimeError, TypeError, ValueError) as reason:
+            # uvloop raises RuntimeError for some, a name's encoding ValueError, TLS in
+            # TLS of Python 3.11 TypeError.
             error = ExchangeError(Failure.CONNECT, self._words(reason))
 
         if error is not None:
@@ -101,7 +118,8 @@ class Connector:
         context: ssl.SSLContext | None = None
 
         if "https" in (first.scheme, self._origin.scheme):
-            context = await self._context()
+            async with self._asking:
+                context = await self._tls.context()
 
         line = await self._open_socket(first)
         tunnels = proxy is not None and self._origin.scheme == "https"
@@ -143,22 +161,6 @@ class Connector:
         if connection.is_lost:
             raise ConnectionResetError
 
-    async def _context(self) -> ssl.SSLContext:
-        if isinstance(self._ssl_context, ssl.SSLContext):
-            return self._ssl_context
-
-        async with self._making_context:
-            make = self._ssl_context
-
-            if isinstance(make, ssl.SSLContext):
-                return make
-
-            # To read the authorities takes some 20 ms, in which nothing else would run.
-            context = await asyncio.get_running_loop().run_in_executor(None, make)
-            self._ssl_context = context
-
-        return context
-
     async def _open_socket(self, to: Origin) -> socket.socket:
         addresses = await self._resolve(to)
 
@@ -181,8 +183,7 @@ class Connector:
 
             return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", number)]
 
-        # A hundred connections at once ask once.
-        async with self._resolving:
+        async with self._asking:
             if self._addresses and loop.time() - self._resolved_at < ADDRESS_SECONDS:
                 return self._addresses
 
@@ -291,6 +292,9 @@ async def _start_tls(
     """
     Return the transport in which *protocol* speaks TLS over *transport*.
     """
+    if transport.is_closing():
+        raise ConnectionResetError
+
     wrapped = await asyncio.get_running_loop().start_tls(
         transport, protocol, context, server_hostname=to.server_name
     )

@@ -29,6 +29,8 @@ IDLE_SECONDS: Final = 15.0
 # With a gap equal to the server's own limit half of the requests were lost.
 _MARGIN_SECONDS: Final = 1.0
 
+_CUT: Final = "the connection closed"
+
 
 class ConnectionOwner(Protocol):
     """
@@ -137,6 +139,7 @@ class HttpConnection(asyncio.Protocol):
         self._parser = AnswerParser()
         # Any: the interface of a transport does not promise what ours use.
         self._transport: Any = None
+        self._releases_later = False
         self.is_readable: Callable[[], bool] = _never
         self.exchange: PendingExchange | None = None
         self.exchanges = 0
@@ -154,6 +157,9 @@ class HttpConnection(asyncio.Protocol):
         self.idle_since = self._loop.time()
         line = transport.get_extra_info("socket")
         number = None if line is None else line.fileno()
+
+        # TLS may hold the end of the connection behind the answer that it hands over.
+        self._releases_later = transport.get_extra_info("ssl_object") is not None
 
         # A loop in memory has no sockets of the system.
         if isinstance(number, int) and number >= 0:
@@ -264,45 +270,43 @@ class HttpConnection(asyncio.Protocol):
         exchange.stream.feed(parser.take_parts())
 
         if parser.complete:
-            self._let_go(exchange)
             exchange.stream.end(None, is_clean=is_clean)
-            self._release()
+            self._release(exchange)
 
     def _complete(self, exchange: PendingExchange) -> None:
         parser = self._parser
-        self._let_go(exchange)
+        answer = Answer(
+            status=parser.status,
+            headers=parser.headers,
+            body=parser.body(),
+            is_framed=parser.is_framed,
+        )
+        # Before its caller goes on: his next call takes this connection.
+        self._release(exchange)
 
         if not exchange.future.done():
-            exchange.future.set_result(
-                Answer(
-                    status=parser.status,
-                    headers=parser.headers,
-                    body=parser.body(),
-                    is_framed=parser.is_framed,
-                )
-            )
+            exchange.future.set_result(answer)
 
-        self._release()
-
-    def _let_go(self, exchange: PendingExchange) -> None:
-        self.exchange = None
-        exchange.connection = None
-
-    def _release(self) -> None:
+    def _release(self, exchange: PendingExchange) -> None:
         parser = self._parser
+        self._let_go(exchange)
+        self.idle_since = self._loop.time()
+
+        if parser.keep_alive is not None:
+            self.idle_limit = idle_limit(parser.keep_alive)
 
         # An answer that came before the whole request had left says how little the
         # other side thinks of the rest.
         if not parser.keeps_alive or self._transport.get_write_buffer_size():
             self.close()
+        elif self._releases_later:
+            self._loop.call_soon(self._owner.released, self)
+        else:
+            self._owner.released(self)
 
-            return
-
-        if parser.keep_alive is not None:
-            self.idle_limit = idle_limit(parser.keep_alive)
-
-        self.idle_since = self._loop.time()
-        self._owner.released(self)
+    def _let_go(self, exchange: PendingExchange) -> None:
+        self.exchange = None
+        exchange.connection = None
 
     def fail(self, error: Exception) -> None:
         """
@@ -379,6 +383,7 @@ class HttpConnection(asyncio.Protocol):
         inner = self._transport
 
         while hasattr(inner, "_ssl_protocol"):
+            inner._closed = True
             inner = getattr(inner._ssl_protocol, "_transport", None)
 
         kept_socket = getattr(inner, "_sock", None)
@@ -429,7 +434,7 @@ def _words(error: Exception | None) -> str:
     if isinstance(error, ssl.SSLError):
         return str(error)
 
-    return "the connection closed" if error is None else type(error).__name__
+    return type(error).__name__ if isinstance(error, OSError) else _CUT
 
 
 def _never() -> bool:

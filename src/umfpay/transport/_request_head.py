@@ -8,6 +8,7 @@ the caller's can neither add a header nor a second request.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from umfpay.transport._exchange import ExchangeError, Failure
@@ -70,9 +71,10 @@ class RequestHead:
         self._constant = " HTTP/1.1\r\n" + "".join(
             f"{name}: {value}\r\n" for name, value in lines
         )
-        # The same token comes with every call: its line is made when it changes.
+        # The same token comes with every call: its line is made when it changes, and
+        # kept where tools that walk an object's attributes find no text.
         self._bearer: tuple[Bearer | None, str] = (None, "")
-        self._bearer_line = ""
+        self._bearer_line: Callable[[], str] = str
 
     def write(self, state: CallState) -> bytes | ExchangeError:
         """
@@ -95,7 +97,7 @@ class RequestHead:
 
         method, body = state.method, state.body
 
-        if method == "POST" or body:
+        if method != "GET" or body:
             length = f"Content-Length: {len(body)}\r\n\r\n"
         else:
             length = "\r\n"
@@ -163,9 +165,10 @@ class RequestHead:
                     return None
 
                 self._bearer = (bearer, state.bearer_prefix)
-                self._bearer_line = f"Authorization: {text}\r\n"
+                line = f"Authorization: {text}\r\n"
+                self._bearer_line = lambda: line
 
-            lines += self._bearer_line
+            lines += self._bearer_line()
 
         return lines
 

@@ -1,0 +1,413 @@
+"""
+`LoopPool`: the connections of one event loop, and who gets the next one.
+
+Whoever waits longest is served first, also before a newcomer. No task is started for a
+call, and one timer watches all of them; tasks exist only while connecting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+from umfpay.transport._connecting import Connector
+from umfpay.transport._exchange import Answer, ExchangeError, Failure
+from umfpay.transport._http_connection import HttpConnection, PendingExchange
+from umfpay.transport._request_head import RequestHead
+
+
+if TYPE_CHECKING:
+    from umfpay.transport._call import CallState
+
+
+CLOSED: Final = "the session was closed"
+
+# After the first a task still runs ahead of what the socket has for the loop.
+_LOOP_TURNS: Final = 4
+
+_ENDED_EARLY: Final = "the connection closed before anything was sent"
+_SPOKE_FIRST: Final = "something came before anything was sent"
+
+
+class _Attempt:
+    """
+    A connection that is being made.
+
+    Attributes:
+        pending: In whose name, as long as it is not served otherwise.
+        task: Makes it.
+    """
+
+    __slots__ = ("pending", "task")
+
+    def __init__(self, pending: PendingExchange) -> None:
+        self.pending: PendingExchange | None = pending
+        self.task: asyncio.Task[None] | None = None
+
+
+class LoopPool:
+    """
+    Gives each exchange a connection in its turn.
+
+    Args:
+        loop: The loop that it belongs to.
+        connector: Makes connections.
+        head: Writes the heads of requests.
+        max_connections: Open at once; further exchanges wait.
+        is_closed: It gives no connection any more.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        connector: Connector,
+        head: RequestHead,
+        max_connections: int,
+        is_closed: bool = False,
+    ) -> None:
+        self.loop = loop
+        self._connector = connector
+        self._head = head
+        self._max_connections = max_connections
+        self._closed = is_closed
+        self._connections: set[HttpConnection] = set()
+        self._idle: list[HttpConnection] = []
+        self._settling: set[HttpConnection] = set()
+        self._attempts: set[_Attempt] = set()
+        self._waiters: OrderedDict[PendingExchange, None] = OrderedDict()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = inf
+        self._emptied = asyncio.Event()
+
+    async def exchange(self, state: CallState) -> Answer:
+        """
+        Send the request that *state* describes once and read its answer.
+
+        Raises:
+            ExchangeError: There is no answer.
+            TimeoutError: The deadline has passed.
+        """
+        now = self.loop.time()
+        pending = self._pending(state, now)
+        connection = None if self._waiters else self._take(now)
+
+        if connection is None:
+            self._waiters[pending] = None
+            self._serve()
+        else:
+            connection.send(pending)
+
+        if pending.expires < self._timer_at:
+            self.watch(pending.expires)
+
+        try:
+            return await pending.future
+        except BaseException:
+            self._give_up(pending)
+
+            raise
+
+    def _pending(self, state: CallState, now: float) -> PendingExchange:
+        state.body_tracked = True
+        expires, deadline = now + state.timeout, state.deadline
+        is_last = deadline <= expires
+
+        if is_last:
+            expires = deadline
+
+            if deadline <= now:
+                raise TimeoutError
+
+        if self._closed:
+            raise ExchangeError(Failure.CONNECT, CLOSED)
+
+        head = self._head.write(state)
+
+        if isinstance(head, ExchangeError):
+            raise head
+
+        return PendingExchange(
+            state,
+            payload=head + state.body,
+            expires=expires,
+            is_last=is_last,
+            future=self.loop.create_future(),
+        )
+
+    def _take(self, now: float) -> HttpConnection | None:
+        """
+        Return a connection that can be written to in this very moment.
+
+        The one used last comes first: its age tells least about the other side.
+        """
+        idle = self._idle
+
+        while idle:
+            connection = idle.pop()
+
+            if not connection.is_fresh(now):
+                self._discard(connection, _ENDED_EARLY)
+            elif connection.is_readable():
+                # Whether it is an old answer, the end, or only a ticket of TLS, shows
+                # when the loop has read it.
+                self._settle(connection)
+            else:
+                return connection
+
+        return None
+
+    def _settle(self, connection: HttpConnection) -> None:
+        self._settling.add(connection)
+        self.loop.call_soon(self._look_again, connection, _LOOP_TURNS)
+
+    def _look_again(self, connection: HttpConnection, turns: int) -> None:
+
+        if connection not in self._settling:
+            return
+
+        if not connection.is_closing and connection.is_readable() and turns > 1:
+            self.loop.call_soon(self._look_again, connection, turns - 1)
+
+            return
+
+        self._settling.remove(connection)
+
+        if connection.is_closing or connection.is_readable():
+            self._discard(connection, _SPOKE_FIRST)
+            self._serve()
+        else:
+            self.released(connection)
+
+    def _discard(self, connection: HttpConnection, words: str) -> None:
+        """
+        Close *connection*; who had it made must not have one made again and again.
+        """
+        connection.close()
+        pending, connection.made_for = connection.made_for, None
+
+        if pending is not None and pending in self._waiters:
+            del self._waiters[pending]
+            pending.fail(ExchangeError(Failure.CONNECT, words))
+
+    def _serve(self) -> None:
+        """
+        Give connections to those who wait, in their order, and make what is missing.
+        """
+        waiters = self._waiters
+        now = self.loop.time()
+
+        while waiters:
+            pending = next(iter(waiters))
+
+            if pending.future.done():
+                # Its caller is gone, and will say so in a moment.
+                del waiters[pending]
+
+                continue
+
+            connection = self._take(now)
+
+            if connection is None:
+                break
+
+            # _take() may have ended the wait.
+            if waiters.pop(pending, self) is self:
+                self._idle.append(connection)
+
+                continue
+
+            connection.send(pending)
+
+        missing = len(waiters) - len(self._attempts) - len(self._settling)
+        room = self._max_connections - len(self._connections) - len(self._attempts)
+
+        if missing > 0 and room > 0 and not self._closed:
+            self._connect_for(min(missing, room))
+
+    def _connect_for(self, count: int) -> None:
+        lacking = [one for one in self._waiters if one.attempt is None]
+
+        for pending in lacking[:count]:
+            pending.attempt = attempt = _Attempt(pending)
+            self._attempts.add(attempt)
+            attempt.task = self.loop.create_task(
+                self._connect(attempt), name="umfpay connection"
+            )
+
+    async def _connect(self, attempt: _Attempt) -> None:
+        connection = HttpConnection(self.loop, self)
+        error: Exception | None = None
+        made = False
+
+        try:
+            await self._connector.connect(connection)
+            made = True
+        except Exception as reason:  # noqa: BLE001 (it is raised by the caller)
+            error = reason
+        finally:
+            self._attempts.discard(attempt)
+            pending = attempt.pending
+
+            if pending is not None:
+                pending.attempt = None
+
+            if not made and error is None:
+                # Cancelled.
+                self._serve()
+
+        if error is None:
+            self._connections.add(connection)
+            connection.made_for = pending
+            self.released(connection)
+        else:
+            if pending is not None and self._waiters.pop(pending, self) is None:
+                pending.fail(error)
+
+            self._serve()
+
+    def released(self, connection: HttpConnection) -> None:
+        """
+        Give *connection*, which is free, to who waits longest, or keep it.
+        """
+        if self._closed:
+            connection.close()
+
+            return
+
+        self._idle.append(connection)
+
+        if self._waiters:
+            self._serve()
+
+        self.watch(connection.idle_since + connection.idle_limit)
+
+    def lost(self, connection: HttpConnection) -> None:
+        """
+        Forget *connection*, and use the room that it leaves.
+        """
+        self._connections.discard(connection)
+
+        if connection in self._idle:
+            self._idle.remove(connection)
+
+        if connection in self._settling:
+            self._settling.remove(connection)
+
+        self._discard(connection, _ENDED_EARLY)
+
+        if not self._connections and self._emptied is not None:
+            self._emptied.set()
+
+        if self._waiters:
+            self._serve()
+
+    def _give_up(self, pending: PendingExchange) -> None:
+        """
+        Let go of all that *pending*, whose caller has its end or is gone, holds.
+        """
+        self._waiters.pop(pending, None)
+        pending.payload = b""
+        future, attempt = pending.future, pending.attempt
+
+        if pending.connection is not None:
+            pending.connection.drop(pending)
+
+        if attempt is not None:
+            pending.attempt = attempt.pending = None
+
+            if len(self._attempts) > len(self._waiters):
+                attempt.task.cancel()
+
+        if future.done() and not future.cancelled():
+            # Nobody else will look at an error that met a cancellation.
+            future.exception()
+
+    def watch(self, moment: float) -> None:
+        """
+        See to it that whatever expires at *moment* is looked at then.
+        """
+        if moment < self._timer_at and not self._closed:
+            if self._timer is not None:
+                self._timer.cancel()
+
+            self._timer_at = moment
+            self._timer = self.loop.call_at(moment, self._look_at_all)
+
+    def _look_at_all(self) -> None:
+        """
+        End what has expired, and look again when the next will.
+        """
+        self._timer, self._timer_at = None, inf
+        now = self.loop.time()
+        moments = [inf]
+
+        for pending in list(self._waiters):
+            if pending.expires > now:
+                moments.append(pending.expires)
+            else:
+                del self._waiters[pending]
+                _expire_waiting(pending)
+
+        for connection in list(self._connections):
+            exchange = connection.exchange
+
+            if exchange is None:
+                until = connection.idle_since + connection.idle_limit
+            else:
+                until = exchange.expires
+
+            if until > now:
+                moments.append(until)
+            elif exchange is None:
+                connection.close()
+            else:
+                connection.expire()
+
+        self.watch(min(moments))
+
+    async def aclose(self) -> None:
+        """
+        Close all connections and end all exchanges.
+        """
+        self._closed = True
+
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+        for pending in list(self._waiters):
+            pending.fail(ExchangeError(Failure.CONNECT, CLOSED))
+
+        self._waiters.clear()
+
+        for connection in list(self._connections):
+            connection.fail(ExchangeError(Failure.BROKEN, CLOSED))
+
+        tasks = [one.task for one in self._attempts if one.task is not None]
+
+        for task in tasks:
+            task.cancel()
+
+        if tasks:
+            await asyncio.wait(tasks)
+
+        while self._connections:
+            self._emptied.clear()
+            await self._emptied.wait()
+
+    def close_sockets(self) -> None:
+        """
+        Close the sockets of a loop that is closed.
+        """
+        for connection in self._connections:
+            connection.close_socket()
+
+
+def _expire_waiting(pending: PendingExchange) -> None:
+    if pending.attempt is None:
+        pending.expire(Failure.POOL_TIMEOUT, "no connection became free in time")
+    else:
+        pending.expire(Failure.CONNECT_TIMEOUT, "no connection in time")
