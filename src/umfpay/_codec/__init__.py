@@ -3,7 +3,6 @@ Serialize and deserialize: between attrs objects and JSON; the only door to catt
 """
 
 from umfpay._codec._answers import (
-    ids_named,
     read_banks,
     read_customs_declaration,
     read_enterprise,
@@ -16,14 +15,14 @@ from umfpay._codec._answers import (
     read_standalone_declaration,
     read_transactions,
     read_wechat_link,
-    values_named,
 )
-from umfpay._codec._converter import (
-    configure_converter,
+from umfpay._codec._converter import configure_converter, make_converter
+from umfpay._codec._members import ids_named, values_named
+from umfpay._codec._readers import reader_source as generated_source
+from umfpay._codec._serialization import (
     dumps,
     encode,
     loads,
-    make_converter,
     mark_verified,
     structure,
 )
@@ -36,6 +35,7 @@ __all__ = [
     "configure_converter",
     "dumps",
     "encode",
+    "generated_source",
     "ids_named",
     "loads",
     "make_converter",

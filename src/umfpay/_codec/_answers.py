@@ -7,8 +7,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
-from umfpay._codec._converter import structure
+from umfpay._codec._members import (
+    Members,
+    find_member,
+    id_in_links,
+    links_of,
+    missing,
+    object_members,
+    present_members,
+    read_links,
+    the_only,
+)
 from umfpay._codec._reading import is_absent
+from umfpay._codec._serialization import structure
 from umfpay.errors import EnvelopeError, MismatchedResponseError, Text
 from umfpay.models import (
     Bank,
@@ -26,189 +37,9 @@ from umfpay.models import (
     StandaloneDeclaration,
     TransactionsPage,
 )
-from umfpay.protocol import object_id_from_href
 
 
 T = TypeVar("T", bound=Received)
-
-Members = Mapping[str, Any]
-
-
-def _missing(*names: str) -> EnvelopeError:
-    named = " or ".join(names)
-
-    return EnvelopeError(
-        Text(f"The answer holds no {named}.", f"应答缺少 {'、'.join(names)}。")
-    )
-
-
-def _present_members(given: Members) -> dict[str, Any]:
-    """
-    Return *given* without what is absent, blanks cut from names (gateway.md, trap 5).
-    """
-    # In place of is_absent(): a call for each member would cost more than all else.
-    named = {
-        name: one
-        for name, one in given.items()
-        if one is not None and not (type(one) is str and (not one or one.isspace()))
-    }
-
-    # Letters, digits and underscores only: nearly every answer.
-    if "".join(named).isidentifier():
-        return named
-
-    named = {}
-
-    # A name without blanks goes first; another of the same word keeps its blanks.
-    for name in sorted(given, key=lambda name: name != name.strip()):
-        if not is_absent(given[name]):
-            named[name if name.strip() in named else name.strip()] = given[name]
-
-    return named
-
-
-def _find(members: Members, *names: str) -> tuple[str, Any]:
-    """
-    Return the first member of *names* that is there, with its name.
-    """
-    named = _present_members(members)
-
-    for name in names:
-        if name in named:
-            return name, named[name]
-
-    raise _missing(*names)
-
-
-def _links(members: Members) -> list[Any]:
-    links = _present_members(members).get("links", [])
-
-    # One link may stand for a list of one.
-    return links if isinstance(links, list) else [links]
-
-
-def _read_links(links: list[Any]) -> list[Link]:
-    return [
-        structure(link, Link, at=f"links[{index}]")
-        for index, link in enumerate(links)
-        if not is_absent(link)
-    ]
-
-
-def _id_of(links: list[Any], *, ref: LinkRef, prefix: str) -> str | None:
-    """
-    Return the id at the tail of the link *ref*, else of any link of that prefix.
-    """
-    ordered = sorted(_read_links(links), key=lambda link: link.ref != ref)
-
-    for link in ordered:
-        found = object_id_from_href(link.href or "")
-
-        if found is not None and found.startswith(prefix):
-            return found
-
-    return None
-
-
-# These lead to other systems, whose numbers are not the gateway's ids.
-_FOREIGN_LINKS = (LinkRef.UPAY.value, LinkRef.WECHAT.value)
-_ID_NAMES = frozenset({"id", "payment_id", "refund_id", "parent_payment", "href"})
-
-
-def ids_named(members: Members) -> list[str]:
-    """
-    Return the ids of all objects that an answer names, at whichever depth.
-
-    They stand in members that hold an id, and at the tails of links.
-    """
-    found: list[str] = []
-    waiting: list[Any] = [dict(members)]
-
-    # Every answer of money goes through this: one loop, no call for a member.
-    for one in waiting:
-        if type(one) is not dict:
-            waiting += [value for value in one if type(value) in (dict, list)]
-
-            continue
-
-        for name, value in one.items():
-            kind = type(value)
-
-            if kind is dict or kind is list:
-                waiting.append(value)
-            elif kind is str and name in _ID_NAMES:
-                found += _ids_in(one, name, value)
-
-    return found
-
-
-def _ids_in(one: Members, name: str, value: str) -> tuple[str, ...]:
-    if name != "href":
-        return (value.strip(),)
-
-    if one.get("ref", one.get("rel")) in _FOREIGN_LINKS:
-        return ()
-
-    linked = object_id_from_href(value)
-
-    return () if linked is None else (linked,)
-
-
-def values_named(members: Members, name: str) -> list[Any]:
-    """
-    Return what stands under *name*, at whichever depth; what is absent is left out.
-    """
-    found: list[Any] = []
-    waiting: list[Any] = [dict(members)]
-
-    for one in waiting:
-        if isinstance(one, dict):
-            waiting += one.values()
-            found += [] if is_absent(one.get(name)) else [one[name]]
-        elif isinstance(one, list):
-            waiting += one
-
-    return found
-
-
-def _object(
-    at: str, given: Any, members: Members, *, prefix: str, asked: str | None
-) -> dict[str, Any]:
-    """
-    Return the members of the object *at*, with its links and its id.
-    """
-    if not isinstance(given, dict):
-        raise EnvelopeError(
-            Text(
-                f"In the answer, {at} is not an object.",
-                f"应答中 {at} 不是对象。",
-            )
-        )
-
-    named = _present_members(given)
-    links = _links(members) or _links(named)
-    known = named.get("id") or _id_of(links, ref=LinkRef.SELF, prefix=prefix) or asked
-
-    return {**named, "links": links, **({"id": known} if known else {})}
-
-
-def _the_only(at: str, given: Any) -> Any:
-    """
-    Return the only element of a list; what is no list stands for itself (gateway.md,
-    trap 16).
-    """
-    if not isinstance(given, list):
-        return given
-
-    if len(given) != 1:
-        raise EnvelopeError(
-            Text(
-                f"The answer holds {len(given)} {at} instead of one.",
-                f"应答中 {at} 有 {len(given)} 条，应为一条。",
-            )
-        )
-
-    return given[0]
 
 
 def read_payment(members: Members, *, payment_id: str | None = None) -> Payment:
@@ -219,11 +50,11 @@ def read_payment(members: Members, *, payment_id: str | None = None) -> Payment:
     Args:
         payment_id: What was asked for; the answer to a query may not name it.
     """
-    at, found = _find(members, "payment")
-    given = _object(at, found, members, prefix="PAY_", asked=payment_id)
+    at, found = find_member(members, "payment")
+    given = object_members(at, found, members, prefix="PAY_", asked=payment_id)
 
     if "id" not in given:
-        raise _missing("payment.id")
+        raise missing("payment.id")
 
     return structure(given, Payment, at=at)
 
@@ -232,12 +63,12 @@ def read_sms(members: Members) -> SmsSent:
     """
     Read the answer to verify: links only.
     """
-    links = _links(members)
+    links = links_of(members)
 
     return structure(
         {
             "links": links,
-            "payment_id": _id_of(links, ref=LinkRef.SELF, prefix="PAY_"),
+            "payment_id": id_in_links(links, ref=LinkRef.SELF, prefix="PAY_"),
         },
         SmsSent,
     )
@@ -248,9 +79,11 @@ def read_refund(members: Members, *, refund_id: str | None = None) -> Refund:
     Read an answer about a refund: one object, whatever its container (gateway.md, trap
     16).
     """
-    at, found = _find(members, "refund", "refunds")
-    found = _the_only(at, found)
-    given = _with_parent(_object(at, found, members, prefix="REFUND_", asked=refund_id))
+    at, found = find_member(members, "refund", "refunds")
+    found = the_only(at, found)
+    given = _with_parent(
+        object_members(at, found, members, prefix="REFUND_", asked=refund_id)
+    )
     orders = given.get("orders")
 
     if orders and "order" not in given and "refund_info" not in given:
@@ -261,13 +94,13 @@ def read_refund(members: Members, *, refund_id: str | None = None) -> Refund:
         given.update({"orders": others} if others else {})
 
     if "id" not in given:
-        raise _missing("refund.id")
+        raise missing("refund.id")
 
     return structure(given, Refund, at=at)
 
 
 def _with_parent(given: dict[str, Any]) -> dict[str, Any]:
-    parent = _id_of(given["links"], ref=LinkRef.PARENT_PAYMENT, prefix="PAY_")
+    parent = id_in_links(given["links"], ref=LinkRef.PARENT_PAYMENT, prefix="PAY_")
 
     return {**({"parent_payment": parent} if parent else {}), **given}
 
@@ -286,14 +119,14 @@ def read_banks(members: Members) -> tuple[Bank, ...]:
     """
     Read the list of banks; it may be empty.
     """
-    return _several(*_find(members, "banks", "bank"), Bank)
+    return _several(*find_member(members, "banks", "bank"), Bank)
 
 
 def read_rate(members: Members, *, currency: Currency) -> ExchangeRate:
     """
     Read the rate of *currency*, under any of three names (gateway.md, trap 17).
     """
-    at, given = _find(
+    at, given = find_member(
         members,
         "exchangeRates",
         "exchange_rates",
@@ -304,7 +137,7 @@ def read_rate(members: Members, *, currency: Currency) -> ExchangeRate:
 
     if at == "rate" and not isinstance(given, dict | list):
         # A bare rate; its currency may stand beside it.
-        given = {"rate": given, "currency": _present_members(members).get("currency")}
+        given = {"rate": given, "currency": present_members(members).get("currency")}
 
     rates = [one for one in _several(at, given, ExchangeRate) if one.rate is not None]
 
@@ -325,15 +158,15 @@ def read_customs_declaration(
     """
     Read one declaration (gateway.md, traps 16, 17).
     """
-    at, found = _find(
+    at, found = find_member(
         members,
         "customs_declaration",
         "customs_declarations",
         "customsDeclarations",
         "customsDeclaration",
     )
-    found = _the_only(at, found)
-    given = _object(at, found, members, prefix="CUST_", asked=declaration_id)
+    found = the_only(at, found)
+    given = object_members(at, found, members, prefix="CUST_", asked=declaration_id)
 
     return structure(_with_parent(given), CustomsDeclaration, at=at)
 
@@ -343,7 +176,7 @@ def read_standalone_declaration(members: Members) -> StandaloneDeclaration:
     Read the answer to a declaration of a payment made elsewhere.
     """
     names = ("customes_declaration_only", "customs_declaration_only")
-    named = _present_members(members)
+    named = present_members(members)
 
     for at in names:
         if at in named:
@@ -358,23 +191,23 @@ def read_enterprise(
     """
     Read an answer about a company (gateway.md, trap 13).
     """
-    if "external_enterprise_id" in _present_members(members):
+    if "external_enterprise_id" in present_members(members):
         # An older form, without a wrapper.
         at = "the object"
         found: Any = {
             name: value for name, value in members.items() if name.strip() != "meta"
         }
     else:
-        at, found = _find(
+        at, found = find_member(
             members,
             "enterprise_qualification",
             "external_enterprise",
             "EnterpriseQualification",
             "enterprise_qualifications",
         )
-        found = _the_only(at, found)
+        found = the_only(at, found)
 
-    given = _object(at, found, members, prefix="EQ_", asked=enterprise_id)
+    given = object_members(at, found, members, prefix="EQ_", asked=enterprise_id)
 
     return structure(given, EnterpriseQualification, at=at)
 
@@ -383,15 +216,15 @@ def read_wechat_link(members: Members) -> Link:
     """
     Read the page that gives a customer's open_id.
     """
-    for link in _read_links(_links(members)):
+    for link in read_links(links_of(members)):
         if link.ref == LinkRef.WECHAT and link.href:
             return link
 
-    raise _missing("links[weChat]")
+    raise missing("links[weChat]")
 
 
 def _page(members: Members, *names: str) -> dict[str, Any]:
-    at, given = _find(members, *names)
+    at, given = find_member(members, *names)
 
     if not isinstance(given, dict):
         raise EnvelopeError(
@@ -399,9 +232,9 @@ def _page(members: Members, *names: str) -> dict[str, Any]:
         )
 
     # The official SDK reads it beside the list (gateway.md 6).
-    beside = _present_members(members).get("pagination")
+    beside = present_members(members).get("pagination")
 
-    return {"pagination": beside, **_present_members(given)}
+    return {"pagination": beside, **present_members(given)}
 
 
 def read_transactions(members: Members) -> TransactionsPage:
@@ -434,16 +267,16 @@ def read_notification(members: Members) -> Payment | Refund | CustomsDeclaration
     Raises:
         EnvelopeError: It holds no such object, several, or one without an id.
     """
-    named = _present_members(members)
+    named = present_members(members)
     found = [name for name in _NOTIFIED_READERS if name in named]
 
     if len(found) != 1:
         raise _no_notification(named, found)
 
     (at,) = found
-    given = _the_only(at, named[at])
+    given = the_only(at, named[at])
 
-    if isinstance(given, dict) and is_absent(_present_members(given).get("id")):
+    if isinstance(given, dict) and is_absent(present_members(given).get("id")):
         raise EnvelopeError(
             Text(f"The notification holds no {at}.id.", f"通知中缺少 {at}.id。")
         )

@@ -1,62 +1,55 @@
 """
-The cattrs converter: the only door to cattrs.
+The careful reader and writer, a cattrs converter: the only door to cattrs.
+
+Generated code does the ordinary work (`_readers`, `_writers`); this is imported when the
+first odd object comes, decides what becomes of it, and makes all errors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date
-from decimal import Decimal
-from functools import cache, partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+import typing
+from datetime import date, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import attrs
-import msgspec
 
 from umfpay._codec import _reading as reading
-from umfpay._codec._writing import EncodeOptions, Writer, cannot_be_sent
-from umfpay.errors import ConfigError, EnvelopeError, Text
-from umfpay.models import NewEnterprise, OpenEnum, Received
-from umfpay.protocol import JSONRefusedError, parse_json
-from umfpay.sensitive import Private, Sealed, Secret
+from umfpay._codec._writing import EncodeOptions, Writer
+from umfpay.models import OpenEnum, Received
 
 
 if TYPE_CHECKING:
     from cattrs import Converter
 
-T = TypeVar("T")
-
-_DEFAULT_OPTIONS = EncodeOptions()
-_STORAGE_ENCODER = msgspec.json.Encoder(decimal_format="number")
+DEFAULT_OPTIONS = EncodeOptions()
 
 
 def configure_converter(converter: Converter, options: EncodeOptions) -> None:
     """
     Teach *converter* the gateway's forms.
     """
-    scalars: dict[Any, Callable[..., Any]] = {
-        str: reading.read_text,
-        Decimal: reading.read_decimal,
-        int: reading.read_int,
-        bool: reading.read_bool,
-        date: reading.read_date,
-        Private: reading.read_private,
-    }
-
     # By class, not by predicate: cattrs looks at its own hooks for str and int first,
     # and bool and every StrEnum would fall to those. OpenEnum is nearer than str.
-    for kind, hook in scalars.items():
+    for kind, hook in reading.SCALARS.items():
         converter.register_structure_hook(kind, hook)
 
+    converter.register_structure_hook(date | datetime | None, reading.read_moment)
     converter.register_structure_hook(OpenEnum, reading.read_enum)
     converter.register_structure_hook_factory(
         lambda t: isinstance(t, type) and issubclass(t, Received),
-        lambda t: reading.ObjectReader(converter, t),
+        lambda t: ObjectReader(converter, t),
+    )
+    converter.register_structure_hook_func(
+        reading.is_tuple,
+        lambda value, t: reading.read_several(
+            value, lambda one: converter.structure(one, typing.get_args(t)[0])
+        ),
     )
     Writer(converter, options).register(converter)
 
 
-def make_converter(options: EncodeOptions = _DEFAULT_OPTIONS) -> Converter:
+def make_converter(options: EncodeOptions = DEFAULT_OPTIONS) -> Converter:
     """
     Return the converter for *options*, made once.
     """
@@ -65,7 +58,7 @@ def make_converter(options: EncodeOptions = _DEFAULT_OPTIONS) -> Converter:
 
 @cache
 def _converter(options: EncodeOptions) -> Converter:
-    # Imported when it is used: constructing a session must stay light.
+    # Imported when it is used: an ordinary call has no need of it.
     from cattrs import Converter
 
     converter = Converter()
@@ -74,139 +67,55 @@ def _converter(options: EncodeOptions) -> Converter:
     return converter
 
 
-def structure(value: Any, cls: type[T], *, at: str = "") -> T:
+class ObjectReader:
     """
-    Make a *cls* from parsed JSON.
-
-    Args:
-        at: Where *value* stands, for the error.
-
-    Raises:
-        EnvelopeError: A value does not fit; it names the path, never the value.
+    Reads objects of one class, whatever their names; cattrs reads each member.
     """
-    try:
-        return make_converter().structure(value, cls)
-    except reading.MisfitError as misfit:
-        misfit.path.extend([at] if at else [])
-        where, wanted = str(misfit), misfit.wanted
-    except reading.OddDateError:
-        where, wanted = f"{at or 'the object'} is text", "a date"
 
-    raise EnvelopeError(
-        Text(
-            f"In the answer, {where}, wanted is {wanted}.",
-            f"应答中 {where}，与约定的类型（{wanted}）不符。",
-        )
-    )
+    def __init__(self, converter: Converter, cls: type[Received]) -> None:
+        self._structure = converter.structure
+        self._class = cls
+        self._hints = typing.get_type_hints(cls)
+        self._members = {
+            name: field.name
+            for field in attrs.fields(cls)
+            if field.name != "extra"
+            for name in (*field.metadata.get("wire", ()), field.name)
+        }
 
+    def __call__(self, value: Any, _: Any = None) -> Any:
+        given = reading.as_object(value, self._class)
+        members: dict[str, Any] = {}
+        extra: dict[str, Any] = {}
 
-def encode(
-    body: object,
-    *,
-    seal: Callable[[Secret], Sealed],
-    options: EncodeOptions = _DEFAULT_OPTIONS,
-) -> bytes:
-    """
-    Write *body* as the bytes that are signed and sent: compact UTF-8.
+        for name, member in self._recommended_first(given):
+            if member is not None and reading.is_absent(given[name]):
+                continue
 
-    Each `Secret` is sealed into the new body; the caller's object is unchanged, and
-    nothing unsealed can leave.
+            if member is None or member in members or member in extra:
+                # Unknown, or another spelling of a member that is there.
+                extra[name] = given[name]
 
-    Raises:
-        ConfigError: Something in it is not of the gateway's kinds, floats among them,
-            or holds itself.
-    """
-    data = b""
-    nested = False
+                continue
 
-    try:
-        value = make_converter(options).unstructure(body)
+            try:
+                members[member] = self._structure(given[name], self._hints[member])
+            except reading.OddDateError:
+                # By its own name, so that another spelling does not take its place.
+                extra[member] = given[name]
+            except reading.MisfitError as misfit:
+                misfit.path.append(name.strip())
+                raise
 
-        if isinstance(body, NewEnterprise):
-            value = {"enterprise_qualification": value}
+        try:
+            return self._class(**members, extra=extra)
+        except TypeError:
+            raise reading.MisfitError("an object with an id", value) from None
 
-        data = msgspec.json.encode(value, enc_hook=partial(_sealed, seal))
-    except RecursionError:
-        nested = True
-    except UnicodeEncodeError:
-        pass
+    def _recommended_first(self, given: dict[str, Any]) -> list[tuple[str, str | None]]:
+        names = [
+            (name, self._members.get(name) or self._members.get(name.strip()))
+            for name in given
+        ]
 
-    if data:
-        return data
-
-    # Out here: the frames of those errors hold the body, a thousand of them.
-    if nested:
-        raise ConfigError(
-            Text(
-                "The body holds itself, or is nested too deeply.",
-                "请求内容包含自身，或嵌套过深。",
-            )
-        )
-
-    raise cannot_be_sent("str")
-
-
-def _sealed(seal: Callable[[Secret], Sealed], secret: Any) -> str:
-    """
-    Return the ciphertext of *secret*: nothing is left as it is (gateway.md 4).
-    """
-    # The writer gives text, lists, objects, numbers and secrets, and nothing else.
-    assert isinstance(secret, Secret)
-
-    return seal(secret).ciphertext if secret else ""
-
-
-def dumps(value: Received) -> bytes:
-    """
-    Write an object that was read, to be stored; unknown members are kept.
-
-    Raises:
-        EnvelopeError: It holds text that UTF-8 cannot write: the gateway sent none.
-    """
-    data = b""
-
-    try:
-        # Numbers of *extra* keep their exponent: written out, they could be too long.
-        data = _STORAGE_ENCODER.encode(make_converter().unstructure(value))
-    except UnicodeEncodeError:
-        data = b""  # that error holds the text: it must not be anybody's context
-
-    if not data:
-        raise EnvelopeError(
-            Text("The object holds half of a surrogate pair.", "对象包含无效的文本。")
-        )
-
-    return data
-
-
-def loads(data: bytes, cls: type[T]) -> T:
-    """
-    Read what `dumps()` wrote.
-
-    Raises:
-        EnvelopeError: *data* is not that.
-    """
-    try:
-        value = parse_json(data)
-    except JSONRefusedError as refusal:
-        raise EnvelopeError(
-            Text(f"The data is not readable: {refusal}.", "数据无法读取。")
-        ) from None
-
-    return structure(value, cls)
-
-
-def mark_verified(value: T, *, verified: bool) -> T:
-    """
-    Return *value* with the verdict of its answer on it.
-    """
-    # A member of that name on the wire says nothing.
-    if not isinstance(value, Received) or getattr(value, "verified", None) in (
-        None,
-        verified,
-    ):
-        return value
-
-    changed: Any = attrs.evolve(cast("Any", value), verified=verified)
-
-    return cast("T", changed)
+        return sorted(names, key=lambda pair: pair[0] != pair[1])

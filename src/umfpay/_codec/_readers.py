@@ -1,0 +1,252 @@
+"""
+Generate readers of received objects: the fast path of deserializing.
+"""
+
+from __future__ import annotations
+
+import textwrap
+import types
+import typing
+from collections.abc import Callable, Set
+from decimal import Decimal
+from functools import cache, lru_cache, partial
+from typing import Any, Final
+
+import attrs
+
+from umfpay._codec import _reading as reading
+from umfpay._codec._converter import make_converter
+from umfpay._codec._source import compile_function, deferred
+from umfpay.models import OpenEnum, Received
+from umfpay.sensitive import Private
+
+
+# How many days and words of a kind are remembered; nothing private is.
+_REMEMBERED_TEXTS: Final = 1024
+
+_READER: Final = """\
+def read_{cls}(given):
+    try:
+        if type(given) is not dict:
+            given = as_object(given, {cls})
+
+        result = new({cls})
+        members = result.__dict__
+        members |= defaults
+        members["extra"] = {{}}
+        found = 0
+
+{members}
+        if found != len(given):
+            members["extra"] = unknown_members(given, found)
+
+{required}\
+        return result
+    except UnusualError:
+        pass
+
+    return read_carefully(given, {cls})
+"""
+_NAME: Final = """\
+if "{name}" in given:
+    found += 1
+    one = given["{name}"]
+"""
+_NO_NAME: Final = """\
+else:
+    one = None
+
+"""
+_TEXT: Final = """\
+if type(one) is str:
+    if one and not one.isspace():
+        members["{member}"] = {text}
+elif one is not None:
+    members["{member}"] = {read}(one)
+"""
+_NUMBER: Final = """\
+if type(one) is str and is_plain_number(one):
+    members["{member}"] = Decimal(one)
+elif not is_absent(one):
+    members["{member}"] = {read}(one)
+"""
+_WORD: Final = """\
+if type(one) is str:
+    members["{member}"] = {read}_of(one)
+elif one is not None:
+    members["{member}"] = {read}(one)
+"""
+_ANYTHING: Final = """\
+if type(one) is dict or not is_absent(one):
+    members["{member}"] = {read}(one)
+"""
+_OBJECTS: Final = """\
+if type(one) is list:
+    members["{member}"] = tuple(map({read}, one))
+elif not is_absent(one):
+    raise UnusualError
+"""
+_REQUIRED: Final = """\
+if members["{member}"] is None:
+    raise UnusualError
+
+"""
+
+
+@cache
+def reader(cls: type[Received]) -> Callable[[Any], Any]:
+    """
+    Return the function that reads a *cls* from parsed JSON.
+    """
+    fields = _fields(cls)
+    hints = typing.get_type_hints(cls)
+    names = {name for field in fields for name in _names(field)}
+    defaults = {
+        field.name: None if field.default is attrs.NOTHING else field.default
+        for field in fields
+    }
+    namespace: dict[str, Any] = {
+        cls.__name__: cls,
+        "UnusualError": reading.UnusualError,
+        "Decimal": Decimal,
+        "Private": Private,
+        "as_object": reading.as_object,
+        "is_absent": reading.is_absent,
+        "is_plain_number": reading.is_plain_number,
+        "unknown_members": partial(_unknown_members, names),
+        "read_carefully": read_carefully,
+        # What __init__ would do, at a fifth of its cost (docs: benchmarks).
+        "new": object.__new__,
+        "defaults": {"extra": None, **defaults},
+    }
+
+    for field in fields:
+        _add_functions(namespace, hints[field.name])
+
+    return compile_function(f"read_{cls.__name__}", reader_source(cls), namespace)
+
+
+def reader_source(cls: type[Received]) -> str:
+    """
+    Return the source of the reader of *cls*.
+    """
+    hints = typing.get_type_hints(cls)
+    members = required = ""
+
+    for field in _fields(cls):
+        first, *others = (_NAME.format(name=name) for name in _names(field))
+        lines = _lines(hints[field.name], field.name)
+
+        if others:
+            found = first + "".join(f"el{other}" for other in others) + _NO_NAME + lines
+        else:
+            found = f"{first}\n{textwrap.indent(lines, '    ')}"
+
+        members += f"{found}\n"
+
+        if field.default is attrs.NOTHING:
+            required += _REQUIRED.format(member=field.name)
+
+    return _READER.format(
+        cls=cls.__name__,
+        members=textwrap.indent(members, " " * 8),
+        required=textwrap.indent(required, " " * 8),
+    )
+
+
+def _fields(cls: type[Received]) -> list[attrs.Attribute[Any]]:
+    return [field for field in attrs.fields(cls) if field.name != "extra"]
+
+
+def _names(field: attrs.Attribute[Any]) -> tuple[str, ...]:
+    return (field.name, *field.metadata.get("wire", ()))
+
+
+def _kind(hint: Any) -> Any:
+    """
+    Return the class of a member, or of what it is a tuple of; datetime for moments.
+    """
+    kinds = [
+        kind
+        for kind in typing.get_args(hint) or (hint,)
+        if kind not in (types.NoneType, ...)
+    ]
+
+    return kinds[-1]
+
+
+def _lines(hint: Any, member: str) -> str:
+    """
+    Return the lines that take the value *one* of a member.
+    """
+    kind = _kind(hint)
+    text = {str: "one", Private: "Private(one)"}.get(kind, "")
+
+    if reading.is_tuple(hint) and issubclass(kind, Received):
+        lines = _OBJECTS
+    elif text:
+        lines = _TEXT
+    elif reading.is_tuple(hint) or issubclass(kind, int | Received):
+        lines = _ANYTHING
+    else:
+        lines = _NUMBER if kind is Decimal else _WORD
+
+    return lines.format(member=member, text=text, read=f"read_{kind.__name__}")
+
+
+def _add_functions(namespace: dict[str, Any], hint: Any) -> None:
+    """
+    Put into *namespace* what the lines of a member call.
+    """
+    kind = _kind(hint)
+    name = f"read_{kind.__name__}"
+
+    if issubclass(kind, Received):
+        namespace[name] = deferred(namespace, name, partial(reader, kind))
+
+        return
+
+    read = _scalar_reader(kind)
+    namespace[f"{name}_of"] = _remembering(kind)
+    namespace[name] = (
+        partial(reading.read_several, read=read) if reading.is_tuple(hint) else read
+    )
+
+
+def _scalar_reader(kind: type[Any]) -> Callable[[Any], Any]:
+    if issubclass(kind, OpenEnum):
+        return lambda value: reading.read_enum(value, kind)
+
+    return reading.SCALARS[kind]
+
+
+@cache
+def _remembering(kind: type[Any]) -> Callable[[str], Any]:
+    read = _scalar_reader(kind)
+
+    return lru_cache(_REMEMBERED_TEXTS)(
+        lambda text: None if reading.is_absent(text) else read(text)
+    )
+
+
+def _unknown_members(
+    names: Set[str], given: dict[str, Any], found: int
+) -> dict[str, Any]:
+    """
+    Return the members of *given* that have none of *names*; *found* of the others were
+    read.
+    """
+    unknown = {name: one for name, one in given.items() if name.strip() not in names}
+
+    # Two spellings of one member, or blanks around a name.
+    if len(unknown) + found != len(given):
+        raise reading.UnusualError
+
+    return unknown
+
+
+def read_carefully(given: Any, cls: type[Received]) -> Any:
+    """
+    Read an odd object: cattrs does it.
+    """
+    return make_converter().structure(given, cls)
