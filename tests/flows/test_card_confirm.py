@@ -349,13 +349,13 @@ async def test_what_is_stored_before_the_execute_knows_of_it_after_a_crash(
     with pytest.raises(OutcomeUnknownError):
         await confirm_card_payment(session, begun, code, on_step=store, deadline=2)
 
-    ((text, sent_before),) = stored
+    ((text, code_sent_before_error),) = stored
     resumed = PendingCardPayment.from_json(text)
 
     with pytest.raises(OutcomeUnknownError):
         await confirm_card_payment(await open_session(), resumed, code)
 
-    assert [] == sent_before
+    assert [] == code_sent_before_error
     assert begun.execute_sent_at == resumed.execute_sent_at
     assert 1 == len(await box.sent("/execute"))
 

@@ -28,8 +28,8 @@ from umfpay.flows._deadline import Deadline
 from umfpay.flows._payment_outcome import (
     paid_or_raise,
     reconcile_refusal,
-    resolved,
-    resolved_payment,
+    resolve_or_raise,
+    resolve_payment,
     wait_until_paid,
 )
 from umfpay.models import Payment, PaymentState
@@ -41,7 +41,7 @@ def _payment(state, payment_id="PAY_A"):
     return Payment(id=payment_id, state=state and PaymentState(state))
 
 
-def _unknown(payment_id, cause=None, at=None):
+def _unknown_outcome_error(payment_id, cause=None, at=None):
     error = OutcomeUnknownError(
         Text("unclear", "不明"),
         intent=Intent(
@@ -223,10 +223,12 @@ async def test_a_refusal_that_cannot_be_trusted_is_asked_about_once(
     """
     It does not become clearer by asking again.
     """
-    unknown = _unknown(waiting.id, _refusal(CardError, "00060730"))
+    unknown = _unknown_outcome_error(waiting.id, _refusal(CardError, "00060730"))
 
     with pytest.raises(OutcomeUnknownError) as caught:
-        await resolved(session, unknown, deadline=Deadline.after(5), arrivals=None)
+        await resolve_or_raise(
+            session, unknown, deadline=Deadline.after(5), arrivals=None
+        )
 
     assert unknown is caught.value
     assert 1 == len(await box.sent(waiting.id))
@@ -248,9 +250,9 @@ async def test_a_gateway_that_may_be_at_work_is_asked_until_it_knows(
     """
     await box.fault("drop_before", method="GET", path=waiting.id, times=3)
     await box.move(waiting.id, "pay")
-    payment = await resolved_payment(
+    payment = await resolve_payment(
         session,
-        _unknown(waiting.id, cause),
+        _unknown_outcome_error(waiting.id, cause),
         deadline=Deadline.after(10),
         arrivals=None,
         ordered=KnownOrder(),
@@ -263,10 +265,12 @@ async def test_asking_ends_at_the_deadline(session, box, waiting, elapsed):
     """
     The next question would come after it; the error is the one that was asked about.
     """
-    unknown = _unknown(waiting.id)
+    unknown = _unknown_outcome_error(waiting.id)
 
     with pytest.raises(OutcomeUnknownError) as caught:
-        await resolved(session, unknown, deadline=Deadline.after(45), arrivals=None)
+        await resolve_or_raise(
+            session, unknown, deadline=Deadline.after(45), arrivals=None
+        )
 
     assert 31 == elapsed()
     assert unknown is caught.value
@@ -284,10 +288,10 @@ async def test_an_execute_that_was_not_carried_out_is_the_end_of_the_payment(
     The unclear outcome is the cause.
     """
     await box.move(waiting.id, verb)
-    unknown = _unknown(waiting.id)
+    unknown = _unknown_outcome_error(waiting.id)
 
     with pytest.raises(kind) as caught:
-        await resolved_payment(
+        await resolve_payment(
             session,
             unknown,
             deadline=Deadline.after(5),
@@ -303,9 +307,9 @@ async def test_an_order_that_can_no_longer_be_paid_was_not(session, waiting):
     Its time is over on our clock.
     """
     with pytest.raises(PaymentExpiredError):
-        await resolved_payment(
+        await resolve_payment(
             session,
-            _unknown(waiting.id, at=clock.moment() - timedelta(hours=1)),
+            _unknown_outcome_error(waiting.id, at=clock.moment() - timedelta(hours=1)),
             deadline=Deadline.after(5),
             arrivals=None,
             ordered=KnownOrder(),

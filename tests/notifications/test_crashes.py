@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from umfpay.models import Money
-from umfpay.notifications._expectations import understood
+from umfpay.notifications._expectations import read_expectation
 from umfpay.notifications._sqlite import SQLiteStore
 
 
@@ -62,7 +62,7 @@ def _fill(place, receiver, signer):
 
         for number in range(count):
             await store.expect(
-                *understood(
+                *read_expectation(
                     f"n{number}",
                     amount=Money("3.00", "USD"),
                     kind="payment",

@@ -11,7 +11,7 @@ import pytest
 
 from umfpay.errors import ConfigError
 from umfpay.models import CustomsDeclaration, Money, NewRefund
-from umfpay.notifications._expectations import Binding, Expectation, understood
+from umfpay.notifications._expectations import Binding, Expectation, read_expectation
 
 
 MONEY = Money("1.00", "USD")
@@ -20,7 +20,7 @@ REFUND = NewRefund(mer_reference_id="r1", mer_date=DAY, amount=MONEY)
 
 
 def expectation_of(what, **options):
-    return understood(
+    return read_expectation(
         what,
         **{
             "amount": None,

@@ -16,7 +16,7 @@ import pytest
 from umfpay.errors import NotificationError
 from umfpay.models import Money, NewRefund
 from umfpay.notifications._decision import Decision, Status
-from umfpay.notifications._expectations import understood
+from umfpay.notifications._expectations import read_expectation
 from umfpay.notifications._sqlite import SQLiteStore
 
 
@@ -77,7 +77,7 @@ async def test_expect_releases_in_the_same_moment(store, event, place):
     await store.add(event)
     await store.process(event.key, hold)
     assert await store.due(Status.READY, time.time()) == []
-    expected, binding = understood(
+    expected, binding = read_expectation(
         "n1",
         amount=Money("3.00", "USD"),
         kind="payment",
@@ -140,7 +140,7 @@ async def test_what_is_known_stays_known(store, event):
         (refund, None, "PAY_A"),
         ("n1", Money("2.00", "USD"), None),
     ):
-        expected, binding = understood(
+        expected, binding = read_expectation(
             what,
             amount=amount,
             kind="refund",

@@ -9,7 +9,7 @@ from itertools import product
 import pytest
 
 from umfpay.models import CustomsState, PaymentState, RefundState
-from umfpay.notifications._state_machine import Move, move
+from umfpay.notifications._state_machine import Transition, transition
 
 
 # States of the old clients that the reference does not have: open ones, it seems.
@@ -59,15 +59,15 @@ def states(kind):
 
 def expected(kind, before, after):
     if before == after:
-        return Move.SAME
+        return Transition.SAME
 
     for chain in CHAINS[kind]:
         if before in chain and after in chain:
             higher = chain.index(after) > chain.index(before)
 
-            return Move.FORWARD if higher else Move.BACK
+            return Transition.FORWARD if higher else Transition.BACK
 
-    return Move.CONTRADICTION
+    return Transition.CONTRADICTION
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_each_pair_of_states(kind, before, after):
     """
     Forward along a chain, back along it, the same, or a contradiction.
     """
-    assert move(kind, before, after) is expected(kind, before, after)
+    assert transition(kind, before, after) is expected(kind, before, after)
 
 
 @pytest.mark.parametrize(("kind", "enum"), ENUMS.items())
@@ -101,7 +101,7 @@ def test_no_open_state_keeps_a_final_one_out(kind, enum):
     for before in enum:
         for after in enum:
             if after.final and not before.final:
-                assert move(kind, before.value, after.value) is Move.FORWARD
+                assert transition(kind, before.value, after.value) is Transition.FORWARD
 
 
 @pytest.mark.parametrize("kind", CHAINS)
@@ -110,7 +110,7 @@ def test_the_first_state_is_a_step_forward(kind):
     Whatever comes first is taken, also a word that nobody knows.
     """
     for state in [*states(kind), "NEW_WORD"]:
-        assert move(kind, None, state) is Move.FORWARD
+        assert transition(kind, None, state) is Transition.FORWARD
 
 
 @pytest.mark.parametrize("kind", CHAINS)
@@ -119,9 +119,9 @@ def test_an_unknown_word_contradicts_what_is_known(kind):
     Nobody can say whether it is later. A final state is: it keeps no shop waiting.
     """
     for state in states(kind):
-        assert move(kind, state, "NEW_WORD") is Move.CONTRADICTION
+        assert transition(kind, state, "NEW_WORD") is Transition.CONTRADICTION
         is_final = ENUMS[kind](state).final
-        after = Move.FORWARD if is_final else Move.CONTRADICTION
-        assert move(kind, "NEW_WORD", state) is after
+        after = Transition.FORWARD if is_final else Transition.CONTRADICTION
+        assert transition(kind, "NEW_WORD", state) is after
 
-    assert move(kind, "NEW_WORD", "NEW_WORD") is Move.SAME
+    assert transition(kind, "NEW_WORD", "NEW_WORD") is Transition.SAME

@@ -464,11 +464,11 @@ def test_threads_with_loops_of_their_own_fetch_once(kind, tmp_path):
 
             return await _token(cache)
 
-        again = await asyncio.gather(*(refused(record) for record in records))
+        new_copy = await asyncio.gather(*(refused(record) for record in records))
         await asyncio.to_thread(together.wait)
         await cache.aclose()
 
-        return {record.token.reveal() for record in records}, set(again)
+        return {record.token.reveal() for record in records}, set(new_copy)
 
     answers = _run_in_threads(session, 4)
 

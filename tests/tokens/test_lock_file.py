@@ -6,7 +6,7 @@ import pytest
 
 from umfpay.errors import TokenStoreError
 from umfpay.tokens import _lock_file as module
-from umfpay.tokens._lock_file import Turn
+from umfpay.tokens._lock_file import LockFileTurn
 
 
 async def test_the_turn_of_the_parent_is_not_the_childs_to_give(tmp_path, monkeypatch):
@@ -15,7 +15,7 @@ async def test_the_turn_of_the_parent_is_not_the_childs_to_give(tmp_path, monkey
     """
     path = tmp_path / "token.json"
     lock = tmp_path / "token.json.lock"
-    turn = Turn(lock, path=path, patience=1)
+    turn = LockFileTurn(lock, path=path, patience=1)
     await turn.__aenter__()
     pid = os.getpid()
     monkeypatch.setattr(module.os, "getpid", lambda: pid + 1)
@@ -23,10 +23,10 @@ async def test_the_turn_of_the_parent_is_not_the_childs_to_give(tmp_path, monkey
     monkeypatch.undo()
 
     with pytest.raises(TokenStoreError, match="Another process"):
-        async with Turn(lock, path=path, patience=0.0):
+        async with LockFileTurn(lock, path=path, patience=0.0):
             pytest.fail("the lock is held")
 
     await turn.__aexit__(None, None, None)
 
-    async with Turn(lock, path=path, patience=0.0):
+    async with LockFileTurn(lock, path=path, patience=0.0):
         pass

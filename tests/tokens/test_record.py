@@ -36,9 +36,9 @@ def test_a_record_survives_json(record):
     """
     What is written can be read again.
     """
-    again = TokenRecord.from_json(json.loads(json.dumps(record.to_json())))
+    new_copy = TokenRecord.from_json(json.loads(json.dumps(record.to_json())))
 
-    assert record == again
+    assert record == new_copy
 
 
 @given(records)

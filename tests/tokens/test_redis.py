@@ -378,9 +378,9 @@ async def test_a_token_that_is_there_outlives_a_redis_that_is_gone(own_server, g
 
     own_server.start()
     await asyncio.sleep(1.1)
-    again = await cache.acquire(deadline=_soon())
+    new_copy = await cache.acquire(deadline=_soon())
 
-    assert again.generation > record.generation
+    assert new_copy.generation > record.generation
     assert 2 == gateway.requests
 
 

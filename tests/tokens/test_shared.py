@@ -8,7 +8,7 @@ import pytest
 from umfpay.tokens import FileTokenStore, MemoryTokenStore
 from umfpay.tokens import _shared as module
 from umfpay.tokens._shared import growing, shared_token
-from umfpay.tokens._single_flight import Usable
+from umfpay.tokens._single_flight import UsableToken
 
 
 def test_equal_stores_share_what_is_known(tmp_path):
@@ -48,7 +48,7 @@ async def test_who_comes_late_finds_the_token(make_record):
 
     assert new
 
-    usable = Usable(make_record(5), due=100.0)
+    usable = UsableToken(make_record(5), due=100.0)
     shared.complete(flight, usable, now=1.0)
 
     assert usable is await future
@@ -70,7 +70,7 @@ async def test_a_refused_token_does_not_come_back(make_record):
     loop = asyncio.get_running_loop()
     shared.refused = 5
     flight, _, _ = shared.join(object(), loop=loop, now=0.0)
-    shared.complete(flight, Usable(make_record(5), due=100.0), now=1.0)
+    shared.complete(flight, UsableToken(make_record(5), due=100.0), now=1.0)
 
     assert shared.usable is None
     assert 5 == shared.newest
@@ -89,7 +89,7 @@ async def test_a_search_that_was_replaced_changes_nothing(make_record):
 
     assert new
 
-    shared.complete(old, Usable(make_record(5), due=100.0), now=1.0)
+    shared.complete(old, UsableToken(make_record(5), due=100.0), now=1.0)
 
     assert shared.flight is flight
     assert shared.usable is None

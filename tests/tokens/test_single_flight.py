@@ -6,7 +6,7 @@ import pytest
 
 from umfpay.errors import AuthenticationError, Text, TransportError
 from umfpay.tokens import _single_flight as module
-from umfpay.tokens._single_flight import SingleFlight, again
+from umfpay.tokens._single_flight import SingleFlight, new_copy
 
 
 def test_an_error_is_raised_again_as_a_new_one():
@@ -20,7 +20,7 @@ def test_an_error_is_raised_again_as_a_new_one():
     with pytest.raises(AuthenticationError):
         raise error from OSError()
 
-    fresh = again(error)
+    fresh = new_copy(error)
 
     assert fresh is not error
     assert type(fresh) is AuthenticationError
@@ -47,7 +47,7 @@ async def test_a_closed_loop_is_not_woken():
     flight.notify_waiters(error)
 
     assert error is waiting.result()
-    assert flight not in module._running
+    assert flight not in module._running_flights
 
 
 @pytest.mark.parametrize("raises", [True, False])
@@ -78,7 +78,7 @@ def test_a_discarded_task_gives_its_locks_back(raises):
     flight.discard()
 
     assert [True] == ended
-    assert flight not in module._running
+    assert flight not in module._running_flights
 
 
 def test_a_flight_without_a_task_can_be_discarded():
@@ -90,19 +90,19 @@ def test_a_flight_without_a_task_can_be_discarded():
     loop.close()
     flight.discard()
 
-    assert flight not in module._running
+    assert flight not in module._running_flights
 
 
 def test_a_fork_keeps_what_it_inherits_untouched(monkeypatch):
     """
     A coroutine of the parent that is closed in the child would clean up in its place.
     """
-    monkeypatch.setattr(module, "_running", set())
-    monkeypatch.setattr(module, "_inherited", [])
+    monkeypatch.setattr(module, "_running_flights", set())
+    monkeypatch.setattr(module, "_inherited_flights", [])
     loop = asyncio.new_event_loop()
     flight = SingleFlight(object(), loop=loop)
     module._after_fork()
     loop.close()
 
-    assert set() == module._running
-    assert [flight] == module._inherited
+    assert set() == module._running_flights
+    assert [flight] == module._inherited_flights

@@ -21,9 +21,17 @@ from umfpay.sensitive import Secret, Unfit, hidden_path, hide, hides_arguments
 
 Security = Literal["ftps", "ftp"]
 
-_SETTINGS: Final = ("host", "port", "user", "password", "security", "ca_file", "folder")
-_SHOWN: Final = {"port", "security", "ssl_context", "folder", "timeout"}
-_PREFIX: Final = "UMF_FTP_"
+_SETTING_NAMES: Final = (
+    "host",
+    "port",
+    "user",
+    "password",
+    "security",
+    "ca_file",
+    "folder",
+)
+_SHOWN_SETTINGS: Final = {"port", "security", "ssl_context", "folder", "timeout"}
+_ENV_PREFIX: Final = "UMF_FTP_"
 
 
 # Host, user and password come hidden: a host may be an address with a password in it,
@@ -196,7 +204,10 @@ class FTPAccount:
             ConfigError: One is missing or unusable.
         """
         _hide(changes)
-        settings = {**_picked(os.environ if environ is None else environ), **changes}
+        settings = {
+            **_pick_settings(os.environ if environ is None else environ),
+            **changes,
+        }
         # A refusal must not show it.
         environ = None
 
@@ -204,8 +215,8 @@ class FTPAccount:
             if settings.get(name) is None:
                 raise _refusal(
                     name,
-                    f"it is missing; set {_PREFIX}{name.upper()}",
-                    f"缺失；请设置 {_PREFIX}{name.upper()}",
+                    f"it is missing; set {_ENV_PREFIX}{name.upper()}",
+                    f"缺失；请设置 {_ENV_PREFIX}{name.upper()}",
                 )
 
         return cls(**settings)
@@ -252,15 +263,15 @@ def _hide(settings: dict[str, Any]) -> None:
     if "ca_file" in settings:
         settings["ca_file"] = hidden_path(settings.pop("ca_file"))
 
-    for name in settings.keys() - {"ca_file", *_SHOWN}:
+    for name in settings.keys() - {"ca_file", *_SHOWN_SETTINGS}:
         settings[name] = hide(settings.pop(name), Secret, strip=name != "password")
 
 
-def _picked(environ: Mapping[str, str]) -> dict[str, Any]:
+def _pick_settings(environ: Mapping[str, str]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
 
-    for name in _SETTINGS:
-        text = environ.get(_PREFIX + name.upper(), "")
+    for name in _SETTING_NAMES:
+        text = environ.get(_ENV_PREFIX + name.upper(), "")
 
         if text != "":
             settings[name] = text if name == "password" else text.strip()
@@ -297,13 +308,13 @@ def _lines(file: Path) -> tuple[dict[str, Any], Text | None]:
     for number, line in enumerate(lines, start=1):
         name, _, value = (part.strip() for part in line.partition("="))
 
-        if values.setdefault(name, value) != value and name.startswith(_PREFIX):
+        if values.setdefault(name, value) != value and name.startswith(_ENV_PREFIX):
             return {}, Text(
                 f"line {number}: {name} stands there twice, with different values",
                 f"第 {number} 行：{name} 出现了两次，且值不同",
             )
 
-    return _picked(values), None
+    return _pick_settings(values), None
 
 
 def _refusal(name: str, en: str, zh: str) -> ConfigError:

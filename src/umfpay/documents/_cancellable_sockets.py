@@ -84,7 +84,7 @@ class CancellableSockets:
             if not self._is_cut:
                 return
 
-        _shut(one)
+        _shut_down(one)
 
         raise CutError
 
@@ -103,7 +103,7 @@ class CancellableSockets:
             self._is_cut = True
 
             for one in self._sockets:
-                _shut(one)
+                _shut_down(one)
 
     async def run(self, function: Callable[[], T]) -> T:
         """
@@ -162,7 +162,7 @@ class CancellableSockets:
         return result
 
 
-def _shut(one: socket.socket) -> None:
+def _shut_down(one: socket.socket) -> None:
     with contextlib.suppress(OSError):
         # The method of a TLS socket would drop its session under the thread's hands.
         socket.socket.shutdown(one, socket.SHUT_RDWR)

@@ -15,12 +15,12 @@ from umfpay.documents._cancellable_sockets import CancellableSockets
 from umfpay.documents._reply import PassiveError, code_of
 
 
-_MAX_LINES: Final = 200
-_MAX_LISTING: Final = 4 * 1024 * 1024
+_MAX_REPLY_LINES: Final = 200
+_MAX_LISTING_BYTES: Final = 4 * 1024 * 1024
 _CHUNK_BYTES: Final = 64 * 1024
 # A server that never says that it has read all; its file's size decides.
 _GOODBYE_SECONDS: Final = 5.0
-_PASSIVE: Final[tuple[str, ...]] = ("PASV", "EPSV")
+_PASSIVE_COMMANDS: Final[tuple[str, ...]] = ("PASV", "EPSV")
 # 227 (h1,h2,h3,h4,p1,p2) and 229 (|||port|), RFC 959 and 2428.
 _PASV_REPLY: Final = re.compile(r"227.*?\d+,\d+,\d+,\d+,(\d{1,3}),(\d{1,3})(?!\d)")
 _EPSV_REPLY: Final = re.compile(r"229.*?\(([!-~])\1\1(\d{1,5})\1\)")
@@ -58,7 +58,7 @@ class Connection(ftplib.FTP):
         self._cancellable = cancellable
         self._context = context
         self._is_protected = False
-        self._passive_commands = _PASSIVE
+        self._passive_commands = _PASSIVE_COMMANDS
         self._port = 0
 
     def dial(self, host: str, port: int) -> str:
@@ -86,7 +86,7 @@ class Connection(ftplib.FTP):
         self.af = control.family
 
         if self.af == socket.AF_INET6:
-            self._passive_commands = _PASSIVE[::-1]
+            self._passive_commands = _PASSIVE_COMMANDS[::-1]
 
         # Greetings come in the code page of the server's country.
         self.file = control.makefile(
@@ -99,7 +99,7 @@ class Connection(ftplib.FTP):
         """
         self.voidcmd("AUTH TLS")
         plain, buffered = self.sock, self.file
-        self.sock = self._wrapped(plain, session=None)
+        self.sock = self._wrap_tls(plain, session=None)
         # What a stranger sent behind the reply, in clear, is gone with the buffer.
         self._read_from(self.sock)
 
@@ -114,7 +114,7 @@ class Connection(ftplib.FTP):
         self.voidcmd("PROT P")
         self._is_protected = True
 
-    def _wrapped(
+    def _wrap_tls(
         self, plain: socket.socket | None, *, session: ssl.SSLSession | None
     ) -> ssl.SSLSocket:
         assert plain is not None
@@ -159,7 +159,7 @@ class Connection(ftplib.FTP):
 
         lines = [first]
 
-        while len(lines) < _MAX_LINES:
+        while len(lines) < _MAX_REPLY_LINES:
             line = self.getline()
             lines.append(line)
 
@@ -175,19 +175,19 @@ class Connection(ftplib.FTP):
         Raises:
             PassiveError: It knows no way.
         """
-        self._port = self._passive()
+        self._port = self._open_passive()
 
     def makepasv(self) -> tuple[str, int]:
         """
         Return address and port for a transfer: the open one, or a new one.
         """
-        port, self._port = self._port or self._passive(), 0
+        port, self._port = self._port or self._open_passive(), 0
         assert self.sock is not None
 
         # Never the address in a reply: it may be that of another machine.
         return str(self.sock.getpeername()[0]), port
 
-    def _passive(self) -> int:
+    def _open_passive(self) -> int:
         """
         Return a port opened by PASV or EPSV, whichever the server knows.
 
@@ -244,7 +244,7 @@ class Connection(ftplib.FTP):
 
             assert isinstance(self.sock, ssl.SSLSocket)
 
-            return self._wrapped(data, session=self.sock.session), size
+            return self._wrap_tls(data, session=self.sock.session), size
         except BaseException:
             self._drop(data)
 
@@ -294,7 +294,9 @@ class Connection(ftplib.FTP):
         received = b""
 
         try:
-            while len(received) < _MAX_LISTING and (part := data.recv(_CHUNK_BYTES)):
+            while len(received) < _MAX_LISTING_BYTES and (
+                part := data.recv(_CHUNK_BYTES)
+            ):
                 received += part
                 data.settimeout(self._cancellable.step())
 

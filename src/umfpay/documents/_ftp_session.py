@@ -14,33 +14,35 @@ from umfpay.documents._account import FTPAccount
 from umfpay.documents._cancellable_sockets import CancellableSockets
 from umfpay.documents._connection import Connection
 from umfpay.documents._reply import (
-    BROKEN,
+    CONNECTION_ERRORS,
     PassiveError,
     SettingError,
     StepError,
     code_of,
-    read,
+    step_failure,
 )
 from umfpay.errors import Text
 
 
 T = TypeVar("T")
 
-_CONNECT: Final = Text("Connecting to the FTP server", "连接 FTP 服务器")
-_LOGIN: Final = Text("Logging in to the FTP server", "登录 FTP 服务器")
-_TLS: Final = Text("Starting TLS with the FTP server", "与 FTP 服务器建立 TLS")
-_PROTECT: Final = Text("Asking for TLS on data connections", "请求数据连接使用 TLS")
-_BINARY: Final = Text("Asking for binary transfer", "请求二进制传输")
-_ENTER: Final = Text("Entering the folder", "进入目录")
-_PASSIVE: Final = Text("Asking for a data connection", "请求数据连接")
-_STORE: Final = Text("Sending the file", "发送文件")
-_SIZE: Final = Text("Asking for the size of the file", "查询文件大小")
+_CONNECT_STEP: Final = Text("Connecting to the FTP server", "连接 FTP 服务器")
+_LOGIN_STEP: Final = Text("Logging in to the FTP server", "登录 FTP 服务器")
+_TLS_STEP: Final = Text("Starting TLS with the FTP server", "与 FTP 服务器建立 TLS")
+_PROTECT_STEP: Final = Text(
+    "Asking for TLS on data connections", "请求数据连接使用 TLS"
+)
+_BINARY_STEP: Final = Text("Asking for binary transfer", "请求二进制传输")
+_FOLDER_STEP: Final = Text("Entering the folder", "进入目录")
+_PASSIVE_STEP: Final = Text("Asking for a data connection", "请求数据连接")
+_STORE_STEP: Final = Text("Sending the file", "发送文件")
+_SIZE_STEP: Final = Text("Asking for the size of the file", "查询文件大小")
 
 # No reply, or the last one of this connection.
-_GONE: Final = (None, "421")
+_LOST_CONNECTION_CODES: Final = (None, "421")
 
 _SIZE_REPLY: Final = re.compile(r"213 +([0-9]{1,18})\s*")
-_FACT: Final = re.compile(r"(?:^|[;\s])size=([0-9]{1,18});", re.I | re.M)
+_SIZE_FACT: Final = re.compile(r"(?:^|[;\s])size=([0-9]{1,18});", re.I | re.M)
 _UNIX_LINE: Final = re.compile(
     r"-\S+\s+\d+\s+\S+\s+\S+\s+(\d{1,18})\s+\S+\s+\d+\s+[\d:]+\s(.+)"
 )
@@ -66,15 +68,15 @@ class FTPSession:
             SettingError: The login is refused, TLS is not offered or not to be trusted.
             StepError: It did not work now.
         """
-        await self._run(self._open, _CONNECT)
+        await self._run(self._open, _CONNECT_STEP)
 
     def _open(self) -> StepError | None:
         connection, account = self._connection, self._account
 
         try:
             connection.dial(account.host, account.port)
-        except BROKEN as error:
-            return read(error, _CONNECT)
+        except CONNECTION_ERRORS as error:
+            return step_failure(error, _CONNECT_STEP)
 
         if account.security == "ftps":
             failure = self._secure()
@@ -100,11 +102,11 @@ class FTPSession:
                     "请检查主机名，或通过 ca_file 提供其 CA 证书。",
                 ),
             )
-        except BROKEN as error:
+        except CONNECTION_ERRORS as error:
             code = code_of(error)
 
             if code is None or not code.startswith("5"):
-                return read(error, _TLS)
+                return step_failure(error, _TLS_STEP)
 
             return SettingError(
                 Text(
@@ -130,12 +132,12 @@ class FTPSession:
 
             if reply.startswith("3"):
                 reply = self._connection.sendcmd(f"PASS {account.password.reveal()}")
-        except BROKEN as error:
+        except CONNECTION_ERRORS as error:
             code = code_of(error)
 
             # 4xx is for a while only: too many users, a server that goes down.
             if code is None or not code.startswith("5"):
-                return read(error, _LOGIN)
+                return step_failure(error, _LOGIN_STEP)
         else:
             if reply.startswith("2"):
                 return None
@@ -164,17 +166,17 @@ class FTPSession:
     def _prepare(self) -> StepError | None:
         connection = self._connection
 
-        step = _PROTECT
+        step = _PROTECT_STEP
 
         try:
             if self._account.security == "ftps":
                 connection.protect()
 
             # SIZE speaks of the bytes only in binary mode.
-            step = _BINARY
+            step = _BINARY_STEP
             connection.voidcmd("TYPE I")
-        except BROKEN as error:
-            return read(error, step)
+        except CONNECTION_ERRORS as error:
+            return step_failure(error, step)
 
         return (self._enter() if self._account.folder else None) or self._open_port()
 
@@ -185,7 +187,7 @@ class FTPSession:
         try:
             self._connection.open_port()
         except PassiveError as error:
-            failure = read(error, _PASSIVE)
+            failure = step_failure(error, _PASSIVE_STEP)
 
             if not error.is_final:
                 return failure
@@ -198,8 +200,8 @@ class FTPSession:
                 ),
                 code=failure.code,
             )
-        except BROKEN as error:
-            return read(error, _PASSIVE)
+        except CONNECTION_ERRORS as error:
+            return step_failure(error, _PASSIVE_STEP)
 
         return None
 
@@ -208,11 +210,11 @@ class FTPSession:
 
         try:
             self._connection.voidcmd(f"CWD {folder}")
-        except BROKEN as error:
+        except CONNECTION_ERRORS as error:
             code = code_of(error)
 
             if code is None or not code.startswith("5"):
-                return read(error, _ENTER)
+                return step_failure(error, _FOLDER_STEP)
         else:
             return None
 
@@ -232,14 +234,18 @@ class FTPSession:
         Raises:
             StepError: The connection broke.
         """
-        return await self._run(lambda: self._has(name), _SIZE)
+        return await self._run(lambda: self._has(name), _SIZE_STEP)
 
     def _has(self, name: str) -> bool | StepError:
         try:
             return self._connection.sendcmd(f"SIZE {name}").startswith("213")
-        except BROKEN as error:
+        except CONNECTION_ERRORS as error:
             # No such file, or no such command; a server may not tell.
-            return read(error, _SIZE) if code_of(error) in _GONE else False
+            return (
+                step_failure(error, _SIZE_STEP)
+                if code_of(error) in _LOST_CONNECTION_CODES
+                else False
+            )
 
     async def store(self, name: str, content: bytes) -> None:
         """
@@ -252,12 +258,12 @@ class FTPSession:
         def work() -> StepError | None:
             try:
                 self._connection.store(name, content)
-            except BROKEN as error:
-                return read(error, _STORE)
+            except CONNECTION_ERRORS as error:
+                return step_failure(error, _STORE_STEP)
 
             return None
 
-        await self._run(work, _STORE)
+        await self._run(work, _STORE_STEP)
 
     async def size(self, name: str) -> int | None:
         """
@@ -266,33 +272,33 @@ class FTPSession:
         Raises:
             StepError: The connection broke.
         """
-        return await self._run(lambda: self._size(name), _SIZE)
+        return await self._run(lambda: self._size(name), _SIZE_STEP)
 
     def _size(self, name: str) -> int | StepError | None:
-        for ask in (self._by_size, self._by_facts, self._by_listing):
+        for ask in (self._size_by_command, self._size_by_facts, self._size_by_listing):
             try:
                 found = ask(name)
-            except BROKEN as error:
+            except CONNECTION_ERRORS as error:
                 # A refusal leaves the next way; silence does not.
-                if code_of(error) in _GONE:
-                    return read(error, _SIZE)
+                if code_of(error) in _LOST_CONNECTION_CODES:
+                    return step_failure(error, _SIZE_STEP)
             else:
                 if found is not None:
                     return found
 
         return None
 
-    def _by_size(self, name: str) -> int | None:
+    def _size_by_command(self, name: str) -> int | None:
         found = _SIZE_REPLY.fullmatch(self._connection.sendcmd(f"SIZE {name}"))
 
         return int(found.group(1)) if found else None
 
-    def _by_facts(self, name: str) -> int | None:
-        found = _FACT.search(self._connection.sendcmd(f"MLST {name}"))
+    def _size_by_facts(self, name: str) -> int | None:
+        found = _SIZE_FACT.search(self._connection.sendcmd(f"MLST {name}"))
 
         return int(found.group(1)) if found else None
 
-    def _by_listing(self, name: str) -> int | None:
+    def _size_by_listing(self, name: str) -> int | None:
         for line in self._connection.listing(name):
             found = _UNIX_LINE.fullmatch(line) or _DOS_LINE.fullmatch(line)
 
@@ -307,13 +313,13 @@ class FTPSession:
         """
         if politely:
             with contextlib.suppress(StepError):
-                await self._run(self._quit, _SIZE)
+                await self._run(self._quit, _SIZE_STEP)
 
         self._cancellable.cut()
         self._connection.close()
 
     def _quit(self) -> None:
-        with contextlib.suppress(*BROKEN):
+        with contextlib.suppress(*CONNECTION_ERRORS):
             self._connection.putcmd("QUIT")
 
     async def _run(self, function: Callable[[], T | StepError], step: Text) -> T:
@@ -325,12 +331,12 @@ class FTPSession:
         try:
             result = await self._cancellable.run(function)
         except TimeoutError as error:
-            result = read(error, step)
+            result = step_failure(error, step)
 
         if isinstance(result, StepError):
             # We shut the sockets at the deadline: what broke then is not the server's.
             if result.step is not None and self._cancellable.is_cut:
-                result = read(TimeoutError(), result.step)
+                result = step_failure(TimeoutError(), result.step)
 
             raise result
 

@@ -14,8 +14,8 @@ from umfpay.errors import DocumentError, Text
 LAST_SEQUENCE: Final = 9999
 
 # What every file system takes, and no shell or FTP server reads as something else.
-_REFERENCE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,199}")
-_DAY: Final = re.compile(r"[0-9]{8}")
+_REFERENCE_PATTERN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,199}")
+_DAY_PATTERN: Final = re.compile(r"[0-9]{8}")
 
 
 def papers_name(mer_reference_id: str, mer_date: date | str, *, sequence: int) -> str:
@@ -56,7 +56,7 @@ def name_stem(mer_reference_id: str, mer_date: date | str) -> str:
     Raises:
         DocumentError: See `papers_name`.
     """
-    if not _REFERENCE.fullmatch(mer_reference_id):
+    if not _REFERENCE_PATTERN.fullmatch(mer_reference_id):
         raise DocumentError(
             Text(
                 f"mer_reference_id {mer_reference_id!r} is unsafe in a file name.",
@@ -78,7 +78,7 @@ def _wire_date(value: date | str) -> str:
 
     try:
         # The digits alone would let 20261399 pass.
-        if _DAY.fullmatch(text):
+        if _DAY_PATTERN.fullmatch(text):
             datetime.strptime(text, "%Y%m%d")  # noqa: DTZ007 (only checked)
 
             return text

@@ -21,13 +21,13 @@ from umfpay.errors import DocumentError, Text
 MAX_BYTES: Final = 50 * 1024 * 1024
 MAX_FILES: Final = 100
 
-_FORBIDDEN: Final = frozenset('<>:"/\\|?*')
-_MAX_NAME_LENGTH: Final = 200
+_FORBIDDEN_CHARACTERS: Final = frozenset('<>:"/\\|?*')
+_MAX_NAME_CHARACTERS: Final = 200
 _CHUNK_BYTES: Final = 1024 * 1024
 # The earliest moment that the format knows: the same papers give the same bytes.
-_WHEN: Final = (1980, 1, 1, 0, 0, 0)
+_ZIP_TIMESTAMP: Final = (1980, 1, 1, 0, 0, 0)
 _ZIP_SYSTEM_UNIX: Final = 3
-_MODE: Final = 0o100644 << 16
+_ZIP_FILE_MODE: Final = 0o100644 << 16
 
 
 @attrs.frozen(kw_only=True)
@@ -102,17 +102,17 @@ def pack_papers(
             left -= len(content)
 
             if left < 0:
-                raise _too_large(max_bytes)
+                raise _too_large_error(max_bytes)
 
-            entry = zipfile.ZipInfo(name, date_time=_WHEN)
+            entry = zipfile.ZipInfo(name, date_time=_ZIP_TIMESTAMP)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system = _ZIP_SYSTEM_UNIX
-            entry.external_attr = _MODE
+            entry.external_attr = _ZIP_FILE_MODE
             made.writestr(entry, content)
 
     # What is packed already (PDF, JPEG) grows by the entries of the ZIP.
     if buffer.tell() > max_bytes:
-        raise _too_large(max_bytes)
+        raise _too_large_error(max_bytes)
 
     return PackedPapers(content=buffer.getvalue(), files=tuple(sorted(sources)))
 
@@ -170,9 +170,9 @@ def _pairs(
 
 def _check_name(name: str) -> None:
     safe = (
-        0 < len(name.encode("utf-8", "replace")) <= _MAX_NAME_LENGTH
+        0 < len(name.encode("utf-8", "replace")) <= _MAX_NAME_CHARACTERS
         and name.isprintable()
-        and _FORBIDDEN.isdisjoint(name)
+        and _FORBIDDEN_CHARACTERS.isdisjoint(name)
         # Windows drops dots and blanks at the end; elsewhere a dot in front hides.
         and name == name.strip(" .")
     )
@@ -214,7 +214,7 @@ def _read(path: Path, left: int) -> bytes:
     raise _refusal(f"{path} cannot be read ({reason})", f"无法读取 {path}（{zh}）")
 
 
-def _too_large(max_bytes: int) -> DocumentError:
+def _too_large_error(max_bytes: int) -> DocumentError:
     return _refusal(
         f"The papers are larger than max_bytes={max_bytes}",
         f"文件总大小超过上限 max_bytes={max_bytes}",

@@ -16,9 +16,9 @@ from umfpay.documents._cancellable_sockets import CutError
 from umfpay.errors import Text
 
 
-_CODE: Final = re.compile(r"([1-5][0-9]{2})(?:[ -]|$)")
+_REPLY_CODE: Final = re.compile(r"([1-5][0-9]{2})(?:[ -]|$)")
 
-_MEANING: Final = {
+_CODE_MEANINGS: Final = {
     "421": Text("it is closing the connection", "正在关闭连接"),
     "425": Text("the data connection cannot be opened", "无法建立数据连接"),
     "426": Text("the data connection was cut", "数据连接中断"),
@@ -111,7 +111,7 @@ class PassiveError(ftplib.Error):
 
 
 # Everything that ftplib and sockets raise; a session that was cut is a ValueError.
-BROKEN: Final = (OSError, EOFError, ftplib.Error, ValueError)
+CONNECTION_ERRORS: Final = (OSError, EOFError, ftplib.Error, ValueError)
 
 
 def code_of(error: BaseException) -> str | None:
@@ -121,12 +121,12 @@ def code_of(error: BaseException) -> str | None:
     if not isinstance(error, ftplib.Error):
         return None
 
-    found = _CODE.match(str(error))
+    found = _REPLY_CODE.match(str(error))
 
     return found.group(1) if found else None
 
 
-def read(error: BaseException, step: Text) -> StepError:
+def step_failure(error: BaseException, step: Text) -> StepError:
     """
     Return what *error* means for *step*.
     """
@@ -142,7 +142,7 @@ def read(error: BaseException, step: Text) -> StepError:
 
 def _why(error: BaseException, code: str | None) -> Text:
     if code is not None:
-        meaning = _MEANING.get(code)
+        meaning = _CODE_MEANINGS.get(code)
 
         if meaning is None:
             return Text(f"the server replied {code}", f"服务器应答 {code}")

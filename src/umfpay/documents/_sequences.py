@@ -130,7 +130,7 @@ class SequenceStore:
                 number = used.get(stem, self._first - 1) + 1
 
                 if number > LAST_SEQUENCE:
-                    raise _all_used(stem)
+                    raise _all_used_error(stem)
 
                 self._replace({**used, stem: number})
 
@@ -150,7 +150,7 @@ class SequenceStore:
         except FileNotFoundError:
             return {}
 
-        used = _parsed(content)
+        used = _parse(content)
 
         if used is None:
             raise ConfigError(
@@ -175,7 +175,7 @@ class SequenceStore:
             file.write(content)
 
 
-def _parsed(content: bytes) -> dict[str, int] | None:
+def _parse(content: bytes) -> dict[str, int] | None:
     try:
         document: Any = json.loads(content)
     except ValueError:
@@ -190,7 +190,7 @@ def _parsed(content: bytes) -> dict[str, int] | None:
     return None
 
 
-def _all_used(stem: str) -> DocumentError:
+def _all_used_error(stem: str) -> DocumentError:
     return DocumentError(
         Text(
             f"All numbers up to {LAST_SEQUENCE} of {stem} are used.",

@@ -26,7 +26,7 @@ from umfpay.sensitive import kind_of, withholds
 
 _RETRY_PAUSE_SECONDS: Final = 0.5
 # Names that the server has although our numbers do not know of them.
-_MAX_TAKEN: Final = 100
+_MAX_TAKEN_NAMES: Final = 100
 
 
 @attrs.frozen(kw_only=True)
@@ -159,21 +159,21 @@ class _Upload:
         Send the papers once, under a number of their own.
         """
         await report_step(self._on_step, UploadStep(name="connecting", attempt=number))
-        link = FTPSession(self._account, cancellable)
+        ftp_session = FTPSession(self._account, cancellable)
         done = False
 
         try:
-            await link.open()
-            sequence = await self._number(link, cancellable)
+            await ftp_session.open()
+            sequence = await self._number(ftp_session, cancellable)
             await report_step(
                 self._on_step,
                 UploadStep(name="sending", attempt=number, file=self.name),
             )
-            await link.store(self.name, self._papers.content)
-            _compare(await link.size(self.name), self._papers.size)
+            await ftp_session.store(self.name, self._papers.content)
+            _must_be_whole(await ftp_session.size(self.name), self._papers.size)
             done = True
         finally:
-            await link.aclose(politely=done)
+            await ftp_session.aclose(politely=done)
 
         uploaded = UploadedPapers(
             name=self.name,
@@ -189,24 +189,26 @@ class _Upload:
 
         return uploaded
 
-    async def _number(self, link: FTPSession, cancellable: CancellableSockets) -> int:
+    async def _number(
+        self, ftp_session: FTPSession, cancellable: CancellableSockets
+    ) -> int:
         """
         Take a number that neither we nor the server know.
         """
-        for _ in range(_MAX_TAKEN):
+        for _ in range(_MAX_TAKEN_NAMES):
             sequence = await self._take(cancellable)
             name = papers_name(self._reference, self._day, sequence=sequence)
 
             # The numbers may be lost; a server that overwrites would lose the papers.
-            if not await link.has(name):
+            if not await ftp_session.has(name):
                 self.name = name
 
                 return sequence
 
         raise StepError(
             Text(
-                f"The server has {_MAX_TAKEN} files of the next numbers already.",
-                f"服务器上已存在后续 {_MAX_TAKEN} 个序号的文件。",
+                f"The server has {_MAX_TAKEN_NAMES} files of the next numbers already.",
+                f"服务器上已存在后续 {_MAX_TAKEN_NAMES} 个序号的文件。",
             )
         )
 
@@ -225,7 +227,7 @@ class _Upload:
         )
 
 
-def _compare(remote_size: int | None, sent: int) -> None:
+def _must_be_whole(remote_size: int | None, sent: int) -> None:
     if remote_size is None:
         raise _UnprovenError(
             Text(

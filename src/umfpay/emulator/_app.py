@@ -48,7 +48,7 @@ from umfpay.protocol import dump_json, parse_json
 if TYPE_CHECKING:
     from umfpay.emulator._ftp import PapersServer
 
-MAX_BODY: Final = 4 * 1024 * 1024
+MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 
 _TICK_SECONDS: Final = 0.1
 
@@ -399,10 +399,10 @@ async def _read(request: HTTPRequest) -> bytes | None:
     async for chunk in request.stream():
         size += len(chunk)
 
-        if size <= MAX_BODY:
+        if size <= MAX_BODY_BYTES:
             parts.append(chunk)
 
-    return b"".join(parts) if size <= MAX_BODY else None
+    return b"".join(parts) if size <= MAX_BODY_BYTES else None
 
 
 def _must_be_another(given: Credentials, first: Credentials) -> None:

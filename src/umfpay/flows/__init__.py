@@ -10,7 +10,7 @@ from umfpay.flows._card import (
 )
 from umfpay.flows._customs import declare_customs
 from umfpay.flows._enterprise import register_enterprise, wait_enabled
-from umfpay.flows._notification_source import Arrivals
+from umfpay.flows._notification_source import NotificationSource
 from umfpay.flows._openid import authorize_url, open_id_from
 from umfpay.flows._pages import bank_payment, checkout
 from umfpay.flows._parcels import report_tracking
@@ -23,7 +23,7 @@ from umfpay.flows._wechat import wechat_app, wechat_web
 
 
 __all__ = [
-    "Arrivals",
+    "NotificationSource",
     "OnStep",
     "PendingCardPayment",
     "QRCode",

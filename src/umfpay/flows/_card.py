@@ -15,7 +15,7 @@ from umfpay.errors import ConfigError, NotFinishedError, Text, WrongCodeError
 from umfpay.flows._card_begin import begin, hidden_text, send_code
 from umfpay.flows._card_confirm import Confirmation, hidden_code
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._notification_source import Arrivals
+from umfpay.flows._notification_source import NotificationSource
 from umfpay.flows._pending import MAX_ATTEMPTS, PendingCardPayment, check_pending
 from umfpay.flows._steps import OnStep
 from umfpay.models import (
@@ -30,7 +30,7 @@ from umfpay.sensitive import Private, withholds
 
 
 # How long the sealed data may be used: SMS codes live for minutes.
-KEEP_FOR: Final = timedelta(minutes=15)
+DEFAULT_KEEP_DURATION: Final = timedelta(minutes=15)
 
 
 @withholds(order=NewOrder, card=(BankCard, PayerAgreement), risk_info=RiskInfo)
@@ -46,7 +46,7 @@ async def card_payment(
     risk_info: RiskInfo | None = None,
     notify_url: str | None = None,
     on_step: OnStep | None = None,
-    arrivals: Arrivals | None = None,
+    arrivals: NotificationSource | None = None,
     deadline: float = 900.0,
 ) -> Payment:
     """
@@ -100,7 +100,7 @@ async def card_payment(
         on_step=on_step,
         arrivals=arrivals,
         end=end,
-        keep_for=max(KEEP_FOR, timedelta(seconds=deadline)),
+        keep_for=max(DEFAULT_KEEP_DURATION, timedelta(seconds=deadline)),
     )
     confirmation = Confirmation(
         session=session, pending=pending, end=end, arrivals=arrivals, on_step=on_step
@@ -111,7 +111,7 @@ async def card_payment(
     times = 1
 
     while True:
-        code = await _asked(verification_code, pending, end)
+        code = await _ask_code(verification_code, pending, end)
 
         try:
             return await confirmation.run(code, known=known)
@@ -124,7 +124,7 @@ async def card_payment(
         times += 1
 
 
-async def _asked(
+async def _ask_code(
     verification_code: Callable[[PendingCardPayment], Awaitable[Private | str]],
     pending: PendingCardPayment,
     end: Deadline,
@@ -178,9 +178,9 @@ async def begin_card_payment(
     phone: Private | str | None = None,
     risk_info: RiskInfo | None = None,
     notify_url: str | None = None,
-    keep_for: timedelta = KEEP_FOR,
+    keep_for: timedelta = DEFAULT_KEEP_DURATION,
     on_step: OnStep | None = None,
-    arrivals: Arrivals | None = None,
+    arrivals: NotificationSource | None = None,
     deadline: float = 60.0,
 ) -> PendingCardPayment:
     """
@@ -229,7 +229,7 @@ async def confirm_card_payment(
     *,
     allow_repeat: bool = False,
     on_step: OnStep | None = None,
-    arrivals: Arrivals | None = None,
+    arrivals: NotificationSource | None = None,
     deadline: float = 900.0,
 ) -> Payment:
     """

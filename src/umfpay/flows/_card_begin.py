@@ -17,7 +17,7 @@ from umfpay.errors import (
     TransportError,
 )
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._notification_source import Arrivals
+from umfpay.flows._notification_source import NotificationSource
 from umfpay.flows._payer_data import seal_payer
 from umfpay.flows._pending import Merchant, PendingCardPayment
 from umfpay.flows._steps import OnStep, check_listener, report_step
@@ -37,9 +37,9 @@ from umfpay.sensitive import Private
 
 # The gateway sends one code a minute (gateway.md 5.4).
 _CODE_PAUSE_SECONDS: Final = 60.0
-_LONGEST: Final = timedelta(days=3650)
-_TOO_SOON: Final = frozenset({"00080706", "00200086"})
-_CARDS: Final = (PaymentMethod.CREDIT_CARD, PaymentMethod.DEBIT_CARD)
+_MAX_KEEP_DURATION: Final = timedelta(days=3650)
+_TOO_SOON_CODES: Final = frozenset({"00080706", "00200086"})
+_CARD_METHODS: Final = (PaymentMethod.CREDIT_CARD, PaymentMethod.DEBIT_CARD)
 
 
 def hidden_text(name: str, text: Private | str | None) -> Private | None:
@@ -72,14 +72,14 @@ async def begin(
     risk_info: RiskInfo | None,
     notify_url: str | None,
     on_step: OnStep | None,
-    arrivals: Arrivals | None,
+    arrivals: NotificationSource | None,
     end: Deadline,
     keep_for: timedelta,
 ) -> PendingCardPayment:
     """
     Create the payment and have the first code sent; see `begin_card_payment()`.
     """
-    method = _method(card, payment_method)
+    method = _payment_method(card, payment_method)
     phone = phone or _phone_of(card)
     check_listener(on_step)
     new = NewPayment(
@@ -122,7 +122,7 @@ async def begin(
     return pending
 
 
-def _method(
+def _payment_method(
     card: BankCard | PayerAgreement, given: PaymentMethod | str | None
 ) -> PaymentMethod:
     if not isinstance(card, BankCard | PayerAgreement):
@@ -136,7 +136,7 @@ def _method(
 
         return PaymentMethod.CREDIT_CARD if credit else PaymentMethod.DEBIT_CARD
 
-    if given not in _CARDS:
+    if given not in _CARD_METHODS:
         raise _refusal(
             "payment_method",
             "CREDIT_CARD or DEBIT_CARD is needed",
@@ -148,7 +148,10 @@ def _method(
 
 def _check_time(name: str, given: timedelta) -> None:
     # The end of what goes on for longer is not in the calendar.
-    if not isinstance(given, timedelta) or not timedelta(0) < given <= _LONGEST:
+    if (
+        not isinstance(given, timedelta)
+        or not timedelta(0) < given <= _MAX_KEEP_DURATION
+    ):
         raise _refusal(
             name,
             "a timedelta above 0, at most ten years, is needed",
@@ -198,7 +201,9 @@ async def send_code(
     if last is not None and abs((now - last).total_seconds()) < _CODE_PAUSE_SECONDS:
         left = _CODE_PAUSE_SECONDS - (now - last).total_seconds()
 
-        raise _too_soon(pending, f"wait {left:.0f} seconds", f"请等待 {left:.0f} 秒")
+        raise _too_soon_error(
+            pending, f"wait {left:.0f} seconds", f"请等待 {left:.0f} 秒"
+        )
 
     end.must_have_time(pending)
     # Before it is: another task that asks meanwhile is too soon, and so is whoever
@@ -217,7 +222,7 @@ async def send_code(
 
         raise
     except APIError as refusal:
-        too_soon = refusal.ret_code in _TOO_SOON
+        too_soon = refusal.ret_code in _TOO_SOON_CODES
 
         # The first code cannot be too soon: whatever repeats requests on their way gets
         # it sent by the first copy, and we see the refusal of the second one.
@@ -232,14 +237,14 @@ async def send_code(
             if not too_soon:
                 raise
 
-            raise _too_soon(
+            raise _too_soon_error(
                 pending, "says the gateway", "平台拒绝再次发送"
             ) from refusal
 
     await report_step(on_step, "code_sent", sent, deadline=end)
 
 
-def _too_soon(pending: PendingCardPayment, en: str, zh: str) -> CodeTooSoonError:
+def _too_soon_error(pending: PendingCardPayment, en: str, zh: str) -> CodeTooSoonError:
     return CodeTooSoonError(
         Text(
             f"{pending.payment_id}: an SMS code was sent within the last minute; {en}.",

@@ -22,22 +22,22 @@ from umfpay.errors import (
 )
 from umfpay.flows._card_begin import hidden_text
 from umfpay.flows._card_refusals import (
-    WRONG_CODE,
-    earlier_attempt_open,
-    no_attempt_left,
+    WRONG_SMS_CODE,
+    code_sent_before_error,
+    earlier_attempt_open_error,
+    no_attempt_left_error,
     query_twice,
     refusal_of,
-    sent_before,
-    still_unknown,
-    wrong_code,
+    still_unknown_error,
+    wrong_code_error,
 )
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._notification_source import Arrivals
+from umfpay.flows._notification_source import NotificationSource
 from umfpay.flows._payment_outcome import (
     is_final,
     paid_or_raise,
     reconcile_refusal,
-    resolved_payment,
+    resolve_payment,
     wait_until_paid,
 )
 from umfpay.flows._pending import CodeAttempt, PendingCardPayment
@@ -49,7 +49,7 @@ from umfpay.sensitive import Private
 _log = logging.getLogger("umfpay")
 
 # The payment has ended: the card is not needed any more.
-_THE_END = (PaymentFailedError, PaymentExpiredError)
+_FINAL_ERRORS = (PaymentFailedError, PaymentExpiredError)
 
 
 def hidden_code(code: Private | str) -> Private:
@@ -86,7 +86,7 @@ class Confirmation:
     session: UMFSession
     pending: PendingCardPayment
     end: Deadline
-    arrivals: Arrivals | None
+    arrivals: NotificationSource | None
     on_step: OnStep | None
     allow_repeat: bool = False
 
@@ -107,8 +107,8 @@ class Confirmation:
             )
 
         try:
-            return await self._paid(code, known)
-        except _THE_END as error:
+            return await self._pay(code, known)
+        except _FINAL_ERRORS as error:
             self.pending.forget()
             await self._record(error.last)
 
@@ -126,14 +126,16 @@ class Confirmation:
         except UMFError as error:
             _log.warning("an end could not be recorded: %s", type(error).__name__)
 
-    async def _paid(self, code: Private, known: Payment | None) -> Payment:
+    async def _pay(self, code: Private, known: Payment | None) -> Payment:
         proven = known is None
-        payment = await self._unless_open(self._looked_up()) if known is None else known
+        payment = (
+            await self._query_unless_open(self._look_up()) if known is None else known
+        )
 
         execute = not proven or payment.state == PaymentState.WAIT_BUYER_PAY
 
         if execute:
-            payment, proven = await self._executed(code, payment)
+            payment, proven = await self._execute(code, payment)
 
         # The card was used: its data may not be kept after that.
         self.pending.forget()
@@ -157,7 +159,7 @@ class Confirmation:
             proven=proven,
         )
 
-    async def _looked_up(self) -> Payment:
+    async def _look_up(self) -> Payment:
         """
         Return the payment as the gateway knows it, before anything is executed.
         """
@@ -165,7 +167,7 @@ class Confirmation:
 
         if pending.execute_sent_at is not None:
             try:
-                return await self._resolved(still_unknown(pending), once=True)
+                return await self._resolve(still_unknown_error(pending), once=True)
             except OutcomeUnknownError:
                 if not self.allow_repeat:
                     raise
@@ -185,7 +187,7 @@ class Confirmation:
         )
 
         if payment.state is None:
-            raise still_unknown(pending)
+            raise still_unknown_error(pending)
 
         if payment.state == PaymentState.WAIT_BUYER_PAY:
             for one in unchecked:
@@ -193,7 +195,7 @@ class Confirmation:
 
         return payment
 
-    async def _executed(self, code: Private, known: Payment) -> tuple[Payment, bool]:
+    async def _execute(self, code: Private, known: Payment) -> tuple[Payment, bool]:
         """
         Send the execute; return the payment, and whether its state is proven.
         """
@@ -224,14 +226,14 @@ class Confirmation:
         if refusal is None:
             assert unknown is not None
 
-            return await self._resolved(unknown), True
+            return await self._resolve(unknown), True
 
-        return await self._refused(mine, refusal, unknown, known), True
+        return await self._explain_refusal(mine, refusal, unknown, known), True
 
-    async def _unless_open(self, looking: Awaitable[Payment]) -> Payment:
+    async def _query_unless_open(self, looking: Awaitable[Payment]) -> Payment:
         try:
             return await looking
-        except (OutcomeUnknownError, *_THE_END):
+        except (OutcomeUnknownError, *_FINAL_ERRORS):
             raise
         except UMFError as error:
             self._must_be_first(error)
@@ -244,7 +246,7 @@ class Confirmation:
         attempt: a refusal of that proves little, and it may be late.
         """
         if self.pending.attempts:
-            raise earlier_attempt_open(self.pending) from error
+            raise earlier_attempt_open_error(self.pending) from error
 
     def _checked_mark(self, code: Private) -> str:
         """
@@ -255,13 +257,13 @@ class Confirmation:
 
         # Another task may have come between.
         if pending.execute_sent_at is not None and not self.allow_repeat:
-            raise still_unknown(pending)
+            raise still_unknown_error(pending)
 
         if not pending.attempts_left:
-            raise no_attempt_left(pending)
+            raise no_attempt_left_error(pending)
 
         if pending.was_sent(mark):
-            raise sent_before(pending)
+            raise code_sent_before_error(pending)
 
         return mark
 
@@ -288,7 +290,7 @@ class Confirmation:
 
         return mine
 
-    async def _refused(
+    async def _explain_refusal(
         self,
         mine: CodeAttempt,
         refusal: APIError,
@@ -301,10 +303,10 @@ class Confirmation:
         Args:
             unknown: The error of the call; None if the refusal is certain.
         """
-        if refusal.ret_code == WRONG_CODE:
-            mine.refused_with, mine.verified = WRONG_CODE, refusal.verified
+        if refusal.ret_code == WRONG_SMS_CODE:
+            mine.refused_with, mine.verified = WRONG_SMS_CODE, refusal.verified
         elif unknown is None and self._is_only_open(mine):
-            self._end(mine, refusal)
+            self._record_end(mine, refusal)
 
             return await reconcile_refusal(
                 self.session,
@@ -325,11 +327,11 @@ class Confirmation:
             return payment
 
         waits = payment.state == PaymentState.WAIT_BUYER_PAY
-        error, cause = self._meaning(mine, refusal, unknown, waits=waits)
+        error, cause = self._refusal_error(mine, refusal, unknown, waits=waits)
 
         raise error from cause
 
-    def _meaning(
+    def _refusal_error(
         self,
         mine: CodeAttempt,
         refusal: APIError,
@@ -345,26 +347,26 @@ class Confirmation:
         """
         pending = self.pending
 
-        if refusal.ret_code == WRONG_CODE:
+        if refusal.ret_code == WRONG_SMS_CODE:
             mine.checked = waits
 
             if not pending.attempts_left:
                 pending.forget()
 
-            return wrong_code(pending, refusal, waits=waits), unknown or refusal
+            return wrong_code_error(pending, refusal, waits=waits), unknown or refusal
 
         # It says nothing about an earlier one: only the final state does.
         if waits and self._is_only_open(mine):
-            self._end(mine, refusal)
+            self._record_end(mine, refusal)
 
             return refusal, None
 
         if unknown is not None:
             return unknown, refusal
 
-        return still_unknown(pending), refusal
+        return still_unknown_error(pending), refusal
 
-    def _end(self, mine: CodeAttempt, refusal: APIError) -> None:
+    def _record_end(self, mine: CodeAttempt, refusal: APIError) -> None:
         """
         Note that nothing was paid; the code is used up, and the card will not do.
         """
@@ -382,10 +384,10 @@ class Confirmation:
             if one is not mine
         )
 
-    async def _resolved(
+    async def _resolve(
         self, unknown: OutcomeUnknownError, *, once: bool = False
     ) -> Payment:
-        return await resolved_payment(
+        return await resolve_payment(
             self.session,
             unknown,
             deadline=self.end,

@@ -36,10 +36,10 @@ from umfpay.resources import KnownOrder
 
 
 # "SMS code not found" (gateway.md 8.2).
-WRONG_CODE: Final = "00200005"
+WRONG_SMS_CODE: Final = "00200005"
 QUERY_PAUSE_SECONDS: Final = 5.0
 # What a customer meets every day; whatever else nobody signed stays unclear.
-_EVERYDAY: Final = (
+_CUSTOMER_ERRORS: Final = (
     CardError,
     IdentityError,
     PaymentStateError,
@@ -58,10 +58,10 @@ def refusal_of(unknown: OutcomeUnknownError) -> APIError | None:
     """
     cause = unknown.__cause__
 
-    if not isinstance(cause, _EVERYDAY) or not cause.ret_code:
+    if not isinstance(cause, _CUSTOMER_ERRORS) or not cause.ret_code:
         return None
 
-    if "copies" in unknown.intent.details and cause.ret_code != WRONG_CODE:
+    if "copies" in unknown.intent.details and cause.ret_code != WRONG_SMS_CODE:
         return None
 
     return cause if cause.http_status < HTTPStatus.INTERNAL_SERVER_ERROR else None
@@ -102,7 +102,7 @@ async def query_twice(
     return await query_payment(session, payment, deadline, ordered)
 
 
-def wrong_code(
+def wrong_code_error(
     pending: PendingCardPayment, refusal: APIError, *, waits: bool
 ) -> WrongCodeError:
     """
@@ -127,7 +127,7 @@ def wrong_code(
     )
 
 
-def sent_before(pending: PendingCardPayment) -> WrongCodeError:
+def code_sent_before_error(pending: PendingCardPayment) -> WrongCodeError:
     """
     Return the error for a code that was sent before: it is not sent again.
     """
@@ -137,7 +137,7 @@ def sent_before(pending: PendingCardPayment) -> WrongCodeError:
             " again.",
             f"{pending.payment_id}：该验证码此前已提交过，未再次提交。",
         ),
-        ret_code=WRONG_CODE,
+        ret_code=WRONG_SMS_CODE,
         attempts_left=pending.attempts_left,
         last=pending,
         advice=_advice(pending.attempts_left),
@@ -145,7 +145,7 @@ def sent_before(pending: PendingCardPayment) -> WrongCodeError:
     )
 
 
-def no_attempt_left(pending: PendingCardPayment) -> WrongCodeError:
+def no_attempt_left_error(pending: PendingCardPayment) -> WrongCodeError:
     """
     Return the error for a code that comes after too many wrong ones: it is not sent.
     """
@@ -156,7 +156,7 @@ def no_attempt_left(pending: PendingCardPayment) -> WrongCodeError:
             f"{pending.payment_id}：已提交过 {len(pending.attempts)} 个验证码，"
             "本次未提交。",
         ),
-        ret_code=WRONG_CODE,
+        ret_code=WRONG_SMS_CODE,
         attempts_left=0,
         last=pending,
         advice=_advice(0),
@@ -184,11 +184,11 @@ def _advice(left: int) -> Text:
     )
 
 
-def earlier_attempt_open(pending: PendingCardPayment) -> OutcomeUnknownError:
+def earlier_attempt_open_error(pending: PendingCardPayment) -> OutcomeUnknownError:
     """
     Return the error where nothing was sent now, and something was before.
     """
-    return _unknown(
+    return _unknown_outcome_error(
         pending,
         Text(
             f"{pending.payment_id}: nothing was sent now; an SMS code was sent earlier,"
@@ -204,11 +204,11 @@ def earlier_attempt_open(pending: PendingCardPayment) -> OutcomeUnknownError:
     )
 
 
-def still_unknown(pending: PendingCardPayment) -> OutcomeUnknownError:
+def still_unknown_error(pending: PendingCardPayment) -> OutcomeUnknownError:
     """
     Return the error for an earlier execute that nobody knows the outcome of.
     """
-    return _unknown(
+    return _unknown_outcome_error(
         pending,
         Text(
             f"{pending.payment_id}: the outcome of an earlier execute is not known.",
@@ -225,7 +225,7 @@ def still_unknown(pending: PendingCardPayment) -> OutcomeUnknownError:
     )
 
 
-def _unknown(
+def _unknown_outcome_error(
     pending: PendingCardPayment, what: Text, advice: Text
 ) -> OutcomeUnknownError:
     return OutcomeUnknownError(

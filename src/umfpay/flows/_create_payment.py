@@ -17,7 +17,7 @@ from umfpay.errors import (
     UMFError,
 )
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._notification_source import Arrivals
+from umfpay.flows._notification_source import NotificationSource
 from umfpay.flows._steps import OnStep, check_listener, report_step
 from umfpay.models import NewPayment, Payment
 from umfpay.resources import bind
@@ -31,7 +31,7 @@ async def create_payment(
     new: NewPayment,
     *,
     deadline: Deadline,
-    arrivals: Arrivals | None,
+    arrivals: NotificationSource | None,
     on_step: OnStep | None,
 ) -> Payment:
     """
@@ -67,7 +67,7 @@ async def create_payment(
             new, arrivals=arrivals, **deadline.options(session)
         )
     except OutcomeUnknownError as unknown:
-        payment = await _created_again(session, new, unknown, deadline, arrivals)
+        payment = await _create_again(session, new, unknown, deadline, arrivals)
         await bind(arrivals, new.order, payment_id=payment.id)
 
     await report_step(on_step, "created", payment, deadline=deadline)
@@ -75,12 +75,12 @@ async def create_payment(
     return payment
 
 
-async def _created_again(
+async def _create_again(
     session: UMFSession,
     new: NewPayment,
     unknown: OutcomeUnknownError,
     deadline: Deadline,
-    arrivals: Arrivals | None,
+    arrivals: NotificationSource | None,
 ) -> Payment:
     no_answer = isinstance(unknown.__cause__, TransportError | ProtocolError)
 

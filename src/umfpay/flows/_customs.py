@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from umfpay._session import UMFSession
 from umfpay.errors import ConfigError, CustomsFailedError, EnvelopeError, Text
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._notification_source import Arrivals
+from umfpay.flows._notification_source import NotificationSource
 from umfpay.flows._steps import OnStep, check_listener, report_step
 from umfpay.flows._waiting import wait_final
 from umfpay.models import (
@@ -30,7 +30,7 @@ async def declare_customs(
     declarations: Sequence[NewCustomsDeclaration],
     *,
     on_step: OnStep | None = None,
-    arrivals: Arrivals | None = None,
+    arrivals: NotificationSource | None = None,
     deadline: float = 86400.0,
 ) -> tuple[CustomsDeclaration, ...]:
     """
@@ -77,7 +77,7 @@ async def declare_customs(
     # Each is waited for by its own task; the first that fails ends the waiting.
     tasks = [
         asyncio.create_task(
-            _cleared(session, payment_id, new, one, on_step, arrivals, end)
+            _wait_cleared(session, payment_id, new, one, on_step, arrivals, end)
         )
         for new, one in zip(declarations, declared, strict=True)
     ]
@@ -91,13 +91,13 @@ async def declare_customs(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _cleared(
+async def _wait_cleared(
     session: UMFSession,
     payment_id: str,
     new: NewCustomsDeclaration,
     declaration: CustomsDeclaration,
     on_step: OnStep | None,
-    arrivals: Arrivals | None,
+    arrivals: NotificationSource | None,
     end: Deadline,
 ) -> CustomsDeclaration:
     key = declaration.id

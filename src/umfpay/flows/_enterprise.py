@@ -68,7 +68,7 @@ async def register_enterprise(
             busi_type=str(new.busi_type),
         )
 
-    return await _enabled(session, company.id, company, must_fit, on_step, end)
+    return await _wait_enabled(session, company.id, company, must_fit, on_step, end)
 
 
 async def wait_enabled(
@@ -88,10 +88,10 @@ async def wait_enabled(
     check_listener(on_step)
     company = await session.enterprises.get(enterprise_id, **end.options(session))
 
-    return await _enabled(session, enterprise_id, company, None, on_step, end)
+    return await _wait_enabled(session, enterprise_id, company, None, on_step, end)
 
 
-async def _enabled(
+async def _wait_enabled(
     session: UMFSession,
     enterprise_id: str,
     company: EnterpriseQualification,

@@ -17,7 +17,7 @@ from umfpay.models import (
 )
 
 
-class Arrivals(Evidence, Protocol):
+class NotificationSource(Evidence, Protocol):
     """
     Where verified notifications arrive: the inbox of `umfpay.notifications`.
     """

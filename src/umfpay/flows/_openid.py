@@ -16,9 +16,9 @@ from umfpay.flows._deadline import Deadline
 
 
 # What needs no encoding at any level of the nested address.
-_STATE: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
-_PAGE: Final = re.compile(r"https?://[A-Za-z0-9.\[][A-Za-z0-9._~:/\[\]-]*")
-_OPEN_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_STATE_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_PAGE_PATTERN: Final = re.compile(r"https?://[A-Za-z0-9.\[][A-Za-z0-9._~:/\[\]-]*")
+_OPEN_ID_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 async def authorize_url(
@@ -44,7 +44,7 @@ async def authorize_url(
     """
     _check_state(state)
 
-    if not isinstance(notify_url, str) or _PAGE.fullmatch(notify_url) is None:
+    if not isinstance(notify_url, str) or _PAGE_PATTERN.fullmatch(notify_url) is None:
         raise ConfigError(
             Text(
                 "notify_url: an http(s) address of letters, digits, . _ ~ - : and / is"
@@ -80,7 +80,7 @@ def open_id_from(url: str | Mapping[str, str], *, state: str | None = None) -> s
         FlowError: There is no open_id, or it came back with another state.
         ConfigError: *state* was given with a mapping, which cannot hold it.
     """
-    path, found = _came_back(url)
+    path, found = _split_return_url(url)
 
     if state is not None:
         _check_state(state)
@@ -107,7 +107,7 @@ def open_id_from(url: str | Mapping[str, str], *, state: str | None = None) -> s
                 ),
             )
 
-    if len(found) != 1 or _OPEN_ID.fullmatch(found[0]) is None:
+    if len(found) != 1 or _OPEN_ID_PATTERN.fullmatch(found[0]) is None:
         raise FlowError(
             Text("There is no open_id.", "没有 open_id。"),
             advice=Text(
@@ -119,7 +119,7 @@ def open_id_from(url: str | Mapping[str, str], *, state: str | None = None) -> s
     return found[0]
 
 
-def _came_back(url: object) -> tuple[str, list[str]]:
+def _split_return_url(url: object) -> tuple[str, list[str]]:
     """
     Return the path and the values of open_id, nothing of an address that is none.
     """
@@ -150,7 +150,7 @@ def _came_back(url: object) -> tuple[str, list[str]]:
 
 
 def _check_state(state: str) -> None:
-    if not isinstance(state, str) or _STATE.fullmatch(state) is None:
+    if not isinstance(state, str) or _STATE_PATTERN.fullmatch(state) is None:
         raise ConfigError(
             Text(
                 "state: 1 to 128 letters, digits, _ and - are needed.",

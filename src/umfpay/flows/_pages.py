@@ -11,8 +11,8 @@ import attrs
 from umfpay._session import UMFSession
 from umfpay.errors import EnterpriseNotEnabledError, EnvelopeError, Text
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._notification_source import Arrivals
-from umfpay.flows._presentation import paid_by_showing
+from umfpay.flows._notification_source import NotificationSource
+from umfpay.flows._presentation import present_and_wait
 from umfpay.flows._steps import OnStep, check_listener, report_step
 from umfpay.models import (
     BusinessType,
@@ -47,7 +47,7 @@ async def bank_payment(
     risk_info: RiskInfo | None = None,
     notify_url: str | None = None,
     on_step: OnStep | None = None,
-    arrivals: Arrivals | None = None,
+    arrivals: NotificationSource | None = None,
     deadline: float = 3600.0,
 ) -> Payment:
     """
@@ -112,7 +112,7 @@ async def bank_payment(
         risk_info=risk_info,
     )
 
-    return await _paid(session, new, open_page, on_step, arrivals, end)
+    return await _present_and_wait(session, new, open_page, on_step, arrivals, end)
 
 
 @withholds(
@@ -136,7 +136,7 @@ async def checkout(
     risk_info: RiskInfo | None = None,
     notify_url: str | None = None,
     on_step: OnStep | None = None,
-    arrivals: Arrivals | None = None,
+    arrivals: NotificationSource | None = None,
     deadline: float = 3600.0,
 ) -> Payment:
     """
@@ -185,20 +185,20 @@ async def checkout(
         risk_info=risk_info,
     )
 
-    return await _paid(
+    return await _present_and_wait(
         session, new, open_page, on_step, arrivals, Deadline.after(deadline)
     )
 
 
-async def _paid(
+async def _present_and_wait(
     session: UMFSession,
     new: NewPayment,
     open_page: OpenPage,
     on_step: OnStep | None,
-    arrivals: Arrivals | None,
+    arrivals: NotificationSource | None,
     end: Deadline,
 ) -> Payment:
-    return await paid_by_showing(
+    return await present_and_wait(
         session,
         new,
         show=open_page,

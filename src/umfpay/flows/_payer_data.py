@@ -14,14 +14,14 @@ from umfpay.protocol import LocalCipher
 from umfpay.sensitive import Private, Secret
 
 
-_PURPOSE: Final = "umfpay.flows.PendingCardPayment"
+_ENCRYPTION_PURPOSE: Final = "umfpay.flows.PendingCardPayment"
 
 
 def cipher_of(session: UMFSession) -> LocalCipher:
     """
     Return what encrypts the data that the gateway wants in clear.
     """
-    return LocalCipher(session.config.client_secret, purpose=_PURPOSE)
+    return LocalCipher(session.config.client_secret, purpose=_ENCRYPTION_PURPOSE)
 
 
 async def seal_payer(

@@ -27,7 +27,7 @@ from umfpay.errors import (
     UnknownCodeError,
 )
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._notification_source import Arrivals
+from umfpay.flows._notification_source import NotificationSource
 from umfpay.flows._steps import OnStep, report_step
 from umfpay.flows._waiting import wait_final
 from umfpay.models import Payment, PaymentState
@@ -37,7 +37,7 @@ from umfpay.resources import KnownOrder
 
 # Codes that say the time to pay is over (gateway.md 8.2). "Order closed" is none:
 # it may have been paid with another payment.
-_EXPIRED: Final = frozenset({"00060751", "00060762"})
+_EXPIRED_CODES: Final = frozenset({"00060751", "00060762"})
 _MAX_PAUSE_SECONDS: Final = 30.0
 _RESOLVE_SECONDS: Final = 30.0
 
@@ -66,7 +66,7 @@ def paid_or_raise(payment: Payment, *, cause: BaseException | None = None) -> Pa
         return payment
 
     if payment.state in (PaymentState.TRADE_CLOSED, PaymentState.WAIT_BUYER_PAY):
-        raise _expired(payment) from cause
+        raise _expired_error(payment) from cause
 
     raise PaymentFailedError(
         Text(
@@ -77,7 +77,7 @@ def paid_or_raise(payment: Payment, *, cause: BaseException | None = None) -> Pa
     ) from cause
 
 
-def _expired(payment: Payment) -> PaymentExpiredError:
+def _expired_error(payment: Payment) -> PaymentExpiredError:
     return PaymentExpiredError(
         Text(
             f"{payment.id}: nobody paid before the order expired.",
@@ -92,7 +92,7 @@ async def wait_until_paid(
     payment: Payment,
     *,
     deadline: Deadline,
-    arrivals: Arrivals | None,
+    arrivals: NotificationSource | None,
     on_step: OnStep | None,
     ordered: KnownOrder,
     proven: bool = False,
@@ -189,18 +189,21 @@ async def reconcile_refusal(
         return payment
 
     # If the gateway cannot be asked now, the refusal speaks for its own call alone.
-    if payment.state == PaymentState.WAIT_BUYER_PAY and refusal.ret_code in _EXPIRED:
-        raise _expired(payment) from refusal
+    if (
+        payment.state == PaymentState.WAIT_BUYER_PAY
+        and refusal.ret_code in _EXPIRED_CODES
+    ):
+        raise _expired_error(payment) from refusal
 
     raise refusal
 
 
-async def resolved(
+async def resolve_or_raise(
     session: UMFSession,
     unknown: OutcomeUnknownError,
     *,
     deadline: Deadline,
-    arrivals: Arrivals | None,
+    arrivals: NotificationSource | None,
     known_refunds: Collection[str] | None = None,
     expires_at: datetime | None = None,
     once: bool = False,
@@ -242,7 +245,7 @@ async def resolved(
 
         listed = known_refunds is not None and _is_decided_by_the_list(unknown)
 
-        if once or (_refused(unknown) and not listed) or deadline.left <= pause:
+        if once or (_is_refused(unknown) and not listed) or deadline.left <= pause:
             raise unknown
 
         await asyncio.sleep(pause)
@@ -253,7 +256,7 @@ def _is_decided_by_the_list(unknown: OutcomeUnknownError) -> bool:
     return unknown.intent.details.get("decided_by") == DecidedBy.TRANSACTIONS
 
 
-def _refused(unknown: OutcomeUnknownError) -> bool:
+def _is_refused(unknown: OutcomeUnknownError) -> bool:
     """
     Tell whether the gateway said no, in a way that cannot be trusted.
     """
@@ -270,12 +273,12 @@ def _is_signed(error: BaseException | None) -> TypeGuard[APIError]:
     return isinstance(error, APIError) and error.verified
 
 
-async def resolved_payment(
+async def resolve_payment(
     session: UMFSession,
     unknown: OutcomeUnknownError,
     *,
     deadline: Deadline,
-    arrivals: Arrivals | None,
+    arrivals: NotificationSource | None,
     ordered: KnownOrder,
     expires_at: datetime | None = None,
     once: bool = False,
@@ -292,7 +295,7 @@ async def resolved_payment(
         OutcomeUnknownError: *unknown*: nobody can say.
         APIError: It was not, says a signed refusal, and the payment still waits.
     """
-    found = await resolved(
+    found = await resolve_or_raise(
         session,
         unknown,
         deadline=Deadline(min(deadline.at, Deadline.after(_RESOLVE_SECONDS).at)),

@@ -240,12 +240,12 @@ class PendingCardPayment:
             PendingExpiredError: The data are forgotten, too old, or cannot be read.
         """
         if self.info is None:
-            raise self._gone("its data are forgotten", "其数据已清除")
+            raise self._data_gone_error("its data are forgotten", "其数据已清除")
 
         if datetime.now(UTC) >= self.expires_at:
             self.forget()
 
-            raise self._gone(
+            raise self._data_gone_error(
                 f"it expired at {self.expires_at:%Y-%m-%d %H:%M:%S} UTC",
                 f"已于 {self.expires_at:%Y-%m-%d %H:%M:%S} UTC 过期",
             )
@@ -253,10 +253,10 @@ class PendingCardPayment:
         return NewPayer(
             payment_method=self.payment_method,
             bank_code=self.bank_code,
-            payer_info=self._filled(session, self.info, code),
+            payer_info=self._fill_payer(session, self.info, code),
         )
 
-    def _filled(
+    def _fill_payer(
         self, session: UMFSession, info: NewPayerInfo, code: Private | None
     ) -> NewPayerInfo:
         clear = self._read(session)
@@ -283,7 +283,7 @@ class PendingCardPayment:
             text = cipher.decrypt(kept, about=f"{self.payment_id} {name}")
 
             if text is None:
-                raise self._gone(
+                raise self._data_gone_error(
                     f"its {name} was kept under another client_secret",
                     f"{name} 由其他 client_secret 加密",
                 )
@@ -292,7 +292,7 @@ class PendingCardPayment:
 
         return clear
 
-    def _gone(self, en: str, zh: str) -> PendingExpiredError:
+    def _data_gone_error(self, en: str, zh: str) -> PendingExpiredError:
         return PendingExpiredError(
             Text(
                 f"{self.payment_id}: the pending payment cannot be confirmed: {en}.",

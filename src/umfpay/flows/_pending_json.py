@@ -27,22 +27,22 @@ from umfpay.protocol import JSONRefusedError, dump_json, parse_json
 from umfpay.sensitive import Sealed
 
 
-_VERSION: Final = 1
+_FORMAT_VERSION: Final = 1
 # RSA of 1024 bits, and nonce and tag of AES-GCM: nothing in clear is as long as the
 # one, and what is not the other is found out by its tag.
-_SEALED: Final = 128
-_KEPT: Final = 28
+_MIN_SEALED_BYTES: Final = 128
+_MIN_KEPT_BYTES: Final = 28
 _KEPT_NAMES: Final = frozenset({"phone", "valid_date"})
-_MOMENTS: Final = (
+_MOMENT_NAMES: Final = (
     "created_at",
     "expires_at",
     "order_expires_at",
     "code_sent_at",
 )
-_ATTEMPT: Final = frozenset(field.name for field in attrs.fields(CodeAttempt))
+_ATTEMPT_NAMES: Final = frozenset(field.name for field in attrs.fields(CodeAttempt))
 # SHA-256 in hex.
-_MARK: Final = re.compile("[0-9a-f]{64}")
-_MEMBERS: Final = frozenset(
+_MARK_PATTERN: Final = re.compile("[0-9a-f]{64}")
+_MEMBER_NAMES: Final = frozenset(
     {
         "version",
         "merchant",
@@ -57,7 +57,7 @@ _MEMBERS: Final = frozenset(
         "kept",
         "codes_asked",
         "attempts",
-        *_MOMENTS,
+        *_MOMENT_NAMES,
     }
 )
 
@@ -69,9 +69,9 @@ def write_pending(pending: PendingCardPayment) -> str:
     Return *pending* as JSON.
     """
     info = pending.info
-    moments = {name: getattr(pending, name) for name in _MOMENTS}
+    moments = {name: getattr(pending, name) for name in _MOMENT_NAMES}
     value: dict[str, Any] = {
-        "version": _VERSION,
+        "version": _FORMAT_VERSION,
         "merchant": attrs.asdict(pending.merchant),
         "payment_id": pending.payment_id,
         "mer_reference_id": pending.mer_reference_id,
@@ -91,15 +91,15 @@ def write_pending(pending: PendingCardPayment) -> str:
             {**attrs.asdict(one), "sent_at": one.sent_at.isoformat()}
             for one in pending.attempts
         ],
-        "card": None if info is None else _written(info.bank_card),
-        "agreement": None if info is None else _written(info.payer_agreement),
+        "card": None if info is None else _write_payer(info.bank_card),
+        "agreement": None if info is None else _write_payer(info.payer_agreement),
         "kept": dict(pending.kept),
     }
 
     return dump_json(value).decode()
 
 
-def _written(payer: BankCard | PayerAgreement | None) -> dict[str, Any] | None:
+def _write_payer(payer: BankCard | PayerAgreement | None) -> dict[str, Any] | None:
     if payer is None:
         return None
 
@@ -134,10 +134,10 @@ def read_pending(text: str | bytes) -> PendingCardPayment:
     if not isinstance(value, dict):
         raise _refusal("it is no JSON object", "不是 JSON 对象")
 
-    if value.get("version") != _VERSION:
+    if value.get("version") != _FORMAT_VERSION:
         raise _refusal("its version is not known", "版本未知")
 
-    _check_names("it", value, _MEMBERS)
+    _check_names("it", value, _MEMBER_NAMES)
     card = _payer("card", value["card"], BankCard)
     agreement = _payer("agreement", value["agreement"], PayerAgreement)
 
@@ -200,7 +200,7 @@ def _sealed(name: str, value: object) -> Sealed:
     members = _mapping(name, value)
     ciphertext = members.get("sealed")
 
-    if members.keys() != {"sealed"} or _size(ciphertext) < _SEALED:
+    if members.keys() != {"sealed"} or _size(ciphertext) < _MIN_SEALED_BYTES:
         raise _refusal(f"{name} is not sealed", f"{name} 未加密")
 
     return Sealed(str(ciphertext))
@@ -213,7 +213,7 @@ def _kept(value: object) -> dict[str, str]:
         raise _refusal("kept has unknown members", "kept 含未知字段")
 
     for name, text in members.items():
-        if _size(text) < _KEPT:
+        if _size(text) < _MIN_KEPT_BYTES:
             raise _refusal(f"kept.{name} is not encrypted", f"kept.{name} 未加密")
 
     return {name: str(text) for name, text in members.items()}
@@ -227,10 +227,10 @@ def _attempts(value: object) -> list[CodeAttempt]:
 
 
 def _attempt(value: Mapping[str, Any]) -> CodeAttempt:
-    _check_names("attempts", value, _ATTEMPT)
+    _check_names("attempts", value, _ATTEMPT_NAMES)
     mark, refused = value["code_mark"], value["refused_with"]
 
-    if not isinstance(mark, str) or not _MARK.fullmatch(mark):
+    if not isinstance(mark, str) or not _MARK_PATTERN.fullmatch(mark):
         raise _refusal("code_mark is no hash", "code_mark 不是摘要")
 
     return CodeAttempt(

@@ -13,7 +13,7 @@ from umfpay._session import UMFSession
 from umfpay.errors import ConfigError, NotFinishedError, Text
 from umfpay.flows._create_payment import create_payment
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._notification_source import Arrivals
+from umfpay.flows._notification_source import NotificationSource
 from umfpay.flows._payment_outcome import wait_until_paid
 from umfpay.flows._steps import OnStep, report_step
 from umfpay.models import NewPayment, Payment
@@ -23,7 +23,7 @@ from umfpay.resources import KnownOrder
 T = TypeVar("T")
 
 
-async def paid_by_showing(
+async def present_and_wait(
     session: UMFSession,
     new: NewPayment,
     *,
@@ -31,7 +31,7 @@ async def paid_by_showing(
     what: Callable[[Payment], T],
     step: str,
     deadline: Deadline,
-    arrivals: Arrivals | None,
+    arrivals: NotificationSource | None,
     on_step: OnStep | None,
 ) -> Payment:
     """

@@ -14,8 +14,8 @@ import attrs
 from umfpay._session import UMFSession
 from umfpay.errors import ConfigError, EnvelopeError, Text, needs_extra
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._notification_source import Arrivals
-from umfpay.flows._presentation import paid_by_showing
+from umfpay.flows._notification_source import NotificationSource
+from umfpay.flows._presentation import present_and_wait
 from umfpay.flows._steps import OnStep
 from umfpay.models import (
     NewOrder,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import segno
 
 
-_METHODS = (PaymentMethod.WECHAT_SCAN, PaymentMethod.ALIPAY_SCAN)
+_SCAN_METHODS = (PaymentMethod.WECHAT_SCAN, PaymentMethod.ALIPAY_SCAN)
 
 
 @attrs.frozen
@@ -60,8 +60,8 @@ class QRCode:
         Raises:
             ConfigError: segno is not installed, *scale* or *url* cannot be drawn.
         """
-        with _refusals():
-            return str(self._made().svg_inline(scale=scale))
+        with _translate_errors():
+            return str(self._make().svg_inline(scale=scale))
 
     def png(self, *, scale: int = 6) -> bytes:
         """
@@ -75,8 +75,8 @@ class QRCode:
         """
         file = io.BytesIO()
 
-        with _refusals():
-            self._made().save(file, kind="png", scale=scale)
+        with _translate_errors():
+            self._make().save(file, kind="png", scale=scale)
 
         return file.getvalue()
 
@@ -89,12 +89,12 @@ class QRCode:
         """
         text = io.StringIO()
 
-        with _refusals():
-            self._made().terminal(text, compact=True)
+        with _translate_errors():
+            self._make().terminal(text, compact=True)
 
         return text.getvalue()
 
-    def _made(self) -> segno.QRCode:
+    def _make(self) -> segno.QRCode:
         with needs_extra("qr", by="QRCode"):
             import segno
 
@@ -103,7 +103,7 @@ class QRCode:
 
 
 @contextlib.contextmanager
-def _refusals() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     """
     Turn what segno cannot draw into a `ConfigError`.
     """
@@ -128,7 +128,7 @@ async def qr_payment(
     risk_info: RiskInfo | None = None,
     notify_url: str | None = None,
     on_step: OnStep | None = None,
-    arrivals: Arrivals | None = None,
+    arrivals: NotificationSource | None = None,
     deadline: float = 900.0,
 ) -> Payment:
     """
@@ -163,7 +163,7 @@ async def qr_payment(
         # Plain text would be seen in a traceback that shows locals.
         del name, phone, citizen_id_number
 
-    if method not in _METHODS:
+    if method not in _SCAN_METHODS:
         raise ConfigError(
             Text(
                 "method: WECHAT_SCAN or ALIPAY_SCAN is needed.",
@@ -178,7 +178,7 @@ async def qr_payment(
         risk_info=risk_info,
     )
 
-    return await paid_by_showing(
+    return await present_and_wait(
         session,
         new,
         show=show,

@@ -20,15 +20,15 @@ from umfpay.errors import (
     Text,
 )
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._notification_source import Arrivals
-from umfpay.flows._payment_outcome import resolved
+from umfpay.flows._notification_source import NotificationSource
+from umfpay.flows._payment_outcome import resolve_or_raise
 from umfpay.flows._refund_checks import (
     amount_of,
     check_given,
     must_be_left,
     must_be_new,
     must_be_paid,
-    number_refused,
+    number_refusal_error,
 )
 from umfpay.flows._refund_history import RefundHistory, refund_history
 from umfpay.flows._steps import OnStep, check_listener, report_step
@@ -47,9 +47,9 @@ from umfpay.sensitive import withholds
 
 
 # "Not allowed": too early, or the number was used before (gateway.md 8.2).
-_NOT_ALLOWED: Final = "00060766"
+_NOT_ALLOWED_CODE: Final = "00060766"
 # Codes that say the amount does not fit.
-_AMOUNT: Final = frozenset({"00060768", "00060770", "00202009", "00202010"})
+_AMOUNT_CODES: Final = frozenset({"00060768", "00060770", "00202009", "00202010"})
 
 
 @withholds(payment=(Payment, str), amount=Money, goods=RefundSubOrder, already=Mapping)
@@ -65,7 +65,7 @@ async def refund(
     notify_url: str | None = None,
     already: Mapping[str, Money] | None = None,
     on_step: OnStep | None = None,
-    arrivals: Arrivals | None = None,
+    arrivals: NotificationSource | None = None,
     deadline: float = 900.0,
 ) -> Refund:
     """
@@ -132,7 +132,7 @@ async def refund(
     )
     await report_step(on_step, "created", made, deadline=end, money_may_have_moved=True)
 
-    return await _finished(session, paid, new, made, on_step, arrivals, end)
+    return await _wait_finished(session, paid, new, made, on_step, arrivals, end)
 
 
 async def _create(
@@ -140,7 +140,7 @@ async def _create(
     payment: Payment,
     new: NewRefund,
     so_far: RefundHistory,
-    arrivals: Arrivals | None,
+    arrivals: NotificationSource | None,
     end: Deadline,
     *,
     all_known: bool,
@@ -158,7 +158,7 @@ async def _create(
     except RefundRefusedError as refusal:
         _raise_refusal(payment, refusal)
     except OutcomeUnknownError as unknown:
-        return await _found(
+        return await _find_refund(
             session,
             payment,
             new,
@@ -170,14 +170,14 @@ async def _create(
         )
 
 
-async def _found(
+async def _find_refund(
     session: UMFSession,
     payment: Payment,
     new: NewRefund,
     unknown: OutcomeUnknownError,
     *,
     known_refunds: Collection[str] | None,
-    arrivals: Arrivals | None,
+    arrivals: NotificationSource | None,
     end: Deadline,
 ) -> Refund:
     """
@@ -186,7 +186,7 @@ async def _found(
     refusal = unknown.__cause__
 
     try:
-        found = await resolved(
+        found = await resolve_or_raise(
             session,
             unknown,
             deadline=end,
@@ -197,9 +197,9 @@ async def _found(
         if (
             isinstance(refusal, RefundRefusedError)
             and refusal.verified
-            and refusal.ret_code == _NOT_ALLOWED
+            and refusal.ret_code == _NOT_ALLOWED_CODE
         ):
-            raise await number_refused(
+            raise await number_refusal_error(
                 session, payment, new, refusal, arrivals, end
             ) from refusal
 
@@ -222,7 +222,7 @@ async def _found(
     assert isinstance(made, Refund)
 
     if found.outcome is Executed.NO:
-        raise _failed(made) from unknown
+        raise _failed_error(made) from unknown
 
     if made.id:
         await bind(arrivals, new, payment_id=payment.id, refund_id=made.id)
@@ -234,7 +234,7 @@ def _raise_refusal(payment: Payment, refusal: APIError) -> NoReturn:
     """
     Raise what a refusal says for certain, or the refusal itself.
     """
-    if refusal.ret_code in _AMOUNT:
+    if refusal.ret_code in _AMOUNT_CODES:
         raise RefundAmountError(
             Text(
                 f"{payment.id}: the gateway refused the amount ({refusal.ret_code}).",
@@ -247,13 +247,13 @@ def _raise_refusal(payment: Payment, refusal: APIError) -> NoReturn:
     raise refusal
 
 
-async def _finished(
+async def _wait_finished(
     session: UMFSession,
     payment: Payment,
     new: NewRefund,
     made: Refund,
     on_step: OnStep | None,
-    arrivals: Arrivals | None,
+    arrivals: NotificationSource | None,
     end: Deadline,
 ) -> Refund:
     if not _is_final(made):
@@ -287,7 +287,7 @@ async def _finished(
     )
 
     if not given_back:
-        raise _failed(done)
+        raise _failed_error(done)
 
     return done
 
@@ -296,7 +296,7 @@ def _is_final(made: Refund) -> bool:
     return made.state is not None and made.state.final
 
 
-def _failed(made: Refund) -> RefundFailedError:
+def _failed_error(made: Refund) -> RefundFailedError:
     return RefundFailedError(
         Text(
             f"{made.id}: the refund ended as {made.state}.",

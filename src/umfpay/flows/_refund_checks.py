@@ -23,9 +23,13 @@ from umfpay.errors import (
     UMFError,
 )
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._notification_source import Arrivals
+from umfpay.flows._notification_source import NotificationSource
 from umfpay.flows._payment_outcome import paid_or_raise
-from umfpay.flows._refund_history import NOT_REFUNDED, RefundHistory, refund_history
+from umfpay.flows._refund_history import (
+    UNREFUNDED_STATES,
+    RefundHistory,
+    refund_history,
+)
 from umfpay.models import (
     Money,
     NewRefund,
@@ -36,8 +40,12 @@ from umfpay.models import (
 )
 
 
-_NOT_YET: Final = frozenset({PaymentState.WAIT_BUYER_PAY, PaymentState.TRADE_PENDING})
-_NEVER: Final = frozenset({PaymentState.TRADE_FAIL, PaymentState.TRADE_CLOSED})
+_UNPAID_YET_STATES: Final = frozenset(
+    {PaymentState.WAIT_BUYER_PAY, PaymentState.TRADE_PENDING}
+)
+_NEVER_PAID_STATES: Final = frozenset(
+    {PaymentState.TRADE_FAIL, PaymentState.TRADE_CLOSED}
+)
 
 
 _log = logging.getLogger("umfpay")
@@ -81,12 +89,12 @@ def must_be_paid(payment: Payment) -> None:
     """
     Refuse a payment that has nothing to give back.
     """
-    if payment.state in _NEVER:
+    if payment.state in _NEVER_PAID_STATES:
         paid_or_raise(payment)
 
     # What becomes of the state after a refund nobody has seen (gateway.md 10.6): the
     # gateway may judge all others.
-    if payment.state in _NOT_YET:
+    if payment.state in _UNPAID_YET_STATES:
         raise NotFinishedError(
             Text(
                 f"{payment.id}: the payment is {payment.state}: there is nothing to"
@@ -122,7 +130,7 @@ def amount_of(
         )
 
     if so_far.left <= 0:
-        raise _too_much(payment, "all of it", "全部金额", so_far)
+        raise _too_much_error(payment, "all of it", "全部金额", so_far)
 
     return Money(so_far.left, so_far.total.currency)
 
@@ -130,7 +138,7 @@ def amount_of(
 async def must_be_new(
     number: str,
     so_far: RefundHistory,
-    arrivals: Arrivals | None,
+    arrivals: NotificationSource | None,
     end: Deadline,
 ) -> None:
     """
@@ -141,14 +149,14 @@ async def must_be_new(
     )
 
     if isinstance(notified, Refund):
-        raise _number_used(number, notified)
+        raise _number_used_error(number, notified)
 
     if number in so_far.numbers:
-        raise _number_used(number, so_far.numbers[number])
+        raise _number_used_error(number, so_far.numbers[number])
 
 
 async def _notified_refund(
-    arrivals: Arrivals, number: str, end: Deadline
+    arrivals: NotificationSource, number: str, end: Deadline
 ) -> object | None:
     try:
         async with asyncio.timeout_at(end.at):
@@ -159,7 +167,7 @@ async def _notified_refund(
         return None
 
 
-def _number_used(number: str, known: Refund) -> RefundNumberUsedError:
+def _number_used_error(number: str, known: Refund) -> RefundNumberUsedError:
     known_id = known.id or "?"
 
     return RefundNumberUsedError(
@@ -168,16 +176,16 @@ def _number_used(number: str, known: Refund) -> RefundNumberUsedError:
             f"退款单号 {number} 已被使用（{known_id}）。",
         ),
         last=known,
-        money_may_have_moved=known.state not in NOT_REFUNDED,
+        money_may_have_moved=known.state not in UNREFUNDED_STATES,
     )
 
 
-async def number_refused(
+async def number_refusal_error(
     session: UMFSession,
     payment: Payment,
     new: NewRefund,
     refusal: APIError,
-    arrivals: Arrivals | None,
+    arrivals: NotificationSource | None,
     end: Deadline,
 ) -> RefundNumberUsedError:
     """
@@ -237,10 +245,10 @@ def must_be_left(payment: Payment, new: NewRefund, so_far: RefundHistory) -> Non
         )
 
     if new.amount.total > left:
-        raise _too_much(payment, str(new.amount), str(new.amount), so_far)
+        raise _too_much_error(payment, str(new.amount), str(new.amount), so_far)
 
 
-def _too_much(
+def _too_much_error(
     payment: Payment, en: str, zh: str, so_far: RefundHistory
 ) -> RefundAmountError:
     return RefundAmountError(

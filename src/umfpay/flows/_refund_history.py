@@ -17,7 +17,9 @@ from umfpay.flows._deadline import Deadline
 from umfpay.models import Money, Payment, Refund, RefundState, RefundSummary
 
 
-NOT_REFUNDED: Final = frozenset({RefundState.REFUND_FAIL, RefundState.REFUND_CLOSE})
+UNREFUNDED_STATES: Final = frozenset(
+    {RefundState.REFUND_FAIL, RefundState.REFUND_CLOSE}
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -115,7 +117,7 @@ def _count(
             id=row.refund_id or "", state=row.state, parent_payment=row.payment_id
         )
 
-    if row.state in NOT_REFUNDED:
+    if row.state in UNREFUNDED_STATES:
         amounts.pop(refund_id, None)
     elif row.amount is not None and row.amount.total is not None:
         amounts[refund_id] = abs(row.amount.total)

@@ -21,7 +21,7 @@ from umfpay.errors import (
     WrongLoopError,
 )
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._notification_source import Arrivals
+from umfpay.flows._notification_source import NotificationSource
 from umfpay.models import CustomsDeclaration, Payment, Refund
 
 
@@ -34,7 +34,7 @@ _GRACE_SECONDS: Final = 0.1
 # A stray answer is followed by the right one; a gateway that goes on is not asked for long.
 _MAX_MISMATCHES: Final = 3
 # Asking again will not mend these.
-_HOPELESS: Final = (AuthenticationError, ConfigError, FlowError, WrongLoopError)
+_PERMANENT_ERRORS: Final = (AuthenticationError, ConfigError, FlowError, WrongLoopError)
 
 _log = logging.getLogger("umfpay")
 
@@ -46,7 +46,7 @@ async def wait_final(
     ask: Callable[[], Awaitable[T]],
     is_final: Callable[[T], bool],
     deadline: Deadline,
-    arrivals: Arrivals | None,
+    arrivals: NotificationSource | None,
     last: T | None = None,
     longest: float = _MAX_PAUSE_SECONDS,
     money_may_move: bool = True,
@@ -76,7 +76,7 @@ async def wait_final(
     """
 
     async def committed(found: T) -> T:
-        return await _committed(
+        return await _wait_committed(
             found, arrivals, is_final, deadline, money_may_move=money_may_move
         )
 
@@ -102,14 +102,14 @@ async def wait_final(
             break
 
         try:
-            last = await _asked(ask, must_fit)
+            last = await _ask(ask, must_fit)
         except UMFError as error:
             mismatches += isinstance(error, MismatchedResponseError)
             level = logging.WARNING if mismatches else logging.INFO
             _log.log(level, "asking for %s failed: %s", object_id, type(error).__name__)
             trouble = error
 
-            if isinstance(error, _HOPELESS) or mismatches >= _MAX_MISMATCHES:
+            if isinstance(error, _PERMANENT_ERRORS) or mismatches >= _MAX_MISMATCHES:
                 break
         else:
             trouble = None
@@ -129,9 +129,9 @@ async def wait_final(
     ) from trouble
 
 
-async def _committed(
+async def _wait_committed(
     found: T,
-    arrivals: Arrivals | None,
+    arrivals: NotificationSource | None,
     is_final: Callable[[T], bool],
     deadline: Deadline,
     *,
@@ -192,7 +192,7 @@ async def _committed(
     ) from trouble
 
 
-async def _asked(
+async def _ask(
     ask: Callable[[], Awaitable[T]], must_fit: Callable[[T], None] | None
 ) -> T:
     found = await ask()
@@ -218,7 +218,7 @@ def _fits(value: T, must_fit: Callable[[T], None] | None) -> bool:
 
 
 async def _pause(
-    object_id: str, seconds: float, arrivals: Arrivals | None
+    object_id: str, seconds: float, arrivals: NotificationSource | None
 ) -> object | None:
     if arrivals is None:
         await asyncio.sleep(seconds)

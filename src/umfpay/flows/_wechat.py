@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from umfpay._session import UMFSession
 from umfpay.errors import EnvelopeError, Text
 from umfpay.flows._deadline import Deadline
-from umfpay.flows._notification_source import Arrivals
-from umfpay.flows._presentation import paid_by_showing
+from umfpay.flows._notification_source import NotificationSource
+from umfpay.flows._presentation import present_and_wait
 from umfpay.flows._steps import OnStep
 from umfpay.models import (
     NewOrder,
@@ -43,7 +43,7 @@ async def wechat_web(
     risk_info: RiskInfo | None = None,
     notify_url: str | None = None,
     on_step: OnStep | None = None,
-    arrivals: Arrivals | None = None,
+    arrivals: NotificationSource | None = None,
     deadline: float = 900.0,
 ) -> Payment:
     """
@@ -86,7 +86,9 @@ async def wechat_web(
         risk_info=risk_info,
     )
 
-    return await _paid(session, new, show, on_step, arrivals, Deadline.after(deadline))
+    return await _present_and_wait(
+        session, new, show, on_step, arrivals, Deadline.after(deadline)
+    )
 
 
 @withholds(order=NewOrder, risk_info=RiskInfo)
@@ -101,7 +103,7 @@ async def wechat_app(
     risk_info: RiskInfo | None = None,
     notify_url: str | None = None,
     on_step: OnStep | None = None,
-    arrivals: Arrivals | None = None,
+    arrivals: NotificationSource | None = None,
     deadline: float = 900.0,
 ) -> Payment:
     """
@@ -127,18 +129,20 @@ async def wechat_app(
         risk_info=risk_info,
     )
 
-    return await _paid(session, new, show, on_step, arrivals, Deadline.after(deadline))
+    return await _present_and_wait(
+        session, new, show, on_step, arrivals, Deadline.after(deadline)
+    )
 
 
-async def _paid(
+async def _present_and_wait(
     session: UMFSession,
     new: NewPayment,
     show: Show,
     on_step: OnStep | None,
-    arrivals: Arrivals | None,
+    arrivals: NotificationSource | None,
     end: Deadline,
 ) -> Payment:
-    return await paid_by_showing(
+    return await present_and_wait(
         session,
         new,
         show=show,

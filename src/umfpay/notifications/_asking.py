@@ -29,14 +29,14 @@ from umfpay.notifications._decision import (
     Decision,
     Known,
     Status,
-    money_trouble,
-    number_trouble,
+    money_conflict,
+    number_conflict,
 )
 from umfpay.notifications._expectations import Binding, Expectation
 from umfpay.notifications._query_events import event_of
 from umfpay.notifications._receiver import Entity, NotificationEvent
 from umfpay.notifications._store import InboxStore, StoredEvent, pause_after
-from umfpay.notifications._worker import Read, is_our_end
+from umfpay.notifications._worker import Read, is_own_cancellation
 
 
 # Seconds.
@@ -47,7 +47,7 @@ _QUESTION_TIMEOUT_SECONDS: Final = 120.0
 _MIN_QUESTIONS: Final = 10
 _MAX_CONCURRENCY: Final = 8
 # The gateway's business days are China's (gateway.md 12.17 leaves it open).
-_CHINA: Final = timezone(timedelta(hours=8))
+_CHINA_ZONE: Final = timezone(timedelta(hours=8))
 
 _log = logging.getLogger("umfpay")
 
@@ -111,10 +111,10 @@ def decide_by_answer(
         return Decision(Status.ASKING, "its order is not expected")
 
     asked = event_of(answer, known.binding)
-    trouble = money_trouble(asked, known.order)
+    trouble = money_conflict(asked, known.order)
     named = asked.mer_reference_id
 
-    trouble = number_trouble(asked, known.order) or trouble
+    trouble = number_conflict(asked, known.order) or trouble
 
     # Another merchant's payment may fit or not: it is never a conflict of ours.
     if known.binding is None:
@@ -231,7 +231,7 @@ class Asker:
         if not await self._store.claim_question(key, now, until):
             return
 
-        found = await self._answered(stored)
+        found = await self._decide_by_query(stored)
 
         if isinstance(found, Proof):
             await self._store.confirm(key, found.answers, found.binding)
@@ -250,7 +250,7 @@ class Asker:
         await self._store.conclude(key, found)
         self._on_waiting()
 
-    async def _answered(self, stored: StoredEvent) -> Proof | Decision:
+    async def _decide_by_query(self, stored: StoredEvent) -> Proof | Decision:
         try:
             async with asyncio.timeout(_QUESTION_TIMEOUT_SECONDS):
                 return await self._question(stored)
@@ -264,7 +264,7 @@ class Asker:
 
             return Decision(Status.ASKING, f"asking failed ({type(error).__name__})")
         except asyncio.CancelledError:
-            if is_our_end():
+            if is_own_cancellation():
                 raise
 
             # Something that the gateway awaited was cancelled, not the inbox.
@@ -364,7 +364,7 @@ class Asker:
         return Proof(tuple(answers))
 
     async def _listed(self, days: list[date], fits: Callable[[object], bool]) -> bool:
-        for day in days or [datetime.now(UTC).astimezone(_CHINA).date()]:
+        for day in days or [datetime.now(UTC).astimezone(_CHINA_ZONE).date()]:
             async for row in self._gateway.statements.transactions(day):
                 if fits(row):
                     return True

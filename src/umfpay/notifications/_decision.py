@@ -19,7 +19,7 @@ from umfpay.errors import escape
 from umfpay.models import CustomsDeclaration, PaymentState, Refund
 from umfpay.notifications._expectations import Binding, Expectation
 from umfpay.notifications._receiver import NotificationEvent
-from umfpay.notifications._state_machine import Move, move
+from umfpay.notifications._state_machine import Transition, transition
 
 
 class Status(StrEnum):
@@ -76,7 +76,7 @@ class Known:
     refund_ids: tuple[str, ...] = ()
 
 
-_APPLIED: Final = Decision(Status.APPLIED)
+_APPLIED_DECISION: Final = Decision(Status.APPLIED)
 
 
 def decide(event: NotificationEvent, known: Known) -> Decision:
@@ -98,15 +98,15 @@ def _declaration(event: NotificationEvent, known: Known) -> Decision:
     if known.binding is None:
         return Decision(Status.HELD, "no declaration of this id was made here")
 
-    trouble = _parent_trouble(event.object.parent_payment, known.binding.payment_id)
+    trouble = _parent_conflict(event.object.parent_payment, known.binding.payment_id)
 
     if trouble is not None:
         return trouble
 
-    return _in_order(event, known) or _on_its_word(event)
+    return _decide_by_state(event, known) or _decide_without_query(event)
 
 
-def _parent_trouble(parent: str | None, own: str | None) -> Decision | None:
+def _parent_conflict(parent: str | None, own: str | None) -> Decision | None:
     """
     Return the conflict if an event names another payment than its object is of.
     """
@@ -136,7 +136,7 @@ def _payment(event: NotificationEvent, known: Known) -> Decision:
 
         return Decision(Status.HELD, "its order is not expected")
 
-    trouble = number_trouble(event, known.order) or money_trouble(event, known.order)
+    trouble = number_conflict(event, known.order) or money_conflict(event, known.order)
 
     if trouble is not None:
         return trouble
@@ -144,7 +144,7 @@ def _payment(event: NotificationEvent, known: Known) -> Decision:
     if known.binding is None:
         return Decision(Status.ASKING, "its id is not known to be ours")
 
-    decision = _in_order(event, known)
+    decision = _decide_by_state(event, known)
 
     if decision is not None:
         return decision
@@ -152,9 +152,9 @@ def _payment(event: NotificationEvent, known: Known) -> Decision:
     if event.origin == "notification" and not _is_complete(event):
         return Decision(Status.ASKING, "it does not tell all that was ordered")
 
-    decision = _on_its_word(event)
+    decision = _decide_without_query(event)
 
-    if decision is _APPLIED and is_paid_twice(event.state, known):
+    if decision is _APPLIED_DECISION and is_paid_twice(event.state, known):
         return Decision(Status.CONFLICT, f"paid twice: {known.paid_by} was paid before")
 
     return decision
@@ -170,7 +170,7 @@ def _refund(event: NotificationEvent, known: Known) -> Decision:
     elif expected is None and known.order is None and known.parent is None:
         return Decision(Status.HELD, "neither its number nor its payment is known")
 
-    trouble = _parent_trouble(parent, own_parent) or _refund_number_trouble(
+    trouble = _parent_conflict(parent, own_parent) or _refund_number_conflict(
         event.mer_reference_id, known
     )
 
@@ -182,7 +182,7 @@ def _refund(event: NotificationEvent, known: Known) -> Decision:
         None,
         expected.mer_reference_id,
     ):
-        trouble = money_trouble(event, expected)
+        trouble = money_conflict(event, expected)
 
         if trouble is not None:
             return trouble
@@ -204,10 +204,10 @@ def _refund(event: NotificationEvent, known: Known) -> Decision:
             Status.CONFLICT, f"its number is that of {', '.join(known.refund_ids)}"
         )
 
-    return _in_order(event, known) or _on_its_word(event)
+    return _decide_by_state(event, known) or _decide_without_query(event)
 
 
-def _refund_number_trouble(number: str | None, known: Known) -> Decision | None:
+def _refund_number_conflict(number: str | None, known: Known) -> Decision | None:
     """
     Return the conflict if an own refund has the number of neither itself nor its order.
     """
@@ -222,30 +222,30 @@ def _refund_number_trouble(number: str | None, known: Known) -> Decision | None:
     )
 
 
-def _in_order(event: NotificationEvent, known: Known) -> Decision | None:
+def _decide_by_state(event: NotificationEvent, known: Known) -> Decision | None:
     # Told again, perhaps late, perhaps in other bytes.
     if event.state in known.states:
         return Decision(Status.SAME)
 
     last = known.states[-1] if known.states else None
-    step = move(event.kind, last, event.state)
+    step = transition(event.kind, last, event.state)
 
-    if step is Move.FORWARD:
+    if step is Transition.FORWARD:
         return None
 
-    word = "goes back" if step is Move.BACK else "contradicts"
+    word = "goes back" if step is Transition.BACK else "contradicts"
 
     return Decision(
         Status.CONFLICT, f"{escape(event.state)} {word} after {escape(last or '')}"
     )
 
 
-def _on_its_word(event: NotificationEvent) -> Decision:
+def _decide_without_query(event: NotificationEvent) -> Decision:
     # A create answer says TRADE_SUCCESS before anybody paid (gateway.md, trap 19).
     if not event.bare:
         return Decision(Status.ASKING, "it has the form of an answer")
 
-    return _APPLIED
+    return _APPLIED_DECISION
 
 
 def _is_complete(event: NotificationEvent) -> bool:
@@ -266,7 +266,7 @@ def is_paid_twice(state: str, known: Known) -> bool:
     return state == PaymentState.TRADE_SUCCESS and known.paid_by is not None
 
 
-def number_trouble(event: NotificationEvent, expected: Expectation) -> Decision | None:
+def number_conflict(event: NotificationEvent, expected: Expectation) -> Decision | None:
     """
     Return the conflict if *event* names another number, or day of it, than expected.
     """
@@ -290,7 +290,7 @@ def number_trouble(event: NotificationEvent, expected: Expectation) -> Decision 
     return None
 
 
-def money_trouble(event: NotificationEvent, expected: Expectation) -> Decision | None:
+def money_conflict(event: NotificationEvent, expected: Expectation) -> Decision | None:
     """
     Return the conflict if *event* names other money than expected.
     """

@@ -60,7 +60,7 @@ class Binding:
     payment_id: str | None = None
 
 
-def understood(
+def read_expectation(
     what: Expectable,
     *,
     amount: Money | None,
@@ -76,7 +76,7 @@ def understood(
     """
     for name, one in (("payment_id", payment_id), ("refund_id", refund_id)):
         if one is not None and (not isinstance(one, str) or not one.strip()):
-            raise _refused(f"{name} is not an id", f"{name} 不是编号")
+            raise _expectation_error(f"{name} is not an id", f"{name} 不是编号")
 
     # Blanks around an id, from a file or a form, are none of its own: nothing would fit.
     payment_id = None if payment_id is None else payment_id.strip()
@@ -95,18 +95,18 @@ def understood(
     number = number.strip() if isinstance(number, str) else None
 
     if not number or not isinstance(amount, Money):
-        raise _refused(
+        raise _expectation_error(
             "an order, a refund, a declaration, or a number and amount= are needed",
             "需要订单、退款、报关，或单号与 amount=",
         )
 
     if kind not in get_args(Expected):
-        raise _refused(
+        raise _expectation_error(
             'kind is "payment" or "refund"', 'kind 应为 "payment" 或 "refund"'
         )
 
     if refund_id is not None and kind != "refund":
-        raise _refused("refund_id goes with a refund", "refund_id 仅用于退款")
+        raise _expectation_error("refund_id goes with a refund", "refund_id 仅用于退款")
 
     expected = Expectation(
         kind=kind,
@@ -131,7 +131,7 @@ def understood(
 
 def _of_declaration(what: CustomsDeclaration, payment_id: str | None) -> Binding:
     if what.id is None:
-        raise _refused("the declaration has no id", "报关没有编号")
+        raise _expectation_error("the declaration has no id", "报关没有编号")
 
     return Binding(
         kind="customs_declaration",
@@ -140,5 +140,5 @@ def _of_declaration(what: CustomsDeclaration, payment_id: str | None) -> Binding
     )
 
 
-def _refused(en: str, zh: str) -> ConfigError:
+def _expectation_error(en: str, zh: str) -> ConfigError:
     return ConfigError(Text(f"expect: {en}.", f"expect：{zh}。"))

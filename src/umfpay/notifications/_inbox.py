@@ -22,7 +22,7 @@ from umfpay.errors import (
 from umfpay.models import Money
 from umfpay.notifications._asking import Asker, Gateway
 from umfpay.notifications._decision import Status
-from umfpay.notifications._expectations import Expectable, Expected, understood
+from umfpay.notifications._expectations import Expectable, Expected, read_expectation
 from umfpay.notifications._handlers import check_callback
 from umfpay.notifications._query_events import event_of, stored_event
 from umfpay.notifications._receiver import (
@@ -275,7 +275,7 @@ class NotificationInbox:
             ConfigError: *what* is none of these, or *amount* is missing.
             NotificationError: It could not be stored.
         """
-        expected, binding = understood(
+        expected, binding = read_expectation(
             what, amount=amount, kind=kind, payment_id=payment_id, refund_id=refund_id
         )
         await self._store.expect(expected, binding)

@@ -15,7 +15,7 @@ from umfpay.notifications._receiver import Entity, Kind, NotificationEvent
 from umfpay.protocol import dump_json, parse_json
 
 
-KINDS: Final[dict[type, Kind]] = {
+KIND_OF_TYPE: Final[dict[type, Kind]] = {
     Payment: "payment",
     Refund: "refund",
     CustomsDeclaration: "customs_declaration",
@@ -31,7 +31,7 @@ def event_of(entity: Entity, binding: Binding | None = None) -> NotificationEven
         binding: Of its id: it completes what queries leave out, the number and the
             payment of a refund (gateway.md 5.6, 5.8).
     """
-    kind = KINDS[type(entity)]
+    kind = KIND_OF_TYPE[type(entity)]
     assert entity.state is not None
     members: dict[str, Any] = {"id": entity.id, "state": entity.state.value}
     number = None if binding is None else binding.mer_reference_id
@@ -65,7 +65,7 @@ def stored_event(body: bytes) -> NotificationEvent:
     assert entity.state is not None
 
     return NotificationEvent(
-        kind=KINDS[type(entity)],
+        kind=KIND_OF_TYPE[type(entity)],
         object=entity,
         object_id=entity.id,
         state=entity.state.value,

@@ -35,14 +35,14 @@ Entity = Payment | Refund | CustomsDeclaration
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 
 # Bytes; real ones have some thousands.
-MAX_BODY: Final = 1024 * 1024
+MAX_BODY_BYTES: Final = 1024 * 1024
 
-_KINDS: Final[dict[type, Kind]] = {
+_KIND_OF_TYPE: Final[dict[type, Kind]] = {
     Payment: "payment",
     Refund: "refund",
     CustomsDeclaration: "customs_declaration",
 }
-_RAW: Final = Text(
+_RAW_BODY_ADVICE: Final = Text(
     "Give the body as received: FastAPI `await request.body()`, aiohttp `await"
     " request.read()`, Flask `request.get_data()`, Django `request.body`.",
     "请传入收到的原始内容：FastAPI `await request.body()`、aiohttp `await"
@@ -316,7 +316,7 @@ def _event(members: Any, body: bytes, signature: str, key: str) -> NotificationE
         )
 
     return NotificationEvent(
-        kind=_KINDS[type(entity)],
+        kind=_KIND_OF_TYPE[type(entity)],
         object=entity,
         object_id=entity.id,
         state=entity.state.value,
@@ -334,10 +334,10 @@ def _raw(body: Any) -> bytes:
                 f"body is {type(body).__name__}, not the bytes as received.",
                 f"body 是 {type(body).__name__}，不是收到的原始字节。",
             ),
-            advice=_RAW,
+            advice=_RAW_BODY_ADVICE,
         )
 
-    if len(body) > MAX_BODY:
+    if len(body) > MAX_BODY_BYTES:
         raise NotificationBodyError(
             Text("The notification is too long.", "通知内容过长。")
         )

@@ -13,25 +13,25 @@ from umfpay.errors import (
     NotificationError,
     NotificationSignatureError,
 )
-from umfpay.notifications._receiver import MAX_BODY, NotificationReply
+from umfpay.notifications._receiver import MAX_BODY_BYTES, NotificationReply
 
 
 __all__ = [
-    "MAX_BODY",
+    "MAX_BODY_BYTES",
     "BodyRefusedError",
     "Receiver",
-    "broken_off",
+    "broken_off_error",
     "check_head",
     "serve",
-    "too_long",
+    "too_long_error",
 ]
 
-_STATUS: Final[dict[type[NotificationError], int]] = {
+_STATUS_OF_ERROR: Final[dict[type[NotificationError], int]] = {
     NotificationBodyError: 400,
     NotificationSignatureError: 401,
 }
 
-_MAX_DIGITS: Final = 15
+_MAX_LENGTH_DIGITS: Final = 15
 
 _log = logging.getLogger("umfpay")
 
@@ -49,14 +49,14 @@ class BodyRefusedError(Exception):
         self.status = status
 
 
-def too_long() -> BodyRefusedError:
+def too_long_error() -> BodyRefusedError:
     """
     Return the error of a body that is longer than any notification.
     """
     return BodyRefusedError(413, "the body is too long")
 
 
-def broken_off() -> BodyRefusedError:
+def broken_off_error() -> BodyRefusedError:
     """
     Return the error of a body whose sender went away: nobody hears the answer.
     """
@@ -68,7 +68,7 @@ def check_head(headers: Mapping[str, str]) -> None:
     Refuse a body by what its head says, before it is read.
 
     Raises:
-        BodyRefusedError: Content-Length is above `MAX_BODY`, or it is compressed: the
+        BodyRefusedError: Content-Length is above `MAX_BODY_BYTES`, or it is compressed: the
             signature covers what was sent, and half a megabyte may unpack to 500.
     """
     coding = headers.get("content-encoding", "").strip().lower()
@@ -79,8 +79,10 @@ def check_head(headers: Mapping[str, str]) -> None:
     length = headers.get("content-length", "")
 
     # Not int() first: it refuses to read thousands of digits.
-    if length.isdecimal() and (len(length) > _MAX_DIGITS or int(length) > MAX_BODY):
-        raise too_long()
+    if length.isdecimal() and (
+        len(length) > _MAX_LENGTH_DIGITS or int(length) > MAX_BODY_BYTES
+    ):
+        raise too_long_error()
 
 
 class Receiver(Protocol):
@@ -113,7 +115,7 @@ async def serve(
 
         return _refusal(error.status, str(error))
     except NotificationError as error:
-        status = _STATUS.get(type(error), 503)
+        status = _STATUS_OF_ERROR.get(type(error), 503)
         # Anybody can post here. What is signed and cannot be stored is news.
         level = logging.WARNING if status == 503 else logging.INFO
         _log.log(level, "a notification was refused: %s", error.what.en)

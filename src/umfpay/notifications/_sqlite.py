@@ -33,14 +33,14 @@ from umfpay.sensitive import shows_itself_half_made
 # Seconds.
 _POLL_SECONDS: Final = 0.25
 _DAY_SECONDS: Final = 86400.0
-_WAITING: Final = (
+_WAITING_STATUSES: Final = (
     Status.HELD,
     Status.ASKING,
     Status.UNCONFIRMED,
     Status.CONFLICT,
     Status.WRONG_AMOUNT,
 )
-_SETTLED: Final = (Status.APPLIED, Status.SAME, Status.DISMISSED)
+_SETTLED_STATUSES: Final = (Status.APPLIED, Status.SAME, Status.DISMISSED)
 
 
 class SQLiteStore:
@@ -75,7 +75,7 @@ class SQLiteStore:
         """
         Keep *what*; it is on the disk when this returns.
         """
-        return await self._file.change(sql.ADD, _values(what)) == 1
+        return await self._file.change(sql.INSERT_EVENT, _values(what)) == 1
 
     async def expect(
         self, expected: Expectation | None, binding: Binding | None
@@ -90,7 +90,7 @@ class SQLiteStore:
                 number = expected.mer_reference_id
                 day = expected.mer_date
                 await connection.execute(
-                    sql.EXPECT,
+                    sql.UPSERT_EXPECTATION,
                     (
                         expected.kind,
                         number,
@@ -105,7 +105,9 @@ class SQLiteStore:
                 object_id = binding.object_id
                 await _bind(connection, binding)
 
-            await connection.execute(sql.RELEASE, (number, object_id, object_id))
+            await connection.execute(
+                sql.RELEASE_WAITING, (number, object_id, object_id)
+            )
 
     async def binding(self, object_id: str) -> Binding | None:
         """
@@ -134,7 +136,7 @@ class SQLiteStore:
         """
         Return that event with what is known now.
         """
-        for row in await self._file.rows(sql.EVENT + "WHERE e.key = ?", (key,)):
+        for row in await self._file.rows(sql.SELECT_EVENT + "WHERE e.key = ?", (key,)):
             return _stored(row, await _known(self._file.rows, row))
 
         return None
@@ -145,7 +147,9 @@ class SQLiteStore:
         """
         async with self._file.transaction() as connection:
             async with translate_errors():
-                rows = await connection.execute_fetchall(sql.EVENT + sql.NEXT, (key,))
+                rows = await connection.execute_fetchall(
+                    sql.SELECT_EVENT + sql.NEXT_CONDITION, (key,)
+                )
                 row = next(iter(rows), None)
 
                 if row is None:
@@ -173,7 +177,7 @@ class SQLiteStore:
             due = time.time() + pause_after(stored.questions)
 
         values = (decision.status, decision.reason, due, stored.key)
-        await connection.execute(sql.MARK, values)
+        await connection.execute(sql.UPDATE_STATUS, values)
 
     async def postpone(self, key: str, until: float, reason: str) -> None:
         """
@@ -243,10 +247,10 @@ class SQLiteStore:
             if binding is not None:
                 await _bind(connection, binding)
                 released = (None, binding.object_id, binding.object_id)
-                await connection.execute(sql.RELEASE, released)
+                await connection.execute(sql.RELEASE_WAITING, released)
 
             for answer in answers:
-                await connection.execute(sql.ADD, _values(answer))
+                await connection.execute(sql.INSERT_EVENT, _values(answer))
 
     async def newest(
         self, *, object_id: str | None = None, mer_reference_id: str | None = None
@@ -283,10 +287,12 @@ class SQLiteStore:
         """
         Return what nobody was told of.
         """
-        return await self._list(sql.UNREPORTED, (questions, now - _DAY_SECONDS, now))
+        return await self._list(
+            sql.UNREPORTED_CONDITION, (questions, now - _DAY_SECONDS, now)
+        )
 
     async def _list(self, condition: str, values: tuple[Any, ...]) -> list[StoredEvent]:
-        rows = await self._file.rows(sql.EVENT + condition, values)
+        rows = await self._file.rows(sql.SELECT_EVENT + condition, values)
 
         return [_stored(row, Known()) for row in rows]
 
@@ -296,18 +302,18 @@ class SQLiteStore:
         """
         decision = event.decision
         await self._file.change(
-            sql.REPORTED, (now, decision.status, decision.reason, event.key)
+            sql.UPDATE_REPORTED, (now, decision.status, decision.reason, event.key)
         )
 
     async def dismiss(self, key: str) -> bool:
         """
         Have a person's word that nothing is to be done.
         """
-        marks = ", ".join("?" * len(_WAITING))
+        marks = ", ".join("?" * len(_WAITING_STATUSES))
         changed = await self._file.change(
             "UPDATE umf_events SET status = ? WHERE key = ? AND"  # noqa: S608 (marks)
             f" (status IN ({marks}) OR (status = 'ready' AND attempts > 0))",
-            (Status.DISMISSED, key, *_WAITING),
+            (Status.DISMISSED, key, *_WAITING_STATUSES),
         )
 
         return changed == 1
@@ -329,7 +335,7 @@ class SQLiteStore:
         """
         await self._file.change(
             "DELETE FROM umf_events WHERE received < ? AND status IN (?, ?, ?)",
-            (before, *_SETTLED),
+            (before, *_SETTLED_STATUSES),
         )
 
     async def changed(self, seconds: float) -> None:
@@ -394,7 +400,7 @@ async def _bind(connection: aiosqlite.Connection, binding: Binding) -> None:
         binding.mer_reference_id,
         binding.payment_id,
     )
-    await connection.execute(sql.BIND, values)
+    await connection.execute(sql.UPSERT_BINDING, values)
 
 
 async def _advance(
@@ -412,12 +418,14 @@ async def _advance(
     if binding is not None and (binding.mer_reference_id or binding.kind == "refund"):
         number = binding.mer_reference_id
 
-    await connection.execute(sql.NEWEST, (number, states, stored.key))
+    await connection.execute(sql.REPLACE_NEWEST, (number, states, stored.key))
 
     # What was applied is ours from now on.
     if binding is None:
         kind, object_id = row[10:12]
-        await connection.execute(sql.BIND, (object_id, kind, stored.number, None))
+        await connection.execute(
+            sql.UPSERT_BINDING, (object_id, kind, stored.number, None)
+        )
 
 
 async def _known(rows: Any, row: Any) -> Known:
@@ -445,7 +453,7 @@ async def _known(rows: Any, row: Any) -> Known:
     states = await rows(
         "SELECT states FROM umf_objects WHERE object_id = ?", (object_id,)
     )
-    paid_by = await rows(sql.PAID_BY, (number, object_id))
+    paid_by = await rows(sql.SELECT_PAID_BY, (number, object_id))
     ids = await rows(
         "SELECT object_id, kind FROM umf_bound WHERE number = ?",
         (number,),

@@ -20,7 +20,7 @@ from typing import Any, Final, TypeVar
 import aiosqlite
 
 from umfpay.errors import ConfigError, NotificationError, Text
-from umfpay.notifications._sqlite_statements import COLUMNS, SCHEMA, TABLES
+from umfpay.notifications._sqlite_statements import SCHEMA, SELECT_COLUMNS, TABLE_NAMES
 
 
 # Seconds: SQLite itself waits that long in its thread, and reading waits behind it.
@@ -29,8 +29,8 @@ _RETRY_PAUSE_SECONDS: Final = 0.02
 # After a transaction that took longer, others come first.
 _LONG_TRANSACTION_SECONDS: Final = 0.1
 
-_DAMAGED_CODES: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_DAMAGED: Final = Text(
+_DAMAGE_CODES: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_DAMAGE_ADVICE: Final = Text(
     "If it is the path of another file, correct it. If it is the inbox, keep the file:"
     " what it holds was acknowledged, and the gateway does not send it again. Restore it"
     " from a copy, or with sqlite3's .recover; if neither can be done, begin a new file,"
@@ -39,11 +39,11 @@ _DAMAGED: Final = Text(
     "网关不会再次发送。请从备份恢复，或使用 sqlite3 的 .recover；若都不可行，"
     "请新建文件，并查询所有未完结的支付和退款。",
 )
-_LOOK: Final = Text(
+_PATH_ADVICE: Final = Text(
     "Look at the path, its folder and the permissions, and at the disk.",
     "请检查路径、所在文件夹、权限以及磁盘。",
 )
-_BUSY_ELSEWHERE: Final = Text(
+_LOCKED_ADVICE: Final = Text(
     "Another program keeps the file locked: find and end it, or correct the path.",
     "另一个程序一直锁定该文件：请找到并结束它，或更正路径。",
 )
@@ -81,10 +81,10 @@ class SQLiteFile:
         """
         try:
             # SQLite itself does not wait when several switch a new file to WAL.
-            await self._patiently(self._connect)
+            await self._retry_while_busy(self._connect)
         # A ValueError: of a path with a null character.
         except (OSError, ValueError, sqlite3.Error) as error:
-            raise _unusable(self._path, error) from None
+            raise _unusable_error(self._path, error) from None
 
     async def _connect(self) -> None:
         try:
@@ -107,10 +107,13 @@ class SQLiteFile:
         # when money is waiting.
         with closing(sqlite3.connect(":memory:")) as model:
             model.executescript(SCHEMA)
-            wanted = {one: model.execute(COLUMNS, (one,)).fetchall() for one in TABLES}
+            wanted = {
+                one: model.execute(SELECT_COLUMNS, (one,)).fetchall()
+                for one in TABLE_NAMES
+            }
 
         for table, columns in wanted.items():
-            found = await connection.execute_fetchall(COLUMNS, (table,))
+            found = await connection.execute_fetchall(SELECT_COLUMNS, (table,))
 
             if list(found) != columns:
                 raise sqlite3.DatabaseError(f"its table {table} has other columns")
@@ -158,7 +161,7 @@ class SQLiteFile:
         async with self._writing(), translate_errors():
             connection = _open(self._keeping)
             self._must_be_there()
-            cursor = await self._patiently(
+            cursor = await self._retry_while_busy(
                 lambda: connection.execute(statement, values)
             )
 
@@ -196,7 +199,9 @@ class SQLiteFile:
             # same, in its thread, and would lock the file for everybody.
             async with translate_errors():
                 # From the start: what a handler reads stays true until it commits.
-                await self._patiently(lambda: connection.execute("BEGIN IMMEDIATE"))
+                await self._retry_while_busy(
+                    lambda: connection.execute("BEGIN IMMEDIATE")
+                )
 
             try:
                 yield connection
@@ -224,7 +229,7 @@ class SQLiteFile:
             return
 
         if found != self._identity:
-            raise down(
+            raise unusable_file_error(
                 "its file was removed or replaced while it was open",
                 "文件在打开期间被删除或替换",
             )
@@ -232,7 +237,7 @@ class SQLiteFile:
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[None]:
         if self._writer is not None and self._writer is asyncio.current_task():
-            raise down(
+            raise unusable_file_error(
                 "a handler writes through its transaction only",
                 "处理函数只能通过其事务写入",
             )
@@ -241,7 +246,9 @@ class SQLiteFile:
             async with asyncio.timeout(self._patience):
                 await self._turn.acquire()
         except TimeoutError:
-            raise down("a handler does not end", "处理函数未结束") from None
+            raise unusable_file_error(
+                "a handler does not end", "处理函数未结束"
+            ) from None
 
         self._writer = asyncio.current_task()
 
@@ -251,7 +258,7 @@ class SQLiteFile:
             self._writer = None
             self._turn.release()
 
-    async def _patiently(self, act: Callable[[], Awaitable[_T]]) -> _T:
+    async def _retry_while_busy(self, act: Callable[[], Awaitable[_T]]) -> _T:
         end = asyncio.get_running_loop().time() + self._patience
 
         while True:
@@ -293,7 +300,7 @@ def _identity(path: Path) -> tuple[int, int]:
 
 def _open(connection: aiosqlite.Connection | None) -> aiosqlite.Connection:
     if connection is None:
-        raise down("it is closed", "已关闭")
+        raise unusable_file_error("it is closed", "已关闭")
 
     return connection
 
@@ -305,18 +312,18 @@ def _is_busy(error: Exception) -> bool:
     return code is not None and code & 0xFF == sqlite3.SQLITE_BUSY
 
 
-def _unusable(path: Path, error: Exception) -> ConfigError:
+def _unusable_error(path: Path, error: Exception) -> ConfigError:
     # The text of an OSError shows the path once more.
     reason = getattr(error, "strerror", None) or str(error)
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    advice = _DAMAGED if code in _DAMAGED_CODES else _LOOK
+    advice = _DAMAGE_ADVICE if code in _DAMAGE_CODES else _PATH_ADVICE
 
     return ConfigError(
         Text(
             f"{path}: the inbox cannot be opened ({reason}).",
             f"{path}：无法打开收件箱（{reason}）。",
         ),
-        advice=_BUSY_ELSEWHERE if _is_busy(error) else advice,
+        advice=_LOCKED_ADVICE if _is_busy(error) else advice,
     )
 
 
@@ -331,10 +338,10 @@ async def translate_errors() -> AsyncIterator[None]:
         # What a handler wrote is refused at the commit: the file is well.
         raise
     except sqlite3.Error as error:
-        raise down(str(error), str(error)) from None
+        raise unusable_file_error(str(error), str(error)) from None
 
 
-def down(en: str, zh: str) -> NotificationError:
+def unusable_file_error(en: str, zh: str) -> NotificationError:
     """
     Return the error of a file that cannot be used, and why.
     """

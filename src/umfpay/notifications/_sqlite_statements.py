@@ -61,48 +61,50 @@ CREATE TABLE IF NOT EXISTS umf_bound (
 );
 CREATE INDEX IF NOT EXISTS umf_bound_by_number ON umf_bound (number);
 """
-EVENT: Final = (
+SELECT_EVENT: Final = (
     "SELECT key, body, signature, origin, number, received, status, reason, attempts,"
     " questions, kind, object_id, payment_id FROM umf_events e "
 )
 # One that came before and is still ready is applied first.
-NEXT: Final = (
+NEXT_CONDITION: Final = (
     "WHERE e.key = ? AND e.status = 'ready' AND NOT EXISTS (SELECT 1 FROM umf_events f"
     " WHERE f.object_id = e.object_id AND f.status = 'ready'"
     " AND f.position < e.position)"
 )
-ADD: Final = (
+INSERT_EVENT: Final = (
     "INSERT INTO umf_events (key, kind, object_id, number, payment_id, state, body,"
     " signature, origin, received, status)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'ready')"
     " ON CONFLICT (key) DO NOTHING"
 )
 # What is known stays known: who tells it again may tell less.
-EXPECT: Final = (
+UPSERT_EXPECTATION: Final = (
     "INSERT INTO umf_expected VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (kind, number)"
     " DO UPDATE SET total = excluded.total, currency = excluded.currency,"
     " mer_date = coalesce(excluded.mer_date, mer_date),"
     " payment_id = coalesce(excluded.payment_id, payment_id)"
 )
-BIND: Final = (
+UPSERT_BINDING: Final = (
     "INSERT INTO umf_bound VALUES (?, ?, ?, ?) ON CONFLICT (object_id) DO UPDATE SET"
     " number = coalesce(excluded.number, number),"
     " payment_id = coalesce(excluded.payment_id, payment_id)"
 )
-RELEASE: Final = (
+RELEASE_WAITING: Final = (
     "UPDATE umf_events SET status = 'ready', due = 0"
     " WHERE (number = ? OR object_id = ? OR payment_id = ?)"
     " AND status IN ('held', 'asking', 'unconfirmed', 'conflict', 'wrong_amount')"
 )
-MARK: Final = "UPDATE umf_events SET status = ?, reason = ?, due = ? WHERE key = ?"
+UPDATE_STATUS: Final = (
+    "UPDATE umf_events SET status = ?, reason = ?, due = ? WHERE key = ?"
+)
 # The newest has the highest position: a clock may be set back.
-NEWEST: Final = (
+REPLACE_NEWEST: Final = (
     "INSERT OR REPLACE INTO umf_objects"
     " (object_id, kind, number, states, state, key, body, signature, origin)"
     " SELECT object_id, kind, ?, ?, state, key, body, signature, origin"
     " FROM umf_events WHERE key = ?"
 )
-PAID_BY: Final = (
+SELECT_PAID_BY: Final = (
     "SELECT object_id FROM umf_objects WHERE kind = 'payment' AND number = ?"
     " AND object_id IS NOT ? AND state = 'TRADE_SUCCESS' LIMIT 1"
 )
@@ -111,7 +113,7 @@ _REASON_TO_REPORT: Final = (
     "CASE WHEN status IN ('asking', 'unconfirmed') THEN 'asking'"
     " ELSE status || ' ' || reason END"
 )
-UNREPORTED: Final = (
+UNREPORTED_CONDITION: Final = (
     f"WHERE (e.status IN ('held', 'conflict', 'wrong_amount') AND e.reported_reason != {_REASON_TO_REPORT})"
     f" OR (e.status = 'asking' AND e.reported_reason != {_REASON_TO_REPORT} AND e.questions >= ?)"
     f" OR (e.status = 'unconfirmed' AND e.reported_reason != {_REASON_TO_REPORT})"
@@ -119,9 +121,9 @@ UNREPORTED: Final = (
     " AND (e.reported < ? OR e.reported > ?)) ORDER BY e.position"
 )
 # What was told, as it was read then: it may have been decided anew meanwhile.
-REPORTED: Final = (
+UPDATE_REPORTED: Final = (
     f"UPDATE umf_events SET reported = ?, reported_reason = (SELECT {_REASON_TO_REPORT}"  # noqa: S608 (ours)
     " FROM (SELECT ? AS status, ? AS reason)) WHERE key = ?"
 )
-TABLES: Final = ("umf_events", "umf_objects", "umf_expected", "umf_bound")
-COLUMNS: Final = "SELECT name FROM pragma_table_info(?) ORDER BY name"
+TABLE_NAMES: Final = ("umf_events", "umf_objects", "umf_expected", "umf_bound")
+SELECT_COLUMNS: Final = "SELECT name FROM pragma_table_info(?) ORDER BY name"

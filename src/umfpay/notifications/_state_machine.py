@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 
-class Move(StrEnum):
+class Transition(StrEnum):
     """
     What a state means after another.
     """
@@ -19,12 +19,14 @@ class Move(StrEnum):
     CONTRADICTION = "contradiction"
 
 
-_PAID: Final = frozenset({"TRADE_SUCCESS", "TRADE_CANCEL", "TRADE_REVERSE"})
-_ENDED: Final = _PAID | {"TRADE_FAIL", "TRADE_CLOSED"}
-_OPEN: Final = frozenset({"TRADE_PENDING", "PRE_AUTHORIZATION_TRANSFER"})
-_REFUND_ENDED: Final = frozenset({"REFUND_SUCCESS", "REFUND_FAIL", "REFUND_CLOSE"})
+_PAID_STATES: Final = frozenset({"TRADE_SUCCESS", "TRADE_CANCEL", "TRADE_REVERSE"})
+_FINAL_STATES: Final = _PAID_STATES | {"TRADE_FAIL", "TRADE_CLOSED"}
+_OPEN_STATES: Final = frozenset({"TRADE_PENDING", "PRE_AUTHORIZATION_TRANSFER"})
+_FINAL_REFUND_STATES: Final = frozenset(
+    {"REFUND_SUCCESS", "REFUND_FAIL", "REFUND_CLOSE"}
+)
 # The reference has the first one only; which of the others follows which, nobody says.
-_REFUND_OPEN: Final = (
+_OPEN_REFUND_STATES: Final = (
     "REFUND_PROCESS",
     "MER_PROCESS",
     "REFUND_UNKNOWN",
@@ -35,26 +37,26 @@ _REFUND_OPEN: Final = (
 )
 
 # From each state, those that may come at any time after it (gateway.md 7.1-7.3).
-_LATER: Final[dict[str, dict[str, frozenset[str]]]] = {
+_SUCCESSORS: Final[dict[str, dict[str, frozenset[str]]]] = {
     "payment": {
-        "WAIT_BUYER_PAY": _OPEN | _ENDED,
-        **dict.fromkeys(_OPEN, _ENDED),
-        "TRADE_SUCCESS": _PAID - {"TRADE_SUCCESS"},
+        "WAIT_BUYER_PAY": _OPEN_STATES | _FINAL_STATES,
+        **dict.fromkeys(_OPEN_STATES, _FINAL_STATES),
+        "TRADE_SUCCESS": _PAID_STATES - {"TRADE_SUCCESS"},
     },
-    "refund": dict.fromkeys(_REFUND_OPEN, _REFUND_ENDED),
+    "refund": dict.fromkeys(_OPEN_REFUND_STATES, _FINAL_REFUND_STATES),
     "customs_declaration": {
         "ACCEPTED": frozenset({"SUBMITTED", "SUCCESS", "FAIL"}),
         "SUBMITTED": frozenset({"SUCCESS", "FAIL"}),
     },
 }
-_FINAL: Final = {
-    "payment": _ENDED,
-    "refund": _REFUND_ENDED,
+_FINAL_STATES_OF_KIND: Final = {
+    "payment": _FINAL_STATES,
+    "refund": _FINAL_REFUND_STATES,
     "customs_declaration": frozenset({"SUCCESS", "FAIL"}),
 }
 
 
-def move(kind: str, before: str | None, after: str) -> Move:
+def transition(kind: str, before: str | None, after: str) -> Transition:
     """
     Say what *after* means for an object that is in state *before*.
 
@@ -62,21 +64,21 @@ def move(kind: str, before: str | None, after: str) -> Move:
         before: None if nothing is known of it.
     """
     if before is None:
-        return Move.FORWARD
+        return Transition.FORWARD
 
     if before == after:
-        return Move.SAME
+        return Transition.SAME
 
-    later = _LATER[kind]
+    later = _SUCCESSORS[kind]
 
     # A word that nobody knows was no end, as far as anybody knows.
-    if before not in later and before not in _FINAL[kind]:
-        later = {before: _FINAL[kind]}
+    if before not in later and before not in _FINAL_STATES_OF_KIND[kind]:
+        later = {before: _FINAL_STATES_OF_KIND[kind]}
 
     if after in later.get(before, frozenset()):
-        return Move.FORWARD
+        return Transition.FORWARD
 
     if before in later.get(after, frozenset()):
-        return Move.BACK
+        return Transition.BACK
 
-    return Move.CONTRADICTION
+    return Transition.CONTRADICTION

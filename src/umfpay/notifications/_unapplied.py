@@ -24,14 +24,14 @@ from umfpay.notifications._asking import Gateway
 from umfpay.notifications._decision import Status
 from umfpay.notifications._receiver import NotificationEvent
 from umfpay.notifications._store import InboxStore, StoredEvent
-from umfpay.notifications._worker import Read, is_our_end
+from umfpay.notifications._worker import Read, is_own_cancellation
 
 
 # Seconds: what another process decided is looked for that often.
 _POLL_SECONDS: Final = 30.0
 _FIRST_PAUSE_SECONDS: Final = 1.0
-_MAX_PAUSE: Final = 300.0
-_CONFLICTS: Final = frozenset({Status.CONFLICT, Status.WRONG_AMOUNT})
+_MAX_PAUSE_SECONDS: Final = 300.0
+_CONFLICT_STATUSES: Final = frozenset({Status.CONFLICT, Status.WRONG_AMOUNT})
 
 _log = logging.getLogger("umfpay")
 
@@ -125,7 +125,7 @@ class Reporter:
                         await self._news.wait()
             else:
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, _MAX_PAUSE)
+                pause = min(pause * 2, _MAX_PAUSE_SECONDS)
 
     async def report(self) -> bool:
         """
@@ -143,7 +143,7 @@ class Reporter:
             try:
                 await self._report(stored)
             except asyncio.CancelledError:
-                if is_our_end():
+                if is_own_cancellation():
                     raise
 
                 _log.warning("on_conflict was cancelled from inside; it is told again")
@@ -159,7 +159,7 @@ class Reporter:
     async def _report(self, stored: StoredEvent) -> None:
         unapplied = self._unapplied(stored)
 
-        if stored.decision.status not in _CONFLICTS:
+        if stored.decision.status not in _CONFLICT_STATUSES:
             await self._warn(stored, unapplied)
         elif self._on_conflict is not None:
             await self._on_conflict(unapplied)

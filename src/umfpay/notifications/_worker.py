@@ -38,7 +38,7 @@ class _NoHandlerError(Exception):
     """
 
 
-def is_our_end() -> bool:
+def is_own_cancellation() -> bool:
     """
     Tell whether the running task itself is cancelled, not something that it awaits.
     """
@@ -125,7 +125,7 @@ class Applier:
 
                 seen.append(event)
 
-                return await self._decided(event, stored, transaction)
+                return await self._run_handlers(event, stored, transaction)
             except _NoHandlerError:
                 raise
             except Exception:
@@ -133,7 +133,7 @@ class Applier:
 
                 raise
             except asyncio.CancelledError:
-                if is_our_end():
+                if is_own_cancellation():
                     raise
 
                 failed = True
@@ -178,7 +178,7 @@ class Applier:
 
         self._left.add(key)
 
-    async def _decided(
+    async def _run_handlers(
         self, event: NotificationEvent, stored: StoredEvent, transaction: Transaction
     ) -> Decision:
         decision = decide(event, stored.known)

@@ -9,16 +9,16 @@ from typing import Final
 from aiohttp import web
 
 from umfpay.notifications._serving import (
-    MAX_BODY,
+    MAX_BODY_BYTES,
     Receiver,
-    broken_off,
+    broken_off_error,
     check_head,
     serve,
-    too_long,
+    too_long_error,
 )
 
 
-_UNREAD: Final = frozenset({413, 415})
+_UNREAD_STATUSES: Final = frozenset({413, 415})
 
 
 def notification_routes(
@@ -41,7 +41,7 @@ def notification_routes(
             body=reply.body, status=reply.status, content_type=reply.content_type
         )
 
-        if reply.status in _UNREAD:
+        if reply.status in _UNREAD_STATUSES:
             await _hang_up(request, response)
 
         return response
@@ -67,10 +67,10 @@ async def _body(request: web.Request) -> bytes:
         async for chunk in request.content.iter_any():
             body += chunk
 
-            if len(body) > MAX_BODY:
-                raise too_long()
+            if len(body) > MAX_BODY_BYTES:
+                raise too_long_error()
     except (web.RequestPayloadError, OSError):
         # aiohttp writes a traceback of it, and anybody can make one.
-        raise broken_off() from None
+        raise broken_off_error() from None
 
     return bytes(body)

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from umfpay.errors import needs_extra
 from umfpay.notifications._serving import (
-    MAX_BODY,
+    MAX_BODY_BYTES,
     Receiver,
-    broken_off,
+    broken_off_error,
     check_head,
     serve,
-    too_long,
+    too_long_error,
 )
 
 
@@ -53,10 +53,10 @@ async def _body(request: Request) -> bytes:
         async for chunk in request.stream():
             body += chunk
 
-            if len(body) > MAX_BODY:
-                raise too_long()
+            if len(body) > MAX_BODY_BYTES:
+                raise too_long_error()
     except ClientDisconnect:
         # A framework writes a traceback of it, and anybody can make one.
-        raise broken_off() from None
+        raise broken_off_error() from None
 
     return bytes(body)

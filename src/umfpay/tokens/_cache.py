@@ -20,9 +20,14 @@ from umfpay.errors import (
 )
 from umfpay.sensitive import shows_itself_half_made
 from umfpay.tokens._record import FetchedToken, TokenRecord
-from umfpay.tokens._search import TokenSearch, failed, store_errors
+from umfpay.tokens._search import TokenSearch, fetch_error, store_errors
 from umfpay.tokens._shared import shared_token
-from umfpay.tokens._single_flight import Outcome, SingleFlight, Usable, again
+from umfpay.tokens._single_flight import (
+    SearchResult,
+    SingleFlight,
+    UsableToken,
+    new_copy,
+)
 from umfpay.tokens._store import TokenStore
 
 
@@ -127,7 +132,7 @@ class TokenCache:
             outcome = await self._wait(loop, deadline=deadline)
 
             if isinstance(outcome, UMFError):
-                raise again(outcome)
+                raise new_copy(outcome)
 
             # None: the one who searched was closed, so it is our turn.
             if outcome is not None:
@@ -176,26 +181,28 @@ class TokenCache:
 
     async def _wait(
         self, loop: asyncio.AbstractEventLoop, *, deadline: float
-    ) -> Outcome:
+    ) -> SearchResult:
         if loop.time() >= deadline:
-            raise _too_late()
+            raise _deadline_error()
 
         joined = self._shared.join(self, loop=loop, now=self._monotonic())
 
-        if isinstance(joined, Usable):
+        if isinstance(joined, UsableToken):
             return joined
 
         flight, future, new = joined
 
         if new:
             flight.task = loop.create_task(self._search.run(), name="umfpay token")
-            flight.task.add_done_callback(lambda task: self._landed(flight, task))
+            flight.task.add_done_callback(
+                lambda task: self._on_search_done(flight, task)
+            )
 
         while not future.done():
             remaining = deadline - loop.time()
 
             if remaining <= 0:
-                raise _too_late()
+                raise _deadline_error()
 
             if flight.loop is not loop:
                 if flight.loop.is_closed():
@@ -207,8 +214,10 @@ class TokenCache:
 
         return future.result()
 
-    def _landed(self, flight: SingleFlight, task: asyncio.Task[Usable]) -> None:
-        outcome: Outcome = None
+    def _on_search_done(
+        self, flight: SingleFlight, task: asyncio.Task[UsableToken]
+    ) -> None:
+        outcome: SearchResult = None
 
         if not task.cancelled():
             error = task.exception()
@@ -218,12 +227,12 @@ class TokenCache:
             elif isinstance(error, UMFError):
                 outcome = error
             else:
-                outcome = failed(error)
+                outcome = fetch_error(error)
 
         self._shared.complete(flight, outcome, now=self._monotonic())
 
 
-def _too_late() -> DeadlineExceededError:
+def _deadline_error() -> DeadlineExceededError:
     return DeadlineExceededError(
         Text(
             "The deadline passed while waiting for a token; the call was not sent.",

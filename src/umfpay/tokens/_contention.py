@@ -16,7 +16,7 @@ _YOUNG_SECONDS: Final = 30.0
 # Seconds between two requests while the gateway does not say how long a token lives.
 _UNKNOWN_LIFETIME_PAUSE_SECONDS: Final = 60.0
 # So many of them in a row are replaced at once; then it goes slower.
-_FREE_REPLACEMENTS: Final = 2
+_UNTHROTTLED_REPLACEMENTS: Final = 2
 # So many, and whoever asks for a token is told.
 _REPORTED_REPLACEMENTS: Final = 4
 
@@ -86,8 +86,8 @@ class Contention:
 
         times = last.times_displaced + 1
         pause = (
-            growing(times - _FREE_REPLACEMENTS, longest)
-            if times > _FREE_REPLACEMENTS
+            growing_pause(times - _UNTHROTTLED_REPLACEMENTS, longest)
+            if times > _UNTHROTTLED_REPLACEMENTS
             else 0.0
         )
 
@@ -106,14 +106,14 @@ class Contention:
         # A peer was refused; nobody knows when.
         return age < _YOUNG_SECONDS
 
-    def waited(self) -> None:
+    def record_pause(self) -> None:
         """
         Note that the pause was kept, whatever the clock says of it.
         """
         self._waited_for = None if self._last is None else self._last.generation
 
     @property
-    def is_named(self) -> bool:
+    def is_reportable(self) -> bool:
         """
         Whether it is time to tell, instead of to wait in silence.
         """
@@ -144,7 +144,7 @@ class Contention:
         )
 
 
-def growing(count: int, longest: float) -> float:
+def growing_pause(count: int, longest: float) -> float:
     """
     Return the pause after the *count*-th failure in a row.
     """

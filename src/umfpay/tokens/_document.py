@@ -11,10 +11,10 @@ from typing import Final
 from umfpay.tokens._record import TokenRecord
 
 
-_HEADER: Final = {"umfpay": "tokens", "version": 1}
-_START: Final = b'{\n "umfpay": "tokens",\n "version": 1,\n "tokens":'
+_DOCUMENT_HEADER: Final = {"umfpay": "tokens", "version": 1}
+_DOCUMENT_START: Final = b'{\n "umfpay": "tokens",\n "version": 1,\n "tokens":'
 # What a file system may leave behind after a power cut.
-_NOTHING: Final = b"\0 \t\r\n"
+_PADDING_BYTES: Final = b"\0 \t\r\n"
 
 
 def dump(records: Mapping[str, TokenRecord]) -> bytes:
@@ -24,7 +24,10 @@ def dump(records: Mapping[str, TokenRecord]) -> bytes:
     tokens = records.items()
 
     return json.dumps(
-        {**_HEADER, "tokens": {key: record.to_json() for key, record in tokens}},
+        {
+            **_DOCUMENT_HEADER,
+            "tokens": {key: record.to_json() for key, record in tokens},
+        },
         indent=1,
     ).encode()
 
@@ -36,20 +39,24 @@ def parse(data: bytes) -> dict[str, TokenRecord] | None:
     An empty document and one of ours that was cut off hold no records: a token that
     is lost is fetched again. Nothing is raised, so that no traceback shows tokens.
     """
-    if not data.strip(_NOTHING):
+    if not data.strip(_PADDING_BYTES):
         return {}
 
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):
-        return {} if data.startswith(_START) or _START.startswith(data) else None
+        return (
+            {}
+            if data.startswith(_DOCUMENT_START) or _DOCUMENT_START.startswith(data)
+            else None
+        )
 
     if not isinstance(document, dict):
         return None
 
     tokens = document.pop("tokens", None)
 
-    if document != _HEADER or not isinstance(tokens, dict):
+    if document != _DOCUMENT_HEADER or not isinstance(tokens, dict):
         return None
 
     records: dict[str, TokenRecord] = {}

@@ -21,7 +21,13 @@ from umfpay.config import file_path
 from umfpay.errors import ConfigError, Text, TokenStoreError
 from umfpay.sensitive import shows_itself_half_made
 from umfpay.tokens._document import dump, parse
-from umfpay.tokens._lock_file import OWNER_FILE_MODE, Turn, held, make_folder, unusable
+from umfpay.tokens._lock_file import (
+    OWNER_FILE_MODE,
+    LockFileTurn,
+    lock_timeout_error,
+    make_folder,
+    unusable_path_error,
+)
 from umfpay.tokens._record import TokenRecord
 
 
@@ -123,7 +129,7 @@ class FileTokenStore:
 
         The system knows whether the holder lives, so *lease* is only how long to wait.
         """
-        return Turn(self._beside(".lock"), path=self._path, patience=lease)
+        return LockFileTurn(self._beside(".lock"), path=self._path, patience=lease)
 
     def _beside(self, suffix: str) -> Path:
         return self._path.with_name(self._path.name + suffix)
@@ -134,7 +140,7 @@ class FileTokenStore:
         except FileNotFoundError:
             return {}
         except OSError as error:
-            raise unusable(self._path, error) from error
+            raise unusable_path_error(self._path, error) from error
 
         if records is None:
             raise TokenStoreError(
@@ -194,9 +200,9 @@ class FileTokenStore:
             ):
                 yield
         except Timeout as error:
-            raise held(lock, _WRITE_TIMEOUT_SECONDS) from error
+            raise lock_timeout_error(lock, _WRITE_TIMEOUT_SECONDS) from error
         except OSError as error:
-            raise unusable(self._path, error) from error
+            raise unusable_path_error(self._path, error) from error
 
     def _replace(self, records: dict[str, TokenRecord]) -> None:
         with replacing(self._path, durable=True) as file:

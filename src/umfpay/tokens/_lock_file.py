@@ -22,7 +22,7 @@ _OWNER_FOLDER_MODE: Final = 0o700
 _POLL_SECONDS: Final = 0.02
 
 
-class Turn(AbstractAsyncContextManager[None]):
+class LockFileTurn(AbstractAsyncContextManager[None]):
     """
     One stay behind a lock file, with a lock object of its own.
 
@@ -46,11 +46,11 @@ class Turn(AbstractAsyncContextManager[None]):
 
             while not self._try():
                 if time.monotonic() >= end:
-                    raise held(self._file, self._patience)
+                    raise lock_timeout_error(self._file, self._patience)
 
                 await asyncio.sleep(_POLL_SECONDS)
         except OSError as error:
-            raise unusable(self._file, error) from error
+            raise unusable_path_error(self._file, error) from error
 
     async def __aexit__(
         self,
@@ -79,7 +79,7 @@ def make_folder(path: Path) -> None:
     path.parent.mkdir(mode=_OWNER_FOLDER_MODE, parents=True, exist_ok=True)
 
 
-def unusable(path: Path, error: OSError) -> TokenStoreError:
+def unusable_path_error(path: Path, error: OSError) -> TokenStoreError:
     """
     Return what to raise for what the system said about *path*.
     """
@@ -93,7 +93,7 @@ def unusable(path: Path, error: OSError) -> TokenStoreError:
     )
 
 
-def held(lock: Path, seconds: float) -> TokenStoreError:
+def lock_timeout_error(lock: Path, seconds: float) -> TokenStoreError:
     """
     Return what to raise when *lock* did not become free within *seconds*.
     """

@@ -23,9 +23,9 @@ from umfpay.tokens._store import TokenStore
 
 logger: Final = logging.getLogger("umfpay")
 
-_REDIS: Final = ("redis://", "rediss://", "unix://")
-_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}")
-_PORTS: Final = {"http": 80, "https": 443}
+_REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
+_SCHEME_PATTERN: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}")
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _warned = False
 
 
@@ -37,7 +37,7 @@ def store_key(base_url: str, client_id: str) -> str:
     a client is one, whatever the path.
     """
     parts = urlsplit(base_url)
-    port = parts.port or _PORTS.get(parts.scheme, 0)
+    port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
     origin = f"{parts.scheme}://{parts.hostname}:{port}"
 
     return hashlib.sha256(f"{origin}\n{client_id}".encode()).hexdigest()
@@ -58,23 +58,23 @@ def open_store(spec: Any, *, key: str) -> TokenStore:
         ConfigError: *spec* is none of these.
     """
     if isinstance(spec, TokenStore) and not isinstance(spec, type):
-        return _hashable(spec)
+        return _must_be_hashable(spec)
 
     if spec == "auto":
-        return _automatic(key)
+        return _open_automatic(key)
 
     if spec == "memory":
         return MemoryTokenStore()
 
-    if isinstance(spec, str | os.PathLike) and looks_like_address(_text(spec)):
+    if isinstance(spec, str | os.PathLike) and looks_like_address(_spec_text(spec)):
         # It may hold a password, and a traceback may show what stands in this frame.
-        spec = Secret(_text(spec))
+        spec = Secret(_spec_text(spec))
 
     if isinstance(spec, Secret):
-        return _redis(spec, key=key)
+        return _open_redis(spec, key=key)
 
     if isinstance(spec, str | os.PathLike) and isinstance(os.fspath(spec), str):
-        return _file(os.fspath(spec), key=key)
+        return _open_file(os.fspath(spec), key=key)
 
     raise _refusal(
         f'"auto", "memory", a path, redis:// or a TokenStore object is wanted, not'
@@ -83,7 +83,7 @@ def open_store(spec: Any, *, key: str) -> TokenStore:
     )
 
 
-def _text(spec: str | os.PathLike[str]) -> str:
+def _spec_text(spec: str | os.PathLike[str]) -> str:
     text = os.fspath(spec)
 
     return text if isinstance(text, str) else ""
@@ -95,11 +95,11 @@ def _scheme(address: Secret) -> str:
     """
     scheme, separator, _ = address.reveal().partition("://")
 
-    return scheme if separator and _SCHEME.fullmatch(scheme) else ""
+    return scheme if separator and _SCHEME_PATTERN.fullmatch(scheme) else ""
 
 
-def _redis(address: Secret, *, key: str) -> TokenStore:
-    if not address.reveal().startswith(_REDIS):
+def _open_redis(address: Secret, *, key: str) -> TokenStore:
+    if not address.reveal().startswith(_REDIS_SCHEMES):
         scheme = _scheme(address)
 
         if scheme:
@@ -121,7 +121,7 @@ def _redis(address: Secret, *, key: str) -> TokenStore:
     return RedisTokenStore(address, key=key)
 
 
-def _file(path: str, *, key: str) -> FileTokenStore:
+def _open_file(path: str, *, key: str) -> FileTokenStore:
     if not path:
         raise _refusal("it is empty", "为空")
 
@@ -147,7 +147,7 @@ def _is_folder(path: Path) -> bool:
         ) from error
 
 
-def _hashable(store: TokenStore) -> TokenStore:
+def _must_be_hashable(store: TokenStore) -> TokenStore:
     try:
         hash(store)
     except TypeError as error:
@@ -161,7 +161,7 @@ def _hashable(store: TokenStore) -> TokenStore:
     return store
 
 
-def _automatic(key: str) -> TokenStore:
+def _open_automatic(key: str) -> TokenStore:
     folder = platformdirs.user_state_path("umfpay", appauthor=False)
 
     if _usable(folder):

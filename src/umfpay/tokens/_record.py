@@ -15,21 +15,21 @@ from umfpay.errors import Text, TokenError
 from umfpay.sensitive import Secret, shows_itself_half_made
 
 
-MAX_LIFETIME: Final = 86_400.0
+RENEWAL_SECONDS: Final = 86_400.0
 """Seconds after which a token is renewed, however long the gateway lets it live."""
 
-DEFAULT_LIFETIME: Final = 300.0
+DEFAULT_LIFETIME_SECONDS: Final = 300.0
 """Seconds that a token counts as living when the gateway gives no usable lifetime."""
 
 _MAX_LIFETIME_SECONDS: Final = 366 * 86_400
-_DIGITS: Final = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,9})?")
+_NUMBER_PATTERN: Final = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,9})?")
 _MARGIN_SECONDS: Final = 60.0
 _MARGIN_SHARE: Final = 0.1
 _MAX_INTEGER: Final = 2**63 - 1
-_LAST_TIME: Final = 1e12
+_MAX_UNIX_SECONDS: Final = 1e12
 
 # What can stand in an Authorization header; the real ones are 64 hex characters.
-_TOKEN: Final = re.compile(r"[\x21-\x7e]{1,4096}")
+_TOKEN_PATTERN: Final = re.compile(r"[\x21-\x7e]{1,4096}")
 
 
 def margin(lifetime: float) -> float:
@@ -40,7 +40,7 @@ def margin(lifetime: float) -> float:
 
 
 def _is_token(value: object) -> bool:
-    return isinstance(value, Secret) and bool(_TOKEN.fullmatch(value.reveal()))
+    return isinstance(value, Secret) and bool(_TOKEN_PATTERN.fullmatch(value.reveal()))
 
 
 def _is_number(value: object) -> bool:
@@ -65,11 +65,11 @@ def _fetched_token(value: object) -> Secret:
 
 def _lifetime(value: Any) -> float | None:  # Any: straight from the wire
     # The gateway writes numbers as text in one place and as numbers in another.
-    if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
+    if isinstance(value, str) and _NUMBER_PATTERN.fullmatch(value.strip()):
         value = Decimal(value.strip())
 
     if _is_number(value) and 1 <= value <= _MAX_LIFETIME_SECONDS:
-        return min(float(value), MAX_LIFETIME)
+        return min(float(value), RENEWAL_SECONDS)
 
     return None
 
@@ -104,7 +104,7 @@ class FetchedToken:
 
         self.__attrs_init__(
             token=token,
-            expires_in=DEFAULT_LIFETIME if seconds is None else seconds,
+            expires_in=DEFAULT_LIFETIME_SECONDS if seconds is None else seconds,
             lifetime_known=seconds is not None,
         )
 
@@ -128,7 +128,9 @@ def _is_count(value: object) -> bool:
 
 def _is_time(value: object) -> bool:
     return (
-        isinstance(value, int | float) and _is_number(value) and abs(value) < _LAST_TIME
+        isinstance(value, int | float)
+        and _is_number(value)
+        and abs(value) < _MAX_UNIX_SECONDS
     )
 
 
@@ -172,7 +174,7 @@ class TokenRecord:
         """
         Seconds from *requested_at* until it is renewed; never more than 24 hours.
         """
-        lifetime = min(max(self.not_after - self.requested_at, 0.0), MAX_LIFETIME)
+        lifetime = min(max(self.not_after - self.requested_at, 0.0), RENEWAL_SECONDS)
 
         return lifetime - margin(lifetime)
 

@@ -24,13 +24,13 @@ from umfpay.tokens._store import RenewedError
 # Seconds.
 _POLL_SECONDS: Final = 0.1
 # So much of a lease may have passed when the answer that grants it is seen.
-_LATE: Final = 1 / 8
-_TAKEN, _RENEWED = 1, 2
+_MAX_GRANT_SHARE: Final = 1 / 8
+_TAKEN_REPLY, _RENEWED_REPLY = 1, 2
 # A record outlives its token, so that generations go on growing.
 _RECORD_LIFETIME_SECONDS: Final = 86_400.0
 
 # The larger generation wins, whatever is stored.
-_SAVE: Final = """
+_SAVE_SCRIPT: Final = """
 local stored = redis.call('HGET', KEYS[1], 'generation')
 if stored and tonumber(stored) >= tonumber(ARGV[1]) then return 0 end
 redis.call('HSET', KEYS[1], 'generation', ARGV[1], 'record', ARGV[2], 'refused', '0')
@@ -38,7 +38,7 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1
 """
 # A newer one stays as it is; nothing is deleted.
-_REFUSE: Final = """
+_REFUSE_SCRIPT: Final = """
 local stored = redis.call('HGET', KEYS[1], 'generation')
 if stored and tonumber(stored) <= tonumber(ARGV[1]) then
     redis.call('HSET', KEYS[1], 'refused', '1')
@@ -46,7 +46,7 @@ end
 """
 # Take the turn, also if the answer to an earlier try was lost; or tell that somebody
 # has saved a token while we waited for it.
-_TAKE: Final = """
+_TAKE_SCRIPT: Final = """
 local holder = redis.call('GET', KEYS[1])
 if not holder or holder == ARGV[1] then
     redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
@@ -56,7 +56,7 @@ if (redis.call('HGET', KEYS[2], 'generation') or '') ~= ARGV[3] then return 2 en
 return 0
 """
 # Only one's own: the lease may have run out, and another be inside.
-_LEAVE: Final = """
+_LEAVE_SCRIPT: Final = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 """
 
@@ -140,7 +140,7 @@ class RedisTokenStore:
         )
         saved = await self._server.ask(
             "EVAL",
-            _SAVE,
+            _SAVE_SCRIPT,
             1,
             self._record,
             record.generation,
@@ -157,7 +157,7 @@ class RedisTokenStore:
         Raises:
             TokenStoreError: Redis cannot be reached.
         """
-        await self._server.ask("EVAL", _REFUSE, 1, self._record, generation)
+        await self._server.ask("EVAL", _REFUSE_SCRIPT, 1, self._record, generation)
 
     def refreshing(self, lease: float) -> AbstractAsyncContextManager[None]:
         """
@@ -189,7 +189,7 @@ class Lease(AbstractAsyncContextManager[None]):
             asked = await self._take()
 
             # A process may be stopped anywhere, and find an old answer afterwards.
-            while time.monotonic() - asked > self._lease * _LATE:
+            while time.monotonic() - asked > self._lease * _MAX_GRANT_SHARE:
                 asked = await self._take()
         except (GeneratorExit, RenewedError):
             raise
@@ -224,13 +224,13 @@ class Lease(AbstractAsyncContextManager[None]):
             while True:
                 asked = time.monotonic()
                 taken = await redis.ask(
-                    "EVAL", _TAKE, 2, *names, self._ours, milliseconds, before
+                    "EVAL", _TAKE_SCRIPT, 2, *names, self._ours, milliseconds, before
                 )
 
-                if taken == _TAKEN:
+                if taken == _TAKEN_REPLY:
                     return asked
 
-                if taken == _RENEWED:
+                if taken == _RENEWED_REPLY:
                     raise RenewedError
 
                 if time.monotonic() >= end:
@@ -242,7 +242,7 @@ class Lease(AbstractAsyncContextManager[None]):
     async def _leave(self) -> None:
         # It ends by itself; the token that was fetched counts for more.
         with contextlib.suppress(TokenStoreError):
-            await self._server.ask("EVAL", _LEAVE, 1, self._name, self._ours)
+            await self._server.ask("EVAL", _LEAVE_SCRIPT, 1, self._name, self._ours)
 
     def _held(self) -> TokenStoreError:
         shown, lease = self._server.shown, self._lease

@@ -40,15 +40,15 @@ class RedisServer:
 
     def __init__(self, url: Secret) -> None:
         self.url = url
-        self.shown = _shown(url)
+        self.shown = _display_url(url)
         self._module = _redis()
 
         # An unusable address is told now, not at the first call.
         if not self.shown or not self._is_usable():
-            raise _unusable_address()
+            raise _address_error()
 
     def __repr__(self) -> str:
-        return f"RedisServer({_shown(self.url)!r})"
+        return f"RedisServer({_display_url(self.url)!r})"
 
     async def ask(self, *command: Any) -> Any:
         """
@@ -110,7 +110,7 @@ class RedisConnection(AbstractAsyncContextManager["RedisConnection"]):
 
         # What was answered counts, not how it ends.
         with contextlib.suppress(Exception):
-            await _to_its_end(self._client.aclose())
+            await _run_to_its_end(self._client.aclose())
 
     async def ask(self, *command: Any) -> Any:
         """
@@ -119,7 +119,7 @@ class RedisConnection(AbstractAsyncContextManager["RedisConnection"]):
         Raises:
             TokenStoreError: There is no answer in time, or it is an error.
         """
-        return await _to_its_end(self._ask(*command))
+        return await _run_to_its_end(self._ask(*command))
 
     async def _ask(self, *command: Any) -> Any:
         """
@@ -147,7 +147,7 @@ class RedisConnection(AbstractAsyncContextManager["RedisConnection"]):
         )
 
 
-async def _to_its_end(work: Coroutine[Any, Any, Any]) -> Any:
+async def _run_to_its_end(work: Coroutine[Any, Any, Any]) -> Any:
     """
     Return what *work* gives; a cancellation waits for its end, two seconds at most.
 
@@ -174,7 +174,7 @@ def _redis() -> Any:  # Any: an optional package
     return redis.asyncio
 
 
-def _shown(url: Secret) -> str:
+def _display_url(url: Secret) -> str:
     """
     Return *url* without user and password, nothing if it is none of Redis.
     """
@@ -192,7 +192,7 @@ def _shown(url: Secret) -> str:
     return f"{parts.scheme}://{place}{parts.path}"
 
 
-def _unusable_address() -> ConfigError:
+def _address_error() -> ConfigError:
     # Not the address itself: it may hold a password.
     return ConfigError(
         Text(

@@ -25,7 +25,7 @@ from umfpay.errors import (
 )
 from umfpay.tokens._record import FetchedToken, TokenRecord, margin
 from umfpay.tokens._shared import SharedToken
-from umfpay.tokens._single_flight import Usable, again
+from umfpay.tokens._single_flight import UsableToken, new_copy
 from umfpay.tokens._store import RenewedError, TokenStore
 
 
@@ -33,7 +33,7 @@ logger: Final = logging.getLogger("umfpay")
 
 # So much of one timeout may pass in a turn before the request: an eighth of the lease,
 # which is two timeouts, may have passed before, and the request takes one.
-_LOOKING: Final = 3 / 4
+_SEARCH_SHARE: Final = 3 / 4
 # Seconds between two token requests while somebody keeps taking the token away.
 _MAX_PAUSE_SECONDS: Final = 30.0
 
@@ -57,7 +57,7 @@ class TokenSearch:
     monotonic: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
 
-    async def run(self) -> Usable:
+    async def run(self) -> UsableToken:
         """
         Return a usable token: the stored one, or a new one.
 
@@ -74,7 +74,7 @@ class TokenSearch:
 
         if found is None:
             if shared.failure is not None and self.monotonic() < shared.quiet_until:
-                raise again(shared.failure)
+                raise new_copy(shared.failure)
 
             try:
                 found = await self._take_turn()
@@ -87,7 +87,7 @@ class TokenSearch:
 
         return found
 
-    async def _take_turn(self) -> Usable:
+    async def _take_turn(self) -> UsableToken:
         while True:
             found, pause = await self._try_turn()
 
@@ -98,7 +98,7 @@ class TokenSearch:
                 # Others have their turn meanwhile.
                 await self._wait(pause)
 
-    async def _try_turn(self) -> tuple[Usable | None, float]:
+    async def _try_turn(self) -> tuple[UsableToken | None, float]:
         """
         Return a token, or the seconds to wait before another try.
         """
@@ -145,7 +145,7 @@ class TokenSearch:
     async def _wait(self, pause: float) -> None:
         contention = self.shared.contention
 
-        if contention.is_named:
+        if contention.is_reportable:
             raise contention.error()
 
         logger.warning(
@@ -156,7 +156,7 @@ class TokenSearch:
             pause,
         )
         await self.sleep(pause)
-        contention.waited()
+        contention.record_pause()
 
     def _must_have_time(self, entered: float) -> None:
         """
@@ -164,7 +164,7 @@ class TokenSearch:
 
         A process that was stopped for a while would fetch beside the next holder.
         """
-        if self.monotonic() - entered <= self.token_timeout * _LOOKING:
+        if self.monotonic() - entered <= self.token_timeout * _SEARCH_SHARE:
             return
 
         raise TokenStoreError(
@@ -179,7 +179,7 @@ class TokenSearch:
         async with asyncio.timeout(self.token_timeout):
             return await self.store.load()
 
-    def _usable(self, record: TokenRecord | None) -> Usable | None:
+    def _usable(self, record: TokenRecord | None) -> UsableToken | None:
         """
         Return *record* with its monotonic due time, or None if nobody may use it.
         """
@@ -201,9 +201,9 @@ class TokenSearch:
         if shared.latest is not None and record.generation == shared.newest:
             due = min(due, shared.latest.due)
 
-        return Usable(record, due) if due > now else None
+        return UsableToken(record, due) if due > now else None
 
-    async def _renew(self, stored: TokenRecord | None) -> Usable:
+    async def _renew(self, stored: TokenRecord | None) -> UsableToken:
         shared = self.shared
         # Time runs from before the request: the answer may have been slow.
         requested_at = self.wall()
@@ -222,7 +222,7 @@ class TokenSearch:
             displaced_since=shared.contention.since,
         )
         fresh_for = fetched.expires_in - margin(fetched.expires_in)
-        usable = Usable(record, started + fresh_for)
+        usable = UsableToken(record, started + fresh_for)
         logger.info("token %d fetched, renewed in %.0f s", record.generation, fresh_for)
         shared.succeed()
 
@@ -264,7 +264,7 @@ class TokenSearch:
                 raise
 
             # Nobody cancelled us: something inside the request did it to itself.
-            raise failed(error) from error
+            raise fetch_error(error) from error
         except TimeoutError as error:
             raise TokenError(
                 Text(
@@ -274,7 +274,7 @@ class TokenSearch:
                 )
             ) from error
         except Exception as error:
-            raise failed(error) from error
+            raise fetch_error(error) from error
 
 
 @contextlib.contextmanager
@@ -309,7 +309,7 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def failed(error: BaseException) -> TokenError:
+def fetch_error(error: BaseException) -> TokenError:
     """
     Return the `TokenError` that says that *error* ended the token request.
 

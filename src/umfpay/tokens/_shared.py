@@ -10,8 +10,13 @@ import threading
 from weakref import WeakValueDictionary
 
 from umfpay.errors import UMFError
-from umfpay.tokens._contention import Contention, growing
-from umfpay.tokens._single_flight import Outcome, SingleFlight, Usable, again
+from umfpay.tokens._contention import Contention, growing_pause
+from umfpay.tokens._single_flight import (
+    SearchResult,
+    SingleFlight,
+    UsableToken,
+    new_copy,
+)
 from umfpay.tokens._store import TokenStore
 
 
@@ -32,8 +37,8 @@ class SharedToken:
     """
 
     def __init__(self) -> None:
-        self.usable: Usable | None = None
-        self.latest: Usable | None = None
+        self.usable: UsableToken | None = None
+        self.latest: UsableToken | None = None
         self.refused = 0
         self.flight: SingleFlight | None = None
         self.failure: UMFError | None = None
@@ -53,7 +58,7 @@ class SharedToken:
 
     def join(
         self, owner: object, *, loop: asyncio.AbstractEventLoop, now: float
-    ) -> Usable | tuple[SingleFlight, asyncio.Future[Outcome], bool]:
+    ) -> UsableToken | tuple[SingleFlight, asyncio.Future[SearchResult], bool]:
         """
         Return the token if there is one by now, else the running flight or a new one.
 
@@ -64,7 +69,7 @@ class SharedToken:
         Returns:
             With a flight, a future for its end and whether it is new.
         """
-        future: asyncio.Future[Outcome] = loop.create_future()
+        future: asyncio.Future[SearchResult] = loop.create_future()
         dead = None
 
         with self._lock:
@@ -90,7 +95,9 @@ class SharedToken:
 
         return flight, future, new
 
-    def complete(self, flight: SingleFlight, outcome: Outcome, *, now: float) -> None:
+    def complete(
+        self, flight: SingleFlight, outcome: SearchResult, *, now: float
+    ) -> None:
         """
         Take the result of *flight* and wake the callers.
 
@@ -102,12 +109,12 @@ class SharedToken:
             if self.flight is flight:
                 self.flight = None
 
-                if isinstance(outcome, Usable):
+                if isinstance(outcome, UsableToken):
                     self._take(outcome, now=now)
 
         flight.notify_waiters(outcome)
 
-    def _take(self, usable: Usable, *, now: float) -> None:
+    def _take(self, usable: UsableToken, *, now: float) -> None:
         if usable.record.generation > self.newest:
             self.latest = usable
             self._seen_at = now
@@ -150,8 +157,8 @@ class SharedToken:
         """
         self.failures += 1
         # A copy: the original's traceback would keep a whole search alive.
-        self.failure = again(error)
-        self.quiet_until = now + growing(self.failures, longest)
+        self.failure = new_copy(error)
+        self.quiet_until = now + growing_pause(self.failures, longest)
 
     def succeed(self) -> None:
         """

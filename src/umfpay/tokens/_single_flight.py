@@ -16,7 +16,7 @@ from umfpay.tokens._record import TokenRecord
 
 
 @attrs.frozen
-class Usable:
+class UsableToken:
     """
     A token and the monotonic time from which no call starts with it.
     """
@@ -25,8 +25,8 @@ class Usable:
     due: float
 
 
-Outcome = Usable | UMFError | None
-Waiter = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Outcome]"]
+SearchResult = UsableToken | UMFError | None
+Waiter = tuple[asyncio.AbstractEventLoop, "asyncio.Future[SearchResult]"]
 
 
 class SingleFlight:
@@ -37,15 +37,15 @@ class SingleFlight:
     def __init__(self, owner: object, *, loop: asyncio.AbstractEventLoop) -> None:
         self.owner = owner
         self.loop = loop
-        self.task: asyncio.Task[Usable] | None = None
+        self.task: asyncio.Task[UsableToken] | None = None
         self.waiters: list[Waiter] = []
-        _running.add(self)
+        _running_flights.add(self)
 
-    def notify_waiters(self, outcome: Outcome) -> None:
+    def notify_waiters(self, outcome: SearchResult) -> None:
         """
         End, and wake all that wait, each in its own loop.
         """
-        _running.discard(self)
+        _running_flights.discard(self)
 
         for loop, future in self.waiters:
             if loop is self.loop:
@@ -59,7 +59,7 @@ class SingleFlight:
         """
         Throw the task of a closed loop away, so that it gives its locks back.
         """
-        _running.discard(self)
+        _running_flights.discard(self)
         coroutine = self.task.get_coro() if self.task is not None else None
 
         if coroutine is not None:
@@ -68,12 +68,12 @@ class SingleFlight:
                 coroutine.close()
 
 
-def _resolve(future: asyncio.Future[Outcome], outcome: Outcome) -> None:
+def _resolve(future: asyncio.Future[SearchResult], outcome: SearchResult) -> None:
     if not future.done():
         future.set_result(outcome)
 
 
-def again(error: UMFError) -> UMFError:
+def new_copy(error: UMFError) -> UMFError:
     """
     Return *error* as a new exception, for one more caller to raise.
     """
@@ -85,14 +85,14 @@ def again(error: UMFError) -> UMFError:
 
 
 # Flights that run are kept here: an event loop holds its tasks only weakly.
-_running: set[SingleFlight] = set()
+_running_flights: set[SingleFlight] = set()
 # Closing a coroutine of the parent would write to the parent's connections.
-_inherited: list[SingleFlight] = []
+_inherited_flights: list[SingleFlight] = []
 
 
 def _after_fork() -> None:
-    _inherited.extend(_running)
-    _running.clear()
+    _inherited_flights.extend(_running_flights)
+    _running_flights.clear()
 
 
 if hasattr(os, "register_at_fork"):
