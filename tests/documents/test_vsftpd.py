@@ -56,11 +56,11 @@ async def test_this_server_wants_the_session(
     A data connection with a session of its own is refused, so the tests above mean it.
     """
     server = vsftpd(tls="TLSv1.2")
-    wrapped = Connection._wrapped
+    wrap_tls = Connection._wrap_tls
     monkeypatch.setattr(
         Connection,
-        "_wrapped",
-        lambda self, plain, session: wrapped(self, plain, session=None),
+        "_wrap_tls",
+        lambda self, plain, session: wrap_tls(self, plain, session=None),
     )
 
     with pytest.raises(UploadError):

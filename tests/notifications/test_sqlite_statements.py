@@ -19,5 +19,5 @@ def test_no_placeholder_has_a_number():
         if name.isupper() and isinstance(text, str)
     }
 
-    assert "RELEASE" in statements
+    assert "RELEASE_WAITING" in statements
     assert not [name for name, text in statements.items() if re.search(r"\?\d", text)]

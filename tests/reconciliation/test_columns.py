@@ -17,7 +17,7 @@ from umfpay.reconciliation._columns import (
     UnusualError,
     plain_days,
     read_columns,
-    replaced,
+    replace_words,
 )
 from umfpay.reconciliation._values import (
     rate_units,
@@ -142,7 +142,7 @@ def test_few_words_and_many_are_replaced_alike(count):
     frame = pl.concat([words, words.reverse()]).to_frame()
 
     assert [*known, *known.reverse()] == frame.select(
-        replaced(pl.col("c"), words, known)
+        replace_words(pl.col("c"), words, known)
     ).to_series().to_list()
 
 

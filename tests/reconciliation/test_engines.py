@@ -14,8 +14,8 @@ import pytest
 
 from umfpay.reconciliation import Tolerance, compare
 from umfpay.reconciliation._books import Book
-from umfpay.reconciliation._engines import compared, with_hashes
-from umfpay.reconciliation._hash_prefilter import PAID, ROW
+from umfpay.reconciliation._engines import compare_in_process, with_hashes
+from umfpay.reconciliation._hash_prefilter import PAID_HASH, ROW_HASHES
 
 
 ENGINES = ["polars", "duckdb"]
@@ -37,7 +37,9 @@ def by_text(frames, **options):
 
 
 def by_hashes(frames, engine, **options):
-    found = compared(frames, engine, **{"tolerance": None, "days": None, **options})
+    found = compare_in_process(
+        frames, engine, **{"tolerance": None, "days": None, **options}
+    )
     late = found.rows.filter(pl.col("class") == "matched")
     sums = _sums(found.matched, "currency", "", counted=True)
 
@@ -96,7 +98,7 @@ def test_keys_with_one_hash_are_distinguished(engine, seed, monkeypatch):
 
     def weak(book, rows):
         hashed = with_hashes(book, rows)
-        first = [name for name in (ROW[0], PAID) if name in hashed.columns]
+        first = [name for name in (ROW_HASHES[0], PAID_HASH) if name in hashed.columns]
 
         return hashed.with_columns(pl.col(first) % 3)
 
@@ -114,7 +116,7 @@ def test_two_orders_with_one_hash_are_not_one(engine, monkeypatch):
 
     def weakest(book, rows):
         hashed = with_hashes(book, rows)
-        first = [name for name in (ROW[0], PAID) if name in hashed.columns]
+        first = [name for name in (ROW_HASHES[0], PAID_HASH) if name in hashed.columns]
 
         return hashed.with_columns(pl.col(first) * 0)
 
@@ -199,5 +201,5 @@ def test_no_two_keys_have_one_hash():
     ]
     hashed = with_hashes(Book.TRANSACTIONS, books.frame("transactions", rows))
 
-    for name in ROW:
+    for name in ROW_HASHES:
         assert len(rows) == hashed.get_column(name).n_unique()

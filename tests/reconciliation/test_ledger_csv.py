@@ -133,7 +133,7 @@ def test_rows_are_counted_across_blocks_of_both_kinds(tmp_path, monkeypatch):
     The row of an error is that of the file.
     """
     monkeypatch.setattr(_ledger_csv, "_BLOCK_CHARACTERS", 30)
-    monkeypatch.setattr(_ledger_csv, "_ROWS", 2)
+    monkeypatch.setattr(_ledger_csv, "_BATCH_ROWS", 2)
     lines = [
         f'B{number},1.00,5" disk' if number % 3 else f"B{number},1.00,a"
         for number in range(40)

@@ -36,13 +36,13 @@ def test_a_day_becomes_typed_rows():
     assert (Kind.PAYMENT, Kind.REFUND) == (first.kind, second.kind)
     assert ("order-1", Decimal("14.33"), Decimal("100.00")) == (
         first.order_id,
-        first.amount,
-        first.amount_cny,
+        first.total,
+        first.total_cny,
     )
     assert (date(2017, 2, 5), time(10, 11, 12), "refund-1") == (
-        first.order_date,
+        first.mer_date,
         first.paid_at,
-        second.refund_no,
+        second.refund_id,
     )
     assert "15210838198" not in repr(first)
     assert {TotalRule.NET} == statement.total_rules
@@ -94,7 +94,7 @@ def test_other_spellings_give_the_same_row(data):
     """
     (row,) = read_transactions(data).read().rows
 
-    assert ("order-1", Decimal("100.00")) == (row.order_id, row.amount_cny)
+    assert ("order-1", Decimal("100.00")) == (row.order_id, row.total_cny)
     assert row.product_id in ("P1", "图书")
 
 
@@ -196,10 +196,10 @@ def test_ten_thousand_mutations_raise_or_give_what_a_naive_reader_gives():
             (
                 row.trade_no,
                 row.order_id,
-                row.amount,
-                row.amount_cny,
+                row.total,
+                row.total_cny,
                 row.kind.value,
-                row.refund_no,
+                row.refund_id,
             )
             for row in rows
         ], data

@@ -7,7 +7,7 @@ import pytest
 
 from umfpay.tokens import FileTokenStore, MemoryTokenStore
 from umfpay.tokens import _shared as module
-from umfpay.tokens._shared import growing, shared_token
+from umfpay.tokens._shared import growing_pause, shared_token
 from umfpay.tokens._single_flight import UsableToken
 
 
@@ -35,7 +35,7 @@ def test_pauses_double_up_to_the_longest(count, expected):
     """
     However many failures there were.
     """
-    assert expected == growing(count, 10.0)
+    assert expected == growing_pause(count, 10.0)
 
 
 async def test_who_comes_late_finds_the_token(make_record):

@@ -27,7 +27,7 @@ from umfpay.protocol import (
 from umfpay.sensitive import Secret
 
 
-_ANSWERS: Final[dict[Verdict, tuple[Exit, str]]] = {
+_ANSWER_OF_VERDICT: Final[dict[Verdict, tuple[Exit, str]]] = {
     Verdict.VERIFIED: (Exit.GOOD, "verified | 验签通过"),
     Verdict.UNSIGNED: (Exit.UNSIGNED, "unsigned | 没有签名"),
     Verdict.FORGED: (Exit.NO, "forged | 签名无效"),
@@ -83,7 +83,7 @@ def verify(
     # White space may change in an answer; a notification counts as it was received.
     read = verify_notification if notification else open_envelope
     envelope = read(content_of(file), header_signature=signature, verifier=verifier)
-    code, words = _ANSWERS[envelope.verdict]
+    code, words = _ANSWER_OF_VERDICT[envelope.verdict]
     print_line(f"{words} ({envelope.reason})" if envelope.reason else words)
     context.exit(code)
 

@@ -24,7 +24,7 @@ from umfpay.config import Config
 from umfpay.errors import ConfigError, Text
 
 
-_UNTRIED: Final = (
+_UNTRIED_KEY_NOTE: Final = (
     "; the merchant key was not tried, for these steps sign nothing"
     " | 这些步骤不签名，商户私钥未经验证"
 )
@@ -77,9 +77,9 @@ def demo(
     show = _Printer(_line, as_json=as_json, signs=not elsewhere)
 
     if not elsewhere:
-        run_to_end(_own_emulator(show))
+        run_to_end(_demo_with_emulator(show))
     else:
-        run_to_end(_elsewhere(show, base_url, file, fetch_token=fetch_token))
+        run_to_end(_demo_elsewhere(show, base_url, file, fetch_token=fetch_token))
 
     return show.finish()
 
@@ -115,7 +115,7 @@ class _Printer:
             print_json(json.dumps(result, indent=2))
         else:
             done = sum(step.good for step in self._steps)
-            untried = "" if self._signs else _UNTRIED
+            untried = "" if self._signs else _UNTRIED_KEY_NOTE
             click.echo(f"{done} of {len(self._steps)} steps as expected{untried}")
 
         return Exit.GOOD if good else Exit.NO
@@ -165,7 +165,7 @@ async def _all_stories(show: _Printer) -> None:
             await run_stories(shop, show)
 
 
-async def _own_emulator(show: _Printer) -> None:
+async def _demo_with_emulator(show: _Printer) -> None:
     from umfpay.emulator import Emulator, serve, serve_app
 
     box = Emulator()
@@ -197,7 +197,7 @@ def _sms_reader(origin: str) -> Any:
     return read
 
 
-async def _elsewhere(
+async def _demo_elsewhere(
     show: _Printer, base_url: str | None, file: Path | None, *, fetch_token: bool
 ) -> None:
     config = settings(file, base_url=base_url)

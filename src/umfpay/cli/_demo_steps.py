@@ -34,10 +34,10 @@ T = TypeVar("T")
 Show = Callable[["Step"], None]
 
 _WAIT_SECONDS: Final = 10.0
-_ACK: Final = b'{"meta":{"ret_code":"0000","ret_msg":["SUCCESS"]}}'
+_ACKNOWLEDGEMENT: Final = b'{"meta":{"ret_code":"0000","ret_msg":["SUCCESS"]}}'
 
 # Documented without a signature (gateway.md 2.2).
-_UNSIGNED: Final = frozenset({"token"})
+_UNSIGNED_STEPS: Final = frozenset({"token"})
 
 
 @attrs.frozen(kw_only=True)
@@ -112,7 +112,7 @@ class _Story:
     ) -> None:
         report = self._last
         verdict = "" if report is None else report.verdict
-        unsigned = good and name in _UNSIGNED
+        unsigned = good and name in _UNSIGNED_STEPS
         self._show(
             Step(
                 name=name,
@@ -163,7 +163,9 @@ class _Receiver:
                 "headers": [(b"content-type", b"application/json")],
             }
         )
-        await send({"type": "http.response.body", "body": _ACK if good else b"{}"})
+        await send(
+            {"type": "http.response.body", "body": _ACKNOWLEDGEMENT if good else b"{}"}
+        )
 
         entity = _codec.read_notification(envelope.members) if good else None
         await self.arrived.put((entity, str(envelope.verdict)))

@@ -12,14 +12,14 @@ from contextlib import suppress
 from typing import Any, Final
 
 
-_ENDS: Final = ("SIGTERM", "SIGHUP")  # Windows has no SIGHUP
+_END_SIGNALS: Final = ("SIGTERM", "SIGHUP")  # Windows has no SIGHUP
 
 
 def on_end(end: Callable[[], object]) -> None:
     """
     Call *end* in the running loop at the signals that end a process; Ctrl-C is not one.
     """
-    for name in _ENDS:
+    for name in _END_SIGNALS:
         number = getattr(signal, name, None)
 
         # nohup ignores SIGHUP, and means it.

@@ -18,14 +18,14 @@ from umfpay.cli._exit_codes import Exit
 from umfpay.cli._query import query
 from umfpay.cli._reconcile import reconcile
 from umfpay.cli._statements import statements
-from umfpay.cli._streams import MAX_LINE
+from umfpay.cli._streams import MAX_LINE_CHARACTERS
 from umfpay.errors import ConfigError, Text, UMFError, escape, format_error
 
 
-_COMPLETE: Final = "_UMFPAY_COMPLETE"
+_COMPLETION_VARIABLE: Final = "_UMFPAY_COMPLETE"
 
 # click speaks English only; the more special kinds come first.
-_IN_CHINESE: Final[tuple[tuple[type[click.ClickException], str], ...]] = (
+_CHINESE_MESSAGES: Final[tuple[tuple[type[click.ClickException], str], ...]] = (
     (click.NoSuchOption, "没有此选项"),
     (click.MissingParameter, "缺少参数"),
     (click.BadParameter, "参数值无效"),
@@ -62,7 +62,7 @@ def run(arguments: Sequence[str]) -> int:
     """
     debug = "--debug" in arguments
 
-    if _COMPLETE in os.environ:
+    if _COMPLETION_VARIABLE in os.environ:
         umfpay.main(prog_name="umfpay")  # prints the shell's completions and exits
 
     try:
@@ -116,7 +116,7 @@ def run(arguments: Sequence[str]) -> int:
 def _usage(exc: click.ClickException) -> str:
     context = exc.ctx if isinstance(exc, click.UsageError) else None
     command = "umfpay" if context is None else context.command_path
-    chinese = next(words for kind, words in _IN_CHINESE if isinstance(exc, kind))
+    chinese = next(words for kind, words in _CHINESE_MESSAGES if isinstance(exc, kind))
     english = " ".join(exc.format_message().split())
 
     return f'{english} See "{command} --help". | {chinese}。请参阅“{command} --help”。'
@@ -143,7 +143,7 @@ def _trace(error: Exception, *, debug: bool) -> None:
 
 
 def _line(text: str) -> None:
-    _print_to_stderr(escape(f"umfpay: {text}", limit=MAX_LINE))
+    _print_to_stderr(escape(f"umfpay: {text}", limit=MAX_LINE_CHARACTERS))
 
 
 def _print_to_stderr(text: str) -> None:

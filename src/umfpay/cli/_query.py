@@ -27,7 +27,7 @@ from umfpay.resources import BulkResult
 
 
 # Those of the gateway are capitals, digits and _; who knows what comes.
-_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+_ID_TEXT: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 
 @click.command()
@@ -100,7 +100,7 @@ def _ids(file: str) -> Iterator[str]:
         one = line.strip()
 
         # A file of something else, maybe of secrets, is neither sent nor shown.
-        if one and not _ID.fullmatch(one):
+        if one and not _ID_TEXT.fullmatch(one):
             raise ConfigError(
                 Text(
                     f"{file}: line {number} is no id.",

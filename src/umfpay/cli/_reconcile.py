@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from umfpay.reconciliation import Ledger, Report, Tolerance
 
 
-_TABLES = (".parquet", ".pq")
+_PARQUET_SUFFIXES = (".parquet", ".pq")
 
 _Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
 
@@ -236,7 +236,7 @@ def _ledger(
     if query is not None:
         raise click.UsageError("--query is for a database.")
 
-    if Path(place).suffix.lower() in _TABLES:
+    if Path(place).suffix.lower() in _PARQUET_SUFFIXES:
         return Ledger.parquet(place, columns=columns)
 
     return Ledger.csv(place, columns=columns, encoding=encoding, delimiter=delimiter)

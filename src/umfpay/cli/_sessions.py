@@ -22,7 +22,7 @@ from umfpay.errors import ConfigError, Text
 from umfpay.tokens import open_store, store_key
 
 
-_NO_SETTINGS: Final = Text(
+_NO_SETTINGS_ADVICE: Final = Text(
     "Give the settings as --config FILE: an emulator writes them into umf.env of its"
     " data folder. Or set the variables UMF_CLIENT_ID and so on.",
     "请用 --config FILE 指定设置文件（模拟器会在其数据目录中写入 umf.env），"
@@ -56,7 +56,7 @@ def settings(file: Path | None, *, base_url: str | None = None) -> Config:
                 raise
 
             # Who has set nothing has not heard of the variables.
-            raise ConfigError(error.what, advice=_NO_SETTINGS) from None
+            raise ConfigError(error.what, advice=_NO_SETTINGS_ADVICE) from None
 
     return Config.from_file(file, **changes)
 

@@ -30,7 +30,7 @@ from umfpay.resources import Pulled
 
 
 # What the totals of the files in the folder sum.
-_RULES = "total-rules.json"
+_TOTAL_RULES_FILE = "total-rules.json"
 
 _Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
 
@@ -157,7 +157,7 @@ def _prove(out: Path, kind: str) -> Callable[[Path], int]:
 
     def prove(path: Path) -> int:
         # The folder is there by now.
-        return read(path, total_rule=TotalRules(out / _RULES)).prove()
+        return read(path, total_rule=TotalRules(out / _TOTAL_RULES_FILE)).prove()
 
     return prove
 

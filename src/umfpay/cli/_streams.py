@@ -17,7 +17,7 @@ from umfpay.errors import ConfigError, Text, escape
 
 
 STDIN: Final = "-"
-MAX_LINE: Final = 10_000
+MAX_LINE_CHARACTERS: Final = 10_000
 """Characters of one line of output."""
 
 _MAX_INPUT_BYTES: Final = 64 * 1024 * 1024
@@ -35,7 +35,7 @@ def print_line(text: str, *, err: bool = False) -> None:
     """
     Print *text* in one line that a terminal shows and does not obey.
     """
-    click.echo(escape(text, limit=MAX_LINE), err=err)
+    click.echo(escape(text, limit=MAX_LINE_CHARACTERS), err=err)
 
 
 def print_json(text: str) -> None:

@@ -16,10 +16,12 @@ from umfpay.sensitive import Secret
 
 
 _SCHEMES: Final = ("http", "https")
-_BEGINNINGS: Final = ("http://", "https://")
-_LABEL: Final = r"[A-Za-z0-9_-]{1,63}"
-_NAME: Final = re.compile(rf"(?=.{{1,253}}\.?\Z){_LABEL}(\.{_LABEL})*\.?")
-_NUMBERS: Final = re.compile(r"[0-9.]+")
+_URL_BEGINNINGS: Final = ("http://", "https://")
+_HOST_LABEL: Final = r"[A-Za-z0-9_-]{1,63}"
+_HOST_NAME: Final = re.compile(
+    rf"(?=.{{1,253}}\.?\Z){_HOST_LABEL}(\.{_HOST_LABEL})*\.?"
+)
+_HOST_NUMBERS: Final = re.compile(r"[0-9.]+")
 
 
 def is_loopback(host: str) -> bool:
@@ -93,7 +95,7 @@ def web_address(name: str, value: object) -> str | None:
     if value is None:
         return None
 
-    if not isinstance(value, Secret) or not value.reveal().startswith(_BEGINNINGS):
+    if not isinstance(value, Secret) or not value.reveal().startswith(_URL_BEGINNINGS):
         raise refusal(
             name, "it must begin with http:// or https://", "必须以 http(s):// 开头"
         )
@@ -139,10 +141,10 @@ def _split(url: str) -> SplitResult | None:
         return None
 
     # A name of numbers only is taken for an IPv4 address everywhere.
-    if "[" in parts.netloc or _NUMBERS.fullmatch(host):
+    if "[" in parts.netloc or _HOST_NUMBERS.fullmatch(host):
         return parts if _is_number(host) else None
 
-    return parts if _NAME.fullmatch(host) else None
+    return parts if _HOST_NAME.fullmatch(host) else None
 
 
 def _is_number(host: str) -> bool:

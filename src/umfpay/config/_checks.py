@@ -137,7 +137,7 @@ def key_pair(
         check_key_pair(private_key, public_keys)
 
 
-_CONCEALED: Final = (
+_CONCEALED_SETTINGS: Final = (
     "client_secret",
     "merchant_key_passphrase",
     "base_url",
@@ -164,7 +164,7 @@ def hide_secrets(settings: dict[str, Any]) -> None:
     if "merchant_key" in settings:
         settings["merchant_key"] = hidden_key(settings.pop("merchant_key"))
 
-    for name in _CONCEALED:
+    for name in _CONCEALED_SETTINGS:
         if name in settings:
             settings[name] = concealed(settings.pop(name))
 
@@ -247,7 +247,7 @@ def one_of(name: str, value: Any, allowed: Any) -> Any:
     return value
 
 
-_FLAGS: Final = {
+_FLAG_OF_WORD: Final = {
     "1": True,
     "true": True,
     "yes": True,
@@ -261,8 +261,8 @@ def flag(name: str, value: object) -> bool:
     if isinstance(value, bool):
         return value
 
-    if isinstance(value, str) and value.strip().lower() in _FLAGS:
-        return _FLAGS[value.strip().lower()]
+    if isinstance(value, str) and value.strip().lower() in _FLAG_OF_WORD:
+        return _FLAG_OF_WORD[value.strip().lower()]
 
     raise refusal(name, "it must be true or false", "必须是 true 或 false")
 

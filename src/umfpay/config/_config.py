@@ -248,7 +248,9 @@ class Config:
             ConfigError: Names the variable that is missing or wrong.
         """
         values = sources.from_environ(
-            os.environ if environ is None else environ, prefix=prefix, names=_TEXTUAL
+            os.environ if environ is None else environ,
+            prefix=prefix,
+            names=_TEXT_SETTINGS,
         )
         # A traceback may show this frame.
         environ = None
@@ -265,7 +267,7 @@ class Config:
         Raises:
             ConfigError: Names the file, or the setting that is missing or wrong.
         """
-        values = sources.from_file(Path(path), names=_TEXTUAL)
+        values = sources.from_file(Path(path), names=_TEXT_SETTINGS)
 
         return cls._from_text(values, changes, named=lambda name: f"{path}: {name}")
 
@@ -280,7 +282,7 @@ class Config:
         for settings in (values, changes):
             checks.hide_secrets(settings)
 
-        unknown = (values.keys() - _TEXTUAL) | (changes.keys() - _SETTINGS)
+        unknown = (values.keys() - _TEXT_SETTINGS) | (changes.keys() - _SETTING_NAMES)
 
         if unknown:
             # A misspelt name may be that of a secret: no frame keeps its value.
@@ -291,7 +293,7 @@ class Config:
         following = values.pop("gateway_certificate_next", None)
         values = {**values, **changes}
 
-        for name in _NEEDED:
+        for name in _NEEDED_SETTINGS:
             if values.get(name) in (None, "") and not (
                 name == "merchant_key" and values.get("signer")
             ):
@@ -305,12 +307,17 @@ class Config:
         return cls(**values)
 
 
-_NEEDED: Final = ("client_id", "client_secret", "merchant_key", "gateway_certificate")
-_SETTINGS: Final = {
+_NEEDED_SETTINGS: Final = (
+    "client_id",
+    "client_secret",
+    "merchant_key",
+    "gateway_certificate",
+)
+_SETTING_NAMES: Final = {
     *(field.name for field in attrs.fields(Config)),
     "merchant_key_passphrase",
 }
-_TEXTUAL: Final = {*_SETTINGS, "gateway_certificate_next"} - {
+_TEXT_SETTINGS: Final = {*_SETTING_NAMES, "gateway_certificate_next"} - {
     "response_verifier",
     "signer",
 }

@@ -49,19 +49,19 @@ def existing_file(name: str, value: object) -> Path | None:
         return None
 
     if isinstance(value, Secret | os.PathLike):
-        path = _found(value)
+        path = _find(value)
 
         if path is not None:
             return path
 
-        shown = _shown(value)
+        shown = _display_path(value)
     else:
         shown = Text(f"a {kind_of(value)}", kind_of(value))
 
     raise refusal(name, f"no such file: {shown.en}", f"文件不存在：{shown.zh}")
 
 
-def _found(value: Secret | os.PathLike[str]) -> Path | None:
+def _find(value: Secret | os.PathLike[str]) -> Path | None:
     path = Path(_text(value))
 
     try:
@@ -70,7 +70,7 @@ def _found(value: Secret | os.PathLike[str]) -> Path | None:
         return None
 
 
-def _shown(value: Secret | os.PathLike[str]) -> Text:
+def _display_path(value: Secret | os.PathLike[str]) -> Text:
     from umfpay.protocol import is_key_text
 
     text = _text(value)

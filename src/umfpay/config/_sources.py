@@ -13,7 +13,7 @@ from umfpay.errors import Text
 from umfpay.sensitive import looks_like_address
 
 
-_PATHS: Final = {
+_PATH_SETTINGS: Final = {
     "ca_file",
     "client_certificate",
     "client_certificate_key",
@@ -23,9 +23,9 @@ _PATHS: Final = {
     "token_store",
 }
 
-_PREFIX: Final = "UMF_"
+_ENV_PREFIX: Final = "UMF_"
 # The account for papers; the documents room reads it.
-_OF_OTHERS: Final = "UMF_FTP_"
+_FTP_PREFIX: Final = "UMF_FTP_"
 _QUOTES: Final = ("'", '"')
 
 
@@ -62,8 +62,8 @@ def from_file(file: Path, *, names: Collection[str]) -> dict[str, Any]:
     if problem is not None:
         raise refusal(str(file), problem.en, problem.zh)
 
-    for name in _PATHS & values.keys():
-        values[name] = _placed(file.parent, values[name])
+    for name in _PATH_SETTINGS & values.keys():
+        values[name] = _resolve_path(file.parent, values[name])
 
     return values
 
@@ -97,7 +97,7 @@ def _toml(text: str) -> _Settings:
 
 
 def _lines(text: str, names: Collection[str]) -> _Settings:
-    known = {_PREFIX + name.upper() for name in names}
+    known = {_ENV_PREFIX + name.upper() for name in names}
     environ: dict[str, str] = {}
 
     for number, line in enumerate(text.splitlines(), start=1):
@@ -111,7 +111,7 @@ def _lines(text: str, names: Collection[str]) -> _Settings:
                 f"line {number} must be KEY=value", f"第 {number} 行必须是 KEY=value"
             )
 
-        if not key.upper().startswith(_PREFIX) or key.startswith(_OF_OTHERS):
+        if not key.upper().startswith(_ENV_PREFIX) or key.startswith(_FTP_PREFIX):
             continue
 
         if key not in known:
@@ -129,12 +129,12 @@ def _lines(text: str, names: Collection[str]) -> _Settings:
                 f"第 {number} 行：{key} 出现了两次，且值不同",
             )
 
-    return from_environ(environ, prefix=_PREFIX, names=names), None
+    return from_environ(environ, prefix=_ENV_PREFIX, names=names), None
 
 
-def _placed(folder: Path, value: object) -> object:
+def _resolve_path(folder: Path, value: object) -> object:
     if isinstance(value, list):
-        return [_placed(folder, one) for one in value]
+        return [_resolve_path(folder, one) for one in value]
 
     return str(folder / value) if _looks_like_a_path(value) else value
 

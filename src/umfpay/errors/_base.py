@@ -15,11 +15,11 @@ import attrs
 from umfpay.errors._escaping import escape
 
 
-_MAX_SENTENCE: Final = 1_500
+_MAX_SENTENCE_CHARACTERS: Final = 1_500
 
 
 def _sentence(text: str) -> str:
-    return escape(text, limit=_MAX_SENTENCE)
+    return escape(text, limit=_MAX_SENTENCE_CHARACTERS)
 
 
 @attrs.frozen
@@ -68,10 +68,10 @@ class Intent:
     def __reduce__(self) -> tuple[Callable[..., Intent], tuple[Any, ...]]:
         values = attrs.asdict(self, recurse=False)
 
-        return (_remade, ({**values, "started": None},))
+        return (_remake, ({**values, "started": None},))
 
 
-def _remade(values: Mapping[str, Any]) -> Intent:
+def _remake(values: Mapping[str, Any]) -> Intent:
     return Intent(**values)
 
 
@@ -85,7 +85,7 @@ def _rebuild(
     return error
 
 
-_MONEY_MOVED: dict[bool, Text] = {
+_MONEY_SENTENCES: dict[bool, Text] = {
     True: Text("Money may have moved.", "资金可能已经变动。"),
     False: Text("No money has moved.", "资金没有变动。"),
 }
@@ -123,7 +123,7 @@ class UMFError(Exception):
         super().__init__(what.en)
 
     def __str__(self) -> str:
-        money = _MONEY_MOVED[self.money_may_have_moved]
+        money = _MONEY_SENTENCES[self.money_may_have_moved]
 
         return (
             f"{self.what.en} {money.en} {self.advice.en}"

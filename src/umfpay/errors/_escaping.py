@@ -10,18 +10,18 @@ import traceback
 from typing import Final
 
 
-_MAX_QUOTE: Final = 200
-_MAX_RECORD: Final = 8_000
+_MAX_QUOTE_CHARACTERS: Final = 200
+_MAX_RECORD_CHARACTERS: Final = 8_000
 # An ideographic space is a space of Chinese text.
 _WIDE_SPACE: Final = "\u3000"
 # What a traceback says itself; the rest of it is the text of an exception.
-_FRAMES: Final = re.compile(
+_TRACEBACK_LINE: Final = re.compile(
     r"[\s|+-]*(File \"|Traceback|Exception Group Traceback|The above exception was"
     r"|During handling of|\[Previous line)"
 )
 
 
-def escape(text: str, *, limit: int = _MAX_QUOTE) -> str:
+def escape(text: str, *, limit: int = _MAX_QUOTE_CHARACTERS) -> str:
     """
     Return *text* in one line that a terminal shows and does not obey.
 
@@ -59,10 +59,12 @@ def format_error(error: BaseException) -> str:
 
 
 def _lines(part: str) -> list[str]:
-    if _FRAMES.match(part):
-        return [escape(line, limit=_MAX_RECORD) for line in part.split("\n")[:-1]]
+    if _TRACEBACK_LINE.match(part):
+        return [
+            escape(line, limit=_MAX_RECORD_CHARACTERS) for line in part.split("\n")[:-1]
+        ]
 
-    return [escape(part.removesuffix("\n"), limit=_MAX_RECORD)]
+    return [escape(part.removesuffix("\n"), limit=_MAX_RECORD_CHARACTERS)]
 
 
 class EscapingFilter(logging.Filter):
@@ -75,7 +77,7 @@ class EscapingFilter(logging.Filter):
         Let every record pass, in one clean line and a clean traceback.
         """
         message = record.getMessage()
-        shown = escape(message, limit=_MAX_RECORD)
+        shown = escape(message, limit=_MAX_RECORD_CHARACTERS)
 
         if shown != message:
             record.msg, record.args = shown, ()

@@ -20,14 +20,14 @@ _TRANS_CODE: Final = re.compile(r"[0-9]{8}")
 _MAX_SUB_ORDERS: Final = 10
 
 _M = PaymentMethod
-_WEB: Final = frozenset(
+_WEB_METHODS: Final = frozenset(
     {_M.CREDIT_CARD, _M.DEBIT_CARD, _M.WECHAT_SCAN, _M.ALIPAY_SCAN, _M.NOT_APPLICABLE}
 )
 
 # payment_method x interface_type x business_type (gateway.md 7.4); H5 is the mobile
 # cashier page. Companies use the cashier too (gateway.md 10.8), though the table leaves
 # that cell open.
-_MATRIX: Final = {
+_METHODS_OF_INTERFACE: Final = {
     (InterfaceType.SERVER_TO_SERVER, BusinessType.B2C): frozenset(
         {
             _M.CREDIT_CARD,
@@ -39,8 +39,8 @@ _MATRIX: Final = {
             _M.WECHAT_H5,
         }
     ),
-    (InterfaceType.SERVER_TO_WEB, BusinessType.B2C): _WEB,
-    (InterfaceType.SERVER_TO_H5WEB, BusinessType.B2C): _WEB,
+    (InterfaceType.SERVER_TO_WEB, BusinessType.B2C): _WEB_METHODS,
+    (InterfaceType.SERVER_TO_H5WEB, BusinessType.B2C): _WEB_METHODS,
     (InterfaceType.SERVER_TO_WEB, BusinessType.B2B): frozenset({_M.NOT_APPLICABLE}),
     (InterfaceType.SERVER_TO_H5WEB, BusinessType.B2B): frozenset({_M.NOT_APPLICABLE}),
     (InterfaceType.DIRECT_TO_BANK, BusinessType.B2C): frozenset(
@@ -50,7 +50,7 @@ _MATRIX: Final = {
 }
 
 # Where the customer's id number stands, by method (gateway.md 4).
-_ID_MEMBER: Final = {
+_ID_MEMBER_OF_METHOD: Final = {
     _M.WECHAT_SCAN: "qr_code_scan",
     _M.ALIPAY_SCAN: "qr_code_scan",
     _M.WECHAT_IN_APP: "wechat_in_app",
@@ -73,7 +73,7 @@ def check_new_payment(payer: NewPayer, order: NewOrder) -> None:
 def _check_payer(payer: NewPayer) -> None:
     method, interface = payer.payment_method, payer.interface_type
     cell = (InterfaceType(interface), BusinessType(payer.business_type))
-    allowed = _MATRIX.get(cell, frozenset())
+    allowed = _METHODS_OF_INTERFACE.get(cell, frozenset())
 
     if method not in allowed:
         raise refusal(
@@ -106,7 +106,7 @@ def _check_payer(payer: NewPayer) -> None:
 
 
 def _check_identity(payer: NewPayer) -> None:
-    member = _ID_MEMBER.get(PaymentMethod(payer.payment_method))
+    member = _ID_MEMBER_OF_METHOD.get(PaymentMethod(payer.payment_method))
 
     # On UMF's own pages the customer types these.
     if member is None or payer.interface_type != InterfaceType.SERVER_TO_SERVER:

@@ -16,12 +16,12 @@ from umfpay.errors import InvalidValueError, Text
 from umfpay.models._enums import Currency
 
 
-_MAX_LENGTH: Final = 10
-_NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
-_CODE: Final = re.compile(r"[A-Z]{3}")
+_MAX_CHARACTERS: Final = 10
+_NUMBER_TEXT: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
+_CURRENCY_CODE: Final = re.compile(r"[A-Z]{3}")
 
 # Ours: the caller's context may round, or trap what we expect.
-_EXACT: Final = Context(prec=64, traps=[InvalidOperation])
+_EXACT_CONTEXT: Final = Context(prec=64, traps=[InvalidOperation])
 
 
 def _total(value: Any) -> Decimal:
@@ -34,7 +34,7 @@ def _total(value: Any) -> Decimal:
     if isinstance(value, str):
         value = value.strip()
 
-        if _NUMBER.fullmatch(value) is None:
+        if _NUMBER_TEXT.fullmatch(value) is None:
             raise _refusal(f"{value!r} is no amount", f"{value!r} 不是金额")
 
     total = Decimal(value)
@@ -46,7 +46,7 @@ def _total(value: Any) -> Decimal:
 
 
 def _currency(value: Any) -> Currency:
-    if not isinstance(value, str) or _CODE.fullmatch(value) is None:
+    if not isinstance(value, str) or _CURRENCY_CODE.fullmatch(value) is None:
         raise _refusal("a currency is three capital letters", "币种必须是三个大写字母")
 
     return Currency(value)
@@ -80,23 +80,23 @@ class Money:
         if self.total < 0:
             raise _refusal(f"{self.total} is below 0", f"{self.total} 小于 0")
 
-        if self.total.adjusted() >= _MAX_LENGTH:
+        if self.total.adjusted() >= _MAX_CHARACTERS:
             raise _refusal(
-                f"the amount has more than {_MAX_LENGTH} characters",
-                f"超过 {_MAX_LENGTH} 个字符",
+                f"the amount has more than {_MAX_CHARACTERS} characters",
+                f"超过 {_MAX_CHARACTERS} 个字符",
             )
 
-        if _rounded(self) != self.total:
+        if _rounding_error(self) != self.total:
             raise _refusal(
                 f"{self.total} has more than {self.currency.decimals} decimals"
                 f" for {self.currency}",
                 f"{self.total} 的小数位超过 {self.currency} 的 {self.currency.decimals} 位",
             )
 
-        if len(self.text) > _MAX_LENGTH:
+        if len(self.text) > _MAX_CHARACTERS:
             raise _refusal(
-                f"{self.text} has more than {_MAX_LENGTH} characters",
-                f"{self.text} 超过 {_MAX_LENGTH} 个字符",
+                f"{self.text} has more than {_MAX_CHARACTERS} characters",
+                f"{self.text} 超过 {_MAX_CHARACTERS} 个字符",
             )
 
     @property
@@ -104,23 +104,28 @@ class Money:
         """
         The form on the wire: ``100.02``, without decimals where there are none.
         """
-        return f"{_rounded(self):f}"
+        return f"{_rounding_error(self):f}"
 
     def __add__(self, other: Money) -> Money:
-        return Money(_EXACT.add(self.total, self._same(other).total), self.currency)
+        return Money(
+            _EXACT_CONTEXT.add(self.total, self._must_be_same_currency(other).total),
+            self.currency,
+        )
 
     def __sub__(self, other: Money) -> Money:
-        total = _EXACT.subtract(self.total, self._same(other).total)
+        total = _EXACT_CONTEXT.subtract(
+            self.total, self._must_be_same_currency(other).total
+        )
 
         return Money(total, self.currency)
 
     def __lt__(self, other: Money) -> bool:
-        return self.total < self._same(other).total
+        return self.total < self._must_be_same_currency(other).total
 
     def __le__(self, other: Money) -> bool:
-        return self.total <= self._same(other).total
+        return self.total <= self._must_be_same_currency(other).total
 
-    def _same(self, other: Money) -> Money:
+    def _must_be_same_currency(self, other: Money) -> Money:
         if not isinstance(other, Money):
             raise TypeError(f"money and {type(other).__name__} do not add up")
 
@@ -142,14 +147,14 @@ class Money:
         return f"Money({str(total)!r}, {str(currency)!r})"
 
 
-def _rounded(money: Money) -> Decimal:
+def _rounding_error(money: Money) -> Decimal:
     unit = Decimal((0, (1,), -money.currency.decimals))
 
-    return money.total.quantize(unit, context=_EXACT)
+    return money.total.quantize(unit, context=_EXACT_CONTEXT)
 
 
 def exact_sum(totals: Iterable[Decimal]) -> Decimal:
     """
     Return the sum of *totals*, whatever the caller's decimal context is.
     """
-    return reduce(_EXACT.add, totals, Decimal(0))
+    return reduce(_EXACT_CONTEXT.add, totals, Decimal(0))

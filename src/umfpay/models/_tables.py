@@ -42,7 +42,7 @@ TRANS_CODES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
-_CREDIT: Final = """\
+_CREDIT_BANK_LINES: Final = """\
 ICBC=Industrial and Commercial Bank of China
 CCB=China Construction Bank
 ABC=Agricultural Bank of China
@@ -110,7 +110,7 @@ WJRCB=Wujiang Rural Commercial Bank"""
 
 # Editions disagree on HSB: show the name that the bank list of the gateway gives.
 CREDIT_BANKS: Final[Mapping[str, str]] = MappingProxyType(
-    dict(line.split("=", 1) for line in _CREDIT.splitlines())
+    dict(line.split("=", 1) for line in _CREDIT_BANK_LINES.splitlines())
 )
 DEBIT_BANKS: Final[Mapping[str, str]] = MappingProxyType(
     {

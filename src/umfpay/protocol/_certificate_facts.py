@@ -13,19 +13,19 @@ from umfpay.protocol._der import elements_of, payload_of
 
 
 _USUAL_VERSION: Final = 3
-_EXPLICIT_VERSION: Final = 0xA0
-_UTC_TIME: Final = 0x17
+_VERSION_TAG: Final = 0xA0
+_UTC_TIME_TAG: Final = 0x17
 # UTF8String, PrintableString, IA5String, BMPString
 _CHARSETS: Final = {0x0C: "utf-8", 0x13: "ascii", 0x16: "ascii", 0x1E: "utf-16-be"}
 _OLD_DIGESTS: Final = {
     bytes.fromhex("06092a864886f70d010104"): "MD5",
     bytes.fromhex("06092a864886f70d010105"): "SHA-1",
 }
-_STRANGE: Final = (
+_STRANGE_REMARK: Final = (
     "the certificate has an unusual structure; umfpay takes the key only"
     " | 证书结构异常；umfpay 只取其公钥"
 )
-_NO_CHECK: Final = (
+_UNCHECKED_REMARK: Final = (
     "umfpay checks no date, chain or name | umfpay 不检查日期、证书链和名称"
 )
 
@@ -35,9 +35,9 @@ def certificate_facts(der: bytes) -> tuple[str, ...]:
     Return remarks on the X.509 certificate *der*, one fact each.
     """
     try:
-        return (*_facts(der), _NO_CHECK)
+        return (*_facts(der), _UNCHECKED_REMARK)
     except (ValueError, IndexError):
-        return (_STRANGE, _NO_CHECK)
+        return (_STRANGE_REMARK, _UNCHECKED_REMARK)
 
 
 def public_key_info(der: bytes) -> bytes:
@@ -56,7 +56,7 @@ def _fields(der: bytes) -> tuple[int, list[bytes]]:
     """
     fields = elements_of(elements_of(der)[0])
 
-    if fields[0][0] != _EXPLICIT_VERSION:
+    if fields[0][0] != _VERSION_TAG:
         return 1, fields
 
     # The number in it counts from 0.
@@ -96,7 +96,7 @@ def _date(time: bytes) -> str:
     """
     digits = payload_of(time).decode("ascii")
 
-    if time[0] == _UTC_TIME:
+    if time[0] == _UTC_TIME_TAG:
         # RFC 5280: 50 and above is the last century.
         digits = ("19" if digits[:2] >= "50" else "20") + digits
 

@@ -12,7 +12,7 @@ from umfpay.protocol._keys import PrivateKey
 from umfpay.protocol._rsa import from_numbers
 
 
-_LIFETIME: Final = timedelta(days=3650)
+_VALIDITY: Final = timedelta(days=3650)
 
 
 def make_certificate(key: PrivateKey, *, common_name: str) -> bytes:
@@ -55,7 +55,7 @@ def make_certificate(key: PrivateKey, *, common_name: str) -> bytes:
         .public_key(own.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + _LIFETIME)
+        .not_valid_after(now + _VALIDITY)
         .sign(own, hashes.SHA256())
     )
 

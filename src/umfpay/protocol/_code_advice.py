@@ -11,7 +11,7 @@ from umfpay.errors import Text
 from umfpay.protocol._codes import Cause
 
 
-BY_CAUSE: Final[Mapping[Cause, Text]] = {
+ADVICE_OF_CAUSE: Final[Mapping[Cause, Text]] = {
     Cause.BUSY: Text(
         "Query before anything else; the gateway may have worked.",
         "请先查询；平台可能已经处理。",
@@ -59,43 +59,45 @@ BY_CAUSE: Final[Mapping[Cause, Text]] = {
     ),
 }
 
-_ENTER_AGAIN: Final = Text("Let the customer enter it again.", "请客户重新输入。")
-_NEW_PAYMENT: Final = Text("Create a new payment.", "请重新下单。")
-_EDITIONS_DIFFER: Final = Text(
+_ENTER_AGAIN_ADVICE: Final = Text(
+    "Let the customer enter it again.", "请客户重新输入。"
+)
+_NEW_PAYMENT_ADVICE: Final = Text("Create a new payment.", "请重新下单。")
+_EDITIONS_DIFFER_ADVICE: Final = Text(
     "The two editions of the table disagree about this code: go by the gateway's own"
     " words, then check amount, card and id number.",
     "中英文码表对此返回码的说明不一致：请以平台返回的文字为准，并核对金额、卡号和证件号码。",
 )
-_REGISTERED: Final = Text(
+_REGISTERED_ADVICE: Final = Text(
     "It is registered already: go on without registering.", "已注册，无需再次注册。"
 )
-_CUSTOMER_FIRST: Final = Text(
+_CUSTOMER_FIRST_ADVICE: Final = Text(
     "The customer must register, activate or sign with UMF first.",
     "请客户先在联动优势注册、激活或签约。",
 )
 
-_CODE_SENT: Final = Text(
+_CODE_SENT_ADVICE: Final = Text(
     "A code may be on its way: let the customer look first, and ask for a new one after"
     " a minute.",
     "验证码可能已发出，请客户先查收，一分钟后再重新获取。",
 )
 
-BY_CODE: Final[Mapping[str, Text]] = {
+ADVICE_OF_CODE: Final[Mapping[str, Text]] = {
     "00060720": Text(
         "Ask the customer for the phone number that the bank knows.",
         "请客户核对银行预留手机号。",
     ),
-    "00060723": _ENTER_AGAIN,
-    "00060724": _NEW_PAYMENT,
+    "00060723": _ENTER_AGAIN_ADVICE,
+    "00060724": _NEW_PAYMENT_ADVICE,
     "00060730": Text("Ask the customer to take another card.", "请客户更换银行卡。"),
-    "00060751": _NEW_PAYMENT,
+    "00060751": _NEW_PAYMENT_ADVICE,
     "00060760": Text(
         "Check the payment id and the gateway it is from.",
         "请核对支付编号及其所属环境。",
     ),
     "00060761": Text("Wait for the notification, or query.", "请等待通知或查询。"),
-    "00060762": _NEW_PAYMENT,
-    "00060763": _NEW_PAYMENT,
+    "00060762": _NEW_PAYMENT_ADVICE,
+    "00060763": _NEW_PAYMENT_ADVICE,
     "00060765": Text(
         "Ask the customer to pay another way.", "请客户选择其他支付方式。"
     ),
@@ -110,21 +112,21 @@ BY_CODE: Final[Mapping[str, Text]] = {
     "00060861": Text(
         "Wait for the notification, or query the refund.", "请等待通知或查询退款。"
     ),
-    "00060100": _REGISTERED,
-    "00060101": _REGISTERED,
-    "00060310": _CUSTOMER_FIRST,
-    "00060314": _CUSTOMER_FIRST,
-    "00060315": _CUSTOMER_FIRST,
+    "00060100": _REGISTERED_ADVICE,
+    "00060101": _REGISTERED_ADVICE,
+    "00060310": _CUSTOMER_FIRST_ADVICE,
+    "00060314": _CUSTOMER_FIRST_ADVICE,
+    "00060315": _CUSTOMER_FIRST_ADVICE,
     "00060869": Text("Register the goods with UMF first.", "请先向联动优势备案商品。"),
-    "00080706": _CODE_SENT,
+    "00080706": _CODE_SENT_ADVICE,
     "00080707": Text(
         "A code may be on its way: let the customer look first; create a new payment for"
         " another code.",
         "验证码可能已发出，请客户先查收；如需再次获取，请重新下单。",
     ),
-    "00200086": _CODE_SENT,
-    "00202002": _EDITIONS_DIFFER,
-    "00202005": _EDITIONS_DIFFER,
-    "00202009": _EDITIONS_DIFFER,
-    "00202010": _EDITIONS_DIFFER,
+    "00200086": _CODE_SENT_ADVICE,
+    "00202002": _EDITIONS_DIFFER_ADVICE,
+    "00202005": _EDITIONS_DIFFER_ADVICE,
+    "00202009": _EDITIONS_DIFFER_ADVICE,
+    "00202010": _EDITIONS_DIFFER_ADVICE,
 }

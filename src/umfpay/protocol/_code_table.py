@@ -10,12 +10,12 @@ from typing import Final
 
 from umfpay import errors
 from umfpay.errors import APIError, Text
-from umfpay.protocol._code_advice import BY_CAUSE, BY_CODE
+from umfpay.protocol._code_advice import ADVICE_OF_CAUSE, ADVICE_OF_CODE
 from umfpay.protocol._code_rows import ROWS
 from umfpay.protocol._codes import Actor, Cause, CodeMeaning, ReturnCode
 
 
-_ERRORS: Final[Mapping[Cause, type[APIError]]] = {
+_ERROR_OF_CAUSE: Final[Mapping[Cause, type[APIError]]] = {
     Cause.BUSY: errors.GatewayBusyError,
     Cause.CARD: errors.CardError,
     Cause.CUSTOMS: errors.CustomsRefusedError,
@@ -43,8 +43,10 @@ def _row(line: str) -> ReturnCode:
         actor=Actor(actor),
         retryable=again == "again",
         outcome=CodeMeaning(outcome),
-        advice=BY_CODE.get(code) or BY_CAUSE[Cause(cause)],
-        error=None if outcome == CodeMeaning.ACCEPTED else _ERRORS[Cause(cause)],
+        advice=ADVICE_OF_CODE.get(code) or ADVICE_OF_CAUSE[Cause(cause)],
+        error=None
+        if outcome == CodeMeaning.ACCEPTED
+        else _ERROR_OF_CAUSE[Cause(cause)],
     )
 
 

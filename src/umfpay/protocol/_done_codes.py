@@ -71,13 +71,13 @@ def _rows() -> Iterable[tuple[tuple[Operation, str], DecidedBy]]:
             yield (Operation(operation), code), DecidedBy(decided_by)
 
 
-_DONE: Final[Mapping[tuple[Operation, str], DecidedBy]] = MappingProxyType(
+_DECISION_TABLE: Final[Mapping[tuple[Operation, str], DecidedBy]] = MappingProxyType(
     dict(_rows())
 )
 
 # Servers drop what stands behind the word: a suffix, a space, a slash. The last
 # segment decides but for money, which is looked for anywhere.
-_PATHS: Final = (
+_PATH_PATTERNS: Final = (
     (Operation.EXECUTE, re.compile(r"/execute\b", re.IGNORECASE)),
     (Operation.REFUND, re.compile(r"/refund\b", re.IGNORECASE)),
     (Operation.VERIFY, re.compile(r"/verify\b", re.IGNORECASE)),
@@ -99,7 +99,7 @@ def operation_of(path: str) -> Operation:
     for _ in range(_MAX_DECODINGS):
         path = unquote(path)
 
-    for operation, pattern in _PATHS:
+    for operation, pattern in _PATH_PATTERNS:
         if pattern.search(path):
             return operation
 
@@ -117,7 +117,7 @@ def done_already(
         http_status: Of the answer.
     """
     for code in (*codes, str(http_status)):
-        found = _DONE.get((operation, code))
+        found = _DECISION_TABLE.get((operation, code))
 
         if found is not None:
             return found

@@ -20,9 +20,9 @@ SUCCESS: Final = "0000"
 
 Place = Literal["meta", "header", "both", "none"]
 
-_OBJECT: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\n\r]*\{")
-_BAD_HEADER: Final = "the header Signature does not verify"
-_NO_HEADER: Final = "there is no header Signature"
+_OBJECT_BEGIN: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\n\r]*\{")
+_BAD_HEADER_REASON: Final = "the header Signature does not verify"
+_NO_HEADER_REASON: Final = "there is no header Signature"
 
 
 class Verdict(StrEnum):
@@ -77,18 +77,18 @@ def open_envelope(
     try:
         scanned = scan(body)
     except JSONRefusedError as refusal:
-        return _refused(body, header_signature, verifier, reason=str(refusal))
+        return _refused_envelope(body, header_signature, verifier, reason=str(refusal))
 
     if header_signature is not None:
-        return _by_header(body, scanned, header_signature, verifier)
+        return _verify_by_header(body, scanned, header_signature, verifier)
 
     meta = scanned.members.get("meta")
 
     if isinstance(meta, dict):
-        return _by_meta(scanned, meta, verifier)
+        return _verify_by_meta(scanned, meta, verifier)
 
     if meta is not None:
-        return _refused(body, None, verifier, reason="meta is not an object")
+        return _refused_envelope(body, None, verifier, reason="meta is not an object")
 
     # The token's answer is documented without meta (gateway.md 2.2).
     return _envelope(Verdict.UNSIGNED, scanned)
@@ -110,10 +110,10 @@ def verify_notification(
     """
     # Anybody can post to a notify_url: nothing is parsed that nobody has signed.
     if header_signature is None:
-        return Envelope(verdict=Verdict.UNSIGNED, reason=_NO_HEADER)
+        return Envelope(verdict=Verdict.UNSIGNED, reason=_NO_HEADER_REASON)
 
     if not verifier.verify(body, header_signature):
-        return Envelope(verdict=Verdict.FORGED, reason=_BAD_HEADER)
+        return Envelope(verdict=Verdict.FORGED, reason=_BAD_HEADER_REASON)
 
     try:
         scanned = scan(body)
@@ -150,7 +150,7 @@ def sign_envelope(
     return body, signer.sign(body) if place in ("header", "both") else None
 
 
-def _refused(
+def _refused_envelope(
     body: bytes, header_signature: str | None, verifier: Verifier, *, reason: str
 ) -> Envelope:
     """
@@ -160,14 +160,14 @@ def _refused(
         lies = not verifier.verify(body, header_signature)
     else:
         # A page of a proxy may hold the word; an answer that is an object claims it.
-        lies = _OBJECT.match(body) is not None and b'"sign"' in body
+        lies = _OBJECT_BEGIN.match(body) is not None and b'"sign"' in body
 
     return Envelope(
         verdict=Verdict.FORGED if lies else Verdict.UNREADABLE, reason=reason
     )
 
 
-def _by_header(
+def _verify_by_header(
     body: bytes, scanned: Scanned, signature: str, verifier: Verifier
 ) -> Envelope:
     # Nobody has seen which bytes the header covers: the raw body is the natural
@@ -180,10 +180,12 @@ def _by_header(
     if signed_text != body and verifier.verify(signed_text, signature):
         return _envelope(Verdict.VERIFIED, scanned)
 
-    return Envelope(verdict=Verdict.FORGED, reason=_BAD_HEADER)
+    return Envelope(verdict=Verdict.FORGED, reason=_BAD_HEADER_REASON)
 
 
-def _by_meta(scanned: Scanned, meta: dict[str, Any], verifier: Verifier) -> Envelope:
+def _verify_by_meta(
+    scanned: Scanned, meta: dict[str, Any], verifier: Verifier
+) -> Envelope:
     if "sign" not in meta:
         return _envelope(Verdict.UNSIGNED, scanned)
 

@@ -19,7 +19,7 @@ from umfpay.sensitive import Secret, concealed
 
 
 _SMALL_BITS = 2048
-_ANY = Text("private key, certificate or public key", "私钥、证书或公钥")
+_ANY_KEY = Text("private key, certificate or public key", "私钥、证书或公钥")
 
 
 @attrs.frozen(kw_only=True)
@@ -68,7 +68,7 @@ def inspect_key(source: KeySource, *, passphrase: Secret | None = None) -> KeyRe
             remarks=(*_size_remarks(private.bits), *encrypted),
         )
 
-    public = PublicKey.of(content, wanted=_ANY)
+    public = PublicKey.of(content, wanted=_ANY_KEY)
 
     if not is_certificate(content):
         return KeyReport(

@@ -15,15 +15,17 @@ import msgspec
 
 
 MAX_DEPTH: Final = 64
-MAX_NUMBER: Final = 64  # characters
+MAX_NUMBER_CHARACTERS: Final = 64  # characters
 MAX_EXPONENT: Final = 100
-MAX_EXPONENT_TEXT: Final = 5  # characters: more is no number that Decimal can hold
+MAX_EXPONENT_CHARACTERS: Final = (
+    5  # characters: more is no number that Decimal can hold
+)
 
 # A string that never ends is one mark too: nothing is looked at twice.
-_MARK: Final = re.compile(r'"(?>[^"\\]+|\\.)*"?|[\[\]{}]', re.S)
+_STRUCTURE_MARK: Final = re.compile(r'"(?>[^"\\]+|\\.)*"?|[\[\]{}]', re.S)
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 # What a number is written as when it is not plain digits; strings may hold it too.
-_NOT_PLAIN: Final = re.compile(rb"[0-9]E[-+0-9]|NaN|Infinity|null")
+_UNUSUAL_NUMBER: Final = re.compile(rb"[0-9]E[-+0-9]|NaN|Infinity|null")
 
 
 class JSONRefusedError(ValueError):
@@ -44,7 +46,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _fraction(text: str) -> Decimal:
     exponent = text.lower().partition("e")[2]
 
-    if len(text) <= MAX_NUMBER and len(exponent) <= MAX_EXPONENT_TEXT:
+    if len(text) <= MAX_NUMBER_CHARACTERS and len(exponent) <= MAX_EXPONENT_CHARACTERS:
         number = Decimal(text)
 
         # 1e999999999 is a Decimal, and as an int a way to fill the memory.
@@ -55,7 +57,7 @@ def _fraction(text: str) -> Decimal:
 
 
 def _integer(text: str) -> int:
-    if len(text) > MAX_NUMBER:
+    if len(text) > MAX_NUMBER_CHARACTERS:
         raise JSONRefusedError("a number is absurd")
 
     return int(text)
@@ -105,7 +107,7 @@ def _check_depth(text: str) -> None:
 
     depth = 0
 
-    for found in _MARK.finditer(text):
+    for found in _STRUCTURE_MARK.finditer(text):
         mark = found[0]
 
         if mark in "{[":
@@ -191,14 +193,14 @@ def dump_json(value: object) -> bytes:
 
     try:
         body = _ENCODER.encode(value)
-        plain = _NOT_PLAIN.search(body) is None
+        plain = _UNUSUAL_NUMBER.search(body) is None
     except UnicodeEncodeError:
         plain = True  # that error holds the text: it must not be anybody's context
     except ValueError:
         pass  # msgspec 0.23 refuses numbers that are not finite, older ones write them
 
     if not plain:
-        body = _encoded(_plain(value))
+        body = _encode_unusual(_with_plain_numbers(value))
 
     if not body:
         raise JSONRefusedError("half of a surrogate pair")
@@ -206,14 +208,14 @@ def dump_json(value: object) -> bytes:
     return body
 
 
-def _encoded(value: Any) -> bytes:
+def _encode_unusual(value: Any) -> bytes:
     try:
         return _ENCODER.encode(value)
     except UnicodeEncodeError:
         return b""
 
 
-def _plain(value: Any) -> Any:
+def _with_plain_numbers(value: Any) -> Any:
     """
     Return *value* with each `Decimal` as the digits to write.
     """
@@ -227,9 +229,9 @@ def _plain(value: Any) -> Any:
         return msgspec.Raw(format(value, "f").encode("ascii"))
 
     if isinstance(value, Mapping):
-        return {name: _plain(member) for name, member in value.items()}
+        return {name: _with_plain_numbers(member) for name, member in value.items()}
 
     if isinstance(value, list | tuple):
-        return [_plain(member) for member in value]
+        return [_with_plain_numbers(member) for member in value]
 
     return value

@@ -18,17 +18,17 @@ from umfpay.sensitive import NeverStored, looks_like_address
 
 KeySource = str | bytes | os.PathLike[str]
 
-GIVEN: Final = Text("the key", "密钥")
+GIVEN_KEY: Final = Text("the key", "密钥")
 
 _MAX_FILE_BYTES: Final = 64 * 1024
-_BEGIN: Final = "-----BEGIN"
+_PEM_BEGIN: Final = "-----BEGIN"
 # No other block begins in one: that would be read again and again.
-_FRAME: Final = re.compile(
+_PEM_FRAME: Final = re.compile(
     r"-----BEGIN ([A-Z0-9 ]+)-----((?:(?!-----BEGIN ).)*?)-----END \1-----", re.S
 )
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}")
-_MIN_KEY_LENGTH: Final = 64  # base64 characters
-_SURELY_A_KEY: Final = 300  # base64 characters that no path has
+_MIN_KEY_CHARACTERS: Final = 64  # base64 characters
+_CERTAIN_KEY_CHARACTERS: Final = 300  # base64 characters that no path has
 
 _Block = tuple[str, bytes, bytes]  # label, PEM, DER
 
@@ -67,16 +67,16 @@ class KeyContent(NeverStored):
             source: A path, or the content: bytes, PEM text, or base64 in one line.
         """
         if isinstance(source, bytes | bytearray | memoryview):
-            return cls(GIVEN, bytes(source))
+            return cls(GIVEN_KEY, bytes(source))
 
         if isinstance(source, str) and is_key_text(source):
-            return cls(GIVEN, source.encode("utf-8", "replace"))
+            return cls(GIVEN_KEY, source.encode("utf-8", "replace"))
 
         if isinstance(source, str | os.PathLike):
             return _read(os.fsdecode(source))
 
-        return _unusable(
-            GIVEN,
+        return _unusable_error(
+            GIVEN_KEY,
             f"give a path, bytes or text, not {type(source).__name__}",
             "请给出路径、字节或文本",
         )
@@ -142,18 +142,20 @@ def is_key_text(text: str) -> bool:
     Tell whether *text* is the content of a key file, and no path: PEM, or base64 in one
     line.
     """
-    if _BEGIN in text:
+    if _PEM_BEGIN in text:
         return True
 
     compact = "".join(_plain(text).split())
 
-    if _BASE64.fullmatch(compact) is None or len(compact) < _MIN_KEY_LENGTH:
+    if _BASE64.fullmatch(compact) is None or len(compact) < _MIN_KEY_CHARACTERS:
         return False
 
-    return len(compact) > _SURELY_A_KEY or is_sequence(_decoded(compact))
+    return len(compact) > _CERTAIN_KEY_CHARACTERS or is_sequence(
+        _decode_base64(compact)
+    )
 
 
-def _decoded(compact: str) -> bytes:
+def _decode_base64(compact: str) -> bytes:
     try:
         return base64.b64decode(compact, validate=True)
     except ValueError:
@@ -167,8 +169,11 @@ def _der(content: bytes) -> bytes:
     if content.isascii():
         compact = "".join(_plain(content.decode("ascii")).split())
 
-        if len(compact) >= _MIN_KEY_LENGTH and _BASE64.fullmatch(compact) is not None:
-            decoded = _decoded(compact)
+        if (
+            len(compact) >= _MIN_KEY_CHARACTERS
+            and _BASE64.fullmatch(compact) is not None
+        ):
+            decoded = _decode_base64(compact)
 
             if is_sequence(decoded):
                 return decoded
@@ -182,7 +187,7 @@ def _pem_blocks(content: bytes) -> tuple[_Block, ...]:
     """
     text = _plain(content.decode("latin-1"))
 
-    return tuple(_block(found[1], found[2]) for found in _FRAME.finditer(text))
+    return tuple(_block(found[1], found[2]) for found in _PEM_FRAME.finditer(text))
 
 
 def _block(label: str, body: str) -> _Block:
@@ -194,11 +199,11 @@ def _block(label: str, body: str) -> _Block:
         (f"-----BEGIN {label}-----", *headers, data, f"-----END {label}-----")
     )
 
-    return label, pem.encode("latin-1"), _decoded(data)
+    return label, pem.encode("latin-1"), _decode_base64(data)
 
 
 def _read(name: str) -> KeyContent:
-    shown = _shown(name)
+    shown = _display_name(name)
 
     try:
         path = Path(name)
@@ -208,26 +213,28 @@ def _read(name: str) -> KeyContent:
                 return KeyContent(shown, file.read(_MAX_FILE_BYTES + 1))
 
         if path.exists():
-            return _unusable(shown, "it is not a file", "不是文件")
+            return _unusable_error(shown, "it is not a file", "不是文件")
     except (OSError, ValueError) as error:
         kind = type(error).__name__
 
-        return _unusable(shown, f"it cannot be read ({kind})", f"无法读取（{kind}）")
+        return _unusable_error(
+            shown, f"it cannot be read ({kind})", f"无法读取（{kind}）"
+        )
 
-    return _unusable(shown, "no such file", "文件不存在")
+    return _unusable_error(shown, "no such file", "文件不存在")
 
 
-def _unusable(name: Text, en: str, zh: str) -> KeyContent:
+def _unusable_error(name: Text, en: str, zh: str) -> KeyContent:
     return KeyContent(name, b"", refusal=refusal(name, en, zh))
 
 
-def _shown(name: str) -> Text:
+def _display_name(name: str) -> Text:
     """
     Return *name* for messages, unless it may be a key that lost its frame.
     """
     # A name that is not UTF-8 is shown with its bytes escaped.
     name = name.encode("utf-8", "backslashreplace").decode("utf-8")
-    is_long = len(name) >= _MIN_KEY_LENGTH and _BASE64.fullmatch(name) is not None
+    is_long = len(name) >= _MIN_KEY_CHARACTERS and _BASE64.fullmatch(name) is not None
 
     if is_long or len(name) > 255 or not name.isprintable() or looks_like_address(name):
         return Text("the given text, taken for a path", "给出的文本（视为路径）")

@@ -38,7 +38,7 @@ class LocalCipher:
     def __init__(self, secret: Secret, *, purpose: str) -> None:
         # Text would be seen in the frames of an error.
         secret = concealed(secret)
-        self._key = Secret(_derived(secret, purpose).hex())
+        self._key = Secret(_derive_key(secret, purpose).hex())
 
     def encrypt(self, text: Private, *, about: str) -> str:
         """
@@ -94,7 +94,7 @@ class LocalCipher:
         return cipher
 
 
-def _derived(secret: Secret, purpose: str) -> bytes:
+def _derive_key(secret: Secret, purpose: str) -> bytes:
     # HKDF's third argument is a salt; one key is asked for, so it is no list.
     key = HKDF(
         secret.reveal().encode(),

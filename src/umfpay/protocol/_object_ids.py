@@ -13,11 +13,11 @@ OBJECT_ID: Final = re.compile(r"[A-Z]+_[A-Z2-7]+")
 
 _NUMBER_BYTES: Final = 8
 _DATE_BYTES: Final = 4
-_DAY_LENGTH: Final = 8
-_DAY: Final = re.compile(r"20[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])")
+_DAY_CHARACTERS: Final = 8
+_DAY_TEXT: Final = re.compile(r"20[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])")
 
 # Hrefs of the gateway hold double slashes and blanks (gateway.md, trap 7).
-_IN_PATH: Final = re.compile(r"/\s*((?:PAY|REFUND|CUST|EQ)_[A-Z2-7]+)\s*(?=/|$)")
+_ID_IN_PATH: Final = re.compile(r"/\s*((?:PAY|REFUND|CUST|EQ)_[A-Z2-7]+)\s*(?=/|$)")
 
 
 def object_id_from_href(href: str) -> str | None:
@@ -25,7 +25,7 @@ def object_id_from_href(href: str) -> str | None:
     Return the last object id that is a segment of *href*'s path, or None.
     """
     path = href.partition("#")[0].partition("?")[0]
-    found = _IN_PATH.findall(path.replace("%20", " "))
+    found = _ID_IN_PATH.findall(path.replace("%20", " "))
 
     return found[-1] if found else None
 
@@ -43,7 +43,7 @@ def number_in_id(object_id: str) -> int | None:
 
     day = int.from_bytes(payload[_NUMBER_BYTES:])
 
-    if _DAY.fullmatch(str(day)) is None:
+    if _DAY_TEXT.fullmatch(str(day)) is None:
         return None
 
     return int.from_bytes(payload[:_NUMBER_BYTES])
@@ -61,7 +61,11 @@ def text_in_id(object_id: str) -> str | None:
     except UnicodeDecodeError:
         return None
 
-    return text[:-_DAY_LENGTH] if _DAY.fullmatch(text[-_DAY_LENGTH:]) else None
+    return (
+        text[:-_DAY_CHARACTERS]
+        if _DAY_TEXT.fullmatch(text[-_DAY_CHARACTERS:])
+        else None
+    )
 
 
 def _payload(object_id: str) -> bytes:

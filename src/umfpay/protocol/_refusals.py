@@ -25,21 +25,21 @@ class _Reading:
     advice: Text | None = None
 
 
-_ASK_UMF: Final = Text(
+_ASK_UMF_ADVICE: Final = Text(
     "Ask UMF what it means; query before you repeat a write.",
     "请向联动优势咨询；重复写操作前请先查询。",
 )
-_UNKNOWN_CODE: Final = _Reading(
+_UNKNOWN_CODE_READING: Final = _Reading(
     errors.UnknownCodeError,
     Text("a code that no table explains", "码表中没有的返回码"),
-    advice=_ASK_UMF,
+    advice=_ASK_UMF_ADVICE,
 )
-_UNKNOWN: Final = _Reading(
+_UNKNOWN_READING: Final = _Reading(
     errors.UnknownCodeError,
     Text("a refusal without a reason", "未说明原因的拒绝"),
-    advice=_ASK_UMF,
+    advice=_ASK_UMF_ADVICE,
 )
-_SERVER: Final = _Reading(
+_SERVER_READING: Final = _Reading(
     errors.GatewayBusyError,
     Text("the gateway failed", "平台故障"),
     retryable=True,
@@ -50,7 +50,7 @@ _SERVER: Final = _Reading(
 )
 
 # The documented statuses, for answers without a code (gateway.md 8.6).
-_BY_STATUS: Final[dict[int, _Reading]] = {
+_READING_OF_STATUS: Final[dict[int, _Reading]] = {
     400: _Reading(
         errors.InvalidRequestError, Text("a parameter is missing", "缺少参数")
     ),
@@ -66,7 +66,7 @@ _BY_STATUS: Final[dict[int, _Reading]] = {
     402: _Reading(
         errors.UnknownCodeError,
         Text("it failed though its parameters are fine", "参数正确但请求失败"),
-        advice=_ASK_UMF,
+        advice=_ASK_UMF_ADVICE,
     ),
     403: _Reading(errors.PermissionDeniedError, Text("forbidden", "禁止访问")),
     404: _Reading(errors.InvalidRequestError, Text("there is no such thing", "未找到")),
@@ -113,7 +113,7 @@ _BY_STATUS: Final[dict[int, _Reading]] = {
         ),
     ),
 }
-_MAX_CODE: Final = 40
+_MAX_CODE_CHARACTERS: Final = 40
 
 
 def status_meaning(http_status: int) -> Text:
@@ -139,7 +139,7 @@ def api_error(
         verified: Whether the refusal carried a valid signature.
     """
     reading = _read(ret_code, http_status)
-    named = escape(ret_code, limit=_MAX_CODE) or f"HTTP {http_status}"
+    named = escape(ret_code, limit=_MAX_CODE_CHARACTERS) or f"HTTP {http_status}"
     words = escape(ret_msg.strip())
     said = f': "{words}"' if words else ""
     said_zh = f"：“{words}”" if words else ""
@@ -166,7 +166,9 @@ def _read(ret_code: str, http_status: int) -> _Reading:
         return _Reading(row.error, row.meaning, row.retryable, row.advice)
 
     if ret_code and row is None:
-        return _UNKNOWN_CODE
+        return _UNKNOWN_CODE_READING
 
     # Without a code, or with one that accepts: only the status refuses.
-    return _BY_STATUS.get(http_status, _SERVER if http_status >= 500 else _UNKNOWN)
+    return _READING_OF_STATUS.get(
+        http_status, _SERVER_READING if http_status >= 500 else _UNKNOWN_READING
+    )

@@ -27,7 +27,7 @@ BackendName = Literal["auto", "pycryptodome", "cryptography"]
 Chosen = Literal["pycryptodome", "cryptography"]
 
 # Measured on two cores: what takes longer than a loop should wait goes to a thread.
-_PRIVATE_OFF_LOOP: Final[dict[Chosen, int]] = {
+_PRIVATE_OFF_LOOP_BITS: Final[dict[Chosen, int]] = {
     "pycryptodome": 2048,
     "cryptography": 3072,
 }
@@ -107,7 +107,7 @@ def private_off_loop(backend: Chosen, bits: int) -> bool:
     """
     Tell whether a private key operation keeps an event loop waiting for too long.
     """
-    return bits >= _PRIVATE_OFF_LOOP[backend]
+    return bits >= _PRIVATE_OFF_LOOP_BITS[backend]
 
 
 def public_off_loop(bits: int) -> bool:
@@ -164,7 +164,7 @@ class _PycryptodomePrivate:
 
             return scheme.sign(_Digest(digest))
 
-        raise _unusable()
+        raise _unusable_backend_error()
 
 
 class _PycryptodomePublic:
@@ -186,7 +186,7 @@ class _PycryptodomePublic:
         with contextlib.suppress(Exception):
             return PKCS1_v1_5.new(self._key).encrypt(secret.reveal().encode(charset))
 
-        raise _unsealed()
+        raise _unsealed_error()
 
 
 class _CryptographyPrivate:
@@ -204,7 +204,7 @@ class _CryptographyPrivate:
 
             return signature
 
-        raise _unusable()
+        raise _unusable_backend_error()
 
 
 class _CryptographyPublic:
@@ -218,7 +218,7 @@ class _CryptographyPublic:
         try:
             self._key = rsa.RSAPublicNumbers(e, n).public_key()
         except ValueError:
-            raise _unusable() from None
+            raise _unusable_backend_error() from None
 
         self._padding = padding.PKCS1v15()
         self._hash = utils.Prehashed(hashes.SHA256())
@@ -236,7 +236,7 @@ class _CryptographyPublic:
         with contextlib.suppress(Exception):
             return self._key.encrypt(secret.reveal().encode(charset), self._padding)
 
-        raise _unsealed()
+        raise _unsealed_error()
 
 
 def from_numbers(key: HiddenKey) -> Any:  # cryptography is typed, and optional
@@ -259,7 +259,7 @@ def from_numbers(key: HiddenKey) -> Any:  # cryptography is typed, and optional
                 public_numbers=rsa.RSAPublicNumbers(int(key.value.e), int(key.value.n)),
             ).private_key(unsafe_skip_rsa_key_validation=True)
 
-    raise _unusable()
+    raise _unusable_backend_error()
 
 
 def _fits(key: HiddenKey) -> bool:
@@ -274,7 +274,7 @@ def _fits(key: HiddenKey) -> bool:
     )
 
 
-def _unusable() -> ConfigError:
+def _unusable_backend_error() -> ConfigError:
     return ConfigError(
         Text(
             "The RSA library cannot work with this key; its numbers do not fit.",
@@ -283,7 +283,7 @@ def _unusable() -> ConfigError:
     )
 
 
-def _unsealed() -> ConfigError:
+def _unsealed_error() -> ConfigError:
     return ConfigError(
         Text(
             "A sensitive field could not be sealed with this key.",

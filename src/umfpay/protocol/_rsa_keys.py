@@ -28,13 +28,13 @@ CERTIFICATE_OR_KEY: Final = Text("certificate or public key", "证书或公钥")
 
 _PUBLIC_LABELS: Final = ("CERTIFICATE", "PUBLIC KEY")
 _PRIVATE_LABEL: Final = "PRIVATE KEY"
-_EC: Final = b"\x2a\x86\x48\xce\x3d"  # ansi-X9-62: curves and their keys
+_EC_OID: Final = b"\x2a\x86\x48\xce\x3d"  # ansi-X9-62: curves and their keys
 # PKCS#5 and PKCS#12 encryption, as an encrypted PKCS#8 begins with.
-_ENCRYPTIONS: Final = (
+_ENCRYPTION_OIDS: Final = (
     b"\x2a\x86\x48\x86\xf7\x0d\x01\x05",
     b"\x2a\x86\x48\x86\xf7\x0d\x01\x0c\x01",
 )
-_X520: Final = b"\x06\x03\x55\x04"  # an attribute of a name
+_X520_OID: Final = b"\x06\x03\x55\x04"  # an attribute of a name
 
 
 class HiddenKey(NeverStored):
@@ -68,7 +68,7 @@ def is_private(content: KeyContent, *, passphrase: Secret | None) -> bool:
     if content.labels:
         return not any(label.endswith(_PUBLIC_LABELS) for label in content.labels)
 
-    key = _imported(content.block(), passphrase)
+    key = _import_key(content.block(), passphrase)
 
     return is_encrypted(content) if key is None else key.value.has_private()
 
@@ -81,7 +81,7 @@ def read_private(content: KeyContent, *, passphrase: Secret | None) -> HiddenKey
         ConfigError: Names what it is instead.
     """
     content.must_be_usable()
-    key = _imported(content.block(_PRIVATE_LABEL), passphrase)
+    key = _import_key(content.block(_PRIVATE_LABEL), passphrase)
 
     if key is not None and key.value.has_private():
         _check_size(content, key)
@@ -103,10 +103,10 @@ def read_private(content: KeyContent, *, passphrase: Secret | None) -> HiddenKey
         )
 
     if key is None:
-        key = _public(content)
+        key = _import_public(content)
 
     if key is None:
-        raise _no_key(content, Text("private key", "私钥"))
+        raise _no_key_error(content, Text("private key", "私钥"))
 
     kind, kind_zh = (
         ("a certificate", "证书")
@@ -132,7 +132,7 @@ def read_public(content: KeyContent, *, wanted: Text = CERTIFICATE_OR_KEY) -> Hi
         ConfigError: Names what it is instead.
     """
     content.must_be_usable()
-    key = _public(content)
+    key = _import_public(content)
 
     if key is not None and not key.value.has_private():
         _check_size(content, key)
@@ -148,7 +148,7 @@ def read_public(content: KeyContent, *, wanted: Text = CERTIFICATE_OR_KEY) -> Hi
             "这是私钥；平台证书是 .crt 文件",
         )
 
-    raise _no_key(content, wanted)
+    raise _no_key_error(content, wanted)
 
 
 def is_certificate(content: KeyContent) -> bool:
@@ -159,7 +159,7 @@ def is_certificate(content: KeyContent) -> bool:
         return any(label.endswith("CERTIFICATE") for label in content.labels)
 
     # A bare public key holds no name.
-    return _X520 in content.block()
+    return _X520_OID in content.block()
 
 
 def is_encrypted(content: KeyContent) -> bool:
@@ -171,7 +171,9 @@ def is_encrypted(content: KeyContent) -> bool:
     if content.labels:
         return b"ENCRYPTED" in block
 
-    return not _is_pkcs12(content) and any(oid in block[:48] for oid in _ENCRYPTIONS)
+    return not _is_pkcs12(content) and any(
+        oid in block[:48] for oid in _ENCRYPTION_OIDS
+    )
 
 
 def _is_pkcs12(content: KeyContent) -> bool:
@@ -181,17 +183,17 @@ def _is_pkcs12(content: KeyContent) -> bool:
     return block[:1] == b"\x30" and block[4:7] == b"\x02\x01\x03"
 
 
-def _public(content: KeyContent) -> HiddenKey | None:
-    key = _imported(content.block(*_PUBLIC_LABELS), None)
+def _import_public(content: KeyContent) -> HiddenKey | None:
+    key = _import_key(content.block(*_PUBLIC_LABELS), None)
 
     if key is not None:
         return key
 
     # A version that no standard knows, say: the key stands where it stands.
-    return _imported(public_key_info(content.der(*_PUBLIC_LABELS)), None)
+    return _import_key(public_key_info(content.der(*_PUBLIC_LABELS)), None)
 
 
-def _imported(content: bytes, passphrase: Secret | None) -> HiddenKey | None:
+def _import_key(content: bytes, passphrase: Secret | None) -> HiddenKey | None:
     # Whatever the library says of a strange file, its frames hold the content.
     with contextlib.suppress(Exception):
         # The bytes that OpenSSL would take from the environment, UTF-8 or not.
@@ -207,10 +209,10 @@ def _imported(content: bytes, passphrase: Secret | None) -> HiddenKey | None:
     return None
 
 
-def _no_key(content: KeyContent, wanted: Text) -> ConfigError:
+def _no_key_error(content: KeyContent, wanted: Text) -> ConfigError:
     label = next(iter(content.labels), "")
 
-    if label.startswith("EC ") or _EC in content.der(""):
+    if label.startswith("EC ") or _EC_OID in content.der(""):
         return refusal(
             content.name,
             "it holds an elliptic curve key; UMF's keys are RSA",

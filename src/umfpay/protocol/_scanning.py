@@ -26,9 +26,9 @@ Span = tuple[int, int]
 _skip: Final[Callable[[str, int], re.Match[str]]] = cast(
     "Callable[[str, int], re.Match[str]]", re.compile(r"[ \t\n\r]*").match
 )
-_PIECES: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[^" \t\n\r]+')
+_JSON_PIECE: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[^" \t\n\r]+')
 # How the gateway writes: meta first, sign first in it, no white space, no escapes.
-_USUAL: Final = re.compile(r'\{"meta":\{"sign":"[A-Za-z0-9+/=]*"([,}])')
+_USUAL_SIGN: Final = re.compile(r'\{"meta":\{"sign":"[A-Za-z0-9+/=]*"([,}])')
 _USUAL_HEAD: Final = '{"meta":{'
 
 
@@ -61,7 +61,7 @@ class Scanned:
 
         # Only the blank may stand inside a string, where it stays.
         if " " in text or "\n" in text or "\r" in text or "\t" in text:
-            text = "".join(_PIECES.findall(text))
+            text = "".join(_JSON_PIECE.findall(text))
 
         return text.encode("utf-8")
 
@@ -74,8 +74,8 @@ def scan(body: bytes) -> Scanned:
         JSONRefusedError: It is no JSON object that we accept; says why.
     """
     text = decode_text(body)
-    usual = _USUAL.match(text)
-    members = None if usual is None else _at_once(text)
+    usual = _USUAL_SIGN.match(text)
+    members = None if usual is None else _parse_usual(text)
     sign: Span | None
 
     if usual is None or members is None:
@@ -89,7 +89,7 @@ def scan(body: bytes) -> Scanned:
     return Scanned(text, members, sign)
 
 
-def _at_once(text: str) -> dict[str, Any] | None:
+def _parse_usual(text: str) -> dict[str, Any] | None:
     """
     Return the members of an object that is the whole *text*, None if it is not that.
     """

@@ -26,7 +26,7 @@ from umfpay.protocol._rsa import (
 from umfpay.sensitive import Sealed, Secret, fitting
 
 
-_PADDING = 11  # bytes that PKCS#1 v1.5 needs for itself
+_PADDING_BYTES = 11  # bytes that PKCS#1 v1.5 needs for itself
 
 
 class Sealer:
@@ -58,7 +58,7 @@ class Sealer:
         _check_charset(charset)
         self._charset = charset
         self._rsa = public_operations(key, choose(backend))
-        self.limit = (key.bits + 7) // 8 - _PADDING
+        self.limit = (key.bits + 7) // 8 - _PADDING_BYTES
         self.off_loop = public_off_loop(key.bits)
 
     def seal(self, secret: Secret) -> Sealed:

@@ -25,40 +25,40 @@ class Book(StrEnum):
 KEY: Final = ("order_id", "kind", "refund_id")
 
 # Money is in hundredths, rates are in ten-thousandths: integers, in every engine.
-_TEXT: Final = "String"
-_DAY: Final = "Date"
-_NUMBER: Final = "Int64"
+_TEXT_TYPE: Final = "String"
+_DAY_TYPE: Final = "Date"
+_NUMBER_TYPE: Final = "Int64"
 
-_COLUMNS: Final = {
+_COLUMN_TYPES: Final = {
     Book.TRANSACTIONS: {
-        **dict.fromkeys(KEY, _TEXT),
-        "mer_date": _DAY,
-        "currency": _TEXT,
-        "total": _NUMBER,
-        "total_cny": _NUMBER,
-        "exchange_rate": _NUMBER,
-        "state": _TEXT,
+        **dict.fromkeys(KEY, _TEXT_TYPE),
+        "mer_date": _DAY_TYPE,
+        "currency": _TEXT_TYPE,
+        "total": _NUMBER_TYPE,
+        "total_cny": _NUMBER_TYPE,
+        "exchange_rate": _NUMBER_TYPE,
+        "state": _TEXT_TYPE,
     },
     Book.STATEMENT: {
-        "kind": _TEXT,
+        "kind": _TEXT_TYPE,
         # The order's number of a payment, the refund's own of a refund.
-        "number": _TEXT,
-        "currency": _TEXT,
-        "total": _NUMBER,
-        "total_cny": _NUMBER,
-        "service_fee": _NUMBER,
-        "exchanged": _NUMBER,
-        "exchanged_cny": _NUMBER,
-        "exchange_rate": _NUMBER,
+        "number": _TEXT_TYPE,
+        "currency": _TEXT_TYPE,
+        "total": _NUMBER_TYPE,
+        "total_cny": _NUMBER_TYPE,
+        "service_fee": _NUMBER_TYPE,
+        "exchanged": _NUMBER_TYPE,
+        "exchanged_cny": _NUMBER_TYPE,
+        "exchange_rate": _NUMBER_TYPE,
     },
     Book.LEDGER: {
-        **dict.fromkeys(KEY, _TEXT),
-        "mer_date": _DAY,
-        "currency": _TEXT,
-        "total": _NUMBER,
-        "total_cny": _NUMBER,
-        "state": _TEXT,
-        "service_fee": _NUMBER,
+        **dict.fromkeys(KEY, _TEXT_TYPE),
+        "mer_date": _DAY_TYPE,
+        "currency": _TEXT_TYPE,
+        "total": _NUMBER_TYPE,
+        "total_cny": _NUMBER_TYPE,
+        "state": _TEXT_TYPE,
+        "service_fee": _NUMBER_TYPE,
     },
 }
 
@@ -67,7 +67,7 @@ def columns_of(book: Book) -> tuple[str, ...]:
     """
     Return the names of the columns of *book*.
     """
-    return tuple(_COLUMNS[book])
+    return tuple(_COLUMN_TYPES[book])
 
 
 def optional_columns(book: Book) -> tuple[str, ...]:
@@ -86,4 +86,4 @@ def schema_of(book: Book) -> dict[str, pl.DataType]:
     """
     import polars as pl
 
-    return {name: getattr(pl, kind)() for name, kind in _COLUMNS[book].items()}
+    return {name: getattr(pl, kind)() for name, kind in _COLUMN_TYPES[book].items()}

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-_AMOUNT: Final = r"^-?[0-9]{1,15}\.[0-9]{2}$"
+_PLAIN_AMOUNT: Final = r"^-?[0-9]{1,15}\.[0-9]{2}$"
 _ANY_AMOUNT: Final = r"^-?[0-9]{1,15}(?:\.[0-9]{1,2})?$"
-_DIGITS: Final = 17
-_CLOCK: Final = r"^(?:(?:[01][0-9]|2[0-3]):?[0-5][0-9]:?[0-5][0-9])?$"
+_MAX_AMOUNT_CHARACTERS: Final = 17
+_CLOCK_TEXT: Final = r"^(?:(?:[01][0-9]|2[0-3]):?[0-5][0-9]:?[0-5][0-9])?$"
 # Words of which a frame has few: each is looked at once.
-_FEW: Final = 50_000
-_FEWEST: Final = 8
-_DAYS: Final = 1_000
-_DAY: Final = re.compile(r"[0-9]{4}(?:[0-9]{4}|-[0-9]{2}-[0-9]{2})")
+_MAX_DISTINCT_WORDS: Final = 50_000
+_MIN_REPETITIONS: Final = 8
+_MAX_DISTINCT_DAYS: Final = 1_000
+_DAY_TEXT: Final = re.compile(r"[0-9]{4}(?:[0-9]{4}|-[0-9]{2}-[0-9]{2})")
 
 
 class UnusualError(Exception):
@@ -51,11 +51,13 @@ def read_columns(
     import polars as pl
 
     seen = raw.select(
-        _LOOK[holds](pl.col(name)).alias(name) for name, (holds, _) in wanted.items()
+        _PROBES[holds](pl.col(name)).alias(name) for name, (holds, _) in wanted.items()
     )
 
     read = [
-        _READ[holds](raw.get_column(name), seen.get_column(name)[0], needed).alias(name)
+        _PARSERS[holds](raw.get_column(name), seen.get_column(name)[0], needed).alias(
+            name
+        )
         for name, (holds, needed) in wanted.items()
     ]
 
@@ -99,11 +101,11 @@ def _clock(values: pl.Series, longest: int, _: object) -> pl.Expr:
     return column
 
 
-def _look_at_clock(column: pl.Expr) -> pl.Expr:
+def _probe_clock(column: pl.Expr) -> pl.Expr:
     import polars as pl
 
     return (
-        pl.when(column.str.contains(_CLOCK).all())
+        pl.when(column.str.contains(_CLOCK_TEXT).all())
         .then(column.str.len_bytes().max().cast(pl.Int64))
         .otherwise(-1)
     )
@@ -131,10 +133,12 @@ def _hundredths(column: pl.Expr) -> pl.Expr:
     import polars as pl
 
     # With two decimals nothing is rounded; what is stored is the hundredths.
-    return column.cast(pl.Decimal(_DIGITS, 2)).to_physical().cast(pl.Int64)
+    return (
+        column.cast(pl.Decimal(_MAX_AMOUNT_CHARACTERS, 2)).to_physical().cast(pl.Int64)
+    )
 
 
-def _each(
+def _parse_each_word(
     read: Callable[[str], Any], kind: str
 ) -> Callable[[pl.Series, pl.Series, bool], pl.Expr]:
     """
@@ -144,7 +148,7 @@ def _each(
     def expression(values: pl.Series, words: pl.Series, needed: bool) -> pl.Expr:  # noqa: FBT001 (of a table)
         import polars as pl
 
-        if words.len() > _FEW or (needed and (words == "").any()):
+        if words.len() > _MAX_DISTINCT_WORDS or (needed and (words == "").any()):
             raise UnusualError
 
         try:
@@ -156,38 +160,38 @@ def _each(
         # To polars the text of a day equals the day.
         is_same = words.dtype == known.dtype and words.equals(known)
 
-        return column if is_same else replaced(column, words, known)
+        return column if is_same else replace_words(column, words, known)
 
     return expression
 
 
-_LOOK: Final[Mapping[str, Callable[[Any], Any]]] = {
+_PROBES: Final[Mapping[str, Callable[[Any], Any]]] = {
     "text": lambda column: (column == "").any(),
     "currency": lambda column: column.unique().implode(),
     "kind": lambda column: column.is_in(["P", "T"]).all(),
-    "clock": _look_at_clock,
-    "amount": lambda column: column.str.contains(_AMOUNT).all(),
+    "clock": _probe_clock,
+    "amount": lambda column: column.str.contains(_PLAIN_AMOUNT).all(),
     "day": lambda column: column.unique().implode(),
     "rate": lambda column: column.unique().implode(),
 }
-_READ: Final[Mapping[str, Callable[[Any, Any, bool], Any]]] = {
+_PARSERS: Final[Mapping[str, Callable[[Any, Any, bool], Any]]] = {
     "text": _text,
-    "currency": _each(str.upper, "String"),
+    "currency": _parse_each_word(str.upper, "String"),
     "kind": _kind,
     "clock": _clock,
     "amount": _amount,
-    "day": _each(lambda text: read_day(text, "", ""), "Date"),
-    "rate": _each(lambda text: rate_units(read_rate(text, "", "")), "Int64"),
+    "day": _parse_each_word(lambda text: read_day(text, "", ""), "Date"),
+    "rate": _parse_each_word(lambda text: rate_units(read_rate(text, "", "")), "Int64"),
 }
 
 
-def replaced(column: pl.Expr, words: pl.Series, known: pl.Series) -> pl.Expr:
+def replace_words(column: pl.Expr, words: pl.Series, known: pl.Series) -> pl.Expr:
     """
     Return *column*, which holds nothing but *words*, with what is *known* of each.
     """
     import polars as pl
 
-    if words.len() > _FEWEST:
+    if words.len() > _MIN_REPETITIONS:
         return column.replace_strict(words, known)
 
     # Ten times as fast as looking each value up.
@@ -209,7 +213,7 @@ def plain_amounts(values: pl.Series) -> pl.Series | None:
     Return amounts of two decimals in hundredths, None if one looks otherwise.
     """
     # Nulls are no reason against it.
-    if not values.str.contains(_AMOUNT).all():
+    if not values.str.contains(_PLAIN_AMOUNT).all():
         return None
 
     import polars as pl
@@ -225,7 +229,7 @@ def plain_days(values: pl.Series) -> pl.Series | None:
 
     words = values.unique()
 
-    if words.len() > _DAYS:
+    if words.len() > _MAX_DISTINCT_DAYS:
         return None
 
     try:
@@ -237,14 +241,14 @@ def plain_days(values: pl.Series) -> pl.Series | None:
 
     return (
         values.to_frame()
-        .select(replaced(pl.col(values.name), words, known))
+        .select(replace_words(pl.col(values.name), words, known))
         .to_series()
     )
 
 
 def _day(word: str) -> date:
     # Not of weeks, which are ISO's, too.
-    if _DAY.fullmatch(word) is None:
+    if _DAY_TEXT.fullmatch(word) is None:
         raise ValueError
 
     return date.fromisoformat(word)

@@ -11,7 +11,7 @@ import narwhals as nw
 
 from umfpay.reconciliation._books import KEY
 from umfpay.reconciliation._joining import Books
-from umfpay.reconciliation._rules import named, rules, with_flags
+from umfpay.reconciliation._rules import name_classes, rules, with_flags
 from umfpay.reconciliation._tolerance import Tolerance
 
 
@@ -49,7 +49,7 @@ def compare(
         ConfigError: A column is missing, the ledger has no amount at all, or *days*
             without mer_date in the ledger.
     """
-    result = classified(transactions, ledger, statement, tolerance=tolerance, days=days)
+    result = classify(transactions, ledger, statement, tolerance=tolerance, days=days)
 
     if isinstance(nw.from_native(transactions), nw.DataFrame):
         # Eager frames in, an eager frame out.
@@ -58,7 +58,7 @@ def compare(
     return result.to_native()
 
 
-def classified(
+def classify(
     transactions: Frame,
     ledger: Frame,
     statement: Frame | None,
@@ -80,6 +80,6 @@ def classified(
     )
     names = [*KEY, "class", "also", "side"]
     columns = {**dict.fromkeys(names, nw.String), **books.values}
-    once = named(with_flags(books.once(), applies), [*applies])
+    once = name_classes(with_flags(books.once(), applies), [*applies])
 
     return nw.concat([once.select(*columns), *books.duplicates(columns)])

@@ -13,19 +13,19 @@ import narwhals as nw
 import polars as pl
 
 from umfpay.reconciliation._books import Book
-from umfpay.reconciliation._compare import classified
-from umfpay.reconciliation._hash_prefilter import PAID, ROW, HashPrefilter
+from umfpay.reconciliation._compare import classify
+from umfpay.reconciliation._hash_prefilter import PAID_HASH, ROW_HASHES, HashPrefilter
 from umfpay.reconciliation._tolerance import Tolerance
 
 
 Engine = Literal["polars", "duckdb"]
 
 # Of the two hashes of a key.
-_SEEDS: Final = (11, 7919)
+_HASH_SEEDS: Final = (11, 7919)
 
 
 @attrs.frozen(kw_only=True)
-class Compared:
+class ComparisonResult:
     """
     What came out.
 
@@ -38,20 +38,20 @@ class Compared:
     matched: pl.DataFrame
 
 
-def compared(
+def compare_in_process(
     books: Mapping[Book, pl.DataFrame],
     engine: Engine,
     *,
     tolerance: Tolerance | None,
     days: tuple[date, date] | None,
-) -> Compared:
+) -> ComparisonResult:
     """
     Compare *books* on *engine*.
     """
     hashed = {book: with_hashes(book, rows) for book, rows in books.items()}
 
     if engine == "polars":
-        return _compared(
+        return _compare(
             {book: rows.lazy() for book, rows in hashed.items()},
             lambda frame: frame.collect(engine="streaming"),
             lambda rows: rows.lazy(),
@@ -62,7 +62,7 @@ def compared(
     import duckdb
 
     with duckdb.connect() as connection:
-        return _compared(
+        return _compare(
             {
                 book: connection.from_arrow(rows.to_arrow())
                 for book, rows in hashed.items()
@@ -74,14 +74,14 @@ def compared(
         )
 
 
-def _compared(
+def _compare(
     books: Mapping[Book, Any],
     collect: Callable[[Any], pl.DataFrame],
     given: Callable[[pl.DataFrame], Any],
     *,
     tolerance: Tolerance | None,
     days: tuple[date, date] | None,
-) -> Compared:
+) -> ComparisonResult:
     """
     Compare frames of an engine.
 
@@ -97,7 +97,7 @@ def _compared(
         days=days,
         settle=lambda frame: nw.from_native(given(collect(frame.to_native()))).lazy(),
     )
-    rows = classified(
+    rows = classify(
         *prefilter.rest,
         tolerance=tolerance,
         # Those that are not due are no more there.
@@ -105,7 +105,7 @@ def _compared(
         orphans=prefilter.orphans,
     )
 
-    return Compared(
+    return ComparisonResult(
         rows=collect(rows.to_native()), matched=collect(prefilter.matched.to_native())
     )
 
@@ -125,10 +125,10 @@ def with_hashes(book: Book, rows: pl.DataFrame) -> pl.DataFrame:
 
         return one.hash(seed=seed), other.hash(seed=seed + 1)
 
-    order, refund = hashes(_SEEDS[0])
-    found = {PAID: pl.when(is_refund).then(refund).otherwise(order)}
+    order, refund = hashes(_HASH_SEEDS[0])
+    found = {PAID_HASH: pl.when(is_refund).then(refund).otherwise(order)}
 
-    for name, seed in [] if is_statement else zip(ROW, _SEEDS, strict=True):
+    for name, seed in [] if is_statement else zip(ROW_HASHES, _HASH_SEEDS, strict=True):
         order, refund = hashes(seed)
         # It wraps.
         found[name] = order + refund + is_refund.cast(pl.UInt64)

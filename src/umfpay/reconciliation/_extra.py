@@ -11,7 +11,7 @@ from types import ModuleType
 from umfpay.errors import needs_extra
 
 
-def needed() -> AbstractContextManager[None]:
+def needs_reconcile_extra() -> AbstractContextManager[None]:
     """
     Name the extra where an import inside fails.
     """
@@ -25,7 +25,7 @@ def load(module: str) -> ModuleType:
     Raises:
         MissingExtraError: One is missing.
     """
-    with needed():
+    with needs_reconcile_extra():
         return importlib.import_module(f"umfpay.reconciliation.{module}")
 
 
@@ -36,5 +36,5 @@ def must_have_polars() -> None:
     Raises:
         MissingExtraError: It is missing.
     """
-    with needed():
+    with needs_reconcile_extra():
         importlib.import_module("polars")

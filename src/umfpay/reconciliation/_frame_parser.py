@@ -16,15 +16,15 @@ from typing import Final
 import attrs
 
 from umfpay.errors import IncompleteStatementError
-from umfpay.reconciliation._values import incomplete, read_day
+from umfpay.reconciliation._values import incomplete_error, read_day
 
 
-_HEAD: Final = re.compile(r"([A-Z]+)-START")
-_TAIL: Final = re.compile(r"([A-Z]+)-(?:DETAIL-)?END")
-_TOTAL: Final = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,4})?")
-_HEAD_FIELDS: Final = 3
-_TAIL_FIELDS: Final = 4
-_LONGEST_LINE: Final = 65_536
+_HEADER_MARK: Final = re.compile(r"([A-Z]+)-START")
+_TRAILER_MARK: Final = re.compile(r"([A-Z]+)-(?:DETAIL-)?END")
+_TOTAL_TEXT: Final = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,4})?")
+_HEADER_FIELDS: Final = 3
+_TRAILER_FIELDS: Final = 4
+_MAX_LINE_BYTES: Final = 65_536
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -110,8 +110,8 @@ class FrameParser:
 
                 continue
 
-            if len(line) > _LONGEST_LINE:
-                raise _overlong(self._number)
+            if len(line) > _MAX_LINE_BYTES:
+                raise _overlong_error(self._number)
 
             if self._last is not None:
                 rows.append(self._last)
@@ -175,7 +175,7 @@ class FrameParser:
         """
         Refuse a line that has ended and is too long, wherever blocks end.
         """
-        start, room = begin, _LONGEST_LINE - len(self._rest)
+        start, room = begin, _MAX_LINE_BYTES - len(self._rest)
 
         while size - start > room:
             # Of lines that are short enough one ends within the next bytes.
@@ -188,9 +188,9 @@ class FrameParser:
             if not end:
                 ended = data.count(b"\n", begin, start)
 
-                raise _overlong(self._number + bool(self._held) + ended + 1)
+                raise _overlong_error(self._number + bool(self._held) + ended + 1)
 
-            start, room = end, _LONGEST_LINE
+            start, room = end, _MAX_LINE_BYTES
 
     def passed(self, rows: int) -> None:
         """
@@ -199,10 +199,10 @@ class FrameParser:
         self._number += rows
 
     def _must_end(self, *, after: bytes = b"") -> None:
-        if len(self._rest) > _LONGEST_LINE:
+        if len(self._rest) > _MAX_LINE_BYTES:
             before = self._number + after.count(b"\n") + bool(self._held)
 
-            raise _overlong(before + 1)
+            raise _overlong_error(before + 1)
 
     def close(self) -> Decimal:
         """
@@ -213,7 +213,7 @@ class FrameParser:
                 end, or that names another kind, merchant or day than the first.
         """
         if self.header is None:
-            raise incomplete(
+            raise incomplete_error(
                 "line 1", "the file has no complete line", "文件没有完整的一行"
             )
 
@@ -223,25 +223,25 @@ class FrameParser:
             self._last = Line(number=self._number, data=data)
 
         if self._rest:
-            raise incomplete(
+            raise incomplete_error(
                 f"line {self._number + 1}",
                 "the file ends in the middle of a line",
                 "文件在一行中间结束",
             )
 
         if self._last is None:
-            raise incomplete("the end", "there is no closing line", "缺少结束行")
+            raise incomplete_error("the end", "there is no closing line", "缺少结束行")
 
         self.total = _trailer(self._last, self.header)
 
         return self.total
 
 
-def _overlong(number: int) -> IncompleteStatementError:
-    return incomplete(
+def _overlong_error(number: int) -> IncompleteStatementError:
+    return incomplete_error(
         f"line {number}",
-        f"it is longer than {_LONGEST_LINE} bytes",
-        f"超过 {_LONGEST_LINE} 字节",
+        f"it is longer than {_MAX_LINE_BYTES} bytes",
+        f"超过 {_MAX_LINE_BYTES} 字节",
     )
 
 
@@ -249,17 +249,17 @@ def _header(line: bytes) -> Header:
     line = line.removeprefix(_BOM).removesuffix(b"\r")
 
     if line.lstrip().startswith((b"{", b"<")):
-        raise incomplete(
+        raise incomplete_error(
             "line 1",
             "it is an answer of the gateway, not a statement",
             "这是网关的应答而不是对账文件",
         )
 
     fields = _fields(line)
-    kind = _HEAD.fullmatch(fields[0].upper())
+    kind = _HEADER_MARK.fullmatch(fields[0].upper())
 
-    if kind is None or len(fields) != _HEAD_FIELDS:
-        raise incomplete(
+    if kind is None or len(fields) != _HEADER_FIELDS:
+        raise incomplete_error(
             "line 1",
             "it is no first line: <kind>-START,<merchant>,<date>",
             "不是首行：<类型>-START,<商户号>,<日期>",
@@ -273,10 +273,10 @@ def _header(line: bytes) -> Header:
 def _trailer(line: Line, header: Header) -> Decimal:
     where = f"line {line.number}"
     fields = _fields(line.data)
-    kind = _TAIL.fullmatch(fields[0].upper())
+    kind = _TRAILER_MARK.fullmatch(fields[0].upper())
 
-    if kind is None or len(fields) != _TAIL_FIELDS:
-        raise incomplete(
+    if kind is None or len(fields) != _TRAILER_FIELDS:
+        raise incomplete_error(
             where,
             f"the file ends without {header.kind}-End,<merchant>,<date>,<total>",
             f"文件结束处缺少 {header.kind}-End,<商户号>,<日期>,<总金额>",
@@ -287,14 +287,14 @@ def _trailer(line: Line, header: Header) -> Decimal:
         header.merchant,
         header.day,
     ):
-        raise incomplete(
+        raise incomplete_error(
             where,
             "it closes another statement than the first line opens",
             "结束行与首行不属于同一份对账文件",
         )
 
-    if _TOTAL.fullmatch(fields[3]) is None:
-        raise incomplete(where, "its total is no amount", "总金额不是数字")
+    if _TOTAL_TEXT.fullmatch(fields[3]) is None:
+        raise incomplete_error(where, "its total is no amount", "总金额不是数字")
 
     return Decimal(fields[3])
 

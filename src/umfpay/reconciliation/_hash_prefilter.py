@@ -21,28 +21,28 @@ from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._joining import (
     STATEMENT_VALUES,
     available_in,
-    due,
-    opened,
-    refunds_of_nothing,
-    repeated,
+    expected_rows,
+    open_lazily,
+    orphan_refunds,
+    repeated_keys,
 )
-from umfpay.reconciliation._rules import AT_GATEWAY, IN_LEDGER, rules
+from umfpay.reconciliation._rules import AT_GATEWAY_FLAG, IN_LEDGER_FLAG, rules
 from umfpay.reconciliation._states import meanings, with_meaning
 from umfpay.reconciliation._tolerance import Tolerance
 
 
 # Hashes in all books that know as much: of the whole key, and of what the statement
 # knows of it.
-ROW: Final = ("_row", "_row_again")
+ROW_HASHES: Final = ("_row", "_row_again")
 # One is enough: a row of another number either differs, or stands beside the right one,
 # or changes nothing where there is none.
-PAID: Final = "_paid"
+PAID_HASH: Final = "_paid"
 
-_GATEWAY: Final = ("mer_date", "currency", "total", "total_cny", "state")
-_THERE: Final = "_there"
-DIFFERS: Final = "_differs"
+_GATEWAY_COLUMNS: Final = ("mer_date", "currency", "total", "total_cny", "state")
+_PRESENCE_COLUMN: Final = "_there"
+DIFFERENCE_FLAG: Final = "_differs"
 # What a million rows of which still add up in Int64.
-_MAX_SUM: Final = 10**12
+_MAX_SUMMED_AMOUNT: Final = 10**12
 # States, of which a book has few.
 _MAX_STATES: Final = 32
 
@@ -54,7 +54,7 @@ class HashPrefilter:
     """
     The books of one comparison.
 
-    Args: as of `compare()`, with `ROW` and `PAID` in the frames, and
+    Args: as of `compare()`, with `ROW_HASHES` and `PAID_HASH` in the frames, and
 
         settle: Computes a frame that is used several times.
 
@@ -77,26 +77,26 @@ class HashPrefilter:
         days: tuple[date, date] | None,
         settle: Settle,
     ) -> None:
-        theirs = opened(Book.TRANSACTIONS, transactions)
-        ours = opened(Book.LEDGER, ledger)
+        theirs = open_lazily(Book.TRANSACTIONS, transactions)
+        ours = open_lazily(Book.LEDGER, ledger)
         statement_rows = (
-            None if statement is None else opened(Book.STATEMENT, statement)
+            None if statement is None else open_lazily(Book.STATEMENT, statement)
         )
-        row = ROW[0]
-        self.orphans = settle(refunds_of_nothing(ours, theirs, [*KEY, row]))
+        row = ROW_HASHES[0]
+        self.orphans = settle(orphan_refunds(ours, theirs, [*KEY, row]))
 
         if days is not None:
-            ours = due(ours, theirs, days, [row])
+            ours = expected_rows(ours, theirs, days, [row])
 
         codes = (
             _codes([ours, theirs], settle) if "state" in available_in(ours) else None
         )
         flagged = settle(
-            _flagged(
+            _flag_differences(
                 ours, theirs, statement_rows, tolerance or Tolerance(), codes
             ).select(
                 row,
-                DIFFERS,
+                DIFFERENCE_FLAG,
                 currency="gateway_currency",
                 total="gateway_total",
                 total_cny="gateway_total_cny",
@@ -106,8 +106,8 @@ class HashPrefilter:
         found = settle(
             nw.concat(
                 [
-                    flagged.filter(nw.col(DIFFERS)).select(row),
-                    repeated(flagged, [row]),
+                    flagged.filter(nw.col(DIFFERENCE_FLAG)).select(row),
+                    repeated_keys(flagged, [row]),
                     self.orphans.select(row),
                 ]
             ).unique(row)
@@ -126,8 +126,12 @@ class HashPrefilter:
         )
 
         if statement_rows is not None:
-            numbers = nw.concat([theirs.select(PAID), ours.select(PAID)]).unique(PAID)
-            statement_rows = settle(statement_rows.join(numbers, on=PAID, how="semi"))
+            numbers = nw.concat(
+                [theirs.select(PAID_HASH), ours.select(PAID_HASH)]
+            ).unique(PAID_HASH)
+            statement_rows = settle(
+                statement_rows.join(numbers, on=PAID_HASH, how="semi")
+            )
 
         self.rest = (theirs, ours, statement_rows)
 
@@ -144,7 +148,7 @@ def _codes(books: Sequence[Frame], settle: Settle) -> dict[str, int]:
     return {word: order[means] for word, means in found.items() if word is not None}
 
 
-def _flagged(
+def _flag_differences(
     ours: Frame,
     theirs: Frame,
     statement_rows: Frame | None,
@@ -152,22 +156,24 @@ def _flagged(
     codes: Mapping[str, int] | None,
 ) -> Frame:
     """
-    Return the books side by side, with `DIFFERS`.
+    Return the books side by side, with `DIFFERENCE_FLAG`.
     """
     available = available_in(ours)
     applies = rules(available, tolerance, with_statement=statement_rows is not None)
     # Known already.
     del applies[Difference.REFUND_WITHOUT_PAYMENT]
-    whole = _prefixed(ours, "ledger", available, IN_LEDGER, codes).join(
-        _prefixed(theirs, "gateway", _GATEWAY, AT_GATEWAY, codes, [PAID]),
-        on=ROW[0],
+    whole = _with_prefix(ours, "ledger", available, IN_LEDGER_FLAG, codes).join(
+        _with_prefix(
+            theirs, "gateway", _GATEWAY_COLUMNS, AT_GATEWAY_FLAG, codes, [PAID_HASH]
+        ),
+        on=ROW_HASHES[0],
         how="full",
-        suffix=_THERE,
+        suffix=_PRESENCE_COLUMN,
     )
     odd = [
-        nw.col(IN_LEDGER) != nw.col(AT_GATEWAY),
+        nw.col(IN_LEDGER_FLAG) != nw.col(AT_GATEWAY_FLAG),
         *(
-            nw.col(f"gateway_{name}").abs() > _MAX_SUM
+            nw.col(f"gateway_{name}").abs() > _MAX_SUMMED_AMOUNT
             for name in ("total", "total_cny")
         ),
     ]
@@ -176,25 +182,29 @@ def _flagged(
         values = {f"statement_{name}": nw.col(name) for name in STATEMENT_VALUES}
         # What the statement says of itself is looked at before it is joined.
         wrong = applies.pop(Difference.EXCHANGE_DIFFERS).alias("_wrong")
-        statement_rows = statement_rows.select(PAID, "kind", **values).with_columns(
-            wrong
-        )
+        statement_rows = statement_rows.select(
+            PAID_HASH, "kind", **values
+        ).with_columns(wrong)
         names = [name for name in values if not name.startswith("statement_exchange")]
         whole = whole.join(
-            statement_rows.select(PAID, "_wrong", *names),
-            on=PAID,
+            statement_rows.select(PAID_HASH, "_wrong", *names),
+            on=PAID_HASH,
             how="left",
-            suffix=_THERE,
+            suffix=_PRESENCE_COLUMN,
         )
         odd.append(nw.col("_wrong"))
 
     return whole.with_columns(
-        nw.coalesce(ROW[0], f"{ROW[0]}{_THERE}").alias(ROW[0]),
-        nw.any_horizontal(*applies.values(), *odd, ignore_nulls=True).alias(DIFFERS),
+        nw.coalesce(ROW_HASHES[0], f"{ROW_HASHES[0]}{_PRESENCE_COLUMN}").alias(
+            ROW_HASHES[0]
+        ),
+        nw.any_horizontal(*applies.values(), *odd, ignore_nulls=True).alias(
+            DIFFERENCE_FLAG
+        ),
     )
 
 
-def _prefixed(
+def _with_prefix(
     frame: Frame,
     prefix: str,
     names: Sequence[str],
@@ -211,12 +221,14 @@ def _prefixed(
         frame = with_meaning(frame, "state", "means")
         values[f"{prefix}_means"] = nw.col("means")
     elif codes is not None:
-        values[f"{prefix}_means"] = _coded("state", codes)
+        values[f"{prefix}_means"] = _code_of_state("state", codes)
 
-    return frame.select(ROW[0], *keys, nw.col(ROW[1]).alias(mark), **values)
+    return frame.select(
+        ROW_HASHES[0], *keys, nw.col(ROW_HASHES[1]).alias(mark), **values
+    )
 
 
-def _coded(state: str, codes: Mapping[str, int]) -> Any:
+def _code_of_state(state: str, codes: Mapping[str, int]) -> Any:
     found: Any = nw.lit(None).cast(nw.Int64)
 
     for word, code in codes.items():

@@ -13,7 +13,7 @@ import polars as pl
 
 from umfpay.reconciliation._books import Book, columns_of
 from umfpay.reconciliation._ledger import Ledger
-from umfpay.reconciliation._partitions import Stage
+from umfpay.reconciliation._partitions import PartitionStore
 
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 class Ingest:
     """
-    Divides the books into the buckets of a stage.
+    Divides the books into the buckets of a store.
 
     Args:
-        stage: Where they go.
+        partitions: Where they go.
         transactions: Transaction files.
         statements: Reconciliation files.
         ledger: The merchant's book.
@@ -33,18 +33,18 @@ class Ingest:
 
     def __init__(
         self,
-        stage: Stage,
+        partitions: PartitionStore,
         *,
         transactions: Sequence[StatementReader[Any]],
         statements: Sequence[StatementReader[Any]],
         ledger: Ledger,
     ) -> None:
-        self._stage = stage
+        self._partitions = partitions
         self._transactions = transactions
         self._statements = statements
         self._ledger = ledger
         self._rows: Counter[Book] = Counter()
-        self._by_order = stage.bucket_of("order_id")
+        self._by_order = partitions.bucket_of("order_id")
         self._refunds = [
             pl.DataFrame(schema={"number": pl.String, "bucket": pl.UInt16})
         ]
@@ -57,7 +57,7 @@ class Ingest:
             IncompleteStatementError: A file of the gateway is not whole.
             StatementError: A book cannot be read.
         """
-        apart = self._stage.buckets > 1
+        apart = self._partitions.buckets > 1
 
         # Engines leave a core idle while they read one file.
         with ThreadPoolExecutor(max_workers=3) as threads:
@@ -84,11 +84,11 @@ class Ingest:
 
     def _add(self, book: Book, rows: pl.DataFrame, bucket: pl.Expr) -> None:
         self._rows[book] += rows.height
-        self._stage.add(book, rows, bucket=bucket)
+        self._partitions.add(book, rows, bucket=bucket)
 
     def _add_ledger(self) -> None:
         for frame in self._ledger.batches():
-            self._note_refunds(frame)
+            self._record_refunds(frame)
             self._add(Book.LEDGER, frame, self._by_order)
 
     def _add_transactions(self) -> None:
@@ -96,10 +96,10 @@ class Ingest:
             for rows in reader.frames(columns=columns_of(Book.TRANSACTIONS)):
                 self._add(Book.TRANSACTIONS, rows, self._by_order)
 
-                self._note_refunds(rows)
+                self._record_refunds(rows)
 
-    def _note_refunds(self, rows: pl.DataFrame) -> None:
-        if self._statements and self._stage.buckets > 1:
+    def _record_refunds(self, rows: pl.DataFrame) -> None:
+        if self._statements and self._partitions.buckets > 1:
             self._refunds.append(
                 rows.filter(pl.col("kind") == "T")
                 .select(number="refund_id", bucket=self._by_order)
@@ -109,7 +109,7 @@ class Ingest:
     def _add_statements(self) -> None:
         # A number that two orders have is of use in the buckets of both.
         known = pl.concat(self._refunds).unique()
-        by_number = self._stage.bucket_of("number")
+        by_number = self._partitions.bucket_of("number")
         # A refund stands beside its order's rows, whose number it does not tell.
         bucket = (
             pl.when(pl.col("kind") == "T")
@@ -121,11 +121,11 @@ class Ingest:
             for rows in reader.frames(columns=columns_of(Book.STATEMENT)):
                 known_rows = (
                     rows.join(known, on="number", how="left", maintain_order="left")
-                    if self._stage.buckets > 1
+                    if self._partitions.buckets > 1
                     else rows
                 )
                 self._rows[Book.STATEMENT] += rows.height
-                self._stage.add(Book.STATEMENT, known_rows, bucket=bucket)
+                self._partitions.add(Book.STATEMENT, known_rows, bucket=bucket)
 
 
 def _header_facts(reader: StatementReader[Any]) -> dict[str, Any]:

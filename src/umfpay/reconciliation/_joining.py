@@ -13,12 +13,12 @@ import narwhals as nw
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._books import KEY, Book, columns_of, optional_columns
 from umfpay.reconciliation._difference import Difference
-from umfpay.reconciliation._rules import AT_GATEWAY, IN_LEDGER, ORPHAN
+from umfpay.reconciliation._rules import AT_GATEWAY_FLAG, IN_LEDGER_FLAG, ORPHAN_FLAG
 from umfpay.reconciliation._states import with_meaning
 
 
 # Columns of the two gateway books in the result.
-_GATEWAY: Final = (
+_GATEWAY_COLUMNS: Final = (
     "mer_date",
     "currency",
     "total",
@@ -36,8 +36,8 @@ STATEMENT_VALUES: Final = (
     "exchange_rate",
 )
 # The statement does not tell the order of a refund.
-_PAID: Final = ("kind", "number")
-_THERE: Final = "_there"
+_STATEMENT_KEY: Final = ("kind", "number")
+_PRESENCE_COLUMN: Final = "_there"
 
 Frame = Any  # narwhals' LazyFrame, or the native frame of any engine
 
@@ -68,26 +68,29 @@ class Books:
         days: tuple[date, date] | None,
         orphans: Frame | None = None,
     ) -> None:
-        theirs = opened(Book.TRANSACTIONS, transactions)
-        ours = opened(Book.LEDGER, ledger)
+        theirs = open_lazily(Book.TRANSACTIONS, transactions)
+        ours = open_lazily(Book.LEDGER, ledger)
         self.available = available_in(ours)
         self.values = _types(self.available, with_statement=statement is not None)
         self._orphans = (
-            refunds_of_nothing(ours, theirs, KEY)
+            orphan_refunds(ours, theirs, KEY)
             if orphans is None
             else orphans.select(*KEY)
         )
 
         if days is not None:
-            ours = due(ours, theirs, days, KEY)
+            ours = expected_rows(ours, theirs, days, KEY)
 
-        self._ledger = _prefixed(ours, KEY, "ledger", self.available)
-        self._transactions = _prefixed(theirs, KEY, "gateway", _GATEWAY)
+        self._ledger = _with_prefix(ours, KEY, "ledger", self.available)
+        self._transactions = _with_prefix(theirs, KEY, "gateway", _GATEWAY_COLUMNS)
         self._statement = (
             None
             if statement is None
-            else _prefixed(
-                opened(Book.STATEMENT, statement), _PAID, "statement", STATEMENT_VALUES
+            else _with_prefix(
+                open_lazily(Book.STATEMENT, statement),
+                _STATEMENT_KEY,
+                "statement",
+                STATEMENT_VALUES,
             )
         )
         self._twice = self._keys_twice()
@@ -98,18 +101,23 @@ class Books:
         """
         # Who knows a refund without its payment is in both books: one is marked.
         ours = self._ledger.join(
-            self._orphans.with_columns(nw.lit(1).alias(ORPHAN)), on=[*KEY], how="left"
-        ).with_columns(nw.lit(1).alias(IN_LEDGER))
-        theirs = self._transactions.with_columns(nw.lit(1).alias(AT_GATEWAY))
+            self._orphans.with_columns(nw.lit(1).alias(ORPHAN_FLAG)),
+            on=[*KEY],
+            how="left",
+        ).with_columns(nw.lit(1).alias(IN_LEDGER_FLAG))
+        theirs = self._transactions.with_columns(nw.lit(1).alias(AT_GATEWAY_FLAG))
 
         if "state" in self.available:
             ours = with_meaning(ours, "ledger_state", "ledger_means")
             theirs = with_meaning(theirs, "gateway_state", "gateway_means")
 
         whole = (
-            ours.join(theirs, on=[*KEY], how="full", suffix=_THERE)
+            ours.join(theirs, on=[*KEY], how="full", suffix=_PRESENCE_COLUMN)
             .with_columns(
-                *(nw.coalesce(name, f"{name}{_THERE}").alias(name) for name in KEY)
+                *(
+                    nw.coalesce(name, f"{name}{_PRESENCE_COLUMN}").alias(name)
+                    for name in KEY
+                )
             )
             .join(self._twice, on=[*KEY], how="anti")
         )
@@ -117,7 +125,9 @@ class Books:
         if self._statement is None:
             return whole
 
-        return _numbered(whole).join(self._statement, on=[*_PAID], how="left")
+        return _with_statement_number(whole).join(
+            self._statement, on=[*_STATEMENT_KEY], how="left"
+        )
 
     def duplicates(self, columns: Mapping[str, Any]) -> list[Frame]:
         """
@@ -135,10 +145,10 @@ class Books:
         if self._statement is not None:
             # For each key that it may be of.
             found[Book.STATEMENT] = self._statement.join(
-                _numbered(self._twice), on=[*_PAID], how="inner"
+                _with_statement_number(self._twice), on=[*_STATEMENT_KEY], how="inner"
             )
 
-        return [_listed(book, rows, columns) for book, rows in found.items()]
+        return [_list_rows(book, rows, columns) for book, rows in found.items()]
 
     def _keys_twice(self) -> Frame:
         """
@@ -146,13 +156,13 @@ class Books:
         statement.
         """
         books = [self._ledger, self._transactions]
-        found = [repeated(book, KEY) for book in books]
+        found = [repeated_keys(book, KEY) for book in books]
 
         if self._statement is not None:
-            numbers = repeated(self._statement, _PAID)
+            numbers = repeated_keys(self._statement, _STATEMENT_KEY)
             found += [
-                _numbered(book.select(*KEY))
-                .join(numbers, on=[*_PAID], how="semi")
+                _with_statement_number(book.select(*KEY))
+                .join(numbers, on=[*_STATEMENT_KEY], how="semi")
                 .select(*KEY)
                 for book in books
             ]
@@ -160,7 +170,7 @@ class Books:
         return nw.concat(found).unique([*KEY])
 
 
-def opened(book: Book, given: Frame) -> Frame:
+def open_lazily(book: Book, given: Frame) -> Frame:
     """
     Return *given* as narwhals knows it, lazily.
 
@@ -212,7 +222,7 @@ def available_in(ledger: Frame) -> tuple[str, ...]:
     return tuple(name for name in optional_columns(Book.LEDGER) if name in there)
 
 
-def repeated(frame: Frame, keys: Sequence[str]) -> Frame:
+def repeated_keys(frame: Frame, keys: Sequence[str]) -> Frame:
     """
     Return the *keys* that stand in more than one row.
     """
@@ -221,7 +231,7 @@ def repeated(frame: Frame, keys: Sequence[str]) -> Frame:
     return counted.filter(nw.col("_rows") > 1).select(*keys)
 
 
-def refunds_of_nothing(ours: Frame, theirs: Frame, keys: Sequence[str]) -> Frame:
+def orphan_refunds(ours: Frame, theirs: Frame, keys: Sequence[str]) -> Frame:
     """
     Return the *keys* of our refunds whose payment is in neither book.
 
@@ -241,7 +251,7 @@ def refunds_of_nothing(ours: Frame, theirs: Frame, keys: Sequence[str]) -> Frame
     )
 
 
-def due(
+def expected_rows(
     ours: Frame, theirs: Frame, days: tuple[date, date], keys: Sequence[str]
 ) -> Frame:
     """
@@ -272,7 +282,7 @@ def due(
     )
 
 
-def _prefixed(
+def _with_prefix(
     frame: Frame, keys: Sequence[str], prefix: str, names: Sequence[str]
 ) -> Frame:
     values = {f"{prefix}_{name}": nw.col(name) for name in names}
@@ -280,7 +290,7 @@ def _prefixed(
     return frame.select(*keys, **values)
 
 
-def _numbered(frame: Frame) -> Frame:
+def _with_statement_number(frame: Frame) -> Frame:
     """
     Return *frame* with what the statement calls a row: the refund's own number, else
     the order's.
@@ -292,7 +302,7 @@ def _numbered(frame: Frame) -> Frame:
     )
 
 
-def _listed(book: Book, rows: Frame, columns: Mapping[str, Any]) -> Frame:
+def _list_rows(book: Book, rows: Frame, columns: Mapping[str, Any]) -> Frame:
     there = {*rows.collect_schema().names()}
     words = {"class": Difference.DUPLICATE, "also": "", "side": book}
 
@@ -311,7 +321,7 @@ def _listed(book: Book, rows: Frame, columns: Mapping[str, Any]) -> Frame:
 def _types(available: Sequence[str], *, with_statement: bool) -> dict[str, Any]:
     kinds = {"mer_date": nw.Date, "currency": nw.String, "state": nw.String}
     names = [f"ledger_{name}" for name in available]
-    names += [f"gateway_{name}" for name in _GATEWAY]
+    names += [f"gateway_{name}" for name in _GATEWAY_COLUMNS]
 
     if with_statement:
         names += [f"statement_{name}" for name in STATEMENT_VALUES]

@@ -14,13 +14,13 @@ from umfpay.config import file_path
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._extra import must_have_polars
 from umfpay.reconciliation._ledger_csv import CSVTable
-from umfpay.reconciliation._ledger_files import batches, names, stamp
+from umfpay.reconciliation._ledger_files import batches, file_identity, names
 from umfpay.reconciliation._ledger_moments import (
     batches_in_utc,
     has_offsets,
     names_in_arrow,
 )
-from umfpay.reconciliation._ledger_names import OPTIONAL, chosen
+from umfpay.reconciliation._ledger_names import OPTIONAL_COLUMNS, choose_columns
 from umfpay.reconciliation._ledger_values import in_our_columns
 from umfpay.sensitive import Secret, hide
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-_TABLES: Final = (".parquet", ".pq")
+_PARQUET_SUFFIXES: Final = (".parquet", ".pq")
 _ADDRESS_ADVICE: Final = Text(
     "Ledger.sql(address, query) reads a database.",
     "数据库请使用 Ledger.sql(地址, 查询)。",
@@ -63,8 +63,10 @@ class Ledger:
         identity: Any,
     ) -> None:
         self._raw = raw
-        self._columns = chosen(columns, there)
-        self.available: frozenset[str] = frozenset(self._columns) & frozenset(OPTIONAL)
+        self._columns = choose_columns(columns, there)
+        self.available: frozenset[str] = frozenset(self._columns) & frozenset(
+            OPTIONAL_COLUMNS
+        )
         self.identity: list[Any] = [identity, sorted(self._columns.items())]
 
     @classmethod
@@ -77,7 +79,7 @@ class Ledger:
         finally:
             del path
 
-        if file.suffix.lower() in _TABLES:
+        if file.suffix.lower() in _PARQUET_SUFFIXES:
             return cls.parquet(file, columns=columns)
 
         return cls.csv(file, columns=columns)
@@ -116,7 +118,7 @@ class Ledger:
             table.batches,
             columns=columns,
             there=table.names,
-            identity=["csv", *stamp(file), encoding, delimiter],
+            identity=["csv", *file_identity(file), encoding, delimiter],
         )
 
     @classmethod
@@ -138,7 +140,7 @@ class Ledger:
                 lambda wanted: batches_in_utc(file, wanted),
                 columns=columns,
                 there=names_in_arrow(file),
-                identity=["parquet", *stamp(file)],
+                identity=["parquet", *file_identity(file)],
             )
 
         def scan() -> pl.LazyFrame:
@@ -150,7 +152,7 @@ class Ledger:
             lambda wanted: batches(scan, file, wanted),
             columns=columns,
             there=names(scan, file),
-            identity=["parquet", *stamp(file)],
+            identity=["parquet", *file_identity(file)],
         )
 
     @classmethod

@@ -12,25 +12,25 @@ from typing import Any, Final
 import narwhals as nw
 
 from umfpay.reconciliation._ledger_names import (
-    AMOUNT,
-    DAY,
+    AMOUNT_PATTERN,
+    DAY_PATTERN,
     KIND_WORDS,
-    KINDS,
-    MONEY,
-    OFFSET,
-    OPTIONAL,
-    chosen,
-    unusable,
+    MONEY_COLUMNS,
+    OFFSET_PATTERN,
+    OPTIONAL_COLUMNS,
+    WORDS_OF_KIND,
+    choose_columns,
+    columns_error,
 )
 
 
 # Columns of ours in a table of theirs, whose names may be anything.
-_OUR_REFUND: Final = "umfpay: refund"
-_OUR_KIND: Final = "umfpay: kind"
-_OUR_WORD: Final = "umfpay: word"
-_CHINA: Final = "Asia/Shanghai"
-_CHINA_MINUTES: Final = 8 * 60
-_MINUTES_OF_A_DAY: Final = 24 * 60
+_REFUND_COLUMN: Final = "umfpay: refund"
+_KIND_COLUMN: Final = "umfpay: kind"
+_WORD_COLUMN: Final = "umfpay: word"
+_CHINA_ZONE: Final = "Asia/Shanghai"
+_CHINA_OFFSET_MINUTES: Final = 8 * 60
+_DAY_MINUTES: Final = 24 * 60
 
 Frame = Any  # narwhals' frame, or the native one of any engine
 Expr = Any
@@ -52,7 +52,9 @@ def canonical(frame: Frame, columns: Mapping[str, str] | None = None) -> Frame:
     """
     table = nw.from_native(frame)
 
-    return with_our_columns(table, chosen(columns, table.collect_schema().names()))
+    return with_our_columns(
+        table, choose_columns(columns, table.collect_schema().names())
+    )
 
 
 def with_our_columns(
@@ -69,36 +71,36 @@ def with_our_columns(
     table = nw.from_native(table, pass_through=True)
     schema = table.collect_schema()
 
-    for name in MONEY:
+    for name in MONEY_COLUMNS:
         if name in found and schema[found[name]].is_float():
-            raise unusable(
+            raise columns_error(
                 f"{name}={found[name]} holds floats, which are no money; cast them to"
                 " text or decimal",
                 f"{name}={found[name]} 为浮点数，不能表示金额；请转换为文本或 decimal",
             )
 
     refund = _words(found["refund_id"]) if "refund_id" in found else nw.lit("")
-    table = table.with_columns(nw.coalesce(refund, nw.lit("")).alias(_OUR_REFUND))
+    table = table.with_columns(nw.coalesce(refund, nw.lit("")).alias(_REFUND_COLUMN))
     table = (
-        table.with_columns(nw.col(found["kind"]).alias(_OUR_KIND))
+        table.with_columns(nw.col(found["kind"]).alias(_KIND_COLUMN))
         if "kind" in ready
         else _with_kind(table, found.get("kind"))
     )
     values: dict[str, Expr] = {
         "order_id": _words(found["mer_reference_id"]),
-        "kind": nw.col(_OUR_KIND),
-        "refund_id": nw.when(nw.col(_OUR_KIND) == "T")
-        .then(nw.col(_OUR_REFUND))
+        "kind": nw.col(_KIND_COLUMN),
+        "refund_id": nw.when(nw.col(_KIND_COLUMN) == "T")
+        .then(nw.col(_REFUND_COLUMN))
         .otherwise(nw.lit("")),
     }
 
-    for name in OPTIONAL:
+    for name in OPTIONAL_COLUMNS:
         if name not in found:
             continue
 
         column, kind = found[name], schema[found[name]]
 
-        if kind == nw.Datetime and kind.time_zone not in (None, _CHINA):
+        if kind == nw.Datetime and kind.time_zone not in (None, _CHINA_ZONE):
             table, kind = _with_offsets(table, column, kind)
 
         values[name] = nw.col(column) if name in ready else _value(name, column, kind)
@@ -119,12 +121,12 @@ def _with_offsets(table: Frame, column: str, kind: Any) -> tuple[Frame, Any]:
         return table.with_columns(nw.col(column).cast(nw.String)), nw.String()
 
     if table.implementation.is_spark_like():
-        raise unusable(
+        raise columns_error(
             f"mer_date={column} holds moments in the session's zone; set"
-            f' spark.sql.session.timeZone to "{_CHINA}", where the gateway is, or give'
+            f' spark.sql.session.timeZone to "{_CHINA_ZONE}", where the gateway is, or give'
             " dates",
             f"mer_date={column} 为会话时区的时间；请将 spark.sql.session.timeZone 设为"
-            f" {_CHINA}（网关所在时区），或提供日期",
+            f" {_CHINA_ZONE}（网关所在时区），或提供日期",
         )
 
     return table, kind
@@ -139,25 +141,25 @@ def ready_words(name: str, words: Frame, column: str) -> Frame | None:
         name: currency, state or kind.
         words: A native frame with the text column *column*.
     """
-    table = nw.from_native(words).with_columns(nw.lit("").alias(_OUR_REFUND))
+    table = nw.from_native(words).with_columns(nw.lit("").alias(_REFUND_COLUMN))
 
     if name != "kind":
         return table.select(_value(name, column, nw.String()).alias(name)).to_native()
 
     table = _with_kind(table, column)
 
-    if not table.get_column(_OUR_WORD).is_in(KIND_WORDS).all():
+    if not table.get_column(_WORD_COLUMN).is_in(KIND_WORDS).all():
         # Where it is empty the refund's number decides; others are refused.
         return None
 
-    return table.select(nw.col(_OUR_KIND).alias(name)).to_native()
+    return table.select(nw.col(_KIND_COLUMN).alias(name)).to_native()
 
 
 def _value(name: str, column: str, kind: Any) -> Expr:
     """
     Return what *column* is in our column *name*.
     """
-    if name in MONEY:
+    if name in MONEY_COLUMNS:
         return _hundredths(column, kind)
 
     if name == "mer_date":
@@ -181,26 +183,28 @@ def _with_kind(table: Frame, column: str | None) -> Frame:
     Return *table*, which has the number of the refund, with the kind.
     """
     by_number = (
-        nw.when(nw.col(_OUR_REFUND) != "").then(nw.lit("T")).otherwise(nw.lit("P"))
+        nw.when(nw.col(_REFUND_COLUMN) != "").then(nw.lit("T")).otherwise(nw.lit("P"))
     )
 
     if column is None:
-        return table.with_columns(by_number.alias(_OUR_KIND))
+        return table.with_columns(by_number.alias(_KIND_COLUMN))
 
     word = nw.col(column).cast(nw.String).str.strip_chars().str.to_uppercase()
     # A column of its own: engines compute again what stands in an expression twice.
-    table = table.with_columns(nw.coalesce(word, nw.lit("")).alias(_OUR_WORD))
+    table = table.with_columns(nw.coalesce(word, nw.lit("")).alias(_WORD_COLUMN))
     # What is none of them stays: it matches nothing, and is seen.
-    found = nw.col(_OUR_WORD)
+    found = nw.col(_WORD_COLUMN)
 
-    for kind, words in KINDS.items():
+    for kind, words in WORDS_OF_KIND.items():
         found = (
-            nw.when(nw.col(_OUR_WORD).is_in(words)).then(nw.lit(kind)).otherwise(found)
+            nw.when(nw.col(_WORD_COLUMN).is_in(words))
+            .then(nw.lit(kind))
+            .otherwise(found)
         )
 
-    found = nw.when(nw.col(_OUR_WORD) == "").then(by_number).otherwise(found)
+    found = nw.when(nw.col(_WORD_COLUMN) == "").then(by_number).otherwise(found)
 
-    return table.with_columns(found.alias(_OUR_KIND))
+    return table.with_columns(found.alias(_KIND_COLUMN))
 
 
 def _hundredths(column: str, kind: Any) -> Expr:
@@ -215,7 +219,7 @@ def _hundredths(column: str, kind: Any) -> Expr:
         nw.when(is_empty)
         .then(nw.lit("0"))
         .otherwise(
-            nw.when(given.str.contains(AMOUNT))
+            nw.when(given.str.contains(AMOUNT_PATTERN))
             .then(given)
             .otherwise(nw.lit("no amount"))
         )
@@ -241,12 +245,12 @@ def _day(column: str, kind: Any) -> Expr:
         return nw.col(column).dt.date()
 
     if kind == nw.Datetime:
-        return nw.col(column).dt.convert_time_zone(_CHINA).dt.date()
+        return nw.col(column).dt.convert_time_zone(_CHINA_ZONE).dt.date()
 
     given = _words(column)
     # What is no day fails in the cast.
     text = (
-        nw.when(given.is_null() | given.str.contains(DAY))
+        nw.when(given.is_null() | given.str.contains(DAY_PATTERN))
         .then(given)
         .otherwise(nw.lit("no day"))
     )
@@ -254,7 +258,7 @@ def _day(column: str, kind: Any) -> Expr:
     minutes = _minutes_in_china(text)
 
     later = (
-        nw.when(minutes >= _MINUTES_OF_A_DAY)
+        nw.when(minutes >= _DAY_MINUTES)
         .then(day.dt.offset_by("1d").cast(nw.Date))
         .otherwise(day)
     )
@@ -271,7 +275,7 @@ def _minutes_in_china(text: Expr) -> Expr:
     Return how many minutes after the begin of the day that it names a moment with an
     offset is in China; 0 for what has none.
     """
-    moment = nw.when(text.str.contains(OFFSET)).then(text)
+    moment = nw.when(text.str.contains(OFFSET_PATTERN)).then(text)
     clock = moment.str.replace_all(r"^.*[T ]", "")
     digits = clock.str.replace_all(":", "", literal=True)
     zone = clock.str.replace_all(r"^[0-9:.]*", "")
@@ -289,4 +293,8 @@ def _minutes_in_china(text: Expr) -> Expr:
         .otherwise(local - offset)
     )
 
-    return nw.when(~moment.is_null()).then(utc + _CHINA_MINUTES).otherwise(nw.lit(0))
+    return (
+        nw.when(~moment.is_null())
+        .then(utc + _CHINA_OFFSET_MINUTES)
+        .otherwise(nw.lit(0))
+    )

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 import attrs
 
 from umfpay.errors import ConfigError, StatementError, Text
-from umfpay.reconciliation._ledger_files import unreadable
+from umfpay.reconciliation._ledger_files import unreadable_error
 
 
 if TYPE_CHECKING:
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 
 _BLOCK_CHARACTERS: Final = 8 * 1024 * 1024
-_ROWS: Final = 100_000
-_MARK: Final = "\ufeff"
+_BATCH_ROWS: Final = 100_000
+_BYTE_ORDER_MARK: Final = "\ufeff"
 # What else spreadsheets write between fields.
 _OTHER_DELIMITERS: Final = re.compile(r"[,;\t|]")
-_QUOTE: Final = Text(
+_QUOTE_ADVICE: Final = Text(
     "Put a field that holds a delimiter, a quotation mark or a line end in quotation"
     ' marks, and double those within it (5"" disk); or export the ledger as Parquet.',
     "含分隔符、引号或换行的字段必须加引号，其中的引号须写两次；"
     "或将账本导出为 Parquet。",
 )
-_LONE_RETURN: Final = re.compile(r"\r(?!\n)")
+_LONE_CARRIAGE_RETURN: Final = re.compile(r"\r(?!\n)")
 
 _Reader = Any  # what csv.reader() makes, which has no public name
 
@@ -61,7 +61,7 @@ class CSVTable:
 
     def __init__(self, file: Path, *, encoding: str, delimiter: str) -> None:
         self._file = file
-        self._encoding = _of_text(encoding)
+        self._encoding = _without_mark(encoding)
         self._delimiter = delimiter
 
         if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
@@ -86,7 +86,7 @@ class CSVTable:
 
         with self._records() as records:
             while text := records.block():
-                frame = _at_once(text, records.shape, columns)
+                frame = _parse_block(text, records.shape, columns)
 
                 if frame is not None:
                     records.passed(frame.height)
@@ -101,7 +101,7 @@ class CSVTable:
             with self._file.open(encoding=self._encoding, newline="\n") as text:
                 yield _Records(text, self._file, self._delimiter)
         except (OSError, UnicodeError) as error:
-            raise unreadable(self._file, error, encoding=self._encoding) from None
+            raise unreadable_error(self._file, error, encoding=self._encoding) from None
 
 
 @attrs.frozen
@@ -141,7 +141,7 @@ class _Records:
 
             self.names = found
 
-        self.names[0] = self.names[0].removeprefix(_MARK)
+        self.names[0] = self.names[0].removeprefix(_BYTE_ORDER_MARK)
         self._taken.clear()
         self.shape = _Shape(delimiter, len(self.names))
 
@@ -198,7 +198,7 @@ class _Records:
             for index, name in columns.items():
                 values[name].append(record[index] if index < len(record) else None)
 
-            if rows % _ROWS == 0:
+            if rows % _BATCH_ROWS == 0:
                 yield pl.DataFrame(values, schema=dict.fromkeys(values, pl.String()))
 
                 values = {name: [] for name in values}
@@ -227,7 +227,7 @@ class _Records:
             # Its words are about the format only, and say little.
             self._rows += 1
 
-            if _LONE_RETURN.search("".join(self._taken)):
+            if _LONE_CARRIAGE_RETURN.search("".join(self._taken)):
                 raise self._refusal(
                     "a carriage return stands where no line ends",
                     "行内有单独的回车符",
@@ -271,11 +271,11 @@ class _Records:
                 f"The ledger {self._file} cannot be read: {where.en}: {en}.",
                 f"无法读取账本 {self._file}：{where.zh}：{zh}。",
             ),
-            advice=advice or _QUOTE,
+            advice=advice or _QUOTE_ADVICE,
         )
 
 
-def _at_once(
+def _parse_block(
     text: str, shape: _Shape, columns: Mapping[int, str]
 ) -> pl.DataFrame | None:
     """
@@ -284,7 +284,7 @@ def _at_once(
     import polars as pl
 
     # A mark is a letter here, and nothing to polars.
-    if text.count("\r") != text.count("\r\n") or text.startswith(_MARK):
+    if text.count("\r") != text.count("\r\n") or text.startswith(_BYTE_ORDER_MARK):
         return None
 
     lines = pl.Series([text]).str.split("\n").explode()
@@ -298,7 +298,7 @@ def _at_once(
     is_quoted = '"' in text
 
     if is_quoted:
-        is_good = lines.str.contains(_regular(shape)).all()
+        is_good = lines.str.contains(_regular_lines(shape)).all()
     else:
         counts = lines.str.count_matches(shape.delimiter, literal=True)
         is_good = (counts == shape.fields - 1).all()
@@ -332,7 +332,7 @@ def _at_once(
     )
 
 
-def _regular(shape: _Shape) -> str:
+def _regular_lines(shape: _Shape) -> str:
     """
     Return a pattern of lines in which each quotation mark can mean one thing only.
     """
@@ -342,7 +342,7 @@ def _regular(shape: _Shape) -> str:
     return f"^{field}(?:{delimiter}{field}){{{shape.fields - 1}}}\r?$"
 
 
-def _of_text(encoding: str) -> str:
+def _without_mark(encoding: str) -> str:
     """
     Return *encoding*; of UTF-8 the one that takes no mark for a letter.
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-_ROWS: Final = 500_000
+_BATCH_ROWS: Final = 500_000
 
 # That of statements sends to UMF, who has never seen this book.
 LEDGER_ADVICE: Final = Text(
@@ -42,11 +42,11 @@ def batches(scan: Scan, file: Path, wanted: Sequence[str]) -> Iterator[pl.DataFr
     try:
         total = scan().select(pl.len()).collect().item()
 
-        for batch in scan().select(wanted).collect_batches(chunk_size=_ROWS):
+        for batch in scan().select(wanted).collect_batches(chunk_size=_BATCH_ROWS):
             rows += batch.height
             yield batch
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise unreadable(file, error) from None
+        raise unreadable_error(file, error) from None
 
     if rows != total:
         raise StatementError(
@@ -69,15 +69,15 @@ def names(scan: Scan, file: Path) -> list[str]:
 
     # polars takes a folder for all files in it.
     if file.is_dir():
-        raise unreadable(file, IsADirectoryError(errno.EISDIR, "Is a directory"))
+        raise unreadable_error(file, IsADirectoryError(errno.EISDIR, "Is a directory"))
 
     try:
         return scan().collect_schema().names()
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise unreadable(file, error) from None
+        raise unreadable_error(file, error) from None
 
 
-def stamp(file: Path) -> list[Any]:
+def file_identity(file: Path) -> list[Any]:
     """
     Return what tells *file* from others, and from itself when it has changed.
     """
@@ -86,7 +86,7 @@ def stamp(file: Path) -> list[Any]:
     return [str(file.resolve()), found.st_size, found.st_mtime_ns]
 
 
-def unreadable(
+def unreadable_error(
     file: Path, error: Exception, *, encoding: str | None = None
 ) -> StatementError:
     """

@@ -10,15 +10,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from umfpay.reconciliation._ledger_files import unreadable
+from umfpay.reconciliation._ledger_files import unreadable_error
 
 
 if TYPE_CHECKING:
     import polars as pl
 
 
-_OFFSET: Final = re.compile(r"[+-][0-9]{2}:?[0-9]{2}")
-_ROWS: Final = 100_000
+_OFFSET_PATTERN: Final = re.compile(r"[+-][0-9]{2}:?[0-9]{2}")
+_BATCH_ROWS: Final = 100_000
 
 
 def has_offsets(file: Path) -> bool:
@@ -60,7 +60,7 @@ def batches_in_utc(file: Path, wanted: Sequence[str]) -> Iterator[pl.DataFrame]:
 
     try:
         with pyarrow.parquet.ParquetFile(file) as opened:
-            for batch in opened.iter_batches(batch_size=_ROWS, columns=[*wanted]):
+            for batch in opened.iter_batches(batch_size=_BATCH_ROWS, columns=[*wanted]):
                 table = pa.Table.from_batches([batch])
                 schema = pa.schema([_in_utc(field) for field in table.schema])
                 frame = pl.from_arrow(table.cast(schema))
@@ -68,7 +68,7 @@ def batches_in_utc(file: Path, wanted: Sequence[str]) -> Iterator[pl.DataFrame]:
 
                 yield frame
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise unreadable(file, error) from None
+        raise unreadable_error(file, error) from None
 
 
 def _in_utc(field: Any) -> Any:
@@ -86,5 +86,5 @@ def _has_offset(kind: Any) -> bool:
     return (
         pa.types.is_timestamp(kind)
         and kind.tz is not None
-        and _OFFSET.fullmatch(kind.tz) is not None
+        and _OFFSET_PATTERN.fullmatch(kind.tz) is not None
     )

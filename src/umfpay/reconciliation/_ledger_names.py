@@ -11,7 +11,7 @@ from typing import Final
 from umfpay.errors import ConfigError, Text, escape
 
 
-OURS: Final = (
+COLUMN_NAMES: Final = (
     "mer_reference_id",
     "mer_date",
     "kind",
@@ -22,8 +22,8 @@ OURS: Final = (
     "state",
     "service_fee",
 )
-MONEY: Final = ("total", "total_cny", "service_fee")
-OPTIONAL: Final = (
+MONEY_COLUMNS: Final = ("total", "total_cny", "service_fee")
+OPTIONAL_COLUMNS: Final = (
     "mer_date",
     "currency",
     "total",
@@ -33,28 +33,30 @@ OPTIONAL: Final = (
 )
 
 # At most 15 digits before the dot: more overflow hundredths in Int64.
-AMOUNT: Final = r"^\s*[+-]?[0-9]{1,15}(\.[0-9]{1,38})?\s*$"
+AMOUNT_PATTERN: Final = r"^\s*[+-]?[0-9]{1,15}(\.[0-9]{1,38})?\s*$"
 # A time without an offset is the gateway's own; one with an offset must be whole.
-OFFSET: Final = (
+OFFSET_PATTERN: Final = (
     r"[T ]([01][0-9]|2[0-3]):?[0-5][0-9](:?[0-5][0-9]([.][0-9]*)?)?"
     r"(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)$"
 )
-DAY: Final = (
+DAY_PATTERN: Final = (
     r"^\s*[0-9]{4}[-/]?[0-9]{2}[-/]?[0-9]{2}"
-    rf"([T ][0-9:.]*\s*$|{OFFSET.removesuffix('$')}\s*$|\s*$)"
+    rf"([T ][0-9:.]*\s*$|{OFFSET_PATTERN.removesuffix('$')}\s*$|\s*$)"
 )
-KINDS: Final[Mapping[str, tuple[str, ...]]] = {
+WORDS_OF_KIND: Final[Mapping[str, tuple[str, ...]]] = {
     "P": ("P", "PAY", "PAYMENT", "SALE", "ORDER", "支付", "付款", "收款"),
     "T": ("T", "REFUND", "RETURN", "退款", "退货"),
 }
 # As numbers of phones, cards and orders have, and days.
-_DIGITS: Final = re.compile(r"[0-9](?:[ .-]?[0-9]){6,}")
-_SHOWN_NAMES: Final = 30
-_SHOWN_CHARACTERS: Final = 40
-KIND_WORDS: Final = [word for words in KINDS.values() for word in words]
+_LONG_NUMBER: Final = re.compile(r"[0-9](?:[ .-]?[0-9]){6,}")
+_MAX_SHOWN_NAMES: Final = 30
+_MAX_SHOWN_CHARACTERS: Final = 40
+KIND_WORDS: Final = [word for words in WORDS_OF_KIND.values() for word in words]
 
 
-def chosen(columns: Mapping[str, str] | None, there: Sequence[str]) -> dict[str, str]:
+def choose_columns(
+    columns: Mapping[str, str] | None, there: Sequence[str]
+) -> dict[str, str]:
     """
     Return which of the columns that are *there* holds which of ours.
 
@@ -68,37 +70,37 @@ def chosen(columns: Mapping[str, str] | None, there: Sequence[str]) -> dict[str,
     named = dict(columns or {})
 
     for name in named:
-        if name not in OURS:
-            raise unusable(
-                f"{_display_name(name)}: ours are {', '.join(OURS)}",
-                f"{_display_name(name)}：可用的名称为 {'、'.join(OURS)}",
+        if name not in COLUMN_NAMES:
+            raise columns_error(
+                f"{_display_name(name)}: ours are {', '.join(COLUMN_NAMES)}",
+                f"{_display_name(name)}：可用的名称为 {'、'.join(COLUMN_NAMES)}",
             )
 
     for name, column in named.items():
         if column not in there:
-            raise unusable(
+            raise columns_error(
                 f"{name}={_display_name(column)}: the ledger has {_column_list(there)}",
                 f"{name}={_display_name(column)}：账本的列为 {_column_list(there)}",
             )
 
-    found = {name: named.get(name, name) for name in OURS}
+    found = {name: named.get(name, name) for name in COLUMN_NAMES}
     found = {name: column for name, column in found.items() if column in there}
 
     for name, column in found.items():
         if there.count(column) > 1:
-            raise unusable(
+            raise columns_error(
                 f"{name}={_display_name(column)}: several columns of the ledger have this name",
                 f"{name}={_display_name(column)}：账本中有多列使用该名称",
             )
 
     if "mer_reference_id" not in found:
-        raise unusable(
+        raise columns_error(
             f"mer_reference_id is needed; the ledger has {_column_list(there)}",
             f"缺少 mer_reference_id；账本的列为 {_column_list(there)}",
         )
 
     if not {"total", "total_cny"} & {*found}:
-        raise unusable(
+        raise columns_error(
             f"total or total_cny is needed; the ledger has {_column_list(there)}",
             f"缺少 total 或 total_cny；账本的列为 {_column_list(there)}",
         )
@@ -111,16 +113,16 @@ def _column_list(names: Sequence[str]) -> str:
     Return names of columns to be shown: escaped, and without long numbers, for without
     a line of names they are somebody's values.
     """
-    shown = [_display_name(name) for name in names[:_SHOWN_NAMES]]
+    shown = [_display_name(name) for name in names[:_MAX_SHOWN_NAMES]]
 
-    return ", ".join([*shown, *(["..."] if len(names) > _SHOWN_NAMES else [])])
+    return ", ".join([*shown, *(["..."] if len(names) > _MAX_SHOWN_NAMES else [])])
 
 
 def _display_name(name: str) -> str:
-    return escape(_DIGITS.sub("***", name), limit=_SHOWN_CHARACTERS)
+    return escape(_LONG_NUMBER.sub("***", name), limit=_MAX_SHOWN_CHARACTERS)
 
 
-def unusable(en: str, zh: str) -> ConfigError:
+def columns_error(en: str, zh: str) -> ConfigError:
     """
     Return what to raise for columns that cannot be meant.
     """

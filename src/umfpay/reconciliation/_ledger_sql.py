@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from umfpay.errors import ConfigError, StatementError, Text, escape
-from umfpay.reconciliation._extra import needed
+from umfpay.reconciliation._extra import needs_reconcile_extra
 from umfpay.sensitive import Secret
 
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-_CHINA: Final = timezone(timedelta(hours=8))
+_CHINA_ZONE: Final = timezone(timedelta(hours=8))
 # Characters of SQLite's words.
-_SHOWN: Final = 200
+_MAX_SHOWN_CHARACTERS: Final = 200
 
 
 class Selection:
@@ -43,7 +43,7 @@ class Selection:
     """
 
     def __init__(self, url: Secret, query: str, *, batch_rows: int) -> None:
-        with needed():
+        with needs_reconcile_extra():
             import sqlalchemy
 
         self._query = query
@@ -55,9 +55,9 @@ class Selection:
                 url.reveal(), poolclass=sqlalchemy.pool.NullPool, hide_parameters=True
             )
         except ImportError as error:
-            refusal = _missing_driver(error.name or type(error).__name__)
+            refusal = _missing_driver_error(error.name or type(error).__name__)
         except (sqlalchemy.exc.ArgumentError, ValueError) as error:
-            refusal = _no_database(type(error).__name__)
+            refusal = _no_database_error(type(error).__name__)
         else:
             return
 
@@ -96,7 +96,7 @@ class Selection:
 
         # SQLite would make it, empty.
         if _is_missing(self._engine.url):
-            raise _unreadable(self._engine.url, os.strerror(errno.ENOENT))
+            raise _unreadable_error(self._engine.url, os.strerror(errno.ENOENT))
 
         try:
             with self._engine.connect() as connection:
@@ -110,7 +110,7 @@ class Selection:
         else:
             return
 
-        raise _unreadable(self._engine.url, failure)
+        raise _unreadable_error(self._engine.url, failure)
 
 
 def _is_missing(url: Any) -> bool:
@@ -137,13 +137,13 @@ def _reason(error: Exception) -> str:
     cause = getattr(error, "orig", None)
 
     if isinstance(cause, sqlite3.Error):
-        return escape(str(cause), limit=_SHOWN)
+        return escape(str(cause), limit=_MAX_SHOWN_CHARACTERS)
 
     return type(error).__name__
 
 
-def _unreadable(url: Any, reason: str) -> StatementError:
-    place = _place(url)
+def _unreadable_error(url: Any, reason: str) -> StatementError:
+    place = _display_url(url)
 
     return StatementError(
         Text(
@@ -157,7 +157,7 @@ def _unreadable(url: Any, reason: str) -> StatementError:
     )
 
 
-def _place(url: Any) -> str:
+def _display_url(url: Any) -> str:
     """
     Return *url* without user, password and options, which may hold one, too.
     """
@@ -169,11 +169,11 @@ def _place(url: Any) -> str:
 
 
 # Where the package that is installed has another name than the module.
-_PACKAGES: Final = {"MySQLdb": "mysqlclient", "psycopg2": "psycopg2-binary"}
+_PACKAGE_OF_MODULE: Final = {"MySQLdb": "mysqlclient", "psycopg2": "psycopg2-binary"}
 
 
-def _missing_driver(module: str) -> ConfigError:
-    package = _PACKAGES.get(module, module)
+def _missing_driver_error(module: str) -> ConfigError:
+    package = _PACKAGE_OF_MODULE.get(module, module)
 
     return ConfigError(
         Text(
@@ -189,7 +189,7 @@ def _missing_driver(module: str) -> ConfigError:
     )
 
 
-def _no_database(reason: str) -> ConfigError:
+def _no_database_error(reason: str) -> ConfigError:
     return ConfigError(
         Text(
             f"ledger: no database is reached by this address ({reason}).",
@@ -215,7 +215,7 @@ def _text(value: Any) -> str | None:
     if isinstance(value, datetime) and value.tzinfo is not None:
         # The gateway's zone. The last moment of all, which means "never", has no later.
         with suppress(OverflowError):
-            value = value.astimezone(_CHINA)
+            value = value.astimezone(_CHINA_ZONE)
 
     if isinstance(value, date):
         # A moment is of its day.

@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from umfpay.errors import StatementError, Text
-from umfpay.reconciliation._columns import plain_amounts, plain_days, replaced
+from umfpay.reconciliation._columns import plain_amounts, plain_days, replace_words
 from umfpay.reconciliation._extra import load
 from umfpay.reconciliation._ledger_files import LEDGER_ADVICE
 from umfpay.reconciliation._ledger_names import (
-    AMOUNT,
-    DAY,
+    AMOUNT_PATTERN,
+    DAY_PATTERN,
     KIND_WORDS,
-    MONEY,
-    unusable,
+    MONEY_COLUMNS,
+    columns_error,
 )
 
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-_WORDS: Final = 1_000
+_MAX_DISTINCT_WORDS: Final = 1_000
 # Amounts of 15 digits; more overflow hundredths.
 _MAX_HUNDREDTHS: Final = 10**15 - 1
 
@@ -46,7 +46,7 @@ def in_our_columns(
     import polars as pl
 
     _must_hold_values(rows, columns)
-    rows, done = _at_once(rows, columns)
+    rows, done = _parse_usual(rows, columns)
     _check(rows, columns, before, done)
     ours: pl.DataFrame = load("_ledger_columns").with_our_columns(
         rows, columns, ready=done
@@ -72,14 +72,14 @@ def _must_hold_values(rows: pl.DataFrame, columns: Mapping[str, str]) -> None:
         is_day = name == "mer_date" and kind.base_type() in (pl.Date, pl.Datetime)
 
         if kind.is_nested() or kind.is_object() or (kind.is_temporal() and not is_day):
-            raise unusable(
+            raise columns_error(
                 f"{name}={column} is of the type {kind}, which is none for it; give"
                 " text",
                 f"{name}={column} 的类型 {kind} 不适用；请提供文本",
             )
 
 
-def _at_once(
+def _parse_usual(
     rows: pl.DataFrame, columns: Mapping[str, str]
 ) -> tuple[pl.DataFrame, frozenset[str]]:
     """
@@ -100,7 +100,7 @@ def _at_once(
         if not values.dtype.is_(_text_type()):
             continue
 
-        read = _READ[name](name, values) if name in _READ else None
+        read = _PARSERS[name](name, values) if name in _PARSERS else None
 
         if read is not None:
             done[name] = read.alias(column)
@@ -118,12 +118,12 @@ def _check(
         for name, column in columns.items()
     }
 
-    for name in MONEY:
+    for name in MONEY_COLUMNS:
         if name in words and name not in done:
             good = (
                 pl.col(columns[name]).is_between(-_MAX_HUNDREDTHS, _MAX_HUNDREDTHS)
                 if _is_exact(rows, columns[name])
-                else words[name].str.contains(AMOUNT) | (words[name] == "")
+                else words[name].str.contains(AMOUNT_PATTERN) | (words[name] == "")
             )
             _refuse(
                 rows.select(good),
@@ -138,7 +138,7 @@ def _check(
         _refuse(
             rows.select(
                 (
-                    day.str.contains(DAY)
+                    day.str.contains(DAY_PATTERN)
                     & digits.str.to_date("%Y%m%d", strict=False).is_not_null()
                 )
                 | (day == "")
@@ -177,12 +177,12 @@ def _refuse(good: pl.DataFrame, column: str, before: int, wanted: Text) -> None:
     )
 
 
-def _plain_words(name: str, values: pl.Series) -> pl.Series | None:
+def _parse_words(name: str, values: pl.Series) -> pl.Series | None:
     import polars as pl
 
     words = values.unique()
 
-    if words.len() > _WORDS:
+    if words.len() > _MAX_DISTINCT_WORDS:
         return None
 
     found = load("_ledger_columns").ready_words(
@@ -197,15 +197,15 @@ def _plain_words(name: str, values: pl.Series) -> pl.Series | None:
     if words.equals(ours):
         return values
 
-    column = replaced(pl.col(values.name), words, ours)
+    column = replace_words(pl.col(values.name), words, ours)
 
     return values.to_frame().select(column).to_series()
 
 
-_READ: Final[Mapping[str, Callable[[str, Any], Any]]] = {
-    **dict.fromkeys(MONEY, lambda _, values: plain_amounts(values)),
+_PARSERS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
+    **dict.fromkeys(MONEY_COLUMNS, lambda _, values: plain_amounts(values)),
     "mer_date": lambda _, values: plain_days(values),
-    **dict.fromkeys(("kind", "currency", "state"), _plain_words),
+    **dict.fromkeys(("kind", "currency", "state"), _parse_words),
 }
 
 

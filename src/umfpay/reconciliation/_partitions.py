@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-_SEED: Final = 7
+_HASH_SEED: Final = 7
 
 
 @attrs.define
-class Stage:
+class PartitionStore:
     """
     The rows of the books, apart by the hash of their order id.
 
@@ -32,7 +32,9 @@ class Stage:
     folder: Path | None
     buckets: int
     _parts: Counter[str] = attrs.field(factory=Counter)
-    _kept: dict[tuple[str, int], list[pl.DataFrame]] = attrs.field(factory=dict)
+    _frames_in_memory: dict[tuple[str, int], list[pl.DataFrame]] = attrs.field(
+        factory=dict
+    )
 
     def bucket_of(self, column: str) -> pl.Expr:
         """
@@ -40,7 +42,7 @@ class Stage:
         """
         import polars as pl
 
-        return (pl.col(column).hash(seed=_SEED) % self.buckets).cast(pl.UInt16)
+        return (pl.col(column).hash(seed=_HASH_SEED) % self.buckets).cast(pl.UInt16)
 
     def add(self, book: str, frame: pl.DataFrame, *, bucket: pl.Expr) -> None:
         """
@@ -60,7 +62,7 @@ class Stage:
 
     def _put(self, book: str, bucket: int, rows: pl.DataFrame) -> None:
         if self.folder is None:
-            self._kept.setdefault((book, bucket), []).append(rows)
+            self._frames_in_memory.setdefault((book, bucket), []).append(rows)
 
             return
 
@@ -77,7 +79,7 @@ class Stage:
         import polars as pl
 
         if self.folder is None:
-            parts = self._kept.get((book, bucket), [])
+            parts = self._frames_in_memory.get((book, bucket), [])
         else:
             place = self.folder / book / f"{bucket:04d}"
             parts = [pl.read_ipc(part) for part in sorted(place.glob("*.arrow"))]

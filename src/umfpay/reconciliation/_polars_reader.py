@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 
 # What a row stripped by Python loses, and one stripped by the engine keeps.
-_PYTHONS_BLANKS: Final = (b"\x1c", b"\x1d", b"\x1e", b"\x1f")
-_MARK: Final = b"\xef\xbb\xbf"
+_PYTHON_BLANKS: Final = (b"\x1c", b"\x1d", b"\x1e", b"\x1f")
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _BLANKS: Final = (b" ", b"\t", b"\x0b", b"\x0c", b"\r")
 
 
@@ -57,7 +57,7 @@ class _Column:
 
 _T = _Column("", "nothing")
 
-_COLUMNS: Final[Mapping[type[Any], tuple[_Column, ...]]] = {
+_COLUMNS_OF_KIND: Final[Mapping[type[Any], tuple[_Column, ...]]] = {
     Transaction: (
         _Column("trade_no", "text"),
         _T,  # the customer's phone
@@ -92,25 +92,15 @@ _COLUMNS: Final[Mapping[type[Any], tuple[_Column, ...]]] = {
     ),
 }
 # Which of them the closing total sums.
-_SUMMED: Final = {Transaction: "total_cny", PaidOut: "exchanged_cny"}
-# What the typed rows call them.
-_MEMBERS: Final = {
-    Transaction: {
-        "mer_date": "order_date",
-        "total": "amount",
-        "total_cny": "amount_cny",
-        "refund_id": "refund_no",
-    },
-    PaidOut: {
-        "number": "order_id",
-        "mer_date": "order_date",
-        "total": "amount",
-        "total_cny": "amount_cny",
-    },
+_SUMMED_COLUMN: Final = {Transaction: "total_cny", PaidOut: "exchanged_cny"}
+# What the typed rows call a column that has another name here.
+_MEMBER_OF_COLUMN: Final[Mapping[type[Any], Mapping[str, str]]] = {
+    Transaction: {},
+    PaidOut: {"number": "order_id"},
 }
 
 
-def at_once(
+def parse_block(
     rows: Block,
     kind: type[Any],
     *,
@@ -147,7 +137,9 @@ def _utf8(data: bytes, encoding: str | None) -> tuple[bytes, str | None]:
         data = data.replace(b"\r\n", b"\n")
 
     # A mark is a letter here, and is nothing to the engine.
-    if data.startswith(_MARK) or any(blank in data for blank in _PYTHONS_BLANKS):
+    if data.startswith(_BYTE_ORDER_MARK) or any(
+        blank in data for blank in _PYTHON_BLANKS
+    ):
         raise UnusualError
 
     if data.isascii():
@@ -169,7 +161,8 @@ def _frame(
     import polars as pl
 
     columns = {
-        f"column_{number}": column for number, column in enumerate(_COLUMNS[kind], 1)
+        f"column_{number}": column
+        for number, column in enumerate(_COLUMNS_OF_KIND[kind], 1)
     }
 
     names = [name for name, column in columns.items() if column.is_read(wanted)]
@@ -234,10 +227,10 @@ def of_rows(rows: Iterable[Any], kind: type[Any]) -> pl.DataFrame:
     """
     import polars as pl
 
-    members = _MEMBERS[kind]
+    members = _MEMBER_OF_COLUMN[kind]
     columns = {
         column.name: (column.holds, members.get(column.name, column.name))
-        for column in _COLUMNS[kind]
+        for column in _COLUMNS_OF_KIND[kind]
         if column.holds != "nothing"
     }
     values: dict[str, list[Any]] = {name: [] for name in columns}
@@ -276,7 +269,7 @@ def schema_of_frames(kind: type[Any]) -> dict[str, pl.DataType]:
 
     return {
         column.name: kinds.get(column.holds, pl.String())
-        for column in _COLUMNS[kind]
+        for column in _COLUMNS_OF_KIND[kind]
         if column.holds != "nothing"
     }
 
@@ -288,7 +281,7 @@ def read_for(columns: Sequence[str], kind: type[Any]) -> list[str]:
     Raises:
         ConfigError: There is no such column.
     """
-    there = [column.name for column in _COLUMNS[kind] if column.name]
+    there = [column.name for column in _COLUMNS_OF_KIND[kind] if column.name]
     unknown = sorted({*columns} - {*there})
 
     if unknown:
@@ -300,7 +293,7 @@ def read_for(columns: Sequence[str], kind: type[Any]) -> list[str]:
             )
         )
 
-    return [name for name in there if name in {*columns, "kind", _SUMMED[kind]}]
+    return [name for name in there if name in {*columns, "kind", _SUMMED_COLUMN[kind]}]
 
 
 def sums_of(frame: pl.DataFrame, kind: type[Any]) -> tuple[Decimal, Decimal]:
@@ -309,7 +302,7 @@ def sums_of(frame: pl.DataFrame, kind: type[Any]) -> tuple[Decimal, Decimal]:
     """
     import polars as pl
 
-    amount = pl.col(_SUMMED[kind]).cast(pl.Int128)
+    amount = pl.col(_SUMMED_COLUMN[kind]).cast(pl.Int128)
     paid, refunded = frame.select(
         amount.filter(pl.col("kind") == name).sum().alias(name) for name in ("P", "T")
     ).row(0)

@@ -31,14 +31,14 @@ from umfpay.reconciliation._difference import Difference
 if TYPE_CHECKING:
     import polars as pl
 
-    from umfpay.reconciliation._engines import Compared
+    from umfpay.reconciliation._engines import ComparisonResult
 
 
-_ORDER: Final = "run.json"
-_STAGED: Final = "staged.json"
-_LOCK: Final = f"{PARTIAL_PREFIX}reconcile.lock"
+_RUN_FILE: Final = "run.json"
+_PARTITIONED_FILE: Final = "staged.json"
+_LOCK_FILE: Final = f"{PARTIAL_PREFIX}reconcile.lock"
 # Changes when older folders cannot be gone on with.
-_FORM: Final = 3
+_FORMAT_VERSION: Final = 3
 
 
 @attrs.frozen(kw_only=True)
@@ -72,11 +72,11 @@ class Run(AbstractContextManager["Run"]):
         self._folder = folder
         self._done = folder / "done"
         self.books = folder / "books"
-        self._lock = filelock.FileLock(folder / _LOCK, mode=FILE_MODE)
+        self._lock = filelock.FileLock(folder / _LOCK_FILE, mode=FILE_MODE)
 
         try:
             self._take_lock()
-            self._open(json.dumps({"form": _FORM, **_versions(), **identity}))
+            self._open(json.dumps({"form": _FORMAT_VERSION, **_versions(), **identity}))
         except filelock.Timeout:
             raise ConfigError(
                 Text(
@@ -109,7 +109,7 @@ class Run(AbstractContextManager["Run"]):
             if not path.name.startswith(PARTIAL_PREFIX)
         }
 
-        if there and _ORDER not in there:
+        if there and _RUN_FILE not in there:
             raise ConfigError(
                 Text(
                     f"work_dir: {self._folder} holds something else; give an empty one.",
@@ -121,7 +121,7 @@ class Run(AbstractContextManager["Run"]):
         self._lock.acquire(timeout=0)
 
     def _open(self, order: str) -> None:
-        note = self._folder / _ORDER
+        note = self._folder / _RUN_FILE
 
         if not note.exists() or note.read_text(encoding="utf-8") != order:
             self.forget()
@@ -129,7 +129,7 @@ class Run(AbstractContextManager["Run"]):
             with replacing(note, encoding="utf-8") as file:
                 file.write(order)
 
-        if not self.is_staged:
+        if not self.is_partitioned:
             # Half a book is none, and nothing can be done of it.
             for left in (self._done, self.books):
                 shutil.rmtree(left, ignore_errors=True)
@@ -145,28 +145,28 @@ class Run(AbstractContextManager["Run"]):
         """
         # In this order: whoever is killed between leaves what begins anew, not what
         # seems to be done.
-        (self._folder / _STAGED).unlink(missing_ok=True)
+        (self._folder / _PARTITIONED_FILE).unlink(missing_ok=True)
 
         for left in (self._done, self.books):
             shutil.rmtree(left, ignore_errors=True)
 
-        (self._folder / _ORDER).unlink(missing_ok=True)
+        (self._folder / _RUN_FILE).unlink(missing_ok=True)
 
         for left in self._folder.glob(f"{PARTIAL_PREFIX}*{PARTIAL_SUFFIX}"):
             left.unlink(missing_ok=True)
 
     @property
-    def is_staged(self) -> bool:
+    def is_partitioned(self) -> bool:
         """
         Whether all books are divided into their buckets.
         """
-        return (self._folder / _STAGED).exists()
+        return (self._folder / _PARTITIONED_FILE).exists()
 
-    def stage(self, facts: Mapping[str, Any]) -> None:
+    def mark_partitioned(self, facts: Mapping[str, Any]) -> None:
         """
         Note that they are, and what was seen of them.
         """
-        _write(self._folder / _STAGED, facts)
+        _write(self._folder / _PARTITIONED_FILE, facts)
 
     def has(self, bucket: int) -> bool:
         """
@@ -174,7 +174,7 @@ class Run(AbstractContextManager["Run"]):
         """
         return self._summary(bucket).exists()
 
-    def keep(self, bucket: int, found: Compared) -> None:
+    def keep(self, bucket: int, found: ComparisonResult) -> None:
         """
         Store the differences of *bucket* and what it adds up to.
         """
@@ -183,13 +183,15 @@ class Run(AbstractContextManager["Run"]):
         differences = found.rows.filter(pl.col("class") != str(Difference.MATCHED))
         differences.write_ipc(self._rows(bucket), compression="lz4")
         # Last: it says that the rows are whole.
-        _write(self._summary(bucket), _summed(found))
+        _write(self._summary(bucket), _summarise(found))
 
     def facts(self) -> Any:
         """
         Return what was seen of the books.
         """
-        return json.loads((self._folder / _STAGED).read_text(encoding="utf-8"))
+        return json.loads(
+            (self._folder / _PARTITIONED_FILE).read_text(encoding="utf-8")
+        )
 
     def summaries(self) -> list[Any]:
         """
@@ -220,7 +222,7 @@ class Run(AbstractContextManager["Run"]):
         return self._done / f"{bucket:04d}.json"
 
 
-def _summed(found: Compared) -> dict[str, Any]:
+def _summarise(found: ComparisonResult) -> dict[str, Any]:
     """
     Count the keys of each class, and add up their money: the gateway's, where it has
     a row, else the ledger's.

@@ -27,10 +27,10 @@ from umfpay.reconciliation._totals import (
     TotalRule,
     TotalRules,
     chosen_rule,
-    fitting,
-    unfit,
+    fitting_rules,
+    wrong_total_error,
 )
-from umfpay.reconciliation._values import incomplete
+from umfpay.reconciliation._values import incomplete_error
 
 
 if TYPE_CHECKING:
@@ -172,8 +172,8 @@ class StatementReader(Generic[RowT]):
             ConfigError: The package polars is missing, or there is no such column.
         """
         from umfpay.reconciliation._polars_reader import (
-            at_once,
             of_rows,
+            parse_block,
             read_for,
             sums_of,
         )
@@ -186,7 +186,7 @@ class StatementReader(Generic[RowT]):
             if rows is None:
                 continue
 
-            frame, encoding = at_once(
+            frame, encoding = parse_block(
                 rows, self._kind, encoding=self._encoding, wanted=wanted
             )
 
@@ -287,7 +287,7 @@ class StatementReader(Generic[RowT]):
 
             return text
 
-        raise incomplete(
+        raise incomplete_error(
             where,
             "it is neither UTF-8 nor GB18030, or not of the encoding of the lines"
             " before; give encoding=",
@@ -313,10 +313,10 @@ class StatementReader(Generic[RowT]):
                 header, sums, total, paid_out=self._kind is PaidOut
             )
         else:
-            fits = fitting(sums, total)
+            fits = fitting_rules(sums, total)
 
             if not fits or (isinstance(rule, TotalRule) and rule not in fits):
-                raise unfit(sums, total)
+                raise wrong_total_error(sums, total)
 
             self.total_rules = fits
 
@@ -348,7 +348,7 @@ def read_transactions(
         source,
         kind=Transaction,
         read=read_transaction,
-        amount=lambda row: row.amount_cny,
+        amount=lambda row: row.total_cny,
         total_rule=total_rule,
         encoding=encoding,
     )

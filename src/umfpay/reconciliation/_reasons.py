@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from umfpay.reconciliation._report import DifferenceRow
 
 
-NAMES: Final[dict[Difference, Text]] = {
+CLASS_NAMES: Final[dict[Difference, Text]] = {
     Difference.DUPLICATE: Text("Twice in one book", "重复"),
     Difference.MISSING_IN_LEDGER: Text("Not in the ledger", "账本缺少"),
     Difference.MISSING_AT_GATEWAY: Text("Not at the gateway", "网关缺少"),
@@ -35,8 +35,8 @@ def reason(row: DifferenceRow) -> Text:
     """
     Return what is different about *row*, the later classes too.
     """
-    said = _SAY[row.difference](row)
-    others = [NAMES[name] for name in row.also]
+    said = _REASON_OF_CLASS[row.difference](row)
+    others = [CLASS_NAMES[name] for name in row.also]
 
     if not others:
         return said
@@ -75,7 +75,7 @@ def _missing_at_gateway(row: DifferenceRow) -> Text:
     )
 
 
-def _orphan(row: DifferenceRow) -> Text:
+def _refund_without_payment(row: DifferenceRow) -> Text:
     return Text(
         f"Both books have the refund {row.refund_id}; neither has its payment.",
         f"两边都有退款 {row.refund_id}，但都没有对应的支付。",
@@ -91,12 +91,20 @@ def _pairs(*names: str) -> Callable[[DifferenceRow], Text]:
             paid = row.statement.get(name)
 
             if None not in (ours, theirs) and ours != theirs:
-                en.append(f"{name}: ledger {_shown(ours)}, gateway {_shown(theirs)}")
-                zh.append(f"{name}：账本 {_shown(ours)}，网关 {_shown(theirs)}")
+                en.append(
+                    f"{name}: ledger {_display_value(ours)}, gateway {_display_value(theirs)}"
+                )
+                zh.append(
+                    f"{name}：账本 {_display_value(ours)}，网关 {_display_value(theirs)}"
+                )
 
             if None not in (paid, theirs) and paid != theirs:
-                en.append(f"{name}: statement {_shown(paid)}, gateway {_shown(theirs)}")
-                zh.append(f"{name}：结算 {_shown(paid)}，网关 {_shown(theirs)}")
+                en.append(
+                    f"{name}: statement {_display_value(paid)}, gateway {_display_value(theirs)}"
+                )
+                zh.append(
+                    f"{name}：结算 {_display_value(paid)}，网关 {_display_value(theirs)}"
+                )
 
         return Text(f"{'; '.join(en)}.", f"{'；'.join(zh)}。")
 
@@ -113,8 +121,8 @@ def _not_compared(row: DifferenceRow) -> Text:
 
 
 def _fee(row: DifferenceRow) -> Text:
-    ours = _shown(row.ledger.get("service_fee"))
-    theirs = _shown(row.statement.get("service_fee"))
+    ours = _display_value(row.ledger.get("service_fee"))
+    theirs = _display_value(row.statement.get("service_fee"))
 
     return Text(
         f"service_fee: ledger {ours}, statement {theirs} CNY.",
@@ -124,10 +132,10 @@ def _fee(row: DifferenceRow) -> Text:
 
 def _exchange(row: DifferenceRow) -> Text:
     statement = row.statement
-    rate = _shown(statement.get("exchange_rate"))
-    paid = f"{_shown(statement.get('exchanged'))} {statement.get('currency')}"
+    rate = _display_value(statement.get("exchange_rate"))
+    paid = f"{_display_value(statement.get('exchanged'))} {statement.get('currency')}"
     cny, total, fee = (
-        _shown(statement.get(name))
+        _display_value(statement.get(name))
         for name in ("exchanged_cny", "total_cny", "service_fee")
     )
 
@@ -138,11 +146,11 @@ def _exchange(row: DifferenceRow) -> Text:
     )
 
 
-_SAY: Final[dict[Difference, Callable[[Any], Text]]] = {
+_REASON_OF_CLASS: Final[dict[Difference, Callable[[Any], Text]]] = {
     Difference.DUPLICATE: _duplicate,
     Difference.MISSING_IN_LEDGER: _missing_in_ledger,
     Difference.MISSING_AT_GATEWAY: _missing_at_gateway,
-    Difference.REFUND_WITHOUT_PAYMENT: _orphan,
+    Difference.REFUND_WITHOUT_PAYMENT: _refund_without_payment,
     Difference.CURRENCY_DIFFERS: _pairs("currency"),
     Difference.AMOUNT_DIFFERS: _pairs("total", "total_cny"),
     Difference.STATE_DIFFERS: _pairs("state"),
@@ -156,10 +164,10 @@ _SAY: Final[dict[Difference, Callable[[Any], Text]]] = {
 
 def _money(book: Any) -> str:
     if book.get("total") is not None:
-        return f"{_shown(book['total'])} {book.get('currency') or ''}".rstrip()
+        return f"{_display_value(book['total'])} {book.get('currency') or ''}".rstrip()
 
-    return f"{_shown(book.get('total_cny'))} CNY"
+    return f"{_display_value(book.get('total_cny'))} CNY"
 
 
-def _shown(value: Any) -> str:
+def _display_value(value: Any) -> str:
     return "-" if value is None else str(value)

@@ -29,19 +29,19 @@ if TYPE_CHECKING:
 
 Language = Literal["zh", "en", "both"]
 
-MONEY: Final = frozenset(
+MONEY_COLUMNS: Final = frozenset(
     {"total", "total_cny", "service_fee", "exchanged", "exchanged_cny"}
 )
-RATES: Final = frozenset({"exchange_rate"})
+RATE_COLUMNS: Final = frozenset({"exchange_rate"})
 # Spreadsheets run what begins with a sign, of any width, also behind blanks, marks, and
 # what some of them drop: control and format characters.
 # A cell may begin behind each of these, depending on who opens the file.
-_SEEN_THROUGH: Final = (
+_INVISIBLE_CHARACTERS: Final = (
     r"\s\x00-\x1f\x7f-\xa0\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     r"\ufeff\ufff9-\ufffb\""
 )
-_FORMULA: Final = re.compile(
-    rf"(^|[;|\t\r\n])(?=[{_SEEN_THROUGH}]*[=+@\u2212\uff1d\uff0b\uff0d\uff20"
+_FORMULA_BEGIN: Final = re.compile(
+    rf"(^|[;|\t\r\n])(?=[{_INVISIBLE_CHARACTERS}]*[=+@\u2212\uff1d\uff0b\uff0d\uff20"
     r"\ufe62\ufe63\ufe66\ufe6b-])"
 )
 _BLANKS: Final = ("\t", "\r", "\n")
@@ -194,9 +194,11 @@ class Report:
                 given = dict(zip(columns, values, strict=True))
                 why = _row(given).reason
                 cells = [_cell(name, one) for name, one in given.items()]
-                writer.writerow([*cells, _as_text(why.en), _as_text(why.zh)])
+                writer.writerow(
+                    [*cells, _without_formulas(why.en), _without_formulas(why.zh)]
+                )
 
-        return _written(to, write, encoding="utf-8-sig" if mark else "utf-8")
+        return _write_file(to, write, encoding="utf-8-sig" if mark else "utf-8")
 
     def write_parquet(self, to: str | os.PathLike[str]) -> Path:
         """
@@ -205,7 +207,7 @@ class Report:
         Raises:
             ConfigError: It cannot be written.
         """
-        return _written(to, self._differences.write_parquet)
+        return _write_file(to, self._differences.write_parquet)
 
     def write_html(
         self,
@@ -231,7 +233,7 @@ class Report:
 
         text = page(self, language=language, limit=limit, produced_at=produced_at)
 
-        return _written(to, lambda file: file.write(text), encoding="utf-8")
+        return _write_file(to, lambda file: file.write(text), encoding="utf-8")
 
 
 def money_text(hundredths: int) -> str:
@@ -266,10 +268,10 @@ def _value(name: str, given: Any) -> Any:
     if given is None:
         return None
 
-    if name in MONEY:
+    if name in MONEY_COLUMNS:
         return Decimal(given).scaleb(-2)
 
-    return Decimal(given).scaleb(-4) if name in RATES else given
+    return Decimal(given).scaleb(-4) if name in RATE_COLUMNS else given
 
 
 def _cell(column: str, given: Any) -> str:
@@ -279,25 +281,25 @@ def _cell(column: str, given: Any) -> str:
     # ledger_total, but class and order_id as they are.
     name = column.partition("_")[2]
 
-    if name in MONEY or name in RATES:
+    if name in MONEY_COLUMNS or name in RATE_COLUMNS:
         return f"{_value(name, given):f}"
 
     if isinstance(given, date):
         return given.isoformat()
 
-    return _as_text(str(given))
+    return _without_formulas(str(given))
 
 
-def _as_text(text: str) -> str:
+def _without_formulas(text: str) -> str:
     """
     Return *text* with an apostrophe before all that a spreadsheet would run.
     """
-    safe = _FORMULA.sub(r"\1'", text)
+    safe = _FORMULA_BEGIN.sub(r"\1'", text)
 
     return f"'{safe}" if text.startswith(_BLANKS) and not safe.startswith("'") else safe
 
 
-def _written(
+def _write_file(
     to: str | os.PathLike[str],
     write: Callable[[Any], object],
     *,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from umfpay.errors import Text
 from umfpay.reconciliation._difference import Difference
-from umfpay.reconciliation._extra import needed
-from umfpay.reconciliation._reasons import NAMES
+from umfpay.reconciliation._extra import needs_reconcile_extra
+from umfpay.reconciliation._reasons import CLASS_NAMES
 
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def page(report: Report, *, language: Language, limit: int, produced_at: str) ->
     """
     Return the page of *report*.
     """
-    with needed():
+    with needs_reconcile_extra():
         import jinja2
 
     source = resources.files("umfpay.reconciliation") / "templates" / "report.html"
@@ -45,7 +45,7 @@ def page(report: Report, *, language: Language, limit: int, produced_at: str) ->
     classes = [
         {
             "id": str(name),
-            "name": say(NAMES[name]),
+            "name": say(CLASS_NAMES[name]),
             "count": report.counts[name],
             "width": min(100, round(100 * report.counts[name] / most, 2)),
             "totals": report.totals[name],
@@ -81,7 +81,7 @@ def _sections(report: Report, limit: int, say: Any) -> list[dict[str, Any]]:
     return [
         {
             "id": str(name),
-            "name": say(NAMES[name]),
+            "name": say(CLASS_NAMES[name]),
             "rows": [{"row": row, "reason": say(row.reason)} for row in rows[name]],
             "more": counted[name] - len(rows[name]),
         }

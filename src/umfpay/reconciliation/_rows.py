@@ -14,8 +14,8 @@ import attrs
 
 from umfpay.errors import IncompleteStatementError
 from umfpay.reconciliation._values import (
-    incomplete,
-    misfit,
+    incomplete_error,
+    misfit_error,
     read_amount,
     read_clock,
     read_day,
@@ -25,9 +25,9 @@ from umfpay.reconciliation._values import (
 from umfpay.sensitive import Private
 
 
-_COLUMNS: Final = 14
-_WITH_DATE: Final = 15
-_DATE_COLUMN: Final = 10
+_FILE_COLUMNS: Final = 14
+_FILE_COLUMNS_WITH_DATE: Final = 15
+_RECONCILED_ON_INDEX: Final = 10
 
 
 class Kind(StrEnum):
@@ -48,35 +48,35 @@ class Transaction:
         trade_no: UMF's own number.
         mobile: The customer's phone, hidden in logs.
         order_id: The merchant's order number.
-        order_date: The order's date.
+        mer_date: The order's date.
         paid_on: The day the payment or refund succeeded.
         paid_at: The time of that, None where the file has none.
-        currency: Of *amount*.
-        amount: In *currency*.
-        amount_cny: In CNY.
+        currency: Of *total*.
+        total: In *currency*.
+        total_cny: In CNY.
         exchange_rate: CNY for one unit of *currency*.
         reconciled_on: The date that stands in files of 15 columns.
         state: As the file has it.
         kind: Payment or refund.
         product_id: The product.
-        refund_no: The refund's number, empty for payments.
+        refund_id: The refund's number, empty for payments.
     """
 
     trade_no: str
     mobile: Private
     order_id: str
-    order_date: date
+    mer_date: date
     paid_on: date
     paid_at: time | None
     currency: str
-    amount: Decimal
-    amount_cny: Decimal
+    total: Decimal
+    total_cny: Decimal
     exchange_rate: Decimal
     reconciled_on: date | None
     state: str
     kind: Kind
     product_id: str
-    refund_no: str
+    refund_id: str
 
 
 @attrs.frozen(kw_only=True)
@@ -90,11 +90,11 @@ class PaidOut:
     Args:
         object_id: The payment's or refund's id.
         order_id: The merchant's number.
-        order_date: The order's date.
+        mer_date: The order's date.
         settled_on: The day of the statement.
-        currency: Of *amount* and *exchanged*.
-        amount: In *currency*.
-        amount_cny: In CNY.
+        currency: Of *total* and *exchanged*.
+        total: In *currency*.
+        total_cny: In CNY.
         service_fee: In CNY.
         exchanged: What was paid out, in *currency*.
         exchanged_cny: What was paid out, in CNY.
@@ -106,11 +106,11 @@ class PaidOut:
 
     object_id: str
     order_id: str
-    order_date: date
+    mer_date: date
     settled_on: date
     currency: str
-    amount: Decimal
-    amount_cny: Decimal
+    total: Decimal
+    total_cny: Decimal
     service_fee: Decimal
     exchanged: Decimal
     exchanged_cny: Decimal
@@ -133,30 +133,32 @@ def read_transaction(fields: Sequence[str], *, number: int) -> Transaction:
     """
     where = f"line {number}"
 
-    if len(fields) == _WITH_DATE:
-        reconciled_on = read_day(fields[_DATE_COLUMN], where, "reconciliation date")
-        fields = [*fields[:_DATE_COLUMN], *fields[_DATE_COLUMN + 1 :]]
-    elif len(fields) == _COLUMNS:
+    if len(fields) == _FILE_COLUMNS_WITH_DATE:
+        reconciled_on = read_day(
+            fields[_RECONCILED_ON_INDEX], where, "reconciliation date"
+        )
+        fields = [*fields[:_RECONCILED_ON_INDEX], *fields[_RECONCILED_ON_INDEX + 1 :]]
+    elif len(fields) == _FILE_COLUMNS:
         reconciled_on = None
     else:
-        raise _columns(where, len(fields), "14 or 15")
+        raise _column_count_error(where, len(fields), "14 or 15")
 
     return Transaction(
         trade_no=fields[0],
         mobile=Private(fields[1]),
         order_id=read_word(fields[2], where, "order id"),
-        order_date=read_day(fields[3], where, "order date"),
+        mer_date=read_day(fields[3], where, "order date"),
         paid_on=read_day(fields[4], where, "platform date"),
         paid_at=read_clock(fields[5], where, "platform time"),
         currency=read_word(fields[6], where, "currency"),
-        amount=read_amount(fields[7], where, "amount"),
-        amount_cny=read_amount(fields[8], where, "amount in CNY"),
+        total=read_amount(fields[7], where, "amount"),
+        total_cny=read_amount(fields[8], where, "amount in CNY"),
         exchange_rate=read_rate(fields[9], where, "exchange rate"),
         reconciled_on=reconciled_on,
         state=fields[10],
         kind=_kind(fields[11], where),
         product_id=fields[12],
-        refund_no=fields[13],
+        refund_id=fields[13],
     )
 
 
@@ -173,17 +175,17 @@ def read_paid_out(fields: Sequence[str], *, number: int) -> PaidOut:
     """
     where = f"line {number}"
 
-    if len(fields) != _COLUMNS:
-        raise _columns(where, len(fields), "14")
+    if len(fields) != _FILE_COLUMNS:
+        raise _column_count_error(where, len(fields), "14")
 
     return PaidOut(
         object_id=fields[0],
         order_id=read_word(fields[1], where, "order id"),
-        order_date=read_day(fields[2], where, "order date"),
+        mer_date=read_day(fields[2], where, "order date"),
         settled_on=read_day(fields[3], where, "settle date"),
         currency=read_word(fields[4], where, "currency"),
-        amount=read_amount(fields[5], where, "amount"),
-        amount_cny=read_amount(fields[6], where, "amount in CNY"),
+        total=read_amount(fields[5], where, "amount"),
+        total_cny=read_amount(fields[6], where, "amount in CNY"),
         service_fee=read_amount(fields[7], where, "service fee"),
         exchanged=read_amount(fields[8], where, "exchanged amount"),
         exchanged_cny=read_amount(fields[9], where, "exchanged amount in CNY"),
@@ -194,8 +196,10 @@ def read_paid_out(fields: Sequence[str], *, number: int) -> PaidOut:
     )
 
 
-def _columns(where: str, found: int, wanted: str) -> IncompleteStatementError:
-    return incomplete(
+def _column_count_error(
+    where: str, found: int, wanted: str
+) -> IncompleteStatementError:
+    return incomplete_error(
         where,
         f"it has {found} columns, not {wanted}",
         f"有 {found} 列，应为 {wanted} 列",
@@ -204,6 +208,6 @@ def _columns(where: str, found: int, wanted: str) -> IncompleteStatementError:
 
 def _kind(text: str, where: str) -> Kind:
     if text not in ("P", "T"):
-        raise misfit(where, "kind")
+        raise misfit_error(where, "kind")
 
     return Kind(text)

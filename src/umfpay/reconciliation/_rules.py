@@ -16,16 +16,16 @@ from umfpay.reconciliation._tolerance import Tolerance
 
 
 # Set where a book has the row.
-IN_LEDGER: Final = "_in_ledger"
-AT_GATEWAY: Final = "_at_gateway"
+IN_LEDGER_FLAG: Final = "_in_ledger"
+AT_GATEWAY_FLAG: Final = "_at_gateway"
 # Set for a refund whose payment is in no book.
-ORPHAN: Final = "_orphan"
+ORPHAN_FLAG: Final = "_orphan"
 
-_UNIT: Final = 10_000  # a rate is in ten-thousandths
+_RATE_UNIT: Final = 10_000  # a rate is in ten-thousandths
 # So that products fit into Int64: 100 CNY for a unit, 20 billion units of a currency,
 # 4,000 billion CNY. An amount of the gateway has ten characters (gateway.md 5.3).
 _MAX_RATE: Final = 10**6
-_MAX_PAID: Final = 2 * 10**12
+_MAX_PAID_OUT: Final = 2 * 10**12
 _MAX_CNY: Final = 4 * 10**14
 
 Frame = Any  # narwhals' LazyFrame
@@ -41,13 +41,13 @@ def rules(
     Args:
         available: The optional columns of the ledger that are there.
     """
-    in_ledger = ~nw.col(IN_LEDGER).is_null()
-    in_gateway = ~nw.col(AT_GATEWAY).is_null()
+    in_ledger = ~nw.col(IN_LEDGER_FLAG).is_null()
+    in_gateway = ~nw.col(AT_GATEWAY_FLAG).is_null()
     both = in_ledger & in_gateway
     applies: dict[Difference, list[Expr]] = {
         Difference.MISSING_IN_LEDGER: [~in_ledger],
         Difference.MISSING_AT_GATEWAY: [~in_gateway],
-        Difference.REFUND_WITHOUT_PAYMENT: [both & ~nw.col(ORPHAN).is_null()],
+        Difference.REFUND_WITHOUT_PAYMENT: [both & ~nw.col(ORPHAN_FLAG).is_null()],
         Difference.CURRENCY_DIFFERS: [],
         Difference.AMOUNT_DIFFERS: [],
         Difference.STATE_DIFFERS: [],
@@ -65,7 +65,7 @@ def rules(
     for name in ("total", "total_cny"):
         if name in available:
             applies[Difference.AMOUNT_DIFFERS].append(
-                _apart(f"ledger_{name}", f"gateway_{name}", tolerance.hundredths(name))
+                _differ(f"ledger_{name}", f"gateway_{name}", tolerance.hundredths(name))
             )
 
     if "state" in available:
@@ -83,7 +83,7 @@ def rules(
             nw.col("statement_currency") != nw.col("gateway_currency")
         )
         applies[Difference.AMOUNT_DIFFERS] += [
-            _apart(f"statement_{name}", f"gateway_{name}", tolerance.hundredths(name))
+            _differ(f"statement_{name}", f"gateway_{name}", tolerance.hundredths(name))
             for name in ("total", "total_cny")
         ]
         applies[Difference.EXCHANGE_DIFFERS] += _exchange(
@@ -92,7 +92,7 @@ def rules(
 
         if "service_fee" in available:
             applies[Difference.FEE_DIFFERS].append(
-                _apart(
+                _differ(
                     "ledger_service_fee",
                     "statement_service_fee",
                     tolerance.hundredths("service_fee"),
@@ -110,7 +110,7 @@ def _is_blank(name: str) -> Expr:
     return nw.col("ledger_means" if name == "state" else f"ledger_{name}").is_null()
 
 
-def _apart(one: str, other: str, tolerance: int) -> Expr:
+def _differ(one: str, other: str, tolerance: int) -> Expr:
     return (nw.col(one) - nw.col(other)).abs() > tolerance
 
 
@@ -126,9 +126,11 @@ def _exchange(tolerance: int) -> list[Expr]:
     total, fee = nw.col("statement_total_cny"), nw.col("statement_service_fee")
     cny, paid = nw.col("statement_exchanged_cny"), nw.col("statement_exchanged")
     due = nw.when(nw.col("kind") == "T").then(-total - fee).otherwise(total - fee)
-    rate = _bounded("statement_exchange_rate", _MAX_RATE)
-    size = _bounded("statement_exchanged", _MAX_PAID).abs()
-    doubled = _bounded("statement_exchanged_cny", _MAX_CNY).abs() * (2 * _UNIT) + rate
+    rate = _bound("statement_exchange_rate", _MAX_RATE)
+    size = _bound("statement_exchanged", _MAX_PAID_OUT).abs()
+    doubled = (
+        _bound("statement_exchanged_cny", _MAX_CNY).abs() * (2 * _RATE_UNIT) + rate
+    )
 
     return [
         (cny - due).abs() > tolerance,
@@ -141,14 +143,14 @@ def _exchange(tolerance: int) -> list[Expr]:
             nw.col(name).abs() > most
             for name, most in (
                 ("statement_exchange_rate", _MAX_RATE),
-                ("statement_exchanged", _MAX_PAID),
+                ("statement_exchanged", _MAX_PAID_OUT),
                 ("statement_exchanged_cny", _MAX_CNY),
             )
         ),
     ]
 
 
-def _bounded(name: str, most: int) -> Expr:
+def _bound(name: str, most: int) -> Expr:
     """
     Return a column with 0 in place of what would overflow in a product.
     """
@@ -168,7 +170,7 @@ def with_flags(frame: Frame, applies: Mapping[Difference, Expr]) -> Frame:
     return frame.with_columns(**{_flag(name): rule for name, rule in applies.items()})
 
 
-def named(flagged: Frame, classes: Collection[Difference]) -> Frame:
+def name_classes(flagged: Frame, classes: Collection[Difference]) -> Frame:
     """
     Name the first class of each row in *class*, and the others in *also*.
 

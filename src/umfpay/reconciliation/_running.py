@@ -19,7 +19,7 @@ from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._extra import load
 from umfpay.reconciliation._ingest import Ingest
 from umfpay.reconciliation._ledger import Ledger
-from umfpay.reconciliation._partitions import Stage
+from umfpay.reconciliation._partitions import PartitionStore
 from umfpay.reconciliation._progress import Progress, Run
 from umfpay.reconciliation._reading import (
     Encoding,
@@ -42,11 +42,11 @@ Sources = Stored | Sequence[Stored]
 Days = tuple[date, date]
 
 # A bucket of so many rows of each book takes a few hundred MiB.
-_ROWS: Final = 700_000
+_ROWS_PER_BUCKET: Final = 700_000
 # Bytes of a line of the transaction file, about.
-_LINE_BYTES: Final = 120
+_MEAN_LINE_BYTES: Final = 120
 _MAX_BUCKETS: Final = 256
-_STORED: Final = (str, os.PathLike, bytes)
+_STORED_TYPES: Final = (str, os.PathLike, bytes)
 
 
 def reconcile(
@@ -117,9 +117,9 @@ def reconcile(
         # It may be an address with a password, and a traceback may show this frame.
         del ledger
 
-    payments = _several(transactions)
-    paid_out = [] if statement is None else _several(statement)
-    count = _buckets(payments, buckets)
+    payments = _as_sources(transactions)
+    paid_out = [] if statement is None else _as_sources(statement)
+    count = _bucket_count(payments, buckets)
     rule = TotalRules() if total_rule == "auto" else chosen_rule(total_rule)
 
     identity = {
@@ -137,11 +137,11 @@ def reconcile(
     with _folder(work_dir) as folder, Run(folder, identity=identity) as run:
         # What fits into one bucket, and is not to be gone on with, needs no disk.
         in_memory = count == 1 and work_dir is None
-        stage = Stage(None if in_memory else run.books, count)
+        partitions = PartitionStore(None if in_memory else run.books, count)
 
-        if not run.is_staged:
-            filling = Ingest(
-                stage,
+        if not run.is_partitioned:
+            ingest = Ingest(
+                partitions,
                 transactions=[
                     read_transactions(one, total_rule=rule, encoding=encoding)
                     for one in payments
@@ -152,12 +152,12 @@ def reconcile(
                 ],
                 ledger=book,
             )
-            run.stage(filling.run())
+            run.mark_partitioned(ingest.run())
 
         for bucket in range(count):
             if not run.has(bucket):
-                books = _books(
-                    stage,
+                books = _books_of_bucket(
+                    partitions,
                     bucket,
                     with_statement=bool(paid_out),
                     available=book.available,
@@ -165,7 +165,7 @@ def reconcile(
                 # By now somebody else has loaded what takes time to load.
                 run.keep(
                     bucket,
-                    load("_engines").compared(
+                    load("_engines").compare_in_process(
                         books, engine, tolerance=tolerance, days=days
                     ),
                 )
@@ -179,8 +179,12 @@ def reconcile(
         return report
 
 
-def _books(
-    stage: Stage, bucket: int, *, with_statement: bool, available: frozenset[str]
+def _books_of_bucket(
+    partitions: PartitionStore,
+    bucket: int,
+    *,
+    with_statement: bool,
+    available: frozenset[str],
 ) -> dict[Book, pl.DataFrame]:
     """
     Return what lies in *bucket*.
@@ -195,7 +199,9 @@ def _books(
     if with_statement:
         schemas[Book.STATEMENT] = schema_of(Book.STATEMENT)
 
-    return {book: stage.rows(book, bucket, schema) for book, schema in schemas.items()}
+    return {
+        book: partitions.rows(book, bucket, schema) for book, schema in schemas.items()
+    }
 
 
 def _report(run: Run, *, available: frozenset[str], with_statement: bool) -> Report:
@@ -257,11 +263,11 @@ def _switched_off(
     return off
 
 
-def _several(sources: Sources) -> list[Stored]:
-    given = [sources] if isinstance(sources, _STORED) else sources
+def _as_sources(sources: Sources) -> list[Stored]:
+    given = [sources] if isinstance(sources, _STORED_TYPES) else sources
 
     if isinstance(given, Sequence):
-        stored = [one for one in given if isinstance(one, _STORED)]
+        stored = [one for one in given if isinstance(one, _STORED_TYPES)]
 
         if stored and len(stored) == len(given):
             return stored
@@ -275,7 +281,7 @@ def _several(sources: Sources) -> list[Stored]:
     )
 
 
-def _buckets(transactions: Sequence[Stored], given: int | None) -> int:
+def _bucket_count(transactions: Sequence[Stored], given: int | None) -> int:
     if given is not None:
         if isinstance(given, bool) or not isinstance(given, int) or given < 1:
             raise ConfigError(
@@ -286,7 +292,7 @@ def _buckets(transactions: Sequence[Stored], given: int | None) -> int:
 
     size = sum(map(_size, transactions))
 
-    return max(1, min(_MAX_BUCKETS, round(size / _LINE_BYTES / _ROWS)))
+    return max(1, min(_MAX_BUCKETS, round(size / _MEAN_LINE_BYTES / _ROWS_PER_BUCKET)))
 
 
 def _size(source: Stored) -> int:

@@ -61,7 +61,7 @@ class Source:
                 while count := file.readinto(block):
                     yield block, count
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise _unreadable_error(path, error) from error
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """
@@ -92,7 +92,7 @@ class Source:
                 while chunk := await file.read(_CHUNK_BYTES):
                     yield chunk
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise _unreadable_error(path, error) from error
 
     def _begin(self) -> None:
         if self._started:
@@ -106,7 +106,7 @@ class Source:
         self._started = True
 
 
-def _unreadable(path: Path, error: OSError) -> StatementError:
+def _unreadable_error(path: Path, error: OSError) -> StatementError:
     reason = error.strerror or type(error).__name__
 
     return StatementError(

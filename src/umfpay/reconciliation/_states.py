@@ -10,7 +10,7 @@ import narwhals as nw
 
 
 # Upper case; what is in no row means itself (gateway.md 7, 9.1).
-MEANINGS: Final[dict[str, tuple[str, ...]]] = {
+MEANINGS_OF_STATE: Final[dict[str, tuple[str, ...]]] = {
     "done": (
         "0",
         "SUCCESS",
@@ -51,7 +51,7 @@ def meanings(frame: Any, state: str, means: str) -> Any:
     )
     found = nw.col("_word")
 
-    for name, known in MEANINGS.items():
+    for name, known in MEANINGS_OF_STATE.items():
         found = (
             nw.when(nw.col("_word").is_in(known)).then(nw.lit(name)).otherwise(found)
         )

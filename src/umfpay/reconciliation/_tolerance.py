@@ -35,7 +35,7 @@ def _amount(_: object, field: attrs.Attribute[Any], value: Any) -> None:
         )
 
 
-def _tolerated() -> Any:
+def _tolerance_field() -> Any:
     return attrs.field(default=Decimal(0), validator=_amount)
 
 
@@ -55,10 +55,10 @@ class Tolerance:
         ConfigError: One is no `Decimal` of at least 0 with at most two decimals.
     """
 
-    total: Decimal = _tolerated()
-    total_cny: Decimal = _tolerated()
-    service_fee: Decimal = _tolerated()
-    exchange: Decimal = _tolerated()
+    total: Decimal = _tolerance_field()
+    total_cny: Decimal = _tolerance_field()
+    service_fee: Decimal = _tolerance_field()
+    exchange: Decimal = _tolerance_field()
 
     def hundredths(self, name: str) -> int:
         """

@@ -104,12 +104,12 @@ class TotalRules:
             IncompleteStatementError: None does.
             ConfigError: What was learned cannot be written.
         """
-        fits = fitting(sums, total)
+        fits = fitting_rules(sums, total)
         known = self.of(header.merchant, paid_out=paid_out)
         left = known & fits
 
         if not left:
-            raise unfit(sums, total, known=known if fits else None)
+            raise wrong_total_error(sums, total, known=known if fits else None)
 
         name = _name(header.merchant, paid_out)
 
@@ -129,7 +129,9 @@ class TotalRules:
             with replacing(self._path, encoding="utf-8") as file:
                 json.dump(value, file, indent=1)
         except OSError as error:
-            raise _unusable(self._path, "cannot be written", "无法写入") from error
+            raise _unusable_error(
+                self._path, "cannot be written", "无法写入"
+            ) from error
 
 
 def chosen_rule(given: object) -> Literal["auto", "ignore"] | TotalRule | TotalRules:
@@ -163,14 +165,14 @@ def _name(merchant: str, paid_out: bool) -> str:  # noqa: FBT001 (private)
     return f"{merchant}/paid out" if paid_out else merchant
 
 
-def fitting(sums: Sums, total: Decimal) -> frozenset[TotalRule]:
+def fitting_rules(sums: Sums, total: Decimal) -> frozenset[TotalRule]:
     """
     Return the rules by which *sums* make *total*.
     """
     return frozenset(rule for rule in TotalRule if sums.by(rule) == total)
 
 
-def unfit(
+def wrong_total_error(
     sums: Sums, total: Decimal, *, known: frozenset[TotalRule] | None = None
 ) -> IncompleteStatementError:
     """
@@ -217,17 +219,17 @@ def _read(path: Path) -> dict[str, frozenset[TotalRule]]:
     except OSError as error:
         reason = error.strerror or type(error).__name__
 
-        raise _unusable(
+        raise _unusable_error(
             path, f"cannot be read ({reason})", f"无法读取（{reason}）"
         ) from error
     except (ValueError, TypeError, RecursionError) as error:
-        raise _damaged(path) from error
+        raise _damaged_error(path) from error
 
-    raise _damaged(path)
+    raise _damaged_error(path)
 
 
-def _damaged(path: Path) -> ConfigError:
-    return _unusable(
+def _damaged_error(path: Path) -> ConfigError:
+    return _unusable_error(
         path,
         "is damaged, or holds no rules",
         "已损坏，或不包含规则",
@@ -240,7 +242,7 @@ def _damaged(path: Path) -> ConfigError:
     )
 
 
-def _unusable(
+def _unusable_error(
     path: Path, en: str, zh: str, *, advice: Text | None = None
 ) -> ConfigError:
     return ConfigError(

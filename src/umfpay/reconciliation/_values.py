@@ -12,19 +12,19 @@ from typing import Final
 from umfpay.errors import IncompleteStatementError, Text
 
 
-_LINE: Final = re.compile(r"\bline ([0-9]+)")
-_DAY: Final = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
-_TIME: Final = re.compile(r"([0-9]{2}):?([0-9]{2}):?([0-9]{2})")
-_AMOUNT: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,2})?")
+_LINE_NUMBER: Final = re.compile(r"\bline ([0-9]+)")
+_DAY_TEXT: Final = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
+_TIME_TEXT: Final = re.compile(r"([0-9]{2}):?([0-9]{2}):?([0-9]{2})")
+_AMOUNT_TEXT: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,2})?")
 _RATE_UNIT: Final = 10_000
-_RATE: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
+_RATE_TEXT: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
 
 
-def incomplete(where: str, en: str, zh: str) -> IncompleteStatementError:
+def incomplete_error(where: str, en: str, zh: str) -> IncompleteStatementError:
     """
     Return what to raise for a statement that is not whole.
     """
-    in_chinese = _LINE.sub(r"第 \1 行", where)
+    in_chinese = _LINE_NUMBER.sub(r"第 \1 行", where)
 
     return IncompleteStatementError(
         Text(
@@ -34,19 +34,19 @@ def incomplete(where: str, en: str, zh: str) -> IncompleteStatementError:
     )
 
 
-def misfit(where: str, name: str) -> IncompleteStatementError:
+def misfit_error(where: str, name: str) -> IncompleteStatementError:
     """
     Return what to raise for a column that does not hold a *name*.
     """
     # The value is never quoted: it may be a phone number in the wrong place.
-    return incomplete(where, f"its {name} cannot be read", f"{name} 无法识别")
+    return incomplete_error(where, f"its {name} cannot be read", f"{name} 无法识别")
 
 
 def read_day(text: str, where: str, name: str) -> date:
     """
     Take ``YYYYMMDD``, with or without dashes.
     """
-    match = _DAY.fullmatch(text)
+    match = _DAY_TEXT.fullmatch(text)
 
     try:
         if match is not None:
@@ -54,7 +54,7 @@ def read_day(text: str, where: str, name: str) -> date:
     except ValueError:
         pass
 
-    raise misfit(where, name)
+    raise misfit_error(where, name)
 
 
 def read_clock(text: str, where: str, name: str) -> time | None:
@@ -64,7 +64,7 @@ def read_clock(text: str, where: str, name: str) -> time | None:
     if not text:
         return None
 
-    match = _TIME.fullmatch(text)
+    match = _TIME_TEXT.fullmatch(text)
 
     try:
         if match is not None:
@@ -74,15 +74,15 @@ def read_clock(text: str, where: str, name: str) -> time | None:
     except ValueError:
         pass
 
-    raise misfit(where, name)
+    raise misfit_error(where, name)
 
 
 def read_amount(text: str, where: str, name: str) -> Decimal:
     """
     Take money of at most two decimals.
     """
-    if _AMOUNT.fullmatch(text) is None:
-        raise misfit(where, name)
+    if _AMOUNT_TEXT.fullmatch(text) is None:
+        raise misfit_error(where, name)
 
     return Decimal(text)
 
@@ -91,8 +91,8 @@ def read_rate(text: str, where: str, name: str) -> Decimal:
     """
     Take an exchange rate.
     """
-    if _RATE.fullmatch(text) is None:
-        raise misfit(where, name)
+    if _RATE_TEXT.fullmatch(text) is None:
+        raise misfit_error(where, name)
 
     return Decimal(text)
 
@@ -109,6 +109,6 @@ def read_word(text: str, where: str, name: str) -> str:
     Take text that must be there.
     """
     if not text:
-        raise misfit(where, name)
+        raise misfit_error(where, name)
 
     return text

@@ -20,7 +20,7 @@ from umfpay.testing._server_thread import ServerThread
 from umfpay.testing._signing import NotificationSigner
 
 
-_SECONDS: Final = 10.0
+_TIMEOUT_SECONDS: Final = 10.0
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +115,9 @@ def _close(session: UMFSession) -> None:
         asyncio.run(session.aclose())
     elif loop.is_running():
         # An application that a test client keeps running in a thread.
-        asyncio.run_coroutine_threadsafe(session.aclose(), loop).result(_SECONDS)
+        asyncio.run_coroutine_threadsafe(session.aclose(), loop).result(
+            _TIMEOUT_SECONDS
+        )
     else:
         loop.run_until_complete(session.aclose())
 

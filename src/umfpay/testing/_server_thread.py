@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
-_SECONDS: Final = 30.0
+_TIMEOUT_SECONDS: Final = 30.0
 
 
 class ServerThread:
@@ -36,7 +36,9 @@ class ServerThread:
         """
         Run *coroutine* in the thread and return its result; at most 30 s.
         """
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(_SECONDS)
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(
+            _TIMEOUT_SECONDS
+        )
 
     def call(self, function: Callable[[], T]) -> T:
         """
@@ -55,14 +57,14 @@ class ServerThread:
 
         self._loop.call_soon_threadsafe(work)
 
-        return done.result(_SECONDS)
+        return done.result(_TIMEOUT_SECONDS)
 
     def stop(self) -> None:
         """
         End the thread and wait for it.
         """
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_SECONDS)
+        self._thread.join(_TIMEOUT_SECONDS)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

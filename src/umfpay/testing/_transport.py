@@ -21,7 +21,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
-_CALLER: Final = ("127.0.0.1", 123)
+_CLIENT_ADDRESS: Final = ("127.0.0.1", 123)
 
 
 def emulator_transport(emulator: App) -> httpx.AsyncBaseTransport:
@@ -235,7 +235,7 @@ def _scope(request: httpx.Request) -> dict[str, Any]:
         "query_string": url.query,
         "root_path": "",
         "headers": headers,
-        "client": _CALLER,
+        "client": _CLIENT_ADDRESS,
         "server": (url.host, url.port),
     }
 
