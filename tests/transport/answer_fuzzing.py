@@ -216,7 +216,10 @@ def objection(case: Case, reading: Reading) -> str:
     if reading.kept and isinstance(left, bytes) and left not in (b"after", b""):
         return "used again, though something was left" if left.strip(b"\r\n") else ""
 
-    return "used again, though it closes" if reading.kept and not strict.kept else ""
+    # h11 uses no connection of HTTP/1.0 again, also where the server says that it stays.
+    closes = not strict.kept and not strict.is_old
+
+    return "used again, though it closes" if reading.kept and closes else ""
 
 
 def tidied(data: bytes) -> bytes:
