@@ -19,7 +19,7 @@ from unittest import mock
 
 import async_solipsism  # type: ignore[import-untyped]  # no types, no stubs
 
-from umfpay._session import _binding, _call_end, _clocks, _session
+from umfpay._session import _binding, _clocks, _session
 from umfpay.errors import _base
 from umfpay.flows import _card_begin, _card_confirm, _pending
 from umfpay.protocol import _rsa, _signing
@@ -135,8 +135,7 @@ def following(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
             (_memory, "time", SimpleNamespace(monotonic=loop.time)),
             (_session, "datetime", Virtual),
             (_clocks, "datetime", Virtual),
-            (_call_end, "datetime", Virtual),
-            (_call_end, "time", SimpleNamespace(monotonic=loop.time)),
+            (_base, "datetime", Virtual),
             (_base, "time", SimpleNamespace(monotonic=loop.time)),
             (_card_begin, "datetime", Virtual),
             (_card_confirm, "datetime", Virtual),

@@ -13,7 +13,8 @@ from typing import Final
 import attrs
 import httpx
 
-from umfpay.transport._call import EXTENSION, CallState
+from umfpay.transport import CallState
+from umfpay.transport._httpx_adapter import EXTENSION
 
 
 _CALL: Final = re.compile(r"/payments/payment/(\w+)/(verify|execute|refund)$")

@@ -4,12 +4,11 @@ URLs of calls: the path that the caller of `request()` writes, checked and encod
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
-from urllib.parse import unquote
-
-import httpx
+from urllib.parse import quote, unquote, urlsplit
 
 from umfpay.errors import ConfigError, Text
 from umfpay.protocol import Operation, object_id_from_href, operation_of
@@ -20,6 +19,11 @@ _MONEY_PATH: Final = (Operation.EXECUTE, Operation.REFUND)
 
 # A proxy may decode a path, and the gateway once more.
 _MAX_DECODINGS: Final = 3
+
+_URL_CHARACTERS: Final = "%/:?#[]@!$&'()*+,;=~"
+_STRAY_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 # No longer one fits into the requests of httpx.
 _MAX_URL_CHARACTERS: Final = 65_536
@@ -135,15 +139,39 @@ def whole_address(address: str) -> str:
 @lru_cache(maxsize=256)
 def encoded_address(address: str) -> str:
     """
-    Return *address* percent-encoded.
+    Return *address* percent-encoded; what is encoded already stays.
 
     Raises:
-        ConfigError: It is longer than a request can carry, or no address.
+        ConfigError: It is longer than a request can carry.
     """
-    try:
-        return whole_address(str(httpx.URL(address)))
-    except httpx.InvalidURL:
-        raise _too_long() from None
+    quoted = quote(address, safe=_URL_CHARACTERS)
+
+    return whole_address(_STRAY_PERCENT.sub("%25", quoted))
+
+
+def base_address(base_url: str) -> str:
+    """
+    Return the configured *base_url* in the form that is sent (RFC 3986, 6.2.2).
+    """
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+
+    if ":" in host:
+        host = f"[{host}]"
+
+    if parts.port not in (None, _DEFAULT_PORTS[parts.scheme]):
+        host = f"{host}:{parts.port}"
+
+    return f"{parts.scheme}://{host}{encoded_address(parts.path)}"
+
+
+def origin_of(address: str) -> str:
+    """
+    Return scheme, host and port of *address*, with a slash behind.
+
+    With the slash: a longer host or port is another origin.
+    """
+    return "/".join(address.split("/", 3)[:3]) + "/"
 
 
 def _too_long() -> ConfigError:

@@ -5,8 +5,7 @@ The token request: POST /oauth/authorize (gateway.md 2.2).
 from __future__ import annotations
 
 import asyncio
-
-import httpx
+from typing import Any, Final
 
 from umfpay.errors import (
     AuthenticationError,
@@ -19,16 +18,25 @@ from umfpay.protocol import dump_json
 from umfpay.sensitive import Secret
 from umfpay.tokens import FetchedToken
 from umfpay.transport import (
+    Call,
     CallEnd,
     CallState,
     Effect,
+    Pipeline,
     classify,
-    perform,
     without_traceback,
 )
 
 
-_PATH = "/oauth/authorize"
+_CALL: Final[Call[Any]] = Call(
+    name="oauth.authorize",
+    method="POST",
+    path="/oauth/authorize",
+    effect=Effect.TOKEN,
+    read=dict,
+    unsigned_allowed=True,
+)
+
 _NO_SUCH_CLIENT = "00060711"  # merchant not registered (gateway.md 8.2)
 
 
@@ -37,22 +45,22 @@ class TokenRequest:
     Asks for a token (gateway.md 2.2): no Authorization, no Signature, no retry.
 
     Args:
-        stack: The network transport inside a verifying layer.
-        base: The configured base URL.
+        pipeline: Every call's; a token request passes its other steps by.
+        root: The base URL.
         timeout: Seconds for the whole request.
     """
 
     def __init__(
         self,
-        stack: httpx.AsyncBaseTransport,
+        pipeline: Pipeline,
         *,
-        base: httpx.URL,
+        root: str,
         client_id: str,
         client_secret: Secret,
         timeout: float,
     ) -> None:
-        self._stack = stack
-        self._url = str(base) + _PATH[1:]
+        self._pipeline = pipeline
+        self._url = root + _CALL.target()
         self._client_id = client_id
         self._client_secret = client_secret
         self._timeout = timeout
@@ -68,19 +76,15 @@ class TokenRequest:
             TokenError: It answered without a token, or is no gateway.
         """
         state = CallState(
-            method="POST",
-            path=_PATH,
+            call=_CALL,
             url=self._url,
             body=self._body(),
             deadline=asyncio.get_running_loop().time() + self._timeout,
             timeout=self._timeout,
-            effect=Effect.TOKEN,
-            needs_token=False,
-            unsigned_allowed=True,
         )
 
         try:
-            await perform(self._stack, state)
+            await self._pipeline.send(state)
         except BaseException as error:  # noqa: BLE001 (it is raised again)
             # The frames on its way may hold the answer, and so the token.
             raise without_traceback(error)  # noqa: B904 (it is the same error)

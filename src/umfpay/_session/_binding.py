@@ -1,5 +1,5 @@
 """
-Resources of one process and event loop: connections, middleware stack, token cache.
+Resources of one process and event loop: connections, pipeline, token cache.
 """
 
 from __future__ import annotations
@@ -9,64 +9,28 @@ import functools
 import importlib
 import os
 from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 
 import attrs
-import httpx
 
 from umfpay import _codec
+from umfpay._session._address import origin_of
 from umfpay._session._authorization import TokenRequest
-from umfpay._session._transport_adapter import TransportAdapter
-from umfpay._session._user_hooks import wrap_signer, wrap_verifier
 from umfpay.config import Config
-from umfpay.errors import ConfigError, Text, WrongLoopError
+from umfpay.errors import Text, WrongLoopError
 from umfpay.protocol import Sealer, Signer, Verifier
 from umfpay.sensitive import Sealed, Secret
 from umfpay.tokens import TokenCache, open_store, store_key
 from umfpay.transport import (
-    VerifyingTransport,
-    build_stack,
+    AnswerVerifier,
+    Edge,
+    HTTPXAdapter,
+    Pipeline,
+    RequestSigner,
     tls_context,
+    wrap_signer,
+    wrap_verifier,
 )
-
-
-class Gate(httpx.AsyncBaseTransport):
-    """
-    Lets nothing through once it is closed: no retry, no token request.
-
-    A transport may open new connections after its end, and nobody would close those.
-    """
-
-    def __init__(self, network: httpx.AsyncBaseTransport) -> None:
-        self._network = network
-        self._open = True
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """
-        Pass *request* on.
-
-        Raises:
-            ConfigError: The session was closed while the call was under way.
-        """
-        if not self._open:
-            raise ConfigError(
-                Text(
-                    "The session was closed during the call.",
-                    "会话在调用过程中被关闭。",
-                ),
-                advice=Text(
-                    "Let calls end before the session does.",
-                    "请在关闭会话前等待调用结束。",
-                ),
-            )
-
-        return await self._network.handle_async_request(request)
-
-    async def aclose(self) -> None:
-        """
-        Close the network transport.
-        """
-        self._open = False
-        await self._network.aclose()
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -77,8 +41,8 @@ class Binding:
 
     pid: int
     loop: asyncio.AbstractEventLoop
-    network: httpx.AsyncBaseTransport
-    stack: httpx.AsyncBaseTransport
+    edge: Edge
+    pipeline: Pipeline
     tokens: TokenCache
     sealer: Sealer
     executor: ThreadPoolExecutor
@@ -90,18 +54,22 @@ class Binding:
         """
         return asyncio.get_running_loop() is self.loop and os.getpid() == self.pid
 
-    async def encode(self, body: object) -> bytes:
+    async def encode(self, body: object, *, deadline: float) -> bytes:
         """
         Return *body* as the bytes to sign and send; secrets are sealed on the way.
+
+        Raises:
+            TimeoutError: The deadline passed while a thread sealed them.
         """
         work = functools.partial(
             _codec.encode, body, seal=self.sealer.seal, options=self.options
         )
 
-        if self.sealer.off_loop:
-            return await self.loop.run_in_executor(self.executor, work)
+        if not self.sealer.off_loop:
+            return work()
 
-        return work()
+        async with asyncio.timeout_at(deadline):
+            return await self.loop.run_in_executor(self.executor, work)
 
     async def seal(self, secret: Secret) -> Sealed:
         """
@@ -118,19 +86,16 @@ class Binding:
         """
         Close everything; to be called in the binding's own loop.
         """
+        self.pipeline.closed = True
         await self.tokens.aclose()
-        await self.stack.aclose()
+        await self.edge.aclose()
         self.executor.shutdown(wait=False)
 
     def abandon(self) -> None:
         """
         Drop everything without awaiting: the loop is closed or another process's.
         """
-        # A transport of the user's is his to renew.
-        abandon = getattr(self.network, "abandon", None)
-
-        if abandon is not None:
-            abandon()
+        self.edge.abandon()
 
         if os.getpid() == self.pid:
             self.executor.shutdown(wait=False)
@@ -152,35 +117,50 @@ def must_be_usable(binding: Binding) -> None:
         )
 
 
-def bind(
-    config: Config, base: httpx.URL, transport: httpx.AsyncBaseTransport | None
-) -> Binding:
+def bind(config: Config, root: str, transport: object | None) -> Binding:
     """
-    Build the stack for the running loop.
+    Build the pipeline for the running loop.
+
+    Args:
+        root: The base URL as it is sent.
+        transport: What the user gave in place of our own connections.
     """
-    network = _network(config) if transport is None else transport
-    gate = Gate(network if transport is None else TransportAdapter(network))
+    edge: Edge = (
+        _connections(config, root) if transport is None else HTTPXAdapter(transport)
+    )
     executor = ThreadPoolExecutor(
         max_workers=os.cpu_count(), thread_name_prefix="umfpay-rsa"
     )
-    verifier = Verifier(config.gateway_certificate, backend=config.rsa_backend)
     decide = config.response_verifier
-    response_verifier = None if decide is None else wrap_verifier(decide)
-    # The token request has a stack of its own: neither token nor signature nor retry.
-    token_request = TokenRequest(
-        VerifyingTransport(
-            gate,
-            verifier=verifier,
+
+    if config.signer is not None:
+        signer = wrap_signer(cast("RequestSigner", config.signer))
+    else:
+        assert config.merchant_key is not None
+        signer = Signer(config.merchant_key, backend=config.rsa_backend)
+
+    pipeline = Pipeline(
+        edge,
+        origin=origin_of(root),
+        signer=signer,
+        verifier=AnswerVerifier(
+            Verifier(config.gateway_certificate, backend=config.rsa_backend),
             executor=executor,
+            unsigned_responses=config.unsigned_responses,
             response_signatures=config.response_signatures,
-            response_verifier=response_verifier,
+            response_verifier=None if decide is None else wrap_verifier(decide),
         ),
-        base=base,
+        executor=executor,
+        glued_bearer=config.glued_bearer,
+    )
+    token_request = TokenRequest(
+        pipeline,
+        root=root,
         client_id=config.client_id,
         client_secret=config.client_secret,
         timeout=config.token_timeout,
     )
-    tokens = TokenCache(
+    pipeline.token_source = tokens = TokenCache(
         open_store(
             config.token_store, key=store_key(config.base_url, config.client_id)
         ),
@@ -188,28 +168,11 @@ def bind(
         token_timeout=config.token_timeout,
     )
 
-    if config.signer is not None:
-        signer: object = wrap_signer(config.signer)
-    else:
-        assert config.merchant_key is not None
-        signer = Signer(config.merchant_key, backend=config.rsa_backend)
-
     return Binding(
         pid=os.getpid(),
         loop=asyncio.get_running_loop(),
-        network=network,
-        stack=build_stack(
-            gate,
-            origin=base,
-            signer=signer,  # type: ignore[arg-type]
-            verifier=verifier,
-            token_source=tokens,
-            executor=executor,
-            unsigned_responses=config.unsigned_responses,
-            response_signatures=config.response_signatures,
-            response_verifier=response_verifier,
-            glued_bearer=config.glued_bearer,
-        ),
+        edge=edge,
+        pipeline=pipeline,
         tokens=tokens,
         sealer=Sealer(
             config.gateway_certificate[0],
@@ -225,14 +188,16 @@ def bind(
     )
 
 
-def _network(config: Config) -> httpx.AsyncBaseTransport:
-    from umfpay.transport import AiohttpTransport
+def _connections(config: Config, root: str) -> Edge:
+    from umfpay.transport._connection_pool import ConnectionPool
 
-    return AiohttpTransport(
+    return ConnectionPool(
+        root,
         max_connections=config.max_connections,
         connect_timeout=config.connect_timeout,
         proxy=config.proxy,
-        ssl_context=tls_context(
+        ssl_context=functools.partial(
+            tls_context,
             ca_file=config.ca_file,
             certificate=config.client_certificate,
             certificate_key=config.client_certificate_key,
@@ -248,5 +213,4 @@ async def warm_up() -> None:
 
 
 def _load() -> None:
-    _codec.make_converter()
-    importlib.import_module("umfpay.transport._aiohttp")
+    importlib.import_module("umfpay.transport._connection_pool")

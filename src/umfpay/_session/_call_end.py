@@ -4,8 +4,6 @@ Raise how a call ended: its error, or `OutcomeUnknownError` with its `Intent`.
 
 from __future__ import annotations
 
-import time
-from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 import attrs
@@ -18,30 +16,10 @@ from umfpay.errors import (
     Text,
     UnsignedResponseError,
 )
-from umfpay.resources import Call
-from umfpay.transport import CallEnd, CallVerdict
+from umfpay.transport import Call, CallEnd, CallVerdict
 
 
-@attrs.frozen
-class CallStart:
-    """
-    When a call was begun, by the clock that is set and by the one that is not.
-    """
-
-    at: datetime
-    started: float
-
-    @classmethod
-    def now(cls) -> CallStart:
-        """
-        Return this moment.
-        """
-        return cls(datetime.now(UTC), time.monotonic())
-
-
-def raise_call_end(
-    call: Call[Any], call_verdict: CallVerdict, beginning: CallStart
-) -> NoReturn:
+def raise_call_end(call: Call[Any], call_verdict: CallVerdict) -> NoReturn:
     """
     Raise what *call_verdict* says of *call*.
     """
@@ -58,7 +36,7 @@ def raise_call_end(
             " carried out.",
             f"{call.name}：{call_verdict.reason.zh}，无法确定是否已执行。",
         ),
-        intent=intent_of(call, beginning, call_verdict),
+        intent=intent_of(call, call_verdict),
         reason=call_verdict.reason.en,
         money_may_have_moved=call_verdict.money_may_have_moved,
         advice=_advice(error),
@@ -89,17 +67,15 @@ def _advice(error: BaseException) -> Text | None:
     )
 
 
-def intent_of(
-    call: Call[Any], beginning: CallStart, call_verdict: CallVerdict
-) -> Intent:
+def intent_of(call: Call[Any], call_verdict: CallVerdict) -> Intent:
     """
-    Return what *call* wanted, as plain data.
+    Return what *call*, a write, wanted, as plain data.
 
     Its details name a signed refusal that may mean "done already": what is not found
     afterwards was refused, then. They also tell if two copies left.
     """
-    subject = call.subject
-    details = dict(subject.details)
+    assert call.intent is not None
+    details = dict(call.intent.details)
     error = call_verdict.error
 
     if (
@@ -114,14 +90,4 @@ def intent_of(
     if call_verdict.sent_twice:
         details["copies"] = "2"
 
-    return Intent(
-        call=call.name,
-        at=beginning.at,
-        started=beginning.started,
-        payment_id=subject.payment_id,
-        mer_reference_id=subject.mer_reference_id,
-        mer_date=None if subject.mer_date is None else f"{subject.mer_date:%Y%m%d}",
-        amount=subject.amount,
-        currency=subject.currency,
-        details=details,
-    )
+    return attrs.evolve(call.intent, details=details)

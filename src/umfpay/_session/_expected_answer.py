@@ -17,7 +17,6 @@ from umfpay import _codec
 from umfpay.errors import EnvelopeError
 from umfpay.models import Amount, Currency
 from umfpay.resources import (
-    Call,
     KnownDeclaration,
     KnownOrder,
     RefundIds,
@@ -37,6 +36,7 @@ from umfpay.resources import (
     original_query,
     payment_query,
 )
+from umfpay.transport import Call
 
 
 Members = Mapping[str, Any]

@@ -18,8 +18,7 @@ from umfpay.errors import (
 )
 from umfpay.models import Payment, PaymentState
 from umfpay.protocol import DATA_LAG_SECONDS, DecidedBy
-from umfpay.resources import Call
-from umfpay.transport import CallEnd, CallState, CallVerdict, unconfirmed
+from umfpay.transport import Call, CallEnd, CallState, CallVerdict, unconfirmed
 
 
 T = TypeVar("T")

@@ -7,9 +7,12 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import attrs
+
+from umfpay.config import Config
 from umfpay.errors import ConfigError, Text
 from umfpay.resources import CallOptions
 from umfpay.transport import RESERVED_HEADERS
@@ -19,6 +22,52 @@ _OPTION_NAMES: Final = frozenset(CallOptions.__annotations__)
 
 # RFC 9110: the characters of a header's name.
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+
+@attrs.frozen(kw_only=True)
+class CallLimits:
+    """
+    The options of one call, checked.
+
+    Args:
+        timeout: Seconds for one attempt.
+        deadline: End of the whole call, in the running loop's time.
+        headers: More headers to send.
+    """
+
+    timeout: float
+    deadline: float
+    headers: Sequence[tuple[bytes, bytes]] = attrs.field(default=(), repr=False)
+
+
+def limits_of(options: CallOptions, config: Config, *, now: float) -> CallLimits:
+    """
+    Return *options* with what the *config* says in their place.
+
+    Args:
+        now: The running loop's time.
+
+    Raises:
+        ConfigError: An option is unknown or cannot be meant.
+    """
+    headers: Sequence[tuple[bytes, bytes]] = ()
+
+    if config.accept_language is not None:
+        headers = ((b"Accept-Language", config.accept_language.encode()),)
+
+    if not options:
+        return CallLimits(
+            timeout=config.timeout, deadline=now + config.deadline, headers=headers
+        )
+
+    must_be_known_options(options)
+    extra = options.get("extra_headers")
+
+    return CallLimits(
+        timeout=checked_timeout(options.get("timeout", config.timeout)),
+        deadline=now + checked_deadline(options.get("deadline", config.deadline)),
+        headers=headers if extra is None else [*headers, *header_lines(extra)],
+    )
 
 
 def must_be_known_options(options: Mapping[str, Any]) -> None:

@@ -4,11 +4,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import attrs
 
-from umfpay.resources import Call
 from umfpay.transport import CallEnd, CallState, CallVerdict
 
 
@@ -35,16 +32,17 @@ class CallReport:
 
 
 def report_of(
-    call: Call[Any], state: CallState, call_verdict: CallVerdict, seconds: float
+    state: CallState, call_verdict: CallVerdict, seconds: float
 ) -> CallReport:
     """
     Return the report of a call that has ended.
     """
+    call = state.call
     envelope = state.envelope
 
     if envelope is not None:
         verdict = str(envelope.verdict)
-    elif state.download and call_verdict.ending is CallEnd.GOOD:
+    elif call.download and call_verdict.ending is CallEnd.GOOD:
         verdict = "verified" if state.download_verified else "unsigned"
     else:
         verdict = ""
@@ -53,8 +51,8 @@ def report_of(
 
     return CallReport(
         name=call.name,
-        method=state.method,
-        path=state.path,
+        method=call.method,
+        path=call.path,
         status=state.status,
         ret_code="" if envelope is None else envelope.ret_code,
         verdict=verdict,

@@ -1,5 +1,5 @@
 """
-`UMFSession`: owns the middleware stack and the token cache, and binds the resources.
+`UMFSession`: owns the pipeline and the token cache, and binds the resources.
 """
 
 from __future__ import annotations
@@ -7,17 +7,18 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import math
+import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack, cast
-
-import httpx
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, cast
 
 from umfpay import _codec
 from umfpay._session._address import (
+    base_address,
     encoded_address,
     local_path,
     moves_money,
@@ -26,22 +27,13 @@ from umfpay._session._address import (
     whole_address,
 )
 from umfpay._session._binding import Binding, bind, must_be_usable, warm_up
-from umfpay._session._call_end import (
-    CallStart,
-    intent_of,
-    raise_call_end,
-)
+from umfpay._session._call_end import intent_of, raise_call_end
 from umfpay._session._clocks import read_date
 from umfpay._session._expected_answer import expected_answer
 from umfpay._session._follow_up import look_up, query_after_refusal
-from umfpay._session._options import (
-    checked_deadline,
-    checked_timeout,
-    header_lines,
-    must_be_known_options,
-)
+from umfpay._session._options import CallLimits, limits_of
 from umfpay._session._report import CallReport, report_of
-from umfpay._session._transport_adapter import needed_transport
+from umfpay._session._transport_setting import checked_transport, warn_if_respx
 from umfpay._session._unknown_outcome import (
     Evidence,
     Question,
@@ -61,7 +53,6 @@ from umfpay.errors import (
 from umfpay.models import NewPayment, Payment
 from umfpay.resources import (
     Banks,
-    Call,
     CallOptions,
     Customs,
     Download,
@@ -71,22 +62,25 @@ from umfpay.resources import (
     RefundIds,
     Refunds,
     Statements,
-    Subject,
     WeChat,
     needed_id,
     payment_query,
 )
 from umfpay.sensitive import Sealed, Secret
 from umfpay.transport import (
+    Call,
     CallEnd,
     CallState,
     CallVerdict,
     Effect,
     classify,
-    perform,
     without_traceback,
 )
+from umfpay.transport import Download as VerifiedDownload
 
+
+if TYPE_CHECKING:
+    import httpx
 
 T = TypeVar("T")
 
@@ -155,15 +149,18 @@ class UMFSession:
         self.on_unknown = on_unknown
 
         try:
-            self._transport = needed_transport(transport, config)
-        finally:
+            checked_transport(transport, config)
+        except ConfigError:
             # A dict of proxies holds passwords, and a traceback shows locals.
             del transport
 
+            raise
+
+        self._transport = transport
+
         self._binding: Binding | None = None
         self._closed = False
-        self._base = httpx.URL(config.base_url)
-        self._root = str(self._base)
+        self._root = base_address(config.base_url)
         self.payments: Payments = Payments(
             self, notify_url=config.notify_url, ret_url=config.ret_url
         )
@@ -228,12 +225,9 @@ class UMFSession:
             AuthenticationError: The gateway refuses client_id and client_secret.
             TokenError: There is no token to be had now.
         """
-        must_be_known_options(options)
         binding = self._bound()
-        deadline = binding.loop.time() + checked_deadline(
-            options.get("deadline", self._config.deadline)
-        )
-        record = await binding.tokens.acquire(deadline=deadline)
+        limits = limits_of(options, self._config, now=binding.loop.time())
+        record = await binding.tokens.acquire(deadline=limits.deadline)
 
         return record.not_after - time.time()
 
@@ -315,7 +309,9 @@ class UMFSession:
             body={} if method == "POST" and body is None else body,
             read=expected.read,
             lookup=expected.lookup,
-            subject=Subject(payment_id=payment_in(path)),
+            intent=None
+            if effect is Effect.READ
+            else Intent.now(f"request {method} {path}", payment_id=payment_in(path)),
         )
 
         return await self.send(call, options)
@@ -360,7 +356,8 @@ class UMFSession:
             MismatchedResponseError: The gateway's answer is about another order.
             UMFError: The gateway cannot be asked now.
         """
-        must_be_known_options(options)
+        loop = asyncio.get_running_loop()
+        limits = limits_of(options, self._config, now=loop.time())
         check_question(
             intent,
             again,
@@ -368,17 +365,14 @@ class UMFSession:
             allow_repeat=allow_repeat,
             expires_at=expires_at,
         )
-        loop = asyncio.get_running_loop()
-        given = options.get("deadline", self._config.deadline)
-        end = loop.time() + checked_deadline(given)
 
         def rest() -> CallOptions:
             # A read that begins in the last instant ends in it.
-            return {**options, "deadline": max(1e-3, end - loop.time())}
+            return {**options, "deadline": max(1e-3, limits.deadline - loop.time())}
 
         async def ask(payment_id: str) -> tuple[Payment, datetime | None]:
             query = payment_query(needed_id("payment_id", payment_id))
-            payment, state = await self._exchange(query, rest())
+            payment, state = await self._make(query, limits)
 
             return payment, read_date(state.response_header(b"date"))
 
@@ -394,7 +388,7 @@ class UMFSession:
         )
 
         try:
-            async with asyncio.timeout_at(end):
+            async with asyncio.timeout_at(limits.deadline):
                 return await resolve(
                     question, payments=self.payments, statements=self.statements
                 )
@@ -412,51 +406,52 @@ class UMFSession:
             OutcomeUnknownError: A write left and its end is unclear.
             UMFError: Anything else; see `umfpay.errors`.
         """
-        result, _ = await self._exchange(call, options)
+        now = asyncio.get_running_loop().time()
+        result, _ = await self._make(call, limits_of(options, self._config, now=now))
 
         return result
 
-    async def _exchange(
-        self, call: Call[T], options: CallOptions
-    ) -> tuple[T, CallState]:
+    async def _make(self, call: Call[T], limits: CallLimits) -> tuple[T, CallState]:
         binding = self._bound()
         started = binding.loop.time()
-        beginning = CallStart.now()
-        state = self._state(binding, call, options)
+        state = self._state(call, limits)
         result: T | None = None
 
-        def left() -> float:
-            return max(1e-3, state.deadline - binding.loop.time())
+        async def ask(query: Call[Any]) -> Any:
+            answered, _ = await self._make(query, limits)
 
-        def ask(query: Call[Any]) -> Awaitable[Any]:
-            return self.send(query, {**options, "deadline": left()})
+            return answered
 
         try:
-            async with asyncio.timeout_at(state.deadline):
-                if call.body is not None:
-                    state.body = await binding.encode(call.body)
+            if call.body is not None:
+                state.body = await binding.encode(call.body, deadline=limits.deadline)
 
-                await perform(binding.stack, state)
-                call_verdict = classify(state)
+            await binding.pipeline.send(state)
+            call_verdict = classify(state)
 
-                if call_verdict.ending is CallEnd.GOOD:
-                    assert state.envelope is not None
-                    result = _codec.mark_verified(
-                        call.read(state.envelope.members),
-                        verified=not state.unverified_accepted,
-                    )
+            if call_verdict.ending is CallEnd.GOOD:
+                assert state.envelope is not None
+                result = _codec.mark_verified(
+                    call.read(state.envelope.members),
+                    verified=not state.unverified_accepted,
+                )
+
+                if call.lookup is not None:
                     call_verdict = await look_up(call, state, result, ask)
-                else:
-                    call_verdict, result = await query_after_refusal(
-                        call, call_verdict, ask, left=left
-                    )
+            else:
+                call_verdict, result = await query_after_refusal(
+                    call,
+                    call_verdict,
+                    ask,
+                    left=lambda: limits.deadline - binding.loop.time(),
+                )
         except asyncio.CancelledError as error:
             call_verdict = classify(state, error)
 
             if call_verdict.ending is CallEnd.UNCLEAR:
-                self._hand_over(intent_of(call, beginning, call_verdict))
+                self._hand_over(intent_of(call, call_verdict))
 
-            self._report(call, state, call_verdict, binding.loop.time() - started)
+            self._report(state, call_verdict, binding.loop.time() - started)
 
             raise
         except Exception as error:  # noqa: BLE001 (after a write left, any end is unclear)
@@ -466,13 +461,13 @@ class UMFSession:
 
             call_verdict = classify(state, error)
 
-        self._report(call, state, call_verdict, binding.loop.time() - started)
+        self._report(state, call_verdict, binding.loop.time() - started)
 
         if call_verdict.ending is CallEnd.GOOD:
             return cast("T", result), state
 
         try:
-            raise_call_end(call, call_verdict, beginning)
+            raise_call_end(call, call_verdict)
         except OutcomeUnknownError as unknown:
             self._hand_over(unknown.intent)
 
@@ -492,31 +487,28 @@ class UMFSession:
     ) -> AsyncIterator[Download]:
         binding = self._bound()
         started = binding.loop.time()
-        beginning = CallStart.now()
-        state = self._state(binding, call, options, download=True)
-        response: httpx.Response | None = None
+        state = self._state(call, limits_of(options, self._config, now=started))
+        file: VerifiedDownload | None = None
 
         try:
-            # No timeout is open across the yield: the deadline covers the opening,
-            # then every chunk has `timeout` seconds.
-            async with asyncio.timeout_at(state.deadline):
-                response = await perform(binding.stack, state)
-
+            # The deadline covers the opening, then every chunk has `timeout` seconds.
+            file = await binding.pipeline.send(state)
+            state.deadline = math.inf
             call_verdict = classify(state)
         except (UMFError, TimeoutError) as error:
             call_verdict = classify(state, error)
 
         try:
             if call_verdict.ending is not CallEnd.GOOD:
-                raise_call_end(call, call_verdict, beginning)
+                raise_call_end(call, call_verdict)
 
-            assert response is not None
-            yield response.stream  # type: ignore[misc]
+            assert file is not None
+            yield file
         finally:
-            self._report(call, state, call_verdict, binding.loop.time() - started)
+            self._report(state, call_verdict, binding.loop.time() - started)
 
-            if response is not None:
-                await response.aclose()
+            if file is not None:
+                await file.aclose()
 
     def _hand_over(self, intent: Intent) -> None:
         if self.on_unknown is None:
@@ -528,16 +520,12 @@ class UMFSession:
             _log.exception("on_unknown failed for %s", intent.call)
 
     def _report(
-        self,
-        call: Call[Any],
-        state: CallState,
-        call_verdict: CallVerdict,
-        seconds: float,
+        self, state: CallState, call_verdict: CallVerdict, seconds: float
     ) -> None:
         if self.on_call is None and not _log.isEnabledFor(logging.DEBUG):
             return
 
-        report = report_of(call, state, call_verdict, seconds)
+        report = report_of(state, call_verdict, seconds)
         _log.debug("%s", report)
 
         if self.on_call is None:
@@ -546,7 +534,7 @@ class UMFSession:
         try:
             self.on_call(report)
         except Exception:  # noqa: BLE001 (a payment is not lost for a metric)
-            _log.exception("on_call failed for %s", call.name)
+            _log.exception("on_call failed for %s", state.call.name)
 
     def _bound(self) -> Binding:
         binding = self._binding
@@ -564,51 +552,21 @@ class UMFSession:
             must_be_usable(binding)
             binding.abandon()
 
-        self._binding = bind(self._config, self._base, self._transport)
+        self._binding = bind(self._config, self._root, self._transport)
 
         return self._binding
 
-    def _state(
-        self,
-        binding: Binding,
-        call: Call[Any],
-        options: CallOptions,
-        *,
-        download: bool = False,
-    ) -> CallState:
-        must_be_known_options(options)
-        config = self._config
+    def _state(self, call: Call[Any], limits: CallLimits) -> CallState:
+        if self._transport is None and "respx" in sys.modules:
+            warn_if_respx(self)
 
-        return CallState(
-            method=call.method,
-            path=call.path,
-            url=self._url(call),
-            headers=self._headers(options.get("extra_headers")),
-            deadline=binding.loop.time()
-            + checked_deadline(options.get("deadline", config.deadline)),
-            timeout=checked_timeout(options.get("timeout", config.timeout)),
-            effect=call.effect,
-            needs_signature=call.method == "POST",
-            unsigned_allowed=call.unsigned_allowed,
-            body_limit=call.body_limit,
-            download=download,
-            file_day=None if call.file_day is None else f"{call.file_day:%Y%m%d}",
-            file_framed=call.file_framed,
-        )
-
-    def _url(self, call: Call[Any]) -> str:
         address = self._root + call.target()
 
-        # An id was quoted on its way into its template; a path of request() was not.
-        return whole_address(address) if call.parameters else encoded_address(address)
-
-    def _headers(self, extra: Mapping[str, str] | None) -> list[tuple[bytes, bytes]]:
-        headers: list[tuple[bytes, bytes]] = []
-
-        if self._config.accept_language is not None:
-            headers.append((b"Accept-Language", self._config.accept_language.encode()))
-
-        if extra is not None:
-            headers += header_lines(extra)
-
-        return headers
+        return CallState(
+            call=call,
+            # An id was quoted on its way into its template; a path of request() was not.
+            url=whole_address(address) if call.parameters else encoded_address(address),
+            headers=limits.headers,
+            deadline=limits.deadline,
+            timeout=limits.timeout,
+        )

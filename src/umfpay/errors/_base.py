@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 
@@ -54,6 +54,18 @@ class Intent:
     currency: str | None = None
     details: Mapping[str, str] = attrs.field(factory=dict)
     started: float | None = attrs.field(default=None, eq=False, repr=False)
+
+    @classmethod
+    def now(cls, call: str, **members: Any) -> Intent:
+        """
+        Return the intent of a *call* that begins at this moment.
+        """
+        return cls(
+            call=call,
+            at=datetime.now(UTC),
+            started=time.monotonic(),
+            **members,
+        )
 
     @property
     def elapsed(self) -> timedelta | None:

@@ -5,11 +5,9 @@ One class per gateway noun: ``session.payments.create(...)``.
 from umfpay.resources._banks import Banks
 from umfpay.resources._bulk import BulkProgress, BulkResult
 from umfpay.resources._call import (
-    Call,
     CallOptions,
     Download,
     Sender,
-    Subject,
     needed_id,
 )
 from umfpay.resources._customs import Customs, missing_query
@@ -43,7 +41,6 @@ __all__ = [
     "Banks",
     "BulkProgress",
     "BulkResult",
-    "Call",
     "CallOptions",
     "Customs",
     "Download",
@@ -58,7 +55,6 @@ __all__ = [
     "Refunds",
     "Sender",
     "Statements",
-    "Subject",
     "WeChat",
     "bind",
     "enterprise_query",

@@ -12,6 +12,7 @@ from typing import Any, Unpack
 import attrs
 
 from umfpay import _codec
+from umfpay.errors import Intent
 from umfpay.models import (
     CustomsDeclaration,
     NewCustomsDeclaration,
@@ -20,11 +21,9 @@ from umfpay.models import (
 )
 from umfpay.resources._arguments import needed_object
 from umfpay.resources._call import (
-    Call,
     CallOptions,
     Download,
     Sender,
-    Subject,
     needed_id,
     wire_date,
 )
@@ -38,7 +37,7 @@ from umfpay.resources._matching import (
     must_name_only,
 )
 from umfpay.sensitive import withholds
-from umfpay.transport import Effect
+from umfpay.transport import Call, Effect
 
 
 class Customs:
@@ -92,7 +91,7 @@ class Customs:
                 effect=Effect.CREATE,
                 body=new,
                 read=read,
-                subject=Subject(payment_id=payment_id),
+                intent=Intent.now("customs.apply", payment_id=payment_id),
                 lookup=lambda made: missing_query(made, declared),
             ),
             options,
@@ -136,7 +135,9 @@ class Customs:
                 effect=Effect.CREATE,
                 body=new,
                 read=read,
-                subject=Subject(mer_reference_id=new.mer_reference_id),
+                intent=Intent.now(
+                    "customs.apply_only", mer_reference_id=new.mer_reference_id
+                ),
             ),
             options,
         )
@@ -167,7 +168,9 @@ class Customs:
                     "declare_type": declare_type,
                 },
                 read=read,
-                subject=Subject(mer_reference_id=mer_reference_id),
+                intent=Intent.now(
+                    "customs.declare_again", mer_reference_id=mer_reference_id
+                ),
             ),
             options,
         )

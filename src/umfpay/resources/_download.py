@@ -16,8 +16,8 @@ import anyio
 
 from umfpay._private_files import new_file_beside
 from umfpay.errors import ConfigError, IncompleteStatementError, Text
-from umfpay.resources._call import Call, CallOptions, Download, Sender
-from umfpay.transport import LIST_LIMIT, Effect
+from umfpay.resources._call import CallOptions, Download, Sender
+from umfpay.transport import LIST_LIMIT, Call, Effect
 
 
 UNPROVEN_SUFFIX: Final = ".unproven"
@@ -50,6 +50,7 @@ def open_download(
         body_limit=LIST_LIMIT,
         read=dict,
         unsigned_allowed=True,
+        download=True,
         file_day=day,
         file_framed=framed,
     )

@@ -12,7 +12,6 @@ from umfpay.models import EnterpriseQualification, NewEnterprise
 from umfpay.protocol import text_in_id
 from umfpay.resources._arguments import needed_object
 from umfpay.resources._call import (
-    Call,
     CallOptions,
     Sender,
     needed_id,
@@ -23,7 +22,7 @@ from umfpay.resources._matching import (
     must_name_only,
 )
 from umfpay.sensitive import withholds
-from umfpay.transport import Effect
+from umfpay.transport import Call, Effect
 
 
 class Enterprises:

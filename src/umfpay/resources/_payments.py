@@ -11,6 +11,7 @@ from typing import Any, Unpack
 import attrs
 
 from umfpay import _codec
+from umfpay.errors import Intent
 from umfpay.models import (
     ExpressInfo,
     NewPayer,
@@ -21,10 +22,8 @@ from umfpay.models import (
 from umfpay.resources._arguments import needed_object
 from umfpay.resources._bulk import BulkResult, Ids, OnProgress, get_many
 from umfpay.resources._call import (
-    Call,
     CallOptions,
     Sender,
-    Subject,
     needed_id,
 )
 from umfpay.resources._expectation_registry import ExpectationRegistry, bind
@@ -36,7 +35,7 @@ from umfpay.resources._matching import (
     must_name_only,
 )
 from umfpay.sensitive import withholds
-from umfpay.transport import Effect
+from umfpay.transport import Call, Effect
 
 
 class Payments:
@@ -108,9 +107,10 @@ class Payments:
                 effect=Effect.CREATE,
                 body=new,
                 read=read,
-                subject=Subject(
+                intent=Intent.now(
+                    "payments.create",
                     mer_reference_id=order.mer_reference_id,
-                    mer_date=order.mer_date,
+                    mer_date=f"{order.mer_date:%Y%m%d}",
                     amount=order.amount.total,
                     currency=str(order.amount.currency),
                 ),
@@ -149,7 +149,6 @@ class Payments:
                 effect=Effect.SMS,
                 body=_codec.PayerBody(payer=needed_object("payer", payer, NewPayer)),
                 read=read,
-                subject=Subject(payment_id=payment_id),
             ),
             options,
         )
@@ -201,7 +200,7 @@ class Payments:
                 effect=Effect.MONEY,
                 body=_codec.PayerBody(payer=needed_object("payer", payer, NewPayer)),
                 read=read,
-                subject=Subject(payment_id=payment_id),
+                intent=Intent.now("payments.execute", payment_id=payment_id),
                 lookup=lookup,
                 query_after_refusal=query,
             ),
@@ -282,7 +281,9 @@ class Payments:
                 effect=Effect.CREATE,
                 body=needed_object("info", info, ExpressInfo),
                 read=read,
-                subject=Subject(payment_id=payment_id),
+                intent=Intent.now(
+                    "payments.update_express_info", payment_id=payment_id
+                ),
             ),
             options,
         )

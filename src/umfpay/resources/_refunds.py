@@ -11,14 +11,13 @@ from typing import Any, Unpack
 import attrs
 
 from umfpay import _codec
+from umfpay.errors import Intent
 from umfpay.models import NewRefund, Payment, Refund
 from umfpay.resources._arguments import needed_object
 from umfpay.resources._bulk import BulkResult, Ids, OnProgress, get_many
 from umfpay.resources._call import (
-    Call,
     CallOptions,
     Sender,
-    Subject,
     needed_id,
 )
 from umfpay.resources._expectation_registry import ExpectationRegistry, bind
@@ -32,7 +31,7 @@ from umfpay.resources._matching import (
 from umfpay.resources._payments import payment_query
 from umfpay.resources._refund_ids import RefundIds
 from umfpay.sensitive import withholds
-from umfpay.transport import Effect
+from umfpay.transport import Call, Effect
 
 
 class Refunds:
@@ -121,10 +120,11 @@ class Refunds:
                 effect=Effect.MONEY,
                 body=new,
                 read=read,
-                subject=Subject(
+                intent=Intent.now(
+                    "refunds.create",
                     payment_id=payment_id,
                     mer_reference_id=number,
-                    mer_date=new.mer_date,
+                    mer_date=f"{new.mer_date:%Y%m%d}",
                     amount=new.amount.total,
                     currency=str(new.amount.currency),
                     details={"known_refunds": " ".join(sorted(known))} if known else {},

@@ -22,7 +22,6 @@ from umfpay.models import (
 )
 from umfpay.resources._arguments import needed_count
 from umfpay.resources._call import (
-    Call,
     CallOptions,
     Download,
     Sender,
@@ -39,7 +38,7 @@ from umfpay.resources._pulling import (
     known_zone,
     pull,
 )
-from umfpay.transport import LIST_LIMIT, Effect
+from umfpay.transport import LIST_LIMIT, Call, Effect
 
 
 StatementKind = Literal["transactions", "reconciliation"]

@@ -10,8 +10,8 @@ from umfpay import _codec
 from umfpay.errors import ConfigError, Text
 from umfpay.models import Link
 from umfpay.resources._arguments import needed_object
-from umfpay.resources._call import Call, CallOptions, Sender
-from umfpay.transport import Effect
+from umfpay.resources._call import CallOptions, Sender
+from umfpay.transport import Call, Effect
 
 
 class WeChat:

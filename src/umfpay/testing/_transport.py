@@ -11,9 +11,6 @@ from typing import Any, Final
 
 import httpx
 
-from umfpay.transport._call import EXTENSION, CallState
-from umfpay.transport._messages import RawResponse
-
 
 # As ASGI defines them; starlette's own names would be a dependency of every test.
 Message = MutableMapping[str, Any]
@@ -32,7 +29,7 @@ def emulator_transport(emulator: App) -> httpx.AsyncBaseTransport:
 
     It behaves as a network does: what was handed over is worked on, also when the
     caller has gone; a dropped connection is a `httpx.ReadError` after the body was
-    taken and a `httpx.ConnectError` before; `CallState.body_started` is truthful; the
+    taken and a `httpx.ConnectError` before; the
     timeout of an attempt holds; an answer that streams is given as it comes. What
     another application raises, its caller gets.
 
@@ -48,20 +45,10 @@ class _EmulatorTransport(httpx.AsyncBaseTransport):
         self._exchanges: dict[_Exchange, asyncio.Task[None]] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        state: CallState | None = request.extensions.get(EXTENSION)
         seconds = request.extensions.get("timeout", {}).get("read")
-
-        if state is None:
-            assert isinstance(request.stream, httpx.AsyncByteStream)
-            body = b"".join([part async for part in request.stream])
-        else:
-            # Not the stream: whoever takes that counts as one who has sent it.
-            body = state.body
-            state.body_tracked = True
-
         # To connect takes a moment, and who is cancelled in it has sent nothing.
         await asyncio.sleep(0)
-        exchange = _Exchange(body, state, seconds)
+        exchange = _Exchange(request.stream, seconds)
         task = asyncio.get_running_loop().create_task(
             exchange.run(self._app, _scope(request))
         )
@@ -75,7 +62,7 @@ class _EmulatorTransport(httpx.AsyncBaseTransport):
 
             raise
 
-        return RawResponse(status, raw_headers=headers, stream=exchange)
+        return httpx.Response(status, headers=list(headers), stream=exchange)
 
     async def aclose(self) -> None:
         """
@@ -94,10 +81,9 @@ class _Exchange(httpx.AsyncByteStream):
     """
 
     def __init__(
-        self, body: bytes, state: CallState | None, seconds: float | None
+        self, body: httpx.SyncByteStream | httpx.AsyncByteStream, seconds: float | None
     ) -> None:
         self._body = body
-        self._state = state
         self._seconds = seconds
         self._started = False
         self._gone = False
@@ -180,21 +166,23 @@ class _Exchange(httpx.AsyncByteStream):
             raise httpx.ConnectTimeout("no connection in time") from None
 
     async def _receive(self) -> Message:
-        if self._state is not None and self._state.abandoned:
-            # Who waited for it is gone, and was told that nothing had left.
-            self.hang_up()
+        if not self._gone and not self._started:
+            assert isinstance(self._body, httpx.AsyncByteStream)
 
-        if self._gone or self._started:
-            await self._parting.wait()
+            try:
+                # Taken only now: whoever takes it counts as one who has sent it.
+                body = b"".join([part async for part in self._body])
+            except Exception:  # noqa: BLE001 (nobody wants it to be sent any more)
+                # Who waited for it is gone, and was told that nothing had left.
+                self.hang_up()
+            else:
+                self._started = True
 
-            return {"type": "http.disconnect"}
+                return {"type": "http.request", "body": body, "more_body": False}
 
-        self._started = True
+        await self._parting.wait()
 
-        if self._state is not None:
-            self._state.body_started = True
-
-        return {"type": "http.request", "body": self._body, "more_body": False}
+        return {"type": "http.disconnect"}
 
     async def _send(self, message: Message) -> None:
         if message["type"] == "http.response.start":

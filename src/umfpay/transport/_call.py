@@ -1,17 +1,20 @@
 """
-`CallState`: the facts of one call that the middleware shares.
+`Call`, what is asked of the gateway, and `CallState`, how far it has come.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from urllib.parse import quote, urlencode
 
 import attrs
-import httpx
 
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import Intent, InvalidValueError, Text
+from umfpay.transport._exchange import Failure
 from umfpay.transport._token_source import Bearer
 
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from umfpay.protocol import Envelope
 
 
-EXTENSION: Final = "umfpay"
+T = TypeVar("T")
 
 # To read one of this size takes the loop some hundredths of a second; the largest
 # answer of the reference has a few thousand bytes.
@@ -47,14 +50,12 @@ RESERVED_HEADERS: Final = frozenset(
     }
 )
 
-# A transport that is not ours raises these before it has a connection to write to.
-_UNSENT_ERRORS: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+# An edge fails like this before it has a connection to write to.
+_NOT_SENT: Final = frozenset(
+    {Failure.CONNECT, Failure.CONNECT_TIMEOUT, Failure.POOL_TIMEOUT}
+)
 
-
-class AbandonedError(Exception):
-    """
-    Raised inside of an exchange whose caller is gone, before a byte of the body leaves.
-    """
+_UNRESERVED: Final = re.compile(r"[A-Za-z0-9_]+")
 
 
 class Effect(StrEnum):
@@ -69,87 +70,154 @@ class Effect(StrEnum):
     MONEY = "money"
 
 
+WRITE_EFFECTS: Final = frozenset({Effect.CREATE, Effect.MONEY})
+"""A call of which something may exist afterwards; its unclear end is told."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Call(Generic[T]):
+    """
+    One request and how its answer is read.
+
+    Args:
+        name: Resource and verb, ``payments.execute``.
+        path: Template below the base URL for logs and errors,
+            ``/payments/payment/{payment_id}``.
+        read: Turns the verified members of the answer into an object.
+        parameters: Fill the template; quoted here.
+        query: Query parameters; None is left out.
+        body: The object to send; None sends no body.
+        intent: What a write wants, for the end that nobody knows; made as it begins,
+            and of the name alone if none is given.
+        lookup: Returns the query that names what the answer leaves out, to be made
+            within the same deadline; its `read` compares. None if nothing is missing.
+        may_fail: Made as a *lookup*, it only adds: an answer that is bound without it
+            stands if it cannot be made.
+        query_after_refusal: The query that decides after a refusal that may mean "done
+            already".
+        unsigned_allowed: The endpoint is documented without a signature.
+        body_limit: Largest answer in bytes that is read, and largest file that a
+            verifier of the user's gets to see.
+        download: The answer is a file unless it starts with ``{``.
+        file_day: Day that a file's first line must name, where it has one.
+        file_framed: A file without the first line of a transaction file is none.
+    """
+
+    name: str
+    method: str
+    path: str
+    effect: Effect
+    read: Callable[[Mapping[str, Any]], T]
+    parameters: Mapping[str, str] = attrs.field(factory=dict)
+    query: Mapping[str, str | None] = attrs.field(factory=dict)
+    body: object | None = attrs.field(default=None, repr=False)
+    intent: Intent | None = attrs.field()
+    lookup: Callable[[T], Call[Any] | None] | None = None
+    may_fail: bool = False
+    query_after_refusal: Call[T] | None = None
+    unsigned_allowed: bool = False
+    body_limit: int = BODY_LIMIT
+    download: bool = False
+    file_day: date | None = None
+    file_framed: bool = False
+
+    @intent.default
+    def _begin(self) -> Intent | None:
+        return Intent.now(self.name) if self.effect in WRITE_EFFECTS else None
+
+    def target(self) -> str:
+        """
+        Return the path and query, relative to the base URL, percent-encoded.
+        """
+        path = self.path[1:]
+
+        for name, text in self.parameters.items():
+            # The gateway's ids are letters and digits; merchants' numbers may be more.
+            quoted = text if _UNRESERVED.fullmatch(text) else quote(text, safe="")
+            path = path.replace(f"{{{name}}}", quoted, 1)
+
+        if not self.query:
+            return path
+
+        query = {name: text for name, text in self.query.items() if text is not None}
+
+        try:
+            return f"{path}?{urlencode(query)}" if query else path
+        except UnicodeEncodeError:
+            # Half a surrogate pair; the error would show the text around it.
+            pass
+
+        raise InvalidValueError(
+            Text(
+                f"{self.name}: a parameter is not Unicode text.",
+                f"{self.name}：参数不是有效的 Unicode 文本。",
+            )
+        )
+
+
 @attrs.define(kw_only=True, eq=False)
 class CallState:
     """
-    One call on its way through the stack: ``request.extensions["umfpay"]``.
+    One call on its way; the pipeline's functions and the edge share it.
 
-    The first part is given by the caller, the second is filled by the layers.
-
-    Args:
-        path: Template for logs and errors, ``/payments/payment/{payment_id}``.
+    Attributes:
+        body_started: A byte of the body may have left this machine: from then on only
+            the gateway knows what it did. Set before the write, never taken back
+            within an attempt.
+        sent_before_unverified_refusal: An earlier attempt left, and its token was
+            refused by an answer that nobody signed; both copies may be worked on.
+        handed_over: The edge has the request.
+        body_tracked: The edge keeps *body_started* truthful.
+        abandoned: The caller is gone: what was not sent must not be sent any more.
+        attempts: How often the request was started.
+        replays: How often it was sent again with a new token.
+        call: What is asked.
         url: The whole address, percent-encoded.
         body: The bytes that are signed and sent.
         headers: Headers besides ours; none of `RESERVED_HEADERS`.
         deadline: End of the whole call, in the running loop's time.
         timeout: Seconds for one attempt.
-        needs_token: Whether a bearer token is sent.
-        needs_signature: Whether *body* is signed: every POST but the token call
-            (gateway.md 2.1).
-        unsigned_allowed: The endpoint is documented without a signature.
-        body_limit: Largest answer in bytes that is read, and largest file that a
-            verifier of the user's gets to see.
-        download: The answer is a file unless it starts with ``{``.
-        file_day: That the first line of a file must name, ``YYYYMMDD``.
-        file_framed: Whether the file must have the frame of a transaction file.
-
-    Attributes:
-        handed_over: The network transport has the request.
-        body_tracked: The network transport keeps *body_started* truthful.
-        body_started: A byte of the body may have left this machine.
-        abandoned: The caller is gone: what was not sent must not be sent any more.
-        attempts: How often the request was started.
-        replays: How often it was sent again with a new token.
-        envelope: What the answer holds; None for a download that streams.
-        unverified_accepted: The settings let an answer through that is not verified.
-        status: HTTP status of the last answer.
-        response_headers: Raw headers of the last answer.
         signature: The request's signature.
         bearer: The token of the last attempt.
         bearer_prefix: What stands before it in the header Authorization.
+        status: HTTP status of the last answer.
+        response_headers: Raw headers of the last answer.
+        envelope: What the answer holds; None for a download that streams.
+        unverified_accepted: The settings let an answer through that is not verified.
         download_verified: The file was read to its end and its signature is good.
     """
 
-    method: str
-    path: str
+    body_started: bool = False
+    sent_before_unverified_refusal: bool = False
+    handed_over: bool = False
+    body_tracked: bool = False
+    abandoned: bool = False
+    attempts: int = 0
+    replays: int = 0
+
+    call: Call[Any]
     url: str
     body: bytes = attrs.field(default=b"", repr=False)
     headers: Sequence[tuple[bytes, bytes]] = attrs.field(default=(), repr=False)
     deadline: float
     timeout: float
-    effect: Effect
-    needs_token: bool = True
-    needs_signature: bool = False
-    unsigned_allowed: bool = False
-    body_limit: int = BODY_LIMIT
-    download: bool = False
-    file_day: str | None = None
-    file_framed: bool = False
+    signature: str | None = attrs.field(default=None, repr=False)
+    bearer: Bearer | None = attrs.field(default=None, repr=False)
+    bearer_prefix: str = "Bearer "
 
-    handed_over: bool = False
-    body_tracked: bool = False
-    body_started: bool = False
-    abandoned: bool = False
-    sent_before_unverified_refusal: bool = False
-    attempts: int = 0
-    replays: int = 0
-    envelope: Envelope | None = attrs.field(default=None, repr=False)
-    unverified_accepted: bool = False
     status: int | None = None
     response_headers: Sequence[tuple[bytes, bytes]] = attrs.field(
         default=(), repr=False
     )
-    signature: str | None = attrs.field(default=None, repr=False)
-    bearer: Bearer | None = attrs.field(default=None, repr=False)
-    bearer_prefix: str = "Bearer "
+    envelope: Envelope | None = attrs.field(default=None, repr=False)
+    unverified_accepted: bool = False
     download_verified: bool = False
 
-    def may_have_been_sent(self, error: BaseException | None = None) -> bool:
+    def may_have_been_sent(self, failure: Failure | None = None) -> bool:
         """
-        Tell whether a byte of the body may have left, given that *error* ended it.
+        Tell whether a byte of the body may have left, given that *failure* ended it.
 
-        Without word from the network transport everything but a failed connection
-        counts as sent.
+        Without word from the edge everything but a failed connection counts as sent.
         """
         if self.sent_before_unverified_refusal:
             return True
@@ -164,7 +232,7 @@ class CallState:
         if self.body_tracked and self.body:
             return False
 
-        return not isinstance(error, _UNSENT_ERRORS)
+        return failure not in _NOT_SENT
 
     def start_again(self) -> None:
         """
@@ -194,30 +262,9 @@ def find_header(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> str | No
     found = None
 
     for key, value in headers:
-        if key.lower() == name:
+        if key == name:
             text = value.decode("latin-1")
             # Two signatures are none: the comma is not base64.
             found = text if found is None else f"{found}, {text}"
 
     return found
-
-
-def call_state(request: httpx.Request) -> CallState:
-    """
-    Return the `CallState` that *request* carries.
-
-    Raises:
-        ConfigError: It carries none: `build_request` did not make it.
-    """
-    state = request.extensions.get(EXTENSION)
-
-    if state is None:
-        raise ConfigError(
-            Text(
-                "The request carries no CallState; build it with build_request().",
-                "请求未携带 CallState；请使用 build_request() 构造。",
-            )
-        )
-
-    # The extensions of httpx are untyped; only build_request() fills this one.
-    return state  # type: ignore[no-any-return]

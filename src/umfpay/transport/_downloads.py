@@ -9,15 +9,14 @@ import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 
-import httpx
-
 from umfpay.transport import _refusals as refusals
 from umfpay.transport._call import CallState
 from umfpay.transport._errors import transport_error
+from umfpay.transport._exchange import BodyStream, ExchangeError
 from umfpay.transport._file_proof import FileProof
 
 
-class Download(httpx.AsyncByteStream):
+class Download:
     """
     The bytes of a file; the last step proves that they are all, and genuine.
 
@@ -26,9 +25,8 @@ class Download(httpx.AsyncByteStream):
 
     Args:
         state: The call.
-        stream: What the network transport gave.
+        stream: What the edge gave.
         head: What was read of it already.
-        rest: Gives the other chunks.
         check: Told the SHA-256 digest at the end, and the bytes if *keep*; raises
             `SignatureError`. None if the answer has no signature.
         keep: Collect the bytes for *check*, at most this many; 0 collects none.
@@ -46,10 +44,9 @@ class Download(httpx.AsyncByteStream):
     def __init__(
         self,
         state: CallState,
-        stream: httpx.AsyncByteStream,
+        stream: BodyStream,
         *,
         head: bytes,
-        rest: AsyncIterator[bytes],
         check: Callable[[bytes, bytes], Awaitable[None]] | None,
         end_is_proven: Callable[[], bool],
         keep: int = 0,
@@ -57,13 +54,16 @@ class Download(httpx.AsyncByteStream):
         self._state = state
         self._stream = stream
         self._head = head
-        self._rest = rest
         self._check = check
         self._end_is_proven = end_is_proven
         self._keep = keep
         self._kept = bytearray()
         self._digest = hashlib.sha256()
-        self._proof = FileProof(day=state.file_day, framed=state.file_framed)
+        day = state.call.file_day
+        self._proof = FileProof(
+            day=None if day is None else f"{day:%Y%m%d}",
+            framed=state.call.file_framed,
+        )
         self._ended = False
 
     @property
@@ -132,9 +132,9 @@ class Download(httpx.AsyncByteStream):
             return chunk
 
         try:
-            return await anext(self._rest, None)
-        except httpx.HTTPError as error:
-            raise transport_error(self._state, error) from error
+            return await anext(self._stream, None)
+        except ExchangeError as error:
+            raise transport_error(self._state, error) from error.__cause__
 
     async def aclose(self) -> None:
         """

@@ -1,36 +1,30 @@
 """
-Translate httpx errors to ours.
+`TransportError` from the failure of an exchange, and errors without their frames.
 """
 
 from __future__ import annotations
 
 import asyncio
-
-import httpx
+from collections.abc import Mapping
+from typing import Final
 
 from umfpay.errors import Text, TransportError, escape
 from umfpay.transport._call import CallState
+from umfpay.transport._exchange import ExchangeError, Failure
+from umfpay.transport._refusals import call_name
 
 
-_REASONS: tuple[tuple[type[Exception], Text], ...] = (
-    (
-        httpx.ConnectTimeout,
-        Text("no connection in time", "未能及时建立连接"),
-    ),
-    (
-        httpx.PoolTimeout,
-        Text("the connection pool stayed full", "连接池一直占满"),
-    ),
-    (httpx.ConnectError, Text("no connection", "无法建立连接")),
-    (httpx.ProxyError, Text("the proxy refused", "代理拒绝")),
-    (httpx.UnsupportedProtocol, Text("not an http address", "不是 http 地址")),
-    (httpx.TimeoutException, Text("no answer in time", "未能及时收到应答")),
-    (
-        httpx.RemoteProtocolError,
-        Text("no complete HTTP answer", "未收到完整的 HTTP 应答"),
-    ),
-)
-_UNKNOWN_REASON = Text("the connection broke", "连接中断")
+_REASONS: Final[Mapping[Failure, Text]] = {
+    Failure.CONNECT_TIMEOUT: Text("no connection in time", "未能及时建立连接"),
+    Failure.POOL_TIMEOUT: Text("the connection pool stayed full", "连接池一直占满"),
+    Failure.CONNECT: Text("no connection", "无法建立连接"),
+    Failure.PROXY: Text("the proxy refused", "代理拒绝"),
+    Failure.ADDRESS: Text("not an http address", "不是 http 地址"),
+    Failure.TIMEOUT: Text("no answer in time", "未能及时收到应答"),
+    Failure.PROTOCOL: Text("no complete HTTP answer", "未收到完整的 HTTP 应答"),
+    Failure.BROKEN: Text("the connection broke", "连接中断"),
+    Failure.TOO_LARGE: Text("the answer is too large", "应答过大"),
+}
 
 _SENT_SENTENCE = Text("The request may have been sent.", "请求可能已发出。")
 _UNSENT_SENTENCE = Text("The request was not sent.", "请求未发出。")
@@ -48,33 +42,30 @@ _POOL_ADVICE = Text(
 )
 
 
-def transport_error(state: CallState, error: Exception) -> TransportError:
+def transport_error(state: CallState, error: ExchangeError) -> TransportError:
     """
     Return the `TransportError` that says what *error* did to the call.
     """
-    kind = next(
-        (text for cls, text in _REASONS if isinstance(error, cls)), _UNKNOWN_REASON
-    )
-    sent = state.may_have_been_sent(error)
+    words = _REASONS[error.failure]
+    sent = state.may_have_been_sent(error.failure)
     truth = _SENT_SENTENCE if sent else _UNSENT_SENTENCE
-    # The error's own words may name hosts and files, but never hold a body.
-    detail = escape(str(error)) or type(error).__name__
+    detail = escape(error.detail) or str(error.failure)
 
     return TransportError(
         Text(
-            f"{state.method} {state.path}: {kind.en} ({detail}). {truth.en}",
-            f"{state.method} {state.path}：{kind.zh}（{detail}）。{truth.zh}",
+            f"{call_name(state)}: {words.en} ({detail}). {truth.en}",
+            f"{call_name(state)}：{words.zh}（{detail}）。{truth.zh}",
         ),
         request_sent=sent,
         advice=_advice(error, sent=sent),
     )
 
 
-def _advice(error: Exception, *, sent: bool) -> Text | None:
+def _advice(error: ExchangeError, *, sent: bool) -> Text | None:
     if sent:
         return _SENT_ADVICE
 
-    return _POOL_ADVICE if isinstance(error, httpx.PoolTimeout) else None
+    return _POOL_ADVICE if error.failure is Failure.POOL_TIMEOUT else None
 
 
 def as_closed_session_error(error: BaseException) -> BaseException:

@@ -22,13 +22,13 @@ class Failure(StrEnum):
     """
     Why an exchange gave no answer.
 
-    After the first four no byte of the request has left.
+    After the first three no byte of the request has left.
     """
 
-    ADDRESS = "address"
     CONNECT = "connect"
     CONNECT_TIMEOUT = "connect_timeout"
     POOL_TIMEOUT = "pool_timeout"
+    ADDRESS = "address"
     PROXY = "proxy"
     TIMEOUT = "timeout"
     PROTOCOL = "protocol"

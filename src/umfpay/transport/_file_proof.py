@@ -8,7 +8,6 @@ import re
 from typing import Final
 
 from umfpay.errors import Text
-from umfpay.transport._call import CallState
 
 
 # No line of a frame is longer; rows in between are not looked at.
@@ -29,20 +28,6 @@ def first_byte(head: bytes) -> bytes:
     Return the first byte of *head* that is neither blank nor byte order mark, or none.
     """
     return head.lstrip(_PADDING_BYTES)[:1]
-
-
-def is_length_declared(state: CallState) -> bool:
-    """
-    Tell whether the answer's own head says where its body ends (RFC 9112 6.3).
-
-    A body that ends earlier is an error of every transport.
-    """
-    coding = state.response_header(b"transfer-encoding")
-
-    if coding is not None:
-        return coding.rpartition(",")[2].strip().lower() == "chunked"
-
-    return state.response_header(b"content-length") is not None
 
 
 class FileProof:

@@ -187,11 +187,13 @@ class HttpConnection(asyncio.Protocol):
         self.exchanges += 1
         self.made_for = None
         exchange.connection = self
-        self._parser.begin(body_limit=state.body_limit, wants_stream=state.download)
+        self._parser.begin(
+            body_limit=state.call.body_limit, wants_stream=state.call.download
+        )
         payload, exchange.payload = exchange.payload, b""
 
         # An upper bound of what left: from here on nobody may believe that nothing did.
-        if state.body or state.method != "GET":
+        if state.body or state.call.method != "GET":
             state.body_started = True
 
         self._transport.write(payload)

@@ -38,10 +38,8 @@ from umfpay.protocol import (
     operation_of,
     status_meaning,
 )
-from umfpay.transport._call import CallState, Effect
-
-
-_WRITE_EFFECTS: Final = frozenset({Effect.CREATE, Effect.MONEY})
+from umfpay.transport._call import WRITE_EFFECTS, CallState, Effect
+from umfpay.transport._refusals import call_name
 
 
 class CallEnd(StrEnum):
@@ -101,7 +99,7 @@ def classify(state: CallState, error: BaseException | None = None) -> CallVerdic
     Say how the call ended: with *error*, or with the answer that *state* holds.
 
     Args:
-        error: What `perform` raised, or the `TimeoutError` of the deadline.
+        error: What the pipeline raised, or the `TimeoutError` of the deadline.
     """
     if error is not None:
         return _after_error(state, error)
@@ -111,12 +109,12 @@ def classify(state: CallState, error: BaseException | None = None) -> CallVerdic
     if envelope is None:
         return (
             _GOOD_VERDICT
-            if state.download
+            if state.call.download
             else _after_error(state, _no_answer_error(state))
         )
 
     status = state.status or 0
-    write = state.effect in _WRITE_EFFECTS
+    write = state.call.effect in WRITE_EFFECTS
 
     if write and status >= 500:
         return _unclear(
@@ -128,7 +126,7 @@ def classify(state: CallState, error: BaseException | None = None) -> CallVerdic
     if _is_good(state, envelope):
         return _GOOD_VERDICT
 
-    if state.download and claims_success(envelope.ret_code) and status < 400:
+    if state.call.download and claims_success(envelope.ret_code) and status < 400:
         return CallVerdict(ending=CallEnd.FAILED, error=_no_file_error(state))
 
     refusal = _refusal(envelope, status)
@@ -138,7 +136,7 @@ def classify(state: CallState, error: BaseException | None = None) -> CallVerdic
 
     reason = _reason(state, envelope)
     decided_by = done_already(
-        operation_of(state.path),
+        operation_of(state.call.path),
         (envelope.ret_code, *envelope.other_codes),
         http_status=status,
     )
@@ -166,7 +164,7 @@ def _refused_without_trace(
         or _code_meaning(envelope.ret_code) in (None, CodeMeaning.UNKNOWN)
     )
 
-    if state.effect is not Effect.SMS or not vague:
+    if state.call.effect is not Effect.SMS or not vague:
         return CallVerdict(ending=CallEnd.FAILED, error=refusal)
 
     error = _unsure_sms_error(state, refusal)
@@ -200,14 +198,14 @@ def _is_good(state: CallState, envelope: Envelope) -> bool:
     if envelope.verdict is not Verdict.VERIFIED and not state.unverified_accepted:
         return False
 
-    if state.download:
+    if state.call.download:
         return False
 
     code = envelope.ret_code
 
     if not code:
         # The token's answer is documented without meta (gateway.md 2.2).
-        return state.effect is Effect.TOKEN and (state.status or 0) < 400
+        return state.call.effect is Effect.TOKEN and (state.status or 0) < 400
 
     codes = (code, *envelope.other_codes)
 
@@ -307,16 +305,16 @@ def _contradiction(state: CallState, envelope: Envelope) -> Text | None:
         return None
 
     asked = object_id_from_href(state.url)
-    named = payment.get("id")
+    answered = payment.get("id")
 
     if (
         asked is not None
-        and isinstance(named, str)
-        and named.strip() not in ("", asked)
+        and isinstance(answered, str)
+        and answered.strip() not in ("", asked)
     ):
         return Text("the refusal speaks of another payment", "拒绝应答针对另一笔支付")
 
-    if state.effect is Effect.MONEY and payment.get("state") in _PAID_STATES:
+    if state.call.effect is Effect.MONEY and payment.get("state") in _PAID_STATES:
         return Text(
             "the refusal holds a payment that is paid", "拒绝应答中的支付已付款"
         )
@@ -331,7 +329,7 @@ _PRE_WORK_ERRORS: Final = (AuthenticationError, ConfigError, TokenError)
 def _after_error(state: CallState, error: BaseException) -> CallVerdict:
     # A first copy left, whoever refused its token: the refusal names nothing, and may be
     # an old one.
-    left_before = state.replays > 0 and state.effect in _WRITE_EFFECTS
+    left_before = state.replays > 0 and state.call.effect in WRITE_EFFECTS
 
     if (
         isinstance(error, _PRE_WORK_ERRORS)
@@ -349,13 +347,13 @@ def _after_error(state: CallState, error: BaseException) -> CallVerdict:
 
     late = isinstance(error, TimeoutError)
 
-    if state.effect in _WRITE_EFFECTS and sent:
+    if state.call.effect in WRITE_EFFECTS and sent:
         return _unclear(state, error, _cut_reason(error))
 
     if not late:
         return CallVerdict(ending=CallEnd.FAILED, error=error)
 
-    if sent and state.effect is not Effect.READ:
+    if sent and state.call.effect is not Effect.READ:
         return CallVerdict(ending=CallEnd.FAILED, error=_sent_deadline_error(state))
 
     return CallVerdict(ending=CallEnd.FAILED, error=_deadline_error(state, sent=sent))
@@ -404,7 +402,7 @@ def _unclear(state: CallState, error: BaseException, reason: Text) -> CallVerdic
         ending=CallEnd.UNCLEAR,
         error=error,
         reason=reason,
-        money_may_have_moved=state.effect is Effect.MONEY,
+        money_may_have_moved=state.call.effect is Effect.MONEY,
         sent_twice=state.sent_before_unverified_refusal,
     )
 
@@ -412,8 +410,8 @@ def _unclear(state: CallState, error: BaseException, reason: Text) -> CallVerdic
 def _deadline_error(state: CallState, *, sent: bool) -> DeadlineExceededError:
     return DeadlineExceededError(
         Text(
-            f"{state.method} {state.path}: the deadline passed.",
-            f"{state.method} {state.path}：超过期限。",
+            f"{call_name(state)}: the deadline passed.",
+            f"{call_name(state)}：超过期限。",
         ),
         request_sent=sent,
     )
@@ -422,8 +420,8 @@ def _deadline_error(state: CallState, *, sent: bool) -> DeadlineExceededError:
 def _sent_deadline_error(state: CallState) -> TransportError:
     return TransportError(
         Text(
-            f"{state.method} {state.path}: the deadline passed after the request left.",
-            f"{state.method} {state.path}：请求发出后超过期限。",
+            f"{call_name(state)}: the deadline passed after the request left.",
+            f"{call_name(state)}：请求发出后超过期限。",
         ),
         request_sent=True,
     )
@@ -432,9 +430,9 @@ def _sent_deadline_error(state: CallState) -> TransportError:
 def _unsure_sms_error(state: CallState, refusal: APIError) -> TransportError:
     return TransportError(
         Text(
-            f"{state.method} {state.path}: nobody can say whether the message is on its"
+            f"{call_name(state)}: nobody can say whether the message is on its"
             f" way. {refusal.what.en}",
-            f"{state.method} {state.path}：无法确定短信是否已发出。{refusal.what.zh}",
+            f"{call_name(state)}：无法确定短信是否已发出。{refusal.what.zh}",
         ),
         request_sent=True,
     )
@@ -443,8 +441,8 @@ def _unsure_sms_error(state: CallState, refusal: APIError) -> TransportError:
 def _no_answer_error(state: CallState) -> EnvelopeError:
     return EnvelopeError(
         Text(
-            f"{state.method} {state.path}: no answer was read.",
-            f"{state.method} {state.path}：未读取到应答。",
+            f"{call_name(state)}: no answer was read.",
+            f"{call_name(state)}：未读取到应答。",
         )
     )
 
@@ -452,8 +450,8 @@ def _no_answer_error(state: CallState) -> EnvelopeError:
 def _no_file_error(state: CallState) -> EnvelopeError:
     return EnvelopeError(
         Text(
-            f"{state.method} {state.path}: the gateway answered with a JSON object, not"
+            f"{call_name(state)}: the gateway answered with a JSON object, not"
             " with a file.",
-            f"{state.method} {state.path}：网关返回了 JSON 对象而不是文件。",
+            f"{call_name(state)}：网关返回了 JSON 对象而不是文件。",
         )
     )

@@ -75,7 +75,7 @@ def call_name(state: CallState) -> str:
     """
     Return the call as messages name it.
     """
-    return f"{state.method} {state.path}"
+    return f"{state.call.method} {state.call.path}"
 
 
 def forged(state: CallState, reason: str) -> SignatureError:

@@ -95,7 +95,7 @@ class RequestHead:
         if " " in target or "#" in target:
             return ExchangeError(Failure.ADDRESS, _BAD_ADDRESS)
 
-        method, body = state.method, state.body
+        method, body = state.call.method, state.body
 
         if method != "GET" or body:
             length = f"Content-Length: {len(body)}\r\n\r\n"

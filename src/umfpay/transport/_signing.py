@@ -1,5 +1,5 @@
 """
-Middleware that signs the request body with the merchant's key.
+Sign the request body with the merchant's key.
 """
 
 from __future__ import annotations
@@ -9,16 +9,12 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from typing import Protocol, cast
 
-import httpx
-
 from umfpay.errors import ConfigError, Text
-from umfpay.transport._call import call_state
-from umfpay.transport._messages import build_request
 
 
 class BodySigner(Protocol):
     """
-    What `umfpay.protocol.Signer` is to this layer.
+    What `umfpay.protocol.Signer` is to the pipeline.
     """
 
     @property
@@ -39,63 +35,34 @@ CustomSigner = Callable[[bytes], Awaitable[str]]
 RequestSigner = BodySigner | CustomSigner
 
 
-class SigningTransport(httpx.AsyncBaseTransport):
+async def sign(
+    body: bytes, signer: RequestSigner, *, executor: Executor | None, deadline: float
+) -> str:
     """
-    Sets the header Signature of every call that needs it (gateway.md 3.1).
-
-    A call is signed once, however often it is sent.
+    Return the signature of *body* (gateway.md 3.1).
 
     Args:
-        wrapped: The next layer.
         signer: A `BodySigner`, or an async callable from body to signature.
         executor: Where a signer works that is too slow for the loop.
+        deadline: When to stop waiting for it, in the running loop's time.
+
+    Raises:
+        ConfigError: A custom signer gave something that is no header line.
+        TimeoutError: The deadline has passed.
     """
+    if not hasattr(signer, "sign"):
+        async with asyncio.timeout_at(deadline):
+            return _header_line(await signer(body))
 
-    def __init__(
-        self,
-        wrapped: httpx.AsyncBaseTransport,
-        *,
-        signer: RequestSigner,
-        executor: Executor | None = None,
-    ) -> None:
-        self._wrapped = wrapped
-        self._executor = executor
-        self._signer = cast("BodySigner", signer) if hasattr(signer, "sign") else None
-        self._custom = cast("CustomSigner", signer)
+    own = cast("BodySigner", signer)
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """
-        Sign the body if the call needs it, then pass on.
+    if not own.off_loop:
+        return own.sign(body)
 
-        Raises:
-            ConfigError: A custom signer gave something that is no header line.
-        """
-        state = call_state(request)
-
-        if state.needs_signature and state.signature is None:
-            state.signature = await self._sign(state.body)
-            request = build_request(state)
-
-        return await self._wrapped.handle_async_request(request)
-
-    async def _sign(self, body: bytes) -> str:
-        signer = self._signer
-
-        if signer is None:
-            return _header_line(await self._custom(body))
-
-        if signer.off_loop:
-            loop = asyncio.get_running_loop()
-
-            return await loop.run_in_executor(self._executor, signer.sign, body)
-
-        return signer.sign(body)
-
-    async def aclose(self) -> None:
-        """
-        Close the next layer.
-        """
-        await self._wrapped.aclose()
+    async with asyncio.timeout_at(deadline):
+        return await asyncio.get_running_loop().run_in_executor(
+            executor, own.sign, body
+        )
 
 
 def _header_line(signature: object) -> str:

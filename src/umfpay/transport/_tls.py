@@ -15,21 +15,18 @@ def tls_context(
     ca_file: str | os.PathLike[str] | None = None,
     certificate: str | os.PathLike[str] | None = None,
     certificate_key: str | os.PathLike[str] | None = None,
-) -> ssl.SSLContext | None:
+) -> ssl.SSLContext:
     """
-    Read the files into a context; None if there are none, for the usual authorities.
+    Return the context of our connections; it reads files, which takes its time.
 
     Args:
-        ca_file: PEM file of the authorities that are trusted instead of the usual.
+        ca_file: PEM file of the authorities that are trusted instead of the usual ones.
         certificate: PEM file of a client certificate.
         certificate_key: PEM file of its key, if that is not in *certificate*.
 
     Raises:
         ConfigError: A file cannot be read or used.
     """
-    if ca_file is None and certificate is None:
-        return None
-
     try:
         context = ssl.create_default_context(cafile=ca_file)
     except OSError as error:

@@ -1,35 +1,31 @@
 """
-Middleware that verifies the gateway's signature of an answer.
+Verify the gateway's signature of an answer, and judge what may pass without one.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Final, Literal, TypeVar, cast
 from urllib.parse import unquote
 
-import httpx
-
 from umfpay.errors import Text
 from umfpay.protocol import Envelope, Verdict, Verifier, open_envelope
 from umfpay.transport import _refusals as refusals
-from umfpay.transport._answer_stream import AnswerStream
-from umfpay.transport._call import CallState, call_state
+from umfpay.transport._call import CallState
 from umfpay.transport._custom import (
     CustomVerifier,
     ResponseVerifier,
     read_unchecked,
 )
 from umfpay.transport._downloads import Download
-from umfpay.transport._file_proof import first_byte, is_length_declared
-from umfpay.transport._messages import raw_headers
+from umfpay.transport._exchange import Answer, BodyStream
+from umfpay.transport._file_proof import first_byte
 from umfpay.transport._outcome import claims_success
 
 
@@ -39,22 +35,18 @@ ResponseSignatures = Literal["enforce", "report"]
 # A file has shown something but blanks by then.
 _HEAD_BYTES: Final = 4096
 
-_OBJECT_ID: Final = re.compile(r"\{\w+\}|[A-Z]+_[A-Z2-7]+")
-
-# Seconds that a transport which is not ours gets to close an answer.
-_CLOSE_SECONDS: Final = 1.0
+_ID: Final = re.compile(r"\{\w+\}|[A-Z]+_[A-Z2-7]+")
 
 _log = logging.getLogger("umfpay")
 
 T = TypeVar("T")
 
 
-class VerifyingTransport(httpx.AsyncBaseTransport):
+class AnswerVerifier:
     """
-    Reads the answer, opens its envelope and judges what may pass (gateway.md 3.2).
+    Opens the envelope of an answer and judges what may pass (gateway.md 3.2).
 
     Args:
-        wrapped: The network transport.
         verifier: Holds the gateway's keys.
         executor: Where a verifier works that is too slow for the loop.
         unsigned_responses: Whether an answer without signature may give something.
@@ -65,15 +57,13 @@ class VerifyingTransport(httpx.AsyncBaseTransport):
 
     def __init__(
         self,
-        wrapped: httpx.AsyncBaseTransport,
-        *,
         verifier: Verifier,
+        *,
         executor: Executor | None = None,
         unsigned_responses: UnsignedResponses = "refuse",
         response_signatures: ResponseSignatures = "enforce",
         response_verifier: ResponseVerifier | None = None,
     ) -> None:
-        self._wrapped = wrapped
         self._verifier = verifier
         self._executor = executor
         self._accepts_unsigned = unsigned_responses == "accept"
@@ -87,52 +77,34 @@ class VerifyingTransport(httpx.AsyncBaseTransport):
                 'response_signatures="report": forged answers are logged, not refused'
             )
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def verify(self, state: CallState, answer: Answer) -> Download | None:
         """
-        Send the request; leave status, headers and envelope in the `CallState`.
+        Leave status, headers and envelope of *answer* in *state*.
+
+        Returns:
+            The file, if the answer is one; it is verified as it is read.
 
         Raises:
             SignatureError: The answer is forged.
             UnsignedResponseError: It gives something and has no signature.
             EnvelopeError: It cannot be read, is too large or a redirect.
-            TimeoutError: The deadline has passed before anything was handed over.
+            TimeoutError: The deadline passed while a thread verified it.
         """
-        state = call_state(request)
+        state.status = answer.status
+        state.response_headers = answer.headers
+        body = answer.body
 
-        # The owner's timeout works at the next pause, and there may be none before.
-        if asyncio.get_running_loop().time() >= state.deadline:
-            raise TimeoutError
+        if answer.stream is not None:
+            async with asyncio.timeout_at(state.deadline):
+                file = await self._file_or_body(state, answer.stream, answer)
 
-        state.handed_over = True
-        response = await self._wrapped.handle_async_request(request)
-        stream = response.stream
-        assert isinstance(stream, httpx.AsyncByteStream)
-        streaming = False
+            if isinstance(file, Download):
+                return file
 
-        try:
-            state.status = status = response.status_code
-            state.response_headers = raw_headers(response)
+            body = file
 
-            if 300 <= status < 400:
-                raise refusals.redirected(state)
-
-            chunks = aiter(stream)
-
-            if state.download and status < 300:
-                head = await _head(chunks)
-
-                if _begins_file(state, head):
-                    response.stream = self._file(state, response, head, chunks)
-                    streaming = True
-
-                    return response
-
-                body = await self._read(state, chunks, head)
-            else:
-                body = await self._read(state, chunks)
-        finally:
-            if not streaming:
-                await _close(stream)
+        if 300 <= answer.status < 400:
+            raise refusals.redirected(state)
 
         if refusals.content_coding(state) is None:
             state.envelope = await self._open(state, body)
@@ -143,26 +115,28 @@ class VerifyingTransport(httpx.AsyncBaseTransport):
             )
 
         self._judge(state, state.envelope, body)
-        # Whoever stands outside of the stack can still read what came.
-        response.stream = httpx.ByteStream(body)
 
-        return response
+        return None
 
-    async def _read(
-        self, state: CallState, chunks: AsyncIterator[bytes], head: bytes = b""
-    ) -> bytes:
-        parts = [head] if head else []
-        size = len(head)
+    async def _file_or_body(
+        self, state: CallState, stream: BodyStream, answer: Answer
+    ) -> Download | bytes:
+        """
+        Return what streams: a file, or the error object in its place.
+        """
+        is_file = False
 
-        async for chunk in chunks:
-            size += len(chunk)
+        try:
+            head = await _head(stream)
+            is_file = _begins_file(state, head)
 
-            if size > state.body_limit:
-                raise refusals.too_large(state, state.body_limit)
+            if is_file:
+                return self._file(state, stream, head, is_framed=answer.is_framed)
 
-            parts.append(chunk)
-
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+            return await _rest(state, stream, head)
+        finally:
+            if not is_file:
+                await stream.aclose()
 
     async def _open(self, state: CallState, body: bytes) -> Envelope:
         signature = state.response_header(b"signature")
@@ -178,9 +152,12 @@ class VerifyingTransport(httpx.AsyncBaseTransport):
         if not verifier.off_loop:
             return open_envelope(body, header_signature=signature, verifier=verifier)
 
-        return await self._work(
-            lambda: open_envelope(body, header_signature=signature, verifier=verifier)
-        )
+        async with asyncio.timeout_at(state.deadline):
+            return await self._work(
+                lambda: open_envelope(
+                    body, header_signature=signature, verifier=verifier
+                )
+            )
 
     async def _work(self, job: Callable[[], T]) -> T:
         if self._verifier.off_loop:
@@ -194,7 +171,7 @@ class VerifyingTransport(httpx.AsyncBaseTransport):
         verdict = envelope.verdict
 
         if verdict is Verdict.VERIFIED:
-            self._signed.add(endpoint_of(state.path))
+            self._signed.add(endpoint_of(state.call.path))
 
             return
 
@@ -222,7 +199,7 @@ class VerifyingTransport(httpx.AsyncBaseTransport):
         if not claims_success(envelope.ret_code):
             return
 
-        if not state.unsigned_allowed:
+        if not state.call.unsigned_allowed:
             self._unsigned(state)
 
         state.unverified_accepted = True
@@ -231,13 +208,15 @@ class VerifyingTransport(httpx.AsyncBaseTransport):
         if not self._reports_only:
             raise refusals.forged(state, reason)
 
-        _log.warning("%s %s: forged answer (%s)", state.method, state.path, reason)
+        _log.warning(
+            "%s %s: forged answer (%s)", state.call.method, state.call.path, reason
+        )
 
     def _unsigned(self, state: CallState) -> None:
         if not self._accepts_unsigned:
             raise refusals.unsigned(state)
 
-        endpoint = endpoint_of(state.path)
+        endpoint = endpoint_of(state.call.path)
 
         if endpoint in self._signed:
             raise refusals.stripped(state)
@@ -246,25 +225,18 @@ class VerifyingTransport(httpx.AsyncBaseTransport):
             self._warned.add(endpoint)
             _log.warning(
                 '%s %s: unsigned answer let through by unsigned_responses="accept"',
-                state.method,
-                state.path,
+                state.call.method,
+                state.call.path,
             )
 
     def _file(
-        self,
-        state: CallState,
-        response: httpx.Response,
-        head: bytes,
-        rest: AsyncIterator[bytes],
+        self, state: CallState, stream: BodyStream, head: bytes, *, is_framed: bool
     ) -> Download:
         signature = state.response_header(b"signature")
         custom = self._custom
-        stream = response.stream
-        assert isinstance(stream, httpx.AsyncByteStream)
-        is_framed = is_length_declared(state) or _is_http2(response)
 
         def end_is_proven() -> bool:
-            return is_framed or getattr(stream, "ended_clean", False)
+            return is_framed or stream.ended_clean
 
         async def check(digest: bytes, body: bytes) -> None:
             assert signature is not None
@@ -287,17 +259,10 @@ class VerifyingTransport(httpx.AsyncBaseTransport):
             state,
             stream,
             head=head,
-            rest=rest,
             check=None if signature is None else check,
             end_is_proven=end_is_proven,
-            keep=state.body_limit if custom is not None else 0,
+            keep=state.call.body_limit if custom is not None else 0,
         )
-
-    async def aclose(self) -> None:
-        """
-        Close the network transport.
-        """
-        await self._wrapped.aclose()
 
 
 @lru_cache(maxsize=256)
@@ -308,39 +273,43 @@ def endpoint_of(path: str) -> str:
     A path of the caller's holds an id where ours have a name in braces.
     """
     return "/".join(
-        "{id}" if _OBJECT_ID.fullmatch(one) else one
+        "{id}" if _ID.fullmatch(one) else one
         for one in unquote(path).replace(" ", "").split("/")
         if one
     )
 
 
-async def _close(stream: httpx.AsyncByteStream) -> None:
-    """
-    Close *stream*; one that is not ours may take its time only for a moment.
-    """
-    if isinstance(stream, AnswerStream | httpx.ByteStream):
-        await stream.aclose()
-
-        return
-
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_CLOSE_SECONDS):
-            await stream.aclose()
-
-
-async def _head(chunks: AsyncIterator[bytes]) -> bytes:
+async def _head(stream: BodyStream) -> bytes:
     """
     Return the begin of a download, as much as it takes to know what it is.
     """
     head = b""
 
-    async for chunk in chunks:
+    async for chunk in stream:
         head += chunk
 
         if first_byte(head) or len(head) >= _HEAD_BYTES:
             break
 
     return head
+
+
+async def _rest(state: CallState, stream: BodyStream, head: bytes) -> bytes:
+    """
+    Return the whole body, of which *head* was read.
+
+    Raises:
+        EnvelopeError: It is larger than the call allows.
+    """
+    body = bytearray(head)
+
+    async for chunk in stream:
+        body += chunk
+
+        if len(body) > state.call.body_limit:
+            raise refusals.too_large(state, state.call.body_limit)
+
+    return bytes(body)
 
 
 def _begins_file(state: CallState, head: bytes) -> bool:
@@ -365,10 +334,3 @@ def _begins_file(state: CallState, head: bytes) -> bool:
         raise refusals.no_file(state, Text("it begins with blanks", "开头全是空白"))
 
     return first != b"{"
-
-
-def _is_http2(response: httpx.Response) -> bool:
-    """
-    Tell whether the end of a body is a flag of its frames (RFC 9113 6.1).
-    """
-    return bool(response.extensions.get("http_version") == b"HTTP/2")

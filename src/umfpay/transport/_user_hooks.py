@@ -12,17 +12,14 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Final, cast
 
-import httpx
-
 from umfpay.errors import ConfigError, Text, TransportError, UMFError
 from umfpay.protocol import PublicKey
-from umfpay.transport import (
-    BodySigner,
-    CallState,
-    RequestSigner,
-    ResponseVerifier,
-    without_traceback,
-)
+from umfpay.transport._call import CallState
+from umfpay.transport._custom import ResponseVerifier
+from umfpay.transport._errors import without_traceback
+from umfpay.transport._exchange import ExchangeError
+from umfpay.transport._refusals import call_name
+from umfpay.transport._signing import BodySigner, RequestSigner
 
 
 _SIGNER_ADVICE: Final = Text(
@@ -103,10 +100,10 @@ def _translate_errors(
 
 def translate_transport_errors(state: CallState) -> AbstractContextManager[None]:
     """
-    Give what a user's transport raises as `TransportError`, but for errors of httpx.
+    Give what a user's transport raises as `TransportError`, but for what is understood.
     """
     return _translate_errors(
-        partial(_transport_error, state), passing=(UMFError, httpx.HTTPError)
+        partial(_transport_error, state), passing=(UMFError, ExchangeError)
     )
 
 
@@ -124,7 +121,7 @@ def _is_cancelled() -> bool:
 
 def _transport_error(state: CallState, error: BaseException) -> TransportError:
     name = type(error).__name__
-    sent = state.may_have_been_sent(error)
+    sent = state.may_have_been_sent()
     truth = (
         Text("The request may have been sent.", "请求可能已发出。")
         if sent
@@ -133,9 +130,8 @@ def _transport_error(state: CallState, error: BaseException) -> TransportError:
 
     return TransportError(
         Text(
-            f"{state.method} {state.path}: the transport failed with {name}."
-            f" {truth.en}",
-            f"{state.method} {state.path}：transport 出错（{name}）。{truth.zh}",
+            f"{call_name(state)}: the transport failed with {name}. {truth.en}",
+            f"{call_name(state)}：transport 出错（{name}）。{truth.zh}",
         ),
         request_sent=sent,
         advice=_TRANSPORT_ADVICE,

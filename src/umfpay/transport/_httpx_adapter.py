@@ -1,0 +1,443 @@
+"""
+httpx adapter: a user's own transport, of httpx or httpx2, as the edge of the pipeline.
+
+Nothing cancels an exchange: httpcore loses a connection of its pool where a task is
+cancelled that waits for one (encode/httpcore issue 1093).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any, Final
+
+from umfpay.errors import ConfigError, Text
+from umfpay.transport._call import CallState, find_header
+from umfpay.transport._errors import without_traceback
+from umfpay.transport._exchange import Answer, ExchangeError, Failure
+from umfpay.transport._request_head import ALWAYS
+from umfpay.transport._user_hooks import translate_transport_errors
+
+
+EXTENSION: Final = "umfpay"
+"""Where a transport finds the `CallState` of a request, in its extensions."""
+
+# Their classes are disjoint; each transport gets requests of its own family.
+_FAMILIES: Final = ("httpx", "httpx2")
+
+# Seconds that a transport gets to close an answer, and exchanges at the session's end.
+_CLOSING_SECONDS: Final = 1.0
+
+# Of the time that is left, so that a full pool is told before the deadline passes.
+_POOL_SHARE: Final = 0.75
+
+# Where an exchange can still stop without a byte, and without a connection that leaks.
+_LAST_SAFE_EVENTS: Final = (
+    "connect_tcp.started",
+    "connect_unix_socket.started",
+    "send_request_headers.started",
+    "send_request_body.started",
+)
+
+# The first that fits says what an error means.
+_FAILURES: Final = (
+    ("ConnectTimeout", Failure.CONNECT_TIMEOUT),
+    ("PoolTimeout", Failure.POOL_TIMEOUT),
+    ("ConnectError", Failure.CONNECT),
+    ("ProxyError", Failure.PROXY),
+    ("UnsupportedProtocol", Failure.ADDRESS),
+    ("TimeoutException", Failure.TIMEOUT),
+    ("RemoteProtocolError", Failure.PROTOCOL),
+    ("HTTPError", Failure.BROKEN),
+    ("StreamError", Failure.BROKEN),
+    ("InvalidURL", Failure.ADDRESS),
+)
+
+
+class AbandonedError(Exception):
+    """
+    Raised inside of an exchange whose caller is gone, before a byte of the body leaves.
+    """
+
+
+def family_of(transport: object) -> ModuleType | None:
+    """
+    Return the library whose transport *transport* is, None if it is of none.
+    """
+    for name in _FAMILIES:
+        # Whoever made it has imported its library.
+        family = sys.modules.get(name)
+
+        if family is not None and isinstance(transport, family.AsyncBaseTransport):
+            return family
+
+    return None
+
+
+def no_transport(given: Any) -> ConfigError:
+    """
+    Return the error for what was *given* in the place of a transport.
+    """
+    name = given.__name__ if isinstance(given, type) else type(given).__name__
+    what = f"the class {name}" if isinstance(given, type) else f"a {name}"
+    advice = Text(
+        "Give a transport such as httpx.AsyncHTTPTransport(), or leave transport= out.",
+        "请传入 httpx.AsyncHTTPTransport() 之类的 transport，或省略 transport=。",
+    )
+
+    if name in ("AsyncClient", "Client"):
+        advice = Text(
+            "A client would change the signed request; give the transport that it would"
+            " use: httpx.AsyncHTTPTransport(...). Or give the client"
+            " umfpay.transport.UMFTransport(...).",
+            "客户端会改动已签名的请求；请传入其底层 transport："
+            "httpx.AsyncHTTPTransport(...)；或为该客户端使用"
+            " umfpay.transport.UMFTransport(...)。",
+        )
+
+    return ConfigError(
+        Text(
+            f"transport: an httpx.AsyncBaseTransport is needed, not {what}.",
+            f"transport：需要 httpx.AsyncBaseTransport 实例，而不是 {name}。",
+        ),
+        advice=advice,
+    )
+
+
+class HTTPXAdapter:
+    """
+    Gives a call to the user's transport, in a task that outlives a cancelled caller.
+
+    An exchange whose caller is gone stops by itself before its first byte, or is read
+    to its end; it gets as long as one attempt. httpcore's extension ``trace`` says how
+    far it is; a transport that does not know it says by taking the body.
+
+    Args:
+        wrapped: The user's transport.
+
+    Raises:
+        ConfigError: It is no transport.
+    """
+
+    def __init__(self, wrapped: Any) -> None:
+        family = family_of(wrapped)
+
+        if family is None:
+            refusal = no_transport(wrapped)
+            # A dict of proxies holds passwords, and a traceback shows locals.
+            del wrapped
+
+            raise refusal
+
+        self._wrapped = wrapped
+        # Any: a module; httpx2 has the names of httpx.
+        self._family: Any = family
+        self._left: set[asyncio.Task[Any]] = set()
+
+    async def exchange(self, state: CallState) -> Answer:
+        """
+        Send the request that *state* describes once and read its answer.
+
+        Raises:
+            ExchangeError: An error of httpx ended it.
+            TransportError: The transport failed otherwise, or gave no answer to read.
+            TimeoutError: The deadline has passed.
+        """
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(self._exchange(state))
+
+        try:
+            await asyncio.wait((task,), timeout=max(0.0, state.deadline - loop.time()))
+        except asyncio.CancelledError:
+            self._abandon(task, state)
+
+            raise
+
+        if not task.done():
+            self._abandon(task, state)
+
+            raise TimeoutError
+
+        with self._errors(state):
+            return task.result()
+
+    async def _exchange(self, state: CallState) -> Answer:
+        left = state.deadline - asyncio.get_running_loop().time()
+        timeout = dict.fromkeys(("connect", "read", "write"), state.timeout)
+        timeout["pool"] = max(0.0, min(state.timeout, left * _POOL_SHARE))
+        family = self._family
+        url = family.URL(state.url)
+        request = family.Request(
+            state.call.method,
+            url,
+            headers=_headers(url, state),
+            stream=_watched_body(family, state),
+            extensions={
+                EXTENSION: state,
+                "timeout": timeout,
+                "trace": _trace_of(state),
+            },
+        )
+        response = await self._wrapped.handle_async_request(request)
+        # Whoever answers has it, even if he took no body.
+        state.body_started = True
+        status = response.status_code
+        headers = [(name.lower(), value) for name, value in response.headers.raw]
+        is_framed = is_length_declared(headers) or (
+            response.extensions.get("http_version") == b"HTTP/2"
+        )
+
+        if state.call.download and 200 <= status < 300:
+            return Answer(
+                status=status,
+                headers=headers,
+                stream=_FileStream(self, response.stream, state),
+                is_framed=is_framed,
+            )
+
+        return Answer(
+            status=status,
+            headers=headers,
+            body=await _read(response.stream, state.call.body_limit),
+            is_framed=is_framed,
+        )
+
+    @contextmanager
+    def _errors(self, state: CallState) -> Iterator[None]:
+        with translate_transport_errors(state):
+            try:
+                yield
+            except Exception as error:
+                failure = self._failure_of(error)
+
+                if failure is None:
+                    raise
+
+                raise ExchangeError(
+                    failure, str(error) or type(error).__name__
+                ) from without_traceback(error)
+
+    def _failure_of(self, error: Exception) -> Failure | None:
+        for name, failure in _FAILURES:
+            if isinstance(error, getattr(self._family, name)):
+                return failure
+
+        return None
+
+    def _abandon(self, task: asyncio.Task[Answer], state: CallState) -> None:
+        """
+        Let the exchange of a caller who is gone come to an end.
+        """
+        state.abandoned = True
+        # Nobody takes the body any more, so what was not taken is not sent.
+        state.body_tracked = True
+        limit = asyncio.get_running_loop().call_later(state.timeout, task.cancel)
+
+        def ended(task: asyncio.Task[Answer]) -> None:
+            limit.cancel()
+
+            if task.cancelled() or task.exception() is not None:
+                return
+
+            stream = task.result().stream
+
+            if stream is not None:
+                self._keep(asyncio.ensure_future(stream.aclose()))
+
+        self._keep(task)
+        task.add_done_callback(ended)
+
+    def _keep(self, task: asyncio.Task[Any]) -> None:
+        self._left.add(task)
+        task.add_done_callback(self._left.discard)
+
+    async def aclose(self) -> None:
+        """
+        Close the user's transport, after what cancelled callers have left.
+        """
+        if self._left:
+            _, late = await asyncio.wait(self._left, timeout=_CLOSING_SECONDS)
+
+            for task in late:
+                task.cancel()
+
+            await asyncio.gather(*late, return_exceptions=True)
+
+        await self._wrapped.aclose()
+
+    def abandon(self) -> None:
+        """
+        Do nothing: a transport of the user's is his to renew.
+        """
+
+
+def _headers(url: Any, state: CallState) -> list[tuple[bytes, bytes]]:
+    """
+    Return all headers of the request that *state* describes.
+    """
+    pairs = [("Host", url.netloc.decode("ascii")), *ALWAYS]
+
+    if state.signature is not None:
+        pairs.append(("Signature", state.signature))
+
+    if state.bearer is not None:
+        token = state.bearer_prefix + state.bearer.token.reveal()
+        pairs.append(("Authorization", token))
+
+    if state.body or state.call.method != "GET":
+        pairs.append(("Content-Length", str(len(state.body))))
+
+    own = [(name.encode("ascii"), value.encode("latin-1")) for name, value in pairs]
+
+    return [*own, *state.headers]
+
+
+def _watched_body(family: Any, state: CallState) -> Any:
+    """
+    Return the body for a transport that is not ours: whoever takes it may send it.
+    """
+
+    class WatchedBody(family.ByteStream):  # type: ignore[misc]
+        def __iter__(self) -> Iterator[bytes]:
+            begin()
+
+            return iter((state.body,))
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            begin()
+
+            yield state.body
+
+    def begin() -> None:
+        if state.abandoned:
+            raise AbandonedError
+
+        state.body_started = True
+
+    return WatchedBody(state.body)
+
+
+def _trace_of(state: CallState) -> Any:
+    """
+    Return the callback that httpcore calls at each step of an exchange.
+    """
+
+    async def trace(event: str, info: Mapping[str, Any]) -> None:  # noqa: ARG001
+        # It tells each step before it does it, and takes the body only to write it.
+        state.body_tracked = True
+
+        if state.abandoned and event.endswith(_LAST_SAFE_EVENTS):
+            raise AbandonedError
+
+    return trace
+
+
+def is_length_declared(headers: list[tuple[bytes, bytes]]) -> bool:
+    """
+    Tell whether the answer's own head says where its body ends (RFC 9112 6.3).
+
+    A body that ends earlier is an error of every transport.
+    """
+    coding = find_header(headers, b"transfer-encoding")
+
+    if coding is not None:
+        return coding.rpartition(",")[2].strip().lower() == "chunked"
+
+    return find_header(headers, b"content-length") is not None
+
+
+async def _read(stream: Any, limit: int) -> bytes:
+    """
+    Return the body of an answer.
+
+    Raises:
+        ExchangeError: It has more than *limit* bytes.
+    """
+    parts = []
+    size = 0
+
+    try:
+        async for chunk in stream:
+            parts.append(chunk)
+            size += len(chunk)
+
+            if size > limit:
+                raise ExchangeError(Failure.TOO_LARGE)
+
+        close_if_more_came(stream)
+    finally:
+        await _close(stream)
+
+    return b"".join(parts)
+
+
+async def _close(stream: Any) -> None:
+    """
+    Close *stream*; it may take its time only for a moment.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_CLOSING_SECONDS):
+            await stream.aclose()
+
+
+def close_if_more_came(stream: object) -> None:
+    """
+    Keep httpcore from using a connection again if bytes stand behind the answer.
+
+    It would take them for the answer of the next request. Its connection is reached
+    through members that are not public; where they are missing nothing can be seen.
+    """
+    step: Any = stream
+
+    for name in ("_httpcore_stream", "_stream", "_connection", "_h11_state"):
+        step = getattr(step, name, None)
+
+    # Of h11: what was received and belongs to no answer yet.
+    more, _ = getattr(step, "trailing_data", (b"", False))
+
+    if more:
+        step.send_failed()
+
+
+class _FileStream:
+    """
+    A file of a user's transport; an iterator, so that it leaves nothing suspended.
+    """
+
+    def __init__(self, adapter: HTTPXAdapter, stream: Any, state: CallState) -> None:
+        self._adapter = adapter
+        self._stream = stream
+        self._state = state
+        self._chunks: AsyncIterator[bytes] | None = None
+
+    @property
+    def ended_clean(self) -> bool:
+        return bool(getattr(self._stream, "ended_clean", False))
+
+    def __aiter__(self) -> _FileStream:
+        return self
+
+    async def __anext__(self) -> bytes:
+        # Ours, around what may be read for a long time: it is private to the adapter.
+        with self._adapter._errors(self._state):
+            if self._chunks is None:
+                self._chunks = aiter(self._stream)
+
+            chunk: bytes | None = await anext(self._chunks, None)
+
+            while chunk == b"":
+                chunk = await anext(self._chunks, None)
+
+        if chunk is None:
+            close_if_more_came(self._stream)
+            raise StopAsyncIteration
+
+        return chunk
+
+    async def aclose(self) -> None:
+        with self._adapter._errors(self._state):
+            await _close(self._stream)

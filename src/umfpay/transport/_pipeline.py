@@ -1,0 +1,216 @@
+"""
+The pipeline of one call (middleware): sign, retry, authorize, exchange, verify.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+
+from umfpay.errors import ConfigError, Text
+from umfpay.transport import _authorizing as authorizing
+from umfpay.transport import _refusals as refusals
+from umfpay.transport import _retrying as retrying
+from umfpay.transport._call import CallState, Effect
+from umfpay.transport._downloads import Download
+from umfpay.transport._errors import transport_error, without_traceback
+from umfpay.transport._exchange import Edge, ExchangeError, Failure
+from umfpay.transport._retrying import RetryPolicy
+from umfpay.transport._signing import RequestSigner, sign
+from umfpay.transport._token_source import TokenSource
+from umfpay.transport._verifying import AnswerVerifier
+
+
+class Pipeline:
+    """
+    What every call goes through, outermost first; each step leaves its facts in the
+    `CallState`.
+
+    Retrying goes around authorizing, so that a replay with a new token counts as the
+    same attempt; both see refusals that verifying let pass.
+
+    Args:
+        edge: Sends one request and reads its answer.
+        origin: Scheme, host and port that may see the token, with a slash behind.
+        signer: `umfpay.protocol.Signer`, or an async callable from body to signature.
+        verifier: Judges answers.
+        executor: Where RSA work goes that is too slow for the loop.
+        retry_policy: How often and after which wait; `full_jitter` by default.
+        glued_bearer: Send ``Bearer<token>``, as the official SDKs do, in place of the
+            documented ``Bearer <token>`` (gateway.md 2.1).
+        sleep: Waits between attempts.
+
+    Attributes:
+        token_source: Gives tokens, and learns which generation was refused; the token
+            request itself goes through here without one.
+        closed: Nothing more is sent: no retry, no token request.
+    """
+
+    def __init__(
+        self,
+        edge: Edge,
+        *,
+        origin: str,
+        signer: RequestSigner,
+        verifier: AnswerVerifier,
+        token_source: TokenSource | None = None,
+        executor: Executor | None = None,
+        retry_policy: RetryPolicy | None = None,
+        glued_bearer: bool = False,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.token_source = token_source
+        self.closed = False
+        self._edge = edge
+        self._origin = origin
+        self._signer = signer
+        self._verifier = verifier
+        self._executor = executor
+        self._policy = retry_policy or retrying.full_jitter()
+        self._bearer_prefix = "Bearer" if glued_bearer else "Bearer "
+        self._sleep = sleep
+
+    async def send(self, state: CallState) -> Download | None:
+        """
+        Make the call; the facts of its answer are in *state* afterwards.
+
+        A call is signed once, however often it is sent: every POST but the token's
+        (gateway.md 2.1). Nothing waits beyond the deadline.
+
+        Returns:
+            The file that is asked for; close it. None for any other answer.
+
+        Raises:
+            TransportError: The connection failed; `request_sent` tells the truth.
+            ProtocolError: The answer cannot be believed.
+            AuthenticationError: Two tokens were refused.
+            TokenError: There is no token.
+            ConfigError: The address is another origin's, or the session was closed.
+            TimeoutError: The deadline has passed.
+        """
+        call = state.call
+
+        if not state.url.startswith(self._origin):
+            raise authorizing.other_origin_error(state.url)
+
+        try:
+            if call.method == "POST" and call.effect is not Effect.TOKEN:
+                state.signature = await sign(
+                    state.body,
+                    self._signer,
+                    executor=self._executor,
+                    deadline=state.deadline,
+                )
+
+            return await self._retry(state)
+        except ExchangeError as error:
+            # Frames of a transport that is not ours hold the token and the body.
+            raise transport_error(state, error) from without_traceback(
+                error.__cause__ or error
+            )
+
+    async def _retry(self, state: CallState) -> Download | None:
+        """
+        Make reads again that failed, and writes of which no byte left.
+        """
+        while True:
+            state.attempts += 1
+            failure: ExchangeError | None = None
+
+            try:
+                file = await self._authorize(state)
+
+                if not retrying.is_busy(state):
+                    return file
+            except ExchangeError as error:
+                if not retrying.may_repeat(state, error):
+                    raise
+
+                failure = error
+
+            wait = self._policy(state, failure)
+
+            # An attempt that starts at the deadline can only fail.
+            if (
+                wait is None
+                or asyncio.get_running_loop().time() + wait >= state.deadline
+            ):
+                if failure is not None:
+                    raise failure
+
+                return file
+
+            await self._sleep(wait)
+            state.start_again()
+
+    async def _authorize(self, state: CallState) -> Download | None:
+        """
+        Send the call with a token; on a refusal of it once more with the next one.
+        """
+        source = self.token_source
+
+        if state.call.effect is Effect.TOKEN or source is None:
+            return await self._exchange(state)
+
+        state.bearer_prefix = self._bearer_prefix
+
+        while True:
+            bearer = source.current()
+
+            if bearer is None:
+                async with asyncio.timeout_at(state.deadline):
+                    bearer = await source.acquire(deadline=state.deadline)
+
+            state.bearer = bearer
+            file = await self._exchange(state)
+
+            if not authorizing.is_token_refused(state):
+                return file
+
+            async with asyncio.timeout_at(state.deadline):
+                await source.refuse(bearer.generation)
+
+            if not authorizing.may_replay(state):
+                return file
+
+            if not authorizing.is_verified(state):
+                # Anybody can say that: the body had left, and stays so.
+                state.sent_before_unverified_refusal = True
+
+            if state.replays:
+                raise authorizing.two_refusals_error(state)
+
+            state.replays += 1
+            state.start_again()
+
+    async def _exchange(self, state: CallState) -> Download | None:
+        """
+        Send the request once, and verify what comes.
+        """
+        if self.closed:
+            raise _closed()
+
+        if asyncio.get_running_loop().time() >= state.deadline:
+            raise TimeoutError
+
+        state.handed_over = True
+
+        try:
+            answer = await self._edge.exchange(state)
+        except ExchangeError as error:
+            if error.failure is Failure.TOO_LARGE:
+                raise refusals.too_large(state, state.call.body_limit) from None
+
+            raise
+
+        return await self._verifier.verify(state, answer)
+
+
+def _closed() -> ConfigError:
+    return ConfigError(
+        Text("The session was closed during the call.", "会话在调用过程中被关闭。"),
+        advice=Text(
+            "Let calls end before the session does.", "请在关闭会话前等待调用结束。"
+        ),
+    )
