@@ -10,9 +10,9 @@ import re
 
 import httpx
 import pytest
+from umfpay._session._transport_adapter import TransportAdapter, needed_transport
 
 from umfpay import Config, UMFSession
-from umfpay._session._transport_adapter import TransportAdapter, needed_transport
 from umfpay.errors import ConfigError, DeadlineExceededError, TransportError
 from umfpay.protocol import PrivateKey
 from umfpay.transport import CallState, Effect, build_request, perform
