@@ -5,12 +5,14 @@ A gateway that signs, a token source that counts, and servers that misbehave.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import attrs
 import httpx
 import pytest
+import trustme
 
 from umfpay.protocol import PrivateKey, Signer, Verifier, sign_envelope
 from umfpay.sensitive import Secret
@@ -312,3 +314,38 @@ async def _open_pool() -> AsyncIterator[Callable[..., ConnectionPool]]:
 
     for pool in pools:
         await pool.aclose()
+
+
+@attrs.define
+class Security:
+    """
+    A kind of connection: scheme, options of the server, context of the client.
+    """
+
+    scheme: str
+    options: dict[str, Any]
+    context: ssl.SSLContext | None
+
+    def url(self, served: Served) -> str:
+        return f"{self.scheme}://127.0.0.1:{served.port}/v1/thing"
+
+
+@pytest.fixture(name="certify", scope="session")
+def _certify() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(name="security", params=["plain", "TLS 1.2", "TLS 1.3"])
+def _security(request: pytest.FixtureRequest, certify: trustme.CA) -> Security:
+    if request.param == "plain":
+        return Security("http", {}, None)
+
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certify.issue_cert("127.0.0.1", "localhost").configure_cert(server)
+    client = ssl.create_default_context()
+    certify.configure_trust(client)
+
+    if request.param == "TLS 1.2":
+        server.maximum_version = ssl.TLSVersion.TLSv1_2
+
+    return Security("https", {"ssl": server}, client)

@@ -47,7 +47,7 @@ class ArrivingBody:
         self._unread = 0
         self._is_paused = False
         self._ended = False
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._ended_clean = False
         self._expect(until=exchange.state.deadline)
@@ -75,7 +75,7 @@ class ArrivingBody:
 
         self._wake()
 
-    def end(self, error: Exception | None, *, is_clean: bool = False) -> None:
+    def end(self, error: BaseException | None, *, is_clean: bool = False) -> None:
         """
         Take the end: the body is complete, or *error* cut it off.
         """

@@ -101,7 +101,7 @@ class PendingExchange:
         self.attempt: Any = None
         self.stream: ArrivingBody | None = None
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """
         End with *error*.
         """

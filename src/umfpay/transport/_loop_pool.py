@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from functools import partial
+from itertools import islice
 from math import inf
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +30,7 @@ CLOSED: Final = "the session was closed"
 _LOOP_TURNS: Final = 4
 
 _ENDED_EARLY: Final = "the connection closed before anything was sent"
+_GONE: Final = "the caller is gone"
 _SPOKE_FIRST: Final = "something came before anything was sent"
 
 
@@ -37,14 +40,21 @@ class _Attempt:
 
     Attributes:
         pending: In whose name, as long as it is not served otherwise.
+        connection: What will be connected.
         task: Makes it.
     """
 
-    __slots__ = ("pending", "task")
+    __slots__ = ("connection", "pending", "task")
 
-    def __init__(self, pending: PendingExchange) -> None:
+    def __init__(
+        self,
+        pending: PendingExchange,
+        connection: HttpConnection,
+        task: asyncio.Task[None],
+    ) -> None:
         self.pending: PendingExchange | None = pending
-        self.task: asyncio.Task[None] | None = None
+        self.connection = connection
+        self.task = task
 
 
 class LoopPool:
@@ -121,8 +131,8 @@ class LoopPool:
             if deadline <= now:
                 raise TimeoutError
 
-        if self._closed:
-            raise ExchangeError(Failure.CONNECT, CLOSED)
+        if self._closed or state.abandoned:
+            raise ExchangeError(Failure.CONNECT, CLOSED if self._closed else _GONE)
 
         head = self._head.write(state)
 
@@ -164,7 +174,6 @@ class LoopPool:
         self.loop.call_soon(self._look_again, connection, _LOOP_TURNS)
 
     def _look_again(self, connection: HttpConnection, turns: int) -> None:
-
         if connection not in self._settling:
             return
 
@@ -202,6 +211,9 @@ class LoopPool:
         while waiters:
             pending = next(iter(waiters))
 
+            if pending.state.abandoned:
+                pending.fail(ExchangeError(Failure.CONNECT, _GONE))
+
             if pending.future.done():
                 # Its caller is gone, and will say so in a moment.
                 del waiters[pending]
@@ -228,45 +240,50 @@ class LoopPool:
             self._connect_for(min(missing, room))
 
     def _connect_for(self, count: int) -> None:
-        lacking = [one for one in self._waiters if one.attempt is None]
+        lacking = (one for one in self._waiters if one.attempt is None)
 
-        for pending in lacking[:count]:
-            pending.attempt = attempt = _Attempt(pending)
-            self._attempts.add(attempt)
-            attempt.task = self.loop.create_task(
-                self._connect(attempt), name="umfpay connection"
+        for pending in list(islice(lacking, count)):
+            connection = HttpConnection(self.loop, self)
+            task = self.loop.create_task(
+                self._connector.connect(connection), name="umfpay connection"
             )
+            pending.attempt = attempt = _Attempt(pending, connection, task)
+            self._attempts.add(attempt)
+            # A task that is cancelled before its first step runs no line of its own.
+            task.add_done_callback(partial(self._attempt_ended, attempt))
 
-    async def _connect(self, attempt: _Attempt) -> None:
-        connection = HttpConnection(self.loop, self)
-        error: Exception | None = None
-        made = False
+    def _attempt_ended(self, attempt: _Attempt, task: asyncio.Task[None]) -> None:
+        self._attempts.remove(attempt)
+        connection, pending = attempt.connection, attempt.pending
 
-        try:
-            await self._connector.connect(connection)
-            made = True
-        except Exception as reason:  # noqa: BLE001 (it is raised by the caller)
-            error = reason
-        finally:
-            self._attempts.discard(attempt)
-            pending = attempt.pending
+        if pending is not None:
+            pending.attempt = None
 
-            if pending is not None:
-                pending.attempt = None
+        if task.cancelled():
+            self._serve()
 
-            if not made and error is None:
-                # Cancelled.
-                self._serve()
+            return
+
+        error = task.exception()
+
+        if error is not None:
+            # Without the way it came.
+            error = error.with_traceback(None)
+        elif connection.is_lost:
+            error = ExchangeError(Failure.CONNECT, _ENDED_EARLY)
 
         if error is None:
             self._connections.add(connection)
             connection.made_for = pending
             self.released(connection)
-        else:
-            if pending is not None and self._waiters.pop(pending, self) is None:
-                pending.fail(error)
 
-            self._serve()
+            return
+
+        if pending is not None and pending in self._waiters:
+            del self._waiters[pending]
+            pending.fail(error)
+
+        self._serve()
 
     def released(self, connection: HttpConnection) -> None:
         """
@@ -275,6 +292,7 @@ class LoopPool:
         if self._closed:
             connection.close()
 
+        if connection.is_closing:
             return
 
         self._idle.append(connection)
@@ -298,7 +316,7 @@ class LoopPool:
 
         self._discard(connection, _ENDED_EARLY)
 
-        if not self._connections and self._emptied is not None:
+        if not self._connections:
             self._emptied.set()
 
         if self._waiters:
@@ -386,7 +404,7 @@ class LoopPool:
         for connection in list(self._connections):
             connection.fail(ExchangeError(Failure.BROKEN, CLOSED))
 
-        tasks = [one.task for one in self._attempts if one.task is not None]
+        tasks = [one.task for one in self._attempts]
 
         for task in tasks:
             task.cancel()
