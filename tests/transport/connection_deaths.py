@@ -35,6 +35,7 @@ LARGE_BODY: Final = b"x" * 8_000_000
 
 HELLO: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 ENDLESS: Final = 4_000_000
+_TUNNEL: Final = b"HTTP/1.1 200 Connection established\r\n\r\n"
 _HEAD_OF_CHUNKS: Final = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -189,7 +190,7 @@ async def _silent_handshake(scenario: Scenario) -> None:
         socket.create_server(("127.0.0.1", scenario.server.port))
     )
     scenario.start()
-    await _acceptable(listener)
+    await acceptable(listener)
     scenario.held.enter_context(listener.accept()[0])
     await settle()
     await scenario.pass_time(TIMEOUT_SECONDS + 1)
@@ -201,13 +202,13 @@ async def _handshake_broken_off(scenario: Scenario) -> None:
         socket.create_server(("127.0.0.1", scenario.server.port))
     )
     scenario.start()
-    await _acceptable(listener)
+    await acceptable(listener)
     connection, _ = listener.accept()
     await settle()
     connection.close()
 
 
-async def _acceptable(listener: socket.socket) -> None:
+async def acceptable(listener: socket.socket) -> None:
     poll = select.poll()
     poll.register(listener.fileno(), select.POLLIN)
 
@@ -240,6 +241,45 @@ async def _no_tls(scenario: Scenario) -> None:
     await settle()
 
 
+# A proxy
+
+
+def proxying(answer: bytes, then: str = "", *, passes: float = 0.0) -> Steps:
+    """
+    Return the steps of a proxy that answers CONNECT with *answer* and does *then*.
+    """
+
+    async def steps(scenario: Scenario) -> None:
+        connection = await scenario.asked()
+        connection.send(answer)
+        await settle(len(answer))
+
+        if passes:
+            await scenario.pass_time(passes)
+
+        if then:
+            await getattr(connection, then)()
+
+    return steps
+
+
+async def _no_tls_in_tunnel(scenario: Scenario) -> None:
+    connection = await scenario.asked()
+    connection.send(_TUNNEL)
+    await settle()
+    connection.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    await settle()
+
+
+def by_proxy(name: str, steps: Steps, outcome: str) -> Death:
+    """
+    Return a death on the way through a proxy.
+    """
+    end = End(outcome, started=False, executed=0)
+
+    return Death(name, steps, None, end, "proxy", usable=False)
+
+
 # While the request leaves
 
 
@@ -259,7 +299,7 @@ async def _arrived(scenario: Scenario) -> ServerConnection:
         await asyncio.sleep(0)
 
     connection = scenario.server.connections[-1]
-    await _acceptable(connection.socket)
+    await acceptable(connection.socket)
 
     return connection
 
@@ -458,7 +498,7 @@ async def _closed_as_it_came(scenario: Scenario) -> None:
     await scenario.call
     connection.transport.pause_reading()
     scenario.start()
-    await _acceptable(connection.socket)
+    await acceptable(connection.socket)
     await connection.reset()
 
 
@@ -546,6 +586,32 @@ BEGINNING: Sequence[Death] = (
         End(Failure.BROKEN, started=True, executed=0),
         "client, 1.3",
     ),
+)
+
+TUNNELLING: Sequence[Death] = (
+    by_proxy("it refuses", proxying(b"HTTP/1.1 403 A\r\n\r\n"), Failure.PROXY),
+    by_proxy("it wants a password", proxying(b"HTTP/1.1 407 A\r\n\r\n"), Failure.PROXY),
+    by_proxy("garbage", proxying(b"garbage\r\n\r\n"), Failure.PROXY),
+    by_proxy("an answer without end", proxying(b"HTTP/1.1 200 " * 9000), Failure.PROXY),
+    by_proxy("it ends", proxying(b"", then="finish"), Failure.PROXY),
+    by_proxy("it resets", proxying(b"", then="reset"), Failure.PROXY),
+    by_proxy(
+        "it ends within its answer",
+        proxying(b"HTTP/1.1 200 A\r\n", then="finish"),
+        Failure.PROXY,
+    ),
+    by_proxy(
+        "silence", proxying(b"", passes=TIMEOUT_SECONDS + 1), Failure.CONNECT_TIMEOUT
+    ),
+    by_proxy("more than its answer", proxying(_TUNNEL + b"x"), Failure.PROXY),
+    by_proxy("open, then it ends", proxying(_TUNNEL, then="finish"), Failure.CONNECT),
+    by_proxy("open, then it resets", proxying(_TUNNEL, then="reset"), Failure.CONNECT),
+    by_proxy(
+        "open, then silence",
+        proxying(_TUNNEL, passes=TIMEOUT_SECONDS + 1),
+        Failure.CONNECT_TIMEOUT,
+    ),
+    by_proxy("open, then no TLS", _no_tls_in_tunnel, Failure.CONNECT),
 )
 
 LEAVING: Sequence[Death] = (
@@ -794,6 +860,7 @@ CALLER: Sequence[Death] = (
 
 SECTIONS: dict[str, Sequence[Death]] = {
     "Before it begins": BEGINNING,
+    "Through a proxy": TUNNELLING,
     "While the request leaves": LEAVING,
     "Instead of an answer": INSTEAD,
     "Within the answer": WITHIN,
@@ -807,7 +874,7 @@ def server_context(kind: str, authority: Any, other: Any) -> ssl.SSLContext | No
     """
     Return the context of a server that is *kind* of bad.
     """
-    if kind == "none":
+    if kind in ("none", "proxy"):
         return None
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -836,6 +903,7 @@ _WORDS: Final = {
     Failure.CONNECT: "no connection",
     Failure.CONNECT_TIMEOUT: "no connection in time",
     Failure.POOL_TIMEOUT: "no connection became free in time",
+    Failure.PROXY: "the proxy refused",
     Failure.TIMEOUT: "no answer in time",
     Failure.PROTOCOL: "no HTTP answer",
     Failure.BROKEN: "the connection broke",

@@ -5,6 +5,7 @@ Each way in which a connection can die ends as was decided, and nothing is left 
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from contextlib import suppress
 from pathlib import Path
@@ -21,11 +22,13 @@ from tests.transport.connection_deaths import (
     SECTIONS,
     TIMEOUT_SECONDS,
     Scenario,
+    acceptable,
     page,
     server_context,
 )
 from tests.transport.raw_server import PATIENCE, RawServer, settle
 from tests.transport.readers import make_state
+from umfpay.sensitive import Secret
 from umfpay.transport._connection_pool import ConnectionPool
 from umfpay.transport._exchange import ExchangeError, Failure
 
@@ -73,7 +76,7 @@ async def _open_scenario(clock, authorities):
     Set up server and pool; afterwards nothing may be left.
     """
     scenarios = []
-    before = _sockets()
+    before = sockets()
 
     async def open_scenario(
         *, is_tls, kind="good", host="127.0.0.1", max_connections=10
@@ -96,8 +99,10 @@ async def _open_scenario(clock, authorities):
                 f"{scheme}://{host}:{server.port}", **{**facts, **changes}
             )
 
+        proxy = f"http://127.0.0.1:{server.port}" if kind == "proxy" else None
         pool = ConnectionPool(
             f"{scheme}://{host}:{server.port}",
+            proxy=None if proxy is None else Secret(proxy),
             max_connections=max_connections,
             ssl_context=trust,
         )
@@ -116,13 +121,13 @@ async def _open_scenario(clock, authorities):
 
     await settle()
     assert {asyncio.current_task()} == asyncio.all_tasks()
-    assert before == _sockets()
+    assert before == sockets()
     assert [] == [
         one for one in asyncio.get_running_loop()._scheduled if not one.cancelled()
     ]
 
 
-def _sockets():
+def sockets():
     """
     Count this process's sockets.
     """
@@ -227,6 +232,31 @@ async def test_nothing_is_left_though_the_other_side_is_silent(
     if not is_idle:
         assert Failure.BROKEN == await outcome_of(scenario)
         assert scenario.state.body_started
+
+
+@pytest.mark.parametrize("is_tls", [False, True])
+async def test_a_connection_that_is_being_made_is_left_at_once(is_tls, open_scenario):
+    """
+    Whoever waits for it is told that nothing was sent.
+    """
+    scenario = await open_scenario(is_tls=is_tls)
+    await scenario.server.stop()
+
+    with socket.create_server(("127.0.0.1", scenario.server.port)) as listener:
+        scenario.start(body=b"never")
+
+        # TLS waits in its handshake; TCP is not even asked for yet.
+        if is_tls:
+            await acceptable(listener)
+
+        before = sockets()
+
+        async with asyncio.timeout(PATIENCE):
+            await scenario.edge.aclose()
+
+        assert Failure.CONNECT == await outcome_of(scenario)
+        assert not scenario.state.body_started
+        assert sockets() == before - is_tls
 
 
 def test_the_page_shows_the_table():
