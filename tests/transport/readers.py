@@ -14,7 +14,8 @@ import h11
 
 from tests.transport.odd_answers import BODY_LIMIT, Given, Odd, Refused
 from tests.transport.raw_server import PATIENCE, RawServer, play, settle
-from umfpay.transport._call import CallState, Effect
+from umfpay import transport
+from umfpay.transport import CallState
 from umfpay.transport._connection_pool import ConnectionPool
 from umfpay.transport._exchange import Edge, ExchangeError
 
@@ -88,19 +89,25 @@ async def read_by(
     return attrs.evolve(reading, following=got, kept=kept)
 
 
-def make_state(origin: str, **changes: Any) -> CallState:
+def make_state(
+    origin: str, *, body_limit: int = BODY_LIMIT, **changes: Any
+) -> CallState:
     """
     Return a call that moves money.
     """
     facts: dict[str, Any] = {
-        "method": "POST",
-        "path": "/v1",
+        "call": transport.Call(
+            name="payments.execute",
+            method="POST",
+            path="/v1",
+            effect=transport.Effect.MONEY,
+            read=dict,
+            body_limit=body_limit,
+        ),
         "url": f"{origin}/v1",
         "body": BODY,
         "deadline": asyncio.get_running_loop().time() + 30.0,
         "timeout": 15.0,
-        "effect": Effect.MONEY,
-        "body_limit": BODY_LIMIT,
     }
 
     return CallState(**{**facts, **changes})
