@@ -12,7 +12,7 @@ import attrs
 from simulation import clock
 from simulation.calls import CutShortError
 from simulation.context import ScheduleContext
-from simulation.executing import Executing
+from simulation.executing import Executor
 from simulation.journal import Attempt, Purchase, ReportedOutcome
 from simulation.orders import EXPIRES, PHONE, new_card, new_payment
 from umfpay.errors import (
@@ -33,19 +33,19 @@ from umfpay.flows import (
 from umfpay.models import Payment, PaymentMethod
 
 
-_TRIES: Final = 8
-_PAUSE: Final = 5.0
-_SMS_PAUSE: Final = 61.0
+_MAX_TRIES: Final = 8
+_PAUSE_SECONDS: Final = 5.0
+_SMS_PAUSE_SECONDS: Final = 61.0
 
 
 @attrs.frozen(eq=False)
-class Flowing:
+class FlowSeller:
     """
     Sells with `card_payment`, or with its two halves.
     """
 
     _context: ScheduleContext
-    _executing: Executing
+    _executing: Executor
 
     async def pay(self, purchase: Purchase, attempt: Attempt) -> ReportedOutcome:
         """
@@ -89,7 +89,7 @@ class Flowing:
             # Written down before the money moves, as without a flow.
             attempt.executing = clock.moment()
 
-            return await self._typed(purchase, pending)
+            return await self._type_code(purchase, pending)
 
         return await card_payment(
             self._context.session,
@@ -102,7 +102,7 @@ class Flowing:
             arrivals=self._context.journal,
         )
 
-    async def _typed(self, purchase: Purchase, pending: PendingCardPayment) -> str:
+    async def _type_code(self, purchase: Purchase, pending: PendingCardPayment) -> str:
         """
         Return what the customer types: the code, or at first another one.
         """
@@ -112,7 +112,7 @@ class Flowing:
             self._context.counts["customer: typed again"] += 1
 
         if tried and purchase.plan.resends:
-            await asyncio.sleep(_SMS_PAUSE)
+            await asyncio.sleep(_SMS_PAUSE_SECONDS)
 
             try:
                 await resend_code(self._context.session, pending)
@@ -135,21 +135,21 @@ class Flowing:
         Sell with `begin_card_payment` and `confirm_card_payment`, maybe in two
         processes.
         """
-        for _ in range(_TRIES):
-            if attempt.pending is None and not await self._begun(purchase, attempt):
+        for _ in range(_MAX_TRIES):
+            if attempt.pending is None and not await self._begin(purchase, attempt):
                 return ReportedOutcome.NOT_DONE
 
-            reported = await self._confirmed(purchase, attempt)
+            reported = await self._confirm(purchase, attempt)
 
             if reported is not None:
                 return reported
 
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(_PAUSE_SECONDS)
 
         return await self._executing.resolve(attempt)
 
-    async def _begun(self, purchase: Purchase, attempt: Attempt) -> bool:
-        for _ in range(_TRIES):
+    async def _begin(self, purchase: Purchase, attempt: Attempt) -> bool:
+        for _ in range(_MAX_TRIES):
             try:
                 pending = await self._context.call(
                     lambda: begin_card_payment(
@@ -174,11 +174,11 @@ class Flowing:
 
                 return True
 
-            await asyncio.sleep(_SMS_PAUSE)
+            await asyncio.sleep(_SMS_PAUSE_SECONDS)
 
         return False
 
-    async def _confirmed(
+    async def _confirm(
         self, purchase: Purchase, attempt: Attempt
     ) -> ReportedOutcome | None:
         """
@@ -194,7 +194,7 @@ class Flowing:
                 attempt.pending = pending.to_json()
 
         try:
-            code = await self._context.call(lambda: self._typed(purchase, pending))
+            code = await self._context.call(lambda: self._type_code(purchase, pending))
             payment = await self._context.call(
                 lambda: confirm_card_payment(
                     self._context.session,

@@ -72,7 +72,7 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """
     Run *main* to its end in a virtual loop of its own.
     """
-    with asyncio.Runner(loop_factory=Loop) as runner, following(runner.get_loop()):
+    with asyncio.Runner(loop_factory=Loop) as runner, virtual_clocks(runner.get_loop()):
         return runner.run(main())
 
 
@@ -90,7 +90,7 @@ def moment() -> dt.datetime:
     return dt.datetime.fromtimestamp(now(), dt.UTC)
 
 
-def dated(app: App, wall: Callable[[], float] = now) -> App:
+def with_date_header(app: App, wall: Callable[[], float] = now) -> App:
     """
     Return *app* with a header ``Date`` in its answers, as every server has it.
 
@@ -113,7 +113,7 @@ def dated(app: App, wall: Callable[[], float] = now) -> App:
 
 
 @contextmanager
-def following(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+def virtual_clocks(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     """
     Let what asks for the time in the client be told the loop's.
     """

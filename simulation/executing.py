@@ -20,14 +20,14 @@ from umfpay.errors import APIError, Intent, OutcomeUnknownError, UMFError
 from umfpay.models import Payment, PaymentState
 
 
-_PAUSES: Final = (1.0, 5.0, 30.0, 120.0)
-_FIRST_PAUSE: Final = 5.0
+_PAUSE_SECONDS: Final = (1.0, 5.0, 30.0, 120.0)
+_FIRST_PAUSE_SECONDS: Final = 5.0
 # Clocks differ, and an answer is on its way.
-_MARGIN: Final = timedelta(minutes=6)
+_MARGIN_SECONDS: Final = timedelta(minutes=6)
 
 
 @attrs.frozen(eq=False)
-class Executing:
+class Executor:
     """
     Executes payments, each once.
     """
@@ -39,7 +39,7 @@ class Executing:
         assert payment_id is not None
         payer = new_payer(attempt.card, code=self._context.sms_code(payment_id))
 
-        for pause in _PAUSES:
+        for pause in _PAUSE_SECONDS:
             # Written down before the call: a crash leaves nothing else.
             attempt.executing = clock.moment()
 
@@ -90,12 +90,13 @@ class Executing:
         intent = attempt.intent or Intent(
             call="payments.execute", at=attempt.executing, payment_id=payment_id
         )
-        pause = _FIRST_PAUSE
+        pause = _FIRST_PAUSE_SECONDS
 
         while True:
             # What is asked now must be enough.
             last = (
-                self._context.gateway.healthy and clock.moment() > expires_at + _MARGIN
+                self._context.gateway.healthy
+                and clock.moment() > expires_at + _MARGIN_SECONDS
             )
             resolution = None
 
@@ -135,7 +136,7 @@ class Executing:
         """
         Wait for the final state of a payment that was executed.
         """
-        pause = _FIRST_PAUSE
+        pause = _FIRST_PAUSE_SECONDS
         state = payment.state
         self._context.ledger.must(
             state != PaymentState.TRADE_SUCCESS

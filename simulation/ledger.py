@@ -21,8 +21,8 @@ from simulation.journal import (
 from umfpay.emulator import Emulator
 
 
-_PAID: Final = ("TRADE_SUCCESS", "TRADE_PENDING")
-_AFTER_BODY: Final = frozenset(
+_PAID_STATES: Final = ("TRADE_SUCCESS", "TRADE_PENDING")
+_FAULTS_AFTER_BODY: Final = frozenset(
     {
         "drop_before",
         "drop_after",
@@ -34,8 +34,10 @@ _AFTER_BODY: Final = frozenset(
         "delay",
     }
 )
-_TOKEN_REFUSED: Final = "00280703"  # noqa: S105 (a return code)
-_AFTER_COMMIT: Final = frozenset({"drop_after", "error_after", "forge", "unsign"})
+_TOKEN_REFUSED_CODE: Final = "00280703"  # noqa: S105 (a return code)
+_FAULTS_AFTER_COMMIT: Final = frozenset(
+    {"drop_after", "error_after", "forge", "unsign"}
+)
 
 
 @attrs.define
@@ -56,7 +58,7 @@ class Ledger:
         """
         answer = self.emulator.control("GET", f"/payments/{payment_id}")
 
-        return answer["payment"]["state"] in _PAID
+        return answer["payment"]["state"] in _PAID_STATES
 
     def refunded(self, number: str) -> bool:
         """
@@ -89,9 +91,11 @@ class Ledger:
                 continue
 
             kinds = set(request["faults"])
-            begun += bool(kinds & _AFTER_BODY)
-            begun += unsigned_tokens and request["ret_code"] == _TOKEN_REFUSED
-            committed += bool(kinds & _AFTER_COMMIT) and request["ret_code"] == "0000"
+            begun += bool(kinds & _FAULTS_AFTER_BODY)
+            begun += unsigned_tokens and request["ret_code"] == _TOKEN_REFUSED_CODE
+            committed += (
+                bool(kinds & _FAULTS_AFTER_COMMIT) and request["ret_code"] == "0000"
+            )
 
         return begun, committed
 
@@ -146,7 +150,8 @@ class Ledger:
         taken = [
             one
             for one in payments
-            if one["order"]["mer_reference_id"] in numbers and one["state"] in _PAID
+            if one["order"]["mer_reference_id"] in numbers
+            and one["state"] in _PAID_STATES
         ]
         self.must(len(taken) <= 1, f"{name}: paid {len(taken)} times")
         self.must(

@@ -56,7 +56,7 @@ class Gateway:
             post=journal.post,
             tick=None,
         )
-        self._dated = clock.dated(self.emulator, wall)
+        self._dated = clock.with_date_header(self.emulator, wall)
         self.emulator.control(
             "PUT",
             "/faults",

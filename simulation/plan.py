@@ -19,19 +19,19 @@ FAILING: Final = "6227000000000750"
 GOOD: Final = "6227000000000005"
 AGREEMENT: Final = "agreement"
 
-_EXECUTE: Final = "/execute$"
-_REFUND: Final = "/refund$"
-_PLACES: Final[tuple[tuple[str, str, int], ...]] = (
+_EXECUTE_PATH: Final = "/execute$"
+_REFUND_PATH: Final = "/refund$"
+_FAULT_PLACES: Final[tuple[tuple[str, str, int], ...]] = (
     # Method, path, weight.
-    ("POST", _EXECUTE, 9),
-    ("POST", _REFUND, 7),
+    ("POST", _EXECUTE_PATH, 9),
+    ("POST", _REFUND_PATH, 7),
     ("POST", "/payments/payment$", 3),
     ("POST", "/verify$", 1),
     ("POST", "/oauth/authorize$", 1),
     ("GET", "", 2),
     ("", "", 2),
 )
-_KINDS: Final[tuple[tuple[str, int], ...]] = (
+_FAULT_KINDS: Final[tuple[tuple[str, int], ...]] = (
     ("drop_after", 6),
     ("error_after", 4),
     ("drop_before", 4),
@@ -220,8 +220,8 @@ def _call_faults(rng: random.Random) -> list[Fault]:
     faults = []
 
     for _ in range(rng.randint(1, 4)):
-        method, path, _ = _pick(rng, _PLACES)
-        kind, _ = _pick(rng, _KINDS)
+        method, path, _ = _pick(rng, _FAULT_PLACES)
+        kind, _ = _pick(rng, _FAULT_KINDS)
         # Some are outages: they last until all is healed.
         outage = rng.random() < 0.1
         faults.append(

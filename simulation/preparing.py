@@ -19,12 +19,12 @@ from umfpay.errors import Intent, OutcomeUnknownError, UMFError
 from umfpay.models import Payment
 
 
-_PAUSES: Final = (1.0, 5.0, 30.0, 120.0)
-_SMS_PAUSE: Final = 61.0
+_PAUSE_SECONDS: Final = (1.0, 5.0, 30.0, 120.0)
+_SMS_PAUSE_SECONDS: Final = 61.0
 
 
 @attrs.frozen(eq=False)
-class Preparing:
+class Preparer:
     """
     Creates payments and has codes sent; nobody pays by that.
     """
@@ -34,7 +34,7 @@ class Preparing:
     async def create(self, purchase: Purchase, attempt: Attempt) -> bool:
         new = new_payment(attempt.number, purchase.plan.amount)
 
-        for pause in _PAUSES:
+        for pause in _PAUSE_SECONDS:
             payment: Payment | None = None
 
             try:
@@ -45,12 +45,12 @@ class Preparing:
                 )
             except OutcomeUnknownError as error:
                 self._context.unknown(error)
-                payment = await self._created(error.intent, attempt, purchase)
+                payment = await self._find_created(error.intent, attempt, purchase)
             except CutShortError:
                 intent = self._context.journal.handed("payments.create", attempt.number)
 
                 if intent is not None:
-                    payment = await self._created(intent, attempt, purchase)
+                    payment = await self._find_created(intent, attempt, purchase)
             except UMFError as error:
                 self._context.failed("create", error)
 
@@ -64,7 +64,7 @@ class Preparing:
 
         return False
 
-    async def _created(
+    async def _find_created(
         self, intent: Intent, attempt: Attempt, purchase: Purchase
     ) -> Payment | None:
         """
@@ -112,7 +112,7 @@ class Preparing:
                 if isinstance(error, UMFError):
                     self._context.failed("verify", error)
 
-                await asyncio.sleep(_SMS_PAUSE)
+                await asyncio.sleep(_SMS_PAUSE_SECONDS)
             else:
                 attempt.sms = True
 

@@ -28,14 +28,14 @@ from umfpay.flows import refund
 from umfpay.models import Money, Refund, RefundState, RefundSummary
 
 
-_NUMBERS: Final = 3
-_PAUSES: Final = (1.0, 5.0, 30.0, 120.0)
-_FIRST_PAUSE: Final = 5.0
-_NOT_MADE: Final = (RefundState.REFUND_FAIL, RefundState.REFUND_CLOSE)
+_MAX_NUMBERS: Final = 3
+_PAUSE_SECONDS: Final = (1.0, 5.0, 30.0, 120.0)
+_FIRST_PAUSE_SECONDS: Final = 5.0
+_UNREFUNDED_STATES: Final = (RefundState.REFUND_FAIL, RefundState.REFUND_CLOSE)
 
 
 @attrs.frozen(eq=False)
-class Refunding:
+class Refunder:
     """
     Settles the refunds of a purchase, one after the other.
     """
@@ -52,7 +52,7 @@ class Refunding:
                     not intent.attempts
                     or intent.attempts[-1].reported is ReportedOutcome.NOT_DONE
                 ):
-                    if len(intent.attempts) == _NUMBERS:
+                    if len(intent.attempts) == _MAX_NUMBERS:
                         intent.reported = ReportedOutcome.NOT_DONE
 
                         break
@@ -89,7 +89,7 @@ class Refunding:
         new = new_refund(attempt.number, owed.plan.amount)
         known = _known_others(purchase, attempt)
 
-        for pause in _PAUSES:
+        for pause in _PAUSE_SECONDS:
             # Written down before the call: a crash leaves nothing else.
             attempt.asking = clock.moment()
 
@@ -161,10 +161,10 @@ class Refunding:
 
                 return await self._final(attempt)
 
-            return self._refused(attempt, error)
+            return self._explain_refusal(attempt, error)
         except UMFError as error:
             if not error.money_may_have_moved:
-                return self._refused(attempt, error)
+                return self._explain_refusal(attempt, error)
 
             # The number was used: by whom, the gateway is asked.
             self._context.counts[f"refund flow: {type(error).__name__}"] += 1
@@ -178,7 +178,9 @@ class Refunding:
 
         return await self._resolve(purchase, owed, attempt, payment_id)
 
-    def _refused(self, attempt: RefundAttempt, error: UMFError) -> ReportedOutcome:
+    def _explain_refusal(
+        self, attempt: RefundAttempt, error: UMFError
+    ) -> ReportedOutcome:
         self._context.counts[f"refund flow: {type(error).__name__}"] += 1
         self._must_not_be_made(attempt, repr(error))
         attempt.asking = None
@@ -206,7 +208,7 @@ class Refunding:
             currency="USD",
         )
         known = _known_others(purchase, attempt)
-        pause = _FIRST_PAUSE
+        pause = _FIRST_PAUSE_SECONDS
         until = None
 
         while True:
@@ -271,7 +273,7 @@ class Refunding:
             if state == RefundState.REFUND_SUCCESS:
                 return ReportedOutcome.DONE
 
-            if state in _NOT_MADE:
+            if state in _UNREFUNDED_STATES:
                 self._must_not_be_made(attempt, str(state))
 
                 return ReportedOutcome.NOT_DONE

@@ -31,7 +31,7 @@ from umfpay.errors import Intent
 
 
 # Longer than any request is under way, and any refund is pending.
-_AFTERMATH: Final = 300.0
+_AFTERMATH_SECONDS: Final = 300.0
 
 Wrap = Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport]
 
@@ -158,7 +158,7 @@ class _Day:
             if not self._gateway.healthy:
                 await asyncio.sleep(self._schedule.heals)
 
-            await asyncio.sleep(_AFTERMATH)
+            await asyncio.sleep(_AFTERMATH_SECONDS)
             self._judge()
         finally:
             await self._gateway.aclose()

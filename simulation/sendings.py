@@ -17,8 +17,8 @@ from umfpay.transport import CallState
 from umfpay.transport._httpx_adapter import EXTENSION
 
 
-_CALL: Final = re.compile(r"/payments/payment/(\w+)/(verify|execute|refund)$")
-_TOKEN_REFUSED: Final = b'"00280703"'
+_CALL_PATH: Final = re.compile(r"/payments/payment/(\w+)/(verify|execute|refund)$")
+_TOKEN_REFUSED_CODE: Final = b'"00280703"'
 
 
 @attrs.define(eq=False)
@@ -54,7 +54,7 @@ class Sendings:
         """
         Note a request that is about to leave; None if it moves no money.
         """
-        found = _CALL.search(request.url.path)
+        found = _CALL_PATH.search(request.url.path)
 
         if request.method != "POST" or found is None:
             return None
@@ -95,7 +95,7 @@ class Overheard(httpx.AsyncByteStream):
 
         async for part in self._stream:
             body += part
-            self._sending.excused = _TOKEN_REFUSED in body
+            self._sending.excused = _TOKEN_REFUSED_CODE in body
 
             yield part
 

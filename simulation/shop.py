@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 
-from simulation.card_flow import Flowing
+from simulation.card_flow import FlowSeller
 from simulation.context import ScheduleContext
-from simulation.executing import Executing
+from simulation.executing import Executor
 from simulation.journal import Attempt, Purchase, ReportedOutcome
 from simulation.plan import AGREEMENT, Way
-from simulation.preparing import Preparing
-from simulation.refunding import Refunding
+from simulation.preparing import Preparer
+from simulation.refunding import Refunder
 
 
 class Shop:
@@ -25,10 +25,10 @@ class Shop:
 
     def __init__(self, context: ScheduleContext) -> None:
         self._journal = context.journal
-        self._preparing = Preparing(context)
-        self._executing = Executing(context)
-        self._flowing = Flowing(context, self._executing)
-        self._refunding = Refunding(context)
+        self._preparing = Preparer(context)
+        self._executing = Executor(context)
+        self._flowing = FlowSeller(context, self._executing)
+        self._refunding = Refunder(context)
 
     async def run(self) -> None:
         """

@@ -215,10 +215,10 @@ def looks_like_address(text: str) -> bool:
 
     One letter before a colon is a drive of Windows.
     """
-    return _ADDRESS.search(text) is not None
+    return _ADDRESS_PATTERN.search(text) is not None
 
 
-_ADDRESS: Final = re.compile(r"\A\s*[A-Za-z][A-Za-z0-9+.-]+:|://|:[^/\\]*@")
+_ADDRESS_PATTERN: Final = re.compile(r"\A\s*[A-Za-z][A-Za-z0-9+.-]+:|://|:[^/\\]*@")
 
 
 def kind_of(value: object) -> str:
@@ -253,10 +253,10 @@ def withholds(
             try:
                 # No local of the loops holds a value.
                 for name in list(kwargs):
-                    kwargs[name] = _withheld(kwargs[name], named.get(name))
+                    kwargs[name] = _withhold(kwargs[name], named.get(name))
 
                 for place, name in enumerate(places[: len(args)]):
-                    kept = _withheld(args[place], named.get(name))
+                    kept = _withhold(args[place], named.get(name))
                     args = (*args[:place], kept, *args[place + 1 :])  # type: ignore[assignment]
 
                 running = function(*args, **kwargs)
@@ -271,7 +271,7 @@ def withholds(
     return decorate
 
 
-def _withheld(value: Any, allowed: tuple[type[Any], ...] | None) -> Any:
+def _withhold(value: Any, allowed: tuple[type[Any], ...] | None) -> Any:
     if allowed is not None:
         return fitting(value, *allowed)
 
@@ -302,7 +302,7 @@ def hides_arguments(cls: type[ClassT]) -> type[ClassT]:
     def init(self: Any, **members: Any) -> None:
         # No local of the loop holds a value.
         for name in list(members):
-            metadata = fields.get(name, _MISSPELT)
+            metadata = fields.get(name, _MISSPELT_NAMES)
 
             if "hidden" in metadata:
                 members[name] = hide(
@@ -354,12 +354,14 @@ def _fitting_members(value: object, kinds: tuple[type[Any], ...]) -> object:
     return tuple(fitting(one, *kinds) for one in value)
 
 
-_MISSPELT: Final = {"hidden": Private}
-_PLAIN: Final = (str, int, float, Decimal, date, timedelta, NoneType)
+_MISSPELT_NAMES: Final = {"hidden": Private}
+_PLAIN_TYPES: Final = (str, int, float, Decimal, date, timedelta, NoneType)
 
 
 def _is_plain(value: object) -> bool:
-    return isinstance(value, _PLAIN) or type(value).__module__.startswith("umfpay.")
+    return isinstance(value, _PLAIN_TYPES) or type(value).__module__.startswith(
+        "umfpay."
+    )
 
 
 def hide(

@@ -20,8 +20,8 @@ import statement_files as files
 
 from umfpay.cli._exit_codes import Exit
 from umfpay.cli._main import run
-from umfpay.resources._fetch_schedule import Stored
-from umfpay.resources._pulled_folder import PulledFolder, inspected
+from umfpay.resources._fetch_schedule import StoredFile
+from umfpay.resources._pulled_folder import PulledFolder, read_contents
 
 
 def fetch(books, name, data):
@@ -30,8 +30,8 @@ def fetch(books, name, data):
     """
     partial = books / "partial"
     partial.write_bytes(data)
-    stored = Stored(
-        sha256=inspected(partial).sha256,
+    stored = StoredFile(
+        sha256=read_contents(partial).sha256,
         fetched_at=datetime.now(UTC),
         gateway_at=datetime.now(UTC),
         is_empty=False,

@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from datetime import datetime, timedelta
 
-from umfpay.emulator import CHINA, Clock
+from umfpay.emulator import CHINA_ZONE, Clock
 
 
 def test_it_goes_with_real_time():
@@ -26,7 +26,7 @@ def test_it_is_moved_and_goes_on():
     """
     wall = [1000.0]
     clock = Clock(lambda: wall[0])
-    clock.set(datetime(2026, 11, 23, 23, 59, 59, tzinfo=CHINA))
+    clock.set(datetime(2026, 11, 23, 23, 59, 59, tzinfo=CHINA_ZONE))
 
     assert "20261123" == clock.today()
 

@@ -54,7 +54,7 @@ async def test_half_requests_make_room_for_others(make_box, monkeypatch, sent):
     """
     The oldest goes first, and before it nobody who was served once.
     """
-    monkeypatch.setattr(connections, "_most", lambda: 4)
+    monkeypatch.setattr(connections, "_max_connections", lambda: 4)
 
     def strangers(server):
         with contextlib.ExitStack() as stack:
@@ -77,7 +77,7 @@ async def test_who_is_served_is_not_cut_for_a_newcomer(make_box, monkeypatch):
     """
     The newcomer goes.
     """
-    monkeypatch.setattr(connections, "_most", lambda: 2)
+    monkeypatch.setattr(connections, "_max_connections", lambda: 2)
     box = make_box()
     rule = {"kind": "delay", "seconds": 1, "times": 0}
     box.control("PUT", "/faults", {"seed": 0, "rules": [rule]})
@@ -153,4 +153,4 @@ def test_half_of_the_open_files_are_for_connections(monkeypatch, soft, most):
     """
     monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, soft))
 
-    assert most == connections._most()
+    assert most == connections._max_connections()

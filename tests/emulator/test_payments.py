@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from umfpay.emulator._clock import CHINA
+from umfpay.emulator._clock import CHINA_ZONE
 
 
 PAY = "/payments/payment"
@@ -250,8 +250,8 @@ def test_an_order_number_is_paid_only_once(shop):
         30,
         30.0,
         "29.99",
-        lambda moment: moment.astimezone(CHINA).isoformat(),
-        lambda moment: moment.astimezone(CHINA).replace(tzinfo=None).isoformat(),
+        lambda moment: moment.astimezone(CHINA_ZONE).isoformat(),
+        lambda moment: moment.astimezone(CHINA_ZONE).replace(tzinfo=None).isoformat(),
         lambda moment: f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
     ],
 )

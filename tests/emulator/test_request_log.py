@@ -13,14 +13,14 @@ from urllib.parse import quote, unquote
 import pytest
 
 from umfpay.emulator._messages import Request
-from umfpay.emulator._request_log import KEPT, logged
+from umfpay.emulator._request_log import MAX_KEPT_CHARACTERS, entry_of
 from umfpay.protocol import Opener
 
 
 def _kept(body, path="/cberest/v1/payments/payment", **headers):
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
 
-    return logged(Request(method="POST", path=path, headers=headers, body=raw))
+    return entry_of(Request(method="POST", path=path, headers=headers, body=raw))
 
 
 def test_a_refused_request_is_kept_as_received_with_its_reason(shop):
@@ -137,7 +137,7 @@ def test_a_sealed_value_in_a_query_is_not_kept():
     request = Request(
         method="GET", path="/x", query=f"n={quote(SEALED, safe='')}&a=1", headers={}
     )
-    kept = logged(request)["query"]
+    kept = entry_of(request)["query"]
 
     assert SEALED[:40] not in kept
     assert kept.endswith("&a=1")
@@ -181,7 +181,7 @@ def test_what_is_too_long_to_keep_is_not_read():
     raw = b'{"a":[' + b'{"b":1},' * 500_000 + b"0]}"
     begin = time.process_time()
 
-    assert KEPT == len(_kept(raw)["body"])
+    assert MAX_KEPT_CHARACTERS == len(_kept(raw)["body"])
     assert time.process_time() - begin < 0.5
 
 
@@ -189,7 +189,7 @@ def test_a_token_call_keeps_nothing_of_its_own():
     """
     Neither body nor query, nor a cookie.
     """
-    kept = logged(
+    kept = entry_of(
         Request(
             method="GET",
             path="/cberest/v1/oauth/authorise",
@@ -214,7 +214,7 @@ def test_a_record_is_bounded():
         headers=headers,
         body=b"x " * 50_000,
     )
-    kept = logged(request)
+    kept = entry_of(request)
 
     assert (32_768, 2_048) == (len(kept["body"]), len(kept["query"]))
     assert ["x-b", "x-d"] == list(kept["headers"])

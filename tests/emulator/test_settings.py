@@ -57,7 +57,7 @@ def test_what_is_no_setting_is_refused(changes):
     By name or by value.
     """
     with pytest.raises(ConfigError):
-        EmulatorSettings().changed(changes)
+        EmulatorSettings().with_changes(changes)
 
 
 def test_a_change_leaves_the_rest():
@@ -65,7 +65,7 @@ def test_a_change_leaves_the_rest():
     And the original.
     """
     before = EmulatorSettings()
-    after = before.changed({"settle_after": 1, "token_lifetime": 5})
+    after = before.with_changes({"settle_after": 1, "token_lifetime": 5})
 
     assert (1, 5, "both") == (after.settle_after, after.token_lifetime, after.signature)
     assert EmulatorSettings() == before

@@ -15,14 +15,17 @@ from umfpay.emulator._messages import Request
 
 
 FEW, MANY = 1_000, 100_000
-DAY, OTHER = "20261123", "20261122"
+DAY, OTHER_MERCHANT_FOLDER = "20261123", "20261122"
 CALLS = {
     "a page": ("/payments/transactions", f"mer_date={DAY}"),
     "a small page": ("/payments/transactions", f"mer_date={DAY}&page_size=10"),
     "an empty page": ("/payments/transactions", "mer_date=20200101"),
-    "a page of another day": ("/payments/transactions", f"mer_date={OTHER}"),
+    "a page of another day": (
+        "/payments/transactions",
+        f"mer_date={OTHER_MERCHANT_FOLDER}",
+    ),
     "paid out": ("/payments/reconciliation_statement", f"settle_date={DAY}"),
-    "a file": ("/payments/transactions_download", f"mer_date={OTHER}"),
+    "a file": ("/payments/transactions_download", f"mer_date={OTHER_MERCHANT_FOLDER}"),
 }
 
 
@@ -61,7 +64,7 @@ def _fill(box, first, last):
         (
             first,
             last,
-            OTHER,
+            OTHER_MERCHANT_FOLDER,
             DAY,
             json.dumps(document, ensure_ascii=False),
             document["merchant"],
@@ -78,7 +81,9 @@ def _filled(make_box):
     box = make_box(tick=None)
 
     async def ask(path, query):
-        token = tokens.fresh(box._gateway_state, box.credentials.client_id, by="client")
+        token = tokens.make_token(
+            box._gateway_state, box.credentials.client_id, by="client"
+        )
         request = Request(
             method="GET",
             path=f"/cberest/v1{path}",

@@ -45,7 +45,7 @@ class Box:
         """
         Return a way to the emulator for a session.
         """
-        return emulator_transport(clock.dated(self.emulator))
+        return emulator_transport(clock.with_date_header(self.emulator))
 
     def listen(self, url, receive):
         """
@@ -113,7 +113,7 @@ class Box:
 
 @pytest.fixture(name="box")
 async def _box(credentials):
-    with clock.following(asyncio.get_running_loop()):
+    with clock.virtual_clocks(asyncio.get_running_loop()):
         box = Box(credentials)
 
         yield box

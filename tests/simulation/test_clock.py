@@ -75,7 +75,7 @@ def test_an_answer_has_the_date_of_its_server():
         await send({"type": "http.response.body", "body": b""})
 
     async def ask():
-        transport = emulator_transport(clock.dated(app))
+        transport = emulator_transport(clock.with_date_header(app))
         await asyncio.sleep(60)
 
         async with httpx.AsyncClient(transport=transport) as client:

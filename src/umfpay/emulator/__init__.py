@@ -12,7 +12,7 @@ from umfpay.errors import needs_extra as _needs_extra
 
 with _needs_extra("emulator", by="umfpay.emulator"):
     from umfpay.emulator._app import Emulator
-    from umfpay.emulator._clock import CHINA, Clock
+    from umfpay.emulator._clock import CHINA_ZONE, Clock
     from umfpay.emulator._faults import Fault, FaultPlan
     from umfpay.emulator._keys import Credentials
     from umfpay.emulator._server import Server, serve, serve_app
@@ -20,7 +20,7 @@ with _needs_extra("emulator", by="umfpay.emulator"):
 
 
 __all__ = [
-    "CHINA",
+    "CHINA_ZONE",
     "Clock",
     "Credentials",
     "Emulator",

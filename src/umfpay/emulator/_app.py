@@ -25,9 +25,9 @@ from umfpay.emulator._gateway import BASE_PATH, Gateway
 from umfpay.emulator._gateway_state import GatewayState
 from umfpay.emulator._internal_errors import log_internal_error
 from umfpay.emulator._keys import (
-    CERTIFICATE,
-    CLIENT,
-    OTHER,
+    CERTIFICATE_FILE,
+    CLIENT_FILE,
+    OTHER_MERCHANT_FOLDER,
     Credentials,
     load_credentials,
     load_other,
@@ -36,7 +36,7 @@ from umfpay.emulator._keys import (
     write_env,
 )
 from umfpay.emulator._merchants import Merchants
-from umfpay.emulator._messages import Answer, Request, spelled
+from umfpay.emulator._messages import Answer, Request, spell_headers
 from umfpay.emulator._notifier import Notifier, Post
 from umfpay.emulator._settings import EmulatorSettings
 from umfpay.emulator._store import Store
@@ -119,7 +119,8 @@ class Emulator:
             )
 
             if other_merchant is not None or (
-                folder is not None and (folder / OTHER / CLIENT).exists()
+                folder is not None
+                and (folder / OTHER_MERCHANT_FOLDER / CLIENT_FILE).exists()
             ):
                 self._merchants.other  # noqa: B018 (its tokens may be out there)
         except BaseException:
@@ -162,7 +163,7 @@ class Emulator:
         if self._data is None:
             return make_other(self.credentials)
 
-        made = load_other(self._data / OTHER, self.credentials)
+        made = load_other(self._data / OTHER_MERCHANT_FOLDER, self.credentials)
         self._write_env_of(made)
 
         return made
@@ -170,10 +171,10 @@ class Emulator:
     def _write_env_of(self, other: Credentials) -> None:
         if self._data is not None:
             write_env(
-                self._data / OTHER,
+                self._data / OTHER_MERCHANT_FOLDER,
                 other,
                 base_url=self.base_url,
-                certificate=self._data / CERTIFICATE,
+                certificate=self._data / CERTIFICATE_FILE,
             )
 
     @property
@@ -299,7 +300,7 @@ class Emulator:
             {
                 "type": "http.response.start",
                 "status": answer.status,
-                "headers": spelled(answer),
+                "headers": spell_headers(answer),
             }
         )
         await send({"type": "http.response.body", "body": answer.body})

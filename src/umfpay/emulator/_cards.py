@@ -17,19 +17,19 @@ from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._wire import members, text
 
 
-_NUMBER: Final = re.compile(r"[0-9]{12,19}")
-_VALID: Final = re.compile(r"[0-9]{2}(0[1-9]|1[0-2])")
-_CVV: Final = re.compile(r"[0-9]{3,4}")
-_ID: Final = re.compile(r"[0-9]{15}|[0-9]{17}[0-9Xx]")
+_CARD_NUMBER: Final = re.compile(r"[0-9]{12,19}")
+_EXPIRY_TEXT: Final = re.compile(r"[0-9]{2}(0[1-9]|1[0-2])")
+_CVV_TEXT: Final = re.compile(r"[0-9]{3,4}")
+_CITIZEN_ID: Final = re.compile(r"[0-9]{15}|[0-9]{17}[0-9Xx]")
 
-_REFUSED: Final = {
+_CODE_OF_ENDING: Final = {
     "0076": "00060076",
     "0875": "00060875",
     "0502": "00290502",
 }
-FAILS: Final = "0750"
-POOR: Final = "0730"
-CARDS: Final = ("CREDIT_CARD", "DEBIT_CARD")
+FAILING_ENDING: Final = "0750"
+LOW_BALANCE_ENDING: Final = "0730"
+CARD_METHODS: Final = ("CREDIT_CARD", "DEBIT_CARD")
 
 
 def check_card(
@@ -48,16 +48,16 @@ def check_card(
     name = gateway_state.opened(card.get("payer_name"), "bank_card.payer_name")
     id_number = gateway_state.opened(card.get("citizen_id_number"), "citizen_id_number")
 
-    if _NUMBER.fullmatch(number) is None:
+    if _CARD_NUMBER.fullmatch(number) is None:
         raise Refusal("00200025", "bank_card.number is not 12 to 19 digits")
 
-    if not name or _ID.fullmatch(id_number) is None:
+    if not name or _CITIZEN_ID.fullmatch(id_number) is None:
         raise Refusal("00060022", "citizen_id_number is not 15 or 18 characters")
 
     if method == "CREDIT_CARD":
         _check_credit(gateway_state, card)
 
-    code = _REFUSED.get(number[-4:])
+    code = _CODE_OF_ENDING.get(number[-4:])
 
     if code is not None:
         raise Refusal(code, f"a card number that ends in {number[-4:]} is refused")
@@ -70,9 +70,9 @@ def _check_credit(gateway_state: GatewayState, card: dict[str, Any]) -> None:
         card.get("valid_date"), "bank_card.valid_date", code="00200025"
     )
     cvv = gateway_state.opened(card.get("cvv2"), "bank_card.cvv2", code="00200025")
-    match = _VALID.fullmatch(valid)
+    match = _EXPIRY_TEXT.fullmatch(valid)
 
-    if match is None or _CVV.fullmatch(cvv) is None:
+    if match is None or _CVV_TEXT.fullmatch(cvv) is None:
         raise Refusal("00200025", "valid_date must be YYMM, cvv2 3 or 4 digits")
 
     if match.group() < f"{gateway_state.clock.now():%y%m}":
@@ -95,5 +95,5 @@ def check_identity(gateway_state: GatewayState, payer: Any, *, holder: str) -> N
     if number:
         plain = gateway_state.opened(number, f"{holder}.citizen_id_number")
 
-        if _ID.fullmatch(plain) is None:
+        if _CITIZEN_ID.fullmatch(plain) is None:
             raise Refusal("00060022", "citizen_id_number is not 15 or 18 characters")

@@ -11,10 +11,10 @@ from typing import Final
 
 
 # The gateway's business days are China's (gateway.md 12.17 leaves it open).
-CHINA: Final = timezone(timedelta(hours=8))
+CHINA_ZONE: Final = timezone(timedelta(hours=8))
 
-_FIRST: Final = datetime(2000, 1, 1, tzinfo=CHINA).timestamp()
-_LAST: Final = datetime(9000, 1, 1, tzinfo=CHINA).timestamp()
+_MIN_UNIX_SECONDS: Final = datetime(2000, 1, 1, tzinfo=CHINA_ZONE).timestamp()
+_MAX_UNIX_SECONDS: Final = datetime(9000, 1, 1, tzinfo=CHINA_ZONE).timestamp()
 
 
 class Clock:
@@ -36,7 +36,7 @@ class Clock:
         """
         The moment in China.
         """
-        return datetime.fromtimestamp(self.time(), CHINA)
+        return datetime.fromtimestamp(self.time(), CHINA_ZONE)
 
     def today(self) -> str:
         """
@@ -57,4 +57,6 @@ class Clock:
         self._go_to(moment.timestamp())
 
     def _go_to(self, seconds: float) -> None:
-        self.offset = min(max(seconds, _FIRST), _LAST) - self._wall()
+        self.offset = (
+            min(max(seconds, _MIN_UNIX_SECONDS), _MAX_UNIX_SECONDS) - self._wall()
+        )

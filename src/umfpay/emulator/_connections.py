@@ -19,14 +19,14 @@ REQUEST_TIMEOUT_SECONDS: Final = (
 )
 
 # By both addresses: what the drop of a fault plan cuts.
-_BY_ADDRESSES: dict[Any, asyncio.Transport] = {}
+_TRANSPORTS: dict[Any, asyncio.Transport] = {}
 
 
-def cutter(client: Any, server: Any) -> Callable[[], None] | None:
+def find_cutter(client: Any, server: Any) -> Callable[[], None] | None:
     """
     Return what cuts the connection between two addresses, None if there is none.
     """
-    connection = _BY_ADDRESSES.get(_addresses(client, server))
+    connection = _TRANSPORTS.get(_addresses(client, server))
 
     return None if connection is None else connection.abort
 
@@ -36,7 +36,7 @@ def _addresses(client: Any, server: Any) -> Any:
     return (tuple(client or ())[:2], tuple(server or ())[:2])
 
 
-def _most() -> int:
+def _max_connections() -> int:
     """
     Return how many connections fit into half of the files that this process may open.
     """
@@ -68,7 +68,7 @@ class BoundedProtocol(H11Protocol):
         self._addresses = _addresses(
             transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         )
-        _BY_ADDRESSES[self._addresses] = transport
+        _TRANSPORTS[self._addresses] = transport
         self._since = self.loop.time()
         self._served = False
         self._gone = False
@@ -87,7 +87,7 @@ class BoundedProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._expect_nothing()
-        _BY_ADDRESSES.pop(self._addresses, None)
+        _TRANSPORTS.pop(self._addresses, None)
         super().connection_lost(exc)
 
     def _expect(self) -> None:
@@ -114,7 +114,7 @@ class BoundedProtocol(H11Protocol):
         )
 
     def _make_room(self) -> None:
-        if len(self.connections) <= _most():
+        if len(self.connections) <= _max_connections():
             return
 
         here = [
@@ -123,7 +123,7 @@ class BoundedProtocol(H11Protocol):
             if isinstance(one, BoundedProtocol) and not one._gone
         ]
 
-        if len(here) <= _most():
+        if len(here) <= _max_connections():
             return
 
         waiting = (one for one in here if one is not self and one._waits())

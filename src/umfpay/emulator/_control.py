@@ -16,11 +16,11 @@ from urllib.parse import parse_qsl
 import attrs
 
 from umfpay.emulator import _tokens as tokens
-from umfpay.emulator._clock import CHINA
+from umfpay.emulator._clock import CHINA_ZONE
 from umfpay.emulator._control_body import check_type, read_value
 from umfpay.emulator._faults import FaultPlan
 from umfpay.emulator._gateway import Gateway
-from umfpay.emulator._gateway_state import GatewayState, of
+from umfpay.emulator._gateway_state import GatewayState, key_of
 from umfpay.emulator._internal_errors import log_internal_error
 from umfpay.emulator._manual_transitions import (
     NotHereError,
@@ -40,7 +40,7 @@ from umfpay.errors import ConfigError
 PREFIX: Final = "/_emulator"
 
 _MAX_LISTED: Final = 1000
-_LISTS: Final = {
+_KIND_OF_PATH: Final = {
     "/requests": ("request", "requests"),
     "/payments": ("payment", "payments"),
     "/refunds": ("refund", "refunds"),
@@ -76,22 +76,22 @@ class Control:
             (
                 "POST",
                 re.compile(r"/payments/(PAY_\w+)/(\w+)"),
-                self._moved(move_payment),
+                self._move(move_payment),
             ),
             (
                 "POST",
                 re.compile(r"/refunds/(REFUND_\w+)/(\w+)"),
-                self._moved(move_refund),
+                self._move(move_refund),
             ),
             (
                 "POST",
                 re.compile(r"/customs/(CUST_\w+)/(\w+)"),
-                self._moved(move_customs),
+                self._move(move_customs),
             ),
             (
                 "POST",
                 re.compile(r"/enterprises/(EQ_\w+)/(\w+)"),
-                self._moved(move_enterprise),
+                self._move(move_enterprise),
             ),
             ("GET", re.compile(r"/merchants"), self._merchants),
             ("POST", re.compile(r"/merchants/other"), self._make_other),
@@ -126,10 +126,10 @@ class Control:
         return control_answer(status, value)
 
     def _result(self, request: Request, path: str) -> Any:
-        if request.method == "GET" and path in _LISTS:
+        if request.method == "GET" and path in _KIND_OF_PATH:
             before = dict(parse_qsl(request.query)).get("before")
 
-            return self._list(*_LISTS[path], before)
+            return self._list(*_KIND_OF_PATH[path], before)
 
         for method, pattern, handler in self._routes:
             match = pattern.fullmatch(path)
@@ -174,7 +174,7 @@ class Control:
                 raise NotHereError(400, "now is an ISO 8601 moment") from None
 
             self._gateway_state.move_clock(
-                moment if moment.tzinfo else moment.replace(tzinfo=CHINA)
+                moment if moment.tzinfo else moment.replace(tzinfo=CHINA_ZONE)
             )
         else:
             raise NotHereError(400, 'give {"advance": seconds} or {"now": "..."}')
@@ -187,7 +187,7 @@ class Control:
         return attrs.asdict(self._gateway_state.settings)
 
     def _set_settings(self, value: Any) -> dict[str, Any]:
-        self._gateway_state.settings = self._gateway_state.settings.changed(value)
+        self._gateway_state.settings = self._gateway_state.settings.with_changes(value)
 
         return self._settings()
 
@@ -238,7 +238,7 @@ class Control:
             ]
         }
 
-    def _moved(
+    def _move(
         self, move: Callable[[GatewayState, str, str], dict[str, Any]]
     ) -> Callable[..., dict[str, Any]]:
         return lambda key, verb, _: move(self._gateway_state, key, verb)
@@ -271,7 +271,7 @@ class Control:
     def _token(self) -> dict[str, Any]:
         first = self._gateway_state.merchants.first.client_id
         record = self._gateway_state.store.get("token", first)
-        series = self._gateway_state.store.get("series", of(first, "token")) or {
+        series = self._gateway_state.store.get("series", key_of(first, "token")) or {
             "last": 0
         }
 
@@ -286,6 +286,6 @@ class Control:
 
     def _steal(self, _: Any) -> dict[str, Any]:
         first = self._gateway_state.merchants.first.client_id
-        tokens.fresh(self._gateway_state, first, by="outsider")
+        tokens.make_token(self._gateway_state, first, by="outsider")
 
         return self._token()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from umfpay.emulator._gateway_state import GatewayState, Members, of
+from umfpay.emulator._gateway_state import GatewayState, Members, key_of
 from umfpay.emulator._orders import find_sub_order, needed
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._store import Document
@@ -14,7 +14,7 @@ from umfpay.emulator._wire import entries, is_true, member, members, text
 from umfpay.protocol import new_object_id
 
 
-_MONTH = 31 * 86_400.0
+_MONTH_SECONDS = 31 * 86_400.0
 
 
 def apply(
@@ -28,7 +28,7 @@ def apply(
     if payment["state"] != "TRADE_SUCCESS":
         raise Refusal("00060764", f"the payment is {payment['state']}")
 
-    if gateway_state.clock.time() - payment["created_at"] > _MONTH:
+    if gateway_state.clock.time() - payment["created_at"] > _MONTH_SECONDS:
         raise Refusal("00202013", "more than a month after the order")
 
     given = members(body, "sub_order")
@@ -144,7 +144,7 @@ def settle(gateway_state: GatewayState, declaration: Document, state: str) -> No
         gateway_state.notify("customs", declaration["id"])
 
 
-def _shown(declaration: Document) -> Members:
+def _declaration_answer(declaration: Document) -> Members:
     return {
         "id": declaration["id"],
         **declaration["body"],
@@ -160,7 +160,7 @@ def query(gateway_state: GatewayState, merchant: str, key: str) -> Members:
     declaration = gateway_state.find("customs", key, merchant=merchant, asked=True)
 
     return {
-        "customs_declarations": [_shown(declaration)],
+        "customs_declarations": [_declaration_answer(declaration)],
         "links": [
             gateway_state.link(
                 "parent_payment", "GET", f"/payments/payment/{declaration['payment']}"
@@ -174,7 +174,7 @@ def notified(gateway_state: GatewayState, key: str) -> Members:
     """
     Return the body of a declaration's notification (gateway.md 3.3).
     """
-    return {"customs_declaration": _shown(found(gateway_state, key))}
+    return {"customs_declaration": _declaration_answer(found(gateway_state, key))}
 
 
 def apply_only(gateway_state: GatewayState, merchant: str, body: Members) -> Members:
@@ -193,7 +193,7 @@ def apply_only(gateway_state: GatewayState, merchant: str, body: Members) -> Mem
         "trace": trace,
         "again": 0,
     }
-    gateway_state.store.put("declaration_only", of(merchant, reference), document)
+    gateway_state.store.put("declaration_only", key_of(merchant, reference), document)
 
     return {"customes_declaration_only": {"pay_trace": trace}}
 
@@ -203,11 +203,13 @@ def declare_again(gateway_state: GatewayState, merchant: str, body: Members) -> 
     Send a declaration to the customs once more (gateway.md 5.21).
     """
     reference = needed(body.get("mer_reference_id"), "mer_reference_id")
-    document = gateway_state.store.get("declaration_only", of(merchant, reference))
+    document = gateway_state.store.get("declaration_only", key_of(merchant, reference))
 
     if document is not None:
         document["again"] += 1
-        gateway_state.store.put("declaration_only", of(merchant, reference), document)
+        gateway_state.store.put(
+            "declaration_only", key_of(merchant, reference), document
+        )
 
         return {}
 

@@ -24,13 +24,13 @@ from umfpay.emulator._store import Document
 from umfpay.emulator._wire import text
 
 
-_NAME: Final = re.compile(r"(.+)([0-9]{8})([0-9]{4})\.zip", re.S)
+_FILE_NAME: Final = re.compile(r"(.+)([0-9]{8})([0-9]{4})\.zip", re.S)
 # What the staff does, as the control API names it.
-_DECISIONS: Final = {"approve": "approve_papers", "reject": "cancel"}
+_VERB_OF_DECISION: Final = {"approve": "approve_papers", "reject": "cancel"}
 _MAX_ENTRIES: Final = 1000
-_MAX_UNPACKED: Final = 256 * 1024 * 1024
+_MAX_UNPACKED_BYTES: Final = 256 * 1024 * 1024
 # All that reading a damaged ZIP raises, and one that is encrypted.
-_DAMAGED: Final = (
+_DAMAGE_ERRORS: Final = (
     OSError,
     EOFError,
     NotImplementedError,
@@ -86,11 +86,11 @@ def _fault(path: Path) -> str:
 
             unpacked = sum(one.file_size for one in entries)
 
-            if len(entries) > _MAX_ENTRIES or unpacked > _MAX_UNPACKED:
+            if len(entries) > _MAX_ENTRIES or unpacked > _MAX_UNPACKED_BYTES:
                 return "the ZIP unpacks to too much"
 
             damaged = papers.testzip()
-    except _DAMAGED:
+    except _DAMAGE_ERRORS:
         return "it is no readable ZIP"
 
     return "" if damaged is None else f"{damaged} is damaged"
@@ -100,7 +100,7 @@ def receive(gateway_state: GatewayState, arrival: Arrival) -> Document:
     """
     Write down what arrived, and let the staff decide as the settings say.
     """
-    payment, why = _judge(gateway_state, arrival)
+    payment, why = _check_arrival(gateway_state, arrival)
     staff = "" if why else gateway_state.settings.papers
 
     if staff == "reject":
@@ -118,19 +118,19 @@ def receive(gateway_state: GatewayState, arrival: Arrival) -> Document:
     }
     gateway_state.store.log("papers", record["id"], record)
 
-    if staff in _DECISIONS:
-        move_payment(gateway_state, record["payment"], _DECISIONS[staff])
+    if staff in _VERB_OF_DECISION:
+        move_payment(gateway_state, record["payment"], _VERB_OF_DECISION[staff])
 
     return record
 
 
-def _judge(
+def _check_arrival(
     gateway_state: GatewayState, arrival: Arrival
 ) -> tuple[Document | None, str]:
     """
     Return the payment that a file is for, and why it will not do.
     """
-    named = _NAME.fullmatch(arrival.name)
+    named = _FILE_NAME.fullmatch(arrival.name)
 
     if named is None:
         return None, "the name is not mer_reference_id + mer_date + 4 digits + .zip"
@@ -167,4 +167,4 @@ def _payment(gateway_state: GatewayState, reference: str, day: str) -> Document 
     return found
 
 
-Arrived = Callable[[Arrival], object]
+OnArrival = Callable[[Arrival], object]

@@ -7,7 +7,12 @@ from __future__ import annotations
 import secrets
 from typing import Final
 
-from umfpay.emulator._cards import CARDS, FAILS, POOR, check_card
+from umfpay.emulator._cards import (
+    CARD_METHODS,
+    FAILING_ENDING,
+    LOW_BALANCE_ENDING,
+    check_card,
+)
 from umfpay.emulator._gateway_state import GatewayState, Members
 from umfpay.emulator._payment_answers import executed
 from umfpay.emulator._refusal import Refusal
@@ -16,7 +21,7 @@ from umfpay.emulator._wire import members, text
 
 
 _SMS_PAUSE_SECONDS: Final = 60.0
-_SMS_MAX: Final = 5
+_MAX_SMS: Final = 5
 
 
 def verify(
@@ -28,7 +33,7 @@ def verify(
     payment = gateway_state.payment(key, merchant=merchant)
     _check_waiting(payment)
 
-    if payment["method"] not in CARDS:
+    if payment["method"] not in CARD_METHODS:
         raise Refusal("00060700", "verify is for cards only")
 
     payer = members(body, "payer")
@@ -39,8 +44,8 @@ def verify(
     if sms is not None and now - sms["sent_at"] < _SMS_PAUSE_SECONDS:
         raise Refusal("00080706", "a code was sent less than a minute ago")
 
-    if payment["sms_count"] >= _SMS_MAX:
-        raise Refusal("00080707", f"{_SMS_MAX} codes were sent for this order")
+    if payment["sms_count"] >= _MAX_SMS:
+        raise Refusal("00080707", f"{_MAX_SMS} codes were sent for this order")
 
     payment["sms_count"] += 1
     payment["sms"] = {"code": f"{secrets.randbelow(1_000_000):06d}", "sent_at": now}
@@ -75,7 +80,7 @@ def execute(
     payment = gateway_state.payment(key, merchant=merchant)
     _check_waiting(payment)
 
-    if payment["method"] not in CARDS:
+    if payment["method"] not in CARD_METHODS:
         raise Refusal("00060700", "execute is for cards only")
 
     payer = members(body, "payer")
@@ -95,8 +100,11 @@ def execute(
     if gateway_state.was_paid(merchant, text(payment["order"].get("mer_reference_id"))):
         raise Refusal("00060763", "mer_reference_id was paid with another payment")
 
-    if card["last_four"] == POOR:
-        raise Refusal("00060730", f"a card number that ends in {POOR} has no balance")
+    if card["last_four"] == LOW_BALANCE_ENDING:
+        raise Refusal(
+            "00060730",
+            f"a card number that ends in {LOW_BALANCE_ENDING} has no balance",
+        )
 
     if gateway_state.settings.execute == "pending":
         payment["settles_at"] = (
@@ -137,7 +145,7 @@ def _card(
 
 
 def _result(card: dict[str, str]) -> str:
-    return "TRADE_FAIL" if card["last_four"] == FAILS else "TRADE_SUCCESS"
+    return "TRADE_FAIL" if card["last_four"] == FAILING_ENDING else "TRADE_SUCCESS"
 
 
 def settle(gateway_state: GatewayState, payment: Document, state: str) -> None:

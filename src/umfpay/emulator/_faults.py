@@ -34,9 +34,9 @@ Kind = Literal[
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
 MAX_SECONDS: Final = 60.0
 
-_MAX_PATH_LENGTH: Final = 200
-_MAX_NUMBER: Final = 1e12
-_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+_MAX_PATH_CHARACTERS: Final = 200
+_MAX_MAGNITUDE: Final = 1e12
+_MEMBER_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "skip": (int,),
     "times": (int,),
     "status": (int,),
@@ -148,11 +148,13 @@ def _rule(value: Any) -> Fault:
         )
 
     for name, given in value.items():
-        if isinstance(given, bool) or not isinstance(given, _TYPES.get(name, str)):
+        if isinstance(given, bool) or not isinstance(
+            given, _MEMBER_TYPES.get(name, str)
+        ):
             raise _refusal(f"{name} has the wrong type")
 
-    if len(value.get("path", "")) > _MAX_PATH_LENGTH:
-        raise _refusal(f"path is at most {_MAX_PATH_LENGTH} characters")
+    if len(value.get("path", "")) > _MAX_PATH_CHARACTERS:
+        raise _refusal(f"path is at most {_MAX_PATH_CHARACTERS} characters")
 
     try:
         re.compile(value.get("path", ""))
@@ -161,7 +163,7 @@ def _rule(value: Any) -> Fault:
 
     rule = Fault(**value)
 
-    if not -_MAX_NUMBER <= rule.seconds <= _MAX_NUMBER:
+    if not -_MAX_MAGNITUDE <= rule.seconds <= _MAX_MAGNITUDE:
         raise _refusal("seconds leads out of all calendars")
 
     if not 0 <= rule.seconds <= MAX_SECONDS and rule.kind != "skew_clock":

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from umfpay.emulator._documents import Arrival, Arrived, examine
+from umfpay.emulator._documents import Arrival, OnArrival, examine
 from umfpay.emulator._keys import Credentials
 from umfpay.errors import ConfigError, Text
 
@@ -32,7 +32,7 @@ with warnings.catch_warnings():
 
 
 # Go into folders, list, write: not read, append, rename, delete (gateway.md 5.20).
-_PERMISSIONS: Final = "elw"
+_FTP_PERMISSIONS: Final = "elw"
 _MAX_CLIENTS: Final = 64
 _POLL_SECONDS: Final = 0.05
 
@@ -47,7 +47,7 @@ class _PapersHandler(FTPHandler):  # type: ignore[misc]  # it is not typed
     banner = "umfpay emulator"
     auth_failed_timeout = 0.1
     use_sendfile = False
-    arrived: Arrived
+    arrived: OnArrival
 
     def ftp_STOR(self, file: str, mode: str = "w") -> Any:  # noqa: N802 (pyftpdlib's)
         # A restart in the middle would be a way to overwrite.
@@ -111,7 +111,7 @@ class PapersServer:
         *,
         folder: Path | None,
         credentials: Credentials,
-        arrived: Arrived,
+        arrived: OnArrival,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = threading.Event()
@@ -145,7 +145,7 @@ class PapersServer:
             credentials.ftp_user,
             credentials.ftp_password.reveal(),
             str(self._folder),
-            perm=_PERMISSIONS,
+            perm=_FTP_PERMISSIONS,
         )
         handler = type(
             "Handler",

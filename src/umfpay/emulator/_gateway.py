@@ -24,7 +24,7 @@ from umfpay.emulator._messages import (
     read_body,
 )
 from umfpay.emulator._refusal import Refusal
-from umfpay.emulator._request_log import logged
+from umfpay.emulator._request_log import entry_of
 from umfpay.emulator._routes import SUCCESS, Endpoint, route
 from umfpay.emulator._settings import Place
 from umfpay.emulator._store import Document
@@ -53,10 +53,10 @@ _CALL_FAULTS: Final = (
     "skew_clock",
 )
 _MAX_TOKEN_CALL_BYTES: Final = 65_536
-_MAX_PATH_LENGTH: Final = 2_000
-_SYSTEM_ERROR: Final = "00060999"
-_CUTS_BEFORE: Final = frozenset({"drop_before", "error_before", "busy"})
-_CUTS_AFTER: Final = frozenset({"drop_after", "error_after"})
+_MAX_PATH_CHARACTERS: Final = 2_000
+_SYSTEM_ERROR_CODE: Final = "00060999"
+_FAULTS_BEFORE_WORK: Final = frozenset({"drop_before", "error_before", "busy"})
+_FAULTS_AFTER_WORK: Final = frozenset({"drop_after", "error_after"})
 
 
 _log: Final = logging.getLogger("umfpay.emulator")
@@ -82,11 +82,11 @@ class Gateway:
         path = re.sub(r"/+", "/", request.path).rstrip("/") or "/"
 
         try:
-            answer, record = await self._answered(request, path)
+            answer, record = await self._answer(request, path)
         except Exception as error:  # noqa: BLE001 (told)
             log_internal_error(error, f"{request.method} {path}")
 
-            return self._refused(Refusal(_SYSTEM_ERROR))
+            return self._refuse(Refusal(_SYSTEM_ERROR_CODE))
 
         if record["reason"]:
             _log.info(
@@ -105,16 +105,18 @@ class Gateway:
 
         return answer
 
-    async def _answered(self, request: Request, path: str) -> tuple[Answer, Document]:
+    async def _answer(self, request: Request, path: str) -> tuple[Answer, Document]:
         struck = self._strike(request, path)
-        before = next((one for one in struck if one.kind in _CUTS_BEFORE), None)
+        before = next((one for one in struck if one.kind in _FAULTS_BEFORE_WORK), None)
         record = self._record(request, path, struck)
 
         if before is not None:
             answer = cut_answer(before)
         else:
             answer = await self._work(request, path, record, struck)
-            after = next((one for one in struck if one.kind in _CUTS_AFTER), None)
+            after = next(
+                (one for one in struck if one.kind in _FAULTS_AFTER_WORK), None
+            )
 
             if after is not None:
                 answer = cut_answer(after)
@@ -132,7 +134,7 @@ class Gateway:
         for one in struck:
             if one.kind == "steal_token":
                 first = self.gateway_state.merchants.first.client_id
-                tokens.fresh(self.gateway_state, first, by="outsider")
+                tokens.make_token(self.gateway_state, first, by="outsider")
             elif one.kind == "skew_clock":
                 self.gateway_state.move_clock(one.seconds)
 
@@ -142,8 +144,8 @@ class Gateway:
         return {
             "number": self.gateway_state.number("request"),
             "at": self.gateway_state.clock.now().isoformat(),
-            "path": path[:_MAX_PATH_LENGTH],
-            **logged(request),
+            "path": path[:_MAX_PATH_CHARACTERS],
+            **entry_of(request),
             "client_id": "",
             "faults": [one.kind for one in struck],
             "ret_code": "",
@@ -165,22 +167,22 @@ class Gateway:
             record["ret_code"] = refusal.code
             record["reason"] = refusal.detail
 
-            return self._refused(refusal)
+            return self._refuse(refusal)
         except sqlite3.Error:
             # Nothing can be written down now, this call neither.
             raise
         except Exception as error:  # noqa: BLE001 (told)
-            record["ret_code"] = _SYSTEM_ERROR
+            record["ret_code"] = _SYSTEM_ERROR_CODE
             record["reason"] = log_internal_error(error, f"{request.method} {path}")
 
-            return self._refused(Refusal(_SYSTEM_ERROR))
+            return self._refuse(Refusal(_SYSTEM_ERROR_CODE))
 
         record["ret_code"] = "0000"
 
         if isinstance(result, bytes):
             return self._file(result, struck)
 
-        return self._signed(result, endpoint, struck)
+        return self._sign(result, endpoint, struck)
 
     def _result(
         self, request: Request, path: str, record: Document
@@ -236,7 +238,7 @@ class Gateway:
 
         return self._verifiers[merchant]
 
-    def _signed(
+    def _sign(
         self, members: Members, endpoint: Endpoint | None, struck: list[Fault]
     ) -> Answer:
         settings = self.gateway_state.settings
@@ -253,7 +255,7 @@ class Gateway:
             place = "none"
 
         if endpoint is None:
-            return json_answer(200, *self._written(members, place))
+            return json_answer(200, *self._write(members, place))
 
         if settings.names == "old":
             members = with_old_names(members)
@@ -263,7 +265,7 @@ class Gateway:
         if meta["ret_msg"] == SUCCESS:
             meta["ret_msg"] = settings.ret_msg
 
-        body, signature = self._written({"meta": meta, **members}, place)
+        body, signature = self._write({"meta": meta, **members}, place)
 
         if "forge" in kinds:
             words = f'"{meta["ret_msg"]}"'.encode()
@@ -271,7 +273,7 @@ class Gateway:
 
         return json_answer(200, body, signature)
 
-    def _written(self, members: Members, place: Place) -> tuple[bytes, str | None]:
+    def _write(self, members: Members, place: Place) -> tuple[bytes, str | None]:
         """
         Return the body of an answer and its header Signature, None if it has none.
         """
@@ -296,21 +298,21 @@ class Gateway:
 
         return Answer(headers=headers, body=content)
 
-    def _refused(self, refusal: Refusal) -> Answer:
+    def _refuse(self, refusal: Refusal) -> Answer:
         settings = self.gateway_state.settings
         members = {"meta": {"ret_msg": refusal.message, "ret_code": refusal.code}}
 
-        if refusal.code == tokens.DEAD:
-            return self._token_refused(members)
+        if refusal.code == tokens.DEAD_TOKEN_CODE:
+            return self._refuse_token(members)
 
         if settings.refusals == "html":
             return html_answer(refusal.status if refusal.status != 200 else 400)
 
         place = settings.signature if settings.refusals == "signed" else "none"
 
-        return json_answer(refusal.status, *self._written(members, place))
+        return json_answer(refusal.status, *self._write(members, place))
 
-    def _token_refused(self, members: Members) -> Answer:
+    def _refuse_token(self, members: Members) -> Answer:
         kind = self.gateway_state.settings.token_refusal
 
         if kind == "html_401":
@@ -324,5 +326,5 @@ class Gateway:
         )
 
         return json_answer(
-            401 if kind == "json_401" else 200, *self._written(members, place)
+            401 if kind == "json_401" else 200, *self._write(members, place)
         )

@@ -25,7 +25,7 @@ from umfpay.emulator._wire import text
 from umfpay.protocol import Opener, new_object_id
 
 
-_PAID: Final = ("TRADE_SUCCESS", "TRADE_PENDING")
+_PAID_STATES: Final = ("TRADE_SUCCESS", "TRADE_PENDING")
 
 
 @attrs.define(eq=False)
@@ -34,7 +34,7 @@ class GatewayState:
     The state of the gateway.
 
     A merchant is named by its client id: documents hold it as ``merchant``, and what a
-    merchant numbers itself is kept under both (`of`).
+    merchant numbers itself is kept under both (`key_of`).
 
     Attributes:
         notify: Called with the kind and id of an object whose result is to be told.
@@ -189,9 +189,9 @@ class GatewayState:
         payment.pop("expires_at", None)
         merchant = payment["merchant"]
         reference = text(payment["order"].get("mer_reference_id"))
-        number = of(merchant, reference)
+        number = key_of(merchant, reference)
 
-        if state in _PAID:
+        if state in _PAID_STATES:
             self.store.put("paid", number, {"payment": payment["id"]})
         elif (
             state == "TRADE_FAIL"
@@ -216,7 +216,7 @@ class GatewayState:
         """
         Return the payment with which an order number was paid, or is being paid.
         """
-        found = self.store.get("paid", of(merchant, reference))
+        found = self.store.get("paid", key_of(merchant, reference))
 
         return None if found is None else str(found["payment"])
 
@@ -256,7 +256,7 @@ class GatewayState:
         return {"ref": ref, "method": method, "href": f"{self.base_url}{path}"}
 
 
-def of(merchant: str, name: str) -> str:
+def key_of(merchant: str, name: str) -> str:
     """
     Return the key of what *merchant* calls *name*.
     """

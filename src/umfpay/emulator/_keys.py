@@ -19,17 +19,17 @@ from umfpay.protocol import PrivateKey, PublicKey, make_certificate
 from umfpay.sensitive import Secret
 
 
-MERCHANT_KEY: Final = "merchant.key.p8"
-CERTIFICATE: Final = "umf.cert.crt"
-GATEWAY_KEY: Final = "gateway.key.p8"
-CLIENT: Final = "client.id"
-FTP: Final = "ftp.id"
+MERCHANT_KEY_FILE: Final = "merchant.key.p8"
+CERTIFICATE_FILE: Final = "umf.cert.crt"
+GATEWAY_KEY_FILE: Final = "gateway.key.p8"
+CLIENT_FILE: Final = "client.id"
+FTP_FILE: Final = "ftp.id"
 FTP_USER: Final = "merchant"
-OTHER: Final = "other-merchant"
-ENV: Final = "umf.env"
+OTHER_MERCHANT_FOLDER: Final = "other-merchant"
+ENV_FILE: Final = "umf.env"
 
-_UNNAMEABLE: Final = ("Cc", "Cs", "Zl", "Zp")
-_ADVICE: Final = Text(
+_FORBIDDEN_CATEGORIES: Final = ("Cc", "Cs", "Zl", "Zp")
+_FOLDER_ADVICE: Final = Text(
     "Take another --data, or an empty one: keys are made there.",
     "请更换 --data，或使用空目录：将在其中生成密钥。",
 )
@@ -88,7 +88,7 @@ def load_credentials(folder: Path, *, bits: int) -> Credentials:
     _must_be_nameable(folder)
 
     with _usable(folder):
-        if not (folder / CLIENT).exists():
+        if not (folder / CLIENT_FILE).exists():
             _save(folder, make_credentials(bits))
 
         return _read(folder)
@@ -103,19 +103,19 @@ def load_other(folder: Path, first: Credentials) -> Credentials:
             damaged.
     """
     with _usable(folder):
-        if not (folder / CLIENT).exists():
+        if not (folder / CLIENT_FILE).exists():
             made = make_other(first)
-            write_private(folder / MERCHANT_KEY, made.merchant_key.to_der_pkcs8())
-            _save_pair(folder / CLIENT, made.client_id, made.client_secret)
+            write_private(folder / MERCHANT_KEY_FILE, made.merchant_key.to_der_pkcs8())
+            _save_pair(folder / CLIENT_FILE, made.client_id, made.client_secret)
 
-        client_id, secret = _pair(folder / CLIENT)
-        merchant = PrivateKey.load(folder / MERCHANT_KEY)
+        client_id, secret = _pair(folder / CLIENT_FILE)
+        merchant = PrivateKey.load(folder / MERCHANT_KEY_FILE)
 
         if merchant in (first.gateway_key, first.merchant_key):
-            raise _DamagedError(f"{MERCHANT_KEY} is another one's key")
+            raise _DamagedError(f"{MERCHANT_KEY_FILE} is another one's key")
 
         if client_id == first.client_id:
-            raise _DamagedError(f"{CLIENT} is another one's")
+            raise _DamagedError(f"{CLIENT_FILE} is another one's")
 
         return attrs.evolve(
             first, client_id=client_id, client_secret=secret, merchant_key=merchant
@@ -139,36 +139,38 @@ def _usable(folder: Path) -> Iterator[None]:
         reason = str(exc)
     except ConfigError as exc:
         # A key file: here it is no setting that could be corrected.
-        raise ConfigError(exc.what, advice=_ADVICE) from None
+        raise ConfigError(exc.what, advice=_FOLDER_ADVICE) from None
 
     raise ConfigError(
         Text(
             f"{folder}: the data folder cannot be used ({reason}).",
             f"{folder}：无法使用数据目录（{reason}）。",
         ),
-        advice=_ADVICE,
+        advice=_FOLDER_ADVICE,
     )
 
 
 def _read(folder: Path) -> Credentials:
-    client_id, secret = _pair(folder / CLIENT)
-    ftp_user, ftp_password = _pair(folder / FTP)
-    merchant = PrivateKey.load(folder / MERCHANT_KEY)
-    gateway = PrivateKey.load(folder / GATEWAY_KEY)
+    client_id, secret = _pair(folder / CLIENT_FILE)
+    ftp_user, ftp_password = _pair(folder / FTP_FILE)
+    merchant = PrivateKey.load(folder / MERCHANT_KEY_FILE)
+    gateway = PrivateKey.load(folder / GATEWAY_KEY_FILE)
 
     # A key file is checked by its content; that it is the right one, only here.
     if merchant == gateway:
-        raise _DamagedError(f"{MERCHANT_KEY} and {GATEWAY_KEY} are the same key")
+        raise _DamagedError(
+            f"{MERCHANT_KEY_FILE} and {GATEWAY_KEY_FILE} are the same key"
+        )
 
-    if PublicKey.load(folder / CERTIFICATE) != gateway.public:
-        raise _DamagedError(f"{CERTIFICATE} does not belong to {GATEWAY_KEY}")
+    if PublicKey.load(folder / CERTIFICATE_FILE) != gateway.public:
+        raise _DamagedError(f"{CERTIFICATE_FILE} does not belong to {GATEWAY_KEY_FILE}")
 
     return Credentials(
         client_id=client_id,
         client_secret=secret,
         merchant_key=merchant,
         gateway_key=gateway,
-        gateway_certificate=(folder / CERTIFICATE).read_bytes(),
+        gateway_certificate=(folder / CERTIFICATE_FILE).read_bytes(),
         ftp_user=ftp_user,
         ftp_password=ftp_password,
     )
@@ -178,24 +180,24 @@ def _must_be_nameable(folder: Path) -> None:
     # A line of umf.env ends at each of these, or could not be written at all.
     name = str(folder.absolute())
 
-    if any(unicodedata.category(one) in _UNNAMEABLE for one in name):
+    if any(unicodedata.category(one) in _FORBIDDEN_CATEGORIES for one in name):
         raise ConfigError(
             Text(
                 f"{name!r}: the data folder's name holds a control character, or"
                 " is not UTF-8.",
                 f"{name!r}：数据目录名包含控制字符，或不是 UTF-8。",
             ),
-            advice=_ADVICE,
+            advice=_FOLDER_ADVICE,
         )
 
 
 def _save(folder: Path, made: Credentials) -> None:
-    write_private(folder / MERCHANT_KEY, made.merchant_key.to_der_pkcs8())
-    write_private(folder / GATEWAY_KEY, made.gateway_key.to_der_pkcs8())
-    write_private(folder / CERTIFICATE, made.gateway_certificate)
-    _save_pair(folder / FTP, made.ftp_user, made.ftp_password)
+    write_private(folder / MERCHANT_KEY_FILE, made.merchant_key.to_der_pkcs8())
+    write_private(folder / GATEWAY_KEY_FILE, made.gateway_key.to_der_pkcs8())
+    write_private(folder / CERTIFICATE_FILE, made.gateway_certificate)
+    _save_pair(folder / FTP_FILE, made.ftp_user, made.ftp_password)
     # Last: its presence says that the folder is complete.
-    _save_pair(folder / CLIENT, made.client_id, made.client_secret)
+    _save_pair(folder / CLIENT_FILE, made.client_id, made.client_secret)
 
 
 class _DamagedError(Exception):
@@ -244,9 +246,9 @@ def write_env(
     lines = {
         "UMF_CLIENT_ID": credentials.client_id,
         "UMF_CLIENT_SECRET": credentials.client_secret.reveal(),
-        "UMF_MERCHANT_KEY": str(absolute / MERCHANT_KEY),
+        "UMF_MERCHANT_KEY": str(absolute / MERCHANT_KEY_FILE),
         "UMF_GATEWAY_CERTIFICATE": str(
-            (certificate or absolute / CERTIFICATE).resolve()
+            (certificate or absolute / CERTIFICATE_FILE).resolve()
         ),
         "UMF_BASE_URL": base_url,
     }
@@ -260,7 +262,7 @@ def write_env(
             "UMF_FTP_SECURITY": "ftp",
         }
 
-    path = folder / ENV
+    path = folder / ENV_FILE
 
     try:
         write_private(

@@ -11,9 +11,9 @@ from typing import Final
 from umfpay.errors import ConfigError, Text
 
 
-QUEUE: Final = 1024
+MAX_QUEUED_CONNECTIONS: Final = 1024
 
-_OTHER_HOST: Final = Text(
+_OTHER_HOST_ADVICE: Final = Text(
     "Take another --host: an address of this machine.",
     "请更换 --host：须为本机的地址。",
 )
@@ -31,7 +31,7 @@ def listening_socket(host: str, port: int, *, option: str = "--port") -> socket.
     """
     if not host:
         # The system takes it for all addresses.
-        raise _no_place(host, port, "no host", advice=_OTHER_HOST)
+        raise _listening_error(host, port, "no host", advice=_OTHER_HOST_ADVICE)
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With the protocol named asyncio switches off Nagle on what it accepts.
@@ -40,21 +40,25 @@ def listening_socket(host: str, port: int, *, option: str = "--port") -> socket.
 
     try:
         listener.bind((host, port))
-        listener.listen(QUEUE)
+        listener.listen(MAX_QUEUED_CONNECTIONS)
     except OverflowError:
         listener.close()
-        raise _no_place(host, port, "not a port", advice=_other_port(option)) from None
+        raise _listening_error(
+            host, port, "not a port", advice=_other_port_advice(option)
+        ) from None
     except (TypeError, ValueError):
         listener.close()
-        raise _no_place(host, port, "not a host", advice=_OTHER_HOST) from None
+        raise _listening_error(
+            host, port, "not a host", advice=_OTHER_HOST_ADVICE
+        ) from None
     except OSError as exc:
         listener.close()
         of_port = exc.errno in (errno.EADDRINUSE, errno.EACCES)
-        raise _no_place(
+        raise _listening_error(
             host,
             port,
             exc.strerror or type(exc).__name__,
-            advice=_other_port(option) if of_port else _OTHER_HOST,
+            advice=_other_port_advice(option) if of_port else _OTHER_HOST_ADVICE,
         ) from None
 
     listener.setblocking(False)  # noqa: FBT003 (its only argument)
@@ -62,14 +66,14 @@ def listening_socket(host: str, port: int, *, option: str = "--port") -> socket.
     return listener
 
 
-def _other_port(option: str) -> Text:
+def _other_port_advice(option: str) -> Text:
     return Text(
         f"Take another {option}, or end the program that uses it.",
         f"请更换 {option}，或结束占用该端口的程序。",
     )
 
 
-def _no_place(host: str, port: int, reason: str, *, advice: Text) -> ConfigError:
+def _listening_error(host: str, port: int, reason: str, *, advice: Text) -> ConfigError:
     place = f"{host.encode('unicode_escape').decode('ascii')}:{port}"
 
     return ConfigError(

@@ -17,20 +17,24 @@ from umfpay.emulator._store import Document
 from umfpay.emulator._wire import text
 
 
-_PAYMENT: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+_PAYMENT_TRANSITIONS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     # To this state, from these.
     "pay": ("TRADE_SUCCESS", ("WAIT_BUYER_PAY", "TRADE_PENDING")),
     "fail": ("TRADE_FAIL", ("WAIT_BUYER_PAY", "TRADE_PENDING")),
     "close": ("TRADE_CLOSED", ("WAIT_BUYER_PAY",)),
     "cancel": ("TRADE_CANCEL", ("TRADE_SUCCESS",)),
 }
-_REFUND: Final = {
+_REFUND_STATE_OF_VERB: Final = {
     "succeed": "REFUND_SUCCESS",
     "fail": "REFUND_FAIL",
     "close": "REFUND_CLOSE",
 }
-_CUSTOMS: Final = {"submit": "SUBMITTED", "succeed": "SUCCESS", "fail": "FAIL"}
-_ENTERPRISE: Final = {"enable": "ENABLE", "disable": "DISABLE"}
+_CUSTOMS_STATE_OF_VERB: Final = {
+    "submit": "SUBMITTED",
+    "succeed": "SUCCESS",
+    "fail": "FAIL",
+}
+_ENTERPRISE_STATE_OF_VERB: Final = {"enable": "ENABLE", "disable": "DISABLE"}
 
 
 class NotHereError(Exception):
@@ -88,10 +92,10 @@ def move_payment(gateway_state: GatewayState, key: str, verb: str) -> dict[str, 
     if verb == "approve_papers":
         return _approve(gateway_state, payment)
 
-    if verb not in _PAYMENT:
+    if verb not in _PAYMENT_TRANSITIONS:
         raise NotHereError(404, f"no such verb: {verb}")
 
-    state, before = _PAYMENT[verb]
+    state, before = _PAYMENT_TRANSITIONS[verb]
 
     if payment["state"] not in before:
         raise NotHereError(409, f"the payment is {payment['state']}")
@@ -123,13 +127,13 @@ def move_refund(gateway_state: GatewayState, key: str, verb: str) -> dict[str, A
     """
     refund = refunds.found(gateway_state, key)
 
-    if verb not in _REFUND:
+    if verb not in _REFUND_STATE_OF_VERB:
         raise NotHereError(404, f"no such verb: {verb}")
 
     if refund["state"] != "REFUND_PROCESS":
         raise NotHereError(409, f"the refund is {refund['state']}")
 
-    refunds.settle(gateway_state, refund, _REFUND[verb])
+    refunds.settle(gateway_state, refund, _REFUND_STATE_OF_VERB[verb])
 
     return {"refund": refund}
 
@@ -140,13 +144,13 @@ def move_customs(gateway_state: GatewayState, key: str, verb: str) -> dict[str, 
     """
     declaration = customs.found(gateway_state, key)
 
-    if verb not in _CUSTOMS:
+    if verb not in _CUSTOMS_STATE_OF_VERB:
         raise NotHereError(404, f"no such verb: {verb}")
 
     if declaration["state"] in ("SUCCESS", "FAIL"):
         raise NotHereError(409, f"the declaration is {declaration['state']}")
 
-    customs.settle(gateway_state, declaration, _CUSTOMS[verb])
+    customs.settle(gateway_state, declaration, _CUSTOMS_STATE_OF_VERB[verb])
 
     return {"customs_declaration": declaration}
 
@@ -157,10 +161,10 @@ def move_enterprise(gateway_state: GatewayState, key: str, verb: str) -> dict[st
     """
     company = gateway_state.store.get("enterprise", key)
 
-    if company is None or verb not in _ENTERPRISE:
+    if company is None or verb not in _ENTERPRISE_STATE_OF_VERB:
         raise NotHereError(404, f"no enterprise {key}, or no such verb: {verb}")
 
-    company["enterprise_status"] = _ENTERPRISE[verb]
+    company["enterprise_status"] = _ENTERPRISE_STATE_OF_VERB[verb]
     company["rank"] = "A" if verb == "enable" else "UNKNOWN"
     gateway_state.store.put("enterprise", key, company)
 

@@ -16,7 +16,9 @@ from umfpay.emulator._wire import canonical
 from umfpay.protocol import JSONRefusedError, dump_json, parse_json
 
 
-_HTML: Final = b"<html><head><title>%d</title></head><body><h1>%d</h1></body></html>"
+_HTML_PAGE: Final = (
+    b"<html><head><title>%d</title></head><body><h1>%d</h1></body></html>"
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -48,7 +50,7 @@ class Answer:
     delay: float = 0.0
 
 
-def spelled(answer: Answer) -> list[tuple[bytes, bytes]]:
+def spell_headers(answer: Answer) -> list[tuple[bytes, bytes]]:
     """
     Return the headers of *answer* as the gateway spells them: ``Signature``.
 
@@ -82,7 +84,7 @@ def html_answer(status: int, headers: Mapping[str, str] | None = None) -> Answer
     return Answer(
         status=status,
         headers={"content-type": "text/html", **(headers or {})},
-        body=_HTML % (status, status),
+        body=_HTML_PAGE % (status, status),
     )
 
 

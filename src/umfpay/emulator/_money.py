@@ -13,7 +13,7 @@ from umfpay.emulator._wire import member, text
 
 
 # CNY for one unit. Invented, but for USD the rate that the guide prints.
-RATES: Final = {
+CNY_RATES: Final = {
     "CNY": "1.0000",
     "HKD": "0.8912",
     "USD": "6.9193",
@@ -31,9 +31,9 @@ RATES: Final = {
     "NOK": "0.8033",
 }
 
-_FEE: Final = Decimal("0.01")
+_FEE_RATE: Final = Decimal("0.01")
 _CENT: Final = Decimal("0.01")
-_AMOUNT: Final = re.compile(r"[0-9]{1,10}(\.[0-9]{1,2})?")
+_AMOUNT_TEXT: Final = re.compile(r"[0-9]{1,10}(\.[0-9]{1,2})?")
 
 
 def amount_of(value: Any) -> tuple[Decimal, str]:
@@ -46,13 +46,13 @@ def amount_of(value: Any) -> tuple[Decimal, str]:
     total = text(member(value, "total"))
     currency = text(member(value, "currency")) or "CNY"
 
-    if currency not in RATES:
+    if currency not in CNY_RATES:
         raise Refusal("00281017", f"currency {currency[:3]} not accepted")
 
     if not total:
         raise Refusal("00202001", "amount empty")
 
-    if len(total) > 10 or _AMOUNT.fullmatch(total) is None:
+    if len(total) > 10 or _AMOUNT_TEXT.fullmatch(total) is None:
         raise Refusal("00060700", "amount.total is not an amount")
 
     if Decimal(total) <= 0:
@@ -68,14 +68,14 @@ def in_cny(total: Decimal, currency: str) -> Decimal:
     """
     Return *total* in CNY, half up.
     """
-    return (total * Decimal(RATES[currency])).quantize(_CENT, ROUND_HALF_UP)
+    return (total * Decimal(CNY_RATES[currency])).quantize(_CENT, ROUND_HALF_UP)
 
 
 def fee_of(total_cny: Decimal) -> Decimal:
     """
     Return what UMF keeps of a payment, in CNY: 1 %, at least 0.01. Invented.
     """
-    return max((total_cny * _FEE).quantize(_CENT, ROUND_HALF_UP), _CENT)
+    return max((total_cny * _FEE_RATE).quantize(_CENT, ROUND_HALF_UP), _CENT)
 
 
 def cents(total: Decimal) -> str:

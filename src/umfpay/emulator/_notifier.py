@@ -19,20 +19,20 @@ from umfpay.emulator import _refunds as refunds
 from umfpay.emulator._faults import FaultPlan
 from umfpay.emulator._gateway_state import GatewayState, Members
 from umfpay.emulator._internal_errors import log_internal_error
-from umfpay.emulator._replies import DONE, acknowledged, with_scheme
+from umfpay.emulator._replies import ACKNOWLEDGED_OUTCOME, is_acknowledged, with_scheme
 from umfpay.emulator._store import Document
 from umfpay.protocol import Signer, dump_json, parse_json
 
 
 _TIMEOUT_SECONDS: Final = 5.0
 _MAX_REPLY_BYTES: Final = 64 * 1024
-_FAULTS: Final = (
+_NOTIFICATION_FAULTS: Final = (
     "duplicate_notification",
     "reorder_notification",
     "late_notification",
     "lose_notification",
 )
-_BODIES: Final[dict[str, Callable[[GatewayState, str], Members]]] = {
+_BODY_OF_KIND: Final[dict[str, Callable[[GatewayState, str], Members]]] = {
     "payment": payments.notified,
     "refund": refunds.notified,
     "customs": customs.notified,
@@ -75,7 +75,7 @@ class Notifier:
         """
         Tell the merchant about the object *key*: its state of now, signed now.
         """
-        body = dump_json(_BODIES[kind](self._gateway_state, key))
+        body = dump_json(_BODY_OF_KIND[kind](self._gateway_state, key))
         entity: Members = next(iter(parse_json(body).values()))
         record: Document = {
             "number": self._gateway_state.number("notification"),
@@ -128,7 +128,7 @@ class Notifier:
         return True
 
     def _schedule(self, record: Document, kind: str) -> None:
-        struck = self._plan().strike(_FAULTS, method="", path=kind)
+        struck = self._plan().strike(_NOTIFICATION_FAULTS, method="", path=kind)
         kinds = {one.kind for one in struck}
         delay = sum(one.seconds for one in struck if one.kind == "late_notification")
 
@@ -154,9 +154,9 @@ class Notifier:
     def _start(self, number: int, delay: float) -> None:
         task = asyncio.get_running_loop().create_task(self._deliver(number, delay))
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._on_ended)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _on_ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
 
@@ -181,9 +181,11 @@ class Notifier:
             record["attempts"].append(
                 {"at": self._gateway_state.clock.now().isoformat(), "outcome": outcome}
             )
-            done = outcome == DONE or outcome.startswith("not delivered")
+            done = outcome == ACKNOWLEDGED_OUTCOME or outcome.startswith(
+                "not delivered"
+            )
 
-            if record["status"] != DONE:
+            if record["status"] != ACKNOWLEDGED_OUTCOME:
                 record["status"] = outcome if done or left == 1 else "pending"
 
             self._keep(record)
@@ -219,7 +221,7 @@ class Notifier:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exc:
             return f"failed: {type(exc).__name__}"
 
-        return acknowledged(status, reply)
+        return is_acknowledged(status, reply)
 
     async def _by_http(
         self, url: str, body: bytes, headers: Mapping[str, str]

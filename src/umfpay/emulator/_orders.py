@@ -9,15 +9,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from umfpay.emulator._clock import CHINA
+from umfpay.emulator._clock import CHINA_ZONE
 from umfpay.emulator._gateway_state import GatewayState
 from umfpay.emulator._money import amount_of
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._wire import entries, members, text
 
 
-_MINUTES: Final = re.compile(r"[0-9]{1,7}(\.[0-9]{1,20})?")
-_DATE: Final = re.compile(r"[0-9]{8}")
+_MINUTES_TEXT: Final = re.compile(r"[0-9]{1,7}(\.[0-9]{1,20})?")
+_DATE_TEXT: Final = re.compile(r"[0-9]{8}")
 _DEFAULT_MINUTES: Final = 24 * 60
 
 
@@ -40,7 +40,7 @@ def wire_day(value: Any, name: str) -> str:
     found = needed(value, name)
 
     try:
-        if _DATE.fullmatch(found) is None:
+        if _DATE_TEXT.fullmatch(found) is None:
             raise ValueError
 
         datetime.strptime(found, "%Y%m%d")  # noqa: DTZ007 (a business date)
@@ -122,7 +122,7 @@ def expires_at(gateway_state: GatewayState, order: dict[str, Any]) -> float:
         return now + _DEFAULT_MINUTES * 60
 
     # Clients that count what is left send fractions, too.
-    if _MINUTES.fullmatch(given) is not None:
+    if _MINUTES_TEXT.fullmatch(given) is not None:
         return now + float(given) * 60
 
     try:
@@ -130,7 +130,7 @@ def expires_at(gateway_state: GatewayState, order: dict[str, Any]) -> float:
     except ValueError:
         raise Refusal("00060700", "order.expire_time is not minutes") from None
 
-    return (moment if moment.tzinfo else moment.replace(tzinfo=CHINA)).timestamp()
+    return (moment if moment.tzinfo else moment.replace(tzinfo=CHINA_ZONE)).timestamp()
 
 
 def find_sub_order(order: dict[str, Any], key: str) -> dict[str, Any] | None:

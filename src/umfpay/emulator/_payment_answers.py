@@ -9,14 +9,14 @@ from decimal import Decimal
 from typing import Final
 from urllib.parse import urlencode
 
-from umfpay.emulator._cards import CARDS
+from umfpay.emulator._cards import CARD_METHODS
 from umfpay.emulator._gateway_state import GatewayState, Members
 from umfpay.emulator._money import cents
 from umfpay.emulator._store import Document
 from umfpay.emulator._wire import entries, text
 
 
-_SCHEMES: Final = {
+_SCHEME_OF_METHOD: Final = {
     "WECHAT_SCAN": "weixin://wxpay/bizpayurl?pr=",
     "ALIPAY_SCAN": "https://qr.alipay.com/",
 }
@@ -35,7 +35,7 @@ def qr_code_url(payment: Document) -> str | None:
     """
     Return what the customer's wallet scans, None if the payment is not by QR code.
     """
-    scheme = _SCHEMES.get(payment["method"])
+    scheme = _SCHEME_OF_METHOD.get(payment["method"])
 
     if scheme is None or payment["interface"] != "SERVER_TO_SERVER":
         return None
@@ -49,7 +49,7 @@ def created(
     info: Members = {}
     method = payment["method"]
 
-    if method in CARDS:
+    if method in CARD_METHODS:
         info["bank_card"] = dict(_BLANK_CARD)
         info["payer_agreement"] = {
             "usr_busi_agreement_id": "",
@@ -127,7 +127,7 @@ def amount(payment: Document) -> Members:
 def links_of_new(gateway_state: GatewayState, payment: Document) -> list[Members]:
     path = f"/payments/payment/{payment['id']}"
 
-    if payment["method"] in CARDS and payment["interface"] == "SERVER_TO_SERVER":
+    if payment["method"] in CARD_METHODS and payment["interface"] == "SERVER_TO_SERVER":
         return [
             gateway_state.link("self", "GET", path),
             gateway_state.link("sms_verify", "POST", f"{path}/verify"),
@@ -140,12 +140,12 @@ def links_of_new(gateway_state: GatewayState, payment: Document) -> list[Members
     ]
 
     if payment["interface"] != "SERVER_TO_SERVER":
-        links.append(_upay(gateway_state, payment))
+        links.append(_cashier_link(gateway_state, payment))
 
     return links
 
 
-def _upay(gateway_state: GatewayState, payment: Document) -> Members:
+def _cashier_link(gateway_state: GatewayState, payment: Document) -> Members:
     """
     Return the link to the cashier or bank page (gateway.md 5.19), safely quoted
     (gateway.md, trap 31).

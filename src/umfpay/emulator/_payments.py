@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from umfpay.emulator._cards import CARDS, check_card, check_identity
-from umfpay.emulator._gateway_state import GatewayState, Members, of
-from umfpay.emulator._money import RATES, in_cny
+from umfpay.emulator._cards import CARD_METHODS, check_card, check_identity
+from umfpay.emulator._gateway_state import GatewayState, Members, key_of
+from umfpay.emulator._money import CNY_RATES, in_cny
 from umfpay.emulator._orders import (
     check_order,
     expires_at,
@@ -26,7 +26,7 @@ from umfpay.protocol import new_object_id
 
 _METHODS: Final = frozenset(
     {
-        *CARDS,
+        *CARD_METHODS,
         "WECHAT_SCAN",
         "ALIPAY_SCAN",
         "WECHAT_IN_APP",
@@ -36,7 +36,7 @@ _METHODS: Final = frozenset(
         "B2C_ONLINE_BANKING",
     }
 )
-_ORDER: Final = (
+_ORDER_MEMBERS: Final = (
     "mer_reference_id",
     "mer_date",
     "amount",
@@ -94,10 +94,10 @@ def create(gateway_state: GatewayState, merchant: str, body: Members) -> Members
             members(payer, "enterprise_qualification").get("external_enterprise_id")
         ),
         # What else stands there may be sealed, and is nobody's to keep.
-        "order": {name: order[name] for name in _ORDER if name in order},
+        "order": {name: order[name] for name in _ORDER_MEMBERS if name in order},
         "total": str(total),
         "currency": currency,
-        "rate": RATES[currency],
+        "rate": CNY_RATES[currency],
         "total_cny": str(in_cny(total, currency)),
         "notify_url": text(body.get("notify_url")),
         "ret_url": text(body.get("ret_url")),
@@ -132,7 +132,7 @@ def _check_payer(
     info = members(payer, "payer_info")
 
     # The official demo sends the whole sealed card at create, docs the phone alone.
-    if method in CARDS and text(members(info, "bank_card").get("number")):
+    if method in CARD_METHODS and text(members(info, "bank_card").get("number")):
         check_card(gateway_state, payer, method=method)
 
     holders = {
@@ -161,7 +161,7 @@ def _check_enterprise(
 ) -> None:
     given = text(payer["enterprise_qualification"]["external_enterprise_id"])
 
-    known = gateway_state.store.about("enterprise", of(merchant, given))
+    known = gateway_state.store.about("enterprise", key_of(merchant, given))
 
     if not known:
         raise Refusal("00060114", "the enterprise is not registered")

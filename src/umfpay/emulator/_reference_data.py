@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from umfpay.emulator._gateway_state import GatewayState, Members, Query, of
-from umfpay.emulator._money import RATES
+from umfpay.emulator._gateway_state import GatewayState, Members, Query, key_of
+from umfpay.emulator._money import CNY_RATES
 from umfpay.emulator._orders import needed
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._store import Document
@@ -16,7 +16,7 @@ from umfpay.emulator._wire import members, text
 from umfpay.models import CREDIT_BANKS, DEBIT_BANKS
 
 
-_ZH = {
+_CHINESE_NAMES = {
     "ICBC": "中国工商银行",
     "CCB": "中国建设银行",
     "ABC": "中国农业银行",
@@ -33,7 +33,7 @@ _ZH = {
     "GDB": "广发银行",
     "SPAB": "平安银行",
 }
-_MEMBERS = (
+_ENTERPRISE_MEMBERS = (
     "external_enterprise_id",
     "enterprise_name",
     "enterprise_phone",
@@ -57,7 +57,7 @@ def banks(_gateway_state: GatewayState, _merchant: str, query: Query) -> Members
         "banks": [
             {
                 "name": name,
-                "name_zh": _ZH.get(code, name),
+                "name_zh": _CHINESE_NAMES.get(code, name),
                 "code": code,
                 "logo_url": "",
                 "types": [kind, *_also(code, kind)],
@@ -89,10 +89,10 @@ def exchange_rate(
     if not currency:
         raise Refusal("00202000", "currency is missing")
 
-    if currency not in RATES:
+    if currency not in CNY_RATES:
         raise Refusal("00281017", f"currency {currency[:3]} not accepted")
 
-    return {"exchangeRates": [{"rate": RATES[currency], "currency": currency}]}
+    return {"exchangeRates": [{"rate": CNY_RATES[currency], "currency": currency}]}
 
 
 def wechat_openid(gateway_state: GatewayState, _merchant: str, query: Query) -> Members:
@@ -144,13 +144,13 @@ def register(gateway_state: GatewayState, merchant: str, body: Members) -> Membe
     if kind not in ("SJHG", "GFHG"):
         raise Refusal("00060700", "busi_type is SJHG or GFHG")
 
-    company: Document = {name: text(given.get(name)) for name in _MEMBERS}
+    company: Document = {name: text(given.get(name)) for name in _ENTERPRISE_MEMBERS}
 
-    for known in gateway_state.store.about("enterprise", of(merchant, external)):
+    for known in gateway_state.store.about("enterprise", key_of(merchant, external)):
         if known["busi_type"] == kind:
             company = {**known, **company}
 
-    company |= {"merchant": merchant, "about": of(merchant, external)}
+    company |= {"merchant": merchant, "about": key_of(merchant, external)}
 
     if "id" not in company:
         company["id"] = gateway_state.new_id(
@@ -164,7 +164,9 @@ def register(gateway_state: GatewayState, merchant: str, body: Members) -> Membe
     gateway_state.store.put("enterprise", company["id"], company)
 
     return {
-        "enterprise_qualification": {name: company[name] for name in _MEMBERS},
+        "enterprise_qualification": {
+            name: company[name] for name in _ENTERPRISE_MEMBERS
+        },
         "links": [
             gateway_state.link(
                 "self", "GET", f"/enterprise_qualification/{company['id']}"

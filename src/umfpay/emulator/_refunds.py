@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from umfpay.emulator._gateway_state import GatewayState, Members, of
+from umfpay.emulator._gateway_state import GatewayState, Members, key_of
 from umfpay.emulator._money import amount_of, cents, in_cny
 from umfpay.emulator._orders import needed, wire_day
 from umfpay.emulator._refusal import Refusal
@@ -39,7 +39,10 @@ def create(
     if currency != payment["currency"]:
         raise Refusal("00202011", f"the payment is in {payment['currency']}")
 
-    if gateway_state.store.get("refund_number", of(merchant, reference)) is not None:
+    if (
+        gateway_state.store.get("refund_number", key_of(merchant, reference))
+        is not None
+    ):
         raise Refusal("00060766", "the refund number was used before")
 
     left = Decimal(payment["total"]) - Decimal(payment["refunded"])
@@ -68,7 +71,7 @@ def create(
         "created_at": gateway_state.clock.time(),
     }
     gateway_state.store.put(
-        "refund_number", of(merchant, reference), {"refund": refund["id"]}
+        "refund_number", key_of(merchant, reference), {"refund": refund["id"]}
     )
     _count(gateway_state, payment, total, cny)
 

@@ -11,7 +11,7 @@ from umfpay.emulator._wire import member
 from umfpay.protocol import JSONRefusedError, parse_json
 
 
-DONE: Final = "acknowledged"
+ACKNOWLEDGED_OUTCOME: Final = "acknowledged"
 
 
 def with_scheme(url: str) -> str:
@@ -22,7 +22,7 @@ def with_scheme(url: str) -> str:
     return f"http://{url}" if url and "://" not in url else url
 
 
-def acknowledged(status: int, reply: bytes) -> str:
+def is_acknowledged(status: int, reply: bytes) -> str:
     """
     Tell whether a reply stops the gateway: HTTP 200 with ret_code 0000, in JSON (flat
     or in meta) or as the text ``ret_code=0000`` (gateway.md 3.3, variants 1-4).
@@ -40,4 +40,4 @@ def acknowledged(status: int, reply: bytes) -> str:
     if value is None:
         codes = parse_qs(reply.decode("utf-8", "replace").strip()).get("ret_code", [])
 
-    return DONE if "0000" in codes else "failed: no ret_code 0000"
+    return ACKNOWLEDGED_OUTCOME if "0000" in codes else "failed: no ret_code 0000"

@@ -19,12 +19,12 @@ from umfpay.emulator._store import Document
 from umfpay.protocol import JSONRefusedError, dump_json, parse_json
 
 
-KEPT: Final = 32_768
+MAX_KEPT_CHARACTERS: Final = 32_768
 
-_KEPT_PLACE: Final = 2_048
-_KEPT_HEADERS: Final = 8_192
-_STARS: Final = "***"
-_HIDDEN: Final = frozenset(
+_MAX_PLACE_CHARACTERS: Final = 2_048
+_MAX_HEADER_CHARACTERS: Final = 8_192
+_MASK: Final = "***"
+_HIDDEN_MEMBERS: Final = frozenset(
     {
         "access_token",
         "card_holder",
@@ -38,21 +38,21 @@ _HIDDEN: Final = frozenset(
         "valid_date",
     }
 )
-_HEADERS: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
+_HIDDEN_HEADERS: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
 # A block of a 1024-bit key or larger, once its white space is gone.
-_SHORTEST_SEALED: Final = 160
+_MIN_SEALED_CHARACTERS: Final = 160
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 # A line of one, as text holds it: escaped, or quoted for a form.
-_RUN: Final = re.compile(r"[A-Za-z0-9+/=\\%]{60,}")
-_IN_TEXT: Final = re.compile(
-    rf'("\s*(?:{"|".join(sorted(_HIDDEN))}|name)\s*"\s*:\s*)'
+_BASE64_RUN: Final = re.compile(r"[A-Za-z0-9+/=\\%]{60,}")
+_HIDDEN_MEMBER_TEXT: Final = re.compile(
+    rf'("\s*(?:{"|".join(sorted(_HIDDEN_MEMBERS))}|name)\s*"\s*:\s*)'
     r'("(?:[^"\\]|\\.)*"?|[^\s,}\]]+)',
     re.S,
 )
 _LONG_NUMBER: Final = re.compile(r"(?<![0-9])[0-9]{12,19}(?![0-9])")
 
 
-def logged(request: Request) -> Document:
+def entry_of(request: Request) -> Document:
     """
     Return what is kept of *request*.
     """
@@ -61,19 +61,19 @@ def logged(request: Request) -> Document:
 
     return {
         "method": request.method,
-        "query": _STARS if is_token and request.query else _query(request.query),
-        "body": _STARS if is_token else _body(request.body),
+        "query": _MASK if is_token and request.query else _query(request.query),
+        "body": _MASK if is_token else _body(request.body),
         "headers": _headers(request.headers),
     }
 
 
 def _headers(given: Mapping[str, str]) -> dict[str, str]:
     kept: dict[str, str] = {}
-    left = _KEPT_HEADERS
+    left = _MAX_HEADER_CHARACTERS
 
     for name, value in given.items():
-        if name in _HEADERS:
-            kept[name] = _STARS
+        if name in _HIDDEN_HEADERS:
+            kept[name] = _MASK
         elif len(name) + len(value) <= left:
             kept[name] = value
             left -= len(name) + len(value)
@@ -82,32 +82,32 @@ def _headers(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def _query(query: str) -> str:
-    return _RUN.sub(_sealed_run, query[:_KEPT_PLACE])
+    return _BASE64_RUN.sub(_sealed_run, query[:_MAX_PLACE_CHARACTERS])
 
 
 def _body(raw: bytes) -> str:
     try:
         # What is too long to keep is too long to read.
-        value = None if len(raw) > KEPT else parse_json(raw)
+        value = None if len(raw) > MAX_KEPT_CHARACTERS else parse_json(raw)
     except JSONRefusedError:
         value = None
 
-    text = raw[:KEPT].decode("utf-8", "replace")
+    text = raw[:MAX_KEPT_CHARACTERS].decode("utf-8", "replace")
 
     if value is None:
         return _LONG_NUMBER.sub(
-            _STARS, _RUN.sub(_sealed_run, _IN_TEXT.sub(_star, text))
+            _MASK, _BASE64_RUN.sub(_sealed_run, _HIDDEN_MEMBER_TEXT.sub(_star, text))
         )
 
     clean = _clean(value, inside="")
 
     # White space and order stay where there is nothing to hide.
-    return text if clean == value else dump_json(clean).decode()[:KEPT]
+    return text if clean == value else dump_json(clean).decode()[:MAX_KEPT_CHARACTERS]
 
 
 def _star(match: re.Match[str]) -> str:
     value = match.group(2).strip('"')
-    shown = _sealed_summary(value) if _is_sealed(value) else _STARS
+    shown = _sealed_summary(value) if _is_sealed(value) else _MASK
 
     return f'{match.group(1)}"{shown}"'
 
@@ -121,12 +121,14 @@ def _sealed_summary(sealed: str) -> str:
 
 
 def _is_sealed(value: Any) -> bool:
-    if not isinstance(value, str) or len(value) < _SHORTEST_SEALED:
+    if not isinstance(value, str) or len(value) < _MIN_SEALED_CHARACTERS:
         return False
 
     joined = "".join(value.split())
 
-    return len(joined) >= _SHORTEST_SEALED and _BASE64.fullmatch(joined) is not None
+    return (
+        len(joined) >= _MIN_SEALED_CHARACTERS and _BASE64.fullmatch(joined) is not None
+    )
 
 
 def _clean(value: Any, *, inside: str) -> Any:
@@ -138,7 +140,7 @@ def _clean(value: Any, *, inside: str) -> Any:
         return (
             _sealed_summary(value)
             if _is_sealed(value)
-            else _RUN.sub(_sealed_run, value)
+            else _BASE64_RUN.sub(_sealed_run, value)
         )
 
     if not isinstance(value, dict):
@@ -151,10 +153,10 @@ def _clean(value: Any, *, inside: str) -> Any:
 
     for name, one in value.items():
         key = name.strip().lower()
-        hidden = key in _HIDDEN or (person and key == "name")
+        hidden = key in _HIDDEN_MEMBERS or (person and key == "name")
         blank = one is None or one == "" or isinstance(one, dict | list)
         result[name] = (
-            _STARS
+            _MASK
             if hidden and not blank and not _is_sealed(one)
             else _clean(one, inside=key)
         )

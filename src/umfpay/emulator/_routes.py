@@ -26,11 +26,11 @@ Result = Members | bytes
 Handler = Callable[..., Result | Coroutine[Any, Any, Result]]
 
 SUCCESS: Final = "Success"
-_META: Final[Mapping[str, str]] = {"ret_msg": SUCCESS, "ret_code": "0000"}
+_META_MEMBERS: Final[Mapping[str, str]] = {"ret_msg": SUCCESS, "ret_code": "0000"}
 # The captured query answer has it, blank (gateway.md 5.6).
-_QUERIED: Final = {"error_code": "", **_META}
+_QUERY_META: Final = {"error_code": "", **_META_MEMBERS}
 # Clients look for this word (gateway.md 5.21).
-_SUCCESSFUL: Final = {**_META, "ret_msg": "successful transaction"}
+_SUCCESSFUL_META: Final = {**_META_MEMBERS, "ret_msg": "successful transaction"}
 
 
 @attrs.frozen
@@ -47,14 +47,18 @@ class Endpoint:
     handler: Handler
     needs: Literal["body", "query", ""]
     signed: bool = True
-    meta: Mapping[str, str] = _META
+    meta: Mapping[str, str] = _META_MEMBERS
 
 
-def _post(path: str, handler: Handler, *, meta: Mapping[str, str] = _META) -> Endpoint:
+def _post(
+    path: str, handler: Handler, *, meta: Mapping[str, str] = _META_MEMBERS
+) -> Endpoint:
     return Endpoint("POST", re.compile(path), handler, "body", meta=meta)
 
 
-def _get(path: str, handler: Handler, *, meta: Mapping[str, str] = _META) -> Endpoint:
+def _get(
+    path: str, handler: Handler, *, meta: Mapping[str, str] = _META_MEMBERS
+) -> Endpoint:
     return Endpoint("GET", re.compile(path), handler, "", meta=meta)
 
 
@@ -62,24 +66,28 @@ def _ask(path: str, handler: Handler, *, signed: bool = True) -> Endpoint:
     return Endpoint("GET", re.compile(path), handler, "query", signed=signed)
 
 
-_PAY: Final = r"/payments/payment/(PAY_[A-Z2-7]+)"
+_PAYMENT_PATH: Final = r"/payments/payment/(PAY_[A-Z2-7]+)"
 
 _ENDPOINTS: Final = (
     _ask(r"/bank", registers.banks),
     _post(r"/payments/payment", payments.create),
-    _post(rf"{_PAY}/verify", executions.verify),
-    _post(rf"{_PAY}/execute", executions.execute),
-    _get(_PAY, payments.query, meta=_QUERIED),
+    _post(rf"{_PAYMENT_PATH}/verify", executions.verify),
+    _post(rf"{_PAYMENT_PATH}/execute", executions.execute),
+    _get(_PAYMENT_PATH, payments.query, meta=_QUERY_META),
     # Older links: POST, and the path with /query (gateway.md 5.6, gateway.md, trap 7).
     Endpoint(
-        "POST", re.compile(rf"{_PAY}(?:/query)?"), payments.query, "", meta=_QUERIED
+        "POST",
+        re.compile(rf"{_PAYMENT_PATH}(?:/query)?"),
+        payments.query,
+        "",
+        meta=_QUERY_META,
     ),
-    _post(rf"{_PAY}/refund", refunds.create),
+    _post(rf"{_PAYMENT_PATH}/refund", refunds.create),
     _get(r"/payments/refund/(REFUND_[A-Z2-7]+)", refunds.query),
-    _post(rf"{_PAY}/apply_to_customs", customs.apply),
+    _post(rf"{_PAYMENT_PATH}/apply_to_customs", customs.apply),
     _get(r"/payments/customs_ ?declarations/(CUST_[A-Z2-7]+)", customs.query),
-    _post(rf"{_PAY}/update_express_info", payments.update_express_info),
-    _post(r"/apply_to_customes_only", customs.apply_only, meta=_SUCCESSFUL),
+    _post(rf"{_PAYMENT_PATH}/update_express_info", payments.update_express_info),
+    _post(r"/apply_to_customes_only", customs.apply_only, meta=_SUCCESSFUL_META),
     _post(r"/declare_again", customs.declare_again),
     _ask(r"/exchange_rate", registers.exchange_rate),
     _ask(r"/payments/wechat_openid", registers.wechat_openid, signed=False),

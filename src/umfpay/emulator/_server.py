@@ -17,9 +17,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from umfpay.config import is_loopback
 from umfpay.emulator._app import Emulator
-from umfpay.emulator._connections import BoundedProtocol, cutter
+from umfpay.emulator._connections import BoundedProtocol, find_cutter
 from umfpay.emulator._internal_errors import log_internal_error
-from umfpay.emulator._listening import QUEUE, listening_socket
+from umfpay.emulator._listening import MAX_QUEUED_CONNECTIONS, listening_socket
 
 
 _MAX_CONCURRENCY: Final = 64
@@ -62,14 +62,14 @@ class Server:
         return f"{self.origin}/cberest/v1/"
 
 
-def _watched(app: ASGIApp) -> ASGIApp:
+def _with_connections(app: ASGIApp) -> ASGIApp:
     """
     Return *app* with connections that can be cut, and with failures that are told.
     """
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            cut = cutter(scope.get("client"), scope.get("server"))
+            cut = find_cutter(scope.get("client"), scope.get("server"))
 
             if cut is not None:
                 scope.setdefault("extensions", {})["umfpay.drop"] = cut
@@ -96,7 +96,7 @@ async def serve_app(
     listener = listening_socket(host, port)
     server = _Server(
         uvicorn.Config(
-            _watched(app),
+            _with_connections(app),
             http=BoundedProtocol,
             ws="none",
             loop="none",
@@ -110,7 +110,7 @@ async def serve_app(
             timeout_graceful_shutdown=1,
         )
     )
-    reached = _reached(host)
+    reached = _reachable_host(host)
     shown = f"[{reached}]" if ":" in reached else reached
     task = asyncio.create_task(_run(server, listener))
 
@@ -122,7 +122,7 @@ async def serve_app(
             await asyncio.sleep(0.005)
 
         # The system may queue more; asyncio has asked for so many as it accepts at once.
-        listener.listen(QUEUE)
+        listener.listen(MAX_QUEUED_CONNECTIONS)
         yield Server(origin=f"http://{shown}:{listener.getsockname()[1]}")
     finally:
         server.should_exit = True
@@ -133,7 +133,7 @@ async def serve_app(
             listener.close()
 
 
-def _reached(host: str) -> str:
+def _reachable_host(host: str) -> str:
     # Nobody can call "all addresses".
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
 
@@ -143,7 +143,7 @@ async def _run(server: uvicorn.Server, listener: socket.socket) -> None:
     await server._serve([listener])
 
 
-_BEYOND: Final = (
+_PLAIN_HTTP_WARNING: Final = (
     "The emulator listens on %s in plain http, beyond this machine: whoever reaches it"
     " can use it, and umfpay's own settings refuse such a base_url. Clients in other"
     " languages can call it; for umfpay put TLS in front. | 模拟器以明文 http 监听 %s，"
@@ -178,7 +178,7 @@ async def serve(
             _serve_papers(emulator, host, ftp_port) as ftp,
         ):
             if not is_loopback(host):
-                _log.warning(_BEYOND, host, host)
+                _log.warning(_PLAIN_HTTP_WARNING, host, host)
 
             emulator.listen_at(server.origin, ftp=ftp)
             yield attrs.evolve(server, ftp_port=None if ftp is None else ftp[1])
@@ -198,6 +198,6 @@ async def _serve_papers(
     papers = emulator.take_papers(listening_socket(host, port, option="--ftp-port"))
 
     try:
-        yield _reached(host), papers.port
+        yield _reachable_host(host), papers.port
     finally:
         await papers.aclose()

@@ -87,7 +87,7 @@ class EmulatorSettings:
     notification_attempts: int = 4
     notification_pause: float = 0.5
 
-    def changed(self, changes: Mapping[str, Any]) -> Self:
+    def with_changes(self, changes: Mapping[str, Any]) -> Self:
         """
         Return a copy with *changes*.
 

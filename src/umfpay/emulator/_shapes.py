@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 
-_MEMBERS: Final[Mapping[str, Mapping[str, type | tuple[type, ...]]]] = {
+_MEMBER_TYPES: Final[Mapping[str, Mapping[str, type | tuple[type, ...]]]] = {
     "clock": {"offset": (int, float)},
     "customs": {
         "id": str, "merchant": str, "payment": str, "sub_id": str, "state": str,
@@ -58,7 +58,7 @@ def check(kind: str, document: Any) -> None:
     if not isinstance(document, dict):
         raise TypeError(f"a {kind} is no object")
 
-    for name, expected in _MEMBERS.get(kind, {}).items():
+    for name, expected in _MEMBER_TYPES.get(kind, {}).items():
         value = document.get(name)
 
         if isinstance(value, bool) or not isinstance(value, expected):

@@ -18,7 +18,7 @@ from umfpay.emulator._store import Document
 from umfpay.emulator._wire import text
 
 
-_BREAKS: Final = re.compile(r"[,\r\n]+")
+_LINE_BREAKS: Final = re.compile(r"[,\r\n]+")
 
 
 async def transactions_file(
@@ -75,7 +75,7 @@ def _file_row(
 
 def _line(row: list[str]) -> str:
     # Nothing in a column may look like the end of it.
-    return ",".join(_BREAKS.sub(" ", column) for column in row)
+    return ",".join(_LINE_BREAKS.sub(" ", column) for column in row)
 
 
 def _file(number: str, day: str, rows: list[str], total: Decimal) -> bytes:

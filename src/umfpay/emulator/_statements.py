@@ -24,14 +24,14 @@ from umfpay.emulator._store import Basis, Document
 from umfpay.emulator._wire import entries, text
 
 
-_NO_LIMIT: Final = 1_000_000_000
+_UNLIMITED_ROWS: Final = 1_000_000_000
 # Entries read before others are served.
 _BATCH_ROWS: Final = 50
 _CENT: Final = Decimal("0.01")
-_MAX_PAGE: Final = 5000
+_MAX_PAGE_SIZE: Final = 5000
 # What a refund_summary is not documented to have (gateway.md 6).
-_UNDOCUMENTED: Final = ("mer_reference_id", "order_date")
-_NUMBER: Final = re.compile(r"0{0,20}[1-9][0-9]{0,8}")
+_UNDOCUMENTED_MEMBERS: Final = ("mer_reference_id", "order_date")
+_NUMBER_TEXT: Final = re.compile(r"0{0,20}[1-9][0-9]{0,8}")
 
 
 @attrs.frozen
@@ -55,7 +55,7 @@ async def entries_of(
     day: str,
     *,
     skip: int = 0,
-    most: int = _NO_LIMIT,
+    most: int = _UNLIMITED_ROWS,
 ) -> AsyncIterator[Entry]:
     """
     Give the entries of a day: payments, then refunds, each in the order they came.
@@ -112,13 +112,13 @@ async def _page(
     query: Query,
 ) -> Members:
     number = _count(query.get("page_number"), "page_number", 1)
-    size = min(_count(query.get("page_size"), "page_size", 500), _MAX_PAGE)
+    size = min(_count(query.get("page_size"), "page_size", 500), _MAX_PAGE_SIZE)
     total = sum(
         gateway_state.store.total(kind, basis, merchant, day)[0]
         for kind in ("payment", "refund")
     )
     rows = [
-        _shown(gateway_state, make(entry))
+        _wire_row(gateway_state, make(entry))
         async for entry in entries_of(
             gateway_state, basis, merchant, day, skip=(number - 1) * size, most=size
         )
@@ -135,7 +135,7 @@ async def _page(
     }
 
 
-def _shown(gateway_state: GatewayState, row: Members) -> Members:
+def _wire_row(gateway_state: GatewayState, row: Members) -> Members:
     """
     Return a row as the settings want it on the wire.
     """
@@ -151,7 +151,9 @@ def _shown(gateway_state: GatewayState, row: Members) -> Members:
         row = {**row, "amount": {**amount, "exchange_rate": rate}}
 
     if settings.refund_rows == "documented" and "refund_id" in row:
-        row = {name: one for name, one in row.items() if name not in _UNDOCUMENTED}
+        row = {
+            name: one for name, one in row.items() if name not in _UNDOCUMENTED_MEMBERS
+        }
 
     return row
 
@@ -160,7 +162,7 @@ def _count(given: str | None, name: str, default: int) -> int:
     if not given:
         return default
 
-    if _NUMBER.fullmatch(given) is None:
+    if _NUMBER_TEXT.fullmatch(given) is None:
         raise Refusal("00060700", f"{name} is not a number above 0")
 
     return int(given)

@@ -53,10 +53,10 @@ Basis = Literal["listed_on", "paid_out_on"]
 What puts a document on a day: a statement list or file of it, or the money's way.
 """
 
-_BASES: Final[tuple[Basis, ...]] = get_args(Basis)
+_DAY_BASES: Final[tuple[Basis, ...]] = get_args(Basis)
 
 
-def _counted(basis: Basis) -> str:
+def _counting_triggers(basis: Basis) -> str:
     """
     Return the index of a basis, and what counts and ranks its days as documents change.
 
@@ -104,12 +104,12 @@ def _counted(basis: Basis) -> str:
     """
 
 
-_BEFORE: Final = (
+_BEFORE_CONDITION: Final = (
     "AND position < (SELECT position FROM documents WHERE kind = ? AND id = ?)"
 )
-KEPT: Final = 1000
-DUE: Final = ("expires_at", "settles_at", "papers_due")
-ABOUT: Final = ("about", "payment", "object")
+MAX_LOGGED: Final = 1000
+DUE_MEMBERS: Final = ("expires_at", "settles_at", "papers_due")
+ABOUT_MEMBERS: Final = ("about", "payment", "object")
 
 Document = dict[str, Any]
 
@@ -141,7 +141,9 @@ class Store:
             # Two emulators in one folder would give tokens behind each other's back.
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.executescript(_SCHEMA + "".join(map(_counted, _BASES)))
+            connection.executescript(
+                _SCHEMA + "".join(map(_counting_triggers, _DAY_BASES))
+            )
 
             if path is not None:
                 _must_be_whole(connection)
@@ -221,13 +223,17 @@ class Store:
         """
         Keep *document*, in the place it had.
 
-        The earliest of its `DUE` members is when something happens to it by itself; by
-        the first of its `ABOUT` members it is found with `about`; ``merchant``,
+        The earliest of its `DUE_MEMBERS` members is when something happens to it by itself; by
+        the first of its `ABOUT_MEMBERS` members it is found with `about`; ``merchant``,
         ``listed_on``, ``paid_out_on`` and ``net_cents`` make it an entry of a day.
         """
         data = json.dumps(document, ensure_ascii=False, default=str)
-        due = min((document[name] for name in DUE if name in document), default=None)
-        about = next((document[name] for name in ABOUT if name in document), None)
+        due = min(
+            (document[name] for name in DUE_MEMBERS if name in document), default=None
+        )
+        about = next(
+            (document[name] for name in ABOUT_MEMBERS if name in document), None
+        )
         self._connection.execute(
             "INSERT INTO documents"
             " (kind, id, data, due, about, merchant, listed_on, paid_out_on, net)"
@@ -307,7 +313,7 @@ class Store:
         Args:
             before: Only those that came before the one of this id.
         """
-        place = "" if before is None else _BEFORE
+        place = "" if before is None else _BEFORE_CONDITION
         rows = self._connection.execute(
             f"SELECT data FROM documents WHERE kind = ? {place}"  # noqa: S608 (ours)
             " ORDER BY position DESC LIMIT ?",
@@ -368,14 +374,14 @@ class Store:
 
     def log(self, kind: str, key: str, document: Document) -> None:
         """
-        Keep *document*, and only the newest `KEPT` of its kind.
+        Keep *document*, and only the newest `MAX_LOGGED` of its kind.
         """
         self.put(kind, key, document)
         self._connection.execute(
             "DELETE FROM documents WHERE kind = ? AND position <="
             " (SELECT position FROM documents WHERE kind = ?"
             " ORDER BY position DESC LIMIT 1 OFFSET ?)",
-            (kind, kind, KEPT),
+            (kind, kind, MAX_LOGGED),
         )
 
     def clear(self) -> None:

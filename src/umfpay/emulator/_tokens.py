@@ -9,12 +9,12 @@ import hmac
 import secrets
 from typing import Any
 
-from umfpay.emulator._gateway_state import GatewayState, Members, of
+from umfpay.emulator._gateway_state import GatewayState, Members, key_of
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._wire import text
 
 
-DEAD = "00280703"
+DEAD_TOKEN_CODE = "00280703"  # noqa: S105 (a return code)
 
 
 def issue(gateway_state: GatewayState, body: Members) -> Members:
@@ -35,7 +35,7 @@ def issue(gateway_state: GatewayState, body: Members) -> Members:
     # access_token comes first, and a meta directly behind it: some clients cut
     # (gateway.md 2.2).
     answer: Members = {
-        "access_token": fresh(gateway_state, known.client_id, by="client")
+        "access_token": make_token(gateway_state, known.client_id, by="client")
     }
 
     if gateway_state.settings.token_answer == "meta":  # noqa: S105 (a form)
@@ -44,7 +44,7 @@ def issue(gateway_state: GatewayState, body: Members) -> Members:
     return {**answer, "expires_in": gateway_state.settings.token_lifetime}
 
 
-def fresh(gateway_state: GatewayState, merchant: str, *, by: str) -> str:
+def make_token(gateway_state: GatewayState, merchant: str, *, by: str) -> str:
     """
     Make the one token of *merchant* that is valid from now on.
     """
@@ -53,7 +53,7 @@ def fresh(gateway_state: GatewayState, merchant: str, *, by: str) -> str:
         # Not the token: the books are a file.
         "digest": _digest(token),
         "until": gateway_state.clock.time() + gateway_state.settings.token_lifetime,
-        "number": gateway_state.number(of(merchant, "token")),
+        "number": gateway_state.number(key_of(merchant, "token")),
         "merchant": merchant,
         "by": by,
     }
@@ -80,7 +80,7 @@ def check(gateway_state: GatewayState, header: str | None) -> str:
     given = (header or "").strip()
 
     if given[:6].lower() != "bearer":
-        raise Refusal(DEAD, "no bearer token")
+        raise Refusal(DEAD_TOKEN_CODE, "no bearer token")
 
     digest = _digest(given[6:].strip())
     record = next(
@@ -96,10 +96,10 @@ def check(gateway_state: GatewayState, header: str | None) -> str:
     )
 
     if record is None:
-        raise Refusal(DEAD, "the token is not the newest")
+        raise Refusal(DEAD_TOKEN_CODE, "the token is not the newest")
 
     if record["until"] <= gateway_state.clock.time():
-        raise Refusal(DEAD, "the token has expired")
+        raise Refusal(DEAD_TOKEN_CODE, "the token has expired")
 
     merchant = str(record["merchant"])
     gateway_state.token_calls[merchant][record["number"]] += 1

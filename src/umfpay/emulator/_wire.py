@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 
-_NAMES: Final = {
+_TODAYS_NAME_OF: Final = {
     "bankCard": "bank_card",
     "busi_agreement_id": "usr_busi_agreement_id",
     "agreement_id": "usr_pay_agreement_id",
@@ -18,7 +18,7 @@ _NAMES: Final = {
     "mer_cust_id": "external_customer_id",
     "payerAgreement": "payer_agreement",
 }
-_OLD_NAMES: Final = {
+_OLD_NAME_OF: Final = {
     "bank_card": "bankCard",
     "customs_declarations": "customsDeclarations",
     "last_four_cardid": "last_four_cardId",
@@ -37,7 +37,7 @@ def canonical(value: Any) -> Any:
         for name, one in value.items():
             key = name.strip()
             # Today's name wins where a client sends both.
-            target = _NAMES.get(key, key)
+            target = _TODAYS_NAME_OF.get(key, key)
 
             if key.lower() == "currency":
                 target = "currency"
@@ -59,7 +59,7 @@ def with_old_names(value: Any) -> Any:
     """
     if isinstance(value, dict):
         return {
-            _OLD_NAMES.get(name, name): with_old_names(one)
+            _OLD_NAME_OF.get(name, name): with_old_names(one)
             for name, one in value.items()
         }
 

@@ -29,9 +29,9 @@ from umfpay.emulator._transitions import run_due
 from umfpay.errors import ConfigError
 
 
-_STYLE: Final = "/console/style.css"
-_PLACES: Final = ("/console", "/scan", "/upay", "/wechat")
-_HEADERS: Final = {
+_STYLE_PATH: Final = "/console/style.css"
+_PAGE_PREFIXES: Final = ("/console", "/scan", "/upay", "/wechat")
+_PAGE_HEADERS: Final = {
     "cache-control": "no-store",
     "content-security-policy": (
         "default-src 'none'; style-src 'self'; img-src 'self' data:;"
@@ -63,7 +63,9 @@ class Console:
         """
         Tell whether *path* is a page of the console.
         """
-        return path == "/" or path.startswith(tuple(f"{place}/" for place in _PLACES))
+        return path == "/" or path.startswith(
+            tuple(f"{place}/" for place in _PAGE_PREFIXES)
+        )
 
     def answer(self, request: Request) -> Answer:
         """
@@ -79,18 +81,18 @@ class Console:
         try:
             answer = self._answer(request, query, language)
         except PageRefused as bad:
-            answer = self._trouble(bad.status, bad.word, bad.detail, language)
+            answer = self._error_page(bad.status, bad.word, bad.detail, language)
         except NotHereError as bad:
-            answer = self._trouble(bad.status, "", str(bad), language)
+            answer = self._error_page(bad.status, "", str(bad), language)
         except Refusal as refusal:
-            answer = self._trouble(404, "", refusal.detail, language)
+            answer = self._error_page(404, "", refusal.detail, language)
         except ConfigError as error:
             what = error.what.zh if language == "zh" else error.what.en
-            answer = self._trouble(400, "", what, language)
+            answer = self._error_page(400, "", what, language)
         except Exception as error:  # noqa: BLE001 (told)
             log_internal_error(error, f"{request.method} {request.path}")
             word = "no_books" if is_of_the_disk(error) else "own_bug"
-            answer = self._trouble(500, word, "", language)
+            answer = self._error_page(500, word, "", language)
 
         if query.get("lang") in LANGUAGES:
             answer.headers["set-cookie"] = (
@@ -110,12 +112,12 @@ class Console:
             if isinstance(page_or_path, str):
                 return Answer(status=303, headers={"location": page_or_path})
 
-            return self._shown(page_or_path, language)
+            return self._render(page_or_path, language)
 
         if request.method not in ("GET", "HEAD"):
             raise PageRefused(405, "wrong_verb")
 
-        if request.path == _STYLE:
+        if request.path == _STYLE_PATH:
             return Answer(
                 headers={
                     "content-type": "text/css; charset=utf-8",
@@ -134,18 +136,20 @@ class Console:
 
         other = urlencode({**query, "lang": other_language(language)})
 
-        return self._shown(page, language, switch=f"?{other}")
+        return self._render(page, language, switch=f"?{other}")
 
-    def _shown(self, page: Page, language: str, *, switch: str | None = None) -> Answer:
+    def _render(
+        self, page: Page, language: str, *, switch: str | None = None
+    ) -> Answer:
         html = self._renderer.render(
             page, language=language, now=self._gateway_state.clock.now(), switch=switch
         )
 
-        return Answer(status=page.status, headers=dict(_HEADERS), body=html)
+        return Answer(status=page.status, headers=dict(_PAGE_HEADERS), body=html)
 
-    def _trouble(self, status: int, word: str, detail: str, language: str) -> Answer:
+    def _error_page(self, status: int, word: str, detail: str, language: str) -> Answer:
         trouble = {"word": word, "detail": detail, "missing": status == 404}
-        answer = self._shown(Page("trouble.html", trouble, status=status), language)
+        answer = self._render(Page("trouble.html", trouble, status=status), language)
 
         if status == 405:
             answer.headers["allow"] = "GET, HEAD, POST"

@@ -22,14 +22,14 @@ from umfpay.emulator._store import Document
 from umfpay.emulator._wire import text
 
 
-IN_WECHAT: Final = ("WECHAT_WEB", "WECHAT_IN_APP", "WECHAT_H5")
+WECHAT_METHODS: Final = ("WECHAT_WEB", "WECHAT_IN_APP", "WECHAT_H5")
 
-_SCAN: Final = re.compile(r"/scan/(PAY_[A-Z2-7]+)")
-_WECHAT: Final = re.compile(r"/wechat/pay/(?:wx)?([0-9]{16})")
+_SCAN_PATH: Final = re.compile(r"/scan/(PAY_[A-Z2-7]+)")
+_WECHAT_PATH: Final = re.compile(r"/wechat/pay/(?:wx)?([0-9]{16})")
 # As it stands in pay_info.package.
 _PREPAY_ID: Final = re.compile(r"(?:wx)?([0-9]{16})")
-_METHODS: Final = ("CREDIT_CARD", "DEBIT_CARD", "WECHAT_SCAN", "ALIPAY_SCAN")
-_MAX_SUMMARY_LENGTH: Final = 200
+_CASHIER_METHODS: Final = ("CREDIT_CARD", "DEBIT_CARD", "WECHAT_SCAN", "ALIPAY_SCAN")
+_MAX_SUMMARY_CHARACTERS: Final = 200
 
 
 class CustomerPages:
@@ -44,13 +44,13 @@ class CustomerPages:
         """
         Return the page at *path*, None if there is none.
         """
-        if match := _SCAN.fullmatch(path):
+        if match := _SCAN_PATH.fullmatch(path):
             return self._scan(match[1])
 
         if path == "/upay/cbPluginPay.do":
             return self._cashier(query.get("trace", ""))
 
-        if match := _WECHAT.fullmatch(path):
+        if match := _WECHAT_PATH.fullmatch(path):
             return self._wechat(match[1])
 
         if path == "/wechat/pay":
@@ -75,7 +75,7 @@ class CustomerPages:
             segno.make_qr(url).svg_inline(scale=6, border=4)
         )
 
-        return _paying("scan.html", payment, code=drawn)
+        return _payment_page("scan.html", payment, code=drawn)
 
     def _cashier(self, trace: str) -> Page | None:
         payment = self._by_trace(trace)
@@ -85,17 +85,17 @@ class CustomerPages:
 
         bank = payment["interface"] == "DIRECT_TO_BANK"
 
-        return _paying(
+        return _payment_page(
             "bank.html" if bank else "cashier.html", payment, methods=methods(payment)
         )
 
     def _wechat(self, trace: str) -> Page | None:
         payment = self._by_trace(trace)
 
-        if payment is None or payment["method"] not in IN_WECHAT:
+        if payment is None or payment["method"] not in WECHAT_METHODS:
             return None
 
-        return _paying("wechat.html", payment)
+        return _payment_page("wechat.html", payment)
 
     def _by_trace(self, trace: str) -> Document | None:
         found = self._gateway_state.store.get("trace", trace)
@@ -163,7 +163,7 @@ def methods(payment: Document) -> tuple[str, ...]:
     """
     fixed = payment["method"]
 
-    return _METHODS if fixed == "NOT_APPLICABLE" else (fixed,)
+    return _CASHIER_METHODS if fixed == "NOT_APPLICABLE" else (fixed,)
 
 
 def shop_address(address: str, more: Mapping[str, str] | None = None) -> str | None:
@@ -186,7 +186,7 @@ def shop_address(address: str, more: Mapping[str, str] | None = None) -> str | N
     return parts.geturl()
 
 
-def _paying(template: str, payment: Document, **more: object) -> Page:
+def _payment_page(template: str, payment: Document, **more: object) -> Page:
     order = payment["order"]
     summary = text(order.get("order_summary")) or text(order.get("mer_reference_id"))
 
@@ -194,7 +194,7 @@ def _paying(template: str, payment: Document, **more: object) -> Page:
         template,
         {
             "payment": payment,
-            "summary": summary[:_MAX_SUMMARY_LENGTH],
+            "summary": summary[:_MAX_SUMMARY_CHARACTERS],
             "waiting": payment["state"] == "WAIT_BUYER_PAY",
             **more,
         },

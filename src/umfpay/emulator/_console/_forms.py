@@ -23,19 +23,19 @@ from umfpay.emulator._settings import read_setting
 from umfpay.emulator._transitions import run_due
 
 
-_MOVE: Final = re.compile(
+_TRANSITION_PATH: Final = re.compile(
     r"/console/(payments|refunds|customs|enterprises)/([A-Z]+_[A-Z2-7]+)/([a-z_]+)"
 )
-_RESEND: Final = re.compile(r"/console/notifications/([0-9]{1,12})/resend")
-_CUSTOMER: Final = re.compile(r"/upay/(PAY_[A-Z2-7]+)/(pay|fail|give_up)")
-_MOVES: Final = {
+_RESEND_PATH: Final = re.compile(r"/console/notifications/([0-9]{1,12})/resend")
+_CUSTOMER_PATH: Final = re.compile(r"/upay/(PAY_[A-Z2-7]+)/(pay|fail|give_up)")
+_TRANSITION_OF_KIND: Final = {
     "payments": move_payment,
     "refunds": move_refund,
     "customs": move_customs,
     "enterprises": move_enterprise,
 }
 _MAX_STEP_SECONDS: Final = 366 * 86400.0
-_NUMBERS: Final[Mapping[str, type[int] | type[float]]] = {
+_NUMBER_FIELDS: Final[Mapping[str, type[int] | type[float]]] = {
     "times": int,
     "skip": int,
     "status": int,
@@ -70,16 +70,16 @@ class Forms:
             Refusal: There is no such payment, refund or declaration.
             ConfigError: No such fault or setting.
         """
-        if match := _MOVE.fullmatch(path):
+        if match := _TRANSITION_PATH.fullmatch(path):
             noun, key, verb = match.groups()
-            _MOVES[noun](self._gateway_state, key, verb)
+            _TRANSITION_OF_KIND[noun](self._gateway_state, key, verb)
 
             return _local(form.get("next", "/"))
 
-        if match := _CUSTOMER.fullmatch(path):
+        if match := _CUSTOMER_PATH.fullmatch(path):
             return self._customer.submit(match[1], match[2], form.get("method", ""))
 
-        if match := _RESEND.fullmatch(path):
+        if match := _RESEND_PATH.fullmatch(path):
             if not self._notifier.resend(int(match[1])):
                 raise PageRefused(404, "", match[1])
 
@@ -114,7 +114,9 @@ class Forms:
 
     def _add_fault(self, form: Mapping[str, str]) -> str:
         rule: dict[str, Any] = {
-            name: _number(name, value, _NUMBERS[name]) if name in _NUMBERS else value
+            name: _number(name, value, _NUMBER_FIELDS[name])
+            if name in _NUMBER_FIELDS
+            else value
             for name, value in form.items()
             if value
         }
@@ -127,7 +129,9 @@ class Forms:
 
     def _settings(self, form: Mapping[str, str]) -> str:
         changes = {name: read_setting(name, value) for name, value in form.items()}
-        self._gateway_state.settings = self._gateway_state.settings.changed(changes)
+        self._gateway_state.settings = self._gateway_state.settings.with_changes(
+            changes
+        )
 
         return "/console/faults"
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import attrs
 
-from umfpay.emulator._console._customer import IN_WECHAT
+from umfpay.emulator._console._customer import WECHAT_METHODS
 from umfpay.emulator._console._pages import Page
 from umfpay.emulator._faults import KINDS
 from umfpay.emulator._gateway import Gateway
@@ -21,9 +21,9 @@ from umfpay.emulator._wire import text
 
 
 _MAX_ROWS: Final = 200
-_MAX_NAME_LENGTH: Final = 80
+_MAX_NAME_CHARACTERS: Final = 80
 # What can be done in which state; the moves themselves decide.
-_VERBS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+_VERBS_OF_STATE: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "payments": {
         "WAIT_BUYER_PAY": ("pay", "fail", "close"),
         "TRADE_PENDING": ("pay", "fail"),
@@ -74,10 +74,10 @@ class ListPages:
 
     def _payment(self, key: str) -> Page:
         payment = self._gateway_state.payment(key)
-        refunds = self._of(key, "refund")
-        declared = self._of(key, "customs")
+        refunds = self._about(key, "refund")
+        declared = self._about(key, "customs")
         object_ids = [key, *(one["id"] for one in (*refunds, *declared))]
-        verbs = _VERBS["payments"].get(payment["state"], ())
+        verbs = _VERBS_OF_STATE["payments"].get(payment["state"], ())
 
         if "papers_due" in payment:
             verbs = ("approve_papers", *verbs)
@@ -88,13 +88,14 @@ class ListPages:
                 "payment": payment,
                 "name": _name(payment),
                 "verbs": verbs,
-                "door": _door(payment),
+                "door": _customer_page(payment),
                 "order": json.dumps(payment["order"], ensure_ascii=False, indent=2),
                 "other": self._gateway_state.merchants.is_other(payment["merchant"]),
                 "last_four": payment.get("card", {}).get("last_four", ""),
                 "paid_with": payment.get("paid_with", ""),
                 "refunds": [
-                    (one, _VERBS["refunds"].get(one["state"], ())) for one in refunds
+                    (one, _VERBS_OF_STATE["refunds"].get(one["state"], ()))
+                    for one in refunds
                 ],
                 "notifications": [
                     one
@@ -104,7 +105,7 @@ class ListPages:
             },
         )
 
-    def _of(self, key: str, kind: str) -> list[Document]:
+    def _about(self, key: str, kind: str) -> list[Document]:
         return self._gateway_state.store.about(kind, key)
 
     def _requests(self) -> Page:
@@ -133,7 +134,7 @@ class ListPages:
                 "external": one.get("external_enterprise_id", ""),
                 "amount": f"{one['total']} {one['currency']}" if "total" in one else "",
                 "state": state,
-                "verbs": _VERBS[noun].get(state, ()),
+                "verbs": _VERBS_OF_STATE[noun].get(state, ()),
             }
             rows.append(row)
 
@@ -171,10 +172,10 @@ class ListPages:
 def _name(payment: Document) -> str:
     reference = text(payment["order"].get("mer_reference_id"))
 
-    return reference[:_MAX_NAME_LENGTH] or str(payment["id"])
+    return reference[:_MAX_NAME_CHARACTERS] or str(payment["id"])
 
 
-def _door(payment: Document) -> tuple[str, str] | None:
+def _customer_page(payment: Document) -> tuple[str, str] | None:
     """
     Return the word and address of the page where the customer pays, if there is one.
     """
@@ -192,7 +193,7 @@ def _door(payment: Document) -> tuple[str, str] | None:
     if payment["method"] in ("WECHAT_SCAN", "ALIPAY_SCAN"):
         return "scan_page", f"/scan/{payment['id']}"
 
-    if payment["method"] in IN_WECHAT:
+    if payment["method"] in WECHAT_METHODS:
         return "wechat_page", f"/wechat/pay/{payment['trace']}"
 
     return None

@@ -15,7 +15,7 @@ from umfpay.emulator._messages import Request
 
 MAX_FIELDS: Final = 100
 
-_MAX_FORM: Final = 64 * 1024
+_MAX_FORM_BYTES: Final = 64 * 1024
 
 
 class FormGate:
@@ -39,7 +39,7 @@ class FormGate:
         if not _is_ours(request):
             raise PageRefused(403, "foreign_form")
 
-        if len(request.body) > _MAX_FORM or request.oversized:
+        if len(request.body) > _MAX_FORM_BYTES or request.oversized:
             raise PageRefused(413, "long_form")
 
         try:

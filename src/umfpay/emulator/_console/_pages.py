@@ -17,7 +17,7 @@ from umfpay.emulator._console._texts import LANGUAGES, words
 
 
 # Line ends and tabs of a body, the space of Chinese text.
-_LAYOUT: Final = "\n\r\t\u3000"
+_LAYOUT_CHARACTERS: Final = "\n\r\t\u3000"
 
 
 @attrs.frozen
@@ -104,7 +104,7 @@ def _visible(value: object) -> object:
 
     return "".join(
         one
-        if one.isprintable() or one in _LAYOUT
+        if one.isprintable() or one in _LAYOUT_CHARACTERS
         else one.encode("unicode_escape").decode("ascii")
         for one in value
     )

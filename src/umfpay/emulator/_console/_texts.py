@@ -10,7 +10,7 @@ from typing import Final
 LANGUAGES: Final = ("en", "zh")
 
 _MAX_LANGUAGES: Final = 20
-_WORDS: Final[dict[str, tuple[str, str]]] = {
+_WORD_TABLE: Final[dict[str, tuple[str, str]]] = {
     "action": ("Action", "操作"),
     "add": ("Add", "添加"),
     "advance": ("Forward", "快进"),
@@ -132,7 +132,7 @@ def words(language: str) -> dict[str, str]:
     """
     place = LANGUAGES.index(language)
 
-    return {name: pair[place] for name, pair in _WORDS.items()}
+    return {name: pair[place] for name, pair in _WORD_TABLE.items()}
 
 
 def choose(asked: str, cookie: str, accepted: str) -> str:
