@@ -1,5 +1,5 @@
 """
-Runs the benchmarks: ``python -m benchmarks [--quick] [--out FOLDER] [NAME ...]``.
+Runs the benchmarks: ``python -m benchmarks [--quick] [--all] [--out FOLDER] [NAME ...]``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -18,36 +19,38 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks._charts import draw
-from benchmarks._page import short, write_page
-from benchmarks._result import Figure, Result
+from benchmarks._page import write_page
+from benchmarks._result import Figure, Result, short
 
 
-NAMES: Final = (
-    "signing",
-    "connections",
+# Ten minutes on two idle cores.
+DEFAULT: Final = (
     "whole_call",
     "breakdown",
     "rivals",
-    "token_cache",
+    "connections",
     "loop_lag",
     "imports",
-    "memory",
-    "bulk",
-    "reconciliation",
+    "signing",
+    "token_cache",
 )
+# Half an hour more.
+LONG: Final = ("memory", "bulk", "reconciliation")
+NAMES: Final = DEFAULT + LONG
 _HERE: Final = Path(__file__).parent
 _PAGE: Final = _HERE.parent / "docs" / "explanation" / "benchmark-results.md"
 
 
 def main(arguments: Sequence[str]) -> int:
     """
-    Run what *arguments* name, all by default; print tables and write the results.
+    Run what *arguments* name; print tables and write the results.
 
     Returns:
         0, also where a target is missed: the table says so.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("--all", action="store_true", help="those that take long, too")
     parser.add_argument("--quick", action="store_true", help="a few seconds each")
     parser.add_argument("--out", type=Path, help="a folder for the results")
     chosen = parser.parse_args(arguments)
@@ -60,11 +63,13 @@ def main(arguments: Sequence[str]) -> int:
     out = chosen.out or (None if chosen.quick else _HERE / "results")
     console = Console(width=None if sys.stdout.isatty() else 120)
 
-    for name in chosen.names or NAMES:
+    for name in chosen.names or (NAMES if chosen.all else DEFAULT):
+        started = time.monotonic()
         result: Result = importlib.import_module(f"benchmarks.{name}").run(
             quick=chosen.quick
         )
         show(result, console)
+        console.print(f"  {time.monotonic() - started:.0f} s\n", style="dim")
 
         if out is not None:
             save(result, out)
@@ -108,6 +113,7 @@ def show(result: Result, console: Console) -> None:
             words.add_row(*row)
 
         console.print(words)
+        console.print()
 
     table = Table(title=result.title, title_justify="left", show_edge=False)
     table.add_column("")
@@ -119,6 +125,9 @@ def show(result: Result, console: Console) -> None:
         table.add_column(name)
 
     for figure in result.figures:
+        if figure.is_detail:
+            continue
+
         numbers = (figure.median, figure.noise, figure.minimum, figure.maximum)
         table.add_row(
             figure.label,
@@ -132,8 +141,6 @@ def show(result: Result, console: Console) -> None:
 
     for note in result.notes:
         console.print(f"  {note}", style="dim", highlight=False)
-
-    console.print()
 
 
 def target(figure: Figure) -> str:

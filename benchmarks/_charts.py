@@ -77,11 +77,7 @@ def shown(result: Result) -> list[Figure]:
     """
     Return the figures that a chart of *result* shows: all of one unit.
     """
-    ratios = [figure for figure in result.figures if figure.unit == "ratio"]
+    figures = [figure for figure in result.figures if not figure.is_detail]
+    ratios = [figure for figure in figures if figure.unit == "ratio"]
 
-    if ratios:
-        return ratios
-
-    unit = result.figures[0].unit
-
-    return [figure for figure in result.figures if figure.unit == unit]
+    return ratios or [one for one in figures if one.unit == figures[0].unit]

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks._result import short
+
 
 _HEAD = """\
 # What the benchmarks measured
@@ -58,7 +60,7 @@ def _section(result: Mapping[str, Any], chart: str) -> str:
     lines += [
         "| | median | noise | min | max | unit | target | |",
         "| --- | ---: | ---: | ---: | ---: | --- | --- | --- |",
-        *(_row(figure) for figure in result["figures"]),
+        *(_row(figure) for figure in result["figures"] if not figure["is_detail"]),
         "",
         *(f"- {note}" for note in (result["machine"], *result["notes"])),
         "",
@@ -83,10 +85,3 @@ def _row(figure: Mapping[str, Any]) -> str:
 
 def _cells(words: Sequence[str]) -> str:
     return f"| {' | '.join(words)} |"
-
-
-def short(value: float) -> str:
-    """
-    Return *value* with three digits that count.
-    """
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

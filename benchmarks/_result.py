@@ -23,6 +23,7 @@ class Figure:
         target: What a ratio must reach; None where nothing was promised.
         below: Whether *target* is a bound from above instead of from below.
         exact: Whether every round must meet *target*, not only the median.
+        is_detail: Whether it is written down, but in no table and no chart.
     """
 
     label: str
@@ -31,6 +32,7 @@ class Figure:
     target: float | None = None
     below: bool = False
     exact: bool = False
+    is_detail: bool = False
 
     @property
     def minimum(self) -> float:
@@ -52,6 +54,9 @@ class Figure:
         The largest round.
         """
         return max(self.rounds)
+
+    def __str__(self) -> str:
+        return f"{short(self.median)} ± {short(self.noise)}"
 
     @property
     def noise(self) -> float:
@@ -93,6 +98,7 @@ class Figure:
             "target": self.target,
             "below": self.below,
             "met": self.met,
+            "is_detail": self.is_detail,
         }
 
 
@@ -120,7 +126,7 @@ class Result:
         figures: What was measured and the ratios, in the order of the table.
         notes: What a reader must know to believe or repeat it.
         stacks: What the chart shows in place of the figures.
-        table: Words beside the figures: a header and its rows.
+        table: Words before the figures: a header and its rows.
     """
 
     name: str
@@ -154,10 +160,23 @@ def ratio(
     *,
     target: float | None = None,
     below: bool = False,
+    is_detail: bool = False,
 ) -> Figure:
     """
     Return the ratio of paired rounds as a figure.
     """
-    rounds = [one / other for one, other in zip(ours, theirs, strict=True)]
+    return Figure(
+        label=label,
+        unit="ratio",
+        rounds=[one / other for one, other in zip(ours, theirs, strict=True)],
+        target=target,
+        below=below,
+        is_detail=is_detail,
+    )
 
-    return Figure(label=label, unit="ratio", rounds=rounds, target=target, below=below)
+
+def short(value: float) -> str:
+    """
+    Return *value* with three digits that count.
+    """
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

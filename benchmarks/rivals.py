@@ -63,12 +63,12 @@ class Rival:
     deadline: str
     retries: str
 
-    def row(self, name: str) -> tuple[str, ...]:
+    @property
+    def words(self) -> tuple[str, ...]:
         """
-        Return its line in the table of what each does.
+        What it does, in the order of `HEADER`.
         """
         return (
-            name,
             self.network,
             self.signs,
             self.verifies,
@@ -78,7 +78,7 @@ class Rival:
         )
 
 
-HEADER: Final = ("", "network", "signs", "verifies", "types", "deadline", "retries")
+HEADER: Final = ("network", "signs", "verifies", "types", "deadline", "retries")
 
 
 class WeChatPay:
@@ -221,41 +221,41 @@ RIVALS: Final[Mapping[str, Rival]] = {
         make=lambda place, like: Ours(place),  # noqa: ARG005
         calls=400,
         network="aiohttp",
-        signs="RSA, each POST (cryptography)",
-        verifies="RSA, each answer, and that it is what was asked",
-        types="objects in and out",
-        deadline="for the whole call",
-        retries="where nothing is done twice",
+        signs="POSTs",
+        verifies="RSA, and what was asked",
+        types="in and out",
+        deadline="whole call",
+        retries="where safe",
     ),
     "aiohttp": Rival(
         make=BareAiohttp,
         calls=400,
         network="aiohttp",
-        signs="RSA, each POST (cryptography)",
-        verifies="RSA, each answer",
+        signs="POSTs",
+        verifies="RSA",
         types="no",
-        deadline="for the whole call",
+        deadline="whole call",
         retries="no",
     ),
     "httpx and cryptography": Rival(
         make=lambda place, like: Newcomer(place, like, backend="cryptography"),
         calls=200,
-        signs="RSA, each POST (cryptography)",
-        verifies="RSA, each answer",
+        signs="POSTs",
+        verifies="RSA",
         **_HTTPX,
     ),
     "httpx and pycryptodome": Rival(
         make=lambda place, like: Newcomer(place, like, backend="pycryptodome"),
         calls=200,
-        signs="RSA, each POST (pycryptodome)",
-        verifies="RSA, each answer",
+        signs="POSTs",
+        verifies="RSA",
         **_HTTPX,
     ),
     WECHAT: Rival(
         make=WeChatPay,
         calls=200,
-        signs="RSA, each call",
-        verifies="RSA, each answer",
+        signs="all calls",
+        verifies="RSA",
         **_HTTPX,
     ),
     "openai": Rival(
@@ -264,7 +264,7 @@ RIVALS: Final[Mapping[str, Rival]] = {
         network="httpx2",
         signs="no",
         verifies="no",
-        types="objects out, dicts in",
+        types="out",
         deadline="no",
         retries="2, any call",
     ),
@@ -274,9 +274,9 @@ RIVALS: Final[Mapping[str, Rival]] = {
         network="httpx",
         signs="no",
         verifies="no",
-        types="objects out, dicts in",
+        types="out",
         deadline="no",
-        retries="2, with an idempotency key",
+        retries="2, with a key",
     ),
 }
 
@@ -516,7 +516,7 @@ async def measure(
 
 def figures(concurrency: int, found: Mapping[str, Sequence[Speed]]) -> list[Figure]:
     """
-    Return the lines of the table for one *concurrency*.
+    Return what was found at one *concurrency*.
     """
     ours = found[OURS]
 
@@ -532,22 +532,59 @@ def figures(concurrency: int, found: Mapping[str, Sequence[Speed]]) -> list[Figu
             if name != OURS
         ),
         *(
-            Figure(
-                label=f"{name}, at {concurrency}, CPU of a call",
-                unit="us",
-                rounds=[1e6 / speed.cpu for speed in speeds],
+            ratio(
+                f"umfpay / {name}, at {concurrency}, by the clock",
+                [speed.clock for speed in ours],
+                [speed.clock for speed in speeds],
+                is_detail=True,
             )
             for name, speeds in found.items()
+            if name != OURS
         ),
-        *(
-            Figure(
-                label=f"{name}, at {concurrency}, by the clock",
-                unit="calls/s",
-                rounds=[speed.clock for speed in speeds],
-            )
-            for name, speeds in found.items()
-        ),
+        *(_cost(name, concurrency, speeds) for name, speeds in found.items()),
+        *(_rate(name, concurrency, speeds) for name, speeds in found.items()),
     ]
+
+
+def _cost(name: str, concurrency: int, speeds: Sequence[Speed]) -> Figure:
+    return Figure(
+        label=f"{name}, at {concurrency}, CPU of a call",
+        unit="us",
+        rounds=[1e6 / speed.cpu for speed in speeds],
+        is_detail=True,
+    )
+
+
+def _rate(name: str, concurrency: int, speeds: Sequence[Speed]) -> Figure:
+    return Figure(
+        label=f"{name}, at {concurrency}, by the clock",
+        unit="calls/s",
+        rounds=[speed.clock for speed in speeds],
+        is_detail=True,
+    )
+
+
+def table(found: Mapping[int, Mapping[str, Sequence[Speed]]]) -> list[Sequence[str]]:
+    """
+    Return the table: a rival each, what it does and what a call costs.
+    """
+    header = [
+        "",
+        *(f"us of CPU at {concurrency}" for concurrency in found),
+        *(f"calls/s at {concurrency}" for concurrency in found),
+        *HEADER,
+    ]
+    rows = [
+        (
+            name,
+            *(str(_cost(name, at, speeds[name])) for at, speeds in found.items()),
+            *(str(_rate(name, at, speeds[name])) for at, speeds in found.items()),
+            *RIVALS[name].words,
+        )
+        for name in next(iter(found.values()))
+    ]
+
+    return [header, *rows]
 
 
 def run(*, quick: bool) -> Result:
@@ -574,16 +611,17 @@ def result(plan: Plan, names: Sequence[str]) -> Result:
             for concurrency in found
             for line in figures(concurrency, found[concurrency])
         ],
-        table=[HEADER, *(RIVALS[name].row(name) for name in names)],
+        table=table(found),
         notes=[
             (
-                f"RSA-{_BITS}. Orders of {POOL} numbers for umfpay, aiohttp and httpx, which"
+                f"RSA-{_BITS}, by cryptography where nothing else is said. Orders of {POOL} numbers for umfpay, aiohttp and httpx, which"
                 " send the same bytes; the others talk to their own gateways' paths, with"
                 " answers as their documentation shows them."
             ),
             (
                 "wechatpayv3 signs queries, too, and hands out text, which is read with"
-                " json here. All have a timeout for each read or attempt."
+                " json here. All have a timeout for each read or attempt, and as many"
+                " connections as they come with."
             ),
         ],
     )

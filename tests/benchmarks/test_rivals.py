@@ -77,15 +77,17 @@ async def test_wechatpayv3_really_verifies(place):
         await peer.aclose()
 
 
-def test_one_table_says_how_fast_and_what_each_does():
+def test_one_table_says_what_a_call_costs_and_what_each_does():
     """
     A row for each that is compared, and a ratio for each but us.
     """
     names = (OURS, "aiohttp", "httpx and cryptography")
     found = rivals.result(TINY, names)
-    ratios = [figure.label for figure in found.figures if figure.unit == "ratio"]
+    ratios = [figure.label for figure in found.figures if not figure.is_detail]
+    header, *rows = found.table
 
-    assert [HEADER, *(RIVALS[name].row(name) for name in names)] == list(found.table)
+    assert ["", "us of CPU at 2", "calls/s at 2", *HEADER] == header
+    assert list(names) == [row[0] for row in rows]
+    assert [RIVALS[name].words for name in names] == [row[3:] for row in rows]
     assert [f"umfpay / {name}, at 2, by CPU time" for name in names[1:]] == ratios
-    assert all(len(row) == len(HEADER) for row in found.table)
     assert {2} == {len(figure.rounds) for figure in found.figures}

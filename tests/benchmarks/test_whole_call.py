@@ -23,9 +23,14 @@ TINY = Plan(
 )
 
 
+@pytest.fixture(name="result", scope="module")
+def _result():
+    return whole_call.result(TINY)
+
+
 @pytest.fixture(name="figures", scope="module")
-def _figures():
-    return whole_call.result(TINY).figures
+def _figures(result):
+    return result.figures
 
 
 def test_rounds_are_paired(figures):
@@ -47,6 +52,18 @@ def test_targets_are_by_cpu_time(figures):
     assert promised[0].label == (
         "umfpay / aiohttp, RSA-1024, at 100, TLS, uvloop, by CPU time"
     )
+
+
+def test_the_table_has_a_row_for_each_cell(result):
+    """
+    With median and noise of each column.
+    """
+    header, *rows = result.table
+
+    assert whole_call.HEADER == header
+    assert [str(cell) for cell in TINY.cells] == [row[0] for row in rows]
+    assert str(result.figures[0]) == rows[0][1]
+    assert all(" ± " in words for row in rows for words in row[1:])
 
 
 def test_each_target_is_of_a_cell_that_is_measured():
