@@ -110,7 +110,7 @@ def simulate(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """
-    Compare us with our peers and print the ratios; an hour on two idle cores.
+    Compare us with our peers and print the ratios; ten minutes on two idle cores.
     """
     session.install("-e", ".[all,testing]", *_group("bench"))
     # What is compared accepts its answers: the tests alone do not install it.

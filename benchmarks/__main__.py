@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks._charts import draw
-from benchmarks._page import write_page
+from benchmarks._page import PAGE, RESULTS, write_page
 from benchmarks._result import Figure, Result, short
 
 
@@ -37,8 +37,6 @@ DEFAULT: Final = (
 # Half an hour more.
 LONG: Final = ("memory", "bulk", "reconciliation")
 NAMES: Final = DEFAULT + LONG
-_HERE: Final = Path(__file__).parent
-_PAGE: Final = _HERE.parent / "docs" / "explanation" / "benchmark-results.md"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -60,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
 
     # A quick run proves nothing, and must not take the place of one that does.
-    out = chosen.out or (None if chosen.quick else _HERE / "results")
+    out = chosen.out or (None if chosen.quick else RESULTS)
     console = Console(width=None if sys.stdout.isatty() else 120)
 
     for name in chosen.names or (NAMES if chosen.all else DEFAULT):
@@ -74,8 +72,8 @@ def main(arguments: Sequence[str]) -> int:
         if out is not None:
             save(result, out)
 
-    if out == _HERE / "results":
-        write_page(out, _PAGE)
+    if out == RESULTS:
+        write_page(out, PAGE)
 
     return 0
 

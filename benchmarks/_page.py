@@ -8,12 +8,16 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from benchmarks._result import short
 
 
-_HEAD = """\
+_ROOT: Final = Path(__file__).parents[1]
+RESULTS: Final = _ROOT / "benchmarks" / "results"
+PAGE: Final = _ROOT / "docs" / "explanation" / "benchmark-results.md"
+
+_HEAD: Final = """\
 # What the benchmarks measured
 
 Written by `nox -s bench`; [Benchmarks](benchmarks.md) says what is compared, why, and \
@@ -85,3 +89,8 @@ def _row(figure: Mapping[str, Any]) -> str:
 
 def _cells(words: Sequence[str]) -> str:
     return f"| {' | '.join(words)} |"
+
+
+if __name__ == "__main__":
+    # After a change of the page's words: the results stay what they are.
+    write_page(RESULTS, PAGE)
