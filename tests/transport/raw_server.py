@@ -43,6 +43,7 @@ class ServerConnection(asyncio.Protocol):
     Attributes:
         received: All bytes that came.
         executed: The bodies of the requests that came whole.
+        answers: How many of them a test has answered, if it counts them.
         ended: The other side will send nothing more.
         lost: The connection is gone.
     """
@@ -53,6 +54,7 @@ class ServerConnection(asyncio.Protocol):
         self.transport: Any = None
         self.received = b""
         self.executed: list[bytes] = []
+        self.answers = 0
         self.ended = False
         self.lost = False
 
@@ -80,7 +82,8 @@ class ServerConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         self.ended = True
 
-        return True
+        # TLS knows no half of a connection.
+        return self.transport.get_extra_info("ssl_object") is None
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self.lost = True
@@ -89,14 +92,14 @@ class ServerConnection(asyncio.Protocol):
         """
         Write *data*, if anybody is still there.
         """
-        if not self.lost:
+        if not self.is_gone:
             self.transport.write(data)
 
     async def finish(self) -> None:
         """
         Send an end: FIN, by TLS with close_notify.
         """
-        if not self.lost:
+        if not self.is_gone:
             self.transport.close()
 
         await settle()
@@ -105,7 +108,7 @@ class ServerConnection(asyncio.Protocol):
         """
         Send RST.
         """
-        if not self.lost:
+        if not self.is_gone:
             # It lingers for no time at all: the kernel throws away and resets.
             self.socket.setsockopt(
                 socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
@@ -118,10 +121,17 @@ class ServerConnection(asyncio.Protocol):
         """
         Send FIN without what TLS says before it.
         """
-        if not self.lost:
+        if not self.is_gone:
             self.socket.shutdown(socket.SHUT_WR)
 
         await settle()
+
+    @property
+    def is_gone(self) -> bool:
+        """
+        Whether nothing more can be sent.
+        """
+        return self.lost or self.transport.is_closing()
 
     @property
     def socket(self) -> socket.socket:
