@@ -15,8 +15,7 @@ from umfpay.errors import Text
 from umfpay.models import Payment
 from umfpay.protocol import DATA_LAG_SECONDS, DecidedBy
 from umfpay.resources import payment_query
-from umfpay.resources._call import Call
-from umfpay.transport import CallEnd, CallVerdict, Effect
+from umfpay.transport import Call, CallEnd, CallVerdict, Effect
 
 
 CALL = Call(

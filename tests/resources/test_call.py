@@ -1,5 +1,5 @@
 """
-One call, described: its address and its ids.
+Ids and days of a call.
 """
 
 from __future__ import annotations
@@ -9,57 +9,7 @@ from datetime import date, datetime
 import pytest
 
 from umfpay.errors import ConfigError
-from umfpay.resources._call import Call, needed_id, wire_date
-from umfpay.transport import Effect
-
-
-def call(**changes):
-    members = {
-        "name": "payments.get",
-        "method": "GET",
-        "path": "/payments/payment/{payment_id}",
-        "parameters": {"payment_id": "PAY_A"},
-        "effect": Effect.READ,
-        "read": dict,
-    }
-
-    return Call(**{**members, **changes})
-
-
-@pytest.mark.parametrize(
-    ("given", "segment"),
-    [
-        ("PAY_A", "PAY_A"),
-        ("a/b", "a%2Fb"),
-        ("../x", "..%2Fx"),
-        ("a?b=c#d", "a%3Fb%3Dc%23d"),
-        ("a b", "a%20b"),
-        ("中", "%E4%B8%AD"),
-        ("{payment_id}", "%7Bpayment_id%7D"),
-        ("%2F", "%252F"),
-    ],
-)
-def test_an_id_stays_one_segment(given, segment):
-    """
-    Nothing in an id leads to another endpoint.
-    """
-    target = call(parameters={"payment_id": given}).target()
-
-    assert f"payments/payment/{segment}" == target
-
-
-def test_a_query_is_encoded_and_leaves_out_none():
-    """
-    An address in a query keeps none of its own marks (gateway.md 5.14).
-    """
-    target = call(
-        path="/payments/wechat_openid",
-        parameters={},
-        query={"notify_url": "https://a/b?c=d&e", "mer_reference_id": None},
-    ).target()
-
-    assert "payments/wechat_openid?notify_url=https%3A%2F%2Fa%2Fb%3Fc%3Dd%26e" == target
-    assert "bank" == call(path="/bank", parameters={}, query={"a": None}).target()
+from umfpay.resources._call import needed_id, wire_date
 
 
 @pytest.mark.parametrize("value", ["", "  ", ".", "..", None, 5])

@@ -8,9 +8,13 @@ import pytest
 
 from umfpay._codec import PayerBody
 from umfpay.cli._demo_order import MER_DATE, card_payer, guide_payment
-from umfpay.errors import ConfigError, EnvelopeError, MismatchedResponseError
+from umfpay.errors import (
+    ConfigError,
+    EnvelopeError,
+    Intent,
+    MismatchedResponseError,
+)
 from umfpay.models import ExpressInfo, Parcel
-from umfpay.resources._call import Subject
 from umfpay.resources._payments import Payments
 from umfpay.transport import Effect
 
@@ -48,12 +52,15 @@ async def test_creating(payments, sender):
     assert "https://a/r" == call.body.ret_url
     assert new.ret_url is None
     assert [{"deadline": 9.0}] == sender.options
-    assert call.subject == Subject(
+    assert call.intent == Intent(
+        call="payments.create",
+        at=call.intent.at,
         mer_reference_id="20170411543977",
-        mer_date=MER_DATE,
+        mer_date=f"{MER_DATE:%Y%m%d}",
         amount=new.order.amount.total,
         currency="USD",
     )
+    assert call.intent.elapsed is not None
 
 
 async def test_the_config_s_notify_url_fills_a_gap(payments, sender):
@@ -120,7 +127,12 @@ async def test_the_steps_of_a_card_payment(payments, sender, verb, effect):
     assert f"payments/payment/PAY_A/{verb}" == call.target()
     assert ("POST", effect) == (call.method, call.effect)
     assert PayerBody(payer=payer) == call.body
-    assert Subject(payment_id="PAY_A") == call.subject
+
+    if effect is Effect.MONEY:
+        assert "PAY_A" == call.intent.payment_id
+        assert "payments.execute" == call.intent.call
+    else:
+        assert call.intent is None
 
 
 @pytest.mark.parametrize(

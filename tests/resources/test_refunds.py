@@ -8,8 +8,12 @@ import attrs
 import pytest
 
 from umfpay.cli._demo_order import guide_refund
-from umfpay.errors import ConfigError, EnvelopeError, MismatchedResponseError
-from umfpay.resources._call import Subject
+from umfpay.errors import (
+    ConfigError,
+    EnvelopeError,
+    Intent,
+    MismatchedResponseError,
+)
 from umfpay.resources._refunds import Refunds
 from umfpay.transport import Effect
 
@@ -37,13 +41,16 @@ async def test_asking_for_a_refund(refunds, sender):
     assert ("POST", "payments/payment/PAY_A/refund") == (call.method, call.target())
     assert Effect.MONEY is call.effect
     assert new == call.body
-    assert call.subject == Subject(
+    assert call.intent == Intent(
+        call="refunds.create",
+        at=call.intent.at,
         payment_id="PAY_A",
         mer_reference_id=new.mer_reference_id,
-        mer_date=new.mer_date,
+        mer_date=f"{new.mer_date:%Y%m%d}",
         amount=new.amount.total,
         currency="USD",
     )
+    assert call.intent.elapsed is not None
 
 
 async def test_the_config_s_address_fills_a_gap(refunds, sender):
@@ -83,9 +90,9 @@ async def test_an_answer_that_is_given_to_a_second_refund_is_not_believed(
         await refunds.create("PAY_A", attrs.evolve(new, mer_reference_id="another"))
 
     # What is lost is looked for without it.
-    assert {"known_refunds": "REFUND_A"} == sender.calls[1].subject.details
+    assert {"known_refunds": "REFUND_A"} == sender.calls[1].intent.details
     assert first == await refunds.create("PAY_A", new)
-    assert {} == sender.calls[2].subject.details
+    assert {} == sender.calls[2].intent.details
 
 
 async def test_asking_about_a_refund(refunds, sender):

@@ -5,18 +5,27 @@ A gateway that signs, a token source that counts, and servers that misbehave.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import attrs
-import httpx
 import pytest
 import trustme
 
 from umfpay.protocol import PrivateKey, Signer, Verifier, sign_envelope
 from umfpay.sensitive import Secret
-from umfpay.transport import BearerToken, CallState, Effect
+from umfpay.transport import (
+    Answer,
+    AnswerVerifier,
+    BearerToken,
+    Call,
+    CallState,
+    Edge,
+    Effect,
+    Pipeline,
+)
 from umfpay.transport._connection_pool import ConnectionPool
 
 
@@ -34,7 +43,7 @@ class Gateway:
 
     signer: Signer
     verifier: Verifier
-    base: httpx.URL = attrs.field(factory=lambda: httpx.URL(BASE))
+    origin: str = "https://gateway.example/"
 
     def body(
         self, code: str = "0000", *, place: str = "meta", **members: Any
@@ -48,14 +57,14 @@ class Gateway:
 
     def answer(
         self, code: str = "0000", *, status: int = 200, place: str = "meta", **more: Any
-    ) -> httpx.Response:
+    ) -> Answer:
         """
-        Return an answer as a response.
+        Return an answer as an edge gives it.
         """
         body, signature = self.body(code, place=place, **more)
-        headers = {} if signature is None else {"Signature": signature}
+        headers = [] if signature is None else [(b"signature", signature.encode())]
 
-        return httpx.Response(status, headers=headers, content=body)
+        return Answer(status=status, headers=headers, body=body)
 
 
 @attrs.define
@@ -89,38 +98,83 @@ class Tokens:
         self.ready = False
 
 
+@attrs.frozen
+class Sent:
+    """
+    What an edge is given for one attempt, as it is at that moment.
+    """
+
+    signature: str | None
+    authorization: str | None
+    body: bytes
+
+
 @attrs.define
 class Script:
     """
-    A transport that plays answers and errors, and keeps what it was asked.
+    An edge that plays answers and errors, and keeps what it was given.
+
+    It says nothing of how far a request came; a step that is callable may.
     """
 
     steps: list[Any]
-    requests: list[httpx.Request] = attrs.field(factory=list)
-    closed: bool = False
+    requests: list[Sent] = attrs.field(factory=list)
 
-    def transport(self) -> httpx.AsyncBaseTransport:
-        script = self
+    async def exchange(self, state: CallState) -> Answer:
+        authorization = None
 
-        class Playing(httpx.AsyncBaseTransport):
-            async def handle_async_request(
-                self, request: httpx.Request
-            ) -> httpx.Response:
-                script.requests.append(request)
-                step = script.steps.pop(0)
+        if state.bearer is not None:
+            authorization = state.bearer_prefix + state.bearer.token.reveal()
 
-                if callable(step):
-                    step = step(request)
+        self.requests.append(Sent(state.signature, authorization, state.body))
+        step = self.steps.pop(0)
 
-                if isinstance(step, BaseException):
-                    raise step
+        if callable(step):
+            step = step(state)
 
-                return step
+        if inspect.isawaitable(step):
+            step = await step
 
-            async def aclose(self) -> None:
-                script.closed = True
+        if isinstance(step, BaseException):
+            raise step
 
-        return Playing()
+        return step
+
+    async def aclose(self) -> None:
+        raise AssertionError("the owner of an edge closes it")
+
+    def abandon(self) -> None:
+        raise AssertionError("the owner of an edge abandons it")
+
+
+class Stream:
+    """
+    A body in pieces, as an edge gives it; it counts what is read.
+    """
+
+    def __init__(self, *pieces: bytes | Exception, ended_clean: bool = False) -> None:
+        self.pieces = list(pieces)
+        self.ended_clean = ended_clean
+        self.read = 0
+        self.closed = False
+
+    def __aiter__(self) -> Stream:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self.read == len(self.pieces):
+            raise StopAsyncIteration
+
+        piece = self.pieces[self.read]
+        self.read += 1
+
+        if isinstance(piece, Exception):
+            raise piece
+
+        return piece
+
+    async def aclose(self) -> None:
+        self.closed = True
 
 
 @attrs.define
@@ -157,37 +211,83 @@ def _tokens() -> Tokens:
     return Tokens()
 
 
+@pytest.fixture(name="make_pipeline")
+def _make_pipeline(
+    gateway: Gateway, merchant: tuple[Signer, Verifier], tokens: Tokens
+) -> Callable[..., Pipeline]:
+    async def no_sleep(seconds: float) -> None:
+        pass
+
+    def make_pipeline(edge: Edge, **options: Any) -> Pipeline:
+        """
+        Return the whole pipeline; what is not given is the usual, but nothing sleeps.
+        """
+        verifying = {
+            name: options.pop(name)
+            for name in ("unsigned_responses", "response_signatures")
+            if name in options
+        }
+        usual: dict[str, Any] = {
+            "origin": gateway.origin,
+            "signer": merchant[0],
+            "verifier": AnswerVerifier(gateway.verifier, **verifying),
+            "token_source": tokens,
+            "sleep": no_sleep,
+        }
+
+        return Pipeline(edge, **{**usual, **options})
+
+    return make_pipeline
+
+
 @pytest.fixture(name="play")
-def _play() -> Callable[..., tuple[Script, httpx.AsyncBaseTransport]]:
-    def play(*steps: Any) -> tuple[Script, httpx.AsyncBaseTransport]:
+def _play(
+    make_pipeline: Callable[..., Pipeline],
+) -> Callable[..., tuple[Script, Pipeline]]:
+    def play(*steps: Any, **options: Any) -> tuple[Script, Pipeline]:
+        """
+        Return an edge that plays *steps*, and the pipeline before it.
+        """
         script = Script(list(steps))
 
-        return script, script.transport()
+        return script, make_pipeline(script, **options)
 
     return play
+
+
+_OF_THE_CALL = frozenset(field.name for field in attrs.fields(Call)) - {"body"}
 
 
 @pytest.fixture(name="call")
 def _call() -> Callable[..., CallState]:
     def call(effect: Effect = Effect.READ, **changes: Any) -> CallState:
+        """
+        Return the state of a call of *effect*; *changes* are members of both.
+        """
         try:
             now = asyncio.get_running_loop().time()
         except RuntimeError:
             now = 0.0
 
         write = effect is not Effect.READ
-        given: dict[str, Any] = {
+        described: dict[str, Any] = {
+            "name": "payments.any",
             "method": "POST" if write else "GET",
             "path": "/payments/payment",
+            "effect": effect,
+            "read": dict,
+        }
+        given: dict[str, Any] = {
             "url": BASE + "/payments/payment",
             "body": b'{"payment":{}}' if write else b"",
             "deadline": now + 30.0,
             "timeout": 5.0,
-            "effect": effect,
-            "needs_signature": write and effect is not Effect.TOKEN,
         }
 
-        return CallState(**{**given, **changes})
+        for name, value in changes.items():
+            (described if name in _OF_THE_CALL else given)[name] = value
+
+        return CallState(call=Call(**described), **given)
 
     return call
 

@@ -1,64 +1,151 @@
 """
-The facts of one call.
+What is asked of the gateway, and how far it has come.
 """
 
 from __future__ import annotations
 
-import httpx
+import pickle
+
 import pytest
 
-from umfpay.errors import ConfigError
+from umfpay.errors import InvalidValueError
 from umfpay.sensitive import Secret
-from umfpay.transport import BearerToken, Effect
-from umfpay.transport._call import call_state
+from umfpay.transport import RESERVED_HEADERS, BearerToken, Call, Effect, Failure
 
 
-NEVER_SENT = [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout]
-MAYBE_SENT = [httpx.ReadError, httpx.ReadTimeout, httpx.WriteError, httpx.ProxyError]
+UNSENT = [Failure.CONNECT, Failure.CONNECT_TIMEOUT, Failure.POOL_TIMEOUT]
+MAYBE_SENT = [failure for failure in Failure if failure not in UNSENT]
 
 
-@pytest.mark.parametrize("error", [None, *MAYBE_SENT])
-def test_nothing_was_sent_before_the_network_had_it(call, error):
-    """A call that never reached the network transport was not sent."""
-    state = call(Effect.MONEY)
+def described(**changes):
+    members = {
+        "name": "payments.get",
+        "method": "GET",
+        "path": "/payments/payment/{payment_id}",
+        "parameters": {"payment_id": "PAY_A"},
+        "effect": Effect.READ,
+        "read": dict,
+    }
 
-    assert not state.may_have_been_sent(None if error is None else error("x"))
+    return Call(**{**members, **changes})
 
 
-@pytest.mark.parametrize("error", NEVER_SENT)
-def test_a_foreign_transport_without_connection_sent_nothing(call, error):
-    """Three errors of a transport that tracks nothing mean that no byte left."""
+@pytest.mark.parametrize(
+    ("given", "segment"),
+    [
+        ("PAY_A", "PAY_A"),
+        ("a/b", "a%2Fb"),
+        ("../x", "..%2Fx"),
+        ("a?b=c#d", "a%3Fb%3Dc%23d"),
+        ("a b", "a%20b"),
+        ("中", "%E4%B8%AD"),
+        ("{payment_id}", "%7Bpayment_id%7D"),
+        ("%2F", "%252F"),
+    ],
+)
+def test_an_id_stays_one_segment(given, segment):
+    """Nothing in an id leads to another endpoint."""
+    target = described(parameters={"payment_id": given}).target()
+
+    assert f"payments/payment/{segment}" == target
+
+
+def test_a_query_is_encoded_and_leaves_out_none():
+    """An address in a query keeps none of its own marks (gateway.md 5.14)."""
+    target = described(
+        path="/payments/wechat_openid",
+        parameters={},
+        query={"notify_url": "https://a/b?c=d&e", "mer_reference_id": None},
+    ).target()
+
+    assert "payments/wechat_openid?notify_url=https%3A%2F%2Fa%2Fb%3Fc%3Dd%26e" == target
+    assert "bank" == described(path="/bank", parameters={}, query={"a": None}).target()
+
+
+def test_half_a_character_in_a_query_is_named_by_the_call_alone():
+    """The text around it may be anybody's, and stays out of the error and its causes."""
+    with pytest.raises(
+        InvalidValueError, match=r"payments\.get: a parameter"
+    ) as caught:
+        described(query={"a": "private\ud800"}).target()
+
+    assert "private" not in str(caught.value)
+    assert (None, None) == (caught.value.__cause__, caught.value.__context__)
+
+
+@pytest.mark.parametrize("effect", Effect)
+def test_a_write_begins_with_its_intent(effect):
+    """Of every call of which something may exist afterwards, and of no other."""
+    intent = described(effect=effect).intent
+
+    if effect in (Effect.CREATE, Effect.MONEY):
+        assert "payments.get" == intent.call
+        assert pickle.loads(pickle.dumps(intent)).at == intent.at
+    else:
+        assert intent is None
+
+
+def test_the_headers_that_frame_or_prove_a_request_are_reserved():
+    """Whoever could set one of them could split a request or speak for the merchant."""
+    assert {
+        b"authorization",
+        b"content-length",
+        b"host",
+        b"signature",
+        b"transfer-encoding",
+    } < RESERVED_HEADERS
+    assert all(name == name.lower() for name in RESERVED_HEADERS)
+
+
+@pytest.mark.parametrize("failure", [None, *MAYBE_SENT])
+def test_nothing_was_sent_before_the_edge_had_it(call, failure):
+    """A call that never reached the edge was not sent."""
+    assert not call(Effect.MONEY).may_have_been_sent(failure)
+
+
+@pytest.mark.parametrize("failure", UNSENT)
+def test_an_edge_without_connection_sent_nothing(call, failure):
+    """Three failures of an edge that tracks nothing mean that no byte left."""
     state = call(Effect.MONEY, handed_over=True)
 
-    assert not state.may_have_been_sent(error("x"))
+    assert not state.may_have_been_sent(failure)
 
 
-@pytest.mark.parametrize("error", MAYBE_SENT)
-def test_a_foreign_transport_may_have_sent_anything_else(call, error):
-    """Every other error of a transport that tracks nothing counts as sent."""
+@pytest.mark.parametrize("failure", MAYBE_SENT)
+def test_an_edge_that_tracks_nothing_may_have_sent_anything_else(call, failure):
+    """Every other failure of an edge that tracks nothing counts as sent."""
     state = call(Effect.MONEY, handed_over=True)
 
-    assert state.may_have_been_sent(error("x"))
+    assert state.may_have_been_sent(failure)
     assert state.may_have_been_sent()
 
 
+@pytest.mark.parametrize("failure", [None, *Failure])
 @pytest.mark.parametrize("started", [True, False])
-def test_a_tracked_body_decides_whatever_the_error(call, started):
+def test_a_tracked_body_decides_whatever_the_failure(call, started, failure):
     """Where the body is watched, only the body counts."""
     state = call(
         Effect.MONEY, handed_over=True, body_tracked=True, body_started=started
     )
 
-    assert started is state.may_have_been_sent(httpx.ReadError("x"))
-    assert started is state.may_have_been_sent(httpx.ConnectError("x"))
+    assert started is state.may_have_been_sent(failure)
 
 
 def test_an_empty_body_says_nothing(call):
     """A write without a body counts as sent although no body was started."""
     state = call(Effect.MONEY, body=b"", handed_over=True, body_tracked=True)
 
-    assert state.may_have_been_sent(httpx.ReadError("x"))
-    assert not state.may_have_been_sent(httpx.ConnectError("x"))
+    assert state.may_have_been_sent(Failure.BROKEN)
+    assert not state.may_have_been_sent(Failure.CONNECT)
+
+
+@pytest.mark.parametrize("failure", [None, *Failure])
+def test_a_copy_whose_token_nobody_signed_to_refuse_has_left_for_ever(call, failure):
+    """Whatever became of the second one, and whether or not there was one."""
+    state = call(Effect.MONEY, sent_before_unverified_refusal=True)
+    state.start_again()
+
+    assert state.may_have_been_sent(failure)
 
 
 def test_starting_again_forgets_the_attempt_but_not_the_counts(call):
@@ -67,7 +154,7 @@ def test_starting_again_forgets_the_attempt_but_not_the_counts(call):
         handed_over=True,
         body_started=True,
         status=401,
-        response_headers=[(b"A", b"b")],
+        response_headers=[(b"a", b"b")],
         unverified_accepted=True,
         attempts=2,
         replays=1,
@@ -87,20 +174,14 @@ def test_starting_again_forgets_the_attempt_but_not_the_counts(call):
     assert (state.attempts, state.replays, state.signature) == (2, 1, "abc")
 
 
-def test_headers_are_found_in_any_case_and_joined(call):
-    """Two headers of one name are joined, so two signatures are none."""
+def test_headers_of_one_name_are_joined(call):
+    """Two signatures are none: the comma is not base64."""
     state = call(
-        response_headers=[(b"SIGNATURE", b"a"), (b"X", b"y"), (b"signature", b"b")]
+        response_headers=[(b"signature", b"a"), (b"x", b"y"), (b"signature", b"b")]
     )
 
     assert state.response_header(b"signature") == "a, b"
     assert state.response_header(b"date") is None
-
-
-def test_a_request_without_state_is_refused():
-    """A layer names what is missing when a plain request reaches it."""
-    with pytest.raises(ConfigError, match="build_request"):
-        call_state(httpx.Request("GET", "https://gateway.example/"))
 
 
 def test_repr_shows_neither_body_nor_token(call):
@@ -108,10 +189,11 @@ def test_repr_shows_neither_body_nor_token(call):
     state = call(
         Effect.MONEY,
         body=b'{"phone":"13800000000"}',
-        bearer=BearerToken(generation=1, token=Secret("tok")),
-        signature="sig",
+        bearer=BearerToken(generation=1, token=Secret("sesame")),
+        signature="c2ln",
+        headers=[(b"X-Own", b"private")],
+        response_headers=[(b"set-cookie", b"private")],
     )
+    shown = repr(state) + repr(described(body={"phone": "13800000000"}))
 
-    assert "1380" not in repr(state)
-    assert "tok" not in repr(state).replace("body_tracked", "").replace("token", "")
-    assert "sig'" not in repr(state)
+    assert not [word for word in ("1380", "sesame", "c2ln", "private") if word in shown]

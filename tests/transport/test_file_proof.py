@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from umfpay.transport._file_proof import FileProof, first_byte, is_length_declared
+from umfpay.transport._file_proof import FileProof, first_byte
 
 
 START = b"TRANSDETAIL-START,8017,20170206\n"
@@ -112,23 +112,6 @@ def test_any_other_file_is_the_transports_matter(file):
 def test_the_first_byte_that_means_something(head, first):
     """Blanks and marks of the encoding mean nothing."""
     assert first == first_byte(head)
-
-
-@pytest.mark.parametrize(
-    ("headers", "declared"),
-    [
-        ([], False),
-        ([(b"Content-Length", b"5")], True),
-        ([(b"transfer-encoding", b"Chunked")], True),
-        ([(b"Transfer-Encoding", b"gzip")], False),
-        # RFC 9112 6.3: the length counts for nothing beside a coding.
-        ([(b"Transfer-Encoding", b"gzip"), (b"Content-Length", b"5")], False),
-        ([(b"Transfer-Encoding", b"gzip"), (b"Transfer-Encoding", b"chunked")], True),
-    ],
-)
-def test_whether_the_head_tells_where_the_body_ends(call, headers, declared):
-    """A length, or chunks with an end."""
-    assert declared is is_length_declared(call(response_headers=headers))
 
 
 @pytest.mark.parametrize(

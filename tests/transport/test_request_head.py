@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from umfpay.sensitive import Secret
-from umfpay.transport import BearerToken, CallState, Effect
+from umfpay.transport import BearerToken, Call, CallState, Effect
 from umfpay.transport._exchange import ExchangeError, Failure
 from umfpay.transport._origin import Origin, origin_of
 from umfpay.transport._request_head import RequestHead
@@ -19,15 +19,19 @@ from umfpay.transport._request_head import RequestHead
 BASE = "https://gateway.example/cberest/v1"
 
 
-def state_of(**changes):
+def state_of(*, method="POST", **changes):
     given_first = {
-        "method": "POST",
-        "path": "/payments",
+        "call": Call(
+            name="payments.create",
+            method=method,
+            path="/payments",
+            effect=Effect.CREATE,
+            read=dict,
+        ),
         "url": BASE + "/payments",
         "body": b"{}",
         "deadline": 0.0,
         "timeout": 1.0,
-        "effect": Effect.CREATE,
     }
 
     return CallState(**{**given_first, **changes})

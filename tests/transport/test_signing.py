@@ -1,19 +1,20 @@
 """
-The layer that signs.
+The signature of a request.
 """
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from umfpay.errors import ConfigError
-from umfpay.transport import Effect, SigningTransport, build_request
+from umfpay.transport import Effect, ExchangeError, Failure
+from umfpay.transport._signing import sign
 
 
 class Slow:
@@ -34,77 +35,86 @@ class Slow:
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(max_size=400))
-async def test_the_signature_covers_the_bytes_that_go_on(merchant, play, call, body):
-    """The bytes that are signed are the bytes that the next layer gets."""
-    signer, verifier = merchant
-    script, network = play(httpx.Response(200))
-    layer = SigningTransport(network, signer=signer)
-    await layer.handle_async_request(build_request(call(Effect.MONEY, body=body)))
-    request = script.requests[0]
+async def test_the_signature_covers_the_bytes_that_go_on(
+    merchant, play, call, gateway, body
+):
+    """The bytes that are signed are the bytes that the edge gets."""
+    script, pipeline = play(gateway.answer())
+    await pipeline.send(call(Effect.MONEY, body=body))
+    (sent,) = script.requests
 
-    assert body == request.read()
-    assert verifier.verify(body, request.headers["signature"])
-
-
-async def test_a_read_is_not_signed(merchant, play, call):
-    """GET carries no signature."""
-    script, network = play(httpx.Response(200))
-    layer = SigningTransport(network, signer=merchant[0])
-    await layer.handle_async_request(build_request(call()))
-
-    assert "signature" not in script.requests[0].headers
+    assert body == sent.body
+    assert merchant[1].verify(body, sent.signature)
 
 
-async def test_a_call_is_signed_once(play, call):
-    """A call that is sent again keeps its signature."""
+@pytest.mark.parametrize("effect", Effect)
+async def test_every_post_but_the_token_s_is_signed(play, call, gateway, effect):
+    """GET carries no signature, and neither does the token request (gateway.md 2.1)."""
+    script, pipeline = play(gateway.answer())
+    await pipeline.send(call(effect))
+
+    assert (effect not in (Effect.READ, Effect.TOKEN)) is (
+        script.requests[0].signature is not None
+    )
+
+
+async def test_a_call_is_signed_once(play, call, gateway):
+    """Sent again, after a failure or with a new token, it keeps its signature."""
     signed: list[bytes] = []
 
-    async def sign(body: bytes) -> str:
+    async def once(body: bytes) -> str:
         signed.append(body)
 
         return "b25jZQ=="
 
-    script, network = play(httpx.Response(200), httpx.Response(200))
-    layer = SigningTransport(network, signer=sign)
+    script, pipeline = play(
+        ExchangeError(Failure.CONNECT),
+        gateway.answer("00280703"),
+        gateway.answer(),
+        signer=once,
+    )
     state = call(Effect.MONEY)
-    await layer.handle_async_request(build_request(state))
-    await layer.handle_async_request(build_request(state))
+    await pipeline.send(state)
 
     assert [state.body] == signed
-    assert [r.headers["signature"] for r in script.requests] == ["b25jZQ=="] * 2
+    assert ["b25jZQ=="] * 3 == [sent.signature for sent in script.requests]
 
 
-async def test_a_slow_signer_works_in_the_executor(play, call):
+async def test_a_slow_signer_works_in_the_executor(call, play, gateway):
     """Signing that takes long does not stop the loop."""
     signer = Slow()
-    _, network = play(httpx.Response(200))
 
     with ThreadPoolExecutor(1, thread_name_prefix="rsa") as executor:
-        layer = SigningTransport(network, signer=signer, executor=executor)
-        await layer.handle_async_request(build_request(call(Effect.MONEY)))
+        script, pipeline = play(gateway.answer(), signer=signer, executor=executor)
+        await pipeline.send(call(Effect.MONEY))
 
-    assert signer.threads == ["rsa_0"]
+    assert ["rsa_0"] == signer.threads
+    assert "c2xvdw==" == script.requests[0].signature
+
+
+async def test_a_fast_signer_works_where_it_is(merchant):
+    """A thread would cost more than the signature."""
+    now = asyncio.get_running_loop().time()
+    coroutine = sign(b"{}", merchant[0], executor=None, deadline=now + 1.0)
+
+    with pytest.raises(StopIteration) as caught:
+        # It ends without a pause.
+        coroutine.send(None)
+
+    assert merchant[1].verify(b"{}", caught.value.value)
 
 
 @pytest.mark.parametrize("junk", [b"bytes", "two\r\nlines", "签名", None])
 async def test_a_custom_signer_must_give_one_line(play, call, junk):
     """What cannot stand in a header is refused before anything is sent."""
 
-    async def sign(body: bytes) -> object:
+    async def give_junk(body: bytes) -> object:
         return junk
 
-    script, network = play()
-    layer = SigningTransport(network, signer=sign)
+    script, pipeline = play(signer=give_junk)
+    state = call(Effect.MONEY)
 
     with pytest.raises(ConfigError, match="signer"):
-        await layer.handle_async_request(build_request(call(Effect.MONEY)))
+        await pipeline.send(state)
 
-    assert script.requests == []
-
-
-async def test_closing_closes_the_next_layer(merchant, play):
-    """Closing goes through to the network."""
-    script, network = play()
-    await SigningTransport(network, signer=merchant[0]).aclose()
-
-    assert script.closed
+    assert ([], False) == (script.requests, state.may_have_been_sent())

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Final
 
@@ -66,25 +65,6 @@ def _advice(error: ExchangeError, *, sent: bool) -> Text | None:
         return _SENT_ADVICE
 
     return _POOL_ADVICE if error.failure is Failure.POOL_TIMEOUT else None
-
-
-def as_closed_session_error(error: BaseException) -> BaseException:
-    """
-    Return *error*, or what to take it for if nobody cancelled the task that it ends.
-
-    aiohttp cancels what waits for a connection when its session is closed; to the
-    caller that would look as if he were cancelled himself.
-    """
-    task = asyncio.current_task()
-
-    if (
-        isinstance(error, asyncio.CancelledError)
-        and task is not None
-        and not task.cancelling()
-    ):
-        return OSError("the session was closed")
-
-    return error
 
 
 def without_traceback(error: BaseException) -> BaseException:
