@@ -20,16 +20,12 @@ from umfpay import _codec
 from umfpay._session._address import (
     base_address,
     encoded_address,
-    local_path,
-    moves_money,
-    payment_in,
-    text_query,
     whole_address,
 )
+from umfpay._session._any_call import any_call
 from umfpay._session._binding import Binding, bind, must_be_usable, warm_up
 from umfpay._session._call_end import intent_of, raise_call_end
 from umfpay._session._clocks import read_date
-from umfpay._session._expected_answer import expected_answer
 from umfpay._session._follow_up import look_up, query_after_refusal
 from umfpay._session._options import CallLimits, limits_of
 from umfpay._session._report import CallReport, report_of
@@ -72,7 +68,8 @@ from umfpay.transport import (
     CallEnd,
     CallState,
     CallVerdict,
-    Effect,
+    Edge,
+    RawBody,
     classify,
     without_traceback,
 )
@@ -160,13 +157,13 @@ class UMFSession:
 
         self._binding: Binding | None = None
         self._closed = False
-        self._root = base_address(config.base_url)
+        self.root = base_address(config.base_url)
         self.payments: Payments = Payments(
             self, notify_url=config.notify_url, ret_url=config.ret_url
         )
-        self._refund_ids = RefundIds()
+        self.refund_ids = RefundIds()
         self.refunds: Refunds = Refunds(
-            self, notify_url=config.notify_url, ids=self._refund_ids
+            self, notify_url=config.notify_url, ids=self.refund_ids
         )
         self.banks: Banks = Banks(self)
         self.exchange_rates: ExchangeRates = ExchangeRates(self)
@@ -226,7 +223,7 @@ class UMFSession:
             TokenError: There is no token to be had now.
         """
         binding = self._bound()
-        limits = limits_of(options, self._config, now=binding.loop.time())
+        limits = self.limits(options)
         record = await binding.tokens.acquire(deadline=limits.deadline)
 
         return record.not_after - time.time()
@@ -279,39 +276,13 @@ class UMFSession:
             MismatchedResponseError: The answer to a GET is about something else; that
                 to a POST ends as `OutcomeUnknownError`.
         """
-        if method not in ("GET", "POST") or (method == "GET" and body is not None):
-            raise ConfigError(
-                Text(
-                    f"method: GET without body or POST, not {method}.",
-                    f"method：只支持无内容的 GET 或 POST，不支持 {method}。",
-                )
-            )
-
-        path = local_path(path)
-        effect = Effect.READ if method == "GET" else Effect.CREATE
-
-        if method == "POST" and moves_money(path):
-            effect = Effect.MONEY
-
-        expected = expected_answer(
+        call = any_call(
             method,
             path,
-            query=text_query(query),
+            query=query,
             body=body,
-            refund_ids=self._refund_ids,
-        )
-        call: Call[Mapping[str, Any]] = Call(
-            name=f"request {method} {path}",
-            method=method,
-            path=path.replace("{", "%7B").replace("}", "%7D"),
-            query=text_query(query),
-            effect=effect,
-            body={} if method == "POST" and body is None else body,
-            read=expected.read,
-            lookup=expected.lookup,
-            intent=None
-            if effect is Effect.READ
-            else Intent.now(f"request {method} {path}", payment_id=payment_in(path)),
+            sent={} if method == "POST" and body is None else body,
+            refund_ids=self.refund_ids,
         )
 
         return await self.send(call, options)
@@ -357,7 +328,7 @@ class UMFSession:
             UMFError: The gateway cannot be asked now.
         """
         loop = asyncio.get_running_loop()
-        limits = limits_of(options, self._config, now=loop.time())
+        limits = self.limits(options)
         check_question(
             intent,
             again,
@@ -372,7 +343,7 @@ class UMFSession:
 
         async def ask(payment_id: str) -> tuple[Payment, datetime | None]:
             query = payment_query(needed_id("payment_id", payment_id))
-            payment, state = await self._make(query, limits)
+            payment, state = await self.make(query, limits)
 
             return payment, read_date(state.response_header(b"date"))
 
@@ -382,7 +353,7 @@ class UMFSession:
             known_refunds=known_refunds,
             expires_at=expires_at,
             again=again,
-            refund_ids=self._refund_ids,
+            refund_ids=self.refund_ids,
             options=rest,
             ask=ask,
         )
@@ -406,27 +377,45 @@ class UMFSession:
             OutcomeUnknownError: A write left and its end is unclear.
             UMFError: Anything else; see `umfpay.errors`.
         """
-        now = asyncio.get_running_loop().time()
-        result, _ = await self._make(call, limits_of(options, self._config, now=now))
+        result, _ = await self.make(call, self.limits(options))
 
         return result
 
-    async def _make(self, call: Call[T], limits: CallLimits) -> tuple[T, CallState]:
+    def limits(self, options: CallOptions) -> CallLimits:
+        """
+        Return the *options* of a call that begins now, checked.
+        """
+        now = asyncio.get_running_loop().time()
+
+        return limits_of(options, self._config, now=now)
+
+    async def make(
+        self, call: Call[T], limits: CallLimits, *, edge: Edge | None = None
+    ) -> tuple[T, CallState]:
+        """
+        Make *call* as `send()` does; return the facts of its answer as well.
+
+        Args:
+            edge: Sends it in place of the session's own.
+        """
         binding = self._bound()
+        pipeline = binding.pipeline if edge is None else binding.pipeline.over(edge)
         started = binding.loop.time()
         state = self._state(call, limits)
         result: T | None = None
 
         async def ask(query: Call[Any]) -> Any:
-            answered, _ = await self._make(query, limits)
+            answered, _ = await self.make(query, limits, edge=edge)
 
             return answered
 
         try:
-            if call.body is not None:
+            if isinstance(call.body, RawBody):
+                state.body = call.body.data
+            elif call.body is not None:
                 state.body = await binding.encode(call.body, deadline=limits.deadline)
 
-            await binding.pipeline.send(state)
+            await pipeline.send(state)
             call_verdict = classify(state)
 
             if call_verdict.ending is CallEnd.GOOD:
@@ -487,7 +476,7 @@ class UMFSession:
     ) -> AsyncIterator[Download]:
         binding = self._bound()
         started = binding.loop.time()
-        state = self._state(call, limits_of(options, self._config, now=started))
+        state = self._state(call, self.limits(options))
         file: VerifiedDownload | None = None
 
         try:
@@ -552,7 +541,7 @@ class UMFSession:
             must_be_usable(binding)
             binding.abandon()
 
-        self._binding = bind(self._config, self._root, self._transport)
+        self._binding = bind(self._config, self.root, self._transport)
 
         return self._binding
 
@@ -560,7 +549,7 @@ class UMFSession:
         if self._transport is None and "respx" in sys.modules:
             warn_if_respx(self)
 
-        address = self._root + call.target()
+        address = self.root + call.target()
 
         return CallState(
             call=call,

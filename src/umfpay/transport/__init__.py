@@ -2,6 +2,9 @@
 The pipeline of a call (middleware) and its edges: our connections, or httpx.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from umfpay.transport._call import (
     BODY_LIMIT,
     LIST_LIMIT,
@@ -9,6 +12,7 @@ from umfpay.transport._call import (
     Call,
     CallState,
     Effect,
+    RawBody,
 )
 from umfpay.transport._custom import ResponseVerifier
 from umfpay.transport._downloads import Download
@@ -35,6 +39,9 @@ from umfpay.transport._verifying import (
 )
 
 
+if TYPE_CHECKING:
+    from umfpay._session import UMFTransport
+
 __all__ = [
     "BODY_LIMIT",
     "LIST_LIMIT",
@@ -56,11 +63,13 @@ __all__ = [
     "Failure",
     "HTTPXAdapter",
     "Pipeline",
+    "RawBody",
     "RequestSigner",
     "ResponseSignatures",
     "ResponseVerifier",
     "RetryPolicy",
     "TokenSource",
+    "UMFTransport",
     "UnsignedResponses",
     "classify",
     "family_of",
@@ -73,3 +82,17 @@ __all__ = [
     "wrap_signer",
     "wrap_verifier",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """
+    Import the transport for clients of httpx, which is above this room, when it is used.
+    """
+    if name != "UMFTransport":
+        raise AttributeError(f"module 'umfpay.transport' has no attribute {name!r}")
+
+    return import_module("umfpay._session").UMFTransport
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -74,6 +74,15 @@ WRITE_EFFECTS: Final = frozenset({Effect.CREATE, Effect.MONEY})
 """A call of which something may exist afterwards; its unclear end is told."""
 
 
+@attrs.frozen
+class RawBody:
+    """
+    A body that is sent as it is.
+    """
+
+    data: bytes = attrs.field(repr=False)
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class Call(Generic[T]):
     """
@@ -86,7 +95,7 @@ class Call(Generic[T]):
         read: Turns the verified members of the answer into an object.
         parameters: Fill the template; quoted here.
         query: Query parameters; None is left out.
-        body: The object to send; None sends no body.
+        body: The object to send, or a `RawBody`; None sends no body.
         intent: What a write wants, for the end that nobody knows; made as it begins,
             and of the name alone if none is given.
         lookup: Returns the query that names what the answer leaves out, to be made
@@ -182,6 +191,7 @@ class CallState:
         bearer_prefix: What stands before it in the header Authorization.
         status: HTTP status of the last answer.
         response_headers: Raw headers of the last answer.
+        response_body: The last answer as it came, unless it is a file.
         envelope: What the answer holds; None for a download that streams.
         unverified_accepted: The settings let an answer through that is not verified.
         download_verified: The file was read to its end and its signature is good.
@@ -209,6 +219,7 @@ class CallState:
     response_headers: Sequence[tuple[bytes, bytes]] = attrs.field(
         default=(), repr=False
     )
+    response_body: bytes = attrs.field(default=b"", repr=False)
     envelope: Envelope | None = attrs.field(default=None, repr=False)
     unverified_accepted: bool = False
     download_verified: bool = False
@@ -244,6 +255,7 @@ class CallState:
         self.unverified_accepted = False
         self.status = None
         self.response_headers = ()
+        self.response_body = b""
 
     def response_header(self, name: bytes) -> str | None:
         """

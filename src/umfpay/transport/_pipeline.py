@@ -5,6 +5,7 @@ The pipeline of one call (middleware): sign, retry, authorize, exchange, verify.
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 
@@ -70,6 +71,15 @@ class Pipeline:
         self._policy = retry_policy or retrying.full_jitter()
         self._bearer_prefix = "Bearer" if glued_bearer else "Bearer "
         self._sleep = sleep
+
+    def over(self, edge: Edge) -> Pipeline:
+        """
+        Return the same steps in front of another *edge*.
+        """
+        other = copy.copy(self)
+        other._edge = edge
+
+        return other
 
     async def send(self, state: CallState) -> Download | None:
         """

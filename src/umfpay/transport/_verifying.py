@@ -103,6 +103,8 @@ class AnswerVerifier:
 
             body = file
 
+        state.response_body = body
+
         if 300 <= answer.status < 400:
             raise refusals.redirected(state)
 
