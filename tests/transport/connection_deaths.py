@@ -20,10 +20,11 @@ from typing import Any, Final
 import attrs
 
 from tests.transport.raw_server import RawServer, ServerConnection, settle
-from umfpay.transport._exchange import Edge, Failure
+from umfpay.transport._exchange import Answer, BodyStream, Edge, Failure
 
 
 ANSWER: Final = "answer"
+PROVEN: Final = "proven"
 DEADLINE: Final = "deadline"
 CANCELLED: Final = "cancelled"
 
@@ -71,14 +72,26 @@ class Scenario:
     max_connections: int
     held: ExitStack = attrs.field(factory=ExitStack)
     state: Any = None
-    call: asyncio.Task[Any] | None = None
+    call: asyncio.Task[Answer] | None = None
+    stream: BodyStream | None = None
 
     def start(self, **changes: Any) -> None:
         """
         Begin a call.
         """
         self.state = self.make_state(**changes)
-        self.call = asyncio.ensure_future(self.edge.exchange(self.state))
+        self.call = asyncio.ensure_future(self._exchange())
+
+    async def _exchange(self) -> Answer:
+        answer = await self.edge.exchange(self.state)
+
+        if answer.stream is None:
+            return answer
+
+        self.stream = answer.stream
+        parts = [part async for part in answer.stream]
+
+        return attrs.evolve(answer, body=b"".join(parts), stream=None)
 
     async def asked(self, **changes: Any) -> ServerConnection:
         """
@@ -357,7 +370,11 @@ async def _answered_early(scenario: Scenario) -> None:
 
 
 def answering(
-    *pieces: bytes, then: str = "", size: int = 0, passes: float = 0.0
+    *pieces: bytes,
+    then: str = "",
+    size: int = 0,
+    passes: float = 0.0,
+    download: bool = False,
 ) -> Steps:
     """
     Return an steps: get the request, send *pieces*, each in a segment, and do *then*.
@@ -366,10 +383,12 @@ def answering(
         size: The last piece is repeated until so many bytes are sent, or the other
             side has gone.
         passes: Seconds that pass after each piece.
+        download: A file is asked for, which is read while it comes.
     """
 
     async def steps(scenario: Scenario) -> None:
-        connection = await scenario.asked()
+        changes = {"method": "GET", "body": b"", "download": True} if download else {}
+        connection = await scenario.asked(**changes)
 
         for piece in pieces:
             connection.send(piece)
@@ -523,6 +542,20 @@ async def _cancelled_in_body(scenario: Scenario) -> None:
     await settle()
     assert scenario.call is not None
     scenario.call.cancel()
+
+
+def of_file(
+    name: str, steps: Steps, plain: str | None, tls: str | None = None
+) -> Death:
+    """
+    Return a death of an answer that is read while it comes; a read has no body.
+    """
+    ends = [
+        None if one is None else End(one, started=False, executed=1)
+        for one in (plain, tls or plain)
+    ]
+
+    return Death(name, steps, *ends)
 
 
 NOT_SENT: Final = End(Failure.CONNECT, started=False, executed=0)
@@ -772,6 +805,62 @@ WITHIN: Sequence[Death] = (
     ),
 )
 
+_FILE: Final = HELLO.replace(b"hello", b"00000")
+_FILE_WITHOUT_LENGTH: Final = b"HTTP/1.1 200 OK\r\n\r\n00000"
+
+FILES: Sequence[Death] = (
+    of_file("whole", answering(_FILE, download=True), ANSWER),
+    of_file(
+        "reset",
+        answering(_FILE[:-2], then="reset", download=True),
+        Failure.BROKEN,
+    ),
+    of_file(
+        "ended", answering(_FILE[:-2], then="finish", download=True), Failure.BROKEN
+    ),
+    of_file(
+        "silence",
+        answering(_FILE[:-2], passes=TIMEOUT_SECONDS + 1, download=True),
+        Failure.TIMEOUT,
+    ),
+    of_file(
+        "a byte every four seconds, whole before the deadline",
+        answering(_FILE[:_AT], *each_byte(b"00000"), passes=4.0, download=True),
+        ANSWER,
+    ),
+    of_file(
+        "a byte every four seconds, longer than the deadline",
+        answering(
+            _FILE[:_AT].replace(b"5", b"9"),
+            *each_byte(b"0" * 9),
+            passes=4.0,
+            download=True,
+        ),
+        DEADLINE,
+    ),
+    of_file(
+        "no length: ended",
+        answering(_FILE_WITHOUT_LENGTH, then="finish", download=True),
+        ANSWER,
+        PROVEN,
+    ),
+    of_file(
+        "no length: reset",
+        answering(_FILE_WITHOUT_LENGTH, then="reset", download=True),
+        Failure.BROKEN,
+    ),
+    over_tls(
+        "no length: ended without close_notify",
+        answering(_FILE_WITHOUT_LENGTH, then="cut", download=True),
+        End(ANSWER, started=False, executed=1),
+    ),
+    of_file(
+        "chunks: ended",
+        answering(_HEAD_OF_CHUNKS, b"5\r\n00000\r\n", then="finish", download=True),
+        Failure.BROKEN,
+    ),
+)
+
 BEHIND: Sequence[Death] = (
     both("a byte, at once", answering(HELLO + b"x"), Failure.PROTOCOL),
     both("a second answer, at once", answering(HELLO * 2), Failure.PROTOCOL),
@@ -864,6 +953,7 @@ SECTIONS: dict[str, Sequence[Death]] = {
     "While the request leaves": LEAVING,
     "Instead of an answer": INSTEAD,
     "Within the answer": WITHIN,
+    "A file that is read while it comes": FILES,
     "Behind the answer": BEHIND,
     "Between two calls": BETWEEN,
     "The caller": CALLER,
@@ -909,6 +999,7 @@ _WORDS: Final = {
     Failure.BROKEN: "the connection broke",
     Failure.TOO_LARGE: "the answer is too large",
     ANSWER: "the answer",
+    PROVEN: "the answer, and TLS says that it is whole",
     DEADLINE: "the deadline has passed",
     CANCELLED: "it is cancelled",
 }
@@ -961,6 +1052,9 @@ def _row(death: Death, over: str, end: End | None) -> str:
         outcome += ", on a new connection"
 
     sent = "maybe" if end.started else "no"
+
+    if death in FILES:
+        sent = "a read"
 
     return f"| {death.name} | {over} | {outcome} | {sent} | {end.executed} |"
 

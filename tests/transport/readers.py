@@ -90,19 +90,26 @@ async def read_by(
 
 
 def make_state(
-    origin: str, *, body_limit: int = BODY_LIMIT, **changes: Any
+    origin: str,
+    *,
+    method: str = "POST",
+    body_limit: int = BODY_LIMIT,
+    download: bool = False,
+    **changes: Any,
 ) -> CallState:
     """
-    Return a call that moves money.
+    Return a call that moves money, or reads if *method* says so.
     """
+    effects = {"GET": transport.Effect.READ, "POST": transport.Effect.MONEY}
     facts: dict[str, Any] = {
         "call": transport.Call(
             name="payments.execute",
-            method="POST",
+            method=method,
             path="/v1",
-            effect=transport.Effect.MONEY,
+            effect=effects[method],
             read=dict,
             body_limit=body_limit,
+            download=download,
         ),
         "url": f"{origin}/v1",
         "body": BODY,

@@ -19,6 +19,7 @@ from tests.transport.connection_deaths import (
     CANCELLED,
     DEADLINE,
     DEADLINE_SECONDS,
+    PROVEN,
     SECTIONS,
     TIMEOUT_SECONDS,
     Scenario,
@@ -149,13 +150,18 @@ async def outcome_of(scenario):
     assert done, "it hangs"
 
     try:
-        await scenario.call
+        answer = await scenario.call
     except ExchangeError as error:
         return error.failure
     except TimeoutError:
         return DEADLINE
     except asyncio.CancelledError:
         return CANCELLED
+
+    if scenario.stream is not None:
+        assert answer.is_framed or b"00000" == answer.body
+
+        return PROVEN if scenario.stream.ended_clean else ANSWER
 
     return ANSWER
 
@@ -177,7 +183,7 @@ async def test_a_connection_dies_as_was_decided(death, end, is_tls, open_scenari
     assert end.executed == server.executed.count(state.body)
 
     # What matters most, whatever the table says.
-    if not state.body_started:
+    if state.body and not state.body_started:
         assert not any(
             state.body in connection.received for connection in server.connections
         )
@@ -200,6 +206,7 @@ async def must_work(scenario):
     vars(server).pop("connected", None)
     vars(server).pop("data_received", None)
     scenario.held.close()
+    scenario.stream = None
     before = len(server.connections)
     scenario.start()
 
