@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from umfpay.emulator._replies import is_acknowledged, with_scheme
+from umfpay.emulator._replies import outcome_of_reply, with_scheme
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,8 @@ def test_these_acknowledge(reply):
     """
     Flat JSON, meta, an array in meta, plain text.
     """
-    assert "acknowledged" == is_acknowledged(200, reply)
-    assert "failed: HTTP 201" == is_acknowledged(201, reply)
+    assert "acknowledged" == outcome_of_reply(200, reply)
+    assert "failed: HTTP 201" == outcome_of_reply(201, reply)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_these_do_not(reply):
     """
     There is no ret_code 0000 in them.
     """
-    assert is_acknowledged(200, reply).startswith("failed")
+    assert outcome_of_reply(200, reply).startswith("failed")
 
 
 def test_a_bare_host_gets_a_scheme():

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from umfpay.emulator._replies import ACKNOWLEDGED_OUTCOME, is_acknowledged
+from umfpay.emulator._replies import ACKNOWLEDGED_OUTCOME, outcome_of_reply
 from umfpay.errors import (
     NotificationBodyError,
     NotificationError,
@@ -312,7 +312,7 @@ def test_the_reply_is_one_that_the_gateway_takes(receiver, signer):
     reply = receiver.read(signed.body, signed.headers).ack()
     members = json.loads(reply.body)
 
-    assert ACKNOWLEDGED_OUTCOME == is_acknowledged(reply.status, reply.body)
+    assert ACKNOWLEDGED_OUTCOME == outcome_of_reply(reply.status, reply.body)
     assert {"ret_code": "0000", "ret_msg": ["SUCCESS"]} == members["meta"]
     assert {"id": "PAY_A"} == members["payment"]
     assert "application/json" == reply.content_type

@@ -19,7 +19,7 @@ from umfpay.emulator import _refunds as refunds
 from umfpay.emulator._faults import FaultPlan
 from umfpay.emulator._gateway_state import GatewayState, Members
 from umfpay.emulator._internal_errors import log_internal_error
-from umfpay.emulator._replies import ACKNOWLEDGED_OUTCOME, is_acknowledged, with_scheme
+from umfpay.emulator._replies import ACKNOWLEDGED_OUTCOME, outcome_of_reply, with_scheme
 from umfpay.emulator._store import Document
 from umfpay.protocol import Signer, dump_json, parse_json
 
@@ -221,7 +221,7 @@ class Notifier:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as exc:
             return f"failed: {type(exc).__name__}"
 
-        return is_acknowledged(status, reply)
+        return outcome_of_reply(status, reply)
 
     async def _by_http(
         self, url: str, body: bytes, headers: Mapping[str, str]

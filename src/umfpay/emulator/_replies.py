@@ -22,7 +22,7 @@ def with_scheme(url: str) -> str:
     return f"http://{url}" if url and "://" not in url else url
 
 
-def is_acknowledged(status: int, reply: bytes) -> str:
+def outcome_of_reply(status: int, reply: bytes) -> str:
     """
     Tell whether a reply stops the gateway: HTTP 200 with ret_code 0000, in JSON (flat
     or in meta) or as the text ``ret_code=0000`` (gateway.md 3.3, variants 1-4).
