@@ -40,5 +40,5 @@ async def query(settings: Path, first: int, last: int) -> dict[str, int]:
 
 if __name__ == "__main__":
     where, one, other = sys.argv[1:]
-    told = asyncio.run(query(Path(where), int(one), int(other)))
-    print(json.dumps(told))
+    found = asyncio.run(query(Path(where), int(one), int(other)))
+    print(json.dumps(found))

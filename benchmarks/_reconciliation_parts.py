@@ -112,18 +112,18 @@ def main(name: str, folder: str) -> None:
     load_modules(name)
     loading = time.perf_counter() - loading
     started, cpu = time.perf_counter(), time.process_time()
-    told: dict[str, Any] = {"loading": loading}
+    result: dict[str, Any] = {"loading": loading}
 
     if name == "parse":
-        told["rows"] = parse(day)
+        result["rows"] = parse(day)
     else:
         found = peer(day) if name == "peer" else ours(day, engine=name)
-        told |= scored(found, day.expected)
+        result |= scored(found, day.expected)
 
-    told["seconds"] = time.perf_counter() - started
-    told["cpu"] = time.process_time() - cpu
-    told["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
-    print(json.dumps(told))
+    result["seconds"] = time.perf_counter() - started
+    result["cpu"] = time.process_time() - cpu
+    result["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

@@ -73,9 +73,9 @@ def run(*, quick: bool) -> Result:
     started = time.perf_counter()
 
     with tempfile.TemporaryDirectory() as folder, emulator(Path(folder)) as settings:
-        told = part(settings, first=first, last=last)
+        peaks = part(settings, first=first, last=last)
 
-    assert told["good"] == last, "queries failed"
+    assert peaks["good"] == last, "queries failed"
 
     return Result(
         name="bulk",
@@ -84,12 +84,12 @@ def run(*, quick: bool) -> Result:
             Figure(
                 label=f"resident set after {first:,} queries",
                 unit="MiB",
-                rounds=[told["first"] / _MIB],
+                rounds=[peaks["first"] / _MIB],
             ),
             Figure(
                 label=f"more than that after {last:,}",
                 unit="MiB",
-                rounds=[(told["last"] - told["first"]) / _MIB],
+                rounds=[(peaks["last"] - peaks["first"]) / _MIB],
                 target=_GROWTH,
                 below=True,
             ),

@@ -148,13 +148,13 @@ def probe(steps: str) -> dict[str, Step]:
     """
     Run *steps* in a fresh interpreter and return what each took, by its label.
     """
-    told = subprocess.run(
+    finished = subprocess.run(
         [sys.executable, "-c", _PROBE.replace("{steps}", steps)],
         check=True,
         capture_output=True,
     )
 
-    return {label: Step(*found) for label, *found in json.loads(told.stdout)}
+    return {label: Step(*found) for label, *found in json.loads(finished.stdout)}
 
 
 def run(*, quick: bool) -> Result:

@@ -96,23 +96,21 @@ def measure(folder: Path, *, rows: int, many: int, rounds: int) -> list[Figure]:
             Figure(
                 label=f"peak memory on {name}, {many:,} rows",
                 unit="MiB",
-                rounds=[told["peak"] / _MIB],
+                rounds=[one["peak"] / _MIB],
                 target=_BUDGET,
                 below=True,
             )
-            for name, told in peaks.items()
+            for name, one in peaks.items()
         ),
         *(
-            Figure(
-                label=f"on {name}, {many:,} rows", unit="s", rounds=[told["seconds"]]
-            )
-            for name, told in peaks.items()
+            Figure(label=f"on {name}, {many:,} rows", unit="s", rounds=[one["seconds"]])
+            for name, one in peaks.items()
         ),
     ]
 
 
 def _verdicts(found: dict[str, list[Any]]) -> list[Figure]:
-    judged = [one for name, told in found.items() for one in told if name != "parse"]
+    judged = [one for name, parts in found.items() for one in parts if name != "parse"]
 
     return [
         Figure(

@@ -144,23 +144,23 @@ def openssl_speed(bits: int) -> dict[str, float]:
     Return signatures and checks per second of `openssl speed`, in a second each.
     """
     command = ["openssl", "speed", "-elapsed", "-seconds", "1", "-mr", f"rsa{bits}"]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
-    return read_speed(told, bits)
+    return read_speed(output, bits)
 
 
 def _version() -> str:
     command = ["openssl", "version"]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
-    return " ".join(told.split()[:2])
+    return " ".join(output.split()[:2])
 
 
-def read_speed(told: str, bits: int) -> dict[str, float]:
+def read_speed(output: str, bits: int) -> dict[str, float]:
     """
     Read the line ``+F2:<number>:<bits>:<signs>:<verifies>``, all per second.
     """
-    for line in told.splitlines():
+    for line in output.splitlines():
         fields = line.split(":")
 
         if fields[0] == "+F2" and fields[2] == str(bits):

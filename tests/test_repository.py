@@ -16,6 +16,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LARGEST_BINARY = 300_000
+FOLDERS = ("src", "tests", "simulation", "benchmarks", "examples")
+# Words that nobody searches for: report, notify, complete, context, cut, prefilter.
+METAPHORS = {"tell", "told", "untold", "land", "desk", "leash", "sieve"}
 
 
 def _tracked_files() -> list[Path]:
@@ -93,3 +96,56 @@ def test_what_a_test_patches_is_whole_again_after_it():
     ]
 
     assert [] == lasting
+
+
+def _defined_names(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
+        elif isinstance(node, ast.ExceptHandler) and node.name is not None:
+            yield node.name
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            # Columns of a table.
+            yield from re.findall(r"\b(\w+) (?:BLOB|INTEGER|REAL|TEXT)\b", node.value)
+
+
+def _words_of(name):
+    return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)}
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_names_are_words_that_a_reader_would_search_for(folder):
+    """
+    No function, class, variable, parameter or column is named by a private metaphor.
+    """
+    found = [
+        f"{file.relative_to(ROOT)}: {name}"
+        for file in sorted((ROOT / folder).rglob("*.py"))
+        # Programs of users have their own words.
+        if file.parent != ROOT / "tests" / "cases"
+        for name in _defined_names(ast.parse(file.read_text(encoding="utf-8")))
+        if METAPHORS & _words_of(name)
+    ]
+
+    assert [] == found
+
+
+def test_the_first_line_of_every_module_is_an_entry_of_a_map():
+    """
+    It is there, it is a sentence of its own, and no two modules have the same.
+    """
+    lines = {
+        str(file.relative_to(ROOT)): (
+            ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+        ).partition("\n\n")[0]
+        for file in sorted((ROOT / "src").rglob("*.py"))
+    }
+
+    assert [] == [file for file, line in lines.items() if not line.endswith(".")]
+    assert len(lines) == len(set(lines.values()))

@@ -104,14 +104,14 @@ class Record:
         """
         return max(self.used, default=0)
 
-    def see(self, told: Mapping[str, Any], now: float) -> None:
+    def see(self, answer: Mapping[str, Any], now: float) -> None:
         """
         Note what the gateway tells of its tokens.
         """
-        for number in range(self.newest + 1, told["requests"] + 1):
+        for number in range(self.newest + 1, answer["requests"] + 1):
             self.given[number] = now
 
-        self.used.update(map(int, told["calls"]))
+        self.used.update(map(int, answer["calls"]))
 
     def lives(self, life: float) -> int:
         """
@@ -167,25 +167,27 @@ async def blow(storm: Storm, spec: str) -> Damage:
         started = time.monotonic()
 
         for worker in workers:
-            _tell(worker, "go")
+            _send_line(worker, "go")
 
         record = await _pass_lives(storm, emulator, Executioner(folder))
         (folder / "end").touch()
-        told = [json.loads(line) for worker in workers if (line := await _line(worker))]
+        results = [
+            json.loads(line) for worker in workers if (line := await _line(worker))
+        ]
         record.see(emulator.control("GET", "/token"), time.monotonic())
 
     errors: Counter[str] = Counter()
 
-    for one in told:
+    for one in results:
         errors.update(one["errors"])
 
     return Damage(
         store=spec.partition(":")[0] if "://" in spec else "file",
         requests=record.newest,
         lives=record.lives(storm.life),
-        kills=storm.processes - len(told),
+        kills=storm.processes - len(results),
         costly=sum(step.costs_a_token for step in storm.steps),
-        calls=sum(one["calls"] for one in told),
+        calls=sum(one["calls"] for one in results),
         errors=errors,
         seconds=time.monotonic() - started,
     )
@@ -237,7 +239,7 @@ async def _worker(
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
-    _tell(process, json.dumps(order))
+    _send_line(process, json.dumps(order))
 
     try:
         yield process
@@ -248,7 +250,7 @@ async def _worker(
         await process.wait()
 
 
-def _tell(process: asyncio.subprocess.Process, line: str) -> None:
+def _send_line(process: asyncio.subprocess.Process, line: str) -> None:
     assert process.stdin is not None
     process.stdin.write(f"{line}\n".encode())
 

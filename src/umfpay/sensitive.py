@@ -1,5 +1,5 @@
 """
-Values that must not be seen: the three kinds of sensitive data.
+Values that must not be seen: `Secret`, `Private` and `Sealed`.
 
 `Secret` is clear text that lives in memory only, `Sealed` is ciphertext that may be
 stored, `Private` is sent in clear but hidden from people who read logs.

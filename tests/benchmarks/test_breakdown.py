@@ -43,7 +43,7 @@ def test_the_parts_of_a_bar_make_the_whole_call(result):
             assert wholes[stack.label] == pytest.approx(sum(stack.parts.values()))
 
 
-def test_create_and_get_are_told_apart_and_as_a_mean(result):
+def test_create_and_get_are_distinguished_and_have_a_mean(result):
     """
     The mean has the target.
     """

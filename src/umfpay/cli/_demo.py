@@ -16,9 +16,9 @@ import click
 
 from umfpay.cli._demo_all import StoryStep, open_shop, run_stories
 from umfpay.cli._demo_steps import Step, card_story, look_around
-from umfpay.cli._ending import run_to_end
 from umfpay.cli._exit_codes import Exit
 from umfpay.cli._sessions import open_session, read_emulator, settings
+from umfpay.cli._signals import run_to_end
 from umfpay.cli._streams import print_json, print_line
 from umfpay.config import Config
 from umfpay.errors import ConfigError, Text

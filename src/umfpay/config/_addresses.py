@@ -1,5 +1,5 @@
 """
-URLs among the settings: a host that can be called, nothing that leaks.
+URLs among the settings: checked for a host, and shown without passwords.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-One check (attrs converter) for each setting.
+Validation: one check (attrs converter) for each setting.
 """
 
 from __future__ import annotations

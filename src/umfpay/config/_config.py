@@ -1,5 +1,5 @@
 """
-The settings of a session.
+`Config`: the settings of a session.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The gateway's own addresses.
+`Environment`: the gateway's own addresses, sandbox and live.
 """
 
 from __future__ import annotations

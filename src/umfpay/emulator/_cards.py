@@ -13,8 +13,8 @@ import re
 from typing import Any, Final
 
 from umfpay.emulator._gateway_state import GatewayState
+from umfpay.emulator._member_aliases import members, text
 from umfpay.emulator._refusal import Refusal
-from umfpay.emulator._wire import members, text
 
 
 _CARD_NUMBER: Final = re.compile(r"[0-9]{12,19}")

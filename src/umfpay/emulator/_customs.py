@@ -7,10 +7,10 @@ from __future__ import annotations
 from typing import Any
 
 from umfpay.emulator._gateway_state import GatewayState, Members, key_of
+from umfpay.emulator._member_aliases import entries, is_true, member, members, text
 from umfpay.emulator._orders import find_sub_order, needed
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._store import Document
-from umfpay.emulator._wire import entries, is_true, member, members, text
 from umfpay.protocol import new_object_id
 
 

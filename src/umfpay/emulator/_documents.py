@@ -20,8 +20,8 @@ import attrs
 
 from umfpay.emulator._gateway_state import GatewayState
 from umfpay.emulator._manual_transitions import move_payment
+from umfpay.emulator._member_aliases import text
 from umfpay.emulator._store import Document
-from umfpay.emulator._wire import text
 
 
 _FILE_NAME: Final = re.compile(r"(.+)([0-9]{8})([0-9]{4})\.zip", re.S)

@@ -14,10 +14,10 @@ from umfpay.emulator._cards import (
     check_card,
 )
 from umfpay.emulator._gateway_state import GatewayState, Members
+from umfpay.emulator._member_aliases import members, text
 from umfpay.emulator._payment_answers import executed
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._store import Document
-from umfpay.emulator._wire import members, text
 
 
 _SMS_PAUSE_SECONDS: Final = 60.0

@@ -15,6 +15,7 @@ from umfpay.emulator import _tokens as tokens
 from umfpay.emulator._faults import Fault, FaultPlan
 from umfpay.emulator._gateway_state import GatewayState, Members
 from umfpay.emulator._internal_errors import log_internal_error
+from umfpay.emulator._member_aliases import with_old_names
 from umfpay.emulator._messages import (
     Answer,
     Request,
@@ -29,7 +30,6 @@ from umfpay.emulator._routes import SUCCESS, Endpoint, route
 from umfpay.emulator._settings import Place
 from umfpay.emulator._store import Document
 from umfpay.emulator._transitions import run_due
-from umfpay.emulator._wire import with_old_names
 from umfpay.errors import escape
 from umfpay.protocol import (
     Signer,

@@ -16,12 +16,12 @@ from typing import Any, Final
 import attrs
 
 from umfpay.emulator._clock import Clock
+from umfpay.emulator._member_aliases import text
 from umfpay.emulator._merchants import Merchants
 from umfpay.emulator._money import cents, fee_of
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._settings import EmulatorSettings
 from umfpay.emulator._store import Document, Store
-from umfpay.emulator._wire import text
 from umfpay.protocol import Opener, new_object_id
 
 

@@ -12,9 +12,9 @@ from umfpay.emulator import _executions as executions
 from umfpay.emulator import _payments as payments
 from umfpay.emulator import _refunds as refunds
 from umfpay.emulator._gateway_state import GatewayState, Members
+from umfpay.emulator._member_aliases import text
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._store import Document
-from umfpay.emulator._wire import text
 
 
 _PAYMENT_TRANSITIONS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {

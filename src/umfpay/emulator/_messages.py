@@ -11,8 +11,8 @@ from typing import Any, Final
 import attrs
 
 from umfpay.emulator._faults import Fault
+from umfpay.emulator._member_aliases import canonical
 from umfpay.emulator._refusal import Refusal
-from umfpay.emulator._wire import canonical
 from umfpay.protocol import JSONRefusedError, dump_json, parse_json
 
 

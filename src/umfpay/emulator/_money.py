@@ -8,8 +8,8 @@ import re
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
+from umfpay.emulator._member_aliases import member, text
 from umfpay.emulator._refusal import Refusal
-from umfpay.emulator._wire import member, text
 
 
 # CNY for one unit. Invented, but for USD the rate that the guide prints.

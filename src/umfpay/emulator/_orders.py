@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from umfpay.emulator._clock import CHINA_ZONE
 from umfpay.emulator._gateway_state import GatewayState
+from umfpay.emulator._member_aliases import entries, members, text
 from umfpay.emulator._money import amount_of
 from umfpay.emulator._refusal import Refusal
-from umfpay.emulator._wire import entries, members, text
 
 
 _MINUTES_TEXT: Final = re.compile(r"[0-9]{1,7}(\.[0-9]{1,20})?")

@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 
 from umfpay.emulator._cards import CARD_METHODS
 from umfpay.emulator._gateway_state import GatewayState, Members
+from umfpay.emulator._member_aliases import entries, text
 from umfpay.emulator._money import cents
 from umfpay.emulator._store import Document
-from umfpay.emulator._wire import entries, text
 
 
 _SCHEME_OF_METHOD: Final = {

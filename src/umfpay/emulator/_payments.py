@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from umfpay.emulator._cards import CARD_METHODS, check_card, check_identity
 from umfpay.emulator._gateway_state import GatewayState, Members, key_of
+from umfpay.emulator._member_aliases import entries, members, text
 from umfpay.emulator._money import CNY_RATES, in_cny
 from umfpay.emulator._orders import (
     check_order,
@@ -20,7 +21,6 @@ from umfpay.emulator._orders import (
 from umfpay.emulator._payment_answers import created, links_of_new, queried
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._store import Document
-from umfpay.emulator._wire import entries, members, text
 from umfpay.protocol import new_object_id
 
 

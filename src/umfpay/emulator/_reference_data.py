@@ -8,11 +8,11 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from umfpay.emulator._gateway_state import GatewayState, Members, Query, key_of
+from umfpay.emulator._member_aliases import members, text
 from umfpay.emulator._money import CNY_RATES
 from umfpay.emulator._orders import needed
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._store import Document
-from umfpay.emulator._wire import members, text
 from umfpay.models import CREDIT_BANKS, DEBIT_BANKS
 
 

@@ -9,11 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 from umfpay.emulator._gateway_state import GatewayState, Members, key_of
+from umfpay.emulator._member_aliases import entries, member, members, text
 from umfpay.emulator._money import amount_of, cents, in_cny
 from umfpay.emulator._orders import needed, wire_day
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._store import Document
-from umfpay.emulator._wire import entries, member, members, text
 
 
 def create(

@@ -1,5 +1,5 @@
 """
-A refusal of the gateway.
+`Refusal`: what a handler raises to refuse a call with a return code.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any, Final
 from urllib.parse import parse_qs
 
-from umfpay.emulator._wire import member
+from umfpay.emulator._member_aliases import member
 from umfpay.protocol import JSONRefusedError, parse_json
 
 

@@ -1,5 +1,5 @@
 """
-How the gateway in a box behaves where the real one is open to doubt.
+`EmulatorSettings`: how the emulator behaves where the real gateway is open to doubt.
 """
 
 from __future__ import annotations

@@ -12,10 +12,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 from umfpay.emulator._gateway_state import GatewayState, Members, Query
+from umfpay.emulator._member_aliases import text
 from umfpay.emulator._orders import wire_day
 from umfpay.emulator._statements import entries_of, product, settled_row_of
 from umfpay.emulator._store import Document
-from umfpay.emulator._wire import text
 
 
 _LINE_BREAKS: Final = re.compile(r"[,\r\n]+")

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from umfpay.emulator._shapes import check
+from umfpay.emulator._document_schemas import check
 from umfpay.errors import ConfigError, Text
 
 

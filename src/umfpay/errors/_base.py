@@ -1,5 +1,5 @@
 """
-The root of the tree, and what errors are made of.
+`UMFError`, the root of the tree, and what errors are made of: `Text`, `Intent`.
 """
 
 from __future__ import annotations

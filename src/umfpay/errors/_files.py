@@ -1,5 +1,5 @@
 """
-What comes in and goes out besides calls: notifications, papers, statements.
+Errors of notifications, of papers (FTP upload) and of statement files.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-One deadline for all calls of a flow.
+`Deadline`: one deadline for all calls of a flow.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Payments on pages of the gateway or a bank (gateway.md 10.7, 10.8).
+Payments on the cashier page or a bank's page (gateway.md 10.7, 10.8).
 """
 
 from __future__ import annotations

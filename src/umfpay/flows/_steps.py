@@ -1,5 +1,5 @@
 """
-Progress of a flow: the steps that `on_step` is told.
+Progress of a flow: the steps that are reported to `on_step`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What is bought: what we send.
+The order of a request: goods, sub orders, risk information.
 """
 
 from __future__ import annotations

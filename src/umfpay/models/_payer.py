@@ -1,5 +1,5 @@
 """
-Who pays and with what: what we send.
+The payer of a request: card, QR code, WeChat, stored agreement, company.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-What all objects that we read have in common.
+`Received`: what all objects that we read have in common, unknown members included.
 """
 
 from __future__ import annotations

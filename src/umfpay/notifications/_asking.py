@@ -1,5 +1,5 @@
 """
-Ask the gateway about events that prove nothing by themselves.
+Query the gateway, with backoff, about events that prove nothing by themselves.
 
 Nobody knows whether a query of another merchant's payment is refused. So one whose id
 is not known to be the shop's own must stand in the shop's own list, too.

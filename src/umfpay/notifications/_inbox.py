@@ -1,5 +1,5 @@
 """
-The inbox: nothing is acknowledged before it is stored, nothing applied twice.
+The inbox: no webhook is acknowledged before it is stored, none applied twice.
 """
 
 from __future__ import annotations

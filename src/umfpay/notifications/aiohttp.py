@@ -1,5 +1,5 @@
 """
-The notification endpoint of an aiohttp shop.
+The webhook endpoint (notification route) of an aiohttp shop.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from typing import Final
 
 from aiohttp import web
 
-from umfpay.notifications._serving import (
+from umfpay.notifications._webhook_endpoint import (
     MAX_BODY_BYTES,
     Receiver,
     broken_off_error,

@@ -1,11 +1,11 @@
 """
-The notification endpoint of a FastAPI shop (extra ``fastapi``).
+The webhook endpoint (notification route) of a FastAPI shop (extra ``fastapi``).
 """
 
 from __future__ import annotations
 
 from umfpay.errors import needs_extra
-from umfpay.notifications._serving import (
+from umfpay.notifications._webhook_endpoint import (
     MAX_BODY_BYTES,
     Receiver,
     broken_off_error,

@@ -1,5 +1,5 @@
 """
-Certificates that load everywhere: for the emulator's key (gateway.md, trap 37).
+Make certificates that load everywhere: for the emulator's key (gateway.md, trap 37).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Statements against the merchant's ledger.
+Reconcile the gateway's statements with the merchant's ledger.
 """
 
 from __future__ import annotations

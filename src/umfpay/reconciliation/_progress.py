@@ -1,5 +1,5 @@
 """
-Checkpoints of a run: a finished partition is done.
+Checkpoints of a run: a partition that is finished is not compared again.
 """
 
 from __future__ import annotations

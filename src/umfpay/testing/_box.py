@@ -1,5 +1,5 @@
 """
-The emulator of a test, and what a customer or UMF would do.
+The emulator in a test: what a customer or UMF would do.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-TokenCache: gives every caller the token, and fetches it once.
+`TokenCache`: gives every caller the token, and fetches it once (single flight).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Token records as a JSON file.
+Token records as a JSON file: written, and read if it is one of ours.
 """
 
 from __future__ import annotations

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
+from umfpay.emulator._console._csrf import MAX_FIELDS, FormGate
 from umfpay.emulator._console._customer import CustomerPages
 from umfpay.emulator._console._forms import Forms
 from umfpay.emulator._console._lists import ListPages
-from umfpay.emulator._console._origin import MAX_FIELDS, FormGate
 from umfpay.emulator._console._pages import (
     Page,
     PageRefused,

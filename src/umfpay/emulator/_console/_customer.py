@@ -17,9 +17,9 @@ from markupsafe import Markup
 from umfpay.emulator._console._pages import Page, PageRefused
 from umfpay.emulator._gateway_state import GatewayState
 from umfpay.emulator._manual_transitions import move_payment
+from umfpay.emulator._member_aliases import text
 from umfpay.emulator._payment_answers import qr_code_url
 from umfpay.emulator._store import Document
-from umfpay.emulator._wire import text
 
 
 WECHAT_METHODS: Final = ("WECHAT_WEB", "WECHAT_IN_APP", "WECHAT_H5")

@@ -1,5 +1,5 @@
 """
-What the console's forms change: the same moves as the control API.
+Forms of the console: the same transitions as by the control API.
 """
 
 from __future__ import annotations

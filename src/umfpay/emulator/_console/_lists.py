@@ -1,5 +1,5 @@
 """
-Pages of what came and went: for the developer of a shop.
+Console pages of payments, refunds, requests, notifications, papers and faults.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from umfpay.emulator._console._customer import WECHAT_METHODS
 from umfpay.emulator._console._pages import Page
 from umfpay.emulator._faults import KINDS
 from umfpay.emulator._gateway import Gateway
+from umfpay.emulator._member_aliases import text
 from umfpay.emulator._settings import choices
 from umfpay.emulator._store import Document
-from umfpay.emulator._wire import text
 
 
 _MAX_ROWS: Final = 200

@@ -1,5 +1,5 @@
 """
-A page before it is rendered, and what renders it.
+Pages of the console before they are rendered, and the renderer, which escapes.
 """
 
 from __future__ import annotations

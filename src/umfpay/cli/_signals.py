@@ -1,5 +1,5 @@
 """
-Commands that are told to end: what they opened is closed, what they made for a while is
+Signals that end a command: what it opened is closed, what it made for a while is
 deleted.
 """
 

@@ -1,5 +1,5 @@
 """
-Forms of our own pages, told from those of other sites.
+CSRF protection: forms of our own pages are taken, those of other sites are not.
 """
 
 from __future__ import annotations
