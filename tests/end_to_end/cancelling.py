@@ -23,7 +23,7 @@ from umfpay.models import NewPayer
 from umfpay.protocol import PrivateKey, Signer, make_certificate
 
 
-POOL = 20
+POOL = 10
 WORKERS = 60
 PAUSE = 0.004
 PATIENCE = 0.06
@@ -114,7 +114,7 @@ def sockets_to(port):
     return sum(end == [f"0100007F:{port:04X}", "01"] for end in ends)
 
 
-async def storm(config, count, chance, unknown):
+async def storm(config, port, count, chance, unknown):
     """
     Make *count* calls and cancel each at a random moment; return who ended how.
     """
@@ -152,7 +152,7 @@ async def storm(config, count, chance, unknown):
             (await session.payments.get("PAY_AFTER")).state == "TRADE_SUCCESS"
             for _ in range(20)
         ]
-        kept = sockets_to(session._base.port)
+        kept = sockets_to(port)
 
     return cancelled, ended, sum(good), kept
 
@@ -189,7 +189,7 @@ async def run(count, seed):
 
     looking = asyncio.ensure_future(look())
     cancelled, ended, good, kept = await storm(
-        config, count, random.Random(seed), unknown
+        config, port, count, random.Random(seed), unknown
     )
     looking.cancel()
 
