@@ -28,11 +28,12 @@ def draw(result: Result, path: Path) -> None:
     Draw the stacks of *result*, its ratios, or all figures of one unit.
     """
     rows = len(result.stacks or shown(result))
-    canvas = Canvas(figsize=(8, 0.9 + 0.32 * rows), layout="constrained")
+    canvas = Canvas(figsize=(8, 1.2 + 0.32 * rows), layout="constrained")
     axes = canvas.subplots()
 
     if result.stacks:
         _stacks(axes, result.stacks)
+        canvas.legend(loc="outside lower center", ncols=len(result.stacks[0].parts))
         unit = result.figures[0].unit
     else:
         figures = shown(result)
@@ -69,8 +70,6 @@ def _stacks(axes: Axes, stacks: Sequence[Stack]) -> None:
         left = [one + other for one, other in zip(left, sizes, strict=True)]
 
     axes.set_yticks(list(places), [stack.label for stack in stacks])
-    axes.legend(ncols=len(stacks[0].parts), loc="upper right", fontsize="small")
-    axes.set_xlim(0, 1.35 * max(left))
 
 
 def shown(result: Result) -> list[Figure]:

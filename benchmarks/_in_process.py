@@ -11,16 +11,16 @@ import contextlib
 import functools
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
-
-import httpx
 
 from benchmarks.canned import Gateway, Keys
 from benchmarks.orders import POOL, created, payment_id, queried, reference
 from umfpay import Secret, UMFSession, _codec, protocol
+from umfpay._session import _binding
 from umfpay.protocol import PrivateKey, Signer, _rsa, sign_envelope
 from umfpay.tokens import MemoryTokenStore, TokenRecord
+from umfpay.transport import Answer, CallState
 
 
 async def authorized() -> MemoryTokenStore:
@@ -41,19 +41,19 @@ async def authorized() -> MemoryTokenStore:
     return store
 
 
-class InProcess(httpx.AsyncBaseTransport):
+class InProcess:
     """
-    Answers at once, without a network, what `benchmarks.canned` would answer.
+    An edge that answers at once what `benchmarks.canned` would answer.
 
     Args:
         keys: The gateway's signs the answers.
         turns: Whether each exchange lets the loop turn once, as every network does.
     """
 
-    def __init__(self, keys: Keys, *, pool: int = POOL, turns: bool = True) -> None:
+    def __init__(self, keys: Keys, *, turns: bool, pool: int = POOL) -> None:
         signer = Signer(PrivateKey.load(keys.gateway))
         self._turns = turns
-        self._answers: dict[bytes, tuple[bytes, dict[str, str]]] = {}
+        self._answers: dict[str, Answer] = {}
 
         for number in range(pool):
             for key, value in (
@@ -61,9 +61,14 @@ class InProcess(httpx.AsyncBaseTransport):
                 (payment_id(number), queried(number)),
             ):
                 body, signature = sign_envelope(value, signer=signer, place="both")
-                self._answers[key.encode()] = body, {"Signature": signature or ""}
+                headers = [
+                    (b"content-type", b"application/json"),
+                    (b"content-length", str(len(body)).encode()),
+                    (b"signature", (signature or "").encode()),
+                ]
+                self._answers[key] = Answer(status=200, headers=headers, body=body)
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def exchange(self, state: CallState) -> Answer:
         """
         Answer a create or a query.
         """
@@ -71,26 +76,40 @@ class InProcess(httpx.AsyncBaseTransport):
         if self._turns:
             await asyncio.sleep(0)
 
-        if request.method == "GET":
-            key = request.url.raw_path.rpartition(b"/")[2]
-        else:
-            assert isinstance(request.stream, httpx.ByteStream)
-            [sent] = request.stream
-            key = sent.partition(b'"mer_reference_id":"')[2].partition(b'"')[0]
+        state.body_started = state.body_tracked = True
 
-        body, headers = self._answers[key]
+        if not state.body:
+            return self._answers[state.url.rpartition("/")[2]]
 
-        return httpx.Response(200, headers=headers, stream=httpx.ByteStream(body))
+        key = state.body.partition(b'"mer_reference_id":"')[2].partition(b'"')[0]
+
+        return self._answers[key.decode()]
+
+    async def aclose(self) -> None:
+        """
+        Do nothing: there is no connection.
+        """
+
+    def abandon(self) -> None:
+        """
+        Do nothing either.
+        """
 
 
-async def in_process_session(keys: Keys) -> UMFSession:
+@contextlib.asynccontextmanager
+async def in_process_session(
+    keys: Keys, *, turns: bool = False
+) -> AsyncIterator[UMFSession]:
     """
-    Return a session that is answered at once, without so much as a turn of the loop.
+    Enter a session that `InProcess` answers.
     """
     place = Gateway(url="http://127.0.0.1:9/cberest/v1", keys=keys)
     config = place.config(token_store=await authorized(), rsa_backend="cryptography")
+    edge = InProcess(keys, turns=turns)
 
-    return UMFSession(config, transport=InProcess(keys, turns=False))
+    with _replaced(_binding._connections, lambda *_: edge):
+        async with UMFSession(config) as session:
+            yield session
 
 
 class NoRSA:

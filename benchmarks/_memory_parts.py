@@ -19,9 +19,9 @@ from typing import Any, Final
 
 import httpx
 
-from benchmarks._in_process import InProcess, authorized
+from benchmarks._in_process import authorized, in_process_session
 from benchmarks.canned import Gateway, Keys
-from benchmarks.orders import POOL
+from benchmarks.orders import POOL, new_payment, payment_id
 from benchmarks.peers import BareAiohttp, Ours, Peer, Request
 from umfpay import UMFSession
 
@@ -156,19 +156,18 @@ async def calls(order: Order) -> dict[str, list[int]]:
     """
     Return the resident set after each so many calls: *first*, then every *step*.
     """
-    place = _place(order)
-    ours = Ours(place)
-    ours.session = UMFSession(
-        place.config(token_store=await authorized(), rsa_backend="cryptography"),
-        transport=InProcess(place.keys),
-    )
+    payments = [new_payment(number) for number in range(POOL)]
     found: list[int] = []
 
-    async with ours.session:
+    async with in_process_session(_place(order).keys, turns=True) as session:
         for count in (order["first"], *[order["step"]] * order["steps"]):
             for number in range(count):
-                order = number // 2 % POOL
-                await (ours.query(order) if number % 2 else ours.create(order))
+                which = number // 2 % POOL
+
+                if number % 2:
+                    await session.payments.get(payment_id(which))
+                else:
+                    await session.payments.create(payments[which])
 
             found.append(resident())
 

@@ -95,9 +95,7 @@ async def inside(keys: Keys, plan: Plan) -> Inside:
     found = Inside(create=[], query=[], codec=[])
 
     with without_rsa():
-        session = await in_process_session(keys)
-
-        async with session:
+        async with in_process_session(keys) as session:
 
             async def create(number: int) -> None:
                 await session.payments.create(payments[number])

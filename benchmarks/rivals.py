@@ -220,7 +220,7 @@ RIVALS: Final[Mapping[str, Rival]] = {
     OURS: Rival(
         make=lambda place, like: Ours(place),  # noqa: ARG005
         calls=400,
-        network="aiohttp",
+        network="its own",
         signs="POSTs",
         verifies="RSA, and what was asked",
         types="in and out",

@@ -4,6 +4,7 @@ A call is taken apart, and its parts make the whole.
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 
 import pytest
@@ -77,11 +78,12 @@ async def test_a_session_in_process_is_answered_and_watched():
     faces = {name: getattr(_codec, name) for name in _codec.__all__}
     opening = protocol.open_envelope
 
-    with without_rsa():
-        blind = await in_process_session(keys)
-        await blind.payments.get(payment_id(1))
+    async with contextlib.AsyncExitStack() as stack:
+        with without_rsa():
+            blind = await stack.enter_async_context(in_process_session(keys))
 
-    async with blind, await in_process_session(keys) as seeing:
+        seeing = await stack.enter_async_context(in_process_session(keys))
+
         for session in (blind, seeing):
             with codec_clock() as clock:
                 created = await session.payments.create(new_payment(1))
