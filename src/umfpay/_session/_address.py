@@ -26,7 +26,7 @@ _STRAY_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 # No longer one fits into the requests of httpx.
-_MAX_URL_CHARACTERS: Final = 65_536
+MAX_URL_CHARACTERS: Final = 65_536
 
 
 def local_path(path: Any) -> str:
@@ -123,19 +123,6 @@ def text_query(query: Any) -> Mapping[str, str]:
     )
 
 
-def whole_address(address: str) -> str:
-    """
-    Return *address*, which is percent-encoded.
-
-    Raises:
-        ConfigError: It is longer than a request can carry.
-    """
-    if len(address) <= _MAX_URL_CHARACTERS:
-        return address
-
-    raise _too_long()
-
-
 @lru_cache(maxsize=256)
 def encoded_address(address: str) -> str:
     """
@@ -146,7 +133,12 @@ def encoded_address(address: str) -> str:
     """
     quoted = quote(address, safe=_URL_CHARACTERS)
 
-    return whole_address(_STRAY_PERCENT.sub("%25", quoted))
+    quoted = _STRAY_PERCENT.sub("%25", quoted)
+
+    if len(quoted) <= MAX_URL_CHARACTERS:
+        return quoted
+
+    raise _too_long()
 
 
 def base_address(base_url: str) -> str:
@@ -177,8 +169,8 @@ def origin_of(address: str) -> str:
 def _too_long() -> ConfigError:
     return ConfigError(
         Text(
-            f"The address is no URL of at most {_MAX_URL_CHARACTERS} characters.",
-            f"地址不是长度不超过 {_MAX_URL_CHARACTERS} 个字符的有效 URL。",
+            f"The address is no URL of at most {MAX_URL_CHARACTERS} characters.",
+            f"地址不是长度不超过 {MAX_URL_CHARACTERS} 个字符的有效 URL。",
         ),
         advice=Text("Shorten ids, path and query.", "请缩短编号、path 和 query。"),
     )

@@ -26,6 +26,7 @@ from umfpay.transport import (
     Edge,
     HTTPXAdapter,
     Pipeline,
+    RawBody,
     RequestSigner,
     tls_context,
     wrap_signer,
@@ -61,6 +62,9 @@ class Binding:
         Raises:
             TimeoutError: The deadline passed while a thread sealed them.
         """
+        if isinstance(body, RawBody):
+            return body.data
+
         work = functools.partial(
             _codec.encode, body, seal=self.sealer.seal, options=self.options
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from umfpay._session._unknown_outcome import Executed, outcome_of
 from umfpay.errors import (
@@ -18,12 +18,17 @@ from umfpay.errors import (
 )
 from umfpay.models import Payment, PaymentState
 from umfpay.protocol import DATA_LAG_SECONDS, DecidedBy
-from umfpay.transport import Call, CallEnd, CallState, CallVerdict, unconfirmed
+from umfpay.transport import (
+    GOOD_VERDICT,
+    Call,
+    CallEnd,
+    CallState,
+    CallVerdict,
+    unconfirmed,
+)
 
 
 T = TypeVar("T")
-
-_GOOD_VERDICT: Final = CallVerdict(ending=CallEnd.GOOD)
 
 _log = logging.getLogger("umfpay")
 
@@ -43,7 +48,7 @@ async def look_up(
     query = None if call.lookup is None else call.lookup(result)
 
     if query is None:
-        return _GOOD_VERDICT
+        return GOOD_VERDICT
 
     try:
         await ask(query)
@@ -55,11 +60,11 @@ async def look_up(
                 type(error).__name__,
             )
 
-            return _GOOD_VERDICT
+            return GOOD_VERDICT
 
         return unconfirmed(state, error)
 
-    return _GOOD_VERDICT
+    return GOOD_VERDICT
 
 
 async def query_after_refusal(
@@ -105,7 +110,7 @@ async def query_after_refusal(
     outcome = outcome_of(found, refused_once=_is_proof(call_verdict))
 
     if outcome is Executed.YES:
-        return _GOOD_VERDICT, found
+        return GOOD_VERDICT, found
 
     if outcome is Executed.NO and _is_signed(call_verdict):
         return CallVerdict(ending=CallEnd.FAILED, error=call_verdict.error), None

@@ -24,7 +24,7 @@ _OPTION_NAMES: Final = frozenset(CallOptions.__annotations__)
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class CallLimits:
     """
     The options of one call, checked.
@@ -54,11 +54,6 @@ def limits_of(options: CallOptions, config: Config, *, now: float) -> CallLimits
 
     if config.accept_language is not None:
         headers = ((b"Accept-Language", config.accept_language.encode()),)
-
-    if not options:
-        return CallLimits(
-            timeout=config.timeout, deadline=now + config.deadline, headers=headers
-        )
 
     must_be_known_options(options)
     extra = options.get("extra_headers")

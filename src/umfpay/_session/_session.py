@@ -8,6 +8,7 @@ import asyncio
 import inspect
 import logging
 import math
+import os
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
@@ -18,9 +19,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, cast
 
 from umfpay import _codec
 from umfpay._session._address import (
+    MAX_URL_CHARACTERS,
     base_address,
     encoded_address,
-    whole_address,
 )
 from umfpay._session._any_call import any_call
 from umfpay._session._binding import Binding, bind, must_be_usable, warm_up
@@ -64,12 +65,12 @@ from umfpay.resources import (
 )
 from umfpay.sensitive import Sealed, Secret
 from umfpay.transport import (
+    GOOD_VERDICT,
     Call,
     CallEnd,
     CallState,
     CallVerdict,
     Edge,
-    RawBody,
     classify,
     without_traceback,
 )
@@ -387,6 +388,9 @@ class UMFSession:
         """
         now = asyncio.get_running_loop().time()
 
+        if not options and self._config.accept_language is None:
+            return CallLimits(self._config.timeout, now + self._config.deadline)
+
         return limits_of(options, self._config, now=now)
 
     async def make(
@@ -410,13 +414,11 @@ class UMFSession:
             return answered
 
         try:
-            if isinstance(call.body, RawBody):
-                state.body = call.body.data
-            elif call.body is not None:
+            if call.body is not None:
                 state.body = await binding.encode(call.body, deadline=limits.deadline)
 
             await pipeline.send(state)
-            call_verdict = classify(state)
+            call_verdict = GOOD_VERDICT if state.signed_success else classify(state)
 
             if call_verdict.ending is CallEnd.GOOD:
                 assert state.envelope is not None
@@ -450,7 +452,8 @@ class UMFSession:
 
             call_verdict = classify(state, error)
 
-        self._report(state, call_verdict, binding.loop.time() - started)
+        if self.on_call is not None or _log.isEnabledFor(logging.DEBUG):
+            self._report(state, call_verdict, binding.loop.time() - started)
 
         if call_verdict.ending is CallEnd.GOOD:
             return cast("T", result), state
@@ -528,7 +531,11 @@ class UMFSession:
     def _bound(self) -> Binding:
         binding = self._binding
 
-        if binding is not None and binding.is_ours():
+        if (
+            binding is not None
+            and binding.loop is asyncio.get_running_loop()
+            and binding.pid == os.getpid()
+        ):
             return binding
 
         if self._closed:
@@ -554,7 +561,9 @@ class UMFSession:
         return CallState(
             call=call,
             # An id was quoted on its way into its template; a path of request() was not.
-            url=whole_address(address) if call.parameters else encoded_address(address),
+            url=address
+            if call.parameters and len(address) <= MAX_URL_CHARACTERS
+            else encoded_address(address),
             headers=limits.headers,
             deadline=limits.deadline,
             timeout=limits.timeout,

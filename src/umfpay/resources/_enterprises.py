@@ -72,6 +72,7 @@ class Enterprises:
                 method="POST",
                 path="/enterprise_qualification",
                 effect=Effect.CREATE,
+                intent=Intent.now("enterprises.register"),
                 body=new,
                 read=read,
                 lookup=lookup,

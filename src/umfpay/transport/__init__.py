@@ -25,7 +25,13 @@ from umfpay.transport._exchange import (
     Failure,
 )
 from umfpay.transport._httpx_adapter import HTTPXAdapter, family_of, no_transport
-from umfpay.transport._outcome import CallEnd, CallVerdict, classify, unconfirmed
+from umfpay.transport._outcome import (
+    GOOD_VERDICT,
+    CallEnd,
+    CallVerdict,
+    classify,
+    unconfirmed,
+)
 from umfpay.transport._pipeline import Pipeline
 from umfpay.transport._retrying import RetryPolicy, full_jitter
 from umfpay.transport._signing import BodySigner, RequestSigner
@@ -44,6 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BODY_LIMIT",
+    "GOOD_VERDICT",
     "LIST_LIMIT",
     "RESERVED_HEADERS",
     "Answer",

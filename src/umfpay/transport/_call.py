@@ -96,8 +96,7 @@ class Call(Generic[T]):
         parameters: Fill the template; quoted here.
         query: Query parameters; None is left out.
         body: The object to send, or a `RawBody`; None sends no body.
-        intent: What a write wants, for the end that nobody knows; made as it begins,
-            and of the name alone if none is given.
+        intent: What a write wants, for the end that nobody knows; made as it begins.
         lookup: Returns the query that names what the answer leaves out, to be made
             within the same deadline; its `read` compares. None if nothing is missing.
         may_fail: Made as a *lookup*, it only adds: an answer that is bound without it
@@ -120,7 +119,7 @@ class Call(Generic[T]):
     parameters: Mapping[str, str] = attrs.field(factory=dict)
     query: Mapping[str, str | None] = attrs.field(factory=dict)
     body: object | None = attrs.field(default=None, repr=False)
-    intent: Intent | None = attrs.field()
+    intent: Intent | None = None
     lookup: Callable[[T], Call[Any] | None] | None = None
     may_fail: bool = False
     query_after_refusal: Call[T] | None = None
@@ -129,10 +128,6 @@ class Call(Generic[T]):
     download: bool = False
     file_day: date | None = None
     file_framed: bool = False
-
-    @intent.default
-    def _begin(self) -> Intent | None:
-        return Intent.now(self.name) if self.effect in WRITE_EFFECTS else None
 
     def target(self) -> str:
         """
@@ -193,6 +188,7 @@ class CallState:
         response_headers: Raw headers of the last answer.
         response_body: The last answer as it came, unless it is a file.
         envelope: What the answer holds; None for a download that streams.
+        signed_success: The answer is signed and says 0000, and nothing else.
         unverified_accepted: The settings let an answer through that is not verified.
         download_verified: The file was read to its end and its signature is good.
     """
@@ -221,6 +217,7 @@ class CallState:
     )
     response_body: bytes = attrs.field(default=b"", repr=False)
     envelope: Envelope | None = attrs.field(default=None, repr=False)
+    signed_success: bool = False
     unverified_accepted: bool = False
     download_verified: bool = False
 
@@ -252,6 +249,7 @@ class CallState:
         self.handed_over = False
         self.body_started = False
         self.envelope = None
+        self.signed_success = False
         self.unverified_accepted = False
         self.status = None
         self.response_headers = ()

@@ -76,7 +76,7 @@ class CallVerdict:
     sent_twice: bool = False
 
 
-_GOOD_VERDICT: Final = CallVerdict(ending=CallEnd.GOOD)
+GOOD_VERDICT: Final = CallVerdict(ending=CallEnd.GOOD)
 
 
 def claims_success(ret_code: str) -> bool:
@@ -108,7 +108,7 @@ def classify(state: CallState, error: BaseException | None = None) -> CallVerdic
 
     if envelope is None:
         return (
-            _GOOD_VERDICT
+            GOOD_VERDICT
             if state.call.download
             else _after_error(state, _no_answer_error(state))
         )
@@ -124,7 +124,7 @@ def classify(state: CallState, error: BaseException | None = None) -> CallVerdic
         )
 
     if _is_good(state, envelope):
-        return _GOOD_VERDICT
+        return GOOD_VERDICT
 
     if state.call.download and claims_success(envelope.ret_code) and status < 400:
         return CallVerdict(ending=CallEnd.FAILED, error=_no_file_error(state))

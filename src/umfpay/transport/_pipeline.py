@@ -131,7 +131,7 @@ class Pipeline:
             try:
                 file = await self._authorize(state)
 
-                if not retrying.is_busy(state):
+                if state.signed_success or not retrying.is_busy(state):
                     return file
             except ExchangeError as error:
                 if not retrying.may_repeat(state, error):
@@ -175,7 +175,7 @@ class Pipeline:
             state.bearer = bearer
             file = await self._exchange(state)
 
-            if not authorizing.is_token_refused(state):
+            if state.signed_success or not authorizing.is_token_refused(state):
                 return file
 
             async with asyncio.timeout_at(state.deadline):

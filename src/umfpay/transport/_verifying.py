@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from umfpay.errors import Text
 from umfpay.protocol import Envelope, Verdict, Verifier, open_envelope
 from umfpay.transport import _refusals as refusals
-from umfpay.transport._call import CallState
+from umfpay.transport._call import CallState, find_header
 from umfpay.transport._custom import (
     CustomVerifier,
     ResponseVerifier,
@@ -31,6 +31,8 @@ from umfpay.transport._outcome import claims_success
 
 UnsignedResponses = Literal["refuse", "accept"]
 ResponseSignatures = Literal["enforce", "report"]
+
+SUCCESS_CODE: Final = "0000"
 
 # A file has shown something but blanks by then.
 _HEAD_BYTES: Final = 4096
@@ -108,7 +110,9 @@ class AnswerVerifier:
         if 300 <= answer.status < 400:
             raise refusals.redirected(state)
 
-        if refusals.content_coding(state) is None:
+        coding = find_header(answer.headers, b"content-encoding")
+
+        if coding is None or refusals.content_coding(state) is None:
             state.envelope = await self._open(state, body)
         else:
             # Signed is what was compressed: nothing can be said about its signature.
@@ -141,7 +145,7 @@ class AnswerVerifier:
                 await stream.aclose()
 
     async def _open(self, state: CallState, body: bytes) -> Envelope:
-        signature = state.response_header(b"signature")
+        signature = find_header(state.response_headers, b"signature")
         verifier = self._verifier
 
         if self._custom is not None and signature is not None:
@@ -173,7 +177,15 @@ class AnswerVerifier:
         verdict = envelope.verdict
 
         if verdict is Verdict.VERIFIED:
-            self._signed.add(endpoint_of(state.call.path))
+            state.signed_success = (
+                state.status == HTTPStatus.OK
+                and envelope.ret_code == SUCCESS_CODE
+                and not envelope.other_codes
+            )
+
+            # Only then anybody asks what was signed before.
+            if self._accepts_unsigned:
+                self._signed.add(endpoint_of(state.call.path))
 
             return
 
