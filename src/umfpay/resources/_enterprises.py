@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Unpack
 
 from umfpay import _codec
+from umfpay.errors import Intent
 from umfpay.models import EnterpriseQualification, NewEnterprise
 from umfpay.protocol import text_in_id
 from umfpay.resources._arguments import needed_object
