@@ -240,6 +240,11 @@ def _make_pipeline(
     return make_pipeline
 
 
+@pytest.fixture(name="make_script")
+def _make_script() -> Callable[..., Script]:
+    return lambda *steps: Script(list(steps))
+
+
 @pytest.fixture(name="play")
 def _play(
     make_pipeline: Callable[..., Pipeline],

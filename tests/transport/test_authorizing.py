@@ -1,34 +1,21 @@
 """
-The layer of the bearer token.
+The rules of the bearer token.
 """
 
 from __future__ import annotations
 
-import httpx
 import pytest
 
-from umfpay.errors import AuthenticationError, ConfigError
+from umfpay.errors import AuthenticationError, ConfigError, TransportError
 from umfpay.transport import (
-    AuthorizingTransport,
+    Answer,
     CallEnd,
     Effect,
-    VerifyingTransport,
-    build_request,
+    ExchangeError,
+    Failure,
     classify,
+    full_jitter,
 )
-
-
-@pytest.fixture(name="layered")
-def _layered(play, tokens, gateway):
-    def layered(*steps, **options):
-        script, network = play(*steps)
-        verifying = VerifyingTransport(network, verifier=gateway.verifier)
-
-        return script, AuthorizingTransport(
-            verifying, token_source=tokens, origin=gateway.base, **options
-        )
-
-    return layered
 
 
 def refusal(gateway, kind):
@@ -51,7 +38,7 @@ def refusal(gateway, kind):
         "401 empty": b"",
     }[kind]
 
-    return httpx.Response(401, content=body)
+    return Answer(status=401, headers=[], body=body)
 
 
 NAMING = ["signed 200", "unsigned 200", "signed by header 401", "unsigned 401 JSON"]
@@ -59,48 +46,48 @@ BARE = ["401 other JSON", "401 HTML", "401 empty"]
 WRITES = [Effect.MONEY, Effect.CREATE, Effect.SMS]
 
 
-async def test_the_token_is_sent_as_documented(layered, call, gateway):
+async def test_the_token_is_sent_as_documented(play, call, gateway):
     """Bearer, a blank, the token."""
-    script, layer = layered(gateway.answer())
-    await layer.handle_async_request(build_request(call()))
+    script, pipeline = play(gateway.answer())
+    await pipeline.send(call())
 
-    assert script.requests[0].headers["authorization"] == "Bearer token-1"
+    assert script.requests[0].authorization == "Bearer token-1"
 
 
-async def test_the_glued_form_is_a_switch(layered, call, gateway):
+async def test_the_glued_form_is_a_switch(play, call, gateway):
     """Bearer without the blank, as the official SDKs send it."""
-    script, layer = layered(gateway.answer(), glued_bearer=True)
-    await layer.handle_async_request(build_request(call()))
+    script, pipeline = play(gateway.answer(), glued_bearer=True)
+    await pipeline.send(call())
 
-    assert script.requests[0].headers["authorization"] == "Bearertoken-1"
+    assert script.requests[0].authorization == "Bearertoken-1"
 
 
-async def test_without_a_current_token_it_waits_for_one(layered, call, gateway, tokens):
+async def test_without_a_current_token_it_waits_for_one(play, call, gateway, tokens):
     """The token source learns how long the call can wait."""
     tokens.ready = False
-    _, layer = layered(gateway.answer())
+    _, pipeline = play(gateway.answer())
     state = call()
-    await layer.handle_async_request(build_request(state))
+    await pipeline.send(state)
 
     assert [state.deadline] == tokens.deadlines
 
 
-async def test_a_current_token_is_not_waited_for(layered, call, gateway, tokens):
+async def test_a_current_token_is_not_waited_for(play, call, gateway, tokens):
     """The usual call asks the token source synchronously and never awaits it."""
-    _, layer = layered(gateway.answer())
-    await layer.handle_async_request(build_request(call()))
+    _, pipeline = play(gateway.answer())
+    await pipeline.send(call())
 
     assert tokens.deadlines == []
 
 
-async def test_a_call_without_token_passes(layered, call, gateway, tokens):
+async def test_a_call_without_token_passes(play, call, gateway, tokens):
     """The token call itself carries no Authorization, and a 401 is its answer."""
-    script, layer = layered(httpx.Response(401, content=b""))
-    state = call(Effect.TOKEN, needs_token=False)
-    response = await layer.handle_async_request(build_request(state))
+    script, pipeline = play(Answer(status=401, headers=[]))
+    state = call(Effect.TOKEN)
+    await pipeline.send(state)
 
-    assert "authorization" not in script.requests[0].headers
-    assert (response.status_code, tokens.refused) == (401, [])
+    assert script.requests[0].authorization is None
+    assert (state.status, tokens.refused) == (401, [])
 
 
 @pytest.mark.parametrize(
@@ -109,44 +96,44 @@ async def test_a_call_without_token_passes(layered, call, gateway, tokens):
     + [(effect, form) for effect in WRITES for form in NAMING],
 )
 async def test_a_refused_token_is_replaced_once(
-    layered, call, gateway, tokens, form, effect
+    play, call, gateway, tokens, form, effect
 ):
     """A refusal refuses the generation that failed, and the call is replayed once."""
-    script, layer = layered(refusal(gateway, form), gateway.answer())
+    script, pipeline = play(refusal(gateway, form), gateway.answer())
     state = call(effect)
-    response = await layer.handle_async_request(build_request(state))
+    await pipeline.send(state)
 
-    assert (response.status_code, state.replays, tokens.refused) == (200, 1, [1])
-    assert [request.headers["authorization"] for request in script.requests] == [
+    assert (state.status, state.replays, tokens.refused) == (200, 1, [1])
+    assert [request.authorization for request in script.requests] == [
         "Bearer token-1",
         "Bearer token-2",
     ]
-    assert script.requests[0].read() == script.requests[1].read()
+    assert script.requests[0].body == script.requests[1].body
     assert CallEnd.GOOD is classify(state).ending
 
 
 @pytest.mark.parametrize("form", BARE)
 @pytest.mark.parametrize("effect", WRITES)
 async def test_a_write_is_not_sent_again_after_a_bare_401(
-    layered, call, gateway, tokens, form, effect
+    play, call, gateway, tokens, form, effect
 ):
     """Any firewall writes such a page, perhaps after the gateway paid."""
-    script, layer = layered(refusal(gateway, form), gateway.answer())
+    script, pipeline = play(refusal(gateway, form), gateway.answer())
     state = call(effect)
-    response = await layer.handle_async_request(build_request(state))
+    await pipeline.send(state)
 
-    assert (401, 0, 1) == (response.status_code, state.replays, len(script.requests))
+    assert (401, 0, 1) == (state.status, state.replays, len(script.requests))
     # The next call takes a new token all the same.
     assert [1] == tokens.refused
 
 
 @pytest.mark.parametrize("form", BARE)
 @pytest.mark.parametrize("effect", [Effect.MONEY, Effect.CREATE])
-async def test_a_bare_401_leaves_a_write_unclear(layered, call, gateway, form, effect):
+async def test_a_bare_401_leaves_a_write_unclear(play, call, gateway, form, effect):
     """Nobody signed that nothing happened; money may have moved by what moves money."""
-    _, layer = layered(refusal(gateway, form))
+    _, pipeline = play(refusal(gateway, form))
     state = call(effect)
-    await layer.handle_async_request(build_request(state))
+    await pipeline.send(state)
     call_verdict = classify(state)
 
     assert CallEnd.UNCLEAR is call_verdict.ending
@@ -163,17 +150,17 @@ SECOND = ["00060763", "00060766", "00060022", "00280703", "00060999", "00060740"
 @pytest.mark.parametrize("place", ["meta", "header", "none"])
 @pytest.mark.parametrize("effect", [Effect.MONEY, Effect.CREATE])
 async def test_after_an_unsigned_refusal_no_second_refusal_is_proof(
-    layered, call, gateway, effect, place, code
+    play, call, gateway, effect, place, code
 ):
     """The first copy may have done what the second one is refused for."""
-    script, layer = layered(
+    script, pipeline = play(
         refusal(gateway, "unsigned 200"), gateway.answer(code, place=place)
     )
     state = call(effect, body_tracked=True)
     error = None
 
     try:
-        await layer.handle_async_request(build_request(state))
+        await pipeline.send(state)
     except AuthenticationError as caught:
         error = caught
 
@@ -183,48 +170,48 @@ async def test_after_an_unsigned_refusal_no_second_refusal_is_proof(
 
 @pytest.mark.parametrize("code", ["0000", "00060761", "00060861"])
 async def test_after_an_unsigned_refusal_a_signed_success_is_one(
-    layered, call, gateway, code
+    play, call, gateway, code
 ):
     """Done, pending and accepted: the gateway signed that the call has its effect."""
-    _, layer = layered(refusal(gateway, "unsigned 401 JSON"), gateway.answer(code))
+    _, pipeline = play(refusal(gateway, "unsigned 401 JSON"), gateway.answer(code))
     state = call(Effect.MONEY)
-    await layer.handle_async_request(build_request(state))
+    await pipeline.send(state)
 
     assert CallEnd.GOOD is classify(state).ending
 
 
 @pytest.mark.parametrize("effect", [Effect.MONEY, Effect.CREATE])
 async def test_after_a_signed_refusal_a_second_signed_one_is_definite(
-    layered, call, gateway, effect
+    play, call, gateway, effect
 ):
     """00280703 proves that its own copy was not carried out; the other has its own."""
-    _, layer = layered(refusal(gateway, "signed 200"), gateway.answer("00060022"))
+    _, pipeline = play(refusal(gateway, "signed 200"), gateway.answer("00060022"))
     state = call(effect)
-    await layer.handle_async_request(build_request(state))
+    await pipeline.send(state)
 
     assert CallEnd.FAILED is classify(state).ending
 
 
 async def test_after_a_signed_refusal_the_second_copy_needs_its_own_proof(
-    layered, call, gateway
+    play, call, gateway
 ):
     """An unsigned refusal of the copy that followed leaves it unclear."""
-    _, layer = layered(
+    _, pipeline = play(
         refusal(gateway, "signed 200"), gateway.answer("00060022", place="none")
     )
     state = call(Effect.MONEY)
-    await layer.handle_async_request(build_request(state))
+    await pipeline.send(state)
 
     assert CallEnd.UNCLEAR is classify(state).ending
 
 
 @pytest.mark.parametrize("form", NAMING)
-async def test_the_second_refusal_is_an_error(layered, call, gateway, tokens, form):
+async def test_the_second_refusal_is_an_error(play, call, gateway, tokens, form):
     """Two refused tokens are no matter of the token any more."""
-    script, layer = layered(refusal(gateway, form), refusal(gateway, form))
+    script, pipeline = play(refusal(gateway, form), refusal(gateway, form))
 
     with pytest.raises(AuthenticationError) as caught:
-        await layer.handle_async_request(build_request(call(Effect.MONEY)))
+        await pipeline.send(call(Effect.MONEY))
 
     assert (tokens.refused, len(script.requests)) == ([1, 2], 2)
     assert caught.value.http_status in (200, 401)
@@ -235,16 +222,37 @@ async def test_the_second_refusal_is_an_error(layered, call, gateway, tokens, fo
     ("kind", "sent"), [("signed 200", False), ("unsigned 200", True)]
 )
 async def test_only_a_signed_refusal_proves_that_nothing_was_done(
-    layered, call, gateway, tokens, kind, sent
+    play, call, gateway, tokens, kind, sent
 ):
     """The replay did not leave; the first attempt did, and who says it was refused?"""
     state = call(Effect.MONEY)
-    _, layer = layered(refusal(gateway, kind), httpx.ConnectError("x"))
+    _, pipeline = play(
+        refusal(gateway, kind),
+        ExchangeError(Failure.CONNECT),
+        retry_policy=full_jitter(attempts=1),
+    )
 
-    with pytest.raises(httpx.ConnectError) as caught:
-        await layer.handle_async_request(build_request(state))
+    with pytest.raises(TransportError) as caught:
+        await pipeline.send(state)
 
-    assert sent is state.may_have_been_sent(caught.value)
+    assert sent is caught.value.request_sent
+    assert sent is state.may_have_been_sent(Failure.CONNECT)
+
+
+async def test_a_refused_copy_that_nobody_signed_is_not_followed_by_a_third(
+    play, call, gateway
+):
+    """The second one did not leave; that the first one did is enough."""
+    script, pipeline = play(
+        refusal(gateway, "unsigned 200"), ExchangeError(Failure.CONNECT)
+    )
+    state = call(Effect.MONEY)
+
+    with pytest.raises(TransportError) as caught:
+        await pipeline.send(state)
+
+    assert 2 == len(script.requests)
+    assert CallEnd.UNCLEAR is classify(state, caught.value).ending
 
 
 @pytest.mark.parametrize(
@@ -252,12 +260,12 @@ async def test_only_a_signed_refusal_proves_that_nothing_was_done(
     [(401, "0000"), (401, "00060761"), (401, "00060730"), (401, "")],
 )
 async def test_a_verified_answer_outweighs_the_status_line(
-    layered, call, gateway, tokens, status, code
+    play, call, gateway, tokens, status, code
 ):
     """Nobody signs the status: what was carried out is not sent again."""
     state = call(Effect.MONEY)
-    script, layer = layered(gateway.answer(code, status=status))
-    await layer.handle_async_request(build_request(state))
+    script, pipeline = play(gateway.answer(code, status=status))
+    await pipeline.send(state)
 
     assert (1, [], code) == (
         len(script.requests),
@@ -270,26 +278,29 @@ async def test_a_verified_answer_outweighs_the_status_line(
     ("effect", "requests"), [(Effect.MONEY, 1), (Effect.CREATE, 1), (Effect.READ, 2)]
 )
 async def test_a_server_that_failed_may_have_worked(
-    layered, call, gateway, tokens, effect, requests
+    play, call, gateway, tokens, effect, requests
 ):
     """An unsigned token code with a 5xx sends no write again."""
     state = call(effect)
-    script, layer = layered(
+    script, pipeline = play(
         gateway.answer("00280703", status=502, place="none"), gateway.answer()
     )
-    await layer.handle_async_request(build_request(state))
+    await pipeline.send(state)
 
     assert requests == len(script.requests)
+    # It is the token that was changed, not the server that was asked again.
+    assert ([1] if requests == 2 else []) == tokens.refused
+    assert 1 == state.attempts
 
 
 @pytest.mark.parametrize("status", [200, 401, 502])
 async def test_a_signed_refusal_of_the_token_counts_whatever_the_status(
-    layered, call, gateway, tokens, status
+    play, call, gateway, tokens, status
 ):
     """It proves that its copy was not carried out, so that another may follow."""
     state = call(Effect.MONEY)
-    script, layer = layered(gateway.answer("00280703", status=status), gateway.answer())
-    await layer.handle_async_request(build_request(state))
+    script, pipeline = play(gateway.answer("00280703", status=status), gateway.answer())
+    await pipeline.send(state)
 
     assert (2, [1], False) == (
         len(script.requests),
@@ -302,7 +313,7 @@ async def test_a_signed_refusal_of_the_token_counts_whatever_the_status(
     ("kind", "sent"), [("signed 200", False), ("unsigned 200", True)]
 )
 async def test_a_deadline_while_waiting_for_the_next_token(
-    layered, call, gateway, tokens, monkeypatch, kind, sent
+    play, call, gateway, tokens, monkeypatch, kind, sent
 ):
     """A write that ends here is harmless only after a signed refusal."""
 
@@ -318,20 +329,20 @@ async def test_a_deadline_while_waiting_for_the_next_token(
         type(tokens), "acquire", lambda self, *, deadline: late(deadline=0)
     )
     state = call(Effect.MONEY)
-    _, layer = layered(refused)
+    _, pipeline = play(refused)
 
     with pytest.raises(TimeoutError):
-        await layer.handle_async_request(build_request(state))
+        await pipeline.send(state)
 
     assert (state.replays, state.envelope) == (1, None)
     assert sent is state.may_have_been_sent()
 
 
-async def test_another_refusal_is_not_the_tokens_fault(layered, call, gateway, tokens):
+async def test_another_refusal_is_not_the_tokens_fault(play, call, gateway, tokens):
     """A business refusal passes outward."""
-    _, layer = layered(gateway.answer("00060710"))
+    _, pipeline = play(gateway.answer("00060710"))
     state = call(Effect.MONEY)
-    await layer.handle_async_request(build_request(state))
+    await pipeline.send(state)
 
     assert (tokens.refused, state.envelope.ret_code) == ([], "00060710")
 
@@ -347,21 +358,16 @@ async def test_another_refusal_is_not_the_tokens_fault(layered, call, gateway, t
         "https://gateway.example",
     ],
 )
-@pytest.mark.parametrize("needs_token", [True, False])
-async def test_nothing_goes_to_another_origin(layered, call, url, needs_token):
+@pytest.mark.parametrize("effect", [Effect.READ, Effect.MONEY, Effect.TOKEN])
+async def test_nothing_goes_to_another_origin(play, call, tokens, url, effect):
     """Host, scheme and port must be the configured ones, or nothing is sent."""
-    script, layer = layered()
-    state = call(url=url, needs_token=needs_token)
+    asked = []
+    tokens.ready = False
+    script, pipeline = play(signer=asked.append)
 
-    with pytest.raises(ConfigError, match="base_url"):
-        await layer.handle_async_request(build_request(state))
+    with pytest.raises(ConfigError, match="base_url") as caught:
+        await pipeline.send(call(effect, url=url))
 
-    assert script.requests == []
-
-
-async def test_closing_closes_the_next_layer(layered):
-    """Closing goes through to the network."""
-    script, layer = layered()
-    await layer.aclose()
-
-    assert script.closed
+    assert ([], [], []) == (script.requests, asked, tokens.deadlines)
+    # An id may stand in it.
+    assert "payments/payment" not in str(caught.value)

@@ -1,176 +1,416 @@
 """
-The order of the layers.
+The order of the pipeline, and that nothing in it waits beyond the deadline.
 """
 
 from __future__ import annotations
 
-import httpx
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from umfpay.errors import AuthenticationError, SignatureError, TransportError
+from simulation import clock
+from umfpay.errors import (
+    AuthenticationError,
+    ConfigError,
+    DeadlineExceededError,
+    EnvelopeError,
+    SignatureError,
+    Text,
+    TransportError,
+)
+from umfpay.protocol import Verdict
 from umfpay.transport import (
+    Answer,
+    AnswerVerifier,
     CallEnd,
     Effect,
-    build_stack,
+    ExchangeError,
+    Failure,
     classify,
     full_jitter,
-    perform,
 )
 
 
-@pytest.fixture(name="stacked")
-def _stacked(play, gateway, merchant, tokens):
-    def stacked(*steps, **options):
-        script, network = play(*steps)
-
-        async def sleep(seconds):
-            pass
-
-        stack = build_stack(
-            network,
-            origin=gateway.base,
-            signer=merchant[0],
-            verifier=gateway.verifier,
-            token_source=tokens,
-            sleep=sleep,
-            **options,
-        )
-
-        return script, stack
-
-    return stacked
+WRITES = [Effect.CREATE, Effect.MONEY]
+BARE_401 = Answer(status=401, headers=[])
 
 
-async def test_a_call_goes_through_all_layers(stacked, call, gateway, merchant):
+async def test_a_call_goes_through_all_steps(play, call, gateway, merchant):
     """Signed, authorized, verified, and the facts are in the state."""
-    script, stack = stacked(gateway.answer(payment={"id": "1"}))
+    script, pipeline = play(gateway.answer(payment={"id": "1"}))
     state = call(Effect.MONEY)
-    response = await perform(stack, state)
-    sent = script.requests[0]
 
-    assert merchant[1].verify(sent.read(), sent.headers["signature"])
-    assert sent.headers["authorization"] == "Bearer token-1"
-    assert (response.status_code, classify(state).ending) == (200, CallEnd.GOOD)
+    assert await pipeline.send(state) is None
+
+    (sent,) = script.requests
+
+    assert merchant[1].verify(sent.body, sent.signature)
+    assert sent.authorization == "Bearer token-1"
+    assert (state.status, classify(state).ending) == (200, CallEnd.GOOD)
+    assert Verdict.VERIFIED is state.envelope.verdict
     assert state.envelope.members["payment"] == {"id": "1"}
 
 
-async def test_a_replay_keeps_signature_and_attempt(stacked, call, gateway):
-    """A refused token is no attempt of the retrying layer."""
-    script, stack = stacked(gateway.answer("00280703", place="none"), gateway.answer())
+async def test_a_replay_keeps_signature_and_attempt(play, call, gateway):
+    """A refused token is no attempt of retrying."""
+    script, pipeline = play(gateway.answer("00280703", place="none"), gateway.answer())
     state = call(Effect.MONEY)
-    await perform(stack, state)
+    await pipeline.send(state)
 
     assert (state.attempts, state.replays) == (1, 1)
-    assert len({request.headers["signature"] for request in script.requests}) == 1
-    assert len({request.read() for request in script.requests}) == 1
+    assert len({sent.signature for sent in script.requests}) == 1
+    assert len({sent.body for sent in script.requests}) == 1
 
 
-async def test_a_read_survives_html_of_a_proxy(stacked, call, gateway):
+async def test_a_read_survives_html_of_a_proxy(play, call, gateway):
     """A 502 page of a proxy is a reason to ask again."""
-    page = httpx.Response(502, content=b"<html>Bad Gateway</html>")
-    _, stack = stacked(page, gateway.answer())
+    page = Answer(status=502, headers=[], body=b"<html>Bad Gateway</html>")
+    _, pipeline = play(page, gateway.answer())
     state = call()
-    await perform(stack, state)
+    await pipeline.send(state)
 
     assert (state.attempts, classify(state).ending) == (2, CallEnd.GOOD)
 
 
-async def test_a_read_survives_refusal_and_failure_together(stacked, call, gateway):
+async def test_a_read_survives_refusal_and_failure_together(play, call, gateway):
     """A lost connection and a refused token in one call are both made good."""
-    _, stack = stacked(
-        httpx.ReadError("x"), httpx.Response(401, content=b""), gateway.answer()
-    )
+    _, pipeline = play(ExchangeError(Failure.BROKEN), BARE_401, gateway.answer())
     state = call()
-    await perform(stack, state)
+    await pipeline.send(state)
 
     assert (state.attempts, state.replays) == (2, 1)
 
 
-async def test_the_token_is_refused_twice_across_attempts(stacked, call):
+async def test_the_token_is_refused_twice_across_attempts(play, call):
     """A failure in between does not give a third token."""
-    script, stack = stacked(
-        httpx.Response(401, content=b""),
-        httpx.ReadError("x"),
-        httpx.Response(401, content=b""),
-    )
+    script, pipeline = play(BARE_401, ExchangeError(Failure.BROKEN), BARE_401)
 
     with pytest.raises(AuthenticationError):
-        await perform(stack, call())
+        await pipeline.send(call())
 
     assert script.steps == []
 
 
-async def test_a_forged_answer_is_not_asked_again(stacked, call):
+async def test_a_forged_answer_is_not_asked_again(play, call):
     """Forgery is no bad luck."""
-    forged = httpx.Response(200, content=b'{"meta":{"sign":"x","ret_code":"0000"}}')
-    script, stack = stacked(forged)
+    forged = Answer(
+        status=200, headers=[], body=b'{"meta":{"sign":"x","ret_code":"0000"}}'
+    )
+    script, pipeline = play(forged)
 
     with pytest.raises(SignatureError):
-        await perform(stack, call())
+        await pipeline.send(call())
 
     assert len(script.requests) == 1
 
 
-@pytest.mark.parametrize(
-    ("error", "sent"),
-    [
-        (httpx.ConnectError("x"), False),
-        (httpx.ReadTimeout("x"), True),
-        (httpx.ReadError("x"), True),
-        (httpx.InvalidURL("x"), True),
-        (OSError("x"), True),
-    ],
-)
-async def test_errors_leave_the_stack_as_ours(stacked, call, error, sent):
-    """Outside of the stack nobody meets an error of httpx."""
-    _, stack = stacked(*[error] * 3)
+@pytest.mark.parametrize("failure", [one for one in Failure if one != "too_large"])
+async def test_failures_leave_the_pipeline_as_our_errors(play, call, failure):
+    """Nobody outside meets an `ExchangeError`; what caused it is the cause."""
+    cause = OSError("x")
+    error = ExchangeError(failure)
+    error.__cause__ = cause
+    _, pipeline = play(*[error] * 3)
     state = call(Effect.MONEY)
 
     with pytest.raises(TransportError) as caught:
-        await perform(stack, state)
+        await pipeline.send(state)
+
+    sent = failure not in ("connect", "connect_timeout", "pool_timeout")
 
     assert sent is caught.value.request_sent
-    assert error is caught.value.__cause__
+    assert cause is caught.value.__cause__
     assert (CallEnd.UNCLEAR if sent else CallEnd.FAILED) is classify(
         state, caught.value
     ).ending
 
 
-async def test_a_timeout_belongs_to_the_owner_of_the_deadline(stacked, call):
+async def test_a_failure_without_a_cause_is_the_cause_without_frames(play, call):
+    """Frames of an edge hold the token and the body."""
+    error = ExchangeError(Failure.BROKEN, "words")
+    _, pipeline = play(error)
+
+    with pytest.raises(TransportError, match="words") as caught:
+        await pipeline.send(call(Effect.MONEY))
+
+    assert error is caught.value.__cause__
+    assert error.__traceback__ is None
+
+
+@pytest.mark.parametrize("effect", [Effect.READ, Effect.MONEY])
+async def test_an_answer_that_is_too_large_is_an_answer(play, call, effect):
+    """It is not asked for again, and no lost connection; a write has left."""
+    script, pipeline = play(ExchangeError(Failure.TOO_LARGE))
+    state = call(effect, body_limit=399)
+
+    with pytest.raises(EnvelopeError, match="larger than 399") as caught:
+        await pipeline.send(state)
+
+    assert 1 == len(script.requests)
+    assert (CallEnd.UNCLEAR if effect is Effect.MONEY else CallEnd.FAILED) is classify(
+        state, caught.value
+    ).ending
+
+
+@pytest.mark.parametrize("error", [TransportError, RuntimeError, OSError])
+async def test_what_is_no_failure_of_an_exchange_passes(play, call, error):
+    """Errors of ours are in their final form; a bug shows itself as one."""
+    made = (
+        error(Text("x", "x"), request_sent=True)
+        if error is TransportError
+        else error("x")
+    )
+    script, pipeline = play(made)
+    state = call(Effect.MONEY)
+
+    with pytest.raises(error) as caught:
+        await pipeline.send(state)
+
+    assert (made, 1) == (caught.value, len(script.requests))
+    assert CallEnd.UNCLEAR is classify(state, made).ending
+
+
+async def test_a_timeout_belongs_to_the_owner_of_the_deadline(play, call):
     """A TimeoutError is an OSError, but never a lost connection."""
-    _, stack = stacked(TimeoutError())
+    script, pipeline = play(TimeoutError())
 
     with pytest.raises(TimeoutError):
-        await perform(stack, call())
+        await pipeline.send(call())
+
+    assert 1 == len(script.requests)
 
 
-async def test_the_retry_policy_is_given(stacked, call):
-    """The caller of the stack decides how often."""
-    script, stack = stacked(
-        *[httpx.ReadError("x")] * 3, retry_policy=full_jitter(attempts=1)
+async def test_the_retry_policy_is_given(play, call):
+    """The owner of the pipeline decides how often."""
+    script, pipeline = play(
+        *[ExchangeError(Failure.BROKEN)] * 3, retry_policy=full_jitter(attempts=1)
     )
 
     with pytest.raises(TransportError):
-        await perform(stack, call())
+        await pipeline.send(call())
 
     assert len(script.requests) == 1
 
 
-async def test_settings_reach_their_layers(stacked, call, gateway):
-    """Glued bearer and accepted unsigned answers are settings of the stack."""
-    script, stack = stacked(
+async def test_settings_reach_their_steps(play, call, gateway):
+    """Glued bearer and accepted unsigned answers are settings of the pipeline."""
+    script, pipeline = play(
         gateway.answer(place="none"), glued_bearer=True, unsigned_responses="accept"
     )
     state = call()
-    await perform(stack, state)
+    await pipeline.send(state)
 
-    assert script.requests[0].headers["authorization"] == "Bearertoken-1"
+    assert script.requests[0].authorization == "Bearertoken-1"
     assert state.unverified_accepted
 
 
-async def test_closing_the_stack_closes_the_network(stacked):
-    """The stack owns its network transport."""
-    script, stack = stacked()
-    await stack.aclose()
+@pytest.mark.parametrize("effect", Effect)
+@pytest.mark.parametrize("late", [0.0, 1.0])
+async def test_nothing_is_sent_when_the_deadline_has_passed(
+    play, call, gateway, effect, late
+):
+    """A timeout of the loop works at the next pause only: a busy loop had none."""
+    script, pipeline = play(gateway.answer())
+    state = call(effect, deadline=asyncio.get_running_loop().time() - late)
 
-    assert script.closed
+    with pytest.raises(TimeoutError) as caught:
+        await pipeline.send(state)
+
+    assert ([], False) == (script.requests, state.may_have_been_sent())
+    assert CallEnd.FAILED is classify(state, caught.value).ending
+
+
+@pytest.mark.parametrize("effect", Effect)
+async def test_a_closed_pipeline_sends_nothing(play, call, gateway, effect):
+    """Neither a call nor the request of a token that somebody waited for."""
+    script, pipeline = play(gateway.answer())
+    pipeline.closed = True
+    state = call(effect)
+
+    with pytest.raises(ConfigError, match="closed during the call") as caught:
+        await pipeline.send(state)
+
+    assert ([], False) == (script.requests, state.may_have_been_sent())
+    assert CallEnd.FAILED is classify(state, caught.value).ending
+
+
+@pytest.mark.parametrize(
+    ("first", "ending"),
+    [
+        (ExchangeError(Failure.CONNECT), CallEnd.FAILED),
+        ("00280703", CallEnd.UNCLEAR),
+    ],
+    ids=["nothing left", "a copy left"],
+)
+async def test_a_pipeline_that_is_closed_meanwhile_sends_no_second_copy(
+    play, call, gateway, first, ending
+):
+    """What has left before stays as unclear as it was."""
+
+    def close(state):
+        pipeline.closed = True
+
+        return gateway.answer(first, place="none") if isinstance(first, str) else first
+
+    script, pipeline = play(close, gateway.answer())
+    state = call(Effect.MONEY)
+
+    with pytest.raises(ConfigError) as caught:
+        await pipeline.send(state)
+
+    assert 1 == len(script.requests)
+    assert ending is classify(state, caught.value).ending
+
+
+async def never(*args, **options):
+    """
+    Hang.
+    """
+    await asyncio.Event().wait()
+
+
+def sent(state):
+    """
+    Take the request, as an edge that watches the body.
+    """
+    state.body_tracked = state.body_started = True
+
+
+class HangingFile:
+    """
+    A file that begins and does not come.
+    """
+
+    ended_clean = False
+    __anext__ = never
+
+    def __aiter__(self):
+        return self
+
+    async def aclose(self):
+        pass
+
+
+READ_AND_WRITES = [Effect.READ, *WRITES]
+HANGING = [
+    *[("signer", effect, False) for effect in WRITES],
+    *[("token", effect, False) for effect in READ_AND_WRITES],
+    *[("refusal", effect, True) for effect in READ_AND_WRITES],
+    *[("next token", effect, True) for effect in READ_AND_WRITES],
+    *[("file", effect, True) for effect in READ_AND_WRITES],
+]
+
+
+@pytest.mark.parametrize(("kind", "effect", "left"), HANGING)
+def test_what_hangs_ends_at_the_deadline(
+    play, call, gateway, tokens, monkeypatch, kind, effect, left
+):
+    """
+    Nobody puts a timeout around the pipeline, and nothing in it lasts longer.
+    """
+    tokens.ready = kind != "token"
+
+    if kind in ("token", "next token"):
+        monkeypatch.setattr(type(tokens), "acquire", never)
+    elif kind == "refusal":
+        monkeypatch.setattr(type(tokens), "refuse", never)
+
+    def step(state):
+        sent(state)
+
+        if kind == "file":
+            return Answer(status=200, headers=[], stream=HangingFile())
+
+        return gateway.answer("00280703", place="none")
+
+    async def main():
+        options = {"signer": never} if kind == "signer" else {}
+        script, pipeline = play(step, **options)
+        loop = asyncio.get_running_loop()
+        state = call(effect, download=kind == "file", deadline=loop.time() + 30.0)
+
+        with pytest.raises(TimeoutError) as caught:
+            await pipeline.send(state)
+
+        late = loop.time() - state.deadline
+
+        return late, len(script.requests), classify(state, caught.value)
+
+    late, requests, end = clock.run(main)
+
+    assert (pytest.approx(0.0, abs=0.01), int(left)) == (late, requests)
+
+    if left and effect is not Effect.READ:
+        assert CallEnd.UNCLEAR is end.ending
+        assert isinstance(end.error, TimeoutError)
+    else:
+        assert CallEnd.FAILED is end.ending
+        assert isinstance(end.error, DeadlineExceededError)
+        assert left is end.error.request_sent
+
+
+class Stuck:
+    """
+    A key that works in a thread, and hangs there until it is released.
+    """
+
+    off_loop = True
+
+    def __init__(self, keys=()):
+        self.keys = keys
+        self.release = threading.Event()
+
+    def sign(self, data):
+        self.release.wait(30)
+
+        return "c2ln"
+
+    def verify(self, data, signature):
+        self.release.wait(30)
+
+        return True
+
+
+@pytest.mark.parametrize(
+    ("kind", "effect"),
+    [("signer", effect) for effect in WRITES]
+    + [("verifier", effect) for effect in READ_AND_WRITES],
+)
+async def test_a_thread_that_hangs_holds_nobody_beyond_the_deadline(
+    play, call, gateway, kind, effect
+):
+    """The thread cannot be ended; the call does, and says whether it has left."""
+    stuck = Stuck(gateway.verifier.keys)
+
+    with ThreadPoolExecutor(1) as executor:
+        options = (
+            {"signer": stuck}
+            if kind == "signer"
+            else {"verifier": AnswerVerifier(stuck, executor=executor)}
+        )
+
+        def give(state):
+            sent(state)
+
+            return gateway.answer()
+
+        script, pipeline = play(give, executor=executor, **options)
+        state = call(effect, deadline=asyncio.get_running_loop().time() + 0.05)
+
+        try:
+            with pytest.raises(TimeoutError) as caught:
+                await pipeline.send(state)
+        finally:
+            stuck.release.set()
+
+    end = classify(state, caught.value)
+
+    if kind == "verifier" and effect is not Effect.READ:
+        assert CallEnd.UNCLEAR is end.ending
+    else:
+        assert isinstance(end.error, DeadlineExceededError)
+        assert (kind == "verifier") is end.error.request_sent
+
+    assert int(kind == "verifier") == len(script.requests)

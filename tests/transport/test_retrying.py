@@ -1,5 +1,5 @@
 """
-The layer that makes calls again.
+Which calls are made again, after which wait, and which never.
 """
 
 from __future__ import annotations
@@ -7,22 +7,25 @@ from __future__ import annotations
 import asyncio
 import email.utils
 
-import httpx
 import pytest
 
-from umfpay.transport import Effect, RetryingTransport, build_request, full_jitter
+from umfpay.errors import TransportError
+from umfpay.transport import (
+    Answer,
+    AnswerVerifier,
+    CallEnd,
+    Effect,
+    ExchangeError,
+    Failure,
+    Pipeline,
+    classify,
+    full_jitter,
+)
 from umfpay.transport._retrying import retry_after
 
 
-PASSING = [
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ReadError,
-    httpx.ReadTimeout,
-    httpx.RemoteProtocolError,
-    httpx.ProxyError,
-]
+LASTING = [Failure.ADDRESS, Failure.TOO_LARGE]
+PASSING = [failure for failure in Failure if failure not in LASTING]
 WRITES = [Effect.MONEY, Effect.CREATE, Effect.SMS]
 
 
@@ -31,186 +34,199 @@ def _waits():
     return []
 
 
-@pytest.fixture(name="layered")
-def _layered(play, waits):
-    def layered(*steps, **options):
-        script, network = play(*steps)
-
+@pytest.fixture(name="waiting")
+def _waiting(play, waits):
+    def waiting(*steps, **options):
         async def sleep(seconds):
             waits.append(seconds)
 
-        options.setdefault("policy", full_jitter(random=lambda: 1.0))
+        options.setdefault("retry_policy", full_jitter(random=lambda: 1.0))
 
-        return script, RetryingTransport(network, sleep=sleep, **options)
+        return play(*steps, sleep=sleep, **options)
 
-    return layered
+    return waiting
 
 
-def busy(state, status, **headers):
+def busy(status, **headers):
     """
-    Answer as the verifying layer would leave it.
+    Return the page of a server that is busy or away.
     """
+    pairs = [
+        (name.replace("_", "-").encode(), value.encode())
+        for name, value in headers.items()
+    ]
 
-    def step(request):
-        state.status = status
-        state.response_headers = [
-            (name.replace("_", "-").encode(), value.encode())
-            for name, value in headers.items()
-        ]
-
-        return httpx.Response(status)
-
-    return step
+    return Answer(status=status, headers=pairs, body=b"<html>busy</html>")
 
 
-def cut(state, error, *, started):
+def cut(failure, *, started):
     """
-    Fail as our network transport would.
+    Fail as an edge that watches the body.
     """
 
-    def step(request):
-        state.handed_over = state.body_tracked = True
+    def step(state):
+        state.body_tracked = True
         state.body_started = started
 
-        return error("x")
+        return ExchangeError(failure)
 
     return step
 
 
-@pytest.mark.parametrize("error", PASSING)
-async def test_a_read_survives_a_lost_connection(layered, call, error):
+@pytest.mark.parametrize("failure", PASSING)
+async def test_a_read_survives_a_lost_connection(waiting, call, gateway, failure):
     """A read is made again whatever became of the connection."""
     state = call()
-    _, layer = layered(error("x"), busy(state, 200))
-    response = await layer.handle_async_request(build_request(state))
+    _, pipeline = waiting(ExchangeError(failure), gateway.answer())
+    await pipeline.send(state)
 
-    assert (response.status_code, state.attempts) == (200, 2)
+    assert (state.status, state.attempts) == (200, 2)
+    assert CallEnd.GOOD is classify(state).ending
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-async def test_a_read_survives_a_busy_gateway(layered, call, waits, status):
+async def test_a_read_survives_a_busy_gateway(waiting, call, gateway, waits, status):
     """A read is made again after a wait that grows."""
     state = call()
-    _, layer = layered(busy(state, status), busy(state, status), busy(state, 200))
-    response = await layer.handle_async_request(build_request(state))
+    _, pipeline = waiting(busy(status), busy(status), gateway.answer())
+    await pipeline.send(state)
 
-    assert response.status_code == 200
+    assert state.status == 200
     assert waits == [0.25, 0.5]
 
 
-@pytest.mark.parametrize("status", [200, 400, 404, 500, 501])
-async def test_other_statuses_are_answers(layered, call, status):
+@pytest.mark.parametrize("status", [400, 404, 500, 501])
+async def test_other_statuses_are_answers(waiting, call, status):
     """A status that no repetition changes is passed outward at once."""
     state = call()
-    _, layer = layered(busy(state, status))
-    response = await layer.handle_async_request(build_request(state))
+    script, pipeline = waiting(busy(status))
+    await pipeline.send(state)
 
-    assert (status, 1) == (response.status_code, state.attempts)
+    assert (status, 1) == (state.status, state.attempts)
+    assert 1 == len(script.requests)
 
 
-async def test_three_attempts_are_enough(layered, call):
+async def test_three_attempts_are_enough(waiting, call):
     """The third failure is the last."""
     state = call()
-    script, layer = layered(*[httpx.ReadError("x")] * 4)
+    script, pipeline = waiting(*[ExchangeError(Failure.BROKEN)] * 4)
 
-    with pytest.raises(httpx.ReadError):
-        await layer.handle_async_request(build_request(state))
+    with pytest.raises(TransportError):
+        await pipeline.send(state)
 
     assert (state.attempts, len(script.steps)) == (3, 1)
 
 
-async def test_the_last_busy_answer_is_passed_on(layered, call):
+async def test_the_last_busy_answer_is_passed_on(waiting, call):
     """When all attempts met a busy gateway, its answer is the result."""
     state = call()
-    _, layer = layered(*[busy(state, 503)] * 3)
-    response = await layer.handle_async_request(build_request(state))
+    script, pipeline = waiting(*[busy(503)] * 4)
+    await pipeline.send(state)
 
-    assert (response.status_code, state.attempts) == (503, 3)
-
-
-@pytest.mark.parametrize("effect", WRITES)
-async def test_a_write_whose_body_left_is_never_sent_again(layered, call, effect):
-    """Once a byte of the body left, a write fails at once."""
-    state = call(effect)
-    script, layer = layered(cut(state, httpx.ReadError, started=True))
-
-    with pytest.raises(httpx.ReadError):
-        await layer.handle_async_request(build_request(state))
-
-    assert len(script.requests) == 1
+    assert (state.status, state.attempts, len(script.steps)) == (503, 3, 1)
 
 
 @pytest.mark.parametrize("effect", WRITES)
-@pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ReadError])
-async def test_a_write_of_which_nothing_left_is_sent_again(
-    layered, call, effect, error
+@pytest.mark.parametrize("failure", PASSING)
+async def test_a_write_whose_body_left_is_never_sent_again(
+    waiting, call, effect, failure
 ):
-    """A write is made again if no byte of its body left, whatever the error."""
+    """Once a byte of the body left, a write fails at once."""
+    script, pipeline = waiting(cut(failure, started=True))
+
+    with pytest.raises(TransportError) as caught:
+        await pipeline.send(call(effect))
+
+    assert len(script.requests) == 1
+    assert caught.value.request_sent
+
+
+@pytest.mark.parametrize("effect", WRITES)
+@pytest.mark.parametrize("failure", PASSING)
+async def test_a_write_of_which_nothing_left_is_sent_again(
+    waiting, call, gateway, effect, failure
+):
+    """A write is made again if no byte of its body left, whatever the failure."""
     state = call(effect)
-    _, layer = layered(cut(state, error, started=False), busy(state, 200))
-    response = await layer.handle_async_request(build_request(state))
+    _, pipeline = waiting(cut(failure, started=False), gateway.answer())
+    await pipeline.send(state)
 
-    assert (response.status_code, state.attempts) == (200, 2)
+    assert (state.status, state.attempts) == (200, 2)
 
 
+@pytest.mark.parametrize("effect", WRITES)
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-async def test_an_answered_write_is_never_sent_again(layered, call, status):
+async def test_an_answered_write_is_never_sent_again(waiting, call, status, effect):
     """A busy gateway may have worked before it answered a write."""
-    state = call(Effect.CREATE)
-    script, layer = layered(busy(state, status))
-    await layer.handle_async_request(build_request(state))
+    script, pipeline = waiting(busy(status))
+    await pipeline.send(call(effect))
 
     assert len(script.requests) == 1
 
 
-async def test_a_token_request_is_never_sent_again(layered, call):
+async def test_a_token_request_is_never_sent_again(waiting, call):
     """Only the token cache repeats a token request."""
-    state = call(Effect.TOKEN)
-    script, layer = layered(cut(state, httpx.ConnectError, started=False))
+    for step in (cut(Failure.CONNECT, started=False), busy(503)):
+        script, pipeline = waiting(step)
 
-    with pytest.raises(httpx.ConnectError):
-        await layer.handle_async_request(build_request(state))
+        if callable(step):
+            with pytest.raises(TransportError):
+                await pipeline.send(call(Effect.TOKEN))
+        else:
+            await pipeline.send(call(Effect.TOKEN))
 
-    assert len(script.requests) == 1
+        assert len(script.requests) == 1
 
 
-async def test_our_own_mistakes_are_not_repeated(layered, call):
+@pytest.mark.parametrize("effect", [Effect.READ, Effect.MONEY])
+async def test_our_own_mistakes_are_not_repeated(waiting, call, effect):
     """An address that is no http address stays one."""
-    script, layer = layered(httpx.UnsupportedProtocol("x"))
+    script, pipeline = waiting(cut(Failure.ADDRESS, started=False))
 
-    with pytest.raises(httpx.UnsupportedProtocol):
-        await layer.handle_async_request(build_request(call()))
+    with pytest.raises(TransportError, match="not an http address"):
+        await pipeline.send(call(effect))
 
     assert len(script.requests) == 1
 
 
-async def test_no_attempt_starts_past_the_deadline(layered, call, waits):
+async def test_no_attempt_starts_past_the_deadline(waiting, call, waits):
     """A wait that reaches the deadline is not begun."""
     state = call(deadline=asyncio.get_running_loop().time() + 0.2)
-    _, layer = layered(httpx.ReadError("x"))
+    _, pipeline = waiting(ExchangeError(Failure.BROKEN))
 
-    with pytest.raises(httpx.ReadError):
-        await layer.handle_async_request(build_request(state))
+    with pytest.raises(TransportError):
+        await pipeline.send(state)
 
     assert waits == []
 
 
-async def test_retry_after_is_honoured(layered, call, waits):
+async def test_retry_after_is_honoured(waiting, call, gateway, waits):
     """The wait is what the gateway asks for, and our own on top."""
-    state = call()
-    _, layer = layered(busy(state, 429, Retry_After="7"), busy(state, 200))
-    await layer.handle_async_request(build_request(state))
+    _, pipeline = waiting(busy(429, retry_after="7"), gateway.answer())
+    await pipeline.send(call())
 
     assert waits == [7.25]
 
 
-async def test_retry_after_past_the_deadline_ends_the_call(layered, call, waits):
+async def test_retry_after_past_the_deadline_ends_the_call(waiting, call, waits):
     """A gateway that asks for an hour gets its answer passed on."""
     state = call()
-    _, layer = layered(busy(state, 429, Retry_After="3600"))
-    response = await layer.handle_async_request(build_request(state))
+    _, pipeline = waiting(busy(429, retry_after="3600"))
+    await pipeline.send(state)
 
-    assert (response.status_code, waits) == (429, [])
+    assert (state.status, waits) == (429, [])
+
+
+async def test_what_a_lost_connection_follows_asks_for_no_wait(
+    waiting, call, gateway, waits
+):
+    """Retry-After of an answer before it is no word about this failure."""
+    _, pipeline = waiting(
+        busy(429, retry_after="7"), ExchangeError(Failure.BROKEN), gateway.answer()
+    )
+    await pipeline.send(call())
+
+    assert waits == [7.25, 0.5]
 
 
 @pytest.mark.parametrize(
@@ -228,72 +244,89 @@ async def test_retry_after_past_the_deadline_ends_the_call(layered, call, waits)
 )
 def test_retry_after_has_two_forms(call, text, seconds):
     """Seconds or a date; anything else asks for nothing."""
-    state = call(response_headers=[(b"Retry-After", text.encode())])
+    state = call(response_headers=[(b"retry-after", text.encode())])
 
     assert seconds == retry_after(state, now=1000.0)
+
+
+def test_without_retry_after_nothing_is_asked_for(call):
+    """The usual case."""
+    assert 0.0 == retry_after(call(), now=1000.0)
 
 
 def test_the_wait_is_drawn_and_capped(call):
     """Full jitter: between nothing and a bound that doubles up to the cap."""
     policy = full_jitter(attempts=9, base=1.0, cap=3.0, random=lambda: 0.5)
+    failure = ExchangeError(Failure.BROKEN)
 
-    assert [
-        policy(call(attempts=n), httpx.ReadError("x")) for n in (1, 2, 3, 8, 9)
-    ] == [0.5, 1.0, 1.5, 1.5, None]
+    assert [policy(call(attempts=n), failure) for n in (1, 2, 3, 8, 9)] == [
+        0.5,
+        1.0,
+        1.5,
+        1.5,
+        None,
+    ]
 
 
-async def test_a_policy_is_a_plain_callable(layered, call):
+async def test_a_policy_is_a_plain_callable(waiting, call):
     """A caller's policy decides how often, never whether it is safe."""
-    state = call(Effect.MONEY)
-    script, layer = layered(
-        cut(state, httpx.ReadError, started=True), policy=lambda state, error: 0.0
+    asked = []
+    script, pipeline = waiting(
+        cut(Failure.BROKEN, started=True),
+        retry_policy=lambda state, error: asked.append(error) or 0.0,
     )
 
-    with pytest.raises(httpx.ReadError):
-        await layer.handle_async_request(build_request(state))
+    with pytest.raises(TransportError):
+        await pipeline.send(call(Effect.MONEY))
 
-    assert len(script.requests) == 1
+    assert (1, []) == (len(script.requests), asked)
+
+
+async def test_a_policy_gets_the_failure_or_none(waiting, call, gateway):
+    """None stands for an answer of a busy gateway."""
+    asked = []
+
+    def policy(state, error):
+        asked.append((state.attempts, error))
+
+        return 0.0
+
+    failure = ExchangeError(Failure.BROKEN)
+    _, pipeline = waiting(failure, busy(503), gateway.answer(), retry_policy=policy)
+    await pipeline.send(call())
+
+    assert [(1, failure), (2, None)] == asked
 
 
 async def test_a_deadline_between_two_attempts_is_harmless(play, call):
     """A write that waits for its second attempt has not been sent."""
 
     async def late(seconds):
-        pass
-
-    def foreign(request):
-        state.handed_over = True
-
-        return httpx.ConnectError("x")
-
-    def stuck(request):
-        return TimeoutError()
+        state.deadline = 0.0
 
     state = call(Effect.MONEY)
-    _, network = play(foreign, stuck)
-    layer = RetryingTransport(network, sleep=late)
+    script, pipeline = play(ExchangeError(Failure.CONNECT), TimeoutError(), sleep=late)
 
     with pytest.raises(TimeoutError):
-        await layer.handle_async_request(build_request(state))
+        await pipeline.send(state)
 
-    assert not state.may_have_been_sent()
-
-
-async def test_closing_closes_the_next_layer(layered):
-    """Closing goes through to the network."""
-    script, layer = layered()
-    await layer.aclose()
-
-    assert script.closed
+    assert (1, False) == (len(script.requests), state.may_have_been_sent())
 
 
-async def test_it_sleeps_really_by_default(play, call):
+async def test_it_sleeps_really_by_default(
+    call, gateway, merchant, tokens, make_script
+):
     """Without an injected sleep the wait is spent in the loop."""
-    state = call()
-    _, network = play(httpx.ReadError("x"), busy(state, 200))
-    layer = RetryingTransport(network, policy=lambda state, error: 0.02)
+    pipeline = Pipeline(
+        make_script(ExchangeError(Failure.BROKEN), gateway.answer()),
+        origin=gateway.origin,
+        signer=merchant[0],
+        verifier=AnswerVerifier(gateway.verifier),
+        token_source=tokens,
+        retry_policy=lambda state, error: 0.02,
+    )
     loop = asyncio.get_running_loop()
     begin = loop.time()
-    await layer.handle_async_request(build_request(state))
+    await pipeline.send(call())
 
     assert loop.time() - begin >= 0.02
