@@ -108,3 +108,39 @@ def test_every_command_and_option_is_named(name, command):
 
     assert f"{name}" in page
     assert [] == [option for option in options if option not in page]
+
+
+def test_the_glossary_leads_to_files_that_are_there():
+    """
+    A module, a room or a page that it names exists.
+    """
+    page = _page("glossary.md")
+    modules = re.findall(r"`(\w+/(?:\w+\.py)?)`", page)
+    links = re.findall(r"\]\(([^)#]+)", page)
+
+    assert len(modules) > 5
+    assert len(links) > 5
+    assert [] == [one for one in modules if not (ROOT / "src/umfpay" / one).exists()]
+    assert [] == [one for one in links if not (REFERENCE / one).exists()]
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "webhook",
+        "idempotency key",
+        "middleware",
+        "retry policy",
+        "backoff",
+        "throttling",
+        "rate limit",
+        "single flight",
+        "deserialise",
+        "exit codes",
+    ],
+)
+def test_the_fields_own_word_is_found(word):
+    """
+    Whoever searches by it comes to the name that it has here.
+    """
+    assert word in _page("glossary.md")
