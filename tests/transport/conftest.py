@@ -147,36 +147,6 @@ class Script:
         raise AssertionError("the owner of an edge abandons it")
 
 
-class Stream:
-    """
-    A body in pieces, as an edge gives it; it counts what is read.
-    """
-
-    def __init__(self, *pieces: bytes | Exception, ended_clean: bool = False) -> None:
-        self.pieces = list(pieces)
-        self.ended_clean = ended_clean
-        self.read = 0
-        self.closed = False
-
-    def __aiter__(self) -> Stream:
-        return self
-
-    async def __anext__(self) -> bytes:
-        if self.read == len(self.pieces):
-            raise StopAsyncIteration
-
-        piece = self.pieces[self.read]
-        self.read += 1
-
-        if isinstance(piece, Exception):
-            raise piece
-
-        return piece
-
-    async def aclose(self) -> None:
-        self.closed = True
-
-
 @attrs.define
 class Served:
     """

@@ -315,15 +315,18 @@ async def _rest(state: CallState, stream: BodyStream, head: bytes) -> bytes:
     Raises:
         EnvelopeError: It is larger than the call allows.
     """
+    limit = state.call.body_limit
     body = bytearray(head)
 
-    async for chunk in stream:
+    while len(body) <= limit:
+        chunk = await anext(stream, None)
+
+        if chunk is None:
+            return bytes(body)
+
         body += chunk
 
-        if len(body) > state.call.body_limit:
-            raise refusals.too_large(state, state.call.body_limit)
-
-    return bytes(body)
+    raise refusals.too_large(state, limit)
 
 
 def _begins_file(state: CallState, head: bytes) -> bool:
