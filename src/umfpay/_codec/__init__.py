@@ -18,10 +18,10 @@ from umfpay._codec._answers import (
 )
 from umfpay._codec._converter import configure_converter, make_converter
 from umfpay._codec._members import ids_named, values_named
-from umfpay._codec._readers import reader_source as generated_source
 from umfpay._codec._serialization import (
     dumps,
     encode,
+    generated_source,
     loads,
     mark_verified,
     structure,

@@ -16,7 +16,7 @@ import attrs
 
 from umfpay._codec import _reading as reading
 from umfpay._codec._converter import make_converter
-from umfpay._codec._source import compile_function, deferred
+from umfpay._codec._source import UnusualError, compile_function, deferred
 from umfpay.models import OpenEnum, Received
 from umfpay.sensitive import Private
 
@@ -57,26 +57,13 @@ else:
     one = None
 
 """
-_TEXT: Final = """\
-if type(one) is str:
-    if one and not one.isspace():
-        members["{member}"] = {text}
-elif one is not None:
+_SCALAR: Final = """\
+if type(one) is str and {usual}:
+    members["{member}"] = {value}
+elif one not in ("", None) and not is_absent(one):
     members["{member}"] = {read}(one)
 """
-_NUMBER: Final = """\
-if type(one) is str and is_plain_number(one):
-    members["{member}"] = Decimal(one)
-elif not is_absent(one):
-    members["{member}"] = {read}(one)
-"""
-_WORD: Final = """\
-if type(one) is str:
-    members["{member}"] = {read}_of(one)
-elif one is not None:
-    members["{member}"] = {read}(one)
-"""
-_ANYTHING: Final = """\
+_OBJECT: Final = """\
 if type(one) is dict or not is_absent(one):
     members["{member}"] = {read}(one)
 """
@@ -91,6 +78,13 @@ if members["{member}"] is None:
     raise UnusualError
 
 """
+# What text of a kind usually is, and what is made of it.
+_TEXT: Final = "one and not one.isspace()"
+_SCALARS: Final = {
+    str: (_TEXT, "one"),
+    Private: (_TEXT, "Private(one)"),
+    Decimal: ("is_plain_number(one)", "Decimal(one)"),
+}
 
 
 @cache
@@ -107,7 +101,7 @@ def reader(cls: type[Received]) -> Callable[[Any], Any]:
     }
     namespace: dict[str, Any] = {
         cls.__name__: cls,
-        "UnusualError": reading.UnusualError,
+        "UnusualError": UnusualError,
         "Decimal": Decimal,
         "Private": Private,
         "as_object": reading.as_object,
@@ -121,7 +115,7 @@ def reader(cls: type[Received]) -> Callable[[Any], Any]:
     }
 
     for field in fields:
-        _add_functions(namespace, hints[field.name])
+        namespace |= _functions(hints[field.name], namespace)
 
     return compile_function(f"read_{cls.__name__}", reader_source(cls), namespace)
 
@@ -180,53 +174,38 @@ def _lines(hint: Any, member: str) -> str:
     Return the lines that take the value *one* of a member.
     """
     kind = _kind(hint)
-    text = {str: "one", Private: "Private(one)"}.get(kind, "")
+    read = f"read_{kind.__name__}"
+    usual, value = _SCALARS.get(kind, (_TEXT, f"{read}_of(one)"))
+    lines = _SCALAR
 
     if reading.is_tuple(hint) and issubclass(kind, Received):
         lines = _OBJECTS
-    elif text:
-        lines = _TEXT
     elif reading.is_tuple(hint) or issubclass(kind, int | Received):
-        lines = _ANYTHING
-    else:
-        lines = _NUMBER if kind is Decimal else _WORD
+        lines = _OBJECT
 
-    return lines.format(member=member, text=text, read=f"read_{kind.__name__}")
+    return lines.format(member=member, read=read, usual=usual, value=value)
 
 
-def _add_functions(namespace: dict[str, Any], hint: Any) -> None:
+def _functions(hint: Any, namespace: dict[str, Any]) -> dict[str, Any]:
     """
-    Put into *namespace* what the lines of a member call.
+    Return what the lines of a member in *namespace* call, by name.
     """
     kind = _kind(hint)
     name = f"read_{kind.__name__}"
 
     if issubclass(kind, Received):
-        namespace[name] = deferred(namespace, name, partial(reader, kind))
+        return {name: deferred(namespace, name, partial(reader, kind))}
 
-        return
-
-    read = _scalar_reader(kind)
-    namespace[f"{name}_of"] = _remembering(kind)
-    namespace[name] = (
-        partial(reading.read_several, read=read) if reading.is_tuple(hint) else read
+    read = (
+        partial(reading.read_enum, cls=kind)
+        if issubclass(kind, OpenEnum)
+        else reading.SCALARS[kind]
     )
 
+    if reading.is_tuple(hint):
+        return {name: partial(reading.read_several, read=read)}
 
-def _scalar_reader(kind: type[Any]) -> Callable[[Any], Any]:
-    if issubclass(kind, OpenEnum):
-        return lambda value: reading.read_enum(value, kind)
-
-    return reading.SCALARS[kind]
-
-
-@cache
-def _remembering(kind: type[Any]) -> Callable[[str], Any]:
-    read = _scalar_reader(kind)
-
-    return lru_cache(_REMEMBERED_TEXTS)(
-        lambda text: None if reading.is_absent(text) else read(text)
-    )
+    return {name: read, f"{name}_of": lru_cache(_REMEMBERED_TEXTS)(read)}
 
 
 def _unknown_members(
@@ -240,7 +219,7 @@ def _unknown_members(
 
     # Two spellings of one member, or blanks around a name.
     if len(unknown) + found != len(given):
-        raise reading.UnusualError
+        raise UnusualError
 
     return unknown
 

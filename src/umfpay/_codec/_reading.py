@@ -11,6 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from umfpay._codec._source import UnusualError
 from umfpay.models import ExchangeRate, OpenEnum, PayInfo, Received
 from umfpay.protocol import JSONRefusedError, parse_json
 from umfpay.sensitive import Private
@@ -27,12 +28,6 @@ _TRUTH_WORDS: Final = {
     **dict.fromkeys(("true", "y", "1"), True),
     **dict.fromkeys(("false", "n", "0"), False),
 }
-
-
-class UnusualError(Exception):
-    """
-    Raised when something is not what nearly every object holds: see `_source`.
-    """
 
 
 class MisfitError(UnusualError):

@@ -13,17 +13,21 @@ import msgspec
 
 from umfpay._codec import _reading as reading
 from umfpay._codec._converter import DEFAULT_OPTIONS, make_converter
-from umfpay._codec._readers import reader
+from umfpay._codec._readers import reader, reader_source
+from umfpay._codec._source import UnusualError
+from umfpay._codec._writers import writer, writer_source
 from umfpay._codec._writing import EncodeOptions, cannot_be_sent
 from umfpay.errors import ConfigError, EnvelopeError, Text
 from umfpay.models import NewEnterprise, Received
 from umfpay.protocol import JSONRefusedError, parse_json
-from umfpay.sensitive import Sealed, Secret
+from umfpay.sensitive import Private, Sealed, Secret
 
 
 T = TypeVar("T")
 
-_STORAGE_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_STORAGE_ENCODER = msgspec.json.Encoder(
+    decimal_format="number", enc_hook=Private.reveal
+)
 
 
 def structure(value: Any, cls: type[T], *, at: str = "") -> T:
@@ -77,12 +81,9 @@ def encode(
     nested = False
 
     try:
-        value = make_converter(options).unstructure(body)
-
-        if isinstance(body, NewEnterprise):
-            value = {"enterprise_qualification": value}
-
-        data = msgspec.json.encode(value, enc_hook=partial(_sealed, seal))
+        data = msgspec.json.encode(
+            _values(body, options), enc_hook=partial(_clear_text, seal)
+        )
     except RecursionError:
         nested = True
     except UnicodeEncodeError:
@@ -103,14 +104,36 @@ def encode(
     raise cannot_be_sent("str")
 
 
-def _sealed(seal: Callable[[Secret], Sealed], secret: Any) -> str:
-    """
-    Return the ciphertext of *secret*: nothing is left as it is (gateway.md 4).
-    """
-    # The writer gives text, lists, objects, numbers and secrets, and nothing else.
-    assert isinstance(secret, Secret)
+def _values(body: object, options: EncodeOptions) -> Any:
+    kind: Any = type(body)
+    value: Any = None
 
-    return seal(secret).ciphertext if secret else ""
+    try:
+        value = writer(kind, options)(body)
+    except UnusualError:
+        value = None  # what is left of it is in no context
+
+    if value is None:
+        value = make_converter(options).unstructure(body)
+
+    if isinstance(body, NewEnterprise):
+        value = {"enterprise_qualification": value}
+
+    return value
+
+
+def _clear_text(seal: Callable[[Secret], Sealed], hidden: Any) -> str:
+    """
+    Return the ciphertext of a `Secret`, which never leaves as it is (gateway.md 4), and
+    the text of what is `Private`.
+    """
+    if isinstance(hidden, Private):
+        return hidden.reveal()
+
+    # The writers give text, lists, objects, numbers and what is hidden, nothing else.
+    assert isinstance(hidden, Secret)
+
+    return seal(hidden).ciphertext if hidden else ""
 
 
 def dumps(value: Received) -> bytes:
@@ -167,3 +190,13 @@ def mark_verified(value: T, *, verified: bool) -> T:
     changed: Any = attrs.evolve(cast("Any", value), verified=verified)
 
     return cast("T", changed)
+
+
+def generated_source(cls: type[Any]) -> str:
+    """
+    Return the generated code that reads a *cls*, or writes it.
+    """
+    if issubclass(cls, Received):
+        return reader_source(cls)
+
+    return writer_source(cls, DEFAULT_OPTIONS)

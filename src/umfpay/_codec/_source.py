@@ -13,6 +13,12 @@ from collections.abc import Callable
 from typing import Any
 
 
+class UnusualError(Exception):
+    """
+    Raised when something is not what nearly every object holds.
+    """
+
+
 def compile_function(
     name: str, source: str, namespace: dict[str, Any]
 ) -> Callable[[Any], Any]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
 import attrs
@@ -18,6 +17,7 @@ from umfpay.models import (
     Money,
     NewCustomsDeclaration,
     NewItem,
+    NewPayer,
     NewRefund,
     NewStandaloneDeclaration,
     OpenEnum,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from cattrs import Converter
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, cache_hash=True)
 class EncodeOptions:
     """
     Which of several documented forms is sent.
@@ -51,7 +51,7 @@ class PayerBody:
     The body of verify and execute.
     """
 
-    payer: Any  # NewPayer; the hook of its class is found at run time
+    payer: NewPayer
 
 
 # Names of risk_info in the official SDK (gateway.md 6).
@@ -80,6 +80,13 @@ def wire_text(value: Any) -> str:
         return value.isoformat().replace("-", "")
 
     return str(value)
+
+
+def write_money(value: Money) -> Members:
+    """
+    Return *value* as the gateway's object.
+    """
+    return {"total": value.text, "currency": str(value.currency)}
 
 
 def digits(value: Decimal) -> str:
@@ -115,9 +122,97 @@ def cannot_be_sent(kind: str) -> ConfigError:
     )
 
 
+Members = dict[str, Any]
+
+
+def form_of(
+    cls: type[Any], options: EncodeOptions
+) -> Callable[[Members], Members] | None:
+    """
+    Return what makes of the members of a *cls* the form that is sent, if anything does.
+    """
+    forms: dict[type[Any], Callable[[Members], Members]] = {
+        NewRefund: _REFUND_FORMS[options.refund_body],
+        NewCustomsDeclaration: _declaration,
+        NewStandaloneDeclaration: _standalone_declaration,
+        ExpressInfo: lambda members: {"order": members},
+    }
+
+    if options.quantity_names == "both":
+        forms[NewItem] = _item
+
+    if options.risk_names == "sdk":
+        forms[RiskInfo] = _risk_info
+
+    return next((form for kind, form in forms.items() if issubclass(cls, kind)), None)
+
+
+def _item(members: Members) -> Members:
+    # Older texts call the quantity item_quantity (gateway.md, trap 12).
+    return {**members, "item_quantity": members["quantity"]}
+
+
+def _risk_info(members: Members) -> Members:
+    # gateway.md, trap 14.
+    return {_SDK_RISK_NAMES.get(name, name): one for name, one in members.items()}
+
+
+def _refund_info(members: Members) -> Members:
+    outer = {name: members.pop(name) for name in ("notify_url",) if name in members}
+
+    return {"refund_info": members, **outer}
+
+
+def _refund_order(members: Members) -> Members:
+    # An order has another name for it.
+    if "refund_summary" in members:
+        members["order_summary"] = members.pop("refund_summary")
+
+    form = _refund_info(members)
+
+    return {"order": form.pop("refund_info"), **form}
+
+
+def _refund_orders(members: Members) -> Members:
+    form = _refund_order(members)
+    order = form.pop("order")
+
+    return {"org_amount": order["amount"], "orders": [order], **form}
+
+
+# gateway.md 5.7.
+_REFUND_FORMS: Final = {
+    "refund_info": _refund_info,
+    "order": _refund_order,
+    "orders": _refund_orders,
+}
+
+
+def _declaration(members: Members) -> Members:
+    """
+    Make an object of its own of the sub order (gateway.md 5.9).
+    """
+    sub_order = {"mer_sub_reference_id": members.pop("mer_sub_reference_id")}
+    ids = members.pop("mer_item_ids", ())
+
+    if ids:
+        sub_order["items"] = [{"mer_item_id": one} for one in ids]
+
+    return {**members, "sub_order": sub_order}
+
+
+def _standalone_declaration(members: Members) -> Members:
+    # These two are plain amounts here (gateway.md 5.21).
+    for name in ("freight_amount", "tax_amount"):
+        if name in members:
+            members[name] = members[name]["total"]
+
+    return members
+
+
 class Writer:
     """
-    Turns what we send, and everything read, into JSON values.
+    Turns whatever we send, and everything read, into JSON values, or refuses it.
     """
 
     def __init__(self, converter: Converter, options: EncodeOptions) -> None:
@@ -135,16 +230,10 @@ class Writer:
         converter.register_unstructure_hook_func(_is_enum, str.__str__)
         converter.register_unstructure_hook_func(_is_mapping, self.mapping)
         hooks: dict[type[Any], Callable[[Any], Any]] = {
-            NewItem: self.item,
-            RiskInfo: self.risk,
-            NewRefund: self.refund,
-            NewCustomsDeclaration: self.declaration,
-            NewStandaloneDeclaration: self.standalone,
-            ExpressInfo: lambda value: {"order": self.members(value)},
-            Money: lambda value: {"total": value.text, "currency": str(value.currency)},
-            Private: Private.reveal,
+            Money: write_money,
             Sealed: lambda value: value.ciphertext,
-            # A Secret stays one until the bytes are written: see encode().
+            # These stay hidden until the bytes are written: see encode().
+            Private: lambda value: value,
             Secret: lambda value: value,
             Decimal: digits,
             datetime: wire_text,
@@ -162,22 +251,14 @@ class Writer:
         for cls, hook in hooks.items():
             converter.register_unstructure_hook(cls, hook)
 
-    def members(self, value: Any) -> dict[str, Any]:
+    def members(self, value: Any) -> Members:
         """
         Write what is there; numbers and truth values of ours are text on the wire.
         """
-        result: dict[str, Any] = {}
+        result: Members = {}
 
-        kind: Any = type(value)
-
-        for name in _names(kind):
-            given = getattr(value, name)
-
-            if type(given) is str:
-                # Most members; the converter would only give it back.
-                result[name] = given
-
-                continue
+        for field in attrs.fields(type(value)):
+            given = getattr(value, field.name)
 
             if given is None or given == ():
                 continue
@@ -185,15 +266,17 @@ class Writer:
             if isinstance(given, int):
                 given = wire_text(given)
 
-            result[name] = self._write(given)
+            result[field.name] = self._write(given)
 
-        return result
+        form = form_of(type(value), self._options)
 
-    def received(self, value: Received) -> dict[str, Any]:
+        return result if form is None else form(result)
+
+    def received(self, value: Received) -> Members:
         """
         Write an object that was read, unknown members as they came.
         """
-        result: dict[str, Any] = {}
+        result: Members = {}
 
         for field in attrs.fields(type(value)):
             given = getattr(value, field.name)
@@ -224,80 +307,6 @@ class Writer:
         return {
             name: self._write(one) for name, one in value.items() if one is not None
         }
-
-    def item(self, value: NewItem) -> dict[str, Any]:
-        """
-        Write goods; older texts call the quantity item_quantity (gateway.md, trap 12).
-        """
-        result = self.members(value)
-
-        if self._options.quantity_names == "both":
-            result["item_quantity"] = result["quantity"]
-
-        return result
-
-    def risk(self, value: RiskInfo) -> dict[str, Any]:
-        """
-        Write risk_info by the names of the reference or of the SDK (gateway.md, trap 14).
-        """
-        result = self.members(value)
-
-        if self._options.risk_names == "docs":
-            return result
-
-        return {_SDK_RISK_NAMES.get(name, name): text for name, text in result.items()}
-
-    def refund(self, value: NewRefund) -> dict[str, Any]:
-        """
-        Write a refund in the shape that was chosen (gateway.md 5.7).
-        """
-        info = self.members(value)
-        outer = {"notify_url": info.pop("notify_url")} if "notify_url" in info else {}
-
-        if self._options.refund_body == "refund_info":
-            return {"refund_info": info, **outer}
-
-        # An order has another name for it.
-        if "refund_summary" in info:
-            info["order_summary"] = info.pop("refund_summary")
-
-        if self._options.refund_body == "order":
-            return {"order": info, **outer}
-
-        return {"org_amount": info["amount"], "orders": [info], **outer}
-
-    def declaration(self, value: NewCustomsDeclaration) -> dict[str, Any]:
-        """
-        Write a declaration; its sub order is an object of its own.
-        """
-        result = self.members(value)
-        sub_order: dict[str, Any] = {
-            "mer_sub_reference_id": result.pop("mer_sub_reference_id")
-        }
-        ids = result.pop("mer_item_ids", ())
-
-        if ids:
-            sub_order["items"] = [{"mer_item_id": one} for one in ids]
-
-        return {**result, "sub_order": sub_order}
-
-    def standalone(self, value: NewStandaloneDeclaration) -> dict[str, Any]:
-        """
-        Write a declaration of a payment made elsewhere.
-        """
-        result = self.members(value)
-
-        # These two are plain amounts here (gateway.md 5.21).
-        for name in ("freight_amount", "tax_amount"):
-            if name in result:
-                result[name] = result[name]["total"]
-
-        return result
-
-
-@cache
-def _names(cls: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in attrs.fields(cls))
 
 
 def _is_received(cls: Any) -> bool:

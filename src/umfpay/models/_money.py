@@ -69,12 +69,16 @@ class Money:
             (gateway.md 5.3).
         currency: A `Currency` or its three letters.
 
+    Attributes:
+        text: The form on the wire: ``100.02``, without decimals where there are none.
+
     Raises:
         ConfigError: The amount cannot be sent.
     """
 
     total: Decimal = attrs.field(converter=_total)
     currency: Currency = attrs.field(converter=_currency)
+    text: str = attrs.field(init=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
         if self.total < 0:
@@ -86,7 +90,11 @@ class Money:
                 f"超过 {_MAX_CHARACTERS} 个字符",
             )
 
-        if _rounding_error(self) != self.total:
+        unit = Decimal((0, (1,), -self.currency.decimals))
+        rounded = self.total.quantize(unit, context=_EXACT_CONTEXT)
+        object.__setattr__(self, "text", f"{rounded:f}")
+
+        if rounded != self.total:
             raise _refusal(
                 f"{self.total} has more than {self.currency.decimals} decimals"
                 f" for {self.currency}",
@@ -98,13 +106,6 @@ class Money:
                 f"{self.text} has more than {_MAX_CHARACTERS} characters",
                 f"{self.text} 超过 {_MAX_CHARACTERS} 个字符",
             )
-
-    @property
-    def text(self) -> str:
-        """
-        The form on the wire: ``100.02``, without decimals where there are none.
-        """
-        return f"{_rounding_error(self):f}"
 
     def __add__(self, other: Money) -> Money:
         return Money(
@@ -145,12 +146,6 @@ class Money:
         total, currency = (getattr(self, name, "?") for name in ("total", "currency"))
 
         return f"Money({str(total)!r}, {str(currency)!r})"
-
-
-def _rounding_error(money: Money) -> Decimal:
-    unit = Decimal((0, (1,), -money.currency.decimals))
-
-    return money.total.quantize(unit, context=_EXACT_CONTEXT)
 
 
 def exact_sum(totals: Iterable[Decimal]) -> Decimal:

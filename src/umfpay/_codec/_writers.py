@@ -1,0 +1,178 @@
+"""
+Generate writers of request objects: the fast path of serializing.
+"""
+
+from __future__ import annotations
+
+import textwrap
+import types
+import typing
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from functools import cache, lru_cache, partial
+from typing import Any, Final
+
+import attrs
+
+from umfpay._codec._source import UnusualError, compile_function, deferred
+from umfpay._codec._writing import EncodeOptions, form_of, wire_text, write_money
+from umfpay.models import Money, Received
+from umfpay.sensitive import Private, Sealed, Secret
+
+
+_REMEMBERED_TEXTS: Final = 1024
+
+_WRITER: Final = """\
+def write_{cls}(value):
+    if type(value) is not {cls}:
+        raise UnusualError
+
+    body = {{}}
+
+{members}
+    return {result}
+"""
+_MEMBER: Final = "one = value.{member}\n\n"
+_OPTIONAL: Final = "if one is not None:\n"
+_KIND: Final = """\
+if type(one) is {kind}:
+    body["{member}"] = {text}
+"""
+_OTHERWISE: Final = """\
+else:
+    raise UnusualError
+"""
+_SEVERAL: Final = """\
+if type(one) is not tuple:
+    raise UnusualError
+
+if one:
+    body["{member}"] = list(map({write}, one))
+"""
+# What is written of a value; words and what is hidden stay what they are until the
+# bytes are written.
+_TEXTS: Final[dict[Any, str]] = {
+    int: "str(one)",
+    bool: '"TRUE" if one else "FALSE"',
+    Sealed: "one.ciphertext",
+    Money: "write_Money(one)",
+    date: "text_of(one)",
+    timedelta: "text_of(one)",
+}
+_FUNCTIONS: Final[dict[str, Any]] = {
+    "UnusualError": UnusualError,
+    "text_of": lru_cache(_REMEMBERED_TEXTS)(wire_text),
+}
+
+
+@cache
+def writer(cls: Any, options: EncodeOptions) -> Callable[[Any], Any]:
+    """
+    Return the function that writes a *cls* as JSON values; it leaves to the careful
+    writer what is no model of ours.
+
+    Its result holds each `Secret` and `Private` as it is.
+    """
+    return _compile(cls, options) if _is_model(cls) else _leave
+
+
+def _leave(_: Any) -> Any:
+    raise UnusualError
+
+
+def _compile(cls: Any, options: EncodeOptions) -> Callable[[Any], Any]:
+    namespace: dict[str, Any] = {
+        **_FUNCTIONS,
+        cls.__name__: cls,
+        "form": form_of(cls, options),
+    }
+
+    kind: Any
+
+    for hint in _hints(cls).values():
+        for kind in _kinds(hint):
+            name = f"write_{kind.__name__}"
+            namespace[kind.__name__] = kind
+            namespace[name] = (
+                deferred(namespace, name, partial(writer, kind, options))
+                if _is_model(kind)
+                else _exactly(kind)
+            )
+
+    namespace["write_Money"] = write_money
+    source = writer_source(cls, options)
+
+    return compile_function(f"write_{cls.__name__}", source, namespace)
+
+
+def writer_source(cls: type[Any], options: EncodeOptions) -> str:
+    """
+    Return the source of the writer of *cls*.
+    """
+    members = "\n".join(
+        _MEMBER.format(member=name) + _lines(hint, name)
+        for name, hint in _hints(cls).items()
+    )
+
+    return _WRITER.format(
+        cls=cls.__name__,
+        members=textwrap.indent(members, " " * 4),
+        result="body" if form_of(cls, options) is None else "form(body)",
+    )
+
+
+def _lines(hint: Any, member: str) -> str:
+    kinds = _kinds(hint)
+
+    if typing.get_origin(hint) is Sequence:
+        return _SEVERAL.format(member=member, write=f"write_{kinds[0].__name__}")
+
+    lines = "el".join(
+        _KIND.format(
+            kind=kind.__name__,
+            member=member,
+            text=f"write_{kind.__name__}(one)"
+            if _is_model(kind)
+            else _TEXTS.get(kind, "one"),
+        )
+        for kind in kinds
+    )
+    lines += _OTHERWISE
+
+    return (
+        _OPTIONAL + textwrap.indent(lines, " " * 4)
+        if types.NoneType in typing.get_args(hint)
+        else lines
+    )
+
+
+def _hints(cls: type[Any]) -> dict[str, Any]:
+    hints = typing.get_type_hints(cls)
+
+    return {field.name: hints[field.name] for field in attrs.fields(cls)}
+
+
+def _kinds(hint: Any) -> list[type[Any]]:
+    """
+    Return the classes of a member, None aside, and text where it is hidden at once.
+    """
+    kinds = typing.get_args(hint) or (hint,)
+    others = {types.NoneType, str} if {Secret, Private} & {*kinds} else {types.NoneType}
+
+    return [kind for kind in kinds if kind not in others]
+
+
+def _is_model(kind: Any) -> bool:
+    ours = attrs.has(kind) and kind.__module__.startswith("umfpay.")
+
+    return ours and not issubclass(kind, Received | Money)
+
+
+def _exactly(kind: type[Any]) -> Callable[[Any], Any]:
+    def write(value: Any) -> Any:
+        if type(value) is not kind:
+            raise UnusualError
+
+        return value
+
+    return write
