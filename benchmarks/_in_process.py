@@ -107,9 +107,11 @@ async def in_process_session(
     config = place.config(token_store=await authorized(), rsa_backend="cryptography")
     edge = InProcess(keys, turns=turns)
 
-    with _replaced(_binding._connections, lambda *_: edge):
-        async with UMFSession(config) as session:
-            yield session
+    async with contextlib.AsyncExitStack() as stack:
+        with _replaced(_binding._connections, lambda *_: edge):
+            session = await stack.enter_async_context(UMFSession(config))
+
+        yield session
 
 
 class NoRSA:

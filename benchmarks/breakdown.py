@@ -1,9 +1,11 @@
 """
 Where do the microseconds of a call go: RSA, network, codec, middleware?
 
-RSA is measured alone; codec and middleware in a session without RSA whose gateway is in
-its own process; the network is what is left of a whole call. Bare aiohttp has `json` for
-a codec and no middleware. All of it is CPU time of the client, mean of create and query.
+By leaving out, one after the other, in paired rounds: RSA is what a call needs less when
+every signature is good; the network what it needs less still when the gateway is in its
+own process; the codec is what its functions take of the rest, and middleware what is left
+of that. Bare aiohttp has `json` for a codec and no middleware. All of it is CPU time of
+the client, mean of create and query.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import asyncio
 import json
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Final
 
 import attrs
@@ -36,6 +38,7 @@ from benchmarks.orders import (
 from benchmarks.peers import BareAiohttp, Ours, RSAWork, check_same, seen
 
 
+PEERS: Final = ("umfpay", "aiohttp")
 PARTS: Final = ("RSA", "network", "codec", "middleware")
 CONCURRENCY: Final = (1, 100)
 IN_PROCESS: Final = 40.0
@@ -134,39 +137,6 @@ async def _each(
     return 1e6 * (time.process_time() - started) / len(numbers)
 
 
-def rsa(place: Gateway, plan: Plan) -> Rounds:
-    """
-    Return what signing costs in every second call, and verifying in each.
-    """
-    work = RSAWork(place, "cryptography")
-    bodies = _posted(plan.calls)
-    merchant = Gateway(
-        url="", keys=attrs.evolve(place.keys, gateway=place.keys.merchant)
-    )
-    verifier = RSAWork(merchant, "cryptography")
-    rounds = []
-
-    for _ in range(plan.rounds):
-        started = time.process_time()
-        signatures = [work.sign(body) for body in bodies]
-        signing = time.process_time() - started
-
-        for body, signature in zip(bodies, signatures, strict=True):
-            verifier.verify(body, signature)
-
-        verifying = time.process_time() - started - signing
-        rounds.append(1e6 * (signing / 2 + verifying) / len(bodies))
-
-    return rounds
-
-
-def _posted(count: int) -> list[bytes]:
-    return [
-        json.dumps(payment_body(number % POOL), separators=(",", ":")).encode()
-        for number in range(count)
-    ]
-
-
 def plain_json(plan: Plan) -> Rounds:
     """
     Return what `json` costs for the same bodies.
@@ -192,44 +162,104 @@ def plain_json(plan: Plan) -> Rounds:
     return rounds
 
 
-async def whole(place: Gateway, plan: Plan) -> dict[tuple[str, int], Rounds]:
+class NoRSAWork(RSAWork):
     """
-    Return us of CPU of a whole call, for both peers at each concurrency.
+    Signs and verifies nothing, for bare aiohttp.
+    """
+
+    def sign(self, data: bytes) -> str:  # noqa: ARG002
+        """
+        Return as many zeros as a signature has.
+        """
+        return "A" * (4 * ((_BITS // 8 + 2) // 3))
+
+    def verify(self, data: bytes, signature: str) -> None:
+        """
+        Believe it.
+        """
+
+
+@attrs.frozen(kw_only=True)
+class Whole:
+    """
+    What whole calls of one peer cost: us of each round.
+    """
+
+    peer: str
+    concurrency: int
+    total: Rounds
+    without_rsa: Rounds
+
+    @property
+    def rsa(self) -> Rounds:
+        """
+        What RSA costs.
+        """
+        return difference(self.total, self.without_rsa)
+
+
+def difference(ones: Rounds, others: Rounds) -> Rounds:
+    """
+    Return what paired rounds differ by, nothing where noise makes it less.
+    """
+    return [max(0.0, one - other) for one, other in zip(ones, others, strict=True)]
+
+
+async def whole(place: Gateway, plan: Plan) -> list[Whole]:
+    """
+    Measure whole calls, with RSA and without it, at each concurrency.
     """
     ours = Ours(place)
     like = await seen(ours, place)
     bare = BareAiohttp(place, like)
     check_same(like, await seen(bare, place))
-    callers = [Caller(peer, place) for peer in (ours, bare)]
-    found = {}
+
+    with without_rsa():
+        # What signs is made when a session is entered.
+        blind = Ours(place)
+        await blind.session.__aenter__()
+
+    blind_bare = BareAiohttp(place, like, rsa=NoRSAWork(place, "cryptography"))
+    peers = (ours, blind, bare, blind_bare)
+    found = []
 
     try:
         for concurrency in CONCURRENCY:
-            both = await paired(
-                callers,
-                calls=[plan.calls, plan.calls],
+            rounds = await paired(
+                [Caller(peer, place) for peer in peers],
+                calls=[plan.calls] * len(peers),
                 concurrency=concurrency,
                 rounds=plan.rounds,
             )
-
-            for name, speeds in zip(("umfpay", "aiohttp"), both, strict=True):
-                found[name, concurrency] = [1e6 / speed.cpu for speed in speeds]
+            costs = [[1e6 / speed.cpu for speed in speeds] for speeds in rounds]
+            found += [
+                Whole(peer=name, concurrency=concurrency, total=total, without_rsa=less)
+                for name, total, less in zip(
+                    PEERS, costs[::2], costs[1::2], strict=True
+                )
+            ]
     finally:
-        await ours.aclose()
-        await bare.aclose()
+        for peer in peers:
+            await peer.aclose()
 
     return found
 
 
-def stack(label: str, total: Rounds, parts: Mapping[str, Rounds]) -> Stack:
+def stack(of: Whole, codec: Rounds, middleware: Rounds) -> Stack:
     """
-    Return a bar: medians of *parts*, and the network as what is left of *total*.
+    Return a bar of medians; the network is what is left of a call without RSA.
     """
-    known = {name: statistics.median(rounds) for name, rounds in parts.items()}
-    network = max(0.0, statistics.median(total) - sum(known.values()))
-    values = {"network": network, **known}
+    total, blind, codec_part, middleware_part = map(
+        statistics.median, (of.total, of.without_rsa, codec, middleware)
+    )
+    sizes = {
+        "RSA": max(0.0, total - blind),
+        "network": max(0.0, blind - codec_part - middleware_part),
+        "codec": codec_part,
+        "middleware": middleware_part,
+    }
 
-    return Stack(label=label, parts={name: values.get(name, 0.0) for name in PARTS})
+    return Stack(label=f"{of.peer}, at {of.concurrency}", parts=sizes)
 
 
 def run(*, quick: bool) -> Result:
@@ -246,17 +276,10 @@ def result(plan: Plan) -> Result:
     with gateway(Keys.make(_BITS)) as place:
         found = asyncio.run(whole(place, plan))
         here = asyncio.run(inside(place.keys, plan))
-        signatures, texts = rsa(place, plan), plain_json(plan)
 
-    middleware = [
-        max(0.0, one - other) for one, other in zip(here.mean, here.codec, strict=True)
-    ]
-    ours = {"RSA": signatures, "codec": here.codec, "middleware": middleware}
-    theirs = {"RSA": signatures, "codec": texts}
-    stacks = [
-        stack(f"{name}, at {concurrency}", total, ours if name == "umfpay" else theirs)
-        for (name, concurrency), total in found.items()
-    ]
+    texts = plain_json(plan)
+    middleware = difference(here.mean, here.codec)
+    nothing = [0.0] * plan.rounds
 
     return Result(
         name="breakdown",
@@ -271,25 +294,21 @@ def result(plan: Plan) -> Result:
             ),
             Figure(label="the same: create", unit="us", rounds=here.create),
             Figure(label="the same: get", unit="us", rounds=here.query),
-            Figure(label="RSA", unit="us", rounds=signatures),
             Figure(label="codec of umfpay", unit="us", rounds=here.codec),
             Figure(label="middleware of umfpay", unit="us", rounds=middleware),
             Figure(label="json alone", unit="us", rounds=texts),
-            *(
-                Figure(
-                    label=f"{name}, at {concurrency}: a whole call",
-                    unit="us",
-                    rounds=total,
-                )
-                for (name, concurrency), total in found.items()
-            ),
+            *(line for one in found for line in _lines(one)),
         ],
-        stacks=stacks,
+        stacks=[
+            stack(one, here.codec, middleware)
+            if one.peer == "umfpay"
+            else stack(one, texts, nothing)
+            for one in found
+        ],
         notes=[
             (
                 f"RSA-{_BITS}, by CPU time of the client, mean of create and get: a create"
-                " signs, both verify. The network is what is left of a whole call when"
-                " the rest is taken away."
+                " signs, both verify."
             ),
             (
                 "Codec: objects to bytes, envelopes opened strictly, members to objects."
@@ -297,6 +316,13 @@ def result(plan: Plan) -> Result:
             ),
         ],
     )
+
+
+def _lines(of: Whole) -> Iterator[Figure]:
+    label = f"{of.peer}, at {of.concurrency}"
+
+    yield Figure(label=f"{label}: a whole call", unit="us", rounds=of.total)
+    yield Figure(label=f"{label}: RSA of it", unit="us", rounds=of.rsa)
 
 
 if __name__ == "__main__":

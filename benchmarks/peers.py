@@ -272,12 +272,18 @@ class BareAiohttp:
 
     Args:
         like: Our create and our query, whose headers are sent.
+        rsa: In place of cryptography's work.
     """
 
     def __init__(
-        self, gateway: Gateway, like: Sequence[Request], *, connections: int = 400
+        self,
+        gateway: Gateway,
+        like: Sequence[Request],
+        *,
+        connections: int = 400,
+        rsa: RSAWork | None = None,
     ) -> None:
-        self._rsa = RSAWork(gateway, "cryptography")
+        self._rsa = rsa or RSAWork(gateway, "cryptography")
         self._url = f"{gateway.url}/payments/payment"
         self._post, self._get = (request.constant for request in like)
         self._bodies = [payment_body(number) for number in range(POOL)]
