@@ -23,7 +23,7 @@ from umfpay.models import (
     Refund,
 )
 from umfpay.notifications import NotificationEvent, NotificationReceiver
-from umfpay.notifications._decision import Known, Status, decide
+from umfpay.notifications._decision import KnownFacts, Status, decide
 from umfpay.notifications._expectations import Binding, Expectation
 
 
@@ -169,7 +169,7 @@ class Journal:
             if status is Status.APPLIED:
                 self._apply(event)
 
-    def _known(self, event: NotificationEvent) -> Known:
+    def _known(self, event: NotificationEvent) -> KnownFacts:
         """
         Return what the shop's books say of the id and number that *event* names.
         """
@@ -187,9 +187,9 @@ class Journal:
         for purchase in self.purchases:
             for attempt in purchase.attempts:
                 if attempt.number == event.mer_reference_id:
-                    return Known(states=states, order=_expected(purchase, attempt))
+                    return KnownFacts(states=states, order=_expected(purchase, attempt))
 
-        return Known(states=states)
+        return KnownFacts(states=states)
 
     def _known_of(
         self,
@@ -197,11 +197,11 @@ class Journal:
         purchase: Purchase,
         attempt: Attempt,
         states: tuple[str, ...],
-    ) -> Known:
+    ) -> KnownFacts:
         order = _expected(purchase, attempt)
 
         if event.kind == "payment":
-            return Known(
+            return KnownFacts(
                 states=states,
                 order=order,
                 binding=Binding(
@@ -224,7 +224,9 @@ class Journal:
                         payment_id=attempt.payment_id,
                     )
 
-        return Known(states=states, order=order, refund=refund, parent=attempt.number)
+        return KnownFacts(
+            states=states, order=order, refund=refund, parent=attempt.number
+        )
 
     def _apply(self, event: NotificationEvent) -> None:
         self._states[event.object_id] = event.state

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from umfpay.emulator import Clock, Emulator, EmulatorSettings, serve
-from umfpay.emulator._keys import load_credentials, load_other
+from umfpay.emulator._keys import load_credentials, load_other_merchant
 
 
 BASE = "/cberest/v1"
@@ -324,7 +324,7 @@ def _other_keys(keys):
     Those of the other merchant.
     """
     folder = keys.folder / "other-merchant"
-    load_other(folder, load_credentials(keys.folder, bits=1024))
+    load_other_merchant(folder, load_credentials(keys.folder, bits=1024))
 
     return Keys(folder, keys.folder / "umf.cert.crt")
 
@@ -370,7 +370,7 @@ def _make_box(keys, other_keys):
     Make emulators in memory with the keys of the session, at noon of 2026-11-23.
     """
     credentials = load_credentials(keys.folder, bits=1024)
-    other = load_other(other_keys.folder, credentials)
+    other = load_other_merchant(other_keys.folder, credentials)
     started = time.monotonic()
 
     def make(data=None, **options):

@@ -143,7 +143,7 @@ def test_a_long_list_is_read_from_its_end(shop, monkeypatch):
     """
     The newest first, then those before the oldest of them; within a list by age.
     """
-    monkeypatch.setattr("umfpay.emulator._control._MAX_LISTED", 2)
+    monkeypatch.setattr("umfpay.emulator._control._MAX_LISTED_DOCUMENTS", 2)
     keys = [shop.created(reference=f"r-{number}") for number in range(5)]
     lists = [
         shop.control("GET", f"/payments{query}")

@@ -328,7 +328,7 @@ def test_a_bug_is_the_gateways_system_error(shop, monkeypatch, caplog):
         raise KeyError("secret")
 
     shop.new_token()
-    monkeypatch.setattr("umfpay.emulator._payments.created", broken)
+    monkeypatch.setattr("umfpay.emulator._payments.created_answer", broken)
     reply = shop.create()
 
     assert (200, "00060999") == (reply.status, reply.code)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from umfpay.emulator._store import MAX_LOGGED, Store
+from umfpay.emulator._store import MAX_LOGGED_DOCUMENTS, Store
 from umfpay.errors import ConfigError
 
 
@@ -93,14 +93,14 @@ def test_a_log_keeps_the_newest_of_its_kind(store):
     """
     store.put("payment", "first", {})
 
-    for number in range(MAX_LOGGED + 5):
+    for number in range(MAX_LOGGED_DOCUMENTS + 5):
         store.log("request", str(number), {"number": number})
         store.log("other", str(number), {})
 
-    assert [5, MAX_LOGGED + 4] == [
+    assert [5, MAX_LOGGED_DOCUMENTS + 4] == [
         store.all("request")[place]["number"] for place in (0, -1)
     ]
-    assert MAX_LOGGED == len(store.all("request")) == len(store.all("other"))
+    assert MAX_LOGGED_DOCUMENTS == len(store.all("request")) == len(store.all("other"))
     assert store.get("payment", "first") == {}
 
     store.clear()

@@ -200,7 +200,7 @@ class Shop:
 @pytest.fixture(name="shop")
 def _shop(box):
     """
-    A shop that the emulator tells; an `Arrivals`.
+    A shop that the emulator tells; an `NotificationSource`.
     """
     shop = Shop(box.config().gateway_certificate)
     box.listen(shop.url, shop.receive)

@@ -30,8 +30,8 @@ async def test_what_is_left_never_falls_below_zero():
     """
     now = asyncio.get_running_loop().time()
 
-    assert 0 == Deadline(now - 5).left
-    assert 5 == Deadline.after(5).left
+    assert 0 == Deadline(now - 5).seconds_left
+    assert 5 == Deadline.after(5).seconds_left
 
 
 async def test_a_call_gets_the_sessions_deadline_or_what_is_left(open_session):

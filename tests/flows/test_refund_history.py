@@ -85,7 +85,7 @@ async def test_only_what_was_given_back_of_this_payment_counts():
         already={"R2": Money("1.00", "USD"), "R5": Money("0.50", "USD")},
     )
 
-    assert Decimal("7.50") == so_far.left
+    assert Decimal("7.50") == so_far.amount_left
     assert {
         "n1": Refund(
             id="R1", state=RefundState("REFUND_SUCCESS"), parent_payment="PAY_A"
@@ -110,7 +110,7 @@ async def test_a_payment_without_an_amount_leaves_all_to_the_gateway(payment):
     so_far = await _so_far(_row("R1", "2.00"), payment=payment)
 
     assert paid_amount(payment) is None
-    assert so_far.left is None
+    assert so_far.amount_left is None
 
 
 async def test_rows_without_an_id_are_all_counted():
@@ -126,7 +126,7 @@ async def test_rows_without_an_id_are_all_counted():
         deadline=Deadline.after(5),
     )
 
-    assert Decimal("8.00") == so_far.left
+    assert Decimal("8.00") == so_far.amount_left
 
 
 async def test_a_list_that_takes_too_long_ends_with_the_deadline(elapsed):

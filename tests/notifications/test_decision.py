@@ -12,7 +12,7 @@ import pytest
 
 from umfpay.notifications._decision import (
     Decision,
-    Known,
+    KnownFacts,
     Status,
     decide,
     decide_unreadable,
@@ -99,15 +99,15 @@ def customs(**members):
 
 
 def known(**members):
-    return Known(**{"binding": OURS, "order": ORDER, **members})
+    return KnownFacts(**{"binding": OURS, "order": ORDER, **members})
 
 
 def known_refund(**members):
-    return Known(**{"binding": OUR_REFUND, "refund": REFUND, **members})
+    return KnownFacts(**{"binding": OUR_REFUND, "refund": REFUND, **members})
 
 
 UNBOUND = known(binding=None)
-NOBODY = Known()
+NOBODY = KnownFacts()
 LINKS = [{"ref": "self", "method": "GET", "href": "https://x/payments/payment/OBJ_A"}]
 META = {"ret_code": "0000", "ret_msg": "Success"}
 
@@ -176,7 +176,7 @@ ROWS = [
     # The number is not expected.
     ("not expected", payment(), NOBODY, Status.HELD),
     ("no number, no id of ours", payment(number=None), NOBODY, Status.HELD),
-    ("of a refund", payment(number="r1"), Known(refund=REFUND), Status.HELD),
+    ("of a refund", payment(number="r1"), KnownFacts(refund=REFUND), Status.HELD),
     # The order of states.
     ("again", payment(), known(states=("TRADE_SUCCESS",)), Status.SAME),
     (
@@ -265,7 +265,7 @@ ROWS = [
     (
         "our number, a parent that was not told",
         refund(),
-        Known(
+        KnownFacts(
             refund=Expectation(
                 kind="refund",
                 mer_reference_id="r1",
@@ -278,7 +278,7 @@ ROWS = [
     (
         "our number, a parent of ours",
         refund(),
-        Known(
+        KnownFacts(
             parent="n1",
             refund=Expectation(
                 kind="refund",
@@ -302,33 +302,38 @@ ROWS = [
         Status.CONFLICT,
     ),
     # A refund that only the own list can prove.
-    ("number of an order", refund(number="n1"), Known(order=ORDER), Status.ASKING),
-    ("unknown number, our payment", refund(number="x"), Known(parent="n1"), "asking"),
+    ("number of an order", refund(number="n1"), KnownFacts(order=ORDER), Status.ASKING),
+    (
+        "unknown number, our payment",
+        refund(number="x"),
+        KnownFacts(parent="n1"),
+        "asking",
+    ),
     ("unknown refund", refund(), NOBODY, Status.HELD),
     # Customs.
-    ("our declaration", customs(), Known(binding=OUR_DECLARATION), Status.APPLIED),
+    ("our declaration", customs(), KnownFacts(binding=OUR_DECLARATION), Status.APPLIED),
     (
         "our declaration, meta",
         outside(customs(), meta=META),
-        Known(binding=OUR_DECLARATION),
+        KnownFacts(binding=OUR_DECLARATION),
         Status.ASKING,
     ),
     (
         "our declaration, back",
         customs(state="ACCEPTED"),
-        Known(binding=OUR_DECLARATION, states=("SUCCESS",)),
+        KnownFacts(binding=OUR_DECLARATION, states=("SUCCESS",)),
         Status.CONFLICT,
     ),
     (
         "our declaration, other parent",
         customs(parent_payment="PAY_B"),
-        Known(binding=attrs.evolve(OUR_DECLARATION, payment_id="PAY_A")),
+        KnownFacts(binding=attrs.evolve(OUR_DECLARATION, payment_id="PAY_A")),
         Status.CONFLICT,
     ),
     (
         "our declaration, its parent",
         customs(parent_payment="PAY_A"),
-        Known(binding=attrs.evolve(OUR_DECLARATION, payment_id="PAY_A")),
+        KnownFacts(binding=attrs.evolve(OUR_DECLARATION, payment_id="PAY_A")),
         Status.APPLIED,
     ),
     ("unknown declaration", customs(), NOBODY, Status.HELD),

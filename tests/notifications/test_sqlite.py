@@ -104,12 +104,12 @@ async def test_changed_returns_when_another_connection_has_written(store, place)
     And at the end of its time if none has.
     """
     loop = asyncio.get_running_loop()
-    await store.changed(5)
+    await store.wait_for_change(5)
     start = loop.time()
-    await store.changed(0.1)
+    await store.wait_for_change(0.1)
     assert loop.time() >= start + 0.05
 
-    waiting = asyncio.create_task(store.changed(1000))
+    waiting = asyncio.create_task(store.wait_for_change(1000))
     await asyncio.sleep(0.05)
     place.run("INSERT INTO effects VALUES ('x')")
     await waiting

@@ -236,7 +236,7 @@ async def card_story(
             lambda made: str(made.state),
             expected=RefundState.REFUND_PROCESS,
         )
-        await _settled(session, refund.id)
+        await _wait_settled(session, refund.id)
         await story.step(
             "refund query",
             session.refunds.get(refund.id),
@@ -312,7 +312,7 @@ async def _notification(story: _Story, receiver: _Receiver, payment_id: str) -> 
     )
 
 
-async def _settled(session: UMFSession, refund_id: str) -> None:
+async def _wait_settled(session: UMFSession, refund_id: str) -> None:
     """
     Wait until the refund is final, as a shop would that has no notification.
     """

@@ -91,7 +91,7 @@ def run(arguments: Sequence[str]) -> int:
         return Exit.PIPE_CLOSED
     except OSError as exc:
         _trace(exc, debug=debug)
-        _line(str(_refused(exc)))
+        _line(str(_output_error(exc)))
 
         return Exit.WRONG_USE
     except ModuleNotFoundError as exc:
@@ -122,7 +122,7 @@ def _usage(exc: click.ClickException) -> str:
     return f'{english} See "{command} --help". | {chinese}。请参阅“{command} --help”。'
 
 
-def _refused(exc: OSError) -> ConfigError:
+def _output_error(exc: OSError) -> ConfigError:
     reason = exc.strerror or type(exc).__name__
 
     return ConfigError(

@@ -105,7 +105,9 @@ def pull(
             else:
                 print_line(_line(one))
 
-        wanted = Wanted(days=days, out=out, kind=kind, merchant=merchant, zone=zone)
+        wanted = PullArguments(
+            days=days, out=out, kind=kind, merchant=merchant, zone=zone
+        )
 
         try:
             asyncio.run(_pull(wanted, file, show_pulled, fetch_token=fetch_token))
@@ -116,7 +118,7 @@ def pull(
 
 
 @attrs.frozen(kw_only=True)
-class Wanted:
+class PullArguments:
     """
     What the command is asked for.
     """
@@ -129,7 +131,7 @@ class Wanted:
 
 
 async def _pull(
-    wanted: Wanted,
+    wanted: PullArguments,
     file: Path | None,
     show_pulled: Callable[[Pulled], None],
     *,

@@ -80,7 +80,7 @@ def content_of(file: str) -> bytes:
 
     try:
         with Path(file).open("rb") as opened:
-            return _bounded(opened, Text(shown, shown))
+            return _read_bounded(opened, Text(shown, shown))
     except (OSError, ValueError) as error:
         raise _unreadable(Text(shown, shown), error) from None
 
@@ -101,12 +101,12 @@ def content_of_input() -> bytes:
         )
 
     try:
-        return _bounded(sys.stdin.buffer, name)
+        return _read_bounded(sys.stdin.buffer, name)
     except OSError as error:
         raise _unreadable(name, error) from None
 
 
-def _bounded(stream: IO[Any], name: Text) -> bytes:
+def _read_bounded(stream: IO[Any], name: Text) -> bytes:
     content: bytes = stream.read(_MAX_INPUT_BYTES + 1)
 
     if len(content) > _MAX_INPUT_BYTES:

@@ -49,7 +49,7 @@ class CancellableSockets:
         return self._is_cut
 
     @property
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """
         Seconds until the end, 0 if it has passed.
         """
@@ -66,10 +66,10 @@ class CancellableSockets:
         if self._is_cut:
             raise CutError
 
-        if not self.left:
+        if not self.seconds_left:
             raise TimeoutError
 
-        return min(self._timeout, self.left)
+        return min(self._timeout, self.seconds_left)
 
     def hold(self, one: socket.socket) -> None:
         """
@@ -138,7 +138,7 @@ class CancellableSockets:
         threading.Thread(target=work, name="umfpay-papers", daemon=True).start()
 
         try:
-            await asyncio.wait([ended], timeout=self.left)
+            await asyncio.wait([ended], timeout=self.seconds_left)
         except asyncio.CancelledError:
             self.cut()
             await asyncio.wait([ended], timeout=_GRACE_SECONDS)

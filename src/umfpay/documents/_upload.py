@@ -107,7 +107,7 @@ async def upload_papers(
         # One leash for one connection: each is cut at its end.
         cancellable = CancellableSockets(until=until, timeout=account.timeout)
 
-        if not cancellable.left:
+        if not cancellable.seconds_left:
             break
 
         try:
@@ -126,7 +126,9 @@ async def upload_papers(
             break
 
         if attempt < attempts:
-            await asyncio.sleep(min(_RETRY_PAUSE_SECONDS * attempt, cancellable.left))
+            await asyncio.sleep(
+                min(_RETRY_PAUSE_SECONDS * attempt, cancellable.seconds_left)
+            )
 
     # Raised outside of except: no server's word hangs on it as context.
     raise _final(failure, upload.name)
@@ -214,7 +216,7 @@ class _Upload:
 
     async def _take(self, cancellable: CancellableSockets) -> int:
         try:
-            async with asyncio.timeout(cancellable.left):
+            async with asyncio.timeout(cancellable.seconds_left):
                 return await self._sequences.take(self._reference, mer_date=self._day)
         except TimeoutError:
             pass

@@ -30,9 +30,9 @@ from umfpay.emulator._keys import (
     OTHER_MERCHANT_FOLDER,
     Credentials,
     load_credentials,
-    load_other,
+    load_other_merchant,
     make_credentials,
-    make_other,
+    make_other_merchant,
     write_env,
 )
 from umfpay.emulator._merchants import Merchants
@@ -161,9 +161,9 @@ class Emulator:
             return given
 
         if self._data is None:
-            return make_other(self.credentials)
+            return make_other_merchant(self.credentials)
 
-        made = load_other(self._data / OTHER_MERCHANT_FOLDER, self.credentials)
+        made = load_other_merchant(self._data / OTHER_MERCHANT_FOLDER, self.credentials)
         self._write_env_of(made)
 
         return made

@@ -42,11 +42,11 @@ def check_card(
         Refusal: A member is missing, cannot be opened, or is wrong.
     """
     card = members(payer, "payer_info", "bank_card")
-    number = gateway_state.opened(
+    number = gateway_state.unseal(
         card.get("number"), "bank_card.number", code="00200025"
     )
-    name = gateway_state.opened(card.get("payer_name"), "bank_card.payer_name")
-    id_number = gateway_state.opened(card.get("citizen_id_number"), "citizen_id_number")
+    name = gateway_state.unseal(card.get("payer_name"), "bank_card.payer_name")
+    id_number = gateway_state.unseal(card.get("citizen_id_number"), "citizen_id_number")
 
     if _CARD_NUMBER.fullmatch(number) is None:
         raise Refusal("00200025", "bank_card.number is not 12 to 19 digits")
@@ -66,10 +66,10 @@ def check_card(
 
 
 def _check_credit(gateway_state: GatewayState, card: dict[str, Any]) -> None:
-    valid = gateway_state.opened(
+    valid = gateway_state.unseal(
         card.get("valid_date"), "bank_card.valid_date", code="00200025"
     )
-    cvv = gateway_state.opened(card.get("cvv2"), "bank_card.cvv2", code="00200025")
+    cvv = gateway_state.unseal(card.get("cvv2"), "bank_card.cvv2", code="00200025")
     match = _EXPIRY_TEXT.fullmatch(valid)
 
     if match is None or _CVV_TEXT.fullmatch(cvv) is None:
@@ -90,10 +90,10 @@ def check_identity(gateway_state: GatewayState, payer: Any, *, holder: str) -> N
     number = text(members(info, holder).get("citizen_id_number"))
 
     if text(info.get("name")):
-        gateway_state.opened(info.get("name"), "payer_info.name")
+        gateway_state.unseal(info.get("name"), "payer_info.name")
 
     if number:
-        plain = gateway_state.opened(number, f"{holder}.citizen_id_number")
+        plain = gateway_state.unseal(number, f"{holder}.citizen_id_number")
 
         if _CITIZEN_ID.fullmatch(plain) is None:
             raise Refusal("00060022", "citizen_id_number is not 15 or 18 characters")

@@ -39,7 +39,7 @@ from umfpay.errors import ConfigError
 
 PREFIX: Final = "/_emulator"
 
-_MAX_LISTED: Final = 1000
+_MAX_LISTED_DOCUMENTS: Final = 1000
 _KIND_OF_PATH: Final = {
     "/requests": ("request", "requests"),
     "/payments": ("payment", "payments"),
@@ -206,9 +206,14 @@ class Control:
         if before is not None and self._gateway_state.store.get(kind, before) is None:
             raise NotHereError(404, f"no {kind} {before[:200]} to list those before it")
 
-        found = self._gateway_state.store.newest(kind, _MAX_LISTED + 1, before=before)
+        found = self._gateway_state.store.newest(
+            kind, _MAX_LISTED_DOCUMENTS + 1, before=before
+        )
 
-        return {name: found[:_MAX_LISTED][::-1], "more": len(found) > _MAX_LISTED}
+        return {
+            name: found[:_MAX_LISTED_DOCUMENTS][::-1],
+            "more": len(found) > _MAX_LISTED_DOCUMENTS,
+        }
 
     def _resend(self, number: str, _: Any) -> dict[str, Any]:
         if not self._notifier.resend(int(number)):
@@ -231,9 +236,9 @@ class Control:
         return {
             "sms": [
                 {"phone": one["phone"], "payment": one["id"], **one["sms"]}
-                for one in self._gateway_state.store.newest("payment", _MAX_LISTED)[
-                    ::-1
-                ]
+                for one in self._gateway_state.store.newest(
+                    "payment", _MAX_LISTED_DOCUMENTS
+                )[::-1]
                 if one["sms"] is not None
             ]
         }

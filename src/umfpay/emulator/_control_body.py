@@ -40,19 +40,19 @@ def read_value(request: Request) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise NotHereError(400, "the body is not an object")
 
-    plain: dict[str, Any] = _plain(value)
+    plain: dict[str, Any] = _with_floats(value)
 
     return plain
 
 
-def _plain(value: Any) -> Any:
+def _with_floats(value: Any) -> Any:
     """
     Return *value* with floats: seconds and probabilities are no money.
     """
     if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
+        return {name: _with_floats(one) for name, one in value.items()}
 
     if isinstance(value, list):
-        return [_plain(one) for one in value]
+        return [_with_floats(one) for one in value]
 
     return float(value) if isinstance(value, Decimal) else value

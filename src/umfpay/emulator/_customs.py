@@ -8,7 +8,7 @@ from typing import Any
 
 from umfpay.emulator._gateway_state import GatewayState, Members, key_of
 from umfpay.emulator._member_aliases import entries, is_true, member, members, text
-from umfpay.emulator._orders import find_sub_order, needed
+from umfpay.emulator._orders import find_sub_order, required_text
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._store import Document
 from umfpay.protocol import new_object_id
@@ -32,7 +32,7 @@ def apply(
         raise Refusal("00202013", "more than a month after the order")
 
     given = members(body, "sub_order")
-    sub_id = needed(given.get("mer_sub_reference_id"), "mer_sub_reference_id")
+    sub_id = required_text(given.get("mer_sub_reference_id"), "mer_sub_reference_id")
     sub = find_sub_order(payment["order"], sub_id)
 
     if sub is None:
@@ -48,8 +48,8 @@ def apply(
     ):
         raise Refusal("00202016", "an item that the sub order does not have")
 
-    needed(body.get("customs_id"), "customs_id")
-    needed(body.get("mer_customs_code"), "mer_customs_code")
+    required_text(body.get("customs_id"), "customs_id")
+    required_text(body.get("mer_customs_code"), "mer_customs_code")
 
     if any(
         one["sub_id"] == sub_id for one in gateway_state.store.about("customs", key)
@@ -115,7 +115,7 @@ def _echo(body: Members) -> Members:
     return result
 
 
-def found(gateway_state: GatewayState, key: str) -> Document:
+def find(gateway_state: GatewayState, key: str) -> Document:
     """
     Return a declaration, of whichever merchant.
     """
@@ -170,22 +170,22 @@ def query(gateway_state: GatewayState, merchant: str, key: str) -> Members:
     }
 
 
-def notified(gateway_state: GatewayState, key: str) -> Members:
+def notification_body(gateway_state: GatewayState, key: str) -> Members:
     """
     Return the body of a declaration's notification (gateway.md 3.3).
     """
-    return {"customs_declaration": _declaration_answer(found(gateway_state, key))}
+    return {"customs_declaration": _declaration_answer(find(gateway_state, key))}
 
 
 def apply_only(gateway_state: GatewayState, merchant: str, body: Members) -> Members:
     """
     Declare a payment that was made elsewhere (gateway.md 5.21).
     """
-    reference = needed(body.get("mer_reference_id"), "mer_reference_id")
-    needed(member(body, "order_amount", "total"), "order_amount.total")
-    needed(body.get("customs_id"), "customs_id")
-    gateway_state.opened(body.get("name"), "name")
-    gateway_state.opened(body.get("citizen_id_number"), "citizen_id_number")
+    reference = required_text(body.get("mer_reference_id"), "mer_reference_id")
+    required_text(member(body, "order_amount", "total"), "order_amount.total")
+    required_text(body.get("customs_id"), "customs_id")
+    gateway_state.unseal(body.get("name"), "name")
+    gateway_state.unseal(body.get("citizen_id_number"), "citizen_id_number")
     trace = gateway_state.trace()
     document: dict[str, Any] = {
         "merchant": merchant,
@@ -202,7 +202,7 @@ def declare_again(gateway_state: GatewayState, merchant: str, body: Members) -> 
     """
     Send a declaration to the customs once more (gateway.md 5.21).
     """
-    reference = needed(body.get("mer_reference_id"), "mer_reference_id")
+    reference = required_text(body.get("mer_reference_id"), "mer_reference_id")
     document = gateway_state.store.get("declaration_only", key_of(merchant, reference))
 
     if document is not None:

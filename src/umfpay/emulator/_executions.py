@@ -15,7 +15,7 @@ from umfpay.emulator._cards import (
 )
 from umfpay.emulator._gateway_state import GatewayState, Members
 from umfpay.emulator._member_aliases import members, text
-from umfpay.emulator._payment_answers import executed
+from umfpay.emulator._payment_answers import executed_answer
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._store import Document
 
@@ -116,7 +116,7 @@ def execute(
         settle(gateway_state, payment, _result(card))
 
     return {
-        "payment": executed(payment),
+        "payment": executed_answer(payment),
         "links": [
             gateway_state.link("self", "GET", f"/payments/payment/{key}"),
             gateway_state.link("refund", "POST", f"/payments/payment/{key}/refund"),

@@ -111,7 +111,7 @@ class GatewayState:
         self.clock.offset = 0.0
         self.forgotten()
 
-    def opened(self, value: Any, name: str, *, code: str = "00060700") -> str:
+    def unseal(self, value: Any, name: str, *, code: str = "00060700") -> str:
         """
         Return the plaintext of a sealed member.
 

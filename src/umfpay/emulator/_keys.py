@@ -65,7 +65,7 @@ def make_credentials(bits: int) -> Credentials:
     )
 
 
-def make_other(first: Credentials) -> Credentials:
+def make_other_merchant(first: Credentials) -> Credentials:
     """
     Make another merchant of the gateway of *first*, with a key of the same size.
     """
@@ -94,7 +94,7 @@ def load_credentials(folder: Path, *, bits: int) -> Credentials:
         return _read(folder)
 
 
-def load_other(folder: Path, first: Credentials) -> Credentials:
+def load_other_merchant(folder: Path, first: Credentials) -> Credentials:
     """
     Read the other merchant from *folder*; make it when it is not there.
 
@@ -104,7 +104,7 @@ def load_other(folder: Path, first: Credentials) -> Credentials:
     """
     with _usable(folder):
         if not (folder / CLIENT_FILE).exists():
-            made = make_other(first)
+            made = make_other_merchant(first)
             write_private(folder / MERCHANT_KEY_FILE, made.merchant_key.to_der_pkcs8())
             _save_pair(folder / CLIENT_FILE, made.client_id, made.client_secret)
 

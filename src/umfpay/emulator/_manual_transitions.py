@@ -125,7 +125,7 @@ def move_refund(gateway_state: GatewayState, key: str, verb: str) -> dict[str, A
     """
     Let a refund succeed or fail, or close it.
     """
-    refund = refunds.found(gateway_state, key)
+    refund = refunds.find(gateway_state, key)
 
     if verb not in _REFUND_STATE_OF_VERB:
         raise NotHereError(404, f"no such verb: {verb}")
@@ -142,7 +142,7 @@ def move_customs(gateway_state: GatewayState, key: str, verb: str) -> dict[str, 
     """
     Let a customs declaration be submitted, succeed or fail.
     """
-    declaration = customs.found(gateway_state, key)
+    declaration = customs.find(gateway_state, key)
 
     if verb not in _CUSTOMS_STATE_OF_VERB:
         raise NotHereError(404, f"no such verb: {verb}")

@@ -33,9 +33,9 @@ _NOTIFICATION_FAULTS: Final = (
     "lose_notification",
 )
 _BODY_OF_KIND: Final[dict[str, Callable[[GatewayState, str], Members]]] = {
-    "payment": payments.notified,
-    "refund": refunds.notified,
-    "customs": customs.notified,
+    "payment": payments.notification_body,
+    "refund": refunds.notification_body,
+    "customs": customs.notification_body,
 }
 
 Post = Callable[[str, bytes, Mapping[str, str]], Awaitable[tuple[int, bytes]]]

@@ -21,7 +21,7 @@ _DATE_TEXT: Final = re.compile(r"[0-9]{8}")
 _DEFAULT_MINUTES: Final = 24 * 60
 
 
-def needed(value: Any, name: str) -> str:
+def required_text(value: Any, name: str) -> str:
     """
     Return the text of a member that must be there.
     """
@@ -37,7 +37,7 @@ def wire_day(value: Any, name: str) -> str:
     """
     Return a date ``YYYYMMDD``.
     """
-    found = needed(value, name)
+    found = required_text(value, name)
 
     try:
         if _DATE_TEXT.fullmatch(found) is None:
@@ -57,7 +57,7 @@ def check_order(order: dict[str, Any]) -> tuple[Decimal, str]:
     Raises:
         Refusal: Names the rule in its detail.
     """
-    needed(order.get("mer_reference_id"), "order.mer_reference_id")
+    required_text(order.get("mer_reference_id"), "order.mer_reference_id")
     wire_day(order.get("mer_date"), "order.mer_date")
     total, currency = amount_of(order.get("amount"))
     subs = entries(order, "sub_orders")
@@ -71,8 +71,8 @@ def check_order(order: dict[str, Any]) -> tuple[Decimal, str]:
     parts = Decimal(0)
 
     for sub in subs:
-        needed(sub.get("mer_sub_reference_id"), "sub_order.mer_sub_reference_id")
-        code = needed(sub.get("trans_code"), "sub_order.trans_code")
+        required_text(sub.get("mer_sub_reference_id"), "sub_order.mer_sub_reference_id")
+        code = required_text(sub.get("trans_code"), "sub_order.trans_code")
         part, part_currency = amount_of(sub.get("amount"))
         parts += part
 
@@ -99,8 +99,8 @@ def _check_items(sub: dict[str, Any], part: Decimal, code: str, currency: str) -
         raise Refusal("00060700", "a goods sub order without items")
 
     for item in items:
-        needed(item.get("mer_item_id"), "item.mer_item_id")
-        needed(item.get("type"), "item.type")
+        required_text(item.get("mer_item_id"), "item.mer_item_id")
+        required_text(item.get("type"), "item.type")
 
     amounts = [amount_of(item.get("amount")) for item in items]
 

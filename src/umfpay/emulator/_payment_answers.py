@@ -43,7 +43,7 @@ def qr_code_url(payment: Document) -> str | None:
     return f"{scheme}{payment['id'][4:]}"
 
 
-def created(
+def created_answer(
     gateway_state: GatewayState, payment: Document, *, risk_info: Members
 ) -> Members:
     info: Members = {}
@@ -176,7 +176,7 @@ def _cashier_link(gateway_state: GatewayState, payment: Document) -> Members:
     }
 
 
-def executed(payment: Document) -> Members:
+def executed_answer(payment: Document) -> Members:
     order = payment["order"]
 
     return {
@@ -208,7 +208,7 @@ def executed(payment: Document) -> Members:
     }
 
 
-def queried(payment: Document) -> Members:
+def queried_answer(payment: Document) -> Members:
     """
     Return a payment as the answer to a query shows it (gateway.md 5.6).
     """
@@ -229,12 +229,12 @@ def queried(payment: Document) -> Members:
     }
 
 
-def notified(gateway_state: GatewayState, key: str) -> Members:
+def notification_body(gateway_state: GatewayState, key: str) -> Members:
     """
     Return the body of a payment's notification (gateway.md 3.3).
     """
     payment = gateway_state.payment(key)
-    shown = queried(payment)
+    shown = queried_answer(payment)
     shown["order"].pop("expire_time")
 
     return {"payment": {"id": key, "notify_url": payment["notify_url"], **shown}}

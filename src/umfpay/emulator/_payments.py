@@ -14,11 +14,15 @@ from umfpay.emulator._orders import (
     check_order,
     expires_at,
     find_sub_order,
-    needed,
     payer_method,
     payer_phone,
+    required_text,
 )
-from umfpay.emulator._payment_answers import created, links_of_new, queried
+from umfpay.emulator._payment_answers import (
+    created_answer,
+    links_of_new,
+    queried_answer,
+)
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._store import Document
 from umfpay.protocol import new_object_id
@@ -69,7 +73,7 @@ def create(gateway_state: GatewayState, merchant: str, body: Members) -> Members
         raise Refusal("00060700", "business_type is B2C or B2B")
 
     if (method, interface) == ("NOT_APPLICABLE", "DIRECT_TO_BANK"):
-        needed(payer.get("bank_code"), "payer.bank_code")
+        required_text(payer.get("bank_code"), "payer.bank_code")
 
     total, currency = check_order(order)
     _check_payer(gateway_state, merchant, payer, method, business)
@@ -115,7 +119,7 @@ def create(gateway_state: GatewayState, merchant: str, body: Members) -> Members
 
     return {
         # It may hold identity numbers: echoed, and not kept.
-        "payment": created(
+        "payment": created_answer(
             gateway_state, payment, risk_info=members(body, "risk_info")
         ),
         "links": links_of_new(gateway_state, payment),
@@ -148,7 +152,7 @@ def _check_payer(
         check_identity(gateway_state, payer, holder=holders[method])
 
     if method == "WECHAT_WEB":
-        needed(members(info, "wechat_in_app_web").get("open_id"), "open_id")
+        required_text(members(info, "wechat_in_app_web").get("open_id"), "open_id")
 
     if business == "B2B" and text(
         members(payer, "enterprise_qualification").get("external_enterprise_id")
@@ -176,7 +180,7 @@ def query(gateway_state: GatewayState, merchant: str, key: str) -> Members:
     """
     payment = gateway_state.find("payment", key, merchant=merchant, asked=True)
 
-    return {"payment": queried(payment)}
+    return {"payment": queried_answer(payment)}
 
 
 def update_express_info(
@@ -201,7 +205,9 @@ def update_express_info(
         if found is None:
             raise Refusal("00202015", "no such sub order")
 
-        found["tracking_number"] = needed(sub.get("tracking_number"), "tracking_number")
+        found["tracking_number"] = required_text(
+            sub.get("tracking_number"), "tracking_number"
+        )
 
     gateway_state.store.put("payment", key, payment)
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from umfpay.emulator._gateway_state import GatewayState, Members, Query, key_of
 from umfpay.emulator._member_aliases import members, text
 from umfpay.emulator._money import CNY_RATES
-from umfpay.emulator._orders import needed
+from umfpay.emulator._orders import required_text
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._store import Document
 from umfpay.models import CREDIT_BANKS, DEBIT_BANKS
@@ -138,8 +138,10 @@ def register(gateway_state: GatewayState, merchant: str, body: Members) -> Membe
         or members(body, "EnterpriseQualification")
         or body
     )
-    external = needed(given.get("external_enterprise_id"), "external_enterprise_id")
-    kind = needed(given.get("busi_type"), "busi_type")
+    external = required_text(
+        given.get("external_enterprise_id"), "external_enterprise_id"
+    )
+    kind = required_text(given.get("busi_type"), "busi_type")
 
     if kind not in ("SJHG", "GFHG"):
         raise Refusal("00060700", "busi_type is SJHG or GFHG")

@@ -11,7 +11,7 @@ from typing import Any
 from umfpay.emulator._gateway_state import GatewayState, Members, key_of
 from umfpay.emulator._member_aliases import entries, member, members, text
 from umfpay.emulator._money import amount_of, cents, in_cny
-from umfpay.emulator._orders import needed, wire_day
+from umfpay.emulator._orders import required_text, wire_day
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._store import Document
 
@@ -24,7 +24,7 @@ def create(
     """
     payment = gateway_state.payment(key, merchant=merchant)
     info = _info(body)
-    reference = needed(info.get("mer_reference_id"), "refund.mer_reference_id")
+    reference = required_text(info.get("mer_reference_id"), "refund.mer_reference_id")
     # UMF's own tester leaves it out (gateway.md 11a).
     day = (
         wire_day(info.get("mer_date"), "refund.mer_date")
@@ -173,7 +173,7 @@ def settle(gateway_state: GatewayState, refund: Document, state: str) -> None:
     gateway_state.notify("refund", refund["id"])
 
 
-def found(gateway_state: GatewayState, key: str) -> Document:
+def find(gateway_state: GatewayState, key: str) -> Document:
     """
     Return a refund, of whichever merchant.
     """
@@ -189,12 +189,12 @@ def query(gateway_state: GatewayState, merchant: str, key: str) -> Members:
     return {"refunds": [{"state": refund["state"]}]}
 
 
-def notified(gateway_state: GatewayState, key: str) -> Members:
+def notification_body(gateway_state: GatewayState, key: str) -> Members:
     """
     Return the body of a refund's notification; its shape is our reading (gateway.md
     12.5).
     """
-    refund = found(gateway_state, key)
+    refund = find(gateway_state, key)
 
     return {
         "refund": {

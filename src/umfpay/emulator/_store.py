@@ -107,7 +107,7 @@ def _counting_triggers(basis: Basis) -> str:
 _BEFORE_CONDITION: Final = (
     "AND position < (SELECT position FROM documents WHERE kind = ? AND id = ?)"
 )
-MAX_LOGGED: Final = 1000
+MAX_LOGGED_DOCUMENTS: Final = 1000
 DUE_MEMBERS: Final = ("expires_at", "settles_at", "papers_due")
 ABOUT_MEMBERS: Final = ("about", "payment", "object")
 
@@ -374,14 +374,14 @@ class Store:
 
     def log(self, kind: str, key: str, document: Document) -> None:
         """
-        Keep *document*, and only the newest `MAX_LOGGED` of its kind.
+        Keep *document*, and only the newest `MAX_LOGGED_DOCUMENTS` of its kind.
         """
         self.put(kind, key, document)
         self._connection.execute(
             "DELETE FROM documents WHERE kind = ? AND position <="
             " (SELECT position FROM documents WHERE kind = ?"
             " ORDER BY position DESC LIMIT 1 OFFSET ?)",
-            (kind, kind, MAX_LOGGED),
+            (kind, kind, MAX_LOGGED_DOCUMENTS),
         )
 
     def clear(self) -> None:

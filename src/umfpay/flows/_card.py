@@ -85,7 +85,7 @@ async def card_payment(
         del phone
 
     if not callable(verification_code):
-        raise _not_awaited()
+        raise _not_awaitable_error()
 
     end = Deadline.after(deadline)
     pending = await begin(
@@ -140,7 +140,7 @@ async def _ask_code(
                 # It may be the code.
                 del answer
 
-                raise _not_awaited()
+                raise _not_awaitable_error()
 
             return hidden_code(await answer)
     except TimeoutError as error:
@@ -158,7 +158,7 @@ async def _ask_code(
         ) from error
 
 
-def _not_awaited() -> ConfigError:
+def _not_awaitable_error() -> ConfigError:
     return ConfigError(
         Text(
             "verification_code: a function that can be awaited is needed.",

@@ -94,7 +94,7 @@ async def query_twice(
     if payment.state != PaymentState.WAIT_BUYER_PAY:
         return payment
 
-    if deadline.left <= pause:
+    if deadline.seconds_left <= pause:
         return attrs.evolve(payment, state=None)
 
     await asyncio.sleep(pause)

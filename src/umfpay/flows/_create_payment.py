@@ -51,7 +51,7 @@ async def create_payment(
     """
     check_listener(on_step)
 
-    if not deadline.left:
+    if not deadline.seconds_left:
         raise NotFinishedError(
             Text(
                 "The deadline passed before the payment was created.",
@@ -84,7 +84,7 @@ async def _create_again(
 ) -> Payment:
     no_answer = isinstance(unknown.__cause__, TransportError | ProtocolError)
 
-    if not no_answer or not deadline.left:
+    if not no_answer or not deadline.seconds_left:
         raise unknown
 
     try:

@@ -49,7 +49,7 @@ class Deadline:
         return cls(asyncio.get_running_loop().time() + seconds)
 
     @property
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """
         Seconds that are left, 0 if it has passed.
         """
@@ -62,7 +62,7 @@ class Deadline:
         Raises:
             NotFinishedError: The deadline has passed; *last* is what is known.
         """
-        if not self.left:
+        if not self.seconds_left:
             raise NotFinishedError(
                 Text(
                     "The deadline passed before the next call; it was not sent.",
@@ -76,4 +76,6 @@ class Deadline:
         Return what limits one call: the session's deadline, or the rest of this one.
         """
         # A call needs a deadline above 0: the rest of an instant ends it at once.
-        return CallOptions(deadline=max(1e-3, min(session.config.deadline, self.left)))
+        return CallOptions(
+            deadline=max(1e-3, min(session.config.deadline, self.seconds_left))
+        )

@@ -245,7 +245,11 @@ async def resolve_or_raise(
 
         listed = known_refunds is not None and _is_decided_by_the_list(unknown)
 
-        if once or (_is_refused(unknown) and not listed) or deadline.left <= pause:
+        if (
+            once
+            or (_is_refused(unknown) and not listed)
+            or deadline.seconds_left <= pause
+        ):
             raise unknown
 
         await asyncio.sleep(pause)

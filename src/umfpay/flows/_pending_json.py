@@ -138,8 +138,8 @@ def read_pending(text: str | bytes) -> PendingCardPayment:
         raise _refusal("its version is not known", "版本未知")
 
     _check_names("it", value, _MEMBER_NAMES)
-    card = _payer("card", value["card"], BankCard)
-    agreement = _payer("agreement", value["agreement"], PayerAgreement)
+    card = _read_payer("card", value["card"], BankCard)
+    agreement = _read_payer("agreement", value["agreement"], PayerAgreement)
 
     if card is not None and agreement is not None:
         raise _refusal("card and agreement stand together", "同时存在卡与协议")
@@ -165,15 +165,15 @@ def read_pending(text: str | bytes) -> PendingCardPayment:
         order_expires_at=_moment("order_expires_at", value["order_expires_at"]),
         code_sent_at=_moment("code_sent_at", value["code_sent_at"]),
         codes_asked=_number("codes_asked", value["codes_asked"]),
-        attempts=_attempts(value["attempts"]),
+        attempts=_read_attempts(value["attempts"]),
         info=None
         if card is None and agreement is None
         else NewPayerInfo(bank_card=card, payer_agreement=agreement),
-        kept=_kept(value["kept"]),
+        kept=_read_kept(value["kept"]),
     )
 
 
-def _payer(name: str, value: object, cls: type[PayerT]) -> PayerT | None:
+def _read_payer(name: str, value: object, cls: type[PayerT]) -> PayerT | None:
     if value is None:
         return None
 
@@ -187,7 +187,7 @@ def _payer(name: str, value: object, cls: type[PayerT]) -> PayerT | None:
 
     # phone, verify_code and an agreement's valid_date are never here in any form.
     given: dict[str, Any] = {
-        one: _sealed(f"{name}.{one}", part)
+        one: _read_sealed(f"{name}.{one}", part)
         if secrets[one]
         else _text(f"{name}.{one}", part)
         for one, part in members.items()
@@ -196,7 +196,7 @@ def _payer(name: str, value: object, cls: type[PayerT]) -> PayerT | None:
     return cls(**given)
 
 
-def _sealed(name: str, value: object) -> Sealed:
+def _read_sealed(name: str, value: object) -> Sealed:
     members = _mapping(name, value)
     ciphertext = members.get("sealed")
 
@@ -206,7 +206,7 @@ def _sealed(name: str, value: object) -> Sealed:
     return Sealed(str(ciphertext))
 
 
-def _kept(value: object) -> dict[str, str]:
+def _read_kept(value: object) -> dict[str, str]:
     members = _mapping("kept", value)
 
     if not members.keys() <= _KEPT_NAMES:
@@ -219,14 +219,14 @@ def _kept(value: object) -> dict[str, str]:
     return {name: str(text) for name, text in members.items()}
 
 
-def _attempts(value: object) -> list[CodeAttempt]:
+def _read_attempts(value: object) -> list[CodeAttempt]:
     if not isinstance(value, list):
         raise _refusal("attempts is no list", "attempts 不是数组")
 
-    return [_attempt(_mapping("attempts", one)) for one in value]
+    return [_read_attempt(_mapping("attempts", one)) for one in value]
 
 
-def _attempt(value: Mapping[str, Any]) -> CodeAttempt:
+def _read_attempt(value: Mapping[str, Any]) -> CodeAttempt:
     _check_names("attempts", value, _ATTEMPT_NAMES)
     mark, refused = value["code_mark"], value["refused_with"]
 

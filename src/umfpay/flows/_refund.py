@@ -24,7 +24,7 @@ from umfpay.flows._notification_source import NotificationSource
 from umfpay.flows._payment_outcome import resolve_or_raise
 from umfpay.flows._refund_checks import (
     amount_of,
-    check_given,
+    check_arguments,
     must_be_left,
     must_be_new,
     must_be_paid,
@@ -110,7 +110,7 @@ async def refund(
     """
     end = Deadline.after(deadline)
     check_listener(on_step)
-    check_given(mer_reference_id, mer_date, amount, goods, already)
+    check_arguments(mer_reference_id, mer_date, amount, goods, already)
     payment_id = payment.id if isinstance(payment, Payment) else payment
     paid = await session.payments.get(payment_id, **end.options(session))
     must_be_paid(paid)

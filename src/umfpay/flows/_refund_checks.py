@@ -51,7 +51,7 @@ _NEVER_PAID_STATES: Final = frozenset(
 _log = logging.getLogger("umfpay")
 
 
-def check_given(
+def check_arguments(
     mer_reference_id: object,
     mer_date: object,
     amount: object,
@@ -120,7 +120,7 @@ def amount_of(
     if goods:
         return reduce(add, (part.amount for part in goods))
 
-    if so_far.total is None or so_far.left is None:
+    if so_far.total is None or so_far.amount_left is None:
         raise ConfigError(
             Text(
                 f"amount: {payment.id}: the gateway does not tell what was paid.",
@@ -129,10 +129,10 @@ def amount_of(
             advice=Text("Give the amount.", "请提供退款金额。"),
         )
 
-    if so_far.left <= 0:
+    if so_far.amount_left <= 0:
         raise _too_much_error(payment, "all of it", "全部金额", so_far)
 
-    return Money(so_far.left, so_far.total.currency)
+    return Money(so_far.amount_left, so_far.total.currency)
 
 
 async def must_be_new(
@@ -229,7 +229,7 @@ def must_be_left(payment: Payment, new: NewRefund, so_far: RefundHistory) -> Non
     """
     Refuse an amount in another currency, or above what is left.
     """
-    total, left = so_far.total, so_far.left
+    total, left = so_far.total, so_far.amount_left
 
     if total is None or left is None:
         return
@@ -253,9 +253,9 @@ def _too_much_error(
 ) -> RefundAmountError:
     return RefundAmountError(
         Text(
-            f"{payment.id}: {en} cannot be refunded: {so_far.left} of {so_far.total}"
+            f"{payment.id}: {en} cannot be refunded: {so_far.amount_left} of {so_far.total}"
             " is left.",
-            f"{payment.id}：不能退款 {zh}：{so_far.total} 中剩余 {so_far.left}。",
+            f"{payment.id}：不能退款 {zh}：{so_far.total} 中剩余 {so_far.amount_left}。",
         ),
         last=payment,
     )

@@ -39,7 +39,7 @@ class RefundHistory:
     numbers: Mapping[str, Refund]
 
     @property
-    def left(self) -> Decimal | None:
+    def amount_left(self) -> Decimal | None:
         """
         What can still be given back, None if nobody knows.
         """

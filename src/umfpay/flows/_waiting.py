@@ -87,9 +87,9 @@ async def wait_final(
     trouble: UMFError | None = None
     mismatches = 0
 
-    while deadline.left > 0:
+    while deadline.seconds_left > 0:
         wait = pause * random.uniform(0.75, 1.0)  # noqa: S311 (spreads load only)
-        notified = await _pause(object_id, min(wait, deadline.left), arrivals)
+        notified = await _pause(object_id, min(wait, deadline.seconds_left), arrivals)
         pause = min(pause * 2, longest)
 
         if isinstance(notified, kind) and _fits(notified, must_fit):
@@ -98,7 +98,7 @@ async def wait_final(
             if is_final(notified):
                 return notified
 
-        if deadline.left <= 0:
+        if deadline.seconds_left <= 0:
             break
 
         try:
@@ -161,7 +161,10 @@ async def _wait_committed(
             _log.warning("a state could not be recorded: %s", type(error).__name__)
             trouble = error
 
-        again = isinstance(trouble, UMFError) and deadline.left > _FIRST_PAUSE_SECONDS
+        again = (
+            isinstance(trouble, UMFError)
+            and deadline.seconds_left > _FIRST_PAUSE_SECONDS
+        )
 
         if not again:
             break

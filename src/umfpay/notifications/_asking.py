@@ -27,7 +27,7 @@ from umfpay.models import (
 )
 from umfpay.notifications._decision import (
     Decision,
-    Known,
+    KnownFacts,
     Status,
     money_conflict,
     number_conflict,
@@ -89,7 +89,7 @@ class Proof:
 
 
 def decide_by_answer(
-    event: NotificationEvent, known: Known, answer: Entity
+    event: NotificationEvent, known: KnownFacts, answer: Entity
 ) -> Decision:
     """
     Decide what a signed query says about *event*; no I/O.
@@ -145,7 +145,7 @@ def is_listed(row: object, event: NotificationEvent, expected: Expectation) -> b
     )
 
 
-def is_listed_refund(row: object, event: NotificationEvent, known: Known) -> bool:
+def is_listed_refund(row: object, event: NotificationEvent, known: KnownFacts) -> bool:
     """
     Tell whether *row* of the own list is that refund, of a payment of ours.
     """
@@ -292,7 +292,7 @@ class Asker:
         return _proof(event, known, answer, known.binding)
 
     async def _payment(
-        self, event: NotificationEvent, known: Known
+        self, event: NotificationEvent, known: KnownFacts
     ) -> Proof | Decision:
         answer = await self._gateway.payments.get(event.object_id)
         decision = decide_by_answer(event, known, answer)
@@ -306,7 +306,7 @@ class Asker:
         if binding is None:
             days = _days(event, answer.order, expected)
 
-            if not await self._listed(
+            if not await self._is_in_own_list(
                 days, lambda row: is_listed(row, event, expected)
             ):
                 return Decision(Status.ASKING, "it is not in our own list")
@@ -319,14 +319,16 @@ class Asker:
 
         return Proof((event_of(answer, binding),), binding)
 
-    async def _refund(self, event: NotificationEvent, known: Known) -> Proof | Decision:
+    async def _refund(
+        self, event: NotificationEvent, known: KnownFacts
+    ) -> Proof | Decision:
         binding = known.binding
 
         # A query tells the state only, whoever asks (gateway.md 5.8).
         if binding is None:
             days = _days(event, None, known.order, known.refund)
 
-            if not await self._listed(
+            if not await self._is_in_own_list(
                 days, lambda row: is_listed_refund(row, event, known)
             ):
                 return Decision(Status.ASKING, "it is not in our own list")
@@ -344,7 +346,7 @@ class Asker:
 
         return _proof(event, known, answer, binding)
 
-    async def _of_number(self, known: Known) -> Proof | Decision:
+    async def _of_number(self, known: KnownFacts) -> Proof | Decision:
         answers: list[NotificationEvent] = []
 
         for payment_id in known.payment_ids:
@@ -363,7 +365,9 @@ class Asker:
 
         return Proof(tuple(answers))
 
-    async def _listed(self, days: list[date], fits: Callable[[object], bool]) -> bool:
+    async def _is_in_own_list(
+        self, days: list[date], fits: Callable[[object], bool]
+    ) -> bool:
         for day in days or [datetime.now(UTC).astimezone(_CHINA_ZONE).date()]:
             async for row in self._gateway.statements.transactions(day):
                 if fits(row):
@@ -390,7 +394,7 @@ def _days(
 
 def _proof(
     event: NotificationEvent,
-    known: Known,
+    known: KnownFacts,
     answer: Refund | CustomsDeclaration,
     binding: Binding,
 ) -> Proof | Decision:

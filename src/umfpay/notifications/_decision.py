@@ -49,7 +49,7 @@ class Decision:
 
 
 @attrs.frozen(kw_only=True)
-class Known:
+class KnownFacts:
     """
     What the shop knows of the id and the number that an event names.
 
@@ -79,7 +79,7 @@ class Known:
 _APPLIED_DECISION: Final = Decision(Status.APPLIED)
 
 
-def decide(event: NotificationEvent, known: Known) -> Decision:
+def decide(event: NotificationEvent, known: KnownFacts) -> Decision:
     """
     Decide about *event*: apply it, ask the gateway, hold it, or tell of a conflict.
     """
@@ -92,7 +92,7 @@ def decide(event: NotificationEvent, known: Known) -> Decision:
     return _declaration(event, known)
 
 
-def _declaration(event: NotificationEvent, known: Known) -> Decision:
+def _declaration(event: NotificationEvent, known: KnownFacts) -> Decision:
     assert isinstance(event.object, CustomsDeclaration)
 
     if known.binding is None:
@@ -116,7 +116,7 @@ def _parent_conflict(parent: str | None, own: str | None) -> Decision | None:
     return Decision(Status.CONFLICT, f"it is of {escape(parent)}, expected was {own}")
 
 
-def decide_unreadable(number: str | None, known: Known) -> Decision:
+def decide_unreadable(number: str | None, known: KnownFacts) -> Decision:
     """
     Decide about signed bytes without an id: the ids of the number can be asked for.
     """
@@ -129,7 +129,7 @@ def decide_unreadable(number: str | None, known: Known) -> Decision:
     return Decision(Status.HELD, "it names no payment, and its number is not expected")
 
 
-def _payment(event: NotificationEvent, known: Known) -> Decision:
+def _payment(event: NotificationEvent, known: KnownFacts) -> Decision:
     if known.order is None:
         if event.mer_reference_id is None:
             return Decision(Status.HELD, "it names no order, and its id is not known")
@@ -160,7 +160,7 @@ def _payment(event: NotificationEvent, known: Known) -> Decision:
     return decision
 
 
-def _refund(event: NotificationEvent, known: Known) -> Decision:
+def _refund(event: NotificationEvent, known: KnownFacts) -> Decision:
     assert isinstance(event.object, Refund)
     expected, parent = known.refund, event.object.parent_payment
     own_parent = None if expected is None else expected.payment_id
@@ -207,7 +207,7 @@ def _refund(event: NotificationEvent, known: Known) -> Decision:
     return _decide_by_state(event, known) or _decide_without_query(event)
 
 
-def _refund_number_conflict(number: str | None, known: Known) -> Decision | None:
+def _refund_number_conflict(number: str | None, known: KnownFacts) -> Decision | None:
     """
     Return the conflict if an own refund has the number of neither itself nor its order.
     """
@@ -222,7 +222,7 @@ def _refund_number_conflict(number: str | None, known: Known) -> Decision | None
     )
 
 
-def _decide_by_state(event: NotificationEvent, known: Known) -> Decision | None:
+def _decide_by_state(event: NotificationEvent, known: KnownFacts) -> Decision | None:
     # Told again, perhaps late, perhaps in other bytes.
     if event.state in known.states:
         return Decision(Status.SAME)
@@ -259,7 +259,7 @@ def _is_complete(event: NotificationEvent) -> bool:
     )
 
 
-def is_paid_twice(state: str, known: Known) -> bool:
+def is_paid_twice(state: str, known: KnownFacts) -> bool:
     """
     Tell whether *state* says that an order is paid which another payment has paid.
     """

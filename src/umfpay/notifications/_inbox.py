@@ -391,7 +391,7 @@ class NotificationInbox:
         """
         Return the events of orders that nobody has told the inbox about: `expect()`.
         """
-        return await self._reporter.listed({Status.HELD})
+        return await self._reporter.list_events({Status.HELD})
 
     async def unconfirmed(self) -> list[UnappliedEvent]:
         """
@@ -399,19 +399,19 @@ class NotificationInbox:
 
         `expect()` with the *payment_id* releases one that is the shop's own.
         """
-        return await self._reporter.listed({Status.ASKING, Status.UNCONFIRMED})
+        return await self._reporter.list_events({Status.ASKING, Status.UNCONFIRMED})
 
     async def conflicts(self) -> list[UnappliedEvent]:
         """
         Return the events that go back, contradict, or tell of something else.
         """
-        return await self._reporter.listed({Status.CONFLICT, Status.WRONG_AMOUNT})
+        return await self._reporter.list_events({Status.CONFLICT, Status.WRONG_AMOUNT})
 
     async def failed(self) -> list[UnappliedEvent]:
         """
         Return the events whose handler has failed; it is tried again.
         """
-        return await self._reporter.listed({Status.READY})
+        return await self._reporter.list_events({Status.READY})
 
     async def dismiss(self, key: str) -> bool:
         """
@@ -492,7 +492,7 @@ class NotificationInbox:
     async def _listen_for_ever(self) -> None:
         while True:
             try:
-                await self._store.changed(_IDLE_SECONDS)
+                await self._store.wait_for_change(_IDLE_SECONDS)
             except NotificationError:
                 await asyncio.sleep(_POLL_SECONDS)
 

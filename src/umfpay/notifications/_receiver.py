@@ -294,10 +294,10 @@ def _objects(value: Any) -> list[Mapping[str, Any]]:
     """
     Return the object that a member holds: itself, or in a list (gateway.md, trap 5).
     """
-    return [one for one in _listed(value) if isinstance(one, dict)]
+    return [one for one in _as_list(value) if isinstance(one, dict)]
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final, cast
 import aiosqlite
 
 from umfpay.notifications import _sqlite_statements as sql
-from umfpay.notifications._decision import Decision, Known, Status
+from umfpay.notifications._decision import Decision, KnownFacts, Status
 from umfpay.notifications._expectations import Binding, Expectation, Expected
 from umfpay.notifications._receiver import Delivery, NotificationEvent
 from umfpay.notifications._sqlite_file import SQLiteFile, translate_errors
@@ -137,7 +137,7 @@ class SQLiteStore:
         Return that event with what is known now.
         """
         for row in await self._file.rows(sql.SELECT_EVENT + "WHERE e.key = ?", (key,)):
-            return _stored(row, await _known(self._file.rows, row))
+            return _read_stored(row, await _read_known(self._file.rows, row))
 
         return None
 
@@ -155,9 +155,9 @@ class SQLiteStore:
                 if row is None:
                     return None
 
-                known = await _known(connection.execute_fetchall, row)
+                known = await _read_known(connection.execute_fetchall, row)
 
-            stored = _stored(row, known)
+            stored = _read_stored(row, known)
             decision = await work(stored, Transaction(connection))
 
             async with translate_errors():
@@ -271,7 +271,7 @@ class SQLiteStore:
 
         return None
 
-    async def listed(self, statuses: Collection[Status]) -> list[StoredEvent]:
+    async def list_events(self, statuses: Collection[Status]) -> list[StoredEvent]:
         """
         Return the events in one of *statuses*; ready ones that failed.
         """
@@ -294,7 +294,7 @@ class SQLiteStore:
     async def _list(self, condition: str, values: tuple[Any, ...]) -> list[StoredEvent]:
         rows = await self._file.rows(sql.SELECT_EVENT + condition, values)
 
-        return [_stored(row, Known()) for row in rows]
+        return [_read_stored(row, KnownFacts()) for row in rows]
 
     async def mark_reported(self, event: StoredEvent, now: float) -> None:
         """
@@ -338,7 +338,7 @@ class SQLiteStore:
             (before, *_SETTLED_STATUSES),
         )
 
-    async def changed(self, seconds: float) -> None:
+    async def wait_for_change(self, seconds: float) -> None:
         """
         Return when another connection has written.
         """
@@ -356,7 +356,7 @@ class SQLiteStore:
 
 
 @shows_itself_half_made
-class _Unlogged:
+class _UnloggedBody:
     """
     A body on its way into the file: phone numbers stand in it, and aiosqlite writes the
     values of each statement to its log.
@@ -386,7 +386,7 @@ def _values(what: Delivery | NotificationEvent) -> tuple[Any, ...]:
         number,
         None if event is None else event.payment_id,
         None if event is None else event.state,
-        _Unlogged(what.body),
+        _UnloggedBody(what.body),
         what.signature,
         "notification" if event is None else event.origin,
         time.time(),
@@ -428,7 +428,7 @@ async def _advance(
         )
 
 
-async def _known(rows: Any, row: Any) -> Known:
+async def _read_known(rows: Any, row: Any) -> KnownFacts:
     number: str | None = row[4]
     kind, object_id, parent_id = row[10:13]
     bound = await rows(
@@ -449,7 +449,7 @@ async def _known(rows: Any, row: Any) -> Known:
         " WHERE number = ?",
         (number,),
     )
-    expected_by_kind = {one.kind: one for one in map(_expectation, expected)}
+    expected_by_kind = {one.kind: one for one in map(_read_expectation, expected)}
     states = await rows(
         "SELECT states FROM umf_objects WHERE object_id = ?", (object_id,)
     )
@@ -467,7 +467,7 @@ async def _known(rows: Any, row: Any) -> Known:
         (parent_id,),
     )
 
-    return Known(
+    return KnownFacts(
         states=tuple(json.loads(next((one[0] for one in states), "[]"))),
         binding=binding,
         order=expected_by_kind.get("payment"),
@@ -491,7 +491,7 @@ def _binding(object_id: str, rows: Any) -> Binding | None:
     return None
 
 
-def _expectation(row: Any) -> Expectation:
+def _read_expectation(row: Any) -> Expectation:
     kind, number, total, currency, day, payment_id = row
 
     return Expectation(
@@ -504,7 +504,7 @@ def _expectation(row: Any) -> Expectation:
     )
 
 
-def _stored(row: Any, known: Known) -> StoredEvent:
+def _read_stored(row: Any, known: KnownFacts) -> StoredEvent:
     return StoredEvent(
         key=row[0],
         body=row[1],

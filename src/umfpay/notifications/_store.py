@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import aiosqlite
 import attrs
 
-from umfpay.notifications._decision import Decision, Known, Status
+from umfpay.notifications._decision import Decision, KnownFacts, Status
 from umfpay.notifications._expectations import Binding, Expectation
 from umfpay.notifications._receiver import Delivery, NotificationEvent, Origin
 
@@ -50,7 +50,7 @@ class StoredEvent:
     decision: Decision = Decision(Status.READY)
     attempts: int = 0
     questions: int = 0
-    known: Known = Known()
+    known: KnownFacts = KnownFacts()
 
 
 @attrs.frozen
@@ -183,7 +183,7 @@ class InboxStore(Protocol):
         """
         ...
 
-    async def listed(self, statuses: Collection[Status]) -> list[StoredEvent]:
+    async def list_events(self, statuses: Collection[Status]) -> list[StoredEvent]:
         """
         Return the events in one of *statuses*, oldest first; ready ones that failed.
         """
@@ -224,7 +224,7 @@ class InboxStore(Protocol):
         """
         ...
 
-    async def changed(self, seconds: float) -> None:
+    async def wait_for_change(self, seconds: float) -> None:
         """
         Return when another process may have applied something, at most after *seconds*.
         """

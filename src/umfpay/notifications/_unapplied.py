@@ -96,11 +96,13 @@ class Reporter:
         """
         self._news.set()
 
-    async def listed(self, statuses: Collection[Status]) -> list[UnappliedEvent]:
+    async def list_events(self, statuses: Collection[Status]) -> list[UnappliedEvent]:
         """
         Return all events in one of *statuses*, the oldest first.
         """
-        return [self._unapplied(one) for one in await self._store.listed(statuses)]
+        return [
+            self._as_unapplied(one) for one in await self._store.list_events(statuses)
+        ]
 
     async def report_for_ever(self) -> None:
         """
@@ -157,7 +159,7 @@ class Reporter:
         return calm
 
     async def _report(self, stored: StoredEvent) -> None:
-        unapplied = self._unapplied(stored)
+        unapplied = self._as_unapplied(stored)
 
         if stored.decision.status not in _CONFLICT_STATUSES:
             await self._warn(stored, unapplied)
@@ -206,7 +208,7 @@ class Reporter:
             state,
         )
 
-    def _unapplied(self, stored: StoredEvent) -> UnappliedEvent:
+    def _as_unapplied(self, stored: StoredEvent) -> UnappliedEvent:
         decision = stored.decision
         reason, error = decision.reason, None
 

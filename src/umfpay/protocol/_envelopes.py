@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import attrs
 
 from umfpay.protocol._json import JSONRefusedError, dump_json
-from umfpay.protocol._scanning import Scanned, scan
+from umfpay.protocol._scanning import ScannedAnswer, scan
 from umfpay.protocol._signing import Signer, Verifier
 
 
@@ -168,7 +168,7 @@ def _refused_envelope(
 
 
 def _verify_by_header(
-    body: bytes, scanned: Scanned, signature: str, verifier: Verifier
+    body: bytes, scanned: ScannedAnswer, signature: str, verifier: Verifier
 ) -> Envelope:
     # Nobody has seen which bytes the header covers: the raw body is the natural
     # reading, the text under meta.sign the other.
@@ -184,7 +184,7 @@ def _verify_by_header(
 
 
 def _verify_by_meta(
-    scanned: Scanned, meta: dict[str, Any], verifier: Verifier
+    scanned: ScannedAnswer, meta: dict[str, Any], verifier: Verifier
 ) -> Envelope:
     if "sign" not in meta:
         return _envelope(Verdict.UNSIGNED, scanned)
@@ -198,7 +198,7 @@ def _verify_by_meta(
     return Envelope(verdict=Verdict.FORGED, reason="meta.sign does not verify")
 
 
-def _envelope(verdict: Verdict, scanned: Scanned) -> Envelope:
+def _envelope(verdict: Verdict, scanned: ScannedAnswer) -> Envelope:
     meta = scanned.members.get("meta")
 
     if not isinstance(meta, dict):

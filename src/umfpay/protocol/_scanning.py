@@ -32,7 +32,7 @@ _USUAL_SIGN: Final = re.compile(r'\{"meta":\{"sign":"[A-Za-z0-9+/=]*"([,}])')
 _USUAL_HEAD: Final = '{"meta":{'
 
 
-class Scanned:
+class ScannedAnswer:
     """
     An answer that could be read.
 
@@ -66,7 +66,7 @@ class Scanned:
         return text.encode("utf-8")
 
 
-def scan(body: bytes) -> Scanned:
+def scan(body: bytes) -> ScannedAnswer:
     """
     Read the answer *body*.
 
@@ -86,7 +86,7 @@ def scan(body: bytes) -> Scanned:
 
     refuse_half_pairs(text, members)
 
-    return Scanned(text, members, sign)
+    return ScannedAnswer(text, members, sign)
 
 
 def _parse_usual(text: str) -> dict[str, Any] | None:

@@ -128,7 +128,7 @@ class FrameParser:
         as one block.
 
         A file is fed by this or by `feed()`; how many rows a block has is told by
-        `passed()` before the next is fed.
+        `count_rows()` before the next is fed.
 
         Raises:
             IncompleteStatementError: The first line is none, or a line never ends.
@@ -192,7 +192,7 @@ class FrameParser:
 
             start, room = end, _MAX_LINE_BYTES
 
-    def passed(self, rows: int) -> None:
+    def count_rows(self, rows: int) -> None:
         """
         Take note of how many rows the last block had.
         """

@@ -89,7 +89,7 @@ class CSVTable:
                 frame = _parse_block(text, records.shape, columns)
 
                 if frame is not None:
-                    records.passed(frame.height)
+                    records.count_rows(frame.height)
                     yield frame
                 else:
                     yield from records.one_by_one(text, columns)
@@ -164,7 +164,7 @@ class _Records:
         """
         return self._text.read(_BLOCK_CHARACTERS) + self._text.readline()
 
-    def passed(self, rows: int) -> None:
+    def count_rows(self, rows: int) -> None:
         """
         Take note that the block was read in whole.
         """

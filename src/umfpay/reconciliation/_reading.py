@@ -21,7 +21,7 @@ from umfpay.reconciliation._rows import (
     read_paid_out,
     read_transaction,
 )
-from umfpay.reconciliation._source import Given, Source
+from umfpay.reconciliation._source import GivenSource, Source
 from umfpay.reconciliation._totals import (
     Sums,
     TotalRule,
@@ -106,7 +106,7 @@ class StatementReader(Generic[RowT]):
 
     def __init__(
         self,
-        source: Given,
+        source: GivenSource,
         *,
         kind: type[RowT],
         read: Callable[..., RowT],
@@ -120,7 +120,7 @@ class StatementReader(Generic[RowT]):
         self._amount = amount
         self._rule = chosen_rule(total_rule)
         self._encoding: str | None = encoding
-        self._framing = FrameParser()
+        self._frame_parser = FrameParser()
         self._paid = Decimal(0)
         self._refunded = Decimal(0)
         self.total_rules: frozenset[TotalRule] | None = None
@@ -130,25 +130,25 @@ class StatementReader(Generic[RowT]):
         """
         What the first line says.
         """
-        return self._framing.header
+        return self._frame_parser.header
 
     @property
     def statement_total(self) -> Decimal | None:
         """
         The total of the last line in CNY.
         """
-        return self._framing.total
+        return self._frame_parser.total
 
     def __iter__(self) -> Iterator[RowT]:
         for chunk in self._source.chunks():
-            for line in self._framing.feed(chunk):
+            for line in self._frame_parser.feed(chunk):
                 yield self._row(line)
 
         self._close()
 
     async def __aiter__(self) -> AsyncIterator[RowT]:
         async for chunk in self._source:
-            for line in self._framing.feed(chunk):
+            for line in self._frame_parser.feed(chunk):
                 yield self._row(line)
 
         self._close()
@@ -181,7 +181,7 @@ class StatementReader(Generic[RowT]):
         wanted = None if columns is None else read_for(columns, self._kind)
 
         for data, size in self._source.blocks(block):
-            rows = self._framing.feed_block(data, size)
+            rows = self._frame_parser.feed_block(data, size)
 
             if rows is None:
                 continue
@@ -196,7 +196,7 @@ class StatementReader(Generic[RowT]):
             else:
                 self._encoding = encoding
 
-            self._framing.passed(frame.height)
+            self._frame_parser.count_rows(frame.height)
             paid, refunded = sums_of(frame, self._kind)
             self._paid += paid
             self._refunded += refunded
@@ -295,8 +295,8 @@ class StatementReader(Generic[RowT]):
         )
 
     def _close(self) -> None:
-        total = self._framing.close()
-        header = self._framing.header
+        total = self._frame_parser.close()
+        header = self._frame_parser.header
         assert header is not None
         sums = Sums(paid=self._paid, refunded=self._refunded)
         rule = self._rule
@@ -322,7 +322,7 @@ class StatementReader(Generic[RowT]):
 
 
 def read_transactions(
-    source: Given,
+    source: GivenSource,
     *,
     total_rule: RuleChoice = "auto",
     encoding: Encoding | None = None,
@@ -355,7 +355,7 @@ def read_transactions(
 
 
 def read_statement(
-    source: Given,
+    source: GivenSource,
     *,
     total_rule: RuleChoice = "auto",
     encoding: Encoding | None = None,

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
     from umfpay.reconciliation._engines import Engine
 
-Stored = str | os.PathLike[str] | bytes
-Sources = Stored | Sequence[Stored]
+StoredSource = str | os.PathLike[str] | bytes
+Sources = StoredSource | Sequence[StoredSource]
 Days = tuple[date, date]
 
 # A bucket of so many rows of each book takes a few hundred MiB.
@@ -263,7 +263,7 @@ def _switched_off(
     return off
 
 
-def _as_sources(sources: Sources) -> list[Stored]:
+def _as_sources(sources: Sources) -> list[StoredSource]:
     given = [sources] if isinstance(sources, _STORED_TYPES) else sources
 
     if isinstance(given, Sequence):
@@ -281,7 +281,7 @@ def _as_sources(sources: Sources) -> list[Stored]:
     )
 
 
-def _bucket_count(transactions: Sequence[Stored], given: int | None) -> int:
+def _bucket_count(transactions: Sequence[StoredSource], given: int | None) -> int:
     if given is not None:
         if isinstance(given, bool) or not isinstance(given, int) or given < 1:
             raise ConfigError(
@@ -295,7 +295,7 @@ def _bucket_count(transactions: Sequence[Stored], given: int | None) -> int:
     return max(1, min(_MAX_BUCKETS, round(size / _MEAN_LINE_BYTES / _ROWS_PER_BUCKET)))
 
 
-def _size(source: Stored) -> int:
+def _size(source: StoredSource) -> int:
     if isinstance(source, bytes):
         return len(source)
 
@@ -305,7 +305,7 @@ def _size(source: Stored) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _identity(source: Stored) -> list[Any]:
+def _identity(source: StoredSource) -> list[Any]:
     if isinstance(source, bytes):
         return ["bytes", hashlib.sha256(source).hexdigest()]
 

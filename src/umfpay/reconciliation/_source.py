@@ -12,7 +12,7 @@ from typing import Final
 from umfpay.errors import ConfigError, StatementError, Text
 
 
-Given = str | os.PathLike[str] | bytes | AsyncIterable[bytes]
+GivenSource = str | os.PathLike[str] | bytes | AsyncIterable[bytes]
 
 _CHUNK_BYTES: Final = 256 * 1024
 
@@ -22,7 +22,7 @@ class Source:
     The bytes of one file, to be read once.
     """
 
-    def __init__(self, given: Given) -> None:
+    def __init__(self, given: GivenSource) -> None:
         self._given = given
         self._started = False
 
