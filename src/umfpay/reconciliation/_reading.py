@@ -36,7 +36,7 @@ from umfpay.reconciliation._values import incomplete_error
 if TYPE_CHECKING:
     import polars as pl
 
-logger: Final = logging.getLogger("umfpay")
+_log: Final = logging.getLogger("umfpay")
 
 Encoding = Literal["utf-8", "gb18030"]
 RuleChoice = Literal["auto", "ignore"] | TotalRule | TotalRules
@@ -302,7 +302,7 @@ class StatementReader(Generic[RowT]):
         rule = self._rule
 
         if rule == "ignore":
-            logger.warning(
+            _log.warning(
                 "%s of %s: the total is not compared | 未核对总金额",
                 header.kind,
                 header.day,

@@ -31,7 +31,7 @@ from umfpay.tokens._single_flight import (
 from umfpay.tokens._store import TokenStore
 
 
-logger: Final = logging.getLogger("umfpay")
+_log: Final = logging.getLogger("umfpay")
 
 # How often a caller looks whether another thread's loop was closed under its flight.
 _WATCH_SECONDS: Final = 0.25
@@ -153,14 +153,14 @@ class TokenCache:
         if not news:
             return
 
-        logger.info("token %d refused", generation)
+        _log.info("token %d refused", generation)
 
         try:
             with store_errors():
                 await self._store.refuse(generation)
         except TokenStoreError as error:
             # This process knows; others learn it from the gateway.
-            logger.warning("token %d: %s", generation, error)
+            _log.warning("token %d: %s", generation, error)
 
     async def aclose(self) -> None:
         """

@@ -21,7 +21,7 @@ from umfpay.tokens._memory import MemoryTokenStore
 from umfpay.tokens._store import TokenStore
 
 
-logger: Final = logging.getLogger("umfpay")
+_log: Final = logging.getLogger("umfpay")
 
 _REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 _SCHEME_PATTERN: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}")
@@ -171,7 +171,7 @@ def _open_automatic(key: str) -> TokenStore:
 
     if not _warned:
         _warned = True
-        logger.warning(
+        _log.warning(
             "The token is kept in memory: the folder %s cannot be used. Give all"
             ' processes one token_store, or "memory" if there is only one process.'
             " | 令牌仅保存在内存中：无法使用文件夹 %s。请让所有进程共用一个"

@@ -29,7 +29,7 @@ from umfpay.tokens._single_flight import UsableToken, new_copy
 from umfpay.tokens._store import RenewedError, TokenStore
 
 
-logger: Final = logging.getLogger("umfpay")
+_log: Final = logging.getLogger("umfpay")
 
 # So much of one timeout may pass in a turn before the request: an eighth of the lease,
 # which is two timeouts, may have passed before, and the request takes one.
@@ -148,7 +148,7 @@ class TokenSearch:
         if contention.is_reportable:
             raise contention.error()
 
-        logger.warning(
+        _log.warning(
             "tokens are refused as soon as they are fetched; waiting %.0f s"
             if contention.times
             else "nobody knows how long a token lives: the next one is asked for in"
@@ -223,12 +223,12 @@ class TokenSearch:
         )
         fresh_for = fetched.expires_in - margin(fetched.expires_in)
         usable = UsableToken(record, started + fresh_for)
-        logger.info("token %d fetched, renewed in %.0f s", record.generation, fresh_for)
+        _log.info("token %d fetched, renewed in %.0f s", record.generation, fresh_for)
         shared.succeed()
 
         if not (fetched.lifetime_known or shared.guess_reported):
             shared.guess_reported = True
-            logger.warning(
+            _log.warning(
                 "the token answer holds no usable expires_in; its tokens are renewed"
                 " as if they lived %.0f s",
                 fetched.expires_in,
@@ -247,7 +247,7 @@ class TokenSearch:
         except TokenStoreError as error:
             shared.failure = error
             shared.quiet_until = started + self.token_timeout
-            logger.warning("token %d is not saved: %s", record.generation, error)
+            _log.warning("token %d is not saved: %s", record.generation, error)
 
             return usable
 
