@@ -10,12 +10,26 @@ import re
 
 import httpx
 import pytest
-from umfpay._session._transport_adapter import TransportAdapter, needed_transport
 
-from umfpay import Config, UMFSession
-from umfpay.errors import ConfigError, DeadlineExceededError, TransportError
-from umfpay.protocol import PrivateKey
-from umfpay.transport import CallState, Effect, build_request, perform
+from umfpay.errors import ConfigError, TransportError
+from umfpay.sensitive import Secret
+from umfpay.transport import (
+    Answer,
+    BearerToken,
+    Call,
+    CallState,
+    Effect,
+    ExchangeError,
+    Failure,
+    HTTPXAdapter,
+    family_of,
+    transport_error,
+)
+from umfpay.transport._httpx_adapter import (
+    EXTENSION,
+    AbandonedError,
+    is_length_declared,
+)
 
 
 class Server:
@@ -68,24 +82,30 @@ async def _server():
 @pytest.fixture(name="adapter")
 async def _adapter():
     limits = httpx.Limits(max_connections=3)
-    adapter = TransportAdapter(httpx.AsyncHTTPTransport(limits=limits))
+    adapter = HTTPXAdapter(httpx.AsyncHTTPTransport(limits=limits))
 
     yield adapter
 
     await adapter.aclose()
 
 
-def make(server, effect=Effect.MONEY, *, number=0, **changes):
+def make(server, effect=Effect.MONEY, *, number=0, download=False, **changes):
     write = effect is not Effect.READ
     now = asyncio.get_running_loop().time()
     given = {
-        "method": "POST" if write else "GET",
-        "path": "/thing",
+        "call": Call(
+            name="any.thing",
+            method="POST" if write else "GET",
+            path="/thing",
+            effect=effect,
+            read=dict,
+            download=download,
+            body_limit=changes.pop("body_limit", 1000),
+        ),
         "url": server.url + "thing",
         "body": b'{"number":%d}' % number if write else b"",
         "deadline": now + 10.0,
         "timeout": 5.0,
-        "effect": effect,
         "handed_over": True,
     }
 
@@ -93,9 +113,18 @@ def make(server, effect=Effect.MONEY, *, number=0, **changes):
 
 
 async def exchange(adapter, state):
-    response = await adapter.handle_async_request(build_request(state))
+    """
+    Return the body of the answer, whether or not it streams.
+    """
+    answer = await adapter.exchange(state)
 
-    return b"".join([chunk async for chunk in response.stream])
+    if answer.stream is None:
+        return answer.body
+
+    try:
+        return b"".join([chunk async for chunk in answer.stream])
+    finally:
+        await answer.stream.aclose()
 
 
 async def ended(*tasks):
@@ -239,10 +268,11 @@ async def test_a_transport_that_tells_its_steps_is_believed(server, count, sent)
     """A connection that broke before the body began has sent nothing."""
     state = make(server)
 
-    with pytest.raises(httpx.WriteError) as caught:
-        await exchange(TransportAdapter(Steps(count)), state)
+    with pytest.raises(ExchangeError) as caught:
+        await exchange(HTTPXAdapter(Steps(count)), state)
 
-    assert sent is state.may_have_been_sent(caught.value)
+    assert Failure.BROKEN is caught.value.failure
+    assert sent is state.may_have_been_sent(caught.value.failure)
 
 
 @pytest.mark.parametrize("count", [0, 3, 5])
@@ -250,11 +280,11 @@ async def test_a_transport_that_tells_nothing_may_have_sent(server, count):
     """But for the errors that mean that there was no connection."""
     state = make(server)
 
-    with pytest.raises(httpx.WriteError) as caught:
-        await exchange(TransportAdapter(Steps(count, tells=False)), state)
+    with pytest.raises(ExchangeError) as caught:
+        await exchange(HTTPXAdapter(Steps(count, tells=False)), state)
 
-    assert state.may_have_been_sent(caught.value)
-    assert (count == 5) is state.may_have_been_sent(httpx.ConnectError("x"))
+    assert state.may_have_been_sent(caught.value.failure)
+    assert (count == 5) is state.may_have_been_sent(Failure.CONNECT)
 
 
 class Late(httpx.AsyncBaseTransport):
@@ -280,7 +310,7 @@ class Late(httpx.AsyncBaseTransport):
 async def test_a_silent_transport_gets_no_body_after_the_cancellation(server):
     """What it has not taken yet it cannot send."""
     late = Late()
-    adapter = TransportAdapter(late)
+    adapter = HTTPXAdapter(late)
     state = make(server)
     call = asyncio.create_task(exchange(adapter, state))
     await asyncio.sleep(0)
@@ -308,7 +338,7 @@ async def test_whoever_has_answered_has_the_request(server):
             return httpx.Response(200, stream=Stream())
 
     state = make(server, timeout=0.05)
-    call = asyncio.create_task(exchange(TransportAdapter(Answering()), state))
+    call = asyncio.create_task(exchange(HTTPXAdapter(Answering()), state))
     await asyncio.sleep(0.01)
     call.cancel()
     await ended(call)
@@ -319,7 +349,7 @@ async def test_whoever_has_answered_has_the_request(server):
 async def test_an_exchange_without_a_caller_is_bounded_in_time(server):
     """After the time of one attempt it is cancelled itself."""
     late = Late()
-    adapter = TransportAdapter(late)
+    adapter = HTTPXAdapter(late)
     call = asyncio.create_task(exchange(adapter, make(server, timeout=0.05)))
     await asyncio.sleep(0.01)
     call.cancel()
@@ -332,9 +362,9 @@ async def test_an_exchange_without_a_caller_is_bounded_in_time(server):
 
 async def test_closing_waits_for_nobody_who_hangs(server, monkeypatch):
     """What cancelled callers left gets a moment, then is cancelled."""
-    monkeypatch.setattr("umfpay._session._transport_adapter._CLOSING_SECONDS", 0.02)
+    monkeypatch.setattr("umfpay.transport._httpx_adapter._CLOSING_SECONDS", 0.02)
     late = Late()
-    adapter = TransportAdapter(late)
+    adapter = HTTPXAdapter(late)
     call = asyncio.create_task(exchange(adapter, make(server)))
     await asyncio.sleep(0.01)
     call.cancel()
@@ -348,10 +378,7 @@ async def test_ninety_cancelled_downloads_leave_the_pool_usable(server, adapter)
     """A file that nobody reads any more gives its connection up."""
     for turns in range(30):
         states = [make(server, Effect.READ, download=True) for _ in range(3)]
-        calls = [
-            asyncio.create_task(adapter.handle_async_request(build_request(state)))
-            for state in states
-        ]
+        calls = [asyncio.create_task(adapter.exchange(state)) for state in states]
 
         for _ in range(turns * 2):
             await asyncio.sleep(0)
@@ -360,7 +387,7 @@ async def test_ninety_cancelled_downloads_leave_the_pool_usable(server, adapter)
             call.cancel()
 
         for end in await ended(*calls):
-            if isinstance(end, httpx.Response):
+            if isinstance(end, Answer):
                 await end.stream.aclose()
 
     while adapter._left:
@@ -402,115 +429,472 @@ async def test_a_pool_that_stays_full_is_named(server, adapter):
         await asyncio.sleep(0.005)
 
     state = make(server, deadline=asyncio.get_running_loop().time() + 0.2)
-    request = build_request(state)
 
-    with pytest.raises(TransportError, match="pool stayed full") as caught:
-        await perform(adapter, state)
+    with pytest.raises(ExchangeError) as caught:
+        await adapter.exchange(state)
 
-    with pytest.raises(httpx.PoolTimeout):
-        await adapter.handle_async_request(request)
+    made = transport_error(state, caught.value)
 
-    assert request.extensions["timeout"]["pool"] < 0.2
-    assert not caught.value.request_sent
-    assert "limits" in caught.value.advice.en
-    assert "limits" in caught.value.advice.zh
+    assert Failure.POOL_TIMEOUT is caught.value.failure
+    assert asyncio.get_running_loop().time() < state.deadline
+    assert "pool stayed full" in made.what.en
+    assert not made.request_sent
+    assert "limits" in made.advice.en
+    assert "limits" in made.advice.zh
 
     server.free.set()
     await ended(*holding)
 
 
-@pytest.fixture(name="config", scope="module")
-def _config():
-    key, gateway = PrivateKey.generate(1024), PrivateKey.generate(1024)
+def recording(response):
+    """
+    Return a transport that answers so, and the list of requests that it gets.
+    """
+    requests = []
 
-    return {
-        "client_id": "c",
-        "client_secret": "s",
-        "merchant_key": key,
-        "gateway_certificate": gateway.public,
-        "base_url": "https://gateway.example/v1/",
-        "token_store": "memory",
+    async def handle(request):
+        requests.append(request)
+        await request.aread()
+
+        return response
+
+    return httpx.MockTransport(handle), requests
+
+
+async def test_a_write_is_a_complete_request(server):
+    """Any transport finds method, address, all headers and the body."""
+    transport, requests = recording(httpx.Response(200, content=b"{}"))
+    state = make(
+        server,
+        url="https://gateway.example/v1/thing?a=%2F",
+        body=b'{"a":1}',
+        headers=[(b"Accept-Language", b"ZH")],
+        signature="c2ln",
+        bearer=BearerToken(generation=1, token=Secret("tok")),
+    )
+    await exchange(HTTPXAdapter(transport), state)
+    (request,) = requests
+
+    assert dict(request.headers) == {
+        "host": "gateway.example",
+        "accept": "application/json",
+        "accept-encoding": "identity",
+        "content-type": "application/json",
+        "user-agent": "umfpay",
+        "accept-language": "ZH",
+        "signature": "c2ln",
+        "authorization": "Bearer tok",
+        "content-length": "7",
     }
+    assert ("POST", state.url, b'{"a":1}') == (
+        request.method,
+        str(request.url),
+        request.content,
+    )
+    assert 5.0 == request.extensions["timeout"]["read"]
+    assert state is request.extensions[EXTENSION]
 
 
-def test_a_transport_beside_a_proxy_is_refused(config):
-    """Nothing says that the transport uses it, so the call would go past the proxy."""
-    given = Config(**config, proxy="http://user:secret@127.0.0.1:3128")
+async def test_a_read_has_a_content_type_and_no_length(server):
+    """GET carries Content-Type, too, and no body (gateway.md 2.1)."""
+    transport, requests = recording(httpx.Response(200, content=b"{}"))
+    await exchange(HTTPXAdapter(transport), make(server, Effect.READ))
+    headers = requests[0].headers
 
-    with pytest.raises(ConfigError, match=r"proxy: .* transport=") as caught:
-        UMFSession(given, transport=httpx.AsyncHTTPTransport())
-
-    assert "secret" not in str(caught.value)
+    assert "application/json" == headers["content-type"]
+    assert not {"content-length", "signature", "authorization"} & set(headers)
 
 
-@pytest.mark.parametrize("name", ["ca_file", "client_certificate"])
-def test_a_transport_beside_files_of_tls_is_refused(config, tmp_path, name):
-    """It would trust other authorities, or show no certificate."""
-    file = tmp_path / "file.pem"
-    file.write_text("")
-    given = Config(**config, **{name: file})
+async def test_an_empty_write_has_length_zero(server):
+    """An empty POST is framed all the same."""
+    transport, requests = recording(httpx.Response(200, content=b"{}"))
+    await exchange(HTTPXAdapter(transport), make(server, body=b""))
 
-    with pytest.raises(ConfigError, match=f"{name}: .* transport="):
-        UMFSession(given, transport=httpx.AsyncHTTPTransport())
+    assert "0" == requests[0].headers["content-length"]
+
+
+async def test_a_request_keeps_what_it_was_sent_with(server):
+    """A recorded request shows its own token, not the one of the replay."""
+    transport, requests = recording(httpx.Response(200, content=b"{}"))
+    adapter = HTTPXAdapter(transport)
+    state = make(server)
+
+    for prefix, token in (("Bearer ", "first"), ("Bearer", "second")):
+        state.bearer_prefix = prefix
+        state.bearer = BearerToken(generation=1, token=Secret(token))
+        await exchange(adapter, state)
+
+    assert ["Bearer first", "Bearersecond"] == [
+        request.headers["authorization"] for request in requests
+    ]
+
+
+async def test_headers_are_given_as_they_came_in_lower_case(server):
+    """Two of one name stay two, in whatever case they were written."""
+    response = httpx.Response(
+        201, headers=[("X-Two", "1"), ("SIGNATURE", "a"), ("x-two", "2")], content=b""
+    )
+    answer = await HTTPXAdapter(recording(response)[0]).exchange(make(server))
+
+    assert 201 == answer.status
+    assert [(b"x-two", b"1"), (b"signature", b"a"), (b"x-two", b"2")] == [
+        pair for pair in answer.headers if pair[0] != b"content-length"
+    ]
+
+
+async def test_a_body_is_marked_before_its_first_part_is_given(server):
+    """Whoever takes it may send it at once, and fail in the middle."""
+    seen = []
+
+    class Taking(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request):
+            seen.append(state.body_started)
+
+            async for _ in request.stream:
+                seen.append(state.body_started)
+
+                break
+
+            raise httpx.WriteError("x")
+
+    state = make(server)
+
+    with pytest.raises(ExchangeError):
+        await HTTPXAdapter(Taking()).exchange(state)
+
+    assert [False, True] == seen
+
+
+async def test_a_body_is_not_given_to_a_caller_who_is_gone(server):
+    """It was not begun, and is not begun any more, in either form of a stream."""
+    ends = []
+
+    class Taking(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request):
+            state.abandoned = True
+
+            with pytest.raises(AbandonedError) as caught:
+                [part async for part in request.stream]
+
+            ends.append(caught.value)
+
+            with pytest.raises(AbandonedError) as caught:
+                list(request.stream)
+
+            ends.append(caught.value)
+
+            raise caught.value
+
+    state = make(server)
+
+    with pytest.raises(TransportError) as caught:
+        await HTTPXAdapter(Taking()).exchange(state)
+
+    assert (2, False) == (len(ends), state.body_started)
+    assert "AbandonedError" in caught.value.what.en
 
 
 @pytest.mark.parametrize(
-    ("given", "named"),
+    ("error", "failure"),
     [
-        (lambda: httpx.AsyncClient(), "AsyncClient"),
-        (lambda: httpx.Client(), "Client"),
-        (lambda: httpx.HTTPTransport(), "HTTPTransport"),
-        (lambda: httpx.AsyncHTTPTransport, "the class AsyncHTTPTransport"),
-        (lambda: True, "bool"),
-        (lambda: False, "bool"),
-        (lambda: "http://127.0.0.1:3128", "str"),
+        (httpx.ConnectError, Failure.CONNECT),
+        (httpx.ConnectTimeout, Failure.CONNECT_TIMEOUT),
+        (httpx.PoolTimeout, Failure.POOL_TIMEOUT),
+        (httpx.ReadTimeout, Failure.TIMEOUT),
+        (httpx.WriteTimeout, Failure.TIMEOUT),
+        (httpx.ReadError, Failure.BROKEN),
+        (httpx.WriteError, Failure.BROKEN),
+        (httpx.CloseError, Failure.BROKEN),
+        (httpx.RemoteProtocolError, Failure.PROTOCOL),
+        (httpx.ProxyError, Failure.PROXY),
+        (httpx.UnsupportedProtocol, Failure.ADDRESS),
+        (httpx.InvalidURL, Failure.ADDRESS),
+        (httpx.StreamError, Failure.BROKEN),
     ],
-    ids=lambda one: one if isinstance(one, str) else "",
 )
-def test_what_is_no_transport_is_refused_at_once(config, given, named):
-    """Clear, and before any call."""
-    with pytest.raises(ConfigError, match=f"transport: .* {named}") as caught:
-        UMFSession(Config(**config), transport=given())
+async def test_every_error_of_httpx_is_a_failure(server, error, failure):
+    """With its words, and itself as the cause without the frames it came through."""
+    made = error("words")
 
-    assert "AsyncHTTPTransport" in caught.value.advice.en
-    assert "AsyncHTTPTransport" in caught.value.advice.zh
-
-
-@pytest.mark.parametrize("given", ["umf.env", None, {"client_id": "c"}, Config])
-def test_a_session_without_a_config_is_refused_at_once(given):
-    """The name of a file is no Config; the advice says how to read it."""
-    with pytest.raises(ConfigError, match="config: a Config is needed") as caught:
-        UMFSession(given)
-
-    assert 'Config.from_file("umf.env")' in caught.value.advice.en
-    assert 'Config.from_file("umf.env")' in caught.value.advice.zh
-
-
-def test_no_transport_is_our_own(config):
-    """None asks for the network transport of the package."""
-    assert needed_transport(None, Config(**config, proxy="http://127.0.0.1:1")) is None
-
-
-async def test_a_write_that_waits_until_its_deadline_was_not_sent(config, server):
-    """The deadline cancels the exchange; what has not begun is no unknown outcome."""
-
-    class LateGateway(Late):
+    class Failing(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request):
-            if request.url.path.endswith("/authorize"):
-                token = {"access_token": "T", "expires_in": 3600}
+            raise made
 
-                return httpx.Response(200, json=token)
+    with pytest.raises(ExchangeError) as caught:
+        await HTTPXAdapter(Failing()).exchange(make(server))
 
-            return await super().handle_async_request(request)
+    assert (failure, "words") == (caught.value.failure, caught.value.detail)
+    assert made is caught.value.__cause__
 
-    late = LateGateway()
-    given = Config(**config, deadline=0.2, timeout=0.1)
 
-    async with UMFSession(given, transport=late) as session:
-        with pytest.raises(DeadlineExceededError) as caught:
-            await session.request("POST", "/payments/payment/PAY_A/execute", {"x": 1})
+def test_an_error_without_words_is_named(server):
+    """The kind of an error says something where it says nothing itself."""
 
-        late.go.set()
+    class Failing(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request):
+            raise httpx.ReadError("")
 
-    assert not caught.value.request_sent
-    assert [] == late.got
+    async def main():
+        with pytest.raises(ExchangeError) as caught:
+            await HTTPXAdapter(Failing()).exchange(make(server))
+
+        return caught.value.detail
+
+    assert "ReadError" == asyncio.run(main())
+
+
+@pytest.mark.parametrize("error", [OSError, RuntimeError, TimeoutError, KeyError])
+@pytest.mark.parametrize("takes", [False, True])
+async def test_every_other_error_is_one_of_ours(server, error, takes):
+    """Whoever wrote the transport finds it as the cause; its frames are gone."""
+
+    class Failing(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request):
+            if takes:
+                await request.aread()
+
+            raise error("x")
+
+    state = make(server)
+
+    with pytest.raises(TransportError, match=error.__name__) as caught:
+        await HTTPXAdapter(Failing()).exchange(state)
+
+    # It tells nothing of its steps.
+    assert caught.value.request_sent
+    assert isinstance(caught.value.__cause__, error)
+    assert caught.value.__cause__.__traceback__ is None
+
+
+async def test_a_transport_that_cancels_itself_cancels_nobody(server):
+    """To the caller it would look as if he were cancelled himself."""
+
+    class Cancelling(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request):
+            raise asyncio.CancelledError
+
+    with pytest.raises(TransportError, match="CancelledError"):
+        await HTTPXAdapter(Cancelling()).exchange(make(server))
+
+
+@pytest.mark.parametrize(
+    "steps", [(), ("http11.send_request_headers.started",)], ids=["silent", "traced"]
+)
+async def test_a_transport_that_hangs_ends_at_the_deadline(server, steps):
+    """It heeds no timeout; what it has not taken by then it does not get."""
+    late = Late()
+
+    class Hanging(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request):
+            for step in steps:
+                await request.extensions["trace"](step, {})
+
+            return await late.handle_async_request(request)
+
+    adapter = HTTPXAdapter(Hanging())
+    state = make(server, deadline=asyncio.get_running_loop().time() + 0.02)
+
+    with pytest.raises(TimeoutError):
+        await adapter.exchange(state)
+
+    late.go.set()
+    await adapter.aclose()
+
+    assert (False, []) == (state.may_have_been_sent(), late.got)
+
+
+async def test_a_write_that_was_taken_before_the_deadline_has_left(server):
+    """And is read to its end."""
+    state = make(server, deadline=asyncio.get_running_loop().time() + 0.02)
+    never = asyncio.Event()
+
+    class Hanging(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request):
+            await request.aread()
+            await never.wait()
+
+    adapter = HTTPXAdapter(Hanging())
+
+    with pytest.raises(TimeoutError):
+        await adapter.exchange(state)
+
+    assert state.may_have_been_sent()
+
+    never.set()
+    await adapter.aclose()
+
+
+class Pieces(httpx.AsyncByteStream):
+    """
+    A body in pieces that knows whether it was closed.
+    """
+
+    def __init__(self, *pieces):
+        self.pieces = pieces
+        self.read = 0
+        self.closed = False
+
+    async def __aiter__(self):
+        for piece in self.pieces:
+            self.read += 1
+
+            if isinstance(piece, Exception):
+                raise piece
+
+            yield piece
+
+    async def aclose(self):
+        self.closed = True
+
+
+@pytest.mark.parametrize("pieces", [1, 4])
+@pytest.mark.parametrize("status", [200, 302, 500])
+async def test_a_large_answer_is_refused_while_it_comes(server, pieces, status):
+    """The limit holds before the whole answer is in memory."""
+    stream = Pieces(*[b"x" * (400 // pieces)] * pieces, AssertionError("read on"))
+    transport, _ = recording(httpx.Response(status, stream=stream))
+
+    with pytest.raises(ExchangeError) as caught:
+        await HTTPXAdapter(transport).exchange(make(server, body_limit=399))
+
+    assert Failure.TOO_LARGE is caught.value.failure
+    assert stream.closed
+
+
+async def test_an_answer_of_exactly_the_limit_is_read(server):
+    """The limit itself is allowed."""
+    stream = Pieces(b"x" * 50, b"y" * 50)
+    transport, _ = recording(httpx.Response(200, stream=stream))
+    state = make(server, body_limit=100)
+
+    assert 100 == len(await exchange(HTTPXAdapter(transport), state))
+    assert stream.closed
+
+
+async def test_an_answer_that_breaks_is_closed(server):
+    """A connection that fails inside the body is given back and reported."""
+    stream = Pieces(b'{"meta"', httpx.ReadError("gone"))
+    transport, _ = recording(httpx.Response(200, stream=stream))
+    state = make(server)
+
+    with pytest.raises(ExchangeError) as caught:
+        await HTTPXAdapter(transport).exchange(state)
+
+    assert (Failure.BROKEN, True) == (caught.value.failure, stream.closed)
+    assert state.may_have_been_sent(Failure.BROKEN)
+
+
+async def test_a_slow_close_of_an_answer_holds_nobody_up(server, monkeypatch):
+    """The answer is complete; who made the transport has a moment to tidy up."""
+    monkeypatch.setattr("umfpay.transport._httpx_adapter._CLOSING_SECONDS", 0.02)
+
+    class Clinging(Pieces):
+        async def aclose(self):
+            await asyncio.Event().wait()
+
+    for download in (False, True):
+        transport, _ = recording(httpx.Response(200, stream=Clinging(b"{}")))
+        state = make(server, Effect.READ, download=download)
+
+        assert b"{}" == await exchange(HTTPXAdapter(transport), state)
+
+
+@pytest.mark.parametrize("status", [200, 206, 299, 302, 404])
+async def test_only_a_file_that_was_asked_for_streams(server, status):
+    """A part or a page that is none is judged by whoever asked."""
+    for download in (False, True):
+        stream = Pieces(b"a", b"", b"b")
+        transport, _ = recording(httpx.Response(status, stream=stream))
+        state = make(server, Effect.READ, download=download)
+        answer = await HTTPXAdapter(transport).exchange(state)
+
+        assert (download and status < 300) is (answer.stream is not None)
+
+        if answer.stream is None:
+            assert (b"ab", True) == (answer.body, stream.closed)
+        else:
+            # Nothing is read ahead, and no piece is empty.
+            assert (0, b"") == (stream.read, answer.body)
+            assert [b"a", b"b"] == [piece async for piece in answer.stream]
+
+            await answer.stream.aclose()
+
+            assert stream.closed
+
+
+@pytest.mark.parametrize(
+    ("error", "named"),
+    [(httpx.ReadError("x"), ExchangeError), (OSError("x"), TransportError)],
+)
+async def test_a_file_that_breaks_off_is_an_error(server, error, named):
+    """Of a kind that the reader of the file makes one of ours."""
+    transport, _ = recording(httpx.Response(200, stream=Pieces(b"a", error)))
+    answer = await HTTPXAdapter(transport).exchange(
+        make(server, Effect.READ, download=True)
+    )
+
+    assert b"a" == await anext(answer.stream)
+
+    with pytest.raises(named):
+        await anext(answer.stream)
+
+    await answer.stream.aclose()
+
+
+@pytest.mark.parametrize(
+    ("headers", "declared"),
+    [
+        ([], False),
+        ([(b"content-length", b"5")], True),
+        ([(b"transfer-encoding", b"Chunked")], True),
+        ([(b"transfer-encoding", b"gzip, Chunked")], True),
+        ([(b"transfer-encoding", b"gzip")], False),
+        ([(b"transfer-encoding", b"identity")], False),
+        # RFC 9112 6.3: the length counts for nothing beside a coding.
+        ([(b"transfer-encoding", b"gzip"), (b"content-length", b"5")], False),
+        ([(b"transfer-encoding", b"gzip"), (b"transfer-encoding", b"chunked")], True),
+    ],
+)
+def test_whether_the_head_tells_where_the_body_ends(headers, declared):
+    """A length, or chunks with an end."""
+    assert declared is is_length_declared(headers)
+
+
+@pytest.mark.parametrize(
+    ("extensions", "is_framed"),
+    [
+        ({}, False),
+        ({"http_version": b"HTTP/1.1"}, False),
+        ({"http_version": b"HTTP/2"}, True),
+    ],
+)
+async def test_frames_of_http_2_tell_the_end(server, extensions, is_framed):
+    """A stream that is cut there is an error of every transport."""
+    response = httpx.Response(200, stream=Pieces(b"a"), extensions=extensions)
+    answer = await HTTPXAdapter(recording(response)[0]).exchange(make(server))
+
+    assert is_framed is answer.is_framed
+
+
+def test_a_transport_has_a_family():
+    """Its class says which library's requests it takes; what has none is refused."""
+    assert httpx is family_of(httpx.AsyncHTTPTransport())
+
+    for given in (httpx.AsyncClient(), httpx.HTTPTransport(), object(), None):
+        assert family_of(given) is None
+
+        with pytest.raises(ConfigError, match="transport: an httpx"):
+            HTTPXAdapter(given)
+
+
+async def test_closing_closes_the_transport():
+    """The adapter owns it; to forget its connections is the user's own matter."""
+    late = Late()
+    adapter = HTTPXAdapter(late)
+    adapter.abandon()
+
+    assert not late.closed
+
+    await adapter.aclose()
+
+    assert late.closed
