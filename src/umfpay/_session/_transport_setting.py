@@ -67,5 +67,5 @@ def warn_if_respx(session: object) -> None:
         "respx mocks httpx, and this session does not use httpx: give it"
         " transport=httpx.AsyncHTTPTransport() / respx 只模拟 httpx，而本会话不使用"
         " httpx：请传入 transport=httpx.AsyncHTTPTransport()",
-        stacklevel=5,
+        stacklevel=6,
     )
