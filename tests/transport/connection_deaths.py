@@ -663,12 +663,7 @@ LEAVING: Sequence[Death] = (
     both("reset within the body", _reset_within_body, Failure.BROKEN, executed=0),
     both("ended within the body", _ended_within_body, Failure.BROKEN, executed=0),
     both("the body is not read on", _body_not_read, Failure.TIMEOUT, executed=0),
-    Death(
-        "answered before the body was read",
-        _answered_early,
-        End(ANSWER, started=True, executed=0),
-        None,
-    ),
+    both("answered before the body was read", _answered_early, ANSWER, executed=0),
 )
 
 INSTEAD: Sequence[Death] = (
@@ -797,6 +792,11 @@ WITHIN: Sequence[Death] = (
         "no length: reset",
         answering(b"HTTP/1.1 200 OK\r\n\r\nhello", then="reset"),
         Failure.BROKEN,
+    ),
+    over_tls(
+        "no length: ended without close_notify",
+        answering(b"HTTP/1.1 200 OK\r\n\r\nhello", then="cut"),
+        End(Failure.BROKEN, started=True, executed=1),
     ),
     both(
         "no length: without end",

@@ -29,6 +29,9 @@ IDLE_SECONDS: Final = 15.0
 # With a gap equal to the server's own limit half of the requests were lost.
 _MARGIN_SECONDS: Final = 1.0
 
+# More than this may still wait below TLS, which does not say so.
+_LARGE_REQUEST_BYTES: Final = 64 * 1024
+
 _CUT: Final = "the connection closed"
 
 
@@ -141,6 +144,7 @@ class HttpConnection(asyncio.Protocol):
         self._transport: Any = None
         self._releases_later = False
         self.is_readable: Callable[[], bool] = _never
+        self._is_large = False
         self.exchange: PendingExchange | None = None
         self.exchanges = 0
         self.is_closing = False
@@ -191,6 +195,7 @@ class HttpConnection(asyncio.Protocol):
             body_limit=state.call.body_limit, wants_stream=state.call.download
         )
         payload, exchange.payload = exchange.payload, b""
+        self._is_large = len(payload) > _LARGE_REQUEST_BYTES
 
         # An upper bound of what left: from here on nobody may believe that nothing did.
         if state.body or state.call.method != "GET":
@@ -245,8 +250,11 @@ class HttpConnection(asyncio.Protocol):
 
             if self._parser.streams:
                 self._pass_on(exchange, is_clean=is_clean)
-            else:
+            elif is_clean or not self._is_tls():
                 self._complete(exchange)
+            else:
+                # "complete only if a valid closure alert" came (RFC 9112 9.8).
+                self.fail(ExchangeError(Failure.BROKEN, _CUT))
         else:
             self.fail(ExchangeError(Failure.BROKEN, _words(error)))
 
@@ -299,12 +307,19 @@ class HttpConnection(asyncio.Protocol):
 
         # An answer that came before the whole request had left says how little the
         # other side thinks of the rest.
-        if not parser.keeps_alive or self._transport.get_write_buffer_size():
+        if (
+            not parser.keeps_alive
+            or self._transport.get_write_buffer_size()
+            or (self._is_large and self._is_tls())
+        ):
             self.close()
         elif self._releases_later:
             self._loop.call_soon(self._owner.released, self)
         else:
             self._owner.released(self)
+
+    def _is_tls(self) -> bool:
+        return self._transport.get_extra_info("ssl_object") is not None
 
     def _let_go(self, exchange: PendingExchange) -> None:
         self.exchange = None
