@@ -13,6 +13,11 @@ import pytest
 
 from umfpay import Config, UMFSession
 from umfpay.emulator import Emulator, serve
+from umfpay.testing import (  # noqa: F401 (fixtures)
+    umf_credentials,
+    umf_emulator,
+    umf_server_thread,
+)
 
 
 class Box:

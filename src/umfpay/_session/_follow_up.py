@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from umfpay._session._unknown_outcome import Executed, outcome_of
 from umfpay.errors import (
@@ -28,35 +28,27 @@ from umfpay.transport import (
 )
 
 
-T = TypeVar("T")
-
 _log = logging.getLogger("umfpay")
 
 
 async def look_up(
-    call: Call[T],
-    state: CallState,
-    result: T,
-    ask: Callable[[Call[Any]], Awaitable[Any]],
+    query: Call[Any], state: CallState, ask: Callable[[Call[Any]], Awaitable[Any]]
 ) -> CallVerdict:
     """
     Ask once for what a good answer leaves out, and compare it; say how the call ended.
 
     Args:
+        query: What names it.
+        state: Of the call that is answered.
         ask: Makes a call within the same deadline.
     """
-    query = None if call.lookup is None else call.lookup(result)
-
-    if query is None:
-        return GOOD_VERDICT
-
     try:
         await ask(query)
     except UMFError as error:
         if query.may_fail and not isinstance(error, MismatchedResponseError):
             _log.warning(
                 "%s: the answer could not be compared: %s",
-                call.name,
+                state.call.name,
                 type(error).__name__,
             )
 

@@ -427,8 +427,10 @@ class UMFSession:
                     verified=not state.unverified_accepted,
                 )
 
-                if call.lookup is not None:
-                    call_verdict = await look_up(call, state, result, ask)
+                query = None if call.lookup is None else call.lookup(result)
+
+                if query is not None:
+                    call_verdict = await look_up(query, state, ask)
             else:
                 call_verdict, result = await query_after_refusal(
                     call,
