@@ -14,7 +14,7 @@ from umfpay import Config, UMFSession
 from umfpay.emulator import Emulator
 from umfpay.errors import OutcomeUnknownError, TransportError
 from umfpay.testing._transport import emulator_transport
-from umfpay.transport import CallState, Effect, build_request
+from umfpay.transport import Call, CallState, Effect, ExchangeError, HTTPXAdapter
 
 
 @pytest.fixture(name="emulator")
@@ -58,21 +58,33 @@ def _faults(emulator, **rule):
     emulator.control("PUT", "/faults", {"rules": [rule]})
 
 
-def _state(body=b"{}", *, timeout=5.0):
-    return CallState(
-        method="POST",
-        path="/x",
-        url="http://127.0.0.1:8100/x?a=1",
-        body=body,
-        deadline=asyncio.get_running_loop().time() + 10,
-        timeout=timeout,
-        effect=Effect.MONEY,
-        handed_over=True,
+class _Body(httpx.AsyncByteStream):
+    """
+    A body that knows whether somebody took it.
+    """
+
+    def __init__(self, data):
+        self.data = data
+        self.is_taken = False
+
+    async def __aiter__(self):
+        self.is_taken = True
+
+        yield self.data
+
+
+def _request(body=b"{}", *, timeout=5.0):
+    return httpx.Request(
+        "POST",
+        "http://127.0.0.1:8100/x?a=1",
+        headers=[("Host", "127.0.0.1:8100")],
+        stream=_Body(body),
+        extensions={"timeout": {"read": timeout}},
     )
 
 
-async def _send(app, state):
-    return await emulator_transport(app).handle_async_request(build_request(state))
+async def _send(app, request):
+    return await emulator_transport(app).handle_async_request(request)
 
 
 async def _answer(send, *parts):
@@ -121,8 +133,8 @@ async def test_the_application_sees_the_request_as_a_server_gives_it():
         seen.update(scope, message=await receive())
         await _answer(send, b"yes")
 
-    state = _state(b"abc")
-    response = await _send(app, state)
+    request = _request(b"abc")
+    response = await _send(app, request)
 
     assert ("POST", "/x", b"a=1", "http") == tuple(
         seen[name] for name in ("method", "path", "query_string", "scheme")
@@ -132,10 +144,9 @@ async def test_the_application_sees_the_request_as_a_server_gives_it():
     assert {"type": "http.request", "body": b"abc", "more_body": False} == (
         seen["message"]
     )
-    assert (201, [(b"x-a", b"1")]) == (response.status_code, response.raw_headers)
+    assert (201, [(b"x-a", b"1")]) == (response.status_code, response.headers.raw)
     assert b"yes" == await response.aread()
-    assert state.body_tracked
-    assert state.body_started
+    assert request.stream.is_taken
 
 
 async def test_an_answer_is_given_as_it_comes():
@@ -154,7 +165,7 @@ async def test_an_answer_is_given_as_it_comes():
 
         await send({"type": "http.response.body", "body": b""})
 
-    response = await _send(app, _state())
+    response = await _send(app, _request())
     parts = aiter(response.stream)
     steps[0].set()
 
@@ -168,7 +179,7 @@ async def test_an_answer_is_given_as_it_comes():
 
 async def test_who_is_cancelled_before_the_body_is_taken_has_sent_nothing():
     """
-    The application gets a disconnect in its place, and the state says so.
+    The application gets a disconnect in its place.
     """
     taken = []
     go = asyncio.Event()
@@ -177,8 +188,8 @@ async def test_who_is_cancelled_before_the_body_is_taken_has_sent_nothing():
         await go.wait()
         taken.append((await receive())["type"])
 
-    state = _state()
-    call = asyncio.create_task(_send(app, state))
+    request = _request()
+    call = asyncio.create_task(_send(app, request))
 
     for _ in range(5):
         await asyncio.sleep(0)
@@ -192,7 +203,7 @@ async def test_who_is_cancelled_before_the_body_is_taken_has_sent_nothing():
     await asyncio.sleep(0.01)
 
     assert ["http.disconnect"] == taken
-    assert not state.body_started
+    assert not request.stream.is_taken
 
 
 @pytest.mark.parametrize("turns", range(1, 16))
@@ -235,10 +246,10 @@ async def test_what_was_handed_over_is_worked_on_although_the_caller_has_gone():
         await _answer(send)
         done.set()
 
-    state = _state()
-    call = asyncio.create_task(_send(app, state))
+    request = _request()
+    call = asyncio.create_task(_send(app, request))
 
-    while not state.body_started:
+    while not request.stream.is_taken:
         await asyncio.sleep(0)
 
     call.cancel()
@@ -267,12 +278,12 @@ async def test_a_drop_tells_by_its_error_whether_the_body_was_taken(how, takes, 
 
         scope["extensions"]["umfpay.drop"]()
 
-    state = _state()
+    request = _request()
 
     with pytest.raises(error):
-        await _send(app, state)
+        await _send(app, request)
 
-    assert takes is state.body_started
+    assert takes is request.stream.is_taken
 
 
 async def test_a_drop_in_the_middle_of_the_answer_reaches_its_reader():
@@ -286,7 +297,7 @@ async def test_a_drop_in_the_middle_of_the_answer_reaches_its_reader():
         await send({"type": "http.response.body", "body": b"a", "more_body": True})
         scope["extensions"]["umfpay.drop"]()
 
-    parts = aiter((await _send(app, _state())).stream)
+    parts = aiter((await _send(app, _request())).stream)
 
     assert b"a" == await anext(parts)
 
@@ -309,7 +320,7 @@ async def test_the_timeout_of_an_attempt_holds(takes, error):
         await asyncio.sleep(60)
 
     with pytest.raises(error):
-        await _send(app, _state(timeout=0.01))
+        await _send(app, _request(timeout=0.01))
 
 
 async def test_no_answer_is_an_error():
@@ -321,7 +332,7 @@ async def test_no_answer_is_an_error():
         await receive()
 
     with pytest.raises(httpx.RemoteProtocolError):
-        await _send(app, _state())
+        await _send(app, _request())
 
 
 async def test_a_bug_of_the_application_reaches_the_caller():
@@ -333,7 +344,7 @@ async def test_a_bug_of_the_application_reaches_the_caller():
         raise ZeroDivisionError("a bug")
 
     with pytest.raises(ZeroDivisionError, match="a bug"):
-        await _send(app, _state())
+        await _send(app, _request())
 
 
 async def test_an_application_that_is_ended_cuts_its_connection():
@@ -347,7 +358,7 @@ async def test_an_application_that_is_ended_cuts_its_connection():
         tasks.append(asyncio.current_task())
         await asyncio.sleep(60)
 
-    call = asyncio.create_task(_send(app, _state()))
+    call = asyncio.create_task(_send(app, _request()))
 
     while not tasks:
         await asyncio.sleep(0)
@@ -370,10 +381,10 @@ async def test_closing_hangs_up_and_lets_the_other_side_finish():
         disconnected.set()
 
     transport = emulator_transport(app)
-    state = _state()
-    call = asyncio.create_task(transport.handle_async_request(build_request(state)))
+    request = _request()
+    call = asyncio.create_task(transport.handle_async_request(request))
 
-    while not state.body_started:
+    while not request.stream.is_taken:
         await asyncio.sleep(0)
 
     await transport.aclose()
@@ -381,6 +392,80 @@ async def test_closing_hangs_up_and_lets_the_other_side_finish():
 
     with pytest.raises(httpx.RemoteProtocolError):
         await call
+
+
+def _call_state(**changes):
+    now = asyncio.get_running_loop().time()
+    given = {
+        "call": Call(
+            name="any.thing", method="POST", path="/x", effect=Effect.MONEY, read=dict
+        ),
+        "url": "http://127.0.0.1:8100/x?a=1",
+        "body": b"{}",
+        "deadline": now + 10.0,
+        "timeout": 5.0,
+        "handed_over": True,
+    }
+
+    return CallState(**{**given, **changes})
+
+
+@pytest.mark.parametrize("end", ["dropped", "silent", "no answer"])
+@pytest.mark.parametrize("takes", [False, True])
+async def test_a_session_is_told_truly_whether_the_body_was_taken(takes, end):
+    """
+    Whatever then became of the call: dropped, silent, or without an answer.
+    """
+
+    async def app(scope, receive, send):
+        if takes:
+            await receive()
+
+        if end == "dropped":
+            scope["extensions"]["umfpay.drop"]()
+        elif end == "silent":
+            await asyncio.sleep(60)
+        elif not takes:
+            raise ConnectionResetError
+
+    adapter = HTTPXAdapter(emulator_transport(app))
+    state = _call_state(timeout=0.05)
+
+    with pytest.raises(ExchangeError) as caught:
+        await adapter.exchange(state)
+
+    assert takes is state.may_have_been_sent(caught.value.failure)
+
+    await adapter.aclose()
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_session_that_is_cancelled_knows_whether_the_body_was_taken(turns):
+    """
+    At whichever turn of the loop, and also when the application comes to it later.
+    """
+    taken = []
+
+    async def app(scope, receive, send):
+        for _ in range(4):
+            await asyncio.sleep(0)
+
+        taken.append((await receive())["type"] == "http.request")
+        await _answer(send)
+
+    adapter = HTTPXAdapter(emulator_transport(app))
+    state = _call_state()
+    call = asyncio.create_task(adapter.exchange(state))
+
+    for _ in range(turns):
+        await asyncio.sleep(0)
+
+    call.cancel()
+    await asyncio.gather(call, return_exceptions=True)
+    sent = state.may_have_been_sent()
+    await adapter.aclose()
+
+    assert not any(taken) or sent
 
 
 @asynccontextmanager

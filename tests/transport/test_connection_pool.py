@@ -1,57 +1,72 @@
 """
-Our connections to one origin, on real sockets: who gets one, when it is used again.
+Our connections to one origin, on real sockets: who gets one, and what is left behind.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
+import random
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
 
 import pytest
+import uvloop
 
+from umfpay.errors import ConfigError, WrongLoopError
 from umfpay.sensitive import Secret
 from umfpay.transport import BearerToken, Effect
 from umfpay.transport._connection_pool import ConnectionPool
+from umfpay.transport._exchange import ExchangeError, Failure
 
 
-def answer(body=b"{}", *headers, status=b"200 OK"):
-    """
-    Return an answer as bytes.
-    """
-    lines = [b"HTTP/1.1 " + status, b"Content-Length: %d" % len(body), *headers]
-
-    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+STORM = int(os.environ.get("UMFPAY_CANCELLATIONS", "2000"))
 
 
-@pytest.fixture(name="answering")
-def _answering(serve, read_request):
-    async def answering(body=b"{}", *headers, status=b"200 OK", **options):
+@pytest.fixture(name="silent")
+def _silent(serve, read_request):
+    async def silent(**options):
         """
-        Serve the same answer to every request of every connection.
+        Serve connections that read one request and say nothing.
         """
 
         async def talk(served, reader, writer):
-            while True:
-                served.received.append(await read_request(reader))
-                writer.write(answer(body, *headers, status=status))
+            served.received.append(await read_request(reader))
+            await reader.read()
 
         return await serve(talk, **options)
 
-    return answering
+    return silent
 
 
-@pytest.fixture(name="open_pool")
-async def _open_pool():
-    pools = []
+def open_files():
+    return len(list(Path("/proc/self/fd").iterdir()))
 
-    def open_pool(url, **options):
-        pools.append(ConnectionPool(url, **options))
 
-        return pools[-1]
+def timers():
+    """
+    Return the timers of the running loop that will fire.
+    """
+    return [
+        handle
+        for handle in asyncio.get_running_loop()._scheduled
+        if not handle.cancelled()
+    ]
 
-    yield open_pool
 
-    for pool in pools:
-        await pool.aclose()
+async def turns(count=5):
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def until(condition):
+    while not condition():
+        await asyncio.sleep(0)
 
 
 async def test_a_write_arrives_whole(answering, open_pool, call):
@@ -90,16 +105,590 @@ async def test_a_write_arrives_whole(answering, open_pool, call):
     assert (True, True) == (state.body_tracked, state.body_started)
 
 
-async def test_closing_leaves_no_task(answering, open_pool, call):
-    """After aclose() nothing of the pool runs any more."""
+async def test_redirects_cookies_and_codings_are_left_alone(answering, open_pool, call):
+    """A redirect is an answer, no cookie comes back, and nothing is decoded."""
+    served = await answering(
+        b"\x1f\x8b",
+        b"Location: /elsewhere",
+        b"Set-Cookie: a=b",
+        b"Content-Encoding: gzip",
+        status=b"307 Temporary",
+    )
+    pool = open_pool(served.url)
+    got = [await pool.exchange(call(Effect.MONEY, url=served.url)) for _ in range(2)]
+
+    assert [(307, b"\x1f\x8b")] * 2 == [(one.status, one.body) for one in got]
+    assert 2 == len(served.received)
+    assert b"cookie" not in served.received[1].lower()
+
+
+async def test_what_cannot_be_sent_reaches_no_connection(open_pool, call):
+    """Another origin, or a header that would smuggle, fails before any connecting."""
+    pool = open_pool("http://127.0.0.1:1/v1")
+
+    for changes in (
+        {"url": "http://127.0.0.2:1/v1"},
+        {"url": "http://127.0.0.1:1/v1", "headers": [(b"X", b"a\r\nY: b")]},
+    ):
+        state = call(Effect.MONEY, **changes)
+
+        with pytest.raises(ExchangeError) as caught:
+            await pool.exchange(state)
+
+        assert (Failure.ADDRESS, False) == (caught.value.failure, state.body_started)
+
+
+@pytest.mark.parametrize("url", ["ftp://h/", "h", "http://", "http://[x/"])
+def test_an_origin_that_is_none_is_refused(url):
+    """Only http and https leave."""
+    with pytest.raises(ConfigError):
+        ConnectionPool(url)
+
+
+def test_making_one_needs_no_loop():
+    """A pool may be made anywhere; it belongs to the loop that uses it first."""
+    pool = ConnectionPool("https://gateway.example/")
+    pool.abandon()
+    asyncio.run(pool.aclose())
+
+
+@pytest.mark.parametrize("size", [1, 3])
+async def test_who_waits_longest_is_served_first(
+    serve, read_request, open_pool, call, size
+):
+    """Two thousand callers on few connections get their turn in the order they came."""
+    order = []
+
+    async def talk(served, reader, writer):
+        while True:
+            body = (await read_request(reader)).partition(b"\r\n\r\n")[2]
+            order.append(int(body))
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    served = await serve(talk)
+    pool = open_pool(served.url, max_connections=size)
+    states = [call(Effect.MONEY, url=served.url, body=b"%d" % n) for n in range(2000)]
+    await asyncio.gather(*map(pool.exchange, states))
+
+    # The server may see what was written at one time in any order.
+    assert size > max(abs(place - number) for place, number in enumerate(order))
+
+
+async def test_a_newcomer_waits_behind_those_who_wait(
+    serve, read_request, open_pool, call
+):
+    """Whoever has just finished does not get the connection again before them."""
+    order = []
+
+    async def talk(served, reader, writer):
+        while True:
+            order.append((await read_request(reader))[-1:])
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    served = await serve(talk)
+    pool = open_pool(served.url, max_connections=1)
+
+    async def again_and_again(name):
+        for _ in range(3):
+            await pool.exchange(call(Effect.MONEY, url=served.url, body=name))
+
+    await asyncio.gather(*map(again_and_again, [b"a", b"b", b"c"]))
+
+    assert [b"a", b"b", b"c"] * 3 == order
+
+
+async def test_no_more_connections_are_open_than_allowed(
+    serve, read_request, open_pool, call
+):
+    """Also while they end after each answer."""
+    now, most = 0, 0
+
+    async def talk(served, reader, writer):
+        nonlocal now, most
+        now += 1
+        most = max(now, most)
+
+        try:
+            await read_request(reader)
+            writer.write(
+                b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+            )
+            await reader.read()
+        finally:
+            now -= 1
+
+    served = await serve(talk)
+    pool = open_pool(served.url, max_connections=4)
+    await asyncio.gather(
+        *[pool.exchange(call(Effect.MONEY, url=served.url)) for _ in range(60)]
+    )
+
+    assert most <= 5
+
+
+async def test_a_cancelled_wait_leaves_the_queue(silent, open_pool, call):
+    """It holds no place, and the call was not begun."""
+    served = await silent()
+    pool = open_pool(served.url, max_connections=1)
+    states = [call(Effect.MONEY, url=served.url) for _ in range(3)]
+    tasks = [asyncio.create_task(pool.exchange(state)) for state in states]
+    await until(lambda: served.received)
+    tasks[1].cancel()
+    await asyncio.wait([tasks[1]])
+
+    assert tasks[1].cancelled()
+    assert [states[2]] == [one.state for one in pool._pool._waiters]
+
+    tasks[0].cancel()
+    await until(lambda: len(served.received) == 2)
+
+    assert [True, False, True] == [state.body_started for state in states]
+
+    tasks[2].cancel()
+    await asyncio.wait(tasks)
+
+
+async def test_a_cancelled_exchange_ends_its_connection(silent, open_pool, call):
+    """Its answer may still come, and would be taken for another's."""
+    served = await silent()
+    pool = open_pool(served.url)
+    task = asyncio.create_task(pool.exchange(call(Effect.MONEY, url=served.url)))
+    await until(lambda: served.received)
+    (connection,) = pool._pool._connections
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    await until(lambda: connection.is_lost)
+
+    assert not pool._pool._connections
+
+
+async def test_a_pool_of_ten_survives_a_storm_of_cancellations(
+    serve, read_request, open_pool, call, security
+):
+    """Cancelled at any moment, connecting, waiting, reading: twenty of twenty work."""
+
+    async def talk(served, reader, writer):
+        while True:
+            await read_request(reader)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+            await asyncio.sleep(0)
+            writer.write(b"ok")
+
+    served = await serve(talk, backlog=1000, **security.options)
+    url = security.url(served)
+    pool = open_pool(url, max_connections=10, ssl_context=security.context)
+    chance = random.Random(7)
+    left = STORM if security.scheme == "http" else STORM // 10
+
+    async def one():
+        task = asyncio.create_task(pool.exchange(call(Effect.MONEY, url=url)))
+
+        for _ in range(chance.randrange(12)):
+            await asyncio.sleep(0)
+
+        task.cancel()
+        await asyncio.wait([task])
+
+    async def many():
+        nonlocal left
+
+        while left > 0:
+            left -= 1
+            await one()
+
+    await asyncio.gather(*[many() for _ in range(25)])
+    states = [call(Effect.MONEY, url=url) for _ in range(20)]
+    got = await asyncio.gather(*map(pool.exchange, states))
+
+    assert [b"ok"] * 20 == [answer.body for answer in got]
+
+    inside = pool._pool
+
+    assert (0, 0, 0) == (
+        len(inside._waiters),
+        len(inside._attempts),
+        len(inside._settling),
+    )
+    assert len(inside._connections) <= 10
+
+
+async def test_a_full_pool_is_said_to_be_full(silent, open_pool, call):
+    """Waiting for a connection of the pool is another thing than connecting."""
+    served = await silent()
+    pool = open_pool(served.url, max_connections=1)
+    first = asyncio.create_task(pool.exchange(call(url=served.url)))
+    await until(lambda: served.received)
+    state = call(Effect.MONEY, url=served.url, timeout=0.02)
+
+    with pytest.raises(ExchangeError) as caught:
+        await pool.exchange(state)
+
+    assert (Failure.POOL_TIMEOUT, False) == (caught.value.failure, state.body_started)
+
+    first.cancel()
+    await asyncio.wait([first])
+
+
+async def test_an_attempt_ends_after_its_time(silent, open_pool, call):
+    """No answer in one attempt's time is a timeout; its connection is not used again."""
+    served = await silent()
+    pool = open_pool(served.url)
+
+    with pytest.raises(ExchangeError) as caught:
+        await pool.exchange(call(url=served.url, timeout=0.02))
+
+    await turns()
+
+    assert Failure.TIMEOUT is caught.value.failure
+    assert not pool._pool._connections
+
+
+@pytest.mark.parametrize("size", [1, 2])
+async def test_a_deadline_is_no_timeout_of_an_attempt(silent, open_pool, call, size):
+    """Waiting or under way: when the whole call's time is over, that is said."""
+    served = await silent()
+    pool = open_pool(served.url, max_connections=size)
+    first = asyncio.create_task(pool.exchange(call(url=served.url)))
+    await until(lambda: served.received)
+    deadline = asyncio.get_running_loop().time() + 0.02
+
+    with pytest.raises(TimeoutError):
+        await pool.exchange(call(url=served.url, deadline=deadline))
+
+    first.cancel()
+    await asyncio.wait([first])
+
+
+async def test_a_deadline_that_has_passed_opens_no_connection(
+    answering, open_pool, call
+):
+    """Nothing is begun that cannot end in time."""
+    served = await answering()
+    state = call(Effect.MONEY, url=served.url, deadline=0.0)
+
+    with pytest.raises(TimeoutError):
+        await open_pool(served.url).exchange(state)
+
+    assert ([], False) == (served.received, state.body_started)
+
+
+async def test_one_timer_watches_all_calls(silent, open_pool, call):
+    """Whatever their number and their limits; each ends at its own."""
+    served = await silent()
+    pool = open_pool(served.url)
+    before = len(timers())
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    limits = [0.06, 0.02, 0.04]
+    ends = []
+
+    async def one(limit):
+        with pytest.raises(ExchangeError):
+            await pool.exchange(call(url=served.url, timeout=limit))
+
+        ends.append(limit)
+
+    tasks = [asyncio.create_task(one(limit)) for limit in limits]
+    await until(lambda: len(served.received) == 3)
+
+    assert before + 1 == len(timers())
+
+    await asyncio.gather(*tasks)
+
+    assert sorted(limits) == ends
+    assert loop.time() - begun >= 0.06
+
+
+async def test_a_call_of_a_caller_who_is_gone_is_not_written(
+    answering, open_pool, call
+):
+    """What was not begun is not begun any more, also if it waited."""
+    served = await answering()
+    pool = open_pool(served.url, max_connections=1)
+    first = asyncio.create_task(pool.exchange(call(url=served.url)))
+    waiting, late = call(Effect.MONEY, url=served.url), call(url=served.url)
+    second = asyncio.create_task(pool.exchange(waiting))
+    await asyncio.sleep(0)
+    waiting.abandoned = late.abandoned = True
+
+    for unsent in (second, pool.exchange(late)):
+        with pytest.raises(ExchangeError, match="gone"):
+            await unsent
+
+    await first
+
+    assert (1, False) == (len(served.received), waiting.body_started)
+
+
+async def test_closing_ends_all_calls_with_an_error(silent, open_pool, call):
+    """Nobody cancelled them: the one that waits was not sent, the other was."""
+    served = await silent()
+    pool = open_pool(served.url, max_connections=1)
+    sent, waiting = call(Effect.MONEY, url=served.url), call(url=served.url)
+    calls = [asyncio.create_task(pool.exchange(state)) for state in (sent, waiting)]
+    await until(lambda: served.received)
+    await pool.aclose()
+    ends = await asyncio.gather(*calls, return_exceptions=True)
+    late = call(Effect.MONEY, url=served.url)
+
+    with pytest.raises(ExchangeError, match="session was closed"):
+        await pool.exchange(late)
+
+    assert [Failure.BROKEN, Failure.CONNECT] == [end.failure for end in ends]
+    assert [True, False, False] == [one.body_started for one in (sent, waiting, late)]
+
+
+async def test_nothing_is_left_after_closing_though_the_peer_is_silent(
+    silent, open_pool, call, security
+):
+    """No task, timer or socket; idle, under way, connecting and in a handshake."""
+    served = await silent(**security.options)
+    deaf = await silent()
+    url = security.url(served)
+    before = (asyncio.all_tasks(), timers(), open_files())
+    # The second speaks no TLS: the handshake never ends.
+    addresses = [url, f"https://127.0.0.1:{deaf.port}/"]
+    pools = [open_pool(one, ssl_context=security.context) for one in addresses]
+    calls = [
+        asyncio.create_task(pool.exchange(call(url=address)))
+        for pool, address in zip(pools, addresses, strict=True)
+        for _ in range(3)
+    ]
+    await until(lambda: len(served.received) == 3)
+
+    async with asyncio.timeout(1.0):
+        for pool in pools:
+            await pool.aclose()
+
+    ends = await asyncio.gather(*calls, return_exceptions=True)
+    # The servers' tasks and sockets end, too.
+    await until(lambda: open_files() == before[2] and asyncio.all_tasks() == before[0])
+
+    assert [Failure.BROKEN] * 3 + [Failure.CONNECT] * 3 == [end.failure for end in ends]
+    assert before[1] == timers()
+
+
+async def test_closing_twice_is_closing_once(answering, open_pool, call):
+    """At the same time, and afterwards."""
     served = await answering()
     pool = open_pool(served.url)
-    before = asyncio.all_tasks()
-    await asyncio.gather(*[pool.exchange(call(url=served.url)) for _ in range(5)])
+    await pool.exchange(call(url=served.url))
+    await asyncio.gather(pool.aclose(), pool.aclose())
     await pool.aclose()
+    pool.abandon()
 
-    left = {
-        task for task in asyncio.all_tasks() - before if "umfpay" in task.get_name()
-    }
+    assert pool._pool is None
 
-    assert set() == left
+
+async def test_a_living_loop_keeps_its_connections(answering, open_pool, call):
+    """Another thread's loop may not take them, but may close the pool."""
+    served = await answering()
+    pool = open_pool(served.url)
+    await pool.exchange(call(url=served.url))
+    (connection,) = pool._pool._connections
+
+    async def elsewhere():
+        await pool.exchange(call(url=served.url))
+
+    with pytest.raises(WrongLoopError):
+        await asyncio.to_thread(lambda: asyncio.run(elsewhere()))
+
+    await asyncio.to_thread(lambda: asyncio.run(pool.aclose()))
+
+    assert (None, False) == (pool._pool, connection.is_closing)
+
+    connection.close()
+
+
+async def test_forgotten_connections_are_not_touched(answering, open_pool, call):
+    """The pool opens new ones; what was under way on the old ones goes on alone."""
+    served = await answering()
+    pool = open_pool(served.url)
+    under_way = asyncio.create_task(pool.exchange(call(url=served.url)))
+    await asyncio.sleep(0)
+    old = pool._pool
+    pool.abandon()
+    got = await pool.exchange(call(url=served.url))
+    await under_way
+
+    assert b"{}" == got.body
+    assert (1, 1) == (len(old._connections), len(pool._pool._connections))
+
+    await old.aclose()
+
+
+def serve_in_a_thread(listener, context, served):
+    """
+    Answer one request on each of two connections, and leave both open.
+    """
+    for _ in range(2):
+        line, _ = listener.accept()
+
+        if context is not None:
+            line = context.wrap_socket(line, server_side=True)
+
+        served.append(line)
+
+        while not line.recv(65536).endswith(b"\r\n\r\n"):
+            pass
+
+        line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+
+def test_one_pool_serves_one_loop_after_another(call, security):
+    """Connections of a closed loop are dropped, and nothing warns of them."""
+    served = []
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = threading.Thread(
+            target=serve_in_a_thread,
+            args=(listener, security.options.get("ssl"), served),
+        )
+        serving.start()
+        url = f"{security.scheme}://127.0.0.1:{listener.getsockname()[1]}/"
+        pool = ConnectionPool(url, ssl_context=security.context)
+
+        async def once():
+            return (await pool.exchange(call(url=url))).body
+
+        bodies = [asyncio.run(once()), asyncio.run(once())]
+        serving.join()
+
+    pool.abandon()
+
+    for line in served:
+        line.close()
+
+    gc.collect()
+
+    assert [b"{}", b"{}"] == bodies
+
+
+_FORK = """
+    import asyncio, os, sys
+    from umfpay.transport import Call, CallState, Effect
+    from umfpay.transport._connection_pool import ConnectionPool
+
+    def call(url):
+        now = asyncio.get_running_loop().time()
+        return CallState(call=Call(name="any", method="POST", path="/", read=dict,
+                         effect=Effect.MONEY), url=url, body=b"{}", timeout=5.0,
+                         deadline=now + 30)
+
+    seen = []
+
+    async def talk(reader, writer):
+        seen.append(writer)
+        try:
+            while True:
+                await reader.readuntil(b"{}")
+                writer.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok")
+        except asyncio.IncompleteReadError:
+            writer.close()
+
+    async def main():
+        server = await asyncio.start_server(talk, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        pool = ConnectionPool(url)
+        await pool.exchange(call(url))
+        child = os.fork()
+
+        if not child:
+            # As a session does that finds itself in another process.
+            pool.abandon()
+
+            async def in_the_child():
+                await pool.exchange(call(url))
+                await pool.aclose()
+
+            asyncio.run(in_the_child())
+            os._exit(0)
+
+        while os.waitpid(child, os.WNOHANG) == (0, 0):
+            await asyncio.sleep(0.001)
+
+        await pool.exchange(call(url))
+        print(len(seen))
+        await pool.aclose()
+        server.close()
+
+    asyncio.run(main())
+"""
+
+
+def test_a_child_process_speaks_on_no_connection_of_its_parent():
+    """It opens its own; the parent's goes on to work."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(_FORK)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert ("2\n", "") == (done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("end", ["announced", "cut"])
+def test_uvloop_works(call, security, read_request, end):
+    """Plain and TLS: calls, waiting, a silent peer, the end of a file, closing."""
+
+    async def talk(reader, writer):
+        try:
+            while b" /file" not in (head := await read_request(reader)):
+                if b" /silent" in head:
+                    await reader.read()
+
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\nrows")
+            await asyncio.sleep(0.01)
+
+            if end == "cut":
+                writer.transport.abort()
+        except asyncio.IncompleteReadError:
+            pass
+
+        writer.close()
+
+    async def main():
+        server = await asyncio.start_server(talk, "127.0.0.1", 0, **security.options)
+        port = server.sockets[0].getsockname()[1]
+        url = f"{security.scheme}://127.0.0.1:{port}/"
+        pool = ConnectionPool(url, ssl_context=security.context, max_connections=3)
+        states = [call(Effect.MONEY, url=url) for _ in range(20)]
+        got = await asyncio.gather(*map(pool.exchange, states))
+        file = await pool.exchange(call(url=url + "file", download=True))
+        rows = b"".join([part async for part in file.stream])
+        quiet = asyncio.create_task(pool.exchange(call(url=url + "silent")))
+        await asyncio.sleep(0.02)
+
+        async with asyncio.timeout(1.0):
+            await pool.aclose()
+
+        (broken,) = await asyncio.gather(quiet, return_exceptions=True)
+        server.close()
+
+        return [one.body for one in got], rows, file.stream.ended_clean, broken.failure
+
+    bodies, rows, clean, failure = uvloop.run(main())
+
+    assert [b"ok"] * 20 == bodies
+    assert b"rows" == rows
+    assert (security.scheme == "https" and end == "announced") is clean
+    assert Failure.BROKEN is failure
+
+
+async def test_the_environments_proxy_is_ignored(
+    answering, open_pool, call, monkeypatch
+):
+    """Only a configured proxy is used."""
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+
+    served = await answering()
+
+    assert b"{}" == (await open_pool(served.url).exchange(call(url=served.url))).body

@@ -139,7 +139,7 @@ class HttpConnection(asyncio.Protocol):
     def __init__(self, loop: asyncio.AbstractEventLoop, owner: ConnectionOwner) -> None:
         self._loop = loop
         self._owner = owner
-        self._parser = AnswerParser()
+        self._parser: AnswerParser
         # Any: the interface of a transport does not promise what ours use.
         self._transport: Any = None
         self._releases_later = False
@@ -157,6 +157,7 @@ class HttpConnection(asyncio.Protocol):
         """
         Take the *transport*; after `start_tls` our connecting calls this.
         """
+        self._parser = AnswerParser()
         self._transport = transport
         self.idle_since = self._loop.time()
         line = transport.get_extra_info("socket")
@@ -237,7 +238,10 @@ class HttpConnection(asyncio.Protocol):
         """
         self.is_lost = True
         self._end(is_clean=False, error=exc)
-        self._parser.release()
+
+        if self._transport is not None:
+            self._parser.release()
+
         self._owner.lost(self)
 
     def _end(self, *, is_clean: bool, error: Exception | None) -> None:
