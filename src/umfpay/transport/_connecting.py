@@ -102,10 +102,15 @@ class Connector:
                 await self._connect(connection)
         except TimeoutError:
             error = ExchangeError(Failure.CONNECT_TIMEOUT, "no connection in time")
-        except (OSError, RuntimeError, TypeError, ValueError) as reason:
-            # uvloop raises RuntimeError for some, a name's encoding ValueError, TLS in
-            # TLS of Python 3.11 TypeError.
+        except (OSError, RuntimeError, ValueError) as reason:
+            # uvloop raises RuntimeError for some, a name's encoding ValueError.
             error = ExchangeError(Failure.CONNECT, self._words(reason))
+        except TypeError as reason:
+            # Python 3.11 stumbles over its own error of TLS in TLS.
+            if not isinstance(reason.__context__, ssl.SSLError):
+                raise
+
+            error = ExchangeError(Failure.CONNECT, self._words(reason.__context__))
 
         if error is not None:
             # Outside of the except: what it came from may name the proxy.
