@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import random
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,8 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from umfpay.protocol import JSONRefusedError
-from umfpay.protocol._scanning import scan
+from umfpay.protocol import JSONRefusedError, parse_json
+from umfpay.protocol import _json as json_module
+from umfpay.protocol._json import parse_exact
+from umfpay.protocol._scanning import _scan_carefully, scan
 
 
 VECTORS = Path(__file__).parent.parent / "vectors"
@@ -342,3 +346,127 @@ def test_no_text_makes_a_foreign_error(text):
             json.dumps(scanned.members, default=float)
         )
         assert _naive(body.encode()) == scanned.signed_text()
+
+
+# 100000 take a minute: UMFPAY_MUTATIONS=100000.
+MUTATIONS = int(os.environ.get("UMFPAY_MUTATIONS", "5000"))
+PIECES = [
+    *(bytes((byte,)) for byte in b'{}[]":,\\ \n\t-+.0159eEtfnu/\x00\xed\xff'),
+    *(b'"a":1,', b'"meta":{},', b'"sign":"AA==",', b'"\\u0061":1,', b"null", b"true"),
+    *(b"\\/", b"\\n", b"\\ud800", b"\\u001f", "中".encode(), b"\xef\xbb\xbf"),
+    *(b"1.50", b"1E+5", b"1e5", b"-0", b"-0.0", b"1E-101", b"9" * 64, b"9" * 65),
+    *(b"[" * 60, b"]" * 60, b"[" * 5000, b'{"a":' * 60, b"}" * 60),
+    *(b"18446744073709551616", b"-9223372036854775809", b"0." + b"1" * 62),
+]
+
+
+def mutated_body(number):
+    """
+    Return a signed answer with some bytes put in, taken out or repeated.
+    """
+    dice = random.Random(number)  # not for secrets
+    body = base64.b64decode(dice.choice(GOOD)["raw_base64"])
+
+    for _ in range(dice.randrange(4)):
+        at, end = sorted(dice.randrange(len(body) + 1) for _ in range(2))
+        marks = [n for n, byte in enumerate(body) if byte in b',:{}[]"'] or [0]
+        near = dice.choice(marks) + dice.randrange(2)
+
+        match dice.randrange(6):
+            case 0:
+                body = body[:near] + dice.choice(PIECES) + body[near:]
+            case 1:
+                body = body[:at] + dice.choice(PIECES) + body[at + 1 :]
+            case 2:
+                body = body[:at] + body[at + dice.randrange(20) :]
+            case 3:
+                body = body[:end] + body[at:end] + body[end:]
+            case 4:
+                name, comma, rest = body[near:].partition(b",")
+                body = body[:near] + name + comma + name + comma + rest
+            case 5:
+                depth = dice.randrange(55, 70)
+                body = body.replace(b'""', b"[" * depth + b"]" * depth, 1)
+
+    return body
+
+
+def shown(value):
+    """
+    Return all that *value* is: the digits of numbers, and the order of members.
+    """
+    if isinstance(value, dict):
+        return [(name, shown(one)) for name, one in value.items()]
+
+    if isinstance(value, list):
+        return list(map(shown, value))
+
+    return type(value), str(value)
+
+
+def outcome(read, body):
+    try:
+        scanned = read(body)
+    except JSONRefusedError as refusal:
+        return str(refusal)
+
+    return shown(scanned.members), scanned.signed_text()
+
+
+def test_both_ways_to_scan_are_one():
+    """
+    That an answer is written again to the same bytes says all that is looked for.
+    """
+    for number in range(MUTATIONS):
+        body = mutated_body(number)
+
+        assert outcome(_scan_carefully, body) == outcome(scan, body), body
+
+
+@pytest.mark.parametrize("case", GOOD, ids=lambda case: case["name"])
+def test_what_is_exact_is_not_stepped_through(case):
+    """
+    Every answer without white space and escapes: it is decoded and written again.
+    """
+    body = base64.b64decode(case["raw_base64"])
+    other_forms = [form for form in (b'": ', b"\n", b"\\u", b"\\/") if form in body]
+
+    assert (parse_exact(body) is None) == bool(other_forms)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a":1,"a":1}',
+        b'{"a":{"b":1,"b":2}}',
+        b'{"a":1,"\\u0061":1}',
+        b'{"a":1} ',
+        b'{"a":1}{}',
+        b'{"a":1e5}',
+        b'{"a":-0}',
+        b'{"a":"\\/"}',
+        b'{"a":"\\ud800"}',
+        b'{"a":' + b"9" * 65 + b"}",
+        b"[]",
+        b"",
+    ],
+)
+def test_what_is_not_exact(body):
+    """
+    Repeated members, a second value, numbers and text in another form.
+    """
+    assert parse_exact(body) is None
+
+
+@pytest.mark.parametrize("depth", [64, 65])
+def test_exact_bytes_may_be_nested_too_deep(depth):
+    """
+    msgspec takes a thousand levels.
+    """
+    body = b'{"a":' * (depth - 1) + b"[]" + b"}" * (depth - 1)
+
+    if depth > json_module.MAX_DEPTH:
+        with pytest.raises(JSONRefusedError, match="nested too deep"):
+            parse_exact(body)
+    else:
+        assert parse_json(body) == parse_exact(body)
