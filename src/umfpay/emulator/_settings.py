@@ -133,7 +133,7 @@ def read_setting(name: str, value: str) -> Any:
     """
     Return *value*, as a form sends it, in the type of the setting *name*.
 
-    What is none of ours is returned as it is: `EmulatorSettings.changed` refuses it.
+    What is none of ours is returned as it is: `EmulatorSettings.with_changes` refuses it.
     """
     kind = get_type_hints(EmulatorSettings).get(name)
 

@@ -52,7 +52,7 @@ async def card_payment(
     """
     Pay an order with a card, from the order to the final state.
 
-    Steps told: ``created``, ``code_sent``, ``executing``, ``executed``, ``waiting``,
+    Steps reported: ``created``, ``code_sent``, ``executing``, ``executed``, ``waiting``,
     ``final``.
 
     Args:
@@ -186,7 +186,7 @@ async def begin_card_payment(
     """
     Create the payment and have the SMS code sent: the first half of `card_payment()`.
 
-    Steps told: ``created``, ``code_sent``.
+    Steps reported: ``created``, ``code_sent``.
 
     Args:
         keep_for: How long it may be confirmed; the gateway may end it sooner.
@@ -242,7 +242,7 @@ async def confirm_card_payment(
     waits. From then on its final state alone decides: begin no other payment for the
     order before. Once the card was used, *pending* forgets it.
 
-    Steps told: ``executing``, ``executed``, ``waiting``, ``final``. ``executing`` comes
+    Steps reported: ``executing``, ``executed``, ``waiting``, ``final``. ``executing`` comes
     just before the execute is sent, with *pending*: store it then, and a process that
     reads it after a crash executes nothing. If two processes may confirm it at once,
     the store needs compare-and-set: the one that comes second raises in *on_step*,
@@ -300,7 +300,7 @@ async def resend_code(
     """
     Have another SMS code sent. Store *pending* again: it knows when that was.
 
-    Step told: ``code_sent``.
+    Step reported: ``code_sent``.
 
     Raises:
         CodeTooSoonError: A code was sent within the last minute; this call sent none.

@@ -35,7 +35,7 @@ async def create_payment(
     on_step: OnStep | None,
 ) -> Payment:
     """
-    Create the payment and tell ``created``.
+    Create the payment and report ``created``.
 
     Nobody pays by a create, and nobody has seen the first one: if its end is unclear it
     is made once more, within the deadline, under the same order number, which is paid

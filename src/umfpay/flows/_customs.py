@@ -39,7 +39,7 @@ async def declare_customs(
     They are sent one after another and waited for together. Each sub order must have
     been created with ``is_customs=True``.
 
-    Steps told, each per declaration: ``declared``, ``final``.
+    Steps reported, each per declaration: ``declared``, ``final``.
 
     Args:
         declarations: One per sub order.

@@ -37,7 +37,7 @@ async def register_enterprise(
     and in the end every 15 minutes; there is no notification. To wait in another
     process register with ``wait=False`` and pass the id to `wait_enabled()`.
 
-    Steps told: ``registered``, ``waiting``, ``final``.
+    Steps reported: ``registered``, ``waiting``, ``final``.
 
     Args:
         wait: False returns as soon as it is registered.

@@ -56,7 +56,7 @@ async def bank_payment(
     TRADE_SUCCESS is not the end: the papers go to UMF within 24 hours (see
     `umfpay.documents`), or the payment is cancelled and the money returned.
 
-    Steps told: ``enabled`` (with *enterprise_id*), ``created``, ``opened``,
+    Steps reported: ``enabled`` (with *enterprise_id*), ``created``, ``opened``,
     ``waiting``, ``final``.
 
     Args:
@@ -142,7 +142,7 @@ async def checkout(
     """
     Let the customer choose how to pay on UMF's cashier page.
 
-    Steps told: ``created``, ``opened``, ``waiting``, ``final``.
+    Steps reported: ``created``, ``opened``, ``waiting``, ``final``.
 
     Args:
         open_page: Called once with the address that the customer opens in a browser.

@@ -98,7 +98,7 @@ async def wait_until_paid(
     proven: bool = False,
 ) -> Payment:
     """
-    Wait for the final state, tell ``waiting`` and ``final``, return the paid payment.
+    Wait for the final state, report ``waiting`` and ``final``, return the paid payment.
 
     Args:
         payment: As it is known now.

@@ -37,7 +37,7 @@ async def present_and_wait(
     """
     Create the payment, show once what pays it, and wait until it is paid.
 
-    Steps told: ``created``, *step*, ``waiting``, ``final``. What *show* raises ends
+    Steps reported: ``created``, *step*, ``waiting``, ``final``. What *show* raises ends
     the flow; the payment then stays unpaid until it expires.
 
     Args:

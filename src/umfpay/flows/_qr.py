@@ -134,7 +134,7 @@ async def qr_payment(
     """
     Show a QR code and wait until the customer has paid.
 
-    Steps told: ``created``, ``shown``, ``waiting``, ``final``.
+    Steps reported: ``created``, ``shown``, ``waiting``, ``final``.
 
     Args:
         method: WECHAT_SCAN or ALIPAY_SCAN.

@@ -75,7 +75,7 @@ async def refund(
     transaction list: the sum never exceeds the payment. Too soon after paying (some
     seconds) the gateway may refuse; then try again with a new number.
 
-    Steps told: ``created``, ``waiting``, ``final``.
+    Steps reported: ``created``, ``waiting``, ``final``.
 
     Args:
         payment: The payment, or its id.

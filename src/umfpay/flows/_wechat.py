@@ -49,7 +49,7 @@ async def wechat_web(
     """
     Let a customer pay on a page of an official account.
 
-    Steps told: ``created``, ``shown``, ``waiting``, ``final``.
+    Steps reported: ``created``, ``shown``, ``waiting``, ``final``.
 
     Args:
         open_id: From `open_id_from()`.
