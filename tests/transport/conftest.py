@@ -424,3 +424,20 @@ def _security(request: pytest.FixtureRequest, certify: trustme.CA) -> Security:
         server.maximum_version = ssl.TLSVersion.TLSv1_2
 
     return Security("https", {"ssl": server}, client)
+
+
+@pytest.fixture(name="advance")
+async def _advance(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """
+    Lets the loop's clock jump: what is due by then happens next, on any machine.
+    """
+    loop = asyncio.get_running_loop()
+    real, ahead = loop.time, 0.0
+
+    def advance(seconds: float) -> None:
+        nonlocal ahead
+        ahead += seconds
+
+    monkeypatch.setattr(loop, "time", lambda: real() + ahead)
+
+    return advance

@@ -253,16 +253,19 @@ async def test_a_context_that_cannot_be_made_is_an_error_of_its_own(
 
 
 @plain_and_tls
-async def test_connecting_has_a_time_of_its_own(serve, open_pool, call, security):
+async def test_connecting_has_a_time_of_its_own(
+    serve, open_pool, call, security, advance
+):
     """connect_timeout covers TLS; waiting for it is not waiting for the pool."""
 
     async def talk(served, reader, writer):
+        advance(1.1)
         await reader.read()
 
     served = await serve(talk)
     url = f"https://127.0.0.1:{served.port}/"
 
-    for pool_time, call_time in ((0.02, 5.0), (5.0, 0.02)):
+    for pool_time, call_time in ((1.0, 5.0), (5.0, 1.0)):
         pool = open_pool(url, ssl_context=security.context, connect_timeout=pool_time)
         state = call(Effect.MONEY, url=url, timeout=call_time)
         error = await failed(pool, state)

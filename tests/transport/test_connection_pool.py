@@ -315,13 +315,14 @@ async def test_a_pool_of_ten_survives_a_storm_of_cancellations(
     assert len(inside._connections) <= 10
 
 
-async def test_a_full_pool_is_said_to_be_full(silent, open_pool, call):
+async def test_a_full_pool_is_said_to_be_full(silent, open_pool, call, advance):
     """Waiting for a connection of the pool is another thing than connecting."""
     served = await silent()
     pool = open_pool(served.url, max_connections=1)
-    first = asyncio.create_task(pool.exchange(call(url=served.url)))
+    first = asyncio.create_task(pool.exchange(call(url=served.url, timeout=20.0)))
     await until(lambda: served.received)
-    state = call(Effect.MONEY, url=served.url, timeout=0.02)
+    state = call(Effect.MONEY, url=served.url)
+    asyncio.get_running_loop().call_soon(advance, 5.1)
 
     with pytest.raises(ExchangeError) as caught:
         await pool.exchange(state)
@@ -332,13 +333,17 @@ async def test_a_full_pool_is_said_to_be_full(silent, open_pool, call):
     await asyncio.wait([first])
 
 
-async def test_an_attempt_ends_after_its_time(silent, open_pool, call):
+async def test_an_attempt_ends_after_its_time(silent, open_pool, call, advance):
     """No answer in one attempt's time is a timeout; its connection is not used again."""
     served = await silent()
     pool = open_pool(served.url)
 
+    task = asyncio.create_task(pool.exchange(call(url=served.url)))
+    await until(lambda: served.received)
+    advance(5.1)
+
     with pytest.raises(ExchangeError) as caught:
-        await pool.exchange(call(url=served.url, timeout=0.02))
+        await task
 
     await turns()
 
@@ -347,19 +352,20 @@ async def test_an_attempt_ends_after_its_time(silent, open_pool, call):
 
 
 @pytest.mark.parametrize("size", [1, 2])
-async def test_a_deadline_is_no_timeout_of_an_attempt(silent, open_pool, call, size):
+async def test_a_deadline_is_no_timeout_of_an_attempt(
+    silent, open_pool, call, advance, size
+):
     """Waiting or under way: when the whole call's time is over, that is said."""
     served = await silent()
     pool = open_pool(served.url, max_connections=size)
-    first = asyncio.create_task(pool.exchange(call(url=served.url)))
+    first = asyncio.create_task(pool.exchange(call(url=served.url, timeout=20.0)))
     await until(lambda: served.received)
-    deadline = asyncio.get_running_loop().time() + 0.02
+    second = asyncio.create_task(pool.exchange(call(url=served.url, timeout=60.0)))
+    await until(lambda: len(served.received) == size)
+    advance(30.1)
+    ends = await asyncio.gather(first, second, return_exceptions=True)
 
-    with pytest.raises(TimeoutError):
-        await pool.exchange(call(url=served.url, deadline=deadline))
-
-    first.cancel()
-    await asyncio.wait([first])
+    assert [ExchangeError, TimeoutError] == [type(end) for end in ends]
 
 
 async def test_a_deadline_that_has_passed_opens_no_connection(
@@ -375,31 +381,30 @@ async def test_a_deadline_that_has_passed_opens_no_connection(
     assert ([], False) == (served.received, state.body_started)
 
 
-async def test_one_timer_watches_all_calls(silent, open_pool, call):
+async def test_one_timer_watches_all_calls(silent, open_pool, call, advance):
     """Whatever their number and their limits; each ends at its own."""
     served = await silent()
     pool = open_pool(served.url)
     before = len(timers())
-    loop = asyncio.get_running_loop()
-    begun = loop.time()
-    limits = [0.06, 0.02, 0.04]
-    ends = []
-
-    async def one(limit):
-        with pytest.raises(ExchangeError):
-            await pool.exchange(call(url=served.url, timeout=limit))
-
-        ends.append(limit)
-
-    tasks = [asyncio.create_task(one(limit)) for limit in limits]
+    tasks = {
+        limit: asyncio.create_task(pool.exchange(call(url=served.url, timeout=limit)))
+        for limit in (9.0, 3.0, 6.0)
+    }
     await until(lambda: len(served.received) == 3)
 
     assert before + 1 == len(timers())
 
-    await asyncio.gather(*tasks)
+    for limit in sorted(tasks):
+        advance(3.1)
+        await until(tasks[limit].done)
 
-    assert sorted(limits) == ends
-    assert loop.time() - begun >= 0.06
+        assert sorted(tasks)[: int(limit // 3)] == [
+            one for one in sorted(tasks) if tasks[one].done()
+        ]
+
+    await asyncio.wait(tasks.values())
+
+    assert {Failure.TIMEOUT} == {one.exception().failure for one in tasks.values()}
 
 
 async def test_a_call_of_a_caller_who_is_gone_is_not_written(
