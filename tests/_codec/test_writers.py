@@ -14,6 +14,7 @@ import typing
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from unittest.mock import patch
 
 import attrs
 import pytest
@@ -191,9 +192,7 @@ def carefully(body, options):
 
         return write
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_serialization, "writer", leave)
-
+    with patch.object(_serialization, "writer", leave):
         return outcome(body, options)
 
 

@@ -412,7 +412,7 @@ def _call_state(**changes):
 
 @pytest.mark.parametrize("end", ["dropped", "silent", "no answer"])
 @pytest.mark.parametrize("takes", [False, True])
-async def test_a_session_is_told_truly_whether_the_body_was_taken(takes, end):
+async def test_a_session_knows_whether_the_body_was_taken(takes, end):
     """
     Whatever then became of the call: dropped, silent, or without an answer.
     """

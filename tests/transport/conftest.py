@@ -427,7 +427,7 @@ def _security(request: pytest.FixtureRequest, certify: trustme.CA) -> Security:
 
 
 @pytest.fixture(name="advance")
-async def _advance(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+async def _advance(monkeypatch: Any) -> Callable[[float], None]:
     """
     Lets the loop's clock jump: what is due by then happens next, on any machine.
     """

@@ -868,7 +868,7 @@ def test_whether_the_head_tells_where_the_body_ends(headers, declared):
         ({"http_version": b"HTTP/2"}, True),
     ],
 )
-async def test_frames_of_http_2_tell_the_end(server, extensions, is_framed):
+async def test_frames_of_http_2_have_an_end(server, extensions, is_framed):
     """A stream that is cut there is an error of every transport."""
     response = httpx.Response(200, stream=Pieces(b"a"), extensions=extensions)
     answer = await HTTPXAdapter(recording(response)[0]).exchange(make(server))

@@ -19,9 +19,23 @@ def _authority():
     return trustme.CA()
 
 
-def test_without_files_there_is_nothing_to_set():
-    """The usual authorities are aiohttp's own default."""
-    assert tls_context() is None
+def test_without_files_the_usual_authorities_are_trusted():
+    """And nobody else; the name of the server is compared."""
+    context = tls_context()
+
+    assert ssl.CERT_REQUIRED is context.verify_mode
+    assert context.check_hostname
+    assert context.get_ca_certs() == ssl.create_default_context().get_ca_certs()
+
+
+def test_the_authorities_of_a_file_stand_in_place_of_the_usual_ones(
+    authority, tmp_path
+):
+    """Only they are trusted."""
+    file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(file)
+
+    assert 1 == len(tls_context(ca_file=file).get_ca_certs())
 
 
 def test_the_usual_authorities_stay_with_a_client_certificate(authority, tmp_path):
