@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import functools
 import select
 import socket
 import ssl
-import struct
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,7 +19,16 @@ from typing import Any, Final
 
 import attrs
 
-from tests.transport.raw_server import RawServer, ServerConnection, settle
+from tests.transport.raw_server import (
+    PATIENCE,
+    RawServer,
+    ServerConnection,
+    reset_at_close,
+    settle,
+)
+from tests.transport.readers import make_state
+from umfpay.sensitive import Secret
+from umfpay.transport._connection_pool import ConnectionPool
 from umfpay.transport._exchange import Answer, BodyStream, Edge, Failure
 
 
@@ -38,6 +47,12 @@ HELLO: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 ENDLESS: Final = 4_000_000
 _TUNNEL: Final = b"HTTP/1.1 200 Connection established\r\n\r\n"
 _HEAD_OF_CHUNKS: Final = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+class CannotPlayError(Exception):
+    """
+    Raised where a loop does not let a test do what it wants.
+    """
 
 
 @attrs.frozen
@@ -203,7 +218,7 @@ async def _silent_handshake(scenario: Scenario) -> None:
         socket.create_server(("127.0.0.1", scenario.server.port))
     )
     scenario.start()
-    await acceptable(listener)
+    await readable(listener)
     scenario.held.enter_context(listener.accept()[0])
     await settle()
     await scenario.pass_time(TIMEOUT_SECONDS + 1)
@@ -215,15 +230,27 @@ async def _handshake_broken_off(scenario: Scenario) -> None:
         socket.create_server(("127.0.0.1", scenario.server.port))
     )
     scenario.start()
-    await acceptable(listener)
+    await readable(listener)
     connection, _ = listener.accept()
     await settle()
     connection.close()
 
 
-async def acceptable(listener: socket.socket) -> None:
+def loop_of_python() -> Any:
+    """
+    Return the running loop if it is asyncio's own, whose inner parts are known.
+    """
+    loop = asyncio.get_running_loop()
+
+    if not hasattr(loop, "_remove_reader"):
+        raise CannotPlayError
+
+    return loop
+
+
+async def readable(one: socket.socket | ServerConnection) -> None:
     poll = select.poll()
-    poll.register(listener.fileno(), select.POLLIN)
+    poll.register(one.fileno(), select.POLLIN)
 
     while not poll.poll(0):
         await asyncio.sleep(0)
@@ -300,6 +327,8 @@ async def _arrived(scenario: Scenario) -> ServerConnection:
     """
     Return the connection when the request's first bytes wait in the server's kernel.
     """
+    # Another loop reads on although it is told not to.
+    loop_of_python()
 
     def pause(connection: ServerConnection) -> None:
         connection.transport.pause_reading()
@@ -312,7 +341,7 @@ async def _arrived(scenario: Scenario) -> ServerConnection:
         await asyncio.sleep(0)
 
     connection = scenario.server.connections[-1]
-    await acceptable(connection.socket)
+    await readable(connection)
 
     return connection
 
@@ -331,7 +360,7 @@ async def _within_body(
     """
     Do *then* when the first bytes of a large request come; no more are read.
     """
-    reached = asyncio.get_running_loop().create_future()
+    reached = loop_of_python().create_future()
 
     def steps(connection: ServerConnection) -> None:
         if not reached.done():
@@ -429,7 +458,8 @@ async def _silence_to_the_deadline(scenario: Scenario) -> None:
 
 async def _garbage_below_tls(scenario: Scenario) -> None:
     connection = await scenario.asked()
-    connection.socket.send(b"\x17\x03\x03\x00\x20" + b"garbage " * 4)
+    with connection.borrow_socket() as borrowed:
+        borrowed.send(b"\x17\x03\x03\x00\x20" + b"garbage " * 4)
     await settle()
 
 
@@ -495,18 +525,13 @@ def _idle(seconds: float) -> Callable[[Scenario, ServerConnection], Awaitable[No
     return idle
 
 
-def _shut(connection: ServerConnection) -> None:
-    connection.socket.shutdown(socket.SHUT_WR)
-
-
 def _reset_now(connection: ServerConnection) -> None:
-    connection.socket.setsockopt(
-        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-    )
     # Otherwise the loop would watch a number that is another connection's by then.
-    loop: Any = asyncio.get_running_loop()
-    loop._remove_reader(connection.socket.fileno())
-    connection.socket.close()
+    loop = loop_of_python()
+    loop._remove_reader(connection.fileno())
+    own = connection.transport.get_extra_info("socket")._sock
+    reset_at_close(own)
+    own.close()
 
 
 async def _closed_as_it_came(scenario: Scenario) -> None:
@@ -517,7 +542,7 @@ async def _closed_as_it_came(scenario: Scenario) -> None:
     await scenario.call
     connection.transport.pause_reading()
     scenario.start()
-    await acceptable(connection.socket)
+    await readable(connection)
     await connection.reset()
 
 
@@ -895,7 +920,7 @@ BETWEEN: Sequence[Death] = (
     ),
     both(
         "an end, which only the kernel has seen",
-        second_call(_nothing, at_last=_shut),
+        second_call(_nothing, at_last=ServerConnection.shut),
         ANSWER,
         executed=2,
         connections=2,
@@ -960,6 +985,58 @@ SECTIONS: dict[str, Sequence[Death]] = {
 }
 
 
+async def open_scenario(
+    authorities: Sequence[Any],
+    jump: Callable[[float], None],
+    *,
+    is_tls: bool,
+    kind: str = "good",
+    host: str = "127.0.0.1",
+    max_connections: int = 4,
+) -> Scenario:
+    """
+    Set up a server that is *kind* of good, and a pool of connections to it.
+
+    Args:
+        authorities: One that the pool trusts, and one that it does not know.
+    """
+    server = RawServer()
+    await server.start(server_context(kind, *authorities) if is_tls else None)
+    # Without the usual authorities, which take long to read.
+    trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    authorities[0].configure_trust(trust)
+    origin = f"{'https' if is_tls else 'http'}://{host}:{server.port}"
+
+    def state(**changes: Any) -> Any:
+        facts = {
+            "timeout": TIMEOUT_SECONDS,
+            "deadline": asyncio.get_running_loop().time() + DEADLINE_SECONDS,
+            "body_limit": BODY_LIMIT,
+        }
+
+        return make_state(origin, **{**facts, **changes})
+
+    proxy = Secret(f"http://127.0.0.1:{server.port}") if kind == "proxy" else None
+    pool = ConnectionPool(
+        origin, proxy=proxy, max_connections=max_connections, ssl_context=trust
+    )
+
+    return Scenario(server, pool, state, jump, is_tls, max_connections)
+
+
+async def close_scenario(scenario: Scenario) -> None:
+    """
+    Close everything: the pool while the server is still there, which may be silent.
+    """
+    async with asyncio.timeout(PATIENCE):
+        await scenario.edge.aclose()
+
+    scenario.held.close()
+    await scenario.server.stop()
+    await settle()
+
+
+@functools.cache
 def server_context(kind: str, authority: Any, other: Any) -> ssl.SSLContext | None:
     """
     Return the context of a server that is *kind* of bad.

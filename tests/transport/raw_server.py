@@ -8,12 +8,13 @@ been read after some turns of the loop. So nothing here waits for a clock.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import socket
 import ssl
 import struct
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 
@@ -34,6 +35,13 @@ async def settle(size: int = 0) -> None:
     """
     for _ in range(_TURNS + size // _BYTES_PER_TURN):
         await asyncio.sleep(0)
+
+
+def reset_at_close(one: socket.socket) -> None:
+    """
+    Let the kernel send RST when the socket is closed: it lingers for no time at all.
+    """
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 class ServerConnection(asyncio.Protocol):
@@ -109,10 +117,9 @@ class ServerConnection(asyncio.Protocol):
         Send RST.
         """
         if not self.is_gone:
-            # It lingers for no time at all: the kernel throws away and resets.
-            self.socket.setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-            )
+            with self.borrow_socket() as borrowed:
+                reset_at_close(borrowed)
+
             self.transport.abort()
 
         await settle()
@@ -122,9 +129,16 @@ class ServerConnection(asyncio.Protocol):
         Send FIN without what TLS says before it.
         """
         if not self.is_gone:
-            self.socket.shutdown(socket.SHUT_WR)
+            self.shut()
 
         await settle()
+
+    def shut(self) -> None:
+        """
+        Send FIN, and nothing before it, at once.
+        """
+        with self.borrow_socket() as borrowed:
+            borrowed.shutdown(socket.SHUT_WR)
 
     @property
     def is_gone(self) -> bool:
@@ -133,10 +147,19 @@ class ServerConnection(asyncio.Protocol):
         """
         return self.lost or self.transport.is_closing()
 
-    @property
-    def socket(self) -> socket.socket:
-        # asyncio's socket hides what its owner alone may do; the server is the owner.
-        return self.transport.get_extra_info("socket")._sock
+    def fileno(self) -> int:
+        """
+        Return the number of the socket.
+        """
+        return int(self.transport.get_extra_info("socket").fileno())
+
+    @contextmanager
+    def borrow_socket(self) -> Iterator[socket.socket]:
+        """
+        Lend the socket under another number: the loop lets nobody have its own.
+        """
+        with socket.socket(fileno=os.dup(self.fileno())) as borrowed:
+            yield borrowed
 
 
 class RawServer:

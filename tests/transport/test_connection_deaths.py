@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,22 +14,17 @@ import trustme
 
 from tests.transport.connection_deaths import (
     ANSWER,
-    BODY_LIMIT,
     CANCELLED,
     DEADLINE,
-    DEADLINE_SECONDS,
     PROVEN,
     SECTIONS,
-    TIMEOUT_SECONDS,
-    Scenario,
-    acceptable,
+    CannotPlayError,
+    close_scenario,
+    open_scenario,
     page,
-    server_context,
+    readable,
 )
-from tests.transport.raw_server import PATIENCE, RawServer, settle
-from tests.transport.readers import make_state
-from umfpay.sensitive import Secret
-from umfpay.transport._connection_pool import ConnectionPool
+from tests.transport.raw_server import PATIENCE, settle
 from umfpay.transport._exchange import ExchangeError, Failure
 
 
@@ -71,56 +65,24 @@ async def _clock():
     del loop.time
 
 
-@pytest.fixture(name="open_scenario")
-async def _open_scenario(clock, authorities):
+@pytest.fixture(name="scenario_of")
+async def _scenario_of(clock, authorities):
     """
     Set up server and pool; afterwards nothing may be left.
     """
     scenarios = []
     before = sockets()
 
-    async def open_scenario(
-        *, is_tls, kind="good", host="127.0.0.1", max_connections=10
-    ):
-        server = RawServer()
-        context = server_context(kind, *authorities) if is_tls else None
-        await server.start(context)
-        trust = ssl.create_default_context()
-        authorities[0].configure_trust(trust)
-        scheme = "https" if is_tls else "http"
-
-        def state(**changes):
-            facts = {
-                "timeout": TIMEOUT_SECONDS,
-                "deadline": asyncio.get_running_loop().time() + DEADLINE_SECONDS,
-                "body_limit": BODY_LIMIT,
-            }
-
-            return make_state(
-                f"{scheme}://{host}:{server.port}", **{**facts, **changes}
-            )
-
-        proxy = f"http://127.0.0.1:{server.port}" if kind == "proxy" else None
-        pool = ConnectionPool(
-            f"{scheme}://{host}:{server.port}",
-            proxy=None if proxy is None else Secret(proxy),
-            max_connections=max_connections,
-            ssl_context=trust,
-        )
-        scenarios.append(Scenario(server, pool, state, clock, is_tls, max_connections))
+    async def scenario_of(**options):
+        scenarios.append(await open_scenario(authorities, clock, **options))
 
         return scenarios[-1]
 
-    yield open_scenario
+    yield scenario_of
 
     for scenario in scenarios:
-        async with asyncio.timeout(PATIENCE):
-            await scenario.edge.aclose()
+        await close_scenario(scenario)
 
-        scenario.held.close()
-        await scenario.server.stop()
-
-    await settle()
     assert {asyncio.current_task()} == asyncio.all_tasks()
     assert before == sockets()
     assert [] == [
@@ -167,13 +129,20 @@ async def outcome_of(scenario):
 
 
 @pytest.mark.parametrize(("death", "end", "is_tls"), CASES)
-async def test_a_connection_dies_as_was_decided(death, end, is_tls, open_scenario):
+async def test_a_connection_dies_as_was_decided(death, end, is_tls, scenario_of):
     """
     The caller learns what happened, and never "not sent" of what may have been.
     """
-    scenario = await open_scenario(
+    scenario = await scenario_of(
         is_tls=is_tls, kind=death.server_context, host=death.host
     )
+    await must_end_as_decided(scenario, death, end)
+
+
+async def must_end_as_decided(scenario, death, end):
+    """
+    Play *death*; it ends as *end* says, and the next call is answered.
+    """
     await death.steps(scenario)
     word = await outcome_of(scenario)
     server, state = scenario.server, scenario.state
@@ -198,6 +167,49 @@ async def test_a_connection_dies_as_was_decided(death, end, is_tls, open_scenari
         await must_work(scenario)
 
 
+def test_connections_die_alike_with_uvloop(authorities):
+    """
+    All but those that take time, which there does not jump.
+    """
+    uvloop = pytest.importorskip("uvloop")
+
+    def jump(_seconds):
+        raise CannotPlayError
+
+    async def play_all():
+        played = 0
+
+        for case in CASES:
+            death, end, is_tls = case.values
+            scenario = await open_scenario(
+                authorities,
+                jump,
+                is_tls=is_tls,
+                kind=death.server_context,
+                host=death.host,
+            )
+
+            try:
+                await must_end_as_decided(scenario, death, end)
+                played += 1
+            except CannotPlayError:
+                if scenario.call is not None:
+                    scenario.call.cancel()
+                    await asyncio.wait([scenario.call])
+            except AssertionError as error:
+                error.add_note(case.id)
+
+                raise
+            finally:
+                await close_scenario(scenario)
+
+        assert {asyncio.current_task()} == asyncio.all_tasks()
+
+        return played
+
+    assert uvloop.run(play_all()) > 100
+
+
 async def must_work(scenario):
     """
     The next call is answered, on a connection of its own.
@@ -218,12 +230,12 @@ async def must_work(scenario):
 @pytest.mark.parametrize("is_tls", [False, True])
 @pytest.mark.parametrize("is_idle", [False, True])
 async def test_nothing_is_left_though_the_other_side_is_silent(
-    is_tls, is_idle, open_scenario
+    is_tls, is_idle, scenario_of
 ):
     """
     A goodbye by TLS, which nobody answers, is not waited for.
     """
-    scenario = await open_scenario(is_tls=is_tls)
+    scenario = await scenario_of(is_tls=is_tls)
     connection = await scenario.asked()
 
     if is_idle:
@@ -242,11 +254,11 @@ async def test_nothing_is_left_though_the_other_side_is_silent(
 
 
 @pytest.mark.parametrize("is_tls", [False, True])
-async def test_a_connection_that_is_being_made_is_left_at_once(is_tls, open_scenario):
+async def test_a_connection_that_is_being_made_is_left_at_once(is_tls, scenario_of):
     """
     Whoever waits for it is told that nothing was sent.
     """
-    scenario = await open_scenario(is_tls=is_tls)
+    scenario = await scenario_of(is_tls=is_tls)
     await scenario.server.stop()
 
     with socket.create_server(("127.0.0.1", scenario.server.port)) as listener:
@@ -254,7 +266,7 @@ async def test_a_connection_that_is_being_made_is_left_at_once(is_tls, open_scen
 
         # TLS waits in its handshake; TCP is not even asked for yet.
         if is_tls:
-            await acceptable(listener)
+            await readable(listener)
 
         before = sockets()
 

@@ -41,7 +41,7 @@ def is_idle(connection):
         return False
 
     poll = select.poll()
-    poll.register(connection.socket.fileno(), select.POLLIN)
+    poll.register(connection.fileno(), select.POLLIN)
 
     return not poll.poll(0)
 
@@ -156,7 +156,7 @@ def _contexts():
     authority = trustme.CA()
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(server)
-    client = ssl.create_default_context()
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     authority.configure_trust(client)
 
     return server, client
