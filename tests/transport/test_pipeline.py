@@ -5,10 +5,15 @@ The order of the pipeline, and that nothing in it waits beyond the deadline.
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from simulation import clock
 from umfpay.errors import (
@@ -28,6 +33,7 @@ from umfpay.transport import (
     Effect,
     ExchangeError,
     Failure,
+    HTTPXAdapter,
     classify,
     full_jitter,
 )
@@ -360,14 +366,17 @@ class Stuck:
 
     def __init__(self, keys=()):
         self.keys = keys
+        self.is_busy = threading.Event()
         self.release = threading.Event()
 
     def sign(self, data):
+        self.is_busy.set()
         self.release.wait(30)
 
         return "c2ln"
 
     def verify(self, data, signature):
+        self.is_busy.set()
         self.release.wait(30)
 
         return True
@@ -379,7 +388,7 @@ class Stuck:
     + [("verifier", effect) for effect in READ_AND_WRITES],
 )
 async def test_a_thread_that_hangs_holds_nobody_beyond_the_deadline(
-    play, call, gateway, kind, effect
+    play, call, gateway, advance, kind, effect
 ):
     """The thread cannot be ended; the call does, and says whether it has left."""
     stuck = Stuck(gateway.verifier.keys)
@@ -397,11 +406,17 @@ async def test_a_thread_that_hangs_holds_nobody_beyond_the_deadline(
             return gateway.answer()
 
         script, pipeline = play(give, executor=executor, **options)
-        state = call(effect, deadline=asyncio.get_running_loop().time() + 0.05)
+        state = call(effect)
+        task = asyncio.create_task(pipeline.send(state))
+
+        while not stuck.is_busy.is_set():
+            await asyncio.sleep(0)
+
+        advance(30.0)
 
         try:
             with pytest.raises(TimeoutError) as caught:
-                await pipeline.send(state)
+                await task
         finally:
             stuck.release.set()
 
@@ -414,3 +429,138 @@ async def test_a_thread_that_hangs_holds_nobody_beyond_the_deadline(
         assert (kind == "verifier") is end.error.request_sent
 
     assert int(kind == "verifier") == len(script.requests)
+
+
+def reset(writer):
+    """
+    Cut a connection without a goodbye.
+    """
+    line = writer.get_extra_info("socket")
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+@pytest.fixture(name="over_sockets")
+def _over_sockets(open_pool, make_pipeline):
+    def over_sockets(served):
+        """
+        Return the pipeline before our own connections to *served*.
+        """
+        return make_pipeline(
+            open_pool(served.url), origin=f"http://127.0.0.1:{served.port}/"
+        )
+
+    return over_sockets
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(body=st.binary(min_size=1, max_size=3000))
+async def test_the_bytes_signed_are_the_bytes_that_arrive(
+    body, answering, over_sockets, call, merchant, gateway
+):
+    """Whatever the body holds, the server can verify it as it came."""
+    served = await answering(gateway.body()[0])
+    state = call(Effect.MONEY, url=served.url, body=body)
+    await over_sockets(served).send(state)
+    head, _, arrived = served.received[0].partition(b"\r\n\r\n")
+    signature = next(
+        line.split(b": ")[1].decode()
+        for line in head.split(b"\r\n")
+        if line.startswith(b"Signature")
+    )
+
+    assert body == arrived
+    assert merchant[1].verify(arrived, signature)
+    assert CallEnd.GOOD is classify(state).ending
+
+
+@pytest.mark.parametrize("kind", ["drop", "reset", "half"])
+@pytest.mark.parametrize("effect", [Effect.MONEY, Effect.READ])
+async def test_a_write_dropped_after_it_was_read_is_sent_exactly_once(
+    serve, read_request, over_sockets, call, kind, effect
+):
+    """Money is never asked for twice because a connection broke; a read thrice."""
+
+    async def talk(served, reader, writer):
+        served.received.append(await read_request(reader))
+
+        if kind == "reset":
+            reset(writer)
+        elif kind == "half":
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{")
+
+    served = await serve(talk)
+    state = call(effect, url=served.url)
+
+    with pytest.raises(TransportError) as caught:
+        await over_sockets(served).send(state)
+
+    times = 1 if effect is Effect.MONEY else 3
+
+    assert (times, times) == (len(served.received), state.attempts)
+    assert caught.value.request_sent
+    assert (CallEnd.UNCLEAR if effect is Effect.MONEY else CallEnd.FAILED) is classify(
+        state, caught.value
+    ).ending
+
+
+async def test_a_read_survives_a_page_of_a_proxy(scripted, over_sockets, call, gateway):
+    """A 502 page in HTML is followed by the answer."""
+    reply, _ = gateway.body()
+    page = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 6\r\n\r\n<html>"
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(reply), reply)
+    served = await scripted(page, answer)
+    state = call(url=served.url)
+    await over_sockets(served).send(state)
+
+    assert (2, CallEnd.GOOD) == (len(served.received), classify(state).ending)
+
+
+@pytest.mark.parametrize("edge", ["ours", "httpx"])
+@pytest.mark.parametrize("effect", [Effect.READ, *WRITES])
+async def test_an_edge_that_hangs_ends_at_the_deadline(
+    serve, read_request, open_pool, make_pipeline, call, advance, edge, effect
+):
+    """The request has left, and nothing comes; the attempt alone would take longer."""
+
+    async def talk(served, reader, writer):
+        served.received.append(await read_request(reader))
+        await reader.read()
+
+    served = await serve(talk)
+    adapter = HTTPXAdapter(httpx.AsyncHTTPTransport())
+    pipeline = make_pipeline(
+        open_pool(served.url) if edge == "ours" else adapter,
+        origin=f"http://127.0.0.1:{served.port}/",
+    )
+    state = call(effect, url=served.url, timeout=1000.0)
+    task = asyncio.create_task(pipeline.send(state))
+
+    while not served.received:
+        await asyncio.sleep(0)
+
+    advance(30.0)
+
+    with pytest.raises(TimeoutError) as caught:
+        await task
+
+    end = classify(state, caught.value)
+
+    assert 1 == len(served.received)
+
+    if effect is Effect.READ:
+        assert isinstance(end.error, DeadlineExceededError)
+        assert end.error.request_sent
+    else:
+        assert CallEnd.UNCLEAR is end.ending
+        assert "deadline passed after the request left" in end.reason.en
+
+    # Nobody waits for the exchange that hangs.
+    for task in adapter._left:
+        task.cancel()
+
+    await adapter.aclose()
