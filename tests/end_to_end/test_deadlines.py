@@ -51,15 +51,27 @@ async def both_end_unsent(session):
     assert not write.request_sent
 
 
-async def has_token(session, box):
+@pytest.fixture(name="open_with_token")
+def _open_with_token(box, open_session, tmp_path):
     """
-    Fetch the token while all is well, and forget the connection it came by.
+    Open a session that has a token and no connection: another one fetched it.
     """
-    await session.authorize()
-    await session._binding.network.aclose()
+
+    async def open_with_token(**changes):
+        settings = {"token_store": str(tmp_path / "token"), **LONG, **changes}
+
+        async with UMFSession(box.config(**settings)) as other:
+            await other.authorize()
+
+        session = await open_session(**settings)
+        await session.authorize()
+
+        return session
+
+    return open_with_token
 
 
-async def test_it_holds_while_a_name_is_looked_up(box, open_session, monkeypatch):
+async def test_it_holds_while_a_name_is_looked_up(box, open_with_token, monkeypatch):
     """
     A resolver that does not answer.
     """
@@ -72,8 +84,7 @@ async def test_it_holds_while_a_name_is_looked_up(box, open_session, monkeypatch
         return lookup(host, *args, **options)
 
     url = box.base_url.replace("127.0.0.1", "localhost")
-    session = await open_session(base_url=url, **LONG)
-    await has_token(session, box)
+    session = await open_with_token(base_url=url)
     monkeypatch.setattr(socket, "getaddrinfo", slow)
 
     await both_end_unsent(session)
@@ -99,13 +110,12 @@ def full_listener():
         yield listener.getsockname()[1]
 
 
-async def test_it_holds_while_a_connection_is_made(box, open_session, monkeypatch):
+async def test_it_holds_while_a_connection_is_made(open_with_token, monkeypatch):
     """
     A host that does not answer the first packet.
     """
     with full_listener() as port:
-        session = await open_session(**LONG)
-        await has_token(session, box)
+        session = await open_with_token()
         # The token is that of the emulator; from now on its address leads elsewhere.
         lookup = socket.getaddrinfo
 
