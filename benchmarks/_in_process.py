@@ -20,7 +20,7 @@ from umfpay import Secret, UMFSession, _codec, protocol
 from umfpay._session import _binding
 from umfpay.protocol import PrivateKey, Signer, _rsa, sign_envelope
 from umfpay.tokens import MemoryTokenStore, TokenRecord
-from umfpay.transport import Answer, CallState
+from umfpay.transport import Answer, CallState, Edge
 
 
 async def authorized() -> MemoryTokenStore:
@@ -112,6 +112,17 @@ async def in_process_session(
             session = await stack.enter_async_context(UMFSession(config))
 
         yield session
+
+
+@contextlib.contextmanager
+def wrapped_connections(wrap: Callable[[Edge], Edge]) -> Iterator[None]:
+    """
+    Let sessions that are entered meanwhile use what *wrap* makes of their connections.
+    """
+    make = _binding._connections
+
+    with _replaced(make, lambda *settings: wrap(make(*settings))):
+        yield
 
 
 class NoRSA:

@@ -13,9 +13,9 @@ from enum import StrEnum
 from pathlib import Path
 
 import attrs
-import httpx
 
 from umfpay.tokens import TokenRecord, TokenStore
+from umfpay.transport import Answer, CallState, Edge, Effect
 
 
 class Step(StrEnum):
@@ -107,29 +107,30 @@ class WatchedStore:
             yield
 
 
-class WatchedTransport(httpx.AsyncBaseTransport):
+class WatchedEdge:
     """
-    A network transport in which a token request may be the last thing that happens.
+    Connections on which a token request may be the last thing that happens.
     """
 
-    def __init__(
-        self, wrapped: httpx.AsyncBaseTransport, executioner: Executioner
-    ) -> None:
+    def __init__(self, wrapped: Edge, executioner: Executioner) -> None:
         self._wrapped = wrapped
         self._executioner = executioner
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if "/oauth/" not in request.url.path:
-            return await self._wrapped.handle_async_request(request)
+    async def exchange(self, state: CallState) -> Answer:
+        if state.call.effect is not Effect.TOKEN:
+            return await self._wrapped.exchange(state)
 
-        sending = asyncio.ensure_future(self._wrapped.handle_async_request(request))
+        sending = asyncio.ensure_future(self._wrapped.exchange(state))
         # The answer takes longer than that; the request is out.
         await asyncio.wait((sending,), timeout=0.02)
         self._executioner.reached(Step.ASKED)
-        response = await sending
+        answer = await sending
         self._executioner.reached(Step.ANSWERED)
 
-        return response
+        return answer
 
     async def aclose(self) -> None:
         await self._wrapped.aclose()
+
+    def abandon(self) -> None:
+        self._wrapped.abandon()

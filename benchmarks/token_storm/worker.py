@@ -13,13 +13,15 @@ import json
 import random
 import sys
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.token_storm._steps import Executioner, WatchedStore, WatchedTransport
+from benchmarks._in_process import wrapped_connections
+from benchmarks.token_storm._steps import Executioner, WatchedEdge, WatchedStore
 from umfpay import Config, UMFError, UMFSession
 from umfpay.tokens import open_store, store_key
-from umfpay.transport import AiohttpTransport
 
 
 def say(value: object) -> None:
@@ -28,6 +30,18 @@ def say(value: object) -> None:
     """
     sys.stdout.write(json.dumps(value) + "\n")
     sys.stdout.flush()
+
+
+@asynccontextmanager
+async def open_session(
+    config: Config, executioner: Executioner
+) -> AsyncIterator[UMFSession]:
+    """
+    Enter a session that may die at each step of a token request.
+    """
+    with wrapped_connections(lambda edge: WatchedEdge(edge, executioner)):
+        async with UMFSession(config) as session:
+            yield session
 
 
 async def main(order: dict[str, Any]) -> None:
@@ -50,9 +64,7 @@ async def main(order: dict[str, Any]) -> None:
     errors: Counter[str] = Counter()
     end = Path(order["folder"]) / "end"
 
-    async with UMFSession(
-        config, transport=WatchedTransport(AiohttpTransport(), executioner)
-    ) as session:
+    async with open_session(config, executioner) as session:
         ended = asyncio.Event()
 
         async def work() -> None:
