@@ -90,7 +90,7 @@ class Binding:
         """
         Close everything; to be called in the binding's own loop.
         """
-        self.pipeline.closed = True
+        self.pipeline.close()
         await self.tokens.aclose()
         await self.edge.aclose()
         self.executor.shutdown(wait=False)

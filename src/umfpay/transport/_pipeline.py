@@ -45,7 +45,6 @@ class Pipeline:
     Attributes:
         token_source: Gives tokens, and learns which generation was refused; the token
             request itself goes through here without one.
-        closed: Nothing more is sent: no retry, no token request.
     """
 
     def __init__(
@@ -62,7 +61,8 @@ class Pipeline:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.token_source = token_source
-        self.closed = False
+        # An event, because copies over another edge end with this one.
+        self._closed = asyncio.Event()
         self._edge = edge
         self._origin = origin
         self._signer = signer
@@ -80,6 +80,12 @@ class Pipeline:
         other._edge = edge
 
         return other
+
+    def close(self) -> None:
+        """
+        Send nothing more, over no edge: no retry, no token request.
+        """
+        self._closed.set()
 
     async def send(self, state: CallState) -> Download | None:
         """
@@ -198,7 +204,7 @@ class Pipeline:
         """
         Send the request once, and verify what comes.
         """
-        if self.closed:
+        if self._closed.is_set():
             raise _closed()
 
         if asyncio.get_running_loop().time() >= state.deadline:
