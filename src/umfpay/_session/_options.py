@@ -57,12 +57,23 @@ def limits_of(options: CallOptions, config: Config, *, now: float) -> CallLimits
 
     must_be_known_options(options)
     extra = options.get("extra_headers")
-
-    return CallLimits(
+    limits = CallLimits(
         timeout=checked_timeout(options.get("timeout", config.timeout)),
         deadline=now + checked_deadline(options.get("deadline", config.deadline)),
-        headers=headers if extra is None else [*headers, *header_lines(extra)],
+        headers=headers,
     )
+
+    return limits if extra is None else with_headers(limits, header_lines(extra))
+
+
+def with_headers(limits: CallLimits, more: Sequence[tuple[bytes, bytes]]) -> CallLimits:
+    """
+    Return *limits* with *more* headers, before which those of the Config give way.
+    """
+    names = {name.lower() for name, _ in more}
+    kept = (one for one in limits.headers if one[0].lower() not in names)
+
+    return attrs.evolve(limits, headers=[*kept, *more])
 
 
 def must_be_known_options(options: Mapping[str, Any]) -> None:
@@ -150,28 +161,39 @@ def header_lines(extra: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
             )
         )
 
-    return [_header_line(name, value) for name, value in extra.items()]
+    return [header_line(name, value) for name, value in extra.items()]
 
 
-def _header_line(name: Any, value: Any) -> tuple[bytes, bytes]:
+def header_line(
+    name: Any, value: Any, *, option: str = "extra_headers"
+) -> tuple[bytes, bytes]:
+    """
+    Return a header as it goes out.
+
+    Args:
+        option: What errors call the place where it was given.
+
+    Raises:
+        ConfigError: It is ours, or is no header.
+    """
     if not isinstance(name, str) or _HEADER_NAME.fullmatch(name) is None:
         raise ConfigError(
-            Text("extra_headers: a name is no token.", "extra_headers：名称无效。")
+            Text(f"{option}: a name is no token.", f"{option}：名称无效。")
         )
 
     if name.lower().encode() in RESERVED_HEADERS:
         raise ConfigError(
             Text(
-                f"extra_headers: {name} is set by umfpay.",
-                f"extra_headers：{name} 由 umfpay 设置。",
+                f"{option}: {name} is set by umfpay.",
+                f"{option}：{name} 由 umfpay 设置。",
             )
         )
 
     if not isinstance(value, str) or not (value.isascii() and value.isprintable()):
         raise ConfigError(
             Text(
-                f"extra_headers: {name} must be printable ASCII text.",
-                f"extra_headers：{name} 必须是可打印的 ASCII 文本。",
+                f"{option}: {name} must be printable ASCII text.",
+                f"{option}：{name} 必须是可打印的 ASCII 文本。",
             )
         )
 
