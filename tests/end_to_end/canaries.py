@@ -100,6 +100,26 @@ def everything(error):
     return "\n".join(parts)
 
 
+def by_us(error):
+    """
+    Return what could be shown of *error*, but for the frames of others above it.
+
+    A client of httpx has what it was given in its own frames.
+    """
+    parts = []
+
+    for one in chain(error):
+        trace = traceback.TracebackException(
+            type(one), one, one.__traceback__, capture_locals=True
+        )
+        parts += [repr(one), str(one), repr(vars(one))]
+        parts += [
+            repr(frame.locals) for frame in trace.stack if "/umfpay/" in frame.filename
+        ]
+
+    return "\n".join(parts)
+
+
 def assert_silent(text, canaries):
     """
     Fail with the canaries that *text* shows.
@@ -116,11 +136,11 @@ def token(session):
     return "no token yet" if record is None else record.token.reveal()
 
 
-async def fails(call):
+async def fails(call, cls=errors.UMFError):
     """
     Return the error that *call* ends with.
     """
-    with pytest.raises(errors.UMFError) as caught:
+    with pytest.raises(cls) as caught:
         await call
 
     return caught.value

@@ -23,7 +23,7 @@ _MAX_DECODINGS: Final = 3
 _URL_CHARACTERS: Final = "%/:?#[]@!$&'()*+,;=~"
 _STRAY_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 # No longer one fits into the requests of httpx.
 MAX_URL_CHARACTERS: Final = 65_536
@@ -151,7 +151,7 @@ def base_address(base_url: str) -> str:
     if ":" in host:
         host = f"[{host}]"
 
-    if parts.port not in (None, _DEFAULT_PORTS[parts.scheme]):
+    if parts.port not in (None, DEFAULT_PORTS[parts.scheme]):
         host = f"{host}:{parts.port}"
 
     return f"{parts.scheme}://{host}{encoded_address(parts.path)}"

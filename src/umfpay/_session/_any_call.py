@@ -9,7 +9,7 @@ from typing import Any
 
 from umfpay._session._address import local_path, moves_money, payment_in, text_query
 from umfpay._session._expected_answer import expected_answer
-from umfpay.errors import ConfigError, Intent, Text
+from umfpay.errors import ConfigError, Intent, Text, escape
 from umfpay.resources import RefundIds
 from umfpay.transport import Call, Effect
 
@@ -36,10 +36,15 @@ def any_call(
             not below the base URL.
     """
     if method not in ("GET", "POST") or (method == "GET" and sent is not None):
+        given = escape(str(method), limit=40)
+
+        if method == "GET":
+            given = "GET with a body / 有内容的 GET"
+
         raise ConfigError(
             Text(
-                f"method: GET without body or POST, not {method}.",
-                f"method：只支持无内容的 GET 或 POST，不支持 {method}。",
+                f"method: GET without body or POST, not {given}.",
+                f"method：只支持无内容的 GET 或 POST，不支持 {given}。",
             )
         )
 

@@ -4,21 +4,26 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any
+import asyncio
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl
 
-import attrs
 import httpx
 
+from umfpay._session._address import DEFAULT_PORTS, encoded_address
 from umfpay._session._any_call import any_call
+from umfpay._session._options import CallLimits, header_line, with_headers
 from umfpay._session._session import UMFSession
-from umfpay.errors import ConfigError, Text
+from umfpay._session._transport_setting import checked_transport
+from umfpay.errors import ConfigError, DeadlineExceededError, Text, UMFError
 from umfpay.protocol import JSONRefusedError, parse_json
 from umfpay.transport import (
     RESERVED_HEADERS,
+    Call,
     HTTPXAdapter,
     RawBody,
+    family_of,
+    without_traceback,
 )
 
 
@@ -27,7 +32,7 @@ if TYPE_CHECKING:
 
 
 # What names the client to other servers has no business here.
-_DROPPED_HEADERS = RESERVED_HEADERS | {b"cookie"}
+_DROPPED_HEADERS = RESERVED_HEADERS | {b"cookie", b"proxy-authorization"}
 
 
 class UMFTransport(httpx.AsyncBaseTransport):
@@ -41,18 +46,21 @@ class UMFTransport(httpx.AsyncBaseTransport):
     The bytes that httpx made are signed and sent. Accept, Accept-Encoding, Content-Type,
     Authorization, User-Agent and Signature are ours, whatever the client sets, and its
     cookies stay at home. What a request does is told by its path, as in
-    `UMFSession.request()`; the deadline is the Config's, the client's timeout that of
-    one attempt. Nothing is followed: a redirect is an error.
+    `UMFSession.request()`; the deadline is the Config's, the client's timeout (that for
+    reading) is that of one attempt. Nothing is followed: a redirect is an error.
 
     It raises what a session raises, a refusal of the gateway too. No error is one of
     httpx's: what repeats those by itself would pay twice.
+
+    A client of httpx2 is served alike, with the classes of its own.
 
     Args:
         given: A Config, or a session, whose token, signer and connections are used, and
             which is not closed with the client. Two owners of one client_id's token
             need one token store (gateway.md 2.2).
         transport: Any transport of httpx or httpx2 that sends the requests, in place of
-            our own connections; it is closed with the client.
+            our own connections; it is closed with the client. Beside a session the token
+            is still fetched by that.
 
     Raises:
         ConfigError: Something is not what it must be.
@@ -63,16 +71,25 @@ class UMFTransport(httpx.AsyncBaseTransport):
         self._adapter: HTTPXAdapter | None = None
 
         try:
-            if isinstance(given, UMFSession):
-                self._session = given
-                self._adapter = None if transport is None else HTTPXAdapter(transport)
-            else:
+            if not isinstance(given, UMFSession):
                 self._session = UMFSession(given, transport=transport)
+            else:
+                self._session = given
+                checked_transport(transport, given.config)
+
+                if transport is not None:
+                    self._adapter = HTTPXAdapter(transport)
         except ConfigError:
             # A dict of proxies holds passwords, and a traceback shows locals.
             del given, transport
 
             raise
+
+    async def __aenter__(self) -> Self:
+        if not self._is_shared:
+            await self._session.__aenter__()
+
+        return self
 
     async def handle_async_request(self, request: Any) -> Any:
         """
@@ -88,60 +105,63 @@ class UMFTransport(httpx.AsyncBaseTransport):
                 is nothing that the gateway understands.
             UMFError: Anything else; see `umfpay.errors`.
         """
-        body = await request.aread()
-        method, url = request.method, request.url
-        path, query = self._local(str(url.copy_with(query=None)), url.query)
-        call = any_call(
-            method,
-            path,
-            query=query,
-            body=_parsed(body) if body else None,
-            sent=RawBody(body) if body or method != "GET" else None,
-            refund_ids=self._session.refund_ids,
-        )
-        timeout = request.extensions.get("timeout", {}).get("read")
-        limits = self._session.limits({} if timeout is None else {"timeout": timeout})
-        limits = attrs.evolve(
-            limits,
-            headers=[
-                *limits.headers,
-                *(
-                    (name, value)
-                    for name, value in request.headers.raw
-                    if name.lower() not in _DROPPED_HEADERS
-                ),
-            ],
-        )
+        # Any: a module; httpx2 has the names of httpx.
+        family: Any = family_of(request, kind="Request")
+
+        if family is None:
+            raise _no_request()
+
+        try:
+            limits = self._limits(request)
+            await _read(request, limits)
+            call = self._call(request, family)
+        except UMFError as error:
+            # The frames on its way hold the body, and its repr a password in its URL.
+            del request
+
+            raise without_traceback(error)  # noqa: B904 (it is the same error)
 
         members, state = await self._session.make(call, limits, edge=self._adapter)
-        # httpx2 has the classes of httpx under its own name.
-        family = sys.modules[type(request).__module__.partition(".")[0]]
 
         return family.Response(
             state.status,
             headers=list(state.response_headers),
-            content=state.response_body,
-            extensions={"umfpay": members, "http_version": b"HTTP/1.1"},
+            # A stream, as from a network: what is read already has no time and no end.
+            stream=family.ByteStream(state.response_body),
+            extensions={"umfpay": members},
         )
 
-    def _local(self, address: str, query: bytes) -> tuple[str, dict[str, str] | None]:
+    def _limits(self, request: Any) -> CallLimits:
         """
-        Return the path below the base URL, and the query.
+        Return the limits of a call that begins now, with the headers of *request*.
         """
-        root = self._session.root
-
-        if not address.startswith(root):
-            raise _elsewhere()
-
-        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True)
-        named = dict(pairs)
-
-        if len(named) != len(pairs):
-            raise ConfigError(
-                Text("query: a name is repeated.", "query：参数名称重复。")
+        timeout = (request.extensions.get("timeout") or {}).get("read")
+        limits = self._session.limits({} if timeout is None else {"timeout": timeout})
+        headers = [
+            header_line(
+                name.decode("latin-1"), text.decode("latin-1"), option="headers"
             )
+            for name, text in request.headers.raw
+            if name.lower() not in _DROPPED_HEADERS
+        ]
 
-        return f"/{address[len(root) :]}", named or None
+        return with_headers(limits, headers)
+
+    def _call(self, request: Any, family: Any) -> Call[Any]:
+        """
+        Return the call that *request*, which was read, asks for.
+        """
+        body, method = request.content, request.method
+        path = _local_path(request.url, family.URL(self._session.root))
+
+        return any_call(
+            method,
+            path,
+            query=_query(request.url.query),
+            body=_parsed(body) if body else None,
+            sent=RawBody(body) if body or method != "GET" else None,
+            refund_ids=self._session.refund_ids,
+        )
 
     async def aclose(self) -> None:
         """
@@ -154,20 +174,49 @@ class UMFTransport(httpx.AsyncBaseTransport):
             await self._adapter.aclose()
 
 
-def _parsed(body: bytes) -> Any:
+async def _read(request: Any, limits: CallLimits) -> None:
+    """
+    Read what is sent, which may be a stream: its signature covers all of it.
+
+    Raises:
+        DeadlineExceededError: It did not end in time.
+    """
     try:
-        return parse_json(body)
-    except JSONRefusedError as error:
-        raise ConfigError(
-            Text(
-                f"The body is no JSON that the gateway takes: {error}.",
-                "请求内容不是平台接受的 JSON。",
-            )
-        ) from None
+        async with asyncio.timeout_at(limits.deadline) as limit:
+            await request.aread()
+    except TimeoutError:
+        # It may be the stream's own.
+        if not limit.expired():
+            raise
+    else:
+        return
+
+    raise DeadlineExceededError(
+        Text(
+            "The deadline passed before the request's body was read; nothing was sent.",
+            "读取请求内容时超过期限；未发出任何内容。",
+        ),
+        request_sent=False,
+    )
 
 
-def _elsewhere() -> ConfigError:
-    return ConfigError(
+def _local_path(url: Any, root: Any) -> str:
+    """
+    Return the path of *url* below *root*, beginning with a slash.
+
+    Raises:
+        ConfigError: It is not below *root*.
+    """
+    # raw_path has no user and password, whom nobody needs in a local.
+    path, below = (
+        encoded_address(one.raw_path.partition(b"?")[0].decode("ascii"))
+        for one in (url, root)
+    )
+
+    if _origin(url) == _origin(root) and not url.userinfo and path.startswith(below):
+        return f"/{path[len(below) :]}"
+
+    raise ConfigError(
         Text(
             "The request goes to an address that is not below base_url; nothing was"
             " sent, neither token nor body.",
@@ -177,4 +226,63 @@ def _elsewhere() -> ConfigError:
             "Use one client for the gateway and another for everything else.",
             "请为网关单独使用一个客户端。",
         ),
+    )
+
+
+def _origin(url: Any) -> tuple[str, bytes, int | None]:
+    return url.scheme, url.raw_host, url.port or DEFAULT_PORTS.get(url.scheme)
+
+
+def _query(query: bytes) -> dict[str, str] | None:
+    """
+    Return the parameters of an address.
+
+    Raises:
+        ConfigError: A name is repeated, or they are no text.
+    """
+    try:
+        pairs = parse_qsl(
+            query.decode("ascii"), keep_blank_values=True, errors="strict"
+        )
+    except UnicodeDecodeError:
+        # That error holds the query: it must not be anybody's context.
+        pairs = None
+
+    if pairs is None:
+        raise ConfigError(
+            Text("query: it is not UTF-8.", "query：不是有效的 UTF-8 文本。")
+        )
+
+    named = dict(pairs)
+
+    if len(named) != len(pairs):
+        raise ConfigError(Text("query: a name is repeated.", "query：参数名称重复。"))
+
+    return named or None
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return parse_json(body)
+    except JSONRefusedError as error:
+        reason = str(error)
+
+    raise ConfigError(
+        Text(
+            f"The body is no JSON that the gateway takes: {reason}; nothing was sent.",
+            "请求内容不是平台接受的 JSON；未发出任何内容。",
+        ),
+        advice=Text(
+            "Give the client json=, or content= with JSON in UTF-8.",
+            "请使用 json=，或以 content= 传入 UTF-8 编码的 JSON。",
+        ),
+    )
+
+
+def _no_request() -> ConfigError:
+    return ConfigError(
+        Text(
+            "The request is none of httpx or httpx2; nothing was sent.",
+            "请求不是 httpx 或 httpx2 的请求；未发出任何内容。",
+        )
     )

@@ -64,15 +64,15 @@ class AbandonedError(Exception):
     """
 
 
-def family_of(transport: object) -> ModuleType | None:
+def family_of(made: object, *, kind: str = "AsyncBaseTransport") -> ModuleType | None:
     """
-    Return the library whose transport *transport* is, None if it is of none.
+    Return the library of whose *kind* something *made* is, None if it is of none.
     """
     for name in _FAMILIES:
         # Whoever made it has imported its library.
         family = sys.modules.get(name)
 
-        if family is not None and isinstance(transport, family.AsyncBaseTransport):
+        if family is not None and isinstance(made, getattr(family, kind)):
             return family
 
     return None
@@ -259,8 +259,12 @@ class HTTPXAdapter:
         """
         Close the user's transport, after what cancelled callers have left.
         """
-        if self._left:
-            _, late = await asyncio.wait(self._left, timeout=_CLOSING_SECONDS)
+        loop = asyncio.get_running_loop()
+        # Those of a loop that is gone cannot be awaited any more.
+        left = {task for task in self._left if task.get_loop() is loop}
+
+        if left:
+            _, late = await asyncio.wait(left, timeout=_CLOSING_SECONDS)
 
             for task in late:
                 task.cancel()
