@@ -19,10 +19,11 @@ from unittest import mock
 
 import async_solipsism  # type: ignore[import-untyped]  # no types, no stubs
 
-from umfpay._session import _binding, _clocks, _session
+from umfpay._session import _binding, _session
 from umfpay.errors import _base
 from umfpay.flows import _card_begin, _card_confirm, _pending
 from umfpay.protocol import _rsa, _signing
+from umfpay.resources import _clocks
 from umfpay.tokens import TokenCache, _memory
 
 

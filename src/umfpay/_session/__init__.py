@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from umfpay._session._report import CallReport
 from umfpay._session._session import UMFSession
-from umfpay._session._unknown_outcome import Evidence, Executed, Resolution
+from umfpay.resources import Evidence, Executed, Resolution
 
 
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ from typing import cast
 import attrs
 
 from umfpay import _codec
-from umfpay._session._address import origin_of
 from umfpay._session._authorization import TokenRequest
 from umfpay.config import Config
 from umfpay.errors import Text, WrongLoopError
@@ -28,6 +27,7 @@ from umfpay.transport import (
     Pipeline,
     RawBody,
     RequestSigner,
+    origin_of,
     tls_context,
     wrap_signer,
     wrap_verifier,
@@ -143,9 +143,11 @@ def bind(config: Config, root: str, transport: object | None) -> Binding:
         assert config.merchant_key is not None
         signer = Signer(config.merchant_key, backend=config.rsa_backend)
 
+    origin = origin_of(root)
+    assert origin is not None
     pipeline = Pipeline(
         edge,
-        origin=origin_of(root),
+        origin=origin.root,
         signer=signer,
         verifier=AnswerVerifier(
             Verifier(config.gateway_certificate, backend=config.rsa_backend),

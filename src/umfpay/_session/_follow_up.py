@@ -9,7 +9,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from umfpay._session._unknown_outcome import Executed, outcome_of
 from umfpay.errors import (
     APIError,
     MismatchedResponseError,
@@ -18,6 +17,7 @@ from umfpay.errors import (
 )
 from umfpay.models import Payment, PaymentState
 from umfpay.protocol import DATA_LAG_SECONDS, DecidedBy
+from umfpay.resources import Executed, outcome_of
 from umfpay.transport import (
     GOOD_VERDICT,
     Call,

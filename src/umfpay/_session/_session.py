@@ -23,21 +23,12 @@ from umfpay._session._address import (
     base_address,
     encoded_address,
 )
-from umfpay._session._any_call import any_call
 from umfpay._session._binding import Binding, bind, must_be_usable, warm_up
 from umfpay._session._call_end import intent_of, raise_call_end
-from umfpay._session._clocks import read_date
 from umfpay._session._follow_up import look_up, query_after_refusal
 from umfpay._session._options import CallLimits, limits_of
 from umfpay._session._report import CallReport, report_of
 from umfpay._session._transport_setting import checked_transport, warn_if_respx
-from umfpay._session._unknown_outcome import (
-    Evidence,
-    Question,
-    Resolution,
-    check_question,
-    resolve,
-)
 from umfpay.config import Config, no_config
 from umfpay.errors import (
     ConfigError,
@@ -54,14 +45,21 @@ from umfpay.resources import (
     Customs,
     Download,
     Enterprises,
+    Evidence,
     ExchangeRates,
     Payments,
+    Question,
     RefundIds,
     Refunds,
+    Resolution,
     Statements,
     WeChat,
+    any_call,
+    check_question,
     needed_id,
     payment_query,
+    read_date,
+    resolve,
 )
 from umfpay.sensitive import Sealed, Secret
 from umfpay.transport import (

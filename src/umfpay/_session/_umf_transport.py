@@ -10,14 +10,15 @@ from urllib.parse import parse_qsl
 
 import httpx
 
-from umfpay._session._address import DEFAULT_PORTS, encoded_address
-from umfpay._session._any_call import any_call
+from umfpay._session._address import encoded_address
 from umfpay._session._options import CallLimits, header_line, with_headers
 from umfpay._session._session import UMFSession
 from umfpay._session._transport_setting import checked_transport
 from umfpay.errors import ConfigError, DeadlineExceededError, Text, UMFError
 from umfpay.protocol import JSONRefusedError, parse_json
+from umfpay.resources import any_call
 from umfpay.transport import (
+    DEFAULT_PORTS,
     RESERVED_HEADERS,
     Call,
     HTTPXAdapter,

@@ -2,6 +2,7 @@
 One class per gateway noun: ``session.payments.create(...)``.
 """
 
+from umfpay.resources._any_call import any_call
 from umfpay.resources._banks import Banks
 from umfpay.resources._bulk import BulkProgress, BulkResult
 from umfpay.resources._call import (
@@ -10,30 +11,35 @@ from umfpay.resources._call import (
     Sender,
     needed_id,
 )
-from umfpay.resources._customs import Customs, missing_query
-from umfpay.resources._enterprises import Enterprises, enterprise_query
+from umfpay.resources._clocks import read_date
+from umfpay.resources._customs import Customs
+from umfpay.resources._enterprises import Enterprises
 from umfpay.resources._exchange_rates import ExchangeRates
 from umfpay.resources._expectation_registry import ExpectationRegistry, bind
 from umfpay.resources._matching import (
     KnownDeclaration,
     KnownOrder,
     is_id_of_number,
-    must_be_banks,
     must_be_enterprise,
     must_be_of_day,
-    must_be_of_kind,
-    must_be_page,
-    must_be_payment,
     must_be_refund,
     must_match,
-    must_name_number,
     must_name_only,
 )
-from umfpay.resources._payments import Payments, executed_query, payment_query
+from umfpay.resources._payments import Payments, payment_query
 from umfpay.resources._pulling import Pulled
 from umfpay.resources._refund_ids import RefundIds
-from umfpay.resources._refunds import Refunds, original_query
+from umfpay.resources._refunds import Refunds
 from umfpay.resources._statements import Statements
+from umfpay.resources._unknown_outcome import (
+    Evidence,
+    Executed,
+    Question,
+    Resolution,
+    check_question,
+    outcome_of,
+    resolve,
+)
 from umfpay.resources._wechat import WeChat
 
 
@@ -45,33 +51,33 @@ __all__ = [
     "Customs",
     "Download",
     "Enterprises",
+    "Evidence",
     "ExchangeRates",
+    "Executed",
     "ExpectationRegistry",
     "KnownDeclaration",
     "KnownOrder",
     "Payments",
     "Pulled",
+    "Question",
     "RefundIds",
     "Refunds",
+    "Resolution",
     "Sender",
     "Statements",
     "WeChat",
+    "any_call",
     "bind",
-    "enterprise_query",
-    "executed_query",
+    "check_question",
     "is_id_of_number",
-    "missing_query",
-    "must_be_banks",
     "must_be_enterprise",
     "must_be_of_day",
-    "must_be_of_kind",
-    "must_be_page",
-    "must_be_payment",
     "must_be_refund",
     "must_match",
-    "must_name_number",
     "must_name_only",
     "needed_id",
-    "original_query",
+    "outcome_of",
     "payment_query",
+    "read_date",
+    "resolve",
 ]

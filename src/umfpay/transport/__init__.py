@@ -25,6 +25,7 @@ from umfpay.transport._exchange import (
     Failure,
 )
 from umfpay.transport._httpx_adapter import HTTPXAdapter, family_of, no_transport
+from umfpay.transport._origin import DEFAULT_PORTS, Origin, origin_of
 from umfpay.transport._outcome import (
     GOOD_VERDICT,
     CallEnd,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BODY_LIMIT",
+    "DEFAULT_PORTS",
     "GOOD_VERDICT",
     "LIST_LIMIT",
     "RESERVED_HEADERS",
@@ -69,6 +71,7 @@ __all__ = [
     "ExchangeError",
     "Failure",
     "HTTPXAdapter",
+    "Origin",
     "Pipeline",
     "RawBody",
     "RequestSigner",
@@ -82,6 +85,7 @@ __all__ = [
     "family_of",
     "full_jitter",
     "no_transport",
+    "origin_of",
     "tls_context",
     "transport_error",
     "unconfirmed",

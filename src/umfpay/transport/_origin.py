@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import attrs
 
 
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 @attrs.frozen(kw_only=True)
@@ -34,10 +34,19 @@ class Origin:
         """
         Host and port as a URL and the header Host write them.
         """
-        if self.port == _DEFAULT_PORTS[self.scheme]:
+        if self.port == DEFAULT_PORTS[self.scheme]:
             return self._bracketed
 
         return self.host_and_port
+
+    @property
+    def root(self) -> str:
+        """
+        The address of everything at this origin, a slash behind.
+
+        With the slash: a longer host or port is another origin.
+        """
+        return f"{self.scheme}://{self.authority}/"
 
     @property
     def host_and_port(self) -> str:
@@ -80,9 +89,9 @@ def origin_of(url: str) -> Origin | None:
     except ValueError:
         return None
 
-    if parts.scheme not in _DEFAULT_PORTS or not host or port == 0:
+    if parts.scheme not in DEFAULT_PORTS or not host or port == 0:
         return None
 
     return Origin(
-        scheme=parts.scheme, host=host, port=port or _DEFAULT_PORTS[parts.scheme]
+        scheme=parts.scheme, host=host, port=port or DEFAULT_PORTS[parts.scheme]
     )

@@ -16,13 +16,15 @@ import attrs
 from umfpay import _codec
 from umfpay.errors import EnvelopeError
 from umfpay.models import Amount, Currency
-from umfpay.resources import (
+from umfpay.resources._customs import (
+    missing_query,
+)
+from umfpay.resources._enterprises import (
+    enterprise_query,
+)
+from umfpay.resources._matching import (
     KnownDeclaration,
     KnownOrder,
-    RefundIds,
-    enterprise_query,
-    executed_query,
-    missing_query,
     must_be_banks,
     must_be_enterprise,
     must_be_of_day,
@@ -33,8 +35,16 @@ from umfpay.resources import (
     must_match,
     must_name_number,
     must_name_only,
-    original_query,
+)
+from umfpay.resources._payments import (
+    executed_query,
     payment_query,
+)
+from umfpay.resources._refund_ids import (
+    RefundIds,
+)
+from umfpay.resources._refunds import (
+    original_query,
 )
 from umfpay.transport import Call
 

@@ -12,8 +12,6 @@ from typing import Final, Protocol
 
 import attrs
 
-from umfpay._session._address import moves_money
-from umfpay._session._clocks import has_passed
 from umfpay.errors import ConfigError, Intent, Text, UMFError
 from umfpay.models import (
     CustomsDeclaration,
@@ -27,13 +25,23 @@ from umfpay.models import (
     RefundSummary,
 )
 from umfpay.protocol import DATA_LAG_SECONDS, DecidedBy, number_in_id
-from umfpay.resources import (
+from umfpay.resources._any_call import moves_money
+from umfpay.resources._call import (
     CallOptions,
+)
+from umfpay.resources._clocks import has_passed
+from umfpay.resources._matching import (
     KnownOrder,
-    Payments,
-    RefundIds,
-    Statements,
     is_id_of_number,
+)
+from umfpay.resources._payments import (
+    Payments,
+)
+from umfpay.resources._refund_ids import (
+    RefundIds,
+)
+from umfpay.resources._statements import (
+    Statements,
 )
 
 

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from umfpay._session._clocks import has_passed, read_date
 from umfpay.errors import Intent
+from umfpay.resources._clocks import has_passed, read_date
 
 
 MINUTE = timedelta(minutes=1)

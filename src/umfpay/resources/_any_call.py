@@ -1,0 +1,184 @@
+"""
+The call to any path: `UMFSession.request()`, and what an httpx client sends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import unquote
+
+from umfpay.errors import ConfigError, Intent, Text, escape
+from umfpay.protocol import Operation, object_id_from_href, operation_of
+from umfpay.resources._expected_answer import expected_answer
+from umfpay.resources._refund_ids import RefundIds
+from umfpay.transport import Call, Effect
+
+
+_TOKEN_PATH: Final = ["oauth", "authorize"]
+_MONEY_PATH: Final = (Operation.EXECUTE, Operation.REFUND)
+# A proxy may decode a path, and the gateway once more.
+_MAX_DECODINGS: Final = 3
+
+
+def any_call(
+    method: str,
+    path: str,
+    *,
+    query: Mapping[str, str] | None,
+    body: object | None,
+    sent: object | None,
+    refund_ids: RefundIds,
+) -> Call[Mapping[str, Any]]:
+    """
+    Return the call of *method* to *path*: what it does is told by its path.
+
+    Args:
+        body: What the answer is compared with.
+        sent: What is sent: *body*, or bytes that stand for it.
+        refund_ids: The refunds that the session knows.
+
+    Raises:
+        ConfigError: Another method than GET without body and POST, or an address that is
+            not below the base URL.
+    """
+    if method not in ("GET", "POST") or (method == "GET" and sent is not None):
+        given = escape(str(method), limit=40)
+
+        if method == "GET":
+            given = "GET with a body / 有内容的 GET"
+
+        raise ConfigError(
+            Text(
+                f"method: GET without body or POST, not {given}.",
+                f"method：只支持无内容的 GET 或 POST，不支持 {given}。",
+            )
+        )
+
+    path = local_path(path)
+    effect = Effect.READ if method == "GET" else Effect.CREATE
+
+    if method == "POST" and moves_money(path):
+        effect = Effect.MONEY
+
+    name = f"request {method} {path}"
+    expected = expected_answer(
+        method, path, query=text_query(query), body=body, refund_ids=refund_ids
+    )
+
+    return Call(
+        name=name,
+        method=method,
+        path=path.replace("{", "%7B").replace("}", "%7D"),
+        query=text_query(query),
+        effect=effect,
+        body=sent,
+        read=expected.read,
+        lookup=expected.lookup,
+        intent=None
+        if effect is Effect.READ
+        else Intent.now(name, payment_id=payment_in(path)),
+    )
+
+
+def local_path(path: Any) -> str:
+    """
+    Return *path*, an address below the base URL.
+
+    Raises:
+        ConfigError: It leads elsewhere, holds a query, which would get into logs, or is
+            that of the token.
+    """
+    if (
+        not isinstance(path, str)
+        or not path.startswith("/")
+        or path.startswith("//")
+        or "://" in path
+        or not {".", ".."}.isdisjoint(_decoded(path).split("/"))
+    ):
+        raise ConfigError(
+            Text(
+                "path: it starts with / and stays below base_url.",
+                "path：必须以 / 开头且位于 base_url 之下。",
+            )
+        )
+
+    decoded = _decoded(path)
+
+    if (
+        any(mark in path for mark in "?#")
+        or any(mark in decoded for mark in "\\;")
+        or not decoded.isprintable()
+    ):
+        raise ConfigError(
+            Text(
+                "path: no query, fragment, semicolon, backslash or control character;"
+                " give query= instead.",
+                "path：不得包含查询参数、片段、分号、反斜杠或控制字符；请使用 query=。",
+            )
+        )
+
+    if [one for one in decoded.lower().split("/") if one.strip()] == _TOKEN_PATH:
+        raise ConfigError(
+            Text(
+                "path: a token that is fetched there ends the session's at once"
+                " (gateway.md 2.2).",
+                "path：在此获取令牌会使会话的令牌立即失效（gateway.md 2.2）。",
+            ),
+            advice=Text(
+                "Let the session fetch its token; several processes share one by"
+                " token_store.",
+                "请由会话获取令牌；多个进程可通过 token_store 共用一个令牌。",
+            ),
+        )
+
+    return path
+
+
+def moves_money(path: str) -> bool:
+    """
+    Tell whether a POST to *path* moves money, however it is written.
+    """
+    return operation_of(path) in _MONEY_PATH
+
+
+def _decoded(path: str) -> str:
+    """
+    Return what servers make of *path*, one behind the other.
+    """
+    for _ in range(_MAX_DECODINGS):
+        path = unquote(path)
+
+    return path
+
+
+def text_query(query: Any) -> Mapping[str, str]:
+    """
+    Return *query*, parameters of an address.
+
+    Raises:
+        ConfigError: It is no mapping of names to text.
+    """
+    if query is None:
+        return {}
+
+    if isinstance(query, Mapping) and all(
+        isinstance(name, str) and isinstance(text, str) for name, text in query.items()
+    ):
+        return query
+
+    raise ConfigError(
+        Text(
+            "query: it must be a mapping of names to text.",
+            "query：必须是名称到文本的映射。",
+        )
+    )
+
+
+def payment_in(path: str) -> str | None:
+    """
+    Return the payment that *path* names, None if it names none.
+    """
+    found = object_id_from_href(path)
+
+    return found if found is not None and found.startswith("PAY_") else None
