@@ -9,6 +9,7 @@ import contextlib
 import socket
 import time
 
+import httpx
 import orders
 import pytest
 
@@ -156,6 +157,89 @@ async def test_it_holds_while_a_token_is_awaited(box, open_session):
     await box.fault("delay", path="/oauth/authorize", times=0, seconds=20)
 
     await both_end_unsent(session)
+
+
+async def never(*args, **options):
+    """
+    Hang.
+    """
+    await asyncio.Event().wait()
+
+
+class HangingStore:
+    """
+    A store for tokens that is there, and whose network is not.
+    """
+
+    load = save = refuse = never
+
+    @contextlib.asynccontextmanager
+    async def refreshing(self, lease):
+        await never()
+
+        yield
+
+
+async def test_it_holds_while_a_token_store_hangs(box, open_session):
+    """
+    It answers nothing; the cache in front of it waits no longer than the call.
+    """
+    session = await open_session(token_store=HangingStore(), **LONG)
+
+    await both_end_unsent(session)
+
+
+async def test_it_holds_while_a_signer_hangs(box, open_session):
+    """
+    A key that is kept elsewhere, where nobody answers.
+    """
+    session = await open_session(signer=never, merchant_key=None, **LONG)
+    error = await ends_in_time(
+        session.payments.execute("PAY_A", orders.card("1"), deadline=DEADLINE)
+    )
+
+    assert isinstance(error, errors.DeadlineExceededError)
+    assert not error.request_sent
+
+
+@pytest.mark.parametrize("takes", [False, True])
+async def test_it_holds_while_a_transport_of_the_users_hangs(box, takes):
+    """
+    It heeds no timeout; only what it took counts as sent.
+    """
+    inner = httpx.AsyncHTTPTransport()
+    bodies = []
+
+    class Hanging(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request):
+            if request.url.path.endswith("/authorize"):
+                return await inner.handle_async_request(request)
+
+            if takes:
+                bodies.append(await request.aread())
+
+            return await never()
+
+        async def aclose(self):
+            await inner.aclose()
+
+    config = box.config(timeout=30, token_timeout=30)
+
+    async with UMFSession(config, transport=Hanging()) as session:
+        read = await ends_in_time(session.exchange_rates.get("USD", deadline=DEADLINE))
+        write = await ends_in_time(
+            session.payments.execute("PAY_A", orders.card("1"), deadline=DEADLINE)
+        )
+
+    assert isinstance(read, errors.DeadlineExceededError)
+
+    if takes:
+        assert isinstance(write, errors.OutcomeUnknownError)
+        assert write.money_may_have_moved
+        assert 2 == len(bodies)
+    else:
+        assert isinstance(write, errors.DeadlineExceededError)
+        assert not write.request_sent
 
 
 async def test_it_holds_while_an_answer_drips(dripping, box):

@@ -703,25 +703,35 @@ async def test_a_transport_that_hangs_ends_at_the_deadline(server, steps):
     assert (False, []) == (state.may_have_been_sent(), late.got)
 
 
-async def test_a_write_that_was_taken_before_the_deadline_has_left(server):
+async def test_a_write_that_was_taken_before_the_deadline_has_left(server, advance):
     """And is read to its end."""
-    state = make(server, deadline=asyncio.get_running_loop().time() + 0.02)
-    never = asyncio.Event()
+    state = make(server)
+    go, taken = asyncio.Event(), asyncio.Event()
+    closed = []
 
     class Hanging(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request):
             await request.aread()
-            await never.wait()
+            taken.set()
+            await go.wait()
+            closed.append(True)
+
+            return httpx.Response(200, content=b"{}")
 
     adapter = HTTPXAdapter(Hanging())
+    call = asyncio.create_task(adapter.exchange(state))
+    await taken.wait()
+    advance(10.0)
 
     with pytest.raises(TimeoutError):
-        await adapter.exchange(state)
+        await call
 
     assert state.may_have_been_sent()
 
-    never.set()
+    go.set()
     await adapter.aclose()
+
+    assert [True] == closed
 
 
 class Pieces(httpx.AsyncByteStream):
