@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import functools
+import os
 import select
 import socket
 import ssl
@@ -526,12 +527,14 @@ def _idle(seconds: float) -> Callable[[Scenario, ServerConnection], Awaitable[No
 
 
 def _reset_now(connection: ServerConnection) -> None:
-    # Otherwise the loop would watch a number that is another connection's by then.
-    loop = loop_of_python()
-    loop._remove_reader(connection.fileno())
-    own = connection.transport.get_extra_info("socket")._sock
-    reset_at_close(own)
-    own.close()
+    loop_of_python()._remove_reader(connection.fileno())
+
+    with connection.borrow_socket() as borrowed:
+        reset_at_close(borrowed)
+
+    # The number stays taken: the loop would confuse it with another connection's.
+    with socket.socket() as other:
+        os.dup2(other.fileno(), connection.fileno())
 
 
 async def _closed_as_it_came(scenario: Scenario) -> None:
