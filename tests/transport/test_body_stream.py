@@ -72,7 +72,7 @@ async def test_a_file_that_was_read_gives_its_connection_back(fetch):
 
     answer = await fetch(send)
     (connection,) = fetch.pool._pool._connections
-    state = answer.stream._exchange.state
+    state = answer.stream._state
     again = await fetch.pool.exchange(state)
 
     assert (b"end", b"end") == (await read(answer), await read(again))
@@ -112,9 +112,7 @@ async def test_a_reader_who_is_slow_lets_the_server_wait(fetch):
         assert answer.stream._unread <= 3 * HIGH_WATER_BYTES
 
     assert size == got
-    assert b"x" * size == await read(
-        await fetch.pool.exchange(answer.stream._exchange.state)
-    )
+    assert b"x" * size == await read(await fetch.pool.exchange(answer.stream._state))
 
 
 async def test_a_file_may_take_longer_than_an_attempt_but_no_pause(fetch, advance):
@@ -296,7 +294,7 @@ async def test_a_file_closed_half_way_frees_its_connection(fetch):
         with pytest.raises(ExchangeError):
             await anext(answer.stream)
 
-        answer = await fetch.pool.exchange(answer.stream._exchange.state)
+        answer = await fetch.pool.exchange(answer.stream._state)
 
         assert number + 2 == len(fetch.served.received)
 

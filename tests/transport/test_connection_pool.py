@@ -5,6 +5,7 @@ Our connections to one origin, on real sockets: who gets one, and what is left b
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import random
@@ -474,6 +475,60 @@ async def test_nothing_is_left_after_closing_though_the_peer_is_silent(
 
     assert [Failure.BROKEN] * 3 + [Failure.CONNECT] * 3 == [end.failure for end in ends]
     assert before[1] == timers()
+
+
+async def test_no_call_leaves_work_for_the_garbage_collector(
+    answering, open_pool, call
+):
+    """However it ends: what was sent is let go with its caller."""
+    served = await answering()
+    garbled = await answering(status=b"600 Odd")
+    pools = [open_pool(one) for one in (served.url, garbled.url, "http://127.0.0.1:1")]
+    urls = [served.url, garbled.url, "http://127.0.0.1:1/"]
+
+    async def calls():
+        for pool, url in zip(pools, urls, strict=True):
+            for _ in range(3):
+                try:
+                    got = await pool.exchange(call(Effect.MONEY, url=url))
+                except ExchangeError:
+                    continue
+
+                assert b"{}" == got.body
+
+        file = await pools[0].exchange(call(url=served.url, download=True))
+
+        assert b"{}" == b"".join([part async for part in file.stream])
+
+        late = call(url=served.url, deadline=asyncio.get_running_loop().time())
+
+        with contextlib.suppress(TimeoutError):
+            await pools[0].exchange(late)
+
+        task = asyncio.create_task(pools[0].exchange(call(url=served.url)))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+
+    await calls()
+    await turns()
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+
+    try:
+        await calls()
+        await turns()
+        gc.collect()
+        ours = [
+            type(one).__name__
+            for one in gc.garbage
+            if type(one).__module__.startswith("umfpay")
+        ]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+
+    assert [] == ours
 
 
 async def test_closing_twice_is_closing_once(answering, open_pool, call):

@@ -199,9 +199,14 @@ class AnswerParser:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             # What a callback refuses arrives as an HttpParserCallbackError.
-            return self._refusal or _refusal(str(error))
+            refusal, self._refusal = self._refusal, None
 
-        return self._refusal
+            if refusal is not None:
+                return refusal.with_traceback(None)
+
+            return _refusal(str(error))
+
+        return None
 
     def end(self) -> bool:
         """

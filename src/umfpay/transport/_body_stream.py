@@ -40,8 +40,10 @@ class ArrivingBody:
         exchange: PendingExchange,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
+        # Both are let go at the end: they hold this object, too.
         self._connection = connection
         self._exchange = exchange
+        self._state = exchange.state
         self._loop = loop
         self._parts: deque[bytes] = deque()
         self._unread = 0
@@ -85,6 +87,7 @@ class ArrivingBody:
             self._ended_clean = is_clean
             self._go_on()
             self._wake()
+            del self._connection, self._exchange
 
     def __aiter__(self) -> ArrivingBody:
         return self
@@ -118,11 +121,12 @@ class ArrivingBody:
         self._unread = 0
 
         if not self._ended:
+            connection, exchange = self._connection, self._exchange
             self.end(ExchangeError(Failure.BROKEN, "the file was closed"))
-            self._connection.drop(self._exchange)
+            connection.drop(exchange)
 
     async def _wait(self) -> None:
-        state = self._exchange.state
+        state = self._state
         limit = self._loop.time() + state.timeout
         self._waiter = self._loop.create_future()
         self._expect(until=min(limit, state.deadline))
@@ -137,7 +141,7 @@ class ArrivingBody:
 
     def _expect(self, *, until: float) -> None:
         self._exchange.expires = until
-        self._exchange.is_last = until >= self._exchange.state.deadline
+        self._exchange.is_last = until >= self._state.deadline
         self._connection.watch(until)
 
     def _wake(self) -> None:

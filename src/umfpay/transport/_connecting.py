@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 import aiohappyeyeballs
 
 from umfpay.sensitive import Secret
+from umfpay.transport._errors import without_traceback
 from umfpay.transport._exchange import ExchangeError, Failure
 from umfpay.transport._http_connection import HttpConnection
 from umfpay.transport._origin import Origin, origin_of
@@ -88,33 +89,38 @@ class Connector:
         self._addresses: list[Any] = []
         self._resolved_at = 0.0
 
-    async def connect(self, connection: HttpConnection) -> None:
+    async def connect(self, connection: HttpConnection) -> ExchangeError | None:
         """
-        Connect; *connection* has its transport afterwards.
+        Connect; return why there is no connection, None if there is.
 
-        Raises:
-            ExchangeError: There is no connection.
+        The error is returned: the way it came holds the proxy's name and sockets.
         """
-        error: ExchangeError | None = None
-
         try:
             async with asyncio.timeout(self._connect_timeout):
                 await self._connect(connection)
-        except TimeoutError:
-            error = ExchangeError(Failure.CONNECT_TIMEOUT, "no connection in time")
-        except (OSError, RuntimeError, ValueError) as reason:
+        except ExchangeError as error:
+            without_traceback(error)
+
+            return error
+        except (OSError, RuntimeError, ValueError) as error:
             # uvloop raises RuntimeError for some, a name's encoding ValueError.
-            error = ExchangeError(Failure.CONNECT, self._words(reason))
-        except TypeError as reason:
-            # Python 3.11 stumbles over its own error of TLS in TLS.
-            if not isinstance(reason.__context__, ssl.SSLError):
+            return self._failure(error)
+        except TypeError as error:
+            # TLS in TLS of Python 3.11 stumbles over its own error.
+            if not isinstance(error.__context__, ssl.SSLError):
                 raise
 
-            error = ExchangeError(Failure.CONNECT, self._words(reason.__context__))
+            return self._failure(error.__context__)
 
-        if error is not None:
-            # Outside of the except: what it came from may name the proxy.
-            raise error
+        return None
+
+    def _failure(self, error: Exception) -> ExchangeError:
+        without_traceback(error)
+
+        if isinstance(error, TimeoutError):
+            return ExchangeError(Failure.CONNECT_TIMEOUT, "no connection in time")
+
+        return ExchangeError(Failure.CONNECT, self._words(error))
 
     async def _connect(self, connection: HttpConnection) -> None:
         loop = asyncio.get_running_loop()

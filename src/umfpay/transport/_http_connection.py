@@ -241,6 +241,7 @@ class HttpConnection(asyncio.Protocol):
 
         if self._transport is not None:
             self._parser.release()
+            self._transport = None
 
         self._owner.lost(self)
 
@@ -373,7 +374,8 @@ class HttpConnection(asyncio.Protocol):
                 self._loop.call_soon(self._abort)
 
     def _abort(self) -> None:
-        self._transport.abort()
+        if self._transport is not None:
+            self._transport.abort()
 
     def watch(self, moment: float) -> None:
         """

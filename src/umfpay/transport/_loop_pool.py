@@ -50,7 +50,7 @@ class _Attempt:
         self,
         pending: PendingExchange,
         connection: HttpConnection,
-        task: asyncio.Task[None],
+        task: asyncio.Task[ExchangeError | None],
     ) -> None:
         self.pending: PendingExchange | None = pending
         self.connection = connection
@@ -117,6 +117,8 @@ class LoopPool:
             return await pending.future
         except BaseException:
             self._give_up(pending)
+            # The error holds this frame, and what is pending holds the error.
+            del pending
 
             raise
 
@@ -252,7 +254,9 @@ class LoopPool:
             # A task that is cancelled before its first step runs no line of its own.
             task.add_done_callback(partial(self._attempt_ended, attempt))
 
-    def _attempt_ended(self, attempt: _Attempt, task: asyncio.Task[None]) -> None:
+    def _attempt_ended(
+        self, attempt: _Attempt, task: asyncio.Task[ExchangeError | None]
+    ) -> None:
         self._attempts.remove(attempt)
         connection, pending = attempt.connection, attempt.pending
 
@@ -264,12 +268,9 @@ class LoopPool:
 
             return
 
-        error = task.exception()
+        error = task.exception() or task.result()
 
-        if error is not None:
-            # Without the way it came.
-            error = error.with_traceback(None)
-        elif connection.is_lost:
+        if error is None and connection.is_lost:
             error = ExchangeError(Failure.CONNECT, _ENDED_EARLY)
 
         if error is None:
