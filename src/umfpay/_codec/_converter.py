@@ -1,8 +1,8 @@
 """
 The careful reader and writer, a cattrs converter: the only door to cattrs.
 
-Generated code does the ordinary work (`_readers`, `_writers`); this is imported when the
-first odd object comes, decides what becomes of it, and makes all errors.
+Generated code does the ordinary work (`_readers`, `_writers`). This decides what becomes
+of odd objects, and makes all errors; cattrs is imported when the first of them comes.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from datetime import date, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from umfpay._codec import _reading as reading
+from umfpay._codec._source import member_hints
 from umfpay._codec._writing import EncodeOptions, Writer
 from umfpay.models import OpenEnum, Received
 
@@ -75,12 +74,11 @@ class ObjectReader:
     def __init__(self, converter: Converter, cls: type[Received]) -> None:
         self._structure = converter.structure
         self._class = cls
-        self._hints = typing.get_type_hints(cls)
+        self._hints = member_hints(cls)
         self._members = {
-            name: field.name
-            for field in attrs.fields(cls)
-            if field.name != "extra"
-            for name in (*field.metadata.get("wire", ()), field.name)
+            name: member
+            for member, names in reading.member_names(cls).items()
+            for name in names
         }
 
     def __call__(self, value: Any, _: Any = None) -> Any:

@@ -4,6 +4,7 @@ Generate readers of received objects: the fast path of deserializing.
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 import types
 import typing
@@ -16,7 +17,7 @@ import attrs
 
 from umfpay._codec import _reading as reading
 from umfpay._codec._converter import make_converter
-from umfpay._codec._source import UnusualError, compile_function, deferred
+from umfpay._codec._source import UnusualError, compile_function, deferred, member_hints
 from umfpay.models import OpenEnum, Received
 from umfpay.sensitive import Private
 
@@ -92,13 +93,7 @@ def reader(cls: type[Received]) -> Callable[[Any], Any]:
     """
     Return the function that reads a *cls* from parsed JSON.
     """
-    fields = _fields(cls)
-    hints = typing.get_type_hints(cls)
-    names = {name for field in fields for name in _names(field)}
-    defaults = {
-        field.name: None if field.default is attrs.NOTHING else field.default
-        for field in fields
-    }
+    members = reading.member_names(cls)
     namespace: dict[str, Any] = {
         cls.__name__: cls,
         "UnusualError": UnusualError,
@@ -107,15 +102,20 @@ def reader(cls: type[Received]) -> Callable[[Any], Any]:
         "as_object": reading.as_object,
         "is_absent": reading.is_absent,
         "is_plain_number": reading.is_plain_number,
-        "unknown_members": partial(_unknown_members, names),
+        "unknown_members": partial(
+            _unknown_members, {*itertools.chain(*members.values())}
+        ),
         "read_carefully": read_carefully,
         # What __init__ would do, at a fifth of its cost (docs: benchmarks).
         "new": object.__new__,
-        "defaults": {"extra": None, **defaults},
+        "defaults": {
+            field.name: None if field.default is attrs.NOTHING else field.default
+            for field in attrs.fields(cls)
+        },
     }
 
-    for field in fields:
-        namespace |= _functions(hints[field.name], namespace)
+    for hint in member_hints(cls).values():
+        namespace |= _functions(hint, namespace)
 
     return compile_function(f"read_{cls.__name__}", reader_source(cls), namespace)
 
@@ -124,36 +124,30 @@ def reader_source(cls: type[Received]) -> str:
     """
     Return the source of the reader of *cls*.
     """
-    hints = typing.get_type_hints(cls)
-    members = required = ""
+    hints = member_hints(cls)
+    members = ""
 
-    for field in _fields(cls):
-        first, *others = (_NAME.format(name=name) for name in _names(field))
-        lines = _lines(hints[field.name], field.name)
+    for member, names in reading.member_names(cls).items():
+        first, *others = (_NAME.format(name=name) for name in names)
+        lines = _lines(hints[member], member)
 
         if others:
-            found = first + "".join(f"el{other}" for other in others) + _NO_NAME + lines
+            members += first + "".join(f"el{other}" for other in others)
+            members += f"{_NO_NAME}{lines}\n"
         else:
-            found = f"{first}\n{textwrap.indent(lines, '    ')}"
+            members += f"{first}\n{textwrap.indent(lines, '    ')}\n"
 
-        members += f"{found}\n"
-
-        if field.default is attrs.NOTHING:
-            required += _REQUIRED.format(member=field.name)
+    required = "".join(
+        _REQUIRED.format(member=field.name)
+        for field in attrs.fields(cls)
+        if field.default is attrs.NOTHING
+    )
 
     return _READER.format(
         cls=cls.__name__,
         members=textwrap.indent(members, " " * 8),
         required=textwrap.indent(required, " " * 8),
     )
-
-
-def _fields(cls: type[Received]) -> list[attrs.Attribute[Any]]:
-    return [field for field in attrs.fields(cls) if field.name != "extra"]
-
-
-def _names(field: attrs.Attribute[Any]) -> tuple[str, ...]:
-    return (field.name, *field.metadata.get("wire", ()))
 
 
 def _kind(hint: Any) -> Any:

@@ -11,6 +11,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+import attrs
+
 from umfpay._codec._source import UnusualError
 from umfpay.models import ExchangeRate, OpenEnum, PayInfo, Received
 from umfpay.protocol import JSONRefusedError, parse_json
@@ -212,6 +214,17 @@ SCALARS: Final[dict[type[Any], Callable[..., Any]]] = {
     date: read_date,
     datetime: read_moment,
 }
+
+
+def member_names(cls: Any) -> dict[str, tuple[str, ...]]:
+    """
+    Return all names of each member of an attrs class, the recommended one first.
+    """
+    return {
+        field.name: (field.name, *field.metadata.get("wire", ()))
+        for field in attrs.fields(cls)
+        if field.name != "extra"
+    }
 
 
 def is_tuple(hint: Any) -> bool:

@@ -9,14 +9,30 @@ the careful reader or writer decides (`_converter`).
 from __future__ import annotations
 
 import linecache
+import typing
 from collections.abc import Callable
 from typing import Any
+
+import attrs
 
 
 class UnusualError(Exception):
     """
     Raised when something is not what nearly every object holds.
     """
+
+
+def member_hints(cls: Any) -> dict[str, Any]:
+    """
+    Return the types of the members of an attrs class; what is unknown has none.
+    """
+    hints = typing.get_type_hints(cls)
+
+    return {
+        field.name: hints[field.name]
+        for field in attrs.fields(cls)
+        if field.name != "extra"
+    }
 
 
 def compile_function(

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import attrs
 
-from umfpay._codec._source import UnusualError, compile_function, deferred
+from umfpay._codec._source import UnusualError, compile_function, deferred, member_hints
 from umfpay._codec._writing import EncodeOptions, form_of, wire_text, write_money
 from umfpay.models import Money, Received
 from umfpay.sensitive import Private, Sealed, Secret
@@ -89,7 +89,7 @@ def _compile(cls: Any, options: EncodeOptions) -> Callable[[Any], Any]:
 
     kind: Any
 
-    for hint in _hints(cls).values():
+    for hint in member_hints(cls).values():
         for kind in _kinds(hint):
             name = f"write_{kind.__name__}"
             namespace[kind.__name__] = kind
@@ -111,7 +111,7 @@ def writer_source(cls: type[Any], options: EncodeOptions) -> str:
     """
     members = "\n".join(
         _MEMBER.format(member=name) + _lines(hint, name)
-        for name, hint in _hints(cls).items()
+        for name, hint in member_hints(cls).items()
     )
 
     return _WRITER.format(
@@ -144,12 +144,6 @@ def _lines(hint: Any, member: str) -> str:
         if types.NoneType in typing.get_args(hint)
         else lines
     )
-
-
-def _hints(cls: type[Any]) -> dict[str, Any]:
-    hints = typing.get_type_hints(cls)
-
-    return {field.name: hints[field.name] for field in attrs.fields(cls)}
 
 
 def _kinds(hint: Any) -> list[type[Any]]:
