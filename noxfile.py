@@ -26,6 +26,7 @@ _IN_PARALLEL = [
     "--dist=loadscope",
     "--no-loadscope-reorder",
     "--ignore=tests/browser",
+    "--ignore=tests/httpx2",
     "--ignore=tests/spark",
 ]
 # Traced, they take ten times as long and show nothing new.
@@ -67,7 +68,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """
-    Run the whole test suite, but for what needs a browser or Java.
+    Run the whole test suite, but for what needs a browser, Java or httpx2.
     """
     session.install("-e", ".[all,testing]", *_group("tests"))
     session.run("pytest", *_IN_PARALLEL, "--durations=40", *session.posargs)
@@ -94,6 +95,15 @@ def browser(session: nox.Session) -> None:
     """
     session.install("-e", ".[all,testing]", *_group("browser"))
     session.run("pytest", "tests/browser", *session.posargs)
+
+
+@nox.session
+def httpx2(session: nox.Session) -> None:
+    """
+    Use transports and clients of httpx2, which most people do not have beside httpx.
+    """
+    session.install("-e", ".[all,testing]", *_group("httpx2"))
+    session.run("pytest", "tests/httpx2", *session.posargs)
 
 
 @nox.session
