@@ -416,7 +416,7 @@ async def test_a_redirect_is_an_error_and_nothing_is_repeated(
         ("anything", False),
     ],
 )
-async def test_what_a_write_does_is_told_by_its_path(client, gateway, path, money):
+async def test_what_a_write_does_is_decided_by_its_path(client, gateway, path, money):
     """
     However it is spelled; sent once, and unclear if it is cut off.
     """

@@ -262,7 +262,7 @@ def test_a_transport_works_in_a_second_run(place):
 
 
 @pytest.mark.parametrize("turns", [0, 1, 3, 5, 8, 13, 34])
-async def test_a_cancelled_execute_is_told_of_if_it_may_have_left(place, turns):
+async def test_a_cancelled_execute_is_handed_over_if_it_may_have_left(place, turns):
     """
     Whenever it is cancelled: what the gateway saw, the session heard of.
     """
