@@ -67,6 +67,7 @@ _SQL = (
 NEEDS = [
     ("import umfpay.emulator", "starlette", "emulator"),
     (_EMULATOR, "uvicorn", "emulator"),
+    (_EMULATOR, "aiohttp", "emulator"),
     (_EMULATOR, "jinja2", "emulator"),
     (_EMULATOR, "segno", "emulator"),
     (_FTP, "pyftpdlib", "emulator"),
@@ -75,6 +76,7 @@ NEEDS = [
     ("import umfpay.testing", "pytest", "testing"),
     ("from umfpay.testing import EmulatorBox", "pytest_socket", "testing"),
     ("import umfpay.notifications.fastapi", "fastapi", "fastapi"),
+    ("import umfpay.notifications.aiohttp", "aiohttp", "aiohttp"),
     (_LEDGER, "polars", "reconcile"),
     ("from umfpay.reconciliation import compare", "narwhals", "reconcile"),
     (_SQL, "sqlalchemy", "reconcile"),

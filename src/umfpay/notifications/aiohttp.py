@@ -1,13 +1,12 @@
 """
-The webhook endpoint (notification route) of an aiohttp shop.
+The webhook endpoint (notification route) of an aiohttp shop (extra ``aiohttp``).
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from aiohttp import web
-
+from umfpay.errors import needs_extra
 from umfpay.notifications._webhook_endpoint import (
     MAX_BODY_BYTES,
     Receiver,
@@ -16,6 +15,10 @@ from umfpay.notifications._webhook_endpoint import (
     serve,
     too_long_error,
 )
+
+
+with needs_extra("aiohttp", by="umfpay.notifications.aiohttp"):
+    from aiohttp import web
 
 
 _UNREAD_STATUSES: Final = frozenset({413, 415})
