@@ -232,7 +232,7 @@ async def test_nothing_is_sent_when_the_deadline_has_passed(
 async def test_a_closed_pipeline_sends_nothing(play, call, gateway, effect):
     """Neither a call nor the request of a token that somebody waited for."""
     script, pipeline = play(gateway.answer())
-    pipeline.closed = True
+    pipeline.close()
     state = call(effect)
 
     with pytest.raises(ConfigError, match="closed during the call") as caught:
@@ -256,7 +256,7 @@ async def test_a_pipeline_that_is_closed_meanwhile_sends_no_second_copy(
     """What has left before stays as unclear as it was."""
 
     def close(state):
-        pipeline.closed = True
+        pipeline.close()
 
         return gateway.answer(first, place="none") if isinstance(first, str) else first
 
@@ -268,6 +268,26 @@ async def test_a_pipeline_that_is_closed_meanwhile_sends_no_second_copy(
 
     assert 1 == len(script.requests)
     assert ending is classify(state, caught.value).ending
+
+
+async def test_the_same_steps_over_another_edge_end_with_the_first(
+    play, make_script, call, gateway
+):
+    """Whoever closes one has closed them all; until then each has its own edge."""
+    script, pipeline = play(gateway.answer())
+    other_script = make_script(gateway.answer())
+    other = pipeline.over(other_script)
+    await other.send(call())
+
+    assert ([], 1) == (script.requests, len(other_script.requests))
+
+    pipeline.close()
+
+    for closed in (pipeline, other, pipeline.over(other_script)):
+        with pytest.raises(ConfigError, match="closed during the call"):
+            await closed.send(call())
+
+    assert ([], 1) == (script.requests, len(other_script.requests))
 
 
 async def never(*args, **options):
