@@ -16,6 +16,7 @@ import pytest
 from umfpay.transport import Effect
 from umfpay.transport._exchange import ExchangeError, Failure
 from umfpay.transport._http_connection import IDLE_SECONDS, HttpConnection, idle_limit
+from umfpay.transport._loop_pool import LoopPool
 
 
 STRAY = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstray"
@@ -402,6 +403,57 @@ async def test_a_missing_client_certificate_shows_only_after_the_write(
     assert Failure.BROKEN is caught.value.failure
     assert exchange.state.body_started
     assert [] == served.received
+
+
+@pytest.mark.parametrize("security", ["TLS 1.3"], indirect=True)
+@pytest.mark.parametrize("comes", ["early", "late"])
+async def test_a_refusal_by_tls_is_told_in_its_words(
+    certify, security, open_pool, call, monkeypatch, comes
+):
+    """If the alert comes before the write nothing was sent; the reason is known."""
+    context = security.options["ssl"]
+    context.verify_mode = ssl.CERT_REQUIRED
+    certify.configure_trust(context)
+    ended = LoopPool._attempt_ended
+
+    def end_later(self, attempt, task):
+        # The connection is made, and its first request is slow to come.
+        if attempt.connection.is_readable():
+            ended(self, attempt, task)
+        else:
+            self.loop.call_soon(end_later, self, attempt, task)
+
+    if comes == "early":
+        monkeypatch.setattr(LoopPool, "_attempt_ended", end_later)
+
+    def refuse(listener):
+        line = context.wrap_socket(
+            listener.accept()[0], server_side=True, do_handshake_on_connect=False
+        )
+
+        with line:
+            with pytest.raises(ssl.SSLError):
+                line.do_handshake()
+
+            # Until the other side has read it.
+            socket.socket.recv(line, 65536)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        refusing = threading.Thread(target=refuse, args=(listener,))
+        refusing.start()
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}/"
+        pool = open_pool(url, ssl_context=security.context)
+        state = call(Effect.MONEY, url=url)
+
+        with pytest.raises(ExchangeError, match="certificate required") as caught:
+            await pool.exchange(state)
+
+        await asyncio.to_thread(refusing.join)
+
+    if comes == "early":
+        assert (Failure.CONNECT, False) == (caught.value.failure, state.body_started)
+    else:
+        assert state.body_started is (caught.value.failure is Failure.BROKEN)
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,8 @@ _MARGIN_SECONDS: Final = 1.0
 _LARGE_REQUEST_BYTES: Final = 64 * 1024
 
 _CUT: Final = "the connection closed"
+_ENDED_EARLY: Final = "the connection closed before anything was sent"
+_SPOKE_FIRST: Final = "something came before anything was sent"
 
 
 class ConnectionOwner(Protocol):
@@ -134,6 +136,7 @@ class HttpConnection(asyncio.Protocol):
         idle_since: When its last exchange ended, or when it was made.
         idle_limit: How long it may be unused and still be used.
         made_for: Whose connecting made it, until it is used.
+        last_words: Why it cannot be used, as far as that is known.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, owner: ConnectionOwner) -> None:
@@ -152,6 +155,7 @@ class HttpConnection(asyncio.Protocol):
         self.idle_since = 0.0
         self.idle_limit = IDLE_SECONDS
         self.made_for: PendingExchange | None = None
+        self.last_words = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """
@@ -177,11 +181,13 @@ class HttpConnection(asyncio.Protocol):
         """
         Tell whether it is open and the other side has hardly closed it for its age.
         """
-        return (
-            not self.is_closing
-            and not self._transport.is_closing()
-            and now - self.idle_since <= self.idle_limit
-        )
+        return self.is_open() and now - self.idle_since <= self.idle_limit
+
+    def is_open(self) -> bool:
+        """
+        Tell whether it is not about to be lost.
+        """
+        return not self.is_closing and not self._transport.is_closing()
 
     def send(self, exchange: PendingExchange) -> None:
         """
@@ -211,7 +217,8 @@ class HttpConnection(asyncio.Protocol):
         exchange = self.exchange
 
         if exchange is None:
-            # Nobody asked for it. It is told to nobody either.
+            # Nobody asked for it, and nobody gets it.
+            self.last_words = _SPOKE_FIRST
             self.close()
 
             return
@@ -237,6 +244,11 @@ class HttpConnection(asyncio.Protocol):
         End the exchange that is under way, if any, and let go of everything.
         """
         self.is_lost = True
+
+        if exc is not None and not self.last_words:
+            self.last_words = f"{_ENDED_EARLY}: {_words(exc)}"
+
+        self.last_words = self.last_words or _ENDED_EARLY
         self._end(is_clean=False, error=exc)
 
         if self._transport is not None:

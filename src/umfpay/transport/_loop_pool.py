@@ -29,9 +29,7 @@ CLOSED: Final = "the session was closed"
 # After the first a task still runs ahead of what the socket has for the loop.
 _LOOP_TURNS: Final = 4
 
-_ENDED_EARLY: Final = "the connection closed before anything was sent"
 _GONE: Final = "the caller is gone"
-_SPOKE_FIRST: Final = "something came before anything was sent"
 
 
 class _Attempt:
@@ -161,7 +159,11 @@ class LoopPool:
             connection = idle.pop()
 
             if not connection.is_fresh(now):
-                self._discard(connection, _ENDED_EARLY)
+                connection.close()
+
+                if connection.made_for is not None:
+                    # Its end, which comes in a moment, may say why.
+                    self._settling.add(connection)
             elif connection.is_readable():
                 # Whether it is an old answer, the end, or only a ticket of TLS, shows
                 # when the loop has read it.
@@ -176,32 +178,17 @@ class LoopPool:
         self.loop.call_soon(self._look_again, connection, _LOOP_TURNS)
 
     def _look_again(self, connection: HttpConnection, turns: int) -> None:
-        if connection not in self._settling:
+        if connection not in self._settling or not connection.is_open():
+            # Lost, or in a moment.
             return
 
-        if not connection.is_closing and connection.is_readable() and turns > 1:
-            self.loop.call_soon(self._look_again, connection, turns - 1)
-
-            return
-
-        self._settling.remove(connection)
-
-        if connection.is_closing or connection.is_readable():
-            self._discard(connection, _SPOKE_FIRST)
-            self._serve()
-        else:
+        if not connection.is_readable():
+            self._settling.remove(connection)
             self.released(connection)
-
-    def _discard(self, connection: HttpConnection, words: str) -> None:
-        """
-        Close *connection*; who had it made must not have one made again and again.
-        """
-        connection.close()
-        pending, connection.made_for = connection.made_for, None
-
-        if pending is not None and pending in self._waiters:
-            del self._waiters[pending]
-            pending.fail(ExchangeError(Failure.CONNECT, words))
+        elif turns > 1:
+            self.loop.call_soon(self._look_again, connection, turns - 1)
+        else:
+            connection.close()
 
     def _serve(self) -> None:
         """
@@ -271,7 +258,7 @@ class LoopPool:
         error = task.exception() or task.result()
 
         if error is None and connection.is_lost:
-            error = ExchangeError(Failure.CONNECT, _ENDED_EARLY)
+            error = ExchangeError(Failure.CONNECT, connection.last_words)
 
         if error is None:
             self._connections.add(connection)
@@ -301,21 +288,27 @@ class LoopPool:
         if self._waiters:
             self._serve()
 
-        self.watch(connection.idle_since + connection.idle_limit)
+        until = connection.idle_since + connection.idle_limit
+
+        if until < self._timer_at:
+            self.watch(until)
 
     def lost(self, connection: HttpConnection) -> None:
         """
         Forget *connection*, and use the room that it leaves.
         """
         self._connections.discard(connection)
+        self._settling.discard(connection)
 
         if connection in self._idle:
             self._idle.remove(connection)
 
-        if connection in self._settling:
-            self._settling.remove(connection)
+        pending = connection.made_for
 
-        self._discard(connection, _ENDED_EARLY)
+        # Who had it made must not have one made again and again.
+        if pending is not None and pending in self._waiters:
+            del self._waiters[pending]
+            pending.fail(ExchangeError(Failure.CONNECT, connection.last_words))
 
         if not self._connections:
             self._emptied.set()

@@ -33,6 +33,9 @@ ALWAYS: Final = (
 _TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 
+# Without a user: "https://gateway.example@evil" goes elsewhere.
+_AUTHORITY: Final = re.compile(r"[A-Za-z]+://[^/?#@]+(?=[/?#]|\Z)")
+
 # They say where the request ends: a second one would let it end elsewhere.
 _FRAMING: Final = frozenset({b"content-length", b"transfer-encoding", b"host"})
 
@@ -62,6 +65,7 @@ class RequestHead:
     ) -> None:
         self._origin = origin
         self._prefix = f"{origin.scheme}://{origin.authority}"
+        # A proxy that reads them is told the whole address.
         self._start = self._prefix if through_proxy else ""
         lines = [("Host", origin.authority), *ALWAYS]
 
@@ -86,7 +90,6 @@ class RequestHead:
         target = url[len(prefix) :] if url.startswith(prefix) else ""
 
         if target[:1] != "/" or not target.isascii() or not target.isprintable():
-            # Unusual, such as another spelling of the host.
             target = self._target(url)
 
             if not target:
@@ -121,13 +124,14 @@ class RequestHead:
         if origin_of(url) != self._origin or not url.isascii() or not url.isprintable():
             return ""
 
-        _, _, rest = url.partition("://")
-        place = min((rest.find(mark) for mark in "/?" if mark in rest), default=-1)
+        found = _AUTHORITY.match(url)
 
-        if "@" in (rest if place < 0 else rest[:place]):
+        if found is None:
             return ""
 
-        target = "" if place < 0 else rest[place:]
+        # Another spelling of the same origin comes again.
+        self._prefix = found[0]
+        target = url[found.end() :]
 
         return target if target.startswith("/") else f"/{target}"
 
