@@ -41,7 +41,7 @@ def draw(result: Result, path: Path) -> None:
         unit = figures[0].unit
 
     axes.set_xlabel(unit)
-    axes.set_title(result.title, loc="left")
+    canvas.suptitle(result.title, x=0.01, ha="left")
     axes.spines[["top", "right"]].set_visible(False)
     canvas.savefig(path, format="svg", metadata={"Date": None})
 

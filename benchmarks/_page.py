@@ -24,7 +24,9 @@ Written by `nox -s bench`; [Benchmarks](benchmarks.md) says what is compared, wh
 how to repeat it. Each
 line has the median of its rounds, the noise (half the width of the middle half of the \
 rounds), the smallest and the
-largest round. A ratio is taken round by round, of two that ran next to each other.
+largest round. A ratio is taken round by round, of two that ran next to each other; of \
+calls it says how many of ours
+are made in the time of one of the other's.
 """
 
 
