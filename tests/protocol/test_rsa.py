@@ -7,7 +7,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from Crypto.PublicKey import RSA
 
 from umfpay.errors import ConfigError
 from umfpay.protocol import (
@@ -19,7 +18,7 @@ from umfpay.protocol import (
     Verifier,
     make_certificate,
 )
-from umfpay.protocol._rsa_keys import HiddenKey
+from umfpay.protocol._rsa_keys import HiddenKey, KeyNumbers
 from umfpay.sensitive import Secret
 
 
@@ -34,7 +33,7 @@ def _broken(gateway) -> PrivateKey:
     key = gateway.private.hidden.value
     numbers = (int(key.n), int(key.e), int(key.d) + 2, int(key.p), int(key.q))
 
-    return PrivateKey(HiddenKey(RSA.construct(numbers, consistency_check=False)))
+    return PrivateKey(HiddenKey(KeyNumbers(*numbers)))
 
 
 def test_both_backends_give_the_same_bytes(sized_gateway):
@@ -80,7 +79,7 @@ def test_primes_of_another_modulus_are_a_config_error(gateway, must_not_show_key
     """
     key = gateway.private.hidden.value
     numbers = (int(key.n) + 2, int(key.e), int(key.d), int(key.p), int(key.q))
-    broken = PrivateKey(HiddenKey(RSA.construct(numbers, consistency_check=False)))
+    broken = PrivateKey(HiddenKey(KeyNumbers(*numbers)))
 
     with pytest.raises(ConfigError, match="cannot work with this key") as caught:
         Signer(broken, backend="cryptography")

@@ -4,15 +4,24 @@ The wrong kind of key is named.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
+import attrs
 import pytest
 
 from umfpay.errors import ConfigError
 from umfpay.protocol import PrivateKey, PublicKey
-from umfpay.protocol._rsa_keys import HiddenKey
+from umfpay.protocol._key_files import KeyContent
+from umfpay.protocol._rsa_keys import (
+    HiddenKey,
+    read_by_cryptography,
+    read_by_pycryptodome,
+)
 from umfpay.sensitive import Secret
 
 
@@ -240,3 +249,58 @@ def test_a_hidden_key_shows_nothing_and_is_not_copied():
     for copier in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(TypeError, match="never stored"):
             copier(hidden)
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted(
+        path.name
+        for path in VECTORS.iterdir()
+        if path.name.endswith((".crt", ".der", ".pem", ".p8"))
+    ),
+)
+def test_both_libraries_read_the_same_numbers(name):
+    """
+    Where cryptography reads a file at all, it is the same key for both.
+    """
+    content = KeyContent.of(VECTORS / name)
+    block = content.block("PRIVATE KEY", "CERTIFICATE", "PUBLIC KEY")
+    ours = read_by_pycryptodome(block, None)
+
+    with contextlib.suppress(ValueError):
+        theirs = read_by_cryptography(block, None)
+
+        assert theirs is None or attrs.astuple(ours) == attrs.astuple(theirs)
+
+
+def test_what_the_gateway_really_uses_is_read():
+    """
+    cryptography refuses some of its certificates (gateway.md 1); pycryptodome reads on.
+    """
+    for name in ("capture_dev.cert.crt", "capture_uat.cert.crt"):
+        assert PublicKey.load(VECTORS / name).bits >= 1024
+
+
+def test_a_common_key_needs_no_pycryptodome(tmp_path):
+    """
+    To import it takes longer than all else that a session needs.
+    """
+    script = tmp_path / "load.py"
+    script.write_text(
+        f"""
+import sys
+from umfpay.protocol import PrivateKey, PublicKey, Sealer, Signer, Verifier
+
+folder = {str(VECTORS)!r}
+Signer(PrivateKey.load(folder + "/merchant_2048.key.p8")).sign(b"x")
+key = PublicKey.load(folder + "/gateway_2048.cert.crt")
+Verifier([key]).verify(b"x", "AAAA")
+Sealer(key)
+print("Crypto" in sys.modules)
+"""
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, check=True
+    )
+
+    assert "False" == done.stdout.strip()

@@ -1,5 +1,5 @@
 """
-A DER parser, as far as keys and certificates need it.
+A DER parser and writer, as far as keys and certificates need it.
 """
 
 from __future__ import annotations
@@ -8,6 +8,11 @@ from typing import Final
 
 
 SEQUENCE: Final = 0x30
+_INTEGER: Final = 0x02
+_BIT_STRING: Final = 0x03
+
+# AlgorithmIdentifier of rsaEncryption, with NULL for its parameters (RFC 3279, 2.3.1).
+_RSA_ENCRYPTION: Final = bytes.fromhex("300d06092a864886f70d0101010500")
 
 
 def element_size(der: bytes) -> int:
@@ -94,3 +99,29 @@ def elements_of(der: bytes) -> list[bytes]:
         payload = payload[size:]
 
     return elements
+
+
+def key_info_of(n: int, e: int) -> bytes:
+    """
+    Return the SubjectPublicKeyInfo of an RSA key (RFC 5280, 4.1).
+    """
+    key = _element(SEQUENCE, _integer(n) + _integer(e))
+    bits = _element(_BIT_STRING, b"\0" + key)
+
+    return _element(SEQUENCE, _RSA_ENCRYPTION + bits)
+
+
+def _integer(value: int) -> bytes:
+    # One bit more than it has: it is not negative.
+    return _element(_INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big"))
+
+
+def _element(tag: int, payload: bytes) -> bytes:
+    size = len(payload)
+
+    if size < 0x80:
+        return bytes((tag, size)) + payload
+
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+
+    return bytes((tag, 0x80 | len(length))) + length + payload

@@ -8,15 +8,15 @@ import contextlib
 import hashlib
 from collections.abc import Sequence
 
-from Crypto.PublicKey import RSA
-
 from umfpay.errors import ConfigError, Text
+from umfpay.protocol._der import key_info_of
 from umfpay.protocol._key_files import KeyContent, KeySource
 from umfpay.protocol._rsa_keys import (
     CERTIFICATE_OR_KEY,
     MAX_BITS,
     MIN_BITS,
     HiddenKey,
+    KeyNumbers,
     read_private,
     read_public,
 )
@@ -42,8 +42,7 @@ class PublicKey:
         self._n = n
         self._e = e
         self.bits = n.bit_length()
-        der = RSA.construct((n, e), consistency_check=False).export_key("DER")
-        self.fingerprint = hashlib.sha256(der).hexdigest()[:16]
+        self.fingerprint = hashlib.sha256(key_info_of(n, e)).hexdigest()[:16]
 
     @classmethod
     def load(cls, source: KeySource | PublicKey) -> PublicKey:
@@ -79,7 +78,7 @@ class PublicKey:
         """
         key = read_public(content, wanted=wanted)
 
-        return cls(int(key.value.n), int(key.value.e))
+        return cls(key.value.n, key.value.e)
 
     @property
     def numbers(self) -> tuple[int, int]:
@@ -122,7 +121,7 @@ class PrivateKey(NeverStored):
 
     def __init__(self, key: HiddenKey) -> None:
         self._key = key
-        self.public = PublicKey(int(key.value.n), int(key.value.e))
+        self.public = PublicKey(key.value.n, key.value.e)
         self.bits = self.public.bits
         self.fingerprint = self.public.fingerprint
 
@@ -171,7 +170,7 @@ class PrivateKey(NeverStored):
         """
         if MIN_BITS <= bits <= MAX_BITS:
             with contextlib.suppress(ValueError):
-                return cls(HiddenKey(RSA.generate(bits)))
+                return cls(HiddenKey(_generated(bits)))
 
         raise ConfigError(
             Text(
@@ -184,7 +183,11 @@ class PrivateKey(NeverStored):
         """
         Return the content of a ``.p8`` file: PKCS#8, DER, not encrypted.
         """
-        return self._key.value.export_key("DER", pkcs=8)
+        from Crypto.PublicKey import RSA
+
+        made = RSA.construct(self._key.value.private, consistency_check=False)
+
+        return made.export_key("DER", pkcs=8)
 
     @property
     def hidden(self) -> HiddenKey:
@@ -254,3 +257,11 @@ def check_key_pair(merchant: PrivateKey, gateway_keys: Sequence[PublicKey]) -> N
                 "gateway_certificate：这是商户自己的公钥；请提供联动优势的证书（.crt）。",
             )
         )
+
+
+def _generated(bits: int) -> KeyNumbers:
+    from Crypto.PublicKey import RSA
+
+    key = RSA.generate(bits)
+
+    return KeyNumbers(*(int(one) for one in (key.n, key.e, key.d, key.p, key.q)))

@@ -12,10 +12,6 @@ import secrets
 import unicodedata
 from typing import Any, Final
 
-from Crypto.Cipher import AES
-from Crypto.Hash import SHA256
-from Crypto.Protocol.KDF import HKDF
-
 from umfpay.sensitive import Private, Secret, concealed
 
 
@@ -87,6 +83,8 @@ class LocalCipher:
         return hmac.new(key, words.encode(), hashlib.sha256).hexdigest()
 
     def _cipher(self, about: str, nonce: bytes) -> Any:  # the library types it loosely
+        from Crypto.Cipher import AES
+
         key = bytes.fromhex(self._key.reveal())
         cipher = AES.new(key, AES.MODE_GCM, nonce=nonce, mac_len=_TAG_BYTES)
         cipher.update(about.encode())
@@ -95,6 +93,9 @@ class LocalCipher:
 
 
 def _derive_key(secret: Secret, purpose: str) -> bytes:
+    from Crypto.Hash import SHA256
+    from Crypto.Protocol.KDF import HKDF
+
     # HKDF's third argument is a salt; one key is asked for, so it is no list.
     key = HKDF(
         secret.reveal().encode(),

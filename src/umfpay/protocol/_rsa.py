@@ -1,8 +1,8 @@
 """
 The two RSA backends: pycryptodome always works, cryptography is faster.
 
-Both give the same bytes. Keys are read by pycryptodome alone; cryptography gets their
-numbers, because it refuses certificates that the gateway really uses.
+Both give the same bytes, and both get the numbers of keys: who read them is another
+matter. Each library is imported by whoever works with it.
 
 Where a library fails, its frames hold keys or clear text: the failure is dropped and
 told anew.
@@ -12,10 +12,6 @@ from __future__ import annotations
 
 import contextlib
 from typing import Any, Final, Literal, Protocol, get_args
-
-from Crypto.Cipher import PKCS1_v1_5
-from Crypto.PublicKey import RSA
-from Crypto.Signature import pkcs1_15
 
 from umfpay.errors import ConfigError, Text
 from umfpay.protocol._keys import PrivateKey, PublicKey
@@ -156,24 +152,34 @@ class _Digest:
 
 class _PycryptodomePrivate:
     def __init__(self, key: PrivateKey) -> None:
-        self._key = key.hidden
+        from Crypto.Signature import pkcs1_15
+
+        self._key = pycryptodome_key(key.hidden)
+        self._scheme = pkcs1_15
 
     def sign(self, digest: bytes) -> bytes:
         with contextlib.suppress(Exception):
-            scheme = pkcs1_15.new(self._key.value)
+            # The library's stubs know digests of its own only.
+            signature: bytes = self._scheme.new(self._key.value).sign(_Digest(digest))
 
-            return scheme.sign(_Digest(digest))
+            return signature
 
         raise _unusable_backend_error()
 
 
 class _PycryptodomePublic:
     def __init__(self, key: PublicKey) -> None:
+        from Crypto.Cipher import PKCS1_v1_5
+        from Crypto.PublicKey import RSA
+        from Crypto.Signature import pkcs1_15
+
         self._key = RSA.construct(key.numbers, consistency_check=False)
+        self._scheme = pkcs1_15
+        self._cipher = PKCS1_v1_5
 
     def verify(self, digest: bytes, signature: bytes) -> bool:
         try:
-            pkcs1_15.new(self._key).verify(
+            self._scheme.new(self._key).verify(
                 _Digest(digest),
                 signature,
             )
@@ -184,7 +190,7 @@ class _PycryptodomePublic:
 
     def seal(self, secret: Secret, charset: str) -> bytes:
         with contextlib.suppress(Exception):
-            return PKCS1_v1_5.new(self._key).encrypt(secret.reveal().encode(charset))
+            return self._cipher.new(self._key).encrypt(secret.reveal().encode(charset))
 
         raise _unsealed_error()
 
@@ -245,33 +251,42 @@ def from_numbers(key: HiddenKey) -> Any:  # cryptography is typed, and optional
     """
     from cryptography.hazmat.primitives.asymmetric import rsa
 
+    n, e, d, p, q = key.value.private
+
     with contextlib.suppress(ValueError, ArithmeticError):
-        if _fits(key):
+        if _fits(n, e, d, p, q):
             # Its primes were tested when it was read; to do that again would keep the
             # loop of a new session waiting for 46 ms at 2048 bits, 259 ms at 4096.
             return rsa.RSAPrivateNumbers(
-                p=int(key.value.p),
-                q=int(key.value.q),
-                d=int(key.value.d),
-                dmp1=rsa.rsa_crt_dmp1(int(key.value.d), int(key.value.p)),
-                dmq1=rsa.rsa_crt_dmq1(int(key.value.d), int(key.value.q)),
-                iqmp=rsa.rsa_crt_iqmp(int(key.value.p), int(key.value.q)),
-                public_numbers=rsa.RSAPublicNumbers(int(key.value.e), int(key.value.n)),
+                p=p,
+                q=q,
+                d=d,
+                dmp1=rsa.rsa_crt_dmp1(d, p),
+                dmq1=rsa.rsa_crt_dmq1(d, q),
+                iqmp=rsa.rsa_crt_iqmp(p, q),
+                public_numbers=rsa.RSAPublicNumbers(e, n),
             ).private_key(unsafe_skip_rsa_key_validation=True)
 
     raise _unusable_backend_error()
 
 
-def _fits(key: HiddenKey) -> bool:
+def pycryptodome_key(key: HiddenKey) -> HiddenKey:
+    """
+    Return the private key of pycryptodome with the numbers of *key*.
+    """
+    from Crypto.PublicKey import RSA
+
+    with contextlib.suppress(ValueError, ArithmeticError):
+        return HiddenKey(RSA.construct(key.value.private, consistency_check=False))
+
+    raise _unusable_backend_error()
+
+
+def _fits(n: int, e: int, d: int, p: int, q: int) -> bool:
     """
     Tell whether what is encrypted with one half can be decrypted with the other.
     """
-    p, q = int(key.value.p), int(key.value.q)
-    product = int(key.value.e) * int(key.value.d)
-
-    return (
-        p * q == int(key.value.n) and product % (p - 1) == 1 and product % (q - 1) == 1
-    )
+    return p * q == n and e * d % (p - 1) == 1 and e * d % (q - 1) == 1
 
 
 def _unusable_backend_error() -> ConfigError:

@@ -1,18 +1,18 @@
 """
-Parse RSA keys and certificates (by pycryptodome alone).
+Parse RSA keys and certificates: by cryptography if it is there, else by pycryptodome.
 
-It reads the certificates that the gateway really uses and that stricter readers refuse
-(gateway.md 1).
+What cryptography refuses pycryptodome may read: the certificates that the gateway really
+uses are among it (gateway.md 1). To import pycryptodome takes longer than all else that a
+session needs, so it is done only for these, and where cryptography is not installed.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
-from Crypto.PublicKey import RSA
-from Crypto.PublicKey.RSA import RsaKey
+import attrs
 
 from umfpay.errors import ConfigError, Text
 from umfpay.protocol._certificate_facts import public_key_info
@@ -37,21 +37,56 @@ _ENCRYPTION_OIDS: Final = (
 _X520_OID: Final = b"\x06\x03\x55\x04"  # an attribute of a name
 
 
+@attrs.frozen(repr=False, eq=False)
+class KeyNumbers:
+    """
+    What a key is made of (RFC 8017, 3): d, p and q are None for a public one.
+    """
+
+    n: int
+    e: int
+    d: int | None = None
+    p: int | None = None
+    q: int | None = None
+
+    @property
+    def has_private(self) -> bool:
+        """
+        Whether it is a private key.
+        """
+        return self.d is not None
+
+    @property
+    def private(self) -> tuple[int, int, int, int, int]:
+        """
+        All numbers of a private key.
+        """
+        assert self.d is not None
+        assert self.p is not None
+        assert self.q is not None
+
+        return self.n, self.e, self.d, self.p, self.q
+
+
 class HiddenKey(NeverStored):
     """
-    Holds the library's key, whose own repr would print the private exponent.
+    Holds a key, whose own repr would print the private exponent.
+
+    Args:
+        value: Its numbers, or a library's object made of them.
     """
 
     # A closure: tools that walk the slots of an object find no key.
     __slots__ = ("_revealed",)
 
-    _revealed: Callable[[], RsaKey]
+    # Any: a library that may not be installed has no name here.
+    _revealed: Callable[[], Any]
 
-    def __init__(self, value: RsaKey) -> None:
+    def __init__(self, value: Any) -> None:
         self._revealed = lambda: value
 
     @property
-    def value(self) -> RsaKey:
+    def value(self) -> Any:
         """
         The key.
         """
@@ -70,7 +105,7 @@ def is_private(content: KeyContent, *, passphrase: Secret | None) -> bool:
 
     key = _import_key(content.block(), passphrase)
 
-    return is_encrypted(content) if key is None else key.value.has_private()
+    return is_encrypted(content) if key is None else key.value.has_private
 
 
 def read_private(content: KeyContent, *, passphrase: Secret | None) -> HiddenKey:
@@ -83,7 +118,7 @@ def read_private(content: KeyContent, *, passphrase: Secret | None) -> HiddenKey
     content.must_be_usable()
     key = _import_key(content.block(_PRIVATE_LABEL), passphrase)
 
-    if key is not None and key.value.has_private():
+    if key is not None and key.value.has_private:
         _check_size(content, key)
 
         return key
@@ -134,7 +169,7 @@ def read_public(content: KeyContent, *, wanted: Text = CERTIFICATE_OR_KEY) -> Hi
     content.must_be_usable()
     key = _import_public(content)
 
-    if key is not None and not key.value.has_private():
+    if key is not None and not key.value.has_private:
         _check_size(content, key)
 
         return key
@@ -194,19 +229,90 @@ def _import_public(content: KeyContent) -> HiddenKey | None:
 
 
 def _import_key(content: bytes, passphrase: Secret | None) -> HiddenKey | None:
-    # Whatever the library says of a strange file, its frames hold the content.
-    with contextlib.suppress(Exception):
-        # The bytes that OpenSSL would take from the environment, UTF-8 or not.
-        return HiddenKey(
-            RSA.import_key(
-                content,
-                None
-                if passphrase is None
-                else passphrase.reveal().encode("utf-8", "surrogateescape"),
-            )
-        )
+    for read in (read_by_cryptography, read_by_pycryptodome):
+        # Whatever the library says of a strange file, its frames hold the content.
+        with contextlib.suppress(Exception):
+            key = read(content, passphrase)
+
+            if key is not None:
+                return HiddenKey(key)
 
     return None
+
+
+def read_by_cryptography(
+    content: bytes, passphrase: Secret | None
+) -> KeyNumbers | None:
+    """
+    Return the numbers of a key, None if it holds none or if it is not RSA.
+    """
+    from cryptography import x509
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    is_pem = content.lstrip().startswith(b"-----BEGIN")
+    readers: tuple[Callable[..., Any], ...] = (
+        (
+            serialization.load_pem_private_key,
+            serialization.load_pem_public_key,
+            x509.load_pem_x509_certificate,
+        )
+        if is_pem
+        else (
+            serialization.load_der_private_key,
+            serialization.load_der_public_key,
+            x509.load_der_x509_certificate,
+        )
+    )
+    key: Any = None
+
+    with contextlib.suppress(Exception):
+        key = readers[0](content, _password(passphrase))
+
+    for read in readers[1:]:
+        if key is None:
+            with contextlib.suppress(Exception):
+                key = read(content)
+
+    if isinstance(key, x509.Certificate):
+        key = key.public_key()
+
+    if isinstance(key, rsa.RSAPrivateKey):
+        numbers = key.private_numbers()
+        public = numbers.public_numbers
+
+        return KeyNumbers(public.n, public.e, numbers.d, numbers.p, numbers.q)
+
+    if isinstance(key, rsa.RSAPublicKey):
+        public = key.public_numbers()
+
+        return KeyNumbers(public.n, public.e)
+
+    return None
+
+
+def read_by_pycryptodome(
+    content: bytes, passphrase: Secret | None
+) -> KeyNumbers | None:
+    """
+    Return the numbers of a key; raise whatever the library does if it holds none.
+    """
+    from Crypto.PublicKey import RSA
+
+    key = RSA.import_key(content, _password(passphrase))
+
+    if key.has_private():
+        return KeyNumbers(*(int(one) for one in (key.n, key.e, key.d, key.p, key.q)))
+
+    return KeyNumbers(int(key.n), int(key.e))
+
+
+def _password(passphrase: Secret | None) -> bytes | None:
+    # The bytes that OpenSSL would take from the environment, UTF-8 or not.
+    if passphrase is None:
+        return None
+
+    return passphrase.reveal().encode("utf-8", "surrogateescape")
 
 
 def _no_key_error(content: KeyContent, wanted: Text) -> ConfigError:
@@ -243,7 +349,7 @@ def _no_key_error(content: KeyContent, wanted: Text) -> ConfigError:
 
 
 def _check_size(content: KeyContent, key: HiddenKey) -> None:
-    bits = key.value.size_in_bits()
+    bits = key.value.n.bit_length()
 
     if not MIN_BITS <= bits <= MAX_BITS:
         raise refusal(

@@ -7,8 +7,6 @@ from __future__ import annotations
 import base64
 import contextlib
 
-from Crypto.Cipher import PKCS1_v1_5
-
 from umfpay.errors import ConfigError, Text
 from umfpay.protocol._keys import (
     PrivateKey,
@@ -22,6 +20,7 @@ from umfpay.protocol._rsa import (
     private_off_loop,
     public_off_loop,
     public_operations,
+    pycryptodome_key,
 )
 from umfpay.sensitive import Sealed, Secret, fitting
 
@@ -116,7 +115,7 @@ class Opener:
         key = fitting(key, PrivateKey)
         must_be_private(key)
         _check_charset(charset)
-        self._key = key.hidden
+        self._key = pycryptodome_key(key.hidden)
         self._charset = charset
         self.off_loop = private_off_loop("pycryptodome", key.bits)
 
@@ -124,6 +123,8 @@ class Opener:
         """
         Return the plaintext, None if it was not sealed for this key and charset.
         """
+        from Crypto.Cipher import PKCS1_v1_5
+
         text = sealed.ciphertext if isinstance(sealed, Sealed) else sealed
 
         # Whatever is wrong with it: the library's frames hold key and plaintext.
