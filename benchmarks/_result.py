@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
+from importlib import metadata
 from typing import Any
 
 import attrs
@@ -180,3 +181,12 @@ def short(value: float) -> str:
     Return *value* with three digits that count.
     """
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def versions(*names: str) -> str:
+    """
+    Return what is installed of *names*.
+    """
+    installed = {one.name: one.version for one in metadata.distributions()}
+
+    return ", ".join(f"{name} {installed[name]}" for name in names if name in installed)

@@ -21,7 +21,7 @@ import attrs
 from cryptography.hazmat.primitives import serialization
 
 from benchmarks._bursts import Caller, Speed, paired
-from benchmarks._result import Figure, Result, ratio
+from benchmarks._result import Figure, Result, ratio, versions
 from benchmarks.canned import Gateway, Keys, Route, gateway, reply
 from benchmarks.orders import POOL, reference, total
 from benchmarks.peers import (
@@ -622,6 +622,16 @@ def result(plan: Plan, names: Sequence[str]) -> Result:
                 "wechatpayv3 signs queries, too, and hands out text, which is read with"
                 " json here. All have a timeout for each read or attempt, and as many"
                 " connections as they come with."
+            ),
+            versions(
+                "aiohttp",
+                "cryptography",
+                "httpx",
+                "httpx2",
+                "openai",
+                "pycryptodome",
+                "stripe",
+                "wechatpayv3",
             ),
         ],
     )

@@ -17,7 +17,7 @@ from typing import Final
 import attrs
 
 from benchmarks._bursts import Caller, Speed, paired, run_loop
-from benchmarks._result import Figure, Result, ratio
+from benchmarks._result import Figure, Result, ratio, versions
 from benchmarks.canned import Gateway, Keys, gateway
 from benchmarks.peers import BareAiohttp, Ours, check_same, seen
 
@@ -215,6 +215,7 @@ def result(plan: Plan) -> Result:
                 " deadline for a call, retries where they are safe, tokens, and the"
                 " judgement of what an answer proves."
             ),
+            versions("aiohttp", "cryptography", "uvloop"),
         ],
     )
 

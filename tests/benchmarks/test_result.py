@@ -5,12 +5,13 @@ Figures say whether a target was met, and results are written as they are.
 from __future__ import annotations
 
 import json
+from importlib import metadata
 
 import pytest
 
 from benchmarks.__main__ import main, save
 from benchmarks._page import write_page
-from benchmarks._result import Figure, Result, ratio
+from benchmarks._result import Figure, Result, ratio, versions
 
 
 def test_the_median_decides_unless_every_round_must():
@@ -25,6 +26,29 @@ def test_the_median_decides_unless_every_round_must():
     ).met
     assert Figure(label="a", unit="MiB", rounds=rounds, target=0.95, below=True).met
     assert Figure(label="a", unit="ratio", rounds=rounds).met is None
+
+
+def test_noise_is_of_the_middle_half():
+    """
+    One round that something disturbed says nothing about the others.
+    """
+    rounds = (1.0, 1.1, 1.2, 1.3, 9.0)
+    figure = Figure(label="a", unit="us", rounds=rounds)
+
+    assert pytest.approx(0.1) == figure.noise
+    assert "1.2 ± 0.1" == str(figure)
+    assert 0 == Figure(label="a", unit="us", rounds=(1.0,)).noise
+
+
+def test_versions_are_those_that_are_installed():
+    """
+    What is not there is not named.
+    """
+    told = versions("attrs", "no-such-package", "aiohttp")
+
+    assert [f"{name} {metadata.version(name)}" for name in ("attrs", "aiohttp")] == (
+        told.split(", ")
+    )
 
 
 def test_ratios_are_of_paired_rounds():
