@@ -591,6 +591,17 @@ async def test_a_refusal_raises_what_a_session_raises(
     assert (code, True) == (error.ret_code, error.verified)
 
 
+async def test_a_refusal_of_an_execute_that_a_copy_gets_too_is_unclear(client, gateway):
+    """
+    As that of `session.request()`, which asks nothing by itself.
+    """
+    gateway.answer = lambda request: gateway.signed({}, ret_code="00060730")
+    error = await fails(client.post(EXECUTE, json={}), errors.OutcomeUnknownError)
+
+    assert isinstance(error.__cause__, errors.CardError)
+    assert ("PAY_A", 1) == (error.intent.payment_id, len(gateway.requests))
+
+
 @pytest.mark.parametrize(
     ("answer", "read", "write"),
     [
