@@ -21,9 +21,8 @@ from simulation.runner import Report, be_quiet, first_caught, run_all
 from simulation.schedule import Result, run_schedule
 from umfpay import Executed, UMFSession
 from umfpay._session import _session as session_module
-from umfpay._session import _unknown_outcome
-from umfpay.testing import _transport
-from umfpay.transport import CallEnd, CallVerdict
+from umfpay.resources import _unknown_outcome
+from umfpay.transport import CallEnd, CallVerdict, _httpx_adapter
 
 
 ROOT = Path(__file__).parents[2]
@@ -276,17 +275,21 @@ def _believe_waiting(monkeypatch):
 
 
 def _lie_about_the_body(monkeypatch):
-    receive = _transport._Exchange._receive
+    watch = _httpx_adapter._watched_body
 
-    async def lie(self):
-        message = await receive(self)
+    def lie(family, state):
+        watched = watch(family, state)
 
-        if self._state is not None:
-            self._state.body_started = False
+        class Lying(family.AsyncByteStream):
+            async def __aiter__(self):
+                async for part in watched:
+                    state.body_started, state.body_tracked = False, True
 
-        return message
+                    yield part
 
-    monkeypatch.setattr(_transport._Exchange, "_receive", lie)
+        return Lying()
+
+    monkeypatch.setattr(_httpx_adapter, "_watched_body", lie)
 
 
 @SLOW
