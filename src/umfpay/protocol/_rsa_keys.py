@@ -219,23 +219,26 @@ def _is_pkcs12(content: KeyContent) -> bool:
 
 
 def _import_public(content: KeyContent) -> HiddenKey | None:
-    key = _import_key(content.block(*_PUBLIC_LABELS), None)
+    # Where a certificate holds the key, also one of a version that no standard knows.
+    info = public_key_info(content.der(*_PUBLIC_LABELS))
 
-    if key is not None:
-        return key
-
-    # A version that no standard knows, say: the key stands where it stands.
-    return _import_key(public_key_info(content.der(*_PUBLIC_LABELS)), None)
+    return _import_key(content.block(*_PUBLIC_LABELS), None, info)
 
 
-def _import_key(content: bytes, passphrase: Secret | None) -> HiddenKey | None:
+def _import_key(
+    content: bytes, passphrase: Secret | None, info: bytes = b""
+) -> HiddenKey | None:
+    """
+    Return the first key that a library reads out of *content*, or of *info*.
+    """
     for read in (read_by_cryptography, read_by_pycryptodome):
-        # Whatever the library says of a strange file, its frames hold the content.
-        with contextlib.suppress(Exception):
-            key = read(content, passphrase)
+        for one in (content, info):
+            # Whatever the library says of a strange file, its frames hold the content.
+            with contextlib.suppress(Exception):
+                key = read(one, passphrase) if one else None
 
-            if key is not None:
-                return HiddenKey(key)
+                if key is not None:
+                    return HiddenKey(key)
 
     return None
 
@@ -246,36 +249,27 @@ def read_by_cryptography(
     """
     Return the numbers of a key, None if it holds none or if it is not RSA.
     """
-    from cryptography import x509
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     is_pem = content.lstrip().startswith(b"-----BEGIN")
-    readers: tuple[Callable[..., Any], ...] = (
-        (
-            serialization.load_pem_private_key,
-            serialization.load_pem_public_key,
-            x509.load_pem_x509_certificate,
-        )
-        if is_pem
-        else (
-            serialization.load_der_private_key,
-            serialization.load_der_public_key,
-            x509.load_der_x509_certificate,
-        )
-    )
     key: Any = None
 
+    # Its reader of certificates is not asked: to import it takes as long as all else.
     with contextlib.suppress(Exception):
-        key = readers[0](content, _password(passphrase))
+        key = (
+            serialization.load_pem_private_key(content, _password(passphrase))
+            if is_pem
+            else serialization.load_der_private_key(content, _password(passphrase))
+        )
 
-    for read in readers[1:]:
-        if key is None:
-            with contextlib.suppress(Exception):
-                key = read(content)
-
-    if isinstance(key, x509.Certificate):
-        key = key.public_key()
+    if key is None:
+        with contextlib.suppress(Exception):
+            key = (
+                serialization.load_pem_public_key(content)
+                if is_pem
+                else serialization.load_der_public_key(content)
+            )
 
     if isinstance(key, rsa.RSAPrivateKey):
         numbers = key.private_numbers()
