@@ -241,6 +241,21 @@ def test_what_is_odd_is_written_with_care(odd, expected):
     assert expected in encode(item, seal=None)
 
 
+def test_odd_text_in_a_list_is_written_with_care():
+    """
+    The JSON encoder would take it for something hidden.
+    """
+    declaration = models.NewCustomsDeclaration(
+        customs_id="HZ",
+        mer_customs_code="c",
+        mer_sub_reference_id="s1",
+        mer_item_ids=[OddText("a")],
+        sub_order_amount=Money(1, "USD"),
+    )
+
+    assert b'"items":[{"mer_item_id":"a"}]' in encode(declaration, seal=None)
+
+
 def test_a_subclass_is_written_with_its_members():
     """
     As a shop may derive one.

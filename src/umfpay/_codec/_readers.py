@@ -4,7 +4,6 @@ Generate readers of received objects: the fast path of deserializing.
 
 from __future__ import annotations
 
-import itertools
 import textwrap
 import types
 import typing
@@ -93,7 +92,20 @@ def reader(cls: type[Received]) -> Callable[[Any], Any]:
     """
     Return the function that reads a *cls* from parsed JSON.
     """
+    return compile_function(f"read_{cls.__name__}", *generate_reader(cls))
+
+
+def generate_reader(cls: type[Received]) -> tuple[str, dict[str, Any]]:
+    """
+    Return the source of the reader of *cls*, and its globals.
+    """
+    hints = member_hints(cls)
     members = reading.member_names(cls)
+    known_names = {name for names in members.values() for name in names}
+    defaults = {
+        field.name: None if field.default is attrs.NOTHING else field.default
+        for field in attrs.fields(cls)
+    }
     namespace: dict[str, Any] = {
         cls.__name__: cls,
         "UnusualError": UnusualError,
@@ -102,52 +114,37 @@ def reader(cls: type[Received]) -> Callable[[Any], Any]:
         "as_object": reading.as_object,
         "is_absent": reading.is_absent,
         "is_plain_number": reading.is_plain_number,
-        "unknown_members": partial(
-            _unknown_members, {*itertools.chain(*members.values())}
-        ),
+        "unknown_members": partial(_unknown_members, known_names),
         "read_carefully": read_carefully,
         # What __init__ would do, at a fifth of its cost (docs: benchmarks).
         "new": object.__new__,
-        "defaults": {
-            field.name: None if field.default is attrs.NOTHING else field.default
-            for field in attrs.fields(cls)
-        },
+        "defaults": defaults,
     }
+    lines = ""
 
-    for hint in member_hints(cls).values():
-        namespace |= _functions(hint, namespace)
-
-    return compile_function(f"read_{cls.__name__}", reader_source(cls), namespace)
-
-
-def reader_source(cls: type[Received]) -> str:
-    """
-    Return the source of the reader of *cls*.
-    """
-    hints = member_hints(cls)
-    members = ""
-
-    for member, names in reading.member_names(cls).items():
+    for member, names in members.items():
         first, *others = (_NAME.format(name=name) for name in names)
-        lines = _lines(hints[member], member)
+        taken = _lines(hints[member], member)
+        namespace |= _functions(hints[member], namespace)
 
         if others:
-            members += first + "".join(f"el{other}" for other in others)
-            members += f"{_NO_NAME}{lines}\n"
+            lines += first + "".join(f"el{other}" for other in others)
+            lines += f"{_NO_NAME}{taken}\n"
         else:
-            members += f"{first}\n{textwrap.indent(lines, '    ')}\n"
+            lines += f"{first}\n{textwrap.indent(taken, '    ')}\n"
 
     required = "".join(
         _REQUIRED.format(member=field.name)
         for field in attrs.fields(cls)
         if field.default is attrs.NOTHING
     )
-
-    return _READER.format(
+    source = _READER.format(
         cls=cls.__name__,
-        members=textwrap.indent(members, " " * 8),
+        members=textwrap.indent(lines, " " * 8),
         required=textwrap.indent(required, " " * 8),
     )
+
+    return source, namespace
 
 
 def _kind(hint: Any) -> Any:

@@ -13,9 +13,9 @@ import msgspec
 
 from umfpay._codec import _reading as reading
 from umfpay._codec._converter import DEFAULT_OPTIONS, make_converter
-from umfpay._codec._readers import reader, reader_source
+from umfpay._codec._readers import generate_reader, reader
 from umfpay._codec._source import UnusualError
-from umfpay._codec._writers import writer, writer_source
+from umfpay._codec._writers import generate_writer, writer
 from umfpay._codec._writing import EncodeOptions, cannot_be_sent
 from umfpay.errors import ConfigError, EnvelopeError, Text
 from umfpay.models import NewEnterprise, Received
@@ -197,6 +197,6 @@ def generated_source(cls: type[Any]) -> str:
     Return the generated code that reads a *cls*, or writes it.
     """
     if issubclass(cls, Received):
-        return reader_source(cls)
+        return generate_reader(cls)[0]
 
-    return writer_source(cls, DEFAULT_OPTIONS)
+    return generate_writer(cls, DEFAULT_OPTIONS)[0]

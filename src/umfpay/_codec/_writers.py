@@ -73,23 +73,28 @@ def writer(cls: Any, options: EncodeOptions) -> Callable[[Any], Any]:
 
     Its result holds each `Secret` and `Private` as it is.
     """
-    return _compile(cls, options) if _is_model(cls) else _leave
+    if not _is_model(cls):
+        return _leave
+
+    return compile_function(f"write_{cls.__name__}", *generate_writer(cls, options))
 
 
 def _leave(_: Any) -> Any:
     raise UnusualError
 
 
-def _compile(cls: Any, options: EncodeOptions) -> Callable[[Any], Any]:
-    namespace: dict[str, Any] = {
-        **_FUNCTIONS,
-        cls.__name__: cls,
-        "form": form_of(cls, options),
-    }
-
+def generate_writer(cls: Any, options: EncodeOptions) -> tuple[str, dict[str, Any]]:
+    """
+    Return the source of the writer of *cls*, and its globals.
+    """
+    form = form_of(cls, options)
+    namespace: dict[str, Any] = {**_FUNCTIONS, cls.__name__: cls, "form": form}
+    lines = []
     kind: Any
 
-    for hint in member_hints(cls).values():
+    for member, hint in member_hints(cls).items():
+        lines.append(_MEMBER.format(member=member) + _lines(hint, member))
+
         for kind in _kinds(hint):
             name = f"write_{kind.__name__}"
             namespace[kind.__name__] = kind
@@ -100,25 +105,13 @@ def _compile(cls: Any, options: EncodeOptions) -> Callable[[Any], Any]:
             )
 
     namespace["write_Money"] = write_money
-    source = writer_source(cls, options)
-
-    return compile_function(f"write_{cls.__name__}", source, namespace)
-
-
-def writer_source(cls: type[Any], options: EncodeOptions) -> str:
-    """
-    Return the source of the writer of *cls*.
-    """
-    members = "\n".join(
-        _MEMBER.format(member=name) + _lines(hint, name)
-        for name, hint in member_hints(cls).items()
-    )
-
-    return _WRITER.format(
+    source = _WRITER.format(
         cls=cls.__name__,
-        members=textwrap.indent(members, " " * 4),
-        result="body" if form_of(cls, options) is None else "form(body)",
+        members=textwrap.indent("\n".join(lines), " " * 4),
+        result="body" if form is None else "form(body)",
     )
+
+    return source, namespace
 
 
 def _lines(hint: Any, member: str) -> str:
