@@ -4,10 +4,10 @@ Serialize: request models to JSON values, with the recommended names, without No
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
+from typing import Any, Final, Literal, NoReturn
 
 import attrs
 
@@ -20,15 +20,8 @@ from umfpay.models import (
     NewPayer,
     NewRefund,
     NewStandaloneDeclaration,
-    OpenEnum,
-    Received,
     RiskInfo,
 )
-from umfpay.sensitive import Private, Sealed, Secret
-
-
-if TYPE_CHECKING:
-    from cattrs import Converter
 
 
 @attrs.frozen(kw_only=True, cache_hash=True)
@@ -208,114 +201,3 @@ def _standalone_declaration(members: Members) -> Members:
             members[name] = members[name]["total"]
 
     return members
-
-
-class Writer:
-    """
-    Turns whatever we send, and everything read, into JSON values, or refuses it.
-    """
-
-    def __init__(self, converter: Converter, options: EncodeOptions) -> None:
-        self._write = converter.unstructure
-        self._options = options
-
-    def register(self, converter: Converter) -> None:
-        """
-        Make *converter* write by these methods.
-        """
-        # What no hook below knows is refused: cattrs would take sets and floats.
-        converter.register_unstructure_hook_func(lambda _: True, refuse)
-        converter.register_unstructure_hook_func(attrs.has, self.members)
-        converter.register_unstructure_hook_func(_is_received, self.received)
-        converter.register_unstructure_hook_func(_is_enum, str.__str__)
-        converter.register_unstructure_hook_func(_is_mapping, self.mapping)
-        hooks: dict[type[Any], Callable[[Any], Any]] = {
-            Money: write_money,
-            Sealed: lambda value: value.ciphertext,
-            # These stay hidden until the bytes are written: see encode().
-            Private: lambda value: value,
-            Secret: lambda value: value,
-            Decimal: digits,
-            datetime: wire_text,
-            date: wire_text,
-            timedelta: wire_text,
-            tuple: self.several,
-            list: self.several,
-            dict: self.mapping,
-            str: str.__str__,
-            int: lambda value: value,
-            type(None): lambda value: value,
-            bytes: refuse,
-        }
-
-        for cls, hook in hooks.items():
-            converter.register_unstructure_hook(cls, hook)
-
-    def members(self, value: Any) -> Members:
-        """
-        Write what is there; numbers and truth values of ours are text on the wire.
-        """
-        result: Members = {}
-
-        for field in attrs.fields(type(value)):
-            given = getattr(value, field.name)
-
-            if given is None or given == ():
-                continue
-
-            if isinstance(given, int):
-                given = wire_text(given)
-
-            result[field.name] = self._write(given)
-
-        form = form_of(type(value), self._options)
-
-        return result if form is None else form(result)
-
-    def received(self, value: Received) -> Members:
-        """
-        Write an object that was read, unknown members as they came.
-        """
-        result: Members = {}
-
-        for field in attrs.fields(type(value)):
-            given = getattr(value, field.name)
-
-            if field.name == "extra" or given is None or given == ():
-                continue
-
-            # All digits as they came, an exponent too.
-            result[field.name] = (
-                str(given) if isinstance(given, Decimal) else self._write(given)
-            )
-
-        return {**value.extra, **result}
-
-    def several(self, value: Any) -> list[Any]:
-        """
-        Write a list.
-        """
-        return [self._write(one) for one in value]
-
-    def mapping(self, value: Mapping[Any, Any]) -> dict[Any, Any]:
-        """
-        Write an object that the caller built, without what is None.
-        """
-        if not all(isinstance(name, str) for name in value):
-            raise cannot_be_sent("dict")
-
-        return {
-            name: self._write(one) for name, one in value.items() if one is not None
-        }
-
-
-def _is_received(cls: Any) -> bool:
-    return isinstance(cls, type) and issubclass(cls, Received)
-
-
-def _is_mapping(cls: Any) -> bool:
-    return isinstance(cls, type) and issubclass(cls, Mapping)
-
-
-def _is_enum(cls: Any) -> bool:
-    return isinstance(cls, type) and issubclass(cls, OpenEnum)
