@@ -466,6 +466,28 @@ async def test_a_gateway_of_another_name_behind_a_proxy_sent_nothing(
     assert [] == served.received
 
 
+@pytest.mark.parametrize("known", [True, False])
+@one_tls
+async def test_a_connection_lost_as_its_handshake_ends_sent_nothing(
+    answering, open_pool, call, security, monkeypatch, known
+):
+    """asyncio gives no transport then; the reason comes a moment later."""
+    served = await answering(**security.options)
+    loop = asyncio.get_running_loop()
+
+    async def start_tls(transport, protocol, context, **options):
+        if known:
+            loop.call_soon(protocol.connection_lost, ssl.SSLError(1, "some alert"))
+
+    monkeypatch.setattr(loop, "start_tls", start_tls)
+    url = security.url(served)
+    pool = open_pool(url, ssl_context=security.context)
+    error = await failed(pool, call(Effect.MONEY, url=url))
+
+    assert Failure.CONNECT is error.failure
+    assert ("some alert" if known else "ConnectionResetError") in error.detail
+
+
 def test_a_connector_shows_no_password():
     """Neither it nor its settings, in a traceback with local names either."""
     assert "sesame" not in repr(

@@ -418,7 +418,7 @@ async def test_a_refusal_by_tls_is_told_in_its_words(
 
     def end_later(self, attempt, task):
         # The connection is made, and its first request is slow to come.
-        if attempt.connection.is_readable():
+        if attempt.connection.is_lost or attempt.connection.is_readable():
             ended(self, attempt, task)
         else:
             self.loop.call_soon(end_later, self, attempt, task)

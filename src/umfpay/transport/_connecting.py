@@ -170,7 +170,7 @@ class Connector:
             raise
 
         if connection.is_lost:
-            raise ConnectionResetError
+            raise ExchangeError(Failure.CONNECT, connection.last_words)
 
     async def _open_socket(self, to: Origin) -> socket.socket:
         addresses = await self._resolve(to)
@@ -311,7 +311,13 @@ async def _start_tls(
     )
 
     if wrapped is None:
-        # The connection was lost in the moment in which the handshake ended.
+        # The connection was lost in the moment in which the handshake ended; why, it
+        # learns in the next.
+        await asyncio.sleep(0)
+
+        if isinstance(protocol, HttpConnection) and protocol.is_lost:
+            raise ExchangeError(Failure.CONNECT, protocol.last_words)
+
         raise ConnectionResetError
 
     # start_tls() does not.

@@ -130,7 +130,6 @@ class HttpConnection(asyncio.Protocol):
 
     Attributes:
         exchange: What is under way.
-        exchanges: How many requests it has carried.
         is_closing: It takes no request any more.
         is_lost: Its socket is closed.
         idle_since: When its last exchange ended, or when it was made.
@@ -145,11 +144,10 @@ class HttpConnection(asyncio.Protocol):
         self._parser: AnswerParser
         # Any: the interface of a transport does not promise what ours use.
         self._transport: Any = None
-        self._releases_later = False
+        self._is_tls = False
         self.is_readable: Callable[[], bool] = _never
         self._is_large = False
         self.exchange: PendingExchange | None = None
-        self.exchanges = 0
         self.is_closing = False
         self.is_lost = False
         self.idle_since = 0.0
@@ -164,11 +162,9 @@ class HttpConnection(asyncio.Protocol):
         self._parser = AnswerParser()
         self._transport = transport
         self.idle_since = self._loop.time()
+        self._is_tls = transport.get_extra_info("ssl_object") is not None
         line = transport.get_extra_info("socket")
         number = None if line is None else line.fileno()
-
-        # TLS may hold the end of the connection behind the answer that it hands over.
-        self._releases_later = transport.get_extra_info("ssl_object") is not None
 
         # A loop in memory has no sockets of the system.
         if isinstance(number, int) and number >= 0:
@@ -195,7 +191,6 @@ class HttpConnection(asyncio.Protocol):
         """
         state = exchange.state
         self.exchange = exchange
-        self.exchanges += 1
         self.made_for = None
         exchange.connection = self
         self._parser.begin(
@@ -267,7 +262,7 @@ class HttpConnection(asyncio.Protocol):
 
             if self._parser.streams:
                 self._pass_on(exchange, is_clean=is_clean)
-            elif is_clean or not self._is_tls():
+            elif is_clean or not self._is_tls:
                 self._complete(exchange)
             else:
                 # "complete only if a valid closure alert" came (RFC 9112 9.8).
@@ -327,16 +322,14 @@ class HttpConnection(asyncio.Protocol):
         if (
             not parser.keeps_alive
             or self._transport.get_write_buffer_size()
-            or (self._is_large and self._is_tls())
+            or (self._is_large and self._is_tls)
         ):
             self.close()
-        elif self._releases_later:
+        elif self._is_tls:
+            # It may hold the connection's end behind the answer that it hands over.
             self._loop.call_soon(self._owner.released, self)
         else:
             self._owner.released(self)
-
-    def _is_tls(self) -> bool:
-        return self._transport.get_extra_info("ssl_object") is not None
 
     def _let_go(self, exchange: PendingExchange) -> None:
         self.exchange = None

@@ -283,6 +283,9 @@ class LoopPool:
         if connection.is_closing:
             return
 
+        if connection.made_for is not None and connection.made_for not in self._waiters:
+            connection.made_for = None
+
         self._idle.append(connection)
 
         if self._waiters:
