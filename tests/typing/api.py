@@ -7,6 +7,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 from decimal import Decimal
 
+import httpx
+
 from umfpay import Config, Environment, UMFError, UMFSession
 from umfpay.errors import APIError, OutcomeUnknownError
 from umfpay.models import (
@@ -24,6 +26,7 @@ from umfpay.models import (
     PaymentState,
     Refund,
 )
+from umfpay.transport import UMFTransport
 
 
 def order() -> NewOrder:
@@ -92,3 +95,15 @@ def config() -> Config:
         gateway_certificate=["umf.crt", b"..."],
         environment=Environment.SANDBOX_CHINA,
     )
+
+
+async def httpx_both_ways(config: Config) -> int:
+    below = httpx.AsyncHTTPTransport()
+
+    async with (
+        UMFSession(config, transport=below) as session,
+        httpx.AsyncClient(transport=UMFTransport(session, transport=below)) as client,
+    ):
+        response = await client.get(f"{config.base_url}bank")
+
+    return response.status_code

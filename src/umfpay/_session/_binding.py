@@ -24,6 +24,7 @@ from umfpay.transport import (
     AnswerVerifier,
     Edge,
     HTTPXAdapter,
+    HTTPXTransport,
     Pipeline,
     RawBody,
     RequestSigner,
@@ -121,7 +122,7 @@ def must_be_usable(binding: Binding) -> None:
         )
 
 
-def bind(config: Config, root: str, transport: object | None) -> Binding:
+def bind(config: Config, root: str, transport: HTTPXTransport | None) -> Binding:
     """
     Build the pipeline for the running loop.
 

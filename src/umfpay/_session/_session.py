@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, cast
+from typing import Any, Self, TypeVar, Unpack, cast
 
 from umfpay import _codec
 from umfpay._session._address import (
@@ -69,14 +69,12 @@ from umfpay.transport import (
     CallState,
     CallVerdict,
     Edge,
+    HTTPXTransport,
     classify,
     without_traceback,
 )
 from umfpay.transport import Download as VerifiedDownload
 
-
-if TYPE_CHECKING:
-    import httpx
 
 T = TypeVar("T")
 
@@ -97,8 +95,8 @@ class UMFSession:
 
     Args:
         config: The settings.
-        transport: Any `httpx.AsyncBaseTransport` in place of our own network
-            transport; the session closes it. It has its own proxy, authorities, client
+        transport: Any transport of httpx or httpx2 in place of our own connections; the
+            session closes it. It has its own proxy, authorities, client
             certificate and limits; those of the Config must not be set.
         on_call: Called once after each call, whatever its end; what it raises is
             logged and changes nothing.
@@ -121,7 +119,7 @@ class UMFSession:
         self,
         config: Config,
         *,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: HTTPXTransport | None = None,
         on_call: Callable[[CallReport], None] | None = None,
         on_unknown: Callable[[Intent], None] | None = None,
     ) -> None:
@@ -156,11 +154,11 @@ class UMFSession:
 
         self._binding: Binding | None = None
         self._closed = False
-        self.root = base_address(config.base_url)
+        self.root: str = base_address(config.base_url)
         self.payments: Payments = Payments(
             self, notify_url=config.notify_url, ret_url=config.ret_url
         )
-        self.refund_ids = RefundIds()
+        self.refund_ids: RefundIds = RefundIds()
         self.refunds: Refunds = Refunds(
             self, notify_url=config.notify_url, ids=self.refund_ids
         )

@@ -22,6 +22,7 @@ from umfpay.transport import (
     RESERVED_HEADERS,
     Call,
     HTTPXAdapter,
+    HTTPXTransport,
     RawBody,
     family_of,
     without_traceback,
@@ -67,7 +68,9 @@ class UMFTransport(httpx.AsyncBaseTransport):
         ConfigError: Something is not what it must be.
     """
 
-    def __init__(self, given: Config | UMFSession, *, transport: Any = None) -> None:
+    def __init__(
+        self, given: Config | UMFSession, *, transport: HTTPXTransport | None = None
+    ) -> None:
         self._is_shared = isinstance(given, UMFSession)
         self._adapter: HTTPXAdapter | None = None
 

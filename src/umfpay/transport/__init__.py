@@ -24,7 +24,12 @@ from umfpay.transport._exchange import (
     ExchangeError,
     Failure,
 )
-from umfpay.transport._httpx_adapter import HTTPXAdapter, family_of, no_transport
+from umfpay.transport._httpx_adapter import (
+    HTTPXAdapter,
+    HTTPXTransport,
+    family_of,
+    no_transport,
+)
 from umfpay.transport._origin import DEFAULT_PORTS, Origin, origin_of
 from umfpay.transport._outcome import (
     GOOD_VERDICT,
@@ -71,6 +76,7 @@ __all__ = [
     "ExchangeError",
     "Failure",
     "HTTPXAdapter",
+    "HTTPXTransport",
     "Origin",
     "Pipeline",
     "RawBody",

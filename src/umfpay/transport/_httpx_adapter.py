@@ -13,7 +13,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from umfpay.errors import ConfigError, Text
 from umfpay.transport._call import CallState, find_header
@@ -56,6 +56,25 @@ _FAILURES: Final = (
     ("StreamError", Failure.BROKEN),
     ("InvalidURL", Failure.ADDRESS),
 )
+
+
+class HTTPXTransport(Protocol):
+    """
+    A transport of httpx or httpx2: their `AsyncBaseTransport`, in the words of both.
+    """
+
+    # Any: their classes are disjoint, and neither needs to be installed to be checked.
+    async def handle_async_request(self, request: Any) -> Any:
+        """
+        Send *request* and return the response, its body still to be read.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """
+        Close all connections.
+        """
+        ...
 
 
 class AbandonedError(Exception):
@@ -123,7 +142,7 @@ class HTTPXAdapter:
         ConfigError: It is no transport.
     """
 
-    def __init__(self, wrapped: Any) -> None:
+    def __init__(self, wrapped: HTTPXTransport) -> None:
         family = family_of(wrapped)
 
         if family is None:
