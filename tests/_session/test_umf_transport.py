@@ -355,6 +355,56 @@ async def test_a_body_that_fails_is_not_sent(client, gateway, cls):
     assert [] == gateway.requests
 
 
+async def test_a_call_that_is_cancelled_while_its_body_is_read_sent_nothing(
+    gateway, config
+):
+    """
+    Nobody needs to ask what became of it.
+    """
+    unknown = []
+    begun = asyncio.Event()
+
+    async def body():
+        yield b"{"
+        begun.set()
+        await asyncio.Event().wait()
+
+    async with UMFSession(
+        config, transport=gateway.transport(), on_unknown=unknown.append
+    ) as session:
+        transport = UMFTransport(session, transport=gateway.transport())
+
+        async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
+            call = asyncio.create_task(client.post(EXECUTE, content=body()))
+            await begun.wait()
+            call.cancel()
+
+            with pytest.raises(asyncio.CancelledError):
+                await call
+
+    assert ([], []) == (unknown, gateway.requests)
+
+
+async def test_a_call_from_another_loop_is_refused(gateway, config):
+    """
+    A transport belongs to the loop of its session, and the error says so.
+    """
+    transport = UMFTransport(config, transport=gateway.transport())
+
+    async def ask():
+        request = httpx.Request("POST", BASE + EXECUTE, json={})
+
+        return await transport.handle_async_request(request)
+
+    async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
+        await client.get("exchange_rate")
+
+        with pytest.raises(errors.WrongLoopError):
+            await asyncio.to_thread(asyncio.run, ask())
+
+    assert ["GET"] == [one.method for one in gateway.requests]
+
+
 def test_a_body_that_never_ends_ends_at_the_deadline(credentials, gateway):
     """
     The deadline of the Config covers the reading, and nothing was sent.
