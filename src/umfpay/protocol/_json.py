@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -156,21 +156,37 @@ def parse_exact(body: bytes) -> dict[str, Any] | None:
 
     It then has no white space and no member twice, and nothing stands after it. What
     is None may be JSON all the same.
-
-    Raises:
-        JSONRefusedError: It is nested too deep, or its start is not JSON.
     """
     marks = body.translate(_MARKS)
 
-    if marks.count(b"{") > MAX_DEPTH:
-        decode_text(body)
+    if _LONG_NUMBER in marks:
+        return None
 
     try:
-        value = None if _LONG_NUMBER in marks else _EXACT_DECODER.decode(body)
-
-        return value if type(value) is dict and _ENCODER.encode(value) == body else None
+        value = _EXACT_DECODER.decode(body)
+        exact = type(value) is dict and _ENCODER.encode(value) == body
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
+
+    # Few answers hold so many brackets that they could be nested too deep.
+    if not exact or (marks.count(b"{") > MAX_DEPTH and _is_nested_deep(value)):
+        return None
+
+    return cast("dict[str, Any]", value)
+
+
+def _is_nested_deep(value: Any) -> bool:
+    level = [value]
+
+    for _ in range(MAX_DEPTH):
+        level = [
+            one
+            for holder in level
+            for one in (holder.values() if type(holder) is dict else holder)
+            if type(one) is dict or type(one) is list
+        ]
+
+    return bool(level)
 
 
 def parse_json(body: bytes) -> Any:
