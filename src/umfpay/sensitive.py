@@ -247,17 +247,20 @@ def withholds(
             for name, kind in kinds.items()
         }
         places = list(inspect.signature(function).parameters)
+        # The usual call: its object, and the first of *kinds*, in its place.
+        first = named.get(places[1], ()) if len(places) > 1 else ()
 
         @functools.wraps(function)
         async def call(*args: P.args, **kwargs: P.kwargs) -> T:
             try:
-                # No local of the loops holds a value.
-                for name in list(kwargs):
-                    kwargs[name] = _withhold(kwargs[name], named.get(name))
+                if kwargs or len(args) != 2 or type(args[1]) not in first:
+                    # No local of the loops holds a value.
+                    for name in list(kwargs):
+                        kwargs[name] = _withhold(kwargs[name], named.get(name))
 
-                for place, name in enumerate(places[: len(args)]):
-                    kept = _withhold(args[place], named.get(name))
-                    args = (*args[:place], kept, *args[place + 1 :])  # type: ignore[assignment]
+                    for place, name in enumerate(places[: len(args)]):
+                        kept = _withhold(args[place], named.get(name))
+                        args = (*args[:place], kept, *args[place + 1 :])  # type: ignore[assignment]
 
                 running = function(*args, **kwargs)
             finally:

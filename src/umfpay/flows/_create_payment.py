@@ -68,7 +68,9 @@ async def create_payment(
         )
     except OutcomeUnknownError as unknown:
         payment = await _create_again(session, new, unknown, deadline, arrivals)
-        await bind(arrivals, new.order, payment_id=payment.id)
+
+        if arrivals is not None:
+            await bind(arrivals, new.order, payment_id=payment.id)
 
     await report_step(on_step, "created", payment, deadline=deadline)
 

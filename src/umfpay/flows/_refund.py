@@ -224,7 +224,7 @@ async def _find_refund(
     if found.outcome is Executed.NO:
         raise _failed_error(made) from unknown
 
-    if made.id:
+    if made.id and arrivals is not None:
         await bind(arrivals, new, payment_id=payment.id, refund_id=made.id)
 
     return made

@@ -97,7 +97,7 @@ class Customs:
             options,
         )
 
-        if made.id is not None:
+        if made.id is not None and arrivals is not None:
             await bind(arrivals, made, payment_id=payment_id)
 
         return made

@@ -34,7 +34,7 @@ class ExpectationRegistry(Protocol):
 
 
 async def bind(
-    arrivals: ExpectationRegistry | None,
+    arrivals: ExpectationRegistry,
     what: NewOrder | NewRefund | CustomsDeclaration,
     *,
     payment_id: str | None = None,
@@ -46,9 +46,6 @@ async def bind(
     The call has been made, and its caller needs the answer. The inbox asks the gateway
     about an id that it was not told.
     """
-    if arrivals is None:
-        return
-
     try:
         await arrivals.expect(what, payment_id=payment_id, refund_id=refund_id)
     except UMFError as error:

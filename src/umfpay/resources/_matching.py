@@ -138,6 +138,9 @@ def must_name_number(members: Mapping[str, Any], mer_reference_id: str | None) -
         must_match("mer_reference_id", mer_reference_id, named)
 
 
+_NO_AMOUNT: Final = Amount()
+
+
 @attrs.frozen(kw_only=True)
 class KnownOrder:
     """
@@ -171,7 +174,7 @@ class KnownOrder:
         if order is None:
             return cls()
 
-        amount = order.amount or Amount()
+        amount = order.amount or _NO_AMOUNT
 
         return cls(
             mer_reference_id=order.mer_reference_id,
@@ -213,13 +216,16 @@ class KnownOrder:
         """
         Tell whether an answer names all that is known here.
         """
-        named = self.named_by(order)
+        if order is None:
+            return self == KnownOrder()
+
+        amount = order.amount or _NO_AMOUNT
 
         return (
-            (self.mer_reference_id is None or named.mer_reference_id is not None)
-            and (self.mer_date is None or named.mer_date is not None)
-            and (self.total is None or named.total is not None)
-            and (self.currency is None or named.currency is not None)
+            (self.mer_reference_id is None or order.mer_reference_id is not None)
+            and (self.mer_date is None or order.mer_date is not None)
+            and (self.total is None or amount.total is not None)
+            and (self.currency is None or amount.currency is not None)
         )
 
 

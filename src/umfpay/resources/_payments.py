@@ -118,7 +118,8 @@ class Payments:
             ),
             options,
         )
-        await bind(arrivals, order, payment_id=payment.id)
+        if arrivals is not None:
+            await bind(arrivals, order, payment_id=payment.id)
 
         return payment
 

@@ -133,7 +133,8 @@ class Refunds:
             ),
             options,
         )
-        await bind(arrivals, new, payment_id=payment_id, refund_id=made.id)
+        if arrivals is not None:
+            await bind(arrivals, new, payment_id=payment_id, refund_id=made.id)
 
         return made
 
