@@ -407,7 +407,7 @@ async def test_a_missing_client_certificate_shows_only_after_the_write(
 
 @pytest.mark.parametrize("security", ["TLS 1.3"], indirect=True)
 @pytest.mark.parametrize("comes", ["early", "late"])
-async def test_a_refusal_by_tls_is_told_in_its_words(
+async def test_a_refusal_by_tls_is_reported_in_its_words(
     certify, security, open_pool, call, monkeypatch, comes
 ):
     """If the alert comes before the write nothing was sent; the reason is known."""
