@@ -44,10 +44,10 @@ def test_versions_are_those_that_are_installed():
     """
     What is not there is not named.
     """
-    saved = versions("attrs", "no-such-package", "aiohttp")
+    found = versions("attrs", "no-such-package", "aiohttp")
 
     assert [f"{name} {metadata.version(name)}" for name in ("attrs", "aiohttp")] == (
-        saved.split(", ")
+        found.split(", ")
     )
 
 
