@@ -338,6 +338,20 @@ async def test_a_deadline_while_waiting_for_the_next_token(
     assert sent is state.may_have_been_sent()
 
 
+@pytest.mark.parametrize("effect", [Effect.READ, *WRITES])
+@pytest.mark.parametrize("status", [200, 400, 401])
+async def test_another_code_that_nobody_signed_is_not_the_tokens_fault(
+    play, call, gateway, tokens, effect, status
+):
+    """Under HTTP 401, too: whoever names a reason means that one."""
+    script, pipeline = play(gateway.answer("00060710", status=status, place="none"))
+    state = call(effect)
+    await pipeline.send(state)
+
+    assert (1, []) == (len(script.requests), tokens.refused)
+    assert "00060710" == state.envelope.ret_code
+
+
 async def test_another_refusal_is_not_the_tokens_fault(play, call, gateway, tokens):
     """A business refusal passes outward."""
     _, pipeline = play(gateway.answer("00060710"))

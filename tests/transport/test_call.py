@@ -149,6 +149,8 @@ def test_starting_again_forgets_the_attempt_but_not_the_counts(call):
         body_started=True,
         status=401,
         response_headers=[(b"a", b"b")],
+        response_body=b"{}",
+        signed_success=True,
         unverified_accepted=True,
         attempts=2,
         replays=1,
@@ -162,9 +164,11 @@ def test_starting_again_forgets_the_attempt_but_not_the_counts(call):
         state.body_started,
         state.status,
         state.response_headers,
+        state.response_body,
+        state.signed_success,
         state.unverified_accepted,
         state.envelope,
-    ) == (False, False, None, (), False, None)
+    ) == (False, False, None, (), b"", False, False, None)
     assert (state.attempts, state.replays, state.signature) == (2, 1, "abc")
 
 
@@ -187,6 +191,7 @@ def test_repr_shows_neither_body_nor_token(call):
         signature="c2ln",
         headers=[(b"X-Own", b"private")],
         response_headers=[(b"set-cookie", b"private")],
+        response_body=b"private",
     )
     shown = repr(state) + repr(described(body={"phone": "13800000000"}))
 

@@ -254,6 +254,15 @@ def test_without_retry_after_nothing_is_asked_for(call):
     assert 0.0 == retry_after(call(), now=1000.0)
 
 
+def test_only_a_busy_answer_says_how_long_to_wait(call):
+    """One whose body broke off was no answer, whatever its head asked for."""
+    state = call(attempts=1, response_headers=[(b"retry-after", b"7")])
+    policy = full_jitter(random=lambda: 1.0)
+
+    assert 7.25 == policy(state, None)
+    assert 0.25 == policy(state, ExchangeError(Failure.BROKEN))
+
+
 def test_the_wait_is_drawn_and_capped(call):
     """Full jitter: between nothing and a bound that doubles up to the cap."""
     policy = full_jitter(attempts=9, base=1.0, cap=3.0, random=lambda: 0.5)

@@ -8,12 +8,22 @@ import gzip
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
 from umfpay.errors import EnvelopeError, SignatureError, UnsignedResponseError
-from umfpay.protocol import Verdict
-from umfpay.transport import Answer, AnswerVerifier, CallEnd, Effect, classify
+from umfpay.protocol import Verdict, sign_envelope
+from umfpay.transport import (
+    GOOD_VERDICT,
+    Answer,
+    AnswerVerifier,
+    CallEnd,
+    Effect,
+    classify,
+)
+from umfpay.transport._authorizing import is_token_refused
+from umfpay.transport._retrying import is_busy
 
 
 FORGED = b'{"meta":{"sign":"AAAA","ret_msg":"x","ret_code":"%s"},"payment":{}}'
@@ -59,6 +69,50 @@ async def test_a_signed_answer_is_verified(verifying, call, gateway, place):
     assert (state.envelope.ret_code, state.status) == ("0000", 200)
     assert state.envelope.members["payment"] == {"id": "1"}
     assert not state.unverified_accepted
+
+
+@pytest.mark.parametrize("effect", Effect)
+@pytest.mark.parametrize("status", [200, 201, 400, 401, 429, 502])
+@pytest.mark.parametrize("code", ["0000", "00060761", "00280703", "00060710", ""])
+@pytest.mark.parametrize("error_code", ["", "00060710"])
+@pytest.mark.parametrize("place", ["meta", "header", "none"])
+async def test_a_signed_success_is_what_every_rule_calls_one(
+    verifying, call, gateway, effect, status, code, error_code, place
+):
+    """It skips the rules of refusals, so that none of them may be of another opinion."""
+    meta = {"ret_code": code, "ret_msg": "x", "error_code": error_code}
+    body, signature = sign_envelope({"meta": meta}, signer=gateway.signer, place=place)
+    headers = {} if signature is None else {"signature": signature}
+    state = call(effect, handed_over=True)
+
+    with suppress(UnsignedResponseError):
+        await verifying(given(status, body, **headers))(state)
+
+    expected = (200, "0000", "") == (status, code, error_code) and place != "none"
+
+    assert expected is state.signed_success
+
+    if expected:
+        assert GOOD_VERDICT == classify(state)
+        assert not is_token_refused(state)
+        assert not is_busy(state)
+
+
+async def test_what_a_setting_lets_through_is_no_signed_success(
+    verifying, call, gateway
+):
+    """Neither a forged answer nor one without a signature."""
+    forged = given(200, FORGED % b"0000")
+    unsigned = gateway.answer(place="none")
+
+    for answer, option in (
+        (forged, {"response_signatures": "report"}),
+        (unsigned, {"unsigned_responses": "accept"}),
+    ):
+        state = call()
+        await verifying(answer, **option)(state)
+
+        assert (True, False) == (state.unverified_accepted, state.signed_success)
 
 
 @pytest.mark.parametrize("status", [200, 401, 502])
