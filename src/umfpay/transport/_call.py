@@ -83,7 +83,8 @@ class RawBody:
     data: bytes = attrs.field(repr=False)
 
 
-@attrs.frozen(kw_only=True, eq=False)
+# Not frozen: that would double the time to make one, and each call makes one.
+@attrs.define(kw_only=True, eq=False)
 class Call(Generic[T]):
     """
     One request and how its answer is read.
