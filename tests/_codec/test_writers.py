@@ -302,6 +302,21 @@ def test_a_refused_body_shows_nothing_hidden(odd):
     assert caught.value.__context__ is None
 
 
+@pytest.mark.parametrize(
+    "odd", [{}, {"a": 5}, {5: "a"}, {"a": OddText("b")}, {"a": []}]
+)
+def test_an_object_of_text_alone_is_not_odd(odd):
+    """
+    Such as the query of a company; any other is left to the careful writer.
+    """
+    write = writer(dict, EncodeOptions())
+
+    assert {"a": "b"} == write({"a": "b"})
+
+    with pytest.raises(UnusualError):
+        write(odd)
+
+
 def test_forms_are_checked_once():
     """
     Where no option is given, the code of a class that has but one form asks for none.
@@ -319,6 +334,7 @@ from umfpay.sensitive import Sealed
 seal = lambda secret: Sealed("abc=")
 encode(guide_payment("https://shop.example/notify"), seal=seal)
 encode(PayerBody(payer=card_payer("123456")), seal=seal)
+encode({"external_enterprise_id": "c-9", "busi_type": "SJHG"}, seal=seal)
 assert "cattrs" not in sys.modules
 """
 

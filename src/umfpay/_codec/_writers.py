@@ -69,17 +69,21 @@ _FUNCTIONS: Final[dict[str, Any]] = {
 def writer(cls: Any, options: EncodeOptions) -> Callable[[Any], Any]:
     """
     Return the function that writes a *cls* as JSON values; it leaves to the careful
-    writer what is no model of ours.
+    writer what is neither a model of ours nor an object of text alone.
 
     Its result holds each `Secret` and `Private` as it is.
     """
     if not _is_model(cls):
-        return _leave
+        return _plain_object
 
     return compile_function(f"write_{cls.__name__}", *generate_writer(cls, options))
 
 
-def _leave(_: Any) -> Any:
+def _plain_object(value: Any) -> Any:
+    # Some queries are but names and text.
+    if type(value) is dict and {*map(type, (*value, *value.values()))} == {str}:
+        return value
+
     raise UnusualError
 
 
