@@ -365,13 +365,48 @@ async def test_closing_waits_for_nobody_who_hangs(server, monkeypatch):
     monkeypatch.setattr("umfpay.transport._httpx_adapter._CLOSING_SECONDS", 0.02)
     late = Late()
     adapter = HTTPXAdapter(late)
-    call = asyncio.create_task(exchange(adapter, make(server)))
+    # Alone it would end much later.
+    call = asyncio.create_task(adapter.exchange(make(server, timeout=1000.0)))
     await asyncio.sleep(0.01)
     call.cancel()
     await ended(call)
-    await adapter.aclose()
+
+    async with asyncio.timeout(60):
+        await adapter.aclose()
 
     assert (set(), True) == (adapter._left, late.closed)
+
+
+def test_closing_does_not_wait_for_what_another_loop_left():
+    """It cannot be awaited any more; the transport is closed all the same."""
+
+    class Somewhere:
+        url = "http://127.0.0.1:1/"
+
+    async def leave():
+        call = asyncio.create_task(adapter.exchange(make(Somewhere)))
+        await asyncio.sleep(0.01)
+        call.cancel()
+        await ended(call)
+
+    async def follow():
+        late.go.set()
+        await ended(*adapter._left)
+
+    with asyncio.Runner() as first, asyncio.Runner() as second:
+        late = Late()
+        adapter = HTTPXAdapter(late)
+        first.run(leave())
+
+        assert 1 == len(adapter._left)
+
+        second.run(adapter.aclose())
+
+        assert late.closed
+
+        first.run(follow())
+
+    assert set() == adapter._left
 
 
 async def test_ninety_cancelled_downloads_leave_the_pool_usable(server, adapter):
