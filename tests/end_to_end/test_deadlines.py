@@ -7,7 +7,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import threading
 import time
+from types import SimpleNamespace
 
 import httpx
 import orders
@@ -187,6 +189,29 @@ async def test_it_holds_while_a_token_store_hangs(box, open_session):
     session = await open_session(token_store=HangingStore(), **LONG)
 
     await both_end_unsent(session)
+    await ends_in_time(session.authorize(deadline=DEADLINE))
+
+
+async def test_it_holds_while_a_thread_seals(box, open_session):
+    """
+    A large key takes its time; a card that is not sealed is not sent.
+    """
+    session = await open_session(**LONG)
+    await session.authorize()
+    release = threading.Event()
+    session._binding.sealer = SimpleNamespace(
+        off_loop=True, seal=lambda secret: release.wait(30)
+    )
+
+    try:
+        error = await ends_in_time(
+            session.payments.execute("PAY_A", orders.card("1"), deadline=DEADLINE)
+        )
+    finally:
+        release.set()
+
+    assert isinstance(error, errors.DeadlineExceededError)
+    assert not error.request_sent
 
 
 async def test_it_holds_while_a_signer_hangs(box, open_session):
