@@ -14,7 +14,7 @@ from umfpay import Config, UMFSession
 from umfpay.emulator import Emulator
 from umfpay.errors import OutcomeUnknownError, TransportError
 from umfpay.testing._transport import emulator_transport
-from umfpay.transport import Call, CallState, Effect, ExchangeError, HTTPXAdapter
+from umfpay.transport import Call, CallState, Effect, HTTPExchangeError, HTTPXAdapter
 
 
 @pytest.fixture(name="emulator")
@@ -431,7 +431,7 @@ async def test_a_session_knows_whether_the_body_was_taken(takes, end):
     adapter = HTTPXAdapter(emulator_transport(app))
     state = _call_state(timeout=0.05)
 
-    with pytest.raises(ExchangeError) as caught:
+    with pytest.raises(HTTPExchangeError) as caught:
         await adapter.exchange(state)
 
     assert takes is state.may_have_been_sent(caught.value.failure)

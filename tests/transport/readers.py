@@ -17,7 +17,7 @@ from tests.transport.raw_server import PATIENCE, RawServer, play, settle
 from umfpay import transport
 from umfpay.transport import CallState
 from umfpay.transport._connection_pool import ConnectionPool
-from umfpay.transport._exchange import Edge, ExchangeError
+from umfpay.transport._exchange import Edge, HTTPExchangeError
 
 
 BODY = b'{"payment":{}}'
@@ -130,7 +130,7 @@ def edge_call(edge: Edge, port: int) -> Call:
 
         try:
             answer = await edge.exchange(state)
-        except ExchangeError as error:
+        except HTTPExchangeError as error:
             assert state.body_started
             return Reading(None, words=f"{error.failure}: {error.detail}")
         except Exception as error:

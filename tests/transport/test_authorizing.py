@@ -11,8 +11,8 @@ from umfpay.transport import (
     Answer,
     CallEnd,
     Effect,
-    ExchangeError,
     Failure,
+    HTTPExchangeError,
     classify,
     full_jitter,
 )
@@ -228,7 +228,7 @@ async def test_only_a_signed_refusal_proves_that_nothing_was_done(
     state = call(Effect.MONEY)
     _, pipeline = play(
         refusal(gateway, kind),
-        ExchangeError(Failure.CONNECT),
+        HTTPExchangeError(Failure.CONNECT),
         retry_policy=full_jitter(attempts=1),
     )
 
@@ -244,7 +244,7 @@ async def test_a_refused_copy_that_nobody_signed_is_not_followed_by_a_third(
 ):
     """The second one did not leave; that the first one did is enough."""
     script, pipeline = play(
-        refusal(gateway, "unsigned 200"), ExchangeError(Failure.CONNECT)
+        refusal(gateway, "unsigned 200"), HTTPExchangeError(Failure.CONNECT)
     )
     state = call(Effect.MONEY)
 

@@ -10,7 +10,7 @@ import socket
 import pytest
 
 from umfpay.transport._body_stream import HIGH_WATER_BYTES
-from umfpay.transport._exchange import ExchangeError, Failure
+from umfpay.transport._exchange import Failure, HTTPExchangeError
 
 
 def head(length):
@@ -139,7 +139,7 @@ async def test_a_file_may_take_longer_than_an_attempt_but_no_pause(fetch, advanc
     await asyncio.sleep(0)
     advance(5.1)
 
-    with pytest.raises(ExchangeError) as caught:
+    with pytest.raises(HTTPExchangeError) as caught:
         await waiting
 
     assert Failure.TIMEOUT is caught.value.failure
@@ -268,7 +268,7 @@ async def test_a_file_that_breaks_off_is_none(fetch, how):
         go_on.set()
 
     for _ in range(2):
-        with pytest.raises(ExchangeError) as caught:
+        with pytest.raises(HTTPExchangeError) as caught:
             await anext(answer.stream)
 
     assert b"row" == first
@@ -291,7 +291,7 @@ async def test_a_file_closed_half_way_frees_its_connection(fetch):
         await answer.stream.aclose()
         await answer.stream.aclose()
 
-        with pytest.raises(ExchangeError):
+        with pytest.raises(HTTPExchangeError):
             await anext(answer.stream)
 
         answer = await fetch.pool.exchange(answer.stream._state)

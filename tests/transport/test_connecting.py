@@ -17,7 +17,7 @@ from umfpay.errors import ConfigError, Text
 from umfpay.sensitive import Secret
 from umfpay.transport import Effect
 from umfpay.transport._connecting import Connector
-from umfpay.transport._exchange import ExchangeError, Failure
+from umfpay.transport._exchange import Failure, HTTPExchangeError
 
 
 only_tls = pytest.mark.parametrize("security", ["TLS 1.2", "TLS 1.3"], indirect=True)
@@ -29,7 +29,7 @@ async def failed(pool, state):
     """
     Return how the call ends that *state* describes; nothing of it has left.
     """
-    with pytest.raises(ExchangeError) as caught:
+    with pytest.raises(HTTPExchangeError) as caught:
         await pool.exchange(state)
 
     assert not state.body_started

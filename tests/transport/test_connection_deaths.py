@@ -25,7 +25,7 @@ from tests.transport.connection_deaths import (
     readable,
 )
 from tests.transport.raw_server import PATIENCE, settle
-from umfpay.transport._exchange import ExchangeError, Failure
+from umfpay.transport._exchange import Failure, HTTPExchangeError
 
 
 PAGE = Path(__file__).parents[2] / "docs/explanation/connection-deaths.md"
@@ -113,7 +113,7 @@ async def outcome_of(scenario):
 
     try:
         answer = await scenario.call
-    except ExchangeError as error:
+    except HTTPExchangeError as error:
         return error.failure
     except TimeoutError:
         return DEADLINE

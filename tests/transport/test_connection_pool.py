@@ -23,7 +23,7 @@ from umfpay.errors import ConfigError, WrongLoopError
 from umfpay.sensitive import Secret
 from umfpay.transport import BearerToken, Effect
 from umfpay.transport._connection_pool import ConnectionPool
-from umfpay.transport._exchange import ExchangeError, Failure
+from umfpay.transport._exchange import Failure, HTTPExchangeError
 
 
 STORM = int(os.environ.get("UMFPAY_CANCELLATIONS", "2000"))
@@ -133,7 +133,7 @@ async def test_what_cannot_be_sent_reaches_no_connection(open_pool, call):
     ):
         state = call(Effect.MONEY, **changes)
 
-        with pytest.raises(ExchangeError) as caught:
+        with pytest.raises(HTTPExchangeError) as caught:
             await pool.exchange(state)
 
         assert (Failure.ADDRESS, False) == (caught.value.failure, state.body_started)
@@ -319,7 +319,7 @@ async def test_a_full_pool_is_said_to_be_full(silent, open_pool, call, advance):
     state = call(Effect.MONEY, url=served.url)
     asyncio.get_running_loop().call_soon(advance, 5.1)
 
-    with pytest.raises(ExchangeError) as caught:
+    with pytest.raises(HTTPExchangeError) as caught:
         await pool.exchange(state)
 
     assert (Failure.POOL_TIMEOUT, False) == (caught.value.failure, state.body_started)
@@ -337,7 +337,7 @@ async def test_an_attempt_ends_after_its_time(silent, open_pool, call, advance):
     await until(lambda: served.received)
     advance(5.1)
 
-    with pytest.raises(ExchangeError) as caught:
+    with pytest.raises(HTTPExchangeError) as caught:
         await task
 
     await turns()
@@ -360,7 +360,7 @@ async def test_a_deadline_is_no_timeout_of_an_attempt(
     advance(30.1)
     ends = await asyncio.gather(first, second, return_exceptions=True)
 
-    assert [ExchangeError, TimeoutError] == [type(end) for end in ends]
+    assert [HTTPExchangeError, TimeoutError] == [type(end) for end in ends]
 
 
 async def test_a_deadline_that_has_passed_opens_no_connection(
@@ -415,7 +415,7 @@ async def test_a_call_of_a_caller_who_is_gone_is_not_written(
     waiting.abandoned = late.abandoned = True
 
     for unsent in (second, pool.exchange(late)):
-        with pytest.raises(ExchangeError, match="gone"):
+        with pytest.raises(HTTPExchangeError, match="gone"):
             await unsent
 
     await first
@@ -434,7 +434,7 @@ async def test_closing_ends_all_calls_with_an_error(silent, open_pool, call):
     ends = await asyncio.gather(*calls, return_exceptions=True)
     late = call(Effect.MONEY, url=served.url)
 
-    with pytest.raises(ExchangeError, match="session was closed"):
+    with pytest.raises(HTTPExchangeError, match="session was closed"):
         await pool.exchange(late)
 
     assert [Failure.BROKEN, Failure.CONNECT] == [end.failure for end in ends]
@@ -485,7 +485,7 @@ async def test_no_call_leaves_work_for_the_garbage_collector(
             for _ in range(3):
                 try:
                     got = await pool.exchange(call(Effect.MONEY, url=url))
-                except ExchangeError:
+                except HTTPExchangeError:
                     continue
 
                 assert b"{}" == got.body

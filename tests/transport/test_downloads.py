@@ -17,7 +17,7 @@ from umfpay.errors import (
     UnsignedResponseError,
 )
 from umfpay.protocol import Verdict
-from umfpay.transport import Answer, AnswerVerifier, Effect, ExchangeError, Failure
+from umfpay.transport import Answer, AnswerVerifier, Effect, Failure, HTTPExchangeError
 
 
 class Stream:
@@ -283,9 +283,9 @@ async def test_an_error_object_of_exactly_the_limit_is_read(fetch, gateway, call
 
 async def test_what_breaks_before_it_is_known_to_be_a_file_is_closed(fetch):
     """It is a failure of the exchange, so that a read may be made again."""
-    stream = Stream(b"  ", ExchangeError(Failure.BROKEN))
+    stream = Stream(b"  ", HTTPExchangeError(Failure.BROKEN))
 
-    with pytest.raises(ExchangeError):
+    with pytest.raises(HTTPExchangeError):
         await fetch(stream)
 
     assert stream.closed
@@ -293,7 +293,7 @@ async def test_what_breaks_before_it_is_known_to_be_a_file_is_closed(fetch):
 
 async def test_a_download_survives_a_break_before_it_is_known_to_be_a_file(play, call):
     """A read is made again; a file that was begun is not."""
-    broken = Stream(ExchangeError(Failure.BROKEN))
+    broken = Stream(HTTPExchangeError(Failure.BROKEN))
     whole = Stream(b"a,b\n")
     script, pipeline = play(
         *[Answer(status=200, headers=[], stream=stream) for stream in (broken, whole)]
@@ -376,7 +376,7 @@ async def test_a_file_too_large_for_a_custom_verifier_is_refused(fetch, call):
 
 async def test_a_file_that_breaks_off_is_an_error(fetch):
     """A lost connection inside the file is our error."""
-    file, _ = await fetch(Stream(b"a", ExchangeError(Failure.BROKEN, "gone")))
+    file, _ = await fetch(Stream(b"a", HTTPExchangeError(Failure.BROKEN, "gone")))
 
     with pytest.raises(TransportError) as caught:
         await read(file)

@@ -10,8 +10,8 @@ import pytest
 
 from umfpay.transport import (
     Effect,
-    ExchangeError,
     Failure,
+    HTTPExchangeError,
     transport_error,
     without_traceback,
 )
@@ -33,7 +33,7 @@ WORDS = {
 @pytest.mark.parametrize("failure", Failure)
 def test_the_message_names_call_and_kind(call, failure):
     """Somebody who reads the log knows what happened to which call."""
-    made = transport_error(call(), ExchangeError(failure, "detail"))
+    made = transport_error(call(), HTTPExchangeError(failure, "detail"))
     en, zh = WORDS[failure]
 
     assert en in made.what.en
@@ -44,7 +44,7 @@ def test_the_message_names_call_and_kind(call, failure):
 
 def test_a_failure_without_a_detail_is_named_by_its_kind(call):
     """No bracket stays empty."""
-    made = transport_error(call(), ExchangeError(Failure.BROKEN))
+    made = transport_error(call(), HTTPExchangeError(Failure.BROKEN))
 
     assert "(broken)" in made.what.en
     assert "（broken）" in made.what.zh
@@ -52,7 +52,9 @@ def test_a_failure_without_a_detail_is_named_by_its_kind(call):
 
 def test_a_strangers_words_do_nothing_to_a_terminal(call):
     """A detail may hold what a server sent."""
-    made = transport_error(call(), ExchangeError(Failure.PROTOCOL, "a\x1b[2Jb\r\nc"))
+    made = transport_error(
+        call(), HTTPExchangeError(Failure.PROTOCOL, "a\x1b[2Jb\r\nc")
+    )
 
     assert not {"\x1b", "\r", "\n"} & set(made.what.en + made.what.zh)
 
@@ -63,7 +65,7 @@ def test_it_tells_whether_the_request_was_sent(call, started):
     state = call(
         Effect.MONEY, handed_over=True, body_tracked=True, body_started=started
     )
-    error = transport_error(state, ExchangeError(Failure.BROKEN))
+    error = transport_error(state, HTTPExchangeError(Failure.BROKEN))
     made = pickle.loads(pickle.dumps(error))
 
     assert started is made.request_sent
@@ -75,7 +77,9 @@ def test_it_tells_whether_the_request_was_sent(call, started):
 
 def test_a_pool_that_stays_full_names_its_limit(call):
     """The advice is about the pool; nothing was sent."""
-    made = transport_error(call(handed_over=True), ExchangeError(Failure.POOL_TIMEOUT))
+    made = transport_error(
+        call(handed_over=True), HTTPExchangeError(Failure.POOL_TIMEOUT)
+    )
 
     assert not made.request_sent
     assert "max_connections" in made.advice.en

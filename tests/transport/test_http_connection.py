@@ -14,7 +14,7 @@ import threading
 import pytest
 
 from umfpay.transport import Effect
-from umfpay.transport._exchange import ExchangeError, Failure
+from umfpay.transport._exchange import Failure, HTTPExchangeError
 from umfpay.transport._http_connection import IDLE_SECONDS, HttpConnection, idle_limit
 from umfpay.transport._loop_pool import LoopPool
 
@@ -173,7 +173,7 @@ async def test_what_comes_behind_an_answer_closes_the_connection(
         behind=lambda number: behind if number == 1 else b""
     )
 
-    with pytest.raises(ExchangeError) as caught:
+    with pytest.raises(HTTPExchangeError) as caught:
         await exchange(served, Effect.MONEY)
 
     assert Failure.PROTOCOL is caught.value.failure
@@ -244,7 +244,7 @@ async def test_a_request_that_was_read_counts_as_sent(
 
     served = await serve(talk, **security.options)
 
-    with pytest.raises(ExchangeError) as caught:
+    with pytest.raises(HTTPExchangeError) as caught:
         await exchange(served, effect)
 
     assert DEATHS[kind] is caught.value.failure
@@ -304,7 +304,7 @@ async def test_a_server_that_speaks_first_gets_no_byte(
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
         state = call(effect, url=url)
 
-        with pytest.raises(ExchangeError, match="before anything") as caught:
+        with pytest.raises(HTTPExchangeError, match="before anything") as caught:
             await open_pool(url).exchange(state)
 
         await asyncio.to_thread(speaking.join)
@@ -397,7 +397,7 @@ async def test_a_missing_client_certificate_shows_only_after_the_write(
     certify.configure_trust(context)
     served = await answering(**security.options)
 
-    with pytest.raises(ExchangeError) as caught:
+    with pytest.raises(HTTPExchangeError) as caught:
         await exchange(served, Effect.MONEY)
 
     assert Failure.BROKEN is caught.value.failure
@@ -445,7 +445,7 @@ async def test_a_refusal_by_tls_is_reported_in_its_words(
         pool = open_pool(url, ssl_context=security.context)
         state = call(Effect.MONEY, url=url)
 
-        with pytest.raises(ExchangeError, match="certificate required") as caught:
+        with pytest.raises(HTTPExchangeError, match="certificate required") as caught:
             await pool.exchange(state)
 
         await asyncio.to_thread(refusing.join)

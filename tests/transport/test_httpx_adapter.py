@@ -19,8 +19,8 @@ from umfpay.transport import (
     Call,
     CallState,
     Effect,
-    ExchangeError,
     Failure,
+    HTTPExchangeError,
     HTTPXAdapter,
     family_of,
     transport_error,
@@ -268,7 +268,7 @@ async def test_a_transport_that_tells_its_steps_is_believed(server, count, sent)
     """A connection that broke before the body began has sent nothing."""
     state = make(server)
 
-    with pytest.raises(ExchangeError) as caught:
+    with pytest.raises(HTTPExchangeError) as caught:
         await exchange(HTTPXAdapter(Steps(count)), state)
 
     assert Failure.BROKEN is caught.value.failure
@@ -280,7 +280,7 @@ async def test_a_transport_that_tells_nothing_may_have_sent(server, count):
     """But for the errors that mean that there was no connection."""
     state = make(server)
 
-    with pytest.raises(ExchangeError) as caught:
+    with pytest.raises(HTTPExchangeError) as caught:
         await exchange(HTTPXAdapter(Steps(count, tells=False)), state)
 
     assert state.may_have_been_sent(caught.value.failure)
@@ -465,7 +465,7 @@ async def test_a_pool_that_stays_full_is_named(server, adapter):
 
     state = make(server, timeout=0.05)
 
-    with pytest.raises(ExchangeError) as caught:
+    with pytest.raises(HTTPExchangeError) as caught:
         await adapter.exchange(state)
 
     made = transport_error(state, caught.value)
@@ -603,7 +603,7 @@ async def test_a_body_is_marked_before_its_first_part_is_given(server):
 
     state = make(server)
 
-    with pytest.raises(ExchangeError):
+    with pytest.raises(HTTPExchangeError):
         await HTTPXAdapter(Taking()).exchange(state)
 
     assert [False, True] == seen
@@ -664,7 +664,7 @@ async def test_every_error_of_httpx_is_a_failure(server, error, failure):
         async def handle_async_request(self, request):
             raise made
 
-    with pytest.raises(ExchangeError) as caught:
+    with pytest.raises(HTTPExchangeError) as caught:
         await HTTPXAdapter(Failing()).exchange(make(server))
 
     assert (failure, "words") == (caught.value.failure, caught.value.detail)
@@ -679,7 +679,7 @@ def test_an_error_without_words_is_named(server):
             raise httpx.ReadError("")
 
     async def main():
-        with pytest.raises(ExchangeError) as caught:
+        with pytest.raises(HTTPExchangeError) as caught:
             await HTTPXAdapter(Failing()).exchange(make(server))
 
         return caught.value.detail
@@ -808,7 +808,7 @@ async def test_a_large_answer_is_refused_while_it_comes(server, pieces, status):
     stream = Pieces(*[b"x" * (400 // pieces)] * pieces, AssertionError("read on"))
     transport, _ = recording(httpx.Response(status, stream=stream))
 
-    with pytest.raises(ExchangeError) as caught:
+    with pytest.raises(HTTPExchangeError) as caught:
         await HTTPXAdapter(transport).exchange(make(server, body_limit=399))
 
     assert Failure.TOO_LARGE is caught.value.failure
@@ -831,7 +831,7 @@ async def test_an_answer_that_breaks_is_closed(server):
     transport, _ = recording(httpx.Response(200, stream=stream))
     state = make(server)
 
-    with pytest.raises(ExchangeError) as caught:
+    with pytest.raises(HTTPExchangeError) as caught:
         await HTTPXAdapter(transport).exchange(state)
 
     assert (Failure.BROKEN, True) == (caught.value.failure, stream.closed)
@@ -878,7 +878,7 @@ async def test_only_a_file_that_was_asked_for_streams(server, status):
 
 @pytest.mark.parametrize(
     ("error", "named"),
-    [(httpx.ReadError("x"), ExchangeError), (OSError("x"), TransportError)],
+    [(httpx.ReadError("x"), HTTPExchangeError), (OSError("x"), TransportError)],
 )
 async def test_a_file_that_breaks_off_is_an_error(server, error, named):
     """Of a kind that the reader of the file makes one of ours."""

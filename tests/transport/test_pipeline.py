@@ -31,8 +31,8 @@ from umfpay.transport import (
     AnswerVerifier,
     CallEnd,
     Effect,
-    ExchangeError,
     Failure,
+    HTTPExchangeError,
     HTTPXAdapter,
     classify,
     full_jitter,
@@ -82,7 +82,7 @@ async def test_a_read_survives_html_of_a_proxy(play, call, gateway):
 
 async def test_a_read_survives_refusal_and_failure_together(play, call, gateway):
     """A lost connection and a refused token in one call are both made good."""
-    _, pipeline = play(ExchangeError(Failure.BROKEN), BARE_401, gateway.answer())
+    _, pipeline = play(HTTPExchangeError(Failure.BROKEN), BARE_401, gateway.answer())
     state = call()
     await pipeline.send(state)
 
@@ -91,7 +91,7 @@ async def test_a_read_survives_refusal_and_failure_together(play, call, gateway)
 
 async def test_the_token_is_refused_twice_across_attempts(play, call):
     """A failure in between does not give a third token."""
-    script, pipeline = play(BARE_401, ExchangeError(Failure.BROKEN), BARE_401)
+    script, pipeline = play(BARE_401, HTTPExchangeError(Failure.BROKEN), BARE_401)
 
     with pytest.raises(AuthenticationError):
         await pipeline.send(call())
@@ -114,9 +114,9 @@ async def test_a_forged_answer_is_not_asked_again(play, call):
 
 @pytest.mark.parametrize("failure", [one for one in Failure if one != "too_large"])
 async def test_failures_leave_the_pipeline_as_our_errors(play, call, failure):
-    """Nobody outside meets an `ExchangeError`; what caused it is the cause."""
+    """Nobody outside meets an `HTTPExchangeError`; what caused it is the cause."""
     cause = OSError("x")
-    error = ExchangeError(failure)
+    error = HTTPExchangeError(failure)
     error.__cause__ = cause
     _, pipeline = play(*[error] * 3)
     state = call(Effect.MONEY)
@@ -135,7 +135,7 @@ async def test_failures_leave_the_pipeline_as_our_errors(play, call, failure):
 
 async def test_a_failure_without_a_cause_is_the_cause_without_frames(play, call):
     """Frames of an edge hold the token and the body."""
-    error = ExchangeError(Failure.BROKEN, "words")
+    error = HTTPExchangeError(Failure.BROKEN, "words")
     _, pipeline = play(error)
 
     with pytest.raises(TransportError, match="words") as caught:
@@ -148,7 +148,7 @@ async def test_a_failure_without_a_cause_is_the_cause_without_frames(play, call)
 @pytest.mark.parametrize("effect", [Effect.READ, Effect.MONEY])
 async def test_an_answer_that_is_too_large_is_an_answer(play, call, effect):
     """It is not asked for again, and no lost connection; a write has left."""
-    script, pipeline = play(ExchangeError(Failure.TOO_LARGE))
+    script, pipeline = play(HTTPExchangeError(Failure.TOO_LARGE))
     state = call(effect, body_limit=399)
 
     with pytest.raises(EnvelopeError, match="larger than 399") as caught:
@@ -191,7 +191,7 @@ async def test_a_timeout_belongs_to_the_owner_of_the_deadline(play, call):
 async def test_the_retry_policy_is_given(play, call):
     """The owner of the pipeline decides how often."""
     script, pipeline = play(
-        *[ExchangeError(Failure.BROKEN)] * 3, retry_policy=full_jitter(attempts=1)
+        *[HTTPExchangeError(Failure.BROKEN)] * 3, retry_policy=full_jitter(attempts=1)
     )
 
     with pytest.raises(TransportError):
@@ -245,7 +245,7 @@ async def test_a_closed_pipeline_sends_nothing(play, call, gateway, effect):
 @pytest.mark.parametrize(
     ("first", "ending"),
     [
-        (ExchangeError(Failure.CONNECT), CallEnd.FAILED),
+        (HTTPExchangeError(Failure.CONNECT), CallEnd.FAILED),
         ("00280703", CallEnd.UNCLEAR),
     ],
     ids=["nothing left", "a copy left"],

@@ -18,7 +18,7 @@ import trustme
 from tests.transport.raw_server import RawServer, settle
 from tests.transport.readers import make_state
 from umfpay.transport._connection_pool import ConnectionPool
-from umfpay.transport._exchange import ExchangeError
+from umfpay.transport._exchange import HTTPExchangeError
 
 
 CALLS = {False: 2000, True: 1000}
@@ -194,7 +194,7 @@ async def test_nobody_gets_an_answer_to_another_call(is_tls, contexts):
 
             try:
                 given = await task
-            except ExchangeError as error:
+            except HTTPExchangeError as error:
                 ends[error.failure] += 1
             except asyncio.CancelledError:
                 ends["cancelled"] += 1

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from umfpay.sensitive import Secret
 from umfpay.transport import BearerToken, Call, CallState, Effect
-from umfpay.transport._exchange import ExchangeError, Failure
+from umfpay.transport._exchange import Failure, HTTPExchangeError
 from umfpay.transport._origin import Origin, origin_of
 from umfpay.transport._request_head import RequestHead
 
@@ -170,7 +170,7 @@ def test_an_address_elsewhere_or_unencoded_is_refused(url):
     """No request is written for another origin, or with a target that splits."""
     refused = write(url=url)
 
-    assert isinstance(refused, ExchangeError)
+    assert isinstance(refused, HTTPExchangeError)
     assert Failure.ADDRESS is refused.failure
 
 
@@ -192,14 +192,14 @@ def test_a_header_that_would_smuggle_is_refused(headers):
     """A line break, or a second word about where the request ends."""
     refused = write(headers=headers)
 
-    assert isinstance(refused, ExchangeError)
+    assert isinstance(refused, HTTPExchangeError)
     assert Failure.ADDRESS is refused.failure
 
 
 @pytest.mark.parametrize("method", ["HEAD", "CONNECT", "get", "G\r\nT", "", "GET "])
 def test_a_method_whose_answer_is_framed_otherwise_is_refused(method):
     """The answer to HEAD has a length and no body."""
-    assert isinstance(write(method=method), ExchangeError)
+    assert isinstance(write(method=method), HTTPExchangeError)
 
 
 def test_a_proxy_that_reads_gets_the_whole_address():
@@ -248,7 +248,7 @@ def test_whatever_the_texts_hold_one_request_leaves(
         bearer_prefix=prefix,
     )
 
-    if isinstance(head, ExchangeError):
+    if isinstance(head, HTTPExchangeError):
         return
 
     (request,) = parsed(head)

@@ -15,8 +15,8 @@ from umfpay.transport import (
     AnswerVerifier,
     CallEnd,
     Effect,
-    ExchangeError,
     Failure,
+    HTTPExchangeError,
     Pipeline,
     classify,
     full_jitter,
@@ -68,7 +68,7 @@ def cut(failure, *, started):
         state.body_tracked = True
         state.body_started = started
 
-        return ExchangeError(failure)
+        return HTTPExchangeError(failure)
 
     return step
 
@@ -77,7 +77,7 @@ def cut(failure, *, started):
 async def test_a_read_survives_a_lost_connection(waiting, call, gateway, failure):
     """A read is made again whatever became of the connection."""
     state = call()
-    _, pipeline = waiting(ExchangeError(failure), gateway.answer())
+    _, pipeline = waiting(HTTPExchangeError(failure), gateway.answer())
     await pipeline.send(state)
 
     assert (state.status, state.attempts) == (200, 2)
@@ -109,7 +109,7 @@ async def test_other_statuses_are_answers(waiting, call, status):
 async def test_three_attempts_are_enough(waiting, call):
     """The third failure is the last."""
     state = call()
-    script, pipeline = waiting(*[ExchangeError(Failure.BROKEN)] * 4)
+    script, pipeline = waiting(*[HTTPExchangeError(Failure.BROKEN)] * 4)
 
     with pytest.raises(TransportError):
         await pipeline.send(state)
@@ -192,7 +192,7 @@ async def test_our_own_mistakes_are_not_repeated(waiting, call, effect):
 async def test_no_attempt_starts_past_the_deadline(waiting, call, waits):
     """A wait that reaches the deadline is not begun."""
     state = call(deadline=asyncio.get_running_loop().time() + 0.2)
-    _, pipeline = waiting(ExchangeError(Failure.BROKEN))
+    _, pipeline = waiting(HTTPExchangeError(Failure.BROKEN))
 
     with pytest.raises(TransportError):
         await pipeline.send(state)
@@ -222,7 +222,7 @@ async def test_what_a_lost_connection_follows_asks_for_no_wait(
 ):
     """Retry-After of an answer before it is no word about this failure."""
     _, pipeline = waiting(
-        busy(429, retry_after="7"), ExchangeError(Failure.BROKEN), gateway.answer()
+        busy(429, retry_after="7"), HTTPExchangeError(Failure.BROKEN), gateway.answer()
     )
     await pipeline.send(call())
 
@@ -260,13 +260,13 @@ def test_only_a_busy_answer_says_how_long_to_wait(call):
     policy = full_jitter(random=lambda: 1.0)
 
     assert 7.25 == policy(state, None)
-    assert 0.25 == policy(state, ExchangeError(Failure.BROKEN))
+    assert 0.25 == policy(state, HTTPExchangeError(Failure.BROKEN))
 
 
 def test_the_wait_is_drawn_and_capped(call):
     """Full jitter: between nothing and a bound that doubles up to the cap."""
     policy = full_jitter(attempts=9, base=1.0, cap=3.0, random=lambda: 0.5)
-    failure = ExchangeError(Failure.BROKEN)
+    failure = HTTPExchangeError(Failure.BROKEN)
 
     assert [policy(call(attempts=n), failure) for n in (1, 2, 3, 8, 9)] == [
         0.5,
@@ -300,7 +300,7 @@ async def test_a_policy_gets_the_failure_or_none(waiting, call, gateway):
 
         return 0.0
 
-    failure = ExchangeError(Failure.BROKEN)
+    failure = HTTPExchangeError(Failure.BROKEN)
     _, pipeline = waiting(failure, busy(503), gateway.answer(), retry_policy=policy)
     await pipeline.send(call())
 
@@ -314,7 +314,9 @@ async def test_a_deadline_between_two_attempts_is_harmless(play, call):
         state.deadline = 0.0
 
     state = call(Effect.MONEY)
-    script, pipeline = play(ExchangeError(Failure.CONNECT), TimeoutError(), sleep=late)
+    script, pipeline = play(
+        HTTPExchangeError(Failure.CONNECT), TimeoutError(), sleep=late
+    )
 
     with pytest.raises(TimeoutError):
         await pipeline.send(state)
@@ -327,7 +329,7 @@ async def test_it_sleeps_really_by_default(
 ):
     """Without an injected sleep the wait is spent in the loop."""
     pipeline = Pipeline(
-        make_script(ExchangeError(Failure.BROKEN), gateway.answer()),
+        make_script(HTTPExchangeError(Failure.BROKEN), gateway.answer()),
         origin=gateway.origin,
         signer=merchant[0],
         verifier=AnswerVerifier(gateway.verifier),

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from umfpay.errors import ConfigError
-from umfpay.transport import Effect, ExchangeError, Failure
+from umfpay.transport import Effect, Failure, HTTPExchangeError
 from umfpay.transport._signing import sign
 
 
@@ -68,7 +68,7 @@ async def test_a_call_is_signed_once(play, call, gateway):
         return "b25jZQ=="
 
     script, pipeline = play(
-        ExchangeError(Failure.CONNECT),
+        HTTPExchangeError(Failure.CONNECT),
         gateway.answer("00280703"),
         gateway.answer(),
         signer=once,

@@ -11,7 +11,13 @@ import traceback
 import pytest
 
 from umfpay.errors import ConfigError, Text, TransportError
-from umfpay.transport import Effect, ExchangeError, Failure, wrap_signer, wrap_verifier
+from umfpay.transport import (
+    Effect,
+    Failure,
+    HTTPExchangeError,
+    wrap_signer,
+    wrap_verifier,
+)
 from umfpay.transport._user_hooks import translate_transport_errors
 
 
@@ -145,7 +151,7 @@ async def test_a_transport_that_fails_says_whether_it_had_the_body(
     assert "POST /payments/payment" in copied.what.en
 
 
-@pytest.mark.parametrize("error", [ExchangeError(Failure.BROKEN), OURS], ids=repr)
+@pytest.mark.parametrize("error", [HTTPExchangeError(Failure.BROKEN), OURS], ids=repr)
 async def test_what_is_understood_passes(call, error):
     """A failure of an exchange, and errors that are ours already."""
     with (

@@ -21,8 +21,8 @@ from umfpay.transport._exchange import (
     Answer,
     BodyStream,
     Edge,
-    ExchangeError,
     Failure,
+    HTTPExchangeError,
 )
 from umfpay.transport._httpx_adapter import (
     HTTPXAdapter,
@@ -73,8 +73,8 @@ __all__ = [
     "Download",
     "Edge",
     "Effect",
-    "ExchangeError",
     "Failure",
+    "HTTPExchangeError",
     "HTTPXAdapter",
     "HTTPXTransport",
     "Origin",

@@ -13,7 +13,7 @@ from typing import Final
 
 import httptools
 
-from umfpay.transport._exchange import ExchangeError, Failure
+from umfpay.transport._exchange import Failure, HTTPExchangeError
 
 
 MAX_HEAD_BYTES: Final = 64 * 1024
@@ -117,12 +117,12 @@ class AnswerParser:
         self._by_lines = False
         self._line: bytes | None = None
         self._is_10 = False
-        self._refusal: ExchangeError | None = None
+        self._refusal: HTTPExchangeError | None = None
 
         if self._is_strict:
             self._set_strict(strict=False)
 
-    def feed(self, data: bytes) -> ExchangeError | None:
+    def feed(self, data: bytes) -> HTTPExchangeError | None:
         """
         Take *data*; return why the answer is refused, None if it is not.
 
@@ -149,7 +149,7 @@ class AnswerParser:
 
         return refusal
 
-    def _feed_head(self, data: bytes) -> tuple[ExchangeError | None, bytes]:
+    def _feed_head(self, data: bytes) -> tuple[HTTPExchangeError | None, bytes]:
         """
         Take the head in *data* line by line; return a refusal, and what follows the head.
 
@@ -173,7 +173,7 @@ class AnswerParser:
 
         return None, data
 
-    def _see_first_line(self, line: bytes) -> ExchangeError | None:
+    def _see_first_line(self, line: bytes) -> HTTPExchangeError | None:
         """
         Check the version once enough of the first *line* of an answer is there.
         """
@@ -192,7 +192,7 @@ class AnswerParser:
 
         return _refusal("neither HTTP/1.1 nor HTTP/1.0")
 
-    def _parse(self, data: bytes) -> ExchangeError | None:
+    def _parse(self, data: bytes) -> HTTPExchangeError | None:
         self._fed += len(data)
 
         try:
@@ -368,15 +368,15 @@ class AnswerParser:
         self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=not strict)
 
     def _refuse(self, detail: str, failure: Failure = Failure.PROTOCOL) -> None:
-        self._refusal = ExchangeError(failure, detail)
+        self._refusal = HTTPExchangeError(failure, detail)
 
         # httptools stops at any exception; feed() returns the refusal.
         raise self._refusal
 
 
-def _refusal(detail: str) -> ExchangeError:
-    return ExchangeError(Failure.PROTOCOL, detail)
+def _refusal(detail: str) -> HTTPExchangeError:
+    return HTTPExchangeError(Failure.PROTOCOL, detail)
 
 
-def _too_large(detail: str) -> ExchangeError:
-    return ExchangeError(Failure.TOO_LARGE, detail)
+def _too_large(detail: str) -> HTTPExchangeError:
+    return HTTPExchangeError(Failure.TOO_LARGE, detail)

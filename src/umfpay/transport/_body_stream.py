@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from umfpay.transport._exchange import ExchangeError, Failure
+from umfpay.transport._exchange import Failure, HTTPExchangeError
 
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class ArrivingBody:
 
         if not self._ended:
             connection, exchange = self._connection, self._exchange
-            self.end(ExchangeError(Failure.BROKEN, "the file was closed"))
+            self.end(HTTPExchangeError(Failure.BROKEN, "the file was closed"))
             connection.drop(exchange)
 
     async def _wait(self) -> None:

@@ -20,7 +20,7 @@ import aiohappyeyeballs
 
 from umfpay.sensitive import Secret
 from umfpay.transport._errors import without_traceback
-from umfpay.transport._exchange import ExchangeError, Failure
+from umfpay.transport._exchange import Failure, HTTPExchangeError
 from umfpay.transport._http_connection import HttpConnection
 from umfpay.transport._origin import Origin, origin_of
 
@@ -89,7 +89,7 @@ class Connector:
         self._addresses: list[Any] = []
         self._resolved_at = 0.0
 
-    async def connect(self, connection: HttpConnection) -> ExchangeError | None:
+    async def connect(self, connection: HttpConnection) -> HTTPExchangeError | None:
         """
         Connect; return why there is no connection, None if there is.
 
@@ -98,7 +98,7 @@ class Connector:
         try:
             async with asyncio.timeout(self._connect_timeout):
                 await self._connect(connection)
-        except ExchangeError as error:
+        except HTTPExchangeError as error:
             without_traceback(error)
 
             return error
@@ -114,13 +114,13 @@ class Connector:
 
         return None
 
-    def _failure(self, error: Exception) -> ExchangeError:
+    def _failure(self, error: Exception) -> HTTPExchangeError:
         without_traceback(error)
 
         if isinstance(error, TimeoutError):
-            return ExchangeError(Failure.CONNECT_TIMEOUT, "no connection in time")
+            return HTTPExchangeError(Failure.CONNECT_TIMEOUT, "no connection in time")
 
-        return ExchangeError(Failure.CONNECT, self._words(error))
+        return HTTPExchangeError(Failure.CONNECT, self._words(error))
 
     async def _connect(self, connection: HttpConnection) -> None:
         loop = asyncio.get_running_loop()
@@ -170,7 +170,7 @@ class Connector:
             raise
 
         if connection.is_lost:
-            raise ExchangeError(Failure.CONNECT, connection.last_words)
+            raise HTTPExchangeError(Failure.CONNECT, connection.last_words)
 
     async def _open_socket(self, to: Origin) -> socket.socket:
         addresses = await self._resolve(to)
@@ -236,7 +236,7 @@ class _Tunnel(asyncio.Protocol):
         Ask for the way to *to*, and wait until the proxy has opened it.
 
         Raises:
-            ExchangeError: It refuses.
+            HTTPExchangeError: It refuses.
         """
         transport.write(_connect_request(to, proxy))
         await self._answered
@@ -244,7 +244,7 @@ class _Tunnel(asyncio.Protocol):
         refusal = _tunnel_refusal(received)
 
         if refusal is not None:
-            raise ExchangeError(Failure.PROXY, refusal)
+            raise HTTPExchangeError(Failure.PROXY, refusal)
 
     def data_received(self, data: bytes) -> None:
         """
@@ -316,7 +316,7 @@ async def _start_tls(
         await asyncio.sleep(0)
 
         if isinstance(protocol, HttpConnection) and protocol.is_lost:
-            raise ExchangeError(Failure.CONNECT, protocol.last_words)
+            raise HTTPExchangeError(Failure.CONNECT, protocol.last_words)
 
         raise ConnectionResetError
 

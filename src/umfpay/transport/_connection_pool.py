@@ -91,7 +91,7 @@ class ConnectionPool:
         Send the request that *state* describes once and read its answer.
 
         Raises:
-            ExchangeError: There is no answer.
+            HTTPExchangeError: There is no answer.
             TimeoutError: The deadline has passed.
             WrongLoopError: The connections belong to another loop that still runs.
         """
@@ -135,7 +135,7 @@ class ConnectionPool:
         """
         Close all connections; no task, timer or socket is left.
 
-        Calls that are under way end with an `ExchangeError`, and so do later ones.
+        Calls that are under way end with an `HTTPExchangeError`, and so do later ones.
         """
         self._closed = True
         pool = self._pool

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from umfpay.transport import _refusals as refusals
 from umfpay.transport._call import CallState
 from umfpay.transport._errors import transport_error
-from umfpay.transport._exchange import BodyStream, ExchangeError
+from umfpay.transport._exchange import BodyStream, HTTPExchangeError
 from umfpay.transport._file_proof import FileProof
 
 
@@ -133,7 +133,7 @@ class Download:
 
         try:
             return await anext(self._stream, None)
-        except ExchangeError as error:
+        except HTTPExchangeError as error:
             raise transport_error(self._state, error) from error.__cause__
 
     async def aclose(self) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from umfpay.errors import Text, TransportError, escape
 from umfpay.transport._call import CallState
-from umfpay.transport._exchange import ExchangeError, Failure
+from umfpay.transport._exchange import Failure, HTTPExchangeError
 from umfpay.transport._refusals import call_name
 
 
@@ -41,7 +41,7 @@ _POOL_ADVICE = Text(
 )
 
 
-def transport_error(state: CallState, error: ExchangeError) -> TransportError:
+def transport_error(state: CallState, error: HTTPExchangeError) -> TransportError:
     """
     Return the `TransportError` that says what *error* did to the call.
     """
@@ -60,7 +60,7 @@ def transport_error(state: CallState, error: ExchangeError) -> TransportError:
     )
 
 
-def _advice(error: ExchangeError, *, sent: bool) -> Text | None:
+def _advice(error: HTTPExchangeError, *, sent: bool) -> Text | None:
     if sent:
         return _SENT_ADVICE
 

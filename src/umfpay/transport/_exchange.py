@@ -1,5 +1,5 @@
 """
-`Answer` and `ExchangeError`: what one HTTP exchange gives, and how it fails.
+`Answer` and `HTTPExchangeError`: what one HTTP exchange gives, and how it fails.
 
 The pipeline knows nothing else of the network. An `Edge` is either our own HTTP/1.1
 connections or a transport of httpx.
@@ -36,7 +36,7 @@ class Failure(StrEnum):
     TOO_LARGE = "too_large"
 
 
-class ExchangeError(Exception):
+class HTTPExchangeError(Exception):
     """
     Raised by an edge when there is no answer; it never leaves `umfpay.transport`.
 
@@ -70,7 +70,7 @@ class BodyStream(Protocol):
         Return the next bytes, never none.
 
         Raises:
-            ExchangeError: The body broke off, or nothing came for one attempt's time.
+            HTTPExchangeError: The body broke off, or nothing came for one attempt's time.
         """
         ...
 
@@ -116,7 +116,7 @@ class Edge(Protocol):
         set before the first byte of the body may leave.
 
         Raises:
-            ExchangeError: There is no answer.
+            HTTPExchangeError: There is no answer.
             TimeoutError: The deadline has passed.
         """
         ...

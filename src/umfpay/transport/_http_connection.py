@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from umfpay.transport._answer_parser import AnswerParser
 from umfpay.transport._body_stream import ArrivingBody
-from umfpay.transport._exchange import Answer, ExchangeError, Failure
+from umfpay.transport._exchange import Answer, Failure, HTTPExchangeError
 
 
 if TYPE_CHECKING:
@@ -121,7 +121,9 @@ class PendingExchange:
         """
         End because the time is over.
         """
-        self.fail(TimeoutError() if self.is_last else ExchangeError(failure, detail))
+        self.fail(
+            TimeoutError() if self.is_last else HTTPExchangeError(failure, detail)
+        )
 
 
 class HttpConnection(asyncio.Protocol):
@@ -266,9 +268,9 @@ class HttpConnection(asyncio.Protocol):
                 self._complete(exchange)
             else:
                 # "complete only if a valid closure alert" came (RFC 9112 9.8).
-                self.fail(ExchangeError(Failure.BROKEN, _CUT))
+                self.fail(HTTPExchangeError(Failure.BROKEN, _CUT))
         else:
-            self.fail(ExchangeError(Failure.BROKEN, _words(error)))
+            self.fail(HTTPExchangeError(Failure.BROKEN, _words(error)))
 
     def _pass_on(self, exchange: PendingExchange, *, is_clean: bool = False) -> None:
         """

@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 from umfpay.errors import ConfigError, Text
 from umfpay.transport._call import CallState, find_header
 from umfpay.transport._errors import without_traceback
-from umfpay.transport._exchange import Answer, ExchangeError, Failure
+from umfpay.transport._exchange import Answer, Failure, HTTPExchangeError
 from umfpay.transport._request_head import ALWAYS
 from umfpay.transport._user_hooks import translate_transport_errors
 
@@ -162,7 +162,7 @@ class HTTPXAdapter:
         Send the request that *state* describes once and read its answer.
 
         Raises:
-            ExchangeError: An error of httpx ended it.
+            HTTPExchangeError: An error of httpx ended it.
             TransportError: The transport failed otherwise, or gave no answer to read.
             TimeoutError: The deadline has passed.
         """
@@ -236,7 +236,7 @@ class HTTPXAdapter:
                 if failure is None:
                     raise
 
-                raise ExchangeError(
+                raise HTTPExchangeError(
                     failure, str(error) or type(error).__name__
                 ) from without_traceback(error)
 
@@ -378,7 +378,7 @@ async def _read(stream: Any, limit: int) -> bytes:
     Return the body of an answer.
 
     Raises:
-        ExchangeError: It has more than *limit* bytes.
+        HTTPExchangeError: It has more than *limit* bytes.
     """
     parts = []
     size = 0
@@ -389,7 +389,7 @@ async def _read(stream: Any, limit: int) -> bytes:
             size += len(chunk)
 
             if size > limit:
-                raise ExchangeError(Failure.TOO_LARGE)
+                raise HTTPExchangeError(Failure.TOO_LARGE)
 
         close_if_more_came(stream)
     finally:

@@ -15,7 +15,7 @@ from math import inf
 from typing import TYPE_CHECKING, Final
 
 from umfpay.transport._connecting import Connector
-from umfpay.transport._exchange import Answer, ExchangeError, Failure
+from umfpay.transport._exchange import Answer, Failure, HTTPExchangeError
 from umfpay.transport._http_connection import HttpConnection, PendingExchange
 from umfpay.transport._request_head import RequestHead
 
@@ -48,7 +48,7 @@ class _Attempt:
         self,
         pending: PendingExchange,
         connection: HttpConnection,
-        task: asyncio.Task[ExchangeError | None],
+        task: asyncio.Task[HTTPExchangeError | None],
     ) -> None:
         self.pending: PendingExchange | None = pending
         self.connection = connection
@@ -95,7 +95,7 @@ class LoopPool:
         Send the request that *state* describes once and read its answer.
 
         Raises:
-            ExchangeError: There is no answer.
+            HTTPExchangeError: There is no answer.
             TimeoutError: The deadline has passed.
         """
         now = self.loop.time()
@@ -132,11 +132,11 @@ class LoopPool:
                 raise TimeoutError
 
         if self._closed or state.abandoned:
-            raise ExchangeError(Failure.CONNECT, CLOSED if self._closed else _GONE)
+            raise HTTPExchangeError(Failure.CONNECT, CLOSED if self._closed else _GONE)
 
         head = self._head.write(state)
 
-        if isinstance(head, ExchangeError):
+        if isinstance(head, HTTPExchangeError):
             raise head
 
         return PendingExchange(
@@ -201,7 +201,7 @@ class LoopPool:
             pending = next(iter(waiters))
 
             if pending.state.abandoned:
-                pending.fail(ExchangeError(Failure.CONNECT, _GONE))
+                pending.fail(HTTPExchangeError(Failure.CONNECT, _GONE))
 
             if pending.future.done():
                 # Its caller is gone, and will say so in a moment.
@@ -242,7 +242,7 @@ class LoopPool:
             task.add_done_callback(partial(self._attempt_ended, attempt))
 
     def _attempt_ended(
-        self, attempt: _Attempt, task: asyncio.Task[ExchangeError | None]
+        self, attempt: _Attempt, task: asyncio.Task[HTTPExchangeError | None]
     ) -> None:
         self._attempts.remove(attempt)
         connection, pending = attempt.connection, attempt.pending
@@ -258,7 +258,7 @@ class LoopPool:
         error = task.exception() or task.result()
 
         if error is None and connection.is_lost:
-            error = ExchangeError(Failure.CONNECT, connection.last_words)
+            error = HTTPExchangeError(Failure.CONNECT, connection.last_words)
 
         if error is None:
             self._connections.add(connection)
@@ -311,7 +311,7 @@ class LoopPool:
         # Who had it made must not have one made again and again.
         if pending is not None and pending in self._waiters:
             del self._waiters[pending]
-            pending.fail(ExchangeError(Failure.CONNECT, connection.last_words))
+            pending.fail(HTTPExchangeError(Failure.CONNECT, connection.last_words))
 
         if not self._connections:
             self._emptied.set()
@@ -394,12 +394,12 @@ class LoopPool:
             self._timer = None
 
         for pending in list(self._waiters):
-            pending.fail(ExchangeError(Failure.CONNECT, CLOSED))
+            pending.fail(HTTPExchangeError(Failure.CONNECT, CLOSED))
 
         self._waiters.clear()
 
         for connection in list(self._connections):
-            connection.fail(ExchangeError(Failure.BROKEN, CLOSED))
+            connection.fail(HTTPExchangeError(Failure.BROKEN, CLOSED))
 
         tasks = [one.task for one in self._attempts]
 

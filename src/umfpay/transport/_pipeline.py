@@ -16,7 +16,7 @@ from umfpay.transport import _retrying as retrying
 from umfpay.transport._call import CallState, Effect
 from umfpay.transport._downloads import Download
 from umfpay.transport._errors import transport_error, without_traceback
-from umfpay.transport._exchange import Edge, ExchangeError, Failure
+from umfpay.transport._exchange import Edge, Failure, HTTPExchangeError
 from umfpay.transport._retrying import RetryPolicy
 from umfpay.transport._signing import RequestSigner, sign
 from umfpay.transport._token_source import TokenSource
@@ -120,7 +120,7 @@ class Pipeline:
                 )
 
             return await self._retry(state)
-        except ExchangeError as error:
+        except HTTPExchangeError as error:
             # Frames of a transport that is not ours hold the token and the body.
             raise transport_error(state, error) from without_traceback(
                 error.__cause__ or error
@@ -132,14 +132,14 @@ class Pipeline:
         """
         while True:
             state.attempts += 1
-            failure: ExchangeError | None = None
+            failure: HTTPExchangeError | None = None
 
             try:
                 file = await self._authorize(state)
 
                 if state.signed_success or not retrying.is_busy(state):
                     return file
-            except ExchangeError as error:
+            except HTTPExchangeError as error:
                 if not retrying.may_repeat(state, error):
                     raise
 
@@ -214,7 +214,7 @@ class Pipeline:
 
         try:
             answer = await self._edge.exchange(state)
-        except ExchangeError as error:
+        except HTTPExchangeError as error:
             if error.failure is Failure.TOO_LARGE:
                 raise refusals.too_large(state, state.call.body_limit) from None
 

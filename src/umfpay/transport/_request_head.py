@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from umfpay.transport._exchange import ExchangeError, Failure
+from umfpay.transport._exchange import Failure, HTTPExchangeError
 from umfpay.transport._origin import Origin, origin_of
 
 
@@ -80,7 +80,7 @@ class RequestHead:
         self._bearer: tuple[Bearer | None, str] = (None, "")
         self._bearer_line: Callable[[], str] = str
 
-    def write(self, state: CallState) -> bytes | ExchangeError:
+    def write(self, state: CallState) -> bytes | HTTPExchangeError:
         """
         Return the head for *state* as it is now, or why there can be none.
 
@@ -93,10 +93,10 @@ class RequestHead:
             target = self._target(url)
 
             if not target:
-                return ExchangeError(Failure.ADDRESS, _BAD_ADDRESS)
+                return HTTPExchangeError(Failure.ADDRESS, _BAD_ADDRESS)
 
         if " " in target or "#" in target:
-            return ExchangeError(Failure.ADDRESS, _BAD_ADDRESS)
+            return HTTPExchangeError(Failure.ADDRESS, _BAD_ADDRESS)
 
         method, body = state.call.method, state.body
 
@@ -106,12 +106,12 @@ class RequestHead:
             length = "\r\n"
 
         if method not in ("POST", "GET") and not _is_usual_method(method):
-            return ExchangeError(Failure.ADDRESS, _BAD_METHOD)
+            return HTTPExchangeError(Failure.ADDRESS, _BAD_METHOD)
 
         own = self._own_lines(state)
 
         if own is None:
-            return ExchangeError(Failure.ADDRESS, _BAD_HEADER)
+            return HTTPExchangeError(Failure.ADDRESS, _BAD_HEADER)
 
         return (f"{method} {self._start}{target}{self._constant}{own}{length}").encode(
             "latin-1"

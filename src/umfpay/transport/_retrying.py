@@ -12,7 +12,7 @@ from datetime import UTC
 from typing import Final
 
 from umfpay.transport._call import CallState, Effect
-from umfpay.transport._exchange import ExchangeError, Failure
+from umfpay.transport._exchange import Failure, HTTPExchangeError
 
 
 # The server is busy or away, and says so itself (gateway.md 8.6).
@@ -21,7 +21,7 @@ RETRIED_STATUSES: Final = frozenset({429, 502, 503, 504})
 # With these every attempt would end.
 _PERMANENT_FAILURES: Final = frozenset({Failure.ADDRESS, Failure.TOO_LARGE})
 
-RetryPolicy = Callable[[CallState, ExchangeError | None], float | None]
+RetryPolicy = Callable[[CallState, HTTPExchangeError | None], float | None]
 """
 Seconds to wait before the next attempt, or None to stop.
 
@@ -47,7 +47,7 @@ def full_jitter(
         cap: The longest wait of all that the gateway did not ask for.
     """
 
-    def policy(state: CallState, error: ExchangeError | None) -> float | None:
+    def policy(state: CallState, error: HTTPExchangeError | None) -> float | None:
         if state.attempts >= attempts:
             return None
 
@@ -96,7 +96,7 @@ def is_busy(state: CallState) -> bool:
     return state.call.effect is Effect.READ and state.status in RETRIED_STATUSES
 
 
-def may_repeat(state: CallState, error: ExchangeError) -> bool:
+def may_repeat(state: CallState, error: HTTPExchangeError) -> bool:
     """
     Tell whether another attempt can do no harm after *error*.
     """

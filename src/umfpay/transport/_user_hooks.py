@@ -17,7 +17,7 @@ from umfpay.protocol import PublicKey
 from umfpay.transport._call import CallState
 from umfpay.transport._custom import ResponseVerifier
 from umfpay.transport._errors import without_traceback
-from umfpay.transport._exchange import ExchangeError
+from umfpay.transport._exchange import HTTPExchangeError
 from umfpay.transport._refusals import call_name
 from umfpay.transport._signing import BodySigner, RequestSigner
 
@@ -103,7 +103,7 @@ def translate_transport_errors(state: CallState) -> AbstractContextManager[None]
     Give what a user's transport raises as `TransportError`, but for what is understood.
     """
     return _translate_errors(
-        partial(_transport_error, state), passing=(UMFError, ExchangeError)
+        partial(_transport_error, state), passing=(UMFError, HTTPExchangeError)
     )
 
 
