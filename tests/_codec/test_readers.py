@@ -216,6 +216,21 @@ def test_private_text_is_not_remembered(monkeypatch):
     assert 'members["phone"] = Private(one)' in generated_source(ReceivedCard)
 
 
+def test_long_words_are_not_remembered():
+    """
+    A thousand of them would fill the memory.
+    """
+    words = reader(Payment).__globals__["read_PaymentState_of"]
+    words.cache_clear()
+
+    for state in ("NEW", "X" * 64):
+        payment = _codec.structure({"id": "PAY_A", "state": state}, Payment)
+
+        assert state == payment.state
+
+    assert 1 == words.cache_info().currsize
+
+
 def test_the_source_of_a_reader_can_be_read():
     """
     It is what debuggers show, too.

@@ -21,7 +21,7 @@ from umfpay.models import OpenEnum, Received
 from umfpay.sensitive import Private
 
 
-# How many days and words of a kind are remembered; nothing private is.
+# How many days and words of a kind are remembered; nothing long or private is.
 _REMEMBERED_TEXTS: Final = 1024
 
 _READER: Final = """\
@@ -80,6 +80,7 @@ if members["{member}"] is None:
 """
 # What text of a kind usually is, and what is made of it.
 _TEXT: Final = "one and not one.isspace()"
+_SHORT_TEXT: Final = "0 < len(one) < 64 and not one.isspace()"
 _SCALARS: Final = {
     str: (_TEXT, "one"),
     Private: (_TEXT, "Private(one)"),
@@ -166,7 +167,7 @@ def _lines(hint: Any, member: str) -> str:
     """
     kind = _kind(hint)
     read = f"read_{kind.__name__}"
-    usual, value = _SCALARS.get(kind, (_TEXT, f"{read}_of(one)"))
+    usual, value = _SCALARS.get(kind, (_SHORT_TEXT, f"{read}_of(one)"))
     lines = _SCALAR
 
     if reading.is_tuple(hint) and issubclass(kind, Received):
