@@ -5,6 +5,7 @@ The body of a file, read while it comes: pauses, limits, and how it ends.
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 
 import pytest
@@ -164,6 +165,31 @@ async def test_the_readers_own_pauses_are_none_of_the_servers(fetch, advance):
     go_on.set()
 
     assert b"ab" == first + await read(answer)
+
+
+async def test_a_deadline_that_ends_with_the_opening_limits_no_reading(fetch, advance):
+    """Nor the pauses of a reader, whatever expired when the file was opened."""
+    go_on = asyncio.Event()
+
+    async def send(writer):
+        writer.write(head(2) + b"a")
+        await go_on.wait()
+        writer.write(b"b")
+
+    answer = await fetch(send, timeout=5.0)
+    # As a session does once a file is open.
+    answer.stream._state.deadline = math.inf
+    advance(30.1)
+
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+    first = await anext(answer.stream)
+    waiting = asyncio.ensure_future(read(answer))
+    await asyncio.sleep(0)
+    go_on.set()
+
+    assert b"ab" == first + await waiting
 
 
 @pytest.mark.parametrize("reads", [True, False])

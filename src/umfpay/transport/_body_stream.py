@@ -125,6 +125,19 @@ class ArrivingBody:
             self.end(HTTPExchangeError(Failure.BROKEN, "the file was closed"))
             connection.drop(exchange)
 
+    def is_given_longer(self) -> bool:
+        """
+        Tell whether the call got a later deadline since, which then is what expires.
+
+        A file's deadline ends with its opening: from then on only its pauses are limited.
+        """
+        if self._waiter is not None or self._state.deadline <= self._exchange.expires:
+            return False
+
+        self._expect(until=self._state.deadline)
+
+        return True
+
     async def _wait(self) -> None:
         state = self._state
         limit = self._loop.time() + state.timeout

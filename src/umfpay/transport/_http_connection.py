@@ -377,7 +377,8 @@ class HttpConnection(asyncio.Protocol):
             self.is_closing = True
 
             # Not at once: TLS of asyncio cannot be aborted inside of its own callbacks.
-            if self._transport is not None:
+            # A closed loop does nothing any more; its sockets are closed with the pool.
+            if self._transport is not None and not self._loop.is_closed():
                 self._loop.call_soon(self._abort)
 
     def _abort(self) -> None:
