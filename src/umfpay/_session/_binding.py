@@ -92,9 +92,15 @@ class Binding:
         Close everything; to be called in the binding's own loop.
         """
         self.pipeline.close()
-        await self.tokens.aclose()
-        await self.edge.aclose()
-        self.executor.shutdown(wait=False)
+
+        # Each, even if the one before fails or its caller does not wait for it.
+        try:
+            await self.tokens.aclose()
+        finally:
+            try:
+                await self.edge.aclose()
+            finally:
+                self.executor.shutdown(wait=False)
 
     def abandon(self) -> None:
         """

@@ -1,0 +1,77 @@
+"""
+What belongs to one loop is closed to its last part.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from umfpay._session._binding import Binding
+
+
+class Part:
+    """
+    A part of a binding that is closed as *end* says.
+    """
+
+    def __init__(self, end=None):
+        self.end = end
+        self.closed = False
+
+    async def aclose(self):
+        self.closed = True
+
+        if self.end is not None:
+            await self.end()
+
+    def close(self):
+        self.closed = True
+
+    def shutdown(self, *, wait):
+        self.closed = not wait
+
+
+def bind(tokens, edge):
+    return Binding(
+        pid=0,
+        loop=asyncio.get_running_loop(),
+        edge=edge,
+        pipeline=Part(),
+        tokens=tokens,
+        sealer=None,
+        executor=Part(),
+        options=None,
+    )
+
+
+async def fail():
+    raise RuntimeError
+
+
+async def hang():
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("end", [fail, hang])
+@pytest.mark.parametrize("of", ["tokens", "edge"])
+async def test_every_part_is_closed_though_one_fails_or_hangs(of, end):
+    """
+    A store of tokens that hangs costs no socket, also if its caller waits no longer.
+    """
+    parts = {"tokens": Part(), "edge": Part(), of: Part(end)}
+    binding = bind(**parts)
+    closing = asyncio.create_task(binding.aclose())
+
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+    closing.cancel()
+    await asyncio.gather(closing, return_exceptions=True)
+
+    assert closing.cancelled() or isinstance(closing.exception(), RuntimeError)
+    assert parts["tokens"].closed
+    assert parts["edge"].closed
+    assert binding.pipeline.closed
+    assert binding.executor.closed
