@@ -377,6 +377,23 @@ async def test_closing_waits_for_nobody_who_hangs(server, monkeypatch):
     assert (set(), True) == (adapter._left, late.closed)
 
 
+async def test_who_stops_waiting_for_the_end_leaves_no_transport_open(server):
+    """The transport is closed although the one who closes it is cancelled meanwhile."""
+    late = Late()
+    adapter = HTTPXAdapter(late)
+    call = asyncio.create_task(adapter.exchange(make(server, timeout=1000.0)))
+    await asyncio.sleep(0.01)
+    call.cancel()
+    await ended(call)
+    closing = asyncio.create_task(adapter.aclose())
+    await asyncio.sleep(0)
+    closing.cancel()
+    await ended(closing)
+
+    assert (True, True) == (closing.cancelled(), late.closed)
+    assert set() == adapter._left
+
+
 def test_closing_does_not_wait_for_what_another_loop_left():
     """It cannot be awaited any more; the transport is closed all the same."""
 

@@ -434,7 +434,14 @@ class UMFSession:
                     ask,
                     left=lambda: limits.deadline - binding.loop.time(),
                 )
-        except asyncio.CancelledError as error:
+        except Exception as error:  # noqa: BLE001 (after a write left, any end is unclear)
+            if isinstance(error, UMFError | TimeoutError):
+                # The frames on its way hold the answer, and those below the token.
+                without_traceback(error)
+
+            call_verdict = classify(state, error)
+        except BaseException as error:
+            # Cancelled, or Ctrl+C, or the loop is closed: nobody will wait for the end.
             call_verdict = classify(state, error)
 
             if call_verdict.ending is CallEnd.UNCLEAR:
@@ -443,12 +450,6 @@ class UMFSession:
             self._report(state, call_verdict, binding.loop.time() - started)
 
             raise
-        except Exception as error:  # noqa: BLE001 (after a write left, any end is unclear)
-            if isinstance(error, UMFError | TimeoutError):
-                # The frames on its way hold the answer, and those below the token.
-                without_traceback(error)
-
-            call_verdict = classify(state, error)
 
         if self.on_call is not None or _log.isEnabledFor(logging.DEBUG):
             self._report(state, call_verdict, binding.loop.time() - started)

@@ -356,6 +356,9 @@ class HttpConnection(asyncio.Protocol):
         exchange = self.exchange
 
         if exchange is not None:
+            if exchange.stream is not None and exchange.stream.is_given_longer():
+                return
+
             self._let_go(exchange)
             exchange.expire(Failure.TIMEOUT, "no answer in time")
 

@@ -171,7 +171,8 @@ class HTTPXAdapter:
 
         try:
             await asyncio.wait((task,), timeout=max(0.0, state.deadline - loop.time()))
-        except asyncio.CancelledError:
+        except BaseException:
+            # Cancelled, Ctrl+C, or the loop is closed: nobody waits any more.
             self._abandon(task, state)
 
             raise
@@ -254,7 +255,12 @@ class HTTPXAdapter:
         state.abandoned = True
         # Nobody takes the body any more, so what was not taken is not sent.
         state.body_tracked = True
-        limit = asyncio.get_running_loop().call_later(state.timeout, task.cancel)
+        loop = task.get_loop()
+
+        if loop.is_closed():
+            return
+
+        limit = loop.call_later(state.timeout, task.cancel)
 
         def ended(task: asyncio.Task[Answer]) -> None:
             limit.cancel()
@@ -282,15 +288,19 @@ class HTTPXAdapter:
         # Those of a loop that is gone cannot be awaited any more.
         left = {task for task in self._left if task.get_loop() is loop}
 
-        if left:
-            _, late = await asyncio.wait(left, timeout=_CLOSING_SECONDS)
+        try:
+            if left:
+                await asyncio.wait(left, timeout=_CLOSING_SECONDS)
+        finally:
+            late = {task for task in left if not task.done()}
 
             for task in late:
                 task.cancel()
 
-            await asyncio.gather(*late, return_exceptions=True)
-
-        await self._wrapped.aclose()
+            try:
+                await asyncio.gather(*late, return_exceptions=True)
+            finally:
+                await self._wrapped.aclose()
 
     def abandon(self) -> None:
         """

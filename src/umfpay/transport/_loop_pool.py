@@ -333,7 +333,8 @@ class LoopPool:
         if attempt is not None:
             pending.attempt = attempt.pending = None
 
-            if len(self._attempts) > len(self._waiters):
+            # In a closed loop nothing can be cancelled, and nothing goes on.
+            if len(self._attempts) > len(self._waiters) and not self.loop.is_closed():
                 attempt.task.cancel()
 
         if future.done() and not future.cancelled():
