@@ -1,5 +1,5 @@
 """
-The TLS settings of the network transport.
+The TLS settings of our connections.
 """
 
 from __future__ import annotations
