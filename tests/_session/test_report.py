@@ -92,6 +92,17 @@ def test_the_word_of_the_signature_is_reported(verdict):
     assert str(verdict) == report_of(state, GOOD_VERDICT, 0.0).verdict
 
 
+def test_a_code_that_a_stranger_wrote_is_escaped_and_cut():
+    """It gets into logs, and into metrics that keep a line for each."""
+    envelope = Envelope(
+        verdict=Verdict.UNSIGNED, ret_code="\x1b[2J\n" + "0" * 2_000_000
+    )
+    report = report_of(ended(envelope=envelope, status=400), FAILED, 0.5)
+
+    assert report.ret_code.isprintable()
+    assert len(report.ret_code) < 100
+
+
 def test_without_an_answer_there_is_no_word():
     """Neither code nor status either."""
     report = report_of(ended(), FAILED, 0.0)

@@ -4,9 +4,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import attrs
 
+from umfpay.errors import escape
 from umfpay.transport import CallEnd, CallState, CallVerdict
+
+
+_CODE: Final = 40
 
 
 @attrs.frozen(kw_only=True)
@@ -54,7 +60,8 @@ def report_of(
         method=call.method,
         path=call.path,
         status=state.status,
-        ret_code="" if envelope is None else envelope.ret_code,
+        # Unsigned, it is whatever a stranger wrote.
+        ret_code="" if envelope is None else escape(envelope.ret_code, limit=_CODE),
         verdict=verdict,
         attempts=state.attempts,
         replays=state.replays,
