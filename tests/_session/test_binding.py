@@ -8,7 +8,8 @@ import asyncio
 
 import pytest
 
-from umfpay._session._binding import Binding
+from umfpay._session._binding import Binding, Threads
+from umfpay.errors import ConfigError
 
 
 class Part:
@@ -75,3 +76,16 @@ async def test_every_part_is_closed_though_one_fails_or_hangs(of, end):
     assert parts["edge"].closed
     assert binding.pipeline.closed
     assert binding.executor.closed
+
+
+async def test_a_call_whose_session_is_closed_between_two_steps_is_told_so():
+    """What seals, signs or verifies in threads finds none: that is no RuntimeError."""
+    threads = Threads(1)
+    loop = asyncio.get_running_loop()
+
+    assert b"" == await loop.run_in_executor(threads, bytes)
+
+    threads.shutdown(wait=False)
+
+    with pytest.raises(ConfigError, match="closed"):
+        await loop.run_in_executor(threads, bytes)

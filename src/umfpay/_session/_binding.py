@@ -8,8 +8,9 @@ import asyncio
 import functools
 import importlib
 import os
-from concurrent.futures import ThreadPoolExecutor
-from typing import cast
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import ParamSpec, TypeVar, cast
 
 import attrs
 
@@ -28,11 +29,38 @@ from umfpay.transport import (
     Pipeline,
     RawBody,
     RequestSigner,
+    closed_error,
     origin_of,
     tls_context,
     wrap_signer,
     wrap_verifier,
 )
+
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class Threads(ThreadPoolExecutor):
+    """
+    Threads for RSA work that is too slow for the loop; they end with their session.
+    """
+
+    def submit(
+        self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs
+    ) -> Future[_T]:
+        """
+        Have a thread call *fn*.
+
+        Raises:
+            ConfigError: The session was closed.
+        """
+        try:
+            return super().submit(fn, *args, **kwargs)
+        except RuntimeError:
+            pass
+
+        raise closed_error()
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -47,7 +75,7 @@ class Binding:
     pipeline: Pipeline
     tokens: TokenCache
     sealer: Sealer
-    executor: ThreadPoolExecutor
+    executor: Threads
     options: _codec.EncodeOptions
 
     def is_ours(self) -> bool:
@@ -139,9 +167,7 @@ def bind(config: Config, root: str, transport: HTTPXTransport | None) -> Binding
     edge: Edge = (
         _connections(config, root) if transport is None else HTTPXAdapter(transport)
     )
-    executor = ThreadPoolExecutor(
-        max_workers=os.cpu_count(), thread_name_prefix="umfpay-rsa"
-    )
+    executor = Threads(max_workers=os.cpu_count(), thread_name_prefix="umfpay-rsa")
     decide = config.response_verifier
 
     if config.signer is not None:

@@ -16,7 +16,11 @@ from umfpay.transport._call import (
 )
 from umfpay.transport._custom import ResponseVerifier
 from umfpay.transport._downloads import Download
-from umfpay.transport._errors import transport_error, without_traceback
+from umfpay.transport._errors import (
+    closed_error,
+    transport_error,
+    without_traceback,
+)
 from umfpay.transport._exchange import (
     Answer,
     BodyStream,
@@ -88,6 +92,7 @@ __all__ = [
     "UMFTransport",
     "UnsignedResponses",
     "classify",
+    "closed_error",
     "family_of",
     "full_jitter",
     "no_transport",

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from umfpay.errors import Text, TransportError, escape
+from umfpay.errors import ConfigError, Text, TransportError, escape
 from umfpay.transport._call import CallState
 from umfpay.transport._exchange import Failure, HTTPExchangeError
 from umfpay.transport._refusals import call_name
@@ -65,6 +65,18 @@ def _advice(error: HTTPExchangeError, *, sent: bool) -> Text | None:
         return _SENT_ADVICE
 
     return _POOL_ADVICE if error.failure is Failure.POOL_TIMEOUT else None
+
+
+def closed_error() -> ConfigError:
+    """
+    Return the error for a call whose session was closed.
+    """
+    return ConfigError(
+        Text("The session was closed during the call.", "会话在调用过程中被关闭。"),
+        advice=Text(
+            "Let calls end before the session does.", "请在关闭会话前等待调用结束。"
+        ),
+    )
 
 
 def without_traceback(error: BaseException) -> BaseException:

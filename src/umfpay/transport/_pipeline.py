@@ -9,13 +9,16 @@ import copy
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 
-from umfpay.errors import ConfigError, Text
 from umfpay.transport import _authorizing as authorizing
 from umfpay.transport import _refusals as refusals
 from umfpay.transport import _retrying as retrying
 from umfpay.transport._call import CallState, Effect
 from umfpay.transport._downloads import Download
-from umfpay.transport._errors import transport_error, without_traceback
+from umfpay.transport._errors import (
+    closed_error,
+    transport_error,
+    without_traceback,
+)
 from umfpay.transport._exchange import Edge, Failure, HTTPExchangeError
 from umfpay.transport._retrying import RetryPolicy
 from umfpay.transport._signing import RequestSigner, sign
@@ -205,7 +208,7 @@ class Pipeline:
         Send the request once, and verify what comes.
         """
         if self._closed.is_set():
-            raise _closed()
+            raise closed_error()
 
         if asyncio.get_running_loop().time() >= state.deadline:
             raise TimeoutError
@@ -221,12 +224,3 @@ class Pipeline:
             raise
 
         return await self._verifier.verify(state, answer)
-
-
-def _closed() -> ConfigError:
-    return ConfigError(
-        Text("The session was closed during the call.", "会话在调用过程中被关闭。"),
-        advice=Text(
-            "Let calls end before the session does.", "请在关闭会话前等待调用结束。"
-        ),
-    )
