@@ -72,12 +72,12 @@ async def test_a_file_that_was_read_gives_its_connection_back(fetch):
         writer.write(head(3) + b"end")
 
     answer = await fetch(send)
-    (connection,) = fetch.pool._pool._connections
+    (connection,) = fetch.pool._connections
     state = answer.stream._state
     again = await fetch.pool.exchange(state)
 
     assert (b"end", b"end") == (await read(answer), await read(again))
-    assert {connection} == fetch.pool._pool._connections
+    assert {connection} == fetch.pool._connections
 
 
 async def test_an_error_in_place_of_a_file_does_not_stream(fetch):
@@ -201,7 +201,7 @@ async def test_no_file_takes_longer_than_its_deadline(fetch, advance, reads):
         await asyncio.Event().wait()
 
     answer = await fetch(send, timeout=60.0)
-    (connection,) = fetch.pool._pool._connections
+    (connection,) = fetch.pool._connections
     first = await anext(answer.stream)
     waiting = asyncio.ensure_future(anext(answer.stream)) if reads else None
     await asyncio.sleep(0)
@@ -369,13 +369,13 @@ async def test_a_caller_cancelled_as_the_head_comes_leaves_no_file_open(fetch, c
 
     task = asyncio.ensure_future(fetch(send))
 
-    while not (pool := getattr(fetch, "pool", None)) or not pool._pool:
+    while (pool := getattr(fetch, "pool", None)) is None:
         await asyncio.sleep(0)
 
-    while not any(one.exchange for one in pool._pool._connections):
+    while not any(one.exchange for one in pool._connections):
         await asyncio.sleep(0)
 
-    (connection,) = pool._pool._connections
+    (connection,) = pool._connections
     exchange = connection.exchange
 
     while not exchange.future.done():
@@ -387,4 +387,4 @@ async def test_a_caller_cancelled_as_the_head_comes_leaves_no_file_open(fetch, c
     while not connection.is_lost:
         await asyncio.sleep(0)
 
-    assert not pool._pool._connections
+    assert not pool._connections

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from umfpay.errors import ConfigError, WrongLoopError
+from umfpay.errors import ConfigError
 from umfpay.sensitive import Secret
 from umfpay.transport import BearerToken, Effect
 from umfpay.transport._connection_pool import ConnectionPool
@@ -140,17 +140,10 @@ async def test_what_cannot_be_sent_reaches_no_connection(open_pool, call):
 
 
 @pytest.mark.parametrize("url", ["ftp://h/", "h", "http://", "http://[x/"])
-def test_an_origin_that_is_none_is_refused(url):
+async def test_an_origin_that_is_none_is_refused(url):
     """Only http and https leave."""
     with pytest.raises(ConfigError):
         ConnectionPool(url)
-
-
-def test_making_one_needs_no_loop():
-    """A pool may be made anywhere; it belongs to the loop that uses it first."""
-    pool = ConnectionPool("https://gateway.example/")
-    pool.abandon()
-    asyncio.run(pool.aclose())
 
 
 @pytest.mark.parametrize("size", [1, 3])
@@ -205,7 +198,7 @@ async def test_no_more_connections_are_open_than_allowed(
     seen = set()
 
     async def talk(served, reader, writer):
-        seen.add(len(pool._pool._connections) + len(pool._pool._attempts))
+        seen.add(len(pool._connections) + len(pool._attempts))
         await read_request(reader)
         writer.write(
             b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
@@ -232,7 +225,7 @@ async def test_a_cancelled_wait_leaves_the_queue(silent, open_pool, call):
     await asyncio.wait([tasks[1]])
 
     assert tasks[1].cancelled()
-    assert [states[2]] == [one.state for one in pool._pool._waiters]
+    assert [states[2]] == [one.state for one in pool._waiters]
 
     tasks[0].cancel()
     await until(lambda: len(served.received) == 2)
@@ -249,7 +242,7 @@ async def test_a_cancelled_exchange_ends_its_connection(silent, open_pool, call)
     pool = open_pool(served.url)
     task = asyncio.create_task(pool.exchange(call(Effect.MONEY, url=served.url)))
     await until(lambda: served.received)
-    (connection,) = pool._pool._connections
+    (connection,) = pool._connections
     task.cancel()
 
     with pytest.raises(asyncio.CancelledError):
@@ -257,7 +250,7 @@ async def test_a_cancelled_exchange_ends_its_connection(silent, open_pool, call)
 
     await until(lambda: connection.is_lost)
 
-    assert not pool._pool._connections
+    assert not pool._connections
 
 
 async def test_a_pool_of_ten_survives_a_storm_of_cancellations(
@@ -300,14 +293,8 @@ async def test_a_pool_of_ten_survives_a_storm_of_cancellations(
 
     assert [b"ok"] * 20 == [answer.body for answer in got]
 
-    inside = pool._pool
-
-    assert (0, 0, 0) == (
-        len(inside._waiters),
-        len(inside._attempts),
-        len(inside._settling),
-    )
-    assert len(inside._connections) <= 10
+    assert (0, 0, 0) == (len(pool._waiters), len(pool._attempts), len(pool._settling))
+    assert len(pool._connections) <= 10
 
 
 async def test_a_full_pool_is_said_to_be_full(silent, open_pool, call, advance):
@@ -343,7 +330,7 @@ async def test_an_attempt_ends_after_its_time(silent, open_pool, call, advance):
     await turns()
 
     assert Failure.TIMEOUT is caught.value.failure
-    assert not pool._pool._connections
+    assert not pool._connections
 
 
 @pytest.mark.parametrize("size", [1, 2])
@@ -532,46 +519,21 @@ async def test_closing_twice_is_closing_once(answering, open_pool, call):
     await pool.exchange(call(url=served.url))
     await asyncio.gather(pool.aclose(), pool.aclose())
     await pool.aclose()
-    pool.abandon()
 
-    assert pool._pool is None
-
-
-async def test_a_living_loop_keeps_its_connections(answering, open_pool, call):
-    """Another thread's loop may not take them, but may close the pool."""
-    served = await answering()
-    pool = open_pool(served.url)
-    await pool.exchange(call(url=served.url))
-    (connection,) = pool._pool._connections
-
-    async def elsewhere():
-        await pool.exchange(call(url=served.url))
-
-    with pytest.raises(WrongLoopError):
-        await asyncio.to_thread(lambda: asyncio.run(elsewhere()))
-
-    await asyncio.to_thread(lambda: asyncio.run(pool.aclose()))
-
-    assert (None, False) == (pool._pool, connection.is_closing)
-
-    connection.close()
+    assert not pool._connections
 
 
 async def test_forgotten_connections_are_not_touched(answering, open_pool, call):
-    """The pool opens new ones; what was under way on the old ones goes on alone."""
+    """What was under way on them goes on alone; nothing is said on them."""
     served = await answering()
     pool = open_pool(served.url)
     under_way = asyncio.create_task(pool.exchange(call(url=served.url)))
     await asyncio.sleep(0)
-    old = pool._pool
     pool.abandon()
-    got = await pool.exchange(call(url=served.url))
     await under_way
+    (connection,) = pool._connections
 
-    assert b"{}" == got.body
-    assert (1, 1) == (len(old._connections), len(pool._pool._connections))
-
-    await old.aclose()
+    assert not connection.is_closing
 
 
 def serve_in_a_thread(listener, context, served):
@@ -592,8 +554,8 @@ def serve_in_a_thread(listener, context, served):
         line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
 
-def test_one_pool_serves_one_loop_after_another(call, security):
-    """Connections of a closed loop are dropped, and nothing warns of them."""
+def test_the_pool_of_a_closed_loop_leaves_nothing_behind(call, security):
+    """Its connections are dropped without a word, and nothing warns of them."""
     served = []
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -603,15 +565,22 @@ def test_one_pool_serves_one_loop_after_another(call, security):
         )
         serving.start()
         url = f"{security.scheme}://127.0.0.1:{listener.getsockname()[1]}/"
-        pool = ConnectionPool(url, ssl_context=security.context)
 
         async def once():
-            return (await pool.exchange(call(url=url))).body
+            pool = ConnectionPool(url, ssl_context=security.context)
 
-        bodies = [asyncio.run(once()), asyncio.run(once())]
+            return pool, (await pool.exchange(call(url=url))).body
+
+        bodies = []
+
+        for _ in range(2):
+            pool, body = asyncio.run(once())
+            bodies.append(body)
+            pool.abandon()
+
         serving.join()
 
-    pool.abandon()
+    del pool
 
     for line in served:
         line.close()
@@ -655,6 +624,7 @@ _FORK = """
             pool.abandon()
 
             async def in_the_child():
+                pool = ConnectionPool(url)
                 await pool.exchange(call(url))
                 await pool.aclose()
 

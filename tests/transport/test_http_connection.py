@@ -14,9 +14,9 @@ import threading
 import pytest
 
 from umfpay.transport import Effect
+from umfpay.transport._connection_pool import ConnectionPool
 from umfpay.transport._exchange import Failure, HTTPExchangeError
 from umfpay.transport._http_connection import IDLE_SECONDS, HttpConnection, idle_limit
-from umfpay.transport._loop_pool import LoopPool
 
 
 STRAY = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstray"
@@ -90,7 +90,7 @@ def idle(exchange):
     """
     Return the only connection of the pool.
     """
-    (connection,) = exchange.pool._pool._connections
+    (connection,) = exchange.pool._connections
 
     return connection
 
@@ -347,10 +347,10 @@ async def test_a_connection_that_stays_idle_is_closed_by_the_timer(numbering, ex
     await exchange(served)
     connection = idle(exchange)
     connection.idle_since -= 5.0
-    exchange.pool._pool._look_at_all()
+    exchange.pool._look_at_all()
     await until_lost(connection)
 
-    assert not exchange.pool._pool._connections
+    assert not exchange.pool._connections
 
 
 @only_plain
@@ -414,7 +414,7 @@ async def test_a_refusal_by_tls_is_reported_in_its_words(
     context = security.options["ssl"]
     context.verify_mode = ssl.CERT_REQUIRED
     certify.configure_trust(context)
-    ended = LoopPool._attempt_ended
+    ended = ConnectionPool._attempt_ended
 
     def end_later(self, attempt, task):
         # The connection is made, and its first request is slow to come.
@@ -424,7 +424,7 @@ async def test_a_refusal_by_tls_is_reported_in_its_words(
             self.loop.call_soon(end_later, self, attempt, task)
 
     if comes == "early":
-        monkeypatch.setattr(LoopPool, "_attempt_ended", end_later)
+        monkeypatch.setattr(ConnectionPool, "_attempt_ended", end_later)
 
     def refuse(listener):
         line = context.wrap_socket(
