@@ -9,7 +9,8 @@ from datetime import date, datetime
 import pytest
 
 from umfpay.errors import ConfigError
-from umfpay.resources._call import needed_id, wire_date
+from umfpay.resources._call import wire_date
+from umfpay.transport import needed_id
 
 
 @pytest.mark.parametrize("value", ["", "  ", ".", "..", None, 5])

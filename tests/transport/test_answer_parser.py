@@ -52,7 +52,7 @@ def verdict(*pieces, **options):
         found.complete,
         found.status,
         found.headers,
-        found.body(),
+        b"".join(found.take_parts()),
         found.is_framed,
         found.keeps_alive,
         found.keep_alive,
@@ -72,7 +72,7 @@ def test_an_answer_in_one_piece():
 
     assert (201, b"ok", True, True) == (
         found.status,
-        found.body(),
+        b"".join(found.take_parts()),
         found.complete,
         found.keeps_alive,
     )
@@ -99,7 +99,7 @@ def test_a_signature_among_the_trailers_is_not_the_answers():
     found = feed(CHUNKED + b"2\r\nok\r\n0\r\nSignature: x\r\n\r\n")
 
     assert [(b"transfer-encoding", b"chunked")] == found.headers
-    assert (b"ok", True) == (found.body(), found.complete)
+    assert (b"ok", True) == (b"".join(found.take_parts()), found.complete)
 
 
 def test_a_parser_reads_one_answer_after_the_other():
@@ -114,7 +114,7 @@ def test_a_parser_reads_one_answer_after_the_other():
 
     assert (404, b"ok", None, True) == (
         found.status,
-        found.body(),
+        b"".join(found.take_parts()),
         found.keep_alive,
         found.complete,
     )
@@ -155,7 +155,7 @@ def test_the_end_of_the_connection_ends_a_body_without_length():
         endless.keeps_alive,
     )
     assert (True, False, False) == (endless.end(), cut.end(), half.end())
-    assert b"what comes" == endless.body()
+    assert b"what comes" == b"".join(endless.take_parts())
 
 
 @pytest.mark.parametrize("count", [1, MAX_INFORMATIONAL_ANSWERS])
@@ -164,7 +164,11 @@ def test_informational_answers_are_passed_over(count):
     found = feed(HINT * count + USUAL)
 
     assert [(b"content-length", b"2")] == found.headers
-    assert (200, b"ok", True) == (found.status, found.body(), found.complete)
+    assert (200, b"ok", True) == (
+        found.status,
+        b"".join(found.take_parts()),
+        found.complete,
+    )
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,8 @@ def present_members(given: Members) -> dict[str, Any]:
         if one is not None and not (type(one) is str and (not one or one.isspace()))
     }
 
-    if _has_plain_names(named):
+    # Letters, digits and underscores only, without blanks: nearly every answer.
+    if "".join(named).isidentifier():
         return named
 
     named = {}
@@ -56,11 +57,6 @@ def present_members(given: Members) -> dict[str, Any]:
             named[name if name.strip() in named else name.strip()] = given[name]
 
     return named
-
-
-def _has_plain_names(members: Members) -> bool:
-    # Letters, digits and underscores only, without blanks: nearly every answer.
-    return "".join(members).isidentifier()
 
 
 def find_member(members: Members, *names: str) -> tuple[str, Any]:
@@ -90,7 +86,7 @@ def links_of(members: Members) -> list[Any]:
     if type(links) is list:
         return links  # nearly every answer
 
-    if links is None and _has_plain_names(members):
+    if links is None and "".join(members).isidentifier():
         return []  # nearly every query
 
     links = present_members(members).get("links", [])

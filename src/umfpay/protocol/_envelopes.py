@@ -5,14 +5,15 @@ Envelopes: parse an answer and check the gateway's signature (gateway.md 3.2).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Any, Final, Literal
+from functools import partial
+from typing import Any, Final, Literal, NamedTuple
 
 import attrs
 
-from umfpay.protocol._json import JSONRefusedError, dump_json
-from umfpay.protocol._scanning import ScannedAnswer, scan
+from umfpay.protocol._json import JSONRefusedError, dump_json, parse_exact
+from umfpay.protocol._scanning import scan_carefully
 from umfpay.protocol._signing import Signer, Verifier
 
 
@@ -21,6 +22,9 @@ SUCCESS: Final = "0000"
 Place = Literal["meta", "header", "both", "none"]
 
 _OBJECT_BEGIN: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\n\r]*\{")
+# How the gateway writes: meta first, sign first in it, no white space, no escapes.
+_USUAL_SIGN: Final = re.compile(rb'\{"meta":\{"sign":"[A-Za-z0-9+/=]*"([,}])')
+_SIGN_START: Final = len('{"meta":{')
 _BAD_HEADER_REASON: Final = "the header Signature does not verify"
 _NO_HEADER_REASON: Final = "there is no header Signature"
 
@@ -58,6 +62,56 @@ class Envelope:
     other_codes: tuple[str, ...] = ()
     ret_msg: str = ""
     reason: str = ""
+
+
+class ScannedAnswer(NamedTuple):
+    """
+    An answer that could be read.
+
+    Attributes:
+        members: Its members.
+        signed_text: Returns what the gateway signed: the answer in compact form, as
+            transmitted, without the member sign of the top-level meta (gateway.md 3.2).
+    """
+
+    members: dict[str, Any]
+    signed_text: Callable[[], bytes]
+
+
+def scan(body: bytes) -> ScannedAnswer:
+    """
+    Read the answer *body*.
+
+    Nearly every answer is, byte for byte, what we would write of its members: that
+    proves that none is repeated.
+
+    Raises:
+        JSONRefusedError: It is no JSON object that we accept; says why.
+    """
+    members = parse_exact(body)
+
+    if members is None:
+        return ScannedAnswer(*scan_carefully(body))
+
+    usual = _USUAL_SIGN.match(body)
+
+    if usual is not None:
+        # A comma goes with the member that it follows, a "}" ends meta.
+        sign = (_SIGN_START, usual.end() - (usual[1] == b"}"))
+
+        return ScannedAnswer(members, partial(_cut_exact, body, sign))
+
+    meta = members.get("meta")
+
+    if type(meta) is dict and "sign" in meta:
+        return ScannedAnswer(*scan_carefully(body))
+
+    return ScannedAnswer(members, lambda: body)
+
+
+def _cut_exact(body: bytes, sign: tuple[int, int]) -> bytes:
+    # It has the form of signed text already, without any white space.
+    return body[: sign[0]] + body[sign[1] :]
 
 
 def open_envelope(

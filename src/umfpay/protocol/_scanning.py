@@ -1,10 +1,8 @@
 """
-Cut the signed text out of an answer in one pass, and parse its members.
+Careful scanner of unusual answers: members and signed text in one pass.
 
-Signed is the whole answer in compact form, as transmitted, without the member sign of
-the top-level meta (gateway.md 3.2). Nearly every answer is, byte for byte, what we would
-write of its members: that proves that none is repeated. Through any other the standard
-library's scanner steps, so that each offset is a token's: nothing is searched for.
+The standard library's scanner steps through the text, so that each offset is a token's:
+nothing is searched for.
 """
 
 from __future__ import annotations
@@ -18,7 +16,6 @@ from typing import Any, Final, cast
 from umfpay.protocol._json import (
     JSONRefusedError,
     decode_text,
-    parse_exact,
     refuse_half_pairs,
     scan_once,
 )
@@ -30,68 +27,20 @@ _skip: Final[Callable[[str, int], re.Match[str]]] = cast(
     "Callable[[str, int], re.Match[str]]", re.compile(r"[ \t\n\r]*").match
 )
 _JSON_PIECE: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[^" \t\n\r]+')
-# How the gateway writes: meta first, sign first in it, no white space, no escapes.
-_USUAL_SIGN: Final = re.compile(rb'\{"meta":\{"sign":"[A-Za-z0-9+/=]*"([,}])')
-_SIGN_START: Final = len('{"meta":{')
 
 
-class ScannedAnswer:
+def scan_carefully(body: bytes) -> tuple[dict[str, Any], Callable[[], bytes]]:
     """
-    An answer that could be read.
-
-    Attributes:
-        members: Its members.
-        signed_text: Returns what the gateway signed.
-    """
-
-    __slots__ = ("members", "signed_text")
-
-    def __init__(
-        self, members: dict[str, Any], signed_text: Callable[[], bytes]
-    ) -> None:
-        self.members = members
-        self.signed_text = signed_text
-
-
-def scan(body: bytes) -> ScannedAnswer:
-    """
-    Read the answer *body*.
+    Return the members of the answer *body*, and what returns its signed text.
 
     Raises:
         JSONRefusedError: It is no JSON object that we accept; says why.
     """
-    members = parse_exact(body)
-
-    if members is None:
-        return _scan_carefully(body)
-
-    usual = _USUAL_SIGN.match(body)
-
-    if usual is not None:
-        # A comma goes with the member that it follows, a "}" ends meta.
-        sign = (_SIGN_START, usual.end() - (usual[1] == b"}"))
-
-        return ScannedAnswer(members, partial(_cut_exact, body, sign))
-
-    meta = members.get("meta")
-
-    if type(meta) is dict and "sign" in meta:
-        return _scan_carefully(body)
-
-    return ScannedAnswer(members, lambda: body)
-
-
-def _cut_exact(body: bytes, sign: Span) -> bytes:
-    # It has the form of signed text already, without any white space.
-    return body[: sign[0]] + body[sign[1] :]
-
-
-def _scan_carefully(body: bytes) -> ScannedAnswer:
     text = decode_text(body)
     members, sign = _step_through(text)
     refuse_half_pairs(text, members)
 
-    return ScannedAnswer(members, partial(_cut, text, sign))
+    return members, partial(_cut, text, sign)
 
 
 def _cut(text: str, sign: Span | None) -> bytes:

@@ -9,7 +9,6 @@ from umfpay.resources._call import (
     CallOptions,
     Download,
     Sender,
-    needed_id,
 )
 from umfpay.resources._clocks import read_date
 from umfpay.resources._customs import Customs
@@ -75,7 +74,6 @@ __all__ = [
     "must_be_refund",
     "must_match",
     "must_name_only",
-    "needed_id",
     "outcome_of",
     "payment_query",
     "read_date",

@@ -65,26 +65,6 @@ class Sender(Protocol):
         ...
 
 
-def needed_id(name: str, value: str) -> str:
-    """
-    Return *value*, an id for a path.
-
-    Raises:
-        ConfigError: It is empty or not text; the call would reach another endpoint.
-    """
-    if (
-        not isinstance(value, str)
-        or not value.strip()
-        or value in (".", "..")
-        or not value.isprintable()
-    ):
-        raise InvalidValueError(
-            Text(f"{name}: an id is needed.", f"{name}：需要编号。"),
-        )
-
-    return value
-
-
 def wire_date(value: date) -> str:
     """
     Return *value* as ``YYYYMMDD``, the gateway's form of a business date.

@@ -24,7 +24,6 @@ from umfpay.resources._call import (
     CallOptions,
     Download,
     Sender,
-    needed_id,
     wire_date,
 )
 from umfpay.resources._download import open_download
@@ -37,7 +36,7 @@ from umfpay.resources._matching import (
     must_name_only,
 )
 from umfpay.sensitive import withholds
-from umfpay.transport import Call, Effect
+from umfpay.transport import Call, Effect, needed_id
 
 
 class Customs:

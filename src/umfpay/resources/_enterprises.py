@@ -15,7 +15,6 @@ from umfpay.resources._arguments import needed_object
 from umfpay.resources._call import (
     CallOptions,
     Sender,
-    needed_id,
 )
 from umfpay.resources._matching import (
     must_be_enterprise,
@@ -23,7 +22,7 @@ from umfpay.resources._matching import (
     must_name_only,
 )
 from umfpay.sensitive import withholds
-from umfpay.transport import Call, Effect
+from umfpay.transport import Call, Effect, needed_id
 
 
 class Enterprises:

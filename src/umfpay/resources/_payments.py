@@ -24,18 +24,18 @@ from umfpay.resources._bulk import BulkResult, Ids, OnProgress, get_many
 from umfpay.resources._call import (
     CallOptions,
     Sender,
-    needed_id,
 )
 from umfpay.resources._expectation_registry import ExpectationRegistry, bind
 from umfpay.resources._matching import (
     KnownOrder,
+    mismatch,
     must_be_of_kind,
     must_be_payment,
     must_match,
     must_name_only,
 )
 from umfpay.sensitive import withholds
-from umfpay.transport import Call, Effect
+from umfpay.transport import Call, Effect, needed_id
 
 
 class Payments:
@@ -308,7 +308,10 @@ def payment_query(payment_id: str, ordered: KnownOrder | None = None) -> Call[Pa
 
     def read(members: Mapping[str, Any]) -> Payment:
         payment = _codec.read_payment(members, payment_id=payment_id)
-        must_match("payment", payment_id, payment.id)
+
+        if payment.id != payment_id:
+            raise mismatch("payment", payment_id, payment.id)
+
         must_be_payment(members, payment, ordered)
 
         return payment

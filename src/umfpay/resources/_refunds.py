@@ -18,7 +18,6 @@ from umfpay.resources._bulk import BulkResult, Ids, OnProgress, get_many
 from umfpay.resources._call import (
     CallOptions,
     Sender,
-    needed_id,
 )
 from umfpay.resources._expectation_registry import ExpectationRegistry, bind
 from umfpay.resources._matching import (
@@ -31,7 +30,7 @@ from umfpay.resources._matching import (
 from umfpay.resources._payments import payment_query
 from umfpay.resources._refund_ids import RefundIds
 from umfpay.sensitive import withholds
-from umfpay.transport import Call, Effect
+from umfpay.transport import Call, Effect, needed_id
 
 
 class Refunds:

@@ -13,6 +13,7 @@ from umfpay.transport._call import (
     CallState,
     Effect,
     RawBody,
+    needed_id,
 )
 from umfpay.transport._custom import ResponseVerifier
 from umfpay.transport._downloads import Download
@@ -95,6 +96,7 @@ __all__ = [
     "closed_error",
     "family_of",
     "full_jitter",
+    "needed_id",
     "no_transport",
     "origin_of",
     "tls_context",

@@ -220,14 +220,6 @@ class AnswerParser:
 
         return self.complete
 
-    def body(self) -> bytes:
-        """
-        Return what has come of the body.
-        """
-        parts = self._parts
-
-        return parts[0] if len(parts) == 1 else b"".join(parts)
-
     def take_parts(self) -> list[bytes]:
         """
         Return what has come of the body since the last time.
@@ -264,7 +256,19 @@ class AnswerParser:
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
-        self._find_framing()
+        self.keeps_alive = True
+        self.keep_alive = None
+
+        for name, value in self.headers:
+            if name == b"content-length":
+                self._length = value
+            elif name == b"transfer-encoding":
+                self._encodings.append(value)
+            elif name == b"keep-alive":
+                self.keep_alive = value
+            elif name == b"connection" and _CLOSE.search(value):
+                # llhttp lets "keep-alive, close" keep it.
+                self.keeps_alive = False
 
         if 100 <= status < 200:
             self._begin_informational(status)
@@ -318,24 +322,6 @@ class AnswerParser:
 
         self._is_informational = True
         self.headers = []
-
-    def _find_framing(self) -> None:
-        """
-        Look through the headers for those about the connection.
-        """
-        self.keeps_alive = True
-        self.keep_alive = None
-
-        for name, value in self.headers:
-            if name == b"content-length":
-                self._length = value
-            elif name == b"transfer-encoding":
-                self._encodings.append(value)
-            elif name == b"keep-alive":
-                self.keep_alive = value
-            elif name == b"connection" and _CLOSE.search(value):
-                # llhttp lets "keep-alive, close" keep it.
-                self.keeps_alive = False
 
     def _check_framing(self) -> None:
         encodings, length = self._encodings, self._length

@@ -160,6 +160,26 @@ class Call(Generic[T]):
         )
 
 
+def needed_id(name: str, value: str) -> str:
+    """
+    Return *value*, an id for a path.
+
+    Raises:
+        ConfigError: It is empty or not text; the call would reach another endpoint.
+    """
+    if (
+        not isinstance(value, str)
+        or not value.strip()
+        or value in (".", "..")
+        or not value.isprintable()
+    ):
+        raise InvalidValueError(
+            Text(f"{name}: an id is needed.", f"{name}：需要编号。"),
+        )
+
+    return value
+
+
 @attrs.define(kw_only=True, eq=False)
 class CallState:
     """

@@ -139,8 +139,34 @@ class ConnectionPool:
             HTTPExchangeError: There is no answer.
             TimeoutError: The deadline has passed.
         """
+        state.body_tracked = True
         now = self.loop.time()
-        pending = self._pending(state, now)
+        expires = now + state.timeout
+        is_last = state.deadline <= expires
+
+        if is_last:
+            expires = state.deadline
+
+            if expires <= now:
+                raise TimeoutError
+
+        if self._closed or state.abandoned:
+            raise HTTPExchangeError(Failure.CONNECT, _CLOSED if self._closed else _GONE)
+
+        head = self._head.write(state)
+
+        if isinstance(head, HTTPExchangeError):
+            raise head
+
+        pending = PendingExchange(
+            state,
+            payload=head + state.body,
+            expires=expires,
+            is_last=is_last,
+            future=self.loop.create_future(),
+        )
+        # This frame is in every traceback, and the head holds the token.
+        del head
         connection = None if self._waiters else self._take(now)
 
         if connection is None:
@@ -160,33 +186,6 @@ class ConnectionPool:
             del pending
 
             raise
-
-    def _pending(self, state: CallState, now: float) -> PendingExchange:
-        state.body_tracked = True
-        expires, deadline = now + state.timeout, state.deadline
-        is_last = deadline <= expires
-
-        if is_last:
-            expires = deadline
-
-            if deadline <= now:
-                raise TimeoutError
-
-        if self._closed or state.abandoned:
-            raise HTTPExchangeError(Failure.CONNECT, _CLOSED if self._closed else _GONE)
-
-        head = self._head.write(state)
-
-        if isinstance(head, HTTPExchangeError):
-            raise head
-
-        return PendingExchange(
-            state,
-            payload=head + state.body,
-            expires=expires,
-            is_last=is_last,
-            future=self.loop.create_future(),
-        )
 
     def _take(self, now: float) -> HttpConnection | None:
         """

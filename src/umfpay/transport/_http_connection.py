@@ -179,7 +179,11 @@ class HttpConnection(asyncio.Protocol):
         """
         Tell whether it is open and the other side has hardly closed it for its age.
         """
-        return self.is_open() and now - self.idle_since <= self.idle_limit
+        return (
+            now - self.idle_since <= self.idle_limit
+            and not self.is_closing
+            and not self._transport.is_closing()
+        )
 
     def is_open(self) -> bool:
         """
@@ -302,7 +306,7 @@ class HttpConnection(asyncio.Protocol):
         answer = Answer(
             status=parser.status,
             headers=parser.headers,
-            body=parser.body(),
+            body=b"".join(parser.take_parts()),
             is_framed=parser.is_framed,
         )
         # Before its caller goes on: his next call takes this connection.
@@ -313,7 +317,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _release(self, exchange: PendingExchange) -> None:
         parser = self._parser
-        self._let_go(exchange)
+        self.exchange = exchange.connection = None
         self.idle_since = self._loop.time()
 
         if parser.keep_alive is not None:
@@ -333,10 +337,6 @@ class HttpConnection(asyncio.Protocol):
         else:
             self._owner.released(self)
 
-    def _let_go(self, exchange: PendingExchange) -> None:
-        self.exchange = None
-        exchange.connection = None
-
     def fail(self, error: Exception) -> None:
         """
         End the exchange that is under way with *error*; the connection is closed.
@@ -344,7 +344,7 @@ class HttpConnection(asyncio.Protocol):
         exchange = self.exchange
 
         if exchange is not None:
-            self._let_go(exchange)
+            self.exchange = exchange.connection = None
             exchange.fail(error)
 
         self.close()
@@ -359,7 +359,7 @@ class HttpConnection(asyncio.Protocol):
             if exchange.stream is not None and exchange.stream.is_given_longer():
                 return
 
-            self._let_go(exchange)
+            self.exchange = exchange.connection = None
             exchange.expire(Failure.TIMEOUT, "no answer in time")
 
         self.close()
@@ -369,7 +369,7 @@ class HttpConnection(asyncio.Protocol):
         Close the connection if *exchange*, whose caller is gone, is under way on it.
         """
         if self.exchange is exchange:
-            self._let_go(exchange)
+            self.exchange = exchange.connection = None
             self.close()
 
     def close(self) -> None:
