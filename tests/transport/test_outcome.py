@@ -404,6 +404,25 @@ def test_a_deadline_after_a_text_message_left_is_said(call):
 
 
 @pytest.mark.parametrize(
+    "error",
+    [
+        errors.TokenError(Text("There is no token.", "没有令牌。")),
+        errors.AuthenticationError(Text("No such client.", "没有此客户。")),
+        errors.ConfigError(Text("It was closed.", "已关闭。")),
+        errors.DeadlineExceededError(Text("Not sent.", "未发出。"), request_sent=False),
+    ],
+)
+def test_a_message_whose_token_anybody_refused_may_be_on_its_way(call, error):
+    """Why there was no second copy says nothing of the first, which had left."""
+    state = call(Effect.SMS, replays=1, sent_before_unverified_refusal=True)
+    told = classify(state, error).error
+
+    assert errors.TransportError is type(told)
+    assert (True, error) == (told.request_sent, told.__cause__)
+    assert error is classify(call(Effect.SMS, replays=1), error).error
+
+
+@pytest.mark.parametrize(
     ("code", "verdict", "status", "sent"),
     [
         ("", Verdict.UNREADABLE, 401, True),

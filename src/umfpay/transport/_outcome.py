@@ -24,6 +24,7 @@ from umfpay.errors import (
     Text,
     TokenError,
     TransportError,
+    UMFError,
     UnsignedResponseError,
 )
 from umfpay.protocol import (
@@ -351,6 +352,16 @@ def _after_error(state: CallState, error: BaseException) -> CallVerdict:
         return _unclear(state, error, _cut_reason(error))
 
     if not late:
+        if (
+            state.call.effect is Effect.SMS
+            and state.sent_before_unverified_refusal
+            and isinstance(error, (*_PRE_WORK_ERRORS, DeadlineExceededError))
+        ):
+            # It tells of the second copy only.
+            unsure = _unsure_sms_error(state, error)
+            unsure.__cause__ = error
+            error = unsure
+
         return CallVerdict(ending=CallEnd.FAILED, error=error)
 
     if sent and state.call.effect is not Effect.READ:
@@ -427,12 +438,12 @@ def _sent_deadline_error(state: CallState) -> TransportError:
     )
 
 
-def _unsure_sms_error(state: CallState, refusal: APIError) -> TransportError:
+def _unsure_sms_error(state: CallState, error: UMFError) -> TransportError:
     return TransportError(
         Text(
             f"{call_name(state)}: nobody can say whether the message is on its"
-            f" way. {refusal.what.en}",
-            f"{call_name(state)}：无法确定短信是否已发出。{refusal.what.zh}",
+            f" way. {error.what.en}",
+            f"{call_name(state)}：无法确定短信是否已发出。{error.what.zh}",
         ),
         request_sent=True,
     )
