@@ -38,7 +38,9 @@ class Failure(StrEnum):
 
 class HTTPExchangeError(Exception):
     """
-    Raised by an edge when there is no answer; it never leaves `umfpay.transport`.
+    Raised by an edge when there is no answer.
+
+    It leaves `umfpay.transport` only as the cause of a `TransportError`, without frames.
 
     Args:
         failure: What kind of end it was.
