@@ -180,6 +180,8 @@ async def test_another_address_gets_nothing(open_client, gateway, address, metho
         "oauth/%61uthorize",
         "oauth%2Fauthorize",
         "oauth%252Fauthorize",
+        "oauth/authorize%20",
+        "%20oauth/authorize",
         "oauth/./authorize",
         "bank/../oauth/authorize",
         "oauth/authorize?x=1",

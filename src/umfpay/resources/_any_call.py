@@ -118,7 +118,9 @@ def local_path(path: Any) -> str:
             )
         )
 
-    if [one for one in decoded.lower().split("/") if one.strip()] == _TOKEN_PATH:
+    names = [one.strip() for one in decoded.lower().split("/")]
+
+    if [name for name in names if name] == _TOKEN_PATH:
         raise ConfigError(
             Text(
                 "path: a token that is fetched there ends the session's at once"
