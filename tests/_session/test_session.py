@@ -1,5 +1,5 @@
 """
-What becomes of a write whose caller is torn away from it.
+What becomes of a write whose caller is torn away, and what the error of a file shows.
 """
 
 from __future__ import annotations
@@ -8,11 +8,14 @@ import asyncio
 import gc
 import socket
 import threading
+import traceback
+from datetime import date
 
 import httpx
 import pytest
 
 from umfpay import Config, UMFSession
+from umfpay.errors import EnvelopeError
 
 
 EXECUTE = "/payments/payment/PAY_A/execute"
@@ -127,3 +130,26 @@ def test_a_write_under_way_in_a_loop_that_is_closed_is_handed_over(make_config):
         server.join(20)
 
     assert ["PAY_A"] == [intent.payment_id for intent in unknown]
+
+
+async def test_the_error_of_a_file_leads_to_no_row_of_it(make_config):
+    """A traceback that shows locals is no place for what customers bought."""
+
+    async def answer(request):
+        if request.url.path.endswith("/authorize"):
+            return httpx.Response(200, content=TOKEN)
+
+        return httpx.Response(206, content=b"TRANSDETAIL-START,C,20261128\nROW,1.00")
+
+    transport = httpx.MockTransport(answer)
+
+    async with UMFSession(make_config(), transport=transport) as session:
+        with pytest.raises(EnvelopeError) as caught:
+            async with session.statements.open_transactions(date(2026, 11, 28)):
+                pass
+
+    shown = traceback.TracebackException.from_exception(
+        caught.value, capture_locals=True
+    )
+
+    assert "ROW," not in "".join(shown.format())

@@ -487,6 +487,8 @@ class UMFSession:
             state.deadline = math.inf
             call_verdict = classify(state)
         except (UMFError, TimeoutError) as error:
+            # The frames on its way hold the begin of what came.
+            without_traceback(error)
             call_verdict = classify(state, error)
 
         try:
