@@ -78,7 +78,7 @@ async def test_every_part_is_closed_though_one_fails_or_hangs(of, end):
     assert binding.executor.closed
 
 
-async def test_a_call_whose_session_is_closed_between_two_steps_is_told_so():
+async def test_a_call_whose_session_is_closed_between_two_steps_says_so():
     """What seals, signs or verifies in threads finds none: that is no RuntimeError."""
     threads = Threads(1)
     loop = asyncio.get_running_loop()

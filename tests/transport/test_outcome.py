@@ -415,10 +415,10 @@ def test_a_deadline_after_a_text_message_left_is_said(call):
 def test_a_message_whose_token_anybody_refused_may_be_on_its_way(call, error):
     """Why there was no second copy says nothing of the first, which had left."""
     state = call(Effect.SMS, replays=1, sent_before_unverified_refusal=True)
-    told = classify(state, error).error
+    raised = classify(state, error).error
 
-    assert errors.TransportError is type(told)
-    assert (True, error) == (told.request_sent, told.__cause__)
+    assert errors.TransportError is type(raised)
+    assert (True, error) == (raised.request_sent, raised.__cause__)
     assert error is classify(call(Effect.SMS, replays=1), error).error
 
 
