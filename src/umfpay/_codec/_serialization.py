@@ -79,6 +79,7 @@ def encode(
     """
     data = b""
     nested = False
+    kind = "str"
 
     try:
         data = msgspec.json.encode(
@@ -88,6 +89,8 @@ def encode(
         nested = True
     except UnicodeEncodeError:
         pass
+    except ValueError:
+        kind = "int"  # of more digits than Python writes
 
     if data:
         return data
@@ -101,7 +104,7 @@ def encode(
             )
         )
 
-    raise cannot_be_sent("str")
+    raise cannot_be_sent(kind)
 
 
 def _values(body: object, options: EncodeOptions) -> Any:

@@ -24,6 +24,10 @@ from umfpay.models import (
 )
 
 
+# As for what is read.
+_MAX_EXPONENT: Final = 100
+
+
 @attrs.frozen(kw_only=True, cache_hash=True)
 class EncodeOptions:
     """
@@ -87,9 +91,12 @@ def digits(value: Decimal) -> str:
     Return *value* as the gateway's text: 100, never 1E+2.
 
     Raises:
-        ConfigError: It is not finite.
+        ConfigError: It is not finite, or so large that to write it fills the memory.
     """
-    return f"{value:f}" if value.is_finite() else refuse(value)
+    if value.is_finite() and abs(value.adjusted()) <= _MAX_EXPONENT:
+        return f"{value:f}"
+
+    return refuse(value)
 
 
 def refuse(value: object) -> NoReturn:
