@@ -403,6 +403,28 @@ def test_a_deadline_after_a_text_message_left_is_said(call):
     assert call_verdict.error.request_sent
 
 
+def test_a_deadline_in_the_wait_for_another_token_is_called_one(call):
+    """The first copy has left, whatever the error says of the second."""
+    error = errors.DeadlineExceededError(WORDS, request_sent=False)
+    call_verdict = classify(call(Effect.MONEY, replays=1), error)
+
+    assert CallEnd.UNCLEAR is call_verdict.ending
+    assert "the deadline passed" in call_verdict.reason.en
+
+
+@pytest.mark.parametrize(
+    ("handed_over", "words"),
+    [(True, "two tokens were refused"), (False, "there was no other")],
+)
+def test_refused_credentials_are_no_second_refused_token(call, handed_over, words):
+    """Who asked in vain for another token has sent the call once, not twice."""
+    state = call(Effect.MONEY, replays=1, handed_over=handed_over)
+    call_verdict = classify(state, errors.AuthenticationError(WORDS))
+
+    assert CallEnd.UNCLEAR is call_verdict.ending
+    assert words in call_verdict.reason.en
+
+
 @pytest.mark.parametrize(
     "error",
     [

@@ -182,7 +182,7 @@ def unconfirmed(state: CallState, error: BaseException) -> CallVerdict:
         error: What the question ended with.
     """
     if isinstance(error, MismatchedResponseError):
-        return _unclear(state, error, _cut_reason(error))
+        return _unclear(state, error, _cut_reason(state, error))
 
     return _unclear(
         state,
@@ -349,7 +349,7 @@ def _after_error(state: CallState, error: BaseException) -> CallVerdict:
     late = isinstance(error, TimeoutError)
 
     if state.call.effect in WRITE_EFFECTS and sent:
-        return _unclear(state, error, _cut_reason(error))
+        return _unclear(state, error, _cut_reason(state, error))
 
     if not late:
         if (
@@ -370,8 +370,8 @@ def _after_error(state: CallState, error: BaseException) -> CallVerdict:
     return CallVerdict(ending=CallEnd.FAILED, error=_deadline_error(state, sent=sent))
 
 
-def _cut_reason(error: BaseException) -> Text:
-    if isinstance(error, TimeoutError):
+def _cut_reason(state: CallState, error: BaseException) -> Text:
+    if isinstance(error, TimeoutError | DeadlineExceededError):
         return Text("the deadline passed after the request left", "请求发出后超过期限")
 
     if isinstance(error, TransportError):
@@ -379,16 +379,18 @@ def _cut_reason(error: BaseException) -> Text:
             "the connection was lost after the request left", "请求发出后连接中断"
         )
 
-    if isinstance(error, TokenError):
-        return Text(
-            "the token was refused, and there was no other to send the call again with",
-            "令牌被拒绝，且没有其他令牌可用于重发",
-        )
-
-    if isinstance(error, AuthenticationError):
+    # Refused before the call could be sent again, AuthenticationError is of the request
+    # for another token.
+    if isinstance(error, AuthenticationError) and state.handed_over:
         return Text(
             "two tokens were refused; the second refusal may be the first one again",
             "两次令牌均被拒绝，第二个拒绝可能是第一个的重复",
+        )
+
+    if isinstance(error, AuthenticationError | TokenError):
+        return Text(
+            "the token was refused, and there was no other to send the call again with",
+            "令牌被拒绝，且没有其他令牌可用于重发",
         )
 
     if isinstance(error, SignatureError):
