@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import partial
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 import attrs
 
@@ -64,7 +64,8 @@ class Envelope:
     reason: str = ""
 
 
-class ScannedAnswer(NamedTuple):
+@attrs.frozen(eq=False)
+class ScannedAnswer:
     """
     An answer that could be read.
 
@@ -74,8 +75,8 @@ class ScannedAnswer(NamedTuple):
             transmitted, without the member sign of the top-level meta (gateway.md 3.2).
     """
 
-    members: dict[str, Any]
-    signed_text: Callable[[], bytes]
+    members: dict[str, Any] = attrs.field(repr=False)
+    signed_text: Callable[[], bytes] = attrs.field(repr=False)
 
 
 def scan(body: bytes) -> ScannedAnswer:
