@@ -5,11 +5,18 @@ What belongs to one loop is closed to its last part.
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
+from umfpay import Config, UMFSession
+from umfpay._session import _binding
 from umfpay._session._binding import Binding, Threads
 from umfpay.errors import ConfigError
+from umfpay.protocol import _rsa
+
+
+VECTORS = Path(__file__).parents[1] / "vectors"
 
 
 class Part:
@@ -89,3 +96,52 @@ async def test_a_call_whose_session_is_closed_between_two_steps_says_so():
 
     with pytest.raises(ConfigError, match="closed"):
         await loop.run_in_executor(threads, bytes)
+
+
+@pytest.fixture(name="open_with_key")
+def _open_with_key(monkeypatch):
+    """
+    Open and close a session of a merchant key, where cryptography is not installed.
+    """
+    monkeypatch.setattr(_binding, "_faster_backend_named", False)
+    monkeypatch.setattr(_rsa, "_is_installed", lambda: False)
+
+    async def open_with_key(bits, **changes):
+        config = Config(
+            client_id="c",
+            client_secret="s",
+            merchant_key=VECTORS / f"merchant_{bits}.key.p8",
+            gateway_certificate=VECTORS / f"gateway_{bits}.cert.crt",
+            base_url="http://127.0.0.1:9/",
+            token_store="memory",
+            **changes,
+        )
+
+        async with UMFSession(config):
+            pass
+
+    return open_with_key
+
+
+async def test_a_long_key_without_cryptography_is_named_once(open_with_key, caplog):
+    """
+    A process with many sessions has one line about the extra.
+    """
+    await open_with_key(2048)
+    await open_with_key(2048)
+
+    assert ["umfpay[fast]" in one.getMessage() for one in caplog.records] == [True]
+
+
+@pytest.mark.parametrize(
+    ("bits", "changes"), [(1024, {}), (2048, {"rsa_backend": "pycryptodome"})]
+)
+async def test_who_needs_no_faster_backend_hears_of_none(
+    open_with_key, caplog, bits, changes
+):
+    """
+    Short keys are fast enough, and who chose pycryptodome knows.
+    """
+    await open_with_key(bits, **changes)
+
+    assert [] == caplog.records

@@ -7,10 +7,11 @@ from __future__ import annotations
 import asyncio
 import functools
 import importlib
+import logging
 import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import ParamSpec, TypeVar, cast
+from typing import Final, ParamSpec, TypeVar, cast
 
 import attrs
 
@@ -61,6 +62,14 @@ class Threads(ThreadPoolExecutor):
             pass
 
         raise closed_error()
+
+
+# From this size on pycryptodome is felt.
+_SLOW_KEY_BITS: Final = 2048
+
+_faster_backend_named = False
+
+_log = logging.getLogger("umfpay")
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -176,6 +185,9 @@ def bind(config: Config, root: str, transport: HTTPXTransport | None) -> Binding
         assert config.merchant_key is not None
         signer = Signer(config.merchant_key, backend=config.rsa_backend)
 
+        if config.rsa_backend == "auto":
+            _name_faster_backend(signer, bits=config.merchant_key.bits)
+
     origin = origin_of(root)
     assert origin is not None
     pipeline = Pipeline(
@@ -224,6 +236,28 @@ def bind(config: Config, root: str, transport: HTTPXTransport | None) -> Binding
             risk_names=config.risk_names,
             quantity_names=config.quantity_names,
         ),
+    )
+
+
+def _name_faster_backend(signer: Signer, *, bits: int) -> None:
+    """
+    Say once in a process what makes signatures with long keys faster.
+    """
+    global _faster_backend_named
+
+    if (
+        signer.backend == "cryptography"
+        or bits < _SLOW_KEY_BITS
+        or _faster_backend_named
+    ):
+        return
+
+    _faster_backend_named = True
+    _log.warning(
+        "signing with a key of %d bits by pycryptodome keeps the event loop waiting"
+        ' several times as long as by cryptography: pip install "umfpay[fast]", or set'
+        ' rsa_backend="pycryptodome" to hear no more of it',
+        bits,
     )
 
 
