@@ -24,7 +24,8 @@ _OPTION_NAMES: Final = frozenset(CallOptions.__annotations__)
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
-@attrs.frozen
+# Not frozen: each call makes one, and that would double its time.
+@attrs.define
 class CallLimits:
     """
     The options of one call, checked.

@@ -40,7 +40,8 @@ class Verdict(StrEnum):
     FORGED = "forged"
 
 
-@attrs.frozen(kw_only=True)
+# Not frozen: each call makes one, and that would double its time.
+@attrs.define(kw_only=True)
 class Envelope:
     """
     An answer, opened.
@@ -64,7 +65,8 @@ class Envelope:
     reason: str = ""
 
 
-@attrs.frozen(eq=False)
+# Not frozen: each call makes one, and that would double its time.
+@attrs.define(eq=False)
 class ScannedAnswer:
     """
     An answer that could be read.

@@ -83,7 +83,8 @@ class BodyStream(Protocol):
         ...
 
 
-@attrs.frozen(kw_only=True)
+# Not frozen: each call makes one, and that would double its time.
+@attrs.define(kw_only=True)
 class Answer:
     """
     One HTTP answer.
