@@ -42,12 +42,13 @@ def test_the_message_names_call_and_kind(call, failure):
     assert made.what.zh.startswith("GET /payments/payment：")
 
 
-def test_a_failure_without_a_detail_is_named_by_its_kind(call):
-    """No bracket stays empty."""
-    made = transport_error(call(), HTTPExchangeError(Failure.BROKEN))
+@pytest.mark.parametrize("detail", ["", "the connection broke"])
+def test_what_says_no_more_stands_in_no_brackets(call, detail):
+    """Our own connections say of many failures what their kind says already."""
+    made = transport_error(call(), HTTPExchangeError(Failure.BROKEN, detail))
 
-    assert "(broken)" in made.what.en
-    assert "（broken）" in made.what.zh
+    assert "the connection broke. The" in made.what.en
+    assert "连接中断。请求" in made.what.zh
 
 
 def test_a_strangers_words_do_nothing_to_a_terminal(call):

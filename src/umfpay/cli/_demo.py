@@ -25,8 +25,9 @@ from umfpay.errors import ConfigError, Text
 
 
 _UNTRIED_KEY_NOTE: Final = (
-    "; the merchant key was not tried, for these steps sign nothing"
-    " | 这些步骤不签名，商户私钥未经验证"
+    "; the merchant key was not tried, for these steps sign nothing, nor the"
+    " client_secret where the token was a stored one"
+    " | 这些步骤不签名，商户私钥未经验证；若使用了已保存的令牌，client_secret 也未经验证"
 )
 
 

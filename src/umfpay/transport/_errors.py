@@ -48,12 +48,15 @@ def transport_error(state: CallState, error: HTTPExchangeError) -> TransportErro
     words = _REASONS[error.failure]
     sent = state.may_have_been_sent(error.failure)
     truth = _SENT_SENTENCE if sent else _UNSENT_SENTENCE
-    detail = escape(error.detail) or str(error.failure)
+    detail = escape(error.detail)
+    # Our own connections say the same in the same words.
+    has_more = detail not in ("", words.en)
+    more_en, more_zh = (f" ({detail})", f"（{detail}）") if has_more else ("", "")
 
     return TransportError(
         Text(
-            f"{call_name(state)}: {words.en} ({detail}). {truth.en}",
-            f"{call_name(state)}：{words.zh}（{detail}）。{truth.zh}",
+            f"{call_name(state)}: {words.en}{more_en}. {truth.en}",
+            f"{call_name(state)}：{words.zh}{more_zh}。{truth.zh}",
         ),
         request_sent=sent,
         advice=_advice(error, sent=sent),

@@ -375,9 +375,7 @@ def _cut_reason(state: CallState, error: BaseException) -> Text:
         return Text("the deadline passed after the request left", "请求发出后超过期限")
 
     if isinstance(error, TransportError):
-        return Text(
-            "the connection was lost after the request left", "请求发出后连接中断"
-        )
+        return Text("no answer came after the request left", "请求发出后未收到应答")
 
     # Refused before the call could be sent again, AuthenticationError is of the request
     # for another token.
