@@ -270,6 +270,8 @@ def _call() -> Callable[..., CallState]:
 @pytest.fixture(name="serve")
 async def _serve() -> AsyncIterator[Callable[..., Awaitable[Served]]]:
     servers: list[asyncio.Server] = []
+    # The loop holds them weakly: one that waits for nothing could be collected.
+    tasks: set[asyncio.Task[Any]] = set()
 
     async def serve(talk: Callable[..., Awaitable[None]], **options: Any) -> Served:
         served = Served(port=0)
@@ -277,9 +279,18 @@ async def _serve() -> AsyncIterator[Callable[..., Awaitable[Served]]]:
         async def connected(
             reader: asyncio.StreamReader, writer: asyncio.StreamWriter
         ) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            tasks.add(task)
+
+            # One that is cancelled ends well: the streams of Python 3.11 do not expect it.
             try:
                 await talk(served, reader, writer)
-            except (ConnectionError, asyncio.IncompleteReadError):
+            except (
+                ConnectionError,
+                asyncio.IncompleteReadError,
+                asyncio.CancelledError,
+            ):
                 pass
             finally:
                 writer.close()
@@ -294,6 +305,12 @@ async def _serve() -> AsyncIterator[Callable[..., Awaitable[Served]]]:
 
     for server in servers:
         server.close()
+
+    for task in tasks:
+        task.cancel()
+
+    if tasks:
+        await asyncio.wait(tasks)
 
 
 @pytest.fixture(name="read_request")
