@@ -106,8 +106,8 @@ def test_a_session_without_a_config_is_refused_at_once(given):
 
 
 @pytest.mark.parametrize("name", ["ca_file", "client_certificate", "proxy"])
-def test_our_own_connections_heed_them_all(settings, tmp_path, name):
-    """None asks for them."""
+def test_without_a_transport_they_are_let_through(settings, tmp_path, name):
+    """Our own connections heed them, so nothing is raised."""
     file = tmp_path / "file.pem"
     file.write_text("")
     value = "http://127.0.0.1:1" if name == "proxy" else file
