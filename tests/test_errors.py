@@ -38,27 +38,27 @@ INTENT = Intent(
 
 def _make(cls: type[UMFError]) -> UMFError:
     if issubclass(cls, WrongCodeError):
-        return cls(WHAT, ret_code="00200005", attempts_left=2, last="pending")
+        return cls(*WHAT, ret_code="00200005", attempts_left=2, last="pending")
 
     if issubclass(cls, APIError):
-        return cls(WHAT, ret_code="00060700", ret_msg="bad", verified=True)
+        return cls(*WHAT, ret_code="00060700", ret_msg="bad", verified=True)
 
     if issubclass(cls, OutcomeUnknownError):
-        return cls(WHAT, intent=INTENT, reason="cut off", money_may_have_moved=True)
+        return cls(*WHAT, intent=INTENT, reason="cut off", money_may_have_moved=True)
 
     if issubclass(cls, TransportError):
-        return cls(WHAT, request_sent=True)
+        return cls(*WHAT, request_sent=True)
 
     if issubclass(cls, AuthenticationError):
-        return cls(WHAT, ret_code="00280703", http_status=401)
+        return cls(*WHAT, ret_code="00280703", http_status=401)
 
     if issubclass(cls, FlowError):
-        return cls(WHAT, last="WAIT_BUYER_PAY")
+        return cls(*WHAT, last="WAIT_BUYER_PAY")
 
     if issubclass(cls, UploadError):
-        return cls(WHAT, name="order-1202611230001.zip")
+        return cls(*WHAT, name="order-1202611230001.zip")
 
-    return cls(WHAT)
+    return cls(*WHAT)
 
 
 CLASSES = [
@@ -114,7 +114,7 @@ def test_an_advice_can_be_given_for_one_case():
     """
     advice = Text("Ask UMF.", "请联系联动优势。")
 
-    assert advice == UMFError(WHAT, advice=advice).advice
+    assert advice == UMFError(*WHAT, advice=advice).advice
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from umfpay._codec import (
 )
 from umfpay._codec._source import UnusualError
 from umfpay._codec._writers import writer
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError
 from umfpay.models import (
     Amount,
     BankCard,
@@ -286,7 +286,7 @@ def test_a_refused_body_shows_nothing_hidden(odd):
     """
 
     def broken(secret):
-        raise ConfigError(Text("too long", "太长"))
+        raise ConfigError("too long", "太长")
 
     card = BankCard(number=CANARY, phone=CANARY)
     object.__setattr__(card, "external_customer_id", odd)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from umfpay import Private, Sealed, Secret, models
 from umfpay._codec import EncodeOptions, PayerBody, encode
 from umfpay.cli._demo_order import card_payer, guide_payment
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError
 from umfpay.models import (
     BankCard,
     ExpressInfo,
@@ -272,7 +272,7 @@ def test_only_the_sealer_sees_a_secret():
     """
 
     def broken(secret):
-        raise ConfigError(Text("too long", "太长"))
+        raise ConfigError("too long", "太长")
 
     with pytest.raises(ConfigError, match="too long"):
         encode(BankCard(number=CANARY), seal=broken)

@@ -39,7 +39,8 @@ EXECUTE = Call(
 
 def refusal(*, verified, code="00060763"):
     return errors.PaymentStateError(
-        Text("closed", "已关闭"),
+        "closed",
+        "已关闭",
         ret_code=code,
         ret_msg="x",
         http_status=200,
@@ -86,8 +87,8 @@ def test_an_unclear_end_says_what_was_wanted_and_why_nobody_knows(moved):
     ("error", "words"),
     [
         (refusal(verified=False), "If the refusal is genuine: closed"),
-        (errors.SignatureError(REASON), "If every call ends like this:"),
-        (errors.UnsignedResponseError(REASON), "If every call ends like this:"),
+        (errors.SignatureError(*REASON), "If every call ends like this:"),
+        (errors.UnsignedResponseError(*REASON), "If every call ends like this:"),
     ],
 )
 def test_an_answer_that_nobody_can_trust_may_be_the_settings_fault(error, words):

@@ -11,7 +11,6 @@ import pytest
 from simulation import clock
 from umfpay import errors
 from umfpay._session._follow_up import query_after_refusal
-from umfpay.errors import Text
 from umfpay.models import Payment
 from umfpay.protocol import DATA_LAG_SECONDS, DecidedBy
 from umfpay.resources import payment_query
@@ -30,7 +29,8 @@ CALL = Call(
 
 def refusal(cls, *, verified=True):
     return cls(
-        Text("no", "不"),
+        "no",
+        "不",
         ret_code="00060763",
         ret_msg="order closed",
         http_status=200,
@@ -56,7 +56,7 @@ def decided(*states, error, left=60.0, sent_twice=False):
         state = next(answers)
 
         if state is None:
-            raise errors.TransportError(Text("gone", "断"), request_sent=False)
+            raise errors.TransportError("gone", "断", request_sent=False)
 
         return Payment(id="PAY_A", state=state)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from umfpay._session._report import report_of
-from umfpay.errors import Intent, Text, TransportError
+from umfpay.errors import Intent, TransportError
 from umfpay.protocol import Envelope, Verdict
 from umfpay.transport import (
     GOOD_VERDICT,
@@ -21,7 +21,7 @@ from umfpay.transport import (
 
 FAILED = CallVerdict(
     ending=CallEnd.FAILED,
-    error=TransportError(Text("private", "private"), request_sent=True),
+    error=TransportError("private", "private", request_sent=True),
 )
 
 

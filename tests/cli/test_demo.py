@@ -246,10 +246,10 @@ def test_a_story_that_fails_does_not_stop_the_others(capsys, monkeypatch):
     It is marked, and the exit code is 1.
     """
     from umfpay import flows
-    from umfpay.errors import ConfigError, Text
+    from umfpay.errors import ConfigError
 
     async def broken(*_, **__):
-        raise ConfigError(Text("broken", "坏"))
+        raise ConfigError("broken", "坏")
 
     monkeypatch.setattr(flows, "card_payment", broken)
     code = run(["demo", "--all", "--json"])

@@ -17,7 +17,7 @@ import pytest
 from umfpay.cli import _main
 from umfpay.cli._exit_codes import Exit
 from umfpay.cli._main import run, umfpay
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError
 
 
 DOCS = Path(__file__).parent.parent.parent / "docs/reference/cli.md"
@@ -42,7 +42,7 @@ def _failing(monkeypatch):
 @pytest.mark.parametrize(
     ("error", "code", "message"),
     [
-        (ConfigError(Text("the file is gone.", "文件不存在。")), 2, "文件不存在"),
+        (ConfigError("the file is gone.", "文件不存在。"), 2, "文件不存在"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (click.Abort(), 130, "interrupted"),
         (click.UsageError("no such thing"), 2, "no such thing"),
@@ -75,7 +75,7 @@ def test_debug_prints_the_traceback_without_locals(failing, capsys):
     assert Exit.BUG == run(["--debug", "fail"])
     assert "Traceback" in capsys.readouterr().err
 
-    failing(ConfigError(Text("why", "为何")))
+    failing(ConfigError("why", "为何"))
 
     assert Exit.WRONG_USE == run(["--debug", "fail"])
     assert "Traceback" in capsys.readouterr().err

@@ -90,9 +90,7 @@ def test_no_error_shows_it_raw(cls):
     """
     for text in HOSTILE.values():
         error = cls.__new__(cls)
-        UMFError.__init__(
-            error, Text(text * 2_000, text * 2_000), advice=Text(text, text)
-        )
+        UMFError.__init__(error, text * 2_000, text * 2_000, advice=Text(text, text))
         shown = [str(error), repr(error), *error.args]
 
         assert [] == [one for one in shown if not one.isprintable()]

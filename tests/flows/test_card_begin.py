@@ -69,9 +69,8 @@ async def test_something_that_is_no_card_is_refused(session, order, given):
 
 
 async def _refuse(*_args, **_options):
-    from umfpay.errors import Text
 
-    raise TransportError(Text("no network", "无网络"), request_sent=False)
+    raise TransportError("no network", "无网络", request_sent=False)
 
 
 async def test_a_second_code_within_a_minute_is_refused_by_us(

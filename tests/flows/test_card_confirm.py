@@ -149,9 +149,8 @@ async def test_an_execute_that_could_not_be_sent_can_be_tried_again(
 
 
 async def _refuse(*_args, **_options):
-    from umfpay.errors import Text
 
-    raise TransportError(Text("no network", "无网络"), request_sent=False)
+    raise TransportError("no network", "无网络", request_sent=False)
 
 
 @pytest.mark.parametrize("refusals", ["signed", "unsigned"])

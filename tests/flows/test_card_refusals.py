@@ -187,7 +187,7 @@ async def test_what_fails_after_a_wrong_code_does_not_say_that_no_money_has_move
     code = await box.code(begun)
 
     async def no_connection(*_, **__):
-        raise TransportError(_TEXT, request_sent=False)
+        raise TransportError(*_TEXT, request_sent=False)
 
     with monkeypatch.context() as patch:
         patch.setattr(session.payments, call, no_connection)
@@ -346,7 +346,7 @@ async def test_a_gateway_that_cannot_be_asked_leaves_it_open(
 
     async def get(payment_id, **options):
         if down:
-            raise TransportError(_TEXT, request_sent=False)
+            raise TransportError(*_TEXT, request_sent=False)
 
         return await real_get(payment_id, **options)
 
@@ -504,7 +504,7 @@ async def test_a_certain_refusal_leaves_an_earlier_execute_open(session, begun, 
     real_execute = session.payments.execute
 
     async def refuse(payment_id, payer, **options):
-        raise CardError(_TEXT, ret_code="00060730", verified=True)
+        raise CardError(*_TEXT, ret_code="00060730", verified=True)
 
     session.payments.execute = refuse
 

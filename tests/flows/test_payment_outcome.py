@@ -20,7 +20,6 @@ from umfpay.errors import (
     PaymentExpiredError,
     PaymentFailedError,
     PaymentStateError,
-    Text,
     TransportError,
 )
 from umfpay.flows import begin_card_payment
@@ -43,7 +42,8 @@ def _payment(state, payment_id="PAY_A"):
 
 def _unknown_outcome_error(payment_id, cause=None, at=None):
     error = OutcomeUnknownError(
-        Text("unclear", "不明"),
+        "unclear",
+        "不明",
         intent=Intent(
             call="payments.execute", at=at or clock.moment(), payment_id=payment_id
         ),
@@ -56,7 +56,7 @@ def _unknown_outcome_error(payment_id, cause=None, at=None):
 
 
 def _refusal(kind, code="00060762", status=200):
-    return kind(Text("no", "否"), ret_code=code, http_status=status, verified=True)
+    return kind("no", "否", ret_code=code, http_status=status, verified=True)
 
 
 def test_a_paid_payment_is_the_result():
@@ -237,7 +237,7 @@ async def test_a_refusal_that_cannot_be_trusted_is_asked_about_once(
 @pytest.mark.parametrize(
     "cause",
     [
-        TransportError(Text("cut", "断"), request_sent=True),
+        TransportError("cut", "断", request_sent=True),
         _refusal(GatewayBusyError, "00060999"),
         _refusal(APIError, "", 502),
     ],

@@ -21,7 +21,6 @@ from umfpay.errors import (
     RefundFailedError,
     RefundNumberUsedError,
     RefundRefusedError,
-    Text,
     TransportError,
 )
 from umfpay.flows import choose_goods, refund
@@ -567,7 +566,7 @@ def test_the_errors_of_refunds_say_what_to_do():
     """
     In both languages.
     """
-    error = RefundAmountError(Text("too much", "太多"))
+    error = RefundAmountError("too much", "太多")
 
     assert "at most what is left" in str(error)
     assert "剩余可退金额" in str(error)

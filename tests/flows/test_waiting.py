@@ -13,7 +13,6 @@ from umfpay.errors import (
     AuthenticationError,
     NotFinishedError,
     NotificationError,
-    Text,
     TransportError,
     UMFError,
 )
@@ -114,7 +113,7 @@ async def test_a_question_that_fails_is_asked_again():
     """
     The network comes back.
     """
-    lost = TransportError(Text("lost", "断"), request_sent=False)
+    lost = TransportError("lost", "断", request_sent=False)
 
     assert DONE is await _wait(_answers(lost, lost, DONE))
 
@@ -123,7 +122,7 @@ async def test_a_question_that_will_always_fail_is_not_asked_again():
     """
     Credentials do not mend by waiting; what is waited for may still happen.
     """
-    ask = _answers(AuthenticationError(Text("no", "否")))
+    ask = _answers(AuthenticationError("no", "否"))
 
     with pytest.raises(NotFinishedError) as caught:
         await _wait(ask)
@@ -164,7 +163,7 @@ async def test_a_place_that_is_down_wakes_nobody():
     """
     The gateway is still asked.
     """
-    down = Mailbox(UMFError(Text("down", "停")))
+    down = Mailbox(UMFError("down", "停"))
 
     assert DONE is await _wait(_answers(DONE), arrivals=down)
 
@@ -201,7 +200,7 @@ async def test_the_last_trouble_is_the_cause():
     """
     The gateway could not be asked up to the end.
     """
-    lost = TransportError(Text("lost", "断"), request_sent=False)
+    lost = TransportError("lost", "断", request_sent=False)
 
     with pytest.raises(NotFinishedError) as caught:
         await _wait(_answers(WAIT, lost), seconds=10)
@@ -320,7 +319,7 @@ async def test_an_inbox_that_is_down_is_tried_again():
             self.recorded.append(entity)
 
             if len(self.recorded) < self.times:
-                raise NotificationError(Text("down", "坏"))
+                raise NotificationError("down", "坏")
 
             return entity
 

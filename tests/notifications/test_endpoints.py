@@ -19,7 +19,7 @@ from fastapi import FastAPI
 
 from umfpay import UMFSession
 from umfpay.emulator import Emulator, serve, serve_app
-from umfpay.errors import NotificationError, Text
+from umfpay.errors import NotificationError
 from umfpay.flows import qr_payment, refund
 from umfpay.models import Money
 from umfpay.notifications import NotificationInbox, NotificationReceiver
@@ -264,7 +264,7 @@ async def test_while_the_store_is_down_the_gateway_tries_again(shop, monkeypatch
     async def down(body, headers):
         if len(refused) < 2:
             refused.append(body)
-            raise NotificationError(Text("down", "坏"))
+            raise NotificationError("down", "坏")
 
         return await receive(body, headers)
 

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from umfpay.emulator._keys import make_credentials
-from umfpay.errors import NotificationError, Text, TransportError
+from umfpay.errors import NotificationError, TransportError
 from umfpay.models import (
     CustomsDeclaration,
     Money,
@@ -122,7 +122,7 @@ async def test_the_gateway_is_asked_about_a_conflict(open_shop, place, eventuall
 @pytest.mark.parametrize(
     "error",
     [
-        TransportError(Text("nobody is there", "无人应答"), request_sent=False),
+        TransportError("nobody is there", "无人应答", request_sent=False),
         OSError("a gateway of the shop's own"),
     ],
     ids=["ours", "theirs"],
@@ -253,7 +253,7 @@ async def test_a_place_that_is_down_stops_the_telling_for_a_while(
         calls.append(1)
 
         if len(calls) < 4:
-            raise NotificationError(Text("It is down.", "不可用。"))
+            raise NotificationError("It is down.", "不可用。")
 
         return await unreported(now, questions=questions)
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from umfpay.emulator._keys import make_credentials
-from umfpay.errors import NotificationError, Text
+from umfpay.errors import NotificationError
 from umfpay.notifications import NotificationReceiver, _worker
 from umfpay.testing import NotificationSigner
 
@@ -94,7 +94,7 @@ async def test_the_pause_grows(shop, place, monkeypatch, attempts, pause):
 
 
 @pytest.mark.parametrize(
-    "trouble", [TroubleError(), NotificationError(Text("It is down.", "不可用。"))]
+    "trouble", [TroubleError(), NotificationError("It is down.", "不可用。")]
 )
 async def test_a_failing_event_does_not_stop_the_others(
     shop, place, eventually, trouble

@@ -44,7 +44,7 @@ class Gateway:
 
 
 def busy():
-    return errors.RateLimitedError(TEXT, ret_code="", http_status=429)
+    return errors.RateLimitedError(*TEXT, ret_code="", http_status=429)
 
 
 @pytest.fixture(name="ask")
@@ -100,7 +100,7 @@ async def test_an_error_stands_in_the_place_of_its_object(ask):
     """
     And the others go on.
     """
-    refusal = errors.InvalidRequestError(TEXT, ret_code="00060780", http_status=200)
+    refusal = errors.InvalidRequestError(*TEXT, ret_code="00060780", http_status=200)
     gateway = Gateway(ends={"b": [refusal]})
     results = {one.id: one async for one in ask(gateway, ["a", "b", "c"])}
 
@@ -146,9 +146,9 @@ async def test_a_gateway_that_stays_busy_is_given_up_for_this_id(ask, tmp_path):
 @pytest.mark.parametrize(
     "error",
     [
-        errors.AuthenticationError(TEXT, ret_code=None, http_status=401),
-        errors.TokenError(TEXT),
-        errors.WrongLoopError(TEXT),
+        errors.AuthenticationError(*TEXT, ret_code=None, http_status=401),
+        errors.TokenError(*TEXT),
+        errors.WrongLoopError(*TEXT),
         RuntimeError("a bug"),
     ],
 )

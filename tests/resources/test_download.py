@@ -13,7 +13,6 @@ from umfpay.errors import (
     ConfigError,
     IncompleteStatementError,
     SignatureError,
-    Text,
     TransportError,
 )
 from umfpay.resources._customs import Customs
@@ -55,7 +54,7 @@ async def test_an_empty_file_is_a_file(statements, sender, tmp_path):
 @pytest.mark.parametrize(
     "error",
     [
-        TransportError(Text("broken", "中断"), request_sent=True),
+        TransportError("broken", "中断", request_sent=True),
         asyncio.CancelledError(),
     ],
 )
@@ -76,7 +75,7 @@ async def test_a_file_that_is_not_proven_leaves_nothing(statements, sender, tmp_
     The signature is checked after the last piece.
     """
     sender.pieces = [b"all of it"]
-    sender.at_the_end = SignatureError(Text("forged", "伪造"))
+    sender.at_the_end = SignatureError("forged", "伪造")
 
     with pytest.raises(SignatureError):
         await statements.download_transactions(DAY, tmp_path / "day.txt")
@@ -92,7 +91,7 @@ async def test_what_is_not_proven_whole_is_kept_beside_the_name(
     """
     target = tmp_path / "day.txt"
     target.write_bytes(b"older")
-    cut = IncompleteStatementError(Text("It is cut.", "被截断。"))
+    cut = IncompleteStatementError("It is cut.", "被截断。")
 
     for number in (b"1", b"2"):
         sender.pieces = [b"half ", number, cut]
@@ -116,7 +115,7 @@ async def test_what_cannot_be_kept_is_refused_for_what_it_is(
     A folder of that name, or no room: the file is cut all the same.
     """
     (tmp_path / "day.txt.unproven").mkdir()
-    sender.pieces = [b"half", IncompleteStatementError(Text("It is cut.", "被截断。"))]
+    sender.pieces = [b"half", IncompleteStatementError("It is cut.", "被截断。")]
 
     with pytest.raises(
         IncompleteStatementError, match=r"It is cut\. .* cannot be kept"
@@ -128,7 +127,7 @@ async def test_what_cannot_be_kept_is_refused_for_what_it_is(
             pass
 
     (tmp_path / "reconciliation-20170213.txt.unproven").mkdir()
-    sender.pieces = [b"half", IncompleteStatementError(Text("It is cut.", "被截断。"))]
+    sender.pieces = [b"half", IncompleteStatementError("It is cut.", "被截断。")]
 
     with pytest.raises(IncompleteStatementError, match=r"It is cut\."):
         await pulled()
@@ -143,7 +142,7 @@ async def test_a_pulled_day_that_is_not_proven_is_kept_under_the_days_name(
     """
     Not under the temporary name, which the next pull removes.
     """
-    sender.pieces = [b"half", IncompleteStatementError(Text("It is cut.", "被截断。"))]
+    sender.pieces = [b"half", IncompleteStatementError("It is cut.", "被截断。")]
 
     with pytest.raises(
         IncompleteStatementError, match=rf"{kind}-20170213\.txt\.unproven"
@@ -164,7 +163,7 @@ async def test_an_older_file_survives_a_failure(statements, sender, tmp_path):
     target = tmp_path / "day.txt"
     target.write_bytes(b"older")
     sender.pieces = [b"new"]
-    sender.at_the_end = SignatureError(Text("forged", "伪造"))
+    sender.at_the_end = SignatureError("forged", "伪造")
 
     with pytest.raises(SignatureError):
         await statements.download_transactions(DAY, target)

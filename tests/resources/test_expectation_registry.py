@@ -9,7 +9,7 @@ import logging
 import pytest
 
 from umfpay.cli._demo_order import guide_payment, guide_refund
-from umfpay.errors import NotificationError, Text
+from umfpay.errors import NotificationError
 from umfpay.models import Money, NewCustomsDeclaration
 from umfpay.resources import Customs, Payments, Refunds
 
@@ -37,7 +37,7 @@ class Inbox:
         self.expected.append((len(self.sender.calls), what, payment_id, refund_id))
 
         if len(self.expected) >= self.fails:
-            raise NotificationError(Text("down", "坏"))
+            raise NotificationError("down", "坏")
 
 
 async def create_payment(sender, inbox):

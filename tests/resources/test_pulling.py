@@ -57,7 +57,7 @@ def prove(path):
     text = path.read_text()
 
     if "-End" not in text:
-        raise errors.IncompleteStatementError(errors.Text("half", "一半"))
+        raise errors.IncompleteStatementError("half", "一半")
 
     return text.count("open")
 
@@ -101,7 +101,7 @@ async def test_a_pull_that_broke_off_goes_on(gateway, tmp_path):
     """
     With the day that failed; a killed process leaves names that are removed.
     """
-    gateway.error = errors.TransportError(errors.Text("cut", "断"), request_sent=True)
+    gateway.error = errors.TransportError("cut", "断", request_sent=True)
 
     with pytest.raises(errors.TransportError):
         await pulled(gateway, tmp_path)
@@ -149,7 +149,8 @@ async def test_a_day_without_anything_is_no_error(gateway, tmp_path):
 
     def refusal(code, *, verified):
         return errors.APIError(
-            errors.Text("no", "无"),
+            "no",
+            "无",
             ret_code=code,
             ret_msg="",
             http_status=200,

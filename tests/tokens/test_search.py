@@ -171,7 +171,7 @@ async def test_all_waiters_get_the_error_of_the_request(make_cache, gateway):
     """
     Each an exception of its own, with the same cause.
     """
-    cause = TransportError(WHAT, request_sent=True)
+    cause = TransportError(*WHAT, request_sent=True)
     gateway.error = cause
     gateway.delay = 0.01
     cache = make_cache(MemoryTokenStore())
@@ -191,11 +191,11 @@ async def test_all_waiters_get_the_error_of_the_request(make_cache, gateway):
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (AuthenticationError(WHAT, ret_code="00280701"), AuthenticationError),
-        (TokenError(WHAT), TokenError),
-        (SignatureError(WHAT), SignatureError),
-        (ConfigError(WHAT), ConfigError),
-        (TransportError(WHAT, request_sent=False), TokenError),
+        (AuthenticationError(*WHAT, ret_code="00280701"), AuthenticationError),
+        (TokenError(*WHAT), TokenError),
+        (SignatureError(*WHAT), SignatureError),
+        (ConfigError(*WHAT), ConfigError),
+        (TransportError(*WHAT, request_sent=False), TokenError),
         (KeyError("access_token"), TokenError),
         (TimeoutError(), TokenError),
         (asyncio.CancelledError(), TokenError),
@@ -226,7 +226,7 @@ async def test_failures_are_followed_by_growing_pauses(make_cache, gateway, cloc
     """
     1 s, 2 s, 4 s, 8 s, then the token timeout; in between the same error.
     """
-    gateway.error = AuthenticationError(WHAT)
+    gateway.error = AuthenticationError(*WHAT)
     cache = make_cache(MemoryTokenStore(), token_timeout=10.0)
     times = []
     start = clock.monotonic
@@ -248,7 +248,7 @@ async def test_failures_are_followed_by_growing_pauses(make_cache, gateway, cloc
     gateway.error = None
     await _token(cache)
     await _refuse(cache)
-    gateway.error = AuthenticationError(WHAT)
+    gateway.error = AuthenticationError(*WHAT)
 
     with pytest.raises(AuthenticationError):
         await _token(cache)
@@ -269,7 +269,7 @@ async def test_a_pause_ends_when_another_process_has_a_token(
     The store is asked all the while.
     """
     store = MemoryTokenStore()
-    gateway.error = TokenError(WHAT)
+    gateway.error = TokenError(*WHAT)
     cache = make_cache(store)
 
     with pytest.raises(TokenError):

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from umfpay.errors import AuthenticationError, Text, TransportError
+from umfpay.errors import AuthenticationError, TransportError
 from umfpay.tokens import _single_flight as module
 from umfpay.tokens._single_flight import SingleFlight, new_copy
 
@@ -13,9 +13,7 @@ def test_an_error_is_raised_again_as_a_new_one():
     """
     Same class, words, data and cause; no traceback of somebody else.
     """
-    error = AuthenticationError(
-        Text("No.", "否。"), ret_code="00280701", http_status=401
-    )
+    error = AuthenticationError("No.", "否。", ret_code="00280701", http_status=401)
 
     with pytest.raises(AuthenticationError):
         raise error from OSError()
@@ -43,7 +41,7 @@ async def test_a_closed_loop_is_not_woken():
     waiting = loop.create_future()
     flight.waiters = [(closed, closed.create_future()), (loop, gone), (loop, waiting)]
     closed.close()
-    error = TransportError(Text("No.", "否。"), request_sent=False)
+    error = TransportError("No.", "否。", request_sent=False)
     flight.notify_waiters(error)
 
     assert error is waiting.result()

@@ -13,7 +13,7 @@ import threading
 
 import pytest
 
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError
 from umfpay.sensitive import Secret
 from umfpay.transport import Effect
 from umfpay.transport._connecting import Connector
@@ -244,7 +244,7 @@ async def test_a_context_that_cannot_be_made_is_an_error_of_its_own(
     """The settings are at fault, and say so."""
 
     def make():
-        raise ConfigError(Text("no such file", "没有该文件"))
+        raise ConfigError("no such file", "没有该文件")
 
     url = "https://127.0.0.1:1/"
 

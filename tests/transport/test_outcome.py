@@ -259,11 +259,11 @@ def test_a_refused_download_is_the_refusal(ended):
 
 
 CUTS = [
-    errors.TransportError(WORDS, request_sent=True),
-    errors.SignatureError(WORDS),
-    errors.UnsignedResponseError(WORDS),
-    errors.EnvelopeError(WORDS),
-    errors.MismatchedResponseError(WORDS),
+    errors.TransportError(*WORDS, request_sent=True),
+    errors.SignatureError(*WORDS),
+    errors.UnsignedResponseError(*WORDS),
+    errors.EnvelopeError(*WORDS),
+    errors.MismatchedResponseError(*WORDS),
     TimeoutError(),
     RuntimeError("a bug of a foreign transport"),
 ]
@@ -291,10 +291,10 @@ def test_every_reason_is_another(call):
 @pytest.mark.parametrize(
     "error",
     [
-        errors.AuthenticationError(WORDS),
-        errors.TokenError(WORDS),
-        errors.ConfigError(WORDS),
-        errors.TransportError(WORDS, request_sent=False),
+        errors.AuthenticationError(*WORDS),
+        errors.TokenError(*WORDS),
+        errors.ConfigError(*WORDS),
+        errors.TransportError(*WORDS, request_sent=False),
         TimeoutError(),
     ],
     ids=lambda e: type(e).__name__,
@@ -310,9 +310,9 @@ def test_after_a_refusal_that_is_not_signed_every_end_is_unclear(call, effect, e
 @pytest.mark.parametrize(
     "error",
     [
-        errors.TokenError(WORDS),
-        errors.ConfigError(WORDS),
-        errors.TransportError(WORDS, request_sent=False),
+        errors.TokenError(*WORDS),
+        errors.ConfigError(*WORDS),
+        errors.TransportError(*WORDS, request_sent=False),
         TimeoutError(),
     ],
     ids=lambda e: type(e).__name__,
@@ -337,7 +337,7 @@ def test_two_signed_refusals_of_tokens_prove_nothing_of_a_write(call, effect):
     sent = {"handed_over": True, "body_tracked": True, "body_started": True}
     state = call(effect, replays=1, envelope=envelope("00280703"), **sent)
     call_verdict = classify(
-        state, errors.AuthenticationError(WORDS, ret_code="00280703")
+        state, errors.AuthenticationError(*WORDS, ret_code="00280703")
     )
 
     assert CallEnd.UNCLEAR is call_verdict.ending
@@ -349,11 +349,11 @@ def test_two_signed_refusals_of_tokens_prove_nothing_of_a_write(call, effect):
 @pytest.mark.parametrize(
     "error",
     [
-        errors.AuthenticationError(WORDS),
-        errors.TokenError(WORDS),
-        errors.TokenStoreError(WORDS),
-        errors.ConfigError(WORDS),
-        errors.TransportError(WORDS, request_sent=False),
+        errors.AuthenticationError(*WORDS),
+        errors.TokenError(*WORDS),
+        errors.TokenStoreError(*WORDS),
+        errors.ConfigError(*WORDS),
+        errors.TransportError(*WORDS, request_sent=False),
     ],
     ids=lambda e: type(e).__name__,
 )
@@ -371,7 +371,7 @@ def test_errors_before_any_work_are_definite(call, effect, error):
 @pytest.mark.parametrize("effect", OTHERS)
 def test_other_calls_end_with_their_error(call, effect):
     """A read, a text message and a token request fail plainly."""
-    error = errors.TransportError(WORDS, request_sent=True)
+    error = errors.TransportError(*WORDS, request_sent=True)
     state = call(effect, handed_over=True)
 
     assert error is classify(state, error).error
@@ -405,7 +405,7 @@ def test_a_deadline_after_a_text_message_left_is_said(call):
 
 def test_a_deadline_in_the_wait_for_another_token_is_called_one(call):
     """The first copy has left, whatever the error says of the second."""
-    error = errors.DeadlineExceededError(WORDS, request_sent=False)
+    error = errors.DeadlineExceededError(*WORDS, request_sent=False)
     call_verdict = classify(call(Effect.MONEY, replays=1), error)
 
     assert CallEnd.UNCLEAR is call_verdict.ending
@@ -419,7 +419,7 @@ def test_a_deadline_in_the_wait_for_another_token_is_called_one(call):
 def test_refused_credentials_are_no_second_refused_token(call, handed_over, words):
     """Who asked in vain for another token has sent the call once, not twice."""
     state = call(Effect.MONEY, replays=1, handed_over=handed_over)
-    call_verdict = classify(state, errors.AuthenticationError(WORDS))
+    call_verdict = classify(state, errors.AuthenticationError(*WORDS))
 
     assert CallEnd.UNCLEAR is call_verdict.ending
     assert words in call_verdict.reason.en
@@ -428,10 +428,10 @@ def test_refused_credentials_are_no_second_refused_token(call, handed_over, word
 @pytest.mark.parametrize(
     "error",
     [
-        errors.TokenError(Text("There is no token.", "没有令牌。")),
-        errors.AuthenticationError(Text("No such client.", "没有此客户。")),
-        errors.ConfigError(Text("It was closed.", "已关闭。")),
-        errors.DeadlineExceededError(Text("Not sent.", "未发出。"), request_sent=False),
+        errors.TokenError("There is no token.", "没有令牌。"),
+        errors.AuthenticationError("No such client.", "没有此客户。"),
+        errors.ConfigError("It was closed.", "已关闭。"),
+        errors.DeadlineExceededError("Not sent.", "未发出。", request_sent=False),
     ],
 )
 def test_a_message_whose_token_anybody_refused_may_be_on_its_way(call, error):

@@ -22,7 +22,6 @@ from umfpay.errors import (
     DeadlineExceededError,
     EnvelopeError,
     SignatureError,
-    Text,
     TransportError,
 )
 from umfpay.protocol import Verdict
@@ -163,11 +162,7 @@ async def test_an_answer_that_is_too_large_is_an_answer(play, call, effect):
 @pytest.mark.parametrize("error", [TransportError, RuntimeError, OSError])
 async def test_what_is_no_failure_of_an_exchange_passes(play, call, error):
     """Errors of ours are in their final form; a bug shows itself as one."""
-    made = (
-        error(Text("x", "x"), request_sent=True)
-        if error is TransportError
-        else error("x")
-    )
+    made = error("x", "x", request_sent=True) if error is TransportError else error("x")
     script, pipeline = play(made)
     state = call(Effect.MONEY)
 

@@ -10,7 +10,7 @@ import traceback
 
 import pytest
 
-from umfpay.errors import ConfigError, Text, TransportError
+from umfpay.errors import ConfigError, TransportError
 from umfpay.transport import (
     Effect,
     Failure,
@@ -22,7 +22,7 @@ from umfpay.transport._user_hooks import translate_transport_errors
 
 
 ERRORS = [ValueError, OSError, TimeoutError, KeyError, asyncio.CancelledError]
-OURS = TransportError(Text("x", "x"), request_sent=False)
+OURS = TransportError("x", "x", request_sent=False)
 
 
 def raising(error):
@@ -165,7 +165,7 @@ async def test_what_is_understood_passes(call, error):
 
 async def test_our_own_errors_of_a_hook_pass():
     """Whoever wrote it may have said it best."""
-    ours = ConfigError(Text("the key is away", "密钥不可用"))
+    ours = ConfigError("the key is away", "密钥不可用")
 
     with pytest.raises(ConfigError, match="the key is away"):
         wrap_verifier(raising(ours))(b"", "", ())

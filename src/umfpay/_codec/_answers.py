@@ -20,7 +20,7 @@ from umfpay._codec._members import (
 )
 from umfpay._codec._reading import is_absent
 from umfpay._codec._serialization import structure
-from umfpay.errors import EnvelopeError, MismatchedResponseError, Text
+from umfpay.errors import EnvelopeError, MismatchedResponseError
 from umfpay.models import (
     Bank,
     Currency,
@@ -146,9 +146,7 @@ def read_rate(members: Members, *, currency: Currency) -> ExchangeRate:
             return ExchangeRate(rate=rate.rate, currency=currency, extra=rate.extra)
 
     raise (MismatchedResponseError if rates else EnvelopeError)(
-        Text(
-            f"The answer holds no rate of {currency}.", f"应答缺少 {currency} 的汇率。"
-        )
+        f"The answer holds no rate of {currency}.", f"应答缺少 {currency} 的汇率。"
     )
 
 
@@ -228,7 +226,7 @@ def _page(members: Members, *names: str) -> dict[str, Any]:
 
     if not isinstance(given, dict):
         raise EnvelopeError(
-            Text(f"In the answer, {at} is not an object.", f"应答中 {at} 不是对象。")
+            f"In the answer, {at} is not an object.", f"应答中 {at} 不是对象。"
         )
 
     # The official SDK reads it beside the list (gateway.md 6).
@@ -278,7 +276,7 @@ def read_notification(members: Members) -> Payment | Refund | CustomsDeclaration
 
     if isinstance(given, dict) and is_absent(present_members(given).get("id")):
         raise EnvelopeError(
-            Text(f"The notification holds no {at}.id.", f"通知中缺少 {at}.id。")
+            f"The notification holds no {at}.id.", f"通知中缺少 {at}.id。"
         )
 
     return _NOTIFIED_READERS[at]({**members, at: given})
@@ -304,10 +302,8 @@ _FLAT_NAMES: Final = frozenset(
 def _no_notification(named: Mapping[str, Any], found: list[str]) -> EnvelopeError:
     if found:
         return EnvelopeError(
-            Text(
-                f"The notification holds {' and '.join(found)}: one is expected.",
-                f"通知中同时存在 {'、'.join(found)}，应只有一个。",
-            )
+            f"The notification holds {' and '.join(found)}: one is expected.",
+            f"通知中同时存在 {'、'.join(found)}，应只有一个。",
         )
 
     flat = _FLAT_NAMES & named.keys()
@@ -315,9 +311,7 @@ def _no_notification(named: Mapping[str, Any], found: list[str]) -> EnvelopeErro
     zh = "；其为早期规范的扁平格式" if flat else ""
 
     return EnvelopeError(
-        Text(
-            "The notification holds none of payment, refund, customs_declaration"
-            f" (gateway.md 3.3){en}.",
-            f"通知中没有 payment、refund 或 customs_declaration（gateway.md 3.3）{zh}。",
-        )
+        "The notification holds none of payment, refund, customs_declaration"
+        f" (gateway.md 3.3){en}.",
+        f"通知中没有 payment、refund 或 customs_declaration（gateway.md 3.3）{zh}。",
     )

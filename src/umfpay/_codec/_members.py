@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from umfpay._codec._reading import is_absent
 from umfpay._codec._serialization import structure
-from umfpay.errors import EnvelopeError, Text
+from umfpay.errors import EnvelopeError
 from umfpay.models import Link, LinkRef
 from umfpay.protocol import object_id_from_href
 
@@ -30,7 +30,7 @@ def missing(*names: str) -> EnvelopeError:
     named = " or ".join(names)
 
     return EnvelopeError(
-        Text(f"The answer holds no {named}.", f"应答缺少 {'、'.join(names)}。")
+        f"The answer holds no {named}.", f"应答缺少 {'、'.join(names)}。"
     )
 
 
@@ -184,10 +184,7 @@ def object_members(
     """
     if not isinstance(given, dict):
         raise EnvelopeError(
-            Text(
-                f"In the answer, {at} is not an object.",
-                f"应答中 {at} 不是对象。",
-            )
+            f"In the answer, {at} is not an object.", f"应答中 {at} 不是对象。"
         )
 
     named = present_members(given)
@@ -213,10 +210,8 @@ def the_only(at: str, given: Any) -> Any:
 
     if len(given) != 1:
         raise EnvelopeError(
-            Text(
-                f"The answer holds {len(given)} {at} instead of one.",
-                f"应答中 {at} 有 {len(given)} 条，应为一条。",
-            )
+            f"The answer holds {len(given)} {at} instead of one.",
+            f"应答中 {at} 有 {len(given)} 条，应为一条。",
         )
 
     return given[0]

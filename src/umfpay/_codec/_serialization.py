@@ -17,7 +17,7 @@ from umfpay._codec._readers import generate_reader, reader
 from umfpay._codec._source import UnusualError
 from umfpay._codec._writers import generate_writer, writer
 from umfpay._codec._writing import EncodeOptions, cannot_be_sent
-from umfpay.errors import ConfigError, EnvelopeError, Text
+from umfpay.errors import ConfigError, EnvelopeError
 from umfpay.models import NewEnterprise, Received
 from umfpay.protocol import JSONRefusedError, parse_json
 from umfpay.sensitive import Private, Sealed, Secret
@@ -54,10 +54,8 @@ def structure(value: Any, cls: type[T], *, at: str = "") -> T:
         where, wanted = f"{at or 'the object'} is text", "a date"
 
     raise EnvelopeError(
-        Text(
-            f"In the answer, {where}, wanted is {wanted}.",
-            f"应答中 {where}，与约定的类型（{wanted}）不符。",
-        )
+        f"In the answer, {where}, wanted is {wanted}.",
+        f"应答中 {where}，与约定的类型（{wanted}）不符。",
     )
 
 
@@ -98,10 +96,8 @@ def encode(
     # Out here: the frames of those errors hold the body, a thousand of them.
     if nested:
         raise ConfigError(
-            Text(
-                "The body holds itself, or is nested too deeply.",
-                "请求内容包含自身，或嵌套过深。",
-            )
+            "The body holds itself, or is nested too deeply.",
+            "请求内容包含自身，或嵌套过深。",
         )
 
     raise cannot_be_sent(kind)
@@ -156,7 +152,7 @@ def dumps(value: Received) -> bytes:
 
     if not data:
         raise EnvelopeError(
-            Text("The object holds half of a surrogate pair.", "对象包含无效的文本。")
+            "The object holds half of a surrogate pair.", "对象包含无效的文本。"
         )
 
     return data
@@ -173,7 +169,7 @@ def loads(data: bytes, cls: type[T]) -> T:
         value = parse_json(data)
     except JSONRefusedError as refusal:
         raise EnvelopeError(
-            Text(f"The data is not readable: {refusal}.", "数据无法读取。")
+            f"The data is not readable: {refusal}.", "数据无法读取。"
         ) from None
 
     return structure(value, cls)

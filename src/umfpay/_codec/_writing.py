@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, NoReturn
 
 import attrs
 
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError
 from umfpay.models import (
     ExpressInfo,
     Money,
@@ -114,11 +114,9 @@ def cannot_be_sent(kind: str) -> ConfigError:
     Return the error for a *kind* of value that the gateway does not take.
     """
     return ConfigError(
-        Text(
-            f"The body holds a {kind} that cannot be sent; give text, int, Decimal,"
-            " dates or models.",
-            f"请求内容包含无法发送的 {kind}；请使用文本、整数、Decimal、日期或模型对象。",
-        )
+        f"The body holds a {kind} that cannot be sent; give text, int, Decimal,"
+        " dates or models.",
+        f"请求内容包含无法发送的 {kind}；请使用文本、整数、Decimal、日期或模型对象。",
     )
 
 

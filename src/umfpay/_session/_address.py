@@ -51,9 +51,7 @@ def base_address(base_url: str) -> str:
 
 def _too_long() -> ConfigError:
     return ConfigError(
-        Text(
-            f"The address is no URL of at most {MAX_URL_CHARACTERS} characters.",
-            f"地址不是长度不超过 {MAX_URL_CHARACTERS} 个字符的有效 URL。",
-        ),
+        f"The address is no URL of at most {MAX_URL_CHARACTERS} characters.",
+        f"地址不是长度不超过 {MAX_URL_CHARACTERS} 个字符的有效 URL。",
         advice=Text("Shorten ids, path and query.", "请缩短编号、path 和 query。"),
     )

@@ -115,27 +115,21 @@ def _refusal_error(state: CallState) -> TokenError | AuthenticationError:
 
     if status == 429 or status >= 500:
         return TokenError(
-            Text(
-                f"The gateway gives no token now ({given}).",
-                f"网关暂时无法发放令牌（{given}）。",
-            )
+            f"The gateway gives no token now ({given}).",
+            f"网关暂时无法发放令牌（{given}）。",
         )
 
     if status == 401 or code == _NO_SUCH_CLIENT:
         return AuthenticationError(
-            Text(
-                f"The gateway refuses client_id and client_secret ({given}).",
-                f"网关拒绝 client_id 和 client_secret（{given}）。",
-            ),
+            f"The gateway refuses client_id and client_secret ({given}).",
+            f"网关拒绝 client_id 和 client_secret（{given}）。",
             ret_code=code or None,
             http_status=status,
         )
 
     return TokenError(
-        Text(
-            f"No token is given at this address ({given}).",
-            f"该地址不发放令牌（{given}）。",
-        ),
+        f"No token is given at this address ({given}).",
+        f"该地址不发放令牌（{given}）。",
         advice=Text(
             "Check base_url or environment, the path too; then client_id and"
             " client_secret.",
@@ -150,9 +144,7 @@ def _read(members: dict[str, object]) -> FetchedToken:
 
     if not token:
         raise EnvelopeError(
-            Text(
-                "The token answer holds no access_token.", "令牌应答缺少 access_token。"
-            )
+            "The token answer holds no access_token.", "令牌应答缺少 access_token。"
         )
 
     return FetchedToken(

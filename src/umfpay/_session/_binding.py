@@ -18,7 +18,7 @@ import attrs
 from umfpay import _codec
 from umfpay._session._authorization import TokenRequest
 from umfpay.config import Config
-from umfpay.errors import Text, WrongLoopError
+from umfpay.errors import WrongLoopError
 from umfpay.protocol import Sealer, Signer, Verifier
 from umfpay.sensitive import Sealed, Secret
 from umfpay.tokens import TokenCache, open_store, store_key
@@ -158,10 +158,8 @@ def must_be_usable(binding: Binding) -> None:
     """
     if os.getpid() == binding.pid and not binding.loop.is_closed():
         raise WrongLoopError(
-            Text(
-                "The session belongs to another event loop that is still open.",
-                "该会话属于另一个仍未关闭的事件循环。",
-            )
+            "The session belongs to another event loop that is still open.",
+            "该会话属于另一个仍未关闭的事件循环。",
         )
 
 

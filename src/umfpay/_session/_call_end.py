@@ -31,11 +31,9 @@ def raise_call_end(call: Call[Any], call_verdict: CallVerdict) -> NoReturn:
 
     assert call_verdict.reason is not None
     raise OutcomeUnknownError(
-        Text(
-            f"{call.name}: {call_verdict.reason.en}; nobody can say whether it was"
-            " carried out.",
-            f"{call.name}：{call_verdict.reason.zh}，无法确定是否已执行。",
-        ),
+        f"{call.name}: {call_verdict.reason.en}; nobody can say whether it was"
+        " carried out.",
+        f"{call.name}：{call_verdict.reason.zh}，无法确定是否已执行。",
         intent=intent_of(call, call_verdict),
         reason=call_verdict.reason.en,
         money_may_have_moved=call_verdict.money_may_have_moved,

@@ -92,10 +92,8 @@ def must_be_known_options(options: Mapping[str, Any]) -> None:
         near = ", ".join(difflib.get_close_matches(name, known, n=1) or known)
 
         raise ConfigError(
-            Text(
-                f"{name}: calls have no such option; there is {near}.",
-                f"{name}：没有此选项；可用的是 {near}。",
-            ),
+            f"{name}: calls have no such option; there is {near}.",
+            f"{name}：没有此选项；可用的是 {near}。",
             advice=Text(
                 "Correct the name of the argument.",
                 "请更正参数名称。",
@@ -114,10 +112,8 @@ def checked_deadline(value: Any) -> float:
         return float(value)
 
     raise ConfigError(
-        Text(
-            "deadline: it must be a finite number of seconds.",
-            "deadline：必须是有限的秒数。",
-        )
+        "deadline: it must be a finite number of seconds.",
+        "deadline：必须是有限的秒数。",
     )
 
 
@@ -132,7 +128,7 @@ def checked_timeout(value: Any) -> float:
         return float(value)
 
     raise ConfigError(
-        Text("timeout: it must be seconds above 0.", "timeout：必须是大于 0 的秒数。")
+        "timeout: it must be seconds above 0.", "timeout：必须是大于 0 的秒数。"
     )
 
 
@@ -156,10 +152,8 @@ def header_lines(extra: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     """
     if not isinstance(extra, Mapping):
         raise ConfigError(
-            Text(
-                "extra_headers: it must be a mapping of names to text.",
-                "extra_headers：必须是名称到文本的映射。",
-            )
+            "extra_headers: it must be a mapping of names to text.",
+            "extra_headers：必须是名称到文本的映射。",
         )
 
     return [header_line(name, value) for name, value in extra.items()]
@@ -178,24 +172,17 @@ def header_line(
         ConfigError: It is ours, or is no header.
     """
     if not isinstance(name, str) or _HEADER_NAME.fullmatch(name) is None:
-        raise ConfigError(
-            Text(f"{option}: a name is no token.", f"{option}：名称无效。")
-        )
+        raise ConfigError(f"{option}: a name is no token.", f"{option}：名称无效。")
 
     if name.lower().encode() in RESERVED_HEADERS:
         raise ConfigError(
-            Text(
-                f"{option}: {name} is set by umfpay.",
-                f"{option}：{name} 由 umfpay 设置。",
-            )
+            f"{option}: {name} is set by umfpay.", f"{option}：{name} 由 umfpay 设置。"
         )
 
     if not isinstance(value, str) or not (value.isascii() and value.isprintable()):
         raise ConfigError(
-            Text(
-                f"{option}: {name} must be printable ASCII text.",
-                f"{option}：{name} 必须是可打印的 ASCII 文本。",
-            )
+            f"{option}: {name} must be printable ASCII text.",
+            f"{option}：{name} 必须是可打印的 ASCII 文本。",
         )
 
     return name.encode(), value.encode()

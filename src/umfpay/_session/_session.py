@@ -132,10 +132,8 @@ class UMFSession:
 
         if inspect.iscoroutinefunction(on_unknown):
             raise ConfigError(
-                Text(
-                    "on_unknown: it must be a plain function; nobody would await it.",
-                    "on_unknown：必须是普通函数，不能是协程函数。",
-                )
+                "on_unknown: it must be a plain function; nobody would await it.",
+                "on_unknown：必须是普通函数，不能是协程函数。",
             )
 
         self._config = config
@@ -362,7 +360,8 @@ class UMFSession:
                 )
         except TimeoutError:
             raise DeadlineExceededError(
-                Text("resolve: the deadline passed.", "resolve：超过期限。"),
+                "resolve: the deadline passed.",
+                "resolve：超过期限。",
                 request_sent=False,
             ) from None
 
@@ -541,7 +540,8 @@ class UMFSession:
 
         if self._closed:
             raise ConfigError(
-                Text("The session is closed.", "会话已关闭。"),
+                "The session is closed.",
+                "会话已关闭。",
                 advice=Text("Open a new session.", "请新建会话。"),
             )
 

@@ -40,10 +40,8 @@ def checked_transport(transport: Any, config: Config) -> None:
     for name in _NETWORK_SETTINGS:
         if getattr(config, name) is not None:
             raise ConfigError(
-                Text(
-                    f"{name}: the session was given transport=, which would not use it.",
-                    f"{name}：会话使用了 transport=，该设置不会生效。",
-                ),
+                f"{name}: the session was given transport=, which would not use it.",
+                f"{name}：会话使用了 transport=，该设置不会生效。",
                 advice=Text(
                     "Set it on the transport and remove it from the Config, or give no"
                     " transport=.",

@@ -196,10 +196,8 @@ async def _read(request: Any, limits: CallLimits) -> None:
         return
 
     raise DeadlineExceededError(
-        Text(
-            "The deadline passed before the request's body was read; nothing was sent.",
-            "读取请求内容时超过期限；未发出任何内容。",
-        ),
+        "The deadline passed before the request's body was read; nothing was sent.",
+        "读取请求内容时超过期限；未发出任何内容。",
         request_sent=False,
     )
 
@@ -221,11 +219,9 @@ def _local_path(url: Any, root: Any) -> str:
         return f"/{path[len(below) :]}"
 
     raise ConfigError(
-        Text(
-            "The request goes to an address that is not below base_url; nothing was"
-            " sent, neither token nor body.",
-            "请求地址不在 base_url 之下；令牌和内容均未发出。",
-        ),
+        "The request goes to an address that is not below base_url; nothing was"
+        " sent, neither token nor body.",
+        "请求地址不在 base_url 之下；令牌和内容均未发出。",
         advice=Text(
             "Use one client for the gateway and another for everything else.",
             "请为网关单独使用一个客户端。",
@@ -253,14 +249,12 @@ def _query(query: bytes) -> dict[str, str] | None:
         pairs = None
 
     if pairs is None:
-        raise ConfigError(
-            Text("query: it is not UTF-8.", "query：不是有效的 UTF-8 文本。")
-        )
+        raise ConfigError("query: it is not UTF-8.", "query：不是有效的 UTF-8 文本。")
 
     named = dict(pairs)
 
     if len(named) != len(pairs):
-        raise ConfigError(Text("query: a name is repeated.", "query：参数名称重复。"))
+        raise ConfigError("query: a name is repeated.", "query：参数名称重复。")
 
     return named or None
 
@@ -272,10 +266,8 @@ def _parsed(body: bytes) -> Any:
         reason = str(error)
 
     raise ConfigError(
-        Text(
-            f"The body is no JSON that the gateway takes: {reason}; nothing was sent.",
-            "请求内容不是平台接受的 JSON；未发出任何内容。",
-        ),
+        f"The body is no JSON that the gateway takes: {reason}; nothing was sent.",
+        "请求内容不是平台接受的 JSON；未发出任何内容。",
         advice=Text(
             "Give the client json=, or content= with JSON in UTF-8.",
             "请使用 json=，或以 content= 传入 UTF-8 编码的 JSON。",
@@ -285,8 +277,6 @@ def _parsed(body: bytes) -> Any:
 
 def _no_request() -> ConfigError:
     return ConfigError(
-        Text(
-            "The request is none of httpx or httpx2; nothing was sent.",
-            "请求不是 httpx 或 httpx2 的请求；未发出任何内容。",
-        )
+        "The request is none of httpx or httpx2; nothing was sent.",
+        "请求不是 httpx 或 httpx2 的请求；未发出任何内容。",
     )

@@ -137,18 +137,13 @@ def _passphrase(name: str | None) -> Secret | None:
 
     if not name:
         raise ConfigError(
-            Text(
-                "--passphrase-env takes the name of an environment variable.",
-                "--passphrase-env 须为环境变量的名称。",
-            )
+            "--passphrase-env takes the name of an environment variable.",
+            "--passphrase-env 须为环境变量的名称。",
         )
 
     if not os.environ.get(name):
         raise ConfigError(
-            Text(
-                f"The environment variable {name} is not set.",
-                f"环境变量 {name} 未设置。",
-            )
+            f"The environment variable {name} is not set.", f"环境变量 {name} 未设置。"
         )
 
     return Secret(os.environ[name])
@@ -167,10 +162,8 @@ def _signature(header: str) -> str:
     # nobody has forged that. A line with nothing behind the colon was received so.
     if not colon:
         raise ConfigError(
-            Text(
-                "--header holds no signature; it takes 'Signature: ...', or the value.",
-                "--header 中没有签名；应为 'Signature: ...'，或仅为其值。",
-            ),
+            "--header holds no signature; it takes 'Signature: ...', or the value.",
+            "--header 中没有签名；应为 'Signature: ...'，或仅为其值。",
             advice=Text(
                 "Copy the header again; leave --header out where there was none.",
                 "请重新复制报文头；若没有该报文头，请不要使用 --header。",
@@ -179,10 +172,8 @@ def _signature(header: str) -> str:
 
     if name.strip().lower() != "signature":
         raise ConfigError(
-            Text(
-                "--header takes 'Signature: ...', not another header.",
-                "--header 须为 Signature 报文头。",
-            )
+            "--header takes 'Signature: ...', not another header.",
+            "--header 须为 Signature 报文头。",
         )
 
     return value.strip()
@@ -193,10 +184,8 @@ def _secret() -> Secret:
 
     if not secret:
         raise ConfigError(
-            Text(
-                "Standard input holds no text in UTF-8 to seal.",
-                "标准输入中没有可加密的 UTF-8 文本。",
-            )
+            "Standard input holds no text in UTF-8 to seal.",
+            "标准输入中没有可加密的 UTF-8 文本。",
         )
 
     return secret

@@ -62,10 +62,8 @@ def demo(
 
     if all_stories and elsewhere:
         raise ConfigError(
-            Text(
-                "--all pays: it runs against its own emulator only.",
-                "--all 会付款，只能在自带的模拟网关上运行。",
-            ),
+            "--all pays: it runs against its own emulator only.",
+            "--all 会付款，只能在自带的模拟网关上运行。",
             advice=Text("Leave out one of the two.", "请去掉其中一个选项。"),
         )
 

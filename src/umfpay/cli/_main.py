@@ -126,10 +126,8 @@ def _output_error(exc: OSError) -> ConfigError:
     reason = exc.strerror or type(exc).__name__
 
     return ConfigError(
-        Text(
-            f"The system refused ({reason}); the output may be cut off.",
-            f"系统拒绝操作（{reason}），输出可能不完整。",
-        ),
+        f"The system refused ({reason}); the output may be cut off.",
+        f"系统拒绝操作（{reason}），输出可能不完整。",
         advice=Text(
             "Look at the disk and at where the output goes.",
             "请检查磁盘以及输出的去向。",

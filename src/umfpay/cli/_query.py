@@ -93,7 +93,7 @@ def _ids(file: str) -> Iterator[str]:
         text = content_of(file).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError(
-            Text(f"{file}: it is not UTF-8.", f"{file}：不是 UTF-8 文本。")
+            f"{file}: it is not UTF-8.", f"{file}：不是 UTF-8 文本。"
         ) from None
 
     for number, line in enumerate(text.splitlines(), start=1):
@@ -102,10 +102,8 @@ def _ids(file: str) -> Iterator[str]:
         # A file of something else, maybe of secrets, is neither sent nor shown.
         if one and not _ID_TEXT.fullmatch(one):
             raise ConfigError(
-                Text(
-                    f"{file}: line {number} is no id.",
-                    f"{file}：第 {number} 行不是编号。",
-                ),
+                f"{file}: line {number} is no id.",
+                f"{file}：第 {number} 行不是编号。",
                 advice=Text(
                     "Give a file with one id a line, and nothing else.",
                     "请提供每行仅一个编号的文件。",

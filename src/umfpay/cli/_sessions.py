@@ -56,7 +56,7 @@ def settings(file: Path | None, *, base_url: str | None = None) -> Config:
                 raise
 
             # Who has set nothing has not heard of the variables.
-            raise ConfigError(error.what, advice=_NO_SETTINGS_ADVICE) from None
+            raise ConfigError(*error.what, advice=_NO_SETTINGS_ADVICE) from None
 
     return Config.from_file(file, **changes)
 
@@ -120,11 +120,9 @@ async def _need_a_token(config: Config) -> None:
         return
 
     raise ConfigError(
-        Text(
-            "There is no stored token, and fetching one logs out all workers that use"
-            " this client_id now.",
-            "没有已保存的令牌；获取新令牌会使所有正在使用此 client_id 的进程失效。",
-        ),
+        "There is no stored token, and fetching one logs out all workers that use"
+        " this client_id now.",
+        "没有已保存的令牌；获取新令牌会使所有正在使用此 client_id 的进程失效。",
         advice=Text(
             "Name their token_store, or say --fetch-token.",
             "请指定它们的 token_store，或使用 --fetch-token。",

@@ -96,7 +96,8 @@ def content_of_input() -> bytes:
 
     if sys.stdin is None:
         raise ConfigError(
-            Text("Standard input is closed.", "标准输入已关闭。"),
+            "Standard input is closed.",
+            "标准输入已关闭。",
             advice=Text("Pipe the text into it.", "请通过管道输入内容。"),
         )
 
@@ -111,10 +112,8 @@ def _read_bounded(stream: IO[Any], name: Text) -> bytes:
 
     if len(content) > _MAX_INPUT_BYTES:
         raise ConfigError(
-            Text(
-                f"{name.en}: it has more than 64 MiB; UMF signs nothing that large.",
-                f"{name.zh}：超过 64 MiB；联动优势不会对这么大的内容签名。",
-            )
+            f"{name.en}: it has more than 64 MiB; UMF signs nothing that large.",
+            f"{name.zh}：超过 64 MiB；联动优势不会对这么大的内容签名。",
         )
 
     return content
@@ -124,8 +123,6 @@ def _unreadable(name: Text, error: OSError | ValueError) -> ConfigError:
     reason = getattr(error, "strerror", None) or type(error).__name__
 
     return ConfigError(
-        Text(
-            f"{name.en}: it cannot be read ({reason}).",
-            f"{name.zh}：无法读取（{reason}）。",
-        )
+        f"{name.en}: it cannot be read ({reason}).",
+        f"{name.zh}：无法读取（{reason}）。",
     )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def refusal(name: str, en: str, zh: str) -> ConfigError:
-    return ConfigError(Text(f"{name}: {en}.", f"{name}：{zh}。"))
+    return ConfigError(f"{name}: {en}.", f"{name}：{zh}。")
 
 
 def client_id(value: object) -> str:
@@ -42,10 +42,8 @@ def no_config(given: Any) -> ConfigError:
     kind = given.__name__ if isinstance(given, type) else type(given).__name__
 
     return ConfigError(
-        Text(
-            f"config: a Config is needed, not {kind}.",
-            f"config：需要 Config 对象，而不是 {kind}。",
-        ),
+        f"config: a Config is needed, not {kind}.",
+        f"config：需要 Config 对象，而不是 {kind}。",
         advice=Text(
             'Give Config.from_file("umf.env"), Config.from_env() or Config(...).',
             '请传入 Config.from_file("umf.env")、Config.from_env() 或 Config(...)。',

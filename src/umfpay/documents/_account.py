@@ -288,7 +288,7 @@ def _read(file: Path) -> dict[str, Any]:
     values, problem = _lines(file)
 
     if problem is not None:
-        raise ConfigError(Text(f"{file}: {problem.en}.", f"{file}：{problem.zh}。"))
+        raise ConfigError(f"{file}: {problem.en}.", f"{file}：{problem.zh}。")
 
     return values
 
@@ -318,4 +318,4 @@ def _lines(file: Path) -> tuple[dict[str, Any], Text | None]:
 
 
 def _refusal(name: str, en: str, zh: str) -> ConfigError:
-    return ConfigError(Text(f"FTP {name}: {en}.", f"FTP {name}：{zh}。"))
+    return ConfigError(f"FTP {name}: {en}.", f"FTP {name}：{zh}。")

@@ -91,11 +91,9 @@ class FTPSession:
             self._connection.secure()
         except ssl.SSLCertVerificationError as error:
             return SettingError(
-                Text(
-                    "The FTP server's certificate is not to be trusted"
-                    f" ({error.verify_message}); no password was sent.",
-                    f"FTP 服务器证书不可信（{error.verify_message}）；未发送密码。",
-                ),
+                "The FTP server's certificate is not to be trusted"
+                f" ({error.verify_message}); no password was sent.",
+                f"FTP 服务器证书不可信（{error.verify_message}）；未发送密码。",
                 advice=Text(
                     "Check the host name, or give the authority's certificate as"
                     " ca_file.",
@@ -109,11 +107,8 @@ class FTPSession:
                 return step_failure(error, _TLS_STEP)
 
             return SettingError(
-                Text(
-                    f"The FTP server offers no TLS (reply {code}); no password was"
-                    " sent.",
-                    f"FTP 服务器不支持 TLS（应答 {code}）；未发送密码。",
-                ),
+                f"The FTP server offers no TLS (reply {code}); no password was sent.",
+                f"FTP 服务器不支持 TLS（应答 {code}）；未发送密码。",
                 advice=Text(
                     'Ask UMF whether the server knows TLS; security="ftp" sends'
                     " password and papers in clear.",
@@ -152,10 +147,8 @@ class FTPSession:
         )
 
         return SettingError(
-            Text(
-                f"The FTP server {en} (reply {code}).",
-                f"FTP 服务器{zh}（应答 {code}）。",
-            ),
+            f"The FTP server {en} (reply {code}).",
+            f"FTP 服务器{zh}（应答 {code}）。",
             advice=Text(
                 "Check both with UMF; nothing was uploaded.",
                 "请与联动优势核对；未上传任何文件。",
@@ -193,7 +186,7 @@ class FTPSession:
                 return failure
 
             return SettingError(
-                failure.what,
+                *failure.what,
                 advice=Text(
                     "Ask UMF for a server with passive mode; nothing was uploaded.",
                     "请向联动优势申请支持被动模式的服务器；未上传任何文件。",
@@ -219,10 +212,8 @@ class FTPSession:
             return None
 
         return SettingError(
-            Text(
-                f"The FTP server has no folder {folder!r} for us (reply {code}).",
-                f"FTP 服务器上没有可用的目录 {folder!r}（应答 {code}）。",
-            ),
+            f"The FTP server has no folder {folder!r} for us (reply {code}).",
+            f"FTP 服务器上没有可用的目录 {folder!r}（应答 {code}）。",
             advice=Text("Check folder with UMF.", "请与联动优势核对 folder。"),
             code=code,
         )

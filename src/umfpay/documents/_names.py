@@ -36,10 +36,8 @@ def papers_name(mer_reference_id: str, mer_date: date | str, *, sequence: int) -
     """
     if isinstance(sequence, bool) or not 0 <= sequence <= LAST_SEQUENCE:
         raise DocumentError(
-            Text(
-                f"The sequence number {sequence} is not one of 0000 to {LAST_SEQUENCE}.",
-                f"序号 {sequence} 不在 0000 至 {LAST_SEQUENCE} 之间。",
-            ),
+            f"The sequence number {sequence} is not one of 0000 to {LAST_SEQUENCE}.",
+            f"序号 {sequence} 不在 0000 至 {LAST_SEQUENCE} 之间。",
             advice=Text(
                 "Four digits are all the name has room for; ask UMF how to go on.",
                 "文件名只有四位序号；请联系联动优势。",
@@ -58,10 +56,8 @@ def name_stem(mer_reference_id: str, mer_date: date | str) -> str:
     """
     if not _REFERENCE_PATTERN.fullmatch(mer_reference_id):
         raise DocumentError(
-            Text(
-                f"mer_reference_id {mer_reference_id!r} is unsafe in a file name.",
-                f"mer_reference_id {mer_reference_id!r} 不能安全地用于文件名。",
-            ),
+            f"mer_reference_id {mer_reference_id!r} is unsafe in a file name.",
+            f"mer_reference_id {mer_reference_id!r} 不能安全地用于文件名。",
             advice=Text(
                 "Give B2B orders numbers of letters, digits, '-', '_' and '.', at most"
                 " 200, not beginning with '-' or '.'.",
@@ -86,8 +82,6 @@ def _wire_date(value: date | str) -> str:
         pass
 
     raise DocumentError(
-        Text(
-            f"mer_date {text!r} is no date as YYYYMMDD.",
-            f"mer_date {text!r} 不是 YYYYMMDD 形式的日期。",
-        )
+        f"mer_date {text!r} is no date as YYYYMMDD.",
+        f"mer_date {text!r} 不是 YYYYMMDD 形式的日期。",
     )

@@ -15,7 +15,7 @@ from typing import Final
 
 import attrs
 
-from umfpay.errors import DocumentError, Text
+from umfpay.errors import DocumentError
 
 
 MAX_BYTES: Final = 50 * 1024 * 1024
@@ -222,4 +222,4 @@ def _too_large_error(max_bytes: int) -> DocumentError:
 
 
 def _refusal(en: str, zh: str) -> DocumentError:
-    return DocumentError(Text(f"{en}.", f"{zh}。"))
+    return DocumentError(f"{en}.", f"{zh}。")

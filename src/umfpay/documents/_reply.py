@@ -44,10 +44,10 @@ class StepError(Exception):
     """
 
     def __init__(
-        self, what: Text, *, code: str | None = None, step: Text | None = None
+        self, en: str, zh: str, *, code: str | None = None, step: Text | None = None
     ) -> None:
-        super().__init__(what.en)
-        self.what = what
+        super().__init__(en)
+        self.what = Text(en, zh)
         self.code = code
         self.step = step
 
@@ -60,8 +60,10 @@ class SettingError(StepError):
         advice: What to change.
     """
 
-    def __init__(self, what: Text, *, advice: Text, code: str | None = None) -> None:
-        super().__init__(what, code=code)
+    def __init__(
+        self, en: str, zh: str, *, advice: Text, code: str | None = None
+    ) -> None:
+        super().__init__(en, zh, code=code)
         self.advice = advice
 
 
@@ -134,7 +136,8 @@ def step_failure(error: BaseException, step: Text) -> StepError:
     why = error.why if isinstance(error, PassiveError) else _why(error, code)
 
     return StepError(
-        Text(f"{step.en}: {why.en}.", f"{step.zh}：{why.zh}。"),
+        f"{step.en}: {why.en}.",
+        f"{step.zh}：{why.zh}。",
         code=code,
         step=step if code is None else None,
     )

@@ -154,10 +154,8 @@ class SequenceStore:
 
         if used is None:
             raise ConfigError(
-                Text(
-                    f"{self._path} is damaged, or no file of used numbers.",
-                    f"{self._path} 已损坏，或不是序号文件。",
-                ),
+                f"{self._path} is damaged, or no file of used numbers.",
+                f"{self._path} 已损坏，或不是序号文件。",
                 advice=Text(
                     "Restore it, or begin a new file with numbers above those that UMF's"
                     " server has.",
@@ -192,13 +190,11 @@ def _parse(content: bytes) -> dict[str, int] | None:
 
 def _all_used_error(stem: str) -> DocumentError:
     return DocumentError(
-        Text(
-            f"All numbers up to {LAST_SEQUENCE} of {stem} are used.",
-            f"{stem} 的序号已用完（至 {LAST_SEQUENCE}）。",
-        ),
+        f"All numbers up to {LAST_SEQUENCE} of {stem} are used.",
+        f"{stem} 的序号已用完（至 {LAST_SEQUENCE}）。",
         advice=Text("Ask UMF how to go on.", "请联系联动优势。"),
     )
 
 
 def _refusal(name: str, en: str, zh: str) -> ConfigError:
-    return ConfigError(Text(f"{name}: {en}.", f"{name}：{zh}。"))
+    return ConfigError(f"{name}: {en}.", f"{name}：{zh}。")

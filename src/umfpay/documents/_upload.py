@@ -91,10 +91,8 @@ async def upload_papers(
     """
     if not isinstance(account, FTPAccount):
         raise ConfigError(
-            Text(
-                f"account: an FTPAccount is needed, not {kind_of(account)}.",
-                f"account：需要 FTPAccount，而不是 {kind_of(account)}。",
-            )
+            f"account: an FTPAccount is needed, not {kind_of(account)}.",
+            f"account：需要 FTPAccount，而不是 {kind_of(account)}。",
         )
 
     _check(attempts, deadline)
@@ -208,10 +206,8 @@ class _Upload:
                 return sequence
 
         raise StepError(
-            Text(
-                f"The server has {_MAX_TAKEN_NAMES} files of the next numbers already.",
-                f"服务器上已存在后续 {_MAX_TAKEN_NAMES} 个序号的文件。",
-            )
+            f"The server has {_MAX_TAKEN_NAMES} files of the next numbers already.",
+            f"服务器上已存在后续 {_MAX_TAKEN_NAMES} 个序号的文件。",
         )
 
     async def _take(self, cancellable: CancellableSockets) -> int:
@@ -222,42 +218,36 @@ class _Upload:
             pass
 
         raise StepError(
-            Text(
-                f"No number could be had in time from {self._sequences.path}.",
-                f"未能及时从 {self._sequences.path} 取得序号。",
-            )
+            f"No number could be had in time from {self._sequences.path}.",
+            f"未能及时从 {self._sequences.path} 取得序号。",
         )
 
 
 def _must_be_whole(remote_size: int | None, sent: int) -> None:
     if remote_size is None:
         raise _UnprovenError(
-            Text(
-                "The server took the file but names no size, so it cannot be proven"
-                " complete.",
-                "服务器已接收文件，但不提供文件大小，无法证明上传完整。",
-            )
+            "The server took the file but names no size, so it cannot be proven"
+            " complete.",
+            "服务器已接收文件，但不提供文件大小，无法证明上传完整。",
         )
 
     if remote_size != sent:
         raise StepError(
-            Text(
-                f"The server has {remote_size} bytes of {sent}.",
-                f"服务器上只有 {remote_size} 字节，应为 {sent} 字节。",
-            )
+            f"The server has {remote_size} bytes of {sent}.",
+            f"服务器上只有 {remote_size} 字节，应为 {sent} 字节。",
         )
 
 
 def _final(failure: StepError | None, name: str) -> ConfigError | UploadError:
     if isinstance(failure, SettingError):
-        return ConfigError(failure.what, advice=failure.advice)
+        return ConfigError(*failure.what, advice=failure.advice)
 
     en, zh = ("", "") if failure is None else (failure.what.en, failure.what.zh)
     what = Text(f"The papers were not uploaded. {en}".rstrip(), f"文件未上传成功。{zh}")
 
     if isinstance(failure, _UnprovenError):
         return UploadError(
-            what,
+            *what,
             name=name,
             advice=Text(
                 f"Ask UMF whether {name} has arrived in full, before you upload again.",
@@ -265,14 +255,12 @@ def _final(failure: StepError | None, name: str) -> ConfigError | UploadError:
             ),
         )
 
-    return UploadError(what, name=name)
+    return UploadError(*what, name=name)
 
 
 def _check(attempts: int, deadline: float) -> None:
     if type(attempts) is not int or attempts < 1:
-        raise ConfigError(
-            Text("attempts: it must be 1 or more.", "attempts：必须不小于 1。")
-        )
+        raise ConfigError("attempts: it must be 1 or more.", "attempts：必须不小于 1。")
 
     if (
         isinstance(deadline, bool)
@@ -280,8 +268,5 @@ def _check(attempts: int, deadline: float) -> None:
         or not 0 < deadline <= sys.float_info.max
     ):
         raise ConfigError(
-            Text(
-                "deadline: it must be seconds above 0.",
-                "deadline：必须是大于 0 的秒数。",
-            )
+            "deadline: it must be seconds above 0.", "deadline：必须是大于 0 的秒数。"
         )

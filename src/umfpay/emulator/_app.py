@@ -41,7 +41,7 @@ from umfpay.emulator._notifier import Notifier, Post
 from umfpay.emulator._settings import EmulatorSettings
 from umfpay.emulator._store import Store
 from umfpay.emulator._transitions import run_due
-from umfpay.errors import ConfigError, Text, needs_extra
+from umfpay.errors import ConfigError, needs_extra
 from umfpay.protocol import dump_json, parse_json
 
 
@@ -216,10 +216,8 @@ class Emulator:
 
         if answer.status != HTTPStatus.OK:
             raise ConfigError(
-                Text(
-                    f"{method} {path}: {answered.get('error')}",
-                    f"{method} {path}：{answered.get('error')}",
-                )
+                f"{method} {path}: {answered.get('error')}",
+                f"{method} {path}：{answered.get('error')}",
             )
 
         return answered
@@ -409,10 +407,8 @@ async def _read(request: HTTPRequest) -> bytes | None:
 def _must_be_another(given: Credentials, first: Credentials) -> None:
     if given.gateway_key != first.gateway_key or given.client_id == first.client_id:
         raise ConfigError(
-            Text(
-                "other_merchant is the first merchant again, or of another gateway.",
-                "other_merchant 与第一个商户相同，或属于另一个网关。",
-            )
+            "other_merchant is the first merchant again, or of another gateway.",
+            "other_merchant 与第一个商户相同，或属于另一个网关。",
         )
 
 

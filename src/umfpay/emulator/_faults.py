@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, get_args
 
 import attrs
 
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError
 
 
 Kind = Literal[
@@ -176,4 +176,4 @@ def _rule(value: Any) -> Fault:
 
 
 def _refusal(en: str) -> ConfigError:
-    return ConfigError(Text(f"The fault plan: {en}.", f"故障计划：{en}。"))
+    return ConfigError(f"The fault plan: {en}.", f"故障计划：{en}。")

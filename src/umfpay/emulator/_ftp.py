@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from umfpay.emulator._documents import Arrival, OnArrival, examine
 from umfpay.emulator._keys import Credentials
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError
 
 
 with warnings.catch_warnings():
@@ -129,10 +129,8 @@ class PapersServer:
             reason = error.strerror or type(error).__name__
 
             raise ConfigError(
-                Text(
-                    f"{folder}: papers cannot be kept there ({reason}).",
-                    f"{folder}：无法存放文件（{reason}）。",
-                )
+                f"{folder}: papers cannot be kept there ({reason}).",
+                f"{folder}：无法存放文件（{reason}）。",
             ) from None
 
         def hand_over(arrival: Arrival) -> None:

@@ -139,13 +139,11 @@ def _usable(folder: Path) -> Iterator[None]:
         reason = str(exc)
     except ConfigError as exc:
         # A key file: here it is no setting that could be corrected.
-        raise ConfigError(exc.what, advice=_FOLDER_ADVICE) from None
+        raise ConfigError(*exc.what, advice=_FOLDER_ADVICE) from None
 
     raise ConfigError(
-        Text(
-            f"{folder}: the data folder cannot be used ({reason}).",
-            f"{folder}：无法使用数据目录（{reason}）。",
-        ),
+        f"{folder}: the data folder cannot be used ({reason}).",
+        f"{folder}：无法使用数据目录（{reason}）。",
         advice=_FOLDER_ADVICE,
     )
 
@@ -182,11 +180,9 @@ def _must_be_nameable(folder: Path) -> None:
 
     if any(unicodedata.category(one) in _FORBIDDEN_CATEGORIES for one in name):
         raise ConfigError(
-            Text(
-                f"{name!r}: the data folder's name holds a control character, or"
-                " is not UTF-8.",
-                f"{name!r}：数据目录名包含控制字符，或不是 UTF-8。",
-            ),
+            f"{name!r}: the data folder's name holds a control character, or"
+            " is not UTF-8.",
+            f"{name!r}：数据目录名包含控制字符，或不是 UTF-8。",
             advice=_FOLDER_ADVICE,
         )
 
@@ -269,8 +265,6 @@ def write_env(
             path, "".join(f"{key}={value}\n" for key, value in lines.items()).encode()
         )
     except OSError as exc:
-        raise ConfigError(
-            Text(f"{path}: cannot be written.", f"{path}：无法写入。")
-        ) from exc
+        raise ConfigError(f"{path}: cannot be written.", f"{path}：无法写入。") from exc
 
     return path

@@ -77,9 +77,7 @@ def _listening_error(host: str, port: int, reason: str, *, advice: Text) -> Conf
     place = f"{host.encode('unicode_escape').decode('ascii')}:{port}"
 
     return ConfigError(
-        Text(
-            f"{place}: cannot listen there ({reason}).",
-            f"{place}：无法监听（{reason}）。",
-        ),
+        f"{place}: cannot listen there ({reason}).",
+        f"{place}：无法监听（{reason}）。",
         advice=advice,
     )

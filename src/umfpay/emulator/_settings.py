@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, Self, get_args, get_type_hints
 
 import attrs
 
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError
 
 
 Place = Literal["meta", "header", "both", "none"]
@@ -102,10 +102,8 @@ class EmulatorSettings:
 
             if not (value in words if words else _is_number(value, hint)):
                 raise ConfigError(
-                    Text(
-                        f"No such setting: {name}={value!r}.",
-                        f"无此设置：{name}={value!r}。",
-                    )
+                    f"No such setting: {name}={value!r}.",
+                    f"无此设置：{name}={value!r}。",
                 )
 
         return attrs.evolve(self, **changes)

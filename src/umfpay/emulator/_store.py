@@ -168,10 +168,8 @@ class Store:
 
         if kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return ConfigError(
-                Text(
-                    f"{self._path}: another emulator uses this folder.",
-                    f"{self._path}：另一个模拟器正在使用此目录。",
-                ),
+                f"{self._path}: another emulator uses this folder.",
+                f"{self._path}：另一个模拟器正在使用此目录。",
                 advice=Text(
                     "End it, or take another --data.", "请结束它，或更换 --data。"
                 ),
@@ -181,10 +179,8 @@ class Store:
             exc, OSError | sqlite3.Error
         ):
             return ConfigError(
-                Text(
-                    f"{self._path}: the emulator's data cannot be used, it is damaged.",
-                    f"{self._path}：无法使用模拟器数据，文件已损坏。",
-                ),
+                f"{self._path}: the emulator's data cannot be used, it is damaged.",
+                f"{self._path}：无法使用模拟器数据，文件已损坏。",
                 advice=Text(
                     "Take another --data, or delete this file and the payments in it.",
                     "请更换 --data，或删除此文件（其中的支付也将丢失）。",
@@ -192,10 +188,8 @@ class Store:
             )
 
         return ConfigError(
-            Text(
-                f"{self._path}: the emulator's data cannot be used ({exc}).",
-                f"{self._path}：无法使用模拟器数据（{exc}）。",
-            ),
+            f"{self._path}: the emulator's data cannot be used ({exc}).",
+            f"{self._path}：无法使用模拟器数据（{exc}）。",
             advice=Text(
                 "Look at the disk and the permissions, or take another --data.",
                 "请检查磁盘和权限，或更换 --data。",

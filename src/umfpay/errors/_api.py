@@ -34,7 +34,8 @@ class APIError(UMFError):
 
     def __init__(
         self,
-        what: Text,
+        en: str,
+        zh: str,
         *,
         ret_code: str,
         ret_msg: str = "",
@@ -44,7 +45,9 @@ class APIError(UMFError):
         advice: Text | None = None,
         money_may_have_moved: bool = False,
     ) -> None:
-        super().__init__(what, advice=advice, money_may_have_moved=money_may_have_moved)
+        super().__init__(
+            en, zh, advice=advice, money_may_have_moved=money_may_have_moved
+        )
         self.ret_code = ret_code
         self.ret_msg = ret_msg
         self.http_status = http_status
@@ -132,7 +135,8 @@ class WrongCodeError(VerificationCodeError):
 
     def __init__(
         self,
-        what: Text,
+        en: str,
+        zh: str,
         *,
         ret_code: str,
         attempts_left: int,
@@ -144,7 +148,8 @@ class WrongCodeError(VerificationCodeError):
         money_may_have_moved: bool = False,
     ) -> None:
         super().__init__(
-            what,
+            en,
+            zh,
             ret_code=ret_code,
             ret_msg=ret_msg,
             http_status=http_status,

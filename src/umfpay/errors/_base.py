@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Final
@@ -32,6 +32,9 @@ class Text:
 
     en: str = attrs.field(converter=_sentence)
     zh: str = attrs.field(converter=_sentence)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((self.en, self.zh))
 
 
 @attrs.frozen(kw_only=True)
@@ -124,15 +127,16 @@ class UMFError(Exception):
 
     def __init__(
         self,
-        what: Text,
+        en: str,
+        zh: str,
         *,
         advice: Text | None = None,
         money_may_have_moved: bool = False,
     ) -> None:
-        self.what = what
+        self.what = Text(en, zh)
         self.advice = advice or self.default_advice
         self.money_may_have_moved = money_may_have_moved
-        super().__init__(what.en)
+        super().__init__(self.what.en)
 
     def __str__(self) -> str:
         money = _MONEY_SENTENCES[self.money_may_have_moved]

@@ -52,13 +52,16 @@ class TransportError(UMFError):
 
     def __init__(
         self,
-        what: Text,
+        en: str,
+        zh: str,
         *,
         request_sent: bool,
         advice: Text | None = None,
         money_may_have_moved: bool = False,
     ) -> None:
-        super().__init__(what, advice=advice, money_may_have_moved=money_may_have_moved)
+        super().__init__(
+            en, zh, advice=advice, money_may_have_moved=money_may_have_moved
+        )
         self.request_sent = request_sent
 
 
@@ -104,14 +107,17 @@ class OutcomeUnknownError(UMFError):
 
     def __init__(
         self,
-        what: Text,
+        en: str,
+        zh: str,
         *,
         intent: Intent,
         reason: str,
         money_may_have_moved: bool,
         advice: Text | None = None,
     ) -> None:
-        super().__init__(what, advice=advice, money_may_have_moved=money_may_have_moved)
+        super().__init__(
+            en, zh, advice=advice, money_may_have_moved=money_may_have_moved
+        )
         self.intent = intent
         self.reason = reason
 
@@ -184,13 +190,14 @@ class AuthenticationError(UMFError):
 
     def __init__(
         self,
-        what: Text,
+        en: str,
+        zh: str,
         *,
         ret_code: str | None = None,
         http_status: int | None = None,
         advice: Text | None = None,
     ) -> None:
-        super().__init__(what, advice=advice)
+        super().__init__(en, zh, advice=advice)
         self.ret_code = ret_code
         self.http_status = http_status
 
@@ -232,14 +239,15 @@ class TokenContentionError(TokenError):
 
     def __init__(
         self,
-        what: Text,
+        en: str,
+        zh: str,
         *,
         times: int = 0,
         since: datetime | None = None,
         fetched_by: str = "",
         advice: Text | None = None,
     ) -> None:
-        super().__init__(what, advice=advice)
+        super().__init__(en, zh, advice=advice)
         self.times = times
         self.since = since
         self.fetched_by = fetched_by

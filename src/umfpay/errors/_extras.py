@@ -27,13 +27,14 @@ class MissingExtraError(ConfigError, ModuleNotFoundError):
 
     def __init__(
         self,
-        what: Text,
+        en: str,
+        zh: str,
         *,
         module: str = "",
         extra: str = "",
         advice: Text | None = None,
     ) -> None:
-        super().__init__(what, advice=advice)
+        super().__init__(en, zh, advice=advice)
         self.module = module
         self.extra = extra
 
@@ -67,10 +68,8 @@ def needs_extra(extra: str, *, by: str) -> Iterator[None]:
             raise
 
         raise MissingExtraError(
-            Text(
-                f"{by} needs {module}, which is not installed.",
-                f"{by} 需要 {module}，但尚未安装。",
-            ),
+            f"{by} needs {module}, which is not installed.",
+            f"{by} 需要 {module}，但尚未安装。",
             module=module,
             extra=extra,
             advice=Text(

@@ -65,8 +65,10 @@ class UploadError(DocumentError):
 
     name: str
 
-    def __init__(self, what: Text, *, name: str, advice: Text | None = None) -> None:
-        super().__init__(what, advice=advice)
+    def __init__(
+        self, en: str, zh: str, *, name: str, advice: Text | None = None
+    ) -> None:
+        super().__init__(en, zh, advice=advice)
         self.name = name
 
 

@@ -26,13 +26,16 @@ class FlowError(UMFError):
 
     def __init__(
         self,
-        what: Text,
+        en: str,
+        zh: str,
         *,
         last: object | None = None,
         advice: Text | None = None,
         money_may_have_moved: bool = False,
     ) -> None:
-        super().__init__(what, advice=advice, money_may_have_moved=money_may_have_moved)
+        super().__init__(
+            en, zh, advice=advice, money_may_have_moved=money_may_have_moved
+        )
         self.last = last
 
 

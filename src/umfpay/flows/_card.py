@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 from umfpay._session import UMFSession
-from umfpay.errors import ConfigError, NotFinishedError, Text, WrongCodeError
+from umfpay.errors import ConfigError, NotFinishedError, WrongCodeError
 from umfpay.flows._card_begin import begin, hidden_text, send_code
 from umfpay.flows._card_confirm import Confirmation, hidden_code
 from umfpay.flows._deadline import Deadline
@@ -150,20 +150,16 @@ async def _ask_code(
         pending.forget()
 
         raise NotFinishedError(
-            Text(
-                f"{pending.payment_id}: the deadline passed before the SMS code came.",
-                f"{pending.payment_id}：在期限内未收到短信验证码。",
-            ),
+            f"{pending.payment_id}: the deadline passed before the SMS code came.",
+            f"{pending.payment_id}：在期限内未收到短信验证码。",
             last=pending,
         ) from error
 
 
 def _not_awaitable_error() -> ConfigError:
     return ConfigError(
-        Text(
-            "verification_code: a function that can be awaited is needed.",
-            "verification_code：必须是可等待的函数（async def）。",
-        )
+        "verification_code: a function that can be awaited is needed.",
+        "verification_code：必须是可等待的函数（async def）。",
     )
 
 

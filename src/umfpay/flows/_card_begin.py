@@ -13,7 +13,6 @@ from umfpay.errors import (
     APIError,
     CodeTooSoonError,
     InvalidValueError,
-    Text,
     TransportError,
 )
 from umfpay.flows._deadline import Deadline
@@ -160,7 +159,7 @@ def _check_time(name: str, given: timedelta) -> None:
 
 
 def _refusal(name: str, en: str, zh: str) -> InvalidValueError:
-    return InvalidValueError(Text(f"{name}: {en}.", f"{name}：{zh}。"))
+    return InvalidValueError(f"{name}: {en}.", f"{name}：{zh}。")
 
 
 def _phone_of(card: BankCard | PayerAgreement) -> Private | None:
@@ -246,9 +245,7 @@ async def send_code(
 
 def _too_soon_error(pending: PendingCardPayment, en: str, zh: str) -> CodeTooSoonError:
     return CodeTooSoonError(
-        Text(
-            f"{pending.payment_id}: an SMS code was sent within the last minute; {en}.",
-            f"{pending.payment_id}：一分钟内已发送过验证码；{zh}。",
-        ),
+        f"{pending.payment_id}: an SMS code was sent within the last minute; {en}.",
+        f"{pending.payment_id}：一分钟内已发送过验证码；{zh}。",
         last=pending,
     )

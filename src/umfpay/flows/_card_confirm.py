@@ -17,7 +17,6 @@ from umfpay.errors import (
     OutcomeUnknownError,
     PaymentExpiredError,
     PaymentFailedError,
-    Text,
     UMFError,
 )
 from umfpay.flows._card_begin import hidden_text
@@ -67,7 +66,7 @@ def hidden_code(code: Private | str) -> Private:
 
     if hidden is None:
         raise InvalidValueError(
-            Text("code: the SMS code is missing.", "code：缺少短信验证码。")
+            "code: the SMS code is missing.", "code：缺少短信验证码。"
         )
 
     return hidden

@@ -112,10 +112,8 @@ def wrong_code_error(
         waits: Whether the payment still waits, as two queries say.
     """
     return WrongCodeError(
-        Text(
-            f"{pending.payment_id}: the SMS code is wrong.",
-            f"{pending.payment_id}：短信验证码错误。",
-        ),
+        f"{pending.payment_id}: the SMS code is wrong.",
+        f"{pending.payment_id}：短信验证码错误。",
         ret_code=refusal.ret_code,
         ret_msg=refusal.ret_msg,
         http_status=refusal.http_status,
@@ -132,11 +130,8 @@ def code_sent_before_error(pending: PendingCardPayment) -> WrongCodeError:
     Return the error for a code that was sent before: it is not sent again.
     """
     return WrongCodeError(
-        Text(
-            f"{pending.payment_id}: this SMS code was used before; it was not sent"
-            " again.",
-            f"{pending.payment_id}：该验证码此前已提交过，未再次提交。",
-        ),
+        f"{pending.payment_id}: this SMS code was used before; it was not sent again.",
+        f"{pending.payment_id}：该验证码此前已提交过，未再次提交。",
         ret_code=WRONG_SMS_CODE,
         attempts_left=pending.attempts_left,
         last=pending,
@@ -150,12 +145,10 @@ def no_attempt_left_error(pending: PendingCardPayment) -> WrongCodeError:
     Return the error for a code that comes after too many wrong ones: it is not sent.
     """
     return WrongCodeError(
-        Text(
-            f"{pending.payment_id}: {len(pending.attempts)} SMS codes were used; this"
-            " one was not sent.",
-            f"{pending.payment_id}：已提交过 {len(pending.attempts)} 个验证码，"
-            "本次未提交。",
-        ),
+        f"{pending.payment_id}: {len(pending.attempts)} SMS codes were used; this"
+        " one was not sent.",
+        f"{pending.payment_id}：已提交过 {len(pending.attempts)} 个验证码，"
+        "本次未提交。",
         ret_code=WRONG_SMS_CODE,
         attempts_left=0,
         last=pending,
@@ -229,7 +222,7 @@ def _unknown_outcome_error(
     pending: PendingCardPayment, what: Text, advice: Text
 ) -> OutcomeUnknownError:
     return OutcomeUnknownError(
-        what,
+        *what,
         intent=Intent(
             call="payments.execute",
             at=pending.execute_sent_at or pending.attempts[-1].sent_at,

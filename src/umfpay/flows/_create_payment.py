@@ -53,10 +53,8 @@ async def create_payment(
 
     if not deadline.seconds_left:
         raise NotFinishedError(
-            Text(
-                "The deadline passed before the payment was created.",
-                "在创建支付之前期限已到。",
-            ),
+            "The deadline passed before the payment was created.",
+            "在创建支付之前期限已到。",
             advice=Text(
                 "Nothing was created; start again.", "未创建支付，请重新发起。"
             ),

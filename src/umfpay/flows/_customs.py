@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Sequence
 
 from umfpay._session import UMFSession
-from umfpay.errors import ConfigError, CustomsFailedError, EnvelopeError, Text
+from umfpay.errors import ConfigError, CustomsFailedError, EnvelopeError
 from umfpay.flows._deadline import Deadline
 from umfpay.flows._notification_source import NotificationSource
 from umfpay.flows._steps import OnStep, check_listener, report_step
@@ -56,10 +56,8 @@ async def declare_customs(
     """
     if not declarations or not isinstance(declarations, Sequence):
         raise ConfigError(
-            Text(
-                "declarations: a list of at least one is needed.",
-                "declarations：必须是非空列表。",
-            )
+            "declarations: a list of at least one is needed.",
+            "declarations：必须是非空列表。",
         )
 
     end = Deadline.after(deadline)
@@ -103,9 +101,7 @@ async def _wait_cleared(
     key = declaration.id
 
     if key is None:
-        raise EnvelopeError(
-            Text("The answer names no CUST_ id.", "应答中没有报关编号。")
-        )
+        raise EnvelopeError("The answer names no CUST_ id.", "应答中没有报关编号。")
 
     found = await wait_final(
         key,
@@ -122,7 +118,7 @@ async def _wait_cleared(
 
     if found.state == CustomsState.FAIL:
         raise CustomsFailedError(
-            Text(f"{key}: the customs refused it.", f"{key}：报关失败。"), last=found
+            f"{key}: the customs refused it.", f"{key}：报关失败。", last=found
         )
 
     return found

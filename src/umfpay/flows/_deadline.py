@@ -10,7 +10,7 @@ from typing import Final
 import attrs
 
 from umfpay._session import UMFSession
-from umfpay.errors import ConfigError, NotFinishedError, Text
+from umfpay.errors import ConfigError, NotFinishedError
 from umfpay.resources import CallOptions
 
 
@@ -40,10 +40,8 @@ class Deadline:
             or not 0 < seconds <= _MAX_SECONDS
         ):
             raise ConfigError(
-                Text(
-                    "deadline: seconds above 0, at most ten years, are needed.",
-                    "deadline：必须是大于 0 的秒数，且不超过十年。",
-                )
+                "deadline: seconds above 0, at most ten years, are needed.",
+                "deadline：必须是大于 0 的秒数，且不超过十年。",
             )
 
         return cls(asyncio.get_running_loop().time() + seconds)
@@ -64,10 +62,8 @@ class Deadline:
         """
         if not self.seconds_left:
             raise NotFinishedError(
-                Text(
-                    "The deadline passed before the next call; it was not sent.",
-                    "在下一次调用之前期限已到，未发送。",
-                ),
+                "The deadline passed before the next call; it was not sent.",
+                "在下一次调用之前期限已到，未发送。",
                 last=last,
             )
 

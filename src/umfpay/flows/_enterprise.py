@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from umfpay._session import UMFSession
-from umfpay.errors import EnvelopeError, Text
+from umfpay.errors import EnvelopeError
 from umfpay.flows._deadline import Deadline
 from umfpay.flows._steps import OnStep, check_listener, report_step
 from umfpay.flows._waiting import wait_final
@@ -57,9 +57,7 @@ async def register_enterprise(
         return company
 
     if company.id is None:
-        raise EnvelopeError(
-            Text("The answer names no EQ_ id.", "应答中没有企业资质编号。")
-        )
+        raise EnvelopeError("The answer names no EQ_ id.", "应答中没有企业资质编号。")
 
     def must_fit(found: EnterpriseQualification) -> None:
         must_be_enterprise(

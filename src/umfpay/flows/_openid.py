@@ -46,12 +46,10 @@ async def authorize_url(
 
     if not isinstance(notify_url, str) or _PAGE_PATTERN.fullmatch(notify_url) is None:
         raise ConfigError(
-            Text(
-                "notify_url: an http(s) address of letters, digits, . _ ~ - : and / is"
-                " needed, without a query.",
-                "notify_url：必须是不带查询参数的 http(s) 地址，"
-                "且只含字母、数字及 . _ ~ - : /。",
-            )
+            "notify_url: an http(s) address of letters, digits, . _ ~ - : and / is"
+            " needed, without a query.",
+            "notify_url：必须是不带查询参数的 http(s) 地址，"
+            "且只含字母、数字及 . _ ~ - : /。",
         )
 
     end = Deadline.after(deadline)
@@ -61,7 +59,7 @@ async def authorize_url(
 
     if not link.href:
         raise EnvelopeError(
-            Text("The answer holds no WeChat page.", "应答中没有微信授权页面。")
+            "The answer holds no WeChat page.", "应答中没有微信授权页面。"
         )
 
     return link.href
@@ -87,20 +85,16 @@ def open_id_from(url: str | Mapping[str, str], *, state: str | None = None) -> s
 
         if isinstance(url, Mapping):
             raise ConfigError(
-                Text(
-                    "url: the address is needed to check the state, not a mapping.",
-                    "url：核对 state 需要完整地址，而不是映射。",
-                )
+                "url: the address is needed to check the state, not a mapping.",
+                "url：核对 state 需要完整地址，而不是映射。",
             )
 
         last = path.rpartition("/")[2].encode("utf-8", "surrogatepass")
 
         if not hmac.compare_digest(last, state.encode()):
             raise FlowError(
-                Text(
-                    "The browser came back with another state.",
-                    "浏览器返回时携带的 state 不一致。",
-                ),
+                "The browser came back with another state.",
+                "浏览器返回时携带的 state 不一致。",
                 advice=Text(
                     "Send the customer to authorize_url() again.",
                     "请让客户重新打开 authorize_url()。",
@@ -109,7 +103,8 @@ def open_id_from(url: str | Mapping[str, str], *, state: str | None = None) -> s
 
     if len(found) != 1 or _OPEN_ID_PATTERN.fullmatch(found[0]) is None:
         raise FlowError(
-            Text("There is no open_id.", "没有 open_id。"),
+            "There is no open_id.",
+            "没有 open_id。",
             advice=Text(
                 "The customer did not authorise, or did not open the page in WeChat.",
                 "客户未授权，或未在微信中打开页面。",
@@ -133,10 +128,8 @@ def _split_return_url(url: object) -> tuple[str, list[str]]:
         kind = type(url).__name__
 
         raise ConfigError(
-            Text(
-                f"url: text or a mapping is needed, not {kind}.",
-                f"url：必须是文本或映射，而不是 {kind}。",
-            )
+            f"url: text or a mapping is needed, not {kind}.",
+            f"url：必须是文本或映射，而不是 {kind}。",
         )
 
     try:
@@ -152,8 +145,6 @@ def _split_return_url(url: object) -> tuple[str, list[str]]:
 def _check_state(state: str) -> None:
     if not isinstance(state, str) or _STATE_PATTERN.fullmatch(state) is None:
         raise ConfigError(
-            Text(
-                "state: 1 to 128 letters, digits, _ and - are needed.",
-                "state：必须是 1 到 128 个字母、数字、_ 或 -。",
-            )
+            "state: 1 to 128 letters, digits, _ and - are needed.",
+            "state：必须是 1 到 128 个字母、数字、_ 或 -。",
         )

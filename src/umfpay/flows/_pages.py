@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import attrs
 
 from umfpay._session import UMFSession
-from umfpay.errors import EnterpriseNotEnabledError, EnvelopeError, Text
+from umfpay.errors import EnterpriseNotEnabledError, EnvelopeError
 from umfpay.flows._deadline import Deadline
 from umfpay.flows._notification_source import NotificationSource
 from umfpay.flows._presentation import present_and_wait
@@ -89,10 +89,8 @@ async def bank_payment(
 
         if found.enterprise_status != EnterpriseStatus.ENABLE:
             raise EnterpriseNotEnabledError(
-                Text(
-                    f"{enterprise_id}: the company is {found.enterprise_status}.",
-                    f"{enterprise_id}：企业状态为 {found.enterprise_status}。",
-                ),
+                f"{enterprise_id}: the company is {found.enterprise_status}.",
+                f"{enterprise_id}：企业状态为 {found.enterprise_status}。",
                 last=found,
             )
 
@@ -213,10 +211,8 @@ async def _present_and_wait(
 def _page(payment: Payment) -> str:
     if payment.cashier_url is None:
         raise EnvelopeError(
-            Text(
-                f"{payment.id}: the answer holds no page to open.",
-                f"{payment.id}：应答中没有可打开的页面。",
-            )
+            f"{payment.id}: the answer holds no page to open.",
+            f"{payment.id}：应答中没有可打开的页面。",
         )
 
     return payment.cashier_url

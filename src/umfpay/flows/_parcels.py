@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from umfpay._session import UMFSession
-from umfpay.errors import InvalidValueError, Text
+from umfpay.errors import InvalidValueError
 from umfpay.models import ExpressInfo, Parcel, Payment
 from umfpay.sensitive import withholds
 
@@ -34,7 +34,7 @@ async def report_tracking(
     """
     if not isinstance(parcels, Mapping):
         raise InvalidValueError(
-            Text("parcels: a mapping is needed.", "parcels：必须是映射。")
+            "parcels: a mapping is needed.", "parcels：必须是映射。"
         )
 
     info = ExpressInfo(

@@ -22,7 +22,6 @@ from umfpay.errors import (
     PaymentExpiredError,
     PaymentFailedError,
     PaymentStateError,
-    Text,
     UMFError,
     UnknownCodeError,
 )
@@ -69,20 +68,16 @@ def paid_or_raise(payment: Payment, *, cause: BaseException | None = None) -> Pa
         raise _expired_error(payment) from cause
 
     raise PaymentFailedError(
-        Text(
-            f"{payment.id}: the payment ended as {payment.state}.",
-            f"{payment.id}：支付结束，状态为 {payment.state}。",
-        ),
+        f"{payment.id}: the payment ended as {payment.state}.",
+        f"{payment.id}：支付结束，状态为 {payment.state}。",
         last=payment,
     ) from cause
 
 
 def _expired_error(payment: Payment) -> PaymentExpiredError:
     return PaymentExpiredError(
-        Text(
-            f"{payment.id}: nobody paid before the order expired.",
-            f"{payment.id}：订单过期前未支付。",
-        ),
+        f"{payment.id}: nobody paid before the order expired.",
+        f"{payment.id}：订单过期前未支付。",
         last=payment,
     )
 

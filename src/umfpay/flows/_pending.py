@@ -221,11 +221,9 @@ class PendingCardPayment:
             ours.gateway_key not in keys
         ):
             raise ConfigError(
-                Text(
-                    f"{self.payment_id}: the pending payment is of another merchant or"
-                    " gateway than the session.",
-                    f"{self.payment_id}：待确认支付与会话的商户或平台不一致。",
-                ),
+                f"{self.payment_id}: the pending payment is of another merchant or"
+                " gateway than the session.",
+                f"{self.payment_id}：待确认支付与会话的商户或平台不一致。",
                 advice=Text(
                     "Use a session with the settings it was begun with.",
                     "请使用发起支付时的配置。",
@@ -294,10 +292,8 @@ class PendingCardPayment:
 
     def _data_gone_error(self, en: str, zh: str) -> PendingExpiredError:
         return PendingExpiredError(
-            Text(
-                f"{self.payment_id}: the pending payment cannot be confirmed: {en}.",
-                f"{self.payment_id}：待确认支付无法继续：{zh}。",
-            ),
+            f"{self.payment_id}: the pending payment cannot be confirmed: {en}.",
+            f"{self.payment_id}：待确认支付无法继续：{zh}。",
             last=self,
         )
 
@@ -319,10 +315,8 @@ def check_pending(session: UMFSession, pending: PendingCardPayment) -> None:
         given = kind_of(pending)
 
         raise ConfigError(
-            Text(
-                f"pending: a PendingCardPayment is needed, not {given}.",
-                f"pending：需要 PendingCardPayment，而不是 {given}。",
-            ),
+            f"pending: a PendingCardPayment is needed, not {given}.",
+            f"pending：需要 PendingCardPayment，而不是 {given}。",
             advice=Text(
                 "Read a stored one with PendingCardPayment.from_json().",
                 "已保存的请用 PendingCardPayment.from_json() 读取。",

@@ -311,10 +311,8 @@ def _check_names(name: str, value: Mapping[str, Any], names: AbstractSet[str]) -
 
 def _refusal(en: str, zh: str) -> ConfigError:
     return ConfigError(
-        Text(
-            f"This is not a pending card payment: {en}.",
-            f"这不是待确认的银行卡支付：{zh}。",
-        ),
+        f"This is not a pending card payment: {en}.",
+        f"这不是待确认的银行卡支付：{zh}。",
         advice=Text(
             "Give the text that to_json() wrote, unchanged.",
             "请原样提供 to_json() 写出的文本。",

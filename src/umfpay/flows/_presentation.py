@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from umfpay._session import UMFSession
-from umfpay.errors import ConfigError, NotFinishedError, Text
+from umfpay.errors import ConfigError, NotFinishedError
 from umfpay.flows._create_payment import create_payment
 from umfpay.flows._deadline import Deadline
 from umfpay.flows._notification_source import NotificationSource
@@ -55,10 +55,8 @@ async def present_and_wait(
     """
     if not callable(show):
         raise ConfigError(
-            Text(
-                "What shows the payment must be a function.",
-                "用于展示支付的参数必须是函数。",
-            )
+            "What shows the payment must be a function.",
+            "用于展示支付的参数必须是函数。",
         )
 
     payment = await create_payment(
@@ -97,10 +95,8 @@ async def _show(
             raise
 
         raise NotFinishedError(
-            Text(
-                f"{payment.id}: the deadline passed before the shop had shown it.",
-                f"{payment.id}：在期限内商户未完成展示。",
-            ),
+            f"{payment.id}: the deadline passed before the shop had shown it.",
+            f"{payment.id}：在期限内商户未完成展示。",
             last=payment,
             money_may_have_moved=True,
         ) from error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from umfpay._session import UMFSession
-from umfpay.errors import ConfigError, EnvelopeError, Text, needs_extra
+from umfpay.errors import ConfigError, EnvelopeError, needs_extra
 from umfpay.flows._deadline import Deadline
 from umfpay.flows._notification_source import NotificationSource
 from umfpay.flows._presentation import present_and_wait
@@ -111,7 +111,7 @@ def _translate_errors() -> Iterator[None]:
         yield
     except (TypeError, ValueError) as error:
         raise ConfigError(
-            Text(f"The QR code cannot be drawn: {error}.", f"无法生成二维码：{error}。")
+            f"The QR code cannot be drawn: {error}.", f"无法生成二维码：{error}。"
         ) from error
 
 
@@ -165,10 +165,8 @@ async def qr_payment(
 
     if method not in _SCAN_METHODS:
         raise ConfigError(
-            Text(
-                "method: WECHAT_SCAN or ALIPAY_SCAN is needed.",
-                "method：必须是 WECHAT_SCAN 或 ALIPAY_SCAN。",
-            )
+            "method: WECHAT_SCAN or ALIPAY_SCAN is needed.",
+            "method：必须是 WECHAT_SCAN 或 ALIPAY_SCAN。",
         )
 
     new = NewPayment(
@@ -193,10 +191,8 @@ async def qr_payment(
 def _code(payment: Payment) -> QRCode:
     if payment.qr_code_url is None:
         raise EnvelopeError(
-            Text(
-                f"{payment.id}: the answer holds no QR code.",
-                f"{payment.id}：应答中没有二维码。",
-            )
+            f"{payment.id}: the answer holds no QR code.",
+            f"{payment.id}：应答中没有二维码。",
         )
 
     return QRCode(payment.qr_code_url, payment.id)

@@ -17,7 +17,6 @@ from umfpay.errors import (
     RefundAmountError,
     RefundFailedError,
     RefundRefusedError,
-    Text,
 )
 from umfpay.flows._deadline import Deadline
 from umfpay.flows._notification_source import NotificationSource
@@ -236,10 +235,8 @@ def _raise_refusal(payment: Payment, refusal: APIError) -> NoReturn:
     """
     if refusal.ret_code in _AMOUNT_CODES:
         raise RefundAmountError(
-            Text(
-                f"{payment.id}: the gateway refused the amount ({refusal.ret_code}).",
-                f"{payment.id}：平台拒绝该退款金额（{refusal.ret_code}）。",
-            ),
+            f"{payment.id}: the gateway refused the amount ({refusal.ret_code}).",
+            f"{payment.id}：平台拒绝该退款金额（{refusal.ret_code}）。",
             last=payment,
             advice=refusal.advice,
         ) from refusal
@@ -298,9 +295,7 @@ def _is_final(made: Refund) -> bool:
 
 def _failed_error(made: Refund) -> RefundFailedError:
     return RefundFailedError(
-        Text(
-            f"{made.id}: the refund ended as {made.state}.",
-            f"{made.id}：退款结束，状态为 {made.state}。",
-        ),
+        f"{made.id}: the refund ended as {made.state}.",
+        f"{made.id}：退款结束，状态为 {made.state}。",
         last=made,
     )

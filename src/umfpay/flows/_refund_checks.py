@@ -81,7 +81,7 @@ def check_arguments(
     ):
         if not good:
             raise ConfigError(
-                Text(f"{name}: {needed} is needed.", f"{name}：类型必须是 {needed}。")
+                f"{name}: {needed} is needed.", f"{name}：类型必须是 {needed}。"
             )
 
 
@@ -96,11 +96,9 @@ def must_be_paid(payment: Payment) -> None:
     # gateway may judge all others.
     if payment.state in _UNPAID_YET_STATES:
         raise NotFinishedError(
-            Text(
-                f"{payment.id}: the payment is {payment.state}: there is nothing to"
-                " refund yet.",
-                f"{payment.id}：支付状态为 {payment.state}，尚不能退款。",
-            ),
+            f"{payment.id}: the payment is {payment.state}: there is nothing to"
+            " refund yet.",
+            f"{payment.id}：支付状态为 {payment.state}，尚不能退款。",
             last=payment,
         )
 
@@ -122,10 +120,8 @@ def amount_of(
 
     if so_far.total is None or so_far.amount_left is None:
         raise ConfigError(
-            Text(
-                f"amount: {payment.id}: the gateway does not tell what was paid.",
-                f"amount：{payment.id}：平台未返回支付金额。",
-            ),
+            f"amount: {payment.id}: the gateway does not tell what was paid.",
+            f"amount：{payment.id}：平台未返回支付金额。",
             advice=Text("Give the amount.", "请提供退款金额。"),
         )
 
@@ -171,10 +167,8 @@ def _number_used_error(number: str, known: Refund) -> RefundNumberUsedError:
     known_id = known.id or "?"
 
     return RefundNumberUsedError(
-        Text(
-            f"The refund number {number} was used before, for {known_id}.",
-            f"退款单号 {number} 已被使用（{known_id}）。",
-        ),
+        f"The refund number {number} was used before, for {known_id}.",
+        f"退款单号 {number} 已被使用（{known_id}）。",
         last=known,
         money_may_have_moved=known.state not in UNREFUNDED_STATES,
     )
@@ -207,12 +201,10 @@ async def number_refusal_error(
         _log.info("asking for %s failed: %s", number, type(error).__name__)
 
     return RefundNumberUsedError(
-        Text(
-            f"{payment.id}: the gateway refused the refund ({refusal.ret_code}); its"
-            f" number {number} may have been used before.",
-            f"{payment.id}：平台拒绝退款（{refusal.ret_code}）；退款单号 {number}"
-            " 可能已被使用。",
-        ),
+        f"{payment.id}: the gateway refused the refund ({refusal.ret_code}); its"
+        f" number {number} may have been used before.",
+        f"{payment.id}：平台拒绝退款（{refusal.ret_code}）；退款单号 {number}"
+        " 可能已被使用。",
         last=payment,
         advice=Text(
             "If this number may have been sent before, find that refund first: its"
@@ -236,12 +228,10 @@ def must_be_left(payment: Payment, new: NewRefund, so_far: RefundHistory) -> Non
 
     if new.amount.currency != total.currency:
         raise ConfigError(
-            Text(
-                f"amount: {payment.id} was paid in {total.currency}, not in"
-                f" {new.amount.currency}.",
-                f"amount：{payment.id} 的币种是 {total.currency}，不是"
-                f" {new.amount.currency}。",
-            )
+            f"amount: {payment.id} was paid in {total.currency}, not in"
+            f" {new.amount.currency}.",
+            f"amount：{payment.id} 的币种是 {total.currency}，不是"
+            f" {new.amount.currency}。",
         )
 
     if new.amount.total > left:
@@ -252,10 +242,8 @@ def _too_much_error(
     payment: Payment, en: str, zh: str, so_far: RefundHistory
 ) -> RefundAmountError:
     return RefundAmountError(
-        Text(
-            f"{payment.id}: {en} cannot be refunded: {so_far.amount_left} of {so_far.total}"
-            " is left.",
-            f"{payment.id}：不能退款 {zh}：{so_far.total} 中剩余 {so_far.amount_left}。",
-        ),
+        f"{payment.id}: {en} cannot be refunded: {so_far.amount_left} of {so_far.total}"
+        " is left.",
+        f"{payment.id}：不能退款 {zh}：{so_far.total} 中剩余 {so_far.amount_left}。",
         last=payment,
     )

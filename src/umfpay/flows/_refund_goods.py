@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from umfpay.errors import InvalidValueError, Text
+from umfpay.errors import InvalidValueError
 from umfpay.models import NewOrder, NewSubOrder, RefundSubOrder
 
 
@@ -95,4 +95,4 @@ def _check_texts(name: str, given: Collection[str]) -> None:
 
 
 def _refusal(en: str, zh: str) -> InvalidValueError:
-    return InvalidValueError(Text(f"choose_goods: {en}.", f"choose_goods：{zh}。"))
+    return InvalidValueError(f"choose_goods: {en}.", f"choose_goods：{zh}。")

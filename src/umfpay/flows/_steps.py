@@ -11,7 +11,7 @@ from typing import Final
 
 import attrs
 
-from umfpay.errors import ConfigError, NotFinishedError, Text
+from umfpay.errors import ConfigError, NotFinishedError
 from umfpay.flows._deadline import Deadline
 
 
@@ -46,9 +46,7 @@ def check_listener(on_step: OnStep | None) -> None:
         ConfigError: *on_step* is no function.
     """
     if on_step is not None and not callable(on_step):
-        raise ConfigError(
-            Text("on_step: a function is needed.", "on_step：必须是函数。")
-        )
+        raise ConfigError("on_step: a function is needed.", "on_step：必须是函数。")
 
 
 async def report_step(
@@ -86,10 +84,8 @@ async def report_step(
             raise
 
         raise NotFinishedError(
-            Text(
-                f"The deadline passed while on_step was told {name!r}.",
-                f"在 on_step 处理步骤 {name!r} 期间已到期限。",
-            ),
+            f"The deadline passed while on_step was told {name!r}.",
+            f"在 on_step 处理步骤 {name!r} 期间已到期限。",
             last=what,
             money_may_have_moved=money_may_have_moved,
         ) from error

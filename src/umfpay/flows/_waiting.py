@@ -120,10 +120,8 @@ async def wait_final(
 
     # Whatever went wrong with a question: what is waited for may still happen.
     raise NotFinishedError(
-        Text(
-            f"{object_id}: the waiting ended before the final state.",
-            f"{object_id}：未到达最终状态，等待已结束。",
-        ),
+        f"{object_id}: the waiting ended before the final state.",
+        f"{object_id}：未到达最终状态，等待已结束。",
         last=last,
         money_may_have_moved=money_may_move,
     ) from trouble
@@ -179,11 +177,9 @@ async def _wait_committed(
             return applied
 
     raise NotFinishedError(
-        Text(
-            f"{found.id}: it ended as {found.state}, and the shop's handler has not"
-            " committed that.",
-            f"{found.id}：状态为 {found.state}，但商户的处理函数尚未提交。",
-        ),
+        f"{found.id}: it ended as {found.state}, and the shop's handler has not"
+        " committed that.",
+        f"{found.id}：状态为 {found.state}，但商户的处理函数尚未提交。",
         last=found,
         money_may_have_moved=money_may_move,
         advice=Text(

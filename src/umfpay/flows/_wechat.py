@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from umfpay._session import UMFSession
-from umfpay.errors import EnvelopeError, Text
+from umfpay.errors import EnvelopeError
 from umfpay.flows._deadline import Deadline
 from umfpay.flows._notification_source import NotificationSource
 from umfpay.flows._presentation import present_and_wait
@@ -162,8 +162,6 @@ def _pay_info(payment: Payment) -> PayInfo:
             return part.pay_info
 
     raise EnvelopeError(
-        Text(
-            f"{payment.id}: the answer holds no pay_info.",
-            f"{payment.id}：应答中没有 pay_info。",
-        )
+        f"{payment.id}: the answer holds no pay_info.",
+        f"{payment.id}：应答中没有 pay_info。",
     )

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from umfpay.errors import InvalidValueError, Text
+from umfpay.errors import InvalidValueError
 from umfpay.models._money import Money
 from umfpay.sensitive import Private, Sealed, Secret, hide, kind_of
 
@@ -21,7 +21,7 @@ def refusal(name: str, en: str, zh: str) -> InvalidValueError:
     """
     Return the error that says what is wrong with the member *name*.
     """
-    return InvalidValueError(Text(f"{name}: {en}.", f"{name}：{zh}。"))
+    return InvalidValueError(f"{name}: {en}.", f"{name}：{zh}。")
 
 
 # Converters never raise: they run while the object is half made, and a traceback that

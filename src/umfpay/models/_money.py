@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import attrs
 
-from umfpay.errors import InvalidValueError, Text
+from umfpay.errors import InvalidValueError
 from umfpay.models._enums import Currency
 
 
@@ -53,7 +53,7 @@ def _currency(value: Any) -> Currency:
 
 
 def _refusal(en: str, zh: str) -> InvalidValueError:
-    return InvalidValueError(Text(f"Money: {en}.", f"金额：{zh}。"))
+    return InvalidValueError(f"Money: {en}.", f"金额：{zh}。")
 
 
 @attrs.frozen(repr=False)

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 import attrs
 
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError
 from umfpay.models import (
     Currency,
     CustomsDeclaration,
@@ -141,4 +141,4 @@ def _of_declaration(what: CustomsDeclaration, payment_id: str | None) -> Binding
 
 
 def _expectation_error(en: str, zh: str) -> ConfigError:
-    return ConfigError(Text(f"expect: {en}.", f"expect：{zh}。"))
+    return ConfigError(f"expect: {en}.", f"expect：{zh}。")

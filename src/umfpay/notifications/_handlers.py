@@ -8,7 +8,7 @@ import functools
 import inspect
 from typing import Any
 
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError
 
 
 def check_callback(name: str, callback: Any, *, arguments: int) -> None:
@@ -23,10 +23,8 @@ def check_callback(name: str, callback: Any, *, arguments: int) -> None:
     """
     if not _is_async(callback):
         raise ConfigError(
-            Text(
-                f"{name}: a coroutine function (async def) is needed.",
-                f"{name}：必须是协程函数（async def）。",
-            )
+            f"{name}: a coroutine function (async def) is needed.",
+            f"{name}：必须是协程函数（async def）。",
         )
 
     try:
@@ -39,11 +37,9 @@ def check_callback(name: str, callback: Any, *, arguments: int) -> None:
         signature.bind(*(None,) * arguments)
     except TypeError:
         raise ConfigError(
-            Text(
-                f"{name}: it must take {arguments} positional arguments, its signature"
-                f" is {signature}.",
-                f"{name}：必须接受 {arguments} 个位置参数，当前签名为 {signature}。",
-            )
+            f"{name}: it must take {arguments} positional arguments, its signature"
+            f" is {signature}.",
+            f"{name}：必须接受 {arguments} 个位置参数，当前签名为 {signature}。",
         ) from None
 
 

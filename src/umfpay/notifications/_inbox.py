@@ -17,7 +17,6 @@ from umfpay.errors import (
     ConfigError,
     NotificationError,
     NotificationSignatureError,
-    Text,
 )
 from umfpay.models import Money
 from umfpay.notifications._asking import Asker, Gateway
@@ -164,10 +163,8 @@ class NotificationInbox:
         """
         if self._is_open:
             raise ConfigError(
-                Text(
-                    "inbox: it is open already; one inbox is opened once.",
-                    "inbox：已经打开；同一收件箱只能打开一次。",
-                )
+                "inbox: it is open already; one inbox is opened once.",
+                "inbox：已经打开；同一收件箱只能打开一次。",
             )
 
         self._is_open = True
@@ -525,10 +522,8 @@ def _open_store(place: str | os.PathLike[str], *, patience: float) -> InboxStore
         del place
 
         raise ConfigError(
-            Text(
-                "inbox: the path of a SQLite file is needed, not an address.",
-                "inbox：需要 SQLite 文件的路径，而不是地址。",
-            )
+            "inbox: the path of a SQLite file is needed, not an address.",
+            "inbox：需要 SQLite 文件的路径，而不是地址。",
         )
 
     return SQLiteStore(place, patience=patience)

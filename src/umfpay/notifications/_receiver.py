@@ -209,7 +209,7 @@ class NotificationReceiver:
         if delivery.event is None:
             assert delivery.reason is not None
 
-            raise NotificationBodyError(delivery.reason)
+            raise NotificationBodyError(*delivery.reason)
 
         return delivery.event
 
@@ -233,12 +233,10 @@ class NotificationReceiver:
 
         if envelope.verdict not in (Verdict.VERIFIED, Verdict.UNREADABLE):
             raise NotificationSignatureError(
-                Text(
-                    f"The notification is {envelope.verdict}.",
-                    "通知没有签名。"
-                    if envelope.verdict is Verdict.UNSIGNED
-                    else "通知签名无效。",
-                )
+                f"The notification is {envelope.verdict}.",
+                "通知没有签名。"
+                if envelope.verdict is Verdict.UNSIGNED
+                else "通知签名无效。",
             )
 
         key = hashlib.sha256(body).hexdigest()
@@ -305,14 +303,12 @@ def _event(members: Any, body: bytes, signature: str, key: str) -> NotificationE
     try:
         entity = _codec.read_notification(members)
     except EnvelopeError as error:
-        raise NotificationBodyError(error.what) from None
+        raise NotificationBodyError(*error.what) from None
 
     if entity.id is None or entity.state is None:
         raise NotificationBodyError(
-            Text(
-                "The notification names no object or no state.",
-                "通知中缺少对象编号或状态。",
-            )
+            "The notification names no object or no state.",
+            "通知中缺少对象编号或状态。",
         )
 
     return NotificationEvent(
@@ -330,17 +326,13 @@ def _event(members: Any, body: bytes, signature: str, key: str) -> NotificationE
 def _raw(body: Any) -> bytes:
     if not isinstance(body, bytes | bytearray | memoryview):
         raise NotificationBodyError(
-            Text(
-                f"body is {type(body).__name__}, not the bytes as received.",
-                f"body 是 {type(body).__name__}，不是收到的原始字节。",
-            ),
+            f"body is {type(body).__name__}, not the bytes as received.",
+            f"body 是 {type(body).__name__}，不是收到的原始字节。",
             advice=_RAW_BODY_ADVICE,
         )
 
     if len(body) > MAX_BODY_BYTES:
-        raise NotificationBodyError(
-            Text("The notification is too long.", "通知内容过长。")
-        )
+        raise NotificationBodyError("The notification is too long.", "通知内容过长。")
 
     return bytes(body)
 
@@ -350,7 +342,7 @@ def _signature(headers: Headers) -> str | None:
 
     if len(found) > 1:
         raise NotificationSignatureError(
-            Text("There are two Signature headers.", "存在多个 Signature 请求头。")
+            "There are two Signature headers.", "存在多个 Signature 请求头。"
         )
 
     return found[0] if found else None
@@ -363,10 +355,8 @@ def _pairs(headers: Any) -> list[tuple[str, str]]:
         return [(_word(name), _word(value)) for name, value in pairs]
     except (TypeError, ValueError):
         raise NotificationSignatureError(
-            Text(
-                "headers is neither a mapping nor pairs of names and values.",
-                "headers 既不是映射，也不是名称与值的键值对。",
-            ),
+            "headers is neither a mapping nor pairs of names and values.",
+            "headers 既不是映射，也不是名称与值的键值对。",
             advice=Text(
                 "Give the headers of the request, as the framework has them.",
                 "请传入框架提供的请求头。",

@@ -319,10 +319,8 @@ def _unusable_error(path: Path, error: Exception) -> ConfigError:
     advice = _DAMAGE_ADVICE if code in _DAMAGE_CODES else _PATH_ADVICE
 
     return ConfigError(
-        Text(
-            f"{path}: the inbox cannot be opened ({reason}).",
-            f"{path}：无法打开收件箱（{reason}）。",
-        ),
+        f"{path}: the inbox cannot be opened ({reason}).",
+        f"{path}：无法打开收件箱（{reason}）。",
         advice=_LOCKED_ADVICE if _is_busy(error) else advice,
     )
 
@@ -346,7 +344,8 @@ def unusable_file_error(en: str, zh: str) -> NotificationError:
     Return the error of a file that cannot be used, and why.
     """
     return NotificationError(
-        Text(f"The inbox cannot be used: {en}.", f"收件箱不可用：{zh}。"),
+        f"The inbox cannot be used: {en}.",
+        f"收件箱不可用：{zh}。",
         advice=Text(
             "Nothing was acknowledged: the gateway sends it again. Check the disk and"
             " who else writes to the file.",

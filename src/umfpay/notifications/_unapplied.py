@@ -17,7 +17,6 @@ import attrs
 from umfpay.errors import (
     NotificationAmountError,
     NotificationError,
-    Text,
     escape,
 )
 from umfpay.notifications._asking import Gateway
@@ -221,10 +220,8 @@ class Reporter:
         if decision.status is Status.WRONG_AMOUNT:
             name = "" if event is None else escape(event.object_id)
             error = NotificationAmountError(
-                Text(
-                    f"{name}: {decision.reason}.",
-                    f"{name}：通知金额与订单不符（{decision.reason}）。",
-                )
+                f"{name}: {decision.reason}.",
+                f"{name}：通知金额与订单不符（{decision.reason}）。",
             )
 
         return UnappliedEvent(

@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError
 from umfpay.protocol._keys import PrivateKey
 from umfpay.protocol._rsa import from_numbers
 
@@ -30,20 +30,16 @@ def make_certificate(key: PrivateKey, *, common_name: str) -> bytes:
         from cryptography.x509.oid import NameOID
     except ImportError:
         raise ConfigError(
-            Text(
-                'Making a certificate needs: pip install "umfpay[emulator]".',
-                '生成证书需要：pip install "umfpay[emulator]"。',
-            )
+            'Making a certificate needs: pip install "umfpay[emulator]".',
+            '生成证书需要：pip install "umfpay[emulator]"。',
         ) from None
 
     try:
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     except ValueError:
         raise ConfigError(
-            Text(
-                "The name of a certificate has 1 to 64 characters.",
-                "证书名称应为 1 至 64 个字符。",
-            )
+            "The name of a certificate has 1 to 64 characters.",
+            "证书名称应为 1 至 64 个字符。",
         ) from None
 
     own = from_numbers(key.hidden)

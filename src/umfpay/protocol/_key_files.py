@@ -129,7 +129,7 @@ def refusal(name: Text, en: str, zh: str) -> ConfigError:
     """
     Return the error that says what is wrong with the key called *name*.
     """
-    return ConfigError(Text(f"{name.en}: {en}.", f"{name.zh}：{zh}。"))
+    return ConfigError(f"{name.en}: {en}.", f"{name.zh}：{zh}。")
 
 
 def _plain(text: str) -> str:

@@ -173,10 +173,8 @@ class PrivateKey(NeverStored):
                 return cls(HiddenKey(_generated(bits)))
 
         raise ConfigError(
-            Text(
-                f"A key has {MIN_BITS} to {MAX_BITS} bits, not {bits}.",
-                f"密钥应为 {MIN_BITS} 至 {MAX_BITS} 位，而不是 {bits} 位。",
-            )
+            f"A key has {MIN_BITS} to {MAX_BITS} bits, not {bits}.",
+            f"密钥应为 {MIN_BITS} 至 {MAX_BITS} 位，而不是 {bits} 位。",
         )
 
     def to_der_pkcs8(self) -> bytes:
@@ -219,10 +217,8 @@ def must_be_private(key: object) -> None:
     """
     if not isinstance(key, PrivateKey):
         raise ConfigError(
-            Text(
-                "key: a PrivateKey is needed: PrivateKey.load() reads one.",
-                "key：需要 PrivateKey，可用 PrivateKey.load() 读取。",
-            )
+            "key: a PrivateKey is needed: PrivateKey.load() reads one.",
+            "key：需要 PrivateKey，可用 PrivateKey.load() 读取。",
         )
 
 
@@ -235,10 +231,8 @@ def must_be_public(keys: Sequence[object]) -> None:
     """
     if not all(isinstance(key, PublicKey) for key in keys):
         raise ConfigError(
-            Text(
-                "key: a PublicKey is needed: PublicKey.load() reads one.",
-                "key：需要 PublicKey，可用 PublicKey.load() 读取。",
-            )
+            "key: a PublicKey is needed: PublicKey.load() reads one.",
+            "key：需要 PublicKey，可用 PublicKey.load() 读取。",
         )
 
 
@@ -251,11 +245,9 @@ def check_key_pair(merchant: PrivateKey, gateway_keys: Sequence[PublicKey]) -> N
     """
     if merchant.public in gateway_keys:
         raise ConfigError(
-            Text(
-                "gateway_certificate: this is your own public key; give UMF's"
-                " certificate (.crt).",
-                "gateway_certificate：这是商户自己的公钥；请提供联动优势的证书（.crt）。",
-            )
+            "gateway_certificate: this is your own public key; give UMF's"
+            " certificate (.crt).",
+            "gateway_certificate：这是商户自己的公钥；请提供联动优势的证书（.crt）。",
         )
 
 

@@ -146,10 +146,8 @@ def api_error(
     trust, trust_zh = ("", "") if verified else (" (not verified)", "（未验签）")
 
     return reading.error(
-        Text(
-            f"The gateway refused with {named}{trust}{said}: {reading.meaning.en}.",
-            f"平台拒绝 {named}{trust_zh}{said_zh}：{reading.meaning.zh}。",
-        ),
+        f"The gateway refused with {named}{trust}{said}: {reading.meaning.en}.",
+        f"平台拒绝 {named}{trust_zh}{said_zh}：{reading.meaning.zh}。",
         ret_code=ret_code,
         ret_msg=ret_msg,
         http_status=http_status,

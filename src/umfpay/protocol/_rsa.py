@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any, Final, Literal, Protocol, get_args
 
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError
 from umfpay.protocol._keys import PrivateKey, PublicKey
 from umfpay.protocol._rsa_keys import HiddenKey
 from umfpay.sensitive import Secret
@@ -66,10 +66,8 @@ def choose(backend: BackendName) -> Chosen:
     """
     if backend not in get_args(BackendName):
         raise ConfigError(
-            Text(
-                f"rsa_backend: it must be one of {', '.join(get_args(BackendName))}.",
-                f"rsa_backend：必须是 {'、'.join(get_args(BackendName))} 之一。",
-            )
+            f"rsa_backend: it must be one of {', '.join(get_args(BackendName))}.",
+            f"rsa_backend：必须是 {'、'.join(get_args(BackendName))} 之一。",
         )
 
     if backend == "pycryptodome":
@@ -82,10 +80,8 @@ def choose(backend: BackendName) -> Chosen:
         return "pycryptodome"
 
     raise ConfigError(
-        Text(
-            'rsa_backend: cryptography is not installed: pip install "umfpay[fast]".',
-            'rsa_backend：未安装 cryptography：pip install "umfpay[fast]"。',
-        )
+        'rsa_backend: cryptography is not installed: pip install "umfpay[fast]".',
+        'rsa_backend：未安装 cryptography：pip install "umfpay[fast]"。',
     )
 
 
@@ -291,17 +287,13 @@ def _fits(n: int, e: int, d: int, p: int, q: int) -> bool:
 
 def _unusable_backend_error() -> ConfigError:
     return ConfigError(
-        Text(
-            "The RSA library cannot work with this key; its numbers do not fit.",
-            "RSA 库无法使用该密钥；其参数不匹配。",
-        )
+        "The RSA library cannot work with this key; its numbers do not fit.",
+        "RSA 库无法使用该密钥；其参数不匹配。",
     )
 
 
 def _unsealed_error() -> ConfigError:
     return ConfigError(
-        Text(
-            "A sensitive field could not be sealed with this key.",
-            "无法用该密钥加密敏感字段。",
-        )
+        "A sensitive field could not be sealed with this key.",
+        "无法用该密钥加密敏感字段。",
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 import base64
 import contextlib
 
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError
 from umfpay.protocol._keys import (
     PrivateKey,
     PublicKey,
@@ -71,19 +71,15 @@ class Sealer:
 
         if size is None:
             raise ConfigError(
-                Text(
-                    f"A sensitive field cannot be written in {self._charset}.",
-                    f"敏感字段无法用 {self._charset} 编码。",
-                )
+                f"A sensitive field cannot be written in {self._charset}.",
+                f"敏感字段无法用 {self._charset} 编码。",
             )
 
         if size > self.limit:
             raise ConfigError(
-                Text(
-                    f"A sensitive field has {size} bytes; the gateway's key seals at"
-                    f" most {self.limit}.",
-                    f"敏感字段有 {size} 字节，平台公钥最多加密 {self.limit} 字节。",
-                )
+                f"A sensitive field has {size} bytes; the gateway's key seals at"
+                f" most {self.limit}.",
+                f"敏感字段有 {size} 字节，平台公钥最多加密 {self.limit} 字节。",
             )
 
         ciphertext = self._rsa.seal(secret, self._charset)
@@ -142,8 +138,6 @@ def _check_charset(charset: str) -> None:
         "".encode(charset)
     except (LookupError, TypeError, ValueError):
         raise ConfigError(
-            Text(
-                f"sealing_charset: there is no charset {charset!r}.",
-                f"sealing_charset：没有字符集 {charset!r}。",
-            )
+            f"sealing_charset: there is no charset {charset!r}.",
+            f"sealing_charset：没有字符集 {charset!r}。",
         ) from None

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import narwhals as nw
 
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError
 from umfpay.reconciliation._books import KEY, Book, columns_of, optional_columns
 from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._rules import AT_GATEWAY_FLAG, IN_LEDGER_FLAG, ORPHAN_FLAG
@@ -183,10 +183,8 @@ def open_lazily(book: Book, given: Frame) -> Frame:
         kind = type(given).__name__
 
         raise ConfigError(
-            Text(
-                f"{book}: a frame that narwhals takes is needed, not a {kind}.",
-                f"{book}：需要 narwhals 支持的数据表，而不是 {kind}。",
-            )
+            f"{book}: a frame that narwhals takes is needed, not a {kind}.",
+            f"{book}：需要 narwhals 支持的数据表，而不是 {kind}。",
         ) from None
 
     there = frame.collect_schema().names()
@@ -196,18 +194,14 @@ def open_lazily(book: Book, given: Frame) -> Frame:
         named = ", ".join(missing)
 
         raise ConfigError(
-            Text(
-                f"{book}: the frame lacks {named}; it has {', '.join(there)}.",
-                f"{book}：数据表缺少 {named}；现有列为 {'、'.join(there)}。",
-            )
+            f"{book}: the frame lacks {named}; it has {', '.join(there)}.",
+            f"{book}：数据表缺少 {named}；现有列为 {'、'.join(there)}。",
         )
 
     if book is Book.LEDGER and not {"total", "total_cny"} & {*there}:
         raise ConfigError(
-            Text(
-                "ledger: total or total_cny is needed: nothing is clean without amounts.",
-                "ledger：缺少 total 或 total_cny：没有金额就无法核对。",
-            )
+            "ledger: total or total_cny is needed: nothing is clean without amounts.",
+            "ledger：缺少 total 或 total_cny：没有金额就无法核对。",
         )
 
     return frame
@@ -262,12 +256,12 @@ def expected_rows(
     """
     if days[0] > days[1]:
         raise ConfigError(
-            Text("days: the first comes after the last.", "days：起始日晚于结束日。")
+            "days: the first comes after the last.", "days：起始日晚于结束日。"
         )
 
     if "mer_date" not in available_in(ours):
         raise ConfigError(
-            Text("days: the ledger has no mer_date.", "days：账本缺少 mer_date 列。")
+            "days: the ledger has no mer_date.", "days：账本缺少 mer_date 列。"
         )
 
     day = nw.col("mer_date")

@@ -181,7 +181,7 @@ class Ledger:
 
         if not isinstance(hidden, Secret):
             raise ConfigError(
-                Text("url: an address as text is needed.", "url：需要文本形式的地址。")
+                "url: an address as text is needed.", "url：需要文本形式的地址。"
             )
 
         must_have_polars()
@@ -210,10 +210,8 @@ class Ledger:
             kind = type(frame).__name__
 
             raise ConfigError(
-                Text(
-                    f"frame: one that narwhals takes is needed, not a {kind}.",
-                    f"frame：需要 narwhals 支持的数据表，而不是 {kind}。",
-                )
+                f"frame: one that narwhals takes is needed, not a {kind}.",
+                f"frame：需要 narwhals 支持的数据表，而不是 {kind}。",
             ) from None
 
         if isinstance(table, nw.LazyFrame):

@@ -66,10 +66,7 @@ class CSVTable:
 
         if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
             raise ConfigError(
-                Text(
-                    "delimiter: one ASCII character.",
-                    "delimiter：必须是一个 ASCII 字符。",
-                )
+                "delimiter: one ASCII character.", "delimiter：必须是一个 ASCII 字符。"
             )
 
         with self._records() as records:
@@ -267,10 +264,8 @@ class _Records:
         )
 
         return StatementError(
-            Text(
-                f"The ledger {self._file} cannot be read: {where.en}: {en}.",
-                f"无法读取账本 {self._file}：{where.zh}：{zh}。",
-            ),
+            f"The ledger {self._file} cannot be read: {where.en}: {en}.",
+            f"无法读取账本 {self._file}：{where.zh}：{zh}。",
             advice=advice or _QUOTE_ADVICE,
         )
 
@@ -353,7 +348,7 @@ def _without_mark(encoding: str) -> str:
         "".encode(encoding)
     except LookupError:
         raise ConfigError(
-            Text(f"encoding: there is no {encoding}.", f"encoding：没有 {encoding}。")
+            f"encoding: there is no {encoding}.", f"encoding：没有 {encoding}。"
         ) from None
     except UnicodeError:
         # One that encodes nothing says so when it reads.

@@ -50,10 +50,8 @@ def batches(scan: Scan, file: Path, wanted: Sequence[str]) -> Iterator[pl.DataFr
 
     if rows != total:
         raise StatementError(
-            Text(
-                f"The ledger {file} cannot be read: {rows} of its {total} rows came.",
-                f"无法读取账本 {file}：共 {total} 行，只读到 {rows} 行。",
-            ),
+            f"The ledger {file} cannot be read: {rows} of its {total} rows came.",
+            f"无法读取账本 {file}：共 {total} 行，只读到 {rows} 行。",
             advice=LEDGER_ADVICE,
         )
 
@@ -99,10 +97,8 @@ def unreadable_error(
         shown = encoding.removesuffix("-sig")
 
         return StatementError(
-            Text(
-                f"The ledger {file} cannot be read: it is no text in {shown}.",
-                f"无法读取账本 {file}：不是 {shown} 编码的文本。",
-            ),
+            f"The ledger {file} cannot be read: it is no text in {shown}.",
+            f"无法读取账本 {file}：不是 {shown} 编码的文本。",
             advice=Text(
                 "Save it as UTF-8 (in Excel: CSV UTF-8), or name its encoding, such as"
                 " gb18030: encoding=, in a shell --encoding.",
@@ -118,9 +114,7 @@ def unreadable_error(
         reason = os.strerror(errno.ENOENT)
 
     return StatementError(
-        Text(
-            f"The ledger {file} cannot be read: {reason}.",
-            f"无法读取账本 {file}：{reason}。",
-        ),
+        f"The ledger {file} cannot be read: {reason}.",
+        f"无法读取账本 {file}：{reason}。",
         advice=LEDGER_ADVICE,
     )

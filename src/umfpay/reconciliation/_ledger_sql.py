@@ -146,10 +146,8 @@ def _unreadable_error(url: Any, reason: str) -> StatementError:
     place = _display_url(url)
 
     return StatementError(
-        Text(
-            f"The ledger at {place} cannot be read: {reason}.",
-            f"无法读取位于 {place} 的账本：{reason}。",
-        ),
+        f"The ledger at {place} cannot be read: {reason}.",
+        f"无法读取位于 {place} 的账本：{reason}。",
         advice=Text(
             "Look at the address and the query: a SELECT of your books.",
             "请检查地址和查询语句：应为查询账本的 SELECT。",
@@ -176,10 +174,8 @@ def _missing_driver_error(module: str) -> ConfigError:
     package = _PACKAGE_OF_MODULE.get(module, module)
 
     return ConfigError(
-        Text(
-            f"ledger: the driver {module} of this database is not installed.",
-            f"ledger：未安装该数据库的驱动 {module}。",
-        ),
+        f"ledger: the driver {module} of this database is not installed.",
+        f"ledger：未安装该数据库的驱动 {module}。",
         advice=Text(
             f"Install it: pip install {package}; or name another driver in the"
             " address, as in postgresql+psycopg://.",
@@ -191,10 +187,8 @@ def _missing_driver_error(module: str) -> ConfigError:
 
 def _no_database_error(reason: str) -> ConfigError:
     return ConfigError(
-        Text(
-            f"ledger: no database is reached by this address ({reason}).",
-            f"ledger：无法通过该地址访问数据库（{reason}）。",
-        )
+        f"ledger: no database is reached by this address ({reason}).",
+        f"ledger：无法通过该地址访问数据库（{reason}）。",
     )
 
 

@@ -169,10 +169,8 @@ def _refuse(good: pl.DataFrame, column: str, before: int, wanted: Text) -> None:
     row = before + bad[0] + 1
 
     raise StatementError(
-        Text(
-            f"The ledger's column {column} holds in row {row} no {wanted.en}.",
-            f"账本第 {row} 行的 {column} 列不是{wanted.zh}。",
-        ),
+        f"The ledger's column {column} holds in row {row} no {wanted.en}.",
+        f"账本第 {row} 行的 {column} 列不是{wanted.zh}。",
         advice=LEDGER_ADVICE,
     )
 

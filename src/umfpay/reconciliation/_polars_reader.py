@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from umfpay._private_files import replacing
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError
 from umfpay.reconciliation._columns import UnusualError, read_columns
 from umfpay.reconciliation._extra import must_have_polars
 from umfpay.reconciliation._frame_parser import Block
@@ -286,11 +286,8 @@ def read_for(columns: Sequence[str], kind: type[Any]) -> list[str]:
 
     if unknown:
         raise ConfigError(
-            Text(
-                f"columns: there is no {', '.join(unknown)}; there are"
-                f" {', '.join(there)}.",
-                f"columns：没有 {'、'.join(unknown)}；可用的列为 {'、'.join(there)}。",
-            )
+            f"columns: there is no {', '.join(unknown)}; there are {', '.join(there)}.",
+            f"columns：没有 {'、'.join(unknown)}；可用的列为 {'、'.join(there)}。",
         )
 
     return [name for name in there if name in {*columns, "kind", _SUMMED_COLUMN[kind]}]
@@ -329,8 +326,6 @@ def write_parquet(frames: Iterator[pl.DataFrame], to: Path, kind: type[Any]) -> 
             for frame in frames:
                 writer.write_table(frame.to_arrow())
     except (OSError, pa.ArrowException) as error:
-        raise ConfigError(
-            Text(f"{to}: cannot be written.", f"{to}：无法写入。")
-        ) from error
+        raise ConfigError(f"{to}: cannot be written.", f"{to}：无法写入。") from error
 
     return to

@@ -79,10 +79,8 @@ class Run(AbstractContextManager["Run"]):
             self._open(json.dumps({"form": _FORMAT_VERSION, **_versions(), **identity}))
         except filelock.Timeout:
             raise ConfigError(
-                Text(
-                    f"work_dir: another run uses {folder}.",
-                    f"work_dir：另一个对账进程正在使用 {folder}。",
-                ),
+                f"work_dir: another run uses {folder}.",
+                f"work_dir：另一个对账进程正在使用 {folder}。",
                 advice=Text(
                     "Wait for it, or give another folder.", "请等待其结束或更换文件夹。"
                 ),
@@ -92,10 +90,8 @@ class Run(AbstractContextManager["Run"]):
             reason = error.strerror or type(error).__name__
 
             raise ConfigError(
-                Text(
-                    f"work_dir: {folder} cannot be used: {reason}.",
-                    f"work_dir：无法使用 {folder}：{reason}。",
-                )
+                f"work_dir: {folder} cannot be used: {reason}.",
+                f"work_dir：无法使用 {folder}：{reason}。",
             ) from error
 
     def __exit__(self, *_: object) -> None:
@@ -111,10 +107,8 @@ class Run(AbstractContextManager["Run"]):
 
         if there and _RUN_FILE not in there:
             raise ConfigError(
-                Text(
-                    f"work_dir: {self._folder} holds something else; give an empty one.",
-                    f"work_dir：{self._folder} 中有其他文件；请指定空文件夹。",
-                )
+                f"work_dir: {self._folder} holds something else; give an empty one.",
+                f"work_dir：{self._folder} 中有其他文件；请指定空文件夹。",
             )
 
         make_private(self._folder)

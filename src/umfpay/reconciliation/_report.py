@@ -317,10 +317,7 @@ def _write_file(
         reason = error.strerror or type(error).__name__
 
         raise ConfigError(
-            Text(
-                f"{target}: cannot be written: {reason}.",
-                f"{target}：无法写入：{reason}。",
-            )
+            f"{target}: cannot be written: {reason}.", f"{target}：无法写入：{reason}。"
         ) from error
 
     return target

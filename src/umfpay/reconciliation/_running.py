@@ -98,17 +98,15 @@ def reconcile(
     """
     if engine not in ("polars", "duckdb"):
         raise ConfigError(
-            Text(
-                f"engine: polars or duckdb, not {engine!r}; frames of any other are"
-                " compared by compare().",
-                f"engine：只支持 polars 或 duckdb，不支持 {engine!r}；"
-                "其他引擎的数据请使用 compare()。",
-            )
+            f"engine: polars or duckdb, not {engine!r}; frames of any other are"
+            " compared by compare().",
+            f"engine：只支持 polars 或 duckdb，不支持 {engine!r}；"
+            "其他引擎的数据请使用 compare()。",
         )
 
     if days is not None and days[0] > days[1]:
         raise ConfigError(
-            Text("days: the first comes after the last.", "days：起始日晚于结束日。")
+            "days: the first comes after the last.", "days：起始日晚于结束日。"
         )
 
     try:
@@ -273,11 +271,9 @@ def _as_sources(sources: Sources) -> list[StoredSource]:
             return stored
 
     raise ConfigError(
-        Text(
-            "Statements to reconcile are paths or bytes, at least one; save a download"
-            " first.",
-            "待核对的对账文件必须是路径或字节，至少一个；请先保存下载内容。",
-        )
+        "Statements to reconcile are paths or bytes, at least one; save a download"
+        " first.",
+        "待核对的对账文件必须是路径或字节，至少一个；请先保存下载内容。",
     )
 
 
@@ -285,7 +281,7 @@ def _bucket_count(transactions: Sequence[StoredSource], given: int | None) -> in
     if given is not None:
         if isinstance(given, bool) or not isinstance(given, int) or given < 1:
             raise ConfigError(
-                Text("buckets: a number above 0.", "buckets：必须是大于 0 的整数。")
+                "buckets: a number above 0.", "buckets：必须是大于 0 的整数。"
             )
 
         return given

@@ -46,10 +46,8 @@ class Source:
 
         if not isinstance(self._given, str | os.PathLike):
             raise ConfigError(
-                Text(
-                    "source: a stream of the session is read with `async for`.",
-                    "source：会话的数据流请使用 async for 读取。",
-                )
+                "source: a stream of the session is read with `async for`.",
+                "source：会话的数据流请使用 async for 读取。",
             )
 
         path = Path(self._given)
@@ -97,10 +95,8 @@ class Source:
     def _begin(self) -> None:
         if self._started:
             raise ConfigError(
-                Text(
-                    "A statement is read once; make a new reader.",
-                    "对账文件只能读取一次；请重新创建读取器。",
-                )
+                "A statement is read once; make a new reader.",
+                "对账文件只能读取一次；请重新创建读取器。",
             )
 
         self._started = True
@@ -110,6 +106,7 @@ def _unreadable_error(path: Path, error: OSError) -> StatementError:
     reason = error.strerror or type(error).__name__
 
     return StatementError(
-        Text(f"{path} cannot be read: {reason}.", f"无法读取 {path}：{reason}。"),
+        f"{path} cannot be read: {reason}.",
+        f"无法读取 {path}：{reason}。",
         advice=Text("Look at the path and its permissions.", "请检查路径和权限。"),
     )

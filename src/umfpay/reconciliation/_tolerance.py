@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import attrs
 
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError
 from umfpay.sensitive import shows_itself_half_made
 
 
@@ -27,11 +27,9 @@ def _amount(_: object, field: attrs.Attribute[Any], value: Any) -> None:
 
     if not fine:
         raise ConfigError(
-            Text(
-                f"tolerance: {field.name} must be a Decimal from 0 to {_MAX_AMOUNT} with at"
-                " most two decimals.",
-                f"tolerance：{field.name} 必须是 0 至 {_MAX_AMOUNT}、最多两位小数的 Decimal。",
-            )
+            f"tolerance: {field.name} must be a Decimal from 0 to {_MAX_AMOUNT} with at"
+            " most two decimals.",
+            f"tolerance：{field.name} 必须是 0 至 {_MAX_AMOUNT}、最多两位小数的 Decimal。",
         )
 
 

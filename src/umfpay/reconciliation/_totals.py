@@ -154,10 +154,8 @@ def chosen_rule(given: object) -> Literal["auto", "ignore"] | TotalRule | TotalR
         words = ["auto", "ignore", *TotalRule]
 
         raise ConfigError(
-            Text(
-                f"total_rule: one of {', '.join(words)}, or TotalRules.",
-                f"total_rule：可为 {'、'.join(words)}，或 TotalRules。",
-            )
+            f"total_rule: one of {', '.join(words)}, or TotalRules.",
+            f"total_rule：可为 {'、'.join(words)}，或 TotalRules。",
         ) from None
 
 
@@ -187,19 +185,15 @@ def wrong_total_error(
         words = " or ".join(sorted(known))
 
         return IncompleteStatementError(
-            Text(
-                f"The total {total} fits another rule than this merchant's files"
-                f" before ({words}): {made}.",
-                f"总金额 {total} 与该商户此前文件的规则（{words}）不符：{made}。",
-            )
+            f"The total {total} fits another rule than this merchant's files"
+            f" before ({words}): {made}.",
+            f"总金额 {total} 与该商户此前文件的规则（{words}）不符：{made}。",
         )
 
     return IncompleteStatementError(
-        Text(
-            f"The total {total} of the last line fits none of {made}: rows are missing"
-            " or changed.",
-            f"结束行总金额 {total} 与各种合计均不符（{made}）：记录缺失或被改动。",
-        )
+        f"The total {total} of the last line fits none of {made}: rows are missing"
+        " or changed.",
+        f"结束行总金额 {total} 与各种合计均不符（{made}）：记录缺失或被改动。",
     )
 
 
@@ -246,5 +240,5 @@ def _unusable_error(
     path: Path, en: str, zh: str, *, advice: Text | None = None
 ) -> ConfigError:
     return ConfigError(
-        Text(f"total_rule: {path} {en}.", f"total_rule：{path} {zh}。"), advice=advice
+        f"total_rule: {path} {en}.", f"total_rule：{path} {zh}。", advice=advice
     )

@@ -9,7 +9,7 @@ from datetime import date, time
 from decimal import Decimal
 from typing import Final
 
-from umfpay.errors import IncompleteStatementError, Text
+from umfpay.errors import IncompleteStatementError
 
 
 _LINE_NUMBER: Final = re.compile(r"\bline ([0-9]+)")
@@ -27,10 +27,8 @@ def incomplete_error(where: str, en: str, zh: str) -> IncompleteStatementError:
     in_chinese = _LINE_NUMBER.sub(r"第 \1 行", where)
 
     return IncompleteStatementError(
-        Text(
-            f"The statement is not whole: {where}: {en}.",
-            f"对账文件不完整：{in_chinese}：{zh}。",
-        )
+        f"The statement is not whole: {where}: {en}.",
+        f"对账文件不完整：{in_chinese}：{zh}。",
     )
 
 

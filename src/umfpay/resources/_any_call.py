@@ -49,10 +49,8 @@ def any_call(
             given = "GET with a body / 有内容的 GET"
 
         raise ConfigError(
-            Text(
-                f"method: GET without body or POST, not {given}.",
-                f"method：只支持无内容的 GET 或 POST，不支持 {given}。",
-            )
+            f"method: GET without body or POST, not {given}.",
+            f"method：只支持无内容的 GET 或 POST，不支持 {given}。",
         )
 
     path = local_path(path)
@@ -97,10 +95,8 @@ def local_path(path: Any) -> str:
         or not {".", ".."}.isdisjoint(_decoded(path).split("/"))
     ):
         raise ConfigError(
-            Text(
-                "path: it starts with / and stays below base_url.",
-                "path：必须以 / 开头且位于 base_url 之下。",
-            )
+            "path: it starts with / and stays below base_url.",
+            "path：必须以 / 开头且位于 base_url 之下。",
         )
 
     decoded = _decoded(path)
@@ -111,22 +107,18 @@ def local_path(path: Any) -> str:
         or not decoded.isprintable()
     ):
         raise ConfigError(
-            Text(
-                "path: no query, fragment, semicolon, backslash or control character;"
-                " give query= instead.",
-                "path：不得包含查询参数、片段、分号、反斜杠或控制字符；请使用 query=。",
-            )
+            "path: no query, fragment, semicolon, backslash or control character;"
+            " give query= instead.",
+            "path：不得包含查询参数、片段、分号、反斜杠或控制字符；请使用 query=。",
         )
 
     names = [one.strip() for one in decoded.lower().split("/")]
 
     if [name for name in names if name] == _TOKEN_PATH:
         raise ConfigError(
-            Text(
-                "path: a token that is fetched there ends the session's at once"
-                " (gateway.md 2.2).",
-                "path：在此获取令牌会使会话的令牌立即失效（gateway.md 2.2）。",
-            ),
+            "path: a token that is fetched there ends the session's at once"
+            " (gateway.md 2.2).",
+            "path：在此获取令牌会使会话的令牌立即失效（gateway.md 2.2）。",
             advice=Text(
                 "Let the session fetch its token; several processes share one by"
                 " token_store.",
@@ -170,10 +162,8 @@ def text_query(query: Any) -> Mapping[str, str]:
         return query
 
     raise ConfigError(
-        Text(
-            "query: it must be a mapping of names to text.",
-            "query：必须是名称到文本的映射。",
-        )
+        "query: it must be a mapping of names to text.",
+        "query：必须是名称到文本的映射。",
     )
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from umfpay.errors import InvalidValueError, Text
+from umfpay.errors import InvalidValueError
 from umfpay.sensitive import kind_of
 
 
@@ -27,10 +27,8 @@ def needed_object(name: str, value: T, kind: type[T]) -> T:
     given = kind_of(value)
 
     raise InvalidValueError(
-        Text(
-            f"{name}: a {kind.__name__} is needed, not {given}.",
-            f"{name}：需要 {kind.__name__}，而不是 {given}。",
-        )
+        f"{name}: a {kind.__name__} is needed, not {given}.",
+        f"{name}：需要 {kind.__name__}，而不是 {given}。",
     )
 
 
@@ -45,5 +43,5 @@ def needed_count(name: str, value: int) -> int:
         return value
 
     raise InvalidValueError(
-        Text(f"{name}: whole numbers start at 1.", f"{name}：必须是从 1 开始的整数。")
+        f"{name}: whole numbers start at 1.", f"{name}：必须是从 1 开始的整数。"
     )

@@ -28,7 +28,6 @@ from umfpay.errors import (
     ConfigError,
     GatewayBusyError,
     RateLimitedError,
-    Text,
     TokenError,
     TransportError,
     UMFError,
@@ -296,8 +295,6 @@ async def _remaining_ids(ids: Ids, kept: Checkpoint | None) -> AsyncIterator[str
 def _check(concurrency: object) -> None:
     if type(concurrency) is not int or not 1 <= concurrency <= _MAX_CONCURRENCY:
         raise ConfigError(
-            Text(
-                f"concurrency: it must be a whole number from 1 to {_MAX_CONCURRENCY}.",
-                f"concurrency：必须是 1 至 {_MAX_CONCURRENCY} 的整数。",
-            )
+            f"concurrency: it must be a whole number from 1 to {_MAX_CONCURRENCY}.",
+            f"concurrency：必须是 1 至 {_MAX_CONCURRENCY} 的整数。",
         )

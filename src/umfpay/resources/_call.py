@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime
 from typing import Any, Protocol, TypedDict, TypeVar
 
-from umfpay.errors import InvalidValueError, Text
+from umfpay.errors import InvalidValueError
 from umfpay.transport import Call
 
 
@@ -71,7 +71,7 @@ def wire_date(value: date) -> str:
     """
     if not isinstance(value, date) or isinstance(value, datetime):
         raise InvalidValueError(
-            Text("A datetime.date is needed.", "需要 datetime.date 日期。")
+            "A datetime.date is needed.", "需要 datetime.date 日期。"
         )
 
     return value.isoformat().replace("-", "")

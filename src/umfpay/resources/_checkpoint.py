@@ -101,9 +101,7 @@ class Checkpoint:
 
     def _unusable(self, reason: Text, *, advice: Text | None = None) -> ConfigError:
         return ConfigError(
-            Text(
-                f"checkpoint: {self._path}: {reason.en}.",
-                f"checkpoint：{self._path}：{reason.zh}。",
-            ),
+            f"checkpoint: {self._path}: {reason.en}.",
+            f"checkpoint：{self._path}：{reason.zh}。",
             advice=advice,
         )

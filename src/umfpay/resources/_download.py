@@ -108,7 +108,7 @@ async def save(
         is_name = False
 
     if not is_name:
-        raise ConfigError(Text("to: a file's path is needed.", "to：需要文件路径。"))
+        raise ConfigError("to: a file's path is needed.", "to：需要文件路径。")
 
     partial: Path | None = None
 
@@ -128,12 +128,13 @@ async def save(
         kept = await keep_unproven(partial, named or target)
 
         raise IncompleteStatementError(
-            Text(f"{error.what.en} {kept.en}", f"{error.what.zh}{kept.zh}"),
+            f"{error.what.en} {kept.en}",
+            f"{error.what.zh}{kept.zh}",
             advice=error.advice,
         ) from None
     except OSError as exc:
         raise ConfigError(
-            Text(f"{target}: cannot be written.", f"{target}：无法写入。")
+            f"{target}: cannot be written.", f"{target}：无法写入。"
         ) from exc
     finally:
         if partial is not None:

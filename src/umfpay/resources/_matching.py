@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 import attrs
 
 from umfpay import _codec
-from umfpay.errors import MismatchedResponseError, Text, escape
+from umfpay.errors import MismatchedResponseError, escape
 from umfpay.models import (
     Amount,
     Bank,
@@ -73,11 +73,9 @@ def mismatch(what: str, asked: object, answered: object) -> MismatchedResponseEr
     Return the error of an answer that names another *what*.
     """
     return MismatchedResponseError(
-        Text(
-            f"The answer names another {what}: {_display_text(answered)}, asked was"
-            f" {_display_text(asked)}.",
-            f"应答中的 {what} 不一致：{_display_text(answered)}，请求的是 {_display_text(asked)}。",
-        )
+        f"The answer names another {what}: {_display_text(answered)}, asked was"
+        f" {_display_text(asked)}.",
+        f"应答中的 {what} 不一致：{_display_text(answered)}，请求的是 {_display_text(asked)}。",
     )
 
 
@@ -102,10 +100,8 @@ def must_be_of_kind(members: Mapping[str, Any], kind: str) -> None:
         return
 
     raise MismatchedResponseError(
-        Text(
-            f"The answer is about {min(others)}, asked was {kind}.",
-            f"应答内容是 {min(others)}，请求的是 {kind}。",
-        )
+        f"The answer is about {min(others)}, asked was {kind}.",
+        f"应答内容是 {min(others)}，请求的是 {kind}。",
     )
 
 

@@ -168,10 +168,8 @@ class PulledFolder:
             reason = error.strerror or type(error).__name__
 
             raise ConfigError(
-                Text(
-                    f"{self._record} cannot be read: {reason}.",
-                    f"无法读取 {self._record}：{reason}。",
-                )
+                f"{self._record} cannot be read: {reason}.",
+                f"无法读取 {self._record}：{reason}。",
             ) from error
         except (ValueError, RecursionError):
             data = None
@@ -187,10 +185,8 @@ class PulledFolder:
                 self._files = files
             case _:
                 raise ConfigError(
-                    Text(
-                        f"{self._record} is damaged, or no record of a pull.",
-                        f"{self._record} 已损坏，或不是下载记录。",
-                    ),
+                    f"{self._record} is damaged, or no record of a pull.",
+                    f"{self._record} 已损坏，或不是下载记录。",
                     advice=Text(
                         "Remove it: all days are fetched again, and nothing is lost.",
                         "请删除该文件：所有日期会重新下载，不会丢失数据。",
@@ -276,10 +272,8 @@ def must_be_asked_for(
     if contents.day is None:
         if kind == "transactions":
             raise StatementError(
-                Text(
-                    f"The file for {day} has no first line of a transaction file.",
-                    f"{day} 的文件没有交易明细的首行。",
-                )
+                f"The file for {day} has no first line of a transaction file.",
+                f"{day} 的文件没有交易明细的首行。",
             )
 
         # Its format is documented nowhere (gateway.md 9.2).
@@ -287,21 +281,16 @@ def must_be_asked_for(
 
     if contents.day != f"{day:%Y%m%d}":
         raise StatementError(
-            Text(
-                f"The file for {day} is one of {contents.day} by its first line.",
-                f"{day} 的文件按其首行属于 {contents.day}。",
-            )
+            f"The file for {day} is one of {contents.day} by its first line.",
+            f"{day} 的文件按其首行属于 {contents.day}。",
         )
 
     if merchant is not None and contents.merchant != merchant:
         other = escape(contents.merchant or "")
 
         raise StatementError(
-            Text(
-                f"The file for {day} is of merchant {other}, not of"
-                f" {escape(merchant)}.",
-                f"{day} 的文件属于商户 {other}，而不是 {escape(merchant)}。",
-            ),
+            f"The file for {day} is of merchant {other}, not of {escape(merchant)}.",
+            f"{day} 的文件属于商户 {other}，而不是 {escape(merchant)}。",
             advice=Text(
                 "Use one folder for each merchant.", "请为每个商户使用单独的文件夹。"
             ),

@@ -236,10 +236,8 @@ def _must_be_of(files: PulledFolder, merchant: str | None, place: Path) -> None:
         theirs = escape(files.merchant or "")
 
         raise ConfigError(
-            Text(
-                f"{place} holds files of merchant {theirs}; use one folder for each.",
-                f"{place} 中是商户 {theirs} 的文件；请为每个商户使用单独的文件夹。",
-            )
+            f"{place} holds files of merchant {theirs}; use one folder for each.",
+            f"{place} 中是商户 {theirs} 的文件；请为每个商户使用单独的文件夹。",
         )
 
 
@@ -259,10 +257,8 @@ def known_zone(zone: tzinfo | str | None) -> tzinfo | None:
         shown = escape(str(zone))
 
         raise ConfigError(
-            Text(
-                f"zone: there is no time zone {shown}; one is named Europe/London.",
-                f"zone：没有时区 {shown}；名称形如 Europe/London。",
-            )
+            f"zone: there is no time zone {shown}; one is named Europe/London.",
+            f"zone：没有时区 {shown}；名称形如 Europe/London。",
         ) from None
 
 
@@ -275,10 +271,8 @@ def checked_expiry(longest: timedelta) -> timedelta:
     """
     if not isinstance(longest, timedelta) or not timedelta() <= longest <= _MAX_EXPIRY:
         raise ConfigError(
-            Text(
-                f"longest_expiry: a timedelta from 0 to {_MAX_EXPIRY.days} days.",
-                f"longest_expiry：必须是 0 至 {_MAX_EXPIRY.days} 天的 timedelta。",
-            )
+            f"longest_expiry: a timedelta from 0 to {_MAX_EXPIRY.days} days.",
+            f"longest_expiry：必须是 0 至 {_MAX_EXPIRY.days} 天的 timedelta。",
         )
 
     return longest
@@ -300,10 +294,8 @@ def _days(first: date, last: date) -> list[date]:
 
     if not 1 <= count <= _MAX_DAYS:
         raise ConfigError(
-            Text(
-                f"first and last: from 1 to {_MAX_DAYS} days, not {count}.",
-                f"first 和 last：应为 1 至 {_MAX_DAYS} 天，而不是 {count} 天。",
-            )
+            f"first and last: from 1 to {_MAX_DAYS} days, not {count}.",
+            f"first 和 last：应为 1 至 {_MAX_DAYS} 天，而不是 {count} 天。",
         )
 
     return [first + timedelta(days=number) for number in range(count)]
@@ -316,10 +308,8 @@ def _take_lock(place: Path) -> filelock.BaseFileLock:
         lock.acquire(timeout=0)
     except filelock.Timeout:
         raise ConfigError(
-            Text(
-                f"{place}: another process pulls into this folder.",
-                f"{place}：另一个进程正在向该文件夹下载。",
-            ),
+            f"{place}: another process pulls into this folder.",
+            f"{place}：另一个进程正在向该文件夹下载。",
             advice=Text(
                 "Wait for it, or give another folder.", "请等待其结束或更换文件夹。"
             ),
@@ -328,10 +318,8 @@ def _take_lock(place: Path) -> filelock.BaseFileLock:
         reason = error.strerror or type(error).__name__
 
         raise ConfigError(
-            Text(
-                f"{place}: the folder cannot be used: {reason}.",
-                f"{place}：无法使用该文件夹：{reason}。",
-            )
+            f"{place}: the folder cannot be used: {reason}.",
+            f"{place}：无法使用该文件夹：{reason}。",
         ) from error
 
     return lock

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Unpack
 
 from umfpay import _codec
-from umfpay.errors import ConfigError, MismatchedResponseError, Text
+from umfpay.errors import ConfigError, MismatchedResponseError
 from umfpay.models import (
     Pagination,
     PaymentSummary,
@@ -261,10 +261,8 @@ class Statements:
         """
         if kind not in ("transactions", "reconciliation"):
             raise ConfigError(
-                Text(
-                    f"kind: transactions or reconciliation, not {kind!r}.",
-                    f"kind：只支持 transactions 或 reconciliation，不支持 {kind!r}。",
-                )
+                f"kind: transactions or reconciliation, not {kind!r}.",
+                f"kind：只支持 transactions 或 reconciliation，不支持 {kind!r}。",
             )
 
         open_day = (
@@ -396,10 +394,8 @@ class Statements:
 
             if rows and summaries == before:
                 raise MismatchedResponseError(
-                    Text(
-                        f"Page {number} of the list repeats the one before.",
-                        f"列表第 {number} 页与上一页重复。",
-                    )
+                    f"Page {number} of the list repeats the one before.",
+                    f"列表第 {number} 页与上一页重复。",
                 )
 
             if rows:
@@ -413,10 +409,8 @@ class Statements:
 
             if not rows:
                 raise MismatchedResponseError(
-                    Text(
-                        f"The list ends after {seen} of {total} rows.",
-                        f"列表在 {total} 行中的第 {seen} 行后中断。",
-                    )
+                    f"The list ends after {seen} of {total} rows.",
+                    f"列表在 {total} 行中的第 {seen} 行后中断。",
                 )
 
             before = summaries

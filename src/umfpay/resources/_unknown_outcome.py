@@ -559,45 +559,35 @@ def check_question(
         ConfigError: *again* and *allow_repeat* do not go together, or with *intent*.
     """
     if not isinstance(intent, Intent):
-        raise ConfigError(
-            Text("resolve: an Intent is needed.", "resolve：需要 Intent。")
-        )
+        raise ConfigError("resolve: an Intent is needed.", "resolve：需要 Intent。")
 
     if isinstance(known_refunds, str) or not isinstance(
         known_refunds, Collection | None
     ):
         raise ConfigError(
-            Text(
-                "resolve: known_refunds is a list of ids.",
-                "resolve：known_refunds 必须是编号列表。",
-            )
+            "resolve: known_refunds is a list of ids.",
+            "resolve：known_refunds 必须是编号列表。",
         )
 
     if expires_at is not None and (
         not isinstance(expires_at, datetime) or expires_at.utcoffset() is None
     ):
         raise ConfigError(
-            Text(
-                "resolve: expires_at is a datetime with a time zone.",
-                "resolve：expires_at 必须是带时区的 datetime。",
-            )
+            "resolve: expires_at is a datetime with a time zone.",
+            "resolve：expires_at 必须是带时区的 datetime。",
         )
 
     if (again is not None) != allow_repeat:
         raise ConfigError(
-            Text(
-                "resolve: allow_repeat=True and again= are given together.",
-                "resolve：allow_repeat=True 与 again= 须同时提供。",
-            )
+            "resolve: allow_repeat=True and again= are given together.",
+            "resolve：allow_repeat=True 与 again= 须同时提供。",
         )
 
     if again is None:
         return
 
     if not isinstance(again, NewPayment):
-        raise ConfigError(
-            Text("again: a NewPayment is needed.", "again：需要 NewPayment。")
-        )
+        raise ConfigError("again: a NewPayment is needed.", "again：需要 NewPayment。")
 
     order = again.order
     same = (
@@ -610,21 +600,17 @@ def check_question(
 
     if not same:
         raise ConfigError(
-            Text(
-                "again: it is not the payment of the intent (number, date, amount);"
-                " only payments.create can be repeated.",
-                "again：与 intent 的订单号、日期或金额不一致；"
-                "只有 payments.create 可以重复。",
-            )
+            "again: it is not the payment of the intent (number, date, amount);"
+            " only payments.create can be repeated.",
+            "again：与 intent 的订单号、日期或金额不一致；"
+            "只有 payments.create 可以重复。",
         )
 
 
 def _needed(value: str | None, name: str) -> str:
     if not value:
         raise ConfigError(
-            Text(
-                f"resolve: the intent has no {name}.", f"resolve：intent 缺少 {name}。"
-            )
+            f"resolve: the intent has no {name}.", f"resolve：intent 缺少 {name}。"
         )
 
     return value
@@ -635,10 +621,8 @@ def _day(value: str | None) -> date | None:
         return None if value is None else datetime.strptime(value, "%Y%m%d").date()  # noqa: DTZ007
     except (TypeError, ValueError):
         raise ConfigError(
-            Text(
-                "resolve: the intent's mer_date is not YYYYMMDD.",
-                "resolve：intent 的 mer_date 不是 YYYYMMDD。",
-            )
+            "resolve: the intent's mer_date is not YYYYMMDD.",
+            "resolve：intent 的 mer_date 不是 YYYYMMDD。",
         ) from None
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from umfpay import _codec
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError
 from umfpay.models import Link
 from umfpay.resources._arguments import needed_object
 from umfpay.resources._call import CallOptions, Sender
@@ -43,10 +43,8 @@ class WeChat:
 
         if not notify_url.startswith(("http://", "https://")) or "?" in notify_url:
             raise ConfigError(
-                Text(
-                    "notify_url: it must be an http(s) address without a query.",
-                    "notify_url：必须是不带查询参数的 http(s) 地址。",
-                )
+                "notify_url: it must be an http(s) address without a query.",
+                "notify_url：必须是不带查询参数的 http(s) 地址。",
             )
 
         return await self._sender.send(

@@ -120,7 +120,8 @@ class TokenCache:
         while True:
             if self._closed:
                 raise TokenError(
-                    Text("The session was closed.", "会话已关闭。"),
+                    "The session was closed.",
+                    "会话已关闭。",
                     advice=Text("Use a new session.", "请使用新的会话。"),
                 )
 
@@ -234,9 +235,7 @@ class TokenCache:
 
 def _deadline_error() -> DeadlineExceededError:
     return DeadlineExceededError(
-        Text(
-            "The deadline passed while waiting for a token; the call was not sent.",
-            "等待令牌时超过期限；调用未发出。",
-        ),
+        "The deadline passed while waiting for a token; the call was not sent.",
+        "等待令牌时超过期限；调用未发出。",
         request_sent=False,
     )

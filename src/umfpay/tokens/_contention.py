@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from umfpay.errors import Text, TokenContentionError
+from umfpay.errors import TokenContentionError
 from umfpay.tokens._record import TokenRecord
 
 
@@ -129,15 +129,13 @@ class Contention:
         at = f"{since:%Y-%m-%d %H:%M:%S}Z"
 
         return TokenContentionError(
-            Text(
-                f"Since {at}, {self.times} tokens in a row were refused right after"
-                f" they were fetched, the last by {fetched_by or 'nobody known'}:"
-                " somebody who does not use this token store fetches tokens with the"
-                " same client_id.",
-                f"自 {at} 起，连续 {self.times} 个令牌刚获取即被拒绝（最近一次由"
-                f" {fetched_by or '未知进程'} 获取）：有不使用此令牌存储的程序正在用"
-                "同一 client_id 获取令牌。",
-            ),
+            f"Since {at}, {self.times} tokens in a row were refused right after"
+            f" they were fetched, the last by {fetched_by or 'nobody known'}:"
+            " somebody who does not use this token store fetches tokens with the"
+            " same client_id.",
+            f"自 {at} 起，连续 {self.times} 个令牌刚获取即被拒绝（最近一次由"
+            f" {fetched_by or '未知进程'} 获取）：有不使用此令牌存储的程序正在用"
+            "同一 client_id 获取令牌。",
             times=self.times,
             since=since,
             fetched_by=fetched_by,

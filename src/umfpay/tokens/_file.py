@@ -67,10 +67,8 @@ class FileTokenStore:
             self._path = given.expanduser().resolve()
         except (RuntimeError, OSError, ValueError) as error:
             raise ConfigError(
-                Text(
-                    f"token_store: the path {os.fspath(given)!r} cannot be resolved.",
-                    f"token_store：无法解析路径 {os.fspath(given)!r}。",
-                )
+                f"token_store: the path {os.fspath(given)!r} cannot be resolved.",
+                f"token_store：无法解析路径 {os.fspath(given)!r}。",
             ) from error
 
         self._key = key
@@ -144,10 +142,8 @@ class FileTokenStore:
 
         if records is None:
             raise TokenStoreError(
-                Text(
-                    f"{self._path} is not a token file of this version of umfpay.",
-                    f"{self._path} 不是此版本 umfpay 的令牌文件。",
-                ),
+                f"{self._path} is not a token file of this version of umfpay.",
+                f"{self._path} 不是此版本 umfpay 的令牌文件。",
                 advice=Text(
                     "Give another path as token_store, or delete the file: a token that"
                     " is lost is fetched again.",

@@ -86,10 +86,8 @@ def unusable_path_error(path: Path, error: OSError) -> TokenStoreError:
     reason = error.strerror or type(error).__name__
 
     return TokenStoreError(
-        Text(
-            f"The token store {path} cannot be used: {reason}.",
-            f"无法使用令牌存储 {path}：{reason}。",
-        )
+        f"The token store {path} cannot be used: {reason}.",
+        f"无法使用令牌存储 {path}：{reason}。",
     )
 
 
@@ -98,10 +96,8 @@ def lock_timeout_error(lock: Path, seconds: float) -> TokenStoreError:
     Return what to raise when *lock* did not become free within *seconds*.
     """
     return TokenStoreError(
-        Text(
-            f"Another process holds {lock} for more than {seconds:g} s.",
-            f"另一个进程占用 {lock} 超过 {seconds:g} 秒。",
-        ),
+        f"Another process holds {lock} for more than {seconds:g} s.",
+        f"另一个进程占用 {lock} 超过 {seconds:g} 秒。",
         advice=Text(
             "Look for a process that hangs while it fetches a token, and end it.",
             "请查找在获取令牌时卡住的进程并结束它。",

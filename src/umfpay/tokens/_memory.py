@@ -15,7 +15,7 @@ from weakref import WeakSet
 
 import attrs
 
-from umfpay.errors import Text, TokenStoreError
+from umfpay.errors import TokenStoreError
 from umfpay.tokens._record import TokenRecord
 
 
@@ -115,11 +115,8 @@ class Lease(AbstractAsyncContextManager[None]):
 
             if time.monotonic() >= end:
                 raise TokenStoreError(
-                    Text(
-                        f"Another caller fetches a token for more than"
-                        f" {self._lease:g} s.",
-                        f"另一个调用方获取令牌超过 {self._lease:g} 秒。",
-                    )
+                    f"Another caller fetches a token for more than {self._lease:g} s.",
+                    f"另一个调用方获取令牌超过 {self._lease:g} 秒。",
                 )
 
             await asyncio.sleep(_POLL_SECONDS)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import platformdirs
 
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError
 from umfpay.sensitive import Secret, looks_like_address
 from umfpay.tokens._file import FileTokenStore
 from umfpay.tokens._memory import MemoryTokenStore
@@ -197,4 +197,4 @@ def _usable(folder: Path) -> bool:
 
 
 def _refusal(en: str, zh: str) -> ConfigError:
-    return ConfigError(Text(f"token_store: {en}.", f"token_store：{zh}。"))
+    return ConfigError(f"token_store: {en}.", f"token_store：{zh}。")

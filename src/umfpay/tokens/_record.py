@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import attrs
 
-from umfpay.errors import Text, TokenError
+from umfpay.errors import TokenError
 from umfpay.sensitive import Secret, shows_itself_half_made
 
 
@@ -56,10 +56,8 @@ def _fetched_token(value: object) -> Secret:
 
     # The value is never named: it may be a token after all.
     raise TokenError(
-        Text(
-            "The answer to the token request holds no usable access_token.",
-            "令牌应答中没有可用的 access_token。",
-        )
+        "The answer to the token request holds no usable access_token.",
+        "令牌应答中没有可用的 access_token。",
     )
 
 

@@ -116,10 +116,8 @@ class RedisTokenStore:
             shown = self._server.shown
 
             raise TokenStoreError(
-                Text(
-                    f"{self._record} in {shown} is no token of this version of umfpay.",
-                    f"{shown} 中的 {self._record} 不是此版本 umfpay 的令牌。",
-                ),
+                f"{self._record} in {shown} is no token of this version of umfpay.",
+                f"{shown} 中的 {self._record} 不是此版本 umfpay 的令牌。",
                 advice=Text(
                     "Delete the key: a token that is lost is fetched again.",
                     "请删除该键：丢失的令牌会重新获取。",
@@ -248,10 +246,8 @@ class Lease(AbstractAsyncContextManager[None]):
         shown, lease = self._server.shown, self._lease
 
         return TokenStoreError(
-            Text(
-                f"Other workers fetch tokens through {shown} for more than {lease:g} s.",
-                f"其他进程通过 {shown} 获取令牌超过 {lease:g} 秒。",
-            )
+            f"Other workers fetch tokens through {shown} for more than {lease:g} s.",
+            f"其他进程通过 {shown} 获取令牌超过 {lease:g} 秒。",
         )
 
 

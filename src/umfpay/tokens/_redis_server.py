@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from umfpay.errors import ConfigError, Text, TokenStoreError, needs_extra
+from umfpay.errors import ConfigError, TokenStoreError, needs_extra
 from umfpay.sensitive import Secret, shows_itself_half_made
 
 
@@ -140,10 +140,8 @@ class RedisConnection(AbstractAsyncContextManager["RedisConnection"]):
             failure = type(error).__name__
 
         raise TokenStoreError(
-            Text(
-                f"Redis at {self._shown} cannot be used: {failure}.",
-                f"无法使用位于 {self._shown} 的 Redis：{failure}。",
-            )
+            f"Redis at {self._shown} cannot be used: {failure}.",
+            f"无法使用位于 {self._shown} 的 Redis：{failure}。",
         )
 
 
@@ -195,10 +193,8 @@ def _display_url(url: Secret) -> str:
 def _address_error() -> ConfigError:
     # Not the address itself: it may hold a password.
     return ConfigError(
-        Text(
-            "token_store: it is no address of Redis: redis://host:port/db, rediss://"
-            " or unix:///path.",
-            "token_store：不是有效的 Redis 地址：redis://主机:端口/库、rediss:// 或"
-            " unix:///路径。",
-        )
+        "token_store: it is no address of Redis: redis://host:port/db, rediss://"
+        " or unix:///path.",
+        "token_store：不是有效的 Redis 地址：redis://主机:端口/库、rediss:// 或"
+        " unix:///路径。",
     )

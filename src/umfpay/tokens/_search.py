@@ -168,11 +168,9 @@ class TokenSearch:
             return
 
         raise TokenStoreError(
-            Text(
-                "The turn to fetch a token was nearly over before the request was"
-                " sent; it was not sent.",
-                "轮到获取令牌时剩余时间不足；请求未发出。",
-            )
+            "The turn to fetch a token was nearly over before the request was"
+            " sent; it was not sent.",
+            "轮到获取令牌时剩余时间不足；请求未发出。",
         )
 
     async def _load(self) -> TokenRecord | None:
@@ -267,11 +265,8 @@ class TokenSearch:
             raise fetch_error(error) from error
         except TimeoutError as error:
             raise TokenError(
-                Text(
-                    f"The token request was not answered within"
-                    f" {self.token_timeout:g} s.",
-                    f"令牌请求在 {self.token_timeout:g} 秒内未得到应答。",
-                )
+                f"The token request was not answered within {self.token_timeout:g} s.",
+                f"令牌请求在 {self.token_timeout:g} 秒内未得到应答。",
             ) from error
         except Exception as error:
             raise fetch_error(error) from error
@@ -293,10 +288,8 @@ def store_errors() -> Iterator[None]:
             raise
 
         raise TokenStoreError(
-            Text(
-                f"The token store failed: {type(error).__name__}.",
-                f"令牌存储出错：{type(error).__name__}。",
-            )
+            f"The token store failed: {type(error).__name__}.",
+            f"令牌存储出错：{type(error).__name__}。",
         ) from error
 
 
@@ -321,10 +314,8 @@ def fetch_error(error: BaseException) -> TokenError:
         else Text(f"{type(error).__name__}.", f"{type(error).__name__}。")
     )
     failure = TokenError(
-        Text(
-            f"The token request failed: {reason.en}",
-            f"令牌请求失败：{reason.zh}",
-        ),
+        f"The token request failed: {reason.en}",
+        f"令牌请求失败：{reason.zh}",
         advice=error.advice if isinstance(error, UMFError) else None,
     )
     failure.__cause__ = error

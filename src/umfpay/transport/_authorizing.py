@@ -12,7 +12,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Final
 
-from umfpay.errors import AuthenticationError, ConfigError, Text, escape
+from umfpay.errors import AuthenticationError, ConfigError, escape
 from umfpay.protocol import Verdict
 from umfpay.transport._call import CallState, Effect
 from umfpay.transport._refusals import call_name
@@ -73,10 +73,8 @@ def two_refusals_error(state: CallState) -> AuthenticationError:
     answer = escape(code, limit=40) or f"HTTP {state.status}"
 
     return AuthenticationError(
-        Text(
-            f"{call_name(state)}: the gateway refused two tokens ({answer}).",
-            f"{call_name(state)}：网关两次拒绝令牌（{answer}）。",
-        ),
+        f"{call_name(state)}: the gateway refused two tokens ({answer}).",
+        f"{call_name(state)}：网关两次拒绝令牌（{answer}）。",
         ret_code=code or None,
         http_status=state.status,
     )
@@ -90,9 +88,7 @@ def other_origin_error(url: str) -> ConfigError:
     host = "/".join(url.split("/", 3)[:3])
 
     return ConfigError(
-        Text(
-            f"The request goes to {host}, which is not the configured base_url;"
-            " no token is sent there.",
-            f"请求指向 {host}，与配置的 base_url 不同；不会向其发送令牌。",
-        )
+        f"The request goes to {host}, which is not the configured base_url;"
+        " no token is sent there.",
+        f"请求指向 {host}，与配置的 base_url 不同；不会向其发送令牌。",
     )

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 import attrs
 
-from umfpay.errors import Intent, InvalidValueError, Text
+from umfpay.errors import Intent, InvalidValueError
 from umfpay.transport._exchange import Failure
 from umfpay.transport._token_source import Bearer
 
@@ -153,10 +153,8 @@ class Call(Generic[T]):
             pass
 
         raise InvalidValueError(
-            Text(
-                f"{self.name}: a parameter is not Unicode text.",
-                f"{self.name}：参数不是有效的 Unicode 文本。",
-            )
+            f"{self.name}: a parameter is not Unicode text.",
+            f"{self.name}：参数不是有效的 Unicode 文本。",
         )
 
 
@@ -174,7 +172,8 @@ def needed_id(name: str, value: str) -> str:
         or not value.isprintable()
     ):
         raise InvalidValueError(
-            Text(f"{name}: an id is needed.", f"{name}：需要编号。"),
+            f"{name}: an id is needed.",
+            f"{name}：需要编号。",
         )
 
     return value

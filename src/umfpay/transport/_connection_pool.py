@@ -15,7 +15,7 @@ from itertools import islice
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError
 from umfpay.sensitive import Secret
 from umfpay.transport._connecting import (
     Connector,
@@ -98,10 +98,8 @@ class ConnectionPool:
 
         if origin is None:
             raise ConfigError(
-                Text(
-                    "base_url: it must be an http(s) address.",
-                    "base_url：必须是 http(s) 地址。",
-                )
+                "base_url: it must be an http(s) address.",
+                "base_url：必须是 http(s) 地址。",
             )
 
         # A proxy reads what is not encrypted; to all else it opens a tunnel.

@@ -54,10 +54,8 @@ def transport_error(state: CallState, error: HTTPExchangeError) -> TransportErro
     more_en, more_zh = (f" ({detail})", f"（{detail}）") if has_more else ("", "")
 
     return TransportError(
-        Text(
-            f"{call_name(state)}: {words.en}{more_en}. {truth.en}",
-            f"{call_name(state)}：{words.zh}{more_zh}。{truth.zh}",
-        ),
+        f"{call_name(state)}: {words.en}{more_en}. {truth.en}",
+        f"{call_name(state)}：{words.zh}{more_zh}。{truth.zh}",
         request_sent=sent,
         advice=_advice(error, sent=sent),
     )
@@ -75,7 +73,8 @@ def closed_error() -> ConfigError:
     Return the error for a call whose session was closed.
     """
     return ConfigError(
-        Text("The session was closed during the call.", "会话在调用过程中被关闭。"),
+        "The session was closed during the call.",
+        "会话在调用过程中被关闭。",
         advice=Text(
             "Let calls end before the session does.", "请在关闭会话前等待调用结束。"
         ),

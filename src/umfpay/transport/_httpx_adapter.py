@@ -119,10 +119,8 @@ def no_transport(given: Any) -> ConfigError:
         )
 
     return ConfigError(
-        Text(
-            f"transport: an httpx.AsyncBaseTransport is needed, not {what}.",
-            f"transport：需要 httpx.AsyncBaseTransport 实例，而不是 {name}。",
-        ),
+        f"transport: an httpx.AsyncBaseTransport is needed, not {what}.",
+        f"transport：需要 httpx.AsyncBaseTransport 实例，而不是 {name}。",
         advice=advice,
     )
 

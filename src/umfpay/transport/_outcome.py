@@ -420,49 +420,39 @@ def _unclear(state: CallState, error: BaseException, reason: Text) -> CallVerdic
 
 def _deadline_error(state: CallState, *, sent: bool) -> DeadlineExceededError:
     return DeadlineExceededError(
-        Text(
-            f"{call_name(state)}: the deadline passed.",
-            f"{call_name(state)}：超过期限。",
-        ),
+        f"{call_name(state)}: the deadline passed.",
+        f"{call_name(state)}：超过期限。",
         request_sent=sent,
     )
 
 
 def _sent_deadline_error(state: CallState) -> TransportError:
     return TransportError(
-        Text(
-            f"{call_name(state)}: the deadline passed after the request left.",
-            f"{call_name(state)}：请求发出后超过期限。",
-        ),
+        f"{call_name(state)}: the deadline passed after the request left.",
+        f"{call_name(state)}：请求发出后超过期限。",
         request_sent=True,
     )
 
 
 def _unsure_sms_error(state: CallState, error: UMFError) -> TransportError:
     return TransportError(
-        Text(
-            f"{call_name(state)}: nobody can say whether the message is on its"
-            f" way. {error.what.en}",
-            f"{call_name(state)}：无法确定短信是否已发出。{error.what.zh}",
-        ),
+        f"{call_name(state)}: nobody can say whether the message is on its"
+        f" way. {error.what.en}",
+        f"{call_name(state)}：无法确定短信是否已发出。{error.what.zh}",
         request_sent=True,
     )
 
 
 def _no_answer_error(state: CallState) -> EnvelopeError:
     return EnvelopeError(
-        Text(
-            f"{call_name(state)}: no answer was read.",
-            f"{call_name(state)}：未读取到应答。",
-        )
+        f"{call_name(state)}: no answer was read.",
+        f"{call_name(state)}：未读取到应答。",
     )
 
 
 def _no_file_error(state: CallState) -> EnvelopeError:
     return EnvelopeError(
-        Text(
-            f"{call_name(state)}: the gateway answered with a JSON object, not"
-            " with a file.",
-            f"{call_name(state)}：网关返回了 JSON 对象而不是文件。",
-        )
+        f"{call_name(state)}: the gateway answered with a JSON object, not"
+        " with a file.",
+        f"{call_name(state)}：网关返回了 JSON 对象而不是文件。",
     )

@@ -83,10 +83,8 @@ def forged(state: CallState, reason: str) -> SignatureError:
     Return the error for a signature that does not verify.
     """
     return SignatureError(
-        Text(
-            f"{call_name(state)}: the signature of the answer does not verify ({reason}).",
-            f"{call_name(state)}：应答签名验证失败（{reason}）。",
-        ),
+        f"{call_name(state)}: the signature of the answer does not verify ({reason}).",
+        f"{call_name(state)}：应答签名验证失败（{reason}）。",
         advice=_FORGED_ADVICE,
     )
 
@@ -96,10 +94,8 @@ def unsigned(state: CallState) -> UnsignedResponseError:
     Return the error for an answer that gives something without a signature.
     """
     return UnsignedResponseError(
-        Text(
-            f"{call_name(state)}: the answer carries no signature.",
-            f"{call_name(state)}：应答没有签名。",
-        ),
+        f"{call_name(state)}: the answer carries no signature.",
+        f"{call_name(state)}：应答没有签名。",
         advice=_UNSIGNED_ADVICE,
     )
 
@@ -109,10 +105,8 @@ def stripped(state: CallState) -> UnsignedResponseError:
     Return the error for an endpoint that signed before and does not now.
     """
     return UnsignedResponseError(
-        Text(
-            f"{call_name(state)}: the answer carries no signature, earlier ones did.",
-            f"{call_name(state)}：应答没有签名，而此前的应答有签名。",
-        ),
+        f"{call_name(state)}: the answer carries no signature, earlier ones did.",
+        f"{call_name(state)}：应答没有签名，而此前的应答有签名。",
         advice=_STRIPPED_ADVICE,
     )
 
@@ -132,11 +126,9 @@ def unreadable(state: CallState, reason: str) -> EnvelopeError:
         )
 
     return EnvelopeError(
-        Text(
-            f"{call_name(state)}: the answer (HTTP {state.status}) cannot be read"
-            f" ({why.en}).",
-            f"{call_name(state)}：无法读取应答（HTTP {state.status}，{why.zh}）。",
-        ),
+        f"{call_name(state)}: the answer (HTTP {state.status}) cannot be read"
+        f" ({why.en}).",
+        f"{call_name(state)}：无法读取应答（HTTP {state.status}，{why.zh}）。",
         advice=_UNREADABLE_ADVICE if coding is None else _ENCODED_ADVICE,
     )
 
@@ -158,10 +150,8 @@ def page(state: CallState) -> EnvelopeError:
     Return the error for a page, HTML or XML, in the place of a file.
     """
     return EnvelopeError(
-        Text(
-            f"{call_name(state)}: a page came instead of a file (HTTP {state.status}).",
-            f"{call_name(state)}：返回的是网页而不是文件（HTTP {state.status}）。",
-        ),
+        f"{call_name(state)}: a page came instead of a file (HTTP {state.status}).",
+        f"{call_name(state)}：返回的是网页而不是文件（HTTP {state.status}）。",
         advice=_PAGE_ADVICE,
     )
 
@@ -171,10 +161,8 @@ def no_file(state: CallState, reason: Text) -> EnvelopeError:
     Return the error for an answer with which no file can begin.
     """
     return EnvelopeError(
-        Text(
-            f"{call_name(state)}: the answer is no file: {reason.en}.",
-            f"{call_name(state)}：应答不是文件：{reason.zh}。",
-        ),
+        f"{call_name(state)}: the answer is no file: {reason.en}.",
+        f"{call_name(state)}：应答不是文件：{reason.zh}。",
         advice=_PART_ADVICE,
     )
 
@@ -184,10 +172,8 @@ def unproven(state: CallState, reason: Text) -> IncompleteStatementError:
     Return the error for a file whose bytes have ended, but perhaps too early.
     """
     return IncompleteStatementError(
-        Text(
-            f"{call_name(state)}: the file is not proven whole: {reason.en}.",
-            f"{call_name(state)}：无法证明文件完整：{reason.zh}。",
-        ),
+        f"{call_name(state)}: the file is not proven whole: {reason.en}.",
+        f"{call_name(state)}：无法证明文件完整：{reason.zh}。",
         advice=_PART_ADVICE,
     )
 
@@ -197,10 +183,8 @@ def redirected(state: CallState) -> EnvelopeError:
     Return the error for a redirect.
     """
     return EnvelopeError(
-        Text(
-            f"{call_name(state)}: the gateway redirects (HTTP {state.status}).",
-            f"{call_name(state)}：网关返回跳转（HTTP {state.status}）。",
-        ),
+        f"{call_name(state)}: the gateway redirects (HTTP {state.status}).",
+        f"{call_name(state)}：网关返回跳转（HTTP {state.status}）。",
         advice=_REDIRECT_ADVICE,
     )
 
@@ -210,9 +194,7 @@ def too_large(state: CallState, limit: int) -> EnvelopeError:
     Return the error for an answer of more than *limit* bytes.
     """
     return EnvelopeError(
-        Text(
-            f"{call_name(state)}: the answer is larger than {limit} bytes.",
-            f"{call_name(state)}：应答超过 {limit} 字节。",
-        ),
+        f"{call_name(state)}: the answer is larger than {limit} bytes.",
+        f"{call_name(state)}：应答超过 {limit} 字节。",
         advice=_TOO_LARGE_ADVICE,
     )

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from typing import Protocol, cast
 
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError
 
 
 class BodySigner(Protocol):
@@ -73,8 +73,6 @@ def _header_line(signature: object) -> str:
         return signature
 
     raise ConfigError(
-        Text(
-            "signer: it must return the signature as base64 in one line.",
-            "signer：必须返回单行 base64 签名。",
-        )
+        "signer: it must return the signature as base64 in one line.",
+        "signer：必须返回单行 base64 签名。",
     )

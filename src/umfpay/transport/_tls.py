@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import ssl
 
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError
 
 
 def tls_context(
@@ -50,10 +50,8 @@ def _refusal(
     name: str, path: str | os.PathLike[str] | None, error: OSError
 ) -> ConfigError:
     return ConfigError(
-        Text(
-            f"{name}: {os.fspath(path or '')} cannot be used ({error}). It must be a PEM"
-            " file; a private key must not be encrypted.",
-            f"{name}：无法使用 {os.fspath(path or '')}（{error}）。"
-            "须为 PEM 文件，私钥不得加密。",
-        )
+        f"{name}: {os.fspath(path or '')} cannot be used ({error}). It must be a PEM"
+        " file; a private key must not be encrypted.",
+        f"{name}：无法使用 {os.fspath(path or '')}（{error}）。"
+        "须为 PEM 文件，私钥不得加密。",
     )

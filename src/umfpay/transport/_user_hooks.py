@@ -129,10 +129,8 @@ def _transport_error(state: CallState, error: BaseException) -> TransportError:
     )
 
     return TransportError(
-        Text(
-            f"{call_name(state)}: the transport failed with {name}. {truth.en}",
-            f"{call_name(state)}：transport 出错（{name}）。{truth.zh}",
-        ),
+        f"{call_name(state)}: the transport failed with {name}. {truth.en}",
+        f"{call_name(state)}：transport 出错（{name}）。{truth.zh}",
         request_sent=sent,
         advice=_TRANSPORT_ADVICE,
     )
@@ -142,10 +140,8 @@ def _signer_error(error: BaseException) -> ConfigError:
     name = type(error).__name__
 
     return ConfigError(
-        Text(
-            f"signer: it failed with {name}; the call was not sent.",
-            f"signer：执行出错（{name}）；调用未发出。",
-        ),
+        f"signer: it failed with {name}; the call was not sent.",
+        f"signer：执行出错（{name}）；调用未发出。",
         advice=_SIGNER_ADVICE,
     )
 
@@ -154,10 +150,8 @@ def _verifier_error(error: BaseException) -> ConfigError:
     name = type(error).__name__
 
     return ConfigError(
-        Text(
-            f"response_verifier: it failed with {name}; nobody can say whether the"
-            " answer is genuine.",
-            f"response_verifier：执行出错（{name}）；无法确定应答是否真实。",
-        ),
+        f"response_verifier: it failed with {name}; nobody can say whether the"
+        " answer is genuine.",
+        f"response_verifier：执行出错（{name}）；无法确定应答是否真实。",
         advice=_VERIFIER_ADVICE,
     )
