@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from umfpay.errors import Intent
-from umfpay.resources._clocks import has_passed, read_date
+from umfpay.resources._clocks import has_passed
 
 
 MINUTE = timedelta(minutes=1)
@@ -83,23 +83,3 @@ def test_another_process_has_two_clocks():
     assert (intent, None) == (travelled, travelled.elapsed)
     assert has_passed(now - MINUTE, intent=travelled, gateway=now)
     assert MINUTE <= intent.elapsed < 2 * MINUTE
-
-
-@pytest.mark.parametrize(
-    "header", [None, "", "soon", "Mon, 99 Foo 2020", "Sun, 06 Nov 99999999999 08:49:37"]
-)
-def test_what_is_no_date_is_none(header):
-    """
-    Whatever a server sends.
-    """
-    assert read_date(header) is None
-
-
-@pytest.mark.parametrize(
-    "header", ["Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 -0000"]
-)
-def test_a_date_is_a_moment_with_its_zone(header):
-    """
-    Also where it names none.
-    """
-    assert datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC) == read_date(header)

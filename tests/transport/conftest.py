@@ -14,12 +14,13 @@ import attrs
 import pytest
 import trustme
 
+from tests.transport.bearer import BearerToken
 from umfpay.protocol import PrivateKey, Signer, Verifier, sign_envelope
+from umfpay.resources._file_proof import FileProof
 from umfpay.sensitive import Secret
 from umfpay.transport import (
     Answer,
     AnswerVerifier,
-    BearerToken,
     Call,
     CallState,
     Edge,
@@ -238,7 +239,12 @@ def _call() -> Callable[..., CallState]:
     def call(effect: Effect = Effect.READ, **changes: Any) -> CallState:
         """
         Return the state of a call of *effect*; *changes* are members of both.
+
+        ``download=True`` stands for a file without a day.
         """
+        if changes.get("download") is True:
+            changes["download"] = FileProof
+
         try:
             now = asyncio.get_running_loop().time()
         except RuntimeError:

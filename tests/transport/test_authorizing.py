@@ -7,15 +7,9 @@ from __future__ import annotations
 import pytest
 
 from umfpay.errors import AuthenticationError, ConfigError, TransportError
-from umfpay.transport import (
-    Answer,
-    CallEnd,
-    Effect,
-    Failure,
-    HTTPExchangeError,
-    classify,
-    full_jitter,
-)
+from umfpay.transport import Answer, CallEnd, Effect, classify
+from umfpay.transport._exchange import Failure, HTTPExchangeError
+from umfpay.transport._retrying import full_jitter
 
 
 def refusal(gateway, kind):

@@ -4,11 +4,15 @@ What is asked of the gateway, and how far it has come.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
-from umfpay.errors import Intent, InvalidValueError
+from tests.transport.bearer import BearerToken
+from umfpay.errors import EnvelopeError, Intent, InvalidValueError, TransportError
 from umfpay.sensitive import Secret
-from umfpay.transport import RESERVED_HEADERS, BearerToken, Call, Effect, Failure
+from umfpay.transport import RESERVED_HEADERS, Call, Effect
+from umfpay.transport._exchange import Failure, HTTPExchangeError
 
 
 UNSENT = [Failure.CONNECT, Failure.CONNECT_TIMEOUT, Failure.POOL_TIMEOUT]
@@ -180,6 +184,52 @@ def test_headers_of_one_name_are_joined(call):
 
     assert state.response_header(b"signature") == "a, b"
     assert state.response_header(b"date") is None
+
+
+@pytest.mark.parametrize(
+    "header", [None, "", "soon", "Mon, 99 Foo 2020", "Sun, 06 Nov 99999999999 08:49:37"]
+)
+def test_what_is_no_date_is_none(call, header):
+    """Whatever a server sends."""
+    headers = [] if header is None else [(b"date", header.encode())]
+
+    assert call(response_headers=headers).response_date(b"date") is None
+
+
+@pytest.mark.parametrize(
+    "header", [b"Sun, 06 Nov 1994 08:49:37 GMT", b"Sun, 06 Nov 1994 08:49:37 -0000"]
+)
+def test_a_date_is_a_moment_with_its_zone(call, header):
+    """Also where it names none."""
+    moment = call(response_headers=[(b"date", header)]).response_date(b"date")
+
+    assert datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC) == moment
+
+
+@pytest.mark.parametrize(
+    "failure", [one for one in Failure if one is not Failure.TOO_LARGE]
+)
+@pytest.mark.parametrize("started", [True, False])
+def test_every_failure_has_its_words_and_says_whether_the_body_left(
+    call, failure, started
+):
+    """The error is a TransportError of this call."""
+    state = call(
+        Effect.MONEY, handed_over=True, body_tracked=True, body_started=started
+    )
+    error = state.exchange_error(HTTPExchangeError(failure, "detail"))
+
+    assert TransportError is type(error)
+    assert started is error.request_sent
+    assert "POST /payments/payment: " in error.what.en
+
+
+def test_an_answer_that_is_too_large_came(call):
+    """It names the limit; nothing is wrong with the connection."""
+    error = call(body_limit=7).exchange_error(HTTPExchangeError(Failure.TOO_LARGE))
+
+    assert EnvelopeError is type(error)
+    assert "larger than 7 bytes" in error.what.en
 
 
 def test_repr_shows_neither_body_nor_token(call):

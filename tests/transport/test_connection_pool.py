@@ -19,9 +19,10 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from tests.transport.bearer import BearerToken
 from umfpay.errors import ConfigError
 from umfpay.sensitive import Secret
-from umfpay.transport import BearerToken, Effect
+from umfpay.transport import Effect
 from umfpay.transport._connection_pool import ConnectionPool
 from umfpay.transport._exchange import Failure, HTTPExchangeError
 

@@ -17,7 +17,9 @@ from umfpay.errors import (
     UnsignedResponseError,
 )
 from umfpay.protocol import Verdict
-from umfpay.transport import Answer, AnswerVerifier, Effect, Failure, HTTPExchangeError
+from umfpay.transport import Answer, AnswerVerifier, Effect
+from umfpay.transport._downloads import first_byte
+from umfpay.transport._exchange import Failure, HTTPExchangeError
 
 
 class Stream:
@@ -161,13 +163,15 @@ async def test_a_compressed_file_is_no_file(fetch):
 FRAMED = b"TRANSDETAIL-START,8017,20170206\nrow\nTRANSDETAIL-End,8017,20170206,0.00\n"
 
 
+@pytest.mark.parametrize("lead", [b"", b"\xef\xbb\xbf", b"\r\n", b"\xef\xbb\xbf \n"])
 @pytest.mark.parametrize("cut", [1, 7, 4096])
-async def test_a_statement_proves_itself(fetch, cut):
+async def test_a_statement_proves_itself(fetch, lead, cut):
     """Its own last line says that it is whole, whatever the transport knows."""
-    pieces = [FRAMED[at : at + cut] for at in range(0, len(FRAMED), cut)]
+    whole = lead + FRAMED
+    pieces = [whole[at : at + cut] for at in range(0, len(whole), cut)]
     file, _ = await fetch(Stream(*pieces))
 
-    assert FRAMED == b"".join(await read(file))
+    assert whole == b"".join(await read(file))
 
 
 @pytest.mark.parametrize("is_framed", [False, True])
@@ -415,3 +419,22 @@ async def test_the_clock_of_the_gateway_is_shown(fetch, header, moment):
     file, _ = await fetch(Stream(b"a file"), headers=headers)
 
     assert moment == file.date
+
+
+@pytest.mark.parametrize(
+    ("head", "first"),
+    [
+        (b"", b""),
+        (b" \t\r\n", b""),
+        (b"{}", b"{"),
+        (b"\n <html>", b"<"),
+        (b"\xef\xbb\xbf{}", b"{"),
+        (b" \xef\xbb\xbf \n{}", b"{"),
+        ("{}".encode("utf-16"), b"{"),
+        ("<a>".encode("utf-16-be"), b"<"),
+        (b"TRANSDETAIL-START", b"T"),
+    ],
+)
+def test_the_first_byte_that_means_something(head, first):
+    """Blanks and marks of the encoding mean nothing."""
+    assert first == first_byte(head)

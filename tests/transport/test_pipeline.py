@@ -30,12 +30,11 @@ from umfpay.transport import (
     AnswerVerifier,
     CallEnd,
     Effect,
-    Failure,
-    HTTPExchangeError,
     HTTPXAdapter,
     classify,
-    full_jitter,
 )
+from umfpay.transport._exchange import Failure, HTTPExchangeError
+from umfpay.transport._retrying import full_jitter
 
 
 WRITES = [Effect.CREATE, Effect.MONEY]

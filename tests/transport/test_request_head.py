@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.transport.bearer import BearerToken
 from umfpay.sensitive import Secret
-from umfpay.transport import BearerToken, Call, CallState, Effect
+from umfpay.transport import Call, CallState, Effect
 from umfpay.transport._exchange import Failure, HTTPExchangeError
 from umfpay.transport._origin import Origin, origin_of
 from umfpay.transport._request_head import RequestHead

@@ -10,18 +10,9 @@ import email.utils
 import pytest
 
 from umfpay.errors import TransportError
-from umfpay.transport import (
-    Answer,
-    AnswerVerifier,
-    CallEnd,
-    Effect,
-    Failure,
-    HTTPExchangeError,
-    Pipeline,
-    classify,
-    full_jitter,
-)
-from umfpay.transport._retrying import retry_after
+from umfpay.transport import Answer, AnswerVerifier, CallEnd, Effect, Pipeline, classify
+from umfpay.transport._exchange import Failure, HTTPExchangeError
+from umfpay.transport._retrying import full_jitter, retry_after
 
 
 LASTING = [Failure.ADDRESS, Failure.TOO_LARGE]

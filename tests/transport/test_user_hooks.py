@@ -8,21 +8,34 @@ import asyncio
 import pickle
 import traceback
 
+import httpx
 import pytest
 
-from umfpay.errors import ConfigError, TransportError
-from umfpay.transport import (
-    Effect,
-    Failure,
-    HTTPExchangeError,
-    wrap_signer,
-    wrap_verifier,
-)
-from umfpay.transport._user_hooks import translate_transport_errors
+from umfpay.errors import ConfigError, TransportError, call_errors
+from umfpay.transport import Effect, HTTPXAdapter
+from umfpay.transport._exchange import Failure, HTTPExchangeError
+from umfpay.transport._signing import sign, wrap_signer
+from umfpay.transport._user_hooks import translate_errors
 
 
 ERRORS = [ValueError, OSError, TimeoutError, KeyError, asyncio.CancelledError]
 OURS = TransportError("x", "x", request_sent=False)
+
+
+wrap_verifier = translate_errors(call_errors.verifier_failed)
+
+
+def translate_transport_errors(state):
+    return HTTPXAdapter(httpx.MockTransport(lambda request: None)).errors(state)
+
+
+async def signed(signer):
+    """
+    Return what *signer* gives, as the pipeline asks it.
+    """
+    deadline = asyncio.get_running_loop().time() + 5.0
+
+    return await sign(b"{}", wrap_signer(signer), executor=None, deadline=deadline)
 
 
 def raising(error):
@@ -54,22 +67,18 @@ class Failing:
 
 
 @pytest.mark.parametrize("error", ERRORS)
-@pytest.mark.parametrize("form", ["object", "coroutine", "off_loop"])
+@pytest.mark.parametrize("form", ["sign", "coroutine", "off_loop"])
 async def test_a_signer_that_fails_is_a_mistake_of_its_settings(error, form):
     """Its own error is the cause, without frames; nothing was sent."""
     made = error("x")
 
+    async def fail(body):
+        raise made
+
+    signer = fail if form == "coroutine" else Failing(made, form)
+
     with pytest.raises(ConfigError, match=f"signer: .*{error.__name__}") as caught:
-        if form == "coroutine":
-
-            async def sign(body):
-                raise made
-
-            await wrap_signer(sign)(b"{}")
-        elif form == "object":
-            wrap_signer(Failing(made, "sign")).sign(b"{}")
-        else:
-            _ = wrap_signer(Failing(made, "off_loop")).off_loop
+        await signed(signer)
 
     assert made is caught.value.__cause__
     assert made.__traceback__ is None
@@ -88,13 +97,13 @@ async def test_a_signer_that_works_is_asked_as_it_is():
         def sign(self, data):
             return data.decode()
 
-    async def sign(body):
+    async def give(body):
         return body.decode()
 
     wrapped = wrap_signer(Signing())
 
     assert (True, "a") == (wrapped.off_loop, wrapped.sign(b"a"))
-    assert "b" == await wrap_signer(sign)(b"b")
+    assert ["{}", "{}"] == [await signed(Signing()), await signed(give)]
 
 
 @pytest.mark.parametrize("error", ERRORS)
@@ -171,7 +180,7 @@ async def test_our_own_errors_of_a_hook_pass():
         wrap_verifier(raising(ours))(b"", "", ())
 
     with pytest.raises(ConfigError, match="the key is away"):
-        wrap_signer(Failing(ours, "sign")).sign(b"")
+        await signed(Failing(ours, "sign"))
 
 
 async def test_a_caller_who_is_cancelled_is_cancelled(call):
@@ -184,7 +193,7 @@ async def test_a_caller_who_is_cancelled_is_cancelled(call):
         with translate_transport_errors(call(handed_over=True)):
             await hang(b"")
 
-    for coroutine in (wrap_signer(hang)(b""), exchange()):
+    for coroutine in (signed(hang), exchange()):
         task = asyncio.create_task(coroutine)
         await asyncio.sleep(0)
         task.cancel()
@@ -201,7 +210,7 @@ async def test_a_signer_at_its_deadline_is_no_signer_that_fails():
 
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
-            await wrap_signer(hang)(b"")
+            await signed(hang)
 
 
 def test_no_frame_of_a_hook_is_reached():

@@ -13,6 +13,7 @@ from umfpay.errors import (
     Text,
     TokenError,
     escape,
+    without_traceback,
 )
 from umfpay.protocol import dump_json
 from umfpay.sensitive import Secret
@@ -24,7 +25,6 @@ from umfpay.transport import (
     Effect,
     Pipeline,
     classify,
-    without_traceback,
 )
 
 

@@ -18,7 +18,7 @@ import attrs
 from umfpay import _codec
 from umfpay._session._authorization import TokenRequest
 from umfpay.config import Config
-from umfpay.errors import WrongLoopError
+from umfpay.errors import WrongLoopError, call_errors
 from umfpay.protocol import Sealer, Signer, Verifier
 from umfpay.sensitive import Sealed, Secret
 from umfpay.tokens import TokenCache, open_store, store_key
@@ -30,11 +30,8 @@ from umfpay.transport import (
     Pipeline,
     RawBody,
     RequestSigner,
-    closed_error,
     origin_of,
     tls_context,
-    wrap_signer,
-    wrap_verifier,
 )
 
 
@@ -61,7 +58,7 @@ class Threads(ThreadPoolExecutor):
         except RuntimeError:
             pass
 
-        raise closed_error()
+        raise call_errors.closed()
 
 
 # From this size on pycryptodome is felt.
@@ -175,10 +172,9 @@ def bind(config: Config, root: str, transport: HTTPXTransport | None) -> Binding
         _connections(config, root) if transport is None else HTTPXAdapter(transport)
     )
     executor = Threads(max_workers=os.cpu_count(), thread_name_prefix="umfpay-rsa")
-    decide = config.response_verifier
 
     if config.signer is not None:
-        signer = wrap_signer(cast("RequestSigner", config.signer))
+        signer = cast("RequestSigner", config.signer)
     else:
         assert config.merchant_key is not None
         signer = Signer(config.merchant_key, backend=config.rsa_backend)
@@ -197,7 +193,7 @@ def bind(config: Config, root: str, transport: HTTPXTransport | None) -> Binding
             executor=executor,
             unsigned_responses=config.unsigned_responses,
             response_signatures=config.response_signatures,
-            response_verifier=None if decide is None else wrap_verifier(decide),
+            response_verifier=config.response_verifier,
         ),
         executor=executor,
         glued_bearer=config.glued_bearer,

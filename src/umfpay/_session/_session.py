@@ -37,6 +37,7 @@ from umfpay.errors import (
     OutcomeUnknownError,
     Text,
     UMFError,
+    without_traceback,
 )
 from umfpay.models import NewPayment, Payment
 from umfpay.resources import (
@@ -56,8 +57,8 @@ from umfpay.resources import (
     WeChat,
     any_call,
     check_question,
+    needed_id,
     payment_query,
-    read_date,
     resolve,
 )
 from umfpay.sensitive import Sealed, Secret
@@ -70,8 +71,6 @@ from umfpay.transport import (
     Edge,
     HTTPXTransport,
     classify,
-    needed_id,
-    without_traceback,
 )
 from umfpay.transport import Download as VerifiedDownload
 
@@ -340,7 +339,7 @@ class UMFSession:
             query = payment_query(needed_id("payment_id", payment_id))
             payment, state = await self.make(query, limits)
 
-            return payment, read_date(state.response_header(b"date"))
+            return payment, state.response_date(b"date")
 
         question = Question(
             intent=intent,

@@ -10,8 +10,8 @@ from typing import Any, Final
 from weakref import WeakSet
 
 from umfpay.config import Config
-from umfpay.errors import ConfigError, Text
-from umfpay.transport import family_of, no_transport
+from umfpay.errors import ConfigError, Text, call_errors
+from umfpay.transport import family_of
 
 
 _NETWORK_SETTINGS: Final = ("proxy", "ca_file", "client_certificate")
@@ -31,7 +31,7 @@ def checked_transport(transport: Any, config: Config) -> None:
         return
 
     if family_of(transport) is None:
-        refusal = no_transport(transport)
+        refusal = call_errors.no_transport(transport)
         # A dict of proxies holds passwords, and a traceback shows locals.
         del transport
 

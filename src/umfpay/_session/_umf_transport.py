@@ -14,7 +14,13 @@ from umfpay._session._address import encoded_address
 from umfpay._session._options import CallLimits, header_line, with_headers
 from umfpay._session._session import UMFSession
 from umfpay._session._transport_setting import checked_transport
-from umfpay.errors import ConfigError, DeadlineExceededError, Text, UMFError
+from umfpay.errors import (
+    ConfigError,
+    DeadlineExceededError,
+    Text,
+    UMFError,
+    without_traceback,
+)
 from umfpay.protocol import JSONRefusedError, parse_json
 from umfpay.resources import any_call
 from umfpay.transport import (
@@ -25,7 +31,6 @@ from umfpay.transport import (
     HTTPXTransport,
     RawBody,
     family_of,
-    without_traceback,
 )
 
 

@@ -124,6 +124,7 @@ from umfpay.errors._flows import (
     RefundFailedError,
     RefundNumberUsedError,
 )
+from umfpay.errors._tracebacks import without_traceback
 
 
 __all__ = [
@@ -183,6 +184,7 @@ __all__ = [
     "escape",
     "format_error",
     "needs_extra",
+    "without_traceback",
 ]
 
 

@@ -3,6 +3,7 @@ One class per gateway noun: ``session.payments.create(...)``.
 """
 
 from umfpay.resources._any_call import any_call
+from umfpay.resources._arguments import needed_id
 from umfpay.resources._banks import Banks
 from umfpay.resources._bulk import BulkProgress, BulkResult
 from umfpay.resources._call import (
@@ -10,7 +11,6 @@ from umfpay.resources._call import (
     Download,
     Sender,
 )
-from umfpay.resources._clocks import read_date
 from umfpay.resources._customs import Customs
 from umfpay.resources._enterprises import Enterprises
 from umfpay.resources._exchange_rates import ExchangeRates
@@ -74,8 +74,8 @@ __all__ = [
     "must_be_refund",
     "must_match",
     "must_name_only",
+    "needed_id",
     "outcome_of",
     "payment_query",
-    "read_date",
     "resolve",
 ]

@@ -5,7 +5,6 @@ Whether a moment has passed, by all clocks that can be read.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from umfpay.errors import Intent
 
@@ -28,16 +27,3 @@ def has_passed(moment: datetime, *, intent: Intent, gateway: datetime | None) ->
         clocks.append(intent.at + elapsed)
 
     return all(clock is not None and clock > moment for clock in clocks)
-
-
-def read_date(header: str | None) -> datetime | None:
-    """
-    Return the header ``Date`` (RFC 9110 6.6.1) in UTC, None if it is no date.
-    """
-    try:
-        read = parsedate_to_datetime(header or "")
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-    # "-0000" tells no zone (RFC 5322 3.3); HTTP means UTC.
-    return read if read.tzinfo is not None else read.replace(tzinfo=UTC)

@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +17,8 @@ import anyio
 
 from umfpay._private_files import new_file_beside
 from umfpay.errors import ConfigError, IncompleteStatementError, Text
-from umfpay.resources._call import CallOptions, Download, Sender
+from umfpay.resources._call import CallOptions, Download, Sender, wire_date
+from umfpay.resources._file_proof import FileProof
 from umfpay.transport import LIST_LIMIT, Call, Effect
 
 
@@ -50,9 +52,11 @@ def open_download(
         body_limit=LIST_LIMIT,
         read=dict,
         unsigned_allowed=True,
-        download=True,
-        file_day=day,
-        file_framed=framed,
+        download=partial(
+            FileProof,
+            day=None if day is None else wire_date(day),
+            framed=framed,
+        ),
     )
 
     return sender.stream(call, options)

@@ -12,10 +12,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Final
 
-from umfpay.errors import AuthenticationError, ConfigError, escape
 from umfpay.protocol import Verdict
 from umfpay.transport._call import CallState, Effect
-from umfpay.transport._refusals import call_name
 
 
 # "Bad/expired token: JSON with meta.ret_code 00280703" (gateway.md 2.2)
@@ -28,12 +26,10 @@ def is_token_refused(state: CallState) -> bool:
 
     The status line is signed by nobody: it never outweighs a verified answer.
     """
-    code = "" if state.envelope is None else state.envelope.ret_code
+    code, status = ret_code_of(state), state.status or 0
 
     if is_verified(state):
         return code == TOKEN_REFUSED_CODE
-
-    status = state.status or 0
 
     # A server that failed may have worked before.
     if (
@@ -42,20 +38,16 @@ def is_token_refused(state: CallState) -> bool:
     ):
         return False
 
-    if status == HTTPStatus.UNAUTHORIZED:
-        return code in ("", TOKEN_REFUSED_CODE)
-
-    return code == TOKEN_REFUSED_CODE
+    return code == TOKEN_REFUSED_CODE or (
+        status == HTTPStatus.UNAUTHORIZED and not code
+    )
 
 
 def may_replay(state: CallState) -> bool:
     """
     Tell whether the call may be sent again after its token was refused.
     """
-    if state.call.effect is Effect.READ:
-        return True
-
-    return state.envelope is not None and state.envelope.ret_code == TOKEN_REFUSED_CODE
+    return state.call.effect is Effect.READ or ret_code_of(state) == TOKEN_REFUSED_CODE
 
 
 def is_verified(state: CallState) -> bool:
@@ -65,30 +57,8 @@ def is_verified(state: CallState) -> bool:
     return state.envelope is not None and state.envelope.verdict is Verdict.VERIFIED
 
 
-def two_refusals_error(state: CallState) -> AuthenticationError:
+def ret_code_of(state: CallState) -> str:
     """
-    Return the error for a second token that was refused.
+    Return the code of the last answer, "" if it has none.
     """
-    code = state.envelope.ret_code if state.envelope is not None else ""
-    answer = escape(code, limit=40) or f"HTTP {state.status}"
-
-    return AuthenticationError(
-        f"{call_name(state)}: the gateway refused two tokens ({answer}).",
-        f"{call_name(state)}：网关两次拒绝令牌（{answer}）。",
-        ret_code=code or None,
-        http_status=state.status,
-    )
-
-
-def other_origin_error(url: str) -> ConfigError:
-    """
-    Return the error for an address that must not see a token.
-    """
-    # Neither path nor query: they may hold ids.
-    host = "/".join(url.split("/", 3)[:3])
-
-    return ConfigError(
-        f"The request goes to {host}, which is not the configured base_url;"
-        " no token is sent there.",
-        f"请求指向 {host}，与配置的 base_url 不同；不会向其发送令牌。",
-    )
+    return "" if state.envelope is None else state.envelope.ret_code

@@ -4,17 +4,18 @@
 
 from __future__ import annotations
 
+import email.utils
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 from urllib.parse import quote, urlencode
 
 import attrs
 
-from umfpay.errors import Intent, InvalidValueError
-from umfpay.transport._exchange import Failure
+from umfpay.errors import Intent, InvalidValueError, Text, UMFError, call_errors
+from umfpay.transport._exchange import Failure, HTTPExchangeError
 from umfpay.transport._token_source import Bearer
 
 
@@ -31,24 +32,11 @@ LIST_LIMIT: Final = 16 * 1024 * 1024
 """Largest page of a list in bytes."""
 
 RESERVED_HEADERS: Final = frozenset(
-    {
-        b"accept",
-        b"accept-encoding",
-        b"authorization",
-        b"connection",
-        b"content-encoding",
-        b"content-length",
-        b"content-type",
-        b"expect",
-        b"host",
-        b"signature",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-        b"user-agent",
-    }
+    b"accept accept-encoding authorization connection content-encoding content-length"
+    b" content-type expect host signature te trailer transfer-encoding upgrade"
+    b" user-agent".split()
 )
+"""Names of headers, in lower case, that are ours or that would change the framing."""
 
 # An edge fails like this before it has a connection to write to.
 _NOT_SENT: Final = frozenset(
@@ -83,6 +71,25 @@ class RawBody:
     data: bytes = attrs.field(repr=False)
 
 
+class FileProof(Protocol):
+    """
+    Looks at the bytes of a file as they pass, and says at its end whether it is whole.
+    """
+
+    def feed(self, chunk: bytes) -> None:
+        """
+        Take the next bytes; the file's first is neither blank nor byte order mark.
+        """
+
+    def doubt(self, *, end_is_proven: bool) -> Text | None:
+        """
+        Return why the file may not be whole, None if it is.
+
+        Args:
+            end_is_proven: Nothing was cut off: the transport or a signature says so.
+        """
+
+
 # Not frozen: that would double the time to make one, and each call makes one.
 @attrs.define(kw_only=True, eq=False)
 class Call(Generic[T]):
@@ -107,9 +114,8 @@ class Call(Generic[T]):
         unsigned_allowed: The endpoint is documented without a signature.
         body_limit: Largest answer in bytes that is read, and largest file that a
             verifier of the user's gets to see.
-        download: The answer is a file unless it starts with ``{``.
-        file_day: Day that a file's first line must name, where it has one.
-        file_framed: A file without the first line of a transaction file is none.
+        download: Makes what proves that a file is whole; with it the answer is a file
+            unless it starts with ``{``.
     """
 
     name: str
@@ -126,9 +132,14 @@ class Call(Generic[T]):
     query_after_refusal: Call[T] | None = None
     unsigned_allowed: bool = False
     body_limit: int = BODY_LIMIT
-    download: bool = False
-    file_day: date | None = None
-    file_framed: bool = False
+    download: Callable[[], FileProof] | None = None
+
+    @property
+    def label(self) -> str:
+        """
+        How messages name the call.
+        """
+        return f"{self.method} {self.path}"
 
     def target(self) -> str:
         """
@@ -156,27 +167,6 @@ class Call(Generic[T]):
             f"{self.name}: a parameter is not Unicode text.",
             f"{self.name}：参数不是有效的 Unicode 文本。",
         )
-
-
-def needed_id(name: str, value: str) -> str:
-    """
-    Return *value*, an id for a path.
-
-    Raises:
-        ConfigError: It is empty or not text; the call would reach another endpoint.
-    """
-    if (
-        not isinstance(value, str)
-        or not value.strip()
-        or value in (".", "..")
-        or not value.isprintable()
-    ):
-        raise InvalidValueError(
-            f"{name}: an id is needed.",
-            f"{name}：需要编号。",
-        )
-
-    return value
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -283,6 +273,33 @@ class CallState:
             name: In lower case.
         """
         return find_header(self.response_headers, name)
+
+    def response_date(self, name: bytes) -> datetime | None:
+        """
+        Return the moment in a header of the last answer, None if it has none.
+
+        It may be the gateway's clock when it answered: the header Date (RFC 9110 6.6.1).
+        """
+        try:
+            moment = email.utils.parsedate_to_datetime(self.response_header(name) or "")
+        except (ValueError, OverflowError):
+            return None
+
+        # "-0000" tells no zone (RFC 5322 3.3); HTTP means UTC.
+        return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+    def exchange_error(self, error: HTTPExchangeError) -> UMFError:
+        """
+        Return what *error*, which ended an exchange, is for whoever made the call.
+        """
+        label = self.call.label
+
+        if error.failure is Failure.TOO_LARGE:
+            return call_errors.too_large(label, limit=self.call.body_limit)
+
+        sent = self.may_have_been_sent(error.failure)
+
+        return call_errors.no_answer(label, error.failure, error.detail, sent=sent)
 
 
 def find_header(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> str | None:

@@ -18,8 +18,8 @@ from urllib.parse import unquote, urlsplit
 
 import aiohappyeyeballs
 
+from umfpay.errors import without_traceback
 from umfpay.sensitive import Secret
-from umfpay.transport._errors import without_traceback
 from umfpay.transport._exchange import Failure, HTTPExchangeError
 from umfpay.transport._http_connection import HttpConnection
 from umfpay.transport._origin import Origin, origin_of

@@ -4,16 +4,22 @@ Streamed downloads: hashed as they go, signature verified at the end.
 
 from __future__ import annotations
 
-import email.utils
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import datetime
+from http import HTTPStatus
+from typing import Final
 
-from umfpay.transport import _refusals as refusals
+from umfpay.errors import call_errors
 from umfpay.transport._call import CallState
-from umfpay.transport._errors import transport_error
 from umfpay.transport._exchange import BodyStream, HTTPExchangeError
-from umfpay.transport._file_proof import FileProof
+
+
+# A file has shown something but blanks by then.
+_HEAD_BYTES: Final = 4096
+
+# Byte order marks of UTF-8 and UTF-16, the zeros of UTF-16, and blanks.
+_PADDING_BYTES: Final = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n\v\f"
 
 
 class Download:
@@ -27,11 +33,12 @@ class Download:
         state: The call.
         stream: What the edge gave.
         head: What was read of it already.
+        is_framed: Whether the answer says where its body ends; it cannot be cut off
+            unseen then. An announced end of the connection, or a signature over all
+            bytes, proves it, too.
         check: Told the SHA-256 digest at the end, and the bytes if *keep*; raises
             `SignatureError`. None if the answer has no signature.
         keep: Collect the bytes for *check*, at most this many; 0 collects none.
-        end_is_proven: Asked at the end: whether the transport knows that nothing was
-            cut off. A signature over all bytes proves it, too.
 
     Raises:
         TransportError: The connection broke before the end.
@@ -47,41 +54,28 @@ class Download:
         stream: BodyStream,
         *,
         head: bytes,
+        is_framed: bool,
         check: Callable[[bytes, bytes], Awaitable[None]] | None,
-        end_is_proven: Callable[[], bool],
         keep: int = 0,
     ) -> None:
+        assert state.call.download is not None
         self._state = state
         self._stream = stream
         self._head = head
+        self._is_framed = is_framed
         self._check = check
-        self._end_is_proven = end_is_proven
         self._keep = keep
         self._kept = bytearray()
         self._digest = hashlib.sha256()
-        day = state.call.file_day
-        self._proof = FileProof(
-            day=None if day is None else f"{day:%Y%m%d}",
-            framed=state.call.file_framed,
-        )
+        self._proof = state.call.download()
         self._ended = False
 
     @property
     def date(self) -> datetime | None:
         """
-        The gateway's clock when it answered: the header Date (RFC 9110, 6.6.1).
+        The gateway's clock when it answered, None if it told none.
         """
-        text = self._state.response_header(b"date")
-
-        if text is None:
-            return None
-
-        try:
-            moment = email.utils.parsedate_to_datetime(text)
-        except (ValueError, OverflowError):
-            return None
-
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return self._state.response_date(b"date")
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -93,19 +87,21 @@ class Download:
         if self._ended:
             raise StopAsyncIteration
 
-        chunk = await self._next()
+        chunk: bytes | None = self._head
+        self._head = b""
 
-        if chunk is None:
-            self._ended = True
+        if chunk:
+            self._proof.feed(chunk.lstrip(_PADDING_BYTES))
+        else:
+            chunk = await self._next()
 
-            if self._check is not None:
-                await self._check(self._digest.digest(), bytes(self._kept))
+            if chunk is None:
+                self._ended = True
+                await self._prove()
 
-            self._must_be_whole()
+                raise StopAsyncIteration
 
-            raise StopAsyncIteration
-
-        self._proof.feed(chunk)
+            self._proof.feed(chunk)
 
         if self._check is not None:
             self._digest.update(chunk)
@@ -114,27 +110,30 @@ class Download:
                 self._kept += chunk
 
                 if len(self._kept) > self._keep:
-                    raise refusals.too_large(self._state, self._keep)
+                    raise call_errors.too_large(
+                        self._state.call.label, limit=self._keep
+                    )
 
         return chunk
 
-    def _must_be_whole(self) -> None:
-        end_is_proven = self._state.download_verified or self._end_is_proven()
-        doubt = self._proof.doubt(end_is_proven=end_is_proven)
-
-        if doubt is not None:
-            raise refusals.unproven(self._state, doubt)
-
     async def _next(self) -> bytes | None:
-        if self._head:
-            chunk, self._head = self._head, b""
-
-            return chunk
-
         try:
             return await anext(self._stream, None)
         except HTTPExchangeError as error:
-            raise transport_error(self._state, error) from error.__cause__
+            raise self._state.exchange_error(error) from error.__cause__
+
+    async def _prove(self) -> None:
+        if self._check is not None:
+            await self._check(self._digest.digest(), bytes(self._kept))
+
+        doubt = self._proof.doubt(
+            end_is_proven=self._state.download_verified
+            or self._is_framed
+            or self._stream.ended_clean
+        )
+
+        if doubt is not None:
+            raise call_errors.unproven_file(self._state.call.label, doubt)
 
     async def aclose(self) -> None:
         """
@@ -142,3 +141,84 @@ class Download:
         """
         self._ended = True
         await self._stream.aclose()
+
+
+async def read_head(stream: BodyStream) -> bytes:
+    """
+    Return the begin of a download, as much as it takes to know what it is.
+    """
+    head = b""
+
+    async for chunk in stream:
+        head += chunk
+
+        if first_byte(head) or len(head) >= _HEAD_BYTES:
+            break
+
+    return head
+
+
+async def read_rest(stream: BodyStream, head: bytes, *, state: CallState) -> bytes:
+    """
+    Return the whole body, of which *head* was read.
+
+    Raises:
+        EnvelopeError: It is larger than the call allows.
+    """
+    limit = state.call.body_limit
+    body = bytearray(head)
+
+    while len(body) <= limit:
+        chunk = await anext(stream, None)
+
+        if chunk is None:
+            return bytes(body)
+
+        body += chunk
+
+    raise call_errors.too_large(state.call.label, limit=limit)
+
+
+def begins_file(head: bytes, *, state: CallState) -> bool:
+    """
+    Tell whether a download is a file, and not an error object (gateway.md 9.1).
+
+    Raises:
+        EnvelopeError: It is neither.
+    """
+    label, status, coding = state.call.label, state.status, content_coding(state)
+
+    if status == HTTPStatus.PARTIAL_CONTENT:
+        raise call_errors.part_of_file(label)
+
+    if coding is not None:
+        raise call_errors.unreadable(label, status=status, reason="", coding=coding)
+
+    first = first_byte(head)
+
+    if first == b"<":
+        raise call_errors.page_for_file(label, status=status)
+
+    if not first and len(head) >= _HEAD_BYTES:
+        raise call_errors.blank_file(label)
+
+    return first != b"{"
+
+
+def first_byte(head: bytes) -> bytes:
+    """
+    Return the first byte of *head* that is neither blank nor byte order mark, or none.
+    """
+    return head.lstrip(_PADDING_BYTES)[:1]
+
+
+def content_coding(state: CallState) -> str | None:
+    """
+    Return how the answer is compressed, None if it is not.
+    """
+    coding = state.response_header(b"content-encoding")
+
+    if coding is None or coding.strip().lower() in ("", "identity"):
+        return None
+
+    return coding

@@ -200,7 +200,8 @@ class HttpConnection(asyncio.Protocol):
         self.made_for = None
         exchange.connection = self
         self._parser.begin(
-            body_limit=state.call.body_limit, wants_stream=state.call.download
+            body_limit=state.call.body_limit,
+            wants_stream=bool(state.call.download),
         )
         payload, exchange.payload = exchange.payload, b""
         self._is_large = len(payload) > _LARGE_REQUEST_BYTES

@@ -11,20 +11,17 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from functools import partial
 from types import ModuleType
 from typing import Any, Final, Protocol
 
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import UMFError, call_errors
 from umfpay.transport._call import CallState, find_header
-from umfpay.transport._errors import without_traceback
 from umfpay.transport._exchange import Answer, Failure, HTTPExchangeError
 from umfpay.transport._request_head import ALWAYS
-from umfpay.transport._user_hooks import translate_transport_errors
+from umfpay.transport._user_hooks import translate_errors
 
-
-EXTENSION: Final = "umfpay"
-"""Where a transport finds the `CallState` of a request, in its extensions."""
 
 # Their classes are disjoint; each transport gets requests of its own family.
 _FAMILIES: Final = ("httpx", "httpx2")
@@ -68,13 +65,11 @@ class HTTPXTransport(Protocol):
         """
         Send *request* and return the response, its body still to be read.
         """
-        ...
 
     async def aclose(self) -> None:
         """
         Close all connections.
         """
-        ...
 
 
 class AbandonedError(Exception):
@@ -97,34 +92,6 @@ def family_of(made: object, *, kind: str = "AsyncBaseTransport") -> ModuleType |
     return None
 
 
-def no_transport(given: Any) -> ConfigError:
-    """
-    Return the error for what was *given* in the place of a transport.
-    """
-    name = given.__name__ if isinstance(given, type) else type(given).__name__
-    what = f"the class {name}" if isinstance(given, type) else f"a {name}"
-    advice = Text(
-        "Give a transport such as httpx.AsyncHTTPTransport(), or leave transport= out.",
-        "请传入 httpx.AsyncHTTPTransport() 之类的 transport，或省略 transport=。",
-    )
-
-    if name in ("AsyncClient", "Client"):
-        advice = Text(
-            "A client would change the signed request; give the transport that it would"
-            " use: httpx.AsyncHTTPTransport(...). Or give the client"
-            " umfpay.transport.UMFTransport(...).",
-            "客户端会改动已签名的请求；请传入其底层 transport："
-            "httpx.AsyncHTTPTransport(...)；或为该客户端使用"
-            " umfpay.transport.UMFTransport(...)。",
-        )
-
-    return ConfigError(
-        f"transport: an httpx.AsyncBaseTransport is needed, not {what}.",
-        f"transport：需要 httpx.AsyncBaseTransport 实例，而不是 {name}。",
-        advice=advice,
-    )
-
-
 class HTTPXAdapter:
     """
     Gives a call to the user's transport, in a task that outlives a cancelled caller.
@@ -134,25 +101,14 @@ class HTTPXAdapter:
     far it is; a transport that does not know it says by taking the body.
 
     Args:
-        wrapped: The user's transport.
-
-    Raises:
-        ConfigError: It is no transport.
+        wrapped: The user's transport: one of a library that `family_of` knows.
     """
 
     def __init__(self, wrapped: HTTPXTransport) -> None:
-        family = family_of(wrapped)
-
-        if family is None:
-            refusal = no_transport(wrapped)
-            # A dict of proxies holds passwords, and a traceback shows locals.
-            del wrapped
-
-            raise refusal
-
         self._wrapped = wrapped
         # Any: a module; httpx2 has the names of httpx.
-        self._family: Any = family
+        self._family: Any = family_of(wrapped)
+        self._body_class = _watched_body_class(self._family)
         self._left: set[asyncio.Task[Any]] = set()
 
     async def exchange(self, state: CallState) -> Answer:
@@ -180,71 +136,55 @@ class HTTPXAdapter:
 
             raise TimeoutError
 
-        with self._errors(state):
+        with self.errors(state):
             return task.result()
 
     async def _exchange(self, state: CallState) -> Answer:
         left = state.deadline - asyncio.get_running_loop().time()
         timeout = dict.fromkeys(("connect", "read", "write"), state.timeout)
         timeout["pool"] = max(0.0, min(state.timeout, left * _POOL_SHARE))
-        family = self._family
-        url = family.URL(state.url)
-        request = family.Request(
+        url = self._family.URL(state.url)
+        request = self._family.Request(
             state.call.method,
             url,
             headers=_headers(url, state),
-            stream=_watched_body(family, state),
-            extensions={
-                EXTENSION: state,
-                "timeout": timeout,
-                "trace": _trace_of(state),
-            },
+            stream=self._body_class(state),
+            extensions={"timeout": timeout, "trace": partial(_trace, state)},
         )
         response = await self._wrapped.handle_async_request(request)
         # Whoever answers has it, even if he took no body.
         state.body_started = True
-        status = response.status_code
         headers = [(name.lower(), value) for name, value in response.headers.raw]
-        is_framed = is_length_declared(headers) or (
-            response.extensions.get("http_version") == b"HTTP/2"
-        )
-
-        if state.call.download and 200 <= status < 300:
-            return Answer(
-                status=status,
-                headers=headers,
-                stream=_FileStream(self, response.stream, state),
-                is_framed=is_framed,
-            )
-
-        return Answer(
-            status=status,
+        answer = Answer(
+            status=response.status_code,
             headers=headers,
-            body=await _read(response.stream, state.call.body_limit),
-            is_framed=is_framed,
+            is_framed=is_length_declared(headers)
+            or response.extensions.get("http_version") == b"HTTP/2",
         )
 
-    @contextmanager
-    def _errors(self, state: CallState) -> Iterator[None]:
-        with translate_transport_errors(state):
-            try:
-                yield
-            except Exception as error:
-                failure = self._failure_of(error)
+        if state.call.download and 200 <= answer.status < 300:
+            answer.stream = _FileStream(self, response.stream, state)
+        else:
+            answer.body = await _read(response.stream, state.call.body_limit)
 
-                if failure is None:
-                    raise
+        return answer
 
-                raise HTTPExchangeError(
-                    failure, str(error) or type(error).__name__
-                ) from without_traceback(error)
+    def errors(self, state: CallState) -> AbstractContextManager[None]:
+        """
+        Give what the transport raises as `HTTPExchangeError`, or as `TransportError`.
+        """
+        return translate_errors(
+            partial(self._translated, state), passing=(UMFError, HTTPExchangeError)
+        )
 
-    def _failure_of(self, error: Exception) -> Failure | None:
+    def _translated(self, state: CallState, error: BaseException) -> Exception:
         for name, failure in _FAILURES:
             if isinstance(error, getattr(self._family, name)):
-                return failure
+                return HTTPExchangeError(failure, str(error) or type(error).__name__)
 
-        return None
+        return call_errors.transport_failed(
+            state.call.label, error, sent=state.may_have_been_sent()
+        )
 
     def _abandon(self, task: asyncio.Task[Answer], state: CallState) -> None:
         """
@@ -290,13 +230,11 @@ class HTTPXAdapter:
             if left:
                 await asyncio.wait(left, timeout=_CLOSING_SECONDS)
         finally:
-            late = {task for task in left if not task.done()}
-
-            for task in late:
+            for task in left:
                 task.cancel()
 
             try:
-                await asyncio.gather(*late, return_exceptions=True)
+                await asyncio.gather(*left, return_exceptions=True)
             finally:
                 await self._wrapped.aclose()
 
@@ -327,44 +265,44 @@ def _headers(url: Any, state: CallState) -> list[tuple[bytes, bytes]]:
     return [*own, *state.headers]
 
 
-def _watched_body(family: Any, state: CallState) -> Any:
+def _watched_body_class(family: Any) -> Any:
     """
-    Return the body for a transport that is not ours: whoever takes it may send it.
+    Return the class of a body that knows when it is taken: whoever takes it may send it.
     """
 
     class WatchedBody(family.ByteStream):  # type: ignore[misc]
-        def __iter__(self) -> Iterator[bytes]:
-            begin()
+        def __init__(self, state: CallState) -> None:
+            super().__init__(state.body)
+            self._state = state
 
-            return iter((state.body,))
+        def __iter__(self) -> Iterator[bytes]:
+            if self._state.abandoned:
+                raise AbandonedError
+
+            self._state.body_started = True
+
+            yield self._state.body
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
-            begin()
+            for chunk in self:
+                yield chunk
 
-            yield state.body
-
-    def begin() -> None:
-        if state.abandoned:
-            raise AbandonedError
-
-        state.body_started = True
-
-    return WatchedBody(state.body)
+    return WatchedBody
 
 
-def _trace_of(state: CallState) -> Any:
+async def _trace(
+    state: CallState,
+    event: str,
+    info: Mapping[str, Any],  # noqa: ARG001
+) -> None:
     """
-    Return the callback that httpcore calls at each step of an exchange.
+    Learn from httpcore how far an exchange is; stop one whose caller is gone.
     """
+    # It says each step before it does it, and takes the body only to write it.
+    state.body_tracked = True
 
-    async def trace(event: str, info: Mapping[str, Any]) -> None:  # noqa: ARG001
-        # It tells each step before it does it, and takes the body only to write it.
-        state.body_tracked = True
-
-        if state.abandoned and event.endswith(_LAST_SAFE_EVENTS):
-            raise AbandonedError
-
-    return trace
+    if state.abandoned and event.endswith(_LAST_SAFE_EVENTS):
+        raise AbandonedError
 
 
 def is_length_declared(headers: list[tuple[bytes, bytes]]) -> bool:
@@ -453,8 +391,7 @@ class _FileStream:
         return self
 
     async def __anext__(self) -> bytes:
-        # Ours, around what may be read for a long time: it is private to the adapter.
-        with self._adapter._errors(self._state):
+        with self._adapter.errors(self._state):
             if self._chunks is None:
                 self._chunks = aiter(self._stream)
 
@@ -470,5 +407,5 @@ class _FileStream:
         return chunk
 
     async def aclose(self) -> None:
-        with self._adapter._errors(self._state):
+        with self._adapter.errors(self._state):
             await _close(self._stream)

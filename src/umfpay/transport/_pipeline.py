@@ -9,19 +9,14 @@ import copy
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 
+from umfpay.errors import call_errors, without_traceback
 from umfpay.transport import _authorizing as authorizing
-from umfpay.transport import _refusals as refusals
 from umfpay.transport import _retrying as retrying
 from umfpay.transport._call import CallState, Effect
 from umfpay.transport._downloads import Download
-from umfpay.transport._errors import (
-    closed_error,
-    transport_error,
-    without_traceback,
-)
-from umfpay.transport._exchange import Edge, Failure, HTTPExchangeError
+from umfpay.transport._exchange import Edge, HTTPExchangeError
 from umfpay.transport._retrying import RetryPolicy
-from umfpay.transport._signing import RequestSigner, sign
+from umfpay.transport._signing import RequestSigner, sign, wrap_signer
 from umfpay.transport._token_source import TokenSource
 from umfpay.transport._verifying import AnswerVerifier
 
@@ -68,7 +63,7 @@ class Pipeline:
         self._closed = asyncio.Event()
         self._edge = edge
         self._origin = origin
-        self._signer = signer
+        self._signer = wrap_signer(signer)
         self._verifier = verifier
         self._executor = executor
         self._policy = retry_policy or retrying.full_jitter()
@@ -111,7 +106,7 @@ class Pipeline:
         call = state.call
 
         if not state.url.startswith(self._origin):
-            raise authorizing.other_origin_error(state.url)
+            raise call_errors.other_origin(state.url)
 
         try:
             if call.method == "POST" and call.effect is not Effect.TOKEN:
@@ -125,7 +120,7 @@ class Pipeline:
             return await self._retry(state)
         except HTTPExchangeError as error:
             # Frames of a transport that is not ours hold the token and the body.
-            raise transport_error(state, error) from without_traceback(
+            raise state.exchange_error(error) from without_traceback(
                 error.__cause__ or error
             )
 
@@ -198,7 +193,11 @@ class Pipeline:
                 state.sent_before_unverified_refusal = True
 
             if state.replays:
-                raise authorizing.two_refusals_error(state)
+                raise call_errors.two_tokens_refused(
+                    state.call.label,
+                    ret_code=authorizing.ret_code_of(state),
+                    status=state.status,
+                )
 
             state.replays += 1
             state.start_again()
@@ -208,19 +207,11 @@ class Pipeline:
         Send the request once, and verify what comes.
         """
         if self._closed.is_set():
-            raise closed_error()
+            raise call_errors.closed()
 
         if asyncio.get_running_loop().time() >= state.deadline:
             raise TimeoutError
 
         state.handed_over = True
 
-        try:
-            answer = await self._edge.exchange(state)
-        except HTTPExchangeError as error:
-            if error.failure is Failure.TOO_LARGE:
-                raise refusals.too_large(state, state.call.body_limit) from None
-
-            raise
-
-        return await self._verifier.verify(state, answer)
+        return await self._verifier.verify(state, await self._edge.exchange(state))

@@ -4,11 +4,9 @@ Retry policy: which calls are made again, after which backoff, and which never.
 
 from __future__ import annotations
 
-import email.utils
 import random as _random
 import time
 from collections.abc import Callable
-from datetime import UTC
 from typing import Final
 
 from umfpay.transport._call import CallState, Effect
@@ -68,25 +66,14 @@ def retry_after(state: CallState, *, now: float) -> float:
     Args:
         now: Seconds since the epoch, for the form that names a date.
     """
-    text = state.response_header(b"retry-after")
-
-    if text is None:
-        return 0.0
-
-    text = text.strip()
+    text = (state.response_header(b"retry-after") or "").strip()
 
     if text.isascii() and text.isdigit():
         return float(text)
 
-    try:
-        moment = email.utils.parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return 0.0
+    moment = state.response_date(b"retry-after")
 
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-
-    return max(0.0, moment.timestamp() - now)
+    return 0.0 if moment is None else max(0.0, moment.timestamp() - now)
 
 
 def is_busy(state: CallState) -> bool:
@@ -105,11 +92,7 @@ def may_repeat(state: CallState, error: HTTPExchangeError) -> bool:
 
     effect = state.call.effect
 
-    if effect is Effect.READ:
-        return True
-
     # A token request kills the old token: only the token cache repeats it.
-    if effect is Effect.TOKEN:
-        return False
-
-    return not state.may_have_been_sent(error.failure)
+    return effect is Effect.READ or (
+        effect is not Effect.TOKEN and not state.may_have_been_sent(error.failure)
+    )

@@ -9,7 +9,9 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from typing import Protocol, cast
 
-from umfpay.errors import ConfigError
+from umfpay.errors import call_errors
+from umfpay.protocol import Signer
+from umfpay.transport._user_hooks import translate_errors
 
 
 class BodySigner(Protocol):
@@ -22,17 +24,42 @@ class BodySigner(Protocol):
         """
         Whether a signature takes too long for the event loop.
         """
-        ...
 
     def sign(self, data: bytes, /) -> str:
         """
         Return the signature of *data*: base64 in one line.
         """
-        ...
 
 
-CustomSigner = Callable[[bytes], Awaitable[str]]
-RequestSigner = BodySigner | CustomSigner
+RequestSigner = BodySigner | Callable[[bytes], Awaitable[str]]
+
+
+class _UserSigner:
+    """
+    A signer of the user's in the form of our own; its errors are `ConfigError`.
+    """
+
+    def __init__(self, signer: BodySigner) -> None:
+        self._signer = signer
+
+    @property
+    @translate_errors(call_errors.signer_failed)
+    def off_loop(self) -> bool:
+        return self._signer.off_loop
+
+    @translate_errors(call_errors.signer_failed)
+    def sign(self, data: bytes) -> str:
+        return self._signer.sign(data)
+
+
+def wrap_signer(signer: RequestSigner) -> RequestSigner:
+    """
+    Return *signer* so that its errors are ours; one of ours, and a callable, as it is.
+    """
+    if isinstance(signer, Signer) or not hasattr(signer, "sign"):
+        return signer
+
+    return _UserSigner(cast("BodySigner", signer))
 
 
 async def sign(
@@ -47,12 +74,13 @@ async def sign(
         deadline: When to stop waiting for it, in the running loop's time.
 
     Raises:
-        ConfigError: A custom signer gave something that is no header line.
+        ConfigError: A signer of the user's failed, or gave no header line.
         TimeoutError: The deadline has passed.
     """
     if not hasattr(signer, "sign"):
         async with asyncio.timeout_at(deadline):
-            return _header_line(await signer(body))
+            with translate_errors(call_errors.signer_failed):
+                return _header_line(await signer(body))
 
     own = cast("BodySigner", signer)
 
@@ -72,7 +100,4 @@ def _header_line(signature: object) -> str:
     if isinstance(signature, str) and signature.isascii() and signature.isprintable():
         return signature
 
-    raise ConfigError(
-        "signer: it must return the signature as base64 in one line.",
-        "signer：必须返回单行 base64 签名。",
-    )
+    raise call_errors.bad_signature()

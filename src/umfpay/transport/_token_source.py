@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import attrs
-
 from umfpay.sensitive import Secret
 
 
@@ -21,24 +19,12 @@ class Bearer(Protocol):
         """
         The number of the token; a later token has a larger one.
         """
-        ...
 
     @property
     def token(self) -> Secret:
         """
         The token itself.
         """
-        ...
-
-
-@attrs.frozen(kw_only=True)
-class BearerToken:
-    """
-    A token and its generation, as plain data.
-    """
-
-    generation: int
-    token: Secret
 
 
 class TokenSource(Protocol):
@@ -50,16 +36,13 @@ class TokenSource(Protocol):
         """
         Return the token if it is usable now and no refresh is running, else None.
         """
-        ...
 
     async def acquire(self, *, deadline: float) -> Bearer:
         """
         Return a usable token, waiting for one until *deadline* (the loop's time).
         """
-        ...
 
     async def refuse(self, generation: int) -> None:
         """
         Note that the gateway refused the token of *generation*.
         """
-        ...

@@ -7,35 +7,33 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from functools import lru_cache
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import Final, Literal, TypeVar, cast
 from urllib.parse import unquote
 
-from umfpay.errors import Text
-from umfpay.protocol import Envelope, Verdict, Verifier, open_envelope
-from umfpay.transport import _refusals as refusals
+from umfpay.errors import call_errors
+from umfpay.protocol import Envelope, PublicKey, Verdict, Verifier, open_envelope
 from umfpay.transport._call import CallState, find_header
-from umfpay.transport._custom import (
-    CustomVerifier,
-    ResponseVerifier,
-    read_unchecked,
+from umfpay.transport._downloads import (
+    Download,
+    begins_file,
+    content_coding,
+    read_head,
+    read_rest,
 )
-from umfpay.transport._downloads import Download
 from umfpay.transport._exchange import Answer, BodyStream
-from umfpay.transport._file_proof import first_byte
 from umfpay.transport._outcome import claims_success
+from umfpay.transport._user_hooks import translate_errors
 
 
 UnsignedResponses = Literal["refuse", "accept"]
 ResponseSignatures = Literal["enforce", "report"]
+ResponseVerifier = Callable[[bytes, str, Sequence[PublicKey]], bool]
 
-SUCCESS_CODE: Final = "0000"
-
-# A file has shown something but blanks by then.
-_HEAD_BYTES: Final = 4096
+_SUCCESS_CODE: Final = "0000"
 
 _ID: Final = re.compile(r"\{\w+\}|[A-Z]+_[A-Z2-7]+")
 
@@ -54,7 +52,8 @@ class AnswerVerifier:
         unsigned_responses: Whether an answer without signature may give something.
         response_signatures: ``"report"`` logs forged answers and lets them through.
         response_verifier: ``(body, signature, keys) -> bool``, decides about the header
-            Signature in place of *verifier*.
+            Signature in place of *verifier*: nobody has seen which bytes a later gateway
+            signs in it, so it gets the whole body.
     """
 
     def __init__(
@@ -70,7 +69,13 @@ class AnswerVerifier:
         self._executor = executor
         self._accepts_unsigned = unsigned_responses == "accept"
         self._reports_only = response_signatures == "report"
-        self._custom = response_verifier
+        self._custom: ResponseVerifier | None = None
+
+        if response_verifier is not None:
+            self._custom = translate_errors(call_errors.verifier_failed)(
+                response_verifier
+            )
+
         self._signed: set[str] = set()
         self._warned: set[str] = set()
 
@@ -98,7 +103,9 @@ class AnswerVerifier:
 
         if answer.stream is not None:
             async with asyncio.timeout_at(state.deadline):
-                file = await self._file_or_body(state, answer.stream, answer)
+                file = await self._file_or_body(
+                    state, answer.stream, is_framed=answer.is_framed
+                )
 
             if isinstance(file, Download):
                 return file
@@ -108,11 +115,11 @@ class AnswerVerifier:
         state.response_body = body
 
         if 300 <= answer.status < 400:
-            raise refusals.redirected(state)
+            raise call_errors.redirected(state.call.label, status=answer.status)
 
         coding = find_header(answer.headers, b"content-encoding")
 
-        if coding is None or refusals.content_coding(state) is None:
+        if coding is None or content_coding(state) is None:
             signature = find_header(answer.headers, b"signature")
 
             # The usual way waits for nothing.
@@ -132,7 +139,7 @@ class AnswerVerifier:
         return None
 
     async def _file_or_body(
-        self, state: CallState, stream: BodyStream, answer: Answer
+        self, state: CallState, stream: BodyStream, *, is_framed: bool
     ) -> Download | bytes:
         """
         Return what streams: a file, or the error object in its place.
@@ -140,38 +147,62 @@ class AnswerVerifier:
         is_file = False
 
         try:
-            head = await _head(stream)
-            is_file = _begins_file(state, head)
+            head = await read_head(stream)
+            is_file = begins_file(head, state=state)
 
-            if is_file:
-                return self._file(state, stream, head, is_framed=answer.is_framed)
-
-            return await _rest(state, stream, head)
+            if not is_file:
+                return await read_rest(stream, head, state=state)
         finally:
             if not is_file:
                 await stream.aclose()
 
+        signature = state.response_header(b"signature")
+
+        return Download(
+            state,
+            stream,
+            head=head,
+            is_framed=is_framed,
+            check=None if signature is None else partial(self._check, state, signature),
+            keep=0 if self._custom is None else state.call.body_limit,
+        )
+
+    async def _check(
+        self, state: CallState, signature: str, digest: bytes, body: bytes
+    ) -> None:
+        """
+        Verify the header *signature* over a file.
+        """
+        custom, verifier = self._custom, self._verifier
+        state.download_verified = await self._work(
+            partial(verifier.verify_digest, digest, signature)
+            if custom is None
+            else partial(custom, body, signature, verifier.keys)
+        )
+
+        if not state.download_verified:
+            self._refuse_forged(state, "header Signature over the file")
+
     async def _open(
         self, state: CallState, body: bytes, signature: str | None
     ) -> Envelope:
-        verifier = self._verifier
+        """
+        Open an envelope in a thread, or by a verifier of the user's, or both.
+        """
+        custom, verifier = self._custom, self._verifier
 
-        if self._custom is not None and signature is not None:
-            custom = CustomVerifier(
-                verifier, decide=self._custom, body=body, header=signature
-            )
-            # It has the two members that an envelope needs, without any key of its own.
-            verifier = cast("Verifier", custom)
-
-        if not verifier.off_loop:
-            return open_envelope(body, header_signature=signature, verifier=verifier)
-
-        async with asyncio.timeout_at(state.deadline):
-            return await self._work(
-                lambda: open_envelope(
+        def work() -> Envelope:
+            if custom is None or signature is None:
+                return open_envelope(
                     body, header_signature=signature, verifier=verifier
                 )
+
+            return _open_decided(
+                body, signature, decision=custom(body, signature, verifier.keys)
             )
+
+        async with asyncio.timeout_at(state.deadline):
+            return await self._work(work)
 
     async def _work(self, job: Callable[[], T]) -> T:
         if self._verifier.off_loop:
@@ -187,7 +218,7 @@ class AnswerVerifier:
         if verdict is Verdict.VERIFIED:
             state.signed_success = (
                 state.status == HTTPStatus.OK
-                and envelope.ret_code == SUCCESS_CODE
+                and envelope.ret_code == _SUCCESS_CODE
                 and not envelope.other_codes
             )
 
@@ -198,15 +229,17 @@ class AnswerVerifier:
             return
 
         if verdict is Verdict.FORGED:
-            self._forged(state, envelope.reason)
-            state.envelope = read_unchecked(body, forged=envelope)
+            self._refuse_forged(state, envelope.reason)
+            # What it says, as if it were signed: an object, or nothing to be read.
+            envelope = _open_decided(body, "", decision=True)
+            state.envelope = envelope
 
-            if state.envelope.verdict is Verdict.FORGED:
+            if envelope.verdict is Verdict.VERIFIED:
+                envelope.verdict = Verdict.FORGED
                 state.unverified_accepted = True
 
                 return
 
-            envelope = state.envelope
             verdict = envelope.verdict
 
         assert state.status is not None
@@ -216,75 +249,65 @@ class AnswerVerifier:
             return
 
         if verdict is Verdict.UNREADABLE:
-            raise refusals.unreadable(state, envelope.reason)
+            raise call_errors.unreadable(
+                state.call.label,
+                status=state.status,
+                reason=envelope.reason,
+                coding=content_coding(state),
+            )
 
         if not claims_success(envelope.ret_code):
             return
 
         if not state.call.unsigned_allowed:
-            self._unsigned(state)
+            self._refuse_unsigned(state)
 
         state.unverified_accepted = True
 
-    def _forged(self, state: CallState, reason: str) -> None:
+    def _refuse_forged(self, state: CallState, reason: str) -> None:
         if not self._reports_only:
-            raise refusals.forged(state, reason)
+            raise call_errors.forged(state.call.label, reason)
 
-        _log.warning(
-            "%s %s: forged answer (%s)", state.call.method, state.call.path, reason
-        )
+        _log.warning("%s: forged answer (%s)", state.call.label, reason)
 
-    def _unsigned(self, state: CallState) -> None:
+    def _refuse_unsigned(self, state: CallState) -> None:
         if not self._accepts_unsigned:
-            raise refusals.unsigned(state)
+            raise call_errors.unsigned(state.call.label)
 
         endpoint = endpoint_of(state.call.path)
 
         if endpoint in self._signed:
-            raise refusals.stripped(state)
+            raise call_errors.stripped(state.call.label)
 
         if endpoint not in self._warned:
             self._warned.add(endpoint)
             _log.warning(
-                '%s %s: unsigned answer let through by unsigned_responses="accept"',
-                state.call.method,
-                state.call.path,
+                '%s: unsigned answer let through by unsigned_responses="accept"',
+                state.call.label,
             )
 
-    def _file(
-        self, state: CallState, stream: BodyStream, head: bytes, *, is_framed: bool
-    ) -> Download:
-        signature = state.response_header(b"signature")
-        custom = self._custom
 
-        def end_is_proven() -> bool:
-            return is_framed or stream.ended_clean
+class _Decided:
+    """
+    Stands in for a `Verifier` where every signature is as good as was decided before.
+    """
 
-        async def check(digest: bytes, body: bytes) -> None:
-            assert signature is not None
+    def __init__(self, decision: bool) -> None:  # noqa: FBT001 (all that it is)
+        self._decision = decision
 
-            if custom is not None:
-                good = await self._work(
-                    lambda: custom(body, signature, self._verifier.keys)
-                )
-            else:
-                good = await self._work(
-                    lambda: self._verifier.verify_digest(digest, signature)
-                )
+    def verify(self, data: bytes, signature: str, /) -> bool:  # noqa: ARG002
+        return self._decision
 
-            if good:
-                state.download_verified = True
-            else:
-                self._forged(state, "header Signature over the file")
 
-        return Download(
-            state,
-            stream,
-            head=head,
-            check=None if signature is None else check,
-            end_is_proven=end_is_proven,
-            keep=state.call.body_limit if custom is not None else 0,
-        )
+def _open_decided(body: bytes, signature: str, *, decision: bool) -> Envelope:
+    """
+    Open an answer whose header *signature* was decided about.
+    """
+    return open_envelope(
+        body,
+        header_signature=signature,
+        verifier=cast("Verifier", _Decided(decision)),
+    )
 
 
 @lru_cache(maxsize=256)
@@ -299,63 +322,3 @@ def endpoint_of(path: str) -> str:
         for one in unquote(path).replace(" ", "").split("/")
         if one
     )
-
-
-async def _head(stream: BodyStream) -> bytes:
-    """
-    Return the begin of a download, as much as it takes to know what it is.
-    """
-    head = b""
-
-    async for chunk in stream:
-        head += chunk
-
-        if first_byte(head) or len(head) >= _HEAD_BYTES:
-            break
-
-    return head
-
-
-async def _rest(state: CallState, stream: BodyStream, head: bytes) -> bytes:
-    """
-    Return the whole body, of which *head* was read.
-
-    Raises:
-        EnvelopeError: It is larger than the call allows.
-    """
-    limit = state.call.body_limit
-    body = bytearray(head)
-
-    while len(body) <= limit:
-        chunk = await anext(stream, None)
-
-        if chunk is None:
-            return bytes(body)
-
-        body += chunk
-
-    raise refusals.too_large(state, limit)
-
-
-def _begins_file(state: CallState, head: bytes) -> bool:
-    """
-    Tell whether a download is a file, and not an error object (gateway.md 9.1).
-
-    Raises:
-        EnvelopeError: It is neither.
-    """
-    if state.status == HTTPStatus.PARTIAL_CONTENT:
-        raise refusals.no_file(state, Text("HTTP 206, a part", "HTTP 206，只是一部分"))
-
-    if refusals.content_coding(state) is not None:
-        raise refusals.unreadable(state, "")
-
-    first = first_byte(head)
-
-    if first == b"<":
-        raise refusals.page(state)
-
-    if not first and len(head) >= _HEAD_BYTES:
-        raise refusals.no_file(state, Text("it begins with blanks", "开头全是空白"))
-
-    return first != b"{"

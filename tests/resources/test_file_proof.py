@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from umfpay.transport._file_proof import FileProof, first_byte
+from umfpay.resources._file_proof import FileProof
 
 
 START = b"TRANSDETAIL-START,8017,20170206\n"
@@ -29,8 +29,6 @@ def doubt(*chunks, end_is_proven=False, **expected):
         START + ROW + END,
         START + END,
         START + ROW * 500 + END,
-        b"\xef\xbb\xbf" + START + ROW + END,
-        b"\r\n" + START + ROW + END,
         (START + ROW + END).replace(b"\n", b"\r\n"),
         START.replace(b",", b", ") + END.replace(b",", b", "),
         (START + ROW + END).replace(b"-End", b"-Detail-End"),
@@ -93,25 +91,6 @@ def test_any_other_file_is_the_transports_matter(file):
     assert "no length" in doubt(file).en
     assert "没有长度" in doubt(file).zh
     assert doubt(file, end_is_proven=True) is None
-
-
-@pytest.mark.parametrize(
-    ("head", "first"),
-    [
-        (b"", b""),
-        (b" \t\r\n", b""),
-        (b"{}", b"{"),
-        (b"\n <html>", b"<"),
-        (b"\xef\xbb\xbf{}", b"{"),
-        (b" \xef\xbb\xbf \n{}", b"{"),
-        ("{}".encode("utf-16"), b"{"),
-        ("<a>".encode("utf-16-be"), b"<"),
-        (b"TRANSDETAIL-START", b"T"),
-    ],
-)
-def test_the_first_byte_that_means_something(head, first):
-    """Blanks and marks of the encoding mean nothing."""
-    assert first == first_byte(head)
 
 
 @pytest.mark.parametrize(

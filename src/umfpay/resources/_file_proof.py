@@ -19,16 +19,6 @@ _FIRST_MARKER: Final = re.compile(rb"TRANSDETAIL-START", re.IGNORECASE)
 _LAST_MARKER: Final = re.compile(rb"TRANSDETAIL-(?:DETAIL-)?END", re.IGNORECASE)
 _LAST_LINE_FIELDS: Final = 4  # marker, merchant, day, total
 
-# Byte order marks of UTF-8 and UTF-16, the zeros of UTF-16, and blanks.
-_PADDING_BYTES: Final = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n\v\f"
-
-
-def first_byte(head: bytes) -> bytes:
-    """
-    Return the first byte of *head* that is neither blank nor byte order mark, or none.
-    """
-    return head.lstrip(_PADDING_BYTES)[:1]
-
 
 class FileProof:
     """
@@ -48,7 +38,7 @@ class FileProof:
 
     def feed(self, chunk: bytes) -> None:
         """
-        Take the next bytes.
+        Take the next bytes; the file's first is neither blank nor byte order mark.
         """
         if len(self._head) < _LINE_BYTES:
             self._head += chunk[: _LINE_BYTES - len(self._head)]
@@ -65,7 +55,7 @@ class FileProof:
         Args:
             end_is_proven: The transport knows that nothing was cut off.
         """
-        first = _fields(self._head.lstrip(_PADDING_BYTES).partition(b"\n")[0])
+        first = _fields(self._head.partition(b"\n")[0])
 
         if _FIRST_MARKER.fullmatch(first[0]):
             return self._doubt_of_frame(first, end_is_proven=end_is_proven)
