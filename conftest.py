@@ -17,6 +17,9 @@ from sybil.integration.pytest import SybilFile
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
 
+# Fixtures of real databases, for tests and pages alike.
+pytest_plugins = ["tests.sql_servers"]
+
 # Installing is done by whoever runs this; the test command would run itself.
 ELSEWHERE = ("pip install", "nox", "umfpay statements")
 

@@ -52,8 +52,13 @@ Everything that can go wrong, in one tree.
     │   └── NotificationAmountError    amount or currency is not the order's
     ├── DocumentError                  papers that cannot be packed
     │   └── UploadError                .name
-    └── StatementError
-        └── IncompleteStatementError
+    ├── StatementError
+    │   └── IncompleteStatementError
+    └── DatabaseError                  the merchant's own database
+        ├── DatabaseUnavailableError   away, or not to be used
+        ├── DatabaseTimeoutError       a transaction took too long
+        ├── DatabaseTablesError        missing, or of another version
+        └── CommitUnknownError         kept entirely or not at all
 
 Each says what happened, whether money may have moved and what to do, in English and
 Chinese. Each pickles, and holds nothing secret.
@@ -98,6 +103,13 @@ from umfpay.errors._calls import (
     UnsignedResponseError,
     WrongLoopError,
 )
+from umfpay.errors._database import (
+    CommitUnknownError,
+    DatabaseError,
+    DatabaseTablesError,
+    DatabaseTimeoutError,
+    DatabaseUnavailableError,
+)
 from umfpay.errors._escaping import escape, format_error
 from umfpay.errors._escaping import install_filter as _install_filter
 from umfpay.errors._extras import MissingExtraError, needs_extra
@@ -132,9 +144,14 @@ __all__ = [
     "AuthenticationError",
     "CardError",
     "CodeTooSoonError",
+    "CommitUnknownError",
     "ConfigError",
     "CustomsFailedError",
     "CustomsRefusedError",
+    "DatabaseError",
+    "DatabaseTablesError",
+    "DatabaseTimeoutError",
+    "DatabaseUnavailableError",
     "DeadlineExceededError",
     "DocumentError",
     "EnterpriseNotEnabledError",

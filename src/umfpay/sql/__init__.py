@@ -1,0 +1,28 @@
+"""
+The merchant's own database: tables, engine, transactions (PostgreSQL, MySQL, SQLite).
+
+The one place that knows SQLAlchemy's async engine. What is kept for the inbox, the
+journal and the tokens stands here; the rooms that keep it write their own statements.
+"""
+
+from umfpay.errors import needs_extra as _needs_extra
+
+
+with _needs_extra("sql", by="umfpay.sql"):
+    from umfpay.sql._database import Database
+    from umfpay.sql._inserting import insert_if_absent
+    from umfpay.sql._schema import include_object, metadata
+    from umfpay.sql._tables import Tables
+    from umfpay.sql._transaction import Work
+    from umfpay.sql._types import now
+
+
+__all__ = [
+    "Database",
+    "Tables",
+    "Work",
+    "include_object",
+    "insert_if_absent",
+    "metadata",
+    "now",
+]

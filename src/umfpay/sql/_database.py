@@ -1,0 +1,307 @@
+"""
+`Database`: transactions in the merchant's own database, each whole or not at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from umfpay.errors import ConfigError, DatabaseTablesError, Text, WrongLoopError
+from umfpay.sql._binding import Binding
+from umfpay.sql._engine import Place
+from umfpay.sql._schema import create, differences
+from umfpay.sql._tables import Tables, tables
+from umfpay.sql._transaction import Attempt, Outcome, Work
+from umfpay.sql._types import now
+
+
+_T = TypeVar("_T")
+
+# Seconds.
+_FIRST_PAUSE_SECONDS: Final = 0.01
+_MAX_PAUSE_SECONDS: Final = 0.5
+_MAX_DIFFERENCES_SHOWN: Final = 5
+
+
+class Database:
+    """
+    The merchant's database: its tables of ours, and transactions in it.
+
+    It may be used from a second `asyncio.run` and after a fork.
+
+    Args:
+        where: ``postgresql+asyncpg://user:password@host/name``, ``mysql+asyncmy://``,
+            ``mariadb+asyncmy://``, ``sqlite+aiosqlite:///path``, the path of a SQLite
+            file, or the shop's own `AsyncEngine`, which is never disposed of here.
+            ``?pgbouncer=true`` after a PostgreSQL URL makes statements fit for a
+            pgbouncer in transaction mode, and leaves pooling to it.
+        schema: Of the tables, if it is not the default one.
+        timeout: Seconds that a transaction may take, repetitions included.
+        pool_size: Connections at most; nothing of a shop's own engine.
+
+    Raises:
+        ConfigError: *where* is none of these.
+        MissingExtraError: The driver is not installed.
+    """
+
+    def __init__(
+        self,
+        where: Any,  # a setting is whatever the user gave
+        *,
+        schema: str | None = None,
+        timeout: float = 10.0,
+        pool_size: int = 5,
+    ) -> None:
+        place = Place(where)
+        # An argument is a local of the frame that a traceback shows.
+        del where
+
+        if place.dialect == "sqlite" and schema is not None:
+            raise ConfigError(
+                "Database: SQLite has no schemas.", "数据库：SQLite 不支持 schema。"
+            )
+
+        self._place = place
+        self._timeout = timeout
+        self._pool_size = pool_size
+        self._binding: Binding | None = None
+        self.tables: Tables = tables(schema)
+
+    def __repr__(self) -> str:
+        return f"Database({getattr(getattr(self, '_place', None), 'shown', '?')!r})"
+
+    @property
+    def shown(self) -> str:
+        """
+        Its address without user and password.
+        """
+        return self._place.shown
+
+    @property
+    def dialect(self) -> str:
+        """
+        ``sqlite``, ``postgresql``, ``mysql`` or ``mariadb``, as the address says.
+        """
+        return self._place.dialect
+
+    @property
+    def supports_skip_locked(self) -> bool:
+        """
+        Whether ``FOR UPDATE SKIP LOCKED`` can be used.
+        """
+        return self.dialect != "sqlite"
+
+    @property
+    def now(self) -> now:
+        """
+        The database's clock, in microseconds since 1970, as an SQL expression.
+        """
+        return now()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def run(
+        self,
+        work: Work[_T],
+        *,
+        timeout: float | None = None,
+        repeatable: bool = False,
+        read_only: bool = False,
+    ) -> _T:
+        """
+        Return what *work* returns, after its transaction was committed.
+
+        It runs in a task of its own: whoever is cancelled while waiting for it leaves
+        it to its end, a commit in most cases. It is called again after a deadlock or
+        a lock that was waited for too long, in a new transaction, so what it does
+        outside of the database must bear that.
+
+        Args:
+            work: Called with an `AsyncConnection` inside the transaction; it neither
+                commits nor rolls back nor closes it.
+            timeout: Seconds; that of the database if it is None.
+            repeatable: Whether *work* is called again when the connection was lost
+                before the commit.
+            read_only: Nothing is kept; on SQLite it does not wait for writers.
+
+        Raises:
+            DatabaseUnavailableError: The database cannot be reached or used.
+            DatabaseTimeoutError: It took too long.
+            DatabaseTablesError: A table of ours is missing, or is of another version.
+            CommitUnknownError: The answer to the commit was lost.
+            Exception: What *work* raised. Nothing was kept, as after all but the last.
+        """
+        seconds = self._timeout if timeout is None else timeout
+        outcome = await self._supervise(
+            work,
+            seconds=seconds,
+            repeatable=repeatable or read_only,
+            read_only=read_only,
+            prepared=True,
+        )
+
+        return outcome.result()
+
+    async def create_tables(self) -> None:
+        """
+        Make the tables that are missing, and check all.
+
+        Raises:
+            DatabaseTablesError: Some are there, and are of another version.
+            DatabaseError: It cannot be done.
+        """
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.run_sync(create, self.tables)
+
+        outcome = await self._supervise(work, seconds=self._timeout, ours=True)
+        outcome.result()
+        await self.check_tables()
+
+    async def check_tables(self) -> None:
+        """
+        Look whether the tables are those of this version.
+
+        Raises:
+            DatabaseTablesError: They are not.
+            DatabaseError: It cannot be done.
+        """
+
+        async def work(connection: AsyncConnection) -> list[str]:
+            return await connection.run_sync(differences, self.tables)
+
+        outcome = await self._supervise(
+            work, seconds=self._timeout, read_only=True, repeatable=True, ours=True
+        )
+        found = outcome.result()
+
+        if found:
+            raise self._tables_error(found)
+
+    async def aclose(self) -> None:
+        """
+        Wait for the transactions that run, and close the connections.
+        """
+        binding, self._binding = self._binding, None
+
+        if binding is None:
+            return
+
+        if not binding.is_ours():
+            binding.abandon()
+
+            return
+
+        await binding.aclose()
+
+    async def _supervise(self, work: Work[_T], **options: Any) -> Outcome[_T]:
+        binding = self._bind()
+        task = binding.loop.create_task(self._transact(binding, work, **options))
+        binding.keep(task)
+
+        return await asyncio.shield(task)
+
+    async def _transact(
+        self,
+        binding: Binding,
+        work: Work[_T],
+        *,
+        seconds: float,
+        repeatable: bool = False,
+        read_only: bool = False,
+        prepared: bool = False,
+        ours: bool = False,
+    ) -> Outcome[_T]:
+        end = binding.loop.time() + seconds
+
+        if prepared and not binding.prepared:
+            error = await self._prepare(binding)
+
+            if error is not None:
+                return Outcome(error=error)
+
+        pause = _FIRST_PAUSE_SECONDS
+
+        while True:
+            attempt = Attempt(
+                binding, end=end, seconds=seconds, read_only=read_only, ours=ours
+            )
+            outcome = await attempt.make(work)
+            again = attempt.contended or (attempt.lost and repeatable) or attempt.stale
+            # Not a secret: so that those who disturbed each other do not meet again.
+            wait = pause * random.uniform(0.5, 1.5)  # noqa: S311
+
+            if not again or binding.loop.time() + wait >= end:
+                return outcome
+
+            await asyncio.sleep(wait)
+            pause = min(2 * pause, _MAX_PAUSE_SECONDS)
+
+    async def _prepare(self, binding: Binding) -> Exception | None:
+        """
+        Check the tables before the first transaction; SQLite makes its own.
+        """
+        async with binding.preparing:
+            if binding.prepared:
+                return None
+
+            try:
+                if self.dialect == "sqlite":
+                    await self.create_tables()
+                else:
+                    await self.check_tables()
+            except Exception as error:  # noqa: BLE001 (whoever waits raises it)
+                return error
+
+            binding.prepared = True
+
+        return None
+
+    def _bind(self) -> Binding:
+        binding = self._binding
+
+        if binding is not None:
+            if binding.is_ours():
+                return binding
+
+            if os.getpid() == binding.pid and not binding.loop.is_closed():
+                raise WrongLoopError(
+                    "The database is used by another event loop that is still open.",
+                    "该数据库对象属于另一个仍未关闭的事件循环。",
+                    advice=Text(
+                        "Use one Database per event loop.",
+                        "每个事件循环使用一个 Database。",
+                    ),
+                )
+
+            binding.abandon()
+
+        self._binding = Binding.open(self._place, pool_size=self._pool_size)
+
+        return self._binding
+
+    def _tables_error(self, found: list[str]) -> DatabaseTablesError:
+        names = ", ".join(found[:_MAX_DIFFERENCES_SHOWN])
+
+        if len(found) > _MAX_DIFFERENCES_SHOWN:
+            names += ", ..."
+
+        return DatabaseTablesError(
+            f"{self.shown}: tables of umfpay are missing or of another version: {names}.",
+            f"{self.shown}：umfpay 的表缺失或版本不同：{names}。",
+        )

@@ -1,0 +1,260 @@
+"""
+The engine of a database that a URL, a path or the shop's own engine names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import uuid
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import URL, NullPool, event, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from umfpay.errors import ConfigError, Text, needs_extra
+from umfpay.sensitive import Secret
+
+
+# The driver and the extra that brings it.
+_DRIVERS: Final = {
+    "sqlite": ("aiosqlite", "sql"),
+    "postgresql": ("asyncpg", "postgres"),
+    "mysql": ("asyncmy", "mysql"),
+    "mariadb": ("asyncmy", "mysql"),
+}
+_ALIASES: Final = {"postgres": "postgresql"}
+# Seconds. A waiter that was cancelled keeps its other locks on the server until then.
+LOCK_WAIT_SECONDS: Final = 2
+# SQLite itself waits that long, in the thread of the connection.
+_BUSY_SECONDS: Final = 0.1
+
+
+class Place:
+    """
+    Where the tables are, as it was given; it shows no password.
+
+    Args:
+        where: ``postgresql+asyncpg://user:password@host/name``, ``mysql+asyncmy://``,
+            ``mariadb+asyncmy://``, ``sqlite+aiosqlite:///path``, the path of a SQLite
+            file, or an `AsyncEngine`. ``?pgbouncer=true`` after a PostgreSQL URL makes
+            statements fit for a pgbouncer in transaction mode, which pools then.
+
+    Raises:
+        ConfigError: It is none of these, or its driver is not installed.
+    """
+
+    dialect = ""
+    shown = "?"
+
+    def __init__(self, where: Any) -> None:  # Any: whatever the user gave
+        self.engine: AsyncEngine | None = None
+        self.file: Path | None = None
+        self._url: Secret | None = None
+
+        if isinstance(where, AsyncEngine):
+            self._take_engine(where)
+        elif isinstance(where, os.PathLike) or (
+            isinstance(where, str) and "://" not in where
+        ):
+            self._take_path(os.fspath(where))
+        elif isinstance(where, str | Secret):
+            # A traceback may show what stands in this frame.
+            where = where if isinstance(where, Secret) else Secret(where)
+            self._take_url(where)
+        else:
+            raise _refusal(
+                f"a URL, a path or an AsyncEngine is wanted, not {type(where).__name__}",
+                f"应为 URL、路径或 AsyncEngine，而不是 {type(where).__name__}",
+            )
+
+    def __repr__(self) -> str:
+        return f"<{self.shown}>"
+
+    def _take_engine(self, engine: AsyncEngine) -> None:
+        dialect, driver = engine.dialect.name, engine.dialect.driver
+        _check_driver(dialect, driver)
+
+        if dialect == "sqlite":
+            _check_file(engine.url.database)
+
+        self.engine = engine
+        self.dialect = dialect
+        self.shown = _display(engine.url)
+
+    def _take_path(self, path: str) -> None:
+        if not isinstance(path, str) or not path.strip():
+            raise _refusal("the path is empty", "路径为空")
+
+        _check_file(path)
+        _check_driver("sqlite", "aiosqlite")
+        self.file = Path(path).absolute()
+        self.dialect = "sqlite"
+        self.shown = str(self.file)
+
+    def _take_url(self, secret: Secret) -> None:
+        url = _parse(secret)
+
+        if url is None:
+            raise _refusal(
+                "it is no URL of a database: dialect+driver://user:password@host/name;"
+                " in user and password @ : / are written %40 %3A %2F",
+                "不是有效的数据库 URL：方言+驱动://用户:密码@主机/库；"
+                "用户和密码中的 @ : / 应写作 %40 %3A %2F",
+            )
+
+        dialect, _, driver = url.drivername.partition("+")
+        database, plain = url.database, not url.query
+        self.shown = _display(url)
+        # Its options may hold a password.
+        del url
+        _check_driver(dialect, driver)
+
+        if dialect == "sqlite":
+            _check_file(database)
+
+            if database is not None and plain:
+                self.file = Path(database).absolute()
+
+        self._url = secret
+        self.dialect = dialect
+
+    def open(self, pool_size: int) -> AsyncEngine:
+        """
+        Return an engine with a pool of its own; of the shop's engine one that shares it.
+        """
+        isolation = "AUTOCOMMIT" if self.dialect == "sqlite" else "READ COMMITTED"
+
+        if self.engine is not None:
+            return self.engine.execution_options(isolation_level=isolation)
+
+        if self.file is not None:
+            _make(self.file)
+
+        url = self._address()
+        options: dict[str, Any] = {
+            "isolation_level": isolation,
+            "hide_parameters": True,
+            "pool_size": pool_size,
+            "max_overflow": 0,
+            "pool_use_lifo": True,
+        }
+
+        if url.query.get("pgbouncer") == "true":
+            del options["pool_size"], options["max_overflow"], options["pool_use_lifo"]
+            options["poolclass"] = NullPool
+            options["connect_args"] = {
+                "statement_cache_size": 0,
+                "prepared_statement_cache_size": 0,
+                "prepared_statement_name_func": lambda: f"umf_{uuid.uuid4().hex}",
+            }
+
+        if self.dialect == "sqlite":
+            options["connect_args"] = {"timeout": _BUSY_SECONDS}
+        elif self.dialect != "postgresql":
+            options["connect_args"] = {
+                "init_command": f"SET innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS}"
+            }
+
+        engine = create_async_engine(
+            url.difference_update_query(["pgbouncer"]), **options
+        )
+
+        if self.dialect == "sqlite":
+            event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+
+        return engine
+
+    def _address(self) -> URL:
+        if self._url is None:
+            return URL.create("sqlite+aiosqlite", database=str(self.file))
+
+        url = _parse(self._url)
+        assert url is not None
+
+        return url
+
+
+def _parse(secret: Secret) -> URL | None:
+    """
+    Return the URL; its `repr` hides the password.
+    """
+    try:
+        url = make_url(secret.reveal())
+    except (ArgumentError, ValueError):
+        return None
+
+    # With an @ in the password the rest of it would count as the host, and be shown.
+    return None if "@" in (url.host or "") else url
+
+
+def _check_driver(dialect: str, driver: str) -> None:
+    dialect = _ALIASES.get(dialect, dialect)
+
+    if dialect not in _DRIVERS:
+        known = ", ".join(f"{one}+{name}://" for one, (name, _) in _DRIVERS.items())
+
+        raise _refusal(
+            "this kind of database is not supported",
+            "不支持此类数据库",
+            advice=Text(
+                f"Give one of {known}, or the path of a SQLite file.",
+                f"请使用 {known} 之一，或 SQLite 文件的路径。",
+            ),
+        )
+
+    wanted, extra = _DRIVERS[dialect]
+
+    if driver != wanted:
+        raise _refusal(
+            f"{dialect} is used by the driver {wanted}",
+            f"{dialect} 需使用驱动 {wanted}",
+            advice=Text(
+                f'Write {dialect}+{wanted}://, and install it: pip install "umfpay[{extra}]".',
+                f'请写作 {dialect}+{wanted}://，并安装：pip install "umfpay[{extra}]"。',
+            ),
+        )
+
+    with needs_extra(extra, by=f"{dialect}+{wanted}://"):
+        __import__(wanted)
+
+
+def _check_file(database: str | None) -> None:
+    if not database or re.match(r":|file:.*memory", database):
+        raise _refusal(
+            "a SQLite database in memory is lost with its process; give a file",
+            "内存中的 SQLite 数据库会随进程丢失；请指定文件",
+        )
+
+
+def _make(file: Path) -> None:
+    # Only its owner reads it: customers stand in it.
+    with contextlib.suppress(OSError):
+        file.touch(mode=0o600, exist_ok=True)
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    # What was acknowledged outlives a power cut.
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.close()
+
+
+def _display(url: URL) -> str:
+    """
+    Return *url* without user, password and options.
+    """
+    place = url.host or ""
+
+    if url.port is not None:
+        place = f"{place}:{url.port}"
+
+    return f"{url.drivername}://{place}/{url.database or ''}"
+
+
+def _refusal(en: str, zh: str, *, advice: Text | None = None) -> ConfigError:
+    return ConfigError(f"Database: {en}.", f"数据库：{zh}。", advice=advice)

@@ -1,0 +1,336 @@
+"""
+One attempt at a transaction: begin, work, commit, and what an error in each means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from enum import Enum
+from typing import Any, Final, Generic, TypeVar
+
+import attrs
+from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError, StatementError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncTransaction
+
+from umfpay.errors import (
+    CommitUnknownError,
+    DatabaseError,
+    DatabaseTablesError,
+    DatabaseTimeoutError,
+    DatabaseUnavailableError,
+    Text,
+)
+from umfpay.sql._binding import Binding
+from umfpay.sql._engine import LOCK_WAIT_SECONDS
+from umfpay.sql._failures import Failure, classify, is_definite, name_of
+
+
+T = TypeVar("T")
+Work = Callable[[AsyncConnection], Awaitable[T]]
+
+# A commit that has begun may end, and so may what gives a connection back.
+_COMMIT_SECONDS: Final = 2.0
+_CLOSE_SECONDS: Final = 3.0
+
+_POSTGRESQL_BEGIN: Final = f"SET LOCAL lock_timeout = '{LOCK_WAIT_SECONDS}s'"
+_MYSQL_BEGIN: Final = "START TRANSACTION"
+# A shop's own connection gets its own setting back.
+_MYSQL_SHORT_WAIT: Final = (
+    "SET @umf_lock_wait = @@innodb_lock_wait_timeout,"
+    f" innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS}"
+)
+_MYSQL_OWN_WAIT: Final = "SET innodb_lock_wait_timeout = @umf_lock_wait"
+
+
+@attrs.frozen
+class Outcome(Generic[T]):
+    """
+    What a transaction came to: a value, or an error that its caller raises.
+    """
+
+    value: T | None = None
+    error: BaseException | None = None
+
+    def result(self) -> T:
+        """
+        Return the value, or raise the error.
+        """
+        if self.error is not None:
+            raise self.error
+
+        return self.value  # type: ignore[return-value]
+
+
+class _Stage(Enum):
+    BEGIN = "begin"
+    WORK = "work"
+    COMMIT = "commit"
+    DONE = "done"
+
+
+class Attempt:
+    """
+    One attempt at one transaction.
+
+    Attributes:
+        contended: Others disturbed it: it is to be made again.
+        lost: Its connection was lost before the commit.
+        stale: Its connection was lost before it was used.
+    """
+
+    def __init__(
+        self,
+        binding: Binding,
+        *,
+        end: float,
+        seconds: float,
+        read_only: bool,
+        ours: bool,
+    ) -> None:
+        self.contended = self.lost = self.stale = False
+        self._binding = binding
+        self._place = binding.place
+        self._end = end
+        self._seconds = seconds
+        self._read_only = read_only
+        # It consists of our own statements only, and may make tables.
+        self._ours = ours
+        self._lent_mysql = self._place.engine is not None and (
+            self._place.dialect in ("mysql", "mariadb")
+        )
+        self._stage = _Stage.BEGIN
+        self._connection: AsyncConnection | None = None
+        self._writing = False
+        self._broken = True
+
+    async def make(self, work: Work[T]) -> Outcome[T]:
+        """
+        Return what *work* returned and was committed, or why not.
+        """
+        error: Exception | None = None
+        value: T | None = None
+        scope = asyncio.timeout_at(self._end)
+
+        try:
+            async with scope:
+                value = await self._run(work, scope)
+        except Exception as raised:  # noqa: BLE001 (whoever waits raises it)
+            error = raised
+        finally:
+            # Also when the loop ends and cancels everything.
+            failure = self._judge(error, expired=scope.expired())
+            await self._give_back()
+
+        if error is None:
+            return Outcome(value)
+
+        return Outcome(error=self._explain(error, failure, expired=scope.expired()))
+
+    async def _run(self, work: Work[T], scope: asyncio.Timeout) -> T:
+        if self._place.dialect == "sqlite" and not self._read_only:
+            await self._binding.writing.acquire()
+            self._writing = True
+
+        connection = await self._binding.engine.connect()
+        self._connection = connection
+        transaction = await self._begin(connection)
+        self._stage = _Stage.WORK
+        value = await work(connection)
+
+        # It may have caught the cancellation.
+        if scope.expired():
+            raise TimeoutError
+
+        if not self._ours:
+            self._must_be_open(connection, transaction)
+
+        self._stage = _Stage.COMMIT
+
+        if not self._read_only:
+            loop = self._binding.loop
+            scope.reschedule(max(self._end, loop.time() + _COMMIT_SECONDS))
+            await transaction.commit()
+
+        self._stage = _Stage.DONE
+
+        return value
+
+    async def _begin(self, connection: AsyncConnection) -> AsyncTransaction:
+        transaction = await connection.begin()
+        event.listen(connection.sync_connection, "commit", self._refuse_commit)
+        dialect = self._place.dialect
+
+        if dialect == "sqlite":
+            # A shop's engine may have begun one, of the kind that deadlocks.
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+
+            if driver.in_transaction:
+                await connection.exec_driver_sql("ROLLBACK")
+
+            await connection.exec_driver_sql(
+                "BEGIN" if self._read_only else "BEGIN IMMEDIATE"
+            )
+        elif dialect == "postgresql":
+            await connection.exec_driver_sql(_POSTGRESQL_BEGIN)
+        else:
+            if self._lent_mysql:
+                await connection.exec_driver_sql(_MYSQL_SHORT_WAIT)
+
+            await connection.exec_driver_sql(_MYSQL_BEGIN)
+
+        return transaction
+
+    def _refuse_commit(self, _connection: Any) -> None:
+        # SQLAlchemy calls it before it commits.
+        if self._stage is _Stage.WORK and not self._ours:
+            raise _ended_error()
+
+    def _must_be_open(
+        self, connection: AsyncConnection, transaction: AsyncTransaction
+    ) -> None:
+        if (
+            connection.closed
+            or not transaction.is_active
+            or connection.get_transaction() is not transaction
+        ):
+            raise _ended_error()
+
+    def _judge(self, error: Exception | None, *, expired: bool) -> Failure:
+        """
+        Find out what *error* means, and whether the connection can be used again.
+        """
+        if self._stage is _Stage.DONE:
+            self._broken = False
+
+            return Failure.OTHER
+
+        if error is None or expired:
+            return Failure.OTHER
+
+        failure = classify(error, self._connection)
+        committing = self._stage is _Stage.COMMIT and not is_definite(error)
+        self._broken = committing or failure is Failure.LOST or self._has_ended()
+
+        if not committing:
+            self.contended = failure is Failure.CONTENTION
+            self.lost = failure is Failure.LOST and self._stage is _Stage.WORK
+            self.stale = (
+                failure is Failure.LOST
+                and self._stage is _Stage.BEGIN
+                and self._connection is not None
+            )
+
+        return failure
+
+    def _has_ended(self) -> bool:
+        connection = self._connection
+
+        return (
+            connection is None or connection.closed or not connection.in_transaction()
+        )
+
+    async def _give_back(self) -> None:
+        connection = self._connection
+
+        try:
+            if connection is not None and not connection.closed:
+                await self._close(connection)
+        finally:
+            if self._writing:
+                self._binding.writing.release()
+
+    async def _close(self, connection: AsyncConnection) -> None:
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                if self._broken:
+                    await connection.invalidate()
+                elif self._lent_mysql:
+                    await connection.rollback()
+                    await connection.exec_driver_sql(_MYSQL_OWN_WAIT)
+
+                await connection.close()
+
+    def _explain(
+        self, error: Exception, failure: Failure, *, expired: bool
+    ) -> BaseException:
+        """
+        Return what the caller raises; it holds no frame of a driver.
+        """
+        shown = self._place.shown
+
+        committing = self._stage is _Stage.COMMIT and not self._read_only
+
+        if committing and (expired or not is_definite(error)):
+            name = "timeout" if expired else name_of(error)
+
+            return CommitUnknownError(
+                f"{shown}: the answer to a commit was lost ({name}).",
+                f"{shown}：提交的应答丢失（{name}）。",
+            )
+
+        if expired:
+            return self._timeout_error()
+
+        if failure in (Failure.LOST, Failure.UNUSABLE):
+            return DatabaseUnavailableError(
+                f"{shown} cannot be used: {name_of(error)}.",
+                f"无法使用 {shown}：{name_of(error)}。",
+            )
+
+        if failure is Failure.CONTENTION:
+            return DatabaseTimeoutError(
+                f"{shown}: others hold what this transaction needs ({name_of(error)}).",
+                f"{shown}：其他事务占用了所需数据（{name_of(error)}）。",
+            )
+
+        if failure is Failure.TABLES:
+            return DatabaseTablesError(
+                f"{shown}: a table of umfpay is missing or of another version"
+                f" ({name_of(error)}).",
+                f"{shown}：umfpay 的表缺失或版本不同（{name_of(error)}）。",
+            )
+
+        if isinstance(error, SQLAlchemyError) and (
+            self._ours or self._stage is _Stage.BEGIN
+        ):
+            return DatabaseError(
+                f"{shown} refuses: {name_of(error)}.",
+                f"{shown} 拒绝操作：{name_of(error)}。",
+            )
+
+        if isinstance(error, StatementError):
+            # What stands in our rows is for no log.
+            error.hide_parameters = True
+
+        return error
+
+    def _timeout_error(self) -> DatabaseError:
+        shown, seconds = self._place.shown, self._seconds
+
+        if self._stage is _Stage.BEGIN:
+            return DatabaseUnavailableError(
+                f"{shown}: no transaction could begin within {seconds:g} s.",
+                f"{shown}：{seconds:g} 秒内未能开始事务。",
+            )
+
+        return DatabaseTimeoutError(
+            f"{shown}: a transaction did not end within {seconds:g} s.",
+            f"{shown}：事务未在 {seconds:g} 秒内结束。",
+        )
+
+
+def _ended_error() -> DatabaseError:
+    return DatabaseError(
+        "The transaction was ended from inside: commit, rollback and close are not for"
+        " what runs in it.",
+        "事务在内部被结束：其中的代码不得提交、回滚或关闭连接。",
+        advice=Text(
+            "Nothing was kept. Leave the end of the transaction to umfpay; use a"
+            " savepoint (begin_nested) where a part may fail.",
+            "未保存任何内容。请由 umfpay 结束事务；若部分操作可能失败，"
+            "请使用保存点（begin_nested）。",
+        ),
+    )

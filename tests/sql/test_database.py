@@ -1,0 +1,153 @@
+"""
+Transactions in each database: whole or not at all, whoever is cancelled meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from sqlalchemy import func, select
+
+from umfpay.errors import DatabaseError, DatabaseTimeoutError
+from umfpay.sql import Database, insert_if_absent, now
+
+
+def _token(number=1, merchant="m"):
+    return {"merchant": merchant, "generation": number, "record": "{}"}
+
+
+async def _count(database):
+    async def work(connection):
+        rows = select(func.count()).select_from(database.tables.tokens)
+
+        return (await connection.execute(rows)).scalar_one()
+
+    return await database.run(work, read_only=True)
+
+
+def _insert(database, merchant="m"):
+    async def work(connection):
+        return await insert_if_absent(
+            connection, database.tables.tokens, _token(merchant=merchant)
+        )
+
+    return work
+
+
+async def test_what_work_returns_is_returned_and_kept(database):
+    """
+    The row is there for the next transaction.
+    """
+    assert await database.run(_insert(database)) is True
+    assert 1 == await _count(database)
+
+
+async def test_a_key_that_is_taken_is_no_error(database):
+    """
+    The second insert says so, and its transaction goes on.
+    """
+    await database.run(_insert(database))
+
+    assert await database.run(_insert(database)) is False
+    assert 1 == await _count(database)
+
+
+async def test_what_work_raises_comes_out_and_nothing_is_kept(database):
+    """
+    The very error, with its own traceback.
+    """
+    wrong = ValueError("wrong")
+
+    async def work(connection):
+        await _insert(database)(connection)
+
+        raise wrong
+
+    with pytest.raises(ValueError) as caught:
+        await database.run(work)
+
+    assert wrong is caught.value
+    assert 0 == await _count(database)
+
+
+async def test_the_clock_is_that_of_the_database(database):
+    """
+    In microseconds since 1970.
+    """
+
+    async def work(connection):
+        return (await connection.execute(select(now()))).scalar_one()
+
+    before = time.time()
+    found = await database.run(work)
+
+    assert before - 1 < found / 1e6 < time.time() + 1
+
+
+async def test_a_transaction_that_takes_too_long_is_ended(database):
+    """
+    Nothing is kept, and the connection is replaced.
+    """
+
+    async def work(connection):
+        await _insert(database)(connection)
+        await asyncio.sleep(60)
+
+    with pytest.raises(DatabaseTimeoutError):
+        await database.run(work, timeout=0.2)
+
+    assert 0 == await _count(database)
+
+
+async def test_work_may_not_commit(database):
+    """
+    It is refused before anything is committed.
+    """
+
+    async def work(connection):
+        await _insert(database)(connection)
+        await connection.commit()
+
+    with pytest.raises(DatabaseError, match="ended from inside"):
+        await database.run(work)
+
+    assert 0 == await _count(database)
+
+
+async def test_whoever_is_cancelled_leaves_a_whole_transaction(database):
+    """
+    It goes on to its end.
+    """
+    begun = asyncio.Event()
+
+    async def work(connection):
+        begun.set()
+        await asyncio.sleep(0.05)
+
+        return await _insert(database)(connection)
+
+    task = asyncio.create_task(database.run(work))
+    await begun.wait()
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    await database.aclose()
+
+    assert 1 == await _count(database)
+
+
+async def test_a_database_that_is_not_there_is_named_without_its_password(tmp_path):
+    """
+    A folder that does not exist.
+    """
+    database = Database(tmp_path / "nowhere" / "shop.db")
+
+    with pytest.raises(DatabaseError) as caught:
+        await database.run(_insert(database))
+
+    assert "SQLITE_CANTOPEN" in str(caught.value)
+    await database.aclose()
