@@ -9,8 +9,8 @@ from datetime import date, datetime
 import pytest
 
 from umfpay.errors import ConfigError
-from umfpay.resources._arguments import needed_id
 from umfpay.resources._call import wire_date
+from umfpay.transport import needed_id
 
 
 @pytest.mark.parametrize("value", ["", "  ", ".", "..", None, 5])

@@ -57,7 +57,6 @@ from umfpay.resources import (
     WeChat,
     any_call,
     check_question,
-    needed_id,
     payment_query,
     resolve,
 )
@@ -71,6 +70,7 @@ from umfpay.transport import (
     Edge,
     HTTPXTransport,
     classify,
+    needed_id,
 )
 from umfpay.transport import Download as VerifiedDownload
 

@@ -3,7 +3,6 @@ One class per gateway noun: ``session.payments.create(...)``.
 """
 
 from umfpay.resources._any_call import any_call
-from umfpay.resources._arguments import needed_id
 from umfpay.resources._banks import Banks
 from umfpay.resources._bulk import BulkProgress, BulkResult
 from umfpay.resources._call import (
@@ -74,7 +73,6 @@ __all__ = [
     "must_be_refund",
     "must_match",
     "must_name_only",
-    "needed_id",
     "outcome_of",
     "payment_query",
     "resolve",

@@ -45,24 +45,3 @@ def needed_count(name: str, value: int) -> int:
     raise InvalidValueError(
         f"{name}: whole numbers start at 1.", f"{name}：必须是从 1 开始的整数。"
     )
-
-
-def needed_id(name: str, value: str) -> str:
-    """
-    Return *value*, an id for a path.
-
-    Raises:
-        ConfigError: It is empty or not text; the call would reach another endpoint.
-    """
-    if (
-        not isinstance(value, str)
-        or not value.strip()
-        or value in (".", "..")
-        or not value.isprintable()
-    ):
-        raise InvalidValueError(
-            f"{name}: an id is needed.",
-            f"{name}：需要编号。",
-        )
-
-    return value

@@ -19,7 +19,7 @@ from umfpay.models import (
     NewStandaloneDeclaration,
     StandaloneDeclaration,
 )
-from umfpay.resources._arguments import needed_id, needed_object
+from umfpay.resources._arguments import needed_object
 from umfpay.resources._call import (
     CallOptions,
     Download,
@@ -36,7 +36,7 @@ from umfpay.resources._matching import (
     must_name_only,
 )
 from umfpay.sensitive import withholds
-from umfpay.transport import Call, Effect
+from umfpay.transport import Call, Effect, needed_id
 
 
 class Customs:

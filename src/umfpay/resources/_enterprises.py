@@ -11,7 +11,7 @@ from umfpay import _codec
 from umfpay.errors import Intent
 from umfpay.models import EnterpriseQualification, NewEnterprise
 from umfpay.protocol import text_in_id
-from umfpay.resources._arguments import needed_id, needed_object
+from umfpay.resources._arguments import needed_object
 from umfpay.resources._call import (
     CallOptions,
     Sender,
@@ -22,7 +22,7 @@ from umfpay.resources._matching import (
     must_name_only,
 )
 from umfpay.sensitive import withholds
-from umfpay.transport import Call, Effect
+from umfpay.transport import Call, Effect, needed_id
 
 
 class Enterprises:

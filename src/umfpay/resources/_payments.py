@@ -19,7 +19,7 @@ from umfpay.models import (
     Payment,
     SmsSent,
 )
-from umfpay.resources._arguments import needed_id, needed_object
+from umfpay.resources._arguments import needed_object
 from umfpay.resources._bulk import BulkResult, Ids, OnProgress, get_many
 from umfpay.resources._call import (
     CallOptions,
@@ -35,7 +35,7 @@ from umfpay.resources._matching import (
     must_name_only,
 )
 from umfpay.sensitive import withholds
-from umfpay.transport import Call, Effect
+from umfpay.transport import Call, Effect, needed_id
 
 
 class Payments:

@@ -13,7 +13,7 @@ import attrs
 from umfpay import _codec
 from umfpay.errors import Intent
 from umfpay.models import NewRefund, Payment, Refund
-from umfpay.resources._arguments import needed_id, needed_object
+from umfpay.resources._arguments import needed_object
 from umfpay.resources._bulk import BulkResult, Ids, OnProgress, get_many
 from umfpay.resources._call import (
     CallOptions,
@@ -30,7 +30,7 @@ from umfpay.resources._matching import (
 from umfpay.resources._payments import payment_query
 from umfpay.resources._refund_ids import RefundIds
 from umfpay.sensitive import withholds
-from umfpay.transport import Call, Effect
+from umfpay.transport import Call, Effect, needed_id
 
 
 class Refunds:

@@ -12,6 +12,7 @@ from umfpay.transport._call import (
     CallState,
     Effect,
     RawBody,
+    needed_id,
 )
 from umfpay.transport._downloads import Download
 from umfpay.transport._exchange import Answer, Edge
@@ -55,6 +56,7 @@ __all__ = [
     "UMFTransport",
     "classify",
     "family_of",
+    "needed_id",
     "origin_of",
     "tls_context",
     "unconfirmed",

@@ -169,6 +169,23 @@ class Call(Generic[T]):
         )
 
 
+def needed_id(name: str, value: str) -> str:
+    """
+    Return *value*, an id for a path.
+
+    Raises:
+        ConfigError: It is empty or not text; the call would reach another endpoint.
+    """
+    if (
+        isinstance(value, str)
+        and value.strip() not in ("", ".", "..")
+        and value.isprintable()
+    ):
+        return value
+
+    raise InvalidValueError(f"{name}: an id is needed.", f"{name}：需要编号。")
+
+
 @attrs.define(kw_only=True, eq=False)
 class CallState:
     """
