@@ -73,6 +73,91 @@ async def test_half_requests_make_room_for_others(make_box, monkeypatch, sent):
     assert (200, [True] * 6, 200, 200) == found
 
 
+async def test_requests_that_arrive_together_are_all_answered(make_box, monkeypatch):
+    """
+    The loop accepts them all before it reads the first; those that are idle go.
+    """
+    monkeypatch.setattr(connections, "_max_connections", lambda: 4)
+
+    def idle(server, stack):
+        found = [stack.enter_context(_connect(server, WHOLE)) for _ in range(4)]
+
+        return found, [_status(one) for one in found]
+
+    with contextlib.ExitStack() as stack:
+        async with serve(make_box()) as server:
+            older, before = await asyncio.to_thread(idle, server, stack)
+            # The loop stands still meanwhile.
+            together = [stack.enter_context(_connect(server, WHOLE)) for _ in range(4)]
+            answers = await asyncio.to_thread(
+                lambda: [_status(one) for one in together]
+            )
+            cut = await asyncio.to_thread(lambda: [_is_cut(one) for one in older])
+
+    assert ([200] * 4, [200] * 4, [True] * 4) == (before, answers, cut)
+
+
+async def test_a_request_that_is_in_the_socket_keeps_its_connection(
+    make_box, monkeypatch
+):
+    """
+    Also if it came in this very moment: the silent newcomer goes.
+    """
+    monkeypatch.setattr(connections, "_max_connections", lambda: 2)
+    make_room = connections.BoundedProtocol._make_room
+    regulars = []
+
+    def make_room_late(self):
+        for one in regulars:
+            one.sendall(WHOLE)
+
+        make_room(self)
+
+    def clients(server):
+        with contextlib.ExitStack() as stack:
+            found = [stack.enter_context(_connect(server, WHOLE)) for _ in range(2)]
+            before = [_status(one) for one in found]
+            regulars.extend(found)
+            cut = _is_cut(stack.enter_context(_connect(server)))
+
+            return before, cut, [_status(one) for one in found]
+
+    monkeypatch.setattr(connections.BoundedProtocol, "_make_room", make_room_late)
+
+    async with serve(make_box()) as server:
+        found = await asyncio.to_thread(clients, server)
+
+    assert ([200, 200], True, [200, 200]) == found
+
+
+async def test_half_as_many_requests_more_are_answered(make_box, monkeypatch, caplog):
+    """
+    Of further ones the newcomer goes before its request is read; the log says so once.
+    """
+    monkeypatch.setattr(connections, "_max_connections", lambda: 4)
+    monkeypatch.setattr(connections, "MAX_ACCEPTED_AT_ONCE", 1)
+    box = make_box()
+    rule = {"kind": "delay", "seconds": 1, "times": 0}
+    box.control("PUT", "/faults", {"seed": 0, "rules": [rule]})
+
+    def read(one):
+        try:
+            return _status(one)
+        except ConnectionResetError:
+            return "reset"
+
+    with contextlib.ExitStack() as stack:
+        async with serve(box) as server:
+            # The loop stands still meanwhile.
+            all_ = [stack.enter_context(_connect(server, LEFT)) for _ in range(9)]
+            found = await asyncio.to_thread(lambda: [read(one) for one in all_])
+            arrived = box.control("GET", "/requests")["requests"]
+
+    assert [401] * 7 + ["reset"] * 2 == found
+    assert 7 == len(arrived)
+    assert 1 == sum("max_connections" in one.message for one in caplog.records)
+
+
 async def test_who_is_served_is_not_cut_for_a_newcomer(make_box, monkeypatch):
     """
     The newcomer goes.

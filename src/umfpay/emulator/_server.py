@@ -17,12 +17,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from umfpay.config import is_loopback
 from umfpay.emulator._app import Emulator
-from umfpay.emulator._connections import BoundedProtocol, find_cutter
+from umfpay.emulator._connections import (
+    MAX_ACCEPTED_AT_ONCE,
+    BoundedProtocol,
+    find_cutter,
+)
 from umfpay.emulator._internal_errors import log_internal_error
 from umfpay.emulator._listening import MAX_QUEUED_CONNECTIONS, listening_socket
 
-
-_MAX_CONCURRENCY: Final = 64
 
 _log: Final = logging.getLogger("umfpay.emulator")
 
@@ -104,8 +106,8 @@ async def serve_app(
             log_config=None,
             access_log=False,
             log_level="critical",
-            # Accepted at a time, so that there is time to make room.
-            backlog=_MAX_CONCURRENCY,
+            # Accepted at once, so that there is time to make room.
+            backlog=MAX_ACCEPTED_AT_ONCE,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=1,
         )
