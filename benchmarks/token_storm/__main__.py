@@ -38,8 +38,13 @@ class Storm:
 
     Args:
         life: Seconds that a token lives; it is renewed at nine tenths.
-        pause: Seconds between two calls of one coroutine, on average.
+        pause: Seconds between two calls of one coroutine, on average; more where the
+            emulator is slow.
         quiet_lives: Lives without a kill, besides one for each step.
+        connections: Open at once, of all processes together. Who waits for a token
+            calls as soon as there is one: with Redis, where a killed leader's turn ends
+            by itself, more than the emulator takes (half of the files it may open, a
+            thousand at most).
     """
 
     processes: int
@@ -48,7 +53,15 @@ class Storm:
     pause: float
     quiet_lives: int
     steps: Sequence[Step] = tuple(Step)
-    token_timeout: float = 3.0
+    token_timeout: float = 5.0
+    connections: int = 256
+
+    @property
+    def pool(self) -> int:
+        """
+        How many connections one process may have.
+        """
+        return max(1, min(self.coroutines, self.connections // self.processes))
 
 
 @attrs.frozen(kw_only=True)
@@ -154,6 +167,7 @@ async def blow(storm: Storm, spec: str) -> Damage:
             "store": spec,
             "token_timeout": storm.token_timeout,
             "coroutines": storm.coroutines,
+            "max_connections": storm.pool,
             "pause": storm.pause,
         }
         workers = [
@@ -329,7 +343,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--processes", type=int, default=64)
     parser.add_argument("--coroutines", type=int, default=50)
     parser.add_argument("--life", type=int, default=15, help="seconds")
-    parser.add_argument("--pause", type=float, default=15.0, help="seconds")
+    parser.add_argument("--pause", type=float, default=20.0, help="seconds")
     parser.add_argument("--quiet-lives", type=int, default=3)
     parser.add_argument("--stores", nargs="+", default=["file", "redis"])
     chosen = vars(parser.parse_args(arguments))

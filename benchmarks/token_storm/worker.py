@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import random
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._in_process import wrapped_connections
+from benchmarks.token_storm._pace import Pace, TimedEdge
 from benchmarks.token_storm._steps import Executioner, WatchedEdge, WatchedStore
 from umfpay import Config, UMFError, UMFSession
 from umfpay.tokens import open_store, store_key
@@ -34,12 +34,14 @@ def say(value: object) -> None:
 
 @asynccontextmanager
 async def open_session(
-    config: Config, executioner: Executioner
+    config: Config, executioner: Executioner, pace: Pace
 ) -> AsyncIterator[UMFSession]:
     """
     Enter a session that may die at each step of a token request.
     """
-    with wrapped_connections(lambda edge: WatchedEdge(edge, executioner)):
+    with wrapped_connections(
+        lambda edge: WatchedEdge(TimedEdge(edge, pace), executioner)
+    ):
         async with UMFSession(config) as session:
             yield session
 
@@ -49,6 +51,7 @@ async def main(order: dict[str, Any]) -> None:
     Do what *order* says.
     """
     executioner = Executioner(Path(order["folder"]))
+    pace = Pace(order["pause"])
     key = store_key(order["base_url"], order["client_id"])
     config = Config(
         client_id=order["client_id"],
@@ -58,35 +61,36 @@ async def main(order: dict[str, Any]) -> None:
         base_url=order["base_url"],
         token_store=WatchedStore(open_store(order["store"], key=key), executioner),
         token_timeout=order["token_timeout"],
-        max_connections=order["coroutines"],
+        max_connections=order["max_connections"],
     )
     calls = 0
     errors: Counter[str] = Counter()
     end = Path(order["folder"]) / "end"
 
-    async with open_session(config, executioner) as session:
+    async with open_session(config, executioner, pace) as session:
         ended = asyncio.Event()
 
         async def work() -> None:
             nonlocal calls
 
-            # Spread over the whole pause, or all would call at once for ever.
-            wait = random.random()  # noqa: S311 (no secret)
+            wait = pace.first_wait()
 
             while True:
                 try:
-                    async with asyncio.timeout(wait * order["pause"]):
+                    async with asyncio.timeout(wait):
                         await ended.wait()
 
                     return
                 except TimeoutError:
-                    wait = random.uniform(0.5, 1.5)  # noqa: S311
+                    pass
 
                 try:
                     await session.exchange_rates.get("USD", deadline=60, timeout=30)
                     calls += 1
                 except UMFError as error:
                     errors[f"{type(error).__name__}: {error}"] += 1
+
+                wait = pace.next_wait()
 
         say("ready")
         await asyncio.to_thread(sys.stdin.readline)

@@ -5,10 +5,13 @@ Many processes, short lives, leaders killed at each step: no token is fetched in
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 
 from benchmarks.token_storm.__main__ import Damage, Record, Storm, blow
+from benchmarks.token_storm._pace import Pace, TimedEdge
+from umfpay.transport import Effect
 
 
 STORM = Storm(
@@ -38,6 +41,22 @@ def test_no_caller_sees_a_refusal_and_no_token_is_fetched_in_vain(spec):
     assert (6, 3) == (damage.kills, damage.costly)
     assert damage.lives >= 7
     assert damage.calls > 100
+
+
+@pytest.mark.parametrize(
+    ("processes", "coroutines", "each"), [(64, 50, 4), (8, 10, 10), (1000, 50, 1)]
+)
+def test_all_processes_together_keep_to_what_the_emulator_takes(
+    processes, coroutines, each
+):
+    """
+    It takes half of the 1,024 files that a process may open as a rule.
+    """
+    storm = Storm(
+        processes=processes, coroutines=coroutines, life=15, pause=15.0, quiet_lives=3
+    )
+
+    assert each == storm.pool
 
 
 def test_a_token_that_lives_out_unused_is_a_life():
@@ -86,3 +105,34 @@ def test_damage_is_seen():
 
 def _members(damage):
     return {name: getattr(damage, name) for name in Damage.__slots__ if name[0] != "_"}
+
+
+async def test_callers_call_less_often_while_the_gateway_is_slow():
+    """
+    What a token request takes does not count.
+    """
+    pace = Pace(10.0)
+    waits = [pace.next_wait() for _ in range(100)]
+
+    assert 5.0 <= min(waits) <= max(waits) <= 15.0
+    assert max(pace.first_wait() for _ in range(100)) <= 10.0
+
+    times = iter([0.0, 100.0, 103.0])
+    edge = TimedEdge(_Silent(), pace, clock=lambda: next(times))
+    await edge.exchange(_state(Effect.TOKEN))
+
+    assert pace.answered_in == 0.0
+
+    await edge.exchange(_state(Effect.READ))
+
+    assert pace.answered_in == 3.0
+    assert min(pace.next_wait() for _ in range(100)) >= 35.0
+
+
+class _Silent:
+    async def exchange(self, state):
+        return None
+
+
+def _state(effect):
+    return SimpleNamespace(call=SimpleNamespace(effect=effect))
