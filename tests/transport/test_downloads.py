@@ -262,16 +262,17 @@ async def test_a_redirect_is_no_file(gateway, call):
 
 
 @pytest.mark.parametrize("pieces", [1, 4])
-async def test_a_large_error_object_is_refused_while_it_comes(fetch, call, pieces):
+async def test_a_large_error_object_is_refused_while_it_comes(play, call, pieces):
     """The limit holds before the whole answer is in memory."""
     body = b"{" + b"x" * 399
     step = len(body) // pieces
     parts = [body[at : at + step] for at in range(0, len(body), step)]
     stream = Stream(*parts, AssertionError("read on"))
     state = call(Effect.READ, download=True, body_limit=399)
+    _, pipeline = play(Answer(status=200, headers=[], stream=stream))
 
     with pytest.raises(EnvelopeError, match="larger than 399"):
-        await fetch(stream, state=state)
+        await pipeline.send(state)
 
     assert stream.closed
 

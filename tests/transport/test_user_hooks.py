@@ -14,7 +14,7 @@ import pytest
 from umfpay.errors import ConfigError, TransportError, call_errors
 from umfpay.transport import Effect, HTTPXAdapter
 from umfpay.transport._exchange import Failure, HTTPExchangeError
-from umfpay.transport._signing import sign, wrap_signer
+from umfpay.transport._signing import sign
 from umfpay.transport._user_hooks import translate_errors
 
 
@@ -35,7 +35,7 @@ async def signed(signer):
     """
     deadline = asyncio.get_running_loop().time() + 5.0
 
-    return await sign(b"{}", wrap_signer(signer), executor=None, deadline=deadline)
+    return await sign(b"{}", signer, executor=None, deadline=deadline)
 
 
 def raising(error):
@@ -54,13 +54,14 @@ class Failing:
     def __init__(self, error, at):
         self.error = error
         self.at = at
+        self.in_thread = False
 
     @property
     def off_loop(self):
         if self.at == "off_loop":
             raise self.error
 
-        return False
+        return self.in_thread
 
     def sign(self, data):
         raise self.error
@@ -88,6 +89,18 @@ async def test_a_signer_that_fails_is_a_mistake_of_its_settings(error, form):
     assert "signer" in caught.value.advice.zh
 
 
+@pytest.mark.parametrize("error", [*ERRORS, StopIteration])
+async def test_a_signer_that_fails_in_a_thread_says_so_at_once(error):
+    """No future takes a StopIteration: the caller would wait until the deadline."""
+    failing = Failing(error("x"), "sign")
+    failing.in_thread = True
+
+    with pytest.raises(ConfigError, match=f"signer: .*{error.__name__}") as caught:
+        await signed(failing)
+
+    assert failing.error is caught.value.__cause__
+
+
 async def test_a_signer_that_works_is_asked_as_it_is():
     """In both of its forms."""
 
@@ -100,9 +113,6 @@ async def test_a_signer_that_works_is_asked_as_it_is():
     async def give(body):
         return body.decode()
 
-    wrapped = wrap_signer(Signing())
-
-    assert (True, "a") == (wrapped.off_loop, wrapped.sign(b"a"))
     assert ["{}", "{}"] == [await signed(Signing()), await signed(give)]
 
 

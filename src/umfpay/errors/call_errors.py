@@ -17,12 +17,21 @@ from umfpay.errors._calls import (
     DeadlineExceededError,
     EnvelopeError,
     SignatureError,
+    TokenError,
     TransportError,
     UnsignedResponseError,
 )
 from umfpay.errors._escaping import escape
 from umfpay.errors._files import IncompleteStatementError
 
+
+BEFORE_SENDING: Final = (
+    AuthenticationError,
+    ConfigError,
+    DeadlineExceededError,
+    TokenError,
+)
+"""What ends a call before it is sent, or sent again: it says nothing of a first copy."""
 
 _SENT: Final = Text("The request may have been sent.", "请求可能已发出。")
 _NOT_SENT: Final = Text("The request was not sent.", "请求未发出。")

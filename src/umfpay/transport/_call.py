@@ -152,13 +152,13 @@ class Call(Generic[T]):
             quoted = text if _UNRESERVED.fullmatch(text) else quote(text, safe="")
             path = path.replace(f"{{{name}}}", quoted, 1)
 
-        if not self.query:
+        query = [pair for pair in self.query.items() if pair[1] is not None]
+
+        if not query:
             return path
 
-        query = {name: text for name, text in self.query.items() if text is not None}
-
         try:
-            return f"{path}?{urlencode(query)}" if query else path
+            return f"{path}?{urlencode(query)}"
         except UnicodeEncodeError:
             # Half a surrogate pair; the error would show the text around it.
             pass

@@ -12,7 +12,12 @@ from typing import Final
 
 from umfpay.errors import call_errors
 from umfpay.transport._call import CallState
-from umfpay.transport._exchange import BodyStream, HTTPExchangeError
+from umfpay.transport._exchange import (
+    BodyStream,
+    Failure,
+    HTTPExchangeError,
+    read_body,
+)
 
 
 # A file has shown something but blanks by then.
@@ -32,20 +37,19 @@ class Download:
     Args:
         state: The call.
         stream: What the edge gave.
-        head: What was read of it already.
         is_framed: Whether the answer says where its body ends; it cannot be cut off
             unseen then. An announced end of the connection, or a signature over all
             bytes, proves it, too.
         check: Told the SHA-256 digest at the end, and the bytes if *keep*; raises
             `SignatureError`. None if the answer has no signature.
-        keep: Collect the bytes for *check*, at most this many; 0 collects none.
+        keep: Collect the bytes for *check*, as many as the body of the call may have.
 
     Raises:
         TransportError: The connection broke before the end.
         SignatureError: The signature over all bytes does not verify.
         IncompleteStatementError: The bytes have ended, and nothing proves that they are
             all.
-        EnvelopeError: There are more than *keep* bytes to collect.
+        EnvelopeError: There are more bytes than can be collected.
     """
 
     def __init__(
@@ -53,22 +57,73 @@ class Download:
         state: CallState,
         stream: BodyStream,
         *,
-        head: bytes,
         is_framed: bool,
         check: Callable[[bytes, bytes], Awaitable[None]] | None,
-        keep: int = 0,
+        keep: bool,
     ) -> None:
         assert state.call.download is not None
         self._state = state
         self._stream = stream
-        self._head = head
         self._is_framed = is_framed
         self._check = check
         self._keep = keep
         self._kept = bytearray()
         self._digest = hashlib.sha256()
         self._proof = state.call.download()
+        self._head = b""
         self._ended = False
+
+    async def open(self) -> bytes | None:
+        """
+        Read until it is known whether a file comes, or an error object (gateway.md 9.1).
+
+        Returns:
+            The object; None if it is a file, which is open then.
+
+        Raises:
+            EnvelopeError: It is neither.
+            HTTPExchangeError: It broke off, or the object is too large.
+        """
+        is_file = False
+
+        try:
+            async for chunk in self._stream:
+                self._head += chunk
+
+                if first_byte(self._head) or len(self._head) >= _HEAD_BYTES:
+                    break
+
+            is_file = self._begins_file()
+
+            if is_file:
+                return None
+
+            return await read_body(
+                self._stream, self._state.call.body_limit, head=self._head
+            )
+        finally:
+            if not is_file:
+                await self._stream.aclose()
+
+    def _begins_file(self) -> bool:
+        state, label = self._state, self._state.call.label
+        coding, first = content_coding(state), first_byte(self._head)
+
+        if state.status == HTTPStatus.PARTIAL_CONTENT:
+            raise call_errors.part_of_file(label)
+
+        if coding is not None:
+            raise call_errors.unreadable(
+                label, status=state.status, reason="", coding=coding
+            )
+
+        if first == b"<":
+            raise call_errors.page_for_file(label, status=state.status)
+
+        if not first and len(self._head) >= _HEAD_BYTES:
+            raise call_errors.blank_file(label)
+
+        return first != b"{"
 
     @property
     def date(self) -> datetime | None:
@@ -87,13 +142,10 @@ class Download:
         if self._ended:
             raise StopAsyncIteration
 
-        chunk: bytes | None = self._head
-        self._head = b""
+        head, self._head = self._head, b""
 
-        if chunk:
-            self._proof.feed(chunk.lstrip(_PADDING_BYTES))
-        else:
-            chunk = await self._next()
+        try:
+            chunk: bytes | None = head or await anext(self._stream, None)
 
             if chunk is None:
                 self._ended = True
@@ -101,26 +153,20 @@ class Download:
 
                 raise StopAsyncIteration
 
-            self._proof.feed(chunk)
+            self._proof.feed(chunk.lstrip(_PADDING_BYTES) if head else chunk)
 
-        if self._check is not None:
-            self._digest.update(chunk)
+            if self._check is not None:
+                self._digest.update(chunk)
 
             if self._keep:
                 self._kept += chunk
 
-                if len(self._kept) > self._keep:
-                    raise call_errors.too_large(
-                        self._state.call.label, limit=self._keep
-                    )
-
-        return chunk
-
-    async def _next(self) -> bytes | None:
-        try:
-            return await anext(self._stream, None)
+                if len(self._kept) > self._state.call.body_limit:
+                    raise HTTPExchangeError(Failure.TOO_LARGE)
         except HTTPExchangeError as error:
             raise self._state.exchange_error(error) from error.__cause__
+
+        return chunk
 
     async def _prove(self) -> None:
         if self._check is not None:
@@ -143,68 +189,6 @@ class Download:
         await self._stream.aclose()
 
 
-async def read_head(stream: BodyStream) -> bytes:
-    """
-    Return the begin of a download, as much as it takes to know what it is.
-    """
-    head = b""
-
-    async for chunk in stream:
-        head += chunk
-
-        if first_byte(head) or len(head) >= _HEAD_BYTES:
-            break
-
-    return head
-
-
-async def read_rest(stream: BodyStream, head: bytes, *, state: CallState) -> bytes:
-    """
-    Return the whole body, of which *head* was read.
-
-    Raises:
-        EnvelopeError: It is larger than the call allows.
-    """
-    limit = state.call.body_limit
-    body = bytearray(head)
-
-    while len(body) <= limit:
-        chunk = await anext(stream, None)
-
-        if chunk is None:
-            return bytes(body)
-
-        body += chunk
-
-    raise call_errors.too_large(state.call.label, limit=limit)
-
-
-def begins_file(head: bytes, *, state: CallState) -> bool:
-    """
-    Tell whether a download is a file, and not an error object (gateway.md 9.1).
-
-    Raises:
-        EnvelopeError: It is neither.
-    """
-    label, status, coding = state.call.label, state.status, content_coding(state)
-
-    if status == HTTPStatus.PARTIAL_CONTENT:
-        raise call_errors.part_of_file(label)
-
-    if coding is not None:
-        raise call_errors.unreadable(label, status=status, reason="", coding=coding)
-
-    first = first_byte(head)
-
-    if first == b"<":
-        raise call_errors.page_for_file(label, status=status)
-
-    if not first and len(head) >= _HEAD_BYTES:
-        raise call_errors.blank_file(label)
-
-    return first != b"{"
-
-
 def first_byte(head: bytes) -> bytes:
     """
     Return the first byte of *head* that is neither blank nor byte order mark, or none.
@@ -216,9 +200,6 @@ def content_coding(state: CallState) -> str | None:
     """
     Return how the answer is compressed, None if it is not.
     """
-    coding = state.response_header(b"content-encoding")
+    coding = (state.response_header(b"content-encoding") or "").strip()
 
-    if coding is None or coding.strip().lower() in ("", "identity"):
-        return None
-
-    return coding
+    return None if coding.lower() in ("", "identity") else coding

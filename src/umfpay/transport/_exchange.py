@@ -7,7 +7,7 @@ connections or a transport of httpx.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
@@ -135,3 +135,29 @@ class Edge(Protocol):
         Forget all connections without touching them: their loop or process is gone.
         """
         ...
+
+
+async def read_body(
+    chunks: AsyncIterator[bytes], limit: int, *, head: bytes = b""
+) -> bytes:
+    """
+    Return the body whose rest *chunks* give.
+
+    Args:
+        limit: Most bytes that are taken.
+        head: What was read already.
+
+    Raises:
+        HTTPExchangeError: There are more.
+    """
+    body = bytearray(head)
+
+    while len(body) <= limit:
+        chunk = await anext(chunks, None)
+
+        if chunk is None:
+            return bytes(body)
+
+        body += chunk
+
+    raise HTTPExchangeError(Failure.TOO_LARGE)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
 from types import ModuleType
@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 
 from umfpay.errors import UMFError, call_errors
 from umfpay.transport._call import CallState, find_header
-from umfpay.transport._exchange import Answer, Failure, HTTPExchangeError
+from umfpay.transport._exchange import Answer, Failure, HTTPExchangeError, read_body
 from umfpay.transport._request_head import ALWAYS
 from umfpay.transport._user_hooks import translate_errors
 
@@ -290,11 +290,7 @@ def _watched_body_class(family: Any) -> Any:
     return WatchedBody
 
 
-async def _trace(
-    state: CallState,
-    event: str,
-    info: Mapping[str, Any],  # noqa: ARG001
-) -> None:
+async def _trace(state: CallState, event: str, info: object) -> None:  # noqa: ARG001
     """
     Learn from httpcore how far an exchange is; stop one whose caller is gone.
     """
@@ -326,22 +322,13 @@ async def _read(stream: Any, limit: int) -> bytes:
     Raises:
         HTTPExchangeError: It has more than *limit* bytes.
     """
-    parts = []
-    size = 0
-
     try:
-        async for chunk in stream:
-            parts.append(chunk)
-            size += len(chunk)
-
-            if size > limit:
-                raise HTTPExchangeError(Failure.TOO_LARGE)
-
+        body = await read_body(aiter(stream), limit)
         close_if_more_came(stream)
     finally:
         await _close(stream)
 
-    return b"".join(parts)
+    return body
 
 
 async def _close(stream: Any) -> None:
@@ -381,7 +368,7 @@ class _FileStream:
         self._adapter = adapter
         self._stream = stream
         self._state = state
-        self._chunks: AsyncIterator[bytes] | None = None
+        self._chunks: AsyncIterator[bytes] = aiter(stream)
 
     @property
     def ended_clean(self) -> bool:
@@ -392,13 +379,8 @@ class _FileStream:
 
     async def __anext__(self) -> bytes:
         with self._adapter.errors(self._state):
-            if self._chunks is None:
-                self._chunks = aiter(self._stream)
-
-            chunk: bytes | None = await anext(self._chunks, None)
-
-            while chunk == b"":
-                chunk = await anext(self._chunks, None)
+            while (chunk := await anext(self._chunks, None)) == b"":
+                pass
 
         if chunk is None:
             close_if_more_came(self._stream)

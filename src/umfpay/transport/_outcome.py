@@ -15,12 +15,8 @@ import attrs
 
 from umfpay.errors import (
     APIError,
-    AuthenticationError,
-    ConfigError,
-    DeadlineExceededError,
     MismatchedResponseError,
     Text,
-    TokenError,
     TransportError,
     call_errors,
     unclear_reasons,
@@ -75,14 +71,6 @@ class CallVerdict:
 
 
 GOOD_VERDICT: Final = CallVerdict(ending=CallEnd.GOOD)
-
-# They say why a second copy was not sent, and nothing of the first.
-_NOT_SENT_ERRORS: Final = (
-    AuthenticationError,
-    ConfigError,
-    DeadlineExceededError,
-    TokenError,
-)
 
 # What a payment is in once somebody paid, or is about to.
 _PAID_STATES: Final = ("TRADE_SUCCESS", "TRADE_PENDING")
@@ -183,7 +171,6 @@ def _is_vague(state: CallState, refusal: APIError) -> bool:
     return (
         refusal.http_status >= 500
         or state.sent_before_unverified_refusal
-        or not (refusal.ret_code or refusal.verified)
         or _code_meaning(refusal.ret_code) in (None, CodeMeaning.UNKNOWN)
     )
 
@@ -303,7 +290,7 @@ def _after_error(state: CallState, error: BaseException) -> CallVerdict:
     if (
         effect is Effect.SMS
         and unsigned_refusal
-        and isinstance(error, _NOT_SENT_ERRORS)
+        and isinstance(error, call_errors.BEFORE_SENDING)
     ):
         return _failed(call_errors.message_unsure(state.call.label, error))
 

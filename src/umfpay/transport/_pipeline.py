@@ -16,7 +16,7 @@ from umfpay.transport._call import CallState, Effect
 from umfpay.transport._downloads import Download
 from umfpay.transport._exchange import Edge, HTTPExchangeError
 from umfpay.transport._retrying import RetryPolicy
-from umfpay.transport._signing import RequestSigner, sign, wrap_signer
+from umfpay.transport._signing import RequestSigner, sign
 from umfpay.transport._token_source import TokenSource
 from umfpay.transport._verifying import AnswerVerifier
 
@@ -63,7 +63,7 @@ class Pipeline:
         self._closed = asyncio.Event()
         self._edge = edge
         self._origin = origin
-        self._signer = wrap_signer(signer)
+        self._signer = signer
         self._verifier = verifier
         self._executor = executor
         self._policy = retry_policy or retrying.full_jitter()

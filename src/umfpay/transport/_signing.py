@@ -31,35 +31,8 @@ class BodySigner(Protocol):
         """
 
 
-RequestSigner = BodySigner | Callable[[bytes], Awaitable[str]]
-
-
-class _UserSigner:
-    """
-    A signer of the user's in the form of our own; its errors are `ConfigError`.
-    """
-
-    def __init__(self, signer: BodySigner) -> None:
-        self._signer = signer
-
-    @property
-    @translate_errors(call_errors.signer_failed)
-    def off_loop(self) -> bool:
-        return self._signer.off_loop
-
-    @translate_errors(call_errors.signer_failed)
-    def sign(self, data: bytes) -> str:
-        return self._signer.sign(data)
-
-
-def wrap_signer(signer: RequestSigner) -> RequestSigner:
-    """
-    Return *signer* so that its errors are ours; one of ours, and a callable, as it is.
-    """
-    if isinstance(signer, Signer) or not hasattr(signer, "sign"):
-        return signer
-
-    return _UserSigner(cast("BodySigner", signer))
+CustomSigner = Callable[[bytes], Awaitable[str]]
+RequestSigner = BodySigner | CustomSigner
 
 
 async def sign(
@@ -77,20 +50,23 @@ async def sign(
         ConfigError: A signer of the user's failed, or gave no header line.
         TimeoutError: The deadline has passed.
     """
-    if not hasattr(signer, "sign"):
-        async with asyncio.timeout_at(deadline):
-            with translate_errors(call_errors.signer_failed):
-                return _header_line(await signer(body))
-
-    own = cast("BodySigner", signer)
-
-    if not own.off_loop:
-        return own.sign(body)
+    # The usual way waits for nothing.
+    if isinstance(signer, Signer) and not signer.off_loop:
+        return signer.sign(body)
 
     async with asyncio.timeout_at(deadline):
-        return await asyncio.get_running_loop().run_in_executor(
-            executor, own.sign, body
-        )
+        with translate_errors(call_errors.signer_failed):
+            if not hasattr(signer, "sign"):
+                return _header_line(await signer(body))
+
+            own = cast("BodySigner", signer)
+
+            if not own.off_loop:
+                return own.sign(body)
+
+            work = translate_errors(call_errors.signer_failed)(own.sign)
+
+        return await asyncio.get_running_loop().run_in_executor(executor, work, body)
 
 
 def _header_line(signature: object) -> str:

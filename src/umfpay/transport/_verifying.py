@@ -17,14 +17,8 @@ from urllib.parse import unquote
 from umfpay.errors import call_errors
 from umfpay.protocol import Envelope, PublicKey, Verdict, Verifier, open_envelope
 from umfpay.transport._call import CallState, find_header
-from umfpay.transport._downloads import (
-    Download,
-    begins_file,
-    content_coding,
-    read_head,
-    read_rest,
-)
-from umfpay.transport._exchange import Answer, BodyStream
+from umfpay.transport._downloads import Download, content_coding
+from umfpay.transport._exchange import Answer
 from umfpay.transport._outcome import claims_success
 from umfpay.transport._user_hooks import translate_errors
 
@@ -102,15 +96,24 @@ class AnswerVerifier:
         body = answer.body
 
         if answer.stream is not None:
-            async with asyncio.timeout_at(state.deadline):
-                file = await self._file_or_body(
-                    state, answer.stream, is_framed=answer.is_framed
-                )
+            signature = state.response_header(b"signature")
+            file = Download(
+                state,
+                answer.stream,
+                is_framed=answer.is_framed,
+                check=None
+                if signature is None
+                else partial(self._check, state, signature),
+                keep=signature is not None and self._custom is not None,
+            )
 
-            if isinstance(file, Download):
+            async with asyncio.timeout_at(state.deadline):
+                found = await file.open()
+
+            if found is None:
                 return file
 
-            body = file
+            body = found
 
         state.response_body = body
 
@@ -137,35 +140,6 @@ class AnswerVerifier:
         self._judge(state, state.envelope, body)
 
         return None
-
-    async def _file_or_body(
-        self, state: CallState, stream: BodyStream, *, is_framed: bool
-    ) -> Download | bytes:
-        """
-        Return what streams: a file, or the error object in its place.
-        """
-        is_file = False
-
-        try:
-            head = await read_head(stream)
-            is_file = begins_file(head, state=state)
-
-            if not is_file:
-                return await read_rest(stream, head, state=state)
-        finally:
-            if not is_file:
-                await stream.aclose()
-
-        signature = state.response_header(b"signature")
-
-        return Download(
-            state,
-            stream,
-            head=head,
-            is_framed=is_framed,
-            check=None if signature is None else partial(self._check, state, signature),
-            keep=0 if self._custom is None else state.call.body_limit,
-        )
 
     async def _check(
         self, state: CallState, signature: str, digest: bytes, body: bytes
