@@ -12,11 +12,20 @@ from hypothesis import strategies as st
 
 from umfpay import errors
 from umfpay.errors import APIError
-from umfpay.protocol import RETURN_CODES, api_error, status_meaning
+from umfpay.protocol import (
+    RETURN_CODES,
+    Envelope,
+    Verdict,
+    api_error,
+    status_meaning,
+)
 
 
 def _error(code="00060730", words="", *, status=200, verified=True):
-    return api_error(code, words, http_status=status, verified=verified)
+    verdict = Verdict.VERIFIED if verified else Verdict.UNSIGNED
+    envelope = Envelope(verdict=verdict, ret_code=code, ret_msg=words)
+
+    return api_error(envelope, http_status=status)
 
 
 @pytest.mark.parametrize(

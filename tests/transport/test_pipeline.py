@@ -34,7 +34,6 @@ from umfpay.transport import (
     classify,
 )
 from umfpay.transport._exchange import Failure, HTTPExchangeError
-from umfpay.transport._retrying import full_jitter
 
 
 WRITES = [Effect.CREATE, Effect.MONEY]
@@ -180,18 +179,6 @@ async def test_a_timeout_belongs_to_the_owner_of_the_deadline(play, call):
         await pipeline.send(call())
 
     assert 1 == len(script.requests)
-
-
-async def test_the_retry_policy_is_given(play, call):
-    """The owner of the pipeline decides how often."""
-    script, pipeline = play(
-        *[HTTPExchangeError(Failure.BROKEN)] * 3, retry_policy=full_jitter(attempts=1)
-    )
-
-    with pytest.raises(TransportError):
-        await pipeline.send(call())
-
-    assert len(script.requests) == 1
 
 
 async def test_settings_reach_their_steps(play, call, gateway):

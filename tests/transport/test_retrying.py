@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import math
 
 import pytest
 
 from umfpay.errors import TransportError
 from umfpay.transport import Answer, AnswerVerifier, CallEnd, Effect, Pipeline, classify
 from umfpay.transport._exchange import Failure, HTTPExchangeError
-from umfpay.transport._retrying import full_jitter, retry_after
+from umfpay.transport._retrying import retry_after, wait_before_retry
 
 
 LASTING = [Failure.ADDRESS, Failure.TOO_LARGE]
@@ -31,7 +32,7 @@ def _waiting(play, waits):
         async def sleep(seconds):
             waits.append(seconds)
 
-        options.setdefault("retry_policy", full_jitter(random=lambda: 1.0))
+        options.setdefault("random", lambda: 1.0)
 
         return play(*steps, sleep=sleep, **options)
 
@@ -248,54 +249,20 @@ def test_without_retry_after_nothing_is_asked_for(call):
 def test_only_a_busy_answer_says_how_long_to_wait(call):
     """One whose body broke off was no answer, whatever its head asked for."""
     state = call(attempts=1, response_headers=[(b"retry-after", b"7")])
-    policy = full_jitter(random=lambda: 1.0)
-
-    assert 7.25 == policy(state, None)
-    assert 0.25 == policy(state, HTTPExchangeError(Failure.BROKEN))
-
-
-def test_the_wait_is_drawn_and_capped(call):
-    """Full jitter: between nothing and a bound that doubles up to the cap."""
-    policy = full_jitter(attempts=9, base=1.0, cap=3.0, random=lambda: 0.5)
     failure = HTTPExchangeError(Failure.BROKEN)
 
-    assert [policy(call(attempts=n), failure) for n in (1, 2, 3, 8, 9)] == [
-        0.5,
-        1.0,
-        1.5,
-        1.5,
-        None,
+    assert 7.25 == wait_before_retry(state, None, random=lambda: 1.0)
+    assert 0.25 == wait_before_retry(state, failure, random=lambda: 1.0)
+
+
+def test_the_wait_is_drawn_and_has_an_end(call):
+    """Full jitter: between nothing and a bound that doubles; there is no fourth time."""
+    failure = HTTPExchangeError(Failure.BROKEN)
+
+    assert [0.125, 0.25, math.inf] == [
+        wait_before_retry(call(attempts=n), failure, random=lambda: 0.5)
+        for n in (1, 2, 3)
     ]
-
-
-async def test_a_policy_is_a_plain_callable(waiting, call):
-    """A caller's policy decides how often, never whether it is safe."""
-    asked = []
-    script, pipeline = waiting(
-        cut(Failure.BROKEN, started=True),
-        retry_policy=lambda state, error: asked.append(error) or 0.0,
-    )
-
-    with pytest.raises(TransportError):
-        await pipeline.send(call(Effect.MONEY))
-
-    assert (1, []) == (len(script.requests), asked)
-
-
-async def test_a_policy_gets_the_failure_or_none(waiting, call, gateway):
-    """None stands for an answer of a busy gateway."""
-    asked = []
-
-    def policy(state, error):
-        asked.append((state.attempts, error))
-
-        return 0.0
-
-    failure = HTTPExchangeError(Failure.BROKEN)
-    _, pipeline = waiting(failure, busy(503), gateway.answer(), retry_policy=policy)
-    await pipeline.send(call())
-
-    assert [(1, failure), (2, None)] == asked
 
 
 async def test_a_deadline_between_two_attempts_is_harmless(play, call):
@@ -325,7 +292,7 @@ async def test_it_sleeps_really_by_default(
         signer=merchant[0],
         verifier=AnswerVerifier(gateway.verifier),
         token_source=tokens,
-        retry_policy=lambda state, error: 0.02,
+        random=lambda: 0.08,
     )
     loop = asyncio.get_running_loop()
     begin = loop.time()

@@ -4,7 +4,6 @@ The signature of a request.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -93,16 +92,16 @@ async def test_a_slow_signer_works_in_the_executor(call, play, gateway):
     assert "c2xvdw==" == script.requests[0].signature
 
 
-async def test_a_fast_signer_works_where_it_is(merchant):
+async def test_a_fast_signer_works_where_it_is(call, merchant):
     """A thread would cost more than the signature."""
-    now = asyncio.get_running_loop().time()
-    coroutine = sign(b"{}", merchant[0], executor=None, deadline=now + 1.0)
+    state = call(Effect.MONEY)
+    coroutine = sign(state, merchant[0], None)
 
     with pytest.raises(StopIteration) as caught:
         # It ends without a pause.
         coroutine.send(None)
 
-    assert merchant[1].verify(b"{}", caught.value.value)
+    assert merchant[1].verify(state.body, caught.value.value)
 
 
 @pytest.mark.parametrize("junk", [b"bytes", "two\r\nlines", "签名", None])

@@ -29,13 +29,15 @@ def translate_transport_errors(state):
     return HTTPXAdapter(httpx.MockTransport(lambda request: None)).errors(state)
 
 
-async def signed(signer):
-    """
-    Return what *signer* gives, as the pipeline asks it.
-    """
-    deadline = asyncio.get_running_loop().time() + 5.0
+@pytest.fixture(name="signed")
+def _signed(call):
+    async def signed(signer):
+        """
+        Return what *signer* gives, as the pipeline asks it.
+        """
+        return await sign(call(Effect.MONEY, body=b"{}"), signer, None)
 
-    return await sign(b"{}", signer, executor=None, deadline=deadline)
+    return signed
 
 
 def raising(error):
@@ -69,7 +71,7 @@ class Failing:
 
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("form", ["sign", "coroutine", "off_loop"])
-async def test_a_signer_that_fails_is_a_mistake_of_its_settings(error, form):
+async def test_a_signer_that_fails_is_a_mistake_of_its_settings(signed, error, form):
     """Its own error is the cause, without frames; nothing was sent."""
     made = error("x")
 
@@ -90,7 +92,7 @@ async def test_a_signer_that_fails_is_a_mistake_of_its_settings(error, form):
 
 
 @pytest.mark.parametrize("error", [*ERRORS, StopIteration])
-async def test_a_signer_that_fails_in_a_thread_says_so_at_once(error):
+async def test_a_signer_that_fails_in_a_thread_says_so_at_once(signed, error):
     """No future takes a StopIteration: the caller would wait until the deadline."""
     failing = Failing(error("x"), "sign")
     failing.in_thread = True
@@ -101,7 +103,7 @@ async def test_a_signer_that_fails_in_a_thread_says_so_at_once(error):
     assert failing.error is caught.value.__cause__
 
 
-async def test_a_signer_that_works_is_asked_as_it_is():
+async def test_a_signer_that_works_is_asked_as_it_is(signed):
     """In both of its forms."""
 
     class Signing:
@@ -182,7 +184,7 @@ async def test_what_is_understood_passes(call, error):
     assert error is caught.value
 
 
-async def test_our_own_errors_of_a_hook_pass():
+async def test_our_own_errors_of_a_hook_pass(signed):
     """Whoever wrote it may have said it best."""
     ours = ConfigError("the key is away", "密钥不可用")
 
@@ -193,7 +195,7 @@ async def test_our_own_errors_of_a_hook_pass():
         await signed(Failing(ours, "sign"))
 
 
-async def test_a_caller_who_is_cancelled_is_cancelled(call):
+async def test_a_caller_who_is_cancelled_is_cancelled(signed, call):
     """Of a hook that cancels itself this looks the same, but for the task."""
 
     async def hang(body):
@@ -212,7 +214,7 @@ async def test_a_caller_who_is_cancelled_is_cancelled(call):
             await task
 
 
-async def test_a_signer_at_its_deadline_is_no_signer_that_fails():
+async def test_a_signer_at_its_deadline_is_no_signer_that_fails(signed):
     """The timeout around it is ours: it ends as the deadline does."""
 
     async def hang(body):

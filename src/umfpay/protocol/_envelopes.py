@@ -64,6 +64,13 @@ class Envelope:
     ret_msg: str = ""
     reason: str = ""
 
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """
+        All codes of the answer.
+        """
+        return (self.ret_code, *self.other_codes)
+
 
 # Not frozen: each call makes one, and that would double its time.
 @attrs.define(eq=False)

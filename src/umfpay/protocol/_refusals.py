@@ -11,6 +11,7 @@ import attrs
 from umfpay import errors
 from umfpay.errors import APIError, Text, escape
 from umfpay.protocol._code_table import find_code
+from umfpay.protocol._envelopes import Envelope, Verdict
 
 
 @attrs.frozen
@@ -123,21 +124,18 @@ def status_meaning(http_status: int) -> Text:
     return _read("", http_status).meaning
 
 
-def api_error(
-    ret_code: str, ret_msg: str, *, http_status: int, verified: bool
-) -> APIError:
+def api_error(envelope: Envelope, *, http_status: int) -> APIError:
     """
-    Return the error of a refusal: by its code, else by its HTTP status.
+    Return the error of the refusal in *envelope*: by its code, else by its HTTP status.
 
     The gateway's own words stand before the meaning, because the editions of the table
     disagree (gateway.md, trap 29).
 
     Args:
-        ret_code: The code; "" if there was none.
-        ret_msg: The gateway's words.
         http_status: The status of the answer.
-        verified: Whether the refusal carried a valid signature.
     """
+    ret_code, ret_msg = envelope.ret_code, envelope.ret_msg
+    verified = envelope.verdict is Verdict.VERIFIED
     reading = _read(ret_code, http_status)
     named = escape(ret_code, limit=_MAX_CODE_CHARACTERS) or f"HTTP {http_status}"
     words = escape(ret_msg.strip())

@@ -364,15 +364,14 @@ class _FileStream:
     A file of a user's transport; an iterator, so that it leaves nothing suspended.
     """
 
+    # No library says how TLS ended.
+    ended_clean = False
+
     def __init__(self, adapter: HTTPXAdapter, stream: Any, state: CallState) -> None:
         self._adapter = adapter
         self._stream = stream
         self._state = state
         self._chunks: AsyncIterator[bytes] = aiter(stream)
-
-    @property
-    def ended_clean(self) -> bool:
-        return bool(getattr(self._stream, "ended_clean", False))
 
     def __aiter__(self) -> _FileStream:
         return self

@@ -103,12 +103,7 @@ def classify(state: CallState, error: BaseException | None = None) -> CallVerdic
     if call.download and claims_success(envelope.ret_code) and status < 400:
         return _failed(call_errors.object_for_file(call.label))
 
-    refusal = api_error(
-        envelope.ret_code,
-        envelope.ret_msg,
-        http_status=status,
-        verified=envelope.verdict is Verdict.VERIFIED,
-    )
+    refusal = api_error(envelope, http_status=status)
 
     if write:
         return _after_refusal(state, envelope, refusal)
@@ -157,11 +152,7 @@ def _is_good(state: CallState, envelope: Envelope) -> bool:
         # The token's answer is documented without meta (gateway.md 2.2).
         return state.call.effect is Effect.TOKEN and (state.status or 0) < 400
 
-    return all(_code_meaning(code) is CodeMeaning.ACCEPTED for code in _codes(envelope))
-
-
-def _codes(envelope: Envelope) -> tuple[str, ...]:
-    return (envelope.ret_code, *envelope.other_codes)
+    return {CodeMeaning.ACCEPTED} == {_code_meaning(code) for code in envelope.codes}
 
 
 def _is_vague(state: CallState, refusal: APIError) -> bool:
@@ -181,34 +172,30 @@ def _after_refusal(
     """
     Say how a write ended that was refused: only what is signed and definite is an end.
     """
-    if refusal.http_status >= 500:
-        reason = unclear_reasons.server_error(refusal.http_status)
+    status = refusal.http_status
 
-        return _unclear(state, refusal, reason)
+    if status >= 500:
+        return _unclear(state, refusal, unclear_reasons.server_error(status))
 
-    doubt = _doubt(state, envelope, refusal)
-    decided_by = done_already(
-        operation_of(state.call.path),
-        _codes(envelope),
-        http_status=refusal.http_status,
-    )
+    reason = _doubt(state, envelope, refusal)
+    operation = operation_of(state.call.path)
+    decided_by = done_already(operation, envelope.codes, http_status=status)
 
-    if doubt is None and decided_by is None:
+    if decided_by is not None and reason is None:
+        reason = unclear_reasons.duplicate_code(envelope.ret_code)
+
+    if reason is None:
         return _failed(refusal)
 
-    return _unclear(
-        state,
-        refusal,
-        doubt or unclear_reasons.duplicate_code(envelope.ret_code),
-        decided_by=decided_by,
-    )
+    return _unclear(state, refusal, reason, decided_by=decided_by)
 
 
 def _doubt(state: CallState, envelope: Envelope, refusal: APIError) -> Text | None:
     """
     Return why the *refusal* of a write is not definite, None if it is.
     """
-    code, outcome = envelope.ret_code, _code_meaning(envelope.ret_code)
+    code, status = refusal.ret_code, refusal.http_status
+    meanings = [_code_meaning(one) for one in envelope.codes]
 
     # "already done" may be what the first copy did.
     if state.sent_before_unverified_refusal:
@@ -218,19 +205,15 @@ def _doubt(state: CallState, envelope: Envelope, refusal: APIError) -> Text | No
         return unclear_reasons.unverified_refusal(code)
 
     if not refusal.verified:
-        status = refusal.http_status
-
         return unclear_reasons.bare_status(status, status_meaning(status))
 
-    if outcome is None:
+    if meanings[0] is None:
         return unclear_reasons.unknown_code(code)
 
-    if outcome is CodeMeaning.UNKNOWN:
+    if meanings[0] is CodeMeaning.UNKNOWN:
         return unclear_reasons.open_code(code)
 
-    if any(
-        _code_meaning(one) is not CodeMeaning.NOT_EXECUTED for one in _codes(envelope)
-    ):
+    if {CodeMeaning.NOT_EXECUTED} != set(meanings):
         return unclear_reasons.CONTRADICTION
 
     return _doubt_of_payment(state, envelope.members.get("payment"))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import random
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 
@@ -15,7 +16,6 @@ from umfpay.transport import _retrying as retrying
 from umfpay.transport._call import CallState, Effect
 from umfpay.transport._downloads import Download
 from umfpay.transport._exchange import Edge, HTTPExchangeError
-from umfpay.transport._retrying import RetryPolicy
 from umfpay.transport._signing import RequestSigner, sign
 from umfpay.transport._token_source import TokenSource
 from umfpay.transport._verifying import AnswerVerifier
@@ -35,10 +35,10 @@ class Pipeline:
         signer: `umfpay.protocol.Signer`, or an async callable from body to signature.
         verifier: Judges answers.
         executor: Where RSA work goes that is too slow for the loop.
-        retry_policy: How often and after which wait; `full_jitter` by default.
         glued_bearer: Send ``Bearer<token>``, as the official SDKs do, in place of the
             documented ``Bearer <token>`` (gateway.md 2.1).
-        sleep: Waits between attempts.
+        random: Draws waits between attempts.
+        sleep: Waits.
 
     Attributes:
         token_source: Gives tokens, and learns which generation was refused; the token
@@ -54,8 +54,8 @@ class Pipeline:
         verifier: AnswerVerifier,
         token_source: TokenSource | None = None,
         executor: Executor | None = None,
-        retry_policy: RetryPolicy | None = None,
         glued_bearer: bool = False,
+        random: Callable[[], float] = random.random,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.token_source = token_source
@@ -66,7 +66,7 @@ class Pipeline:
         self._signer = signer
         self._verifier = verifier
         self._executor = executor
-        self._policy = retry_policy or retrying.full_jitter()
+        self._random = random
         self._bearer_prefix = "Bearer" if glued_bearer else "Bearer "
         self._sleep = sleep
 
@@ -110,12 +110,7 @@ class Pipeline:
 
         try:
             if call.method == "POST" and call.effect is not Effect.TOKEN:
-                state.signature = await sign(
-                    state.body,
-                    self._signer,
-                    executor=self._executor,
-                    deadline=state.deadline,
-                )
+                state.signature = await sign(state, self._signer, self._executor)
 
             return await self._retry(state)
         except HTTPExchangeError as error:
@@ -143,13 +138,10 @@ class Pipeline:
 
                 failure = error
 
-            wait = self._policy(state, failure)
+            wait = retrying.wait_before_retry(state, failure, random=self._random)
 
             # An attempt that starts at the deadline can only fail.
-            if (
-                wait is None
-                or asyncio.get_running_loop().time() + wait >= state.deadline
-            ):
+            if asyncio.get_running_loop().time() + wait >= state.deadline:
                 if failure is not None:
                     raise failure
 

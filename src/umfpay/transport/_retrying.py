@@ -4,7 +4,7 @@ Retry policy: which calls are made again, after which backoff, and which never.
 
 from __future__ import annotations
 
-import random as _random
+import math
 import time
 from collections.abc import Callable
 from typing import Final
@@ -19,44 +19,29 @@ RETRIED_STATUSES: Final = frozenset({429, 502, 503, 504})
 # With these every attempt would end.
 _PERMANENT_FAILURES: Final = frozenset({Failure.ADDRESS, Failure.TOO_LARGE})
 
-RetryPolicy = Callable[[CallState, HTTPExchangeError | None], float | None]
-"""
-Seconds to wait before the next attempt, or None to stop.
-
-It is asked only where another attempt can do no harm. The error is None if the gateway
-answered with one of `RETRIED_STATUSES`.
-"""
+_MAX_ATTEMPTS: Final = 3
+_FIRST_WAIT_SECONDS: Final = 0.25
 
 
-def full_jitter(
-    *,
-    attempts: int = 3,
-    base: float = 0.25,
-    cap: float = 8.0,
-    random: Callable[[], float] = _random.random,
-    wall_clock: Callable[[], float] = time.time,
-) -> RetryPolicy:
+def wait_before_retry(
+    state: CallState, error: HTTPExchangeError | None, *, random: Callable[[], float]
+) -> float:
     """
-    Return the usual policy: waits grow, are drawn at random and honour Retry-After.
+    Return the seconds to wait before the next attempt, infinity to make none.
+
+    Full jitter: a wait is drawn below a limit that doubles; Retry-After comes on top.
+    It is asked only where another attempt can do no harm.
 
     Args:
-        attempts: How often a call is made, the first time included.
-        base: The longest first wait in seconds; it doubles with each attempt.
-        cap: The longest wait of all that the gateway did not ask for.
+        error: None if the gateway answered with one of `RETRIED_STATUSES`.
+        random: Draws a number from 0 to 1.
     """
+    if state.attempts >= _MAX_ATTEMPTS:
+        return math.inf
 
-    def policy(state: CallState, error: HTTPExchangeError | None) -> float | None:
-        if state.attempts >= attempts:
-            return None
+    wait = random() * _FIRST_WAIT_SECONDS * 2.0 ** (state.attempts - 1)
 
-        wait = random() * min(cap, base * 2.0 ** (state.attempts - 1))
-
-        if error is None:
-            wait += retry_after(state, now=wall_clock())
-
-        return wait
-
-    return policy
+    return wait if error is not None else wait + retry_after(state, now=time.time())
 
 
 def retry_after(state: CallState, *, now: float) -> float:

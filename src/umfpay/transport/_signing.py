@@ -11,6 +11,7 @@ from typing import Protocol, cast
 
 from umfpay.errors import call_errors
 from umfpay.protocol import Signer
+from umfpay.transport._call import CallState
 from umfpay.transport._user_hooks import translate_errors
 
 
@@ -36,25 +37,26 @@ RequestSigner = BodySigner | CustomSigner
 
 
 async def sign(
-    body: bytes, signer: RequestSigner, *, executor: Executor | None, deadline: float
+    state: CallState, signer: RequestSigner, executor: Executor | None
 ) -> str:
     """
-    Return the signature of *body* (gateway.md 3.1).
+    Return the signature of a call's body (gateway.md 3.1).
 
     Args:
         signer: A `BodySigner`, or an async callable from body to signature.
         executor: Where a signer works that is too slow for the loop.
-        deadline: When to stop waiting for it, in the running loop's time.
 
     Raises:
         ConfigError: A signer of the user's failed, or gave no header line.
         TimeoutError: The deadline has passed.
     """
+    body = state.body
+
     # The usual way waits for nothing.
     if isinstance(signer, Signer) and not signer.off_loop:
         return signer.sign(body)
 
-    async with asyncio.timeout_at(deadline):
+    async with asyncio.timeout_at(state.deadline):
         with translate_errors(call_errors.signer_failed):
             if not hasattr(signer, "sign"):
                 return _header_line(await signer(body))

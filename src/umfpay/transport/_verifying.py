@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import lru_cache, partial
 from http import HTTPStatus
+from types import SimpleNamespace
 from typing import Final, Literal, TypeVar, cast
 from urllib.parse import unquote
 
@@ -261,27 +262,13 @@ class AnswerVerifier:
             )
 
 
-class _Decided:
-    """
-    Stands in for a `Verifier` where every signature is as good as was decided before.
-    """
-
-    def __init__(self, decision: bool) -> None:  # noqa: FBT001 (all that it is)
-        self._decision = decision
-
-    def verify(self, data: bytes, signature: str, /) -> bool:  # noqa: ARG002
-        return self._decision
-
-
 def _open_decided(body: bytes, signature: str, *, decision: bool) -> Envelope:
     """
     Open an answer whose header *signature* was decided about.
     """
-    return open_envelope(
-        body,
-        header_signature=signature,
-        verifier=cast("Verifier", _Decided(decision)),
-    )
+    verifier = cast("Verifier", SimpleNamespace(verify=lambda *_: decision))
+
+    return open_envelope(body, header_signature=signature, verifier=verifier)
 
 
 @lru_cache(maxsize=256)
