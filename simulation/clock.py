@@ -19,7 +19,7 @@ from unittest import mock
 
 import async_solipsism  # type: ignore[import-untyped]  # no types, no stubs
 
-from umfpay._session import _binding, _session
+from umfpay._session import _binding
 from umfpay.errors import _base
 from umfpay.flows import _card_begin, _card_confirm, _pending
 from umfpay.protocol import _rsa, _signing
@@ -134,7 +134,6 @@ def virtual_clocks(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
         for module, name, value in (
             (_binding, "TokenCache", cache),
             (_memory, "time", SimpleNamespace(monotonic=loop.time)),
-            (_session, "datetime", Virtual),
             (_clocks, "datetime", Virtual),
             (_base, "datetime", Virtual),
             (_base, "time", SimpleNamespace(monotonic=loop.time)),

@@ -138,3 +138,20 @@ def test_the_root_names_the_page():
     """
     assert "docs/reference/errors.md" in UMFError.default_advice.en
     assert "docs/reference/errors.md" in UMFError.default_advice.zh
+
+
+def test_an_unknown_outcome_names_what_it_is_about_once():
+    """Whoever reads a log needs the payment and the merchant's number to ask for."""
+    intent = errors.Intent.now(
+        "refunds.create", payment_id="PAY_A", mer_reference_id="7"
+    )
+    said = [
+        errors.OutcomeUnknownError(
+            en, zh, intent=intent, reason="r", money_may_have_moved=True
+        ).what
+        for en, zh in (("Unclear.", "不明。"), ("PAY_A is unclear.", "PAY_A 不明。"))
+    ]
+
+    assert "Unclear. It is about payment PAY_A, number 7." == said[0].en
+    assert "不明。涉及支付 PAY_A、单号 7。" == said[0].zh
+    assert "PAY_A is unclear. It is about number 7." == said[1].en

@@ -41,17 +41,24 @@ class Part:
         self.closed = not wait
 
 
-def bind(tokens, edge):
-    return Binding(
-        pid=0,
-        loop=asyncio.get_running_loop(),
-        edge=edge,
-        pipeline=Part(),
-        tokens=tokens,
-        sealer=None,
-        executor=Part(),
-        options=None,
+@pytest.fixture(name="config")
+def _config():
+    return Config(
+        client_id="c",
+        client_secret="s",
+        merchant_key=VECTORS / "merchant_1024.key.p8",
+        gateway_certificate=VECTORS / "gateway_1024.cert.crt",
+        base_url="http://127.0.0.1:9/",
+        token_store="memory",
     )
+
+
+def bind(config, tokens, edge):
+    binding = Binding(config, "http://127.0.0.1:9/", None)
+    binding.tokens, binding.edge = tokens, edge
+    binding.pipeline, binding.executor = Part(), Part()
+
+    return binding
 
 
 async def fail():
@@ -64,12 +71,12 @@ async def hang():
 
 @pytest.mark.parametrize("end", [fail, hang])
 @pytest.mark.parametrize("of", ["tokens", "edge"])
-async def test_every_part_is_closed_though_one_fails_or_hangs(of, end):
+async def test_every_part_is_closed_though_one_fails_or_hangs(config, of, end):
     """
     A store of tokens that hangs costs no socket, also if its caller waits no longer.
     """
     parts = {"tokens": Part(), "edge": Part(), of: Part(end)}
-    binding = bind(**parts)
+    binding = bind(config, **parts)
     closing = asyncio.create_task(binding.aclose())
 
     for _ in range(3):
@@ -103,7 +110,7 @@ def _open_with_key(monkeypatch):
     """
     Open and close a session of a merchant key, where cryptography is not installed.
     """
-    monkeypatch.setattr(_binding, "_faster_backend_named", False)
+    _binding._name_faster_backend.cache_clear()
     monkeypatch.setattr(_rsa, "_is_installed", lambda: False)
 
     async def open_with_key(bits, **changes):

@@ -1,5 +1,5 @@
 """
-How the end of a call is raised, and what its intent then says.
+Which error says how a call ended, and what its intent then says.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 
 import umfpay
 from umfpay import errors
-from umfpay._session._call_end import intent_of, raise_call_end
+from umfpay._session._call_end import error_of, intent_of
 from umfpay.errors import Intent, Text
 from umfpay.protocol import DecidedBy
 from umfpay.transport import Call, CallEnd, CallVerdict, Effect
@@ -53,20 +53,18 @@ def unclear(error, **facts):
 
 
 def raised(call_verdict):
-    with pytest.raises(errors.OutcomeUnknownError) as caught:
-        raise_call_end(EXECUTE, call_verdict)
+    error = error_of(EXECUTE, call_verdict)
 
-    return caught.value
+    assert isinstance(error, errors.OutcomeUnknownError)
+
+    return error
 
 
 def test_a_call_that_failed_raises_its_error_itself():
     """The same object, so that nothing of it is lost."""
     error = refusal(verified=True)
 
-    with pytest.raises(errors.PaymentStateError) as caught:
-        raise_call_end(EXECUTE, CallVerdict(ending=CallEnd.FAILED, error=error))
-
-    assert error is caught.value
+    assert error is error_of(EXECUTE, CallVerdict(ending=CallEnd.FAILED, error=error))
 
 
 @pytest.mark.parametrize("moved", [True, False])
@@ -80,6 +78,8 @@ def test_an_unclear_end_says_what_was_wanted_and_why_nobody_knows(moved):
     assert (EXECUTE.intent, moved) == (copied.intent, copied.money_may_have_moved)
     assert "payments.execute: the deadline passed; nobody can say" in copied.what.en
     assert "payments.execute：超过期限，无法确定" in copied.what.zh
+    assert "PAY_A" in copied.what.en
+    assert "PAY_A" in copied.what.zh
     assert errors.OutcomeUnknownError.default_advice == copied.advice
 
 

@@ -12,7 +12,7 @@ import pytest
 import respx
 
 from umfpay import Config, UMFSession
-from umfpay._session._transport_setting import checked_transport
+from umfpay._session._transport_setting import refused_transport
 from umfpay.errors import ConfigError, DeadlineExceededError, UMFError
 from umfpay.protocol import PrivateKey
 
@@ -112,7 +112,7 @@ def test_without_a_transport_they_are_let_through(settings, tmp_path, name):
     file.write_text("")
     value = "http://127.0.0.1:1" if name == "proxy" else file
 
-    checked_transport(None, Config(**settings, **{name: value}))
+    assert refused_transport(None, Config(**settings, **{name: value})) is None
 
 
 async def test_a_write_that_waits_until_its_deadline_was_not_sent(settings):

@@ -1217,7 +1217,7 @@ _ROWS: list[Class] = [
     # What became of a write whose end was unclear.
     *_answers(
         "resolve_execute",
-        "refused",
+        "money unclear",
         ("another payment's id", OTHER, payment(OTHER, state="TRADE_SUCCESS")),
         ("another order's number", "mer_reference_id: O2", paid(mer_reference_id="O2")),
         ("another amount", "amount: 1.00", paid(amount=LESS)),
@@ -1227,14 +1227,14 @@ _ROWS: list[Class] = [
         for claim, end, because, lists, query in (
             (
                 "another payment's id",
-                "refused",
+                "money unclear",
                 OTHER,
                 listed(refunds=(refund_row(),)),
                 payment(OTHER),
             ),
             (
                 "the list of another day",
-                "refused",
+                "money unclear",
                 "mer_date: 2020-01-01",
                 listed(OLD, refunds=(refund_row(),)),
                 paid(),
@@ -1275,7 +1275,7 @@ _ROWS: list[Class] = [
     *[
         _resolved("resolve_create", claim, end, because, lists, {})
         for claim, end, because, lists in (
-            ("the list of another day", "refused", "mer_date: 2020", listed(OLD)),
+            ("the list of another day", "unclear", "mer_date: 2020", listed(OLD)),
             (
                 "a row with another number",
                 "unknown",

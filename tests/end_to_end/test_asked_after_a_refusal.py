@@ -11,9 +11,9 @@ import orders
 import pytest
 
 from umfpay import Config, UMFSession
-from umfpay._session import _follow_up
 from umfpay.errors import OutcomeUnknownError, PaymentStateError
 from umfpay.protocol import PrivateKey, Signer, sign_envelope
+from umfpay.resources import _follow_up
 
 
 GATEWAY, MERCHANT = PrivateKey.generate(1024), PrivateKey.generate(1024)

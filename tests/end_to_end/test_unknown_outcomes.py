@@ -22,6 +22,7 @@ from umfpay.errors import (
     Intent,
     OutcomeUnknownError,
     Text,
+    UMFError,
 )
 from umfpay.models import (
     Amount,
@@ -692,10 +693,62 @@ async def test_the_deadline_holds_for_all_of_it(session):
     loop = asyncio.get_running_loop()
     started = loop.time()
 
-    with pytest.raises(DeadlineExceededError):
+    with pytest.raises(OutcomeUnknownError) as caught:
         await session.resolve(intent, evidence=Hanging(), deadline=0.2)
 
+    assert isinstance(caught.value.__cause__, DeadlineExceededError)
     assert loop.time() - started < 1
+
+
+@pytest.mark.parametrize(
+    ("call", "moved"),
+    [
+        ("payments.execute", True),
+        ("refunds.create", True),
+        ("request POST /payments/payment/PAY_A/execute", True),
+        ("payments.create", False),
+    ],
+)
+async def test_a_gateway_that_is_away_says_nothing_of_the_write(box, call, moved):
+    """
+    What is true of the question, that no money has moved by it, is not of the write.
+    """
+    intent = Intent(
+        call=call,
+        at=datetime.now(UTC),
+        payment_id="PAY_A",
+        mer_reference_id="R1",
+        mer_date="20261123",
+    )
+
+    async with UMFSession(box.config()) as session:
+        await session.authorize()
+        await box.fault("drop_before", times=0)
+
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await session.resolve(intent, deadline=1.0)
+
+    error = caught.value
+
+    assert isinstance(error.__cause__, UMFError)
+    assert (intent, moved) == (error.intent, error.money_may_have_moved)
+    assert "the outcome is still unknown" in error.what.en
+    assert "结果仍然未知" in error.what.zh
+    assert all(one in error.what.en for one in ("PAY_A", "R1"))
+    assert all(one in error.what.zh for one in ("PAY_A", "R1"))
+
+
+async def test_a_wrong_argument_does_not_say_that_no_money_has_moved(session):
+    """
+    It is about the question; the write may have been carried out all the same.
+    """
+    intent = Intent(call="payments.execute", at=datetime.now(UTC))
+
+    with pytest.raises(ConfigError, match="the intent has no payment_id") as caught:
+        await session.resolve(intent)
+
+    assert caught.value.money_may_have_moved
+    assert "still unknown" in caught.value.what.en
 
 
 @pytest.mark.parametrize(

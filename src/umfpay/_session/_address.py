@@ -28,30 +28,25 @@ def encoded_address(address: str) -> str:
     Raises:
         ConfigError: It is longer than a request can carry.
     """
-    quoted = quote(address, safe=_URL_CHARACTERS)
+    quoted = _STRAY_PERCENT.sub("%25", quote(address, safe=_URL_CHARACTERS))
 
-    quoted = _STRAY_PERCENT.sub("%25", quoted)
+    if len(quoted) > MAX_URL_CHARACTERS:
+        raise ConfigError(
+            f"The address is no URL of at most {MAX_URL_CHARACTERS} characters.",
+            f"地址不是长度不超过 {MAX_URL_CHARACTERS} 个字符的有效 URL。",
+            advice=Text("Shorten ids, path and query.", "请缩短编号、path 和 query。"),
+        )
 
-    if len(quoted) <= MAX_URL_CHARACTERS:
-        return quoted
-
-    raise _too_long()
+    return quoted
 
 
-def base_address(base_url: str) -> str:
+def base_address(url: str) -> str:
     """
-    Return the configured *base_url* in the form that is sent (RFC 3986, 6.2.2).
+    Return *url* without its query in the form that is sent (RFC 3986, 6.2.2), "" if it
+    is no address for HTTP.
     """
-    origin = origin_of(base_url)
-    assert origin is not None
-    path = encoded_address(urlsplit(base_url).path)
+    origin = origin_of(url)
 
-    return f"{origin.root}{path[1:]}"
-
-
-def _too_long() -> ConfigError:
-    return ConfigError(
-        f"The address is no URL of at most {MAX_URL_CHARACTERS} characters.",
-        f"地址不是长度不超过 {MAX_URL_CHARACTERS} 个字符的有效 URL。",
-        advice=Text("Shorten ids, path and query.", "请缩短编号、path 和 query。"),
+    return (
+        "" if origin is None else origin.root + encoded_address(urlsplit(url).path)[1:]
     )

@@ -6,17 +6,14 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import importlib
 import logging
 import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final, ParamSpec, TypeVar, cast
-
-import attrs
+from typing import Any, Final, TypeVar, cast
 
 from umfpay import _codec
-from umfpay._session._authorization import TokenRequest
+from umfpay._session._authorization import fetch_token
 from umfpay.config import Config
 from umfpay.errors import WrongLoopError, call_errors
 from umfpay.protocol import Sealer, Signer, Verifier
@@ -35,8 +32,12 @@ from umfpay.transport import (
 )
 
 
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
+T = TypeVar("T")
+
+# From this size on pycryptodome is felt.
+_SLOW_KEY_BITS: Final = 2048
+
+_log = logging.getLogger("umfpay")
 
 
 class Threads(ThreadPoolExecutor):
@@ -44,9 +45,7 @@ class Threads(ThreadPoolExecutor):
     Threads for RSA work that is too slow for the loop; they end with their session.
     """
 
-    def submit(
-        self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs
-    ) -> Future[_T]:
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """
         Have a thread call *fn*.
 
@@ -56,39 +55,63 @@ class Threads(ThreadPoolExecutor):
         try:
             return super().submit(fn, *args, **kwargs)
         except RuntimeError:
-            pass
-
-        raise call_errors.closed()
+            raise call_errors.closed() from None
 
 
-# From this size on pycryptodome is felt.
-_SLOW_KEY_BITS: Final = 2048
-
-_faster_backend_named = False
-
-_log = logging.getLogger("umfpay")
-
-
-@attrs.define(eq=False, kw_only=True)
 class Binding:
     """
     The parts of a session that cannot leave their process and loop.
+
+    Args:
+        config: The settings.
+        root: The base URL as it is sent.
+        transport: What the user gave in place of our own connections.
     """
 
-    pid: int
-    loop: asyncio.AbstractEventLoop
-    edge: Edge
-    pipeline: Pipeline
-    tokens: TokenCache
-    sealer: Sealer
-    executor: Threads
-    options: _codec.EncodeOptions
-
-    def is_ours(self) -> bool:
-        """
-        Tell whether the caller runs in this binding's process and loop.
-        """
-        return asyncio.get_running_loop() is self.loop and os.getpid() == self.pid
+    def __init__(
+        self, config: Config, root: str, transport: HTTPXTransport | None
+    ) -> None:
+        self.pid = os.getpid()
+        self.loop = asyncio.get_running_loop()
+        self.executor = Threads(
+            max_workers=os.cpu_count(), thread_name_prefix="umfpay-rsa"
+        )
+        self.edge: Edge = (
+            _connections(config, root) if transport is None else HTTPXAdapter(transport)
+        )
+        self.sealer = Sealer(
+            config.gateway_certificate[0],
+            charset=config.sealing_charset,
+            backend=config.rsa_backend,
+        )
+        self.options = _codec.EncodeOptions(
+            refund_body=config.refund_body,
+            risk_names=config.risk_names,
+            quantity_names=config.quantity_names,
+        )
+        origin = origin_of(root)
+        assert origin is not None
+        self.pipeline = Pipeline(
+            self.edge,
+            origin=origin.root,
+            signer=_signer(config),
+            verifier=AnswerVerifier(
+                Verifier(config.gateway_certificate, backend=config.rsa_backend),
+                executor=self.executor,
+                unsigned_responses=config.unsigned_responses,
+                response_signatures=config.response_signatures,
+                response_verifier=config.response_verifier,
+            ),
+            executor=self.executor,
+            glued_bearer=config.glued_bearer,
+        )
+        self.pipeline.token_source = self.tokens = TokenCache(
+            open_store(
+                config.token_store, key=store_key(config.base_url, config.client_id)
+            ),
+            functools.partial(fetch_token, self.pipeline, config, root),
+            token_timeout=config.token_timeout,
+        )
 
     async def encode(self, body: object, *, deadline: float) -> bytes:
         """
@@ -100,12 +123,12 @@ class Binding:
         if isinstance(body, RawBody):
             return body.data
 
-        work = functools.partial(
-            _codec.encode, body, seal=self.sealer.seal, options=self.options
-        )
+        seal, options = self.sealer.seal, self.options
 
         if not self.sealer.off_loop:
-            return work()
+            return _codec.encode(body, seal=seal, options=options)
+
+        work = functools.partial(_codec.encode, body, seal=seal, options=options)
 
         async with asyncio.timeout_at(deadline):
             return await self.loop.run_in_executor(self.executor, work)
@@ -114,17 +137,20 @@ class Binding:
         """
         Return *secret* as only the gateway can read it.
         """
-        if self.sealer.off_loop:
-            return await self.loop.run_in_executor(
-                self.executor, self.sealer.seal, secret
-            )
+        if not self.sealer.off_loop:
+            return self.sealer.seal(secret)
 
-        return self.sealer.seal(secret)
+        return await self.loop.run_in_executor(self.executor, self.sealer.seal, secret)
 
     async def aclose(self) -> None:
         """
-        Close everything; to be called in the binding's own loop.
+        Close everything; of another loop or process drop it without awaiting.
         """
+        if asyncio.get_running_loop() is not self.loop or os.getpid() != self.pid:
+            self._abandon()
+
+            return
+
         self.pipeline.close()
 
         # Each, even if the one before fails or its caller does not wait for it.
@@ -136,122 +162,55 @@ class Binding:
             finally:
                 self.executor.shutdown(wait=False)
 
-    def abandon(self) -> None:
+    def give_way(self) -> None:
         """
-        Drop everything without awaiting: the loop is closed or another process's.
+        Drop everything for a new binding: the loop is closed or another process's.
+
+        Raises:
+            WrongLoopError: The loop is still open in this process.
         """
+        if os.getpid() == self.pid and not self.loop.is_closed():
+            raise WrongLoopError(
+                "The session belongs to another event loop that is still open.",
+                "该会话属于另一个仍未关闭的事件循环。",
+            )
+
+        self._abandon()
+
+    def _abandon(self) -> None:
         self.edge.abandon()
 
         if os.getpid() == self.pid:
             self.executor.shutdown(wait=False)
 
 
-def must_be_usable(binding: Binding) -> None:
-    """
-    Raise unless *binding* may be dropped for a new one.
-
-    Raises:
-        WrongLoopError: Its loop is still open in this process.
-    """
-    if os.getpid() == binding.pid and not binding.loop.is_closed():
-        raise WrongLoopError(
-            "The session belongs to another event loop that is still open.",
-            "该会话属于另一个仍未关闭的事件循环。",
-        )
-
-
-def bind(config: Config, root: str, transport: HTTPXTransport | None) -> Binding:
-    """
-    Build the pipeline for the running loop.
-
-    Args:
-        root: The base URL as it is sent.
-        transport: What the user gave in place of our own connections.
-    """
-    edge: Edge = (
-        _connections(config, root) if transport is None else HTTPXAdapter(transport)
-    )
-    executor = Threads(max_workers=os.cpu_count(), thread_name_prefix="umfpay-rsa")
-
+def _signer(config: Config) -> RequestSigner:
     if config.signer is not None:
-        signer = cast("RequestSigner", config.signer)
-    else:
-        assert config.merchant_key is not None
-        signer = Signer(config.merchant_key, backend=config.rsa_backend)
+        return cast("RequestSigner", config.signer)
 
-        if config.rsa_backend == "auto":
-            _name_faster_backend(signer, bits=config.merchant_key.bits)
+    assert config.merchant_key is not None
+    signer = Signer(config.merchant_key, backend=config.rsa_backend)
 
-    origin = origin_of(root)
-    assert origin is not None
-    pipeline = Pipeline(
-        edge,
-        origin=origin.root,
-        signer=signer,
-        verifier=AnswerVerifier(
-            Verifier(config.gateway_certificate, backend=config.rsa_backend),
-            executor=executor,
-            unsigned_responses=config.unsigned_responses,
-            response_signatures=config.response_signatures,
-            response_verifier=config.response_verifier,
-        ),
-        executor=executor,
-        glued_bearer=config.glued_bearer,
-    )
-    token_request = TokenRequest(
-        pipeline,
-        root=root,
-        client_id=config.client_id,
-        client_secret=config.client_secret,
-        timeout=config.token_timeout,
-    )
-    pipeline.token_source = tokens = TokenCache(
-        open_store(
-            config.token_store, key=store_key(config.base_url, config.client_id)
-        ),
-        token_request.fetch,
-        token_timeout=config.token_timeout,
-    )
+    if (
+        config.rsa_backend == "auto"
+        and signer.backend == "pycryptodome"
+        and config.merchant_key.bits >= _SLOW_KEY_BITS
+    ):
+        _name_faster_backend()
 
-    return Binding(
-        pid=os.getpid(),
-        loop=asyncio.get_running_loop(),
-        edge=edge,
-        pipeline=pipeline,
-        tokens=tokens,
-        sealer=Sealer(
-            config.gateway_certificate[0],
-            charset=config.sealing_charset,
-            backend=config.rsa_backend,
-        ),
-        executor=executor,
-        options=_codec.EncodeOptions(
-            refund_body=config.refund_body,
-            risk_names=config.risk_names,
-            quantity_names=config.quantity_names,
-        ),
-    )
+    return signer
 
 
-def _name_faster_backend(signer: Signer, *, bits: int) -> None:
+@functools.cache
+def _name_faster_backend() -> None:
     """
     Say once in a process what makes signatures with long keys faster.
     """
-    global _faster_backend_named
-
-    if (
-        signer.backend == "cryptography"
-        or bits < _SLOW_KEY_BITS
-        or _faster_backend_named
-    ):
-        return
-
-    _faster_backend_named = True
     _log.warning(
-        "signing with a key of %d bits by pycryptodome keeps the event loop waiting"
-        ' several times as long as by cryptography: pip install "umfpay[fast]", or set'
-        ' rsa_backend="pycryptodome" to hear no more of it',
-        bits,
+        "signing with a key of %d bits or more by pycryptodome keeps the event loop"
+        " waiting several times as long as by cryptography: pip install"
+        ' "umfpay[fast]", or set rsa_backend="pycryptodome" to hear no more of it',
+        _SLOW_KEY_BITS,
     )
 
 
@@ -270,14 +229,3 @@ def _connections(config: Config, root: str) -> Edge:
             certificate_key=config.client_certificate_key,
         ),
     )
-
-
-async def warm_up() -> None:
-    """
-    Import what a first call needs, in a thread: the loop goes on meanwhile.
-    """
-    await asyncio.get_running_loop().run_in_executor(None, _load)
-
-
-def _load() -> None:
-    importlib.import_module("umfpay.transport._connection_pool")

@@ -1,10 +1,10 @@
 """
-Raise how a call ended: its error, or `OutcomeUnknownError` with its `Intent`.
+The error that says how a call ended, and the `Intent` of a write whose end is unclear.
 """
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
 import attrs
 
@@ -16,21 +16,20 @@ from umfpay.errors import (
     Text,
     UnsignedResponseError,
 )
-from umfpay.transport import Call, CallEnd, CallVerdict
+from umfpay.transport import Call, CallVerdict
 
 
-def raise_call_end(call: Call[Any], call_verdict: CallVerdict) -> NoReturn:
+def error_of(call: Call[Any], call_verdict: CallVerdict) -> BaseException:
     """
-    Raise what *call_verdict* says of *call*.
+    Return the error that says how *call* ended: not good.
     """
     error = call_verdict.error
     assert error is not None
 
-    if call_verdict.ending is CallEnd.FAILED:
-        raise error
+    if call_verdict.reason is None:
+        return error
 
-    assert call_verdict.reason is not None
-    raise OutcomeUnknownError(
+    unknown = OutcomeUnknownError(
         f"{call.name}: {call_verdict.reason.en}; nobody can say whether it was"
         " carried out.",
         f"{call.name}：{call_verdict.reason.zh}，无法确定是否已执行。",
@@ -38,7 +37,10 @@ def raise_call_end(call: Call[Any], call_verdict: CallVerdict) -> NoReturn:
         reason=call_verdict.reason.en,
         money_may_have_moved=call_verdict.money_may_have_moved,
         advice=_advice(error),
-    ) from error
+    )
+    unknown.__cause__ = error
+
+    return unknown
 
 
 def _advice(error: BaseException) -> Text | None:
@@ -76,16 +78,14 @@ def intent_of(call: Call[Any], call_verdict: CallVerdict) -> Intent:
     details = dict(call.intent.details)
     error = call_verdict.error
 
-    if (
+    if call_verdict.sent_twice:
+        details["copies"] = "2"
+    elif (
         call_verdict.decided_by is not None
         and isinstance(error, APIError)
         and error.verified
-        and not call_verdict.sent_twice
     ):
         details["refused_with"] = error.ret_code
         details["decided_by"] = str(call_verdict.decided_by)
-
-    if call_verdict.sent_twice:
-        details["copies"] = "2"
 
     return attrs.evolve(call.intent, details=details)

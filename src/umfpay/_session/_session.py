@@ -1,21 +1,22 @@
 """
-`UMFSession`: owns the pipeline and the token cache, and binds the resources.
+`UMFSession`: owns the pipeline and the token cache, and sends what resources ask.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
+import importlib
 import inspect
 import logging
 import math
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import datetime
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack, cast
+from typing import Any, Self, TypeVar, Unpack
 
 from umfpay import _codec
 from umfpay._session._address import (
@@ -23,42 +24,26 @@ from umfpay._session._address import (
     base_address,
     encoded_address,
 )
-from umfpay._session._binding import Binding, bind, must_be_usable, warm_up
-from umfpay._session._call_end import intent_of, raise_call_end
-from umfpay._session._follow_up import look_up, query_after_refusal
-from umfpay._session._options import CallLimits, limits_of
+from umfpay._session._binding import Binding
+from umfpay._session._call_end import error_of, intent_of
 from umfpay._session._report import CallReport, report_of
-from umfpay._session._transport_setting import checked_transport, warn_if_respx
+from umfpay._session._transport_setting import refused_transport, warn_if_respx
 from umfpay.config import Config, no_config
 from umfpay.errors import (
     ConfigError,
-    DeadlineExceededError,
     Intent,
     OutcomeUnknownError,
     Text,
     UMFError,
     without_traceback,
 )
-from umfpay.models import NewPayment, Payment
 from umfpay.resources import (
-    Banks,
     CallOptions,
-    Customs,
     Download,
-    Enterprises,
-    Evidence,
-    ExchangeRates,
-    Payments,
-    Question,
-    RefundIds,
-    Refunds,
-    Resolution,
-    Statements,
-    WeChat,
-    any_call,
-    check_question,
-    payment_query,
-    resolve,
+    Resources,
+    checked_options,
+    look_up,
+    query_after_refusal,
 )
 from umfpay.sensitive import Sealed, Secret
 from umfpay.transport import (
@@ -70,7 +55,6 @@ from umfpay.transport import (
     Edge,
     HTTPXTransport,
     classify,
-    needed_id,
 )
 from umfpay.transport import Download as VerifiedDownload
 
@@ -81,7 +65,7 @@ T = TypeVar("T")
 _log = logging.getLogger("umfpay")
 
 
-class UMFSession:
+class UMFSession(Resources):
     """
     A merchant's connection to the gateway, for one event loop.
 
@@ -122,10 +106,16 @@ class UMFSession:
         on_call: Callable[[CallReport], None] | None = None,
         on_unknown: Callable[[Intent], None] | None = None,
     ) -> None:
-        if not isinstance(config, Config):
-            refusal = no_config(config)
-            # What was given may be a dict of settings, and a traceback shows locals.
-            del config
+        refusal = (
+            refused_transport(transport, config)
+            if isinstance(config, Config)
+            else no_config(config)
+        )
+
+        if refusal is not None:
+            # What was given may be a dict of settings or of proxies, and a traceback
+            # shows locals.
+            del config, transport
 
             raise refusal
 
@@ -135,47 +125,20 @@ class UMFSession:
                 "on_unknown：必须是普通函数，不能是协程函数。",
             )
 
-        self._config = config
+        super().__init__(config)
         self.on_call = on_call
         self.on_unknown = on_unknown
-
-        try:
-            checked_transport(transport, config)
-        except ConfigError:
-            # A dict of proxies holds passwords, and a traceback shows locals.
-            del transport
-
-            raise
-
         self._transport = transport
-
         self._binding: Binding | None = None
         self._closed = False
         self.root: str = base_address(config.base_url)
-        self.payments: Payments = Payments(
-            self, notify_url=config.notify_url, ret_url=config.ret_url
-        )
-        self.refund_ids: RefundIds = RefundIds()
-        self.refunds: Refunds = Refunds(
-            self, notify_url=config.notify_url, ids=self.refund_ids
-        )
-        self.banks: Banks = Banks(self)
-        self.exchange_rates: ExchangeRates = ExchangeRates(self)
-        self.customs: Customs = Customs(self, notify_url=config.notify_url)
-        self.enterprises: Enterprises = Enterprises(self)
-        self.wechat: WeChat = WeChat(self)
-        self.statements: Statements = Statements(self)
-
-    @property
-    def config(self) -> Config:
-        """
-        The settings of this session.
-        """
-        return self._config
 
     async def __aenter__(self) -> Self:
         self._closed = False
-        await warm_up()
+        # What a first call needs, in a thread: the loop goes on meanwhile.
+        await asyncio.get_running_loop().run_in_executor(
+            None, importlib.import_module, "umfpay.transport._connection_pool"
+        )
         self._bound()
 
         return self
@@ -195,13 +158,8 @@ class UMFSession:
         self._closed = True
         binding, self._binding = self._binding, None
 
-        if binding is None:
-            return
-
-        if binding.is_ours():
+        if binding is not None:
             await binding.aclose()
-        else:
-            binding.abandon()
 
     async def authorize(self, **options: Unpack[CallOptions]) -> float:
         """
@@ -217,8 +175,8 @@ class UMFSession:
             TokenError: There is no token to be had now.
         """
         binding = self._bound()
-        limits = self.limits(options)
-        record = await binding.tokens.acquire(deadline=limits.deadline)
+        _, seconds, _ = checked_options(options, self._config)
+        record = await binding.tokens.acquire(deadline=binding.loop.time() + seconds)
 
         return record.not_after - time.time()
 
@@ -238,132 +196,6 @@ class UMFSession:
 
         return await self._bound().seal(hidden)
 
-    async def request(
-        self,
-        method: str,
-        path: str,
-        body: object | None = None,
-        *,
-        query: Mapping[str, str] | None = None,
-        **options: Unpack[CallOptions],
-    ) -> Mapping[str, Any]:
-        """
-        Make any call: the way out for what has no method here.
-
-        Signed, verified and retried all the same; a POST counts as something that may
-        exist afterwards, one to ``/execute`` or ``/refund`` as one that moves money.
-
-        Args:
-            method: GET or POST.
-            path: Below the base URL, for example ``/payments/payment/PAY_.../refund``;
-                it gets into logs, so *query* is apart.
-            body: Anything of `umfpay.models`, or dicts, lists, text, `Decimal`.
-
-        Returns:
-            The members of the verified answer, numbers as int or `Decimal`. On a path
-            that has a method here, ids, numbers, days and amounts that it names are
-            those of the path, the query and the body.
-
-        Raises:
-            ConfigError: Another method, an address that is not below the base URL, or
-                a body that cannot be sent.
-            MismatchedResponseError: The answer to a GET is about something else; that
-                to a POST ends as `OutcomeUnknownError`.
-        """
-        call = any_call(
-            method,
-            path,
-            query=query,
-            body=body,
-            sent={} if method == "POST" and body is None else body,
-            refund_ids=self.refund_ids,
-        )
-
-        return await self.send(call, options)
-
-    async def resolve(
-        self,
-        intent: Intent,
-        *,
-        evidence: Evidence | None = None,
-        known_refunds: Collection[str] | None = None,
-        expires_at: datetime | None = None,
-        again: NewPayment | None = None,
-        allow_repeat: bool = False,
-        **options: Unpack[CallOptions],
-    ) -> Resolution:
-        """
-        Find out what became of a write whose end was unclear.
-
-        Evidence is asked for in this order: a stored notification; for an execute the
-        payment itself; for a refund the rows of this payment in the transaction lists
-        (one with its number, one whose id holds its number, or exactly one besides
-        *known_refunds* = executed); for a create the row of this order number. It may
-        end in "still unknown": never in a guess.
-
-        Args:
-            intent: Of an `OutcomeUnknownError`, or handed to *on_unknown*.
-            evidence: Stored notifications: a `umfpay.notifications.NotificationInbox`.
-            known_refunds: Ids of *all* other refunds of this payment, none of them with
-                an outcome that is unknown itself; an empty list if there are none. None:
-                you cannot say that these are all. The documented list names no refund's
-                number (gateway.md 6), and another refund of the same amount may be taken
-                for this one; those that this session knows are never.
-            expires_at: When the order can no longer be paid, with a zone: after it an
-                unpaid order counts as not executed, if the local clock, the time since
-                the intent and the gateway's header ``Date`` agree that it has passed.
-            again: The payment of a ``payments.create``, to be created again.
-            allow_repeat: Create *again* if there is no evidence: nobody pays by that.
-
-        Raises:
-            ConfigError: *again* is not the payment of *intent*, or an argument cannot
-                be meant.
-            MismatchedResponseError: The gateway's answer is about another order.
-            UMFError: The gateway cannot be asked now.
-        """
-        loop = asyncio.get_running_loop()
-        limits = self.limits(options)
-        check_question(
-            intent,
-            again,
-            known_refunds,
-            allow_repeat=allow_repeat,
-            expires_at=expires_at,
-        )
-
-        def rest() -> CallOptions:
-            # A read that begins in the last instant ends in it.
-            return {**options, "deadline": max(1e-3, limits.deadline - loop.time())}
-
-        async def ask(payment_id: str) -> tuple[Payment, datetime | None]:
-            query = payment_query(needed_id("payment_id", payment_id))
-            payment, state = await self.make(query, limits)
-
-            return payment, state.response_date(b"date")
-
-        question = Question(
-            intent=intent,
-            evidence=evidence,
-            known_refunds=known_refunds,
-            expires_at=expires_at,
-            again=again,
-            refund_ids=self.refund_ids,
-            options=rest,
-            ask=ask,
-        )
-
-        try:
-            async with asyncio.timeout_at(limits.deadline):
-                return await resolve(
-                    question, payments=self.payments, statements=self.statements
-                )
-        except TimeoutError:
-            raise DeadlineExceededError(
-                "resolve: the deadline passed.",
-                "resolve：超过期限。",
-                request_sent=False,
-            ) from None
-
     async def send(self, call: Call[T], options: CallOptions) -> T:
         """
         Make *call* within its deadline and return what it reads from the answer.
@@ -372,44 +204,66 @@ class UMFSession:
             OutcomeUnknownError: A write left and its end is unclear.
             UMFError: Anything else; see `umfpay.errors`.
         """
-        result, _ = await self.make(call, self.limits(options))
+        result: T = await self.make(self.begin(call, options))
 
         return result
 
-    def limits(self, options: CallOptions) -> CallLimits:
-        """
-        Return the *options* of a call that begins now, checked.
-        """
-        now = asyncio.get_running_loop().time()
-
-        if not options and self._config.accept_language is None:
-            return CallLimits(self._config.timeout, now + self._config.deadline)
-
-        return limits_of(options, self._config, now=now)
-
-    async def make(
-        self, call: Call[T], limits: CallLimits, *, edge: Edge | None = None
+    async def exchange(
+        self, call: Call[T], options: CallOptions
     ) -> tuple[T, CallState]:
         """
         Make *call* as `send()` does; return the facts of its answer as well.
+        """
+        state = self.begin(call, options)
+
+        return await self.make(state), state
+
+    def begin(self, call: Call[Any], options: CallOptions) -> CallState:
+        """
+        Return the state of a call that begins now, its *options* checked.
+        """
+        config = self._config
+        timeout, seconds = config.timeout, config.deadline
+        headers: Sequence[tuple[bytes, bytes]] = ()
+
+        if options or config.accept_language is not None:
+            timeout, seconds, headers = checked_options(options, config)
+
+        if self._transport is None and "respx" in sys.modules:
+            warn_if_respx(self)
+
+        address = self.root + call.target()
+
+        return CallState(
+            call=call,
+            # An id was quoted on its way into its template; a path of request() was not.
+            url=address
+            if call.parameters and len(address) <= MAX_URL_CHARACTERS
+            else encoded_address(address),
+            headers=headers,
+            deadline=self._bound().loop.time() + seconds,
+            timeout=timeout,
+        )
+
+    # Any: a state does not say what its call reads from the answer.
+    async def make(self, state: CallState, *, edge: Edge | None = None) -> Any:
+        """
+        Make the call that has just begun as `send()` does.
 
         Args:
             edge: Sends it in place of the session's own.
         """
-        binding = self._bound()
+        call = state.call
+        # begin() has just bound it.
+        binding = self._binding
+        assert binding is not None
         pipeline = binding.pipeline if edge is None else binding.pipeline.over(edge)
         started = binding.loop.time()
-        state = self._state(call, limits)
-        result: T | None = None
-
-        async def ask(query: Call[Any]) -> Any:
-            answered, _ = await self.make(query, limits, edge=edge)
-
-            return answered
+        result = None
 
         try:
             if call.body is not None:
-                state.body = await binding.encode(call.body, deadline=limits.deadline)
+                state.body = await binding.encode(call.body, deadline=state.deadline)
 
             await pipeline.send(state)
             call_verdict = GOOD_VERDICT if state.signed_success else classify(state)
@@ -420,63 +274,70 @@ class UMFSession:
                     call.read(state.envelope.members),
                     verified=not state.unverified_accepted,
                 )
-
                 query = None if call.lookup is None else call.lookup(result)
 
                 if query is not None:
+                    ask = functools.partial(self._follow_up, state, edge)
                     call_verdict = await look_up(query, state, ask)
             else:
                 call_verdict, result = await query_after_refusal(
                     call,
                     call_verdict,
-                    ask,
-                    left=lambda: limits.deadline - binding.loop.time(),
+                    functools.partial(self._follow_up, state, edge),
+                    deadline=state.deadline,
                 )
-        except Exception as error:  # noqa: BLE001 (after a write left, any end is unclear)
+        except BaseException as error:
             if isinstance(error, UMFError | TimeoutError):
                 # The frames on its way hold the answer, and those below the token.
                 without_traceback(error)
 
-            call_verdict = classify(state, error)
-        except BaseException as error:
-            # Cancelled, or Ctrl+C, or the loop is closed: nobody will wait for the end.
+            # After a write left, any end is unclear.
             call_verdict = classify(state, error)
 
-            if call_verdict.ending is CallEnd.UNCLEAR:
-                self._hand_over(intent_of(call, call_verdict))
+            if not isinstance(error, Exception):
+                # Cancelled, or Ctrl+C, or the loop is closed: nobody will wait for it.
+                if call_verdict.ending is CallEnd.UNCLEAR:
+                    self._hand_over(intent_of(call, call_verdict))
 
-            self._report(state, call_verdict, binding.loop.time() - started)
+                self._report(state, call_verdict, binding.loop.time() - started)
 
-            raise
+                raise
 
         if self.on_call is not None or _log.isEnabledFor(logging.DEBUG):
             self._report(state, call_verdict, binding.loop.time() - started)
 
         if call_verdict.ending is CallEnd.GOOD:
-            return cast("T", result), state
+            return result
 
-        try:
-            raise_call_end(call, call_verdict)
-        except OutcomeUnknownError as unknown:
-            self._hand_over(unknown.intent)
+        failure = error_of(call, call_verdict)
 
-            raise
+        if isinstance(failure, OutcomeUnknownError):
+            self._hand_over(failure.intent)
 
-    def stream(
+        raise failure
+
+    async def _follow_up(
+        self, first: CallState, edge: Edge | None, query: Call[Any]
+    ) -> Any:
+        """
+        Make *query* within the deadline of the *first* call, and with its options.
+        """
+        state = self.begin(query, {})
+        state.deadline, state.timeout = first.deadline, first.timeout
+        state.headers = first.headers
+
+        return await self.make(state, edge=edge)
+
+    @asynccontextmanager
+    async def stream(
         self, call: Call[Any], options: CallOptions
-    ) -> AbstractAsyncContextManager[Download]:
+    ) -> AsyncIterator[Download]:
         """
         Open a download: a verified stream of bytes.
         """
-        return self._stream(call, options)
-
-    @asynccontextmanager
-    async def _stream(
-        self, call: Call[Any], options: CallOptions
-    ) -> AsyncIterator[Download]:
+        state = self.begin(call, options)
         binding = self._bound()
         started = binding.loop.time()
-        state = self._state(call, self.limits(options))
         file: VerifiedDownload | None = None
 
         try:
@@ -491,7 +352,7 @@ class UMFSession:
 
         try:
             if call_verdict.ending is not CallEnd.GOOD:
-                raise_call_end(call, call_verdict)
+                raise error_of(call, call_verdict)
 
             assert file is not None
             yield file
@@ -502,30 +363,14 @@ class UMFSession:
                 await file.aclose()
 
     def _hand_over(self, intent: Intent) -> None:
-        if self.on_unknown is None:
-            return
-
-        try:
-            self.on_unknown(intent)
-        except Exception:  # noqa: BLE001 (the error or cancellation must go on)
-            _log.exception("on_unknown failed for %s", intent.call)
+        _call_hook("on_unknown", self.on_unknown, intent, of=intent.call)
 
     def _report(
         self, state: CallState, call_verdict: CallVerdict, seconds: float
     ) -> None:
-        if self.on_call is None and not _log.isEnabledFor(logging.DEBUG):
-            return
-
         report = report_of(state, call_verdict, seconds)
         _log.debug("%s", report)
-
-        if self.on_call is None:
-            return
-
-        try:
-            self.on_call(report)
-        except Exception:  # noqa: BLE001 (a payment is not lost for a metric)
-            _log.exception("on_call failed for %s", state.call.name)
+        _call_hook("on_call", self.on_call, report, of=state.call.name)
 
     def _bound(self) -> Binding:
         binding = self._binding
@@ -545,26 +390,20 @@ class UMFSession:
             )
 
         if binding is not None:
-            must_be_usable(binding)
-            binding.abandon()
+            binding.give_way()
 
-        self._binding = bind(self._config, self.root, self._transport)
+        self._binding = Binding(self._config, self.root, self._transport)
 
         return self._binding
 
-    def _state(self, call: Call[Any], limits: CallLimits) -> CallState:
-        if self._transport is None and "respx" in sys.modules:
-            warn_if_respx(self)
 
-        address = self.root + call.target()
+def _call_hook(
+    name: str, hook: Callable[[T], None] | None, given: T, *, of: str
+) -> None:
+    if hook is None:
+        return
 
-        return CallState(
-            call=call,
-            # An id was quoted on its way into its template; a path of request() was not.
-            url=address
-            if call.parameters and len(address) <= MAX_URL_CHARACTERS
-            else encoded_address(address),
-            headers=limits.headers,
-            deadline=limits.deadline,
-            timeout=limits.timeout,
-        )
+    try:
+        hook(given)
+    except Exception:  # noqa: BLE001 (what its call ended with must go on)
+        _log.exception("%s failed for %s", name, of)

@@ -19,27 +19,20 @@ _NETWORK_SETTINGS: Final = ("proxy", "ca_file", "client_certificate")
 _warned: Final[WeakSet[object]] = WeakSet()
 
 
-def checked_transport(transport: Any, config: Config) -> None:
+def refused_transport(transport: Any, config: Config) -> ConfigError | None:
     """
-    Check what the user gave in place of our own connections.
-
-    Raises:
-        ConfigError: It is no transport, or *config* has settings that only our own
-            connections heed.
+    Return the error for what the user gave in place of our own connections: it is no
+    transport, or *config* has settings that only our own connections heed.
     """
     if transport is None:
-        return
+        return None
 
     if family_of(transport) is None:
-        refusal = call_errors.no_transport(transport)
-        # A dict of proxies holds passwords, and a traceback shows locals.
-        del transport
-
-        raise refusal
+        return call_errors.no_transport(transport)
 
     for name in _NETWORK_SETTINGS:
         if getattr(config, name) is not None:
-            raise ConfigError(
+            return ConfigError(
                 f"{name}: the session was given transport=, which would not use it.",
                 f"{name}：会话使用了 transport=，该设置不会生效。",
                 advice=Text(
@@ -48,6 +41,8 @@ def checked_transport(transport: Any, config: Config) -> None:
                     "请在 transport 上设置并从 Config 中移除，或不使用 transport=。",
                 ),
             )
+
+    return None
 
 
 def warn_if_respx(session: object) -> None:
@@ -65,5 +60,5 @@ def warn_if_respx(session: object) -> None:
         "respx mocks httpx, and this session does not use httpx: give it"
         " transport=httpx.AsyncHTTPTransport() / respx 只模拟 httpx，而本会话不使用"
         " httpx：请传入 transport=httpx.AsyncHTTPTransport()",
-        stacklevel=6,
+        stacklevel=5,
     )

@@ -10,10 +10,9 @@ from urllib.parse import parse_qsl
 
 import httpx
 
-from umfpay._session._address import encoded_address
-from umfpay._session._options import CallLimits, header_line, with_headers
+from umfpay._session._address import base_address
 from umfpay._session._session import UMFSession
-from umfpay._session._transport_setting import checked_transport
+from umfpay._session._transport_setting import refused_transport
 from umfpay.errors import (
     ConfigError,
     DeadlineExceededError,
@@ -21,12 +20,10 @@ from umfpay.errors import (
     UMFError,
     without_traceback,
 )
-from umfpay.protocol import JSONRefusedError, parse_json
-from umfpay.resources import any_call
+from umfpay.resources import any_call, header_lines
 from umfpay.transport import (
-    DEFAULT_PORTS,
     RESERVED_HEADERS,
-    Call,
+    CallState,
     HTTPXAdapter,
     HTTPXTransport,
     RawBody,
@@ -84,7 +81,10 @@ class UMFTransport(httpx.AsyncBaseTransport):
                 self._session = UMFSession(given, transport=transport)
             else:
                 self._session = given
-                checked_transport(transport, given.config)
+                refusal = refused_transport(transport, given.config)
+
+                if refusal is not None:
+                    raise refusal
 
                 if transport is not None:
                     self._adapter = HTTPXAdapter(transport)
@@ -118,19 +118,20 @@ class UMFTransport(httpx.AsyncBaseTransport):
         family: Any = family_of(request, kind="Request")
 
         if family is None:
-            raise _no_request()
+            raise ConfigError(
+                "The request is none of httpx or httpx2; nothing was sent.",
+                "请求不是 httpx 或 httpx2 的请求；未发出任何内容。",
+            )
 
         try:
-            limits = self._limits(request)
-            await _read(request, limits)
-            call = self._call(request, family)
+            state = await self._begin(request, family)
         except UMFError as error:
             # The frames on its way hold the body, and its repr a password in its URL.
             del request
 
             raise without_traceback(error)  # noqa: B904 (it is the same error)
 
-        members, state = await self._session.make(call, limits, edge=self._adapter)
+        members = await self._session.make(state, edge=self._adapter)
 
         return family.Response(
             state.status,
@@ -140,37 +141,33 @@ class UMFTransport(httpx.AsyncBaseTransport):
             extensions={"umfpay": members},
         )
 
-    def _limits(self, request: Any) -> CallLimits:
+    async def _begin(self, request: Any, family: Any) -> CallState:
         """
-        Return the limits of a call that begins now, with the headers of *request*.
+        Return the state of the call that *request* asks for; its deadline began before
+        the body was read.
         """
+        session = self._session
+        deadline = asyncio.get_running_loop().time() + session.config.deadline
         timeout = (request.extensions.get("timeout") or {}).get("read")
-        limits = self._session.limits({} if timeout is None else {"timeout": timeout})
-        headers = [
-            header_line(
-                name.decode("latin-1"), text.decode("latin-1"), option="headers"
-            )
+        given = [
+            (name.decode("latin-1"), text.decode("latin-1"))
             for name, text in request.headers.raw
             if name.lower() not in _DROPPED_HEADERS
         ]
-
-        return with_headers(limits, headers)
-
-    def _call(self, request: Any, family: Any) -> Call[Any]:
-        """
-        Return the call that *request*, which was read, asks for.
-        """
+        headers = header_lines(given, session.config, option="headers")
+        await _read(request, deadline)
         body, method = request.content, request.method
-        path = _local_path(request.url, family.URL(self._session.root))
-
-        return any_call(
+        call = any_call(
             method,
-            path,
+            _local_path(request.url, family.URL(session.root)),
             query=_query(request.url.query),
-            body=_parsed(body) if body else None,
-            sent=RawBody(body) if body or method != "GET" else None,
-            refund_ids=self._session.refund_ids,
+            body=RawBody(body) if body or method != "GET" else None,
+            refund_ids=session.refund_ids,
         )
+        state = session.begin(call, {} if timeout is None else {"timeout": timeout})
+        state.deadline, state.headers = deadline, headers
+
+        return state
 
     async def aclose(self) -> None:
         """
@@ -183,28 +180,28 @@ class UMFTransport(httpx.AsyncBaseTransport):
             await self._adapter.aclose()
 
 
-async def _read(request: Any, limits: CallLimits) -> None:
+async def _read(request: Any, deadline: float) -> None:
     """
     Read what is sent, which may be a stream: its signature covers all of it.
 
     Raises:
         DeadlineExceededError: It did not end in time.
     """
+    limit = asyncio.timeout_at(deadline)
+
     try:
-        async with asyncio.timeout_at(limits.deadline) as limit:
+        async with limit:
             await request.aread()
     except TimeoutError:
         # It may be the stream's own.
         if not limit.expired():
             raise
-    else:
-        return
 
-    raise DeadlineExceededError(
-        "The deadline passed before the request's body was read; nothing was sent.",
-        "读取请求内容时超过期限；未发出任何内容。",
-        request_sent=False,
-    )
+        raise DeadlineExceededError(
+            "The deadline passed before the request's body was read; nothing was sent.",
+            "读取请求内容时超过期限；未发出任何内容。",
+            request_sent=False,
+        ) from None
 
 
 def _local_path(url: Any, root: Any) -> str:
@@ -214,14 +211,15 @@ def _local_path(url: Any, root: Any) -> str:
     Raises:
         ConfigError: It is not below *root*.
     """
-    # raw_path has no user and password, whom nobody needs in a local.
-    path, below = (
-        encoded_address(one.raw_path.partition(b"?")[0].decode("ascii"))
+    # Neither netloc nor raw_path has user and password, whom nobody needs in a local.
+    address, below = (
+        base_address(f"{one.scheme}://{one.netloc.decode()}{one.raw_path.decode()}")
         for one in (url, root)
     )
 
-    if _origin(url) == _origin(root) and not url.userinfo and path.startswith(below):
-        return f"/{path[len(below) :]}"
+    # With the slash behind: a longer port is another origin.
+    if address.startswith(below) and not url.userinfo:
+        return f"/{address[len(below) :]}"
 
     raise ConfigError(
         "The request goes to an address that is not below base_url; nothing was"
@@ -234,54 +232,19 @@ def _local_path(url: Any, root: Any) -> str:
     )
 
 
-def _origin(url: Any) -> tuple[str, bytes, int | None]:
-    return url.scheme, url.raw_host, url.port or DEFAULT_PORTS.get(url.scheme)
-
-
 def _query(query: bytes) -> dict[str, str] | None:
     """
-    Return the parameters of an address.
+    Return the parameters of an address; what is no UTF-8 is refused as no text later.
 
     Raises:
-        ConfigError: A name is repeated, or they are no text.
+        ConfigError: A name is repeated.
     """
-    try:
-        pairs = parse_qsl(
-            query.decode("ascii"), keep_blank_values=True, errors="strict"
-        )
-    except UnicodeDecodeError:
-        # That error holds the query: it must not be anybody's context.
-        pairs = None
-
-    if pairs is None:
-        raise ConfigError("query: it is not UTF-8.", "query：不是有效的 UTF-8 文本。")
-
+    pairs = parse_qsl(
+        query.decode("ascii"), keep_blank_values=True, errors="surrogateescape"
+    )
     named = dict(pairs)
 
     if len(named) != len(pairs):
         raise ConfigError("query: a name is repeated.", "query：参数名称重复。")
 
     return named or None
-
-
-def _parsed(body: bytes) -> Any:
-    try:
-        return parse_json(body)
-    except JSONRefusedError as error:
-        reason = str(error)
-
-    raise ConfigError(
-        f"The body is no JSON that the gateway takes: {reason}; nothing was sent.",
-        "请求内容不是平台接受的 JSON；未发出任何内容。",
-        advice=Text(
-            "Give the client json=, or content= with JSON in UTF-8.",
-            "请使用 json=，或以 content= 传入 UTF-8 编码的 JSON。",
-        ),
-    )
-
-
-def _no_request() -> ConfigError:
-    return ConfigError(
-        "The request is none of httpx or httpx2; nothing was sent.",
-        "请求不是 httpx 或 httpx2 的请求；未发出任何内容。",
-    )

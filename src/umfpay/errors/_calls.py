@@ -91,6 +91,8 @@ class OutcomeUnknownError(UMFError):
     """
     Raised when a write was sent and nobody can say whether the gateway carried it out.
 
+    It names the payment and the merchant's number that the intent names.
+
     Attributes:
         intent: What was asked, as plain data.
         reason: What made it unclear; the error itself is the `__cause__`.
@@ -115,11 +117,38 @@ class OutcomeUnknownError(UMFError):
         money_may_have_moved: bool,
         advice: Text | None = None,
     ) -> None:
+        named = _named(intent, en)
         super().__init__(
-            en, zh, advice=advice, money_may_have_moved=money_may_have_moved
+            f"{en}{named.en}",
+            f"{zh}{named.zh}",
+            advice=advice,
+            money_may_have_moved=money_may_have_moved,
         )
         self.intent = intent
         self.reason = reason
+
+
+def _named(intent: Intent, en: str) -> Text:
+    """
+    Return what *intent* is about, as far as the sentence *en* does not say it.
+    """
+    payment, number = (
+        one if one and one not in en else None
+        for one in (intent.payment_id, intent.mer_reference_id)
+    )
+    named = (
+        Text(f"payment {payment}", f"支付 {payment}") if payment else None,
+        Text(f"number {number}", f"单号 {number}") if number else None,
+    )
+    known = [one for one in named if one is not None]
+
+    if not known:
+        return Text("", "")
+
+    return Text(
+        f" It is about {', '.join(one.en for one in known)}.",
+        f"涉及{'、'.join(one.zh for one in known)}。",
+    )
 
 
 class ProtocolError(UMFError):

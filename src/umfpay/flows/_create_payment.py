@@ -96,14 +96,15 @@ async def _create_again(
             **deadline.options(session),
         )
     except UMFError as error:
-        # The second create's own end. A refusal without a signature may be one of the
-        # question alone: what the first create did stays unclear.
-        if isinstance(error, OutcomeUnknownError) or (
-            isinstance(error, APIError) and error.verified
-        ):
+        # The second create's own end. A refusal without a signature, or one of the
+        # question alone, says nothing: what the first create did stays unclear.
+        if (
+            isinstance(error, OutcomeUnknownError)
+            and error.intent is not unknown.intent
+        ) or (isinstance(error, APIError) and error.verified):
             raise
 
-        _log.info("creating again failed: %s", type(error).__name__)
+        _log.info("creating again failed: %s", type(error.__cause__ or error).__name__)
 
         raise unknown from unknown.__cause__
 

@@ -233,7 +233,7 @@ async def resolve_or_raise(
                 **deadline.options(session),
             )
         except UMFError as error:
-            _log.info("resolve failed: %s", type(error).__name__)
+            _log.info("resolve failed: %s", type(error.__cause__ or error).__name__)
         else:
             if found.outcome is not Executed.UNKNOWN:
                 return found

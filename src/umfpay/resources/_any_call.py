@@ -9,10 +9,16 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from umfpay.errors import ConfigError, Intent, Text, escape
-from umfpay.protocol import Operation, object_id_from_href, operation_of
+from umfpay.protocol import (
+    JSONRefusedError,
+    Operation,
+    object_id_from_href,
+    operation_of,
+    parse_json,
+)
 from umfpay.resources._expected_answer import expected_answer
 from umfpay.resources._refund_ids import RefundIds
-from umfpay.transport import Call, Effect
+from umfpay.transport import Call, Effect, RawBody
 
 
 _TOKEN_PATH: Final = ["oauth", "authorize"]
@@ -27,22 +33,21 @@ def any_call(
     *,
     query: Mapping[str, str] | None,
     body: object | None,
-    sent: object | None,
     refund_ids: RefundIds,
 ) -> Call[Mapping[str, Any]]:
     """
     Return the call of *method* to *path*: what it does is told by its path.
 
     Args:
-        body: What the answer is compared with.
-        sent: What is sent: *body*, or bytes that stand for it.
+        body: What is sent, and what the answer is compared with; a `RawBody` is read
+            for that. None is an empty object in a POST.
         refund_ids: The refunds that the session knows.
 
     Raises:
         ConfigError: Another method than GET without body and POST, or an address that is
-            not below the base URL.
+            not below the base URL, or bytes that are no JSON.
     """
-    if method not in ("GET", "POST") or (method == "GET" and sent is not None):
+    if method not in ("GET", "POST") or (method == "GET" and body is not None):
         given = escape(str(method), limit=40)
 
         if method == "GET":
@@ -60,17 +65,22 @@ def any_call(
         effect = Effect.MONEY
 
     name = f"request {method} {path}"
+    parameters = text_query(query)
     expected = expected_answer(
-        method, path, query=text_query(query), body=body, refund_ids=refund_ids
+        method,
+        path,
+        query=parameters,
+        body=_parsed(body) if isinstance(body, RawBody) else body,
+        refund_ids=refund_ids,
     )
 
     return Call(
         name=name,
         method=method,
         path=path.replace("{", "%7B").replace("}", "%7D"),
-        query=text_query(query),
+        query=parameters,
         effect=effect,
-        body=sent,
+        body={} if body is None and method == "POST" else body,
         read=expected.read,
         lookup=expected.lookup,
         intent=None
@@ -127,6 +137,28 @@ def local_path(path: Any) -> str:
         )
 
     return path
+
+
+def _parsed(body: RawBody) -> Any:
+    """
+    Return what the bytes of *body* say, None if there are none.
+    """
+    if not body.data:
+        return None
+
+    try:
+        return parse_json(body.data)
+    except JSONRefusedError as error:
+        reason = str(error)
+
+    raise ConfigError(
+        f"The body is no JSON that the gateway takes: {reason}; nothing was sent.",
+        "请求内容不是平台接受的 JSON；未发出任何内容。",
+        advice=Text(
+            "Give the client json=, or content= with JSON in UTF-8.",
+            "请使用 json=，或以 content= 传入 UTF-8 编码的 JSON。",
+        ),
+    )
 
 
 def moves_money(path: str) -> bool:

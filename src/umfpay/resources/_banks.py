@@ -11,7 +11,8 @@ from typing import Any, Unpack
 from umfpay import _codec
 from umfpay.models import Bank, BankType
 from umfpay.resources._arguments import needed_object
-from umfpay.resources._call import CallOptions, Sender
+from umfpay.resources._call import Sender
+from umfpay.resources._call_options import CallOptions
 from umfpay.resources._matching import must_be_banks
 from umfpay.transport import Call, Effect
 

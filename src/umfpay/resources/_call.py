@@ -1,33 +1,20 @@
 """
-What resources need of a session (`Sender`), and what every call takes (`CallOptions`).
+What resources need of a session: `Sender`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime
-from typing import Any, Protocol, TypedDict, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from umfpay.errors import InvalidValueError
-from umfpay.transport import Call
+from umfpay.resources._call_options import CallOptions
+from umfpay.transport import Call, CallState
 
 
 T = TypeVar("T")
-
-
-class CallOptions(TypedDict, total=False):
-    """
-    What every call takes.
-
-    *timeout* is seconds for one attempt, *deadline* seconds for the whole call, token
-    and retries included; *extra_headers* are added to the request and override none
-    of ours.
-    """
-
-    timeout: float
-    deadline: float
-    extra_headers: Mapping[str, str]
 
 
 class Download(Protocol):
@@ -53,6 +40,14 @@ class Sender(Protocol):
     async def send(self, call: Call[T], options: CallOptions) -> T:
         """
         Make the call; return what `Call.read` makes of the verified answer.
+        """
+        ...
+
+    async def exchange(
+        self, call: Call[T], options: CallOptions
+    ) -> tuple[T, CallState]:
+        """
+        Make the call as `send()` does; return the facts of its answer as well.
         """
         ...
 

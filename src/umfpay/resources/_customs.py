@@ -20,12 +20,8 @@ from umfpay.models import (
     StandaloneDeclaration,
 )
 from umfpay.resources._arguments import needed_object
-from umfpay.resources._call import (
-    CallOptions,
-    Download,
-    Sender,
-    wire_date,
-)
+from umfpay.resources._call import Download, Sender, wire_date
+from umfpay.resources._call_options import CallOptions
 from umfpay.resources._download import open_download
 from umfpay.resources._expectation_registry import ExpectationRegistry, bind
 from umfpay.resources._matching import (

@@ -17,7 +17,8 @@ import anyio
 
 from umfpay._private_files import new_file_beside
 from umfpay.errors import ConfigError, IncompleteStatementError, Text
-from umfpay.resources._call import CallOptions, Download, Sender, wire_date
+from umfpay.resources._call import Download, Sender, wire_date
+from umfpay.resources._call_options import CallOptions
 from umfpay.resources._file_proof import FileProof
 from umfpay.transport import LIST_LIMIT, Call, Effect
 

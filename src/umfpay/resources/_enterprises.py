@@ -12,10 +12,8 @@ from umfpay.errors import Intent
 from umfpay.models import EnterpriseQualification, NewEnterprise
 from umfpay.protocol import text_in_id
 from umfpay.resources._arguments import needed_object
-from umfpay.resources._call import (
-    CallOptions,
-    Sender,
-)
+from umfpay.resources._call import Sender
+from umfpay.resources._call_options import CallOptions
 from umfpay.resources._matching import (
     must_be_enterprise,
     must_match,

@@ -10,7 +10,8 @@ from typing import Any, Unpack
 from umfpay import _codec
 from umfpay.models import Currency, ExchangeRate
 from umfpay.resources._arguments import needed_object
-from umfpay.resources._call import CallOptions, Sender
+from umfpay.resources._call import Sender
+from umfpay.resources._call_options import CallOptions
 from umfpay.transport import Call, Effect
 
 

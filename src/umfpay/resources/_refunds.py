@@ -15,10 +15,8 @@ from umfpay.errors import Intent
 from umfpay.models import NewRefund, Payment, Refund
 from umfpay.resources._arguments import needed_object
 from umfpay.resources._bulk import BulkResult, Ids, OnProgress, get_many
-from umfpay.resources._call import (
-    CallOptions,
-    Sender,
-)
+from umfpay.resources._call import Sender
+from umfpay.resources._call_options import CallOptions
 from umfpay.resources._expectation_registry import ExpectationRegistry, bind
 from umfpay.resources._matching import (
     KnownOrder,

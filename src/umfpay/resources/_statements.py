@@ -21,12 +21,8 @@ from umfpay.models import (
     TransactionsPage,
 )
 from umfpay.resources._arguments import needed_count
-from umfpay.resources._call import (
-    CallOptions,
-    Download,
-    Sender,
-    wire_date,
-)
+from umfpay.resources._call import Download, Sender, wire_date
+from umfpay.resources._call_options import CallOptions
 from umfpay.resources._download import open_download, save
 from umfpay.resources._fetch_schedule import LONGEST_EXPIRY
 from umfpay.resources._matching import must_be_of_day, must_be_page, must_match

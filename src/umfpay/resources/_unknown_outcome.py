@@ -15,7 +15,6 @@ import attrs
 from umfpay.errors import ConfigError, Intent, Text, UMFError
 from umfpay.models import (
     CustomsDeclaration,
-    NewPayment,
     Order,
     Payment,
     PaymentState,
@@ -26,23 +25,11 @@ from umfpay.models import (
 )
 from umfpay.protocol import DATA_LAG_SECONDS, DecidedBy, number_in_id
 from umfpay.resources._any_call import moves_money
-from umfpay.resources._call import (
-    CallOptions,
-)
+from umfpay.resources._call_options import CallOptions
 from umfpay.resources._clocks import has_passed
-from umfpay.resources._matching import (
-    KnownOrder,
-    is_id_of_number,
-)
-from umfpay.resources._payments import (
-    Payments,
-)
-from umfpay.resources._refund_ids import (
-    RefundIds,
-)
-from umfpay.resources._statements import (
-    Statements,
-)
+from umfpay.resources._matching import KnownOrder, is_id_of_number
+from umfpay.resources._refund_ids import RefundIds
+from umfpay.resources._statements import Statements
 
 
 # The gateway's business days are China's (gateway.md 12.17 leaves it open).
@@ -129,7 +116,7 @@ _NOT_DONE_ADVICE: Final = Text(
     "It was not carried out: it may be asked for again under a new number.",
     "未执行：可使用新的单号重新发起。",
 )
-_WAIT_ADVICE: Final = Text(
+WAIT_ADVICE: Final = Text(
     "Nobody can say yet: do not repeat it, ask again later or wait for the"
     " notification.",
     "目前无法确定：请勿重复，请稍后再查询或等待通知。",
@@ -165,7 +152,6 @@ class Question:
         known_refunds: Ids of all other refunds of this payment, none of them open; None
             if the caller cannot say that these are all.
         expires_at: When the order can no longer be paid, with a zone.
-        again: For ``payments.create``: the same payment, to be created once more.
         refund_ids: Of the session; a refund that is found is noted there.
         options: Returns what limits the next call: the rest of the deadline.
         ask: Queries a payment; gives the moment in the answer's header, too.
@@ -175,7 +161,6 @@ class Question:
     evidence: Evidence | None
     known_refunds: Collection[str] | None
     expires_at: datetime | None
-    again: NewPayment | None
     refund_ids: RefundIds
     options: Callable[[], CallOptions]
     ask: Callable[[str], Awaitable[tuple[Payment, datetime | None]]]
@@ -195,9 +180,7 @@ class Question:
         )
 
 
-async def resolve(
-    question: Question, *, payments: Payments, statements: Statements
-) -> Resolution:
+async def find_evidence(question: Question, statements: Statements) -> Resolution:
     """
     Say what became of the intent, as far as the gateway tells.
     """
@@ -210,9 +193,9 @@ async def resolve(
         return await _refund(question, statements)
 
     if call == "payments.create":
-        return await _creation(question, payments, statements)
+        return await _creation(question, statements)
 
-    if not moves_money(call):
+    if not may_have_moved_money(question.intent):
         return Resolution(
             outcome=Executed.UNKNOWN, evidence="", advice=_UNDETERMINED_ADVICE
         )
@@ -221,7 +204,16 @@ async def resolve(
     if question.intent.payment_id and call.rstrip("/").endswith("/execute"):
         return await _execution(question)
 
-    return _resolution(Executed.UNKNOWN, "", None)
+    return resolution(Executed.UNKNOWN, "", None)
+
+
+def may_have_moved_money(intent: Intent) -> bool:
+    """
+    Tell whether money may have moved by what *intent* is of.
+    """
+    call = intent.call
+
+    return call in ("payments.execute", "refunds.create") or moves_money(call)
 
 
 async def _execution(question: Question) -> Resolution:
@@ -275,11 +267,11 @@ def _by_state(
     outcome = outcome_of(payment, refused_once=refused and not is_behind)
 
     if outcome is not Executed.UNKNOWN:
-        return _resolution(outcome, evidence, payment)
+        return resolution(outcome, evidence, payment)
 
     if is_behind:
         return attrs.evolve(
-            _resolution(Executed.UNKNOWN, evidence, payment), until=settled
+            resolution(Executed.UNKNOWN, evidence, payment), until=settled
         )
 
     until = None
@@ -292,9 +284,9 @@ def _by_state(
             until = None
 
     if until is not None and has_passed(until, intent=intent, gateway=gateway):
-        return _resolution(Executed.NO, evidence, payment)
+        return resolution(Executed.NO, evidence, payment)
 
-    return attrs.evolve(_resolution(Executed.UNKNOWN, evidence, payment), until=until)
+    return attrs.evolve(resolution(Executed.UNKNOWN, evidence, payment), until=until)
 
 
 async def _refund(question: Question, statements: Statements) -> Resolution:
@@ -320,7 +312,7 @@ async def _refund_evidence(
     if isinstance(notified, Refund) and notified.parent_payment in (None, payment_id):
         failed = notified.state in _UNREFUNDED_STATES
 
-        return _resolution(
+        return resolution(
             Executed.NO if failed else Executed.YES, "notification", notified
         )
 
@@ -392,7 +384,7 @@ def _by_elimination(
     if len(ours) == 1 and ours[0].refund_id and _fits(ours[0], intent):
         failed = ours[0].state in _UNREFUNDED_STATES
 
-        return _resolution(
+        return resolution(
             Executed.NO if failed else Executed.YES, "transactions", ours[0]
         )
 
@@ -403,12 +395,12 @@ def _by_elimination(
         and intent.details.get("decided_by") == DecidedBy.TRANSACTIONS
         and has_passed(intent.at + _LIST_LAG, intent=intent, gateway=moment)
     ):
-        return _resolution(Executed.NO, "transactions", None)
+        return resolution(Executed.NO, "transactions", None)
 
     return Resolution(
         outcome=Executed.UNKNOWN,
         evidence="transactions",
-        advice=_WAIT_ADVICE if all_others_known else _KNOWN_REFUNDS_ADVICE,
+        advice=WAIT_ADVICE if all_others_known else _KNOWN_REFUNDS_ADVICE,
         until=_end_of_day(intent.at),
     )
 
@@ -448,27 +440,20 @@ def _was_done_before(row: RefundSummary, intent: Intent) -> bool:
     )
 
 
-async def _creation(
-    question: Question, payments: Payments, statements: Statements
-) -> Resolution:
+async def _creation(question: Question, statements: Statements) -> Resolution:
     intent = question.intent
     number = _needed(intent.mer_reference_id, "mer_reference_id")
     notified = await _notified(question, mer_reference_id=number)
 
     if isinstance(notified, Payment) and await _is_order(notified, question):
-        return _resolution(Executed.YES, "notification", notified)
+        return resolution(Executed.YES, "notification", notified)
 
     day = _day(intent.mer_date)
 
     if day is not None:
         async for row in statements.transactions(day, **question.options()):
             if isinstance(row, PaymentSummary) and _is_row_of(row, question):
-                return _resolution(Executed.YES, "transactions", row)
-
-    if question.again is not None:
-        payment = await payments.create(question.again, **question.options())
-
-        return _resolution(Executed.YES, "repeat", payment)
+                return resolution(Executed.YES, "transactions", row)
 
     return Resolution(
         outcome=Executed.UNKNOWN, evidence="transactions", advice=_NOBODY_PAID_ADVICE
@@ -530,11 +515,11 @@ def _is_row_of(row: PaymentSummary, question: Question) -> bool:
 _ADVICE: Final = {
     Executed.YES: _DONE_ADVICE,
     Executed.NO: _NOT_DONE_ADVICE,
-    Executed.UNKNOWN: _WAIT_ADVICE,
+    Executed.UNKNOWN: WAIT_ADVICE,
 }
 
 
-def _resolution(
+def resolution(
     outcome: Executed,
     evidence: str,
     what: Payment | Refund | PaymentSummary | RefundSummary | None,
@@ -542,69 +527,6 @@ def _resolution(
     return Resolution(
         outcome=outcome, evidence=evidence, object=what, advice=_ADVICE[outcome]
     )
-
-
-def check_question(
-    intent: Intent,
-    again: NewPayment | None,
-    known_refunds: Collection[str] | None,
-    *,
-    allow_repeat: bool,
-    expires_at: datetime | None,
-) -> None:
-    """
-    Refuse what is no intent, and a repetition not asked for or of another order.
-
-    Raises:
-        ConfigError: *again* and *allow_repeat* do not go together, or with *intent*.
-    """
-    if not isinstance(intent, Intent):
-        raise ConfigError("resolve: an Intent is needed.", "resolve：需要 Intent。")
-
-    if isinstance(known_refunds, str) or not isinstance(
-        known_refunds, Collection | None
-    ):
-        raise ConfigError(
-            "resolve: known_refunds is a list of ids.",
-            "resolve：known_refunds 必须是编号列表。",
-        )
-
-    if expires_at is not None and (
-        not isinstance(expires_at, datetime) or expires_at.utcoffset() is None
-    ):
-        raise ConfigError(
-            "resolve: expires_at is a datetime with a time zone.",
-            "resolve：expires_at 必须是带时区的 datetime。",
-        )
-
-    if (again is not None) != allow_repeat:
-        raise ConfigError(
-            "resolve: allow_repeat=True and again= are given together.",
-            "resolve：allow_repeat=True 与 again= 须同时提供。",
-        )
-
-    if again is None:
-        return
-
-    if not isinstance(again, NewPayment):
-        raise ConfigError("again: a NewPayment is needed.", "again：需要 NewPayment。")
-
-    order = again.order
-    same = (
-        intent.call == "payments.create"
-        and order.mer_reference_id == intent.mer_reference_id
-        and f"{order.mer_date:%Y%m%d}" == intent.mer_date
-        and order.amount.total == intent.amount
-        and str(order.amount.currency) == intent.currency
-    )
-
-    if not same:
-        raise ConfigError(
-            "again: it is not the payment of the intent (number, date, amount);"
-            " only payments.create can be repeated.",
-            "again：与 intent 的订单号、日期或金额不一致；"
-            "只有 payments.create 可以重复。",
-        )
 
 
 def _needed(value: str | None, name: str) -> str:

@@ -10,7 +10,8 @@ from umfpay import _codec
 from umfpay.errors import ConfigError
 from umfpay.models import Link
 from umfpay.resources._arguments import needed_object
-from umfpay.resources._call import CallOptions, Sender
+from umfpay.resources._call import Sender
+from umfpay.resources._call_options import CallOptions
 from umfpay.transport import Call, Effect
 
 

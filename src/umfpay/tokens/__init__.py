@@ -2,6 +2,7 @@
 Tokens: one per client, fetched by one caller for all workers.
 """
 
+from umfpay.tokens._answer import fetched_token, refusal_error
 from umfpay.tokens._cache import TokenCache
 from umfpay.tokens._file import FileTokenStore
 from umfpay.tokens._memory import MemoryTokenStore
@@ -19,6 +20,8 @@ __all__ = [
     "TokenCache",
     "TokenRecord",
     "TokenStore",
+    "fetched_token",
     "open_store",
+    "refusal_error",
     "store_key",
 ]

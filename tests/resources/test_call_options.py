@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from umfpay import Config
-from umfpay._session._options import limits_of
+from umfpay.resources import checked_options
 
 
 @pytest.fixture(name="config")
@@ -34,4 +34,6 @@ def test_a_header_of_the_call_goes_before_that_of_the_config(config, given, sent
     """
     One language is sent, however its header is spelled.
     """
-    assert sent == list(limits_of({"extra_headers": given}, config, now=0.0).headers)
+    _, _, headers = checked_options({"extra_headers": given}, config)
+
+    assert sent == headers

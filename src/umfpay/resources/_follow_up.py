@@ -15,9 +15,9 @@ from umfpay.errors import (
     PaymentStateError,
     UMFError,
 )
-from umfpay.models import Payment, PaymentState
+from umfpay.models import PaymentState
 from umfpay.protocol import DATA_LAG_SECONDS, DecidedBy
-from umfpay.resources import Executed, outcome_of
+from umfpay.resources._unknown_outcome import Executed, outcome_of
 from umfpay.transport import (
     GOOD_VERDICT,
     Call,
@@ -28,12 +28,12 @@ from umfpay.transport import (
 )
 
 
+Ask = Callable[[Call[Any]], Awaitable[Any]]
+
 _log = logging.getLogger("umfpay")
 
 
-async def look_up(
-    query: Call[Any], state: CallState, ask: Callable[[Call[Any]], Awaitable[Any]]
-) -> CallVerdict:
+async def look_up(query: Call[Any], state: CallState, ask: Ask) -> CallVerdict:
     """
     Ask once for what a good answer leaves out, and compare it; say how the call ended.
 
@@ -45,26 +45,20 @@ async def look_up(
     try:
         await ask(query)
     except UMFError as error:
-        if query.may_fail and not isinstance(error, MismatchedResponseError):
-            _log.warning(
-                "%s: the answer could not be compared: %s",
-                state.call.name,
-                type(error).__name__,
-            )
+        if not query.may_fail or isinstance(error, MismatchedResponseError):
+            return unconfirmed(state, error)
 
-            return GOOD_VERDICT
-
-        return unconfirmed(state, error)
+        _log.warning(
+            "%s: the answer could not be compared: %s",
+            state.call.name,
+            type(error).__name__,
+        )
 
     return GOOD_VERDICT
 
 
 async def query_after_refusal(
-    call: Call[Any],
-    call_verdict: CallVerdict,
-    ask: Callable[[Call[Any]], Awaitable[Any]],
-    *,
-    left: Callable[[], float],
+    call: Call[Any], call_verdict: CallVerdict, ask: Ask, *, deadline: float
 ) -> tuple[CallVerdict, Any]:
     """
     Ask the payment after a refusal that may mean "done already".
@@ -74,7 +68,7 @@ async def query_after_refusal(
 
     Args:
         ask: Makes a call within the same deadline.
-        left: Tells the seconds until the deadline.
+        deadline: In the running loop's time.
 
     Returns:
         How the call ended, and the payment if it was carried out after all.
@@ -84,11 +78,22 @@ async def query_after_refusal(
     if query is None or call_verdict.decided_by is not DecidedBy.QUERY:
         return call_verdict, None
 
+    refusal = call_verdict.error
+    is_signed = isinstance(refusal, APIError) and refusal.verified
+    # It says that nothing happened, if the payment still waits.
+    is_proof = is_signed and not call_verdict.sent_twice
+
     try:
         found = await ask(query)
 
-        if _may_be_behind(found, call_verdict):
-            if left() <= DATA_LAG_SECONDS:
+        if (
+            is_proof
+            and isinstance(refusal, PaymentStateError)
+            and found.state == PaymentState.WAIT_BUYER_PAY
+        ):
+            left = deadline - asyncio.get_running_loop().time()
+
+            if left <= DATA_LAG_SECONDS:
                 return call_verdict, None
 
             await asyncio.sleep(DATA_LAG_SECONDS)
@@ -98,32 +103,12 @@ async def query_after_refusal(
 
         return call_verdict, None
 
-    assert isinstance(found, Payment)
-    outcome = outcome_of(found, refused_once=_is_proof(call_verdict))
+    outcome = outcome_of(found, refused_once=is_proof)
 
     if outcome is Executed.YES:
         return GOOD_VERDICT, found
 
-    if outcome is Executed.NO and _is_signed(call_verdict):
-        return CallVerdict(ending=CallEnd.FAILED, error=call_verdict.error), None
+    if outcome is Executed.NO and is_signed:
+        return CallVerdict(ending=CallEnd.FAILED, error=refusal), None
 
     return call_verdict, None
-
-
-def _may_be_behind(payment: Payment, call_verdict: CallVerdict) -> bool:
-    return (
-        payment.state == PaymentState.WAIT_BUYER_PAY
-        and isinstance(call_verdict.error, PaymentStateError)
-        and _is_proof(call_verdict)
-    )
-
-
-def _is_proof(call_verdict: CallVerdict) -> bool:
-    """
-    Tell whether the refusal says that nothing happened, if the payment still waits.
-    """
-    return _is_signed(call_verdict) and not call_verdict.sent_twice
-
-
-def _is_signed(call_verdict: CallVerdict) -> bool:
-    return isinstance(call_verdict.error, APIError) and call_verdict.error.verified

@@ -10,10 +10,10 @@ import pytest
 
 from simulation import clock
 from umfpay import errors
-from umfpay._session._follow_up import query_after_refusal
 from umfpay.models import Payment
 from umfpay.protocol import DATA_LAG_SECONDS, DecidedBy
-from umfpay.resources import payment_query
+from umfpay.resources._follow_up import query_after_refusal
+from umfpay.resources._payments import payment_query
 from umfpay.transport import Call, CallEnd, CallVerdict, Effect
 
 
@@ -61,7 +61,9 @@ def decided(*states, error, left=60.0, sent_twice=False):
         return Payment(id="PAY_A", state=state)
 
     async def main():
-        return await query_after_refusal(CALL, call_verdict, ask, left=lambda: left)
+        deadline = asyncio.get_running_loop().time() + left
+
+        return await query_after_refusal(CALL, call_verdict, ask, deadline=deadline)
 
     found, payment = clock.run(main)
     start = asked[0] if asked else 0.0

@@ -1,0 +1,200 @@
+"""
+`resolve()`: the question about a write whose outcome nobody knows, checked and asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from datetime import datetime
+from typing import Protocol
+
+from umfpay.config import Config
+from umfpay.errors import (
+    ConfigError,
+    DeadlineExceededError,
+    Intent,
+    OutcomeUnknownError,
+    UMFError,
+)
+from umfpay.models import NewPayment, Payment
+from umfpay.resources._call import Sender
+from umfpay.resources._call_options import CallOptions, checked_options
+from umfpay.resources._payments import Payments, payment_query
+from umfpay.resources._refund_ids import RefundIds
+from umfpay.resources._statements import Statements
+from umfpay.resources._unknown_outcome import (
+    WAIT_ADVICE,
+    Evidence,
+    Executed,
+    Question,
+    Resolution,
+    find_evidence,
+    may_have_moved_money,
+    resolution,
+)
+from umfpay.transport import needed_id
+
+
+class Gateway(Sender, Protocol):
+    """
+    What a question needs of a session besides sending.
+    """
+
+    payments: Payments
+    statements: Statements
+    refund_ids: RefundIds
+
+    @property
+    def config(self) -> Config:
+        """
+        Its settings.
+        """
+        ...
+
+
+async def resolve(
+    intent: Intent,
+    gateway: Gateway,
+    options: CallOptions,
+    *,
+    evidence: Evidence | None,
+    known_refunds: Collection[str] | None,
+    expires_at: datetime | None,
+    again: NewPayment | None,
+    allow_repeat: bool,
+) -> Resolution:
+    """
+    Say what became of *intent*, as far as the gateway tells; see `UMFSession.resolve()`.
+
+    Raises:
+        ConfigError: An argument cannot be meant.
+        OutcomeUnknownError: The gateway cannot be asked now; the cause says why.
+        UMFError: How creating *again* ended.
+    """
+    if not isinstance(intent, Intent):
+        raise ConfigError("resolve: an Intent is needed.", "resolve：需要 Intent。")
+
+    loop = asyncio.get_running_loop()
+
+    def rest() -> CallOptions:
+        # A read that begins in the last instant ends in it.
+        return {**options, "deadline": max(1e-3, deadline - loop.time())}
+
+    async def ask(payment_id: str) -> tuple[Payment, datetime | None]:
+        query = payment_query(needed_id("payment_id", payment_id))
+        payment, state = await gateway.exchange(query, rest())
+
+        return payment, state.response_date(b"date")
+
+    try:
+        _, seconds, _ = checked_options(options, gateway.config)
+        deadline = loop.time() + seconds
+        _check_arguments(known_refunds, expires_at)
+        _check_repetition(intent, again, allow_repeat=allow_repeat)
+        question = Question(
+            intent=intent,
+            evidence=evidence,
+            known_refunds=known_refunds,
+            expires_at=expires_at,
+            refund_ids=gateway.refund_ids,
+            options=rest,
+            ask=ask,
+        )
+
+        async with asyncio.timeout_at(deadline):
+            found = await find_evidence(question, gateway.statements)
+    except TimeoutError:
+        late = DeadlineExceededError(
+            "resolve: the deadline passed.", "resolve：超过期限。", request_sent=False
+        )
+
+        raise _still_unknown(intent, late) from late
+    except UMFError as error:
+        raise _still_unknown(intent, error) from error
+
+    if found.outcome is not Executed.UNKNOWN or again is None:
+        return found
+
+    return resolution(
+        Executed.YES, "repeat", await gateway.payments.create(again, **rest())
+    )
+
+
+def _still_unknown(intent: Intent, error: UMFError) -> UMFError:
+    """
+    Return the error for a question that ended with *error*, which itself speaks of the
+    question only: what it says of money is not true of the write.
+    """
+    moved = may_have_moved_money(intent)
+    what = (
+        f"{intent.call}: the outcome is still unknown. {error.what.en}",
+        f"{intent.call}：结果仍然未知。{error.what.zh}",
+    )
+
+    if isinstance(error, ConfigError):
+        return ConfigError(*what, advice=error.advice, money_may_have_moved=moved)
+
+    return OutcomeUnknownError(
+        *what,
+        intent=intent,
+        reason=error.what.en,
+        money_may_have_moved=moved,
+        advice=WAIT_ADVICE,
+    )
+
+
+def _check_arguments(
+    known_refunds: Collection[str] | None, expires_at: datetime | None
+) -> None:
+    if isinstance(known_refunds, str) or not isinstance(
+        known_refunds, Collection | None
+    ):
+        raise ConfigError(
+            "resolve: known_refunds is a list of ids.",
+            "resolve：known_refunds 必须是编号列表。",
+        )
+
+    if expires_at is not None and (
+        not isinstance(expires_at, datetime) or expires_at.utcoffset() is None
+    ):
+        raise ConfigError(
+            "resolve: expires_at is a datetime with a time zone.",
+            "resolve：expires_at 必须是带时区的 datetime。",
+        )
+
+
+def _check_repetition(
+    intent: Intent, again: NewPayment | None, *, allow_repeat: bool
+) -> None:
+    """
+    Refuse a repetition not asked for, or of another order.
+    """
+    if (again is not None) != allow_repeat:
+        raise ConfigError(
+            "resolve: allow_repeat=True and again= are given together.",
+            "resolve：allow_repeat=True 与 again= 须同时提供。",
+        )
+
+    if again is None:
+        return
+
+    if not isinstance(again, NewPayment):
+        raise ConfigError("again: a NewPayment is needed.", "again：需要 NewPayment。")
+
+    order = again.order
+    same = (
+        intent.call == "payments.create"
+        and order.mer_reference_id == intent.mer_reference_id
+        and f"{order.mer_date:%Y%m%d}" == intent.mer_date
+        and order.amount.total == intent.amount
+        and str(order.amount.currency) == intent.currency
+    )
+
+    if not same:
+        raise ConfigError(
+            "again: it is not the payment of the intent (number, date, amount);"
+            " only payments.create can be repeated.",
+            "again：与 intent 的订单号、日期或金额不一致；"
+            "只有 payments.create 可以重复。",
+        )
