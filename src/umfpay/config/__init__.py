@@ -4,7 +4,12 @@ Settings of a session: checked when made, before any network is used.
 
 from umfpay.config._addresses import is_loopback
 from umfpay.config._checks import no_config
-from umfpay.config._config import Config
+from umfpay.config._config import (
+    Config,
+    ResponseSignatures,
+    ResponseVerifier,
+    UnsignedResponses,
+)
 from umfpay.config._environment import Environment
 from umfpay.config._paths import existing_file, file_path
 
@@ -12,6 +17,9 @@ from umfpay.config._paths import existing_file, file_path
 __all__ = [
     "Config",
     "Environment",
+    "ResponseSignatures",
+    "ResponseVerifier",
+    "UnsignedResponses",
     "existing_file",
     "file_path",
     "is_loopback",

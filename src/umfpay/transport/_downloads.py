@@ -12,12 +12,7 @@ from typing import Final
 
 from umfpay.errors import call_errors
 from umfpay.transport._call import CallState
-from umfpay.transport._exchange import (
-    BodyStream,
-    Failure,
-    HTTPExchangeError,
-    read_body,
-)
+from umfpay.transport._exchange import Answer, Failure, HTTPExchangeError, read_body
 
 
 # A file has shown something but blanks by then.
@@ -32,14 +27,13 @@ class Download:
     The bytes of a file; the last step proves that they are all, and genuine.
 
     It is an iterator, not a generator: nothing of ours is suspended between two chunks,
-    and a reader who stops early leaves nothing open but *stream*, which he closes.
+    and a reader who stops early leaves nothing open but this, which he closes.
 
     Args:
         state: The call.
-        stream: What the edge gave.
-        is_framed: Whether the answer says where its body ends; it cannot be cut off
-            unseen then. An announced end of the connection, or a signature over all
-            bytes, proves it, too.
+        answer: What the edge gave, its body still to come. If it says where that ends,
+            nothing can be cut off unseen; an announced end of the connection, or a
+            signature over all bytes, proves it, too.
         check: Told the SHA-256 digest at the end, and the bytes if *keep*; raises
             `SignatureError`. None if the answer has no signature.
         keep: Collect the bytes for *check*, as many as the body of the call may have.
@@ -55,16 +49,16 @@ class Download:
     def __init__(
         self,
         state: CallState,
-        stream: BodyStream,
+        answer: Answer,
         *,
-        is_framed: bool,
         check: Callable[[bytes, bytes], Awaitable[None]] | None,
         keep: bool,
     ) -> None:
         assert state.call.download is not None
+        assert answer.stream is not None
         self._state = state
-        self._stream = stream
-        self._is_framed = is_framed
+        self._stream = answer.stream
+        self._is_framed = answer.is_framed
         self._check = check
         self._keep = keep
         self._kept = bytearray()

@@ -7,26 +7,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import lru_cache, partial
 from http import HTTPStatus
 from types import SimpleNamespace
-from typing import Final, Literal, TypeVar, cast
+from typing import Final, TypeVar, cast
 from urllib.parse import unquote
 
+from umfpay.config import ResponseSignatures, ResponseVerifier, UnsignedResponses
 from umfpay.errors import call_errors
-from umfpay.protocol import Envelope, PublicKey, Verdict, Verifier, open_envelope
+from umfpay.protocol import Envelope, Verdict, Verifier, open_envelope
 from umfpay.transport._call import CallState, find_header
 from umfpay.transport._downloads import Download, content_coding
 from umfpay.transport._exchange import Answer
 from umfpay.transport._outcome import claims_success
 from umfpay.transport._user_hooks import translate_errors
 
-
-UnsignedResponses = Literal["refuse", "accept"]
-ResponseSignatures = Literal["enforce", "report"]
-ResponseVerifier = Callable[[bytes, str, Sequence[PublicKey]], bool]
 
 _SUCCESS_CODE: Final = "0000"
 
@@ -100,8 +97,7 @@ class AnswerVerifier:
             signature = state.response_header(b"signature")
             file = Download(
                 state,
-                answer.stream,
-                is_framed=answer.is_framed,
+                answer,
                 check=None
                 if signature is None
                 else partial(self._check, state, signature),
@@ -167,14 +163,12 @@ class AnswerVerifier:
         custom, verifier = self._custom, self._verifier
 
         def work() -> Envelope:
-            if custom is None or signature is None:
-                return open_envelope(
-                    body, header_signature=signature, verifier=verifier
-                )
+            chosen = verifier
 
-            return _open_decided(
-                body, signature, decision=custom(body, signature, verifier.keys)
-            )
+            if custom is not None and signature is not None:
+                chosen = _decided(is_good=custom(body, signature, verifier.keys))
+
+            return open_envelope(body, header_signature=signature, verifier=chosen)
 
         async with asyncio.timeout_at(state.deadline):
             return await self._work(work)
@@ -206,8 +200,9 @@ class AnswerVerifier:
         if verdict is Verdict.FORGED:
             self._refuse_forged(state, envelope.reason)
             # What it says, as if it were signed: an object, or nothing to be read.
-            envelope = _open_decided(body, "", decision=True)
-            state.envelope = envelope
+            state.envelope = envelope = open_envelope(
+                body, header_signature="", verifier=_decided(is_good=True)
+            )
 
             if envelope.verdict is Verdict.VERIFIED:
                 envelope.verdict = Verdict.FORGED
@@ -262,13 +257,11 @@ class AnswerVerifier:
             )
 
 
-def _open_decided(body: bytes, signature: str, *, decision: bool) -> Envelope:
+def _decided(*, is_good: bool) -> Verifier:
     """
-    Open an answer whose header *signature* was decided about.
+    Return what stands in for a `Verifier` where the signature was decided about.
     """
-    verifier = cast("Verifier", SimpleNamespace(verify=lambda *_: decision))
-
-    return open_envelope(body, header_signature=signature, verifier=verifier)
+    return cast("Verifier", SimpleNamespace(verify=lambda *_: is_good))
 
 
 @lru_cache(maxsize=256)
