@@ -16,6 +16,7 @@ import pytest
 from umfpay.errors import ConfigError
 from umfpay.sensitive import Secret
 from umfpay.transport import Effect
+from umfpay.transport._answer_parser import MAX_HEAD_BYTES
 from umfpay.transport._connecting import Connector
 from umfpay.transport._exchange import Failure, HTTPExchangeError
 
@@ -99,6 +100,17 @@ def unused_port():
         unused.bind(("127.0.0.1", 0))
 
         return unused.getsockname()[1]
+
+
+async def test_a_number_is_not_asked_for(answering, open_pool, call, resolve):
+    """It leads to itself; a name of numbers is a name."""
+    served = await answering()
+    state = call(url=served.url)
+    named = f"http://127.0.0.1.example:{served.port}/"
+
+    assert b"{}" == (await open_pool(served.url).exchange(state)).body
+    assert b"{}" == (await open_pool(named).exchange(call(url=named))).body
+    assert ["127.0.0.1.example"] == resolve
 
 
 async def test_a_refused_connection_sent_nothing(open_pool, call):
@@ -396,7 +408,7 @@ async def test_a_proxy_reads_what_is_not_encrypted(answering, open_pool, call):
         (b"HTTP/1.1 302 Found\r\nLocation: http://evil\r\n\r\n", "HTTP 302"),
         (b"220 ftp ready\r\n\r\n", "did not answer in HTTP"),
         (b"", "did not answer in HTTP"),
-        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 20_000, "did not answer in HTTP"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * MAX_HEAD_BYTES, "did not answer in HTTP"),
         (b"HTTP/1.1 200 OK\r\n\r\nmore", "more than its answer"),
     ],
     ids=lambda value: repr(value[:20]),
@@ -467,10 +479,16 @@ async def test_a_gateway_of_another_name_behind_a_proxy_sent_nothing(
 @pytest.mark.parametrize("known", [True, False])
 @one_tls
 async def test_a_connection_lost_as_its_handshake_ends_sent_nothing(
-    answering, open_pool, call, security, monkeypatch, known
+    serve, open_pool, call, security, monkeypatch, known
 ):
     """asyncio gives no transport then; the reason comes a moment later."""
-    served = await answering(**security.options)
+
+    async def talk(served, reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        await reader.read()
+
+    proxy = await serve(talk)
     loop = asyncio.get_running_loop()
 
     async def start_tls(transport, protocol, context, **options):
@@ -478,23 +496,26 @@ async def test_a_connection_lost_as_its_handshake_ends_sent_nothing(
             loop.call_soon(protocol.connection_lost, ssl.SSLError(1, "some alert"))
 
     monkeypatch.setattr(loop, "start_tls", start_tls)
-    url = security.url(served)
-    pool = open_pool(url, ssl_context=security.context)
+    url = "https://gateway.example/"
+    pool = open_pool(
+        url,
+        ssl_context=security.context,
+        proxy=Secret(f"http://127.0.0.1:{proxy.port}"),
+    )
     error = await failed(pool, call(Effect.MONEY, url=url))
 
     assert Failure.CONNECT is error.failure
-    assert ("some alert" if known else "ConnectionResetError") in error.detail
+    assert "before anything was sent" in error.detail
+    assert known is ("some alert" in error.detail)
 
 
 def test_a_connector_shows_no_password():
     """Neither it nor its settings, in a traceback with local names either."""
     assert "sesame" not in repr(
-        vars(
-            Connector(
-                None,
-                connect_timeout=1.0,
-                proxy=Secret("http://u:sesame@h:1"),
-                tls=None,
-            )
+        Connector(
+            origin=None,
+            connect_timeout=1.0,
+            proxy=Secret("http://u:sesame@h:1"),
+            tls=None,
         )
     )

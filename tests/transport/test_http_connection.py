@@ -99,7 +99,7 @@ async def until_lost(connection):
     """
     Let the loop run until the connection is closed.
     """
-    while not connection.is_lost:
+    while connection.is_connected:
         await asyncio.sleep(0)
 
 
@@ -318,7 +318,7 @@ async def test_a_connection_idle_for_too_long_is_closed(numbering, exchange):
     """Unused above the limit, it is not used again."""
     served, writers = await numbering()
     await exchange(served)
-    idle(exchange).idle_since -= IDLE_SECONDS + 0.1
+    idle(exchange).idle_until -= IDLE_SECONDS + 0.1
 
     assert b"2" == await exchange(served, Effect.MONEY)
     assert 2 == len(writers)
@@ -329,12 +329,12 @@ async def test_the_servers_own_limit_counts(numbering, exchange):
     """With Keep-Alive: timeout=5 a connection idle for 4.5 s is not used."""
     served, writers = await numbering(b"Keep-Alive: timeout=5, max=100")
     await exchange(served)
-    idle(exchange).idle_since -= 3.5
+    idle(exchange).idle_until -= 3.5
     await exchange(served)
 
     assert 1 == len(writers)
 
-    idle(exchange).idle_since -= 4.5
+    idle(exchange).idle_until -= 4.5
     await exchange(served)
 
     assert 2 == len(writers)
@@ -346,7 +346,7 @@ async def test_a_connection_that_stays_idle_is_closed_by_the_timer(numbering, ex
     served, _ = await numbering(b"Keep-Alive: timeout=5")
     await exchange(served)
     connection = idle(exchange)
-    connection.idle_since -= 5.0
+    connection.idle_until -= 5.0
     exchange.pool._look_at_all()
     await until_lost(connection)
 
@@ -416,12 +416,12 @@ async def test_a_refusal_by_tls_is_reported_in_its_words(
     certify.configure_trust(context)
     ended = ConnectionPool._attempt_ended
 
-    def end_later(self, attempt, task):
+    def end_later(self, pending, connection, task):
         # The connection is made, and its first request is slow to come.
-        if attempt.connection.is_lost or attempt.connection.is_readable():
-            ended(self, attempt, task)
+        if not connection.is_connected or connection.is_readable():
+            ended(self, pending, connection, task)
         else:
-            self.loop.call_soon(end_later, self, attempt, task)
+            self.loop.call_soon(end_later, self, pending, connection, task)
 
     if comes == "early":
         monkeypatch.setattr(ConnectionPool, "_attempt_ended", end_later)

@@ -87,8 +87,8 @@ def test_a_post_without_a_body_has_length_zero():
     assert write(body=b"").endswith(b"\r\nContent-Length: 0\r\n\r\n")
 
 
-def test_a_new_token_has_a_line_of_its_own():
-    """The line of a token is kept as long as the token, and no longer."""
+def test_each_token_has_a_line_of_its_own():
+    """Nothing of one call's is left in the next."""
     head = RequestHead(origin_of(BASE))
     first = BearerToken(generation=1, token=Secret("one"))
     second = BearerToken(generation=2, token=Secret("two"))
@@ -119,18 +119,16 @@ def test_a_token_is_in_no_attribute():
     head = RequestHead(origin_of(BASE))
     head.write(state_of(bearer=BearerToken(generation=1, token=Secret("sesame"))))
 
-    assert not any(
-        "sesame" in repr(getattr(head, name)) for name in RequestHead.__slots__
-    )
+    assert "sesame" not in repr(vars(head))
 
 
 @pytest.mark.parametrize(
     ("base", "url", "target", "host"),
     [
-        (BASE, "https://gateway.example", b"/", b"gateway.example"),
-        (BASE, "https://gateway.example?a=b", b"/?a=b", b"gateway.example"),
-        (BASE, "https://gateway.example:443/x", b"/x", b"gateway.example"),
-        (BASE, "https://GATEWAY.example/x", b"/x", b"gateway.example"),
+        (BASE, "https://gateway.example/", b"/", b"gateway.example"),
+        (BASE, "https://gateway.example/?a=b", b"/?a=b", b"gateway.example"),
+        ("https://gateway.example:443/", BASE, b"/cberest/v1", b"gateway.example"),
+        ("https://GATEWAY.example/x", BASE, b"/cberest/v1", b"gateway.example"),
         ("https://h:8443/a/", "https://h:8443/a/b", b"/a/b", b"h:8443"),
         ("http://127.0.0.1:80/", "http://127.0.0.1/x", b"/x", b"127.0.0.1"),
         ("http://[::1]:8080/", "http://[::1]:8080/x", b"/x", b"[::1]:8080"),
@@ -148,6 +146,11 @@ def test_the_target_is_what_stands_behind_the_origin(base, url, target, host):
 @pytest.mark.parametrize(
     "url",
     [
+        # No other spelling either: the pipeline knows this one only.
+        "https://gateway.example",
+        "https://gateway.example?a=b",
+        "https://gateway.example:443/x",
+        "https://GATEWAY.example/x",
         "https://gateway.example.evil/x",
         "https://gateway.example@evil/x",
         "https://user@gateway.example/x",
@@ -207,8 +210,7 @@ def test_a_proxy_that_reads_gets_the_whole_address():
     """What is not encrypted names where it goes, with the proxy's password."""
     head = RequestHead(
         Origin(scheme="http", host="localhost", port=8080),
-        through_proxy=True,
-        proxy_authorization="Basic dTpw",
+        proxy=Secret("http://u:p@127.0.0.1:3128"),
     ).write(state_of(url="http://localhost:8080/x?y=z"))
 
     assert b"POST http://localhost:8080/x?y=z HTTP/1.1" == first_line(head)

@@ -7,8 +7,8 @@ check under the sentence that it obeys.
 
 from __future__ import annotations
 
+import io
 import re
-from math import inf
 from typing import Final
 
 import httptools
@@ -25,9 +25,11 @@ MAX_INFORMATIONAL_ANSWERS: Final = 8
 _MAX_LENGTH: Final = 10**15
 
 _USUAL: Final = re.compile(rb"HTTP/1\.1 [2-9]")
-_VERSION_BYTES: Final = len(b"HTTP/1.1 ")
 
-_FRAMING: Final = (b"content-length", b"transfer-encoding")
+# llhttp knows them, too. No header begins so: a slash is no part of a name.
+_OTHER_PROTOCOLS: Final = (b"RTSP/", b"ICE/")
+
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 _CLOSE: Final = re.compile(rb"(?i)(?:^|,)[ \t]*close[ \t]*(?:,|$)")
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -47,33 +49,6 @@ class AnswerParser:
         keep_alive: The value of the header Keep-Alive.
     """
 
-    __slots__ = (
-        "_by_lines",
-        "_bytes",
-        "_encodings",
-        "_fed",
-        "_informational",
-        "_is_10",
-        "_is_informational",
-        "_is_strict",
-        "_length",
-        "_limit",
-        "_line",
-        "_overhead_limit",
-        "_parser",
-        "_parts",
-        "_refusal",
-        "_wants_stream",
-        "complete",
-        "head_done",
-        "headers",
-        "is_framed",
-        "keep_alive",
-        "keeps_alive",
-        "status",
-        "streams",
-    )
-
     def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
         # Nobody has seen the gateway's HTTP: what is harmless may be sloppy. Never
@@ -84,9 +59,7 @@ class AnswerParser:
             lenient_optional_cr_before_lf=True,
             lenient_spaces_after_chunk_size=True,
         )
-        self._is_strict = False
-        self.begin(body_limit=0, wants_stream=False)
-        self.complete = True
+        self._is_chunked = False
 
     def begin(self, *, body_limit: int, wants_stream: bool) -> None:
         """
@@ -105,22 +78,19 @@ class AnswerParser:
         self.keeps_alive = False
         self.keep_alive: bytes | None = None
         self._wants_stream = wants_stream
-        self._limit: float = body_limit
+        self._limit = body_limit
         self._overhead_limit = MAX_HEAD_BYTES + body_limit
         self._parts: list[bytes] = []
         self._bytes = 0
         self._fed = 0
-        self._length: bytes | None = None
-        self._encodings: list[bytes] = []
         self._informational = 0
-        self._is_informational = False
         self._by_lines = False
-        self._line: bytes | None = None
+        self._line = b""
         self._is_10 = False
-        self._refusal: HTTPExchangeError | None = None
 
-        if self._is_strict:
-            self._set_strict(strict=False)
+        if self._is_chunked:
+            self._is_chunked = False
+            self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True)
 
     def feed(self, data: bytes) -> HTTPExchangeError | None:
         """
@@ -128,69 +98,50 @@ class AnswerParser:
 
         The error is returned, not raised: no frame that holds a body is reached from it.
         """
-        if not self.head_done:
-            if not self._fed and not _USUAL.match(data):
-                self._by_lines = True
-                self._line = b""
+        if not self._fed and not _USUAL.match(data):
+            self._by_lines = True
 
-            if self._by_lines or self._fed + len(data) > MAX_HEAD_BYTES:
-                refusal, data = self._feed_head(data)
-
-                if refusal is not None or not data:
-                    return refusal
-
-        refusal = self._parse(data)
-
-        if refusal is None and (
-            self._fed - self._bytes
-            > self._overhead_limit + (self._bytes if self.streams else 0)
+        if not self.head_done and (
+            self._by_lines or self._fed + len(data) > MAX_HEAD_BYTES
         ):
-            return _too_large("more framing than body")
+            refusal = self._parse_lines(data)
+        else:
+            refusal = self._parse(data)
+
+        overhead = self._fed - self._bytes - (self._bytes if self.streams else 0)
+
+        if refusal is None and overhead > self._overhead_limit:
+            return _refusal("more framing than body", Failure.TOO_LARGE)
 
         return refusal
 
-    def _feed_head(self, data: bytes) -> tuple[HTTPExchangeError | None, bytes]:
+    def _parse_lines(self, data: bytes) -> HTTPExchangeError | None:
         """
-        Take the head in *data* line by line; return a refusal, and what follows the head.
+        Take *data*, the head in it line by line.
 
-        So every first line is seen, for llhttp knows other protocols, too, and the limit
-        holds however the bytes were cut.
+        So every first line is seen, and the limit holds however the bytes were cut.
         """
-        while data and not self.head_done:
-            line, end, data = data.partition(b"\n")
-            line += end
+        lines = io.BytesIO(data)
+
+        while not self.head_done and (line := lines.readline()):
             room = MAX_HEAD_BYTES - self._fed
             refusal = self._parse(line[:room])
 
-            if refusal is None and len(line) > room:
-                refusal = _too_large("the head is too long")
-
-            if refusal is None and self._line is not None:
-                refusal = self._see_first_line(self._line + line[:_VERSION_BYTES])
-
             if refusal is not None:
-                return refusal, b""
+                return refusal
 
-        return None, data
+            if len(line) > room:
+                return _refusal("the head is too long", Failure.TOO_LARGE)
 
-    def _see_first_line(self, line: bytes) -> HTTPExchangeError | None:
-        """
-        Check the version once enough of the first *line* of an answer is there.
-        """
-        # "a client SHOULD ignore at least one empty line" before it (RFC 9112 2.2 says
-        # it of servers; it is harmless here, too).
-        self._line = line = line.lstrip(b"\r\n")[:_VERSION_BYTES]
+            self._line = (self._line + line)[:5]
 
-        if len(line) < _VERSION_BYTES:
-            return None
+            if self._line.startswith(_OTHER_PROTOCOLS):
+                return _refusal("another protocol than HTTP")
 
-        self._line = None
-        self._is_10 = line == b"HTTP/1.0 "
+            if line.endswith(b"\n"):
+                self._line = b""
 
-        if self._is_10 or line == b"HTTP/1.1 ":
-            return None
-
-        return _refusal("neither HTTP/1.1 nor HTTP/1.0")
+        return self._parse(lines.read())
 
     def _parse(self, data: bytes) -> HTTPExchangeError | None:
         self._fed += len(data)
@@ -198,11 +149,9 @@ class AnswerParser:
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            # What a callback refuses arrives as an HttpParserCallbackError.
-            refusal, self._refusal = self._refusal, None
-
-            if refusal is not None:
-                return refusal.with_traceback(None)
+            # What a callback refuses arrives behind an HttpParserCallbackError.
+            if isinstance(error.__context__, HTTPExchangeError):
+                return error.__context__.with_traceback(None)
 
             return _refusal(str(error))
 
@@ -238,12 +187,12 @@ class AnswerParser:
 
     def on_message_begin(self) -> None:
         if self.complete:
-            self._refuse("something follows the answer")
+            raise _refusal("something follows the answer")
 
     def on_status(self, reason: bytes) -> None:
         # "reason-phrase = 1*( HTAB / SP / VCHAR / obs-text )" (RFC 9112 4)
         if reason != b"OK" and _CONTROL.search(reason):
-            self._refuse("a control character in the reason phrase")
+            raise _refusal("a control character in the reason phrase")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         # "Trailer fields ... MUST NOT be merged into the header section" unless their
@@ -252,117 +201,98 @@ class AnswerParser:
             self.headers.append((name.lower(), value.strip(b" \t")))
         elif name.lower() in _FRAMING:
             # "A sender MUST NOT generate a trailer field" that frames (RFC 9110 6.5.1).
-            self._refuse("a trailer about the frame")
+            raise _refusal("a trailer about the frame")
 
     def on_headers_complete(self) -> None:
-        status = self._parser.get_status_code()
-        self.keeps_alive = True
-        self.keep_alive = None
+        if self._by_lines:
+            version = self._parser.get_http_version()
+            self._is_10 = version == "1.0"
 
-        for name, value in self.headers:
-            if name == b"content-length":
-                self._length = value
-            elif name == b"transfer-encoding":
-                self._encodings.append(value)
-            elif name == b"keep-alive":
-                self.keep_alive = value
-            elif name == b"connection" and _CLOSE.search(value):
-                # llhttp lets "keep-alive, close" keep it.
-                self.keeps_alive = False
+            if version not in ("1.1", "1.0"):
+                raise _refusal("neither HTTP/1.1 nor HTTP/1.0")
+
+        status = self._parser.get_status_code()
 
         if 100 <= status < 200:
-            self._begin_informational(status)
-
-            return
-
-        if not 200 <= status < 600:
-            self._refuse("a status that none may have")
-
-        self.status = status
-        # Without "close" that is False for an answer without length, too.
-        self.keeps_alive = self._parser.should_keep_alive() and self.keeps_alive
-        self.streams = self._wants_stream and status < 300
-
-        if self.streams:
-            self._limit = inf
-
-        self._check_framing()
-        self.head_done = True
+            self._pass_over(status)
+        elif 200 <= status < 600:
+            self.status = status
+            self._take_head()
+            self.head_done = True
+        else:
+            raise _refusal("a status that none may have")
 
     def on_body(self, part: bytes) -> None:
         self._bytes += len(part)
 
         if self._bytes > self._limit:
-            self._refuse("the body is too large", Failure.TOO_LARGE)
+            raise _refusal("the body is too large", Failure.TOO_LARGE)
 
         self._parts.append(part)
 
     def on_message_complete(self) -> None:
-        if self._is_informational:
-            self._is_informational = False
-            self._line = b""
-        else:
-            self.complete = True
+        # That of an informational answer has no head of ours.
+        self.complete = self.head_done
 
-    def _begin_informational(self, status: int) -> None:
+    def _pass_over(self, status: int) -> None:
+        """
+        Forget an informational answer.
+        """
         self._informational += 1
 
-        # "A client that receives a 101 response ... without having sent an Upgrade"
-        if status == 101:
-            self._refuse("HTTP 101: nobody asked for another protocol")
-
         if self._informational > MAX_INFORMATIONAL_ANSWERS:
-            self._refuse("too many informational answers")
+            raise _refusal("too many informational answers")
 
-        if self._is_10:
-            self._refuse("an informational answer in HTTP/1.0")
+        # Nobody asked for another protocol (101), HTTP/1.0 knows none, and they have no
+        # body (RFC 9110 15.2).
+        if status == 101 or self._is_10 or not _FRAMING.isdisjoint(dict(self.headers)):
+            raise _refusal(f"HTTP {status} that none may send")
 
-        if self._encodings or self._length is not None:
-            self._refuse("an informational answer with a body")
-
-        self._is_informational = True
         self.headers = []
 
-    def _check_framing(self) -> None:
-        encodings, length = self._encodings, self._length
+    def _take_head(self) -> None:
+        """
+        See how the body is framed, and whether the connection stays.
+        """
+        fields = dict(self.headers)
+        length = fields.get(b"content-length")
+        self.keep_alive = fields.get(b"keep-alive")
+        # Without "close" that is False for an answer without length, too; llhttp lets
+        # "keep-alive, close" keep it.
+        self.keeps_alive = self._parser.should_keep_alive() and not (
+            b"connection" in fields and _CLOSE.search(self._joined(b"connection"))
+        )
+        self.streams = self._wants_stream and self.status < 300
 
-        # "A server MUST NOT send" either in a 204 (RFC 9110 8.6 and RFC 9112 6.1).
-        if self.status == 204 and (encodings or length not in (None, b"0")):
-            self._refuse("HTTP 204 with a body")
+        if self.streams:
+            self._limit = _MAX_LENGTH
 
-        if encodings:
-            # "A sender MUST NOT apply the chunked transfer coding more than once";
-            # "... in HTTP/1.0 ... treat the message as if the framing is faulty"
-            # (RFC 9112 7.1 and 6.1). Nobody asked for another coding (TE).
-            if len(encodings) != 1 or encodings[0].lower() != b"chunked":
-                self._refuse("a transfer coding other than chunked")
-
-            if self._is_10:
-                self._refuse("chunks in HTTP/1.0")
+        if b"transfer-encoding" in fields:
+            # "A server MUST NOT send" one in a 204; "A sender MUST NOT apply the chunked
+            # transfer coding more than once"; "... in HTTP/1.0 ... treat the message as
+            # if the framing is faulty" (RFC 9112 6.1 and 7.1). Nobody asked for another.
+            if (
+                self._joined(b"transfer-encoding").lower() != b"chunked"
+                or self._is_10
+                or self.status == 204
+            ):
+                raise _refusal("a transfer coding that none may send")
 
             # Where a chunk ends is no matter of taste.
-            self._set_strict(strict=True)
-        elif length is not None:
-            # llhttp has seen to it that these are digits, and only once.
-            if int(length) > min(self._limit, _MAX_LENGTH):
-                self._refuse("the body is too large", Failure.TOO_LARGE)
-        else:
+            self._is_chunked = True
+            self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=False)
+        elif length is None:
             self.is_framed = self.status in (204, 304)
+        elif self.status == 204 and length != b"0":
+            # "A server MUST NOT send" one (RFC 9110 8.6).
+            raise _refusal("HTTP 204 with a body")
+        elif int(length) > self._limit:
+            # llhttp has seen to it that these are digits, and only once.
+            raise _refusal("the body is too large", Failure.TOO_LARGE)
 
-    def _set_strict(self, *, strict: bool) -> None:
-        self._is_strict = strict
-        self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=not strict)
-
-    def _refuse(self, detail: str, failure: Failure = Failure.PROTOCOL) -> None:
-        self._refusal = HTTPExchangeError(failure, detail)
-
-        # httptools stops at any exception; feed() returns the refusal.
-        raise self._refusal
-
-
-def _refusal(detail: str) -> HTTPExchangeError:
-    return HTTPExchangeError(Failure.PROTOCOL, detail)
+    def _joined(self, name: bytes) -> bytes:
+        return b",".join(value for key, value in self.headers if key == name)
 
 
-def _too_large(detail: str) -> HTTPExchangeError:
-    return HTTPExchangeError(Failure.TOO_LARGE, detail)
+def _refusal(detail: str, failure: Failure = Failure.PROTOCOL) -> HTTPExchangeError:
+    return HTTPExchangeError(failure, detail)

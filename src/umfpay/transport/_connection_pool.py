@@ -15,56 +15,29 @@ from itertools import islice
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-from umfpay.errors import ConfigError
 from umfpay.sensitive import Secret
-from umfpay.transport._connecting import (
-    Connector,
-    TlsSettings,
-    proxy_authorization,
-)
+from umfpay.transport._connecting import Connector, MakeContext
 from umfpay.transport._exchange import Answer, Failure, HTTPExchangeError
 from umfpay.transport._http_connection import HttpConnection, PendingExchange
 from umfpay.transport._origin import origin_of
 from umfpay.transport._request_head import RequestHead
+from umfpay.transport._tls import tls_context
 
 
 if TYPE_CHECKING:
     from umfpay.transport._call import CallState
-    from umfpay.transport._connecting import MakeContext
 
+
+_Connecting = asyncio.Task[HTTPExchangeError | None]
 
 _CLOSED: Final = "the session was closed"
+_GONE: Final = "the caller is gone"
 
 # After the first a task still runs ahead of what the socket has for the loop.
 _LOOP_TURNS: Final = 4
 
-_GONE: Final = "the caller is gone"
-
 # Connections of a parent process: to close one would speak on the parent's.
 _ABANDONED: Final[list[ConnectionPool]] = []
-
-
-class _Attempt:
-    """
-    A connection that is being made.
-
-    Attributes:
-        pending: In whose name, as long as it is not served otherwise.
-        connection: What will be connected.
-        task: Makes it.
-    """
-
-    __slots__ = ("connection", "pending", "task")
-
-    def __init__(
-        self,
-        pending: PendingExchange,
-        connection: HttpConnection,
-        task: asyncio.Task[HTTPExchangeError | None],
-    ) -> None:
-        self.pending: PendingExchange | None = pending
-        self.connection = connection
-        self.task = task
 
 
 class ConnectionPool:
@@ -95,39 +68,28 @@ class ConnectionPool:
         ssl_context: ssl.SSLContext | MakeContext | None = None,
     ) -> None:
         origin = origin_of(base_url)
-
-        if origin is None:
-            raise ConfigError(
-                "base_url: it must be an http(s) address.",
-                "base_url：必须是 http(s) 地址。",
-            )
-
-        # A proxy reads what is not encrypted; to all else it opens a tunnel.
-        forwards = proxy is not None and origin.scheme == "http"
+        assert origin is not None
         self.loop = asyncio.get_running_loop()
         self._connector = Connector(
-            origin,
+            origin=origin,
             connect_timeout=connect_timeout,
             proxy=proxy,
-            tls=TlsSettings(ssl_context),
+            tls=ssl_context or tls_context,
         )
-        self._head = RequestHead(
-            origin,
-            through_proxy=forwards,
-            proxy_authorization=(
-                proxy_authorization(proxy) if proxy is not None and forwards else None
-            ),
-        )
+        # Through a tunnel the proxy does not read.
+        reader = proxy if origin.scheme == "http" else None
+        self._head = RequestHead(origin, proxy=reader)
         self._max_connections = max_connections
         self._closed = False
         self._connections: set[HttpConnection] = set()
         self._idle: list[HttpConnection] = []
         self._settling: set[HttpConnection] = set()
-        self._attempts: set[_Attempt] = set()
+        # Connecting that was begun for an exchange; whoever waits longest gets it.
+        self._attempts: dict[PendingExchange, _Connecting] = {}
         self._waiters: OrderedDict[PendingExchange, None] = OrderedDict()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = inf
-        self._emptied = asyncio.Event()
+        self._ended = asyncio.Event()
 
     async def exchange(self, state: CallState) -> Answer:
         """
@@ -139,14 +101,9 @@ class ConnectionPool:
         """
         state.body_tracked = True
         now = self.loop.time()
-        expires = now + state.timeout
-        is_last = state.deadline <= expires
 
-        if is_last:
-            expires = state.deadline
-
-            if expires <= now:
-                raise TimeoutError
+        if state.deadline <= now:
+            raise TimeoutError
 
         if self._closed or state.abandoned:
             raise HTTPExchangeError(Failure.CONNECT, _CLOSED if self._closed else _GONE)
@@ -157,11 +114,7 @@ class ConnectionPool:
             raise head
 
         pending = PendingExchange(
-            state,
-            payload=head + state.body,
-            expires=expires,
-            is_last=is_last,
-            future=self.loop.create_future(),
+            state, head + state.body, now + state.timeout, self.loop.create_future()
         )
         # This frame is in every traceback, and the head holds the token.
         del head
@@ -173,8 +126,10 @@ class ConnectionPool:
         else:
             connection.send(pending)
 
-        if pending.expires < self._timer_at:
-            self.watch(pending.expires)
+        expires = min(pending.limit, state.deadline)
+
+        if expires < self._timer_at:
+            self.watch(expires)
 
         try:
             return await pending.future
@@ -191,42 +146,31 @@ class ConnectionPool:
 
         The one used last comes first: its age tells least about the other side.
         """
-        idle = self._idle
+        while self._idle:
+            connection = self._idle.pop()
 
-        while idle:
-            connection = idle.pop()
-
-            if not connection.is_fresh(now):
-                connection.close()
-
-                if connection.made_for is not None:
-                    # Its end, which comes in a moment, may say why.
-                    self._settling.add(connection)
-            elif connection.is_readable():
-                # Whether it is an old answer, the end, or only a ticket of TLS, shows
-                # when the loop has read it.
-                self._settle(connection)
-            else:
+            if connection.is_fresh(now) and not connection.is_readable():
                 return connection
+
+            # Whether what came is an old answer, the end, or only a ticket of TLS, shows
+            # when the loop has read it; its end may say why there is no other.
+            self._settling.add(connection)
+            self.loop.call_soon(self._look_again, connection, _LOOP_TURNS)
 
         return None
 
-    def _settle(self, connection: HttpConnection) -> None:
-        self._settling.add(connection)
-        self.loop.call_soon(self._look_again, connection, _LOOP_TURNS)
-
     def _look_again(self, connection: HttpConnection, turns: int) -> None:
-        if connection not in self._settling or not connection.is_open():
+        if connection not in self._settling or connection.is_closing:
             # Lost, or in a moment.
             return
 
-        if not connection.is_readable():
-            self._settling.remove(connection)
-            self.released(connection)
-        elif turns > 1:
+        if turns == 0 or not connection.is_fresh(self.loop.time()):
+            connection.close()
+        elif connection.is_readable():
             self.loop.call_soon(self._look_again, connection, turns - 1)
         else:
-            connection.close()
+            self._settling.remove(connection)
+            self.released(connection)
 
     def _serve(self) -> None:
         """
@@ -241,75 +185,54 @@ class ConnectionPool:
             if pending.state.abandoned:
                 pending.fail(HTTPExchangeError(Failure.CONNECT, _GONE))
 
-            if pending.future.done():
-                # Its caller is gone, and will say so in a moment.
-                del waiters[pending]
+            # If so, its caller is gone, and will say so in a moment.
+            if not pending.future.done():
+                connection = self._take(now)
 
-                continue
+                if connection is None:
+                    break
 
-            connection = self._take(now)
+                connection.send(pending)
 
-            if connection is None:
-                break
-
-            # _take() may have ended the wait.
-            if waiters.pop(pending, self) is self:
-                self._idle.append(connection)
-
-                continue
-
-            connection.send(pending)
+            del waiters[pending]
 
         missing = len(waiters) - len(self._attempts) - len(self._settling)
         room = self._max_connections - len(self._connections) - len(self._attempts)
 
         if missing > 0 and room > 0 and not self._closed:
-            self._connect_for(min(missing, room))
+            lacking = (one for one in waiters if one not in self._attempts)
 
-    def _connect_for(self, count: int) -> None:
-        lacking = (one for one in self._waiters if one.attempt is None)
+            for pending in islice(lacking, min(missing, room)):
+                self._connect_for(pending)
 
-        for pending in list(islice(lacking, count)):
-            connection = HttpConnection(self.loop, self)
-            task = self.loop.create_task(
-                self._connector.connect(connection), name="umfpay connection"
-            )
-            pending.attempt = attempt = _Attempt(pending, connection, task)
-            self._attempts.add(attempt)
-            # A task that is cancelled before its first step runs no line of its own.
-            task.add_done_callback(partial(self._attempt_ended, attempt))
+    def _connect_for(self, pending: PendingExchange) -> None:
+        connection = HttpConnection(self, pending)
+        task = self._attempts[pending] = self.loop.create_task(
+            self._connector.connect(connection), name="umfpay connection"
+        )
+        # A task that is cancelled before its first step runs no line of its own.
+        task.add_done_callback(partial(self._attempt_ended, pending, connection))
 
     def _attempt_ended(
-        self, attempt: _Attempt, task: asyncio.Task[HTTPExchangeError | None]
+        self,
+        pending: PendingExchange,
+        connection: HttpConnection,
+        task: _Connecting,
     ) -> None:
-        self._attempts.remove(attempt)
-        connection, pending = attempt.connection, attempt.pending
-
-        if pending is not None:
-            pending.attempt = None
+        del self._attempts[pending]
 
         if task.cancelled():
-            self._serve()
+            connection.close()
+        elif error := task.exception() or task.result():
+            connection.close()
+            self._end_wait(pending, error)
 
-            return
-
-        error = task.exception() or task.result()
-
-        if error is None and connection.is_lost:
-            error = HTTPExchangeError(Failure.CONNECT, connection.last_words)
-
-        if error is None:
+        if connection.is_connected:
             self._connections.add(connection)
-            connection.made_for = pending
-            self.released(connection)
-
-            return
-
-        if pending is not None and pending in self._waiters:
-            del self._waiters[pending]
-            pending.fail(error)
-
-        self._serve()
+            self._settling.add(connection)
+            self._look_again(connection, _LOOP_TURNS)
+        else:
+            self.lost(connection)
 
     def released(self, connection: HttpConnection) -> None:
         """
@@ -318,21 +241,17 @@ class ConnectionPool:
         if self._closed:
             connection.close()
 
-        if connection.is_closing:
-            return
+        if not connection.is_closing:
+            if connection.made_for not in self._waiters:
+                connection.made_for = None
 
-        if connection.made_for is not None and connection.made_for not in self._waiters:
-            connection.made_for = None
+            self._idle.append(connection)
 
-        self._idle.append(connection)
+            if connection.idle_until < self._timer_at:
+                self.watch(connection.idle_until)
 
         if self._waiters:
             self._serve()
-
-        until = connection.idle_since + connection.idle_limit
-
-        if until < self._timer_at:
-            self.watch(until)
 
     def lost(self, connection: HttpConnection) -> None:
         """
@@ -340,44 +259,44 @@ class ConnectionPool:
         """
         self._connections.discard(connection)
         self._settling.discard(connection)
+        self._ended.set()
 
         if connection in self._idle:
             self._idle.remove(connection)
 
-        pending = connection.made_for
+        pending, error = connection.made_for, connection.last_words
 
-        # Who had it made must not have one made again and again.
-        if pending is not None and pending in self._waiters:
-            del self._waiters[pending]
-            pending.fail(HTTPExchangeError(Failure.CONNECT, connection.last_words))
-
-        if not self._connections:
-            self._emptied.set()
+        # Who had it made must not have one made again and again. As long as it is being
+        # made, whoever makes it says why it cannot be.
+        if pending is not None and pending not in self._attempts:
+            self._end_wait(pending, HTTPExchangeError(Failure.CONNECT, error))
 
         if self._waiters:
             self._serve()
+
+    def _end_wait(self, pending: PendingExchange, error: BaseException) -> None:
+        """
+        End *pending* with *error* if it still waits for a connection.
+        """
+        if pending in self._waiters:
+            del self._waiters[pending]
+            pending.fail(error)
 
     def _give_up(self, pending: PendingExchange) -> None:
         """
         Let go of all that *pending*, whose caller has its end or is gone, holds.
         """
         self._waiters.pop(pending, None)
-        pending.payload = b""
-        future, attempt = pending.future, pending.attempt
+        pending.fail(HTTPExchangeError(Failure.BROKEN, _GONE))
+        is_surplus = len(self._attempts) > len(self._waiters)
 
-        if pending.connection is not None:
-            pending.connection.drop(pending)
+        # In a closed loop nothing can be cancelled, and nothing goes on.
+        if is_surplus and pending in self._attempts and not self.loop.is_closed():
+            self._attempts[pending].cancel()
 
-        if attempt is not None:
-            pending.attempt = attempt.pending = None
-
-            # In a closed loop nothing can be cancelled, and nothing goes on.
-            if len(self._attempts) > len(self._waiters) and not self.loop.is_closed():
-                attempt.task.cancel()
-
-        if future.done() and not future.cancelled():
+        if not pending.future.cancelled():
             # Nobody else will look at an error that met a cancellation.
-            future.exception()
+            pending.future.exception()
 
     def watch(self, moment: float) -> None:
         """
@@ -396,31 +315,21 @@ class ConnectionPool:
         """
         self._timer, self._timer_at = None, inf
         now = self.loop.time()
-        moments = [inf]
 
-        for pending in list(self._waiters):
-            if pending.expires > now:
-                moments.append(pending.expires)
-            else:
-                del self._waiters[pending]
-                _expire_waiting(pending)
+        for pending in [one for one in self._waiters if one.expires <= now]:
+            is_made = pending in self._attempts
+            del self._waiters[pending]
+            pending.expire(Failure.CONNECT_TIMEOUT if is_made else Failure.POOL_TIMEOUT)
 
-        for connection in list(self._connections):
-            exchange = connection.exchange
-
-            if exchange is None:
-                until = connection.idle_since + connection.idle_limit
-            else:
-                until = exchange.expires
-
-            if until > now:
-                moments.append(until)
-            elif exchange is None:
+        for connection in [one for one in self._connections if one.expires <= now]:
+            if connection.exchange is None:
                 connection.close()
             else:
-                connection.expire()
+                connection.exchange.expire(Failure.TIMEOUT)
 
-        self.watch(min(moments))
+        moments = [one.expires for one in self._waiters]
+        moments += [one.expires for one in self._connections]
+        self.watch(min(moments, default=inf))
 
     async def aclose(self) -> None:
         """
@@ -435,24 +344,17 @@ class ConnectionPool:
             self._timer = None
 
         for pending in list(self._waiters):
-            pending.fail(HTTPExchangeError(Failure.CONNECT, _CLOSED))
-
-        self._waiters.clear()
+            self._end_wait(pending, HTTPExchangeError(Failure.CONNECT, _CLOSED))
 
         for connection in list(self._connections):
             connection.fail(HTTPExchangeError(Failure.BROKEN, _CLOSED))
 
-        tasks = [one.task for one in self._attempts]
-
-        for task in tasks:
+        for task in self._attempts.values():
             task.cancel()
 
-        if tasks:
-            await asyncio.wait(tasks)
-
-        while self._connections:
-            self._emptied.clear()
-            await self._emptied.wait()
+        while self._connections or self._attempts:
+            self._ended.clear()
+            await self._ended.wait()
 
     def abandon(self) -> None:
         """
@@ -465,10 +367,3 @@ class ConnectionPool:
 
         for connection in self._connections:
             connection.close_socket()
-
-
-def _expire_waiting(pending: PendingExchange) -> None:
-    if pending.attempt is None:
-        pending.expire(Failure.POOL_TIMEOUT, "no connection became free in time")
-    else:
-        pending.expire(Failure.CONNECT_TIMEOUT, "no connection in time")

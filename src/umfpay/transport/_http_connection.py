@@ -9,10 +9,14 @@ Pipelining is refused on purpose: after a cut nobody would know which POST was e
 from __future__ import annotations
 
 import asyncio
+import re
 import select
 import ssl
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from math import inf
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
 
 from umfpay.transport._answer_parser import AnswerParser
 from umfpay.transport._body_stream import ArrivingBody
@@ -21,6 +25,7 @@ from umfpay.transport._exchange import Answer, Failure, HTTPExchangeError
 
 if TYPE_CHECKING:
     from umfpay.transport._call import CallState
+    from umfpay.transport._connection_pool import ConnectionPool
 
 
 IDLE_SECONDS: Final = 15.0
@@ -30,37 +35,17 @@ IDLE_SECONDS: Final = 15.0
 _MARGIN_SECONDS: Final = 1.0
 
 # More than this may still wait below TLS, which does not say so.
-_LARGE_REQUEST_BYTES: Final = 64 * 1024
+_LARGE_BODY_BYTES: Final = 64 * 1024
+
+_TIMEOUT: Final = re.compile(rb'(?i)(?:^|,)\s*timeout\s*=\s*"?([0-9]+)"?\s*(?:,|$)')
 
 _CUT: Final = "the connection closed"
 _ENDED_EARLY: Final = "the connection closed before anything was sent"
 _SPOKE_FIRST: Final = "something came before anything was sent"
 
 
-class ConnectionOwner(Protocol):
-    """
-    Who is told what becomes of a connection.
-    """
-
-    def released(self, connection: HttpConnection) -> None:
-        """
-        Take *connection* back: its exchange is complete, and it may serve another.
-        """
-        ...
-
-    def lost(self, connection: HttpConnection) -> None:
-        """
-        Forget *connection*: its socket is closed.
-        """
-        ...
-
-    def watch(self, moment: float) -> None:
-        """
-        See to it that an exchange that expires at *moment* is ended.
-        """
-        ...
-
-
+# Not frozen: each call makes one, and that would double its time.
+@attrs.define(eq=False, repr=False)
 class PendingExchange:
     """
     An exchange whose answer somebody awaits.
@@ -68,62 +53,49 @@ class PendingExchange:
     Attributes:
         state: The call.
         payload: Head and body, until they are written.
-        expires: When it ends without an answer, in the loop's time.
-        is_last: The call's deadline is what expires, not only this attempt.
+        limit: When this attempt, or the pause of a file, ends, in the loop's time.
         future: Its end: an `Answer` or an error.
         connection: Where it is under way.
-        attempt: The connecting that was begun for it.
         stream: The body that is arriving, after the answer's head.
     """
 
-    __slots__ = (
-        "attempt",
-        "connection",
-        "expires",
-        "future",
-        "is_last",
-        "payload",
-        "state",
-        "stream",
-    )
+    state: CallState
+    payload: bytes
+    limit: float
+    future: asyncio.Future[Answer]
+    connection: HttpConnection | None = None
+    stream: ArrivingBody | None = None
 
-    def __init__(
-        self,
-        state: CallState,
-        *,
-        payload: bytes,
-        expires: float,
-        is_last: bool,
-        future: asyncio.Future[Answer],
-    ) -> None:
-        self.state = state
-        self.payload = payload
-        self.expires = expires
-        self.is_last = is_last
-        self.future = future
-        self.connection: HttpConnection | None = None
-        # Any: the pool's own; nothing is read from it here.
-        self.attempt: Any = None
-        self.stream: ArrivingBody | None = None
+    @property
+    def expires(self) -> float:
+        """
+        When it ends without an answer; a file's deadline ends with its opening.
+        """
+        return min(self.limit, self.state.deadline)
+
+    def expire(self, failure: Failure) -> None:
+        """
+        End because the time is over: the whole call's, or only this attempt's.
+        """
+        is_last = self.state.deadline <= self.limit
+        self.fail(TimeoutError() if is_last else HTTPExchangeError(failure))
 
     def fail(self, error: BaseException) -> None:
         """
-        End with *error*.
+        End with *error*; a connection on which it is under way is closed.
         """
+        connection, self.connection = self.connection, None
         self.payload = b""
 
-        if self.stream is not None:
-            self.stream.end(error)
-        elif not self.future.done():
-            self.future.set_exception(error)
+        if connection is not None:
+            connection.exchange = None
+            connection.close()
 
-    def expire(self, failure: Failure, detail: str) -> None:
-        """
-        End because the time is over.
-        """
-        self.fail(
-            TimeoutError() if self.is_last else HTTPExchangeError(failure, detail)
-        )
+            if self.stream is not None:
+                self.stream.end(error)
+
+        if not self.future.done():
+            self.future.set_exception(error)
 
 
 class HttpConnection(asyncio.Protocol):
@@ -131,31 +103,31 @@ class HttpConnection(asyncio.Protocol):
     Writes requests and reads their answers, one after the other.
 
     Attributes:
-        exchange: What is under way.
-        is_closing: It takes no request any more.
-        is_lost: Its socket is closed.
-        idle_since: When its last exchange ended, or when it was made.
-        idle_limit: How long it may be unused and still be used.
+        owner: Learns what becomes of it.
         made_for: Whose connecting made it, until it is used.
+        exchange: What is under way.
+        is_connected: It has a socket.
+        is_closing: It takes no request any more.
+        is_readable: Asks the system whether something came that the loop has not read.
+        idle_until: So long it may be unused and still be used.
         last_words: Why it cannot be used, as far as that is known.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, owner: ConnectionOwner) -> None:
-        self._loop = loop
-        self._owner = owner
+    def __init__(self, owner: ConnectionPool, made_for: PendingExchange) -> None:
+        self.owner = owner
+        self.made_for: PendingExchange | None = made_for
+        self._loop = owner.loop
         self._parser: AnswerParser
         # Any: the interface of a transport does not promise what ours use.
         self._transport: Any = None
         self._is_tls = False
-        self.is_readable: Callable[[], bool] = _never
-        self._is_large = False
+        self.is_readable: Callable[[], bool]
         self.exchange: PendingExchange | None = None
+        self.is_connected = False
         self.is_closing = False
-        self.is_lost = False
-        self.idle_since = 0.0
-        self.idle_limit = IDLE_SECONDS
-        self.made_for: PendingExchange | None = None
-        self.last_words = ""
+        self.idle_until = 0.0
+        self._idle_limit = IDLE_SECONDS
+        self.last_words = _ENDED_EARLY
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """
@@ -163,33 +135,33 @@ class HttpConnection(asyncio.Protocol):
         """
         self._parser = AnswerParser()
         self._transport = transport
-        self.idle_since = self._loop.time()
+        self.is_connected = True
+        self.idle_until = self._loop.time() + IDLE_SECONDS
         self._is_tls = transport.get_extra_info("ssl_object") is not None
-        line = transport.get_extra_info("socket")
-        number = None if line is None else line.fileno()
-
-        # A loop in memory has no sockets of the system.
-        if isinstance(number, int) and number >= 0:
-            self.is_readable = _readable_now(number)
+        self.is_readable = _readable_now(transport.get_extra_info("socket").fileno())
 
         if self.is_closing:
-            self._loop.call_soon(self._abort)
+            self._loop.call_soon(self._transport.abort)
 
     def is_fresh(self, now: float) -> bool:
         """
         Tell whether it is open and the other side has hardly closed it for its age.
         """
         return (
-            now - self.idle_since <= self.idle_limit
+            now <= self.idle_until
             and not self.is_closing
             and not self._transport.is_closing()
         )
 
-    def is_open(self) -> bool:
+    @property
+    def expires(self) -> float:
         """
-        Tell whether it is not about to be lost.
+        When what is under way on it ends, or when it is closed unused.
         """
-        return not self.is_closing and not self._transport.is_closing()
+        if self.exchange is not None:
+            return self.exchange.expires
+
+        return inf if self.is_closing else self.idle_until
 
     def send(self, exchange: PendingExchange) -> None:
         """
@@ -204,7 +176,6 @@ class HttpConnection(asyncio.Protocol):
             wants_stream=bool(state.call.download),
         )
         payload, exchange.payload = exchange.payload, b""
-        self._is_large = len(payload) > _LARGE_REQUEST_BYTES
 
         # An upper bound of what left: from here on nobody may believe that nothing did.
         if state.body or state.call.method != "GET":
@@ -229,11 +200,9 @@ class HttpConnection(asyncio.Protocol):
         refusal = parser.feed(data)
 
         if refusal is not None:
-            self.fail(refusal)
-        elif parser.streams:
-            self._pass_on(exchange)
-        elif parser.complete:
-            self._complete(exchange)
+            exchange.fail(refusal)
+        elif parser.complete or parser.streams:
+            self._hand_over(exchange)
 
     def eof_received(self) -> None:
         """
@@ -245,133 +214,96 @@ class HttpConnection(asyncio.Protocol):
         """
         End the exchange that is under way, if any, and let go of everything.
         """
-        self.is_lost = True
+        self.is_connected = False
 
-        if exc is not None and not self.last_words:
-            self.last_words = f"{_ENDED_EARLY}: {_words(exc)}"
+        if exc is not None and self.last_words == _ENDED_EARLY:
+            self.last_words += f": {_words(exc)}"
 
-        self.last_words = self.last_words or _ENDED_EARLY
         self._end(is_clean=False, error=exc)
 
         if self._transport is not None:
             self._parser.release()
             self._transport = None
 
-        self._owner.lost(self)
+        self.owner.lost(self)
 
     def _end(self, *, is_clean: bool, error: Exception | None) -> None:
         exchange = self.exchange
 
-        if exchange is None:
-            self.close()
-        elif error is None and self._parser.end():
-            self._parser.keeps_alive = False
-
-            if self._parser.streams:
-                self._pass_on(exchange, is_clean=is_clean)
-            elif is_clean or not self._is_tls:
-                self._complete(exchange)
-            else:
-                # "complete only if a valid closure alert" came (RFC 9112 9.8).
-                self.fail(HTTPExchangeError(Failure.BROKEN, _CUT))
+        if (
+            exchange is not None
+            and error is None
+            and self._parser.end()
+            # "complete only if a valid closure alert" came (RFC 9112 9.8).
+            and (is_clean or not self._is_tls or self._parser.streams)
+        ):
+            self._hand_over(exchange, is_clean=is_clean)
         else:
             self.fail(HTTPExchangeError(Failure.BROKEN, _words(error)))
 
-    def _pass_on(self, exchange: PendingExchange, *, is_clean: bool = False) -> None:
+    def fail(self, error: Exception) -> None:
         """
-        Hand what has come of the body to who reads it.
+        End the exchange that is under way, if any, with *error*, and close.
         """
-        parser = self._parser
+        if self.exchange is None:
+            self.close()
+        else:
+            self.exchange.fail(error)
 
-        if exchange.stream is None:
-            exchange.stream = ArrivingBody(self, exchange, self._loop)
+    def _hand_over(self, exchange: PendingExchange, *, is_clean: bool = False) -> None:
+        """
+        Give the answer, or what has come of a file, to who waits for it.
+        """
+        parser, stream = self._parser, exchange.stream
+        answer: Answer | None = None
 
-            if not exchange.future.done():
-                exchange.future.set_result(
-                    Answer(
-                        status=parser.status,
-                        headers=parser.headers,
-                        stream=exchange.stream,
-                        is_framed=parser.is_framed,
-                    )
-                )
+        if stream is None:
+            if parser.streams:
+                stream = exchange.stream = ArrivingBody(self, exchange)
 
-        exchange.stream.feed(parser.take_parts())
+            answer = Answer(
+                status=parser.status,
+                headers=parser.headers,
+                body=b"" if parser.streams else b"".join(parser.take_parts()),
+                stream=stream,
+                is_framed=parser.is_framed,
+            )
+
+        if stream is not None:
+            stream.feed(parser.take_parts())
+
+            if parser.complete:
+                stream.end(None, is_clean=is_clean)
 
         if parser.complete:
-            exchange.stream.end(None, is_clean=is_clean)
+            # Before its caller goes on: his next call takes this connection.
             self._release(exchange)
 
-    def _complete(self, exchange: PendingExchange) -> None:
-        parser = self._parser
-        answer = Answer(
-            status=parser.status,
-            headers=parser.headers,
-            body=b"".join(parser.take_parts()),
-            is_framed=parser.is_framed,
-        )
-        # Before its caller goes on: his next call takes this connection.
-        self._release(exchange)
-
-        if not exchange.future.done():
+        if answer is not None and not exchange.future.done():
             exchange.future.set_result(answer)
 
     def _release(self, exchange: PendingExchange) -> None:
         parser = self._parser
         self.exchange = exchange.connection = None
-        self.idle_since = self._loop.time()
 
         if parser.keep_alive is not None:
-            self.idle_limit = idle_limit(parser.keep_alive)
+            self._idle_limit = idle_limit(parser.keep_alive)
+
+        self.idle_until = self._loop.time() + self._idle_limit
 
         # An answer that came before the whole request had left says how little the
         # other side thinks of the rest.
         if (
             not parser.keeps_alive
             or self._transport.get_write_buffer_size()
-            or (self._is_large and self._is_tls)
+            or (self._is_tls and len(exchange.state.body) > _LARGE_BODY_BYTES)
         ):
             self.close()
         elif self._is_tls:
             # It may hold the connection's end behind the answer that it hands over.
-            self._loop.call_soon(self._owner.released, self)
+            self._loop.call_soon(self.owner.released, self)
         else:
-            self._owner.released(self)
-
-    def fail(self, error: Exception) -> None:
-        """
-        End the exchange that is under way with *error*; the connection is closed.
-        """
-        exchange = self.exchange
-
-        if exchange is not None:
-            self.exchange = exchange.connection = None
-            exchange.fail(error)
-
-        self.close()
-
-    def expire(self) -> None:
-        """
-        End the exchange that is under way because its time is over.
-        """
-        exchange = self.exchange
-
-        if exchange is not None:
-            if exchange.stream is not None and exchange.stream.is_given_longer():
-                return
-
-            self.exchange = exchange.connection = None
-            exchange.expire(Failure.TIMEOUT, "no answer in time")
-
-        self.close()
-
-    def drop(self, exchange: PendingExchange) -> None:
-        """
-        Close the connection if *exchange*, whose caller is gone, is under way on it.
-        """
-        if self.exchange is exchange:
-            self.exchange = exchange.connection = None
-            self.close()
+            self.owner.released(self)
 
     def close(self) -> None:
         """
@@ -383,17 +315,7 @@ class HttpConnection(asyncio.Protocol):
             # Not at once: TLS of asyncio cannot be aborted inside of its own callbacks.
             # A closed loop does nothing any more; its sockets are closed with the pool.
             if self._transport is not None and not self._loop.is_closed():
-                self._loop.call_soon(self._abort)
-
-    def _abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-
-    def watch(self, moment: float) -> None:
-        """
-        See to it that the exchange under way ends when it expires at *moment*.
-        """
-        self._owner.watch(moment)
+                self._loop.call_soon(self._transport.abort)
 
     def pause_reading(self) -> None:
         """
@@ -435,31 +357,24 @@ def idle_limit(keep_alive: bytes) -> float:
     Args:
         keep_alive: The header Keep-Alive of an answer, ``timeout=5, max=100``.
     """
-    for part in keep_alive.split(b","):
-        name, _, value = part.partition(b"=")
-        value = value.strip().strip(b'"')
+    found = _TIMEOUT.search(keep_alive)
 
-        if name.strip().lower() == b"timeout" and value.isdigit():
-            return min(IDLE_SECONDS, float(value[:9]) - _MARGIN_SECONDS)
+    if found is None:
+        return IDLE_SECONDS
 
-    return IDLE_SECONDS
+    return min(IDLE_SECONDS, float(found[1][:9]) - _MARGIN_SECONDS)
 
 
 def _has_close_notify(transport: asyncio.BaseTransport | None) -> bool:
     """
     Tell whether TLS's close_notify came; the loop reports its absence like its presence.
     """
-    layer = None if transport is None else transport.get_extra_info("ssl_object")
-
-    if layer is None or layer.pending():
-        return False
+    layer = transport.get_extra_info("ssl_object") if transport else None
 
     try:
-        return bool(layer.read(1) == b"")
-    except ssl.SSLZeroReturnError:
-        return True
-    except ssl.SSLError:
-        return False
+        return bool(layer and not layer.pending() and layer.read(1) == b"")
+    except ssl.SSLError as error:
+        return isinstance(error, ssl.SSLZeroReturnError)
 
 
 def _words(error: Exception | None) -> str:
@@ -470,10 +385,6 @@ def _words(error: Exception | None) -> str:
         return str(error)
 
     return type(error).__name__ if isinstance(error, OSError) else _CUT
-
-
-def _never() -> bool:
-    return False
 
 
 def _readable_now(number: int) -> Callable[[], bool]:

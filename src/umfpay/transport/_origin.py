@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -30,14 +29,20 @@ class Origin:
     port: int
 
     @property
+    def host_and_port(self) -> str:
+        """
+        Host and port as CONNECT wants them (RFC 9110 9.3.6): the port never left out.
+        """
+        host = f"[{self.host}]" if ":" in self.host else self.host
+
+        return f"{host}:{self.port}"
+
+    @property
     def authority(self) -> str:
         """
         Host and port as a URL and the header Host write them.
         """
-        if self.port == DEFAULT_PORTS[self.scheme]:
-            return self._bracketed
-
-        return self.host_and_port
+        return self.host_and_port.removesuffix(f":{DEFAULT_PORTS[self.scheme]}")
 
     @property
     def root(self) -> str:
@@ -49,34 +54,11 @@ class Origin:
         return f"{self.scheme}://{self.authority}/"
 
     @property
-    def host_and_port(self) -> str:
-        """
-        Host and port as CONNECT wants them (RFC 9110 9.3.6): the port never left out.
-        """
-        return f"{self._bracketed}:{self.port}"
-
-    @property
-    def _bracketed(self) -> str:
-        return f"[{self.host}]" if ":" in self.host else self.host
-
-    @property
     def server_name(self) -> str:
         """
         The name that the server's certificate must bear.
         """
         return self.host.rstrip(".")
-
-    @property
-    def is_number(self) -> bool:
-        """
-        Whether the host is an address, so that no name needs resolving.
-        """
-        try:
-            ipaddress.ip_address(self.host)
-        except ValueError:
-            return False
-
-        return True
 
 
 def origin_of(url: str) -> Origin | None:

@@ -7,12 +7,15 @@ the caller's can neither add a header nor a second request.
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote, urlsplit
 
+from umfpay.sensitive import Secret
 from umfpay.transport._exchange import Failure, HTTPExchangeError
-from umfpay.transport._origin import Origin, origin_of
+from umfpay.transport._origin import Origin
 
 
 if TYPE_CHECKING:
@@ -29,19 +32,19 @@ ALWAYS: Final = (
     ("User-Agent", "umfpay"),
 )
 
-# RFC 9110 5.6.2 and 5.5.
-_TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# RFC 9110 5.6.2 and 5.5. Not those that say where the request ends: a second one would
+# let it end elsewhere.
+_NAME: Final = re.compile(
+    rb"(?!(?i:content-length|transfer-encoding|host)\Z)[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+)
 _VALUE: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+_TEXT: Final = re.compile(r"[ -~]*")
 
-# Without a user: "https://gateway.example@evil" goes elsewhere.
-_AUTHORITY: Final = re.compile(r"[A-Za-z]+://[^/?#@]+(?=[/?#]|\Z)")
+# Visible ASCII; what stands behind "#" is not sent.
+_PATH_CHARACTERS: Final = '[!"$-~]*'
 
-# They say where the request ends: a second one would let it end elsewhere.
-_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding", b"host"})
-
-_BAD_HEADER: Final = "a header holds a character that none may"
-_BAD_ADDRESS: Final = "not an address of this gateway"
-_BAD_METHOD: Final = "not a method that is sent"
+# The answers to HEAD and CONNECT are framed in another way (RFC 9112 6.3).
+_METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class RequestHead:
@@ -50,30 +53,19 @@ class RequestHead:
 
     Args:
         origin: Where they go.
-        through_proxy: They go to a proxy that reads them: the whole address is named.
-        proxy_authorization: The value of that header, for such a proxy.
+        proxy: Where they go first, if it is a proxy that reads them: the whole address
+            is named, and its user.
     """
 
-    __slots__ = ("_bearer", "_bearer_line", "_constant", "_origin", "_prefix", "_start")
-
-    def __init__(
-        self,
-        origin: Origin,
-        *,
-        through_proxy: bool = False,
-        proxy_authorization: str | None = None,
-    ) -> None:
-        self._origin = origin
-        self._prefix = f"{origin.scheme}://{origin.authority}"
-        # A proxy that reads them is told the whole address.
-        self._start = self._prefix if through_proxy else ""
+    def __init__(self, origin: Origin, *, proxy: Secret | None = None) -> None:
+        root = origin.root
+        self._address = re.compile(re.escape(root) + _PATH_CHARACTERS)
+        self._target_start = len(root) - 1 if proxy is None else 0
         lines = [("Host", origin.authority), *ALWAYS]
-
-        if proxy_authorization is not None:
-            lines.append(("Proxy-Authorization", proxy_authorization))
-
-        self._constant = " HTTP/1.1\r\n" + "".join(
-            f"{name}: {value}\r\n" for name, value in lines
+        self._constant = (
+            " HTTP/1.1\r\n"
+            + "".join(f"{name}: {value}\r\n" for name, value in lines)
+            + ("" if proxy is None else proxy_line(proxy))
         )
         # The same token comes with every call: its line is made when it changes, and
         # kept where tools that walk an object's attributes find no text.
@@ -86,75 +78,40 @@ class RequestHead:
 
         The error is returned: no frame that holds a token is reached from it.
         """
-        url, prefix = state.url, self._prefix
-        target = url[len(prefix) :] if url.startswith(prefix) else ""
+        url, method, body = state.url, state.call.method, state.body
 
-        if target[:1] != "/" or not target.isascii() or not target.isprintable():
-            target = self._target(url)
+        if not self._address.fullmatch(url):
+            return _refusal("not an address of this gateway")
 
-            if not target:
-                return HTTPExchangeError(Failure.ADDRESS, _BAD_ADDRESS)
-
-        if " " in target or "#" in target:
-            return HTTPExchangeError(Failure.ADDRESS, _BAD_ADDRESS)
-
-        method, body = state.call.method, state.body
-
-        if method != "GET" or body:
-            length = f"Content-Length: {len(body)}\r\n\r\n"
-        else:
-            length = "\r\n"
-
-        if method not in ("POST", "GET") and not _is_usual_method(method):
-            return HTTPExchangeError(Failure.ADDRESS, _BAD_METHOD)
+        if method not in _METHODS:
+            return _refusal("not a method that is sent")
 
         own = self._own_lines(state)
 
         if own is None:
-            return HTTPExchangeError(Failure.ADDRESS, _BAD_HEADER)
+            return _refusal("a header holds a character that none may")
 
-        return (f"{method} {self._start}{target}{self._constant}{own}{length}").encode(
-            "latin-1"
-        )
+        if body or method != "GET":
+            own += f"Content-Length: {len(body)}\r\n"
 
-    def _target(self, url: str) -> str:
-        """
-        Return path and query of *url* if it is of this origin, else nothing.
-        """
-        if origin_of(url) != self._origin or not url.isascii() or not url.isprintable():
-            return ""
-
-        found = _AUTHORITY.match(url)
-
-        if found is None:
-            return ""
-
-        # Another spelling of the same origin comes again.
-        self._prefix = found[0]
-        target = url[found.end() :]
-
-        return target if target.startswith("/") else f"/{target}"
+        return (
+            f"{method} {url[self._target_start :]}{self._constant}{own}\r\n"
+        ).encode("latin-1")
 
     def _own_lines(self, state: CallState) -> str | None:
         """
         Return the headers of one call, None if they cannot be sent.
         """
-        lines = ""
+        lines, signature, bearer = "", state.signature, state.bearer
 
         for name, value in state.headers:
-            if (
-                not _TOKEN.fullmatch(name)
-                or not _VALUE.fullmatch(value)
-                or name.lower() in _FRAMING
-            ):
+            if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
                 return None
 
             lines += f"{name.decode('ascii')}: {value.decode('latin-1')}\r\n"
 
-        signature, bearer = state.signature, state.bearer
-
         if signature is not None:
-            if not signature.isascii() or not signature.isprintable():
+            if not _TEXT.fullmatch(signature):
                 return None
 
             lines += f"Signature: {signature}\r\n"
@@ -163,24 +120,32 @@ class RequestHead:
             known, prefix = self._bearer
 
             if known is not bearer or prefix != state.bearer_prefix:
-                text = f"{state.bearer_prefix}{bearer.token.reveal()}"
+                line = f"Authorization: {state.bearer_prefix}{bearer.token.reveal()}"
 
-                if not text.isascii() or not text.isprintable():
+                if not _TEXT.fullmatch(line):
                     return None
 
                 self._bearer = (bearer, state.bearer_prefix)
-                line = f"Authorization: {text}\r\n"
-                self._bearer_line = lambda: line
+                self._bearer_line = lambda: f"{line}\r\n"
 
             lines += self._bearer_line()
 
         return lines
 
 
-def _is_usual_method(method: str) -> bool:
-    """
-    Tell whether *method* can be sent and its answer read.
+def _refusal(detail: str) -> HTTPExchangeError:
+    return HTTPExchangeError(Failure.ADDRESS, detail)
 
-    The answers to HEAD and CONNECT are framed in another way (RFC 9112 6.3).
+
+def proxy_line(proxy: Secret) -> str:
     """
-    return method in ("PUT", "PATCH", "DELETE", "OPTIONS")
+    Return the line that names the user of *proxy* to it, nothing without one.
+    """
+    parts = urlsplit(proxy.reveal())
+
+    if parts.username is None:
+        return ""
+
+    login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+
+    return f"Proxy-Authorization: Basic {base64.b64encode(login.encode()).decode()}\r\n"

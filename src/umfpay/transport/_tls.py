@@ -27,31 +27,21 @@ def tls_context(
     Raises:
         ConfigError: A file cannot be read or used.
     """
+    name, path = "ca_file", ca_file
+
     try:
         context = ssl.create_default_context(cafile=ca_file)
-    except OSError as error:
-        raise _refusal("ca_file", ca_file, error) from error
+        name, path = "client_certificate", certificate
 
-    if certificate is not None:
-        try:
-            # Without a password callable OpenSSL would ask on the terminal.
-            context.load_cert_chain(certificate, certificate_key, password=_no_password)
-        except OSError as error:
-            raise _refusal("client_certificate", certificate, error) from error
+        if certificate is not None:
+            # Without a password OpenSSL would ask for one on the terminal.
+            context.load_cert_chain(certificate, certificate_key, password="")
+    except OSError as error:
+        raise ConfigError(
+            f"{name}: {os.fspath(path or '')} cannot be used ({error}). It must be a PEM"
+            " file; a private key must not be encrypted.",
+            f"{name}：无法使用 {os.fspath(path or '')}（{error}）。"
+            "须为 PEM 文件，私钥不得加密。",
+        ) from error
 
     return context
-
-
-def _no_password() -> str:
-    return ""
-
-
-def _refusal(
-    name: str, path: str | os.PathLike[str] | None, error: OSError
-) -> ConfigError:
-    return ConfigError(
-        f"{name}: {os.fspath(path or '')} cannot be used ({error}). It must be a PEM"
-        " file; a private key must not be encrypted.",
-        f"{name}：无法使用 {os.fspath(path or '')}（{error}）。"
-        "须为 PEM 文件，私钥不得加密。",
-    )
