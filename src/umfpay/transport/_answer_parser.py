@@ -61,7 +61,7 @@ class AnswerParser:
         )
         self._is_chunked = False
 
-    def begin(self, *, body_limit: int, wants_stream: bool) -> None:
+    def begin(self, body_limit: int, *, wants_stream: bool) -> None:
         """
         Prepare for the answer to a request that is about to be sent.
 
@@ -214,7 +214,17 @@ class AnswerParser:
         status = self._parser.get_status_code()
 
         if 100 <= status < 200:
-            self._pass_over(status)
+            self._informational += 1
+
+            if self._informational > MAX_INFORMATIONAL_ANSWERS:
+                raise _refusal("too many informational answers")
+
+            # Nobody asked for another protocol (101), HTTP/1.0 knows none, and they have
+            # no body (RFC 9110 15.2).
+            if status == 101 or self._is_10 or _FRAMING & dict(self.headers).keys():
+                raise _refusal(f"HTTP {status} that none may send")
+
+            self.headers = []
         elif 200 <= status < 600:
             self.status = status
             self._take_head()
@@ -233,22 +243,6 @@ class AnswerParser:
     def on_message_complete(self) -> None:
         # That of an informational answer has no head of ours.
         self.complete = self.head_done
-
-    def _pass_over(self, status: int) -> None:
-        """
-        Forget an informational answer.
-        """
-        self._informational += 1
-
-        if self._informational > MAX_INFORMATIONAL_ANSWERS:
-            raise _refusal("too many informational answers")
-
-        # Nobody asked for another protocol (101), HTTP/1.0 knows none, and they have no
-        # body (RFC 9110 15.2).
-        if status == 101 or self._is_10 or not _FRAMING.isdisjoint(dict(self.headers)):
-            raise _refusal(f"HTTP {status} that none may send")
-
-        self.headers = []
 
     def _take_head(self) -> None:
         """

@@ -38,7 +38,7 @@ _RACE_SECONDS: Final = 0.25
 _FAMILIES: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
-@attrs.define(kw_only=True)
+@attrs.define
 class Connector:
     """
     Makes the connections of one pool, in one loop.
@@ -141,17 +141,16 @@ class Connector:
             if not isinstance(self._tls, ssl.SSLContext):
                 # To read the authorities takes some 20 ms, in which nothing else would
                 # run.
-                loop = asyncio.get_running_loop()
-                self._tls = await loop.run_in_executor(None, self._tls)
+                self._tls = await asyncio.to_thread(self._tls)
 
             return self._tls
 
     async def _open_socket(self, to: Origin) -> socket.socket:
+        found = await self._resolve(to)
+
         try:
             return await aiohappyeyeballs.start_connection(
-                await self._resolve(to),
-                happy_eyeballs_delay=_RACE_SECONDS,
-                interleave=1,
+                found, happy_eyeballs_delay=_RACE_SECONDS, interleave=1
             )
         except OSError:
             # The name may lead elsewhere by now.

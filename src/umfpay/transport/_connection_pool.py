@@ -70,12 +70,8 @@ class ConnectionPool:
         origin = origin_of(base_url)
         assert origin is not None
         self.loop = asyncio.get_running_loop()
-        self._connector = Connector(
-            origin=origin,
-            connect_timeout=connect_timeout,
-            proxy=proxy,
-            tls=ssl_context or tls_context,
-        )
+        tls = ssl_context or tls_context
+        self._connector = Connector(origin, connect_timeout, proxy, tls)
         # Through a tunnel the proxy does not read.
         reader = proxy if origin.scheme == "http" else None
         self._head = RequestHead(origin, proxy=reader)
@@ -214,19 +210,15 @@ class ConnectionPool:
         task.add_done_callback(partial(self._attempt_ended, pending, connection))
 
     def _attempt_ended(
-        self,
-        pending: PendingExchange,
-        connection: HttpConnection,
-        task: _Connecting,
+        self, pending: PendingExchange, connection: HttpConnection, task: _Connecting
     ) -> None:
         del self._attempts[pending]
+        error = None if task.cancelled() else task.exception() or task.result()
 
-        if task.cancelled():
-            connection.close()
-        elif error := task.exception() or task.result():
-            connection.close()
+        if error is not None:
             self._end_wait(pending, error)
 
+        # What was made in the moment in which it was given up is closing by now.
         if connection.is_connected:
             self._connections.add(connection)
             self._settling.add(connection)
@@ -327,9 +319,9 @@ class ConnectionPool:
             else:
                 connection.exchange.expire(Failure.TIMEOUT)
 
-        moments = [one.expires for one in self._waiters]
-        moments += [one.expires for one in self._connections]
-        self.watch(min(moments, default=inf))
+        left: list[PendingExchange | HttpConnection] = [*self._waiters]
+        left += self._connections
+        self.watch(min((one.expires for one in left), default=inf))
 
     async def aclose(self) -> None:
         """
@@ -341,7 +333,6 @@ class ConnectionPool:
 
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
 
         for pending in list(self._waiters):
             self._end_wait(pending, HTTPExchangeError(Failure.CONNECT, _CLOSED))

@@ -84,7 +84,7 @@ class BodyStream(Protocol):
 
 
 # Not frozen: each call makes one, and that would double its time.
-@attrs.define(kw_only=True)
+@attrs.define
 class Answer:
     """
     One HTTP answer.

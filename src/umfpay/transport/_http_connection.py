@@ -117,11 +117,9 @@ class HttpConnection(asyncio.Protocol):
         self.owner = owner
         self.made_for: PendingExchange | None = made_for
         self._loop = owner.loop
-        self._parser: AnswerParser
         # Any: the interface of a transport does not promise what ours use.
         self._transport: Any = None
         self._is_tls = False
-        self.is_readable: Callable[[], bool]
         self.exchange: PendingExchange | None = None
         self.is_connected = False
         self.is_closing = False
@@ -147,11 +145,9 @@ class HttpConnection(asyncio.Protocol):
         """
         Tell whether it is open and the other side has hardly closed it for its age.
         """
-        return (
-            now <= self.idle_until
-            and not self.is_closing
-            and not self._transport.is_closing()
-        )
+        is_open = not (self.is_closing or self._transport.is_closing())
+
+        return is_open and now <= self.idle_until
 
     @property
     def expires(self) -> float:
@@ -167,18 +163,15 @@ class HttpConnection(asyncio.Protocol):
         """
         Write the request; to be called directly after `is_fresh` and `is_readable`.
         """
-        state = exchange.state
+        state, call = exchange.state, exchange.state.call
         self.exchange = exchange
         self.made_for = None
         exchange.connection = self
-        self._parser.begin(
-            body_limit=state.call.body_limit,
-            wants_stream=bool(state.call.download),
-        )
+        self._parser.begin(call.body_limit, wants_stream=bool(call.download))
         payload, exchange.payload = exchange.payload, b""
 
         # An upper bound of what left: from here on nobody may believe that nothing did.
-        if state.body or state.call.method != "GET":
+        if state.body or call.method != "GET":
             state.body_started = True
 
         self._transport.write(payload)
@@ -261,12 +254,9 @@ class HttpConnection(asyncio.Protocol):
             if parser.streams:
                 stream = exchange.stream = ArrivingBody(self, exchange)
 
+            body = b"" if parser.streams else b"".join(parser.take_parts())
             answer = Answer(
-                status=parser.status,
-                headers=parser.headers,
-                body=b"" if parser.streams else b"".join(parser.take_parts()),
-                stream=stream,
-                is_framed=parser.is_framed,
+                parser.status, parser.headers, body, stream, parser.is_framed
             )
 
         if stream is not None:
