@@ -251,24 +251,21 @@ async def test_a_pipeline_that_is_closed_meanwhile_sends_no_second_copy(
     assert ending is classify(state, caught.value).ending
 
 
-async def test_the_same_steps_over_another_edge_end_with_the_first(
-    play, make_script, call, gateway
-):
-    """Whoever closes one has closed them all; until then each has its own edge."""
+async def test_a_call_may_go_over_another_edge(play, make_script, call, gateway):
+    """The steps are the same, and end for both edges at once."""
     script, pipeline = play(gateway.answer())
-    other_script = make_script(gateway.answer())
-    other = pipeline.over(other_script)
-    await other.send(call())
+    other = make_script(gateway.answer())
+    await pipeline.send(call(), other)
 
-    assert ([], 1) == (script.requests, len(other_script.requests))
+    assert ([], 1) == (script.requests, len(other.requests))
 
     pipeline.close()
 
-    for closed in (pipeline, other, pipeline.over(other_script)):
+    for edge in (None, other):
         with pytest.raises(ConfigError, match="closed during the call"):
-            await closed.send(call())
+            await pipeline.send(call(), edge)
 
-    assert ([], 1) == (script.requests, len(other_script.requests))
+    assert ([], 1) == (script.requests, len(other.requests))
 
 
 async def never(*args, **options):

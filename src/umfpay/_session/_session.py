@@ -257,7 +257,6 @@ class UMFSession(Resources):
         # begin() has just bound it.
         binding = self._binding
         assert binding is not None
-        pipeline = binding.pipeline if edge is None else binding.pipeline.over(edge)
         started = binding.loop.time()
         result = None
 
@@ -265,7 +264,7 @@ class UMFSession(Resources):
             if call.body is not None:
                 state.body = await binding.encode(call.body, deadline=state.deadline)
 
-            await pipeline.send(state)
+            await binding.pipeline.send(state, edge)
             call_verdict = GOOD_VERDICT if state.signed_success else classify(state)
 
             if call_verdict.ending is CallEnd.GOOD:

@@ -15,8 +15,8 @@ from urllib.parse import quote, urlencode
 import attrs
 
 from umfpay.errors import Intent, InvalidValueError, Text, UMFError, call_errors
+from umfpay.sensitive import Secret
 from umfpay.transport._exchange import Failure, HTTPExchangeError
-from umfpay.transport._token_source import Bearer
 
 
 if TYPE_CHECKING:
@@ -69,6 +69,24 @@ class RawBody:
     """
 
     data: bytes = attrs.field(repr=False)
+
+
+class Bearer(Protocol):
+    """
+    A token and the generation it belongs to.
+    """
+
+    @property
+    def generation(self) -> int:
+        """
+        The number of the token; a later token has a larger one.
+        """
+
+    @property
+    def token(self) -> Secret:
+        """
+        The token itself.
+        """
 
 
 class FileProof(Protocol):

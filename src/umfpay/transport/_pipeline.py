@@ -5,20 +5,40 @@ The pipeline of one call (middleware): sign, retry, authorize, exchange, verify.
 from __future__ import annotations
 
 import asyncio
-import copy
 import random
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
+from typing import Protocol
 
 from umfpay.errors import call_errors, without_traceback
 from umfpay.transport import _authorizing as authorizing
 from umfpay.transport import _retrying as retrying
-from umfpay.transport._call import CallState, Effect
+from umfpay.transport._call import Bearer, CallState, Effect
 from umfpay.transport._downloads import Download
 from umfpay.transport._exchange import Edge, HTTPExchangeError
 from umfpay.transport._signing import RequestSigner, sign
-from umfpay.transport._token_source import TokenSource
 from umfpay.transport._verifying import AnswerVerifier
+
+
+class TokenSource(Protocol):
+    """
+    Where the bearer token comes from; the token cache implements it.
+    """
+
+    def current(self) -> Bearer | None:
+        """
+        Return the token if it is usable now and no refresh is running, else None.
+        """
+
+    async def acquire(self, *, deadline: float) -> Bearer:
+        """
+        Return a usable token, waiting for one until *deadline* (the loop's time).
+        """
+
+    async def refuse(self, generation: int) -> None:
+        """
+        Note that the gateway refused the token of *generation*.
+        """
 
 
 class Pipeline:
@@ -59,8 +79,7 @@ class Pipeline:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.token_source = token_source
-        # An event, because copies over another edge end with this one.
-        self._closed = asyncio.Event()
+        self._closed = False
         self._edge = edge
         self._origin = origin
         self._signer = signer
@@ -70,27 +89,21 @@ class Pipeline:
         self._bearer_prefix = "Bearer" if glued_bearer else "Bearer "
         self._sleep = sleep
 
-    def over(self, edge: Edge) -> Pipeline:
-        """
-        Return the same steps in front of another *edge*.
-        """
-        other = copy.copy(self)
-        other._edge = edge
-
-        return other
-
     def close(self) -> None:
         """
         Send nothing more, over no edge: no retry, no token request.
         """
-        self._closed.set()
+        self._closed = True
 
-    async def send(self, state: CallState) -> Download | None:
+    async def send(self, state: CallState, edge: Edge | None = None) -> Download | None:
         """
         Make the call; the facts of its answer are in *state* afterwards.
 
         A call is signed once, however often it is sent: every POST but the token's
         (gateway.md 2.1). Nothing waits beyond the deadline.
+
+        Args:
+            edge: Sends it in place of the pipeline's own.
 
         Returns:
             The file that is asked for; close it. None for any other answer.
@@ -112,14 +125,14 @@ class Pipeline:
             if call.method == "POST" and call.effect is not Effect.TOKEN:
                 state.signature = await sign(state, self._signer, self._executor)
 
-            return await self._retry(state)
+            return await self._retry(state, edge or self._edge)
         except HTTPExchangeError as error:
             # Frames of a transport that is not ours hold the token and the body.
             raise state.exchange_error(error) from without_traceback(
                 error.__cause__ or error
             )
 
-    async def _retry(self, state: CallState) -> Download | None:
+    async def _retry(self, state: CallState, edge: Edge) -> Download | None:
         """
         Make reads again that failed, and writes of which no byte left.
         """
@@ -128,7 +141,7 @@ class Pipeline:
             failure: HTTPExchangeError | None = None
 
             try:
-                file = await self._authorize(state)
+                file = await self._authorize(state, edge)
 
                 if state.signed_success or not retrying.is_busy(state):
                     return file
@@ -150,14 +163,14 @@ class Pipeline:
             await self._sleep(wait)
             state.start_again()
 
-    async def _authorize(self, state: CallState) -> Download | None:
+    async def _authorize(self, state: CallState, edge: Edge) -> Download | None:
         """
         Send the call with a token; on a refusal of it once more with the next one.
         """
         source = self.token_source
 
         if state.call.effect is Effect.TOKEN or source is None:
-            return await self._exchange(state)
+            return await self._exchange(state, edge)
 
         state.bearer_prefix = self._bearer_prefix
 
@@ -169,7 +182,7 @@ class Pipeline:
                     bearer = await source.acquire(deadline=state.deadline)
 
             state.bearer = bearer
-            file = await self._exchange(state)
+            file = await self._exchange(state, edge)
 
             if state.signed_success or not authorizing.is_token_refused(state):
                 return file
@@ -194,11 +207,11 @@ class Pipeline:
             state.replays += 1
             state.start_again()
 
-    async def _exchange(self, state: CallState) -> Download | None:
+    async def _exchange(self, state: CallState, edge: Edge) -> Download | None:
         """
         Send the request once, and verify what comes.
         """
-        if self._closed.is_set():
+        if self._closed:
             raise call_errors.closed()
 
         if asyncio.get_running_loop().time() >= state.deadline:
@@ -206,4 +219,4 @@ class Pipeline:
 
         state.handed_over = True
 
-        return await self._verifier.verify(state, await self._edge.exchange(state))
+        return await self._verifier.verify(state, await edge.exchange(state))

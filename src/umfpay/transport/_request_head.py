@@ -19,8 +19,7 @@ from umfpay.transport._origin import Origin
 
 
 if TYPE_CHECKING:
-    from umfpay.transport._call import CallState
-    from umfpay.transport._token_source import Bearer
+    from umfpay.transport._call import Bearer, CallState
 
 
 # A compressed answer could not be verified as it was received, so none is asked for.
