@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from umfpay import _codec
+from umfpay._codec._serialization import structure
 from umfpay.errors import EnvelopeError, MismatchedResponseError
 from umfpay.models import (
     Amount,
@@ -26,13 +27,16 @@ from umfpay.models import (
     ExchangeRate,
     LinkRef,
     PayInfo,
+    Payment,
     PaymentMethod,
     PaymentState,
     ReceivedAgreement,
     ReceivedCard,
+    ReconciliationsPage,
     Refund,
     RefundState,
     StandaloneDeclaration,
+    TransactionsPage,
 )
 from umfpay.protocol import PublicKey, Verdict, Verifier, open_envelope, parse_json
 
@@ -56,7 +60,7 @@ def test_the_captured_create_answer(captures):
     """
     No payment.id on the wire: it is in the self link (gateway.md, trap 9).
     """
-    payment = _codec.read_payment(captures["create_card_payment"])
+    payment = _codec.read_object(captures["create_card_payment"], Payment)
     order = payment.order
     amount = order.amount
 
@@ -91,7 +95,7 @@ def test_the_captured_execute_answer(captures):
     """
     The agreement and the internal gate id, with the names of the wire.
     """
-    payment = _codec.read_payment(captures["execute_with_agreement"])
+    payment = _codec.read_object(captures["execute_with_agreement"], Payment)
 
     assert "PAY_AAEZW7SW6VQJ6AJTY24KG" == payment.id
     assert PaymentState.TRADE_SUCCESS is payment.state
@@ -113,7 +117,7 @@ def test_the_captured_query_answer(captures):
     """
     It names no id: it is the one that was asked for.
     """
-    payment = _codec.read_payment(captures["query_payment"], payment_id=PAY_ID)
+    payment = _codec.read_object(captures["query_payment"], Payment, asked=PAY_ID)
 
     assert PAY_ID == payment.id
     assert PaymentMethod.CREDIT_CARD is payment.payer.payment_method
@@ -126,7 +130,7 @@ def test_the_captured_refund_answer(captures):
     """
     A list with nothing but a state becomes one refund (gateway.md, trap 16).
     """
-    refund = _codec.read_refund(captures["query_refund"], refund_id="REFUND_A")
+    refund = _codec.read_object(captures["query_refund"], Refund, asked="REFUND_A")
 
     assert Refund(id="REFUND_A", state=RefundState.REFUND_PROCESS) == refund
 
@@ -149,15 +153,15 @@ def test_signed_answers_are_read(case):
     assert members == parse_json(body)
 
     if "payment" in members:
-        payment = _codec.read_payment(members, payment_id=PAY_ID)
+        payment = _codec.read_object(members, Payment, asked=PAY_ID)
         assert PAY_ID == payment.id
         assert payment.order is None or payment.order.amount.total == Decimal("100.02")
     elif "enterprise_qualification" in members:
-        company = _codec.read_enterprise(members)
+        company = _codec.read_object(members, EnterpriseQualification)
         assert company.enterprise_name.startswith("华西")
         assert EnterpriseBusiness.GFHG is company.busi_type
     else:
-        amount = _codec.structure(members["amount"], Amount)
+        amount = structure(members["amount"], Amount)
         assert Decimal("49.41") == amount.total
         assert "6.9800" == str(amount.extra["rate"])
 
@@ -166,7 +170,7 @@ def test_the_create_answer_of_autumn_2017():
     """
     The id is there, names are snake_case, the request is echoed (gateway.md 5.3).
     """
-    payment = _codec.read_payment(
+    payment = _codec.read_object(
         {
             "meta": META,
             "payment": {
@@ -191,7 +195,8 @@ def test_the_create_answer_of_autumn_2017():
                 },
             },
             "links": [link("self", "/payment/PAY_OTHER")],
-        }
+        },
+        Payment,
     )
     sub_order = payment.order.sub_orders[0]
 
@@ -213,14 +218,14 @@ def test_a_named_id_with_blanks_is_the_id():
     """
     members = {"payment": {"id ": "PAY_OTHER"}}
 
-    assert "PAY_OTHER" == _codec.read_payment(members, payment_id=PAY_ID).id
+    assert "PAY_OTHER" == _codec.read_object(members, Payment, asked=PAY_ID).id
 
 
 def test_names_with_and_without_blanks():
     """
     The one without blanks is the member, the other is kept.
     """
-    payment = _codec.read_payment({"payment": {" id": "PAY_B", "id": "PAY_A"}})
+    payment = _codec.read_object({"payment": {" id": "PAY_B", "id": "PAY_A"}}, Payment)
 
     assert "PAY_A" == payment.id
     assert {" id": "PAY_B"} == payment.extra
@@ -245,7 +250,7 @@ def test_an_id_from_links(links):
         {"payment": {"links": links}},
         {"payment ": {"id": ""}, " links": links},
     ):
-        assert "PAY_A" == _codec.read_payment(members).id
+        assert "PAY_A" == _codec.read_object(members, Payment).id
 
 
 @pytest.mark.parametrize(
@@ -263,7 +268,7 @@ def test_a_payment_without_any_id(members):
     An object that cannot be named is of no use.
     """
     with pytest.raises(EnvelopeError, match="holds no payment"):
-        _codec.read_payment(members)
+        _codec.read_object(members, Payment)
 
 
 @pytest.mark.parametrize("given", [[], "text", 5])
@@ -272,7 +277,7 @@ def test_a_payment_that_is_no_object(given):
     The error says where.
     """
     with pytest.raises(EnvelopeError, match="payment is not an object"):
-        _codec.read_payment({"payment": given})
+        _codec.read_object({"payment": given}, Payment)
 
 
 def test_a_link_that_is_no_object():
@@ -280,7 +285,7 @@ def test_a_link_that_is_no_object():
     The error says which.
     """
     with pytest.raises(EnvelopeError, match=r"links\[1\] is str"):
-        _codec.read_payment({"payment": {}, "links": [{}, "x"]})
+        _codec.read_object({"payment": {}, "links": [{}, "x"]}, Payment)
 
 
 @pytest.mark.parametrize(
@@ -298,8 +303,8 @@ def test_addresses_by_method(where, read):
     Where each method puts its address (gateway.md 5.3).
     """
     info = {where[0]: {where[1]: "weixin://x"}}
-    payment = _codec.read_payment(
-        {"payment": {"id": "PAY_A", "payer": {"payer_info": info}}}
+    payment = _codec.read_object(
+        {"payment": {"id": "PAY_A", "payer": {"payer_info": info}}}, Payment
     )
 
     assert "weixin://x" == read(payment)
@@ -311,8 +316,8 @@ def test_pay_info_by_method(member):
     In an app and on a page.
     """
     info = {member: {"open_id": "o", "pay_info": {"app_id": "wx1"}}}
-    payment = _codec.read_payment(
-        {"payment": {"id": "PAY_A", "payer": {"payer_info": info}}}
+    payment = _codec.read_object(
+        {"payment": {"id": "PAY_A", "payer": {"payer_info": info}}}, Payment
     )
     found = getattr(payment.payer.payer_info, member)
 
@@ -330,7 +335,7 @@ def test_the_cashier_s_address_is_given_as_it_is():
         "links": [{"ref": "upay", "method": "GET", "href": href}],
     }
 
-    assert href == _codec.read_payment(members).cashier_url
+    assert href == _codec.read_object(members, Payment).cashier_url
 
 
 REFUND_LINKS = [
@@ -349,7 +354,7 @@ def test_refunds_of_any_shape_are_one(container, several):
     inner = {container: [order] if container == "orders" else order}
     given = {"state": "REFUND_SUCCESS", **inner}
     members = {"refunds": [given]} if several else {"refund": given}
-    refund = _codec.read_refund({**members, "links": REFUND_LINKS})
+    refund = _codec.read_object({**members, "links": REFUND_LINKS}, Refund)
 
     assert "REFUND_B" == refund.id
     assert "PAY_A" == refund.parent_payment
@@ -362,8 +367,8 @@ def test_orders_of_a_refund_may_be_an_object():
     """
     One order stands for a list of one.
     """
-    refund = _codec.read_refund(
-        {"refund": {"id": "REFUND_B", "orders": {"mer_reference_id": "o1"}}}
+    refund = _codec.read_object(
+        {"refund": {"id": "REFUND_B", "orders": {"mer_reference_id": "o1"}}}, Refund
     )
 
     assert "o1" == refund.order.mer_reference_id
@@ -374,13 +379,16 @@ def test_more_orders_of_a_refund_are_kept():
     One has a place, the others are not lost.
     """
     orders = [{"mer_reference_id": "o1"}, {"mer_reference_id": "o2"}]
-    refund = _codec.read_refund({"refund": {"id": "REFUND_B", "orders": orders}})
+    refund = _codec.read_object(
+        {"refund": {"id": "REFUND_B", "orders": orders}}, Refund
+    )
 
     assert "o1" == refund.order.mer_reference_id
     assert {"orders": orders[1:]} == refund.extra
 
-    refund = _codec.read_refund(
-        {"refund": {"id": "REFUND_B", "order": {"state": "x"}, "orders": orders}}
+    refund = _codec.read_object(
+        {"refund": {"id": "REFUND_B", "order": {"state": "x"}, "orders": orders}},
+        Refund,
     )
 
     assert "x" == refund.order.state
@@ -391,8 +399,8 @@ def test_an_empty_order_leaves_the_place_to_another():
     """
     Empty text is nothing (gateway.md, trap 40).
     """
-    refund = _codec.read_refund(
-        {"refund": {"id": "REFUND_B", "order": "", "orders": [{"state": "x"}]}}
+    refund = _codec.read_object(
+        {"refund": {"id": "REFUND_B", "order": "", "orders": [{"state": "x"}]}}, Refund
     )
 
     assert "x" == refund.order.state
@@ -402,11 +410,12 @@ def test_a_named_parent_wins():
     """
     The member before the link.
     """
-    refund = _codec.read_refund(
+    refund = _codec.read_object(
         {
             "refund": {"parent_payment": "PAY_C", "refund_info": {}},
             "links": REFUND_LINKS,
-        }
+        },
+        Refund,
     )
 
     assert "PAY_C" == refund.parent_payment
@@ -418,10 +427,10 @@ def test_several_refunds_are_not_one(given, count):
     None of them is taken by chance; the same for declarations.
     """
     with pytest.raises(EnvelopeError, match=f"{count} refunds instead of one"):
-        _codec.read_refund({"refunds": given}, refund_id="REFUND_B")
+        _codec.read_object({"refunds": given}, Refund, asked="REFUND_B")
 
     with pytest.raises(EnvelopeError, match=f"{count} customsDeclarations instead"):
-        _codec.read_customs_declaration({"customsDeclarations": given})
+        _codec.read_object({"customsDeclarations": given}, CustomsDeclaration)
 
 
 def test_a_refund_without_any_id():
@@ -429,7 +438,7 @@ def test_a_refund_without_any_id():
     As for payments.
     """
     with pytest.raises(EnvelopeError, match=r"holds no refund\.id"):
-        _codec.read_refund({"refund": {"state": "REFUND_FAIL"}})
+        _codec.read_object({"refund": {"state": "REFUND_FAIL"}}, Refund)
 
 
 @pytest.mark.parametrize("member", ["types", "type"])
@@ -558,14 +567,15 @@ def test_declarations(container, several):
         "customs_clearance_date": "20170424",
         "acquiring_by_ump": "1",
     }
-    declaration = _codec.read_customs_declaration(
+    declaration = _codec.read_object(
         {
             container: [given] if several else given,
             "links": [
                 link("parent_payment", "/payment/PAY_A"),
                 link("self", "/customs_ declarations/CUST_B"),
             ],
-        }
+        },
+        CustomsDeclaration,
     )
 
     assert "CUST_B" == declaration.id
@@ -584,10 +594,10 @@ def test_a_declaration_may_have_no_id():
     members = {"customs_declaration": {"state": "ACCEPTED", "parent_payment": ""}}
 
     assert CustomsDeclaration(state=CustomsState.ACCEPTED) == (
-        _codec.read_customs_declaration(members)
+        _codec.read_object(members, CustomsDeclaration)
     )
     assert "CUST_A" == (
-        _codec.read_customs_declaration(members, declaration_id="CUST_A").id
+        _codec.read_object(members, CustomsDeclaration, asked="CUST_A").id
     )
 
 
@@ -634,8 +644,9 @@ def test_companies(container, contacts):
         contacts: "李四",
     }
     members = {container: given} if container else given
-    company = _codec.read_enterprise(
-        {"meta": META, **members, "links": [link("self", "/EQ_A")]}
+    company = _codec.read_object(
+        {"meta": META, **members, "links": [link("self", "/EQ_A")]},
+        EnterpriseQualification,
     )
 
     assert "EQ_A" == company.id
@@ -650,8 +661,10 @@ def test_a_company_as_it_was_asked_for():
     """
     The query's answer has no link.
     """
-    company = _codec.read_enterprise(
-        {"enterprise_qualification": {"busi_type": "SJHG"}}, enterprise_id="EQ_A"
+    company = _codec.read_object(
+        {"enterprise_qualification": {"busi_type": "SJHG"}},
+        EnterpriseQualification,
+        asked="EQ_A",
     )
 
     assert EnterpriseQualification(id="EQ_A", busi_type=EnterpriseBusiness.SJHG) == (
@@ -711,20 +724,20 @@ PAGINATION = {"total_count": 2, "page_number": "1", "page_size": 500}
 
 @pytest.mark.parametrize("place", ["inside", "beside"])
 @pytest.mark.parametrize(
-    ("container", "read"),
+    ("container", "cls"),
     [
-        ("transactions", _codec.read_transactions),
-        ("reconciliations", _codec.read_reconciliations),
-        ("reconciliation", _codec.read_reconciliations),
+        ("transactions", TransactionsPage),
+        ("reconciliations", ReconciliationsPage),
+        ("reconciliation", ReconciliationsPage),
     ],
 )
-def test_lists(container, read, place):
+def test_lists(container, cls, place):
     """
     Numbers and text, pagination inside or beside (gateway.md 9.3, 9.4).
     """
     inside = {"pagination": PAGINATION} if place == "inside" else {}
     beside = {} if inside else {"pagination": PAGINATION}
-    page = read({container: {**PAGE, **inside}, **beside})
+    page = _codec.read_page({container: {**PAGE, **inside}, **beside}, cls)
     payment, refund = page.payment_summaries[0], page.refund_summaries[0]
 
     assert (2, 1, 500) == (
@@ -747,14 +760,11 @@ def test_the_total_of_a_reconciliation():
     """
     Its date and amount are the page's own.
     """
-    page = _codec.read_reconciliations(
-        {
-            "reconciliations": {
-                "settle_date": "20170215",
-                "amount": {"total": "78.40", "total_cny": "544.91"},
-            }
-        }
-    )
+    members = {
+        "settle_date": "20170215",
+        "amount": {"total": "78.40", "total_cny": "544.91"},
+    }
+    page = _codec.read_page({"reconciliations": members}, ReconciliationsPage)
 
     assert date(2017, 2, 15) == page.settle_date
     assert Decimal("544.91") == page.amount.total_cny
@@ -768,7 +778,7 @@ def test_a_list_that_is_no_object(given):
     The error says where.
     """
     with pytest.raises(EnvelopeError, match="transactions is not an object"):
-        _codec.read_transactions({"transactions": given})
+        _codec.read_page({"transactions": given}, TransactionsPage)
 
 
 @pytest.mark.parametrize(

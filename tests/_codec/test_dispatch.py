@@ -13,7 +13,10 @@ import pytest
 
 from umfpay import Private
 from umfpay._codec import _reading as reading
-from umfpay._codec import make_converter, mark_verified, structure
+from umfpay._codec import mark_verified
+from umfpay._codec._converter import make_converter
+from umfpay._codec._forms import DEFAULT_OPTIONS
+from umfpay._codec._serialization import structure
 from umfpay.errors import EnvelopeError
 from umfpay.models import (
     ItemType,
@@ -43,7 +46,7 @@ def test_each_kind_has_our_hook(kind, hook):
     """
     cattrs has hooks of its own for str, int and their subclasses, and finds them first.
     """
-    assert hook is make_converter().get_structure_hook(kind)
+    assert hook is make_converter(DEFAULT_OPTIONS).get_structure_hook(kind)
 
 
 def test_false_in_text_is_false():
@@ -57,8 +60,10 @@ def test_words_lose_their_blanks():
     """
     The default hook would take " ELECTRONIC" for a new word (gateway.md, trap 5).
     """
-    assert ItemType.ELECTRONIC is structure(" ELECTRONIC", ItemType)
-    assert LinkRef.SELF is structure("self ", LinkRef)
+    assert ItemType.ELECTRONIC is make_converter(DEFAULT_OPTIONS).structure(
+        " ELECTRONIC", ItemType
+    )
+    assert LinkRef.SELF is make_converter(DEFAULT_OPTIONS).structure("self ", LinkRef)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +108,7 @@ def test_an_unknown_word_is_kept_and_known_as_such():
     """
     The gateway may learn new words.
     """
-    state = structure("TRADE_PARKED", PaymentState)
+    state = make_converter(DEFAULT_OPTIONS).structure("TRADE_PARKED", PaymentState)
 
     assert ("TRADE_PARKED", False) == (state, state.known)
 

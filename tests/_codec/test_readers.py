@@ -17,10 +17,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mutated_answers import ANSWERS, mutated_answer
 
-from umfpay import Private, _codec
-from umfpay._codec import _readers, generated_source, make_converter
+from umfpay import Private
+from umfpay._codec import _readers
+from umfpay._codec.__main__ import generated_source
+from umfpay._codec._converter import make_converter
+from umfpay._codec._forms import DEFAULT_OPTIONS
 from umfpay._codec._readers import reader
 from umfpay._codec._reading import MisfitError, OddDateError
+from umfpay._codec._serialization import structure
 from umfpay.errors import EnvelopeError
 from umfpay.models import (
     Amount,
@@ -88,7 +92,7 @@ def outcome(read, value):
 
 def check(value, cls):
     def carefully(value):
-        return make_converter().structure(value, cls)
+        return make_converter(DEFAULT_OPTIONS).structure(value, cls)
 
     assert outcome(carefully, value) == outcome(reader(cls), value)
 
@@ -134,7 +138,7 @@ def _odd(monkeypatch):
     def spy(value, cls):
         odd.append(cls)
 
-        return make_converter().structure(value, cls)
+        return make_converter(DEFAULT_OPTIONS).structure(value, cls)
 
     monkeypatch.setattr(_readers, "read_carefully", spy)
     _readers.reader.cache_clear()
@@ -157,7 +161,7 @@ def test_what_the_gateway_has_sent_is_not_odd(odd, answer):
 
         for one in given if isinstance(given, list) else [given]:
             with contextlib.suppress(EnvelopeError):
-                _codec.structure({"id": "X_A", "brand_new": {}, **one}, cls)
+                structure({"id": "X_A", "brand_new": {}, **one}, cls)
 
     assert [] == odd
 
@@ -171,7 +175,6 @@ def test_what_the_gateway_has_sent_is_not_odd(odd, answer):
         ({"amount": []}, Item),
         ({"state": "TRADE_FAIL"}, Payment),
         ({"id": "PAY_A", "settle_date": "soon"}, Payment),
-        ({"id": "PAY_A", "links": {}}, Payment),
         ([], Amount),
     ],
 )
@@ -180,7 +183,7 @@ def test_what_is_odd_is_read_with_care(odd, given, cls):
     Two names of one member, blanks around a name, what does not fit.
     """
     with contextlib.suppress(EnvelopeError):
-        _codec.structure(given, cls)
+        structure(given, cls)
 
     assert cls in odd
 
@@ -191,7 +194,7 @@ def test_one_odd_row_of_a_page_is_read_with_care_alone(odd):
     """
     rows = [{"payment_id": f"PAY_{n}"} for n in range(5)]
     rows[3]["settle_date"] = "soon"
-    page = _codec.structure({"payment_summaries": rows}, TransactionsPage)
+    page = structure({"payment_summaries": rows}, TransactionsPage)
 
     assert 1 == len(odd)
     assert {"settle_date": "soon"} == page.payment_summaries[3].extra
@@ -202,7 +205,7 @@ def test_errors_of_the_fast_path_are_in_no_context():
     Their frames hold the answer.
     """
     with pytest.raises(EnvelopeError) as caught:
-        _codec.structure({"id": "PAY_A", "order": {"amount": {"total": "x"}}}, Payment)
+        structure({"id": "PAY_A", "order": {"amount": {"total": "x"}}}, Payment)
 
     assert caught.value.__context__ is None
     assert "order.amount.total is str, wanted is a number" in caught.value.what.en
@@ -224,7 +227,7 @@ def test_long_words_are_not_remembered():
     words.cache_clear()
 
     for state in ("NEW", "X" * 64):
-        payment = _codec.structure({"id": "PAY_A", "state": state}, Payment)
+        payment = structure({"id": "PAY_A", "state": state}, Payment)
 
         assert state == payment.state
 
@@ -238,7 +241,7 @@ def test_the_source_of_a_reader_can_be_read():
     source = generated_source(Amount)
 
     assert source.startswith("def read_Amount(given):\n")
-    assert '        elif "cb_amount" in given:\n' in source
+    assert '(name := "total") in given or (name := "cb_amount") in given:\n' in source
 
 
 def test_the_generated_code_is_printed():
@@ -260,13 +263,14 @@ import sys
 sys.path.insert(0, {folder!r})
 from mutated_answers import ANSWERS
 from umfpay import _codec
+from umfpay.models import Payment, Refund, TransactionsPage
 for answer in ANSWERS:
     if "payment" in answer:
-        _codec.read_payment(answer, payment_id="PAY_A")
+        _codec.read_object(answer, Payment, asked="PAY_A")
     elif "refund" in answer:
-        _codec.read_refund(answer)
+        _codec.read_object(answer, Refund)
     elif "transactions" in answer:
-        _codec.read_transactions(answer)
+        _codec.read_page(answer, TransactionsPage)
 assert "cattrs" not in sys.modules
 """
 

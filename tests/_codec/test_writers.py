@@ -25,9 +25,9 @@ from umfpay._codec import (
     PayerBody,
     _serialization,
     encode,
-    generated_source,
 )
-from umfpay._codec._source import UnusualError
+from umfpay._codec.__main__ import generated_source
+from umfpay._codec._classes import UnusualError
 from umfpay._codec._writers import writer
 from umfpay.errors import ConfigError
 from umfpay.models import (

@@ -4,22 +4,12 @@ Deserialize whole answers of the gateway, its oddities normalised (gateway.md 5,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
-from umfpay._codec._members import (
-    Members,
-    find_member,
-    id_in_links,
-    links_of,
-    missing,
-    object_members,
-    present_members,
-    read_links,
-    the_only,
-)
+from umfpay._codec._ids import id_in_links
 from umfpay._codec._reading import is_absent
-from umfpay._codec._serialization import structure
+from umfpay._codec._serialization import structure, structure_all
 from umfpay.errors import EnvelopeError, MismatchedResponseError
 from umfpay.models import (
     Bank,
@@ -39,107 +29,204 @@ from umfpay.models import (
 )
 
 
-T = TypeVar("T", bound=Received)
+Object = TypeVar("Object", bound=Received)
+
+Members = Mapping[str, Any]
+
+# Under which names an answer holds what (gateway.md 5).
+_NAMES: Final[dict[type[Received], list[str]]] = {
+    cls: names.split()
+    for cls, names in {
+        Payment: "payment",
+        Refund: "refund refunds",
+        CustomsDeclaration: "customs_declaration customs_declarations"
+        " customsDeclarations customsDeclaration",
+        StandaloneDeclaration: "customes_declaration_only customs_declaration_only",
+        EnterpriseQualification: "enterprise_qualification external_enterprise"
+        " EnterpriseQualification enterprise_qualifications",
+        TransactionsPage: "transactions",
+        ReconciliationsPage: "reconciliations reconciliation",
+        Bank: "banks bank",
+        ExchangeRate: "exchangeRates exchange_rates exchangeRate exchange_rate rate",
+    }.items()
+}
+_PREFIXES: Final[dict[type[Received], str]] = {
+    Payment: "PAY_",
+    Refund: "REFUND_",
+    CustomsDeclaration: "CUST_",
+    EnterpriseQualification: "EQ_",
+}
 
 
-def read_payment(members: Members, *, payment_id: str | None = None) -> Payment:
+def read_object(
+    members: Members, cls: type[Object], *, asked: str | None = None
+) -> Object:
     """
-    Read an answer about a payment; its id is in the links if nowhere else (gateway.md,
-    trap 9).
+    Read an answer about one object, whatever its container (gateway.md, trap 16).
 
     Args:
-        payment_id: What was asked for; the answer to a query may not name it.
+        cls: `Payment`, `Refund`, `CustomsDeclaration` or `EnterpriseQualification`.
+        asked: The id that was asked for. The answer to a query may not name it; else it
+            is in the links if nowhere else (gateway.md, trap 9).
     """
-    at, found = find_member(members, "payment")
-    given = object_members(at, found, members, prefix="PAY_", asked=payment_id)
+    named = _named_members(members)
+    at, found = _found(named, cls)
+    given = dict(_members_at(at, found))
+    links = given["links"] = _links_of(named) or _links_of(given)
 
-    if "id" not in given:
-        raise missing("payment.id")
+    if not given.get("id") or is_absent(given["id"]):
+        given["id"] = (
+            links and id_in_links(links, LinkRef.SELF, _PREFIXES[cls])
+        ) or asked
 
-    return structure(given, Payment, at=at)
+        if given["id"] is None and cls in (Payment, Refund):
+            raise _missing(f"{_NAMES[cls][0]}.id")
+
+    if cls in (Refund, CustomsDeclaration) and is_absent(given.get("parent_payment")):
+        given["parent_payment"] = id_in_links(links, LinkRef.PARENT_PAYMENT, "PAY_")
+
+    return structure(_with_order(given) if cls is Refund else given, cls, at=at)
+
+
+def _found(named: Members, cls: type[Received]) -> tuple[str, Any]:
+    external_id = named.get("external_enterprise_id")
+
+    if cls is EnterpriseQualification and not is_absent(external_id):
+        # An older form, without a wrapper (gateway.md, trap 13).
+        return "the object", {name: named[name] for name in named if name != "meta"}
+
+    at, found = _find_member(named, cls)
+
+    return at, found if cls is Payment else _the_only(at, found)
+
+
+def _with_order(given: dict[str, Any]) -> dict[str, Any]:
+    orders = given.get("orders")
+
+    if orders and all(is_absent(given.get(one)) for one in ("order", "refund_info")):
+        # Nothing is lost: what has no place of its own stays in extra.
+        given["order"], *others = orders if isinstance(orders, list) else [orders]
+        given.pop("orders")
+        given |= {"orders": others} if others else {}
+
+    return given
+
+
+def _named_members(given: Members) -> Members:
+    """
+    Return *given*, blanks cut from the names of what is there (gateway.md, trap 5).
+    """
+    # Letters, digits and underscores only, without blanks: nearly every object.
+    if "".join(given).isidentifier():
+        return given
+
+    named: dict[str, Any] = {}
+
+    # A name without blanks goes first; another of the same word keeps its blanks.
+    for name in sorted(given, key=lambda name: name != name.strip()):
+        if not is_absent(given[name]):
+            named[name if name.strip() in named else name.strip()] = given[name]
+
+    return named
+
+
+def _find_member(named: Members, cls: type[Received]) -> tuple[str, Any]:
+    """
+    Return the member of an answer that holds a *cls*, or several, with its name.
+    """
+    for name in _NAMES[cls]:
+        found = named.get(name)
+
+        if type(found) is dict or not is_absent(found):
+            return name, found
+
+    raise _missing(*_NAMES[cls])
+
+
+def _links_of(named: Members) -> list[Any]:
+    """
+    Return the links of an answer, or of an object.
+    """
+    links = named.get("links")
+
+    if isinstance(links, list):
+        return links
+
+    # One link may stand for a list of one.
+    return [] if is_absent(links) else [links]
+
+
+def _members_at(at: str, given: Any) -> Members:
+    """
+    Return the members of what stands *at* if it is an object.
+    """
+    if isinstance(given, dict):
+        return _named_members(given)
+
+    raise EnvelopeError(
+        f"In the answer, {at} is not an object.", f"应答中 {at} 不是对象。"
+    )
+
+
+def _the_only(at: str, given: Any) -> Any:
+    """
+    Return the only element of a list; what is no list stands for itself (gateway.md,
+    trap 16).
+    """
+    if not isinstance(given, list):
+        return given
+
+    if len(given) != 1:
+        raise EnvelopeError(
+            f"The answer holds {len(given)} {at} instead of one.",
+            f"应答中 {at} 有 {len(given)} 条，应为一条。",
+        )
+
+    return given[0]
+
+
+def _missing(*names: str) -> EnvelopeError:
+    """
+    Return the error of an answer that holds none of *names*.
+    """
+    return EnvelopeError(
+        f"The answer holds no {' or '.join(names)}.", f"应答缺少 {'、'.join(names)}。"
+    )
 
 
 def read_sms(members: Members) -> SmsSent:
     """
     Read the answer to verify: links only.
     """
-    links = links_of(members)
+    links = _links_of(_named_members(members))
+    payment_id = id_in_links(links, LinkRef.SELF, "PAY_")
 
-    return structure(
-        {
-            "links": links,
-            "payment_id": id_in_links(links, ref=LinkRef.SELF, prefix="PAY_"),
-        },
-        SmsSent,
-    )
-
-
-def read_refund(members: Members, *, refund_id: str | None = None) -> Refund:
-    """
-    Read an answer about a refund: one object, whatever its container (gateway.md, trap
-    16).
-    """
-    at, found = find_member(members, "refund", "refunds")
-    found = the_only(at, found)
-    given = _with_parent(
-        object_members(at, found, members, prefix="REFUND_", asked=refund_id)
-    )
-    orders = given.get("orders")
-
-    if orders and "order" not in given and "refund_info" not in given:
-        one, *others = orders if isinstance(orders, list) else [orders]
-        given["order"] = one
-        # Nothing is lost: what has no place of its own stays in extra.
-        given.pop("orders")
-        given.update({"orders": others} if others else {})
-
-    if "id" not in given:
-        raise missing("refund.id")
-
-    return structure(given, Refund, at=at)
-
-
-def _with_parent(given: dict[str, Any]) -> dict[str, Any]:
-    parent = id_in_links(given["links"], ref=LinkRef.PARENT_PAYMENT, prefix="PAY_")
-
-    return {**({"parent_payment": parent} if parent else {}), **given}
-
-
-def _several(at: str, given: Any, cls: type[T]) -> tuple[T, ...]:
-    values = given if isinstance(given, list) else [given]
-
-    return tuple(
-        structure(value, cls, at=f"{at}[{index}]")
-        for index, value in enumerate(values)
-        if not is_absent(value)
-    )
+    return structure({"links": links, "payment_id": payment_id}, SmsSent)
 
 
 def read_banks(members: Members) -> tuple[Bank, ...]:
     """
     Read the list of banks; it may be empty.
     """
-    return _several(*find_member(members, "banks", "bank"), Bank)
+    at, found = _find_member(_named_members(members), Bank)
+
+    return structure_all(found, Bank, at=at)
 
 
 def read_rate(members: Members, *, currency: Currency) -> ExchangeRate:
     """
     Read the rate of *currency*, under any of three names (gateway.md, trap 17).
     """
-    at, given = find_member(
-        members,
-        "exchangeRates",
-        "exchange_rates",
-        "exchangeRate",
-        "exchange_rate",
-        "rate",
-    )
+    named = _named_members(members)
+    at, given = _find_member(named, ExchangeRate)
 
     if at == "rate" and not isinstance(given, dict | list):
         # A bare rate; its currency may stand beside it.
-        given = {"rate": given, "currency": present_members(members).get("currency")}
+        given = {"rate": given, "currency": named.get("currency")}
 
-    rates = [one for one in _several(at, given, ExchangeRate) if one.rate is not None]
+    rates = [
+        one for one in structure_all(given, ExchangeRate, at=at) if one.rate is not None
+    ]
 
     for rate in sorted(rates, key=lambda one: one.currency is None):
         if rate.currency in (None, currency):
@@ -150,109 +237,45 @@ def read_rate(members: Members, *, currency: Currency) -> ExchangeRate:
     )
 
 
-def read_customs_declaration(
-    members: Members, *, declaration_id: str | None = None
-) -> CustomsDeclaration:
-    """
-    Read one declaration (gateway.md, traps 16, 17).
-    """
-    at, found = find_member(
-        members,
-        "customs_declaration",
-        "customs_declarations",
-        "customsDeclarations",
-        "customsDeclaration",
-    )
-    found = the_only(at, found)
-    given = object_members(at, found, members, prefix="CUST_", asked=declaration_id)
-
-    return structure(_with_parent(given), CustomsDeclaration, at=at)
-
-
 def read_standalone_declaration(members: Members) -> StandaloneDeclaration:
     """
     Read the answer to a declaration of a payment made elsewhere.
     """
-    names = ("customes_declaration_only", "customs_declaration_only")
-    named = present_members(members)
+    named = _named_members(members)
 
-    for at in names:
-        if at in named:
+    for at in _NAMES[StandaloneDeclaration]:
+        if not is_absent(named.get(at)):
             return structure(named[at], StandaloneDeclaration, at=at)
 
     return StandaloneDeclaration()
-
-
-def read_enterprise(
-    members: Members, *, enterprise_id: str | None = None
-) -> EnterpriseQualification:
-    """
-    Read an answer about a company (gateway.md, trap 13).
-    """
-    if "external_enterprise_id" in present_members(members):
-        # An older form, without a wrapper.
-        at = "the object"
-        found: Any = {
-            name: value for name, value in members.items() if name.strip() != "meta"
-        }
-    else:
-        at, found = find_member(
-            members,
-            "enterprise_qualification",
-            "external_enterprise",
-            "EnterpriseQualification",
-            "enterprise_qualifications",
-        )
-        found = the_only(at, found)
-
-    given = object_members(at, found, members, prefix="EQ_", asked=enterprise_id)
-
-    return structure(given, EnterpriseQualification, at=at)
 
 
 def read_wechat_link(members: Members) -> Link:
     """
     Read the page that gives a customer's open_id.
     """
-    for link in read_links(links_of(members)):
+    for link in structure_all(_links_of(_named_members(members)), Link, at="links"):
         if link.ref == LinkRef.WECHAT and link.href:
             return link
 
-    raise missing("links[weChat]")
+    raise _missing("links[weChat]")
 
 
-def _page(members: Members, *names: str) -> dict[str, Any]:
-    at, given = find_member(members, *names)
+def read_page(members: Members, cls: type[Object]) -> Object:
+    """
+    Read a page of transactions, or of what was paid out (gateway.md 9.3, 9.4).
 
-    if not isinstance(given, dict):
-        raise EnvelopeError(
-            f"In the answer, {at} is not an object.", f"应答中 {at} 不是对象。"
-        )
+    Args:
+        cls: `TransactionsPage` or `ReconciliationsPage`.
+    """
+    named = _named_members(members)
+    given = dict(_members_at(*_find_member(named, cls)))
 
     # The official SDK reads it beside the list (gateway.md 6).
-    beside = present_members(members).get("pagination")
+    if is_absent(given.get("pagination")):
+        given["pagination"] = named.get("pagination")
 
-    return {"pagination": beside, **present_members(given)}
-
-
-def read_transactions(members: Members) -> TransactionsPage:
-    """
-    Read a page of transactions (gateway.md 9.3).
-    """
-    return structure(
-        _page(members, "transactions"), TransactionsPage, at="transactions"
-    )
-
-
-def read_reconciliations(members: Members) -> ReconciliationsPage:
-    """
-    Read a page of what was paid out (gateway.md 9.4).
-    """
-    return structure(
-        _page(members, "reconciliations", "reconciliation"),
-        ReconciliationsPage,
-        at="reconciliations",
-    )
+    return structure(given, cls, at=_NAMES[cls][0])
 
 
 def read_notification(members: Members) -> Payment | Refund | CustomsDeclaration:
@@ -265,36 +288,28 @@ def read_notification(members: Members) -> Payment | Refund | CustomsDeclaration
     Raises:
         EnvelopeError: It holds no such object, several, or one without an id.
     """
-    named = present_members(members)
-    found = [name for name in _NOTIFIED_READERS if name in named]
+    named = _named_members(members)
+    found = [name for name in _NOTIFIED if not is_absent(named.get(name))]
 
     if len(found) != 1:
         raise _no_notification(named, found)
 
     (at,) = found
-    given = the_only(at, named[at])
+    given = _the_only(at, named[at])
 
-    if isinstance(given, dict) and is_absent(present_members(given).get("id")):
+    if isinstance(given, dict) and is_absent(_named_members(given).get("id")):
         raise EnvelopeError(
             f"The notification holds no {at}.id.", f"通知中缺少 {at}.id。"
         )
 
-    return _NOTIFIED_READERS[at]({**members, at: given})
+    return read_object({**named, at: given}, _NOTIFIED[at])
 
 
-_NOTIFIED_READERS: Final[
-    dict[str, Callable[[Members], Payment | Refund | CustomsDeclaration]]
-] = {
-    "payment": read_payment,
-    "refund": read_refund,
-    "refunds": read_refund,
-    "customs_declaration": read_customs_declaration,
-    "customs_declarations": read_customs_declaration,
-    "customsDeclarations": read_customs_declaration,
-    "customsDeclaration": read_customs_declaration,
+_NOTIFIED: Final[dict[str, type[Payment | Refund | CustomsDeclaration]]] = {
+    name: cls for cls in (Payment, Refund, CustomsDeclaration) for name in _NAMES[cls]
 }
 # Of the flat form of an early specification (gateway.md 3.3).
-_FLAT_NAMES: Final = frozenset(
+_FLAT__NAMES: Final = frozenset(
     {"trade_no", "order_id", "trade_state", "pay_seq", "pay_date", "cny_amount"}
 )
 
@@ -306,7 +321,7 @@ def _no_notification(named: Mapping[str, Any], found: list[str]) -> EnvelopeErro
             f"通知中同时存在 {'、'.join(found)}，应只有一个。",
         )
 
-    flat = _FLAT_NAMES & named.keys()
+    flat = _FLAT__NAMES & named.keys()
     en = "; it is in the flat form of an early specification" if flat else ""
     zh = "；其为早期规范的扁平格式" if flat else ""
 

@@ -7,27 +7,19 @@ of odd objects, and makes all errors; cattrs is imported when the first of them 
 
 from __future__ import annotations
 
-import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from functools import cache, partial
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import attrs
 
-from umfpay._codec import _reading as reading
-from umfpay._codec._source import member_hints
-from umfpay._codec._writing import (
-    EncodeOptions,
-    Members,
-    cannot_be_sent,
-    digits,
-    form_of,
-    refuse,
-    wire_text,
-    write_money,
-)
+from umfpay._codec._classes import members_of
+from umfpay._codec._forms import EncodeOptions, Members, form_of
+from umfpay._codec._reading import SCALARS, read_object
+from umfpay.errors import ConfigError
 from umfpay.models import Money, OpenEnum, Received
 from umfpay.sensitive import Private, Sealed, Secret
 
@@ -35,46 +27,75 @@ from umfpay.sensitive import Private, Sealed, Secret
 if TYPE_CHECKING:
     from cattrs import Converter
 
-DEFAULT_OPTIONS = EncodeOptions()
+# As for what is read.
+_MAX_EXPONENT: Final = 100
 
 
-def configure_converter(converter: Converter, options: EncodeOptions) -> None:
+def wire_text(value: Any) -> str:
     """
-    Teach *converter* the gateway's forms.
+    Return a scalar as the gateway's text.
     """
-    # By class, not by predicate: cattrs looks at its own hooks for str and int first,
-    # and bool and every StrEnum would fall to those. OpenEnum is nearer than str.
-    for kind, hook in reading.SCALARS.items():
-        converter.register_structure_hook(kind, hook)
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
 
-    converter.register_structure_hook(date | datetime | None, reading.read_moment)
-    converter.register_structure_hook(OpenEnum, reading.read_enum)
-    converter.register_structure_hook_factory(
-        _is_a(Received), lambda t: ObjectReader(converter, t)
+    if isinstance(value, timedelta):
+        return str(value // timedelta(minutes=1))
+
+    if isinstance(value, datetime):
+        return value.isoformat()
+
+    if isinstance(value, date):
+        return value.isoformat().replace("-", "")
+
+    return str(value)
+
+
+def write_money(value: Money) -> Members:
+    """
+    Return *value* as the gateway's object.
+    """
+    return {"total": value.text, "currency": str(value.currency)}
+
+
+def digits(value: Decimal) -> str:
+    """
+    Return *value* as the gateway's text: 100, never 1E+2.
+
+    Raises:
+        ConfigError: It is not finite, or so large that to write it fills the memory.
+    """
+    if value.is_finite() and abs(value.adjusted()) <= _MAX_EXPONENT:
+        return f"{value:f}"
+
+    return refuse(value)
+
+
+def refuse(value: object) -> NoReturn:
+    """
+    Refuse *value*.
+
+    Raises:
+        ConfigError: Always.
+    """
+    raise cannot_be_sent(type(value).__name__)
+
+
+def cannot_be_sent(kind: str) -> ConfigError:
+    """
+    Return the error for a *kind* of value that the gateway does not take.
+    """
+    return ConfigError(
+        f"The body holds a {kind} that cannot be sent; give text, int, Decimal,"
+        " dates or models.",
+        f"请求内容包含无法发送的 {kind}；请使用文本、整数、Decimal、日期或模型对象。",
     )
-    converter.register_structure_hook_func(
-        reading.is_tuple,
-        lambda value, t: reading.read_several(
-            value, lambda one: converter.structure(one, typing.get_args(t)[0])
-        ),
-    )
-    Writer(converter, options).register(converter)
-
-
-def _is_a(kind: type[Any]) -> Callable[[Any], bool]:
-    # Hints are no classes always.
-    return lambda hint: isinstance(hint, type) and issubclass(hint, kind)
-
-
-def make_converter(options: EncodeOptions = DEFAULT_OPTIONS) -> Converter:
-    """
-    Return the converter for *options*, made once.
-    """
-    return _converter(options)
 
 
 @cache
-def _converter(options: EncodeOptions) -> Converter:
+def make_converter(options: EncodeOptions) -> Converter:
+    """
+    Return the converter for *options*, made once.
+    """
     # Imported when it is used: an ordinary call has no need of it.
     from cattrs import Converter
 
@@ -84,153 +105,84 @@ def _converter(options: EncodeOptions) -> Converter:
     return converter
 
 
-class ObjectReader:
+def configure_converter(converter: Converter, options: EncodeOptions) -> None:
     """
-    Reads objects of one class, whatever their names; cattrs reads each member.
+    Teach *converter* the gateway's forms.
     """
+    # By class, not by predicate: cattrs looks at its own hooks for str and int first,
+    # and bool and every StrEnum would fall to those. OpenEnum is nearer than str.
+    for kind, hook in SCALARS.items():
+        converter.register_structure_hook(kind, hook)
 
-    def __init__(self, converter: Converter, cls: type[Received]) -> None:
-        self._structure = converter.structure
-        self._class = cls
-        self._hints = member_hints(cls)
-        self._members = {
-            name: member
-            for member, names in reading.member_names(cls).items()
-            for name in names
+    converter.register_structure_hook_func(
+        _is_a(Received), partial(read_object, converter.structure)
+    )
+    _configure_writing(converter, options)
+
+
+def _is_a(kind: type[Any]) -> Callable[[Any], bool]:
+    # Hints are no classes always.
+    return lambda hint: isinstance(hint, type) and issubclass(hint, kind)
+
+
+def _configure_writing(converter: Converter, options: EncodeOptions) -> None:
+    """
+    Let *converter* turn what we send, and everything read, into JSON values, or refuse it.
+    """
+    write = converter.unstructure
+
+    def members(
+        value: Any, names: Iterable[str], kind: type[Any], text: Callable[[Any], str]
+    ) -> Members:
+        given = {name: getattr(value, name) for name in names}
+
+        return {
+            name: text(one) if isinstance(one, kind) else write(one)
+            for name, one in given.items()
+            if one is not None and one != ()
         }
 
-    def __call__(self, value: Any, _: Any = None) -> Any:
-        given = reading.as_object(value, self._class)
-        members: dict[str, Any] = {}
-        extra: dict[str, Any] = {}
-
-        for name, member in self._recommended_first(given):
-            if member is not None and reading.is_absent(given[name]):
-                continue
-
-            if member is None or member in members or member in extra:
-                # Unknown, or another spelling of a member that is there.
-                extra[name] = given[name]
-
-                continue
-
-            try:
-                members[member] = self._structure(given[name], self._hints[member])
-            except reading.OddDateError:
-                # By its own name, so that another spelling does not take its place.
-                extra[member] = given[name]
-            except reading.MisfitError as misfit:
-                misfit.path.append(name.strip())
-                raise
-
-        try:
-            return self._class(**members, extra=extra)
-        except TypeError:
-            raise reading.MisfitError("an object with an id", value) from None
-
-    def _recommended_first(self, given: dict[str, Any]) -> list[tuple[str, str | None]]:
-        names = [
-            (name, self._members.get(name) or self._members.get(name.strip()))
-            for name in given
-        ]
-
-        return sorted(names, key=lambda pair: pair[0] != pair[1])
-
-
-class Writer:
-    """
-    Turns whatever we send, and everything read, into JSON values, or refuses it.
-    """
-
-    def __init__(self, converter: Converter, options: EncodeOptions) -> None:
-        self._write = converter.unstructure
-        self._options = options
-
-    def register(self, converter: Converter) -> None:
-        """
-        Make *converter* write by these methods.
-        """
-        # What no hook below knows is refused: cattrs would take sets and floats.
-        converter.register_unstructure_hook_func(lambda _: True, refuse)
-        converter.register_unstructure_hook_func(attrs.has, self.members)
-        converter.register_unstructure_hook_func(_is_a(Received), self.received)
-        converter.register_unstructure_hook_func(_is_a(OpenEnum), str.__str__)
-        converter.register_unstructure_hook_func(_is_a(Mapping), self.mapping)
-        hooks: dict[type[Any], Callable[[Any], Any]] = {
-            Money: write_money,
-            Sealed: lambda value: value.ciphertext,
-            # These stay hidden until the bytes are written: see encode().
-            Private: lambda value: value,
-            Secret: lambda value: value,
-            Decimal: digits,
-            datetime: wire_text,
-            date: wire_text,
-            timedelta: wire_text,
-            tuple: self.several,
-            list: self.several,
-            dict: self.mapping,
-            str: str.__str__,
-            int: lambda value: value,
-            type(None): lambda value: value,
-            bytes: refuse,
-        }
-
-        for cls, hook in hooks.items():
-            converter.register_unstructure_hook(cls, hook)
-
-    def members(self, value: Any) -> Members:
-        """
-        Write what is there; numbers and truth values of ours are text on the wire.
-        """
-        result: Members = {}
-
-        for field in attrs.fields(type(value)):
-            given = getattr(value, field.name)
-
-            if given is None or given == ():
-                continue
-
-            if isinstance(given, int):
-                given = wire_text(given)
-
-            result[field.name] = self._write(given)
-
-        form = form_of(type(value), self._options)
+    def sent(value: Any) -> Members:
+        # Numbers and truth values of ours are text on the wire.
+        result = members(value, attrs.fields_dict(type(value)), int, wire_text)
+        form = form_of(type(value), options)
 
         return result if form is None else form(result)
 
-    def received(self, value: Received) -> Members:
-        """
-        Write an object that was read, unknown members as they came.
-        """
-        result: Members = {}
+    def received(value: Received) -> Members:
+        kind: Any = type(value)
+        names = [one.name for one in members_of(kind)]
 
-        for field in attrs.fields(type(value)):
-            given = getattr(value, field.name)
+        # The unknown as it came; all digits as they came, an exponent too.
+        return {**value.extra, **members(value, names, Decimal, str)}
 
-            if field.name == "extra" or given is None or given == ():
-                continue
+    def several(value: Any) -> list[Any]:
+        return [write(one) for one in value]
 
-            # All digits as they came, an exponent too.
-            result[field.name] = (
-                str(given) if isinstance(given, Decimal) else self._write(given)
-            )
-
-        return {**value.extra, **result}
-
-    def several(self, value: Any) -> list[Any]:
-        """
-        Write a list.
-        """
-        return [self._write(one) for one in value]
-
-    def mapping(self, value: Mapping[Any, Any]) -> dict[Any, Any]:
-        """
-        Write an object that the caller built, without what is None.
-        """
+    def mapping(value: Mapping[Any, Any]) -> Members:
         if not all(isinstance(name, str) for name in value):
             raise cannot_be_sent("dict")
 
-        return {
-            name: self._write(one) for name, one in value.items() if one is not None
-        }
+        return {name: write(one) for name, one in value.items() if one is not None}
+
+    # What no hook below knows is refused: cattrs would take sets and floats.
+    converter.register_unstructure_hook_func(lambda _: True, refuse)
+    converter.register_unstructure_hook_func(attrs.has, sent)
+    converter.register_unstructure_hook_func(_is_a(Received), received)
+    converter.register_unstructure_hook_func(_is_a(OpenEnum), str.__str__)
+    converter.register_unstructure_hook_func(_is_a(Mapping), mapping)
+    hooks: dict[type[Any], Callable[[Any], Any]] = {
+        **dict.fromkeys((datetime, date, timedelta), wire_text),
+        **dict.fromkeys((tuple, list), several),
+        # What is hidden stays so until the bytes are written: see encode().
+        **dict.fromkeys((int, type(None), Private, Secret), lambda value: value),
+        dict: mapping,
+        str: str.__str__,
+        Decimal: digits,
+        Money: write_money,
+        Sealed: attrgetter("ciphertext"),
+        bytes: refuse,
+    }
+
+    for kind, hook in hooks.items():
+        converter.register_unstructure_hook(kind, hook)

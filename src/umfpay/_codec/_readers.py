@@ -5,19 +5,21 @@ Generate readers of received objects: the fast path of deserializing.
 from __future__ import annotations
 
 import textwrap
-import types
-import typing
 from collections.abc import Callable, Set
 from decimal import Decimal
 from functools import cache, lru_cache, partial
 from typing import Any, Final
 
-import attrs
-
 from umfpay._codec import _reading as reading
+from umfpay._codec._classes import (
+    Member,
+    UnusualError,
+    compile_function,
+    members_of,
+)
 from umfpay._codec._converter import make_converter
-from umfpay._codec._source import UnusualError, compile_function, deferred, member_hints
-from umfpay.models import OpenEnum, Received
+from umfpay._codec._forms import DEFAULT_OPTIONS
+from umfpay.models import Received
 from umfpay.sensitive import Private
 
 
@@ -36,168 +38,96 @@ def read_{cls}(given):
         members["extra"] = {{}}
         found = 0
 
-{members}
+{members}\
         if found != len(given):
             members["extra"] = unknown_members(given, found)
 
-{required}\
         return result
     except UnusualError:
         pass
 
     return read_carefully(given, {cls})
 """
-_NAME: Final = """\
-if "{name}" in given:
+_MEMBER: Final = """\
+if {any_name}:
     found += 1
-    one = given["{name}"]
-"""
-_NO_NAME: Final = """\
-else:
-    one = None
+    one = given[{name}]
+
+    if {usual}:
+        members["{member}"] = {value}
+    elif one not in ("", None) and not is_absent(one):
+        members["{member}"] = {otherwise}
 
 """
-_SCALAR: Final = """\
-if type(one) is str and {usual}:
-    members["{member}"] = {value}
-elif one not in ("", None) and not is_absent(one):
-    members["{member}"] = {read}(one)
-"""
-_OBJECT: Final = """\
-if type(one) is dict or not is_absent(one):
-    members["{member}"] = {read}(one)
-"""
-_OBJECTS: Final = """\
-if type(one) is list:
-    members["{member}"] = tuple(map({read}, one))
-elif not is_absent(one):
-    raise UnusualError
-"""
-_REQUIRED: Final = """\
+_NEEDED: Final = """\
 if members["{member}"] is None:
     raise UnusualError
 
 """
-# What text of a kind usually is, and what is made of it.
-_TEXT: Final = "one and not one.isspace()"
-_SHORT_TEXT: Final = "0 < len(one) < 64 and not one.isspace()"
+# What a value usually is, and what is made of it.
+_TEXT: Final = "type(one) is str and one and not one.isspace()"
+_SHORT_TEXT: Final = "type(one) is str and 0 < len(one) < 64 and not one.isspace()"
 _SCALARS: Final = {
     str: (_TEXT, "one"),
     Private: (_TEXT, "Private(one)"),
-    Decimal: ("is_plain_number(one)", "Decimal(one)"),
+    Decimal: ("type(one) is str and is_plain_number(one)", "Decimal(one)"),
 }
 
 
 @cache
-def reader(cls: type[Received]) -> Callable[[Any], Any]:
+def reader(cls: Any) -> Callable[[Any], Any]:
     """
     Return the function that reads a *cls* from parsed JSON.
     """
-    return compile_function(f"read_{cls.__name__}", *generate_reader(cls))
-
-
-def generate_reader(cls: type[Received]) -> tuple[str, dict[str, Any]]:
-    """
-    Return the source of the reader of *cls*, and its globals.
-    """
-    hints = member_hints(cls)
-    members = reading.member_names(cls)
-    known_names = {name for names in members.values() for name in names}
-    defaults = {
-        field.name: None if field.default is attrs.NOTHING else field.default
-        for field in attrs.fields(cls)
-    }
+    members = members_of(cls)
+    known_names = {name for one in members for name in one.names}
     namespace: dict[str, Any] = {
+        **vars(reading),
         cls.__name__: cls,
-        "UnusualError": UnusualError,
-        "Decimal": Decimal,
-        "Private": Private,
-        "as_object": reading.as_object,
-        "is_absent": reading.is_absent,
-        "is_plain_number": reading.is_plain_number,
         "unknown_members": partial(_unknown_members, known_names),
         "read_carefully": read_carefully,
         # What __init__ would do, at a fifth of its cost (docs: benchmarks).
         "new": object.__new__,
-        "defaults": defaults,
+        "defaults": {"extra": None, **{one.name: one.default for one in members}},
     }
-    lines = ""
+    lines = "".join(_lines(one, namespace) for one in members)
+    source = _READER.format(cls=cls.__name__, members=textwrap.indent(lines, " " * 8))
 
-    for member, names in members.items():
-        first, *others = (_NAME.format(name=name) for name in names)
-        taken = _lines(hints[member], member)
-        namespace |= _functions(hints[member], namespace)
-
-        if others:
-            lines += first + "".join(f"el{other}" for other in others)
-            lines += f"{_NO_NAME}{taken}\n"
-        else:
-            lines += f"{first}\n{textwrap.indent(taken, '    ')}\n"
-
-    required = "".join(
-        _REQUIRED.format(member=field.name)
-        for field in attrs.fields(cls)
-        if field.default is attrs.NOTHING
-    )
-    source = _READER.format(
-        cls=cls.__name__,
-        members=textwrap.indent(lines, " " * 8),
-        required=textwrap.indent(required, " " * 8),
-    )
-
-    return source, namespace
+    return compile_function(f"read_{cls.__name__}", source, namespace)
 
 
-def _kind(hint: Any) -> Any:
+def _lines(member: Member, namespace: dict[str, Any]) -> str:
     """
-    Return the class of a member, or of what it is a tuple of; datetime for moments.
+    Return the lines that read a member; what they call goes into *namespace*.
     """
-    kinds = [
-        kind
-        for kind in typing.get_args(hint) or (hint,)
-        if kind not in (types.NoneType, ...)
-    ]
-
-    return kinds[-1]
-
-
-def _lines(hint: Any, member: str) -> str:
-    """
-    Return the lines that take the value *one* of a member.
-    """
-    kind = _kind(hint)
+    kind = member.kind
     read = f"read_{kind.__name__}"
     usual, value = _SCALARS.get(kind, (_SHORT_TEXT, f"{read}_of(one)"))
-    lines = _SCALAR
-
-    if reading.is_tuple(hint) and issubclass(kind, Received):
-        lines = _OBJECTS
-    elif reading.is_tuple(hint) or issubclass(kind, int | Received):
-        lines = _OBJECT
-
-    return lines.format(member=member, read=read, usual=usual, value=value)
-
-
-def _functions(hint: Any, namespace: dict[str, Any]) -> dict[str, Any]:
-    """
-    Return what the lines of a member in *namespace* call, by name.
-    """
-    kind = _kind(hint)
-    name = f"read_{kind.__name__}"
+    otherwise = f"{read}(one)"
 
     if issubclass(kind, Received):
-        return {name: deferred(namespace, name, partial(reader, kind))}
+        usual, value = "type(one) is dict", f"{read}(one)"
+        namespace[read] = reader(kind)
+    else:
+        function = reading.SCALARS.get(kind) or partial(reading.read_enum, cls=kind)
+        namespace[read] = function
+        namespace[f"{read}_of"] = lru_cache(_REMEMBERED_TEXTS)(function)
 
-    read = (
-        partial(reading.read_enum, cls=kind)
-        if issubclass(kind, OpenEnum)
-        else reading.SCALARS[kind]
+    if member.several:
+        usual, value = "type(one) is list", f"tuple(map({read}, one))"
+        otherwise = f"({otherwise},)"
+
+    spelled = '(name := "{}") in given' if member.names[1:] else '"{}" in given'
+    lines = _MEMBER.format(
+        any_name=" or ".join(map(spelled.format, member.names)),
+        name="name" if member.names[1:] else f'"{member.name}"',
+        member=member.name,
+        usual=usual,
+        value=value,
+        otherwise=otherwise,
     )
 
-    if reading.is_tuple(hint):
-        return {name: partial(reading.read_several, read=read)}
-
-    return {name: read, f"{name}_of": lru_cache(_REMEMBERED_TEXTS)(read)}
+    return lines + (_NEEDED.format(member=member.name) if member.needed else "")
 
 
 def _unknown_members(
@@ -220,4 +150,4 @@ def read_carefully(given: Any, cls: type[Received]) -> Any:
     """
     Read an odd object: cattrs does it.
     """
-    return make_converter().structure(given, cls)
+    return make_converter(DEFAULT_OPTIONS).structure(given, cls)

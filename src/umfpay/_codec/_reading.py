@@ -4,16 +4,15 @@ Deserialize: JSON values to received models, leniently, without losing anything.
 
 from __future__ import annotations
 
+import contextlib
 import re
-import typing
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
-import attrs
-
-from umfpay._codec._source import UnusualError
+from umfpay._codec._classes import UnusualError, members_of
 from umfpay.models import ExchangeRate, OpenEnum, PayInfo, Received
 from umfpay.protocol import JSONRefusedError, parse_json
 from umfpay.sensitive import Private
@@ -23,6 +22,7 @@ _DATE_TEXT: Final = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
 # What amounts and rates look like: nothing absurd has room in it.
 is_plain_number: Final = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?").fullmatch
 _NUMBER_TEXT: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
+_NO_NUMBER: Final = Decimal("NaN")
 _MAX_TEXT_CHARACTERS: Final = 256
 _MAX_DIGITS: Final = 64
 _MAX_EXPONENT: Final = 100
@@ -80,34 +80,24 @@ def read_decimal(value: object, _: Any = None) -> Decimal:
     """
     Take a number from text, int or Decimal, digits kept.
     """
-    if isinstance(value, str) and is_plain_number(value):
-        return Decimal(value)
-
-    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        raise MisfitError("a number", value)
+    number = _NO_NUMBER
 
     if isinstance(value, str):
         text = value.strip()
 
-        if len(text) > _MAX_TEXT_CHARACTERS or _NUMBER_TEXT.fullmatch(text) is None:
-            raise MisfitError("a number", value)
-
-        number = Decimal(text)
-    else:
+        if len(text) <= _MAX_TEXT_CHARACTERS and _NUMBER_TEXT.fullmatch(text):
+            number = Decimal(text)
+    elif isinstance(value, int | Decimal) and not isinstance(value, bool):
         number = Decimal(value)
 
-    if _is_absurd(number):
-        raise MisfitError("a number", value)
-
-    return number
-
-
-def _is_absurd(number: Decimal) -> bool:
-    return (
+    if (
         not number.is_finite()
         or abs(number.adjusted()) > _MAX_EXPONENT
         or len(number.as_tuple().digits) > _MAX_DIGITS
-    )
+    ):
+        raise MisfitError("a number", value)
+
+    return number
 
 
 def read_int(value: object, _: Any = None) -> int:
@@ -139,34 +129,30 @@ def read_bool(value: object, _: Any = None) -> bool:
     return word
 
 
-def read_date(value: object, _: Any = None) -> date:
-    """
-    Take ``YYYYMMDD``, with or without dashes.
-    """
-    match = _DATE_TEXT.fullmatch(read_text(value).strip())
-
-    if match is None:
-        raise OddDateError
-
-    try:
-        return date(*(int(part) for part in match.groups()))
-    except ValueError:
-        raise OddDateError from None
-
-
 def read_moment(value: object, _: Any = None) -> date | datetime:
     """
-    Take a date, or a moment in ISO 8601 (gateway.md, trap 21).
+    Take ``YYYYMMDD``, with or without dashes, or a moment in ISO 8601 (gateway.md, trap
+    21).
     """
     text = read_text(value).strip()
-
-    if _DATE_TEXT.fullmatch(text) is not None:
-        return read_date(text)
+    day = _DATE_TEXT.fullmatch(text)
 
     try:
-        return datetime.fromisoformat(text)
+        return date(*map(int, day.groups())) if day else datetime.fromisoformat(text)
     except ValueError:
         raise OddDateError from None
+
+
+def read_date(value: object, _: Any = None) -> date:
+    """
+    Take the date alone.
+    """
+    day = read_moment(value)
+
+    if isinstance(day, datetime):
+        raise OddDateError
+
+    return day
 
 
 def read_private(value: object, _: Any = None) -> Private:
@@ -187,20 +173,16 @@ def as_object(value: object, cls: type[Received]) -> dict[str, Any]:
     """
     Take an object, or the scalar that stands for one (gateway.md 6, amount, pay_info).
     """
-    if isinstance(value, dict):
-        return value
+    found = value
 
     if cls is ExchangeRate and isinstance(value, str | int | Decimal):
-        return {"rate": value}
+        found = {"rate": value}
+    elif cls is PayInfo and isinstance(value, str):
+        with contextlib.suppress(JSONRefusedError):
+            found = parse_json(value.encode("utf-8", "replace"))
 
-    if cls is PayInfo and isinstance(value, str):
-        try:
-            parsed = parse_json(value.encode("utf-8", "replace"))
-        except JSONRefusedError:
-            parsed = None
-
-        if isinstance(parsed, dict):
-            return parsed
+    if isinstance(found, dict):
+        return found
 
     raise MisfitError("an object", value)
 
@@ -213,42 +195,62 @@ SCALARS: Final[dict[type[Any], Callable[..., Any]]] = {
     bool: read_bool,
     date: read_date,
     datetime: read_moment,
+    OpenEnum: read_enum,
 }
-
-
-def member_names(cls: Any) -> dict[str, tuple[str, ...]]:
-    """
-    Return all names of each member of an attrs class, the recommended one first.
-    """
-    return {
-        field.name: (field.name, *field.metadata.get("wire", ()))
-        for field in attrs.fields(cls)
-        if field.name != "extra"
-    }
-
-
-def is_tuple(hint: Any) -> bool:
-    """
-    Tell whether a member with that type *hint* holds several.
-    """
-    return typing.get_origin(hint) is tuple
 
 
 def read_several(value: object, read: Callable[[Any], Any]) -> tuple[Any, ...]:
     """
     Take a list; one object may stand for a list of one (gateway.md 5).
     """
-    values = value if isinstance(value, list) else [value]
     results = []
 
-    for index, given in enumerate(values):
-        if is_absent(given):
-            continue
-
+    for index, given in enumerate(value if isinstance(value, list) else [value]):
         try:
-            results.append(read(given))
+            results += [] if is_absent(given) else [read(given)]
         except MisfitError as misfit:
             misfit.path.append(f"[{index}]")
             raise
 
     return tuple(results)
+
+
+def read_object(structure: Callable[..., Any], value: Any, cls: Any) -> Any:
+    """
+    Read an object, whatever the names of its members; *structure* reads each of them.
+    """
+    given = as_object(value, cls)
+    spellings = {name: one for one in members_of(cls) for name in one.names}
+    recommended = {one.name for one in members_of(cls)}
+    members: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+
+    for name in sorted(given, key=lambda name: name not in recommended):
+        one = given[name]
+        member = spellings.get(name.strip())
+
+        if member is not None and is_absent(one):
+            continue
+
+        if member is None or member.name in members or member.name in extra:
+            # Unknown, or another spelling of a member that is there.
+            extra[name] = one
+
+            continue
+
+        try:
+            read = partial(structure, cl=member.kind)
+            members[member.name] = (
+                read_several(one, read) if member.several else read(one)
+            )
+        except OddDateError:
+            # By its own name, so that another spelling does not take its place.
+            extra[member.name] = one
+        except MisfitError as misfit:
+            misfit.path.append(name.strip())
+            raise
+
+    try:
+        return cls(**members, extra=extra)
+    except TypeError:
+        raise MisfitError("an object with an id", value) from None

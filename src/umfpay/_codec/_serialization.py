@@ -11,26 +11,26 @@ from typing import Any, TypeVar, cast
 import attrs
 import msgspec
 
-from umfpay._codec import _reading as reading
-from umfpay._codec._converter import DEFAULT_OPTIONS, make_converter
-from umfpay._codec._readers import generate_reader, reader
-from umfpay._codec._source import UnusualError
-from umfpay._codec._writers import generate_writer, writer
-from umfpay._codec._writing import EncodeOptions, cannot_be_sent
+from umfpay._codec._classes import UnusualError
+from umfpay._codec._converter import cannot_be_sent, make_converter
+from umfpay._codec._forms import DEFAULT_OPTIONS, EncodeOptions
+from umfpay._codec._readers import reader
+from umfpay._codec._reading import MisfitError, is_absent
+from umfpay._codec._writers import writer
 from umfpay.errors import ConfigError, EnvelopeError
 from umfpay.models import NewEnterprise, Received
-from umfpay.protocol import JSONRefusedError, parse_json
 from umfpay.sensitive import Private, Sealed, Secret
 
 
 T = TypeVar("T")
+Object = TypeVar("Object", bound=Received)
 
 _STORAGE_ENCODER = msgspec.json.Encoder(
     decimal_format="number", enc_hook=Private.reveal
 )
 
 
-def structure(value: Any, cls: type[T], *, at: str = "") -> T:
+def structure(value: Any, cls: type[Object], *, at: str = "") -> Object:
     """
     Make a *cls* from parsed JSON.
 
@@ -40,22 +40,28 @@ def structure(value: Any, cls: type[T], *, at: str = "") -> T:
     Raises:
         EnvelopeError: A value does not fit; it names the path, never the value.
     """
+    kind: Any = cls
+
     try:
-        if not issubclass(cls, Received):
-            return make_converter().structure(value, cls)
-
-        kind: Any = cls
-
-        return cast("T", reader(kind)(value))
-    except reading.MisfitError as misfit:
+        return cast("Object", reader(kind)(value))
+    except MisfitError as misfit:
         misfit.path.extend([at] if at else [])
         where, wanted = str(misfit), misfit.wanted
-    except reading.OddDateError:
-        where, wanted = f"{at or 'the object'} is text", "a date"
 
     raise EnvelopeError(
         f"In the answer, {where}, wanted is {wanted}.",
         f"应答中 {where}，与约定的类型（{wanted}）不符。",
+    )
+
+
+def structure_all(value: Any, cls: type[Object], *, at: str) -> tuple[Object, ...]:
+    """
+    Make several *cls*, or one, as `structure` does; what is absent is left out.
+    """
+    return tuple(
+        structure(one, cls, at=f"{at}[{index}]")
+        for index, one in enumerate(value if isinstance(value, list) else [value])
+        if not is_absent(one)
     )
 
 
@@ -75,32 +81,22 @@ def encode(
         ConfigError: Something in it is not of the gateway's kinds, floats among them,
             or holds itself.
     """
-    data = b""
-    nested = False
-    kind = "str"
-
     try:
-        data = msgspec.json.encode(
+        return msgspec.json.encode(
             _values(body, options), enc_hook=partial(_clear_text, seal)
         )
     except RecursionError:
-        nested = True
-    except UnicodeEncodeError:
-        pass
-    except ValueError:
-        kind = "int"  # of more digits than Python writes
-
-    if data:
-        return data
-
-    # Out here: the frames of those errors hold the body, a thousand of them.
-    if nested:
-        raise ConfigError(
+        refusal = ConfigError(
             "The body holds itself, or is nested too deeply.",
             "请求内容包含自身，或嵌套过深。",
         )
+    except UnicodeEncodeError:
+        refusal = cannot_be_sent("str")
+    except ValueError:
+        refusal = cannot_be_sent("int")  # of more digits than Python writes
 
-    raise cannot_be_sent(kind)
+    # Out here: the frames of those errors hold the body, a thousand of them.
+    raise refusal
 
 
 def _values(body: object, options: EncodeOptions) -> Any:
@@ -137,42 +133,10 @@ def _clear_text(seal: Callable[[Secret], Sealed], hidden: Any) -> str:
 
 def dumps(value: Received) -> bytes:
     """
-    Write an object that was read, to be stored; unknown members are kept.
-
-    Raises:
-        EnvelopeError: It holds text that UTF-8 cannot write: the gateway sent none.
+    Write an object that was read, to be shown or stored; unknown members are kept.
     """
-    data = b""
-
-    try:
-        # Numbers of *extra* keep their exponent: written out, they could be too long.
-        data = _STORAGE_ENCODER.encode(make_converter().unstructure(value))
-    except UnicodeEncodeError:
-        data = b""  # that error holds the text: it must not be anybody's context
-
-    if not data:
-        raise EnvelopeError(
-            "The object holds half of a surrogate pair.", "对象包含无效的文本。"
-        )
-
-    return data
-
-
-def loads(data: bytes, cls: type[T]) -> T:
-    """
-    Read what `dumps()` wrote.
-
-    Raises:
-        EnvelopeError: *data* is not that.
-    """
-    try:
-        value = parse_json(data)
-    except JSONRefusedError as refusal:
-        raise EnvelopeError(
-            f"The data is not readable: {refusal}.", "数据无法读取。"
-        ) from None
-
-    return structure(value, cls)
+    # Numbers of *extra* keep their exponent: written out, they could be too long.
+    return _STORAGE_ENCODER.encode(make_converter(DEFAULT_OPTIONS).unstructure(value))
 
 
 def mark_verified(value: T, *, verified: bool) -> T:
@@ -189,13 +153,3 @@ def mark_verified(value: T, *, verified: bool) -> T:
     changed: Any = attrs.evolve(cast("Any", value), verified=verified)
 
     return cast("T", changed)
-
-
-def generated_source(cls: type[Any]) -> str:
-    """
-    Return the generated code that reads a *cls*, or writes it.
-    """
-    if issubclass(cls, Received):
-        return generate_reader(cls)[0]
-
-    return generate_writer(cls, DEFAULT_OPTIONS)[0]

@@ -5,22 +5,27 @@ Generate writers of request objects: the fast path of serializing.
 from __future__ import annotations
 
 import textwrap
-import types
-import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date, timedelta
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import attrs
 
-from umfpay._codec._source import UnusualError, compile_function, deferred, member_hints
-from umfpay._codec._writing import EncodeOptions, form_of, wire_text, write_money
+from umfpay._codec._classes import (
+    Member,
+    UnusualError,
+    compile_function,
+    members_of,
+)
+from umfpay._codec._converter import wire_text, write_money
+from umfpay._codec._forms import EncodeOptions, form_of
 from umfpay.models import Money, Received
-from umfpay.sensitive import Private, Sealed, Secret
+from umfpay.sensitive import Sealed
 
 
-_REMEMBERED_TEXTS: Final = 1024
+# Of days and spans of time.
+_text_of: Final = lru_cache(1024)(wire_text)
 
 _WRITER: Final = """\
 def write_{cls}(value):
@@ -32,22 +37,17 @@ def write_{cls}(value):
 {members}
     return {result}
 """
-_MEMBER: Final = "one = value.{member}\n\n"
-_OPTIONAL: Final = "if one is not None:\n"
-_KIND: Final = """\
-if type(one) is {kind}:
-    body["{member}"] = {text}
-"""
-_OTHERWISE: Final = """\
+_MEMBER: Final = """\
+one = value.{member}
+
+{ways}\
 else:
     raise UnusualError
-"""
-_SEVERAL: Final = """\
-if type(one) is not tuple:
-    raise UnusualError
 
-if one:
-    body["{member}"] = list(map({write}, one))
+"""
+_WAY: Final = """\
+if {usual}:
+    {statement}
 """
 # What is written of a value; words and what is hidden stay what they are until the
 # bytes are written.
@@ -55,13 +55,9 @@ _TEXTS: Final[dict[Any, str]] = {
     int: "str(one)",
     bool: '"TRUE" if one else "FALSE"',
     Sealed: "one.ciphertext",
-    Money: "write_Money(one)",
+    Money: "write_money(one)",
     date: "text_of(one)",
     timedelta: "text_of(one)",
-}
-_FUNCTIONS: Final[dict[str, Any]] = {
-    "UnusualError": UnusualError,
-    "text_of": lru_cache(_REMEMBERED_TEXTS)(wire_text),
 }
 
 
@@ -76,7 +72,32 @@ def writer(cls: Any, options: EncodeOptions) -> Callable[[Any], Any]:
     if not _is_model(cls):
         return _plain_object
 
-    return compile_function(f"write_{cls.__name__}", *generate_writer(cls, options))
+    form = form_of(cls, options)
+    namespace: dict[str, Any] = {
+        cls.__name__: cls,
+        "UnusualError": UnusualError,
+        "form": form,
+        "text_of": _text_of,
+        "write_money": write_money,
+    }
+    lines = ""
+
+    for member in members_of(cls):
+        lines += _MEMBER.format(member=member.name, ways="el".join(_ways(member)))
+
+        for kind in member.kinds:
+            namespace[kind.__name__] = kind
+
+            if _is_model(kind):
+                namespace[f"write_{kind.__name__}"] = writer(kind, options)
+
+    source = _WRITER.format(
+        cls=cls.__name__,
+        members=textwrap.indent(lines, " " * 4),
+        result="body" if form is None else "form(body)",
+    )
+
+    return compile_function(f"write_{cls.__name__}", source, namespace)
 
 
 def _plain_object(value: Any) -> Any:
@@ -87,83 +108,38 @@ def _plain_object(value: Any) -> Any:
     raise UnusualError
 
 
-def generate_writer(cls: Any, options: EncodeOptions) -> tuple[str, dict[str, Any]]:
+def _ways(member: Member) -> list[str]:
     """
-    Return the source of the writer of *cls*, and its globals.
+    Return what is done with a value of each kind, None and nothing at all among them.
     """
-    form = form_of(cls, options)
-    namespace: dict[str, Any] = {**_FUNCTIONS, cls.__name__: cls, "form": form}
-    lines = []
-    kind: Any
+    ways = [("one is None", "pass")] if member.optional else []
 
-    for member, hint in member_hints(cls).items():
-        lines.append(_MEMBER.format(member=member) + _lines(hint, member))
+    if member.several:
+        ways.append(("one == ()", "pass"))
 
-        for kind in _kinds(hint):
-            name = f"write_{kind.__name__}"
-            namespace[kind.__name__] = kind
-            namespace[name] = (
-                deferred(namespace, name, partial(writer, kind, options))
+    for kind in member.kinds:
+        usual = f"type(one) is {kind.__name__}"
+        written = _TEXTS.get(kind, "one")
+
+        if _is_model(kind):
+            written = f"write_{kind.__name__}(one)"
+
+        if member.several:
+            # A model's writer looks at its class.
+            usual = "type(one) is tuple"
+            usual += (
+                ""
                 if _is_model(kind)
-                else _exactly(kind)
+                else f" and {{*map(type, one)}} == {{{kind.__name__}}}"
             )
+            written = f"[{written} for one in one]"
 
-    namespace["write_Money"] = write_money
-    source = _WRITER.format(
-        cls=cls.__name__,
-        members=textwrap.indent("\n".join(lines), " " * 4),
-        result="body" if form is None else "form(body)",
-    )
+        ways.append((usual, f'body["{member.name}"] = {written}'))
 
-    return source, namespace
+    return [_WAY.format(usual=usual, statement=way) for usual, way in ways]
 
 
-def _lines(hint: Any, member: str) -> str:
-    kinds = _kinds(hint)
-
-    if typing.get_origin(hint) is Sequence:
-        return _SEVERAL.format(member=member, write=f"write_{kinds[0].__name__}")
-
-    lines = "el".join(
-        _KIND.format(
-            kind=kind.__name__,
-            member=member,
-            text=f"write_{kind.__name__}(one)"
-            if _is_model(kind)
-            else _TEXTS.get(kind, "one"),
-        )
-        for kind in kinds
-    )
-    lines += _OTHERWISE
-
-    return (
-        _OPTIONAL + textwrap.indent(lines, " " * 4)
-        if types.NoneType in typing.get_args(hint)
-        else lines
-    )
-
-
-def _kinds(hint: Any) -> list[type[Any]]:
-    """
-    Return the classes of a member, None aside, and text where it is hidden at once.
-    """
-    kinds = typing.get_args(hint) or (hint,)
-    others = {types.NoneType, str} if {Secret, Private} & {*kinds} else {types.NoneType}
-
-    return [kind for kind in kinds if kind not in others]
-
-
-def _is_model(kind: Any) -> bool:
+def _is_model(kind: type[Any]) -> bool:
     ours = attrs.has(kind) and kind.__module__.startswith("umfpay.")
 
     return ours and not issubclass(kind, Received | Money)
-
-
-def _exactly(kind: type[Any]) -> Callable[[Any], Any]:
-    def write(value: Any) -> Any:
-        if type(value) is not kind:
-            raise UnusualError
-
-        return value
-
-    return write

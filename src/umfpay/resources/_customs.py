@@ -71,7 +71,7 @@ class Customs:
         declared = KnownDeclaration.of(payment_id, new)
 
         def read(members: Mapping[str, Any]) -> CustomsDeclaration:
-            declaration = _codec.read_customs_declaration(members)
+            declaration = _codec.read_object(members, CustomsDeclaration)
             must_name_only(members, PAY=payment_id, CUST=declaration.id)
             declared.must_be(declaration)
 
@@ -205,8 +205,8 @@ def declaration_query(
     """
 
     def read(members: Mapping[str, Any]) -> CustomsDeclaration:
-        declaration = _codec.read_customs_declaration(
-            members, declaration_id=declaration_id
+        declaration = _codec.read_object(
+            members, CustomsDeclaration, asked=declaration_id
         )
         must_match("customs declaration", declaration_id, declaration.id)
         must_name_only(members, CUST=declaration_id)

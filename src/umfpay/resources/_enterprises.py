@@ -50,7 +50,7 @@ class Enterprises:
         }
 
         def read(members: Mapping[str, Any]) -> EnterpriseQualification:
-            company = _codec.read_enterprise(members)
+            company = _codec.read_object(members, EnterpriseQualification)
             must_name_only(members, EQ=company.id)
             must_be_enterprise(company, **wanted)
 
@@ -104,7 +104,9 @@ def enterprise_query(
     """
 
     def read(members: Mapping[str, Any]) -> EnterpriseQualification:
-        company = _codec.read_enterprise(members, enterprise_id=enterprise_id)
+        company = _codec.read_object(
+            members, EnterpriseQualification, asked=enterprise_id
+        )
         must_match("enterprise", enterprise_id, company.id)
         must_name_only(members, EQ=enterprise_id)
         must_be_enterprise(

@@ -15,7 +15,16 @@ import attrs
 
 from umfpay import _codec
 from umfpay.errors import EnvelopeError
-from umfpay.models import Amount, Currency
+from umfpay.models import (
+    Amount,
+    Currency,
+    CustomsDeclaration,
+    EnterpriseQualification,
+    Payment,
+    ReconciliationsPage,
+    Refund,
+    TransactionsPage,
+)
 from umfpay.resources._customs import (
     missing_query,
 )
@@ -138,11 +147,11 @@ def _creation(request: _Request) -> ExpectedAnswer:
     ordered = _ordered(_part(request.body, "order"))
 
     def must_fit(members: Members) -> None:
-        must_be_payment(members, _codec.read_payment(members), ordered)
+        must_be_payment(members, _codec.read_object(members, Payment), ordered)
 
     def lookup(members: Members) -> Call[Any] | None:
         try:
-            payment = _codec.read_payment(members)
+            payment = _codec.read_object(members, Payment)
         except EnvelopeError:
             return None
 
@@ -158,7 +167,7 @@ def _payment(request: _Request) -> ExpectedAnswer:
     key = request.key
 
     def must_fit(members: Members) -> None:
-        payment = _codec.read_payment(members, payment_id=key)
+        payment = _codec.read_object(members, Payment, asked=key)
         must_match("payment", key, payment.id)
         must_be_payment(members, payment)
 
@@ -173,7 +182,7 @@ def _execution(request: _Request) -> ExpectedAnswer:
             return None
 
         try:
-            return executed_query(_codec.read_payment(members, payment_id=key))
+            return executed_query(_codec.read_object(members, Payment, asked=key))
         except EnvelopeError:
             return None
 
@@ -185,7 +194,7 @@ def _refund(request: _Request) -> ExpectedAnswer:
     number = wanted.mer_reference_id or ""
 
     def must_fit(members: Members) -> None:
-        refund = _codec.read_refund(members)
+        refund = _codec.read_object(members, Refund)
         must_name_only(members, PAY=key, REFUND=refund.id)
         must_be_refund(
             refund,
@@ -197,7 +206,7 @@ def _refund(request: _Request) -> ExpectedAnswer:
 
     def lookup(members: Members) -> Call[Any] | None:
         try:
-            return original_query(_codec.read_refund(members), key, wanted)
+            return original_query(_codec.read_object(members, Refund), key, wanted)
         except EnvelopeError:
             return None
 
@@ -208,7 +217,7 @@ def _refund_query(request: _Request) -> ExpectedAnswer:
     key = request.key
 
     def must_fit(members: Members) -> None:
-        must_match("refund", key, _codec.read_refund(members, refund_id=key).id)
+        must_match("refund", key, _codec.read_object(members, Refund, asked=key).id)
         must_name_only(members, REFUND=key)
 
     return ExpectedAnswer(kind="refund", must_fit=must_fit)
@@ -231,13 +240,15 @@ def _declaration(request: _Request) -> ExpectedAnswer:
     )
 
     def must_fit(members: Members) -> None:
-        found = _codec.read_customs_declaration(members)
+        found = _codec.read_object(members, CustomsDeclaration)
         must_name_only(members, PAY=key, CUST=found.id)
         declared.must_be(found)
 
     def lookup(members: Members) -> Call[Any] | None:
         try:
-            return missing_query(_codec.read_customs_declaration(members), declared)
+            return missing_query(
+                _codec.read_object(members, CustomsDeclaration), declared
+            )
         except EnvelopeError:
             return None
 
@@ -248,7 +259,7 @@ def _declaration_query(request: _Request) -> ExpectedAnswer:
     key = request.key
 
     def must_fit(members: Members) -> None:
-        found = _codec.read_customs_declaration(members, declaration_id=key)
+        found = _codec.read_object(members, CustomsDeclaration, asked=key)
         must_match("customs declaration", key, found.id)
         must_name_only(members, CUST=key)
 
@@ -262,13 +273,13 @@ def _registration(request: _Request) -> ExpectedAnswer:
     )
 
     def must_fit(members: Members) -> None:
-        company = _codec.read_enterprise(members)
+        company = _codec.read_object(members, EnterpriseQualification)
         must_name_only(members, EQ=company.id)
         must_be_enterprise(company, external_enterprise_id=external, busi_type=kind)
 
     def lookup(members: Members) -> Call[Any] | None:
         try:
-            company = _codec.read_enterprise(members)
+            company = _codec.read_object(members, EnterpriseQualification)
         except EnvelopeError:
             return None
 
@@ -286,7 +297,7 @@ def _enterprise(request: _Request) -> ExpectedAnswer:
     key = request.key
 
     def must_fit(members: Members) -> None:
-        company = _codec.read_enterprise(members, enterprise_id=key)
+        company = _codec.read_object(members, EnterpriseQualification, asked=key)
         must_match("enterprise", key, company.id)
         must_name_only(members, EQ=key)
 
@@ -321,7 +332,7 @@ def _transactions(request: _Request) -> ExpectedAnswer:
     day, number = _day(query.get("mer_date")), _number(query.get("page_number"))
 
     def must_fit(members: Members) -> None:
-        page = _codec.read_transactions(members)
+        page = _codec.read_page(members, TransactionsPage)
         must_be_page(page, number)
 
         if day is not None:
@@ -336,7 +347,7 @@ def _reconciliation(request: _Request) -> ExpectedAnswer:
     number = _number(query.get("page_number"))
 
     def must_fit(members: Members) -> None:
-        page = _codec.read_reconciliations(members)
+        page = _codec.read_page(members, ReconciliationsPage)
         must_be_page(page, number)
         must_match("settle_date", day, page.settle_date)
 

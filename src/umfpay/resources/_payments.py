@@ -86,7 +86,7 @@ class Payments:
             await arrivals.expect(order)
 
         def read(members: Mapping[str, Any]) -> Payment:
-            payment = _codec.read_payment(members)
+            payment = _codec.read_object(members, Payment)
             must_be_payment(members, payment, ordered)
 
             return payment
@@ -179,7 +179,7 @@ class Payments:
 
         def read(members: Mapping[str, Any]) -> Payment:
             nonlocal names_it
-            payment = _codec.read_payment(members, payment_id=payment_id)
+            payment = _codec.read_object(members, Payment, asked=payment_id)
             must_match("payment", payment_id, payment.id)
             # The amount is not compared: a real answer has it swapped (gateway.md, trap 18).
             must_be_payment(members, payment)
@@ -305,7 +305,7 @@ def payment_query(payment_id: str, ordered: KnownOrder | None = None) -> Call[Pa
     """
 
     def read(members: Mapping[str, Any]) -> Payment:
-        payment = _codec.read_payment(members, payment_id=payment_id)
+        payment = _codec.read_object(members, Payment, asked=payment_id)
 
         if payment.id != payment_id:
             raise mismatch("payment", payment_id, payment.id)

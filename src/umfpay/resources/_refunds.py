@@ -89,7 +89,7 @@ class Refunds:
         known = {*known_refunds, *self._ids.of_other_numbers(payment_id, number)}
 
         def read(members: Mapping[str, Any]) -> Refund:
-            refund = _codec.read_refund(members)
+            refund = _codec.read_object(members, Refund)
             must_name_only(members, PAY=payment_id, REFUND=refund.id)
             must_be_refund(
                 refund,
@@ -141,7 +141,7 @@ class Refunds:
         """
 
         def read(members: Mapping[str, Any]) -> Refund:
-            refund = _codec.read_refund(members, refund_id=refund_id)
+            refund = _codec.read_object(members, Refund, asked=refund_id)
             must_match("refund", refund_id, refund.id)
             must_name_only(members, REFUND=refund_id)
 

@@ -415,7 +415,7 @@ class Statements:
 
 def _of_day(mer_date: date) -> Callable[[Mapping[str, Any]], TransactionsPage]:
     def read(members: Mapping[str, Any]) -> TransactionsPage:
-        page = _codec.read_transactions(members)
+        page = _codec.read_page(members, TransactionsPage)
         must_be_of_day(page, mer_date)
 
         return page
@@ -427,7 +427,7 @@ def _settled_on(
     settle_date: date,
 ) -> Callable[[Mapping[str, Any]], ReconciliationsPage]:
     def read(members: Mapping[str, Any]) -> ReconciliationsPage:
-        page = _codec.read_reconciliations(members)
+        page = _codec.read_page(members, ReconciliationsPage)
         must_match("settle_date", settle_date, page.settle_date)
 
         return page
