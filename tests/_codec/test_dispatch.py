@@ -38,7 +38,7 @@ from umfpay.models import (
         (bool, reading.read_bool),
         (Decimal, reading.read_decimal),
         (date, reading.read_date),
-        (Private, reading.read_private),
+        (Private, reading.SCALARS[Private]),
         *((cls, reading.read_enum) for cls in OpenEnum.__subclasses__()),
     ],
 )

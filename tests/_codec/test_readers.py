@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from mutated_answers import ANSWERS, mutated_answer
 
 from umfpay import Private
-from umfpay._codec import _readers
+from umfpay._codec import _generated
 from umfpay._codec.__main__ import generated_source
 from umfpay._codec._converter import make_converter
 from umfpay._codec._forms import DEFAULT_OPTIONS
-from umfpay._codec._readers import reader
+from umfpay._codec._generated import reader
 from umfpay._codec._reading import MisfitError, OddDateError
 from umfpay._codec._serialization import structure
 from umfpay.errors import EnvelopeError
@@ -140,12 +140,12 @@ def _odd(monkeypatch):
 
         return make_converter(DEFAULT_OPTIONS).structure(value, cls)
 
-    monkeypatch.setattr(_readers, "read_carefully", spy)
-    _readers.reader.cache_clear()
+    monkeypatch.setattr(_generated, "read_carefully", spy)
+    _generated.reader.cache_clear()
 
     yield odd
 
-    _readers.reader.cache_clear()
+    _generated.reader.cache_clear()
 
 
 @pytest.mark.parametrize("answer", ANSWERS)

@@ -28,7 +28,7 @@ from umfpay._codec import (
 )
 from umfpay._codec.__main__ import generated_source
 from umfpay._codec._classes import UnusualError
-from umfpay._codec._writers import writer
+from umfpay._codec._generated import writer
 from umfpay.errors import ConfigError
 from umfpay.models import (
     Amount,

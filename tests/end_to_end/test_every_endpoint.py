@@ -10,7 +10,7 @@ import orders
 import pytest
 
 from umfpay import errors
-from umfpay._codec import _readers, _serialization
+from umfpay._codec import _generated, _serialization
 from umfpay.models import (
     CustomsState,
     EnterpriseStatus,
@@ -46,7 +46,7 @@ def _no_odd_objects(monkeypatch):
     def refuse():
         raise AssertionError("an ordinary object is odd")
 
-    for module in (_readers, _serialization):
+    for module in (_generated, _serialization):
         monkeypatch.setattr(module, "make_converter", lambda *_: refuse())
 
 

@@ -12,8 +12,7 @@ import attrs
 
 from umfpay import models
 from umfpay._codec._forms import DEFAULT_OPTIONS
-from umfpay._codec._readers import reader
-from umfpay._codec._writers import writer
+from umfpay._codec._generated import reader, writer
 
 
 def generated_source(cls: Any) -> str:

@@ -69,15 +69,17 @@ def read_object(
         asked: The id that was asked for. The answer to a query may not name it; else it
             is in the links if nowhere else (gateway.md, trap 9).
     """
-    named = _named_members(members)
-    at, found = _found(named, cls)
-    given = dict(_members_at(at, found))
-    links = given["links"] = _links_of(named) or _links_of(given)
+    if cls is EnterpriseQualification:
+        members = _wrapped(members)
 
-    if not given.get("id") or is_absent(given["id"]):
-        given["id"] = (
-            links and id_in_links(links, LinkRef.SELF, _PREFIXES[cls])
-        ) or asked
+    named, at, found = _find(members, cls)
+    given = dict(_members_at(at, found if cls is Payment else _the_only(at, found)))
+    links = given["links"] = _links_of(named) or _links_of(given)
+    known = given.get("id")
+
+    if not known or is_absent(known):
+        linked = id_in_links(links, LinkRef.SELF, _PREFIXES[cls]) if links else None
+        given["id"] = linked or asked
 
         if given["id"] is None and cls in (Payment, Refund):
             raise _missing(f"{_NAMES[cls][0]}.id")
@@ -88,16 +90,16 @@ def read_object(
     return structure(_with_order(given) if cls is Refund else given, cls, at=at)
 
 
-def _found(named: Members, cls: type[Received]) -> tuple[str, Any]:
-    external_id = named.get("external_enterprise_id")
+def _wrapped(members: Members) -> Members:
+    named = _named_members(members)
 
-    if cls is EnterpriseQualification and not is_absent(external_id):
-        # An older form, without a wrapper (gateway.md, trap 13).
-        return "the object", {name: named[name] for name in named if name != "meta"}
+    if is_absent(named.get("external_enterprise_id")):
+        return named
 
-    at, found = _find_member(named, cls)
+    # An older form, without a wrapper (gateway.md, trap 13).
+    company = {name: one for name, one in named.items() if name != "meta"}
 
-    return at, found if cls is Payment else _the_only(at, found)
+    return {**named, _NAMES[EnterpriseQualification][0]: company}
 
 
 def _with_order(given: dict[str, Any]) -> dict[str, Any]:
@@ -130,15 +132,17 @@ def _named_members(given: Members) -> Members:
     return named
 
 
-def _find_member(named: Members, cls: type[Received]) -> tuple[str, Any]:
+def _find(members: Members, cls: type[Received]) -> tuple[Members, str, Any]:
     """
-    Return the member of an answer that holds a *cls*, or several, with its name.
+    Return the members of an answer, and which of them holds a *cls*, or several.
     """
-    for name in _NAMES[cls]:
-        found = named.get(name)
+    named = _named_members(members)
+
+    for at in _NAMES[cls]:
+        found = named.get(at)
 
         if type(found) is dict or not is_absent(found):
-            return name, found
+            return named, at, found
 
     raise _missing(*_NAMES[cls])
 
@@ -153,7 +157,7 @@ def _links_of(named: Members) -> list[Any]:
         return links
 
     # One link may stand for a list of one.
-    return [] if is_absent(links) else [links]
+    return [] if links is None or is_absent(links) else [links]
 
 
 def _members_at(at: str, given: Any) -> Members:
@@ -173,16 +177,13 @@ def _the_only(at: str, given: Any) -> Any:
     Return the only element of a list; what is no list stands for itself (gateway.md,
     trap 16).
     """
-    if not isinstance(given, list):
-        return given
-
-    if len(given) != 1:
+    if isinstance(given, list) and len(given) != 1:
         raise EnvelopeError(
             f"The answer holds {len(given)} {at} instead of one.",
             f"应答中 {at} 有 {len(given)} 条，应为一条。",
         )
 
-    return given[0]
+    return given[0] if isinstance(given, list) else given
 
 
 def _missing(*names: str) -> EnvelopeError:
@@ -208,7 +209,7 @@ def read_banks(members: Members) -> tuple[Bank, ...]:
     """
     Read the list of banks; it may be empty.
     """
-    at, found = _find_member(_named_members(members), Bank)
+    _, at, found = _find(members, Bank)
 
     return structure_all(found, Bank, at=at)
 
@@ -217,16 +218,14 @@ def read_rate(members: Members, *, currency: Currency) -> ExchangeRate:
     """
     Read the rate of *currency*, under any of three names (gateway.md, trap 17).
     """
-    named = _named_members(members)
-    at, given = _find_member(named, ExchangeRate)
+    named, at, given = _find(members, ExchangeRate)
 
     if at == "rate" and not isinstance(given, dict | list):
         # A bare rate; its currency may stand beside it.
         given = {"rate": given, "currency": named.get("currency")}
 
-    rates = [
-        one for one in structure_all(given, ExchangeRate, at=at) if one.rate is not None
-    ]
+    read = structure_all(given, ExchangeRate, at=at)
+    rates = [one for one in read if one.rate is not None]
 
     for rate in sorted(rates, key=lambda one: one.currency is None):
         if rate.currency in (None, currency):
@@ -241,13 +240,12 @@ def read_standalone_declaration(members: Members) -> StandaloneDeclaration:
     """
     Read the answer to a declaration of a payment made elsewhere.
     """
-    named = _named_members(members)
+    try:
+        _, at, found = _find(members, StandaloneDeclaration)
+    except EnvelopeError:
+        return StandaloneDeclaration()
 
-    for at in _NAMES[StandaloneDeclaration]:
-        if not is_absent(named.get(at)):
-            return structure(named[at], StandaloneDeclaration, at=at)
-
-    return StandaloneDeclaration()
+    return structure(found, StandaloneDeclaration, at=at)
 
 
 def read_wechat_link(members: Members) -> Link:
@@ -268,8 +266,8 @@ def read_page(members: Members, cls: type[Object]) -> Object:
     Args:
         cls: `TransactionsPage` or `ReconciliationsPage`.
     """
-    named = _named_members(members)
-    given = dict(_members_at(*_find_member(named, cls)))
+    named, at, found = _find(members, cls)
+    given = dict(_members_at(at, found))
 
     # The official SDK reads it beside the list (gateway.md 6).
     if is_absent(given.get("pagination")):
@@ -309,7 +307,7 @@ _NOTIFIED: Final[dict[str, type[Payment | Refund | CustomsDeclaration]]] = {
     name: cls for cls in (Payment, Refund, CustomsDeclaration) for name in _NAMES[cls]
 }
 # Of the flat form of an early specification (gateway.md 3.3).
-_FLAT__NAMES: Final = frozenset(
+_FLAT_NAMES: Final = frozenset(
     {"trade_no", "order_id", "trade_state", "pay_seq", "pay_date", "cny_amount"}
 )
 
@@ -321,7 +319,7 @@ def _no_notification(named: Mapping[str, Any], found: list[str]) -> EnvelopeErro
             f"通知中同时存在 {'、'.join(found)}，应只有一个。",
         )
 
-    flat = _FLAT__NAMES & named.keys()
+    flat = _FLAT_NAMES & named.keys()
     en = "; it is in the flat form of an early specification" if flat else ""
     zh = "；其为早期规范的扁平格式" if flat else ""
 

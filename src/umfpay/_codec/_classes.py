@@ -1,17 +1,12 @@
 """
 Describe the attrs classes: what both readers and both writers know of their members.
-
-Nearly every object is read, or written, by straight lines that are generated from this
-once, when a class is first used. For anything else they raise an `UnusualError`, and the
-careful reader or writer decides.
 """
 
 from __future__ import annotations
 
-import linecache
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -46,13 +41,6 @@ class Member:
     needed: bool
     default: Any
 
-    @property
-    def kind(self) -> Any:
-        """
-        The class of a member that is read; datetime for days and moments.
-        """
-        return self.kinds[-1]
-
 
 @cache
 def members_of(cls: Any) -> tuple[Member, ...]:
@@ -84,20 +72,3 @@ def _member(field: attrs.Attribute[Any], hint: Any) -> Member:
         needed=needed,
         default=None if needed else field.default,
     )
-
-
-def compile_function(
-    name: str, source: str, namespace: dict[str, Any]
-) -> Callable[[Any], Any]:
-    """
-    Return the function *name* of *source*, whose globals are *namespace*; debuggers and
-    tracebacks show its lines.
-    """
-    # Another of the same name has other options.
-    filename = f"<umfpay {name} {len(linecache.cache)}>"
-    lines = source.splitlines(keepends=True)
-    linecache.cache[filename] = (len(source), None, lines, filename)
-    exec(compile(source, filename, "exec"), namespace)  # noqa: S102 (our own text)
-    function: Callable[[Any], Any] = namespace[name]
-
-    return function

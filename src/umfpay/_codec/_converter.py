@@ -7,18 +7,17 @@ of odd objects, and makes all errors; cattrs is imported when the first of them 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache, partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import attrs
 
-from umfpay._codec._classes import members_of
 from umfpay._codec._forms import EncodeOptions, Members, form_of
-from umfpay._codec._reading import SCALARS, read_object
+from umfpay._codec._reading import MAX_EXPONENT, SCALARS, read_object
 from umfpay.errors import ConfigError
 from umfpay.models import Money, OpenEnum, Received
 from umfpay.sensitive import Private, Sealed, Secret
@@ -26,9 +25,6 @@ from umfpay.sensitive import Private, Sealed, Secret
 
 if TYPE_CHECKING:
     from cattrs import Converter
-
-# As for what is read.
-_MAX_EXPONENT: Final = 100
 
 
 def wire_text(value: Any) -> str:
@@ -64,7 +60,7 @@ def digits(value: Decimal) -> str:
     Raises:
         ConfigError: It is not finite, or so large that to write it fills the memory.
     """
-    if value.is_finite() and abs(value.adjusted()) <= _MAX_EXPONENT:
+    if value.is_finite() and abs(value.adjusted()) <= MAX_EXPONENT:
         return f"{value:f}"
 
     return refuse(value)
@@ -114,15 +110,10 @@ def configure_converter(converter: Converter, options: EncodeOptions) -> None:
     for kind, hook in SCALARS.items():
         converter.register_structure_hook(kind, hook)
 
-    converter.register_structure_hook_func(
-        _is_a(Received), partial(read_object, converter.structure)
+    converter.register_structure_hook(
+        Received, partial(read_object, converter.structure)
     )
     _configure_writing(converter, options)
-
-
-def _is_a(kind: type[Any]) -> Callable[[Any], bool]:
-    # Hints are no classes always.
-    return lambda hint: isinstance(hint, type) and issubclass(hint, kind)
 
 
 def _configure_writing(converter: Converter, options: EncodeOptions) -> None:
@@ -131,11 +122,7 @@ def _configure_writing(converter: Converter, options: EncodeOptions) -> None:
     """
     write = converter.unstructure
 
-    def members(
-        value: Any, names: Iterable[str], kind: type[Any], text: Callable[[Any], str]
-    ) -> Members:
-        given = {name: getattr(value, name) for name in names}
-
+    def members(given: Members, kind: type[Any], text: Callable[[Any], str]) -> Members:
         return {
             name: text(one) if isinstance(one, kind) else write(one)
             for name, one in given.items()
@@ -144,20 +131,16 @@ def _configure_writing(converter: Converter, options: EncodeOptions) -> None:
 
     def sent(value: Any) -> Members:
         # Numbers and truth values of ours are text on the wire.
-        result = members(value, attrs.fields_dict(type(value)), int, wire_text)
+        result = members(attrs.asdict(value, recurse=False), int, wire_text)
         form = form_of(type(value), options)
 
         return result if form is None else form(result)
 
     def received(value: Received) -> Members:
-        kind: Any = type(value)
-        names = [one.name for one in members_of(kind)]
+        known = {**attrs.asdict(value, recurse=False), "extra": None}
 
         # The unknown as it came; all digits as they came, an exponent too.
-        return {**value.extra, **members(value, names, Decimal, str)}
-
-    def several(value: Any) -> list[Any]:
-        return [write(one) for one in value]
+        return {**value.extra, **members(known, Decimal, str)}
 
     def mapping(value: Mapping[Any, Any]) -> Members:
         if not all(isinstance(name, str) for name in value):
@@ -168,16 +151,14 @@ def _configure_writing(converter: Converter, options: EncodeOptions) -> None:
     # What no hook below knows is refused: cattrs would take sets and floats.
     converter.register_unstructure_hook_func(lambda _: True, refuse)
     converter.register_unstructure_hook_func(attrs.has, sent)
-    converter.register_unstructure_hook_func(_is_a(Received), received)
-    converter.register_unstructure_hook_func(_is_a(OpenEnum), str.__str__)
-    converter.register_unstructure_hook_func(_is_a(Mapping), mapping)
     hooks: dict[type[Any], Callable[[Any], Any]] = {
         **dict.fromkeys((datetime, date, timedelta), wire_text),
-        **dict.fromkeys((tuple, list), several),
+        **dict.fromkeys((tuple, list), lambda value: [write(one) for one in value]),
+        **dict.fromkeys((str, OpenEnum), str.__str__),
         # What is hidden stays so until the bytes are written: see encode().
         **dict.fromkeys((int, type(None), Private, Secret), lambda value: value),
-        dict: mapping,
-        str: str.__str__,
+        Mapping: mapping,
+        Received: received,
         Decimal: digits,
         Money: write_money,
         Sealed: attrgetter("ciphertext"),

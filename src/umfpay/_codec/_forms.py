@@ -10,15 +10,7 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from umfpay.models import (
-    ExpressInfo,
-    NewCustomsDeclaration,
-    NewItem,
-    NewPayer,
-    NewRefund,
-    NewStandaloneDeclaration,
-    RiskInfo,
-)
+from umfpay import models
 
 
 Members = dict[str, Any]
@@ -47,7 +39,7 @@ class PayerBody:
     The body of verify and execute.
     """
 
-    payer: NewPayer
+    payer: models.NewPayer
 
 
 # Names of risk_info in the official SDK (gateway.md 6).
@@ -67,12 +59,12 @@ def form_of(
     """
     forms: dict[type[Any], Callable[[Members], Members] | None] = {
         # gateway.md 5.7.
-        NewRefund: partial(_refund_form, name=options.refund_body),
-        NewCustomsDeclaration: _declaration,
-        NewStandaloneDeclaration: _standalone_declaration,
-        ExpressInfo: lambda members: {"order": members},
-        NewItem: _item if options.quantity_names == "both" else None,
-        RiskInfo: _risk_info if options.risk_names == "sdk" else None,
+        models.NewRefund: partial(_refund_form, name=options.refund_body),
+        models.NewCustomsDeclaration: _declaration,
+        models.NewStandaloneDeclaration: _standalone_declaration,
+        models.ExpressInfo: lambda members: {"order": members},
+        models.NewItem: _item if options.quantity_names == "both" else None,
+        models.RiskInfo: _risk_info if options.risk_names == "sdk" else None,
     }
 
     return next((form for kind, form in forms.items() if issubclass(cls, kind)), None)

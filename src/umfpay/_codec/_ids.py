@@ -16,9 +16,7 @@ from umfpay.protocol import object_id_from_href
 _HOLDERS: Final = frozenset({dict, list})
 # These lead to other systems, whose numbers are not the gateway's ids.
 _FOREIGN_LINKS: Final = (LinkRef.UPAY.value, LinkRef.WECHAT.value)
-_ID_NAMES: Final = frozenset(
-    {"id", "payment_id", "refund_id", "parent_payment", "href"}
-)
+_ID_NAMES: Final = {"id", "payment_id", "refund_id", "parent_payment", "href"}
 
 
 def id_in_links(links: list[Any], ref: LinkRef, prefix: str) -> str | None:
@@ -73,20 +71,13 @@ def _objects_in(members: Mapping[str, Any]) -> list[dict[str, Any]]:
     """
     Return all objects of an answer, at whichever depth, itself among them.
     """
-    found: list[dict[str, Any]] = []
     waiting: list[Any] = [dict(members)]
 
     # Every answer of money goes through this: one loop, no call for a member.
     for one in waiting:
-        values = one
-
-        if type(one) is dict:
-            found.append(one)
-            values = one.values()
-
-        for value in values:
+        for value in one.values() if type(one) is dict else one:
             # Most are text.
             if type(value) is not str and type(value) in _HOLDERS:
                 waiting.append(value)  # noqa: PERF401 (a call for each object)
 
-    return found
+    return [one for one in waiting if type(one) is dict]

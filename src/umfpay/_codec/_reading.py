@@ -25,7 +25,7 @@ _NUMBER_TEXT: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3
 _NO_NUMBER: Final = Decimal("NaN")
 _MAX_TEXT_CHARACTERS: Final = 256
 _MAX_DIGITS: Final = 64
-_MAX_EXPONENT: Final = 100
+MAX_EXPONENT: Final = 100
 _TRUTH_WORDS: Final = {
     **dict.fromkeys(("true", "y", "1"), True),
     **dict.fromkeys(("false", "n", "0"), False),
@@ -92,7 +92,7 @@ def read_decimal(value: object, _: Any = None) -> Decimal:
 
     if (
         not number.is_finite()
-        or abs(number.adjusted()) > _MAX_EXPONENT
+        or abs(number.adjusted()) > MAX_EXPONENT
         or len(number.as_tuple().digits) > _MAX_DIGITS
     ):
         raise MisfitError("a number", value)
@@ -155,13 +155,6 @@ def read_date(value: object, _: Any = None) -> date:
     return day
 
 
-def read_private(value: object, _: Any = None) -> Private:
-    """
-    Take text that is hidden from logs.
-    """
-    return Private(read_text(value))
-
-
 def read_enum(value: object, cls: type[OpenEnum]) -> OpenEnum:
     """
     Take a word, known or not.
@@ -189,7 +182,7 @@ def as_object(value: object, cls: type[Received]) -> dict[str, Any]:
 
 SCALARS: Final[dict[type[Any], Callable[..., Any]]] = {
     str: read_text,
-    Private: read_private,
+    Private: lambda value, _=None: Private(read_text(value)),
     Decimal: read_decimal,
     int: read_int,
     bool: read_bool,
@@ -239,7 +232,7 @@ def read_object(structure: Callable[..., Any], value: Any, cls: Any) -> Any:
             continue
 
         try:
-            read = partial(structure, cl=member.kind)
+            read = partial(structure, cl=member.kinds[-1])
             members[member.name] = (
                 read_several(one, read) if member.several else read(one)
             )
@@ -250,7 +243,7 @@ def read_object(structure: Callable[..., Any], value: Any, cls: Any) -> Any:
             misfit.path.append(name.strip())
             raise
 
-    try:
-        return cls(**members, extra=extra)
-    except TypeError:
-        raise MisfitError("an object with an id", value) from None
+    if any(one.needed and one.name not in members for one in members_of(cls)):
+        raise MisfitError("an object with an id", value)
+
+    return cls(**members, extra=extra)

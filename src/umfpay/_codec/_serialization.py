@@ -14,23 +14,17 @@ import msgspec
 from umfpay._codec._classes import UnusualError
 from umfpay._codec._converter import cannot_be_sent, make_converter
 from umfpay._codec._forms import DEFAULT_OPTIONS, EncodeOptions
-from umfpay._codec._readers import reader
+from umfpay._codec._generated import reader, writer
 from umfpay._codec._reading import MisfitError, is_absent
-from umfpay._codec._writers import writer
 from umfpay.errors import ConfigError, EnvelopeError
 from umfpay.models import NewEnterprise, Received
 from umfpay.sensitive import Private, Sealed, Secret
 
 
 T = TypeVar("T")
-Object = TypeVar("Object", bound=Received)
-
-_STORAGE_ENCODER = msgspec.json.Encoder(
-    decimal_format="number", enc_hook=Private.reveal
-)
 
 
-def structure(value: Any, cls: type[Object], *, at: str = "") -> Object:
+def structure(value: Any, cls: type[T], *, at: str = "") -> T:
     """
     Make a *cls* from parsed JSON.
 
@@ -40,10 +34,8 @@ def structure(value: Any, cls: type[Object], *, at: str = "") -> Object:
     Raises:
         EnvelopeError: A value does not fit; it names the path, never the value.
     """
-    kind: Any = cls
-
     try:
-        return cast("Object", reader(kind)(value))
+        return cast("T", reader(cast("Any", cls))(value))
     except MisfitError as misfit:
         misfit.path.extend([at] if at else [])
         where, wanted = str(misfit), misfit.wanted
@@ -54,7 +46,7 @@ def structure(value: Any, cls: type[Object], *, at: str = "") -> Object:
     )
 
 
-def structure_all(value: Any, cls: type[Object], *, at: str) -> tuple[Object, ...]:
+def structure_all(value: Any, cls: type[T], *, at: str) -> tuple[T, ...]:
     """
     Make several *cls*, or one, as `structure` does; what is absent is left out.
     """
@@ -100,11 +92,8 @@ def encode(
 
 
 def _values(body: object, options: EncodeOptions) -> Any:
-    kind: Any = type(body)
-    value: Any = None
-
     try:
-        value = writer(kind, options)(body)
+        value: Any = writer(cast("Any", type(body)), options)(body)
     except UnusualError:
         value = None  # what is left of it is in no context
 
@@ -136,7 +125,9 @@ def dumps(value: Received) -> bytes:
     Write an object that was read, to be shown or stored; unknown members are kept.
     """
     # Numbers of *extra* keep their exponent: written out, they could be too long.
-    return _STORAGE_ENCODER.encode(make_converter(DEFAULT_OPTIONS).unstructure(value))
+    encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=Private.reveal)
+
+    return encoder.encode(make_converter(DEFAULT_OPTIONS).unstructure(value))
 
 
 def mark_verified(value: T, *, verified: bool) -> T:
@@ -144,12 +135,7 @@ def mark_verified(value: T, *, verified: bool) -> T:
     Return *value* with the verdict of its answer on it.
     """
     # A member of that name on the wire says nothing.
-    if not isinstance(value, Received) or getattr(value, "verified", None) in (
-        None,
-        verified,
-    ):
-        return value
+    if isinstance(value, Received) and getattr(value, "verified", verified) != verified:
+        return cast("T", attrs.evolve(cast("Any", value), verified=verified))
 
-    changed: Any = attrs.evolve(cast("Any", value), verified=verified)
-
-    return cast("T", changed)
+    return value
