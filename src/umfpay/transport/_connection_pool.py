@@ -286,7 +286,7 @@ class ConnectionPool:
         if is_surplus and pending in self._attempts and not self.loop.is_closed():
             self._attempts[pending].cancel()
 
-        if not pending.future.cancelled():
+        if pending.future.done() and not pending.future.cancelled():
             # Nobody else will look at an error that met a cancellation.
             pending.future.exception()
 

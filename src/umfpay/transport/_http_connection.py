@@ -94,7 +94,8 @@ class PendingExchange:
             if self.stream is not None:
                 self.stream.end(error)
 
-        if not self.future.done():
+        # In a closed loop nobody waits, and nothing can be said.
+        if not self.future.done() and not self.future.get_loop().is_closed():
             self.future.set_exception(error)
 
 
