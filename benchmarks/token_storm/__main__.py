@@ -257,10 +257,14 @@ async def _worker(
 
     try:
         yield process
-    finally:
+    except BaseException:
+        # Otherwise it ends by itself, and must not be signalled while it does: asyncio
+        # would lose its end.
         if process.returncode is None:
             process.terminate()
 
+        raise
+    finally:
         await process.wait()
 
 
