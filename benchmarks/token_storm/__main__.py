@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,12 @@ from rich.table import Table
 from benchmarks._redis import redis_server
 from benchmarks.token_storm._steps import Executioner, Step
 from umfpay.emulator import Emulator, serve
+
+
+_LOOK_SECONDS = 0.05
+
+# A storm in which the machine had no time for the gateway is repeated.
+_MAX_STORMS = 3
 
 
 @attrs.frozen(kw_only=True)
@@ -74,6 +80,9 @@ class Damage:
         lives: Tokens that let at least one call in, or lived out before one came.
         costly: Kills between the gateway's commit and our save.
         errors: What callers saw, with counts.
+        stalled: Seconds for which the emulator did nothing, at most: the machine had no
+            time for it.
+        patience: Seconds that a token request may take.
     """
 
     store: str
@@ -84,6 +93,27 @@ class Damage:
     calls: int
     errors: Mapping[str, int]
     seconds: float
+    stalled: float = 0.0
+    patience: float = math.inf
+
+    @property
+    def shows_nothing(self) -> bool:
+        """
+        Whether the gateway was away for so long that callers had to see it.
+        """
+        return not self.is_none and self.stalled >= self.patience
+
+    @property
+    def verdict(self) -> str:
+        """
+        What a reader sees of it.
+        """
+        if self.is_none:
+            return "as it must be"
+
+        return (
+            f"machine too busy: {self.stalled:.0f} s" if self.shows_nothing else "WRONG"
+        )
 
     @property
     def is_none(self) -> bool:
@@ -102,6 +132,7 @@ class Record:
     given: dict[int, float] = attrs.field(factory=dict)
     used: set[int] = attrs.field(factory=set)
     killed_after: list[int] = attrs.field(factory=list)
+    stalled: float = 0.0
 
     @property
     def newest(self) -> int:
@@ -204,6 +235,8 @@ async def blow(storm: Storm, spec: str) -> Damage:
         calls=sum(one["calls"] for one in results),
         errors=errors,
         seconds=time.monotonic() - started,
+        stalled=record.stalled,
+        patience=storm.token_timeout,
     )
 
 
@@ -235,7 +268,11 @@ async def _pass_lives(
                     f"nobody died where he {step}" if step else "no life"
                 )
 
-            await asyncio.sleep(0.05)
+            slept = time.monotonic()
+            await asyncio.sleep(_LOOK_SECONDS)
+            # The emulator runs in this loop.
+            late = time.monotonic() - slept - _LOOK_SECONDS
+            record.stalled = max(record.stalled, late)
             record.see(emulator.control("GET", "/token"), time.monotonic())
 
     return record
@@ -316,22 +353,42 @@ def show(storm: Storm, damages: Sequence[Damage]) -> Table:
             f"{damage.calls:,}",
             str(sum(damage.errors.values())),
             f"{damage.seconds:.0f}",
-            "as it must be" if damage.is_none else "WRONG",
+            damage.verdict,
         )
 
     return table
 
 
-def _both(storm: Storm, stores: Sequence[str]) -> list[Damage]:
+def _both(storm: Storm, stores: Sequence[str]) -> list[list[Damage]]:
     damages = []
 
-    with tempfile.TemporaryDirectory() as folder:
-        if "file" in stores:
-            damages.append(asyncio.run(blow(storm, str(Path(folder) / "token.json"))))
+    if "file" in stores:
 
-        if "redis" in stores:
+        def on_file() -> Damage:
+            with tempfile.TemporaryDirectory() as folder:
+                return asyncio.run(blow(storm, str(Path(folder) / "token.json")))
+
+        damages.append(repeat(on_file))
+
+    if "redis" in stores:
+
+        def on_redis() -> Damage:
             with redis_server() as valkey:
-                damages.append(asyncio.run(blow(storm, valkey.connection_url)))
+                return asyncio.run(blow(storm, valkey.connection_url))
+
+        damages.append(repeat(on_redis))
+
+    return damages
+
+
+def repeat(once: Callable[[], Damage]) -> list[Damage]:
+    """
+    Do *once* until it shows something, three times at most.
+    """
+    damages = [once()]
+
+    while damages[-1].shows_nothing and len(damages) < _MAX_STORMS:
+        damages.append(once())
 
     return damages
 
@@ -341,7 +398,8 @@ def main(arguments: Sequence[str]) -> int:
     Let it blow on a file and on Redis; print what it did.
 
     Returns:
-        0 if no token was fetched in vain and no caller saw an error, else 1.
+        0 if no token was fetched in vain and no caller saw an error, else 1. What a storm
+        did in which the machine had no time for the emulator is printed and not counted.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.token_storm")
     parser.add_argument("--processes", type=int, default=64)
@@ -353,7 +411,8 @@ def main(arguments: Sequence[str]) -> int:
     chosen = vars(parser.parse_args(arguments))
     stores = chosen.pop("stores")
     storm = Storm(**chosen)
-    damages = _both(storm, stores)
+    storms = _both(storm, stores)
+    damages = [damage for of_store in storms for damage in of_store]
     console = Console(width=None if sys.stdout.isatty() else 110)
     console.print(show(storm, damages))
 
@@ -361,7 +420,7 @@ def main(arguments: Sequence[str]) -> int:
         for error, count in damage.errors.items():
             console.print(f"{damage.store}: {count} x {error}")
 
-    return 0 if all(damage.is_none for damage in damages) else 1
+    return 0 if all(of_store[-1].is_none for of_store in storms) else 1
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks.token_storm.__main__ import Damage, Record, Storm, blow
+from benchmarks.token_storm.__main__ import Damage, Record, Storm, blow, repeat
 from benchmarks.token_storm._pace import Pace, TimedEdge
 from umfpay.transport import Effect
 
@@ -101,6 +101,44 @@ def test_damage_is_seen():
     assert none.is_none
     assert not Damage(**{**_members(none), "requests": 12}).is_none
     assert not Damage(**{**_members(none), "errors": {"APIError": 1}}).is_none
+
+
+def test_a_storm_without_time_for_the_gateway_is_repeated_three_times_at_most():
+    """
+    One that went well although, or that went wrong with time enough, is not.
+    """
+    good = Damage(
+        store="file",
+        requests=11,
+        lives=8,
+        kills=6,
+        costly=3,
+        calls=1,
+        errors={},
+        seconds=1.0,
+        patience=5.0,
+    )
+    well_although = Damage(**{**_members(good), "stalled": 9.0})
+    wrong = Damage(**{**_members(good), "errors": {"TokenError": 1}, "stalled": 4.9})
+    busy = Damage(**{**_members(wrong), "stalled": 5.0})
+
+    for found, seen in (
+        ([good], 1),
+        ([well_although, good], 1),
+        ([wrong, good], 1),
+        ([busy, good], 2),
+        ([busy, wrong, good], 2),
+        ([busy] * 4, 3),
+    ):
+        storms = iter(found)
+
+        assert found[:seen] == repeat(lambda storms=storms: next(storms))
+
+    assert [one.verdict for one in (well_although, wrong, busy)] == [
+        "as it must be",
+        "WRONG",
+        "machine too busy: 5 s",
+    ]
 
 
 def _members(damage):
