@@ -101,13 +101,9 @@ class AnswerParser:
         if not self._fed and not _USUAL.match(data):
             self._by_lines = True
 
-        if not self.head_done and (
-            self._by_lines or self._fed + len(data) > MAX_HEAD_BYTES
-        ):
-            refusal = self._parse_lines(data)
-        else:
-            refusal = self._parse(data)
-
+        is_unusual = self._by_lines or self._fed + len(data) > MAX_HEAD_BYTES
+        parse = self._parse_lines if is_unusual and not self.head_done else self._parse
+        refusal = parse(data)
         overhead = self._fed - self._bytes - (self._bytes if self.streams else 0)
 
         if refusal is None and overhead > self._overhead_limit:

@@ -61,11 +61,9 @@ class RequestHead:
         self._address = re.compile(re.escape(root) + _PATH_CHARACTERS)
         self._target_start = len(root) - 1 if proxy is None else 0
         lines = [("Host", origin.authority), *ALWAYS]
-        self._constant = (
-            " HTTP/1.1\r\n"
-            + "".join(f"{name}: {value}\r\n" for name, value in lines)
-            + ("" if proxy is None else proxy_line(proxy))
-        )
+        text = "".join(f"{name}: {value}\r\n" for name, value in lines)
+        login = "" if proxy is None else proxy_line(proxy)
+        self._constant = f" HTTP/1.1\r\n{text}{login}"
         # The same token comes with every call: its line is made when it changes, and
         # kept where tools that walk an object's attributes find no text.
         self._bearer: tuple[Bearer | None, str] = (None, "")
@@ -93,9 +91,9 @@ class RequestHead:
         if body or method != "GET":
             own += f"Content-Length: {len(body)}\r\n"
 
-        return (
-            f"{method} {url[self._target_start :]}{self._constant}{own}\r\n"
-        ).encode("latin-1")
+        first = f"{method} {url[self._target_start :]}"
+
+        return f"{first}{self._constant}{own}\r\n".encode("latin-1")
 
     def _own_lines(self, state: CallState) -> str | None:
         """
