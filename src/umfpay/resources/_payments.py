@@ -21,7 +21,7 @@ from umfpay.models import (
 )
 from umfpay.resources._arguments import needed_object
 from umfpay.resources._bulk import BulkResult, Ids, OnProgress, get_many
-from umfpay.resources._call import Sender
+from umfpay.resources._call import Sender, wire_date
 from umfpay.resources._call_options import CallOptions
 from umfpay.resources._expectation_registry import ExpectationRegistry, bind
 from umfpay.resources._matching import (
@@ -108,7 +108,7 @@ class Payments:
                 intent=Intent.now(
                     "payments.create",
                     mer_reference_id=order.mer_reference_id,
-                    mer_date=f"{order.mer_date:%Y%m%d}",
+                    mer_date=wire_date(order.mer_date),
                     amount=order.amount.total,
                     currency=str(order.amount.currency),
                 ),

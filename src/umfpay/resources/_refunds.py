@@ -15,7 +15,7 @@ from umfpay.errors import Intent
 from umfpay.models import NewRefund, Payment, Refund
 from umfpay.resources._arguments import needed_object
 from umfpay.resources._bulk import BulkResult, Ids, OnProgress, get_many
-from umfpay.resources._call import Sender
+from umfpay.resources._call import Sender, wire_date
 from umfpay.resources._call_options import CallOptions
 from umfpay.resources._expectation_registry import ExpectationRegistry, bind
 from umfpay.resources._matching import (
@@ -121,7 +121,7 @@ class Refunds:
                     "refunds.create",
                     payment_id=payment_id,
                     mer_reference_id=number,
-                    mer_date=f"{new.mer_date:%Y%m%d}",
+                    mer_date=wire_date(new.mer_date),
                     amount=new.amount.total,
                     currency=str(new.amount.currency),
                     details={"known_refunds": " ".join(sorted(known))} if known else {},

@@ -18,7 +18,7 @@ from umfpay.errors import (
     UMFError,
 )
 from umfpay.models import NewPayment, Payment
-from umfpay.resources._call import Sender
+from umfpay.resources._call import Sender, wire_date
 from umfpay.resources._call_options import CallOptions, checked_options
 from umfpay.resources._payments import Payments, payment_query
 from umfpay.resources._refund_ids import RefundIds
@@ -186,7 +186,7 @@ def _check_repetition(
     same = (
         intent.call == "payments.create"
         and order.mer_reference_id == intent.mer_reference_id
-        and f"{order.mer_date:%Y%m%d}" == intent.mer_date
+        and wire_date(order.mer_date) == intent.mer_date
         and order.amount.total == intent.amount
         and str(order.amount.currency) == intent.currency
     )
