@@ -32,7 +32,7 @@ from umfpay.transport._verifying import AnswerVerifier
 
 
 if TYPE_CHECKING:
-    from umfpay._session import UMFTransport
+    from umfpay._session._umf_transport import UMFTransport
 
 __all__ = [
     "DEFAULT_PORTS",
@@ -70,7 +70,7 @@ def __getattr__(name: str) -> Any:
     if name != "UMFTransport":
         raise AttributeError(f"module 'umfpay.transport' has no attribute {name!r}")
 
-    return import_module("umfpay._session").UMFTransport
+    return import_module("umfpay._session._umf_transport").UMFTransport
 
 
 def __dir__() -> list[str]:
