@@ -13,7 +13,7 @@ from umfpay._codec._answers import (
     read_wechat_link,
 )
 from umfpay._codec._forms import EncodeOptions, PayerBody
-from umfpay._codec._ids import ids_named, values_named
+from umfpay._codec._ids import ids_named, surely_names_only, values_named
 from umfpay._codec._serialization import (
     dumps,
     encode,
@@ -36,5 +36,6 @@ __all__ = [
     "read_sms",
     "read_standalone_declaration",
     "read_wechat_link",
+    "surely_names_only",
     "values_named",
 ]

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
+
 from umfpay._codec._reading import is_absent
 from umfpay._codec._serialization import structure_all
 from umfpay.models import Link, LinkRef
@@ -58,6 +60,26 @@ def ids_named(members: Mapping[str, Any]) -> list[str]:
                 found += [] if linked is None else [linked]
 
     return found
+
+
+def surely_names_only(members: Mapping[str, Any], payment_id: str) -> bool:
+    """
+    Tell whether no other payment can be named, by counting; False proves nothing.
+
+    An id that `ids_named` finds begins a text or follows a slash. So if each ``PAY`` of
+    the answer's JSON begins a whole *payment_id* there, or continues another prefix,
+    all that are found are that one. It takes half of the time of looking.
+    """
+    try:
+        text = msgspec.json.encode(members)
+    except (OverflowError, TypeError, ValueError, RecursionError):
+        return False
+
+    own = payment_id.encode()
+    named = text.count(b"PAY") - text.count(b"_PAY")
+    whole = text.count(b'"%b"' % own) + text.count(b'/%b"' % own)
+
+    return own.startswith(b"PAY_") and named == whole + text.count(b"/%b/" % own)
 
 
 def values_named(members: Mapping[str, Any], name: str) -> list[Any]:
