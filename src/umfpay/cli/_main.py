@@ -19,6 +19,7 @@ from umfpay.cli._query import query
 from umfpay.cli._reconcile import reconcile
 from umfpay.cli._statements import statements
 from umfpay.cli._streams import MAX_LINE_CHARACTERS
+from umfpay.cli._tables import tables
 from umfpay.errors import ConfigError, Text, UMFError, escape, format_error
 
 
@@ -51,6 +52,7 @@ for command in (
     seal,
     sign,
     statements,
+    tables,
     verify,
 ):
     umfpay.add_command(command)

@@ -12,9 +12,10 @@ from typing import Any, Final, Self
 import attrs
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from umfpay.sql._engine import Place
+from umfpay.sql._engine import Place, replaced_file_error
 
 
+_CLOSE_SECONDS: Final = 1.0
 # Of other processes: whoever collects their connections would close the parent's.
 _ABANDONED: Final[list[Binding]] = []
 
@@ -29,11 +30,27 @@ class Binding:
     pid: int
     loop: asyncio.AbstractEventLoop
     engine: AsyncEngine
+    pool_size: int
     tasks: set[asyncio.Task[Any]] = attrs.field(factory=set)
     # SQLite has one writer, and waits in a thread for the others.
     writing: asyncio.Lock = attrs.field(factory=asyncio.Lock)
     preparing: asyncio.Lock = attrs.field(factory=asyncio.Lock)
     prepared: bool = False
+    identity: tuple[int, int] | None = None
+
+    def check_file(self) -> None:
+        """
+        Look whether the SQLite file is the one that was opened: the others are written
+        to, and nobody ever reads it.
+
+        Raises:
+            DatabaseUnavailableError: It was removed or replaced.
+        """
+        found = self.place.identity()
+        self.identity = self.identity or found
+
+        if found != self.identity:
+            raise replaced_file_error(self.place.shown)
 
     @classmethod
     def open(cls, place: Place, *, pool_size: int) -> Self:
@@ -45,6 +62,7 @@ class Binding:
             pid=os.getpid(),
             loop=asyncio.get_running_loop(),
             engine=place.open(pool_size),
+            pool_size=pool_size,
         )
 
     def is_ours(self) -> bool:
@@ -77,9 +95,15 @@ class Binding:
         if self.tasks:
             await asyncio.wait(self.tasks)
 
-        # Of a shop's own engine it is a copy that shares the pool.
-        if self.place.engine is None:
-            await self.engine.dispose()
+        # A shop's own engine is a copy that shares the pool.
+        if self.place.engine is not None:
+            return None
+
+        # One after another, and each may wait for a server that says nothing.
+        for _ in range(self.pool_size + 1):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    return await self.engine.dispose()
 
     def abandon(self) -> None:
         """
@@ -109,9 +133,24 @@ def _take(pool: Any) -> Any:  # Any: parts of the pool that have no public name
 def _close_driver(driver: Any) -> None:
     """
     Close what *driver* holds though its loop is closed: a thread or a socket.
+
+    Any: a connection of one of the drivers.
     """
     with contextlib.suppress(Exception):
         stop = getattr(driver, "stop", None)
 
         if stop is not None:
             stop()
+
+            return
+
+        # asyncio has no public way; where these are missing, only the interpreter's
+        # ResourceWarning is left.
+        inner = driver._transport
+
+        while hasattr(inner, "_ssl_protocol"):
+            inner._closed = True
+            inner = getattr(inner._ssl_protocol, "_transport", None)
+
+        inner._sock.close()
+        inner._sock = None

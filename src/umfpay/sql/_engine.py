@@ -15,8 +15,10 @@ from sqlalchemy import URL, NullPool, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from umfpay.errors import ConfigError, Text, needs_extra
-from umfpay.sensitive import Secret
+from umfpay.errors import ConfigError, DatabaseUnavailableError, Text, needs_extra
+from umfpay.sensitive import Secret, looks_like_address
+from umfpay.sql._failures import note_deadlock
+from umfpay.sql._types import MYSQL_NAMES
 
 
 # The driver and the extra that brings it.
@@ -55,16 +57,18 @@ class Place:
         self.file: Path | None = None
         self._url: Secret | None = None
 
+        if isinstance(where, str):
+            # A traceback may show what stands in this frame.
+            where = Secret(where)
+
         if isinstance(where, AsyncEngine):
             self._take_engine(where)
-        elif isinstance(where, os.PathLike) or (
-            isinstance(where, str) and "://" not in where
-        ):
-            self._take_path(os.fspath(where))
-        elif isinstance(where, str | Secret):
-            # A traceback may show what stands in this frame.
-            where = where if isinstance(where, Secret) else Secret(where)
+        elif isinstance(where, Secret) and looks_like_address(where.reveal()):
             self._take_url(where)
+        elif isinstance(where, Secret):
+            self._take_path(where.reveal())
+        elif isinstance(where, os.PathLike):
+            self._take_path(os.fspath(where))
         else:
             raise _refusal(
                 f"a URL, a path or an AsyncEngine is wanted, not {type(where).__name__}",
@@ -129,7 +133,10 @@ class Place:
         isolation = "AUTOCOMMIT" if self.dialect == "sqlite" else "READ COMMITTED"
 
         if self.engine is not None:
-            return self.engine.execution_options(isolation_level=isolation)
+            engine = self.engine.execution_options(isolation_level=isolation)
+            self._listen(engine)
+
+            return engine
 
         if self.file is not None:
             _make(self.file)
@@ -154,7 +161,7 @@ class Place:
 
         if self.dialect == "sqlite":
             options["connect_args"] = {"timeout": _BUSY_SECONDS}
-        elif self.dialect != "postgresql":
+        elif self.dialect in MYSQL_NAMES:
             options["connect_args"] = {
                 "init_command": f"SET innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS}"
             }
@@ -166,7 +173,32 @@ class Place:
         if self.dialect == "sqlite":
             event.listen(engine.sync_engine, "connect", _prepare_sqlite)
 
+        self._listen(engine)
+
         return engine
+
+    def identity(self) -> tuple[int, int] | None:
+        """
+        Return what tells the SQLite file from another one at its path.
+
+        Raises:
+            DatabaseUnavailableError: There is none any more.
+        """
+        if self.file is None:
+            return None
+
+        with contextlib.suppress(OSError):
+            found = self.file.stat()
+
+            return found.st_dev, found.st_ino
+
+        raise replaced_file_error(self.shown)
+
+    def _listen(self, engine: AsyncEngine) -> None:
+        listening = (engine.sync_engine, "handle_error", note_deadlock)
+
+        if self.dialect in MYSQL_NAMES and not event.contains(*listening):
+            event.listen(*listening)
 
     def _address(self) -> URL:
         if self._url is None:
@@ -254,6 +286,20 @@ def _display(url: URL) -> str:
         place = f"{place}:{url.port}"
 
     return f"{url.drivername}://{place}/{url.database or ''}"
+
+
+def replaced_file_error(shown: str) -> DatabaseUnavailableError:
+    """
+    Return the error of a file that others have removed or put another one in its place.
+    """
+    return DatabaseUnavailableError(
+        f"{shown}: the file was removed or replaced while it was open.",
+        f"{shown}：文件在打开期间被删除或替换。",
+        advice=Text(
+            "Nothing was kept. Put the file back, and start the process again.",
+            "未保存任何内容。请恢复该文件并重新启动进程。",
+        ),
+    )
 
 
 def _refusal(en: str, zh: str, *, advice: Text | None = None) -> ConfigError:

@@ -7,7 +7,10 @@ from __future__ import annotations
 import sqlite3
 from enum import Enum
 from typing import Any, Final
+from weakref import WeakSet
 
+from sqlalchemy import Connection
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -37,6 +40,8 @@ _PG_TABLES: Final = ("42P01", "42703", "3F000")
 
 # A lock that was waited for, a deadlock, a row changed since the snapshot.
 _MYSQL_CONTENTION: Final = (1205, 1213, 1020)
+_MYSQL_DEADLOCK: Final = 1213
+_deadlocked: Final[WeakSet[Connection]] = WeakSet()
 _MYSQL_LOST: Final = (
     1040,  # too many connections
     1053,  # shutdown in progress
@@ -97,6 +102,41 @@ def is_lost(connection: AsyncConnection) -> bool:
         return bool(closed())
 
     return getattr(driver, "connected", True) is False
+
+
+def note_deadlock(context: ExceptionContext) -> None:
+    """
+    Remember a deadlock: MySQL has rolled everything back, whoever caught the error.
+    """
+    original: Any = context.original_exception
+    connection = context.connection
+
+    if _code(original) == _MYSQL_DEADLOCK and connection is not None:
+        _deadlocked.add(connection)
+
+
+def had_deadlock(connection: AsyncConnection | None) -> bool:
+    """
+    Tell whether a statement of this transaction met a deadlock of MySQL.
+    """
+    return connection is not None and connection.sync_connection in _deadlocked
+
+
+def is_in_transaction(connection: AsyncConnection) -> bool:
+    """
+    Tell whether the driver's connection is in a transaction: SQL may have ended it.
+    """
+    inner = connection.sync_connection
+    assert inner is not None
+    driver: Any = inner.connection.driver_connection
+
+    for name in ("is_in_transaction", "get_transaction_status"):
+        ask = getattr(driver, name, None)
+
+        if ask is not None:
+            return bool(ask())
+
+    return bool(driver.in_transaction)
 
 
 def name_of(error: BaseException) -> str:

@@ -25,7 +25,14 @@ from umfpay.errors import (
 )
 from umfpay.sql._binding import Binding
 from umfpay.sql._engine import LOCK_WAIT_SECONDS
-from umfpay.sql._failures import Failure, classify, is_definite, name_of
+from umfpay.sql._failures import (
+    Failure,
+    classify,
+    had_deadlock,
+    is_definite,
+    is_in_transaction,
+    name_of,
+)
 
 
 T = TypeVar("T")
@@ -62,6 +69,12 @@ class Outcome(Generic[T]):
             raise self.error
 
         return self.value  # type: ignore[return-value]
+
+
+class _CaughtDeadlockError(Exception):
+    """
+    What ran in the transaction has caught the error of a deadlock that undid it all.
+    """
 
 
 class _Stage(Enum):
@@ -140,6 +153,9 @@ class Attempt:
         self._stage = _Stage.WORK
         value = await work(connection)
 
+        if had_deadlock(connection):
+            raise _CaughtDeadlockError
+
         # It may have caught the cancellation.
         if scope.expired():
             raise TimeoutError
@@ -147,6 +163,7 @@ class Attempt:
         if not self._ours:
             self._must_be_open(connection, transaction)
 
+        self._binding.check_file()
         self._stage = _Stage.COMMIT
 
         if not self._read_only:
@@ -170,6 +187,7 @@ class Attempt:
             if driver.in_transaction:
                 await connection.exec_driver_sql("ROLLBACK")
 
+            self._binding.check_file()
             await connection.exec_driver_sql(
                 "BEGIN" if self._read_only else "BEGIN IMMEDIATE"
             )
@@ -198,6 +216,17 @@ class Attempt:
         ):
             raise _ended_error()
 
+        if not is_in_transaction(connection):
+            raise DatabaseError(
+                "SQL that ran inside the transaction has ended it; what came before"
+                " that is kept.",
+                "事务中执行的 SQL 结束了该事务；此前的更改已保存。",
+                advice=Text(
+                    "Send no COMMIT or ROLLBACK, and to MySQL no CREATE, ALTER or DROP.",
+                    "请勿发送 COMMIT 或 ROLLBACK；对 MySQL 也不要执行 CREATE、ALTER、DROP。",
+                ),
+            )
+
     def _judge(self, error: Exception | None, *, expired: bool) -> Failure:
         """
         Find out what *error* means, and whether the connection can be used again.
@@ -211,6 +240,10 @@ class Attempt:
             return Failure.OTHER
 
         failure = classify(error, self._connection)
+
+        if had_deadlock(self._connection):
+            failure = Failure.CONTENTION
+
         committing = self._stage is _Stage.COMMIT and not is_definite(error)
         self._broken = committing or failure is Failure.LOST or self._has_ended()
 

@@ -21,7 +21,7 @@ from umfpay.errors import DatabaseError
 from umfpay.sensitive import shows_itself_half_made
 
 
-_MYSQL_NAMES: Final = ("mysql", "mariadb")
+MYSQL_NAMES: Final = ("mysql", "mariadb")
 
 
 class _BinaryText(String):
@@ -40,7 +40,7 @@ def _render(type_: _BinaryText, compiler: Any, **options: Any) -> str:
     if dialect.name == "postgresql":
         return f'{text} COLLATE "C"'
 
-    if dialect.name in _MYSQL_NAMES:
+    if dialect.name in MYSQL_NAMES:
         # Each of the two knows one of the collations without padding.
         kind = "utf8mb4_nopad_bin" if dialect.is_mariadb else "utf8mb4_0900_bin"
 
@@ -132,7 +132,7 @@ class Document(TypeDecorator[str]):
         """
         Return the type that has no limit of 65,535 bytes.
         """
-        wide = mysql.LONGTEXT() if dialect.name in _MYSQL_NAMES else Text()
+        wide = mysql.LONGTEXT() if dialect.name in MYSQL_NAMES else Text()
 
         return dialect.type_descriptor(wide)
 
@@ -150,7 +150,7 @@ def body() -> Any:  # Any: a type with variants
     """
     Return the type of bytes of any length.
     """
-    return LargeBinary().with_variant(mysql.LONGBLOB(), *_MYSQL_NAMES)
+    return LargeBinary().with_variant(mysql.LONGBLOB(), *MYSQL_NAMES)
 
 
 class now(FunctionElement[int]):  # noqa: N801 (it is written like func.now)
