@@ -249,6 +249,8 @@ class MariaDB(Server):
                 "--auth-root-authentication-method=normal",
                 "--skip-test-db",
                 "--innodb-log-file-size=8M",
+                # Each that starts removes files of others from a shared one.
+                f"--tmpdir={self.folder}",
                 *self._user(),
             ],
             env=self._environment(),
@@ -299,6 +301,7 @@ class MariaDB(Server):
             f"--init-file={self.folder / 'init.sql'}",
             f"--port={self.port}",
             "--bind-address=127.0.0.1",
+            f"--tmpdir={self.folder}",
             "--skip-name-resolve",
             "--innodb-buffer-pool-size=32M",
             "--innodb-log-file-size=8M",

@@ -36,7 +36,7 @@ async def _count(database):
     return await database.run(work, read_only=True)
 
 
-async def test_a_commit_whose_answer_is_lost_is_told_from_others(cable):
+async def test_a_commit_whose_answer_is_lost_has_an_error_of_its_own(cable):
     """
     Here it was kept; the error says that nobody knows.
     """

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import threading
 from typing import Any, Final, Self
 
 import attrs
@@ -97,13 +98,15 @@ class Binding:
 
         # A shop's own engine is a copy that shares the pool.
         if self.place.engine is not None:
-            return None
+            return
 
         # One after another, and each may wait for a server that says nothing.
         for _ in range(self.pool_size + 1):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_CLOSE_SECONDS):
-                    return await self.engine.dispose()
+                    await self.engine.dispose()
+
+                break
 
     def abandon(self) -> None:
         """
@@ -140,13 +143,19 @@ def _close_driver(driver: Any) -> None:
         stop = getattr(driver, "stop", None)
 
         if stop is not None:
-            stop()
+            # Elsewhere it would report to a loop that may be closed before it has ended.
+            outside = threading.Thread(target=stop)
+            outside.start()
+            outside.join()
 
             return
 
-        # asyncio has no public way; where these are missing, only the interpreter's
+        # Neither asyncio nor asyncpg has a public way; where these are missing, only a
         # ResourceWarning is left.
         inner = driver._transport
+
+        if hasattr(driver, "_aborted"):
+            driver._aborted = True
 
         while hasattr(inner, "_ssl_protocol"):
             inner._closed = True

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import uuid
 from pathlib import Path
 from typing import Any, Final
@@ -112,6 +111,10 @@ class Place:
 
         dialect, _, driver = url.drivername.partition("+")
         database, plain = url.database, not url.query
+
+        if url.query.get("mode") == "memory":
+            database = ":memory:"
+
         self.shown = _display(url)
         # Its options may hold a password.
         del url
@@ -255,7 +258,7 @@ def _check_driver(dialect: str, driver: str) -> None:
 
 
 def _check_file(database: str | None) -> None:
-    if not database or re.match(r":|file:.*memory", database):
+    if not database or ":memory:" in database:
         raise _refusal(
             "a SQLite database in memory is lost with its process; give a file",
             "内存中的 SQLite 数据库会随进程丢失；请指定文件",

@@ -4,6 +4,7 @@ What an error of a database means: try again, it is away, tables are missing.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from enum import Enum
 from typing import Any, Final
@@ -36,6 +37,9 @@ _PG_CONTENTION: Final = ("40001", "40P01", "55P03")
 _PG_UNUSABLE: Final = ("28", "3D", "53", "58", "25006")
 # connection_exception, operator_intervention, idle_in_transaction_session_timeout.
 _PG_LOST: Final = ("08", "57P", "25P03", "53300")
+_OUR_TABLE_PATTERN: Final = re.compile(
+    rf"\b{PREFIX}(?:events|objects|orders|journal|journal_log|sealed|tokens)\b"
+)
 _PG_TABLES: Final = ("42P01", "42703", "3F000")
 
 # A lock that was waited for, a deadlock, a row changed since the snapshot.
@@ -92,7 +96,10 @@ def is_lost(connection: AsyncConnection) -> bool:
     """
     inner = connection.sync_connection
 
-    if inner is None or inner.closed or inner.invalidated:
+    if inner is None or inner.closed:
+        return False
+
+    if inner.invalidated:
         return True
 
     driver: Any = inner.connection.driver_connection
@@ -152,7 +159,7 @@ def name_of(error: BaseException) -> str:
 
 
 def _code(original: Any) -> Any:  # Any: SQLSTATE or a number
-    for name in ("sqlstate", "sqlite_errorname", "errno"):
+    for name in ("pgcode", "sqlite_errorname", "errno"):
         code = getattr(original, name, None)
 
         if code is not None:
@@ -165,7 +172,8 @@ def _code(original: Any) -> Any:  # Any: SQLSTATE or a number
 
 def _classify_driver(error: DBAPIError) -> Failure:
     original: Any = error.orig
-    state = getattr(original, "sqlstate", None)
+    # Errors of MySQL have an SQLSTATE as well, and a coarser one.
+    state = getattr(original, "pgcode", None)
     sqlite_code = getattr(original, "sqlite_errorcode", None)
 
     if state:
@@ -179,7 +187,7 @@ def _classify_driver(error: DBAPIError) -> Failure:
         return Failure.LOST
 
     # A table of the shop that is missing is the shop's error.
-    if failure is Failure.TABLES and PREFIX not in f"{original}{error.statement}":
+    if failure is Failure.TABLES and not _OUR_TABLE_PATTERN.search(str(original)):
         return Failure.OTHER
 
     return failure
@@ -246,4 +254,4 @@ def is_definite(error: BaseException) -> bool:
         return bool(original.sqlite_errorcode & 0xFF != sqlite3.SQLITE_IOERR)
 
     # Of a constraint that is checked at the commit.
-    return str(getattr(original, "sqlstate", "")).startswith("23")
+    return str(getattr(original, "pgcode", "")).startswith("23")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import Any, Final, Generic, TypeVar
@@ -33,6 +34,7 @@ from umfpay.sql._failures import (
     is_in_transaction,
     name_of,
 )
+from umfpay.sql._types import MYSQL_NAMES
 
 
 T = TypeVar("T")
@@ -50,6 +52,19 @@ _MYSQL_SHORT_WAIT: Final = (
     f" innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS}"
 )
 _MYSQL_OWN_WAIT: Final = "SET innodb_lock_wait_timeout = @umf_lock_wait"
+
+
+_BEFORE_WORDS: Final = r"(?is)(?:\s|--[^\n]*\n|/\*.*?\*/)*"
+_ENDING_PATTERN: Final = re.compile(
+    _BEFORE_WORDS
+    + r"(?:COMMIT|END|ABORT|BEGIN|START|PREPARE\s+TRANSACTION"
+    + r"|ROLLBACK(?!\s+(?:\w+\s+)?TO\b))\b"
+)
+_COMMITTING_PATTERN: Final = re.compile(
+    _BEFORE_WORDS
+    + r"(?:CREATE(?!\s+TEMPORARY)|ALTER|DROP(?!\s+TEMPORARY)|TRUNCATE|RENAME|LOCK"
+    + r"|UNLOCK|GRANT|REVOKE|ANALYZE|OPTIMIZE|SET\s+AUTOCOMMIT)\b"
+)
 
 
 @attrs.frozen
@@ -112,11 +127,13 @@ class Attempt:
         # It consists of our own statements only, and may make tables.
         self._ours = ours
         self._lent_mysql = self._place.engine is not None and (
-            self._place.dialect in ("mysql", "mariadb")
+            self._place.dialect in MYSQL_NAMES
         )
         self._stage = _Stage.BEGIN
         self._connection: AsyncConnection | None = None
+        self._transaction: AsyncTransaction | None = None
         self._writing = False
+        self._watching = False
         self._broken = True
 
     async def make(self, work: Work[T]) -> Outcome[T]:
@@ -151,6 +168,7 @@ class Attempt:
         self._connection = connection
         transaction = await self._begin(connection)
         self._stage = _Stage.WORK
+        self._watching = not self._ours
         value = await work(connection)
 
         if had_deadlock(connection):
@@ -161,9 +179,10 @@ class Attempt:
             raise TimeoutError
 
         if not self._ours:
-            self._must_be_open(connection, transaction)
+            self._must_be_open(connection)
 
         self._binding.check_file()
+        self._watching = False
         self._stage = _Stage.COMMIT
 
         if not self._read_only:
@@ -177,7 +196,11 @@ class Attempt:
 
     async def _begin(self, connection: AsyncConnection) -> AsyncTransaction:
         transaction = await connection.begin()
+        self._transaction = transaction
         event.listen(connection.sync_connection, "commit", self._refuse_commit)
+        event.listen(
+            connection.sync_connection, "before_cursor_execute", self._watch_statement
+        )
         dialect = self._place.dialect
 
         if dialect == "sqlite":
@@ -203,27 +226,40 @@ class Attempt:
 
     def _refuse_commit(self, _connection: Any) -> None:
         # SQLAlchemy calls it before it commits.
-        if self._stage is _Stage.WORK and not self._ours:
+        if self._watching:
             raise _ended_error()
 
-    def _must_be_open(
-        self, connection: AsyncConnection, transaction: AsyncTransaction
+    def _watch_statement(
+        self, _connection: Any, _cursor: Any, statement: str, *_more: Any
     ) -> None:
-        if (
-            connection.closed
-            or not transaction.is_active
-            or connection.get_transaction() is not transaction
-        ):
+        if not self._watching:
+            return
+
+        # After its end each statement would be a transaction of its own.
+        if not self._is_open() or _ENDING_PATTERN.match(statement):
+            raise _ended_error()
+
+        mysql = self._place.dialect in MYSQL_NAMES
+
+        if mysql and _COMMITTING_PATTERN.match(statement):
+            raise _ended_error()
+
+    def _is_open(self) -> bool:
+        transaction = self._transaction
+
+        return transaction is not None and transaction.is_active
+
+    def _must_be_open(self, connection: AsyncConnection) -> None:
+        if connection.closed or not self._is_open():
             raise _ended_error()
 
         if not is_in_transaction(connection):
             raise DatabaseError(
                 "SQL that ran inside the transaction has ended it; what came before"
-                " that is kept.",
-                "事务中执行的 SQL 结束了该事务；此前的更改已保存。",
+                " that is perhaps kept.",
+                "事务中执行的 SQL 结束了该事务；此前的更改可能已保存。",
                 advice=Text(
-                    "Send no COMMIT or ROLLBACK, and to MySQL no CREATE, ALTER or DROP.",
-                    "请勿发送 COMMIT 或 ROLLBACK；对 MySQL 也不要执行 CREATE、ALTER、DROP。",
+                    "Call no procedure that commits.", "请勿调用会提交事务的存储过程。"
                 ),
             )
 
@@ -267,6 +303,7 @@ class Attempt:
 
     async def _give_back(self) -> None:
         connection = self._connection
+        self._watching = False
 
         try:
             if connection is not None and not connection.closed:
@@ -276,15 +313,25 @@ class Attempt:
                 self._binding.writing.release()
 
     async def _close(self, connection: AsyncConnection) -> None:
+        if not self._broken:
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await self._restore(connection)
+
+                    return
+
+        # The server undoes what was begun as soon as it sees that nobody is there.
         with contextlib.suppress(Exception):
             async with asyncio.timeout(_CLOSE_SECONDS):
-                if self._broken:
-                    await connection.invalidate()
-                elif self._lent_mysql:
-                    await connection.rollback()
-                    await connection.exec_driver_sql(_MYSQL_OWN_WAIT)
-
+                await connection.invalidate()
                 await connection.close()
+
+    async def _restore(self, connection: AsyncConnection) -> None:
+        if self._lent_mysql:
+            await connection.rollback()
+            await connection.exec_driver_sql(_MYSQL_OWN_WAIT)
+
+        await connection.close()
 
     def _explain(
         self, error: Exception, failure: Failure, *, expired: bool
@@ -358,8 +405,9 @@ class Attempt:
 def _ended_error() -> DatabaseError:
     return DatabaseError(
         "The transaction was ended from inside: commit, rollback and close are not for"
-        " what runs in it.",
-        "事务在内部被结束：其中的代码不得提交、回滚或关闭连接。",
+        " what runs in it, nor what MySQL commits by itself (CREATE, ALTER, DROP).",
+        "事务在内部被结束：其中的代码不得提交、回滚或关闭连接，"
+        "也不得执行 MySQL 会自动提交的语句（CREATE、ALTER、DROP）。",
         advice=Text(
             "Nothing was kept. Leave the end of the transaction to umfpay; use a"
             " savepoint (begin_nested) where a part may fail.",
