@@ -17,6 +17,7 @@ from umfpay.sensitive import Secret
 from umfpay.transport import Answer, Call, CallState, Effect, HTTPXAdapter, family_of
 from umfpay.transport._exchange import Failure, HTTPExchangeError
 from umfpay.transport._httpx_adapter import (
+    EXTENSION,
     AbandonedError,
     is_length_declared,
 )
@@ -533,6 +534,7 @@ async def test_a_write_is_a_complete_request(server):
         request.content,
     )
     assert 5.0 == request.extensions["timeout"]["read"]
+    assert state is request.extensions[EXTENSION]
 
 
 @pytest.mark.parametrize(("seconds", "most"), [(4.0, 3.0), (100.0, 5.0)])

@@ -23,6 +23,9 @@ from umfpay.transport._request_head import ALWAYS
 from umfpay.transport._user_hooks import translate_errors
 
 
+EXTENSION: Final = "umfpay"
+"""Where a transport finds the `CallState` of a request, in its extensions."""
+
 # Their classes are disjoint; each transport gets requests of its own family.
 _FAMILIES: Final = ("httpx", "httpx2")
 
@@ -149,7 +152,11 @@ class HTTPXAdapter:
             url,
             headers=_headers(url, state),
             stream=self._body_class(state),
-            extensions={"timeout": timeout, "trace": partial(_trace, state)},
+            extensions={
+                EXTENSION: state,
+                "timeout": timeout,
+                "trace": partial(_trace, state),
+            },
         )
         response = await self._wrapped.handle_async_request(request)
         # Whoever answers has it, even if he took no body.
