@@ -275,21 +275,19 @@ def _believe_waiting(monkeypatch):
 
 
 def _lie_about_the_body(monkeypatch):
-    watch = _httpx_adapter._watched_body
+    watched_body_class = _httpx_adapter._watched_body_class
 
-    def lie(family, state):
-        watched = watch(family, state)
-
-        class Lying(family.AsyncByteStream):
+    def lie(family):
+        class Lying(watched_body_class(family)):
             async def __aiter__(self):
-                async for part in watched:
-                    state.body_started, state.body_tracked = False, True
+                async for part in super().__aiter__():
+                    self._state.body_started, self._state.body_tracked = False, True
 
                     yield part
 
-        return Lying()
+        return Lying
 
-    monkeypatch.setattr(_httpx_adapter, "_watched_body", lie)
+    monkeypatch.setattr(_httpx_adapter, "_watched_body_class", lie)
 
 
 @SLOW
