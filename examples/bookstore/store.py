@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import aiosqlite
+from sqlalchemy import text
 
 from umfpay import UMFSession
 from umfpay.errors import (
@@ -219,8 +220,15 @@ class Bookstore:
 
         if isinstance(payment, Payment) and payment.order is not None:
             await transaction.connection.execute(
-                "UPDATE orders SET state = ?, payment_id = ? WHERE number = ?",
-                (event.state, payment.id, payment.order.mer_reference_id),
+                text(
+                    "UPDATE orders SET state = :state, payment_id = :payment_id"
+                    " WHERE number = :number"
+                ),
+                {
+                    "state": event.state,
+                    "payment_id": payment.id,
+                    "number": payment.order.mer_reference_id,
+                },
             )
 
     async def _known(self, number: str) -> NewOrder:

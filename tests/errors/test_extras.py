@@ -77,6 +77,7 @@ NEEDS = [
     ("from umfpay.testing import EmulatorBox", "pytest_socket", "testing"),
     ("import umfpay.notifications.fastapi", "fastapi", "fastapi"),
     ("import umfpay.notifications.aiohttp", "aiohttp", "aiohttp"),
+    ("from umfpay.notifications import NotificationInbox", "sqlalchemy", "sql"),
     (_LEDGER, "polars", "reconcile"),
     ("from umfpay.reconciliation import compare", "narwhals", "reconcile"),
     (_SQL, "sqlalchemy", "reconcile"),

@@ -6,53 +6,81 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import sqlite3
 import time
 from contextlib import AsyncExitStack, closing
+from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from tests.sql_servers import fresh_database
 from umfpay.models import Money
 from umfpay.notifications import NotificationInbox, NotificationReceiver
+from umfpay.sql import Database
 from umfpay.testing import NotificationSigner
 
 
 class Place:
     """
-    A file, with a table in which handlers leave what they did.
+    A database, with a table in which handlers leave what they did.
     """
 
-    def __init__(self, path):
-        self.path = path
-        self.spec = str(path)
-        self.run("CREATE TABLE effects (effect TEXT)")
+    def __init__(self, spec, server=None):
+        self.spec = spec
+        self.server = server
+        self.path = None if server else Path(spec)
+        self.run("CREATE TABLE effects (effect VARCHAR(200))")
 
-    def run(self, statement, *values):
+    @property
+    def dialect(self):
+        return "sqlite" if self.server is None else self.server.dialect
+
+    def run(self, statement):
+        """
+        Run *statement* as another program would; return its rows.
+        """
+        if self.server is not None:
+            name = self.spec.rpartition("/")[2]
+            # Batch mode and -At print a tab or a bar between columns.
+            lines = self.server.sql(statement, name).splitlines()
+
+            return [tuple(re.split(r"[\t|]", one)) for one in lines]
+
         with closing(sqlite3.connect(self.path, timeout=10)) as connection, connection:
-            return connection.execute(statement, values).fetchall()
+            return connection.execute(statement).fetchall()
 
     @staticmethod
     async def leave(transaction, effect):
         await transaction.connection.execute(
-            "INSERT INTO effects VALUES (?)", (effect,)
+            text("INSERT INTO effects VALUES (:effect)"), {"effect": effect}
         )
 
     def effects(self):
+        # In the order of the events: a table of a server has none of its own.
         return [row[0] for row in self.run("SELECT effect FROM effects")]
 
     def set_attempts(self, count):
-        self.run("UPDATE umf_events SET attempts = ?", count)
+        self.run(f"UPDATE umf_events SET attempts = {count}")
 
     def waits(self):
         """
         Seconds until each ready event is due, as it was set.
         """
-        rows = self.run("SELECT due FROM umf_events WHERE status = 'ready'")
+        rows = self.run("SELECT due_at FROM umf_events WHERE status = 'ready'")
 
-        return [row[0] - time.time() for row in rows]
+        return [int(row[0]) / 1e6 - time.time() for row in rows]
 
     def stored(self):
-        return self.run("SELECT count(*) FROM umf_events")[0][0]
+        return int(self.run("SELECT count(*) FROM umf_events")[0][0])
+
+    def status(self):
+        return [row[0] for row in self.run("SELECT status FROM umf_events")]
+
+    async def make_tables(self):
+        async with Database(self.spec) as database:
+            await database.create_tables()
 
 
 @pytest.fixture(name="signer", scope="session")
@@ -78,7 +106,29 @@ def _certificate(credentials, tmp_path_factory):
 
 @pytest.fixture(name="place")
 def _place(tmp_path):
-    return Place(tmp_path / "shop.sqlite3")
+    """
+    A SQLite file.
+    """
+    return Place(str(tmp_path / "shop.sqlite3"))
+
+
+@pytest.fixture(name="each_place", params=["sqlite", "postgresql", "mariadb"])
+async def _each_place(request, tmp_path):
+    """
+    A database of each kind, with the tables of the inbox.
+    """
+    if request.param == "sqlite":
+        yield Place(str(tmp_path / "shop.sqlite3"))
+
+        return
+
+    server = request.getfixturevalue(f"{request.param}_server")
+
+    with fresh_database(server) as url:
+        place = Place(url, server)
+        await place.make_tables()
+
+        yield place
 
 
 class Shop:

@@ -22,6 +22,8 @@ import sys
 import time
 from pathlib import Path
 
+from sqlalchemy import text
+
 from umfpay.notifications import NotificationInbox, NotificationReceiver
 
 
@@ -39,7 +41,7 @@ async def work(receiver, place, seconds, pause, begins, hangs):
         await asyncio.sleep(random.uniform(0, pause))
 
         await transaction.connection.execute(
-            "INSERT INTO effects VALUES (?)", (effect,)
+            text("INSERT INTO effects VALUES (:effect)"), {"effect": effect}
         )
 
         await asyncio.sleep(60 if hangs else random.uniform(0, pause))

@@ -17,7 +17,7 @@ import pytest
 from umfpay import Config, UMFSession
 from umfpay.emulator import Emulator, serve
 from umfpay.models import Money
-from umfpay.notifications import NotificationReceiver, _asking, _sqlite
+from umfpay.notifications import NotificationReceiver, _asking, _event_store
 from umfpay.notifications._store import pause_after
 from umfpay.testing import NotificationSigner
 
@@ -36,7 +36,7 @@ def _quick(monkeypatch):
     def quick(times):
         return min(0.01 * 2**times, 0.1)
 
-    for module in (_asking, _sqlite):
+    for module in (_asking, _event_store):
         monkeypatch.setattr(module, "pause_after", quick)
 
     monkeypatch.setattr(_asking, "_POLL_SECONDS", 0.02)
@@ -358,7 +358,9 @@ async def test_after_a_day_it_is_unconfirmed_and_warned_of_daily(
     # Nobody but this test reports from now on.
     shop.inbox._tasks[2].cancel()
     log.clear()
-    place.run("UPDATE umf_events SET received = received - 90000, questions = 20")
+    place.run(
+        "UPDATE umf_events SET received_at = received_at - 90000000000, questions = 20"
+    )
     assert await eventually(
         lambda: place.run("SELECT status FROM umf_events") == [("unconfirmed",)]
     )
@@ -366,7 +368,7 @@ async def test_after_a_day_it_is_unconfirmed_and_warned_of_daily(
     await shop.inbox._reporter.report()
     assert "not confirmed" not in log.text
 
-    place.run("UPDATE umf_events SET reported = reported - 90000")
+    place.run("UPDATE umf_events SET reported_at = reported_at - 90000000000")
     await shop.inbox._reporter.report()
     assert 1 == log.text.count("not confirmed and not applied")
     await shop.inbox._reporter.report()
@@ -397,7 +399,7 @@ async def test_without_a_session_it_waits_for_a_worker_that_has_one(
     # Nobody but this test reports from now on: it is told daily, if no worker comes.
     blind.inbox._tasks[2].cancel()
     log.clear()
-    place.run("UPDATE umf_events SET reported = reported - 90000")
+    place.run("UPDATE umf_events SET reported_at = reported_at - 90000000000")
 
     for _ in range(2):
         await blind.inbox._reporter.report()
@@ -415,7 +417,7 @@ async def test_a_clock_that_was_set_back_delays_no_question(shop, place, eventua
     await shop.inbox.expect("n1", amount=PRICE)
     await _receive(shop, "PAY_NOBODY")
     assert await eventually(lambda: place.run("SELECT questions FROM umf_events")[0][0])
-    place.run("UPDATE umf_events SET due = ?", time.time() + 86392)
+    place.run(f"UPDATE umf_events SET due_at = {time.time_ns() // 1000 + 86392000000}")
     place.run("UPDATE umf_events SET questions = 0")
 
     assert await eventually(lambda: place.run("SELECT questions FROM umf_events")[0][0])

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from umfpay.models import Money
+from umfpay.notifications._event_store import EventStore
 from umfpay.notifications._expectations import read_expectation
-from umfpay.notifications._sqlite import SQLiteStore
+from umfpay.sql import Database
 
 
 WORKER = Path(__file__).with_name("notified_shop.py")
@@ -56,8 +57,8 @@ def _fill(place, receiver, signer):
     """
 
     async def fill(count, *states):
-        store = SQLiteStore(place.spec)
-        await store.open()
+        database = Database(place.spec)
+        store = EventStore(database, "", applying=database, seconds=30.0)
         effects = []
 
         for number in range(count):
@@ -84,7 +85,7 @@ def _fill(place, receiver, signer):
                 await store.add(event)
                 effects.append(f"PAY_{number} {state}")
 
-        await store.aclose()
+        await database.aclose()
 
         return effects
 

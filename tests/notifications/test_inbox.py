@@ -15,6 +15,7 @@ import pytest
 
 from umfpay.errors import (
     ConfigError,
+    DatabaseError,
     NotificationAmountError,
     NotificationBodyError,
     NotificationError,
@@ -474,13 +475,13 @@ async def test_a_bug_does_not_end_the_inbox(open_shop, place, eventually, log):
     due = shop.inbox._store.due
     calls = []
 
-    async def broken(status, now):
+    async def broken(status, now, **options):
         calls.append(now)
 
         if len(calls) == 1:
             raise RuntimeError("a bug")
 
-        return await due(status, now)
+        return await due(status, now, **options)
 
     shop.inbox._store.due = broken
     await shop.receive()
@@ -779,21 +780,20 @@ def test_nothing_is_left_after_aclose(make_shop, place, receiver, signer):
 @pytest.mark.parametrize("place", ["", ":memory:", None, 7])
 def test_a_place_that_keeps_nothing_is_refused(receiver, place):
     """
-    A file is needed.
+    A database is needed.
     """
-    with pytest.raises(ConfigError, match="inbox"):
+    with pytest.raises(ConfigError, match="Database"):
         NotificationInbox(place, receiver)
 
 
 @pytest.mark.parametrize(
-    "scheme",
-    ["redis:", "redis", "redis+sentinel", "postgresql+asyncpg", "sqlite", " redis"],
+    "scheme", ["redis:", "redis", "redis+sentinel", "postgresql", "sqlite", " redis"]
 )
-def test_an_address_is_refused_and_nowhere_shown(receiver, scheme):
+def test_an_address_that_cannot_be_used_is_nowhere_shown(receiver, scheme):
     """
     No file is named after it; its password is in no message and in no frame of ours.
     """
-    with pytest.raises(ConfigError, match="address") as caught:
+    with pytest.raises(ConfigError) as caught:
         NotificationInbox(f"{scheme}://user:hunter2@host/0", receiver)
 
     assert "hunter2" not in str(caught.value)
@@ -855,7 +855,7 @@ async def test_an_inbox_that_could_not_be_opened_may_be_tried_again(
     place.spec = str(tmp_path / "later" / "shop.sqlite3")
     shop = make_shop(place, receiver, signer)
 
-    with pytest.raises(ConfigError, match="cannot be opened"):
+    with pytest.raises(DatabaseError, match="CANTOPEN"):
         await shop.inbox.__aenter__()
 
     (tmp_path / "later").mkdir()

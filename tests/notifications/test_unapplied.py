@@ -10,7 +10,7 @@ import time
 import pytest
 
 from umfpay.emulator._keys import make_credentials
-from umfpay.errors import NotificationError, TransportError
+from umfpay.errors import DatabaseError, TransportError
 from umfpay.models import (
     CustomsDeclaration,
     Money,
@@ -253,7 +253,7 @@ async def test_a_place_that_is_down_stops_the_telling_for_a_while(
         calls.append(1)
 
         if len(calls) < 4:
-            raise NotificationError("It is down.", "不可用。")
+            raise DatabaseError("It is down.", "不可用。")
 
         return await unreported(now, questions=questions)
 
@@ -569,7 +569,7 @@ async def test_a_clock_that_was_set_back_delays_no_event(
     await shop.receive()
     assert await eventually(lambda: shop.seen)
     await shop.inbox.aclose()
-    place.run("UPDATE umf_events SET due = ?", time.time() + step)
+    place.run(f"UPDATE umf_events SET due_at = {int((time.time() + step) * 1e6)}")
     await open_shop(place)
 
     assert await eventually(lambda: place.effects() == ONCE)

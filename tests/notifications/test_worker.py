@@ -90,7 +90,7 @@ async def test_the_pause_grows(shop, place, monkeypatch, attempts, pause):
     await shop.expect()
     await shop.inbox.replay()
 
-    assert place.run("SELECT due FROM umf_events") == [(1000.0 + pause,)]
+    assert place.run("SELECT due_at FROM umf_events") == [((1000 + pause) * 10**6,)]
 
 
 @pytest.mark.parametrize(

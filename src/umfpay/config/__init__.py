@@ -11,6 +11,7 @@ from umfpay.config._config import (
     UnsignedResponses,
 )
 from umfpay.config._environment import Environment
+from umfpay.config._merchants import merchant_id
 from umfpay.config._paths import existing_file, file_path
 
 
@@ -23,5 +24,6 @@ __all__ = [
     "existing_file",
     "file_path",
     "is_loopback",
+    "merchant_id",
     "no_config",
 ]

@@ -2,19 +2,33 @@
 Notifications (webhooks): verify, store, acknowledge, apply once (gateway.md 3.3).
 
 `umfpay.notifications.fastapi` and `umfpay.notifications.aiohttp` hold the endpoint of
-a shop's web server.
+a shop's web server. The inbox needs the extra ``sql``, the receiver alone needs none.
 """
 
-from umfpay.notifications._asking import Gateway
-from umfpay.notifications._inbox import NotificationInbox
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING, Any
+
+from umfpay.errors import needs_extra as _needs_extra
 from umfpay.notifications._receiver import (
     NotificationEvent,
     NotificationReceiver,
     NotificationReply,
 )
-from umfpay.notifications._store import Transaction
-from umfpay.notifications._unapplied import UnappliedEvent
 
+
+if TYPE_CHECKING:
+    from umfpay.notifications._asking import Gateway
+    from umfpay.notifications._inbox import NotificationInbox
+    from umfpay.notifications._transaction import Transaction
+    from umfpay.notifications._unapplied import UnappliedEvent
+
+
+_HOME = {
+    "Gateway": "_asking",
+    "NotificationInbox": "_inbox",
+    "Transaction": "_transaction",
+    "UnappliedEvent": "_unapplied",
+}
 
 __all__ = [
     "Gateway",
@@ -25,3 +39,24 @@ __all__ = [
     "Transaction",
     "UnappliedEvent",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """
+    Import what needs a database when it is first used.
+    """
+    home = _HOME.get(name)
+
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    with _needs_extra("sql", by=f"umfpay.notifications.{name}"):
+        value = getattr(_import_module(f"{__name__}.{home}"), name)
+
+    globals()[name] = value
+
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__]

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 import attrs
 
-from umfpay.errors import NotificationError, UMFError
+from umfpay.errors import DatabaseError, UMFError
 from umfpay.models import (
     CustomsDeclaration,
     Order,
@@ -32,11 +32,12 @@ from umfpay.notifications._decision import (
     money_conflict,
     number_conflict,
 )
+from umfpay.notifications._event_store import BATCH, EventStore
 from umfpay.notifications._expectations import Binding, Expectation
 from umfpay.notifications._query_events import event_of
 from umfpay.notifications._receiver import Entity, NotificationEvent
-from umfpay.notifications._store import InboxStore, StoredEvent, pause_after
-from umfpay.notifications._worker import Read, is_own_cancellation
+from umfpay.notifications._store import Read, StoredEvent, pause_after
+from umfpay.notifications._worker import is_own_cancellation
 
 
 # Seconds.
@@ -172,7 +173,7 @@ class Asker:
 
     def __init__(
         self,
-        store: InboxStore,
+        store: EventStore,
         read: Read,
         gateway: Gateway,
         *,
@@ -192,7 +193,7 @@ class Asker:
         while True:
             try:
                 await self.ask_due()
-            except NotificationError as error:
+            except DatabaseError as error:
                 _log.warning("the inbox cannot ask now: %s", error.what.en)
             except Exception:  # noqa: BLE001 (logged; nobody else would ask)
                 _log.exception("asking about notifications failed; it goes on")
@@ -204,20 +205,25 @@ class Asker:
         Ask about all events whose time has come.
 
         Raises:
-            NotificationError: The place is down.
+            DatabaseError: The database is down.
         """
-        due = await self._store.due(Status.ASKING, time.time())
+        after = None
 
-        for start in range(0, len(due), _MAX_CONCURRENCY):
-            some = due[start : start + _MAX_CONCURRENCY]
+        while batch := await self._store.due(Status.ASKING, time.time(), after=after):
+            for start in range(0, len(batch), _MAX_CONCURRENCY):
+                some = batch[start : start + _MAX_CONCURRENCY]
+                ended = await asyncio.gather(
+                    *(self._ask(one.key) for one in some), return_exceptions=True
+                )
 
-            ended = await asyncio.gather(
-                *(self._ask(key) for key in some), return_exceptions=True
-            )
+                for one in ended:
+                    if isinstance(one, BaseException):
+                        raise one
 
-            for one in ended:
-                if isinstance(one, BaseException):
-                    raise one
+            if len(batch) < BATCH:
+                break
+
+            after = batch[-1]
 
     async def _ask(self, key: str) -> None:
         stored = await self._store.find(key)
@@ -234,7 +240,7 @@ class Asker:
         found = await self._decide_by_query(stored)
 
         if isinstance(found, Proof):
-            await self._store.confirm(key, found.answers, found.binding)
+            await self._store.confirm(stored, found.answers, found.binding)
             self._on_answer()
 
             return
@@ -247,7 +253,7 @@ class Asker:
         if found.status is Status.ASKING and given_up:
             found = Decision(Status.UNCONFIRMED, found.reason)
 
-        await self._store.conclude(key, found)
+        await self._store.conclude(stored, found)
         self._on_waiting()
 
     async def _decide_by_query(self, stored: StoredEvent) -> Proof | Decision:

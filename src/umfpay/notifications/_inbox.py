@@ -6,44 +6,49 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from contextlib import suppress
 from datetime import timedelta
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from umfpay.errors import (
     ConfigError,
+    DatabaseError,
+    DatabaseUnavailableError,
     NotificationError,
     NotificationSignatureError,
 )
 from umfpay.models import Money
 from umfpay.notifications._asking import Asker, Gateway
 from umfpay.notifications._decision import Status
+from umfpay.notifications._event_store import BATCH, EventStore
 from umfpay.notifications._expectations import Expectable, Expected, read_expectation
 from umfpay.notifications._handlers import check_callback
 from umfpay.notifications._query_events import event_of, stored_event
 from umfpay.notifications._receiver import (
     Entity,
     Headers,
+    Kind,
     NotificationEvent,
     NotificationReceiver,
     NotificationReply,
 )
-from umfpay.notifications._sqlite import SQLiteStore
-from umfpay.notifications._store import InboxStore, StoredEvent
+from umfpay.notifications._releasing import release
+from umfpay.notifications._store import StoredEvent
 from umfpay.notifications._unapplied import OnConflict, Reporter, UnappliedEvent
-from umfpay.notifications._worker import Applier, Handler
-from umfpay.sensitive import looks_like_address
+from umfpay.notifications._worker import MARGIN_SECONDS, Applier, Handler
+from umfpay.sensitive import Secret, looks_like_address
+from umfpay.sql import Database
 
 
 # Seconds.
-_IDLE_SECONDS: Final = 30.0
+_PRUNE_SECONDS: Final = 600.0
 _POLL_SECONDS: Final = 1.0
-_RETRY_SECONDS: Final = 0.25
-# What a worker needs besides its handler.
-_LEASE_MARGIN_SECONDS: Final = 20.0
+_PATIENCE_SECONDS: Final = 10.0
 
 _log = logging.getLogger("umfpay")
 
@@ -52,11 +57,13 @@ class NotificationInbox:
     """
     Keeps notifications, and applies each once, in the order of its states.
 
-        inbox = NotificationInbox("shop.sqlite3", NotificationReceiver.from_config(c))
+        inbox = NotificationInbox(
+            "postgresql+asyncpg://...", NotificationReceiver.from_config(config)
+        )
 
-        @inbox.handler
+        @inbox.on_payment
         async def paid(event, transaction):
-            await transaction.connection.execute("UPDATE orders SET ...")
+            await transaction.connection.execute(text("UPDATE orders SET ..."), ...)
 
         async with inbox:
             await inbox.expect(order)
@@ -73,46 +80,73 @@ class NotificationInbox:
     What the handler writes through *transaction* is committed together with the mark
     that it was applied: once, whatever comes twice, late, or crashes. Events of one
     object are applied one at a time, in the order they came: while one fails, those
-    behind it wait.
+    behind it wait. Any number of processes may do so.
 
-    Let a handler only write, and soon. A SQLite file has one writer at a time, and the
-    commit-once needs it from the handler's beginning to its end: meanwhile `receive()`
-    and `expect()` wait, in every process, at most *handler_timeout* and 20 seconds
-    more; so give the shop's own connections that ``timeout``.
+    Let a handler only write, and soon. A SQLite file has one writer at a time: meanwhile
+    `receive()` and `expect()` wait, in every process, at most *handler_timeout* and 20
+    seconds more; so give the shop's own connections that ``timeout``. In PostgreSQL and
+    MySQL only the row of the object is locked.
 
     Args:
-        place: The path of a SQLite file; the shop's own tables may be in it.
+        place: What `umfpay.sql.Database` takes: a URL, the path of a SQLite file, the
+            shop's own `AsyncEngine`; or a `Database`, which stays open. The shop's own
+            tables may be in it.
         receiver: Verifies.
         gateway: The session that asks about what proves nothing by itself. Without one,
-            another process on the same file must have it.
+            another process on the same database must have it.
         on_conflict: Awaited with each conflict; it may be told twice. By default the
             gateway is asked and the answer logged.
         keep: How long applied events are kept against duplicates.
-        handler_timeout: Seconds that a handler may take.
+        handler_timeout: Seconds that the handlers of an event may take.
+        workers: Of how many objects events are applied at the same time.
+        max_held: With about so many held events, another one that names no known number
+            or id is not acknowledged: strangers cannot fill the database.
     """
 
     def __init__(
         self,
-        place: str | os.PathLike[str],
+        place: Any,  # a setting is whatever the user gave
         receiver: NotificationReceiver,
         *,
         gateway: Gateway | None = None,
         on_conflict: OnConflict | None = None,
         keep: timedelta = timedelta(days=30),
         handler_timeout: float = 10.0,
+        workers: int = 1,
+        max_held: int = 10_000,
     ) -> None:
-        try:
-            self._store = _open_store(
-                place, patience=handler_timeout + _LEASE_MARGIN_SECONDS
-            )
-        finally:
-            del place
+        # A traceback may show what stands in this frame.
+        if isinstance(place, str) and looks_like_address(place):
+            place = Secret(place)
 
         if on_conflict is not None:
             check_callback("on_conflict", on_conflict, arguments=1)
 
+        self._databases: list[Database] = []
+
+        if isinstance(place, Database):
+            keeping = applying = place
+        else:
+            keeping = applying = Database(place)
+            self._databases.append(keeping)
+
+            # Handlers take no connection of those who receive.
+            if keeping.dialect != "sqlite":
+                applying = Database(place, pool_size=workers)
+                self._databases.append(applying)
+
+        has_one_writer = keeping.dialect == "sqlite"
+        self._store = EventStore(
+            keeping,
+            receiver.merchant,
+            applying=applying,
+            seconds=handler_timeout + MARGIN_SECONDS
+            if has_one_writer
+            else _PATIENCE_SECONDS,
+        )
         self._receiver = receiver
         self._work = asyncio.Event()
+        self._closing = asyncio.Event()
         self._reporter = Reporter(
             self._store, self._read, gateway=gateway, on_conflict=on_conflict
         )
@@ -123,7 +157,7 @@ class NotificationInbox:
                 self._store,
                 self._read,
                 gateway,
-                on_answer=self._work.set,
+                on_answer=self._look_soon,
                 on_waiting=self._reporter.look,
             )
 
@@ -131,10 +165,16 @@ class NotificationInbox:
             self._store,
             self._read,
             handler_timeout=handler_timeout,
+            workers=workers,
+            has_one_writer=has_one_writer,
             on_applied=self._wake,
-            on_waiting=self._look,
+            on_waiting=self._report_soon,
         )
         self._keep = keep
+        self._max_held = max_held
+        self._is_full = False
+        # Something was held since they were counted.
+        self._must_count = True
         self._is_open = False
         self._tasks: list[asyncio.Task[None]] = []
         self._arrived: dict[str, set[asyncio.Event]] = {}
@@ -143,13 +183,34 @@ class NotificationInbox:
         """
         Have *handler* called with each event that is applied; a decorator.
 
-        A process without a handler applies nothing: its events wait for one that has.
+        An event without a handler is not applied: it waits for a process that has one.
 
         Raises:
             ConfigError: It is no coroutine function of event and transaction.
         """
-        check_callback("inbox.handler", handler, arguments=2)
-        self._applier.add_handler(handler)
+        return self._add_handler("inbox.handler", handler, None)
+
+    def on_payment(self, handler: Handler) -> Handler:
+        """
+        Have *handler* called with each event of a payment; a decorator.
+        """
+        return self._add_handler("inbox.on_payment", handler, "payment")
+
+    def on_refund(self, handler: Handler) -> Handler:
+        """
+        Have *handler* called with each event of a refund; a decorator.
+        """
+        return self._add_handler("inbox.on_refund", handler, "refund")
+
+    def on_customs(self, handler: Handler) -> Handler:
+        """
+        Have *handler* called with each event of a customs declaration; a decorator.
+        """
+        return self._add_handler("inbox.on_customs", handler, "customs_declaration")
+
+    def _add_handler(self, name: str, handler: Handler, kind: Kind | None) -> Handler:
+        check_callback(name, handler, arguments=2)
+        self._applier.add_handler(handler, kind)
         self._work.set()
 
         return handler
@@ -159,7 +220,8 @@ class NotificationInbox:
         Open it; it may be opened again after `aclose()`.
 
         Raises:
-            ConfigError: It is open already, or the file cannot be used.
+            ConfigError: It is open already.
+            DatabaseError: The database cannot be used, or tables are missing.
         """
         if self._is_open:
             raise ConfigError(
@@ -173,10 +235,14 @@ class NotificationInbox:
             await self._store.open()
         except BaseException:
             self._is_open = False
+            await self._close_databases()
 
             raise
 
+        # Perhaps in another loop than before.
+        self._work, self._closing = asyncio.Event(), asyncio.Event()
         self._work.set()
+        self._applier.start()
         loop = asyncio.get_running_loop()
         self._tasks = [
             loop.create_task(self._apply_for_ever()),
@@ -200,42 +266,94 @@ class NotificationInbox:
     async def aclose(self) -> None:
         """
         Stop; what is stored is applied at the next start.
+
+        A handler that runs is stopped, and leaves nothing.
         """
         tasks, self._tasks = self._tasks, []
+        closing = asyncio.get_running_loop().create_task(self._close(tasks))
 
         try:
-            # `asyncio.wait_for` before Python 3.12, in a library, may lose a
-            # cancellation.
-            while tasks:
-                for task in tasks:
-                    task.cancel()
-
-                _, left = await asyncio.wait(tasks, timeout=_RETRY_SECONDS)
-                tasks = list(left)
-        finally:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:
             # Also when Ctrl-C comes just now: threads would keep the process alive.
-            await self._store.aclose()
-            self._is_open = False
-            # Who still waits hears now that nothing comes any more.
-            self._wake_all()
+            await asyncio.wait({closing})
 
-    async def receive(self, body: bytes, headers: Headers) -> NotificationReply:
+            raise
+
+    async def _close(self, tasks: list[asyncio.Task[None]]) -> None:
+        self._closing.set()
+        self._work.set()
+        self._applier.stop()
+
+        for task in tasks[1:]:
+            task.cancel()
+
+        # The handler's transaction ends before its connection is closed.
+        if tasks:
+            await asyncio.wait(tasks[:1], timeout=_PATIENCE_SECONDS)
+
+        # `asyncio.wait_for` before Python 3.12, in a library, may lose a cancellation.
+        while left := [task for task in tasks if not task.done()]:
+            for task in left:
+                task.cancel()
+
+            await asyncio.wait(left, timeout=_POLL_SECONDS)
+
+        await self._close_databases()
+        self._is_open = False
+        # Who still waits hears now that nothing comes any more.
+        self._wake_all()
+
+    async def _close_databases(self) -> None:
+        for database in self._databases:
+            await database.aclose()
+
+    def _must_be_open(self) -> None:
+        if not self._is_open:
+            raise NotificationError("The inbox is closed.", "收件箱已关闭。")
+
+    async def receive(
+        self,
+        body: bytes,
+        headers: Headers,
+        *,
+        connection: AsyncConnection | None = None,
+    ) -> NotificationReply:
         """
         Verify and store one notification; return the acknowledgement.
 
-        It is decided about soon after, by a task of the inbox. What the gateway signed
+        It is decided about soon after, by a task of an inbox. What the gateway signed
         is kept, also if it cannot be read.
 
         Args:
             body: The bytes as received.
+            connection: In whose transaction it is stored: commit it before the reply is
+                sent. It is looked at a second after that at the latest.
 
         Raises:
             NotificationSignatureError: Do not acknowledge.
             NotificationBodyError: Not the bytes as received: do not acknowledge.
-            NotificationError: It could not be stored: do not acknowledge.
+            NotificationError: The inbox is closed or full: do not acknowledge.
+            DatabaseError: It could not be stored: do not acknowledge.
         """
         delivery = self._receiver.verify(body, headers)
-        await self._store.add(delivery)
+        self._must_be_open()
+        failure = ""
+
+        try:
+            await self._store.add(
+                delivery, connection=connection, only_known=self._is_full
+            )
+        except SQLAlchemyError as error:
+            # Of the shop's own connection; its text may hold what is stored.
+            failure = type(getattr(error, "orig", None) or error).__name__
+
+        if failure:
+            raise DatabaseUnavailableError(
+                f"A notification could not be stored: {failure}.",
+                f"通知无法保存：{failure}。",
+            )
+
         self._work.set()
 
         return delivery.ack()
@@ -270,8 +388,9 @@ class NotificationInbox:
 
         Raises:
             ConfigError: *what* is none of these, or *amount* is missing.
-            NotificationError: It could not be stored.
+            DatabaseError: It could not be stored.
         """
+        self._must_be_open()
         expected, binding = read_expectation(
             what, amount=amount, kind=kind, payment_id=payment_id, refund_id=refund_id
         )
@@ -294,8 +413,9 @@ class NotificationInbox:
             is a conflict, waits for another proof, or the deadline has passed.
 
         Raises:
-            NotificationError: It could not be stored.
+            DatabaseError: It could not be stored.
         """
+        self._must_be_open()
         object_id = entity.id
 
         if object_id is None or entity.state is None:
@@ -304,6 +424,7 @@ class NotificationInbox:
         event = event_of(entity, await self._store.binding(object_id))
         await self._store.add(event)
         self._work.set()
+        loop = asyncio.get_running_loop()
         arrived = asyncio.Event()
         self._arrived.setdefault(object_id, set()).add(arrived)
 
@@ -322,11 +443,17 @@ class NotificationInbox:
                 if status is not Status.READY and not asking:
                     return None
 
-                try:
-                    async with asyncio.timeout_at(deadline):
-                        await arrived.wait()
-                except TimeoutError:
+                if loop.time() >= deadline:
                     return None
+
+                # Another process may decide.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(
+                        min(deadline, loop.time() + _POLL_SECONDS)
+                    ):
+                        await arrived.wait()
+
+                self._must_be_open()
         finally:
             self._forget(object_id, arrived)
 
@@ -422,13 +549,47 @@ class NotificationInbox:
         """
         return await self._store.dismiss(key)
 
-    async def replay(self) -> int:
+    async def replay(self, key: str | None = None) -> int:
         """
         Apply now what waits for another attempt; return how many were applied.
 
         The gateway is asked again about what is unconfirmed.
+
+        Args:
+            key: Of an `UnappliedEvent`: of this one, and whatever it waits for.
         """
-        return await self._applier.apply_due(hasten=True)
+        self._must_be_open()
+        await self._store.hasten(key)
+
+        if key is None:
+            return await self._applier.apply_due()
+
+        return await self._applier.apply_now(key)
+
+    async def release(self, key: str) -> None:
+        """
+        Take a person's word that the id of a held or unconfirmed event is the shop's own.
+
+        Look it up in the merchant's portal first: the gateway signs for all merchants.
+
+        Args:
+            key: Of an `UnappliedEvent`.
+
+        Raises:
+            NotificationError: There is none, it names no id, or its order is not
+                expected: `expect()` it.
+        """
+        self._must_be_open()
+        await release(self._store, self._read, key)
+        self._work.set()
+
+    async def prune(self, *, older_than: timedelta) -> int:
+        """
+        Remove events that were applied or dismissed that long ago; return how many.
+
+        What was applied last to each object stays known. It is done by itself: *keep*.
+        """
+        return await self._store.prune(time.time() - older_than.total_seconds())
 
     async def _applied(self, entity: Entity, object_id: str) -> Entity | None:
         try:
@@ -440,6 +601,7 @@ class NotificationInbox:
     async def _newest(
         self, *, object_id: str | None = None, mer_reference_id: str | None = None
     ) -> NotificationEvent | None:
+        self._must_be_open()
         stored = await self._store.newest(
             object_id=object_id, mer_reference_id=mer_reference_id
         )
@@ -466,37 +628,70 @@ class NotificationInbox:
     async def _apply_for_ever(self) -> None:
         pruned = 0.0
 
-        while True:
+        while not self._closing.is_set():
             try:
                 await self._applier.apply_due()
+                await self._count_held()
 
-                if time.time() - pruned > _IDLE_SECONDS:
+                if time.time() - pruned > _PRUNE_SECONDS:
                     pruned = time.time()
                     await self._store.prune(pruned - self._keep.total_seconds())
-            except NotificationError as error:
+            except DatabaseError as error:
                 _log.warning("the inbox cannot work now: %s", error.what.en)
-                await asyncio.sleep(_POLL_SECONDS)
+                await self._rest(self._closing)
             except Exception:  # noqa: BLE001 (logged; nobody else would apply)
                 _log.exception("the inbox failed; it goes on")
-                await asyncio.sleep(_POLL_SECONDS)
+                await self._rest(self._closing)
 
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_POLL_SECONDS):
-                    await self._work.wait()
-
+            await self._rest(self._work)
             self._work.clear()
 
+    async def _rest(self, until: asyncio.Event) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_POLL_SECONDS):
+                await until.wait()
+
+    async def _count_held(self) -> None:
+        if not self._must_count and not self._is_full:
+            return
+
+        self._must_count = False
+        held = await self._store.count(Status.HELD, limit=self._max_held)
+        was_full, self._is_full = self._is_full, held >= self._max_held
+
+        if self._is_full and not was_full:
+            _log.warning(
+                "the inbox holds %d events that nobody expects: others are not"
+                " acknowledged until some are dismissed: see inbox.held()",
+                held,
+            )
+
     async def _listen_for_ever(self) -> None:
+        seen: dict[str, int] = {}
+
         while True:
-            try:
-                await self._store.wait_for_change(_IDLE_SECONDS)
-            except NotificationError:
-                await asyncio.sleep(_POLL_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
+            ids = [*self._arrived]
+            found: dict[str, int] = {}
 
-            # A wake-up for nothing costs a look into the store.
-            self._wake_all()
+            # Another process may have applied something.
+            with suppress(DatabaseError):
+                for start in range(0, len(ids), BATCH):
+                    found |= await self._store.newest_positions(
+                        ids[start : start + BATCH]
+                    )
 
-    def _look(self) -> None:
+            for object_id, position in found.items():
+                if seen.get(object_id) != position:
+                    self._wake(object_id)
+
+            seen = found
+
+    def _look_soon(self) -> None:
+        self._work.set()
+
+    def _report_soon(self) -> None:
+        self._must_count = True
         self._reporter.look()
         # Who has recorded it hears that it is not applied.
         self._wake_all()
@@ -509,24 +704,6 @@ class NotificationInbox:
     def _wake(self, object_id: str) -> None:
         for arrived in self._arrived.get(object_id, ()):
             arrived.set()
-
-
-def _open_store(place: str | os.PathLike[str], *, patience: float) -> InboxStore:
-    # What is kept in memory only may not be acknowledged.
-    usable = isinstance(place, str | os.PathLike) and (
-        str(place) not in ("", ":memory:") and not looks_like_address(str(place))
-    )
-
-    if not usable:
-        # An address may hold a password, and a traceback shows locals.
-        del place
-
-        raise ConfigError(
-            "inbox: the path of a SQLite file is needed, not an address.",
-            "inbox：需要 SQLite 文件的路径，而不是地址。",
-        )
-
-    return SQLiteStore(place, patience=patience)
 
 
 def _is_final(entity: Entity) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, Self
 import attrs
 
 from umfpay import _codec
-from umfpay.config import Config, no_config
+from umfpay.config import Config, merchant_id, no_config
 from umfpay.errors import (
     EnvelopeError,
     NotificationBodyError,
@@ -162,17 +162,22 @@ class NotificationReceiver:
 
     Args:
         gateway_certificate: As `Config` takes it; several while UMF changes keys.
+        merchant: Whose notifications they are, where several share a database;
+            `from_config` knows it.
     """
 
     def __init__(
         self,
         gateway_certificate: KeySource | PublicKey | Sequence[KeySource | PublicKey],
+        *,
+        merchant: str = "",
     ) -> None:
         sources: Any = gateway_certificate  # one, or several
 
         if not isinstance(sources, list | tuple):
             sources = [sources]
 
+        self.merchant = merchant
         self._verifier = Verifier([PublicKey.load(source) for source in sources])
 
     @classmethod
@@ -190,7 +195,10 @@ class NotificationReceiver:
 
             raise refusal
 
-        return cls(config.gateway_certificate)
+        return cls(
+            config.gateway_certificate,
+            merchant=merchant_id(config.base_url, config.client_id),
+        )
 
     def read(self, body: bytes, headers: Headers) -> NotificationEvent:
         """

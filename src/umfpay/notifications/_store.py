@@ -1,22 +1,28 @@
 """
-`InboxStore`: the protocol that an inbox needs of the place of its events.
+Events as they are kept, with what is known of their objects and orders.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import Final, Protocol
+import json
+from collections.abc import Awaitable, Callable
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
 
-import aiosqlite
 import attrs
+from sqlalchemy import ColumnElement, Select, and_, func, select
 
 from umfpay.notifications._decision import Decision, KnownFacts, Status
 from umfpay.notifications._expectations import Binding, Expectation
-from umfpay.notifications._receiver import Delivery, NotificationEvent, Origin
+from umfpay.notifications._receiver import Kind, NotificationEvent, Origin
+from umfpay.notifications._transaction import Transaction
+from umfpay.sql import Tables
 
 
 # Seconds: no event waits longer for its next attempt, whatever a clock said once.
 MAX_PAUSE_SECONDS: Final = 300.0
+MICROSECONDS: Final = 1_000_000
 
 
 def pause_after(times: int) -> float:
@@ -33,199 +39,176 @@ class StoredEvent:
     An event as bytes, as it is kept, with what is known of its object and order.
 
     Attributes:
+        kind: None if no object with id and state was found in it.
         origin: ``query``: what a signed query said; it has no signature of its own.
         number: The merchant's number that it names.
         received: When it came, in Unix time.
         decision: The last one.
         attempts: How often its handler failed.
         questions: How often the gateway was asked about it.
+        version: How often it was made ready anew.
     """
 
     key: str
     body: bytes = attrs.field(repr=False)
     signature: str = attrs.field(repr=False)
     origin: Origin = "notification"
+    position: int = 0
+    kind: Kind | None = None
+    object_id: str | None = None
+    state: str | None = None
     number: str | None = None
     received: float = 0.0
+    due: float = 0.0
     decision: Decision = Decision(Status.READY)
     attempts: int = 0
     questions: int = 0
+    version: int = 0
     known: KnownFacts = KnownFacts()
-
-
-@attrs.frozen
-class Transaction:
-    """
-    What a handler writes with: it is committed together with the mark "applied".
-
-    Attributes:
-        connection: The `aiosqlite.Connection` of the inbox, inside a transaction.
-    """
-
-    connection: aiosqlite.Connection
 
 
 # Decides, and calls the handler if the event is to be applied.
 Work = Callable[[StoredEvent, Transaction], Awaitable[Decision]]
+# None for signed bytes that hold no object with id and state.
+Read = Callable[[StoredEvent], NotificationEvent | None]
 
 
-class InboxStore(Protocol):
+def event_query(tables: Tables) -> Select[Any]:
     """
-    Events, expectations and the last applied state of objects; durable.
-
-    Each method raises `NotificationError` when the place is down. Times are Unix times.
+    Return the query of events with what is known now, in one statement: one snapshot.
     """
+    events, orders = tables.events.c, tables.orders
+    own, parent, other = (
+        tables.objects.alias(name) for name in ("own", "parent", "other")
+    )
+    number = func.coalesce(own.c.mer_reference_id, events.mer_reference_id)
+    joined: Any = tables.events.outerjoin(
+        own,
+        and_(
+            own.c.merchant == events.merchant,
+            own.c.object_id == events.object_id,
+            # An id is bound to an object of one kind.
+            own.c.kind == events.kind,
+        ),
+    )
+    expected: list[ColumnElement[Any]] = []
 
-    async def open(self) -> None:
-        """
-        Connect; make what is missing.
-        """
-        ...
+    for kind in ("payment", "refund"):
+        order = orders.alias(f"{kind}_order")
+        joined = joined.outerjoin(
+            order,
+            and_(
+                order.c.merchant == events.merchant,
+                order.c.kind == kind,
+                order.c.mer_reference_id == number,
+            ),
+        )
+        expected += [
+            order.c[name].label(f"{kind}_{name}")
+            for name in (
+                "mer_reference_id",
+                "total",
+                "currency",
+                "mer_date",
+                "payment_id",
+            )
+        ]
 
-    async def aclose(self) -> None:
-        """
-        Disconnect.
-        """
-        ...
+    joined = joined.outerjoin(
+        parent,
+        and_(
+            parent.c.merchant == events.merchant,
+            parent.c.object_id == func.coalesce(events.payment_id, own.c.payment_id),
+            parent.c.kind == "payment",
+        ),
+    )
+    paid_by = (
+        select(other.c.object_id)
+        .where(
+            other.c.merchant == events.merchant,
+            other.c.kind == "payment",
+            other.c.mer_reference_id == number,
+            other.c.object_id != events.object_id,
+            other.c.state == "TRADE_SUCCESS",
+        )
+        .limit(1)
+        .scalar_subquery()
+    )
 
-    async def add(self, what: Delivery | NotificationEvent) -> bool:
-        """
-        Keep *what* as ready; False if it is there already. It is durable afterwards.
-        """
-        ...
+    return select(
+        tables.events,
+        own.c.kind.label("own_kind"),
+        own.c.mer_reference_id.label("own_number"),
+        own.c.payment_id.label("own_payment_id"),
+        own.c.states.label("own_states"),
+        *expected,
+        parent.c.mer_reference_id.label("parent_number"),
+        paid_by.label("paid_by"),
+    ).select_from(joined)
 
-    async def expect(
-        self, expected: Expectation | None, binding: Binding | None
-    ) -> None:
-        """
-        Keep both, and make ready what waits for one of that number or id.
 
-        That are events that are held, asked about, unconfirmed or in conflict.
-        """
-        ...
+def read_stored(row: Any, known: KnownFacts | None = None) -> StoredEvent:
+    """
+    Return the event of a row of `event_query`, or of the table alone. Any: the row.
+    """
+    return StoredEvent(
+        key=row.event_key,
+        body=row.body,
+        signature=row.signature,
+        origin=row.origin,
+        position=row.position,
+        kind=row.kind,
+        object_id=row.object_id,
+        state=row.state,
+        number=row.mer_reference_id,
+        received=row.received_at / MICROSECONDS,
+        due=row.due_at / MICROSECONDS,
+        decision=Decision(Status(row.status), row.reason),
+        attempts=row.attempts,
+        questions=row.questions,
+        version=row.version,
+        known=known or KnownFacts(),
+    )
 
-    async def binding(self, object_id: str) -> Binding | None:
-        """
-        Return what is bound to that id.
-        """
-        ...
 
-    async def due(self, status: Status, now: float) -> list[str]:
-        """
-        Return the keys of events of *status* whose time has come, oldest first.
+def read_known(row: Any) -> KnownFacts:
+    """
+    Return what a row of `event_query` knows. Any: the row.
+    """
+    binding = None
 
-        One that is due later than the longest pause was stored by another clock: its
-        time has come, too.
-        """
-        ...
+    if row.own_kind is not None:
+        binding = Binding(
+            kind=row.own_kind,
+            object_id=row.object_id,
+            mer_reference_id=row.own_number,
+            payment_id=row.own_payment_id,
+        )
 
-    async def find(self, key: str) -> StoredEvent | None:
-        """
-        Return that event with what is known now.
-        """
-        ...
+    return KnownFacts(
+        states=tuple(json.loads(row.own_states or "[]")),
+        binding=binding,
+        order=_expectation("payment", row),
+        refund=_expectation("refund", row),
+        parent=row.parent_number,
+        paid_by=row.paid_by,
+    )
 
-    async def process(self, key: str, work: Work) -> Decision | None:
-        """
-        Do *work* once, and commit what it wrote together with its decision.
 
-        Returns:
-            None if the event is not ready any more, is being processed elsewhere, or
-            came after one of the same object that is still ready.
+def _expectation(kind: Any, row: Any) -> Expectation | None:
+    number, total, currency, day, payment_id = (
+        getattr(row, f"{kind}_{name}")
+        for name in ("mer_reference_id", "total", "currency", "mer_date", "payment_id")
+    )
 
-        Raises:
-            Exception: What *work* raised; nothing was committed.
-        """
-        ...
+    if number is None:
+        return None
 
-    async def postpone(self, key: str, until: float, reason: str) -> None:
-        """
-        Count a failed attempt of the handler; the event is not due before *until*.
-        """
-        ...
-
-    async def hasten(self) -> None:
-        """
-        Make all ready events and all questions due; unconfirmed ones are asked again.
-        """
-        ...
-
-    async def claim_question(self, key: str, now: float, until: float) -> bool:
-        """
-        Count a question about *key*, the next one not before *until*.
-
-        Returns:
-            False if another worker has asked meanwhile.
-        """
-        ...
-
-    async def conclude(self, key: str, decision: Decision) -> None:
-        """
-        Keep what became of a question, unless the event was decided meanwhile.
-        """
-        ...
-
-    async def confirm(
-        self, key: str, answers: Sequence[NotificationEvent], binding: Binding | None
-    ) -> None:
-        """
-        Put what queries say in the place of event *key*, and bind its id.
-        """
-        ...
-
-    async def newest(
-        self, *, object_id: str | None = None, mer_reference_id: str | None = None
-    ) -> StoredEvent | None:
-        """
-        Return the event that was applied last to that object or number.
-
-        Of a number that an order and a refund have: the payment's.
-        """
-        ...
-
-    async def list_events(self, statuses: Collection[Status]) -> list[StoredEvent]:
-        """
-        Return the events in one of *statuses*, oldest first; ready ones that failed.
-        """
-        ...
-
-    async def unreported(self, now: float, *, questions: int) -> list[StoredEvent]:
-        """
-        Return what nobody was told of: each reason once, daily what is not confirmed.
-
-        That is also what is asked about for a day: perhaps no worker has a session.
-
-        Args:
-            questions: What is asked about counts after that many questions.
-        """
-        ...
-
-    async def mark_reported(self, event: StoredEvent, now: float) -> None:
-        """
-        Mark that somebody was told of *event*, as it was then.
-        """
-        ...
-
-    async def dismiss(self, key: str) -> bool:
-        """
-        Have a person's word that nothing is to be done; False if it does not wait.
-        """
-        ...
-
-    async def counts(self) -> dict[Status, int]:
-        """
-        Return how many events there are in each status.
-        """
-        ...
-
-    async def prune(self, before: float) -> None:
-        """
-        Remove what was settled and received before that time.
-        """
-        ...
-
-    async def wait_for_change(self, seconds: float) -> None:
-        """
-        Return when another process may have applied something, at most after *seconds*.
-        """
-        ...
+    return Expectation(
+        kind=kind,
+        mer_reference_id=number,
+        total=Decimal(total),
+        currency=currency,
+        mer_date=None if day is None else date.fromisoformat(day),
+        payment_id=payment_id,
+    )

@@ -15,6 +15,7 @@ from typing import Final
 import attrs
 
 from umfpay.errors import (
+    DatabaseError,
     NotificationAmountError,
     NotificationError,
     escape,
@@ -22,14 +23,16 @@ from umfpay.errors import (
 from umfpay.notifications._asking import Gateway
 from umfpay.notifications._decision import Status
 from umfpay.notifications._receiver import NotificationEvent
-from umfpay.notifications._store import InboxStore, StoredEvent
-from umfpay.notifications._worker import Read, is_own_cancellation
+from umfpay.notifications._store import Read, StoredEvent
+from umfpay.notifications._waiting_events import WaitingEvents
+from umfpay.notifications._worker import is_own_cancellation
 
 
 # Seconds: what another process decided is looked for that often.
 _POLL_SECONDS: Final = 30.0
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _MAX_PAUSE_SECONDS: Final = 300.0
+_MAX_COUNT: Final = 100_000
 _CONFLICT_STATUSES: Final = frozenset({Status.CONFLICT, Status.WRONG_AMOUNT})
 
 _log = logging.getLogger("umfpay")
@@ -77,7 +80,7 @@ class Reporter:
 
     def __init__(
         self,
-        store: InboxStore,
+        store: WaitingEvents,
         read: Read,
         *,
         gateway: Gateway | None,
@@ -108,13 +111,15 @@ class Reporter:
         Tell of each event; what fails is told again, less and less often.
         """
         pause = _FIRST_PAUSE_SECONDS
+        # Perhaps in another loop than before.
+        self._news = asyncio.Event()
 
         while True:
             self._news.clear()
 
             try:
                 calm = await self.report()
-            except NotificationError as error:
+            except DatabaseError as error:
                 _log.warning("what waits cannot be told now: %s", error.what.en)
                 calm = False
 
@@ -133,16 +138,17 @@ class Reporter:
         Tell of what nobody was told of yet; False if that failed for one.
 
         Raises:
-            NotificationError: The place is down.
+            DatabaseError: The database is down.
         """
         calm = True
         # With a session, an answer comes in a second: nobody need hear of the question.
         questions = 0 if self._gateway is None else 1
         waiting = await self._store.unreported(time.time(), questions=questions)
+        counts: dict[Status, int] = {}
 
         for stored in waiting:
             try:
-                await self._report(stored)
+                await self._report(stored, counts)
             except asyncio.CancelledError:
                 if is_own_cancellation():
                     raise
@@ -157,30 +163,19 @@ class Reporter:
 
         return calm
 
-    async def _report(self, stored: StoredEvent) -> None:
+    async def _report(self, stored: StoredEvent, counts: dict[Status, int]) -> None:
         unapplied = self._as_unapplied(stored)
+        status = stored.decision.status
 
-        if stored.decision.status not in _CONFLICT_STATUSES:
-            await self._warn(stored, unapplied)
+        if status not in _CONFLICT_STATUSES:
+            if status not in counts:
+                counts[status] = await self._store.count(status, limit=_MAX_COUNT)
+
+            _warn(unapplied, counts[status], held=status is Status.HELD)
         elif self._on_conflict is not None:
             await self._on_conflict(unapplied)
         else:
             await self._ask(unapplied)
-
-    async def _warn(self, stored: StoredEvent, unapplied: UnappliedEvent) -> None:
-        held = stored.decision.status is Status.HELD
-        counts = await self._store.counts()
-        count = counts[stored.decision.status]
-        _log.warning(
-            "a notification of %s (order %s) is %s and not applied: %s; with it %d are:"
-            " see inbox.%s()",
-            _name(unapplied),
-            unapplied.mer_reference_id or "unknown",
-            "held" if held else "not confirmed",
-            unapplied.reason,
-            count,
-            "held" if held else "unconfirmed",
-        )
 
     async def _ask(self, conflict: UnappliedEvent) -> None:
         event, gateway = conflict.event, self._gateway
@@ -235,6 +230,19 @@ class Reporter:
             questions=stored.questions,
             error=error,
         )
+
+
+def _warn(unapplied: UnappliedEvent, count: int, *, held: bool) -> None:
+    _log.warning(
+        "a notification of %s (order %s) is %s and not applied: %s; with it %d are:"
+        " see inbox.%s()",
+        _name(unapplied),
+        unapplied.mer_reference_id or "unknown",
+        "held" if held else "not confirmed",
+        unapplied.reason,
+        count,
+        "held" if held else "unconfirmed",
+    )
 
 
 def _name(unapplied: UnappliedEvent) -> str:

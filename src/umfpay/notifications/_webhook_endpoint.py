@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Iterable, Mapping
 from typing import Final, Protocol
 
 from umfpay.errors import (
+    DatabaseError,
     NotificationBodyError,
     NotificationError,
     NotificationSignatureError,
@@ -26,7 +27,7 @@ __all__ = [
     "too_long_error",
 ]
 
-_STATUS_OF_ERROR: Final[dict[type[NotificationError], int]] = {
+_STATUS_OF_ERROR: Final[dict[type[Exception], int]] = {
     NotificationBodyError: 400,
     NotificationSignatureError: 401,
 }
@@ -114,7 +115,7 @@ async def serve(
         _log.info("a notification was refused: %s", error)
 
         return _refusal(error.status, str(error))
-    except NotificationError as error:
+    except (NotificationError, DatabaseError) as error:
         status = _STATUS_OF_ERROR.get(type(error), 503)
         # Anybody can post here. What is signed and cannot be stored is news.
         level = logging.WARNING if status == 503 else logging.INFO

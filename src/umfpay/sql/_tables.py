@@ -131,10 +131,12 @@ def _events(metadata: MetaData) -> Table:
         Column("reported_reason", Document(), nullable=False),
         _number("attempts"),
         _number("questions"),
+        # How often it was made ready anew: what was decided by older facts is void.
+        _number("version"),
         _moment("received_at"),
+        # When it is looked at next; of one that is settled, since when it is.
         _moment("due_at"),
         _moment("reported_at"),
-        _moment("settled_at"),
         UniqueConstraint("merchant", "event_key", name="umf_events_once"),
         _index("events", "status", "due_at"),
         _index("events", "object_id", "status"),
@@ -145,7 +147,7 @@ def _events(metadata: MetaData) -> Table:
 
 def _objects(metadata: MetaData) -> Table:
     """
-    Payments, refunds and declarations: whose they are, and what was applied last.
+    Payments, refunds and declarations that are the shop's own, and what was applied last.
 
     The row is what a worker locks while it applies an event of the object.
     """
@@ -158,12 +160,13 @@ def _objects(metadata: MetaData) -> Table:
         _word("kind"),
         _id("mer_reference_id"),
         _id("payment_id"),
-        # Of an object that a call of our own made.
-        _moment("bound_at"),
         _id("state", 64),
         Column("states", Document()),
-        # The event that was applied last.
+        # The event that was applied last, which outlives its row among the events.
         Column("event_position", BigInteger),
+        Column("body", body()),
+        Column("signature", Document()),
+        _id("origin", 32),
         _moment("applied_at"),
         UniqueConstraint("merchant", "object_id", name="umf_objects_once"),
         _index("objects", "mer_reference_id"),

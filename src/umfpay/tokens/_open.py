@@ -4,16 +4,15 @@ Open the token store that the setting ``token_store`` names.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import re
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import platformdirs
 
+from umfpay.config import merchant_id
 from umfpay.errors import ConfigError
 from umfpay.sensitive import Secret, looks_like_address
 from umfpay.tokens._file import FileTokenStore
@@ -25,7 +24,6 @@ _log: Final = logging.getLogger("umfpay")
 
 _REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 _SCHEME_PATTERN: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}")
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _warned = False
 
 
@@ -36,11 +34,7 @@ def store_key(base_url: str, client_id: str) -> str:
     It covers the origin of *base_url* and *client_id*, never the secret; the token of
     a client is one, whatever the path.
     """
-    parts = urlsplit(base_url)
-    port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
-    origin = f"{parts.scheme}://{parts.hostname}:{port}"
-
-    return hashlib.sha256(f"{origin}\n{client_id}".encode()).hexdigest()
+    return merchant_id(base_url, client_id)
 
 
 def open_store(spec: Any, *, key: str) -> TokenStore:
