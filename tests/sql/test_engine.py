@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import subprocess
 import sys
 import traceback
 from pathlib import Path
@@ -285,3 +286,13 @@ async def test_pgbouncer_in_transaction_mode(postgresql_server, pgbouncer):
             assert 60 == sum(done)
 
         await asyncio.sleep(0.1)
+
+
+def test_the_room_names_its_extra_where_sqlalchemy_is_missing():
+    """
+    As each room does that needs one.
+    """
+    code = "import sys; sys.modules['sqlalchemy'] = None; import umfpay.sql"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert 'pip install "umfpay[sql]"' in done.stderr

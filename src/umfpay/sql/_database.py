@@ -157,7 +157,7 @@ class Database:
 
         return outcome.result()
 
-    async def create_tables(self) -> None:
+    async def create_tables(self, *, timeout: float | None = None) -> None:
         """
         Make the tables that are missing, and check all.
 
@@ -169,11 +169,12 @@ class Database:
         async def work(connection: AsyncConnection) -> None:
             await connection.run_sync(create, self.tables)
 
-        outcome = await self._supervise(work, seconds=self._timeout, ours=True)
+        seconds = self._timeout if timeout is None else timeout
+        outcome = await self._supervise(work, seconds=seconds, ours=True)
         outcome.result()
-        await self.check_tables()
+        await self.check_tables(timeout=timeout)
 
-    async def check_tables(self) -> None:
+    async def check_tables(self, *, timeout: float | None = None) -> None:
         """
         Look whether the tables are those of this version.
 
@@ -185,8 +186,9 @@ class Database:
         async def work(connection: AsyncConnection) -> list[str]:
             return await connection.run_sync(differences, self.tables)
 
+        seconds = self._timeout if timeout is None else timeout
         outcome = await self._supervise(
-            work, seconds=self._timeout, read_only=True, repeatable=True, ours=True
+            work, seconds=seconds, read_only=True, repeatable=True, ours=True
         )
         found = outcome.result()
 
@@ -227,14 +229,13 @@ class Database:
         prepared: bool = False,
         ours: bool = False,
     ) -> Outcome[_T]:
-        end = binding.loop.time() + seconds
-
         if prepared and not binding.prepared:
-            error = await self._prepare(binding)
+            error = await self._prepare(binding, seconds)
 
             if error is not None:
                 return Outcome(error=error)
 
+        end = binding.loop.time() + seconds
         pause = _FIRST_PAUSE_SECONDS
 
         while True:
@@ -252,7 +253,7 @@ class Database:
             await asyncio.sleep(wait)
             pause = min(2 * pause, _MAX_PAUSE_SECONDS)
 
-    async def _prepare(self, binding: Binding) -> Exception | None:
+    async def _prepare(self, binding: Binding, seconds: float) -> Exception | None:
         """
         Check the tables before the first transaction; SQLite makes its own.
         """
@@ -262,9 +263,9 @@ class Database:
 
             try:
                 if self.dialect == "sqlite":
-                    await self.create_tables()
+                    await self.create_tables(timeout=seconds)
                 else:
-                    await self.check_tables()
+                    await self.check_tables(timeout=seconds)
             except Exception as error:  # noqa: BLE001 (whoever waits raises it)
                 return error
 

@@ -129,23 +129,6 @@ def had_deadlock(connection: AsyncConnection | None) -> bool:
     return connection is not None and connection.sync_connection in _deadlocked
 
 
-def is_in_transaction(connection: AsyncConnection) -> bool:
-    """
-    Tell whether the driver's connection is in a transaction: SQL may have ended it.
-    """
-    inner = connection.sync_connection
-    assert inner is not None
-    driver: Any = inner.connection.driver_connection
-
-    for name in ("is_in_transaction", "get_transaction_status"):
-        ask = getattr(driver, name, None)
-
-        if ask is not None:
-            return bool(ask())
-
-    return bool(driver.in_transaction)
-
-
 def name_of(error: BaseException) -> str:
     """
     Return the class and code of *error*: its text may hold a password.

@@ -31,7 +31,6 @@ from umfpay.sql._failures import (
     classify,
     had_deadlock,
     is_definite,
-    is_in_transaction,
     name_of,
 )
 from umfpay.sql._types import MYSQL_NAMES
@@ -178,8 +177,8 @@ class Attempt:
         if scope.expired():
             raise TimeoutError
 
-        if not self._ours:
-            self._must_be_open(connection)
+        if not self._is_open():
+            self._refuse_end()
 
         self._binding.check_file()
         self._watching = False
@@ -197,7 +196,7 @@ class Attempt:
     async def _begin(self, connection: AsyncConnection) -> AsyncTransaction:
         transaction = await connection.begin()
         self._transaction = transaction
-        event.listen(connection.sync_connection, "commit", self._refuse_commit)
+        event.listen(connection.sync_connection, "commit", self._refuse_end)
         event.listen(
             connection.sync_connection, "before_cursor_execute", self._watch_statement
         )
@@ -224,7 +223,7 @@ class Attempt:
 
         return transaction
 
-    def _refuse_commit(self, _connection: Any) -> None:
+    def _refuse_end(self, *_event: Any) -> None:
         # SQLAlchemy calls it before it commits.
         if self._watching:
             raise _ended_error()
@@ -232,36 +231,22 @@ class Attempt:
     def _watch_statement(
         self, _connection: Any, _cursor: Any, statement: str, *_more: Any
     ) -> None:
-        if not self._watching:
-            return
-
-        # After its end each statement would be a transaction of its own.
-        if not self._is_open() or _ENDING_PATTERN.match(statement):
-            raise _ended_error()
-
         mysql = self._place.dialect in MYSQL_NAMES
 
-        if mysql and _COMMITTING_PATTERN.match(statement):
-            raise _ended_error()
+        # After its end each statement would be a transaction of its own.
+        if (
+            not self._is_open()
+            or _ENDING_PATTERN.match(statement)
+            or (mysql and _COMMITTING_PATTERN.match(statement))
+        ):
+            self._refuse_end()
 
     def _is_open(self) -> bool:
-        transaction = self._transaction
+        connection, transaction = self._connection, self._transaction
+        assert connection is not None
+        assert transaction is not None
 
-        return transaction is not None and transaction.is_active
-
-    def _must_be_open(self, connection: AsyncConnection) -> None:
-        if connection.closed or not self._is_open():
-            raise _ended_error()
-
-        if not is_in_transaction(connection):
-            raise DatabaseError(
-                "SQL that ran inside the transaction has ended it; what came before"
-                " that is perhaps kept.",
-                "事务中执行的 SQL 结束了该事务；此前的更改可能已保存。",
-                advice=Text(
-                    "Call no procedure that commits.", "请勿调用会提交事务的存储过程。"
-                ),
-            )
+        return transaction.is_active and not connection.closed
 
     def _judge(self, error: Exception | None, *, expired: bool) -> Failure:
         """
