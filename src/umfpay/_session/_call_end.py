@@ -16,12 +16,40 @@ from umfpay.errors import (
     Text,
     UnsignedResponseError,
 )
-from umfpay.transport import Call, CallVerdict
+from umfpay.transport import Call, CallEnd, CallState, CallVerdict
 
 
-def error_of(call: Call[Any], call_verdict: CallVerdict) -> BaseException:
+def record_end(
+    state: CallState, call_verdict: CallVerdict, result: Any
+) -> Intent | None:
+    """
+    Have the end of a call written down; return its `Intent` if the end is unclear.
+
+    Args:
+        result: What a good answer gave.
+    """
+    record, is_unclear = state.record, call_verdict.ending is CallEnd.UNCLEAR
+
+    if record is None and not is_unclear:
+        return None
+
+    intent = intent_of(state.call, call_verdict)
+
+    if record is not None:
+        intent = record.named(intent)
+        record.end(call_verdict, result, intent)
+
+    return intent if is_unclear else None
+
+
+def error_of(
+    call: Call[Any], call_verdict: CallVerdict, intent: Intent | None = None
+) -> BaseException:
     """
     Return the error that says how *call* ended: not good.
+
+    Args:
+        intent: What `record_end()` returned.
     """
     error = call_verdict.error
     assert error is not None
@@ -33,7 +61,7 @@ def error_of(call: Call[Any], call_verdict: CallVerdict) -> BaseException:
         f"{call.name}: {call_verdict.reason.en}; nobody can say whether it was"
         " carried out.",
         f"{call.name}：{call_verdict.reason.zh}，无法确定是否已执行。",
-        intent=intent_of(call, call_verdict),
+        intent=intent or intent_of(call, call_verdict),
         reason=call_verdict.reason.en,
         money_may_have_moved=call_verdict.money_may_have_moved,
         advice=_advice(error),

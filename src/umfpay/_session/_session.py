@@ -25,14 +25,13 @@ from umfpay._session._address import (
     encoded_address,
 )
 from umfpay._session._binding import Binding
-from umfpay._session._call_end import error_of, intent_of
+from umfpay._session._call_end import error_of, record_end
 from umfpay._session._report import CallReport, report_of
 from umfpay._session._transport_setting import refused_transport, warn_if_respx
 from umfpay.config import Config, no_config
 from umfpay.errors import (
     ConfigError,
     Intent,
-    OutcomeUnknownError,
     Text,
     UMFError,
     without_traceback,
@@ -48,8 +47,10 @@ from umfpay.resources import (
 from umfpay.sensitive import Sealed, Secret
 from umfpay.transport import (
     GOOD_VERDICT,
+    WRITE_EFFECTS,
     Call,
     CallEnd,
+    CallJournal,
     CallState,
     CallVerdict,
     Edge,
@@ -86,6 +87,9 @@ class UMFSession(Resources):
         on_unknown: Called with the `Intent` of each write whose outcome nobody knows,
             also of one that was cancelled after it had left: write it down at once, and
             ask `resolve()` later. What it raises is logged and changes nothing.
+        journal: A `umfpay.journal.Journal`: each write is committed to it before it is
+            sent, and not sent if that fails. Several sessions of one merchant may share
+            it; whoever made it closes it, after them.
 
     Attributes:
         payments: Create, verify, execute, get, update_express_info.
@@ -105,6 +109,7 @@ class UMFSession(Resources):
         transport: HTTPXTransport | None = None,
         on_call: Callable[[CallReport], None] | None = None,
         on_unknown: Callable[[Intent], None] | None = None,
+        journal: CallJournal | None = None,
     ) -> None:
         refusal = (
             refused_transport(transport, config)
@@ -125,7 +130,7 @@ class UMFSession(Resources):
                 "on_unknown：必须是普通函数，不能是协程函数。",
             )
 
-        super().__init__(config)
+        super().__init__(config, journal)
         self.on_call = on_call
         self.on_unknown = on_unknown
         self._transport = transport
@@ -243,6 +248,13 @@ class UMFSession(Resources):
             headers=headers,
             deadline=self._bound().loop.time() + seconds,
             timeout=timeout,
+            record=None
+            if self.journal is None or call.effect not in WRITE_EFFECTS
+            else self.journal.record(
+                call,
+                intent_id=options.get("intent_id"),
+                take_over=options.get("take_over", False),
+            ),
         )
 
     # Any: a state does not say what its call reads from the answer.
@@ -295,25 +307,36 @@ class UMFSession(Resources):
 
             if not isinstance(error, Exception):
                 # Cancelled, or Ctrl+C, or the loop is closed: nobody will wait for it.
-                if call_verdict.ending is CallEnd.UNCLEAR:
-                    self._hand_over(intent_of(call, call_verdict))
-
-                self._report(state, call_verdict, binding.loop.time() - started)
+                self._end(state, call_verdict, None, binding.loop.time() - started)
 
                 raise
 
-        if self.on_call is not None or _log.isEnabledFor(logging.DEBUG):
-            self._report(state, call_verdict, binding.loop.time() - started)
+        intent = self._end(state, call_verdict, result, binding.loop.time() - started)
 
         if call_verdict.ending is CallEnd.GOOD:
             return result
 
-        failure = error_of(call, call_verdict)
+        raise error_of(call, call_verdict, intent)
 
-        if isinstance(failure, OutcomeUnknownError):
-            self._hand_over(failure.intent)
+    def _end(
+        self, state: CallState, call_verdict: CallVerdict, result: Any, seconds: float
+    ) -> Intent | None:
+        """
+        Say to the journal, the shop and the log how a call ended; return its intent if
+        nobody knows.
 
-        raise failure
+        Args:
+            result: What a good answer gave.
+        """
+        intent = record_end(state, call_verdict, result)
+
+        if intent is not None:
+            _call_hook("on_unknown", self.on_unknown, intent, of=intent.call)
+
+        if self.on_call is not None or _log.isEnabledFor(logging.DEBUG):
+            self._report(state, call_verdict, seconds)
+
+        return intent
 
     async def _follow_up(
         self, first: CallState, edge: Edge | None, query: Call[Any]
@@ -360,9 +383,6 @@ class UMFSession(Resources):
 
             if file is not None:
                 await file.aclose()
-
-    def _hand_over(self, intent: Intent) -> None:
-        _call_hook("on_unknown", self.on_unknown, intent, of=intent.call)
 
     def _report(
         self, state: CallState, call_verdict: CallVerdict, seconds: float

@@ -54,6 +54,8 @@ Everything that can go wrong, in one tree.
     │   └── UploadError                .name
     ├── StatementError
     │   └── IncompleteStatementError
+    ├── JournalError                   not written down, and so not sent
+    │   └── DuplicateIntentError       .row .state .outcome .at: the first one's
     └── DatabaseError                  the merchant's own database
         ├── DatabaseUnavailableError   away, or not to be used
         ├── DatabaseTimeoutError       a transaction took too long
@@ -109,6 +111,8 @@ from umfpay.errors._database import (
     DatabaseTablesError,
     DatabaseTimeoutError,
     DatabaseUnavailableError,
+    DuplicateIntentError,
+    JournalError,
 )
 from umfpay.errors._escaping import escape, format_error
 from umfpay.errors._escaping import install_filter as _install_filter
@@ -154,6 +158,7 @@ __all__ = [
     "DatabaseUnavailableError",
     "DeadlineExceededError",
     "DocumentError",
+    "DuplicateIntentError",
     "EnterpriseNotEnabledError",
     "EnvelopeError",
     "ExchangeError",
@@ -164,6 +169,7 @@ __all__ = [
     "Intent",
     "InvalidRequestError",
     "InvalidValueError",
+    "JournalError",
     "MismatchedResponseError",
     "MissingExtraError",
     "NotFinishedError",

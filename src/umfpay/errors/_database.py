@@ -4,6 +4,7 @@ Errors of the merchant's own database.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 from umfpay.errors._base import Text, UMFError
@@ -55,6 +56,77 @@ class DatabaseTablesError(DatabaseError):
         "Make them: umfpay tables create --url ..., or by your own migrations (Alembic).",
         "请创建：umfpay tables create --url ...，或使用您自己的迁移工具（Alembic）。",
     )
+
+
+class JournalError(UMFError):
+    """
+    Raised when a call cannot be written down, and so was not sent.
+    """
+
+    default_advice: ClassVar[Text] = Text(
+        "Nothing was sent. Look at the database of the journal, and make the call again.",
+        "未发送任何请求。请检查日志所在数据库后重新调用。",
+    )
+
+
+class DuplicateIntentError(JournalError):
+    """
+    Raised when the same intent is under way, or was carried out; nothing was sent now.
+
+    Attributes:
+        intent_id: What is taken.
+        row: Number of the first one's row: ``umfpay journal show``.
+        state: Of the first one: ``recorded``, ``sending``, ``unknown`` or ``ended``.
+        outcome: ``executed`` if it was carried out, None if it is open.
+        at: When it was written down.
+        payment_id: Of the first one, if it is known.
+        mer_reference_id: Of the first one, if it has one.
+        object_id: What its answer named: a payment, a refund.
+    """
+
+    default_advice: ClassVar[Text] = Text(
+        "Wait for the end of the first one, or ask for it; do not start it under another"
+        " name. If nobody knows its end, take_over=True repeats it.",
+        "请等待或查询首次请求的结果，请勿换名重新发起。"
+        "若其结果无法确定，可用 take_over=True 重复。",
+    )
+
+    intent_id: str
+    row: int
+    state: str
+    outcome: str | None
+    at: datetime | None
+    payment_id: str | None
+    mer_reference_id: str | None
+    object_id: str | None
+
+    def __init__(
+        self,
+        en: str,
+        zh: str,
+        *,
+        intent_id: str = "",
+        row: int = 0,
+        state: str = "",
+        outcome: str | None = None,
+        at: datetime | None = None,
+        payment_id: str | None = None,
+        mer_reference_id: str | None = None,
+        object_id: str | None = None,
+        money_may_have_moved: bool = False,
+        advice: Text | None = None,
+    ) -> None:
+        super().__init__(
+            en, zh, advice=advice, money_may_have_moved=money_may_have_moved
+        )
+        self.intent_id = intent_id
+        self.row = row
+        self.state = state
+        self.outcome = outcome
+        self.at = at
+        self.payment_id = payment_id
+        self.mer_reference_id = mer_reference_id
+        self.object_id = object_id
 
 
 class CommitUnknownError(DatabaseError):

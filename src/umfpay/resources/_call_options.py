@@ -28,13 +28,20 @@ class CallOptions(TypedDict, total=False):
     *timeout* is seconds for one attempt, *deadline* seconds for the whole call, token
     and retries included; *extra_headers* are added to the request and override none
     of ours.
+
+    With a journal: *intent_id* is what the shop wants by a write, in its own words; while
+    a call with it is open, or was carried out, no other one is sent. *take_over* goes on
+    with the journal's row of the same intent if nobody knows its end.
     """
 
     timeout: float
     deadline: float
     extra_headers: Mapping[str, str]
+    intent_id: str | None
+    take_over: bool
 
 
+_MAX_INTENT_CHARACTERS: Final = 150
 _NAMES: Final = sorted(CallOptions.__annotations__)
 
 
@@ -85,9 +92,26 @@ def checked_options(
             "extra_headers：必须是名称到文本的映射。",
         )
 
+    _check_intent_id(options.get("intent_id"))
     headers = header_lines(extra.items(), config, option="extra_headers")
 
     return float(timeout), float(deadline), headers
+
+
+def _check_intent_id(value: Any) -> None:
+    if value is None or (
+        isinstance(value, str)
+        and value.strip()
+        and value.isprintable()
+        and len(value) <= _MAX_INTENT_CHARACTERS
+    ):
+        return
+
+    raise ConfigError(
+        f"intent_id: printable text of 1 to {_MAX_INTENT_CHARACTERS} characters is"
+        " needed.",
+        f"intent_id：必须是 1 至 {_MAX_INTENT_CHARACTERS} 个可打印字符。",
+    )
 
 
 def header_lines(

@@ -116,8 +116,10 @@ async def resolve(
     if found.outcome is not Executed.UNKNOWN or again is None:
         return found
 
+    repeating: CallOptions = {**rest(), "take_over": True}
+
     return resolution(
-        Executed.YES, "repeat", await gateway.payments.create(again, **rest())
+        Executed.YES, "repeat", await gateway.payments.create(again, **repeating)
     )
 
 

@@ -23,8 +23,9 @@ from umfpay.resources._refund_ids import RefundIds
 from umfpay.resources._refunds import Refunds
 from umfpay.resources._resolving import resolve
 from umfpay.resources._statements import Statements
-from umfpay.resources._unknown_outcome import Evidence, Resolution
+from umfpay.resources._unknown_outcome import Evidence, Executed, Resolution
 from umfpay.resources._wechat import WeChat
+from umfpay.transport import CallJournal
 
 
 class Resources(Sender):
@@ -35,10 +36,15 @@ class Resources(Sender):
 
     Args:
         config: The settings; its addresses fill what orders leave out.
+        journal: Where writes are written down.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, journal: CallJournal | None = None) -> None:
+        if journal is not None:
+            journal.attach(base_url=config.base_url, client_id=config.client_id)
+
         self._config = config
+        self.journal: CallJournal | None = journal
         self.payments: Payments = Payments(
             self, notify_url=config.notify_url, ret_url=config.ret_url
         )
@@ -139,7 +145,7 @@ class Resources(Sender):
                 another order; the cause says why. It is of *intent*: ask again later.
             UMFError: How creating *again* ended.
         """
-        return await resolve(
+        found = await resolve(
             intent,
             self,
             options,
@@ -149,3 +155,12 @@ class Resources(Sender):
             again=again,
             allow_repeat=allow_repeat,
         )
+
+        if self.journal is not None and found.outcome is not Executed.UNKNOWN:
+            self.journal.resolved(
+                intent,
+                executed=found.outcome is Executed.YES,
+                evidence=found.evidence,
+            )
+
+        return found

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from umfpay.transport._call import (
     LIST_LIMIT,
     RESERVED_HEADERS,
+    WRITE_EFFECTS,
     Call,
     CallState,
     Effect,
     RawBody,
     needed_id,
 )
+from umfpay.transport._call_journal import CallJournal, CallRecord
 from umfpay.transport._downloads import Download
 from umfpay.transport._exchange import Answer, Edge
 from umfpay.transport._httpx_adapter import HTTPXAdapter, HTTPXTransport, family_of
@@ -39,10 +41,13 @@ __all__ = [
     "GOOD_VERDICT",
     "LIST_LIMIT",
     "RESERVED_HEADERS",
+    "WRITE_EFFECTS",
     "Answer",
     "AnswerVerifier",
     "Call",
     "CallEnd",
+    "CallJournal",
+    "CallRecord",
     "CallState",
     "CallVerdict",
     "Download",

@@ -16,6 +16,7 @@ import attrs
 
 from umfpay.errors import Intent, InvalidValueError, Text, UMFError, call_errors
 from umfpay.sensitive import Secret
+from umfpay.transport._call_journal import CallRecord
 from umfpay.transport._exchange import Failure, HTTPExchangeError
 
 
@@ -226,6 +227,7 @@ class CallState:
         headers: Headers besides ours; none of `RESERVED_HEADERS`.
         deadline: End of the whole call, in the running loop's time.
         timeout: Seconds for one attempt.
+        record: Of a write: without it written down, nothing leaves.
         signature: The request's signature.
         bearer: The token of the last attempt.
         bearer_prefix: What stands before it in the header Authorization.
@@ -252,6 +254,7 @@ class CallState:
     headers: Sequence[tuple[bytes, bytes]] = attrs.field(default=(), repr=False)
     deadline: float
     timeout: float
+    record: CallRecord | None = None
     signature: str | None = attrs.field(default=None, repr=False)
     bearer: Bearer | None = attrs.field(default=None, repr=False)
     bearer_prefix: str = "Bearer "
@@ -265,6 +268,15 @@ class CallState:
     signed_success: bool = False
     unverified_accepted: bool = False
     download_verified: bool = False
+
+    @property
+    def must_not_leave(self) -> bool:
+        """
+        Whether what was not sent must not be sent any more.
+        """
+        return self.abandoned or (
+            self.record is not None and not self.record.is_valid()
+        )
 
     def may_have_been_sent(self, failure: Failure | None = None) -> bool:
         """

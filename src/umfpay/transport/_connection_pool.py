@@ -101,7 +101,7 @@ class ConnectionPool:
         if state.deadline <= now:
             raise TimeoutError
 
-        if self._closed or state.abandoned:
+        if self._closed or state.must_not_leave:
             raise HTTPExchangeError(Failure.CONNECT, _CLOSED if self._closed else _GONE)
 
         head = self._head.write(state)
@@ -178,7 +178,7 @@ class ConnectionPool:
         while waiters:
             pending = next(iter(waiters))
 
-            if pending.state.abandoned:
+            if pending.state.must_not_leave:
                 pending.fail(HTTPExchangeError(Failure.CONNECT, _GONE))
 
             # If so, its caller is gone, and will say so in a moment.

@@ -123,6 +123,9 @@ class HTTPXAdapter:
             TransportError: The transport failed otherwise, or gave no answer to read.
             TimeoutError: The deadline has passed.
         """
+        if state.must_not_leave:
+            raise HTTPExchangeError(Failure.CONNECT, "its lease is over")
+
         loop = asyncio.get_running_loop()
         task = loop.create_task(self._exchange(state))
 
@@ -283,7 +286,7 @@ def _watched_body_class(family: Any) -> Any:
             self._state = state
 
         def __iter__(self) -> Iterator[bytes]:
-            if self._state.abandoned:
+            if self._state.must_not_leave:
                 raise AbandonedError
 
             self._state.body_started = True
@@ -304,7 +307,7 @@ async def _trace(state: CallState, event: str, info: object) -> None:  # noqa: A
     # It says each step before it does it, and takes the body only to write it.
     state.body_tracked = True
 
-    if state.abandoned and event.endswith(_LAST_SAFE_EVENTS):
+    if event.endswith(_LAST_SAFE_EVENTS) and state.must_not_leave:
         raise AbandonedError
 
 

@@ -211,6 +211,9 @@ class Pipeline:
         """
         Send the request once, and verify what comes.
         """
+        if state.record is not None:
+            await state.record.write(deadline=state.deadline)
+
         if self._closed:
             raise call_errors.closed()
 

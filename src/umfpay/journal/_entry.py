@@ -1,0 +1,202 @@
+"""
+`JournalEntry`: one row of the journal, and the words of its columns.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final
+
+import attrs
+
+from umfpay.errors import Intent
+from umfpay.protocol import dump_json, parse_json
+from umfpay.transport import Effect
+
+
+class JournalState(StrEnum):
+    """
+    How far a call is known to have come.
+    """
+
+    RECORDED = "recorded"
+    SENDING = "sending"
+    UNKNOWN = "unknown"
+    ENDED = "ended"
+
+
+class JournalOutcome(StrEnum):
+    """
+    What became of a call; `UNKNOWN` of one that nobody can ask about.
+    """
+
+    EXECUTED = "executed"
+    REFUSED = "refused"
+    NOT_SENT = "not_sent"
+    NOT_EXECUTED = "not_executed"
+    UNKNOWN = "unknown"
+
+
+class Decider(StrEnum):
+    """
+    What says so.
+    """
+
+    ANSWER = "answer"
+    QUERY = "query"
+    NOTIFICATION = "notification"
+    TRANSACTIONS = "transactions"
+    PERSON = "person"
+
+
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+@attrs.frozen(kw_only=True)
+class JournalEntry:
+    """
+    A call that was written down.
+
+    Args:
+        position: Number of the row.
+        intent_id: What the shop wanted, in its words or in ours; "" if it has none.
+        is_taken: Whether another call with this intent is refused.
+        age: Time since it was written down, by the database's clock.
+        intent: What the gateway is asked about.
+        fence: Of the one who may change the row.
+        needs_person: Nobody asks the gateway about it any more.
+    """
+
+    position: int
+    intent_id: str
+    is_taken: bool
+    state: JournalState
+    outcome: JournalOutcome | None
+    decided_by: Decider | None
+    call: str
+    effect: str
+    mer_reference_id: str | None
+    payment_id: str | None
+    object_id: str | None
+    object_state: str | None
+    amount: Decimal | None
+    currency: str | None
+    refusal_code: str | None
+    reason: str | None
+    attempts: int
+    created_at: datetime
+    sent_at: datetime | None
+    ended_at: datetime | None
+    settled_at: datetime | None
+    expires_at: datetime | None
+    age: timedelta
+    needs_person: bool
+    intent: Intent | None = attrs.field(default=None, repr=False)
+    known_refunds: tuple[str, ...] | None = None
+    fence: int = attrs.field(default=0, repr=False)
+
+    @property
+    def moves_money(self) -> bool:
+        """
+        Whether money may move by the call.
+        """
+        return self.effect == Effect.MONEY
+
+    @property
+    def is_alarming(self) -> bool:
+        """
+        Whether it moves money and is open though its caller is gone or does not know.
+        """
+        return self.moves_money and self.state is JournalState.UNKNOWN
+
+
+def entry_of(row: Any, now: int) -> JournalEntry:
+    """
+    Return the entry of *row*, a row of the table with all its columns.
+
+    Args:
+        now: The database's clock.
+    """
+    outcome, decided_by = row.outcome, row.decided_by
+    state = JournalState(row.state)
+
+    return JournalEntry(
+        position=row.position,
+        intent_id=row.intent_id,
+        is_taken=row.open_intent is not None,
+        state=state,
+        outcome=None if outcome is None else JournalOutcome(outcome),
+        decided_by=None if decided_by is None else Decider(decided_by),
+        call=row.call,
+        effect=row.effect,
+        mer_reference_id=row.mer_reference_id,
+        payment_id=row.payment_id,
+        object_id=row.object_id,
+        object_state=row.object_state,
+        amount=None if row.amount is None else Decimal(row.amount),
+        currency=row.currency,
+        refusal_code=row.refusal_code,
+        reason=row.reason,
+        attempts=row.attempts,
+        created_at=_moment(row.created_at) or _EPOCH,
+        sent_at=_moment(row.sent_at),
+        ended_at=_moment(row.ended_at),
+        settled_at=_moment(row.settled_at),
+        expires_at=_moment(row.expires_at),
+        age=max(timedelta(), (now - row.created_at) * _MICROSECOND),
+        needs_person=state is JournalState.UNKNOWN and row.next_at is None,
+        intent=None if not row.intent else read_intent(row.intent),
+        known_refunds=None
+        if row.known_refunds is None
+        else tuple(row.known_refunds.split()),
+        fence=row.fence,
+    )
+
+
+def _moment(value: int | None) -> datetime | None:
+    return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+def microseconds_of(moment: datetime) -> int:
+    """
+    Return *moment* as the tables hold it.
+    """
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def write_intent(intent: Intent) -> str:
+    """
+    Return *intent* as JSON.
+    """
+    value: dict[str, Any] = {
+        "call": intent.call,
+        "at": intent.at.isoformat(),
+        "payment_id": intent.payment_id,
+        "mer_reference_id": intent.mer_reference_id,
+        "mer_date": intent.mer_date,
+        "amount": None if intent.amount is None else str(intent.amount),
+        "currency": intent.currency,
+        "details": dict(intent.details),
+    }
+
+    return dump_json(value).decode()
+
+
+def read_intent(text: str) -> Intent:
+    """
+    Read what `write_intent()` wrote.
+    """
+    # Any: JSON.
+    value: dict[str, Any] = dict(parse_json(text.encode()))
+    amount = value["amount"]
+
+    return Intent(
+        **{
+            **value,
+            "at": datetime.fromisoformat(value["at"]),
+            "amount": None if amount is None else Decimal(amount),
+        }
+    )

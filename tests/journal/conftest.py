@@ -1,0 +1,144 @@
+"""
+A shop with a journal, an emulator in its own process, on each of the three databases.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import orders
+import pytest
+from sqlalchemy import select
+
+from umfpay import Config, UMFSession
+from umfpay.emulator import Emulator
+from umfpay.journal import Journal
+from umfpay.sql import Database
+from umfpay.testing import emulator_transport
+
+
+class Shop:
+    """
+    Processes of a shop: each has a session, a journal and a pool of its own.
+    """
+
+    def __init__(self, url, credentials, stack, token_store):
+        self.url = url
+        self.emulator = Emulator(credentials=credentials)
+        self.database = Database(url)
+        self._stack = stack
+        self._token_store = str(token_store)
+
+    def config(self, **changes):
+        made = self.emulator.credentials
+        settings = {
+            "client_id": made.client_id,
+            "client_secret": made.client_secret,
+            "merchant_key": made.merchant_key,
+            "gateway_certificate": made.gateway_certificate,
+            "base_url": self.emulator.base_url,
+            "token_store": self._token_store,
+        }
+
+        return Config(**{**settings, **changes})
+
+    async def process(self, *, wrap=None, **changes):
+        """
+        Return the session and the journal of one more process.
+        """
+        journal = await self._stack.enter_async_context(Journal(self.url))
+        transport = emulator_transport(self.emulator)
+
+        if wrap is not None:
+            transport = wrap(transport)
+
+        session = UMFSession(
+            self.config(**changes), transport=transport, journal=journal
+        )
+        await self._stack.enter_async_context(session)
+
+        return session, journal
+
+    def sent(self, ending):
+        requests = self.emulator.control("GET", "/requests")["requests"]
+
+        return [one for one in requests if one["path"].endswith(ending)]
+
+    def fault(self, kind, **members):
+        rules = [{"kind": kind, **members}] if kind else []
+        self.emulator.control("PUT", "/faults", {"rules": rules})
+
+    def settings(self, **changes):
+        self.emulator.control("PUT", "/settings", changes)
+
+    def move(self, payment_id, verb):
+        self.emulator.control("POST", f"/payments/{payment_id}/{verb}", {})
+
+    def code(self, payment_id):
+        answer = self.emulator.control("GET", f"/payments/{payment_id}/sms_code")
+
+        return answer["sms_code"]
+
+    async def rows(self, name="journal"):
+        table = getattr(self.database.tables, name)
+
+        async def read(connection):
+            return (await connection.execute(select(table))).mappings().all()
+
+        return await self.database.run(read, read_only=True)
+
+    async def change(self, statement):
+        async def work(connection):
+            return (await connection.execute(statement)).rowcount
+
+        return await self.database.run(work)
+
+    async def lapse(self):
+        """
+        Let all leases and waits be over.
+        """
+        table = self.database.tables.journal
+        await self.change(
+            table.update().values(
+                lease_until=table.c.lease_until - 600_000_000,
+                next_at=table.c.next_at - 3_600_000_000,
+            )
+        )
+
+    async def settled(self, journal):
+        """
+        Return the rows when all is written.
+        """
+        async with asyncio.timeout(20):
+            assert 0 == await journal.endings.drain(20)
+
+        return await self.rows()
+
+
+@pytest.fixture(name="shop")
+async def _shop(database_url, credentials, tmp_path):
+    async with AsyncExitStack() as stack:
+        shop = Shop(database_url, credentials, stack, tmp_path / "token")
+        await stack.enter_async_context(shop.database)
+        await shop.database.create_tables()
+        stack.push_async_callback(shop.emulator.aclose)
+
+        yield shop
+
+
+@pytest.fixture(name="process")
+async def _process(shop):
+    return await shop.process()
+
+
+@pytest.fixture(name="paid")
+async def _paid(shop, process):
+    """
+    Return the id of a payment that was paid, by a page.
+    """
+    session, _ = process
+    payment = await session.payments.create(orders.cashier_payment())
+    shop.move(payment.id, "pay")
+
+    return payment.id
