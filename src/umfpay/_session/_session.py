@@ -311,9 +311,19 @@ class UMFSession(Resources):
 
                 raise
 
+        is_good = call_verdict.ending is CallEnd.GOOD
+
+        if (
+            is_good
+            and state.record is None
+            and self.on_call is None
+            and not _log.isEnabledFor(logging.DEBUG)
+        ):
+            return result
+
         intent = self._end(state, call_verdict, result, binding.loop.time() - started)
 
-        if call_verdict.ending is CallEnd.GOOD:
+        if is_good:
             return result
 
         raise error_of(call, call_verdict, intent)
