@@ -2,7 +2,7 @@
 One process of the storm: ``python -m benchmarks.token_storm.worker``, its order as a line of JSON.
 
 It says "ready", waits for a line, calls until the file *end* appears, and tells how
-many calls it made and each error that a caller saw.
+many calls it made, each error that a caller saw, and how long it stood still at most.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import os
 import sys
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,6 +23,9 @@ from benchmarks.token_storm._pace import Pace, TimedEdge
 from benchmarks.token_storm._steps import Executioner, WatchedEdge, WatchedStore
 from umfpay import Config, UMFError, UMFSession
 from umfpay.tokens import open_store, store_key
+
+
+LOOK_SECONDS = 0.1
 
 
 def say(value: object) -> None:
@@ -65,6 +68,7 @@ async def main(order: dict[str, Any]) -> None:
         max_connections=order["max_connections"],
     )
     calls = 0
+    stalled = 0.0
     errors: Counter[str] = Counter()
     end = Path(order["folder"]) / "end"
 
@@ -98,18 +102,16 @@ async def main(order: dict[str, Any]) -> None:
         working = [asyncio.ensure_future(work()) for _ in range(order["coroutines"])]
 
         # Another process makes the file; there is no event to wait for.
-        while not end.exists():  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
+        while not end.exists():
+            slept = time.monotonic()
+            await asyncio.sleep(LOOK_SECONDS)
+            stalled = max(stalled, time.monotonic() - slept - LOOK_SECONDS)
 
         ended.set()
         await asyncio.gather(*working)
 
-    say({"calls": calls, "errors": errors})
+    say({"calls": calls, "errors": errors, "stalled": stalled})
 
 
 if __name__ == "__main__":
-    # The gateway, which has a machine of its own as a rule, goes before its callers.
-    if hasattr(os, "nice"):
-        os.nice(10)
-
     asyncio.run(main(json.loads(sys.stdin.readline())))
