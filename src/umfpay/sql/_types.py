@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, Dialect, Integer, LargeBinary, String, Text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import FunctionElement
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from umfpay.errors import DatabaseError
 from umfpay.sensitive import shows_itself_half_made
@@ -160,8 +160,8 @@ class now(FunctionElement[int]):  # noqa: N801 (it is written like func.now)
     On SQLite it is exact to the millisecond; on MySQL it is when the statement began.
     """
 
-    type = BigInteger()
-    inherit_cache = True
+    type: TypeEngine[int] = BigInteger()
+    inherit_cache: bool | None = True
     name = "now"
 
 
