@@ -16,7 +16,7 @@ from umfpay.flows._card_begin import begin, hidden_text, send_code
 from umfpay.flows._card_confirm import Confirmation, hidden_code
 from umfpay.flows._deadline import Deadline
 from umfpay.flows._notification_source import NotificationSource
-from umfpay.flows._pending import MAX_ATTEMPTS, PendingCardPayment, check_pending
+from umfpay.flows._pending import MAX_ATTEMPTS, PendingCardPayment, needed_pending
 from umfpay.flows._steps import OnStep
 from umfpay.models import (
     BankCard,
@@ -47,6 +47,7 @@ async def card_payment(
     notify_url: str | None = None,
     on_step: OnStep | None = None,
     arrivals: NotificationSource | None = None,
+    intent_id: str | None = None,
     deadline: float = 900.0,
 ) -> Payment:
     """
@@ -64,6 +65,8 @@ async def card_payment(
         payment_method: CREDIT_CARD or DEBIT_CARD; needed with an agreement. A card
             with a cvv2 is a credit card if this is not given.
         phone: As the bank knows it, if the card does not hold it.
+        intent_id: What the shop wants by it, for the journal: while it is open, or
+            was carried out, no other call with it is sent.
         deadline: Seconds for all of it.
 
     Returns:
@@ -87,7 +90,7 @@ async def card_payment(
     if not callable(verification_code):
         raise _not_awaitable_error()
 
-    end = Deadline.after(deadline)
+    end = Deadline.after(deadline, intent_id)
     pending = await begin(
         session,
         order,
@@ -217,15 +220,16 @@ async def begin_card_payment(
     )
 
 
-@withholds(pending=PendingCardPayment)
+@withholds(pending=(PendingCardPayment, str))
 async def confirm_card_payment(
     session: UMFSession,
-    pending: PendingCardPayment,
+    pending: PendingCardPayment | str,
     code: Private | str,
     *,
     allow_repeat: bool = False,
     on_step: OnStep | None = None,
     arrivals: NotificationSource | None = None,
+    intent_id: str | None = None,
     deadline: float = 900.0,
 ) -> Payment:
     """
@@ -246,11 +250,14 @@ async def confirm_card_payment(
     ends in an error: it knows by then what was sent.
 
     Args:
-        pending: From `begin_card_payment()`, in this process or another.
+        pending: From `begin_card_payment()`, in this process or another; with a
+            journal, which keeps it, the payment's id.
         code: What the customer read in the SMS.
         allow_repeat: Send another code although the outcome of an earlier execute of
             *pending* is not known, for example because the connection broke. The
             gateway lets an order be paid only once.
+        intent_id: What the shop wants by it, for the journal: while it is open, or
+            was carried out, no other call with it is sent.
         deadline: Seconds for all of it.
 
     Raises:
@@ -272,12 +279,12 @@ async def confirm_card_payment(
         # It would be seen in a traceback that shows locals.
         del code
 
-    end = Deadline.after(deadline)
-    check_pending(session, pending)
+    end = Deadline.after(deadline, intent_id)
+    given = await needed_pending(session, pending)
 
     return await Confirmation(
         session=session,
-        pending=pending,
+        pending=given,
         end=end,
         arrivals=arrivals,
         on_step=on_step,
@@ -285,10 +292,10 @@ async def confirm_card_payment(
     ).run(hidden)
 
 
-@withholds(pending=PendingCardPayment)
+@withholds(pending=(PendingCardPayment, str))
 async def resend_code(
     session: UMFSession,
-    pending: PendingCardPayment,
+    pending: PendingCardPayment | str,
     *,
     on_step: OnStep | None = None,
     deadline: float = 60.0,
@@ -304,5 +311,5 @@ async def resend_code(
         VerificationCodeError: Too many codes were sent for this order.
     """
     end = Deadline.after(deadline)
-    check_pending(session, pending)
-    await send_code(session, pending, on_step, end)
+    given = await needed_pending(session, pending)
+    await send_code(session, given, on_step, end)

@@ -18,7 +18,7 @@ from umfpay.errors import (
 from umfpay.flows._deadline import Deadline
 from umfpay.flows._notification_source import NotificationSource
 from umfpay.flows._payer_data import seal_payer
-from umfpay.flows._pending import Merchant, PendingCardPayment
+from umfpay.flows._pending import Merchant, PendingCardPayment, store_pending
 from umfpay.flows._steps import OnStep, check_listener, report_step
 from umfpay.models import (
     BankCard,
@@ -240,6 +240,7 @@ async def send_code(
                 pending, "says the gateway", "平台拒绝再次发送"
             ) from refusal
 
+    await store_pending(session, pending)
     await report_step(on_step, "code_sent", sent, deadline=end)
 
 

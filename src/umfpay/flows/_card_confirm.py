@@ -13,6 +13,7 @@ import attrs
 from umfpay._session import UMFSession
 from umfpay.errors import (
     APIError,
+    DatabaseError,
     InvalidValueError,
     OutcomeUnknownError,
     PaymentExpiredError,
@@ -39,9 +40,10 @@ from umfpay.flows._payment_outcome import (
     resolve_payment,
     wait_until_paid,
 )
-from umfpay.flows._pending import CodeAttempt, PendingCardPayment
+from umfpay.flows._pending import CodeAttempt, PendingCardPayment, store_pending
 from umfpay.flows._steps import OnStep, check_listener, report_step
 from umfpay.models import Payment, PaymentState
+from umfpay.resources import CallOptions
 from umfpay.sensitive import Private
 
 
@@ -109,9 +111,23 @@ class Confirmation:
             return await self._pay(code, known)
         except _FINAL_ERRORS as error:
             self.pending.forget()
+            await self._store()
             await self._record(error.last)
 
             raise
+        except UMFError:
+            await self._store()
+
+            raise
+
+    async def _store(self) -> None:
+        """
+        Keep what is known now, for the next attempt in whichever process.
+        """
+        try:
+            await store_pending(self.session, self.pending)
+        except DatabaseError as error:
+            _log.warning("a pending payment could not be kept: %s", error.what.en)
 
     async def _record(self, last: object) -> None:
         """
@@ -205,7 +221,7 @@ class Confirmation:
 
         try:
             payment = await self.session.payments.execute(
-                self.pending.payment_id, payer, **self.end.options(self.session)
+                self.pending.payment_id, payer, **self._execute_options()
             )
         except OutcomeUnknownError as error:
             unknown = error
@@ -228,6 +244,20 @@ class Confirmation:
             return await self._resolve(unknown), True
 
         return await self._explain_refusal(mine, refusal, unknown, known), True
+
+    def _execute_options(self) -> CallOptions:
+        """
+        Return the options of an execute: a new intent once the last one came to nothing.
+        """
+        pending = self.pending
+        number = 1 + sum(one.checked for one in pending.attempts)
+        options = self.end.intent_options(self.session)
+        options["intent_id"] = (
+            self.end.intent_id or f"payments.execute {pending.payment_id} {number}"
+        )
+        options["take_over"] = self.allow_repeat
+
+        return options
 
     async def _query_unless_open(self, looking: Awaitable[Payment]) -> Payment:
         try:
@@ -279,6 +309,7 @@ class Confirmation:
 
         try:
             # Whoever stores it now knows of the execute even after a crash.
+            await store_pending(self.session, pending)
             await report_step(self.on_step, "executing", pending, deadline=self.end)
             # That may have taken all the time.
             self.end.must_have_time(known)
@@ -349,6 +380,9 @@ class Confirmation:
         if refusal.ret_code == WRONG_SMS_CODE:
             mine.checked = waits
 
+            if waits:
+                self._journal_refusal(refusal)
+
             if not pending.attempts_left:
                 pending.forget()
 
@@ -371,7 +405,17 @@ class Confirmation:
         """
         mine.refused_with, mine.checked = refusal.ret_code or "refused", True
         mine.verified = refusal.verified
+        self._journal_refusal(refusal)
         self.pending.forget()
+
+    def _journal_refusal(self, refusal: APIError) -> None:
+        """
+        Give back the intent of an execute that is known to have come to nothing.
+        """
+        if self.session.journal is not None:
+            self.session.journal.refused(
+                self.pending.payment_id, ret_code=refusal.ret_code
+            )
 
     def _is_only_open(self, mine: CodeAttempt) -> bool:
         """

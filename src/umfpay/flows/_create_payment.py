@@ -62,7 +62,7 @@ async def create_payment(
 
     try:
         payment = await session.payments.create(
-            new, arrivals=arrivals, **deadline.options(session)
+            new, arrivals=arrivals, **deadline.intent_options(session)
         )
     except OutcomeUnknownError as unknown:
         payment = await _create_again(session, new, unknown, deadline, arrivals)
@@ -93,7 +93,7 @@ async def _create_again(
             evidence=arrivals,
             again=new,
             allow_repeat=True,
-            **deadline.options(session),
+            **deadline.intent_options(session),
         )
     except UMFError as error:
         # The second create's own end. A refusal without a signature, or one of the

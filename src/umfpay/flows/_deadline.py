@@ -22,12 +22,16 @@ _MAX_SECONDS: Final = 10 * 365 * 86400.0
 class Deadline:
     """
     A moment in the running loop's time.
+
+    Args:
+        intent_id: What the shop wants by the flow, for the call that counts.
     """
 
     at: float
+    intent_id: str | None = None
 
     @classmethod
-    def after(cls, seconds: float) -> Deadline:
+    def after(cls, seconds: float, intent_id: str | None = None) -> Deadline:
         """
         Return the moment in *seconds*.
 
@@ -44,7 +48,7 @@ class Deadline:
                 "deadline：必须是大于 0 的秒数，且不超过十年。",
             )
 
-        return cls(asyncio.get_running_loop().time() + seconds)
+        return cls(asyncio.get_running_loop().time() + seconds, intent_id)
 
     @property
     def seconds_left(self) -> float:
@@ -75,3 +79,9 @@ class Deadline:
         return CallOptions(
             deadline=max(1e-3, min(session.config.deadline, self.seconds_left))
         )
+
+    def intent_options(self, session: UMFSession) -> CallOptions:
+        """
+        Return what limits the call that the flow is made for, and its intent.
+        """
+        return {**self.options(session), "intent_id": self.intent_id}

@@ -48,6 +48,7 @@ async def bank_payment(
     notify_url: str | None = None,
     on_step: OnStep | None = None,
     arrivals: NotificationSource | None = None,
+    intent_id: str | None = None,
     deadline: float = 3600.0,
 ) -> Payment:
     """
@@ -65,6 +66,8 @@ async def bank_payment(
         open_page: Called once with the address that the payer opens in a browser.
         enterprise_id: The ``EQ_`` id; given, the company's status is asked for first.
         ret_url: Where the browser returns to; it proves nothing.
+        intent_id: What the shop wants by it, for the journal: while it is open, or
+            was carried out, no other call with it is sent.
         deadline: Seconds for all of it.
 
     Raises:
@@ -76,7 +79,7 @@ async def bank_payment(
         OutcomeUnknownError: The payment may exist; nobody has paid.
         APIError: The gateway refused the order.
     """
-    end = Deadline.after(deadline)
+    end = Deadline.after(deadline, intent_id)
     check_listener(on_step)
 
     if enterprise_id is not None:
@@ -135,6 +138,7 @@ async def checkout(
     notify_url: str | None = None,
     on_step: OnStep | None = None,
     arrivals: NotificationSource | None = None,
+    intent_id: str | None = None,
     deadline: float = 3600.0,
 ) -> Payment:
     """
@@ -149,6 +153,8 @@ async def checkout(
         payment_method: A fixed method, or NOT_APPLICABLE: the customer chooses.
         enterprise: The company that pays, for B2B.
         payer_info: What is known of the payer; *phone* is the short form.
+        intent_id: What the shop wants by it, for the journal: while it is open, or
+            was carried out, no other call with it is sent.
         deadline: Seconds for all of it.
 
     Raises:
@@ -184,7 +190,7 @@ async def checkout(
     )
 
     return await _present_and_wait(
-        session, new, open_page, on_step, arrivals, Deadline.after(deadline)
+        session, new, open_page, on_step, arrivals, Deadline.after(deadline, intent_id)
     )
 
 

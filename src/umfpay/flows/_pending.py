@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Final
@@ -45,6 +46,8 @@ class Merchant:
         )
 
 
+# A payment as the gateway names it.
+_ID_PATTERN: Final = re.compile("[A-Za-z0-9_]{1,128}")
 # How often an execute is sent for one payment.
 MAX_ATTEMPTS: Final = 3
 
@@ -303,13 +306,60 @@ class PendingCardPayment:
         return f"<PendingCardPayment {self.payment_id}, {self.amount}, {state}>"
 
 
-def check_pending(session: UMFSession, pending: PendingCardPayment) -> None:
+async def store_pending(session: UMFSession, pending: PendingCardPayment) -> None:
     """
-    Refuse what is no pending payment, or not one of *session*.
+    Keep *pending* in the session's journal, if it has one, until its end.
+
+    Raises:
+        DatabaseError: It cannot be kept.
+    """
+    if session.journal is not None:
+        await session.journal.keep_sealed(
+            pending.payment_id,
+            pending.to_json(),
+            mer_reference_id=pending.mer_reference_id,
+            expires_at=pending.expires_at,
+        )
+
+
+async def stored_pending(session: UMFSession, payment_id: str) -> PendingCardPayment:
+    """
+    Return the pending payment that `store_pending()` kept, also in another process.
+
+    Raises:
+        ConfigError: The session has no journal.
+        PendingExpiredError: It has ended or expired, or was never kept.
+    """
+    if session.journal is None:
+        raise ConfigError(
+            "pending: an id alone is enough only with a journal.",
+            "pending：仅在使用日志（journal）时可只提供支付编号。",
+        )
+
+    document = await session.journal.sealed(payment_id)
+
+    if document is None:
+        raise PendingExpiredError(
+            f"{payment_id}: nothing is kept of this payment: it has ended or expired.",
+            f"{payment_id}：未保存该笔支付的数据：已结束或已过期。",
+        )
+
+    return PendingCardPayment.from_json(document)
+
+
+async def needed_pending(
+    session: UMFSession, pending: PendingCardPayment | str
+) -> PendingCardPayment:
+    """
+    Return *pending*, or what the session's journal keeps under its id.
 
     Raises:
         ConfigError: It is something else, its JSON say, or of another merchant.
+        PendingExpiredError: Nothing is kept under that id.
     """
+    if isinstance(pending, str) and _ID_PATTERN.fullmatch(pending):
+        pending = await stored_pending(session, pending)
+
     if not isinstance(pending, PendingCardPayment):
         # The type alone: it may be anything.
         given = kind_of(pending)
@@ -324,3 +374,5 @@ def check_pending(session: UMFSession, pending: PendingCardPayment) -> None:
         )
 
     pending.must_belong_to(session)
+
+    return pending

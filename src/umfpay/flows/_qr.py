@@ -129,6 +129,7 @@ async def qr_payment(
     notify_url: str | None = None,
     on_step: OnStep | None = None,
     arrivals: NotificationSource | None = None,
+    intent_id: str | None = None,
     deadline: float = 900.0,
 ) -> Payment:
     """
@@ -141,6 +142,8 @@ async def qr_payment(
         name: The customer's name, sealed.
         citizen_id_number: The customer's id number, sealed.
         show: Called once with the code, before the waiting; it has until the deadline.
+        intent_id: What the shop wants by it, for the journal: while it is open, or
+            was carried out, no other call with it is sent.
         deadline: Seconds for all of it.
 
     Returns:
@@ -182,7 +185,7 @@ async def qr_payment(
         show=show,
         what=_code,
         step="shown",
-        deadline=Deadline.after(deadline),
+        deadline=Deadline.after(deadline, intent_id),
         arrivals=arrivals,
         on_step=on_step,
     )

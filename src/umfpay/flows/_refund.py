@@ -65,6 +65,7 @@ async def refund(
     already: Mapping[str, Money] | None = None,
     on_step: OnStep | None = None,
     arrivals: NotificationSource | None = None,
+    intent_id: str | None = None,
     deadline: float = 900.0,
 ) -> Refund:
     """
@@ -86,6 +87,8 @@ async def refund(
             way: the gateway lists those that are done. Given, also empty, it says that
             there are no others: then the list can prove what became of this one, if
             its end is unclear.
+        intent_id: What the shop wants by it, for the journal: while it is open, or
+            was carried out, no other call with it is sent.
         deadline: Seconds for all of it. A real refund can take longer: then
             `NotFinishedError` holds it, and the notification tells.
 
@@ -107,7 +110,7 @@ async def refund(
         NotFinishedError: The deadline came first, or the payment is not paid yet.
         OutcomeUnknownError: Money may have moved, and nobody can say.
     """
-    end = Deadline.after(deadline)
+    end = Deadline.after(deadline, intent_id)
     check_listener(on_step)
     check_arguments(mer_reference_id, mer_date, amount, goods, already)
     payment_id = payment.id if isinstance(payment, Payment) else payment
@@ -151,8 +154,9 @@ async def _create(
             payment.id,
             new,
             known_refunds=so_far.amounts.keys(),
+            all_known=all_known,
             arrivals=arrivals,
-            **end.options(session),
+            **end.intent_options(session),
         )
     except RefundRefusedError as refusal:
         _raise_refusal(payment, refusal)

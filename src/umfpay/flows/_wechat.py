@@ -44,6 +44,7 @@ async def wechat_web(
     notify_url: str | None = None,
     on_step: OnStep | None = None,
     arrivals: NotificationSource | None = None,
+    intent_id: str | None = None,
     deadline: float = 900.0,
 ) -> Payment:
     """
@@ -58,6 +59,8 @@ async def wechat_web(
         show: Called once; `PayInfo.for_wechat_js()` is what the page's
             ``getBrandWCPayRequest`` takes.
         ret_url: Where WeChat leads the customer afterwards.
+        intent_id: What the shop wants by it, for the journal: while it is open, or
+            was carried out, no other call with it is sent.
         deadline: Seconds for all of it.
 
     Raises:
@@ -87,7 +90,7 @@ async def wechat_web(
     )
 
     return await _present_and_wait(
-        session, new, show, on_step, arrivals, Deadline.after(deadline)
+        session, new, show, on_step, arrivals, Deadline.after(deadline, intent_id)
     )
 
 
@@ -104,6 +107,7 @@ async def wechat_app(
     notify_url: str | None = None,
     on_step: OnStep | None = None,
     arrivals: NotificationSource | None = None,
+    intent_id: str | None = None,
     deadline: float = 900.0,
 ) -> Payment:
     """
@@ -130,7 +134,7 @@ async def wechat_app(
     )
 
     return await _present_and_wait(
-        session, new, show, on_step, arrivals, Deadline.after(deadline)
+        session, new, show, on_step, arrivals, Deadline.after(deadline, intent_id)
     )
 
 

@@ -54,6 +54,7 @@ class Refunds:
         new: NewRefund,
         *,
         known_refunds: Collection[str] = (),
+        all_known: bool = False,
         arrivals: ExpectationRegistry | None = None,
         **options: Unpack[CallOptions],
     ) -> Refund:
@@ -68,6 +69,8 @@ class Refunds:
                 names one of them is another refund's, and they go into the `Intent` of
                 an unclear end, so that they are not taken for this one. Those that this
                 session made are known without.
+            all_known: *known_refunds* are all: then the day's list can prove later what
+                became of this one.
             arrivals: The inbox, which is told what to expect before anything is sent,
                 and then that the refund's id is the shop's own.
 
@@ -124,7 +127,10 @@ class Refunds:
                     mer_date=wire_date(new.mer_date),
                     amount=new.amount.total,
                     currency=str(new.amount.currency),
-                    details={"known_refunds": " ".join(sorted(known))} if known else {},
+                    details={
+                        **({"known_refunds": " ".join(sorted(known))} if known else {}),
+                        **({"all_refunds_known": "yes"} if all_known else {}),
+                    },
                 ),
                 lookup=lambda refund: original_query(refund, payment_id, wanted),
             ),

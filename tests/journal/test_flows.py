@@ -1,0 +1,135 @@
+"""
+Card payments and refunds with a journal: one code, one intent, no card left behind.
+"""
+
+from __future__ import annotations
+
+import orders
+import pytest
+
+from umfpay.errors import (
+    DuplicateIntentError,
+    OutcomeUnknownError,
+    PendingExpiredError,
+    WrongCodeError,
+)
+from umfpay.flows import begin_card_payment, confirm_card_payment, refund
+from umfpay.models import Money
+
+
+@pytest.fixture(autouse=True)
+def _without_pauses(monkeypatch):
+    monkeypatch.setattr("umfpay.flows._card_refusals.QUERY_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("umfpay.flows._card_refusals.DATA_LAG_SECONDS", 0.01)
+
+
+def _card():
+    return orders.card().payer_info.bank_card
+
+
+def _wrong(code):
+    return "000000" if code != "000000" else "000001"
+
+
+@pytest.mark.parametrize("intent_id", [None, "order 42"])
+async def test_after_a_wrong_code_the_next_one_passes(shop, process, intent_id):
+    """
+    In another process, too, by the payment's id alone.
+    """
+    session, journal = process
+    pending = await begin_card_payment(session, orders.order(), _card())
+    code = shop.code(pending.payment_id)
+
+    with pytest.raises(WrongCodeError) as caught:
+        await confirm_card_payment(
+            session, pending.payment_id, _wrong(code), intent_id=intent_id
+        )
+
+    assert 2 == caught.value.attempts_left
+    await shop.settled(journal)
+    other, its_journal = await shop.process()
+    paid = await confirm_card_payment(
+        other, pending.payment_id, code, intent_id=intent_id
+    )
+    rows = await shop.settled(its_journal)
+
+    assert "TRADE_SUCCESS" == paid.state
+    assert ["executed", "refused", "executed"] == [row["outcome"] for row in rows]
+    assert "00200005" == rows[1]["refusal_code"]
+    assert "query" == rows[1]["decided_by"]
+    # Nothing of the card is left.
+    assert not await shop.rows("sealed")
+
+    with pytest.raises(PendingExpiredError):
+        await confirm_card_payment(other, pending.payment_id, code)
+
+
+async def test_a_code_is_not_sent_while_another_is_open(shop, process):
+    """
+    Whoever reads a pending payment that knows nothing of it finds the row.
+    """
+    session, journal = process
+    pending = await begin_card_payment(session, orders.order(), _card())
+    stale = pending.to_json()
+    code = shop.code(pending.payment_id)
+    shop.fault("drop_before", path="execute|PAY_", method="POST")
+
+    with pytest.raises(OutcomeUnknownError):
+        await confirm_card_payment(session, pending, code, deadline=3)
+
+    shop.fault(None)
+    await shop.settled(journal)
+    other, _ = await shop.process()
+
+    with pytest.raises(DuplicateIntentError):
+        await confirm_card_payment(other, type(pending).from_json(stale), code)
+
+    paid = await confirm_card_payment(
+        other, type(pending).from_json(stale), code, allow_repeat=True
+    )
+    assert "TRADE_SUCCESS" == paid.state
+
+
+async def test_what_is_kept_of_a_card_is_sealed(shop, process):
+    """
+    Until the payment has ended; an SMS code is not kept at all.
+    """
+    session, _ = process
+    pending = await begin_card_payment(session, orders.order(), _card())
+    (row,) = await shop.rows("sealed")
+
+    assert pending.payment_id == row["payment_id"]
+    assert pending.mer_reference_id == row["mer_reference_id"]
+
+    for canary in ("6227000000000005", "张三", orders.ID_NUMBER, "15210838198", "123"):
+        assert f'"{canary}"' not in row["document"]
+
+
+async def test_a_refund_flow_has_one_intent(shop, process, paid):
+    """
+    A second click refunds nothing.
+    """
+    session, journal = process
+
+    async def give_back(number):
+        return await refund(
+            session,
+            paid,
+            mer_reference_id=number,
+            mer_date=orders.DAY,
+            amount=Money("1.00", "USD"),
+            already={},
+            intent_id="return 42",
+            deadline=0.5,
+        )
+
+    with pytest.raises(Exception, match=r"deadline|final"):
+        await give_back("R-1")
+
+    await shop.settled(journal)
+
+    with pytest.raises(DuplicateIntentError):
+        await give_back("R-2")
+
+    assert 1 == len(shop.sent("/refund"))
+    assert "" == (await shop.rows())[-1]["known_refunds"]

@@ -1,0 +1,320 @@
+"""
+What a crash or a lost answer left open comes to its end, once, whoever works on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+
+import orders
+import pytest
+
+from umfpay.errors import ConfigError, OutcomeUnknownError
+from umfpay.journal import Journal, Recovery
+
+
+HOUR = 3_600_000_000
+
+
+async def _unclear(shop, session, journal, call, *, kind="drop_after", path):
+    shop.fault(kind, path=path, method="POST")
+
+    with pytest.raises(OutcomeUnknownError):
+        await call
+
+    shop.fault(None)
+    await shop.settled(journal)
+
+
+async def _execute(shop, session, number="6227000000000005"):
+    new = orders.card_payment()
+    payment = await session.payments.create(new)
+    await session.payments.verify(payment.id, orders.card())
+
+    return payment.id, session.payments.execute(
+        payment.id, orders.card(shop.code(payment.id))
+    )
+
+
+async def test_an_execute_whose_answer_was_lost_is_found(shop, process):
+    """
+    By a query; the handler is called with the paid payment, once.
+    """
+    session, journal = process
+    _, call = await _execute(shop, session)
+    await _unclear(shop, session, journal, call, path="execute")
+    heard = []
+
+    @journal.settled
+    async def note(entry, found, connection):
+        heard.append((entry.call, getattr(found, "state", None)))
+
+    recovery = Recovery(session, journal)
+    await recovery.run_once()
+    row = (await shop.rows())[-1]
+    assert ("ended", "executed", "query") == (
+        row["state"],
+        row["outcome"],
+        row["decided_by"],
+    )
+
+    await shop.lapse()
+    await recovery.run_once()
+    await recovery.run_once()
+    assert {("payments.create", None), ("payments.execute", "TRADE_SUCCESS")} == {
+        *heard
+    }
+    assert 2 == len(heard)
+    assert all(row["settled_at"] for row in await shop.rows())
+    assert 1 == len(shop.sent("/execute"))
+
+
+async def test_a_row_of_a_dead_sender_waits_for_its_lease(shop, process, paid):
+    """
+    Who may still send is left alone.
+    """
+    session, journal = process
+    await _unclear(
+        shop,
+        session,
+        journal,
+        session.refunds.create(paid, orders.refund()),
+        path="refund",
+    )
+    table = shop.database.tables.journal
+    await shop.change(
+        table.update()
+        .where(table.c.call == "refunds.create")
+        .values(state="sending", lease_until=shop.database.now + HOUR)
+    )
+    recovery = Recovery(session, journal)
+
+    assert 0 == await recovery.run_once()
+
+    await shop.change(table.update().values(lease_until=shop.database.now - 1_000_000))
+    assert 1 == await recovery.run_once()
+    assert "unknown" == (await shop.rows())[-1]["state"]
+
+
+async def test_what_was_begun_and_never_sent_ends_so(shop, process):
+    """
+    Its process died; nobody else sends it.
+    """
+    session, journal = process
+
+    async def work(connection):
+        return await journal.begin(connection, "return 9")
+
+    await shop.database.run(work)
+    recovery = Recovery(session, journal)
+    await recovery.run_once()
+    assert "recorded" == (await shop.rows())[-1]["state"]
+
+    await shop.lapse()
+    await recovery.run_once()
+    row = (await shop.rows())[-1]
+    assert ("ended", "not_sent", None) == (
+        row["state"],
+        row["outcome"],
+        row["open_intent"],
+    )
+
+
+async def test_workers_share_the_work(shop, process, paid):
+    """
+    Eight of them: each row is settled once.
+    """
+    session, journal = process
+
+    for _ in range(8):
+        await session.refunds.create(paid, orders.refund(total="0.10"))
+
+    rows = await shop.settled(journal)
+
+    for row in rows:
+        if row["call"] == "refunds.create":
+            shop.emulator.control("POST", f"/refunds/{row['object_id']}/succeed", {})
+
+    await shop.lapse()
+    heard = []
+    workers = []
+
+    for _ in range(8):
+        its_session, its_journal = await shop.process()
+
+        @its_journal.settled
+        async def note(entry, found, connection):
+            heard.append(entry.position)
+
+        workers.append(Recovery(its_session, its_journal))
+
+    await asyncio.gather(*(one.run_once() for one in workers))
+
+    # Who lost a race for a lock finds it done at the next look.
+    for one in workers:
+        await one.run_once()
+
+    assert sorted(row["position"] for row in rows) == sorted(heard)
+
+
+async def test_a_handler_that_fails_is_called_again(shop, process):
+    """
+    Nothing of it was kept.
+    """
+    session, journal = process
+    await session.payments.create(orders.cashier_payment())
+    await shop.settled(journal)
+    calls = []
+
+    @journal.settled
+    async def note(entry, found, connection):
+        calls.append(entry.position)
+
+        if len(calls) == 1:
+            raise RuntimeError("wrong")
+
+    recovery = Recovery(session, journal)
+
+    for _ in range(3):
+        await shop.lapse()
+        await recovery.run_once()
+
+    assert 2 == len(calls)
+
+
+async def test_a_create_nobody_can_pay_any_more_was_not_executed(shop, process):
+    """
+    Its order's time is over, and no list has it.
+    """
+    session, journal = process
+    await _unclear(
+        shop,
+        session,
+        journal,
+        session.payments.create(orders.cashier_payment()),
+        path="payment$",
+    )
+    recovery = Recovery(session, journal)
+    await recovery.run_once()
+    assert "unknown" == (await shop.rows())[-1]["state"]
+
+    table = shop.database.tables.journal
+    await shop.change(
+        table.update().values(
+            created_at=table.c.created_at - HOUR, expires_at=table.c.expires_at - HOUR
+        )
+    )
+    await shop.lapse()
+    await recovery.run_once()
+    row = (await shop.rows())[-1]
+    assert ("not_executed", "transactions") == (row["outcome"], row["decided_by"])
+
+
+async def test_money_that_stays_unclear_is_left_to_a_person(
+    shop, process, paid, caplog
+):
+    """
+    It stays open and is listed; whatever moves none is closed after a day.
+    """
+    session, journal = process
+    await _unclear(
+        shop,
+        session,
+        journal,
+        session.refunds.create(paid, orders.refund()),
+        kind="drop_before",
+        path="refund",
+    )
+    await _unclear(
+        shop,
+        session,
+        journal,
+        session.payments.update_express_info(paid, orders.parcels()),
+        path="express",
+    )
+    table = shop.database.tables.journal
+    await shop.change(
+        table.update()
+        .where(table.c.state == "unknown")
+        .values(created_at=table.c.created_at - 100 * HOUR)
+    )
+    await shop.lapse()
+    recovery = Recovery(session, journal)
+
+    with caplog.at_level(logging.WARNING, "umfpay"):
+        await recovery.run_once()
+
+    assert 1 == sum("needs a person" in one.message for one in caplog.records)
+    await shop.lapse()
+    assert 0 == await recovery.run_once()
+    money, parcels = await journal.open_items()
+    assert (True, True, True) == (
+        money.needs_person,
+        money.is_alarming,
+        money.is_taken,
+    )
+    assert ("unknown", False) == (parcels.outcome, parcels.is_alarming)
+    assert money.age > timedelta(days=4)
+
+
+async def test_who_lost_the_row_writes_in_vain(shop, process, paid):
+    """
+    Its fence is old: the one that took it over decides.
+    """
+    session, journal = process
+    shop.fault("delay", path="refund", seconds=0.5)
+    call = asyncio.create_task(session.refunds.create(paid, orders.refund()))
+
+    while not shop.sent("/refund"):
+        await asyncio.sleep(0.01)
+
+    await shop.lapse()
+    other, its_journal = await shop.process()
+    await Recovery(other, its_journal).run_once()
+    await call
+    await shop.settled(journal)
+
+    row = (await shop.rows())[-1]
+    assert 2 == row["fence"]
+    assert "answer" != row["decided_by"]
+
+
+async def test_old_card_data_are_deleted(shop, process):
+    """
+    Whatever became of the payment.
+    """
+    session, journal = process
+    sealed = shop.database.tables.sealed
+    await shop.change(
+        sealed.insert().values(
+            merchant=journal.merchant,
+            payment_id="PAY_A",
+            document="{}",
+            expires_at=shop.database.now - 1,
+        )
+    )
+    assert await journal.sealed("PAY_A") is None
+    await Recovery(session, journal).run_once()
+    assert not await shop.rows("sealed")
+
+
+async def test_it_runs_until_it_is_closed(shop, process):
+    """
+    Also while the session is idle.
+    """
+    session, journal = process
+    _, call = await _execute(shop, session)
+    await _unclear(shop, session, journal, call, path="execute")
+
+    async with asyncio.timeout(30), Recovery(session, journal, look_every=0.01):
+        while (await shop.rows())[-1]["state"] != "ended":
+            await asyncio.sleep(0.05)
+
+
+async def test_it_needs_the_journal_of_its_session(shop, process):
+    session, _ = process
+
+    with pytest.raises(ConfigError):
+        Recovery(session, Journal(shop.url))
