@@ -15,6 +15,7 @@ from umfpay.cli._crypto import keys, seal, sign, verify
 from umfpay.cli._demo import demo
 from umfpay.cli._emulator import emulator
 from umfpay.cli._exit_codes import Exit
+from umfpay.cli._journal import journal
 from umfpay.cli._query import query
 from umfpay.cli._reconcile import reconcile
 from umfpay.cli._statements import statements
@@ -46,6 +47,7 @@ def umfpay(debug: bool) -> None:  # noqa: FBT001 (click passes flags by name)
 for command in (
     demo,
     emulator,
+    journal,
     keys,
     query,
     reconcile,

@@ -20,6 +20,7 @@ from umfpay._session import UMFSession
 from umfpay.config import Config, is_loopback
 from umfpay.errors import ConfigError, Text
 from umfpay.tokens import open_store, store_key
+from umfpay.transport import CallJournal
 
 
 _NO_SETTINGS_ADVICE: Final = Text(
@@ -63,7 +64,7 @@ def settings(file: Path | None, *, base_url: str | None = None) -> Config:
 
 @asynccontextmanager
 async def open_session(
-    config: Config, *, fetch_token: bool
+    config: Config, *, fetch_token: bool, journal: CallJournal | None = None
 ) -> AsyncIterator[UMFSession]:
     """
     Open a session that logs nobody out, unless *fetch_token* says that it may.
@@ -74,7 +75,7 @@ async def open_session(
     if not fetch_token and not await asyncio.to_thread(_is_emulator, config):
         await _need_a_token(config)
 
-    async with UMFSession(config) as session:
+    async with UMFSession(config, journal=journal) as session:
         yield session
 
 

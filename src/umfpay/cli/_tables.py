@@ -18,7 +18,10 @@ from umfpay.errors import DatabaseTablesError
 _URL_VARIABLE: Final = "UMF_DATABASE_URL"
 
 
-def _database_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def database_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """
+    Give *command* the options that name a database.
+    """
     for option in (
         click.option("--schema", metavar="NAME", help="Of the tables (not SQLite)."),
         click.option(
@@ -43,7 +46,7 @@ def tables() -> None:
 
 
 @tables.command()
-@_database_options
+@database_options
 def create(*, url: str, schema: str | None) -> None:
     """
     Make the tables that are missing.
@@ -54,7 +57,7 @@ def create(*, url: str, schema: str | None) -> None:
 
 
 @tables.command()
-@_database_options
+@database_options
 @click.pass_context
 def check(context: click.Context, *, url: str, schema: str | None) -> None:
     """

@@ -9,6 +9,13 @@ from umfpay.errors import needs_extra as _needs_extra
 
 
 with _needs_extra("sql", by="umfpay.journal"):
+    from umfpay.journal._by_hand import (
+        LogEntry,
+        forget_by_hand,
+        log_of,
+        needed_entry,
+        settle_by_hand,
+    )
     from umfpay.journal._entry import (
         Decider,
         JournalEntry,
@@ -18,6 +25,7 @@ with _needs_extra("sql", by="umfpay.journal"):
     from umfpay.journal._journal import Journal, SettledHandler
     from umfpay.journal._record import RecordedIntent
     from umfpay.journal._recovery import Recovery
+    from umfpay.journal._resolving import Resolver
 
 
 __all__ = [
@@ -26,7 +34,13 @@ __all__ = [
     "JournalEntry",
     "JournalOutcome",
     "JournalState",
+    "LogEntry",
     "RecordedIntent",
     "Recovery",
+    "Resolver",
     "SettledHandler",
+    "forget_by_hand",
+    "log_of",
+    "needed_entry",
+    "settle_by_hand",
 ]

@@ -141,7 +141,7 @@ def entry_of(row: Any, now: int) -> JournalEntry:
         refusal_code=row.refusal_code,
         reason=row.reason,
         attempts=row.attempts,
-        created_at=_moment(row.created_at) or _EPOCH,
+        created_at=moment_of(row.created_at),
         sent_at=_moment(row.sent_at),
         ended_at=_moment(row.ended_at),
         settled_at=_moment(row.settled_at),
@@ -157,7 +157,14 @@ def entry_of(row: Any, now: int) -> JournalEntry:
 
 
 def _moment(value: int | None) -> datetime | None:
-    return None if value is None else _EPOCH + value * _MICROSECOND
+    return None if value is None else moment_of(value)
+
+
+def moment_of(value: int) -> datetime:
+    """
+    Return what the tables hold as microseconds.
+    """
+    return _EPOCH + value * _MICROSECOND
 
 
 def microseconds_of(moment: datetime) -> int:

@@ -1,0 +1,240 @@
+"""
+``umfpay journal``: what is open, and what a person decides about it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import click
+
+from umfpay.cli._exit_codes import Exit
+from umfpay.cli._sessions import (
+    config_option,
+    fetch_token_option,
+    open_session,
+    settings,
+)
+from umfpay.cli._streams import print_json, print_line
+from umfpay.cli._tables import database_options
+
+
+if TYPE_CHECKING:
+    from umfpay.journal import Journal, JournalEntry
+
+
+@click.group()
+def journal() -> None:
+    """
+    Calls that were written down before they were sent.
+    """
+
+
+def _options(command: Callable[..., Any]) -> Callable[..., Any]:
+    return config_option(database_options(command))
+
+
+_row = click.argument("row", type=click.IntRange(1))
+_reason = click.option(
+    "--reason", required=True, help="Why; it is kept with your name."
+)
+
+
+@journal.command("list")
+@_options
+@click.option("--all", "also_ended", is_flag=True, help="Ended ones, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for a row.")
+@click.pass_context
+def list_(
+    context: click.Context,
+    *,
+    url: str,
+    schema: str | None,
+    file: Path | None,
+    also_ended: bool,
+    as_json: bool,
+) -> None:
+    """
+    List what is open, oldest first.
+
+    Exits with 1 if one of them moves money and nobody knows its end, else with 0.
+    """
+
+    async def act(opened: Journal) -> list[JournalEntry]:
+        return await (opened.entries() if also_ended else opened.open_items())
+
+    entries = _run(url, schema, file, act)
+
+    for entry in entries:
+        if as_json:
+            print_json(_json(entry))
+        else:
+            print_line(_line(entry))
+
+    alarming = any(entry.is_alarming for entry in entries)
+    context.exit(Exit.NO if alarming else Exit.GOOD)
+
+
+@journal.command()
+@_row
+@_options
+def show(*, row: int, url: str, schema: str | None, file: Path | None) -> None:
+    """
+    Show a row, and what persons did to it.
+    """
+    from umfpay.journal import log_of, needed_entry
+
+    async def act(opened: Journal) -> None:
+        log = await log_of(opened, row)
+
+        for one in log:
+            print_line(
+                f"{one.at:%Y-%m-%d %H:%M:%S}  {one.who}  {one.action}: {one.reason}"
+            )
+
+        # A row that was forgotten has left its log.
+        if not log or await opened.entry(row) is not None:
+            print_json(_json(await needed_entry(opened, row)))
+
+    _run(url, schema, file, act)
+
+
+@journal.command()
+@_row
+@_options
+@fetch_token_option
+@click.pass_context
+def resolve(
+    context: click.Context,
+    *,
+    row: int,
+    url: str,
+    schema: str | None,
+    file: Path | None,
+    fetch_token: bool,
+) -> None:
+    """
+    Ask the gateway about an open row now.
+
+    Exits with 0 when it has ended then, with 1 when it stays open.
+    """
+    from umfpay.journal import JournalState, Resolver, needed_entry
+
+    async def act(opened: Journal) -> bool:
+        entry = await needed_entry(opened, row)
+
+        if entry.state is not JournalState.ENDED:
+            async with open_session(
+                settings(file), fetch_token=fetch_token, journal=opened
+            ) as session:
+                resolver = Resolver(session=session, journal=opened)
+                claimed = await resolver.claim(entry)
+
+                if claimed is not None:
+                    await resolver.resolve(claimed)
+
+        entry = await needed_entry(opened, row)
+        print_line(_line(entry))
+
+        return entry.state is JournalState.ENDED
+
+    context.exit(Exit.GOOD if _run(url, schema, file, act) else Exit.NO)
+
+
+@journal.command()
+@_row
+@click.option(
+    "--as",
+    "outcome",
+    required=True,
+    type=click.Choice(["executed", "not-executed"]),
+    help="What became of it.",
+)
+@_reason
+@_options
+def settle(
+    *,
+    row: int,
+    outcome: str,
+    reason: str,
+    url: str,
+    schema: str | None,
+    file: Path | None,
+) -> None:
+    """
+    End an open row as you know it ended.
+    """
+    from umfpay.journal import needed_entry, settle_by_hand
+
+    async def act(opened: Journal) -> None:
+        await settle_by_hand(opened, row, executed=outcome == "executed", reason=reason)
+        print_line(_line(await needed_entry(opened, row)))
+
+    _run(url, schema, file, act)
+
+
+@journal.command()
+@_row
+@_reason
+@_options
+def forget(
+    *, row: int, reason: str, url: str, schema: str | None, file: Path | None
+) -> None:
+    """
+    Delete a row: the same intent may be sent again then.
+    """
+    from umfpay.journal import forget_by_hand
+
+    async def act(opened: Journal) -> None:
+        await forget_by_hand(opened, row, reason=reason)
+        print_line(f"row {row}: forgotten | 已删除第 {row} 行")
+
+    _run(url, schema, file, act)
+
+
+def _run(
+    url: str,
+    schema: str | None,
+    file: Path | None,
+    act: Callable[[Journal], Awaitable[Any]],
+) -> Any:  # Any: what *act* returns
+    from umfpay.journal import Journal
+    from umfpay.sensitive import Secret
+
+    # An argument is a local of the frame that a traceback shows.
+    address = Secret(url)
+    del url
+    config = settings(file)
+
+    async def run() -> Any:
+        async with Journal(address, schema=schema) as opened:
+            opened.attach(base_url=config.base_url, client_id=config.client_id)
+
+            return await act(opened)
+
+    return asyncio.run(run())
+
+
+def _line(entry: JournalEntry) -> str:
+    age = str(entry.age).partition(".")[0]
+    end = entry.state if entry.outcome is None else f"{entry.state} {entry.outcome}"
+    person = "  needs a person" if entry.needs_person else ""
+
+    return (
+        f"{entry.position}  {age}  {end}  {entry.call or '-'}"
+        f"  {entry.mer_reference_id or '-'}  {entry.payment_id or '-'}"
+        f"  {entry.intent_id}{person}"
+    )
+
+
+def _json(entry: JournalEntry) -> str:
+    value = attrs.asdict(
+        entry, filter=lambda field, _: field.name not in ("intent", "fence")
+    )
+
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,148 @@
+"""
+``umfpay journal``: what a person sees and decides, with an audit trail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import orders
+import pytest
+
+from umfpay.cli import _main
+from umfpay.errors import OutcomeUnknownError
+
+
+@pytest.fixture(name="umfpay")
+def _umfpay(shop, monkeypatch, capsys):
+    """
+    Run a command as the shop's merchant, in a thread: it has a loop of its own.
+    """
+    from umfpay.cli import _journal
+
+    monkeypatch.setattr(_journal, "settings", lambda file: shop.config())
+
+    async def run(*arguments):
+        arguments = ("journal", *arguments, "--url", shop.url)
+        code = await asyncio.to_thread(_main.run, arguments)
+
+        return code, capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture(name="unclear")
+async def _unclear(shop, process, paid):
+    """
+    The row of a refund of which nobody knows the end.
+    """
+    session, journal = process
+    shop.fault("drop_after", path="refund")
+
+    with pytest.raises(OutcomeUnknownError):
+        await session.refunds.create(paid, orders.refund(), intent_id="return 5")
+
+    shop.fault(None)
+
+    return (await shop.settled(journal))[-1]["position"]
+
+
+async def test_what_is_open_is_listed_and_alarms(umfpay, unclear):
+    """
+    With its age and ids, as text and as JSON.
+    """
+    code, printed = await umfpay("list")
+    assert 1 == code
+    assert f"{unclear}  0:00" in printed.out
+    assert "return 5" in printed.out
+
+    code, printed = await umfpay("list", "--all", "--json")
+    rows = [json.loads(line) for line in printed.out.splitlines()]
+    assert ["ended", "unknown"] == [row["state"] for row in rows]
+
+
+async def test_a_person_ends_a_row_and_is_remembered(shop, umfpay, unclear, paid):
+    """
+    Once; the intent stays taken when it was executed.
+    """
+    code, printed = await umfpay(
+        "settle", str(unclear), "--as", "executed", "--reason", "seen in the console"
+    )
+    assert 0 == code, printed
+    row = (await shop.rows())[-1]
+    assert ("ended", "executed", "person", "return 5") == (
+        row["state"],
+        row["outcome"],
+        row["decided_by"],
+        row["open_intent"],
+    )
+
+    code, printed = await umfpay(
+        "settle", str(unclear), "--as", "not-executed", "--reason", "or not"
+    )
+    assert 2 == code
+    assert "has ended" in printed.err
+
+    code, printed = await umfpay("show", str(unclear))
+    assert 0 == code
+    assert "settle executed: seen in the console" in printed.out
+    assert "@" in printed.out
+
+    code, _ = await umfpay("list")
+    assert 0 == code
+
+
+async def test_what_is_forgotten_may_be_sent_again(
+    shop, process, umfpay, unclear, paid
+):
+    """
+    The log stays.
+    """
+    code, _ = await umfpay("forget", str(unclear), "--reason", "a test")
+    assert 0 == code
+    assert 1 == len(await shop.rows())
+    code, printed = await umfpay("show", str(unclear))
+    assert (0, True) == (code, "forget: a test" in printed.out)
+
+    session, _ = process
+    await session.refunds.create(
+        paid, orders.refund(total="0.10"), intent_id="return 5"
+    )
+
+
+async def test_a_row_that_is_not_there_is_named(umfpay, unclear):
+    for command in (
+        ("show", "99"),
+        ("forget", "99", "--reason", "x"),
+        ("settle", "99", "--as", "executed", "--reason", "x"),
+        ("settle", str(unclear), "--as", "executed", "--reason", " "),
+    ):
+        code, printed = await umfpay(*command)
+        assert 2 == code
+        assert printed.err.startswith("umfpay: ")
+
+
+async def test_the_gateway_is_asked_by_hand(umfpay, shop, unclear, monkeypatch):
+    """
+    What it does not know stays open.
+    """
+    from contextlib import asynccontextmanager
+
+    from umfpay import UMFSession
+    from umfpay.cli import _journal
+    from umfpay.testing import emulator_transport
+
+    @asynccontextmanager
+    async def open_session(config, *, fetch_token, journal):
+        transport = emulator_transport(shop.emulator)
+
+        async with UMFSession(config, transport=transport, journal=journal) as session:
+            yield session
+
+    monkeypatch.setattr(_journal, "open_session", open_session)
+    code, printed = await umfpay("resolve", str(unclear))
+
+    assert code in (0, 1)
+    assert f"{unclear}  0:00" in printed.out
+    assert (code == 0) == ("ended" in printed.out)
