@@ -1,0 +1,177 @@
+"""
+A process that is gone in the middle of a call: what its row says, and how it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import orders
+import pytest
+from sqlalchemy import select
+
+from umfpay import UMFSession
+from umfpay.emulator import Emulator, serve
+from umfpay.journal import Journal, Recovery
+from umfpay.journal._record import JournaledCall
+from umfpay.testing._fixtures import _enter
+from umfpay.testing._server_thread import ServerThread
+
+
+CRASHED = 9
+
+
+@pytest.fixture(name="box")
+def _box(credentials):
+    """
+    An emulator on a socket, in a thread: children of this process reach it, too.
+    """
+    emulator = Emulator(credentials=credentials)
+    thread = ServerThread()
+    serving = serve(emulator)
+    server = thread.run(_enter(serving))
+
+    try:
+        yield emulator, server.base_url, thread
+    finally:
+        thread.run(_leave(serving))
+        thread.stop()
+
+
+async def _leave(serving):
+    await serving.__aexit__(None, None, None)
+
+
+@pytest.fixture(name="run")
+def _run(box, credentials, tmp_path):
+    """
+    Run work with a session and a journal; in a child that may die of it.
+    """
+    from umfpay import Config
+
+    _, base_url, _ = box
+    config = Config(
+        client_id=credentials.client_id,
+        client_secret=credentials.client_secret,
+        merchant_key=credentials.merchant_key,
+        gateway_certificate=credentials.gateway_certificate,
+        base_url=base_url,
+        token_store=str(tmp_path / "token"),
+    )
+
+    async def main(work):
+        async with (
+            Journal(tmp_path / "shop.db") as journal,
+            UMFSession(config, journal=journal) as session,
+        ):
+            return await work(session, journal)
+
+    def run(work, *, crashes=False):
+        if not crashes:
+            return asyncio.run(main(work))
+
+        child = os.fork()
+
+        if child == 0:
+            try:
+                asyncio.run(main(work))
+            finally:
+                # Whatever happened: the tests go on in the parent alone.
+                os._exit(0)
+
+        assert CRASHED == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+        return None
+
+    return run
+
+
+def _crash(*_, **__):
+    os._exit(CRASHED)
+
+
+def _crash_before_the_commit(monkeypatch):
+    monkeypatch.setattr(JournaledCall, "_insert", _crash)
+
+
+def _crash_after_the_commit(monkeypatch):
+    monkeypatch.setattr(JournaledCall, "is_valid", _crash)
+
+
+def _crash_after_the_answer(monkeypatch):
+    monkeypatch.setattr(JournaledCall, "end", _crash)
+
+
+def _crash_at_the_end(monkeypatch):
+    monkeypatch.setattr("umfpay.journal._endings.EndingWriter._write", _crash)
+
+
+@pytest.mark.parametrize(
+    ("crash", "rows", "sent"),
+    [
+        (_crash_before_the_commit, 0, 0),
+        (_crash_after_the_commit, 1, 0),
+        (_crash_after_the_answer, 1, 1),
+        (_crash_at_the_end, 1, 1),
+    ],
+)
+def test_a_process_that_dies_leaves_a_row_or_sent_nothing(
+    box, run, monkeypatch, tmp_path, crash, rows, sent
+):
+    """
+    Recovery of another process finds out what became of it; nothing is sent twice.
+    """
+    emulator, _, thread = box
+
+    def control(*arguments):
+        return thread.call(lambda: emulator.control(*arguments))
+
+    async def prepare(session, journal):
+        payment = await session.payments.create(orders.card_payment())
+        await session.payments.verify(payment.id, orders.card())
+
+        return payment.id
+
+    payment_id = run(prepare)
+    code = control("GET", f"/payments/{payment_id}/sms_code")["sms_code"]
+
+    async def pay(session, journal):
+        await session.payments.execute(payment_id, orders.card(code))
+
+    with monkeypatch.context() as patch:
+        crash(patch)
+        run(pay, crashes=True)
+
+    def executes():
+        requests = control("GET", "/requests")["requests"]
+
+        return sum(one["path"].endswith("/execute") for one in requests)
+
+    assert sent == executes()
+
+    async def recover(session, journal):
+        table = journal.database.tables.journal
+
+        async def work(connection):
+            found = await connection.execute(
+                select(table.c.state).where(table.c.call == "payments.execute")
+            )
+            await connection.execute(
+                table.update().values(lease_until=journal.database.now - 1)
+            )
+
+            return found.scalars().all()
+
+        states = await journal.database.run(work)
+        await Recovery(session, journal).run_once()
+
+        return states, (await journal.entries())[1:]
+
+    states, entries = run(recover)
+    assert ["sending"] * rows == states
+    assert ["executed"] * sent == [
+        one.outcome for one in entries if one.outcome is not None
+    ]
+    assert rows - sent == sum(one.state == "unknown" for one in entries)
+    assert sent == executes()
