@@ -37,6 +37,12 @@ class Place:
     def dialect(self):
         return "sqlite" if self.server is None else self.server.dialect
 
+    def spec_url(self):
+        """
+        Return its URL, for an engine of the shop's own.
+        """
+        return self.spec if self.server else f"sqlite+aiosqlite:///{self.spec}"
+
     def run(self, statement):
         """
         Run *statement* as another program would; return its rows.
@@ -58,7 +64,6 @@ class Place:
         )
 
     def effects(self):
-        # In the order of the events: a table of a server has none of its own.
         return [row[0] for row in self.run("SELECT effect FROM effects")]
 
     def set_attempts(self, count):

@@ -29,7 +29,7 @@ from umfpay.notifications._decision import (
 from umfpay.notifications._event_store import BATCH, Candidate, EventStore
 from umfpay.notifications._receiver import Kind, NotificationEvent
 from umfpay.notifications._store import Read, StoredEvent, pause_after
-from umfpay.notifications._transaction import Guard, Transaction
+from umfpay.notifications._transaction import Transaction
 
 
 Handler = Callable[[NotificationEvent, Transaction], Awaitable[None]]
@@ -371,42 +371,40 @@ class Applier:
     ) -> None:
         event = attempt.event
         assert event is not None
-        guard = Guard(transaction.connection)
         scope = asyncio.timeout(self._handler_timeout)
 
         try:
-            with guard.watch():
-                try:
-                    async with scope:
-                        self._running.add(scope)
+            async with scope:
+                self._running.add(scope)
 
-                        for handler in handlers:
-                            await handler(event, transaction)
+                for handler in handlers:
+                    await handler(event, transaction)
 
-                        await transaction.close_sessions()
-                except TimeoutError:
-                    if not scope.expired():
-                        raise
-                finally:
-                    self._running.discard(scope)
+                await transaction.close_sessions()
+        except TimeoutError:
+            if not scope.expired():
+                raise
+        finally:
+            self._running.discard(scope)
 
-            # A handler may have caught either.
-            if guard.refusal is not None:
-                raise guard.refusal
-
-            if scope.expired():
-                raise (
-                    _StoppedError
-                    if self._stopped
-                    else _too_slow_error(self._handler_timeout)
-                )
-        except BaseException:
-            if scope.expired() or guard.refusal is not None:
-                # A statement may have been cut off, or SQLAlchemy thinks it is over.
+            # A statement may have been cut off.
+            if scope.expired() and not transaction.connection.closed:
                 attempt.is_cut = True
                 await transaction.connection.invalidate()
 
-            raise
+        # The handler may have caught the cancellation.
+        if scope.expired():
+            raise (
+                _StoppedError()
+                if self._stopped
+                else _too_slow_error(self._handler_timeout)
+            )
+
+        connection = transaction.connection
+
+        # So may it have caught the refusal, or rolled back.
+        if connection.closed or not connection.in_transaction():
+            raise _ended_error()
 
 
 def _is_of_database(error: Exception, attempt: _Attempt) -> bool:
@@ -420,6 +418,20 @@ def _is_of_database(error: Exception, attempt: _Attempt) -> bool:
     return (
         isinstance(error, DatabaseUnavailableError | CommitUnknownError)
         or attempt.error is None
+    )
+
+
+def _ended_error() -> NotificationError:
+    return NotificationError(
+        "A handler ended the transaction from inside: commit, rollback and close are not"
+        " for handlers.",
+        "处理函数在内部结束了事务：处理函数不得提交、回滚或关闭连接。",
+        advice=Text(
+            "Nothing was kept, and it is tried again. Where a part may fail, use"
+            " connection.begin_nested().",
+            "未保存任何内容，稍后重试。若部分操作可能失败，请使用"
+            " connection.begin_nested()。",
+        ),
     )
 
 
