@@ -15,6 +15,7 @@ from umfpay.cli._crypto import keys, seal, sign, verify
 from umfpay.cli._demo import demo
 from umfpay.cli._emulator import emulator
 from umfpay.cli._exit_codes import Exit
+from umfpay.cli._inbox import inbox
 from umfpay.cli._journal import journal
 from umfpay.cli._query import query
 from umfpay.cli._reconcile import reconcile
@@ -47,6 +48,7 @@ def umfpay(debug: bool) -> None:  # noqa: FBT001 (click passes flags by name)
 for command in (
     demo,
     emulator,
+    inbox,
     journal,
     keys,
     query,

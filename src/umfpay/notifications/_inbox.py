@@ -559,12 +559,22 @@ class NotificationInbox:
             key: Of an `UnappliedEvent`: of this one, and whatever it waits for.
         """
         self._must_be_open()
-        await self._store.hasten(key)
+        await self.hasten(key)
 
         if key is None:
             return await self._applier.apply_due()
 
         return await self._applier.apply_now(key)
+
+    async def hasten(self, key: str | None = None) -> int:
+        """
+        Have applied soon what waits for another attempt, by whichever process has its
+        handler; return how many there are.
+
+        Args:
+            key: Of an `UnappliedEvent`: of this one only.
+        """
+        return await self._store.hasten(key)
 
     async def release(self, key: str) -> None:
         """
@@ -579,7 +589,6 @@ class NotificationInbox:
             NotificationError: There is none, it names no id, or its order is not
                 expected: `expect()` it.
         """
-        self._must_be_open()
         await release(self._store, self._read, key)
         self._work.set()
 
