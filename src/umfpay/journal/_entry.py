@@ -51,6 +51,12 @@ class Decider(StrEnum):
     PERSON = "person"
 
 
+_AS_THEY_ARE: Final = (
+    *("position", "intent_id", "call", "effect", "mer_reference_id", "payment_id"),
+    *("object_id", "object_state", "currency", "refusal_code", "reason", "attempts"),
+    "fence",
+)
+_MOMENTS: Final = ("sent_at", "ended_at", "settled_at", "expires_at")
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -120,39 +126,24 @@ def entry_of(row: Any, now: int) -> JournalEntry:
     Args:
         now: The database's clock.
     """
-    outcome, decided_by = row.outcome, row.decided_by
     state = JournalState(row.state)
+    moments = {name: _moment(getattr(row, name)) for name in _MOMENTS}
 
     return JournalEntry(
-        position=row.position,
-        intent_id=row.intent_id,
+        **{name: getattr(row, name) for name in _AS_THEY_ARE},
+        **moments,
+        created_at=moment_of(row.created_at),
         is_taken=row.open_intent is not None,
         state=state,
-        outcome=None if outcome is None else JournalOutcome(outcome),
-        decided_by=None if decided_by is None else Decider(decided_by),
-        call=row.call,
-        effect=row.effect,
-        mer_reference_id=row.mer_reference_id,
-        payment_id=row.payment_id,
-        object_id=row.object_id,
-        object_state=row.object_state,
+        outcome=row.outcome and JournalOutcome(row.outcome),
+        decided_by=row.decided_by and Decider(row.decided_by),
         amount=None if row.amount is None else Decimal(row.amount),
-        currency=row.currency,
-        refusal_code=row.refusal_code,
-        reason=row.reason,
-        attempts=row.attempts,
-        created_at=moment_of(row.created_at),
-        sent_at=_moment(row.sent_at),
-        ended_at=_moment(row.ended_at),
-        settled_at=_moment(row.settled_at),
-        expires_at=_moment(row.expires_at),
         age=max(timedelta(), (now - row.created_at) * _MICROSECOND),
         needs_person=state is JournalState.UNKNOWN and row.next_at is None,
-        intent=None if not row.intent else read_intent(row.intent),
+        intent=read_intent(row.intent) if row.intent else None,
         known_refunds=None
         if row.known_refunds is None
         else tuple(row.known_refunds.split()),
-        fence=row.fence,
     )
 
 
@@ -178,16 +169,14 @@ def write_intent(intent: Intent) -> str:
     """
     Return *intent* as JSON.
     """
-    value: dict[str, Any] = {
-        "call": intent.call,
+    value = {
+        **attrs.asdict(intent, recurse=False),
         "at": intent.at.isoformat(),
-        "payment_id": intent.payment_id,
-        "mer_reference_id": intent.mer_reference_id,
-        "mer_date": intent.mer_date,
         "amount": None if intent.amount is None else str(intent.amount),
-        "currency": intent.currency,
         "details": dict(intent.details),
     }
+    # It means nothing in another process.
+    del value["started"]
 
     return dump_json(value).decode()
 

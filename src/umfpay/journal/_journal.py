@@ -446,7 +446,7 @@ class Journal:
         Keep what a half-made payment needs, until its end or *expires_at*.
 
         Raises:
-            JournalError: It cannot be kept.
+            DatabaseError: It cannot be kept.
         """
         table = self.database.tables.sealed
         values = {
