@@ -127,11 +127,12 @@ def entry_of(row: Any, now: int) -> JournalEntry:
         now: The database's clock.
     """
     state = JournalState(row.state)
-    moments = {name: _moment(getattr(row, name)) for name in _MOMENTS}
+    # Any: as the columns are.
+    values: dict[str, Any] = {name: getattr(row, name) for name in _AS_THEY_ARE}
+    values |= {name: _moment(getattr(row, name)) for name in _MOMENTS}
 
     return JournalEntry(
-        **{name: getattr(row, name) for name in _AS_THEY_ARE},
-        **moments,
+        **values,
         created_at=moment_of(row.created_at),
         is_taken=row.open_intent is not None,
         state=state,
