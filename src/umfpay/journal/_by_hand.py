@@ -14,6 +14,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from umfpay.errors import ConfigError, Text
+from umfpay.journal._columns import ending, forget_sealed
 from umfpay.journal._entry import (
     Decider,
     JournalEntry,
@@ -22,7 +23,6 @@ from umfpay.journal._entry import (
     moment_of,
 )
 from umfpay.journal._journal import Journal
-from umfpay.journal._record import ending, forget_sealed
 
 
 @attrs.frozen(kw_only=True)

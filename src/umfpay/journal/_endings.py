@@ -72,7 +72,9 @@ class EndingWriter:
         """
         Have *ending* written, after those that were put before.
         """
-        self._drop_parents()
+        with contextlib.suppress(RuntimeError):
+            self._drop_foreign()
+
         self._queue.append(ending)
         # Of a call that is thrown away with its loop: the next one takes it along.
         with contextlib.suppress(RuntimeError):
@@ -86,6 +88,7 @@ class EndingWriter:
         async def do() -> Any:  # Any: as *work* returns
             return await work
 
+        self._drop_foreign()
         task = asyncio.get_running_loop().create_task(do())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -104,29 +107,41 @@ class EndingWriter:
         """
         Wait until all is written, *seconds* at most; return what is left.
         """
+        self._drop_foreign()
+
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self._queue or self._tasks:
                     if self._tasks:
                         await asyncio.wait(self._tasks)
+                        # What they leave behind is put before the next look.
+                        await asyncio.sleep(0)
                     else:
                         self._start(asyncio.get_running_loop())
                         await self._written.wait()
 
         task, self._task = self._task, None
 
-        if task is not None:
+        if task is not None and not task.done():
             task.cancel()
             await asyncio.wait({task})
 
         return len(self._queue) + len(self._tasks)
 
-    def _drop_parents(self) -> None:
-        # After a fork the parent writes its own.
+    def _drop_foreign(self) -> None:
+        """
+        Forget the tasks of another loop, and after a fork what the parent writes.
+        """
         if self._pid != os.getpid():
             self._pid = os.getpid()
             self._queue.clear()
             self._tasks.clear()
+            self._task = None
+
+        loop = asyncio.get_running_loop()
+        self._tasks -= {one for one in self._tasks if one.get_loop() is not loop}
+
+        if self._task is not None and self._task.get_loop() is not loop:
             self._task = None
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from umfpay.errors import ConfigError, Intent, JournalError
+from umfpay.journal._columns import duplicate_error, ending, open_row
 from umfpay.journal._endings import Ending, EndingWriter
 from umfpay.journal._entry import (
     Decider,
@@ -29,10 +30,7 @@ from umfpay.journal._record import (
     ROW_DETAIL,
     JournaledCall,
     RecordedIntent,
-    duplicate_error,
-    ending,
     new_owner,
-    open_row,
 )
 from umfpay.sql import Database, insert_if_absent
 from umfpay.tokens import store_key

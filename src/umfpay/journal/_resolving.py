@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from umfpay._session import Evidence, Executed, Resolution, UMFSession
 from umfpay.errors import DatabaseError, UMFError
+from umfpay.journal._columns import ending, forget_sealed
 from umfpay.journal._entry import (
     Decider,
     JournalEntry,
@@ -21,7 +22,7 @@ from umfpay.journal._entry import (
     JournalState,
 )
 from umfpay.journal._journal import Journal
-from umfpay.journal._record import ROW_DETAIL, ending, forget_sealed, new_owner
+from umfpay.journal._record import ROW_DETAIL, new_owner
 from umfpay.models import CustomsDeclaration, Payment, Refund
 
 
