@@ -1382,8 +1382,8 @@ _ROWS: list[Class] = [
         ),
         (
             "the id of our refund",
-            "unconfirmed",
-            "not known to be ours",
+            "conflicts",
+            "of another kind",
             notified_payment("REFUND_MINE"),
         ),
         (
@@ -1552,7 +1552,7 @@ _ROWS: list[Class] = [
         (
             "the id of our payment",
             "conflicts",
-            "that of REFUND_MINE",
+            "of another kind",
             notified_refund("PAY_MINE"),
         ),
         (
@@ -1614,14 +1614,14 @@ _ROWS: list[Class] = [
         ),
         (
             "the id of our payment",
-            "held",
-            "no declaration of this id",
+            "conflicts",
+            "of another kind",
             notified_customs("PAY_MINE"),
         ),
         (
             "the id of our refund",
-            "held",
-            "no declaration of this id",
+            "conflicts",
+            "of another kind",
             notified_customs("REFUND_MINE"),
         ),
     ),

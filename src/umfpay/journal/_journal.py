@@ -82,7 +82,10 @@ class Journal:
         self._merchant: str | None = None
 
     def __repr__(self) -> str:
-        return f"Journal({self.database.shown!r})"
+        # It may be half made: a report of what refused an argument shows it.
+        database = getattr(self, "database", None)
+
+        return f"Journal({'' if database is None else repr(database.shown)})"
 
     @property
     def merchant(self) -> str:
