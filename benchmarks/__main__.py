@@ -35,7 +35,7 @@ DEFAULT: Final = (
     "token_cache",
 )
 # Half an hour more.
-LONG: Final = ("memory", "bulk", "reconciliation")
+LONG: Final = ("memory", "bulk", "reconciliation", "inbox")
 NAMES: Final = DEFAULT + LONG
 
 

@@ -66,8 +66,14 @@ class Place:
     def effects(self):
         return [row[0] for row in self.run("SELECT effect FROM effects")]
 
-    def set_attempts(self, count):
-        self.run(f"UPDATE umf_events SET attempts = {count}")
+    async def change(self, statement):
+        """
+        Run *statement* while the loop goes on: it may hold what this waits for.
+        """
+        await asyncio.to_thread(self.run, statement)
+
+    async def set_attempts(self, count):
+        await self.change(f"UPDATE umf_events SET attempts = {count}")
 
     def waits(self):
         """

@@ -358,7 +358,7 @@ async def test_after_a_day_it_is_unconfirmed_and_warned_of_daily(
     # Nobody but this test reports from now on.
     shop.inbox._tasks[2].cancel()
     log.clear()
-    place.run(
+    await place.change(
         "UPDATE umf_events SET received_at = received_at - 90000000000, questions = 20"
     )
     assert await eventually(
@@ -368,7 +368,7 @@ async def test_after_a_day_it_is_unconfirmed_and_warned_of_daily(
     await shop.inbox._reporter.report()
     assert "not confirmed" not in log.text
 
-    place.run("UPDATE umf_events SET reported_at = reported_at - 90000000000")
+    await place.change("UPDATE umf_events SET reported_at = reported_at - 90000000000")
     await shop.inbox._reporter.report()
     assert 1 == log.text.count("not confirmed and not applied")
     await shop.inbox._reporter.report()
@@ -399,7 +399,7 @@ async def test_without_a_session_it_waits_for_a_worker_that_has_one(
     # Nobody but this test reports from now on: it is told daily, if no worker comes.
     blind.inbox._tasks[2].cancel()
     log.clear()
-    place.run("UPDATE umf_events SET reported_at = reported_at - 90000000000")
+    await place.change("UPDATE umf_events SET reported_at = reported_at - 90000000000")
 
     for _ in range(2):
         await blind.inbox._reporter.report()
@@ -417,8 +417,10 @@ async def test_a_clock_that_was_set_back_delays_no_question(shop, place, eventua
     await shop.inbox.expect("n1", amount=PRICE)
     await _receive(shop, "PAY_NOBODY")
     assert await eventually(lambda: place.run("SELECT questions FROM umf_events")[0][0])
-    place.run(f"UPDATE umf_events SET due_at = {time.time_ns() // 1000 + 86392000000}")
-    place.run("UPDATE umf_events SET questions = 0")
+    await place.change(
+        f"UPDATE umf_events SET due_at = {time.time_ns() // 1000 + 86392000000}"
+    )
+    await place.change("UPDATE umf_events SET questions = 0")
 
     assert await eventually(lambda: place.run("SELECT questions FROM umf_events")[0][0])
 

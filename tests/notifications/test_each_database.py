@@ -344,8 +344,8 @@ async def test_a_second_connection_that_waits_for_the_first_ends(open_shop, plac
     """
     shop = await open_shop(place, own=True, handler_timeout=1.0)
     shop.stop_applying()
-    place.run("CREATE TABLE stock (number INTEGER PRIMARY KEY, count INTEGER)")
-    place.run("INSERT INTO stock VALUES (1, 10)")
+    await place.change("CREATE TABLE stock (number INTEGER PRIMARY KEY, count INTEGER)")
+    await place.change("INSERT INTO stock VALUES (1, 10)")
     engine = create_async_engine(place.spec_url())
     update = text("UPDATE stock SET count = count - 1")
     both = [True]

@@ -569,7 +569,9 @@ async def test_a_clock_that_was_set_back_delays_no_event(
     await shop.receive()
     assert await eventually(lambda: shop.seen)
     await shop.inbox.aclose()
-    place.run(f"UPDATE umf_events SET due_at = {int((time.time() + step) * 1e6)}")
+    await place.change(
+        f"UPDATE umf_events SET due_at = {int((time.time() + step) * 1e6)}"
+    )
     await open_shop(place)
 
     assert await eventually(lambda: place.effects() == ONCE)

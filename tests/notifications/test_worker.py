@@ -86,7 +86,7 @@ async def test_the_pause_grows(shop, place, monkeypatch, attempts, pause):
     shop.before = fail
     await shop.receive()
     await shop.inbox.replay()
-    place.set_attempts(attempts)
+    await place.set_attempts(attempts)
     await shop.expect()
     await shop.inbox.replay()
 

@@ -28,6 +28,7 @@ from umfpay.notifications._waiting_events import (
     WAITING_STATUSES,
     WaitingEvents,
     as_moment,
+    reason_to_report,
 )
 from umfpay.sql import Database, insert_if_absent
 
@@ -74,7 +75,8 @@ class EventStore(WaitingEvents):
     ) -> None:
         super().__init__(database, merchant, seconds=seconds)
         self._applying = applying
-        events, objects = self._events.c, self._objects.c
+        objects_table = self._objects
+        events, objects = self._events.c, objects_table.c
         self._lock = (
             select(objects.position)
             .where(
@@ -87,10 +89,49 @@ class EventStore(WaitingEvents):
         ready = self._query.where(events.status == Status.READY.value)
         self._oldest = (
             ready.where(events.object_id == bindparam("object_id"))
-            .order_by(events.position)
+            # Not by the primary key: a planner would walk over all that was applied.
+            .order_by(events.position + 0)
             .limit(1)
         )
         self._single = ready.where(events.position == bindparam("position"))
+        mark = (
+            update(self._events)
+            .where(
+                events.position == bindparam("at"),
+                events.status == Status.READY.value,
+            )
+            .values(
+                status=bindparam("status"),
+                reason=bindparam("reason"),
+                due_at=bindparam("due_at"),
+            )
+        )
+        self._mark_applied = mark
+        # What waits may be expected now; what is applied was true when it was decided.
+        self._mark_waiting = mark.where(events.version == bindparam("seen")).values(
+            reported_at=self._unless_reported(bindparam("reported"))
+        )
+        self._replace = (
+            update(objects_table)
+            .where(
+                objects.merchant == merchant,
+                objects.object_id == bindparam("named"),
+            )
+            .values(
+                {
+                    name: bindparam(name)
+                    for name in (
+                        "state",
+                        "states",
+                        "event_position",
+                        "body",
+                        "signature",
+                        "origin",
+                        "applied_at",
+                    )
+                }
+            )
+        )
 
     async def open(self) -> None:
         """
@@ -393,7 +434,7 @@ class EventStore(WaitingEvents):
                 )
             else:
                 place = {"object_id": candidate.object_id}
-                locked = await connection.execute(self._lock, place)
+                locked = await self._execute(connection, self._lock, place)
                 is_locked = locked.first() is not None
                 stored = await self._read(connection, self._oldest, **place)
 
@@ -431,24 +472,25 @@ class EventStore(WaitingEvents):
     async def _mark(
         self, connection: AsyncConnection, stored: StoredEvent, decision: Decision
     ) -> None:
-        events = self._events.c
         now = time.time()
         asked = decision.status is Status.ASKING
         due = now + pause_after(stored.questions) if asked else now
-        conditions = [
-            events.position == stored.position,
-            events.status == Status.READY.value,
-        ]
+        values: dict[str, Any] = {
+            "at": stored.position,
+            "status": decision.status.value,
+            "reason": decision.reason,
+            "due_at": as_moment(due),
+        }
+        mark = self._mark_applied
 
-        # What is applied was true when it was decided; what waits may be expected now.
         if decision.status is not Status.APPLIED:
-            conditions.append(events.version == stored.version)
+            mark = self._mark_waiting
+            values |= {
+                "seen": stored.version,
+                "reported": reason_to_report(decision),
+            }
 
-        changed = await connection.execute(
-            update(self._events)
-            .where(*conditions)
-            .values(**self._decided(decision), due_at=as_moment(due))
-        )
+        changed = await connection.execute(mark, values)
 
         if changed.rowcount != 1:
             raise _ChangedError
@@ -470,9 +512,7 @@ class EventStore(WaitingEvents):
 
         if is_locked:
             await connection.execute(
-                update(objects)
-                .where(*(objects.c[name] == one for name, one in names.items()))
-                .values(**values)
+                self._replace, {**values, "named": stored.object_id}
             )
 
             return

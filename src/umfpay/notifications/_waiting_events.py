@@ -11,8 +11,10 @@ from typing import Any, Final
 import attrs
 from sqlalchemy import (
     ColumnElement,
+    CursorResult,
     Select,
     and_,
+    bindparam,
     case,
     delete,
     func,
@@ -85,6 +87,8 @@ class WaitingEvents:
         self._events = database.tables.events
         self._objects = database.tables.objects
         self._query = event_query(database.tables).where(self._is_ours)
+        self._one = self._query.where(self._events.c.event_key == bindparam("key"))
+        self._compiled: dict[Select[Any], Any] = {}
 
     @property
     def _is_ours(self) -> ColumnElement[bool]:
@@ -107,14 +111,17 @@ class WaitingEvents:
 
     def _decided(self, decision: Decision) -> dict[str, Any]:
         # A reason that was reported is not reported again.
-        events = self._events.c
-        reason = reason_to_report(decision)
-
         return {
             "status": decision.status.value,
             "reason": decision.reason,
-            "reported_at": case((events.reported_reason == reason, events.reported_at)),
+            "reported_at": self._unless_reported(reason_to_report(decision)),
         }
+
+    def _unless_reported(self, reason: Any) -> Any:
+        # Any: a text, or a parameter; an expression.
+        events = self._events.c
+
+        return case((events.reported_reason == reason, events.reported_at))
 
     def _is_due(self, now: float) -> ColumnElement[bool]:
         # One that is due later than the longest pause was stored by another clock.
@@ -130,16 +137,14 @@ class WaitingEvents:
         """
 
         async def work(connection: AsyncConnection) -> StoredEvent | None:
-            query = self._query.where(self._events.c.event_key == key)
-
-            return await self._read(connection, query)
+            return await self._read(connection, self._one, key=key)
 
         return await self._database.run(work, timeout=self._seconds, read_only=True)
 
     async def _read(
         self, connection: AsyncConnection, query: Select[Any], **values: Any
     ) -> StoredEvent | None:
-        row = (await connection.execute(query, values)).first()
+        row = (await self._execute(connection, query, values)).first()
 
         if row is None:
             return None
@@ -167,6 +172,27 @@ class WaitingEvents:
             )
 
         return read_stored(row, known)
+
+    async def _execute(
+        self, connection: AsyncConnection, query: Select[Any], values: dict[str, Any]
+    ) -> CursorResult[Any]:
+        """
+        Execute a query that is kept: SQLAlchemy would look at its parts each time.
+        """
+        compiled = self._compiled.get(query)
+
+        if compiled is None:
+            compiled = query.compile(
+                dialect=connection.dialect, compile_kwargs={"render_postcompile": True}
+            )
+            self._compiled[query] = compiled
+
+        parameters = compiled.construct_params(values)
+        names = compiled.positiontup
+
+        return await connection.exec_driver_sql(
+            compiled.string, tuple(parameters[name] for name in names or ())
+        )
 
     async def claim_question(self, key: str, now: float, until: float) -> bool:
         """
