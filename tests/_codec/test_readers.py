@@ -128,6 +128,15 @@ def test_both_readers_read_anything_alike(strategies, cls, data):
     check(data.draw(strategies.wire(strategies.wire_names, "soon")), cls)
 
 
+@pytest.mark.parametrize("words", [["", "USD"], ["USD", None, " "], [None], [], ""])
+def test_a_word_that_is_absent_is_none_of_several(words):
+    """
+    By either reader.
+    """
+    check({"types": words}, Bank)
+    assert all(reader(Bank)({"types": words}).types)
+
+
 @pytest.fixture(name="odd")
 def _odd(monkeypatch):
     """

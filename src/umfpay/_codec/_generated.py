@@ -127,7 +127,12 @@ def _reading_lines(member: Member, namespace: dict[str, Any]) -> str:
         namespace[f"{read}_of"] = lru_cache(_REMEMBERED_TEXTS)(function)
 
     if member.several:
-        usual, value = "type(one) is list", f"tuple(map({read}, one))"
+        # An object that is absent is unusual; an absent word is nothing.
+        some = "" if issubclass(kind, Received) else " if not is_absent(item)"
+        usual, value = (
+            "type(one) is list",
+            f"tuple([{read}(item) for item in one{some}])",
+        )
         otherwise = f"({otherwise},)"
 
     name = "name" if member.names[1:] else f'"{member.name}"'
