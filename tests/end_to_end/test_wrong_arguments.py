@@ -149,7 +149,7 @@ async def test_an_option_that_nobody_knows_is_refused(network, unsent, call):
 
     assert "timeout" not in caught.value.what.en
 
-    with pytest.raises(errors.ConfigError, match="deadline, extra_headers, timeout"):
+    with pytest.raises(errors.ConfigError, match="deadline, extra_headers, intent_id"):
         await call(unsent, colour="red")
 
     assert [] == network.requests

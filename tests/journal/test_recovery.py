@@ -5,6 +5,7 @@ What a crash or a lost answer left open comes to its end, once, whoever works on
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from datetime import timedelta
 
@@ -138,7 +139,11 @@ async def test_workers_share_the_work(shop, process, paid):
 
     for row in rows:
         if row["call"] == "refunds.create":
-            shop.emulator.control("POST", f"/refunds/{row['object_id']}/succeed", {})
+            # The emulator may have been faster.
+            with contextlib.suppress(ConfigError):
+                shop.emulator.control(
+                    "POST", f"/refunds/{row['object_id']}/succeed", {}
+                )
 
     await shop.lapse()
     heard = []

@@ -19,7 +19,7 @@ from simulation import __main__ as command
 from simulation.counts import broken_promises
 from simulation.runner import Report, be_quiet, first_caught, run_all
 from simulation.schedule import Result, run_schedule
-from umfpay import Executed, UMFSession
+from umfpay import Executed
 from umfpay._session import _session as session_module
 from umfpay.resources import _unknown_outcome
 from umfpay.transport import CallEnd, CallVerdict, _httpx_adapter
@@ -221,13 +221,15 @@ def test_a_build_that_sends_posts_again_is_caught(monkeypatch, capsys):
 
 
 def _forget_cancelled(monkeypatch):
-    hand_over = UMFSession._hand_over
+    call_hook = session_module._call_hook
 
-    def forget(self, intent):
-        if not isinstance(sys.exception(), asyncio.CancelledError):
-            hand_over(self, intent)
+    def forget(name, hook, given, *, of):
+        cancelled = isinstance(sys.exception(), asyncio.CancelledError)
 
-    monkeypatch.setattr(UMFSession, "_hand_over", forget)
+        if name != "on_unknown" or not cancelled:
+            call_hook(name, hook, given, of=of)
+
+    monkeypatch.setattr(session_module, "_call_hook", forget)
 
 
 def _believe_5xx(monkeypatch):

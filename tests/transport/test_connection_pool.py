@@ -14,12 +14,14 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from pathlib import Path
 
 import pytest
 import uvloop
 
 from tests.transport.bearer import BearerToken
+from tests.transport.readers import make_state
 from umfpay.sensitive import Secret
 from umfpay.transport import Effect
 from umfpay.transport._connection_pool import ConnectionPool
@@ -43,6 +45,34 @@ def _silent(serve, read_request):
         return await serve(talk, **options)
 
     return silent
+
+
+@pytest.fixture(name="serve_in_thread")
+def _serve_in_thread():
+    """
+    A server beside the loop: it answers what it has read once it may.
+    """
+    received = []
+    may_answer = threading.Event()
+    may_answer.answered = threading.Event()
+
+    def talk():
+        peer, _ = listener.accept()
+
+        with peer:
+            while data := peer.recv(65536):
+                received.append(data.rpartition(b"\r\n\r\n")[2])
+                may_answer.wait(60)
+                peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                may_answer.answered.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=talk, daemon=True)
+        thread.start()
+
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", received, may_answer
+
+        thread.join(60)
 
 
 def open_files():
@@ -709,3 +739,78 @@ async def test_the_environments_proxy_is_ignored(
     served = await answering()
 
     assert b"{}" == (await open_pool(served.url).exchange(call(url=served.url))).body
+
+
+@pytest.mark.parametrize("turn", range(2, 9))
+@pytest.mark.parametrize("make_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_connection_that_is_given_up_as_it_is_made_costs_no_place(make_loop, turn):
+    """
+    uvloop never says that it was lost.
+    """
+
+    async def talk(reader, writer):
+        with contextlib.suppress(asyncio.IncompleteReadError, OSError):
+            await reader.readuntil(b"\r\n\r\n")
+            await reader.read(1)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            await reader.read()
+
+        writer.close()
+
+    async def main():
+        server = await asyncio.start_server(talk, "127.0.0.1", 0)
+        origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        pool = ConnectionPool(origin, max_connections=1)
+        now = pool.loop.time()
+        first = asyncio.ensure_future(
+            pool.exchange(make_state(origin, body=b"x", deadline=now + 60))
+        )
+        await turns(turn)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        answer = await pool.exchange(
+            make_state(origin, body=b"y", deadline=now + 60, timeout=60)
+        )
+        await pool.aclose()
+        server.close()
+
+        return answer.status
+
+    with asyncio.Runner(loop_factory=make_loop) as runner:
+        assert 200 == runner.run(asyncio.wait_for(main(), 60))
+
+
+def test_what_waited_beyond_its_deadline_does_not_leave(serve_in_thread):
+    """
+    A busy loop hears of the connection that is free before its timer rings.
+    """
+    origin, received, may_answer = serve_in_thread
+
+    async def main():
+        pool = ConnectionPool(origin, max_connections=1)
+        now = pool.loop.time()
+        first = make_state(origin, body=b"first", deadline=now + 60, timeout=60)
+        late = make_state(origin, body=b"late", deadline=now + 0.05, timeout=60)
+        calls = [asyncio.ensure_future(pool.exchange(one)) for one in (first, late)]
+
+        while not received:
+            await asyncio.sleep(0.001)
+
+        await turns()
+        # The loop is busy until the answer is there, and the deadline has passed.
+        may_answer.set()
+        answered.wait(60)
+
+        while pool.loop.time() <= late.deadline:
+            time.sleep(0.01)
+
+        ends = await asyncio.gather(*calls, return_exceptions=True)
+        await pool.aclose()
+
+        return ends, late.body_started
+
+    answered = may_answer.answered
+    (answer, end), started = asyncio.run(main())
+
+    assert (200, TimeoutError, False) == (answer.status, type(end), started)
+    assert [b"first"] == received

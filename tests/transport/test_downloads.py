@@ -334,6 +334,17 @@ async def test_a_forged_file_fails_at_its_end(fetch, gateway):
     assert not state.download_verified
 
 
+async def test_a_forged_file_has_no_end(fetch, gateway):
+    """Whoever reads on after the error does not hear that all has come."""
+    file, _ = await fetch(
+        Stream(b"a,b\n"), headers={"Signature": gateway.signer.sign(b"another")}
+    )
+
+    for _ in range(3):
+        with pytest.raises(SignatureError):
+            await read(file)
+
+
 async def test_report_logs_a_forged_file(fetch, caplog):
     """The file comes through, the verdict is in the log."""
     with caplog.at_level(logging.WARNING, "umfpay"):

@@ -180,6 +180,9 @@ class ConnectionPool:
 
             if pending.state.must_not_leave:
                 pending.fail(HTTPExchangeError(Failure.CONNECT, _GONE))
+            elif pending.expires <= now:
+                # A busy loop's timer comes behind what the sockets had for it.
+                pending.expire(Failure.POOL_TIMEOUT)
 
             # If so, its caller is gone, and will say so in a moment.
             if not pending.future.done():
@@ -218,12 +221,13 @@ class ConnectionPool:
         if error is not None:
             self._end_wait(pending, error)
 
-        # What was made in the moment in which it was given up is closing by now.
-        if connection.is_connected:
+        # uvloop never says that what was made as it was given up is lost.
+        if connection.is_connected and not task.cancelled() and error is None:
             self._connections.add(connection)
             self._settling.add(connection)
             self._look_again(connection, _LOOP_TURNS)
         else:
+            connection.close()
             self.lost(connection)
 
     def released(self, connection: HttpConnection) -> None:

@@ -142,8 +142,8 @@ class Download:
             chunk: bytes | None = head or await anext(self._stream, None)
 
             if chunk is None:
-                self._ended = True
                 await self._prove()
+                self._ended = True
 
                 raise StopAsyncIteration
 
