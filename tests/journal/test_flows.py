@@ -90,6 +90,32 @@ async def test_a_code_is_not_sent_while_another_is_open(shop, process):
     assert "TRADE_SUCCESS" == paid.state
 
 
+async def test_a_card_payment_is_begun_by_the_row_of_the_orders_transaction(
+    shop, process
+):
+    """
+    The order changes and the intent is taken by one commit; a second click sends nothing.
+    """
+    session, journal = process
+
+    async def begin(connection):
+        return await journal.begin(connection, "pay 42")
+
+    recorded = await shop.database.run(begin)
+    pending = await journal.send_recorded(
+        recorded, begin_card_payment, session, orders.order(), _card()
+    )
+    rows = await shop.settled(journal)
+
+    assert [("pay 42", "executed")] == [(r["intent_id"], r["outcome"]) for r in rows]
+    assert pending.payment_id == rows[0]["payment_id"]
+
+    with pytest.raises(DuplicateIntentError):
+        await begin_card_payment(session, orders.order(), _card(), intent_id="pay 42")
+
+    assert 1 == len(shop.sent("/payment"))
+
+
 async def test_what_is_kept_of_a_card_is_sealed(shop, process):
     """
     Until the payment has ended; an SMS code is not kept at all.

@@ -41,7 +41,7 @@ async def _execute(shop, session, number="6227000000000005"):
 
 async def test_an_execute_whose_answer_was_lost_is_found(shop, process):
     """
-    By a query; the handler is called with the paid payment, once.
+    By a query; the handler is called with the paid payment, once for each of its calls.
     """
     session, journal = process
     _, call = await _execute(shop, session)
@@ -64,9 +64,10 @@ async def test_an_execute_whose_answer_was_lost_is_found(shop, process):
     await shop.lapse()
     await recovery.run_once()
     await recovery.run_once()
-    assert {("payments.create", None), ("payments.execute", "TRADE_SUCCESS")} == {
-        *heard
-    }
+    assert {
+        ("payments.create", "TRADE_SUCCESS"),
+        ("payments.execute", "TRADE_SUCCESS"),
+    } == {*heard}
     assert 2 == len(heard)
     assert all(row["settled_at"] for row in await shop.rows())
     assert 1 == len(shop.sent("/execute"))
@@ -172,7 +173,8 @@ async def test_a_handler_that_fails_is_called_again(shop, process):
     Nothing of it was kept.
     """
     session, journal = process
-    await session.payments.create(orders.cashier_payment())
+    payment = await session.payments.create(orders.cashier_payment())
+    shop.move(payment.id, "close")
     await shop.settled(journal)
     calls = []
 
@@ -190,6 +192,33 @@ async def test_a_handler_that_fails_is_called_again(shop, process):
         await recovery.run_once()
 
     assert 2 == len(calls)
+
+
+async def test_a_payment_that_was_created_is_followed_until_it_is_closed(shop, process):
+    """
+    Nobody notifies of that: an order that is never paid ends, too.
+    """
+    session, journal = process
+    payment = await session.payments.create(orders.cashier_payment())
+    await shop.settled(journal)
+    heard = []
+
+    @journal.settled
+    async def note(entry, found, connection):
+        heard.append((entry.call, found.id, str(found.state)))
+
+    recovery = Recovery(session, journal)
+    await shop.lapse()
+    await recovery.run_once()
+    assert not heard
+
+    shop.move(payment.id, "close")
+    await shop.lapse()
+    await recovery.run_once()
+    await shop.lapse()
+    await recovery.run_once()
+
+    assert [("payments.create", payment.id, "TRADE_CLOSED")] == heard
 
 
 async def test_a_create_nobody_can_pay_any_more_was_not_executed(shop, process):

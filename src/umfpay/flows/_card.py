@@ -180,6 +180,7 @@ async def begin_card_payment(
     keep_for: timedelta = DEFAULT_KEEP_DURATION,
     on_step: OnStep | None = None,
     arrivals: NotificationSource | None = None,
+    intent_id: str | None = None,
     deadline: float = 60.0,
 ) -> PendingCardPayment:
     """
@@ -189,6 +190,8 @@ async def begin_card_payment(
 
     Args:
         keep_for: How long it may be confirmed; the gateway may end it sooner.
+        intent_id: What the shop wants by it, for the journal: while the payment is
+            being created, or was, no other call with it is sent.
         deadline: Seconds for both calls.
 
     Returns:
@@ -217,6 +220,7 @@ async def begin_card_payment(
         arrivals=arrivals,
         end=Deadline.after(deadline),
         keep_for=keep_for,
+        create_intent_id=intent_id,
     )
 
 

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 
+import attrs
+
 from umfpay._session import UMFSession
 from umfpay.errors import (
     APIError,
@@ -74,6 +76,7 @@ async def begin(
     arrivals: NotificationSource | None,
     end: Deadline,
     keep_for: timedelta,
+    create_intent_id: str | None = None,
 ) -> PendingCardPayment:
     """
     Create the payment and have the first code sent; see `begin_card_payment()`.
@@ -96,8 +99,9 @@ async def begin(
     if order.expire_time is not None:
         _check_time("order.expire_time", order.expire_time)
 
+    creation = attrs.evolve(end, intent_id=create_intent_id)
     payment = await session.payments.create(
-        new, arrivals=arrivals, **end.options(session)
+        new, arrivals=arrivals, **creation.intent_options(session)
     )
     await report_step(on_step, "created", payment, deadline=end)
     info, kept = await seal_payer(session, payment.id, card, phone)

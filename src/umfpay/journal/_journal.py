@@ -420,7 +420,8 @@ class Journal:
 
         It is called by a `Recovery`, in a transaction that is committed with the mark
         that it was called: in any number of processes, once. *found* is the payment or
-        refund in its final state, None where there is none.
+        refund in its final state, None where there is none. A payment that was created
+        is followed until it is paid or closed.
 
         Raises:
             ConfigError: It is no coroutine function.

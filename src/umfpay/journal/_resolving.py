@@ -305,10 +305,12 @@ class Resolver:
         if entry.outcome is not JournalOutcome.EXECUTED:
             return None
 
+        object_id: str | None = None
         get: Any = None  # of payments or refunds
 
-        if entry.call == "payments.execute":
-            object_id, get = entry.payment_id, self.session.payments.get
+        if entry.call in ("payments.create", "payments.execute"):
+            object_id = entry.payment_id or entry.object_id
+            get = self.session.payments.get
         elif entry.call == "refunds.create":
             object_id, get = entry.object_id, self.session.refunds.get
 
