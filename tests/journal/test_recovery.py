@@ -49,7 +49,7 @@ async def test_an_execute_whose_answer_was_lost_is_found(shop, process):
     heard = []
 
     @journal.settled
-    async def note(entry, found, connection):
+    async def note(entry, found, transaction):
         heard.append((entry.call, getattr(found, "state", None)))
 
     recovery = Recovery(session, journal)
@@ -154,7 +154,7 @@ async def test_workers_share_the_work(shop, process, paid):
         its_session, its_journal = await shop.process()
 
         @its_journal.settled
-        async def note(entry, found, connection):
+        async def note(entry, found, transaction):
             heard.append(entry.position)
 
         workers.append(Recovery(its_session, its_journal))
@@ -179,7 +179,7 @@ async def test_a_handler_that_fails_is_called_again(shop, process):
     calls = []
 
     @journal.settled
-    async def note(entry, found, connection):
+    async def note(entry, found, transaction):
         calls.append(entry.position)
 
         if len(calls) == 1:

@@ -32,14 +32,14 @@ from umfpay.journal._record import (
     RecordedIntent,
     new_owner,
 )
-from umfpay.sql import Database, insert_if_absent
+from umfpay.sql import Database, Transaction, insert_if_absent
 from umfpay.tokens import store_key
 from umfpay.transport import Call
 
 
 T = TypeVar("T")
-SettledHandler = Callable[[JournalEntry, Any, AsyncConnection], Awaitable[None]]
-"""Called with a row, the object it is about or None, and the connection; see `settled`."""
+SettledHandler = Callable[[JournalEntry, Any, Transaction], Awaitable[None]]
+"""Called with a row, the object it is about or None, and its transaction; see `settled`."""
 
 # So that neither receiving nor handlers starve it.
 _POOL_SIZE: Final = 5
@@ -415,8 +415,8 @@ class Journal:
         Have *handler* called once with each row that has ended: a decorator.
 
             @journal.settled
-            async def note(entry, found, connection):
-                await connection.execute(orders.update()...)
+            async def note(entry, found, transaction):
+                await transaction.connection.execute(orders.update()...)
 
         It is called by a `Recovery`, in a transaction that is committed with the mark
         that it was called: in any number of processes, once. *found* is the payment or

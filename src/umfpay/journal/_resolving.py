@@ -24,6 +24,7 @@ from umfpay.journal._entry import (
 from umfpay.journal._journal import Journal
 from umfpay.journal._record import ROW_DETAIL, new_owner
 from umfpay.models import CustomsDeclaration, Payment, Refund
+from umfpay.sql import Transaction
 
 
 # The clocks of two companies differ, and the lists are behind.
@@ -282,8 +283,13 @@ class Resolver:
             if changed.rowcount != 1:
                 return
 
-            for handler in journal.handlers:
-                await handler(entry, found, connection)
+            transaction = Transaction(connection)
+
+            try:
+                for handler in journal.handlers:
+                    await handler(entry, found, transaction)
+            finally:
+                await transaction.close_sessions()
 
         try:
             await journal.database.run(work, timeout=_CALL_SECONDS)

@@ -19,14 +19,14 @@ from umfpay.notifications._receiver import (
 if TYPE_CHECKING:
     from umfpay.notifications._asking import Gateway
     from umfpay.notifications._inbox import NotificationInbox
-    from umfpay.notifications._transaction import Transaction
     from umfpay.notifications._unapplied import UnappliedEvent
+    from umfpay.sql import Transaction
 
 
 _HOME = {
     "Gateway": "_asking",
     "NotificationInbox": "_inbox",
-    "Transaction": "_transaction",
+    "Transaction": "_store",
     "UnappliedEvent": "_unapplied",
 }
 

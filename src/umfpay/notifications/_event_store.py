@@ -23,14 +23,13 @@ from umfpay.notifications._store import (
     Work,
     pause_after,
 )
-from umfpay.notifications._transaction import Transaction
 from umfpay.notifications._waiting_events import (
     WAITING_STATUSES,
     WaitingEvents,
     as_moment,
     reason_to_report,
 )
-from umfpay.sql import Database, insert_if_absent
+from umfpay.sql import Database, Transaction, insert_if_absent
 
 
 BATCH: Final = 200

@@ -16,8 +16,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, select
 from umfpay.notifications._decision import Decision, KnownFacts, Status
 from umfpay.notifications._expectations import Binding, Expectation
 from umfpay.notifications._receiver import Kind, NotificationEvent, Origin
-from umfpay.notifications._transaction import Transaction
-from umfpay.sql import Tables
+from umfpay.sql import Tables, Transaction
 
 
 # Seconds: no event waits longer for its next attempt, whatever a clock said once.

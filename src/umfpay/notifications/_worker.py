@@ -29,7 +29,7 @@ from umfpay.notifications._decision import (
 from umfpay.notifications._event_store import BATCH, Candidate, EventStore
 from umfpay.notifications._receiver import Kind, NotificationEvent
 from umfpay.notifications._store import Read, StoredEvent, pause_after
-from umfpay.notifications._transaction import Transaction
+from umfpay.sql import Transaction
 
 
 Handler = Callable[[NotificationEvent, Transaction], Awaitable[None]]

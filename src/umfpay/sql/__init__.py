@@ -10,6 +10,7 @@ from umfpay.errors import needs_extra as _needs_extra
 
 with _needs_extra("sql", by="umfpay.sql"):
     from umfpay.sql._database import Database
+    from umfpay.sql._handler_transaction import Transaction
     from umfpay.sql._inserting import insert_if_absent
     from umfpay.sql._schema import include_object, metadata
     from umfpay.sql._tables import Tables
@@ -20,6 +21,7 @@ with _needs_extra("sql", by="umfpay.sql"):
 __all__ = [
     "Database",
     "Tables",
+    "Transaction",
     "Work",
     "include_object",
     "insert_if_absent",

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 class Transaction:
     """
-    What a handler writes with: it is committed together with the mark "applied".
+    What a handler writes with: it is committed together with the mark that it ran.
 
     Attributes:
         connection: The `AsyncConnection`, inside its transaction. A handler neither
