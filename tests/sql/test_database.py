@@ -151,3 +151,38 @@ async def test_a_database_that_is_not_there_is_named_without_its_password(tmp_pa
 
     assert "SQLITE_CANTOPEN" in str(caught.value)
     await database.aclose()
+
+
+async def test_another_has_connections_of_its_own_and_knows_the_tables(database):
+    """
+    It is closed without the first, and does not look at the tables again.
+    """
+    await database.run(_insert(database))
+
+    async with database.another() as other:
+        assert 1 == await _count(other)
+        assert other._binding is not database._binding
+
+    fresh = database.another()
+    fresh._bind()
+
+    assert fresh._binding.prepared
+    assert 1 == await _count(database)
+    await fresh.aclose()
+
+
+async def test_another_file_at_the_same_path_has_no_tables_yet(tmp_path):
+    """
+    They are made in it, too.
+    """
+    file = tmp_path / "shop.db"
+    database = Database(file)
+
+    for _ in range(2):
+        async with database.another() as one:
+            await one.run(_insert(one))
+
+            assert 1 == await _count(one)
+
+        for part in tmp_path.iterdir():
+            part.unlink()

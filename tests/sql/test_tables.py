@@ -43,7 +43,7 @@ async def test_missing_tables_are_named_with_the_command(database_url):
     ("change", "words"),
     [
         ("ALTER TABLE umf_journal ADD COLUMN other INTEGER", "umf_journal.other"),
-        ("ALTER TABLE umf_tokens DROP COLUMN fence", "umf_tokens.fence"),
+        ("ALTER TABLE umf_tokens DROP COLUMN owner", "umf_tokens.owner"),
         ("DROP TABLE umf_sealed", "umf_sealed"),
     ],
 )

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import os
 import random
 from types import TracebackType
@@ -76,6 +77,18 @@ class Database:
     def __repr__(self) -> str:
         return f"Database({getattr(getattr(self, '_place', None), 'shown', '?')!r})"
 
+    def another(self) -> Self:
+        """
+        Return the same database with connections of its own, for another event loop or
+        for a while; of a shop's own engine, with those of the engine.
+
+        The tables are looked at once for both.
+        """
+        other = copy.copy(self)
+        other._binding = None
+
+        return other
+
     @property
     def shown(self) -> str:
         """
@@ -113,7 +126,11 @@ class Database:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.aclose()
+        # Of a coroutine that is thrown away nothing can be awaited.
+        if exc_type is not GeneratorExit:
+            await self.aclose()
+        elif self._binding is not None and self._binding.loop.is_closed():
+            self._binding.abandon()
 
     async def run(
         self,
@@ -270,6 +287,7 @@ class Database:
                 return error
 
             binding.prepared = True
+            self._place.note_tables()
 
         return None
 
@@ -293,6 +311,7 @@ class Database:
             binding.abandon()
 
         self._binding = Binding.open(self._place, pool_size=self._pool_size)
+        self._binding.prepared = self._place.has_tables()
 
         return self._binding
 

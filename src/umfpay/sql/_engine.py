@@ -50,6 +50,8 @@ class Place:
 
     dialect = ""
     shown = "?"
+    # The file or server of which it is known that its tables are right.
+    _checked: tuple[object, ...] = ()
 
     def __init__(self, where: Any) -> None:  # Any: whatever the user gave
         self.engine: AsyncEngine | None = None
@@ -196,6 +198,21 @@ class Place:
             return found.st_dev, found.st_ino
 
         raise replaced_file_error(self.shown)
+
+    def note_tables(self) -> None:
+        """
+        Remember that the tables of what is there now are those of this version.
+        """
+        self._checked = (self.identity(),)
+
+    def has_tables(self) -> bool:
+        """
+        Tell whether that is known; another file at the same path has none.
+        """
+        with contextlib.suppress(DatabaseUnavailableError):
+            return self._checked == (self.identity(),)
+
+        return False
 
     def _listen(self, engine: AsyncEngine) -> None:
         listening = (engine.sync_engine, "handle_error", note_deadlock)

@@ -294,7 +294,7 @@ def _tokens(metadata: MetaData) -> Table:
         _number("refused"),
         _moment("not_after"),
         _id("fetched_by", 255),
+        # Who fetches the next one, until when.
         _id("owner"),
         _moment("lease_until"),
-        _number("fence", BigInteger),
     )

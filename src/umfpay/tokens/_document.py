@@ -1,5 +1,5 @@
 """
-Token records as a JSON file: written, and read if it is one of ours.
+Token records as JSON: alone for a server, and several as a file of ours.
 """
 
 from __future__ import annotations
@@ -15,6 +15,30 @@ _DOCUMENT_HEADER: Final = {"umfpay": "tokens", "version": 1}
 _DOCUMENT_START: Final = b'{\n "umfpay": "tokens",\n "version": 1,\n "tokens":'
 # What a file system may leave behind after a power cut.
 _PADDING_BYTES: Final = b"\0 \t\r\n"
+
+
+def dump_record(record: TokenRecord) -> str:
+    """
+    Return *record* as JSON, with the token in clear.
+    """
+    return json.dumps(record.to_json())
+
+
+def parse_record(text: str | bytes, *, refused: bool) -> TokenRecord | None:
+    """
+    Return the record that *text* holds, or None if it holds none.
+
+    Nothing is raised, so that no traceback shows what was read.
+
+    Args:
+        refused: What the server keeps beside it, so that a refusal rewrites no token.
+    """
+    try:
+        members = {**json.loads(text), "refused": refused}
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+    return TokenRecord.from_json(members)
 
 
 def dump(records: Mapping[str, TokenRecord]) -> bytes:

@@ -4,28 +4,18 @@ A token store in Redis: for the workers of several machines.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import json
-import random
-import secrets
-import time
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Final
 
 from umfpay.errors import Text, TokenStoreError
 from umfpay.sensitive import Secret
+from umfpay.tokens._document import dump_record, parse_record
+from umfpay.tokens._lease import Lease, LeaseReply
 from umfpay.tokens._record import TokenRecord
-from umfpay.tokens._redis_server import RedisServer
-from umfpay.tokens._store import RenewedError
+from umfpay.tokens._redis_server import RedisConnection, RedisServer
 
 
-# Seconds.
-_POLL_SECONDS: Final = 0.1
-# So much of a lease may have passed when the answer that grants it is seen.
-_MAX_GRANT_SHARE: Final = 1 / 8
-_TAKEN_REPLY, _RENEWED_REPLY = 1, 2
 # A record outlives its token, so that generations go on growing.
 _RECORD_LIFETIME_SECONDS: Final = 86_400.0
 
@@ -50,10 +40,12 @@ _TAKE_SCRIPT: Final = """
 local holder = redis.call('GET', KEYS[1])
 if not holder or holder == ARGV[1] then
     redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-    return 1
+    return 'taken'
 end
-if (redis.call('HGET', KEYS[2], 'generation') or '') ~= ARGV[3] then return 2 end
-return 0
+if (redis.call('HGET', KEYS[2], 'generation') or '') ~= ARGV[3] then
+    return 'renewed'
+end
+return 'held'
 """
 # Only one's own: the lease may have run out, and another be inside.
 _LEAVE_SCRIPT: Final = """
@@ -108,11 +100,18 @@ class RedisTokenStore:
         Raises:
             TokenStoreError: Redis cannot be reached, or holds something else.
         """
-        records = _parse(
-            await self._server.ask("HMGET", self._record, "record", "refused")
+        document, refused = await self._server.ask(
+            "HMGET", self._record, "record", "refused"
         )
 
-        if records is None:
+        if document is None:
+            return None
+
+        record = parse_record(document, refused=refused == b"1")
+        # A traceback shows what stands in this frame.
+        del document
+
+        if record is None:
             shown = self._server.shown
 
             raise TokenStoreError(
@@ -124,7 +123,7 @@ class RedisTokenStore:
                 ),
             )
 
-        return records[0] if records else None
+        return record
 
     async def save(self, record: TokenRecord) -> bool:
         """
@@ -142,7 +141,7 @@ class RedisTokenStore:
             1,
             self._record,
             record.generation,
-            Secret(json.dumps(record.to_json())),
+            Secret(dump_record(record)),
             int(kept * 1000),
         )
 
@@ -160,42 +159,47 @@ class RedisTokenStore:
     def refreshing(self, lease: float) -> AbstractAsyncContextManager[None]:
         """
         Hold a key that ends by itself after *lease*; see `TokenStore.refreshing`.
-
-        Whoever waits does so for two of them: the turn of somebody who was killed, and
-        of the next. It ends with `RenewedError` when the token was renewed meanwhile,
-        so that many who wait need not have a turn each.
         """
-        return Lease(self._server, self._turn, record=self._record, lease=lease)
+        leases = RedisLeases(self._server, record=self._record, turn=self._turn)
+
+        return Lease(leases, lease)
 
 
-class Lease(AbstractAsyncContextManager[None]):
+class RedisLeases:
     """
-    One stay inside: a key with a value of its own, which Redis ends after the lease.
+    Who may fetch the token of *record*: a key that Redis ends by itself.
     """
 
-    def __init__(
-        self, server: RedisServer, name: str, *, record: str, lease: float
-    ) -> None:
+    def __init__(self, server: RedisServer, *, record: str, turn: str) -> None:
         self._server = server
-        self._name = name
         self._record = record
-        self._lease = lease
-        self._ours = secrets.token_hex(16)
+        self._turn = turn
 
-    async def __aenter__(self) -> None:
-        try:
-            asked = await self._take()
+    @property
+    def shown(self) -> str:
+        """
+        The address of Redis without user, password and options.
+        """
+        return self._server.shown
 
-            # A process may be stopped anywhere, and find an old answer afterwards.
-            while time.monotonic() - asked > self._lease * _MAX_GRANT_SHARE:
-                asked = await self._take()
-        except (GeneratorExit, RenewedError):
-            raise
-        except BaseException:
-            # It may be ours, though nobody has told us.
-            await self._leave()
+    def connect(self) -> RedisLeaseConnection:
+        """
+        Return a connection for several questions.
+        """
+        return RedisLeaseConnection(
+            self._server.connect(), record=self._record, turn=self._turn
+        )
 
-            raise
+
+class RedisLeaseConnection(AbstractAsyncContextManager["RedisLeaseConnection"]):
+    """
+    A connection that is open while somebody waits; see `LeaseConnection`.
+    """
+
+    def __init__(self, connection: RedisConnection, *, record: str, turn: str) -> None:
+        self._connection = connection
+        self._record = record
+        self._turn = turn
 
     async def __aexit__(
         self,
@@ -203,70 +207,32 @@ class Lease(AbstractAsyncContextManager[None]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # Of a coroutine that is thrown away nothing can be awaited: the turn ends by
-        # itself.
-        if exc_type is not GeneratorExit:
-            await self._leave()
+        await self._connection.__aexit__(exc_type, exc, traceback)
 
-    async def _take(self) -> float:
+    async def generation(self) -> bytes:
         """
-        Wait for the turn; return the monotonic time at which it was asked for.
+        Return the generation of the stored token.
         """
-        end = time.monotonic() + 2 * self._lease
-        names = (self._name, self._record)
-        milliseconds = int(self._lease * 1000)
+        stored = await self._connection.ask("HGET", self._record, "generation")
 
-        async with self._server.connect() as redis:
-            before = await redis.ask("HGET", self._record, "generation") or b""
+        return stored or b""
 
-            while True:
-                asked = time.monotonic()
-                taken = await redis.ask(
-                    "EVAL", _TAKE_SCRIPT, 2, *names, self._ours, milliseconds, before
-                )
-
-                if taken == _TAKEN_REPLY:
-                    return asked
-
-                if taken == _RENEWED_REPLY:
-                    raise RenewedError
-
-                if time.monotonic() >= end:
-                    raise self._held()
-
-                # Not a secret: so that the waiting do not knock all at once.
-                await asyncio.sleep(_POLL_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311
-
-    async def _leave(self) -> None:
-        # It ends by itself; the token that was fetched counts for more.
-        with contextlib.suppress(TokenStoreError):
-            await self._server.ask("EVAL", _LEAVE_SCRIPT, 1, self._name, self._ours)
-
-    def _held(self) -> TokenStoreError:
-        shown, lease = self._server.shown, self._lease
-
-        return TokenStoreError(
-            f"Other workers fetch tokens through {shown} for more than {lease:g} s.",
-            f"其他进程通过 {shown} 获取令牌超过 {lease:g} 秒。",
+    async def take(self, owner: str, *, lease: float, before: bytes) -> LeaseReply:
+        """
+        Take the lease if it is free.
+        """
+        reply = await self._connection.ask(
+            "EVAL",
+            _TAKE_SCRIPT,
+            2,
+            *(self._turn, self._record),
+            *(owner, int(lease * 1000), before),
         )
 
+        return LeaseReply(reply.decode())
 
-def _parse(fields: list[bytes | None]) -> list[TokenRecord] | None:
-    """
-    Return the record if there is one; None if *fields* hold something else.
-
-    Nothing is raised, so that no traceback shows what was read.
-    """
-    document, refused = fields
-
-    if document is None:
-        return []
-
-    try:
-        members = {**json.loads(document), "refused": refused == b"1"}
-    except (ValueError, TypeError, RecursionError):
-        return None
-
-    record = TokenRecord.from_json(members)
-
-    return None if record is None else [record]
+    async def release(self, owner: str) -> None:
+        """
+        End the lease if it is *owner*'s.
+        """
+        await self._connection.ask("EVAL", _LEAVE_SCRIPT, 1, self._turn, owner)
