@@ -209,8 +209,11 @@ class Place:
         """
         Tell whether that is known; another file at the same path has none.
         """
-        with contextlib.suppress(DatabaseUnavailableError):
-            return self._checked == (self.identity(),)
+        with contextlib.suppress(DatabaseUnavailableError, OSError):
+            # A new file may have the number of the one that was removed.
+            is_new = self.file is not None and not self.file.stat().st_size
+
+            return self._checked == (self.identity(),) and not is_new
 
         return False
 
