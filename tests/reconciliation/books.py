@@ -26,7 +26,7 @@ def transaction(order_id="o-1", kind="P", refund_id="", **changes):
         "currency": "USD",
         "total": 1433,
         "total_cny": 10000,
-        "exchange_rate": 69784,
+        "exchange_rate": 697840000,
         "state": "0",
         **changes,
     }
@@ -57,9 +57,9 @@ def paid_out(number="o-1", kind="P", **changes):
         "total": 1433,
         "total_cny": 10000,
         "service_fee": fee,
-        "exchanged": divided(cny, 69784),
+        "exchanged": divided(cny, 697840000),
         "exchanged_cny": cny,
-        "exchange_rate": 69784,
+        "exchange_rate": 697840000,
     }
 
     return {**row, **changes}
@@ -67,9 +67,9 @@ def paid_out(number="o-1", kind="P", **changes):
 
 def divided(cny, rate):
     """
-    Return CNY hundredths by a rate in ten-thousandths, half up by Decimal.
+    Return CNY hundredths by a rate in hundred-millionths, half up by Decimal.
     """
-    exact = Decimal(cny) * 10_000 / Decimal(rate)
+    exact = Decimal(cny) * 10**8 / Decimal(rate)
 
     return int(exact.quantize(Decimal(1), ROUND_HALF_UP))
 

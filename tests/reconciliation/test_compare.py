@@ -80,7 +80,7 @@ def found(engine, transactions, ledger, statement=None, **options):
         ({"statement": {"exchanged": 1420}}, ["exchange_differs"]),
         ({"statement": {"exchanged": -1419}}, ["exchange_differs"]),
         ({"statement": {"exchange_rate": 0}}, ["exchange_differs"]),
-        ({"statement": {"exchange_rate": 10**13}}, ["exchange_differs"]),
+        ({"statement": {"exchange_rate": 10**18}}, ["exchange_differs"]),
         ({"statement": {"exchanged": 10**17 - 1}}, ["exchange_differs"]),
         ({"statement": {"exchanged_cny": 1 - 10**17}}, ["exchange_differs"]),
         ({"statement": {"total": 1}}, ["amount_differs"]),
@@ -223,11 +223,11 @@ def test_only_what_is_tolerated_is_no_difference(engine):
 @pytest.mark.parametrize(
     ("cny", "rate", "exchanged"),
     [
-        (5, 20_000, 3),
-        (-5, 20_000, -3),
-        (15, 100_000, 2),
-        (14, 100_000, 1),
-        (1, 30_000, 0),
+        (5, 2 * 10**8, 3),
+        (-5, 2 * 10**8, -3),
+        (15, 10 * 10**8, 2),
+        (14, 10 * 10**8, 1),
+        (1, 3 * 10**8, 0),
     ],
 )
 def test_ties_are_halved_upward_without_sign(engine, cny, rate, exchanged):

@@ -76,8 +76,8 @@ def test_money_is_in_hundredths_and_rates_in_ten_thousandths():
 
     assert "mobile" not in frame.columns
     assert [
-        ("order-1", "P", "", 1433, 10000, 69784),
-        ("order-1", "T", "refund-1", 573, 4000, 69784),
+        ("order-1", "P", "", 1433, 10000, 697840000),
+        ("order-1", "T", "refund-1", 573, 4000, 697840000),
     ] == frame.select(
         "order_id", "kind", "refund_id", "total", "total_cny", "exchange_rate"
     ).rows()
@@ -173,7 +173,7 @@ def test_what_was_paid_out_comes_in_frames_too():
     frame = by_frames(data, read=read_statement)
 
     assert same(frame, by_rows(data, read=read_statement))
-    assert [("order-1", 34491, 1000, 4819, 33491, 69500)] == frame.select(
+    assert [("order-1", 34491, 1000, 4819, 33491, 695000000)] == frame.select(
         "number",
         "total_cny",
         "service_fee",

@@ -24,7 +24,7 @@ class Book(StrEnum):
 
 KEY: Final = ("order_id", "kind", "refund_id")
 
-# Money is in hundredths, rates are in ten-thousandths: integers, in every engine.
+# Money is in hundredths, rates are in hundred-millionths: integers, in every engine.
 _TEXT_TYPE: Final = "String"
 _DAY_TYPE: Final = "Date"
 _NUMBER_TYPE: Final = "Int64"

@@ -43,7 +43,7 @@ def compare(
         One row for each key (all rows for a duplicate): *order_id*, *kind*,
         *refund_id*, *class*, *also*, *side* (whose row it is, for duplicates), and the
         values of the books as *ledger_...*, *gateway_...*, *statement_...*; money in
-        hundredths, rates in ten-thousandths.
+        hundredths, rates in hundred-millionths.
 
     Raises:
         ConfigError: A column is missing, the ledger has no amount at all, or *days*

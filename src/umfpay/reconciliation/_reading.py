@@ -160,7 +160,7 @@ class StatementReader(Generic[RowT]):
         Give the rows as polars frames, for volume: any Arrow consumer takes them.
 
         In them *total* and the like are Int64 hundredths, *exchange_rate* is Int64
-        ten-thousandths, *currency* is in upper case, *paid_at* is text (HHMMSS), and
+        hundred-millionths, *currency* is in upper case, *paid_at* is text (HHMMSS), and
         the customer's phone is left out. What is proven, and what is refused, is the
         same.
 

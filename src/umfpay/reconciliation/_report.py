@@ -33,6 +33,7 @@ MONEY_COLUMNS: Final = frozenset(
     {"total", "total_cny", "service_fee", "exchanged", "exchanged_cny"}
 )
 RATE_COLUMNS: Final = frozenset({"exchange_rate"})
+_FOUR_PLACES: Final = Decimal("0.0001")
 # Spreadsheets run what begins with a sign, of any width, also behind blanks, marks, and
 # what some of them drop: control and format characters.
 # A cell may begin behind each of these, depending on who opens the file.
@@ -243,6 +244,16 @@ def money_text(hundredths: int) -> str:
     return f"{Decimal(hundredths).scaleb(-2):.2f}"
 
 
+def rate_of(units: int) -> Decimal:
+    """
+    Return a rate in hundred-millionths as a decimal of four to eight places.
+    """
+    rate = Decimal(units).scaleb(-8)
+    short = rate.quantize(_FOUR_PLACES)
+
+    return short if short == rate else rate.normalize()
+
+
 def _row(given: Mapping[str, Any]) -> DifferenceRow:
     def book(prefix: str) -> dict[str, Any]:
         return {
@@ -271,7 +282,7 @@ def _value(name: str, given: Any) -> Any:
     if name in MONEY_COLUMNS:
         return Decimal(given).scaleb(-2)
 
-    return Decimal(given).scaleb(-4) if name in RATE_COLUMNS else given
+    return rate_of(given) if name in RATE_COLUMNS else given
 
 
 def _cell(column: str, given: Any) -> str:

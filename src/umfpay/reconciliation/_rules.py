@@ -21,12 +21,7 @@ AT_GATEWAY_FLAG: Final = "_at_gateway"
 # Set for a refund whose payment is in no book.
 ORPHAN_FLAG: Final = "_orphan"
 
-_RATE_UNIT: Final = 10_000  # a rate is in ten-thousandths
-# So that products fit into Int64: 100 CNY for a unit, 20 billion units of a currency,
-# 4,000 billion CNY. An amount of the gateway has ten characters (gateway.md 5.3).
-_MAX_RATE: Final = 10**6
-_MAX_PAID_OUT: Final = 2 * 10**12
-_MAX_CNY: Final = 4 * 10**14
+_RATE_UNIT: Final = 10**8  # a rate is in hundred-millionths
 
 Frame = Any  # narwhals' LazyFrame
 Expr = Any
@@ -126,38 +121,24 @@ def _exchange(tolerance: int) -> list[Expr]:
     total, fee = nw.col("statement_total_cny"), nw.col("statement_service_fee")
     cny, paid = nw.col("statement_exchanged_cny"), nw.col("statement_exchanged")
     due = nw.when(nw.col("kind") == "T").then(-total - fee).otherwise(total - fee)
-    rate = _bound("statement_exchange_rate", _MAX_RATE)
-    size = _bound("statement_exchanged", _MAX_PAID_OUT).abs()
-    doubled = (
-        _bound("statement_exchanged_cny", _MAX_CNY).abs() * (2 * _RATE_UNIT) + rate
-    )
+    rate = wide("statement_exchange_rate")
+    size = paid.abs()
+    doubled = wide("statement_exchanged_cny").abs() * (2 * _RATE_UNIT) + rate
 
     return [
         (cny - due).abs() > tolerance,
-        (size - tolerance) * rate * 2 > doubled,
-        (size + (tolerance + 1)) * rate * 2 <= doubled,
+        rate * (size - tolerance) * 2 > doubled,
+        rate * (size + (tolerance + 1)) * 2 <= doubled,
         # No sum has the other sign than its CNY.
         ((cny > 0) & (paid < -tolerance)) | ((cny < 0) & (paid > tolerance)),
-        # No product can tell; nobody is paid so much.
-        *(
-            nw.col(name).abs() > most
-            for name, most in (
-                ("statement_exchange_rate", _MAX_RATE),
-                ("statement_exchanged", _MAX_PAID_OUT),
-                ("statement_exchanged_cny", _MAX_CNY),
-            )
-        ),
     ]
 
 
-def _bound(name: str, most: int) -> Expr:
+def wide(name: str) -> Expr:
     """
-    Return a column with 0 in place of what would overflow in a product.
+    Return a column of integers whose products with any other of 64 bits fit.
     """
-    column = nw.col(name)
-
-    # What is null stays null.
-    return nw.when(column.abs() > most).then(nw.lit(0)).otherwise(column)
+    return nw.col(name).cast(nw.Int128)
 
 
 def with_flags(frame: Frame, applies: Mapping[Difference, Expr]) -> Frame:

@@ -16,8 +16,8 @@ _LINE_NUMBER: Final = re.compile(r"\bline ([0-9]+)")
 _DAY_TEXT: Final = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
 _TIME_TEXT: Final = re.compile(r"([0-9]{2}):?([0-9]{2}):?([0-9]{2})")
 _AMOUNT_TEXT: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,2})?")
-_RATE_UNIT: Final = 10_000
-_RATE_TEXT: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
+_RATE_UNIT: Final = 10**8
+_RATE_TEXT: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,8})?")
 
 
 def incomplete_error(where: str, en: str, zh: str) -> IncompleteStatementError:
@@ -97,7 +97,7 @@ def read_rate(text: str, where: str, name: str) -> Decimal:
 
 def rate_units(rate: Decimal) -> int:
     """
-    Return *rate* in ten-thousandths, half up.
+    Return *rate* in hundred-millionths, half up.
     """
     return int(rate * _RATE_UNIT + Decimal("0.5"))
 
