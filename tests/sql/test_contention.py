@@ -10,6 +10,7 @@ import sqlite3
 import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from umfpay.errors import DatabaseError, DatabaseTimeoutError, DatabaseUnavailableError
 from umfpay.sql import Database, insert_if_absent
@@ -109,27 +110,44 @@ async def test_a_lock_that_somebody_keeps_is_given_up_in_time(database):
     assert [1, 0] == await _generations(database)
 
 
-async def test_read_committed_sees_what_others_committed(database):
+@pytest.mark.parametrize("level", [None, "REPEATABLE READ", "AUTOCOMMIT"])
+async def test_read_committed_sees_what_others_committed(database, database_url, level):
     """
-    Also in the middle of a transaction: MariaDB's default would not.
+    Also in the middle of a transaction: MariaDB's default would not. An engine of the
+    shop may have any level, and keeps it.
     """
     if database.dialect == "sqlite":
         pytest.skip("one writer at a time")
 
     await _prepare(database)
     table = database.tables.tokens
+    engine = create_async_engine(database_url, isolation_level=level or "SERIALIZABLE")
+    lent = database if level is None else Database(engine)
 
     async def work(connection):
         rows = select(table.c.generation).where(table.c.merchant == "a")
         before = (await connection.execute(rows)).scalar_one()
         await database.run(other)
+        after = (await connection.execute(rows)).scalar_one()
+        await connection.execute(_add(table, "b"))
 
-        return before, (await connection.execute(rows)).scalar_one()
+        if after == 1:
+            raise ValueError
+
+        return before, after
 
     async def other(connection):
         await connection.execute(_add(table, "a"))
 
-    assert (0, 1) == await database.run(work)
+    with pytest.raises(ValueError):
+        await lent.run(work)
+
+    assert [1, 0] == await _generations(database)
+    assert (1, 2) == await lent.run(work)
+    assert [2, 1] == await _generations(database)
+
+    await lent.aclose()
+    await engine.dispose()
 
 
 async def test_another_program_that_writes_to_a_sqlite_file_is_waited_for(tmp_path):

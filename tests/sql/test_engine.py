@@ -198,13 +198,7 @@ async def test_the_engine_of_a_shop_is_used_and_stays_its_own(database_url):
         before = await ask(connection)
 
     async with Database(engine) as database:
-        _, level = await database.run(ask)
-
-        assert (
-            level
-            == ("AUTOCOMMIT" if database.dialect == "sqlite" else "READ COMMITTED")
-            or database.dialect == "sqlite"
-        )
+        await database.run(ask)
 
         with pytest.raises(ValueError):
             await database.run(_fail)

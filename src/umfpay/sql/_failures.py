@@ -77,7 +77,7 @@ def classify(error: BaseException, connection: AsyncConnection | None) -> Failur
     """
     Return what *error* means, raised by work on *connection* or before there was one.
     """
-    if isinstance(error, DBAPIError):
+    if isinstance(error, DBAPIError | sqlite3.Error):
         return _classify_driver(error)
 
     if connection is None:
@@ -153,8 +153,8 @@ def _code(original: Any) -> Any:  # Any: SQLSTATE or a number
     return arguments[0] if arguments and type(arguments[0]) is int else None
 
 
-def _classify_driver(error: DBAPIError) -> Failure:
-    original: Any = error.orig
+def _classify_driver(error: DBAPIError | sqlite3.Error) -> Failure:
+    original: Any = getattr(error, "orig", error)
     # Errors of MySQL have an SQLSTATE as well, and a coarser one.
     state = getattr(original, "pgcode", None)
     sqlite_code = getattr(original, "sqlite_errorcode", None)
@@ -166,7 +166,7 @@ def _classify_driver(error: DBAPIError) -> Failure:
     else:
         failure = _classify_mysql(_code(original))
 
-    if failure is Failure.OTHER and error.connection_invalidated:
+    if failure is Failure.OTHER and getattr(error, "connection_invalidated", False):
         return Failure.LOST
 
     # A table of the shop that is missing is the shop's error.

@@ -7,12 +7,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import sqlite3
 from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import Any, Final, Generic, TypeVar
 
 import attrs
-from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncTransaction
 
@@ -43,12 +43,12 @@ Work = Callable[[AsyncConnection], Awaitable[T]]
 _COMMIT_SECONDS: Final = 2.0
 _CLOSE_SECONDS: Final = 3.0
 
-_POSTGRESQL_BEGIN: Final = f"SET LOCAL lock_timeout = '{LOCK_WAIT_SECONDS}s'"
-_MYSQL_BEGIN: Final = "START TRANSACTION"
-# A shop's own connection gets its own setting back.
-_MYSQL_SHORT_WAIT: Final = (
+_POSTGRESQL_LOCAL: Final = f"SET LOCAL lock_timeout = '{LOCK_WAIT_SECONDS}s'"
+# Of one transaction is what has @@ and no SESSION; the other one is given back.
+_MYSQL_LOCAL: Final = (
     "SET @umf_lock_wait = @@innodb_lock_wait_timeout,"
-    f" innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS}"
+    f" innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS},"
+    " @@{isolation} = 'READ-COMMITTED'"
 )
 _MYSQL_OWN_WAIT: Final = "SET innodb_lock_wait_timeout = @umf_lock_wait"
 
@@ -178,7 +178,7 @@ class Attempt:
             raise TimeoutError
 
         if not self._is_open():
-            self._refuse_end()
+            self.refuse_end()
 
         self._binding.check_file()
         self._watching = False
@@ -196,41 +196,43 @@ class Attempt:
     async def _begin(self, connection: AsyncConnection) -> AsyncTransaction:
         transaction = await connection.begin()
         self._transaction = transaction
-        event.listen(connection.sync_connection, "commit", self._refuse_end)
-        event.listen(
-            connection.sync_connection, "before_cursor_execute", self._watch_statement
-        )
-        dialect = self._place.dialect
+        place, inner = self._place, connection.sync_connection
+        assert inner is not None
+        self._binding.watchers[inner] = self
+        dialect: Any = inner.dialect
+        driver: Any = inner.connection.driver_connection
 
-        if dialect == "sqlite":
+        if place.dialect == "sqlite":
             # A shop's engine may have begun one, of the kind that deadlocks.
-            driver: Any = (await connection.get_raw_connection()).driver_connection
-
             if driver.in_transaction:
-                await connection.exec_driver_sql("ROLLBACK")
+                await driver.execute("ROLLBACK")
 
             self._binding.check_file()
+            await driver.execute("BEGIN" if self._read_only else "BEGIN IMMEDIATE")
+        elif self._lent_mysql:
+            name = "tx" if dialect.is_mariadb else "transaction"
             await connection.exec_driver_sql(
-                "BEGIN" if self._read_only else "BEGIN IMMEDIATE"
+                _MYSQL_LOCAL.format(isolation=f"{name}_isolation")
             )
-        elif dialect == "postgresql":
-            await connection.exec_driver_sql(_POSTGRESQL_BEGIN)
-        else:
-            if self._lent_mysql:
-                await connection.exec_driver_sql(_MYSQL_SHORT_WAIT)
 
-            await connection.exec_driver_sql(_MYSQL_BEGIN)
+            if driver.get_autocommit():
+                await connection.exec_driver_sql("START TRANSACTION")
+        elif place.settings_are_local:
+            await connection.exec_driver_sql(_POSTGRESQL_LOCAL)
 
         return transaction
 
-    def _refuse_end(self, *_event: Any) -> None:
-        # SQLAlchemy calls it before it commits.
+    def refuse_end(self) -> None:
+        """
+        Refuse a commit from inside, before it is made.
+        """
         if self._watching:
             raise _ended_error()
 
-    def _watch_statement(
-        self, _connection: Any, _cursor: Any, statement: str, *_more: Any
-    ) -> None:
+    def watch_statement(self, statement: str) -> None:
+        """
+        Refuse what ends the transaction, and what comes after its end.
+        """
         mysql = self._place.dialect in MYSQL_NAMES
 
         # After its end each statement would be a transaction of its own.
@@ -239,7 +241,7 @@ class Attempt:
             or _ENDING_PATTERN.match(statement)
             or (mysql and _COMMITTING_PATTERN.match(statement))
         ):
-            self._refuse_end()
+            self.refuse_end()
 
     def _is_open(self) -> bool:
         connection, transaction = self._connection, self._transaction
@@ -291,8 +293,11 @@ class Attempt:
         self._watching = False
 
         try:
-            if connection is not None and not connection.closed:
-                await self._close(connection)
+            if connection is not None:
+                self._binding.watchers.pop(connection.sync_connection, None)
+
+                if not connection.closed:
+                    await self._close(connection)
         finally:
             if self._writing:
                 self._binding.writing.release()
@@ -358,7 +363,7 @@ class Attempt:
                 f"{shown}：umfpay 的表缺失或版本不同（{name_of(error)}）。",
             )
 
-        if isinstance(error, SQLAlchemyError) and (
+        if isinstance(error, SQLAlchemyError | sqlite3.Error) and (
             self._ours or self._stage is _Stage.BEGIN
         ):
             return DatabaseError(
