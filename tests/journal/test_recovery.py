@@ -14,6 +14,7 @@ import pytest
 
 from umfpay.errors import ConfigError, OutcomeUnknownError
 from umfpay.journal import Journal, Recovery
+from umfpay.notifications import NotificationInbox, NotificationReceiver
 
 
 HOUR = 3_600_000_000
@@ -292,6 +293,7 @@ async def test_money_that_stays_unclear_is_left_to_a_person(
         money.is_alarming,
         money.is_taken,
     )
+    assert all(one.reason for one in (money, parcels))
     assert ("unknown", False) == (parcels.outcome, parcels.is_alarming)
     assert money.age > timedelta(days=4)
 
@@ -355,3 +357,34 @@ async def test_it_needs_the_journal_of_its_session(shop, process):
 
     with pytest.raises(ConfigError):
         Recovery(session, Journal(shop.url))
+
+
+async def test_a_refund_whose_caller_died_before_it_was_known_is_applied(
+    shop, process, paid, database_url
+):
+    """
+    Its query names neither number nor payment; the row does, so the inbox hears of it.
+    """
+    session, journal = process
+    receiver = NotificationReceiver.from_config(session.config)
+    heard = []
+    new = orders.refund()
+
+    async with NotificationInbox(database_url, receiver, gateway=session) as inbox:
+
+        @inbox.on_refund
+        async def note(event, transaction):
+            heard.append((event.object_id, event.mer_reference_id, event.state))
+
+        await inbox.expect(new, payment_id=paid)
+        made = await session.refunds.create(paid, new)
+        await shop.settled(journal)
+        recovery = Recovery(session, journal, inbox=inbox)
+
+        async with asyncio.timeout(20):
+            while not heard:
+                await shop.lapse()
+                await recovery.run_once()
+                await asyncio.sleep(0.05)
+
+    assert [(made.id, new.mer_reference_id, "REFUND_SUCCESS")] == heard

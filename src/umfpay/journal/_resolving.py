@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import attrs
 from sqlalchemy import ColumnElement, update
@@ -23,7 +23,7 @@ from umfpay.journal._entry import (
 )
 from umfpay.journal._journal import Journal
 from umfpay.journal._record import ROW_DETAIL, new_owner
-from umfpay.models import CustomsDeclaration, Payment, Refund
+from umfpay.models import CustomsDeclaration, Money, Payment, Refund
 from umfpay.sql import Transaction
 
 
@@ -43,6 +43,20 @@ class Inbox(Evidence, Protocol):
     """
     Where verified notifications are stored, and the final answers to queries.
     """
+
+    async def expect(
+        self,
+        what: str,
+        *,
+        amount: Money,
+        kind: Literal["payment", "refund"],
+        payment_id: str | None,
+        refund_id: str | None,
+    ) -> None:
+        """
+        Learn what was asked for, and which id the gateway gave it.
+        """
+        ...
 
     async def record(
         self, entity: Payment | Refund | CustomsDeclaration, *, deadline: float
@@ -226,7 +240,12 @@ class Resolver:
                 entry.call,
                 entry.payment_id,
             )
-            await self._update(entry, next_at=None, lease_until=None)
+            await self._update(
+                entry,
+                next_at=None,
+                lease_until=None,
+                reason=entry.reason or "nobody can say whether it was carried out",
+            )
 
             return None
 
@@ -338,10 +357,33 @@ class Resolver:
             raise LookupError(object_id)
 
         if self.inbox is not None:
+            await self._expect(self.inbox, entry)
             # Its handlers may be slow; that it is stored is enough.
             await self.inbox.record(found, deadline=0.0)
 
         return found
+
+    @staticmethod
+    async def _expect(inbox: Inbox, entry: JournalEntry) -> None:
+        """
+        Say whose refund it is: its query names neither number nor payment, and its
+        caller may have died before it could.
+        """
+        if (
+            entry.call != "refunds.create"
+            or entry.mer_reference_id is None
+            or entry.amount is None
+            or entry.currency is None
+        ):
+            return
+
+        await inbox.expect(
+            entry.mer_reference_id,
+            amount=Money(entry.amount, entry.currency),
+            kind="refund",
+            payment_id=entry.payment_id,
+            refund_id=entry.object_id,
+        )
 
     async def _end(
         self,
