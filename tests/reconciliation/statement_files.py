@@ -82,12 +82,25 @@ def mutated(data, chance):
     return bytes(data)
 
 
+_DAY = r"[0-9]{4}(?:-?)(?:0[1-9]|1[0-2])(?:-?)(?:0[1-9]|[12][0-9]|3[01])"
+_AMOUNT = r"-?(?:[0-9]{1,15}|(?=\.[0-9]))(?:\.[0-9]{1,2}0*)?"
+# Counted from both ends: what is between the kind and the end is split by itself.
+# A product may be called P: a date before the state is what looks like one, if that fits.
+_ROWS = [
+    re.compile(
+        rf"([^,]*),([^,]*),([^,]+),({_DAY}),([^,]*),([^,]*),([^,]+),({_AMOUNT}|),({_AMOUNT}),"
+        rf"((?:[0-9]{{1,9}}|(?=\.[0-9]))(?:\.[0-9]{{1,8}}0*)?|),(?:({date}),)?([^,]*),([PT]),(.*)"
+    )
+    for date in (_DAY, "[^,]*")
+]
+
+
 def naive(data):
     """
     Read *data* line by line as a person would; None if it is not a whole statement.
 
     Returns:
-        The columns of all rows as text.
+        Of all rows number, order, amount, amount in CNY, kind and number of the refund.
     """
     try:
         text = data.decode("utf-8")
@@ -97,46 +110,78 @@ def naive(data):
         except UnicodeDecodeError:
             return None
 
-    if not text.endswith("\n"):
-        return None
-
-    lines = [line.removesuffix("\r") for line in text[:-1].split("\n")]
+    has_end = bool(re.search(r"\n[ \t\r\n\x1a]*\Z|\x1a[ \t\r]*\Z", text))
+    text = re.sub(r"[ \t\r\n\x1a]+\Z", "", text)
+    lines = [line for line in text.split("\n") if line.strip()]
     rows = [[column.strip() for column in line.split(",")] for line in lines]
 
-    if len(rows) < 2 or len(rows[0]) != 3 or len(rows[-1]) != 4:
+    if len(rows) < 2 or len(rows[0]) < 3 or len(rows[-1]) < 4:
         return None
 
-    start, *body, end = rows
+    if not has_end and not re.fullmatch(r"-?[0-9]*\.[0-9]{2}", rows[-1][3]):
+        return None
 
-    return body if _is_frame(start, end) and _adds_up(body, end[3]) else None
+    start, *_, end = rows
+    body = [_columns(row) for row in rows[1:-1]]
+
+    if not _is_frame(start, end) or None in body or not _adds_up(body, end[3]):
+        return None
+
+    count = end[4] if len(end) > 4 and re.fullmatch(r"[0-9]{1,18}", end[4]) else None
+
+    return None if count is not None and int(count) != len(body) else body
+
+
+def _columns(fields):
+    line = ",".join(fields)
+    match = next(filter(None, (row.fullmatch(line) for row in _ROWS)), None)
+
+    if match is None:
+        return None
+
+    number, _, order, _, _, _, currency, total, cny, rate, _, _, kind, rest = (
+        match.groups()
+    )
+    rest = rest.split(",")
+
+    if kind == "T":
+        while len(rest) > 2 and not rest[-1]:
+            rest.pop()
+
+        if len(rest) < 2 or (len(rest) > 2 and not rest[-1]):
+            return None
+
+    if kind == "P" and len(rest) > 2 and rest[-1]:
+        return None
+
+    if not (total and rate) and currency.upper() not in ("CNY", "RMB"):
+        return None
+
+    refund = "" if len(rest) < 2 else rest[-1]
+
+    return number, order, Decimal(total or cny), Decimal(cny), kind, refund
 
 
 def _is_frame(start, end):
-    day = r"[0-9]{4}-?(?:0[1-9]|1[0-2])-?(?:0[1-9]|[12][0-9]|3[01])"
-
     return bool(
         re.fullmatch(r"TRANSDETAIL-START", start[0], re.I)
         and re.fullmatch(r"TRANSDETAIL-(DETAIL-)?END", end[0], re.I)
         and start[1] == end[1]
         and start[2].replace("-", "") == end[2].replace("-", "")
-        and re.fullmatch(day, start[2])
+        and re.fullmatch(_DAY, start[2])
     )
 
 
 def _adds_up(body, total):
-    number = re.compile(r"-?[0-9]+(\.[0-9]+)?")
     sums = {"P": Decimal(0), "T": Decimal(0)}
 
-    for row in body:
-        if len(row) not in (14, 15) or row[-3] not in sums:
-            return False
+    for _, _, _, cny, kind, _ in body:
+        sums[kind] += cny
 
-        if not number.fullmatch(row[8]):
-            return False
+    if not re.fullmatch(r"-?[0-9]*\.?[0-9]+", total):
+        return False
 
-        sums[row[-3]] += Decimal(row[8])
-
-    return bool(number.fullmatch(total)) and Decimal(total) in (
+    return Decimal(total) in (
         sums["P"],
         sums["P"] - sums["T"],
         sums["P"] + sums["T"],

@@ -11,8 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
-from umfpay.errors import IncompleteStatementError
-from umfpay.reconciliation._values import rate_units, read_day, read_rate
+from umfpay.reconciliation._values import RowError, rate_units, read_day, read_rate
 
 
 if TYPE_CHECKING:
@@ -20,9 +19,8 @@ if TYPE_CHECKING:
 
 
 _PLAIN_AMOUNT: Final = r"^-?[0-9]{1,15}\.[0-9]{2}$"
-_ANY_AMOUNT: Final = r"^-?[0-9]{1,15}(?:\.[0-9]{1,2})?$"
+_ANY_AMOUNT: Final = r"^-?(?:[0-9]{1,15}(?:\.[0-9]{1,2}0*)?|\.[0-9]{1,2}0*)$"
 _MAX_AMOUNT_CHARACTERS: Final = 17
-_CLOCK_TEXT: Final = r"^(?:(?:[01][0-9]|2[0-3]):?[0-5][0-9]:?[0-5][0-9])?$"
 # Words of which a frame has few: each is looked at once.
 _MAX_DISTINCT_WORDS: Final = 50_000
 _MIN_REPETITIONS: Final = 8
@@ -86,31 +84,6 @@ def _kind(values: pl.Series, all_known: object, _: object) -> pl.Expr:
     return pl.col(values.name)
 
 
-def _clock(values: pl.Series, longest: int, _: object) -> pl.Expr:
-    import polars as pl
-
-    if longest < 0:
-        raise UnusualError
-
-    column = pl.col(values.name)
-
-    # Text: Spark knows no time of day.
-    if longest > len("HHMMSS"):
-        return column.str.replace_all(":", "", literal=True)
-
-    return column
-
-
-def _probe_clock(column: pl.Expr) -> pl.Expr:
-    import polars as pl
-
-    return (
-        pl.when(column.str.contains(_CLOCK_TEXT).all())
-        .then(column.str.len_bytes().max().cast(pl.Int64))
-        .otherwise(-1)
-    )
-
-
 def _amount(values: pl.Series, all_plain: object, _: object) -> pl.Expr:
     import polars as pl
 
@@ -124,7 +97,7 @@ def _amount(values: pl.Series, all_plain: object, _: object) -> pl.Expr:
 
     parts = column.str.split_exact(".", 1)
     whole, rest = parts.struct.field("field_0"), parts.struct.field("field_1")
-    digits = whole + rest.fill_null("").str.pad_end(2, "0")
+    digits = whole + rest.fill_null("").str.slice(0, 2).str.pad_end(2, "0")
 
     return digits.cast(pl.Int64)
 
@@ -153,7 +126,7 @@ def _parse_each_word(
 
         try:
             known = pl.Series([read(word) for word in words], dtype=getattr(pl, kind)())
-        except IncompleteStatementError:
+        except RowError:
             raise UnusualError from None
 
         column = pl.col(values.name)
@@ -169,7 +142,6 @@ _PROBES: Final[Mapping[str, Callable[[Any], Any]]] = {
     "text": lambda column: (column == "").any(),
     "currency": lambda column: column.unique().implode(),
     "kind": lambda column: column.is_in(["P", "T"]).all(),
-    "clock": _probe_clock,
     "amount": lambda column: column.str.contains(_PLAIN_AMOUNT).all(),
     "day": lambda column: column.unique().implode(),
     "rate": lambda column: column.unique().implode(),
@@ -178,10 +150,9 @@ _PARSERS: Final[Mapping[str, Callable[[Any, Any, bool], Any]]] = {
     "text": _text,
     "currency": _parse_each_word(str.upper, "String"),
     "kind": _kind,
-    "clock": _clock,
     "amount": _amount,
-    "day": _parse_each_word(lambda text: read_day(text, "", ""), "Date"),
-    "rate": _parse_each_word(lambda text: rate_units(read_rate(text, "", "")), "Int64"),
+    "day": _parse_each_word(lambda text: read_day(text, ""), "Date"),
+    "rate": _parse_each_word(lambda text: rate_units(read_rate(text, "")), "Int64"),
 }
 
 

@@ -1,8 +1,8 @@
 """
 Parse the frame of a statement file: header, rows, trailer (gateway.md 9.1).
 
-Bytes are pushed in as they come; complete rows come out. The last line is held back
-until the end shows whether it is the one that closes the file.
+Bytes are pushed in as they come; complete rows come out. The last line that is not blank
+is held back until the end shows whether it is the one that closes the file.
 """
 
 from __future__ import annotations
@@ -16,16 +16,21 @@ from typing import Final
 import attrs
 
 from umfpay.errors import IncompleteStatementError
-from umfpay.reconciliation._values import incomplete_error, read_day
+from umfpay.reconciliation._values import RowError, incomplete_error, read_day
 
 
 _HEADER_MARK: Final = re.compile(r"([A-Z]+)-START")
 _TRAILER_MARK: Final = re.compile(r"([A-Z]+)-(?:DETAIL-)?END")
-_TOTAL_TEXT: Final = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,4})?")
+_TOTAL_TEXT: Final = re.compile(r"-?(?:[0-9]{1,18}|(?=\.))(?:\.[0-9]{1,4})?")
+# A total that was cut ends otherwise.
+_WHOLE_TOTAL_TEXT: Final = re.compile(r"-?[0-9]*\.[0-9]{2}")
+_COUNT_TEXT: Final = re.compile(r"[0-9]{1,18}")
 _HEADER_FIELDS: Final = 3
 _TRAILER_FIELDS: Final = 4
 _MAX_LINE_BYTES: Final = 65_536
 _BOM: Final = b"\xef\xbb\xbf"
+# The last of them ends a text file of CP/M and of what came after it.
+_BLANKS: Final = b" \t\r\n\x1a"
 
 
 @attrs.frozen(kw_only=True)
@@ -68,10 +73,37 @@ class Block:
 
     def lines(self) -> Iterator[Line]:
         """
-        Give its rows one by one.
+        Give its rows one by one; blank lines are none.
         """
         for number, line in enumerate(self.data.split(b"\n")[:-1], self.first):
-            yield Line(number=number, data=line.removesuffix(b"\r"))
+            if line.strip():
+                yield Line(number=number, data=line.removesuffix(b"\r"))
+
+    def pieces(self, size: int) -> Iterator[Block]:
+        """
+        Give it in blocks of about *size* bytes.
+        """
+        first, begin = self.first, 0
+
+        while begin < len(self.data):
+            end = self.data.find(b"\n", min(begin + size, len(self.data) - 1)) + 1
+            data = self.data[begin:end]
+            yield Block(first=first, data=data)
+            first, begin = first + data.count(b"\n"), end
+
+
+@attrs.frozen(kw_only=True)
+class Trailer:
+    """
+    What the last line says.
+
+    Args:
+        total: In CNY.
+        rows: How many there are, None where it does not say.
+    """
+
+    total: Decimal
+    rows: int | None
 
 
 class FrameParser:
@@ -80,161 +112,100 @@ class FrameParser:
 
     Attributes:
         header: The first line, None until it has come.
-        total: The number of the last line, None until the end.
+        trailer: The last line, None until the end.
     """
 
     def __init__(self) -> None:
         self.header: Header | None = None
-        self.total: Decimal | None = None
-        self._number = 0
-        self._rest = b""
+        self.trailer: Trailer | None = None
+        self._lines = 0
         self._held = b""
-        self._last: Line | None = None
 
-    def feed(self, data: bytes) -> list[Line]:
+    def feed(self, data: bytes | bytearray, size: int) -> Block | None:
         """
-        Take the next bytes; return the rows that are complete by now.
+        Take the next *size* bytes of *data*; return the rows that are complete by now.
 
         Raises:
             IncompleteStatementError: The first line is none, or a line never ends.
         """
-        *ended, self._rest = (self._rest + data).split(b"\n")
+        self._held += memoryview(data)[:size]
 
-        rows: list[Line] = []
+        while self.header is None:
+            line, end, rest = self._held.partition(b"\n")
 
-        for line in ended:
-            self._number += 1
-
-            if self.header is None:
-                self.header = _header(line)
-
-                continue
-
-            if len(line) > _MAX_LINE_BYTES:
-                raise _overlong_error(self._number)
-
-            if self._last is not None:
-                rows.append(self._last)
-
-            self._last = Line(number=self._number, data=line.removesuffix(b"\r"))
-
-        self._must_end()
-
-        return rows
-
-    def feed_block(self, data: bytes | bytearray, size: int) -> Block | None:
-        """
-        Take the next *size* bytes of *data*; return the rows that are complete by now
-        as one block.
-
-        A file is fed by this or by `feed()`; how many rows a block has is told by
-        `count_rows()` before the next is fed.
-
-        Raises:
-            IncompleteStatementError: The first line is none, or a line never ends.
-        """
-        begin = 0
-
-        if self.header is None:
-            begin = data.find(b"\n", 0, size) + 1
-            self._rest += data[: begin or size]
-
-            if not begin:
-                self._must_end()
+            if not end:
+                self._must_be_short(line)
 
                 return None
 
-            self._number = 1
-            self.header = _header(self._rest.removesuffix(b"\n"))
-            self._rest = b""
+            self._lines += 1
+            self._held = rest
 
-        self._look_for_long_lines(data, begin, size)
-        end = data.rfind(b"\n", begin, size) + 1
-        last = data.rfind(b"\n", begin, max(begin, end - 1)) + 1
-        rest = bytes(data[end or begin : size])
+            if line.removeprefix(_BOM).strip(_BLANKS):
+                self.header = _header(line, self._lines)
 
-        # The last line that has ended is held back.
-        if last:
-            view = memoryview(data)[begin:last]
-            rows = b"".join([self._held, self._rest, view])
-            self._held, self._rest = bytes(data[last:end]), rest
-        elif end:
-            rows = self._held
-            self._held, self._rest = self._rest + bytes(data[begin:end]), rest
-        else:
-            rows = b""
-            self._rest += rest
+        # What was written last and is no blank.
+        end_of_text = len(self._held) - _trailing_blanks(self._held)
+        begin_of_last = self._held.rfind(b"\n", 0, end_of_text) + 1
+        block = Block(first=self._lines + 1, data=self._held[:begin_of_last])
+        self._held = self._held[begin_of_last:]
+        self._must_have_short_lines(block)
+        self._lines += block.data.count(b"\n")
+        self._must_be_short(self._held)
 
-        self._must_end(after=rows)
+        return block if block.data else None
 
-        return Block(first=self._number + 1, data=rows) if rows else None
-
-    def _look_for_long_lines(
-        self, data: bytes | bytearray, begin: int, size: int
-    ) -> None:
+    def close(self) -> Trailer:
         """
-        Refuse a line that has ended and is too long, wherever blocks end.
-        """
-        start, room = begin, _MAX_LINE_BYTES - len(self._rest)
-
-        while size - start > room:
-            # Of lines that are short enough one ends within the next bytes.
-            end = data.rfind(b"\n", start, start + room + 1) + 1
-
-            if not end and data.find(b"\n", start, size) < 0:
-                # It has not ended yet.
-                return
-
-            if not end:
-                ended = data.count(b"\n", begin, start)
-
-                raise _overlong_error(self._number + bool(self._held) + ended + 1)
-
-            start, room = end, _MAX_LINE_BYTES
-
-    def count_rows(self, rows: int) -> None:
-        """
-        Take note of how many rows the last block had.
-        """
-        self._number += rows
-
-    def _must_end(self, *, after: bytes = b"") -> None:
-        if len(self._rest) > _MAX_LINE_BYTES:
-            before = self._number + after.count(b"\n") + bool(self._held)
-
-            raise _overlong_error(before + 1)
-
-    def close(self) -> Decimal:
-        """
-        Take the end of the file; return the total of its last line.
+        Take the end of the file; return its last line.
 
         Raises:
-            IncompleteStatementError: It does not end with its closing line and a line
-                end, or that names another kind, merchant or day than the first.
+            IncompleteStatementError: It does not end with its closing line, or that
+                names another kind, merchant or day than the first.
         """
         if self.header is None:
             raise incomplete_error(
                 "line 1", "the file has no complete line", "文件没有完整的一行"
             )
 
-        if self._held:
-            self._number += 1
-            data = self._held.removesuffix(b"\n").removesuffix(b"\r")
-            self._last = Line(number=self._number, data=data)
-
-        if self._rest:
-            raise incomplete_error(
-                f"line {self._number + 1}",
-                "the file ends in the middle of a line",
-                "文件在一行中间结束",
-            )
-
-        if self._last is None:
+        if not self._held.strip(_BLANKS):
             raise incomplete_error("the end", "there is no closing line", "缺少结束行")
 
-        self.total = _trailer(self._last, self.header)
+        line, end, _ = self._held.partition(b"\n")
+        self.trailer = _trailer(
+            line.rstrip(_BLANKS),
+            self.header,
+            number=self._lines + 1,
+            has_end=bool(end) or line.endswith(b"\x1a"),
+        )
 
-        return self.total
+        return self.trailer
+
+    def _must_have_short_lines(self, block: Block) -> None:
+        """
+        Refuse a line that is too long, wherever blocks end.
+        """
+        begin = 0
+
+        while len(block.data) - begin > _MAX_LINE_BYTES:
+            # Of lines that are short enough one ends within the next bytes.
+            end = block.data.rfind(b"\n", begin, begin + _MAX_LINE_BYTES + 1) + 1
+
+            if not end:
+                raise _overlong_error(block.first + block.data.count(b"\n", 0, begin))
+
+            begin = end
+
+    def _must_be_short(self, line: bytes) -> None:
+        if len(line) > _MAX_LINE_BYTES:
+            raise _overlong_error(self._lines + 1)
+
+
+def _trailing_blanks(data: bytes) -> int:
+    size = len(data)
+    tail = data[-_MAX_LINE_BYTES - 1 :]
+
+    return size if not tail.strip(_BLANKS) else len(tail) - len(tail.rstrip(_BLANKS))
 
 
 def _overlong_error(number: int) -> IncompleteStatementError:
@@ -245,12 +216,13 @@ def _overlong_error(number: int) -> IncompleteStatementError:
     )
 
 
-def _header(line: bytes) -> Header:
-    line = line.removeprefix(_BOM).removesuffix(b"\r")
+def _header(line: bytes, number: int) -> Header:
+    where = f"line {number}"
+    line = line.removeprefix(_BOM)
 
     if line.lstrip().startswith((b"{", b"<")):
         raise incomplete_error(
-            "line 1",
+            where,
             "it is an answer of the gateway, not a statement",
             "这是网关的应答而不是对账文件",
         )
@@ -258,31 +230,40 @@ def _header(line: bytes) -> Header:
     fields = _fields(line)
     kind = _HEADER_MARK.fullmatch(fields[0].upper())
 
-    if kind is None or len(fields) != _HEADER_FIELDS:
+    # What more there is nobody documented, and nothing needs it.
+    if kind is None or len(fields) < _HEADER_FIELDS:
         raise incomplete_error(
-            "line 1",
+            where,
             "it is no first line: <kind>-START,<merchant>,<date>",
             "不是首行：<类型>-START,<商户号>,<日期>",
         )
 
-    return Header(
-        kind=kind[1], merchant=fields[1], day=read_day(fields[2], "line 1", "date")
+    return Header(kind=kind[1], merchant=fields[1], day=_day(fields[2], where))
+
+
+def _trailer(line: bytes, header: Header, *, number: int, has_end: bool) -> Trailer:
+    where = f"line {number}"
+    fields = _fields(line)
+    kind = _TRAILER_MARK.fullmatch(fields[0].upper())
+    is_cut = not has_end and (
+        kind is None
+        or len(fields) < _TRAILER_FIELDS
+        or _WHOLE_TOTAL_TEXT.fullmatch(fields[_TRAILER_FIELDS - 1]) is None
     )
 
+    if is_cut:
+        raise incomplete_error(
+            where, "the file ends in the middle of a line", "文件在一行中间结束"
+        )
 
-def _trailer(line: Line, header: Header) -> Decimal:
-    where = f"line {line.number}"
-    fields = _fields(line.data)
-    kind = _TRAILER_MARK.fullmatch(fields[0].upper())
-
-    if kind is None or len(fields) != _TRAILER_FIELDS:
+    if kind is None or len(fields) < _TRAILER_FIELDS:
         raise incomplete_error(
             where,
             f"the file ends without {header.kind}-End,<merchant>,<date>,<total>",
             f"文件结束处缺少 {header.kind}-End,<商户号>,<日期>,<总金额>",
         )
 
-    if (kind[1], fields[1], read_day(fields[2], where, "date")) != (
+    if (kind[1], fields[1], _day(fields[2], where)) != (
         header.kind,
         header.merchant,
         header.day,
@@ -296,9 +277,19 @@ def _trailer(line: Line, header: Header) -> Decimal:
     if _TOTAL_TEXT.fullmatch(fields[3]) is None:
         raise incomplete_error(where, "its total is no amount", "总金额不是数字")
 
-    return Decimal(fields[3])
+    more = fields[_TRAILER_FIELDS:]
+    counts = bool(more) and _COUNT_TEXT.fullmatch(more[0]) is not None
+
+    return Trailer(total=Decimal(fields[3]), rows=int(more[0]) if counts else None)
 
 
 def _fields(line: bytes) -> list[str]:
     # The frame itself is ASCII; a merchant id of other letters would be news.
     return [field.strip() for field in line.decode("ascii", "replace").split(",")]
+
+
+def _day(text: str, where: str) -> date:
+    try:
+        return read_day(text, "date")
+    except RowError as error:
+        raise incomplete_error(where, *error.reason) from None

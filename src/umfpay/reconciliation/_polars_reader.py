@@ -19,7 +19,8 @@ from umfpay.errors import ConfigError
 from umfpay.reconciliation._columns import UnusualError, read_columns
 from umfpay.reconciliation._extra import must_have_polars
 from umfpay.reconciliation._frame_parser import Block
-from umfpay.reconciliation._rows import PaidOut, Transaction
+from umfpay.reconciliation._rows import CNY_WORDS, PaidOut, Transaction, is_dated
+from umfpay.reconciliation._totals import Sums
 from umfpay.reconciliation._values import rate_units
 
 
@@ -63,8 +64,8 @@ _COLUMNS_OF_KIND: Final[Mapping[type[Any], tuple[_Column, ...]]] = {
         _T,  # the customer's phone
         _Column("order_id", "text", needed=True),
         _Column("mer_date", "day"),
-        _Column("paid_on", "day"),
-        _Column("paid_at", "clock"),
+        _Column("plat_date", "text"),
+        _Column("plat_time", "text"),
         _Column("currency", "currency", needed=True),
         _Column("total", "amount"),
         _Column("total_cny", "amount"),
@@ -90,6 +91,20 @@ _COLUMNS_OF_KIND: Final[Mapping[type[Any], tuple[_Column, ...]]] = {
         _Column("kind", "kind"),
         _Column("state", "text"),
     ),
+}
+# With a date before the state, which nothing compares.
+_COLUMNS_WITH_DATE: Final = (
+    *_COLUMNS_OF_KIND[Transaction][:10],
+    _T,
+    *_COLUMNS_OF_KIND[Transaction][10:],
+)
+_INSTEAD_OF_BLANK: Final[Mapping[type[Any], Mapping[str, str]]] = {
+    Transaction: {"total": "total_cny", "exchange_rate": "rate"},
+    PaidOut: {
+        "total": "total_cny",
+        "exchanged": "exchanged_cny",
+        "exchange_rate": "rate",
+    },
 }
 # Which of them the closing total sums.
 _SUMMED_COLUMN: Final = {Transaction: "total_cny", PaidOut: "exchanged_cny"}
@@ -160,41 +175,74 @@ def _frame(
 ) -> pl.DataFrame:
     import polars as pl
 
-    columns = {
-        f"column_{number}": column
-        for number, column in enumerate(_COLUMNS_OF_KIND[kind], 1)
-    }
+    columns = _COLUMNS_OF_KIND[kind]
 
-    names = [name for name, column in columns.items() if column.is_read(wanted)]
+    line = data.partition(b"\n")[0].decode("utf-8", "replace")
+    first = [field.strip() for field in line.split(",")]
+    # There is a date before the state, or a comma behind the row.
+    is_wide = len(first) == len(columns) + 1
+    has_date = is_wide and kind is Transaction and is_dated(first)
+    ends_with_comma = is_wide and not has_date
+
+    if has_date:
+        columns = _COLUMNS_WITH_DATE
+    elif ends_with_comma:
+        columns = (*columns, _T)
+
+    named = {f"column_{number}": column for number, column in enumerate(columns, 1)}
+    names = [name for name, column in named.items() if column.is_read(wanted)]
+    last = [*named][-1]
+    # Where a row of another width has its kind.
+    other_kind: tuple[str, ...] = ()
+
+    if is_wide and kind is Transaction:
+        other_kind = ("column_12",) if has_date else ("column_13",)
 
     try:
         raw = pl.read_csv(
             data,
             has_header=False,
             quote_char=None,
-            columns=names,
-            schema=dict.fromkeys(columns, pl.String()),
+            columns=[*dict.fromkeys([*names, last, *other_kind])],
+            schema=dict.fromkeys(named, pl.String()),
             empty_string_is_null=False,
             low_memory=True,
         )
     except pl.exceptions.PolarsError:
         raise UnusualError from None
 
-    # With as many commas in all, a line with fewer is never alone, and one with more
-    # was refused by polars. Files with a column more are read row by row, for its date.
-    if data.count(b",") != (len(columns) - 1) * raw.height:
+    # A line with more commas was refused by polars; one that lacks just the last column
+    # has nothing there, and one that lacks more is seen by the commas that are left.
+    lacking = raw.get_column(last).null_count()
+
+    if data.count(b",") != (len(columns) - 1) * raw.height - lacking:
         raise UnusualError
+
+    if ends_with_comma and not _is_blank(raw, last):
+        raise UnusualError
+
+    if any(raw.get_column(name).is_in(["P", "T"]).any() for name in other_kind):
+        raise UnusualError
+
+    if lacking:
+        raw = _with_last_column(raw, kind, last)
 
     if not data.isascii() or any(blank in data for blank in _BLANKS):
         raw = raw.with_columns(pl.all().str.strip_chars())
 
+    raw = _with_foreign_amounts(
+        raw, {column.name: name for name, column in named.items()}, kind
+    )
     found = read_columns(
-        raw,
-        {name: (columns[name].holds, columns[name].needed) for name in names},
-    ).rename({name: columns[name].name for name in names})
+        raw, {name: (named[name].holds, named[name].needed) for name in names}
+    ).rename({name: named[name].name for name in names})
 
     # A payment has none, whatever stands there.
     if "refund_id" in found.columns and _has_odd_refunds(found):
+        if ends_with_comma:
+            # Its product has commas.
+            raise UnusualError
+
         found = found.with_columns(
             refund_id=pl.when(pl.col("kind") == "T")
             .then("refund_id")
@@ -202,6 +250,55 @@ def _frame(
         )
 
     return found if wanted is None else found.select(*wanted)
+
+
+def _is_blank(raw: pl.DataFrame, name: str) -> bool:
+    return bool(raw.get_column(name).str.strip_chars().eq("").all(ignore_nulls=False))
+
+
+def _with_last_column(raw: pl.DataFrame, kind: type[Any], last: str) -> pl.DataFrame:
+    """
+    Return *raw*, where payments may lack the last column: the number of a refund.
+    """
+    import polars as pl
+
+    kind_column = f"column_{int(last.removeprefix('column_')) - 2}"
+    is_lacking = pl.col(last).is_null()
+
+    if (
+        kind is not Transaction
+        or raw.filter(is_lacking & (pl.col(kind_column) != "P")).height
+    ):
+        raise UnusualError
+
+    return raw.with_columns(pl.col(last).fill_null(""))
+
+
+def _with_foreign_amounts(
+    raw: pl.DataFrame, names: Mapping[str, str], kind: type[Any]
+) -> pl.DataFrame:
+    """
+    Return *raw*; where its currency is CNY, an amount that is blank is that in CNY.
+    """
+    import polars as pl
+
+    is_cny = pl.col(names["currency"]).str.to_uppercase().is_in(CNY_WORDS)
+    instead = {
+        names[blank]: pl.lit("1") if name == "rate" else pl.col(names[name])
+        for blank, name in _INSTEAD_OF_BLANK[kind].items()
+    }
+    blank = raw.select(pl.col(*instead).eq("").any()).row(0)
+
+    if not any(blank):
+        return raw
+
+    return raw.with_columns(
+        pl.when(is_cny & (pl.col(name) == ""))
+        .then(value)
+        .otherwise(pl.col(name))
+        .alias(name)
+        for name, value in instead.items()
+    )
 
 
 def _has_odd_refunds(frame: pl.DataFrame) -> bool:
@@ -243,8 +340,6 @@ def of_rows(rows: Iterable[Any], kind: type[Any]) -> pl.DataFrame:
                 given = hundredths(given)
             elif holds == "rate":
                 given = rate_units(given)
-            elif holds == "clock":
-                given = "" if given is None else f"{given:%H%M%S}"
             elif holds == "currency":
                 given = given.upper()
             elif name == "refund_id" and row.kind == "P":
@@ -293,7 +388,7 @@ def read_for(columns: Sequence[str], kind: type[Any]) -> list[str]:
     return [name for name in there if name in {*columns, "kind", _SUMMED_COLUMN[kind]}]
 
 
-def sums_of(frame: pl.DataFrame, kind: type[Any]) -> tuple[Decimal, Decimal]:
+def sums_of(frame: pl.DataFrame, kind: type[Any]) -> Sums:
     """
     Return what the payments and the refunds of *frame* add up to, in CNY.
     """
@@ -304,7 +399,7 @@ def sums_of(frame: pl.DataFrame, kind: type[Any]) -> tuple[Decimal, Decimal]:
         amount.filter(pl.col("kind") == name).sum().alias(name) for name in ("P", "T")
     ).row(0)
 
-    return Decimal(paid).scaleb(-2), Decimal(refunded).scaleb(-2)
+    return Sums(paid=Decimal(paid).scaleb(-2), refunded=Decimal(refunded).scaleb(-2))
 
 
 def write_parquet(frames: Iterator[pl.DataFrame], to: Path, kind: type[Any]) -> Path:

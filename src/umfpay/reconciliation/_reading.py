@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final, Generic, Literal, Protocol, TypeVar
 
 import attrs
 
-from umfpay.reconciliation._frame_parser import FrameParser, Header, Line
+from umfpay.errors import ConfigError, Text
+from umfpay.reconciliation._frame_parser import Block, FrameParser, Header, Line
 from umfpay.reconciliation._rows import (
     Kind,
     PaidOut,
@@ -30,7 +31,7 @@ from umfpay.reconciliation._totals import (
     fitting_rules,
     wrong_total_error,
 )
-from umfpay.reconciliation._values import incomplete_error
+from umfpay.reconciliation._values import RowError, incomplete_error
 
 
 if TYPE_CHECKING:
@@ -39,13 +40,17 @@ if TYPE_CHECKING:
 _log: Final = logging.getLogger("umfpay")
 
 Encoding = Literal["utf-8", "gb18030"]
+OnBadRow = Literal["raise", "quarantine"]
 RuleChoice = Literal["auto", "ignore"] | TotalRule | TotalRules
 
 # Of files and of JSON lists (gateway.md 7.1, 7.2, 7.10).
 _OPEN_STATES: Final = frozenset(
     {"-99", "3", "4", "WAIT_BUYER_PAY", "TRADE_PENDING", "REFUND_PROCESS"}
 )
+_CHUNK_BYTES: Final = 256 * 1024
 _BLOCK_BYTES: Final = 8 * 1024 * 1024
+# What is read row by row where a block has an odd one.
+_PIECE_BYTES: Final = 64 * 1024
 
 
 class Row(Protocol):
@@ -72,6 +77,22 @@ RowT = TypeVar("RowT", bound=Row)
 
 
 @attrs.frozen(kw_only=True)
+class QuarantinedRow:
+    """
+    A row that could not be read and was set aside.
+
+    Args:
+        number: Of the line in the file, from 1.
+        reason: Why it cannot be read.
+        data: Its bytes; there may be a phone number in them.
+    """
+
+    number: int
+    reason: Text
+    data: bytes = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
 class Statement(Generic[RowT]):
     """
     A file that was read to its end and proven complete.
@@ -79,12 +100,15 @@ class Statement(Generic[RowT]):
     Args:
         total: Of the last line, in CNY.
         total_rules: By which sums it fits; empty if it was not compared.
+        quarantined: The rows that could not be read, with
+            ``on_bad_row="quarantine"``. If there are any, *total* was not compared.
     """
 
     header: Header
     rows: Sequence[RowT]
     total: Decimal
     total_rules: frozenset[TotalRule]
+    quarantined: Sequence[QuarantinedRow] = ()
 
 
 class StatementReader(Generic[RowT]):
@@ -101,7 +125,10 @@ class StatementReader(Generic[RowT]):
     Attributes:
         header: What the first line says, None until it was read.
         statement_total: The total of the last line in CNY, None until the end.
-        total_rules: By which sums it fits, None until the end.
+        total_rules: By which sums it fits, None until the end; empty if it was not
+            compared.
+        quarantined: The rows that could not be read, so far.
+        sums: What the rows that were read add up to, so far.
     """
 
     def __init__(
@@ -113,16 +140,25 @@ class StatementReader(Generic[RowT]):
         amount: Callable[[RowT], Decimal],
         total_rule: RuleChoice,
         encoding: Encoding | None,
+        on_bad_row: OnBadRow,
     ) -> None:
+        if on_bad_row not in ("raise", "quarantine"):
+            raise ConfigError(
+                f"on_bad_row: raise or quarantine, not {on_bad_row!r}.",
+                f"on_bad_row：只支持 raise 或 quarantine，不支持 {on_bad_row!r}。",
+            )
+
         self._source = Source(source)
         self._kind = kind
         self._read = read
         self._amount = amount
         self._rule = chosen_rule(total_rule)
         self._encoding: str | None = encoding
+        self._on_bad_row = on_bad_row
         self._frame_parser = FrameParser()
-        self._paid = Decimal(0)
-        self._refunded = Decimal(0)
+        self._row_count = 0
+        self.sums = Sums()
+        self.quarantined: list[QuarantinedRow] = []
         self.total_rules: frozenset[TotalRule] | None = None
 
     @property
@@ -137,19 +173,20 @@ class StatementReader(Generic[RowT]):
         """
         The total of the last line in CNY.
         """
-        return self._frame_parser.total
+        trailer = self._frame_parser.trailer
+
+        return None if trailer is None else trailer.total
 
     def __iter__(self) -> Iterator[RowT]:
-        for chunk in self._source.chunks():
-            for line in self._frame_parser.feed(chunk):
-                yield self._row(line)
+        for data, size in self._source.blocks(_CHUNK_BYTES):
+            yield from self._rows(self._frame_parser.feed(data, size))
 
         self._close()
 
     async def __aiter__(self) -> AsyncIterator[RowT]:
         async for chunk in self._source:
-            for line in self._frame_parser.feed(chunk):
-                yield self._row(line)
+            for row in self._rows(self._frame_parser.feed(chunk, len(chunk))):
+                yield row
 
         self._close()
 
@@ -160,9 +197,8 @@ class StatementReader(Generic[RowT]):
         Give the rows as polars frames, for volume: any Arrow consumer takes them.
 
         In them *total* and the like are Int64 hundredths, *exchange_rate* is Int64
-        hundred-millionths, *currency* is in upper case, *paid_at* is text (HHMMSS), and
-        the customer's phone is left out. What is proven, and what is refused, is the
-        same.
+        hundred-millionths, *currency* is in upper case, and the customer's phone is
+        left out. What is proven, and what is refused, is the same.
 
         Args:
             block: Bytes of the file that become a frame, about.
@@ -171,39 +207,59 @@ class StatementReader(Generic[RowT]):
         Raises:
             ConfigError: The package polars is missing, or there is no such column.
         """
-        from umfpay.reconciliation._polars_reader import (
-            of_rows,
-            parse_block,
-            read_for,
-            sums_of,
-        )
+        from umfpay.reconciliation._polars_reader import read_for, sums_of
 
         wanted = None if columns is None else read_for(columns, self._kind)
 
         for data, size in self._source.blocks(block):
-            rows = self._frame_parser.feed_block(data, size)
+            rows = self._frame_parser.feed(data, size)
 
             if rows is None:
                 continue
 
-            frame, encoding = parse_block(
-                rows, self._kind, encoding=self._encoding, wanted=wanted
-            )
-
-            if frame is None:
-                frame = of_rows(map(self._typed, rows.lines()), self._kind)
-                frame = frame if wanted is None else frame.select(*wanted)
-            else:
-                self._encoding = encoding
-
-            self._frame_parser.count_rows(frame.height)
-            paid, refunded = sums_of(frame, self._kind)
-            self._paid += paid
-            self._refunded += refunded
+            frame = self._frame(rows, wanted)
+            self._row_count += frame.height
+            self.sums += sums_of(frame, self._kind)
 
             yield frame if columns is None else frame.select(*columns)
 
         self._close()
+
+    def _frame(self, rows: Block, wanted: Sequence[str] | None) -> pl.DataFrame:
+        """
+        Return *rows* as a frame; where one is odd, those around it are read singly.
+        """
+        import polars as pl
+
+        from umfpay.reconciliation._polars_reader import of_rows, parse_block
+
+        def parsed(block: Block) -> pl.DataFrame | None:
+            frame, encoding = parse_block(
+                block, self._kind, encoding=self._encoding, wanted=wanted
+            )
+
+            if frame is not None:
+                self._encoding = encoding
+
+            return frame
+
+        frame = parsed(rows)
+
+        if frame is not None:
+            return frame
+
+        frames = []
+
+        for piece in rows.pieces(_PIECE_BYTES):
+            part = parsed(piece)
+
+            if part is None:
+                part = of_rows(self._typed_rows(piece), self._kind)
+                part = part if wanted is None else part.select(*wanted)
+
+            frames.append(part)
+
+        return pl.concat(frames)
 
     def write_parquet(self, to: str | os.PathLike[str]) -> Path:
         """
@@ -233,7 +289,17 @@ class StatementReader(Generic[RowT]):
             IncompleteStatementError: The file is not whole.
             StatementError: It cannot be read.
         """
-        return sum(row.state in _OPEN_STATES for row in self)
+        try:
+            import polars as pl
+        except ImportError:
+            return sum(row.state in _OPEN_STATES for row in self)
+
+        is_open = pl.col("state").is_in(_OPEN_STATES)
+
+        return sum(
+            int(frame.select(is_open.sum()).item())
+            for frame in self.frames(columns=("state",))
+        )
 
     async def aread(self) -> Statement[RowT]:
         """
@@ -251,22 +317,38 @@ class StatementReader(Generic[RowT]):
             rows=tuple(rows),
             total=self.statement_total,
             total_rules=self.total_rules,
+            quarantined=tuple(self.quarantined),
         )
 
-    def _typed(self, line: Line) -> RowT:
-        fields = [field.strip() for field in self._text(line).split(",")]
+    def _rows(self, block: Block | None) -> Iterator[RowT]:
+        for row in () if block is None else self._typed_rows(block):
+            amount = self._amount(row)
+            self._row_count += 1
+            self.sums += (
+                Sums(paid=amount) if row.kind is Kind.PAYMENT else Sums(refunded=amount)
+            )
 
-        return self._read(fields, number=line.number)
+            yield row
 
-    def _row(self, line: Line) -> RowT:
-        row = self._typed(line)
+    def _typed_rows(self, block: Block) -> Iterator[RowT]:
+        for line in block.lines():
+            try:
+                row = self._read(
+                    [field.strip() for field in self._text(line).split(",")]
+                )
+            except RowError as error:
+                if self._on_bad_row == "raise":
+                    where = f"line {line.number}"
 
-        if row.kind is Kind.PAYMENT:
-            self._paid += self._amount(row)
-        else:
-            self._refunded += self._amount(row)
+                    raise incomplete_error(where, *error.reason) from None
 
-        return row
+                self.quarantined.append(
+                    QuarantinedRow(
+                        number=line.number, reason=error.reason, data=line.data
+                    )
+                )
+            else:
+                yield row
 
     def _text(self, line: Line) -> str:
         """
@@ -274,8 +356,6 @@ class StatementReader(Generic[RowT]):
         """
         if line.data.isascii():
             return line.data.decode("ascii")
-
-        where = f"line {line.number}"
 
         for encoding in (self._encoding,) if self._encoding else ("utf-8", "gb18030"):
             try:
@@ -287,21 +367,37 @@ class StatementReader(Generic[RowT]):
 
             return text
 
-        raise incomplete_error(
-            where,
+        raise RowError(
             "it is neither UTF-8 nor GB18030, or not of the encoding of the lines"
             " before; give encoding=",
             "编码既不是 UTF-8 也不是 GB18030，或与前面各行不一致；请指定 encoding=",
         )
 
     def _close(self) -> None:
-        total = self._frame_parser.close()
+        trailer = self._frame_parser.close()
         header = self._frame_parser.header
         assert header is not None
-        sums = Sums(paid=self._paid, refunded=self._refunded)
+        count = self._row_count + len(self.quarantined)
         rule = self._rule
 
-        if rule == "ignore":
+        if trailer.rows is not None and trailer.rows != count:
+            raise incomplete_error(
+                "the end",
+                f"its last line counts {trailer.rows} rows, and there are {count}",
+                f"结束行标明 {trailer.rows} 行，实际有 {count} 行",
+            )
+
+        if self.quarantined:
+            _log.warning(
+                "%s of %s: %d rows cannot be read, the total is not compared |"
+                " 有 %d 行无法识别，未核对总金额",
+                header.kind,
+                header.day,
+                len(self.quarantined),
+                len(self.quarantined),
+            )
+            self.total_rules = frozenset()
+        elif rule == "ignore":
             _log.warning(
                 "%s of %s: the total is not compared | 未核对总金额",
                 header.kind,
@@ -310,13 +406,13 @@ class StatementReader(Generic[RowT]):
             self.total_rules = frozenset()
         elif isinstance(rule, TotalRules):
             self.total_rules = rule.check(
-                header, sums, total, paid_out=self._kind is PaidOut
+                header, self.sums, trailer.total, paid_out=self._kind is PaidOut
             )
         else:
-            fits = fitting_rules(sums, total)
+            fits = fitting_rules(self.sums, trailer.total)
 
             if not fits or (isinstance(rule, TotalRule) and rule not in fits):
-                raise wrong_total_error(sums, total)
+                raise wrong_total_error(self.sums, trailer.total)
 
             self.total_rules = fits
 
@@ -326,6 +422,7 @@ def read_transactions(
     *,
     total_rule: RuleChoice = "auto",
     encoding: Encoding | None = None,
+    on_bad_row: OnBadRow = "raise",
 ) -> StatementReader[Transaction]:
     """
     Read a file of ``transactions_download`` (gateway.md 9.1).
@@ -337,9 +434,11 @@ def read_transactions(
             a `TotalRule` or its text alone; ``"ignore"`` compares nothing, with a
             warning.
         encoding: None finds out between UTF-8 and GB18030.
+        on_bad_row: ``"quarantine"`` sets rows aside that cannot be read, and goes on;
+            the total is not compared then.
 
     Raises:
-        ConfigError: *total_rule* means nothing.
+        ConfigError: *total_rule* or *on_bad_row* means nothing.
         IncompleteStatementError: While reading: the file is cut, mixed, damaged, or
             its total fits nothing.
         StatementError: It cannot be read.
@@ -351,6 +450,7 @@ def read_transactions(
         amount=lambda row: row.total_cny,
         total_rule=total_rule,
         encoding=encoding,
+        on_bad_row=on_bad_row,
     )
 
 
@@ -359,6 +459,7 @@ def read_statement(
     *,
     total_rule: RuleChoice = "auto",
     encoding: Encoding | None = None,
+    on_bad_row: OnBadRow = "raise",
 ) -> StatementReader[PaidOut]:
     """
     Read a file of ``reconciliation_statement_download`` (gateway.md 9.2).
@@ -370,9 +471,11 @@ def read_statement(
         source: A path, the bytes, or the session's download stream.
         total_rule: As for `read_transactions`.
         encoding: None finds out between UTF-8 and GB18030.
+        on_bad_row: ``"quarantine"`` sets rows aside that cannot be read, and goes on;
+            the total is not compared then.
 
     Raises:
-        ConfigError: *total_rule* means nothing.
+        ConfigError: *total_rule* or *on_bad_row* means nothing.
         IncompleteStatementError: While reading: the file is cut, mixed, damaged, or
             its total fits nothing.
         StatementError: It cannot be read.
@@ -384,4 +487,5 @@ def read_statement(
         amount=lambda row: row.exchanged_cny,
         total_rule=total_rule,
         encoding=encoding,
+        on_bad_row=on_bad_row,
     )

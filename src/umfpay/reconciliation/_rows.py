@@ -5,19 +5,18 @@ Rows of statement files as objects (gateway.md 9.1, 9.2).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, time
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
 import attrs
 
-from umfpay.errors import IncompleteStatementError
+from umfpay.errors import Text
 from umfpay.reconciliation._values import (
-    incomplete_error,
+    RowError,
     misfit_error,
     read_amount,
-    read_clock,
     read_day,
     read_rate,
     read_word,
@@ -26,8 +25,18 @@ from umfpay.sensitive import Private
 
 
 _FILE_COLUMNS: Final = 14
-_FILE_COLUMNS_WITH_DATE: Final = 15
-_RECONCILED_ON_INDEX: Final = 10
+# Of the date that stands before the state in files of 15 columns.
+_RECONCILIATION_DATE_INDEX: Final = 10
+_KIND_INDEX: Final = 11
+_PRODUCT_INDEX: Final = 12
+_COUNTS_OF_TRANSACTION: Final = Text("14 or 15", "14 或 15")
+# An amount in a foreign currency, that in CNY, and the rate between them.
+_AMOUNTS_OF_TRANSACTION: Final = ((7, 8, 9),)
+_AMOUNTS_OF_PAID_OUT: Final = ((5, 6, 10), (8, 9, 10))
+_CURRENCY_INDEX_OF_TRANSACTION: Final = 6
+_CURRENCY_INDEX_OF_PAID_OUT: Final = 4
+# Of rows in it the file may leave out the amount in a foreign currency, and the rate.
+CNY_WORDS: Final = frozenset({"CNY", "RMB"})
 
 
 class Kind(StrEnum):
@@ -37,6 +46,9 @@ class Kind(StrEnum):
 
     PAYMENT = "P"
     REFUND = "T"
+
+
+_KINDS: Final = frozenset(map(str, Kind))
 
 
 @attrs.frozen(kw_only=True)
@@ -49,13 +61,14 @@ class Transaction:
         mobile: The customer's phone, hidden in logs.
         order_id: The merchant's order number.
         mer_date: The order's date.
-        paid_on: The day the payment or refund succeeded.
-        paid_at: The time of that, None where the file has none.
+        plat_date: The day the payment or refund succeeded, as the file has it.
+        plat_time: The time of that, as the file has it: its form is documented
+            nowhere, and nothing compares it.
         currency: Of *total*.
         total: In *currency*.
         total_cny: In CNY.
         exchange_rate: CNY for one unit of *currency*.
-        reconciled_on: The date that stands in files of 15 columns.
+        reconciliation_date: What stands before the state in files of 15 columns.
         state: As the file has it.
         kind: Payment or refund.
         product_id: The product.
@@ -66,13 +79,13 @@ class Transaction:
     mobile: Private
     order_id: str
     mer_date: date
-    paid_on: date
-    paid_at: time | None
+    plat_date: str
+    plat_time: str
     currency: str
     total: Decimal
     total_cny: Decimal
     exchange_rate: Decimal
-    reconciled_on: date | None
+    reconciliation_date: str
     state: str
     kind: Kind
     product_id: str
@@ -120,94 +133,167 @@ class PaidOut:
     state: str
 
 
-def read_transaction(fields: Sequence[str], *, number: int) -> Transaction:
+def read_transaction(fields: Sequence[str]) -> Transaction:
     """
     Read the columns of a row of the transaction file.
 
-    Args:
-        number: Of the line, for the error.
+    Strict is what is compared; platDate, platTime, the product and the date of files of
+    15 columns are any text.
 
     Raises:
-        IncompleteStatementError: It has neither 14 nor 15 columns, or one of them does
-            not hold what belongs there.
+        RowError: It has neither 14 nor 15 columns, however they are counted, or one of
+            them does not hold what belongs there.
     """
-    where = f"line {number}"
-
-    if len(fields) == _FILE_COLUMNS_WITH_DATE:
-        reconciled_on = read_day(
-            fields[_RECONCILED_ON_INDEX], where, "reconciliation date"
-        )
-        fields = [*fields[:_RECONCILED_ON_INDEX], *fields[_RECONCILED_ON_INDEX + 1 :]]
-    elif len(fields) == _FILE_COLUMNS:
-        reconciled_on = None
-    else:
-        raise _column_count_error(where, len(fields), "14 or 15")
+    row, reconciliation_date = _aligned(fields)
+    row = _with_foreign_amounts(
+        row, _CURRENCY_INDEX_OF_TRANSACTION, _AMOUNTS_OF_TRANSACTION
+    )
 
     return Transaction(
-        trade_no=fields[0],
-        mobile=Private(fields[1]),
-        order_id=read_word(fields[2], where, "order id"),
-        mer_date=read_day(fields[3], where, "order date"),
-        paid_on=read_day(fields[4], where, "platform date"),
-        paid_at=read_clock(fields[5], where, "platform time"),
-        currency=read_word(fields[6], where, "currency"),
-        total=read_amount(fields[7], where, "amount"),
-        total_cny=read_amount(fields[8], where, "amount in CNY"),
-        exchange_rate=read_rate(fields[9], where, "exchange rate"),
-        reconciled_on=reconciled_on,
-        state=fields[10],
-        kind=_kind(fields[11], where),
-        product_id=fields[12],
-        refund_id=fields[13],
+        trade_no=row[0],
+        mobile=Private(row[1]),
+        order_id=read_word(row[2], "order id"),
+        mer_date=read_day(row[3], "order date"),
+        plat_date=row[4],
+        plat_time=row[5],
+        currency=read_word(row[6], "currency"),
+        total=read_amount(row[7], "amount"),
+        total_cny=read_amount(row[8], "amount in CNY"),
+        exchange_rate=read_rate(row[9], "exchange rate"),
+        reconciliation_date=reconciliation_date,
+        state=row[10],
+        kind=_kind(row[11]),
+        product_id=row[12],
+        refund_id=row[13],
     )
 
 
-def read_paid_out(fields: Sequence[str], *, number: int) -> PaidOut:
+def read_paid_out(fields: Sequence[str]) -> PaidOut:
     """
     Read the columns of a row of the reconciliation file.
 
-    Args:
-        number: Of the line, for the error.
-
     Raises:
-        IncompleteStatementError: It has not 14 columns, or one of them does not hold
-            what belongs there.
+        RowError: It has not 14 columns, or one of them does not hold what belongs
+            there.
     """
-    where = f"line {number}"
+    row = _without_trailing_commas(fields, _FILE_COLUMNS)
 
-    if len(fields) != _FILE_COLUMNS:
-        raise _column_count_error(where, len(fields), "14")
+    if len(row) != _FILE_COLUMNS:
+        raise _column_count_error(len(row), Text("14", "14"))
+
+    row = _with_foreign_amounts(row, _CURRENCY_INDEX_OF_PAID_OUT, _AMOUNTS_OF_PAID_OUT)
 
     return PaidOut(
-        object_id=fields[0],
-        order_id=read_word(fields[1], where, "order id"),
-        mer_date=read_day(fields[2], where, "order date"),
-        settled_on=read_day(fields[3], where, "settle date"),
-        currency=read_word(fields[4], where, "currency"),
-        total=read_amount(fields[5], where, "amount"),
-        total_cny=read_amount(fields[6], where, "amount in CNY"),
-        service_fee=read_amount(fields[7], where, "service fee"),
-        exchanged=read_amount(fields[8], where, "exchanged amount"),
-        exchanged_cny=read_amount(fields[9], where, "exchanged amount in CNY"),
-        exchange_rate=read_rate(fields[10], where, "exchange rate"),
-        exchanged_on=read_day(fields[11], where, "exchange date"),
-        kind=_kind(fields[12], where),
-        state=fields[13],
+        object_id=row[0],
+        order_id=read_word(row[1], "order id"),
+        mer_date=read_day(row[2], "order date"),
+        settled_on=read_day(row[3], "settle date"),
+        currency=read_word(row[4], "currency"),
+        total=read_amount(row[5], "amount"),
+        total_cny=read_amount(row[6], "amount in CNY"),
+        service_fee=read_amount(row[7], "service fee"),
+        exchanged=read_amount(row[8], "exchanged amount"),
+        exchanged_cny=read_amount(row[9], "exchanged amount in CNY"),
+        exchange_rate=read_rate(row[10], "exchange rate"),
+        exchanged_on=read_day(row[11], "exchange date"),
+        kind=_kind(row[12]),
+        state=row[13],
     )
 
 
-def _column_count_error(
-    where: str, found: int, wanted: str
-) -> IncompleteStatementError:
-    return incomplete_error(
-        where,
-        f"it has {found} columns, not {wanted}",
-        f"有 {found} 列，应为 {wanted} 列",
+def is_dated(fields: Sequence[str]) -> bool:
+    """
+    Tell whether a row of the transaction file has a date before the state.
+    """
+    # A product may be called P.
+    return _has_kind(fields, _KIND_INDEX + 1) and not (
+        _has_kind(fields, _KIND_INDEX)
+        and not _is_day(fields[_RECONCILIATION_DATE_INDEX])
     )
 
 
-def _kind(text: str, where: str) -> Kind:
-    if text not in ("P", "T"):
-        raise misfit_error(where, "kind")
+def _has_kind(fields: Sequence[str], index: int) -> bool:
+    return index < len(fields) and fields[index] in _KINDS
+
+
+def _aligned(fields: Sequence[str]) -> tuple[list[str], str]:
+    """
+    Return the 14 documented columns, and the date of files of 15.
+
+    Which columns a row has is found by counting from both ends: from the first to the
+    kind, and from the number of a refund back; what is between them is the product, a
+    free text that may have commas.
+    """
+    row = [*fields]
+    date_of_15 = row.pop(_RECONCILIATION_DATE_INDEX) if is_dated(fields) else ""
+
+    if not _has_kind(row, _KIND_INDEX):
+        if len(row) in (_FILE_COLUMNS, _FILE_COLUMNS + 1):
+            raise misfit_error("kind")
+
+        raise _column_count_error(len(row), _COUNTS_OF_TRANSACTION)
+
+    if row[_KIND_INDEX] == Kind.PAYMENT:
+        if len(row) == _FILE_COLUMNS - 1:
+            # The number of a refund that it has not.
+            row.append("")
+
+        is_aligned = not row[-1]
+    else:
+        row = _without_trailing_commas(row, _FILE_COLUMNS)
+        is_aligned = bool(row[-1])
+
+    if len(row) > _FILE_COLUMNS and is_aligned:
+        product = ",".join(row[_PRODUCT_INDEX:-1]).rstrip(",")
+        row = [*row[:_PRODUCT_INDEX], product, row[-1]]
+
+    if len(row) != _FILE_COLUMNS:
+        raise _column_count_error(len(fields), _COUNTS_OF_TRANSACTION)
+
+    return row, date_of_15
+
+
+def _without_trailing_commas(fields: Sequence[str], count: int) -> list[str]:
+    row = [*fields]
+
+    while len(row) > count and not row[-1]:
+        row.pop()
+
+    return row
+
+
+def _with_foreign_amounts(
+    row: list[str], currency_index: int, amounts: Sequence[tuple[int, int, int]]
+) -> list[str]:
+    """
+    Return *row*; where its currency is CNY, an amount that is blank is that in CNY.
+    """
+    if row[currency_index].upper() in CNY_WORDS:
+        for foreign, cny, rate in amounts:
+            row[foreign] = row[foreign] or row[cny]
+            row[rate] = row[rate] or "1"
+
+    return row
+
+
+def _is_day(text: str) -> bool:
+    try:
+        read_day(text, "date")
+    except RowError:
+        return False
+
+    return True
+
+
+def _column_count_error(found: int, wanted: Text) -> RowError:
+    return RowError(
+        f"it has {found} columns, not {wanted.en}",
+        f"有 {found} 列，应为 {wanted.zh} 列",
+    )
+
+
+def _kind(text: str) -> Kind:
+    if text not in _KINDS:
+        raise misfit_error("kind")
 
     return Kind(text)

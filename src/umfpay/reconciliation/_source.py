@@ -26,13 +26,6 @@ class Source:
         self._given = given
         self._started = False
 
-    def chunks(self) -> Iterator[bytes]:
-        """
-        Give the file in pieces to keep.
-        """
-        for data, size in self.blocks(_CHUNK_BYTES):
-            yield bytes(memoryview(data)[:size])
-
     def blocks(self, size: int) -> Iterator[tuple[bytes | bytearray, int]]:
         """
         Give the file in blocks, each with its size; the next overwrites the last.

@@ -39,6 +39,14 @@ class Sums:
     paid: Decimal = Decimal(0)
     refunded: Decimal = Decimal(0)
 
+    def __add__(self, other: Sums) -> Sums:
+        """
+        Add what other rows make.
+        """
+        return Sums(
+            paid=self.paid + other.paid, refunded=self.refunded + other.refunded
+        )
+
     def by(self, rule: TotalRule) -> Decimal:
         """
         Return the total that *rule* makes of it.

@@ -1,23 +1,36 @@
 """
-Parse values of statement files; each error names its place.
+Parse values of statement files; each refusal says what cannot be read.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import date, time
+from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from umfpay.errors import IncompleteStatementError
+from umfpay.errors import IncompleteStatementError, Text
 
 
 _LINE_NUMBER: Final = re.compile(r"\bline ([0-9]+)")
 _DAY_TEXT: Final = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
-_TIME_TEXT: Final = re.compile(r"([0-9]{2}):?([0-9]{2}):?([0-9]{2})")
-_AMOUNT_TEXT: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,2})?")
-_RATE_UNIT: Final = 10**8
-_RATE_TEXT: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,8})?")
+# At least one digit, at most two decimals that are not zero.
+_AMOUNT_TEXT: Final = re.compile(r"-?(?:[0-9]{1,15}|(?=\.))(?:\.[0-9]{1,2}0*)?")
+_RATE_DECIMALS: Final = 8
+_RATE_TEXT: Final = re.compile(r"(?:[0-9]{1,9}|(?=\.))(?:\.[0-9]{1,8}0*)?")
+
+
+class RowError(Exception):
+    """
+    Raised for a row of a statement that cannot be read.
+
+    Args:
+        reason: Why, without a value: it may be a phone number in the wrong place.
+    """
+
+    def __init__(self, en: str, zh: str) -> None:
+        super().__init__(en)
+        self.reason = Text(en, zh)
 
 
 def incomplete_error(where: str, en: str, zh: str) -> IncompleteStatementError:
@@ -32,15 +45,14 @@ def incomplete_error(where: str, en: str, zh: str) -> IncompleteStatementError:
     )
 
 
-def misfit_error(where: str, name: str) -> IncompleteStatementError:
+def misfit_error(name: str) -> RowError:
     """
     Return what to raise for a column that does not hold a *name*.
     """
-    # The value is never quoted: it may be a phone number in the wrong place.
-    return incomplete_error(where, f"its {name} cannot be read", f"{name} 无法识别")
+    return RowError(f"its {name} cannot be read", f"{name} 无法识别")
 
 
-def read_day(text: str, where: str, name: str) -> date:
+def read_day(text: str, name: str) -> date:
     """
     Take ``YYYYMMDD``, with or without dashes.
     """
@@ -52,61 +64,48 @@ def read_day(text: str, where: str, name: str) -> date:
     except ValueError:
         pass
 
-    raise misfit_error(where, name)
+    raise misfit_error(name)
 
 
-def read_clock(text: str, where: str, name: str) -> time | None:
+def is_amount(text: str) -> bool:
     """
-    Take ``HHMMSS``, with or without colons; None if it is empty.
+    Tell whether *text* is money of at most two decimals.
     """
-    if not text:
-        return None
-
-    match = _TIME_TEXT.fullmatch(text)
-
-    try:
-        if match is not None:
-            hour, minute, second = (int(part) for part in match.groups())
-
-            return time(hour, minute, second)
-    except ValueError:
-        pass
-
-    raise misfit_error(where, name)
+    return _AMOUNT_TEXT.fullmatch(text) is not None
 
 
-def read_amount(text: str, where: str, name: str) -> Decimal:
+def read_amount(text: str, name: str) -> Decimal:
     """
     Take money of at most two decimals.
     """
-    if _AMOUNT_TEXT.fullmatch(text) is None:
-        raise misfit_error(where, name)
+    if not is_amount(text):
+        raise misfit_error(name)
 
     return Decimal(text)
 
 
-def read_rate(text: str, where: str, name: str) -> Decimal:
+def read_rate(text: str, name: str) -> Decimal:
     """
-    Take an exchange rate.
+    Take an exchange rate of at most eight decimals.
     """
     if _RATE_TEXT.fullmatch(text) is None:
-        raise misfit_error(where, name)
+        raise misfit_error(name)
 
     return Decimal(text)
 
 
 def rate_units(rate: Decimal) -> int:
     """
-    Return *rate* in hundred-millionths, half up.
+    Return *rate*, of at most eight decimals, in hundred-millionths.
     """
-    return int(rate * _RATE_UNIT + Decimal("0.5"))
+    return int(rate.scaleb(_RATE_DECIMALS))
 
 
-def read_word(text: str, where: str, name: str) -> str:
+def read_word(text: str, name: str) -> str:
     """
     Take text that must be there.
     """
     if not text:
-        raise misfit_error(where, name)
+        raise misfit_error(name)
 
     return text
