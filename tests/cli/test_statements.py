@@ -88,6 +88,36 @@ def test_all_files_of_a_folder_have_one_rule(settings, tmp_path, capsys):
     ).items()
 
 
+@pytest.mark.parametrize(
+    ("option", "code"),
+    [
+        ("--total-rule=sum(P)", Exit.NO),
+        ("--total-rule=sum(P)-sum(T)", Exit.GOOD),
+        ("--encoding=utf-8", Exit.GOOD),
+        ("--lenient", Exit.GOOD),
+        ("--encoding=latin-1", Exit.WRONG_USE),
+    ],
+)
+def test_files_are_proven_as_a_comparison_reads_them(
+    settings, tmp_path, capsys, option, code
+):
+    """
+    By the same options; the emulator's total is net of refunds.
+    """
+    books = tmp_path / "books"
+    books.mkdir()
+    net = files.file(files.payment(1), files.refund(1), total="60.00", day="20170205")
+    fetch(books, "transactions-20170205.txt", net)
+    given = [*PULL, "--out", str(books), "--json", "--config", str(settings), option]
+
+    assert code == run(given)
+
+    if code == Exit.GOOD:
+        first = json.loads(capsys.readouterr().out.splitlines()[0])
+
+        assert first["was_there"]
+
+
 def test_whose_files_and_days_they_are_is_said(settings, tmp_path, capsys):
     """
     A merchant that is not, a zone that does not exist, a day that has not begun.

@@ -217,6 +217,26 @@ async def test_without_a_proof_the_gateway_is_trusted(gateway, tmp_path):
     assert 3 == len(gateway.asked)
 
 
+async def test_the_same_bytes_are_proven_once(gateway, tmp_path):
+    """
+    What nobody has proven when it was fetched is proven by the next who can.
+    """
+    proven = []
+
+    def counting(path):
+        proven.append(path.name)
+
+        return prove(path)
+
+    await pulled(gateway, tmp_path, prove=None, last=FIRST)
+
+    for _ in range(3):
+        await pulled(gateway, tmp_path, prove=counting)
+
+    assert 3 == len(proven)
+    assert 4 == len(gateway.asked)
+
+
 async def test_a_day_that_is_not_over_is_fetched_each_time(gateway, tmp_path):
     """
     By the local clock or by the gateway's; what it was before is kept.

@@ -17,6 +17,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from umfpay.cli._exit_codes import Exit
+from umfpay.cli._gateway_files import (
+    gateway_encoding_option,
+    lenient_option,
+    total_rule_option,
+)
 from umfpay.cli._sessions import (
     config_option,
     fetch_token_option,
@@ -25,7 +30,13 @@ from umfpay.cli._sessions import (
 )
 from umfpay.cli._streams import print_json, print_line
 from umfpay.errors import StatementError
-from umfpay.reconciliation import TotalRules, read_statement, read_transactions
+from umfpay.reconciliation import (
+    Encoding,
+    OnBadRow,
+    TotalRules,
+    read_statement,
+    read_transactions,
+)
 from umfpay.resources import Pulled
 
 
@@ -63,6 +74,9 @@ def statements() -> None:
     metavar="NAME",
     help="Your time zone, such as Europe/London: when your days end. Otherwise UTC-12.",
 )
+@total_rule_option
+@gateway_encoding_option("--encoding")
+@lenient_option
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for a day.")
 @config_option
 @fetch_token_option
@@ -74,6 +88,9 @@ def pull(
     kind: str,
     merchant: str | None,
     zone: str | None,
+    total_rule: str,
+    gateway_encoding: Encoding | None,
+    lenient: bool,
     as_json: bool,
     file: Path | None,
     fetch_token: bool,
@@ -106,7 +123,14 @@ def pull(
                 print_line(_line(one))
 
         wanted = PullArguments(
-            days=days, out=out, kind=kind, merchant=merchant, zone=zone
+            days=days,
+            out=out,
+            kind=kind,
+            merchant=merchant,
+            zone=zone,
+            total_rule=total_rule,
+            encoding=gateway_encoding,
+            on_bad_row="quarantine" if lenient else "raise",
         )
 
         try:
@@ -128,6 +152,9 @@ class PullArguments:
     kind: str
     merchant: str | None
     zone: str | None
+    total_rule: str
+    encoding: Encoding | None
+    on_bad_row: OnBadRow
 
 
 async def _pull(
@@ -137,7 +164,7 @@ async def _pull(
     *,
     fetch_token: bool,
 ) -> None:
-    prove = _prove(Path(wanted.out), wanted.kind)
+    prove = _prove(wanted)
 
     async with open_session(settings(file), fetch_token=fetch_token) as session:
         async for one in session.statements.pull(
@@ -151,15 +178,26 @@ async def _pull(
             show_pulled(one)
 
 
-def _prove(out: Path, kind: str) -> Callable[[Path], int]:
+def _prove(wanted: PullArguments) -> Callable[[Path], int]:
     """
     Return what reads a file to its end; all files of a folder have one rule.
     """
-    read = read_transactions if kind == "transactions" else read_statement
+    read = read_transactions if wanted.kind == "transactions" else read_statement
 
     def prove(path: Path) -> int:
         # The folder is there by now.
-        return read(path, total_rule=TotalRules(out / _TOTAL_RULES_FILE)).prove()
+        rule = (
+            TotalRules(Path(wanted.out) / _TOTAL_RULES_FILE)
+            if wanted.total_rule == "auto"
+            else wanted.total_rule
+        )
+
+        return read(
+            path,
+            total_rule=rule,  # type: ignore[arg-type]  # click knows the words
+            encoding=wanted.encoding,
+            on_bad_row=wanted.on_bad_row,
+        ).prove()
 
     return prove
 

@@ -10,6 +10,10 @@ from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._frame_parser import Header
 from umfpay.reconciliation._progress import Progress
 from umfpay.reconciliation._reading import (
+    Encoding,
+    OnBadRow,
+    QuarantinedRow,
+    RuleChoice,
     Statement,
     StatementReader,
     read_statement,
@@ -50,12 +54,16 @@ def __getattr__(name: str) -> object:
 __all__ = [
     "Difference",
     "DifferenceRow",
+    "Encoding",
     "Header",
     "Kind",
     "Ledger",
+    "OnBadRow",
     "PaidOut",
     "Progress",
+    "QuarantinedRow",
     "Report",
+    "RuleChoice",
     "Statement",
     "StatementReader",
     "Tolerance",

@@ -48,6 +48,7 @@ class StoredFile:
         is_empty: It has no rows.
         open_items: How many rows are not final.
         is_unchanged: The bytes on disk are these.
+        is_proven: They were read to their end.
     """
 
     sha256: str
@@ -56,6 +57,7 @@ class StoredFile:
     is_empty: bool
     open_items: int
     is_unchanged: bool = True
+    is_proven: bool = False
 
 
 def day_end(

@@ -102,6 +102,7 @@ class PulledFolder:
             is_empty=known["is_empty"],
             open_items=known["open_items"],
             is_unchanged=known["sha256"] == sha256,
+            is_proven=known["is_proven"],
         )
 
     def store(
@@ -134,6 +135,7 @@ class PulledFolder:
             else stored.gateway_at.isoformat(),
             "is_empty": stored.is_empty,
             "open_items": stored.open_items,
+            "is_proven": stored.is_proven,
         }
         self._write()
 
@@ -216,6 +218,7 @@ def _is_sound(known: object) -> bool:
             "gateway_at": None | str() as gateway_at,
             "is_empty": bool(),
             "open_items": int(),
+            "is_proven": bool(),
         }:
             return all(
                 _is_moment(at) for at in (fetched_at, gateway_at) if at is not None

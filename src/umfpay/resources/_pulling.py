@@ -169,17 +169,22 @@ def _read_stored(
     target: Path, files: PulledFolder, asked: PullOptions
 ) -> StoredFile | None:
     """
-    Return the file that is there, proven again.
+    Return the file that is there, proven; the same bytes are proven once.
     """
     stored = files.stored(target)
 
-    if stored is None or not stored.is_unchanged or asked.prove is None:
+    if (
+        stored is None
+        or not stored.is_unchanged
+        or stored.is_proven
+        or asked.prove is None
+    ):
         return stored
 
     try:
         asked.prove(target)
     except StatementError:
-        # What proves it has changed, or what it knows.
+        # Nobody had proven it when it was fetched.
         return attrs.evolve(stored, is_unchanged=False)
 
     return stored
@@ -206,6 +211,7 @@ def _store(
         gateway_at=gateway_at,
         is_empty=contents.is_empty,
         open_items=proof if type(proof) is int else 0,
+        is_proven=asked.prove is not None,
     )
     was_there = files.store(partial, target, fetched, merchant=contents.merchant)
 

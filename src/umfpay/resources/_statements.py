@@ -227,7 +227,7 @@ class Statements:
 
         Each day is fetched under a temporary name and renamed, to
         ``transactions-20170206.txt``, when it is proven. A pull that broke off goes on:
-        days that are there are proven again. One process and one merchant to a folder.
+        bytes that were proven once are known by their hash. One process and one merchant to a folder.
 
         A day is over at its end in China and in the merchant's zone, and after the
         longest time that an order may be paid, by the local clock and the gateway's.
