@@ -234,7 +234,7 @@ async def test_the_same_bytes_are_proven_once(gateway, tmp_path):
         await pulled(gateway, tmp_path, prove=counting)
 
     assert 3 == len(proven)
-    assert 4 == len(gateway.asked)
+    assert 3 == len(gateway.asked)
 
 
 async def test_a_day_that_is_not_over_is_fetched_each_time(gateway, tmp_path):

@@ -141,6 +141,13 @@ class PulledFolder:
 
         return was_there
 
+    def mark_proven(self, target: Path) -> None:
+        """
+        Note that the file *target*, as it was fetched, was read to its end.
+        """
+        self._files[target.name]["is_proven"] = True
+        self._write()
+
     def versions(self, target: Path) -> list[Path]:
         """
         Return the older versions of *target*, the oldest first.

@@ -187,6 +187,8 @@ def _read_stored(
         # Nobody had proven it when it was fetched.
         return attrs.evolve(stored, is_unchanged=False)
 
+    files.mark_proven(target)
+
     return stored
 
 
