@@ -5,6 +5,7 @@ Transactions in each database: whole or not at all, whoever is cancelled meanwhi
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 
 import pytest
@@ -186,3 +187,27 @@ async def test_another_file_at_the_same_path_has_no_tables_yet(tmp_path):
 
         for part in tmp_path.iterdir():
             part.unlink()
+
+
+async def test_whoever_closes_it_while_it_looks_at_the_tables_leaves_nothing(
+    database_url,
+):
+    """
+    Each connection is closed: one that nobody closes is reported when it is collected.
+    """
+    async with Database(database_url) as database:
+        await database.create_tables()
+
+    for step in range(20):
+        database = Database(database_url)
+        counting = asyncio.create_task(_count(database))
+        await asyncio.sleep(step / 500)
+        await database.aclose()
+
+        assert 0 == await counting
+
+        # It may not have begun before.
+        await database.aclose()
+
+    del database, counting
+    gc.collect()

@@ -13,7 +13,9 @@ from pathlib import Path
 import attrs
 import pytest
 
+from tests.sql_servers import fresh_database
 from umfpay.sensitive import Secret
+from umfpay.sql import Database
 from umfpay.tokens import FetchedToken, TokenCache, TokenRecord
 
 
@@ -164,7 +166,7 @@ class Worker:
         self.process.stdin.write(json.dumps(command).encode() + b"\n")
 
     async def hear(self):
-        line = await asyncio.wait_for(self.process.stdout.readline(), 20)
+        line = await asyncio.wait_for(self.process.stdout.readline(), 60)
 
         return json.loads(line)
 
@@ -209,3 +211,42 @@ async def _start_worker(counter):
         except TimeoutError:
             worker.process.kill()
             await worker.process.wait()
+
+
+def _with_tables(server):
+    """
+    Make a database with the tables of umfpay, as an operator does beforehand.
+    """
+    with fresh_database(server) as url:
+        asyncio.run(make_tables(url))
+
+        yield url
+
+
+async def make_tables(url):
+    async with Database(url) as database:
+        await database.create_tables()
+
+
+@pytest.fixture(name="sqlite_tokens")
+def _sqlite_tokens(tmp_path):
+    """
+    The URL of a file that nobody has made yet.
+    """
+    return f"sqlite+aiosqlite:///{tmp_path}/shop.db"
+
+
+@pytest.fixture(name="postgresql_tokens", scope="session")
+def _postgresql_tokens(postgresql_server):
+    """
+    The URL of a database for all tests of this process: each has a key of its own.
+    """
+    yield from _with_tables(postgresql_server)
+
+
+@pytest.fixture(name="mariadb_tokens", scope="session")
+def _mariadb_tokens(mariadb_server):
+    """
+    The URL of a database for all tests of this process: each has a key of its own.
+    """
+    yield from _with_tables(mariadb_server)

@@ -10,25 +10,41 @@ import signal
 
 import pytest
 import redis
+from sqlalchemy import delete
 
 from umfpay.sensitive import Secret
+from umfpay.sql import Database
 from umfpay.tokens import TokenRecord, open_store
 
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="uses fork and SIGKILL")
 
 
-@pytest.fixture(name="place", params=["file", "redis"])
+@pytest.fixture(
+    name="place", params=["file", "redis", "sqlite", "postgresql", "mariadb"]
+)
 def _place(request, tmp_path):
     if request.param == "file":
         return str(tmp_path / "token.json")
 
-    server = request.getfixturevalue("redis_server")
+    if request.param == "redis":
+        server = request.getfixturevalue("redis_server")
 
-    with redis.Redis.from_url(server.connection_url) as client:
-        client.flushall()
+        with redis.Redis.from_url(server.connection_url) as client:
+            client.flushall()
 
-    return server.connection_url
+        return server.connection_url
+
+    url = request.getfixturevalue(f"{request.param}_tokens")
+
+    asyncio.run(_forget(url))
+
+    return url
+
+
+async def _forget(url):
+    async with Database(url) as database:
+        await database.run(lambda c: c.execute(delete(database.tables.tokens)))
 
 
 def _expired() -> TokenRecord:
@@ -67,8 +83,8 @@ async def test_an_expired_token_is_fetched_once(place, counter, start_worker):
 
 async def test_a_killed_leader_stops_nobody(place, counter, start_worker):
     """
-    When the process that fetches is killed, the next one goes on, in Redis after the
-    lease of twice the token timeout.
+    When the process that fetches is killed, the next one goes on; where a server keeps
+    the lease, after that: twice the token timeout.
     """
     leader, heir = await asyncio.gather(*(start_worker(place, 2.0) for _ in range(2)))
     counter.silent = True

@@ -134,6 +134,7 @@ async def test_no_traceback_shows_a_password(redis_server):
         "redis://:c0ffee@127.0.0.1/0?nonsense=1",
         "redis://:c0ffee@127.0.0.1/0?socket_timeout=long",
         "mysql://:c0ffee@127.0.0.1/0",
+        "ftp://:c0ffee@127.0.0.1/0",
     ],
 )
 def test_no_traceback_of_a_wrong_address_shows_a_password(url):

@@ -14,22 +14,31 @@ from umfpay.tokens import (
     FileTokenStore,
     MemoryTokenStore,
     RedisTokenStore,
+    SQLTokenStore,
     TokenStore,
 )
 
 
-@pytest.fixture(name="store", params=["memory", "file", "redis"])
+@pytest.fixture(
+    name="store",
+    params=["memory", "file", "redis", "sqlite", "postgresql", "mariadb"],
+)
 def _store(request, tmp_path):
     if request.param == "memory":
         return MemoryTokenStore()
 
+    if request.param == "file":
+        return FileTokenStore(tmp_path / "token.json", key="k")
+
+    # A key of its own for each test: the servers are those of all of them.
     if request.param == "redis":
         server = request.getfixturevalue("redis_server")
 
-        # A key of its own for each test: the server is that of all of them.
         return RedisTokenStore(server.connection_url, key=tmp_path.name)
 
-    return FileTokenStore(tmp_path / "token.json", key="k")
+    url = request.getfixturevalue(f"{request.param}_tokens")
+
+    return SQLTokenStore(url, key=tmp_path.name)
 
 
 async def test_it_is_a_token_store(store):
@@ -180,7 +189,7 @@ async def test_a_coroutine_thrown_away_gives_the_turn_back(store):
     """
     Its loop may be closed, so nothing can be awaited any more.
     """
-    if isinstance(store, RedisTokenStore):
+    if isinstance(store, RedisTokenStore | SQLTokenStore):
         pytest.skip("a server cannot be told without awaiting: the lease ends it")
 
     coroutine = _stay(store)

@@ -15,6 +15,11 @@ from umfpay.sensitive import Secret
 from umfpay.tokens import FetchedToken, TokenCache, open_store
 
 
+# Set while a request is under way: no connection to a store is open then, and SQLite
+# bears no fork while one is.
+fetching = threading.Event()
+
+
 def say(what) -> None:
     sys.stdout.write(json.dumps(what) + "\n")
     sys.stdout.flush()
@@ -27,6 +32,7 @@ def make_cache(place, port, token_timeout) -> TokenCache:
 
         try:
             writer.write(b"please\n")
+            fetching.set()
             line = await reader.readline()
         finally:
             if os.getpid() != pid:
@@ -42,7 +48,7 @@ def make_cache(place, port, token_timeout) -> TokenCache:
 
 
 async def acquire(cache, count=1) -> list:
-    deadline = asyncio.get_running_loop().time() + 15
+    deadline = asyncio.get_running_loop().time() + 50
     records = await asyncio.gather(
         *(cache.acquire(deadline=deadline) for _ in range(count))
     )
@@ -54,20 +60,9 @@ async def fork(cache) -> list:
     """
     Fork while a thread fetches; the child asks for a token with what it inherited.
     """
-    started = threading.Event()
-
-    def fetch_in_thread() -> None:
-        async def main() -> None:
-            task = asyncio.create_task(acquire(cache))
-            await asyncio.sleep(0.05)
-            started.set()
-            await task
-
-        asyncio.run(main())
-
-    thread = threading.Thread(target=fetch_in_thread)
+    thread = threading.Thread(target=lambda: asyncio.run(acquire(cache)))
     thread.start()
-    await asyncio.to_thread(started.wait)
+    await asyncio.to_thread(fetching.wait)
     reading, writing = os.pipe()
     child = os.fork()
 

@@ -165,6 +165,7 @@ class Database:
         """
         seconds = self._timeout if timeout is None else timeout
         outcome = await self._supervise(
+            self._bind(),
             work,
             seconds=seconds,
             repeatable=repeatable or read_only,
@@ -182,14 +183,8 @@ class Database:
             DatabaseTablesError: Some are there, and are of another version.
             DatabaseError: It cannot be done.
         """
-
-        async def work(connection: AsyncConnection) -> None:
-            await connection.run_sync(create, self.tables)
-
         seconds = self._timeout if timeout is None else timeout
-        outcome = await self._supervise(work, seconds=seconds, ours=True)
-        outcome.result()
-        await self.check_tables(timeout=timeout)
+        await self._create_tables(self._bind(), seconds)
 
     async def check_tables(self, *, timeout: float | None = None) -> None:
         """
@@ -199,18 +194,8 @@ class Database:
             DatabaseTablesError: They are not.
             DatabaseError: It cannot be done.
         """
-
-        async def work(connection: AsyncConnection) -> list[str]:
-            return await connection.run_sync(differences, self.tables)
-
         seconds = self._timeout if timeout is None else timeout
-        outcome = await self._supervise(
-            work, seconds=seconds, read_only=True, repeatable=True, ours=True
-        )
-        found = outcome.result()
-
-        if found:
-            raise self._tables_error(found)
+        await self._check_tables(self._bind(), seconds)
 
     async def aclose(self) -> None:
         """
@@ -228,8 +213,30 @@ class Database:
 
         await binding.aclose()
 
-    async def _supervise(self, work: Work[_T], **options: Any) -> Outcome[_T]:
-        binding = self._bind()
+    async def _create_tables(self, binding: Binding, seconds: float) -> None:
+        async def work(connection: AsyncConnection) -> None:
+            await connection.run_sync(create, self.tables)
+
+        outcome = await self._supervise(binding, work, seconds=seconds, ours=True)
+        outcome.result()
+        await self._check_tables(binding, seconds)
+
+    async def _check_tables(self, binding: Binding, seconds: float) -> None:
+        async def work(connection: AsyncConnection) -> list[str]:
+            return await connection.run_sync(differences, self.tables)
+
+        outcome = await self._supervise(
+            binding, work, seconds=seconds, read_only=True, repeatable=True, ours=True
+        )
+        found = outcome.result()
+
+        if found:
+            raise self._tables_error(found)
+
+    async def _supervise(
+        self, binding: Binding, work: Work[_T], **options: Any
+    ) -> Outcome[_T]:
+        # Not of whoever closes the database meanwhile, and waits for it.
         task = binding.loop.create_task(self._transact(binding, work, **options))
         binding.keep(task)
 
@@ -279,10 +286,13 @@ class Database:
                 return None
 
             try:
-                if self.dialect == "sqlite":
-                    await self.create_tables(timeout=seconds)
-                else:
-                    await self.check_tables(timeout=seconds)
+                try:
+                    await self._check_tables(binding, seconds)
+                except DatabaseTablesError:
+                    if self.dialect != "sqlite":
+                        raise
+
+                    await self._create_tables(binding, seconds)
             except Exception as error:  # noqa: BLE001 (whoever waits raises it)
                 return error
 

@@ -18,7 +18,6 @@ from sqlalchemy.sql.expression import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from umfpay.errors import DatabaseError
-from umfpay.sensitive import shows_itself_half_made
 
 
 MYSQL_NAMES: Final = ("mysql", "mariadb")
@@ -101,23 +100,16 @@ def counter() -> Any:  # Any: a type with variants
     return BigInteger().with_variant(Integer(), "sqlite")
 
 
-@shows_itself_half_made
-class _Unlogged:
+class _Unlogged(str):
     """
-    A text on its way into SQLite: aiosqlite writes the values of a statement to its log.
+    A text on its way into the database: aiosqlite and an engine with ``echo=True`` write
+    the values of a statement to the log.
     """
 
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __conform__(self, protocol: object) -> str:
-        # sqlite3 asks for it.
-        return self._text
+    __slots__ = ()
 
     def __repr__(self) -> str:
-        return f"({len(self._text)} characters)"
+        return f"({len(self)} characters)"
 
 
 class Document(TypeDecorator[str]):
@@ -136,14 +128,11 @@ class Document(TypeDecorator[str]):
 
         return dialect.type_descriptor(wide)
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (SQLAlchemy calls it)
         """
-        Return *value* as the driver takes it.
+        Return *value* as no log shows it.
         """
-        if value is None or dialect.name != "sqlite":
-            return value
-
-        return _Unlogged(value)
+        return None if value is None else _Unlogged(value)
 
 
 def body() -> Any:  # Any: a type with variants

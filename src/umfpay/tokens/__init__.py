@@ -9,6 +9,7 @@ from umfpay.tokens._memory import MemoryTokenStore
 from umfpay.tokens._open import open_store, store_key
 from umfpay.tokens._record import FetchedToken, TokenRecord
 from umfpay.tokens._redis import RedisTokenStore
+from umfpay.tokens._sql import SQLTokenStore
 from umfpay.tokens._store import TokenStore
 
 
@@ -17,6 +18,7 @@ __all__ = [
     "FileTokenStore",
     "MemoryTokenStore",
     "RedisTokenStore",
+    "SQLTokenStore",
     "TokenCache",
     "TokenRecord",
     "TokenStore",

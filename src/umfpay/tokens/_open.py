@@ -7,13 +7,14 @@ from __future__ import annotations
 import logging
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any, Final
 
 import platformdirs
 
 from umfpay.config import merchant_id
-from umfpay.errors import ConfigError
+from umfpay.errors import ConfigError, MissingExtraError, needs_extra
 from umfpay.sensitive import Secret, looks_like_address
 from umfpay.tokens._file import FileTokenStore
 from umfpay.tokens._memory import MemoryTokenStore
@@ -22,7 +23,20 @@ from umfpay.tokens._store import TokenStore
 
 _log: Final = logging.getLogger("umfpay")
 
-_REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
+_REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
+# The scheme of a database, before its driver, and the extra that brings both.
+_SQL_EXTRAS: Final = {
+    "sqlite": "sql",
+    "postgresql": "postgres",
+    "postgres": "postgres",
+    "mysql": "mysql",
+    "mariadb": "mysql",
+}
+# Who has one has loaded its module.
+_DATABASES: Final = (
+    ("umfpay.sql", "Database"),
+    ("sqlalchemy.ext.asyncio", "AsyncEngine"),
+)
 _SCHEME_PATTERN: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}")
 _warned = False
 
@@ -44,12 +58,15 @@ def open_store(spec: Any, *, key: str) -> TokenStore:
     Args:
         spec: ``"auto"`` is a file in the user's state folder, or memory with one
             warning where that folder cannot be used; ``"memory"``; the path of a
-            file; ``redis://``, ``rediss://`` or ``unix://`` for Redis; or a
+            file; ``redis://``, ``rediss://`` or ``unix://`` for Redis;
+            ``postgresql+asyncpg://``, ``mysql+asyncmy://`` or ``sqlite+aiosqlite:///``
+            for a database; an `umfpay.sql.Database` or the shop's own engine; or a
             `TokenStore` object. Any: a setting is whatever the user gave.
         key: What `store_key` returns for the client.
 
     Raises:
         ConfigError: *spec* is none of these.
+        MissingExtraError: It needs a package that is not installed.
     """
     if isinstance(spec, TokenStore) and not isinstance(spec, type):
         return _must_be_hashable(spec)
@@ -65,15 +82,19 @@ def open_store(spec: Any, *, key: str) -> TokenStore:
         spec = Secret(_spec_text(spec))
 
     if isinstance(spec, Secret):
-        return _open_redis(spec, key=key)
+        return _open_address(spec, key=key)
+
+    if _is_database(spec):
+        return _open_sql(spec, extra="sql", key=key)
 
     if isinstance(spec, str | os.PathLike) and isinstance(os.fspath(spec), str):
         return _open_file(os.fspath(spec), key=key)
 
     raise _refusal(
-        f'"auto", "memory", a path, redis:// or a TokenStore object is wanted, not'
-        f" {type(spec).__name__}",
-        f'应为 "auto"、"memory"、路径、redis:// 或 TokenStore 对象，而不是 {type(spec).__name__}',
+        f'"auto", "memory", a path, an address, a Database or a TokenStore object is'
+        f" wanted, not {type(spec).__name__}",
+        f'应为 "auto"、"memory"、路径、地址、Database 或 TokenStore 对象，'
+        f"而不是 {type(spec).__name__}",
     )
 
 
@@ -92,27 +113,65 @@ def _scheme(address: Secret) -> str:
     return scheme if separator and _SCHEME_PATTERN.fullmatch(scheme) else ""
 
 
-def _open_redis(address: Secret, *, key: str) -> TokenStore:
-    if not address.reveal().startswith(_REDIS_SCHEMES):
-        scheme = _scheme(address)
+def _open_address(address: Secret, *, key: str) -> TokenStore:
+    scheme = _scheme(address)
 
-        if scheme:
-            raise _refusal(
-                f"{scheme}:// is no token store; redis://, rediss:// and unix:// are",
-                f"不支持 {scheme}://；可用 redis://、rediss:// 和 unix://",
-            )
+    if scheme in _REDIS_SCHEMES:
+        # Imported when it is used: redis is an extra.
+        from umfpay.tokens._redis import RedisTokenStore
 
+        return RedisTokenStore(address, key=key)
+
+    extra = _SQL_EXTRAS.get(scheme.partition("+")[0])
+
+    if extra is not None:
+        return _open_sql(address, extra=extra, key=key)
+
+    if scheme:
         raise _refusal(
-            "it looks like an address, and only redis://, rediss:// and unix:// are"
-            " supported; a path with a colon in it begins with ./ or /",
-            "看起来是地址，但只支持 redis://、rediss:// 和 unix://；"
-            "含冒号的路径请以 ./ 或 / 开头",
+            f"{scheme}:// is no token store; redis://, rediss://, unix://,"
+            " postgresql+asyncpg://, mysql+asyncmy:// and sqlite+aiosqlite:// are",
+            f"不支持 {scheme}://；可用 redis://、rediss://、unix://、"
+            "postgresql+asyncpg://、mysql+asyncmy:// 和 sqlite+aiosqlite://",
         )
 
-    # Imported when it is used: redis is an extra.
-    from umfpay.tokens._redis import RedisTokenStore
+    raise _refusal(
+        "it looks like an address, and only redis://, rediss://, unix:// and those of"
+        " databases (postgresql+asyncpg://) are supported; a path with a colon in it"
+        " begins with ./ or /",
+        "看起来是地址，但只支持 redis://、rediss://、unix:// 和数据库地址"
+        "（postgresql+asyncpg://）；含冒号的路径请以 ./ 或 / 开头",
+    )
 
-    return RedisTokenStore(address, key=key)
+
+def _is_database(spec: object) -> bool:
+    """
+    Tell whether *spec* is a `Database` or an engine, without loading SQLAlchemy.
+    """
+    return any(
+        isinstance(spec, getattr(module, name))
+        for place, name in _DATABASES
+        if (module := sys.modules.get(place)) is not None
+    )
+
+
+def _open_sql(where: Any, *, extra: str, key: str) -> TokenStore:
+    # Any: an optional package. Imported when it is used: it is an extra.
+    from umfpay.tokens._sql import SQLTokenStore
+
+    with needs_extra(extra, by="token_store"):
+        try:
+            return SQLTokenStore(where, key=key)
+        except MissingExtraError:
+            raise
+        except ConfigError as error:
+            refused = error
+
+    raise ConfigError(
+        f"token_store: {refused.what.en}",
+        f"token_store：{refused.what.zh}",
+        advice=refused.advice,
+    )
 
 
 def _open_file(path: str, *, key: str) -> FileTokenStore:
