@@ -16,7 +16,9 @@ from aiohttp import web
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
 
 from app import make_app
-from bookstore.opening import open_shop
+from bookstore.shop import open_shop
+
+from umfpay.errors import UMFError
 
 
 async def main() -> None:
@@ -25,7 +27,7 @@ async def main() -> None:
     """
     port = int(os.environ.get("SHOP_PORT", "8201"))
 
-    async with open_shop(f"http://127.0.0.1:{port}") as shop:
+    async with open_shop(port) as shop:
         runner = web.AppRunner(make_app(shop))
         await runner.setup()
 
@@ -41,4 +43,7 @@ async def main() -> None:
 
 if __name__ == "__main__":
     with suppress(KeyboardInterrupt):
-        asyncio.run(main())
+        try:
+            asyncio.run(main())
+        except UMFError as error:
+            sys.exit(str(error))

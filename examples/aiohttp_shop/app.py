@@ -5,8 +5,8 @@ The bookstore as an aiohttp application.
 from __future__ import annotations
 
 from aiohttp import web
-from bookstore.opening import Shop
 from bookstore.pages import front_page, order_page
+from bookstore.shop import Shop
 
 from umfpay.notifications.aiohttp import notification_routes
 

@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 import attrs
 
 from umfpay import Config
-from umfpay.emulator import Emulator, serve
 
 
 @attrs.frozen(kw_only=True)
@@ -25,22 +24,26 @@ class Gateway:
 
 
 @asynccontextmanager
-async def open_gateway(notify_url: str) -> AsyncIterator[Gateway]:
+async def open_gateway(notify_url: str, *, port: int) -> AsyncIterator[Gateway]:
     """
     Give the gateway of ``UMF_...`` variables; without them start an emulator.
 
     Args:
         notify_url: Where the shop hears of payments.
+        port: Of the emulator. It stays the same, and so does what is in its folder: to
+            the shop it is the same gateway after a crash.
     """
     if "UMF_CLIENT_ID" in os.environ:
         yield Gateway(config=Config.from_env(notify_url=notify_url))
 
         return
 
-    emulator = Emulator()
+    from umfpay.emulator import Emulator, serve
+
+    emulator = Emulator(os.environ.get("SHOP_GATEWAY", "umf-data"))
     made = emulator.credentials
 
-    async with serve(emulator) as server:
+    async with serve(emulator, port=port) as server:
         config = Config(
             client_id=made.client_id,
             client_secret=made.client_secret,

@@ -6,187 +6,161 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import date, timedelta
-from typing import Any
+from types import TracebackType
+from typing import Self
 
-import aiosqlite
-from sqlalchemy import text
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
+from bookstore.orders import Order, State, end_order
 from umfpay import UMFSession
-from umfpay.errors import (
-    NotFinishedError,
-    OutcomeUnknownError,
-    UMFError,
-    WrongCodeError,
-)
-from umfpay.flows import (
-    PendingCardPayment,
-    QRCode,
-    Step,
-    begin_card_payment,
-    confirm_card_payment,
-    qr_payment,
-)
-from umfpay.models import BankCard, Money, NewItem, NewOrder, NewSubOrder, Payment
-from umfpay.notifications import NotificationEvent, NotificationInbox, Transaction
-
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS orders (
-    number TEXT PRIMARY KEY,
-    day TEXT NOT NULL,
-    state TEXT NOT NULL DEFAULT 'new',
-    payment_id TEXT,
-    pending TEXT,
-    qr TEXT,
-    trouble TEXT
-)
-"""
-PRICE = Money("9.90", "USD")
+from umfpay.errors import UMFError, WrongCodeError
+from umfpay.flows import QRCode, begin_card_payment, confirm_card_payment, qr_payment
+from umfpay.journal import Journal, RecordedIntent
+from umfpay.models import BankCard
+from umfpay.notifications import NotificationInbox
 
 
 class Bookstore:
     """
-    Sells one book; the notification, and nothing else, says that an order is paid.
+    Sells one book.
+
+    It never writes that an order is paid: notifications and `Recovery` do.
 
     Args:
-        session: The merchant's session.
-        inbox: Where notifications arrive; it keeps them in the file of the orders, so
-            that an order and its notification are committed together.
-        orders: A connection to that file.
+        engine: Of the database with orders, inbox and journal.
+        session: The merchant's session, with *journal*.
+        inbox: Where notifications arrive.
     """
 
     def __init__(
         self,
+        engine: AsyncEngine,
         session: UMFSession,
+        journal: Journal,
         inbox: NotificationInbox,
-        orders: aiosqlite.Connection,
     ) -> None:
+        self._transaction = async_sessionmaker(engine, expire_on_commit=False).begin
         self._session = session
+        self._journal = journal
         self._inbox = inbox
-        self._orders = orders
         self._waiting: set[asyncio.Task[None]] = set()
-        inbox.handler(self._notified)
 
-    async def orders(self) -> list[dict[str, Any]]:
+    async def orders(self) -> Sequence[Order]:
         """
-        Return all orders, the newest first.
+        Return the newest orders.
         """
-        self._orders.row_factory = aiosqlite.Row
-        rows = await self._orders.execute_fetchall(
-            "SELECT * FROM orders ORDER BY rowid DESC"
-        )
+        newest = select(Order).order_by(Order.bought_at.desc()).limit(100)
 
-        return [dict(row) for row in rows]
+        async with self._transaction() as orders:
+            return (await orders.scalars(newest)).all()
 
-    async def order(self, number: str) -> dict[str, Any] | None:
+    async def order(self, number: str) -> Order | None:
         """
         Return one order.
         """
-        found = [one for one in await self.orders() if one["number"] == number]
-
-        return found[0] if found else None
+        async with self._transaction() as orders:
+            return await orders.get(Order, number)
 
     async def buy(self) -> str:
         """
-        Write down a new order and tell the inbox what to expect.
+        Write down a new order.
         """
-        number = secrets.token_hex(8)
-        today = date.today()
-        await self._change(
-            "INSERT INTO orders (number, day) VALUES (?, ?)", number, today.isoformat()
-        )
-        await self._inbox.expect(_order(number, today))
+        order = Order(number=secrets.token_hex(8))
 
-        return number
+        async with self._transaction() as orders:
+            orders.add(order)
+
+        return order.number
 
     async def begin_card(self, number: str, form: Mapping[str, str]) -> None:
         """
-        Have the SMS code sent; what is stored holds sealed card data only.
+        Have the SMS code sent; the journal keeps the card, sealed.
         """
-        card = BankCard(
-            number=form["number"],
-            valid_date=form["valid_date"],
-            cvv2=form["cvv2"],
-            payer_name=form["payer_name"],
-            citizen_id_type="IDENTITY_CARD",
-            citizen_id_number=form["citizen_id_number"],
-            phone=form["phone"],
-        )
-        order = await self._known(number)
+        order, recorded = await self._begin(number)
+
+        if recorded is None:
+            return
 
         try:
-            pending = await begin_card_payment(
+            card = BankCard(
+                number=form["number"],
+                valid_date=form["valid_date"],
+                cvv2=form["cvv2"],
+                payer_name=form["payer_name"],
+                citizen_id_type="IDENTITY_CARD",
+                citizen_id_number=form["citizen_id_number"],
+                phone=form["phone"],
+            )
+            pending = await self._journal.send_recorded(
+                recorded,
+                begin_card_payment,
                 self._session,
-                order,
+                order.for_gateway,
                 card,
                 bank_code=form["bank_code"],
                 arrivals=self._inbox,
             )
         except UMFError as error:
-            await self._fail(number, error)
-
-            return
-
-        await self._keep(number, pending)
+            # Nobody has a code, so nobody can pay it.
+            await self._change(number, trouble=str(error), is_over=True)
+        else:
+            await self._change(number, code_for=pending.payment_id)
 
     async def confirm_card(self, number: str, code: str) -> None:
         """
         Pay with the code that the customer read.
         """
-        row = await self.order(number)
+        order = await self.order(number)
 
-        if row is None or row["pending"] is None:
+        if order is None or order.code_for is None:
             return
-
-        pending = PendingCardPayment.from_json(row["pending"])
-
-        async def keep(step: Step) -> None:
-            if step.name == "executing":
-                # A shop that dies from here on finds that it may have been sent.
-                await self._keep(number, pending)
 
         try:
             await confirm_card_payment(
                 self._session,
-                pending,
+                order.code_for,
                 code,
                 arrivals=self._inbox,
-                on_step=keep,
                 deadline=60,
             )
         except WrongCodeError as error:
-            await self._say(number, _wrong_code(error.attempts_left))
-            await self._keep(number, pending)
-        except (OutcomeUnknownError, NotFinishedError) as error:
-            # It may be paid yet: no other payment is begun for this order.
-            await self._fail(number, error)
-            await self._keep(number, pending)
+            left = error.attempts_left
+            trouble = (
+                f"The code is wrong. Please try again: {left} attempts are left."
+                if left
+                else "The code is wrong again. Nothing more is tried for this payment."
+            )
+            again = order.code_for if left else None
+            await self._change(number, code_for=again, trouble=trouble)
         except UMFError as error:
-            await self._fail(number, error)
-            await self._keep(number, None if pending.forgotten else pending)
-        else:
-            await self._keep(number, None)
+            # Perhaps it is paid: the payment's final state says so.
+            await self._change(number, code_for=None, trouble=str(error))
 
     async def show_qr(self, number: str, form: Mapping[str, str]) -> None:
         """
         Make the QR code; a task waits until the customer has paid.
         """
+        order, recorded = await self._begin(number)
+
+        if recorded is None:
+            return
+
         shown = asyncio.Event()
 
         async def show(code: QRCode) -> None:
-            await self._change(
-                "UPDATE orders SET qr = ? WHERE number = ?", code.svg(), number
-            )
+            await self._change(number, qr=code.svg())
             shown.set()
 
         async def wait() -> None:
             try:
-                await qr_payment(
+                await self._journal.send_recorded(
+                    recorded,
+                    qr_payment,
                     self._session,
-                    await self._known(number),
+                    order.for_gateway,
                     method=form["method"],
                     name=form["payer_name"],
                     citizen_id_number=form["citizen_id_number"],
@@ -194,7 +168,10 @@ class Bookstore:
                     arrivals=self._inbox,
                 )
             except UMFError as error:
-                await self._fail(number, error)
+                # What nobody has seen, nobody can pay.
+                await self._change(
+                    number, trouble=str(error), is_over=not shown.is_set()
+                )
             finally:
                 shown.set()
 
@@ -203,7 +180,15 @@ class Bookstore:
         task.add_done_callback(self._waiting.discard)
         await shown.wait()
 
-    async def aclose(self) -> None:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         """
         Stop waiting: a notification that comes later is applied all the same.
         """
@@ -213,78 +198,34 @@ class Bookstore:
             with suppress(asyncio.CancelledError):
                 await task
 
-    async def _notified(
-        self, event: NotificationEvent, transaction: Transaction
+    async def _begin(self, number: str) -> tuple[Order, RecordedIntent | None]:
+        """
+        Write down in one transaction that the order is being paid, and the call for it.
+
+        Of two clicks the second one changes nothing, and gets None.
+        """
+        async with self._transaction() as orders:
+            taken = await orders.execute(
+                update(Order)
+                .where(Order.number == number, Order.state == State.NEW)
+                .values(state=State.PAYING, trouble=None)
+            )
+            order = await orders.get_one(Order, number)
+
+            if taken.rowcount == 0:
+                return order, None
+
+            return order, await self._journal.begin(
+                await orders.connection(), f"pay {number}", mer_reference_id=number
+            )
+
+    async def _change(
+        self, number: str, *, is_over: bool = False, **values: str | None
     ) -> None:
-        payment = event.object
-
-        if isinstance(payment, Payment) and payment.order is not None:
-            await transaction.connection.execute(
-                text(
-                    "UPDATE orders SET state = :state, payment_id = :payment_id"
-                    " WHERE number = :number"
-                ),
-                {
-                    "state": event.state,
-                    "payment_id": payment.id,
-                    "number": payment.order.mer_reference_id,
-                },
+        async with self._transaction() as orders:
+            await orders.execute(
+                update(Order).where(Order.number == number).values(**values)
             )
 
-    async def _known(self, number: str) -> NewOrder:
-        row = await self.order(number)
-
-        if row is None:
-            raise KeyError(number)
-
-        return _order(number, date.fromisoformat(row["day"]))
-
-    async def _keep(self, number: str, pending: PendingCardPayment | None) -> None:
-        kept = None if pending is None else pending.to_json()
-        await self._change(
-            "UPDATE orders SET pending = ? WHERE number = ?", kept, number
-        )
-
-    async def _fail(self, number: str, error: UMFError) -> None:
-        await self._say(number, str(error))
-
-    async def _say(self, number: str, trouble: str) -> None:
-        await self._change(
-            "UPDATE orders SET trouble = ? WHERE number = ?", trouble, number
-        )
-
-    async def _change(self, statement: str, *values: object) -> None:
-        await self._orders.execute(statement, values)
-        await self._orders.commit()
-
-
-def _wrong_code(attempts_left: int) -> str:
-    if attempts_left == 0:
-        return "The code is wrong again. Nothing more is tried for this payment."
-
-    return f"The code is wrong. Please try again: {attempts_left} attempts are left."
-
-
-def _order(number: str, day: date) -> NewOrder:
-    return NewOrder(
-        mer_reference_id=number,
-        mer_date=day,
-        amount=PRICE,
-        order_summary="a book",
-        expire_time=timedelta(minutes=30),
-        sub_orders=[
-            NewSubOrder(
-                mer_sub_reference_id=f"{number}-1",
-                amount=PRICE,
-                trans_code="01122030",
-                items=[
-                    NewItem(
-                        mer_item_id="book-1",
-                        type="OTHER",
-                        name="a book",
-                        amount=PRICE,
-                    )
-                ],
-            )
-        ],
-    )
+            if is_over:
+                await end_order(await orders.connection(), number, None)

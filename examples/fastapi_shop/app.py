@@ -4,8 +4,8 @@ The bookstore as a FastAPI application.
 
 from __future__ import annotations
 
-from bookstore.opening import Shop
 from bookstore.pages import front_page, order_page
+from bookstore.shop import Shop
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 

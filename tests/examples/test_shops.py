@@ -4,19 +4,28 @@ The example shops, each started with its one command and used as a customer woul
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
+import random
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+
+from tests.sql_servers import fresh_database
+from umfpay.emulator import Emulator, serve
+from umfpay.testing._server_thread import ServerThread
 
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -32,8 +41,42 @@ CARD = {
 
 
 def _free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+    """
+    Return a port that is free, as is that of the shop's emulator, a hundred above.
+    """
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+
+            with contextlib.suppress(OSError, OverflowError):
+                socket.create_server(("127.0.0.1", port + 100)).close()
+
+                return port
+
+
+def _start(name, port, folder, **settings):
+    """
+    Start a shop in *folder*; return its process when it listens.
+    """
+    process = subprocess.Popen(
+        [sys.executable, str(EXAMPLES / name)],
+        cwd=folder,
+        env={**os.environ, "SHOP_PORT": str(port), **settings},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    line = process.stdout.readline()
+    assert b"Ctrl-C" in line, process.stderr.read().decode()
+    deadline = time.monotonic() + 30
+
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+
+            return process
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
 
 class Shop:
@@ -84,27 +127,8 @@ def _shop(request, tmp_path):
     A shop in a process of its own.
     """
     port = _free_port()
-    process = subprocess.Popen(
-        [sys.executable, str(EXAMPLES / request.param)],
-        env={
-            **os.environ,
-            "SHOP_PORT": str(port),
-            "SHOP_DATA": str(tmp_path / "shop.sqlite3"),
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert b"Ctrl-C" in process.stdout.readline()
+    process = _start(request.param, port, tmp_path)
     shop = Shop(f"http://127.0.0.1:{port}")
-    deadline = time.monotonic() + 10
-
-    while True:
-        try:
-            shop.get("/")
-            break
-        except OSError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
 
     yield shop
 
@@ -176,11 +200,8 @@ def test_a_port_that_is_taken_is_reported_in_one_line(name, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ended = subprocess.run(
             [sys.executable, str(EXAMPLES / name)],
-            env={
-                **os.environ,
-                "SHOP_PORT": str(taken.getsockname()[1]),
-                "SHOP_DATA": str(tmp_path / "shop.sqlite3"),
-            },
+            cwd=tmp_path,
+            env={**os.environ, "SHOP_PORT": str(taken.getsockname()[1])},
             capture_output=True,
             text=True,
             timeout=60,
@@ -190,3 +211,236 @@ def test_a_port_that_is_taken_is_reported_in_one_line(name, tmp_path):
     assert ended.returncode
     assert "in use" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+class Gateway:
+    """
+    An emulator that outlives the shops, and the settings by which they find it.
+    """
+
+    def __init__(self, folder, thread):
+        self._thread = thread
+        self._emulator = Emulator(folder, key_bits=1024)
+        self._serving = serve(self._emulator)
+        server = thread.run(self._enter())
+        made = self._emulator.credentials
+        self.settings = {
+            "UMF_CLIENT_ID": made.client_id,
+            "UMF_CLIENT_SECRET": made.client_secret.reveal(),
+            "UMF_MERCHANT_KEY": str(folder / "merchant.key.p8"),
+            "UMF_GATEWAY_CERTIFICATE": str(folder / "umf.cert.crt"),
+            "UMF_BASE_URL": server.base_url,
+            "UMF_TOKEN_STORE": str(folder / "token"),
+        }
+
+    async def _enter(self):
+        return await self._serving.__aenter__()
+
+    async def _leave(self):
+        await self._serving.__aexit__(None, None, None)
+
+    def control(self, method, path, value=None):
+        return self._thread.call(lambda: self._emulator.control(method, path, value))
+
+    def payments(self):
+        return self.control("GET", "/payments")["payments"]
+
+    def payment_of(self, number):
+        """
+        Return the id of the payment of an order, None if there is none.
+        """
+        for one in self.payments():
+            if one["order"]["mer_reference_id"] == number:
+                return one["id"]
+
+        return None
+
+    def calls(self):
+        return len(self.control("GET", "/requests")["requests"])
+
+    def close(self):
+        self._thread.run(self._leave())
+
+
+@pytest.fixture(name="gateway")
+def _gateway(tmp_path):
+    thread = ServerThread()
+    gateway = Gateway(tmp_path / "gateway", thread)
+
+    try:
+        yield gateway
+    finally:
+        gateway.close()
+        thread.stop()
+
+
+class SQLiteBooks:
+    """
+    What stands in the shop's file.
+    """
+
+    def __init__(self, folder):
+        self._file = folder / "shop.db"
+        self.url = f"sqlite+aiosqlite:///{self._file}?timeout=30"
+
+    def sql(self, statement):
+        connection = sqlite3.connect(self._file, timeout=30)
+
+        with contextlib.closing(connection), connection:
+            return connection.execute(statement).fetchall()
+
+
+class PostgreSQLBooks:
+    """
+    What stands in the shop's database on a server.
+    """
+
+    def __init__(self, server, url):
+        self._server, self._name, self.url = server, url.rpartition("/")[2], url
+
+    def sql(self, statement):
+        lines = self._server.sql(statement, self._name).splitlines()
+
+        return [tuple(line.split("|")) for line in lines]
+
+
+@pytest.fixture(name="books", params=["sqlite", "postgresql"])
+def _books(request, tmp_path):
+    if request.param == "sqlite":
+        yield SQLiteBooks(tmp_path)
+
+        return
+
+    server = request.getfixturevalue("postgresql_server")
+
+    with fresh_database(server) as url:
+        yield PostgreSQLBooks(server, url)
+
+
+_HOUR = 3_600_000_000
+_BEGUN = "SELECT mer_reference_id FROM umf_journal WHERE mer_reference_id IS NOT NULL"
+_AN_HOUR_PASSES = (
+    "UPDATE umf_journal SET "
+    + ", ".join(
+        f"{name} = {name} - {_HOUR}"
+        for name in ("created_at", "expires_at", "lease_until", "next_at")
+    )
+    + " WHERE settled_at IS NULL"
+)
+
+
+QR = {
+    "method": "ALIPAY_SCAN",
+    **{k: CARD[k] for k in ("payer_name", "citizen_id_number")},
+}
+
+
+def _show_qr(shop, gateway):
+    """
+    Return the number of an order, and the payment whose code the customer sees.
+    """
+    order, _ = shop.post("/orders")
+    number = order.rpartition("/")[2]
+    _, page = shop.post(f"{order}/qr", **QR)
+    assert "<svg" in page
+
+    return number, gateway.payment_of(number)
+
+
+def _buy(shop, gateway, chance, stop):
+    """
+    Order and pay as customers do, until the shop is gone.
+    """
+    while not stop.is_set():
+        try:
+            if chance.random() < 0.5:
+                _, payment = _show_qr(shop, gateway)
+
+                if chance.random() < 0.7:
+                    gateway.control("POST", f"/payments/{payment}/pay")
+
+                continue
+
+            order, _ = shop.post("/orders")
+            shop.post(f"{order}/card", **CARD)
+            payment = gateway.payment_of(order.rpartition("/")[2])
+
+            if payment is not None and chance.random() < 0.7:
+                code = gateway.control("GET", f"/payments/{payment}/sms_code")
+                shop.post(f"{order}/code", code=code["sms_code"])
+        except (OSError, http.client.HTTPException):
+            # It was killed.
+            time.sleep(0.01)
+
+
+@pytest.mark.parametrize("name", ["fastapi_shop", "aiohttp_shop"])
+def test_each_order_of_a_shop_that_is_killed_ends_as_the_gateway_has_it(
+    name, books, gateway, tmp_path
+):
+    """
+    Killed at random moments: what the gateway has as paid is paid, and nothing else.
+    """
+    seed = os.environ.get("UMFPAY_SEED", f"{name} {type(books).__name__}")
+    chance = random.Random(seed)
+    port = _free_port()
+    settings = {**gateway.settings, "SHOP_DATABASE": books.url}
+    shop = Shop(f"http://127.0.0.1:{port}")
+
+    for life in range(int(os.environ.get("UMFPAY_KILLS", "1"))):
+        stop = threading.Event()
+        process = _start(name, port, tmp_path, **settings)
+        never_paid, _ = _show_qr(shop, gateway)
+        paid_later, payment = _show_qr(shop, gateway)
+        customers = [
+            threading.Thread(
+                target=_buy,
+                args=(shop, gateway, random.Random(f"{seed} {life} {number}"), stop),
+            )
+            for number in range(3)
+        ]
+
+        for one in customers:
+            one.start()
+
+        # Not after a time: a busy machine would not have come far.
+        enough = gateway.calls() + chance.randint(3, 30)
+
+        while gateway.calls() < enough:
+            time.sleep(0.02)
+
+        time.sleep(chance.uniform(0, 0.05))
+        process.kill()
+        process.communicate()
+        stop.set()
+        gateway.control("POST", f"/payments/{payment}/pay")
+
+        for one in customers:
+            one.join()
+
+    process = _start(name, port, tmp_path, **settings)
+    gateway.control("POST", "/clock", {"advance": 3600})
+    deadline = time.monotonic() + 60
+
+    while open_rows := books.sql(
+        "SELECT position, state, call FROM umf_journal WHERE settled_at IS NULL"
+    ):
+        assert time.monotonic() < deadline, open_rows
+        books.sql(_AN_HOUR_PASSES)
+        time.sleep(0.5)
+
+    process.send_signal(signal.SIGINT)
+    _, trouble = process.communicate(timeout=30)
+    orders = dict(books.sql("SELECT number, state FROM orders"))
+    begun = {number for (number,) in books.sql(_BEGUN)}
+    payments = [
+        one["order"]["mer_reference_id"]
+        for one in gateway.payments()
+        if one["state"] == "TRADE_SUCCESS"
+    ]
+
+    assert b"Traceback" not in trouble
+    assert sorted({*payments}) == sorted(payments)
+    assert {*payments} == {one for one, state in orders.items() if state == "paid"}
+    assert ("paid", "not paid") == (orders[paid_later], orders[never_paid])
+    assert {orders[one] for one in begun} <= {"paid", "not paid"}
+    assert {orders[one] for one in {*orders} - begun} <= {"new"}
