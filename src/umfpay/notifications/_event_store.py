@@ -1,136 +1,33 @@
 """
-Keep events and expectations, and apply each event once, in one transaction.
+Keep events and expectations: what comes, what is ordered, which ids are the shop's own.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Final
 
-import attrs
-from sqlalchemy import and_, bindparam, case, or_, select, update
+from sqlalchemy import case, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from umfpay.errors import CommitUnknownError, NotificationError, Text
-from umfpay.notifications._decision import Decision, Status
+from umfpay.notifications._decision import Status
 from umfpay.notifications._expectations import Binding, Expectation
 from umfpay.notifications._receiver import Delivery, NotificationEvent
-from umfpay.notifications._store import (
-    MAX_PAUSE_SECONDS,
-    StoredEvent,
-    Work,
-    pause_after,
-)
-from umfpay.notifications._waiting_events import (
-    WAITING_STATUSES,
-    WaitingEvents,
-    as_moment,
-    reason_to_report,
-)
-from umfpay.sql import Database, Transaction, insert_if_absent
+from umfpay.notifications._stored_events import StoredEvent, as_moment
+from umfpay.notifications._waiting_events import WAITING_STATUSES, WaitingEvents
+from umfpay.sql import insert_if_absent
 
 
-BATCH: Final = 200
 _MAX_ID_CHARACTERS: Final = 128
 _MAX_STATE_CHARACTERS: Final = 64
-
-
-class _ChangedError(Exception):
-    """
-    Raised to undo what was decided by facts that are older than the event's row.
-    """
-
-
-@attrs.frozen
-class Candidate:
-    """
-    An event whose time has come, perhaps one behind others of its object.
-    """
-
-    due_at: int
-    position: int
-    key: str
-    object_id: str | None
 
 
 class EventStore(WaitingEvents):
     """
     Events, objects and orders of one merchant.
-
-    Args:
-        applying: Where events are applied: its connections are not those of others.
-        seconds: That a transaction may take.
     """
-
-    def __init__(
-        self,
-        database: Database,
-        merchant: str,
-        *,
-        applying: Database,
-        seconds: float,
-    ) -> None:
-        super().__init__(database, merchant, seconds=seconds)
-        self._applying = applying
-        objects_table = self._objects
-        events, objects = self._events.c, objects_table.c
-        self._lock = (
-            select(objects.position)
-            .where(
-                objects.merchant == merchant,
-                objects.object_id == bindparam("object_id"),
-            )
-            # SQLite has one writer.
-            .with_for_update(skip_locked=True)
-        )
-        ready = self._query.where(events.status == Status.READY.value)
-        self._oldest = (
-            ready.where(events.object_id == bindparam("object_id"))
-            # Not by the primary key: a planner would walk over all that was applied.
-            .order_by(events.position + 0)
-            .limit(1)
-        )
-        self._single = ready.where(events.position == bindparam("position"))
-        mark = (
-            update(self._events)
-            .where(
-                events.position == bindparam("at"),
-                events.status == Status.READY.value,
-            )
-            .values(
-                status=bindparam("status"),
-                reason=bindparam("reason"),
-                due_at=bindparam("due_at"),
-            )
-        )
-        self._mark_applied = mark
-        # What waits may be expected now; what is applied was true when it was decided.
-        self._mark_waiting = mark.where(events.version == bindparam("seen")).values(
-            reported_at=self._unless_reported(bindparam("reported"))
-        )
-        self._replace = (
-            update(objects_table)
-            .where(
-                objects.merchant == merchant,
-                objects.object_id == bindparam("named"),
-            )
-            .values(
-                {
-                    name: bindparam(name)
-                    for name in (
-                        "state",
-                        "states",
-                        "event_position",
-                        "body",
-                        "signature",
-                        "origin",
-                        "applied_at",
-                    )
-                }
-            )
-        )
 
     async def open(self) -> None:
         """
@@ -193,7 +90,7 @@ class EventStore(WaitingEvents):
             "body": what.body,
             "signature": what.signature,
             "origin": "notification" if event is None else event.origin,
-            "status": Status.READY.value,
+            "status": Status.READY,
             "reason": "",
             "reported_reason": "",
             "received_at": now,
@@ -328,18 +225,15 @@ class EventStore(WaitingEvents):
                 .where(
                     self._is_ours,
                     one,
-                    events.status.in_([*WAITING_STATUSES, Status.READY.value]),
+                    events.status.in_([*WAITING_STATUSES, Status.READY]),
                 )
                 # In this order: MySQL sees a new value at once.
                 .ordered_values(
                     (
                         events.due_at,
-                        case(
-                            (events.status == Status.READY.value, events.due_at),
-                            else_=now,
-                        ),
+                        case((events.status == Status.READY, events.due_at), else_=now),
                     ),
-                    (events.status, Status.READY.value),
+                    (events.status, Status.READY),
                     (events.version, events.version + 1),
                 )
             )
@@ -354,15 +248,13 @@ class EventStore(WaitingEvents):
         Put what queries say in the place of *stored*, and bind its id.
         """
         # A recorded query may be confirmed by its own words: it is applied itself.
-        own = any(answer.key == stored.key for answer in answers)
+        own = any(answer.key == stored.event_key for answer in answers)
         events = self._events.c
         end = (
             update(self._events)
-            .where(
-                events.position == stored.position, events.status == Status.ASKING.value
-            )
+            .where(events.position == stored.position, events.status == Status.ASKING)
             .values(
-                status=Status.READY.value if own else Status.SAME.value,
+                status=Status.READY if own else Status.SAME,
                 reason="a query confirms it" if own else "a query was applied",
                 due_at=as_moment(time.time()),
                 version=events.version + 1,
@@ -381,155 +273,6 @@ class EventStore(WaitingEvents):
                 await insert_if_absent(connection, self._events, self._values(answer))
 
         await self._keep(work)
-
-    async def due(
-        self, status: Status, now: float, *, after: Candidate | None = None
-    ) -> list[Candidate]:
-        """
-        Return the next events of *status* whose time has come, the longest due first.
-        """
-        events = self._events.c
-        query = select(
-            events.due_at, events.position, events.event_key, events.object_id
-        ).where(self._is_ours, events.status == status.value, self._is_due(now))
-
-        if after is not None:
-            query = query.where(
-                or_(
-                    events.due_at > after.due_at,
-                    and_(
-                        events.due_at == after.due_at, events.position > after.position
-                    ),
-                )
-            )
-
-        rows = await self._rows(
-            query.order_by(events.due_at, events.position).limit(BATCH)
-        )
-
-        return [Candidate(*row) for row in rows]
-
-    async def apply(
-        self, candidate: Candidate, work: Work, *, timeout: float
-    ) -> Decision | None:
-        """
-        Do *work* once with the oldest ready event of the candidate's object, and commit
-        what it wrote together with its decision.
-
-        Returns:
-            None if there is none any more, its time has not come, or somebody else
-            works on the object.
-
-        Raises:
-            Exception: What *work* raised; nothing was committed.
-        """
-
-        async def transact(connection: AsyncConnection) -> Decision | None:
-            is_locked = False
-
-            if candidate.object_id is None:
-                stored = await self._read(
-                    connection, self._single, position=candidate.position
-                )
-            else:
-                place = {"object_id": candidate.object_id}
-                locked = await self._execute(connection, self._lock, place)
-                is_locked = locked.first() is not None
-                stored = await self._read(connection, self._oldest, **place)
-
-            if stored is None or not self._has_come(stored):
-                return None
-
-            bound = stored.known.binding is not None
-
-            if bound and not is_locked:
-                return None
-
-            if is_locked and not bound:
-                decision = Decision(Status.CONFLICT, "its id is that of another kind")
-            else:
-                decision = await work(stored, Transaction(connection))
-
-            if decision.status is Status.APPLIED:
-                await self._advance(connection, stored, is_locked=is_locked)
-
-            await self._mark(connection, stored, decision)
-
-            return decision
-
-        try:
-            return await self._applying.run(transact, timeout=timeout)
-        except _ChangedError:
-            return None
-
-    @staticmethod
-    def _has_come(stored: StoredEvent) -> bool:
-        now = time.time()
-
-        return stored.due <= now or stored.due > now + MAX_PAUSE_SECONDS
-
-    async def _mark(
-        self, connection: AsyncConnection, stored: StoredEvent, decision: Decision
-    ) -> None:
-        now = time.time()
-        asked = decision.status is Status.ASKING
-        due = now + pause_after(stored.questions) if asked else now
-        values: dict[str, Any] = {
-            "at": stored.position,
-            "status": decision.status.value,
-            "reason": decision.reason,
-            "due_at": as_moment(due),
-        }
-        mark = self._mark_applied
-
-        if decision.status is not Status.APPLIED:
-            mark = self._mark_waiting
-            values |= {
-                "seen": stored.version,
-                "reported": reason_to_report(decision),
-            }
-
-        changed = await connection.execute(mark, values)
-
-        if changed.rowcount != 1:
-            raise _ChangedError
-
-    async def _advance(
-        self, connection: AsyncConnection, stored: StoredEvent, *, is_locked: bool
-    ) -> None:
-        objects = self._objects
-        names = {"merchant": self._merchant, "object_id": stored.object_id}
-        values = {
-            "state": stored.state,
-            "states": json.dumps([*stored.known.states, stored.state]),
-            "event_position": stored.position,
-            "body": stored.body,
-            "signature": stored.signature,
-            "origin": stored.origin,
-            "applied_at": as_moment(time.time()),
-        }
-
-        if is_locked:
-            await connection.execute(
-                self._replace, {**values, "named": stored.object_id}
-            )
-
-            return
-
-        # What was applied is ours from now on.
-        inserted = await insert_if_absent(
-            connection,
-            objects,
-            {
-                **names,
-                **values,
-                "kind": stored.kind,
-                "mer_reference_id": stored.number,
-            },
-        )
-
-        if not inserted:
-            raise _ChangedError
 
     async def binding(self, object_id: str) -> Binding | None:
         """
@@ -574,7 +317,7 @@ class EventStore(WaitingEvents):
             .limit(1)
         ):
             return StoredEvent(
-                key="", body=row.body, signature=row.signature, origin=row.origin
+                body=row.body, signature=row.signature, origin=row.origin
             )
 
         return None
@@ -598,7 +341,8 @@ class EventStore(WaitingEvents):
 def _fits(name: str, value: str | None) -> bool:
     limit = _MAX_STATE_CHARACTERS if name == "state" else _MAX_ID_CHARACTERS
 
-    return value is None or (len(value) <= limit and "\0" not in value)
+    # A line of `umf_objects.states` is a state.
+    return value is None or (len(value) <= limit and not {"\0", "\n"} & {*value})
 
 
 def _full_error() -> NotificationError:

@@ -1,14 +1,37 @@
 """
-Checks of event handlers when they are registered.
+Handlers of the shop: checked when they are registered, awaited with care.
 """
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from umfpay.errors import ConfigError
+
+
+_T = TypeVar("_T")
+
+
+async def call(callback: Callable[..., Awaitable[_T]], *arguments: Any) -> _T:
+    """
+    Return what *callback* returns. Any: what it takes.
+
+    Raises:
+        RuntimeError: Something that it awaited was cancelled, not the running task.
+    """
+    try:
+        return await callback(*arguments)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+
+        if task is None or task.cancelling() > 0:
+            raise
+
+        raise RuntimeError("it was cancelled from inside") from None
 
 
 def check_callback(name: str, callback: Any, *, arguments: int) -> None:

@@ -11,7 +11,6 @@ from typing import Any, Final
 import attrs
 from sqlalchemy import (
     ColumnElement,
-    CursorResult,
     Select,
     and_,
     bindparam,
@@ -25,10 +24,10 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from umfpay.notifications._decision import Decision, Status
-from umfpay.notifications._store import (
+from umfpay.notifications._stored_events import (
     MAX_PAUSE_SECONDS,
-    MICROSECONDS,
     StoredEvent,
+    as_moment,
     event_query,
     read_known,
     read_stored,
@@ -40,36 +39,28 @@ from umfpay.sql import Database
 _DAY: Final = 86400.0
 # What `expect()` makes ready again.
 WAITING_STATUSES: Final = (
-    Status.HELD.value,
-    Status.ASKING.value,
-    Status.UNCONFIRMED.value,
-    Status.CONFLICT.value,
-    Status.WRONG_AMOUNT.value,
+    Status.HELD,
+    Status.ASKING,
+    Status.UNCONFIRMED,
+    Status.CONFLICT,
+    Status.WRONG_AMOUNT,
 )
-_UNCONFIRMED_STATUSES: Final = (Status.ASKING.value, Status.UNCONFIRMED.value)
-_SETTLED_STATUSES: Final = (
-    Status.APPLIED.value,
-    Status.SAME.value,
-    Status.DISMISSED.value,
-)
+_UNCONFIRMED_STATUSES: Final = (Status.ASKING, Status.UNCONFIRMED)
+_SETTLED_STATUSES: Final = (Status.APPLIED, Status.SAME, Status.DISMISSED)
+BATCH: Final = 200
 _MAX_PRUNED: Final = 1000
 
 
-def as_moment(seconds: float) -> int:
+@attrs.frozen
+class Candidate:
     """
-    Return a Unix time in microseconds, as it is kept.
+    An event whose time has come, perhaps one behind others of its object.
     """
-    return int(seconds * MICROSECONDS)
 
-
-def reason_to_report(decision: Decision) -> str:
-    """
-    Return what is reported once; what a question brings is no other reason.
-    """
-    if decision.status in _UNCONFIRMED_STATUSES:
-        return "asking"
-
-    return f"{decision.status} {decision.reason}"
+    due_at: int
+    position: int
+    key: str
+    object_id: str | None
 
 
 class WaitingEvents:
@@ -86,42 +77,24 @@ class WaitingEvents:
         self._seconds = seconds
         self._events = database.tables.events
         self._objects = database.tables.objects
+        self._is_ours = self._events.c.merchant == merchant
         self._query = event_query(database.tables).where(self._is_ours)
         self._one = self._query.where(self._events.c.event_key == bindparam("key"))
-        self._compiled: dict[Select[Any], Any] = {}
 
-    @property
-    def _is_ours(self) -> ColumnElement[bool]:
-        return self._events.c.merchant == self._merchant
-
-    async def _rows(self, query: Select[Any]) -> list[Any]:
+    async def _rows(self, query: Select[Any], **values: Any) -> list[Any]:
+        # Any: what the columns hold.
         async def work(connection: AsyncConnection) -> list[Any]:
-            return [*await connection.execute(query)]
+            return [*await connection.execute(query, values)]
 
         return await self._database.run(work, timeout=self._seconds, read_only=True)
 
     async def _change(self, *conditions: ColumnElement[bool], **values: Any) -> int:
-        # Any: what the columns hold.
         statement = update(self._events).where(self._is_ours, *conditions)
 
         async def work(connection: AsyncConnection) -> int:
             return (await connection.execute(statement.values(**values))).rowcount
 
         return await self._database.run(work, timeout=self._seconds)
-
-    def _decided(self, decision: Decision) -> dict[str, Any]:
-        # A reason that was reported is not reported again.
-        return {
-            "status": decision.status.value,
-            "reason": decision.reason,
-            "reported_at": self._unless_reported(reason_to_report(decision)),
-        }
-
-    def _unless_reported(self, reason: Any) -> Any:
-        # Any: a text, or a parameter; an expression.
-        events = self._events.c
-
-        return case((events.reported_reason == reason, events.reported_at))
 
     def _is_due(self, now: float) -> ColumnElement[bool]:
         # One that is due later than the longest pause was stored by another clock.
@@ -131,32 +104,49 @@ class WaitingEvents:
             due_at <= as_moment(now), due_at > as_moment(now + MAX_PAUSE_SECONDS)
         )
 
+    @property
+    def _failed(self) -> ColumnElement[bool]:
+        events = self._events.c
+
+        return and_(events.status == Status.READY, events.attempts > 0)
+
+    @property
+    def _reported_as(self) -> ColumnElement[str]:
+        """
+        What is reported once; what a question brings is no other reason.
+        """
+        events = self._events.c
+
+        return case(
+            (events.status.in_(_UNCONFIRMED_STATUSES), "asking"),
+            else_=events.reason,
+        )
+
     async def find(self, key: str) -> StoredEvent | None:
         """
         Return that event with what is known now.
         """
 
-        async def work(connection: AsyncConnection) -> StoredEvent | None:
+        async def work(connection: AsyncConnection) -> list[StoredEvent]:
             return await self._read(connection, self._one, key=key)
 
-        return await self._database.run(work, timeout=self._seconds, read_only=True)
+        found = await self._database.run(work, timeout=self._seconds, read_only=True)
+
+        return found[0] if found else None
 
     async def _read(
         self, connection: AsyncConnection, query: Select[Any], **values: Any
-    ) -> StoredEvent | None:
-        row = (await self._execute(connection, query, values)).first()
+    ) -> list[StoredEvent]:
+        stored = []
 
-        if row is None:
-            return None
+        for row in (await connection.execute(query, values)).all():
+            number = row.own_number or row.mer_reference_id
+            others: list[Any] = []
 
-        known = read_known(row)
-        number = row.own_number or row.mer_reference_id
-
-        # Only these are decided by the other ids of their number.
-        if number is not None and row.own_kind is None and row.kind != "payment":
-            objects = self._objects.c
-            ids = [
-                *await connection.execute(
+            # Only these are decided by the other ids of their number.
+            if number is not None and row.own_kind is None and row.kind != "payment":
+                objects = self._objects.c
+                found = await connection.execute(
                     select(objects.object_id, objects.kind)
                     .where(
                         objects.merchant == self._merchant,
@@ -164,35 +154,38 @@ class WaitingEvents:
                     )
                     .order_by(objects.position)
                 )
-            ]
-            known = attrs.evolve(
-                known,
-                payment_ids=tuple(one for one, kind in ids if kind == "payment"),
-                refund_ids=tuple(one for one, kind in ids if kind == "refund"),
+                others = [*found]
+
+            stored.append(read_stored(row, read_known(row, others)))
+
+        return stored
+
+    async def due(
+        self, status: Status, now: float, *, after: Candidate | None = None
+    ) -> list[Candidate]:
+        """
+        Return the next events of *status* whose time has come, the longest due first.
+        """
+        events = self._events.c
+        query = select(
+            events.due_at, events.position, events.event_key, events.object_id
+        ).where(self._is_ours, events.status == status, self._is_due(now))
+
+        if after is not None:
+            query = query.where(
+                or_(
+                    events.due_at > after.due_at,
+                    and_(
+                        events.due_at == after.due_at, events.position > after.position
+                    ),
+                )
             )
 
-        return read_stored(row, known)
-
-    async def _execute(
-        self, connection: AsyncConnection, query: Select[Any], values: dict[str, Any]
-    ) -> CursorResult[Any]:
-        """
-        Execute a query that is kept: SQLAlchemy would look at its parts each time.
-        """
-        compiled = self._compiled.get(query)
-
-        if compiled is None:
-            compiled = query.compile(
-                dialect=connection.dialect, compile_kwargs={"render_postcompile": True}
-            )
-            self._compiled[query] = compiled
-
-        parameters = compiled.construct_params(values)
-        names = compiled.positiontup
-
-        return await connection.exec_driver_sql(
-            compiled.string, tuple(parameters[name] for name in names or ())
+        rows = await self._rows(
+            query.order_by(events.due_at, events.position).limit(BATCH)
         )
+
+        return [Candidate(*row) for row in rows]
 
     async def claim_question(self, key: str, now: float, until: float) -> bool:
         """
@@ -202,7 +195,7 @@ class WaitingEvents:
         events = self._events.c
         changed = await self._change(
             events.event_key == key,
-            events.status == Status.ASKING.value,
+            events.status == Status.ASKING,
             self._is_due(now),
             questions=events.questions + 1,
             due_at=as_moment(until),
@@ -217,9 +210,10 @@ class WaitingEvents:
         events = self._events.c
         await self._change(
             events.position == stored.position,
-            events.status == Status.ASKING.value,
+            events.status == Status.ASKING,
             events.version == stored.version,
-            **self._decided(decision),
+            status=decision.status,
+            reason=decision.reason,
         )
 
     async def postpone(self, key: str, until: float, reason: str) -> None:
@@ -229,7 +223,7 @@ class WaitingEvents:
         events = self._events.c
         await self._change(
             events.event_key == key,
-            events.status == Status.READY.value,
+            events.status == Status.READY,
             attempts=events.attempts + 1,
             due_at=as_moment(until),
             reason=reason,
@@ -248,17 +242,15 @@ class WaitingEvents:
         if key is not None:
             return await self._change(
                 events.event_key == key,
-                events.status.in_([*WAITING_STATUSES, Status.READY.value]),
-                status=Status.READY.value,
+                events.status.in_([*WAITING_STATUSES, Status.READY]),
+                status=Status.READY,
                 version=events.version + 1,
                 due_at=now,
             )
 
-        ready = await self._change(events.status == Status.READY.value, due_at=now)
+        ready = await self._change(events.status == Status.READY, due_at=now)
         asked = await self._change(
-            events.status.in_(_UNCONFIRMED_STATUSES),
-            status=Status.ASKING.value,
-            due_at=now,
+            events.status.in_(_UNCONFIRMED_STATUSES), status=Status.ASKING, due_at=now
         )
 
         return ready + asked
@@ -268,17 +260,11 @@ class WaitingEvents:
         Return the events in one of *statuses*, oldest first; ready ones that failed.
         """
         events = self._events.c
-        rows = await self._rows(
-            select(self._events)
-            .where(
-                self._is_ours,
-                events.status.in_([one.value for one in statuses]),
-                or_(events.status != Status.READY.value, events.attempts > 0),
-            )
-            .order_by(events.position)
-        )
 
-        return [read_stored(row) for row in rows]
+        return await self._list(
+            events.status.in_(statuses),
+            or_(events.status != Status.READY, self._failed),
+        )
 
     async def unreported(self, now: float, *, questions: int) -> list[StoredEvent]:
         """
@@ -290,30 +276,28 @@ class WaitingEvents:
             questions: What is asked about counts after that many questions.
         """
         events = self._events.c
-        rows = await self._rows(
-            select(self._events)
-            .where(
-                self._is_ours,
-                events.status.in_(WAITING_STATUSES),
-                or_(
-                    and_(
-                        events.reported_at.is_(None),
-                        or_(
-                            events.status != Status.ASKING.value,
-                            events.questions >= questions,
-                        ),
-                    ),
-                    and_(
-                        events.status.in_(_UNCONFIRMED_STATUSES),
-                        or_(
-                            events.reported_at < as_moment(now - _DAY),
-                            events.reported_at > as_moment(now),
-                        ),
-                    ),
-                ),
-            )
-            .order_by(events.position)
+        is_news = or_(
+            events.reported_at.is_(None), events.reported_reason != self._reported_as
         )
+        is_of_yesterday = or_(
+            events.reported_at < as_moment(now - _DAY),
+            events.reported_at > as_moment(now),
+        )
+
+        return await self._list(
+            events.status.in_(WAITING_STATUSES),
+            or_(
+                and_(
+                    is_news,
+                    or_(events.status != Status.ASKING, events.questions >= questions),
+                ),
+                and_(events.status.in_(_UNCONFIRMED_STATUSES), is_of_yesterday),
+            ),
+        )
+
+    async def _list(self, *conditions: ColumnElement[bool]) -> list[StoredEvent]:
+        query = select(self._events).where(self._is_ours, *conditions)
+        rows = await self._rows(query.order_by(self._events.c.position))
 
         return [read_stored(row) for row in rows]
 
@@ -321,10 +305,13 @@ class WaitingEvents:
         """
         Mark that somebody was told of *event*, as it was then.
         """
+        events = self._events.c
         await self._change(
-            self._events.c.position == event.position,
+            events.position == event.position,
+            events.status == event.status,
+            events.reason == event.reason,
             reported_at=as_moment(now),
-            reported_reason=reason_to_report(event.decision),
+            reported_reason=self._reported_as,
         )
 
     async def dismiss(self, key: str) -> bool:
@@ -334,11 +321,8 @@ class WaitingEvents:
         events = self._events.c
         changed = await self._change(
             events.event_key == key,
-            or_(
-                events.status.in_(WAITING_STATUSES),
-                and_(events.status == Status.READY.value, events.attempts > 0),
-            ),
-            status=Status.DISMISSED.value,
+            or_(events.status.in_(WAITING_STATUSES), self._failed),
+            status=Status.DISMISSED,
             due_at=as_moment(time.time()),
         )
 
@@ -348,13 +332,10 @@ class WaitingEvents:
         """
         Return how many events there are in *status*, *limit* at most.
         """
-        found = (
-            select(self._events.c.position)
-            .where(self._is_ours, self._events.c.status == status.value)
-            .limit(limit)
-            .subquery()
-        )
-        [row] = await self._rows(select(func.count()).select_from(found))
+        events = self._events.c
+        found = select(events.position).where(self._is_ours, events.status == status)
+        query = select(func.count()).select_from(found.limit(limit).subquery())
+        [row] = await self._rows(query)
 
         return int(row[0])
 
