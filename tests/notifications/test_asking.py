@@ -17,8 +17,8 @@ import pytest
 from umfpay import Config, UMFSession
 from umfpay.emulator import Emulator, serve
 from umfpay.models import Money
-from umfpay.notifications import NotificationReceiver, _asking, _event_store
-from umfpay.notifications._store import pause_after
+from umfpay.notifications import NotificationReceiver, _asking, _ready_events
+from umfpay.notifications._stored_events import pause_after
 from umfpay.testing import NotificationSigner
 
 
@@ -36,7 +36,7 @@ def _quick(monkeypatch):
     def quick(times):
         return min(0.01 * 2**times, 0.1)
 
-    for module in (_asking, _event_store):
+    for module in (_asking, _ready_events):
         monkeypatch.setattr(module, "pause_after", quick)
 
     monkeypatch.setattr(_asking, "_POLL_SECONDS", 0.02)

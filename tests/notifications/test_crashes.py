@@ -58,7 +58,7 @@ def _fill(place, receiver, signer):
 
     async def fill(count, *states):
         database = Database(place.spec)
-        store = EventStore(database, "", applying=database, seconds=30.0)
+        store = EventStore(database, "", seconds=30.0)
         effects = []
 
         for number in range(count):

@@ -23,6 +23,7 @@ from umfpay.models import Money, NewRefund
 from umfpay.notifications._decision import Decision, Status
 from umfpay.notifications._event_store import EventStore
 from umfpay.notifications._expectations import read_expectation
+from umfpay.notifications._ready_events import ReadyEvents
 from umfpay.sql import Database
 
 
@@ -44,7 +45,13 @@ def _place(each_place):
 @pytest.fixture(name="store")
 async def _store(place):
     async with Database(place.spec) as database:
-        yield EventStore(database, "", applying=database, seconds=30.0)
+        yield EventStore(database, "", seconds=30.0)
+
+
+@pytest.fixture(name="ready")
+async def _ready(place):
+    async with Database(place.spec) as database:
+        yield ReadyEvents(database, "", seconds=30.0)
 
 
 def expectation(number="n1", total="3.00", *, kind="payment", **ids):
@@ -53,33 +60,34 @@ def expectation(number="n1", total="3.00", *, kind="payment", **ids):
     return read_expectation(number, amount=Money(total, "USD"), kind=kind, **ids)
 
 
-async def apply_once(store, act, key=None):
+async def apply_once(ready, decide):
     """
-    Apply what is due, with *act* as the decision.
+    Settle what is due, one after another; return how many there were.
     """
-    decisions = []
+    settled = 0
 
-    async def work(stored, transaction):
-        return await act(stored, transaction)
+    for candidate in await ready.due(Status.READY, 2e9):
 
-    for candidate in await store.due(Status.READY, 2e9):
-        if key in (None, candidate.key):
-            decisions.append(await store.apply(candidate, work, timeout=20.0))
+        async def work(connection, candidate=candidate):
+            nonlocal settled
 
-    return decisions
+            for stored in await ready.take(connection, [candidate]):
+                await ready.settle(connection, [(stored, await decide(stored))])
+                settled += 1
+
+        await ready.run(work, timeout=20.0)
+
+    return settled
 
 
-def always(status):
-    async def act(stored, transaction):
-        return Decision(status, "")
-
-    return act
+async def applied(stored):
+    return Decision(Status.APPLIED)
 
 
 # What is kept
 
 
-async def test_an_event_is_kept_once_and_applied_once(store, event, place):
+async def test_an_event_is_kept_once_and_applied_once(store, ready, event, place):
     """
     Whatever comes twice.
     """
@@ -89,9 +97,9 @@ async def test_an_event_is_kept_once_and_applied_once(store, event, place):
         await store.add(event)
 
     assert 1 == place.stored()
-    assert [Decision(Status.APPLIED)] == await apply_once(store, always(Status.APPLIED))
+    assert 1 == await apply_once(ready, applied)
     await store.add(event)
-    assert [] == await apply_once(store, always(Status.APPLIED))
+    assert 0 == await apply_once(ready, applied)
     assert event.body == (await store.newest(object_id="PAY_A")).body
     assert event.body == (await store.newest(mer_reference_id="n1")).body
 
@@ -137,14 +145,14 @@ async def test_numbers_are_compared_letter_by_letter(store, event, place):
     assert (await store.find(event.key)).known.order is None
 
 
-async def test_expect_while_somebody_decides_is_not_lost(store, event):
+async def test_expect_while_somebody_decides_is_not_lost(store, ready, event):
     """
     The event was read before the order was told: it is not held by what is old.
     """
     await store.add(event)
     looked = []
 
-    async def late(stored, transaction):
+    async def late(stored):
         if not looked:
             looked.append(stored.known.order)
 
@@ -153,7 +161,7 @@ async def test_expect_while_somebody_decides_is_not_lost(store, event):
 
         return Decision(Status.HELD, "its order is not expected")
 
-    await apply_once(store, late)
+    await apply_once(ready, late)
     await store.expect(*expectation(payment_id="PAY_A"))
 
     assert [None] == looked

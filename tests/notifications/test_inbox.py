@@ -472,7 +472,8 @@ async def test_a_bug_does_not_end_the_inbox(open_shop, place, eventually, log):
     Whatever happens in its own task is logged, and it goes on.
     """
     shop = await open_shop(place, own=True)
-    due = shop.inbox._store.due
+    ready = shop.inbox._applier._ready
+    due = ready.due
     calls = []
 
     async def broken(status, now, **options):
@@ -483,7 +484,7 @@ async def test_a_bug_does_not_end_the_inbox(open_shop, place, eventually, log):
 
         return await due(status, now, **options)
 
-    shop.inbox._store.due = broken
+    ready.due = broken
     await shop.receive()
 
     assert await eventually(lambda: place.effects() == ONCE)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Gateway": "_asking",
     "NotificationInbox": "_inbox",
-    "Transaction": "_store",
+    "Transaction": "_worker",
     "UnappliedEvent": "_unapplied",
 }
 

@@ -32,12 +32,13 @@ from umfpay.notifications._decision import (
     money_conflict,
     number_conflict,
 )
-from umfpay.notifications._event_store import BATCH, EventStore
+from umfpay.notifications._event_store import EventStore
 from umfpay.notifications._expectations import Binding, Expectation
+from umfpay.notifications._handlers import call
 from umfpay.notifications._query_events import event_of
 from umfpay.notifications._receiver import Entity, NotificationEvent
-from umfpay.notifications._store import Read, StoredEvent, pause_after
-from umfpay.notifications._worker import is_own_cancellation
+from umfpay.notifications._stored_events import Read, StoredEvent, pause_after
+from umfpay.notifications._waiting_events import BATCH
 
 
 # Seconds.
@@ -259,7 +260,7 @@ class Asker:
     async def _decide_by_query(self, stored: StoredEvent) -> Proof | Decision:
         try:
             async with asyncio.timeout(_QUESTION_TIMEOUT_SECONDS):
-                return await self._question(stored)
+                return await call(self._question, stored)
         except (UMFError, TimeoutError) as error:
             name = getattr(error, "ret_code", None) or type(error).__name__
 
@@ -269,14 +270,6 @@ class Asker:
             _log.exception("a question about a notification failed")
 
             return Decision(Status.ASKING, f"asking failed ({type(error).__name__})")
-        except asyncio.CancelledError:
-            if is_own_cancellation():
-                raise
-
-            # Something that the gateway awaited was cancelled, not the inbox.
-            _log.warning("a question about a notification was cancelled from inside")
-
-            return Decision(Status.ASKING, "asking was cancelled")
 
     async def _question(self, stored: StoredEvent) -> Proof | Decision:
         event, known = self._read(stored), stored.known

@@ -83,6 +83,9 @@ def decide(event: NotificationEvent, known: KnownFacts) -> Decision:
     """
     Decide about *event*: apply it, ask the gateway, hold it, or tell of a conflict.
     """
+    if known.binding is not None and known.binding.kind != event.kind:
+        return Decision(Status.CONFLICT, "its id is that of another kind")
+
     if event.kind == "payment":
         return _payment(event, known)
 

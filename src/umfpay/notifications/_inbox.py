@@ -25,10 +25,11 @@ from umfpay.errors import (
 from umfpay.models import Money
 from umfpay.notifications._asking import Asker, Gateway
 from umfpay.notifications._decision import Status
-from umfpay.notifications._event_store import BATCH, EventStore
+from umfpay.notifications._event_store import EventStore
 from umfpay.notifications._expectations import Expectable, Expected, read_expectation
 from umfpay.notifications._handlers import check_callback
 from umfpay.notifications._query_events import event_of, stored_event
+from umfpay.notifications._ready_events import ReadyEvents
 from umfpay.notifications._receiver import (
     Entity,
     Headers,
@@ -38,8 +39,9 @@ from umfpay.notifications._receiver import (
     NotificationReply,
 )
 from umfpay.notifications._releasing import release
-from umfpay.notifications._store import StoredEvent
+from umfpay.notifications._stored_events import StoredEvent
 from umfpay.notifications._unapplied import OnConflict, Reporter, UnappliedEvent
+from umfpay.notifications._waiting_events import BATCH
 from umfpay.notifications._worker import MARGIN_SECONDS, Applier, Handler
 from umfpay.sensitive import Secret, looks_like_address
 from umfpay.sql import Database
@@ -135,15 +137,13 @@ class NotificationInbox:
                 applying = Database(place, pool_size=workers)
                 self._databases.append(applying)
 
-        has_one_writer = keeping.dialect == "sqlite"
-        self._store = EventStore(
-            keeping,
-            receiver.merchant,
-            applying=applying,
-            seconds=handler_timeout + MARGIN_SECONDS
-            if has_one_writer
-            else _PATIENCE_SECONDS,
-        )
+        seconds = _PATIENCE_SECONDS
+
+        # Whoever writes waits for a handler that does.
+        if keeping.dialect == "sqlite":
+            seconds = handler_timeout + MARGIN_SECONDS
+
+        self._store = EventStore(keeping, receiver.merchant, seconds=seconds)
         self._receiver = receiver
         self._work = asyncio.Event()
         self._closing = asyncio.Event()
@@ -162,11 +162,10 @@ class NotificationInbox:
             )
 
         self._applier = Applier(
-            self._store,
+            ReadyEvents(applying, receiver.merchant, seconds=seconds),
             self._read,
             handler_timeout=handler_timeout,
             workers=workers,
-            has_one_writer=has_one_writer,
             on_applied=self._wake,
             on_waiting=self._report_soon,
         )

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, case, exists, select, update
+from sqlalchemy import BindParameter, bindparam, case, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from umfpay.notifications._decision import Decision, Status
@@ -35,9 +35,10 @@ class ReadyEvents(WaitingEvents):
 
     def __init__(self, database: Database, merchant: str, *, seconds: float) -> None:
         super().__init__(database, merchant, seconds=seconds)
+        self.has_one_writer = not database.supports_skip_locked
         events, objects = self._events.c, self._objects.c
-        ids = bindparam("ids", expanding=True)
-        positions = bindparam("positions", expanding=True)
+        ids: BindParameter[Any] = bindparam("ids", expanding=True)
+        positions: BindParameter[Any] = bindparam("positions", expanding=True)
         is_ready = events.status == Status.READY
         older = self._events.alias("older").c
         self._lock = (
@@ -63,7 +64,10 @@ class ReadyEvents(WaitingEvents):
             .where(events.position == bindparam("at"), is_ready)
             .where(events.version == bindparam("seen"))
             .values(
-                {name: bindparam(f"new_{name}") for name in ("status", "reason", "due_at")}
+                {
+                    name: bindparam(f"new_{name}")
+                    for name in ("status", "reason", "due_at")
+                }
             )
         )
         # What is applied was true when it was decided.
@@ -117,8 +121,7 @@ class ReadyEvents(WaitingEvents):
 
         locked = {*ids}
 
-        # SQLite has one writer.
-        if self._database.supports_skip_locked:
+        if not self.has_one_writer:
             rows = await connection.execute(self._lock, {"ids": ids})
             locked = {row.object_id for row in rows}
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from umfpay.errors import NotificationError, Text
 from umfpay.notifications._event_store import EventStore
 from umfpay.notifications._expectations import Binding
-from umfpay.notifications._store import Read
+from umfpay.notifications._stored_events import Read
 
 
 _EXPECT_ADVICE = Text(

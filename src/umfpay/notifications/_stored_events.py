@@ -78,6 +78,22 @@ class StoredEvent:
         return Decision(self.status, self.reason)
 
     @property
+    def name(self) -> str:
+        """
+        Of its object; its own key if it names none.
+        """
+        return self.object_id or self.event_key
+
+    @property
+    def number(self) -> str | None:
+        """
+        The merchant's number that its id is bound to, else the one that it names.
+        """
+        binding = self.known.binding
+
+        return (binding and binding.mer_reference_id) or self.mer_reference_id
+
+    @property
     def received(self) -> float:
         """
         When it came, in Unix time.
@@ -111,7 +127,8 @@ def event_query(tables: Tables) -> Select[Any]:
     )
     number = func.coalesce(own.c.mer_reference_id, events.mer_reference_id)
     joined: Any = tables.events.outerjoin(
-        own, and_(own.c.merchant == events.merchant, own.c.object_id == events.object_id)
+        own,
+        and_(own.c.merchant == events.merchant, own.c.object_id == events.object_id),
     ).outerjoin(
         parent,
         and_(

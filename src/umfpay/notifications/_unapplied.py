@@ -22,10 +22,10 @@ from umfpay.errors import (
 )
 from umfpay.notifications._asking import Gateway
 from umfpay.notifications._decision import Status
+from umfpay.notifications._handlers import call
 from umfpay.notifications._receiver import NotificationEvent
-from umfpay.notifications._store import Read, StoredEvent
+from umfpay.notifications._stored_events import Read, StoredEvent
 from umfpay.notifications._waiting_events import WaitingEvents
-from umfpay.notifications._worker import is_own_cancellation
 
 
 # Seconds: what another process decided is looked for that often.
@@ -149,12 +149,6 @@ class Reporter:
         for stored in waiting:
             try:
                 await self._report(stored, counts)
-            except asyncio.CancelledError:
-                if is_own_cancellation():
-                    raise
-
-                _log.warning("on_conflict was cancelled from inside; it is told again")
-                calm = False
             except Exception:  # noqa: BLE001 (logged; it is told again)
                 _log.exception("a conflict could not be told; it is told again")
                 calm = False
@@ -173,7 +167,7 @@ class Reporter:
 
             _warn(unapplied, counts[status], held=status is Status.HELD)
         elif self._on_conflict is not None:
-            await self._on_conflict(unapplied)
+            await call(self._on_conflict, unapplied)
         else:
             await self._ask(unapplied)
 
@@ -220,10 +214,10 @@ class Reporter:
             )
 
         return UnappliedEvent(
-            key=stored.key,
+            key=stored.event_key,
             event=event,
             body=stored.body,
-            mer_reference_id=stored.number,
+            mer_reference_id=stored.mer_reference_id,
             reason=reason,
             received=datetime.fromtimestamp(stored.received, UTC),
             attempts=stored.attempts,

@@ -62,6 +62,13 @@ class Candidate:
     key: str
     object_id: str | None
 
+    @property
+    def name(self) -> str:
+        """
+        Of its object; its own key if it names none.
+        """
+        return self.object_id or self.key
+
 
 class WaitingEvents:
     """

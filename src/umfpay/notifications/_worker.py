@@ -1,5 +1,9 @@
 """
-The inbox's workers: run the handlers of due events once, each in one transaction.
+The inbox's workers: run the handlers of due events once, each whole or not at all.
+
+Events of several objects share a transaction while their handlers are quick, each in
+a savepoint of its own, so that one that fails takes nothing else with it. Where that
+cannot be (a deadlock, a lost connection), they are applied anew one by one.
 """
 
 from __future__ import annotations
@@ -9,9 +13,15 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from enum import Enum
+from functools import partial
 from typing import Final
+
+import attrs
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from umfpay.errors import (
     CommitUnknownError,
@@ -26,9 +36,11 @@ from umfpay.notifications._decision import (
     decide,
     decide_unreadable,
 )
-from umfpay.notifications._event_store import BATCH, Candidate, EventStore
+from umfpay.notifications._handlers import call
+from umfpay.notifications._ready_events import ChangedError, ReadyEvents
 from umfpay.notifications._receiver import Kind, NotificationEvent
-from umfpay.notifications._store import Read, StoredEvent, pause_after
+from umfpay.notifications._stored_events import Read, StoredEvent, pause_after
+from umfpay.notifications._waiting_events import BATCH, Candidate
 from umfpay.sql import Transaction
 
 
@@ -36,17 +48,12 @@ Handler = Callable[[NotificationEvent, Transaction], Awaitable[None]]
 
 # Seconds: what a worker needs besides its handler.
 MARGIN_SECONDS: Final = 20.0
-# After a handler that took longer, others come to write into a SQLite file.
+# What takes longer shares no transaction, and lets others into a SQLite file.
 _LONG_SECONDS: Final = 0.1
 _LET_OTHERS_SECONDS: Final = 0.15
+_MAX_TOGETHER: Final = 32
 
 _log = logging.getLogger("umfpay")
-
-
-class _NoHandlerError(Exception):
-    """
-    Raised to leave an event ready for a process that has a handler.
-    """
 
 
 class _StoppedError(Exception):
@@ -55,13 +62,10 @@ class _StoppedError(Exception):
     """
 
 
-def is_own_cancellation() -> bool:
+class _DisturbedError(Exception):
     """
-    Tell whether the running task itself is cancelled, not something that it awaits.
+    Raised when a shared transaction would be begun again.
     """
-    task = asyncio.current_task()
-
-    return task is None or task.cancelling() > 0
 
 
 class _End(Enum):
@@ -72,22 +76,27 @@ class _End(Enum):
     APPLIED = "applied"
     DECIDED = "decided"
     FAILED = "failed"
+    # Its turn did not come.
+    LEFT = "left"
     # Somebody else works on its object, or has done so.
     MISSED = "missed"
 
 
-class _Attempt:
+@attrs.define(eq=False)
+class _Trial:
     """
-    What one attempt at one event came to.
+    An event in a transaction, and what it came to.
+
+    Attributes:
+        decision: None while it was not decided; READY if there is no handler here.
+        error: Of the handler, or of reading the event.
+        is_cut: Its connection was thrown away, which looks like a database that is away.
     """
 
-    def __init__(self) -> None:
-        self.event: NotificationEvent | None = None
-        self.stored: StoredEvent | None = None
-        # Of the handler, or of reading the event.
-        self.error: Exception | None = None
-        # Its connection was thrown away, which looks like a database that is away.
-        self.is_cut = False
+    stored: StoredEvent
+    decision: Decision | None = None
+    error: Exception | None = None
+    is_cut: bool = False
 
 
 class Applier:
@@ -96,27 +105,25 @@ class Applier:
 
     Args:
         read: Makes the event of stored bytes.
-        workers: How many objects at a time.
+        workers: How many transactions at a time.
         on_applied: Called with the object's id when its event is committed.
         on_waiting: Called when an event was decided and not applied.
     """
 
     def __init__(
         self,
-        store: EventStore,
+        ready: ReadyEvents,
         read: Read,
         *,
         handler_timeout: float,
         workers: int,
-        has_one_writer: bool,
         on_applied: Callable[[str], None],
         on_waiting: Callable[[], None],
     ) -> None:
-        self._store = store
+        self._ready = ready
         self._read = read
         self._handler_timeout = handler_timeout
         self._workers = workers
-        self._has_one_writer = has_one_writer
         self._on_applied = on_applied
         self._on_waiting = on_waiting
         self._turn = asyncio.Lock()
@@ -165,7 +172,7 @@ class Applier:
         """
         Apply the event with *key*, and those of its object before it.
         """
-        stored = await self._store.find(key)
+        stored = await self._ready.find(key)
 
         if stored is None:
             return 0
@@ -174,7 +181,7 @@ class Applier:
         applied = 0
 
         async with self._turn:
-            while await self._apply(place) is _End.APPLIED:
+            while await self._apply([place]) == [_End.APPLIED]:
                 applied += 1
 
         return applied
@@ -186,14 +193,13 @@ class Applier:
         crowded = False
 
         while not self._stopped:
-            batch = await self._store.due(Status.READY, time.time(), after=after)
+            batch = await self._ready.due(Status.READY, time.time(), after=after)
             left |= self._left.intersection(one.key for one in batch)
-            groups: dict[str, list[Candidate]] = {}
+            groups: dict[str, deque[Candidate]] = {}
 
             for candidate in batch:
                 if candidate.key not in self._left and candidate.key not in tried:
-                    group = groups.setdefault(candidate.object_id or candidate.key, [])
-                    group.append(candidate)
+                    groups.setdefault(candidate.name, deque()).append(candidate)
 
             queue = deque(groups.values())
 
@@ -227,126 +233,199 @@ class Applier:
         return applied
 
     async def _take_from(
-        self, queue: deque[list[Candidate]], tried: set[str]
+        self, queue: deque[deque[Candidate]], tried: set[str]
     ) -> tuple[int, bool]:
         """
         Apply what is in *queue*; return how many, and whether other workers are there.
         """
-        applied = 0
+        loop = asyncio.get_running_loop()
+        applied, together = 0, 1
 
         while queue and not self._stopped:
-            group = queue.popleft()
-            tried.update(one.key for one in group)
+            groups = [queue.popleft()]
 
-            for one in group:
-                end = await self._apply(one)
+            while queue and len(groups) < together and groups[-1][0].object_id:
+                groups.append(queue.popleft())
+
+            tried.update(one.key for group in groups for one in group)
+            begun = loop.time()
+            ends = await self._apply([group[0] for group in groups])
+            took = loop.time() - begun
+            together = 1 if took > _LONG_SECONDS else min(2 * together, _MAX_TOGETHER)
+
+            for group, end in zip(groups, ends, strict=True):
                 applied += end is _End.APPLIED
 
-                if end is _End.MISSED:
-                    queue.clear()
+                if end in (_End.APPLIED, _End.DECIDED):
+                    group.popleft()
 
-                    return applied, True
+                if group and end not in (_End.FAILED, _End.MISSED):
+                    queue.append(group)
 
-                if end is _End.FAILED:
-                    break
+            if _End.MISSED in ends:
+                queue.clear()
+
+                return applied, True
 
         return applied, False
 
-    async def _apply(self, candidate: Candidate) -> _End:
-        attempt = _Attempt()
-
-        async def work(stored: StoredEvent, transaction: Transaction) -> Decision:
-            attempt.stored, attempt.error, attempt.is_cut = stored, None, False
-
-            try:
-                return await self._decide(attempt, stored, transaction)
-            except asyncio.CancelledError:
-                if is_own_cancellation():
-                    raise
-
-                # Something that the handler awaited was cancelled, not the inbox.
-                attempt.error = RuntimeError("the handler was cancelled from inside")
-
-                raise attempt.error from None
-            except Exception as error:
-                attempt.error = error
-
-                raise
-
+    async def _apply(self, some: Sequence[Candidate]) -> list[_End]:
+        """
+        Apply the oldest event of the object of each of *some*.
+        """
+        trials: dict[str, _Trial] = {}
         begun = asyncio.get_running_loop().time()
 
         try:
-            decision = await self._store.apply(
-                candidate, work, timeout=self._handler_timeout + MARGIN_SECONDS
+            await self._ready.run(
+                partial(self._transact, some, trials),
+                timeout=self._handler_timeout + MARGIN_SECONDS,
             )
         except Exception as raised:  # noqa: BLE001 (it is raised, or the event's)
-            await self._fail(attempt, raised)
+            if len(some) > 1:
+                return await self._apply_one_by_one(some, trials)
 
-            return _End.FAILED
+            return [await self._end_of_failure(raised, trials)]
         finally:
             await self._let_others(begun)
 
-        if decision is None:
-            return _End.MISSED
+        return [await self._end(one, trials.get(one.name)) for one in some]
 
-        if decision.status is Status.APPLIED:
-            assert attempt.event is not None
-            self._on_applied(attempt.event.object_id)
+    async def _apply_one_by_one(
+        self, some: Sequence[Candidate], trials: dict[str, _Trial]
+    ) -> list[_End]:
+        ends = []
 
-            return _End.APPLIED
+        for one in some:
+            trial = trials.get(one.name)
 
-        if decision.status is not Status.SAME:
-            self._on_waiting()
+            if self._stopped:
+                ends.append(_End.LEFT)
+            elif trial is not None and trial.is_cut and trial.error is not None:
+                ends.append(await self._postpone(trial.stored, trial.error))
+            else:
+                ends += await self._apply([one])
 
-        return _End.DECIDED
+        return ends
 
     async def _let_others(self, begun: float) -> None:
         # SQLite lets in who looks at the right moment.
         took = asyncio.get_running_loop().time() - begun
 
-        if self._has_one_writer and took > _LONG_SECONDS and not self._stopped:
+        if self._ready.has_one_writer and took > _LONG_SECONDS and not self._stopped:
             await asyncio.sleep(_LET_OTHERS_SECONDS)
 
-    async def _fail(self, attempt: _Attempt, raised: Exception) -> None:
-        stored = attempt.stored
-        error = attempt.error if attempt.is_cut and attempt.error else raised
+    async def _end(self, candidate: Candidate, trial: _Trial | None) -> _End:
+        """
+        Say what became of *candidate* in a transaction that was committed.
+        """
+        if trial is None:
+            return _End.MISSED
 
-        if isinstance(error, _StoppedError):
-            return
+        # Alone, it may be made again after a deadlock.
+        if isinstance(trial.error, SQLAlchemyError | DatabaseError):
+            return (await self._apply([candidate]))[0]
 
-        if stored is None or _is_of_database(error, attempt):
-            raise raised
+        if trial.error is not None:
+            return await self._postpone(trial.stored, trial.error)
 
-        if isinstance(error, _NoHandlerError):
-            self._leave(stored.key)
+        if trial.decision is None:
+            return _End.LEFT
 
-            return
+        if trial.decision.status is Status.READY:
+            return _End.FAILED
 
+        if trial.decision.status is Status.APPLIED:
+            self._on_applied(trial.stored.name)
+
+            return _End.APPLIED
+
+        if trial.decision.status is not Status.SAME:
+            self._on_waiting()
+
+        return _End.DECIDED
+
+    async def _end_of_failure(
+        self, raised: Exception, trials: dict[str, _Trial]
+    ) -> _End:
+        """
+        Say what became of one event whose transaction was undone.
+        """
+        if isinstance(raised, ChangedError):
+            return _End.MISSED
+
+        for trial in trials.values():
+            error = trial.error if trial.is_cut and trial.error else raised
+
+            if isinstance(error, _StoppedError):
+                return _End.FAILED
+
+            if not _is_of_database(error, trial):
+                return await self._postpone(trial.stored, error)
+
+        raise raised
+
+    async def _postpone(self, stored: StoredEvent, error: Exception) -> _End:
         _log.error(
             "the handler of a notification failed; it is tried again", exc_info=error
         )
         until = time.time() + pause_after(stored.attempts)
         reason = f"failed: {type(error).__name__}"
-        await self._store.postpone(stored.key, until, reason)
+        await self._ready.postpone(stored.event_key, until, reason)
         self._on_waiting()
 
-    def _leave(self, key: str) -> None:
-        if not self._left:
-            _log.warning(
-                "this process has no handler: a notification waits for one that has"
-            )
+        return _End.FAILED
 
-        self._left.add(key)
+    async def _transact(
+        self,
+        some: Sequence[Candidate],
+        trials: dict[str, _Trial],
+        connection: AsyncConnection,
+    ) -> None:
+        if trials and len(some) > 1:
+            raise _DisturbedError
+
+        trials.clear()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + _LONG_SECONDS
+        numbers = set[str | None]()
+
+        for stored in await self._ready.take(connection, some):
+            trial = trials[stored.name] = _Trial(stored)
+
+            # What is applied of a number decides about the next event of it.
+            if self._stopped or stored.number in numbers or loop.time() > end:
+                continue
+
+            numbers.update({stored.number} - {None})
+            await self._decide(trial, connection, alone=len(some) == 1)
+
+        await self._ready.settle(
+            connection,
+            [
+                (one.stored, one.decision)
+                for one in trials.values()
+                if one.decision is not None and one.decision.status is not Status.READY
+            ],
+        )
 
     async def _decide(
-        self, attempt: _Attempt, stored: StoredEvent, transaction: Transaction
-    ) -> Decision:
-        event = None if stored.kind is None else self._read(stored)
+        self, trial: _Trial, connection: AsyncConnection, *, alone: bool
+    ) -> None:
+        stored = trial.stored
+
+        try:
+            event = None if stored.kind is None else self._read(stored)
+        except Exception as error:  # noqa: BLE001 (it is the event's)
+            trial.error = error
+
+            return
 
         if event is None:
-            return decide_unreadable(stored.number, stored.known)
+            trial.decision = decide_unreadable(stored.mer_reference_id, stored.known)
 
-        attempt.event = event
+            return
+
         decision = decide(event, stored.known)
 
         if decision.status is Status.APPLIED:
@@ -357,67 +436,106 @@ class Applier:
             ]
 
             if not handlers:
-                raise _NoHandlerError
+                self._leave(stored.event_key)
+                decision = Decision(Status.READY)
+            elif alone:
+                await self._run(handlers, event, trial, connection)
+            elif not await self._run_in_savepoint(handlers, event, trial, connection):
+                return
 
-            await self._run(handlers, attempt, transaction)
+        trial.decision = decision
 
-        return decision
+    def _leave(self, key: str) -> None:
+        if not self._left:
+            _log.warning(
+                "this process has no handler: a notification waits for one that has"
+            )
+
+        self._left.add(key)
+
+    async def _run_in_savepoint(
+        self,
+        handlers: list[Handler],
+        event: NotificationEvent,
+        trial: _Trial,
+        connection: AsyncConnection,
+    ) -> bool:
+        await connection.exec_driver_sql("SAVEPOINT umf_event")
+
+        try:
+            await self._run(handlers, event, trial, connection)
+            await connection.exec_driver_sql("RELEASE SAVEPOINT umf_event")
+        except Exception as error:
+            if trial.is_cut:
+                raise
+
+            trial.error = error
+            await connection.exec_driver_sql("ROLLBACK TO SAVEPOINT umf_event")
+
+            return False
+
+        return True
 
     async def _run(
         self,
         handlers: list[Handler],
-        attempt: _Attempt,
-        transaction: Transaction,
+        event: NotificationEvent,
+        trial: _Trial,
+        connection: AsyncConnection,
     ) -> None:
-        event = attempt.event
-        assert event is not None
         scope = asyncio.timeout(self._handler_timeout)
+        transaction = Transaction(connection)
 
         try:
             async with scope:
                 self._running.add(scope)
 
                 for handler in handlers:
-                    await handler(event, transaction)
-
-                await transaction.close_sessions()
-        except TimeoutError:
+                    await call(handler, event, transaction)
+        except Exception as error:
             if not scope.expired():
+                trial.error = error
+
                 raise
         finally:
             self._running.discard(scope)
 
             # A statement may have been cut off.
-            if scope.expired() and not transaction.connection.closed:
-                attempt.is_cut = True
-                await transaction.connection.invalidate()
+            if scope.expired() and not connection.closed:
+                trial.is_cut = True
+                await connection.invalidate()
+            else:
+                with suppress(Exception):
+                    await transaction.close_sessions()
 
         # The handler may have caught the cancellation.
         if scope.expired():
-            raise (
+            trial.error = (
                 _StoppedError()
                 if self._stopped
                 else _too_slow_error(self._handler_timeout)
             )
 
-        connection = transaction.connection
+            raise trial.error
 
         # So may it have caught the refusal, or rolled back.
         if connection.closed or not connection.in_transaction():
-            raise _ended_error()
+            trial.error = _ended_error()
+
+            raise trial.error
 
 
-def _is_of_database(error: Exception, attempt: _Attempt) -> bool:
+def _is_of_database(error: Exception, trial: _Trial) -> bool:
     """
     Tell whether *error* is no fault of the handler: the database is away.
     """
-    if error is attempt.error or not isinstance(error, DatabaseError):
+    if error is trial.error or not isinstance(error, DatabaseError):
         return False
 
     # A handler that meets deadlocks again and again is one that fails.
     return (
         isinstance(error, DatabaseUnavailableError | CommitUnknownError)
-        or attempt.error is None
+        or trial.error is None
     )
 
 
