@@ -13,12 +13,14 @@ import asyncio
 import base64
 import json
 import math
+import re
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +30,14 @@ from rich.table import Table
 
 from benchmarks._redis import redis_server
 from benchmarks.token_storm._steps import Executioner, Step
+from tests.sql_servers import MariaDB, PostgreSQL, fresh_database, running
 from umfpay.emulator import Emulator, serve
+from umfpay.sql import Database
 
 
 _LOOK_SECONDS = 0.05
+_SERVERS = {"postgresql": PostgreSQL, "mariadb": MariaDB}
+_STORES = ("file", "redis", "sqlite", *_SERVERS)
 
 # A storm in which the machine had no time for the gateway is repeated.
 _MAX_STORMS = 3
@@ -48,8 +54,8 @@ class Storm:
             emulator is slow.
         quiet_lives: Lives without a kill, besides one for each step.
         connections: Open at once, of all processes together. Who waits for a token
-            calls as soon as there is one: with Redis, where a killed leader's turn ends
-            by itself, more than the emulator takes (half of the files it may open, a
+            calls as soon as there is one: with a server, where a killed leader's turn
+            ends by itself, more than the emulator takes (half of the files it may open, a
             thousand at most).
     """
 
@@ -79,6 +85,8 @@ class Damage:
         requests: Tokens that the gateway gave.
         lives: Tokens that let at least one call in, or lived out before one came.
         costly: Kills between the gateway's commit and our save.
+        took: Seconds of an answered call, waiting for a token included, and how many
+            calls took that long.
         errors: What callers saw, with counts.
         stalled: Seconds for which the emulator or a process did nothing, at most: the
             machine had no time for it.
@@ -90,11 +98,32 @@ class Damage:
     lives: int
     kills: int
     costly: int
-    calls: int
+    took: Mapping[float, int]
     errors: Mapping[str, int]
     seconds: float
     stalled: float = 0.0
     patience: float = math.inf
+
+    @property
+    def calls(self) -> int:
+        """
+        How many calls were answered.
+        """
+        return sum(self.took.values())
+
+    def percentile(self, share: float) -> float:
+        """
+        Return the seconds within which *share* of the calls were answered.
+        """
+        left = share * self.calls
+
+        for seconds, count in sorted(self.took.items()):
+            left -= count
+
+            if left <= 0:
+                return seconds
+
+        return 0.0
 
     @property
     def shows_nothing(self) -> bool:
@@ -222,17 +251,19 @@ async def blow(storm: Storm, spec: str) -> Damage:
         record.see(emulator.control("GET", "/token"), time.monotonic())
 
     errors: Counter[str] = Counter()
+    took: Counter[float] = Counter()
 
     for one in results:
         errors.update(one["errors"])
+        took.update({float(seconds): count for seconds, count in one["took"].items()})
 
     return Damage(
-        store=spec.partition(":")[0] if "://" in spec else "file",
+        store=re.split("[+:]", spec)[0] if "://" in spec else "file",
         requests=record.newest,
         lives=record.lives(storm.life),
         kills=storm.processes - len(results),
         costly=sum(step.costs_a_token for step in storm.steps),
-        calls=sum(one["calls"] for one in results),
+        took=took,
         errors=errors,
         seconds=time.monotonic() - started,
         stalled=max([record.stalled, *(one["stalled"] for one in results)]),
@@ -337,7 +368,10 @@ def show(storm: Storm, damages: Sequence[Damage]) -> Table:
         "killed",
         "tokens lost by kills",
         "calls",
-        "calls refused",
+        "refused",
+        "p50",
+        "p99",
+        "slowest",
         "seconds",
         "",
     ):
@@ -352,6 +386,7 @@ def show(storm: Storm, damages: Sequence[Damage]) -> Table:
             str(damage.costly),
             f"{damage.calls:,}",
             str(sum(damage.errors.values())),
+            *(f"{damage.percentile(share):.2g} s" for share in (0.5, 0.99, 1.0)),
             f"{damage.seconds:.0f}",
             damage.verdict,
         )
@@ -359,26 +394,38 @@ def show(storm: Storm, damages: Sequence[Damage]) -> Table:
     return table
 
 
-def _both(storm: Storm, stores: Sequence[str]) -> list[list[Damage]]:
-    damages = []
+@contextmanager
+def _place(store: str) -> Iterator[str]:
+    """
+    Yield what a worker gives as ``token_store``.
+    """
+    with ExitStack() as stack:
+        if store == "redis":
+            yield stack.enter_context(redis_server()).connection_url
+        elif store in _SERVERS:
+            server = stack.enter_context(running(_SERVERS[store]))
+            url = stack.enter_context(fresh_database(server))
+            asyncio.run(_make_tables(url))
 
-    if "file" in stores:
+            yield url
+        else:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
 
-        def on_file() -> Damage:
-            with tempfile.TemporaryDirectory() as folder:
-                return asyncio.run(blow(storm, str(Path(folder) / "token.json")))
+            yield (
+                f"sqlite+aiosqlite:///{folder}/shop.db"
+                if store == "sqlite"
+                else str(folder / "token.json")
+            )
 
-        damages.append(repeat(on_file))
 
-    if "redis" in stores:
+async def _make_tables(url: str) -> None:
+    async with Database(url) as database:
+        await database.create_tables()
 
-        def on_redis() -> Damage:
-            with redis_server() as valkey:
-                return asyncio.run(blow(storm, valkey.connection_url))
 
-        damages.append(repeat(on_redis))
-
-    return damages
+def _blow_on(storm: Storm, store: str) -> Damage:
+    with _place(store) as spec:
+        return asyncio.run(blow(storm, spec))
 
 
 def repeat(once: Callable[[], Damage]) -> list[Damage]:
@@ -395,7 +442,7 @@ def repeat(once: Callable[[], Damage]) -> list[Damage]:
 
 def main(arguments: Sequence[str]) -> int:
     """
-    Let it blow on a file and on Redis; print what it did.
+    Let it blow on one store after another; print what it did.
 
     Returns:
         0 if no token was fetched in vain and no caller saw an error, else 1. What a storm
@@ -407,11 +454,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--life", type=int, default=15, help="seconds")
     parser.add_argument("--pause", type=float, default=20.0, help="seconds")
     parser.add_argument("--quiet-lives", type=int, default=3)
-    parser.add_argument("--stores", nargs="+", default=["file", "redis"])
+    parser.add_argument("--stores", nargs="+", choices=_STORES, default=_STORES)
     chosen = vars(parser.parse_args(arguments))
     stores = chosen.pop("stores")
     storm = Storm(**chosen)
-    storms = _both(storm, stores)
+    storms = [repeat(partial(_blow_on, storm, store)) for store in stores]
     damages = [damage for of_store in storms for damage in of_store]
     console = Console(width=None if sys.stdout.isatty() else 110)
     console.print(show(storm, damages))

@@ -1,8 +1,8 @@
 """
 One process of the storm: ``python -m benchmarks.token_storm.worker``, its order as a line of JSON.
 
-It says "ready", waits for a line, calls until the file *end* appears, and tells how
-many calls it made, each error that a caller saw, and how long it stood still at most.
+It says "ready", waits for a line, calls until the file *end* appears, and reports how
+long its calls took, each error that a caller saw, and how long it stood still at most.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ async def main(order: dict[str, Any]) -> None:
         token_timeout=order["token_timeout"],
         max_connections=order["max_connections"],
     )
-    calls = 0
+    # Seconds of a call, to two digits, and how many took that long.
+    took: Counter[str] = Counter()
     stalled = 0.0
     errors: Counter[str] = Counter()
     end = Path(order["folder"]) / "end"
@@ -76,8 +77,6 @@ async def main(order: dict[str, Any]) -> None:
         ended = asyncio.Event()
 
         async def work() -> None:
-            nonlocal calls
-
             wait = pace.first_wait()
 
             while True:
@@ -89,9 +88,11 @@ async def main(order: dict[str, Any]) -> None:
                 except TimeoutError:
                     pass
 
+                started = time.monotonic()
+
                 try:
                     await session.exchange_rates.get("USD", deadline=60, timeout=30)
-                    calls += 1
+                    took[f"{time.monotonic() - started:.2g}"] += 1
                 except UMFError as error:
                     errors[f"{type(error).__name__}: {error}"] += 1
 
@@ -110,7 +111,7 @@ async def main(order: dict[str, Any]) -> None:
         ended.set()
         await asyncio.gather(*working)
 
-    say({"calls": calls, "errors": errors, "stalled": stalled})
+    say({"took": took, "errors": errors, "stalled": stalled})
 
 
 if __name__ == "__main__":

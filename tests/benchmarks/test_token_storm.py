@@ -19,14 +19,15 @@ STORM = Storm(
 )
 
 
-@pytest.fixture(name="spec", params=["file", "redis"])
+@pytest.fixture(name="spec", params=["file", "redis", "sqlite"])
 def _spec(request, tmp_path):
-    if request.param == "file":
-        yield str(tmp_path / "token.json")
+    if request.param == "redis":
+        return request.getfixturevalue("redis_server").connection_url
 
-        return
-
-    yield request.getfixturevalue("redis_server").connection_url
+    return {
+        "file": str(tmp_path / "token.json"),
+        "sqlite": f"sqlite+aiosqlite:///{tmp_path}/shop.db",
+    }[request.param]
 
 
 @pytest.mark.timeout(300)
@@ -93,7 +94,7 @@ def test_damage_is_seen():
         lives=8,
         kills=6,
         costly=3,
-        calls=1,
+        took={},
         errors={},
         seconds=1.0,
     )
@@ -101,6 +102,25 @@ def test_damage_is_seen():
     assert none.is_none
     assert not Damage(**{**_members(none), "requests": 12}).is_none
     assert not Damage(**{**_members(none), "errors": {"APIError": 1}}).is_none
+
+
+def test_the_time_of_a_call_is_that_within_which_so_many_were_answered():
+    """
+    Of a hundred calls one is slower than the ninety-ninth.
+    """
+    damage = Damage(
+        store="file",
+        requests=1,
+        lives=1,
+        kills=0,
+        costly=0,
+        took={9.0: 1, 0.5: 1, 0.1: 98},
+        errors={},
+        seconds=1.0,
+    )
+
+    assert 100 == damage.calls
+    assert [0.1, 0.5, 9.0] == [damage.percentile(share) for share in (0.5, 0.99, 1.0)]
 
 
 def test_a_storm_without_time_is_repeated_three_times_at_most():
@@ -113,7 +133,7 @@ def test_a_storm_without_time_is_repeated_three_times_at_most():
         lives=8,
         kills=6,
         costly=3,
-        calls=1,
+        took={},
         errors={},
         seconds=1.0,
         patience=5.0,

@@ -18,6 +18,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.sql_servers import PASSWORD, QUOTED_PASSWORD, MariaDB, PostgreSQL, running
 from tests.tokens.conftest import make_tables
+from umfpay import Config, UMFSession
+from umfpay.emulator import Emulator, serve
 from umfpay.errors import (
     ConfigError,
     MissingExtraError,
@@ -596,3 +598,51 @@ def test_no_traceback_of_a_wrong_address_shows_a_password(address):
         open_store(address, key="k")
 
     assert "canary" not in _in_frames(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["address", "environment", "database", "engine"])
+async def test_a_config_takes_it_and_shows_no_password(kind, credentials):
+    """
+    As text, also of the environment, or as an object of the shop's.
+    """
+    members = {
+        "client_id": credentials.client_id,
+        "client_secret": credentials.client_secret,
+        "merchant_key": credentials.merchant_key,
+        "gateway_certificate": credentials.gateway_certificate,
+        "base_url": "http://127.0.0.1:1/v1/",
+    }
+
+    if kind == "environment":
+        config = Config.from_env(environ={"UMF_TOKEN_STORE": NOBODY}, **members)
+    else:
+        make = {"address": str, "database": Database, "engine": create_async_engine}
+        config = Config(**members, token_store=make[kind](NOBODY))
+
+    assert isinstance(open_store(config.token_store, key="k"), SQLTokenStore)
+    assert _hides_password(repr(config))
+
+
+async def test_a_session_uses_the_shops_own_database_and_leaves_it_open(url):
+    """
+    The first call fetches a token into it; another session finds it there.
+    """
+    emulator = Emulator(key_bits=1024)
+
+    async with serve(emulator) as server, Database(url) as database:
+        config = Config(
+            client_id=emulator.credentials.client_id,
+            client_secret=emulator.credentials.client_secret,
+            merchant_key=emulator.credentials.merchant_key,
+            gateway_certificate=emulator.credentials.gateway_certificate,
+            base_url=server.base_url,
+            token_store=database,
+        )
+
+        for _ in range(2):
+            async with UMFSession(config) as session:
+                await session.exchange_rates.get("USD")
+
+        await database.check_tables()
+
+        assert 1 == emulator.control("GET", "/token")["requests"]

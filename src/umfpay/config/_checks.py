@@ -87,9 +87,10 @@ def token_store(value: Any) -> Any:
     if isinstance(value, Unfit):
         raise refusal(
             "token_store",
-            f'"auto", "memory", a path, redis:// or a TokenStore object is wanted, not'
-            f" {kind_of(value)}",
-            f'应为 "auto"、"memory"、路径、redis:// 或 TokenStore 对象，而不是 {kind_of(value)}',
+            f'"auto", "memory", a path, an address, a Database or a TokenStore object is'
+            f" wanted, not {kind_of(value)}",
+            f'应为 "auto"、"memory"、路径、地址、Database 或 TokenStore 对象，'
+            f"而不是 {kind_of(value)}",
         )
 
     return value

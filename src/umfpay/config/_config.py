@@ -50,7 +50,8 @@ class Config:
         environment: One of UMF's own gateways, or None with *base_url*.
         base_url: Any other gateway, for example the emulator. Plain http is for
             loopback only.
-        token_store: ``"auto"``, ``"memory"``, a path, or a `TokenStore` object.
+        token_store: ``"auto"``, ``"memory"``, a path, the address of Redis or of a
+            database, a `Database`, the shop's own engine, or a `TokenStore` object.
         token_timeout: Seconds for one token request.
         notify_url: Default for payments and refunds that name none.
         ret_url: Default for payments that name none.
