@@ -9,6 +9,7 @@ fail instead.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import importlib.util
@@ -19,6 +20,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -38,8 +40,17 @@ _MARIADB_PACKAGES = (
     "libnuma1",
     "liburing2",
 )
+_MARIADB_HASTE = (
+    "--innodb-flush-log-at-trx-commit=0",
+    "--innodb-flush-method=nosync",
+    "--innodb-doublewrite=0",
+    "--innodb-file-per-table=0",
+    "--innodb-stats-persistent=0",
+)
 _PGBOUNCER_PACKAGES = ("pgbouncer", "libevent-2.1-7", "libc-ares2")
 _START_SECONDS = 60
+_MEMORY_BYTES = 2**30
+_TEMPLATE = "umf_template"
 _NOBODY = 65534
 
 _names = itertools.count()
@@ -54,10 +65,16 @@ class MissingServerError(Exception):
 class Server:
     """
     A process that listens on a port of loopback, which it keeps when started again.
+
+    Args:
+        folder: Its own.
+        durable: Whether what was committed outlives a kill of the server; that takes
+            much longer, and few tests ask for it.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, *, durable=False):
         self.folder = Path(folder)
+        self.durable = durable
         self.port = _free_port()
         self._process = None
 
@@ -145,8 +162,8 @@ class PostgreSQL(Server):
     _stop_signal = signal.SIGINT
     dialect = "postgresql"
 
-    def __init__(self, folder):
-        super().__init__(folder)
+    def __init__(self, folder, *, durable=False):
+        super().__init__(folder, durable=durable)
         self._binaries = _postgresql_binaries()
         self._data = self.folder / "data"
         _hand_over(self.folder)
@@ -169,11 +186,11 @@ class PostgreSQL(Server):
             *("-d", database, "-At", "-v", "ON_ERROR_STOP=1", "-c", statement),
         )
 
-    def make_database(self, name):
+    def make_database(self, name, *, like="template1"):
         """
-        Make an empty database.
+        Make a database that is empty, or a copy of another one.
         """
-        self.sql(f"CREATE DATABASE {name}")
+        self.sql(f"CREATE DATABASE {name} TEMPLATE {like} STRATEGY FILE_COPY")
 
     def drop_database(self, name):
         """
@@ -195,8 +212,11 @@ class PostgreSQL(Server):
             "unix_socket_directories": str(self.folder),
             "max_connections": 150,
             "shared_buffers": "16MB",
-            "fsync": "off",
         }
+
+        if not self.durable:
+            settings |= {"fsync": "off", "full_page_writes": "off"}
+
         options = [f"--{name}={value}" for name, value in settings.items()]
 
         return [
@@ -232,8 +252,8 @@ class MariaDB(Server):
 
     dialect = "mariadb"
 
-    def __init__(self, folder):
-        super().__init__(folder)
+    def __init__(self, folder, *, durable=False):
+        super().__init__(folder, durable=durable)
         self._root = _packages(_MARIADB_PACKAGES)
         self._data = self.folder / "data"
         (self.folder / "init.sql").write_text(
@@ -270,11 +290,21 @@ class MariaDB(Server):
             env=self._environment(),
         )
 
-    def make_database(self, name):
+    def make_database(self, name, *, like=None):
         """
-        Make an empty database, with the defaults of its server.
+        Make a database that is empty, or has the tables of another one.
         """
         self.sql(f"CREATE DATABASE {name}")
+
+        if like is not None:
+            self.sql(";".join(self._definitions(like)), name)
+
+    @functools.cache  # noqa: B019 (a server lives as long as its tests)
+    def _definitions(self, database):
+        tables = self.sql("SHOW TABLES", database).split()
+        rows = (self.sql(f"SHOW CREATE TABLE {one}", database) for one in tables)
+
+        return [row.partition("\t")[2].replace("\\n", "\n") for row in rows]
 
     def drop_database(self, name):
         """
@@ -305,9 +335,8 @@ class MariaDB(Server):
             "--skip-name-resolve",
             "--innodb-buffer-pool-size=32M",
             "--innodb-log-file-size=8M",
-            "--innodb-flush-log-at-trx-commit=0",
-            "--innodb-flush-method=nosync",
             "--max-connections=200",
+            *([] if self.durable else _MARIADB_HASTE),
             *self._user(),
         ]
 
@@ -500,16 +529,19 @@ def missing(reason):
 
 
 @contextlib.contextmanager
-def running(make, *arguments):
+def running(make, *arguments, durable=False):
     """
     Run a server in a folder of its own; a path of a socket must be short.
     """
-    folder = Path(tempfile.mkdtemp(prefix="umf-sql-"))
+    folder = Path(
+        tempfile.mkdtemp(prefix="umf-sql-", dir=None if durable else _memory())
+    )
+    options = {"durable": True} if durable else {}
     server = None
 
     try:
         try:
-            server = make(folder, *arguments).start()
+            server = make(folder, *arguments, **options).start()
         except (MissingServerError, subprocess.CalledProcessError) as error:
             missing(getattr(error, "stderr", None) or error)
 
@@ -519,6 +551,17 @@ def running(make, *arguments):
             server.kill()
 
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _memory():
+    """
+    Return a folder that no disk slows down, if there is one with room.
+    """
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage("/dev/shm").free > _MEMORY_BYTES:
+            return "/dev/shm"
+
+    return None
 
 
 @pytest.fixture(name="postgresql_server", scope="session")
@@ -549,12 +592,12 @@ def _pgbouncer(postgresql_server):
 
 
 @contextlib.contextmanager
-def fresh_database(server):
+def fresh_database(server, *, tables=False):
     """
-    Make an empty database in *server* for one test; yield its URL.
+    Make a database in *server* for one test, empty or with our tables; yield its URL.
     """
     name = f"umf_test_{os.getpid()}_{next(_names)}"
-    server.make_database(name)
+    server.make_database(name, **({"like": _template(server)} if tables else {}))
 
     try:
         yield server.url(name)
@@ -562,28 +605,72 @@ def fresh_database(server):
         server.drop_database(name)
 
 
-@pytest.fixture(name="database_url", params=["sqlite", "postgresql", "mariadb"])
+@functools.cache
+def _template(server):
+    """
+    Return the name of a database that was made with our tables once.
+    """
+    server.make_database(_TEMPLATE)
+    # A loop of its own: tests call it while theirs runs.
+    making = threading.Thread(
+        target=lambda: asyncio.run(_make_tables(server.url(_TEMPLATE)))
+    )
+    making.start()
+    making.join()
+
+    return _TEMPLATE
+
+
+async def _make_tables(url):
+    from umfpay.sql import Database
+
+    async with Database(url) as database:
+        await database.create_tables()
+
+
+_EACH = ["sqlite", "postgresql", "mariadb"]
+
+
+@contextlib.contextmanager
+def _database_of(request, folder, *, tables):
+    if request.param == "sqlite":
+        yield f"sqlite+aiosqlite:///{folder}/shop.db"
+
+        return
+
+    server = request.getfixturevalue(f"{request.param}_server")
+
+    with fresh_database(server, tables=tables) as url:
+        yield url
+
+
+@pytest.fixture(name="database_url", params=_EACH)
 def _database_url(request, tmp_path):
     """
     The URL of an empty database; a test that takes it runs on each of the three.
     """
-    if request.param == "sqlite":
-        yield f"sqlite+aiosqlite:///{tmp_path}/shop.db"
+    with _database_of(request, tmp_path, tables=False) as url:
+        yield url
 
-        return
 
-    with fresh_database(request.getfixturevalue(f"{request.param}_server")) as url:
+@pytest.fixture(name="tables_url", params=_EACH)
+def _tables_url(request, tmp_path):
+    """
+    The URL of a database that has our tables, on each of the three; SQLite makes its own.
+    """
+    with _database_of(request, tmp_path, tables=True) as url:
         yield url
 
 
 @pytest.fixture(name="database")
-async def _database(database_url):
+async def _database(tables_url):
     """
     A `Database` with its tables, on each of the three.
     """
     from umfpay.sql import Database
 
-    async with Database(database_url) as database:
-        await database.create_tables()
+    async with Database(tables_url) as database:
+        if database.dialect == "sqlite":
+            await database.create_tables()
 
         yield database

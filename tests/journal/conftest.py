@@ -117,11 +117,10 @@ class Shop:
 
 
 @pytest.fixture(name="shop")
-async def _shop(database_url, credentials, tmp_path):
+async def _shop(tables_url, credentials, tmp_path):
     async with AsyncExitStack() as stack:
-        shop = Shop(database_url, credentials, stack, tmp_path / "token")
+        shop = Shop(tables_url, credentials, stack, tmp_path / "token")
         await stack.enter_async_context(shop.database)
-        await shop.database.create_tables()
         stack.push_async_callback(shop.emulator.aclose)
 
         yield shop

@@ -124,7 +124,7 @@ def _place(tmp_path):
 
 
 @pytest.fixture(name="each_place", params=["sqlite", "postgresql", "mariadb"])
-async def _each_place(request, tmp_path):
+def _each_place(request, tmp_path):
     """
     A database of each kind, with the tables of the inbox.
     """
@@ -135,11 +135,8 @@ async def _each_place(request, tmp_path):
 
     server = request.getfixturevalue(f"{request.param}_server")
 
-    with fresh_database(server) as url:
-        place = Place(url, server)
-        await place.make_tables()
-
-        yield place
+    with fresh_database(server, tables=True) as url:
+        yield Place(url, server)
 
 
 class Shop:

@@ -10,8 +10,6 @@ import re
 
 import pytest
 
-from umfpay.sql import Database
-
 
 class Cable:
     """
@@ -94,13 +92,10 @@ async def _cable(request):
 
     server = request.getfixturevalue(f"{request.param}_server")
 
-    with fresh_database(server) as url:
+    with fresh_database(server, tables=True) as url:
         cable = Cable(server.port)
         await cable.start()
         cable.url = url.replace(f":{server.port}/", f":{cable.port}/")
-
-        async with Database(url) as database:
-            await database.create_tables()
 
         yield cable
 

@@ -41,28 +41,28 @@ def _shop():
     return target
 
 
-async def test_tables_that_were_made_are_those_of_the_metadata(database, database_url):
+async def test_tables_that_were_made_are_those_of_the_metadata(database, tables_url):
     """
     Their columns, types, defaults and indexes: nothing is left to migrate.
     """
-    assert [] == await _differences(database_url, metadata())
+    assert [] == await _differences(tables_url, metadata())
 
 
-async def test_a_shop_may_have_them_among_its_own(database, database_url):
+async def test_a_shop_may_have_them_among_its_own(database, tables_url):
     """
     Two `MetaData`, as Alembic takes them: only the shop's own table is to be made.
     """
-    found = await _differences(database_url, [_shop(), metadata()])
+    found = await _differences(tables_url, [_shop(), metadata()])
 
     assert ["add_table"] == [one[0] for one in found]
 
 
-async def test_a_shop_that_leaves_them_out_does_not_drop_them(database, database_url):
+async def test_a_shop_that_leaves_them_out_does_not_drop_them(database, tables_url):
     """
     Without the filter the journal would be dropped.
     """
-    careless = await _differences(database_url, _shop())
-    found = await _differences(database_url, _shop(), include_object=include_object)
+    careless = await _differences(tables_url, _shop())
+    found = await _differences(tables_url, _shop(), include_object=include_object)
 
     assert "remove_table" in {one[0] for one in careless}
     assert [("add_table", "orders")] == [(one[0], one[1].name) for one in found]

@@ -111,7 +111,7 @@ async def test_a_lock_that_somebody_keeps_is_given_up_in_time(database):
 
 
 @pytest.mark.parametrize("level", [None, "REPEATABLE READ", "AUTOCOMMIT"])
-async def test_read_committed_sees_what_others_committed(database, database_url, level):
+async def test_read_committed_sees_what_others_committed(database, tables_url, level):
     """
     Also in the middle of a transaction: MariaDB's default would not. An engine of the
     shop may have any level, and keeps it.
@@ -121,7 +121,7 @@ async def test_read_committed_sees_what_others_committed(database, database_url,
 
     await _prepare(database)
     table = database.tables.tokens
-    engine = create_async_engine(database_url, isolation_level=level or "SERIALIZABLE")
+    engine = create_async_engine(tables_url, isolation_level=level or "SERIALIZABLE")
     lent = database if level is None else Database(engine)
 
     async def work(connection):

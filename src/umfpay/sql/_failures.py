@@ -103,12 +103,10 @@ def is_lost(connection: AsyncConnection) -> bool:
         return True
 
     driver: Any = inner.connection.driver_connection
-    closed = getattr(driver, "is_closed", None)
+    # Each of the two has one, and no other way to hear of an end that nobody waits for.
+    transport = getattr(driver, "_transport", None)
 
-    if closed is not None:
-        return bool(closed())
-
-    return getattr(driver, "connected", True) is False
+    return transport is not None and bool(transport.is_closing())
 
 
 def note_deadlock(context: ExceptionContext) -> None:

@@ -10,6 +10,7 @@ import re
 import sqlite3
 from collections.abc import Awaitable, Callable
 from enum import Enum
+from math import inf
 from typing import Any, Final, Generic, TypeVar
 
 import attrs
@@ -31,6 +32,7 @@ from umfpay.sql._failures import (
     classify,
     had_deadlock,
     is_definite,
+    is_lost,
     name_of,
 )
 from umfpay.sql._types import MYSQL_NAMES
@@ -42,6 +44,9 @@ Work = Callable[[AsyncConnection], Awaitable[T]]
 # A commit that has begun may end, and so may what gives a connection back.
 _COMMIT_SECONDS: Final = 2.0
 _CLOSE_SECONDS: Final = 3.0
+# What was idle for longer is asked first whether it is still there.
+_IDLE_SECONDS: Final = 1.0
+_USED: Final = "umfpay used at"
 
 _POSTGRESQL_LOCAL: Final = f"SET LOCAL lock_timeout = '{LOCK_WAIT_SECONDS}s'"
 # Of one transaction is what has @@ and no SESSION; the other one is given back.
@@ -88,6 +93,12 @@ class Outcome(Generic[T]):
 class _CaughtDeadlockError(Exception):
     """
     What ran in the transaction has caught the error of a deadlock that undid it all.
+    """
+
+
+class _LostIdleError(Exception):
+    """
+    The server has closed the connection while nobody used it.
     """
 
 
@@ -219,6 +230,11 @@ class Attempt:
                 await connection.exec_driver_sql("START TRANSACTION")
         elif place.settings_are_local:
             await connection.exec_driver_sql(_POSTGRESQL_LOCAL)
+        elif is_lost(connection):
+            # Better now than in the middle of the work.
+            raise _LostIdleError
+        elif self._binding.loop.time() - inner.info.get(_USED, inf) > _IDLE_SECONDS:
+            await connection.exec_driver_sql("SELECT 1")
 
         return transaction
 
@@ -321,6 +337,8 @@ class Attempt:
             await connection.rollback()
             await connection.exec_driver_sql(_MYSQL_OWN_WAIT)
 
+        assert connection.sync_connection is not None
+        connection.sync_connection.info[_USED] = self._binding.loop.time()
         await connection.close()
 
     def _explain(
