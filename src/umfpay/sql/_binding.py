@@ -8,10 +8,10 @@ import asyncio
 import contextlib
 import os
 import threading
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 
 import attrs
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from umfpay.sql._engine import Place, replaced_file_error
@@ -20,22 +20,6 @@ from umfpay.sql._engine import Place, replaced_file_error
 _CLOSE_SECONDS: Final = 1.0
 # Of other processes: whoever collects their connections would close the parent's.
 _ABANDONED: Final[list[Binding]] = []
-
-
-class Watcher(Protocol):
-    """
-    One transaction, which may refuse what is done in it.
-    """
-
-    def refuse_end(self) -> None:
-        """
-        Refuse a commit.
-        """
-
-    def watch_statement(self, statement: str) -> None:
-        """
-        Refuse *statement* if it may not be.
-        """
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -50,8 +34,8 @@ class Binding:
     engine: AsyncEngine
     pool_size: int
     tasks: set[asyncio.Task[Any]] = attrs.field(factory=set)
-    # Who hears of the statements and commits of a connection.
-    watchers: dict[Connection | None, Watcher] = attrs.field(factory=dict)
+    # Any: the `Attempt` that a connection is lent to.
+    attempts: dict[Connection | None, Any] = attrs.field(factory=dict)
     # SQLite has one writer, and waits in a thread for the others.
     writing: asyncio.Lock = attrs.field(factory=asyncio.Lock)
     preparing: asyncio.Lock = attrs.field(factory=asyncio.Lock)
@@ -77,35 +61,13 @@ class Binding:
         """
         Return a binding to the running loop.
         """
-        binding = cls(
+        return cls(
             place=place,
             pid=os.getpid(),
             loop=asyncio.get_running_loop(),
             engine=place.open(pool_size),
             pool_size=pool_size,
         )
-        # To listen to each connection would cost as much as a round trip.
-        engine = binding.engine.sync_engine
-        event.listen(engine, "commit", binding.heed_commit)
-        event.listen(engine, "before_cursor_execute", binding.heed_statement)
-
-        return binding
-
-    def heed_commit(self, connection: Connection) -> None:
-        """
-        Pass on that SQLAlchemy is about to commit.
-        """
-        if (watcher := self.watchers.get(connection)) is not None:
-            watcher.refuse_end()
-
-    def heed_statement(
-        self, connection: Connection, _cursor: Any, statement: str, *_more: Any
-    ) -> None:
-        """
-        Pass on a statement that is about to be sent.
-        """
-        if (watcher := self.watchers.get(connection)) is not None:
-            watcher.watch_statement(statement)
 
     def is_ours(self) -> bool:
         """

@@ -18,7 +18,7 @@ from umfpay.sql._binding import Binding
 from umfpay.sql._engine import Place
 from umfpay.sql._schema import create, differences
 from umfpay.sql._tables import Tables, tables
-from umfpay.sql._transaction import Attempt, Outcome, Work
+from umfpay.sql._transaction import Attempt, Outcome, Work, watch
 from umfpay.sql._types import now
 
 
@@ -264,14 +264,18 @@ class Database:
 
         while True:
             attempt = Attempt(
-                binding, end=end, seconds=seconds, read_only=read_only, ours=ours
+                binding=binding,
+                end=end,
+                seconds=seconds,
+                repeatable=repeatable,
+                read_only=read_only,
+                ours=ours,
             )
             outcome = await attempt.make(work)
-            again = attempt.contended or (attempt.lost and repeatable) or attempt.stale
             # Not a secret: so that those who disturbed each other do not meet again.
             wait = pause * random.uniform(0.5, 1.5)  # noqa: S311
 
-            if not again or binding.loop.time() + wait >= end:
+            if not outcome.again or binding.loop.time() + wait >= end:
                 return outcome
 
             await asyncio.sleep(wait)
@@ -321,6 +325,7 @@ class Database:
             binding.abandon()
 
         self._binding = Binding.open(self._place, pool_size=self._pool_size)
+        watch(self._binding)
         self._binding.prepared = self._place.has_tables()
 
         return self._binding

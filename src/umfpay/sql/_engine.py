@@ -7,31 +7,69 @@ from __future__ import annotations
 import contextlib
 import os
 import uuid
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import attrs
 from sqlalchemy import URL, NullPool, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from umfpay.errors import ConfigError, DatabaseUnavailableError, Text, needs_extra
 from umfpay.sensitive import Secret, looks_like_address
-from umfpay.sql._failures import note_deadlock
 from umfpay.sql._types import MYSQL_NAMES
 
 
-# The driver and the extra that brings it.
-_DRIVERS: Final = {
-    "sqlite": ("aiosqlite", "sql"),
-    "postgresql": ("asyncpg", "postgres"),
-    "mysql": ("asyncmy", "mysql"),
-    "mariadb": ("asyncmy", "mysql"),
-}
-_ALIASES: Final = {"postgres": "postgresql"}
 # Seconds. A waiter that was cancelled keeps its other locks on the server until then.
 LOCK_WAIT_SECONDS: Final = 2
 # SQLite itself waits that long, in the thread of the connection.
 _BUSY_SECONDS: Final = 0.1
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    # What was acknowledged outlives a power cut.
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.close()
+
+
+def _prepare_postgresql(connection: Any, _record: Any) -> None:
+    statement = f"SET lock_timeout = '{LOCK_WAIT_SECONDS}s'"
+    connection.run_async(lambda driver: driver.execute(statement))
+
+
+@attrs.frozen
+class _Settings:
+    """
+    What each connection of a database is given when it is made.
+    """
+
+    driver: str
+    extra: str
+    isolation: str = "READ COMMITTED"
+    arguments: Mapping[str, Any] = attrs.field(factory=dict)
+    prepare: Callable[[Any, Any], None] | None = None
+
+
+_MYSQL_ARGUMENTS: Final = {
+    "init_command": f"SET innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS}"
+}
+_PGBOUNCER_ARGUMENTS: Final = {
+    "statement_cache_size": 0,
+    "prepared_statement_cache_size": 0,
+    "prepared_statement_name_func": lambda: f"umf_{uuid.uuid4().hex}",
+}
+_SETTINGS: Final = {
+    "sqlite": _Settings(
+        "aiosqlite", "sql", "AUTOCOMMIT", {"timeout": _BUSY_SECONDS}, _prepare_sqlite
+    ),
+    "postgresql": _Settings("asyncpg", "postgres", prepare=_prepare_postgresql),
+    "mysql": _Settings("asyncmy", "mysql", arguments=_MYSQL_ARGUMENTS),
+    "mariadb": _Settings("asyncmy", "mysql", arguments=_MYSQL_ARGUMENTS),
+}
+_ALIASES: Final = {"postgres": "postgresql"}
 
 
 class Place:
@@ -80,6 +118,13 @@ class Place:
 
     def __repr__(self) -> str:
         return f"<{self.shown}>"
+
+    @property
+    def lends_mysql(self) -> bool:
+        """
+        Whether it is a shop's own engine of MySQL: its connections get back what they had.
+        """
+        return self.engine is not None and self.dialect in MYSQL_NAMES
 
     def _take_engine(self, engine: AsyncEngine) -> None:
         dialect, driver = engine.dialect.name, engine.dialect.driver
@@ -139,58 +184,41 @@ class Place:
         """
         Return an engine with a pool of its own; of the shop's engine one that shares it.
         """
-        isolation = "AUTOCOMMIT" if self.dialect == "sqlite" else "READ COMMITTED"
-
         if self.engine is not None:
             # Of PostgreSQL it costs no round trip; to others it is said as they begin.
             postgresql = self.dialect == "postgresql"
-            engine = self.engine.execution_options(
-                **({"isolation_level": isolation} if postgresql else {})
-            )
-            self._listen(engine)
+            level = {"isolation_level": "READ COMMITTED"} if postgresql else {}
 
-            return engine
+            return self.engine.execution_options(**level)
 
         if self.file is not None:
             _make(self.file)
 
-        url = self._address()
+        url, settings = self._address(), _SETTINGS[self.dialect]
         options: dict[str, Any] = {
-            "isolation_level": isolation,
+            "isolation_level": settings.isolation,
+            "connect_args": settings.arguments,
             "hide_parameters": True,
-            "pool_size": pool_size,
-            "max_overflow": 0,
-            "pool_use_lifo": True,
             # A connection that is given back has no transaction.
             "pool_reset_on_return": None,
         }
 
         if self.settings_are_local:
-            del options["pool_size"], options["max_overflow"], options["pool_use_lifo"]
             options["poolclass"] = NullPool
-            options["connect_args"] = {
-                "statement_cache_size": 0,
-                "prepared_statement_cache_size": 0,
-                "prepared_statement_name_func": lambda: f"umf_{uuid.uuid4().hex}",
-            }
-
-        if self.dialect == "sqlite":
-            options["connect_args"] = {"timeout": _BUSY_SECONDS}
-        elif self.dialect in MYSQL_NAMES:
-            options["connect_args"] = {
-                "init_command": f"SET innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS}"
+            options["connect_args"] = _PGBOUNCER_ARGUMENTS
+        else:
+            options |= {
+                "pool_size": pool_size,
+                "max_overflow": 0,
+                "pool_use_lifo": True,
             }
 
         engine = create_async_engine(
             url.difference_update_query(["pgbouncer"]), **options
         )
 
-        if self.dialect == "sqlite":
-            event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-        elif self.dialect == "postgresql" and not self.settings_are_local:
-            event.listen(engine.sync_engine, "connect", _prepare_postgresql)
-
-        self._listen(engine)
+        if settings.prepare is not None and not self.settings_are_local:
+            event.listen(engine.sync_engine, "connect", settings.prepare)
 
         return engine
 
@@ -229,12 +257,6 @@ class Place:
 
         return False
 
-    def _listen(self, engine: AsyncEngine) -> None:
-        listening = (engine.sync_engine, "handle_error", note_deadlock)
-
-        if self.dialect in MYSQL_NAMES and not event.contains(*listening):
-            event.listen(*listening)
-
     def _address(self) -> URL:
         if self._url is None:
             return URL.create("sqlite+aiosqlite", database=str(self.file))
@@ -261,8 +283,8 @@ def _parse(secret: Secret) -> URL | None:
 def _check_driver(dialect: str, driver: str) -> None:
     dialect = _ALIASES.get(dialect, dialect)
 
-    if dialect not in _DRIVERS:
-        known = ", ".join(f"{one}+{name}://" for one, (name, _) in _DRIVERS.items())
+    if dialect not in _SETTINGS:
+        known = ", ".join(f"{one}+{of.driver}://" for one, of in _SETTINGS.items())
 
         raise _refusal(
             "this kind of database is not supported",
@@ -273,7 +295,7 @@ def _check_driver(dialect: str, driver: str) -> None:
             ),
         )
 
-    wanted, extra = _DRIVERS[dialect]
+    wanted, extra = _SETTINGS[dialect].driver, _SETTINGS[dialect].extra
 
     if driver != wanted:
         raise _refusal(
@@ -301,19 +323,6 @@ def _make(file: Path) -> None:
     # Only its owner reads it: customers stand in it.
     with contextlib.suppress(OSError):
         file.touch(mode=0o600, exist_ok=True)
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
-    # What was acknowledged outlives a power cut.
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.close()
-
-
-def _prepare_postgresql(connection: Any, _record: Any) -> None:
-    statement = f"SET lock_timeout = '{LOCK_WAIT_SECONDS}s'"
-    connection.run_async(lambda driver: driver.execute(statement))
 
 
 def _display(url: URL) -> str:

@@ -5,6 +5,7 @@ The tables: events, objects, orders, journal, sealed data and tokens.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
@@ -56,17 +57,9 @@ def tables(schema: str | None = None) -> Tables:
     Return our tables in *schema*, in the default one if it is None.
     """
     metadata = MetaData(schema=schema)
+    make = (_events, _objects, _orders, _journal, _journal_log, _sealed, _tokens)
 
-    return Tables(
-        metadata,
-        events=_events(metadata),
-        objects=_objects(metadata),
-        orders=_orders(metadata),
-        journal=_journal(metadata),
-        journal_log=_journal_log(metadata),
-        sealed=_sealed(metadata),
-        tokens=_tokens(metadata),
-    )
+    return Tables(metadata, *(one(metadata) for one in make))
 
 
 def _table(name: str, metadata: MetaData, *parts: Any) -> Table:
@@ -96,12 +89,25 @@ def _moment(name: str) -> Column[int]:
     return Column(name, microseconds())
 
 
+def _document(name: str) -> Column[str]:
+    return Column(name, Document(), nullable=False)
+
+
 def _number(name: str, type_: type[Integer] = Integer) -> Column[int]:
     return Column(name, type_, nullable=False, server_default="0")
 
 
-def _index(table: str, *columns: str) -> Index:
-    return Index(f"{PREFIX}{table}_{columns[0]}", "merchant", *columns)
+def _each(make: Callable[[str], Column[Any]], names: str) -> list[Column[Any]]:
+    return [make(name) for name in names.split()]
+
+
+def _indexes(table: str, columns: str) -> list[Index]:
+    """
+    Return an index for each of *columns*, between commas; one may be of several.
+    """
+    several = [one.split() for one in columns.split(",")]
+
+    return [Index(f"{PREFIX}{table}_{one[0]}", "merchant", *one) for one in several]
 
 
 def _position() -> Column[int]:
@@ -119,29 +125,22 @@ def _events(metadata: MetaData) -> Table:
         _merchant(),
         _id("event_key", nullable=False),
         _id("kind", 32),
-        _id("object_id"),
-        _id("mer_reference_id"),
-        _id("payment_id"),
+        *_each(_id, "object_id mer_reference_id payment_id"),
         _id("state", 64),
         Column("body", body(), nullable=False),
-        Column("signature", Document(), nullable=False),
-        _word("origin"),
-        _word("status"),
-        Column("reason", Document(), nullable=False),
-        Column("reported_reason", Document(), nullable=False),
-        _number("attempts"),
-        _number("questions"),
+        _document("signature"),
+        *_each(_word, "origin status"),
+        *_each(_document, "reason reported_reason"),
+        *_each(_number, "attempts questions"),
         # How often it was made ready anew: what was decided by older facts is void.
         _number("version"),
         _moment("received_at"),
         # When it is looked at next; of one that is settled, since when it is.
-        _moment("due_at"),
-        _moment("reported_at"),
+        *_each(_moment, "due_at reported_at"),
         UniqueConstraint("merchant", "event_key", name="umf_events_once"),
-        _index("events", "status", "due_at"),
-        _index("events", "object_id", "status"),
-        _index("events", "mer_reference_id"),
-        _index("events", "payment_id"),
+        *_indexes(
+            "events", "status due_at, object_id status, mer_reference_id, payment_id"
+        ),
     )
 
 
@@ -158,8 +157,7 @@ def _objects(metadata: MetaData) -> Table:
         _merchant(),
         _id("object_id", nullable=False),
         _word("kind"),
-        _id("mer_reference_id"),
-        _id("payment_id"),
+        *_each(_id, "mer_reference_id payment_id"),
         _id("state", 64),
         Column("states", Document()),
         # The event that was applied last, which outlives its row among the events.
@@ -169,8 +167,7 @@ def _objects(metadata: MetaData) -> Table:
         _id("origin", 32),
         _moment("applied_at"),
         UniqueConstraint("merchant", "object_id", name="umf_objects_once"),
-        _index("objects", "mer_reference_id"),
-        _index("objects", "payment_id"),
+        *_indexes("objects", "mer_reference_id, payment_id"),
     )
 
 
@@ -189,7 +186,7 @@ def _orders(metadata: MetaData) -> Table:
         _id("mer_date", 10),
         _id("payment_id"),
         _moment("created_at"),
-        _index("orders", "payment_id"),
+        *_indexes("orders", "payment_id"),
     )
 
 
@@ -220,7 +217,7 @@ def _journal(metadata: MetaData) -> Table:
         _id("object_state", 64),
         Column("amount", amount()),
         _id("currency", 32),
-        Column("intent", Document(), nullable=False),
+        _document("intent"),
         Column("known_refunds", Document()),
         _id("refusal_code", 32),
         Column("reason", Document()),
@@ -228,19 +225,11 @@ def _journal(metadata: MetaData) -> Table:
         _moment("lease_until"),
         _number("fence", BigInteger),
         _number("attempts"),
-        _moment("next_at"),
-        _moment("expires_at"),
-        _moment("created_at"),
-        _moment("updated_at"),
-        _moment("sent_at"),
-        _moment("ended_at"),
+        *_each(_moment, "next_at expires_at created_at updated_at sent_at ended_at"),
         # When the shop's own code was called with the end of it.
         _moment("settled_at"),
         UniqueConstraint("merchant", "open_intent", name="umf_journal_open"),
-        _index("journal", "state", "next_at"),
-        _index("journal", "intent_id"),
-        _index("journal", "mer_reference_id"),
-        _index("journal", "payment_id"),
+        *_indexes("journal", "state next_at, intent_id, mer_reference_id, payment_id"),
     )
 
 
@@ -257,8 +246,8 @@ def _journal_log(metadata: MetaData) -> Table:
         _moment("at"),
         _id("who", nullable=False),
         _word("action"),
-        Column("reason", Document(), nullable=False),
-        _index("journal_log", "journal_position"),
+        _document("reason"),
+        *_indexes("journal_log", "journal_position"),
     )
 
 
@@ -272,11 +261,9 @@ def _sealed(metadata: MetaData) -> Table:
         _merchant(primary_key=True),
         _id("payment_id", primary_key=True),
         _id("mer_reference_id"),
-        Column("document", Document(), nullable=False),
-        _moment("created_at"),
-        _moment("expires_at"),
-        _index("sealed", "expires_at"),
-        _index("sealed", "mer_reference_id"),
+        _document("document"),
+        *_each(_moment, "created_at expires_at"),
+        *_indexes("sealed", "expires_at, mer_reference_id"),
     )
 
 

@@ -8,12 +8,14 @@ import asyncio
 import contextlib
 import re
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
 from math import inf
 from typing import Any, Final, Generic, TypeVar
 
 import attrs
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncTransaction
 
@@ -30,7 +32,7 @@ from umfpay.sql._engine import LOCK_WAIT_SECONDS
 from umfpay.sql._failures import (
     Failure,
     classify,
-    had_deadlock,
+    is_deadlock,
     is_definite,
     is_lost,
     name_of,
@@ -75,10 +77,14 @@ _COMMITTING_PATTERN: Final = re.compile(
 class Outcome(Generic[T]):
     """
     What a transaction came to: a value, or an error that its caller raises.
+
+    Attributes:
+        again: Nothing was kept, and the next attempt may succeed.
     """
 
     value: T | None = None
     error: BaseException | None = None
+    again: bool = False
 
     def result(self) -> T:
         """
@@ -109,42 +115,26 @@ class _Stage(Enum):
     DONE = "done"
 
 
+@attrs.define(eq=False, kw_only=True)
 class Attempt:
     """
     One attempt at one transaction.
-
-    Attributes:
-        contended: Others disturbed it: it is to be made again.
-        lost: Its connection was lost before the commit.
-        stale: Its connection was lost before it was used.
     """
 
-    def __init__(
-        self,
-        binding: Binding,
-        *,
-        end: float,
-        seconds: float,
-        read_only: bool,
-        ours: bool,
-    ) -> None:
-        self.contended = self.lost = self.stale = False
-        self._binding = binding
-        self._place = binding.place
-        self._end = end
-        self._seconds = seconds
-        self._read_only = read_only
-        # It consists of our own statements only, and may make tables.
-        self._ours = ours
-        self._lent_mysql = self._place.engine is not None and (
-            self._place.dialect in MYSQL_NAMES
-        )
-        self._stage = _Stage.BEGIN
-        self._connection: AsyncConnection | None = None
-        self._transaction: AsyncTransaction | None = None
-        self._writing = False
-        self._watching = False
-        self._broken = True
+    binding: Binding
+    end: float
+    seconds: float
+    repeatable: bool
+    read_only: bool
+    # It consists of our own statements only, and may make tables.
+    ours: bool
+    _stage: _Stage = _Stage.BEGIN
+    _connection: AsyncConnection | None = None
+    _transaction: AsyncTransaction | None = None
+    _writing: bool = False
+    _watching: bool = False
+    _deadlocked: bool = False
+    _broken: bool = True
 
     async def make(self, work: Work[T]) -> Outcome[T]:
         """
@@ -152,36 +142,50 @@ class Attempt:
         """
         error: Exception | None = None
         value: T | None = None
-        scope = asyncio.timeout_at(self._end)
+        failure = Failure.OTHER
+        scope = asyncio.timeout_at(self.end)
 
         try:
             async with scope:
                 value = await self._run(work, scope)
         except Exception as raised:  # noqa: BLE001 (whoever waits raises it)
             error = raised
+
+            if not scope.expired():
+                failure = self._judge(error)
         finally:
             # Also when the loop ends and cancels everything.
-            failure = self._judge(error, expired=scope.expired())
             await self._give_back()
 
         if error is None:
             return Outcome(value)
 
-        return Outcome(error=self._explain(error, failure, expired=scope.expired()))
+        unclear = self._stage is _Stage.COMMIT and (
+            scope.expired() or not is_definite(error)
+        )
+        again = not unclear and (
+            failure is Failure.CONTENTION
+            or (failure is Failure.LOST and self._may_be_repeated())
+        )
+
+        return Outcome(
+            error=self._explain(error, failure, unclear=unclear, scope=scope),
+            again=again,
+        )
 
     async def _run(self, work: Work[T], scope: asyncio.Timeout) -> T:
-        if self._place.dialect == "sqlite" and not self._read_only:
-            await self._binding.writing.acquire()
+        if self.binding.place.dialect == "sqlite" and not self.read_only:
+            await self.binding.writing.acquire()
             self._writing = True
 
-        connection = await self._binding.engine.connect()
-        self._connection = connection
-        transaction = await self._begin(connection)
+        self._connection = connection = await self.binding.engine.connect()
+        self._transaction = transaction = await connection.begin()
+        await self._begin(connection)
         self._stage = _Stage.WORK
-        self._watching = not self._ours
+        self._watching = not self.ours
         value = await work(connection)
 
-        if had_deadlock(connection):
+        if self._deadlocked:
             raise _CaughtDeadlockError
 
         # It may have caught the cancellation.
@@ -191,25 +195,24 @@ class Attempt:
         if not self._is_open():
             self.refuse_end()
 
-        self._binding.check_file()
+        self.binding.check_file()
         self._watching = False
         self._stage = _Stage.COMMIT
 
-        if not self._read_only:
-            loop = self._binding.loop
-            scope.reschedule(max(self._end, loop.time() + _COMMIT_SECONDS))
+        if not self.read_only:
+            loop = self.binding.loop
+            scope.reschedule(max(self.end, loop.time() + _COMMIT_SECONDS))
             await transaction.commit()
 
         self._stage = _Stage.DONE
+        self._broken = False
 
         return value
 
-    async def _begin(self, connection: AsyncConnection) -> AsyncTransaction:
-        transaction = await connection.begin()
-        self._transaction = transaction
-        place, inner = self._place, connection.sync_connection
+    async def _begin(self, connection: AsyncConnection) -> None:
+        place, inner = self.binding.place, connection.sync_connection
         assert inner is not None
-        self._binding.watchers[inner] = self
+        self.binding.attempts[inner] = self
         dialect: Any = inner.dialect
         driver: Any = inner.connection.driver_connection
 
@@ -218,9 +221,9 @@ class Attempt:
             if driver.in_transaction:
                 await driver.execute("ROLLBACK")
 
-            self._binding.check_file()
-            await driver.execute("BEGIN" if self._read_only else "BEGIN IMMEDIATE")
-        elif self._lent_mysql:
+            self.binding.check_file()
+            await driver.execute("BEGIN" if self.read_only else "BEGIN IMMEDIATE")
+        elif place.lends_mysql:
             name = "tx" if dialect.is_mariadb else "transaction"
             await connection.exec_driver_sql(
                 _MYSQL_LOCAL.format(isolation=f"{name}_isolation")
@@ -233,10 +236,8 @@ class Attempt:
         elif is_lost(connection):
             # Better now than in the middle of the work.
             raise _LostIdleError
-        elif self._binding.loop.time() - inner.info.get(_USED, inf) > _IDLE_SECONDS:
+        elif self.binding.loop.time() - inner.info.get(_USED, inf) > _IDLE_SECONDS:
             await connection.exec_driver_sql("SELECT 1")
-
-        return transaction
 
     def refuse_end(self) -> None:
         """
@@ -245,11 +246,11 @@ class Attempt:
         if self._watching:
             raise _ended_error()
 
-    def watch_statement(self, statement: str) -> None:
+    def heed_statement(self, statement: str) -> None:
         """
         Refuse what ends the transaction, and what comes after its end.
         """
-        mysql = self._place.dialect in MYSQL_NAMES
+        mysql = self.binding.place.dialect in MYSQL_NAMES
 
         # After its end each statement would be a transaction of its own.
         if (
@@ -259,6 +260,12 @@ class Attempt:
         ):
             self.refuse_end()
 
+    def heed_error(self, original: BaseException) -> None:
+        """
+        Remember a deadlock, whoever catches its error.
+        """
+        self._deadlocked |= is_deadlock(original)
+
     def _is_open(self) -> bool:
         connection, transaction = self._connection, self._transaction
         assert connection is not None
@@ -266,43 +273,32 @@ class Attempt:
 
         return transaction.is_active and not connection.closed
 
-    def _judge(self, error: Exception | None, *, expired: bool) -> Failure:
+    def _judge(self, error: Exception) -> Failure:
         """
         Find out what *error* means, and whether the connection can be used again.
         """
-        if self._stage is _Stage.DONE:
-            self._broken = False
-
-            return Failure.OTHER
-
-        if error is None or expired:
-            return Failure.OTHER
-
         failure = classify(error, self._connection)
 
-        if had_deadlock(self._connection):
+        if self._deadlocked:
             failure = Failure.CONTENTION
 
-        committing = self._stage is _Stage.COMMIT and not is_definite(error)
-        self._broken = committing or failure is Failure.LOST or self._has_ended()
-
-        if not committing:
-            self.contended = failure is Failure.CONTENTION
-            self.lost = failure is Failure.LOST and self._stage is _Stage.WORK
-            self.stale = (
-                failure is Failure.LOST
-                and self._stage is _Stage.BEGIN
-                and self._connection is not None
-            )
+        connection = self._connection
+        self._broken = (
+            failure is Failure.LOST
+            or (self._stage is _Stage.COMMIT and not is_definite(error))
+            or connection is None
+            or connection.closed
+            or not connection.in_transaction()
+        )
 
         return failure
 
-    def _has_ended(self) -> bool:
-        connection = self._connection
+    def _may_be_repeated(self) -> bool:
+        if self._stage is _Stage.BEGIN:
+            # It was lost while nobody used it; without one the server is away.
+            return self._connection is not None
 
-        return (
-            connection is None or connection.closed or not connection.in_transaction()
-        )
+        return self._stage is _Stage.WORK and self.repeatable
 
     async def _give_back(self) -> None:
         connection = self._connection
@@ -310,13 +306,13 @@ class Attempt:
 
         try:
             if connection is not None:
-                self._binding.watchers.pop(connection.sync_connection, None)
+                self.binding.attempts.pop(connection.sync_connection, None)
 
                 if not connection.closed:
                     await self._close(connection)
         finally:
             if self._writing:
-                self._binding.writing.release()
+                self.binding.writing.release()
 
     async def _close(self, connection: AsyncConnection) -> None:
         if not self._broken:
@@ -333,81 +329,116 @@ class Attempt:
                 await connection.close()
 
     async def _restore(self, connection: AsyncConnection) -> None:
-        if self._lent_mysql:
+        if self.binding.place.lends_mysql:
             await connection.rollback()
             await connection.exec_driver_sql(_MYSQL_OWN_WAIT)
 
         assert connection.sync_connection is not None
-        connection.sync_connection.info[_USED] = self._binding.loop.time()
+        connection.sync_connection.info[_USED] = self.binding.loop.time()
         await connection.close()
 
     def _explain(
-        self, error: Exception, failure: Failure, *, expired: bool
+        self,
+        error: Exception,
+        failure: Failure,
+        *,
+        unclear: bool,
+        scope: asyncio.Timeout,
     ) -> BaseException:
         """
         Return what the caller raises; it holds no frame of a driver.
         """
-        shown = self._place.shown
+        name = "timeout" if scope.expired() else name_of(error)
 
-        committing = self._stage is _Stage.COMMIT and not self._read_only
-
-        if committing and (expired or not is_definite(error)):
-            name = "timeout" if expired else name_of(error)
-
-            return CommitUnknownError(
-                f"{shown}: the answer to a commit was lost ({name}).",
-                f"{shown}：提交的应答丢失（{name}）。",
-            )
-
-        if expired:
-            return self._timeout_error()
-
-        if failure in (Failure.LOST, Failure.UNUSABLE):
-            return DatabaseUnavailableError(
-                f"{shown} cannot be used: {name_of(error)}.",
-                f"无法使用 {shown}：{name_of(error)}。",
-            )
-
-        if failure is Failure.CONTENTION:
-            return DatabaseTimeoutError(
-                f"{shown}: others hold what this transaction needs ({name_of(error)}).",
-                f"{shown}：其他事务占用了所需数据（{name_of(error)}）。",
-            )
-
-        if failure is Failure.TABLES:
-            return DatabaseTablesError(
-                f"{shown}: a table of umfpay is missing or of another version"
-                f" ({name_of(error)}).",
-                f"{shown}：umfpay 的表缺失或版本不同（{name_of(error)}）。",
-            )
-
-        if isinstance(error, SQLAlchemyError | sqlite3.Error) and (
-            self._ours or self._stage is _Stage.BEGIN
+        if unclear and not self.read_only:
+            meaning = _UNCLEAR
+        elif scope.expired():
+            meaning = _NOT_BEGUN if self._stage is _Stage.BEGIN else _NOT_ENDED
+            name = f"{self.seconds:g} s"
+        elif failure in _MEANINGS:
+            meaning = _MEANINGS[failure]
+        elif isinstance(error, SQLAlchemyError | sqlite3.Error) and (
+            self.ours or self._stage is _Stage.BEGIN
         ):
-            return DatabaseError(
-                f"{shown} refuses: {name_of(error)}.",
-                f"{shown} 拒绝操作：{name_of(error)}。",
-            )
+            meaning = _REFUSED
+        else:
+            if isinstance(error, StatementError):
+                # What stands in our rows is for no log.
+                error.hide_parameters = True
 
-        if isinstance(error, StatementError):
-            # What stands in our rows is for no log.
-            error.hide_parameters = True
+            return error
 
-        return error
+        kind, (en, zh) = meaning
+        shown = self.binding.place.shown
 
-    def _timeout_error(self) -> DatabaseError:
-        shown, seconds = self._place.shown, self._seconds
+        return kind(f"{shown}: {en} ({name}).", f"{shown}：{zh}（{name}）。")
 
-        if self._stage is _Stage.BEGIN:
-            return DatabaseUnavailableError(
-                f"{shown}: no transaction could begin within {seconds:g} s.",
-                f"{shown}：{seconds:g} 秒内未能开始事务。",
-            )
 
-        return DatabaseTimeoutError(
-            f"{shown}: a transaction did not end within {seconds:g} s.",
-            f"{shown}：事务未在 {seconds:g} 秒内结束。",
-        )
+_Meaning = tuple[type[DatabaseError], Text]
+
+_UNCLEAR: Final[_Meaning] = (
+    CommitUnknownError,
+    Text("the answer to a commit was lost", "提交的应答丢失"),
+)
+_NOT_BEGUN: Final[_Meaning] = (
+    DatabaseUnavailableError,
+    Text("no transaction could begin in time", "未能及时开始事务"),
+)
+_NOT_ENDED: Final[_Meaning] = (
+    DatabaseTimeoutError,
+    Text("a transaction did not end in time", "事务未及时结束"),
+)
+_REFUSED: Final[_Meaning] = (
+    DatabaseError,
+    Text("the database refuses", "数据库拒绝操作"),
+)
+_UNUSABLE: Final[_Meaning] = (
+    DatabaseUnavailableError,
+    Text("it cannot be used", "无法使用"),
+)
+_MEANINGS: Final[Mapping[Failure, _Meaning]] = {
+    Failure.LOST: _UNUSABLE,
+    Failure.UNUSABLE: _UNUSABLE,
+    Failure.CONTENTION: (
+        DatabaseTimeoutError,
+        Text("others hold what this transaction needs", "其他事务占用了所需数据"),
+    ),
+    Failure.TABLES: (
+        DatabaseTablesError,
+        Text(
+            "a table of umfpay is missing or of another version",
+            "umfpay 的表缺失或版本不同",
+        ),
+    ),
+}
+
+
+def watch(binding: Binding) -> None:
+    """
+    Let each attempt hear of the statements, commits and errors of its connection.
+
+    To listen to each connection would cost as much as a round trip.
+    """
+    engine, attempts = binding.engine.sync_engine, binding.attempts
+
+    def _heed_commit(connection: Connection) -> None:
+        if (attempt := attempts.get(connection)) is not None:
+            attempt.refuse_end()
+
+    # Any: as SQLAlchemy calls it.
+    def _heed_statement(
+        connection: Connection, _cursor: Any, statement: str, *_more: Any
+    ) -> None:
+        if (attempt := attempts.get(connection)) is not None:
+            attempt.heed_statement(statement)
+
+    def _heed_error(context: ExceptionContext) -> None:
+        if (attempt := attempts.get(context.connection)) is not None:
+            attempt.heed_error(context.original_exception)
+
+    event.listen(engine, "commit", _heed_commit)
+    event.listen(engine, "before_cursor_execute", _heed_statement)
+    event.listen(engine, "handle_error", _heed_error)
 
 
 def _ended_error() -> DatabaseError:
