@@ -360,7 +360,7 @@ async def test_it_needs_the_journal_of_its_session(shop, process):
 
 
 async def test_a_refund_whose_caller_died_before_it_was_known_is_applied(
-    shop, process, paid, database_url
+    shop, process, paid, tables_url
 ):
     """
     Its query names neither number nor payment; the row does, so the inbox hears of it.
@@ -370,7 +370,7 @@ async def test_a_refund_whose_caller_died_before_it_was_known_is_applied(
     heard = []
     new = orders.refund()
 
-    async with NotificationInbox(database_url, receiver, gateway=session) as inbox:
+    async with NotificationInbox(tables_url, receiver, gateway=session) as inbox:
 
         @inbox.on_refund
         async def note(event, transaction):

@@ -84,8 +84,8 @@ def _without_patience(monkeypatch):
     monkeypatch.setattr("umfpay.journal._journal._DRAIN_SECONDS", 0.05)
 
 
-@pytest.fixture(name="database_url")
-def _database_url(tmp_path):
+@pytest.fixture(name="tables_url")
+def _tables_url(tmp_path):
     """
     SQLite alone: what is tried here are steps of a process, not a server.
     """
