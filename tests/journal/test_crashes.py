@@ -104,7 +104,7 @@ def _crash_after_the_answer(monkeypatch):
 
 
 def _crash_at_the_end(monkeypatch):
-    monkeypatch.setattr("umfpay.journal._endings.EndingWriter._write", _crash)
+    monkeypatch.setattr("umfpay.journal._endings._write", _crash)
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,30 @@ import asyncio
 import gc
 import os
 
-from umfpay.journal._endings import Ending, EndingWriter
+import attrs
+
+from umfpay.journal._endings import EndingWriter
 from umfpay.sql import Database
 
 
-def _ending(written):
-    async def write(connection):
-        written.append(1)
+@attrs.frozen
+class Written:
+    """
+    An end of a call that notes that it was written.
+    """
+
+    written: list
+    error: Exception | None = None
+    open_intent: str | None = "a"
+    what: str = "a call"
+
+    async def write(self, connection):
+        if self.error is not None:
+            raise self.error
+
+        self.written.append(1)
 
         return False
-
-    return Ending(open_intent="a", write=write, what="a call")
 
 
 def test_a_second_loop_writes_what_the_first_left(tmp_path):
@@ -31,7 +44,7 @@ def test_a_second_loop_writes_what_the_first_left(tmp_path):
 
     async def leave():
         writer.spawn(asyncio.sleep(60))
-        writer.put(_ending(written))
+        writer.put(Written(written))
         writer._task.cancel()
         await database.aclose()
 
@@ -51,7 +64,7 @@ def test_a_child_leaves_the_ends_of_its_parent_to_it(tmp_path):
     """
     written = []
     writer = EndingWriter(Database(tmp_path / "shop.db"))
-    writer.put(_ending(written))
+    writer.put(Written(written))
 
     child = os.fork()
 
@@ -68,13 +81,10 @@ async def test_one_that_cannot_be_written_stops_no_other(tmp_path, caplog):
     """
     written = []
 
-    async def fail(connection):
-        raise ValueError
-
     async with Database(tmp_path / "shop.db") as database:
         writer = EndingWriter(database)
-        writer.put(Ending(open_intent=None, write=fail, what="a call"))
-        writer.put(_ending(written))
+        writer.put(Written(written, ValueError()))
+        writer.put(Written(written))
         assert 0 == await writer.drain(10)
 
     assert written

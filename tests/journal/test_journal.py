@@ -26,6 +26,7 @@ from umfpay.errors import (
     TransportError,
 )
 from umfpay.journal import Journal, JournalOutcome, JournalState
+from umfpay.journal._record import JournaledCall
 
 
 class Looks(httpx.AsyncBaseTransport):
@@ -419,22 +420,14 @@ async def test_a_call_whose_lease_is_over_sends_nothing(shop, paid, monkeypatch)
     ahead = [0.0]
     real = __import__("umfpay.journal._record", fromlist=["uptime"]).uptime
     monkeypatch.setattr("umfpay.journal._record.uptime", lambda: real() + ahead[0])
-    session, journal = await shop.process()
-    original = journal.record
+    session, _ = await shop.process()
+    real_write = JournaledCall.write
 
-    def record(*arguments, **options):
-        made = original(*arguments, **options)
-        write = made.write
+    async def slow(self, **when):
+        await real_write(self, **when)
+        ahead[0] = 3600.0
 
-        async def slow(**when):
-            await write(**when)
-            ahead[0] = 3600.0
-
-        made.write = slow
-
-        return made
-
-    journal.record = record
+    monkeypatch.setattr(JournaledCall, "write", slow)
 
     with pytest.raises(JournalError, match="lease"):
         await session.refunds.create(paid, orders.refund())
@@ -527,7 +520,7 @@ async def test_a_journal_has_one_merchant(shop, process):
         UMFSession(attrs.evolve(session.config, client_id="other"), journal=journal)
 
     with pytest.raises(ConfigError):
-        str(Journal(shop.url).merchant)
+        str(Journal(shop.url).rows)
 
 
 @pytest.mark.parametrize("wrong", ["", " ", "a\n", "x" * 151, 5])

@@ -205,7 +205,7 @@ async def test_a_payment_that_was_created_is_followed_until_it_is_closed(shop, p
     heard = []
 
     @journal.settled
-    async def note(entry, found, connection):
+    async def note(entry, found, transaction):
         heard.append((entry.call, found.id, str(found.state)))
 
     recovery = Recovery(session, journal)
@@ -328,13 +328,13 @@ async def test_old_card_data_are_deleted(shop, process):
     sealed = shop.database.tables.sealed
     await shop.change(
         sealed.insert().values(
-            merchant=journal.merchant,
+            merchant=journal.rows.merchant,
             payment_id="PAY_A",
             document="{}",
             expires_at=shop.database.now - 1,
         )
     )
-    assert await journal.sealed("PAY_A") is None
+    assert await journal.sealed.find("PAY_A") is None
     await Recovery(session, journal).run_once()
     assert not await shop.rows("sealed")
 

@@ -98,7 +98,7 @@ def show(*, row: int, url: str, schema: str | None, file: Path | None) -> None:
             )
 
         # A row that was forgotten has left its log.
-        if not log or await opened.entry(row) is not None:
+        if not log or await opened.rows.find(row) is not None:
             print_json(_json(await needed_entry(opened, row)))
 
     _run(url, schema, file, act)
@@ -123,7 +123,7 @@ def resolve(
 
     Exits with 0 when it has ended then, with 1 when it stays open.
     """
-    from umfpay.journal import JournalState, Resolver, needed_entry
+    from umfpay.journal import JournalState, Recovery, needed_entry
 
     async def act(opened: Journal) -> bool:
         entry = await needed_entry(opened, row)
@@ -132,11 +132,7 @@ def resolve(
             async with open_session(
                 settings(file), fetch_token=fetch_token, journal=opened
             ) as session:
-                resolver = Resolver(session=session, journal=opened)
-                claimed = await resolver.claim(entry)
-
-                if claimed is not None:
-                    await resolver.resolve(claimed)
+                await Recovery(session, opened).advance(entry)
 
         entry = await needed_entry(opened, row)
         print_line(_line(entry))
@@ -169,10 +165,11 @@ def settle(
     """
     End an open row as you know it ended.
     """
-    from umfpay.journal import needed_entry, settle_by_hand
+    from umfpay.journal import JournalOutcome, decide, needed_entry
 
     async def act(opened: Journal) -> None:
-        await settle_by_hand(opened, row, executed=outcome == "executed", reason=reason)
+        decided = JournalOutcome(outcome.replace("-", "_"))
+        await decide(opened, row, decided, reason=reason)
         print_line(_line(await needed_entry(opened, row)))
 
     _run(url, schema, file, act)
@@ -188,10 +185,10 @@ def forget(
     """
     Delete a row: the same intent may be sent again then.
     """
-    from umfpay.journal import forget_by_hand
+    from umfpay.journal import decide
 
     async def act(opened: Journal) -> None:
-        await forget_by_hand(opened, row, reason=reason)
+        await decide(opened, row, None, reason=reason)
         print_line(f"row {row}: forgotten | 已删除第 {row} 行")
 
     _run(url, schema, file, act)

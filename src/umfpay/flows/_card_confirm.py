@@ -14,6 +14,7 @@ from umfpay._session import UMFSession
 from umfpay.errors import (
     APIError,
     DatabaseError,
+    Intent,
     InvalidValueError,
     OutcomeUnknownError,
     PaymentExpiredError,
@@ -381,7 +382,7 @@ class Confirmation:
             mine.checked = waits
 
             if waits:
-                self._journal_refusal(refusal)
+                self._journal_refusal()
 
             if not pending.attempts_left:
                 pending.forget()
@@ -405,17 +406,18 @@ class Confirmation:
         """
         mine.refused_with, mine.checked = refusal.ret_code or "refused", True
         mine.verified = refusal.verified
-        self._journal_refusal(refusal)
+        self._journal_refusal()
         self.pending.forget()
 
-    def _journal_refusal(self, refusal: APIError) -> None:
+    def _journal_refusal(self) -> None:
         """
         Give back the intent of an execute that is known to have come to nothing.
         """
         if self.session.journal is not None:
-            self.session.journal.refused(
-                self.pending.payment_id, ret_code=refusal.ret_code
+            executed = Intent.now(
+                "payments.execute", payment_id=self.pending.payment_id
             )
+            self.session.journal.resolved(executed, outcome="refused", evidence="query")
 
     def _is_only_open(self, mine: CodeAttempt) -> bool:
         """

@@ -31,6 +31,7 @@ async def declare_customs(
     *,
     on_step: OnStep | None = None,
     arrivals: NotificationSource | None = None,
+    intent_id: str | None = None,
     deadline: float = 86400.0,
 ) -> tuple[CustomsDeclaration, ...]:
     """
@@ -43,6 +44,9 @@ async def declare_customs(
 
     Args:
         declarations: One per sub order.
+        intent_id: What the shop wants by it, for the journal: with the number of its sub
+            order it names each declaration, and while that is open, or was carried out,
+            no other call with it is sent.
         deadline: Seconds for all of it.
 
     Returns:
@@ -60,14 +64,19 @@ async def declare_customs(
             "declarations：必须是非空列表。",
         )
 
-    end = Deadline.after(deadline)
+    end = Deadline.after(deadline, intent_id)
     check_listener(on_step)
     payment_id = payment.id if isinstance(payment, Payment) else payment
     declared = []
 
     for new in declarations:
+        options = end.intent_options(session)
+
+        if intent_id is not None:
+            options["intent_id"] = f"{intent_id} {new.mer_sub_reference_id}"
+
         made = await session.customs.apply(
-            payment_id, new, arrivals=arrivals, **end.options(session)
+            payment_id, new, arrivals=arrivals, **options
         )
         await report_step(on_step, "declared", made, deadline=end)
         declared.append(made)

@@ -28,6 +28,7 @@ async def register_enterprise(
     *,
     wait: bool = True,
     on_step: OnStep | None = None,
+    intent_id: str | None = None,
     deadline: float = 7 * 86400.0,
 ) -> EnterpriseQualification:
     """
@@ -41,6 +42,8 @@ async def register_enterprise(
 
     Args:
         wait: False returns as soon as it is registered.
+        intent_id: What the shop wants by it, for the journal: while it is open, or
+            was carried out, no other call with it is sent.
         deadline: Seconds for all of it; a week by default.
 
     Raises:
@@ -48,9 +51,9 @@ async def register_enterprise(
         OutcomeUnknownError: It may be registered. Registering again does no harm.
         APIError: The gateway refused it.
     """
-    end = Deadline.after(deadline)
+    end = Deadline.after(deadline, intent_id)
     check_listener(on_step)
-    company = await session.enterprises.register(new, **end.options(session))
+    company = await session.enterprises.register(new, **end.intent_options(session))
     await report_step(on_step, "registered", company, deadline=end)
 
     if not wait:

@@ -18,6 +18,7 @@ async def report_tracking(
     payment: Payment | str,
     parcels: Mapping[str, str],
     *,
+    intent_id: str | None = None,
     deadline: float = 30.0,
 ) -> None:
     """
@@ -25,6 +26,8 @@ async def report_tracking(
 
     Args:
         parcels: By mer_sub_reference_id: ``"<carrier name> <number>"``.
+        intent_id: What the shop wants by it, for the journal: while it is open, or
+            was carried out, no other call with it is sent.
         deadline: Seconds.
 
     Raises:
@@ -44,4 +47,6 @@ async def report_tracking(
         ]
     )
     payment_id = payment.id if isinstance(payment, Payment) else payment
-    await session.payments.update_express_info(payment_id, info, deadline=deadline)
+    await session.payments.update_express_info(
+        payment_id, info, deadline=deadline, intent_id=intent_id
+    )

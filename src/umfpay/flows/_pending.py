@@ -314,7 +314,7 @@ async def store_pending(session: UMFSession, pending: PendingCardPayment) -> Non
         DatabaseError: It cannot be kept.
     """
     if session.journal is not None:
-        await session.journal.keep_sealed(
+        await session.journal.sealed.keep(
             pending.payment_id,
             pending.to_json(),
             mer_reference_id=pending.mer_reference_id,
@@ -336,7 +336,7 @@ async def stored_pending(session: UMFSession, payment_id: str) -> PendingCardPay
             "pending：仅在使用日志（journal）时可只提供支付编号。",
         )
 
-    document = await session.journal.sealed(payment_id)
+    document = await session.journal.sealed.find(payment_id)
 
     if document is None:
         raise PendingExpiredError(

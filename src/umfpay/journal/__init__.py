@@ -9,13 +9,7 @@ from umfpay.errors import needs_extra as _needs_extra
 
 
 with _needs_extra("sql", by="umfpay.journal"):
-    from umfpay.journal._by_hand import (
-        LogEntry,
-        forget_by_hand,
-        log_of,
-        needed_entry,
-        settle_by_hand,
-    )
+    from umfpay.journal._by_hand import LogEntry, decide, log_of, needed_entry
     from umfpay.journal._entry import (
         Decider,
         JournalEntry,
@@ -25,7 +19,6 @@ with _needs_extra("sql", by="umfpay.journal"):
     from umfpay.journal._journal import Journal, SettledHandler
     from umfpay.journal._record import RecordedIntent
     from umfpay.journal._recovery import Recovery
-    from umfpay.journal._resolving import Resolver
 
 
 __all__ = [
@@ -37,10 +30,8 @@ __all__ = [
     "LogEntry",
     "RecordedIntent",
     "Recovery",
-    "Resolver",
     "SettledHandler",
-    "forget_by_hand",
+    "decide",
     "log_of",
     "needed_entry",
-    "settle_by_hand",
 ]

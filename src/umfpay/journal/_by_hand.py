@@ -7,14 +7,12 @@ from __future__ import annotations
 import getpass
 import socket
 from datetime import datetime
-from typing import Any
 
 import attrs
-from sqlalchemy import delete, select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from umfpay.errors import ConfigError, Text
-from umfpay.journal._columns import ending, forget_sealed
 from umfpay.journal._entry import (
     Decider,
     JournalEntry,
@@ -25,7 +23,7 @@ from umfpay.journal._entry import (
 from umfpay.journal._journal import Journal
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class LogEntry:
     """
     A change that a person made.
@@ -44,74 +42,69 @@ def current_user() -> str:
     return f"{getpass.getuser()}@{socket.gethostname()}"[:128]
 
 
-async def settle_by_hand(
-    journal: Journal, position: int, *, executed: bool, reason: str, who: str = ""
+async def decide(
+    journal: Journal,
+    position: int,
+    outcome: JournalOutcome | None,
+    *,
+    reason: str,
+    who: str = "",
 ) -> None:
     """
-    End an open row as a person says it is.
+    End an open row as a person says it ended, and log who said so.
 
     The intent stays taken if it was executed. Whoever was asking about it writes in vain.
 
+    Args:
+        outcome: None deletes the row, whatever became of it: its intent is free then.
+
     Raises:
-        ConfigError: There is no such row, it has ended, or no reason is given.
+        ConfigError: There is no such row, it is being sent, it has ended and is not to be
+            deleted, or no reason is given.
     """
-    outcome = JournalOutcome.EXECUTED if executed else JournalOutcome.NOT_EXECUTED
-    table = journal.database.tables.journal
+    rows, columns = journal.rows, journal.rows.table.c
     entry = await needed_entry(journal, position)
-    values = {
-        "outcome": outcome,
-        "decided_by": Decider.PERSON,
-        "reason": _needed_reason(reason),
-    }
+    is_row = (columns.position == position) & ~rows.is_being_sent
+    is_open = columns.state != JournalState.ENDED
 
-    async def work(connection: AsyncConnection) -> bool:
-        changed = await connection.execute(
-            update(table)
-            .where(
-                table.c.position == entry.position,
-                (table.c.state == JournalState.UNKNOWN)
-                | (table.c.outcome == JournalOutcome.UNKNOWN)
-                | (table.c.lease_until < journal.database.now),
+    if not reason.strip():
+        raise ConfigError("A reason is needed.", "必须填写原因。")
+
+    async def work(connection: AsyncConnection) -> int:
+        if outcome is None:
+            changed = await rows.delete(connection, is_row)
+        else:
+            changed = await rows.end(
+                connection,
+                is_row & (is_open | (columns.outcome == JournalOutcome.UNKNOWN)),
+                outcome=outcome,
+                decided_by=Decider.PERSON,
+                reason=reason,
+                fence=columns.fence + 1,
             )
-            .values(fence=table.c.fence + 1, **ending(journal, values))
-        )
 
-        if changed.rowcount and entry.moves_money:
-            await forget_sealed(journal, connection, entry.payment_id)
+        if changed and entry.moves_money:
+            await journal.sealed.forget(connection, entry.payment_id)
 
-        if changed.rowcount:
-            await _log(journal, connection, position, f"settle {outcome}", reason, who)
+        if changed:
+            await connection.execute(
+                journal.database.tables.journal_log.insert().values(
+                    merchant=rows.merchant,
+                    journal_position=position,
+                    at=journal.database.now,
+                    who=who or current_user(),
+                    action="forget" if outcome is None else f"settle {outcome}",
+                    reason=reason,
+                )
+            )
 
-        return bool(changed.rowcount)
+        return changed
 
     if not await journal.database.run(work):
         raise ConfigError(
             f"row {position}: it has ended, or is being sent just now.",
             f"第 {position} 行：已结束或正在发送。",
         )
-
-
-async def forget_by_hand(
-    journal: Journal, position: int, *, reason: str, who: str = ""
-) -> None:
-    """
-    Delete a row: its intent is free then, whatever became of it.
-
-    Raises:
-        ConfigError: There is no such row, or no reason is given.
-    """
-    entry = await needed_entry(journal, position)
-    _needed_reason(reason)
-    table = journal.database.tables.journal
-
-    async def work(connection: AsyncConnection) -> None:
-        await connection.execute(
-            delete(table).where(table.c.position == entry.position)
-        )
-        await forget_sealed(journal, connection, entry.payment_id)
-        await _log(journal, connection, position, "forget", reason, who)
-
-    await journal.database.run(work)
 
 
 async def log_of(journal: Journal, position: int) -> list[LogEntry]:
@@ -122,19 +115,15 @@ async def log_of(journal: Journal, position: int) -> list[LogEntry]:
 
     async def read(connection: AsyncConnection) -> list[LogEntry]:
         rows = await connection.execute(
-            select(log)
+            select(log.c.at, log.c.who, log.c.action, log.c.reason)
             .where(
-                log.c.merchant == journal.merchant, log.c.journal_position == position
+                log.c.merchant == journal.rows.merchant,
+                log.c.journal_position == position,
             )
             .order_by(log.c.position)
         )
 
-        return [
-            LogEntry(
-                at=moment_of(row.at), who=row.who, action=row.action, reason=row.reason
-            )
-            for row in rows
-        ]
+        return [LogEntry(moment_of(at), *words) for at, *words in rows]
 
     return await journal.database.run(read, read_only=True)
 
@@ -146,7 +135,7 @@ async def needed_entry(journal: Journal, position: int) -> JournalEntry:
     Raises:
         ConfigError: There is none of this merchant.
     """
-    entry = await journal.entry(position)
+    entry = await journal.rows.find(position)
 
     if entry is None:
         raise ConfigError(
@@ -159,31 +148,3 @@ async def needed_entry(journal: Journal, position: int) -> JournalEntry:
         )
 
     return entry
-
-
-def _needed_reason(reason: str) -> str:
-    if not reason.strip():
-        raise ConfigError("A reason is needed.", "必须填写原因。")
-
-    return reason
-
-
-async def _log(
-    journal: Journal,
-    connection: AsyncConnection,
-    position: int,
-    action: str,
-    reason: str,
-    who: str,
-) -> None:
-    values: dict[str, Any] = {
-        "merchant": journal.merchant,
-        "journal_position": position,
-        "at": journal.database.now,
-        "who": who or current_user(),
-        "action": action,
-        "reason": reason,
-    }
-    await connection.execute(
-        journal.database.tables.journal_log.insert().values(**values)
-    )

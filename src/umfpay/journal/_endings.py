@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import itertools
 import logging
 import os
+import time
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from collections.abc import Coroutine, Mapping
+from typing import Any, Final, TypeVar
 
 import attrs
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,8 +24,11 @@ from umfpay.errors import (
     DatabaseTimeoutError,
     DatabaseUnavailableError,
 )
+from umfpay.journal._rows import Condition, Rows
 from umfpay.sql import Database
 
+
+_T = TypeVar("_T")
 
 _FIRST_PAUSE_SECONDS: Final = 0.05
 _MAX_PAUSE_SECONDS: Final = 5.0
@@ -34,25 +40,50 @@ _PASSING_ERRORS: Final = (
     DatabaseTimeoutError,
     DatabaseUnavailableError,
 )
+# Time that a suspended machine counts, too, where there is such a clock.
+_CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 _log = logging.getLogger("umfpay")
 
 
-@attrs.define(kw_only=True, eq=False)
+def uptime() -> float:
+    """
+    Return seconds by a clock that neither a user nor a suspended machine stops.
+    """
+    return time.clock_gettime(_CLOCK)
+
+
+@attrs.frozen(kw_only=True, eq=False)
 class Ending:
     """
-    Something to be written.
+    The end of a call, to be written into its row.
 
     Args:
-        open_intent: Who waits for the same intent waits for this; None: whoever waits.
-        write: Writes it in a transaction, and may be called again: it returns whether
-            it has to be looked at again.
         what: For the log.
+        which: Conditions: what is written, is written once.
+        values: Of the columns; see `Rows.end()`.
+        paid: Likewise.
+        open_intent: Who waits for the same intent waits for this; None: whoever waits.
+        look_until: Until when the row may still come to be seen, by `uptime()`.
     """
 
-    open_intent: str | None
-    write: Callable[[AsyncConnection], Awaitable[bool]]
+    rows: Rows
     what: str
+    which: tuple[Condition, ...]
+    values: Mapping[str, Any]
+    paid: str | None = None
+    open_intent: str | None = None
+    look_until: float = 0.0
+
+    async def write(self, connection: AsyncConnection) -> bool:
+        """
+        Write it; return whether the row has to be looked for again.
+        """
+        is_written = await self.rows.end(
+            connection, *self.which, paid=self.paid, **self.values
+        )
+
+        return not is_written and uptime() < self.look_until
 
 
 class EndingWriter:
@@ -64,34 +95,31 @@ class EndingWriter:
         self._database = database
         self._queue: deque[Ending] = deque()
         self._pid = os.getpid()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._spawned: set[asyncio.Task[Any]] = set()
         self._written = asyncio.Event()
 
     def put(self, ending: Ending) -> None:
         """
         Have *ending* written, after those that were put before.
         """
-        with contextlib.suppress(RuntimeError):
-            self._drop_foreign()
+        try:
+            self._bind()
+        except RuntimeError:
+            # Of a call that is thrown away with its loop: the next one takes it along.
+            self._queue.append(ending)
+        else:
+            self._queue.append(ending)
+            self._start()
 
-        self._queue.append(ending)
-        # Of a call that is thrown away with its loop: the next one takes it along.
-        with contextlib.suppress(RuntimeError):
-            self._start(asyncio.get_running_loop())
-
-    def spawn(self, work: Awaitable[Any]) -> asyncio.Task[Any]:
+    def spawn(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
         """
         Return a task that does *work*, whoever is cancelled; `drain()` waits for it.
         """
-
-        async def do() -> Any:  # Any: as *work* returns
-            return await work
-
-        self._drop_foreign()
-        task = asyncio.get_running_loop().create_task(do())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task = self._bind().create_task(work)
+        self._spawned.add(task)
+        task.add_done_callback(self._spawned.discard)
 
         return task
 
@@ -99,67 +127,71 @@ class EndingWriter:
         """
         Return when nothing is left to be written about *open_intent*.
         """
+        self._bind()
+
         while any(one.open_intent in (open_intent, None) for one in self._queue):
-            self._start(asyncio.get_running_loop())
+            self._start()
             await self._written.wait()
 
     async def drain(self, seconds: float) -> int:
         """
         Wait until all is written, *seconds* at most; return what is left.
         """
-        self._drop_foreign()
+        self._bind()
 
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self._queue or self._tasks:
-                    if self._tasks:
-                        await asyncio.wait(self._tasks)
+                while self._queue or self._spawned:
+                    if self._spawned:
+                        await asyncio.wait(self._spawned)
                         # What they leave behind is put before the next look.
                         await asyncio.sleep(0)
                     else:
-                        self._start(asyncio.get_running_loop())
+                        self._start()
                         await self._written.wait()
 
         task, self._task = self._task, None
 
-        if task is not None and not task.done():
+        if task is not None:
             task.cancel()
             await asyncio.wait({task})
 
-        return len(self._queue) + len(self._tasks)
+        return len(self._queue) + len(self._spawned)
 
-    def _drop_foreign(self) -> None:
+    def _bind(self) -> asyncio.AbstractEventLoop:
         """
         Forget the tasks of another loop, and after a fork what the parent writes.
+
+        Raises:
+            RuntimeError: No loop is running.
         """
         if self._pid != os.getpid():
-            self._pid = os.getpid()
+            self._pid, self._loop = os.getpid(), None
             self._queue.clear()
-            self._tasks.clear()
-            self._task = None
 
         loop = asyncio.get_running_loop()
-        self._tasks -= {one for one in self._tasks if one.get_loop() is not loop}
 
-        if self._task is not None and self._task.get_loop() is not loop:
-            self._task = None
+        if loop is not self._loop:
+            self._loop, self._written = loop, asyncio.Event()
+            self._task, self._spawned = None, set()
 
-    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
-        task = self._task
+        return loop
 
-        if task is None or task.done() or task.get_loop() is not loop:
-            # An event belongs to the loop in which it is first awaited.
-            self._written = asyncio.Event()
-            self._task = loop.create_task(self._write_all())
+    def _start(self) -> None:
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._write_all())
 
     async def _write_all(self) -> None:
-        pause, is_warned = _FIRST_PAUSE_SECONDS, False
+        pause, is_warned, size = _FIRST_PAUSE_SECONDS, False, _BATCH_SIZE
 
         while self._queue:
-            batch = [self._queue[i] for i in range(min(_BATCH_SIZE, len(self._queue)))]
+            batch = [*itertools.islice(self._queue, size)]
+            left, size = [], _BATCH_SIZE
 
             try:
-                again = await self._write(batch)
+                left = await self._database.run(
+                    functools.partial(_write, batch), repeatable=True
+                )
             except _PASSING_ERRORS as error:
                 if not is_warned:
                     _log.warning(
@@ -167,40 +199,14 @@ class EndingWriter:
                         batch[0].what,
                         error.what.en,
                     )
-                    is_warned = True
 
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _MAX_PAUSE_SECONDS)
+                left, is_warned = batch, True
+            except Exception as error:  # noqa: BLE001 (one that cannot be written stops no other)
+                if len(batch) > 1:
+                    size = 1
 
-                continue
+                    continue
 
-            for _ in batch:
-                self._queue.popleft()
-
-            if again:
-                self._queue.extend(again)
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _MAX_PAUSE_SECONDS)
-            else:
-                pause, is_warned = _FIRST_PAUSE_SECONDS, False
-
-            written, self._written = self._written, asyncio.Event()
-            written.set()
-
-    async def _write(self, batch: list[Ending]) -> list[Ending]:
-        """
-        Write *batch*; return those that are to be looked at again.
-        """
-
-        async def work(connection: AsyncConnection) -> list[Ending]:
-            return [one for one in batch if await one.write(connection)]
-
-        try:
-            return await self._database.run(work, repeatable=True)
-        except _PASSING_ERRORS:
-            raise
-        except Exception as error:  # noqa: BLE001 (one that cannot be written stops no other)
-            if len(batch) == 1:
                 # The row stays open: recovery asks the gateway.
                 _log.error(
                     "the journal cannot write how %s ended: %s",
@@ -208,11 +214,22 @@ class EndingWriter:
                     type(error).__name__,
                 )
 
-                return []
+            for _ in batch:
+                self._queue.popleft()
 
-        again: list[Ending] = []
+            self._queue.extendleft(reversed(left))
+            written, self._written = self._written, asyncio.Event()
+            written.set()
 
-        for one in batch:
-            again += await self._write([one])
+            if left:
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _MAX_PAUSE_SECONDS)
+            else:
+                pause, is_warned = _FIRST_PAUSE_SECONDS, False
 
-        return again
+
+async def _write(batch: list[Ending], connection: AsyncConnection) -> list[Ending]:
+    """
+    Write *batch*; return those that are to be looked for again.
+    """
+    return [one for one in batch if await one.write(connection)]

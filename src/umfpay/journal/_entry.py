@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -11,7 +12,7 @@ from typing import Any, Final
 
 import attrs
 
-from umfpay.errors import Intent
+from umfpay.errors import DuplicateIntentError, Intent
 from umfpay.protocol import dump_json, parse_json
 from umfpay.transport import Effect
 
@@ -51,12 +52,6 @@ class Decider(StrEnum):
     PERSON = "person"
 
 
-_AS_THEY_ARE: Final = (
-    *("position", "intent_id", "call", "effect", "mer_reference_id", "payment_id"),
-    *("object_id", "object_state", "currency", "refusal_code", "reason", "attempts"),
-    "fence",
-)
-_MOMENTS: Final = ("sent_at", "ended_at", "settled_at", "expires_at")
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -118,38 +113,15 @@ class JournalEntry:
         """
         return self.moves_money and self.state is JournalState.UNKNOWN
 
-
-def entry_of(row: Any, now: int) -> JournalEntry:
-    """
-    Return the entry of *row*, a row of the table with all its columns.
-
-    Args:
-        now: The database's clock.
-    """
-    state = JournalState(row.state)
-    # Any: as the columns are.
-    values: dict[str, Any] = {name: getattr(row, name) for name in _AS_THEY_ARE}
-    values |= {name: _moment(getattr(row, name)) for name in _MOMENTS}
-
-    return JournalEntry(
-        **values,
-        created_at=moment_of(row.created_at),
-        is_taken=row.open_intent is not None,
-        state=state,
-        outcome=row.outcome and JournalOutcome(row.outcome),
-        decided_by=row.decided_by and Decider(row.decided_by),
-        amount=None if row.amount is None else Decimal(row.amount),
-        age=max(timedelta(), (now - row.created_at) * _MICROSECOND),
-        needs_person=state is JournalState.UNKNOWN and row.next_at is None,
-        intent=read_intent(row.intent) if row.intent else None,
-        known_refunds=None
-        if row.known_refunds is None
-        else tuple(row.known_refunds.split()),
-    )
+    @property
+    def was_refused(self) -> bool:
+        """
+        Whether a signed refusal answered the only copy that left.
+        """
+        return self.intent is not None and "refused_with" in self.intent.details
 
 
-def _moment(value: int | None) -> datetime | None:
-    return None if value is None else moment_of(value)
+_COLUMNS: Final = frozenset(field.name for field in attrs.fields(JournalEntry))
 
 
 def moment_of(value: int) -> datetime:
@@ -196,4 +168,69 @@ def read_intent(text: str) -> Intent:
             "at": datetime.fromisoformat(value["at"]),
             "amount": None if amount is None else Decimal(amount),
         }
+    )
+
+
+def _read_ids(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+# Of the columns whose value is not the entry's own; an empty one is None.
+_READERS: Final[dict[str, Callable[[Any], Any]]] = {
+    "state": JournalState,
+    "outcome": JournalOutcome,
+    "decided_by": Decider,
+    "amount": Decimal,
+    "intent": lambda text: read_intent(text) if text else None,
+    "known_refunds": _read_ids,
+    **dict.fromkeys(
+        ("created_at", "sent_at", "ended_at", "settled_at", "expires_at"), moment_of
+    ),
+}
+
+
+def entry_of(row: Any, now: int) -> JournalEntry:
+    """
+    Return the entry of *row*, a row of the table with all its columns.
+
+    Args:
+        now: The database's clock.
+    """
+    # Any: as the columns are.
+    values: dict[str, Any] = {}
+
+    for name, value in row._mapping.items():
+        if name in _COLUMNS:
+            read = _READERS.get(name)
+            values[name] = value if read is None or value is None else read(value)
+
+    return JournalEntry(
+        **values,
+        is_taken=row.open_intent is not None,
+        age=max(timedelta(), (now - row.created_at) * _MICROSECOND),
+        needs_person=row.state == JournalState.UNKNOWN and row.next_at is None,
+    )
+
+
+def duplicate_error(holder: JournalEntry, *, name: str) -> DuplicateIntentError:
+    """
+    Return the error for an intent that *holder* has; *name* is what asks for it again.
+    """
+    end = holder.outcome or holder.state
+    zh = {"executed": "已执行", "unknown": "结果未知"}.get(end, "进行中")
+
+    return DuplicateIntentError(
+        f"{name} is not sent: the intent {holder.intent_id!r} is {end} in row"
+        f" {holder.position}, written at {holder.created_at:%Y-%m-%d %H:%M:%S} UTC.",
+        f"{name} 未发送：意图 {holder.intent_id!r} 已在第 {holder.position} 行"
+        f"（{zh}），写入时间 {holder.created_at:%Y-%m-%d %H:%M:%S} UTC。",
+        intent_id=holder.intent_id,
+        row=holder.position,
+        state=str(holder.state),
+        outcome=None if holder.outcome is None else str(holder.outcome),
+        at=holder.created_at,
+        payment_id=holder.payment_id,
+        mer_reference_id=holder.mer_reference_id,
+        object_id=holder.object_id,
+        money_may_have_moved=holder.moves_money,
     )

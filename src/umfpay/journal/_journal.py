@@ -8,23 +8,21 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from datetime import datetime, timedelta
-from types import TracebackType
+from datetime import timedelta
 from typing import Any, Final, Self, TypeVar
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from umfpay.errors import ConfigError, Intent, JournalError
-from umfpay.journal._columns import duplicate_error, ending, open_row
+from umfpay.journal._columns import default_intent_id, short
 from umfpay.journal._endings import Ending, EndingWriter
 from umfpay.journal._entry import (
     Decider,
     JournalEntry,
     JournalOutcome,
     JournalState,
-    entry_of,
-    microseconds_of,
+    duplicate_error,
 )
 from umfpay.journal._record import (
     ROW_DETAIL,
@@ -32,6 +30,8 @@ from umfpay.journal._record import (
     RecordedIntent,
     new_owner,
 )
+from umfpay.journal._rows import SECOND, Condition, Rows
+from umfpay.journal._sealed import SealedCards
 from umfpay.sql import Database, Transaction, insert_if_absent
 from umfpay.tokens import store_key
 from umfpay.transport import Call
@@ -44,7 +44,6 @@ SettledHandler = Callable[[JournalEntry, Any, Transaction], Awaitable[None]]
 # So that neither receiving nor handlers starve it.
 _POOL_SIZE: Final = 5
 _DRAIN_SECONDS: Final = 5.0
-_SECOND: Final = 1_000_000
 
 _log = logging.getLogger("umfpay")
 _recorded: ContextVar[RecordedIntent | None] = ContextVar("recorded", default=None)
@@ -79,7 +78,7 @@ class Journal:
         del where
         self.endings: EndingWriter = EndingWriter(self.database)
         self.handlers: list[SettledHandler] = []
-        self._merchant: str | None = None
+        self._rows: Rows | None = None
 
     def __repr__(self) -> str:
         # It may be half made: a report of what refused an argument shows it.
@@ -88,20 +87,27 @@ class Journal:
         return f"Journal({'' if database is None else repr(database.shown)})"
 
     @property
-    def merchant(self) -> str:
+    def rows(self) -> Rows:
         """
-        Whose calls they are, as the tables say it.
+        The rows of the merchant whose journal it is.
 
         Raises:
             ConfigError: No session has it yet.
         """
-        if self._merchant is None:
+        if self._rows is None:
             raise ConfigError(
                 "Journal: it belongs to no session yet: UMFSession(config, journal=...).",
                 "日志尚未关联会话：请使用 UMFSession(config, journal=...)。",
             )
 
-        return self._merchant
+        return self._rows
+
+    @property
+    def sealed(self) -> SealedCards:
+        """
+        What half-made card payments need.
+        """
+        return SealedCards(self.database, self.rows.merchant)
 
     def attach(self, *, base_url: str, client_id: str) -> None:
         """
@@ -110,16 +116,16 @@ class Journal:
         Raises:
             ConfigError: It is another merchant's already.
         """
-        merchant = store_key(base_url, client_id)
+        rows = Rows(self.database, store_key(base_url, client_id))
 
-        if self._merchant not in (None, merchant):
+        if self._rows is not None and self._rows.merchant != rows.merchant:
             raise ConfigError(
                 "Journal: it belongs to another merchant's session; make one for each"
                 " merchant, on the same database if you like.",
                 "日志已关联其他商户的会话；请为每个商户各建一个（可使用同一数据库）。",
             )
 
-        self._merchant = merchant
+        self._rows = rows
 
     async def __aenter__(self) -> Self:
         async def work(_connection: AsyncConnection) -> None:
@@ -131,12 +137,7 @@ class Journal:
 
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await self.aclose()
 
     async def aclose(self) -> None:
@@ -165,9 +166,10 @@ class Journal:
             recorded = None
 
         return JournaledCall(
-            self,
-            call,
-            intent_id=intent_id,
+            rows=self.rows,
+            endings=self.endings,
+            call=call,
+            intent_id=intent_id or default_intent_id(call),
             take_over=take_over,
             recorded=recorded,
         )
@@ -201,37 +203,31 @@ class Journal:
         Raises:
             DuplicateIntentError: The intent is open, or was carried out.
         """
-        table, now = self.database.tables.journal, self.database.now
-        owner = new_owner()
+        rows, owner = self.rows, new_owner()
         values = {
-            "merchant": self.merchant,
-            "intent_id": intent_id,
-            "open_intent": intent_id,
+            **rows.new_values(
+                intent_id, owner, lease_seconds=valid_for.total_seconds()
+            ),
             "state": JournalState.RECORDED,
             "call": "",
             "effect": "",
+            "intent": "",
             "mer_reference_id": mer_reference_id,
             "payment_id": payment_id,
-            "intent": "",
-            "owner": owner,
-            "fence": 1,
-            "lease_until": now + int(valid_for.total_seconds() * _SECOND),
-            "created_at": now,
-            "updated_at": now,
         }
 
-        if await insert_if_absent(connection, table, values):
+        if await insert_if_absent(connection, rows.table, values):
             return RecordedIntent(intent_id, owner)
 
-        row = await open_row(self, connection, intent_id)
+        holders = await rows.select(connection, rows.table.c.open_intent == intent_id)
 
-        if row is None:
+        if not holders:
             raise JournalError(
                 f"begin: the intent {intent_id!r} is disputed; try again.",
                 f"begin：意图 {intent_id!r} 存在争用，请重试。",
             )
 
-        raise duplicate_error(entry_of(row, row.created_at), name="begin")
+        raise duplicate_error(holders[0], name="begin")
 
     async def send_recorded(
         self,
@@ -256,94 +252,52 @@ class Journal:
         finally:
             _recorded.reset(token)
 
-    def resolved(self, intent: Intent, *, executed: bool, evidence: str) -> None:
+    def resolved(self, intent: Intent, *, outcome: str, evidence: str) -> None:
         """
-        Have it written what became of *intent*, if it names its row.
-        """
-        table = self.database.tables.journal
-        row = intent.details.get(ROW_DETAIL, "")
+        Have it written what became of *intent*; who has claimed its row loses it.
 
-        if not row.isdecimal():
+        Args:
+            outcome: ``executed``, ``not_executed`` or ``refused``.
+            evidence: As that of a `Resolution`.
+        """
+        columns, row = self.rows.table.c, intent.details.get(ROW_DETAIL)
+
+        if row is None and outcome != JournalOutcome.REFUSED:
+            # It was not written down.
             return
 
-        decided_by = evidence if evidence in [*Decider] else Decider.ANSWER
-        self._put(
-            {
-                "outcome": JournalOutcome.EXECUTED
-                if executed
-                else JournalOutcome.NOT_EXECUTED,
-                "decided_by": decided_by,
-            },
-            table.c.position == int(row),
+        asked = {
+            "position": int(row) if row is not None and row.isdecimal() else None,
             # The row of another database is another call's.
-            table.c.call == intent.call[:64],
-            *(
-                table.c[name] == value
-                for name, value in (
-                    ("payment_id", intent.payment_id),
-                    ("mer_reference_id", intent.mer_reference_id),
-                )
-                if value is not None
-            ),
-            what=f"{intent.call} (row {row})",
-        )
-
-    def refused(self, payment_id: str, *, ret_code: str) -> None:
-        """
-        Have it written that the execute of a payment, last unclear, came to nothing.
-        """
-        table = self.database.tables.journal
-        self._put(
-            {
-                "outcome": JournalOutcome.REFUSED,
-                "decided_by": Decider.QUERY,
-                "refusal_code": ret_code[:32],
-            },
-            table.c.payment_id == payment_id,
-            table.c.call == "payments.execute",
-            what=f"payments.execute of {payment_id}",
-        )
-
-    def _put(
-        self, values: dict[str, Any], *which: ColumnElement[bool], what: str
-    ) -> None:
-        """
-        Have *values* written into an unknown row; whoever has taken it has lost it then.
-        """
-        table = self.database.tables.journal
-
-        async def write(connection: AsyncConnection) -> bool:
-            await connection.execute(
-                update(table)
-                .where(
-                    table.c.merchant == self.merchant,
-                    table.c.state == JournalState.UNKNOWN,
-                    *which,
-                )
-                .values(fence=table.c.fence + 1, **ending(self, values))
+            "call": short(intent.call),
+            "payment_id": intent.payment_id,
+            "mer_reference_id": intent.mer_reference_id,
+        }
+        which = [columns[name] == one for name, one in asked.items() if one is not None]
+        by_answer = evidence not in [*Decider]
+        values = {
+            "outcome": JournalOutcome(outcome),
+            "decided_by": Decider.ANSWER if by_answer else Decider(evidence),
+            "fence": columns.fence + 1,
+        }
+        self.endings.put(
+            Ending(
+                rows=self.rows,
+                what=intent.call,
+                which=(*which, columns.state == JournalState.UNKNOWN),
+                values=values,
+                paid=intent.payment_id,
             )
-
-            return False
-
-        self.endings.put(Ending(open_intent=None, write=write, what=what))
-
-    async def holder(self, intent_id: str) -> JournalEntry | None:
-        """
-        Return the row that holds *intent_id*, None if it is free.
-        """
-        found = await self.entries(
-            self.database.tables.journal.c.open_intent == intent_id
         )
 
-        return found[0] if found else None
-
-    async def entry(self, position: int) -> JournalEntry | None:
+    async def entries(self, *which: Condition, limit: int = 1000) -> list[JournalEntry]:
         """
-        Return the row of that number.
-        """
-        found = await self.entries(self.database.tables.journal.c.position == position)
+        Return rows of this merchant, oldest first.
 
-        return found[0] if found else None
+        Args:
+            which: Conditions on the columns of ``database.tables.journal``.
+        """
+        return await self.rows.read(*which, limit=limit)
 
     async def open_items(self) -> list[JournalEntry]:
         """
@@ -352,35 +306,12 @@ class Journal:
         For an alarm: those whose `is_alarming` is true and whose `age` is more than some
         minutes.
         """
-        table = self.database.tables.journal
+        table = self.rows.table
 
-        return await self.entries(
+        return await self.rows.read(
             (table.c.state != JournalState.ENDED)
             | (table.c.outcome == JournalOutcome.UNKNOWN)
         )
-
-    async def entries(
-        self, *which: ColumnElement[bool], limit: int = 1000
-    ) -> list[JournalEntry]:
-        """
-        Return rows of this merchant, oldest first.
-
-        Args:
-            which: Conditions on the columns of ``database.tables.journal``.
-        """
-        table, now = self.database.tables.journal, self.database.now
-
-        async def read(connection: AsyncConnection) -> list[JournalEntry]:
-            rows = await connection.execute(
-                select(table, now.label("clock"))
-                .where(table.c.merchant == self.merchant, *which)
-                .order_by(table.c.position)
-                .limit(limit)
-            )
-
-            return [entry_of(row, row.clock) for row in rows]
-
-        return await self.database.run(read, read_only=True)
 
     async def prune(self, *, older_than: timedelta) -> int:
         """
@@ -391,22 +322,18 @@ class Journal:
         Args:
             older_than: Time since their end.
         """
-        table, log = self.database.tables.journal, self.database.tables.journal_log
-        until = self.database.now - int(older_than.total_seconds() * _SECOND)
+        rows, log = self.rows, self.database.tables.journal_log
+        until = self.database.now - int(older_than.total_seconds() * SECOND)
+        is_ended = rows.table.c.state == JournalState.ENDED
 
         async def work(connection: AsyncConnection) -> int:
             await connection.execute(
-                delete(log).where(log.c.merchant == self.merchant, log.c.at < until)
-            )
-            deleted = await connection.execute(
-                delete(table).where(
-                    table.c.merchant == self.merchant,
-                    table.c.state == JournalState.ENDED,
-                    table.c.ended_at < until,
-                )
+                delete(log).where(log.c.merchant == rows.merchant, log.c.at < until)
             )
 
-            return deleted.rowcount
+            return await rows.delete(
+                connection, is_ended, rows.table.c.ended_at < until
+            )
 
         return await self.database.run(work, repeatable=True)
 
@@ -435,56 +362,3 @@ class Journal:
         self.handlers.append(handler)
 
         return handler
-
-    async def keep_sealed(
-        self,
-        payment_id: str,
-        document: str,
-        *,
-        mer_reference_id: str,
-        expires_at: datetime,
-    ) -> None:
-        """
-        Keep what a half-made payment needs, until its end or *expires_at*.
-
-        Raises:
-            DatabaseError: It cannot be kept.
-        """
-        table = self.database.tables.sealed
-        values = {
-            "mer_reference_id": mer_reference_id,
-            "document": document,
-            "expires_at": microseconds_of(expires_at),
-        }
-        mine = {"merchant": self.merchant, "payment_id": payment_id}
-
-        async def work(connection: AsyncConnection) -> None:
-            created = {**mine, **values, "created_at": self.database.now}
-
-            if not await insert_if_absent(connection, table, created):
-                await connection.execute(
-                    update(table)
-                    .where(*(table.c[name] == value for name, value in mine.items()))
-                    .values(**values)
-                )
-
-        await self.database.run(work, repeatable=True)
-
-    async def sealed(self, payment_id: str) -> str | None:
-        """
-        Return what was kept of a payment, None if nothing is, or no more.
-        """
-        table = self.database.tables.sealed
-
-        async def read(connection: AsyncConnection) -> str | None:
-            found = await connection.execute(
-                select(table.c.document).where(
-                    table.c.merchant == self.merchant,
-                    table.c.payment_id == payment_id,
-                    table.c.expires_at > self.database.now,
-                )
-            )
-
-            return found.scalar_one_or_none()
-
-        return await self.database.run(read, read_only=True)

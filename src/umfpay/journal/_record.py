@@ -9,15 +9,15 @@ whoever takes it raises its fence, and what the sender writes then is written in
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
-import time
 import uuid
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import attrs
-from sqlalchemy import Table, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from umfpay.errors import (
@@ -26,32 +26,17 @@ from umfpay.errors import (
     Intent,
     JournalError,
     Text,
-    UMFError,
 )
 from umfpay.journal._columns import (
-    SECOND,
-    default_intent_id,
-    duplicate_error,
+    asked_values,
     end_values,
-    ending,
-    facts_of,
-    forget_sealed,
     not_sent_values,
-    open_row,
-    seconds_to_pay,
     unknown_values,
 )
-from umfpay.journal._endings import Ending
-from umfpay.journal._entry import (
-    JournalEntry,
-    JournalOutcome,
-    JournalState,
-)
+from umfpay.journal._endings import Ending, EndingWriter, uptime
+from umfpay.journal._entry import JournalState, duplicate_error
+from umfpay.journal._rows import Condition, Rows
 from umfpay.transport import Call, CallVerdict, Effect
-
-
-if TYPE_CHECKING:
-    from umfpay.journal._journal import Journal
 
 
 # Until the end of a call whose deadline has passed is written.
@@ -59,16 +44,6 @@ LEASE_MARGIN_SECONDS: Final = 15.0
 ROW_DETAIL: Final = "journal_row"
 
 _WRITE_SECONDS: Final = 10.0
-
-# Time that a suspended machine counts, too, where there is such a clock.
-_CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-
-
-def uptime() -> float:
-    """
-    Return seconds by a clock that neither a user nor a suspended machine stops.
-    """
-    return time.clock_gettime(_CLOCK)
 
 
 def new_owner() -> str:
@@ -91,42 +66,32 @@ class RecordedIntent:
 @attrs.frozen
 class _WrittenRow:
     position: int
-    fence: int
+    fence: int = 1
     # Another copy may have left before this one.
-    is_taken_over: bool
+    is_taken_over: bool = False
 
 
-class _TakenError(Exception):
-    """
-    Raised inside of a transaction when the intent is taken.
-    """
-
-
+@attrs.define(kw_only=True, eq=False)
 class JournaledCall:
     """
     One call of one merchant; see `umfpay.transport.CallRecord`.
+
+    Args:
+        intent_id: "" if it has none.
+        take_over: Go on with the row of the same intent if its end is not known.
+        recorded: The row that the shop wrote for it.
     """
 
-    def __init__(
-        self,
-        journal: Journal,
-        call: Call[Any],
-        *,
-        intent_id: str | None,
-        take_over: bool,
-        recorded: RecordedIntent | None,
-    ) -> None:
-        assert call.intent is not None
-        self._journal = journal
-        self._table: Table = journal.database.tables.journal
-        self._call = call
-        self._intent: Intent = call.intent
-        self._intent_id = intent_id or default_intent_id(call)
-        self._take_over = take_over
-        self._recorded = recorded
-        self._owner = new_owner()
-        self._row: _WrittenRow | None = None
-        self._valid_until = 0.0
+    rows: Rows
+    endings: EndingWriter
+    call: Call[Any]
+    intent_id: str
+    take_over: bool
+    recorded: RecordedIntent | None
+    _owner: str = attrs.field(factory=new_owner, init=False)
+    _row: _WrittenRow | None = attrs.field(default=None, init=False)
+    # By `uptime()`.
+    _send_until: float = attrs.field(default=0.0, init=False)
 
     async def write(self, *, deadline: float) -> None:
         """
@@ -139,9 +104,7 @@ class JournaledCall:
         """
         if self._row is not None:
             if not self.is_valid():
-                raise self._error(
-                    Text("its lease is over", "其租约已过期"), name=self._call.name
-                )
+                raise self._error(Text("its lease is over", "其租约已过期"))
 
             return
 
@@ -150,33 +113,40 @@ class JournaledCall:
         if left <= 0:
             raise TimeoutError
 
-        until = uptime() + left
-        endings = self._journal.endings
+        self._send_until = uptime() + left
 
-        if self._intent_id:
+        if self.intent_id:
             async with asyncio.timeout(left):
-                await endings.wait_for(self._intent_id)
+                await self.endings.wait_for(self.intent_id)
 
-        writing = endings.spawn(self._write(left))
+        writing = self.endings.spawn(self._write(left))
 
         try:
-            written = await asyncio.shield(writing)
-        except BaseException:
-            # Nobody knows whether it was committed; it is certain that nothing leaves.
-            self._withdraw_when_done(writing)
+            await asyncio.wait({writing})
+            self._row = writing.result()
 
-            raise
+            return
+        except BaseException as error:
+            # It is certain that nothing leaves, not that nothing was committed.
+            if writing.done():
+                self._withdraw(writing)
+            else:
+                writing.add_done_callback(self._withdraw)
 
-        if isinstance(written, UMFError):
-            raise written
+            if isinstance(error, DatabaseError):
+                why = error.what
+            elif isinstance(error, SQLAlchemyError):
+                why = Text(type(error).__name__, type(error).__name__)
+            else:
+                raise
 
-        self._row, self._valid_until = written, until
+        raise self._error(why)
 
     def is_valid(self) -> bool:
         """
         Tell whether the call may still be sent: the row is written, and leased.
         """
-        return self._row is not None and uptime() < self._valid_until
+        return self._row is not None and uptime() < self._send_until
 
     def named(self, intent: Intent) -> Intent:
         """
@@ -199,241 +169,145 @@ class JournaledCall:
         """
         Have the end of the call written; nobody waits for that.
         """
-        if self._row is None:
-            return
+        if self._row is not None:
+            self._put_end(end_values(call_verdict, result, intent))
 
-        values = end_values(call_verdict, result, intent)
-        self._put_end(self._row, values)
+    def _withdraw(self, writing: asyncio.Task[_WrittenRow]) -> None:
+        """
+        Have the row end as not sent, if it is there or will still come to be seen.
+        """
+        is_certain = CommitUnknownError | None
 
-    def _put_end(self, row: _WrittenRow, values: dict[str, Any]) -> None:
-        if row.is_taken_over and values.get("outcome") in (
-            JournalOutcome.REFUSED,
-            JournalOutcome.NOT_SENT,
-        ):
-            values = unknown_values()
+        if not writing.cancelled() and isinstance(writing.exception(), is_certain):
+            self._put_end(unknown_values() if self.take_over else not_sent_values())
 
-        is_paid = (
-            values.get("outcome") is JournalOutcome.EXECUTED
-            and self._call.effect is Effect.MONEY
-            and self._intent.payment_id is not None
-        )
+    def _put_end(self, values: dict[str, Any]) -> None:
+        row, call, columns = self._row, self.call, self.rows.table.c
+        assert call.intent is not None
 
-        async def write(connection: AsyncConnection) -> bool:
-            await connection.execute(
-                update(self._table)
-                .where(
-                    self._table.c.position == row.position,
-                    self._table.c.fence == row.fence,
-                    self._table.c.state == JournalState.SENDING,
-                )
-                .values(**ending(self._journal, values))
-            )
+        if row is None:
+            # It may still come to be seen.
+            which, look_until = columns.owner == self._owner, self._send_until
+            look_until += LEASE_MARGIN_SECONDS
+        else:
+            which, look_until = columns.position == row.position, 0.0
+            which &= columns.fence == row.fence
 
-            if is_paid:
-                # A card that was used may not be kept.
-                await forget_sealed(self._journal, connection, self._intent.payment_id)
-
-            return False
-
-        self._journal.endings.put(
+        self.endings.put(
             Ending(
-                open_intent=self._intent_id or None,
-                write=write,
-                what=f"{self._call.name} (row {row.position})",
+                rows=self.rows,
+                what=call.name,
+                which=(which, columns.state == JournalState.SENDING),
+                values=values,
+                paid=call.intent.payment_id if call.effect is Effect.MONEY else None,
+                open_intent=self.intent_id or None,
+                look_until=look_until,
             )
         )
 
-    async def _write(self, left: float) -> _WrittenRow | UMFError:
+    async def _write(self, left: float) -> _WrittenRow:
         """
-        Return the row as it was committed, or what the caller raises.
+        Return the row as it was committed.
         """
-        seconds = min(left, _WRITE_SECONDS)
-        database = self._journal.database
-        name = self._call.name
-        holder: JournalEntry | None = None
+        table, name = self.rows.table, self.call.name
 
         # Whoever held the intent may just have given it back.
         for _ in range(3):
-            try:
-                return await database.run(
-                    lambda connection: self._insert(connection, left), timeout=seconds
+            with contextlib.suppress(IntegrityError):
+                return await self.rows.database.run(
+                    lambda connection: self._insert(connection, left),
+                    timeout=min(left, _WRITE_SECONDS),
                 )
-            except (IntegrityError, _TakenError):
-                pass
-            except CommitUnknownError as error:
-                self._withdraw(uptime() + left + LEASE_MARGIN_SECONDS)
 
-                return self._error(error.what, name=name)
-            except DatabaseError as error:
-                return self._error(error.what, name=name)
-            except JournalError as error:
-                return error.with_traceback(None)
-
-            try:
-                holder = await self._journal.holder(self._intent_id)
-            except DatabaseError as error:
-                return self._error(error.what, name=name)
+            holder = await self.rows.read_one(table.c.open_intent == self.intent_id)
 
             if holder is not None:
-                return duplicate_error(holder, name=name)
+                raise duplicate_error(holder, name=name)
 
-        return self._error(Text("its intent is disputed", "其意图存在争用"), name=name)
+        raise self._error(Text("its intent is disputed", "其意图存在争用"))
 
     async def _insert(self, connection: AsyncConnection, left: float) -> _WrittenRow:
-        now = self._journal.database.now
-        lease = int((left + LEASE_MARGIN_SECONDS) * SECOND)
+        rows, columns, now = self.rows, self.rows.table.c, self.rows.database.now
+        is_unknown = columns.state == JournalState.UNKNOWN
+        is_left = (columns.state == JournalState.SENDING) & rows.is_free
         values = {
-            **facts_of(self._call, self._intent),
+            **rows.new_values(
+                self.intent_id, self._owner, lease_seconds=left + LEASE_MARGIN_SECONDS
+            ),
+            **asked_values(self.call),
             "state": JournalState.SENDING,
-            "owner": self._owner,
-            "lease_until": now + lease,
-            "updated_at": now,
             "sent_at": now,
         }
-        expires_in = seconds_to_pay(self._call)
+        taken: _WrittenRow | None = None
 
-        if expires_in is not None:
-            values["expires_at"] = now + int(expires_in * SECOND)
-
-        if self._recorded is not None:
-            return await self._flip(connection, values, self._recorded)
-
-        if self._take_over and self._intent_id:
-            taken = await self._take(connection, values)
-
-            if taken is not None:
-                return taken
-
-        inserted = await connection.execute(
-            self._table.insert().values(
-                merchant=self._journal.merchant,
-                intent_id=self._intent_id,
-                open_intent=self._intent_id or None,
-                created_at=now,
-                fence=1,
-                **values,
+        if self.recorded is not None:
+            taken = await self._take(
+                connection,
+                values,
+                columns.owner == self.recorded.owner,
+                columns.state == JournalState.RECORDED,
+                columns.lease_until > now,
             )
-        )
+
+            if taken is None:
+                raise self._error(
+                    Text(
+                        f"no recorded row of {self.intent_id!r} is to be seen: its"
+                        " transaction is not committed, or it was sent or given up",
+                        f"找不到 {self.intent_id!r} 的已登记记录：其事务尚未提交，"
+                        "或已被发送或放弃",
+                    )
+                )
+        elif self.take_over and self.intent_id:
+            taken = await self._take(
+                connection,
+                values,
+                columns.open_intent == self.intent_id,
+                is_unknown | is_left,
+            )
+
+        if taken is not None:
+            return taken
+
+        inserted = await connection.execute(rows.table.insert().values(**values))
         key = inserted.inserted_primary_key
         assert key is not None
 
-        return _WrittenRow(key[0], 1, is_taken_over=False)
+        return _WrittenRow(key[0])
 
-    async def _flip(
+    async def _take(
         self,
         connection: AsyncConnection,
         values: dict[str, Any],
-        recorded: RecordedIntent,
-    ) -> _WrittenRow:
-        """
-        Make the shop's own row one that is sent; nobody else can then.
-        """
-        table, now = self._table, self._journal.database.now
-        mine = (
-            table.c.merchant == self._journal.merchant,
-            table.c.intent_id == recorded.intent_id,
-            table.c.owner == recorded.owner,
-            table.c.state == JournalState.RECORDED,
-            table.c.lease_until > now,
-        )
-        row = (await connection.execute(select(table).where(*mine))).one_or_none()
-        changed = 0
-
-        if row is not None:
-            result = await connection.execute(
-                update(table)
-                .where(*mine, table.c.position == row.position)
-                .values(fence=row.fence + 1, **values)
-            )
-            changed = result.rowcount
-
-        if row is None or changed != 1:
-            raise self._error(
-                Text(
-                    f"no recorded row of {recorded.intent_id!r} is to be seen: its"
-                    " transaction is not committed, or it was sent or given up",
-                    f"找不到 {recorded.intent_id!r} 的已登记记录：其事务尚未提交，"
-                    "或已被发送或放弃",
-                ),
-                name=self._call.name,
-            )
-
-        return _WrittenRow(row.position, row.fence + 1, is_taken_over=False)
-
-    async def _take(
-        self, connection: AsyncConnection, values: dict[str, Any]
+        *which: Condition,
     ) -> _WrittenRow | None:
         """
-        Take over the row of the same intent, if nobody knows its end.
+        Make a row that is there one that is sent by this call; None if there is none.
         """
-        table, now = self._table, self._journal.database.now
-        row = await open_row(self._journal, connection, self._intent_id)
+        rows, columns = self.rows, self.rows.table.c
+        found = await connection.execute(
+            select(columns.position, columns.fence, columns.created_at).where(
+                columns.merchant == rows.merchant, *which
+            )
+        )
+        row = found.one_or_none()
 
         if row is None:
             return None
 
-        result = await connection.execute(
-            update(table)
-            .where(
-                table.c.position == row.position,
-                table.c.fence == row.fence,
-                (table.c.state == JournalState.UNKNOWN)
-                | (
-                    (table.c.state == JournalState.SENDING)
-                    & (table.c.lease_until < now)
-                ),
-            )
-            .values(fence=row.fence + 1, **values)
+        is_same = (columns.position == row.position) & (columns.fence == row.fence)
+        kept = {"fence": row.fence + 1, "created_at": row.created_at}
+
+        if not await rows.change(connection, is_same, *which, **{**values, **kept}):
+            return None
+
+        return _WrittenRow(
+            row.position, row.fence + 1, is_taken_over=self.recorded is None
         )
 
-        if result.rowcount != 1:
-            raise _TakenError
+    def _error(self, why: Text) -> JournalError:
+        name = self.call.name
 
-        return _WrittenRow(row.position, row.fence + 1, is_taken_over=True)
-
-    def _withdraw_when_done(self, writing: asyncio.Task[Any]) -> None:
-        def withdraw(done: asyncio.Task[Any]) -> None:
-            if done.cancelled():
-                return
-
-            written = done.result()
-
-            if isinstance(written, _WrittenRow):
-                self._put_end(written, not_sent_values())
-
-        writing.add_done_callback(withdraw)
-
-    def _withdraw(self, until: float) -> None:
-        """
-        Have the row end as not sent, if it is there or will still come to be seen.
-        """
-        table = self._table
-
-        async def write(connection: AsyncConnection) -> bool:
-            changed = await connection.execute(
-                update(table)
-                .where(
-                    table.c.merchant == self._journal.merchant,
-                    table.c.state == JournalState.SENDING,
-                    table.c.owner == self._owner,
-                )
-                .values(
-                    **ending(
-                        self._journal,
-                        unknown_values() if self._take_over else not_sent_values(),
-                    )
-                )
-            )
-
-            return not changed.rowcount and uptime() < until
-
-        self._journal.endings.put(
-            Ending(
-                open_intent=self._intent_id or None, write=write, what=self._call.name
-            )
-        )
-
-    def _error(self, why: Text, *, name: str) -> JournalError:
         return JournalError(
             f"{name} is not sent, for it cannot be written down: {why.en}",
             f"{name} 未发送，因无法写入日志：{why.zh}",

@@ -5,31 +5,40 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
-from sqlalchemy import delete, or_
+import attrs
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from umfpay._session import UMFSession
+from umfpay._session import Executed, UMFSession
 from umfpay.errors import ConfigError, UMFError
-from umfpay.journal._entry import JournalEntry, JournalState
+from umfpay.journal._asking import Asker, Inbox
+from umfpay.journal._columns import object_values
+from umfpay.journal._entry import Decider, JournalEntry, JournalOutcome, JournalState
 from umfpay.journal._journal import Journal
-from umfpay.journal._resolving import Inbox, Resolver
+from umfpay.journal._record import new_owner
+from umfpay.journal._rows import SECOND, Condition, Rows
+from umfpay.sql import Transaction
 
 
 _BATCH_SIZE: Final = 20
 _CONCURRENCY: Final = 4
-_MAX_PAUSE_SECONDS: Final = 30.0
+_MAX_IDLE_SECONDS: Final = 30.0
 _SWEEP_SECONDS: Final = 60.0
+_CLAIM_SECONDS: Final = 90
+_HANDLER_SECONDS: Final = 30.0
+_FIRST_PAUSE_SECONDS: Final = 5.0
+_MAX_PAUSE_SECONDS: Final = 600.0
+_MAX_DOUBLINGS: Final = 10
+# The clocks of two companies differ, and the lists are behind.
+_TOLERANCE: Final = timedelta(minutes=10)
 
 _log = logging.getLogger("umfpay")
 
 
+@attrs.define(eq=False)
 class Recovery:
     """
     Ends open rows of a journal; any number of processes may run one.
@@ -42,6 +51,9 @@ class Recovery:
     moves money and stays unclear is left to a person, and stays in
     `Journal.open_items()`. Then the handlers of `Journal.settled` are called.
 
+    Each step takes the row for a while and raises its fence, so that what another one
+    writes about it later is written in vain.
+
     Args:
         inbox: Stored notifications: they are asked first, and final answers are stored
             there, so that its handlers hear of them.
@@ -50,45 +62,28 @@ class Recovery:
         look_every: Seconds between two looks into the table.
     """
 
-    def __init__(
-        self,
-        session: UMFSession,
-        journal: Journal,
-        *,
-        inbox: Inbox | None = None,
-        give_up_after: timedelta = timedelta(days=3),
-        close_after: timedelta = timedelta(days=1),
-        look_every: float = 1.0,
-    ) -> None:
-        if session.journal is not journal:
+    session: UMFSession
+    journal: Journal
+    inbox: Inbox | None = attrs.field(default=None, kw_only=True)
+    give_up_after: timedelta = attrs.field(default=timedelta(days=3), kw_only=True)
+    close_after: timedelta = attrs.field(default=timedelta(days=1), kw_only=True)
+    look_every: float = attrs.field(default=1.0, kw_only=True)
+    _task: asyncio.Task[None] | None = attrs.field(default=None, init=False)
+    _swept: float = attrs.field(default=-_SWEEP_SECONDS, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.session.journal is not self.journal:
             raise ConfigError(
                 "Recovery: the session must have the same journal.",
                 "Recovery：会话必须使用同一日志。",
             )
-
-        self._journal = journal
-        self._resolver = Resolver(
-            session=session,
-            journal=journal,
-            inbox=inbox,
-            give_up_after=give_up_after,
-            close_after=close_after,
-        )
-        self._look_every = look_every
-        self._task: asyncio.Task[None] | None = None
-        self._swept = -_SWEEP_SECONDS
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._run())
 
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await self.aclose()
 
     async def aclose(self) -> None:
@@ -108,7 +103,7 @@ class Recovery:
         loop = asyncio.get_running_loop()
 
         if loop.time() - self._swept >= _SWEEP_SECONDS:
-            await self._sweep()
+            await self.journal.sealed.forget_expired()
             self._swept = loop.time()
 
         due = await self._due()
@@ -116,77 +111,246 @@ class Recovery:
 
         async def work(entry: JournalEntry) -> None:
             async with limit:
-                await self._bring_forward(entry)
+                await self.advance(entry)
 
         await asyncio.gather(*(work(entry) for entry in due))
 
         return len(due)
 
+    async def advance(self, entry: JournalEntry) -> None:
+        """
+        Ask about a row now, unless somebody else does.
+        """
+        try:
+            claimed = await self._claim(entry)
+
+            if claimed is None:
+                return
+
+            if claimed.state is JournalState.ENDED:
+                await self._settle(claimed)
+            elif claimed.state is JournalState.RECORDED:
+                await self._end(
+                    claimed, JournalOutcome.NOT_SENT, reason="its caller died"
+                )
+            else:
+                await self._resolve(claimed)
+        except UMFError as error:
+            # Its claim ends, and another look is taken.
+            _log.info("row %d: %s", entry.position, type(error).__name__)
+
     async def _run(self) -> None:
-        pause = self._look_every
+        pause = self.look_every
 
         while True:
             try:
                 found = await self.run_once()
-                pause = self._look_every
+                pause = self.look_every
             except UMFError as error:
                 # The database is away: calls are not sent meanwhile.
                 _log.warning("recovery waits: %s", error.what.en)
-                found, pause = 0, min(2 * pause, _MAX_PAUSE_SECONDS)
+                found, pause = 0, min(2 * pause, _MAX_IDLE_SECONDS)
 
             if found < _BATCH_SIZE:
                 await asyncio.sleep(pause)
 
     async def _due(self) -> list[JournalEntry]:
-        database, resolver = self._journal.database, self._resolver
-        table, now = database.tables.journal, database.now
-        free = or_(table.c.lease_until.is_(None), table.c.lease_until < now)
+        rows, now = self._rows, self._rows.database.now
+        columns = rows.table.c
+        is_due = columns.next_at <= now
         kinds = [
-            table.c.state.in_((JournalState.SENDING, JournalState.RECORDED)),
-            (table.c.state == JournalState.UNKNOWN) & (table.c.next_at <= now),
+            columns.state.in_((JournalState.SENDING, JournalState.RECORDED)),
+            (columns.state == JournalState.UNKNOWN) & is_due,
         ]
 
-        if self._journal.handlers or resolver.inbox is not None:
-            kinds.append(
-                (table.c.state == JournalState.ENDED)
-                & (table.c.next_at <= now)
-                & table.c.settled_at.is_(None)
-            )
+        if self.journal.handlers or self.inbox is not None:
+            is_unsettled = columns.settled_at.is_(None)
+            kinds.append((columns.state == JournalState.ENDED) & is_due & is_unsettled)
 
         return [
             one
             for kind in kinds
-            for one in await self._journal.entries(kind, free, limit=_BATCH_SIZE)
+            for one in await rows.read(kind, rows.is_free, limit=_BATCH_SIZE)
         ]
 
-    async def _bring_forward(self, entry: JournalEntry) -> None:
-        claimed = await self._resolver.claim(entry)
+    async def _claim(self, entry: JournalEntry) -> JournalEntry | None:
+        """
+        Take the row for a while; None if another was faster, or it has changed.
+        """
+        now, state = self._rows.database.now, entry.state
 
-        if claimed is None:
-            return
+        if state is JournalState.SENDING:
+            state = JournalState.UNKNOWN
 
-        act: Callable[[JournalEntry], Awaitable[object]] = (
-            self._resolver.settle
-            if claimed.state is JournalState.ENDED
-            else self._resolver.resolve
+        # Any: what the columns hold.
+        changes: dict[str, Any] = {
+            "state": state,
+            "fence": entry.fence + 1,
+            "attempts": entry.attempts + 1,
+        }
+        is_mine = await self._change(
+            entry,
+            self._rows.is_free,
+            owner=new_owner(),
+            lease_until=now + _CLAIM_SECONDS * SECOND,
+            next_at=now,
+            **changes,
         )
 
-        with contextlib.suppress(UMFError):
-            # Its claim ends, and another look is taken.
-            await act(claimed)
+        return attrs.evolve(entry, **changes) if is_mine else None
 
-    async def _sweep(self) -> None:
+    async def _resolve(self, entry: JournalEntry) -> None:
         """
-        Delete card data whose time is over.
+        Ask what became of a call of which nobody knows the end.
         """
-        journal, sealed = self._journal, self._journal.database.tables.sealed
+        found = await self._asker.resolution(entry)
+
+        if found is None or found.outcome is Executed.UNKNOWN:
+            await self._stay_open(entry, is_answered=found is not None)
+
+            return
+
+        outcome = JournalOutcome(found.outcome)
+
+        if outcome is JournalOutcome.NOT_EXECUTED and entry.was_refused:
+            outcome = JournalOutcome.REFUSED
+
+        named = object_values(found.object)
+        named["object_id"] = named["object_id"] or entry.object_id
+        await self._end(
+            entry, outcome, decided_by=Decider(found.evidence), reason=None, **named
+        )
+
+    async def _stay_open(self, entry: JournalEntry, *, is_answered: bool) -> None:
+        """
+        Write when the row is looked at again, or that it no longer is.
+        """
+        now = entry.created_at + entry.age
+
+        if (
+            is_answered
+            and entry.call == "payments.create"
+            and entry.expires_at is not None
+            and now > entry.expires_at + _TOLERANCE
+        ):
+            # It may exist: nobody can pay it any more.
+            await self._end(
+                entry,
+                JournalOutcome.NOT_EXECUTED,
+                decided_by=Decider.TRANSACTIONS,
+                reason="its order can no longer be paid",
+            )
+        elif not entry.moves_money and entry.age > self.close_after:
+            reason = "nobody can say; it moves no money"
+            await self._end(entry, JournalOutcome.UNKNOWN, reason=reason)
+        else:
+            await self._postpone(entry)
+
+    async def _postpone(self, entry: JournalEntry) -> None:
+        """
+        Look at a claimed row again, after a while that doubles; in the end never.
+        """
+        doublings = min(entry.attempts - 1, _MAX_DOUBLINGS)
+        pause = min(_FIRST_PAUSE_SECONDS * 2**doublings, _MAX_PAUSE_SECONDS)
+        next_at = self._rows.database.now + int(pause * SECOND)
+        # Any: what the columns hold.
+        changes: dict[str, Any] = {"next_at": next_at, "lease_until": None}
+
+        if entry.age > self.give_up_after and entry.is_alarming:
+            _log.warning(
+                "row %d of the journal (%s, %s) needs a person: nobody can say whether"
+                " it was carried out",
+                entry.position,
+                entry.call,
+                entry.payment_id,
+            )
+            reason = entry.reason or "nobody can say whether it was carried out"
+            changes |= {"next_at": None, "reason": reason}
+        elif entry.age > self.give_up_after and entry.state is JournalState.ENDED:
+            changes["next_at"] = None
+
+        await self._change(entry, **changes)
+
+    async def _settle(self, entry: JournalEntry) -> None:
+        """
+        Follow an ended row to the final state; then call the handlers, once.
+        """
+        try:
+            found = await self._asker.final_object(entry)
+        except (LookupError, UMFError) as error:
+            _log.info("row %d: %s", entry.position, type(error).__name__)
+            await self._postpone(entry)
+
+            return
+
+        changes = {
+            "settled_at": self._rows.database.now,
+            "lease_until": None,
+            "object_state": object_values(found)["object_state"] or entry.object_state,
+        }
 
         async def work(connection: AsyncConnection) -> None:
-            await connection.execute(
-                delete(sealed).where(
-                    sealed.c.merchant == journal.merchant,
-                    sealed.c.expires_at < journal.database.now,
-                )
-            )
+            if not await self._rows.change(connection, *self._same(entry), **changes):
+                return
 
-        await journal.database.run(work, repeatable=True)
+            transaction = Transaction(connection)
+
+            try:
+                for handler in self.journal.handlers:
+                    await handler(entry, found, transaction)
+            finally:
+                await transaction.close_sessions()
+
+        try:
+            await self._rows.database.run(work, timeout=_HANDLER_SECONDS)
+        except Exception as error:  # noqa: BLE001 (it is called again)
+            _log.warning(
+                "settled: the handler failed for row %d: %s",
+                entry.position,
+                type(error).__name__,
+            )
+            await self._postpone(entry)
+
+    async def _end(
+        self, entry: JournalEntry, outcome: JournalOutcome, **values: Any
+    ) -> None:
+        await self._rows.database.run(
+            lambda connection: self._rows.end(
+                connection,
+                *self._same(entry),
+                paid=entry.payment_id if entry.moves_money else None,
+                outcome=outcome,
+                **values,
+            ),
+            repeatable=True,
+        )
+
+    async def _change(
+        self, entry: JournalEntry, *which: Condition, **values: Any
+    ) -> bool:
+        return await self._rows.database.run(
+            lambda connection: self._rows.change(
+                connection, *self._same(entry), *which, **values
+            )
+        )
+
+    def _same(self, entry: JournalEntry) -> tuple[Condition, ...]:
+        """
+        Return the condition that nobody has changed the row since.
+        """
+        columns = self._rows.table.c
+
+        return (
+            columns.position == entry.position,
+            columns.fence == entry.fence,
+            columns.state == entry.state,
+            columns.settled_at.is_(None),
+        )
+
+    @property
+    def _rows(self) -> Rows:
+        return self.journal.rows
+
+    @property
+    def _asker(self) -> Asker:
+        return Asker(self.session, self.journal.rows, self.inbox)

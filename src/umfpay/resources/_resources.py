@@ -158,9 +158,7 @@ class Resources(Sender):
 
         if self.journal is not None and found.outcome is not Executed.UNKNOWN:
             self.journal.resolved(
-                intent,
-                executed=found.outcome is Executed.YES,
-                evidence=found.evidence,
+                intent, outcome=str(found.outcome), evidence=found.evidence
             )
 
         return found

@@ -59,10 +59,45 @@ class CallRecord(Protocol):
         ...
 
 
+class CardStore(Protocol):
+    """
+    What half-made card payments need, sealed, until they have ended.
+    """
+
+    async def keep(
+        self,
+        payment_id: str,
+        document: str,
+        *,
+        mer_reference_id: str,
+        expires_at: datetime,
+    ) -> None:
+        """
+        Keep what a payment needs, until its end or *expires_at*.
+
+        Raises:
+            DatabaseError: It cannot be kept.
+        """
+        ...
+
+    async def find(self, payment_id: str) -> str | None:
+        """
+        Return what is kept of a payment, None if nothing is, or no more.
+        """
+        ...
+
+
 class CallJournal(Protocol):
     """
     Where the calls of one merchant are written down: `umfpay.journal.Journal`.
     """
+
+    @property
+    def sealed(self) -> CardStore:
+        """
+        What is kept of card payments.
+        """
+        ...
 
     def attach(self, *, base_url: str, client_id: str) -> None:
         """
@@ -85,33 +120,12 @@ class CallJournal(Protocol):
         """
         ...
 
-    def resolved(self, intent: Intent, *, executed: bool, evidence: str) -> None:
+    def resolved(self, intent: Intent, *, outcome: str, evidence: str) -> None:
         """
-        Have it written what became of *intent*, if it names its row.
-        """
-        ...
+        Have it written what became of *intent*.
 
-    def refused(self, payment_id: str, *, ret_code: str) -> None:
-        """
-        Have it written that the execute of a payment, last unclear, came to nothing.
-        """
-        ...
-
-    async def keep_sealed(
-        self,
-        payment_id: str,
-        document: str,
-        *,
-        mer_reference_id: str,
-        expires_at: datetime,
-    ) -> None:
-        """
-        Keep what a half-made payment needs, until its end or *expires_at*.
-        """
-        ...
-
-    async def sealed(self, payment_id: str) -> str | None:
-        """
-        Return what was kept of a payment, None if nothing is.
+        Args:
+            outcome: ``executed``, ``not_executed`` or ``refused``.
+            evidence: What says so.
         """
         ...

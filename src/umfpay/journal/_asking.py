@@ -1,0 +1,178 @@
+"""
+`Asker`: what the gateway, or a stored notification, says of a row.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import Any, Final, Literal, Protocol
+
+import attrs
+
+from umfpay._session import Evidence, Resolution, UMFSession
+from umfpay.errors import UMFError
+from umfpay.journal._entry import JournalEntry, JournalOutcome, JournalState
+from umfpay.journal._record import ROW_DETAIL
+from umfpay.journal._rows import Rows
+from umfpay.models import CustomsDeclaration, Money, Payment, Refund
+
+
+_CALL_SECONDS: Final = 30.0
+
+_log = logging.getLogger("umfpay")
+
+
+class Inbox(Evidence, Protocol):
+    """
+    Where verified notifications are stored, and the final answers to queries.
+    """
+
+    async def expect(
+        self,
+        what: str,
+        *,
+        amount: Money,
+        kind: Literal["payment", "refund"],
+        payment_id: str | None,
+        refund_id: str | None,
+    ) -> None:
+        """
+        Learn what was asked for, and which id the gateway gave it.
+        """
+        ...
+
+    async def record(
+        self, entity: Payment | Refund | CustomsDeclaration, *, deadline: float
+    ) -> Payment | Refund | CustomsDeclaration | None:
+        """
+        Keep what a signed query says.
+        """
+        ...
+
+
+@attrs.frozen
+class Asker:
+    """
+    Asks, and changes nothing.
+    """
+
+    session: UMFSession
+    rows: Rows
+    inbox: Inbox | None
+
+    async def resolution(self, entry: JournalEntry) -> Resolution | None:
+        """
+        Return what became of an open row, None if the gateway cannot be asked now.
+        """
+        intent = entry.intent
+        assert intent is not None
+        # Its end is written with the row's fence.
+        details = {**intent.details}
+        details.pop(ROW_DETAIL, None)
+
+        try:
+            return await self.session.resolve(
+                attrs.evolve(intent, details=details),
+                evidence=self.inbox,
+                known_refunds=await self._known_refunds(entry),
+                expires_at=await self._order_expires_at(entry),
+                deadline=_CALL_SECONDS,
+            )
+        except UMFError as error:
+            _log.info("row %d: %s", entry.position, type(error).__name__)
+
+            return None
+
+    async def final_object(self, entry: JournalEntry) -> Payment | Refund | None:
+        """
+        Return what a carried-out call came to, None where nobody follows it.
+
+        Raises:
+            LookupError: It has not ended yet.
+            UMFError: Nobody can be asked now.
+        """
+        object_id: str | None = None
+        get: Any = None  # of payments or refunds
+
+        if entry.call in ("payments.create", "payments.execute"):
+            object_id = entry.payment_id or entry.object_id
+            get = self.session.payments.get
+        elif entry.call == "refunds.create":
+            object_id, get = entry.object_id, self.session.refunds.get
+
+        if entry.outcome is not JournalOutcome.EXECUTED or not object_id:
+            return None
+
+        found: Any = None  # any object of the gateway
+
+        if self.inbox is not None:
+            found = await self.inbox.notified(object_id=object_id)
+
+        if not _is_final(found):
+            found = await get(object_id, deadline=_CALL_SECONDS)
+
+            if not _is_final(found):
+                raise LookupError(object_id)
+
+            if self.inbox is not None:
+                if isinstance(found, Refund) and entry.amount is not None:
+                    # Its query names neither number nor payment, and its caller may
+                    # have died before it could.
+                    await self.inbox.expect(
+                        str(entry.mer_reference_id),
+                        amount=Money(entry.amount, str(entry.currency)),
+                        kind="refund",
+                        payment_id=entry.payment_id,
+                        refund_id=object_id,
+                    )
+
+                # Its handlers may be slow; that it is stored is enough.
+                await self.inbox.record(found, deadline=0.0)
+
+        return found  # type: ignore[no-any-return]
+
+    async def _known_refunds(self, entry: JournalEntry) -> list[str] | None:
+        """
+        Return the ids of all other refunds of the payment, None if there may be more.
+        """
+        if entry.known_refunds is None:
+            return None
+
+        columns = self.rows.table.c
+        others = await self.rows.read(
+            columns.payment_id == entry.payment_id,
+            columns.call == "refunds.create",
+            columns.position != entry.position,
+        )
+
+        if any(
+            one.state is not JournalState.ENDED
+            or (one.outcome is JournalOutcome.EXECUTED and one.object_id is None)
+            for one in others
+        ):
+            return None
+
+        ids = [one.object_id for one in others if one.object_id is not None]
+
+        return [*entry.known_refunds, *ids]
+
+    async def _order_expires_at(self, entry: JournalEntry) -> datetime | None:
+        """
+        Return when the order can no longer be paid, by the row that created it.
+        """
+        if entry.expires_at is not None or entry.payment_id is None:
+            return entry.expires_at
+
+        columns = self.rows.table.c
+        created = await self.rows.read_one(
+            columns.payment_id == entry.payment_id, columns.call == "payments.create"
+        )
+
+        return None if created is None else created.expires_at
+
+
+def _is_final(found: Any) -> bool:
+    state = getattr(found, "state", None)
+
+    return state is not None and bool(state.final)

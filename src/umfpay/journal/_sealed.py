@@ -1,0 +1,106 @@
+"""
+`SealedCards`: what half-made card payments need, sealed, until they have ended.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import attrs
+from sqlalchemy import ColumnElement, Table, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from umfpay.journal._entry import microseconds_of
+from umfpay.sql import Database, insert_if_absent
+
+
+@attrs.frozen(eq=False)
+class SealedCards:
+    """
+    The pending card payments of one merchant; see `umfpay.transport.CardStore`.
+    """
+
+    database: Database
+    merchant: str
+
+    async def keep(
+        self,
+        payment_id: str,
+        document: str,
+        *,
+        mer_reference_id: str,
+        expires_at: datetime,
+    ) -> None:
+        """
+        Keep what a payment needs, until its end or *expires_at*.
+
+        Raises:
+            DatabaseError: It cannot be kept.
+        """
+        values = {
+            "mer_reference_id": mer_reference_id,
+            "document": document,
+            "expires_at": microseconds_of(expires_at),
+        }
+
+        async def work(connection: AsyncConnection) -> None:
+            created = {
+                "merchant": self.merchant,
+                "payment_id": payment_id,
+                "created_at": self.database.now,
+                **values,
+            }
+
+            if not await insert_if_absent(connection, self._table, created):
+                await connection.execute(
+                    update(self._table).where(*self._of(payment_id)).values(**values)
+                )
+
+        await self.database.run(work, repeatable=True)
+
+    async def find(self, payment_id: str) -> str | None:
+        """
+        Return what is kept of a payment, None if nothing is, or no more.
+        """
+        table = self._table
+        unexpired = table.c.expires_at > self.database.now
+
+        async def work(connection: AsyncConnection) -> str | None:
+            found = await connection.execute(
+                select(table.c.document).where(*self._of(payment_id), unexpired)
+            )
+
+            return found.scalar_one_or_none()
+
+        return await self.database.run(work, read_only=True)
+
+    async def forget(self, connection: AsyncConnection, payment_id: str | None) -> None:
+        """
+        Delete what is kept of a payment.
+        """
+        await connection.execute(delete(self._table).where(*self._of(payment_id)))
+
+    async def forget_expired(self) -> None:
+        """
+        Delete what nobody may use any more.
+        """
+        table = self._table
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(
+                delete(table).where(
+                    table.c.merchant == self.merchant,
+                    table.c.expires_at < self.database.now,
+                )
+            )
+
+        await self.database.run(work, repeatable=True)
+
+    @property
+    def _table(self) -> Table:
+        return self.database.tables.sealed
+
+    def _of(self, payment_id: str | None) -> tuple[ColumnElement[bool], ...]:
+        table = self._table
+
+        return table.c.merchant == self.merchant, table.c.payment_id == payment_id
