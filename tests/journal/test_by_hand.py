@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 
 import orders
 import pytest
 
 from umfpay.cli import _main
-from umfpay.errors import OutcomeUnknownError
+from umfpay.errors import ConfigError, OutcomeUnknownError
+from umfpay.journal import JournalOutcome, Recovery, decide, log_of
 
 
 @pytest.fixture(name="umfpay")
@@ -146,3 +148,46 @@ async def test_the_gateway_is_asked_by_hand(umfpay, shop, unclear, monkeypatch):
     assert code in (0, 1)
     assert f"{unclear}  0:00" in printed.out
     assert (code == 0) == ("ended" in printed.out)
+
+
+async def test_nobody_decides_about_a_call_that_is_being_sent(shop, process, paid):
+    """
+    Its sender may still send it; later a person may.
+    """
+    _, journal = process
+
+    async def work(connection):
+        return await journal.begin(connection, "return 9")
+
+    await shop.database.run(work)
+    position = (await shop.rows())[-1]["position"]
+
+    for outcome in (None, JournalOutcome.NOT_EXECUTED):
+        with pytest.raises(ConfigError, match="being sent"):
+            await decide(journal, position, outcome, reason="too slow")
+
+    assert not await log_of(journal, position)
+    await shop.lapse()
+    await decide(journal, position, None, reason="it is gone", who="anna")
+    (log,) = await log_of(journal, position)
+
+    assert ("anna", "forget", "it is gone") == (log.who, log.action, log.reason)
+    assert datetime.now(UTC) - log.at < timedelta(minutes=1)
+
+
+async def test_a_row_that_recovery_asks_about_is_decided_once(shop, unclear, process):
+    """
+    What the one that asked writes afterwards is written in vain.
+    """
+    session, journal = process
+    recovery = Recovery(session, journal)
+    entry = await recovery._claim(await journal.rows.find(unclear))
+    await decide(journal, unclear, JournalOutcome.NOT_EXECUTED, reason="not there")
+    await recovery._end(entry, JournalOutcome.EXECUTED)
+    row = (await shop.rows())[-1]
+
+    assert ("not_executed", "person", None) == (
+        row["outcome"],
+        row["decided_by"],
+        row["open_intent"],
+    )

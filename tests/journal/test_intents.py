@@ -30,7 +30,7 @@ def _declared(order):
 
 
 async def _payment(shop, session):
-    new = orders.card_payment(order=orders.order(customs=True))
+    new = orders.card_payment(customs=True)
     payment = await session.payments.create(new)
     shop.move(payment.id, "pay")
 
@@ -82,13 +82,6 @@ async def _begin(shop, session, intent_id):
     await begin_card_payment(session, orders.order(), card, intent_id=intent_id)
 
 
-async def _customs(shop, session, intent_id):
-    payment_id, order = await _payment(shop, session)
-    await declare_customs(
-        session, payment_id, [_declared(order)], intent_id=intent_id, deadline=30
-    )
-
-
 async def _register(shop, session, intent_id):
     await register_enterprise(
         session, orders.company(), wait=False, intent_id=intent_id
@@ -112,7 +105,6 @@ CALLS = {
     "request": _raw,
     "report_tracking": _tracking,
     "begin_card_payment": _begin,
-    "declare_customs": _customs,
     "register_enterprise": _register,
 }
 
@@ -153,10 +145,17 @@ async def test_each_declaration_of_a_flow_has_an_intent(shop, process):
     """
     session, journal = process
     payment_id, order = await _payment(shop, session)
-    await declare_customs(
-        session, payment_id, [_declared(order)], intent_id="parcel 7", deadline=30
-    )
-    rows = await shop.settled(journal)
     number = order.sub_orders[0].mer_sub_reference_id
 
+    async def declare(session):
+        await declare_customs(
+            session, payment_id, [_declared(order)], intent_id="parcel 7", deadline=30
+        )
+
+    await declare(session)
+    rows = await shop.settled(journal)
     assert f"parcel 7 {number}" == rows[-1]["intent_id"]
+    other, _ = await shop.process()
+
+    with pytest.raises(DuplicateIntentError, match="parcel 7"):
+        await declare(other)

@@ -12,7 +12,12 @@ from datetime import timedelta
 import orders
 import pytest
 
-from umfpay.errors import ConfigError, OutcomeUnknownError
+from umfpay.errors import (
+    APIError,
+    ConfigError,
+    DuplicateIntentError,
+    OutcomeUnknownError,
+)
 from umfpay.journal import Journal, Recovery
 from umfpay.notifications import NotificationInbox, NotificationReceiver
 
@@ -337,6 +342,117 @@ async def test_old_card_data_are_deleted(shop, process):
     assert await journal.sealed.find("PAY_A") is None
     await Recovery(session, journal).run_once()
     assert not await shop.rows("sealed")
+
+
+def _wrong_code(shop, payment_id):
+    return orders.card("000000" if shop.code(payment_id) != "000000" else "000001")
+
+
+@pytest.mark.parametrize("refusals", ["signed", "unsigned"])
+async def test_after_a_wrong_code_two_queries_give_the_intent_back(
+    shop, process, refusals
+):
+    """
+    Whether the refusal is signed or not: the payment waits, and five seconds later it
+    still does.
+    """
+    session, journal = process
+    payment = await session.payments.create(orders.card_payment())
+    await session.payments.verify(payment.id, orders.card())
+    right = orders.card(shop.code(payment.id))
+    shop.settings(refusals=refusals)
+
+    with pytest.raises((APIError, OutcomeUnknownError)):
+        await session.payments.execute(payment.id, _wrong_code(shop, payment.id))
+
+    await shop.settled(journal)
+
+    with pytest.raises(DuplicateIntentError) as caught:
+        await session.payments.execute(payment.id, right)
+
+    assert "unknown" == caught.value.state
+    recovery = Recovery(session, journal)
+    assert 1 == await recovery.run_once()
+    assert 0 == await recovery.run_once()
+    row = (await shop.rows())[-1]
+    assert "unknown" == row["state"]
+    assert row["next_at"] - row["updated_at"] >= 5_000_000
+
+    await shop.lapse()
+    assert 1 == await recovery.run_once()
+    row = (await shop.rows())[-1]
+    assert ("ended", "refused", "query", "00200005", None) == (
+        row["state"],
+        row["outcome"],
+        row["decided_by"],
+        row["refusal_code"],
+        row["open_intent"],
+    )
+
+    await session.payments.execute(payment.id, right)
+    assert ["executed", "refused", "executed"] == [
+        row["outcome"] for row in await shop.settled(journal)
+    ]
+
+
+async def test_a_wrong_code_says_nothing_of_a_copy_that_left_before(shop, process):
+    """
+    That one may have used the code up, or be on its way: only the payment's end tells.
+    """
+    session, journal = process
+    payment_id, call = await _execute(shop, session)
+    await _unclear(shop, session, journal, call, kind="drop_before", path="execute")
+    wrong = _wrong_code(shop, payment_id)
+
+    with pytest.raises((APIError, OutcomeUnknownError)):
+        await session.payments.execute(payment_id, wrong, take_over=True)
+
+    await shop.settled(journal)
+
+    for _ in range(3):
+        await shop.lapse()
+        await Recovery(session, journal).run_once()
+
+    row = (await shop.rows())[-1]
+    assert ("unknown", 5) == (row["state"], row["fence"])
+    assert row["open_intent"]
+
+
+async def test_a_handler_cannot_end_the_transaction_it_is_given(shop, process, caplog):
+    """
+    Nothing of it is kept then, and it is called again; a session's commit is harmless.
+    """
+    session, journal = process
+    payment = await session.payments.create(orders.cashier_payment())
+    shop.move(payment.id, "close")
+    await shop.settled(journal)
+    sealed, calls = shop.database.tables.sealed, []
+
+    @journal.settled
+    async def note(entry, found, transaction):
+        calls.append(entry.position)
+        values = {"merchant": "m", "payment_id": f"PAY_{len(calls)}", "document": "{}"}
+        await transaction.connection.execute(sealed.insert().values(values))
+
+        if len(calls) == 1:
+            await transaction.connection.commit()
+        elif len(calls) == 2:
+            await transaction.connection.rollback()
+        elif len(calls) == 3:
+            await transaction.connection.close()
+        else:
+            await transaction.session().commit()
+
+    recovery = Recovery(session, journal)
+
+    for _ in range(5):
+        await shop.lapse()
+        await recovery.run_once()
+
+    assert 4 == len(calls)
+    assert ["PAY_4"] == [row["payment_id"] for row in await shop.rows("sealed")]
+    assert 3 == caplog.text.count("the handler failed")
+    assert (await shop.rows())[-1]["settled_at"]
 
 
 async def test_it_runs_until_it_is_closed(shop, process):

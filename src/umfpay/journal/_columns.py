@@ -4,6 +4,7 @@ What the columns of a call's row hold: its intent, its facts, its end.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any, Final
 
 import attrs
@@ -15,11 +16,9 @@ from umfpay.sql import now
 from umfpay.transport import Call, CallEnd, CallVerdict
 
 
-# What may be wrong is the SMS code, or a first copy has used it up: only the payment
-# itself can say.
-WRONG_SMS_CODE: Final = "00200005"
+WRONG_CODE_DETAIL: Final = "wrong_sms_code"
 
-_QUERY_PAUSE_SECONDS: Final = 5
+_WRONG_SMS_CODE: Final = "00200005"
 _MAX_WORD_CHARACTERS: Final = 64
 
 
@@ -78,6 +77,13 @@ def end_values(
     Return the columns of a row whose call ended so.
     """
     error, reason = call_verdict.error, call_verdict.reason
+    # What is refused now, or not sent, says nothing of a copy that left before.
+    is_second = "copies" in intent.details
+    is_wrong_code = (
+        isinstance(error, APIError)
+        and error.ret_code == _WRONG_SMS_CODE
+        and error.http_status < HTTPStatus.INTERNAL_SERVER_ERROR
+    )
 
     if call_verdict.ending is CallEnd.GOOD:
         values = {
@@ -92,19 +98,15 @@ def end_values(
 
         return values
 
-    if call_verdict.ending is CallEnd.UNCLEAR or "copies" in intent.details:
-        # What is refused now, or not sent, says nothing of a copy that left before.
+    if is_wrong_code and not is_second:
+        # Signed or not, it may mean that a first copy has used the code up.
+        details = {**intent.details, WRONG_CODE_DETAIL: "yes"}
+        intent = attrs.evolve(intent, details=details)
+        values = unknown_values(intent, "the SMS code was refused")
+    elif call_verdict.ending is CallEnd.UNCLEAR or is_second:
         values = unknown_values(intent, None if reason is None else reason.en)
     elif not isinstance(error, APIError):
         values = not_sent_values(error)
-    elif error.ret_code == WRONG_SMS_CODE:
-        details = {"refused_with": error.ret_code, "decided_by": "query"}
-        values = unknown_values(
-            attrs.evolve(intent, details={**intent.details, **details}),
-            "the SMS code was refused",
-        )
-        # The call has asked once; another look is of use when data can have changed.
-        values["next_at"] = now() + _QUERY_PAUSE_SECONDS * SECOND
     else:
         values = {
             "outcome": JournalOutcome.REFUSED,

@@ -113,13 +113,6 @@ class JournalEntry:
         """
         return self.moves_money and self.state is JournalState.UNKNOWN
 
-    @property
-    def was_refused(self) -> bool:
-        """
-        Whether a signed refusal answered the only copy that left.
-        """
-        return self.intent is not None and "refused_with" in self.intent.details
-
 
 _COLUMNS: Final = frozenset(field.name for field in attrs.fields(JournalEntry))
 

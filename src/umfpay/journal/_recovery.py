@@ -15,11 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from umfpay._session import Executed, UMFSession
 from umfpay.errors import ConfigError, UMFError
 from umfpay.journal._asking import Asker, Inbox
-from umfpay.journal._columns import object_values
+from umfpay.journal._columns import WRONG_CODE_DETAIL, object_values
 from umfpay.journal._entry import Decider, JournalEntry, JournalOutcome, JournalState
 from umfpay.journal._journal import Journal
 from umfpay.journal._record import new_owner
 from umfpay.journal._rows import SECOND, Condition, Rows
+from umfpay.models import PaymentState
 from umfpay.sql import Transaction
 
 
@@ -204,22 +205,25 @@ class Recovery:
         Ask what became of a call of which nobody knows the end.
         """
         found = await self._asker.resolution(entry)
-
-        if found is None or found.outcome is Executed.UNKNOWN:
-            await self._stay_open(entry, is_answered=found is not None)
-
-            return
-
-        outcome = JournalOutcome(found.outcome)
-
-        if outcome is JournalOutcome.NOT_EXECUTED and entry.was_refused:
-            outcome = JournalOutcome.REFUSED
-
-        named = object_values(found.object)
+        named = object_values(None if found is None else found.object)
         named["object_id"] = named["object_id"] or entry.object_id
-        await self._end(
-            entry, outcome, decided_by=Decider(found.evidence), reason=None, **named
-        )
+
+        if found is not None and found.outcome is not Executed.UNKNOWN:
+            await self._end(
+                entry,
+                JournalOutcome(found.outcome),
+                decided_by=Decider(found.evidence),
+                reason=None,
+                **named,
+            )
+        elif not _waits_after_wrong_code(entry, named["object_state"]):
+            await self._stay_open(entry, is_answered=found is not None)
+        elif entry.object_state == PaymentState.WAIT_BUYER_PAY:
+            # The second query says so, at least five seconds after the first one.
+            outcome = JournalOutcome.REFUSED
+            await self._end(entry, outcome, decided_by=Decider.QUERY, **named)
+        else:
+            await self._postpone(entry, **named)
 
     async def _stay_open(self, entry: JournalEntry, *, is_answered: bool) -> None:
         """
@@ -246,15 +250,15 @@ class Recovery:
         else:
             await self._postpone(entry)
 
-    async def _postpone(self, entry: JournalEntry) -> None:
+    # Any, here and below: what the columns hold.
+    async def _postpone(self, entry: JournalEntry, **changes: Any) -> None:
         """
         Look at a claimed row again, after a while that doubles; in the end never.
         """
         doublings = min(entry.attempts - 1, _MAX_DOUBLINGS)
         pause = min(_FIRST_PAUSE_SECONDS * 2**doublings, _MAX_PAUSE_SECONDS)
         next_at = self._rows.database.now + int(pause * SECOND)
-        # Any: what the columns hold.
-        changes: dict[str, Any] = {"next_at": next_at, "lease_until": None}
+        changes |= {"next_at": next_at, "lease_until": None}
 
         if entry.age > self.give_up_after and entry.is_alarming:
             _log.warning(
@@ -354,3 +358,11 @@ class Recovery:
     @property
     def _asker(self) -> Asker:
         return Asker(self.session, self.journal.rows, self.inbox)
+
+
+def _waits_after_wrong_code(entry: JournalEntry, state: str | None) -> bool:
+    return (
+        entry.intent is not None
+        and WRONG_CODE_DETAIL in entry.intent.details
+        and state == PaymentState.WAIT_BUYER_PAY
+    )
