@@ -1,5 +1,5 @@
 """
-Real servers that are killed and come back, and a disk that is full.
+Real servers that are stopped and come back, and a disk that is full.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from umfpay.testing import emulator_transport
 )
 def _server(request):
     """
-    A server that may be killed: it serves no other test.
+    A server that may be stopped: it serves no other test.
     """
     with sql_servers.running(request.param) as server:
         yield server
@@ -46,7 +46,7 @@ async def test_a_call_is_not_sent_while_the_server_is_away(shop, process, paid, 
     session, journal = process
     await shop.settled(journal)
     new = orders.refund()
-    server.kill()
+    server.stop()
 
     try:
         with pytest.raises(JournalError, match="cannot be written down") as caught:
@@ -80,7 +80,7 @@ async def test_an_end_is_written_when_the_server_is_back(
     while not shop.sent("/refund"):
         await asyncio.sleep(0.01)
 
-    server.kill()
+    server.stop()
 
     try:
         made = await call
