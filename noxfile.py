@@ -118,6 +118,22 @@ def simulate(session: nox.Session) -> None:
 
 
 @nox.session
+def cancellations(session: nox.Session) -> None:
+    """
+    Cancel receive, apply and journal 4,050 times at random moments, on each database.
+    """
+    session.install("-e", ".[all,testing]", *_group("tests"))
+    session.run(
+        *("pytest", "-k", "cancellations", "--timeout=900", "--durations=9"),
+        "tests/sql/test_cancellations.py",
+        "tests/journal/test_cancellations.py",
+        "tests/notifications/test_each_database.py",
+        *session.posargs,
+        env={"UMFPAY_CANCELLATIONS": "450"},
+    )
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """
     Compare us with our peers and print the ratios; ten minutes on two idle cores.
