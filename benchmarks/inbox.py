@@ -8,18 +8,14 @@ verifies no signature, keeps no order of an object's states and compares no mone
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from benchmarks._databases import databases
 from benchmarks._result import Figure, Result, ratio
-from tests.sql_servers import MariaDB, PostgreSQL, fresh_database, running
 from umfpay.models import Money
 from umfpay.notifications import (
     NotificationEvent,
@@ -44,32 +40,11 @@ def run(*, quick: bool) -> Result:
     count, rounds = (60, 1) if quick else (1000, 5)
     figures = []
 
-    for name, url in _databases():
+    for name, url in databases():
         with url as address:
             figures += asyncio.run(_measure(name, address, count, rounds))
 
     return Result(name="inbox", title="Events applied", figures=figures)
-
-
-def _databases() -> Iterator[tuple[str, Any]]:
-    # Any: context managers of an address.
-    yield "SQLite", _file()
-    yield "PostgreSQL", _server(PostgreSQL)
-    yield "MariaDB", _server(MariaDB)
-
-
-@contextmanager
-def _file() -> Iterator[str]:
-    with tempfile.TemporaryDirectory() as folder:
-        yield f"sqlite+aiosqlite:///{Path(folder) / 'shop.sqlite3'}"
-
-
-@contextmanager
-def _server(make: Any) -> Iterator[str]:
-    with ExitStack() as stack:
-        server = stack.enter_context(running(make))
-
-        yield stack.enter_context(fresh_database(server))
 
 
 async def _measure(name: str, url: str, count: int, rounds: int) -> list[Figure]:

@@ -170,6 +170,11 @@ class Payments:
         the payment is asked for. If it is paid or pending it is returned, if it waits
         or has failed the refusal is raised.
 
+        With a journal a refused SMS code keeps its intent, for the refusal alone proves
+        nothing: until `Recovery` has asked twice, five seconds apart, and the payment
+        waited both times. `confirm_card_payment()` asks by itself, and takes the next
+        code at once; ``take_over=True`` sends it without asking.
+
         Raises:
             OutcomeUnknownError: Money may have moved. Ask before anything else.
             APIError: The gateway refused, signed: no money has moved.
