@@ -12,6 +12,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,6 +49,8 @@ def ours(day: Day, *, engine: str) -> Found:
         day.transactions,
         day.statement,
         ledger=Ledger.csv(day.ledger, columns=COLUMNS),
+        settle_after=1,
+        opening=Decimal(0),
         engine=engine,  # type: ignore[arg-type]  # it comes from our own command line
     )
     found: Found = defaultdict(set)

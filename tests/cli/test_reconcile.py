@@ -37,6 +37,8 @@ def _arguments(day):
         f"--transactions={day.transactions}",
         f"--statement={day.statement}",
         f"--ledger={day.ledger}",
+        "--settle-after=1",
+        "--opening=0",
         *pairs,
     ]
 
@@ -196,7 +198,7 @@ def night(folder, words, *, engine, with_statement=True):
     given = [f"--transactions={folder}/day.txt", f"--ledger={folder}/ledger.csv"]
 
     if with_statement:
-        given.append(f"--statement={folder}/paid.txt")
+        given += [f"--statement={folder}/paid.txt", "--settle-after=1", "--opening=0"]
 
     return run(["reconcile", *given, f"--engine={engine}"])
 

@@ -28,6 +28,8 @@ def transaction(order_id="o-1", kind="P", refund_id="", **changes):
         "total_cny": 10000,
         "exchange_rate": 697840000,
         "state": "0",
+        "listed_on": DAY,
+        "opening": False,
         **changes,
     }
 
@@ -53,6 +55,7 @@ def paid_out(number="o-1", kind="P", **changes):
     row = {
         "kind": kind,
         "number": number,
+        "mer_date": DAY,
         "currency": "USD",
         "total": 1433,
         "total_cny": 10000,
@@ -60,6 +63,7 @@ def paid_out(number="o-1", kind="P", **changes):
         "exchanged": divided(cny, 697840000),
         "exchanged_cny": cny,
         "exchange_rate": 697840000,
+        "state": "0",
     }
 
     return {**row, **changes}
@@ -99,10 +103,10 @@ def at_random(chance):
 
         for book, row in zip(given, rows, strict=True):
             for name in chance.sample(sorted(row), 2):
-                if chance.random() < 0.15 and name not in {*KEY, "number"}:
+                if chance.random() < 0.15 and name not in {*KEY, "number", "opening"}:
                     row[name] = (
                         DAY - timedelta(1)
-                        if name == "mer_date"
+                        if name in ("mer_date", "listed_on")
                         else chance.choice(["EUR", "failed"])
                         if isinstance(row[name], str)
                         else row[name] + chance.choice([-1, 1])
@@ -118,6 +122,13 @@ def at_random(chance):
             given[1].append(booked(order))
 
     return given
+
+
+# The statement of these tests ends two working days after the day: what was listed
+# before the day is overdue.
+OVERDUE_UNTIL = DAY - timedelta(1)
+SETTLE_AFTER = 2
+AS_OF = DAY + timedelta(2)
 
 
 def naive(transactions, ledger, statement=None):
@@ -139,9 +150,18 @@ def naive(transactions, ledger, statement=None):
     theirs, ours = group(transactions, key), group(ledger, key)
     paid = group(statement or (), lambda row: (row["kind"], row["number"]))
     payments = {one[0] for one in (*theirs, *ours) if one[1] == "P"}
+    over = over_refunded(theirs, ours)
+    known = {
+        (kind, refund if kind == "T" else order)
+        for order, kind, refund in (*theirs, *ours)
+    }
+    alone = {
+        ("", "T", number) if kind == "T" else (number, "P", "")
+        for kind, number in {*paid} - known
+    }
     found = {}
 
-    for one in {*theirs, *ours}:
+    for one in {*theirs, *ours, *alone}:
         order, kind, refund = one
         number = (kind, refund if kind == "T" else order)
         rows = [theirs.get(one, []), ours.get(one, []), paid.get(number, [])]
@@ -152,20 +172,89 @@ def naive(transactions, ledger, statement=None):
             continue
 
         there, here, out = (row[0] if row else None for row in rows)
-        found[one] = differences(here, there, out, orphan=order not in payments)
+        said = {*differences(here, there, out, orphan=order not in payments)}
+        said |= {"over_refunded"} if one in over else set()
+
+        if statement is not None and there and not out:
+            late = there["state"] in DONE and there["listed_on"] <= OVERDUE_UNTIL
+            said |= {"not_paid_out"} if late else set()
+
+        found[one] = sorted(said, key=ORDER.index) or ["matched"]
+
+    return found
+
+
+ORDER = [
+    "missing_in_ledger",
+    "missing_at_gateway",
+    "refund_without_payment",
+    "over_refunded",
+    "currency_differs",
+    "amount_differs",
+    "state_differs",
+    "wrong_day",
+    "not_compared",
+    "paid_out_unknown",
+    "not_paid_out",
+    "fee_differs",
+    "exchange_differs",
+]
+
+
+def over_refunded(theirs, ours):
+    """
+    Return the keys of refunds that are together more than the payment of their order.
+    """
+
+    def worth(one):
+        rows = theirs.get(one) or ours.get(one) or [{}]
+        sizes = [
+            row["total"] if row["state"] in DONE else 0
+            for row in rows
+            # Who writes nothing about a state has none.
+            if row and row["total"] is not None
+        ]
+
+        return max(sizes, default=None), {row.get("currency") for row in rows}
+
+    found = set()
+
+    for order in {one[0] for one in (*theirs, *ours)}:
+        keys = {one for one in (*theirs, *ours) if one[0] == order}
+        payments = [one for one in keys if one[1] == "P"]
+        refunds = [one for one in keys if one[1] == "T" and (worth(one)[0] or 0) > 0]
+
+        if not payments:
+            continue
+
+        paid, currency = worth(payments[0])
+        refunds = [
+            one
+            for one in refunds
+            if None in worth(one)[1] | currency or worth(one)[1] & currency
+        ]
+
+        if paid is not None and sum(worth(one)[0] for one in refunds) > paid:
+            found |= {*refunds}
 
     return found
 
 
 def differences(ours, theirs, paid, *, orphan):
+    if ours is None and theirs is None:
+        return ["paid_out_unknown", *_of_itself(paid)]
+
     if ours is None:
-        return ["missing_in_ledger", *_of_statement(theirs, paid)]
+        return ["missing_in_ledger", *_of_gateway(theirs), *_of_statement(theirs, paid)]
 
     if theirs is None:
         said = ["missing_at_gateway"]
 
-        if paid is not None and ours["service_fee"] not in (None, paid["service_fee"]):
-            said.append("fee_differs")
+        if paid is not None:
+            said.append("paid_out_unknown")
+
+            if ours["service_fee"] not in (None, paid["service_fee"]):
+                said.append("fee_differs")
 
         return [*said, *_of_itself(paid)]
 
@@ -179,31 +268,33 @@ def differences(ours, theirs, paid, *, orphan):
         if (ours["total"], ours["total_cny"]) != (theirs["total"], theirs["total_cny"])
         else []
     )
-    same = ours["state"] == theirs["state"] or {ours["state"], theirs["state"]} <= DONE
-    said += [] if same else ["state_differs"]
+    said += [] if _same_state(ours, theirs) else ["state_differs"]
     said += ["wrong_day"] if ours["mer_date"] != theirs["mer_date"] else []
-
     said += ["not_compared"] if blank else []
 
     if paid is not None and ours["service_fee"] != paid["service_fee"]:
         said.append("fee_differs")
 
-    for name in _of_statement(theirs, paid):
-        if name not in said:
-            said.append(name)
+    return [*said, *_of_gateway(theirs), *_of_statement(theirs, paid)]
 
-    order = [
-        "refund_without_payment",
-        "currency_differs",
-        "amount_differs",
-        "state_differs",
-        "wrong_day",
-        "not_compared",
-        "fee_differs",
-        "exchange_differs",
-    ]
 
-    return sorted(said, key=order.index) or ["matched"]
+def _same_state(one, other):
+    states = {one["state"], other["state"]}
+
+    return len(states) == 1 or states <= DONE
+
+
+def _of_gateway(theirs):
+    """
+    What its own row shows: its amounts do not fit its rate by more than half a cent.
+    """
+    off = Decimal(theirs["total"]) * theirs["exchange_rate"] / 10**8
+    allowed = Decimal(max(theirs["exchange_rate"], 10**8)) / 10**8 / 2
+
+    if theirs["kind"] == "P" and abs(off - theirs["total_cny"]) > allowed:
+        return ["amount_differs"]
+
+    return []
 
 
 def _of_statement(theirs, paid):
@@ -217,6 +308,12 @@ def _of_statement(theirs, paid):
 
     if (paid["total"], paid["total_cny"]) != (theirs["total"], theirs["total_cny"]):
         said.append("amount_differs")
+
+    if theirs["state"] not in DONE or not _same_state(paid, theirs):
+        said.append("state_differs")
+
+    if paid["mer_date"] != theirs["mer_date"]:
+        said.append("wrong_day")
 
     return [*said, *_of_itself(paid)]
 

@@ -41,6 +41,8 @@ def _report():
             ],
         ),
         books.frame("statement", [books.paid_out(exchanged=1)]),
+        settle_after=books.SETTLE_AFTER,
+        as_of=books.AS_OF,
     )
 
     return Report(
@@ -189,6 +191,8 @@ def test_classes_that_were_not_looked_for_are_named(tmp_path):
         "currency_differs",
         "state_differs",
         "wrong_day",
+        "paid_out_unknown",
+        "not_paid_out",
         "fee_differs",
         "exchange_differs",
     } == {*report.switched_off}

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from datetime import date
+from decimal import Decimal
 
 import books
 import pytest
@@ -87,6 +88,8 @@ def test_a_large_day_has_the_identical_classes(spark, tmp_path):
         spark.read.parquet(str(transactions)),
         ledger,
         spark.read.parquet(str(statement)),
+        settle_after=1,
+        as_of=date(2017, 2, 6),
     )
     wrong = (
         found.filter(found["class"] != str(Difference.MATCHED))
@@ -94,7 +97,12 @@ def test_a_large_day_has_the_identical_classes(spark, tmp_path):
         .toPandas()
     )
     ours = reconcile(
-        day.transactions, day.statement, ledger=day.ledger, columns=COLUMNS
+        day.transactions,
+        day.statement,
+        ledger=day.ledger,
+        columns=COLUMNS,
+        settle_after=1,
+        opening=Decimal(0),
     )
     columns = [*books.KEY, "class", "also", "side"]
 

@@ -18,6 +18,8 @@ from umfpay.reconciliation import Difference, TotalRule, TotalRules
 
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from umfpay.reconciliation import Ledger, Report, Tolerance
 
 
@@ -76,6 +78,30 @@ _Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
 @click.option("--from", "first", type=_Day, help="First day that the ledger is due.")
 @click.option("--to", "last", type=_Day, help="Last day that the ledger is due.")
 @click.option(
+    "--settle-after",
+    type=click.IntRange(min=0),
+    metavar="DAYS",
+    help="Working days within which UMF pays out; needed with --statement.",
+)
+@click.option(
+    "--holiday",
+    "holidays",
+    type=_Day,
+    multiple=True,
+    help="A day from Monday to Friday on which nobody works.",
+)
+@click.option(
+    "--opening",
+    metavar="CNY|FILE",
+    help="What was open before the first day: the sum in CNY, or a file of"
+    " --open-items.",
+)
+@click.option(
+    "--open-items",
+    metavar="FILE",
+    help="Write what was not paid out yet as Parquet, for the next --opening.",
+)
+@click.option(
     "--engine",
     type=click.Choice(["polars", "duckdb"]),
     default="polars",
@@ -123,6 +149,10 @@ def reconcile(
     tolerances: Sequence[str],
     first: datetime | None,
     last: datetime | None,
+    settle_after: int | None,
+    holidays: Sequence[datetime],
+    opening: str | None,
+    open_items: str | None,
     engine: str,
     total_rule: str,
     total_rules: str | None,
@@ -152,7 +182,12 @@ def reconcile(
     if total_rules is not None and total_rule != "auto":
         raise click.UsageError("--total-rules remembers what --total-rule says alone.")
 
-    for option, place in (("--report", report), ("--csv", csv), ("--parquet", parquet)):
+    for option, place in (
+        ("--report", report),
+        ("--csv", csv),
+        ("--parquet", parquet),
+        ("--open-items", open_items),
+    ):
         # Not after minutes of work.
         if place is not None and not (place and Path(place).parent.is_dir()):
             raise click.BadParameter(
@@ -172,6 +207,9 @@ def reconcile(
         engine=engine,  # type: ignore[arg-type]  # click knows the two words
         tolerance=_tolerance(_pairs("--tolerance", tolerances)),
         days=None if first is None or last is None else (first.date(), last.date()),
+        settle_after=settle_after,
+        holidays=[day.date() for day in holidays],
+        opening=_opening(opening),
         work_dir=work_dir,
         total_rule=(
             total_rule  # type: ignore[arg-type]  # click knows the words
@@ -188,6 +226,9 @@ def reconcile(
 
     if parquet is not None:
         result.write_parquet(parquet)
+
+    if open_items is not None and result.open_items is not None:
+        result.open_items.write_parquet(open_items)
 
     if as_json:
         print_json(result.to_json())
@@ -242,6 +283,31 @@ def _ledger(
     return Ledger.csv(place, columns=columns, encoding=encoding, delimiter=delimiter)
 
 
+def _opening(given: str | None) -> Decimal | pl.DataFrame | None:
+    if given is None:
+        return None
+
+    try:
+        return Decimal(given)
+    except InvalidOperation:
+        pass
+
+    if not Path(given).is_file():
+        raise click.BadParameter(
+            f"{given!r}: an amount in CNY or a file is needed.",
+            param_hint="--opening",
+        )
+
+    import polars as pl
+
+    try:
+        return pl.read_parquet(given)
+    except pl.exceptions.PolarsError:
+        raise click.BadParameter(
+            f"{given!r}: no Parquet file.", param_hint="--opening"
+        ) from None
+
+
 def _tolerance(given: dict[str, str]) -> Tolerance | None:
     from umfpay.reconciliation import Tolerance
 
@@ -276,4 +342,36 @@ def _table(report: Report) -> str:
         figure = f"{count:>12,}" if off is None else f"{'-':>12}  {off.en} | {off.zh}"
         lines.append(f"{name:<{width}}  {figure}")
 
-    return "\n".join([*lines, *(f"{note.en} | {note.zh}" for note in report.notes)])
+    lines += [f"{note.en} | {note.zh}" for note in report.notes]
+
+    return "\n".join([*lines, *_bridge_lines(report)])
+
+
+def _bridge_lines(report: Report) -> list[str]:
+    """
+    Return the bridge for people: each line, its rows, and what the proof lacks.
+    """
+    from umfpay.reconciliation._bridge import ITEM_NAMES
+
+    if report.bridge is None:
+        return []
+
+    lines = []
+
+    for currency, found in (
+        ("CNY", report.bridge.lines),
+        *report.bridge.currencies.items(),
+    ):
+        for line in found:
+            amount = "?" if line.amount is None else f"{line.amount:,.2f}"
+            rows = "" if line.rows is None else f"{line.rows:,}"
+            name = ITEM_NAMES[line.item]
+            lines.append(
+                f"{amount:>18} {currency} {rows:>10}  {name.en} | {name.zh}"
+                + (" (of these | 其中)" if line.is_part else "")
+            )
+
+    return [
+        *lines,
+        *(f"not proven: {one.en} | 未证明：{one.zh}" for one in report.bridge.missing),
+    ]

@@ -20,11 +20,13 @@ from umfpay.reconciliation._reading import (
     read_transactions,
 )
 from umfpay.reconciliation._rows import Kind, PaidOut, Transaction
+from umfpay.reconciliation._terms import Rounding
 from umfpay.reconciliation._tolerance import Tolerance
 from umfpay.reconciliation._totals import TotalRule, TotalRules
 
 
 if TYPE_CHECKING:
+    from umfpay.reconciliation._bridge import Bridge, BridgeItem, BridgeLine
     from umfpay.reconciliation._compare import compare
     from umfpay.reconciliation._ledger import Ledger
     from umfpay.reconciliation._ledger_columns import canonical
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 
 # What needs the extra "reconcile" is imported when it is used.
 _LAZY = {
+    "Bridge": "_bridge",
+    "BridgeItem": "_bridge",
+    "BridgeLine": "_bridge",
     "DifferenceRow": "_report",
     "Ledger": "_ledger",
     "Report": "_report",
@@ -52,6 +57,9 @@ def __getattr__(name: str) -> object:
 
 
 __all__ = [
+    "Bridge",
+    "BridgeItem",
+    "BridgeLine",
     "Difference",
     "DifferenceRow",
     "Encoding",
@@ -63,6 +71,7 @@ __all__ = [
     "Progress",
     "QuarantinedRow",
     "Report",
+    "Rounding",
     "RuleChoice",
     "Statement",
     "StatementReader",

@@ -28,6 +28,10 @@ KEY: Final = ("order_id", "kind", "refund_id")
 _TEXT_TYPE: Final = "String"
 _DAY_TYPE: Final = "Date"
 _NUMBER_TYPE: Final = "Int64"
+_FLAG_TYPE: Final = "Boolean"
+
+# What the reader of files does not know.
+STAGED_COLUMNS: Final = ("listed_on", "opening")
 
 _COLUMN_TYPES: Final = {
     Book.TRANSACTIONS: {
@@ -38,11 +42,16 @@ _COLUMN_TYPES: Final = {
         "total_cny": _NUMBER_TYPE,
         "exchange_rate": _NUMBER_TYPE,
         "state": _TEXT_TYPE,
+        # The day of the file; without it the order's date.
+        "listed_on": _DAY_TYPE,
+        # It was open before the first day; without it nothing was.
+        "opening": _FLAG_TYPE,
     },
     Book.STATEMENT: {
         "kind": _TEXT_TYPE,
         # The order's number of a payment, the refund's own of a refund.
         "number": _TEXT_TYPE,
+        "mer_date": _DAY_TYPE,
         "currency": _TEXT_TYPE,
         "total": _NUMBER_TYPE,
         "total_cny": _NUMBER_TYPE,
@@ -50,6 +59,7 @@ _COLUMN_TYPES: Final = {
         "exchanged": _NUMBER_TYPE,
         "exchanged_cny": _NUMBER_TYPE,
         "exchange_rate": _NUMBER_TYPE,
+        "state": _TEXT_TYPE,
     },
     Book.LEDGER: {
         **dict.fromkeys(KEY, _TEXT_TYPE),
@@ -74,6 +84,9 @@ def optional_columns(book: Book) -> tuple[str, ...]:
     """
     Return those that a *book* may lack: all but the key of a ledger.
     """
+    if book is Book.TRANSACTIONS:
+        return STAGED_COLUMNS
+
     if book is not Book.LEDGER:
         return ()
 

@@ -1,17 +1,32 @@
 """
 The comparison, written once for every engine that narwhals knows.
+
+Three books are joined by key, whoever has it: a row of the statement that no other book
+knows is a key, too. Each key has a *class*, the first of `Difference` that applies, and
+the later ones in *also*. What the classes do not say (that nothing is left over) is
+proven by the bridge of `_bridge`, which ignores them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 from typing import Any
 
 import narwhals as nw
 
+from umfpay.errors import ConfigError
 from umfpay.reconciliation._books import KEY
 from umfpay.reconciliation._joining import Books
+from umfpay.reconciliation._refunds import RefundChecks
 from umfpay.reconciliation._rules import name_classes, rules, with_flags
+from umfpay.reconciliation._terms import (
+    Days,
+    Rounding,
+    Terms,
+    checked_settle_after,
+    overdue_until,
+)
 from umfpay.reconciliation._tolerance import Tolerance
 
 
@@ -24,7 +39,11 @@ def compare(
     statement: Frame | None = None,
     *,
     tolerance: Tolerance | None = None,
-    days: tuple[date, date] | None = None,
+    days: Days | None = None,
+    settle_after: int | None = None,
+    as_of: date | None = None,
+    holidays: Collection[date] = (),
+    rounding: Rounding | str = Rounding.HALF_UP,
 ) -> Frame:
     """
     Compare books that are frames of one engine; return its frame with their classes.
@@ -32,12 +51,18 @@ def compare(
     Polars, DuckDB, PySpark and whatever else narwhals takes; lazy frames stay lazy.
 
     Args:
-        transactions: The columns of `read_transactions(...).frames()`.
+        transactions: The columns of `read_transactions(...).frames()`; *listed_on*, the
+            day of the file, may be there, too.
         ledger: What `canonical()` makes of the merchant's own table.
         statement: The columns of `read_statement(...).frames()`.
         tolerance: Differences that count as none.
         days: First and last day; rows of the ledger outside of them are not missing at
-            the gateway.
+            the gateway, and payouts for orders of other days are not unknown.
+        settle_after: Within how many working days is paid out what was traded; needed
+            with a statement, as is *as_of*.
+        as_of: The last day of the statement.
+        holidays: Days from Monday to Friday on which nobody works.
+        rounding: Of sums that were paid out.
 
     Returns:
         One row for each key (all rows for a duplicate): *order_id*, *kind*,
@@ -46,10 +71,30 @@ def compare(
         hundredths, rates in hundred-millionths.
 
     Raises:
-        ConfigError: A column is missing, the ledger has no amount at all, or *days*
-            without mer_date in the ledger.
+        ConfigError: A column is missing, the ledger has no amount at all, *days*
+            without mer_date in the ledger, or a statement without *settle_after* and
+            *as_of*.
     """
-    result = classify(transactions, ledger, statement, tolerance=tolerance, days=days)
+    settle_after = checked_settle_after(
+        settle_after, with_statement=statement is not None
+    )
+
+    if statement is not None and as_of is None:
+        raise ConfigError(
+            "as_of: with a statement its last day is needed.",
+            "as_of：提供结算文件时必须指定其最后一天。",
+        )
+
+    terms = Terms(
+        tolerance=tolerance or Tolerance(),
+        days=days,
+        asked=days,
+        overdue_until=None
+        if settle_after is None or as_of is None
+        else overdue_until(as_of, settle_after, holidays),
+        rounding=Rounding(rounding),
+    )
+    result = classify(transactions, ledger, statement, terms=terms)
 
     if isinstance(nw.from_native(transactions), nw.DataFrame):
         # Eager frames in, an eager frame out.
@@ -63,21 +108,18 @@ def classify(
     ledger: Frame,
     statement: Frame | None,
     *,
-    tolerance: Tolerance | None,
-    days: tuple[date, date] | None,
-    orphans: Frame | None = None,
+    terms: Terms,
+    refunds: RefundChecks | None = None,
 ) -> Frame:
     """
     Return what `compare()` returns as a lazy frame of narwhals.
 
     Args:
-        orphans: The keys of our refunds whose payment is in no book, where more is
-            known of payments than the books tell.
+        refunds: What is known of refunds, where more is known of payments than the
+            books hold.
     """
-    books = Books(transactions, ledger, statement, days=days, orphans=orphans)
-    applies = rules(
-        books.available, tolerance or Tolerance(), with_statement=statement is not None
-    )
+    books = Books(transactions, ledger, statement, terms=terms, refunds=refunds)
+    applies = rules(books.available, terms, with_statement=statement is not None)
     names = [*KEY, "class", "also", "side"]
     columns = {**dict.fromkeys(names, nw.String), **books.values}
     once = name_classes(with_flags(books.once(), applies), [*applies])

@@ -5,17 +5,21 @@ The comparison on the engines that run in this process: Polars and DuckDB.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
 from typing import Any, Final, Literal
 
 import attrs
 import narwhals as nw
 import polars as pl
 
-from umfpay.reconciliation._books import Book
+from umfpay.reconciliation._books import Book, columns_of
 from umfpay.reconciliation._compare import classify
-from umfpay.reconciliation._hash_prefilter import PAID_HASH, ROW_HASHES, HashPrefilter
-from umfpay.reconciliation._tolerance import Tolerance
+from umfpay.reconciliation._hash_prefilter import (
+    PAID_HASHES,
+    ROW_HASHES,
+    HashPrefilter,
+)
+from umfpay.reconciliation._rules import ASKED_FLAG
+from umfpay.reconciliation._terms import Terms
 
 
 Engine = Literal["polars", "duckdb"]
@@ -32,18 +36,21 @@ class ComparisonResult:
     Args:
         rows: As of `compare()`, of all keys that do not agree; some may match after all.
         matched: *rows*, *total* and *total_cny* of the others, for each *currency*.
+        open_items: Rows of the transactions that were not paid out.
+        unlisted: Rows of the statement whose number the transactions do not have.
     """
 
     rows: pl.DataFrame
     matched: pl.DataFrame
+    open_items: pl.DataFrame | None = None
+    unlisted: pl.DataFrame | None = None
 
 
 def compare_in_process(
     books: Mapping[Book, pl.DataFrame],
     engine: Engine,
     *,
-    tolerance: Tolerance | None,
-    days: tuple[date, date] | None,
+    terms: Terms,
 ) -> ComparisonResult:
     """
     Compare *books* on *engine*.
@@ -55,8 +62,7 @@ def compare_in_process(
             {book: rows.lazy() for book, rows in hashed.items()},
             lambda frame: frame.collect(engine="streaming"),
             lambda rows: rows.lazy(),
-            tolerance=tolerance,
-            days=days,
+            terms=terms,
         )
 
     import duckdb
@@ -69,8 +75,7 @@ def compare_in_process(
             },
             lambda relation: relation.pl(),
             lambda rows: connection.from_arrow(rows.to_arrow()),
-            tolerance=tolerance,
-            days=days,
+            terms=terms,
         )
 
 
@@ -79,8 +84,7 @@ def _compare(
     collect: Callable[[Any], pl.DataFrame],
     given: Callable[[pl.DataFrame], Any],
     *,
-    tolerance: Tolerance | None,
-    days: tuple[date, date] | None,
+    terms: Terms,
 ) -> ComparisonResult:
     """
     Compare frames of an engine.
@@ -93,20 +97,27 @@ def _compare(
         books[Book.TRANSACTIONS],
         books[Book.LEDGER],
         books.get(Book.STATEMENT),
-        tolerance=tolerance,
-        days=days,
+        terms=terms,
         settle=lambda frame: nw.from_native(given(collect(frame.to_native()))).lazy(),
     )
     rows = classify(
         *prefilter.rest,
-        tolerance=tolerance,
-        # Those that are not due are no more there.
-        days=None,
-        orphans=prefilter.orphans,
+        # Those of the ledger that are not due are no more there.
+        terms=attrs.evolve(terms, days=None),
+        refunds=prefilter.refunds,
     )
 
+    def rows_of(frame: Any, book: Book, *more: str) -> pl.DataFrame | None:
+        if frame is None:
+            return None
+
+        return collect(frame.select(*columns_of(book), *more).to_native())
+
     return ComparisonResult(
-        rows=collect(rows.to_native()), matched=collect(prefilter.matched.to_native())
+        rows=collect(rows.to_native()),
+        matched=collect(prefilter.matched.to_native()),
+        open_items=rows_of(prefilter.open_items, Book.TRANSACTIONS),
+        unlisted=rows_of(prefilter.unlisted, Book.STATEMENT, ASKED_FLAG),
     )
 
 
@@ -126,11 +137,14 @@ def with_hashes(book: Book, rows: pl.DataFrame) -> pl.DataFrame:
         return one.hash(seed=seed), other.hash(seed=seed + 1)
 
     order, refund = hashes(_HASH_SEEDS[0])
-    found = {PAID_HASH: pl.when(is_refund).then(refund).otherwise(order)}
+    found = {}
 
-    for name, seed in [] if is_statement else zip(ROW_HASHES, _HASH_SEEDS, strict=True):
+    for paid, row, seed in zip(PAID_HASHES, ROW_HASHES, _HASH_SEEDS, strict=True):
         order, refund = hashes(seed)
-        # It wraps.
-        found[name] = order + refund + is_refund.cast(pl.UInt64)
+        found[paid] = pl.when(is_refund).then(refund).otherwise(order)
+
+        if not is_statement:
+            # It wraps.
+            found[row] = order + refund + is_refund.cast(pl.UInt64)
 
     return rows.with_columns(**found)

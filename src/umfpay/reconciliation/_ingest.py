@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from umfpay.reconciliation._books import Book, columns_of
+from umfpay.reconciliation._books import STAGED_COLUMNS, Book, columns_of
 from umfpay.reconciliation._ledger import Ledger
 from umfpay.reconciliation._partitions import PartitionStore
+from umfpay.reconciliation._sums import RawSums
 
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Ingest:
         transactions: Transaction files.
         statements: Reconciliation files.
         ledger: The merchant's book.
+        opening: Rows that were open before the first day.
     """
 
     def __init__(
@@ -38,11 +40,14 @@ class Ingest:
         transactions: Sequence[StatementReader[Any]],
         statements: Sequence[StatementReader[Any]],
         ledger: Ledger,
+        opening: pl.DataFrame | None = None,
     ) -> None:
         self._partitions = partitions
         self._transactions = transactions
         self._statements = statements
         self._ledger = ledger
+        self._opening = opening
+        self._sums = RawSums()
         self._rows: Counter[Book] = Counter()
         self._by_order = partitions.bucket_of("order_id")
         self._refunds = [
@@ -77,9 +82,14 @@ class Ingest:
         return {
             "rows": {str(book): self._rows[book] for book in Book},
             "files": [
-                _header_facts(reader)
-                for reader in (*self._transactions, *self._statements)
+                _header_facts(reader, book)
+                for book, readers in (
+                    (Book.TRANSACTIONS, self._transactions),
+                    (Book.STATEMENT, self._statements),
+                )
+                for reader in readers
             ],
+            "sums": self._sums.to_json(),
         }
 
     def _add(self, book: Book, rows: pl.DataFrame, bucket: pl.Expr) -> None:
@@ -92,11 +102,25 @@ class Ingest:
             self._add(Book.LEDGER, frame, self._by_order)
 
     def _add_transactions(self) -> None:
-        for reader in self._transactions:
-            for rows in reader.frames(columns=columns_of(Book.TRANSACTIONS)):
-                self._add(Book.TRANSACTIONS, rows, self._by_order)
+        wanted = [
+            name for name in columns_of(Book.TRANSACTIONS) if name not in STAGED_COLUMNS
+        ]
 
-                self._record_refunds(rows)
+        for reader in self._transactions:
+            for rows in reader.frames(columns=wanted):
+                assert reader.header is not None
+                listed_on = pl.lit(reader.header.day)
+                self._add_traded(
+                    rows.with_columns(listed_on=listed_on, opening=pl.lit(value=False))
+                )
+
+        if self._opening is not None:
+            self._add_traded(self._opening)
+
+    def _add_traded(self, rows: pl.DataFrame) -> None:
+        self._sums.add_transactions(rows)
+        self._add(Book.TRANSACTIONS, rows, self._by_order)
+        self._record_refunds(rows)
 
     def _record_refunds(self, rows: pl.DataFrame) -> None:
         if self._statements and self._partitions.buckets > 1:
@@ -119,6 +143,8 @@ class Ingest:
 
         for reader in self._statements:
             for rows in reader.frames(columns=columns_of(Book.STATEMENT)):
+                assert reader.header is not None
+                self._sums.add_statement(rows, reader.header.day)
                 known_rows = (
                     rows.join(known, on="number", how="left", maintain_order="left")
                     if self._partitions.buckets > 1
@@ -128,12 +154,13 @@ class Ingest:
                 self._partitions.add(Book.STATEMENT, known_rows, bucket=bucket)
 
 
-def _header_facts(reader: StatementReader[Any]) -> dict[str, Any]:
+def _header_facts(reader: StatementReader[Any], book: Book) -> dict[str, Any]:
     header = reader.header
     assert header is not None
     assert reader.total_rules is not None
 
     return {
+        "book": str(book),
         "kind": header.kind,
         "merchant": header.merchant,
         "day": header.day.isoformat(),

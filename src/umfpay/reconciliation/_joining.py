@@ -5,7 +5,6 @@ Join the three books by key, and find keys that stand twice.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any, Final
 
 import narwhals as nw
@@ -13,8 +12,20 @@ import narwhals as nw
 from umfpay.errors import ConfigError
 from umfpay.reconciliation._books import KEY, Book, columns_of, optional_columns
 from umfpay.reconciliation._difference import Difference
-from umfpay.reconciliation._rules import AT_GATEWAY_FLAG, IN_LEDGER_FLAG, ORPHAN_FLAG
+from umfpay.reconciliation._refunds import RefundChecks
+from umfpay.reconciliation._rules import (
+    ASKED_FLAG,
+    AT_GATEWAY_FLAG,
+    IN_LEDGER_FLAG,
+    IN_STATEMENT_FLAG,
+    ORPHAN_FLAG,
+    OVER_REFUNDED_FLAG,
+    gateway_flags,
+    statement_flags,
+    wide_column,
+)
 from umfpay.reconciliation._states import with_meaning
+from umfpay.reconciliation._terms import Days, Terms
 
 
 # Columns of the two gateway books in the result.
@@ -25,8 +36,10 @@ _GATEWAY_COLUMNS: Final = (
     "total_cny",
     "exchange_rate",
     "state",
+    "listed_on",
 )
 STATEMENT_VALUES: Final = (
+    "mer_date",
     "currency",
     "total",
     "total_cny",
@@ -34,9 +47,8 @@ STATEMENT_VALUES: Final = (
     "exchanged",
     "exchanged_cny",
     "exchange_rate",
+    "state",
 )
-# The statement does not tell the order of a refund.
-_STATEMENT_KEY: Final = ("kind", "number")
 _PRESENCE_COLUMN: Final = "_there"
 
 Frame = Any  # narwhals' LazyFrame, or the native frame of any engine
@@ -48,8 +60,8 @@ class Books:
 
     Args: as of `compare()`, and
 
-        orphans: The keys of our refunds whose payment is in no book, where more is
-            known of payments than the books tell.
+        refunds: What is known of refunds, where more is known of payments than the
+            books hold.
 
     Attributes:
         available: The optional columns of the ledger that are there.
@@ -65,69 +77,64 @@ class Books:
         ledger: Frame,
         statement: Frame | None,
         *,
-        days: tuple[date, date] | None,
-        orphans: Frame | None = None,
+        terms: Terms,
+        refunds: RefundChecks | None = None,
     ) -> None:
         theirs = open_lazily(Book.TRANSACTIONS, transactions)
         ours = open_lazily(Book.LEDGER, ledger)
         self.available = available_in(ours)
         self.values = _types(self.available, with_statement=statement is not None)
-        self._orphans = (
-            orphan_refunds(ours, theirs, KEY)
-            if orphans is None
-            else orphans.select(*KEY)
+        self._refunds = (
+            RefundChecks.of(ours, theirs, KEY, self.available)
+            if refunds is None
+            else refunds
         )
 
-        if days is not None:
-            ours = expected_rows(ours, theirs, days, KEY)
+        if terms.days is not None:
+            ours = expected_rows(ours, theirs, terms.days, KEY)
 
         self._ledger = _with_prefix(ours, KEY, "ledger", self.available)
-        self._transactions = _with_prefix(theirs, KEY, "gateway", _GATEWAY_COLUMNS)
+        self._transactions = _gateway(theirs, terms)
         self._statement = (
             None
             if statement is None
-            else _with_prefix(
-                open_lazily(Book.STATEMENT, statement),
-                _STATEMENT_KEY,
-                "statement",
-                STATEMENT_VALUES,
+            else _resolved(
+                _statement(open_lazily(Book.STATEMENT, statement), terms), ours, theirs
             )
         )
         self._twice = self._keys_twice()
 
     def once(self) -> Frame:
         """
-        Return what all books say of each key that stands nowhere twice.
+        Return what all books hold of each key that stands nowhere twice.
         """
         # Who knows a refund without its payment is in both books: one is marked.
-        ours = self._ledger.join(
-            self._orphans.with_columns(nw.lit(1).alias(ORPHAN_FLAG)),
-            on=[*KEY],
-            how="left",
-        ).with_columns(nw.lit(1).alias(IN_LEDGER_FLAG))
-        theirs = self._transactions.with_columns(nw.lit(1).alias(AT_GATEWAY_FLAG))
+        ours = self._ledger.with_columns(nw.lit(1).alias(IN_LEDGER_FLAG))
 
         if "state" in self.available:
             ours = with_meaning(ours, "ledger_state", "ledger_means")
-            theirs = with_meaning(theirs, "gateway_state", "gateway_means")
 
-        whole = (
-            ours.join(theirs, on=[*KEY], how="full", suffix=_PRESENCE_COLUMN)
-            .with_columns(
-                *(
-                    nw.coalesce(name, f"{name}{_PRESENCE_COLUMN}").alias(name)
-                    for name in KEY
-                )
+        whole = _joined(ours, self._transactions)
+
+        if self._statement is not None:
+            whole = _joined(whole, self._statement)
+            # Of another day, and in no other book: a line of the bridge.
+            whole = whole.filter(
+                ~nw.col(AT_GATEWAY_FLAG).is_null()
+                | ~nw.col(IN_LEDGER_FLAG).is_null()
+                | nw.col(ASKED_FLAG)
             )
-            .join(self._twice, on=[*KEY], how="anti")
-        )
 
-        if self._statement is None:
-            return whole
+        whole = whole.join(self._twice, on=[*KEY], how="anti")
 
-        return _with_statement_number(whole).join(
-            self._statement, on=[*_STATEMENT_KEY], how="left"
-        )
+        for keys, flag in (
+            (self._refunds.orphans, ORPHAN_FLAG),
+            (self._refunds.over_refunded, OVER_REFUNDED_FLAG),
+        ):
+            marked = keys.select(*KEY).with_columns(nw.lit(1).alias(flag))
+            whole = whole.join(marked, on=[*KEY], how="left")
+
+        return whole
 
     def duplicates(self, columns: Mapping[str, Any]) -> list[Frame]:
         """
@@ -137,42 +144,31 @@ class Books:
             columns: Those of the result, with their types.
         """
         books = {Book.LEDGER: self._ledger, Book.TRANSACTIONS: self._transactions}
-        found = {
-            book: rows.join(self._twice, on=[*KEY], how="semi")
-            for book, rows in books.items()
-        }
 
         if self._statement is not None:
-            # For each key that it may be of.
-            found[Book.STATEMENT] = self._statement.join(
-                _with_statement_number(self._twice), on=[*_STATEMENT_KEY], how="inner"
-            )
+            books[Book.STATEMENT] = self._statement
 
-        return [_list_rows(book, rows, columns) for book, rows in found.items()]
+        return [
+            _list_rows(book, rows.join(self._twice, on=[*KEY], how="semi"), columns)
+            for book, rows in books.items()
+        ]
 
     def _keys_twice(self) -> Frame:
         """
-        Return the keys that stand twice in a book, or whose number does in the
-        statement.
+        Return the keys that stand twice in a book.
         """
         books = [self._ledger, self._transactions]
-        found = [repeated_keys(book, KEY) for book in books]
 
         if self._statement is not None:
-            numbers = repeated_keys(self._statement, _STATEMENT_KEY)
-            found += [
-                _with_statement_number(book.select(*KEY))
-                .join(numbers, on=[*_STATEMENT_KEY], how="semi")
-                .select(*KEY)
-                for book in books
-            ]
+            books.append(self._statement)
 
-        return nw.concat(found).unique([*KEY])
+        return nw.concat([repeated_keys(book, KEY) for book in books]).unique([*KEY])
 
 
 def open_lazily(book: Book, given: Frame) -> Frame:
     """
-    Return *given* as narwhals knows it, lazily.
+    Return *given* as narwhals knows it, lazily; what is optional in the transactions is
+    there, and no part of a key is null.
 
     Raises:
         ConfigError: It is no frame, or lacks a column.
@@ -204,7 +200,18 @@ def open_lazily(book: Book, given: Frame) -> Frame:
             "ledger：缺少 total 或 total_cny：没有金额就无法核对。",
         )
 
-    return frame
+    # A number that is null and one that is "" are the same, on every engine.
+    keys = {name: nw.coalesce(name, nw.lit("")) for name in _keys_of(book)}
+    given_days = {"listed_on": nw.col("mer_date"), "opening": nw.lit(False)}  # noqa: FBT003 (a literal)
+
+    if book is Book.TRANSACTIONS:
+        keys |= {name: one for name, one in given_days.items() if name not in there}
+
+    return frame.with_columns(**keys)
+
+
+def _keys_of(book: Book) -> Sequence[str]:
+    return ("number",) if book is Book.STATEMENT else ("order_id", "refund_id")
 
 
 def available_in(ledger: Frame) -> tuple[str, ...]:
@@ -225,34 +232,12 @@ def repeated_keys(frame: Frame, keys: Sequence[str]) -> Frame:
     return counted.filter(nw.col("_rows") > 1).select(*keys)
 
 
-def orphan_refunds(ours: Frame, theirs: Frame, keys: Sequence[str]) -> Frame:
-    """
-    Return the *keys* of our refunds whose payment is in neither book.
-
-    Of any day: the payment of a refund may be one of a day before.
-    """
-    refunds = ours.filter(nw.col("kind") == "T")
-    payments = nw.concat(
-        [
-            book.filter(nw.col("kind") == "P").select("order_id")
-            for book in (ours, theirs)
-        ]
-    )
-
-    # One of them may stand there twice.
-    return (
-        refunds.join(payments, on="order_id", how="anti").select(*keys).unique([*keys])
-    )
-
-
-def expected_rows(
-    ours: Frame, theirs: Frame, days: tuple[date, date], keys: Sequence[str]
-) -> Frame:
+def expected_rows(ours: Frame, theirs: Frame, days: Days, keys: Sequence[str]) -> Frame:
     """
     Return the rows of the ledger that the gateway must have on *days*, or has.
 
     Raises:
-        ConfigError: The ledger tells no days, or the last comes before the first.
+        ConfigError: The ledger holds no days, or the last comes before the first.
     """
     if days[0] > days[1]:
         raise ConfigError(
@@ -265,7 +250,7 @@ def expected_rows(
         )
 
     day = nw.col("mer_date")
-    # Who tells no day hides nothing by that.
+    # Who writes no day hides nothing by that.
     is_due = day.is_null() | day.is_between(*days)
 
     return nw.concat(
@@ -276,23 +261,81 @@ def expected_rows(
     )
 
 
+def _joined(one: Frame, other: Frame) -> Frame:
+    """
+    Return the rows of both, side by side where they have the same key.
+    """
+    whole = one.join(other, on=[*KEY], how="full", suffix=_PRESENCE_COLUMN)
+
+    return whole.with_columns(
+        *(nw.coalesce(name, f"{name}{_PRESENCE_COLUMN}").alias(name) for name in KEY)
+    ).drop(*(f"{name}{_PRESENCE_COLUMN}" for name in KEY))
+
+
 def _with_prefix(
-    frame: Frame, keys: Sequence[str], prefix: str, names: Sequence[str]
+    frame: Frame,
+    keys: Sequence[str],
+    prefix: str,
+    names: Sequence[str],
+    flags: Sequence[str] = (),
 ) -> Frame:
     values = {f"{prefix}_{name}": nw.col(name) for name in names}
 
-    return frame.select(*keys, **values)
+    return frame.select(*keys, *flags, **values)
 
 
-def _with_statement_number(frame: Frame) -> Frame:
+def _gateway(theirs: Frame, terms: Terms) -> Frame:
+    rows = with_meaning(theirs, "state", "means", of_gateway=True)
+    flags = gateway_flags(terms, wide_column(theirs))
+    names = [*_GATEWAY_COLUMNS, "means"]
+
+    return _with_prefix(
+        rows.with_columns(nw.lit(1).alias(AT_GATEWAY_FLAG), **flags),
+        KEY,
+        "gateway",
+        names,
+        [AT_GATEWAY_FLAG, *flags],
+    )
+
+
+def _statement(rows: Frame, terms: Terms) -> Frame:
+    flags = statement_flags(terms, wide_column(rows))
+    rows = with_meaning(rows, "state", "means", of_gateway=True)
+
+    return _with_prefix(
+        rows.with_columns(nw.lit(1).alias(IN_STATEMENT_FLAG), **flags),
+        ("kind", "number"),
+        "statement",
+        [*STATEMENT_VALUES, "means"],
+        [IN_STATEMENT_FLAG, *flags],
+    )
+
+
+def _resolved(statement: Frame, ours: Frame, theirs: Frame) -> Frame:
     """
-    Return *frame* with what the statement calls a row: the refund's own number, else
-    the order's.
+    Return the rows of the *statement* by key: it holds the number of a refund, not its
+    order, which is "" where nobody knows it. A number that several orders have is the
+    number of each.
     """
-    return frame.with_columns(
-        number=nw.when(nw.col("kind") == "T")
-        .then(nw.col("refund_id"))
-        .otherwise(nw.col("order_id"))
+    known = nw.concat(
+        [
+            book.filter(nw.col("kind") == "T").select(
+                "kind", "order_id", number=nw.col("refund_id")
+            )
+            for book in (ours, theirs)
+        ]
+    ).unique(["kind", "order_id", "number"])
+    is_refund = nw.col("kind") == "T"
+
+    return (
+        statement.join(known, on=["kind", "number"], how="left")
+        .with_columns(
+            order_id=nw.when(is_refund)
+            .then(nw.coalesce("order_id", nw.lit("")))
+            .otherwise(nw.col("number")),
+            refund_id=nw.when(is_refund).then(nw.col("number")).otherwise(nw.lit("")),
+        )
+        .drop("number")
     )
 
 
@@ -313,7 +356,12 @@ def _list_rows(book: Book, rows: Frame, columns: Mapping[str, Any]) -> Frame:
 
 
 def _types(available: Sequence[str], *, with_statement: bool) -> dict[str, Any]:
-    kinds = {"mer_date": nw.Date, "currency": nw.String, "state": nw.String}
+    kinds = {
+        "mer_date": nw.Date,
+        "listed_on": nw.Date,
+        "currency": nw.String,
+        "state": nw.String,
+    }
     names = [f"ledger_{name}" for name in available]
     names += [f"gateway_{name}" for name in _GATEWAY_COLUMNS]
 

@@ -9,6 +9,7 @@ import shutil
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,7 @@ from umfpay._private_files import (
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._books import KEY
 from umfpay.reconciliation._difference import Difference
+from umfpay.reconciliation._states import DONE, meaning_of
 
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ _RUN_FILE: Final = "run.json"
 _PARTITIONED_FILE: Final = "staged.json"
 _LOCK_FILE: Final = f"{PARTIAL_PREFIX}reconcile.lock"
 # Changes when older folders cannot be gone on with.
-_FORMAT_VERSION: Final = 3
+_FORMAT_VERSION: Final = 4
 
 
 @attrs.frozen(kw_only=True)
@@ -53,6 +55,16 @@ class Progress:
 
     done: int
     total: int
+
+
+class Part(StrEnum):
+    """
+    Rows that a comparison leaves.
+    """
+
+    DIFFERENCES = "differences"
+    OPEN_ITEMS = "open"
+    UNLISTED = "unlisted"
 
 
 class Run(AbstractContextManager["Run"]):
@@ -175,9 +187,22 @@ class Run(AbstractContextManager["Run"]):
         import polars as pl
 
         differences = found.rows.filter(pl.col("class") != str(Difference.MATCHED))
-        differences.write_ipc(self._rows(bucket), compression="lz4")
+        open_items = None if found.open_items is None else _still_due(found.open_items)
+        parts = {
+            Part.DIFFERENCES: differences,
+            Part.OPEN_ITEMS: open_items,
+            Part.UNLISTED: found.unlisted,
+        }
+
+        for part, rows in parts.items():
+            if rows is not None:
+                rows.write_ipc(self._file(part, bucket), compression="lz4")
+
         # Last: it says that the rows are whole.
-        _write(self._summary(bucket), _summarise(found))
+        _write(
+            self._summary(bucket),
+            {**_summarise(found), **summarise_bridge(differences, open_items, found)},
+        )
 
     def facts(self) -> Any:
         """
@@ -196,30 +221,105 @@ class Run(AbstractContextManager["Run"]):
             for path in sorted(self._done.glob("*.json"))
         ]
 
-    def differences(self) -> pl.DataFrame:
+    def rows(self, part: Part) -> pl.DataFrame | None:
         """
-        Return the differences of all buckets, in the order of their keys.
+        Return the rows of a *part* of all buckets, in the order of their keys; None if
+        there are none of its kind.
         """
         import polars as pl
 
-        parts = [pl.read_ipc(path) for path in sorted(self._done.glob("*.arrow"))]
+        files = sorted(self._done.glob(f"{part}-*.arrow"))
+
+        if not files:
+            return None
+
+        parts = pl.concat([pl.read_ipc(path) for path in files])
+        first = [name for name in (*KEY, "number") if name in parts.columns]
 
         # All columns: rows of a duplicate have the same key.
-        return pl.concat(parts).sort(
-            *KEY, *(name for name in parts[0].columns if name not in KEY)
+        return parts.sort(
+            *first, *(name for name in parts.columns if name not in first)
         )
 
-    def _rows(self, bucket: int) -> Path:
-        return self._done / f"{bucket:04d}.arrow"
+    def _file(self, part: Part, bucket: int) -> Path:
+        return self._done / f"{part}-{bucket:04d}.arrow"
 
     def _summary(self, bucket: int) -> Path:
         return self._done / f"{bucket:04d}.json"
 
 
+def _still_due(rows: pl.DataFrame) -> pl.DataFrame:
+    """
+    Return those of *rows* that are done: of the others nothing is to be paid out.
+    """
+    import polars as pl
+
+    done = [
+        word
+        for word in rows.get_column("state").unique()
+        if meaning_of(word or "") == DONE
+    ]
+
+    return rows.filter(pl.col("state").is_in(done))
+
+
+def summarise_bridge(
+    differences: pl.DataFrame, open_items: pl.DataFrame | None, found: ComparisonResult
+) -> dict[str, Any]:
+    """
+    Add up what the bridge needs of a bucket.
+    """
+    import polars as pl
+
+    if open_items is None or found.unlisted is None:
+        return {}
+
+    def sums(rows: pl.DataFrame, *by: str) -> list[dict[str, Any]]:
+        parts = rows.group_by(*by).agg(
+            pl.len().alias("rows"),
+            *(pl.col(name).cast(pl.Int128).sum() for name in ("total", "total_cny")),
+        )
+
+        return [
+            {**row, "total": int(row["total"]), "total_cny": int(row["total_cny"])}
+            for row in parts.sort(*by).iter_rows(named=True)
+        ]
+
+    return {
+        "open": sums(open_items, "currency", "kind"),
+        "unlisted": sums(
+            found.unlisted.rename({"_asked": "asked"}), "asked", "currency", "kind"
+        ),
+        "differing": _differing(differences),
+    }
+
+
+def _differing(differences: pl.DataFrame) -> dict[str, int]:
+    """
+    Count the rows that are paid out for another amount, and with another sum.
+    """
+    import polars as pl
+
+    amounts = pl.any_horizontal(
+        *(
+            pl.col(f"gateway_{name}") != pl.col(f"statement_{name}")
+            for name in ("total", "total_cny")
+        )
+    )
+    exchange = pl.concat_str(
+        pl.col("class"), pl.col("also").fill_null(""), separator=","
+    ).str.contains(str(Difference.EXCHANGE_DIFFERS))
+
+    return {
+        "amounts": int(differences.select(amounts.sum()).item() or 0),
+        "exchange": int(differences.select(exchange.sum()).item() or 0),
+    }
+
+
 def _summarise(found: ComparisonResult) -> dict[str, Any]:
     """
     Count the keys of each class, and add up their money: the gateway's, where it has
-    a row, else the ledger's.
+    a row, else the ledger's, else the statement's.
     """
     import polars as pl
 
@@ -227,19 +327,18 @@ def _summarise(found: ComparisonResult) -> dict[str, Any]:
     there = set(rows.columns)
 
     def either(name: str) -> pl.Expr:
-        ours = pl.col(f"ledger_{name}") if f"ledger_{name}" in there else pl.lit(None)
+        books = ("gateway", "ledger", "statement")
 
-        return pl.coalesce(f"gateway_{name}", ours)
+        return pl.coalesce(
+            *(f"{book}_{name}" for book in books if f"{book}_{name}" in there)
+        )
 
     once = rows.filter(pl.col("side") == "")
     several = rows.filter(pl.col("side") != "")
-    # Of a duplicate the rows of one side count, not those of both.
-    at_gateway = (pl.col("side") == "transactions").any().over(KEY)
-    counted = several.filter(
-        pl.when(at_gateway)
-        .then(pl.col("side") == "transactions")
-        .otherwise(pl.col("side") == "ledger")
-    )
+    # Of a duplicate the rows of one side count, not those of all.
+    order = pl.Series(["transactions", "ledger", "statement"])
+    rank = pl.col("side").replace_strict(order, range(3))
+    counted = several.filter(rank == rank.min().over(KEY))
     counts = Counter(dict(once.group_by("class").len().rows()))
     counts[str(Difference.DUPLICATE)] += several.select(KEY).n_unique()
     counts[str(Difference.MATCHED)] += int(found.matched.get_column("rows").sum())

@@ -17,14 +17,18 @@ if TYPE_CHECKING:
 
 CLASS_NAMES: Final[dict[Difference, Text]] = {
     Difference.DUPLICATE: Text("Twice in one book", "重复"),
+    Difference.QUARANTINED: Text("Could not be read", "无法读取"),
     Difference.MISSING_IN_LEDGER: Text("Not in the ledger", "账本缺少"),
     Difference.MISSING_AT_GATEWAY: Text("Not at the gateway", "网关缺少"),
     Difference.REFUND_WITHOUT_PAYMENT: Text("Refund without payment", "退款无对应支付"),
+    Difference.OVER_REFUNDED: Text("Refunded more than paid", "退款超过支付金额"),
     Difference.CURRENCY_DIFFERS: Text("Currency differs", "币种不一致"),
     Difference.AMOUNT_DIFFERS: Text("Amount differs", "金额不一致"),
     Difference.STATE_DIFFERS: Text("State differs", "状态不一致"),
     Difference.WRONG_DAY: Text("Another day", "日期不一致"),
     Difference.NOT_COMPARED: Text("Not compared", "未核对"),
+    Difference.PAID_OUT_UNKNOWN: Text("Paid out, number unknown", "结算编号未知"),
+    Difference.NOT_PAID_OUT: Text("Not paid out", "逾期未结算"),
     Difference.FEE_DIFFERS: Text("Fee differs", "手续费不一致"),
     Difference.EXCHANGE_DIFFERS: Text("Exchange differs", "结汇金额不一致"),
     Difference.MATCHED: Text("Matched", "一致"),
@@ -79,6 +83,66 @@ def _refund_without_payment(row: DifferenceRow) -> Text:
     return Text(
         f"Both books have the refund {row.refund_id}; neither has its payment.",
         f"两边都有退款 {row.refund_id}，但都没有对应的支付。",
+    )
+
+
+def _over_refunded(row: DifferenceRow) -> Text:
+    return Text(
+        f"The refunds of order {row.order_id} are together more than its payment;"
+        f" {row.refund_id} is {_money(row.gateway or row.ledger)}.",
+        f"订单 {row.order_id} 的退款合计超过其支付金额；"
+        f"{row.refund_id} 为 {_money(row.gateway or row.ledger)}。",
+    )
+
+
+def _amount_differs(row: DifferenceRow) -> Text:
+    said = _pairs("total", "total_cny")(row)
+
+    if said.en != ".":
+        return said
+
+    total, cny, rate = (
+        _display_value(row.gateway.get(name))
+        for name in ("total", "total_cny", "exchange_rate")
+    )
+
+    return Text(
+        f"The gateway's own amounts do not fit: {total} at {rate} is not {cny} CNY.",
+        f"网关自身金额不符：{total} 按汇率 {rate} 不等于 {cny} CNY。",
+    )
+
+
+def _state_differs(row: DifferenceRow) -> Text:
+    said = _pairs("state")(row)
+
+    if said.en != ".":
+        return said
+
+    return Text(
+        f"The gateway's state is {_display_value(row.gateway.get('state'))}: it was not"
+        " done.",
+        f"网关状态为 {_display_value(row.gateway.get('state'))}：交易未成功。",
+    )
+
+
+def _paid_out_unknown(row: DifferenceRow) -> Text:
+    paid = _display_value(row.statement.get("exchanged_cny"))
+
+    return Text(
+        f"The statement has {paid} CNY for this number; the transactions do not have it.",
+        f"结算明细中该编号为 {paid} CNY，交易明细中没有该编号。",
+    )
+
+
+def _not_paid_out(row: DifferenceRow) -> Text:
+    if row.age is None:
+        age = Text("", "")
+    else:
+        age = Text(f" It is {row.age} working days old.", f"已过 {row.age} 个工作日。")
+
+    return Text(
+        f"{_money(row.gateway)} were due and are not in the statement.{age.en}",
+        f"{_money(row.gateway)} 已到期但未出现在结算明细中。{age.zh}",
     )
 
 
@@ -151,11 +215,15 @@ _REASON_OF_CLASS: Final[dict[Difference, Callable[[Any], Text]]] = {
     Difference.MISSING_IN_LEDGER: _missing_in_ledger,
     Difference.MISSING_AT_GATEWAY: _missing_at_gateway,
     Difference.REFUND_WITHOUT_PAYMENT: _refund_without_payment,
+    Difference.QUARANTINED: lambda _: Text("It cannot be read.", "无法读取。"),
+    Difference.OVER_REFUNDED: _over_refunded,
     Difference.CURRENCY_DIFFERS: _pairs("currency"),
-    Difference.AMOUNT_DIFFERS: _pairs("total", "total_cny"),
-    Difference.STATE_DIFFERS: _pairs("state"),
+    Difference.AMOUNT_DIFFERS: _amount_differs,
+    Difference.STATE_DIFFERS: _state_differs,
     Difference.WRONG_DAY: _pairs("mer_date"),
     Difference.NOT_COMPARED: _not_compared,
+    Difference.PAID_OUT_UNKNOWN: _paid_out_unknown,
+    Difference.NOT_PAID_OUT: _not_paid_out,
     Difference.FEE_DIFFERS: _fee,
     Difference.EXCHANGE_DIFFERS: _exchange,
     Difference.MATCHED: lambda _: Text("All is the same.", "完全一致。"),

@@ -1,5 +1,10 @@
 """
-What a comparison found: counts, totals, and each difference with its reason.
+What a comparison found: counts, totals, each difference with its reason, and the bridge.
+
+A `Report` is clean if each key is matched and the bridge is proven. Its rows are in
+frames: the differences, what is open (the next night's opening), and what was paid out
+for orders of other days; each difference has an *id* that is the same in every night,
+and what was not paid out an *age* in working days.
 """
 
 from __future__ import annotations
@@ -18,13 +23,15 @@ import attrs
 
 from umfpay._private_files import replacing
 from umfpay.errors import ConfigError, Text
-from umfpay.reconciliation._difference import Difference
+from umfpay.reconciliation._difference import Difference, difference_id
 from umfpay.reconciliation._reasons import reason
 from umfpay.sensitive import shows_itself_half_made
 
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from umfpay.reconciliation._bridge import Bridge
 
 
 Language = Literal["zh", "en", "both"]
@@ -63,6 +70,8 @@ class DifferenceRow:
         ledger: What the merchant's book says, by our names; None where it says nothing.
         gateway: What the transaction list says.
         statement: What the reconciliation statement says.
+        id: The same for the same key and class in every night.
+        age: Of what was not paid out, in working days; else None.
     """
 
     order_id: str
@@ -74,6 +83,8 @@ class DifferenceRow:
     ledger: Mapping[str, Any]
     gateway: Mapping[str, Any]
     statement: Mapping[str, Any]
+    id: str
+    age: int | None = None
 
     @property
     def reason(self) -> Text:
@@ -96,6 +107,11 @@ class Report:
         notes: What to know about the books.
         switched_off: Classes that were not looked for, and why.
         books: What was read: files, days, merchant, rows, rules of the total.
+        bridge: From what was traded to what was paid out; None without a statement.
+        open_items: Rows of the transactions that were not paid out, as a polars frame
+            of their columns: what is open before the next night. None without a
+            statement.
+        other_days: Rows of the statement for orders of other days, likewise.
     """
 
     def __init__(
@@ -107,8 +123,15 @@ class Report:
         switched_off: Mapping[Difference, Text],
         notes: Sequence[Text] = (),
         books: Mapping[str, Any] | None = None,
+        bridge: Bridge | None = None,
+        open_items: pl.DataFrame | None = None,
+        other_days: pl.DataFrame | None = None,
     ) -> None:
         self._differences = differences
+        self._has_ids = False
+        self.bridge = bridge
+        self.open_items = open_items
+        self.other_days = other_days
         self.counts: dict[str, int] = {
             str(name): counts.get(name, 0) for name in Difference
         }
@@ -131,9 +154,11 @@ class Report:
     @property
     def is_clean(self) -> bool:
         """
-        Whether all is matched.
+        Whether all is matched, and the bridge, if there is one, proves it.
         """
-        return all(
+        is_proven = self.bridge is None or self.bridge.is_proven
+
+        return is_proven and all(
             not count or name == Difference.MATCHED
             for name, count in self.counts.items()
         )
@@ -143,15 +168,19 @@ class Report:
         """
         The differences as a polars frame; money in hundredths.
         """
+        if not self._has_ids:
+            self._differences = _with_ids(self._differences)
+            self._has_ids = True
+
         return self._differences
 
     def rows(self) -> Iterator[DifferenceRow]:
         """
         Iterate over the differences.
         """
-        columns = self._differences.columns
+        columns = self.frame.columns
 
-        for values in self._differences.iter_rows():
+        for values in self.frame.iter_rows():
             yield _row(dict(zip(columns, values, strict=True)))
 
     def to_json(self) -> str:
@@ -168,6 +197,7 @@ class Report:
                 },
                 "notes": [{"en": note.en, "zh": note.zh} for note in self.notes],
                 "books": self.books,
+                "bridge": None if self.bridge is None else self.bridge.to_json(),
             },
             ensure_ascii=False,
             indent=1,
@@ -185,13 +215,13 @@ class Report:
         Raises:
             ConfigError: It cannot be written.
         """
-        columns = self._differences.columns
+        columns = self.frame.columns
 
         def write(file: IO[str]) -> None:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow([*columns, "reason", "reason_zh"])
 
-            for values in self._differences.iter_rows():
+            for values in self.frame.iter_rows():
                 given = dict(zip(columns, values, strict=True))
                 why = _row(given).reason
                 cells = [_cell(name, one) for name, one in given.items()]
@@ -208,7 +238,7 @@ class Report:
         Raises:
             ConfigError: It cannot be written.
         """
-        return _write_file(to, self._differences.write_parquet)
+        return _write_file(to, self.frame.write_parquet)
 
     def write_html(
         self,
@@ -235,6 +265,23 @@ class Report:
         text = page(self, language=language, limit=limit, produced_at=produced_at)
 
         return _write_file(to, lambda file: file.write(text), encoding="utf-8")
+
+
+def _with_ids(rows: pl.DataFrame) -> pl.DataFrame:
+    """
+    Return the differences with an *id*, where they have none.
+    """
+    import polars as pl
+
+    if "id" in rows.columns:
+        return rows
+
+    keys = rows.select("order_id", "kind", "refund_id", "class").iter_rows()
+
+    return rows.insert_column(
+        rows.columns.index("side") + 1,
+        pl.Series("id", [difference_id(*key) for key in keys], dtype=pl.String),
+    )
 
 
 def money_text(hundredths: int) -> str:
@@ -272,6 +319,8 @@ def _row(given: Mapping[str, Any]) -> DifferenceRow:
         ledger=book("ledger_"),
         gateway=book("gateway_"),
         statement=book("statement_"),
+        id=given["id"],
+        age=given.get("age"),
     )
 
 

@@ -6,29 +6,42 @@ Only integers are compared, only by sums and products: no engine rounds or divid
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 import narwhals as nw
 
 from umfpay.reconciliation._difference import Difference
-from umfpay.reconciliation._tolerance import Tolerance
+from umfpay.reconciliation._states import DONE
+from umfpay.reconciliation._terms import Rounding, Terms
 
 
-# Set where a book has the row.
+# Not null where a book has the row.
 IN_LEDGER_FLAG: Final = "_in_ledger"
 AT_GATEWAY_FLAG: Final = "_at_gateway"
-# Set for a refund whose payment is in no book.
+IN_STATEMENT_FLAG: Final = "_in_statement"
+# Not null for a refund whose payment is in no book, and for one of several that are
+# more than their payment.
 ORPHAN_FLAG: Final = "_orphan"
+OVER_REFUNDED_FLAG: Final = "_over_refunded"
+# True where the row alone shows it: see `gateway_flags()` and `statement_flags()`.
+OFF_RATE_FLAG: Final = "_off_rate"
+OPENING_FLAG: Final = "_opening"
+OVERDUE_FLAG: Final = "_overdue"
+UNDONE_FLAG: Final = "_undone"
+WRONG_EXCHANGE_FLAG: Final = "_wrong_exchange"
+ASKED_FLAG: Final = "_asked"
 
-_RATE_UNIT: Final = 10**8  # a rate is in hundred-millionths
+RATE_UNIT: Final = 10**8  # a rate is in hundred-millionths
 
 Frame = Any  # narwhals' LazyFrame
 Expr = Any
+Wide = Callable[[str], Expr]
 
 
 def rules(
-    available: Collection[str], tolerance: Tolerance, *, with_statement: bool
+    available: Collection[str], terms: Terms, *, with_statement: bool
 ) -> dict[Difference, Expr]:
     """
     Return when each class applies, in their order; a duplicate is none of them.
@@ -36,18 +49,22 @@ def rules(
     Args:
         available: The optional columns of the ledger that are there.
     """
+    tolerance = terms.tolerance
     in_ledger = ~nw.col(IN_LEDGER_FLAG).is_null()
-    in_gateway = ~nw.col(AT_GATEWAY_FLAG).is_null()
-    both = in_ledger & in_gateway
+    at_gateway = ~nw.col(AT_GATEWAY_FLAG).is_null()
+    both = in_ledger & at_gateway
     applies: dict[Difference, list[Expr]] = {
-        Difference.MISSING_IN_LEDGER: [~in_ledger],
-        Difference.MISSING_AT_GATEWAY: [~in_gateway],
+        Difference.MISSING_IN_LEDGER: [at_gateway & ~in_ledger & ~nw.col(OPENING_FLAG)],
+        Difference.MISSING_AT_GATEWAY: [in_ledger & ~at_gateway],
         Difference.REFUND_WITHOUT_PAYMENT: [both & ~nw.col(ORPHAN_FLAG).is_null()],
+        Difference.OVER_REFUNDED: [~nw.col(OVER_REFUNDED_FLAG).is_null()],
         Difference.CURRENCY_DIFFERS: [],
-        Difference.AMOUNT_DIFFERS: [],
+        Difference.AMOUNT_DIFFERS: [nw.col(OFF_RATE_FLAG)],
         Difference.STATE_DIFFERS: [],
         Difference.WRONG_DAY: [],
         Difference.NOT_COMPARED: [both & _is_blank(name) for name in available],
+        Difference.PAID_OUT_UNKNOWN: [],
+        Difference.NOT_PAID_OUT: [],
         Difference.FEE_DIFFERS: [],
         Difference.EXCHANGE_DIFFERS: [],
     }
@@ -63,10 +80,12 @@ def rules(
                 _differ(f"ledger_{name}", f"gateway_{name}", tolerance.hundredths(name))
             )
 
-    if "state" in available:
-        applies[Difference.STATE_DIFFERS].append(
-            nw.col("ledger_means") != nw.col("gateway_means")
-        )
+    applies[Difference.STATE_DIFFERS].append(
+        nw.col("ledger_means") != nw.col("gateway_means")
+        if "state" in available
+        # Who writes down no states writes down what was done.
+        else both & nw.col(UNDONE_FLAG)
+    )
 
     if "mer_date" in available:
         applies[Difference.WRONG_DAY].append(
@@ -74,31 +93,54 @@ def rules(
         )
 
     if with_statement:
-        applies[Difference.CURRENCY_DIFFERS].append(
-            nw.col("statement_currency") != nw.col("gateway_currency")
-        )
-        applies[Difference.AMOUNT_DIFFERS] += [
-            _differ(f"statement_{name}", f"gateway_{name}", tolerance.hundredths(name))
-            for name in ("total", "total_cny")
-        ]
-        applies[Difference.EXCHANGE_DIFFERS] += _exchange(
-            tolerance.hundredths("exchange")
-        )
-
-        if "service_fee" in available:
-            applies[Difference.FEE_DIFFERS].append(
-                _differ(
-                    "ledger_service_fee",
-                    "statement_service_fee",
-                    tolerance.hundredths("service_fee"),
-                )
-            )
+        _add_statement_rules(applies, available, terms)
 
     return {
         name: nw.any_horizontal(*found, ignore_nulls=True)
         for name, found in applies.items()
         if found
     }
+
+
+def _add_statement_rules(
+    applies: Mapping[Difference, list[Expr]], available: Collection[str], terms: Terms
+) -> None:
+    tolerance = terms.tolerance
+    at_gateway = ~nw.col(AT_GATEWAY_FLAG).is_null()
+    in_statement = ~nw.col(IN_STATEMENT_FLAG).is_null()
+    applies[Difference.CURRENCY_DIFFERS].append(
+        nw.col("statement_currency") != nw.col("gateway_currency")
+    )
+    applies[Difference.AMOUNT_DIFFERS].extend(
+        _differ(f"statement_{name}", f"gateway_{name}", tolerance.hundredths(name))
+        for name in ("total", "total_cny")
+    )
+    applies[Difference.STATE_DIFFERS].extend(
+        [
+            nw.col("statement_means") != nw.col("gateway_means"),
+            # Whatever the statement says of it.
+            in_statement & at_gateway & nw.col(UNDONE_FLAG),
+        ]
+    )
+    applies[Difference.WRONG_DAY].append(
+        nw.col("statement_mer_date") != nw.col("gateway_mer_date")
+    )
+    applies[Difference.PAID_OUT_UNKNOWN].append(
+        in_statement & ~at_gateway & nw.col(ASKED_FLAG)
+    )
+    applies[Difference.NOT_PAID_OUT].append(
+        at_gateway & ~in_statement & nw.col(OVERDUE_FLAG)
+    )
+    applies[Difference.EXCHANGE_DIFFERS].append(nw.col(WRONG_EXCHANGE_FLAG))
+
+    if "service_fee" in available:
+        applies[Difference.FEE_DIFFERS].append(
+            _differ(
+                "ledger_service_fee",
+                "statement_service_fee",
+                tolerance.hundredths("service_fee"),
+            )
+        )
 
 
 def _is_blank(name: str) -> Expr:
@@ -109,36 +151,108 @@ def _differ(one: str, other: str, tolerance: int) -> Expr:
     return (nw.col(one) - nw.col(other)).abs() > tolerance
 
 
-def _exchange(tolerance: int) -> list[Expr]:
+def gateway_flags(
+    terms: Terms, wide: Wide, *, done: int | str = DONE
+) -> dict[str, Expr]:
     """
-    Return what the statement may get wrong about the sum that was paid out.
+    Return what a row of the transactions shows alone, from its columns and *means*.
+
+    Args:
+        done: What is in *means* where it is done.
+    """
+    undone = nw.col("means").is_null() | (nw.col("means") != done)
+    day = terms.overdue_until
+
+    return {
+        OFF_RATE_FLAG: (nw.col("kind") == "P")
+        & _is_off_rate(wide, terms.tolerance.hundredths("total_cny")),
+        OPENING_FLAG: nw.col("opening"),
+        OVERDUE_FLAG: ~undone & (nw.col("listed_on") <= day)
+        if day is not None
+        else nw.lit(False),  # noqa: FBT003 (a literal)
+        UNDONE_FLAG: undone,
+    }
+
+
+def statement_flags(terms: Terms, wide: Wide) -> dict[str, Expr]:
+    """
+    Return what a row of the statement shows alone.
+    """
+    asked = (
+        nw.lit(True)  # noqa: FBT003 (a literal)
+        if terms.asked is None
+        else nw.col("mer_date").is_null() | nw.col("mer_date").is_between(*terms.asked)
+    )
+
+    return {WRONG_EXCHANGE_FLAG: is_wrong_exchange(terms, wide), ASKED_FLAG: asked}
+
+
+def _is_off_rate(wide: Wide, tolerance: int) -> Expr:
+    """
+    Tell whether ``total_cny`` is neither ``total * exchange_rate`` to the cent, nor
+    *total* what that makes of it.
+    """
+    rate = nw.col("exchange_rate")
+    distance = (wide("total") * rate - wide("total_cny") * RATE_UNIT).abs() * 2
+    # Which of the two was rounded depends on what the customer was shown.
+    half_cent = nw.when(rate > RATE_UNIT).then(rate).otherwise(nw.lit(RATE_UNIT))
+
+    return distance - half_cent > 2 * RATE_UNIT * tolerance
+
+
+def is_wrong_exchange(terms: Terms, wide: Wide) -> Expr:
+    """
+    Tell whether the statement is wrong about the sum that was paid out.
 
     ``exchanged_cny = total_cny - service_fee``, less for a refund, and ``exchanged`` is
-    that divided by the rate, half up (gateway.md 9.4). As products: with e the sum
-    and n the CNY, both without sign, e = floor((2 n + r) / 2 r) where
-    2 r e <= 2 n + r < 2 r (e + 1).
+    that divided by the rate (gateway.md 9.4). As products, with e the sum and n the
+    CNY, both without sign: half up is 2 r e <= 2 n + r < 2 r (e + 1), cut is
+    r e <= n < r (e + 1), and either may stand where a day's sum is rounded.
     """
-    total, fee = nw.col("statement_total_cny"), nw.col("statement_service_fee")
-    cny, paid = nw.col("statement_exchanged_cny"), nw.col("statement_exchanged")
+    tolerance = terms.tolerance.hundredths("exchange")
+    total, fee = nw.col("total_cny"), nw.col("service_fee")
+    cny, paid = nw.col("exchanged_cny"), nw.col("exchanged")
     due = nw.when(nw.col("kind") == "T").then(-total - fee).otherwise(total - fee)
-    rate = wide("statement_exchange_rate")
-    size = paid.abs()
-    doubled = wide("statement_exchanged_cny").abs() * (2 * _RATE_UNIT) + rate
+    rate, size = wide("exchange_rate"), paid.abs()
+    exact = wide("exchanged_cny").abs() * RATE_UNIT
 
-    return [
+    match terms.rounding:
+        case Rounding.HALF_UP:
+            doubled = exact * 2 + rate
+            misfits = [
+                rate * (size - tolerance) * 2 > doubled,
+                rate * (size + (tolerance + 1)) * 2 <= doubled,
+            ]
+        case Rounding.CUT:
+            misfits = [
+                rate * (size - tolerance) > exact,
+                rate * (size + (tolerance + 1)) <= exact,
+            ]
+        case Rounding.DAY:
+            misfits = [
+                rate * (size - (tolerance + 1)) > exact,
+                rate * (size + (tolerance + 1)) < exact,
+            ]
+
+    return nw.any_horizontal(
         (cny - due).abs() > tolerance,
-        rate * (size - tolerance) * 2 > doubled,
-        rate * (size + (tolerance + 1)) * 2 <= doubled,
+        *misfits,
         # No sum has the other sign than its CNY.
         ((cny > 0) & (paid < -tolerance)) | ((cny < 0) & (paid > tolerance)),
-    ]
+        ignore_nulls=True,
+    )
 
 
-def wide(name: str) -> Expr:
+def wide_column(frame: Frame) -> Wide:
     """
-    Return a column of integers whose products with any other of 64 bits fit.
+    Return what makes integers of 128 bits of a column, as the engine of *frame* has
+    them: no product of two columns overflows.
     """
-    return nw.col(name).cast(nw.Int128)
+    if frame.implementation.is_spark_like():
+        # Its widest integers are decimals.
+        return lambda name: nw.col(name) * nw.lit(Decimal(1))
+
+    return lambda name: nw.col(name).cast(nw.Int128)
 
 
 def with_flags(frame: Frame, applies: Mapping[Difference, Expr]) -> Frame:

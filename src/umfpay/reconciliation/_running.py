@@ -7,15 +7,16 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError
+from umfpay.reconciliation._assembly import make_report
 from umfpay.reconciliation._books import KEY, Book, schema_of
-from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._extra import load
 from umfpay.reconciliation._ingest import Ingest
 from umfpay.reconciliation._ledger import Ledger
@@ -28,6 +29,19 @@ from umfpay.reconciliation._reading import (
     read_transactions,
 )
 from umfpay.reconciliation._report import Report
+from umfpay.reconciliation._right_books import (
+    checked_opening,
+    days_of,
+    refuse_mixed_merchants,
+    refuse_same_files,
+)
+from umfpay.reconciliation._terms import (
+    Days,
+    Rounding,
+    Terms,
+    checked_settle_after,
+    overdue_until,
+)
 from umfpay.reconciliation._tolerance import Tolerance
 from umfpay.reconciliation._totals import TotalRules, chosen_rule
 
@@ -39,7 +53,6 @@ if TYPE_CHECKING:
 
 StoredSource = str | os.PathLike[str] | bytes
 Sources = StoredSource | Sequence[StoredSource]
-Days = tuple[date, date]
 
 # A bucket of so many rows of each book takes a few hundred MiB.
 _ROWS_PER_BUCKET: Final = 700_000
@@ -58,6 +71,9 @@ def reconcile(
     columns: Mapping[str, str] | None = None,
     tolerance: Tolerance | None = None,
     days: Days | None = None,
+    settle_after: int | None = None,
+    holidays: Collection[date] = (),
+    opening: Decimal | pl.DataFrame | None = None,
     buckets: int | None = None,
     work_dir: str | os.PathLike[str] | None = None,
     total_rule: RuleChoice = "auto",
@@ -79,7 +95,15 @@ def reconcile(
         columns: Ours to theirs, where *ledger* is a path.
         tolerance: Differences that count as none; by default there are none.
         days: First and last day. Rows of the ledger outside of them are not missing at
-            the gateway; they still are the payments of refunds.
+            the gateway; they still are the payments of refunds. What the statement
+            has for orders of other days is a line of the bridge; by default the days of
+            the transaction files are meant.
+        settle_after: Within how many working days UMF pays out what was traded; needed
+            with a statement. What is not paid out later than that, counted until the
+            last day of the statement, is a difference.
+        holidays: Days from Monday to Friday on which nobody works.
+        opening: What was open before the first day: the sum in CNY, or the rows, as
+            `Report.open_items` has them. Without it the bridge is not proven.
         buckets: How many the books are divided into; by default so many that each
             takes a few hundred MiB.
         work_dir: A folder where a run that was killed goes on when it is started again
@@ -117,6 +141,9 @@ def reconcile(
 
     payments = _as_sources(transactions)
     paid_out = [] if statement is None else _as_sources(statement)
+    settle_after = checked_settle_after(settle_after, with_statement=bool(paid_out))
+    before = checked_opening(opening)
+    refuse_same_files(payments, paid_out)
     count = _bucket_count(payments, buckets)
     rule = TotalRules() if total_rule == "auto" else chosen_rule(total_rule)
 
@@ -126,6 +153,9 @@ def reconcile(
         "ledger": book.identity,
         "tolerance": None if tolerance is None else tolerance.to_json(),
         "days": None if days is None else [day.isoformat() for day in days],
+        "settle_after": settle_after,
+        "holidays": sorted(day.isoformat() for day in holidays),
+        "opening": before.identity,
         "engine": engine,
         "buckets": count,
         "encoding": encoding,
@@ -149,8 +179,19 @@ def reconcile(
                     for one in paid_out
                 ],
                 ledger=book,
+                opening=before.rows,
             )
             run.mark_partitioned(ingest.run())
+
+        facts = run.facts()
+        refuse_mixed_merchants(facts)
+        terms = _terms(
+            facts,
+            tolerance=tolerance or Tolerance(),
+            days=days,
+            settle_after=settle_after,
+            holidays=holidays,
+        )
 
         for bucket in range(count):
             if not run.has(bucket):
@@ -163,15 +204,20 @@ def reconcile(
                 # By now somebody else has loaded what takes time to load.
                 run.keep(
                     bucket,
-                    load("_engines").compare_in_process(
-                        books, engine, tolerance=tolerance, days=days
-                    ),
+                    load("_engines").compare_in_process(books, engine, terms=terms),
                 )
 
             if on_progress is not None:
                 on_progress(Progress(done=bucket + 1, total=count))
 
-        report = _report(run, available=book.available, with_statement=bool(paid_out))
+        report = make_report(
+            run,
+            facts,
+            terms=terms,
+            available=book.available,
+            opening=before,
+            holidays=holidays if paid_out else None,
+        )
         run.forget()
 
         return report
@@ -202,63 +248,29 @@ def _books_of_bucket(
     }
 
 
-def _report(run: Run, *, available: frozenset[str], with_statement: bool) -> Report:
-    counts: dict[str, int] = {}
-    totals: dict[str, dict[str, int]] = {}
+def _terms(
+    facts: Mapping[str, Any],
+    *,
+    tolerance: Tolerance,
+    days: Days | None,
+    settle_after: int | None,
+    holidays: Collection[date],
+) -> Terms:
+    """
+    Return the terms of the comparison, as the files of the gateway have their days.
+    """
+    listed = days_of(facts, Book.TRANSACTIONS)
+    paid = days_of(facts, Book.STATEMENT)
 
-    for summary in run.summaries():
-        for name, count in summary["counts"].items():
-            counts[name] = counts.get(name, 0) + count
-
-        for name, currency, total, cny in summary["money"]:
-            found = totals.setdefault(name, {})
-            found[currency] = found.get(currency, 0) + total
-            found["total_cny"] = found.get("total_cny", 0) + cny
-
-    facts = run.facts()
-
-    return Report(
-        run.differences(),
-        counts=counts,
-        totals=totals,
-        switched_off=_switched_off(available, with_statement=with_statement),
-        notes=_notes(available),
-        books=facts,
+    return Terms(
+        tolerance=tolerance,
+        days=days,
+        asked=days or (min(listed), max(listed)),
+        overdue_until=overdue_until(max(paid), settle_after, holidays)
+        if paid and settle_after is not None
+        else None,
+        rounding=Rounding(facts["sums"]["rounding"]),
     )
-
-
-def _notes(available: frozenset[str]) -> list[Text]:
-    # The other columns are told with the class that is switched off without them.
-    return [
-        Text(
-            f"{name} is not compared: the ledger has no such column.",
-            f"未核对 {name}：账本没有该列。",
-        )
-        for name in ("total", "total_cny")
-        if name not in available
-    ]
-
-
-def _switched_off(
-    available: frozenset[str], *, with_statement: bool
-) -> dict[Difference, Text]:
-    needed = {
-        Difference.CURRENCY_DIFFERS: "currency",
-        Difference.STATE_DIFFERS: "state",
-        Difference.WRONG_DAY: "mer_date",
-        Difference.FEE_DIFFERS: "service_fee",
-    }
-    off = {
-        name: Text(f"the ledger has no {column}", f"账本缺少 {column}")
-        for name, column in needed.items()
-        if column not in available
-    }
-
-    if not with_statement:
-        for name in (Difference.FEE_DIFFERS, Difference.EXCHANGE_DIFFERS):
-            off.setdefault(name, Text("there is no statement", "未提供结算文件"))
-
-    return off
 
 
 def _as_sources(sources: Sources) -> list[StoredSource]:

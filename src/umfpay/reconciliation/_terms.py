@@ -1,0 +1,116 @@
+"""
+The terms of a comparison: what is tolerated, which days were asked for, what is due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Final
+
+import attrs
+
+from umfpay.errors import ConfigError
+from umfpay.reconciliation._tolerance import Tolerance
+
+
+Days = tuple[date, date]
+
+_ONE_DAY: Final = timedelta(days=1)
+_SATURDAY: Final = 5
+_MAX_SETTLE_AFTER: Final = 366
+
+
+class Rounding(StrEnum):
+    """
+    How the sum that was paid out is rounded: each row half up, each row cut, or only
+    the sum of a day.
+    """
+
+    HALF_UP = "half up"
+    CUT = "cut"
+    DAY = "sum of a day"
+
+
+@attrs.frozen(kw_only=True)
+class Terms:
+    """
+    What a comparison depends on, beside its books.
+
+    Args:
+        tolerance: Differences that count as none.
+        days: Rows of the ledger outside of them are not missing at the gateway.
+        asked: Payouts for orders of other days are a line of the bridge, not unknown.
+        overdue_until: What was listed until this day is overdue if it was not paid out.
+        rounding: Of sums that were paid out.
+    """
+
+    tolerance: Tolerance = attrs.field(factory=Tolerance)
+    days: Days | None = None
+    asked: Days | None = None
+    overdue_until: date | None = None
+    rounding: Rounding = Rounding.HALF_UP
+
+
+def working_days_after(day: date, until: date, holidays: Collection[date] = ()) -> int:
+    """
+    Return how many working days come after *day*, until and with *until*.
+    """
+    count = 0
+
+    while day < until:
+        day += _ONE_DAY
+        count += day.weekday() < _SATURDAY and day not in holidays
+
+    return count
+
+
+def overdue_until(
+    as_of: date, settle_after: int, holidays: Collection[date] = ()
+) -> date:
+    """
+    Return the last day whose payouts were due before *as_of*.
+
+    Args:
+        as_of: The last day of the statement.
+        settle_after: Working days after a day within which it is paid out.
+        holidays: Days from Monday to Friday on which nobody works.
+    """
+    day, count = as_of, 0
+
+    while count <= settle_after:
+        count += day.weekday() < _SATURDAY and day not in holidays
+        day -= _ONE_DAY
+
+    return day
+
+
+def checked_settle_after(given: object, *, with_statement: bool) -> int | None:
+    """
+    Return *given*, which a comparison with a statement needs.
+
+    Raises:
+        ConfigError: It is missing or no number of days.
+    """
+    if not with_statement:
+        return None
+
+    if given is None:
+        raise ConfigError(
+            "settle_after: with a statement it is needed: within how many working days"
+            " is paid out what was traded?",
+            "settle_after：提供结算文件时必须指定：交易后多少个工作日内结算？",
+        )
+
+    if (
+        isinstance(given, bool)
+        or not isinstance(given, int)
+        or not 0 <= given <= _MAX_SETTLE_AFTER
+    ):
+        raise ConfigError(
+            f"settle_after: a number of days from 0 to {_MAX_SETTLE_AFTER}.",
+            f"settle_after：必须是 0 至 {_MAX_SETTLE_AFTER} 的天数。",
+        )
+
+    return given
