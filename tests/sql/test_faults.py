@@ -5,6 +5,7 @@ A server that goes away, comes back, says nothing, or whose answer is lost.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import traceback
 
 import pytest
@@ -379,3 +380,18 @@ async def test_what_disturbed_us_once_is_done_again(kind, code, request):
 
             assert 3 == calls
             assert 1 == await _count(database)
+
+
+async def test_a_connection_that_is_lost_while_it_is_made_ready_is_replaced(cable):
+    """
+    By the first statement of ours; no error of the driver's own comes through.
+    """
+    cable.pattern = rb"lock_(wait_)?timeout"
+    cable.lose_commits = True
+
+    async with Database(cable.url) as database:
+        with contextlib.suppress(DatabaseUnavailableError):
+            await _count(database)
+
+        assert 1 == cable.lost
+        assert 0 == await _count(database)

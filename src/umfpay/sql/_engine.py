@@ -36,8 +36,11 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _prepare_postgresql(connection: Any, _record: Any) -> None:
-    statement = f"SET lock_timeout = '{LOCK_WAIT_SECONDS}s'"
-    connection.run_async(lambda driver: driver.execute(statement))
+    # By a cursor: what the driver itself raises says nothing to SQLAlchemy.
+    cursor = connection.cursor()
+    cursor.execute(f"SET lock_timeout = '{LOCK_WAIT_SECONDS}s'")
+    cursor.close()
+    connection.commit()
 
 
 @attrs.frozen
