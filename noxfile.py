@@ -33,6 +33,7 @@ _IN_PARALLEL = [
 _NOT_TRACED = [
     "--ignore=tests/benchmarks",
     "--ignore=tests/cases",
+    "--ignore=tests/crash",
     "--ignore=tests/simulation",
     "--ignore=tests/test_exports.py",
     "--ignore=tests/end_to_end/test_cancellations.py",
@@ -151,6 +152,15 @@ def token_storm(session: nox.Session) -> None:
     """
     session.install("-e", ".[all,testing]", *_group("bench"))
     session.run("python", "-m", "benchmarks.token_storm", *session.posargs)
+
+
+@nox.session
+def crash(session: nox.Session) -> None:
+    """
+    Kill 500 processes of a shop on three databases and compare the books.
+    """
+    session.install("-e", ".[all,testing]", *_group("tests"))
+    session.run("python", "-m", "tests.crash", *session.posargs)
 
 
 @nox.session
