@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import attrs
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from bookstore.gateway import open_gateway
 from bookstore.orders import Base, end_order
@@ -90,7 +90,7 @@ async def _notified(event: NotificationEvent, transaction: Transaction) -> None:
 async def _settled(
     entry: JournalEntry,
     found: Any,  # the payment in its final state, or None
-    connection: AsyncConnection,
+    transaction: Transaction,
 ) -> None:
     """
     Hear what became of a call: once for each, also if the process that made it is dead.
@@ -98,6 +98,8 @@ async def _settled(
     # The create is followed to the end of the payment; its execute says nothing more.
     if entry.call == "payments.execute" or entry.mer_reference_id is None:
         return
+
+    connection = transaction.connection
 
     if found is not None:
         await end_order(connection, entry.mer_reference_id, found.state)
