@@ -5,6 +5,7 @@ Documentation is a test: every code block of README and docs runs as printed, tw
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -12,9 +13,10 @@ from pathlib import Path
 
 import pytest
 from sybil import Sybil
+from sybil.evaluators.python import PythonEvaluator
 from sybil.example import Example
 from sybil.integration.pytest import SybilFile
-from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
+from sybil.parsers.markdown import CodeBlockParser
 
 
 # Fixtures of real databases, for tests and pages alike.
@@ -22,23 +24,66 @@ pytest_plugins = ["tests.sql_servers"]
 
 # Installing is done by whoever runs this; the test command would run itself.
 ELSEWHERE = ("pip install", "nox", "umfpay statements")
+# Commands that go on, and what they print when they are ready.
+SERVERS = {
+    "umfpay emulator": "Ctrl-C",
+    "uvicorn": "Uvicorn running",
+    "celery": "ready.",
+}
+# A block that begins so is saved by the reader, not run.
+FILE = re.compile(r"# (\w+\.py)\n")
+
+
+@pytest.fixture(name="shop_database", scope="module")
+def _shop_database(request):
+    """
+    An empty PostgreSQL where a page wants one: ``SHOP_DATABASE`` in its environment.
+    """
+    if '"$SHOP_DATABASE"' not in request.path.read_text():
+        yield
+
+        return
+
+    # Only here: pytest rewrites what is a plugin before it is imported.
+    from tests.sql_servers import fresh_database
+
+    with (
+        fresh_database(request.getfixturevalue("postgresql_server")) as url,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("SHOP_DATABASE", url)
+
+        yield
 
 
 @pytest.fixture(name="workplace", scope="module")
-def _workplace(tmp_path_factory):
+def _workplace(tmp_path_factory, shop_database):  # noqa: ARG001 (it sets a variable)
     """
     An empty folder in which a document's blocks run, one after another.
     """
     folder = tmp_path_factory.mktemp("reader")
     before = Path.cwd()
     os.chdir(folder)
+    sys.path.insert(0, str(folder))
     running: dict[str, subprocess.Popen[bytes]] = {}
 
     yield running
 
-    for process in running.values():
+    # Whoever uses the emulator ends before it.
+    for process in reversed(running.values()):
         process.terminate()
-        process.wait(10)
+
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            # What goes on would keep its port.
+            process.kill()
+            process.wait()
+
+    sys.path.remove(str(folder))
+
+    for file in folder.glob("*.py"):
+        sys.modules.pop(file.stem, None)
 
     os.chdir(before)
 
@@ -60,7 +105,7 @@ def run_shell(example: Example) -> None:
             if not command or command.startswith(ELSEWHERE):
                 continue
 
-            if command.startswith("umfpay emulator"):
+            if command.startswith(tuple(SERVERS)):
                 _start(command, example.namespace["workplace"])
 
                 continue
@@ -81,16 +126,39 @@ def _start(command: str, running: dict[str, subprocess.Popen[bytes]]) -> None:
 
         return
 
-    process = subprocess.Popen(
-        ["bash", "-c", f"exec {command}"], env=_environment(), stdout=subprocess.PIPE
-    )
+    log = Path(f"{len(running)}.log")
+
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["bash", "-c", f"exec {command}"],
+            env={**_environment(), "PYTHONUNBUFFERED": "1"},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+
     running[command] = process
-    assert process.stdout is not None
+    (ready,) = (text for start, text in SERVERS.items() if command.startswith(start))
     deadline = time.monotonic() + 120
 
-    while b"Ctrl-C" not in process.stdout.readline():
-        assert process.poll() is None
+    while ready not in log.read_text(errors="replace"):
+        assert process.poll() is None, log.read_text(errors="replace")
         assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+_run = PythonEvaluator()
+
+
+def run_python(example: Example) -> None:
+    """
+    Run a block, or save it where its first line is the name of a file.
+    """
+    named = FILE.match(example.parsed)
+
+    if named is None:
+        _run(example)
+    else:
+        Path(named[1]).write_text(example.parsed)
 
 
 class TwiceFile(SybilFile):
@@ -107,7 +175,7 @@ class TwiceFile(SybilFile):
 
 
 PAGES = Sybil(
-    parsers=[PythonCodeBlockParser(), CodeBlockParser("bash", run_shell)],
+    parsers=[CodeBlockParser("python", run_python), CodeBlockParser("bash", run_shell)],
     patterns=["*.md"],
     fixtures=["workplace"],
 )
