@@ -28,7 +28,9 @@ async def test_cancellations_leave_whole_rows_and_send_nothing_without_one(shop,
     cancelled = 0
 
     for number in range(CANCELLATIONS):
-        new = attrs.evolve(orders.refund(total="0.01"), mer_reference_id=f"r{number}x")
+        # No part of a signature looks like it.
+        name = f"cancelled-refund-{number}-of-many"
+        new = attrs.evolve(orders.refund(total="0.01"), mer_reference_id=name)
         call = asyncio.create_task(session.refunds.create(paid, new))
         await asyncio.sleep(chance.expovariate(1 / 0.01))
         call.cancel()

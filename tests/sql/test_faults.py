@@ -348,7 +348,7 @@ async def test_what_a_server_answers_is_named_by_its_code(kind, code, request):
                 await connection.exec_driver_sql(_raising(kind, code))
 
             with pytest.raises(_CODES[kind][code], match=code) as caught:
-                await database.run(work, timeout=1)
+                await database.run(work, timeout=3)
 
             assert "canary" not in str(caught.value)
             assert (calls > 1) is (_CODES[kind][code] is DatabaseTimeoutError)

@@ -163,17 +163,13 @@ class Database:
             CommitUnknownError: The answer to the commit was lost.
             Exception: What *work* raised. Nothing was kept, as after all but the last.
         """
-        seconds = self._timeout if timeout is None else timeout
-        outcome = await self._supervise(
+        return await self._supervise(
             self._bind(),
             work,
-            seconds=seconds,
+            timeout=timeout,
             repeatable=repeatable or read_only,
             read_only=read_only,
-            prepared=True,
         )
-
-        return outcome.result()
 
     async def create_tables(self, *, timeout: float | None = None) -> None:
         """
@@ -183,8 +179,7 @@ class Database:
             DatabaseTablesError: Some are there, and are of another version.
             DatabaseError: It cannot be done.
         """
-        seconds = self._timeout if timeout is None else timeout
-        await self._create_tables(self._bind(), seconds)
+        await self._create_tables(self._bind(), timeout)
 
     async def check_tables(self, *, timeout: float | None = None) -> None:
         """
@@ -194,8 +189,7 @@ class Database:
             DatabaseTablesError: They are not.
             DatabaseError: It cannot be done.
         """
-        seconds = self._timeout if timeout is None else timeout
-        await self._check_tables(self._bind(), seconds)
+        await self._check_tables(self._bind(), timeout)
 
     async def aclose(self) -> None:
         """
@@ -213,47 +207,44 @@ class Database:
 
         await binding.aclose()
 
-    async def _create_tables(self, binding: Binding, seconds: float) -> None:
+    async def _create_tables(self, binding: Binding, timeout: float | None) -> None:
         async def work(connection: AsyncConnection) -> None:
             await connection.run_sync(create, self.tables)
 
-        outcome = await self._supervise(binding, work, seconds=seconds, ours=True)
-        outcome.result()
-        await self._check_tables(binding, seconds)
+        await self._supervise(binding, work, timeout=timeout, ours=True)
+        await self._check_tables(binding, timeout)
 
-    async def _check_tables(self, binding: Binding, seconds: float) -> None:
+    async def _check_tables(self, binding: Binding, timeout: float | None) -> None:
         async def work(connection: AsyncConnection) -> list[str]:
             return await connection.run_sync(differences, self.tables)
 
-        outcome = await self._supervise(
-            binding, work, seconds=seconds, read_only=True, repeatable=True, ours=True
+        found = await self._supervise(
+            binding, work, timeout=timeout, read_only=True, repeatable=True, ours=True
         )
-        found = outcome.result()
 
         if found:
             raise self._tables_error(found)
 
-    async def _supervise(
-        self, binding: Binding, work: Work[_T], **options: Any
-    ) -> Outcome[_T]:
+    async def _supervise(self, binding: Binding, work: Work[_T], **options: Any) -> _T:
         # Not of whoever closes the database meanwhile, and waits for it.
         task = binding.loop.create_task(self._transact(binding, work, **options))
         binding.keep(task)
+        outcome = await asyncio.shield(task)
 
-        return await asyncio.shield(task)
+        return outcome.result()
 
     async def _transact(
         self,
         binding: Binding,
         work: Work[_T],
         *,
-        seconds: float,
-        repeatable: bool = False,
-        read_only: bool = False,
-        prepared: bool = False,
+        timeout: float | None,
         ours: bool = False,
+        **options: bool,
     ) -> Outcome[_T]:
-        if prepared and not binding.prepared:
+        seconds = self._timeout if timeout is None else timeout
+
+        if not ours and not binding.prepared:
             error = await self._prepare(binding, seconds)
 
             if error is not None:
@@ -264,12 +255,7 @@ class Database:
 
         while True:
             attempt = Attempt(
-                binding=binding,
-                end=end,
-                seconds=seconds,
-                repeatable=repeatable,
-                read_only=read_only,
-                ours=ours,
+                binding=binding, end=end, seconds=seconds, ours=ours, **options
             )
             outcome = await attempt.make(work)
             # Not a secret: so that those who disturbed each other do not meet again.

@@ -41,6 +41,7 @@ from umfpay.sql._types import MYSQL_NAMES
 
 
 T = TypeVar("T")
+_Meaning = tuple[type[DatabaseError], Text]
 Work = Callable[[AsyncConnection], Awaitable[T]]
 
 # A commit that has begun may end, and so may what gives a connection back.
@@ -122,19 +123,20 @@ class Attempt:
     """
 
     binding: Binding
+    # By the clock of the loop, and how long that was at first.
     end: float
     seconds: float
-    repeatable: bool
-    read_only: bool
+    repeatable: bool = False
+    read_only: bool = False
     # It consists of our own statements only, and may make tables.
-    ours: bool
-    _stage: _Stage = _Stage.BEGIN
-    _connection: AsyncConnection | None = None
-    _transaction: AsyncTransaction | None = None
-    _writing: bool = False
-    _watching: bool = False
-    _deadlocked: bool = False
-    _broken: bool = True
+    ours: bool = False
+    _stage: _Stage = attrs.field(default=_Stage.BEGIN, init=False)
+    _connection: AsyncConnection | None = attrs.field(default=None, init=False)
+    _transaction: AsyncTransaction | None = attrs.field(default=None, init=False)
+    _writing: bool = attrs.field(default=False, init=False)
+    _watching: bool = attrs.field(default=False, init=False)
+    _deadlocked: bool = attrs.field(default=False, init=False)
+    _broken: bool = attrs.field(default=True, init=False)
 
     async def make(self, work: Work[T]) -> Outcome[T]:
         """
@@ -374,42 +376,36 @@ class Attempt:
         return kind(f"{shown}: {en} ({name}).", f"{shown}：{zh}（{name}）。")
 
 
-_Meaning = tuple[type[DatabaseError], Text]
+def _meaning(kind: type[DatabaseError], en: str, zh: str) -> _Meaning:
+    return kind, Text(en, zh)
 
-_UNCLEAR: Final[_Meaning] = (
-    CommitUnknownError,
-    Text("the answer to a commit was lost", "提交的应答丢失"),
+
+_UNCLEAR: Final = _meaning(
+    CommitUnknownError, "the answer to a commit was lost", "提交的应答丢失"
 )
-_NOT_BEGUN: Final[_Meaning] = (
-    DatabaseUnavailableError,
-    Text("no transaction could begin in time", "未能及时开始事务"),
+_NOT_BEGUN: Final = _meaning(
+    DatabaseUnavailableError, "no transaction could begin in time", "未能及时开始事务"
 )
-_NOT_ENDED: Final[_Meaning] = (
+_NOT_ENDED: Final = _meaning(
+    DatabaseTimeoutError, "a transaction did not end in time", "事务未及时结束"
+)
+_REFUSED: Final = _meaning(DatabaseError, "the database refuses", "数据库拒绝操作")
+_UNUSABLE: Final = _meaning(DatabaseUnavailableError, "it cannot be used", "无法使用")
+_CONTENDED: Final = _meaning(
     DatabaseTimeoutError,
-    Text("a transaction did not end in time", "事务未及时结束"),
+    "others hold what this transaction needs",
+    "其他事务占用了所需数据",
 )
-_REFUSED: Final[_Meaning] = (
-    DatabaseError,
-    Text("the database refuses", "数据库拒绝操作"),
-)
-_UNUSABLE: Final[_Meaning] = (
-    DatabaseUnavailableError,
-    Text("it cannot be used", "无法使用"),
+_NO_TABLES: Final = _meaning(
+    DatabaseTablesError,
+    "a table of umfpay is missing or of another version",
+    "umfpay 的表缺失或版本不同",
 )
 _MEANINGS: Final[Mapping[Failure, _Meaning]] = {
     Failure.LOST: _UNUSABLE,
     Failure.UNUSABLE: _UNUSABLE,
-    Failure.CONTENTION: (
-        DatabaseTimeoutError,
-        Text("others hold what this transaction needs", "其他事务占用了所需数据"),
-    ),
-    Failure.TABLES: (
-        DatabaseTablesError,
-        Text(
-            "a table of umfpay is missing or of another version",
-            "umfpay 的表缺失或版本不同",
-        ),
-    ),
+    Failure.CONTENTION: _CONTENDED,
+    Failure.TABLES: _NO_TABLES,
 }
 
 
