@@ -48,15 +48,18 @@ async def open_shop(port: int) -> AsyncIterator[Shop]:
     """
     # Another writer of a SQLite file is waited for that long.
     url = os.environ.get("SHOP_DATABASE", "sqlite+aiosqlite:///shop.db?timeout=30")
-    engine = create_async_engine(url)
     notify_url = f"http://127.0.0.1:{port}/umf/notify"
+
+    # By the URL: what is wrong with it is said in words, with its cure.
+    async with Database(url) as database:
+        await database.create_tables()
+
+    engine = create_async_engine(url)
 
     async with (
         open_gateway(notify_url, port=port + 100) as gateway,
         Database(engine) as database,
     ):
-        await database.create_tables()
-
         async with engine.begin() as connection:
             await connection.run_sync(Base.metadata.create_all)
 
