@@ -363,10 +363,10 @@ def show(storm: Storm, damages: Sequence[Damage]) -> Table:
 
     for name in (
         "store",
-        "token requests",
+        "requests",
         "lives",
         "killed",
-        "tokens lost by kills",
+        "lost by kills",
         "calls",
         "refused",
         "p50",
@@ -460,7 +460,7 @@ def main(arguments: Sequence[str]) -> int:
     storm = Storm(**chosen)
     storms = [repeat(partial(_blow_on, storm, store)) for store in stores]
     damages = [damage for of_store in storms for damage in of_store]
-    console = Console(width=None if sys.stdout.isatty() else 110)
+    console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(show(storm, damages))
 
     for damage in damages:
