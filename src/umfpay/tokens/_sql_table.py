@@ -12,7 +12,12 @@ from sqlalchemy import and_, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from umfpay.errors import CommitUnknownError, DatabaseError, TokenStoreError
+from umfpay.errors import (
+    CommitUnknownError,
+    DatabaseError,
+    DatabaseUnavailableError,
+    TokenStoreError,
+)
 from umfpay.sql import Database, Work, insert_if_absent
 from umfpay.tokens._document import dump_record
 from umfpay.tokens._lease import LeaseReply
@@ -205,7 +210,8 @@ class TokenRow:
 
     async def _run(self, work: Work[_T], *, read_only: bool = False) -> _T:
         """
-        Return what *work* returns, once more if nobody knows whether it was committed.
+        Return what *work* returns, after a second try if a connection was lost, also
+        where nobody knows whether it was committed.
 
         Raises:
             TokenStoreError: The database cannot be used, or its tables are missing.
@@ -215,7 +221,7 @@ class TokenRow:
         try:
             try:
                 return await self._database.run(work, **options)
-            except CommitUnknownError:
+            except (CommitUnknownError, DatabaseUnavailableError):
                 return await self._database.run(work, **options)
         except DatabaseError as error:
             # Without its frames: in those of a driver stands the password.
