@@ -8,9 +8,20 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Callable
 
 from simulation.counts import markdown
-from simulation.runner import OnProgress, Report, be_quiet, first_caught, run_all
+from simulation.runner import (
+    OnProgress,
+    Report,
+    be_quiet,
+    first_caught,
+    run_again,
+    run_all,
+)
+from simulation.schedule import Result, run_schedule
+from simulation.with_journal.mistakes import run_unwritten
+from simulation.with_journal.schedule import run_with_journal
 
 
 def main() -> int:
@@ -23,9 +34,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="replay this one alone")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument(
+        "--with-journal",
+        action="store_true",
+        help="the schedules in which the caller dies, and has a journal",
+    )
+    parser.add_argument(
         "--broken",
         action="store_true",
-        help="run a build that sends POSTs again, until it is caught",
+        help="run a build that sends POSTs again, or with a journal one that commits"
+        " nothing before it sends, until it is caught",
     )
     parser.add_argument(
         "--markdown", action="store_true", help="print the counts as docs have them"
@@ -37,13 +54,15 @@ def main() -> int:
     seeds = range(first, first + count)
 
     if arguments.broken:
-        return _broken(seeds)
+        return _broken(seeds, run_unwritten if arguments.with_journal else run_again)
 
     report = run_all(
         seeds,
         workers=1 if count == 1 else arguments.workers,
         on_progress=_progress(count) if sys.stderr.isatty() else None,
+        run=run_with_journal if arguments.with_journal else run_schedule,
     )
+    report.options = "--with-journal " if arguments.with_journal else ""
     print("\n".join(markdown(report) if arguments.markdown else report.lines()))
 
     return 1 if report.failures else 0
@@ -67,8 +86,8 @@ def _progress(count: int) -> OnProgress:
     return on_progress
 
 
-def _broken(seeds: range) -> int:
-    caught = first_caught(seeds)
+def _broken(seeds: range, run: Callable[[int], Result]) -> int:
+    caught = first_caught(seeds, run)
 
     if caught is None:
         print(f"the broken build was not caught in {len(seeds)} schedules")

@@ -69,11 +69,18 @@ class Loop(async_solipsism.EventLoop):  # type: ignore[misc]  # no types
         self._ticking.advance(seconds)
 
 
-def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+def run(
+    main: Callable[[], Coroutine[Any, Any, T]],
+    *,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] = Loop,
+) -> T:
     """
     Run *main* to its end in a virtual loop of its own.
     """
-    with asyncio.Runner(loop_factory=Loop) as runner, virtual_clocks(runner.get_loop()):
+    with (
+        asyncio.Runner(loop_factory=loop_factory) as runner,
+        virtual_clocks(runner.get_loop()),
+    ):
         return runner.run(main())
 
 

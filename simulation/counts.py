@@ -18,6 +18,17 @@ PROMISES: Final = (
         "no request for money is repeated blindly",
         re.compile(r"refund \S+ was sent twi"),
     ),
+    (
+        "no money call leaves without a committed row, or twice by one",
+        re.compile(r"left without a committed row|left twice by row"),
+    ),
+    ("every row ends, or is left to a person", re.compile(r"neither ended nor left")),
+    (
+        "what the rows say is what the gateway did",
+        re.compile(r"told \d+ executes|told \d+ refunds, the|told executed, the"),
+    ),
+    ("a handler is called once for each row", re.compile(r"handled")),
+    ("card data go with the end", re.compile(r"card data of|sealed data are")),
     ("an SMS code is sent once", re.compile(r"execute \S+ was sent twice")),
     (
         'nobody is told "not done" of what was done',
@@ -38,6 +49,7 @@ _SECTIONS: Final = (
     ("unknown: ", "unclear ends"),
     ("resolve ", "resolved"),
     ("customer: ", "customer"),
+    ("row: ", "rows"),
 )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -19,7 +20,7 @@ from simulation.plan import Schedule
 from simulation.sendings import Overheard, Sendings, body_of, may_have_left
 from umfpay.emulator import Clock, Credentials, Emulator
 from umfpay.notifications import NotificationReceiver
-from umfpay.testing._transport import Receive, Send, emulator_transport
+from umfpay.testing._transport import App, Receive, Send, emulator_transport
 
 
 class Gateway:
@@ -184,6 +185,9 @@ class Gateway:
 class Line(httpx.AsyncBaseTransport):
     """
     One process's connection to the gateway; dead when the process is.
+
+    Args:
+        wrap: Puts something between the network and the gateway.
     """
 
     def __init__(
@@ -192,9 +196,11 @@ class Line(httpx.AsyncBaseTransport):
         schedule: Schedule,
         rng: random.Random,
         counts: Counter[str],
+        *,
+        wrap: Callable[[App], App] | None = None,
     ) -> None:
         self._gateway = gateway
-        self._inner = emulator_transport(gateway)
+        self._inner = emulator_transport(gateway if wrap is None else wrap(gateway))
         self._unreachable = schedule.unreachable
         self._rng = rng
         self._counts = counts

@@ -24,11 +24,13 @@ class Report:
     Attributes:
         failures: By seed.
         seconds: Of real time.
+        options: Of the command line that replays one.
     """
 
     counts: Counter[str] = attrs.field(factory=Counter)
     failures: dict[int, tuple[str, ...]] = attrs.field(factory=dict)
     seconds: float = 0.0
+    options: str = ""
 
     def add(self, result: Result) -> None:
         """
@@ -58,7 +60,7 @@ class Report:
             )
 
         for seed in sorted(self.failures):
-            yield f"FAILED: python -m simulation --seed {seed}"
+            yield f"FAILED: python -m simulation {self.options}--seed {seed}"
 
             for violation in self.failures[seed]:
                 yield f"    {violation}"
@@ -68,21 +70,26 @@ OnProgress = Callable[[Report, float], None]
 
 
 def run_all(
-    seeds: Iterable[int], *, workers: int = 1, on_progress: OnProgress | None = None
+    seeds: Iterable[int],
+    *,
+    workers: int = 1,
+    on_progress: OnProgress | None = None,
+    run: Callable[[int], Result] = run_schedule,
 ) -> Report:
     """
     Run the schedules of *seeds*.
 
     Args:
         workers: Processes; the counts are the same with any number.
-        tell: Given the report so far after each, and when it all began.
+        run: Runs one of them.
+        on_progress: Given the report so far after each, and when it all began.
     """
     report = Report()
     started = time.perf_counter()
 
     if workers == 1:
         for seed in seeds:
-            report.add(run_schedule(seed))
+            report.add(run(seed))
 
             if on_progress is not None:
                 on_progress(report, started)
@@ -91,7 +98,7 @@ def run_all(
         context = multiprocessing.get_context("spawn")
 
         with context.Pool(workers, initializer=be_quiet) as pool:
-            for result in pool.imap_unordered(run_schedule, seeds, chunksize=20):
+            for result in pool.imap_unordered(run, seeds, chunksize=20):
                 report.add(result)
 
                 if on_progress is not None:
@@ -102,12 +109,24 @@ def run_all(
     return report
 
 
-def first_caught(seeds: Iterable[int]) -> Result | None:
+def run_again(seed: int) -> Result:
     """
-    Return the first schedule that shows a build that sends POSTs again; None if none.
+    Run a schedule with a build that sends POSTs again.
+    """
+    return run_schedule(seed, wrap=SendsAgain)
+
+
+def first_caught(
+    seeds: Iterable[int], run: Callable[[int], Result] = run_again
+) -> Result | None:
+    """
+    Return the first schedule that shows a broken build; None if none.
+
+    Args:
+        run: Runs one with that build.
     """
     for seed in seeds:
-        result = run_schedule(seed, wrap=SendsAgain)
+        result = run(seed)
 
         if result.violations:
             return result
@@ -119,4 +138,5 @@ def be_quiet() -> None:
     """
     Keep the log of thousands of bad days off the screen.
     """
-    logging.getLogger("umfpay").setLevel(logging.CRITICAL + 1)
+    for name in ("umfpay", "sqlalchemy"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)

@@ -131,6 +131,26 @@ async def test_what_is_kept_of_a_card_is_sealed(shop, process):
         assert f'"{canary}"' not in row["document"]
 
 
+async def test_a_slower_process_keeps_no_card_of_what_was_paid(shop, process):
+    """
+    It read the pending payment before another one paid, and would keep it afterwards.
+    """
+    session, journal = process
+    pending = await begin_card_payment(session, orders.order(), _card())
+    stale = pending.to_json()
+    await confirm_card_payment(session, pending, shop.code(pending.payment_id))
+    await shop.settled(journal)
+    _, its_journal = await shop.process()
+    await its_journal.sealed.keep(
+        pending.payment_id,
+        stale,
+        mer_reference_id=pending.mer_reference_id,
+        expires_at=pending.expires_at,
+    )
+
+    assert not await shop.rows("sealed")
+
+
 async def test_a_refund_flow_has_one_intent(shop, process, paid):
     """
     A second click refunds nothing.

@@ -10,7 +10,7 @@ import attrs
 from sqlalchemy import ColumnElement, Table, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from umfpay.journal._entry import microseconds_of
+from umfpay.journal._entry import JournalOutcome, microseconds_of
 from umfpay.sql import Database, insert_if_absent
 
 
@@ -34,6 +34,9 @@ class SealedCards:
         """
         Keep what a payment needs, until its end or *expires_at*.
 
+        Nothing is kept of one that was carried out: another process may have paid it
+        since this one read it.
+
         Raises:
             DatabaseError: It cannot be kept.
         """
@@ -50,6 +53,9 @@ class SealedCards:
                 "created_at": self.database.now,
                 **values,
             }
+
+            if await self._was_used(connection, payment_id):
+                return
 
             if not await insert_if_absent(connection, self._table, created):
                 await connection.execute(
@@ -95,6 +101,24 @@ class SealedCards:
             )
 
         await self.database.run(work, repeatable=True)
+
+    async def _was_used(self, connection: AsyncConnection, payment_id: str) -> bool:
+        """
+        Tell whether a payment was carried out; until the commit nobody writes that.
+        """
+        rows = self.database.tables.journal
+        # Whoever ends one waits for us, and deletes what is kept afterwards.
+        found = await connection.execute(
+            select(rows.c.outcome)
+            .where(
+                rows.c.merchant == self.merchant,
+                rows.c.payment_id == payment_id,
+                rows.c.call == "payments.execute",
+            )
+            .with_for_update()
+        )
+
+        return JournalOutcome.EXECUTED in found.scalars().all()
 
     @property
     def _table(self) -> Table:
