@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 import attrs
 
@@ -252,6 +253,7 @@ class Journal:
         what: NewOrder | NewRefund | CustomsDeclaration | str,
         *,
         amount: Money | None = None,
+        kind: Literal["payment", "refund"] = "payment",
         payment_id: str | None = None,
         refund_id: str | None = None,
     ) -> None:

@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import attrs
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from simulation.journal import (
     Attempt,
@@ -39,6 +38,7 @@ from umfpay.errors import (
 from umfpay.flows import begin_card_payment, confirm_card_payment, refund
 from umfpay.journal import Journal, JournalEntry, JournalOutcome, JournalState
 from umfpay.models import Money, PaymentMethod
+from umfpay.sql import Transaction
 
 
 _MAX_NUMBERS: Final = 3
@@ -75,12 +75,12 @@ class Shop:
         self,
         entry: JournalEntry,
         found: Any,  # noqa: ARG002 (handlers are given it)
-        connection: AsyncConnection,
+        transaction: Transaction,
     ) -> None:
         """
         Write down that a row has ended: the handler of `Journal.settled`.
         """
-        await connection.execute(
+        await transaction.connection.execute(
             text("INSERT INTO shop_settled (position, outcome) VALUES (:p, :o)"),
             {"p": entry.position, "o": str(entry.outcome)},
         )
