@@ -46,7 +46,7 @@ class DatabasePlan:
     Args:
         lost: Probability that the answer to a commit is lost, whether it was kept or not.
         slow: Probability that a statement takes seconds.
-        cut: Probability that a statement finds the connection gone.
+        cut: Probability that a statement fails with an error of the disk.
         skew: Seconds by which its clock is ahead, always.
     """
 
@@ -211,15 +211,8 @@ class VirtualConnection(aiosqlite.Connection):
 
             raise _error("the answer was lost", sqlite3.SQLITE_IOERR)
 
-        if (
-            name == "execute"
-            and self._connection is not None
-            and database.strikes(database.plan.cut, "cut")
-        ):
-            # is_disconnect() of the dialect knows these words.
-            self._close()
-
-            raise ValueError("no active connection")
+        if name == "execute" and database.strikes(database.plan.cut, "cut"):
+            raise _error("the disk does not answer", sqlite3.SQLITE_IOERR)
 
         for _ in range(_BUSY_LOOKS):
             try:
