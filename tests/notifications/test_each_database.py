@@ -18,8 +18,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from umfpay.config import Config
 from umfpay.errors import DatabaseError, NotificationError
 from umfpay.models import Money, NewRefund
+from umfpay.notifications import NotificationInbox, NotificationReceiver
 from umfpay.notifications._decision import Decision, Status
 from umfpay.notifications._event_store import EventStore
 from umfpay.notifications._expectations import read_expectation
@@ -239,8 +241,6 @@ async def test_handlers_of_a_kind_are_called_for_it_only(place, receiver, signer
     """
     What has no handler here waits for a process that has one.
     """
-    from umfpay.notifications import NotificationInbox
-
     seen = []
     paid = signer.payment("PAY_A", mer_reference_id="n1", total="3.00", **MONEY)
     given = signer.refund(
@@ -344,6 +344,97 @@ async def test_a_handler_that_ends_the_transaction_is_refused(
     misdeeds.clear()
     assert 1 == await shop.inbox.replay(failed.key)
     assert ONCE == place.effects()
+
+
+@pytest.mark.parametrize(
+    "misdeed",
+    [commit, roll_back, close, commit_in_sql, commit_inside, end_the_transaction],
+    ids=lambda one: one.__name__,
+)
+async def test_a_handler_hears_at_once_that_it_may_not_end_the_transaction(
+    open_shop, place, misdeed
+):
+    """
+    The call itself raises: what the shop does next is not believed to be kept.
+    """
+    shop = await open_shop(place, own=True)
+    shop.stop_applying()
+    refused = []
+
+    @shop.inbox.handler
+    async def wrong(event, transaction):
+        try:
+            await misdeed(transaction)
+        except DatabaseError as error:
+            refused.append(error)
+
+            raise
+
+    await shop.receive()
+    await shop.inbox.replay()
+
+    assert 1 == len(refused)
+    assert "ended from inside" in str(refused[0])
+    assert [] == place.effects()
+
+
+async def test_merchants_of_one_database_do_not_see_each_other(
+    open_shop, place, receiver, signer, credentials, eventually
+):
+    """
+    Events, orders, quota and replay are those of one client_id, though number, ids and
+    bytes are the same.
+    """
+    both, seen = [], []
+
+    async with contextlib.AsyncExitStack() as stack:
+        for client_id in ("first", "second"):
+            config = Config(
+                client_id=client_id,
+                client_secret="s",
+                merchant_key=credentials.merchant_key,
+                gateway_certificate=credentials.gateway_certificate,
+                base_url="http://127.0.0.1:9",
+            )
+            inbox = NotificationInbox(
+                place.spec, NotificationReceiver.from_config(config), max_held=1
+            )
+
+            @inbox.handler
+            async def paid(event, transaction, client_id=client_id):
+                seen.append((client_id, event.object_id))
+
+            both.append(await stack.enter_async_context(inbox))
+
+        first, second = both
+        money = Money("3.00", "USD")
+        ours = signer.payment("PAY_A", mer_reference_id="n1", total="3.00", **MONEY)
+        await first.expect("n1", amount=money, payment_id="PAY_A")
+
+        for one in both:
+            assert 200 == (await one.receive(ours.body, ours.headers)).status
+
+        assert await eventually(lambda: seen == [("first", "PAY_A")])
+
+        # What one has bound is a stranger's to the other, whose quota it uses up.
+        async with asyncio.timeout(30):
+            while not await second.held():
+                await asyncio.sleep(0.01)
+
+        [held] = await second.held()
+        assert [] == await first.held()
+        assert await eventually(lambda: second._is_full)
+        assert not first._is_full
+        assert await second.notified(mer_reference_id="n1") is None
+        assert "TRADE_SUCCESS" == (await first.notified(object_id="PAY_A")).state
+
+        # Neither a person nor a replay of one touches what is the other's.
+        assert not await first.dismiss(held.key)
+        assert 0 == await first.hasten(held.key)
+        assert 0 == await first.prune(older_than=timedelta(days=-1)) - 1
+        await second.expect("n1", amount=money, payment_id="PAY_A")
+        assert await eventually(lambda: seen[1:] == [("second", "PAY_A")])
+        assert await first.replay() == 0
 
 
 async def test_a_second_connection_that_waits_for_the_first_ends(open_shop, place, log):
@@ -563,8 +654,6 @@ async def test_a_database_that_is_away_acknowledges_nothing_and_shows_no_passwor
     """
     Nothing listens: the error names the place, and no user or password.
     """
-    from umfpay.notifications import NotificationInbox
-
     for scheme in ("postgresql+asyncpg", "mariadb+asyncmy"):
         url = f"{scheme}://umf:canary-7f3a@127.0.0.1:9/shop"
         inbox = NotificationInbox(url, receiver)

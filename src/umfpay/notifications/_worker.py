@@ -251,7 +251,10 @@ class Applier:
             begun = loop.time()
             ends = await self._apply([group[0] for group in groups])
             took = loop.time() - begun
-            together = 1 if took > _LONG_SECONDS else min(2 * together, _MAX_TOGETHER)
+            together = min(2 * together, _MAX_TOGETHER)
+
+            if took > _LONG_SECONDS:
+                together = max(together // 4, 1)
 
             for group, end in zip(groups, ends, strict=True):
                 applied += end is _End.APPLIED

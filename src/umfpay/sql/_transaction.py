@@ -136,6 +136,8 @@ class Attempt:
     _writing: bool = attrs.field(default=False, init=False)
     _watching: bool = attrs.field(default=False, init=False)
     _deadlocked: bool = attrs.field(default=False, init=False)
+    # What ran in it tried to end it.
+    _refused: bool = attrs.field(default=False, init=False)
     _broken: bool = attrs.field(default=True, init=False)
 
     async def make(self, work: Work[T]) -> Outcome[T]:
@@ -246,6 +248,8 @@ class Attempt:
         Refuse a commit from inside, before it is made.
         """
         if self._watching:
+            self._refused = True
+
             raise _ended_error()
 
     def heed_statement(self, statement: str) -> None:
@@ -281,7 +285,10 @@ class Attempt:
         """
         failure = classify(error, self._connection)
 
-        if self._deadlocked:
+        if self._refused:
+            # Its connection was thrown away for that: the database is not away.
+            failure = Failure.OTHER
+        elif self._deadlocked:
             failure = Failure.CONTENTION
 
         connection = self._connection
@@ -411,7 +418,7 @@ _MEANINGS: Final[Mapping[Failure, _Meaning]] = {
 
 def watch(binding: Binding) -> None:
     """
-    Let each attempt hear of the statements, commits and errors of its connection.
+    Let each attempt hear of the statements, ends and errors of its connection.
 
     To listen to each connection would cost as much as a round trip.
     """
@@ -420,6 +427,15 @@ def watch(binding: Binding) -> None:
     def _heed_commit(connection: Connection) -> None:
         if (attempt := attempts.get(connection)) is not None:
             attempt.refuse_end()
+
+    def _heed_rollback(connection: Connection) -> None:
+        try:
+            _heed_commit(connection)
+        except DatabaseError:
+            # close() would give it back to the pool, and the next one would commit.
+            connection.invalidate()
+
+            raise
 
     # Any: as SQLAlchemy calls it.
     def _heed_statement(
@@ -433,6 +449,7 @@ def watch(binding: Binding) -> None:
             attempt.heed_error(context.original_exception)
 
     event.listen(engine, "commit", _heed_commit)
+    event.listen(engine, "rollback", _heed_rollback)
     event.listen(engine, "before_cursor_execute", _heed_statement)
     event.listen(engine, "handle_error", _heed_error)
 
