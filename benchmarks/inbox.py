@@ -1,13 +1,17 @@
 """
 The inbox: events applied per second, against a loop that a shop writes by hand.
 
-The peer selects an event, calls the same handler, marks the event and commits. It
-verifies no signature, keeps no order of an object's states and compares no money.
+The peer is what a shop writes by hand: in one transaction an event it locks the oldest
+event that is ready, reads its JSON, locks its order, compares the money, does nothing if
+it is paid already, else calls the same handler; then it marks the event and commits. It
+verifies no signature, asks for no proof and keeps no states but paid. Both begin with
+events that are stored, and neither pays for its connections.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from typing import Final
 
@@ -58,8 +62,8 @@ async def _measure(name: str, url: str, count: int, rounds: int) -> list[Figure]
 
     async with engine.begin() as connection:
         for statement in (
-            "CREATE TABLE shop_orders (number VARCHAR(64) PRIMARY KEY, state VARCHAR(9))",
-            "CREATE TABLE shop_events (position INTEGER PRIMARY KEY, number VARCHAR(64), state VARCHAR(9))",
+            "CREATE TABLE shop_orders (number VARCHAR(64) PRIMARY KEY, state VARCHAR(9), total VARCHAR(64))",
+            "CREATE TABLE shop_events (position INTEGER PRIMARY KEY, body TEXT, state VARCHAR(9))",
             "CREATE INDEX shop_events_state ON shop_events (state, position)",
         ):
             await connection.execute(text(statement))
@@ -102,30 +106,38 @@ async def _fill(
     prefix: str,
     count: int,
 ) -> None:
+    events = [
+        signer.payment(
+            f"PAY_{prefix}{one}",
+            mer_reference_id=f"{prefix}{one}",
+            mer_date="20261123",
+            total="3.00",
+            currency="USD",
+        )
+        for one in range(count)
+    ]
+
     async with engine.begin() as connection:
         await connection.execute(text("DELETE FROM shop_events"))
         await connection.execute(
-            text("INSERT INTO shop_orders VALUES (:number, 'new')"),
+            text("INSERT INTO shop_orders VALUES (:number, 'new', '3.00')"),
             [{"number": f"{prefix}{one}"} for one in range(count)],
         )
         await connection.execute(
-            text("INSERT INTO shop_events VALUES (:position, :number, 'ready')"),
-            [{"position": one, "number": f"{prefix}{one}"} for one in range(count)],
+            text("INSERT INTO shop_events VALUES (:position, :body, 'ready')"),
+            [
+                {"position": one, "body": signed.body.decode()}
+                for one, signed in enumerate(events)
+            ],
         )
 
     # Without a handler: it receives only.
     async with NotificationInbox(url, receiver) as inbox:
-        for one in range(count):
-            number, payment_id = f"{prefix}{one}", f"PAY_{prefix}{one}"
-            signed = signer.payment(
-                payment_id,
-                mer_reference_id=number,
-                mer_date="20261123",
-                total="3.00",
-                currency="USD",
-            )
+        for one, signed in enumerate(events):
             await inbox.expect(
-                number, amount=Money("3.00", "USD"), payment_id=payment_id
+                f"{prefix}{one}",
+                amount=Money("3.00", "USD"),
+                payment_id=f"PAY_{prefix}{one}",
             )
             await inbox.receive(signed.body, signed.headers)
 
@@ -155,11 +167,13 @@ async def _by_inbox(
 
 
 async def _by_hand(engine: AsyncEngine, workers: int) -> float:
-    locking = "" if engine.dialect.name == "sqlite" else " FOR UPDATE SKIP LOCKED"
+    lock = "" if engine.dialect.name == "sqlite" else " FOR UPDATE"
+    skip = f"{lock} SKIP LOCKED" if lock else ""
     oldest = text(
-        "SELECT position, number FROM shop_events WHERE state = 'ready'"  # noqa: S608 (ours)
-        f" ORDER BY position LIMIT 1{locking}"
+        "SELECT position, body FROM shop_events WHERE state = 'ready'"  # noqa: S608 (ours)
+        f" ORDER BY position LIMIT 1{skip}"
     )
+    order = text(f"SELECT state, total FROM shop_orders WHERE number = :number{lock}")  # noqa: S608 (ours)
     mark = text("UPDATE shop_events SET state = 'done' WHERE position = :position")
 
     async def take(connection: AsyncConnection) -> bool:
@@ -169,7 +183,16 @@ async def _by_hand(engine: AsyncEngine, workers: int) -> float:
             if row is None:
                 return False
 
-            await connection.execute(_PAID, {"number": row.number})
+            told = json.loads(row.body)["payment"]["order"]
+            number = {"number": told["mer_reference_id"]}
+            state, total = (await connection.execute(order, number)).one()
+
+            if told["amount"]["total"] != total:
+                raise ValueError(total)
+
+            if state != "paid":
+                await connection.execute(_PAID, number)
+
             await connection.execute(mark, {"position": row.position})
 
         return True

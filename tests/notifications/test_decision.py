@@ -15,7 +15,6 @@ from umfpay.notifications._decision import (
     KnownFacts,
     Status,
     decide,
-    decide_unreadable,
 )
 from umfpay.notifications._expectations import Binding, Expectation
 from umfpay.notifications._query_events import event_of
@@ -364,7 +363,7 @@ def test_what_has_no_id_is_asked_for_by_its_number(number, facts, status):
     """
     Where ids are bound to it; else it is listed.
     """
-    assert status == decide_unreadable(number, facts).status
+    assert status == decide(None, facts, number=number).status
 
 
 def test_nothing_but_a_bound_id_is_applied(read):

@@ -471,6 +471,91 @@ async def test_a_second_connection_that_waits_for_the_first_ends(open_shop, plac
     await engine.dispose()
 
 
+async def receive_many(shop, count):
+    """
+    Store that many events of as many payments while nobody applies.
+    """
+    shop.stop_applying()
+
+    for number in range(count):
+        await shop.receive(f"PAY_{number}", number=f"n{number}")
+
+
+async def test_one_that_fails_takes_no_other_with_it(open_shop, place):
+    """
+    Though they share transactions: what it wrote is undone, each handler ran once.
+    """
+    shop = await open_shop(place, own=True)
+    await receive_many(shop, 12)
+
+    async def fail(event):
+        if event.object_id == "PAY_9":
+            raise ZeroDivisionError
+
+    shop.after = fail
+    assert 11 == await shop.inbox.replay()
+    assert sorted(shop.seen) == sorted(
+        (f"PAY_{number}", "TRADE_SUCCESS") for number in range(12)
+    )
+    assert "PAY_9 TRADE_SUCCESS" not in place.effects()
+    assert 11 == len(place.effects())
+    [failed] = await shop.inbox.failed()
+    assert ("PAY_9", 1) == (failed.event.object_id, failed.attempts)
+
+
+async def test_a_statement_that_fails_is_tried_alone(open_shop, place):
+    """
+    Of a shared transaction nothing is lost by it, and it has failed once.
+    """
+    shop = await open_shop(place, own=True)
+    await receive_many(shop, 12)
+
+    @shop.inbox.handler
+    async def wrong(event, transaction):
+        if event.object_id == "PAY_9":
+            await transaction.connection.execute(text("SELECT * FROM nowhere"))
+
+    assert 11 == await shop.inbox.replay()
+    assert 11 == len(place.effects()) == len(set(place.effects()))
+    [failed] = await shop.inbox.failed()
+    assert ("PAY_9", 1) == (failed.event.object_id, failed.attempts)
+
+
+async def test_a_handler_that_is_stopped_undoes_no_other_for_good(open_shop, place):
+    """
+    Its connection is thrown away; those that shared the transaction are applied anew.
+    """
+    shop = await open_shop(place, own=True, handler_timeout=1.0)
+    await receive_many(shop, 8)
+
+    async def hang(event):
+        if event.object_id == "PAY_5":
+            await asyncio.sleep(60)
+
+    shop.before = hang
+    assert 7 == await shop.inbox.replay()
+    assert 7 == len(place.effects()) == len(set(place.effects()))
+    [failed] = await shop.inbox.failed()
+    assert ("PAY_5", 1) == (failed.event.object_id, failed.attempts)
+
+
+async def test_an_order_paid_twice_at_once_is_a_conflict(open_shop, place):
+    """
+    Two payments of one order share no transaction: the second one sees the first.
+    """
+    shop = await open_shop(place, own=True)
+    shop.stop_applying()
+
+    for payment_id in ("PAY_X", "PAY_A", "PAY_B"):
+        number = "n2" if payment_id == "PAY_X" else "n1"
+        await shop.receive(payment_id, number=number)
+
+    assert 2 == await shop.inbox.replay()
+    assert ["PAY_A TRADE_SUCCESS", "PAY_X TRADE_SUCCESS"] == sorted(place.effects())
+    [conflict] = await shop.inbox.conflicts()
+    assert "paid twice: PAY_A was paid before" == conflict.reason
+
+
 class Base(DeclarativeBase):
     pass
 

@@ -79,10 +79,19 @@ class KnownFacts:
 _APPLIED_DECISION: Final = Decision(Status.APPLIED)
 
 
-def decide(event: NotificationEvent, known: KnownFacts) -> Decision:
+def decide(
+    event: NotificationEvent | None, known: KnownFacts, *, number: str | None = None
+) -> Decision:
     """
     Decide about *event*: apply it, ask the gateway, hold it, or tell of a conflict.
+
+    Args:
+        event: None for signed bytes without an id.
+        number: The merchant's number that those bytes name.
     """
+    if event is None:
+        return _unreadable(number, known)
+
     if known.binding is not None and known.binding.kind != event.kind:
         return Decision(Status.CONFLICT, "its id is that of another kind")
 
@@ -119,9 +128,9 @@ def _parent_conflict(parent: str | None, own: str | None) -> Decision | None:
     return Decision(Status.CONFLICT, f"it is of {escape(parent)}, expected was {own}")
 
 
-def decide_unreadable(number: str | None, known: KnownFacts) -> Decision:
+def _unreadable(number: str | None, known: KnownFacts) -> Decision:
     """
-    Decide about signed bytes without an id: the ids of the number can be asked for.
+    The ids of the number can be asked for.
     """
     if known.payment_ids:
         return Decision(Status.ASKING, "it names no payment; those of its number are")

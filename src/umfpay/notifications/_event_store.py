@@ -22,6 +22,10 @@ from umfpay.sql import insert_if_absent
 
 _MAX_ID_CHARACTERS: Final = 128
 _MAX_STATE_CHARACTERS: Final = 64
+_EXPECT_ADVICE: Final = Text(
+    "Tell the inbox what was ordered: inbox.expect(number, amount=..., payment_id=...).",
+    "请先告知收件箱订单内容：inbox.expect(单号, amount=..., payment_id=...)。",
+)
 
 
 class EventStore(WaitingEvents):
@@ -101,22 +105,16 @@ class EventStore(WaitingEvents):
         self, connection: AsyncConnection, values: dict[str, Any]
     ) -> bool:
         orders, objects = self._database.tables.orders.c, self._objects.c
-        number = values.get("mer_reference_id")
-        ids = [values.get("object_id"), values.get("payment_id")]
+        ids = {values.get("object_id"), values.get("payment_id")} - {None}
+        numbers = select(orders.kind).where(
+            orders.merchant == self._merchant,
+            orders.mer_reference_id == values.get("mer_reference_id"),
+        )
+        bound = select(objects.kind).where(
+            objects.merchant == self._merchant, objects.object_id.in_(ids)
+        )
 
-        for query in (
-            select(orders.kind).where(
-                orders.merchant == self._merchant, orders.mer_reference_id == number
-            ),
-            select(objects.kind).where(
-                objects.merchant == self._merchant,
-                objects.object_id.in_([one for one in ids if one is not None]),
-            ),
-        ):
-            if (await connection.execute(query.limit(1))).first() is not None:
-                return True
-
-        return False
+        return bool(await connection.scalar(select(numbers.exists() | bound.exists())))
 
     async def _keep(self, work: Callable[[AsyncConnection], Awaitable[None]]) -> None:
         # Done twice, it is done once.
@@ -238,6 +236,32 @@ class EventStore(WaitingEvents):
                 )
             )
 
+    async def release(self, stored: StoredEvent, event: NotificationEvent) -> None:
+        """
+        Bind the id that *event* names by a person's word, and make it ready.
+
+        Raises:
+            NotificationError: Its order is not expected.
+        """
+        known = stored.known
+        expected = known.order if event.kind == "payment" else known.refund
+
+        if event.kind == "customs_declaration":
+            expected = None
+
+        if event.kind == "payment" and expected is None:
+            raise NotificationError(
+                "Its order is not expected.", "该订单未登记。", advice=_EXPECT_ADVICE
+            )
+
+        binding = Binding(
+            kind=event.kind,
+            object_id=event.object_id,
+            mer_reference_id=None if expected is None else expected.mer_reference_id,
+            payment_id=event.payment_id,
+        )
+        await self.expect(None, binding)
+
     async def confirm(
         self,
         stored: StoredEvent,
@@ -279,18 +303,15 @@ class EventStore(WaitingEvents):
         Return what is bound to that id.
         """
         objects = self._objects.c
+        query = select(
+            objects.kind,
+            objects.object_id,
+            objects.mer_reference_id,
+            objects.payment_id,
+        ).where(objects.merchant == self._merchant, objects.object_id == object_id)
 
-        for row in await self._rows(
-            select(objects.kind, objects.mer_reference_id, objects.payment_id).where(
-                objects.merchant == self._merchant, objects.object_id == object_id
-            )
-        ):
-            return Binding(
-                kind=row.kind,
-                object_id=object_id,
-                mer_reference_id=row.mer_reference_id,
-                payment_id=row.payment_id,
-            )
+        for row in await self._rows(query):
+            return Binding(**row._mapping)
 
         return None
 

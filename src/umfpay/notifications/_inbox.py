@@ -7,7 +7,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Final, Self
@@ -38,7 +39,6 @@ from umfpay.notifications._receiver import (
     NotificationReceiver,
     NotificationReply,
 )
-from umfpay.notifications._releasing import release
 from umfpay.notifications._stored_events import StoredEvent
 from umfpay.notifications._unapplied import OnConflict, Reporter, UnappliedEvent
 from umfpay.notifications._waiting_events import BATCH
@@ -424,10 +424,8 @@ class NotificationInbox:
         await self._store.add(event)
         self._work.set()
         loop = asyncio.get_running_loop()
-        arrived = asyncio.Event()
-        self._arrived.setdefault(object_id, set()).add(arrived)
 
-        try:
+        with self._listening(object_id) as arrived:
             while True:
                 arrived.clear()
                 stored = await self._store.find(event.key)
@@ -453,8 +451,6 @@ class NotificationInbox:
                         await arrived.wait()
 
                 self._must_be_open()
-        finally:
-            self._forget(object_id, arrived)
 
     async def wait(self, object_id: str, *, deadline: float) -> Entity | None:
         """
@@ -466,10 +462,8 @@ class NotificationInbox:
             deadline: In the running loop's time; None is returned when it has passed.
         """
         loop = asyncio.get_running_loop()
-        arrived = asyncio.Event()
-        self._arrived.setdefault(object_id, set()).add(arrived)
 
-        try:
+        with self._listening(object_id) as arrived:
             known = await self._newest(object_id=object_id)
 
             if known is not None and _is_final(known.object):
@@ -488,8 +482,6 @@ class NotificationInbox:
 
                 if loop.time() >= deadline:
                     return None
-        finally:
-            self._forget(object_id, arrived)
 
     async def notified(
         self,
@@ -588,7 +580,16 @@ class NotificationInbox:
             NotificationError: There is none, it names no id, or its order is not
                 expected: `expect()` it.
         """
-        await release(self._store, self._read, key)
+        stored = await self._store.find(key)
+        event = None if stored is None else self._read(stored)
+
+        if stored is None or event is None:
+            raise NotificationError(
+                "There is no such event, or it names no object.",
+                "没有该事件，或其中没有对象编号。",
+            )
+
+        await self._store.release(stored, event)
         self._work.set()
 
     async def prune(self, *, older_than: timedelta) -> int:
@@ -626,12 +627,19 @@ class NotificationInbox:
 
         return self._receiver.verify(stored.body, headers).event
 
-    def _forget(self, object_id: str, arrived: asyncio.Event) -> None:
-        waiting = self._arrived[object_id]
-        waiting.discard(arrived)
+    @contextmanager
+    def _listening(self, object_id: str) -> Iterator[asyncio.Event]:
+        arrived = asyncio.Event()
+        waiting = self._arrived.setdefault(object_id, set())
+        waiting.add(arrived)
 
-        if not waiting:
-            del self._arrived[object_id]
+        try:
+            yield arrived
+        finally:
+            waiting.discard(arrived)
+
+            if not waiting:
+                del self._arrived[object_id]
 
     async def _apply_for_ever(self) -> None:
         pruned = 0.0

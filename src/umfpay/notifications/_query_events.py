@@ -6,20 +6,14 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date
-from typing import Any, Final
+from decimal import Decimal
+from typing import Any
 
 from umfpay import _codec
-from umfpay.models import CustomsDeclaration, Order, Payment, Refund
+from umfpay.models import Order, Payment
 from umfpay.notifications._expectations import Binding
-from umfpay.notifications._receiver import Entity, Kind, NotificationEvent
+from umfpay.notifications._receiver import KIND_OF_TYPE, Entity, NotificationEvent
 from umfpay.protocol import dump_json, parse_json
-
-
-KIND_OF_TYPE: Final[dict[type, Kind]] = {
-    Payment: "payment",
-    Refund: "refund",
-    CustomsDeclaration: "customs_declaration",
-}
 
 
 def event_of(entity: Entity, binding: Binding | None = None) -> NotificationEvent:
@@ -81,22 +75,24 @@ def _order(order: Order | None, number: str | None) -> dict[str, Any]:
         return {"mer_reference_id": number}
 
     amount = order.amount
+    money = None
+
+    if amount is not None:
+        money = {
+            "total": _text(amount.total),
+            "currency": None if amount.currency is None else amount.currency.value,
+            "total_cny": _text(amount.total_cny),
+        }
 
     return {
         "mer_reference_id": order.mer_reference_id or number,
         "mer_date": _day(order.mer_date),
-        "amount": None
-        if amount is None
-        else _without_none(
-            {
-                "total": None if amount.total is None else str(amount.total),
-                "currency": None if amount.currency is None else amount.currency.value,
-                "total_cny": None
-                if amount.total_cny is None
-                else str(amount.total_cny),
-            }
-        ),
+        "amount": money,
     }
+
+
+def _text(total: Decimal | None) -> str | None:
+    return None if total is None else str(total)
 
 
 def _day(moment: date | None) -> str | None:

@@ -37,7 +37,7 @@ Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 # Bytes; real ones have some thousands.
 MAX_BODY_BYTES: Final = 1024 * 1024
 
-_KIND_OF_TYPE: Final[dict[type, Kind]] = {
+KIND_OF_TYPE: Final[dict[type, Kind]] = {
     Payment: "payment",
     Refund: "refund",
     CustomsDeclaration: "customs_declaration",
@@ -320,7 +320,7 @@ def _event(members: Any, body: bytes, signature: str, key: str) -> NotificationE
         )
 
     return NotificationEvent(
-        kind=_KIND_OF_TYPE[type(entity)],
+        kind=KIND_OF_TYPE[type(entity)],
         object=entity,
         object_id=entity.id,
         state=entity.state.value,

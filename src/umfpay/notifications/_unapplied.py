@@ -165,7 +165,17 @@ class Reporter:
             if status not in counts:
                 counts[status] = await self._store.count(status, limit=_MAX_COUNT)
 
-            _warn(unapplied, counts[status], held=status is Status.HELD)
+            held = status is Status.HELD
+            _log.warning(
+                "a notification of %s (order %s) is %s and not applied: %s; with it %d"
+                " are: see inbox.%s()",
+                _name(unapplied),
+                unapplied.mer_reference_id or "unknown",
+                "held" if held else "not confirmed",
+                unapplied.reason,
+                counts[status],
+                "held" if held else "unconfirmed",
+            )
         elif self._on_conflict is not None:
             await call(self._on_conflict, unapplied)
         else:
@@ -224,19 +234,6 @@ class Reporter:
             questions=stored.questions,
             error=error,
         )
-
-
-def _warn(unapplied: UnappliedEvent, count: int, *, held: bool) -> None:
-    _log.warning(
-        "a notification of %s (order %s) is %s and not applied: %s; with it %d are:"
-        " see inbox.%s()",
-        _name(unapplied),
-        unapplied.mer_reference_id or "unknown",
-        "held" if held else "not confirmed",
-        unapplied.reason,
-        count,
-        "held" if held else "unconfirmed",
-    )
 
 
 def _name(unapplied: UnappliedEvent) -> str:

@@ -5,7 +5,7 @@ The webhook endpoint without a framework: size limits, status codes, acknowledge
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Iterable, Mapping
 from typing import Final, Protocol
 
 from umfpay.errors import (
@@ -16,16 +16,6 @@ from umfpay.errors import (
 )
 from umfpay.notifications._receiver import MAX_BODY_BYTES, NotificationReply
 
-
-__all__ = [
-    "MAX_BODY_BYTES",
-    "BodyRefusedError",
-    "Receiver",
-    "broken_off_error",
-    "check_head",
-    "serve",
-    "too_long_error",
-]
 
 _STATUS_OF_ERROR: Final[dict[type[Exception], int]] = {
     NotificationBodyError: 400,
@@ -50,26 +40,21 @@ class BodyRefusedError(Exception):
         self.status = status
 
 
-def too_long_error() -> BodyRefusedError:
+async def read_body(
+    headers: Mapping[str, str],
+    chunks: AsyncIterable[bytes],
+    *,
+    broken_off: tuple[type[Exception], ...],
+) -> bytes:
     """
-    Return the error of a body that is longer than any notification.
-    """
-    return BodyRefusedError(413, "the body is too long")
+    Return the body of a request.
 
-
-def broken_off_error() -> BodyRefusedError:
-    """
-    Return the error of a body whose sender went away: nobody hears the answer.
-    """
-    return BodyRefusedError(400, "the body is not whole")
-
-
-def check_head(headers: Mapping[str, str]) -> None:
-    """
-    Refuse a body by what its head says, before it is read.
+    Args:
+        broken_off: What the framework raises when the sender goes away: it would write a
+            traceback of it, and anybody can make one.
 
     Raises:
-        BodyRefusedError: Content-Length is above `MAX_BODY_BYTES`, or it is compressed: the
+        BodyRefusedError: It is longer than any notification; or it is compressed: the
             signature covers what was sent, and half a megabyte may unpack to 500.
     """
     coding = headers.get("content-encoding", "").strip().lower()
@@ -78,12 +63,26 @@ def check_head(headers: Mapping[str, str]) -> None:
         raise BodyRefusedError(415, "the body is compressed")
 
     length = headers.get("content-length", "")
+    too_long = BodyRefusedError(413, "the body is too long")
 
     # Not int() first: it refuses to read thousands of digits.
     if length.isdecimal() and (
         len(length) > _MAX_LENGTH_DIGITS or int(length) > MAX_BODY_BYTES
     ):
-        raise too_long_error()
+        raise too_long
+
+    body = bytearray()
+
+    try:
+        async for chunk in chunks:
+            body += chunk
+
+            if len(body) > MAX_BODY_BYTES:
+                raise too_long
+    except broken_off:
+        raise BodyRefusedError(400, "the body is not whole") from None
+
+    return bytes(body)
 
 
 class Receiver(Protocol):

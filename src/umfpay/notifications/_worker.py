@@ -30,18 +30,13 @@ from umfpay.errors import (
     NotificationError,
     Text,
 )
-from umfpay.notifications._decision import (
-    Decision,
-    Status,
-    decide,
-    decide_unreadable,
-)
+from umfpay.notifications._decision import Decision, Status, decide
 from umfpay.notifications._handlers import call
 from umfpay.notifications._ready_events import ChangedError, ReadyEvents
 from umfpay.notifications._receiver import Kind, NotificationEvent
 from umfpay.notifications._stored_events import Read, StoredEvent, pause_after
 from umfpay.notifications._waiting_events import BATCH, Candidate
-from umfpay.sql import Transaction
+from umfpay.sql import Transaction, ended_error
 
 
 Handler = Callable[[NotificationEvent, Transaction], Awaitable[None]]
@@ -94,6 +89,7 @@ class _Trial:
     """
 
     stored: StoredEvent
+    event: NotificationEvent | None = None
     decision: Decision | None = None
     error: Exception | None = None
     is_cut: bool = False
@@ -418,35 +414,31 @@ class Applier:
         stored = trial.stored
 
         try:
-            event = None if stored.kind is None else self._read(stored)
+            trial.event = None if stored.kind is None else self._read(stored)
         except Exception as error:  # noqa: BLE001 (it is the event's)
             trial.error = error
 
             return
 
-        if event is None:
-            trial.decision = decide_unreadable(stored.mer_reference_id, stored.known)
+        decision = decide(trial.event, stored.known, number=stored.mer_reference_id)
+        handlers = self._handlers_of(trial)
 
+        if decision.status is not Status.APPLIED:
+            pass
+        elif not handlers:
+            self._leave(stored.event_key)
+            decision = Decision(Status.READY)
+        elif alone:
+            await self._run(handlers, trial, connection)
+        elif not await self._run_in_savepoint(handlers, trial, connection):
             return
 
-        decision = decide(event, stored.known)
-
-        if decision.status is Status.APPLIED:
-            handlers = [
-                handler
-                for kind, handler in self._handlers
-                if kind in (None, event.kind)
-            ]
-
-            if not handlers:
-                self._leave(stored.event_key)
-                decision = Decision(Status.READY)
-            elif alone:
-                await self._run(handlers, event, trial, connection)
-            elif not await self._run_in_savepoint(handlers, event, trial, connection):
-                return
-
         trial.decision = decision
+
+    def _handlers_of(self, trial: _Trial) -> list[Handler]:
+        return [
+            one for kind, one in self._handlers if kind in (None, trial.stored.kind)
+        ]
 
     def _leave(self, key: str) -> None:
         if not self._left:
@@ -457,16 +449,12 @@ class Applier:
         self._left.add(key)
 
     async def _run_in_savepoint(
-        self,
-        handlers: list[Handler],
-        event: NotificationEvent,
-        trial: _Trial,
-        connection: AsyncConnection,
+        self, handlers: list[Handler], trial: _Trial, connection: AsyncConnection
     ) -> bool:
         await connection.exec_driver_sql("SAVEPOINT umf_event")
 
         try:
-            await self._run(handlers, event, trial, connection)
+            await self._run(handlers, trial, connection)
             await connection.exec_driver_sql("RELEASE SAVEPOINT umf_event")
         except Exception as error:
             if trial.is_cut:
@@ -475,26 +463,19 @@ class Applier:
             trial.error = error
             await connection.exec_driver_sql("ROLLBACK TO SAVEPOINT umf_event")
 
-            return False
-
-        return True
+        return trial.error is None
 
     async def _run(
-        self,
-        handlers: list[Handler],
-        event: NotificationEvent,
-        trial: _Trial,
-        connection: AsyncConnection,
+        self, handlers: list[Handler], trial: _Trial, connection: AsyncConnection
     ) -> None:
         scope = asyncio.timeout(self._handler_timeout)
         transaction = Transaction(connection)
+        self._running.add(scope)
 
         try:
             async with scope:
-                self._running.add(scope)
-
                 for handler in handlers:
-                    await call(handler, event, transaction)
+                    await call(handler, trial.event, transaction)
         except Exception as error:
             if not scope.expired():
                 trial.error = error
@@ -511,20 +492,17 @@ class Applier:
                 with suppress(Exception):
                     await transaction.close_sessions()
 
-        # The handler may have caught the cancellation.
+        # The handler may have caught the cancellation, or the refusal of a rollback.
         if scope.expired():
             trial.error = (
                 _StoppedError()
                 if self._stopped
                 else _too_slow_error(self._handler_timeout)
             )
+        elif connection.closed or not connection.in_transaction():
+            trial.error = ended_error()
 
-            raise trial.error
-
-        # So may it have caught the refusal, or rolled back.
-        if connection.closed or not connection.in_transaction():
-            trial.error = _ended_error()
-
+        if trial.error is not None:
             raise trial.error
 
 
@@ -539,20 +517,6 @@ def _is_of_database(error: Exception, trial: _Trial) -> bool:
     return (
         isinstance(error, DatabaseUnavailableError | CommitUnknownError)
         or trial.error is None
-    )
-
-
-def _ended_error() -> NotificationError:
-    return NotificationError(
-        "A handler ended the transaction from inside: commit, rollback and close are not"
-        " for handlers.",
-        "处理函数在内部结束了事务：处理函数不得提交、回滚或关闭连接。",
-        advice=Text(
-            "Nothing was kept, and it is tried again. Where a part may fail, use"
-            " connection.begin_nested().",
-            "未保存任何内容，稍后重试。若部分操作可能失败，请使用"
-            " connection.begin_nested()。",
-        ),
     )
 
 

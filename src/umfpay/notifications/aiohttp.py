@@ -7,14 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from umfpay.errors import needs_extra
-from umfpay.notifications._webhook_endpoint import (
-    MAX_BODY_BYTES,
-    Receiver,
-    broken_off_error,
-    check_head,
-    serve,
-    too_long_error,
-)
+from umfpay.notifications._webhook_endpoint import Receiver, read_body, serve
 
 
 with needs_extra("aiohttp", by="umfpay.notifications.aiohttp"):
@@ -38,7 +31,13 @@ def notification_routes(
     """
 
     async def notified(request: web.Request) -> web.Response:
-        reply = await serve(inbox, _body(request), request.headers.items())
+        # Not read(): that one has the limit of the application, not ours.
+        body = read_body(
+            request.headers,
+            request.content.iter_any(),
+            broken_off=(web.RequestPayloadError, OSError),
+        )
+        reply = await serve(inbox, body, request.headers.items())
 
         response = web.Response(
             body=reply.body, status=reply.status, content_type=reply.content_type
@@ -59,21 +58,3 @@ async def _hang_up(request: web.Request, response: web.Response) -> None:
     await response.prepare(request)
     await response.write_eof()
     request.protocol.force_close()
-
-
-async def _body(request: web.Request) -> bytes:
-    check_head(request.headers)
-    body = bytearray()
-
-    try:
-        # Not read(): that one has the limit of the application, not ours.
-        async for chunk in request.content.iter_any():
-            body += chunk
-
-            if len(body) > MAX_BODY_BYTES:
-                raise too_long_error()
-    except (web.RequestPayloadError, OSError):
-        # aiohttp writes a traceback of it, and anybody can make one.
-        raise broken_off_error() from None
-
-    return bytes(body)

@@ -5,14 +5,7 @@ The webhook endpoint (notification route) of a FastAPI shop (extra ``fastapi``).
 from __future__ import annotations
 
 from umfpay.errors import needs_extra
-from umfpay.notifications._webhook_endpoint import (
-    MAX_BODY_BYTES,
-    Receiver,
-    broken_off_error,
-    check_head,
-    serve,
-    too_long_error,
-)
+from umfpay.notifications._webhook_endpoint import Receiver, read_body, serve
 
 
 with needs_extra("fastapi", by="umfpay.notifications.fastapi"):
@@ -34,7 +27,10 @@ def notification_router(inbox: Receiver, *, path: str = "/umf/notify") -> APIRou
 
     @router.post(path, include_in_schema=False)
     async def notified(request: Request) -> Response:
-        reply = await serve(inbox, _body(request), request.headers.items())
+        body = read_body(
+            request.headers, request.stream(), broken_off=(ClientDisconnect,)
+        )
+        reply = await serve(inbox, body, request.headers.items())
 
         return Response(
             content=reply.body,
@@ -43,20 +39,3 @@ def notification_router(inbox: Receiver, *, path: str = "/umf/notify") -> APIRou
         )
 
     return router
-
-
-async def _body(request: Request) -> bytes:
-    check_head(request.headers)
-    body = bytearray()
-
-    try:
-        async for chunk in request.stream():
-            body += chunk
-
-            if len(body) > MAX_BODY_BYTES:
-                raise too_long_error()
-    except ClientDisconnect:
-        # A framework writes a traceback of it, and anybody can make one.
-        raise broken_off_error() from None
-
-    return bytes(body)

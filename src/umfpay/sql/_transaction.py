@@ -245,12 +245,12 @@ class Attempt:
 
     def refuse_end(self) -> None:
         """
-        Refuse a commit from inside, before it is made.
+        Refuse a commit, a rollback or a close from inside, before it is done.
         """
         if self._watching:
             self._refused = True
 
-            raise _ended_error()
+            raise ended_error()
 
     def heed_statement(self, statement: str) -> None:
         """
@@ -454,7 +454,10 @@ def watch(binding: Binding) -> None:
     event.listen(engine, "handle_error", _heed_error)
 
 
-def _ended_error() -> DatabaseError:
+def ended_error() -> DatabaseError:
+    """
+    Return the error of a transaction that was ended from inside.
+    """
     return DatabaseError(
         "The transaction was ended from inside: commit, rollback and close are not for"
         " what runs in it, nor what MySQL commits by itself (CREATE, ALTER, DROP).",
