@@ -58,6 +58,8 @@ _ORDERS_A_DAY = 10
 # So many of all that are killed choose the moment; the others are killed at any.
 _AIMED = 0.6
 _LIFE_SECONDS = 2.5
+# Late in a life, and short: chosen more often.
+_SELDOM = [Moment.EXECUTE_LEFT, Moment.REFUND_LEFT, Moment.HANDLING]
 # A handler that dozes for so long loses its transaction: the servers end idle ones
 # after a second.
 _DOZE_SECONDS = 1.7
@@ -96,7 +98,7 @@ class Life:
         """
         seed = f"{seed}/{number}"
         rng = random.Random(seed)
-        moments = [*Moment]
+        moments = [*Moment, *_SELDOM * 3]
         is_aimed = rng.random() < _AIMED and not (is_stopped or has_full_disk)
         # Each step takes some milliseconds.
         delay = rng.choice([0.0, rng.uniform(0, 0.02)])
@@ -167,8 +169,7 @@ async def live(setup, life, line):
     rng = random.Random(life.seed)
 
     async with AsyncExitStack() as stack:
-        shop = await stack.enter_async_context(Shop(setup, rng))
-        line.ready()
+        shop = await stack.enter_async_context(Shop(setup, rng, on_order=line.ready))
         await asyncio.gather(*(_work(shop, life, rng, setup) for _ in range(2)))
 
 
@@ -211,12 +212,15 @@ class Shop:
 
     Args:
         recovers: Whether a worker of `Recovery` runs.
+        on_order: Called when a payment was created, or was not: on a slow machine
+            nobody is killed before anything has happened.
     """
 
-    def __init__(self, setup, rng, *, recovers=True):
+    def __init__(self, setup, rng, *, recovers=True, on_order=None):
         self._setup = setup
         self._rng = rng
         self._recovers = recovers
+        self._on_order = on_order or (lambda: None)
         self._stack = AsyncExitStack()
         config = setup.config()
         self._databases = [Database(setup.url, pool_size=3) for _ in range(2)]
@@ -292,9 +296,14 @@ class Shop:
         """
         number = f"{order}-{secrets.token_hex(4)}"
         day = date.today() - timedelta(days=order // _ORDERS_A_DAY % 300)
-        payment = await self.session.payments.create(
-            _new_payment(number, day), arrivals=self.inbox, deadline=DEADLINE
-        )
+
+        try:
+            payment = await self.session.payments.create(
+                _new_payment(number, day), arrivals=self.inbox, deadline=DEADLINE
+            )
+        finally:
+            self._on_order()
+
         await self.session.payments.verify(payment.id, _card(), deadline=DEADLINE)
         payment_id = payment.id
 

@@ -20,6 +20,7 @@ HANDLED_NEVER = "handlers never"
 LEFT_OPEN = "rows neither ended nor listed with a reason"
 WRONG_END = "ends that the gateway's books contradict"
 UNEXPECTED = "errors that no shop expects"
+MONEY_CALLS = "money calls that came to the gateway"
 PROMISES = (
     *(NO_ROW, TWICE, HANDLED_TWICE, HANDLED_NEVER, LEFT_OPEN, WRONG_END),
     UNEXPECTED,
@@ -94,7 +95,7 @@ class Books:
         taken, given = self.money()
 
         return {
-            "money calls that came to the gateway": sum(
+            MONEY_CALLS: sum(
                 1 for _ in self._money_calls() if _[0] != "payments.create"
             ),
             "creates that came to the gateway": sum(

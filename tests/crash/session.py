@@ -17,7 +17,7 @@ from tests.crash.gateway import GatewayProcess
 from tests.crash.killing import Killed, Killer
 from tests.crash.life import reusing_socket
 from tests.crash.places import PLACES
-from tests.crash.promises import Books
+from tests.crash.promises import MONEY_CALLS, Books
 from tests.crash.setup import Setup, make_credentials
 
 
@@ -46,6 +46,13 @@ class Session:
         Whether all promises were.
         """
         return not any(self.broken.values()) and not self.killed.ended
+
+    @property
+    def shows_nothing(self):
+        """
+        Whether the machine had so little time that hardly anything was there to break.
+        """
+        return self.facts[MONEY_CALLS] < self.killed.kills / 2
 
 
 def run_session(database, *, kills, seed, broken="", listen=4.0, **options):
