@@ -214,3 +214,23 @@ async def test_whoever_closes_it_while_it_looks_at_the_tables_leaves_nothing(
 
     del database, counting
     gc.collect()
+
+
+async def test_a_sqlite_connection_that_was_closed_is_replaced(tmp_path):
+    """
+    Its driver answers with an error that is none of a database.
+    """
+    async with Database(str(tmp_path / "shop.sqlite3")) as database:
+        await (await database.run(driver_of)).close()
+
+        assert 1 == await database.run(one)
+
+
+async def driver_of(connection):
+    raw = await connection.get_raw_connection()
+
+    return raw.driver_connection
+
+
+async def one(connection):
+    return (await connection.exec_driver_sql("SELECT 1")).scalar_one()

@@ -91,7 +91,13 @@ def is_lost(connection: AsyncConnection) -> bool:
         return True
 
     driver: Any = inner.connection.driver_connection
-    # Each of the two has one, and no other way to hear of an end that nobody waits for.
+
+    # Of aiosqlite: closed, so that each use of it is a ValueError.
+    if getattr(driver, "_connection", driver) is None:
+        return True
+
+    # Each of the others has one, and no other way to hear of an end that nobody waits
+    # for.
     transport = getattr(driver, "_transport", None)
 
     return transport is not None and bool(transport.is_closing())
