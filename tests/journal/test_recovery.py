@@ -534,3 +534,33 @@ async def test_a_refund_whose_caller_died_before_it_was_known_is_applied(
                 await asyncio.sleep(0.05)
 
     assert [(made.id, new.mer_reference_id, "REFUND_SUCCESS")] == heard
+
+
+async def test_a_payment_whose_caller_died_before_it_was_known_is_applied(
+    shop, process, tables_url
+):
+    """
+    Nobody told the inbox of the order or its id: the row does.
+    """
+    session, journal = process
+    receiver = NotificationReceiver.from_config(session.config)
+    heard = []
+
+    async with NotificationInbox(tables_url, receiver, gateway=session) as inbox:
+
+        @inbox.on_payment
+        async def note(event, transaction):
+            heard.append((event.object_id, event.state))
+
+        made = await session.payments.create(orders.cashier_payment())
+        await shop.settled(journal)
+        shop.move(made.id, "pay")
+        recovery = Recovery(session, journal, inbox=inbox)
+
+        async with asyncio.timeout(20):
+            while not heard:
+                await shop.lapse()
+                await recovery.run_once()
+                await asyncio.sleep(0.05)
+
+    assert [(made.id, "TRADE_SUCCESS")] == heard

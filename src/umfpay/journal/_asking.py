@@ -116,21 +116,32 @@ class Asker:
                 raise LookupError(object_id)
 
             if self.inbox is not None:
-                if isinstance(found, Refund) and entry.amount is not None:
-                    # Its query names neither number nor payment, and its caller may
-                    # have died before it could.
-                    await self.inbox.expect(
-                        str(entry.mer_reference_id),
-                        amount=Money(entry.amount, str(entry.currency)),
-                        kind="refund",
-                        payment_id=entry.payment_id,
-                        refund_id=object_id,
-                    )
-
+                await self._expect(entry, object_id)
                 # Its handlers may be slow; that it is stored is enough.
                 await self.inbox.record(found, deadline=0.0)
 
         return found  # type: ignore[no-any-return]
+
+    async def _expect(self, entry: JournalEntry, object_id: str) -> None:
+        """
+        Tell the inbox whose id it is: the caller may have died before it could.
+        """
+        is_refund = entry.call == "refunds.create"
+        money = (
+            None if entry.amount is None else Money(entry.amount, str(entry.currency))
+        )
+
+        if self.inbox is None or money is None or entry.mer_reference_id is None:
+            return
+
+        if is_refund or entry.call == "payments.create":
+            await self.inbox.expect(
+                entry.mer_reference_id,
+                amount=money,
+                kind="refund" if is_refund else "payment",
+                payment_id=entry.payment_id if is_refund else object_id,
+                refund_id=object_id if is_refund else None,
+            )
 
     async def _known_refunds(self, entry: JournalEntry) -> list[str] | None:
         """
