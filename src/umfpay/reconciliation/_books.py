@@ -31,7 +31,7 @@ _NUMBER_TYPE: Final = "Int64"
 _FLAG_TYPE: Final = "Boolean"
 
 # What the reader of files does not know.
-STAGED_COLUMNS: Final = ("listed_on", "opening")
+STAGED_COLUMNS: Final = ("listed_on", "opening", "is_copy")
 
 _COLUMN_TYPES: Final = {
     Book.TRANSACTIONS: {
@@ -60,6 +60,8 @@ _COLUMN_TYPES: Final = {
         "exchanged_cny": _NUMBER_TYPE,
         "exchange_rate": _NUMBER_TYPE,
         "state": _TEXT_TYPE,
+        # It stands beside the rows of another order of the same number, too.
+        "is_copy": _FLAG_TYPE,
     },
     Book.LEDGER: {
         **dict.fromkeys(KEY, _TEXT_TYPE),
@@ -84,13 +86,10 @@ def optional_columns(book: Book) -> tuple[str, ...]:
     """
     Return those that a *book* may lack: all but the key of a ledger.
     """
-    if book is Book.TRANSACTIONS:
-        return STAGED_COLUMNS
+    if book is Book.LEDGER:
+        return tuple(name for name in columns_of(book) if name not in KEY)
 
-    if book is not Book.LEDGER:
-        return ()
-
-    return tuple(name for name in columns_of(book) if name not in KEY)
+    return tuple(name for name in columns_of(book) if name in STAGED_COLUMNS)
 
 
 def schema_of(book: Book) -> dict[str, pl.DataType]:

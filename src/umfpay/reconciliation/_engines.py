@@ -14,6 +14,7 @@ import polars as pl
 from umfpay.reconciliation._books import Book, columns_of
 from umfpay.reconciliation._compare import classify
 from umfpay.reconciliation._hash_prefilter import (
+    ORDER_HASH,
     PAID_HASHES,
     ROW_HASHES,
     HashPrefilter,
@@ -144,6 +145,7 @@ def with_hashes(book: Book, rows: pl.DataFrame) -> pl.DataFrame:
         found[paid] = pl.when(is_refund).then(refund).otherwise(order)
 
         if not is_statement:
+            found.setdefault(ORDER_HASH, order)
             # It wraps.
             found[row] = order + refund + is_refund.cast(pl.UInt64)
 

@@ -50,6 +50,8 @@ from umfpay.reconciliation._terms import Terms
 # knows of it.
 ROW_HASHES: Final = ("_row", "_row_again")
 PAID_HASHES: Final = ("_paid", "_paid_again")
+# Of the order alone, in the two books that know it.
+ORDER_HASH: Final = "_order"
 
 _GATEWAY_COLUMNS: Final = ("mer_date", "currency", "total", "total_cny", "state")
 _STATEMENT_COLUMNS: Final = (*_GATEWAY_COLUMNS, "service_fee")
@@ -106,7 +108,7 @@ class HashPrefilter:
         row = ROW_HASHES[0]
         available = available_in(ours)
         found_refunds = RefundChecks.of(
-            ours, theirs, [*KEY, row], available, settle=settle
+            ours, theirs, [*KEY, row], available, order_hash=ORDER_HASH, settle=settle
         )
         self.refunds = RefundChecks(
             orphans=settle(found_refunds.orphans),
@@ -147,7 +149,11 @@ class HashPrefilter:
 
         if statement_rows is not None:
             statement_rows = statement_rows.with_columns(
-                **{ASKED_FLAG: statement_flags(terms, wide_column(theirs))[ASKED_FLAG]}
+                **{
+                    ASKED_FLAG: statement_flags(
+                        terms, wide_column(theirs, is_narrow=terms.is_narrow)
+                    )[ASKED_FLAG]
+                }
             )
             self._divide_statement(theirs, statement_rows, agrees, settle)
 
@@ -197,7 +203,9 @@ class HashPrefilter:
             rest_ours,
             settle(nw.concat([near, rest_far]).drop(ASKED_FLAG)),
         )
-        self.unlisted = nw.concat([far, near.join(listed, on=both, how="anti")])
+        self.unlisted = nw.concat([far, near.join(listed, on=both, how="anti")]).filter(
+            ~nw.col("is_copy")
+        )
         unpaid = agrees.filter(~nw.col(_PAID_OUT_COLUMN)).select(ROW_HASHES[0])
         self.open_items = nw.concat(
             [
@@ -280,7 +288,9 @@ def _flag_differences(
         ours = codes.added_to(ours, "ledger")
 
     theirs = codes.added_to(theirs, "gateway")
-    flags = gateway_flags(terms, wide_column(theirs), done=codes.done)
+    flags = gateway_flags(
+        terms, wide_column(theirs, is_narrow=terms.is_narrow), done=codes.done
+    )
     # What is looked at before it is joined need not be carried along.
     ready = {name: flags[name] for name in (OFF_RATE_FLAG, OPENING_FLAG, UNDONE_FLAG)}
     row, again = ROW_HASHES
@@ -320,7 +330,9 @@ def _flag_differences(
                 [paid],
                 {
                     IN_STATEMENT_FLAG: nw.col(paid_again),
-                    **statement_flags(terms, wide_column(statement)),
+                    **statement_flags(
+                        terms, wide_column(statement, is_narrow=terms.is_narrow)
+                    ),
                 },
             ),
             on=paid,

@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from umfpay.reconciliation._books import STAGED_COLUMNS, Book, columns_of
+from umfpay.reconciliation._books import STAGED_COLUMNS, Book, columns_of, schema_of
 from umfpay.reconciliation._ledger import Ledger
 from umfpay.reconciliation._partitions import PartitionStore
 from umfpay.reconciliation._sums import RawSums
@@ -19,6 +19,9 @@ from umfpay.reconciliation._sums import RawSums
 
 if TYPE_CHECKING:
     from umfpay.reconciliation._reading import StatementReader
+
+# Refunds of the statement that are not divided yet.
+_REFUNDS: Final = "refunds"
 
 
 class Ingest:
@@ -50,9 +53,8 @@ class Ingest:
         self._sums = RawSums()
         self._rows: Counter[Book] = Counter()
         self._by_order = partitions.bucket_of("order_id")
-        self._refunds = [
-            pl.DataFrame(schema={"number": pl.String, "bucket": pl.UInt16})
-        ]
+        self._by_number = partitions.bucket_of("number")
+        self._is_divided = partitions.buckets > 1
 
     def run(self) -> dict[str, Any]:
         """
@@ -62,22 +64,20 @@ class Ingest:
             IncompleteStatementError: A file of the gateway is not whole.
             StatementError: A book cannot be read.
         """
-        apart = self._partitions.buckets > 1
-
         # Engines leave a core idle while they read one file.
         with ThreadPoolExecutor(max_workers=3) as threads:
-            works = [self._add_transactions, self._add_ledger]
-
-            if not apart:
-                # The longest first.
-                works.insert(0, self._add_statements)
+            # The longest first.
+            works = [self._add_statements, self._add_transactions, self._add_ledger]
 
             for one in [threads.submit(work) for work in works]:
                 one.result()
 
-        if apart:
+        if self._is_divided and self._statements:
             # Where a refund belongs is known when the other books are.
-            self._add_statements()
+            self._divide_refunds()
+
+        for book in Book:
+            self._partitions.flush(book)
 
         return {
             "rows": {str(book): self._rows[book] for book in Book},
@@ -98,13 +98,11 @@ class Ingest:
 
     def _add_ledger(self) -> None:
         for frame in self._ledger.batches():
-            self._record_refunds(frame)
+            self._record_refunds(Book.LEDGER, frame)
             self._add(Book.LEDGER, frame, self._by_order)
 
     def _add_transactions(self) -> None:
-        wanted = [
-            name for name in columns_of(Book.TRANSACTIONS) if name not in STAGED_COLUMNS
-        ]
+        wanted = _columns_of_file(Book.TRANSACTIONS)
 
         for reader in self._transactions:
             for rows in reader.frames(columns=wanted):
@@ -120,38 +118,79 @@ class Ingest:
     def _add_traded(self, rows: pl.DataFrame) -> None:
         self._sums.add_transactions(rows)
         self._add(Book.TRANSACTIONS, rows, self._by_order)
-        self._record_refunds(rows)
+        self._record_refunds(Book.TRANSACTIONS, rows)
 
-    def _record_refunds(self, rows: pl.DataFrame) -> None:
-        if self._statements and self._partitions.buckets > 1:
-            self._refunds.append(
+    def _record_refunds(self, book: Book, rows: pl.DataFrame) -> None:
+        """
+        Store in which bucket the refunds of *rows* are, by their numbers.
+        """
+        if self._statements and self._is_divided:
+            refunds = (
                 rows.filter(pl.col("kind") == "T")
-                .select(number="refund_id", bucket=self._by_order)
+                .select(number="refund_id", order_bucket=self._by_order)
                 .unique()
             )
+            self._partitions.add(_owners(book), refunds, bucket=self._by_number)
 
     def _add_statements(self) -> None:
-        # A number that two orders have is of use in the buckets of both.
-        known = pl.concat(self._refunds).unique()
-        by_number = self._partitions.bucket_of("number")
-        # A refund stands beside its order's rows, whose number it does not tell.
-        bucket = (
-            pl.when(pl.col("kind") == "T")
-            .then(pl.coalesce("bucket", by_number))
-            .otherwise(by_number)
-        )
+        is_refund = pl.col("kind") == "T"
 
         for reader in self._statements:
-            for rows in reader.frames(columns=columns_of(Book.STATEMENT)):
+            for rows in reader.frames(columns=_columns_of_file(Book.STATEMENT)):
                 assert reader.header is not None
                 self._sums.add_statement(rows, reader.header.day)
-                known_rows = (
-                    rows.join(known, on="number", how="left", maintain_order="left")
-                    if self._partitions.buckets > 1
-                    else rows
-                )
                 self._rows[Book.STATEMENT] += rows.height
-                self._partitions.add(Book.STATEMENT, known_rows, bucket=bucket)
+                given = rows.with_columns(is_copy=pl.lit(value=False))
+
+                if self._is_divided:
+                    self._partitions.add(
+                        _REFUNDS, given.filter(is_refund), bucket=self._by_number
+                    )
+                    given = given.filter(~is_refund)
+
+                self._partitions.add(Book.STATEMENT, given, bucket=self._by_number)
+
+    def _divide_refunds(self) -> None:
+        """
+        Put each refund of the statement, whose order it does not hold, beside the rows
+        of its order. A number that two orders have is of use in the buckets of both.
+        """
+        books = (Book.TRANSACTIONS, Book.LEDGER)
+
+        for name in (*map(_owners, books), _REFUNDS):
+            self._partitions.flush(name)
+
+        schema = schema_of(Book.STATEMENT)
+        owners = {"number": pl.String(), "order_bucket": pl.UInt16()}
+
+        for bucket in range(self._partitions.buckets):
+            rows = self._partitions.rows(_REFUNDS, bucket, schema)
+            # The transactions' first: a copy is none of what they lack.
+            known = pl.concat(
+                self._partitions.rows(_owners(book), bucket, owners) for book in books
+            ).unique(maintain_order=True, keep="first")
+            placed = (
+                rows.with_row_index("_row")
+                .join(known, on="number", how="left", maintain_order="left_right")
+                .select(
+                    *(name for name in schema if name != "is_copy"),
+                    is_copy=~pl.col("_row").is_first_distinct(),
+                    bucket=pl.coalesce("order_bucket", self._by_number),
+                )
+            )
+            self._partitions.add(
+                Book.STATEMENT,
+                placed.drop("bucket"),
+                bucket=placed.get_column("bucket"),
+            )
+
+
+def _owners(book: Book) -> str:
+    return f"refunds-{book}"
+
+
+def _columns_of_file(book: Book) -> list[str]:
+    return [name for name in columns_of(book) if name not in STAGED_COLUMNS]
 
 
 def _header_facts(reader: StatementReader[Any], book: Book) -> dict[str, Any]:

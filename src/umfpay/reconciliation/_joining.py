@@ -202,10 +202,15 @@ def open_lazily(book: Book, given: Frame) -> Frame:
 
     # A number that is null and one that is "" are the same, on every engine.
     keys = {name: nw.coalesce(name, nw.lit("")) for name in _keys_of(book)}
-    given_days = {"listed_on": nw.col("mer_date"), "opening": nw.lit(False)}  # noqa: FBT003 (a literal)
+    no = nw.lit(False)  # noqa: FBT003 (a literal)
+    given_values = {"listed_on": nw.col("mer_date"), "opening": no, "is_copy": no}
 
-    if book is Book.TRANSACTIONS:
-        keys |= {name: one for name, one in given_days.items() if name not in there}
+    if book is not Book.LEDGER:
+        keys |= {
+            name: given_values[name]
+            for name in optional_columns(book)
+            if name not in there
+        }
 
     return frame.with_columns(**keys)
 
@@ -286,7 +291,7 @@ def _with_prefix(
 
 def _gateway(theirs: Frame, terms: Terms) -> Frame:
     rows = with_meaning(theirs, "state", "means", of_gateway=True)
-    flags = gateway_flags(terms, wide_column(theirs))
+    flags = gateway_flags(terms, wide_column(theirs, is_narrow=terms.is_narrow))
     names = [*_GATEWAY_COLUMNS, "means"]
 
     return _with_prefix(
@@ -299,7 +304,7 @@ def _gateway(theirs: Frame, terms: Terms) -> Frame:
 
 
 def _statement(rows: Frame, terms: Terms) -> Frame:
-    flags = statement_flags(terms, wide_column(rows))
+    flags = statement_flags(terms, wide_column(rows, is_narrow=terms.is_narrow))
     rows = with_meaning(rows, "state", "means", of_gateway=True)
 
     return _with_prefix(

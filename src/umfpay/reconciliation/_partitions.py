@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 
 _HASH_SEED: Final = 7
+# So many rows are divided at once: a file for each bucket and each block of a book would
+# be as many as the square of its rows.
+_ROWS_AT_ONCE: Final = 500_000
 
 
 @attrs.define
@@ -32,6 +35,7 @@ class PartitionStore:
     folder: Path | None
     buckets: int
     _parts: Counter[str] = attrs.field(factory=Counter)
+    _waiting: dict[str, list[pl.DataFrame]] = attrs.field(factory=dict)
     _frames_in_memory: dict[tuple[str, int], list[pl.DataFrame]] = attrs.field(
         factory=dict
     )
@@ -44,18 +48,39 @@ class PartitionStore:
 
         return (pl.col(column).hash(seed=_HASH_SEED) % self.buckets).cast(pl.UInt16)
 
-    def add(self, book: str, frame: pl.DataFrame, *, bucket: pl.Expr) -> None:
+    def add(
+        self, book: str, frame: pl.DataFrame, *, bucket: pl.Expr | pl.Series
+    ) -> None:
         """
-        Store the rows of *frame*, each in its *bucket*.
+        Store the rows of *frame*, each in its *bucket*; all are there after `flush()`.
+
+        One thread adds to a *book*.
         """
         if self.buckets == 1:
-            parts = {(0,): frame}
-        else:
-            parts = frame.with_columns(bucket.alias("_bucket")).partition_by(
-                "_bucket", as_dict=True, include_key=False
-            )
+            self._put(book, 0, frame)
 
-        self._parts[book] += 1
+            return
+
+        waiting = self._waiting.setdefault(book, [])
+        waiting.append(frame.with_columns(bucket.alias("_bucket")))
+
+        if sum(one.height for one in waiting) >= _ROWS_AT_ONCE:
+            self.flush(book)
+
+    def flush(self, book: str) -> None:
+        """
+        Store what was added to *book* and not divided yet.
+        """
+        import polars as pl
+
+        waiting = self._waiting.pop(book, [])
+
+        if not waiting:
+            return
+
+        parts = pl.concat(waiting).partition_by(
+            "_bucket", as_dict=True, include_key=False
+        )
 
         for (number,), rows in parts.items():
             self._put(book, int(number), rows)
@@ -66,6 +91,7 @@ class PartitionStore:
 
             return
 
+        self._parts[book] += 1
         place = self.folder / book / f"{bucket:04d}"
         place.mkdir(parents=True, exist_ok=True)
         rows.write_ipc(place / f"{self._parts[book]:06d}.arrow", compression="lz4")

@@ -38,6 +38,7 @@ class RefundChecks:
         keys: Sequence[str],
         available: Collection[str],
         *,
+        order_hash: str = "order_id",
         settle: Callable[[Frame], Frame] = lambda frame: frame,
     ) -> RefundChecks:
         """
@@ -49,23 +50,34 @@ class RefundChecks:
             theirs: The transactions.
             keys: The columns of the result.
             available: The optional columns of the ledger that are there.
+            order_hash: A column that orders of one number have in common.
             settle: Computes a frame that is used several times.
         """
         amount = "total" if "total" in available else "total_cny"
-        books = [
-            _entries(ours, keys, amount, available),
-            _entries(theirs, keys, amount, ("currency", "state"), of_gateway=True),
-        ]
-        refunds = settle(nw.concat([_of_kind(book, "T") for book in books]))
-        orders = refunds.select("order_id").unique("order_id")
-        payments = settle(
+        books = ((ours, available, False), (theirs, ("currency", "state"), True))
+
+        def entries(kind: str, given: tuple[Frame, Collection[str], bool]) -> Frame:
+            book, known, of_gateway = given
+            names = keys
+
+            if kind == "P":
+                book = book.join(orders, on=order_hash, how="semi")
+                names = ["order_id"]
+
+            rows = book.filter(nw.col("kind") == kind)
+
+            return _entries(rows, names, amount, known, of_gateway=of_gateway)
+
+        orders = settle(
             nw.concat(
                 [
-                    _of_kind(book, "P").join(orders, on="order_id", how="semi")
-                    for book in books
+                    book.filter(nw.col("kind") == "T").select(order_hash)
+                    for book, _, _ in books
                 ]
-            )
+            ).unique(order_hash)
         )
+        refunds = settle(nw.concat([entries("T", one) for one in books]))
+        payments = settle(nw.concat([entries("P", one) for one in books]))
         orphans = (
             refunds.filter(~nw.col("_of_gateway"))
             .join(payments.select("order_id"), on="order_id", how="anti")
@@ -76,10 +88,6 @@ class RefundChecks:
         return cls(
             orphans=orphans, over_refunded=_over_refunded(refunds, payments, keys)
         )
-
-
-def _of_kind(book: Frame, kind: str) -> Frame:
-    return book.filter(nw.col("_kind") == kind).drop("_kind")
 
 
 def _entries(
@@ -106,7 +114,6 @@ def _entries(
     return book.select(
         "order_id",
         *names,
-        _kind=nw.col("kind"),
         _currency=currency.cast(nw.String),
         _worth=worth,
         _of_gateway=nw.lit(of_gateway),

@@ -243,11 +243,17 @@ def is_wrong_exchange(terms: Terms, wide: Wide) -> Expr:
     )
 
 
-def wide_column(frame: Frame) -> Wide:
+def wide_column(frame: Frame, *, is_narrow: bool = False) -> Wide:
     """
     Return what makes integers of 128 bits of a column, as the engine of *frame* has
     them: no product of two columns overflows.
+
+    Args:
+        is_narrow: 64 are enough.
     """
+    if is_narrow:
+        return nw.col
+
     if frame.implementation.is_spark_like():
         # Its widest integers are decimals.
         return lambda name: nw.col(name) * nw.lit(Decimal(1))

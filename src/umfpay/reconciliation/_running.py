@@ -270,6 +270,7 @@ def _terms(
         if paid and settle_after is not None
         else None,
         rounding=Rounding(facts["sums"]["rounding"]),
+        is_narrow=facts["sums"]["is_narrow"],
     )
 
 

@@ -6,7 +6,7 @@ bridge, whatever the comparison makes of the rows.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -31,6 +31,9 @@ _PAID_SUMS: Final = (
 # One row that fits another rule by chance changes nothing.
 _MIN_MISFITS: Final = 2
 _MISFIT_RATIO: Final = 10
+# So that four times a product, and what millions of rows add up to, fit into 64 bits.
+_MAX_PRODUCT: Final = 2**60
+_MAX_SUMMED: Final = 2**36
 
 
 class RawSums:
@@ -42,51 +45,78 @@ class RawSums:
         self._traded: Counter[tuple[Any, ...]] = Counter()
         self._paid: Counter[tuple[Any, ...]] = Counter()
         self._misfits: Counter[Rounding] = Counter()
+        self._is_narrow = True
 
     def add_transactions(self, rows: pl.DataFrame) -> None:
         """
         Add *rows* of the transactions, with *opening*.
         """
-        rate, cny = pl.col("exchange_rate"), pl.col("total_cny").cast(pl.Int128)
-        exact = pl.col("total").cast(pl.Int128) * rate
+        kind = self._kind_of_integers(rows, "total")
+        rate, cny = pl.col("exchange_rate"), pl.col("total_cny").cast(kind)
+        exact = pl.col("total").cast(kind) * rate
         distance = (exact - cny * RATE_UNIT).abs() * 2
-        parts = rows.group_by(*_TRADED_KEYS).agg(
-            rows=pl.len(),
-            total=pl.col("total").cast(pl.Int128).sum(),
-            total_cny=cny.sum(),
-            off_rate=(distance > pl.max_horizontal(rate, RATE_UNIT)).sum(),
-            # A half cent that was not rounded up.
-            ties=((distance == RATE_UNIT) & (exact > cny * RATE_UNIT)).sum(),
+        _add(
+            self._traded,
+            rows,
+            _TRADED_KEYS,
+            {
+                "total": pl.col("total").cast(kind).sum(),
+                "total_cny": cny.sum(),
+                "off_rate": (distance > pl.max_horizontal(rate, RATE_UNIT)).sum(),
+                # A half cent that was not rounded up.
+                "ties": ((distance == RATE_UNIT) & (exact > cny * RATE_UNIT)).sum(),
+            },
         )
-        _add(self._traded, parts, len(_TRADED_KEYS), _TRADED_SUMS)
 
     def add_statement(self, rows: pl.DataFrame, day: date) -> None:
         """
         Add *rows* of the statement of *day*.
         """
-        parts = rows.group_by(*_PAID_KEYS[1:]).agg(
-            pl.len().alias("rows"),
-            *(pl.col(name).cast(pl.Int128).sum() for name in _PAID_SUMS[1:]),
+        kind = self._kind_of_integers(rows, "exchanged")
+        names = [name for name in _PAID_SUMS if name != "rows"]
+        _add(
+            self._paid,
+            rows.with_columns(day=pl.lit(day.isoformat())),
+            _PAID_KEYS,
+            {name: pl.col(name).cast(kind).sum() for name in names},
         )
-        parts = parts.select(pl.lit(day.isoformat()).alias("day"), pl.all())
-        _add(self._paid, parts, len(_PAID_KEYS), _PAID_SUMS)
 
         for rounding in Rounding:
-            wrong = _count_wrong(rows, rounding)
+            terms = Terms(rounding=rounding, is_narrow=kind == pl.Int64())
+            wrong = _count_wrong(rows, terms)
             self._misfits[rounding] += wrong
 
             if rounding is Rounding.HALF_UP and not wrong:
                 # The others are counted where this one does not fit.
                 break
 
+    def _kind_of_integers(self, rows: pl.DataFrame, foreign: str) -> pl.DataType:
+        """
+        Return what holds the sums of *rows*, and the products of amounts and rates.
+        """
+        amounts = ("total_cny", foreign) if foreign == "total" else _PAID_SUMS[1:]
+        most = rows.select(
+            rate=pl.col("exchange_rate").max(),
+            amount=pl.max_horizontal(pl.col(*amounts).abs().max()),
+        )
+        rate, amount = (int(one or 0) for one in most.row(0))
+
+        if amount * max(rate, RATE_UNIT) < _MAX_PRODUCT and amount < _MAX_SUMMED:
+            return pl.Int64()
+
+        self._is_narrow = False
+
+        return pl.Int128()
+
     def to_json(self) -> dict[str, Any]:
         """
-        Return all sums as JSON, and the rounding that fits.
+        Return all sums as JSON, the rounding that fits, and whether 64 bits are enough.
         """
         return {
             "traded": _rows(self._traded, _TRADED_KEYS, _TRADED_SUMS),
             "paid": _rows(self._paid, _PAID_KEYS, _PAID_SUMS),
             "rounding": str(self._rounding()),
+            "is_narrow": self._is_narrow,
         }
 
     def _rounding(self) -> Rounding:
@@ -120,22 +150,39 @@ class RawSums:
         )
 
 
-def _count_wrong(rows: pl.DataFrame, rounding: Rounding) -> int:
+def _count_wrong(rows: pl.DataFrame, terms: Terms) -> int:
     table = nw.from_native(rows)
-    wrong = is_wrong_exchange(Terms(rounding=rounding), wide_column(table))
+    wide = wide_column(table, is_narrow=terms.is_narrow)
 
-    return int(table.select(wrong=wrong)["wrong"].sum())
+    return int(table.select(wrong=is_wrong_exchange(terms, wide))["wrong"].sum())
 
 
 def _add(
     sums: Counter[tuple[Any, ...]],
-    parts: pl.DataFrame,
-    keys: int,
-    names: Iterable[str],
+    rows: pl.DataFrame,
+    keys: Sequence[str],
+    values: Mapping[str, pl.Expr],
 ) -> None:
-    for row in parts.iter_rows():
-        for name, value in zip(names, row[keys:], strict=True):
-            sums[*row[:keys], name] += int(value or 0)
+    """
+    Add the sums of *rows* for each of their *keys*.
+    """
+    if rows.is_empty():
+        return
+
+    # Most are the same in all rows, which is seen sooner than rows are grouped.
+    same = rows.select(
+        pl.col(name).eq_missing(pl.col(name).first()).all() for name in keys
+    )
+    by = [name for name, is_same in zip(keys, same.row(0), strict=True) if not is_same]
+    one = dict(zip(keys, rows.select(keys).row(0), strict=True))
+    wanted = {"rows": pl.len(), **values}
+    parts = rows.group_by(*by).agg(**wanted) if by else rows.select(**wanted)
+
+    for part in parts.iter_rows(named=True):
+        group = tuple(part.get(name, one[name]) for name in keys)
+
+        for name in wanted:
+            sums[*group, name] += int(part[name] or 0)
 
 
 def _rows(

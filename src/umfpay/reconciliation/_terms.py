@@ -44,6 +44,7 @@ class Terms:
         asked: Payouts for orders of other days are a line of the bridge, not unknown.
         overdue_until: What was listed until this day is overdue if it was not paid out.
         rounding: Of sums that were paid out.
+        is_narrow: The products of amounts and rates are known to fit into 64 bits.
     """
 
     tolerance: Tolerance = attrs.field(factory=Tolerance)
@@ -51,6 +52,7 @@ class Terms:
     asked: Days | None = None
     overdue_until: date | None = None
     rounding: Rounding = Rounding.HALF_UP
+    is_narrow: bool = False
 
 
 def working_days_after(day: date, until: date, holidays: Collection[date] = ()) -> int:
