@@ -463,3 +463,126 @@ def test_arguments_that_cannot_be_meant_are_refused(day, options, words):
 
     with pytest.raises(errors.ConfigError, match="paths or bytes"):
         reconcile([], ledger=day.ledger, columns=COLUMNS)
+
+
+def test_files_of_two_merchants_or_one_given_twice_are_refused(day, tmp_path):
+    """
+    Under another name, too.
+    """
+    again = tmp_path / "again.txt"
+    again.write_bytes(day.transactions.read_bytes())
+
+    for given in ([day.transactions, again], [day.transactions] * 2):
+        with pytest.raises(errors.ConfigError, match="are the same file"):
+            reconcile(given, ledger=day.ledger, columns=COLUMNS)
+
+    with pytest.raises(errors.ConfigError, match="are the same file"):
+        run(day.__class__(**{**_members(day), "statement": day.transactions}))
+
+    other = files.file(files.payment(1)).replace(b"8017", b"9999")
+
+    with pytest.raises(errors.ConfigError, match="several merchants: 8017, 9999"):
+        reconcile([day.transactions, other], ledger=day.ledger, columns=COLUMNS)
+
+
+def test_without_an_opening_balance_nothing_is_proven(tmp_path):
+    """
+    All is matched, and the night is not clean.
+    """
+    ledger = tmp_path / "ledger.csv"
+    ledger.write_text("mer_reference_id,total_cny\norder-1,100.00\n")
+    given = (
+        files.file(files.payment(1)),
+        files.file(
+            "PAY_1,order-1,20170205,20170206,USD,14.33,100.00,1.00,14.19,99.00,6.9784,"
+            "20170206,P,0",
+            total="99.00",
+        ),
+    )
+    unknown = reconcile(*given, ledger=ledger, settle_after=1)
+
+    assert not unknown.is_clean
+    assert ["opening unknown"] == [
+        one.en.partition(":")[0] for one in unknown.bridge.missing
+    ]
+    assert reconcile(*given, ledger=ledger, settle_after=1, opening=Decimal(0)).is_clean
+
+    with pytest.raises(errors.ConfigError, match="settle_after: with a statement"):
+        reconcile(*given, ledger=ledger)
+
+    with pytest.raises(errors.ConfigError, match="opening: a Decimal"):
+        reconcile(*given, ledger=ledger, settle_after=1, opening=0.5)
+
+
+def test_what_is_open_is_the_opening_of_the_next_night(tmp_path):
+    """
+    By its rows: it is paid out then, and the bridge is proven.
+    """
+    ledger = tmp_path / "ledger.csv"
+    ledger.write_text("mer_reference_id,total_cny\norder-1,100.00\n")
+    first = reconcile(
+        files.file(files.payment(1)),
+        files.file(total="0.00"),
+        ledger=ledger,
+        settle_after=1,
+        opening=Decimal(0),
+    )
+
+    assert first.is_clean
+    assert ["order-1"] == first.open_items["order_id"].to_list()
+
+    nothing = tmp_path / "nothing.csv"
+    nothing.write_text("mer_reference_id,total_cny\n")
+    paid = files.file(
+        "PAY_1,order-1,20170205,20170207,USD,14.33,100.00,1.00,14.19,99.00,6.9784,"
+        "20170207,P,0",
+        total="99.00",
+        day="20170207",
+    )
+    options = {"ledger": nothing, "settle_after": 1, "opening": first.open_items}
+    second = reconcile(files.file(total="0.00", day="20170207"), paid, **options)
+
+    assert second.is_clean
+    assert Decimal("100.00") == second.bridge.line("opening").amount
+    assert Decimal("99.00") == second.bridge.line("paid_out").amount
+    assert 0 == second.open_items.height
+
+    late = reconcile(
+        files.file(total="0.00", day="20170208"),
+        files.file(total="0.00", day="20170208"),
+        **options,
+    )
+
+    assert 1 == late.counts["not_paid_out"]
+    (row,) = late.rows()
+    assert 2 == row.age
+    assert "2 working days old" in row.reason.en
+
+
+@pytest.mark.parametrize("opening", [Decimal("500.00"), None])
+def test_payouts_for_orders_of_other_days_are_a_line(tmp_path, opening):
+    """
+    Not a difference: of the balance, where there is one.
+    """
+    ledger = tmp_path / "ledger.csv"
+    ledger.write_text("mer_reference_id,total_cny\n")
+    paid = files.file(
+        "PAY_1,order-7,20170131,20170206,USD,14.33,100.00,1.00,14.19,99.00,6.9784,"
+        "20170206,P,0",
+        total="99.00",
+    )
+    report = reconcile(
+        files.file(total="0.00"),
+        paid,
+        ledger=ledger,
+        settle_after=1,
+        opening=opening,
+    )
+    line = report.bridge.line("other_days")
+
+    assert (Decimal("100.00"), 1) == (line.amount, line.rows)
+    assert (opening is not None) == report.is_clean == line.is_part
+    assert ["order-7"] == report.other_days["number"].to_list()
+    assert (Decimal(-400) if opening else Decimal(0)) == report.bridge.line(
+        "closing"
+    ).amount

@@ -135,13 +135,13 @@ class Bridge:
         """
         return not self.missing
 
-    def line(self, item: BridgeItem, currency: str | None = None) -> BridgeLine:
+    def line(self, item: BridgeItem | str, currency: str | None = None) -> BridgeLine:
         """
         Return the line of *item* in CNY, or in a foreign *currency*.
         """
         lines = self.lines if currency is None else self.currencies[currency]
 
-        return next(line for line in lines if line.item is item)
+        return next(line for line in lines if line.item == item)
 
     def to_json(self) -> dict[str, Any]:
         """

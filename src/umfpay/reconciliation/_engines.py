@@ -19,6 +19,7 @@ from umfpay.reconciliation._hash_prefilter import (
     ROW_HASHES,
     HashPrefilter,
 )
+from umfpay.reconciliation._refunds import RefundChecks
 from umfpay.reconciliation._rules import ASKED_FLAG
 from umfpay.reconciliation._terms import Terms
 
@@ -101,11 +102,23 @@ def _compare(
         terms=terms,
         settle=lambda frame: nw.from_native(given(collect(frame.to_native()))).lazy(),
     )
+
+    def in_polars(frame: Any) -> Any:
+        """
+        Return what was computed already: of few rows, Polars makes the least work.
+        """
+        return (
+            None if frame is None else nw.from_native(collect(frame.to_native())).lazy()
+        )
+
     rows = classify(
-        *prefilter.rest,
+        *map(in_polars, prefilter.rest),
         # Those of the ledger that are not due are no more there.
         terms=attrs.evolve(terms, days=None),
-        refunds=prefilter.refunds,
+        refunds=RefundChecks(
+            orphans=in_polars(prefilter.refunds.orphans),
+            over_refunded=in_polars(prefilter.refunds.over_refunded),
+        ),
     )
 
     def rows_of(frame: Any, book: Book, *more: str) -> pl.DataFrame | None:
@@ -115,7 +128,7 @@ def _compare(
         return collect(frame.select(*columns_of(book), *more).to_native())
 
     return ComparisonResult(
-        rows=collect(rows.to_native()),
+        rows=rows.collect().to_native(),
         matched=collect(prefilter.matched.to_native()),
         open_items=rows_of(prefilter.open_items, Book.TRANSACTIONS),
         unlisted=rows_of(prefilter.unlisted, Book.STATEMENT, ASKED_FLAG),
