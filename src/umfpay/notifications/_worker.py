@@ -30,13 +30,14 @@ from umfpay.errors import (
     NotificationError,
     Text,
 )
+from umfpay.errors.database_errors import ended_error
 from umfpay.notifications._decision import Decision, Status, decide
 from umfpay.notifications._handlers import call
 from umfpay.notifications._ready_events import ChangedError, ReadyEvents
 from umfpay.notifications._receiver import Kind, NotificationEvent
 from umfpay.notifications._stored_events import Read, StoredEvent, pause_after
 from umfpay.notifications._waiting_events import BATCH, Candidate
-from umfpay.sql import Transaction, ended_error
+from umfpay.sql import Transaction
 
 
 Handler = Callable[[NotificationEvent, Transaction], Awaitable[None]]

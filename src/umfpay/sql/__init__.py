@@ -14,7 +14,7 @@ with _needs_extra("sql", by="umfpay.sql"):
     from umfpay.sql._inserting import insert_if_absent
     from umfpay.sql._schema import include_object, metadata
     from umfpay.sql._tables import Tables
-    from umfpay.sql._transaction import Work, ended_error
+    from umfpay.sql._transaction import Work
     from umfpay.sql._types import now
 
 
@@ -23,7 +23,6 @@ __all__ = [
     "Tables",
     "Transaction",
     "Work",
-    "ended_error",
     "include_object",
     "insert_if_absent",
     "metadata",

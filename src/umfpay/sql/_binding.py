@@ -14,7 +14,8 @@ import attrs
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from umfpay.sql._engine import Place, replaced_file_error
+from umfpay.errors.database_errors import replaced_file_error
+from umfpay.sql._engine import Place
 
 
 _CLOSE_SECONDS: Final = 1.0

@@ -13,7 +13,14 @@ from typing import Any, Final, Self, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from umfpay.errors import ConfigError, DatabaseTablesError, Text, WrongLoopError
+from umfpay.errors import (
+    ConfigError,
+    DatabaseTablesError,
+    DatabaseTimeoutError,
+    Text,
+    WrongLoopError,
+)
+from umfpay.errors.database_errors import tables_error
 from umfpay.sql._binding import Binding
 from umfpay.sql._engine import Place
 from umfpay.sql._schema import create, differences
@@ -27,7 +34,6 @@ _T = TypeVar("_T")
 # Seconds.
 _FIRST_PAUSE_SECONDS: Final = 0.01
 _MAX_PAUSE_SECONDS: Final = 0.5
-_MAX_DIFFERENCES_SHOWN: Final = 5
 
 
 class Database:
@@ -223,7 +229,7 @@ class Database:
         )
 
         if found:
-            raise self._tables_error(found)
+            raise tables_error(self.shown, found)
 
     async def _supervise(self, binding: Binding, work: Work[_T], **options: Any) -> _T:
         # Not of whoever closes the database meanwhile, and waits for it.
@@ -252,6 +258,7 @@ class Database:
 
         end = binding.loop.time() + seconds
         pause = _FIRST_PAUSE_SECONDS
+        disturbed: Outcome[_T] | None = None
 
         while True:
             attempt = Attempt(
@@ -261,11 +268,19 @@ class Database:
             # Not a secret: so that those who disturbed each other do not meet again.
             wait = pause * random.uniform(0.5, 1.5)  # noqa: S311
 
-            if not outcome.again or binding.loop.time() + wait >= end:
-                return outcome
+            if outcome.again and binding.loop.time() + wait < end:
+                disturbed = outcome
+                await asyncio.sleep(wait)
+                pause = min(2 * pause, _MAX_PAUSE_SECONDS)
 
-            await asyncio.sleep(wait)
-            pause = min(2 * pause, _MAX_PAUSE_SECONDS)
+                continue
+
+            ran_out = not outcome.again and isinstance(
+                outcome.error, DatabaseTimeoutError
+            )
+
+            # What came before says more than that time ran out.
+            return disturbed if ran_out and disturbed is not None else outcome
 
     async def _prepare(self, binding: Binding, seconds: float) -> Exception | None:
         """
@@ -315,14 +330,3 @@ class Database:
         self._binding.prepared = self._place.has_tables()
 
         return self._binding
-
-    def _tables_error(self, found: list[str]) -> DatabaseTablesError:
-        names = ", ".join(found[:_MAX_DIFFERENCES_SHOWN])
-
-        if len(found) > _MAX_DIFFERENCES_SHOWN:
-            names += ", ..."
-
-        return DatabaseTablesError(
-            f"{self.shown}: tables of umfpay are missing or of another version: {names}.",
-            f"{self.shown}：umfpay 的表缺失或版本不同：{names}。",
-        )

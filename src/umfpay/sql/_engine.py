@@ -16,7 +16,16 @@ from sqlalchemy import URL, NullPool, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from umfpay.errors import ConfigError, DatabaseUnavailableError, Text, needs_extra
+from umfpay.errors import DatabaseUnavailableError, needs_extra
+from umfpay.errors.database_errors import (
+    empty_path_error,
+    memory_error,
+    place_type_error,
+    replaced_file_error,
+    unknown_dialect_error,
+    url_error,
+    wrong_driver_error,
+)
 from umfpay.sensitive import Secret, looks_like_address
 from umfpay.sql._types import MYSQL_NAMES
 
@@ -114,10 +123,7 @@ class Place:
         elif isinstance(where, os.PathLike):
             self._take_path(os.fspath(where))
         else:
-            raise _refusal(
-                f"a URL, a path or an AsyncEngine is wanted, not {type(where).__name__}",
-                f"应为 URL、路径或 AsyncEngine，而不是 {type(where).__name__}",
-            )
+            raise place_type_error(type(where))
 
     def __repr__(self) -> str:
         return f"<{self.shown}>"
@@ -143,7 +149,7 @@ class Place:
 
     def _take_path(self, path: str) -> None:
         if not isinstance(path, str) or not path.strip():
-            raise _refusal("the path is empty", "路径为空")
+            raise empty_path_error()
 
         _check_file(path)
         _check_driver("sqlite", "aiosqlite")
@@ -155,12 +161,7 @@ class Place:
         url = _parse(secret)
 
         if url is None:
-            raise _refusal(
-                "it is no URL of a database: dialect+driver://user:password@host/name;"
-                " in user and password @ : / are written %40 %3A %2F",
-                "不是有效的数据库 URL：方言+驱动://用户:密码@主机/库；"
-                "用户和密码中的 @ : / 应写作 %40 %3A %2F",
-            )
+            raise url_error()
 
         dialect, _, driver = url.drivername.partition("+")
         database, plain = url.database, not url.query
@@ -287,28 +288,14 @@ def _check_driver(dialect: str, driver: str) -> None:
     dialect = _ALIASES.get(dialect, dialect)
 
     if dialect not in _SETTINGS:
-        known = ", ".join(f"{one}+{of.driver}://" for one, of in _SETTINGS.items())
-
-        raise _refusal(
-            "this kind of database is not supported",
-            "不支持此类数据库",
-            advice=Text(
-                f"Give one of {known}, or the path of a SQLite file.",
-                f"请使用 {known} 之一，或 SQLite 文件的路径。",
-            ),
+        raise unknown_dialect_error(
+            f"{one}+{of.driver}://" for one, of in _SETTINGS.items()
         )
 
     wanted, extra = _SETTINGS[dialect].driver, _SETTINGS[dialect].extra
 
     if driver != wanted:
-        raise _refusal(
-            f"{dialect} is used by the driver {wanted}",
-            f"{dialect} 需使用驱动 {wanted}",
-            advice=Text(
-                f'Write {dialect}+{wanted}://, and install it: pip install "umfpay[{extra}]".',
-                f'请写作 {dialect}+{wanted}://，并安装：pip install "umfpay[{extra}]"。',
-            ),
-        )
+        raise wrong_driver_error(dialect, wanted, extra)
 
     with needs_extra(extra, by=f"{dialect}+{wanted}://"):
         __import__(wanted)
@@ -316,10 +303,7 @@ def _check_driver(dialect: str, driver: str) -> None:
 
 def _check_file(database: str | None) -> None:
     if not database or ":memory:" in database:
-        raise _refusal(
-            "a SQLite database in memory is lost with its process; give a file",
-            "内存中的 SQLite 数据库会随进程丢失；请指定文件",
-        )
+        raise memory_error()
 
 
 def _make(file: Path) -> None:
@@ -338,21 +322,3 @@ def _display(url: URL) -> str:
         place = f"{place}:{url.port}"
 
     return f"{url.drivername}://{place}/{url.database or ''}"
-
-
-def replaced_file_error(shown: str) -> DatabaseUnavailableError:
-    """
-    Return the error of a file that others have removed or put another one in its place.
-    """
-    return DatabaseUnavailableError(
-        f"{shown}: the file was removed or replaced while it was open.",
-        f"{shown}：文件在打开期间被删除或替换。",
-        advice=Text(
-            "Nothing was kept. Put the file back, and start the process again.",
-            "未保存任何内容。请恢复该文件并重新启动进程。",
-        ),
-    )
-
-
-def _refusal(en: str, zh: str, *, advice: Text | None = None) -> ConfigError:
-    return ConfigError(f"Database: {en}.", f"数据库：{zh}。", advice=advice)

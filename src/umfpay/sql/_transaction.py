@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import re
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from enum import Enum
 from math import inf
 from typing import Any, Final, Generic, TypeVar
@@ -19,14 +19,8 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncTransaction
 
-from umfpay.errors import (
-    CommitUnknownError,
-    DatabaseError,
-    DatabaseTablesError,
-    DatabaseTimeoutError,
-    DatabaseUnavailableError,
-    Text,
-)
+from umfpay.errors import DatabaseError
+from umfpay.errors.database_errors import ended_error, has_error, transaction_error
 from umfpay.sql._binding import Binding
 from umfpay.sql._engine import LOCK_WAIT_SECONDS
 from umfpay.sql._failures import (
@@ -41,7 +35,6 @@ from umfpay.sql._types import MYSQL_NAMES
 
 
 T = TypeVar("T")
-_Meaning = tuple[type[DatabaseError], Text]
 Work = Callable[[AsyncConnection], Awaitable[T]]
 
 # A commit that has begun may end, and so may what gives a connection back.
@@ -360,16 +353,16 @@ class Attempt:
         name = "timeout" if scope.expired() else name_of(error)
 
         if unclear and not self.read_only:
-            meaning = _UNCLEAR
+            end = "unclear"
         elif scope.expired():
-            meaning = _NOT_BEGUN if self._stage is _Stage.BEGIN else _NOT_ENDED
+            end = "not begun" if self._stage is _Stage.BEGIN else "not ended"
             name = f"{self.seconds:g} s"
-        elif failure in _MEANINGS:
-            meaning = _MEANINGS[failure]
+        elif has_error(failure.value):
+            end = failure.value
         elif isinstance(error, SQLAlchemyError | sqlite3.Error) and (
             self.ours or self._stage is _Stage.BEGIN
         ):
-            meaning = _REFUSED
+            end = "refused"
         else:
             if isinstance(error, StatementError):
                 # What stands in our rows is for no log.
@@ -377,43 +370,7 @@ class Attempt:
 
             return error
 
-        kind, (en, zh) = meaning
-        shown = self.binding.place.shown
-
-        return kind(f"{shown}: {en} ({name}).", f"{shown}：{zh}（{name}）。")
-
-
-def _meaning(kind: type[DatabaseError], en: str, zh: str) -> _Meaning:
-    return kind, Text(en, zh)
-
-
-_UNCLEAR: Final = _meaning(
-    CommitUnknownError, "the answer to a commit was lost", "提交的应答丢失"
-)
-_NOT_BEGUN: Final = _meaning(
-    DatabaseUnavailableError, "no transaction could begin in time", "未能及时开始事务"
-)
-_NOT_ENDED: Final = _meaning(
-    DatabaseTimeoutError, "a transaction did not end in time", "事务未及时结束"
-)
-_REFUSED: Final = _meaning(DatabaseError, "the database refuses", "数据库拒绝操作")
-_UNUSABLE: Final = _meaning(DatabaseUnavailableError, "it cannot be used", "无法使用")
-_CONTENDED: Final = _meaning(
-    DatabaseTimeoutError,
-    "others hold what this transaction needs",
-    "其他事务占用了所需数据",
-)
-_NO_TABLES: Final = _meaning(
-    DatabaseTablesError,
-    "a table of umfpay is missing or of another version",
-    "umfpay 的表缺失或版本不同",
-)
-_MEANINGS: Final[Mapping[Failure, _Meaning]] = {
-    Failure.LOST: _UNUSABLE,
-    Failure.UNUSABLE: _UNUSABLE,
-    Failure.CONTENTION: _CONTENDED,
-    Failure.TABLES: _NO_TABLES,
-}
+        return transaction_error(end, self.binding.place.shown, name)
 
 
 def watch(binding: Binding) -> None:
@@ -452,21 +409,3 @@ def watch(binding: Binding) -> None:
     event.listen(engine, "rollback", _heed_rollback)
     event.listen(engine, "before_cursor_execute", _heed_statement)
     event.listen(engine, "handle_error", _heed_error)
-
-
-def ended_error() -> DatabaseError:
-    """
-    Return the error of a transaction that was ended from inside.
-    """
-    return DatabaseError(
-        "The transaction was ended from inside: commit, rollback and close are not for"
-        " what runs in it, nor what MySQL commits by itself (CREATE, ALTER, DROP).",
-        "事务在内部被结束：其中的代码不得提交、回滚或关闭连接，"
-        "也不得执行 MySQL 会自动提交的语句（CREATE、ALTER、DROP）。",
-        advice=Text(
-            "Nothing was kept. Leave the end of the transaction to umfpay; use a"
-            " savepoint (begin_nested) where a part may fail.",
-            "未保存任何内容。请由 umfpay 结束事务；若部分操作可能失败，"
-            "请使用保存点（begin_nested）。",
-        ),
-    )

@@ -17,7 +17,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from umfpay.errors import DatabaseError
+from umfpay.errors.database_errors import too_long_error
 
 
 MYSQL_NAMES: Final = ("mysql", "mariadb")
@@ -70,11 +70,7 @@ class Identifier(TypeDecorator[str]):
             DatabaseError: It is longer than the column, or holds a NUL.
         """
         if value is not None and (len(value) > self.length or "\0" in value):
-            raise DatabaseError(
-                f"A value of {len(value)} characters does not fit into a column of"
-                f" {self.length}, or holds a null character.",
-                f"长度为 {len(value)} 的值超出列长度 {self.length}，或包含空字符。",
-            )
+            raise too_long_error(len(value), self.length)
 
         return value
 
