@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import narwhals as nw
-
 
 DONE: Final = "done"
 REVERSED: Final = "reversed"
@@ -76,6 +74,8 @@ def meanings(frame: Any, state: str, means: str, *, of_gateway: bool = False) ->
     Args:
         of_gateway: They are of the gateway's files.
     """
+    import narwhals as nw
+
     words = (
         frame.select(state)
         .unique(state)
