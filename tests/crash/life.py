@@ -284,7 +284,10 @@ class Shop:
             )
             await asyncio.sleep(self._rng.uniform(0.0, pause))
 
-        if connection.dialect.name != "sqlite" and self._rng.random() < 0.03:
+        # Not when nobody is killed any more: what is left is applied then.
+        may_doze = self._recovers and connection.dialect.name != "sqlite"
+
+        if may_doze and self._rng.random() < 0.03:
             await asyncio.sleep(_DOZE_SECONDS)
 
     async def _settled(self, entry, found, transaction):
