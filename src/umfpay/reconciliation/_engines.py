@@ -4,7 +4,7 @@ The comparison on the engines that run in this process: Polars and DuckDB.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 import attrs
@@ -19,7 +19,6 @@ from umfpay.reconciliation._hash_prefilter import (
     ROW_HASHES,
     HashPrefilter,
 )
-from umfpay.reconciliation._refunds import RefundChecks
 from umfpay.reconciliation._rules import ASKED_FLAG
 from umfpay.reconciliation._terms import Terms
 
@@ -58,81 +57,65 @@ def compare_in_process(
     Compare *books* on *engine*.
     """
     hashed = {book: with_hashes(book, rows) for book, rows in books.items()}
-
-    if engine == "polars":
-        return _compare(
-            {book: rows.lazy() for book, rows in hashed.items()},
-            lambda frame: frame.collect(engine="streaming"),
-            lambda rows: rows.lazy(),
-            terms=terms,
-        )
-
-    import duckdb
-
-    with duckdb.connect() as connection:
-        return _compare(
-            {
-                book: connection.from_arrow(rows.to_arrow())
-                for book, rows in hashed.items()
-            },
-            lambda relation: relation.pl(),
-            lambda rows: connection.from_arrow(rows.to_arrow()),
-            terms=terms,
-        )
-
-
-def _compare(
-    books: Mapping[Book, Any],
-    collect: Callable[[Any], pl.DataFrame],
-    given: Callable[[pl.DataFrame], Any],
-    *,
-    terms: Terms,
-) -> ComparisonResult:
-    """
-    Compare frames of an engine.
-
-    Args:
-        collect: Computes one.
-        given: Makes one.
-    """
     prefilter = HashPrefilter(
-        books[Book.TRANSACTIONS],
-        books[Book.LEDGER],
-        books.get(Book.STATEMENT),
+        *(
+            hashed[book].lazy() if book in hashed else None
+            for book in (Book.TRANSACTIONS, Book.LEDGER, Book.STATEMENT)
+        ),
         terms=terms,
-        settle=lambda frame: nw.from_native(given(collect(frame.to_native()))).lazy(),
+        settle=_settled,
+        flag=_flag_on_duckdb if engine == "duckdb" else _flag_on_polars,
     )
-
-    def in_polars(frame: Any) -> Any:
-        """
-        Return what was computed already: of few rows, Polars makes the least work.
-        """
-        return (
-            None if frame is None else nw.from_native(collect(frame.to_native())).lazy()
-        )
-
     rows = classify(
-        *map(in_polars, prefilter.rest),
+        *prefilter.rest,
         # Those of the ledger that are not due are no more there.
         terms=attrs.evolve(terms, days=None),
-        refunds=RefundChecks(
-            orphans=in_polars(prefilter.refunds.orphans),
-            over_refunded=in_polars(prefilter.refunds.over_refunded),
-        ),
+        refunds=prefilter.refunds,
     )
 
     def rows_of(frame: Any, book: Book, *more: str) -> pl.DataFrame | None:
-        if frame is None:
-            return None
-
-        return collect(frame.select(*columns_of(book), *more).to_native())
+        return (
+            None if frame is None else _collect(frame.select(*columns_of(book), *more))
+        )
 
     return ComparisonResult(
-        rows=rows.collect().to_native(),
-        matched=collect(prefilter.matched.to_native()),
+        rows=_collect(rows),
+        matched=_collect(prefilter.matched),
         open_items=rows_of(prefilter.open_items, Book.TRANSACTIONS),
         unlisted=rows_of(prefilter.unlisted, Book.STATEMENT, ASKED_FLAG),
     )
+
+
+def _collect(frame: Any) -> pl.DataFrame:
+    native: pl.LazyFrame = frame.to_native()
+
+    return native.collect(engine="streaming")
+
+
+def _settled(frame: Any) -> Any:
+    return nw.from_native(_collect(frame).lazy())
+
+
+def _flag_on_polars(flag: Callable[..., Any], books: Sequence[Any]) -> Any:
+    return _settled(flag(*books))
+
+
+def _flag_on_duckdb(flag: Callable[..., Any], books: Sequence[Any]) -> Any:
+    """
+    Join the *books* on DuckDB: the millions of rows. What is left is of few.
+    """
+    import duckdb
+
+    with duckdb.connect() as connection:
+        given = [
+            None
+            if book is None
+            else nw.from_native(connection.from_arrow(_collect(book).to_arrow())).lazy()
+            for book in books
+        ]
+        rows: pl.DataFrame = flag(*given).to_native().pl()
+
+    return nw.from_native(rows.lazy())
 
 
 def with_hashes(book: Book, rows: pl.DataFrame) -> pl.DataFrame:

@@ -65,6 +65,7 @@ _MAX_STATES: Final = 32
 
 Frame = Any  # narwhals' LazyFrame
 Settle = Callable[[Frame], Frame]
+Flag = Callable[[Callable[..., Frame], Sequence[Frame | None]], Frame]
 
 
 class HashPrefilter:
@@ -74,6 +75,8 @@ class HashPrefilter:
     Args: as of `classify()`, with `ROW_HASHES` and `PAID_HASHES` in the frames, and
 
         settle: Computes a frame that is used several times.
+        flag: Computes the join of all rows, given the three frames, on the engine that
+            was asked for.
 
     Attributes:
         matched: *rows*, *total* and *total_cny* of what agrees, for each *currency*.
@@ -99,6 +102,7 @@ class HashPrefilter:
         *,
         terms: Terms,
         settle: Settle,
+        flag: Flag,
     ) -> None:
         theirs = open_lazily(Book.TRANSACTIONS, transactions)
         ours = open_lazily(Book.LEDGER, ledger)
@@ -118,14 +122,10 @@ class HashPrefilter:
         if terms.days is not None:
             ours = expected_rows(ours, theirs, terms.days, [row])
 
-        flagged = settle(
-            _flag_differences(
-                ours,
-                theirs,
-                statement_rows,
-                terms,
-                _Codes(ours, theirs, statement_rows, settle),
-            )
+        codes = _Codes(ours, theirs, statement_rows, settle)
+        flagged = flag(
+            lambda one, two, three: _flag_differences(one, two, three, terms, codes),
+            (ours, theirs, statement_rows),
         )
         # What stands twice in any book is here twice, too.
         found = settle(
@@ -139,8 +139,12 @@ class HashPrefilter:
             ).unique(row)
         )
         agrees = flagged.join(found, on=row, how="anti")
-        self.matched = agrees.group_by("currency").agg(
-            nw.len().alias("rows"), nw.col("total").sum(), nw.col("total_cny").sum()
+        self.matched = (
+            theirs.join(found, on=row, how="anti")
+            .group_by("currency")
+            .agg(
+                nw.len().alias("rows"), nw.col("total").sum(), nw.col("total_cny").sum()
+            )
         )
         rest_theirs, rest_ours = (
             settle(book.join(found, on=row, how="semi")) for book in (theirs, ours)
@@ -352,14 +356,7 @@ def _flag_differences(
         }
     )
 
-    return whole.select(
-        row,
-        DIFFERENCE_FLAG,
-        _PAID_OUT_COLUMN,
-        currency="gateway_currency",
-        total="gateway_total",
-        total_cny="gateway_total_cny",
-    )
+    return whole.select(row, DIFFERENCE_FLAG, _PAID_OUT_COLUMN)
 
 
 def _side(

@@ -201,7 +201,7 @@ def open_lazily(book: Book, given: Frame) -> Frame:
         )
 
     # A number that is null and one that is "" are the same, on every engine.
-    keys = {name: nw.coalesce(name, nw.lit("")) for name in _keys_of(book)}
+    keys = {name: nw.col(name).fill_null("") for name in _keys_of(book)}
     no = nw.lit(False)  # noqa: FBT003 (a literal)
     given_values = {"listed_on": nw.col("mer_date"), "opening": no, "is_copy": no}
 

@@ -60,11 +60,11 @@ class RawSums:
             rows,
             _TRADED_KEYS,
             {
-                "total": pl.col("total").cast(kind).sum(),
-                "total_cny": cny.sum(),
-                "off_rate": (distance > pl.max_horizontal(rate, RATE_UNIT)).sum(),
+                "total": pl.col("total").cast(kind),
+                "total_cny": cny,
+                "off_rate": distance > pl.max_horizontal(rate, RATE_UNIT),
                 # A half cent that was not rounded up.
-                "ties": ((distance == RATE_UNIT) & (exact > cny * RATE_UNIT)).sum(),
+                "ties": (distance == RATE_UNIT) & (exact > cny * RATE_UNIT),
             },
         )
 
@@ -78,7 +78,7 @@ class RawSums:
             self._paid,
             rows.with_columns(day=pl.lit(day.isoformat())),
             _PAID_KEYS,
-            {name: pl.col(name).cast(kind).sum() for name in names},
+            {name: pl.col(name).cast(kind) for name in names},
         )
 
         for rounding in Rounding:
@@ -164,7 +164,7 @@ def _add(
     values: Mapping[str, pl.Expr],
 ) -> None:
     """
-    Add the sums of *rows* for each of their *keys*.
+    Add the sums of *values* for each of the *keys* of *rows*.
     """
     if rows.is_empty():
         return
@@ -175,8 +175,13 @@ def _add(
     )
     by = [name for name, is_same in zip(keys, same.row(0), strict=True) if not is_same]
     one = dict(zip(keys, rows.select(keys).row(0), strict=True))
-    wanted = {"rows": pl.len(), **values}
-    parts = rows.group_by(*by).agg(**wanted) if by else rows.select(**wanted)
+    wanted = ["rows", *values]
+    # Before they are grouped: what is computed for each group takes four times as long.
+    ready = rows.select(*by, **values)
+    sums_of_values = [pl.len().alias("rows"), *(pl.col(name).sum() for name in values)]
+    parts = (
+        ready.group_by(*by).agg(sums_of_values) if by else ready.select(sums_of_values)
+    )
 
     for part in parts.iter_rows(named=True):
         group = tuple(part.get(name, one[name]) for name in keys)
