@@ -240,7 +240,7 @@ async def test_a_row_whose_end_is_unknown_is_taken_over_by_leave(shop, process):
     rows = await shop.settled(journal)
 
     assert 1 == len(rows)
-    assert ("ended", "executed", 2) == (
+    assert ("ended", "executed", 3) == (
         rows[0]["state"],
         rows[0]["outcome"],
         rows[0]["fence"],
@@ -265,7 +265,7 @@ async def test_a_refusal_of_a_second_copy_leaves_the_first_unknown(shop, process
         await session.refunds.create(paid, new, take_over=True)
 
     rows = await shop.settled(journal)
-    assert ("unknown", 2) == (rows[-1]["state"], rows[-1]["fence"])
+    assert ("unknown", 3) == (rows[-1]["state"], rows[-1]["fence"])
     assert rows[-1]["open_intent"]
 
 

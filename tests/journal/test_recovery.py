@@ -107,7 +107,7 @@ async def test_a_row_of_a_dead_sender_waits_for_its_lease(shop, process, paid):
     # The gateway's list may have it already.
     row = (await shop.rows())[-1]
     assert row["state"] in ("unknown", "ended")
-    assert 2 == row["fence"]
+    assert 3 == row["fence"]
 
 
 async def test_what_was_begun_and_never_sent_ends_so(shop, process):
@@ -444,7 +444,7 @@ async def test_a_wrong_code_says_nothing_of_a_copy_that_left_before(shop, proces
         await Recovery(session, journal).run_once()
 
     row = (await shop.rows())[-1]
-    assert ("unknown", 5) == (row["state"], row["fence"])
+    assert ("unknown", 3) == (row["state"], row["attempts"])
     assert row["open_intent"]
 
 

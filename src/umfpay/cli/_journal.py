@@ -22,6 +22,7 @@ from umfpay.cli._sessions import (
 )
 from umfpay.cli._streams import print_json, print_line
 from umfpay.cli._tables import database_options
+from umfpay.errors import ConfigError, Text
 
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def show(*, row: int, url: str, schema: str | None, file: Path | None) -> None:
     """
     Show a row, and what persons did to it.
     """
-    from umfpay.journal import log_of, needed_entry
+    from umfpay.journal import log_of
 
     async def act(opened: Journal) -> None:
         log = await log_of(opened, row)
@@ -99,7 +100,7 @@ def show(*, row: int, url: str, schema: str | None, file: Path | None) -> None:
 
         # A row that was forgotten has left its log.
         if not log or await opened.rows.find(row) is not None:
-            print_json(_json(await needed_entry(opened, row)))
+            print_json(_json(await _needed(opened, row)))
 
     _run(url, schema, file, act)
 
@@ -123,10 +124,10 @@ def resolve(
 
     Exits with 0 when it has ended then, with 1 when it stays open.
     """
-    from umfpay.journal import JournalState, Recovery, needed_entry
+    from umfpay.journal import JournalState, Recovery
 
     async def act(opened: Journal) -> bool:
-        entry = await needed_entry(opened, row)
+        entry = await _needed(opened, row)
 
         if entry.state is not JournalState.ENDED:
             async with open_session(
@@ -134,7 +135,7 @@ def resolve(
             ) as session:
                 await Recovery(session, opened).advance(entry)
 
-        entry = await needed_entry(opened, row)
+        entry = await _needed(opened, row)
         print_line(_line(entry))
 
         return entry.state is JournalState.ENDED
@@ -165,12 +166,12 @@ def settle(
     """
     End an open row as you know it ended.
     """
-    from umfpay.journal import JournalOutcome, decide, needed_entry
+    from umfpay.journal import JournalOutcome, decide
 
     async def act(opened: Journal) -> None:
         decided = JournalOutcome(outcome.replace("-", "_"))
         await decide(opened, row, decided, reason=reason)
-        print_line(_line(await needed_entry(opened, row)))
+        print_line(_line(await _needed(opened, row)))
 
     _run(url, schema, file, act)
 
@@ -192,6 +193,22 @@ def forget(
         print_line(f"row {row}: forgotten | 已删除第 {row} 行")
 
     _run(url, schema, file, act)
+
+
+async def _needed(opened: Journal, position: int) -> JournalEntry:
+    entry = await opened.rows.find(position)
+
+    if entry is None:
+        raise ConfigError(
+            f"row {position}: there is none of this merchant.",
+            f"第 {position} 行：该商户没有此记录。",
+            advice=Text(
+                "Look for it: umfpay journal list --all.",
+                "请用 umfpay journal list --all 查找。",
+            ),
+        )
+
+    return entry
 
 
 def _run(

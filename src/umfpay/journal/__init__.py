@@ -9,7 +9,7 @@ from umfpay.errors import needs_extra as _needs_extra
 
 
 with _needs_extra("sql", by="umfpay.journal"):
-    from umfpay.journal._by_hand import LogEntry, decide, log_of, needed_entry
+    from umfpay.journal._by_hand import LogEntry, decide, log_of
     from umfpay.journal._entry import (
         Decider,
         JournalEntry,
@@ -33,5 +33,4 @@ __all__ = [
     "SettledHandler",
     "decide",
     "log_of",
-    "needed_entry",
 ]

@@ -11,8 +11,6 @@ import attrs
 
 from umfpay.errors import APIError, Intent, UMFError
 from umfpay.journal._entry import Decider, JournalOutcome, JournalState, write_intent
-from umfpay.journal._rows import SECOND
-from umfpay.sql import now
 from umfpay.transport import Call, CallEnd, CallVerdict
 
 
@@ -20,26 +18,26 @@ WRONG_CODE_DETAIL: Final = "wrong_sms_code"
 
 _WRONG_SMS_CODE: Final = "00200005"
 _MAX_WORD_CHARACTERS: Final = 64
+# What names the intent of a call if the shop does not.
+_NAMED_BY: Final = {
+    "payments.create": ("mer_reference_id", "mer_date"),
+    "payments.execute": ("payment_id",),
+    "refunds.create": ("payment_id", "mer_reference_id"),
+}
 
 
 def default_intent_id(call: Call[Any]) -> str:
     """
     Return what names the intent of *call* if the shop does not, "" if nothing can.
     """
-    intent = call.intent
-    assert intent is not None
-
-    if call.name == "payments.execute":
-        # A flow names its attempts.
-        parts = [call.name, intent.payment_id, "1"]
-    elif call.name == "refunds.create":
-        parts = [call.name, intent.payment_id, intent.mer_reference_id]
-    elif call.name == "payments.create":
-        parts = [call.name, intent.mer_reference_id, intent.mer_date]
-    else:
+    if call.name not in _NAMED_BY:
         return ""
 
-    return " ".join(part or "" for part in parts)
+    parts = [getattr(call.intent, name) or "" for name in _NAMED_BY[call.name]]
+    # A flow numbers its attempts.
+    number = ["1"] if call.name == "payments.execute" else []
+
+    return " ".join([call.name, *parts, *number])
 
 
 def asked_values(call: Call[Any]) -> dict[str, Any]:
@@ -48,9 +46,10 @@ def asked_values(call: Call[Any]) -> dict[str, Any]:
     """
     intent = call.intent
     assert intent is not None
-    details, order = intent.details, getattr(call.body, "order", None)
-    expire_time = getattr(order, "expire_time", None)
-    values: dict[str, Any] = {
+    order = getattr(call.body, "order", None)
+    known_refunds = intent.details.get("known_refunds", "")
+
+    return {
         "call": short(call.name),
         "effect": str(call.effect),
         "mer_reference_id": intent.mer_reference_id,
@@ -59,15 +58,11 @@ def asked_values(call: Call[Any]) -> dict[str, Any]:
         "amount": None if intent.amount is None else str(intent.amount),
         "currency": intent.currency,
         "intent": write_intent(intent),
-        "known_refunds": details.get("known_refunds", "")
-        if "all_refunds_known" in details
+        "known_refunds": known_refunds
+        if "all_refunds_known" in intent.details
         else None,
+        "expires_at": getattr(order, "expire_time", None),
     }
-
-    if expire_time is not None:
-        values["expires_at"] = now() + int(expire_time.total_seconds() * SECOND)
-
-    return values
 
 
 def end_values(
@@ -79,11 +74,6 @@ def end_values(
     error, reason = call_verdict.error, call_verdict.reason
     # What is refused now, or not sent, says nothing of a copy that left before.
     is_second = "copies" in intent.details
-    is_wrong_code = (
-        isinstance(error, APIError)
-        and error.ret_code == _WRONG_SMS_CODE
-        and error.http_status < HTTPStatus.INTERNAL_SERVER_ERROR
-    )
 
     if call_verdict.ending is CallEnd.GOOD:
         values = {
@@ -98,7 +88,7 @@ def end_values(
 
         return values
 
-    if is_wrong_code and not is_second:
+    if _is_wrong_code(error) and not is_second:
         # Signed or not, it may mean that a first copy has used the code up.
         details = {**intent.details, WRONG_CODE_DETAIL: "yes"}
         intent = attrs.evolve(intent, details=details)
@@ -165,3 +155,11 @@ def short(text: str) -> str:
     Return *text* as its column takes it.
     """
     return text[:_MAX_WORD_CHARACTERS]
+
+
+def _is_wrong_code(error: BaseException | None) -> bool:
+    return (
+        isinstance(error, APIError)
+        and error.ret_code == _WRONG_SMS_CODE
+        and error.http_status < HTTPStatus.INTERNAL_SERVER_ERROR
+    )

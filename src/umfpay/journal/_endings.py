@@ -12,7 +12,7 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
 import attrs
@@ -24,7 +24,7 @@ from umfpay.errors import (
     DatabaseTimeoutError,
     DatabaseUnavailableError,
 )
-from umfpay.journal._rows import Condition, Rows
+from umfpay.journal._rows import Rows, Values
 from umfpay.sql import Database
 
 
@@ -60,8 +60,8 @@ class Ending:
 
     Args:
         what: For the log.
-        which: Conditions: what is written, is written once.
-        values: Of the columns; see `Rows.end()`.
+        which: What the row's columns hold until it is written, once; see `Rows.end()`.
+        values: Likewise.
         paid: Likewise.
         open_intent: Who waits for the same intent waits for this; None: whoever waits.
         look_until: Until when the row may still come to be seen, by `uptime()`.
@@ -69,8 +69,8 @@ class Ending:
 
     rows: Rows
     what: str
-    which: tuple[Condition, ...]
-    values: Mapping[str, Any]
+    which: Values
+    values: Values
     paid: str | None = None
     open_intent: str | None = None
     look_until: float = 0.0
@@ -80,7 +80,7 @@ class Ending:
         Write it; return whether the row has to be looked for again.
         """
         is_written = await self.rows.end(
-            connection, *self.which, paid=self.paid, **self.values
+            connection, self.which, self.values, paid=self.paid
         )
 
         return not is_written and uptime() < self.look_until

@@ -53,7 +53,7 @@ class Decider(StrEnum):
 
 
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
+MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @attrs.frozen(kw_only=True)
@@ -121,14 +121,14 @@ def moment_of(value: int) -> datetime:
     """
     Return what the tables hold as microseconds.
     """
-    return _EPOCH + value * _MICROSECOND
+    return _EPOCH + value * MICROSECOND
 
 
 def microseconds_of(moment: datetime) -> int:
     """
     Return *moment* as the tables hold it.
     """
-    return (moment - _EPOCH) // _MICROSECOND
+    return (moment - _EPOCH) // MICROSECOND
 
 
 def write_intent(intent: Intent) -> str:
@@ -200,7 +200,7 @@ def entry_of(row: Any, now: int) -> JournalEntry:
     return JournalEntry(
         **values,
         is_taken=row.open_intent is not None,
-        age=max(timedelta(), (now - row.created_at) * _MICROSECOND),
+        age=max(timedelta(), (now - row.created_at) * MICROSECOND),
         needs_person=row.state == JournalState.UNKNOWN and row.next_at is None,
     )
 

@@ -18,6 +18,7 @@ from umfpay.errors import ConfigError, Intent, JournalError
 from umfpay.journal._columns import default_intent_id, short
 from umfpay.journal._endings import Ending, EndingWriter
 from umfpay.journal._entry import (
+    MICROSECOND,
     Decider,
     JournalEntry,
     JournalOutcome,
@@ -30,9 +31,9 @@ from umfpay.journal._record import (
     RecordedIntent,
     new_owner,
 )
-from umfpay.journal._rows import SECOND, Condition, Rows
+from umfpay.journal._rows import Condition, Rows
 from umfpay.journal._sealed import SealedCards
-from umfpay.sql import Database, Transaction, insert_if_absent
+from umfpay.sql import Database, Transaction, now
 from umfpay.tokens import store_key
 from umfpay.transport import Call
 
@@ -107,7 +108,7 @@ class Journal:
         """
         What half-made card payments need.
         """
-        return SealedCards(self.database, self.rows.merchant)
+        return self.rows.sealed
 
     def attach(self, *, base_url: str, client_id: str) -> None:
         """
@@ -205,9 +206,7 @@ class Journal:
         """
         rows, owner = self.rows, new_owner()
         values = {
-            **rows.new_values(
-                intent_id, owner, lease_seconds=valid_for.total_seconds()
-            ),
+            **rows.new_values(intent_id, owner, lease=valid_for),
             "state": JournalState.RECORDED,
             "call": "",
             "effect": "",
@@ -216,7 +215,7 @@ class Journal:
             "payment_id": payment_id,
         }
 
-        if await insert_if_absent(connection, rows.table, values):
+        if await rows.insert_if_absent(connection, values):
             return RecordedIntent(intent_id, owner)
 
         holders = await rows.select(connection, rows.table.c.open_intent == intent_id)
@@ -260,32 +259,30 @@ class Journal:
             outcome: ``executed``, ``not_executed`` or ``refused``.
             evidence: As that of a `Resolution`.
         """
-        columns, row = self.rows.table.c, intent.details.get(ROW_DETAIL)
+        row = intent.details.get(ROW_DETAIL, "")
 
-        if row is None and outcome != JournalOutcome.REFUSED:
+        if not row and outcome != JournalOutcome.REFUSED:
             # It was not written down.
             return
 
-        asked = {
-            "position": int(row) if row is not None and row.isdecimal() else None,
+        which = {
+            "position": int(row) if row.isdecimal() else None,
             # The row of another database is another call's.
             "call": short(intent.call),
             "payment_id": intent.payment_id,
             "mer_reference_id": intent.mer_reference_id,
+            "state": JournalState.UNKNOWN,
         }
-        which = [columns[name] == one for name, one in asked.items() if one is not None]
         by_answer = evidence not in [*Decider]
-        values = {
-            "outcome": JournalOutcome(outcome),
-            "decided_by": Decider.ANSWER if by_answer else Decider(evidence),
-            "fence": columns.fence + 1,
-        }
         self.endings.put(
             Ending(
                 rows=self.rows,
                 what=intent.call,
-                which=(*which, columns.state == JournalState.UNKNOWN),
-                values=values,
+                which={name: one for name, one in which.items() if one is not None},
+                values={
+                    "outcome": JournalOutcome(outcome),
+                    "decided_by": Decider.ANSWER if by_answer else Decider(evidence),
+                },
                 paid=intent.payment_id,
             )
         )
@@ -323,7 +320,7 @@ class Journal:
             older_than: Time since their end.
         """
         rows, log = self.rows, self.database.tables.journal_log
-        until = self.database.now - int(older_than.total_seconds() * SECOND)
+        until = now() - older_than // MICROSECOND
         is_ended = rows.table.c.state == JournalState.ENDED
 
         async def work(connection: AsyncConnection) -> int:

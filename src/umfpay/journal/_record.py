@@ -13,6 +13,7 @@ import contextlib
 import os
 import socket
 import uuid
+from datetime import timedelta
 from typing import Any, Final
 
 import attrs
@@ -35,7 +36,8 @@ from umfpay.journal._columns import (
 )
 from umfpay.journal._endings import Ending, EndingWriter, uptime
 from umfpay.journal._entry import JournalState, duplicate_error
-from umfpay.journal._rows import Condition, Rows
+from umfpay.journal._rows import NOW, Condition, Rows, Values
+from umfpay.sql import now
 from umfpay.transport import Call, CallVerdict, Effect
 
 
@@ -63,14 +65,6 @@ class RecordedIntent:
     owner: str
 
 
-@attrs.frozen
-class _WrittenRow:
-    position: int
-    fence: int = 1
-    # Another copy may have left before this one.
-    is_taken_over: bool = False
-
-
 @attrs.define(kw_only=True, eq=False)
 class JournaledCall:
     """
@@ -89,7 +83,10 @@ class JournaledCall:
     take_over: bool
     recorded: RecordedIntent | None
     _owner: str = attrs.field(factory=new_owner, init=False)
-    _row: _WrittenRow | None = attrs.field(default=None, init=False)
+    # The number of its row.
+    _position: int | None = attrs.field(default=None, init=False)
+    # Another copy may have left before this one.
+    _is_second: bool = attrs.field(default=False, init=False)
     # By `uptime()`.
     _send_until: float = attrs.field(default=0.0, init=False)
 
@@ -102,7 +99,7 @@ class JournaledCall:
             JournalError: It cannot be written down, or its lease is over.
             TimeoutError: The deadline has passed.
         """
-        if self._row is not None:
+        if self._position is not None:
             if not self.is_valid():
                 raise self._error(Text("its lease is over", "其租约已过期"))
 
@@ -123,7 +120,7 @@ class JournaledCall:
 
         try:
             await asyncio.wait({writing})
-            self._row = writing.result()
+            self._position = writing.result()
 
             return
         except BaseException as error:
@@ -146,18 +143,18 @@ class JournaledCall:
         """
         Tell whether the call may still be sent: the row is written, and leased.
         """
-        return self._row is not None and uptime() < self._send_until
+        return self._position is not None and uptime() < self._send_until
 
     def named(self, intent: Intent) -> Intent:
         """
         Return *intent* with the row in its details.
         """
-        if self._row is None:
+        if self._position is None:
             return intent
 
-        details = {**intent.details, ROW_DETAIL: str(self._row.position)}
+        details = {**intent.details, ROW_DETAIL: str(self._position)}
 
-        if self._row.is_taken_over:
+        if self._is_second:
             # What is refused now says nothing of the copy that left before.
             details.pop("refused_with", None)
             details.pop("decided_by", None)
@@ -169,10 +166,10 @@ class JournaledCall:
         """
         Have the end of the call written; nobody waits for that.
         """
-        if self._row is not None:
+        if self._position is not None:
             self._put_end(end_values(call_verdict, result, intent))
 
-    def _withdraw(self, writing: asyncio.Task[_WrittenRow]) -> None:
+    def _withdraw(self, writing: asyncio.Task[int]) -> None:
         """
         Have the row end as not sent, if it is there or will still come to be seen.
         """
@@ -181,23 +178,23 @@ class JournaledCall:
         if not writing.cancelled() and isinstance(writing.exception(), is_certain):
             self._put_end(unknown_values() if self.take_over else not_sent_values())
 
-    def _put_end(self, values: dict[str, Any]) -> None:
-        row, call, columns = self._row, self.call, self.rows.table.c
+    def _put_end(self, values: Values) -> None:
+        call = self.call
         assert call.intent is not None
+        which: Values = {"owner": self._owner, "state": JournalState.SENDING}
+        look_until = 0.0
 
-        if row is None:
+        if self._position is None:
             # It may still come to be seen.
-            which, look_until = columns.owner == self._owner, self._send_until
-            look_until += LEASE_MARGIN_SECONDS
+            look_until = self._send_until + LEASE_MARGIN_SECONDS
         else:
-            which, look_until = columns.position == row.position, 0.0
-            which &= columns.fence == row.fence
+            which = {**which, "position": self._position}
 
         self.endings.put(
             Ending(
                 rows=self.rows,
                 what=call.name,
-                which=(which, columns.state == JournalState.SENDING),
+                which=which,
                 values=values,
                 paid=call.intent.payment_id if call.effect is Effect.MONEY else None,
                 open_intent=self.intent_id or None,
@@ -205,12 +202,10 @@ class JournaledCall:
             )
         )
 
-    async def _write(self, left: float) -> _WrittenRow:
+    async def _write(self, left: float) -> int:
         """
-        Return the row as it was committed.
+        Return the number of the row as it was committed.
         """
-        table, name = self.rows.table, self.call.name
-
         # Whoever held the intent may just have given it back.
         for _ in range(3):
             with contextlib.suppress(IntegrityError):
@@ -219,91 +214,97 @@ class JournaledCall:
                     timeout=min(left, _WRITE_SECONDS),
                 )
 
-            holder = await self.rows.read_one(table.c.open_intent == self.intent_id)
+            holder = await self.rows.read_one(
+                self.rows.table.c.open_intent == self.intent_id
+            )
 
             if holder is not None:
-                raise duplicate_error(holder, name=name)
+                raise duplicate_error(holder, name=self.call.name)
 
         raise self._error(Text("its intent is disputed", "其意图存在争用"))
 
-    async def _insert(self, connection: AsyncConnection, left: float) -> _WrittenRow:
-        rows, columns, now = self.rows, self.rows.table.c, self.rows.database.now
-        is_unknown = columns.state == JournalState.UNKNOWN
-        is_left = (columns.state == JournalState.SENDING) & rows.is_free
+    async def _insert(self, connection: AsyncConnection, left: float) -> int:
+        lease = timedelta(seconds=left + LEASE_MARGIN_SECONDS)
         values = {
-            **rows.new_values(
-                self.intent_id, self._owner, lease_seconds=left + LEASE_MARGIN_SECONDS
-            ),
+            **self.rows.new_values(self.intent_id, self._owner, lease=lease),
             **asked_values(self.call),
             "state": JournalState.SENDING,
-            "sent_at": now,
+            "sent_at": NOW,
         }
-        taken: _WrittenRow | None = None
+        position = None
 
         if self.recorded is not None:
-            taken = await self._take(
-                connection,
-                values,
-                columns.owner == self.recorded.owner,
-                columns.state == JournalState.RECORDED,
-                columns.lease_until > now,
-            )
-
-            if taken is None:
-                raise self._error(
-                    Text(
-                        f"no recorded row of {self.intent_id!r} is to be seen: its"
-                        " transaction is not committed, or it was sent or given up",
-                        f"找不到 {self.intent_id!r} 的已登记记录：其事务尚未提交，"
-                        "或已被发送或放弃",
-                    )
-                )
+            position = await self._take_recorded(connection, values)
         elif self.take_over and self.intent_id:
-            taken = await self._take(
-                connection,
-                values,
-                columns.open_intent == self.intent_id,
-                is_unknown | is_left,
+            position = await self._take_over(connection, values)
+
+        if position is None:
+            position = await self.rows.insert(connection, values)
+
+        return position
+
+    async def _take_recorded(self, connection: AsyncConnection, values: Values) -> int:
+        """
+        Send by the row that the shop wrote; return its number.
+        """
+        assert self.recorded is not None
+        which = {"owner": self.recorded.owner, "state": JournalState.RECORDED}
+        is_leased = self.rows.table.c.lease_until > now()
+        position = await self._take(connection, which, values, is_leased)
+
+        if position is None:
+            raise self._error(
+                Text(
+                    f"no recorded row of {self.recorded.intent_id!r} is to be seen: its"
+                    " transaction is not committed, or it was sent or given up",
+                    f"找不到 {self.recorded.intent_id!r} 的已登记记录：其事务尚未提交，"
+                    "或已被发送或放弃",
+                )
             )
 
-        if taken is not None:
-            return taken
+        return position
 
-        inserted = await connection.execute(rows.table.insert().values(**values))
-        key = inserted.inserted_primary_key
-        assert key is not None
+    async def _take_over(
+        self, connection: AsyncConnection, values: Values
+    ) -> int | None:
+        """
+        Send by the row of the first copy; return its number, None if there is none.
+        """
+        state = self.rows.table.c.state
+        is_left = (state == JournalState.SENDING) & self.rows.is_free
+        position = await self._take(
+            connection, {}, values, (state == JournalState.UNKNOWN) | is_left
+        )
+        self._is_second = position is not None
 
-        return _WrittenRow(key[0])
+        return position
 
     async def _take(
         self,
         connection: AsyncConnection,
-        values: dict[str, Any],
-        *which: Condition,
-    ) -> _WrittenRow | None:
+        which: Values,
+        values: Values,
+        condition: Condition,
+    ) -> int | None:
         """
         Make a row that is there one that is sent by this call; None if there is none.
         """
-        rows, columns = self.rows, self.rows.table.c
+        which = {"open_intent": self.intent_id, **which}
+        # It was written down when it was.
+        values = {name: one for name, one in values.items() if name != "created_at"}
+
+        if not await self.rows.change(connection, which, values, condition):
+            return None
+
+        columns = self.rows.table.c
         found = await connection.execute(
-            select(columns.position, columns.fence, columns.created_at).where(
-                columns.merchant == rows.merchant, *which
+            select(columns.position).where(
+                columns.merchant == self.rows.merchant,
+                columns.open_intent == self.intent_id,
             )
         )
-        row = found.one_or_none()
 
-        if row is None:
-            return None
-
-        is_same = (columns.position == row.position) & (columns.fence == row.fence)
-        kept = {"fence": row.fence + 1, "created_at": row.created_at}
-
-        if not await rows.change(connection, is_same, *which, **{**values, **kept}):
-            return None
-
-        return _WrittenRow(
-            row.position, row.fence + 1, is_taken_over=self.recorded is None
-        )
+        return int(found.scalar_one())
 
     def _error(self, why: Text) -> JournalError:
         name = self.call.name

@@ -19,19 +19,19 @@ from umfpay.journal._columns import WRONG_CODE_DETAIL, object_values
 from umfpay.journal._entry import Decider, JournalEntry, JournalOutcome, JournalState
 from umfpay.journal._journal import Journal
 from umfpay.journal._record import new_owner
-from umfpay.journal._rows import SECOND, Condition, Rows
+from umfpay.journal._rows import NOW, Condition, Rows, Values
 from umfpay.models import PaymentState
-from umfpay.sql import Transaction
+from umfpay.sql import Transaction, now
 
 
 _BATCH_SIZE: Final = 20
 _CONCURRENCY: Final = 4
 _MAX_IDLE_SECONDS: Final = 30.0
 _SWEEP_SECONDS: Final = 60.0
-_CLAIM_SECONDS: Final = 90
+_CLAIM_FOR: Final = timedelta(seconds=90)
 _HANDLER_SECONDS: Final = 30.0
-_FIRST_PAUSE_SECONDS: Final = 5.0
-_MAX_PAUSE_SECONDS: Final = 600.0
+_FIRST_PAUSE: Final = timedelta(seconds=5)
+_MAX_PAUSE: Final = timedelta(minutes=10)
 _MAX_DOUBLINGS: Final = 10
 # The clocks of two companies differ, and the lists are behind.
 _TOLERANCE: Final = timedelta(minutes=10)
@@ -107,8 +107,7 @@ class Recovery:
             await self.journal.sealed.forget_expired()
             self._swept = loop.time()
 
-        due = await self._due()
-        limit = asyncio.Semaphore(_CONCURRENCY)
+        due, limit = await self._due(), asyncio.Semaphore(_CONCURRENCY)
 
         async def work(entry: JournalEntry) -> None:
             async with limit:
@@ -156,9 +155,8 @@ class Recovery:
                 await asyncio.sleep(pause)
 
     async def _due(self) -> list[JournalEntry]:
-        rows, now = self._rows, self._rows.database.now
-        columns = rows.table.c
-        is_due = columns.next_at <= now
+        rows, columns = self._rows, self._rows.table.c
+        is_due = columns.next_at <= now()
         kinds = [
             columns.state.in_((JournalState.SENDING, JournalState.RECORDED)),
             (columns.state == JournalState.UNKNOWN) & is_due,
@@ -178,27 +176,20 @@ class Recovery:
         """
         Take the row for a while; None if another was faster, or it has changed.
         """
-        now, state = self._rows.database.now, entry.state
+        state = entry.state
 
         if state is JournalState.SENDING:
             state = JournalState.UNKNOWN
 
         # Any: what the columns hold.
-        changes: dict[str, Any] = {
-            "state": state,
-            "fence": entry.fence + 1,
-            "attempts": entry.attempts + 1,
-        }
-        is_mine = await self._change(
-            entry,
-            self._rows.is_free,
-            owner=new_owner(),
-            lease_until=now + _CLAIM_SECONDS * SECOND,
-            next_at=now,
-            **changes,
-        )
+        changes: dict[str, Any] = {"state": state, "attempts": entry.attempts + 1}
+        lease = {"owner": new_owner(), "lease_until": _CLAIM_FOR, "next_at": NOW}
+        is_free = self._rows.is_free & self._rows.table.c.settled_at.is_(None)
+        is_mine = await self._change(entry, {**changes, **lease}, is_free)
 
-        return attrs.evolve(entry, **changes) if is_mine else None
+        return (
+            attrs.evolve(entry, **changes, fence=entry.fence + 1) if is_mine else None
+        )
 
     async def _resolve(self, entry: JournalEntry) -> None:
         """
@@ -229,13 +220,11 @@ class Recovery:
         """
         Write when the row is looked at again, or that it no longer is.
         """
-        now = entry.created_at + entry.age
-
         if (
             is_answered
             and entry.call == "payments.create"
             and entry.expires_at is not None
-            and now > entry.expires_at + _TOLERANCE
+            and entry.created_at + entry.age > entry.expires_at + _TOLERANCE
         ):
             # It may exist: nobody can pay it any more.
             await self._end(
@@ -256,9 +245,8 @@ class Recovery:
         Look at a claimed row again, after a while that doubles; in the end never.
         """
         doublings = min(entry.attempts - 1, _MAX_DOUBLINGS)
-        pause = min(_FIRST_PAUSE_SECONDS * 2**doublings, _MAX_PAUSE_SECONDS)
-        next_at = self._rows.database.now + int(pause * SECOND)
-        changes |= {"next_at": next_at, "lease_until": None}
+        pause = min(_FIRST_PAUSE * 2**doublings, _MAX_PAUSE)
+        changes |= {"next_at": pause, "lease_until": None}
 
         if entry.age > self.give_up_after and entry.is_alarming:
             _log.warning(
@@ -273,7 +261,7 @@ class Recovery:
         elif entry.age > self.give_up_after and entry.state is JournalState.ENDED:
             changes["next_at"] = None
 
-        await self._change(entry, **changes)
+        await self._change(entry, changes)
 
     async def _settle(self, entry: JournalEntry) -> None:
         """
@@ -288,13 +276,13 @@ class Recovery:
             return
 
         changes = {
-            "settled_at": self._rows.database.now,
+            "settled_at": NOW,
             "lease_until": None,
             "object_state": object_values(found)["object_state"] or entry.object_state,
         }
 
         async def work(connection: AsyncConnection) -> None:
-            if not await self._rows.change(connection, *self._same(entry), **changes):
+            if not await self._rows.change(connection, _same(entry), changes):
                 return
 
             transaction = Transaction(connection)
@@ -321,34 +309,20 @@ class Recovery:
         await self._rows.database.run(
             lambda connection: self._rows.end(
                 connection,
-                *self._same(entry),
+                _same(entry),
+                {"outcome": outcome, **values},
                 paid=entry.payment_id if entry.moves_money else None,
-                outcome=outcome,
-                **values,
             ),
             repeatable=True,
         )
 
     async def _change(
-        self, entry: JournalEntry, *which: Condition, **values: Any
+        self, entry: JournalEntry, values: Values, *conditions: Condition
     ) -> bool:
         return await self._rows.database.run(
             lambda connection: self._rows.change(
-                connection, *self._same(entry), *which, **values
+                connection, _same(entry), values, *conditions
             )
-        )
-
-    def _same(self, entry: JournalEntry) -> tuple[Condition, ...]:
-        """
-        Return the condition that nobody has changed the row since.
-        """
-        columns = self._rows.table.c
-
-        return (
-            columns.position == entry.position,
-            columns.fence == entry.fence,
-            columns.state == entry.state,
-            columns.settled_at.is_(None),
         )
 
     @property
@@ -358,6 +332,13 @@ class Recovery:
     @property
     def _asker(self) -> Asker:
         return Asker(self.session, self.journal.rows, self.inbox)
+
+
+def _same(entry: JournalEntry) -> Values:
+    """
+    Return the condition that nobody has changed the row since.
+    """
+    return {"position": entry.position, "fence": entry.fence}
 
 
 def _waits_after_wrong_code(entry: JournalEntry, state: str | None) -> bool:

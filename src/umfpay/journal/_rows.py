@@ -1,26 +1,41 @@
 """
 `Rows`: the rows of one merchant, and the statements that change them.
+
+Each statement is made once and executed with parameters: to make it anew for each call
+would cost more than to execute it. A `timedelta` among values is a moment by the
+database's clock: so long from now.
 """
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Final
 
 import attrs
-from sqlalchemy import ColumnElement, Table, delete, select, update
+from sqlalchemy import ColumnElement, Insert, Table, Update, bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from umfpay.journal._entry import JournalEntry, JournalOutcome, JournalState, entry_of
+from umfpay.journal._entry import (
+    MICROSECOND,
+    JournalEntry,
+    JournalOutcome,
+    JournalState,
+    entry_of,
+)
 from umfpay.journal._sealed import SealedCards
-from umfpay.sql import Database
+from umfpay.sql import Database, insert_if_absent, now
 
 
 Condition = ColumnElement[bool]
 """On the columns of the table."""
+# Any: what the columns hold.
+Values = Mapping[str, Any]
 
-SECOND: Final = 1_000_000
+NOW: Final = timedelta()
 # An answer to an execute proves nothing (gateway.md, traps 18 and 19), and data lag.
-_FOLLOW_SECONDS: Final = 10
+_FOLLOW_AFTER: Final = timedelta(seconds=10)
 
 
 @attrs.frozen(eq=False)
@@ -41,42 +56,33 @@ class Rows:
         return self.database.tables.journal
 
     @property
+    def sealed(self) -> SealedCards:
+        """
+        What half-made card payments need.
+        """
+        return SealedCards(self.database, self.merchant)
+
+    @property
     def is_free(self) -> Condition:
         """
         The condition that nobody may be sending it, or asking about it.
         """
         lease = self.table.c.lease_until
 
-        return lease.is_(None) | (lease < self.database.now)
+        return lease.is_(None) | (lease < now())
 
-    @property
-    def is_being_sent(self) -> Condition:
-        """
-        The condition that its sender may still send it.
-        """
-        columns = self.table.c
-
-        return columns.state.in_((JournalState.RECORDED, JournalState.SENDING)) & (
-            columns.lease_until >= self.database.now
-        )
-
-    def new_values(
-        self, intent_id: str, owner: str, *, lease_seconds: float
-    ) -> dict[str, Any]:
+    def new_values(self, intent_id: str, owner: str, *, lease: timedelta) -> Values:
         """
         Return the columns that each new row has.
         """
-        now = self.database.now
-
         return {
             "merchant": self.merchant,
             "intent_id": intent_id,
             "open_intent": intent_id or None,
             "owner": owner,
-            "lease_until": now + int(lease_seconds * SECOND),
-            "fence": 1,
-            "created_at": now,
-            "updated_at": now,
+            "lease_until": lease,
+            "created_at": NOW,
+            "updated_at": NOW,
         }
 
     async def select(
@@ -90,7 +96,7 @@ class Rows:
         """
         table = self.table
         rows = await connection.execute(
-            select(table, self.database.now.label("clock"))
+            select(table, now().label("clock"))
             .where(table.c.merchant == self.merchant, *which)
             .order_by(table.c.position)
             .limit(limit)
@@ -121,17 +127,59 @@ class Rows:
         """
         return await self.read_one(self.table.c.position == position)
 
-    # Any, here and below: what the columns hold.
-    async def change(
-        self, connection: AsyncConnection, *which: Condition, **values: Any
+    async def insert(self, connection: AsyncConnection, values: Values) -> int:
+        """
+        Insert a row; return its number.
+
+        Raises:
+            IntegrityError: Another one has its open intent.
+        """
+        statement = _insertion(self.table, _moments(values))
+        inserted = await connection.execute(statement, _parameters(values))
+        key = inserted.inserted_primary_key
+        assert key is not None
+
+        return int(key[0])
+
+    async def insert_if_absent(
+        self, connection: AsyncConnection, values: Values
     ) -> bool:
         """
-        Write *values* into rows; return whether there was one.
+        Insert a row; return False if another one has its open intent.
         """
+        moments = {
+            name: now() + _microseconds(values[name]) for name in _moments(values)
+        }
+
+        return await insert_if_absent(connection, self.table, {**values, **moments})
+
+    async def change(
+        self,
+        connection: AsyncConnection,
+        which: Values,
+        values: Values,
+        *conditions: Condition,
+    ) -> bool:
+        """
+        Write *values* into rows and raise their fence; return whether there was one.
+
+        Args:
+            which: What their columns hold.
+            conditions: More than that.
+        """
+        which = {"merchant": self.merchant, **which}
+        values = {"updated_at": NOW, **values}
+        statement = _update(self.table, tuple(which), _moments(values))
+
+        if conditions:
+            statement = statement.where(*conditions)
+
         changed = await connection.execute(
-            update(self.table)
-            .where(self.table.c.merchant == self.merchant, *which)
-            .values({"updated_at": self.database.now, **values})
+            statement,
+            {
+                **_parameters(values),
+                **{f"is_{name}": one for name, one in which.items()},
+            },
         )
 
         return bool(changed.rowcount)
@@ -139,9 +187,10 @@ class Rows:
     async def end(
         self,
         connection: AsyncConnection,
-        *which: Condition,
+        which: Values,
+        values: Values,
+        *conditions: Condition,
         paid: str | None = None,
-        **values: Any,
     ) -> bool:
         """
         Write what is known of the end of a call that has left, or will not leave.
@@ -149,24 +198,26 @@ class Rows:
         The intent stays taken if it was carried out, whoever says so.
 
         Args:
-            paid: The payment whose card was used then: it may not be kept.
             values: Without an outcome the end is unknown.
+            paid: The payment whose card was used then: it may not be kept.
         """
-        now, outcome = self.database.now, values.get("outcome")
-        common: dict[str, Any] = {"next_at": now, "lease_until": None}
+        outcome = values.get("outcome")
+        common: dict[str, Any] = {"next_at": NOW, "lease_until": None}
 
         if outcome is not None:
-            common |= {"state": JournalState.ENDED, "ended_at": now, "attempts": 0}
+            common |= {"state": JournalState.ENDED, "ended_at": NOW, "attempts": 0}
 
         if outcome is JournalOutcome.EXECUTED:
-            common["next_at"] = now + _FOLLOW_SECONDS * SECOND
+            common["next_at"] = _FOLLOW_AFTER
         elif outcome is not None:
             common["open_intent"] = None
 
-        changed = await self.change(connection, *which, **{**common, **values})
+        changed = await self.change(
+            connection, which, {**common, **values}, *conditions
+        )
 
         if outcome is JournalOutcome.EXECUTED and paid is not None:
-            await SealedCards(self.database, self.merchant).forget(connection, paid)
+            await self.sealed.forget(connection, paid)
 
         return changed
 
@@ -179,3 +230,35 @@ class Rows:
         )
 
         return deleted.rowcount
+
+
+@functools.cache
+def _insertion(table: Table, moments: tuple[str, ...]) -> Insert:
+    return table.insert().values(_clocked(moments))
+
+
+@functools.cache
+def _update(table: Table, which: tuple[str, ...], moments: tuple[str, ...]) -> Update:
+    is_same = [table.c[name] == bindparam(f"is_{name}") for name in which]
+    raised = {"fence": table.c.fence + 1}
+
+    return table.update().where(*is_same).values({**raised, **_clocked(moments)})
+
+
+def _clocked(moments: tuple[str, ...]) -> Values:
+    return {name: now() + bindparam(f"{name}_in") for name in moments}
+
+
+def _moments(values: Values) -> tuple[str, ...]:
+    return tuple(name for name, one in values.items() if isinstance(one, timedelta))
+
+
+def _parameters(values: Values) -> Values:
+    return {
+        f"{name}_in" if isinstance(one, timedelta) else name: _microseconds(one)
+        for name, one in values.items()
+    }
+
+
+def _microseconds(value: Any) -> Any:  # Any: what a column holds
+    return value // MICROSECOND if isinstance(value, timedelta) else value

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Table, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from umfpay.journal._entry import JournalOutcome, microseconds_of
-from umfpay.sql import Database, insert_if_absent
+from umfpay.sql import Database, insert_if_absent, now
 
 
 @attrs.frozen(eq=False)
@@ -45,21 +45,17 @@ class SealedCards:
             "document": document,
             "expires_at": microseconds_of(expires_at),
         }
+        key = {"merchant": self.merchant, "payment_id": payment_id}
 
         async def work(connection: AsyncConnection) -> None:
-            created = {
-                "merchant": self.merchant,
-                "payment_id": payment_id,
-                "created_at": self.database.now,
-                **values,
-            }
-
             if await self._was_used(connection, payment_id):
                 return
 
+            created = {**key, **values, "created_at": now()}
+
             if not await insert_if_absent(connection, self._table, created):
                 await connection.execute(
-                    update(self._table).where(*self._of(payment_id)).values(**values)
+                    update(self._table).where(self._is(payment_id)).values(**values)
                 )
 
         await self.database.run(work, repeatable=True)
@@ -68,43 +64,36 @@ class SealedCards:
         """
         Return what is kept of a payment, None if nothing is, or no more.
         """
-        table = self._table
-        unexpired = table.c.expires_at > self.database.now
+        columns = self._table.c
+        query = select(columns.document).where(
+            self._is(payment_id), columns.expires_at > now()
+        )
 
-        async def work(connection: AsyncConnection) -> str | None:
-            found = await connection.execute(
-                select(table.c.document).where(*self._of(payment_id), unexpired)
-            )
-
-            return found.scalar_one_or_none()
-
-        return await self.database.run(work, read_only=True)
+        return await self.database.run(
+            lambda connection: connection.scalar(query), read_only=True
+        )
 
     async def forget(self, connection: AsyncConnection, payment_id: str | None) -> None:
         """
         Delete what is kept of a payment.
         """
-        await connection.execute(delete(self._table).where(*self._of(payment_id)))
+        await connection.execute(delete(self._table).where(self._is(payment_id)))
 
     async def forget_expired(self) -> None:
         """
         Delete what nobody may use any more.
         """
-        table = self._table
-
-        async def work(connection: AsyncConnection) -> None:
-            await connection.execute(
-                delete(table).where(
-                    table.c.merchant == self.merchant,
-                    table.c.expires_at < self.database.now,
-                )
-            )
-
-        await self.database.run(work, repeatable=True)
+        columns = self._table.c
+        deletion = delete(self._table).where(
+            columns.merchant == self.merchant, columns.expires_at < now()
+        )
+        await self.database.run(
+            lambda connection: connection.execute(deletion), repeatable=True
+        )
 
     async def _was_used(self, connection: AsyncConnection, payment_id: str) -> bool:
         """
-        Tell whether a payment was carried out; until the commit nobody writes that.
+        Return whether a payment was carried out; until the commit nobody writes that.
         """
         rows = self.database.tables.journal
         # Whoever ends one waits for us, and deletes what is kept afterwards.
@@ -124,7 +113,7 @@ class SealedCards:
     def _table(self) -> Table:
         return self.database.tables.sealed
 
-    def _of(self, payment_id: str | None) -> tuple[ColumnElement[bool], ...]:
-        table = self._table
+    def _is(self, payment_id: str | None) -> ColumnElement[bool]:
+        columns = self._table.c
 
-        return table.c.merchant == self.merchant, table.c.payment_id == payment_id
+        return (columns.merchant == self.merchant) & (columns.payment_id == payment_id)
