@@ -33,9 +33,9 @@ def _server(request):
         yield server
 
 
-@pytest.fixture(name="database_url")
-def _database_url(server):
-    with sql_servers.fresh_database(server) as url:
+@pytest.fixture(name="tables_url")
+def _tables_url(server):
+    with sql_servers.fresh_database(server, tables=True) as url:
         yield url
 
 

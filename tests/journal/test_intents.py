@@ -109,8 +109,8 @@ CALLS = {
 }
 
 
-@pytest.fixture(name="database_url")
-def _database_url(tmp_path):
+@pytest.fixture(name="tables_url")
+def _tables_url(tmp_path):
     """
     SQLite alone: that an intent is unique in each database is shown elsewhere.
     """

@@ -6,49 +6,25 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
-from typing import Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from umfpay._session import Evidence, Resolution, UMFSession
+from umfpay._session import Resolution, UMFSession
 from umfpay.errors import UMFError
 from umfpay.journal._entry import JournalEntry, JournalOutcome, JournalState
 from umfpay.journal._record import ROW_DETAIL
 from umfpay.journal._rows import Rows
-from umfpay.models import CustomsDeclaration, Money, Payment, Refund
+from umfpay.models import Money, Payment, Refund
+
+
+if TYPE_CHECKING:
+    from umfpay.notifications import NotificationInbox
 
 
 _CALL_SECONDS: Final = 30.0
 
 _log = logging.getLogger("umfpay")
-
-
-class Inbox(Evidence, Protocol):
-    """
-    Where verified notifications are stored, and the final answers to queries.
-    """
-
-    async def expect(
-        self,
-        what: str,
-        *,
-        amount: Money,
-        kind: Literal["payment", "refund"],
-        payment_id: str | None,
-        refund_id: str | None,
-    ) -> None:
-        """
-        Learn what was asked for, and which id the gateway gave it.
-        """
-        ...
-
-    async def record(
-        self, entity: Payment | Refund | CustomsDeclaration, *, deadline: float
-    ) -> Payment | Refund | CustomsDeclaration | None:
-        """
-        Keep what a signed query says.
-        """
-        ...
 
 
 @attrs.frozen
@@ -59,7 +35,7 @@ class Asker:
 
     session: UMFSession
     rows: Rows
-    inbox: Inbox | None
+    inbox: NotificationInbox | None
 
     async def resolution(self, entry: JournalEntry) -> Resolution | None:
         """
@@ -92,16 +68,15 @@ class Asker:
             LookupError: It has not ended yet.
             UMFError: Nobody can be asked now.
         """
-        object_id: str | None = None
-        get: Any = None  # of payments or refunds
+        is_payment = entry.call in ("payments.create", "payments.execute")
+        resource: Any = self.session.payments if is_payment else self.session.refunds
+        object_id = (entry.payment_id if is_payment else None) or entry.object_id
 
-        if entry.call in ("payments.create", "payments.execute"):
-            object_id = entry.payment_id or entry.object_id
-            get = self.session.payments.get
-        elif entry.call == "refunds.create":
-            object_id, get = entry.object_id, self.session.refunds.get
-
-        if entry.outcome is not JournalOutcome.EXECUTED or not object_id:
+        if (
+            entry.outcome is not JournalOutcome.EXECUTED
+            or not (is_payment or entry.call == "refunds.create")
+            or object_id is None
+        ):
             return None
 
         found: Any = None  # any object of the gateway
@@ -110,7 +85,7 @@ class Asker:
             found = await self.inbox.notified(object_id=object_id)
 
         if not _is_final(found):
-            found = await get(object_id, deadline=_CALL_SECONDS)
+            found = await resource.get(object_id, deadline=_CALL_SECONDS)
 
             if not _is_final(found):
                 raise LookupError(object_id)

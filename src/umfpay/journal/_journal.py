@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
@@ -14,7 +15,7 @@ from typing import Any, Final, Self, TypeVar
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from umfpay.errors import ConfigError, Intent, JournalError
+from umfpay.errors import ConfigError, Intent
 from umfpay.journal._columns import default_intent_id, short
 from umfpay.journal._endings import Ending, EndingWriter
 from umfpay.journal._entry import (
@@ -23,7 +24,6 @@ from umfpay.journal._entry import (
     JournalEntry,
     JournalOutcome,
     JournalState,
-    duplicate_error,
 )
 from umfpay.journal._record import (
     ROW_DETAIL,
@@ -129,12 +129,8 @@ class Journal:
         self._rows = rows
 
     async def __aenter__(self) -> Self:
-        async def work(_connection: AsyncConnection) -> None:
-            """
-            Nothing: the tables are checked before the first transaction.
-            """
-
-        await self.database.run(work, read_only=True)
+        # The tables are checked before the first transaction.
+        await self.database.run(lambda _connection: asyncio.sleep(0), read_only=True)
 
         return self
 
@@ -162,9 +158,7 @@ class Journal:
         Return the record of *call*, which is not written yet.
         """
         recorded = _recorded.get()
-
-        if recorded is not None and recorded.intent_id != intent_id:
-            recorded = None
+        is_its_call = recorded is not None and recorded.intent_id == intent_id
 
         return JournaledCall(
             rows=self.rows,
@@ -172,7 +166,7 @@ class Journal:
             call=call,
             intent_id=intent_id or default_intent_id(call),
             take_over=take_over,
-            recorded=recorded,
+            recorded=recorded if is_its_call else None,
         )
 
     async def begin(
@@ -204,29 +198,18 @@ class Journal:
         Raises:
             DuplicateIntentError: The intent is open, or was carried out.
         """
-        rows, owner = self.rows, new_owner()
+        recorded = RecordedIntent(intent_id, new_owner())
         values = {
-            **rows.new_values(intent_id, owner, lease=valid_for),
+            "owner": recorded.owner,
+            "lease_until": valid_for,
             "state": JournalState.RECORDED,
-            "call": "",
-            "effect": "",
-            "intent": "",
+            **dict.fromkeys(("call", "effect", "intent"), ""),
             "mer_reference_id": mer_reference_id,
             "payment_id": payment_id,
         }
+        await self.rows.insert(connection, intent_id, values, name="begin")
 
-        if await rows.insert_if_absent(connection, values):
-            return RecordedIntent(intent_id, owner)
-
-        holders = await rows.select(connection, rows.table.c.open_intent == intent_id)
-
-        if not holders:
-            raise JournalError(
-                f"begin: the intent {intent_id!r} is disputed; try again.",
-                f"begin：意图 {intent_id!r} 存在争用，请重试。",
-            )
-
-        raise duplicate_error(holders[0], name="begin")
+        return recorded
 
     async def send_recorded(
         self,

@@ -9,7 +9,7 @@ whoever takes it raises its fence, and what the sender writes then is written in
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import functools
 import os
 import socket
 import uuid
@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import attrs
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from umfpay.errors import (
@@ -35,8 +35,8 @@ from umfpay.journal._columns import (
     unknown_values,
 )
 from umfpay.journal._endings import Ending, EndingWriter, uptime
-from umfpay.journal._entry import JournalState, duplicate_error
-from umfpay.journal._rows import NOW, Condition, Rows, Values
+from umfpay.journal._entry import JournalState
+from umfpay.journal._rows import NOW, Rows, Values
 from umfpay.sql import now
 from umfpay.transport import Call, CallVerdict, Effect
 
@@ -116,7 +116,12 @@ class JournaledCall:
             async with asyncio.timeout(left):
                 await self.endings.wait_for(self.intent_id)
 
-        writing = self.endings.spawn(self._write(left))
+        writing = self.endings.spawn(
+            self.rows.database.run(
+                functools.partial(self._insert, left),
+                timeout=min(left, _WRITE_SECONDS),
+            )
+        )
 
         try:
             await asyncio.wait({writing})
@@ -202,105 +207,49 @@ class JournaledCall:
             )
         )
 
-    async def _write(self, left: float) -> int:
+    async def _insert(self, left: float, connection: AsyncConnection) -> int:
         """
-        Return the number of the row as it was committed.
+        Insert the row, or take the one that is there; return its number.
         """
-        # Whoever held the intent may just have given it back.
-        for _ in range(3):
-            with contextlib.suppress(IntegrityError):
-                return await self.rows.database.run(
-                    lambda connection: self._insert(connection, left),
-                    timeout=min(left, _WRITE_SECONDS),
-                )
-
-            holder = await self.rows.read_one(
-                self.rows.table.c.open_intent == self.intent_id
-            )
-
-            if holder is not None:
-                raise duplicate_error(holder, name=self.call.name)
-
-        raise self._error(Text("its intent is disputed", "其意图存在争用"))
-
-    async def _insert(self, connection: AsyncConnection, left: float) -> int:
+        rows, columns = self.rows, self.rows.table.c
         lease = timedelta(seconds=left + LEASE_MARGIN_SECONDS)
         values = {
-            **self.rows.new_values(self.intent_id, self._owner, lease=lease),
             **asked_values(self.call),
+            "owner": self._owner,
+            "lease_until": lease,
             "state": JournalState.SENDING,
             "sent_at": NOW,
         }
-        position = None
+        # Any: what the columns hold.
+        which: dict[str, Any] = {"open_intent": self.intent_id}
 
         if self.recorded is not None:
-            position = await self._take_recorded(connection, values)
-        elif self.take_over and self.intent_id:
-            position = await self._take_over(connection, values)
-
-        if position is None:
-            position = await self.rows.insert(connection, values)
-
-        return position
-
-    async def _take_recorded(self, connection: AsyncConnection, values: Values) -> int:
-        """
-        Send by the row that the shop wrote; return its number.
-        """
-        assert self.recorded is not None
-        which = {"owner": self.recorded.owner, "state": JournalState.RECORDED}
-        is_leased = self.rows.table.c.lease_until > now()
-        position = await self._take(connection, which, values, is_leased)
-
-        if position is None:
-            raise self._error(
-                Text(
-                    f"no recorded row of {self.recorded.intent_id!r} is to be seen: its"
-                    " transaction is not committed, or it was sent or given up",
-                    f"找不到 {self.recorded.intent_id!r} 的已登记记录：其事务尚未提交，"
-                    "或已被发送或放弃",
-                )
+            which |= {"owner": self.recorded.owner, "state": JournalState.RECORDED}
+            is_there = await rows.change(
+                connection, which, values, columns.lease_until > now()
             )
 
-        return position
+            if not is_there:
+                raise self._error(_not_recorded(self.intent_id))
+        elif self.take_over and self.intent_id:
+            is_left = (columns.state == JournalState.SENDING) & rows.is_free
+            is_there = self._is_second = await rows.change(
+                connection,
+                which,
+                values,
+                (columns.state == JournalState.UNKNOWN) | is_left,
+            )
+        else:
+            is_there = False
 
-    async def _take_over(
-        self, connection: AsyncConnection, values: Values
-    ) -> int | None:
-        """
-        Send by the row of the first copy; return its number, None if there is none.
-        """
-        state = self.rows.table.c.state
-        is_left = (state == JournalState.SENDING) & self.rows.is_free
-        position = await self._take(
-            connection, {}, values, (state == JournalState.UNKNOWN) | is_left
-        )
-        self._is_second = position is not None
+        if not is_there:
+            return await rows.insert(
+                connection, self.intent_id, values, name=self.call.name
+            )
 
-        return position
-
-    async def _take(
-        self,
-        connection: AsyncConnection,
-        which: Values,
-        values: Values,
-        condition: Condition,
-    ) -> int | None:
-        """
-        Make a row that is there one that is sent by this call; None if there is none.
-        """
-        which = {"open_intent": self.intent_id, **which}
-        # It was written down when it was.
-        values = {name: one for name, one in values.items() if name != "created_at"}
-
-        if not await self.rows.change(connection, which, values, condition):
-            return None
-
-        columns = self.rows.table.c
         found = await connection.execute(
             select(columns.position).where(
-                columns.merchant == self.rows.merchant,
-                columns.open_intent == self.intent_id,
+                columns.merchant == rows.merchant, columns.open_intent == self.intent_id
             )
         )
 
@@ -313,3 +262,11 @@ class JournaledCall:
             f"{name} is not sent, for it cannot be written down: {why.en}",
             f"{name} 未发送，因无法写入日志：{why.zh}",
         )
+
+
+def _not_recorded(intent_id: str) -> Text:
+    return Text(
+        f"no recorded row of {intent_id!r} is to be seen: its transaction is not"
+        " committed, or it was sent or given up",
+        f"找不到 {intent_id!r} 的已登记记录：其事务尚未提交，或已被发送或放弃",
+    )

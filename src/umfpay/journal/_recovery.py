@@ -7,14 +7,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import timedelta
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import attrs
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from umfpay._session import Executed, UMFSession
 from umfpay.errors import ConfigError, UMFError
-from umfpay.journal._asking import Asker, Inbox
+from umfpay.journal._asking import Asker
 from umfpay.journal._columns import WRONG_CODE_DETAIL, object_values
 from umfpay.journal._entry import Decider, JournalEntry, JournalOutcome, JournalState
 from umfpay.journal._journal import Journal
@@ -22,6 +22,10 @@ from umfpay.journal._record import new_owner
 from umfpay.journal._rows import NOW, Condition, Rows, Values
 from umfpay.models import PaymentState
 from umfpay.sql import Transaction, now
+
+
+if TYPE_CHECKING:
+    from umfpay.notifications import NotificationInbox
 
 
 _BATCH_SIZE: Final = 20
@@ -65,7 +69,7 @@ class Recovery:
 
     session: UMFSession
     journal: Journal
-    inbox: Inbox | None = attrs.field(default=None, kw_only=True)
+    inbox: NotificationInbox | None = attrs.field(default=None, kw_only=True)
     give_up_after: timedelta = attrs.field(default=timedelta(days=3), kw_only=True)
     close_after: timedelta = attrs.field(default=timedelta(days=1), kw_only=True)
     look_every: float = attrs.field(default=1.0, kw_only=True)

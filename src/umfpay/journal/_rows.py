@@ -14,18 +14,20 @@ from datetime import timedelta
 from typing import Any, Final
 
 import attrs
-from sqlalchemy import ColumnElement, Insert, Table, Update, bindparam, delete, select
+from sqlalchemy import ColumnElement, Table, Update, bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from umfpay.errors import JournalError
 from umfpay.journal._entry import (
     MICROSECOND,
     JournalEntry,
     JournalOutcome,
     JournalState,
+    duplicate_error,
     entry_of,
 )
 from umfpay.journal._sealed import SealedCards
-from umfpay.sql import Database, insert_if_absent, now
+from umfpay.sql import Database, insert, insertion, now
 
 
 Condition = ColumnElement[bool]
@@ -71,20 +73,6 @@ class Rows:
 
         return lease.is_(None) | (lease < now())
 
-    def new_values(self, intent_id: str, owner: str, *, lease: timedelta) -> Values:
-        """
-        Return the columns that each new row has.
-        """
-        return {
-            "merchant": self.merchant,
-            "intent_id": intent_id,
-            "open_intent": intent_id or None,
-            "owner": owner,
-            "lease_until": lease,
-            "created_at": NOW,
-            "updated_at": NOW,
-        }
-
     async def select(
         self,
         connection: AsyncConnection,
@@ -127,31 +115,49 @@ class Rows:
         """
         return await self.read_one(self.table.c.position == position)
 
-    async def insert(self, connection: AsyncConnection, values: Values) -> int:
+    async def insert(
+        self, connection: AsyncConnection, intent_id: str, values: Values, *, name: str
+    ) -> int:
         """
         Insert a row; return its number.
 
+        Args:
+            intent_id: "" if it has none.
+            name: What asks for it.
+
         Raises:
-            IntegrityError: Another one has its open intent.
+            DuplicateIntentError: Its intent is open, or was carried out.
+            JournalError: Several ask for it and give it back.
         """
-        statement = _insertion(self.table, _moments(values))
-        inserted = await connection.execute(statement, _parameters(values))
-        key = inserted.inserted_primary_key
-        assert key is not None
-
-        return int(key[0])
-
-    async def insert_if_absent(
-        self, connection: AsyncConnection, values: Values
-    ) -> bool:
-        """
-        Insert a row; return False if another one has its open intent.
-        """
-        moments = {
-            name: now() + _microseconds(values[name]) for name in _moments(values)
+        values = {
+            **values,
+            "merchant": self.merchant,
+            "intent_id": intent_id,
+            "open_intent": intent_id or None,
+            "created_at": NOW,
+            "updated_at": NOW,
         }
+        statement = _insertion(self.table, connection.dialect.name, _moments(values))
 
-        return await insert_if_absent(connection, self.table, {**values, **moments})
+        # Whoever held the intent may just have given it back.
+        for _ in range(3):
+            inserted = await insert(connection, statement, _parameters(values))
+
+            if inserted is not None:
+                key = inserted.inserted_primary_key
+                assert key is not None
+
+                return int(key[0])
+
+            for holder in await self.select(
+                connection, self.table.c.open_intent == intent_id
+            ):
+                raise duplicate_error(holder, name=name)
+
+        raise JournalError(
+            f"{name}: the intent {intent_id!r} is disputed; try again.",
+            f"{name}：意图 {intent_id!r} 存在争用，请重试。",
+        )
 
     async def change(
         self,
@@ -232,9 +238,10 @@ class Rows:
         return deleted.rowcount
 
 
+# Any: an `Insert` of the dialect.
 @functools.cache
-def _insertion(table: Table, moments: tuple[str, ...]) -> Insert:
-    return table.insert().values(_clocked(moments))
+def _insertion(table: Table, dialect: str, moments: tuple[str, ...]) -> Any:
+    return insertion(table, dialect).values(_clocked(moments))
 
 
 @functools.cache
@@ -254,11 +261,7 @@ def _moments(values: Values) -> tuple[str, ...]:
 
 
 def _parameters(values: Values) -> Values:
-    return {
-        f"{name}_in" if isinstance(one, timedelta) else name: _microseconds(one)
-        for name, one in values.items()
-    }
+    moments = {f"{name}_in": values[name] // MICROSECOND for name in _moments(values)}
+    others = {name: one for name, one in values.items() if f"{name}_in" not in moments}
 
-
-def _microseconds(value: Any) -> Any:  # Any: what a column holds
-    return value // MICROSECOND if isinstance(value, timedelta) else value
+    return {**moments, **others}
