@@ -183,7 +183,7 @@ async def test_a_row_that_recovery_asks_about_is_decided_once(shop, unclear, pro
     recovery = Recovery(session, journal)
     entry = await recovery._claim(await journal.rows.find(unclear))
     await decide(journal, unclear, JournalOutcome.NOT_EXECUTED, reason="not there")
-    await recovery._end(entry, JournalOutcome.EXECUTED)
+    await recovery._end(entry, {"outcome": JournalOutcome.EXECUTED})
     row = (await shop.rows())[-1]
 
     assert ("not_executed", "person", None) == (

@@ -99,7 +99,7 @@ class Asker:
 
     async def _expect(self, entry: JournalEntry, object_id: str) -> None:
         """
-        Tell the inbox whose id it is: the caller may have died before it could.
+        Make known to the inbox whose id it is: the caller may have died before it did.
         """
         is_refund = entry.call == "refunds.create"
         money = (
@@ -151,11 +151,11 @@ class Asker:
             return entry.expires_at
 
         columns = self.rows.table.c
-        created = await self.rows.read_one(
+        created = await self.rows.read(
             columns.payment_id == entry.payment_id, columns.call == "payments.create"
         )
 
-        return None if created is None else created.expires_at
+        return created[0].expires_at if created else None
 
 
 def _is_final(found: Any) -> bool:

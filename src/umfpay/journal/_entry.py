@@ -205,6 +205,9 @@ def entry_of(row: Any, now: int) -> JournalEntry:
     )
 
 
+_NAMES: Final = ("intent_id", "payment_id", "mer_reference_id", "object_id")
+
+
 def duplicate_error(holder: JournalEntry, *, name: str) -> DuplicateIntentError:
     """
     Return the error for an intent that *holder* has; *name* is what asks for it again.
@@ -217,13 +220,10 @@ def duplicate_error(holder: JournalEntry, *, name: str) -> DuplicateIntentError:
         f" {holder.position}, written at {holder.created_at:%Y-%m-%d %H:%M:%S} UTC.",
         f"{name} 未发送：意图 {holder.intent_id!r} 已在第 {holder.position} 行"
         f"（{zh}），写入时间 {holder.created_at:%Y-%m-%d %H:%M:%S} UTC。",
-        intent_id=holder.intent_id,
         row=holder.position,
         state=str(holder.state),
         outcome=None if holder.outcome is None else str(holder.outcome),
         at=holder.created_at,
-        payment_id=holder.payment_id,
-        mer_reference_id=holder.mer_reference_id,
-        object_id=holder.object_id,
+        **{name: getattr(holder, name) for name in _NAMES},
         money_may_have_moved=holder.moves_money,
     )

@@ -3,7 +3,7 @@
 
 The lease is a time by the database's clock, fixed when the row is written: the rest of
 the call's deadline and a margin. Until then the sender alone may change the row; later
-whoever takes it raises its fence, and what the sender writes then is written in vain.
+whoever takes it is its owner, and what the sender writes then is written in vain.
 """
 
 from __future__ import annotations

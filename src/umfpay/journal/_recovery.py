@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import attrs
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from umfpay._session import Executed, UMFSession
+from umfpay._session import Executed, Resolution, UMFSession
 from umfpay.errors import ConfigError, UMFError
 from umfpay.journal._asking import Asker
 from umfpay.journal._columns import WRONG_CODE_DETAIL, object_values
@@ -134,8 +134,9 @@ class Recovery:
             if claimed.state is JournalState.ENDED:
                 await self._settle(claimed)
             elif claimed.state is JournalState.RECORDED:
+                reason = "its caller died"
                 await self._end(
-                    claimed, JournalOutcome.NOT_SENT, reason="its caller died"
+                    claimed, {"outcome": JournalOutcome.NOT_SENT, "reason": reason}
                 )
             else:
                 await self._resolve(claimed)
@@ -199,58 +200,61 @@ class Recovery:
         """
         Ask what became of a call of which nobody knows the end.
         """
-        found = await self._asker.resolution(entry)
+        values = self._values(entry, await self._asker.resolution(entry))
+
+        if "outcome" in values:
+            await self._end(entry, values)
+        else:
+            await self._postpone(entry, values)
+
+    def _values(self, entry: JournalEntry, found: Resolution | None) -> Values:
+        """
+        Return what is to be written; without an outcome the row stays open.
+        """
         named = object_values(None if found is None else found.object)
         named["object_id"] = named["object_id"] or entry.object_id
 
         if found is not None and found.outcome is not Executed.UNKNOWN:
-            await self._end(
-                entry,
-                JournalOutcome(found.outcome),
-                decided_by=Decider(found.evidence),
-                reason=None,
+            return {
+                "outcome": JournalOutcome(found.outcome),
+                "decided_by": Decider(found.evidence),
+                "reason": None,
                 **named,
-            )
-        elif not _waits_after_wrong_code(entry, named["object_state"]):
-            await self._stay_open(entry, is_answered=found is not None)
-        elif entry.object_state == PaymentState.WAIT_BUYER_PAY:
+            }
+
+        if _waits_after_wrong_code(entry, named["object_state"]):
+            if entry.object_state != PaymentState.WAIT_BUYER_PAY:
+                return named
+
             # The second query says so, at least five seconds after the first one.
-            outcome = JournalOutcome.REFUSED
-            await self._end(entry, outcome, decided_by=Decider.QUERY, **named)
-        else:
-            await self._postpone(entry, **named)
+            decided = {"outcome": JournalOutcome.REFUSED, "decided_by": Decider.QUERY}
 
-    async def _stay_open(self, entry: JournalEntry, *, is_answered: bool) -> None:
-        """
-        Write when the row is looked at again, or that it no longer is.
-        """
-        if (
-            is_answered
-            and entry.call == "payments.create"
-            and entry.expires_at is not None
-            and entry.created_at + entry.age > entry.expires_at + _TOLERANCE
-        ):
+            return {**decided, **named}
+
+        if found is not None and _is_past_payment(entry):
             # It may exist: nobody can pay it any more.
-            await self._end(
-                entry,
-                JournalOutcome.NOT_EXECUTED,
-                decided_by=Decider.TRANSACTIONS,
-                reason="its order can no longer be paid",
-            )
-        elif not entry.moves_money and entry.age > self.close_after:
-            reason = "nobody can say; it moves no money"
-            await self._end(entry, JournalOutcome.UNKNOWN, reason=reason)
-        else:
-            await self._postpone(entry)
+            return {
+                "outcome": JournalOutcome.NOT_EXECUTED,
+                "decided_by": Decider.TRANSACTIONS,
+                "reason": "its order can no longer be paid",
+            }
 
-    # Any, here and below: what the columns hold.
-    async def _postpone(self, entry: JournalEntry, **changes: Any) -> None:
+        if not entry.moves_money and entry.age > self.close_after:
+            reason = "nobody can say; it moves no money"
+
+            return {"outcome": JournalOutcome.UNKNOWN, "reason": reason}
+
+        return {}
+
+    async def _postpone(
+        self, entry: JournalEntry, values: Values | None = None
+    ) -> None:
         """
         Look at a claimed row again, after a while that doubles; in the end never.
         """
         doublings = min(entry.attempts - 1, _MAX_DOUBLINGS)
         pause = min(_FIRST_PAUSE * 2**doublings, _MAX_PAUSE)
-        changes |= {"next_at": pause, "lease_until": None}
+        changes = {**(values or {}), "next_at": pause, "lease_until": None}
 
         if entry.age > self.give_up_after and entry.is_alarming:
             _log.warning(
@@ -307,15 +311,11 @@ class Recovery:
             )
             await self._postpone(entry)
 
-    async def _end(
-        self, entry: JournalEntry, outcome: JournalOutcome, **values: Any
-    ) -> None:
+    async def _end(self, entry: JournalEntry, values: Values) -> None:
+        paid = entry.payment_id if entry.moves_money else None
         await self._rows.database.run(
             lambda connection: self._rows.end(
-                connection,
-                _same(entry),
-                {"outcome": outcome, **values},
-                paid=entry.payment_id if entry.moves_money else None,
+                connection, _same(entry), values, paid=paid
             ),
             repeatable=True,
         )
@@ -343,6 +343,14 @@ def _same(entry: JournalEntry) -> Values:
     Return the condition that nobody has changed the row since.
     """
     return {"position": entry.position, "fence": entry.fence}
+
+
+def _is_past_payment(entry: JournalEntry) -> bool:
+    return (
+        entry.call == "payments.create"
+        and entry.expires_at is not None
+        and entry.created_at + entry.age > entry.expires_at + _TOLERANCE
+    )
 
 
 def _waits_after_wrong_code(entry: JournalEntry, state: str | None) -> bool:

@@ -101,19 +101,13 @@ class Rows:
             read_only=True,
         )
 
-    async def read_one(self, *which: Condition) -> JournalEntry | None:
-        """
-        Return the oldest such row, None if there is none.
-        """
-        found = await self.read(*which, limit=1)
-
-        return found[0] if found else None
-
     async def find(self, position: int) -> JournalEntry | None:
         """
         Return the row of that number, None if there is none.
         """
-        return await self.read_one(self.table.c.position == position)
+        found = await self.read(self.table.c.position == position)
+
+        return found[0] if found else None
 
     async def insert(
         self, connection: AsyncConnection, intent_id: str, values: Values, *, name: str
