@@ -183,11 +183,11 @@ async def _by_hand(engine: AsyncEngine, workers: int) -> float:
             if row is None:
                 return False
 
-            told = json.loads(row.body)["payment"]["order"]
-            number = {"number": told["mer_reference_id"]}
+            known = json.loads(row.body)["payment"]["order"]
+            number = {"number": known["mer_reference_id"]}
             state, total = (await connection.execute(order, number)).one()
 
-            if told["amount"]["total"] != total:
+            if known["amount"]["total"] != total:
                 raise ValueError(total)
 
             if state != "paid":
