@@ -256,16 +256,13 @@ class Journal:
             "mer_reference_id": intent.mer_reference_id,
             "state": JournalState.UNKNOWN,
         }
-        by_answer = evidence not in [*Decider]
+        decided_by = evidence if evidence in [*Decider] else Decider.ANSWER
         self.endings.put(
             Ending(
                 rows=self.rows,
                 what=intent.call,
                 which={name: one for name, one in which.items() if one is not None},
-                values={
-                    "outcome": JournalOutcome(outcome),
-                    "decided_by": Decider.ANSWER if by_answer else Decider(evidence),
-                },
+                values={"outcome": JournalOutcome(outcome), "decided_by": decided_by},
                 paid=intent.payment_id,
             )
         )

@@ -143,10 +143,11 @@ class Rows:
 
                 return int(key[0])
 
-            for holder in await self.select(
-                connection, self.table.c.open_intent == intent_id
-            ):
-                raise duplicate_error(holder, name=name)
+            is_holder = self.table.c.open_intent == intent_id
+            holders = await self.select(connection, is_holder)
+
+            if holders:
+                raise duplicate_error(holders[0], name=name)
 
         raise JournalError(
             f"{name}: the intent {intent_id!r} is disputed; try again.",
