@@ -17,7 +17,7 @@ import pytest
 from umfpay import Config, UMFSession
 from umfpay.emulator import Emulator, serve
 from umfpay.models import Money
-from umfpay.notifications import NotificationReceiver, _asking, _ready_events
+from umfpay.notifications import NotificationReceiver, _asking, _inbox, _waiting_events
 from umfpay.notifications._stored_events import pause_after
 from umfpay.testing import NotificationSigner
 
@@ -36,10 +36,10 @@ def _quick(monkeypatch):
     def quick(times):
         return min(0.01 * 2**times, 0.1)
 
-    for module in (_asking, _ready_events):
+    for module in (_asking, _waiting_events):
         monkeypatch.setattr(module, "pause_after", quick)
 
-    monkeypatch.setattr(_asking, "_POLL_SECONDS", 0.02)
+    monkeypatch.setattr(_inbox, "_POLL_SECONDS", 0.02)
 
 
 class Gateway:
@@ -324,7 +324,10 @@ async def test_a_strangers_refund_is_not_applied(gateway, shop, place, log, even
 
     assert await eventually(lambda: "not confirmed and not applied" in log.text)
     assert [] == place.effects()
-    assert 1 == len(await shop.inbox.unconfirmed())
+
+    async with asyncio.timeout(30):
+        while not await shop.inbox.unconfirmed():
+            await asyncio.sleep(0.01)
 
 
 async def test_paid_twice_is_reported(gateway, shop, place, eventually):

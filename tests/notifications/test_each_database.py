@@ -167,7 +167,7 @@ async def test_expect_while_somebody_decides_is_not_lost(store, ready, event):
     await store.expect(*expectation(payment_id="PAY_A"))
 
     assert [None] == looked
-    assert Status.READY is (await store.find(event.key)).decision.status
+    assert Status.READY is (await store.find(event.key)).status
 
 
 async def test_an_event_that_no_column_holds_is_kept_and_held(store, signer, receiver):

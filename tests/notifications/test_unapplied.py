@@ -19,7 +19,7 @@ from umfpay.models import (
     Refund,
     RefundState,
 )
-from umfpay.notifications import NotificationInbox, NotificationReceiver
+from umfpay.notifications import NotificationInbox, NotificationReceiver, _repeating
 from umfpay.testing import NotificationSigner
 
 
@@ -168,7 +168,7 @@ async def test_a_failing_on_conflict_is_reported_again(
     """
     The failure is logged, and the conflict is told until somebody takes it.
     """
-    monkeypatch.setattr("umfpay.notifications._unapplied._FIRST_PAUSE_SECONDS", 0.02)
+    monkeypatch.setattr(_repeating, "pause_after", lambda failures: 0.02)
     reported = []
 
     async def on_conflict(conflict):
@@ -239,7 +239,7 @@ async def test_a_place_that_is_down_stops_the_telling_for_a_while(
     """
     It is logged, and goes on when the place is back.
     """
-    monkeypatch.setattr("umfpay.notifications._unapplied._FIRST_PAUSE_SECONDS", 0.02)
+    monkeypatch.setattr(_repeating, "pause_after", lambda failures: 0.02)
     reported = []
 
     async def on_conflict(conflict):
@@ -262,7 +262,7 @@ async def test_a_place_that_is_down_stops_the_telling_for_a_while(
     await shop.receive(state="TRADE_FAIL")
 
     assert await eventually(lambda: reported == ["TRADE_FAIL"])
-    assert "what waits cannot be told now: It is down." in log.text
+    assert "reporting what waits cannot be done now: It is down." in log.text
 
 
 async def test_a_conflict_that_verifies_no_more_is_listed(

@@ -16,13 +16,11 @@ from typing import Any, Final, Protocol
 
 import attrs
 
-from umfpay.errors import DatabaseError, UMFError
+from umfpay.errors import UMFError
 from umfpay.models import (
-    CustomsDeclaration,
     Order,
     Payment,
     PaymentSummary,
-    Refund,
     RefundSummary,
 )
 from umfpay.notifications._decision import (
@@ -36,13 +34,12 @@ from umfpay.notifications._event_store import EventStore
 from umfpay.notifications._expectations import Binding, Expectation
 from umfpay.notifications._handlers import call
 from umfpay.notifications._query_events import event_of
-from umfpay.notifications._receiver import Entity, NotificationEvent
+from umfpay.notifications._receiver import Entity, Kind, NotificationEvent
+from umfpay.notifications._repeating import gather_all
 from umfpay.notifications._stored_events import Read, StoredEvent, pause_after
-from umfpay.notifications._waiting_events import BATCH
 
 
 # Seconds.
-_POLL_SECONDS: Final = 1.0
 _GIVE_UP_SECONDS: Final = 86400.0
 _QUESTION_TIMEOUT_SECONDS: Final = 120.0
 # A process that was down for a day, or a clock that jumped, is no reason to give up.
@@ -78,6 +75,16 @@ class Gateway(Protocol):
 
     @property
     def statements(self) -> _Lists: ...
+
+
+def getter(gateway: Gateway, kind: Kind) -> _Getter:
+    """
+    Return what asks about objects of *kind*.
+    """
+    if kind == "payment":
+        return gateway.payments
+
+    return gateway.refunds if kind == "refund" else gateway.customs
 
 
 @attrs.frozen
@@ -133,12 +140,15 @@ def decide_by_answer(
     return trouble or Decision(Status.APPLIED)
 
 
-def is_listed(row: object, event: NotificationEvent, expected: Expectation) -> bool:
+def _is_listed(row: object, event: NotificationEvent, known: KnownFacts) -> bool:
     """
     Tell whether *row* of the own list is that payment, with number and total.
     """
+    expected = known.order
+
     return (
         isinstance(row, PaymentSummary)
+        and expected is not None
         and row.payment_id == event.object_id
         and row.mer_reference_id == expected.mer_reference_id
         and row.amount is not None
@@ -147,7 +157,7 @@ def is_listed(row: object, event: NotificationEvent, expected: Expectation) -> b
     )
 
 
-def is_listed_refund(row: object, event: NotificationEvent, known: KnownFacts) -> bool:
+def _is_listed_refund(row: object, event: NotificationEvent, known: KnownFacts) -> bool:
     """
     Tell whether *row* of the own list is that refund, of a payment of ours.
     """
@@ -162,6 +172,7 @@ def is_listed_refund(row: object, event: NotificationEvent, known: KnownFacts) -
     )
 
 
+@attrs.define(eq=False, kw_only=True)
 class Asker:
     """
     Asks after 1, 2, 4 ... 300 seconds, for a day; then the event is unconfirmed.
@@ -172,38 +183,15 @@ class Asker:
         on_waiting: Called when somebody is to be told.
     """
 
-    def __init__(
-        self,
-        store: EventStore,
-        read: Read,
-        gateway: Gateway,
-        *,
-        on_answer: Callable[[], None],
-        on_waiting: Callable[[], None],
-    ) -> None:
-        self._store = store
-        self._read = read
-        self._gateway = gateway
-        self._on_answer = on_answer
-        self._on_waiting = on_waiting
+    _store: EventStore
+    _read: Read
+    _gateway: Gateway
+    _on_answer: Callable[[], None]
+    _on_waiting: Callable[[], None]
 
-    async def ask_for_ever(self) -> None:
+    async def ask_due(self) -> bool:
         """
-        Ask what is due, again and again.
-        """
-        while True:
-            try:
-                await self.ask_due()
-            except DatabaseError as error:
-                _log.warning("the inbox cannot ask now: %s", error.what.en)
-            except Exception:  # noqa: BLE001 (logged; nobody else would ask)
-                _log.exception("asking about notifications failed; it goes on")
-
-            await asyncio.sleep(_POLL_SECONDS)
-
-    async def ask_due(self) -> None:
-        """
-        Ask about all events whose time has come.
+        Ask about all events whose time has come; return True.
 
         Raises:
             DatabaseError: The database is down.
@@ -213,18 +201,11 @@ class Asker:
         while batch := await self._store.due(Status.ASKING, time.time(), after=after):
             for start in range(0, len(batch), _MAX_CONCURRENCY):
                 some = batch[start : start + _MAX_CONCURRENCY]
-                ended = await asyncio.gather(
-                    *(self._ask(one.key) for one in some), return_exceptions=True
-                )
-
-                for one in ended:
-                    if isinstance(one, BaseException):
-                        raise one
-
-            if len(batch) < BATCH:
-                break
+                await gather_all(self._ask(one.key) for one in some)
 
             after = batch[-1]
+
+        return True
 
     async def _ask(self, key: str) -> None:
         stored = await self._store.find(key)
@@ -277,73 +258,55 @@ class Asker:
         if event is None:
             return await self._of_number(known)
 
-        if isinstance(event.object, Payment):
-            return await self._payment(event, known)
-
-        if isinstance(event.object, Refund):
-            return await self._refund(event, known)
-
-        if known.binding is None:
+        # Our own list has no declarations.
+        if event.kind == "customs_declaration" and known.binding is None:
             return Decision(Status.HELD, "no declaration of this id was made here")
 
-        answer = await self._gateway.customs.get(event.object_id)
-
-        return _proof(event, known, answer, known.binding)
-
-    async def _payment(
-        self, event: NotificationEvent, known: KnownFacts
-    ) -> Proof | Decision:
-        answer = await self._gateway.payments.get(event.object_id)
+        answer = await getter(self._gateway, event.kind).get(event.object_id)
         decision = decide_by_answer(event, known, answer)
 
         if decision.status is not Status.APPLIED:
             return decision
 
-        expected, binding = known.order, known.binding
-        assert expected is not None
+        # A query tells of an object whoever asks (gateway.md 5.8).
+        binding = known.binding or await self._find_in_own_list(event, known, answer)
 
         if binding is None:
-            days = _days(event, answer.order, expected)
-
-            if not await self._is_in_own_list(
-                days, lambda row: is_listed(row, event, expected)
-            ):
-                return Decision(Status.ASKING, "it is not in our own list")
-
-            binding = Binding(
-                kind="payment",
-                object_id=event.object_id,
-                mer_reference_id=expected.mer_reference_id,
-            )
+            return Decision(Status.ASKING, "it is not in our own list")
 
         return Proof((event_of(answer, binding),), binding)
 
-    async def _refund(
-        self, event: NotificationEvent, known: KnownFacts
-    ) -> Proof | Decision:
-        binding = known.binding
+    async def _find_in_own_list(
+        self, event: NotificationEvent, known: KnownFacts, answer: Entity
+    ) -> Binding | None:
+        """
+        Return what binds the id of *event* if the list has it, under the dates under
+        which it may be there (gateway.md 9.3).
+        """
+        sources: list[Order | Expectation | None] = [event.order, known.order]
 
-        # A query tells the state only, whoever asks (gateway.md 5.8).
-        if binding is None:
-            days = _days(event, None, known.order, known.refund)
+        if isinstance(answer, Payment):
+            # The event and what was expected may name no day.
+            sources.append(answer.order)
+            expected, fits = known.order, _is_listed
+        else:
+            sources.append(known.refund)
+            expected, fits = known.refund, _is_listed_refund
 
-            if not await self._is_in_own_list(
-                days, lambda row: is_listed_refund(row, event, known)
-            ):
-                return Decision(Status.ASKING, "it is not in our own list")
+        days = {one.mer_date for one in sources if one is not None and one.mer_date}
 
-            refund = known.refund
-            binding = Binding(
-                kind="refund",
-                object_id=event.object_id,
-                mer_reference_id=None if refund is None else refund.mer_reference_id,
-                payment_id=event.payment_id
-                or (None if refund is None else refund.payment_id),
-            )
+        for day in sorted(days) or [datetime.now(UTC).astimezone(_CHINA_ZONE).date()]:
+            async for row in self._gateway.statements.transactions(day):
+                if fits(row, event, known):
+                    return Binding(
+                        kind=event.kind,
+                        object_id=event.object_id,
+                        mer_reference_id=getattr(expected, "mer_reference_id", None),
+                        payment_id=event.payment_id
+                        or getattr(expected, "payment_id", None),
+                    )
 
-        answer = await self._gateway.refunds.get(event.object_id)
-
-        return _proof(event, known, answer, binding)
+        return None
 
     async def _of_number(self, known: KnownFacts) -> Proof | Decision:
         answers: list[NotificationEvent] = []
@@ -363,43 +326,3 @@ class Asker:
             return Decision(Status.ASKING, "no payment of its number is decided")
 
         return Proof(tuple(answers))
-
-    async def _is_in_own_list(
-        self, days: list[date], fits: Callable[[object], bool]
-    ) -> bool:
-        for day in days or [datetime.now(UTC).astimezone(_CHINA_ZONE).date()]:
-            async for row in self._gateway.statements.transactions(day):
-                if fits(row):
-                    return True
-
-        return False
-
-
-def _days(
-    event: NotificationEvent, answered: Order | None, *expected: Expectation | None
-) -> list[date]:
-    """
-    Return the dates under which the own list may have it (gateway.md 9.3).
-
-    Args:
-        answered: What a query says of the order: the event and what was expected may
-            name no day.
-    """
-    sources = (event.order, answered, *expected)
-    days = {one.mer_date for one in sources if one is not None}
-
-    return sorted(day for day in days if day is not None)
-
-
-def _proof(
-    event: NotificationEvent,
-    known: KnownFacts,
-    answer: Refund | CustomsDeclaration,
-    binding: Binding,
-) -> Proof | Decision:
-    decision = decide_by_answer(event, known, answer)
-
-    if decision.status is not Status.APPLIED:
-        return decision
-
-    return Proof((event_of(answer, binding),), binding)

@@ -8,11 +8,13 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Final
 
-from sqlalchemy import case, select, update
+import attrs
+from sqlalchemy import Table, case, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from umfpay.errors import CommitUnknownError, NotificationError, Text
-from umfpay.notifications._decision import Status
+from umfpay.errors import CommitUnknownError
+from umfpay.errors.inbox_errors import full_error, not_expected_error
+from umfpay.notifications._decision import Decision, Status
 from umfpay.notifications._expectations import Binding, Expectation
 from umfpay.notifications._receiver import Delivery, NotificationEvent
 from umfpay.notifications._stored_events import StoredEvent, as_moment
@@ -22,10 +24,6 @@ from umfpay.sql import insert_if_absent
 
 _MAX_ID_CHARACTERS: Final = 128
 _MAX_STATE_CHARACTERS: Final = 64
-_EXPECT_ADVICE: Final = Text(
-    "Tell the inbox what was ordered: inbox.expect(number, amount=..., payment_id=...).",
-    "请先告知收件箱订单内容：inbox.expect(单号, amount=..., payment_id=...)。",
-)
 
 
 class EventStore(WaitingEvents):
@@ -60,7 +58,7 @@ class EventStore(WaitingEvents):
 
         async def work(connection: AsyncConnection) -> None:
             if only_known and not await self._is_known(connection, values):
-                raise _full_error()
+                raise full_error()
 
             await insert_if_absent(connection, self._events, values)
 
@@ -148,59 +146,67 @@ class EventStore(WaitingEvents):
 
         await self._keep(work)
 
-    async def _keep_order(
-        self, connection: AsyncConnection, expected: Expectation
+    async def _remember(
+        self,
+        connection: AsyncConnection,
+        table: Table,
+        key: dict[str, str],
+        values: dict[str, str | None],
+        **at_first: Any,
     ) -> None:
-        orders = self._database.tables.orders
-        day = expected.mer_date
-        money = {"total": str(expected.total), "currency": expected.currency}
-        # What is known stays known: who tells it again may tell less.
-        more = {
-            "mer_date": None if day is None else day.isoformat(),
-            "payment_id": expected.payment_id,
-        }
-        names = {
-            "merchant": self._merchant,
-            "kind": expected.kind,
-            "mer_reference_id": expected.mer_reference_id,
-        }
-        now = as_moment(time.time())
+        """
+        Keep *values* under *key*; what is known stays known, whoever tells less.
 
-        if not await insert_if_absent(
-            connection, orders, {**names, **money, **more, "created_at": now}
-        ):
-            known = {name: one for name, one in more.items() if one is not None}
-            await connection.execute(
-                update(orders)
-                .where(*(orders.c[name] == one for name, one in names.items()))
-                .values(**money, **known)
-            )
-
-    async def _bind(self, connection: AsyncConnection, binding: Binding) -> None:
-        objects = self._objects
-        names = {"merchant": self._merchant, "object_id": binding.object_id}
-        more = {
-            "mer_reference_id": binding.mer_reference_id,
-            "payment_id": binding.payment_id,
-        }
-        is_it = [objects.c[name] == one for name, one in names.items()]
-        query = select(objects).where(*is_it)
-        row = (await connection.execute(query)).first()
+        Args:
+            at_first: What stays as it was inserted. Any: what the columns hold.
+        """
+        key = {"merchant": self._merchant, **key}
+        is_it = [table.c[name] == one for name, one in key.items()]
+        row = (await connection.execute(select(table).where(*is_it))).first()
 
         if row is None and await insert_if_absent(
-            connection, objects, {**names, **more, "kind": binding.kind}
+            connection, table, {**key, **values, **at_first}
         ):
             return
 
         # A handler may hold the row: nobody waits for it to write what stands there.
         new = {
             name: one
-            for name, one in more.items()
+            for name, one in values.items()
             if one is not None and (row is None or getattr(row, name) != one)
         }
 
         if new:
-            await connection.execute(update(objects).where(*is_it).values(**new))
+            await connection.execute(update(table).where(*is_it).values(**new))
+
+    async def _keep_order(
+        self, connection: AsyncConnection, expected: Expectation
+    ) -> None:
+        day = expected.mer_date
+        await self._remember(
+            connection,
+            self._database.tables.orders,
+            {"kind": expected.kind, "mer_reference_id": expected.mer_reference_id},
+            {
+                "total": str(expected.total),
+                "currency": expected.currency,
+                "mer_date": None if day is None else day.isoformat(),
+                "payment_id": expected.payment_id,
+            },
+            created_at=as_moment(time.time()),
+        )
+
+    async def _bind(self, connection: AsyncConnection, binding: Binding) -> None:
+        await self._remember(
+            connection,
+            self._objects,
+            {"object_id": binding.object_id},
+            {
+                "mer_reference_id": binding.mer_reference_id,
+                "payment_id": binding.payment_id,
+            },
+            kind=binding.kind,
+        )
 
     async def _release(
         self, connection: AsyncConnection, number: str | None, binding: Binding | None
@@ -243,16 +249,11 @@ class EventStore(WaitingEvents):
         Raises:
             NotificationError: Its order is not expected.
         """
-        known = stored.known
-        expected = known.order if event.kind == "payment" else known.refund
-
-        if event.kind == "customs_declaration":
-            expected = None
+        orders = {"payment": stored.known.order, "refund": stored.known.refund}
+        expected = orders.get(event.kind)
 
         if event.kind == "payment" and expected is None:
-            raise NotificationError(
-                "Its order is not expected.", "该订单未登记。", advice=_EXPECT_ADVICE
-            )
+            raise not_expected_error()
 
         binding = Binding(
             kind=event.kind,
@@ -272,21 +273,13 @@ class EventStore(WaitingEvents):
         Put what queries say in the place of *stored*, and bind its id.
         """
         # A recorded query may be confirmed by its own words: it is applied itself.
-        own = any(answer.key == stored.event_key for answer in answers)
-        events = self._events.c
-        end = (
-            update(self._events)
-            .where(events.position == stored.position, events.status == Status.ASKING)
-            .values(
-                status=Status.READY if own else Status.SAME,
-                reason="a query confirms it" if own else "a query was applied",
-                due_at=as_moment(time.time()),
-                version=events.version + 1,
-            )
-        )
+        end = Decision(Status.SAME, "a query was applied")
+
+        if any(answer.key == stored.event_key for answer in answers):
+            end = Decision(Status.READY, "a query confirms it")
 
         async def work(connection: AsyncConnection) -> None:
-            if (await connection.execute(end)).rowcount != 1:
+            if not await self._move(connection, stored, end):
                 return
 
             if binding is not None:
@@ -303,14 +296,12 @@ class EventStore(WaitingEvents):
         Return what is bound to that id.
         """
         objects = self._objects.c
-        query = select(
-            objects.kind,
-            objects.object_id,
-            objects.mer_reference_id,
-            objects.payment_id,
-        ).where(objects.merchant == self._merchant, objects.object_id == object_id)
+        columns = [objects[one.name] for one in attrs.fields(Binding)]
+        is_it = objects.object_id == object_id
 
-        for row in await self._rows(query):
+        for row in await self._rows(
+            select(*columns).where(objects.merchant == self._merchant, is_it)
+        ):
             return Binding(**row._mapping)
 
         return None
@@ -337,9 +328,7 @@ class EventStore(WaitingEvents):
             .order_by(objects.kind, objects.event_position.desc())
             .limit(1)
         ):
-            return StoredEvent(
-                body=row.body, signature=row.signature, origin=row.origin
-            )
+            return StoredEvent(**row._mapping)
 
         return None
 
@@ -364,15 +353,3 @@ def _fits(name: str, value: str | None) -> bool:
 
     # A line of `umf_objects.states` is a state.
     return value is None or (len(value) <= limit and not {"\0", "\n"} & {*value})
-
-
-def _full_error() -> NotificationError:
-    return NotificationError(
-        "Too many events are held, and this one names no order or id that is known.",
-        "暂存的事件过多，且该事件未涉及任何已知的订单或编号。",
-        advice=Text(
-            "Nothing was acknowledged: the gateway sends it again. Look at inbox.held(),"
-            " and dismiss what is not yours.",
-            "未确认任何通知，网关会重发。请查看 inbox.held()，并忽略与您无关的事件。",
-        ),
-    )

@@ -7,21 +7,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Final, Self
+from weakref import WeakValueDictionary
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from umfpay.errors import (
-    ConfigError,
-    DatabaseError,
-    DatabaseUnavailableError,
-    NotificationError,
-    NotificationSignatureError,
+from umfpay.errors import NotificationSignatureError
+from umfpay.errors.inbox_errors import (
+    closed_error,
+    no_event_error,
+    not_stored_error,
+    open_already_error,
 )
 from umfpay.models import Money
 from umfpay.notifications._asking import Asker, Gateway
@@ -39,7 +38,8 @@ from umfpay.notifications._receiver import (
     NotificationReceiver,
     NotificationReply,
 )
-from umfpay.notifications._stored_events import StoredEvent
+from umfpay.notifications._repeating import repeat, rest
+from umfpay.notifications._stored_events import MAX_PAUSE_SECONDS, StoredEvent
 from umfpay.notifications._unapplied import OnConflict, Reporter, UnappliedEvent
 from umfpay.notifications._waiting_events import BATCH
 from umfpay.notifications._worker import MARGIN_SECONDS, Applier, Handler
@@ -50,6 +50,8 @@ from umfpay.sql import Database
 # Seconds.
 _PRUNE_SECONDS: Final = 600.0
 _POLL_SECONDS: Final = 1.0
+# What another process decided is reported after that.
+_REPORT_SECONDS: Final = 30.0
 _PATIENCE_SECONDS: Final = 10.0
 
 _log = logging.getLogger("umfpay")
@@ -145,25 +147,22 @@ class NotificationInbox:
 
         self._store = EventStore(keeping, receiver.merchant, seconds=seconds)
         self._receiver = receiver
-        self._work = asyncio.Event()
-        self._closing = asyncio.Event()
-        self._reporter = Reporter(
-            self._store, self._read, gateway=gateway, on_conflict=on_conflict
-        )
+        self._work, self._news = asyncio.Event(), asyncio.Event()
+        both: dict[str, Any] = {"store": self._store, "read": self._read}
+        self._reporter = Reporter(**both, gateway=gateway, on_conflict=on_conflict)
         self._asker = None
 
         if gateway is not None:
             self._asker = Asker(
-                self._store,
-                self._read,
-                gateway,
-                on_answer=self._look_soon,
-                on_waiting=self._reporter.look,
+                **both,
+                gateway=gateway,
+                on_answer=self._apply_soon,
+                on_waiting=self._report_soon,
             )
 
         self._applier = Applier(
-            ReadyEvents(applying, receiver.merchant, seconds=seconds),
-            self._read,
+            ready=ReadyEvents(applying, receiver.merchant, seconds=seconds),
+            read=self._read,
             handler_timeout=handler_timeout,
             workers=workers,
             on_applied=self._wake,
@@ -176,7 +175,10 @@ class NotificationInbox:
         self._must_count = True
         self._is_open = False
         self._tasks: list[asyncio.Task[None]] = []
-        self._arrived: dict[str, set[asyncio.Event]] = {}
+        self._pruned = 0.0
+        # By the id that somebody waits for; and what was applied last to it.
+        self._arrived = WeakValueDictionary[str, asyncio.Event]()
+        self._newest_positions: dict[str, int] = {}
 
     def handler(self, handler: Handler) -> Handler:
         """
@@ -223,10 +225,7 @@ class NotificationInbox:
             DatabaseError: The database cannot be used, or tables are missing.
         """
         if self._is_open:
-            raise ConfigError(
-                "inbox: it is open already; one inbox is opened once.",
-                "inbox：已经打开；同一收件箱只能打开一次。",
-            )
+            raise open_already_error()
 
         self._is_open = True
 
@@ -239,18 +238,36 @@ class NotificationInbox:
             raise
 
         # Perhaps in another loop than before.
-        self._work, self._closing = asyncio.Event(), asyncio.Event()
-        self._work.set()
+        self._work, self._news = asyncio.Event(), asyncio.Event()
         self._applier.start()
-        loop = asyncio.get_running_loop()
-        self._tasks = [
-            loop.create_task(self._apply_for_ever()),
-            loop.create_task(self._listen_for_ever()),
-            loop.create_task(self._reporter.report_for_ever()),
+        works = [
+            repeat(
+                "applying notifications", self._apply, self._work, seconds=_POLL_SECONDS
+            ),
+            repeat(
+                "waking who waits", self._look, asyncio.Event(), seconds=_POLL_SECONDS
+            ),
+            repeat(
+                "reporting what waits",
+                self._reporter.report,
+                self._news,
+                seconds=_REPORT_SECONDS,
+                max_pause=MAX_PAUSE_SECONDS,
+            ),
         ]
 
         if self._asker is not None:
-            self._tasks.append(loop.create_task(self._asker.ask_for_ever()))
+            works.append(
+                repeat(
+                    "asking about notifications",
+                    self._asker.ask_due,
+                    asyncio.Event(),
+                    seconds=_POLL_SECONDS,
+                )
+            )
+
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(work) for work in works]
 
         return self
 
@@ -280,23 +297,15 @@ class NotificationInbox:
             raise
 
     async def _close(self, tasks: list[asyncio.Task[None]]) -> None:
-        self._closing.set()
-        self._work.set()
-        self._applier.stop()
-
-        for task in tasks[1:]:
-            task.cancel()
-
         # The handler's transaction ends before its connection is closed.
-        if tasks:
-            await asyncio.wait(tasks[:1], timeout=_PATIENCE_SECONDS)
+        await self._applier.stop()
 
         # `asyncio.wait_for` before Python 3.12, in a library, may lose a cancellation.
-        while left := [task for task in tasks if not task.done()]:
-            for task in left:
+        while tasks := [task for task in tasks if not task.done()]:
+            for task in tasks:
                 task.cancel()
 
-            await asyncio.wait(left, timeout=_POLL_SECONDS)
+            await asyncio.wait(tasks, timeout=_POLL_SECONDS)
 
         await self._close_databases()
         self._is_open = False
@@ -309,7 +318,7 @@ class NotificationInbox:
 
     def _must_be_open(self) -> None:
         if not self._is_open:
-            raise NotificationError("The inbox is closed.", "收件箱已关闭。")
+            raise closed_error()
 
     async def receive(
         self,
@@ -337,7 +346,7 @@ class NotificationInbox:
         """
         delivery = self._receiver.verify(body, headers)
         self._must_be_open()
-        failure = ""
+        failure = None
 
         try:
             await self._store.add(
@@ -345,13 +354,10 @@ class NotificationInbox:
             )
         except SQLAlchemyError as error:
             # Of the shop's own connection; its text may hold what is stored.
-            failure = type(getattr(error, "orig", None) or error).__name__
+            failure = not_stored_error(type(getattr(error, "orig", None) or error))
 
-        if failure:
-            raise DatabaseUnavailableError(
-                f"A notification could not be stored: {failure}.",
-                f"通知无法保存：{failure}。",
-            )
+        if failure is not None:
+            raise failure
 
         self._work.set()
 
@@ -425,32 +431,22 @@ class NotificationInbox:
         self._work.set()
         loop = asyncio.get_running_loop()
 
-        with self._listening(object_id) as arrived:
-            while True:
-                arrived.clear()
-                stored = await self._store.find(event.key)
-                status = None if stored is None else stored.decision.status
+        while True:
+            arrived = self._arrival(object_id)
+            stored = await self._store.find(event.key)
 
-                if status in (None, Status.APPLIED, Status.SAME):
-                    return await self._applied(entity, object_id)
+            if stored is None or stored.status in (Status.APPLIED, Status.SAME):
+                return await self._applied(entity, object_id)
 
-                # Whoever waits need not know that the gateway is asked meanwhile.
-                asking = status is Status.ASKING and self._asker is not None
+            # Whoever waits need not know that the gateway is asked meanwhile.
+            asking = stored.status is Status.ASKING and self._asker is not None
 
-                if status is not Status.READY and not asking:
-                    return None
+            if not (asking or stored.status is Status.READY) or loop.time() >= deadline:
+                return None
 
-                if loop.time() >= deadline:
-                    return None
-
-                # Another process may decide.
-                with suppress(TimeoutError):
-                    async with asyncio.timeout_at(
-                        min(deadline, loop.time() + _POLL_SECONDS)
-                    ):
-                        await arrived.wait()
-
-                self._must_be_open()
+            # Another process may decide.
+            await rest(arrived, min(deadline, loop.time() + _POLL_SECONDS))
+            self._must_be_open()
 
     async def wait(self, object_id: str, *, deadline: float) -> Entity | None:
         """
@@ -463,25 +459,23 @@ class NotificationInbox:
         """
         loop = asyncio.get_running_loop()
 
-        with self._listening(object_id) as arrived:
-            known = await self._newest(object_id=object_id)
+        arrived = self._arrival(object_id)
+        known = await self._newest(object_id=object_id)
 
-            if known is not None and _is_final(known.object):
-                return known.object
+        if known is not None and _is_final(known.object):
+            return known.object
 
-            while True:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout_at(deadline):
-                        await arrived.wait()
+        while True:
+            await rest(arrived, deadline)
+            is_over = loop.time() >= deadline
+            arrived = self._arrival(object_id)
+            found = await self._newest(object_id=object_id)
 
-                arrived.clear()
-                found = await self._newest(object_id=object_id)
+            if found is not None and (known is None or found.key != known.key):
+                return found.object
 
-                if found is not None and (known is None or found.key != known.key):
-                    return found.object
-
-                if loop.time() >= deadline:
-                    return None
+            if is_over:
+                return None
 
     async def notified(
         self,
@@ -584,10 +578,7 @@ class NotificationInbox:
         event = None if stored is None else self._read(stored)
 
         if stored is None or event is None:
-            raise NotificationError(
-                "There is no such event, or it names no object.",
-                "没有该事件，或其中没有对象编号。",
-            )
+            raise no_event_error()
 
         await self._store.release(stored, event)
         self._work.set()
@@ -627,45 +618,19 @@ class NotificationInbox:
 
         return self._receiver.verify(stored.body, headers).event
 
-    @contextmanager
-    def _listening(self, object_id: str) -> Iterator[asyncio.Event]:
-        arrived = asyncio.Event()
-        waiting = self._arrived.setdefault(object_id, set())
-        waiting.add(arrived)
+    def _arrival(self, object_id: str) -> asyncio.Event:
+        # Taken before a look at what is stored: nothing that comes after it is missed.
+        return self._arrived.setdefault(object_id, asyncio.Event())
 
-        try:
-            yield arrived
-        finally:
-            waiting.discard(arrived)
+    async def _apply(self) -> bool:
+        await self._applier.apply_due()
+        await self._count_held()
 
-            if not waiting:
-                del self._arrived[object_id]
+        if time.time() - self._pruned > _PRUNE_SECONDS:
+            self._pruned = time.time()
+            await self.prune(older_than=self._keep)
 
-    async def _apply_for_ever(self) -> None:
-        pruned = 0.0
-
-        while not self._closing.is_set():
-            try:
-                await self._applier.apply_due()
-                await self._count_held()
-
-                if time.time() - pruned > _PRUNE_SECONDS:
-                    pruned = time.time()
-                    await self._store.prune(pruned - self._keep.total_seconds())
-            except DatabaseError as error:
-                _log.warning("the inbox cannot work now: %s", error.what.en)
-                await self._rest(self._closing)
-            except Exception:  # noqa: BLE001 (logged; nobody else would apply)
-                _log.exception("the inbox failed; it goes on")
-                await self._rest(self._closing)
-
-            await self._rest(self._work)
-            self._work.clear()
-
-    async def _rest(self, until: asyncio.Event) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_POLL_SECONDS):
-                await until.wait()
+        return True
 
     async def _count_held(self) -> None:
         if not self._must_count and not self._is_full:
@@ -682,43 +647,41 @@ class NotificationInbox:
                 held,
             )
 
-    async def _listen_for_ever(self) -> None:
-        seen: dict[str, int] = {}
+    async def _look(self) -> bool:
+        """
+        Wake who waits for what another process has applied.
+        """
+        ids = [*self._arrived]
+        found: dict[str, int] = {}
 
-        while True:
-            await asyncio.sleep(_POLL_SECONDS)
-            ids = [*self._arrived]
-            found: dict[str, int] = {}
+        for start in range(0, len(ids), BATCH):
+            found |= await self._store.newest_positions(ids[start : start + BATCH])
 
-            # Another process may have applied something.
-            with suppress(DatabaseError):
-                for start in range(0, len(ids), BATCH):
-                    found |= await self._store.newest_positions(
-                        ids[start : start + BATCH]
-                    )
+        for object_id, position in found.items():
+            if self._newest_positions.get(object_id) != position:
+                self._wake(object_id)
 
-            for object_id, position in found.items():
-                if seen.get(object_id) != position:
-                    self._wake(object_id)
+        self._newest_positions = found
 
-            seen = found
+        return True
 
-    def _look_soon(self) -> None:
+    def _apply_soon(self) -> None:
         self._work.set()
 
     def _report_soon(self) -> None:
         self._must_count = True
-        self._reporter.look()
+        self._news.set()
         # Who has recorded it hears that it is not applied.
         self._wake_all()
 
     def _wake_all(self) -> None:
-        for waiting in self._arrived.values():
-            for arrived in waiting:
-                arrived.set()
+        for object_id in [*self._arrived]:
+            self._wake(object_id)
 
     def _wake(self, object_id: str) -> None:
-        for arrived in self._arrived.get(object_id, ()):
+        arrived = self._arrived.pop(object_id, None)
+
+        if arrived is not None:
             arrived.set()
 
 

@@ -8,17 +8,12 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, case, exists, select, update
+from sqlalchemy import Row, bindparam, case, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from umfpay.notifications._decision import Decision, Status
-from umfpay.notifications._stored_events import (
-    MAX_PAUSE_SECONDS,
-    StoredEvent,
-    as_moment,
-    pause_after,
-)
-from umfpay.notifications._waiting_events import Candidate, WaitingEvents
+from umfpay.notifications._stored_events import StoredEvent, as_moment
+from umfpay.notifications._waiting_events import WaitingEvents, is_due
 from umfpay.sql import Database, Work, insert_if_absent
 
 
@@ -37,8 +32,8 @@ class ReadyEvents(WaitingEvents):
         super().__init__(database, merchant, seconds=seconds)
         self.has_one_writer = not database.supports_skip_locked
         events, objects = self._events.c, self._objects.c
-        ids: BindParameter[Any] = bindparam("ids", expanding=True)
-        positions: BindParameter[Any] = bindparam("positions", expanding=True)
+        ids: Any = bindparam("ids", expanding=True)
+        positions: Any = bindparam("positions", expanding=True)
         is_ready = events.status == Status.READY
         older = self._events.alias("older").c
         self._lock = (
@@ -58,18 +53,6 @@ class ReadyEvents(WaitingEvents):
             ),
         )
         self._single = self._query.where(is_ready, events.position == bindparam("at"))
-        self._mark_waiting = (
-            update(self._events)
-            # What waits may be expected now.
-            .where(events.position == bindparam("at"), is_ready)
-            .where(events.version == bindparam("seen"))
-            .values(
-                {
-                    name: bindparam(f"new_{name}")
-                    for name in ("status", "reason", "due_at")
-                }
-            )
-        )
         # What is applied was true when it was decided.
         self._mark_applied = (
             update(self._events)
@@ -104,7 +87,7 @@ class ReadyEvents(WaitingEvents):
         await self._database.run(work, timeout=timeout)
 
     async def take(
-        self, connection: AsyncConnection, some: Sequence[Candidate]
+        self, connection: AsyncConnection, some: Sequence[Row[Any] | StoredEvent]
     ) -> list[StoredEvent]:
         """
         Lock the objects of *some*, and return the oldest ready event of each.
@@ -112,23 +95,27 @@ class ReadyEvents(WaitingEvents):
         Those are missing on which somebody else works, or whose time has not come.
 
         Args:
-            some: Of objects that differ, or one that names none.
+            some: Of objects that differ.
         """
         ids = [one.object_id for one in some if one.object_id is not None]
+        locked, found = {*ids}, list[StoredEvent]()
 
-        if not ids:
-            return await self._read(connection, self._single, at=some[0].position)
+        if ids:
+            if not self.has_one_writer:
+                rows = await connection.execute(self._lock, {"ids": ids})
+                locked = {row.object_id for row in rows}
 
-        locked = {*ids}
+            found = await self._read(connection, self._oldest, ids=ids)
 
-        if not self.has_one_writer:
-            rows = await connection.execute(self._lock, {"ids": ids})
-            locked = {row.object_id for row in rows}
+        for one in some:
+            if one.object_id is None:
+                found += await self._read(connection, self._single, at=one.position)
 
         return [
             one
-            for one in await self._read(connection, self._oldest, ids=ids)
-            if _has_come(one) and (one.known.binding is None or one.object_id in locked)
+            for one in found
+            if is_due(one.due_at, time.time())
+            and (one.known.binding is None or one.object_id in locked)
         ]
 
     async def settle(
@@ -142,7 +129,6 @@ class ReadyEvents(WaitingEvents):
         Raises:
             ChangedError: Somebody else has applied one of them.
         """
-        now = time.time()
         positions = []
 
         for stored, decision in decided:
@@ -150,21 +136,12 @@ class ReadyEvents(WaitingEvents):
                 positions.append(stored.position)
                 await self._bind_applied(connection, stored)
             else:
-                asked = decision.status is Status.ASKING
-                due = now + pause_after(stored.questions) if asked else now
-                values: dict[str, Any] = {
-                    "at": stored.position,
-                    "seen": stored.version,
-                    "new_status": decision.status,
-                    "new_reason": decision.reason,
-                    "new_due_at": as_moment(due),
-                }
-                await connection.execute(self._mark_waiting, values)
+                await self._move(connection, stored, decision)
 
         if not positions:
             return
 
-        values = {"positions": positions, "now": as_moment(now)}
+        values = {"positions": positions, "now": as_moment(time.time())}
         await connection.execute(self._advance, values)
         marked = await connection.execute(self._mark_applied, values)
 
@@ -186,9 +163,3 @@ class ReadyEvents(WaitingEvents):
             },
         ):
             raise ChangedError
-
-
-def _has_come(stored: StoredEvent) -> bool:
-    now = as_moment(time.time())
-
-    return not now < stored.due_at <= now + as_moment(MAX_PAUSE_SECONDS)

@@ -12,11 +12,15 @@ import attrs
 
 from umfpay import _codec
 from umfpay.config import Config, merchant_id, no_config
-from umfpay.errors import (
-    EnvelopeError,
-    NotificationBodyError,
-    NotificationSignatureError,
-    Text,
+from umfpay.errors import EnvelopeError, NotificationBodyError, Text
+from umfpay.errors.notification_errors import (
+    headers_error,
+    nameless_error,
+    raw_body_error,
+    too_long_error,
+    two_signatures_error,
+    unreadable_error,
+    unverified_error,
 )
 from umfpay.models import CustomsDeclaration, Order, Payment, Refund
 from umfpay.protocol import (
@@ -42,12 +46,6 @@ KIND_OF_TYPE: Final[dict[type, Kind]] = {
     Refund: "refund",
     CustomsDeclaration: "customs_declaration",
 }
-_RAW_BODY_ADVICE: Final = Text(
-    "Give the body as received: FastAPI `await request.body()`, aiohttp `await"
-    " request.read()`, Flask `request.get_data()`, Django `request.body`.",
-    "请传入收到的原始内容：FastAPI `await request.body()`、aiohttp `await"
-    " request.read()`、Flask `request.get_data()`、Django `request.body`。",
-)
 
 
 @attrs.frozen(kw_only=True)
@@ -240,21 +238,13 @@ class NotificationReceiver:
         )
 
         if envelope.verdict not in (Verdict.VERIFIED, Verdict.UNREADABLE):
-            raise NotificationSignatureError(
-                f"The notification is {envelope.verdict}.",
-                "通知没有签名。"
-                if envelope.verdict is Verdict.UNSIGNED
-                else "通知签名无效。",
-            )
+            raise unverified_error(unsigned=envelope.verdict is Verdict.UNSIGNED)
 
         key = hashlib.sha256(body).hexdigest()
         event, number, reason = None, None, None
 
         if envelope.verdict is Verdict.UNREADABLE:
-            reason = Text(
-                f"The notification cannot be read: {envelope.reason}.",
-                f"通知无法读取：{envelope.reason}。",
-            )
+            reason = unreadable_error(str(envelope.reason)).what
         else:
             try:
                 event = _event(envelope.members, body, signature or "", key)
@@ -314,10 +304,7 @@ def _event(members: Any, body: bytes, signature: str, key: str) -> NotificationE
         raise NotificationBodyError(*error.what) from None
 
     if entity.id is None or entity.state is None:
-        raise NotificationBodyError(
-            "The notification names no object or no state.",
-            "通知中缺少对象编号或状态。",
-        )
+        raise nameless_error()
 
     return NotificationEvent(
         kind=KIND_OF_TYPE[type(entity)],
@@ -333,14 +320,10 @@ def _event(members: Any, body: bytes, signature: str, key: str) -> NotificationE
 
 def _raw(body: Any) -> bytes:
     if not isinstance(body, bytes | bytearray | memoryview):
-        raise NotificationBodyError(
-            f"body is {type(body).__name__}, not the bytes as received.",
-            f"body 是 {type(body).__name__}，不是收到的原始字节。",
-            advice=_RAW_BODY_ADVICE,
-        )
+        raise raw_body_error(type(body))
 
     if len(body) > MAX_BODY_BYTES:
-        raise NotificationBodyError("The notification is too long.", "通知内容过长。")
+        raise too_long_error()
 
     return bytes(body)
 
@@ -349,9 +332,7 @@ def _signature(headers: Headers) -> str | None:
     found = [value for name, value in _pairs(headers) if name.lower() == "signature"]
 
     if len(found) > 1:
-        raise NotificationSignatureError(
-            "There are two Signature headers.", "存在多个 Signature 请求头。"
-        )
+        raise two_signatures_error()
 
     return found[0] if found else None
 
@@ -362,14 +343,7 @@ def _pairs(headers: Any) -> list[tuple[str, str]]:
 
         return [(_word(name), _word(value)) for name, value in pairs]
     except (TypeError, ValueError):
-        raise NotificationSignatureError(
-            "headers is neither a mapping nor pairs of names and values.",
-            "headers 既不是映射，也不是名称与值的键值对。",
-            advice=Text(
-                "Give the headers of the request, as the framework has them.",
-                "请传入框架提供的请求头。",
-            ),
-        ) from None
+        raise headers_error() from None
 
 
 def _word(text: Any) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import attrs
 from sqlalchemy import ColumnElement, Row, Select, and_, func, select
 
-from umfpay.notifications._decision import Decision, KnownFacts, Status
+from umfpay.notifications._decision import KnownFacts, Status
 from umfpay.notifications._expectations import Binding, Expectation
 from umfpay.notifications._receiver import Kind, NotificationEvent, Origin
 from umfpay.sql import Tables
@@ -69,13 +69,6 @@ class StoredEvent:
     received_at: int = 0
     due_at: int = 0
     known: KnownFacts = KnownFacts()
-
-    @property
-    def decision(self) -> Decision:
-        """
-        The last one.
-        """
-        return Decision(self.status, self.reason)
 
     @property
     def name(self) -> str:

@@ -4,23 +4,20 @@ Events that were not applied (held, unconfirmed, conflicts): listed and reported
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
 import attrs
 
 from umfpay.errors import (
-    DatabaseError,
     NotificationAmountError,
     NotificationError,
     escape,
 )
-from umfpay.notifications._asking import Gateway
+from umfpay.notifications._asking import Gateway, getter
 from umfpay.notifications._decision import Status
 from umfpay.notifications._handlers import call
 from umfpay.notifications._receiver import NotificationEvent
@@ -28,10 +25,6 @@ from umfpay.notifications._stored_events import Read, StoredEvent
 from umfpay.notifications._waiting_events import WaitingEvents
 
 
-# Seconds: what another process decided is looked for that often.
-_POLL_SECONDS: Final = 30.0
-_FIRST_PAUSE_SECONDS: Final = 1.0
-_MAX_PAUSE_SECONDS: Final = 300.0
 _MAX_COUNT: Final = 100_000
 _CONFLICT_STATUSES: Final = frozenset({Status.CONFLICT, Status.WRONG_AMOUNT})
 
@@ -70,6 +63,7 @@ class UnappliedEvent:
 OnConflict = Callable[[UnappliedEvent], Awaitable[None]]
 
 
+@attrs.define(eq=False, kw_only=True)
 class Reporter:
     """
     Tells of each event that waits: conflicts until somebody has taken them.
@@ -78,25 +72,10 @@ class Reporter:
         read: Makes the event of stored bytes.
     """
 
-    def __init__(
-        self,
-        store: WaitingEvents,
-        read: Read,
-        *,
-        gateway: Gateway | None,
-        on_conflict: OnConflict | None,
-    ) -> None:
-        self._store = store
-        self._read = read
-        self._gateway = gateway
-        self._on_conflict = on_conflict
-        self._news = asyncio.Event()
-
-    def look(self) -> None:
-        """
-        Have what is new reported soon.
-        """
-        self._news.set()
+    _store: WaitingEvents
+    _read: Read
+    _gateway: Gateway | None
+    _on_conflict: OnConflict | None
 
     async def list_events(self, statuses: Collection[Status]) -> list[UnappliedEvent]:
         """
@@ -105,33 +84,6 @@ class Reporter:
         return [
             self._as_unapplied(one) for one in await self._store.list_events(statuses)
         ]
-
-    async def report_for_ever(self) -> None:
-        """
-        Tell of each event; what fails is told again, less and less often.
-        """
-        pause = _FIRST_PAUSE_SECONDS
-        # Perhaps in another loop than before.
-        self._news = asyncio.Event()
-
-        while True:
-            self._news.clear()
-
-            try:
-                calm = await self.report()
-            except DatabaseError as error:
-                _log.warning("what waits cannot be told now: %s", error.what.en)
-                calm = False
-
-            if calm:
-                pause = _FIRST_PAUSE_SECONDS
-
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_POLL_SECONDS):
-                        await self._news.wait()
-            else:
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, _MAX_PAUSE_SECONDS)
 
     async def report(self) -> bool:
         """
@@ -159,7 +111,7 @@ class Reporter:
 
     async def _report(self, stored: StoredEvent, counts: dict[Status, int]) -> None:
         unapplied = self._as_unapplied(stored)
-        status = stored.decision.status
+        status = stored.status
 
         if status not in _CONFLICT_STATUSES:
             if status not in counts:
@@ -186,14 +138,10 @@ class Reporter:
         state = "nobody was asked"
 
         if gateway is not None and event is not None:
-            noun = {"payment": gateway.payments, "refund": gateway.refunds}
-
             # Another merchant's object may be refused, and a gateway of the shop's own may
             # raise anything: the conflict is told all the same.
             try:
-                answer = await noun.get(event.kind, gateway.customs).get(
-                    event.object_id
-                )
+                answer = await getter(gateway, event.kind).get(event.object_id)
                 state = f"the gateway says {answer.state}"
             except Exception as error:  # noqa: BLE001 (told)
                 name = getattr(error, "ret_code", None) or type(error).__name__
@@ -207,8 +155,7 @@ class Reporter:
         )
 
     def _as_unapplied(self, stored: StoredEvent) -> UnappliedEvent:
-        decision = stored.decision
-        reason, error = decision.reason, None
+        reason, error = stored.reason, None
 
         try:
             event = self._read(stored)
@@ -216,11 +163,11 @@ class Reporter:
             # The key that signed it is not known any more: whoever lists it sees it.
             event, reason = None, f"{reason} (it verifies no more)"
 
-        if decision.status is Status.WRONG_AMOUNT:
+        if stored.status is Status.WRONG_AMOUNT:
             name = "" if event is None else escape(event.object_id)
             error = NotificationAmountError(
-                f"{name}: {decision.reason}.",
-                f"{name}：通知金额与订单不符（{decision.reason}）。",
+                f"{name}: {stored.reason}.",
+                f"{name}：通知金额与订单不符（{stored.reason}）。",
             )
 
         return UnappliedEvent(

@@ -8,17 +8,17 @@ import time
 from collections.abc import Collection
 from typing import Any, Final
 
-import attrs
 from sqlalchemy import (
     ColumnElement,
+    Row,
     Select,
     and_,
-    bindparam,
     case,
     delete,
     func,
     or_,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -29,6 +29,7 @@ from umfpay.notifications._stored_events import (
     StoredEvent,
     as_moment,
     event_query,
+    pause_after,
     read_known,
     read_stored,
 )
@@ -51,23 +52,13 @@ BATCH: Final = 200
 _MAX_PRUNED: Final = 1000
 
 
-@attrs.frozen
-class Candidate:
+def is_due(due_at: Any, now: float) -> Any:
     """
-    An event whose time has come, perhaps one behind others of its object.
+    Tell of a moment, or of a column of them, whether it has come.
+
+    One later than the longest pause was stored by another clock.
     """
-
-    due_at: int
-    position: int
-    key: str
-    object_id: str | None
-
-    @property
-    def name(self) -> str:
-        """
-        Of its object; its own key if it names none.
-        """
-        return self.object_id or self.key
+    return (due_at <= as_moment(now)) | (due_at > as_moment(now + MAX_PAUSE_SECONDS))
 
 
 class WaitingEvents:
@@ -82,16 +73,20 @@ class WaitingEvents:
         self._database = database
         self._merchant = merchant
         self._seconds = seconds
-        self._events = database.tables.events
-        self._objects = database.tables.objects
-        self._is_ours = self._events.c.merchant == merchant
+        self._events, self._objects = database.tables.events, database.tables.objects
+        events = self._events.c
+        self._is_ours = events.merchant == merchant
+        self._has_failed = and_(events.status == Status.READY, events.attempts > 0)
+        # What is reported once; what a question brings is no other reason.
+        self._reported_as = case(
+            (events.status.in_(_UNCONFIRMED_STATUSES), "asking"), else_=events.reason
+        )
         self._query = event_query(database.tables).where(self._is_ours)
-        self._one = self._query.where(self._events.c.event_key == bindparam("key"))
 
-    async def _rows(self, query: Select[Any], **values: Any) -> list[Any]:
+    async def _rows(self, query: Select[Any]) -> list[Any]:
         # Any: what the columns hold.
         async def work(connection: AsyncConnection) -> list[Any]:
-            return [*await connection.execute(query, values)]
+            return [*await connection.execute(query)]
 
         return await self._database.run(work, timeout=self._seconds, read_only=True)
 
@@ -103,39 +98,14 @@ class WaitingEvents:
 
         return await self._database.run(work, timeout=self._seconds)
 
-    def _is_due(self, now: float) -> ColumnElement[bool]:
-        # One that is due later than the longest pause was stored by another clock.
-        due_at = self._events.c.due_at
-
-        return or_(
-            due_at <= as_moment(now), due_at > as_moment(now + MAX_PAUSE_SECONDS)
-        )
-
-    @property
-    def _failed(self) -> ColumnElement[bool]:
-        events = self._events.c
-
-        return and_(events.status == Status.READY, events.attempts > 0)
-
-    @property
-    def _reported_as(self) -> ColumnElement[str]:
-        """
-        What is reported once; what a question brings is no other reason.
-        """
-        events = self._events.c
-
-        return case(
-            (events.status.in_(_UNCONFIRMED_STATUSES), "asking"),
-            else_=events.reason,
-        )
-
     async def find(self, key: str) -> StoredEvent | None:
         """
         Return that event with what is known now.
         """
+        query = self._query.where(self._events.c.event_key == key)
 
         async def work(connection: AsyncConnection) -> list[StoredEvent]:
-            return await self._read(connection, self._one, key=key)
+            return await self._read(connection, query)
 
         found = await self._database.run(work, timeout=self._seconds, read_only=True)
 
@@ -144,6 +114,7 @@ class WaitingEvents:
     async def _read(
         self, connection: AsyncConnection, query: Select[Any], **values: Any
     ) -> list[StoredEvent]:
+        objects = self._objects.c
         stored = []
 
         for row in (await connection.execute(query, values)).all():
@@ -152,13 +123,10 @@ class WaitingEvents:
 
             # Only these are decided by the other ids of their number.
             if number is not None and row.own_kind is None and row.kind != "payment":
-                objects = self._objects.c
+                is_of_number = objects.mer_reference_id == number
                 found = await connection.execute(
                     select(objects.object_id, objects.kind)
-                    .where(
-                        objects.merchant == self._merchant,
-                        objects.mer_reference_id == number,
-                    )
+                    .where(objects.merchant == self._merchant, is_of_number)
                     .order_by(objects.position)
                 )
                 others = [*found]
@@ -168,31 +136,25 @@ class WaitingEvents:
         return stored
 
     async def due(
-        self, status: Status, now: float, *, after: Candidate | None = None
-    ) -> list[Candidate]:
+        self, status: Status, now: float, *, after: Row[Any] | None = None
+    ) -> list[Row[Any]]:
         """
-        Return the next events of *status* whose time has come, the longest due first.
+        Return the next events of *status* whose time has come, the longest due first:
+        moment, position, key, id and name of their object (the key if it has no id).
         """
         events = self._events.c
+        place = (events.due_at, events.position)
         query = select(
-            events.due_at, events.position, events.event_key, events.object_id
-        ).where(self._is_ours, events.status == status, self._is_due(now))
+            *place,
+            events.event_key.label("key"),
+            events.object_id,
+            func.coalesce(events.object_id, events.event_key).label("name"),
+        ).where(self._is_ours, events.status == status, is_due(events.due_at, now))
 
         if after is not None:
-            query = query.where(
-                or_(
-                    events.due_at > after.due_at,
-                    and_(
-                        events.due_at == after.due_at, events.position > after.position
-                    ),
-                )
-            )
+            query = query.where(tuple_(*place) > (after.due_at, after.position))
 
-        rows = await self._rows(
-            query.order_by(events.due_at, events.position).limit(BATCH)
-        )
-
-        return [Candidate(*row) for row in rows]
+        return await self._rows(query.order_by(*place).limit(BATCH))
 
     async def claim_question(self, key: str, now: float, until: float) -> bool:
         """
@@ -203,7 +165,7 @@ class WaitingEvents:
         changed = await self._change(
             events.event_key == key,
             events.status == Status.ASKING,
-            self._is_due(now),
+            is_due(events.due_at, now),
             questions=events.questions + 1,
             due_at=as_moment(until),
         )
@@ -214,14 +176,42 @@ class WaitingEvents:
         """
         Keep what became of a question, unless the event was decided meanwhile.
         """
+
+        async def work(connection: AsyncConnection) -> None:
+            await self._move(connection, stored, decision)
+
+        await self._database.run(work, timeout=self._seconds)
+
+    async def _move(
+        self, connection: AsyncConnection, stored: StoredEvent, decision: Decision
+    ) -> bool:
+        """
+        Have *stored* as it was decided; False if it is no more as it was read.
+        """
         events = self._events.c
-        await self._change(
-            events.position == stored.position,
-            events.status == Status.ASKING,
-            events.version == stored.version,
-            status=decision.status,
-            reason=decision.reason,
+        values: dict[str, Any] = {"status": decision.status, "reason": decision.reason}
+
+        if decision.status is Status.READY:
+            values["version"] = events.version + 1
+
+        # A question that is open has its next moment already.
+        if decision.status is not stored.status:
+            asked = decision.status is Status.ASKING
+            pause = pause_after(stored.questions) if asked else 0.0
+            values["due_at"] = as_moment(time.time() + pause)
+
+        moved = await connection.execute(
+            update(self._events)
+            .where(
+                events.position == stored.position,
+                events.status == stored.status,
+                # What waits may be expected now.
+                events.version == stored.version,
+            )
+            .values(values)
         )
+
+        return moved.rowcount == 1
 
     async def postpone(self, key: str, until: float, reason: str) -> None:
         """
@@ -270,7 +260,7 @@ class WaitingEvents:
 
         return await self._list(
             events.status.in_(statuses),
-            or_(events.status != Status.READY, self._failed),
+            or_(events.status != Status.READY, self._has_failed),
         )
 
     async def unreported(self, now: float, *, questions: int) -> list[StoredEvent]:
@@ -286,20 +276,17 @@ class WaitingEvents:
         is_news = or_(
             events.reported_at.is_(None), events.reported_reason != self._reported_as
         )
-        is_of_yesterday = or_(
-            events.reported_at < as_moment(now - _DAY),
-            events.reported_at > as_moment(now),
+        is_old_enough = or_(
+            events.status != Status.ASKING, events.questions >= questions
         )
+        is_of_yesterday = ~events.reported_at.between(
+            as_moment(now - _DAY), as_moment(now)
+        )
+        is_unconfirmed = events.status.in_(_UNCONFIRMED_STATUSES)
 
         return await self._list(
             events.status.in_(WAITING_STATUSES),
-            or_(
-                and_(
-                    is_news,
-                    or_(events.status != Status.ASKING, events.questions >= questions),
-                ),
-                and_(events.status.in_(_UNCONFIRMED_STATUSES), is_of_yesterday),
-            ),
+            or_(and_(is_news, is_old_enough), and_(is_unconfirmed, is_of_yesterday)),
         )
 
     async def _list(self, *conditions: ColumnElement[bool]) -> list[StoredEvent]:
@@ -328,7 +315,7 @@ class WaitingEvents:
         events = self._events.c
         changed = await self._change(
             events.event_key == key,
-            or_(events.status.in_(WAITING_STATUSES), self._failed),
+            or_(events.status.in_(WAITING_STATUSES), self._has_failed),
             status=Status.DISMISSED,
             due_at=as_moment(time.time()),
         )
@@ -351,28 +338,20 @@ class WaitingEvents:
         Remove what was settled before that time; return how many.
         """
         events = self._events.c
-        # MySQL deletes from no table that it selects from; and short transactions let
-        # others in.
-        old = (
-            select(events.position)
-            .where(
-                self._is_ours,
-                events.status.in_(_SETTLED_STATUSES),
-                events.due_at < as_moment(before),
-            )
-            .limit(_MAX_PRUNED)
-        )
+        is_old = events.due_at < as_moment(before)
+        is_settled = events.status.in_(_SETTLED_STATUSES)
+        # MySQL deletes from no table that it selects from, but from what it has read.
+        old = select(events.position).where(self._is_ours, is_settled, is_old)
+        chosen = select(old.limit(_MAX_PRUNED).subquery().c.position)
+        statement = delete(self._events).where(events.position.in_(chosen))
+
+        async def work(connection: AsyncConnection) -> int:
+            return (await connection.execute(statement)).rowcount
+
         removed = 0
 
-        while rows := await self._rows(old):
-            chosen = events.position.in_([row.position for row in rows])
-
-            async def work(
-                connection: AsyncConnection, chosen: ColumnElement[bool] = chosen
-            ) -> None:
-                await connection.execute(delete(self._events).where(chosen))
-
-            await self._database.run(work, timeout=self._seconds)
-            removed += len(rows)
+        # Short transactions let others in.
+        while count := await self._database.run(work, timeout=self._seconds):
+            removed += count
 
         return removed

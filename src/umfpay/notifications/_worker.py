@@ -10,33 +10,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from enum import Enum
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import attrs
+from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from umfpay.errors import (
-    CommitUnknownError,
-    DatabaseError,
-    DatabaseUnavailableError,
-    NotificationError,
-    Text,
-)
+from umfpay.errors import CommitUnknownError, DatabaseError, DatabaseUnavailableError
 from umfpay.errors.database_errors import ended_error
+from umfpay.errors.inbox_errors import too_slow_error
 from umfpay.notifications._decision import Decision, Status, decide
 from umfpay.notifications._handlers import call
 from umfpay.notifications._ready_events import ChangedError, ReadyEvents
 from umfpay.notifications._receiver import Kind, NotificationEvent
+from umfpay.notifications._repeating import gather_all
 from umfpay.notifications._stored_events import Read, StoredEvent, pause_after
-from umfpay.notifications._waiting_events import BATCH, Candidate
+from umfpay.notifications._waiting_events import BATCH
 from umfpay.sql import Transaction
 
 
@@ -47,35 +43,22 @@ MARGIN_SECONDS: Final = 20.0
 # What takes longer shares no transaction, and lets others into a SQLite file.
 _LONG_SECONDS: Final = 0.1
 _LET_OTHERS_SECONDS: Final = 0.15
+_PATIENCE_SECONDS: Final = 10.0
 _MAX_TOGETHER: Final = 32
 
 _log = logging.getLogger("umfpay")
 
 
-class _StoppedError(Exception):
-    """
-    Raised when the inbox is closed while a handler runs.
-    """
-
-
-class _DisturbedError(Exception):
-    """
-    Raised when a shared transaction would be begun again.
-    """
-
-
 class _End(Enum):
     """
-    What became of a candidate.
+    What became of an object whose oldest event was to be applied.
     """
 
     APPLIED = "applied"
+    # Or its turn did not come: it is looked at again at once.
     DECIDED = "decided"
-    FAILED = "failed"
-    # Its turn did not come.
-    LEFT = "left"
-    # Somebody else works on its object, or has done so.
-    MISSED = "missed"
+    # It failed, nobody here has a handler, or somebody else works on it.
+    WAITS = "waits"
 
 
 @attrs.define(eq=False)
@@ -96,6 +79,7 @@ class _Trial:
     is_cut: bool = False
 
 
+@attrs.define(eq=False, kw_only=True)
 class Applier:
     """
     Applies events, those of one object one after another.
@@ -107,28 +91,20 @@ class Applier:
         on_waiting: Called when an event was decided and not applied.
     """
 
-    def __init__(
-        self,
-        ready: ReadyEvents,
-        read: Read,
-        *,
-        handler_timeout: float,
-        workers: int,
-        on_applied: Callable[[str], None],
-        on_waiting: Callable[[], None],
-    ) -> None:
-        self._ready = ready
-        self._read = read
-        self._handler_timeout = handler_timeout
-        self._workers = workers
-        self._on_applied = on_applied
-        self._on_waiting = on_waiting
-        self._turn = asyncio.Lock()
-        self._handlers: list[tuple[Kind | None, Handler]] = []
-        # Events that wait for a process with a handler: looked at once.
-        self._left: set[str] = set()
-        self._running: set[asyncio.Timeout] = set()
-        self._stopped = False
+    _ready: ReadyEvents
+    _read: Read
+    _handler_timeout: float
+    _workers: int
+    _on_applied: Callable[[str], None]
+    _on_waiting: Callable[[], None]
+    _turn: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
+    _handlers: list[tuple[Kind | None, Handler]] = attrs.field(factory=list, init=False)
+    # Events that wait for a process with a handler: looked at once.
+    _left: set[str] = attrs.field(factory=set, init=False)
+    _running: set[asyncio.Timeout] = attrs.field(factory=set, init=False)
+    # How many objects share a transaction: fewer while handlers are slow.
+    _together: int = attrs.field(default=_MAX_TOGETHER, init=False)
+    _stopped: bool = attrs.field(default=False, init=False)
 
     def add_handler(self, handler: Handler, kind: Kind | None) -> None:
         """
@@ -145,15 +121,19 @@ class Applier:
         # Perhaps in another loop than before.
         self._turn = asyncio.Lock()
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """
-        Begin no event any more, and stop the handlers that run.
+        Begin no event any more, stop the handlers that run, and wait for their end.
         """
         self._stopped = True
         now = asyncio.get_running_loop().time()
 
         for scope in self._running:
             scope.reschedule(now)
+
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE_SECONDS), self._turn:
+                pass
 
     async def apply_due(self) -> int:
         """
@@ -170,111 +150,68 @@ class Applier:
         Apply the event with *key*, and those of its object before it.
         """
         stored = await self._ready.find(key)
-
-        if stored is None:
-            return 0
-
-        place = Candidate(0, stored.position, key, stored.object_id)
         applied = 0
 
         async with self._turn:
-            while await self._apply([place]) == [_End.APPLIED]:
+            while stored and [*(await self._apply([stored])).values()] == [
+                _End.APPLIED
+            ]:
                 applied += 1
 
         return applied
 
     async def _apply_all(self) -> int:
-        applied = 0
-        tried, left = set[str](), set[str]()
-        after = None
-        crowded = False
+        applied, after = 0, None
+        waiting, due = set[str](), set[str]()
 
         while not self._stopped:
             batch = await self._ready.due(Status.READY, time.time(), after=after)
-            left |= self._left.intersection(one.key for one in batch)
-            groups: dict[str, deque[Candidate]] = {}
+            due.update(one.key for one in batch)
+            # One event of each object: the oldest one is applied.
+            objects = {
+                one.name: one
+                for one in batch
+                if one.name not in waiting and one.key not in self._left
+            }
 
-            for candidate in batch:
-                if candidate.key not in self._left and candidate.key not in tried:
-                    groups.setdefault(candidate.name, deque()).append(candidate)
+            if not objects:
+                if len(batch) < BATCH:
+                    self._left &= due
 
-            queue = deque(groups.values())
+                    break
 
-            # Other workers begin elsewhere.
-            if crowded:
-                queue.rotate(random.randrange(len(queue) or 1))  # noqa: S311
+                after = batch[-1]
 
-            crowded = False
-            ended = await asyncio.gather(
-                *(self._take_from(queue, tried) for _ in range(self._workers)),
-                return_exceptions=True,
-            )
-
-            for one in ended:
-                if isinstance(one, BaseException):
-                    raise one
-
-                applied += one[0]
-                crowded = crowded or one[1]
-
-            if crowded:
                 continue
 
-            if len(batch) < BATCH:
-                self._left &= left | tried
-
-                break
-
-            after = batch[-1]
+            ends: dict[str, _End] = {}
+            queue = deque(objects.values())
+            share = -(-len(queue) // self._workers)
+            await gather_all(
+                self._take_from(queue, share, ends) for _ in range(self._workers)
+            )
+            applied += [*ends.values()].count(_End.APPLIED)
+            waiting |= {name for name, end in ends.items() if end is _End.WAITS}
 
         return applied
 
     async def _take_from(
-        self, queue: deque[deque[Candidate]], tried: set[str]
-    ) -> tuple[int, bool]:
+        self, queue: deque[Row[Any]], share: int, ends: dict[str, _End]
+    ) -> None:
         """
-        Apply what is in *queue*; return how many, and whether other workers are there.
+        Apply what is in *queue*, with other workers; keep in *ends* what became of it.
         """
-        loop = asyncio.get_running_loop()
-        applied, together = 0, 1
-
         while queue and not self._stopped:
-            groups = [queue.popleft()]
+            count = min(self._together, share, len(queue))
+            ends.update(await self._apply([queue.popleft() for _ in range(count)]))
 
-            while queue and len(groups) < together and groups[-1][0].object_id:
-                groups.append(queue.popleft())
-
-            tried.update(one.key for group in groups for one in group)
-            begun = loop.time()
-            ends = await self._apply([group[0] for group in groups])
-            took = loop.time() - begun
-            together = min(2 * together, _MAX_TOGETHER)
-
-            if took > _LONG_SECONDS:
-                together = max(together // 4, 1)
-
-            for group, end in zip(groups, ends, strict=True):
-                applied += end is _End.APPLIED
-
-                if end in (_End.APPLIED, _End.DECIDED):
-                    group.popleft()
-
-                if group and end not in (_End.FAILED, _End.MISSED):
-                    queue.append(group)
-
-            if _End.MISSED in ends:
-                queue.clear()
-
-                return applied, True
-
-        return applied, False
-
-    async def _apply(self, some: Sequence[Candidate]) -> list[_End]:
+    async def _apply(self, some: Sequence[Row[Any] | StoredEvent]) -> dict[str, _End]:
         """
         Apply the oldest event of the object of each of *some*.
         """
         trials: dict[str, _Trial] = {}
         begun = asyncio.get_running_loop().time()
+        ends: dict[str, _End] = {}
 
         try:
             await self._ready.run(
@@ -282,88 +219,90 @@ class Applier:
                 timeout=self._handler_timeout + MARGIN_SECONDS,
             )
         except Exception as raised:  # noqa: BLE001 (it is raised, or the event's)
-            if len(some) > 1:
-                return await self._apply_one_by_one(some, trials)
+            if len(some) == 1:
+                trial = trials.get(some[0].name)
 
-            return [await self._end_of_failure(raised, trials)]
+                return {some[0].name: await self._end_of_failure(raised, trial)}
+
+            alone = [*some]
+        else:
+            # Alone, it may be made again after a deadlock.
+            alone = [one for one in some if _is_of_database(trials.get(one.name))]
         finally:
             await self._let_others(begun)
 
-        return [await self._end(one, trials.get(one.name)) for one in some]
-
-    async def _apply_one_by_one(
-        self, some: Sequence[Candidate], trials: dict[str, _Trial]
-    ) -> list[_End]:
-        ends = []
-
         for one in some:
-            trial = trials.get(one.name)
-
-            if self._stopped:
-                ends.append(_End.LEFT)
-            elif trial is not None and trial.is_cut and trial.error is not None:
-                ends.append(await self._postpone(trial.stored, trial.error))
+            if one not in alone:
+                ends[one.name] = await self._end(trials.get(one.name))
+            elif self._stopped:
+                ends[one.name] = _End.WAITS
             else:
-                ends += await self._apply([one])
+                ends |= await self._apply([one])
 
         return ends
 
     async def _let_others(self, begun: float) -> None:
-        # SQLite lets in who looks at the right moment.
         took = asyncio.get_running_loop().time() - begun
 
-        if self._ready.has_one_writer and took > _LONG_SECONDS and not self._stopped:
+        if took <= _LONG_SECONDS:
+            self._together = min(2 * self._together, _MAX_TOGETHER)
+
+            return
+
+        self._together = max(self._together // 4, 1)
+
+        # SQLite lets in who looks at the right moment.
+        if self._ready.has_one_writer and not self._stopped:
             await asyncio.sleep(_LET_OTHERS_SECONDS)
 
-    async def _end(self, candidate: Candidate, trial: _Trial | None) -> _End:
+    async def _end(self, trial: _Trial | None) -> _End:
         """
-        Say what became of *candidate* in a transaction that was committed.
+        Say what became of an object in a transaction that was committed.
         """
         if trial is None:
-            return _End.MISSED
-
-        # Alone, it may be made again after a deadlock.
-        if isinstance(trial.error, SQLAlchemyError | DatabaseError):
-            return (await self._apply([candidate]))[0]
+            return _End.WAITS
 
         if trial.error is not None:
             return await self._postpone(trial.stored, trial.error)
 
-        if trial.decision is None:
-            return _End.LEFT
+        status = None if trial.decision is None else trial.decision.status
 
-        if trial.decision.status is Status.READY:
-            return _End.FAILED
+        if status is Status.READY:
+            return _End.WAITS
 
-        if trial.decision.status is Status.APPLIED:
+        if status is Status.APPLIED:
             self._on_applied(trial.stored.name)
 
             return _End.APPLIED
 
-        if trial.decision.status is not Status.SAME:
+        if status not in (None, Status.SAME):
             self._on_waiting()
 
         return _End.DECIDED
 
-    async def _end_of_failure(
-        self, raised: Exception, trials: dict[str, _Trial]
-    ) -> _End:
+    async def _end_of_failure(self, raised: Exception, trial: _Trial | None) -> _End:
         """
         Say what became of one event whose transaction was undone.
+
+        Raises:
+            Exception: It is no fault of the handler: the database is away.
         """
-        if isinstance(raised, ChangedError):
-            return _End.MISSED
+        if self._stopped or isinstance(raised, ChangedError):
+            return _End.WAITS
 
-        for trial in trials.values():
-            error = trial.error if trial.is_cut and trial.error else raised
+        error = raised if trial is None or not trial.is_cut else trial.error
 
-            if isinstance(error, _StoppedError):
-                return _End.FAILED
+        if trial is None or error is None:
+            raise raised
 
-            if not _is_of_database(error, trial):
-                return await self._postpone(trial.stored, error)
+        # A handler that meets deadlocks again and again is one that fails.
+        if error is not trial.error and (
+            isinstance(error, DatabaseUnavailableError | CommitUnknownError)
+            or (isinstance(error, DatabaseError) and trial.error is None)
+        ):
+            raise error
 
-        raise raised
+        return await self._postpone(trial.stored, error)
 
     async def _postpone(self, stored: StoredEvent, error: Exception) -> _End:
         _log.error(
@@ -374,16 +313,17 @@ class Applier:
         await self._ready.postpone(stored.event_key, until, reason)
         self._on_waiting()
 
-        return _End.FAILED
+        return _End.WAITS
 
     async def _transact(
         self,
-        some: Sequence[Candidate],
+        some: Sequence[Row[Any] | StoredEvent],
         trials: dict[str, _Trial],
         connection: AsyncConnection,
     ) -> None:
+        # Together they would disturb others again.
         if trials and len(some) > 1:
-            raise _DisturbedError
+            raise ChangedError
 
         trials.clear()
         loop = asyncio.get_running_loop()
@@ -392,9 +332,10 @@ class Applier:
 
         for stored in await self._ready.take(connection, some):
             trial = trials[stored.name] = _Trial(stored)
+            is_late = len(trials) > 1 and loop.time() > end
 
             # What is applied of a number decides about the next event of it.
-            if self._stopped or stored.number in numbers or loop.time() > end:
+            if self._stopped or is_late or stored.number in numbers:
                 continue
 
             numbers.update({stored.number} - {None})
@@ -421,37 +362,31 @@ class Applier:
 
             return
 
-        decision = decide(trial.event, stored.known, number=stored.mer_reference_id)
-        handlers = self._handlers_of(trial)
+        trial.decision = decide(
+            trial.event, stored.known, number=stored.mer_reference_id
+        )
 
-        if decision.status is not Status.APPLIED:
-            pass
-        elif not handlers:
-            self._leave(stored.event_key)
-            decision = Decision(Status.READY)
-        elif alone:
-            await self._run(handlers, trial, connection)
-        elif not await self._run_in_savepoint(handlers, trial, connection):
+        if trial.decision.status is not Status.APPLIED:
             return
 
-        trial.decision = decision
+        handlers = [one for kind, one in self._handlers if kind in (None, stored.kind)]
 
-    def _handlers_of(self, trial: _Trial) -> list[Handler]:
-        return [
-            one for kind, one in self._handlers if kind in (None, trial.stored.kind)
-        ]
+        if not handlers:
+            if not self._left:
+                _log.warning(
+                    "this process has no handler: a notification waits for one that has"
+                )
 
-    def _leave(self, key: str) -> None:
-        if not self._left:
-            _log.warning(
-                "this process has no handler: a notification waits for one that has"
-            )
-
-        self._left.add(key)
+            self._left.add(stored.event_key)
+            trial.decision = Decision(Status.READY)
+        elif alone:
+            await self._run(handlers, trial, connection)
+        else:
+            await self._run_in_savepoint(handlers, trial, connection)
 
     async def _run_in_savepoint(
         self, handlers: list[Handler], trial: _Trial, connection: AsyncConnection
-    ) -> bool:
+    ) -> None:
         await connection.exec_driver_sql("SAVEPOINT umf_event")
 
         try:
@@ -461,10 +396,8 @@ class Applier:
             if trial.is_cut:
                 raise
 
-            trial.error = error
+            trial.error, trial.decision = error, None
             await connection.exec_driver_sql("ROLLBACK TO SAVEPOINT umf_event")
-
-        return trial.error is None
 
     async def _run(
         self, handlers: list[Handler], trial: _Trial, connection: AsyncConnection
@@ -495,11 +428,7 @@ class Applier:
 
         # The handler may have caught the cancellation, or the refusal of a rollback.
         if scope.expired():
-            trial.error = (
-                _StoppedError()
-                if self._stopped
-                else _too_slow_error(self._handler_timeout)
-            )
+            trial.error = too_slow_error(self._handler_timeout)
         elif connection.closed or not connection.in_transaction():
             trial.error = ended_error()
 
@@ -507,29 +436,7 @@ class Applier:
             raise trial.error
 
 
-def _is_of_database(error: Exception, trial: _Trial) -> bool:
-    """
-    Tell whether *error* is no fault of the handler: the database is away.
-    """
-    if error is trial.error or not isinstance(error, DatabaseError):
-        return False
-
-    # A handler that meets deadlocks again and again is one that fails.
-    return (
-        isinstance(error, DatabaseUnavailableError | CommitUnknownError)
-        or trial.error is None
-    )
-
-
-def _too_slow_error(seconds: float) -> NotificationError:
-    return NotificationError(
-        f"A handler did not end within {seconds:g} s and was stopped.",
-        f"处理函数未在 {seconds:g} 秒内结束，已被中止。",
-        advice=Text(
-            "Nothing was kept, and it is tried again. Let it write through its"
-            " transaction only: a second connection waits for the rows that the first"
-            " has changed. Or give a longer handler_timeout.",
-            "未保存任何内容，稍后重试。处理函数应只通过其事务写入："
-            "另一个连接会等待本事务已修改的行。也可加大 handler_timeout。",
-        ),
+def _is_of_database(trial: _Trial | None) -> bool:
+    return trial is not None and isinstance(
+        trial.error, SQLAlchemyError | DatabaseError
     )

@@ -1,0 +1,70 @@
+"""
+The inbox's tasks: each does its work again and again, whatever fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+
+from umfpay.errors import DatabaseError
+from umfpay.notifications._stored_events import pause_after
+
+
+_log = logging.getLogger("umfpay")
+
+
+async def rest(until: asyncio.Event, at: float) -> None:
+    """
+    Wait until the event is set, or for that moment in the loop's time.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout_at(at):
+            await until.wait()
+
+
+async def repeat(
+    name: str,
+    work: Callable[[], Awaitable[bool]],
+    wake: asyncio.Event,
+    *,
+    seconds: float,
+    max_pause: float = 1.0,
+) -> None:
+    """
+    Do *work* again and again: when *wake* is set, and after so many seconds.
+
+    Args:
+        name: What a log calls it.
+        work: Returns False if a part of it failed.
+        max_pause: Seconds at most before what failed is done again.
+    """
+    failures = 0
+
+    while True:
+        wake.clear()
+
+        try:
+            failures = 0 if await work() else failures + 1
+        except DatabaseError as error:
+            _log.warning("%s cannot be done now: %s", name, error.what.en)
+            failures += 1
+        except Exception:  # noqa: BLE001 (logged; nobody else would do it)
+            _log.exception("%s failed; it goes on", name)
+            failures += 1
+
+        if failures:
+            await asyncio.sleep(min(pause_after(failures - 1), max_pause))
+        else:
+            await rest(wake, asyncio.get_running_loop().time() + seconds)
+
+
+async def gather_all(works: Iterable[Awaitable[None]]) -> None:
+    """
+    Wait for all of them, also when one fails; then raise the first error.
+    """
+    for ended in await asyncio.gather(*works, return_exceptions=True):
+        if ended is not None:
+            raise ended
