@@ -4,6 +4,7 @@ Builds with a mistake, which must be caught.
 
 from __future__ import annotations
 
+import functools
 from weakref import WeakKeyDictionary
 
 from umfpay.journal._record import JournaledCall
@@ -37,18 +38,18 @@ def break_apply():
     Call handlers in a transaction of their own, after the mark is committed.
     """
     run, apply = Applier._run, Applier._apply
+    kept = WeakKeyDictionary()
 
-    async def keep(self, handlers, event, trial, connection):
-        self.kept.append((handlers, event, trial))
+    async def keep(self, handlers, trial, connection):
+        kept[self].append((handlers, trial))
 
     async def apply_and_run(self, some):
-        self.kept = []
+        kept[self] = []
         ends = await apply(self, some)
-        kept, self.kept = self.kept, []
 
-        for one in kept:
+        for handlers, trial in kept.pop(self, []):
             await self._ready.run(
-                lambda connection, one=one: run(self, *one, connection), timeout=10.0
+                functools.partial(run, self, handlers, trial), timeout=10.0
             )
 
         return ends

@@ -11,7 +11,13 @@ import pytest
 
 from umfpay.emulator._keys import make_credentials
 from umfpay.errors import NotificationError
-from umfpay.notifications import NotificationReceiver, _worker
+from umfpay.models import Money
+from umfpay.notifications import (
+    NotificationInbox,
+    NotificationReceiver,
+    _waiting_events,
+    _worker,
+)
 from umfpay.testing import NotificationSigner
 
 
@@ -235,3 +241,47 @@ async def test_several_handlers_are_one_transaction(open_shop, place):
     await shop.inbox.replay()
 
     assert place.effects() == ONCE
+
+
+async def test_what_waits_for_another_process_hides_nothing(
+    place, receiver, signer, monkeypatch
+):
+    """
+    Though it fills whole batches: what came after it is applied.
+    """
+    for module in (_waiting_events, _worker):
+        monkeypatch.setattr(module, "BATCH", 3)
+
+    applied = []
+    money = Money("3.00", "USD")
+    told = {"total": "3.00", "currency": "USD", "mer_date": "20261123"}
+
+    async with NotificationInbox(place.spec, receiver) as inbox:
+        for number in range(8):
+            name = f"r{number}"
+            await inbox.expect(
+                name,
+                amount=money,
+                kind="refund",
+                payment_id="PAY_A",
+                refund_id=f"REF_{number}",
+            )
+            given = signer.refund(
+                f"REF_{number}",
+                parent_payment="PAY_A",
+                mer_reference_id=name,
+                **told,
+            )
+            await inbox.receive(given.body, given.headers)
+
+        @inbox.on_payment
+        async def paid(event, transaction):
+            applied.append(event.object_id)
+
+        await inbox.expect("n1", amount=money, payment_id="PAY_A")
+        signed = signer.payment("PAY_A", mer_reference_id="n1", **told)
+        await inbox.receive(signed.body, signed.headers)
+        await inbox.replay()
+
+    assert applied == ["PAY_A"]
+    assert sorted(place.status()) == ["applied", *["ready"] * 8]

@@ -27,6 +27,7 @@ from umfpay.notifications._decision import (
     Decision,
     KnownFacts,
     Status,
+    is_complete,
     money_conflict,
     number_conflict,
 )
@@ -120,22 +121,11 @@ def decide_by_answer(
         return Decision(Status.ASKING, "its order is not expected")
 
     asked = event_of(answer, known.binding)
-    trouble = money_conflict(asked, known.order)
-    named = asked.mer_reference_id
-
-    trouble = number_conflict(asked, known.order) or trouble
+    trouble = number_conflict(asked, known.order) or money_conflict(asked, known.order)
 
     # Another merchant's payment may fit or not: it is never a conflict of ours.
-    if known.binding is None:
-        amount = None if asked.order is None else asked.order.amount
-        whole = (
-            named is not None
-            and amount is not None
-            and None not in (amount.total, amount.currency)
-        )
-
-        if trouble is not None or not whole:
-            return Decision(Status.ASKING, "the gateway tells of another order")
+    if known.binding is None and (trouble is not None or not is_complete(asked)):
+        return Decision(Status.ASKING, "the gateway tells of another order")
 
     return trouble or Decision(Status.APPLIED)
 

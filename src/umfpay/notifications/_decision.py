@@ -161,7 +161,7 @@ def _payment(event: NotificationEvent, known: KnownFacts) -> Decision:
     if decision is not None:
         return decision
 
-    if event.origin == "notification" and not _is_complete(event):
+    if event.origin == "notification" and not is_complete(event):
         return Decision(Status.ASKING, "it does not tell all that was ordered")
 
     decision = _decide_without_query(event)
@@ -260,7 +260,10 @@ def _decide_without_query(event: NotificationEvent) -> Decision:
     return _APPLIED_DECISION
 
 
-def _is_complete(event: NotificationEvent) -> bool:
+def is_complete(event: NotificationEvent) -> bool:
+    """
+    Tell whether *event* tells number, total and currency.
+    """
     amount = None if event.order is None else event.order.amount
 
     return (

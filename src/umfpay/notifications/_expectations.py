@@ -26,6 +26,10 @@ Expected = Literal["payment", "refund"]
 Expectable = NewOrder | NewRefund | CustomsDeclaration | str
 
 
+def _read_day(day: date | str | None) -> date | None:
+    return date.fromisoformat(day) if isinstance(day, str) else day
+
+
 @attrs.frozen(kw_only=True)
 class Expectation:
     """
@@ -38,9 +42,9 @@ class Expectation:
 
     kind: Expected
     mer_reference_id: str
-    total: Decimal
+    total: Decimal = attrs.field(converter=Decimal)
     currency: str
-    mer_date: date | None = None
+    mer_date: date | None = attrs.field(default=None, converter=_read_day)
     payment_id: str | None = None
 
 

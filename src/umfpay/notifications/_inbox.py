@@ -41,7 +41,6 @@ from umfpay.notifications._receiver import (
 from umfpay.notifications._repeating import repeat, rest
 from umfpay.notifications._stored_events import MAX_PAUSE_SECONDS, StoredEvent
 from umfpay.notifications._unapplied import OnConflict, Reporter, UnappliedEvent
-from umfpay.notifications._waiting_events import BATCH
 from umfpay.notifications._worker import MARGIN_SECONDS, Applier, Handler
 from umfpay.sensitive import Secret, looks_like_address
 from umfpay.sql import Database
@@ -652,10 +651,7 @@ class NotificationInbox:
         Wake who waits for what another process has applied.
         """
         ids = [*self._arrived]
-        found: dict[str, int] = {}
-
-        for start in range(0, len(ids), BATCH):
-            found |= await self._store.newest_positions(ids[start : start + BATCH])
+        found = await self._store.newest_positions(ids) if ids else {}
 
         for object_id, position in found.items():
             if self._newest_positions.get(object_id) != position:

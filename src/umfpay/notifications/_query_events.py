@@ -28,25 +28,26 @@ def event_of(entity: Entity, binding: Binding | None = None) -> NotificationEven
     kind = KIND_OF_TYPE[type(entity)]
     assert entity.state is not None
     members: dict[str, Any] = {"id": entity.id, "state": entity.state.value}
-    number = None if binding is None else binding.mer_reference_id
+    number, payment_id = None, None
+
+    if binding is not None:
+        number, payment_id = binding.mer_reference_id, binding.payment_id
 
     if isinstance(entity, Payment):
-        members["order"] = _order(entity.order, number)
-    elif number is not None:
+        members |= {
+            "order": _order(entity.order, number),
+            "settle_date": entity.settle_date,
+            "execute_success_time": entity.execute_success_time,
+        }
+    else:
         # The answer to a new refund names the order that was paid, and CNY cents
         # (gateway.md, trap 15).
-        members["order"] = {"mer_reference_id": number}
+        members |= {
+            "order": {"mer_reference_id": number} if number else None,
+            "parent_payment": entity.parent_payment or payment_id,
+        }
 
-    if not isinstance(entity, Payment):
-        members["parent_payment"] = entity.parent_payment or (
-            None if binding is None else binding.payment_id
-        )
-
-    if isinstance(entity, Payment):
-        members["settle_date"] = _day(entity.settle_date)
-        members["execute_success_time"] = _day(entity.execute_success_time)
-
-    return stored_event(dump_json({kind: _without_none(members)}))
+    return stored_event(dump_json({kind: _plain(members)}))
 
 
 def stored_event(body: bytes) -> NotificationEvent:
@@ -79,29 +80,26 @@ def _order(order: Order | None, number: str | None) -> dict[str, Any]:
 
     if amount is not None:
         money = {
-            "total": _text(amount.total),
+            "total": amount.total,
             "currency": None if amount.currency is None else amount.currency.value,
-            "total_cny": _text(amount.total_cny),
+            "total_cny": amount.total_cny,
         }
 
     return {
         "mer_reference_id": order.mer_reference_id or number,
-        "mer_date": _day(order.mer_date),
+        "mer_date": order.mer_date,
         "amount": money,
     }
 
 
-def _text(total: Decimal | None) -> str | None:
-    return None if total is None else str(total)
+def _plain(value: Any) -> Any:
+    """
+    Return *value* as JSON takes it, without what is None.
+    """
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items() if one is not None}
 
+    if isinstance(value, date):
+        return f"{value:%Y%m%d}"
 
-def _day(moment: date | None) -> str | None:
-    return None if moment is None else f"{moment:%Y%m%d}"
-
-
-def _without_none(members: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: _without_none(one) if isinstance(one, dict) else one
-        for name, one in members.items()
-        if one is not None
-    }
+    return str(value) if isinstance(value, Decimal) else value

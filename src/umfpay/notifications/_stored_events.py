@@ -5,8 +5,6 @@ Events as they are kept, with what is known of their objects and orders.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
-from decimal import Decimal
 from typing import Any, Final
 
 import attrs
@@ -198,9 +196,5 @@ def _expectation(kind: Any, row: Row[Any]) -> Expectation | None:
 
     if members["mer_reference_id"] is None:
         return None
-
-    day = members["mer_date"]
-    members["mer_date"] = None if day is None else date.fromisoformat(day)
-    members["total"] = Decimal(members["total"])
 
     return Expectation(kind=kind, **members)

@@ -220,14 +220,19 @@ class Applier:
             )
         except Exception as raised:  # noqa: BLE001 (it is raised, or the event's)
             if len(some) == 1:
-                trial = trials.get(some[0].name)
+                name = some[0].name
 
-                return {some[0].name: await self._end_of_failure(raised, trial)}
+                return {name: await self._end_of_failure(raised, trials.get(name))}
 
             alone = [*some]
         else:
             # Alone, it may be made again after a deadlock.
-            alone = [one for one in some if _is_of_database(trials.get(one.name))]
+            alone = [
+                one
+                for one in some
+                if one.name in trials
+                and isinstance(trials[one.name].error, SQLAlchemyError | DatabaseError)
+            ]
         finally:
             await self._let_others(begun)
 
@@ -379,25 +384,24 @@ class Applier:
 
             self._left.add(stored.event_key)
             trial.decision = Decision(Status.READY)
-        elif alone:
-            await self._run(handlers, trial, connection)
-        else:
-            await self._run_in_savepoint(handlers, trial, connection)
 
-    async def _run_in_savepoint(
-        self, handlers: list[Handler], trial: _Trial, connection: AsyncConnection
-    ) -> None:
-        await connection.exec_driver_sql("SAVEPOINT umf_event")
+            return
+
+        if not alone:
+            await connection.exec_driver_sql("SAVEPOINT umf_event")
 
         try:
             await self._run(handlers, trial, connection)
-            await connection.exec_driver_sql("RELEASE SAVEPOINT umf_event")
         except Exception as error:
-            if trial.is_cut:
+            trial.error, trial.decision = error, None
+
+            if alone or trial.is_cut:
                 raise
 
-            trial.error, trial.decision = error, None
             await connection.exec_driver_sql("ROLLBACK TO SAVEPOINT umf_event")
+
+        if not alone:
+            await connection.exec_driver_sql("RELEASE SAVEPOINT umf_event")
 
     async def _run(
         self, handlers: list[Handler], trial: _Trial, connection: AsyncConnection
@@ -410,10 +414,8 @@ class Applier:
             async with scope:
                 for handler in handlers:
                     await call(handler, trial.event, transaction)
-        except Exception as error:
+        except Exception:
             if not scope.expired():
-                trial.error = error
-
                 raise
         finally:
             self._running.discard(scope)
@@ -428,15 +430,7 @@ class Applier:
 
         # The handler may have caught the cancellation, or the refusal of a rollback.
         if scope.expired():
-            trial.error = too_slow_error(self._handler_timeout)
-        elif connection.closed or not connection.in_transaction():
-            trial.error = ended_error()
+            raise too_slow_error(self._handler_timeout)
 
-        if trial.error is not None:
-            raise trial.error
-
-
-def _is_of_database(trial: _Trial | None) -> bool:
-    return trial is not None and isinstance(
-        trial.error, SQLAlchemyError | DatabaseError
-    )
+        if connection.closed or not connection.in_transaction():
+            raise ended_error()
