@@ -129,18 +129,20 @@ def test_money_is_rounded_half_up_by_its_digits(amounts, hundredths):
 
 
 @pytest.mark.parametrize(
-    "amount", ["1,000.00", "1e5", "¥5", "5 CNY", "0x10", ".5", "5.", "1" * 16, "1.2.3"]
+    "amount", ["1,000", "1e5", "$", "5 CNY", "0x10", ".5", "5.", "1" * 16, "1.2.3"]
 )
 def test_what_is_no_amount_is_never_guessed(amount):
     """
-    It is named by column and row, not by its value; other engines fail, too.
+    It is named by column, row and value, if that is no long number; other engines fail,
+    too.
     """
     table = pl.DataFrame({"mer_reference_id": ["a", "b"], "total": ["1.00", amount]})
 
     with pytest.raises(errors.StatementError, match="total holds in row 2") as caught:
         rows(Ledger.frame(table))
 
-    assert f"'{amount}'" not in str(caught.value)
+    shown = "***" if len(amount) > 10 else amount
+    assert f"'{shown}'" in str(caught.value)
 
     with duckdb.connect() as duck, pytest.raises(duckdb.Error):
         canonical(duck.from_arrow(table.to_arrow())).fetchall()

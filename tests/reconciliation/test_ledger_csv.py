@@ -146,7 +146,7 @@ def test_rows_are_counted_across_blocks_of_both_kinds(tmp_path, monkeypatch):
     with pytest.raises(errors.StatementError, match="row 37: it has 4 fields"):
         orders(tmp_path, "\n".join([NAMES, *lines]))
 
-    lines[36] = "B36,¥1,a"
+    lines[36] = "B36,one,a"
 
     with pytest.raises(errors.StatementError, match="total holds in row 37"):
         orders(tmp_path, "\n".join([NAMES, *lines]))
@@ -170,16 +170,17 @@ def test_a_file_that_is_no_table_is_refused(tmp_path, data, words):
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
-def test_a_file_with_another_delimiter_gets_words_on_how_to_name_it(
-    tmp_path, delimiter
-):
+def test_another_delimiter_is_found_out(tmp_path, delimiter):
     """
-    In place of a column that is missing.
+    Who names a wrong one gets words on how to name it, in place of a column that is
+    missing.
     """
     text = f"{NAMES}\nB1,10.00,a\n".replace(",", delimiter)
 
+    assert [("B1", 1000)] == orders(tmp_path, text)
+
     with pytest.raises(errors.StatementError, match="first line") as caught:
-        orders(tmp_path, text)
+        orders(tmp_path, text, delimiter=",")
 
     assert "--delimiter" in str(caught.value)
 

@@ -79,13 +79,15 @@ def test_a_column_of_a_type_that_holds_no_such_value_is_refused(column, values):
 @pytest.mark.parametrize("encoding", ["gb18030", "utf-16"])
 def test_a_ledger_in_another_encoding_says_how_to_save_it(tmp_path, encoding):
     """
-    UMF, who never saw it, is not to be asked about it.
+    Where one is named; UMF, who never saw it, is not to be asked about it.
     """
     file = tmp_path / "ledger.csv"
     file.write_text("no,amount,day\n张三,1.00,2017-02-05\n", encoding=encoding)
 
     with pytest.raises(StatementError, match=r"no text in utf-8\..*Save it as UTF-8"):
-        Ledger.csv(file, columns=COLUMNS)
+        Ledger.csv(file, columns=COLUMNS, encoding="utf-8")
+
+    assert 1 == sum(map(len, Ledger.csv(file, columns=COLUMNS).batches()))
 
 
 def test_a_lone_carriage_return_is_no_quotation_mark(tmp_path):

@@ -60,13 +60,11 @@ _Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
     help="Which of your columns holds mer_reference_id, mer_date, kind, refund_id,"
     " currency, total, total_cny, state or service_fee.",
 )
-@click.option("--encoding", default="utf-8", show_default=True, help="Of a CSV ledger.")
+@click.option("--encoding", help="Of a CSV ledger; otherwise it is found out.")
 @click.option(
     "--delimiter",
-    default=",",
-    show_default=True,
     metavar="CHARACTER",
-    help="What stands between the fields of a CSV ledger.",
+    help="Between the fields of a CSV ledger; otherwise it is found out.",
 )
 @click.option(
     "--tolerance",
@@ -144,8 +142,8 @@ def reconcile(
     ledger: str,
     query: str | None,
     columns: Sequence[str],
-    encoding: str,
-    delimiter: str,
+    encoding: str | None,
+    delimiter: str | None,
     tolerances: Sequence[str],
     first: datetime | None,
     last: datetime | None,
@@ -263,8 +261,8 @@ def _ledger(
     query: str | None,
     columns: dict[str, str],
     *,
-    encoding: str,
-    delimiter: str,
+    encoding: str | None,
+    delimiter: str | None,
 ) -> Ledger:
     from umfpay.reconciliation import Ledger
 

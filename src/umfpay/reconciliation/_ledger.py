@@ -15,12 +15,20 @@ from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._extra import must_have_polars
 from umfpay.reconciliation._ledger_csv import CSVTable
 from umfpay.reconciliation._ledger_files import batches, file_identity, names
+from umfpay.reconciliation._ledger_format import LedgerFormat
+from umfpay.reconciliation._ledger_mapping import (
+    ColumnMapping,
+    header_names,
+    map_columns,
+)
 from umfpay.reconciliation._ledger_moments import (
     batches_in_utc,
     has_offsets,
     names_in_arrow,
 )
-from umfpay.reconciliation._ledger_names import OPTIONAL_COLUMNS, choose_columns
+from umfpay.reconciliation._ledger_names import OPTIONAL_COLUMNS
+from umfpay.reconciliation._ledger_place import Place
+from umfpay.reconciliation._ledger_refunds import RefundSign
 from umfpay.reconciliation._ledger_values import in_our_columns
 from umfpay.sensitive import Secret, hide
 
@@ -61,13 +69,22 @@ class Ledger:
         columns: Columns,
         there: list[str],
         identity: Any,
+        written: LedgerFormat | None = None,
+        source: str = "",
     ) -> None:
         self._raw = raw
-        self._columns = choose_columns(columns, there)
-        self.available: frozenset[str] = frozenset(self._columns) & frozenset(
+        self._source = source
+        self.written = written or LedgerFormat()
+        self.written.check_needed()
+        self.mapping: ColumnMapping = map_columns(columns, self.written, there)
+        self.available: frozenset[str] = frozenset(self.mapping.columns) & frozenset(
             OPTIONAL_COLUMNS
         )
-        self.identity: list[Any] = [identity, sorted(self._columns.items())]
+        self.identity: list[Any] = [
+            identity,
+            sorted(self.mapping.columns.items()),
+            repr(self.written),
+        ]
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], columns: Columns = None) -> Ledger:
@@ -90,17 +107,20 @@ class Ledger:
         path: str | os.PathLike[str],
         *,
         columns: Columns = None,
-        encoding: str = "utf-8",
-        delimiter: str = ",",
+        encoding: str | None = None,
+        delimiter: str | None = None,
+        written: LedgerFormat | None = None,
     ) -> Ledger:
         """
         Read a CSV file with a line of names.
 
         Args:
             columns: Ours to theirs.
-            encoding: Such as ``gb18030``, which Excel writes in Chinese.
+            encoding: Such as ``gb18030``, which Excel writes in Chinese; None finds it
+                out.
             delimiter: One ASCII character, such as ``;``, which Excel writes where the
-                comma is decimal.
+                comma is decimal; None finds it out.
+            written: How else it is written.
 
         Raises:
             StatementError: It cannot be read.
@@ -112,21 +132,35 @@ class Ledger:
             del path
 
         must_have_polars()
-        table = CSVTable(file, encoding=encoding, delimiter=delimiter)
+        form = (written or LedgerFormat()).changed(
+            encoding=encoding, delimiter=delimiter
+        )
+        form.check_needed()
+        table = CSVTable(file, form, header_names(columns, form))
 
         return cls(
             table.batches,
             columns=columns,
             there=table.names,
-            identity=["csv", *file_identity(file), encoding, delimiter],
+            identity=["csv", *file_identity(file)],
+            written=form,
+            source=file.name,
         )
 
     @classmethod
     def parquet(
-        cls, path: str | os.PathLike[str], *, columns: Columns = None
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        columns: Columns = None,
+        written: LedgerFormat | None = None,
     ) -> Ledger:
         """
         Read a Parquet file.
+
+        Args:
+            columns: Ours to theirs.
+            written: How its values are written.
         """
         try:
             file = _file(path)
@@ -141,6 +175,8 @@ class Ledger:
                 columns=columns,
                 there=names_in_arrow(file),
                 identity=["parquet", *file_identity(file)],
+                written=written,
+                source=file.name,
             )
 
         def scan() -> pl.LazyFrame:
@@ -153,6 +189,8 @@ class Ledger:
             columns=columns,
             there=names(scan, file),
             identity=["parquet", *file_identity(file)],
+            written=written,
+            source=file.name,
         )
 
     @classmethod
@@ -163,6 +201,7 @@ class Ledger:
         *,
         columns: Columns = None,
         batch_rows: int = 50_000,
+        written: LedgerFormat | None = None,
     ) -> Ledger:
         """
         Read what *query* selects, as it comes, with SQLAlchemy.
@@ -174,6 +213,7 @@ class Ledger:
                 ``sqlite:///shop.sqlite3``; the driver is yours to install.
             query: A SELECT.
             batch_rows: Rows in memory at a time.
+            written: How its values are written.
         """
         # It may hold a password, and a traceback may show this frame.
         hidden = hide(url, Secret)
@@ -194,12 +234,23 @@ class Ledger:
             columns=columns,
             there=selection.names(),
             identity=["sql", selection.digest],
+            written=written,
         )
 
     @classmethod
-    def frame(cls, frame: Any, *, columns: Columns = None) -> Ledger:
+    def frame(
+        cls,
+        frame: Any,
+        *,
+        columns: Columns = None,
+        written: LedgerFormat | None = None,
+    ) -> Ledger:
         """
         Take a frame that fits into memory, of anything narwhals takes.
+
+        Args:
+            columns: Ours to theirs.
+            written: How its values are written.
         """
         must_have_polars()
         import narwhals as nw
@@ -233,6 +284,7 @@ class Ledger:
             columns=columns,
             there=rows.columns,
             identity=["frame", rows.height, digest],
+            written=written,
         )
 
     def batches(self) -> Iterator[pl.DataFrame]:
@@ -241,14 +293,34 @@ class Ledger:
 
         Raises:
             StatementError: A value is not what its column should hold; it names the
-                column and the row, never the value.
+                column and the row, and shows the value without long numbers.
         """
+        import polars as pl
+
         before = 0
+        last: str | None = None
+        mapping = self.mapping
+        sign = RefundSign(negative=self.written.refunds_negative)
 
-        for rows in self._raw([*dict.fromkeys(self._columns.values())]):
-            yield in_our_columns(rows, self._columns, before=before)
+        for raw in self._raw(mapping.wanted()):
+            numbers = pl.int_range(before + 1, before + raw.height + 1, eager=True)
+            before += raw.height
+            rows = mapping.with_joined(raw) if mapping.joined else raw
+            place = Place(rows, numbers, self._source)
+            mapping.check_expected(place)
 
-            before += rows.height
+            if mapping.item_rows and rows.height:
+                column = rows.get_column(mapping.columns["mer_reference_id"])
+                place, last = place.only(mapping.orders_only(place, last)), column[-1]
+
+            ours, place = in_our_columns(
+                mapping.columns,
+                place,
+                written=self.written,
+                refund_columns=mapping.refund_columns,
+            )
+
+            yield sign.remove(ours, place)
 
 
 def _file(path: str | os.PathLike[str]) -> Path:

@@ -79,7 +79,16 @@ def with_our_columns(
                 f"{name}={found[name]} 为浮点数，不能表示金额；请转换为文本或 decimal",
             )
 
-    refund = _words(found["refund_id"]) if "refund_id" in found else nw.lit("")
+    for name in ("mer_reference_id", "refund_id"):
+        if name in found and schema[found[name]].is_float():
+            raise columns_error(
+                f"{name}={found[name]} holds floats, which are no numbers of orders and"
+                " refunds: their last digits may be lost; give text",
+                f"{name}={found[name]} 为浮点数，不能表示订单号或退款单号（末位可能已"
+                "丢失）；请提供文本",
+            )
+
+    refund = _refund_number(found["refund_id"]) if "refund_id" in found else nw.lit("")
     table = table.with_columns(nw.coalesce(refund, nw.lit("")).alias(_REFUND_COLUMN))
     table = (
         table.with_columns(nw.col(found["kind"]).alias(_KIND_COLUMN))
@@ -169,6 +178,13 @@ def _value(name: str, column: str, kind: Any) -> Expr:
         return _words(column).str.to_uppercase()
 
     return _words(column)
+
+
+def _refund_number(column: str) -> Expr:
+    text = _words(column)
+
+    # WeChat Pay writes 0 for no refund.
+    return nw.when(text != "0").then(text)
 
 
 def _words(column: str) -> Expr:

@@ -7,19 +7,28 @@ a field, fields of several lines, rows that are too short) are read one by one.
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import attrs
 
-from umfpay.errors import ConfigError, StatementError, Text
-from umfpay.reconciliation._ledger_files import unreadable_error
+from umfpay.errors import StatementError, Text
+from umfpay.reconciliation._ledger_files import LEDGER_ADVICE, unreadable_error
+from umfpay.reconciliation._ledger_format import KNOWN_SUMMARIES, LedgerFormat
+from umfpay.reconciliation._ledger_layout import (
+    BYTE_ORDER_MARK,
+    COMMENT,
+    Dropped,
+    Layout,
+    clean_name,
+    find_layout,
+    first_line_error,
+)
 
 
 if TYPE_CHECKING:
@@ -28,7 +37,6 @@ if TYPE_CHECKING:
 
 _BLOCK_CHARACTERS: Final = 8 * 1024 * 1024
 _BATCH_ROWS: Final = 100_000
-_BYTE_ORDER_MARK: Final = "\ufeff"
 # What else spreadsheets write between fields.
 _OTHER_DELIMITERS: Final = re.compile(r"[,;\t|]")
 _QUOTE_ADVICE: Final = Text(
@@ -48,29 +56,45 @@ class CSVTable:
 
     Args:
         file: The file.
-        encoding: Of its text.
-        delimiter: One ASCII character.
+        written: How it is written.
+        wanted: For each column that is needed, the names of which one is there.
 
     Attributes:
         names: Of its columns.
+        layout: How it is laid out.
+        dropped: The lines that are no rows; those below the rows are known when all are
+            read.
 
     Raises:
         StatementError: It cannot be read.
         ConfigError: *encoding* or *delimiter* cannot be meant.
     """
 
-    def __init__(self, file: Path, *, encoding: str, delimiter: str) -> None:
+    def __init__(
+        self, file: Path, written: LedgerFormat, wanted: Sequence[Collection[str]] = ()
+    ) -> None:
         self._file = file
-        self._encoding = _without_mark(encoding)
-        self._delimiter = delimiter
+        self._summaries = (*KNOWN_SUMMARIES, *written.summaries)
+        self.layout: Layout = find_layout(file, written, wanted)
+        self.dropped: list[Dropped] = self.layout.dropped
+        self.names: list[str] = [*map(clean_name, self.layout.names)]
+        only, *others = self.names
 
-        if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
-            raise ConfigError(
-                "delimiter: one ASCII character.", "delimiter：必须是一个 ASCII 字符。"
+        # One column is too few for any ledger.
+        if not others and _OTHER_DELIMITERS.search(only):
+            raise first_line_error(
+                file,
+                Text(
+                    f"between its names stands no {self.layout.delimiter!r}",
+                    f"列名之间没有 {self.layout.delimiter!r}",
+                ),
+                advice=Text(
+                    "Say what stands between the fields: delimiter=, in a shell"
+                    " --delimiter (';', or $'\\t' for a tab).",
+                    "请指定字段之间的分隔符：delimiter=，命令行为 --delimiter"
+                    "（';'，制表符为 $'\\t'）。",
+                ),
             )
-
-        with self._records() as records:
-            self.names: list[str] = records.names
 
     def batches(self, wanted: Sequence[str]) -> Iterator[pl.DataFrame]:
         """
@@ -87,18 +111,23 @@ class CSVTable:
 
                 if frame is not None:
                     records.count_rows(frame.height)
-                    yield frame
+                    yield _without_marks(frame, text)
                 else:
-                    yield from records.one_by_one(text, columns)
+                    for rows in records.one_by_one(text, columns):
+                        yield _without_marks(rows, text)
+
+            self.dropped = [*self.layout.dropped, *records.dropped]
 
     @contextmanager
     def _records(self) -> Iterator[_Records]:
         # Lines end with \n alone: what else ends one for Python is text.
         try:
-            with self._file.open(encoding=self._encoding, newline="\n") as text:
-                yield _Records(text, self._file, self._delimiter)
+            with self._file.open(encoding=self.layout.encoding, newline="\n") as text:
+                yield _Records(text, self._file, self.layout, self._summaries)
         except (OSError, UnicodeError) as error:
-            raise unreadable_error(self._file, error, encoding=self._encoding) from None
+            raise unreadable_error(
+                self._file, error, encoding=self.layout.encoding
+            ) from None
 
 
 @attrs.frozen
@@ -116,50 +145,62 @@ class _Records:
     The rows of an open file.
 
     Attributes:
-        names: What its first row says.
+        shape: What each must look like.
+        dropped: The lines below the rows.
     """
 
-    def __init__(self, text: TextIO, file: Path, delimiter: str) -> None:
+    def __init__(
+        self, text: TextIO, file: Path, layout: Layout, summaries: Sequence[str]
+    ) -> None:
         self._text = text
         self._file = file
-        self._lines = 0
         self._rows = 0
         self._taken: list[str] = []
-        self._delimiter = delimiter
-        reader = self._reader("")
-        self.names: list[str] = []
+        self._delimiter = layout.delimiter
+        self._ends = (COMMENT, *summaries) if layout.has_comments else (*summaries,)
+        self.shape = _Shape(layout.delimiter, len(layout.names))
+        self.dropped: list[Dropped] = []
 
-        while not self.names:
-            self._taken.clear()
-            found = self._next(reader)
-
-            if found is None:
-                raise self._refusal("it has no line of names", "没有列名行")
-
-            self.names = found
-
-        self.names[0] = self.names[0].removeprefix(_BYTE_ORDER_MARK)
-        self._taken.clear()
-        self.shape = _Shape(delimiter, len(self.names))
-
-        # One column is too few for any ledger.
-        if len(self.names) == 1 and _OTHER_DELIMITERS.search(self.names[0]):
-            raise self._refusal(
-                f"between its names stands no {delimiter!r}",
-                f"列名之间没有 {delimiter!r}",
-                advice=Text(
-                    "Say what stands between the fields: delimiter=, in a shell"
-                    " --delimiter (';', or $'\\t' for a tab).",
-                    "请指定字段之间的分隔符：delimiter=，命令行为 --delimiter"
-                    "（';'，制表符为 $'\\t'）。",
-                ),
-            )
+        for _ in range(layout.lines):
+            text.readline()
 
     def block(self) -> str:
         """
-        Return the next lines; the last of the file may lack its line end.
+        Return the next lines of rows; the last of the file may lack its line end.
+
+        Raises:
+            StatementError: Below the sums at the end there are rows.
         """
-        return self._text.read(_BLOCK_CHARACTERS) + self._text.readline()
+        lines = self._text.read(_BLOCK_CHARACTERS) + self._text.readline()
+        found = [_line_that_begins(lines, end) for end in self._ends]
+        end = min((one for one in found if one >= 0), default=-1)
+
+        if end < 0:
+            return lines
+
+        below = [*(lines[end:] + self._text.read()).split("\n")]
+        self.dropped = [
+            Dropped(None, line.rstrip("\r"), Text("below the rows", "位于数据行之后"))
+            for line in below
+            if line.strip()
+        ]
+        is_comment = lines.startswith(COMMENT, end)
+
+        for one in self.dropped:
+            good = (
+                one.text.startswith(COMMENT)
+                if is_comment
+                else one.text.count(self._delimiter) < self.shape.fields - 1
+            )
+
+            if not good:
+                raise self._refusal(
+                    "below the sums at its end there are further rows",
+                    "末尾的汇总之后还有数据行",
+                    advice=LEDGER_ADVICE,
+                )
+
+        return lines[:end]
 
     def count_rows(self, rows: int) -> None:
         """
@@ -257,17 +298,47 @@ class _Records:
     def _refusal(
         self, en: str, zh: str, *, advice: Text | None = None
     ) -> StatementError:
-        where = (
-            Text(f"row {self._rows}", f"第 {self._rows} 行")
-            if self._rows
-            else Text("the first line", "首行")
-        )
+        where = Text(f"row {self._rows}", f"第 {self._rows} 行")
 
         return StatementError(
             f"The ledger {self._file} cannot be read: {where.en}: {en}.",
             f"无法读取账本 {self._file}：{where.zh}：{zh}。",
             advice=advice or _QUOTE_ADVICE,
         )
+
+
+def _line_that_begins(lines: str, begin: str) -> int:
+    """
+    Return where in *lines* one begins with *begin* behind a backtick or none; -1 if none
+    does.
+    """
+    at = lines.find(begin)
+
+    while at > 0:
+        start = at - (lines[at - 1] == "`")
+
+        if start == 0 or lines[start - 1] == "\n":
+            return start
+
+        at = lines.find(begin, at + 1)
+
+    return at
+
+
+def _without_marks(rows: pl.DataFrame, text: str) -> pl.DataFrame:
+    """
+    Return *rows* of *text* without the backtick that WeChat Pay puts before a value, and
+    the form of a formula that keeps a spreadsheet from rounding one.
+    """
+    import polars as pl
+
+    if "`" in text:
+        rows = rows.with_columns(pl.all().str.replace(r"^\s*`", ""))
+
+    if '="' in text:
+        rows = rows.with_columns(pl.all().str.replace(r'^="([^"]*)"$', "${1}"))
+
+    return rows
 
 
 def _parse_block(
@@ -279,7 +350,7 @@ def _parse_block(
     import polars as pl
 
     # A mark is a letter here, and nothing to polars.
-    if text.count("\r") != text.count("\r\n") or text.startswith(_BYTE_ORDER_MARK):
+    if text.count("\r") != text.count("\r\n") or text.startswith(BYTE_ORDER_MARK):
         return None
 
     lines = pl.Series([text]).str.split("\n").explode()
@@ -335,23 +406,3 @@ def _regular_lines(shape: _Shape) -> str:
     field = f'(?:"(?:[^"]|"")*"|[^"{delimiter}]*)'
 
     return f"^{field}(?:{delimiter}{field}){{{shape.fields - 1}}}\r?$"
-
-
-def _without_mark(encoding: str) -> str:
-    """
-    Return *encoding*; of UTF-8 the one that takes no mark for a letter.
-
-    Raises:
-        ConfigError: There is none, or it is not of text, such as base64.
-    """
-    try:
-        "".encode(encoding)
-    except LookupError:
-        raise ConfigError(
-            f"encoding: there is no {encoding}.", f"encoding：没有 {encoding}。"
-        ) from None
-    except UnicodeError:
-        # One that encodes nothing says so when it reads.
-        pass
-
-    return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding

@@ -44,8 +44,11 @@ DAY_PATTERN: Final = (
     rf"([T ][0-9:.]*\s*$|{OFFSET_PATTERN.removesuffix('$')}\s*$|\s*$)"
 )
 WORDS_OF_KIND: Final[Mapping[str, tuple[str, ...]]] = {
-    "P": ("P", "PAY", "PAYMENT", "SALE", "ORDER", "支付", "付款", "收款"),
-    "T": ("T", "REFUND", "RETURN", "退款", "退货"),
+    "P": (
+        *("P", "PAY", "PAYMENT", "SALE", "ORDER", "CHARGE"),
+        *("支付", "付款", "收款", "交易", "消费"),
+    ),
+    "T": ("T", "REFUND", "RETURN", "退款", "退货", "交易退款"),
 }
 # As numbers of phones, cards and orders have, and days.
 _LONG_NUMBER: Final = re.compile(r"[0-9](?:[ .-]?[0-9]){6,}")
@@ -55,13 +58,17 @@ KIND_WORDS: Final = [word for words in WORDS_OF_KIND.values() for word in words]
 
 
 def choose_columns(
-    columns: Mapping[str, str] | None, there: Sequence[str]
+    columns: Mapping[str, str] | None,
+    there: Sequence[str],
+    *,
+    only_named: bool = False,
 ) -> dict[str, str]:
     """
     Return which of the columns that are *there* holds which of ours.
 
     Args:
         columns: Ours to theirs; those that are not named have our names.
+        only_named: Those that are not named are not there.
 
     Raises:
         ConfigError: A name of ours does not exist, a column is not there or there
@@ -72,25 +79,29 @@ def choose_columns(
     for name in named:
         if name not in COLUMN_NAMES:
             raise columns_error(
-                f"{_display_name(name)}: ours are {', '.join(COLUMN_NAMES)}",
-                f"{_display_name(name)}：可用的名称为 {'、'.join(COLUMN_NAMES)}",
+                f"{shown(name)}: ours are {', '.join(COLUMN_NAMES)}",
+                f"{shown(name)}：可用的名称为 {'、'.join(COLUMN_NAMES)}",
             )
 
     for name, column in named.items():
         if column not in there:
             raise columns_error(
-                f"{name}={_display_name(column)}: the ledger has {_column_list(there)}",
-                f"{name}={_display_name(column)}：账本的列为 {_column_list(there)}",
+                f"{name}={shown(column)}: the ledger has {_column_list(there)}",
+                f"{name}={shown(column)}：账本的列为 {_column_list(there)}",
             )
 
-    found = {name: named.get(name, name) for name in COLUMN_NAMES}
+    found = {
+        name: named.get(name, name)
+        for name in COLUMN_NAMES
+        if name in named or not only_named
+    }
     found = {name: column for name, column in found.items() if column in there}
 
     for name, column in found.items():
         if there.count(column) > 1:
             raise columns_error(
-                f"{name}={_display_name(column)}: several columns of the ledger have this name",
-                f"{name}={_display_name(column)}：账本中有多列使用该名称",
+                f"{name}={shown(column)}: several columns of the ledger have this name",
+                f"{name}={shown(column)}：账本中有多列使用该名称",
             )
 
     if "mer_reference_id" not in found:
@@ -113,13 +124,16 @@ def _column_list(names: Sequence[str]) -> str:
     Return names of columns to be shown: escaped, and without long numbers, for without
     a line of names they are somebody's values.
     """
-    shown = [_display_name(name) for name in names[:_MAX_SHOWN_NAMES]]
+    first = [shown(name) for name in names[:_MAX_SHOWN_NAMES]]
 
-    return ", ".join([*shown, *(["..."] if len(names) > _MAX_SHOWN_NAMES else [])])
+    return ", ".join([*first, *(["..."] if len(names) > _MAX_SHOWN_NAMES else [])])
 
 
-def _display_name(name: str) -> str:
-    return escape(_LONG_NUMBER.sub("***", name), limit=_MAX_SHOWN_CHARACTERS)
+def shown(text: str) -> str:
+    """
+    Return *text* of a ledger to be shown: escaped, and without long numbers.
+    """
+    return escape(_LONG_NUMBER.sub("***", text), limit=_MAX_SHOWN_CHARACTERS)
 
 
 def columns_error(en: str, zh: str) -> ConfigError:

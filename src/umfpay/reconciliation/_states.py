@@ -13,20 +13,32 @@ REVERSED: Final = "reversed"
 # Upper case; what is in no row means itself (gateway.md 7.1, 7.2).
 MEANINGS_OF_STATE: Final[dict[str, tuple[str, ...]]] = {
     DONE: (
-        "0",
         "SUCCESS",
         "SUCCEEDED",
+        "SUCCESSFUL",
         "PAID",
         "REFUNDED",
+        "PARTIALLY_REFUNDED",
         "DONE",
+        "COMPLETED",
+        "COMPLETE",
+        "SETTLED",
+        "REFUND",
         "TRADE_SUCCESS",
+        "TRADE_FINISHED",
         "REFUND_SUCCESS",
         "成功",
         "已支付",
+        "已付款",
+        "已收款",
+        "已完成",
         "已退款",
         "交易成功",
+        "交易完成",
         "支付成功",
+        "付款成功",
         "退款成功",
+        "转入退款",
     ),
     "pending": (
         "PENDING",
@@ -34,18 +46,69 @@ MEANINGS_OF_STATE: Final[dict[str, tuple[str, ...]]] = {
         "TRADE_PENDING",
         "REFUND_PROCESS",
         "处理中",
+        "支付中",
+        "退款中",
+        "退款处理中",
     ),
-    "waiting": ("WAIT", "UNPAID", "WAIT_BUYER_PAY", "待支付", "未支付"),
-    "failed": ("FAIL", "FAILED", "TRADE_FAIL", "REFUND_FAIL", "失败"),
-    "closed": ("CLOSE", "CLOSED", "TRADE_CLOSED", "REFUND_CLOSE", "已关闭"),
-    "cancelled": ("CANCEL", "CANCELLED", "CANCELED", "TRADE_CANCEL", "已撤销"),
-    REVERSED: ("REVERSE", "REVERSED", "TRADE_REVERSE", "已冲正"),
+    "waiting": (
+        "WAITING",
+        "WAIT",
+        "UNPAID",
+        "NOTPAY",
+        "WAIT_BUYER_PAY",
+        "待支付",
+        "待付款",
+        "未支付",
+        "未付款",
+        "等待买家付款",
+    ),
+    "failed": (
+        "FAIL",
+        "FAILED",
+        "DECLINED",
+        "DENIED",
+        "PAYERROR",
+        "TRADE_FAIL",
+        "REFUND_FAIL",
+        "失败",
+        "支付失败",
+        "交易失败",
+        "退款失败",
+    ),
+    "closed": (
+        "CLOSE",
+        "CLOSED",
+        "EXPIRED",
+        "TRADE_CLOSED",
+        "REFUND_CLOSE",
+        "已关闭",
+        "交易关闭",
+        "退款关闭",
+    ),
+    "cancelled": (
+        "CANCEL",
+        "CANCELLED",
+        "CANCELED",
+        "VOID",
+        "VOIDED",
+        "TRADE_CANCEL",
+        "已撤销",
+        "已取消",
+        "交易取消",
+    ),
+    "authorised": (
+        "AUTHORISED",
+        "AUTHORIZED",
+        "PRE_AUTHORIZATION_TRANSFER",
+        "预授权",
+    ),
+    REVERSED: ("REVERSE", "REVERSED", "REVOKED", "TRADE_REVERSE", "已冲正"),
 }
 # Of the gateway's files alone (gateway.md 7.10): elsewhere its digits mean others.
 MEANINGS_OF_DIGITS: Final[dict[str, tuple[str, ...]]] = {
     DONE: ("0",),
     "pending": ("3",),
-    "authorised": ("4", "PRE_AUTHORIZATION_TRANSFER"),
+    "authorised": ("4",),
     "waiting": ("-99",),
     "failed": ("1",),
     REVERSED: ("-1",),
@@ -62,6 +125,19 @@ def meaning_of(word: str) -> str:
         for meaning, known in table.items():
             if plain in known:
                 return meaning
+
+    return plain
+
+
+def meaning_in_ledger(word: str) -> str:
+    """
+    Return what *word* means in a ledger, whose bare digits mean nothing of themselves.
+    """
+    plain = word.strip().upper()
+
+    for meaning, known in MEANINGS_OF_STATE.items():
+        if plain in known:
+            return meaning
 
     return plain
 
