@@ -307,15 +307,17 @@ def test_the_rule_of_the_totals_is_named_or_remembered(tmp_path, capsys):
 
 def test_a_ledger_may_have_another_delimiter(tmp_path, capsys):
     """
-    As spreadsheets write it where the comma is decimal.
+    As spreadsheets write it where the comma is decimal; it is found out, and a wrong one
+    gets words.
     """
     traded, ledger = tmp_path / "traded.txt", tmp_path / "ledger.csv"
     traded.write_bytes(files.file(files.payment(1)))
     ledger.write_text("mer_reference_id;total\nnone;1.00\n")
     arguments = ["reconcile", f"--transactions={traded}", f"--ledger={ledger}"]
 
-    assert Exit.WRONG_USE == run(arguments)
+    assert Exit.WRONG_USE == run([*arguments, "--delimiter=,"])
     assert "--delimiter" in capsys.readouterr().err
+    assert Exit.NO == run(arguments)
     assert Exit.NO == run([*arguments, "--delimiter=;"])
 
 

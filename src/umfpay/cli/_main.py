@@ -17,6 +17,7 @@ from umfpay.cli._emulator import emulator
 from umfpay.cli._exit_codes import Exit
 from umfpay.cli._inbox import inbox
 from umfpay.cli._journal import journal
+from umfpay.cli._ledger import ledger
 from umfpay.cli._query import query
 from umfpay.cli._reconcile import reconcile
 from umfpay.cli._statements import statements
@@ -51,6 +52,7 @@ for command in (
     inbox,
     journal,
     keys,
+    ledger,
     query,
     reconcile,
     seal,

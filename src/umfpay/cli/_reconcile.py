@@ -8,11 +8,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from umfpay.cli._exit_codes import Exit
+from umfpay.cli._ledger import (
+    chosen_format,
+    format_options,
+    open_ledger,
+    pairs,
+)
 from umfpay.cli._streams import print_json, print_line
 from umfpay.reconciliation import Difference, TotalRule, TotalRules
 
@@ -20,10 +26,8 @@ from umfpay.reconciliation import Difference, TotalRule, TotalRules
 if TYPE_CHECKING:
     import polars as pl
 
-    from umfpay.reconciliation import Ledger, Report, Tolerance
+    from umfpay.reconciliation import Report, Tolerance
 
-
-_PARQUET_SUFFIXES = (".parquet", ".pq")
 
 _Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
 
@@ -60,12 +64,7 @@ _Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
     help="Which of your columns holds mer_reference_id, mer_date, kind, refund_id,"
     " currency, total, total_cny, state or service_fee.",
 )
-@click.option("--encoding", help="Of a CSV ledger; otherwise it is found out.")
-@click.option(
-    "--delimiter",
-    metavar="CHARACTER",
-    help="Between the fields of a CSV ledger; otherwise it is found out.",
-)
+@format_options
 @click.option(
     "--tolerance",
     "tolerances",
@@ -136,14 +135,13 @@ _Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
 @click.pass_context
 def reconcile(
     context: click.Context,
+    /,
     *,
     transactions: Sequence[str],
     statements: Sequence[str],
     ledger: str,
     query: str | None,
     columns: Sequence[str],
-    encoding: str | None,
-    delimiter: str | None,
     tolerances: Sequence[str],
     first: datetime | None,
     last: datetime | None,
@@ -160,6 +158,7 @@ def reconcile(
     parquet: str | None,
     language: str,
     as_json: bool,
+    **written: Any,
 ) -> None:
     """
     Compare the gateway's transaction files with your ledger.
@@ -195,15 +194,11 @@ def reconcile(
     result = reconciliation.reconcile(
         list(transactions),
         list(statements) or None,
-        ledger=_ledger(
-            ledger,
-            query,
-            _pairs("--map", columns),
-            encoding=encoding,
-            delimiter=delimiter,
+        ledger=open_ledger(
+            ledger, query, pairs("--map", columns), chosen_format(written)
         ),
         engine=engine,  # type: ignore[arg-type]  # click knows the two words
-        tolerance=_tolerance(_pairs("--tolerance", tolerances)),
+        tolerance=_tolerance(pairs("--tolerance", tolerances)),
         days=None if first is None or last is None else (first.date(), last.date()),
         settle_after=settle_after,
         holidays=[day.date() for day in holidays],
@@ -235,50 +230,6 @@ def reconcile(
             print_line(line)
 
     context.exit(Exit.GOOD if result.is_clean else Exit.NO)
-
-
-def _pairs(option: str, given: Sequence[str]) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-
-    for one in given:
-        name, equals, text = one.partition("=")
-
-        if not equals or not name.strip() or not text.strip():
-            raise click.BadParameter(
-                f"{one!r}: NAME=VALUE is needed.", param_hint=option
-            )
-
-        if name.strip() in pairs:
-            raise click.BadParameter(f"{name} is given twice.", param_hint=option)
-
-        pairs[name.strip()] = text.strip()
-
-    return pairs
-
-
-def _ledger(
-    place: str,
-    query: str | None,
-    columns: dict[str, str],
-    *,
-    encoding: str | None,
-    delimiter: str | None,
-) -> Ledger:
-    from umfpay.reconciliation import Ledger
-
-    if "://" in place:
-        if query is None:
-            raise click.UsageError("A database needs --query.")
-
-        return Ledger.sql(place, query, columns=columns)
-
-    if query is not None:
-        raise click.UsageError("--query is for a database.")
-
-    if Path(place).suffix.lower() in _PARQUET_SUFFIXES:
-        return Ledger.parquet(place, columns=columns)
-
-    return Ledger.csv(place, columns=columns, encoding=encoding, delimiter=delimiter)
 
 
 def _opening(given: str | None) -> Decimal | pl.DataFrame | None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from umfpay.reconciliation._compare import compare
     from umfpay.reconciliation._ledger import Ledger
     from umfpay.reconciliation._ledger_columns import canonical
+    from umfpay.reconciliation._ledger_format import LedgerFormat
     from umfpay.reconciliation._report import DifferenceRow, Report
     from umfpay.reconciliation._running import reconcile
 
@@ -40,6 +41,7 @@ _LAZY = {
     "BridgeLine": "_bridge",
     "DifferenceRow": "_report",
     "Ledger": "_ledger",
+    "LedgerFormat": "_ledger_format",
     "Report": "_report",
     "canonical": "_ledger_columns",
     "compare": "_compare",
@@ -66,6 +68,7 @@ __all__ = [
     "Header",
     "Kind",
     "Ledger",
+    "LedgerFormat",
     "OnBadRow",
     "PaidOut",
     "Progress",

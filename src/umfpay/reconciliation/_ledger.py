@@ -26,8 +26,9 @@ from umfpay.reconciliation._ledger_moments import (
     has_offsets,
     names_in_arrow,
 )
-from umfpay.reconciliation._ledger_names import OPTIONAL_COLUMNS
+from umfpay.reconciliation._ledger_names import OPTIONAL_COLUMNS, shown
 from umfpay.reconciliation._ledger_place import Place
+from umfpay.reconciliation._ledger_presets import preset as chosen_format
 from umfpay.reconciliation._ledger_refunds import RefundSign
 from umfpay.reconciliation._ledger_values import in_our_columns
 from umfpay.sensitive import Secret, hide
@@ -71,8 +72,11 @@ class Ledger:
         identity: Any,
         written: LedgerFormat | None = None,
         source: str = "",
+        table: CSVTable | None = None,
     ) -> None:
         self._raw = raw
+        self._table = table
+        self._sign: RefundSign | None = None
         self._source = source
         self.written = written or LedgerFormat()
         self.written.check_needed()
@@ -100,6 +104,30 @@ class Ledger:
             return cls.parquet(file, columns=columns)
 
         return cls.csv(file, columns=columns)
+
+    @classmethod
+    def preset(
+        cls,
+        name: str | os.PathLike[str],
+        path: str | os.PathLike[str],
+        *,
+        columns: Columns = None,
+        **options: Any,
+    ) -> Ledger:
+        """
+        Read a CSV file of a format that is known by *name*.
+
+        Args:
+            name: wechat, alipay, alipay-web, stripe, paypal, shopify, excel, or a TOML
+                file with the attributes of `LedgerFormat`, and ``preset`` for the one
+                that it begins with.
+            path: The file.
+            columns: Ours to theirs, where they are others.
+            options: Other attributes of the format.
+        """
+        return cls.csv(
+            path, columns=columns, written=chosen_format(name).changed(**options)
+        )
 
     @classmethod
     def csv(
@@ -145,6 +173,7 @@ class Ledger:
             identity=["csv", *file_identity(file)],
             written=form,
             source=file.name,
+            table=table,
         )
 
     @classmethod
@@ -300,7 +329,7 @@ class Ledger:
         before = 0
         last: str | None = None
         mapping = self.mapping
-        sign = RefundSign(negative=self.written.refunds_negative)
+        self._sign = sign = RefundSign(negative=self.written.refunds_negative)
 
         for raw in self._raw(mapping.wanted()):
             numbers = pl.int_range(before + 1, before + raw.height + 1, eager=True)
@@ -321,6 +350,35 @@ class Ledger:
             )
 
             yield sign.remove(ours, place)
+
+    def notes(self) -> list[Text]:
+        """
+        Return what was found out about it; whole when all its rows were read.
+        """
+        found = [] if self._sign is None else [self._sign.note()]
+        notes = [one for one in found if one is not None]
+
+        if self._table is None:
+            return notes
+
+        layout = self._table.layout
+        encoding = layout.encoding.removesuffix("-sig")
+        between = repr(layout.delimiter)
+
+        return [
+            Text(
+                f"Its encoding is {encoding}, and {between} stands between its fields.",
+                f"编码为 {encoding}，字段分隔符为 {between}。",
+            ),
+            *notes,
+            *(
+                Text(
+                    f"No row, for it is {one.reason.en}: {shown(one.text)}",
+                    f"非数据行（{one.reason.zh}）",
+                )
+                for one in self._table.dropped
+            ),
+        ]
 
 
 def _file(path: str | os.PathLike[str]) -> Path:

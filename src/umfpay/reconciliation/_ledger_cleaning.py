@@ -129,6 +129,8 @@ def clean_days(values: pl.Series, written: LedgerFormat) -> pl.Series:
             r"^([0-9]{4})-0?([0-9]{2})-0?([0-9]{2})( |T|$)", "${1}-${2}-${3}${4}"
         )
 
+    # Shopify puts a blank before it.
+    text = text.str.replace(r"([0-9]) ([+-][0-9]{2}:?[0-9]{2})$", "${1}${2}")
     cleaned = values.to_frame().select(text).to_series()
 
     return cleaned if written.zone is None else _days_in_china(cleaned, written.zone)

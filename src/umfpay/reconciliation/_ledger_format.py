@@ -30,6 +30,14 @@ def _upper(given: Mapping[str, str]) -> dict[str, str]:
     return {theirs.strip().upper(): ours for theirs, ours in given.items()}
 
 
+def _as_given(given: Mapping[str, str]) -> dict[str, str]:
+    return dict(given)
+
+
+def _texts(given: Sequence[str]) -> tuple[str, ...]:
+    return tuple(given)
+
+
 def _states(given: Mapping[str, str]) -> dict[str, str]:
     return {theirs: meaning_in_ledger(ours) for theirs, ours in _upper(given).items()}
 
@@ -82,9 +90,9 @@ class LedgerFormat:
     refunds_negative: bool | None = None
     states: Mapping[str, str] = attrs.field(factory=dict, converter=_states)
     kinds: Mapping[str, str] = attrs.field(factory=dict, converter=_upper)
-    summaries: Sequence[str] = attrs.field(default=(), converter=tuple)
-    expected: Mapping[str, str] = attrs.field(factory=dict, converter=dict)
-    needed: Sequence[str] = attrs.field(default=(), converter=tuple)
+    summaries: Sequence[str] = attrs.field(default=(), converter=_texts)
+    expected: Mapping[str, str] = attrs.field(factory=dict, converter=_as_given)
+    needed: Sequence[str] = attrs.field(default=(), converter=_texts)
 
     def __attrs_post_init__(self) -> None:
         for word in self.states.values():

@@ -176,7 +176,7 @@ def _reason(index: int, first: int, lines: Sequence[str]) -> Text:
         return Text("skipped", "按要求跳过")
 
     if lines[index].startswith(COMMENT):
-        return Text("begins with #", "以 # 开头")
+        return Text("a comment", "以 # 开头的注释")
 
     return Text("above the line of names", "位于列名行之前")
 

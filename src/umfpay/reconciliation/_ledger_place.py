@@ -5,6 +5,7 @@ long numbers.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+_DAY: Final = re.compile(r"[0-9]{1,4}([-/.])[0-9]{1,2}\1[0-9]{1,4}(?![0-9])")
 _ADVICE: Final = Text(
     "Correct your ledger or how it is exported, and compare again.",
     "请更正账本或其导出方式后重新对账。",
@@ -69,7 +71,7 @@ class Place:
         """
         number = self.numbers[index]
         value = self.value(index, column)
-        found = "" if value is None else shown(value.strip())
+        found = "" if value is None else _shown_value(value.strip())
         text = Text(
             f": {found!r}" if found else "; it is empty",
             f"：{found!r}" if found else "；该列为空",
@@ -90,3 +92,15 @@ class Place:
         value = self.rows.get_column(column)[index]
 
         return None if value is None else str(value)
+
+
+def _shown_value(value: str) -> str:
+    """
+    Return a *value* to be shown; of a day, whose digits are nobody's number, in whole.
+    """
+    day = _DAY.match(value)
+
+    if day is None:
+        return shown(value)
+
+    return day[0] + shown(value[day.end() :])
