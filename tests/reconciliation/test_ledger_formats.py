@@ -5,6 +5,7 @@ that they hold.
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import polars as pl
@@ -156,3 +157,79 @@ def test_a_format_of_ones_own_is_a_file(tmp_path):
 
     with pytest.raises(errors.ConfigError, match="there are wechat, alipay"):
         Ledger.preset("sofort", book)
+
+
+def workbook(path, *rows):
+    """
+    Write a sheet of *rows* as the standard has it.
+    """
+    cells = "".join(
+        "<row>"
+        + "".join(
+            f'<c t="inlineStr"><is><t>{one}</t></is></c>'
+            if isinstance(one, str)
+            else f"<c><v>{one}</v></c>"
+            for one in row
+        )
+        + "</row>"
+        for row in rows
+    )
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    kinds = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    packed = "http://schemas.openxmlformats.org/package/2006"
+
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr(
+            "[Content_Types].xml",
+            f'<Types xmlns="{packed}/content-types"><Default Extension="xml"'
+            ' ContentType="application/xml"/></Types>',
+        )
+        file.writestr(
+            "_rels/.rels",
+            f'<Relationships xmlns="{packed}/relationships"><Relationship Id="r1"'
+            f' Type="{kinds}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        )
+        file.writestr(
+            "xl/_rels/workbook.xml.rels",
+            f'<Relationships xmlns="{packed}/relationships"><Relationship Id="r1"'
+            f' Type="{kinds}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
+        )
+        file.writestr(
+            "xl/workbook.xml",
+            f'<workbook xmlns="{main}" xmlns:r="{kinds}"><sheets><sheet name="a"'
+            ' sheetId="1" r:id="r1"/></sheets></workbook>',
+        )
+        file.writestr(
+            "xl/worksheets/sheet1.xml",
+            f'<worksheet xmlns="{main}"><sheetData>{cells}</sheetData></worksheet>',
+        )
+
+
+def test_a_sheet_is_read_as_it_is_shown(tmp_path):
+    """
+    Titles above the names, numbers as they were entered; none that has lost its end.
+    """
+    names = ("mer_reference_id", "total", "mer_date")
+    path = tmp_path / "ledger.xlsx"
+    workbook(
+        path,
+        ("Orders",),
+        names,
+        ("B1", 10, "2017/2/6"),
+        (201702060002, 1234.5, "2017-02-06"),
+    )
+
+    assert [
+        ("B1", "P", "", "2017-02-06", 1000),
+        ("201702060002", "P", "", "2017-02-06", 123450),
+    ] == canonical_rows(Ledger.open(path))
+
+    workbook(path, names, (4200000001201702, 10, "2017/2/6"))
+
+    with pytest.raises(errors.StatementError, match="row 1 a number of more than 15"):
+        canonical_rows(Ledger.open(path))
+
+    path.write_bytes(b"PK\x03\x04")
+
+    with pytest.raises(errors.StatementError, match=r"ledger\.xlsx cannot be read"):
+        Ledger.open(path)

@@ -160,6 +160,9 @@ def open_ledger(
     if Path(place).suffix.lower() in _PARQUET_SUFFIXES:
         return Ledger.parquet(place, columns=columns, written=written)
 
+    if Path(place).suffix.lower() in (".xlsx", ".xlsm", ".xls", ".ods"):
+        return Ledger.spreadsheet(place, columns=columns, written=written)
+
     return Ledger.csv(place, columns=columns, written=written)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from umfpay.config import file_path
 from umfpay.errors import ConfigError, Text
-from umfpay.reconciliation._extra import must_have_polars
+from umfpay.reconciliation._extra import load, must_have_polars
 from umfpay.reconciliation._ledger_csv import CSVTable
 from umfpay.reconciliation._ledger_files import batches, file_identity, names
 from umfpay.reconciliation._ledger_format import LedgerFormat
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 
 _PARQUET_SUFFIXES: Final = (".parquet", ".pq")
+SPREADSHEET_SUFFIXES: Final = (".xlsx", ".xlsm", ".xls", ".ods")
 _ADDRESS_ADVICE: Final = Text(
     "Ledger.sql(address, query) reads a database.",
     "数据库请使用 Ledger.sql(地址, 查询)。",
@@ -93,7 +94,7 @@ class Ledger:
     @classmethod
     def open(cls, path: str | os.PathLike[str], columns: Columns = None) -> Ledger:
         """
-        Read a file by its name: ``.parquet``, or CSV.
+        Read a file by its name: ``.parquet``, ``.xlsx``, or CSV.
         """
         try:
             file = _file(path)
@@ -102,6 +103,9 @@ class Ledger:
 
         if file.suffix.lower() in _PARQUET_SUFFIXES:
             return cls.parquet(file, columns=columns)
+
+        if file.suffix.lower() in SPREADSHEET_SUFFIXES:
+            return cls.spreadsheet(file, columns=columns)
 
         return cls.csv(file, columns=columns)
 
@@ -115,7 +119,7 @@ class Ledger:
         **options: Any,
     ) -> Ledger:
         """
-        Read a CSV file of a format that is known by *name*.
+        Read a CSV or ``.xlsx`` file of a format that is known by *name*.
 
         Args:
             name: wechat, alipay, alipay-web, stripe, paypal, shopify, excel, or a TOML
@@ -125,9 +129,12 @@ class Ledger:
             columns: Ours to theirs, where they are others.
             options: Other attributes of the format.
         """
-        return cls.csv(
-            path, columns=columns, written=chosen_format(name).changed(**options)
-        )
+        written = chosen_format(name).changed(**options)
+
+        if Path(path).suffix.lower() in SPREADSHEET_SUFFIXES:
+            return cls.spreadsheet(path, columns=columns, written=written)
+
+        return cls.csv(path, columns=columns, written=written)
 
     @classmethod
     def csv(
@@ -174,6 +181,46 @@ class Ledger:
             written=form,
             source=file.name,
             table=table,
+        )
+
+    @classmethod
+    def spreadsheet(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        columns: Columns = None,
+        written: LedgerFormat | None = None,
+    ) -> Ledger:
+        """
+        Read the first sheet of an ``.xlsx`` file.
+
+        Args:
+            columns: Ours to theirs.
+            written: How its values are written.
+
+        Raises:
+            StatementError: It cannot be read, or a number in it has more digits than a
+                spreadsheet keeps.
+            ConfigError: A column is missing.
+        """
+        try:
+            file = _file(path)
+        finally:
+            del path
+
+        must_have_polars()
+        form = written or LedgerFormat()
+        sheet: Any = load("_ledger_spreadsheet").Sheet(
+            file, form, header_names(columns, form)
+        )
+
+        return cls(
+            sheet.batches,
+            columns=columns,
+            there=sheet.names,
+            identity=["spreadsheet", *file_identity(file)],
+            written=form,
+            source=file.name,
         )
 
     @classmethod

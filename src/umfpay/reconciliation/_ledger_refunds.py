@@ -45,7 +45,8 @@ class RefundSign:
         is_refund = ours.get_column("kind") == "T"
         amounts = [name for name in _AMOUNTS if name in ours.columns]
         lowest, highest = (
-            ours.filter(is_refund)
+            ours.select(amounts)
+            .filter(is_refund)
             .select(
                 pl.min_horizontal(pl.col(amounts).min()).fill_null(0).alias("lowest"),
                 pl.max_horizontal(pl.col(amounts).max()).fill_null(0).alias("highest"),
