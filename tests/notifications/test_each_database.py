@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from umfpay.config import Config
-from umfpay.errors import DatabaseError, NotificationError
+from umfpay.errors import DatabaseError, DatabaseUnavailableError, NotificationError
 from umfpay.models import Money, NewRefund
 from umfpay.notifications import NotificationInbox, NotificationReceiver
 from umfpay.notifications._decision import Decision, Status
@@ -537,6 +537,36 @@ async def test_a_handler_that_is_stopped_undoes_no_other_for_good(open_shop, pla
     assert 7 == len(place.effects()) == len(set(place.effects()))
     [failed] = await shop.inbox.failed()
     assert ("PAY_5", 1) == (failed.event.object_id, failed.attempts)
+
+
+async def test_a_handler_that_loses_its_connection_keeps_no_other_waiting(
+    open_shop, place
+):
+    """
+    Servers end a transaction that idles: the second time it is the handler that fails.
+    """
+    if place.dialect == "sqlite":
+        pytest.skip("a file ends no connection")
+
+    end = {
+        "postgresql": "SELECT pg_terminate_backend(pg_backend_pid())",
+        "mariadb": "KILL CONNECTION_ID()",
+    }[place.dialect]
+    shop = await open_shop(place, own=True)
+    await receive_many(shop, 5)
+
+    @shop.inbox.handler
+    async def idle(event, transaction):
+        if event.object_id == "PAY_0":
+            await transaction.connection.execute(text(end))
+
+    for _ in range(3):
+        with contextlib.suppress(DatabaseUnavailableError):
+            await shop.inbox.replay()
+
+    assert 4 == len(place.effects()) == len(set(place.effects()))
+    [failed] = await shop.inbox.failed()
+    assert "PAY_0" == failed.event.object_id
 
 
 async def test_an_order_paid_twice_at_once_is_a_conflict(open_shop, place):

@@ -101,6 +101,8 @@ class Applier:
     _handlers: list[tuple[Kind | None, Handler]] = attrs.field(factory=list, init=False)
     # Events that wait for a process with a handler: looked at once.
     _left: set[str] = attrs.field(factory=set, init=False)
+    # Events whose handler lost the connection, once.
+    _lost: set[str] = attrs.field(factory=set, init=False)
     _running: set[asyncio.Timeout] = attrs.field(factory=set, init=False)
     # How many objects share a transaction: fewer while handlers are slow.
     _together: int = attrs.field(default=_MAX_TOGETHER, init=False)
@@ -276,6 +278,7 @@ class Applier:
             return _End.WAITS
 
         if status is Status.APPLIED:
+            self._lost.discard(trial.stored.event_key)
             self._on_applied(trial.stored.name)
 
             return _End.APPLIED
@@ -305,7 +308,15 @@ class Applier:
             isinstance(error, DatabaseUnavailableError | CommitUnknownError)
             or (isinstance(error, DatabaseError) and trial.error is None)
         ):
-            raise error
+            key = trial.stored.event_key
+
+            # Servers end what idles: a handler that lost its connection again fails.
+            if trial.error is None or key not in self._lost:
+                self._lost.update([key] if trial.error is not None else [])
+
+                raise error
+
+            self._lost.discard(key)
 
         return await self._postpone(trial.stored, error)
 
