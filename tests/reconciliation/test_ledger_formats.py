@@ -159,6 +159,20 @@ def test_a_format_of_ones_own_is_a_file(tmp_path):
         Ledger.preset("sofort", book)
 
 
+def test_what_was_found_out_is_said():
+    """
+    Encoding, lines that are no rows, the sign of refunds.
+    """
+    ledger = Ledger.preset("alipay", FORMATS / "alipay.csv")
+    list(ledger.batches())
+    said = " ".join(note.en for note in ledger.notes())
+
+    assert "encoding is gb" in said
+    assert "no row (a comment): #账号：[***]" in said
+    assert "no row (below the rows): #退款合计" in said
+    assert "Refunds have a minus" in said
+
+
 def workbook(path, *rows):
     """
     Write a sheet of *rows* as the standard has it.

@@ -22,7 +22,6 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _PARQUET_SUFFIXES: Final = (".parquet", ".pq")
 _SHOWN_ROWS: Final = 5
-_SHOWN_LINES: Final = 20
 _OPTIONS: Final = (
     click.option(
         "--preset",
@@ -191,7 +190,7 @@ def show(file: str, columns: Sequence[str], **written: Any) -> None:
         count += rows.height
         first = rows.head(_SHOWN_ROWS) if first is None else first
 
-    for note in book.notes()[:_SHOWN_LINES]:
+    for note in book.notes():
         print_line(f"{note.en} | {note.zh}")
 
     for ours, theirs in book.mapping.columns.items():

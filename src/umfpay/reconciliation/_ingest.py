@@ -90,6 +90,7 @@ class Ingest:
                 for reader in readers
             ],
             "sums": self._sums.to_json(),
+            "ledger_notes": [[note.en, note.zh] for note in self._ledger.notes()],
         }
 
     def _add(self, book: Book, rows: pl.DataFrame, bucket: pl.Expr) -> None:

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 _PARQUET_SUFFIXES: Final = (".parquet", ".pq")
 SPREADSHEET_SUFFIXES: Final = (".xlsx", ".xlsm", ".xls", ".ods")
+_USUAL_LAYOUT: Final = ("utf-8", ",")
+_MAX_SHOWN_LINES: Final = 20
 _ADDRESS_ADVICE: Final = Text(
     "Ledger.sql(address, query) reads a database.",
     "数据库请使用 Ledger.sql(地址, 查询)。",
@@ -411,21 +413,34 @@ class Ledger:
         layout = self._table.layout
         encoding = layout.encoding.removesuffix("-sig")
         between = repr(layout.delimiter)
+        dropped = self._table.dropped
 
-        return [
-            Text(
-                f"Its encoding is {encoding}, and {between} stands between its fields.",
-                f"编码为 {encoding}，字段分隔符为 {between}。",
-            ),
-            *notes,
-            *(
+        if (encoding, layout.delimiter) != _USUAL_LAYOUT:
+            notes.append(
                 Text(
-                    f"No row, for it is {one.reason.en}: {shown(one.text)}",
-                    f"非数据行（{one.reason.zh}）",
+                    f"The ledger's encoding is {encoding}, and {between} stands between"
+                    " its fields.",
+                    f"账本编码为 {encoding}，字段分隔符为 {between}。",
                 )
-                for one in self._table.dropped
-            ),
+            )
+
+        notes += [
+            Text(
+                f"A line of the ledger is no row ({one.reason.en}): {shown(one.text)}",
+                f"账本中有一行不是数据（{one.reason.zh}）：{shown(one.text)}",
+            )
+            for one in dropped[:_MAX_SHOWN_LINES]
         ]
+
+        if len(dropped) > _MAX_SHOWN_LINES:
+            notes.append(
+                Text(
+                    f"{len(dropped)} lines of the ledger are no rows.",
+                    f"账本中共有 {len(dropped)} 行不是数据。",
+                )
+            )
+
+        return notes
 
 
 def _file(path: str | os.PathLike[str]) -> Path:
