@@ -81,7 +81,7 @@ class Ledger:
         self._table = table
         self._sign: RefundSign | None = None
         self._source = source
-        self.written = written or LedgerFormat()
+        self.written: LedgerFormat = written or LedgerFormat()
         self.written.check_needed()
         self.mapping: ColumnMapping = map_columns(columns, self.written, there)
         self.available: frozenset[str] = frozenset(self.mapping.columns) & frozenset(

@@ -157,7 +157,7 @@ class StatementReader(Generic[RowT]):
         self._on_bad_row = on_bad_row
         self._frame_parser = FrameParser()
         self._row_count = 0
-        self.sums = Sums()
+        self.sums: Sums = Sums()
         self.quarantined: list[QuarantinedRow] = []
         self.total_rules: frozenset[TotalRule] | None = None
 
