@@ -254,7 +254,7 @@ async def test_what_waits_for_another_process_hides_nothing(
 
     applied = []
     money = Money("3.00", "USD")
-    told = {"total": "3.00", "currency": "USD", "mer_date": "20261123"}
+    known = {"total": "3.00", "currency": "USD", "mer_date": "20261123"}
 
     async with NotificationInbox(place.spec, receiver) as inbox:
         for number in range(8):
@@ -270,7 +270,7 @@ async def test_what_waits_for_another_process_hides_nothing(
                 f"REF_{number}",
                 parent_payment="PAY_A",
                 mer_reference_id=name,
-                **told,
+                **known,
             )
             await inbox.receive(given.body, given.headers)
 
@@ -279,7 +279,7 @@ async def test_what_waits_for_another_process_hides_nothing(
             applied.append(event.object_id)
 
         await inbox.expect("n1", amount=money, payment_id="PAY_A")
-        signed = signer.payment("PAY_A", mer_reference_id="n1", **told)
+        signed = signer.payment("PAY_A", mer_reference_id="n1", **known)
         await inbox.receive(signed.body, signed.headers)
         await inbox.replay()
 

@@ -273,6 +273,20 @@ def test_a_private_key_in_the_wrong_place_is_not_shown(
     must_not_show_key(caught.value, key)
 
 
+def test_an_old_encryption_that_looks_cut_asks_for_the_passphrase():
+    """
+    Its bytes are random: one in a thousand begins as something longer.
+    """
+    body = base64.encodebytes(b"\x30\x82\xff\xff" + bytes(1200)).decode()
+    pem = (
+        "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n"
+        f"DEK-Info: AES-256-CBC,{'A5' * 16}\n\n{body}-----END RSA PRIVATE KEY-----\n"
+    )
+
+    with pytest.raises(ConfigError, match="give the passphrase"):
+        PrivateKey.load(pem)
+
+
 @pytest.mark.parametrize("cut", [10, 500, 1100])
 def test_a_damaged_private_key_is_not_shown(pem, cut, must_not_show_key):
     """

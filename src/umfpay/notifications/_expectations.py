@@ -19,6 +19,7 @@ from umfpay.models import (
     NewRefund,
 )
 from umfpay.notifications._receiver import Kind
+from umfpay.sensitive import shows_itself_half_made
 
 
 # Orders and refunds each have numbers of their own.
@@ -30,6 +31,7 @@ def _read_day(day: date | str | None) -> date | None:
     return date.fromisoformat(day) if isinstance(day, str) else day
 
 
+@shows_itself_half_made
 @attrs.frozen(kw_only=True)
 class Expectation:
     """

@@ -123,7 +123,7 @@ def read_private(content: KeyContent, *, passphrase: Secret | None) -> HiddenKey
 
         return key
 
-    if is_encrypted(content) and not is_cut(content.der("")):
+    if is_encrypted(content) and not _is_cut(content):
         if passphrase:
             raise refusal(
                 content.name,
@@ -208,6 +208,13 @@ def is_encrypted(content: KeyContent) -> bool:
 
     return not _is_pkcs12(content) and any(
         oid in block[:48] for oid in _ENCRYPTION_OIDS
+    )
+
+
+def _is_cut(content: KeyContent) -> bool:
+    # Under the old encryption of PKCS#1 the bytes are no DER, and may look like it.
+    return b"Proc-Type:" not in content.block(_PRIVATE_LABEL) and is_cut(
+        content.der("")
     )
 
 
@@ -326,7 +333,7 @@ def _no_key_error(content: KeyContent, wanted: Text) -> ConfigError:
             "这是 PKCS#12 文件（.pfx）；请先导出密钥或证书",
         )
 
-    if is_cut(content.der("")):
+    if _is_cut(content):
         return refusal(
             content.name,
             "its end is missing; copy the file again",
