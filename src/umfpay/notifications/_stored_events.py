@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, func, select
 from umfpay.notifications._decision import KnownFacts, Status
 from umfpay.notifications._expectations import Binding, Expectation
 from umfpay.notifications._receiver import Kind, NotificationEvent, Origin
+from umfpay.sensitive import shows_itself_half_made
 from umfpay.sql import Tables
 
 
@@ -38,6 +39,7 @@ def as_moment(seconds: float) -> int:
     return int(seconds * _MICROSECONDS)
 
 
+@shows_itself_half_made
 @attrs.frozen(kw_only=True)
 class StoredEvent:
     """

@@ -11,6 +11,7 @@ import attrs
 
 from umfpay.errors import ConfigError
 from umfpay.reconciliation._states import MEANINGS_OF_STATE, meaning_in_ledger
+from umfpay.sensitive import shows_itself_half_made
 
 
 # Below it come sums, and no rows: of WeChat Pay's trade bill.
@@ -42,6 +43,7 @@ def _states(given: Mapping[str, str]) -> dict[str, str]:
     return {theirs: meaning_in_ledger(ours) for theirs, ours in _upper(given).items()}
 
 
+@shows_itself_half_made
 @attrs.frozen(kw_only=True)
 class LedgerFormat:
     """
