@@ -18,16 +18,12 @@ from umfpay._session import UMFSession
 from umfpay.cli import _demo_orders as orders
 from umfpay.config import Config
 from umfpay.errors import NotificationError, UMFError
-from umfpay.notifications import (
-    NotificationEvent,
-    NotificationInbox,
-    NotificationReceiver,
-    Transaction,
-)
 
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
+
+    from umfpay.notifications import NotificationEvent, NotificationInbox, Transaction
 
 
 _DEADLINE_SECONDS: Final = 20.0
@@ -74,6 +70,9 @@ async def open_shop(
         make_config: Given the notify_url.
     """
     from umfpay.emulator import serve_app
+
+    # Only here: SQLAlchemy takes as long to import as all other commands need.
+    from umfpay.notifications import NotificationInbox, NotificationReceiver
 
     receiver = NotificationReceiver.from_config(make_config("http://127.0.0.1/"))
 
