@@ -147,11 +147,29 @@ class Shop:
         attempt = self._attempt(purchase, last)
 
         if attempt is None:
-            purchase.reported = ReportedOutcome.NOT_DONE
+            if await self._is_over(purchase):
+                purchase.reported = ReportedOutcome.NOT_DONE
         elif purchase.plan.way is Way.CALLS:
             await self._sell_by_calls(purchase, attempt)
         else:
             await self._sell_by_flow(purchase, attempt)
+
+    async def _is_over(self, purchase: Purchase) -> bool:
+        """
+        Tell whether no payment of *purchase* can be paid any more, by whichever process.
+        """
+        columns = self.journal.database.tables.journal.c
+        created = await self.journal.entries(
+            columns.call == "payments.create",
+            columns.mer_reference_id.in_([one.number for one in purchase.attempts]),
+        )
+
+        return all(
+            row.state is JournalState.ENDED
+            and (row.outcome is not JournalOutcome.EXECUTED or row.settled_at is not None)
+            and row.object_state != "TRADE_SUCCESS"
+            for row in created
+        )
 
     def _attempt(self, purchase: Purchase, last: JournalEntry | None) -> Attempt | None:
         """
