@@ -13,7 +13,7 @@ import random
 import sqlite3
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import Context
 from functools import partial
 from types import SimpleNamespace
@@ -241,7 +241,13 @@ class VirtualConnection(aiosqlite.Connection):
         if self._process is not None:
             self._process.connections.pop(self, None)
 
+        # A cursor that is still known keeps a closed connection, and its lock, alive.
+        self._items.clear()
+
         if inner is not None:
+            with suppress(sqlite3.Error):
+                inner.rollback()
+
             inner.close()
 
 

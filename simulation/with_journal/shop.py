@@ -166,7 +166,9 @@ class Shop:
 
         return all(
             row.state is JournalState.ENDED
-            and (row.outcome is not JournalOutcome.EXECUTED or row.settled_at is not None)
+            and (
+                row.outcome is not JournalOutcome.EXECUTED or row.settled_at is not None
+            )
             and row.object_state != "TRADE_SUCCESS"
             for row in created
         )
