@@ -126,6 +126,7 @@ def cancellations(session: nox.Session) -> None:
     session.install("-e", ".[all,testing]", *_group("tests"))
     session.run(
         *("pytest", "-k", "cancellations", "--timeout=900", "--durations=9"),
+        *("-o", "faulthandler_timeout=1000"),
         "tests/sql/test_cancellations.py",
         "tests/journal/test_cancellations.py",
         "tests/notifications/test_each_database.py",
