@@ -5,7 +5,9 @@ Transactions in each database: whole or not at all, whoever is cancelled meanwhi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
+import sqlite3
 import time
 
 import pytest
@@ -234,3 +236,64 @@ async def driver_of(connection):
 
 async def one(connection):
     return (await connection.exec_driver_sql("SELECT 1")).scalar_one()
+
+
+async def commits(connection):
+    await connection.commit()
+
+
+async def rolls_back(connection):
+    await connection.rollback()
+
+
+async def closes(connection):
+    await connection.close()
+
+
+async def invalidates(connection):
+    await connection.invalidate()
+
+
+async def never_ends(connection):
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    ("end", "error"),
+    [
+        (commits, "ended from inside"),
+        (rolls_back, "ended from inside"),
+        (closes, "ended from inside"),
+        (invalidates, "ended from inside"),
+        (never_ends, "did not end in time"),
+    ],
+)
+async def test_a_cursor_that_was_kept_keeps_no_lock_of_sqlite(tmp_path, end, error):
+    """
+    SQLite keeps a closed connection, and its lock, while a cursor of it is known.
+    """
+    path = tmp_path / "shop.sqlite3"
+    kept = []
+
+    async def work(connection):
+        driver = await driver_of(connection)
+        await driver.execute("CREATE TABLE numbers (n)")
+        await driver.execute("INSERT INTO numbers VALUES (1), (2), (3)")
+        cursor = await driver.execute("SELECT * FROM numbers a, numbers b, numbers c")
+        kept.append((cursor, await cursor.fetchone()))
+        await end(connection)
+
+    async with Database(str(path)) as database:
+        await database.run(one)
+
+        with pytest.raises(DatabaseError, match=error):
+            await database.run(work, timeout=1)
+
+        with contextlib.closing(sqlite3.connect(path, timeout=0)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            names = {
+                name for (name,) in other.execute("SELECT name FROM sqlite_master")
+            }
+
+        assert "numbers" not in names
+        assert kept

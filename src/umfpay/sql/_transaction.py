@@ -40,6 +40,7 @@ Work = Callable[[AsyncConnection], Awaitable[T]]
 # A commit that has begun may end, and so may what gives a connection back.
 _COMMIT_SECONDS: Final = 2.0
 _CLOSE_SECONDS: Final = 3.0
+_ROLLBACK_SECONDS: Final = 1.0
 # What was idle for longer is asked first whether it is still there.
 _IDLE_SECONDS: Final = 1.0
 _USED: Final = "umfpay used at"
@@ -270,7 +271,9 @@ class Attempt:
         assert connection is not None
         assert transaction is not None
 
-        return transaction.is_active and not connection.closed
+        return transaction.is_active and not (
+            connection.closed or connection.invalidated
+        )
 
     def _judge(self, error: Exception) -> Failure:
         """
@@ -373,6 +376,14 @@ class Attempt:
         return transaction_error(end, self.binding.place.shown, name)
 
 
+async def _roll_back(driver: Any) -> None:
+    """
+    Let SQLite's lock go: a cursor that somebody has kept keeps a closed connection.
+    """
+    async with asyncio.timeout(_ROLLBACK_SECONDS):
+        await driver.rollback()
+
+
 def watch(binding: Binding) -> None:
     """
     Let each attempt hear of the statements, ends and errors of its connection.
@@ -404,6 +415,13 @@ def watch(binding: Binding) -> None:
     def _heed_error(context: ExceptionContext) -> None:
         if (attempt := attempts.get(context.connection)) is not None:
             attempt.heed_error(context.original_exception)
+
+    def _undo(connection: Any, _record: object, _error: object) -> None:
+        with contextlib.suppress(Exception):
+            connection.run_async(_roll_back)
+
+    if binding.place.dialect == "sqlite":
+        event.listen(engine, "invalidate", _undo)
 
     event.listen(engine, "commit", _heed_commit)
     event.listen(engine, "rollback", _heed_rollback)
