@@ -15,10 +15,10 @@ import orders
 import pytest
 
 from umfpay import Config, UMFSession
+from umfpay._background import pause_after
 from umfpay.emulator import Emulator, serve
 from umfpay.models import Money
 from umfpay.notifications import NotificationReceiver, _asking, _inbox, _waiting_events
-from umfpay.notifications._stored_events import pause_after
 from umfpay.testing import NotificationSigner
 
 

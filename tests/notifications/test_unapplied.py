@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from umfpay import _background
 from umfpay.emulator._keys import make_credentials
 from umfpay.errors import DatabaseError, TransportError
 from umfpay.models import (
@@ -19,7 +20,7 @@ from umfpay.models import (
     Refund,
     RefundState,
 )
-from umfpay.notifications import NotificationInbox, NotificationReceiver, _repeating
+from umfpay.notifications import NotificationInbox, NotificationReceiver
 from umfpay.testing import NotificationSigner
 
 
@@ -168,7 +169,7 @@ async def test_a_failing_on_conflict_is_reported_again(
     """
     The failure is logged, and the conflict is told until somebody takes it.
     """
-    monkeypatch.setattr(_repeating, "pause_after", lambda failures: 0.02)
+    monkeypatch.setattr(_background, "pause_after", lambda failures: 0.02)
     reported = []
 
     async def on_conflict(conflict):
@@ -239,7 +240,7 @@ async def test_a_place_that_is_down_stops_the_telling_for_a_while(
     """
     It is logged, and goes on when the place is back.
     """
-    monkeypatch.setattr(_repeating, "pause_after", lambda failures: 0.02)
+    monkeypatch.setattr(_background, "pause_after", lambda failures: 0.02)
     reported = []
 
     async def on_conflict(conflict):

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
@@ -15,6 +14,7 @@ from typing import Any, Final, Self, TypeVar
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from umfpay._callbacks import check_callback
 from umfpay.errors import ConfigError, Intent
 from umfpay.journal._columns import default_intent_id, short
 from umfpay.journal._endings import Ending, EndingWriter
@@ -328,14 +328,9 @@ class Journal:
         is followed until it is paid or closed.
 
         Raises:
-            ConfigError: It is no coroutine function.
+            ConfigError: It is no coroutine function of these three.
         """
-        if not inspect.iscoroutinefunction(handler):
-            raise ConfigError(
-                "settled: a coroutine function (async def) is needed.",
-                "settled：必须是协程函数（async def）。",
-            )
-
+        check_callback("settled", handler, arguments=3)
         self.handlers.append(handler)
 
         return handler

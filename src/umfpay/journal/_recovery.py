@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import attrs
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from umfpay._background import repeat
+from umfpay._callbacks import call
 from umfpay._session import Executed, Resolution, UMFSession
 from umfpay.errors import ConfigError, UMFError
 from umfpay.journal._asking import Asker
@@ -84,7 +86,15 @@ class Recovery:
             )
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run())
+        self._task = asyncio.create_task(
+            repeat(
+                "recovery",
+                self._look,
+                asyncio.Event(),
+                seconds=self.look_every,
+                max_pause=_MAX_IDLE_SECONDS,
+            )
+        )
 
         return self
 
@@ -144,20 +154,11 @@ class Recovery:
             # Its claim ends, and another look is taken.
             _log.info("row %d: %s", entry.position, type(error).__name__)
 
-    async def _run(self) -> None:
-        pause = self.look_every
+    async def _look(self) -> bool:
+        while await self.run_once() >= _BATCH_SIZE:
+            pass
 
-        while True:
-            try:
-                found = await self.run_once()
-                pause = self.look_every
-            except UMFError as error:
-                # The database is away: calls are not sent meanwhile.
-                _log.warning("recovery waits: %s", error.what.en)
-                found, pause = 0, min(2 * pause, _MAX_IDLE_SECONDS)
-
-            if found < _BATCH_SIZE:
-                await asyncio.sleep(pause)
+        return True
 
     async def _due(self) -> list[JournalEntry]:
         rows, columns = self._rows, self._rows.table.c
@@ -297,7 +298,7 @@ class Recovery:
 
             try:
                 for handler in self.journal.handlers:
-                    await handler(entry, found, transaction)
+                    await call(handler, entry, found, transaction)
             finally:
                 await transaction.close_sessions()
 

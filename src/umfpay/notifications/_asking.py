@@ -16,6 +16,8 @@ from typing import Any, Final, Protocol
 
 import attrs
 
+from umfpay._background import gather_all, pause_after
+from umfpay._callbacks import call
 from umfpay.errors import UMFError
 from umfpay.models import (
     Order,
@@ -33,11 +35,9 @@ from umfpay.notifications._decision import (
 )
 from umfpay.notifications._event_store import EventStore
 from umfpay.notifications._expectations import Binding, Expectation
-from umfpay.notifications._handlers import call
 from umfpay.notifications._query_events import event_of
 from umfpay.notifications._receiver import Entity, Kind, NotificationEvent
-from umfpay.notifications._repeating import gather_all
-from umfpay.notifications._stored_events import Read, StoredEvent, pause_after
+from umfpay.notifications._stored_events import Read, StoredEvent
 
 
 # Seconds.

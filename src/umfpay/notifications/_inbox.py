@@ -15,6 +15,8 @@ from weakref import WeakValueDictionary
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from umfpay._background import MAX_PAUSE_SECONDS, repeat, rest
+from umfpay._callbacks import check_callback
 from umfpay.errors import NotificationSignatureError
 from umfpay.errors.inbox_errors import (
     closed_error,
@@ -27,7 +29,6 @@ from umfpay.notifications._asking import Asker, Gateway
 from umfpay.notifications._decision import Status
 from umfpay.notifications._event_store import EventStore
 from umfpay.notifications._expectations import Expectable, Expected, read_expectation
-from umfpay.notifications._handlers import check_callback
 from umfpay.notifications._query_events import event_of, stored_event
 from umfpay.notifications._ready_events import ReadyEvents
 from umfpay.notifications._receiver import (
@@ -38,8 +39,7 @@ from umfpay.notifications._receiver import (
     NotificationReceiver,
     NotificationReply,
 )
-from umfpay.notifications._repeating import repeat, rest
-from umfpay.notifications._stored_events import MAX_PAUSE_SECONDS, StoredEvent
+from umfpay.notifications._stored_events import StoredEvent
 from umfpay.notifications._unapplied import OnConflict, Reporter, UnappliedEvent
 from umfpay.notifications._worker import MARGIN_SECONDS, Applier, Handler
 from umfpay.sensitive import Secret, looks_like_address

@@ -17,19 +17,9 @@ from umfpay.sensitive import shows_itself_half_made
 from umfpay.sql import Tables
 
 
-# Seconds: no event waits longer for its next attempt, whatever a clock said once.
-MAX_PAUSE_SECONDS: Final = 300.0
 _MICROSECONDS: Final = 1_000_000
 # Of an order or refund, as `Expectation` has them.
 _EXPECTED: Final = ("mer_reference_id", "total", "currency", "mer_date", "payment_id")
-
-
-def pause_after(times: int) -> float:
-    """
-    Return the seconds before the next attempt: 1, 2, 4 ... 300.
-    """
-    # 2 to the power of more is longer anyway, and too much for a float in the end.
-    return min(2.0 ** min(times, 30), MAX_PAUSE_SECONDS)
 
 
 def as_moment(seconds: float) -> int:

@@ -12,6 +12,7 @@ from typing import Final
 
 import attrs
 
+from umfpay._callbacks import call
 from umfpay.errors import (
     NotificationAmountError,
     NotificationError,
@@ -19,7 +20,6 @@ from umfpay.errors import (
 )
 from umfpay.notifications._asking import Gateway, getter
 from umfpay.notifications._decision import Status
-from umfpay.notifications._handlers import call
 from umfpay.notifications._receiver import NotificationEvent
 from umfpay.notifications._stored_events import Read, StoredEvent
 from umfpay.notifications._waiting_events import WaitingEvents

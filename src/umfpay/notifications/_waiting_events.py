@@ -23,13 +23,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from umfpay._background import MAX_PAUSE_SECONDS, pause_after
 from umfpay.notifications._decision import Decision, Status
 from umfpay.notifications._stored_events import (
-    MAX_PAUSE_SECONDS,
     StoredEvent,
     as_moment,
     event_query,
-    pause_after,
     read_known,
     read_stored,
 )

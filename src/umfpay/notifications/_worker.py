@@ -23,15 +23,15 @@ from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from umfpay._background import gather_all, pause_after
+from umfpay._callbacks import call
 from umfpay.errors import CommitUnknownError, DatabaseError, DatabaseUnavailableError
 from umfpay.errors.database_errors import ended_error
 from umfpay.errors.inbox_errors import too_slow_error
 from umfpay.notifications._decision import Decision, Status, decide
-from umfpay.notifications._handlers import call
 from umfpay.notifications._ready_events import ChangedError, ReadyEvents
 from umfpay.notifications._receiver import Kind, NotificationEvent
-from umfpay.notifications._repeating import gather_all
-from umfpay.notifications._stored_events import Read, StoredEvent, pause_after
+from umfpay.notifications._stored_events import Read, StoredEvent
 from umfpay.notifications._waiting_events import BATCH
 from umfpay.sql import Transaction
 

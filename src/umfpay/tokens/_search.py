@@ -14,6 +14,7 @@ from typing import Final
 
 import attrs
 
+from umfpay._callbacks import was_cancelled
 from umfpay.errors import (
     AuthenticationError,
     ConfigError,
@@ -258,7 +259,7 @@ class TokenSearch:
         except (AuthenticationError, ConfigError, ProtocolError, TokenError):
             raise
         except asyncio.CancelledError as error:
-            if _is_cancelled():
+            if was_cancelled():
                 raise
 
             # Nobody cancelled us: something inside the request did it to itself.
@@ -284,22 +285,13 @@ def store_errors() -> Iterator[None]:
     except UMFError:
         raise
     except (Exception, asyncio.CancelledError) as error:
-        if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+        if isinstance(error, asyncio.CancelledError) and was_cancelled():
             raise
 
         raise TokenStoreError(
             f"The token store failed: {type(error).__name__}.",
             f"令牌存储出错：{type(error).__name__}。",
         ) from error
-
-
-def _is_cancelled() -> bool:
-    """
-    Tell whether somebody cancelled the task that runs.
-    """
-    task = asyncio.current_task()
-
-    return task is not None and task.cancelling() > 0
 
 
 def fetch_error(error: BaseException) -> TokenError:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from umfpay._callbacks import was_cancelled
 from umfpay.errors import UMFError, without_traceback
 
 
@@ -29,19 +30,7 @@ def translate_errors(
     except passing:
         raise
     except (Exception, asyncio.CancelledError) as error:
-        if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+        if isinstance(error, asyncio.CancelledError) and was_cancelled():
             raise
 
         raise translated(error) from without_traceback(error)
-
-
-def _is_cancelled() -> bool:
-    """
-    Tell whether somebody cancelled the task that runs; a thread runs none.
-    """
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:
-        return False
-
-    return task is not None and task.cancelling() > 0

@@ -1,5 +1,5 @@
 """
-Handlers of the shop: checked when they are registered, awaited with care.
+Callbacks of the shop: checked when they are registered, awaited with care.
 """
 
 from __future__ import annotations
@@ -16,6 +16,20 @@ from umfpay.errors import ConfigError
 _T = TypeVar("_T")
 
 
+def was_cancelled() -> bool:
+    """
+    Tell whether somebody cancelled the task that runs; a thread runs none.
+
+    If not, what it awaited was cancelled, which is an error like any other.
+    """
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return False
+
+    return task is not None and task.cancelling() > 0
+
+
 async def call(callback: Callable[..., Awaitable[_T]], *arguments: Any) -> _T:
     """
     Return what *callback* returns. Any: what it takes.
@@ -26,9 +40,7 @@ async def call(callback: Callable[..., Awaitable[_T]], *arguments: Any) -> _T:
     try:
         return await callback(*arguments)
     except asyncio.CancelledError:
-        task = asyncio.current_task()
-
-        if task is None or task.cancelling() > 0:
+        if was_cancelled():
             raise
 
         raise RuntimeError("it was cancelled from inside") from None

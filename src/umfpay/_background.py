@@ -1,5 +1,5 @@
 """
-The inbox's tasks: each does its work again and again, whatever fails.
+Background tasks: each does its work again and again, whatever fails.
 """
 
 from __future__ import annotations
@@ -8,12 +8,23 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from typing import Final
 
 from umfpay.errors import DatabaseError
-from umfpay.notifications._stored_events import pause_after
 
+
+# Seconds: nothing waits longer for its next attempt, whatever a clock said once.
+MAX_PAUSE_SECONDS: Final = 300.0
 
 _log = logging.getLogger("umfpay")
+
+
+def pause_after(times: int) -> float:
+    """
+    Return the seconds before the next attempt: 1, 2, 4 ... 300.
+    """
+    # 2 to the power of more is longer anyway, and too much for a float in the end.
+    return min(2.0 ** min(times, 30), MAX_PAUSE_SECONDS)
 
 
 async def rest(until: asyncio.Event, at: float) -> None:
