@@ -264,6 +264,48 @@ def test_a_ledger_that_was_cut_off_is_noticed(tmp_path, capsys):
     assert "blank in total_cny" in report.read_text()
 
 
+def test_rows_that_cannot_be_read_are_set_aside(tmp_path, capsys):
+    """
+    Into a file, counted by reason; the rest is compared, and the exit code is 1.
+    """
+    day, ledger, bad = (tmp_path / name for name in ("t.txt", "l.csv", "bad.csv"))
+    rows = [files.payment(n) for n in (1, 2, 3)]
+    rows[1] = rows[1].replace("100.00", "1OO")
+    rows[2] = "陈" + rows[2].rpartition(",P,")[0]
+    text = files.file(*rows, total="300.00").decode()
+    day.write_bytes(text.encode("gb18030"))
+    ledger.write_text("mer_reference_id,total_cny\norder-1,100.00\norder-2,100.00\n")
+    given = ["reconcile", f"--transactions={day}", f"--ledger={ledger}"]
+    lenient = [*given, "--lenient", f"--quarantine={bad}"]
+
+    assert Exit.WRONG_USE == run(given)
+    assert "line 3: its amount in CNY cannot be read" in capsys.readouterr().err
+    assert Exit.WRONG_USE == run([*given, "--lenient"])
+    assert "belong together" in capsys.readouterr().err
+    assert Exit.NO == run([*lenient, "--gateway-encoding=gb18030"])
+
+    printed = capsys.readouterr().out
+    counts = dict(line.split()[:2] for line in printed.splitlines()[:16])
+
+    assert ("1", "2", "0") == (
+        counts["matched"],
+        counts["quarantined"],
+        counts["missing_at_gateway"],
+    )
+    assert (
+        "1 rows of the transactions t.txt cannot be read: its amount in CNY cannot be"
+        " read (line 3)." in printed
+    )
+
+    head, amount, cut = bad.read_text("utf-8").splitlines()
+
+    assert "book,file,day,line,reason,reason_zh,data" == head
+    assert amount.startswith("transactions,t.txt,2017-02-06,3,its amount in CNY")
+    assert "UMF000002,15210838198,order-2" in amount
+    assert cut.endswith('6.9784,0"')
+    assert 0o600 == bad.stat().st_mode & 0o777
+
+
 @pytest.mark.parametrize("option", ["--report", "--csv", "--parquet"])
 @pytest.mark.parametrize("place", ["", "missing/folder/r"])
 def test_where_nothing_can_be_written_nothing_is_compared(

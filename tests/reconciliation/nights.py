@@ -206,6 +206,7 @@ class Night:
         """
         Write the files; return the transactions, the statements and the ledger.
         """
+        self.spoilt = self.chance.choice([0.0, 0.0, 0.1])
         listed = [
             self._file("t", day, rows, traded_line) for day, rows in self.listed.items()
         ]
@@ -224,6 +225,15 @@ class Night:
 
         return listed, paid, ledger
 
+    def _spoilt(self, line):
+        """
+        Return *line*, which may be one that nobody can read.
+        """
+        if self.chance.random() >= self.spoilt:
+            return line
+
+        return ",".join(self.chance.choice(SPOILT)(line.split(",")))
+
     def _file(self, name, day, rows, line):
         word = f"{day:%Y%m%d}"
         total = sum(
@@ -239,7 +249,7 @@ class Night:
             "".join(
                 [
                     f"TRANSDETAIL-START,8017,{word}\n",
-                    *(f"{line(row, word)}\n" for row in rows),
+                    *(f"{self._spoilt(line(row, word))}\n" for row in rows),
                     f"TRANSDETAIL-End,8017,{word},{total}\n",
                 ]
             ),
@@ -247,6 +257,15 @@ class Night:
         )
 
         return path
+
+
+SPOILT = (
+    # Too few columns, another kind, no currency, an amount that is none.
+    lambda fields: fields[:9],
+    lambda fields: [one if one not in ("P", "T") else "X" for one in fields],
+    lambda fields: [one if one not in RATES else "" for one in fields],
+    lambda fields: [one if "." not in one else f"{one}?" for one in fields],
+)
 
 
 def traded_line(row, word):

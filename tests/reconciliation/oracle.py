@@ -21,6 +21,7 @@ GATEWAY_STATES = {
 }
 LEDGER_STATES = {"success": "done", "": None}
 ORDER = [
+    "quarantined",
     "missing_in_ledger",
     "missing_at_gateway",
     "refund_without_payment",
@@ -42,23 +43,76 @@ def _day(word):
     return datetime.strptime(word, "%Y%m%d").date() if word else None
 
 
+RULES = {
+    "paid": lambda paid, refunded: paid,
+    "net": lambda paid, refunded: paid - refunded,
+    "gross": lambda paid, refunded: paid + refunded,
+}
+
+
 def read_gateway(paths, names):
-    rows = []
+    rows, bad, files = [], [], []
 
     for path in paths:
         with path.open(encoding="utf-8", newline="") as file:
-            head, *body, _ = csv.reader(file)
+            head, *body, tail = csv.reader(file)
+
+        good = []
+        spoilt = len(bad)
 
         for fields in body:
-            row = dict(zip(names, fields, strict=True))
+            row = dict(zip(names, fields, strict=False))
+
+            if len(fields) != len(names) or row["kind"] not in ("P", "T"):
+                bad.append((None, None, None))
+
+                continue
+
+            if not row["currency"] or any("?" in field for field in fields):
+                is_refund = row["kind"] == "T"
+                number = row.get("number", row.get("refund_id"))
+                order = row.get("order_id", "" if is_refund else row.get("number"))
+                bad.append((row["kind"], order, number if is_refund else ""))
+
+                continue
+
             row |= {name: Decimal(row[name]) for name in MONEY if name in row}
             row["mer_date"] = _day(row["mer_date"])
             row["exchange_rate"] = Decimal(row["exchange_rate"])
             row["means"] = GATEWAY_STATES.get(row["state"], row["state"])
             row["listed_on"] = _day(head[2])
-            rows.append(row)
+            good.append(row)
 
-    return rows
+        rows += good
+        name = "exchanged_cny" if "exchanged_cny" in names else "total_cny"
+        sums = [
+            sum((row[name] for row in good if row["kind"] == kind), Decimal(0))
+            for kind in "PT"
+        ]
+        files.append((Decimal(tail[3]), sums, len(bad) - spoilt))
+
+    return rows, bad, unread(files)
+
+
+def unread(files):
+    """
+    Return what the totals have more than the rows that could be read; None if unknown.
+    """
+    rules = {
+        name
+        for name, rule in RULES.items()
+        if all(total == rule(*sums) for total, sums, bad in files if not bad)
+    }
+    found = [
+        {total - RULES[name](*sums) for name in rules}
+        for total, sums, bad in files
+        if bad
+    ]
+
+    if any(len(one) > 1 for one in found):
+        return None
+
+    return sum((one.pop() for one in found), Decimal("0.00"))
 
 
 def read_ledger(path):
@@ -124,9 +178,9 @@ class Oracle:
         opening = [
             {**row, "means": "done", "opening": True} for row in night.opening_rows
         ]
-        listed = read_gateway(transactions, TRADED)
+        listed, self.bad, self.unread = read_gateway(transactions, TRADED)
         self.traded = [{**row, "opening": False} for row in listed] + opening
-        self.paid = read_gateway(statements, PAID)
+        self.paid, self.bad_paid, self.unread_paid = read_gateway(statements, PAID)
         self.ledger = read_ledger(ledger)
         self.columns = {*night.columns}
         self.as_of = max(night.days)
@@ -291,7 +345,19 @@ class Oracle:
         elif their and their["means"] == "done" and self._is_late(their):
             said.add("not_paid_out")
 
+        if said and self._is_spoilt(key):
+            said.add("quarantined")
+
         return sorted(said, key=ORDER.index) or ["matched"]
+
+    def _is_spoilt(self, key):
+        order, kind, refund = key
+
+        return any(
+            "" in (order, whose) or whose == order
+            for one, whose, number in (*self.bad, *self.bad_paid)
+            if (one, number) == (kind, refund)
+        )
 
     def _against_ledger(self, key, their, our):
         said = set()
@@ -413,8 +479,15 @@ class Oracle:
         counted = [row for row in now if row["means"] in ("done", "reversed")]
         undone = [row for row in now if row["means"] == "reversed"]
         before = [row for row in own(self.traded) if row["opening"]]
-        asked = [row for row in own(self.unlisted) if self._is_asked(row)]
-        other = [row for row in own(self.unlisted) if not self._is_asked(row)]
+        spoilt = {
+            (kind, refund if kind == "T" else order) for kind, order, refund in self.bad
+        }
+        known = [
+            row for row in own(self.unlisted) if (row["kind"], row["number"]) in spoilt
+        ]
+        left = [row for row in own(self.unlisted) if row not in known]
+        asked = [row for row in left if self._is_asked(row)]
+        other = [row for row in left if not self._is_asked(row)]
         paid = own(self.paid)
         opening = self.night.opening
         is_balance = currency is None and isinstance(opening, Decimal)
@@ -444,16 +517,51 @@ class Oracle:
         else:
             lines |= _foreign(paid)
 
-        known = sum(
+        hidden = self._add_unread(lines, gross(known), currency, known)
+        sum_of_lines = hidden + sum(
             value
             for name, value in lines.items()
-            if name != "paid_out"
+            if name not in ("paid_out", "quarantined")
             and value is not None
             and not (is_balance and name == "other_days")
         )
-        lines["amounts"] = lines["paid_out"] - known
+        lines["amounts"] = lines["paid_out"] - sum_of_lines
 
         return lines
+
+    def _add_unread(self, lines, known, currency, rows):
+        """
+        Add what could not be read; return what it is to the sum of the lines.
+        """
+        if currency is not None:
+            if rows:
+                lines["quarantined"] = known
+
+            return known
+
+        if not self.bad and not self.bad_paid:
+            return known
+
+        amounts = [
+            amount
+            for amount, bad in (
+                (self.unread, self.bad),
+                (self.unread_paid, self.bad_paid),
+            )
+            if bad
+        ]
+        lines["quarantined"] = None if None in amounts else sum(amounts)
+        hidden = known
+
+        if self.bad and self.unread is not None:
+            hidden = self.unread
+            lines["closing"] -= self.unread - known
+
+        if self.bad_paid and self.unread_paid is not None:
+            hidden += self.unread_paid
+            lines["paid_out"] += self.unread_paid
+
+        return hidden
 
     @property
     def is_clean(self):
@@ -461,6 +569,8 @@ class Oracle:
 
         return (
             self.night.opening is not None
+            and not self.bad
+            and not self.bad_paid
             and {"matched"} >= {one[0] for one in self.classes.values()}
             and not (self.night.opening == "rows" and self._other_days())
             and not any(lines[name] for name in ("unknown", "amounts", "exchange"))

@@ -37,6 +37,7 @@ def answer(night, paths, engine, buckets):
         settle_after=night.settle_after,
         holidays=night.holidays,
         opening=opening,
+        on_bad_row="quarantine",
     )
 
 
@@ -95,6 +96,7 @@ def test_a_run_is_what_the_oracle_says(seed, tmp_path):
 
         assert wrong == found(report)
         assert len(expected.classes) - len(wrong) == report.counts["matched"]
+        assert len(expected.bad + expected.bad_paid) == report.counts["quarantined"]
         assert expected.bridge == bridge(report)
         assert expected.is_clean == report.is_clean
         assert str(report.bridge.rounding) == expected.rounding

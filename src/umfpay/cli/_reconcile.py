@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -13,6 +13,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from umfpay.cli._exit_codes import Exit
+from umfpay.cli._gateway_files import (
+    gateway_encoding_option,
+    lenient_option,
+    total_rule_option,
+)
 from umfpay.cli._ledger import (
     chosen_format,
     format_options,
@@ -20,7 +25,7 @@ from umfpay.cli._ledger import (
     pairs,
 )
 from umfpay.cli._streams import print_json, print_line
-from umfpay.reconciliation import Difference, TotalRule, TotalRules
+from umfpay.reconciliation import Difference, Encoding, TotalRules
 
 
 if TYPE_CHECKING:
@@ -104,17 +109,18 @@ _Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
     default="polars",
     show_default=True,
 )
-@click.option(
-    "--total-rule",
-    type=click.Choice(["auto", "ignore", *map(str, TotalRule)]),
-    default="auto",
-    show_default=True,
-    help="What the last line of the gateway's files sums.",
-)
+@total_rule_option
 @click.option(
     "--total-rules",
     metavar="FILE",
     help="Where it is remembered which one it was, as in the folder of a pull.",
+)
+@gateway_encoding_option("--gateway-encoding")
+@lenient_option
+@click.option(
+    "--quarantine",
+    metavar="FILE",
+    help="Write the rows that --lenient sets aside as CSV, each with its reason.",
 )
 @click.option(
     "--work-dir",
@@ -152,6 +158,9 @@ def reconcile(
     engine: str,
     total_rule: str,
     total_rules: str | None,
+    gateway_encoding: Encoding | None,
+    lenient: bool,
+    quarantine: str | None,
     work_dir: str | None,
     report: str | None,
     csv: str | None,
@@ -179,18 +188,20 @@ def reconcile(
     if total_rules is not None and total_rule != "auto":
         raise click.UsageError("--total-rules remembers what --total-rule says alone.")
 
-    for option, place in (
-        ("--report", report),
-        ("--csv", csv),
-        ("--parquet", parquet),
-        ("--open-items", open_items),
-    ):
-        # Not after minutes of work.
-        if place is not None and not (place and Path(place).parent.is_dir()):
-            raise click.BadParameter(
-                f"{place!r}: its folder is not there.", param_hint=option
-            )
+    if lenient != (quarantine is not None):
+        raise click.UsageError(
+            "--lenient and --quarantine FILE belong together: the rows go there."
+        )
 
+    _check_places(
+        {
+            "--quarantine": quarantine,
+            "--report": report,
+            "--csv": csv,
+            "--parquet": parquet,
+            "--open-items": open_items,
+        }
+    )
     result = reconciliation.reconcile(
         list(transactions),
         list(statements) or None,
@@ -209,6 +220,8 @@ def reconcile(
             if total_rules is None
             else TotalRules(total_rules)
         ),
+        encoding=gateway_encoding,
+        on_bad_row="quarantine" if lenient else "raise",
     )
 
     if report is not None:
@@ -220,6 +233,9 @@ def reconcile(
     if parquet is not None:
         result.write_parquet(parquet)
 
+    if quarantine is not None:
+        result.write_quarantine(quarantine)
+
     if open_items is not None and result.open_items is not None:
         result.open_items.write_parquet(open_items)
 
@@ -230,6 +246,17 @@ def reconcile(
             print_line(line)
 
     context.exit(Exit.GOOD if result.is_clean else Exit.NO)
+
+
+def _check_places(places: Mapping[str, str | None]) -> None:
+    """
+    Refuse a file whose folder is not there; not after minutes of work.
+    """
+    for option, place in places.items():
+        if place is not None and not (place and Path(place).parent.is_dir()):
+            raise click.BadParameter(
+                f"{place!r}: its folder is not there.", param_hint=option
+            )
 
 
 def _opening(given: str | None) -> Decimal | pl.DataFrame | None:

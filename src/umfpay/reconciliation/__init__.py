@@ -13,7 +13,6 @@ from umfpay.reconciliation._reading import (
     Encoding,
     OnBadRow,
     QuarantinedRow,
-    RuleChoice,
     Statement,
     StatementReader,
     read_statement,
@@ -22,7 +21,7 @@ from umfpay.reconciliation._reading import (
 from umfpay.reconciliation._rows import Kind, PaidOut, Transaction
 from umfpay.reconciliation._terms import Rounding
 from umfpay.reconciliation._tolerance import Tolerance
-from umfpay.reconciliation._totals import TotalRule, TotalRules
+from umfpay.reconciliation._totals import RuleChoice, TotalRule, TotalRules
 
 
 if TYPE_CHECKING:

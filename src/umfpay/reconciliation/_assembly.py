@@ -13,8 +13,14 @@ from umfpay.reconciliation._books import Book
 from umfpay.reconciliation._bridge import Bridge, BridgeSums, build_bridge
 from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._progress import Part, Run
+from umfpay.reconciliation._quarantine import (
+    QUARANTINED_FLAG,
+    UnreadRows,
+    quarantine_notes,
+)
 from umfpay.reconciliation._report import Report
 from umfpay.reconciliation._right_books import Opening, days_of
+from umfpay.reconciliation._rules import ASKED_FLAG
 from umfpay.reconciliation._terms import Terms, working_days_after
 
 
@@ -55,8 +61,13 @@ def make_report(
 
     differences = run.rows(Part.DIFFERENCES)
     assert differences is not None
+    quarantined = run.quarantined()
     with_statement = holidays is not None
     unlisted = run.rows(Part.UNLISTED)
+
+    if quarantined is not None:
+        # Keys whose rows they are were counted with their buckets.
+        counts[Difference.QUARANTINED] = quarantined.height
 
     if holidays is not None:
         differences = _with_ages(
@@ -72,11 +83,13 @@ def make_report(
             *_notes(available),
             *(Text(*note) for note in facts["ledger_notes"]),
             *_gateway_notes(facts),
+            *([] if quarantined is None else quarantine_notes(quarantined)),
         ],
         books={name: facts[name] for name in ("rows", "files")},
         bridge=_bridge(facts, summaries, terms, opening) if with_statement else None,
         open_items=run.rows(Part.OPEN_ITEMS),
         other_days=None if unlisted is None else _of_other_days(unlisted),
+        quarantined=quarantined,
     )
 
 
@@ -99,6 +112,8 @@ def _bridge(
             open=[one for summary in summaries for one in summary["open"]],
             unlisted=[one for summary in summaries for one in summary["unlisted"]],
             differing=differing,
+            unread_transactions=UnreadRows.of(facts, Book.TRANSACTIONS),
+            unread_statement=UnreadRows.of(facts, Book.STATEMENT),
         ),
         as_of=max(days_of(facts, Book.STATEMENT)),
         opening=opening.balance,
@@ -111,7 +126,7 @@ def _bridge(
 def _of_other_days(unlisted: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
-    return unlisted.filter(~pl.col("_asked")).drop("_asked")
+    return unlisted.filter(~pl.col(ASKED_FLAG)).drop(ASKED_FLAG, QUARANTINED_FLAG)
 
 
 def _with_ages(

@@ -25,6 +25,7 @@ from typing import Any, Final
 import attrs
 
 from umfpay.errors import Text
+from umfpay.reconciliation._quarantine import UnreadRows
 from umfpay.reconciliation._states import DONE, REVERSED, meaning_of
 from umfpay.reconciliation._terms import Rounding
 from umfpay.reconciliation._tolerance import Tolerance
@@ -47,6 +48,7 @@ class BridgeItem(StrEnum):
     TRADED = "traded"
     REFUNDED = "refunded"
     REVERSED = "reversed"
+    QUARANTINED = "quarantined"
     FEES = "fees"
     UNKNOWN = "unknown"
     AMOUNTS = "amounts"
@@ -65,6 +67,7 @@ ITEM_NAMES: Final[dict[BridgeItem, Text]] = {
     BridgeItem.TRADED: Text("Traded", "交易"),
     BridgeItem.REFUNDED: Text("Less refunds", "减：退款"),
     BridgeItem.REVERSED: Text("Less reversals", "减：冲正"),
+    BridgeItem.QUARANTINED: Text("In rows that cannot be read", "无法识别的行"),
     BridgeItem.FEES: Text("Less fees of what was paid out", "减：已结算手续费"),
     BridgeItem.UNKNOWN: Text("Paid out for unknown numbers", "未知编号的结算"),
     BridgeItem.AMOUNTS: Text(
@@ -169,8 +172,10 @@ class BridgeSums:
         paid: Of the statement, by *currency*, *kind* and *exchange_rate*.
         open: Of what is open, by *currency* and *kind*.
         unlisted: Of what was paid out and is not in the transactions, by *asked*,
-            *currency* and *kind*.
+            *quarantined*, *currency* and *kind*.
         differing: How many rows make a line that should be 0.
+        unread_transactions: What was set aside of the transactions.
+        unread_statement: What was set aside of the statement.
     """
 
     traded: Sequence[Sums]
@@ -178,6 +183,8 @@ class BridgeSums:
     open: Sequence[Sums]
     unlisted: Sequence[Sums]
     differing: Mapping[str, int]
+    unread_transactions: UnreadRows = UnreadRows()
+    unread_statement: UnreadRows = UnreadRows()
 
     def of(self, currency: str) -> BridgeSums:
         """
@@ -238,6 +245,7 @@ def build_bridge(
                 tolerance,
                 rounding,
                 is_opening_unknown=opening is None and not has_opening_rows,
+                unread=sums.unread_transactions.rows + sums.unread_statement.rows,
                 has_opening_rows=has_opening_rows,
             )
         ),
@@ -271,17 +279,13 @@ def _lines(
     undone = [one for one in sums.traded if meaning_of(one["state"]) == REVERSED]
     before = _Line().take((one for one in done if one["opening"]), name)
     found = {
-        BridgeItem.OTHER_DAYS: _Line().take(
-            (one for one in sums.unlisted if not one["asked"]), name
-        ),
+        BridgeItem.OTHER_DAYS: _Line().take(_unlisted(sums, asked=False), name),
         BridgeItem.TRADED: _Line().take(_of_kind([*done, *undone], "P"), name),
         BridgeItem.REFUNDED: _Line().take(_of_kind([*done, *undone], "T"), name),
         BridgeItem.REVERSED: _Line().take(
             (one for one in undone if not one["opening"]), name, -1
         ),
-        BridgeItem.UNKNOWN: _Line().take(
-            (one for one in sums.unlisted if one["asked"]), name
-        ),
+        BridgeItem.UNKNOWN: _Line().take(_unlisted(sums, asked=True), name),
         **_payout_lines(sums, name),
         BridgeItem.CLOSING: _Line().take(sums.open, name, -1),
         BridgeItem.PAID_OUT: _paid_out(sums, name),
@@ -292,6 +296,8 @@ def _lines(
     if balance is not None:
         # What was paid out of it is not open any more.
         found[BridgeItem.CLOSING]["amount"] -= balance - other_days
+
+    is_unread_known = _add_unread(found, sums, name)
 
     is_part = balance is not None
     known = before["amount"] if balance is None else balance
@@ -314,7 +320,9 @@ def _lines(
         *(
             BridgeLine(
                 item=item,
-                amount=_money(found[item]["amount"]),
+                amount=_money(found[item]["amount"])
+                if item is not BridgeItem.QUARANTINED or is_unread_known
+                else None,
                 rows=sums.differing.get(item)
                 if item in (BridgeItem.AMOUNTS, BridgeItem.EXCHANGE)
                 else found[item]["rows"],
@@ -324,6 +332,48 @@ def _lines(
             if item in found
         ),
     )
+
+
+def _unlisted(sums: BridgeSums, *, asked: bool) -> Iterator[Sums]:
+    return (
+        one for one in sums.unlisted if one["asked"] == asked and not one["quarantined"]
+    )
+
+
+def _add_unread(found: dict[BridgeItem, _Line], sums: BridgeSums, name: str) -> bool:
+    """
+    Add the line of what was set aside: what is not known to be paid out of it is open,
+    and what is set aside of the statement was paid out.
+
+    Returns:
+        Whether its amount is known.
+    """
+    traded, paid = sums.unread_transactions, sums.unread_statement
+    # Their keys could be read.
+    known = _Line().take((one for one in sums.unlisted if one["quarantined"]), name)
+
+    if name != "total_cny":
+        # A file has its total in CNY only.
+        if known["rows"]:
+            found[BridgeItem.QUARANTINED] = known
+
+        return True
+
+    if not (traded.rows or paid.rows):
+        return True
+
+    line = _Line(amount=known["amount"], rows=traded.rows + paid.rows)
+    found[BridgeItem.QUARANTINED] = line
+
+    if traded.amount is not None:
+        line["amount"] = int(traded.amount * 100)
+        found[BridgeItem.CLOSING]["amount"] -= line["amount"] - known["amount"]
+
+    if paid.amount is not None:
+        line["amount"] += int(paid.amount * 100)
+        found[BridgeItem.PAID_OUT]["amount"] += int(paid.amount * 100)
+
+    return None not in (traded.amount, paid.amount)
 
 
 def _of_kind(groups: Iterable[Sums], kind: str) -> Iterator[Sums]:
@@ -407,6 +457,7 @@ def _missing(
     *,
     is_opening_unknown: bool,
     has_opening_rows: bool,
+    unread: int,
 ) -> Iterator[Text]:
     by_item = {line.item: line for line in lines}
     rows = by_item[BridgeItem.PAID_OUT].rows or 0
@@ -415,6 +466,12 @@ def _missing(
         yield Text(
             "opening unknown: what was open before the first day is not given",
             "期初未知：未提供首日之前的未结算余额",
+        )
+
+    if unread:
+        yield Text(
+            f"{unread} rows of the gateway's files cannot be read",
+            f"网关文件有 {unread} 行无法识别",
         )
 
     if has_opening_rows and by_item[BridgeItem.OTHER_DAYS].rows:

@@ -5,7 +5,7 @@ Ingest the three books into partitions.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +14,9 @@ import polars as pl
 from umfpay.reconciliation._books import STAGED_COLUMNS, Book, columns_of, schema_of
 from umfpay.reconciliation._ledger import Ledger
 from umfpay.reconciliation._partitions import PartitionStore
+from umfpay.reconciliation._quarantine import quarantined_rows, unread_amount
 from umfpay.reconciliation._sums import RawSums
+from umfpay.reconciliation._totals import RuleChoice
 
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class Ingest:
         statements: Reconciliation files.
         ledger: The merchant's book.
         opening: Rows that were open before the first day.
+        rule: What the totals of the files sum.
     """
 
     def __init__(
@@ -44,12 +47,14 @@ class Ingest:
         statements: Sequence[StatementReader[Any]],
         ledger: Ledger,
         opening: pl.DataFrame | None = None,
+        rule: RuleChoice,
     ) -> None:
         self._partitions = partitions
         self._transactions = transactions
         self._statements = statements
         self._ledger = ledger
         self._opening = opening
+        self._rule = rule
         self._sums = RawSums()
         self._rows: Counter[Book] = Counter()
         self._by_order = partitions.bucket_of("order_id")
@@ -82,16 +87,22 @@ class Ingest:
         return {
             "rows": {str(book): self._rows[book] for book in Book},
             "files": [
-                _header_facts(reader, book)
-                for book, readers in (
-                    (Book.TRANSACTIONS, self._transactions),
-                    (Book.STATEMENT, self._statements),
-                )
-                for reader in readers
+                _header_facts(reader, book, self._rule)
+                for book, reader in self._readers()
             ],
             "sums": self._sums.to_json(),
             "ledger_notes": [[note.en, note.zh] for note in self._ledger.notes()],
         }
+
+    def quarantined(self) -> pl.DataFrame:
+        """
+        Return the rows of the gateway's files that were set aside.
+        """
+        return quarantined_rows(self._readers())
+
+    def _readers(self) -> Iterator[tuple[Book, StatementReader[Any]]]:
+        yield from ((Book.TRANSACTIONS, reader) for reader in self._transactions)
+        yield from ((Book.STATEMENT, reader) for reader in self._statements)
 
     def _add(self, book: Book, rows: pl.DataFrame, bucket: pl.Expr) -> None:
         self._rows[book] += rows.height
@@ -194,16 +205,26 @@ def _columns_of_file(book: Book) -> list[str]:
     return [name for name in columns_of(book) if name not in STAGED_COLUMNS]
 
 
-def _header_facts(reader: StatementReader[Any], book: Book) -> dict[str, Any]:
+def _header_facts(
+    reader: StatementReader[Any], book: Book, rule: RuleChoice
+) -> dict[str, Any]:
     header = reader.header
     assert header is not None
     assert reader.total_rules is not None
+    amount = unread_amount(reader, rule, paid_out=book is Book.STATEMENT)
 
     return {
         "book": str(book),
+        "file": reader.name,
         "kind": header.kind,
         "merchant": header.merchant,
         "day": header.day.isoformat(),
         "total": str(reader.statement_total),
         "total_rules": sorted(map(str, reader.total_rules)),
+        "unread": {
+            "rows": len(reader.quarantined),
+            "amount": None if amount is None else str(amount),
+        }
+        if reader.quarantined
+        else {"rows": 0, "amount": "0.00"},
     }

@@ -27,6 +27,7 @@ from umfpay._private_files import (
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._books import KEY
 from umfpay.reconciliation._difference import Difference
+from umfpay.reconciliation._quarantine import QUARANTINED_FLAG
 from umfpay.reconciliation._states import DONE, meaning_of
 
 
@@ -38,9 +39,10 @@ if TYPE_CHECKING:
 
 _RUN_FILE: Final = "run.json"
 _PARTITIONED_FILE: Final = "staged.json"
+_QUARANTINE_FILE: Final = "quarantined.arrow"
 _LOCK_FILE: Final = f"{PARTIAL_PREFIX}reconcile.lock"
 # Changes when older folders cannot be gone on with.
-_FORMAT_VERSION: Final = 4
+_FORMAT_VERSION: Final = 5
 
 
 @attrs.frozen(kw_only=True)
@@ -174,6 +176,22 @@ class Run(AbstractContextManager["Run"]):
         """
         _write(self._folder / _PARTITIONED_FILE, facts)
 
+    def keep_quarantined(self, rows: pl.DataFrame) -> None:
+        """
+        Store the rows that were set aside, before the books count as divided.
+        """
+        rows.write_ipc(self._done / _QUARANTINE_FILE, compression="lz4")
+
+    def quarantined(self) -> pl.DataFrame | None:
+        """
+        Return the rows that were set aside; None if there are none.
+        """
+        import polars as pl
+
+        path = self._done / _QUARANTINE_FILE
+
+        return pl.read_ipc(path) if path.exists() else None
+
     def has(self, bucket: int) -> bool:
         """
         Tell whether *bucket* is compared.
@@ -288,7 +306,11 @@ def summarise_bridge(
     return {
         "open": sums(open_items, "currency", "kind"),
         "unlisted": sums(
-            found.unlisted.rename({"_asked": "asked"}), "asked", "currency", "kind"
+            found.unlisted.rename({"_asked": "asked", QUARANTINED_FLAG: "quarantined"}),
+            "asked",
+            "quarantined",
+            "currency",
+            "kind",
         ),
         "differing": _differing(differences),
     }

@@ -24,6 +24,7 @@ from umfpay.reconciliation._rows import (
 )
 from umfpay.reconciliation._source import GivenSource, Source
 from umfpay.reconciliation._totals import (
+    RuleChoice,
     Sums,
     TotalRule,
     TotalRules,
@@ -41,7 +42,6 @@ _log: Final = logging.getLogger("umfpay")
 
 Encoding = Literal["utf-8", "gb18030"]
 OnBadRow = Literal["raise", "quarantine"]
-RuleChoice = Literal["auto", "ignore"] | TotalRule | TotalRules
 
 # Of files and of JSON lists (gateway.md 7.1, 7.2, 7.10).
 _OPEN_STATES: Final = frozenset(
@@ -160,6 +160,13 @@ class StatementReader(Generic[RowT]):
         self.sums: Sums = Sums()
         self.quarantined: list[QuarantinedRow] = []
         self.total_rules: frozenset[TotalRule] | None = None
+
+    @property
+    def name(self) -> str:
+        """
+        Of the file; "" where there is none.
+        """
+        return self._source.name
 
     @property
     def header(self) -> Header | None:
@@ -388,6 +395,7 @@ class StatementReader(Generic[RowT]):
             )
 
         if self.quarantined:
+            # Nothing is learned from it.
             _log.warning(
                 "%s of %s: %d rows cannot be read, the total is not compared |"
                 " 有 %d 行无法识别，未核对总金额",

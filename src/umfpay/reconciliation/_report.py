@@ -112,6 +112,8 @@ class Report:
             of their columns: what is open before the next night. None without a
             statement.
         other_days: Rows of the statement for orders of other days, likewise.
+        quarantined: Rows of the gateway's files that could not be read, with file, line,
+            reason and *data*, the bytes; None if there are none.
     """
 
     def __init__(
@@ -126,12 +128,14 @@ class Report:
         bridge: Bridge | None = None,
         open_items: pl.DataFrame | None = None,
         other_days: pl.DataFrame | None = None,
+        quarantined: pl.DataFrame | None = None,
     ) -> None:
         self._differences = differences
         self._has_ids = False
         self.bridge = bridge
         self.open_items = open_items
         self.other_days = other_days
+        self.quarantined = quarantined
         self.counts: dict[str, int] = {
             str(name): counts.get(name, 0) for name in Difference
         }
@@ -239,6 +243,34 @@ class Report:
             ConfigError: It cannot be written.
         """
         return _write_file(to, self.frame.write_parquet)
+
+    def write_quarantine(self, to: str | os.PathLike[str]) -> Path:
+        """
+        Write the rows that could not be read as CSV in UTF-8: file, line, reason, and
+        the row itself, whose bytes that are no text are written as ``\\xb0``.
+
+        Raises:
+            ConfigError: It cannot be written.
+        """
+        names = ("book", "file", "day", "line", "reason", "reason_zh")
+
+        def write(file: IO[str]) -> None:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow([*names, "data"])
+
+            if self.quarantined is None:
+                return
+
+            for row in self.quarantined.iter_rows(named=True):
+                data = row["data"].decode(errors="backslashreplace")
+                writer.writerow(
+                    [
+                        *(_cell(name, row[name]) for name in names),
+                        _without_formulas(data),
+                    ]
+                )
+
+        return _write_file(to, write, encoding="utf-8")
 
     def write_html(
         self,

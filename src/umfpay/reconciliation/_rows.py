@@ -201,6 +201,34 @@ def read_paid_out(fields: Sequence[str]) -> PaidOut:
     )
 
 
+def key_of_transaction(fields: Sequence[str]) -> tuple[str, str, str]:
+    """
+    Return order, kind and number of the refund of a row that cannot be read; three times
+    "" where it is not known which of its columns is which.
+    """
+    try:
+        row, _ = _aligned(fields)
+    except RowError:
+        return "", "", ""
+
+    kind = row[_KIND_INDEX]
+
+    return row[2], kind, row[13] if kind == Kind.REFUND else ""
+
+
+def key_of_paid_out(fields: Sequence[str]) -> tuple[str, str, str]:
+    """
+    Return the same of a row of the reconciliation file, which does not know the order of
+    a refund.
+    """
+    row = _without_trailing_commas(fields, _FILE_COLUMNS)
+
+    if len(row) != _FILE_COLUMNS or row[12] not in _KINDS:
+        return "", "", ""
+
+    return (row[1], row[12], "") if row[12] == Kind.PAYMENT else ("", row[12], row[1])
+
+
 def is_dated(fields: Sequence[str]) -> bool:
     """
     Tell whether a row of the transaction file has a date before the state.

@@ -22,9 +22,10 @@ from umfpay.reconciliation._ingest import Ingest
 from umfpay.reconciliation._ledger import Ledger
 from umfpay.reconciliation._partitions import PartitionStore
 from umfpay.reconciliation._progress import Progress, Run
+from umfpay.reconciliation._quarantine import with_quarantine
 from umfpay.reconciliation._reading import (
     Encoding,
-    RuleChoice,
+    OnBadRow,
     read_statement,
     read_transactions,
 )
@@ -43,7 +44,7 @@ from umfpay.reconciliation._terms import (
     overdue_until,
 )
 from umfpay.reconciliation._tolerance import Tolerance
-from umfpay.reconciliation._totals import TotalRules, chosen_rule
+from umfpay.reconciliation._totals import RuleChoice, TotalRules, chosen_rule
 
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def reconcile(
     work_dir: str | os.PathLike[str] | None = None,
     total_rule: RuleChoice = "auto",
     encoding: Encoding | None = None,
+    on_bad_row: OnBadRow = "raise",
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Report:
     """
@@ -112,6 +114,9 @@ def reconcile(
         total_rule: As for `read_transactions`; ``"auto"`` wants one rule for all files
             of a merchant.
         encoding: Of the gateway's files.
+        on_bad_row: ``"quarantine"`` sets rows of the gateway's files aside that cannot
+            be read, and goes on: the report has them in *quarantined*, and is not
+            clean.
         on_progress: Told after each bucket.
 
     Raises:
@@ -147,6 +152,11 @@ def reconcile(
     count = _bucket_count(payments, buckets)
     rule = TotalRules() if total_rule == "auto" else chosen_rule(total_rule)
 
+    reading: dict[str, Any] = {
+        "total_rule": rule,
+        "encoding": encoding,
+        "on_bad_row": on_bad_row,
+    }
     identity = {
         "books": [_identity(one) for one in (*payments, *paid_out)],
         "apart": len(payments),
@@ -159,6 +169,7 @@ def reconcile(
         "engine": engine,
         "buckets": count,
         "encoding": encoding,
+        "on_bad_row": on_bad_row,
         "total_rule": str(rule),
     }
 
@@ -170,20 +181,22 @@ def reconcile(
         if not run.is_partitioned:
             ingest = Ingest(
                 partitions,
-                transactions=[
-                    read_transactions(one, total_rule=rule, encoding=encoding)
-                    for one in payments
-                ],
-                statements=[
-                    read_statement(one, total_rule=rule, encoding=encoding)
-                    for one in paid_out
-                ],
+                transactions=[read_transactions(one, **reading) for one in payments],
+                statements=[read_statement(one, **reading) for one in paid_out],
                 ledger=book,
                 opening=before.rows,
+                rule=rule,
             )
-            run.mark_partitioned(ingest.run())
+            seen = ingest.run()
+            quarantined = ingest.quarantined()
+
+            if quarantined.height:
+                run.keep_quarantined(quarantined)
+
+            run.mark_partitioned(seen)
 
         facts = run.facts()
+        quarantine = run.quarantined()
         refuse_mixed_merchants(facts)
         terms = _terms(
             facts,
@@ -202,10 +215,8 @@ def reconcile(
                     available=book.available,
                 )
                 # By now somebody else has loaded what takes time to load.
-                run.keep(
-                    bucket,
-                    load("_engines").compare_in_process(books, engine, terms=terms),
-                )
+                found = load("_engines").compare_in_process(books, engine, terms=terms)
+                run.keep(bucket, with_quarantine(found, quarantine))
 
             if on_progress is not None:
                 on_progress(Progress(done=bucket + 1, total=count))

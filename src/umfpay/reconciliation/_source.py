@@ -26,6 +26,16 @@ class Source:
         self._given = given
         self._started = False
 
+    @property
+    def name(self) -> str:
+        """
+        Of the file; "" where there is none.
+        """
+        if isinstance(self._given, str | os.PathLike):
+            return Path(self._given).name
+
+        return ""
+
     def blocks(self, size: int) -> Iterator[tuple[bytes | bytearray, int]]:
         """
         Give the file in blocks, each with its size; the next overwrites the last.

@@ -142,6 +142,9 @@ class TotalRules:
             ) from error
 
 
+RuleChoice = Literal["auto", "ignore"] | TotalRule | TotalRules
+
+
 def chosen_rule(given: object) -> Literal["auto", "ignore"] | TotalRule | TotalRules:
     """
     Return what *given* means as ``total_rule=``.
