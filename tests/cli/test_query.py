@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from urllib.parse import urlsplit
 
+import httpx
 import orders
 import pytest
 
@@ -108,3 +110,118 @@ def test_a_proxy_of_the_environment_does_not_hide_the_emulator(
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
 
     assert Exit.GOOD == run(["query", "--ids", str(ids), "--config", str(settings)])
+
+
+def emulator_of(config):
+    parts = urlsplit(config.base_url)
+
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def difference(number, day, **changes):
+    """
+    A difference as a report has it.
+    """
+    return {
+        "id": f"id-of-{number}",
+        "class": "missing_in_ledger",
+        "order_id": number,
+        "kind": "P",
+        "refund_id": "",
+        "object_id": "",
+        "ledger": {},
+        "gateway": {"mer_date": day},
+        "statement": {},
+        **changes,
+    }
+
+
+def report(folder, *differences):
+    path = folder / "report.json"
+    path.write_text(json.dumps({"differences": differences}))
+
+    return str(path)
+
+
+def test_the_differences_of_a_report_are_asked_for_by_id_or_number(
+    settings, ids, capsys, tmp_path
+):
+    """
+    Whose id no book has is looked for in the gateway's list of its day; what is in
+    none goes to standard error, and the exit is 1.
+    """
+
+    async def pay_and_look():
+        config = Config.from_file(settings)
+        found = ids.read_text().split()[1]
+
+        async with UMFSession(config) as session, httpx.AsyncClient() as customer:
+            # The list has what was paid.
+            await customer.post(
+                f"{emulator_of(config)}/_emulator/payments/{found}/pay", json={}
+            )
+
+            return [await session.payments.get(one) for one in ids.read_text().split()]
+
+    first, second, _ = [one.order for one in asyncio.run(pay_and_look())]
+    known, found, _ = ids.read_text().split()
+    day = first.mer_date.isoformat()
+    given = report(
+        tmp_path,
+        difference(first.mer_reference_id, day, object_id=known),
+        # Twice there, once asked.
+        difference(second.mer_reference_id, day),
+        difference(second.mer_reference_id, day),
+        difference("nowhere", day),
+        difference("dayless", None, **{"class": "missing_at_gateway"}),
+    )
+    arguments = ["query", "--from", given, "--config", str(settings)]
+
+    assert Exit.NO == run([*arguments, "--json"])
+
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    assert {
+        first.mer_reference_id: known,
+        second.mer_reference_id: found,
+        "nowhere": None,
+        "dayless": None,
+    } == {one["number"]: one["id"] for one in printed}
+    assert {f"id-of-{second.mer_reference_id}"} == {
+        one["difference"] for one in printed if one["id"] == found
+    }
+    assert 4 == len(printed)
+
+    assert Exit.NO == run(arguments)
+
+    output = capsys.readouterr()
+
+    assert {known, found} == {line.split()[3] for line in output.out.splitlines()}
+    assert f"nowhere  not in the gateway's list of {day}" in output.err
+    assert "各账册均无其日期" in output.err
+
+    assert Exit.NO == run([*arguments, "--class", "missing_at_gateway"])
+
+    output = capsys.readouterr()
+
+    assert "" == output.out
+    assert "nowhere" not in output.err
+
+
+def test_a_report_that_is_none_is_refused(settings, ids, capsys, tmp_path):
+    """
+    And what does not belong together.
+    """
+    given = ["query", "--config", str(settings)]
+
+    for text in ("{}", "[]", "no", '{"differences": [{}]}', '{"differences": 1}'):
+        (tmp_path / "other.json").write_text(text)
+
+        assert Exit.WRONG_USE == run([*given, "--from", str(tmp_path / "other.json")])
+        assert "no report with differences" in capsys.readouterr().err
+
+    assert Exit.WRONG_USE == run([*given, "--from", str(tmp_path / "missing")])
+    assert Exit.WRONG_USE == run(given)
+    assert Exit.WRONG_USE == run([*given, "--ids", str(ids), "--from", "report.json"])
+    assert Exit.WRONG_USE == run([*given, "--ids", str(ids), "--class", "duplicate"])
+    assert Exit.WRONG_USE == run([*given, "--from", "r.json", "--checkpoint", "c"])

@@ -49,8 +49,9 @@ def test_differences_are_counted_and_written(arguments, tmp_path, capsys):
     """
     files = [
         f"--report={tmp_path / 'r.html'}",
-        f"--csv={tmp_path / 'r.csv'}",
-        f"--parquet={tmp_path / 'r.parquet'}",
+        f"--report={tmp_path / 'r.csv'}",
+        f"--report={tmp_path / 'r.parquet'}",
+        f"--report={tmp_path / 'r.json'}",
     ]
 
     assert Exit.NO == run([*arguments, *files, "--json", "--language=en"])
@@ -59,7 +60,9 @@ def test_differences_are_counted_and_written(arguments, tmp_path, capsys):
 
     assert 1 == printed["counts"]["amount_differs"]
     assert printed["counts"]["matched"] > 400
-    assert {"r.html", "r.csv", "r.parquet"} == {one.name for one in tmp_path.iterdir()}
+    assert {"r.html", "r.csv", "r.parquet", "r.json"} == {
+        one.name for one in tmp_path.iterdir()
+    }
     assert "Reconciliation" in (tmp_path / "r.html").read_text("utf-8")
 
 
@@ -115,6 +118,8 @@ def test_a_database_and_its_query(day, tmp_path, capsys):
         (["--tolerance=tips=1"], "can be tolerated"),
         (["--tolerance=total=-1"], "from 0 to"),
         (["--from=2017-02-01"], "belong together"),
+        (["--report=report.docx"], "its ending is none of .html"),
+        (["--report=missing/report.html"], "its folder is not there"),
         (["--ledger=missing.csv"], "missing.csv"),
         (["--transactions=missing.txt"], "missing.txt"),
     ],
@@ -256,7 +261,7 @@ def test_a_ledger_that_was_cut_off_is_noticed(tmp_path, capsys):
     given = ["reconcile", f"--transactions={day}", f"--ledger={ledger}"]
     report = tmp_path / "r.csv"
 
-    assert Exit.NO == run([*given, "--json", f"--csv={report}"])
+    assert Exit.NO == run([*given, "--json", f"--report={report}"])
 
     printed = json.loads(capsys.readouterr().out)
 
@@ -306,7 +311,7 @@ def test_rows_that_cannot_be_read_are_set_aside(tmp_path, capsys):
     assert 0o600 == bad.stat().st_mode & 0o777
 
 
-@pytest.mark.parametrize("option", ["--report", "--csv", "--parquet"])
+@pytest.mark.parametrize("option", ["--report", "--open-items"])
 @pytest.mark.parametrize("place", ["", "missing/folder/r"])
 def test_where_nothing_can_be_written_nothing_is_compared(
     arguments, tmp_path, capsys, option, place

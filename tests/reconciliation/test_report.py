@@ -105,6 +105,64 @@ def test_a_cell_is_no_formula(report, tmp_path):
     assert "missing_in_ledger" in [row["class"] for row in rows]
 
 
+def test_the_file_for_programs_has_every_difference(report, tmp_path):
+    """
+    With its id, both sides' values, why, and what to do about its class.
+    """
+    loaded = json.loads(report.write_json(tmp_path / "report.json").read_text("utf-8"))
+    rows = {row["order_id"]: row for row in loaded["differences"]}
+
+    assert json.loads(report.to_json()).items() <= loaded.items()
+    assert report.frame.get_column("id").to_list() == [
+        row["id"] for row in loaded["differences"]
+    ]
+    assert "14.34" == rows["o-1"]["ledger"]["total"]
+    assert "6.9784" == rows["o-1"]["gateway"]["exchange_rate"]
+    assert ["amount_differs", "exchange_differs"] == rows["o-1"]["also"]
+    assert {
+        "ids": [rows["o-3"]["id"]],
+        "numbers": ["o-3"],
+        "why": {"en": "the same amount and day", "zh": "金额和日期相同"},
+    } in rows[HOSTILE]["suggestions"]
+    assert {"duplicate", "missing_in_ledger", "currency_differs"} == {*loaded["advice"]}
+
+
+def test_the_ending_says_what_is_written(report, tmp_path):
+    """
+    Another is refused.
+    """
+    for ending in Report.endings:
+        assert report.write(tmp_path / f"r{ending}").stat().st_size
+
+    assert (tmp_path / "r.csv").read_bytes().startswith(b"\xef\xbb\xbf")
+
+    with pytest.raises(errors.ConfigError, match=r"one of \.html"):
+        report.write(tmp_path / "r.docx")
+
+
+@pytest.mark.parametrize(
+    ("language", "columns"),
+    [
+        ("en", {"reason", "advice", "suggestion"}),
+        ("zh", {"reason_zh", "advice_zh", "suggestion_zh"}),
+    ],
+)
+def test_a_table_of_one_language(report, tmp_path, language, columns):
+    """
+    Or of both, which is what it is unless asked.
+    """
+    both = report.write_csv(tmp_path / "both.csv").read_text("utf-8")
+    one = report.write_csv(tmp_path / "one.csv", language=language).read_text("utf-8")
+    words = {"reason", "advice", "suggestion"}
+    words |= {f"{name}_zh" for name in words}
+    (heads, *_), (head, *_) = (
+        csv.reader([text.splitlines()[0]]) for text in (both, one)
+    )
+
+    assert words <= {*heads}
+    assert columns == words & {*head}
+
+
 @pytest.mark.parametrize("language", ["zh", "en", "both"])
 def test_the_page_needs_no_network_and_runs_nothing(report, tmp_path, language):
     """
@@ -170,7 +228,12 @@ def test_what_cannot_be_written_is_reported(report, tmp_path):
     """
     Nothing half is left.
     """
-    for write in (report.write_csv, report.write_parquet, report.write_html):
+    for write in (
+        report.write_csv,
+        report.write_parquet,
+        report.write_html,
+        report.write_json,
+    ):
         with pytest.raises(errors.ConfigError, match="cannot be written"):
             write(tmp_path / "missing" / "report")
 

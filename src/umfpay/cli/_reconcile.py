@@ -127,15 +127,20 @@ _Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
     metavar="DIR",
     help="Where a run that was stopped goes on when it is started again.",
 )
-@click.option("--report", metavar="FILE", help="Write the report as one HTML page.")
-@click.option("--csv", "csv", metavar="FILE", help="Write the differences as CSV.")
-@click.option("--parquet", metavar="FILE", help="Write the differences as Parquet.")
+@click.option(
+    "--report",
+    "reports",
+    multiple=True,
+    metavar="FILE",
+    help="Write the report; what it becomes is said by its ending: .html, .json (for"
+    " umfpay query --from), .csv or .parquet. Given once for each file.",
+)
 @click.option(
     "--language",
     type=click.Choice(["zh", "en", "both"]),
     default="both",
     show_default=True,
-    help="Of the page.",
+    help="Of the reports.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print counts and totals.")
 @click.pass_context
@@ -162,9 +167,7 @@ def reconcile(
     lenient: bool,
     quarantine: str | None,
     work_dir: str | None,
-    report: str | None,
-    csv: str | None,
-    parquet: str | None,
+    reports: Sequence[str],
     language: str,
     as_json: bool,
     **written: Any,
@@ -193,15 +196,7 @@ def reconcile(
             "--lenient and --quarantine FILE belong together: the rows go there."
         )
 
-    _check_places(
-        {
-            "--quarantine": quarantine,
-            "--report": report,
-            "--csv": csv,
-            "--parquet": parquet,
-            "--open-items": open_items,
-        }
-    )
+    _check_places(reports, {"--quarantine": quarantine, "--open-items": open_items})
     result = reconciliation.reconcile(
         list(transactions),
         list(statements) or None,
@@ -224,14 +219,8 @@ def reconcile(
         on_bad_row="quarantine" if lenient else "raise",
     )
 
-    if report is not None:
-        result.write_html(report, language=language)  # type: ignore[arg-type]
-
-    if csv is not None:
-        result.write_csv(csv)
-
-    if parquet is not None:
-        result.write_parquet(parquet)
+    for place in reports:
+        result.write(place, language=language)  # type: ignore[arg-type]
 
     if quarantine is not None:
         result.write_quarantine(quarantine)
@@ -248,14 +237,24 @@ def reconcile(
     context.exit(Exit.GOOD if result.is_clean else Exit.NO)
 
 
-def _check_places(places: Mapping[str, str | None]) -> None:
+def _check_places(reports: Sequence[str], places: Mapping[str, str | None]) -> None:
     """
-    Refuse a file whose folder is not there; not after minutes of work.
+    Refuse a file whose folder is not there, or a report that means nothing; not after
+    minutes of work.
     """
-    for option, place in places.items():
+    from umfpay.reconciliation import Report
+
+    for option, place in (*(("--report", one) for one in reports), *places.items()):
         if place is not None and not (place and Path(place).parent.is_dir()):
             raise click.BadParameter(
                 f"{place!r}: its folder is not there.", param_hint=option
+            )
+
+    for place in reports:
+        if Path(place).suffix not in Report.endings:
+            raise click.BadParameter(
+                f"{place!r}: its ending is none of {', '.join(Report.endings)}.",
+                param_hint="--report",
             )
 
 

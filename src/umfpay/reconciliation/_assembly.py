@@ -4,7 +4,7 @@ Assemble the report of a run from what its buckets left.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from umfpay.errors import Text
 from umfpay.reconciliation._books import Book
 from umfpay.reconciliation._bridge import Bridge, BridgeSums, build_bridge
 from umfpay.reconciliation._difference import Difference
+from umfpay.reconciliation._places import with_places
 from umfpay.reconciliation._progress import Part, Run
 from umfpay.reconciliation._quarantine import (
     QUARANTINED_FLAG,
@@ -19,7 +20,7 @@ from umfpay.reconciliation._quarantine import (
     quarantine_notes,
 )
 from umfpay.reconciliation._report import Report
-from umfpay.reconciliation._right_books import Opening, days_of
+from umfpay.reconciliation._right_books import Opening, StoredSource, days_of
 from umfpay.reconciliation._rules import ASKED_FLAG
 from umfpay.reconciliation._terms import Terms, working_days_after
 
@@ -36,6 +37,7 @@ def make_report(
     available: Collection[str],
     opening: Opening,
     holidays: Collection[date] | None,
+    files: tuple[Sequence[StoredSource], Sequence[StoredSource]],
 ) -> Report:
     """
     Return the report of a *run* whose buckets are all compared.
@@ -45,6 +47,7 @@ def make_report(
         available: The optional columns of the ledger that are there.
         opening: What was open before.
         holidays: None where there is no statement.
+        files: Of the transactions and of the statement, for places of differences.
     """
     summaries = run.summaries()
     counts: dict[str, int] = {}
@@ -75,7 +78,7 @@ def make_report(
         )
 
     return Report(
-        differences,
+        with_places(differences, *files) if differences.height else differences,
         counts=counts,
         totals=totals,
         switched_off=_switched_off(available, with_statement=with_statement),

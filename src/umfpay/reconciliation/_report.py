@@ -9,22 +9,31 @@ and what was not paid out an *age* in working days.
 
 from __future__ import annotations
 
-import csv
 import json
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import attrs
 
 from umfpay._private_files import replacing
 from umfpay.errors import ConfigError, Text
+from umfpay.reconciliation._advice import ADVICE
+from umfpay.reconciliation._books import KEY
 from umfpay.reconciliation._difference import Difference, difference_id
-from umfpay.reconciliation._reasons import reason
+from umfpay.reconciliation._places import PLACE_SEPARATOR
+from umfpay.reconciliation._reasons import REASON_COLUMNS, reasons
+from umfpay.reconciliation._shown import (
+    BOOKS,
+    MONEY_COLUMNS,
+    RATE_COLUMNS,
+    as_text,
+    money_text,
+    rate_of,
+)
+from umfpay.reconciliation._suggestions import Suggestion, suggestions
 from umfpay.sensitive import shows_itself_half_made
 
 
@@ -35,24 +44,6 @@ if TYPE_CHECKING:
 
 
 Language = Literal["zh", "en", "both"]
-
-MONEY_COLUMNS: Final = frozenset(
-    {"total", "total_cny", "service_fee", "exchanged", "exchanged_cny"}
-)
-RATE_COLUMNS: Final = frozenset({"exchange_rate"})
-_FOUR_PLACES: Final = Decimal("0.0001")
-# Spreadsheets run what begins with a sign, of any width, also behind blanks, marks, and
-# what some of them drop: control and format characters.
-# A cell may begin behind each of these, depending on who opens the file.
-_INVISIBLE_CHARACTERS: Final = (
-    r"\s\x00-\x1f\x7f-\xa0\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-    r"\ufeff\ufff9-\ufffb\""
-)
-_FORMULA_BEGIN: Final = re.compile(
-    rf"(^|[;|\t\r\n])(?=[{_INVISIBLE_CHARACTERS}]*[=+@\u2212\uff1d\uff0b\uff0d\uff20"
-    r"\ufe62\ufe63\ufe66\ufe6b-])"
-)
-_BLANKS: Final = ("\t", "\r", "\n")
 
 
 @attrs.frozen(kw_only=True)
@@ -70,8 +61,14 @@ class DifferenceRow:
         ledger: What the merchant's book says, by our names; None where it says nothing.
         gateway: What the transaction list says.
         statement: What the reconciliation statement says.
+        reason: What is different, in words.
         id: The same for the same key and class in every night.
         age: Of what was not paid out, in working days; else None.
+        trade_no: UMF's number of the row in the transactions, "" where there is none.
+        object_id: The payment's or refund's id, where the statement has it.
+        listed_at: File and line of the transactions, as ``20170206.txt:12``.
+        paid_out_at: Of the statement, likewise.
+        suggestions: Rows of the other side that this may be the same as.
     """
 
     order_id: str
@@ -83,15 +80,21 @@ class DifferenceRow:
     ledger: Mapping[str, Any]
     gateway: Mapping[str, Any]
     statement: Mapping[str, Any]
+    reason: Text
     id: str
     age: int | None = None
+    trade_no: str = ""
+    object_id: str = ""
+    listed_at: tuple[str, ...] = ()
+    paid_out_at: tuple[str, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
 
     @property
-    def reason(self) -> Text:
+    def advice(self) -> Text:
         """
-        What is different, in words.
+        What to do about it.
         """
-        return reason(self)
+        return ADVICE[self.difference]
 
 
 @shows_itself_half_made
@@ -132,6 +135,7 @@ class Report:
     ) -> None:
         self._differences = differences
         self._has_ids = False
+        self._suggestions: dict[str, tuple[Suggestion, ...]] | None = None
         self.bridge = bridge
         self.open_items = open_items
         self.other_days = other_days
@@ -178,14 +182,36 @@ class Report:
 
         return self._differences
 
-    def rows(self) -> Iterator[DifferenceRow]:
+    @property
+    def suggestions(self) -> dict[str, tuple[Suggestion, ...]]:
+        """
+        Rows that miss each other and may be the same, by the ids of the differences.
+        """
+        if self._suggestions is None:
+            self._suggestions = suggestions(self.frame)
+
+        return self._suggestions
+
+    def rows(self, *, limit: int | None = None) -> Iterator[DifferenceRow]:
         """
         Iterate over the differences.
-        """
-        columns = self.frame.columns
 
-        for values in self.frame.iter_rows():
-            yield _row(dict(zip(columns, values, strict=True)))
+        Args:
+            limit: So many of each class at most; by default all.
+        """
+        import polars as pl
+
+        chosen = self.frame
+
+        if limit is not None:
+            chosen = chosen.filter(pl.int_range(pl.len()).over("class") < limit)
+
+        for part in chosen.iter_slices():
+            said = reasons(as_text(part))
+            whole = pl.concat([part, said], how="horizontal")
+
+            for values in whole.iter_rows(named=True):
+                yield _row(values, self.suggestions.get(values["id"], ()))
 
     def to_json(self) -> str:
         """
@@ -207,33 +233,70 @@ class Report:
             indent=1,
         )
 
-    def write_csv(self, to: str | os.PathLike[str], *, mark: bool = False) -> Path:
+    endings: ClassVar[tuple[str, ...]] = (".html", ".json", ".csv", ".parquet")
+    """What `write()` knows."""
+
+    def write(self, to: str | os.PathLike[str], *, language: Language = "both") -> Path:
         """
-        Write the differences as CSV in UTF-8, money and rates as decimals, and why in
-        English and Chinese. Text that a spreadsheet would take for a formula has an
+        Write the report as the ending of *to* says: one of `endings`.
+
+        Raises:
+            ConfigError: It says something else, or the file cannot be written.
+        """
+        match Path(to).suffix:
+            case ".html":
+                return self.write_html(to, language=language)
+            case ".json":
+                return self.write_json(to)
+            case ".csv":
+                # Excel takes a file without the mark for one in the local encoding.
+                return self.write_csv(to, language=language, mark=True)
+            case ".parquet":
+                return self.write_parquet(to)
+            case ending:
+                known = ", ".join(self.endings)
+
+                raise ConfigError(
+                    f"{to}: a report ends in one of {known}, not in {ending!r}.",
+                    f"{to}：报告文件扩展名必须是 {known} 之一，而不是 {ending!r}。",
+                )
+
+    def write_csv(
+        self,
+        to: str | os.PathLike[str],
+        *,
+        language: Language = "both",
+        mark: bool = False,
+    ) -> Path:
+        """
+        Write the differences as CSV in UTF-8: money and rates as decimals, where each
+        stands, why, what to do and what it may be the same as. Text that a spreadsheet would take for a formula has an
         apostrophe before it.
 
         Args:
+            language: Of the words: English, Chinese, or both in two columns.
             mark: Begin with a byte order mark, for Excel.
 
         Raises:
             ConfigError: It cannot be written.
         """
-        columns = self.frame.columns
+        from umfpay.reconciliation._report_csv import csv_rows, write_csv_rows
 
-        def write(file: IO[str]) -> None:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow([*columns, "reason", "reason_zh"])
+        rows = csv_rows(self, language=language)
 
-            for values in self.frame.iter_rows():
-                given = dict(zip(columns, values, strict=True))
-                why = _row(given).reason
-                cells = [_cell(name, one) for name, one in given.items()]
-                writer.writerow(
-                    [*cells, _without_formulas(why.en), _without_formulas(why.zh)]
-                )
+        return _write_file(to, lambda file: write_csv_rows(rows, file, mark=mark))
 
-        return _write_file(to, write, encoding="utf-8-sig" if mark else "utf-8")
+    def write_json(self, to: str | os.PathLike[str]) -> Path:
+        """
+        Write counts, totals, the bridge and all differences as JSON, money as text:
+        what ``umfpay query --from`` takes.
+
+        Raises:
+            ConfigError: It cannot be written.
+        """
+        from umfpay.reconciliation._report_json import write_json
+
+        return _write_file(to, lambda file: write_json(self, file), encoding="utf-8")
 
     def write_parquet(self, to: str | os.PathLike[str]) -> Path:
         """
@@ -252,25 +315,11 @@ class Report:
         Raises:
             ConfigError: It cannot be written.
         """
-        names = ("book", "file", "day", "line", "reason", "reason_zh")
+        from umfpay.reconciliation._report_csv import quarantine_rows, write_csv_rows
 
-        def write(file: IO[str]) -> None:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow([*names, "data"])
+        rows = quarantine_rows(self.quarantined)
 
-            if self.quarantined is None:
-                return
-
-            for row in self.quarantined.iter_rows(named=True):
-                data = row["data"].decode(errors="backslashreplace")
-                writer.writerow(
-                    [
-                        *(_cell(name, row[name]) for name in names),
-                        _without_formulas(data),
-                    ]
-                )
-
-        return _write_file(to, write, encoding="utf-8")
+        return _write_file(to, lambda file: write_csv_rows(rows, file, mark=False))
 
     def write_html(
         self,
@@ -308,38 +357,30 @@ def _with_ids(rows: pl.DataFrame) -> pl.DataFrame:
     if "id" in rows.columns:
         return rows
 
-    keys = rows.select("order_id", "kind", "refund_id", "class").iter_rows()
+    keys = [rows.get_column(name).to_list() for name in (*KEY, "class")]
+    ids = [difference_id(*key) for key in zip(*keys, strict=True)]
 
     return rows.insert_column(
-        rows.columns.index("side") + 1,
-        pl.Series("id", [difference_id(*key) for key in keys], dtype=pl.String),
+        rows.columns.index("side") + 1, pl.Series("id", ids, dtype=pl.String)
     )
 
 
-def money_text(hundredths: int) -> str:
-    """
-    Return hundredths as a decimal of two places.
-    """
-    return f"{Decimal(hundredths).scaleb(-2):.2f}"
+def _row(given: Mapping[str, Any], like: tuple[Suggestion, ...]) -> DifferenceRow:
+    def book(name: str) -> dict[str, Any]:
+        prefix = f"{name}_"
 
-
-def rate_of(units: int) -> Decimal:
-    """
-    Return a rate in hundred-millionths as a decimal of four to eight places.
-    """
-    rate = Decimal(units).scaleb(-8)
-    short = rate.quantize(_FOUR_PLACES)
-
-    return short if short == rate else rate.normalize()
-
-
-def _row(given: Mapping[str, Any]) -> DifferenceRow:
-    def book(prefix: str) -> dict[str, Any]:
         return {
-            name.removeprefix(prefix): _value(name.removeprefix(prefix), one)
-            for name, one in given.items()
-            if name.startswith(prefix)
+            column.removeprefix(prefix): _value(column.removeprefix(prefix), one)
+            for column, one in given.items()
+            if column.startswith(prefix)
         }
+
+    def places(name: str) -> tuple[str, ...]:
+        text = given.get(name)
+
+        return tuple(text.split(PLACE_SEPARATOR)) if text else ()
+
+    books = {name: book(name) for name in BOOKS}
 
     return DifferenceRow(
         order_id=given["order_id"],
@@ -348,11 +389,15 @@ def _row(given: Mapping[str, Any]) -> DifferenceRow:
         difference=Difference(given["class"]),
         also=tuple(Difference(name) for name in given["also"].split(",") if name),
         side=given["side"],
-        ledger=book("ledger_"),
-        gateway=book("gateway_"),
-        statement=book("statement_"),
+        **books,
+        reason=Text(*(given[name] for name in REASON_COLUMNS)),
         id=given["id"],
         age=given.get("age"),
+        trade_no=given.get("trade_no") or "",
+        object_id=given.get("object_id") or "",
+        listed_at=places("listed_at"),
+        paid_out_at=places("paid_out_at"),
+        suggestions=like,
     )
 
 
@@ -364,31 +409,6 @@ def _value(name: str, given: Any) -> Any:
         return Decimal(given).scaleb(-2)
 
     return rate_of(given) if name in RATE_COLUMNS else given
-
-
-def _cell(column: str, given: Any) -> str:
-    if given is None:
-        return ""
-
-    # ledger_total, but class and order_id as they are.
-    name = column.partition("_")[2]
-
-    if name in MONEY_COLUMNS or name in RATE_COLUMNS:
-        return f"{_value(name, given):f}"
-
-    if isinstance(given, date):
-        return given.isoformat()
-
-    return _without_formulas(str(given))
-
-
-def _without_formulas(text: str) -> str:
-    """
-    Return *text* with an apostrophe before all that a spreadsheet would run.
-    """
-    safe = _FORMULA_BEGIN.sub(r"\1'", text)
-
-    return f"'{safe}" if text.startswith(_BLANKS) and not safe.startswith("'") else safe
 
 
 def _write_file(

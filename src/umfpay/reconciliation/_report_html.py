@@ -8,9 +8,9 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from umfpay.errors import Text
+from umfpay.reconciliation._class_names import CLASS_NAMES
 from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._extra import needs_reconcile_extra
-from umfpay.reconciliation._reasons import CLASS_NAMES
 
 
 if TYPE_CHECKING:

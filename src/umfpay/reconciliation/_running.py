@@ -228,6 +228,7 @@ def reconcile(
             available=book.available,
             opening=before,
             holidays=holidays if paid_out else None,
+            files=(payments, paid_out),
         )
         run.forget()
 

@@ -1,0 +1,186 @@
+"""
+Find where the differences stand in the gateway's files, and under which ids.
+
+The comparison keeps no more of a row than it compares. What a person needs to ask about
+a difference is looked up afterwards, for its key alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from io import BytesIO
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+from umfpay.reconciliation._right_books import StoredSource
+
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+PLACE_COLUMNS: Final = ("trade_no", "object_id", "listed_at", "paid_out_at")
+PLACE_SEPARATOR: Final = "; "
+
+_LINES_AT_ONCE: Final = 100_000
+_KIND_INDEX: Final = 11
+_KIND_INDEX_OF_PAID_OUT: Final = 12
+_ORDER_INDEX: Final = 2
+_NUMBER_INDEX: Final = 1
+# Behind the last field that holds something.
+_ENDS: Final = ", \t\r\n\x1a"
+_DAY: Final = r"^[0-9]{4}-?[0-9]{2}-?[0-9]{2}$"
+
+
+def with_places(
+    differences: pl.DataFrame,
+    transactions: Sequence[StoredSource],
+    statements: Sequence[StoredSource],
+) -> pl.DataFrame:
+    """
+    Return the *differences* with `PLACE_COLUMNS`: UMF's number and the file with the
+    line of the transactions, the id and the file with the line of the statement. What
+    stands there several times has all of them; what does not stand there has null.
+    """
+    import polars as pl
+
+    number = pl.when(pl.col("kind") == "T").then("refund_id").otherwise("order_id")
+    rows = differences.with_columns(_number=number)
+    wanted = rows.get_column("order_id").unique()
+    numbers = rows.get_column("_number").unique()
+    listed = [_listed(one, wanted) for one in transactions]
+    paid = [_paid_out(one, numbers) for one in statements]
+    key = ["order_id", "kind", "refund_id"]
+
+    for found, by, names in (
+        (listed, key, ("trade_no", "listed_at")),
+        (paid, ["kind", "_number"], ("object_id", "paid_out_at")),
+    ):
+        if found:
+            once = (
+                pl.concat(found)
+                .group_by(by, maintain_order=True)
+                .agg(
+                    pl.col("id").unique(maintain_order=True).str.join(PLACE_SEPARATOR),
+                    pl.col("at").str.join(PLACE_SEPARATOR),
+                )
+                .rename(dict(zip(("id", "at"), names, strict=True)))
+            )
+            rows = rows.join(once, on=by, how="left", maintain_order="left")
+        else:
+            rows = rows.with_columns(
+                pl.lit(None, dtype=pl.String).alias(name) for name in names
+            )
+
+    return rows.select(*differences.columns, *PLACE_COLUMNS)
+
+
+def _listed(source: StoredSource, wanted: pl.Series) -> pl.DataFrame:
+    """
+    Return *order_id*, *kind*, *refund_id*, *id* and *at* of a transaction file.
+    """
+    import polars as pl
+
+    fields = pl.col("fields")
+    # A date before the state moves what comes behind it (gateway.md 9.1).
+    kinds = [fields.list.get(_KIND_INDEX + shift, null_on_oob=True) for shift in (0, 1)]
+    is_dated = kinds[1].is_in(["P", "T"]) & ~(
+        kinds[0].is_in(["P", "T"])
+        & ~fields.list.get(_KIND_INDEX - 1).str.contains(_DAY)
+    )
+    kind = pl.when(is_dated).then(kinds[1]).otherwise(kinds[0])
+
+    return _collect(
+        source,
+        _ORDER_INDEX,
+        wanted,
+        order_id=fields.list.get(_ORDER_INDEX),
+        kind=kind,
+        refund_id=pl.when(kind == "T").then(fields.list.last()).otherwise(pl.lit("")),
+    )
+
+
+def _paid_out(source: StoredSource, wanted: pl.Series) -> pl.DataFrame:
+    """
+    Return *kind*, *_number*, *id* and *at* of a reconciliation file.
+    """
+    import polars as pl
+
+    fields = pl.col("fields")
+
+    return _collect(
+        source,
+        _NUMBER_INDEX,
+        wanted,
+        kind=fields.list.get(_KIND_INDEX_OF_PAID_OUT, null_on_oob=True),
+        _number=fields.list.get(_NUMBER_INDEX),
+    )
+
+
+def _collect(
+    source: StoredSource, index: int, wanted: pl.Series, **columns: pl.Expr
+) -> pl.DataFrame:
+    import polars as pl
+
+    name = "" if isinstance(source, bytes) else Path(source).name
+    parts = [
+        lines.filter(
+            pl.col("text")
+            .str.splitn(",", index + 2)
+            .struct.field(f"field_{index}")
+            .str.strip_chars()
+            .is_in(wanted.implode())
+        )
+        .with_columns(
+            fields=pl.col("text")
+            .str.strip_chars_end(_ENDS)
+            .str.split(",")
+            .list.eval(pl.element().str.strip_chars())
+        )
+        .select(
+            **columns,
+            id=pl.col("fields").list.first(),
+            at=pl.format("{}:{}", pl.lit(name), "line"),
+        )
+        for lines in _numbered(source)
+    ]
+
+    return pl.concat(parts)
+
+
+def _numbered(source: StoredSource) -> Iterator[pl.DataFrame]:
+    """
+    Give the lines of a file with their numbers, from 1.
+    """
+    import polars as pl
+
+    first = 1
+
+    with _opened(source) as file:
+        while lines := [*islice(file, _LINES_AT_ONCE)] or first == 1:
+            given = [] if lines is True else lines
+            yield pl.DataFrame(
+                {
+                    "line": range(first, first + len(given)),
+                    "text": [_text(line) for line in given],
+                },
+                schema={"line": pl.Int64, "text": pl.String},
+            )
+            first += max(1, len(given))
+
+
+def _opened(source: StoredSource) -> AbstractContextManager[BinaryIO | Any]:
+    return (
+        nullcontext(BytesIO(source))
+        if isinstance(source, bytes)
+        else Path(source).open("rb")
+    )
+
+
+def _text(line: bytes) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return line.decode("gb18030", "replace")

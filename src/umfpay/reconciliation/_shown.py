@@ -1,0 +1,87 @@
+"""
+Differences as text: money and rates as decimals, days as ISO writes them.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+MONEY_COLUMNS: Final = frozenset(
+    {"total", "total_cny", "service_fee", "exchanged", "exchanged_cny"}
+)
+RATE_COLUMNS: Final = frozenset({"exchange_rate"})
+BOOKS: Final = ("ledger", "gateway", "statement")
+
+_FOUR_PLACES: Final = Decimal("0.0001")
+
+
+def money_text(hundredths: int) -> str:
+    """
+    Return hundredths as a decimal of two places.
+    """
+    return f"{Decimal(hundredths).scaleb(-2):.2f}"
+
+
+def rate_of(units: int) -> Decimal:
+    """
+    Return a rate in hundred-millionths as a decimal of four to eight places.
+    """
+    rate = Decimal(units).scaleb(-8)
+    short = rate.quantize(_FOUR_PLACES)
+
+    return short if short == rate else rate.normalize()
+
+
+def value_name(column: str) -> str:
+    """
+    Return what a *column* of a book holds, "" for one of no book.
+    """
+    book, _, name = column.partition("_")
+
+    return name if book in BOOKS else ""
+
+
+def as_text(rows: pl.DataFrame) -> pl.DataFrame:
+    """
+    Return *rows* with text in every column; null stays null.
+    """
+    import polars as pl
+
+    return rows.select(_text(rows.get_column(name)) for name in rows.columns).cast(
+        pl.String
+    )
+
+
+def _text(values: pl.Series) -> pl.Expr:
+    import polars as pl
+
+    name = value_name(values.name)
+    column = pl.col(values.name)
+
+    if name in MONEY_COLUMNS:
+        size = column.abs()
+
+        return pl.concat_str(
+            pl.when(column < 0).then(pl.lit("-")).otherwise(pl.lit("")),
+            size // 100,
+            pl.lit("."),
+            (size % 100).cast(pl.String).str.zfill(2),
+        ).alias(values.name)
+
+    if name in RATE_COLUMNS:
+        words = values.drop_nulls().unique()
+
+        return column.replace_strict(
+            words,
+            [f"{rate_of(word):f}" for word in words],
+            default=None,
+            return_dtype=pl.String,
+        )
+
+    return column.cast(pl.String)
