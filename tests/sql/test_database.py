@@ -172,7 +172,7 @@ async def test_another_has_connections_of_its_own_and_knows_the_tables(database)
     fresh = database.another()
     fresh._bind()
 
-    assert fresh._binding.prepared
+    assert fresh._place.has_tables()
     assert 1 == await _count(database)
     await fresh.aclose()
 

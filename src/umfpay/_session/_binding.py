@@ -13,9 +13,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, TypeVar, cast
 
 from umfpay import _codec
+from umfpay._loop_binding import LoopBinding
 from umfpay._session._authorization import fetch_token
 from umfpay.config import Config
-from umfpay.errors import WrongLoopError, call_errors
+from umfpay.errors import Text, call_errors
 from umfpay.protocol import Sealer, Signer, Verifier
 from umfpay.sensitive import Sealed, Secret
 from umfpay.tokens import TokenCache, open_store, store_key
@@ -36,6 +37,10 @@ T = TypeVar("T")
 
 # From this size on pycryptodome is felt.
 _SLOW_KEY_BITS: Final = 2048
+_WRONG_LOOP: Final = Text(
+    "The session belongs to another event loop that is still open.",
+    "该会话属于另一个仍未关闭的事件循环。",
+)
 
 _log = logging.getLogger("umfpay")
 
@@ -58,7 +63,7 @@ class Threads(ThreadPoolExecutor):
             raise call_errors.closed() from None
 
 
-class Binding:
+class Binding(LoopBinding):
     """
     The parts of a session that cannot leave their process and loop.
 
@@ -71,8 +76,7 @@ class Binding:
     def __init__(
         self, config: Config, root: str, transport: HTTPXTransport | None
     ) -> None:
-        self.pid = os.getpid()
-        self.loop = asyncio.get_running_loop()
+        super().__init__()
         self.executor = Threads(
             max_workers=os.cpu_count(), thread_name_prefix="umfpay-rsa"
         )
@@ -146,7 +150,7 @@ class Binding:
         """
         Close everything; of another loop or process drop it without awaiting.
         """
-        if asyncio.get_running_loop() is not self.loop or os.getpid() != self.pid:
+        if not self.is_current():
             self._abandon()
 
             return
@@ -169,12 +173,7 @@ class Binding:
         Raises:
             WrongLoopError: The loop is still open in this process.
         """
-        if os.getpid() == self.pid and not self.loop.is_closed():
-            raise WrongLoopError(
-                "The session belongs to another event loop that is still open.",
-                "该会话属于另一个仍未关闭的事件循环。",
-            )
-
+        self.check_left(_WRONG_LOOP)
         self._abandon()
 
     def _abandon(self) -> None:

@@ -30,7 +30,7 @@ class ReadyEvents(WaitingEvents):
 
     def __init__(self, database: Database, merchant: str, *, seconds: float) -> None:
         super().__init__(database, merchant, seconds=seconds)
-        self.has_one_writer = not database.supports_skip_locked
+        self.has_one_writer = database.dialect == "sqlite"
         events, objects = self._events.c, self._objects.c
         ids: Any = bindparam("ids", expanding=True)
         positions: Any = bindparam("positions", expanding=True)

@@ -1,5 +1,5 @@
 """
-The engine of one process and event loop, and the transactions that run in it.
+`Binding`: the engine of one process and event loop, and the transactions that run in it.
 """
 
 from __future__ import annotations
@@ -7,41 +7,90 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import threading
-from typing import Any, Final, Self
+import random
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
-import attrs
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from umfpay.errors.database_errors import replaced_file_error
+from umfpay._loop_binding import LoopBinding
+from umfpay.errors import DatabaseTablesError, DatabaseTimeoutError
+from umfpay.errors.database_errors import replaced_file_error, tables_error
 from umfpay.sql._engine import Place
+from umfpay.sql._schema import create, differences
+from umfpay.sql._tables import Tables
+from umfpay.sql._transaction import Attempt, Outcome, Work, watch
 
 
+_T = TypeVar("_T")
+
+_FIRST_PAUSE_SECONDS: Final = 0.01
+_MAX_PAUSE_SECONDS: Final = 0.5
 _CLOSE_SECONDS: Final = 1.0
-# Of other processes: whoever collects their connections would close the parent's.
-_ABANDONED: Final[list[Binding]] = []
+# Of the processes that forked this one: collected here, their connections would be closed
+# there as well.
+_PARENTS: Final[list[Binding]] = []
 
 
-@attrs.define(eq=False, kw_only=True)
-class Binding:
+class Binding(LoopBinding):
     """
-    What cannot leave its process and loop.
+    The part of a database that cannot leave its process and loop.
+
+    Connections that are open when their loop is closed cannot be closed any more: they
+    end when they are collected, with a `ResourceWarning` of their driver.
     """
 
-    place: Place
-    pid: int
-    loop: asyncio.AbstractEventLoop
-    engine: AsyncEngine
-    pool_size: int
-    tasks: set[asyncio.Task[Any]] = attrs.field(factory=set)
-    # Any: the `Attempt` that a connection is lent to.
-    attempts: dict[Connection | None, Any] = attrs.field(factory=dict)
-    # SQLite has one writer, and waits in a thread for the others.
-    writing: asyncio.Lock = attrs.field(factory=asyncio.Lock)
-    preparing: asyncio.Lock = attrs.field(factory=asyncio.Lock)
-    prepared: bool = False
-    identity: tuple[int, int] | None = None
+    def __init__(
+        self, place: Place, tables: Tables, *, timeout: float, pool_size: int
+    ) -> None:
+        super().__init__()
+        self.place = place
+        self.engine = place.open(pool_size)
+        self.tasks: set[asyncio.Task[Any]] = set()
+        # The transactions that other code runs in, by the connection they have.
+        self.attempts: dict[Connection | None, Attempt] = {}
+        # SQLite has one writer, and waits in a thread for the others.
+        self.writing = asyncio.Lock()
+        self._preparing = asyncio.Lock()
+        self._identity: tuple[int, int] | None = None
+        self._tables = tables
+        self._timeout = timeout
+        self._pool_size = pool_size
+        watch(self)
+
+    async def run(
+        self, work: Work[_T], *, timeout: float | None = None, **options: bool
+    ) -> _T:
+        """
+        Return what *work* returned in a transaction; see `Database.run()`.
+
+        Args:
+            options: Of an `Attempt`.
+        """
+        seconds = self._timeout if timeout is None else timeout
+        # Nobody else may wait for it any more: whoever closes the database does.
+        task = self.loop.create_task(self._transact(work, seconds, **options))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+        return await asyncio.shield(task)
+
+    async def create_tables(self, timeout: float | None) -> None:
+        """
+        Make the tables that are missing, and check all.
+        """
+        await self._with_tables(create, timeout)
+        await self.check_tables(timeout)
+
+    async def check_tables(self, timeout: float | None) -> None:
+        """
+        Look whether the tables are those of this version.
+        """
+        found = await self._with_tables(differences, timeout, read_only=True)
+
+        if found:
+            raise tables_error(self.place.shown, found)
 
     def check_file(self) -> None:
         """
@@ -52,36 +101,10 @@ class Binding:
             DatabaseUnavailableError: It was removed or replaced.
         """
         found = self.place.identity()
-        self.identity = self.identity or found
+        self._identity = self._identity or found
 
-        if found != self.identity:
+        if found != self._identity:
             raise replaced_file_error(self.place.shown)
-
-    @classmethod
-    def open(cls, place: Place, *, pool_size: int) -> Self:
-        """
-        Return a binding to the running loop.
-        """
-        return cls(
-            place=place,
-            pid=os.getpid(),
-            loop=asyncio.get_running_loop(),
-            engine=place.open(pool_size),
-            pool_size=pool_size,
-        )
-
-    def is_ours(self) -> bool:
-        """
-        Tell whether the caller runs in this binding's process and loop.
-        """
-        return asyncio.get_running_loop() is self.loop and os.getpid() == self.pid
-
-    def keep(self, task: asyncio.Task[Any]) -> None:
-        """
-        Keep *task* until it has ended: nobody else may wait for it any more.
-        """
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
 
     async def aclose(self) -> None:
         """
@@ -96,6 +119,73 @@ class Binding:
 
             raise
 
+    def abandon(self) -> None:
+        """
+        Give way to another one; of a process that forked this one it is kept.
+        """
+        if os.getpid() != self.pid:
+            _PARENTS.append(self)
+
+    async def _with_tables(
+        self,
+        act: Callable[[Connection, Tables], _T],
+        timeout: float | None,
+        *,
+        read_only: bool = False,
+    ) -> _T:
+        async def work(connection: AsyncConnection) -> _T:
+            return await connection.run_sync(act, self._tables)
+
+        return await self.run(work, timeout=timeout, read_only=read_only, ours=True)
+
+    async def _transact(
+        self, work: Work[_T], seconds: float, *, ours: bool = False, **options: bool
+    ) -> _T:
+        if not ours:
+            await self._prepare(seconds)
+
+        end = self.loop.time() + seconds
+        pause = _FIRST_PAUSE_SECONDS
+        disturbed: Outcome[_T] | None = None
+
+        while True:
+            attempt = Attempt(
+                binding=self, end=end, seconds=seconds, ours=ours, **options
+            )
+            outcome = await attempt.make(work)
+            # Not a secret: so that those who disturbed each other do not meet again.
+            wait = pause * random.uniform(0.5, 1.5)  # noqa: S311
+
+            if not outcome.again or self.loop.time() + wait >= end:
+                break
+
+            disturbed = outcome
+            await asyncio.sleep(wait)
+            pause = min(2 * pause, _MAX_PAUSE_SECONDS)
+
+        ran_out = not outcome.again and isinstance(outcome.error, DatabaseTimeoutError)
+
+        # What came before says more than that time ran out.
+        return (disturbed if ran_out and disturbed else outcome).result()
+
+    async def _prepare(self, seconds: float) -> None:
+        """
+        Check the tables before the first transaction; SQLite makes its own.
+        """
+        async with self._preparing:
+            if self.place.has_tables():
+                return
+
+            try:
+                await self.check_tables(seconds)
+            except DatabaseTablesError:
+                if self.place.dialect != "sqlite":
+                    raise
+
+                await self.create_tables(seconds)
+
+            self.place.note_tables()
+
     async def _close(self) -> None:
         if self.tasks:
             await asyncio.wait(self.tasks)
@@ -105,65 +195,9 @@ class Binding:
             return
 
         # One after another, and each may wait for a server that says nothing.
-        for _ in range(self.pool_size + 1):
+        for _ in range(self._pool_size + 1):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_CLOSE_SECONDS):
                     await self.engine.dispose()
 
                 break
-
-    def abandon(self) -> None:
-        """
-        Drop everything without awaiting: the loop is closed or another process's.
-        """
-        if self.place.engine is not None:
-            return
-
-        if os.getpid() != self.pid:
-            _ABANDONED.append(self)
-
-            return
-
-        pool: Any = self.engine.sync_engine.pool
-
-        while (record := _take(pool)) is not None:
-            _close_driver(record.driver_connection)
-
-
-def _take(pool: Any) -> Any:  # Any: parts of the pool that have no public name
-    with contextlib.suppress(Exception):
-        return pool._pool.get_nowait()
-
-    return None
-
-
-def _close_driver(driver: Any) -> None:
-    """
-    Close what *driver* holds though its loop is closed: a thread or a socket.
-
-    Any: a connection of one of the drivers.
-    """
-    with contextlib.suppress(Exception):
-        stop = getattr(driver, "stop", None)
-
-        if stop is not None:
-            # Elsewhere it would report to a loop that may be closed before it has ended.
-            outside = threading.Thread(target=stop)
-            outside.start()
-            outside.join()
-
-            return
-
-        # Neither asyncio nor asyncpg has a public way; where these are missing, only a
-        # ResourceWarning is left.
-        inner = driver._transport
-
-        if hasattr(driver, "_aborted"):
-            driver._aborted = True
-
-        while hasattr(inner, "_ssl_protocol"):
-            inner._closed = True
-            inner = getattr(inner._ssl_protocol, "_transport", None)
-
-        inner._sock.close()
-        inner._sock = None

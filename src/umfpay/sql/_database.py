@@ -4,36 +4,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
-import os
-import random
-from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from umfpay.errors import (
-    ConfigError,
-    DatabaseTablesError,
-    DatabaseTimeoutError,
-    Text,
-    WrongLoopError,
-)
-from umfpay.errors.database_errors import tables_error
+from umfpay.errors import ConfigError, Text
 from umfpay.sql._binding import Binding
 from umfpay.sql._engine import Place
-from umfpay.sql._schema import create, differences
 from umfpay.sql._tables import Tables, tables
-from umfpay.sql._transaction import Attempt, Outcome, Work, watch
+from umfpay.sql._transaction import Work
 from umfpay.sql._types import now
 
 
 _T = TypeVar("_T")
 
-# Seconds.
-_FIRST_PAUSE_SECONDS: Final = 0.01
-_MAX_PAUSE_SECONDS: Final = 0.5
+_WRONG_LOOP: Final = Text(
+    "The database is used by another event loop that is still open.",
+    "该数据库对象属于另一个仍未关闭的事件循环。",
+)
+_WRONG_LOOP_ADVICE: Final = Text(
+    "Use one Database per event loop.", "每个事件循环使用一个 Database。"
+)
 
 
 class Database:
@@ -52,10 +42,18 @@ class Database:
         timeout: Seconds that a transaction may take, repetitions included.
         pool_size: Connections at most; nothing of a shop's own engine.
 
+    Attributes:
+        shown: Its address without user and password.
+        dialect: ``sqlite``, ``postgresql``, ``mysql`` or ``mariadb``, as the address says.
+        now: The database's clock, in microseconds since 1970, as an SQL expression.
+
     Raises:
         ConfigError: *where* is none of these.
         MissingExtraError: The driver is not installed.
     """
+
+    shown: str = "?"
+    now: Final = now()
 
     def __init__(
         self,
@@ -74,6 +72,8 @@ class Database:
                 "Database: SQLite has no schemas.", "数据库：SQLite 不支持 schema。"
             )
 
+        self.shown = place.shown
+        self.dialect: str = place.dialect
         self._place = place
         self._timeout = timeout
         self._pool_size = pool_size
@@ -81,7 +81,7 @@ class Database:
         self.tables: Tables = tables(schema)
 
     def __repr__(self) -> str:
-        return f"Database({getattr(getattr(self, '_place', None), 'shown', '?')!r})"
+        return f"Database({self.shown!r})"
 
     def another(self) -> Self:
         """
@@ -95,48 +95,15 @@ class Database:
 
         return other
 
-    @property
-    def shown(self) -> str:
-        """
-        Its address without user and password.
-        """
-        return self._place.shown
-
-    @property
-    def dialect(self) -> str:
-        """
-        ``sqlite``, ``postgresql``, ``mysql`` or ``mariadb``, as the address says.
-        """
-        return self._place.dialect
-
-    @property
-    def supports_skip_locked(self) -> bool:
-        """
-        Whether ``FOR UPDATE SKIP LOCKED`` can be used.
-        """
-        return self.dialect != "sqlite"
-
-    @property
-    def now(self) -> now:
-        """
-        The database's clock, in microseconds since 1970, as an SQL expression.
-        """
-        return now()
-
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
+        self, exc_type: type[BaseException] | None, *_error: object
     ) -> None:
         # Of a coroutine that is thrown away nothing can be awaited.
         if exc_type is not GeneratorExit:
             await self.aclose()
-        elif self._binding is not None and self._binding.loop.is_closed():
-            self._binding.abandon()
 
     async def run(
         self,
@@ -169,8 +136,7 @@ class Database:
             CommitUnknownError: The answer to the commit was lost.
             Exception: What *work* raised. Nothing was kept, as after all but the last.
         """
-        return await self._supervise(
-            self._bind(),
+        return await self._bind().run(
             work,
             timeout=timeout,
             repeatable=repeatable or read_only,
@@ -185,7 +151,7 @@ class Database:
             DatabaseTablesError: Some are there, and are of another version.
             DatabaseError: It cannot be done.
         """
-        await self._create_tables(self._bind(), timeout)
+        await self._bind().create_tables(timeout)
 
     async def check_tables(self, *, timeout: float | None = None) -> None:
         """
@@ -195,7 +161,7 @@ class Database:
             DatabaseTablesError: They are not.
             DatabaseError: It cannot be done.
         """
-        await self._check_tables(self._bind(), timeout)
+        await self._bind().check_tables(timeout)
 
     async def aclose(self) -> None:
         """
@@ -206,127 +172,22 @@ class Database:
         if binding is None:
             return
 
-        if not binding.is_ours():
+        if binding.is_current():
+            await binding.aclose()
+        else:
             binding.abandon()
-
-            return
-
-        await binding.aclose()
-
-    async def _create_tables(self, binding: Binding, timeout: float | None) -> None:
-        async def work(connection: AsyncConnection) -> None:
-            await connection.run_sync(create, self.tables)
-
-        await self._supervise(binding, work, timeout=timeout, ours=True)
-        await self._check_tables(binding, timeout)
-
-    async def _check_tables(self, binding: Binding, timeout: float | None) -> None:
-        async def work(connection: AsyncConnection) -> list[str]:
-            return await connection.run_sync(differences, self.tables)
-
-        found = await self._supervise(
-            binding, work, timeout=timeout, read_only=True, repeatable=True, ours=True
-        )
-
-        if found:
-            raise tables_error(self.shown, found)
-
-    async def _supervise(self, binding: Binding, work: Work[_T], **options: Any) -> _T:
-        # Not of whoever closes the database meanwhile, and waits for it.
-        task = binding.loop.create_task(self._transact(binding, work, **options))
-        binding.keep(task)
-        outcome = await asyncio.shield(task)
-
-        return outcome.result()
-
-    async def _transact(
-        self,
-        binding: Binding,
-        work: Work[_T],
-        *,
-        timeout: float | None,
-        ours: bool = False,
-        **options: bool,
-    ) -> Outcome[_T]:
-        seconds = self._timeout if timeout is None else timeout
-
-        if not ours and not binding.prepared:
-            error = await self._prepare(binding, seconds)
-
-            if error is not None:
-                return Outcome(error=error)
-
-        end = binding.loop.time() + seconds
-        pause = _FIRST_PAUSE_SECONDS
-        disturbed: Outcome[_T] | None = None
-
-        while True:
-            attempt = Attempt(
-                binding=binding, end=end, seconds=seconds, ours=ours, **options
-            )
-            outcome = await attempt.make(work)
-            # Not a secret: so that those who disturbed each other do not meet again.
-            wait = pause * random.uniform(0.5, 1.5)  # noqa: S311
-
-            if outcome.again and binding.loop.time() + wait < end:
-                disturbed = outcome
-                await asyncio.sleep(wait)
-                pause = min(2 * pause, _MAX_PAUSE_SECONDS)
-
-                continue
-
-            ran_out = not outcome.again and isinstance(
-                outcome.error, DatabaseTimeoutError
-            )
-
-            # What came before says more than that time ran out.
-            return disturbed if ran_out and disturbed is not None else outcome
-
-    async def _prepare(self, binding: Binding, seconds: float) -> Exception | None:
-        """
-        Check the tables before the first transaction; SQLite makes its own.
-        """
-        async with binding.preparing:
-            if binding.prepared:
-                return None
-
-            try:
-                try:
-                    await self._check_tables(binding, seconds)
-                except DatabaseTablesError:
-                    if self.dialect != "sqlite":
-                        raise
-
-                    await self._create_tables(binding, seconds)
-            except Exception as error:  # noqa: BLE001 (whoever waits raises it)
-                return error
-
-            binding.prepared = True
-            self._place.note_tables()
-
-        return None
 
     def _bind(self) -> Binding:
-        binding = self._binding
+        if self._binding is None or not self._binding.is_current():
+            if self._binding is not None:
+                self._binding.check_left(_WRONG_LOOP, advice=_WRONG_LOOP_ADVICE)
+                self._binding.abandon()
 
-        if binding is not None:
-            if binding.is_ours():
-                return binding
-
-            if os.getpid() == binding.pid and not binding.loop.is_closed():
-                raise WrongLoopError(
-                    "The database is used by another event loop that is still open.",
-                    "该数据库对象属于另一个仍未关闭的事件循环。",
-                    advice=Text(
-                        "Use one Database per event loop.",
-                        "每个事件循环使用一个 Database。",
-                    ),
-                )
-
-            binding.abandon()
-
-        self._binding = Binding.open(self._place, pool_size=self._pool_size)
-        watch(self._binding)
-        self._binding.prepared = self._place.has_tables()
+            self._binding = Binding(
+                self._place,
+                self.tables,
+                timeout=self._timeout,
+                pool_size=self._pool_size,
+            )
 
         return self._binding

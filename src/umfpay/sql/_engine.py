@@ -5,9 +5,10 @@ The engine of a database that a URL, a path or the shop's own engine names.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,52 +37,46 @@ LOCK_WAIT_SECONDS: Final = 2
 _BUSY_SECONDS: Final = 0.1
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
-    # What was acknowledged outlives a power cut.
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.close()
-
-
-def _prepare_postgresql(connection: Any, _record: Any) -> None:
-    # By a cursor: what the driver itself raises says nothing to SQLAlchemy.
-    cursor = connection.cursor()
-    cursor.execute(f"SET lock_timeout = '{LOCK_WAIT_SECONDS}s'")
-    cursor.close()
-    connection.commit()
-
-
 @attrs.frozen
-class _Settings:
+class _Driver:
     """
-    What each connection of a database is given when it is made.
+    How a kind of database is used.
+
+    Args:
+        extra: Installs it.
+        statements: What each new connection is given.
     """
 
-    driver: str
+    name: str
     extra: str
+    statements: tuple[str, ...]
     isolation: str = "READ COMMITTED"
     arguments: Mapping[str, Any] = attrs.field(factory=dict)
-    prepare: Callable[[Any, Any], None] | None = None
 
 
-_MYSQL_ARGUMENTS: Final = {
-    "init_command": f"SET innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS}"
+_MYSQL: Final = _Driver(
+    "asyncmy", "mysql", (f"SET innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS}",)
+)
+_DRIVERS: Final = {
+    "sqlite": _Driver(
+        "aiosqlite",
+        "sql",
+        # What was acknowledged outlives a power cut.
+        ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"),
+        isolation="AUTOCOMMIT",
+        arguments={"timeout": _BUSY_SECONDS},
+    ),
+    "postgresql": _Driver(
+        "asyncpg", "postgres", (f"SET lock_timeout = '{LOCK_WAIT_SECONDS}s'",)
+    ),
+    **dict.fromkeys(MYSQL_NAMES, _MYSQL),
 }
+_ALIASES: Final = {"postgres": "postgresql"}
 _PGBOUNCER_ARGUMENTS: Final = {
     "statement_cache_size": 0,
     "prepared_statement_cache_size": 0,
     "prepared_statement_name_func": lambda: f"umf_{uuid.uuid4().hex}",
 }
-_SETTINGS: Final = {
-    "sqlite": _Settings(
-        "aiosqlite", "sql", "AUTOCOMMIT", {"timeout": _BUSY_SECONDS}, _prepare_sqlite
-    ),
-    "postgresql": _Settings("asyncpg", "postgres", prepare=_prepare_postgresql),
-    "mysql": _Settings("asyncmy", "mysql", arguments=_MYSQL_ARGUMENTS),
-    "mariadb": _Settings("asyncmy", "mysql", arguments=_MYSQL_ARGUMENTS),
-}
-_ALIASES: Final = {"postgres": "postgresql"}
 
 
 class Place:
@@ -94,95 +89,55 @@ class Place:
             file, or an `AsyncEngine`. ``?pgbouncer=true`` after a PostgreSQL URL makes
             statements fit for a pgbouncer in transaction mode, which pools then.
 
+    Attributes:
+        engine: That of the shop, if one was given.
+        file: The SQLite file, where we open it ourselves.
+        settings_are_local: Of PostgreSQL: each transaction has another connection, or one
+            of the shop's.
+        lends_mysql: The shop's connections of MySQL get back what they had.
+
     Raises:
         ConfigError: It is none of these, or its driver is not installed.
     """
 
-    dialect = ""
-    shown = "?"
-    # The file or server of which it is known that its tables are right.
-    _checked: tuple[object, ...] = ()
-
     def __init__(self, where: Any) -> None:  # Any: whatever the user gave
-        self.engine: AsyncEngine | None = None
-        self.file: Path | None = None
-        # Of PostgreSQL: each transaction has another connection, or one of the shop's.
-        self.settings_are_local = False
-        self._url: Secret | None = None
+        self.engine = where if isinstance(where, AsyncEngine) else None
+        self._secret: Secret | None = None
 
-        if isinstance(where, str):
+        if self.engine is not None:
+            dialect = self.engine.dialect
+            url = self.engine.url.set(drivername=f"{dialect.name}+{dialect.driver}")
+        elif isinstance(where, str | os.PathLike | Secret):
+            # The colon of a path is none of an address.
+            if isinstance(where, os.PathLike):
+                where = str(Path(where).absolute())
+
             # A traceback may show what stands in this frame.
-            where = Secret(where)
-
-        if isinstance(where, AsyncEngine):
-            self._take_engine(where)
-        elif isinstance(where, Secret) and looks_like_address(where.reveal()):
-            self._take_url(where)
-        elif isinstance(where, Secret):
-            self._take_path(where.reveal())
-        elif isinstance(where, os.PathLike):
-            self._take_path(os.fspath(where))
+            self._secret = where = where if isinstance(where, Secret) else Secret(where)
+            url = _parse(where)
         else:
             raise place_type_error(type(where))
 
-    def __repr__(self) -> str:
-        return f"<{self.shown}>"
+        is_plain, in_memory = not url.query, url.query.get("mode") == "memory"
+        pools_elsewhere = url.query.get("pgbouncer") == "true"
+        # Options may hold a password; that of the URL is not shown.
+        url = url.set(query={})
+        _check_driver(*url.drivername.partition("+")[::2])
+        self.dialect = url.get_backend_name()
+        is_sqlite, path = self.dialect == "sqlite", url.database or ":memory:"
 
-    @property
-    def lends_mysql(self) -> bool:
-        """
-        Whether it is a shop's own engine of MySQL: its connections get back what they had.
-        """
-        return self.engine is not None and self.dialect in MYSQL_NAMES
+        if is_sqlite and (in_memory or ":memory:" in path):
+            raise memory_error()
 
-    def _take_engine(self, engine: AsyncEngine) -> None:
-        dialect, driver = engine.dialect.name, engine.dialect.driver
-        _check_driver(dialect, driver)
-
-        if dialect == "sqlite":
-            _check_file(engine.url.database)
-
-        self.engine = engine
-        self.settings_are_local = dialect == "postgresql"
-        self.dialect = dialect
-        self.shown = _display(engine.url)
-
-    def _take_path(self, path: str) -> None:
-        if not isinstance(path, str) or not path.strip():
-            raise empty_path_error()
-
-        _check_file(path)
-        _check_driver("sqlite", "aiosqlite")
-        self.file = Path(path).absolute()
-        self.dialect = "sqlite"
-        self.shown = str(self.file)
-
-    def _take_url(self, secret: Secret) -> None:
-        url = _parse(secret)
-
-        if url is None:
-            raise url_error()
-
-        dialect, _, driver = url.drivername.partition("+")
-        database, plain = url.database, not url.query
-        self.settings_are_local = url.query.get("pgbouncer") == "true"
-
-        if url.query.get("mode") == "memory":
-            database = ":memory:"
-
-        self.shown = _display(url)
-        # Its options may hold a password.
-        del url
-        _check_driver(dialect, driver)
-
-        if dialect == "sqlite":
-            _check_file(database)
-
-            if database is not None and plain:
-                self.file = Path(database).absolute()
-
-        self._url = secret
-        self.dialect = dialect
+        is_file = is_sqlite and is_plain and self.engine is None
+        self.file = Path(path).absolute() if is_file else None
+        self.settings_are_local = pools_elsewhere or (
+            self.dialect == "postgresql" and self.engine is not None
+        )
+        self.lends_mysql = self.dialect in MYSQL_NAMES and self.engine is not None
+        self.shown = str(self.file or _without_user(url))
+        # The file or server of which it is known that its tables are right.
+        self._checked: tuple[object, ...] = ()
 
     def open(self, pool_size: int) -> AsyncEngine:
         """
@@ -195,34 +150,35 @@ class Place:
 
             return self.engine.execution_options(**level)
 
-        if self.file is not None:
-            _make(self.file)
-
-        url, settings = self._address(), _SETTINGS[self.dialect]
+        assert self._secret is not None
+        url, driver = _parse(self._secret), _DRIVERS[self.dialect]
         options: dict[str, Any] = {
-            "isolation_level": settings.isolation,
-            "connect_args": settings.arguments,
+            "isolation_level": driver.isolation,
             "hide_parameters": True,
             # A connection that is given back has no transaction.
             "pool_reset_on_return": None,
         }
 
+        if self.file is not None:
+            url = url.set(database=str(self.file))
+
+            # Only its owner reads it: customers stand in it.
+            with contextlib.suppress(OSError):
+                self.file.touch(mode=0o600, exist_ok=True)
+
         if self.settings_are_local:
-            options["poolclass"] = NullPool
-            options["connect_args"] = _PGBOUNCER_ARGUMENTS
+            options |= {"poolclass": NullPool, "connect_args": _PGBOUNCER_ARGUMENTS}
         else:
-            options |= {
-                "pool_size": pool_size,
-                "max_overflow": 0,
-                "pool_use_lifo": True,
-            }
+            options |= {"pool_size": pool_size, "max_overflow": 0}
+            options |= {"pool_use_lifo": True, "connect_args": driver.arguments}
 
         engine = create_async_engine(
             url.difference_update_query(["pgbouncer"]), **options
         )
 
-        if settings.prepare is not None and not self.settings_are_local:
-            event.listen(engine.sync_engine, "connect", settings.prepare)
+        if not self.settings_are_local:
+            make_ready = functools.partial(_execute, driver.statements)
+            event.listen(engine.sync_engine, "connect", make_ready)
 
         return engine
 
@@ -261,64 +217,53 @@ class Place:
 
         return False
 
-    def _address(self) -> URL:
-        if self._url is None:
-            return URL.create("sqlite+aiosqlite", database=str(self.file))
 
-        url = _parse(self._url)
-        assert url is not None
-
-        return url
-
-
-def _parse(secret: Secret) -> URL | None:
+def _parse(secret: Secret) -> URL:
     """
-    Return the URL; its `repr` hides the password.
+    Return the URL of an address or a path; its `repr` hides the password.
     """
-    try:
-        url = make_url(secret.reveal())
-    except (ArgumentError, ValueError):
-        return None
+    if not secret.reveal().strip():
+        raise empty_path_error()
 
-    # With an @ in the password the rest of it would count as the host, and be shown.
-    return None if "@" in (url.host or "") else url
+    if not looks_like_address(secret.reveal()):
+        return URL.create("sqlite+aiosqlite", database=secret.reveal())
+
+    with contextlib.suppress(ArgumentError, ValueError):
+        # With an @ in the password the rest of it would count as the host, and be shown.
+        if "@" not in (make_url(secret.reveal()).host or ""):
+            return make_url(secret.reveal())
+
+    raise url_error()
 
 
 def _check_driver(dialect: str, driver: str) -> None:
     dialect = _ALIASES.get(dialect, dialect)
+    wanted = _DRIVERS.get(dialect)
 
-    if dialect not in _SETTINGS:
+    if wanted is None:
         raise unknown_dialect_error(
-            f"{one}+{of.driver}://" for one, of in _SETTINGS.items()
+            f"{one}+{known.name}://" for one, known in _DRIVERS.items()
         )
 
-    wanted, extra = _SETTINGS[dialect].driver, _SETTINGS[dialect].extra
+    if driver != wanted.name:
+        raise wrong_driver_error(dialect, wanted.name, wanted.extra)
 
-    if driver != wanted:
-        raise wrong_driver_error(dialect, wanted, extra)
-
-    with needs_extra(extra, by=f"{dialect}+{wanted}://"):
-        __import__(wanted)
+    with needs_extra(wanted.extra, by=f"{dialect}+{driver}://"):
+        __import__(driver)
 
 
-def _check_file(database: str | None) -> None:
-    if not database or ":memory:" in database:
-        raise memory_error()
+def _execute(statements: tuple[str, ...], connection: Any, _record: Any) -> None:
+    # By a cursor: what the driver itself raises says nothing to SQLAlchemy.
+    cursor = connection.cursor()
+
+    for one in statements:
+        cursor.execute(one)
+
+    cursor.close()
+    connection.commit()
 
 
-def _make(file: Path) -> None:
-    # Only its owner reads it: customers stand in it.
-    with contextlib.suppress(OSError):
-        file.touch(mode=0o600, exist_ok=True)
-
-
-def _display(url: URL) -> str:
-    """
-    Return *url* without user, password and options.
-    """
-    place = url.host or ""
-
-    if url.port is not None:
-        place = f"{place}:{url.port}"
-
-    return f"{url.drivername}://{place}/{url.database or ''}"
+def _without_user(url: URL) -> URL:
+    return URL.create(
+        url.drivername, host=url.host, port=url.port, database=url.database
+    )

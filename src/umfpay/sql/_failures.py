@@ -14,7 +14,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from umfpay.sql._tables import PREFIX
+from umfpay.errors import DatabaseError
+from umfpay.sql._tables import tables
 
 
 class Failure(Enum):
@@ -54,9 +55,7 @@ _CODES: Final[Mapping[Failure, tuple[str | int, ...]]] = {
     Failure.TABLES: ("42P01", "42703", "3F000", 1146, 1054, sqlite3.SQLITE_ERROR),
 }  # fmt: skip
 _MYSQL_DEADLOCK: Final = 1213
-_OUR_TABLE_PATTERN: Final = re.compile(
-    rf"\b{PREFIX}(?:events|objects|orders|journal|journal_log|sealed|tokens)\b"
-)
+_OUR_TABLE_PATTERN: Final = re.compile(rf"\b(?:{'|'.join(tables().metadata.tables)})\b")
 # SQLite has one code for everything that is wrong with a statement.
 _ABSENT_PATTERN: Final = re.compile(r"\bno (?:such )?(?:table|column)")
 
@@ -67,6 +66,10 @@ def classify(error: BaseException, connection: AsyncConnection | None) -> Failur
     """
     if isinstance(error, DBAPIError | sqlite3.Error):
         return _classify_driver(error)
+
+    if isinstance(error, DatabaseError):
+        # The connection of what was refused is thrown away: the database is not away.
+        return Failure.OTHER
 
     if connection is None:
         away = isinstance(error, OSError | PoolTimeoutError | TimeoutError)

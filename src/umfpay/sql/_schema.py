@@ -11,37 +11,34 @@ from sqlalchemy.exc import NoSuchTableError
 from sqlalchemy.schema import CreateSchema
 
 from umfpay.sql._tables import PREFIX, Tables, tables
+from umfpay.sql._types import MYSQL_NAMES
 
 
-# Two processes that make tables at the same time: PostgreSQL fails in one of them.
-_LOCKS: Final = {
-    "postgresql": "SELECT pg_advisory_xact_lock(8507017)",
-    "mysql": "SELECT GET_LOCK('umfpay tables', 10)",
-    "mariadb": "SELECT GET_LOCK('umfpay tables', 10)",
-}
-_UNLOCKS: Final = {
-    "mysql": "SELECT RELEASE_LOCK('umfpay tables')",
-    "mariadb": "SELECT RELEASE_LOCK('umfpay tables')",
-}
+# Two processes that make tables at the same time: one of them fails.
+_POSTGRESQL_LOCK: Final = "SELECT pg_advisory_xact_lock(8507017)"
+_MYSQL_LOCK: Final = "SELECT GET_LOCK('umfpay tables', 10)"
+_MYSQL_UNLOCK: Final = "SELECT RELEASE_LOCK('umfpay tables')"
 
 
 def create(connection: Connection, wanted: Tables) -> None:
     """
     Make the tables that are missing, and their schema.
     """
-    name = connection.dialect.name
+    metadata, is_mysql = wanted.metadata, connection.dialect.name in MYSQL_NAMES
 
-    if name in _LOCKS:
-        connection.execute(text(_LOCKS[name]))
+    if is_mysql:
+        connection.execute(text(_MYSQL_LOCK))
+    elif connection.dialect.name == "postgresql":
+        connection.execute(text(_POSTGRESQL_LOCK))
 
     try:
-        if wanted.metadata.schema is not None:
-            connection.execute(CreateSchema(wanted.metadata.schema, if_not_exists=True))
+        if metadata.schema is not None:
+            connection.execute(CreateSchema(metadata.schema, if_not_exists=True))
 
-        wanted.metadata.create_all(connection)
+        metadata.create_all(connection)
     finally:
-        if name in _UNLOCKS:
-            connection.execute(text(_UNLOCKS[name]))
+        if is_mysql:
+            connection.execute(text(_MYSQL_UNLOCK))
 
 
 def differences(connection: Connection, wanted: Tables) -> list[str]:
@@ -56,11 +53,9 @@ def differences(connection: Connection, wanted: Tables) -> list[str]:
             columns = inspector.get_columns(table.name, schema=table.schema)
         except NoSuchTableError:
             found.append(table.name)
-
-            continue
-
-        names = {column["name"] for column in columns}
-        found += [f"{table.name}.{name}" for name in names ^ {*table.columns.keys()}]
+        else:
+            names = {column["name"] for column in columns} ^ {*table.columns.keys()}
+            found += [f"{table.name}.{name}" for name in names]
 
     return sorted(found)
 
@@ -80,9 +75,7 @@ def include_object(thing: Any, name: str | None, kind: str, *_more: Any) -> bool
     ``umfpay tables create`` and leaves them out of its own ``target_metadata``. Any: as
     Alembic calls it.
     """
-    if kind == "table":
-        return not (name or "").startswith(PREFIX)
+    if kind != "table":
+        name = getattr(getattr(thing, "table", None), "name", None)
 
-    table = getattr(thing, "table", None)
-
-    return table is None or not table.name.startswith(PREFIX)
+    return not (name or "").startswith(PREFIX)

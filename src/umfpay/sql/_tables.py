@@ -5,7 +5,6 @@ The tables: events, objects, orders, journal, sealed data and tokens.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
@@ -14,22 +13,38 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     UniqueConstraint,
 )
+from sqlalchemy.dialects import mysql
 
-from umfpay.sql._types import (
-    Document,
-    Identifier,
-    amount,
-    body,
-    counter,
-    microseconds,
-)
+from umfpay.sql._types import MYSQL_NAMES, Document, Identifier
 
 
 PREFIX: Final = "umf_"
+
+_ID: Final = Identifier(128)
+_WORD: Final = Identifier(32)
+# An intent has as many characters as an index of MySQL takes; a `Decimal` is written out,
+# so that no digit of it is lost.
+_INTENT, _AMOUNT = Identifier(191), Identifier(64)
+_BODY: Final = LargeBinary().with_variant(mysql.LONGBLOB(), *MYSQL_NAMES)
+_COUNTER: Final = BigInteger().with_variant(Integer(), "sqlite")
+_NEEDED: Final = {"nullable": False}
+_ZERO: Final = {"nullable": False, "server_default": "0"}
+_KEY: Final = {"primary_key": True}
+_OPTIONS: Final[dict[str, Any]] = {
+    "sqlite_autoincrement": True,
+    **{
+        f"{dialect}_{option}": value
+        for dialect in MYSQL_NAMES
+        for option, value in (("engine", "InnoDB"), ("charset", "utf8mb4"))
+    },
+}
+# The tables as `tables()` copies them into a schema.
+_TEMPLATES: Final = MetaData()
 
 
 @attrs.frozen(eq=False)
@@ -57,231 +72,147 @@ def tables(schema: str | None = None) -> Tables:
     Return our tables in *schema*, in the default one if it is None.
     """
     metadata = MetaData(schema=schema)
-    make = (_events, _objects, _orders, _journal, _journal_log, _sealed, _tokens)
+    templates = _TEMPLATES.tables.values()
 
-    return Tables(metadata, *(one(metadata) for one in make))
-
-
-def _table(name: str, metadata: MetaData, *parts: Any) -> Table:
-    # Any: columns, indexes and constraints.
-    options: dict[str, Any] = {
-        f"{dialect}_{option}": value
-        for dialect in ("mysql", "mariadb")
-        for option, value in (("engine", "InnoDB"), ("charset", "utf8mb4"))
-    }
-
-    return Table(PREFIX + name, metadata, *parts, sqlite_autoincrement=True, **options)
+    return Tables(metadata, *(one.to_metadata(metadata) for one in templates))
 
 
-def _merchant(*, primary_key: bool = False) -> Column[str]:
-    return Column("merchant", Identifier(64), primary_key=primary_key, nullable=False)
+def _columns(names: str, type_: Any, **options: Any) -> list[Column[Any]]:
+    # Any: a type, and what a `Column` takes.
+    return [Column(name, type_, **options) for name in names.split()]
 
 
-def _id(name: str, length: int = 128, **options: Any) -> Column[str]:
-    return Column(name, Identifier(length), **options)
-
-
-def _word(name: str, **options: Any) -> Column[str]:
-    return Column(name, Identifier(32), nullable=False, **options)
-
-
-def _moment(name: str) -> Column[int]:
-    return Column(name, microseconds())
-
-
-def _document(name: str) -> Column[str]:
-    return Column(name, Document(), nullable=False)
-
-
-def _number(name: str, type_: type[Integer] = Integer) -> Column[int]:
-    return Column(name, type_, nullable=False, server_default="0")
-
-
-def _each(make: Callable[[str], Column[Any]], names: str) -> list[Column[Any]]:
-    return [make(name) for name in names.split()]
-
-
-def _indexes(table: str, columns: str) -> list[Index]:
+def _table(
+    name: str,
+    *columns: list[Column[Any]],
+    is_counted: bool = True,
+    once: str | None = None,
+    indexes: str = "",
+) -> None:
     """
-    Return an index for each of *columns*, between commas; one may be of several.
+    Add a table whose rows belong to merchants.
+
+    Args:
+        is_counted: Whether a number is its key; else merchant and the key of *columns*.
+        once: What each merchant has once.
+        indexes: The columns of each, between commas.
     """
-    several = [one.split() for one in columns.split(",")]
+    parts: list[Any] = [
+        Column("merchant", Identifier(64), primary_key=not is_counted, nullable=False),
+        *(column for some in columns for column in some),
+    ]
 
-    return [Index(f"{PREFIX}{table}_{one[0]}", "merchant", *one) for one in several]
+    if is_counted:
+        parts.insert(0, Column("position", _COUNTER, primary_key=True))
 
+    if once is not None:
+        parts.append(UniqueConstraint("merchant", once, name=f"{PREFIX}{name}_once"))
 
-def _position() -> Column[int]:
-    return Column("position", counter(), primary_key=True, autoincrement=True)
+    for some in filter(None, indexes.split(",")):
+        first, *more = some.split()
+        parts.append(Index(f"{PREFIX}{name}_{first}", "merchant", first, *more))
 
-
-def _events(metadata: MetaData) -> Table:
-    """
-    What the gateway said, in the order in which it came: notifications and queries.
-    """
-    return _table(
-        "events",
-        metadata,
-        _position(),
-        _merchant(),
-        _id("event_key", nullable=False),
-        _id("kind", 32),
-        *_each(_id, "object_id mer_reference_id payment_id"),
-        _id("state", 64),
-        Column("body", body(), nullable=False),
-        _document("signature"),
-        *_each(_word, "origin status"),
-        *_each(_document, "reason reported_reason"),
-        *_each(_number, "attempts questions"),
-        # How often it was made ready anew: what was decided by older facts is void.
-        _number("version"),
-        _moment("received_at"),
-        # When it is looked at next; of one that is settled, since when it is.
-        *_each(_moment, "due_at reported_at"),
-        UniqueConstraint("merchant", "event_key", name="umf_events_once"),
-        *_indexes(
-            "events", "status due_at, object_id status, mer_reference_id, payment_id"
-        ),
-    )
+    Table(PREFIX + name, _TEMPLATES, *parts, **_OPTIONS)
 
 
-def _objects(metadata: MetaData) -> Table:
-    """
-    Payments, refunds and declarations that are the shop's own, and what was applied last.
-
-    The row is what a worker locks while it applies an event of the object.
-    """
-    return _table(
-        "objects",
-        metadata,
-        _position(),
-        _merchant(),
-        _id("object_id", nullable=False),
-        _word("kind"),
-        *_each(_id, "mer_reference_id payment_id"),
-        _id("state", 64),
-        Column("states", Document()),
-        # The event that was applied last, which outlives its row among the events.
-        Column("event_position", BigInteger),
-        Column("body", body()),
-        Column("signature", Document()),
-        _id("origin", 32),
-        _moment("applied_at"),
-        UniqueConstraint("merchant", "object_id", name="umf_objects_once"),
-        *_indexes("objects", "mer_reference_id, payment_id"),
-    )
-
-
-def _orders(metadata: MetaData) -> Table:
-    """
-    What the shop expects: orders and refunds with their amounts.
-    """
-    return _table(
-        "orders",
-        metadata,
-        _merchant(primary_key=True),
-        _word("kind", primary_key=True),
-        _id("mer_reference_id", primary_key=True),
-        Column("total", amount(), nullable=False),
-        _word("currency"),
-        _id("mer_date", 10),
-        _id("payment_id"),
-        _moment("created_at"),
-        *_indexes("orders", "payment_id"),
-    )
-
-
-def _journal(metadata: MetaData) -> Table:
-    """
-    Money calls, written down before they are sent.
-
-    *open_intent* is the intent while it is taken and NULL afterwards, since MySQL knows
-    no index over some of the rows.
-    """
-    return _table(
-        "journal",
-        metadata,
-        _position(),
-        _merchant(),
-        _id("intent_id", 191, nullable=False),
-        _id("open_intent", 191),
-        _word("state"),
-        _id("outcome", 32),
-        _id("decided_by", 32),
-        _id("call", 64, nullable=False),
-        _word("effect"),
-        _id("mer_reference_id"),
-        _id("mer_date", 10),
-        _id("payment_id"),
-        # Of the refund, order or declaration that the answer named.
-        _id("object_id"),
-        _id("object_state", 64),
-        Column("amount", amount()),
-        _id("currency", 32),
-        _document("intent"),
-        Column("known_refunds", Document()),
-        _id("refusal_code", 32),
-        Column("reason", Document()),
-        _id("owner"),
-        _moment("lease_until"),
-        _number("fence", BigInteger),
-        _number("attempts"),
-        *_each(_moment, "next_at expires_at created_at updated_at sent_at ended_at"),
-        # When the shop's own code was called with the end of it.
-        _moment("settled_at"),
-        UniqueConstraint("merchant", "open_intent", name="umf_journal_open"),
-        *_indexes("journal", "state next_at, intent_id, mer_reference_id, payment_id"),
-    )
-
-
-def _journal_log(metadata: MetaData) -> Table:
-    """
-    Who changed a row of the journal by hand, when and why.
-    """
-    return _table(
-        "journal_log",
-        metadata,
-        _position(),
-        _merchant(),
-        Column("journal_position", BigInteger, nullable=False),
-        _moment("at"),
-        _id("who", nullable=False),
-        _word("action"),
-        _document("reason"),
-        *_indexes("journal_log", "journal_position"),
-    )
-
-
-def _sealed(metadata: MetaData) -> Table:
-    """
-    Data that only the gateway can read, kept until the payment has ended.
-    """
-    return _table(
-        "sealed",
-        metadata,
-        _merchant(primary_key=True),
-        _id("payment_id", primary_key=True),
-        _id("mer_reference_id"),
-        _document("document"),
-        *_each(_moment, "created_at expires_at"),
-        *_indexes("sealed", "expires_at, mer_reference_id"),
-    )
-
-
-def _tokens(metadata: MetaData) -> Table:
-    """
-    The access token of each merchant, and who may fetch the next one.
-    """
-    return _table(
-        "tokens",
-        metadata,
-        _merchant(primary_key=True),
-        _number("generation", BigInteger),
-        # As `TokenRecord.to_json` writes it: with the token in clear, as in Redis.
-        Column("record", Document()),
-        _number("refused"),
-        _moment("not_after"),
-        _id("fetched_by", 255),
-        # Who fetches the next one, until when.
-        _id("owner"),
-        _moment("lease_until"),
-    )
+# What the gateway said, in the order in which it came: notifications and queries.
+_table(
+    "events",
+    _columns("event_key", _ID, **_NEEDED),
+    _columns("kind", _WORD),
+    _columns("object_id mer_reference_id payment_id", _ID),
+    _columns("state", Identifier(64)),
+    _columns("body", _BODY, **_NEEDED),
+    _columns("signature reason reported_reason", Document, **_NEEDED),
+    _columns("origin status", _WORD, **_NEEDED),
+    # *version*: how often it was made ready anew; what was decided by older facts is void.
+    _columns("attempts questions version", Integer, **_ZERO),
+    # *due_at*: when it is looked at next; of one that is settled, since when it is.
+    _columns("received_at due_at reported_at", BigInteger),
+    once="event_key",
+    indexes="status due_at, object_id status, mer_reference_id, payment_id",
+)
+# Payments, refunds and declarations that are the shop's own, and what was applied last.
+# The row is what a worker locks while it applies an event of the object.
+_table(
+    "objects",
+    _columns("object_id", _ID, **_NEEDED),
+    _columns("kind", _WORD, **_NEEDED),
+    _columns("mer_reference_id payment_id", _ID),
+    _columns("state", Identifier(64)),
+    _columns("states signature", Document),
+    # The event that was applied last, which outlives its row among the events.
+    _columns("event_position applied_at", BigInteger),
+    _columns("body", _BODY),
+    _columns("origin", _WORD),
+    once="object_id",
+    indexes="mer_reference_id, payment_id",
+)
+# What the shop expects: orders and refunds with their amounts.
+_table(
+    "orders",
+    _columns("kind", _WORD, **_KEY),
+    _columns("mer_reference_id", _ID, **_KEY),
+    _columns("total", _AMOUNT, **_NEEDED),
+    _columns("currency", _WORD, **_NEEDED),
+    _columns("mer_date", Identifier(10)),
+    _columns("payment_id", _ID),
+    _columns("created_at", BigInteger),
+    is_counted=False,
+    indexes="payment_id",
+)
+# Money calls, written down before they are sent. *open_intent* is the intent while it is
+# taken and NULL afterwards, since MySQL knows no index over some of the rows.
+_table(
+    "journal",
+    _columns("intent_id", _INTENT, **_NEEDED),
+    _columns("open_intent", _INTENT),
+    _columns("state effect", _WORD, **_NEEDED),
+    _columns("outcome decided_by currency refusal_code", _WORD),
+    _columns("call", Identifier(64), **_NEEDED),
+    # *object_id*: of the refund, order or declaration that the answer named.
+    _columns("mer_reference_id payment_id object_id owner", _ID),
+    _columns("mer_date", Identifier(10)),
+    _columns("object_state", Identifier(64)),
+    _columns("amount", _AMOUNT),
+    _columns("intent", Document, **_NEEDED),
+    _columns("known_refunds reason", Document),
+    _columns("fence", BigInteger, **_ZERO),
+    _columns("attempts", Integer, **_ZERO),
+    # *settled_at*: when the shop's own code was called with the end of it.
+    _columns("lease_until next_at expires_at created_at updated_at", BigInteger),
+    _columns("sent_at ended_at settled_at", BigInteger),
+    once="open_intent",
+    indexes="state next_at, intent_id, mer_reference_id, payment_id",
+)
+# Who changed a row of the journal by hand, when and why.
+_table(
+    "journal_log",
+    _columns("journal_position at", BigInteger, **_NEEDED),
+    _columns("who", _ID, **_NEEDED),
+    _columns("action", _WORD, **_NEEDED),
+    _columns("reason", Document, **_NEEDED),
+    indexes="journal_position",
+)
+# Data that only the gateway can read, kept until the payment has ended.
+_table(
+    "sealed",
+    _columns("payment_id", _ID, **_KEY),
+    _columns("mer_reference_id", _ID),
+    _columns("document", Document, **_NEEDED),
+    _columns("created_at expires_at", BigInteger),
+    is_counted=False,
+    indexes="expires_at, mer_reference_id",
+)
+# The access token of each merchant, and who may fetch the next one.
+_table(
+    "tokens",
+    _columns("generation", BigInteger, **_ZERO),
+    # As `TokenRecord.to_json` writes it: with the token in clear, as in Redis.
+    _columns("record", Document),
+    _columns("refused", Integer, **_ZERO),
+    _columns("fetched_by", Identifier(255)),
+    _columns("owner", _ID),
+    _columns("not_after lease_until", BigInteger),
+    is_counted=False,
+)

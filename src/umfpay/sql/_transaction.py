@@ -11,17 +11,16 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from enum import Enum
 from math import inf
-from typing import Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import attrs
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import SQLAlchemyError, StatementError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncTransaction
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from umfpay.errors import DatabaseError
 from umfpay.errors.database_errors import ended_error, has_error, transaction_error
-from umfpay.sql._binding import Binding
 from umfpay.sql._engine import LOCK_WAIT_SECONDS
 from umfpay.sql._failures import (
     Failure,
@@ -32,6 +31,10 @@ from umfpay.sql._failures import (
     name_of,
 )
 from umfpay.sql._types import MYSQL_NAMES
+
+
+if TYPE_CHECKING:
+    from umfpay.sql._binding import Binding
 
 
 T = TypeVar("T")
@@ -91,126 +94,122 @@ class Outcome(Generic[T]):
         return self.value  # type: ignore[return-value]
 
 
-class _CaughtDeadlockError(Exception):
-    """
-    What ran in the transaction has caught the error of a deadlock that undid it all.
-    """
-
-
-class _LostIdleError(Exception):
-    """
-    The server has closed the connection while nobody used it.
-    """
-
-
 class _Stage(Enum):
     BEGIN = "begin"
     WORK = "work"
     COMMIT = "commit"
-    DONE = "done"
 
 
 @attrs.define(eq=False, kw_only=True)
 class Attempt:
     """
     One attempt at one transaction.
+
+    Args:
+        end: By the clock of the loop; *seconds* is how long that was at first.
+        ours: It consists of our own statements only, and may make tables.
     """
 
     binding: Binding
-    # By the clock of the loop, and how long that was at first.
     end: float
     seconds: float
     repeatable: bool = False
     read_only: bool = False
-    # It consists of our own statements only, and may make tables.
     ours: bool = False
     _stage: _Stage = attrs.field(default=_Stage.BEGIN, init=False)
     _connection: AsyncConnection | None = attrs.field(default=None, init=False)
-    _transaction: AsyncTransaction | None = attrs.field(default=None, init=False)
-    _writing: bool = attrs.field(default=False, init=False)
-    _watching: bool = attrs.field(default=False, init=False)
-    _deadlocked: bool = attrs.field(default=False, init=False)
-    # What ran in it tried to end it.
-    _refused: bool = attrs.field(default=False, init=False)
-    _broken: bool = attrs.field(default=True, init=False)
+    # Whether it can be given back, rather than thrown away.
+    _is_intact: bool = attrs.field(default=False, init=False)
+    # An end from inside that was refused, or a deadlock: whoever catches the error.
+    _fault: BaseException | None = attrs.field(default=None, init=False)
 
     async def make(self, work: Work[T]) -> Outcome[T]:
         """
         Return what *work* returned and was committed, or why not.
         """
-        error: Exception | None = None
+        error: BaseException | None = None
         value: T | None = None
         failure = Failure.OTHER
         scope = asyncio.timeout_at(self.end)
 
-        try:
-            async with scope:
-                value = await self._run(work, scope)
-        except Exception as raised:  # noqa: BLE001 (whoever waits raises it)
-            error = raised
+        # Left also when the loop ends and cancels everything.
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                async with scope:
+                    value = await self._run(work, scope, stack)
+            except Exception as raised:  # noqa: BLE001 (whoever waits raises it)
+                error = raised
 
-            if not scope.expired():
-                failure = self._judge(error)
-        finally:
-            # Also when the loop ends and cancels everything.
-            await self._give_back()
+                if not scope.expired():
+                    error = self._fault or raised
+                    failure = classify(error, self._connection)
+                    self._is_intact = failure is not Failure.LOST and self._is_open()
 
         if error is None:
             return Outcome(value)
 
-        unclear = self._stage is _Stage.COMMIT and (
-            scope.expired() or not is_definite(error)
-        )
-        again = not unclear and (
+        end = self._end_of(error, failure, is_late=scope.expired())
+        again = end != "unclear" and (
             failure is Failure.CONTENTION
             or (failure is Failure.LOST and self._may_be_repeated())
         )
 
-        return Outcome(
-            error=self._explain(error, failure, unclear=unclear, scope=scope),
-            again=again,
-        )
+        if end is not None:
+            # It holds no frame of a driver.
+            name = f"{self.seconds:g} s" if scope.expired() else name_of(error)
+            error = transaction_error(end, self.binding.place.shown, name)
+        elif isinstance(error, StatementError):
+            # What stands in our rows is for no log.
+            error.hide_parameters = True
 
-    async def _run(self, work: Work[T], scope: asyncio.Timeout) -> T:
-        if self.binding.place.dialect == "sqlite" and not self.read_only:
-            await self.binding.writing.acquire()
-            self._writing = True
+        return Outcome(error=error, again=again)
 
-        self._connection = connection = await self.binding.engine.connect()
-        self._transaction = transaction = await connection.begin()
-        await self._begin(connection)
+    async def _run(
+        self, work: Work[T], scope: asyncio.Timeout, stack: contextlib.AsyncExitStack
+    ) -> T:
+        binding = self.binding
+
+        if binding.place.dialect == "sqlite" and not self.read_only:
+            await stack.enter_async_context(binding.writing)
+
+        self._connection = connection = await binding.engine.connect()
+        stack.push_async_callback(self._give_back, connection)
+        transaction = await connection.begin()
+        inner = connection.sync_connection
+        assert inner is not None
+        await self._begin(connection, inner)
         self._stage = _Stage.WORK
-        self._watching = not self.ours
+
+        if not self.ours:
+            binding.attempts[inner] = self
+
         value = await work(connection)
 
-        if self._deadlocked:
-            raise _CaughtDeadlockError
+        if self._fault is not None:
+            raise self._fault
 
         # It may have caught the cancellation.
         if scope.expired():
             raise TimeoutError
 
         if not self._is_open():
-            self.refuse_end()
+            raise ended_error()
 
-        self.binding.check_file()
-        self._watching = False
-        self._stage = _Stage.COMMIT
+        binding.check_file()
+        binding.attempts.pop(inner, None)
 
         if not self.read_only:
-            loop = self.binding.loop
-            scope.reschedule(max(self.end, loop.time() + _COMMIT_SECONDS))
+            self._stage = _Stage.COMMIT
+            scope.reschedule(max(self.end, binding.loop.time() + _COMMIT_SECONDS))
             await transaction.commit()
 
-        self._stage = _Stage.DONE
-        self._broken = False
+        self._is_intact = True
 
         return value
 
-    async def _begin(self, connection: AsyncConnection) -> None:
-        place, inner = self.binding.place, connection.sync_connection
-        assert inner is not None
-        self.binding.attempts[inner] = self
+    async def _begin(self, connection: AsyncConnection, inner: Connection) -> None:
+        place = self.binding.place
+        # Any: each dialect and driver has members of its own.
         dialect: Any = inner.dialect
         driver: Any = inner.connection.driver_connection
 
@@ -233,7 +232,7 @@ class Attempt:
             await connection.exec_driver_sql(_POSTGRESQL_LOCAL)
         elif is_lost(connection):
             # Better now than in the middle of the work.
-            raise _LostIdleError
+            raise ConnectionResetError
         elif self.binding.loop.time() - inner.info.get(_USED, inf) > _IDLE_SECONDS:
             await connection.exec_driver_sql("SELECT 1")
 
@@ -241,10 +240,9 @@ class Attempt:
         """
         Refuse a commit, a rollback or a close from inside, before it is done.
         """
-        if self._watching:
-            self._refused = True
+        self._fault = self._fault or ended_error()
 
-            raise ended_error()
+        raise self._fault
 
     def heed_statement(self, statement: str) -> None:
         """
@@ -260,43 +258,21 @@ class Attempt:
         ):
             self.refuse_end()
 
-    def heed_error(self, original: BaseException) -> None:
+    def heed_error(self, context: ExceptionContext) -> None:
         """
         Remember a deadlock, whoever catches its error.
         """
-        self._deadlocked |= is_deadlock(original)
+        if is_deadlock(context.original_exception):
+            self._fault = self._fault or context.sqlalchemy_exception
 
     def _is_open(self) -> bool:
-        connection, transaction = self._connection, self._transaction
-        assert connection is not None
-        assert transaction is not None
-
-        return transaction.is_active and not (
-            connection.closed or connection.invalidated
-        )
-
-    def _judge(self, error: Exception) -> Failure:
-        """
-        Find out what *error* means, and whether the connection can be used again.
-        """
-        failure = classify(error, self._connection)
-
-        if self._refused:
-            # Its connection was thrown away for that: the database is not away.
-            failure = Failure.OTHER
-        elif self._deadlocked:
-            failure = Failure.CONTENTION
-
         connection = self._connection
-        self._broken = (
-            failure is Failure.LOST
-            or (self._stage is _Stage.COMMIT and not is_definite(error))
-            or connection is None
-            or connection.closed
+
+        return connection is not None and not (
+            connection.closed
+            or connection.invalidated
             or not connection.in_transaction()
         )
-
-        return failure
 
     def _may_be_repeated(self) -> bool:
         if self._stage is _Stage.BEGIN:
@@ -305,22 +281,13 @@ class Attempt:
 
         return self._stage is _Stage.WORK and self.repeatable
 
-    async def _give_back(self) -> None:
-        connection = self._connection
-        self._watching = False
+    async def _give_back(self, connection: AsyncConnection) -> None:
+        self.binding.attempts.pop(connection.sync_connection, None)
 
-        try:
-            if connection is not None:
-                self.binding.attempts.pop(connection.sync_connection, None)
+        if connection.closed:
+            return
 
-                if not connection.closed:
-                    await self._close(connection)
-        finally:
-            if self._writing:
-                self.binding.writing.release()
-
-    async def _close(self, connection: AsyncConnection) -> None:
-        if not self._broken:
+        if self._is_intact:
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(_CLOSE_SECONDS):
                     await self._restore(connection)
@@ -342,38 +309,27 @@ class Attempt:
         connection.sync_connection.info[_USED] = self.binding.loop.time()
         await connection.close()
 
-    def _explain(
-        self,
-        error: Exception,
-        failure: Failure,
-        *,
-        unclear: bool,
-        scope: asyncio.Timeout,
-    ) -> BaseException:
+    def _end_of(
+        self, error: BaseException, failure: Failure, *, is_late: bool
+    ) -> str | None:
         """
-        Return what the caller raises; it holds no frame of a driver.
+        Return which error of ours stands for *error*, None if it is the shop's.
         """
-        name = "timeout" if scope.expired() else name_of(error)
+        if self._stage is _Stage.COMMIT and (is_late or not is_definite(error)):
+            return "unclear"
 
-        if unclear and not self.read_only:
-            end = "unclear"
-        elif scope.expired():
-            end = "not begun" if self._stage is _Stage.BEGIN else "not ended"
-            name = f"{self.seconds:g} s"
-        elif has_error(failure.value):
-            end = failure.value
-        elif isinstance(error, SQLAlchemyError | sqlite3.Error) and (
-            self.ours or self._stage is _Stage.BEGIN
-        ):
-            end = "refused"
-        else:
-            if isinstance(error, StatementError):
-                # What stands in our rows is for no log.
-                error.hide_parameters = True
+        if is_late:
+            return "not begun" if self._stage is _Stage.BEGIN else "not ended"
 
-            return error
+        if has_error(failure.value):
+            return failure.value
 
-        return transaction_error(end, self.binding.place.shown, name)
+        is_driver = isinstance(error, SQLAlchemyError | sqlite3.Error)
+
+        if is_driver and (self.ours or self._stage is _Stage.BEGIN):
+            return "refused"
+
+        return None
 
 
 async def _roll_back(driver: Any) -> None:
@@ -414,7 +370,7 @@ def watch(binding: Binding) -> None:
 
     def _heed_error(context: ExceptionContext) -> None:
         if (attempt := attempts.get(context.connection)) is not None:
-            attempt.heed_error(context.original_exception)
+            attempt.heed_error(context)
 
     def _undo(connection: Any, _record: object, _error: object) -> None:
         with contextlib.suppress(Exception):

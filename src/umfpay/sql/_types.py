@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Dialect, Integer, LargeBinary, String, Text
+from sqlalchemy import BigInteger, Dialect, String, Text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import FunctionElement
@@ -23,44 +23,36 @@ from umfpay.errors.database_errors import too_long_error
 MYSQL_NAMES: Final = ("mysql", "mariadb")
 
 
-class _BinaryText(String):
-    """
-    VARCHAR that compares byte by byte, blanks at the end included.
-    """
-
-    __visit_name__ = "binary_text"
-
-
-@compiles(_BinaryText)
-def _render(type_: _BinaryText, compiler: Any, **options: Any) -> str:
-    dialect = compiler.dialect
-    text: str = compiler.visit_VARCHAR(type_, **options)
-
-    if dialect.name == "postgresql":
-        return f'{text} COLLATE "C"'
-
-    if dialect.name in MYSQL_NAMES:
-        # Each of the two knows one of the collations without padding.
-        kind = "utf8mb4_nopad_bin" if dialect.is_mariadb else "utf8mb4_0900_bin"
-
-        return f"{text} CHARACTER SET utf8mb4 COLLATE {kind}"
-
-    return text
-
-
 class Identifier(TypeDecorator[str]):
     """
-    An id, a number or a word of ours, of at most *length* characters.
+    An id, a number or a word of ours, of at most *length* characters, which compares byte
+    by byte, blanks at the end included.
 
     What is longer is refused before it is sent: SQLite would keep it, and others cut it.
     """
 
-    impl = _BinaryText
+    impl = String
     cache_ok = True
 
     def __init__(self, length: int) -> None:
         super().__init__(length)
         self.length = length
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
+        """
+        Return the type with the binary collation that *dialect* knows.
+        """
+        if dialect.name == "postgresql":
+            return String(self.length, collation="C")
+
+        if dialect.name in MYSQL_NAMES:
+            # Each of the two knows one of the collations without padding.
+            is_mariadb = getattr(dialect, "is_mariadb", False)
+            kind = "utf8mb4_nopad_bin" if is_mariadb else "utf8mb4_0900_bin"
+
+            return mysql.VARCHAR(self.length, charset="utf8mb4", collation=kind)
+
+        return String(self.length)
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (SQLAlchemy calls it)
         """
@@ -73,27 +65,6 @@ class Identifier(TypeDecorator[str]):
             raise too_long_error(len(value), self.length)
 
         return value
-
-
-def amount() -> Identifier:
-    """
-    Return the type of an amount: a `Decimal` as text, so that no digit is lost.
-    """
-    return Identifier(64)
-
-
-def microseconds() -> BigInteger:
-    """
-    Return the type of a moment: microseconds since 1970 in UTC.
-    """
-    return BigInteger()
-
-
-def counter() -> Any:  # Any: a type with variants
-    """
-    Return the type of a primary key that counts by itself.
-    """
-    return BigInteger().with_variant(Integer(), "sqlite")
 
 
 class _Unlogged(str):
@@ -110,32 +81,17 @@ class _Unlogged(str):
 
 class Document(TypeDecorator[str]):
     """
-    A long text: JSON of ours, a reason. No log shows it.
+    A text of any length: JSON of ours, a reason. No log shows it.
     """
 
-    impl = Text
+    impl = Text().with_variant(mysql.LONGTEXT(), *MYSQL_NAMES)
     cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> Any:  # Any: any type
-        """
-        Return the type that has no limit of 65,535 bytes.
-        """
-        wide = mysql.LONGTEXT() if dialect.name in MYSQL_NAMES else Text()
-
-        return dialect.type_descriptor(wide)
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 (SQLAlchemy calls it)
         """
         Return *value* as no log shows it.
         """
         return None if value is None else _Unlogged(value)
-
-
-def body() -> Any:  # Any: a type with variants
-    """
-    Return the type of bytes of any length.
-    """
-    return LargeBinary().with_variant(mysql.LONGBLOB(), *MYSQL_NAMES)
 
 
 class now(FunctionElement[int]):  # noqa: N801 (it is written like func.now)
@@ -158,9 +114,8 @@ def _now(_element: now, compiler: Any, **_options: Any) -> str:
 _MYSQL_CLOCK: Final = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))"
 _CLOCKS: Final = {
     "postgresql": "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
-    "mysql": _MYSQL_CLOCK,
-    "mariadb": _MYSQL_CLOCK,
     "sqlite": (
         "CAST(ROUND((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER) * 1000"
     ),
+    **dict.fromkeys(MYSQL_NAMES, _MYSQL_CLOCK),
 }
