@@ -29,7 +29,7 @@ def _shop(pytester):
         pytester.makepyfile(source)
 
         return pytester.runpytest_subprocess(
-            "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:sybil", timeout=60
+            "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:sybil", timeout=110
         )
 
     return run
@@ -373,7 +373,7 @@ def test_an_application_under_a_test_client_reaches_the_emulator(pytester):
         """
     )
     result = pytester.runpytest_subprocess(
-        "-p", "no:cacheprovider", "-p", "no:sybil", timeout=60
+        "-p", "no:cacheprovider", "-p", "no:sybil", timeout=110
     )
 
     result.assert_outcomes(passed=2)
@@ -411,7 +411,7 @@ def pytest_unconfigure(config):
 
     for more in ((), ("-n", "2")):
         result = pytester.runpytest_subprocess(
-            "-p", "no:cacheprovider", "-p", "no:sybil", *more, timeout=60
+            "-p", "no:cacheprovider", "-p", "no:sybil", *more, timeout=110
         )
 
         result.assert_outcomes(passed=3, failed=1)

@@ -783,7 +783,7 @@ WITHIN: Sequence[Death] = (
         answering(*each_byte(HELLO), passes=1.0),
         Failure.TIMEOUT,
     ),
-    both("a byte each tenth second", answering(*each_byte(HELLO), passes=0.1), ANSWER),
+    both("a byte each twentieth", answering(*each_byte(HELLO), passes=0.05), ANSWER),
     both(
         "chunks: ended",
         answering(_HEAD_OF_CHUNKS, b"5\r\nhello\r\n", then="finish"),
