@@ -166,6 +166,14 @@ def naive(transactions, ledger, statement=None):
         number = (kind, refund if kind == "T" else order)
         rows = [theirs.get(one, []), ours.get(one, []), paid.get(number, [])]
 
+        if (
+            len(rows[1]) == 1
+            and rows[1][0]["state"] == "failed"
+            and not rows[0] + rows[2]
+        ):
+            # Nobody paid, and the gateway knows of nothing.
+            continue
+
         if max(map(len, rows)) > 1:
             found[one] = ["duplicate"]
 

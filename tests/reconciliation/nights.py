@@ -143,7 +143,10 @@ class Night:
             {**row, "service_fee": fee},
             ["currency", "mer_date", "total", "total_cny", "service_fee"],
         )
-        booked["state"] = "failed" if self._goes_wrong() else "success"
+        booked["state"] = "success"
+
+        if self._goes_wrong():
+            booked["state"] = self.chance.choice(["failed", "unpaid", "lost"])
 
         for name in ("currency", "state", "total", "total_cny", "service_fee"):
             if self._goes_wrong():

@@ -19,7 +19,7 @@ GATEWAY_STATES = {
     "-1": "reversed",
     "": None,
 }
-LEDGER_STATES = {"success": "done", "": None}
+LEDGER_STATES = {"success": "done", "": None, "unpaid": "waiting"}
 ORDER = [
     "quarantined",
     "missing_in_ledger",
@@ -238,6 +238,13 @@ class Oracle:
         for one, rows in self.out.items():
             if len(rows) > 1 or any(map(self._is_asked, rows)):
                 self.keys.add(one)
+
+        for one in [*self.keys]:
+            ours = self.ours[one]
+            is_unpaid = len(ours) == 1 and ours[0].get("means") in ("failed", "waiting")
+
+            if is_unpaid and not self.theirs[one] and not self.out[one]:
+                self.keys.remove(one)
 
         numbers = {(row["kind"], row["number"]) for row in self.paid}
         self.open = [

@@ -43,6 +43,7 @@ def compared(traded, paid, ledger, **options):
         ledger=ledger,
         on_bad_row="quarantine",
         days=(date(2017, 2, 5), date(2017, 2, 6)),
+        without_file=[date(2017, 2, 5)],
         **({"settle_after": 1, "opening": Decimal(0)} if paid is not None else {}),
         **options,
     )

@@ -80,6 +80,14 @@ _Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
 @click.option("--from", "first", type=_Day, help="First day that the ledger is due.")
 @click.option("--to", "last", type=_Day, help="Last day that the ledger is due.")
 @click.option(
+    "--no-file",
+    "without_file",
+    type=_Day,
+    multiple=True,
+    help="A day of which the gateway says that it has no file.",
+)
+@click.option("--merchant", metavar="ID", help="Whose files they must be.")
+@click.option(
     "--settle-after",
     type=click.IntRange(min=0),
     metavar="DAYS",
@@ -156,6 +164,8 @@ def reconcile(
     tolerances: Sequence[str],
     first: datetime | None,
     last: datetime | None,
+    without_file: Sequence[datetime],
+    merchant: str | None,
     settle_after: int | None,
     holidays: Sequence[datetime],
     opening: str | None,
@@ -206,6 +216,8 @@ def reconcile(
         engine=engine,  # type: ignore[arg-type]  # click knows the two words
         tolerance=_tolerance(pairs("--tolerance", tolerances)),
         days=None if first is None or last is None else (first.date(), last.date()),
+        without_file=[day.date() for day in without_file],
+        merchant=merchant,
         settle_after=settle_after,
         holidays=[day.date() for day in holidays],
         opening=_opening(opening),

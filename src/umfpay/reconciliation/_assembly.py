@@ -38,6 +38,7 @@ def make_report(
     opening: Opening,
     holidays: Collection[date] | None,
     files: tuple[Sequence[StoredSource], Sequence[StoredSource]],
+    missing: Sequence[Text],
 ) -> Report:
     """
     Return the report of a *run* whose buckets are all compared.
@@ -48,6 +49,7 @@ def make_report(
         opening: What was open before.
         holidays: None where there is no statement.
         files: Of the transactions and of the statement, for places of differences.
+        missing: What the files lack.
     """
     summaries = run.summaries()
     counts: dict[str, int] = {}
@@ -83,9 +85,11 @@ def make_report(
         totals=totals,
         switched_off=_switched_off(available, with_statement=with_statement),
         notes=[
+            *missing,
             *_notes(available),
             *(Text(*note) for note in facts["ledger_notes"]),
             *_gateway_notes(facts),
+            *_unpaid_notes(facts),
             *([] if quarantined is None else quarantine_notes(quarantined)),
         ],
         books={name: facts[name] for name in ("rows", "files")},
@@ -93,6 +97,7 @@ def make_report(
         open_items=run.rows(Part.OPEN_ITEMS),
         other_days=None if unlisted is None else _of_other_days(unlisted),
         quarantined=quarantined,
+        missing=missing,
     )
 
 
@@ -164,6 +169,21 @@ def _notes(available: Collection[str]) -> list[Text]:
         )
         for name in ("total", "total_cny")
         if name not in available
+    ]
+
+
+def _unpaid_notes(facts: Mapping[str, Any]) -> list[Text]:
+    unpaid = facts["unpaid_in_ledger"]
+
+    if not unpaid:
+        return []
+
+    return [
+        Text(
+            f"{unpaid} rows of the ledger were not paid, by their state: where the"
+            " gateway does not have them, they are not missing.",
+            f"账本有 {unpaid} 行按状态未支付：网关没有时不视为缺少。",
+        )
     ]
 
 

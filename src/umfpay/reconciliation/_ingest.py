@@ -15,6 +15,7 @@ from umfpay.reconciliation._books import STAGED_COLUMNS, Book, columns_of, schem
 from umfpay.reconciliation._ledger import Ledger
 from umfpay.reconciliation._partitions import PartitionStore
 from umfpay.reconciliation._quarantine import quarantined_rows, unread_amount
+from umfpay.reconciliation._states import UNPAID, meaning_in_ledger
 from umfpay.reconciliation._sums import RawSums
 from umfpay.reconciliation._totals import RuleChoice
 
@@ -57,6 +58,7 @@ class Ingest:
         self._rule = rule
         self._sums = RawSums()
         self._rows: Counter[Book] = Counter()
+        self._unpaid = 0
         self._by_order = partitions.bucket_of("order_id")
         self._by_number = partitions.bucket_of("number")
         self._is_divided = partitions.buckets > 1
@@ -91,6 +93,7 @@ class Ingest:
                 for book, reader in self._readers()
             ],
             "sums": self._sums.to_json(),
+            "unpaid_in_ledger": self._unpaid,
             "ledger_notes": [[note.en, note.zh] for note in self._ledger.notes()],
         }
 
@@ -110,6 +113,7 @@ class Ingest:
 
     def _add_ledger(self) -> None:
         for frame in self._ledger.batches():
+            self._unpaid += count_unpaid(frame)
             self._record_refunds(Book.LEDGER, frame)
             self._add(Book.LEDGER, frame, self._by_order)
 
@@ -195,6 +199,23 @@ class Ingest:
                 placed.drop("bucket"),
                 bucket=placed.get_column("bucket"),
             )
+
+
+def count_unpaid(ledger: pl.DataFrame) -> int:
+    """
+    Return how many rows of the *ledger* were not paid, by their state.
+    """
+    if "state" not in ledger.columns:
+        return 0
+
+    words = ledger.get_column("state")
+    unpaid = [
+        word
+        for word in words.unique().drop_nulls()
+        if meaning_in_ledger(word) in UNPAID
+    ]
+
+    return int(words.is_in(unpaid).sum()) if unpaid else 0
 
 
 def _owners(book: Book) -> str:

@@ -24,7 +24,7 @@ from umfpay.reconciliation._rules import (
     statement_flags,
     wide_column,
 )
-from umfpay.reconciliation._states import with_meaning
+from umfpay.reconciliation._states import UNPAID, with_meaning
 from umfpay.reconciliation._terms import Days, Terms
 
 
@@ -115,16 +115,25 @@ class Books:
             ours = with_meaning(ours, "ledger_state", "ledger_means")
 
         whole = _joined(ours, self._transactions)
+        is_due = ~nw.col(IN_LEDGER_FLAG).is_null()
+        is_there = ~nw.col(AT_GATEWAY_FLAG).is_null()
 
         if self._statement is not None:
             whole = _joined(whole, self._statement)
-            # Of another day, and in no other book: a line of the bridge.
-            whole = whole.filter(
-                ~nw.col(AT_GATEWAY_FLAG).is_null()
-                | ~nw.col(IN_LEDGER_FLAG).is_null()
-                | nw.col(ASKED_FLAG)
+            is_there = is_there | nw.col(ASKED_FLAG)
+
+        if "state" in self.available:
+            means = nw.col("ledger_means")
+            is_paid = means.is_null() | ~means.is_in([*UNPAID])
+            is_due = is_due & (
+                is_paid
+                if self._statement is None
+                else is_paid | ~nw.col(IN_STATEMENT_FLAG).is_null()
             )
 
+        # What else is only in the ledger was not paid, and what else is only in the
+        # statement is of another day: a line of the bridge.
+        whole = whole.filter(is_there | is_due)
         whole = whole.join(self._twice, on=[*KEY], how="anti")
 
         for keys, flag in (

@@ -115,6 +115,8 @@ class Report:
             of their columns: what is open before the next night. None without a
             statement.
         other_days: Rows of the statement for orders of other days, likewise.
+        missing: What the files lack: days without one, or those that have changed since
+            they were pulled; with any, the report is not clean.
         quarantined: Rows of the gateway's files that could not be read, with file, line,
             reason and *data*, the bytes; None if there are none.
     """
@@ -132,6 +134,7 @@ class Report:
         open_items: pl.DataFrame | None = None,
         other_days: pl.DataFrame | None = None,
         quarantined: pl.DataFrame | None = None,
+        missing: Sequence[Text] = (),
     ) -> None:
         self._differences = differences
         self._has_ids = False
@@ -140,6 +143,7 @@ class Report:
         self.open_items = open_items
         self.other_days = other_days
         self.quarantined = quarantined
+        self.missing: tuple[Text, ...] = tuple(missing)
         self.counts: dict[str, int] = {
             str(name): counts.get(name, 0) for name in Difference
         }
@@ -162,13 +166,18 @@ class Report:
     @property
     def is_clean(self) -> bool:
         """
-        Whether all is matched, and the bridge, if there is one, proves it.
+        Whether all is matched, each day has its file, and the bridge, if there is one,
+        proves it.
         """
         is_proven = self.bridge is None or self.bridge.is_proven
 
-        return is_proven and all(
-            not count or name == Difference.MATCHED
-            for name, count in self.counts.items()
+        return (
+            is_proven
+            and not self.missing
+            and all(
+                not count or name == Difference.MATCHED
+                for name, count in self.counts.items()
+            )
         )
 
     @property
@@ -226,6 +235,7 @@ class Report:
                     for name, why in self.switched_off.items()
                 },
                 "notes": [{"en": note.en, "zh": note.zh} for note in self.notes],
+                "missing": [{"en": one.en, "zh": one.zh} for one in self.missing],
                 "books": self.books,
                 "bridge": None if self.bridge is None else self.bridge.to_json(),
             },

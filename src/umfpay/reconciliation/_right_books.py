@@ -169,6 +169,15 @@ def days_of(facts: Mapping[str, Any], book: Book) -> list[date]:
     return [*_days(facts, book)]
 
 
+def days_of_files(facts: Mapping[str, Any]) -> tuple[date, date]:
+    """
+    Return the first and the last day of the files of transactions.
+    """
+    days = days_of(facts, Book.TRANSACTIONS)
+
+    return min(days), max(days)
+
+
 def _days(facts: Mapping[str, Any], book: Book) -> Iterator[date]:
     for file in facts["files"]:
         if file["book"] == str(book):

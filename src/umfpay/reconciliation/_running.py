@@ -18,6 +18,11 @@ from umfpay.errors import ConfigError
 from umfpay.reconciliation._assembly import make_report
 from umfpay.reconciliation._books import KEY, Book, schema_of
 from umfpay.reconciliation._extra import load
+from umfpay.reconciliation._file_checks import (
+    changed_files,
+    missing_days,
+    must_be_asked_for,
+)
 from umfpay.reconciliation._ingest import Ingest
 from umfpay.reconciliation._ledger import Ledger
 from umfpay.reconciliation._partitions import PartitionStore
@@ -33,6 +38,7 @@ from umfpay.reconciliation._report import Report
 from umfpay.reconciliation._right_books import (
     checked_opening,
     days_of,
+    days_of_files,
     refuse_mixed_merchants,
     refuse_same_files,
 )
@@ -72,6 +78,8 @@ def reconcile(
     columns: Mapping[str, str] | None = None,
     tolerance: Tolerance | None = None,
     days: Days | None = None,
+    without_file: Collection[date] = (),
+    merchant: str | None = None,
     settle_after: int | None = None,
     holidays: Collection[date] = (),
     opening: Decimal | pl.DataFrame | None = None,
@@ -99,7 +107,9 @@ def reconcile(
         days: First and last day. Rows of the ledger outside of them are not missing at
             the gateway; they still are the payments of refunds. What the statement
             has for orders of other days is a line of the bridge; by default the days of
-            the transaction files are meant.
+            the transaction files are meant. Each of them must have its file.
+        without_file: Days of which the gateway says that it has no file.
+        merchant: Whose files they must be.
         settle_after: Within how many working days UMF pays out what was traded; needed
             with a statement. What is not paid out later than that, counted until the
             last day of the statement, is a difference.
@@ -122,8 +132,8 @@ def reconcile(
     Raises:
         IncompleteStatementError: A file of the gateway is not whole.
         StatementError: A book cannot be read.
-        ConfigError: An argument cannot be meant, a package is missing, or another run
-            uses *work_dir*.
+        ConfigError: An argument cannot be meant, a package is missing, another run uses
+            *work_dir*, or a file is of another merchant or kind.
     """
     if engine not in ("polars", "duckdb"):
         raise ConfigError(
@@ -149,6 +159,7 @@ def reconcile(
     settle_after = checked_settle_after(settle_after, with_statement=bool(paid_out))
     before = checked_opening(opening)
     refuse_same_files(payments, paid_out)
+    changed = changed_files({Book.TRANSACTIONS: payments, Book.STATEMENT: paid_out})
     count = _bucket_count(payments, buckets)
     rule = TotalRules() if total_rule == "auto" else chosen_rule(total_rule)
 
@@ -198,10 +209,13 @@ def reconcile(
         facts = run.facts()
         quarantine = run.quarantined()
         refuse_mixed_merchants(facts)
+        must_be_asked_for(facts, merchant)
+        asked = days or days_of_files(facts)
         terms = _terms(
             facts,
             tolerance=tolerance or Tolerance(),
             days=days,
+            asked=asked,
             settle_after=settle_after,
             holidays=holidays,
         )
@@ -229,6 +243,7 @@ def reconcile(
             opening=before,
             holidays=holidays if paid_out else None,
             files=(payments, paid_out),
+            missing=[*changed, *missing_days(facts, asked, without_file)],
         )
         run.forget()
 
@@ -265,19 +280,19 @@ def _terms(
     *,
     tolerance: Tolerance,
     days: Days | None,
+    asked: Days,
     settle_after: int | None,
     holidays: Collection[date],
 ) -> Terms:
     """
     Return the terms of the comparison, as the files of the gateway have their days.
     """
-    listed = days_of(facts, Book.TRANSACTIONS)
     paid = days_of(facts, Book.STATEMENT)
 
     return Terms(
         tolerance=tolerance,
         days=days,
-        asked=days or (min(listed), max(listed)),
+        asked=asked,
         overdue_until=overdue_until(max(paid), settle_after, holidays)
         if paid and settle_after is not None
         else None,

@@ -104,6 +104,10 @@ MEANINGS_OF_STATE: Final[dict[str, tuple[str, ...]]] = {
     ),
     REVERSED: ("REVERSE", "REVERSED", "REVOKED", "TRADE_REVERSE", "已冲正"),
 }
+# Nothing was paid, or not yet: the gateway may have no row of it.
+UNPAID: Final = frozenset(
+    {"pending", "waiting", "failed", "closed", "cancelled", "authorised"}
+)
 # Of the gateway's files alone (gateway.md 7.10): elsewhere its digits mean others.
 MEANINGS_OF_DIGITS: Final[dict[str, tuple[str, ...]]] = {
     DONE: ("0",),
