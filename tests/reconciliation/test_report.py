@@ -4,14 +4,20 @@ The report: shapes, words, and files that hurt nobody.
 
 from __future__ import annotations
 
+import base64
 import csv
+import hashlib
 import json
 import re
+import zipfile
 from decimal import Decimal
+from html.parser import HTMLParser
 
 import books
 import polars as pl
 import pytest
+import statement_files as files
+from python_calamine import CalamineWorkbook
 
 from umfpay import errors
 from umfpay.reconciliation import Difference, Ledger, compare, reconcile
@@ -163,22 +169,98 @@ def test_a_table_of_one_language(report, tmp_path, language, columns):
     assert columns == words & {*head}
 
 
-@pytest.mark.parametrize("language", ["zh", "en", "both"])
-def test_the_page_needs_no_network_and_runs_nothing(report, tmp_path, language):
+class Page(HTMLParser):
     """
-    Whatever an order number holds.
+    What a browser would find in a page.
+    """
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.links, self.inner = [], [], {}
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        self.tags.append((tag, given))
+        self.links += [
+            given[name] for name in ("src", "href", "action") if name in given
+        ]
+        self.inner.setdefault(tag, "")
+
+    def handle_data(self, data):
+        # Behind its end nothing is in it.
+        tag = self.tags[-1][0] if self.tags else ""
+
+        if not self.inner.get(tag):
+            self.inner[tag] = data
+
+    def policy(self):
+        return next(
+            given["content"]
+            for tag, given in self.tags
+            if given.get("http-equiv") == "Content-Security-Policy"
+        )
+
+
+def hash_of(text):
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+@pytest.mark.parametrize("language", ["zh", "en", "both"])
+def test_the_page_needs_no_network_and_runs_nothing_of_strangers(
+    report, tmp_path, language
+):
+    """
+    Whatever an order number holds: the page's policy allows one script and one style,
+    which are ours, by their hashes.
     """
     path = report.write_html(tmp_path / "report.html", language=language)
     text = path.read_text("utf-8")
+    page = Page(text)
 
-    assert "<script" not in text
-    assert {"#"} == {
-        found[0] for found in re.findall(r"""(?:src|href)="([^"]*)""", text)
+    assert 1 == text.count("<script")
+    assert (
+        f"default-src 'none'; style-src 'sha256-{hash_of(page.inner['style'])}';"
+        f" script-src 'sha256-{hash_of(page.inner['script'])}'" == page.policy()
+    )
+    assert "alert" not in page.inner["script"]
+    assert {"#"} == {link[0] for link in page.links}
+    # Each leads somewhere.
+    assert {link[1:] for link in page.links} <= {
+        given.get("id") for _, given in page.tags
     }
+    assert not any(
+        name.startswith("on") or name == "style"
+        for _, given in page.tags
+        for name in given
+    )
     assert "//" not in text.replace(HOSTILE, "")
     assert ("对账报告" in text) == (language != "en")
     assert ("Reconciliation" in text) == (language != "zh")
+    assert ('id="zh"' in text) == (language == "both")
     assert "&lt;script&gt;" in text
+
+
+def test_what_differs_is_marked_beside_the_other_side(report, tmp_path):
+    """
+    With thousands apart, what to do once for its class, and the likely pair linked.
+    """
+    text = report.write_html(tmp_path / "report.html", language="en").read_text("utf-8")
+    page = Page(text)
+    row = text[text.index('id="currency_differs"') :]
+    row = row[row.index("<tr id=") : row.index("</tr>", row.index("<tr id="))]
+
+    assert "<mark>14.34 EUR</mark>" in row
+    assert 2 == row.count("<mark>14.33 USD</mark>")
+    assert "100.00 CNY" in row.replace("</mark>", "")
+    assert "<mark>success" not in row
+    assert 1 == text.count("See in which currency the order was made")
+    assert 'Perhaps <a href="#d-' in text
+    assert {row.id for row in report.rows()} == {
+        given["id"][2:]
+        for _, given in page.tags
+        if given.get("id", "").startswith("d-")
+    }
 
 
 def test_many_rows_are_cut_and_counted(tmp_path):
@@ -193,14 +275,158 @@ def test_many_rows_are_cut_and_counted(tmp_path):
     ).sort(*books.KEY)
     report = Report(frame, counts={}, totals={}, switched_off={})
     text = report.write_html(
-        tmp_path / "r.html", limit=10, produced_at="2017-02-07"
+        tmp_path / "r.html", limit=10, produced_at="2017-02-07", rest="javascript:1.csv"
     ).read_text("utf-8")
 
     assert "o-009" in text
     assert "o-010" not in text
-    assert "40</p>" in text
+    assert " 40. " in text
+    assert '<a href="./javascript%3A1.csv">javascript:1.csv</a>' in text
     assert "2017-02-07" in text
+
+    sheet = sheets(report.write_xlsx(tmp_path / "r.xlsx", limit=10, rest="1.csv"))
+
+    assert 12 == len(sheet["差异 Differences"])
+    assert (
+        "另有 40 行；全部见：1.csv and 40 more rows; all of them: 1.csv"
+        == (sheet["差异 Differences"][-1][0])
+    )
+    assert "and 47 more rows" in report.to_text(language="en", limit=3)
     assert 50 == pl.read_parquet(report.write_parquet(tmp_path / "r.parquet")).height
+
+
+def sheets(path):
+    """
+    Return the cells of a workbook by the names of its sheets.
+    """
+    book = CalamineWorkbook.from_path(str(path))
+
+    return {name: book.get_sheet_by_name(name).to_python() for name in book.sheet_names}
+
+
+def test_a_workbook_has_numbers_as_numbers_and_text_as_text(report, tmp_path):
+    """
+    Nothing becomes a formula or a link, whatever an order number holds.
+    """
+    path = report.write_xlsx(tmp_path / "r.xlsx", language="en")
+    head, *rows = sheets(path)["Differences"]
+    found = {
+        row[head.index("order")]: dict(zip(head, row, strict=True)) for row in rows
+    }
+
+    assert {HOSTILE, "o-1", "o-3", "d"} == {*found}
+    assert 14.34 == found["o-1"]["ledger: total"]
+    assert 6.9784 == found["o-1"]["gateway: rate"]
+    assert books.DAY == found["o-1"]["ledger: date"]
+    assert "" == found["o-3"]["gateway: total"]
+    assert found[HOSTILE]["perhaps"].startswith("o-3: the same amount")
+
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name).decode() for name in archive.namelist()}
+
+    assert not any("<f>" in text or "<hyperlink" in text for text in parts.values())
+    assert not any("externalLink" in name for name in parts)
+
+
+def test_a_workbook_bears_every_text_and_every_number(tmp_path):
+    """
+    Numbers of more digits than a cell keeps are text; so is what no XML holds.
+    """
+    odd = "a\x00\x0b\ufffe_x0041_ \U0001f600"
+    rows = [
+        books.transaction(odd, total=10**15 + 1),
+        books.transaction("=1+1", total=-5),
+        books.transaction("1" * 20, state="9" * 40_000),
+    ]
+    report = Report(
+        compare(books.frame("transactions", rows), books.frame("ledger", [])),
+        counts={},
+        totals={},
+        switched_off={},
+    )
+    head, *found = sheets(report.write_xlsx(tmp_path / "r.xlsx", language="en"))[
+        "Differences"
+    ]
+    by_order = {row[head.index("order")]: row for row in found}
+
+    assert {"=1+1", "1" * 20} <= {*by_order}
+    assert "10000000000000.01" in {row[head.index("gateway: total")] for row in found}
+    assert -0.05 == by_order["=1+1"][head.index("gateway: total")]
+    assert 32_767 == len(by_order["1" * 20][head.index("gateway: state")])
+
+
+def test_every_form_says_the_same(tmp_path):
+    """
+    Counts, the bridge with its rows and what is not proven, in both languages, and the
+    same bytes for the same books.
+    """
+    (tmp_path / "day.txt").write_bytes(
+        files.file(*map(files.payment, (1, 2)), total="200.00")
+    )
+    (tmp_path / "paid.txt").write_text(
+        "PAYDETAIL-START,8017,20170206\n"
+        "PAY_1,order-1,20170205,20170206,USD,14.33,100.00,1.00,14.19,99.00,6.9784,"
+        "20170206,P,0\n"
+        "PAYDETAIL-End,8017,20170206,99.00\n"
+    )
+    (tmp_path / "ledger.csv").write_text(
+        "mer_reference_id,total\norder-1,14.33\norder-2,5000.00\n"
+    )
+
+    def made():
+        return reconcile(
+            tmp_path / "day.txt",
+            tmp_path / "paid.txt",
+            ledger=Ledger.csv(tmp_path / "ledger.csv"),
+            settle_after=1,
+        )
+
+    report = made()
+    loaded = json.loads(report.write_json(tmp_path / "r.json").read_text("utf-8"))
+
+    for language, missing, open_items in (
+        ("en", "opening unknown", "Less what is open now"),
+        ("zh", "期初未知", "减：期末未结算"),
+    ):
+        text = report.to_text(language=language)
+        page = report.write_html(tmp_path / "r.html", language=language).read_text(
+            "utf-8"
+        )
+        book = sheets(report.write_xlsx(tmp_path / "r.xlsx", language=language))
+        cells = [cell for sheet in book.values() for row in sheet for cell in row]
+
+        for said in (text, page, " ".join(map(str, cells))):
+            assert missing in said
+            assert open_items in said
+            assert "order-2" in said
+
+        assert "-100.00" in text
+        assert "-100.00" in page
+        assert -100.0 in cells
+
+        for line in loaded["bridge"]["lines"]:
+            if line["amount"] is not None:
+                shown = f"{Decimal(line['amount']):,.2f}"
+
+                assert shown in text
+                assert shown in page
+                assert float(line["amount"]) in cells
+
+    assert "5,000.00" in page
+    assert "sum(P)" not in page
+    assert [("order-2", 1)] == [
+        (row["order_id"], row["total_cny"] // 10_000)
+        for row in report.open_items.iter_rows(named=True)
+    ]
+    assert '<section id="open">' in page
+
+    for ending in Report.endings:
+        one, other = (
+            each.write(tmp_path / f"{number}{ending}").read_bytes()
+            for number, each in enumerate((report, made()))
+        )
+
+        assert one == other
 
 
 def test_a_clean_report_says_so(tmp_path):
@@ -233,6 +459,8 @@ def test_what_cannot_be_written_is_reported(report, tmp_path):
         report.write_parquet,
         report.write_html,
         report.write_json,
+        report.write_xlsx,
+        report.write_text,
     ):
         with pytest.raises(errors.ConfigError, match="cannot be written"):
             write(tmp_path / "missing" / "report")

@@ -140,8 +140,8 @@ _Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
     "reports",
     multiple=True,
     metavar="FILE",
-    help="Write the report; what it becomes is said by its ending: .html, .json (for"
-    " umfpay query --from), .csv or .parquet. Given once for each file.",
+    help="Write the report; what it becomes is said by its ending: .html, .xlsx, .txt,"
+    " .csv, .parquet, or .json (for umfpay query --from). Given once for each file.",
 )
 @click.option(
     "--language",
@@ -232,7 +232,11 @@ def reconcile(
     )
 
     for place in reports:
-        result.write(place, language=language)  # type: ignore[arg-type]
+        result.write(
+            place,
+            language=language,  # type: ignore[arg-type]  # click knows the three words
+            rest=_rest_of(place, reports),
+        )
 
     if quarantine is not None:
         result.write_quarantine(quarantine)
@@ -268,6 +272,19 @@ def _check_places(reports: Sequence[str], places: Mapping[str, str | None]) -> N
                 f"{place!r}: its ending is none of {', '.join(Report.endings)}.",
                 param_hint="--report",
             )
+
+
+def _rest_of(place: str, reports: Sequence[str]) -> str:
+    """
+    Return the file beside *place* that has all differences, "" if there is none.
+    """
+    folder = Path(place).resolve().parent
+
+    for other in map(Path, reports):
+        if other.suffix == ".csv" and other.resolve().parent == folder:
+            return other.name
+
+    return ""
 
 
 def _opening(given: str | None) -> Decimal | pl.DataFrame | None:

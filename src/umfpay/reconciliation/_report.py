@@ -191,6 +191,12 @@ class Report:
 
         return self._differences
 
+    def rows_of(self, name: Difference) -> int:
+        """
+        Count the rows of a class; a duplicate has several.
+        """
+        return int((self.frame.get_column("class") == str(name)).sum())
+
     @property
     def suggestions(self) -> dict[str, tuple[Suggestion, ...]]:
         """
@@ -243,19 +249,41 @@ class Report:
             indent=1,
         )
 
-    endings: ClassVar[tuple[str, ...]] = (".html", ".json", ".csv", ".parquet")
+    endings: ClassVar[tuple[str, ...]] = (
+        ".html",
+        ".xlsx",
+        ".csv",
+        ".json",
+        ".parquet",
+        ".txt",
+    )
     """What `write()` knows."""
 
-    def write(self, to: str | os.PathLike[str], *, language: Language = "both") -> Path:
+    def write(
+        self,
+        to: str | os.PathLike[str],
+        *,
+        language: Language = "both",
+        rest: str = "",
+    ) -> Path:
         """
         Write the report as the ending of *to* says: one of `endings`.
+
+        Args:
+            language: Of what people read.
+            rest: The name of a file beside it that has all differences, for a page or a
+                workbook that has the first of them.
 
         Raises:
             ConfigError: It says something else, or the file cannot be written.
         """
         match Path(to).suffix:
             case ".html":
-                return self.write_html(to, language=language)
+                return self.write_html(to, language=language, rest=rest)
+            case ".xlsx":
+                return self.write_xlsx(to, language=language, rest=rest)
+            case ".txt":
+                return self.write_text(to, language=language)
             case ".json":
                 return self.write_json(to)
             case ".csv":
@@ -270,6 +298,62 @@ class Report:
                     f"{to}: a report ends in one of {known}, not in {ending!r}.",
                     f"{to}：报告文件扩展名必须是 {known} 之一，而不是 {ending!r}。",
                 )
+
+    def to_text(self, *, language: Language = "both", limit: int = 5) -> str:
+        """
+        Return the report as text for a mail or a chat.
+
+        Args:
+            limit: Rows of each class that are named; the rest is counted.
+        """
+        from umfpay.reconciliation._report_text import summary_text
+
+        return summary_text(self, language=language, limit=limit)
+
+    def write_text(
+        self,
+        to: str | os.PathLike[str],
+        *,
+        language: Language = "both",
+        limit: int = 5,
+    ) -> Path:
+        """
+        Write what `to_text()` returns.
+
+        Raises:
+            ConfigError: It cannot be written.
+        """
+        text = self.to_text(language=language, limit=limit)
+
+        return _write_file(to, lambda file: file.write(text), encoding="utf-8")
+
+    def write_xlsx(
+        self,
+        to: str | os.PathLike[str],
+        *,
+        language: Language = "both",
+        limit: int = 50_000,
+        rest: str = "",
+    ) -> Path:
+        """
+        Write a workbook: numbers are numbers, and every text is text.
+
+        Args:
+            language: Chinese, English, or both.
+            limit: Differences in it; the rest is counted.
+            rest: The name of a file beside it that has all of them.
+
+        Raises:
+            ConfigError: It cannot be written, or xlsxwriter is missing.
+        """
+        from umfpay.reconciliation._report_xlsx import write_workbook
+
+        return _write_file(
+            to,
+            lambda file: write_workbook(
+                self, file, language=language, limit=limit, rest=rest
+            ),
+        )
 
     def write_csv(
         self,
@@ -337,14 +421,16 @@ class Report:
         *,
         language: Language = "both",
         limit: int = 200,
+        rest: str = "",
         produced_at: str = "",
     ) -> Path:
         """
         Write one page that opens without network, for people in finance.
 
         Args:
-            language: Chinese, English, or both.
+            language: Chinese, English, or both, of which one is shown at a time.
             limit: Rows shown of each class; the rest is counted.
+            rest: The name of a file beside it that has all of them; linked.
             produced_at: Shown as it is; none is shown by default, so that the same
                 books give the same page.
 
@@ -353,7 +439,13 @@ class Report:
         """
         from umfpay.reconciliation._report_html import page
 
-        text = page(self, language=language, limit=limit, produced_at=produced_at)
+        text = page(
+            self,
+            language=language,
+            limit=limit,
+            rest=rest,
+            produced_at=produced_at,
+        )
 
         return _write_file(to, lambda file: file.write(text), encoding="utf-8")
 

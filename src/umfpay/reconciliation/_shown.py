@@ -28,6 +28,13 @@ def money_text(hundredths: int) -> str:
     return f"{Decimal(hundredths).scaleb(-2):.2f}"
 
 
+def money_of(hundredths: int | None) -> Decimal | None:
+    """
+    Return hundredths as a decimal; None is none.
+    """
+    return None if hundredths is None else Decimal(hundredths).scaleb(-2)
+
+
 def rate_of(units: int) -> Decimal:
     """
     Return a rate in hundred-millionths as a decimal of four to eight places.

@@ -1,0 +1,449 @@
+"""
+The report as a workbook: numbers are numbers, and every text is text.
+
+Cells are written by their type, never by what they look like, so that nothing of a
+stranger's becomes a formula, a link or a rounded number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from umfpay.errors import Text, needs_extra
+from umfpay.reconciliation._class_names import CLASS_NAMES
+from umfpay.reconciliation._difference import Difference
+from umfpay.reconciliation._reasons import REASON_COLUMNS, reasons
+from umfpay.reconciliation._shown import (
+    BOOKS,
+    MONEY_COLUMNS,
+    RATE_COLUMNS,
+    as_text,
+    money_of,
+    rate_of,
+)
+from umfpay.reconciliation._summary import (
+    BOOK_NAMES,
+    KIND_NAMES,
+    TITLE,
+    bridge_tables,
+    class_lines,
+    currency_name,
+    file_lines,
+    verdict,
+)
+
+
+if TYPE_CHECKING:
+    import polars as pl
+    import xlsxwriter
+
+    from umfpay.reconciliation._report import Language, Report
+
+
+# What a cell of Excel holds; digits behind the fifteenth would be lost.
+_MAX_CHARACTERS: Final = 32_767
+_MAX_EXACT: Final = Decimal(10) ** 13
+# The same books give the same bytes.
+_CREATED: Final = datetime(1980, 1, 1)  # noqa: DTZ001 (of the file's format)
+
+_WHOSE: Final = {
+    "ledger": Text("ledger", "账本"),
+    "gateway": Text("gateway", "网关"),
+    "statement": Text("statement", "结算"),
+}
+_COLUMN_NAMES: Final = {
+    "class": Text("class", "类别"),
+    "order_id": Text("order", "订单号"),
+    "kind": Text("kind", "类型"),
+    "refund_id": Text("refund", "退款号"),
+    "age": Text("working days", "工作日"),
+    "mer_date": Text("date", "日期"),
+    "listed_on": Text("listed on", "列于"),
+    "currency": Text("currency", "币种"),
+    "total": Text("total", "金额"),
+    "total_cny": Text("CNY", "人民币"),
+    "exchange_rate": Text("rate", "汇率"),
+    "state": Text("state", "状态"),
+    "service_fee": Text("fee", "手续费"),
+    "exchanged": Text("paid out", "结算"),
+    "exchanged_cny": Text("paid out CNY", "结算人民币"),
+    "trade_no": Text("UMF's number", "流水号"),
+    "object_id": Text("gateway's id", "网关编号"),
+    "id": Text("difference", "差异编号"),
+    "listed_at": Text("in transactions", "交易明细位置"),
+    "paid_out_at": Text("in statement", "结算明细位置"),
+    "number": Text("number", "编号"),
+    "reason": Text("why", "原因"),
+    "suggestion": Text("perhaps", "可能是"),
+    "advice": Text("what to do", "处理办法"),
+}
+_WIDTHS: Final = {"reason": 60, "suggestion": 40, "advice": 60, "order_id": 24}
+_LISTED: Final = (
+    "number",
+    "order_id",
+    "refund_id",
+    "kind",
+    "mer_date",
+    "listed_on",
+    "currency",
+    "total",
+    "total_cny",
+    "exchanged",
+    "exchanged_cny",
+    "service_fee",
+    "exchange_rate",
+    "state",
+)
+
+
+def write_workbook(
+    report: Report, file: IO[bytes], *, language: Language, limit: int, rest: str
+) -> None:
+    """
+    Write *report* into *file*.
+    """
+    with needs_extra("reconcile", by="umfpay.reconciliation"):
+        import xlsxwriter
+
+    def say(text: Text) -> str:
+        if language == "both":
+            return text.en if text.en == text.zh else f"{text.zh} {text.en}"
+
+        return text.zh if language == "zh" else text.en
+
+    # Row by row: no sheet is whole in memory.
+    with xlsxwriter.Workbook(
+        file, {"constant_memory": True, "in_memory": True}
+    ) as workbook:
+        workbook.set_properties({"title": say(TITLE), "created": _CREATED})
+        _Workbook(workbook, say, report).write(limit, rest)
+
+
+class _Workbook:
+    """
+    The sheets of a report.
+    """
+
+    def __init__(
+        self, workbook: xlsxwriter.Workbook, say: Callable[[Text], str], report: Report
+    ) -> None:
+        self._workbook = workbook
+        self._say = say
+        self._report = report
+        self._bold = workbook.add_format({"bold": True, "text_wrap": True})
+        self._formats = {
+            kind: workbook.add_format({"num_format": number})
+            for kind, number in (
+                ("money", "#,##0.00"),
+                ("rate", "0.0000####"),
+                ("day", "yyyy-mm-dd"),
+                ("count", "#,##0"),
+            )
+        }
+        self._text = workbook.add_format({"num_format": "@"})
+
+    def write(self, limit: int, rest: str) -> None:
+        """
+        Write all sheets.
+        """
+        self._write_summary()
+        self._write_bridge()
+        self._write_differences(limit, rest)
+
+        for name, rows in (
+            (Text("Open", "未结算"), self._report.open_items),
+            (Text("Other days", "其他日期"), self._report.other_days),
+        ):
+            self._write_listed(name, rows, limit)
+
+        self._write_quarantined(limit)
+
+    def _sheet(
+        self, name: Text, heads: Sequence[Text], widths: Sequence[int]
+    ) -> _Sheet:
+        sheet = _Sheet(
+            self._workbook.add_worksheet(self._say(name)), self._formats, self._text
+        )
+
+        for column, width in enumerate(widths):
+            sheet.worksheet.set_column(column, column, width)
+
+        for column, head in enumerate(heads):
+            sheet.worksheet.write_string(0, column, self._say(head), self._bold)
+
+        sheet.worksheet.freeze_panes(1, 0)
+        sheet.row = 1
+
+        return sheet
+
+    def _write_summary(self) -> None:
+        say, report = self._say, self._report
+        sheet = self._sheet(
+            Text("Summary", "摘要"),
+            [
+                Text("class", "类别"),
+                Text("keys", "笔数"),
+                Text("currency", "币种"),
+                Text("total", "金额"),
+                Text("what to do", "处理办法"),
+            ],
+            [36, 12, 12, 20, 90],
+        )
+
+        for line in class_lines(report):
+            totals: list[tuple[str, Decimal | None]] = [*line.totals.items()]
+            totals = totals or [("", None)]
+
+            for number, (currency, total) in enumerate(totals):
+                first = number == 0
+                sheet.write(
+                    [
+                        say(line.name),
+                        line.count if first and line.off is None else None,
+                        currency_name(currency) if currency else None,
+                        total,
+                        (say(line.off) if line.off else say(line.advice))
+                        if first and (line.count or line.off)
+                        else None,
+                    ]
+                )
+
+        sheet.write([])
+        sheet.write([say(verdict(report))])
+
+        for file in file_lines(report):
+            sheet.write(
+                [
+                    f"{say(file.book)} {file.day}",
+                    None,
+                    "CNY",
+                    file.total,
+                    say(file.rule),
+                ]
+            )
+
+        for name, count in report.books.get("rows", {}).items():
+            sheet.write([say(BOOK_NAMES[name]), count])
+
+        for note in report.notes:
+            sheet.write([say(note)])
+
+    def _write_bridge(self) -> None:
+        bridge = self._report.bridge
+
+        if bridge is None:
+            return
+
+        sheet = self._sheet(
+            Text("Bridge", "资金桥"),
+            [
+                Text("line", "项目"),
+                Text("currency", "币种"),
+                Text("amount", "金额"),
+                Text("rows", "行数"),
+                Text("of these", "其中"),
+            ],
+            [44, 10, 20, 12, 12],
+        )
+
+        for table in bridge_tables(bridge):
+            for shown in table.lines:
+                line = shown.line
+                amount: Any = "?" if line.amount is None else line.amount
+                part = "x" if line.is_part else None
+                sheet.write(
+                    [self._say(shown.name), table.currency, amount, line.rows, part]
+                )
+
+            sheet.write([])
+
+        for one in bridge.missing:
+            sheet.write(
+                [f"{self._say(Text('not proven', '未证明'))}: {self._say(one)}"]
+            )
+
+    def _write_differences(self, limit: int, rest: str) -> None:
+        say, report = self._say, self._report
+        rows = report.frame.head(limit)
+        texts = reasons(as_text(rows))
+        values = [
+            name
+            for name in rows.columns
+            if name.partition("_")[0] in BOOKS
+            # The day of the file is in its name.
+            and name != "gateway_listed_on"
+            and rows[name].null_count() < rows.height
+        ]
+        places = [
+            name
+            for name in ("trade_no", "object_id", "listed_at", "paid_out_at")
+            if name in rows.columns
+        ]
+        begin = ["class", "order_id", "kind", "refund_id"]
+        begin += ["age"] if "age" in rows.columns else []
+        names = [*begin, *values, *places]
+        end = ["reason", *(["suggestion"] if report.suggestions else []), "id"]
+        sheet = self._sheet(
+            Text("Differences", "差异"),
+            [*map(_head, names), *(_head(name) for name in end)],
+            [_WIDTHS.get(name, 14) for name in (*names, *end)],
+        )
+        kinds = {name: say(text) for name, text in KIND_NAMES.items()}
+        classes = {str(name): say(CLASS_NAMES[name]) for name in Difference}
+        whole = rows.select(*names, "id").with_columns(
+            rows["class"].replace(classes), rows["kind"].replace(kinds)
+        )
+        why = [Text(*row) for row in texts.select(*REASON_COLUMNS).iter_rows()]
+        readers = [_reader(name) for name in names]
+
+        for row, reason in zip(whole.iter_rows(), why, strict=True):
+            key = row[-1]
+            cells = [
+                None if value is None else read(value)
+                for read, value in zip(readers, row[:-1], strict=True)
+            ]
+            cells.append(say(reason))
+
+            if report.suggestions:
+                cells.append(
+                    "; ".join(
+                        f"{' + '.join(one.numbers)}: {say(one.why)}"
+                        for one in report.suggestions.get(key, ())
+                    )
+                    or None
+                )
+
+            sheet.write([*cells, key])
+
+        sheet.worksheet.autofilter(
+            0, 0, max(1, sheet.row - 1), len(names) + len(end) - 1
+        )
+        self._write_more(sheet, report.frame.height - rows.height, rest)
+
+    def _write_more(self, sheet: _Sheet, more: int, rest: str) -> None:
+        if more <= 0:
+            return
+
+        words = Text(f"and {more:,} more rows", f"另有 {more:,} 行")
+        where = (
+            Text(f"; all of them: {rest}", f"；全部见：{rest}")
+            if rest
+            else Text("", "")
+        )
+        sheet.write([self._say(Text(f"{words.en}{where.en}", f"{words.zh}{where.zh}"))])
+
+    def _write_listed(self, name: Text, rows: pl.DataFrame | None, limit: int) -> None:
+        if rows is None or not rows.height:
+            return
+
+        names = [column for column in _LISTED if column in rows.columns]
+        sheet = self._sheet(name, [*map(_head, names)], [16] * len(names))
+        readers = [_reader(column) for column in names]
+
+        for row in rows.select(names).head(limit).iter_rows():
+            sheet.write(
+                [
+                    None if value is None else read(value)
+                    for read, value in zip(readers, row, strict=True)
+                ]
+            )
+
+        self._write_more(sheet, rows.height - limit, "")
+
+    def _write_quarantined(self, limit: int) -> None:
+        rows = self._report.quarantined
+
+        if rows is None or not rows.height:
+            return
+
+        sheet = self._sheet(
+            Text("Quarantined", "无法读取"),
+            [Text("file", "文件"), Text("line", "行"), Text("why", "原因")],
+            [32, 10, 60],
+        )
+
+        for row in rows.head(limit).iter_rows(named=True):
+            reason = Text(row["reason"], row["reason_zh"])
+            sheet.write([row["file"], row["line"], self._say(reason)])
+
+        self._write_more(sheet, rows.height - limit, "")
+
+
+class _Sheet:
+    """
+    A sheet that is written row by row.
+    """
+
+    def __init__(self, worksheet: Any, formats: Any, text: Any) -> None:
+        self.worksheet = worksheet
+        self.row = 0
+        self._formats = formats
+        self._text = text
+
+    def write(self, values: Iterable[Any]) -> None:
+        """
+        Write the next row: a `Decimal` is money or a `_Rate`, an int a count.
+        """
+        sheet, row = self.worksheet, self.row
+
+        for column, value in enumerate(values):
+            if value is None:
+                continue
+
+            if isinstance(value, str):
+                # More than that Excel refuses to open.
+                sheet.write_string(row, column, value[:_MAX_CHARACTERS], self._text)
+            elif isinstance(value, date):
+                sheet.write_datetime(
+                    row,
+                    column,
+                    datetime(value.year, value.month, value.day),  # noqa: DTZ001
+                    self._formats["day"],
+                )
+            elif isinstance(value, _Rate):
+                sheet.write_number(row, column, value, self._formats["rate"])
+            elif isinstance(value, int):
+                sheet.write_number(row, column, value, self._formats["count"])
+            elif abs(value) >= _MAX_EXACT:
+                sheet.write_string(row, column, f"{value:f}", self._text)
+            else:
+                sheet.write_number(row, column, value, self._formats["money"])
+
+        self.row += 1
+
+
+class _Rate(float):
+    """
+    A number with more than two decimals.
+    """
+
+
+def _head(column: str) -> Text:
+    book, _, name = column.partition("_")
+
+    if book not in BOOKS:
+        return _COLUMN_NAMES.get(column, Text(column, column))
+
+    member = _COLUMN_NAMES.get(name, Text(name, name))
+    whose = _WHOSE[book]
+
+    return Text(f"{whose.en}: {member.en}", f"{whose.zh}：{member.zh}")
+
+
+def _reader(column: str) -> Callable[[Any], Any]:
+    """
+    Return what makes a cell of a value in *column*.
+    """
+    book, _, name = column.partition("_")
+    name = name if book in BOOKS else column
+
+    if name in MONEY_COLUMNS:
+        return money_of
+
+    if name in RATE_COLUMNS:
+        return lambda units: _Rate(rate_of(units))
+
+    return lambda value: value
