@@ -378,3 +378,78 @@ def test_a_file_without_an_option_gets_words_on_how_to_name_it(arguments, capsys
 
     assert "books/second.txt" in printed
     assert "--transactions A --transactions B" in printed
+
+
+def test_books_are_kept_over_nights(tmp_path, capsys):
+    """
+    What is open is carried; a difference is accepted by its id.
+    """
+    pulled, books, ledger = (tmp_path / name for name in ("p", "books", "l.csv"))
+    pulled.mkdir()
+    ledger.write_text("mer_reference_id,mer_date,total_cny\n")
+
+    for day in (6, 7):
+        rows = [files.payment(1)] if day == 6 else []
+        (pulled / f"transactions-2017020{day}.txt").write_bytes(
+            files.file(*rows, total="100.00" if rows else "0", day=f"2017020{day}")
+        )
+
+    given = [
+        "reconcile",
+        f"--books={books}",
+        f"--files={pulled}",
+        f"--ledger={ledger}",
+        "--settle-after=9",
+        "--opening=0",
+    ]
+
+    assert Exit.NO == run([*given, "--night=2017-02-06"])
+
+    printed = capsys.readouterr().out
+
+    assert "night 2017-02-06, version 1, compared since 2017-02-06 |" in printed
+    assert "0 rows settled, 1 not paid out yet" in printed
+    assert "1 differences are new, 0 still open, 0 closed" in printed
+    assert Exit.NO == run(["books", "show", str(books)])
+
+    (line,) = capsys.readouterr().out.splitlines()
+    difference, day, *rest = line.split()
+
+    assert ["2017-02-06", "missing_in_ledger", "order-1"] == [day, *rest]
+    assert Exit.GOOD == run(
+        ["books", "accept", str(books), difference, "--who=li", "--why=by phone"]
+    )
+    assert Exit.GOOD == run(["books", "show", str(books)])
+    assert Exit.GOOD == run([*given, "--night=20170207"])
+    assert Exit.GOOD == run([*given, "--night=20170206", "--refresh"])
+    assert "Later nights were made of the version before" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--books=b"], "--books and --night belong together"),
+        (["--night=2017-02-06"], "--books and --night belong together"),
+        (["--refresh"], "--refresh is for --books"),
+        (["--config=umf.env"], "--config is for --books"),
+        (
+            ["--books=b", "--night=20170206", "--transactions=t"],
+            "--transactions cannot",
+        ),
+        (
+            ["--books=b", "--night=20170206", "--from=20170206", "--to=20170206"],
+            "--from",
+        ),
+        ([], "--transactions, or --books with --night, is needed"),
+    ],
+)
+def test_what_belongs_to_books_is_said(tmp_path, capsys, monkeypatch, more, words):
+    """
+    Exit 2, and nothing is written.
+    """
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "l.csv").write_text("mer_reference_id,mer_date,total\n")
+
+    assert Exit.WRONG_USE == run(["reconcile", "--ledger=l.csv", *more])
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()

@@ -11,6 +11,7 @@ from typing import Final
 
 import click
 
+from umfpay.cli._books import books
 from umfpay.cli._crypto import keys, seal, sign, verify
 from umfpay.cli._demo import demo
 from umfpay.cli._emulator import emulator
@@ -47,6 +48,7 @@ def umfpay(debug: bool) -> None:  # noqa: FBT001 (click passes flags by name)
 
 
 for command in (
+    books,
     demo,
     emulator,
     inbox,

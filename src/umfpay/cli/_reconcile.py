@@ -12,6 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from umfpay.cli._books import (
+    NightArguments,
+    compare_night,
+    night_lines,
+    night_options,
+)
 from umfpay.cli._exit_codes import Exit
 from umfpay.cli._gateway_files import (
     gateway_encoding_option,
@@ -43,7 +49,6 @@ _Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
     "--transactions",
     "transactions",
     multiple=True,
-    required=True,
     metavar="FILE",
     help="A transaction file of the gateway; given once for each file.",
 )
@@ -54,6 +59,7 @@ _Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
     metavar="FILE",
     help="A reconciliation file of the gateway: what it paid out.",
 )
+@night_options
 @click.option(
     "--ledger",
     required=True,
@@ -189,47 +195,60 @@ def reconcile(
     """
     from umfpay import reconciliation
 
-    if context.args:
-        raise click.UsageError(
-            f"{context.args[0]!r} stands alone: each file needs its option, such as"
-            " --transactions A --transactions B."
-        )
-
-    if (first is None) != (last is None):
-        raise click.UsageError("--from and --to belong together.")
+    _check_words(context.args)
+    _check_pairs(
+        {"--from": first, "--to": last},
+        {"--lenient": lenient or None, "--quarantine": quarantine},
+    )
 
     if total_rules is not None and total_rule != "auto":
         raise click.UsageError("--total-rules remembers what --total-rule says alone.")
 
-    if lenient != (quarantine is not None):
-        raise click.UsageError(
-            "--lenient and --quarantine FILE belong together: the rows go there."
-        )
-
+    asked = NightArguments.of(written)
     _check_places(reports, {"--quarantine": quarantine, "--open-items": open_items})
-    result = reconciliation.reconcile(
-        list(transactions),
-        list(statements) or None,
-        ledger=open_ledger(
-            ledger, query, pairs("--map", columns), chosen_format(written)
-        ),
-        engine=engine,  # type: ignore[arg-type]  # click knows the two words
-        tolerance=_tolerance(pairs("--tolerance", tolerances)),
-        days=None if first is None or last is None else (first.date(), last.date()),
-        without_file=[day.date() for day in without_file],
-        merchant=merchant,
-        settle_after=settle_after,
-        holidays=[day.date() for day in holidays],
-        opening=_opening(opening),
-        work_dir=work_dir,
-        total_rule=(
-            total_rule  # type: ignore[arg-type]  # click knows the words
-            if total_rules is None
-            else TotalRules(total_rules)
-        ),
-        encoding=gateway_encoding,
-        on_bad_row="quarantine" if lenient else "raise",
-    )
+    book = open_ledger(ledger, query, pairs("--map", columns), chosen_format(written))
+    options: dict[str, Any] = {
+        "engine": engine,
+        "tolerance": _tolerance(pairs("--tolerance", tolerances)),
+        "without_file": [day.date() for day in without_file],
+        "merchant": merchant,
+        "settle_after": settle_after,
+        "holidays": [day.date() for day in holidays],
+        "opening": _opening(opening),
+        "encoding": gateway_encoding,
+        "on_bad_row": "quarantine" if lenient else "raise",
+    }
+
+    if asked is None:
+        if not transactions:
+            raise click.UsageError(
+                "--transactions, or --books with --night, is needed."
+            )
+
+        result = reconciliation.reconcile(
+            list(transactions),
+            list(statements) or None,
+            ledger=book,
+            days=None if first is None or last is None else (first.date(), last.date()),
+            work_dir=work_dir,
+            total_rule=total_rule if total_rules is None else TotalRules(total_rules),  # type: ignore[arg-type]  # click knows the words
+            **options,
+        )
+        is_clean, lines = result.is_clean, []
+    else:
+        _check_alone(
+            {
+                "--transactions": transactions,
+                "--statement": statements,
+                "--from": first,
+                "--open-items": open_items,
+                "--work-dir": work_dir,
+                "--total-rules": total_rules,
+                "--total-rule": total_rule != "auto",
+            }
+        )
+        night = compare_night(asked, book, **options)
+        result, is_clean, lines = night.report, night.is_clean, night_lines(night)
 
     for place in reports:
         result.write(
@@ -247,10 +266,36 @@ def reconcile(
     if as_json:
         print_json(result.to_json())
     else:
-        for line in _table(result).splitlines():
+        for line in [*lines, *_table(result).splitlines()]:
             print_line(line)
 
-    context.exit(Exit.GOOD if result.is_clean else Exit.NO)
+    context.exit(Exit.GOOD if is_clean else Exit.NO)
+
+
+def _check_alone(given: Mapping[str, object]) -> None:
+    """
+    Refuse options that books over nights decide themselves.
+    """
+    for option, value in given.items():
+        if value:
+            raise click.UsageError(f"{option} cannot be given with --books.")
+
+
+def _check_words(words: Sequence[str]) -> None:
+    if words:
+        raise click.UsageError(
+            f"{words[0]!r} stands alone: each file needs its option, such as"
+            " --transactions A --transactions B."
+        )
+
+
+def _check_pairs(*pairs_of_options: Mapping[str, object]) -> None:
+    """
+    Refuse options that mean something only together.
+    """
+    for given in pairs_of_options:
+        if len({value is None for value in given.values()}) > 1:
+            raise click.UsageError(f"{' and '.join(given)} belong together.")
 
 
 def _check_places(reports: Sequence[str], places: Mapping[str, str | None]) -> None:

@@ -134,7 +134,7 @@ def pull(
         )
 
         try:
-            asyncio.run(_pull(wanted, file, show_pulled, fetch_token=fetch_token))
+            asyncio.run(pull_files(wanted, file, show_pulled, fetch_token=fetch_token))
         except StatementError as error:
             print_line(f"umfpay: {error}", err=True)
 
@@ -157,13 +157,16 @@ class PullArguments:
     on_bad_row: OnBadRow
 
 
-async def _pull(
+async def pull_files(
     wanted: PullArguments,
     file: Path | None,
     show_pulled: Callable[[Pulled], None],
     *,
     fetch_token: bool,
 ) -> None:
+    """
+    Fetch what is *wanted*, with the settings of *file*; show each day.
+    """
     prove = _prove(wanted)
 
     async with open_session(settings(file), fetch_token=fetch_token) as session:

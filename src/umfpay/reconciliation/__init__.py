@@ -30,17 +30,22 @@ if TYPE_CHECKING:
     from umfpay.reconciliation._ledger import Ledger
     from umfpay.reconciliation._ledger_columns import canonical
     from umfpay.reconciliation._ledger_format import LedgerFormat
+    from umfpay.reconciliation._night_store import Decision
+    from umfpay.reconciliation._nights import Books, Night
     from umfpay.reconciliation._report import DifferenceRow, Report
     from umfpay.reconciliation._running import reconcile
 
 # What needs the extra "reconcile" is imported when it is used.
 _LAZY = {
+    "Books": "_nights",
     "Bridge": "_bridge",
     "BridgeItem": "_bridge",
     "BridgeLine": "_bridge",
+    "Decision": "_night_store",
     "DifferenceRow": "_report",
     "Ledger": "_ledger",
     "LedgerFormat": "_ledger_format",
+    "Night": "_nights",
     "Report": "_report",
     "canonical": "_ledger_columns",
     "compare": "_compare",
@@ -58,9 +63,11 @@ def __getattr__(name: str) -> object:
 
 
 __all__ = [
+    "Books",
     "Bridge",
     "BridgeItem",
     "BridgeLine",
+    "Decision",
     "Difference",
     "DifferenceRow",
     "Encoding",
@@ -68,6 +75,7 @@ __all__ = [
     "Kind",
     "Ledger",
     "LedgerFormat",
+    "Night",
     "OnBadRow",
     "PaidOut",
     "Progress",

@@ -216,7 +216,7 @@ def build_bridge(
     Return the bridge of *sums*.
 
     Args:
-        opening: What was open before, in CNY, where its rows are not known.
+        opening: What was open before, in CNY, of what has no rows.
         has_opening_rows: The rows that were open before are among those traded.
     """
     lines = _lines(sums, "total_cny", opening, has_opening_rows=has_opening_rows)
@@ -246,7 +246,7 @@ def build_bridge(
                 rounding,
                 is_opening_unknown=opening is None and not has_opening_rows,
                 unread=sums.unread_transactions.rows + sums.unread_statement.rows,
-                has_opening_rows=has_opening_rows,
+                has_opening_rows=has_opening_rows and opening is None,
             )
         ),
     )
@@ -300,7 +300,7 @@ def _lines(
     is_unread_known = _add_unread(found, sums, name)
 
     is_part = balance is not None
-    known = before["amount"] if balance is None else balance
+    known = before["amount"] + (balance or 0)
     total = known + sum(
         line["amount"]
         for item, line in found.items()

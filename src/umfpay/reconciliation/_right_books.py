@@ -31,7 +31,7 @@ class Opening:
     What was open before the first day.
 
     Args:
-        balance: In CNY, where the rows are not known.
+        balance: In CNY, of what has no rows.
         rows: In the columns of the transactions.
         identity: What tells it from another, as JSON.
     """
@@ -51,7 +51,16 @@ def checked_opening(given: object) -> Opening:
     if given is None:
         return Opening()
 
-    if isinstance(given, Decimal):
+    if isinstance(given, tuple) and len(given) == 2:
+        rest, listed = map(checked_opening, given)
+
+        if rest.balance is not None and listed.rows is not None:
+            return Opening(
+                balance=rest.balance,
+                rows=listed.rows,
+                identity=[rest.identity, listed.identity],
+            )
+    elif isinstance(given, Decimal):
         if given.is_finite() and given * 100 == (given * 100).to_integral_value():
             return Opening(balance=given, identity=str(given))
     elif _is_frame(given):
@@ -61,10 +70,10 @@ def checked_opening(given: object) -> Opening:
         return Opening(rows=rows, identity=[rows.height, digest])
 
     raise ConfigError(
-        "opening: a Decimal in CNY of at most two decimals, or the rows that were open"
-        " (Report.open_items of the night before).",
+        "opening: a Decimal in CNY of at most two decimals, the rows that were open"
+        " (Report.open_items of the night before), or a pair of both.",
         "opening：必须是最多两位小数的人民币 Decimal，或未结算的行"
-        "（前一晚报告的 open_items）。",
+        "（前一晚报告的 open_items），或二者组成的元组。",
     )
 
 

@@ -82,7 +82,7 @@ def reconcile(
     merchant: str | None = None,
     settle_after: int | None = None,
     holidays: Collection[date] = (),
-    opening: Decimal | pl.DataFrame | None = None,
+    opening: Decimal | pl.DataFrame | tuple[Decimal, pl.DataFrame] | None = None,
     buckets: int | None = None,
     work_dir: str | os.PathLike[str] | None = None,
     total_rule: RuleChoice = "auto",
@@ -115,7 +115,8 @@ def reconcile(
             last day of the statement, is a difference.
         holidays: Days from Monday to Friday on which nobody works.
         opening: What was open before the first day: the sum in CNY, or the rows, as
-            `Report.open_items` has them. Without it the bridge is not proven.
+            `Report.open_items` has them, or the sum of what has no rows and the rows.
+            Without it the bridge is not proven.
         buckets: How many the books are divided into; by default so many that each
             takes a few hundred MiB.
         work_dir: A folder where a run that was killed goes on when it is started again

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -63,6 +64,13 @@ class Tolerance:
         Return the one called *name* in hundredths.
         """
         return int(getattr(self, name) * 100)
+
+    @classmethod
+    def from_json(cls, given: Mapping[str, str]) -> Tolerance:
+        """
+        Return what `to_json()` was made of.
+        """
+        return cls(**{name: Decimal(text) for name, text in given.items()})
 
     def to_json(self) -> dict[str, str]:
         """
