@@ -241,6 +241,36 @@ def test_what_somebody_accepts_is_open_no_more(shop):
     assert shop.night(TUESDAY).is_clean
 
 
+def test_what_comes_again_in_another_night_is_a_duplicate(shop):
+    """
+    Of days that are not compared any more: listed again, and paid out again.
+    """
+    row = shop.sells(1, MONDAY)
+    shop.writes(MONDAY, [row], [shop.paid(1, MONDAY)])
+
+    assert shop.night(MONDAY).is_clean
+
+    shop.writes(TUESDAY, [row], [])
+    night = shop.night(TUESDAY)
+
+    assert TUESDAY == night.first
+    assert [("order-1", "duplicate", "transactions")] == night.differences.select(
+        "order_id", "class", "side"
+    ).rows()
+
+    shop.writes(WEDNESDAY, [], [shop.paid(1, MONDAY)])
+    night = shop.night(WEDNESDAY)
+
+    assert {"transactions", "statement"} == {*night.differences["side"]}
+
+    for difference in {*night.differences["id"]}:
+        Books(shop.books).accept(difference, who="li", why="UMF took it back")
+
+    shop.writes(THURSDAY, [], [])
+
+    assert not shop.night(THURSDAY).differences.height
+
+
 def test_differences_of_long_ago_are_left_as_they_were(shop):
     """
     They are never forgotten, and never compared again.

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -23,6 +23,7 @@ from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._books import KEY, Book
 from umfpay.reconciliation._bridge import BridgeItem
 from umfpay.reconciliation._difference import Difference
+from umfpay.reconciliation._earlier_nights import listed_keys, repeated_keys
 from umfpay.reconciliation._file_checks import changed_files
 from umfpay.reconciliation._frame_parser import FrameParser
 from umfpay.reconciliation._ledger import Ledger
@@ -71,7 +72,8 @@ class Night:
         first: From which day on it was compared.
         report: What was found.
         open_items: What is not paid out, with its *age* in working days.
-        differences: What nobody has accepted, those of before *first* included.
+        differences: What nobody has accepted: of the report, of before *first*, and
+            what was listed or paid out in an earlier night already (a duplicate).
         opened: The ids of those that the night before did not have.
         closed: The ids of those that the night before had, and this has not.
         settled: What the night before had open, and is paid out.
@@ -264,6 +266,11 @@ class Books:
                 "ledger_notes": [[note.en, note.zh] for note in book.notes()],
                 "opening_night": None if anchor is None else anchor.name,
                 "last_night": before[-1].name if before else None,
+                "earlier_nights": [
+                    one.name
+                    for one in before
+                    if one.day >= first - timedelta(days=self._look_back)
+                ],
                 "holidays": sorted(one.isoformat() for one in holidays),
                 "tolerance": (tolerance or Tolerance()).to_json(),
                 "encoding": encoding,
@@ -461,6 +468,7 @@ class Books:
             if facts["rules"] is not None:
                 rules.write_text(facts["rules"], "utf-8")
 
+            rule = TotalRules(rules)
             report = reconcile(
                 paths[Book.TRANSACTIONS],
                 paths[Book.STATEMENT],
@@ -476,16 +484,38 @@ class Books:
                 else rows
                 if balance is None
                 else (balance, rows),
-                total_rule=TotalRules(rules),
+                total_rule=rule,
                 encoding=facts["encoding"],
                 on_bad_row=facts["on_bad_row"],
             )
+            keys = listed_keys(
+                paths,
+                {
+                    "total_rule": rule,
+                    "encoding": facts["encoding"],
+                    "on_bad_row": facts["on_bad_row"],
+                },
+            )
             learned = rules.read_text("utf-8") if rules.exists() else None
 
-        night, parts = self._night(made, report, last, holidays)
+        repeated = repeated_keys(keys, self._keys_of(facts["earlier_nights"]), first)
+        night, parts = self._night(made, report, repeated, last, holidays)
+        parts["keys"] = keys
         parts["balance"] = self._balance_left(anchor, report)
 
         return night, parts, learned
+
+    def _keys_of(
+        self, names: Sequence[str]
+    ) -> Iterator[tuple[date, date, pl.DataFrame]]:
+        """
+        Give what nights have listed, the latest first.
+        """
+        for name in reversed(names):
+            night = self._store.named(name)
+            first = date.fromisoformat(night.facts["first"])
+
+            yield first, night.day, self._store.part(night, "keys")
 
     def _opening(
         self, anchor: StoredNight | None
@@ -523,6 +553,7 @@ class Books:
         self,
         made: StoredNight,
         report: Report,
+        repeated: pl.DataFrame,
         last: StoredNight | None,
         holidays: Collection[date],
     ) -> tuple[Night, dict[str, pl.DataFrame]]:
@@ -533,7 +564,7 @@ class Books:
 
         assert report.open_items is not None
         first = date.fromisoformat(made.facts["first"])
-        found = _with_day(report.frame)
+        found = pl.concat([_with_day(report.frame), repeated], how="diagonal_relaxed")
         before, open_before = found.clear(), report.open_items.clear()
 
         if last is not None:

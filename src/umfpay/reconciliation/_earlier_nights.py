@@ -1,0 +1,111 @@
+"""
+What earlier nights have listed and paid out: what comes again in another night is in no
+single comparison twice, and still a duplicate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from umfpay.reconciliation._books import KEY, Book
+from umfpay.reconciliation._difference import Difference, difference_id
+from umfpay.reconciliation._reading import read_statement, read_transactions
+
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def listed_keys(
+    paths: Mapping[Book, Sequence[Path]], reading: Mapping[str, Any]
+) -> pl.DataFrame:
+    """
+    Return the keys of the gateway's files, each with its *book* and the *day* of the file.
+
+    Of a refund the statement does not know the order: "".
+
+    Args:
+        reading: Options of the readers.
+    """
+    import polars as pl
+
+    schema = {**dict.fromkeys(("book", *KEY), pl.String), "day": pl.Date}
+    frames = [pl.DataFrame(schema=schema)]
+
+    for path in paths[Book.TRANSACTIONS]:
+        reader = read_transactions(path, **reading)
+        frames += [
+            _keys(rows, Book.TRANSACTIONS, reader.header)
+            for rows in reader.frames(columns=KEY)
+        ]
+
+    is_refund = pl.col("kind") == "T"
+
+    for path in paths[Book.STATEMENT]:
+        paid = read_statement(path, **reading)
+        frames += [
+            _keys(
+                rows.with_columns(
+                    order_id=pl.when(is_refund).then(pl.lit("")).otherwise("number"),
+                    refund_id=pl.when(is_refund).then("number").otherwise(pl.lit("")),
+                ),
+                Book.STATEMENT,
+                paid.header,
+            )
+            for rows in paid.frames(columns=("kind", "number"))
+        ]
+
+    return pl.concat(frames)
+
+
+def _keys(rows: pl.DataFrame, book: Book, header: Any) -> pl.DataFrame:
+    import polars as pl
+
+    return rows.select(
+        pl.lit(str(book)).alias("book"), *KEY, pl.lit(header.day).alias("day")
+    )
+
+
+def repeated_keys(
+    keys: pl.DataFrame, earlier: Iterable[tuple[date, date, pl.DataFrame]], first: date
+) -> pl.DataFrame:
+    """
+    Return the *keys* that a day before *first* had already, as differences.
+
+    Args:
+        earlier: Of nights, the latest first: their first day, their day, and their keys.
+    """
+    import polars as pl
+
+    before = [keys.clear()]
+    until = first
+
+    for begin, day, listed in earlier:
+        # What a later night has read is newer.
+        last = min(day, until)
+        before.append(
+            listed.filter(pl.col("day").is_between(begin, last), pl.col("day") < until)
+        )
+        until = min(until, begin)
+
+    by = ["book", *KEY]
+    rows = keys.join(pl.concat(before).select(by).unique(), on=by, how="semi")
+    name = str(Difference.DUPLICATE)
+
+    return rows.select(
+        *KEY,
+        pl.lit(name).alias("class"),
+        pl.lit("").alias("also"),
+        side="book",
+        id=pl.Series(
+            [
+                difference_id(order, kind, refund, name)
+                for order, kind, refund in rows.select(KEY).iter_rows()
+            ],
+            dtype=pl.String,
+        ),
+        day="day",
+    )
