@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import statement_files as files
 
-from umfpay.reconciliation import Ledger, reconcile
+from umfpay.reconciliation import Ledger, _places, reconcile
 
 
 def report_of(folder, transactions, *, statements=None, ledger="nobody,1.00\n"):
@@ -95,3 +95,26 @@ def test_the_id_of_a_row_of_the_statement(tmp_path):
 
     assert ("PAY_1", ("paid.txt:2",)) == found["order-1"]
     assert ("", ()) == found["nobody"]
+
+
+def test_lines_are_counted_on_where_a_file_is_read_in_several_parts(
+    tmp_path, monkeypatch
+):
+    """
+    Whatever a part ends with, and where one part alone is in GB18030.
+    """
+    rows = [files.payment(number) for number in range(1, 8)]
+    fields = rows[5].split(",")
+    rows[5] = ",".join([*fields[:10], "20170206", *fields[10:12], "书,本", ""])
+    day = files.file(*rows, total="700.00").decode().encode("gb18030")
+    (tmp_path / "day.txt").write_bytes(day)
+    found = {}
+
+    for size in (1, 100, 150, 100_000):
+        monkeypatch.setattr(_places, "_BYTES_AT_ONCE", size)
+        found[size] = places(report_of(tmp_path, tmp_path / "day.txt"))
+
+    expected = {f"order-{number}": (f"day.txt:{number + 1}",) for number in range(1, 8)}
+
+    for one in found.values():
+        assert expected | {"nobody": ()} == {key: at for key, (_, at) in one.items()}
