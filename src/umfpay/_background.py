@@ -15,6 +15,7 @@ from umfpay.errors import DatabaseError
 
 # Seconds: nothing waits longer for its next attempt, whatever a clock said once.
 MAX_PAUSE_SECONDS: Final = 300.0
+_CANCEL_SECONDS: Final = 1.0
 
 _log = logging.getLogger("umfpay")
 
@@ -38,8 +39,8 @@ async def rest(until: asyncio.Event, at: float) -> None:
 
 async def repeat(
     name: str,
-    work: Callable[[], Awaitable[bool]],
-    wake: asyncio.Event,
+    work: Callable[[], Awaitable[object]],
+    wake: asyncio.Event | None = None,
     *,
     seconds: float,
     max_pause: float = 1.0,
@@ -49,16 +50,17 @@ async def repeat(
 
     Args:
         name: What a log calls it.
-        work: Returns False if a part of it failed.
         max_pause: Seconds at most before what failed is done again.
     """
+    wake = wake or asyncio.Event()
     failures = 0
 
     while True:
         wake.clear()
 
         try:
-            failures = 0 if await work() else failures + 1
+            await work()
+            failures = 0
         except DatabaseError as error:
             _log.warning("%s cannot be done now: %s", name, error.what.en)
             failures += 1
@@ -70,6 +72,20 @@ async def repeat(
             await asyncio.sleep(min(pause_after(failures - 1), max_pause))
         else:
             await rest(wake, asyncio.get_running_loop().time() + seconds)
+
+
+async def end(*tasks: asyncio.Task[None]) -> None:
+    """
+    Cancel *tasks* until they have ended.
+    """
+    pending = {one for one in tasks if not one.done()}
+
+    # `asyncio.wait_for` before Python 3.12, in a library, may lose a cancellation.
+    while pending:
+        for task in pending:
+            task.cancel()
+
+        _, pending = await asyncio.wait(pending, timeout=_CANCEL_SECONDS)
 
 
 async def gather_all(works: Iterable[Awaitable[None]]) -> None:

@@ -40,19 +40,17 @@ def break_apply():
     run, apply = Applier._run, Applier._apply
     kept = WeakKeyDictionary()
 
-    async def keep(self, handlers, trial, connection):
-        kept[self].append((handlers, trial))
+    async def keep(self, handlers, event, trial, connection):
+        kept[self].append((handlers, event, trial))
 
     async def apply_and_run(self, some):
         kept[self] = []
-        ends = await apply(self, some)
+        await apply(self, some)
 
-        for handlers, trial in kept.pop(self, []):
-            await self._ready.run(
-                functools.partial(run, self, handlers, trial), timeout=10.0
+        for handled in kept.pop(self, []):
+            await self._store.database.run(
+                functools.partial(run, self, *handled), timeout=10.0
             )
-
-        return ends
 
     Applier._run = keep
     Applier._apply = apply_and_run

@@ -18,7 +18,7 @@ from umfpay import Config, UMFSession
 from umfpay._background import pause_after
 from umfpay.emulator import Emulator, serve
 from umfpay.models import Money
-from umfpay.notifications import NotificationReceiver, _asking, _inbox, _waiting_events
+from umfpay.notifications import NotificationReceiver, _event_store, _inbox
 from umfpay.testing import NotificationSigner
 
 
@@ -36,9 +36,7 @@ def _quick(monkeypatch):
     def quick(times):
         return min(0.01 * 2**times, 0.1)
 
-    for module in (_asking, _waiting_events):
-        monkeypatch.setattr(module, "pause_after", quick)
-
+    monkeypatch.setattr(_event_store, "pause_after", quick)
     monkeypatch.setattr(_inbox, "_POLL_SECONDS", 0.02)
 
 
@@ -173,7 +171,8 @@ async def test_an_own_payment_that_was_not_announced_is_confirmed(
 
     assert await eventually(lambda: place.effects() == [f"{mine} TRADE_SUCCESS"])
     assert [] == await shop.inbox.unconfirmed()
-    assert "n1" == (await shop.inbox._store.binding(mine)).mer_reference_id
+    [binding] = await shop.inbox._store.bindings(object_id=mine)
+    assert "n1" == binding.mer_reference_id
 
 
 async def test_a_number_that_nobody_expects_is_never_asked_for(gateway, shop, log):
@@ -358,8 +357,6 @@ async def test_after_a_day_it_is_unconfirmed_and_warned_of_daily(
     await shop.inbox.expect("n1", amount=PRICE)
     await _receive(shop, "PAY_NOBODY")
     assert await eventually(lambda: "not confirmed and not applied" in log.text)
-    # Nobody but this test reports from now on.
-    shop.inbox._tasks[2].cancel()
     log.clear()
     await place.change(
         "UPDATE umf_events SET received_at = received_at - 90000000000, questions = 20"
@@ -367,15 +364,10 @@ async def test_after_a_day_it_is_unconfirmed_and_warned_of_daily(
     assert await eventually(
         lambda: place.run("SELECT status FROM umf_events") == [("unconfirmed",)]
     )
+    assert await eventually(lambda: "not confirmed and not applied" in log.text)
     questions = place.run("SELECT questions FROM umf_events")
-    await shop.inbox._reporter.report()
-    assert "not confirmed" not in log.text
-
-    await place.change("UPDATE umf_events SET reported_at = reported_at - 90000000000")
-    await shop.inbox._reporter.report()
-    assert 1 == log.text.count("not confirmed and not applied")
-    await shop.inbox._reporter.report()
-    assert 1 == log.text.count("not confirmed and not applied")
+    await shop.inbox._reporter.remind()
+    assert "1 not confirmed (see inbox.unconfirmed())" in log.text
     assert questions == place.run("SELECT questions FROM umf_events")
 
     await shop.inbox.expect("n1", amount=PRICE, payment_id="PAY_NOBODY")
@@ -399,14 +391,8 @@ async def test_without_a_session_it_waits_for_a_worker_that_has_one(
     assert await eventually(lambda: "not confirmed and not applied" in log.text)
     assert [] == place.effects()
 
-    # Nobody but this test reports from now on: it is told daily, if no worker comes.
-    blind.inbox._tasks[2].cancel()
-    log.clear()
-    await place.change("UPDATE umf_events SET reported_at = reported_at - 90000000000")
-
-    for _ in range(2):
-        await blind.inbox._reporter.report()
-        assert 1 == log.text.count("not confirmed and not applied")
+    await blind.inbox._reporter.remind()
+    assert "1 not confirmed (see inbox.unconfirmed())" in log.text
 
     await open_asking_shop()
 
@@ -522,9 +508,6 @@ async def test_what_is_asked_about_is_reported_once_however_often_it_is_expected
     theirs = await gateway.create("n1", gateway.other)
     await _receive(shop, theirs)
     assert await eventually(lambda: "is held and not applied" in log.text)
-    # One reporter: two would meet between the line in the log and its mark.
-    shop.inbox._tasks[2].cancel()
-    report = shop.inbox._reporter.report
     asked = "SELECT questions FROM umf_events"
 
     for _ in range(3):
@@ -534,7 +517,6 @@ async def test_what_is_asked_about_is_reported_once_however_often_it_is_expected
         assert await eventually(
             lambda before=so_far: place.run(asked)[0][0] > before + 1
         )
-        await report()
         assert "is not confirmed and not applied" in log.text
 
     assert 1 == log.text.count("is held and not applied")

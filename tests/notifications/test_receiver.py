@@ -281,7 +281,7 @@ def test_what_cannot_be_read_is_kept_with_the_number_it_names(
     signed = signer(members)
     delivery = receiver.verify(signed.body, signed.headers)
 
-    assert (None, number) == (delivery.event, delivery.number)
+    assert (None, number) == (delivery.event, delivery.mer_reference_id)
 
 
 def test_a_payment_without_an_order_has_no_number(receiver, signer):

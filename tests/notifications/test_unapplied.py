@@ -9,11 +9,8 @@ import time
 
 import pytest
 
-from umfpay import _background
 from umfpay.emulator._keys import make_credentials
-from umfpay.errors import DatabaseError, TransportError
 from umfpay.models import (
-    CustomsDeclaration,
     Money,
     Payment,
     PaymentState,
@@ -50,143 +47,43 @@ async def test_a_conflict_is_acknowledged_and_not_applied(
     assert await eventually(lambda: reported)
     [conflict] = await shop.inbox.conflicts()
     assert says in conflict.reason
-    assert conflict.error is None
     assert place.effects() == ONCE
     assert (await shop.inbox.notified(object_id="PAY_A")).state == "TRADE_SUCCESS"
 
 
-class Noun:
+async def test_a_conflict_is_logged_and_counted(open_shop, place, eventually, log):
     """
-    A part of a session that knows one state.
-    """
-
-    def __init__(self, state):
-        self.state = state
-        self.asked = []
-
-    async def get(self, key, /):
-        self.asked.append(key)
-
-        return self
-
-
-class KnowingGateway:
-    """
-    A gateway that can be asked.
-    """
-
-    def __init__(self):
-        self.payments = Noun("TRADE_SUCCESS")
-        self.refunds = Noun("REFUND_SUCCESS")
-        self.customs = Noun("SUCCESS")
-
-
-async def test_the_gateway_is_asked_about_a_conflict(open_shop, place, eventually, log):
-    """
-    By default its answer is logged, for each kind of object.
-    """
-    gateway = KnowingGateway()
-    shop = await open_shop(place, own=True, gateway=gateway)
-    money = {"amount": {"total": "3.00", "currency": "USD"}}
-    order = {"order": {"mer_reference_id": "n1", **money}}
-    await shop.expect()
-    await shop.inbox.expect(
-        "n1", amount=Money("3.00", "USD"), kind="refund", refund_id="REF_A"
-    )
-    await shop.inbox.expect(CustomsDeclaration(id="CUST_A"))
-
-    for first, second in (
-        (
-            {"payment": {"id": "PAY_A", "state": "TRADE_SUCCESS", **order}},
-            {"payment": {"id": "PAY_A", "state": "TRADE_FAIL", **order}},
-        ),
-        (
-            {"refund": {"id": "REF_A", "state": "REFUND_SUCCESS", **order}},
-            {"refund": {"id": "REF_A", "state": "REFUND_PROCESS", **order}},
-        ),
-        (
-            {"customs_declaration": {"id": "CUST_A", "state": "SUCCESS"}},
-            {"customs_declaration": {"id": "CUST_A", "state": "FAIL"}},
-        ),
-    ):
-        for members in (first, second):
-            signed = shop.signer(members)
-            await shop.inbox.receive(signed.body, signed.headers)
-
-    assert await eventually(lambda: log.text.count("the gateway says") == 3)
-    assert gateway.payments.asked == ["PAY_A"]
-    assert gateway.refunds.asked == ["REF_A"]
-    assert gateway.customs.asked == ["CUST_A"]
-    assert "the gateway says REFUND_SUCCESS" in log.text
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        TransportError("nobody is there", "无人应答", request_sent=False),
-        OSError("a gateway of the shop's own"),
-    ],
-    ids=["ours", "theirs"],
-)
-async def test_a_conflict_is_reported_though_the_gateway_refuses_to_say(
-    open_shop, place, eventually, log, error
-):
-    """
-    It may be another merchant's object; told once all the same.
-    """
-
-    class RefusingNoun:
-        async def get(self, object_id):
-            raise error
-
-    gateway = KnowingGateway()
-    gateway.payments = RefusingNoun()
-    shop = await open_shop(place, own=True, gateway=gateway)
-    await shop.receive()
-    await shop.receive(state="TRADE_FAIL")
-
-    assert await eventually(lambda: "does not tell its state" in log.text)
-    assert f"({type(error).__name__})" in log.text
-    assert "told again" not in log.text
-
-
-async def test_without_a_gateway_a_conflict_is_logged(
-    open_shop, place, eventually, log
-):
-    """
-    The log says that nobody was asked.
+    Once when it is decided; at each start and daily, how many there are.
     """
     shop = await open_shop(place, own=True)
     await shop.receive()
     await shop.receive(state="TRADE_FAIL")
 
-    assert await eventually(lambda: "nobody was asked" in log.text)
+    assert await eventually(lambda: "is in conflict and not applied" in log.text)
+    assert "TRADE_FAIL contradicts after TRADE_SUCCESS" in log.text
+    await shop.expect()
+    await shop.inbox.replay()
+    assert 1 == log.text.count("is in conflict and not applied")
+
+    await open_shop(place)
+    says = "not applied: 1 in conflict (see inbox.conflicts())"
+    assert await eventually(lambda: says in log.text)
 
 
-async def test_a_failing_on_conflict_is_reported_again(
-    open_shop, place, eventually, log, monkeypatch
-):
+async def test_a_failing_on_conflict_ends_nothing(open_shop, place, eventually, log):
     """
-    The failure is logged, and the conflict is told until somebody takes it.
+    The failure is logged, and the conflict stays in the list.
     """
-    monkeypatch.setattr(_background, "pause_after", lambda failures: 0.02)
-    reported = []
 
     async def on_conflict(conflict):
-        reported.append(conflict.event.key)
-
-        if len(reported) < 3:
-            raise RuntimeError("the desk is closed")
+        raise RuntimeError("the desk is closed")
 
     shop = await open_shop(place, own=True, on_conflict=on_conflict)
     await shop.receive()
     await shop.receive(state="TRADE_FAIL")
 
-    assert await eventually(lambda: len(reported) == 3)
-    assert "the desk is closed" in log.text
-    await asyncio.sleep(0.1)
-    assert len(reported) == 3
-    assert len(set(reported)) == 1
+    assert await eventually(lambda: "the desk is closed" in log.text)
+    assert 1 == len(await shop.inbox.conflicts())
 
 
 async def test_a_slow_on_conflict_does_not_stop_the_applying(
@@ -210,62 +107,6 @@ async def test_a_slow_on_conflict_does_not_stop_the_applying(
     assert await eventually(lambda: "PAY_B TRADE_SUCCESS" in place.effects())
 
 
-async def test_a_conflict_is_reported_after_a_restart(open_shop, place, eventually):
-    """
-    What nobody has taken is told by the next inbox.
-    """
-    begun = asyncio.Event()
-    reported = []
-
-    async def thinks(conflict):
-        begun.set()
-        await asyncio.sleep(60)
-
-    async def takes(conflict):
-        reported.append(conflict.event.state)
-
-    first = await open_shop(place, own=True, on_conflict=thinks)
-    await first.receive()
-    await first.receive(state="TRADE_FAIL")
-    await begun.wait()
-    await first.inbox.aclose()
-    await open_shop(place, own=True, on_conflict=takes)
-
-    assert await eventually(lambda: reported == ["TRADE_FAIL"])
-
-
-async def test_a_place_that_is_down_stops_the_telling_for_a_while(
-    open_shop, place, eventually, log, monkeypatch
-):
-    """
-    It is logged, and goes on when the place is back.
-    """
-    monkeypatch.setattr(_background, "pause_after", lambda failures: 0.02)
-    reported = []
-
-    async def on_conflict(conflict):
-        reported.append(conflict.event.state)
-
-    shop = await open_shop(place, own=True, on_conflict=on_conflict)
-    unreported = shop.inbox._store.unreported
-    calls = []
-
-    async def down(now, *, questions):
-        calls.append(1)
-
-        if len(calls) < 4:
-            raise DatabaseError("It is down.", "不可用。")
-
-        return await unreported(now, questions=questions)
-
-    monkeypatch.setattr(shop.inbox._store, "unreported", down)
-    await shop.receive()
-    await shop.receive(state="TRADE_FAIL")
-
-    assert await eventually(lambda: reported == ["TRADE_FAIL"])
-    assert "reporting what waits cannot be done now: It is down." in log.text
-
-
 async def test_a_conflict_that_verifies_no_more_is_listed(
     open_shop, make_shop, place, log, eventually
 ):
@@ -273,7 +114,6 @@ async def test_a_conflict_that_verifies_no_more_is_listed(
     After a change of keys nothing of it is believed; it is told once and dismissed.
     """
     old = await open_shop(place, own=True)
-    old.inbox._tasks[2].cancel()
     await old.receive()
     await old.receive(state="TRADE_FAIL")
     await old.inbox.replay()
@@ -291,13 +131,12 @@ async def test_a_conflict_that_verifies_no_more_is_listed(
         await new.receive("PAY_B", state="TRADE_FAIL", number="n2")
         await new.inbox.replay()
         unreadable, conflict = await new.inbox.conflicts()
-        assert await eventually(lambda: "PAY_B was not applied" in log.text)
+        assert "a notification of PAY_B (order n2) is in conflict" in log.text
 
         assert conflict.event.object_id == "PAY_B"
         assert unreadable.event is None
         assert "contradicts" in unreadable.reason
         assert "verifies no more" in unreadable.reason
-        assert log.text.count("verifies no more") == 1
         assert await new.inbox.dismiss(unreadable.key)
 
 
@@ -339,16 +178,18 @@ async def test_what_nobody_expects_is_held_logged_once_and_listed(
     shop, eventually, log
 ):
     """
-    With its number, its reason and how many there are.
+    With its number and its reason; how many there are is said daily.
     """
     await shop.receive()
     await shop.receive("PAY_B", number="n2")
 
     assert await eventually(lambda: log.text.count("is held and not applied") == 2)
     assert "a notification of PAY_A (order n1)" in log.text
-    assert "with it 2 are: see inbox.held()" in log.text
+    assert "see inbox.held()" in log.text
+    await shop.inbox.expect("n1", amount=Money("3.00", "USD"), kind="refund")
     await shop.inbox.replay()
-    await shop.inbox._reporter.report()
+    await shop.inbox._reporter.remind()
+    assert "2 held (see inbox.held())" in log.text
     assert log.text.count("is held and not applied") == 2
 
     held = await shop.inbox.held()

@@ -15,7 +15,7 @@ from umfpay.models import Money
 from umfpay.notifications import (
     NotificationInbox,
     NotificationReceiver,
-    _waiting_events,
+    _event_store,
     _worker,
 )
 from umfpay.testing import NotificationSigner
@@ -83,7 +83,7 @@ async def test_the_pause_grows(shop, place, monkeypatch, attempts, pause):
     """
     1, 2, 4 ... 300 seconds, however often it has failed.
     """
-    monkeypatch.setattr(_worker, "time", SimpleNamespace(time=lambda: 1000.0))
+    monkeypatch.setattr(_event_store, "time", SimpleNamespace(time=lambda: 1000.0))
     shop.stop_applying()
 
     async def fail(event):
@@ -249,7 +249,7 @@ async def test_what_waits_for_another_process_hides_nothing(
     """
     Though it fills whole batches: what came after it is applied.
     """
-    for module in (_waiting_events, _worker):
+    for module in (_event_store, _worker):
         monkeypatch.setattr(module, "BATCH", 3)
 
     applied = []

@@ -138,7 +138,6 @@ async def test_what_is_kept_comes_back_exactly(database):
             "origin": "notification",
             "status": "ready",
             "reason": reason,
-            "reported_reason": "",
             "received_at": 2**62,
         }
 

@@ -48,8 +48,7 @@ Everything that can go wrong, in one tree.
     │   └── PendingExpiredError        a payment half made is too old, or forgotten
     ├── NotificationError
     │   ├── NotificationSignatureError
-    │   ├── NotificationBodyError      not the bytes, or not a notification
-    │   └── NotificationAmountError    amount or currency is not the order's
+    │   └── NotificationBodyError      not the bytes, or not a notification
     ├── DocumentError                  papers that cannot be packed
     │   └── UploadError                .name
     ├── StatementError
@@ -120,7 +119,6 @@ from umfpay.errors._extras import MissingExtraError, needs_extra
 from umfpay.errors._files import (
     DocumentError,
     IncompleteStatementError,
-    NotificationAmountError,
     NotificationBodyError,
     NotificationError,
     NotificationSignatureError,
@@ -173,7 +171,6 @@ __all__ = [
     "MismatchedResponseError",
     "MissingExtraError",
     "NotFinishedError",
-    "NotificationAmountError",
     "NotificationBodyError",
     "NotificationError",
     "NotificationSignatureError",

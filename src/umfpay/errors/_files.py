@@ -32,12 +32,6 @@ class NotificationBodyError(NotificationError):
     """
 
 
-class NotificationAmountError(NotificationError):
-    """
-    Raised when amount or currency of a notification is not that of the order.
-    """
-
-
 class DocumentError(UMFError):
     """
     Raised when papers cannot be packed: empty, too large, or wrongly named.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import attrs
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from umfpay._background import repeat
+from umfpay._background import end, repeat
 from umfpay._callbacks import call
 from umfpay._session import Executed, Resolution, UMFSession
 from umfpay.errors import ConfigError, UMFError
@@ -90,7 +90,6 @@ class Recovery:
             repeat(
                 "recovery",
                 self._look,
-                asyncio.Event(),
                 seconds=self.look_every,
                 max_pause=_MAX_IDLE_SECONDS,
             )
@@ -108,8 +107,7 @@ class Recovery:
         task, self._task = self._task, None
 
         if task is not None:
-            task.cancel()
-            await asyncio.wait({task})
+            await end(task)
 
     async def run_once(self) -> int:
         """
@@ -154,11 +152,9 @@ class Recovery:
             # Its claim ends, and another look is taken.
             _log.info("row %d: %s", entry.position, type(error).__name__)
 
-    async def _look(self) -> bool:
+    async def _look(self) -> None:
         while await self.run_once() >= _BATCH_SIZE:
             pass
-
-        return True
 
     async def _due(self) -> list[JournalEntry]:
         rows, columns = self._rows, self._rows.table.c

@@ -9,17 +9,29 @@ doubt is asked for, what differs is a conflict, what nobody expected is held.
 
 from __future__ import annotations
 
-from decimal import Decimal
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
 import attrs
 
 from umfpay.errors import escape
-from umfpay.models import CustomsDeclaration, PaymentState, Refund
+from umfpay.models import Amount, CustomsState, PaymentState, RefundState
 from umfpay.notifications._expectations import Binding, Expectation
-from umfpay.notifications._receiver import NotificationEvent
-from umfpay.notifications._state_machine import Transition, transition
+from umfpay.notifications._receiver import Kind, NotificationEvent
+
+
+_STATES_OF_KIND: Final[dict[Kind, type[PaymentState | RefundState | CustomsState]]] = {
+    "payment": PaymentState,
+    "refund": RefundState,
+    "customs_declaration": CustomsState,
+}
+# A final state follows each open one; these are the other steps (gateway.md 7.1-7.3).
+_SUCCESSORS: Final = {
+    "WAIT_BUYER_PAY": {"TRADE_PENDING", "PRE_AUTHORIZATION_TRANSFER"},
+    "TRADE_SUCCESS": {"TRADE_CANCEL", "TRADE_REVERSE"},
+    "ACCEPTED": {"SUBMITTED"},
+}
 
 
 class Status(StrEnum):
@@ -32,7 +44,6 @@ class Status(StrEnum):
     ASKING = "asking"
     UNCONFIRMED = "unconfirmed"
     CONFLICT = "conflict"
-    WRONG_AMOUNT = "wrong_amount"
     APPLIED = "applied"
     SAME = "same"
     DISMISSED = "dismissed"
@@ -42,10 +53,16 @@ class Status(StrEnum):
 class Decision:
     """
     What to do with an event, and why if it is not applied.
+
+    Attributes:
+        answers: What the gateway says in its place, as events.
+        binding: An id that is thereby the shop's own.
     """
 
     status: Status
     reason: str = ""
+    answers: tuple[NotificationEvent, ...] = ()
+    binding: Binding | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -62,8 +79,8 @@ class KnownFacts:
         parent: The order number of the payment that a refund is of, None if that
             payment is not known to be the shop's own.
         paid_by: Another payment of the same order that was applied as paid.
-        payment_ids: The payments that are bound to the number.
-        refund_ids: The refunds that are bound to the number.
+        refunded_by: Another refund that has the same number.
+        has_payments: Whether a payment is bound to the number.
     """
 
     states: tuple[str, ...] = ()
@@ -72,11 +89,14 @@ class KnownFacts:
     refund: Expectation | None = None
     parent: str | None = None
     paid_by: str | None = None
-    payment_ids: tuple[str, ...] = ()
-    refund_ids: tuple[str, ...] = ()
+    refunded_by: str | None = None
+    has_payments: bool = False
 
-
-_APPLIED_DECISION: Final = Decision(Status.APPLIED)
+    def expected(self, kind: Kind) -> Expectation | None:
+        """
+        Return what is expected of an object of *kind*.
+        """
+        return {"payment": self.order, "refund": self.refund}.get(kind)
 
 
 def decide(
@@ -90,49 +110,29 @@ def decide(
         number: The merchant's number that those bytes name.
     """
     if event is None:
-        return _unreadable(number, known)
+        return _nameless(number, known)
 
     if known.binding is not None and known.binding.kind != event.kind:
-        return Decision(Status.CONFLICT, "its id is that of another kind")
+        return _conflict("its id is that of another kind")
 
-    if event.kind == "payment":
-        return _payment(event, known)
-
-    if event.kind == "refund":
-        return _refund(event, known)
-
-    return _declaration(event, known)
-
-
-def _declaration(event: NotificationEvent, known: KnownFacts) -> Decision:
-    assert isinstance(event.object, CustomsDeclaration)
-
-    if known.binding is None:
-        return Decision(Status.HELD, "no declaration of this id was made here")
-
-    trouble = _parent_conflict(event.object.parent_payment, known.binding.payment_id)
-
-    if trouble is not None:
-        return trouble
-
-    return _decide_by_state(event, known) or _decide_without_query(event)
+    return (
+        _BY_KIND[event.kind](event, known)
+        or _by_state(event, known)
+        or _by_form(event)
+        or _paid_twice(event, known)
+        or Decision(Status.APPLIED)
+    )
 
 
-def _parent_conflict(parent: str | None, own: str | None) -> Decision | None:
-    """
-    Return the conflict if an event names another payment than its object is of.
-    """
-    if parent is None or own in (None, parent):
-        return None
-
-    return Decision(Status.CONFLICT, f"it is of {escape(parent)}, expected was {own}")
+def _conflict(reason: str) -> Decision:
+    return Decision(Status.CONFLICT, reason)
 
 
-def _unreadable(number: str | None, known: KnownFacts) -> Decision:
+def _nameless(number: str | None, known: KnownFacts) -> Decision:
     """
     The ids of the number can be asked for.
     """
-    if known.payment_ids:
+    if known.has_payments:
         return Decision(Status.ASKING, "it names no payment; those of its number are")
 
     if number is None:
@@ -141,82 +141,79 @@ def _unreadable(number: str | None, known: KnownFacts) -> Decision:
     return Decision(Status.HELD, "it names no payment, and its number is not expected")
 
 
-def _payment(event: NotificationEvent, known: KnownFacts) -> Decision:
-    if known.order is None:
-        if event.mer_reference_id is None:
-            return Decision(Status.HELD, "it names no order, and its id is not known")
+def _payment(event: NotificationEvent, known: KnownFacts) -> Decision | None:
+    if known.order is None and event.mer_reference_id is None:
+        return Decision(Status.HELD, "it names no order, and its id is not known")
 
+    if known.order is None:
         return Decision(Status.HELD, "its order is not expected")
 
-    trouble = number_conflict(event, known.order) or money_conflict(event, known.order)
+    trouble = order_conflict(event, known.order)
 
-    if trouble is not None:
-        return trouble
-
-    if known.binding is None:
+    if trouble is None and known.binding is None:
         return Decision(Status.ASKING, "its id is not known to be ours")
 
-    decision = _decide_by_state(event, known)
-
-    if decision is not None:
-        return decision
-
-    if event.origin == "notification" and not is_complete(event):
-        return Decision(Status.ASKING, "it does not tell all that was ordered")
-
-    decision = _decide_without_query(event)
-
-    if decision is _APPLIED_DECISION and is_paid_twice(event.state, known):
-        return Decision(Status.CONFLICT, f"paid twice: {known.paid_by} was paid before")
-
-    return decision
+    return trouble
 
 
-def _refund(event: NotificationEvent, known: KnownFacts) -> Decision:
-    assert isinstance(event.object, Refund)
-    expected, parent = known.refund, event.object.parent_payment
+def _refund(event: NotificationEvent, known: KnownFacts) -> Decision | None:
+    binding, expected, number = known.binding, known.refund, event.mer_reference_id
     own_parent = None if expected is None else expected.payment_id
 
-    if known.binding is not None:
-        own_parent = known.binding.payment_id or own_parent
+    if binding is not None:
+        own_parent = binding.payment_id or own_parent
     elif expected is None and known.order is None and known.parent is None:
         return Decision(Status.HELD, "neither its number nor its payment is known")
 
-    trouble = _parent_conflict(parent, own_parent) or _refund_number_conflict(
-        event.mer_reference_id, known
+    trouble = _parent_conflict(event, own_parent) or _refund_number_conflict(
+        number, known
     )
 
-    if trouble is not None:
+    # Under the number of its order stands the money of its order (gateway.md, trap 15).
+    if (
+        trouble is None
+        and expected is not None
+        and number in (None, expected.mer_reference_id)
+    ):
+        trouble = _money_conflict(event, expected)
+
+    if trouble is not None or binding is not None:
         return trouble
 
-    # Under the number of its order stands the money of its order (gateway.md, trap 15).
-    if expected is not None and event.mer_reference_id in (
-        None,
-        expected.mer_reference_id,
-    ):
-        trouble = money_conflict(event, expected)
-
-        if trouble is not None:
-            return trouble
+    is_of_ours = event.payment_id == own_parent or known.parent is not None
 
     # With the number of the refund the payment counts, not with that of an order,
     # which refunds name, too (gateway.md, trap 15).
-    ours = known.binding is not None or (
-        expected is not None
-        and parent is not None
-        and (parent == own_parent or known.parent is not None)
-    )
-
-    if not ours:
+    if expected is None or event.payment_id is None or not is_of_ours:
         return Decision(Status.ASKING, "its id is not known to be ours")
 
     # A number is used once: money may have been given back twice.
-    if known.binding is None and known.refund_ids:
-        return Decision(
-            Status.CONFLICT, f"its number is that of {', '.join(known.refund_ids)}"
-        )
+    if known.refunded_by is not None:
+        return _conflict(f"its number is that of {known.refunded_by}")
 
-    return _decide_by_state(event, known) or _decide_without_query(event)
+    return None
+
+
+def _declaration(event: NotificationEvent, known: KnownFacts) -> Decision | None:
+    if known.binding is None:
+        return Decision(Status.HELD, "no declaration of this id was made here")
+
+    return _parent_conflict(event, known.binding.payment_id)
+
+
+_BY_KIND: Final[
+    dict[Kind, Callable[[NotificationEvent, KnownFacts], Decision | None]]
+] = {"payment": _payment, "refund": _refund, "customs_declaration": _declaration}
+
+
+def _parent_conflict(event: NotificationEvent, own: str | None) -> Decision | None:
+    """
+    Return the conflict if *event* names another payment than its object is of.
+    """
+    if event.payment_id is None or own in (None, event.payment_id):
+        return None
+
+    return _conflict(f"it is of {escape(event.payment_id)}, expected was {own}")
 
 
 def _refund_number_conflict(number: str | None, known: KnownFacts) -> Decision | None:
@@ -229,106 +226,107 @@ def _refund_number_conflict(number: str | None, known: KnownFacts) -> Decision |
     if None in (number, own, known.parent) or number in (own, known.parent):
         return None
 
-    return Decision(
-        Status.CONFLICT, f"the number is {escape(str(number))}, its id belongs to {own}"
-    )
+    return _conflict(f"the number is {escape(str(number))}, its id belongs to {own}")
 
 
-def _decide_by_state(event: NotificationEvent, known: KnownFacts) -> Decision | None:
+def _by_state(event: NotificationEvent, known: KnownFacts) -> Decision | None:
     # Told again, perhaps late, perhaps in other bytes.
     if event.state in known.states:
         return Decision(Status.SAME)
 
     last = known.states[-1] if known.states else None
-    step = transition(event.kind, last, event.state)
 
-    if step is Transition.FORWARD:
+    if last is None or follows(event.kind, last, event.state):
         return None
 
-    word = "goes back" if step is Transition.BACK else "contradicts"
+    # Of a word that nobody knows nobody can say whether it is an earlier one.
+    is_known = _STATES_OF_KIND[event.kind](event.state).known
+    is_back = is_known and follows(event.kind, event.state, last)
+    word = "goes back" if is_back else "contradicts"
 
-    return Decision(
-        Status.CONFLICT, f"{escape(event.state)} {word} after {escape(last or '')}"
+    return _conflict(f"{escape(event.state)} {word} after {escape(last)}")
+
+
+def follows(kind: Kind, before: str, after: str) -> bool:
+    """
+    Tell whether the state *after* may come at any time after the state *before*.
+    """
+    word = _STATES_OF_KIND[kind]
+
+    return (word(after).final and not word(before).final) or after in _SUCCESSORS.get(
+        before, ()
     )
 
 
-def _decide_without_query(event: NotificationEvent) -> Decision:
+def _by_form(event: NotificationEvent) -> Decision | None:
     # A create answer says TRADE_SUCCESS before anybody paid (gateway.md, trap 19).
     if not event.bare:
         return Decision(Status.ASKING, "it has the form of an answer")
 
-    return _APPLIED_DECISION
+    is_whole = event.kind != "payment" or is_complete(event)
+
+    # A query has told all that it knows.
+    if is_whole or event.origin == "query":
+        return None
+
+    return Decision(Status.ASKING, "it does not tell all that was ordered")
+
+
+def _paid_twice(event: NotificationEvent, known: KnownFacts) -> Decision | None:
+    if event.state != PaymentState.TRADE_SUCCESS or known.paid_by is None:
+        return None
+
+    return _conflict(f"paid twice: {known.paid_by} was paid before")
 
 
 def is_complete(event: NotificationEvent) -> bool:
     """
     Tell whether *event* tells number, total and currency.
     """
-    amount = None if event.order is None else event.order.amount
+    amount = _amount(event)
 
-    return (
-        event.mer_reference_id is not None
-        and amount is not None
-        and amount.total is not None
-        and amount.currency is not None
-    )
+    return None not in (event.mer_reference_id, amount.total, amount.currency)
 
 
-def is_paid_twice(state: str, known: KnownFacts) -> bool:
+def _amount(event: NotificationEvent) -> Amount:
+    return (event.order and event.order.amount) or Amount()
+
+
+def order_conflict(event: NotificationEvent, expected: Expectation) -> Decision | None:
     """
-    Tell whether *state* says that an order is paid which another payment has paid.
+    Return the conflict if *event* names another number, day or money than expected.
     """
-    return state == PaymentState.TRADE_SUCCESS and known.paid_by is not None
-
-
-def number_conflict(event: NotificationEvent, expected: Expectation) -> Decision | None:
-    """
-    Return the conflict if *event* names another number, or day of it, than expected.
-    """
-    number = event.mer_reference_id
-
-    if number not in (None, expected.mer_reference_id):
-        return Decision(
-            Status.CONFLICT,
-            f"the number is {escape(str(number))}, its id belongs to"
-            f" {expected.mer_reference_id}",
-        )
-
+    number, own = event.mer_reference_id, expected.mer_reference_id
     day = None if event.order is None else event.order.mer_date
+
+    if number not in (None, own):
+        return _conflict(
+            f"the number is {escape(str(number))}, its id belongs to {own}"
+        )
 
     # Perhaps a number is unique within a day only (gateway.md 12.9).
     if None not in (day, expected.mer_date) and day != expected.mer_date:
-        return Decision(
-            Status.CONFLICT, f"the mer_date is {day}, expected was {expected.mer_date}"
-        )
+        return _conflict(f"the mer_date is {day}, expected was {expected.mer_date}")
 
-    return None
+    return _money_conflict(event, expected)
 
 
-def money_conflict(event: NotificationEvent, expected: Expectation) -> Decision | None:
-    """
-    Return the conflict if *event* names other money than expected.
-    """
-    amount = None if event.order is None else event.order.amount
-
-    if amount is None:
-        return None
-
-    total, currency = amount.total, amount.currency
+def _money_conflict(event: NotificationEvent, expected: Expectation) -> Decision | None:
+    amount = _amount(event)
 
     # A refund's whole number may be CNY cents (gateway.md, trap 15).
-    if event.kind == "refund" and total is not None and _is_whole(total):
+    if (
+        event.kind == "refund"
+        and amount.total is not None
+        and "." not in str(amount.total)
+    ):
         return None
 
-    if total is not None and total != expected.total:
-        reason = f"the total is {total}, expected was {expected.total}"
-    elif currency is not None and currency != expected.currency:
-        reason = f"the currency is {currency}, expected was {expected.currency}"
-    else:
-        return None
+    for name, found, own in (
+        ("total", amount.total, expected.total),
+        ("currency", amount.currency, expected.currency),
+    ):
+        if found is not None and found != own:
+            return _conflict(f"the {name} is {found}, expected was {own}")
 
-    return Decision(Status.WRONG_AMOUNT, reason)
-
-
-def _is_whole(total: Decimal) -> bool:
-    return "." not in str(total)
+    return None

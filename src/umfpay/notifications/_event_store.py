@@ -1,55 +1,259 @@
 """
-Keep events and expectations: what comes, what is ordered, which ids are the shop's own.
+Keep events, what was ordered, and which ids are the shop's own.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import Any, Final
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import attrs
-from sqlalchemy import Table, case, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    Table,
+    case,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from umfpay._background import MAX_PAUSE_SECONDS, pause_after
 from umfpay.errors import CommitUnknownError
-from umfpay.errors.inbox_errors import full_error, not_expected_error
+from umfpay.errors.inbox_errors import full_error
 from umfpay.notifications._decision import Decision, Status
 from umfpay.notifications._expectations import Binding, Expectation
 from umfpay.notifications._receiver import Delivery, NotificationEvent
-from umfpay.notifications._stored_events import StoredEvent, as_moment
-from umfpay.notifications._waiting_events import WAITING_STATUSES, WaitingEvents
-from umfpay.sql import insert_if_absent
+from umfpay.notifications._stored_events import (
+    StoredEvent,
+    as_moment,
+    event_query,
+    read_stored,
+)
+from umfpay.sql import Database, Work, insert_if_absent
 
 
+_T = TypeVar("_T")
+
+# What `expect()` makes ready again.
+WAITING_STATUSES: Final = (
+    Status.HELD,
+    Status.ASKING,
+    Status.UNCONFIRMED,
+    Status.CONFLICT,
+)
+_SETTLED_STATUSES: Final = (Status.APPLIED, Status.SAME, Status.DISMISSED)
+BATCH: Final = 200
+_MAX_PRUNED: Final = 1000
 _MAX_ID_CHARACTERS: Final = 128
 _MAX_STATE_CHARACTERS: Final = 64
 
 
-class EventStore(WaitingEvents):
+def is_due(due_at: Any) -> Any:
+    """
+    Tell of a moment, or of a column of them, whether it has come.
+
+    One later than the longest pause was stored by another clock.
+    """
+    now = time.time()
+
+    return (due_at <= as_moment(now)) | (due_at > as_moment(now + MAX_PAUSE_SECONDS))
+
+
+class EventStore:
     """
     Events, objects and orders of one merchant.
+
+    Args:
+        seconds: That a transaction may take.
     """
 
-    async def open(self) -> None:
+    def __init__(self, database: Database, merchant: str, *, seconds: float) -> None:
+        self.database = database
+        self.merchant = merchant
+        self._seconds = seconds
+        self.events, self.objects = database.tables.events, database.tables.objects
+        self._orders = database.tables.orders
+        self.query = event_query(database.tables, merchant)
+        events = self.events.c
+        is_failed = (events.status == Status.READY) & (events.attempts > 0)
+        self._waits = events.status.in_(WAITING_STATUSES) | is_failed
+
+    # Transactions
+
+    async def _run(self, work: Work[_T], *, read_only: bool = False) -> _T:
+        run = partial(
+            self.database.run,
+            work,
+            timeout=self._seconds,
+            repeatable=True,
+            read_only=read_only,
+        )
+
+        with suppress(CommitUnknownError):
+            return await run()
+
+        # Done twice, it is done once.
+        return await run()
+
+    async def _rows(self, query: Select[Any]) -> list[Any]:
+        # Any: what the columns hold.
+        async def work(connection: AsyncConnection) -> list[Any]:
+            return [*await connection.execute(query)]
+
+        return await self._run(work, read_only=True)
+
+    async def _change(
+        self,
+        *conditions: ColumnElement[bool],
+        connection: AsyncConnection | None = None,
+        **values: Any,
+    ) -> int:
+        is_ours = self.events.c.merchant == self.merchant
+        statement = update(self.events).where(is_ours, *conditions).values(**values)
+
+        async def work(connection: AsyncConnection) -> int:
+            return (await connection.execute(statement)).rowcount
+
+        return await (self._run(work) if connection is None else work(connection))
+
+    async def _make_ready(
+        self,
+        is_it: ColumnElement[bool],
+        connection: AsyncConnection | None = None,
+        **values: Any,
+    ) -> int:
+        events = self.events.c
+        now = as_moment(time.time())
+        # What has failed keeps its pause.
+        due_at = case((events.attempts > 0, events.due_at), else_=now)
+
+        # A ready one, too: somebody may just decide about it by what was known.
+        return await self._change(
+            is_it,
+            events.status.in_([*WAITING_STATUSES, Status.READY]),
+            connection=connection,
+            status=Status.READY,
+            version=events.version + 1,
+            **{"due_at": due_at, **values},
+        )
+
+    # Reading
+
+    async def find(self, key: str) -> StoredEvent | None:
         """
-        Look whether the database is there, and its tables.
+        Return that event with what is known now.
         """
-        await self.count(Status.READY, limit=1)
+        found = await self._select(self.events.c.event_key == key)
+
+        return found[0] if found else None
+
+    async def list_events(self, statuses: Collection[Status]) -> list[StoredEvent]:
+        """
+        Return the events in one of *statuses*, oldest first; ready ones that failed.
+        """
+        return await self._select(self._waits, self.events.c.status.in_(statuses))
+
+    async def _select(self, *conditions: ColumnElement[bool]) -> list[StoredEvent]:
+        query = self.query.where(*conditions).order_by(self.events.c.position)
+
+        return [read_stored(row) for row in await self._rows(query)]
+
+    async def due(
+        self, status: Status, *, after: Row[Any] | None = None, limit: int = BATCH
+    ) -> list[Row[Any]]:
+        """
+        Return the next events of *status* whose time has come, the longest due first:
+        moment, position, key, id and name of their object (the key if it has no id).
+        """
+        events = self.events.c
+        place = (events.due_at, events.position)
+        query = select(
+            *place,
+            events.event_key.label("key"),
+            events.object_id,
+            func.coalesce(events.object_id, events.event_key).label("name"),
+        ).where(
+            events.merchant == self.merchant,
+            events.status == status,
+            is_due(events.due_at),
+        )
+
+        if after is not None:
+            query = query.where(tuple_(*place) > (after.due_at, after.position))
+
+        return await self._rows(query.order_by(*place).limit(limit))
+
+    async def count_waiting(self) -> dict[Status, int]:
+        """
+        Return how many events wait in each status; ready are those that failed.
+        """
+        events = self.events.c
+        rows = await self._rows(
+            select(events.status, func.count())
+            .where(events.merchant == self.merchant, self._waits)
+            .group_by(events.status)
+        )
+
+        return {Status(status): int(count) for status, count in rows}
+
+    async def bindings(self, **named: str) -> list[Binding]:
+        """
+        Return the ids that are known whose columns have these values.
+        """
+        columns = [self.objects.c[one.name] for one in attrs.fields(Binding)]
+        rows = await self._rows(select(*columns).where(*self._objects_named(named)))
+
+        return [Binding(**row._mapping) for row in rows]
+
+    async def newest(self, **named: str) -> StoredEvent | None:
+        """
+        Return the event that was applied last to the object whose columns have these
+        values.
+
+        Of a number that an order and a refund have: the payment's.
+        """
+        objects = self.objects.c
+        rows = await self._rows(
+            select(objects.body, objects.signature, objects.origin)
+            .where(*self._objects_named(named), objects.body.is_not(None))
+            # A payment comes before a refund; a clock may be set back.
+            .order_by(objects.kind, objects.event_position.desc())
+            .limit(1)
+        )
+
+        return StoredEvent(**rows[0]._mapping) if rows else None
+
+    def _objects_named(self, named: Mapping[str, str]) -> list[ColumnElement[bool]]:
+        values = {"merchant": self.merchant, **named}
+
+        return [self.objects.c[name] == one for name, one in values.items()]
+
+    # What comes
 
     async def add(
         self,
         what: Delivery | NotificationEvent,
         *,
         connection: AsyncConnection | None = None,
-        only_known: bool = False,
+        max_held: int | None = None,
     ) -> None:
         """
         Keep *what* as ready, unless it is there already: it is durable afterwards.
 
         Args:
             connection: In whose transaction; it is durable when that is committed.
-            only_known: Refuse what names neither a number nor an id that is known.
+            max_held: While so many are held, refuse what names neither a number nor an
+                id that is known.
 
         Raises:
             NotificationError: It was refused.
@@ -57,29 +261,22 @@ class EventStore(WaitingEvents):
         values = self._values(what)
 
         async def work(connection: AsyncConnection) -> None:
-            if only_known and not await self._is_known(connection, values):
+            if max_held is not None and not await connection.scalar(
+                self._has_room(values, max_held)
+            ):
                 raise full_error()
 
-            await insert_if_absent(connection, self._events, values)
+            await insert_if_absent(connection, self.events, values)
 
-        if connection is None:
-            await self._keep(work)
-        else:
-            await work(connection)
+        await (self._run(work) if connection is None else work(connection))
 
     def _values(self, what: Delivery | NotificationEvent) -> dict[str, Any]:
         event = what if isinstance(what, NotificationEvent) else what.event
-        number = what.number if isinstance(what, Delivery) else what.mer_reference_id
         now = as_moment(time.time())
-        names: dict[str, str | None] = {"mer_reference_id": number}
+        names: dict[str, str | None] = {"mer_reference_id": what.mer_reference_id}
 
-        if event is not None:
-            names |= {
-                "kind": event.kind,
-                "object_id": event.object_id,
-                "payment_id": event.payment_id,
-                "state": event.state,
-            }
+        for name in ("kind", "object_id", "payment_id", "state"):
+            names[name] = getattr(event, name, None)
 
         # What no column holds counts as unreadable: the bytes are kept.
         if not all(_fits(name, value) for name, value in names.items()):
@@ -87,43 +284,39 @@ class EventStore(WaitingEvents):
 
         return {
             **names,
-            "merchant": self._merchant,
+            "merchant": self.merchant,
             "event_key": what.key,
             "body": what.body,
             "signature": what.signature,
             "origin": "notification" if event is None else event.origin,
             "status": Status.READY,
             "reason": "",
-            "reported_reason": "",
             "received_at": now,
             "due_at": now,
         }
 
-    async def _is_known(
-        self, connection: AsyncConnection, values: dict[str, Any]
-    ) -> bool:
-        orders, objects = self._database.tables.orders.c, self._objects.c
+    def _has_room(self, values: Mapping[str, Any], max_held: int) -> Select[Any]:
+        events, objects, orders = self.events.c, self.objects.c, self._orders.c
         ids = {values.get("object_id"), values.get("payment_id")} - {None}
-        numbers = select(orders.kind).where(
-            orders.merchant == self._merchant,
-            orders.mer_reference_id == values.get("mer_reference_id"),
+        held = select(events.position).where(
+            events.merchant == self.merchant, events.status == Status.HELD
         )
-        bound = select(objects.kind).where(
-            objects.merchant == self._merchant, objects.object_id.in_(ids)
+        count = select(func.count()).select_from(held.limit(max_held).subquery())
+
+        return select(
+            or_(
+                exists().where(
+                    orders.merchant == self.merchant,
+                    orders.mer_reference_id == values.get("mer_reference_id"),
+                ),
+                exists().where(
+                    objects.merchant == self.merchant, objects.object_id.in_(ids)
+                ),
+                count.scalar_subquery() < max_held,
+            )
         )
 
-        return bool(await connection.scalar(select(numbers.exists() | bound.exists())))
-
-    async def _keep(self, work: Callable[[AsyncConnection], Awaitable[None]]) -> None:
-        # Done twice, it is done once.
-        for last in (False, True):
-            try:
-                await self._database.run(work, timeout=self._seconds, repeatable=True)
-
-                return
-            except CommitUnknownError:
-                if last:
-                    raise
+    # What is expected
 
     async def expect(
         self, expected: Expectation | None, binding: Binding | None
@@ -136,216 +329,196 @@ class EventStore(WaitingEvents):
 
         async def work(connection: AsyncConnection) -> None:
             if expected is not None:
-                await self._keep_order(connection, expected)
+                key = ("kind", "mer_reference_id")
+                await self._remember(connection, self._orders, expected, key)
 
+            # In the order of the workers: objects are locked before events.
             if binding is not None:
                 await self._bind(connection, binding)
 
-            number = None if expected is None else expected.mer_reference_id
-            await self._release(connection, number, binding)
+            if expected is not None:
+                is_it = self.events.c.mer_reference_id == expected.mer_reference_id
+                await self._make_ready(is_it, connection)
 
-        await self._keep(work)
+        await self._run(work)
+
+    async def _bind(self, connection: AsyncConnection, binding: Binding) -> None:
+        await self._remember(connection, self.objects, binding, ("kind", "object_id"))
+
+        for column in (self.events.c.object_id, self.events.c.payment_id):
+            await self._make_ready(column == binding.object_id, connection)
 
     async def _remember(
         self,
         connection: AsyncConnection,
         table: Table,
-        key: dict[str, str],
-        values: dict[str, str | None],
-        **at_first: Any,
+        what: Expectation | Binding,
+        key: tuple[str, str],
     ) -> None:
         """
-        Keep *values* under *key*; what is known stays known, whoever tells less.
-
-        Args:
-            at_first: What stays as it was inserted. Any: what the columns hold.
+        Keep *what* under *key*; what is known stays known, whoever tells less.
         """
-        key = {"merchant": self._merchant, **key}
-        is_it = [table.c[name] == one for name, one in key.items()]
+        given = {
+            name: str(one)
+            for name, one in attrs.asdict(what).items()
+            if one is not None
+        }
+        is_it = [
+            table.c.merchant == self.merchant,
+            *(table.c[name] == given[name] for name in key),
+        ]
         row = (await connection.execute(select(table).where(*is_it))).first()
 
         if row is None and await insert_if_absent(
-            connection, table, {**key, **values, **at_first}
+            connection, table, {"merchant": self.merchant, **given}
         ):
             return
 
         # A handler may hold the row: nobody waits for it to write what stands there.
         new = {
             name: one
-            for name, one in values.items()
-            if one is not None and (row is None or getattr(row, name) != one)
+            for name, one in given.items()
+            if row is None or getattr(row, name) != one
         }
 
         if new:
             await connection.execute(update(table).where(*is_it).values(**new))
 
-    async def _keep_order(
-        self, connection: AsyncConnection, expected: Expectation
-    ) -> None:
-        day = expected.mer_date
-        await self._remember(
-            connection,
-            self._database.tables.orders,
-            {"kind": expected.kind, "mer_reference_id": expected.mer_reference_id},
-            {
-                "total": str(expected.total),
-                "currency": expected.currency,
-                "mer_date": None if day is None else day.isoformat(),
-                "payment_id": expected.payment_id,
-            },
-            created_at=as_moment(time.time()),
+    # What is decided
+
+    async def claim_question(self, stored: StoredEvent) -> bool:
+        """
+        Count a question about *stored*; False if another worker has asked meanwhile.
+        """
+        events = self.events.c
+        pause = pause_after(stored.questions + 1)
+        changed = await self._change(
+            events.position == stored.position,
+            events.status == Status.ASKING,
+            is_due(events.due_at),
+            questions=events.questions + 1,
+            due_at=as_moment(time.time() + pause),
         )
 
-    async def _bind(self, connection: AsyncConnection, binding: Binding) -> None:
-        await self._remember(
-            connection,
-            self._objects,
-            {"object_id": binding.object_id},
-            {
-                "mer_reference_id": binding.mer_reference_id,
-                "payment_id": binding.payment_id,
-            },
-            kind=binding.kind,
-        )
+        return changed == 1
 
-    async def _release(
-        self, connection: AsyncConnection, number: str | None, binding: Binding | None
-    ) -> None:
-        events = self._events.c
-        named = [] if number is None else [events.mer_reference_id == number]
-
-        if binding is not None:
-            named += [
-                events.object_id == binding.object_id,
-                events.payment_id == binding.object_id,
-            ]
-
-        now = as_moment(time.time())
-
-        for one in named:
-            # A ready one, too: somebody may just decide about it by what was known.
-            await connection.execute(
-                update(self._events)
-                .where(
-                    self._is_ours,
-                    one,
-                    events.status.in_([*WAITING_STATUSES, Status.READY]),
-                )
-                # In this order: MySQL sees a new value at once.
-                .ordered_values(
-                    (
-                        events.due_at,
-                        case((events.status == Status.READY, events.due_at), else_=now),
-                    ),
-                    (events.status, Status.READY),
-                    (events.version, events.version + 1),
-                )
-            )
-
-    async def release(self, stored: StoredEvent, event: NotificationEvent) -> None:
+    async def conclude(self, stored: StoredEvent, decision: Decision) -> bool:
         """
-        Bind the id that *event* names by a person's word, and make it ready.
+        Keep what became of a question, and the answers in the place of *stored*.
 
-        Raises:
-            NotificationError: Its order is not expected.
+        Returns:
+            False if it was decided meanwhile.
         """
-        orders = {"payment": stored.known.order, "refund": stored.known.refund}
-        expected = orders.get(event.kind)
+        end = decision
 
-        if event.kind == "payment" and expected is None:
-            raise not_expected_error()
-
-        binding = Binding(
-            kind=event.kind,
-            object_id=event.object_id,
-            mer_reference_id=None if expected is None else expected.mer_reference_id,
-            payment_id=event.payment_id,
-        )
-        await self.expect(None, binding)
-
-    async def confirm(
-        self,
-        stored: StoredEvent,
-        answers: Sequence[NotificationEvent],
-        binding: Binding | None,
-    ) -> None:
-        """
-        Put what queries say in the place of *stored*, and bind its id.
-        """
         # A recorded query may be confirmed by its own words: it is applied itself.
-        end = Decision(Status.SAME, "a query was applied")
+        if any(answer.key == stored.event_key for answer in decision.answers):
+            end = Decision(Status.READY)
 
-        if any(answer.key == stored.event_key for answer in answers):
-            end = Decision(Status.READY, "a query confirms it")
+        async def work(connection: AsyncConnection) -> bool:
+            if not await self.move(connection, stored, end):
+                return False
 
-        async def work(connection: AsyncConnection) -> None:
-            if not await self._move(connection, stored, end):
-                return
+            if decision.binding is not None:
+                await self._bind(connection, decision.binding)
 
-            if binding is not None:
-                await self._bind(connection, binding)
-                await self._release(connection, None, binding)
+            for answer in decision.answers:
+                await insert_if_absent(connection, self.events, self._values(answer))
 
-            for answer in answers:
-                await insert_if_absent(connection, self._events, self._values(answer))
+            return True
 
-        await self._keep(work)
+        return await self._run(work)
 
-    async def binding(self, object_id: str) -> Binding | None:
+    async def move(
+        self, connection: AsyncConnection, stored: StoredEvent, decision: Decision
+    ) -> bool:
         """
-        Return what is bound to that id.
+        Have *stored* as it was decided; False if it is no more as it was read.
         """
-        objects = self._objects.c
-        columns = [objects[one.name] for one in attrs.fields(Binding)]
-        is_it = objects.object_id == object_id
+        events = self.events.c
+        values: dict[str, Any] = {"status": decision.status, "reason": decision.reason}
 
-        for row in await self._rows(
-            select(*columns).where(objects.merchant == self._merchant, is_it)
-        ):
-            return Binding(**row._mapping)
+        # A question that is open has its next moment already.
+        if decision.status is not stored.status:
+            pause = pause_after(0) if decision.status is Status.ASKING else 0.0
+            values["due_at"] = as_moment(time.time() + pause)
 
-        return None
-
-    async def newest(
-        self, *, object_id: str | None = None, mer_reference_id: str | None = None
-    ) -> StoredEvent | None:
-        """
-        Return the event that was applied last to that object or number.
-
-        Of a number that an order and a refund have: the payment's.
-        """
-        objects = self._objects.c
-        named = (
-            objects.object_id == object_id
-            if object_id is not None
-            else objects.mer_reference_id == mer_reference_id
+        changed = await self._change(
+            events.position == stored.position,
+            events.status == stored.status,
+            # What waits may be expected now.
+            events.version == stored.version,
+            connection=connection,
+            **values,
         )
 
-        for row in await self._rows(
-            select(objects.body, objects.signature, objects.origin)
-            .where(objects.merchant == self._merchant, named, objects.body.is_not(None))
-            # A payment comes before a refund; a clock may be set back.
-            .order_by(objects.kind, objects.event_position.desc())
-            .limit(1)
-        ):
-            return StoredEvent(**row._mapping)
+        return changed == 1
 
-        return None
-
-    async def newest_positions(self, object_ids: Collection[str]) -> dict[str, int]:
+    async def postpone(self, stored: StoredEvent, error: Exception) -> None:
         """
-        Return which event was applied last to each of these objects.
+        Count a failed attempt of the handler; the next one is made after a while.
         """
-        objects = self._objects.c
-        rows = await self._rows(
-            select(objects.object_id, objects.event_position).where(
-                objects.merchant == self._merchant,
-                objects.object_id.in_(object_ids),
-                objects.event_position.is_not(None),
-            )
+        events = self.events.c
+        await self._change(
+            events.position == stored.position,
+            events.status == Status.READY,
+            attempts=events.attempts + 1,
+            due_at=as_moment(time.time() + pause_after(stored.attempts)),
+            reason=f"failed: {type(error).__name__}",
         )
 
-        return {row.object_id: row.event_position for row in rows}
+    async def hasten(self, key: str | None = None) -> int:
+        """
+        Have decided anew what waits with *key*, or all that failed or is unconfirmed.
+
+        Returns:
+            How many there are.
+        """
+        events = self.events.c
+        is_it = events.event_key == key
+
+        if key is None:
+            is_it = events.status.in_([Status.READY, Status.ASKING, Status.UNCONFIRMED])
+
+        return await self._make_ready(is_it, due_at=as_moment(time.time()))
+
+    async def dismiss(self, key: str) -> bool:
+        """
+        Have a person's word that nothing is to be done; False if it does not wait.
+        """
+        changed = await self._change(
+            self.events.c.event_key == key,
+            self._waits,
+            status=Status.DISMISSED,
+            due_at=as_moment(time.time()),
+        )
+
+        return changed == 1
+
+    async def prune(self, before: float) -> int:
+        """
+        Remove what was settled before that time; return how many.
+        """
+        events = self.events.c
+        old = select(events.position).where(
+            events.merchant == self.merchant,
+            events.status.in_(_SETTLED_STATUSES),
+            events.due_at < as_moment(before),
+        )
+        # MySQL deletes from no table that it selects from, but from what it has read.
+        chosen = select(old.limit(_MAX_PRUNED).subquery().c.position)
+        statement = delete(self.events).where(events.position.in_(chosen))
+
+        async def work(connection: AsyncConnection) -> int:
+            return (await connection.execute(statement)).rowcount
+
+        removed = 0
+
+        # Short transactions let others in.
+        while count := await self._run(work):
+            removed += count
+
+        return removed
 
 
 def _fits(name: str, value: str | None) -> bool:

@@ -18,7 +18,7 @@ from umfpay.models import (
     NewOrder,
     NewRefund,
 )
-from umfpay.notifications._receiver import Kind
+from umfpay.notifications._receiver import Kind, NotificationEvent
 from umfpay.sensitive import shows_itself_half_made
 
 
@@ -66,6 +66,21 @@ class Binding:
     payment_id: str | None = None
 
 
+def bind(event: NotificationEvent, expected: Expectation | None) -> Binding:
+    """
+    Return what makes the id of *event* the shop's own.
+
+    Args:
+        expected: Of the order or refund that it is.
+    """
+    return Binding(
+        kind=event.kind,
+        object_id=event.object_id,
+        mer_reference_id=getattr(expected, "mer_reference_id", None),
+        payment_id=event.payment_id or getattr(expected, "payment_id", None),
+    )
+
+
 def read_expectation(
     what: Expectable,
     *,
@@ -89,7 +104,14 @@ def read_expectation(
     refund_id = None if refund_id is None else refund_id.strip()
 
     if isinstance(what, CustomsDeclaration):
-        return None, _of_declaration(what, payment_id)
+        if what.id is None:
+            raise _expectation_error("the declaration has no id", "报关没有编号")
+
+        return None, Binding(
+            kind="customs_declaration",
+            object_id=what.id,
+            payment_id=payment_id or what.parent_payment,
+        )
 
     number: object = what
     day = None
@@ -114,13 +136,14 @@ def read_expectation(
     if refund_id is not None and kind != "refund":
         raise _expectation_error("refund_id goes with a refund", "refund_id 仅用于退款")
 
+    parent = payment_id if kind == "refund" else None
     expected = Expectation(
         kind=kind,
         mer_reference_id=number,
         total=amount.total,
         currency=Currency(amount.currency).value,
         mer_date=day,
-        payment_id=payment_id if kind == "refund" else None,
+        payment_id=parent,
     )
     object_id = refund_id if kind == "refund" else payment_id
 
@@ -128,21 +151,7 @@ def read_expectation(
         return expected, None
 
     return expected, Binding(
-        kind=kind,
-        object_id=object_id,
-        mer_reference_id=number,
-        payment_id=expected.payment_id,
-    )
-
-
-def _of_declaration(what: CustomsDeclaration, payment_id: str | None) -> Binding:
-    if what.id is None:
-        raise _expectation_error("the declaration has no id", "报关没有编号")
-
-    return Binding(
-        kind="customs_declaration",
-        object_id=what.id,
-        payment_id=payment_id or what.parent_payment,
+        kind=kind, object_id=object_id, mer_reference_id=number, payment_id=parent
     )
 
 

@@ -5,22 +5,21 @@ The inbox: no webhook is acknowledged before it is stored, none applied twice.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from datetime import timedelta
-from types import TracebackType
 from typing import Any, Final, Self
 from weakref import WeakValueDictionary
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from umfpay._background import MAX_PAUSE_SECONDS, repeat, rest
+from umfpay._background import end, repeat, rest
 from umfpay._callbacks import check_callback
 from umfpay.errors import NotificationSignatureError
 from umfpay.errors.inbox_errors import (
     closed_error,
     no_event_error,
+    not_expected_error,
     not_stored_error,
     open_already_error,
 )
@@ -28,13 +27,16 @@ from umfpay.models import Money
 from umfpay.notifications._asking import Asker, Gateway
 from umfpay.notifications._decision import Status
 from umfpay.notifications._event_store import EventStore
-from umfpay.notifications._expectations import Expectable, Expected, read_expectation
+from umfpay.notifications._expectations import (
+    Expectable,
+    Expected,
+    bind,
+    read_expectation,
+)
 from umfpay.notifications._query_events import event_of, stored_event
-from umfpay.notifications._ready_events import ReadyEvents
 from umfpay.notifications._receiver import (
     Entity,
     Headers,
-    Kind,
     NotificationEvent,
     NotificationReceiver,
     NotificationReply,
@@ -48,12 +50,9 @@ from umfpay.sql import Database
 
 # Seconds.
 _PRUNE_SECONDS: Final = 600.0
+_REMIND_SECONDS: Final = 86400.0
 _POLL_SECONDS: Final = 1.0
-# What another process decided is reported after that.
-_REPORT_SECONDS: Final = 30.0
 _PATIENCE_SECONDS: Final = 10.0
-
-_log = logging.getLogger("umfpay")
 
 
 class NotificationInbox:
@@ -97,13 +96,13 @@ class NotificationInbox:
         receiver: Verifies.
         gateway: The session that asks about what proves nothing by itself. Without one,
             another process on the same database must have it.
-        on_conflict: Awaited with each conflict; it may be told twice. By default the
-            gateway is asked and the answer logged.
+        on_conflict: Awaited with each conflict, in the process that has found it; what
+            it raises is logged, and the conflict stays in the list.
         keep: How long applied events are kept against duplicates.
         handler_timeout: Seconds that the handlers of an event may take.
         workers: Of how many objects events are applied at the same time.
-        max_held: With about so many held events, another one that names no known number
-            or id is not acknowledged: strangers cannot fill the database.
+        max_held: With so many held events, another one that names no known number or id
+            is not acknowledged: strangers cannot fill the database.
     """
 
     def __init__(
@@ -138,46 +137,35 @@ class NotificationInbox:
                 applying = Database(place, pool_size=workers)
                 self._databases.append(applying)
 
-        seconds = _PATIENCE_SECONDS
-
-        # Whoever writes waits for a handler that does.
-        if keeping.dialect == "sqlite":
-            seconds = handler_timeout + MARGIN_SECONDS
-
-        self._store = EventStore(keeping, receiver.merchant, seconds=seconds)
+        # In a file, whoever writes waits for a handler that does.
+        in_file = keeping.dialect == "sqlite"
+        seconds = handler_timeout + MARGIN_SECONDS if in_file else _PATIENCE_SECONDS
+        merchant = receiver.merchant
+        self._store = EventStore(keeping, merchant, seconds=seconds)
         self._receiver = receiver
-        self._work, self._news = asyncio.Event(), asyncio.Event()
-        both: dict[str, Any] = {"store": self._store, "read": self._read}
-        self._reporter = Reporter(**both, gateway=gateway, on_conflict=on_conflict)
-        self._asker = None
+        self._reporter = Reporter(
+            self._store, self._read, on_conflict, asks=gateway is not None
+        )
+        report, self._asker = self._reporter.report, None
 
         if gateway is not None:
-            self._asker = Asker(
-                **both,
-                gateway=gateway,
-                on_answer=self._apply_soon,
-                on_waiting=self._report_soon,
-            )
+            self._asker = Asker(self._store, self._read, gateway, report)
 
         self._applier = Applier(
-            ready=ReadyEvents(applying, receiver.merchant, seconds=seconds),
+            store=EventStore(applying, merchant, seconds=seconds),
             read=self._read,
             handler_timeout=handler_timeout,
             workers=workers,
             on_applied=self._wake,
-            on_waiting=self._report_soon,
+            on_waiting=report,
         )
         self._keep = keep
         self._max_held = max_held
-        self._is_full = False
-        # Something was held since they were counted.
-        self._must_count = True
         self._is_open = False
         self._tasks: list[asyncio.Task[None]] = []
-        self._pruned = 0.0
-        # By the id that somebody waits for; and what was applied last to it.
+        self._work = asyncio.Event()
+        # By the id that somebody waits for.
         self._arrived = WeakValueDictionary[str, asyncio.Event]()
-        self._newest_positions: dict[str, int] = {}
 
     def handler(self, handler: Handler) -> Handler:
         """
@@ -188,32 +176,27 @@ class NotificationInbox:
         Raises:
             ConfigError: It is no coroutine function of event and transaction.
         """
-        return self._add_handler("inbox.handler", handler, None)
+        return self._applier.add_handler("inbox.handler", handler, None)
 
     def on_payment(self, handler: Handler) -> Handler:
         """
         Have *handler* called with each event of a payment; a decorator.
         """
-        return self._add_handler("inbox.on_payment", handler, "payment")
+        return self._applier.add_handler("inbox.on_payment", handler, "payment")
 
     def on_refund(self, handler: Handler) -> Handler:
         """
         Have *handler* called with each event of a refund; a decorator.
         """
-        return self._add_handler("inbox.on_refund", handler, "refund")
+        return self._applier.add_handler("inbox.on_refund", handler, "refund")
 
     def on_customs(self, handler: Handler) -> Handler:
         """
         Have *handler* called with each event of a customs declaration; a decorator.
         """
-        return self._add_handler("inbox.on_customs", handler, "customs_declaration")
-
-    def _add_handler(self, name: str, handler: Handler, kind: Kind | None) -> Handler:
-        check_callback(name, handler, arguments=2)
-        self._applier.add_handler(handler, kind)
-        self._work.set()
-
-        return handler
+        return self._applier.add_handler(
+            "inbox.on_customs", handler, "customs_declaration"
+        )
 
     async def __aenter__(self) -> Self:
         """
@@ -229,7 +212,8 @@ class NotificationInbox:
         self._is_open = True
 
         try:
-            await self._store.open()
+            # Whether the database is there, and its tables.
+            await self._store.count_waiting()
         except BaseException:
             self._is_open = False
             await self._close_databases()
@@ -237,45 +221,25 @@ class NotificationInbox:
             raise
 
         # Perhaps in another loop than before.
-        self._work, self._news = asyncio.Event(), asyncio.Event()
+        self._work = asyncio.Event()
         self._applier.start()
+        apply, count = self._applier.apply_due, self._reporter.remind
         works = [
-            repeat(
-                "applying notifications", self._apply, self._work, seconds=_POLL_SECONDS
-            ),
-            repeat(
-                "waking who waits", self._look, asyncio.Event(), seconds=_POLL_SECONDS
-            ),
-            repeat(
-                "reporting what waits",
-                self._reporter.report,
-                self._news,
-                seconds=_REPORT_SECONDS,
-                max_pause=MAX_PAUSE_SECONDS,
-            ),
+            repeat("applying events", apply, self._work, seconds=_POLL_SECONDS),
+            repeat("removing old events", self._prune, seconds=_PRUNE_SECONDS),
+            repeat("counting what waits", count, seconds=_REMIND_SECONDS),
         ]
 
         if self._asker is not None:
-            works.append(
-                repeat(
-                    "asking about notifications",
-                    self._asker.ask_due,
-                    asyncio.Event(),
-                    seconds=_POLL_SECONDS,
-                )
-            )
+            ask = self._asker.ask_due
+            works.append(repeat("asking about events", ask, seconds=_POLL_SECONDS))
 
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(work) for work in works]
 
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await self.aclose()
 
     async def aclose(self) -> None:
@@ -284,8 +248,7 @@ class NotificationInbox:
 
         A handler that runs is stopped, and leaves nothing.
         """
-        tasks, self._tasks = self._tasks, []
-        closing = asyncio.get_running_loop().create_task(self._close(tasks))
+        closing = asyncio.get_running_loop().create_task(self._close())
 
         try:
             await asyncio.shield(closing)
@@ -295,21 +258,17 @@ class NotificationInbox:
 
             raise
 
-    async def _close(self, tasks: list[asyncio.Task[None]]) -> None:
+    async def _close(self) -> None:
         # The handler's transaction ends before its connection is closed.
         await self._applier.stop()
-
-        # `asyncio.wait_for` before Python 3.12, in a library, may lose a cancellation.
-        while tasks := [task for task in tasks if not task.done()]:
-            for task in tasks:
-                task.cancel()
-
-            await asyncio.wait(tasks, timeout=_POLL_SECONDS)
-
+        tasks, self._tasks = self._tasks, []
+        await end(*tasks, *self._reporter.calls)
         await self._close_databases()
         self._is_open = False
+
         # Who still waits hears now that nothing comes any more.
-        self._wake_all()
+        for arrived in [*self._arrived.values()]:
+            arrived.set()
 
     async def _close_databases(self) -> None:
         for database in self._databases:
@@ -349,7 +308,7 @@ class NotificationInbox:
 
         try:
             await self._store.add(
-                delivery, connection=connection, only_known=self._is_full
+                delivery, connection=connection, max_held=self._max_held
             )
         except SQLAlchemyError as error:
             # Of the shop's own connection; its text may hold what is stored.
@@ -425,7 +384,8 @@ class NotificationInbox:
         if object_id is None or entity.state is None:
             return None
 
-        event = event_of(entity, await self._store.binding(object_id))
+        bindings = await self._store.bindings(object_id=object_id)
+        event = event_of(entity, bindings[0] if bindings else None)
         await self._store.add(event)
         self._work.set()
         loop = asyncio.get_running_loop()
@@ -435,7 +395,7 @@ class NotificationInbox:
             stored = await self._store.find(event.key)
 
             if stored is None or stored.status in (Status.APPLIED, Status.SAME):
-                return await self._applied(entity, object_id)
+                break
 
             # Whoever waits need not know that the gateway is asked meanwhile.
             asking = stored.status is Status.ASKING and self._asker is not None
@@ -447,34 +407,39 @@ class NotificationInbox:
             await rest(arrived, min(deadline, loop.time() + _POLL_SECONDS))
             self._must_be_open()
 
+        try:
+            return await self.notified(object_id=object_id)
+        except NotificationSignatureError:
+            # What was applied last was signed by a key that is gone: this was as well.
+            return entity
+
     async def wait(self, object_id: str, *, deadline: float) -> Entity | None:
         """
         Return the object of *object_id* as the next applied event tells it.
 
-        One that was applied is returned at once if its state is final.
+        One that was applied is returned at once if its state is final. What another
+        process applies is seen at the deadline: have a short one, and ask the gateway.
 
         Args:
             deadline: In the running loop's time; None is returned when it has passed.
         """
         loop = asyncio.get_running_loop()
-
-        arrived = self._arrival(object_id)
         known = await self._newest(object_id=object_id)
 
         if known is not None and _is_final(known.object):
             return known.object
 
         while True:
-            await rest(arrived, deadline)
-            is_over = loop.time() >= deadline
             arrived = self._arrival(object_id)
             found = await self._newest(object_id=object_id)
 
             if found is not None and (known is None or found.key != known.key):
                 return found.object
 
-            if is_over:
+            if loop.time() >= deadline:
                 return None
+
+            await rest(arrived, deadline)
 
     async def notified(
         self,
@@ -489,9 +454,9 @@ class NotificationInbox:
             mer_reference_id: In place of the id: the order's number, or the refund's;
                 if both have it, the payment is returned.
         """
-        found = await self._newest(
-            object_id=object_id, mer_reference_id=mer_reference_id
-        )
+        given = {"object_id": object_id, "mer_reference_id": mer_reference_id}
+        named = {name: one for name, one in given.items() if one is not None}
+        found = await self._newest(**named) if named else None
 
         return None if found is None else found.object
 
@@ -513,7 +478,7 @@ class NotificationInbox:
         """
         Return the events that go back, contradict, or tell of something else.
         """
-        return await self._reporter.list_events({Status.CONFLICT, Status.WRONG_AMOUNT})
+        return await self._reporter.list_events({Status.CONFLICT})
 
     async def failed(self) -> list[UnappliedEvent]:
         """
@@ -535,20 +500,17 @@ class NotificationInbox:
 
     async def replay(self, key: str | None = None) -> int:
         """
-        Apply now what waits for another attempt; return how many were applied.
+        Apply now what is due; return how many were applied.
 
         The gateway is asked again about what is unconfirmed.
 
         Args:
-            key: Of an `UnappliedEvent`: of this one, and whatever it waits for.
+            key: Of an `UnappliedEvent`: whose pause is over, in place of all.
         """
         self._must_be_open()
         await self.hasten(key)
 
-        if key is None:
-            return await self._applier.apply_due()
-
-        return await self._applier.apply_now(key)
+        return await self._applier.apply_due()
 
     async def hasten(self, key: str | None = None) -> int:
         """
@@ -579,7 +541,12 @@ class NotificationInbox:
         if stored is None or event is None:
             raise no_event_error()
 
-        await self._store.release(stored, event)
+        expected = stored.known.expected(event.kind)
+
+        if event.kind == "payment" and expected is None:
+            raise not_expected_error()
+
+        await self._store.expect(None, bind(event, expected))
         self._work.set()
 
     async def prune(self, *, older_than: timedelta) -> int:
@@ -590,20 +557,9 @@ class NotificationInbox:
         """
         return await self._store.prune(time.time() - older_than.total_seconds())
 
-    async def _applied(self, entity: Entity, object_id: str) -> Entity | None:
-        try:
-            return await self.notified(object_id=object_id)
-        except NotificationSignatureError:
-            # What was applied last was signed by a key that is gone: this was as well.
-            return entity
-
-    async def _newest(
-        self, *, object_id: str | None = None, mer_reference_id: str | None = None
-    ) -> NotificationEvent | None:
+    async def _newest(self, **named: str) -> NotificationEvent | None:
         self._must_be_open()
-        stored = await self._store.newest(
-            object_id=object_id, mer_reference_id=mer_reference_id
-        )
+        stored = await self._store.newest(**named)
 
         return None if stored is None else self._read(stored)
 
@@ -621,64 +577,11 @@ class NotificationInbox:
         # Taken before a look at what is stored: nothing that comes after it is missed.
         return self._arrived.setdefault(object_id, asyncio.Event())
 
-    async def _apply(self) -> bool:
-        await self._applier.apply_due()
-        await self._count_held()
-
-        if time.time() - self._pruned > _PRUNE_SECONDS:
-            self._pruned = time.time()
-            await self.prune(older_than=self._keep)
-
-        return True
-
-    async def _count_held(self) -> None:
-        if not self._must_count and not self._is_full:
-            return
-
-        self._must_count = False
-        held = await self._store.count(Status.HELD, limit=self._max_held)
-        was_full, self._is_full = self._is_full, held >= self._max_held
-
-        if self._is_full and not was_full:
-            _log.warning(
-                "the inbox holds %d events that nobody expects: others are not"
-                " acknowledged until some are dismissed: see inbox.held()",
-                held,
-            )
-
-    async def _look(self) -> bool:
-        """
-        Wake who waits for what another process has applied.
-        """
-        ids = [*self._arrived]
-        found = await self._store.newest_positions(ids) if ids else {}
-
-        for object_id, position in found.items():
-            if self._newest_positions.get(object_id) != position:
-                self._wake(object_id)
-
-        self._newest_positions = found
-
-        return True
-
-    def _apply_soon(self) -> None:
-        self._work.set()
-
-    def _report_soon(self) -> None:
-        self._must_count = True
-        self._news.set()
-        # Who has recorded it hears that it is not applied.
-        self._wake_all()
-
-    def _wake_all(self) -> None:
-        for object_id in [*self._arrived]:
-            self._wake(object_id)
+    async def _prune(self) -> None:
+        await self.prune(older_than=self._keep)
 
     def _wake(self, object_id: str) -> None:
-        arrived = self._arrived.pop(object_id, None)
-
-        if arrived is not None:
-            arrived.set()
+        self._arrived.pop(object_id, asyncio.Event()).set()
 
 
 def _is_final(entity: Entity) -> bool:

@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
-from umfpay import _codec
-from umfpay.models import Order, Payment
+from umfpay.models import Amount, Order, Payment
 from umfpay.notifications._expectations import Binding
-from umfpay.notifications._receiver import KIND_OF_TYPE, Entity, NotificationEvent
+from umfpay.notifications._receiver import (
+    KIND_OF_TYPE,
+    Entity,
+    NotificationEvent,
+    read_event,
+)
 from umfpay.protocol import dump_json, parse_json
 
 
@@ -26,16 +29,23 @@ def event_of(entity: Entity, binding: Binding | None = None) -> NotificationEven
             payment of a refund (gateway.md 5.6, 5.8).
     """
     kind = KIND_OF_TYPE[type(entity)]
-    assert entity.state is not None
-    members: dict[str, Any] = {"id": entity.id, "state": entity.state.value}
-    number, payment_id = None, None
-
-    if binding is not None:
-        number, payment_id = binding.mer_reference_id, binding.payment_id
+    bound = binding or Binding(kind=kind, object_id=str(entity.id))
+    number = bound.mer_reference_id
+    members: dict[str, Any] = {"id": entity.id, "state": entity.state}
 
     if isinstance(entity, Payment):
+        order = entity.order or Order()
+        amount = order.amount or Amount()
         members |= {
-            "order": _order(entity.order, number),
+            "order": {
+                "mer_reference_id": order.mer_reference_id or number,
+                "mer_date": order.mer_date,
+                "amount": {
+                    "total": amount.total,
+                    "currency": amount.currency,
+                    "total_cny": amount.total_cny,
+                },
+            },
             "settle_date": entity.settle_date,
             "execute_success_time": entity.execute_success_time,
         }
@@ -43,8 +53,8 @@ def event_of(entity: Entity, binding: Binding | None = None) -> NotificationEven
         # The answer to a new refund names the order that was paid, and CNY cents
         # (gateway.md, trap 15).
         members |= {
-            "order": {"mer_reference_id": number} if number else None,
-            "parent_payment": entity.parent_payment or payment_id,
+            "order": {"mer_reference_id": number},
+            "parent_payment": entity.parent_payment or bound.payment_id,
         }
 
     return stored_event(dump_json({kind: _plain(members)}))
@@ -54,52 +64,21 @@ def stored_event(body: bytes) -> NotificationEvent:
     """
     Return the event that `event_of()` made, from its body.
     """
-    members = parse_json(body)
-    entity = _codec.read_notification(members)
-    assert entity.id is not None
-    assert entity.state is not None
+    key = hashlib.sha256(b"query " + body).hexdigest()
 
-    return NotificationEvent(
-        kind=KIND_OF_TYPE[type(entity)],
-        object=entity,
-        object_id=entity.id,
-        state=entity.state.value,
-        key=hashlib.sha256(b"query " + body).hexdigest(),
-        body=body,
-        signature="",
-        origin="query",
-    )
-
-
-def _order(order: Order | None, number: str | None) -> dict[str, Any]:
-    if order is None:
-        return {"mer_reference_id": number}
-
-    amount = order.amount
-    money = None
-
-    if amount is not None:
-        money = {
-            "total": amount.total,
-            "currency": None if amount.currency is None else amount.currency.value,
-            "total_cny": amount.total_cny,
-        }
-
-    return {
-        "mer_reference_id": order.mer_reference_id or number,
-        "mer_date": order.mer_date,
-        "amount": money,
-    }
+    return read_event(parse_json(body), body, key=key, signature="", origin="query")
 
 
 def _plain(value: Any) -> Any:
     """
-    Return *value* as JSON takes it, without what is None.
+    Return *value* as JSON takes it, without what is None or empty.
     """
     if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items() if one is not None}
+        plain = {name: _plain(one) for name, one in value.items()}
+
+        return {name: one for name, one in plain.items() if one not in (None, {})}
 
     if isinstance(value, date):
         return f"{value:%Y%m%d}"
 
-    return str(value) if isinstance(value, Decimal) else value
+    return None if value is None else str(value)

@@ -12,9 +12,9 @@ from sqlalchemy import Row, bindparam, case, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from umfpay.notifications._decision import Decision, Status
-from umfpay.notifications._stored_events import StoredEvent, as_moment
-from umfpay.notifications._waiting_events import WaitingEvents, is_due
-from umfpay.sql import Database, Work, insert_if_absent
+from umfpay.notifications._event_store import EventStore, is_due
+from umfpay.notifications._stored_events import StoredEvent, as_moment, read_stored
+from umfpay.sql import insert_if_absent
 
 
 class ChangedError(Exception):
@@ -23,46 +23,50 @@ class ChangedError(Exception):
     """
 
 
-class ReadyEvents(WaitingEvents):
+class ReadyEvents:
     """
-    The events of one merchant that are to be applied.
+    The events of a store that are to be applied, inside of a transaction.
+
+    The statements are made once: they are what applying costs.
     """
 
-    def __init__(self, database: Database, merchant: str, *, seconds: float) -> None:
-        super().__init__(database, merchant, seconds=seconds)
-        self.has_one_writer = database.dialect == "sqlite"
-        events, objects = self._events.c, self._objects.c
+    def __init__(self, store: EventStore) -> None:
+        self._store = store
+        self._locks_rows = store.database.dialect != "sqlite"
+        events, objects = store.events.c, store.objects.c
         ids: Any = bindparam("ids", expanding=True)
         positions: Any = bindparam("positions", expanding=True)
         is_ready = events.status == Status.READY
-        older = self._events.alias("older").c
+        older = store.events.alias("older").c
         self._lock = (
             select(objects.object_id)
-            .where(objects.merchant == merchant, objects.object_id.in_(ids))
+            .where(objects.merchant == store.merchant, objects.object_id.in_(ids))
             # A claim per event would let two events of one object run side by side.
             .with_for_update(skip_locked=True)
         )
-        self._oldest = self._query.where(
+        self._oldest = store.query.where(
             is_ready,
             events.object_id.in_(ids),
             ~exists().where(
-                older.merchant == merchant,
+                older.merchant == store.merchant,
                 older.object_id == events.object_id,
                 older.status == Status.READY,
                 older.position < events.position,
             ),
         )
-        self._single = self._query.where(is_ready, events.position == bindparam("at"))
+        self._nameless = store.query.where(
+            is_ready, events.object_id.is_(None), events.position.in_(positions)
+        )
         # What is applied was true when it was decided.
         self._mark_applied = (
-            update(self._events)
+            update(store.events)
             .where(events.position.in_(positions), is_ready)
             .values(status=Status.APPLIED, reason="", due_at=bindparam("now"))
         )
         self._advance = (
-            update(self._objects)
+            update(store.objects)
             .where(
-                objects.merchant == merchant,
+                objects.merchant == store.merchant,
                 objects.object_id == events.object_id,
                 events.position.in_(positions),
             )
@@ -80,14 +84,8 @@ class ReadyEvents(WaitingEvents):
             )
         )
 
-    async def run(self, work: Work[None], *, timeout: float) -> None:
-        """
-        Do *work* in a transaction.
-        """
-        await self._database.run(work, timeout=timeout)
-
     async def take(
-        self, connection: AsyncConnection, some: Sequence[Row[Any] | StoredEvent]
+        self, connection: AsyncConnection, some: Sequence[Row[Any]]
     ) -> list[StoredEvent]:
         """
         Lock the objects of *some*, and return the oldest ready event of each.
@@ -98,23 +96,23 @@ class ReadyEvents(WaitingEvents):
             some: Of objects that differ.
         """
         ids = [one.object_id for one in some if one.object_id is not None]
-        locked, found = {*ids}, list[StoredEvent]()
+        nameless = [one.position for one in some if one.object_id is None]
+        locked, rows = {*ids}, list[Row[Any]]()
+
+        if ids and self._locks_rows:
+            found = await connection.execute(self._lock, {"ids": ids})
+            locked = {row.object_id for row in found}
 
         if ids:
-            if not self.has_one_writer:
-                rows = await connection.execute(self._lock, {"ids": ids})
-                locked = {row.object_id for row in rows}
+            rows += await connection.execute(self._oldest, {"ids": ids})
 
-            found = await self._read(connection, self._oldest, ids=ids)
-
-        for one in some:
-            if one.object_id is None:
-                found += await self._read(connection, self._single, at=one.position)
+        if nameless:
+            rows += await connection.execute(self._nameless, {"positions": nameless})
 
         return [
             one
-            for one in found
-            if is_due(one.due_at, time.time())
+            for one in map(read_stored, rows)
+            if is_due(one.due_at)
             and (one.known.binding is None or one.object_id in locked)
         ]
 
@@ -136,7 +134,7 @@ class ReadyEvents(WaitingEvents):
                 positions.append(stored.position)
                 await self._bind_applied(connection, stored)
             else:
-                await self._move(connection, stored, decision)
+                await self._store.move(connection, stored, decision)
 
         if not positions:
             return
@@ -154,9 +152,9 @@ class ReadyEvents(WaitingEvents):
         # What was applied is ours from now on.
         if stored.known.binding is None and not await insert_if_absent(
             connection,
-            self._objects,
+            self._store.objects,
             {
-                "merchant": self._merchant,
+                "merchant": self._store.merchant,
                 "object_id": stored.object_id,
                 "kind": stored.kind,
                 "mer_reference_id": stored.mer_reference_id,

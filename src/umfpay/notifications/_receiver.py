@@ -12,7 +12,7 @@ import attrs
 
 from umfpay import _codec
 from umfpay.config import Config, merchant_id, no_config
-from umfpay.errors import EnvelopeError, NotificationBodyError, Text
+from umfpay.errors import EnvelopeError, NotificationBodyError
 from umfpay.errors.notification_errors import (
     headers_error,
     nameless_error,
@@ -129,16 +129,16 @@ class Delivery:
 
     Attributes:
         event: None if no object with id and state was found.
-        number: The merchant's number, as far as one can be found.
-        reason: Why *event* is None.
+        mer_reference_id: The merchant's number, as far as one can be found.
+        error: Why *event* is None.
     """
 
     key: str
     body: bytes = attrs.field(repr=False)
     signature: str = attrs.field(repr=False)
-    event: NotificationEvent | None
-    number: str | None
-    reason: Text | None = None
+    event: NotificationEvent | None = None
+    mer_reference_id: str | None = None
+    error: NotificationBodyError | None = None
 
     def ack(self) -> NotificationReply:
         """
@@ -213,9 +213,7 @@ class NotificationReceiver:
         delivery = self.verify(body, headers)
 
         if delivery.event is None:
-            assert delivery.reason is not None
-
-            raise NotificationBodyError(*delivery.reason)
+            raise delivery.error or nameless_error()
 
         return delivery.event
 
@@ -240,26 +238,55 @@ class NotificationReceiver:
         if envelope.verdict not in (Verdict.VERIFIED, Verdict.UNREADABLE):
             raise unverified_error(unsigned=envelope.verdict is Verdict.UNSIGNED)
 
-        key = hashlib.sha256(body).hexdigest()
-        event, number, reason = None, None, None
+        signed: dict[str, Any] = {
+            "key": hashlib.sha256(body).hexdigest(),
+            "body": body,
+            "signature": signature or "",
+        }
 
-        if envelope.verdict is Verdict.UNREADABLE:
-            reason = unreadable_error(str(envelope.reason)).what
-        else:
-            try:
-                event = _event(envelope.members, body, signature or "", key)
-                number = event.mer_reference_id
-            except NotificationBodyError as error:
-                reason, number = error.what, _number(envelope.members)
+        try:
+            if envelope.verdict is Verdict.UNREADABLE:
+                raise unreadable_error(str(envelope.reason))
 
-        return Delivery(
-            key=key,
-            body=body,
-            signature=signature or "",
-            event=event,
-            number=number,
-            reason=reason,
-        )
+            event = read_event(envelope.members, **signed)
+        except NotificationBodyError as error:
+            number = _number(envelope.members)
+
+            return Delivery(**signed, mer_reference_id=number, error=error)
+
+        number = event.mer_reference_id
+
+        return Delivery(**signed, event=event, mer_reference_id=number)
+
+
+def read_event(members: Any, body: bytes, **more: Any) -> NotificationEvent:
+    """
+    Return the event that the *members* of a body tell of; whoever calls it has verified
+    them.
+
+    Args:
+        more: The other attributes. Any: each has its own type.
+
+    Raises:
+        NotificationBodyError: They tell of no object with id and state.
+    """
+    try:
+        entity = _codec.read_notification(members)
+    except EnvelopeError as error:
+        raise NotificationBodyError(*error.what) from None
+
+    if entity.id is None or entity.state is None:
+        raise nameless_error()
+
+    return NotificationEvent(
+        kind=KIND_OF_TYPE[type(entity)],
+        object=entity,
+        object_id=entity.id,
+        state=entity.state.value,
+        body=body,
+        bare=_is_bare(members),
+        **more,
+    )
 
 
 def _number(members: Mapping[str, Any]) -> str | None:
@@ -290,32 +317,9 @@ def _objects(value: Any) -> list[Mapping[str, Any]]:
     """
     Return the object that a member holds: itself, or in a list (gateway.md, trap 5).
     """
-    return [one for one in _as_list(value) if isinstance(one, dict)]
+    several = value if isinstance(value, list) else [value]
 
-
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _event(members: Any, body: bytes, signature: str, key: str) -> NotificationEvent:
-    try:
-        entity = _codec.read_notification(members)
-    except EnvelopeError as error:
-        raise NotificationBodyError(*error.what) from None
-
-    if entity.id is None or entity.state is None:
-        raise nameless_error()
-
-    return NotificationEvent(
-        kind=KIND_OF_TYPE[type(entity)],
-        object=entity,
-        object_id=entity.id,
-        state=entity.state.value,
-        key=key,
-        body=body,
-        signature=signature,
-        bare=_is_bare(members),
-    )
+    return [one for one in several if isinstance(one, dict)]
 
 
 def _raw(body: Any) -> bytes:
@@ -328,22 +332,19 @@ def _raw(body: Any) -> bytes:
     return bytes(body)
 
 
-def _signature(headers: Headers) -> str | None:
-    found = [value for name, value in _pairs(headers) if name.lower() == "signature"]
+def _signature(headers: Any) -> str | None:
+    try:
+        pairs = headers.items() if isinstance(headers, Mapping) else headers
+        words = [(_word(name).lower(), _word(value)) for name, value in pairs]
+    except (TypeError, ValueError):
+        raise headers_error() from None
+
+    found = [value for name, value in words if name == "signature"]
 
     if len(found) > 1:
         raise two_signatures_error()
 
     return found[0] if found else None
-
-
-def _pairs(headers: Any) -> list[tuple[str, str]]:
-    try:
-        pairs = headers.items() if isinstance(headers, Mapping) else headers
-
-        return [(_word(name), _word(value)) for name, value in pairs]
-    except (TypeError, ValueError):
-        raise headers_error() from None
 
 
 def _word(text: Any) -> str:

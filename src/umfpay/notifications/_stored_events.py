@@ -5,10 +5,10 @@ Events as they are kept, with what is known of their objects and orders.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import attrs
-from sqlalchemy import ColumnElement, Row, Select, and_, func, select
+from sqlalchemy import ColumnElement, FromClause, Label, Row, Select, func, select
 
 from umfpay.notifications._decision import KnownFacts, Status
 from umfpay.notifications._expectations import Binding, Expectation
@@ -17,9 +17,9 @@ from umfpay.sensitive import shows_itself_half_made
 from umfpay.sql import Tables
 
 
+_T = TypeVar("_T")
+
 _MICROSECONDS: Final = 1_000_000
-# Of an order or refund, as `Expectation` has them.
-_EXPECTED: Final = ("mer_reference_id", "total", "currency", "mer_date", "payment_id")
 
 
 def as_moment(seconds: float) -> int:
@@ -91,16 +91,7 @@ _COLUMNS: Final = tuple(
 )
 
 
-def read_stored(row: Row[Any], known: KnownFacts | None = None) -> StoredEvent:
-    """
-    Return the event of a row.
-    """
-    members = {name: getattr(row, name) for name in _COLUMNS}
-
-    return StoredEvent(**members, known=known or KnownFacts())
-
-
-def event_query(tables: Tables) -> Select[Any]:
+def event_query(tables: Tables, merchant: str) -> Select[Any]:
     """
     Return the query of events with what is known now, in one statement: one snapshot.
     """
@@ -108,85 +99,82 @@ def event_query(tables: Tables) -> Select[Any]:
     own, parent, other = (
         tables.objects.alias(name) for name in ("own", "parent", "other")
     )
+    parent_id = func.coalesce(events.payment_id, own.c.payment_id)
     number = func.coalesce(own.c.mer_reference_id, events.mer_reference_id)
-    joined: Any = tables.events.outerjoin(
-        own,
-        and_(own.c.merchant == events.merchant, own.c.object_id == events.object_id),
-    ).outerjoin(
-        parent,
-        and_(
-            parent.c.merchant == events.merchant,
-            parent.c.object_id == func.coalesce(events.payment_id, own.c.payment_id),
-            parent.c.kind == "payment",
-        ),
-    )
-    expected: list[ColumnElement[Any]] = []
+    joined: FromClause = tables.events
+    joins: list[tuple[Any, ColumnElement[bool]]] = [
+        (own, own.c.object_id == events.object_id),
+        (parent, (parent.c.object_id == parent_id) & (parent.c.kind == "payment")),
+    ]
+    columns = _columns(Binding, "own", own)
 
     for kind in ("payment", "refund"):
         order = tables.orders.alias(f"{kind}_order")
-        joined = joined.outerjoin(
-            order,
-            and_(
-                order.c.merchant == events.merchant,
-                order.c.kind == kind,
-                order.c.mer_reference_id == number,
-            ),
-        )
-        expected += [order.c[name].label(f"{kind}_{name}") for name in _EXPECTED]
+        is_it = (order.c.kind == kind) & (order.c.mer_reference_id == number)
+        joins.append((order, is_it))
+        columns += _columns(Expectation, f"{kind}_order", order)
 
-    paid_by = select(other.c.object_id).where(
-        other.c.merchant == events.merchant,
-        other.c.kind == "payment",
-        other.c.mer_reference_id == number,
-        other.c.object_id != events.object_id,
-        other.c.state == "TRADE_SUCCESS",
+    for table, condition in joins:
+        joined = joined.outerjoin(table, (table.c.merchant == merchant) & condition)
+
+    def of_number(name: str, kind: str, *conditions: Any) -> Label[Any]:
+        found = select(other.c.object_id).where(
+            other.c.merchant == merchant,
+            other.c.kind == kind,
+            other.c.mer_reference_id == number,
+            *conditions,
+        )
+
+        return found.limit(1).scalar_subquery().label(name)
+
+    is_another = other.c.object_id != events.object_id
+    is_paid = other.c.state == "TRADE_SUCCESS"
+
+    return (
+        select(
+            tables.events,
+            *columns,
+            own.c.states.label("own_states"),
+            parent.c.mer_reference_id.label("parent_number"),
+            of_number("paid_by", "payment", is_another, is_paid),
+            # Nothing is looked for where it decides nothing.
+            of_number("refunded_by", "refund", is_another, events.kind == "refund"),
+            of_number("any_payment", "payment", events.kind.is_(None)),
+        )
+        .select_from(joined)
+        .where(events.merchant == merchant)
     )
 
-    return select(
-        tables.events,
-        own.c.kind.label("own_kind"),
-        own.c.mer_reference_id.label("own_number"),
-        own.c.payment_id.label("own_payment_id"),
-        own.c.states.label("own_states"),
-        *expected,
-        parent.c.mer_reference_id.label("parent_number"),
-        paid_by.limit(1).scalar_subquery().label("paid_by"),
-    ).select_from(joined)
 
-
-def read_known(row: Row[Any], others: list[Row[Any]]) -> KnownFacts:
+def read_stored(row: Row[Any]) -> StoredEvent:
     """
-    Return what a row of `event_query` knows.
-
-    Args:
-        others: Id and kind of the other objects of its number.
+    Return the event of a row of `event_query`.
     """
-    binding = None
-
-    if row.own_kind is not None:
-        binding = Binding(
-            kind=row.own_kind,
-            object_id=row.object_id,
-            mer_reference_id=row.own_number,
-            payment_id=row.own_payment_id,
-        )
-
-    return KnownFacts(
+    known = KnownFacts(
         states=tuple(row.own_states.split("\n")) if row.own_states else (),
-        binding=binding,
-        order=_expectation("payment", row),
-        refund=_expectation("refund", row),
+        binding=_record(Binding, "own", row),
+        order=_record(Expectation, "payment_order", row),
+        refund=_record(Expectation, "refund_order", row),
         parent=row.parent_number,
         paid_by=row.paid_by,
-        payment_ids=tuple(one.object_id for one in others if one.kind == "payment"),
-        refund_ids=tuple(one.object_id for one in others if one.kind == "refund"),
+        refunded_by=row.refunded_by,
+        has_payments=row.any_payment is not None,
     )
 
+    return StoredEvent(known=known, **{name: getattr(row, name) for name in _COLUMNS})
 
-def _expectation(kind: Any, row: Row[Any]) -> Expectation | None:
-    members = {name: getattr(row, f"{kind}_{name}") for name in _EXPECTED}
 
-    if members["mer_reference_id"] is None:
-        return None
+def _columns(cls: Any, prefix: str, table: FromClause) -> list[Label[Any]]:
+    return [
+        table.c[one.name].label(f"{prefix}_{one.name}") for one in attrs.fields(cls)
+    ]
 
-    return Expectation(kind=kind, **members)
+
+def _record(cls: type[_T], prefix: str, row: Row[Any]) -> _T | None:
+    """
+    Return what `_columns()` have brought, None if there is no such row.
+    """
+    fields: Any = attrs.fields(cls)  # type: ignore[arg-type]
+    members = {one.name: getattr(row, f"{prefix}_{one.name}") for one in fields}
+
+    return None if members["kind"] is None else cls(**members)

@@ -4,8 +4,8 @@ Events that were not applied (held, unconfirmed, conflicts): listed and reported
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Collection
 from datetime import UTC, datetime
 from typing import Final
@@ -13,20 +13,21 @@ from typing import Final
 import attrs
 
 from umfpay._callbacks import call
-from umfpay.errors import (
-    NotificationAmountError,
-    NotificationError,
-    escape,
-)
-from umfpay.notifications._asking import Gateway, getter
-from umfpay.notifications._decision import Status
+from umfpay.errors import NotificationError, escape
+from umfpay.notifications._decision import Decision, Status
+from umfpay.notifications._event_store import EventStore
 from umfpay.notifications._receiver import NotificationEvent
 from umfpay.notifications._stored_events import Read, StoredEvent
-from umfpay.notifications._waiting_events import WaitingEvents
 
 
-_MAX_COUNT: Final = 100_000
-_CONFLICT_STATUSES: Final = frozenset({Status.CONFLICT, Status.WRONG_AMOUNT})
+# What a log calls a status, and where it is listed.
+_LISTS: Final = {
+    Status.HELD: ("held", "held"),
+    Status.ASKING: ("not confirmed", "unconfirmed"),
+    Status.UNCONFIRMED: ("not confirmed", "unconfirmed"),
+    Status.CONFLICT: ("in conflict", "conflicts"),
+    Status.READY: ("failed", "failed"),
+}
 
 _log = logging.getLogger("umfpay")
 
@@ -46,7 +47,6 @@ class UnappliedEvent:
         received: When it came.
         attempts: How often the handler failed.
         questions: How often the gateway was asked.
-        error: A `NotificationAmountError` if the amount is wrong, else None.
     """
 
     key: str
@@ -57,118 +57,95 @@ class UnappliedEvent:
     received: datetime
     attempts: int = 0
     questions: int = 0
-    error: NotificationAmountError | None = None
 
 
 OnConflict = Callable[[UnappliedEvent], Awaitable[None]]
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False)
 class Reporter:
     """
-    Tells of each event that waits: conflicts until somebody has taken them.
+    Reports what waits, in the process that has decided so: once, and all of it daily.
 
     Args:
         read: Makes the event of stored bytes.
+        asks: Whether this process asks the gateway.
+
+    Attributes:
+        calls: Of *on_conflict*, while they run.
     """
 
-    _store: WaitingEvents
+    _store: EventStore
     _read: Read
-    _gateway: Gateway | None
     _on_conflict: OnConflict | None
+    _asks: bool = attrs.field(kw_only=True)
+    calls: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
 
     async def list_events(self, statuses: Collection[Status]) -> list[UnappliedEvent]:
         """
         Return all events in one of *statuses*, the oldest first.
         """
-        return [
-            self._as_unapplied(one) for one in await self._store.list_events(statuses)
-        ]
+        found = await self._store.list_events(statuses)
 
-    async def report(self) -> bool:
+        return [self._as_unapplied(stored) for stored in found]
+
+    async def remind(self) -> None:
         """
-        Tell of what nobody was told of yet; False if that failed for one.
+        Log how many events wait.
 
         Raises:
             DatabaseError: The database is down.
         """
-        calm = True
-        # With a session, an answer comes in a second: nobody need hear of the question.
-        questions = 0 if self._gateway is None else 1
-        waiting = await self._store.unreported(time.time(), questions=questions)
-        counts: dict[Status, int] = {}
+        counts = await self._store.count_waiting()
 
-        for stored in waiting:
-            try:
-                await self._report(stored, counts)
-            except Exception:  # noqa: BLE001 (logged; it is told again)
-                _log.exception("a conflict could not be told; it is told again")
-                calm = False
-            else:
-                await self._store.mark_reported(stored, time.time())
-
-        return calm
-
-    async def _report(self, stored: StoredEvent, counts: dict[Status, int]) -> None:
-        unapplied = self._as_unapplied(stored)
-        status = stored.status
-
-        if status not in _CONFLICT_STATUSES:
-            if status not in counts:
-                counts[status] = await self._store.count(status, limit=_MAX_COUNT)
-
-            held = status is Status.HELD
+        if counts:
             _log.warning(
-                "a notification of %s (order %s) is %s and not applied: %s; with it %d"
-                " are: see inbox.%s()",
-                _name(unapplied),
-                unapplied.mer_reference_id or "unknown",
-                "held" if held else "not confirmed",
-                unapplied.reason,
-                counts[status],
-                "held" if held else "unconfirmed",
+                "notifications wait and are not applied: %s",
+                ", ".join(
+                    f"{count} {_LISTS[status][0]} (see inbox.{_LISTS[status][1]}())"
+                    for status, count in sorted(counts.items())
+                ),
             )
-        elif self._on_conflict is not None:
-            await call(self._on_conflict, unapplied)
-        else:
-            await self._ask(unapplied)
 
-    async def _ask(self, conflict: UnappliedEvent) -> None:
-        event, gateway = conflict.event, self._gateway
-        state = "nobody was asked"
+    def report(self, stored: StoredEvent, decision: Decision) -> None:
+        """
+        Log why *stored*, as it was before, is not applied.
+        """
+        # With a session, an answer comes in a second: nobody need hear of the question.
+        asks = stored.status is Status.ASKING
+        is_first = asks == self._asks and not stored.questions
+        # Decided anew as before: somebody called `expect()` again.
+        is_same = stored.status is Status.READY and decision.reason == stored.reason
 
-        if gateway is not None and event is not None:
-            # Another merchant's object may be refused, and a gateway of the shop's own may
-            # raise anything: the conflict is told all the same.
-            try:
-                answer = await getter(gateway, event.kind).get(event.object_id)
-                state = f"the gateway says {answer.state}"
-            except Exception as error:  # noqa: BLE001 (told)
-                name = getattr(error, "ret_code", None) or type(error).__name__
-                state = f"the gateway does not tell its state ({name})"
+        if is_same or (decision.status is Status.ASKING and not is_first):
+            return
 
+        unapplied = self._as_unapplied(
+            attrs.evolve(stored, status=decision.status, reason=decision.reason)
+        )
+        word, name = _LISTS[decision.status]
         _log.warning(
-            "a notification of %s was not applied: %s; %s",
-            _name(conflict),
-            conflict.reason,
-            state,
+            "a notification of %s (order %s) is %s and not applied: %s; see inbox.%s()",
+            escape(stored.object_id or "an unknown object"),
+            escape(stored.mer_reference_id or "unknown"),
+            word,
+            decision.reason,
+            name,
         )
 
+        if decision.status is Status.CONFLICT and self._on_conflict is not None:
+            task = asyncio.create_task(_report_conflict(self._on_conflict, unapplied))
+            self.calls.add(task)
+            task.add_done_callback(self.calls.discard)
+
     def _as_unapplied(self, stored: StoredEvent) -> UnappliedEvent:
-        reason, error = stored.reason, None
+        reason = stored.reason
 
         try:
             event = self._read(stored)
         except NotificationError:
             # The key that signed it is not known any more: whoever lists it sees it.
             event, reason = None, f"{reason} (it verifies no more)"
-
-        if stored.status is Status.WRONG_AMOUNT:
-            name = "" if event is None else escape(event.object_id)
-            error = NotificationAmountError(
-                f"{name}: {stored.reason}.",
-                f"{name}：通知金额与订单不符（{stored.reason}）。",
-            )
 
         return UnappliedEvent(
             key=stored.event_key,
@@ -179,11 +156,11 @@ class Reporter:
             received=datetime.fromtimestamp(stored.received, UTC),
             attempts=stored.attempts,
             questions=stored.questions,
-            error=error,
         )
 
 
-def _name(unapplied: UnappliedEvent) -> str:
-    event = unapplied.event
-
-    return "an unknown object" if event is None else event.object_id
+async def _report_conflict(on_conflict: OnConflict, conflict: UnappliedEvent) -> None:
+    try:
+        await call(on_conflict, conflict)
+    except Exception:  # noqa: BLE001 (logged; the conflict stays listed)
+        _log.exception("on_conflict failed; the conflict stays in the list")

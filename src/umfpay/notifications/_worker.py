@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from enum import Enum
 from functools import partial
 from typing import Any, Final
 
@@ -23,16 +21,16 @@ from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from umfpay._background import gather_all, pause_after
-from umfpay._callbacks import call
+from umfpay._background import gather_all
+from umfpay._callbacks import call, check_callback
 from umfpay.errors import CommitUnknownError, DatabaseError, DatabaseUnavailableError
 from umfpay.errors.database_errors import ended_error
 from umfpay.errors.inbox_errors import too_slow_error
 from umfpay.notifications._decision import Decision, Status, decide
+from umfpay.notifications._event_store import BATCH, EventStore
 from umfpay.notifications._ready_events import ChangedError, ReadyEvents
 from umfpay.notifications._receiver import Kind, NotificationEvent
 from umfpay.notifications._stored_events import Read, StoredEvent
-from umfpay.notifications._waiting_events import BATCH
 from umfpay.sql import Transaction
 
 
@@ -49,31 +47,18 @@ _MAX_TOGETHER: Final = 32
 _log = logging.getLogger("umfpay")
 
 
-class _End(Enum):
-    """
-    What became of an object whose oldest event was to be applied.
-    """
-
-    APPLIED = "applied"
-    # Or its turn did not come: it is looked at again at once.
-    DECIDED = "decided"
-    # It failed, nobody here has a handler, or somebody else works on it.
-    WAITS = "waits"
-
-
 @attrs.define(eq=False)
 class _Trial:
     """
     An event in a transaction, and what it came to.
 
     Attributes:
-        decision: None while it was not decided; READY if there is no handler here.
+        decision: None if its turn did not come, it failed, or there is no handler here.
         error: Of the handler, or of reading the event.
         is_cut: Its connection was thrown away, which looks like a database that is away.
     """
 
     stored: StoredEvent
-    event: NotificationEvent | None = None
     decision: Decision | None = None
     error: Exception | None = None
     is_cut: bool = False
@@ -88,15 +73,16 @@ class Applier:
         read: Makes the event of stored bytes.
         workers: How many transactions at a time.
         on_applied: Called with the object's id when its event is committed.
-        on_waiting: Called when an event was decided and not applied.
+        on_waiting: Called with an event, as it was, and why it is not applied.
     """
 
-    _ready: ReadyEvents
+    _store: EventStore
     _read: Read
     _handler_timeout: float
     _workers: int
     _on_applied: Callable[[str], None]
-    _on_waiting: Callable[[], None]
+    _on_waiting: Callable[[StoredEvent, Decision], None]
+    _ready: ReadyEvents = attrs.field(init=False)
     _turn: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     _handlers: list[tuple[Kind | None, Handler]] = attrs.field(factory=list, init=False)
     # Events that wait for a process with a handler: looked at once.
@@ -107,13 +93,25 @@ class Applier:
     # How many objects share a transaction: fewer while handlers are slow.
     _together: int = attrs.field(default=_MAX_TOGETHER, init=False)
     _stopped: bool = attrs.field(default=False, init=False)
+    # Of one look: how many were applied, and the objects that wait for the next one.
+    _applied: int = attrs.field(default=0, init=False)
+    _waiting: set[str] = attrs.field(factory=set, init=False)
 
-    def add_handler(self, handler: Handler, kind: Kind | None) -> None:
+    def __attrs_post_init__(self) -> None:
+        self._ready = ReadyEvents(self._store)
+
+    def add_handler(self, name: str, handler: Handler, kind: Kind | None) -> Handler:
         """
-        Have *handler* called, too, with events of *kind* or with all.
+        Have *handler* called, too, with events of *kind* or with all; return it.
+
+        Raises:
+            ConfigError: It is no coroutine function of event and transaction.
         """
+        check_callback(name, handler, arguments=2)
         self._handlers.append((kind, handler))
         self._left.clear()
+
+        return handler
 
     def start(self) -> None:
         """
@@ -144,109 +142,75 @@ class Applier:
         Raises:
             DatabaseError: The database is down.
         """
-        async with self._turn:
-            return await self._apply_all()
-
-    async def apply_now(self, key: str) -> int:
-        """
-        Apply the event with *key*, and those of its object before it.
-        """
-        stored = await self._ready.find(key)
-        applied = 0
+        after, due = None, set[str]()
 
         async with self._turn:
-            while stored and [*(await self._apply([stored])).values()] == [
-                _End.APPLIED
-            ]:
-                applied += 1
+            self._applied, self._waiting = 0, set()
 
-        return applied
+            while not self._stopped:
+                batch = await self._store.due(Status.READY, after=after)
+                due.update(one.key for one in batch)
+                # One event of each object: the oldest one is applied.
+                objects = {
+                    one.name: one
+                    for one in batch
+                    if one.name not in self._waiting and one.key not in self._left
+                }
 
-    async def _apply_all(self) -> int:
-        applied, after = 0, None
-        waiting, due = set[str](), set[str]()
-
-        while not self._stopped:
-            batch = await self._ready.due(Status.READY, time.time(), after=after)
-            due.update(one.key for one in batch)
-            # One event of each object: the oldest one is applied.
-            objects = {
-                one.name: one
-                for one in batch
-                if one.name not in waiting and one.key not in self._left
-            }
-
-            if not objects:
-                if len(batch) < BATCH:
+                if objects:
+                    queue = deque(objects.values())
+                    share = -(-len(queue) // self._workers)
+                    works = (self._work(queue, share) for _ in range(self._workers))
+                    await gather_all(works)
+                elif len(batch) < BATCH:
                     self._left &= due
 
                     break
+                else:
+                    after = batch[-1]
 
-                after = batch[-1]
+            return self._applied
 
-                continue
-
-            ends: dict[str, _End] = {}
-            queue = deque(objects.values())
-            share = -(-len(queue) // self._workers)
-            await gather_all(
-                self._take_from(queue, share, ends) for _ in range(self._workers)
-            )
-            applied += [*ends.values()].count(_End.APPLIED)
-            waiting |= {name for name, end in ends.items() if end is _End.WAITS}
-
-        return applied
-
-    async def _take_from(
-        self, queue: deque[Row[Any]], share: int, ends: dict[str, _End]
-    ) -> None:
-        """
-        Apply what is in *queue*, with other workers; keep in *ends* what became of it.
-        """
+    async def _work(self, queue: deque[Row[Any]], share: int) -> None:
         while queue and not self._stopped:
             count = min(self._together, share, len(queue))
-            ends.update(await self._apply([queue.popleft() for _ in range(count)]))
+            await self._apply([queue.popleft() for _ in range(count)])
 
-    async def _apply(self, some: Sequence[Row[Any] | StoredEvent]) -> dict[str, _End]:
+    async def _apply(self, some: Sequence[Row[Any]]) -> None:
         """
-        Apply the oldest event of the object of each of *some*.
+        Apply the oldest event of the object of each of *some*, which differ.
         """
         trials: dict[str, _Trial] = {}
         begun = asyncio.get_running_loop().time()
-        ends: dict[str, _End] = {}
+        raised = None
 
         try:
-            await self._ready.run(
+            await self._store.database.run(
                 partial(self._transact, some, trials),
                 timeout=self._handler_timeout + MARGIN_SECONDS,
             )
-        except Exception as raised:  # noqa: BLE001 (it is raised, or the event's)
-            if len(some) == 1:
-                name = some[0].name
-
-                return {name: await self._end_of_failure(raised, trials.get(name))}
-
-            alone = [*some]
-        else:
-            # Alone, it may be made again after a deadlock.
-            alone = [
-                one
-                for one in some
-                if one.name in trials
-                and isinstance(trials[one.name].error, SQLAlchemyError | DatabaseError)
-            ]
+        except Exception as error:  # noqa: BLE001 (it is raised, or the event's)
+            raised = error
         finally:
             await self._let_others(begun)
 
         for one in some:
-            if one not in alone:
-                ends[one.name] = await self._end(trials.get(one.name))
-            elif self._stopped:
-                ends[one.name] = _End.WAITS
-            else:
-                ends |= await self._apply([one])
+            trial = trials.get(one.name)
+            is_broken = trial and isinstance(
+                trial.error, SQLAlchemyError | DatabaseError
+            )
 
-        return ends
+            if raised is not None and len(some) == 1:
+                self._waiting.add(one.name)
+                await self._fail(raised, trial)
+            elif len(some) > 1 and (raised is not None or is_broken):
+                # Alone, it may be made again after a deadlock.
+                if not self._stopped:
+                    await self._apply([one])
+            elif trial is None:
+                self._waiting.add(one.name)
+            else:
+                await self._conclude(trial)
 
     async def _let_others(self, begun: float) -> None:
         took = asyncio.get_running_loop().time() - begun
@@ -259,81 +223,66 @@ class Applier:
         self._together = max(self._together // 4, 1)
 
         # SQLite lets in who looks at the right moment.
-        if self._ready.has_one_writer and not self._stopped:
+        if self._store.database.dialect == "sqlite" and not self._stopped:
             await asyncio.sleep(_LET_OTHERS_SECONDS)
 
-    async def _end(self, trial: _Trial | None) -> _End:
+    async def _conclude(self, trial: _Trial) -> None:
         """
-        Say what became of an object in a transaction that was committed.
+        Do what follows a transaction that was committed, or was undone by a handler.
         """
-        if trial is None:
-            return _End.WAITS
+        stored, decision = trial.stored, trial.decision
 
         if trial.error is not None:
-            return await self._postpone(trial.stored, trial.error)
+            self._waiting.add(stored.name)
+            _log.error(
+                "the handler of a notification failed; it is tried again",
+                exc_info=trial.error,
+            )
+            await self._store.postpone(stored, trial.error)
+        elif decision is not None and decision.status is Status.APPLIED:
+            self._applied += 1
+            self._lost.discard(stored.event_key)
+            self._on_applied(stored.name)
+        elif decision is not None and decision.status is not Status.SAME:
+            self._on_waiting(stored, decision)
 
-        status = None if trial.decision is None else trial.decision.status
-
-        if status is Status.READY:
-            return _End.WAITS
-
-        if status is Status.APPLIED:
-            self._lost.discard(trial.stored.event_key)
-            self._on_applied(trial.stored.name)
-
-            return _End.APPLIED
-
-        if status not in (None, Status.SAME):
-            self._on_waiting()
-
-        return _End.DECIDED
-
-    async def _end_of_failure(self, raised: Exception, trial: _Trial | None) -> _End:
+    async def _fail(self, raised: Exception, trial: _Trial | None) -> None:
         """
-        Say what became of one event whose transaction was undone.
+        Postpone one event whose transaction was undone by its handler.
 
         Raises:
             Exception: It is no fault of the handler: the database is away.
         """
         if self._stopped or isinstance(raised, ChangedError):
-            return _End.WAITS
+            return
 
-        error = raised if trial is None or not trial.is_cut else trial.error
+        error = (trial and trial.is_cut and trial.error) or raised
 
-        if trial is None or error is None:
+        if trial is None or not self._is_handlers_fault(trial, error):
             raise raised
 
+        trial.error = error
+        await self._conclude(trial)
+
+    def _is_handlers_fault(self, trial: _Trial, error: Exception) -> bool:
+        if error is trial.error or not isinstance(error, DatabaseError):
+            return True
+
+        if trial.error is None:
+            return False
+
         # A handler that meets deadlocks again and again is one that fails.
-        if error is not trial.error and (
-            isinstance(error, DatabaseUnavailableError | CommitUnknownError)
-            or (isinstance(error, DatabaseError) and trial.error is None)
-        ):
-            key = trial.stored.event_key
+        if not isinstance(error, DatabaseUnavailableError | CommitUnknownError):
+            return True
 
-            # Servers end what idles: a handler that lost its connection again fails.
-            if trial.error is None or key not in self._lost:
-                self._lost.update([key] if trial.error is not None else [])
+        # Servers end what idles: a handler that lost its connection again fails.
+        self._lost ^= {trial.stored.event_key}
 
-                raise error
-
-            self._lost.discard(key)
-
-        return await self._postpone(trial.stored, error)
-
-    async def _postpone(self, stored: StoredEvent, error: Exception) -> _End:
-        _log.error(
-            "the handler of a notification failed; it is tried again", exc_info=error
-        )
-        until = time.time() + pause_after(stored.attempts)
-        reason = f"failed: {type(error).__name__}"
-        await self._ready.postpone(stored.event_key, until, reason)
-        self._on_waiting()
-
-        return _End.WAITS
+        return trial.stored.event_key not in self._lost
 
     async def _transact(
         self,
-        some: Sequence[Row[Any] | StoredEvent],
+        some: Sequence[Row[Any]],
         trials: dict[str, _Trial],
         connection: AsyncConnection,
     ) -> None:
@@ -359,11 +308,7 @@ class Applier:
 
         await self._ready.settle(
             connection,
-            [
-                (one.stored, one.decision)
-                for one in trials.values()
-                if one.decision is not None and one.decision.status is not Status.READY
-            ],
+            [(one.stored, one.decision) for one in trials.values() if one.decision],
         )
 
     async def _decide(
@@ -372,17 +317,15 @@ class Applier:
         stored = trial.stored
 
         try:
-            trial.event = None if stored.kind is None else self._read(stored)
+            event = None if stored.kind is None else self._read(stored)
         except Exception as error:  # noqa: BLE001 (it is the event's)
             trial.error = error
 
             return
 
-        trial.decision = decide(
-            trial.event, stored.known, number=stored.mer_reference_id
-        )
+        trial.decision = decide(event, stored.known, number=stored.mer_reference_id)
 
-        if trial.decision.status is not Status.APPLIED:
+        if event is None or trial.decision.status is not Status.APPLIED:
             return
 
         handlers = [one for kind, one in self._handlers if kind in (None, stored.kind)]
@@ -394,7 +337,8 @@ class Applier:
                 )
 
             self._left.add(stored.event_key)
-            trial.decision = Decision(Status.READY)
+            self._waiting.add(stored.name)
+            trial.decision = None
 
             return
 
@@ -402,7 +346,7 @@ class Applier:
             await connection.exec_driver_sql("SAVEPOINT umf_event")
 
         try:
-            await self._run(handlers, trial, connection)
+            await self._run(handlers, event, trial, connection)
         except Exception as error:
             trial.error, trial.decision = error, None
 
@@ -415,7 +359,11 @@ class Applier:
             await connection.exec_driver_sql("RELEASE SAVEPOINT umf_event")
 
     async def _run(
-        self, handlers: list[Handler], trial: _Trial, connection: AsyncConnection
+        self,
+        handlers: list[Handler],
+        event: NotificationEvent,
+        trial: _Trial,
+        connection: AsyncConnection,
     ) -> None:
         scope = asyncio.timeout(self._handler_timeout)
         transaction = Transaction(connection)
@@ -424,7 +372,7 @@ class Applier:
         try:
             async with scope:
                 for handler in handlers:
-                    await call(handler, trial.event, transaction)
+                    await call(handler, event, transaction)
         except Exception:
             if not scope.expired():
                 raise

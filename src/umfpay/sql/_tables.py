@@ -123,12 +123,12 @@ _table(
     _columns("object_id mer_reference_id payment_id", _ID),
     _columns("state", Identifier(64)),
     _columns("body", _BODY, **_NEEDED),
-    _columns("signature reason reported_reason", Document, **_NEEDED),
+    _columns("signature reason", Document, **_NEEDED),
     _columns("origin status", _WORD, **_NEEDED),
     # *version*: how often it was made ready anew; what was decided by older facts is void.
     _columns("attempts questions version", Integer, **_ZERO),
     # *due_at*: when it is looked at next; of one that is settled, since when it is.
-    _columns("received_at due_at reported_at", BigInteger),
+    _columns("received_at due_at", BigInteger),
     once="event_key",
     indexes="status due_at, object_id status, mer_reference_id, payment_id",
 )
@@ -157,7 +157,6 @@ _table(
     _columns("currency", _WORD, **_NEEDED),
     _columns("mer_date", Identifier(10)),
     _columns("payment_id", _ID),
-    _columns("created_at", BigInteger),
     is_counted=False,
     indexes="payment_id",
 )
