@@ -207,9 +207,11 @@ class NightStore:
         """
         with _named_failures(self.folder):
             digest = (
-                hashlib.sha256(source) if isinstance(source, bytes) else _hash(source)
+                hashlib.sha256(source).hexdigest()
+                if isinstance(source, bytes)
+                else hash_of(source)
             )
-            pinned = PinnedFile(book=book, name=name, sha256=digest.hexdigest())
+            pinned = PinnedFile(book=book, name=name, sha256=digest)
             place = self._place(pinned)
 
             if not place.exists():
@@ -239,7 +241,7 @@ class NightStore:
     def _checked(self, pinned: PinnedFile) -> PinnedFile:
         place = self._place(pinned)
 
-        if not place.is_file() or _hash(place).hexdigest() != pinned.sha256:
+        if not place.is_file() or hash_of(place) != pinned.sha256:
             raise _damaged_error(place)
 
         return pinned
@@ -316,7 +318,7 @@ class NightStore:
                     with replacing(partial / f"{name}.parquet", durable=True) as file:
                         rows.write_parquet(file)
 
-                    hashes[name] = _hash(partial / f"{name}.parquet").hexdigest()
+                    hashes[name] = hash_of(partial / f"{name}.parquet")
 
                 whole = attrs.evolve(night, facts={**night.facts, "parts": hashes})
                 _write_json(
@@ -342,10 +344,7 @@ class NightStore:
 
         place = self._nights / night.name / f"{name}.parquet"
 
-        if (
-            not place.is_file()
-            or _hash(place).hexdigest() != night.facts["parts"][name]
-        ):
+        if not place.is_file() or hash_of(place) != night.facts["parts"][name]:
             raise _damaged_error(place)
 
         return pl.read_parquet(place)
@@ -414,9 +413,12 @@ def _day_and_version(name: str) -> tuple[date, int]:
     return date.fromisoformat(match[1]), int(match[2])
 
 
-def _hash(path: Path) -> Any:
+def hash_of(path: Path) -> str:
+    """
+    Return the SHA-256 of a file, in hex.
+    """
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256")
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _digest(value: Any) -> str:

@@ -2,7 +2,7 @@
 `Books`: a comparison each night, and what is open until it is closed.
 
 A night is compared from the first day on that still has a difference which nobody has
-accepted, at most *look_back* days; what was traded before and is not paid out yet is its
+accepted, or whose file has changed, at most *look_back* days; what was traded before and is not paid out yet is its
 opening. So a refund that is entered a day late, a payout of a later day, or a new version
 of a file closes what it belongs to. Differences of earlier days stay open as they were.
 """
@@ -33,6 +33,7 @@ from umfpay.reconciliation._night_store import (
     NightStore,
     PinnedFile,
     StoredNight,
+    hash_of,
     now,
 )
 from umfpay.reconciliation._pinned_ledger import PinnedLedger, write_ledger
@@ -189,16 +190,18 @@ class Books:
 
     def first_day(self, night: date) -> date:
         """
-        Return from which day on *night* is compared: its files are needed since then.
+        Return since which day the files of *night* are wanted: those of days that were
+        compared already may have changed.
         """
-        stored = {one.day: one for one in self._store.nights()}
+        nights = [one for one in self._store.nights() if one.day < night]
 
-        if night in stored:
-            return date.fromisoformat(stored[night].facts["first"])
+        if not nights:
+            return night
 
-        before = [one for day, one in sorted(stored.items()) if day < night]
+        begin = date.fromisoformat(nights[0].facts["first"])
+        back = night - timedelta(days=self._look_back)
 
-        return self._first(night, before)[0]
+        return min(nights[-1].day + _ONE_DAY, max(begin, back))
 
     def night(
         self,
@@ -251,13 +254,12 @@ class Books:
                 return self._made_again(stored, engine)
 
             before = [one for at, one in sorted(nights.items()) if at < day]
-            first, anchor = self._first(day, before)
+            folder = Path(files or self.pulled)
+            first, anchor = self._first(day, before, folder)
             book = (
                 ledger if isinstance(ledger, Ledger) else Ledger.open(ledger, columns)
             )
-            pinned = self._pinned(
-                (first, day), Path(files or self.pulled), without_file
-            )
+            pinned = self._pinned((first, day), folder, without_file)
             pinned.append(self._pinned_ledger(book))
             rules = self._store.folder / _RULES_NAME
             facts = {
@@ -341,7 +343,7 @@ class Books:
     # Which days
 
     def _first(
-        self, night: date, before: Sequence[StoredNight]
+        self, night: date, before: Sequence[StoredNight], folder: Path
     ) -> tuple[date, StoredNight | None]:
         """
         Return from which day on *night* is compared, and the night whose open items are
@@ -353,7 +355,10 @@ class Books:
         last = before[-1]
         first = last.day + _ONE_DAY
         earliest = min(first, night - timedelta(days=self._look_back))
-        days = [day for day in self._open_differences(last)["day"] if day is not None]
+        days = [
+            *self._open_differences(last)["day"].drop_nulls(),
+            *self._changed_days(before, folder),
+        ]
         wanted = max(earliest, min([first, *days]))
         anchors = [one for one in before if one.day < wanted]
 
@@ -361,6 +366,27 @@ class Books:
             return date.fromisoformat(before[0].facts["first"]), None
 
         return anchors[-1].day + _ONE_DAY, anchors[-1]
+
+    def _changed_days(
+        self, before: Sequence[StoredNight], folder: Path
+    ) -> Iterator[date]:
+        """
+        Give the days whose files in *folder* are others than those that were read last.
+        """
+        known: dict[str, str] = {}
+
+        for night in before:
+            known.update(
+                (one.name, one.sha256)
+                for one in night.files
+                if one.book != str(Book.LEDGER)
+            )
+
+        for name, sha256 in known.items():
+            path = folder / name
+
+            if path.is_file() and hash_of(path) != sha256:
+                yield date.fromisoformat(path.stem[-8:])
 
     def _open_differences(self, night: StoredNight) -> pl.DataFrame:
         import polars as pl
