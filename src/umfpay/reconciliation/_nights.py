@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -360,7 +360,9 @@ class Books:
             *self._changed_days(before, folder),
         ]
         wanted = max(earliest, min([first, *days]))
-        anchors = [one for one in before if one.day < wanted]
+        anchors = [
+            one for one in before if one.day < wanted and _is_current(one, before)
+        ]
 
         if not anchors:
             return date.fromisoformat(before[0].facts["first"]), None
@@ -373,20 +375,11 @@ class Books:
         """
         Give the days whose files in *folder* are others than those that were read last.
         """
-        known: dict[str, str] = {}
-
-        for night in before:
-            known.update(
-                (one.name, one.sha256)
-                for one in night.files
-                if one.book != str(Book.LEDGER)
-            )
-
-        for name, sha256 in known.items():
+        for name, sha256 in _read_files(before).items():
             path = folder / name
 
             if path.is_file() and hash_of(path) != sha256:
-                yield date.fromisoformat(path.stem[-8:])
+                yield _day_of(name)
 
     def _open_differences(self, night: StoredNight) -> pl.DataFrame:
         import polars as pl
@@ -624,6 +617,38 @@ class Books:
         return night, {"open": report.open_items, "differences": differences}
 
 
+def _read_files(nights: Iterable[StoredNight]) -> dict[str, str]:
+    """
+    Return the hashes of the files of the gateway that were read last, by their names.
+    """
+    return {
+        one.name: one.sha256
+        for night in nights
+        for one in night.files
+        if one.book != str(Book.LEDGER)
+    }
+
+
+def _day_of(name: str) -> date:
+    return date.fromisoformat(Path(name).stem[-8:])
+
+
+def _is_current(anchor: StoredNight, nights: Sequence[StoredNight]) -> bool:
+    """
+    Tell whether no later night has read a newer file of the days until *anchor*: then
+    what was open at its end is still known.
+    """
+    known = _read_files(one for one in nights if one.day <= anchor.day)
+    later = [one for one in nights if one.day > anchor.day]
+
+    return all(
+        known.get(name) == sha256
+        for night in later
+        for name, sha256 in _read_files([night]).items()
+        if _day_of(name) <= anchor.day
+    )
+
+
 def _with_age(
     rows: pl.DataFrame, day: date, holidays: Collection[date]
 ) -> pl.DataFrame:
@@ -676,7 +701,7 @@ def _version_notes(made: StoredNight, last: StoredNight | None) -> list[Text]:
     if last is None:
         return []
 
-    known = {one.name: one.sha256 for one in last.files if one.book != str(Book.LEDGER)}
+    known = _read_files([last])
 
     return [
         Text(
