@@ -175,9 +175,10 @@ async def test_workers_share_the_work(shop, process, paid):
     assert sorted(row["position"] for row in rows) == sorted(heard)
 
 
-async def test_a_handler_that_fails_is_called_again(shop, process):
+@pytest.mark.parametrize("error", [RuntimeError("wrong"), asyncio.CancelledError()])
+async def test_a_handler_that_fails_is_called_again(shop, process, error):
     """
-    Nothing of it was kept.
+    Nothing of it was kept; what it awaits may be cancelled, the recovery is not.
     """
     session, journal = process
     payment = await session.payments.create(orders.cashier_payment())
@@ -190,7 +191,7 @@ async def test_a_handler_that_fails_is_called_again(shop, process):
         calls.append(entry.position)
 
         if len(calls) == 1:
-            raise RuntimeError("wrong")
+            raise error
 
     recovery = Recovery(session, journal)
 
@@ -199,6 +200,46 @@ async def test_a_handler_that_fails_is_called_again(shop, process):
         await recovery.run_once()
 
     assert 2 == len(calls)
+
+
+async def test_a_handler_of_other_arguments_is_refused(shop, process):
+    """
+    When it is given, not in the night when it would be called.
+    """
+    _, journal = process
+
+    async def note(entry, found):
+        pass
+
+    with pytest.raises(ConfigError, match="settled: it must take 3"):
+        journal.settled(note)
+
+
+async def test_a_bug_does_not_end_the_recovery(shop, process, monkeypatch, caplog):
+    """
+    It is logged, and the next look is taken.
+    """
+    session, journal = process
+    recovery = Recovery(session, journal, look_every=0.01)
+    looked = asyncio.Event()
+    looks = []
+
+    async def run_once(self):
+        looks.append(1)
+
+        if len(looks) == 1:
+            raise ZeroDivisionError
+
+        looked.set()
+
+        return 0
+
+    monkeypatch.setattr(Recovery, "run_once", run_once)
+
+    async with recovery, asyncio.timeout(30):
+        await looked.wait()
+
+    assert "recovery failed; it goes on" in caplog.text
 
 
 async def test_a_payment_that_was_created_is_followed_until_it_is_closed(shop, process):

@@ -687,6 +687,17 @@ async def test_notified_tells_the_newest_applied_state(shop, place, eventually):
         assert found.state == "TRADE_SUCCESS"
 
 
+async def test_notified_of_nothing_is_nothing(shop, place, eventually):
+    """
+    Neither an id nor a number names no payment of somebody else's.
+    """
+    await shop.expect()
+    await shop.receive()
+    assert await eventually(place.effects)
+
+    assert await shop.inbox.notified() is None
+
+
 async def test_the_newest_is_the_one_applied_last_whatever_the_clock_says(
     shop, place, eventually, monkeypatch
 ):
