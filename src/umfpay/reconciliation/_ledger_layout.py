@@ -9,7 +9,7 @@ import csv
 import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import attrs
 
@@ -93,10 +93,11 @@ def find_layout(
     try:
         with file.open("rb") as opened:
             data = opened.read(_SAMPLE_BYTES)
+            evidence = data if written.encoding else _first_letters(data, opened)
     except OSError as error:
         raise unreadable_error(file, error) from None
 
-    encoding = without_mark(written.encoding or _encoding(data))
+    encoding = without_mark(written.encoding or _encoding(evidence))
 
     try:
         text = codecs.getincrementaldecoder(encoding)("strict").decode(data)
@@ -286,6 +287,28 @@ def first_line_error(
 
 def _delimiter(line: str) -> str:
     return max(_DELIMITERS, key=line.count)
+
+
+def _first_letters(data: bytes, file: BinaryIO) -> bytes:
+    """
+    Return the begin of a file, or, where that is ASCII alone, the lines around the first
+    letter that is not: no other tells its encoding.
+    """
+    evidence = data
+
+    while evidence.isascii() and b"\0" not in evidence:
+        before, evidence = evidence, file.read(_SAMPLE_BYTES)
+
+        if not evidence:
+            return data
+
+        if not evidence.isascii():
+            # Not from the middle of a line.
+            line = before[before.rfind(b"\n") + 1 :]
+
+            return line + evidence + file.read(_SAMPLE_BYTES)
+
+    return evidence
 
 
 def _encoding(data: bytes) -> str:
