@@ -69,6 +69,11 @@ _OPTIONS: Final = (
         help="What a kind of the ledger means: P=sale, T=refund, -=payout (no row).",
     ),
     click.option("--zone", help="Of the ledger's times without an offset: UTC."),
+    click.option(
+        "--key",
+        type=click.Choice(["order", "order+day"]),
+        help="order+day where numbers of orders repeat over days.",
+    ),
 )
 
 

@@ -39,6 +39,7 @@ def make_report(
     holidays: Collection[date] | None,
     files: tuple[Sequence[StoredSource], Sequence[StoredSource]],
     missing: Sequence[Text],
+    by_day: bool,
 ) -> Report:
     """
     Return the report of a *run* whose buckets are all compared.
@@ -50,6 +51,7 @@ def make_report(
         holidays: None where there is no statement.
         files: Of the transactions and of the statement, for places of differences.
         missing: What the files lack.
+        by_day: Numbers of orders have their days.
     """
     summaries = run.summaries()
     counts: dict[str, int] = {}
@@ -80,7 +82,9 @@ def make_report(
         )
 
     return Report(
-        with_places(differences, *files) if differences.height else differences,
+        with_places(differences, *files, by_day=by_day)
+        if differences.height
+        else differences,
         counts=counts,
         totals=totals,
         switched_off=_switched_off(available, with_statement=with_statement),

@@ -5,14 +5,19 @@ single comparison twice, and still a duplicate.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from umfpay.reconciliation._books import KEY, Book
 from umfpay.reconciliation._difference import Difference, difference_id
-from umfpay.reconciliation._reading import read_statement, read_transactions
+from umfpay.reconciliation._keys_by_day import with_day_in_key
+from umfpay.reconciliation._reading import (
+    StatementReader,
+    read_statement,
+    read_transactions,
+)
 
 
 if TYPE_CHECKING:
@@ -20,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def listed_keys(
-    paths: Mapping[Book, Sequence[Path]], reading: Mapping[str, Any]
+    paths: Mapping[Book, Sequence[Path]], reading: Mapping[str, Any], *, by_day: bool
 ) -> pl.DataFrame:
     """
     Return the keys of the gateway's files, each with its *book* and the *day* of the file.
@@ -29,8 +34,15 @@ def listed_keys(
 
     Args:
         reading: Options of the readers.
+        by_day: Numbers of orders have their days.
     """
     import polars as pl
+
+    def keyed(
+        book: Book, reader: StatementReader[Any], *names: str
+    ) -> Iterator[pl.DataFrame]:
+        for rows in reader.frames(columns=(*names, "mer_date")):
+            yield with_day_in_key(book, rows) if by_day else rows
 
     schema = {**dict.fromkeys(("book", *KEY), pl.String), "day": pl.Date}
     frames = [pl.DataFrame(schema=schema)]
@@ -39,7 +51,7 @@ def listed_keys(
         reader = read_transactions(path, **reading)
         frames += [
             _keys(rows, Book.TRANSACTIONS, reader.header)
-            for rows in reader.frames(columns=KEY)
+            for rows in keyed(Book.TRANSACTIONS, reader, *KEY)
         ]
 
     is_refund = pl.col("kind") == "T"
@@ -55,7 +67,7 @@ def listed_keys(
                 Book.STATEMENT,
                 paid.header,
             )
-            for rows in paid.frames(columns=("kind", "number"))
+            for rows in keyed(Book.STATEMENT, paid, "kind", "number")
         ]
 
     return pl.concat(frames)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from umfpay.reconciliation._books import STAGED_COLUMNS, Book, columns_of, schema_of
+from umfpay.reconciliation._keys_by_day import with_day_in_key
 from umfpay.reconciliation._ledger import Ledger
 from umfpay.reconciliation._partitions import PartitionStore
 from umfpay.reconciliation._quarantine import quarantined_rows, unread_amount
@@ -101,19 +102,23 @@ class Ingest:
         """
         Return the rows of the gateway's files that were set aside.
         """
-        return quarantined_rows(self._readers())
+        return quarantined_rows(self._readers(), by_day=self._ledger.is_keyed_by_day)
 
     def _readers(self) -> Iterator[tuple[Book, StatementReader[Any]]]:
         yield from ((Book.TRANSACTIONS, reader) for reader in self._transactions)
         yield from ((Book.STATEMENT, reader) for reader in self._statements)
+
+    def _keyed(self, book: Book, rows: pl.DataFrame) -> pl.DataFrame:
+        return with_day_in_key(book, rows) if self._ledger.is_keyed_by_day else rows
 
     def _add(self, book: Book, rows: pl.DataFrame, bucket: pl.Expr) -> None:
         self._rows[book] += rows.height
         self._partitions.add(book, rows, bucket=bucket)
 
     def _add_ledger(self) -> None:
-        for frame in self._ledger.batches():
-            self._unpaid += count_unpaid(frame)
+        for given in self._ledger.batches():
+            self._unpaid += count_unpaid(given)
+            frame = self._keyed(Book.LEDGER, given)
             self._record_refunds(Book.LEDGER, frame)
             self._add(Book.LEDGER, frame, self._by_order)
 
@@ -125,7 +130,9 @@ class Ingest:
                 assert reader.header is not None
                 listed_on = pl.lit(reader.header.day)
                 self._add_traded(
-                    rows.with_columns(listed_on=listed_on, opening=pl.lit(value=False))
+                    self._keyed(Book.TRANSACTIONS, rows).with_columns(
+                        listed_on=listed_on, opening=pl.lit(value=False)
+                    )
                 )
 
         if self._opening is not None:
@@ -156,7 +163,9 @@ class Ingest:
                 assert reader.header is not None
                 self._sums.add_statement(rows, reader.header.day)
                 self._rows[Book.STATEMENT] += rows.height
-                given = rows.with_columns(is_copy=pl.lit(value=False))
+                given = self._keyed(Book.STATEMENT, rows).with_columns(
+                    is_copy=pl.lit(value=False)
+                )
 
                 if self._is_divided:
                     self._partitions.add(

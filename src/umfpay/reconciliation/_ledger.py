@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from umfpay.config import file_path
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._extra import load, must_have_polars
+from umfpay.reconciliation._keys_by_day import BY_DAY
 from umfpay.reconciliation._ledger_csv import CSVTable
 from umfpay.reconciliation._ledger_files import batches, file_identity, names
 from umfpay.reconciliation._ledger_format import LedgerFormat
@@ -63,6 +64,7 @@ class Ledger:
 
     Attributes:
         available: Our optional columns that are there.
+        is_keyed_by_day: Numbers of its orders repeat over days.
         identity: What tells this book from another, as JSON.
     """
 
@@ -87,6 +89,14 @@ class Ledger:
         self.available: frozenset[str] = frozenset(self.mapping.columns) & frozenset(
             OPTIONAL_COLUMNS
         )
+        self.is_keyed_by_day: bool = self.written.key == BY_DAY
+
+        if self.is_keyed_by_day and "mer_date" not in self.available:
+            raise ConfigError(
+                "key: order+day needs mer_date in the ledger.",
+                "key：order+day 需要账本中的 mer_date 列。",
+            )
+
         self.identity: list[Any] = [
             identity,
             sorted(self.mapping.columns.items()),

@@ -68,6 +68,8 @@ class LedgerFormat:
         kinds: Theirs to P, T, or ``-`` for rows that are neither.
         summaries: Begins of lines below which there are only sums.
         expected: Columns of theirs, and the one value that they may hold.
+        key: ``order+day`` where numbers of orders repeat over days; mer_date is needed
+            then, the order's also in rows of refunds.
         needed: Which of these its user has to give, since nobody can find them out.
     """
 
@@ -94,6 +96,9 @@ class LedgerFormat:
     kinds: Mapping[str, str] = attrs.field(factory=dict, converter=_upper)
     summaries: Sequence[str] = attrs.field(default=(), converter=_texts)
     expected: Mapping[str, str] = attrs.field(factory=dict, converter=_as_given)
+    key: Literal["order", "order+day"] = attrs.field(
+        default="order", validator=attrs.validators.in_(("order", "order+day"))
+    )
     needed: Sequence[str] = attrs.field(default=(), converter=_texts)
 
     def __attrs_post_init__(self) -> None:

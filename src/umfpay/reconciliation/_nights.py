@@ -265,6 +265,7 @@ class Books:
             facts = {
                 "first": first.isoformat(),
                 "files": [attrs.asdict(one) for one in pinned],
+                "by_day": book.is_keyed_by_day,
                 "ledger_notes": [[note.en, note.zh] for note in book.notes()],
                 "opening_night": None if anchor is None else anchor.name,
                 "last_night": before[-1].name if before else None,
@@ -491,7 +492,11 @@ class Books:
             report = reconcile(
                 paths[Book.TRANSACTIONS],
                 paths[Book.STATEMENT],
-                ledger=PinnedLedger(paths[Book.LEDGER][0], facts["ledger_notes"]),
+                ledger=PinnedLedger(
+                    paths[Book.LEDGER][0],
+                    facts["ledger_notes"],
+                    is_keyed_by_day=facts["by_day"],
+                ),
                 engine=engine,
                 tolerance=Tolerance.from_json(facts["tolerance"]),
                 days=(first, made.day),
@@ -514,6 +519,7 @@ class Books:
                     "encoding": facts["encoding"],
                     "on_bad_row": facts["on_bad_row"],
                 },
+                by_day=facts["by_day"],
             )
             learned = rules.read_text("utf-8") if rules.exists() else None
 

@@ -47,15 +47,23 @@ class PinnedLedger(Ledger):
     Args:
         path: Of the file.
         notes: What was found out about the ledger when it was read.
+        is_keyed_by_day: Numbers of its orders repeat over days.
     """
 
-    def __init__(self, path: Path, notes: Sequence[Sequence[str]]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        notes: Sequence[Sequence[str]],
+        *,
+        is_keyed_by_day: bool = False,
+    ) -> None:
         import pyarrow.parquet as pq
 
         self._path = path
         self._notes = [Text(*note) for note in notes]
         self.available = frozenset(pq.read_schema(path).names) - {*KEY}
-        self.identity = ["pinned", path.parent.name]
+        self.is_keyed_by_day = is_keyed_by_day
+        self.identity = ["pinned", path.parent.name, is_keyed_by_day]
 
     def batches(self) -> Iterator[pl.DataFrame]:
         """

@@ -13,6 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+from umfpay.reconciliation._keys_by_day import number_with_day, number_without_day
 from umfpay.reconciliation._right_books import StoredSource
 
 
@@ -38,20 +39,29 @@ def with_places(
     differences: pl.DataFrame,
     transactions: Sequence[StoredSource],
     statements: Sequence[StoredSource],
+    *,
+    by_day: bool = False,
 ) -> pl.DataFrame:
     """
     Return the *differences* with `PLACE_COLUMNS`: UMF's number and the file with the
     line of the transactions, the id and the file with the line of the statement. What
     stands there several times has all of them; what does not stand there has null.
+
+    Args:
+        by_day: Numbers of orders have their days.
     """
     import polars as pl
 
     number = pl.when(pl.col("kind") == "T").then("refund_id").otherwise("order_id")
     rows = differences.with_columns(_number=number)
-    wanted = rows.get_column("order_id").unique()
-    numbers = rows.get_column("_number").unique()
-    listed = [_listed(one, wanted) for one in transactions]
-    paid = [_paid_out(one, numbers) for one in statements]
+    wanted, numbers = (
+        rows.select(number_without_day(pl.col(name)) if by_day else name)
+        .to_series()
+        .unique()
+        for name in ("order_id", "_number")
+    )
+    listed = [_listed(one, wanted, by_day=by_day) for one in transactions]
+    paid = [_paid_out(one, numbers, by_day=by_day) for one in statements]
     key = ["order_id", "kind", "refund_id"]
 
     for found, by, names in (
@@ -77,7 +87,7 @@ def with_places(
     return rows.select(*differences.columns, *PLACE_COLUMNS)
 
 
-def _listed(source: StoredSource, wanted: pl.Series) -> pl.DataFrame:
+def _listed(source: StoredSource, wanted: pl.Series, *, by_day: bool) -> pl.DataFrame:
     """
     Return *order_id*, *kind*, *refund_id*, *id* and *at* of a transaction file.
     """
@@ -96,27 +106,45 @@ def _listed(source: StoredSource, wanted: pl.Series) -> pl.DataFrame:
         source,
         _ORDER_INDEX,
         wanted,
-        order_id=fields.list.get(_ORDER_INDEX),
+        order_id=_order(_ORDER_INDEX, by_day=by_day),
         kind=kind,
         refund_id=pl.when(kind == "T").then(fields.list.last()).otherwise(pl.lit("")),
     )
 
 
-def _paid_out(source: StoredSource, wanted: pl.Series) -> pl.DataFrame:
+def _paid_out(source: StoredSource, wanted: pl.Series, *, by_day: bool) -> pl.DataFrame:
     """
     Return *kind*, *_number*, *id* and *at* of a reconciliation file.
     """
     import polars as pl
 
     fields = pl.col("fields")
+    kind = fields.list.get(_KIND_INDEX_OF_PAID_OUT, null_on_oob=True)
 
     return _collect(
         source,
         _NUMBER_INDEX,
         wanted,
-        kind=fields.list.get(_KIND_INDEX_OF_PAID_OUT, null_on_oob=True),
-        _number=fields.list.get(_NUMBER_INDEX),
+        kind=kind,
+        _number=pl.when(kind == "T")
+        .then(fields.list.get(_NUMBER_INDEX))
+        .otherwise(_order(_NUMBER_INDEX, by_day=by_day)),
     )
+
+
+def _order(index: int, *, by_day: bool) -> pl.Expr:
+    """
+    Return the number at *index*; its day stands behind it.
+    """
+    import polars as pl
+
+    fields = pl.col("fields")
+    number = fields.list.get(index)
+
+    if not by_day:
+        return number
+
+    return number_with_day(number, fields.list.get(index + 1, null_on_oob=True))
 
 
 def _collect(

@@ -18,6 +18,7 @@ import attrs
 from umfpay.errors import Text
 from umfpay.reconciliation._books import KEY, Book
 from umfpay.reconciliation._difference import Difference
+from umfpay.reconciliation._keys_by_day import number_with_day
 from umfpay.reconciliation._rows import key_of_paid_out, key_of_transaction
 from umfpay.reconciliation._totals import RuleChoice, TotalRule, TotalRules
 
@@ -40,10 +41,13 @@ _BOOK_NAMES: Final = {
 
 
 def quarantined_rows(
-    readers: Iterable[tuple[Book, StatementReader[Any]]],
+    readers: Iterable[tuple[Book, StatementReader[Any]]], *, by_day: bool = False
 ) -> pl.DataFrame:
     """
     Return what the *readers* have set aside, as a frame.
+
+    Args:
+        by_day: Keys have their days.
 
     *order_id*, *kind* and *refund_id* are "" where they cannot be read; *data* is the
     row as the file has it.
@@ -59,7 +63,7 @@ def quarantined_rows(
 
         for row in reader.quarantined:
             text = row.data.decode("utf-8", "replace")
-            order_id, kind, refund_id = key_of(
+            order_id, kind, refund_id, day = key_of(
                 [field.strip() for field in text.split(",")]
             )
             rows.append(
@@ -74,6 +78,7 @@ def quarantined_rows(
                     "kind": kind,
                     "refund_id": refund_id,
                     "data": row.data,
+                    "_day": day,
                 }
             )
 
@@ -84,9 +89,20 @@ def quarantined_rows(
     }
     names = ("book", "file", "day", "line", "reason", "reason_zh", *KEY, "data")
 
-    return pl.DataFrame(
-        rows, schema={name: kinds.get(name, pl.String()) for name in names}
+    frame = pl.DataFrame(
+        rows, schema={name: kinds.get(name, pl.String()) for name in (*names, "_day")}
     )
+
+    if by_day:
+        # A refund of the statement has none.
+        with_day = number_with_day(pl.col("order_id"), pl.col("_day"))
+        frame = frame.with_columns(
+            order_id=pl.when(pl.col("order_id") != "")
+            .then(with_day)
+            .otherwise("order_id")
+        )
+
+    return frame.drop("_day")
 
 
 def unread_amount(

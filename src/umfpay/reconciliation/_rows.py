@@ -201,22 +201,22 @@ def read_paid_out(fields: Sequence[str]) -> PaidOut:
     )
 
 
-def key_of_transaction(fields: Sequence[str]) -> tuple[str, str, str]:
+def key_of_transaction(fields: Sequence[str]) -> tuple[str, str, str, str]:
     """
-    Return order, kind and number of the refund of a row that cannot be read; three times
+    Return order, kind, number of the refund and day of a row that cannot be read; each
     "" where it is not known which of its columns is which.
     """
     try:
         row, _ = _aligned(fields)
     except RowError:
-        return "", "", ""
+        return "", "", "", ""
 
     kind = row[_KIND_INDEX]
 
-    return row[2], kind, row[13] if kind == Kind.REFUND else ""
+    return row[2], kind, row[13] if kind == Kind.REFUND else "", row[3]
 
 
-def key_of_paid_out(fields: Sequence[str]) -> tuple[str, str, str]:
+def key_of_paid_out(fields: Sequence[str]) -> tuple[str, str, str, str]:
     """
     Return the same of a row of the reconciliation file, which does not know the order of
     a refund.
@@ -224,9 +224,12 @@ def key_of_paid_out(fields: Sequence[str]) -> tuple[str, str, str]:
     row = _without_trailing_commas(fields, _FILE_COLUMNS)
 
     if len(row) != _FILE_COLUMNS or row[12] not in _KINDS:
-        return "", "", ""
+        return "", "", "", ""
 
-    return (row[1], row[12], "") if row[12] == Kind.PAYMENT else ("", row[12], row[1])
+    if row[12] == Kind.PAYMENT:
+        return row[1], row[12], "", row[2]
+
+    return "", row[12], row[1], row[2]
 
 
 def is_dated(fields: Sequence[str]) -> bool:

@@ -244,6 +244,7 @@ def reconcile(
             opening=before,
             holidays=holidays if paid_out else None,
             files=(payments, paid_out),
+            by_day=book.is_keyed_by_day,
             missing=[*changed, *missing_days(facts, asked, without_file)],
         )
         run.forget()
