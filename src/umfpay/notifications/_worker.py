@@ -38,8 +38,10 @@ Handler = Callable[[NotificationEvent, Transaction], Awaitable[None]]
 
 # Seconds: what a worker needs besides its handler.
 MARGIN_SECONDS: Final = 20.0
-# What takes longer shares no transaction, and lets others into a SQLite file.
-_LONG_SECONDS: Final = 0.1
+# What takes longer shares no transaction. It keeps all others out of a SQLite file, and
+# on a server only those who want the same objects.
+_LONG_SECONDS: Final = 1.0
+_LONG_IN_FILE_SECONDS: Final = 0.1
 _LET_OTHERS_SECONDS: Final = 0.15
 _PATIENCE_SECONDS: Final = 10.0
 _MAX_TOGETHER: Final = 32
@@ -83,6 +85,8 @@ class Applier:
     _on_applied: Callable[[str], None]
     _on_waiting: Callable[[StoredEvent, Decision], None]
     _ready: ReadyEvents = attrs.field(init=False)
+    _is_in_file: bool = attrs.field(init=False)
+    _long_seconds: float = attrs.field(init=False)
     _turn: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     _handlers: list[tuple[Kind | None, Handler]] = attrs.field(factory=list, init=False)
     # Events that wait for a process with a handler: looked at once.
@@ -99,6 +103,10 @@ class Applier:
 
     def __attrs_post_init__(self) -> None:
         self._ready = ReadyEvents(self._store)
+        self._is_in_file = self._store.database.dialect == "sqlite"
+        self._long_seconds = (
+            _LONG_IN_FILE_SECONDS if self._is_in_file else _LONG_SECONDS
+        )
 
     def add_handler(self, name: str, handler: Handler, kind: Kind | None) -> Handler:
         """
@@ -215,7 +223,7 @@ class Applier:
     async def _let_others(self, begun: float) -> None:
         took = asyncio.get_running_loop().time() - begun
 
-        if took <= _LONG_SECONDS:
+        if took <= self._long_seconds:
             self._together = min(2 * self._together, _MAX_TOGETHER)
 
             return
@@ -223,7 +231,7 @@ class Applier:
         self._together = max(self._together // 4, 1)
 
         # SQLite lets in who looks at the right moment.
-        if self._store.database.dialect == "sqlite" and not self._stopped:
+        if self._is_in_file and not self._stopped:
             await asyncio.sleep(_LET_OTHERS_SECONDS)
 
     async def _conclude(self, trial: _Trial) -> None:
@@ -292,7 +300,7 @@ class Applier:
 
         trials.clear()
         loop = asyncio.get_running_loop()
-        end = loop.time() + _LONG_SECONDS
+        end = loop.time() + self._long_seconds
         numbers = set[str | None]()
 
         for stored in await self._ready.take(connection, some):
@@ -342,6 +350,7 @@ class Applier:
 
             return
 
+        # The next one's takes its place; the commit releases them.
         if not alone:
             await connection.exec_driver_sql("SAVEPOINT umf_event")
 
@@ -354,9 +363,6 @@ class Applier:
                 raise
 
             await connection.exec_driver_sql("ROLLBACK TO SAVEPOINT umf_event")
-
-        if not alone:
-            await connection.exec_driver_sql("RELEASE SAVEPOINT umf_event")
 
     async def _run(
         self,
