@@ -118,3 +118,22 @@ def test_lines_are_counted_on_where_a_file_is_read_in_several_parts(
 
     for one in found.values():
         assert expected | {"nobody": ()} == {key: at for key, (_, at) in one.items()}
+
+
+def test_a_row_that_was_set_aside_because_it_is_too_short_is_no_place(tmp_path):
+    """
+    It has the number of an order, and nothing behind it.
+    """
+    day = files.file(files.payment(1), files.payment(2), total="200.00")
+    begin, one, two, end = day.splitlines(keepends=True)
+    short = b",".join(one.split(b",")[:5]) + b"\n"
+    (tmp_path / "day.txt").write_bytes(b"".join([begin, short, two, end]))
+    (tmp_path / "ledger.csv").write_text("mer_reference_id,total\norder-1,1.00\n")
+    report = reconcile(
+        tmp_path / "day.txt",
+        ledger=Ledger.csv(tmp_path / "ledger.csv"),
+        on_bad_row="quarantine",
+    )
+
+    assert ("day.txt:3",) == places(report)["order-2"][1]
+    assert () == places(report)["order-1"][1]

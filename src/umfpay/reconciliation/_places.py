@@ -98,7 +98,7 @@ def _listed(source: StoredSource, wanted: pl.Series, *, by_day: bool) -> pl.Data
     kinds = [fields.list.get(_KIND_INDEX + shift, null_on_oob=True) for shift in (0, 1)]
     is_dated = kinds[1].is_in(["P", "T"]) & ~(
         kinds[0].is_in(["P", "T"])
-        & ~fields.list.get(_KIND_INDEX - 1).str.contains(_DAY)
+        & ~fields.list.get(_KIND_INDEX - 1, null_on_oob=True).str.contains(_DAY)
     )
     kind = pl.when(is_dated).then(kinds[1]).otherwise(kinds[0])
 
