@@ -8,6 +8,7 @@ import inspect
 import pickle
 from datetime import UTC, datetime
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,6 +16,7 @@ from umfpay import errors
 from umfpay.errors import (
     APIError,
     AuthenticationError,
+    DuplicateIntentError,
     FlowError,
     Intent,
     OutcomeUnknownError,
@@ -33,6 +35,16 @@ INTENT = Intent(
     payment_id="PAY_A",
     amount=Decimal("100.02"),
     currency="USD",
+)
+FIRST = SimpleNamespace(
+    intent_id="return 42",
+    position=7,
+    state="unknown",
+    outcome=None,
+    created_at=INTENT.at,
+    payment_id="PAY_A",
+    mer_reference_id="1",
+    object_id=None,
 )
 
 
@@ -54,6 +66,9 @@ def _make(cls: type[UMFError]) -> UMFError:
 
     if issubclass(cls, FlowError):
         return cls(*WHAT, last="WAIT_BUYER_PAY")
+
+    if issubclass(cls, DuplicateIntentError):
+        return cls(*WHAT, first=FIRST)
 
     if issubclass(cls, UploadError):
         return cls(*WHAT, name="order-1202611230001.zip")

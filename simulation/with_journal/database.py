@@ -26,7 +26,7 @@ import attrs
 from simulation import clock
 from simulation.with_journal.process import Process, current
 from umfpay.journal import _endings, _record
-from umfpay.sql import _binding
+from umfpay.sql import _database
 
 
 _JULIAN_EPOCH: Final = 2_440_587.5
@@ -114,7 +114,7 @@ class VirtualDatabase:
                 (_endings, "uptime", uptime),
                 (_record, "uptime", uptime),
                 *(
-                    (_binding, one, nothing)
+                    (_database, one, nothing)
                     for one in ("create", "differences")
                     if not checks_tables
                 ),

@@ -25,13 +25,20 @@ class LoopBinding:
         """
         return asyncio.get_running_loop() is self.loop and os.getpid() == self.pid
 
-    def check_left(self, what: Text, *, advice: Text | None = None) -> None:
+    def check_left(self, name: Text, *, advice: Text | None = None) -> None:
         """
         Look whether another one may take its place: the loop is closed, or another
         process's.
 
+        Args:
+            name: Of what is bound, for the error.
+
         Raises:
-            WrongLoopError: The loop is still open in this process; *what* says so.
+            WrongLoopError: The loop is still open in this process.
         """
         if os.getpid() == self.pid and not self.loop.is_closed():
-            raise WrongLoopError(*what, advice=advice)
+            raise WrongLoopError(
+                f"{name.en} belongs to another event loop that is still open.",
+                f"{name.zh}属于另一个仍未关闭的事件循环。",
+                advice=advice,
+            )

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import orders
 import pytest
 
 from umfpay.cli import _main
 from umfpay.errors import ConfigError, OutcomeUnknownError
-from umfpay.journal import JournalOutcome, Recovery, decide, log_of
+from umfpay.journal import JournalOutcome, Recovery
 
 
 @pytest.fixture(name="umfpay")
@@ -88,7 +88,7 @@ async def test_a_person_ends_a_row_and_is_remembered(shop, umfpay, unclear, paid
 
     code, printed = await umfpay("show", str(unclear))
     assert 0 == code
-    assert "settle executed: seen in the console" in printed.out
+    assert ": executed, seen in the console" in printed.out
     assert "@" in printed.out
 
     code, _ = await umfpay("list")
@@ -99,13 +99,26 @@ async def test_what_is_forgotten_may_be_sent_again(
     shop, process, umfpay, unclear, paid
 ):
     """
-    The log stays.
+    The row stays, and what was decided before; no handler is called with it.
     """
-    code, _ = await umfpay("forget", str(unclear), "--reason", "a test")
-    assert 0 == code
-    assert 1 == len(await shop.rows())
+    for act in (("settle", "--as", "executed"), ("forget",)):
+        command, *more = act
+        code, _ = await umfpay(command, str(unclear), *more, "--reason", "a test")
+        assert 0 == code
+
+    row = (await shop.rows())[-1]
+    assert ("ended", "forgotten", None) == (
+        row["state"],
+        row["outcome"],
+        row["open_intent"],
+    )
+    assert row["settled_at"] is not None
     code, printed = await umfpay("show", str(unclear))
-    assert (0, True) == (code, "forget: a test" in printed.out)
+    assert (0, True, True) == (
+        code,
+        ": executed, a test" in printed.out,
+        ": forgotten, a test" in printed.out,
+    )
 
     session, _ = process
     await session.refunds.create(
@@ -162,17 +175,18 @@ async def test_nobody_decides_about_a_call_that_is_being_sent(shop, process, pai
     await shop.database.run(work)
     position = (await shop.rows())[-1]["position"]
 
-    for outcome in (None, JournalOutcome.NOT_EXECUTED):
+    for outcome in (JournalOutcome.FORGOTTEN, JournalOutcome.NOT_EXECUTED):
         with pytest.raises(ConfigError, match="being sent"):
-            await decide(journal, position, outcome, reason="too slow")
+            await journal.decide(position, outcome, reason="too slow")
 
-    assert not await log_of(journal, position)
+    assert (await journal.entries())[-1].decisions is None
     await shop.lapse()
-    await decide(journal, position, None, reason="it is gone", who="anna")
-    (log,) = await log_of(journal, position)
+    forgotten = JournalOutcome.FORGOTTEN
+    await journal.decide(position, forgotten, reason="it is\ngone", who="anna")
+    (decision,) = (await journal.entries())[-1].decisions
 
-    assert ("anna", "forget", "it is gone") == (log.who, log.action, log.reason)
-    assert datetime.now(UTC) - log.at < timedelta(minutes=1)
+    assert decision.endswith(" UTC anna: forgotten, it is gone")
+    assert decision.startswith(f"{datetime.now(UTC):%Y}")
 
 
 async def test_a_row_that_recovery_asks_about_is_decided_once(shop, unclear, process):
@@ -181,9 +195,9 @@ async def test_a_row_that_recovery_asks_about_is_decided_once(shop, unclear, pro
     """
     session, journal = process
     recovery = Recovery(session, journal)
-    entry = await recovery._claim(await journal.rows.find(unclear))
-    await decide(journal, unclear, JournalOutcome.NOT_EXECUTED, reason="not there")
-    await recovery._end(entry, {"outcome": JournalOutcome.EXECUTED})
+    entry = await recovery._claim((await journal.entries())[-1])
+    await journal.decide(unclear, JournalOutcome.NOT_EXECUTED, reason="not there")
+    await recovery._write(entry, {"outcome": JournalOutcome.EXECUTED})
     row = (await shop.rows())[-1]
 
     assert ("not_executed", "person", None) == (

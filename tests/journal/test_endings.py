@@ -5,57 +5,84 @@ Ends are written by one task of one loop and process.
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
+import threading
 
-import attrs
-
-from umfpay.journal._endings import EndingWriter
+from umfpay.journal import Journal
+from umfpay.journal._endings import Ending, EndingWriter
 from umfpay.sql import Database
 
 
-@attrs.frozen
-class Written:
+class Rows:
     """
-    An end of a call that notes that it was written.
+    Rows that note that an end was written.
     """
 
-    written: list
-    error: Exception | None = None
-    open_intent: str | None = "a"
-    what: str = "a call"
+    def __init__(self, written, error=None):
+        self._written = written
+        self._error = error
 
-    async def write(self, connection):
-        if self.error is not None:
-            raise self.error
+    async def change(self, connection, which, values):
+        if self._error is not None:
+            raise self._error
 
-        self.written.append(1)
+        self._written.append(1)
 
-        return False
+        return True
 
 
-def test_a_second_loop_writes_what_the_first_left(tmp_path):
+def _ending(*rows):
+    return Ending(Rows(*rows), "a call", {}, {}, open_intent="a")
+
+
+def test_what_a_closed_loop_has_not_written_is_left_to_recovery(tmp_path):
     """
-    Tasks of a loop that is closed are waited for by nobody.
+    As what a process leaves that dies: the next loop has a writer of its own.
     """
     written = []
-    database = Database(tmp_path / "shop.db")
-    writer = EndingWriter(database)
+    journal = Journal(tmp_path / "shop.db")
 
     async def leave():
-        writer.spawn(asyncio.sleep(60))
-        writer.put(Written(written))
+        writer = journal.endings
+        writer.put(_ending(written))
         writer._task.cancel()
-        await database.aclose()
+        await journal.database.aclose()
+
+        return writer
 
     async def go_on():
-        async with asyncio.timeout(20), database:
-            return await writer.drain(10)
+        writer.put(_ending(written))
+        assert journal.endings is not writer
+        await journal.aclose()
 
-    asyncio.run(leave())
-    assert 0 == asyncio.run(go_on())
-    assert [1] == written
-    gc.collect()
+    writer = asyncio.run(leave())
+    # Of a call that is thrown away without a loop.
+    writer.put(_ending(written))
+    asyncio.run(go_on())
+
+    assert not written
+
+
+async def test_what_is_cancelled_as_soon_as_it_begins_is_not_waited_for(
+    tmp_path, monkeypatch
+):
+    """
+    As in a loop that is about to be closed: the rows are left to recovery.
+    """
+    async with Database(tmp_path / "shop.db") as database:
+        writer = EndingWriter(database)
+        spawn = writer.spawn
+
+        def spawn_cancelled(work):
+            task = spawn(work)
+            task.cancel()
+
+            return task
+
+        monkeypatch.setattr(writer, "spawn", spawn_cancelled)
+        writer.put(_ending([]))
+
+        assert 1 == await writer.drain(60)
 
 
 def test_a_child_leaves_the_ends_of_its_parent_to_it(tmp_path):
@@ -63,16 +90,24 @@ def test_a_child_leaves_the_ends_of_its_parent_to_it(tmp_path):
     They would be written twice.
     """
     written = []
-    writer = EndingWriter(Database(tmp_path / "shop.db"))
-    writer.put(Written(written))
+    journal = Journal(tmp_path / "shop.db")
 
-    child = os.fork()
+    async def put():
+        journal.endings.put(_ending(written))
+        child = os.fork()
 
-    if child == 0:
-        left = asyncio.run(writer.drain(5))
-        os._exit(7 if left == 0 and not written else 1)
+        if child == 0:
+            thread = threading.Thread(target=lambda: asyncio.run(journal.aclose()))
+            thread.start()
+            thread.join()
+            os._exit(1 if written else 7)
 
-    assert 7 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        await journal.aclose()
+
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    assert 7 == asyncio.run(put())
+    assert [1] == written
 
 
 async def test_one_that_cannot_be_written_stops_no_other(tmp_path, caplog):
@@ -83,8 +118,8 @@ async def test_one_that_cannot_be_written_stops_no_other(tmp_path, caplog):
 
     async with Database(tmp_path / "shop.db") as database:
         writer = EndingWriter(database)
-        writer.put(Written(written, ValueError()))
-        writer.put(Written(written))
+        writer.put(_ending(written, ValueError()))
+        writer.put(_ending(written))
         assert 0 == await writer.drain(10)
 
     assert written

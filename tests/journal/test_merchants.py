@@ -13,7 +13,7 @@ import pytest
 from umfpay import UMFSession
 from umfpay.emulator import Emulator
 from umfpay.errors import ConfigError, DuplicateIntentError, OutcomeUnknownError
-from umfpay.journal import Journal, JournalOutcome, Recovery, decide
+from umfpay.journal import Journal, JournalOutcome, Recovery
 from umfpay.testing import emulator_transport
 
 
@@ -92,11 +92,9 @@ async def test_a_person_decides_about_rows_of_one_merchant(
     _, their_journal = neighbour
     rows = await shop.settled(journal)
 
-    for outcome in (None, JournalOutcome.EXECUTED):
+    for outcome in (JournalOutcome.FORGOTTEN, JournalOutcome.EXECUTED):
         with pytest.raises(ConfigError, match="none of this merchant"):
-            await decide(
-                their_journal, rows[0]["position"], outcome, reason="a mistake"
-            )
+            await their_journal.decide(rows[0]["position"], outcome, reason="a mistake")
 
     assert 0 == await their_journal.prune(older_than=timedelta(0))
     assert len(rows) == len(await shop.rows())
@@ -110,6 +108,7 @@ async def test_a_card_is_kept_for_one_merchant(shop, process, neighbour):
     ours, theirs = process[1].sealed, neighbour[1].sealed
     await ours.keep("PAY_1", "ours", mer_reference_id="1", expires_at=later)
     await theirs.keep("PAY_1", "theirs", mer_reference_id="1", expires_at=later)
-    await shop.database.run(lambda connection: theirs.forget(connection, "PAY_1"))
+    sealed, merchant = shop.database.tables.sealed, process[1].rows.merchant
+    await shop.change(sealed.delete().where(sealed.c.merchant != merchant))
 
     assert ("ours", None) == (await ours.find("PAY_1"), await theirs.find("PAY_1"))

@@ -122,6 +122,23 @@ async def test_work_may_not_commit(database):
     assert 0 == await _count(database)
 
 
+async def test_a_commit_from_inside_keeps_nothing_though_its_error_is_caught(database):
+    """
+    What comes after it would be kept without what came before.
+    """
+
+    async def work(connection):
+        await _insert(database)(connection)
+
+        with contextlib.suppress(DatabaseError):
+            await connection.commit()
+
+    with pytest.raises(DatabaseError, match="ended from inside"):
+        await database.run(work)
+
+    assert 0 == await _count(database)
+
+
 async def test_whoever_is_cancelled_leaves_a_whole_transaction(database):
     """
     It goes on to its end.

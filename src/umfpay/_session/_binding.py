@@ -37,10 +37,6 @@ T = TypeVar("T")
 
 # From this size on pycryptodome is felt.
 _SLOW_KEY_BITS: Final = 2048
-_WRONG_LOOP: Final = Text(
-    "The session belongs to another event loop that is still open.",
-    "该会话属于另一个仍未关闭的事件循环。",
-)
 
 _log = logging.getLogger("umfpay")
 
@@ -173,7 +169,7 @@ class Binding(LoopBinding):
         Raises:
             WrongLoopError: The loop is still open in this process.
         """
-        self.check_left(_WRONG_LOOP)
+        self.check_left(Text("The session", "该会话"))
         self._abandon()
 
     def _abandon(self) -> None:

@@ -86,21 +86,16 @@ def list_(
 @_options
 def show(*, row: int, url: str, schema: str | None, file: Path | None) -> None:
     """
-    Show a row, and what persons did to it.
+    Show a row, and what persons said of it.
     """
-    from umfpay.journal import log_of
 
     async def act(opened: Journal) -> None:
-        log = await log_of(opened, row)
+        entry = await _needed(opened, row)
 
-        for one in log:
-            print_line(
-                f"{one.at:%Y-%m-%d %H:%M:%S}  {one.who}  {one.action}: {one.reason}"
-            )
+        for decision in entry.decisions or ():
+            print_line(decision)
 
-        # A row that was forgotten has left its log.
-        if not log or await opened.rows.find(row) is not None:
-            print_json(_json(await _needed(opened, row)))
+        print_json(_json(entry))
 
     _run(url, schema, file, act)
 
@@ -166,11 +161,11 @@ def settle(
     """
     End an open row as you know it ended.
     """
-    from umfpay.journal import JournalOutcome, decide
+    from umfpay.journal import JournalOutcome
 
     async def act(opened: Journal) -> None:
         decided = JournalOutcome(outcome.replace("-", "_"))
-        await decide(opened, row, decided, reason=reason)
+        await opened.decide(row, decided, reason=reason)
         print_line(_line(await _needed(opened, row)))
 
     _run(url, schema, file, act)
@@ -184,21 +179,21 @@ def forget(
     *, row: int, reason: str, url: str, schema: str | None, file: Path | None
 ) -> None:
     """
-    Delete a row: the same intent may be sent again then.
+    Give the intent of a row back: it may be sent again then. The row stays, as ended.
     """
-    from umfpay.journal import decide
+    from umfpay.journal import JournalOutcome
 
     async def act(opened: Journal) -> None:
-        await decide(opened, row, None, reason=reason)
-        print_line(f"row {row}: forgotten | 已删除第 {row} 行")
+        await opened.decide(row, JournalOutcome.FORGOTTEN, reason=reason)
+        print_line(f"row {row}: forgotten | 第 {row} 行：已放弃，意图可再次使用")
 
     _run(url, schema, file, act)
 
 
 async def _needed(opened: Journal, position: int) -> JournalEntry:
-    entry = await opened.rows.find(position)
+    found = await opened.entries(opened.rows.table.c.position == position)
 
-    if entry is None:
+    if not found:
         raise ConfigError(
             f"row {position}: there is none of this merchant.",
             f"第 {position} 行：该商户没有此记录。",
@@ -208,7 +203,7 @@ async def _needed(opened: Journal, position: int) -> JournalEntry:
             ),
         )
 
-    return entry
+    return found[0]
 
 
 def _run(

@@ -5,7 +5,7 @@ Errors of the merchant's own database.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from umfpay.errors._base import Text, UMFError
 
@@ -105,28 +105,21 @@ class DuplicateIntentError(JournalError):
         en: str,
         zh: str,
         *,
-        intent_id: str = "",
-        row: int = 0,
-        state: str = "",
-        outcome: str | None = None,
-        at: datetime | None = None,
-        payment_id: str | None = None,
-        mer_reference_id: str | None = None,
-        object_id: str | None = None,
+        first: Any,  # a `JournalEntry`
         money_may_have_moved: bool = False,
         advice: Text | None = None,
     ) -> None:
         super().__init__(
             en, zh, advice=advice, money_may_have_moved=money_may_have_moved
         )
-        self.intent_id = intent_id
-        self.row = row
-        self.state = state
-        self.outcome = outcome
-        self.at = at
-        self.payment_id = payment_id
-        self.mer_reference_id = mer_reference_id
-        self.object_id = object_id
+        self.intent_id = first.intent_id
+        self.row = first.position
+        self.state = str(first.state)
+        self.outcome = None if first.outcome is None else str(first.outcome)
+        self.at = first.created_at
+        self.payment_id = first.payment_id
+        self.mer_reference_id = first.mer_reference_id
+        self.object_id = first.object_id
 
 
 class CommitUnknownError(DatabaseError):

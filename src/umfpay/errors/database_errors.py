@@ -54,13 +54,6 @@ _ENDS: Final[Mapping[str, tuple[type[DatabaseError], Text]]] = {
 }
 
 
-def has_error(end: str) -> bool:
-    """
-    Tell whether there is an error of ours for a transaction that ended so.
-    """
-    return end in _ENDS
-
-
 def transaction_error(end: str, shown: str, name: str) -> DatabaseError:
     """
     Return the error of a transaction that ended as *end* says.

@@ -9,7 +9,6 @@ from umfpay.errors import needs_extra as _needs_extra
 
 
 with _needs_extra("sql", by="umfpay.journal"):
-    from umfpay.journal._by_hand import LogEntry, decide, log_of
     from umfpay.journal._entry import (
         Decider,
         JournalEntry,
@@ -27,10 +26,7 @@ __all__ = [
     "JournalEntry",
     "JournalOutcome",
     "JournalState",
-    "LogEntry",
     "RecordedIntent",
     "Recovery",
     "SettledHandler",
-    "decide",
-    "log_of",
 ]

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -41,18 +41,24 @@ class Asker:
         """
         Return what became of an open row, None if the gateway cannot be asked now.
         """
-        intent = entry.intent
-        assert intent is not None
+        assert entry.intent is not None
         # Its end is written with the row's fence.
-        details = {**intent.details}
+        details = {**entry.intent.details}
         details.pop(ROW_DETAIL, None)
+        columns = self.rows.table.c
+        others = await self.rows.read(
+            columns.payment_id == (entry.payment_id or ""),
+            columns.position != entry.position,
+        )
+        created = (one.expires_at for one in others if one.call == "payments.create")
 
         try:
             return await self.session.resolve(
-                attrs.evolve(intent, details=details),
+                attrs.evolve(entry.intent, details=details),
                 evidence=self.inbox,
-                known_refunds=await self._known_refunds(entry),
-                expires_at=await self._order_expires_at(entry),
+                known_refunds=_known_refunds(entry, others),
+                # When the order can no longer be paid, by the row that created it.
+                expires_at=entry.expires_at or next(created, None),
                 deadline=_CALL_SECONDS,
             )
         except UMFError as error:
@@ -79,10 +85,9 @@ class Asker:
         ):
             return None
 
-        found: Any = None  # any object of the gateway
-
-        if self.inbox is not None:
-            found = await self.inbox.notified(object_id=object_id)
+        inbox = self.inbox
+        # Any: an object of the gateway.
+        found: Any = inbox and await inbox.notified(object_id=object_id)
 
         if not _is_final(found):
             found = await resource.get(object_id, deadline=_CALL_SECONDS)
@@ -90,75 +95,55 @@ class Asker:
             if not _is_final(found):
                 raise LookupError(object_id)
 
-            if self.inbox is not None:
-                await self._expect(entry, object_id)
+            if inbox is not None:
+                await self._expect(inbox, entry, object_id)
                 # Its handlers may be slow; that it is stored is enough.
-                await self.inbox.record(found, deadline=0.0)
+                await inbox.record(found, deadline=0.0)
 
         return found  # type: ignore[no-any-return]
 
-    async def _expect(self, entry: JournalEntry, object_id: str) -> None:
+    async def _expect(
+        self, inbox: NotificationInbox, entry: JournalEntry, object_id: str
+    ) -> None:
         """
         Make known to the inbox whose id it is: the caller may have died before it did.
         """
         is_refund = entry.call == "refunds.create"
-        money = (
-            None if entry.amount is None else Money(entry.amount, str(entry.currency))
-        )
 
-        if self.inbox is None or money is None or entry.mer_reference_id is None:
-            return
-
-        if is_refund or entry.call == "payments.create":
-            await self.inbox.expect(
+        if (
+            entry.amount is not None
+            and entry.mer_reference_id is not None
+            and (is_refund or entry.call == "payments.create")
+        ):
+            await inbox.expect(
                 entry.mer_reference_id,
-                amount=money,
+                amount=Money(entry.amount, str(entry.currency)),
                 kind="refund" if is_refund else "payment",
                 payment_id=entry.payment_id if is_refund else object_id,
                 refund_id=object_id if is_refund else None,
             )
 
-    async def _known_refunds(self, entry: JournalEntry) -> list[str] | None:
-        """
-        Return the ids of all other refunds of the payment, None if there may be more.
-        """
-        if entry.known_refunds is None:
-            return None
 
-        columns = self.rows.table.c
-        others = await self.rows.read(
-            columns.payment_id == entry.payment_id,
-            columns.call == "refunds.create",
-            columns.position != entry.position,
-        )
+def _known_refunds(
+    entry: JournalEntry, others: Iterable[JournalEntry]
+) -> list[str] | None:
+    """
+    Return the ids of all other refunds of the payment, None if there may be more.
+    """
+    refunds = [one for one in others if one.call == "refunds.create"]
+    ids = [one.object_id for one in refunds if one.object_id is not None]
+    may_be_there = (JournalOutcome.EXECUTED, JournalOutcome.FORGOTTEN)
+    may_be_more = any(
+        one.state is not JournalState.ENDED
+        or (one.outcome in may_be_there and one.object_id is None)
+        for one in refunds
+    )
 
-        if any(
-            one.state is not JournalState.ENDED
-            or (one.outcome is JournalOutcome.EXECUTED and one.object_id is None)
-            for one in others
-        ):
-            return None
+    if entry.known_refunds is None or may_be_more:
+        return None
 
-        ids = [one.object_id for one in others if one.object_id is not None]
-
-        return [*entry.known_refunds, *ids]
-
-    async def _order_expires_at(self, entry: JournalEntry) -> datetime | None:
-        """
-        Return when the order can no longer be paid, by the row that created it.
-        """
-        if entry.expires_at is not None or entry.payment_id is None:
-            return entry.expires_at
-
-        columns = self.rows.table.c
-        created = await self.rows.read(
-            columns.payment_id == entry.payment_id, columns.call == "payments.create"
-        )
-
-        return created[0].expires_at if created else None
+    return [*entry.known_refunds, *ids]
 
 
 def _is_final(found: Any) -> bool:
-    state = getattr(found, "state", None)
-
-    return state is not None and bool(state.final)
+    return bool(getattr(getattr(found, "state", None), "final", False))

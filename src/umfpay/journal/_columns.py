@@ -11,6 +11,7 @@ import attrs
 
 from umfpay.errors import APIError, Intent, UMFError
 from umfpay.journal._entry import Decider, JournalOutcome, JournalState, write_intent
+from umfpay.journal._rows import NOW
 from umfpay.transport import Call, CallEnd, CallVerdict
 
 
@@ -18,11 +19,11 @@ WRONG_CODE_DETAIL: Final = "wrong_sms_code"
 
 _WRONG_SMS_CODE: Final = "00200005"
 _MAX_WORD_CHARACTERS: Final = 64
-# What names the intent of a call if the shop does not.
-_NAMED_BY: Final = {
-    "payments.create": ("mer_reference_id", "mer_date"),
-    "payments.execute": ("payment_id",),
-    "refunds.create": ("payment_id", "mer_reference_id"),
+# What names the intent of a call if the shop does not; a flow numbers its attempts.
+_NAMES: Final = {
+    "payments.create": "{0.mer_reference_id} {0.mer_date}",
+    "payments.execute": "{0.payment_id} 1",
+    "refunds.create": "{0.payment_id} {0.mer_reference_id}",
 }
 
 
@@ -30,14 +31,9 @@ def default_intent_id(call: Call[Any]) -> str:
     """
     Return what names the intent of *call* if the shop does not, "" if nothing can.
     """
-    if call.name not in _NAMED_BY:
-        return ""
+    name = _NAMES.get(call.name)
 
-    parts = [getattr(call.intent, name) or "" for name in _NAMED_BY[call.name]]
-    # A flow numbers its attempts.
-    number = ["1"] if call.name == "payments.execute" else []
-
-    return " ".join([call.name, *parts, *number])
+    return "" if name is None else f"{call.name} {name.format(call.intent)}"
 
 
 def asked_values(call: Call[Any]) -> dict[str, Any]:
@@ -47,20 +43,18 @@ def asked_values(call: Call[Any]) -> dict[str, Any]:
     intent = call.intent
     assert intent is not None
     order = getattr(call.body, "order", None)
-    known_refunds = intent.details.get("known_refunds", "")
+    details = intent.details
+    are_known = "all_refunds_known" in details
 
     return {
         "call": short(call.name),
         "effect": str(call.effect),
         "mer_reference_id": intent.mer_reference_id,
-        "mer_date": intent.mer_date,
         "payment_id": intent.payment_id,
         "amount": None if intent.amount is None else str(intent.amount),
         "currency": intent.currency,
         "intent": write_intent(intent),
-        "known_refunds": known_refunds
-        if "all_refunds_known" in intent.details
-        else None,
+        "known_refunds": details.get("known_refunds", "") if are_known else None,
         "expires_at": getattr(order, "expire_time", None),
     }
 
@@ -76,38 +70,33 @@ def end_values(
     is_second = "copies" in intent.details
 
     if call_verdict.ending is CallEnd.GOOD:
-        values = {
-            "outcome": JournalOutcome.EXECUTED,
-            "decided_by": Decider.ANSWER,
-            **object_values(result),
-        }
+        named = object_values(result)
 
-        if intent.call == "payments.create" and values["object_id"] is not None:
+        if intent.call == "payments.create" and named["object_id"] is not None:
             # Its execute finds here until when it can be paid.
-            values["payment_id"] = values["object_id"]
+            named["payment_id"] = named["object_id"]
 
-        return values
+        return ended_values(JournalOutcome.EXECUTED, Decider.ANSWER, **named)
+
+    code = error.ret_code[:32] if isinstance(error, APIError) else None
 
     if _is_wrong_code(error) and not is_second:
         # Signed or not, it may mean that a first copy has used the code up.
         details = {**intent.details, WRONG_CODE_DETAIL: "yes"}
-        intent = attrs.evolve(intent, details=details)
-        values = unknown_values(intent, "the SMS code was refused")
+        values = unknown_values(
+            attrs.evolve(intent, details=details), "the SMS code was refused"
+        )
     elif call_verdict.ending is CallEnd.UNCLEAR or is_second:
         values = unknown_values(intent, None if reason is None else reason.en)
-    elif not isinstance(error, APIError):
-        values = not_sent_values(error)
     else:
-        values = {
-            "outcome": JournalOutcome.REFUSED,
-            "decided_by": Decider.ANSWER,
-            "reason": error.what.en,
-        }
+        is_refused = isinstance(error, APIError)
+        values = ended_values(
+            JournalOutcome.REFUSED if is_refused else JournalOutcome.NOT_SENT,
+            Decider.ANSWER if is_refused else None,
+            error.what.en if isinstance(error, UMFError) else type(error).__name__,
+        )
 
-    if isinstance(error, APIError):
-        values["refusal_code"] = error.ret_code[:32]
-
-    return values
+    return {**values, "refusal_code": code}
 
 
 def object_values(found: object) -> dict[str, Any]:
@@ -124,30 +113,29 @@ def object_values(found: object) -> dict[str, Any]:
     }
 
 
-def not_sent_values(error: BaseException | None = None) -> dict[str, Any]:
-    """
-    Return the columns of a row whose call did not leave.
-    """
-    if error is None:
-        reason = "its caller gave up"
-    else:
-        reason = error.what.en if isinstance(error, UMFError) else type(error).__name__
-
-    return {"outcome": JournalOutcome.NOT_SENT, "reason": reason}
-
-
-def unknown_values(
-    intent: Intent | None = None, reason: str | None = None
+def ended_values(
+    outcome: JournalOutcome,
+    decided_by: Decider | None = None,
+    reason: str | None = None,
+    **named: Any,  # as `object_values()` names it
 ) -> dict[str, Any]:
+    """
+    Return the columns of a row that has ended.
+    """
+    return {"outcome": outcome, "decided_by": decided_by, "reason": reason, **named}
+
+
+def unknown_values(intent: Intent, reason: str | None = None) -> dict[str, Any]:
     """
     Return the columns of a row whose call left and whose end nobody knows.
     """
-    values: dict[str, Any] = {"state": JournalState.UNKNOWN, "reason": reason}
-
-    if intent is not None:
-        values["intent"] = write_intent(intent)
-
-    return values
+    return {
+        "state": JournalState.UNKNOWN,
+        "intent": write_intent(intent),
+        "reason": reason,
+        "next_at": NOW,
+        "lease_until": None,
+    }
 
 
 def short(text: str) -> str:

@@ -9,7 +9,6 @@ import contextlib
 import functools
 import itertools
 import logging
-import os
 import time
 from collections import deque
 from collections.abc import Coroutine
@@ -18,12 +17,8 @@ from typing import Any, Final, TypeVar
 import attrs
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from umfpay.errors import (
-    CommitUnknownError,
-    DatabaseTablesError,
-    DatabaseTimeoutError,
-    DatabaseUnavailableError,
-)
+from umfpay._loop_binding import LoopBinding
+from umfpay.errors import DatabaseError
 from umfpay.journal._rows import Rows, Values
 from umfpay.sql import Database
 
@@ -33,13 +28,6 @@ _T = TypeVar("_T")
 _FIRST_PAUSE_SECONDS: Final = 0.05
 _MAX_PAUSE_SECONDS: Final = 5.0
 _BATCH_SIZE: Final = 50
-# The database is away, or busy: that ends.
-_PASSING_ERRORS: Final = (
-    CommitUnknownError,
-    DatabaseTablesError,
-    DatabaseTimeoutError,
-    DatabaseUnavailableError,
-)
 # Time that a suspended machine counts, too, where there is such a clock.
 _CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -53,16 +41,15 @@ def uptime() -> float:
     return time.clock_gettime(_CLOCK)
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@attrs.frozen(eq=False)
 class Ending:
     """
     The end of a call, to be written into its row.
 
     Args:
         what: For the log.
-        which: What the row's columns hold until it is written, once; see `Rows.end()`.
+        which: What the row's columns hold until it is written, once; see `Rows.change()`.
         values: Likewise.
-        paid: Likewise.
         open_intent: Who waits for the same intent waits for this; None: whoever waits.
         look_until: Until when the row may still come to be seen, by `uptime()`.
     """
@@ -71,55 +58,43 @@ class Ending:
     what: str
     which: Values
     values: Values
-    paid: str | None = None
-    open_intent: str | None = None
-    look_until: float = 0.0
-
-    async def write(self, connection: AsyncConnection) -> bool:
-        """
-        Write it; return whether the row has to be looked for again.
-        """
-        is_written = await self.rows.end(
-            connection, self.which, self.values, paid=self.paid
-        )
-
-        return not is_written and uptime() < self.look_until
+    open_intent: str | None = attrs.field(default=None, kw_only=True)
+    look_until: float = attrs.field(default=0.0, kw_only=True)
 
 
-class EndingWriter:
+class EndingWriter(LoopBinding):
     """
     One task that lives as long as something is to be written.
+
+    What a loop leaves unwritten when it is closed is open in the journal: its rows are
+    ended by `Recovery`, as those of a process that died.
     """
 
     def __init__(self, database: Database) -> None:
+        super().__init__()
         self._database = database
         self._queue: deque[Ending] = deque()
-        self._pid = os.getpid()
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
-        self._spawned: set[asyncio.Task[Any]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._written = asyncio.Event()
 
     def put(self, ending: Ending) -> None:
         """
         Have *ending* written, after those that were put before.
         """
-        try:
-            self._bind()
-        except RuntimeError:
-            # Of a call that is thrown away with its loop: the next one takes it along.
-            self._queue.append(ending)
-        else:
-            self._queue.append(ending)
-            self._start()
+        # Without its loop it is of a call that was thrown away.
+        with contextlib.suppress(RuntimeError):
+            if self.is_current():
+                self._queue.append(ending)
+                self._start()
 
     def spawn(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
         """
         Return a task that does *work*, whoever is cancelled; `drain()` waits for it.
         """
-        task = self._bind().create_task(work)
-        self._spawned.add(task)
-        task.add_done_callback(self._spawned.discard)
+        task = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
         return task
 
@@ -127,8 +102,6 @@ class EndingWriter:
         """
         Return when nothing is left to be written about *open_intent*.
         """
-        self._bind()
-
         while any(one.open_intent in (open_intent, None) for one in self._queue):
             self._start()
             await self._written.wait()
@@ -137,49 +110,27 @@ class EndingWriter:
         """
         Wait until all is written, *seconds* at most; return what is left.
         """
-        self._bind()
-
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self._queue or self._spawned:
-                    if self._spawned:
-                        await asyncio.wait(self._spawned)
-                        # What they leave behind is put before the next look.
-                        await asyncio.sleep(0)
-                    else:
-                        self._start()
-                        await self._written.wait()
+                while self._queue or self._tasks:
+                    self._start()
+                    done, _ = await asyncio.wait(self._tasks)
+                    # What they leave behind is put before the next look.
+                    await asyncio.sleep(0)
 
-        task, self._task = self._task, None
+                    if any(task.cancelled() for task in done):
+                        # The loop is about to be closed.
+                        break
 
-        if task is not None:
-            task.cancel()
-            await asyncio.wait({task})
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
 
-        return len(self._queue) + len(self._spawned)
-
-    def _bind(self) -> asyncio.AbstractEventLoop:
-        """
-        Forget the tasks of another loop, and after a fork what the parent writes.
-
-        Raises:
-            RuntimeError: No loop is running.
-        """
-        if self._pid != os.getpid():
-            self._pid, self._loop = os.getpid(), None
-            self._queue.clear()
-
-        loop = asyncio.get_running_loop()
-
-        if loop is not self._loop:
-            self._loop, self._written = loop, asyncio.Event()
-            self._task, self._spawned = None, set()
-
-        return loop
+        return len(self._queue) + len(self._tasks)
 
     def _start(self) -> None:
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._write_all())
+        if self._queue and (self._task is None or self._task.done()):
+            self._task = self.spawn(self._write_all())
 
     async def _write_all(self) -> None:
         pause, is_warned, size = _FIRST_PAUSE_SECONDS, False, _BATCH_SIZE
@@ -192,27 +143,26 @@ class EndingWriter:
                 left = await self._database.run(
                     functools.partial(_write, batch), repeatable=True
                 )
-            except _PASSING_ERRORS as error:
-                if not is_warned:
-                    _log.warning(
-                        "the journal cannot write how %s ended (%s); it goes on trying",
-                        batch[0].what,
-                        error.what.en,
-                    )
+            except Exception as error:  # noqa: BLE001 (logged; nobody waits for it)
+                # The others say that the database is away, or busy: that ends.
+                passes = isinstance(error, DatabaseError)
+                passes = passes and type(error) is not DatabaseError
 
-                left, is_warned = batch, True
-            except Exception as error:  # noqa: BLE001 (one that cannot be written stops no other)
-                if len(batch) > 1:
+                if not passes and len(batch) > 1:
+                    # One that cannot be written stops no other.
                     size = 1
 
                     continue
 
-                # The row stays open: recovery asks the gateway.
-                _log.error(
-                    "the journal cannot write how %s ended: %s",
-                    batch[0].what,
-                    type(error).__name__,
-                )
+                if not (passes and is_warned):
+                    _log.warning(
+                        "the journal cannot write how %s ended (%s); %s",
+                        batch[0].what,
+                        type(error).__name__,
+                        "it goes on trying" if passes else "recovery will ask",
+                    )
+
+                left, is_warned = (batch, True) if passes else ([], is_warned)
 
             for _ in batch:
                 self._queue.popleft()
@@ -232,4 +182,12 @@ async def _write(batch: list[Ending], connection: AsyncConnection) -> list[Endin
     """
     Write *batch*; return those that are to be looked for again.
     """
-    return [one for one in batch if await one.write(connection)]
+    left = []
+
+    for one in batch:
+        is_written = await one.rows.change(connection, one.which, one.values)
+
+        if not is_written and uptime() < one.look_until:
+            left.append(one)
+
+    return left

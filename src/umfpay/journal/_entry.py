@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -13,7 +14,6 @@ from typing import Any, Final
 import attrs
 
 from umfpay.errors import DuplicateIntentError, Intent
-from umfpay.protocol import dump_json, parse_json
 from umfpay.transport import Effect
 
 
@@ -30,7 +30,8 @@ class JournalState(StrEnum):
 
 class JournalOutcome(StrEnum):
     """
-    What became of a call; `UNKNOWN` of one that nobody can ask about.
+    What became of a call; `UNKNOWN` of one that nobody can ask about, `FORGOTTEN` of one
+    whose intent a person has given back.
     """
 
     EXECUTED = "executed"
@@ -38,6 +39,7 @@ class JournalOutcome(StrEnum):
     NOT_SENT = "not_sent"
     NOT_EXECUTED = "not_executed"
     UNKNOWN = "unknown"
+    FORGOTTEN = "forgotten"
 
 
 class Decider(StrEnum):
@@ -56,6 +58,13 @@ _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 
 
+def moment_of(value: int) -> datetime:
+    """
+    Return what the tables hold as microseconds.
+    """
+    return _EPOCH + value * MICROSECOND
+
+
 @attrs.frozen(kw_only=True)
 class JournalEntry:
     """
@@ -69,6 +78,7 @@ class JournalEntry:
         intent: What the gateway is asked about.
         fence: Of the one who may change the row.
         needs_person: Nobody asks the gateway about it any more.
+        decisions: What persons said of it: when, who, what and why.
     """
 
     position: int
@@ -95,6 +105,7 @@ class JournalEntry:
     expires_at: datetime | None
     age: timedelta
     needs_person: bool
+    decisions: tuple[str, ...] | None
     intent: Intent | None = attrs.field(default=None, repr=False)
     known_refunds: tuple[str, ...] | None = None
     fence: int = attrs.field(default=0, repr=False)
@@ -114,16 +125,6 @@ class JournalEntry:
         return self.moves_money and self.state is JournalState.UNKNOWN
 
 
-_COLUMNS: Final = frozenset(field.name for field in attrs.fields(JournalEntry))
-
-
-def moment_of(value: int) -> datetime:
-    """
-    Return what the tables hold as microseconds.
-    """
-    return _EPOCH + value * MICROSECOND
-
-
 def microseconds_of(moment: datetime) -> int:
     """
     Return *moment* as the tables hold it.
@@ -135,16 +136,11 @@ def write_intent(intent: Intent) -> str:
     """
     Return *intent* as JSON.
     """
-    value = {
-        **attrs.asdict(intent, recurse=False),
-        "at": intent.at.isoformat(),
-        "amount": None if intent.amount is None else str(intent.amount),
-        "details": dict(intent.details),
-    }
+    value = attrs.asdict(intent, recurse=False)
     # It means nothing in another process.
     del value["started"]
 
-    return dump_json(value).decode()
+    return json.dumps({**value, "details": {**intent.details}}, default=str)
 
 
 def read_intent(text: str) -> Intent:
@@ -152,30 +148,22 @@ def read_intent(text: str) -> Intent:
     Read what `write_intent()` wrote.
     """
     # Any: JSON.
-    value: dict[str, Any] = dict(parse_json(text.encode()))
-    amount = value["amount"]
+    value: dict[str, Any] = json.loads(text)
+    at, amount = datetime.fromisoformat(value["at"]), value["amount"]
 
-    return Intent(
-        **{
-            **value,
-            "at": datetime.fromisoformat(value["at"]),
-            "amount": None if amount is None else Decimal(amount),
-        }
-    )
+    return Intent(**{**value, "at": at, "amount": amount and Decimal(amount)})
 
 
-def _read_ids(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
-# Of the columns whose value is not the entry's own; an empty one is None.
+_COLUMNS: Final = frozenset(field.name for field in attrs.fields(JournalEntry))
+# Of the columns whose value is not the entry's own.
 _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "state": JournalState,
     "outcome": JournalOutcome,
     "decided_by": Decider,
     "amount": Decimal,
     "intent": lambda text: read_intent(text) if text else None,
-    "known_refunds": _read_ids,
+    "known_refunds": lambda text: tuple(text.split()),
+    "decisions": lambda text: tuple(text.splitlines()),
     **dict.fromkeys(
         ("created_at", "sent_at", "ended_at", "settled_at", "expires_at"), moment_of
     ),
@@ -190,12 +178,11 @@ def entry_of(row: Any, now: int) -> JournalEntry:
         now: The database's clock.
     """
     # Any: as the columns are.
-    values: dict[str, Any] = {}
-
-    for name, value in row._mapping.items():
-        if name in _COLUMNS:
-            read = _READERS.get(name)
-            values[name] = value if read is None or value is None else read(value)
+    values: dict[str, Any] = {
+        name: _READERS[name](value) if name in _READERS and value is not None else value
+        for name, value in row._mapping.items()
+        if name in _COLUMNS
+    }
 
     return JournalEntry(
         **values,
@@ -205,25 +192,19 @@ def entry_of(row: Any, now: int) -> JournalEntry:
     )
 
 
-_NAMES: Final = ("intent_id", "payment_id", "mer_reference_id", "object_id")
-
-
-def duplicate_error(holder: JournalEntry, *, name: str) -> DuplicateIntentError:
+def duplicate_error(first: JournalEntry, *, name: str) -> DuplicateIntentError:
     """
-    Return the error for an intent that *holder* has; *name* is what asks for it again.
+    Return the error for an intent that *first* has; *name* is what asks for it again.
     """
-    end = holder.outcome or holder.state
+    end = first.outcome or first.state
     zh = {"executed": "已执行", "unknown": "结果未知"}.get(end, "进行中")
+    at = f"{first.created_at:%Y-%m-%d %H:%M:%S} UTC"
 
     return DuplicateIntentError(
-        f"{name} is not sent: the intent {holder.intent_id!r} is {end} in row"
-        f" {holder.position}, written at {holder.created_at:%Y-%m-%d %H:%M:%S} UTC.",
-        f"{name} 未发送：意图 {holder.intent_id!r} 已在第 {holder.position} 行"
-        f"（{zh}），写入时间 {holder.created_at:%Y-%m-%d %H:%M:%S} UTC。",
-        row=holder.position,
-        state=str(holder.state),
-        outcome=None if holder.outcome is None else str(holder.outcome),
-        at=holder.created_at,
-        **{name: getattr(holder, name) for name in _NAMES},
-        money_may_have_moved=holder.moves_money,
+        f"{name} is not sent: the intent {first.intent_id!r} is {end} in row"
+        f" {first.position}, written at {at}.",
+        f"{name} 未发送：意图 {first.intent_id!r} 已在第 {first.position} 行（{zh}），"
+        f"写入时间 {at}。",
+        first=first,
+        money_may_have_moved=first.moves_money,
     )

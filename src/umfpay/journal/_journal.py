@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import logging
+import socket
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self, TypeVar
 
 from sqlalchemy import delete
@@ -16,23 +18,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from umfpay._callbacks import check_callback
 from umfpay.errors import ConfigError, Intent
-from umfpay.journal._columns import default_intent_id, short
+from umfpay.journal._columns import default_intent_id, ended_values, short
 from umfpay.journal._endings import Ending, EndingWriter
-from umfpay.journal._entry import (
-    MICROSECOND,
-    Decider,
-    JournalEntry,
-    JournalOutcome,
-    JournalState,
-)
-from umfpay.journal._record import (
-    ROW_DETAIL,
-    JournaledCall,
-    RecordedIntent,
-    new_owner,
-)
-from umfpay.journal._rows import Condition, Rows
-from umfpay.journal._sealed import SealedCards
+from umfpay.journal._entry import Decider, JournalEntry, JournalOutcome, JournalState
+from umfpay.journal._record import ROW_DETAIL, JournaledCall, RecordedIntent, new_owner
+from umfpay.journal._rows import NOW, Condition, Rows, SealedCards
+from umfpay.sensitive import shows_itself_half_made
 from umfpay.sql import Database, Transaction, now
 from umfpay.tokens import store_key
 from umfpay.transport import Call
@@ -50,6 +41,7 @@ _log = logging.getLogger("umfpay")
 _recorded: ContextVar[RecordedIntent | None] = ContextVar("recorded", default=None)
 
 
+@shows_itself_half_made
 class Journal:
     """
     Writes each call that moves or makes something down before it is sent.
@@ -71,21 +63,17 @@ class Journal:
     def __init__(self, where: Any, *, schema: str | None = None) -> None:
         # Any: a setting is whatever the user gave.
         self._owns_database = not isinstance(where, Database)
-        self.database: Database = (
-            where
-            if isinstance(where, Database)
-            else Database(where, schema=schema, pool_size=_POOL_SIZE)
-        )
-        del where
-        self.endings: EndingWriter = EndingWriter(self.database)
+
+        if self._owns_database:
+            where = Database(where, schema=schema, pool_size=_POOL_SIZE)
+
+        self.database: Database = where
         self.handlers: list[SettledHandler] = []
+        self._endings: EndingWriter | None = None
         self._rows: Rows | None = None
 
     def __repr__(self) -> str:
-        # It may be half made: a report of what refused an argument shows it.
-        database = getattr(self, "database", None)
-
-        return f"Journal({'' if database is None else repr(database.shown)})"
+        return f"Journal({self.database.shown!r})"
 
     @property
     def rows(self) -> Rows:
@@ -102,6 +90,16 @@ class Journal:
             )
 
         return self._rows
+
+    @property
+    def endings(self) -> EndingWriter:
+        """
+        What writes in this event loop how calls ended.
+        """
+        if self._endings is None or not self._endings.is_current():
+            self._endings = EndingWriter(self.database)
+
+        return self._endings
 
     @property
     def sealed(self) -> SealedCards:
@@ -203,9 +201,9 @@ class Journal:
             "owner": recorded.owner,
             "lease_until": valid_for,
             "state": JournalState.RECORDED,
-            **dict.fromkeys(("call", "effect", "intent"), ""),
             "mer_reference_id": mer_reference_id,
             "payment_id": payment_id,
+            **dict.fromkeys(("call", "effect", "intent"), ""),
         }
         await self.rows.insert(connection, intent_id, values, name="begin")
 
@@ -244,28 +242,22 @@ class Journal:
         """
         row = intent.details.get(ROW_DETAIL, "")
 
-        if not row and outcome != JournalOutcome.REFUSED:
+        if not row.isdecimal() and outcome != JournalOutcome.REFUSED:
             # It was not written down.
             return
 
-        which = {
-            "position": int(row) if row.isdecimal() else None,
+        which: dict[str, Any] = {
             # The row of another database is another call's.
             "call": short(intent.call),
             "payment_id": intent.payment_id,
             "mer_reference_id": intent.mer_reference_id,
             "state": JournalState.UNKNOWN,
+            "position": int(row) if row.isdecimal() else None,
         }
-        decided_by = evidence if evidence in [*Decider] else Decider.ANSWER
-        self.endings.put(
-            Ending(
-                rows=self.rows,
-                what=intent.call,
-                which={name: one for name, one in which.items() if one is not None},
-                values={"outcome": JournalOutcome(outcome), "decided_by": decided_by},
-                paid=intent.payment_id,
-            )
-        )
+        by = Decider(evidence) if evidence in [*Decider] else Decider.ANSWER
+        known = {name: one for name, one in which.items() if one is not None}
+        values = ended_values(JournalOutcome(outcome), by)
+        self.endings.put(Ending(self.rows, intent.call, known, values))
 
     async def entries(self, *which: Condition, limit: int = 1000) -> list[JournalEntry]:
         """
@@ -283,12 +275,60 @@ class Journal:
         For an alarm: those whose `is_alarming` is true and whose `age` is more than some
         minutes.
         """
-        table = self.rows.table
+        return await self.rows.read(self.rows.is_open)
 
-        return await self.rows.read(
-            (table.c.state != JournalState.ENDED)
-            | (table.c.outcome == JournalOutcome.UNKNOWN)
-        )
+    async def decide(
+        self, position: int, outcome: JournalOutcome, *, reason: str, who: str = ""
+    ) -> None:
+        """
+        End an open row as a person says it ended; the row keeps who said so, when and why.
+
+        The intent stays taken if it was executed. Whoever was asking about it writes in
+        vain.
+
+        Args:
+            outcome: ``FORGOTTEN`` gives the intent back, whatever became of it; also of a
+                row that has ended.
+            who: User and host, if it is not given.
+
+        Raises:
+            ConfigError: There is no such row, it is being sent, it has ended, or no
+                reason is given.
+        """
+        if not reason.strip():
+            raise ConfigError("A reason is needed.", "必须填写原因。")
+
+        rows, columns = self.rows, self.rows.table.c
+        is_forgotten = outcome is JournalOutcome.FORGOTTEN
+        by_sender = columns.state.in_((JournalState.RECORDED, JournalState.SENDING))
+        may_end = [~by_sender | rows.is_free, *([] if is_forgotten else [rows.is_open])]
+        who = who or f"{getpass.getuser()}@{socket.gethostname()}"
+        said = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC {who}: {outcome}, {' '.join(reason.split())}"
+
+        async def work(connection: AsyncConnection) -> bool:
+            found = await rows.select(
+                connection, columns.position == position, *may_end
+            )
+
+            if not found:
+                return False
+
+            which = {"position": position, "fence": found[0].fence}
+            values = ended_values(outcome, Decider.PERSON, reason)
+            values["decisions"] = "\n".join([*(found[0].decisions or ()), said])
+
+            if is_forgotten:
+                # No handler is called with it.
+                values["settled_at"] = NOW
+
+            return await rows.change(connection, which, values)
+
+        if not await self.database.run(work):
+            raise ConfigError(
+                f"row {position}: there is none of this merchant, it has ended, or is"
+                " being sent just now.",
+                f"第 {position} 行：该商户没有此记录，或已结束，或正在发送。",
+            )
 
     async def prune(self, *, older_than: timedelta) -> int:
         """
@@ -299,20 +339,17 @@ class Journal:
         Args:
             older_than: Time since their end.
         """
-        rows, log = self.rows, self.database.tables.journal_log
-        until = now() - older_than // MICROSECOND
-        is_ended = rows.table.c.state == JournalState.ENDED
+        rows, columns = self.rows, self.rows.table.c
+        deletion = delete(rows.table).where(
+            columns.merchant == rows.merchant,
+            columns.state == JournalState.ENDED,
+            columns.ended_at < now() - older_than // timedelta(microseconds=1),
+        )
+        deleted = await self.database.run(
+            lambda connection: connection.execute(deletion), repeatable=True
+        )
 
-        async def work(connection: AsyncConnection) -> int:
-            await connection.execute(
-                delete(log).where(log.c.merchant == rows.merchant, log.c.at < until)
-            )
-
-            return await rows.delete(
-                connection, is_ended, rows.table.c.ended_at < until
-            )
-
-        return await self.database.run(work, repeatable=True)
+        return deleted.rowcount
 
     def settled(self, handler: SettledHandler) -> SettledHandler:
         """

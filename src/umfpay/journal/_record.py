@@ -17,28 +17,16 @@ from datetime import timedelta
 from typing import Any, Final
 
 import attrs
-from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from umfpay.errors import (
-    CommitUnknownError,
-    DatabaseError,
-    Intent,
-    JournalError,
-    Text,
-)
-from umfpay.journal._columns import (
-    asked_values,
-    end_values,
-    not_sent_values,
-    unknown_values,
-)
+from umfpay.errors import CommitUnknownError, DatabaseError, Intent, JournalError, Text
+from umfpay.journal import _columns
 from umfpay.journal._endings import Ending, EndingWriter, uptime
-from umfpay.journal._entry import JournalState
-from umfpay.journal._rows import NOW, Rows, Values
+from umfpay.journal._entry import JournalOutcome, JournalState
+from umfpay.journal._rows import NOW, Rows
 from umfpay.sql import now
-from umfpay.transport import Call, CallVerdict, Effect
+from umfpay.transport import Call, CallVerdict
 
 
 # Until the end of a call whose deadline has passed is written.
@@ -118,8 +106,7 @@ class JournaledCall:
 
         writing = self.endings.spawn(
             self.rows.database.run(
-                functools.partial(self._insert, left),
-                timeout=min(left, _WRITE_SECONDS),
+                functools.partial(self._insert, left), timeout=min(left, _WRITE_SECONDS)
             )
         )
 
@@ -135,12 +122,11 @@ class JournaledCall:
             else:
                 writing.add_done_callback(self._withdraw)
 
-            if isinstance(error, DatabaseError):
-                why = error.what
-            elif isinstance(error, SQLAlchemyError):
-                why = Text(type(error).__name__, type(error).__name__)
-            else:
+            if not isinstance(error, DatabaseError | SQLAlchemyError):
                 raise
+
+            name = type(error).__name__
+            why = error.what if isinstance(error, DatabaseError) else Text(name, name)
 
         raise self._error(why)
 
@@ -172,40 +158,39 @@ class JournaledCall:
         Have the end of the call written; nobody waits for that.
         """
         if self._position is not None:
-            self._put_end(end_values(call_verdict, result, intent))
+            values = _columns.end_values(call_verdict, result, intent)
+            self._put_end(values, position=self._position)
 
     def _withdraw(self, writing: asyncio.Task[int]) -> None:
         """
         Have the row end as not sent, if it is there or will still come to be seen.
         """
         is_certain = CommitUnknownError | None
+        intent = self.call.intent
 
         if not writing.cancelled() and isinstance(writing.exception(), is_certain):
-            self._put_end(unknown_values() if self.take_over else not_sent_values())
-
-    def _put_end(self, values: Values) -> None:
-        call = self.call
-        assert call.intent is not None
-        which: Values = {"owner": self._owner, "state": JournalState.SENDING}
-        look_until = 0.0
-
-        if self._position is None:
-            # It may still come to be seen.
-            look_until = self._send_until + LEASE_MARGIN_SECONDS
-        else:
-            which = {**which, "position": self._position}
-
-        self.endings.put(
-            Ending(
-                rows=self.rows,
-                what=call.name,
-                which=which,
-                values=values,
-                paid=call.intent.payment_id if call.effect is Effect.MONEY else None,
-                open_intent=self.intent_id or None,
-                look_until=look_until,
+            assert intent is not None
+            until = self._send_until + LEASE_MARGIN_SECONDS
+            not_sent = _columns.ended_values(
+                JournalOutcome.NOT_SENT, None, "its caller gave up"
             )
+            values = _columns.unknown_values(intent) if self.take_over else not_sent
+            self._put_end(values, look_until=until)
+
+    def _put_end(
+        self, values: dict[str, Any], *, look_until: float = 0.0, **which: Any
+    ) -> None:
+        which |= {"owner": self._owner, "state": JournalState.SENDING}
+        open_intent = self.intent_id or None
+        ending = Ending(
+            self.rows,
+            self.call.name,
+            which,
+            values,
+            open_intent=open_intent,
+            look_until=look_until,
         )
+        self.endings.put(ending)
 
     async def _insert(self, left: float, connection: AsyncConnection) -> int:
         """
@@ -214,46 +199,47 @@ class JournaledCall:
         rows, columns = self.rows, self.rows.table.c
         lease = timedelta(seconds=left + LEASE_MARGIN_SECONDS)
         values = {
-            **asked_values(self.call),
+            **_columns.asked_values(self.call),
             "owner": self._owner,
             "lease_until": lease,
             "state": JournalState.SENDING,
             "sent_at": NOW,
         }
-        # Any: what the columns hold.
-        which: dict[str, Any] = {"open_intent": self.intent_id}
+        insert = functools.partial(
+            rows.insert, connection, self.intent_id, values, name=self.call.name
+        )
+        which = {"open_intent": self.intent_id}
 
         if self.recorded is not None:
             which |= {"owner": self.recorded.owner, "state": JournalState.RECORDED}
-            is_there = await rows.change(
-                connection, which, values, columns.lease_until > now()
-            )
-
-            if not is_there:
-                raise self._error(_not_recorded(self.intent_id))
+            is_left = columns.lease_until > now()
         elif self.take_over and self.intent_id:
-            is_left = (columns.state == JournalState.SENDING) & rows.is_free
-            is_there = self._is_second = await rows.change(
-                connection,
-                which,
-                values,
-                (columns.state == JournalState.UNKNOWN) | is_left,
+            is_left = (columns.state == JournalState.UNKNOWN) | (
+                (columns.state == JournalState.SENDING) & rows.is_free
             )
         else:
-            is_there = False
+            return await insert()
 
-        if not is_there:
-            return await rows.insert(
-                connection, self.intent_id, values, name=self.call.name
-            )
+        is_there = await rows.change(connection, which, values, is_left)
+        self._is_second = is_there and self.recorded is None
 
-        found = await connection.execute(
-            select(columns.position).where(
-                columns.merchant == rows.merchant, columns.open_intent == self.intent_id
+        if is_there:
+            is_its = columns.open_intent == self.intent_id
+            (found,) = await rows.select(connection, is_its)
+
+            return found.position
+
+        if self.recorded is None:
+            return await insert()
+
+        raise self._error(
+            Text(
+                f"no recorded row of {self.intent_id!r} is to be seen: its transaction is"
+                " not committed, or it was sent or given up",
+                f"找不到 {self.intent_id!r} 的已登记记录：其事务尚未提交，"
+                "或已被发送或放弃",
             )
         )
-
-        return int(found.scalar_one())
 
     def _error(self, why: Text) -> JournalError:
         name = self.call.name
@@ -262,11 +248,3 @@ class JournaledCall:
             f"{name} is not sent, for it cannot be written down: {why.en}",
             f"{name} 未发送，因无法写入日志：{why.zh}",
         )
-
-
-def _not_recorded(intent_id: str) -> Text:
-    return Text(
-        f"no recorded row of {intent_id!r} is to be seen: its transaction is not"
-        " committed, or it was sent or given up",
-        f"找不到 {intent_id!r} 的已登记记录：其事务尚未提交，或已被发送或放弃",
-    )

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import attrs
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from umfpay._background import end, repeat
+from umfpay._background import end, pause_after, repeat
 from umfpay._callbacks import call
-from umfpay._session import Executed, Resolution, UMFSession
+from umfpay._session import Executed, UMFSession
 from umfpay.errors import ConfigError, UMFError
+from umfpay.journal import _columns
 from umfpay.journal._asking import Asker
-from umfpay.journal._columns import WRONG_CODE_DETAIL, object_values
 from umfpay.journal._entry import Decider, JournalEntry, JournalOutcome, JournalState
 from umfpay.journal._journal import Journal
 from umfpay.journal._record import new_owner
-from umfpay.journal._rows import NOW, Condition, Rows, Values
+from umfpay.journal._rows import NOW, Condition, Values
 from umfpay.models import PaymentState
 from umfpay.sql import Transaction, now
 
@@ -36,9 +36,8 @@ _MAX_IDLE_SECONDS: Final = 30.0
 _SWEEP_SECONDS: Final = 60.0
 _CLAIM_FOR: Final = timedelta(seconds=90)
 _HANDLER_SECONDS: Final = 30.0
-_FIRST_PAUSE: Final = timedelta(seconds=5)
-_MAX_PAUSE: Final = timedelta(minutes=10)
-_MAX_DOUBLINGS: Final = 10
+# Two queries of a payment that waits prove something if so much lies between them.
+_MIN_PAUSE_SECONDS: Final = 5.0
 # The clocks of two companies differ, and the lists are behind.
 _TOLERANCE: Final = timedelta(minutes=10)
 
@@ -77,6 +76,7 @@ class Recovery:
     look_every: float = attrs.field(default=1.0, kw_only=True)
     _task: asyncio.Task[None] | None = attrs.field(default=None, init=False)
     _swept: float = attrs.field(default=-_SWEEP_SECONDS, init=False)
+    _asker: Asker = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         if self.session.journal is not self.journal:
@@ -84,6 +84,8 @@ class Recovery:
                 "Recovery: the session must have the same journal.",
                 "Recovery：会话必须使用同一日志。",
             )
+
+        self._asker = Asker(self.session, self.journal.rows, self.inbox)
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(
@@ -136,18 +138,10 @@ class Recovery:
         try:
             claimed = await self._claim(entry)
 
-            if claimed is None:
-                return
-
-            if claimed.state is JournalState.ENDED:
+            if claimed is not None and claimed.state is JournalState.ENDED:
                 await self._settle(claimed)
-            elif claimed.state is JournalState.RECORDED:
-                reason = "its caller died"
-                await self._end(
-                    claimed, {"outcome": JournalOutcome.NOT_SENT, "reason": reason}
-                )
-            else:
-                await self._resolve(claimed)
+            elif claimed is not None:
+                await self._write(claimed, await self._resolve(claimed))
         except UMFError as error:
             # Its claim ends, and another look is taken.
             _log.info("row %d: %s", entry.position, type(error).__name__)
@@ -157,7 +151,7 @@ class Recovery:
             pass
 
     async def _due(self) -> list[JournalEntry]:
-        rows, columns = self._rows, self._rows.table.c
+        rows, columns = self.journal.rows, self.journal.rows.table.c
         is_due = columns.next_at <= now()
         kinds = [
             columns.state.in_((JournalState.SENDING, JournalState.RECORDED)),
@@ -178,82 +172,84 @@ class Recovery:
         """
         Take the row for a while; None if another was faster, or it has changed.
         """
-        state = entry.state
-
-        if state is JournalState.SENDING:
-            state = JournalState.UNKNOWN
-
+        rows, is_sending = self.journal.rows, entry.state is JournalState.SENDING
         # Any: what the columns hold.
-        changes: dict[str, Any] = {"state": state, "attempts": entry.attempts + 1}
+        changes: dict[str, Any] = {
+            "state": JournalState.UNKNOWN if is_sending else entry.state,
+            "attempts": entry.attempts + 1,
+        }
         lease = {"owner": new_owner(), "lease_until": _CLAIM_FOR, "next_at": NOW}
-        is_free = self._rows.is_free & self._rows.table.c.settled_at.is_(None)
-        is_mine = await self._change(entry, {**changes, **lease}, is_free)
+        is_free = rows.is_free & rows.table.c.settled_at.is_(None)
 
-        return (
-            attrs.evolve(entry, **changes, fence=entry.fence + 1) if is_mine else None
-        )
+        if not await self._write(entry, {**changes, **lease}, is_free):
+            return None
 
-    async def _resolve(self, entry: JournalEntry) -> None:
-        """
-        Ask what became of a call of which nobody knows the end.
-        """
-        values = self._values(entry, await self._asker.resolution(entry))
+        return attrs.evolve(entry, **changes, fence=entry.fence + 1)
 
-        if "outcome" in values:
-            await self._end(entry, values)
-        else:
-            await self._postpone(entry, values)
+    async def _resolve(self, entry: JournalEntry) -> Values:
+        """
+        Return what is to be written of a claimed row that is open.
+        """
+        if entry.state is JournalState.RECORDED:
+            return _columns.ended_values(
+                JournalOutcome.NOT_SENT, None, "its caller died"
+            )
 
-    def _values(self, entry: JournalEntry, found: Resolution | None) -> Values:
-        """
-        Return what is to be written; without an outcome the row stays open.
-        """
-        named = object_values(None if found is None else found.object)
+        found = await self._asker.resolution(entry)
+        named = _columns.object_values(None if found is None else found.object)
         named["object_id"] = named["object_id"] or entry.object_id
 
         if found is not None and found.outcome is not Executed.UNKNOWN:
-            return {
-                "outcome": JournalOutcome(found.outcome),
-                "decided_by": Decider(found.evidence),
-                "reason": None,
-                **named,
-            }
+            outcome, by = JournalOutcome(found.outcome), Decider(found.evidence)
 
-        if _waits_after_wrong_code(entry, named["object_state"]):
-            if entry.object_state != PaymentState.WAIT_BUYER_PAY:
-                return named
+            return _columns.ended_values(outcome, by, **named)
 
+        details = {} if entry.intent is None else entry.intent.details
+        waiting = PaymentState.WAIT_BUYER_PAY
+
+        if _columns.WRONG_CODE_DETAIL in details and named["object_state"] == waiting:
             # The second query says so, at least five seconds after the first one.
-            decided = {"outcome": JournalOutcome.REFUSED, "decided_by": Decider.QUERY}
+            if entry.object_state == waiting:
+                return _columns.ended_values(
+                    JournalOutcome.REFUSED, Decider.QUERY, entry.reason, **named
+                )
 
-            return {**decided, **named}
+            return {**self._later(entry), **named}
 
-        if found is not None and _is_past_payment(entry):
+        if (
+            found is not None
+            and entry.call == "payments.create"
+            and entry.expires_at is not None
+            and entry.created_at + entry.age > entry.expires_at + _TOLERANCE
+        ):
             # It may exist: nobody can pay it any more.
-            return {
-                "outcome": JournalOutcome.NOT_EXECUTED,
-                "decided_by": Decider.TRANSACTIONS,
-                "reason": "its order can no longer be paid",
-            }
+            return _columns.ended_values(
+                JournalOutcome.NOT_EXECUTED,
+                Decider.TRANSACTIONS,
+                "its order can no longer be paid",
+            )
 
         if not entry.moves_money and entry.age > self.close_after:
             reason = "nobody can say; it moves no money"
 
-            return {"outcome": JournalOutcome.UNKNOWN, "reason": reason}
+            return _columns.ended_values(JournalOutcome.UNKNOWN, None, reason)
 
-        return {}
+        return self._later(entry)
 
-    async def _postpone(
-        self, entry: JournalEntry, values: Values | None = None
-    ) -> None:
+    def _later(self, entry: JournalEntry) -> dict[str, Any]:
         """
-        Look at a claimed row again, after a while that doubles; in the end never.
+        Return what has a claimed row looked at again, after a while that doubles; in the
+        end never.
         """
-        doublings = min(entry.attempts - 1, _MAX_DOUBLINGS)
-        pause = min(_FIRST_PAUSE * 2**doublings, _MAX_PAUSE)
-        changes = {**(values or {}), "next_at": pause, "lease_until": None}
+        pause = timedelta(seconds=max(_MIN_PAUSE_SECONDS, pause_after(entry.attempts)))
+        later: dict[str, Any] = {"next_at": pause, "lease_until": None}
 
-        if entry.age > self.give_up_after and entry.is_alarming:
+        if entry.age <= self.give_up_after:
+            return later
+
+        if entry.state is JournalState.ENDED:
+            later["next_at"] = None
+        elif entry.is_alarming:
             _log.warning(
                 "row %d of the journal (%s, %s) needs a person: nobody can say whether"
                 " it was carried out",
@@ -262,11 +258,9 @@ class Recovery:
                 entry.payment_id,
             )
             reason = entry.reason or "nobody can say whether it was carried out"
-            changes |= {"next_at": None, "reason": reason}
-        elif entry.age > self.give_up_after and entry.state is JournalState.ENDED:
-            changes["next_at"] = None
+            later |= {"next_at": None, "reason": reason}
 
-        await self._change(entry, changes)
+        return later
 
     async def _settle(self, entry: JournalEntry) -> None:
         """
@@ -276,18 +270,16 @@ class Recovery:
             found = await self._asker.final_object(entry)
         except (LookupError, UMFError) as error:
             _log.info("row %d: %s", entry.position, type(error).__name__)
-            await self._postpone(entry)
+            await self._write(entry, self._later(entry))
 
             return
 
-        changes = {
-            "settled_at": NOW,
-            "lease_until": None,
-            "object_state": object_values(found)["object_state"] or entry.object_state,
-        }
+        state = _columns.object_values(found)["object_state"] or entry.object_state
+        changes = {"settled_at": NOW, "lease_until": None, "object_state": state}
+        rows = self.journal.rows
 
         async def work(connection: AsyncConnection) -> None:
-            if not await self._rows.change(connection, _same(entry), changes):
+            if not await rows.change(connection, _same(entry), changes):
                 return
 
             transaction = Transaction(connection)
@@ -299,40 +291,29 @@ class Recovery:
                 await transaction.close_sessions()
 
         try:
-            await self._rows.database.run(work, timeout=_HANDLER_SECONDS)
+            await rows.database.run(work, timeout=_HANDLER_SECONDS)
         except Exception as error:  # noqa: BLE001 (it is called again)
             _log.warning(
                 "settled: the handler failed for row %d: %s",
                 entry.position,
                 type(error).__name__,
             )
-            await self._postpone(entry)
+            await self._write(entry, self._later(entry))
 
-    async def _end(self, entry: JournalEntry, values: Values) -> None:
-        paid = entry.payment_id if entry.moves_money else None
-        await self._rows.database.run(
-            lambda connection: self._rows.end(
-                connection, _same(entry), values, paid=paid
+    async def _write(
+        self, entry: JournalEntry, values: Values, *conditions: Condition
+    ) -> bool:
+        """
+        Write *values* unless somebody has changed the row since; return whether.
+        """
+        rows = self.journal.rows
+
+        return await rows.database.run(
+            lambda connection: rows.change(
+                connection, _same(entry), values, *conditions
             ),
             repeatable=True,
         )
-
-    async def _change(
-        self, entry: JournalEntry, values: Values, *conditions: Condition
-    ) -> bool:
-        return await self._rows.database.run(
-            lambda connection: self._rows.change(
-                connection, _same(entry), values, *conditions
-            )
-        )
-
-    @property
-    def _rows(self) -> Rows:
-        return self.journal.rows
-
-    @property
-    def _asker(self) -> Asker:
-        return Asker(self.session, self.journal.rows, self.inbox)
 
 
 def _same(entry: JournalEntry) -> Values:
@@ -340,19 +321,3 @@ def _same(entry: JournalEntry) -> Values:
     Return the condition that nobody has changed the row since.
     """
     return {"position": entry.position, "fence": entry.fence}
-
-
-def _is_past_payment(entry: JournalEntry) -> bool:
-    return (
-        entry.call == "payments.create"
-        and entry.expires_at is not None
-        and entry.created_at + entry.age > entry.expires_at + _TOLERANCE
-    )
-
-
-def _waits_after_wrong_code(entry: JournalEntry, state: str | None) -> bool:
-    return (
-        entry.intent is not None
-        and WRONG_CODE_DETAIL in entry.intent.details
-        and state == PaymentState.WAIT_BUYER_PAY
-    )

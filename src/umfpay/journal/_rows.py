@@ -1,5 +1,5 @@
 """
-`Rows`: the rows of one merchant, and the statements that change them.
+`Rows` and `SealedCards`: what stands of one merchant, and the statements that change it.
 
 Each statement is made once and executed with parameters: to make it anew for each call
 would cost more than to execute it. A `timedelta` among values is a moment by the
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import attrs
@@ -25,9 +25,10 @@ from umfpay.journal._entry import (
     JournalState,
     duplicate_error,
     entry_of,
+    microseconds_of,
 )
-from umfpay.journal._sealed import SealedCards
-from umfpay.sql import Database, insert, insertion, now
+from umfpay.sql import Database, insert, insert_if_absent, insertion, now
+from umfpay.transport import Effect
 
 
 Condition = ColumnElement[bool]
@@ -35,6 +36,7 @@ Condition = ColumnElement[bool]
 # Any: what the columns hold.
 Values = Mapping[str, Any]
 
+# A moment by the database's clock is written as what it is from now.
 NOW: Final = timedelta()
 # An answer to an execute proves nothing (gateway.md, traps 18 and 19), and data lag.
 _FOLLOW_AFTER: Final = timedelta(seconds=10)
@@ -73,11 +75,19 @@ class Rows:
 
         return lease.is_(None) | (lease < now())
 
+    @property
+    def is_open(self) -> Condition:
+        """
+        The condition that its end is not known, or that nobody can ask about it.
+        """
+        columns = self.table.c
+
+        return (columns.state != JournalState.ENDED) | (
+            columns.outcome == JournalOutcome.UNKNOWN
+        )
+
     async def select(
-        self,
-        connection: AsyncConnection,
-        *which: Condition,
-        limit: int = 1000,
+        self, connection: AsyncConnection, *which: Condition, limit: int = 1000
     ) -> list[JournalEntry]:
         """
         Return rows, oldest first.
@@ -100,14 +110,6 @@ class Rows:
             lambda connection: self.select(connection, *which, limit=limit),
             read_only=True,
         )
-
-    async def find(self, position: int) -> JournalEntry | None:
-        """
-        Return the row of that number, None if there is none.
-        """
-        found = await self.read(self.table.c.position == position)
-
-        return found[0] if found else None
 
     async def insert(
         self, connection: AsyncConnection, intent_id: str, values: Values, *, name: str
@@ -164,73 +166,139 @@ class Rows:
         """
         Write *values* into rows and raise their fence; return whether there was one.
 
+        An outcome among them ends the row. Its intent stays taken if it was carried out,
+        whoever says so; the card that it was paid by may not be kept then.
+
         Args:
             which: What their columns hold.
             conditions: More than that.
         """
+        outcome = values.get("outcome")
+        is_executed = outcome is JournalOutcome.EXECUTED
+        changes: dict[str, Any] = {"updated_at": NOW, **values}
+
+        if outcome is not None:
+            ended = {"state": JournalState.ENDED, "ended_at": NOW, "attempts": 0}
+            changes = {"next_at": NOW, "lease_until": None, **ended, **changes}
+
+        if is_executed:
+            changes["next_at"] = _FOLLOW_AFTER
+        elif outcome is not None:
+            changes["open_intent"] = None
+
         which = {"merchant": self.merchant, **which}
-        values = {"updated_at": NOW, **values}
-        statement = _update(self.table, tuple(which), _moments(values))
-
-        if conditions:
-            statement = statement.where(*conditions)
-
+        parameters = {f"is_{name}": one for name, one in which.items()}
         changed = await connection.execute(
-            statement,
-            {
-                **_parameters(values),
-                **{f"is_{name}": one for name, one in which.items()},
-            },
+            _update(self.table, tuple(which), _moments(changes)).where(*conditions),
+            {**_parameters(changes), **parameters},
         )
+
+        if is_executed and changed.rowcount:
+            await self.sealed.forget_used(connection, which["position"])
 
         return bool(changed.rowcount)
 
-    async def end(
+
+@attrs.frozen(eq=False)
+class SealedCards:
+    """
+    The pending card payments of one merchant; see `umfpay.transport.CardStore`.
+    """
+
+    database: Database
+    merchant: str
+
+    async def keep(
         self,
-        connection: AsyncConnection,
-        which: Values,
-        values: Values,
-        *conditions: Condition,
-        paid: str | None = None,
-    ) -> bool:
+        payment_id: str,
+        document: str,
+        *,
+        mer_reference_id: str,
+        expires_at: datetime,
+    ) -> None:
         """
-        Write what is known of the end of a call that has left, or will not leave.
+        Keep what a payment needs, until its end or *expires_at*.
 
-        The intent stays taken if it was carried out, whoever says so.
+        Nothing is kept of one that was carried out: another process may have paid it
+        since this one read it.
 
-        Args:
-            values: Without an outcome the end is unknown.
-            paid: The payment whose card was used then: it may not be kept.
+        Raises:
+            DatabaseError: It cannot be kept.
         """
-        outcome = values.get("outcome")
-        common: dict[str, Any] = {"next_at": NOW, "lease_until": None}
+        rows = self.database.tables.journal.c
+        uses = select(rows.outcome).where(
+            rows.merchant == self.merchant,
+            rows.payment_id == payment_id,
+            rows.call == "payments.execute",
+        )
+        values = {
+            "merchant": self.merchant,
+            "payment_id": payment_id,
+            "mer_reference_id": mer_reference_id,
+            "document": document,
+            "created_at": now(),
+            "expires_at": microseconds_of(expires_at),
+        }
 
-        if outcome is not None:
-            common |= {"state": JournalState.ENDED, "ended_at": NOW, "attempts": 0}
+        async def work(connection: AsyncConnection) -> None:
+            # Whoever ends one waits for us, and deletes what is kept afterwards.
+            found = await connection.execute(uses.with_for_update())
 
-        if outcome is JournalOutcome.EXECUTED:
-            common["next_at"] = _FOLLOW_AFTER
-        elif outcome is not None:
-            common["open_intent"] = None
+            if JournalOutcome.EXECUTED not in found.scalars().all():
+                await connection.execute(
+                    delete(self._table).where(self._is(payment_id))
+                )
+                await insert_if_absent(connection, self._table, values)
 
-        changed = await self.change(
-            connection, which, {**common, **values}, *conditions
+        await self.database.run(work, repeatable=True)
+
+    async def find(self, payment_id: str) -> str | None:
+        """
+        Return what is kept of a payment, None if nothing is, or no more.
+        """
+        columns = self._table.c
+        query = select(columns.document).where(
+            self._is(payment_id), columns.expires_at > now()
         )
 
-        if outcome is JournalOutcome.EXECUTED and paid is not None:
-            await self.sealed.forget(connection, paid)
-
-        return changed
-
-    async def delete(self, connection: AsyncConnection, *which: Condition) -> int:
-        """
-        Delete rows; return how many.
-        """
-        deleted = await connection.execute(
-            delete(self.table).where(self.table.c.merchant == self.merchant, *which)
+        return await self.database.run(
+            lambda connection: connection.scalar(query), read_only=True
         )
 
-        return deleted.rowcount
+    async def forget_used(self, connection: AsyncConnection, position: int) -> None:
+        """
+        Delete what is kept of a payment that the call in a row of the journal has paid.
+        """
+        rows = self.database.tables.journal.c
+        paid = select(rows.payment_id).where(
+            rows.position == position, rows.effect == Effect.MONEY
+        )
+        await connection.execute(
+            delete(self._table).where(self._is(paid.scalar_subquery()))
+        )
+
+    async def forget_expired(self) -> None:
+        """
+        Delete what nobody may use any more.
+        """
+        columns = self._table.c
+        deletion = delete(self._table).where(
+            columns.merchant == self.merchant, columns.expires_at < now()
+        )
+        await self.database.run(
+            lambda connection: connection.execute(deletion), repeatable=True
+        )
+
+    @property
+    def _table(self) -> Table:
+        return self.database.tables.sealed
+
+    def _is(self, payment_id: Any) -> ColumnElement[bool]:
+        # Any: an id, or a query for it.
+        columns = self._table.c
+        is_its: ColumnElement[bool] = columns.payment_id == payment_id
+
+        return is_its & (columns.merchant == self.merchant)
 
 
 # Any: an `Insert` of the dialect.

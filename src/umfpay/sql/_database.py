@@ -4,23 +4,34 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import copy
+import os
+import random
 from typing import Any, Final, Self, TypeVar
 
-from umfpay.errors import ConfigError, Text
-from umfpay.sql._binding import Binding
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from umfpay._loop_binding import LoopBinding
+from umfpay.errors import ConfigError, DatabaseTablesError, DatabaseTimeoutError, Text
+from umfpay.errors.database_errors import replaced_file_error, tables_error
 from umfpay.sql._engine import Place
+from umfpay.sql._schema import create, differences
 from umfpay.sql._tables import Tables, tables
-from umfpay.sql._transaction import Work
+from umfpay.sql._transaction import Attempt, Work, watch
 from umfpay.sql._types import now
 
 
 _T = TypeVar("_T")
 
-_WRONG_LOOP: Final = Text(
-    "The database is used by another event loop that is still open.",
-    "该数据库对象属于另一个仍未关闭的事件循环。",
-)
+_FIRST_PAUSE_SECONDS: Final = 0.01
+_MAX_PAUSE_SECONDS: Final = 0.5
+_CLOSE_SECONDS: Final = 1.0
+# Of the processes that forked this one: collected here, their connections would be closed
+# there as well.
+_PARENTS: Final[list[Binding]] = []
 _WRONG_LOOP_ADVICE: Final = Text(
     "Use one Database per event loop.", "每个事件循环使用一个 Database。"
 )
@@ -137,10 +148,7 @@ class Database:
             Exception: What *work* raised. Nothing was kept, as after all but the last.
         """
         return await self._bind().run(
-            work,
-            timeout=timeout,
-            repeatable=repeatable or read_only,
-            read_only=read_only,
+            work, timeout=timeout, repeatable=repeatable, read_only=read_only
         )
 
     async def create_tables(self, *, timeout: float | None = None) -> None:
@@ -151,7 +159,7 @@ class Database:
             DatabaseTablesError: Some are there, and are of another version.
             DatabaseError: It cannot be done.
         """
-        await self._bind().create_tables(timeout)
+        await self._bind().check_tables(timeout, makes=True)
 
     async def check_tables(self, *, timeout: float | None = None) -> None:
         """
@@ -169,25 +177,183 @@ class Database:
         """
         binding, self._binding = self._binding, None
 
-        if binding is None:
-            return
-
-        if binding.is_current():
+        if binding is not None and binding.is_current():
             await binding.aclose()
-        else:
+        elif binding is not None:
             binding.abandon()
 
     def _bind(self) -> Binding:
         if self._binding is None or not self._binding.is_current():
             if self._binding is not None:
-                self._binding.check_left(_WRONG_LOOP, advice=_WRONG_LOOP_ADVICE)
+                name = Text("The database", "该数据库对象")
+                self._binding.check_left(name, advice=_WRONG_LOOP_ADVICE)
                 self._binding.abandon()
 
-            self._binding = Binding(
-                self._place,
-                self.tables,
-                timeout=self._timeout,
-                pool_size=self._pool_size,
-            )
+            self._binding = Binding(self)
 
         return self._binding
+
+
+class Binding(LoopBinding):
+    """
+    The part of a database that cannot leave its process and loop.
+
+    Connections that are open when their loop is closed cannot be closed any more: they
+    end when they are collected, with a `ResourceWarning` of their driver.
+    """
+
+    def __init__(self, database: Database) -> None:
+        super().__init__()
+        self.place = database._place
+        self.engine = self.place.open(database._pool_size)
+        self.tasks: set[asyncio.Task[Any]] = set()
+        # The transactions that other code runs in, by the connection they have.
+        self.attempts: dict[Connection | None, Attempt] = {}
+        # SQLite has one writer, and waits in a thread for the others.
+        self.writing = asyncio.Lock()
+        self._preparing = asyncio.Lock()
+        self._identity: tuple[int, int] | None = None
+        self._database = database
+        watch(self)
+
+    async def run(
+        self, work: Work[_T], *, timeout: float | None = None, **options: bool
+    ) -> _T:
+        """
+        Return what *work* returned in a transaction; see `Database.run()`.
+
+        Args:
+            options: Of an `Attempt`.
+        """
+        seconds = self._database._timeout if timeout is None else timeout
+        # Nobody else may wait for it any more: whoever closes the database does.
+        task = self.loop.create_task(self._transact(work, seconds, **options))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+        return await asyncio.shield(task)
+
+    async def check_tables(self, timeout: float | None, *, makes: bool = False) -> None:
+        """
+        Look whether the tables are those of this version.
+
+        Args:
+            makes: Make those before that are missing.
+        """
+        database = self._database
+
+        async def make(connection: AsyncConnection) -> None:
+            await connection.run_sync(create, database.tables)
+
+        async def compare(connection: AsyncConnection) -> list[str]:
+            return await connection.run_sync(differences, database.tables)
+
+        if makes:
+            await self.run(make, timeout=timeout, ours=True)
+
+        found = await self.run(compare, timeout=timeout, ours=True, read_only=True)
+
+        if found:
+            raise tables_error(database.shown, found)
+
+    def check_file(self) -> None:
+        """
+        Look whether the SQLite file is the one that was opened: the others are written
+        to, and nobody ever reads it.
+
+        Raises:
+            DatabaseUnavailableError: It was removed or replaced.
+        """
+        found = self.place.identity()
+        self._identity = self._identity or found
+
+        if found != self._identity:
+            raise replaced_file_error(self.place.shown)
+
+    async def aclose(self) -> None:
+        """
+        Wait for what runs, and close the connections; a cancellation waits, too.
+        """
+        closing = self.loop.create_task(self._close())
+
+        try:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:
+            await asyncio.wait({closing})
+
+            raise
+
+    def abandon(self) -> None:
+        """
+        Give way to another one; of a process that forked this one it is kept.
+        """
+        if os.getpid() != self.pid:
+            _PARENTS.append(self)
+
+    async def _transact(
+        self, work: Work[_T], seconds: float, *, ours: bool = False, **options: bool
+    ) -> _T:
+        if not ours:
+            await self._prepare(seconds)
+
+        end = self.loop.time() + seconds
+        pause = _FIRST_PAUSE_SECONDS
+        disturbed: BaseException | None = None
+
+        while True:
+            attempt = Attempt(
+                binding=self, end=end, seconds=seconds, ours=ours, **options
+            )
+            await attempt.make(work)
+
+            if attempt.error is None:
+                return attempt.value  # type: ignore[no-any-return]
+
+            # Not a secret: so that those who disturbed each other do not meet again.
+            wait = pause * random.uniform(0.5, 1.5)  # noqa: S311
+
+            if not attempt.again or self.loop.time() + wait >= end:
+                break
+
+            disturbed = attempt.error
+            await asyncio.sleep(wait)
+            pause = min(2 * pause, _MAX_PAUSE_SECONDS)
+
+        ran_out = not attempt.again and isinstance(attempt.error, DatabaseTimeoutError)
+
+        # What came before says more than that time ran out.
+        raise (ran_out and disturbed) or attempt.error
+
+    async def _prepare(self, seconds: float) -> None:
+        """
+        Check the tables before the first transaction; SQLite makes its own.
+        """
+        async with self._preparing:
+            if self.place.has_tables():
+                return
+
+            try:
+                await self.check_tables(seconds)
+            except DatabaseTablesError:
+                if self.place.dialect != "sqlite":
+                    raise
+
+                await self.check_tables(seconds, makes=True)
+
+            self.place.note_tables()
+
+    async def _close(self) -> None:
+        if self.tasks:
+            await asyncio.wait(self.tasks)
+
+        # A shop's own engine is a copy that shares the pool.
+        if self.place.engine is not None:
+            return
+
+        # One after another, and each may wait for a server that says nothing.
+        for _ in range(self._database._pool_size + 1):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await self.engine.dispose()
+
+                break

@@ -17,16 +17,7 @@ from sqlalchemy import URL, NullPool, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from umfpay.errors import DatabaseUnavailableError, needs_extra
-from umfpay.errors.database_errors import (
-    empty_path_error,
-    memory_error,
-    place_type_error,
-    replaced_file_error,
-    unknown_dialect_error,
-    url_error,
-    wrong_driver_error,
-)
+from umfpay.errors import DatabaseUnavailableError, database_errors, needs_extra
 from umfpay.sensitive import Secret, looks_like_address
 from umfpay.sql._types import MYSQL_NAMES
 
@@ -116,7 +107,7 @@ class Place:
             self._secret = where = where if isinstance(where, Secret) else Secret(where)
             url = _parse(where)
         else:
-            raise place_type_error(type(where))
+            raise database_errors.place_type_error(type(where))
 
         is_plain, in_memory = not url.query, url.query.get("mode") == "memory"
         pools_elsewhere = url.query.get("pgbouncer") == "true"
@@ -127,7 +118,7 @@ class Place:
         is_sqlite, path = self.dialect == "sqlite", url.database or ":memory:"
 
         if is_sqlite and (in_memory or ":memory:" in path):
-            raise memory_error()
+            raise database_errors.memory_error()
 
         is_file = is_sqlite and is_plain and self.engine is None
         self.file = Path(path).absolute() if is_file else None
@@ -135,7 +126,9 @@ class Place:
             self.dialect == "postgresql" and self.engine is not None
         )
         self.lends_mysql = self.dialect in MYSQL_NAMES and self.engine is not None
-        self.shown = str(self.file or _without_user(url))
+        host, port = url.host, url.port
+        shown = URL.create(url.drivername, host=host, port=port, database=url.database)
+        self.shown = str(self.file or shown)
         # The file or server of which it is known that its tables are right.
         self._checked: tuple[object, ...] = ()
 
@@ -197,7 +190,7 @@ class Place:
 
             return found.st_dev, found.st_ino
 
-        raise replaced_file_error(self.shown)
+        raise database_errors.replaced_file_error(self.shown)
 
     def note_tables(self) -> None:
         """
@@ -211,9 +204,9 @@ class Place:
         """
         with contextlib.suppress(DatabaseUnavailableError, OSError):
             # A new file may have the number of the one that was removed.
-            is_new = self.file is not None and not self.file.stat().st_size
+            is_made = self.file is None or self.file.stat().st_size > 0
 
-            return self._checked == (self.identity(),) and not is_new
+            return is_made and self._checked == (self.identity(),)
 
         return False
 
@@ -223,7 +216,7 @@ def _parse(secret: Secret) -> URL:
     Return the URL of an address or a path; its `repr` hides the password.
     """
     if not secret.reveal().strip():
-        raise empty_path_error()
+        raise database_errors.empty_path_error()
 
     if not looks_like_address(secret.reveal()):
         return URL.create("sqlite+aiosqlite", database=secret.reveal())
@@ -233,7 +226,7 @@ def _parse(secret: Secret) -> URL:
         if "@" not in (make_url(secret.reveal()).host or ""):
             return make_url(secret.reveal())
 
-    raise url_error()
+    raise database_errors.url_error()
 
 
 def _check_driver(dialect: str, driver: str) -> None:
@@ -241,12 +234,12 @@ def _check_driver(dialect: str, driver: str) -> None:
     wanted = _DRIVERS.get(dialect)
 
     if wanted is None:
-        raise unknown_dialect_error(
+        raise database_errors.unknown_dialect_error(
             f"{one}+{known.name}://" for one, known in _DRIVERS.items()
         )
 
     if driver != wanted.name:
-        raise wrong_driver_error(dialect, wanted.name, wanted.extra)
+        raise database_errors.wrong_driver_error(dialect, wanted.name, wanted.extra)
 
     with needs_extra(wanted.extra, by=f"{dialect}+{driver}://"):
         __import__(driver)
@@ -261,9 +254,3 @@ def _execute(statements: tuple[str, ...], connection: Any, _record: Any) -> None
 
     cursor.close()
     connection.commit()
-
-
-def _without_user(url: URL) -> URL:
-    return URL.create(
-        url.drivername, host=url.host, port=url.port, database=url.database
-    )

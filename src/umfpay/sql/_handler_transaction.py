@@ -34,14 +34,9 @@ class Transaction:
         Args:
             options: Of `AsyncSession`. Any: each has its own type.
         """
-        session = AsyncSession(
-            self.connection,
-            **{
-                "expire_on_commit": False,
-                **options,
-                "join_transaction_mode": "create_savepoint",
-            },
-        )
+        options = {"expire_on_commit": False, **options}
+        options["join_transaction_mode"] = "create_savepoint"
+        session = AsyncSession(self.connection, **options)
         self._sessions.append(session)
 
         return session

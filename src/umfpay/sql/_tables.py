@@ -8,16 +8,7 @@ import functools
 from typing import Any, Final
 
 import attrs
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    UniqueConstraint,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
 from umfpay.sql._types import MYSQL_NAMES, Document, Identifier
@@ -30,8 +21,8 @@ _WORD: Final = Identifier(32)
 # An intent has as many characters as an index of MySQL takes; a `Decimal` is written out,
 # so that no digit of it is lost.
 _INTENT, _AMOUNT = Identifier(191), Identifier(64)
-_BODY: Final = LargeBinary().with_variant(mysql.LONGBLOB(), *MYSQL_NAMES)
-_COUNTER: Final = BigInteger().with_variant(Integer(), "sqlite")
+_BODY: Final = sa.LargeBinary().with_variant(mysql.LONGBLOB(), *MYSQL_NAMES)
+_COUNTER: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _NEEDED: Final = {"nullable": False}
 _ZERO: Final = {"nullable": False, "server_default": "0"}
 _KEY: Final = {"primary_key": True}
@@ -44,7 +35,7 @@ _OPTIONS: Final[dict[str, Any]] = {
     },
 }
 # The tables as `tables()` copies them into a schema.
-_TEMPLATES: Final = MetaData()
+_TEMPLATES: Final = sa.MetaData()
 
 
 @attrs.frozen(eq=False)
@@ -56,14 +47,13 @@ class Tables:
     database serves several merchants and both environments.
     """
 
-    metadata: MetaData
-    events: Table
-    objects: Table
-    orders: Table
-    journal: Table
-    journal_log: Table
-    sealed: Table
-    tokens: Table
+    metadata: sa.MetaData
+    events: sa.Table
+    objects: sa.Table
+    orders: sa.Table
+    journal: sa.Table
+    sealed: sa.Table
+    tokens: sa.Table
 
 
 @functools.cache
@@ -71,20 +61,20 @@ def tables(schema: str | None = None) -> Tables:
     """
     Return our tables in *schema*, in the default one if it is None.
     """
-    metadata = MetaData(schema=schema)
+    metadata = sa.MetaData(schema=schema)
     templates = _TEMPLATES.tables.values()
 
     return Tables(metadata, *(one.to_metadata(metadata) for one in templates))
 
 
-def _columns(names: str, type_: Any, **options: Any) -> list[Column[Any]]:
+def _columns(names: str, type_: Any, **options: Any) -> list[sa.Column[Any]]:
     # Any: a type, and what a `Column` takes.
-    return [Column(name, type_, **options) for name in names.split()]
+    return [sa.Column(name, type_, **options) for name in names.split()]
 
 
 def _table(
     name: str,
-    *columns: list[Column[Any]],
+    *columns: list[sa.Column[Any]],
     is_counted: bool = True,
     once: str | None = None,
     indexes: str = "",
@@ -98,21 +88,23 @@ def _table(
         indexes: The columns of each, between commas.
     """
     parts: list[Any] = [
-        Column("merchant", Identifier(64), primary_key=not is_counted, nullable=False),
+        sa.Column(
+            "merchant", Identifier(64), primary_key=not is_counted, nullable=False
+        ),
         *(column for some in columns for column in some),
     ]
 
     if is_counted:
-        parts.insert(0, Column("position", _COUNTER, primary_key=True))
+        parts.insert(0, sa.Column("position", _COUNTER, primary_key=True))
 
     if once is not None:
-        parts.append(UniqueConstraint("merchant", once, name=f"{PREFIX}{name}_once"))
+        parts.append(sa.UniqueConstraint("merchant", once, name=f"{PREFIX}{name}_once"))
 
     for some in filter(None, indexes.split(",")):
         first, *more = some.split()
-        parts.append(Index(f"{PREFIX}{name}_{first}", "merchant", first, *more))
+        parts.append(sa.Index(f"{PREFIX}{name}_{first}", "merchant", first, *more))
 
-    Table(PREFIX + name, _TEMPLATES, *parts, **_OPTIONS)
+    sa.Table(PREFIX + name, _TEMPLATES, *parts, **_OPTIONS)
 
 
 # What the gateway said, in the order in which it came: notifications and queries.
@@ -126,9 +118,9 @@ _table(
     _columns("signature reason", Document, **_NEEDED),
     _columns("origin status", _WORD, **_NEEDED),
     # *version*: how often it was made ready anew; what was decided by older facts is void.
-    _columns("attempts questions version", Integer, **_ZERO),
+    _columns("attempts questions version", sa.Integer, **_ZERO),
     # *due_at*: when it is looked at next; of one that is settled, since when it is.
-    _columns("received_at due_at", BigInteger),
+    _columns("received_at due_at", sa.BigInteger),
     once="event_key",
     indexes="status due_at, object_id status, mer_reference_id, payment_id",
 )
@@ -142,7 +134,7 @@ _table(
     _columns("state", Identifier(64)),
     _columns("states signature", Document),
     # The event that was applied last, which outlives its row among the events.
-    _columns("event_position applied_at", BigInteger),
+    _columns("event_position applied_at", sa.BigInteger),
     _columns("body", _BODY),
     _columns("origin", _WORD),
     once="object_id",
@@ -171,27 +163,18 @@ _table(
     _columns("call", Identifier(64), **_NEEDED),
     # *object_id*: of the refund, order or declaration that the answer named.
     _columns("mer_reference_id payment_id object_id owner", _ID),
-    _columns("mer_date", Identifier(10)),
     _columns("object_state", Identifier(64)),
     _columns("amount", _AMOUNT),
     _columns("intent", Document, **_NEEDED),
-    _columns("known_refunds reason", Document),
-    _columns("fence", BigInteger, **_ZERO),
-    _columns("attempts", Integer, **_ZERO),
+    # *decisions*: what persons said of it: a line for when, who, what and why.
+    _columns("known_refunds reason decisions", Document),
+    _columns("fence", sa.BigInteger, **_ZERO),
+    _columns("attempts", sa.Integer, **_ZERO),
     # *settled_at*: when the shop's own code was called with the end of it.
-    _columns("lease_until next_at expires_at created_at updated_at", BigInteger),
-    _columns("sent_at ended_at settled_at", BigInteger),
+    _columns("lease_until next_at expires_at created_at updated_at", sa.BigInteger),
+    _columns("sent_at ended_at settled_at", sa.BigInteger),
     once="open_intent",
     indexes="state next_at, intent_id, mer_reference_id, payment_id",
-)
-# Who changed a row of the journal by hand, when and why.
-_table(
-    "journal_log",
-    _columns("journal_position at", BigInteger, **_NEEDED),
-    _columns("who", _ID, **_NEEDED),
-    _columns("action", _WORD, **_NEEDED),
-    _columns("reason", Document, **_NEEDED),
-    indexes="journal_position",
 )
 # Data that only the gateway can read, kept until the payment has ended.
 _table(
@@ -199,19 +182,19 @@ _table(
     _columns("payment_id", _ID, **_KEY),
     _columns("mer_reference_id", _ID),
     _columns("document", Document, **_NEEDED),
-    _columns("created_at expires_at", BigInteger),
+    _columns("created_at expires_at", sa.BigInteger),
     is_counted=False,
     indexes="expires_at, mer_reference_id",
 )
 # The access token of each merchant, and who may fetch the next one.
 _table(
     "tokens",
-    _columns("generation", BigInteger, **_ZERO),
+    _columns("generation", sa.BigInteger, **_ZERO),
     # As `TokenRecord.to_json` writes it: with the token in clear, as in Redis.
     _columns("record", Document),
-    _columns("refused", Integer, **_ZERO),
+    _columns("refused", sa.Integer, **_ZERO),
     _columns("fetched_by", Identifier(255)),
     _columns("owner", _ID),
-    _columns("not_after lease_until", BigInteger),
+    _columns("not_after lease_until", sa.BigInteger),
     is_counted=False,
 )

@@ -9,9 +9,8 @@ import contextlib
 import re
 import sqlite3
 from collections.abc import Awaitable, Callable
-from enum import Enum
 from math import inf
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import attrs
 from sqlalchemy import Connection, event
@@ -19,8 +18,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from umfpay.errors import DatabaseError
-from umfpay.errors.database_errors import ended_error, has_error, transaction_error
+from umfpay.errors.database_errors import ended_error, transaction_error
 from umfpay.sql._engine import LOCK_WAIT_SECONDS
 from umfpay.sql._failures import (
     Failure,
@@ -34,7 +32,7 @@ from umfpay.sql._types import MYSQL_NAMES
 
 
 if TYPE_CHECKING:
-    from umfpay.sql._binding import Binding
+    from umfpay.sql._database import Binding
 
 
 T = TypeVar("T")
@@ -71,36 +69,8 @@ _COMMITTING_PATTERN: Final = re.compile(
 )
 
 
-@attrs.frozen
-class Outcome(Generic[T]):
-    """
-    What a transaction came to: a value, or an error that its caller raises.
-
-    Attributes:
-        again: Nothing was kept, and the next attempt may succeed.
-    """
-
-    value: T | None = None
-    error: BaseException | None = None
-    again: bool = False
-
-    def result(self) -> T:
-        """
-        Return the value, or raise the error.
-        """
-        if self.error is not None:
-            raise self.error
-
-        return self.value  # type: ignore[return-value]
-
-
-class _Stage(Enum):
-    BEGIN = "begin"
-    WORK = "work"
-    COMMIT = "commit"
-
-
-@attrs.define(eq=False, kw_only=True)
+# A traceback shows what one holds.
+@attrs.define(eq=False, kw_only=True, repr=False)
 class Attempt:
     """
     One attempt at one transaction.
@@ -108,6 +78,11 @@ class Attempt:
     Args:
         end: By the clock of the loop; *seconds* is how long that was at first.
         ours: It consists of our own statements only, and may make tables.
+
+    Attributes:
+        value: What its work returned, if it was committed.
+        error: Why it was not; it holds no frame of a driver.
+        again: Nothing was kept, and the next attempt may succeed.
     """
 
     binding: Binding
@@ -116,19 +91,23 @@ class Attempt:
     repeatable: bool = False
     read_only: bool = False
     ours: bool = False
-    _stage: _Stage = attrs.field(default=_Stage.BEGIN, init=False)
+    value: Any = attrs.field(default=None, init=False)
+    error: BaseException | None = attrs.field(default=None, init=False)
+    again: bool = attrs.field(default=False, init=False)
+    _stage: Literal["begin", "work", "commit"] = attrs.field(
+        default="begin", init=False
+    )
     _connection: AsyncConnection | None = attrs.field(default=None, init=False)
     # Whether it can be given back, rather than thrown away.
     _is_intact: bool = attrs.field(default=False, init=False)
     # An end from inside that was refused, or a deadlock: whoever catches the error.
     _fault: BaseException | None = attrs.field(default=None, init=False)
 
-    async def make(self, work: Work[T]) -> Outcome[T]:
+    async def make(self, work: Work[Any]) -> None:
         """
-        Return what *work* returned and was committed, or why not.
+        Do *work* in a transaction, and commit it.
         """
         error: BaseException | None = None
-        value: T | None = None
         failure = Failure.OTHER
         scope = asyncio.timeout_at(self.end)
 
@@ -136,7 +115,7 @@ class Attempt:
         async with contextlib.AsyncExitStack() as stack:
             try:
                 async with scope:
-                    value = await self._run(work, scope, stack)
+                    self.value = await self._run(work, scope, stack)
             except Exception as raised:  # noqa: BLE001 (whoever waits raises it)
                 error = raised
 
@@ -146,23 +125,28 @@ class Attempt:
                     self._is_intact = failure is not Failure.LOST and self._is_open()
 
         if error is None:
-            return Outcome(value)
+            return
 
         end = self._end_of(error, failure, is_late=scope.expired())
-        again = end != "unclear" and (
+        # One that was lost while nobody used it; without one the server is away.
+        is_repeatable = self.repeatable or self.read_only or self._stage == "begin"
+        self.again = end != "unclear" and (
             failure is Failure.CONTENTION
-            or (failure is Failure.LOST and self._may_be_repeated())
+            or (
+                failure is Failure.LOST
+                and is_repeatable
+                and self._connection is not None
+            )
         )
 
         if end is not None:
-            # It holds no frame of a driver.
             name = f"{self.seconds:g} s" if scope.expired() else name_of(error)
             error = transaction_error(end, self.binding.place.shown, name)
         elif isinstance(error, StatementError):
             # What stands in our rows is for no log.
             error.hide_parameters = True
 
-        return Outcome(error=error, again=again)
+        self.error = error
 
     async def _run(
         self, work: Work[T], scope: asyncio.Timeout, stack: contextlib.AsyncExitStack
@@ -178,7 +162,7 @@ class Attempt:
         inner = connection.sync_connection
         assert inner is not None
         await self._begin(connection, inner)
-        self._stage = _Stage.WORK
+        self._stage = "work"
 
         if not self.ours:
             binding.attempts[inner] = self
@@ -199,7 +183,7 @@ class Attempt:
         binding.attempts.pop(inner, None)
 
         if not self.read_only:
-            self._stage = _Stage.COMMIT
+            self._stage = "commit"
             scope.reschedule(max(self.end, binding.loop.time() + _COMMIT_SECONDS))
             await transaction.commit()
 
@@ -274,31 +258,14 @@ class Attempt:
             or not connection.in_transaction()
         )
 
-    def _may_be_repeated(self) -> bool:
-        if self._stage is _Stage.BEGIN:
-            # It was lost while nobody used it; without one the server is away.
-            return self._connection is not None
-
-        return self._stage is _Stage.WORK and self.repeatable
-
     async def _give_back(self, connection: AsyncConnection) -> None:
         self.binding.attempts.pop(connection.sync_connection, None)
 
-        if connection.closed:
-            return
-
-        if self._is_intact:
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(_CLOSE_SECONDS):
-                    await self._restore(connection)
-
-                    return
-
-        # The server undoes what was begun as soon as it sees that nobody is there.
-        with contextlib.suppress(Exception):
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await connection.invalidate()
-                await connection.close()
+        for end in (self._restore, _throw_away)[not self._is_intact :]:
+            if not connection.closed:
+                with contextlib.suppress(Exception):
+                    async with asyncio.timeout(_CLOSE_SECONDS):
+                        await end(connection)
 
     async def _restore(self, connection: AsyncConnection) -> None:
         if self.binding.place.lends_mysql:
@@ -315,21 +282,25 @@ class Attempt:
         """
         Return which error of ours stands for *error*, None if it is the shop's.
         """
-        if self._stage is _Stage.COMMIT and (is_late or not is_definite(error)):
+        if self._stage == "commit" and (is_late or not is_definite(error)):
             return "unclear"
 
         if is_late:
-            return "not begun" if self._stage is _Stage.BEGIN else "not ended"
+            return "not begun" if self._stage == "begin" else "not ended"
 
-        if has_error(failure.value):
-            return failure.value
+        if failure is not Failure.OTHER:
+            return str(failure.value)
 
         is_driver = isinstance(error, SQLAlchemyError | sqlite3.Error)
+        is_refused = is_driver and (self.ours or self._stage == "begin")
 
-        if is_driver and (self.ours or self._stage is _Stage.BEGIN):
-            return "refused"
+        return "refused" if is_refused else None
 
-        return None
+
+async def _throw_away(connection: AsyncConnection) -> None:
+    # The server undoes what was begun as soon as it sees that nobody is there.
+    await connection.invalidate()
+    await connection.close()
 
 
 async def _roll_back(driver: Any) -> None:
@@ -348,18 +319,13 @@ def watch(binding: Binding) -> None:
     """
     engine, attempts = binding.engine.sync_engine, binding.attempts
 
-    def _heed_commit(connection: Connection) -> None:
+    def _heed_end(connection: Connection) -> None:
         if (attempt := attempts.get(connection)) is not None:
-            attempt.refuse_end()
-
-    def _heed_rollback(connection: Connection) -> None:
-        try:
-            _heed_commit(connection)
-        except DatabaseError:
-            # close() would give it back to the pool, and the next one would commit.
-            connection.invalidate()
-
-            raise
+            try:
+                attempt.refuse_end()
+            finally:
+                # close() would give it back to the pool, and the next one would commit.
+                connection.invalidate()
 
     # Any: as SQLAlchemy calls it.
     def _heed_statement(
@@ -379,7 +345,7 @@ def watch(binding: Binding) -> None:
     if binding.place.dialect == "sqlite":
         event.listen(engine, "invalidate", _undo)
 
-    event.listen(engine, "commit", _heed_commit)
-    event.listen(engine, "rollback", _heed_rollback)
+    event.listen(engine, "commit", _heed_end)
+    event.listen(engine, "rollback", _heed_end)
     event.listen(engine, "before_cursor_execute", _heed_statement)
     event.listen(engine, "handle_error", _heed_error)
