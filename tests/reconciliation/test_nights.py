@@ -14,7 +14,7 @@ import pytest
 import statement_files as files
 
 from umfpay import errors
-from umfpay.reconciliation import Books
+from umfpay.reconciliation import Books, Ledger, reconcile
 
 
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY = (date(2017, 2, day) for day in (6, 7, 8, 9))
@@ -365,6 +365,43 @@ def test_an_opening_without_rows_is_used_up(shop):
 
     assert not night.is_clean
     assert "were not open" in night.report.bridge.missing[0].en
+
+
+def test_how_payouts_are_rounded_is_remembered(shop):
+    """
+    One row that is cut shows nothing; those of the night before did.
+    """
+    rows = [shop.sells(number, MONDAY) for number in (1, 2, 3)]
+    cut = [
+        shop.paid(number, MONDAY).replace(",14.19,", ",14.18,")
+        for number in (1, 2, 3, 4)
+    ]
+    shop.writes(MONDAY, rows, cut[:3])
+
+    assert shop.night(MONDAY).is_clean
+
+    shop.writes(TUESDAY, [shop.sells(4, TUESDAY)], [cut[3].replace("0206,", "0207,")])
+    night = shop.night(TUESDAY)
+
+    assert "cut" == night.report.bridge.rounding
+    assert night.is_clean
+
+    files_of_tuesday = [
+        shop.files / f"{kind}-20170207.txt"
+        for kind in ("transactions", "reconciliation")
+    ]
+    options = {
+        "ledger": Ledger.csv(shop.folder / "ledger.csv"),
+        "days": (TUESDAY, TUESDAY),
+        "settle_after": 1,
+        "opening": Decimal(0),
+    }
+
+    assert 1 == reconcile(*files_of_tuesday, **options).counts["exchange_differs"]
+    assert reconcile(*files_of_tuesday, **options, rounding="cut").is_clean
+
+    with pytest.raises(errors.ConfigError, match="rounding: one of half up, cut"):
+        reconcile(*files_of_tuesday, **options, rounding="down")
 
 
 def test_rows_that_cannot_be_read_are_no_clean_night(shop):

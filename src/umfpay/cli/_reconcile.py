@@ -31,7 +31,7 @@ from umfpay.cli._ledger import (
     pairs,
 )
 from umfpay.cli._streams import print_json, print_line
-from umfpay.reconciliation import Difference, Encoding, TotalRules
+from umfpay.reconciliation import Difference, Encoding, Rounding, TotalRules
 
 
 if TYPE_CHECKING:
@@ -129,6 +129,12 @@ _Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
     metavar="FILE",
     help="Where it is remembered which one it was, as in the folder of a pull.",
 )
+@click.option(
+    "--rounding",
+    type=click.Choice([*map(str, Rounding)]),
+    help="How payouts were rounded before; otherwise half up, unless the rows show"
+    " another rule.",
+)
 @gateway_encoding_option("--gateway-encoding")
 @lenient_option
 @click.option(
@@ -179,6 +185,7 @@ def reconcile(
     engine: str,
     total_rule: str,
     total_rules: str | None,
+    rounding: str | None,
     gateway_encoding: Encoding | None,
     lenient: bool,
     quarantine: str | None,
@@ -231,6 +238,7 @@ def reconcile(
             ledger=book,
             days=None if first is None or last is None else (first.date(), last.date()),
             work_dir=work_dir,
+            rounding=rounding or Rounding.HALF_UP,
             total_rule=total_rule if total_rules is None else TotalRules(total_rules),  # type: ignore[arg-type]  # click knows the words
             **options,
         )
@@ -243,6 +251,7 @@ def reconcile(
                 "--from": first,
                 "--open-items": open_items,
                 "--work-dir": work_dir,
+                "--rounding": rounding,
                 "--total-rules": total_rules,
                 "--total-rule": total_rule != "auto",
             }

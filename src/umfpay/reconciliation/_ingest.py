@@ -18,6 +18,7 @@ from umfpay.reconciliation._partitions import PartitionStore
 from umfpay.reconciliation._quarantine import quarantined_rows, unread_amount
 from umfpay.reconciliation._states import UNPAID, meaning_in_ledger
 from umfpay.reconciliation._sums import RawSums
+from umfpay.reconciliation._terms import Rounding
 from umfpay.reconciliation._totals import RuleChoice
 
 
@@ -39,6 +40,7 @@ class Ingest:
         ledger: The merchant's book.
         opening: Rows that were open before the first day.
         rule: What the totals of the files sum.
+        rounding: Of payouts, by the nights before.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Ingest:
         ledger: Ledger,
         opening: pl.DataFrame | None = None,
         rule: RuleChoice,
+        rounding: Rounding = Rounding.HALF_UP,
     ) -> None:
         self._partitions = partitions
         self._transactions = transactions
@@ -57,7 +60,7 @@ class Ingest:
         self._ledger = ledger
         self._opening = opening
         self._rule = rule
-        self._sums = RawSums()
+        self._sums = RawSums(rounding)
         self._rows: Counter[Book] = Counter()
         self._unpaid = 0
         self._by_order = partitions.bucket_of("order_id")

@@ -40,6 +40,7 @@ from umfpay.reconciliation._pinned_ledger import PinnedLedger, write_ledger
 from umfpay.reconciliation._running import reconcile
 from umfpay.reconciliation._terms import (
     Days,
+    Rounding,
     checked_settle_after,
     working_days_after,
 )
@@ -266,6 +267,10 @@ class Books:
                 "first": first.isoformat(),
                 "files": [attrs.asdict(one) for one in pinned],
                 "by_day": book.is_keyed_by_day,
+                # Few rows of a night show no rule.
+                "rounding": str(
+                    before[-1].facts["rounding_found"] if before else Rounding.HALF_UP
+                ),
                 "ledger_notes": [[note.en, note.zh] for note in book.notes()],
                 "opening_night": None if anchor is None else anchor.name,
                 "last_night": before[-1].name if before else None,
@@ -294,7 +299,10 @@ class Books:
             if learned is not None:
                 self._store.keep_text(_RULES_NAME, learned)
 
-            self._store.keep(made, parts)
+            bridge = night.report.bridge
+            assert bridge is not None
+            found = {"rounding_found": str(bridge.rounding)}
+            self._store.keep(attrs.evolve(made, facts={**facts, **found}), parts)
             later = [at for at in nights if at > day]
 
             if later:
@@ -509,6 +517,7 @@ class Books:
                 if balance is None
                 else (balance, rows),
                 total_rule=rule,
+                rounding=facts["rounding"],
                 encoding=facts["encoding"],
                 on_bad_row=facts["on_bad_row"],
             )

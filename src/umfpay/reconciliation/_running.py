@@ -46,6 +46,7 @@ from umfpay.reconciliation._terms import (
     Days,
     Rounding,
     Terms,
+    checked_rounding,
     checked_settle_after,
     overdue_until,
 )
@@ -86,6 +87,7 @@ def reconcile(
     buckets: int | None = None,
     work_dir: str | os.PathLike[str] | None = None,
     total_rule: RuleChoice = "auto",
+    rounding: Rounding | str = Rounding.HALF_UP,
     encoding: Encoding | None = None,
     on_bad_row: OnBadRow = "raise",
     on_progress: Callable[[Progress], None] | None = None,
@@ -124,6 +126,8 @@ def reconcile(
             lock. One run at a time. By default nothing is kept.
         total_rule: As for `read_transactions`; ``"auto"`` wants one rule for all files
             of a merchant.
+        rounding: How payouts were rounded in the nights before (`Bridge.rounding`); where
+            the rows show another rule, that is taken.
         encoding: Of the gateway's files.
         on_bad_row: ``"quarantine"`` sets rows of the gateway's files aside that cannot
             be read, and goes on: the report has them in *quarantined*, and is not
@@ -161,6 +165,7 @@ def reconcile(
     before = checked_opening(opening)
     refuse_same_files(payments, paid_out)
     changed = changed_files({Book.TRANSACTIONS: payments, Book.STATEMENT: paid_out})
+    known_rounding = checked_rounding(rounding)
     count = _bucket_count(payments, buckets)
     rule = TotalRules() if total_rule == "auto" else chosen_rule(total_rule)
 
@@ -183,6 +188,7 @@ def reconcile(
         "encoding": encoding,
         "on_bad_row": on_bad_row,
         "total_rule": str(rule),
+        "rounding": known_rounding,
     }
 
     with _folder(work_dir) as folder, Run(folder, identity=identity) as run:
@@ -198,6 +204,7 @@ def reconcile(
                 ledger=book,
                 opening=before.rows,
                 rule=rule,
+                rounding=known_rounding,
             )
             seen = ingest.run()
             quarantined = ingest.quarantined()

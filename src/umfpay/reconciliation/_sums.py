@@ -39,9 +39,13 @@ _MAX_SUMMED: Final = 2**36
 class RawSums:
     """
     Adds up the rows of the transactions and the statement.
+
+    Args:
+        known: How payouts are rounded, by the nights before.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, known: Rounding = Rounding.HALF_UP) -> None:
+        self._known = known
         self._traded: Counter[tuple[Any, ...]] = Counter()
         self._paid: Counter[tuple[Any, ...]] = Counter()
         self._misfits: Counter[Rounding] = Counter()
@@ -86,7 +90,7 @@ class RawSums:
             wrong = _count_wrong(rows, terms)
             self._misfits[rounding] += wrong
 
-            if rounding is Rounding.HALF_UP and not wrong:
+            if rounding is Rounding.HALF_UP is self._known and not wrong:
                 # The others are counted where this one does not fit.
                 break
 
@@ -120,17 +124,17 @@ class RawSums:
         }
 
     def _rounding(self) -> Rounding:
-        half_up = self._misfits[Rounding.HALF_UP]
+        known = self._misfits[self._known]
 
-        for other in (Rounding.CUT, Rounding.DAY):
+        for other in Rounding:
             if (
-                half_up - self._misfits[other] >= _MIN_MISFITS
-                and half_up >= _MISFIT_RATIO * self._misfits[other]
+                known - self._misfits[other] >= _MIN_MISFITS
+                and known >= _MISFIT_RATIO * self._misfits[other]
                 and (other is not Rounding.DAY or self._days_are_rounded())
             ):
                 return other
 
-        return Rounding.HALF_UP
+        return self._known
 
     def _days_are_rounded(self) -> bool:
         """

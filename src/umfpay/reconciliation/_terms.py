@@ -88,6 +88,24 @@ def overdue_until(
     return day
 
 
+def checked_rounding(given: object) -> Rounding:
+    """
+    Return what ``rounding=`` means.
+
+    Raises:
+        ConfigError: Nothing.
+    """
+    try:
+        return Rounding(str(given))
+    except ValueError:
+        known = ", ".join(Rounding)
+
+        raise ConfigError(
+            f"rounding: one of {known}, not {given!r}.",
+            f"rounding：可为 {known}，而不是 {given!r}。",
+        ) from None
+
+
 def checked_settle_after(given: object, *, with_statement: bool) -> int | None:
     """
     Return *given*, which a comparison with a statement needs.
