@@ -181,14 +181,9 @@ class JournaledCall:
         self, values: dict[str, Any], *, look_until: float = 0.0, **which: Any
     ) -> None:
         which |= {"owner": self._owner, "state": JournalState.SENDING}
-        open_intent = self.intent_id or None
+        rows, name, taken = self.rows, self.call.name, self.intent_id or None
         ending = Ending(
-            self.rows,
-            self.call.name,
-            which,
-            values,
-            open_intent=open_intent,
-            look_until=look_until,
+            rows, name, which, values, open_intent=taken, look_until=look_until
         )
         self.endings.put(ending)
 

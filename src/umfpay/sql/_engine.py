@@ -62,7 +62,6 @@ _DRIVERS: Final = {
     ),
     **dict.fromkeys(MYSQL_NAMES, _MYSQL),
 }
-_ALIASES: Final = {"postgres": "postgresql"}
 _PGBOUNCER_ARGUMENTS: Final = {
     "statement_cache_size": 0,
     "prepared_statement_cache_size": 0,
@@ -230,7 +229,7 @@ def _parse(secret: Secret) -> URL:
 
 
 def _check_driver(dialect: str, driver: str) -> None:
-    dialect = _ALIASES.get(dialect, dialect)
+    dialect = "postgresql" if dialect == "postgres" else dialect
     wanted = _DRIVERS.get(dialect)
 
     if wanted is None:

@@ -128,16 +128,11 @@ class Attempt:
             return
 
         end = self._end_of(error, failure, is_late=scope.expired())
-        # One that was lost while nobody used it; without one the server is away.
+        # Without one the server is away; it may be lost while nobody used it.
+        was_lost = failure is Failure.LOST and self._connection is not None
         is_repeatable = self.repeatable or self.read_only or self._stage == "begin"
-        self.again = end != "unclear" and (
-            failure is Failure.CONTENTION
-            or (
-                failure is Failure.LOST
-                and is_repeatable
-                and self._connection is not None
-            )
-        )
+        may_succeed = failure is Failure.CONTENTION or (was_lost and is_repeatable)
+        self.again = may_succeed and end != "unclear"
 
         if end is not None:
             name = f"{self.seconds:g} s" if scope.expired() else name_of(error)
@@ -250,13 +245,12 @@ class Attempt:
             self._fault = self._fault or context.sqlalchemy_exception
 
     def _is_open(self) -> bool:
-        connection = self._connection
+        one = self._connection
 
-        return connection is not None and not (
-            connection.closed
-            or connection.invalidated
-            or not connection.in_transaction()
-        )
+        if one is None or one.closed or one.invalidated:
+            return False
+
+        return one.in_transaction()
 
     async def _give_back(self, connection: AsyncConnection) -> None:
         self.binding.attempts.pop(connection.sync_connection, None)
