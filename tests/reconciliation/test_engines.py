@@ -185,6 +185,28 @@ def test_a_ledger_of_many_words_for_states(engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("words", [12, 20, 40])
+def test_values_that_are_compared_at_once_are_never_taken_for_others(engine, words):
+    """
+    Each word for a state of one book against each of the other, in another currency.
+    """
+    pairs = [(one, other) for one in range(words) for other in range(words)]
+    frames = frames_of(
+        [
+            books.transaction(f"o-{one}-{other}", currency="CNY", state=f"z{one:02}")
+            for one, other in pairs
+        ],
+        [
+            books.booked(f"o-{one}-{other}", currency="USD", state=f"a{other:02}")
+            for one, other in pairs
+        ],
+    )
+    texts, sums = by_hashes(frames, engine)
+
+    assert (len(pairs), {}) == (len(texts), sums)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_ledger_that_tells_little(engine):
     """
     Neither state nor currency: what it lacks is not compared.

@@ -97,7 +97,8 @@ def _settled(frame: Any) -> Any:
 
 
 def _flag_on_polars(flag: Callable[..., Any], books: Sequence[Any]) -> Any:
-    return _settled(flag(*books))
+    # What is computed before a join is not computed in it.
+    return _settled(flag(*(None if one is None else _settled(one) for one in books)))
 
 
 def _flag_on_duckdb(flag: Callable[..., Any], books: Sequence[Any]) -> Any:

@@ -2,10 +2,13 @@
 Hash prefilter: drop the millions of rows that agree before the comparison.
 
 The books are joined by hashes of their keys and by nothing else: half of the time of a
-comparison by text. What agrees in all rules is counted. Everything else (rows that
-differ, stand twice, lack a partner, or have the hash of another key) is for the
-comparison itself, which knows no hashes. Two keys are taken for one where both of two
-hashes of 64 bits are the same.
+comparison by text. What is equal in all values, and right by itself, is counted.
+Everything else (rows that differ, within a tolerance or not, stand twice, lack a partner,
+or have the hash of another key) is for the comparison itself, which knows no hashes. Two
+keys are taken for one where both of two hashes of 64 bits are the same.
+
+Values are not hashed: currency, day and state are packed into one integer without loss,
+amounts are compared as they are. No collision can hide a difference of values.
 
 What was not paid out by the last day of the statement is open, whether that is a
 difference or not; what was paid out for a number that the transactions do not have is
@@ -14,13 +17,12 @@ unlisted. Both are returned as rows, for the bridge.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 import narwhals as nw
 
 from umfpay.reconciliation._books import KEY, Book
-from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._joining import (
     available_in,
     expected_rows,
@@ -30,15 +32,11 @@ from umfpay.reconciliation._joining import (
 from umfpay.reconciliation._refunds import RefundChecks
 from umfpay.reconciliation._rules import (
     ASKED_FLAG,
-    AT_GATEWAY_FLAG,
-    IN_LEDGER_FLAG,
-    IN_STATEMENT_FLAG,
     OFF_RATE_FLAG,
-    OPENING_FLAG,
     OVERDUE_FLAG,
     UNDONE_FLAG,
+    WRONG_EXCHANGE_FLAG,
     gateway_flags,
-    rules,
     statement_flags,
     wide_column,
 )
@@ -53,15 +51,16 @@ PAID_HASHES: Final = ("_paid", "_paid_again")
 # Of the order alone, in the two books that know it.
 ORDER_HASH: Final = "_order"
 
-_GATEWAY_COLUMNS: Final = ("mer_date", "currency", "total", "total_cny", "state")
-_STATEMENT_COLUMNS: Final = (*_GATEWAY_COLUMNS, "service_fee")
+_AMOUNTS: Final = ("total", "total_cny")
+# What all books have of a row, where the ledger has it.
+_COMPARED: Final = ("mer_date", "currency", *_AMOUNTS, "state")
 _PRESENCE_COLUMN: Final = "_there"
 _PAID_OUT_COLUMN: Final = "_paid_out"
 DIFFERENCE_FLAG: Final = "_differs"
 # What a million rows of which still add up in Int64.
 _MAX_SUMMED_AMOUNT: Final = 10**12
-# States, of which a book has few.
-_MAX_STATES: Final = 32
+# Of currencies, and of states with their meanings, of which there are few.
+_MAX_CODES: Final = 32
 
 Frame = Any  # narwhals' LazyFrame
 Settle = Callable[[Frame], Frame]
@@ -122,10 +121,9 @@ class HashPrefilter:
         if terms.days is not None:
             ours = expected_rows(ours, theirs, terms.days, [row])
 
-        codes = _Codes(ours, theirs, statement_rows, settle)
+        sides = _Sides(ours, theirs, statement_rows, terms=terms, settle=settle)
         flagged = flag(
-            lambda one, two, three: _flag_differences(one, two, three, terms, codes),
-            (ours, theirs, statement_rows),
+            sides.differences, (sides.ledger, sides.gateway, sides.statement)
         )
         # What stands twice in any book is here twice, too.
         found = settle(
@@ -221,49 +219,110 @@ class HashPrefilter:
 
 class _Codes:
     """
-    What the states of the books mean, by a number where they are few.
+    The currencies of the books, and what their states mean, by a number where they are
+    few.
+
+    Args:
+        books: Each by its prefix, gateway, ledger or statement.
+        settle: Computes a frame that is used several times.
 
     Attributes:
         done: What is done.
     """
 
-    def __init__(
-        self, ours: Frame, theirs: Frame, statement: Frame | None, settle: Settle
-    ) -> None:
-        books = {"gateway": theirs}
-
-        if "state" in available_in(ours):
-            books["ledger"] = ours
-
-        if statement is not None:
-            books["statement"] = statement
-
-        found = {
+    def __init__(self, books: Mapping[str, Frame], settle: Settle) -> None:
+        there = {prefix: _names_in(book) for prefix, book in books.items()}
+        states = {
             prefix: _meanings(book, settle, of_gateway=prefix != "ledger")
             for prefix, book in books.items()
+            if "state" in there[prefix]
         }
-        known = {means for words in found.values() for means in words.values()}
-        order = {means: number for number, means in enumerate(sorted({DONE, *known}))}
-        self._codes = {
+        order = _numbered(
+            {DONE, *(one for words in states.values() for one in words.values())}
+        )
+        self._states = {
             prefix: {word: order[means] for word, means in words.items()}
-            for prefix, words in found.items()
+            for prefix, words in states.items()
         }
-        self._are_few = max(map(len, found.values())) <= _MAX_STATES
-        self.done: int | str = order[DONE] if self._are_few else DONE
+        self._currencies = _numbered(
+            {
+                word
+                for prefix, book in books.items()
+                if "currency" in there[prefix]
+                for word in _words_in(book, "currency", settle)
+            }
+        )
+        self._are_few = {
+            "state": max(len(order), *map(len, states.values())) <= _MAX_CODES,
+            "currency": len(self._currencies) <= _MAX_CODES,
+        }
+        self.done: int | str = order[DONE] if self._are_few["state"] else DONE
 
     def added_to(self, book: Frame, prefix: str) -> Frame:
         """
         Return the rows of *book* with the column *means*.
         """
-        if not self._are_few:
+        if not self._are_few["state"]:
             return with_meaning(book, "state", "means", of_gateway=prefix != "ledger")
 
-        means: Any = nw.lit(None).cast(nw.Int64)
+        return book.with_columns(means=_code("state", self._states[prefix]))
 
-        for word, code in self._codes[prefix].items():
-            means = nw.when(nw.col("state") == word).then(nw.lit(code)).otherwise(means)
+    def packed(
+        self, names: Collection[str], *, unless: Sequence[Any]
+    ) -> dict[str, Any]:
+        """
+        Return what of a row is equal where its values of *names* are, by its column;
+        null where one is blank, or something of *unless* applies.
 
-        return book.with_columns(means=means)
+        Args:
+            names: Of columns of the book, with *means* for its state.
+            unless: What is wrong with a row alone.
+        """
+        values = {name: nw.col(name) for name in names if name in _AMOUNTS}
+        packed: Any = nw.lit(0).cast(nw.Int64)
+
+        if "mer_date" in names:
+            packed = nw.col("mer_date").cast(nw.Int32).cast(nw.Int64)
+
+        for name, code in (
+            ("currency", _code("currency", self._currencies)),
+            ("state", nw.col("means")),
+        ):
+            if name in names and self._are_few[name]:
+                packed = packed * _MAX_CODES + code
+            elif name in names:
+                values[name] = nw.col("means" if name == "state" else name)
+
+        is_wrong = nw.any_horizontal(
+            *unless, *(value.is_null() for value in values.values()), ignore_nulls=True
+        )
+
+        return {"packed": nw.when(~is_wrong).then(packed), **values}
+
+
+def _numbered(words: Collection[str]) -> dict[str, int]:
+    return {word: number for number, word in enumerate(sorted(words))}
+
+
+def _code(column: str, codes: Mapping[str, int]) -> Any:
+    found: Any = nw.lit(None).cast(nw.Int64)
+
+    for word, code in codes.items():
+        found = nw.when(nw.col(column) == word).then(nw.lit(code)).otherwise(found)
+
+    return found
+
+
+def _names_in(book: Frame) -> list[str]:
+    names: list[str] = book.collect_schema().names()
+
+    return names
+
+
+def _words_in(book: Frame, column: str, settle: Settle) -> list[str]:
+    words = settle(book.select(column).unique(column)).collect()[column].to_list()
+
+    return [word for word in words if word is not None]
 
 
 def _meanings(book: Frame, settle: Settle, *, of_gateway: bool) -> dict[str, str]:
@@ -275,103 +334,131 @@ def _meanings(book: Frame, settle: Settle, *, of_gateway: bool) -> dict[str, str
     }
 
 
-def _flag_differences(
-    ours: Frame, theirs: Frame, statement: Frame | None, terms: Terms, codes: _Codes
-) -> Frame:
+class _Sides:
     """
-    Return the books side by side, with `DIFFERENCE_FLAG`.
+    What of the books is joined: hashes, and values that must be equal.
+
+    Args: as of `HashPrefilter`.
     """
-    available = available_in(ours)
-    applies = rules(available, terms, with_statement=statement is not None)
 
-    # Known already.
-    for name in (Difference.REFUND_WITHOUT_PAYMENT, Difference.OVER_REFUNDED):
-        del applies[name]
+    def __init__(
+        self,
+        ours: Frame,
+        theirs: Frame,
+        statement: Frame | None,
+        *,
+        terms: Terms,
+        settle: Settle,
+    ) -> None:
+        available = available_in(ours)
+        books = {"ledger": ours, "gateway": theirs}
 
-    if "state" in available:
-        ours = codes.added_to(ours, "ledger")
+        if statement is not None:
+            books["statement"] = statement
 
-    theirs = codes.added_to(theirs, "gateway")
-    flags = gateway_flags(
-        terms, wide_column(theirs, is_narrow=terms.is_narrow), done=codes.done
-    )
-    # What is looked at before it is joined need not be carried along.
-    ready = {name: flags[name] for name in (OFF_RATE_FLAG, OPENING_FLAG, UNDONE_FLAG)}
-    row, again = ROW_HASHES
-    whole = _side(ours, "ledger", available, [row], {IN_LEDGER_FLAG: nw.col(again)})
-    whole = whole.join(
-        _side(
-            theirs,
-            "gateway",
-            _GATEWAY_COLUMNS,
-            [row, *PAID_HASHES],
-            {
-                AT_GATEWAY_FLAG: nw.col(again),
-                OVERDUE_FLAG: flags[OVERDUE_FLAG],
-                **ready,
-            },
-        ),
-        on=row,
-        how="full",
-        suffix=_PRESENCE_COLUMN,
-    )
-    odd = [
-        nw.col(IN_LEDGER_FLAG) != nw.col(AT_GATEWAY_FLAG),
-        *(
-            nw.col(f"gateway_{name}").abs() > _MAX_SUMMED_AMOUNT
-            for name in ("total", "total_cny")
-        ),
-    ]
-    paid_out: Any = nw.lit(True)  # noqa: FBT003 (a literal)
-
-    if statement is not None:
+        codes = _Codes(books, settle)
+        row, again = ROW_HASHES
         paid, paid_again = PAID_HASHES
-        whole = whole.join(
-            _side(
-                codes.added_to(statement, "statement"),
-                "statement",
-                _STATEMENT_COLUMNS,
-                [paid],
-                {
-                    IN_STATEMENT_FLAG: nw.col(paid_again),
-                    **statement_flags(
-                        terms, wide_column(statement, is_narrow=terms.is_narrow)
-                    ),
-                },
-            ),
-            on=paid,
-            how="left",
-            suffix=_PRESENCE_COLUMN,
+        theirs = codes.added_to(theirs, "gateway")
+        flags = gateway_flags(
+            terms, wide_column(theirs, is_narrow=terms.is_narrow), done=codes.done
         )
-        odd.append(nw.col(IN_STATEMENT_FLAG) != nw.col(paid_again))
-        paid_out = ~nw.col(IN_STATEMENT_FLAG).is_null()
+        wrong = [
+            flags[OFF_RATE_FLAG],
+            *(nw.col(name).abs() > _MAX_SUMMED_AMOUNT for name in _AMOUNTS),
+        ]
 
-    whole = whole.with_columns(
-        **{
-            row: nw.coalesce(row, f"{row}{_PRESENCE_COLUMN}"),
-            DIFFERENCE_FLAG: nw.any_horizontal(
-                *applies.values(), *odd, ignore_nulls=True
-            ),
-            _PAID_OUT_COLUMN: paid_out,
-        }
+        if "state" in available:
+            ours = codes.added_to(ours, "ledger")
+        else:
+            # Who writes down no states writes down what was done.
+            wrong.append(flags[UNDONE_FLAG])
+
+        compared = [name for name in _COMPARED if name in available]
+        blank = [nw.col("service_fee").is_null()] if "service_fee" in available else []
+        one = codes.packed(compared, unless=blank)
+        other = codes.packed(compared, unless=wrong)
+        fee = {"fee": nw.col("service_fee")}
+        self._in_ledger = [*one]
+        self._has_fee = bool(blank) and statement is not None
+        self._in_statement: list[str] = []
+        self._as_paid = ""
+        self.ledger = ours.select(
+            row,
+            ledger_again=nw.col(again),
+            **_prefixed("ledger", one | (fee if self._has_fee else {})),
+        )
+        values = _prefixed("gateway", other)
+        self.statement: Frame | None = None
+
+        if statement is not None:
+            narrow = wide_column(statement, is_narrow=terms.is_narrow)
+            wrong_exchange = statement_flags(terms, narrow)[WRONG_EXCHANGE_FLAG]
+            third = codes.packed(_COMPARED, unless=[wrong_exchange])
+            self._in_statement = [*third]
+            self.statement = codes.added_to(statement, "statement").select(
+                paid,
+                statement_again=nw.col(paid_again),
+                **_prefixed("statement", third | (fee if self._has_fee else {})),
+            )
+            # The same, where the ledger has all columns.
+            fourth = codes.packed(_COMPARED, unless=wrong)
+            self._as_paid = "gateway" if compared == [*_COMPARED] else "paid"
+            values |= _prefixed(self._as_paid, fourth)
+            values |= {
+                paid: nw.col(paid),
+                "paid_again": nw.col(paid_again),
+                UNDONE_FLAG: flags[UNDONE_FLAG],
+                OVERDUE_FLAG: flags[OVERDUE_FLAG],
+            }
+
+        self.gateway = theirs.select(row, gateway_again=nw.col(again), **values)
+
+    def differences(
+        self, ledger: Frame, gateway: Frame, statement: Frame | None
+    ) -> Frame:
+        """
+        Return the keys of all rows, with `DIFFERENCE_FLAG`.
+
+        Args: the attributes of these names, on any engine.
+        """
+        row = ROW_HASHES[0]
+        whole = ledger.join(gateway, on=row, how="full", suffix=_PRESENCE_COLUMN)
+        agrees = _equal("ledger", "gateway", ["again", *self._in_ledger])
+        paid_out: Any = nw.lit(True)  # noqa: FBT003 (a literal)
+
+        if statement is not None:
+            whole = whole.join(
+                statement, on=PAID_HASHES[0], how="left", suffix=_PRESENCE_COLUMN
+            )
+            paid_out = ~nw.col("statement_again").is_null()
+            as_paid = (nw.col("statement_again") == nw.col("paid_again")) & _equal(
+                "statement", self._as_paid, self._in_statement
+            )
+
+            if self._has_fee:
+                as_paid &= _equal("ledger", "statement", ["fee"])
+
+            agrees &= (
+                nw.when(paid_out)
+                .then(as_paid & ~nw.col(UNDONE_FLAG))
+                .otherwise(~nw.col(OVERDUE_FLAG))
+            )
+
+        return whole.select(
+            nw.coalesce(row, f"{row}{_PRESENCE_COLUMN}").alias(row),
+            # Null is equal to nothing.
+            (~nw.coalesce(agrees, nw.lit(False))).alias(DIFFERENCE_FLAG),  # noqa: FBT003
+            paid_out.alias(_PAID_OUT_COLUMN),
+        )
+
+
+def _prefixed(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"{prefix}_{name}": value for name, value in values.items()}
+
+
+def _equal(one: str, other: str, names: Sequence[str]) -> Any:
+    return nw.all_horizontal(
+        *(nw.col(f"{one}_{name}") == nw.col(f"{other}_{name}") for name in names),
+        ignore_nulls=False,
     )
-
-    return whole.select(row, DIFFERENCE_FLAG, _PAID_OUT_COLUMN)
-
-
-def _side(
-    book: Frame,
-    prefix: str,
-    names: Sequence[str],
-    keys: Sequence[str],
-    flags: Mapping[str, Any],
-) -> Frame:
-    """
-    Return the columns *names* of a *book*, its *keys* and *flags*.
-    """
-    values = {f"{prefix}_{name}": nw.col(name) for name in names if name != "state"}
-
-    if "state" in names:
-        values[f"{prefix}_means"] = nw.col("means")
-
-    return book.select(*keys, **flags, **values)
