@@ -173,8 +173,8 @@ class Oracle:
     The answer to a run.
     """
 
-    def __init__(self, night, transactions, statements, ledger):
-        self.night = night
+    def __init__(self, night, transactions, statements, ledger, *, known="half up"):
+        self.night, self.known = night, known
         opening = [
             {**row, "means": "done", "opening": True} for row in night.opening_rows
         ]
@@ -281,17 +281,17 @@ class Oracle:
         def misfits(rule):
             return sum(self._exchange_is_wrong(row, rule) for row in self.paid)
 
-        half_up = misfits("half up")
+        before = misfits(self.known)
 
-        for rule in ("cut", "sum of a day"):
+        for rule in ("half up", "cut", "sum of a day"):
             left = misfits(rule)
 
-            fits = half_up - left >= 2 and half_up >= 10 * left
+            fits = before - left >= 2 and before >= 10 * left
 
-            if fits and (rule == "cut" or self._days_add_up()):
+            if fits and (rule != "sum of a day" or self._days_add_up()):
                 return rule
 
-        return "half up"
+        return self.known
 
     def _days_add_up(self):
         sums = defaultdict(lambda: [Fraction(0), Fraction(0)])
