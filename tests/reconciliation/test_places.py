@@ -4,6 +4,7 @@ Where differences stand in the gateway's files, found after the comparison.
 
 from __future__ import annotations
 
+import pytest
 import statement_files as files
 
 from umfpay.reconciliation import Ledger, _places, reconcile
@@ -97,16 +98,17 @@ def test_the_id_of_a_row_of_the_statement(tmp_path):
     assert ("", ()) == found["nobody"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
 def test_lines_are_counted_on_where_a_file_is_read_in_several_parts(
-    tmp_path, monkeypatch
+    tmp_path, monkeypatch, encoding
 ):
     """
-    Whatever a part ends with, and where one part alone is in GB18030.
+    Whatever a part ends with, by the engine and by Python.
     """
     rows = [files.payment(number) for number in range(1, 8)]
     fields = rows[5].split(",")
     rows[5] = ",".join([*fields[:10], "20170206", *fields[10:12], "书,本", ""])
-    day = files.file(*rows, total="700.00").decode().encode("gb18030")
+    day = files.file(*rows, total="700.00").decode().encode(encoding)
     (tmp_path / "day.txt").write_bytes(day)
     found = {}
 
