@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.reconciliation_day import Day
-from benchmarks.reconciliation_peer import compare_books
 
 
 _KIB: Final = 1024
@@ -25,6 +24,11 @@ _KIB: Final = 1024
 Key = tuple[str, str, str]
 Found = dict[str, set[Key]]
 
+SCRIPTS: Final = {
+    "peer": "reconciliation_peer",
+    "polars by hand": "reconciliation_polars",
+    "duckdb by hand": "reconciliation_duckdb",
+}
 # The ledger's own names, as the generator writes them.
 COLUMNS: Final = {
     "mer_reference_id": "order_no",
@@ -39,9 +43,9 @@ COLUMNS: Final = {
 }
 
 
-def ours(day: Day, *, engine: str) -> Found:
+def ours(day: Day, *, engine: str) -> tuple[Found, dict[str, int]]:
     """
-    Reconcile the day with us.
+    Reconcile the day with us; return the keys of each class and the bridge in CNY.
     """
     from umfpay.reconciliation import Ledger, reconcile
 
@@ -58,14 +62,23 @@ def ours(day: Day, *, engine: str) -> Found:
     for row in report.rows():
         found[row.difference].add((row.order_id, row.kind, row.refund_id))
 
+    assert report.bridge is not None
+
+    return found, {
+        str(line.item): int((line.amount or 0) * 100) for line in report.bridge.lines
+    }
+
+
+def by_hand(day: Day, name: str) -> tuple[Found, dict[str, int]]:
+    """
+    Reconcile it with a script: of csv, Decimal and dict, of Polars, or of DuckDB.
+    """
+    script = importlib.import_module(f"benchmarks.{SCRIPTS[name]}")
+    found: tuple[Found, dict[str, int]] = script.compare_books(
+        day.transactions, day.statement, day.ledger
+    )
+
     return found
-
-
-def peer(day: Day) -> Found:
-    """
-    Reconcile it with csv, Decimal and dict.
-    """
-    return compare_books(day.transactions, day.statement, day.ledger)
 
 
 def parse(day: Day) -> int:
@@ -99,6 +112,7 @@ def load_modules(name: str) -> None:
         "polars": ["umfpay.reconciliation._running", "narwhals"],
         "duckdb": ["umfpay.reconciliation._running", "narwhals", "duckdb"],
         "parse": ["umfpay.reconciliation", "polars"],
+        **{script: [f"benchmarks.{module}"] for script, module in SCRIPTS.items()},
     }
 
     for module in modules.get(name, []):
@@ -120,8 +134,10 @@ def main(name: str, folder: str) -> None:
     if name == "parse":
         result["rows"] = parse(day)
     else:
-        found = peer(day) if name == "peer" else ours(day, engine=name)
-        result |= scored(found, day.expected)
+        found, bridge = (
+            by_hand(day, name) if name in SCRIPTS else ours(day, engine=name)
+        )
+        result |= {**scored(found, day.expected), "bridge": bridge}
 
     result["seconds"] = time.perf_counter() - started
     result["cpu"] = time.process_time() - cpu

@@ -15,6 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks._reconciliation_parts import SCRIPTS
 from benchmarks._result import Figure, Result, ratio
 from benchmarks.reconciliation_day import write_day
 
@@ -48,7 +49,7 @@ def measure(folder: Path, *, rows: int, many: int, rounds: int) -> list[Figure]:
     """
     small, large = folder / "small", folder / "large"
     write_day(small, rows=rows, per_class=PER_CLASS, seed=_SEED, day=_DAY)
-    names = ("polars", "duckdb", "peer", "parse")
+    names = ("polars", "duckdb", *SCRIPTS, "parse")
     found: dict[str, list[Any]] = {name: [] for name in names}
 
     for _ in range(rounds):
@@ -56,6 +57,7 @@ def measure(folder: Path, *, rows: int, many: int, rounds: int) -> list[Figure]:
             found[name].append(part(name, small))
 
     seconds = {name: [one["seconds"] for one in found[name]] for name in names}
+    cpu = {name: [one["cpu"] for one in found[name]] for name in names}
     write_day(large, rows=many, per_class=PER_CLASS, seed=_SEED, day=_DAY)
     peaks = {name: part(name, large) for name in ("polars", "duckdb")}
     at = f"{rows:,} rows"
@@ -67,7 +69,19 @@ def measure(folder: Path, *, rows: int, many: int, rounds: int) -> list[Figure]:
                 ("polars", "umfpay on Polars"),
                 ("duckdb", "umfpay on DuckDB"),
                 ("peer", "csv, Decimal, dict"),
+                ("polars by hand", "Polars by hand"),
+                ("duckdb by hand", "DuckDB by hand"),
             )
+        ),
+        *(
+            ratio(
+                f"CPU of umfpay on {label} / of {label} by hand, {at}",
+                cpu[name],
+                cpu[f"{name} by hand"],
+                target=1,
+                below=True,
+            )
+            for name, label in (("polars", "Polars"), ("duckdb", "DuckDB"))
         ),
         ratio(
             f"csv, Decimal, dict / umfpay on Polars, {at}",
@@ -109,6 +123,19 @@ def measure(folder: Path, *, rows: int, many: int, rounds: int) -> list[Figure]:
     ]
 
 
+def _differing_bridges(found: dict[str, list[Any]]) -> list[float]:
+    """
+    Count the lines in which each run of a script differs from ours.
+    """
+    ours = found["polars"][0]["bridge"]
+
+    return [
+        sum(ours[item] != amount for item, amount in one["bridge"].items())
+        for name in ("duckdb", *SCRIPTS)
+        for one in found[name]
+    ]
+
+
 def _verdicts(found: dict[str, list[Any]]) -> list[Figure]:
     judged = [one for name, parts in found.items() for one in parts if name != "parse"]
 
@@ -124,6 +151,14 @@ def _verdicts(found: dict[str, list[Any]]) -> list[Figure]:
             label="false alarms",
             unit="rows",
             rounds=[one["false"] for one in judged],
+            target=0,
+            below=True,
+            exact=True,
+        ),
+        Figure(
+            label="lines in which two bridges differ",
+            unit="lines",
+            rounds=_differing_bridges(found),
             target=0,
             below=True,
             exact=True,
@@ -154,8 +189,11 @@ def run(*, quick: bool) -> Result:
                 " looked for."
             ),
             (
-                "csv, Decimal, dict: the same classes in a hundred lines of plain Python"
-                " (benchmarks/reconciliation_peer.py)."
+                "All do the same work: each class, the statement joined outside as well,"
+                " totals of the files, and a bridge that is the same to the cent. csv,"
+                " Decimal, dict: plain Python (benchmarks/reconciliation_peer.py). By"
+                " hand: a script for these files alone that refuses and explains nothing"
+                " (benchmarks/reconciliation_polars.py, reconciliation_duckdb.py)."
             ),
         ],
     )

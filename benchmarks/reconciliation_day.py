@@ -28,6 +28,7 @@ CLASSES: Final = (
     "amount_differs",
     "state_differs",
     "wrong_day",
+    "paid_out_unknown",
     "fee_differs",
     "exchange_differs",
 )
@@ -35,6 +36,8 @@ _RATES: Final = {"USD": 69193, "EUR": 74105, "HKD": 8912, "GBP": 86541, "JPY": 6
 _CURRENCIES: Final = tuple(_RATES)
 _UNIT: Final = 10_000
 _BLOCK: Final = 100_000
+# One row of so many is not paid out yet.
+_OPEN_EVERY: Final = 500
 _MERCHANT: Final = "8017"
 _HEAD: Final = (
     "order_no,biz_date,kind,refund_no,currency,amount,amount_cny,status,fee\n"
@@ -92,6 +95,7 @@ class _Entry:
     exchanged_cny: int
     in_ledger: int = 1
     in_gateway: int = 1
+    in_statement: int = 1
 
     @property
     def rate(self) -> int:
@@ -154,7 +158,7 @@ def write_day(folder: Path, *, rows: int, per_class: int, seed: int, day: date) 
         for block in _blocks(_entries(rows, chance, chosen, expected, day)):
             # The ledger has another order than the gateway.
             transactions.writelines(map(_transaction, _given(block, "in_gateway")))
-            statement.writelines(map(_paid, _given(block, "in_gateway")))
+            statement.writelines(map(_paid, _given(block, "in_statement")))
             chance.shuffle(block)
             ledger.writelines(map(_booked, _given(block, "in_ledger")))
             paid += sum(
@@ -162,7 +166,7 @@ def write_day(folder: Path, *, rows: int, per_class: int, seed: int, day: date) 
                 for one in block
             )
             paid_out += sum(
-                one.exchanged_cny * one.in_gateway * (1 if one.kind == "P" else -1)
+                one.exchanged_cny * one.in_statement * (1 if one.kind == "P" else -1)
                 for one in block
             )
 
@@ -191,6 +195,8 @@ def _entries(
         if wrong is not None:
             _damage(payment, wrong)
             expected[wrong].append((payment.order_id, payment.kind, payment.refund_id))
+        elif number % _OPEN_EVERY == 1:
+            payment.in_statement = 0
 
         yield payment
 
@@ -229,7 +235,9 @@ def _damage(entry: _Entry, wrong: str) -> None:
         case "missing_in_ledger":
             entry.in_ledger = 0
         case "missing_at_gateway":
-            entry.in_gateway = 0
+            entry.in_gateway = entry.in_statement = 0
+        case "paid_out_unknown":
+            entry.in_ledger = entry.in_gateway = 0
         case "currency_differs":
             entry.ledger_currency = "CNY"
         case "amount_differs":

@@ -1,13 +1,14 @@
 """
 The same comparison as one writes it without us: csv, Decimal, dict.
 
-Careful, but not clever: all three books in memory, one pass over their keys.
+Careful, but not clever: all three books in memory, one pass over the keys of any, and
+the bridge from what was traded to what was paid out.
 """
 
 from __future__ import annotations
 
 import csv
-from collections import Counter, defaultdict
+from collections import defaultdict
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -108,11 +109,11 @@ def classify(key: Key, ours: Any, theirs: Any, paid: Any, *, has_payment: bool) 
     """
     Return the first class that applies.
     """
+    if theirs is None:
+        return "paid_out_unknown" if ours is None else "missing_at_gateway"
+
     if ours is None:
         return "missing_in_ledger"
-
-    if theirs is None:
-        return "missing_at_gateway"
 
     if not has_payment:
         return "refund_without_payment"
@@ -152,34 +153,66 @@ def classify(key: Key, ours: Any, theirs: Any, paid: Any, *, has_payment: bool) 
 
 def compare_books(
     transactions: Path, statement: Path, ledger: Path
-) -> dict[str, set[Key]]:
+) -> tuple[dict[str, set[Key]], dict[str, int]]:
     """
-    Return the keys of each class but "matched".
+    Return the keys of each class but "matched", and the bridge in CNY, in cents.
     """
     theirs, twice = read_transactions(transactions)
-    paid, _ = read_statement(statement)
+    by_number, paid_twice = read_statement(statement)
     ours, ours_twice = read_ledger(ledger)
-    twice |= ours_twice
+    # The statement has the number of a refund, not its order.
+    orders = {
+        (kind, refund): order for order, kind, refund in (*ours, *theirs) if kind == "T"
+    }
+
+    def key_of(kind: str, number: str) -> Key:
+        if kind == "P":
+            return number, kind, ""
+
+        return orders.get((kind, number), ""), kind, number
+
+    paid = {key_of(*number): row for number, row in by_number.items()}
+    twice |= ours_twice | {key_of(*number) for number in paid_twice}
     payments = {order for order, kind, _ in (*theirs, *ours) if kind == "P"}
     found: dict[str, set[Key]] = defaultdict(set)
-    counts: Counter[str] = Counter()
 
-    for key in theirs.keys() | ours.keys():
+    for key in theirs.keys() | ours.keys() | paid.keys():
         if key in twice:
             name = "duplicate"
         else:
-            order, kind, refund = key
+            order, kind, _ = key
             name = classify(
                 key,
                 ours.get(key),
                 theirs.get(key),
-                paid.get((kind, refund if kind == "T" else order)),
+                paid.get(key),
                 has_payment=kind == "P" or order in payments,
             )
-
-        counts[name] += 1
 
         if name != "matched":
             found[name].add(key)
 
-    return found
+    return found, _bridge(theirs, paid)
+
+
+def _bridge(theirs: dict[Key, Any], paid: dict[Key, Any]) -> dict[str, int]:
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+
+    for key, row in theirs.items():
+        if row["state"] == "done":
+            amount = row["cny"] if key[1] == "P" else -row["cny"]
+            sums["traded" if key[1] == "P" else "refunded"] += amount
+
+            if key not in paid:
+                sums["closing"] -= amount
+
+    for key, row in paid.items():
+        amount = row["cny"] if key[1] == "P" else -row["cny"]
+        sums["fees"] -= row["fee"]
+        sums["exchange"] += row["exchanged_cny"] - amount + row["fee"]
+        sums["paid_out"] += row["exchanged_cny"]
+
+        if key not in theirs:
+            sums["unknown"] += amount
+
+    return {item: int(amount * 100) for item, amount in sums.items()}
