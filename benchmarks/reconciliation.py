@@ -173,8 +173,8 @@ def run(*, quick: bool) -> Result:
     with tempfile.TemporaryDirectory() as folder:
         figures = measure(
             Path(folder),
-            rows=20_000 if quick else ROWS,
-            many=40_000 if quick else MANY,
+            rows=5_000 if quick else ROWS,
+            many=10_000 if quick else MANY,
             rounds=1 if quick else 3,
         )
 

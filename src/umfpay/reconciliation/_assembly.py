@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from umfpay.errors import Text
 from umfpay.reconciliation._books import Book
 from umfpay.reconciliation._bridge import Bridge, BridgeSums, build_bridge
 from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._places import with_places
-from umfpay.reconciliation._progress import Part, Run
+from umfpay.reconciliation._progress import Part
 from umfpay.reconciliation._quarantine import (
     QUARANTINED_FLAG,
     UnreadRows,
@@ -29,8 +29,32 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+class Results(Protocol):
+    """
+    What a comparison has left, in buckets or on Spark.
+    """
+
+    def summaries(self) -> Sequence[Any]:
+        """
+        Return what each bucket adds up to.
+        """
+        ...
+
+    def rows(self, part: Part) -> pl.DataFrame | None:
+        """
+        Return the rows of a *part*, None if there are none of its kind.
+        """
+        ...
+
+    def quarantined(self) -> pl.DataFrame | None:
+        """
+        Return the rows that could not be read.
+        """
+        ...
+
+
 def make_report(
-    run: Run,
+    run: Results,
     facts: Mapping[str, Any],
     *,
     terms: Terms,

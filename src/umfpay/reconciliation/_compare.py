@@ -20,6 +20,7 @@ from umfpay.reconciliation._books import KEY
 from umfpay.reconciliation._joining import Books
 from umfpay.reconciliation._refunds import RefundChecks
 from umfpay.reconciliation._rules import name_classes, rules, with_flags
+from umfpay.reconciliation._spark_books import classify_on_spark
 from umfpay.reconciliation._terms import (
     Days,
     Rounding,
@@ -118,6 +119,9 @@ def classify(
         refunds: What is known of refunds, where more is known of payments than the
             books hold.
     """
+    if refunds is None and _is_of_spark(transactions):
+        return classify_on_spark(transactions, ledger, statement, terms=terms)
+
     books = Books(transactions, ledger, statement, terms=terms, refunds=refunds)
     applies = rules(books.available, terms, with_statement=statement is not None)
     names = [*KEY, "class", "also", "side"]
@@ -125,3 +129,13 @@ def classify(
     once = name_classes(with_flags(books.once(), applies), [*applies])
 
     return nw.concat([once.select(*columns), *books.duplicates(columns)])
+
+
+def _is_of_spark(given: Frame) -> bool:
+    try:
+        implementation = nw.from_native(given).implementation
+    except TypeError:
+        # It is refused where it is opened.
+        return False
+
+    return bool(implementation.is_pyspark() or implementation.is_pyspark_connect())

@@ -83,7 +83,9 @@ class Books:
         theirs = open_lazily(Book.TRANSACTIONS, transactions)
         ours = open_lazily(Book.LEDGER, ledger)
         self.available = available_in(ours)
-        self.values = _types(self.available, with_statement=statement is not None)
+        self.values = types_of_values(
+            self.available, with_statement=statement is not None
+        )
         self._refunds = (
             RefundChecks.of(ours, theirs, KEY, self.available)
             if refunds is None
@@ -93,13 +95,15 @@ class Books:
         if terms.days is not None:
             ours = expected_rows(ours, theirs, terms.days, KEY)
 
-        self._ledger = _with_prefix(ours, KEY, "ledger", self.available)
-        self._transactions = _gateway(theirs, terms)
+        self._ledger = with_prefix(ours, KEY, "ledger", self.available)
+        self._transactions = gateway_rows(theirs, terms)
         self._statement = (
             None
             if statement is None
             else _resolved(
-                _statement(open_lazily(Book.STATEMENT, statement), terms), ours, theirs
+                statement_rows(open_lazily(Book.STATEMENT, statement), terms),
+                ours,
+                theirs,
             )
         )
         self._twice = self._keys_twice()
@@ -115,25 +119,13 @@ class Books:
             ours = with_meaning(ours, "ledger_state", "ledger_means")
 
         whole = _joined(ours, self._transactions)
-        is_due = ~nw.col(IN_LEDGER_FLAG).is_null()
-        is_there = ~nw.col(AT_GATEWAY_FLAG).is_null()
 
         if self._statement is not None:
             whole = _joined(whole, self._statement)
-            is_there = is_there | nw.col(ASKED_FLAG)
 
-        if "state" in self.available:
-            means = nw.col("ledger_means")
-            is_paid = means.is_null() | ~means.is_in([*UNPAID])
-            is_due = is_due & (
-                is_paid
-                if self._statement is None
-                else is_paid | ~nw.col(IN_STATEMENT_FLAG).is_null()
-            )
-
-        # What else is only in the ledger was not paid, and what else is only in the
-        # statement is of another day: a line of the bridge.
-        whole = whole.filter(is_there | is_due)
+        whole = whole.filter(
+            is_relevant(self.available, with_statement=self._statement is not None)
+        )
         whole = whole.join(self._twice, on=[*KEY], how="anti")
 
         for keys, flag in (
@@ -172,6 +164,29 @@ class Books:
             books.append(self._statement)
 
         return nw.concat([repeated_keys(book, KEY) for book in books]).unique([*KEY])
+
+
+def is_relevant(available: Sequence[str], *, with_statement: bool) -> Any:
+    """
+    Return which keys are looked at. What else is only in the ledger was not paid, and
+    what else is only in the statement is of another day: a line of the bridge.
+    """
+    is_due = ~nw.col(IN_LEDGER_FLAG).is_null()
+    is_there = ~nw.col(AT_GATEWAY_FLAG).is_null()
+
+    if with_statement:
+        is_there = is_there | nw.col(ASKED_FLAG)
+
+    if "state" in available:
+        means = nw.col("ledger_means")
+        is_paid = means.is_null() | ~means.is_in([*UNPAID])
+        is_due = is_due & (
+            is_paid | ~nw.col(IN_STATEMENT_FLAG).is_null()
+            if with_statement
+            else is_paid
+        )
+
+    return is_there | is_due
 
 
 def open_lazily(book: Book, given: Frame) -> Frame:
@@ -246,9 +261,9 @@ def repeated_keys(frame: Frame, keys: Sequence[str]) -> Frame:
     return counted.filter(nw.col("_rows") > 1).select(*keys)
 
 
-def expected_rows(ours: Frame, theirs: Frame, days: Days, keys: Sequence[str]) -> Frame:
+def must_have_days(ours: Frame, days: Days) -> None:
     """
-    Return the rows of the ledger that the gateway must have on *days*, or has.
+    Refuse *days* that mean nothing.
 
     Raises:
         ConfigError: The ledger holds no days, or the last comes before the first.
@@ -263,6 +278,15 @@ def expected_rows(ours: Frame, theirs: Frame, days: Days, keys: Sequence[str]) -
             "days: the ledger has no mer_date.", "days：账本缺少 mer_date 列。"
         )
 
+
+def expected_rows(ours: Frame, theirs: Frame, days: Days, keys: Sequence[str]) -> Frame:
+    """
+    Return the rows of the ledger that the gateway must have on *days*, or has.
+
+    Raises:
+        ConfigError: The ledger holds no days, or the last comes before the first.
+    """
+    must_have_days(ours, days)
     day = nw.col("mer_date")
     # Who writes no day hides nothing by that.
     is_due = day.is_null() | day.is_between(*days)
@@ -286,7 +310,7 @@ def _joined(one: Frame, other: Frame) -> Frame:
     ).drop(*(f"{name}{_PRESENCE_COLUMN}" for name in KEY))
 
 
-def _with_prefix(
+def with_prefix(
     frame: Frame,
     keys: Sequence[str],
     prefix: str,
@@ -298,12 +322,12 @@ def _with_prefix(
     return frame.select(*keys, *flags, **values)
 
 
-def _gateway(theirs: Frame, terms: Terms) -> Frame:
+def gateway_rows(theirs: Frame, terms: Terms) -> Frame:
     rows = with_meaning(theirs, "state", "means", of_gateway=True)
     flags = gateway_flags(terms, wide_column(theirs, is_narrow=terms.is_narrow))
     names = [*_GATEWAY_COLUMNS, "means"]
 
-    return _with_prefix(
+    return with_prefix(
         rows.with_columns(nw.lit(1).alias(AT_GATEWAY_FLAG), **flags),
         KEY,
         "gateway",
@@ -312,11 +336,11 @@ def _gateway(theirs: Frame, terms: Terms) -> Frame:
     )
 
 
-def _statement(rows: Frame, terms: Terms) -> Frame:
+def statement_rows(rows: Frame, terms: Terms) -> Frame:
     flags = statement_flags(terms, wide_column(rows, is_narrow=terms.is_narrow))
     rows = with_meaning(rows, "state", "means", of_gateway=True)
 
-    return _with_prefix(
+    return with_prefix(
         rows.with_columns(nw.lit(1).alias(IN_STATEMENT_FLAG), **flags),
         ("kind", "number"),
         "statement",
@@ -369,7 +393,9 @@ def _list_rows(book: Book, rows: Frame, columns: Mapping[str, Any]) -> Frame:
     )
 
 
-def _types(available: Sequence[str], *, with_statement: bool) -> dict[str, Any]:
+def types_of_values(
+    available: Sequence[str], *, with_statement: bool
+) -> dict[str, Any]:
     kinds = {
         "mer_date": nw.Date,
         "listed_on": nw.Date,

@@ -59,8 +59,13 @@ def with_places(
         .unique()
         for name in ("order_id", "_number")
     )
-    listed = [_listed(one, wanted, by_day=by_day) for one in transactions]
-    paid = [_paid_out(one, numbers, by_day=by_day) for one in statements]
+    # What came through a pipe comes once.
+    files, paid_files = (
+        [one for one in given if isinstance(one, bytes) or Path(one).is_file()]
+        for given in (transactions, statements)
+    )
+    listed = [_listed(one, wanted, by_day=by_day) for one in files]
+    paid = [_paid_out(one, numbers, by_day=by_day) for one in paid_files]
     key = ["order_id", "kind", "refund_id"]
 
     for found, by, names in (

@@ -219,7 +219,7 @@ class Run(AbstractContextManager["Run"]):
         # Last: it says that the rows are whole.
         _write(
             self._summary(bucket),
-            {**_summarise(found), **summarise_bridge(differences, open_items, found)},
+            {**summarise(found), **summarise_bridge(differences, open_items, found)},
         )
 
     def facts(self) -> Any:
@@ -312,11 +312,11 @@ def summarise_bridge(
             "currency",
             "kind",
         ),
-        "differing": _differing(differences),
+        "differing": differing_rows(differences),
     }
 
 
-def _differing(differences: pl.DataFrame) -> dict[str, int]:
+def differing_rows(differences: pl.DataFrame) -> dict[str, int]:
     """
     Count the rows that are paid out for another amount, and with another sum.
     """
@@ -338,7 +338,7 @@ def _differing(differences: pl.DataFrame) -> dict[str, int]:
     }
 
 
-def _summarise(found: ComparisonResult) -> dict[str, Any]:
+def summarise(found: ComparisonResult) -> dict[str, Any]:
     """
     Count the keys of each class, and add up their money: the gateway's, where it has
     a row, else the ledger's, else the statement's.

@@ -154,25 +154,23 @@ def meanings(frame: Any, state: str, means: str, *, of_gateway: bool = False) ->
     Args:
         of_gateway: They are of the gateway's files.
     """
+    words = frame.select(state).unique(state)
+
+    return words.select(state, _meaning(state, of_gateway=of_gateway).alias(means))
+
+
+def _meaning(state: str, *, of_gateway: bool) -> Any:
     import narwhals as nw
 
-    words = (
-        frame.select(state)
-        .unique(state)
-        .with_columns(_word=nw.col(state).str.strip_chars().str.to_uppercase())
-    )
-    found: Any = nw.when(nw.col("_word") != "").then(nw.col("_word"))
+    word = nw.col(state).str.strip_chars().str.to_uppercase()
+    found: Any = nw.when(word != "").then(word)
     tables = [MEANINGS_OF_STATE, *([MEANINGS_OF_DIGITS] if of_gateway else [])]
 
     for table in tables:
         for name, known in table.items():
-            found = (
-                nw.when(nw.col("_word").is_in(known))
-                .then(nw.lit(name))
-                .otherwise(found)
-            )
+            found = nw.when(word.is_in(known)).then(nw.lit(name)).otherwise(found)
 
-    return words.select(state, found.alias(means))
+    return found
 
 
 def with_meaning(
@@ -181,6 +179,12 @@ def with_meaning(
     """
     Return narwhals' lazy *frame* with what the column *state* means, in *means*.
     """
+    if frame.implementation.is_spark_like():
+        # What is joined is shuffled there.
+        found = _meaning(state, of_gateway=of_gateway)
+
+        return frame.with_columns(found.alias(means))
+
     # A book has few words: each is looked up once, whatever the number of rows.
     return frame.join(
         meanings(frame, state, means, of_gateway=of_gateway), on=state, how="left"
