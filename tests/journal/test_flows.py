@@ -4,6 +4,9 @@ Card payments and refunds with a journal: one code, one intent, no card left beh
 
 from __future__ import annotations
 
+import asyncio
+from datetime import UTC, datetime
+
 import orders
 import pytest
 
@@ -149,6 +152,32 @@ async def test_a_slower_process_keeps_no_card_of_what_was_paid(shop, process):
     )
 
     assert not await shop.rows("sealed")
+
+
+async def test_of_two_that_keep_a_payment_at_once_the_later_is_kept(shop, process):
+    """
+    The second one waits for the first one's commit, or does not see what it has written.
+    """
+    _, journal = process
+    sealed, rows = journal.sealed, journal.database.tables.sealed
+    kept = {"mer_reference_id": "n1", "expires_at": datetime(2090, 1, 1, tzinfo=UTC)}
+
+    async def first(connection):
+        await connection.execute(
+            rows.insert().values(
+                merchant=sealed.merchant,
+                payment_id="PAY_A",
+                document="first",
+                expires_at=4 * 10**15,
+            )
+        )
+        second = asyncio.create_task(sealed.keep("PAY_A", "second", **kept))
+        await asyncio.sleep(0.2)
+
+        return second
+
+    await (await shop.database.run(first))
+    assert "second" == await sealed.find("PAY_A")
 
 
 async def test_a_refund_flow_has_one_intent(shop, process, paid):

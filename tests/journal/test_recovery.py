@@ -16,6 +16,7 @@ import pytest
 from umfpay.errors import (
     APIError,
     ConfigError,
+    DatabaseUnavailableError,
     DuplicateIntentError,
     OutcomeUnknownError,
 )
@@ -240,6 +241,62 @@ async def test_a_bug_does_not_end_the_recovery(shop, process, monkeypatch, caplo
         await looked.wait()
 
     assert "recovery failed; it goes on" in caplog.text
+
+
+async def test_a_bug_leaves_no_other_row_unattended(shop, process, monkeypatch):
+    """
+    What one row meets is raised when the others have been looked at.
+    """
+    session, journal = process
+    await _begun(shop, journal, 3)
+    advance, done = Recovery.advance, []
+
+    async def fail(self, entry):
+        if entry.intent_id == "return 0":
+            raise ZeroDivisionError
+
+        await advance(self, entry)
+        done.append(entry.intent_id)
+
+    monkeypatch.setattr(Recovery, "advance", fail)
+
+    with pytest.raises(ZeroDivisionError):
+        await Recovery(session, journal).run_once()
+
+    assert {"return 1", "return 2"} == {*done}
+
+
+async def test_a_database_that_takes_no_claims_ends_the_look(
+    shop, process, monkeypatch
+):
+    """
+    Its disk may be full: as many rows as make the next look follow at once are no reason
+    to ask it without rest, and without a word in the log.
+    """
+    session, journal = process
+    await _begun(shop, journal, 20)
+
+    async def refuse(self, entry):
+        raise DatabaseUnavailableError("full", "已满")
+
+    monkeypatch.setattr(Recovery, "_claim", refuse)
+
+    with pytest.raises(DatabaseUnavailableError):
+        await Recovery(session, journal).run_once()
+
+
+async def _begun(shop, journal, count):
+    """
+    Leave rows that were begun by a process that has died.
+    """
+    for number in range(count):
+        await shop.database.run(
+            lambda connection, number=number: journal.begin(
+                connection, f"return {number}"
+            )
+        )
+
+    await shop.lapse()
 
 
 async def test_a_payment_that_was_created_is_followed_until_it_is_closed(shop, process):

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from umfpay.emulator._keys import make_credentials
+from umfpay.errors import CommitUnknownError
 from umfpay.models import (
     Money,
     Payment,
@@ -253,6 +254,35 @@ async def test_a_person_takes_an_event_off_the_lists(shop, place):
     await shop.inbox.replay()
 
     assert place.effects() == []
+
+
+async def test_who_takes_an_event_off_hears_it_though_the_commit_is_unclear(
+    shop, monkeypatch
+):
+    """
+    It is done again then, and finds its own word.
+    """
+    await shop.receive()
+    await shop.inbox.replay()
+    [held] = await shop.inbox.held()
+    database = shop.inbox._store.database
+    run, lost = database.run, []
+
+    async def lose(work, **options):
+        value = await run(work, **options)
+
+        if not lost and not options["read_only"]:
+            lost.append(value)
+
+            raise CommitUnknownError("lost", "丢失")
+
+        return value
+
+    monkeypatch.setattr(database, "run", lose)
+
+    assert await shop.inbox.dismiss(held.key) is True
+    assert lost == [1]
+    assert await shop.inbox.dismiss(held.key) is False
 
 
 # A process without a handler

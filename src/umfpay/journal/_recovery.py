@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import attrs
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from umfpay._background import end, pause_after, repeat
+from umfpay._background import end, gather_all, pause_after, repeat
 from umfpay._callbacks import call
 from umfpay._session import Executed, UMFSession
-from umfpay.errors import ConfigError, UMFError
+from umfpay.errors import ConfigError, DatabaseError, UMFError
 from umfpay.journal import _columns
 from umfpay.journal._asking import Asker
 from umfpay.journal._entry import Decider, JournalEntry, JournalOutcome, JournalState
@@ -127,7 +127,7 @@ class Recovery:
             async with limit:
                 await self.advance(entry)
 
-        await asyncio.gather(*(work(entry) for entry in due))
+        await gather_all(work(entry) for entry in due)
 
         return len(due)
 
@@ -142,6 +142,8 @@ class Recovery:
                 await self._settle(claimed)
             elif claimed is not None:
                 await self._write(claimed, await self._resolve(claimed))
+        except DatabaseError:
+            raise
         except UMFError as error:
             # Its claim ends, and another look is taken.
             _log.info("row %d: %s", entry.position, type(error).__name__)

@@ -245,10 +245,10 @@ class SealedCards:
             found = await connection.execute(uses.with_for_update())
 
             if JournalOutcome.EXECUTED not in found.scalars().all():
-                await connection.execute(
-                    delete(self._table).where(self._is(payment_id))
-                )
+                # Another one may be keeping it: the later one stays.
                 await insert_if_absent(connection, self._table, values)
+                keeping = self._table.update().where(self._is(payment_id))
+                await connection.execute(keeping.values(values))
 
         await self.database.run(work, repeatable=True)
 

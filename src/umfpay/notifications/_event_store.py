@@ -91,13 +91,9 @@ class EventStore:
     # Transactions
 
     async def _run(self, work: Work[_T], *, read_only: bool = False) -> _T:
-        run = partial(
-            self.database.run,
-            work,
-            timeout=self._seconds,
-            repeatable=True,
-            read_only=read_only,
-        )
+        # Any: each has its own type.
+        options: dict[str, Any] = {"timeout": self._seconds, "read_only": read_only}
+        run = partial(self.database.run, work, repeatable=True, **options)
 
         with suppress(CommitUnknownError):
             return await run()
@@ -486,11 +482,13 @@ class EventStore:
         """
         Have a person's word that nothing is to be done; False if it does not wait.
         """
+        events, now = self.events.c, as_moment(time.time())
         changed = await self._change(
-            self.events.c.event_key == key,
-            self._waits,
+            events.event_key == key,
+            # Done again after a commit whose answer was lost, it meets its own word.
+            self._waits | (events.status == Status.DISMISSED) & (events.due_at == now),
             status=Status.DISMISSED,
-            due_at=as_moment(time.time()),
+            due_at=now,
         )
 
         return changed == 1
