@@ -99,7 +99,7 @@ def test_rows_read_are_the_rows_of_the_file(tmp_path):
 
 @pytest.mark.parametrize("encoding", ["gb18030", "utf-8"])
 @pytest.mark.parametrize("size", [1, 300_000, 600_000])
-def test_letters_that_come_late_tell_the_encoding(tmp_path, encoding, size):
+def test_letters_that_come_late_show_the_encoding(tmp_path, encoding, size):
     """
     Behind hundreds of kilobytes of ASCII, too.
     """
