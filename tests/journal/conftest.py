@@ -84,7 +84,9 @@ class Shop:
         table = getattr(self.database.tables, name)
 
         async def read(connection):
-            return (await connection.execute(select(table))).mappings().all()
+            rows = select(table).order_by(*table.primary_key)
+
+            return (await connection.execute(rows)).mappings().all()
 
         return await self.database.run(read, read_only=True)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from datetime import UTC, datetime
 
 import orders
@@ -93,6 +94,24 @@ async def test_a_person_ends_a_row_and_is_remembered(shop, umfpay, unclear, paid
 
     code, _ = await umfpay("list")
     assert 0 == code
+
+
+async def test_a_person_whose_system_knows_no_name_decides_as_well(
+    process, unclear, monkeypatch
+):
+    """
+    In a container a user may be a number that no file names.
+    """
+    _, journal = process
+
+    def nobody():
+        raise KeyError("getpwuid(): uid not found: 10001")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    await journal.decide(unclear, JournalOutcome.EXECUTED, reason="seen")
+    entry = (await journal.entries())[-1]
+
+    assert f" user {os.getuid()}@" in entry.decisions[0]
 
 
 async def test_what_is_forgotten_may_be_sent_again(

@@ -20,7 +20,7 @@ from umfpay.errors import (
     NotificationError,
     NotificationSignatureError,
 )
-from umfpay.models import Money, NewRefund
+from umfpay.models import Money, NewRefund, Payment, PaymentState
 from umfpay.notifications import NotificationInbox
 
 
@@ -74,6 +74,33 @@ async def test_a_closed_inbox_acknowledges_nothing(open_shop, place):
     await shop.inbox.aclose()
 
     with pytest.raises(NotificationError):
+        await shop.receive()
+
+
+async def test_what_comes_while_an_inbox_is_closed_opens_no_connection_again(
+    open_shop, place
+):
+    """
+    The requests of a server that ends go on: nobody would close what they open.
+    """
+    shop = await open_shop(place)
+    [database] = shop.inbox._databases
+    told = Payment(id="PAY_A", state=PaymentState.TRADE_SUCCESS)
+    coming = [
+        asyncio.create_task(shop.inbox.record(told, deadline=clock() + 60)),
+        asyncio.create_task(_receive_until_refused(shop)),
+    ]
+    await asyncio.sleep(0)
+    await shop.inbox.aclose()
+
+    for one in await asyncio.gather(*coming, return_exceptions=True):
+        assert isinstance(one, NotificationError)
+
+    assert database._binding is None
+
+
+async def _receive_until_refused(shop):
+    while True:
         await shop.receive()
 
 

@@ -78,6 +78,7 @@ class JournalEntry:
         intent: What the gateway is asked about.
         fence: Of the one who may change the row.
         needs_person: Nobody asks the gateway about it any more.
+        is_due: Whether the pause since it was asked about is over.
         decisions: What persons said of it: when, who, what and why.
     """
 
@@ -105,6 +106,7 @@ class JournalEntry:
     expires_at: datetime | None
     age: timedelta
     needs_person: bool
+    is_due: bool
     decisions: tuple[str, ...] | None
     intent: Intent | None = attrs.field(default=None, repr=False)
     known_refunds: tuple[str, ...] | None = None
@@ -189,6 +191,7 @@ def entry_of(row: Any, now: int) -> JournalEntry:
         is_taken=row.open_intent is not None,
         age=max(timedelta(), (now - row.created_at) * MICROSECOND),
         needs_person=row.state == JournalState.UNKNOWN and row.next_at is None,
+        is_due=row.next_at is None or row.next_at <= now,
     )
 
 

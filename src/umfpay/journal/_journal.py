@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import getpass
 import logging
+import os
 import socket
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
@@ -302,7 +304,7 @@ class Journal:
         is_forgotten = outcome is JournalOutcome.FORGOTTEN
         by_sender = columns.state.in_((JournalState.RECORDED, JournalState.SENDING))
         may_end = [~by_sender | rows.is_free, *([] if is_forgotten else [rows.is_open])]
-        who = who or f"{getpass.getuser()}@{socket.gethostname()}"
+        who = who or f"{_user()}@{socket.gethostname()}"
         said = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC {who}: {outcome}, {' '.join(reason.split())}"
 
         async def work(connection: AsyncConnection) -> bool:
@@ -371,3 +373,11 @@ class Journal:
         self.handlers.append(handler)
 
         return handler
+
+
+def _user() -> str:
+    # In a container it may have a number only.
+    with contextlib.suppress(KeyError, OSError):
+        return getpass.getuser()
+
+    return f"user {os.getuid()}"

@@ -88,14 +88,9 @@ class Recovery:
         self._asker = Asker(self.session, self.journal.rows, self.inbox)
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(
-            repeat(
-                "recovery",
-                self._look,
-                seconds=self.look_every,
-                max_pause=_MAX_IDLE_SECONDS,
-            )
-        )
+        seconds, longest = self.look_every, _MAX_IDLE_SECONDS
+        looking = repeat("recovery", self._look, seconds=seconds, max_pause=longest)
+        self._task = asyncio.create_task(looking)
 
         return self
 
@@ -210,8 +205,9 @@ class Recovery:
         waiting = PaymentState.WAIT_BUYER_PAY
 
         if _columns.WRONG_CODE_DETAIL in details and named["object_state"] == waiting:
-            # The second query says so, at least five seconds after the first one.
-            if entry.object_state == waiting:
+            # The second query says so, at least five seconds after the first one, also
+            # if a person asks.
+            if entry.object_state == waiting and entry.is_due:
                 return _columns.ended_values(
                     JournalOutcome.REFUSED, Decider.QUERY, entry.reason, **named
                 )

@@ -263,8 +263,9 @@ class NotificationInbox:
         await self._applier.stop()
         tasks, self._tasks = self._tasks, []
         await end(*tasks, *self._reporter.calls)
-        await self._close_databases()
+        # Who comes now would open the databases again, and nobody would close them.
         self._is_open = False
+        await self._close_databases()
 
         # Who still waits hears now that nothing comes any more.
         for arrived in [*self._arrived.values()]:
@@ -386,6 +387,7 @@ class NotificationInbox:
 
         bindings = await self._store.bindings(object_id=object_id)
         event = event_of(entity, bindings[0] if bindings else None)
+        self._must_be_open()
         await self._store.add(event)
         self._work.set()
         loop = asyncio.get_running_loop()
