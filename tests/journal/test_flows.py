@@ -63,8 +63,27 @@ async def test_after_a_wrong_code_the_next_one_passes(shop, process, intent_id):
     # Nothing of the card is left.
     assert not await shop.rows("sealed")
 
-    with pytest.raises(PendingExpiredError):
-        await confirm_card_payment(other, pending.payment_id, code)
+    # Whoever confirms it once more hears that it is paid.
+    again = await confirm_card_payment(other, pending.payment_id, code)
+    assert ("TRADE_SUCCESS", pending.payment_id) == (again.state, again.id)
+    assert len(rows) == len(await shop.settled(its_journal))
+
+
+async def test_a_payment_of_which_nothing_is_kept_is_begun_again(shop, process):
+    """
+    Unless it is paid: then it is never said that it has expired.
+    """
+    session, _ = process
+    pending = await begin_card_payment(session, orders.order(), _card())
+    code = shop.code(pending.payment_id)
+    await shop.change(shop.database.tables.sealed.delete())
+
+    with pytest.raises(PendingExpiredError, match="nothing is kept"):
+        await confirm_card_payment(session, pending.payment_id, code)
+
+    shop.move(pending.payment_id, "pay")
+    paid = await confirm_card_payment(session, pending.payment_id, code)
+    assert "TRADE_SUCCESS" == paid.state
 
 
 async def test_a_code_is_not_sent_while_another_is_open(shop, process):

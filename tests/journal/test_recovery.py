@@ -529,6 +529,51 @@ async def test_after_a_wrong_code_two_queries_give_the_intent_back(
     ]
 
 
+async def test_a_payment_that_a_late_copy_pays_is_executed_in_the_end(shop, process):
+    """
+    Two queries had said that it waits; the intent is taken from then on.
+    """
+    session, journal = process
+    payment = await session.payments.create(orders.card_payment())
+    await session.payments.verify(payment.id, orders.card())
+    heard = []
+
+    @journal.settled
+    async def note(entry, found, transaction):
+        heard.append((entry.call, str(entry.outcome)))
+
+    with pytest.raises((APIError, OutcomeUnknownError)):
+        await session.payments.execute(payment.id, _wrong_code(shop, payment.id))
+
+    await shop.settled(journal)
+    recovery = Recovery(session, journal)
+
+    for _ in range(3):
+        await recovery.run_once()
+        await shop.lapse()
+
+    assert [("payments.execute", "refused")] == heard
+
+    shop.move(payment.id, "pay")
+
+    for _ in range(3):
+        await shop.lapse()
+        await recovery.run_once()
+
+    rows = sorted(await shop.rows(), key=lambda row: row["position"])
+    *_, refused, late = rows
+    assert ("refused", None) == (refused["outcome"], refused["open_intent"])
+    assert ("ended", "executed", "query", refused["intent_id"]) == tuple(
+        late[name] for name in ("state", "outcome", "decided_by", "open_intent")
+    )
+    assert "late" in late["reason"]
+    assert [
+        ("payments.execute", "refused"),
+        ("payments.create", "executed"),
+        ("payments.execute", "executed"),
+    ] == heard
+
+
 async def test_a_wrong_code_says_nothing_of_a_copy_that_left_before(shop, process):
     """
     That one may have used the code up, or be on its way: only the payment's end tells.

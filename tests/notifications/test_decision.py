@@ -17,7 +17,7 @@ from umfpay.notifications._decision import (
     decide,
 )
 from umfpay.notifications._expectations import Binding, Expectation
-from umfpay.notifications._query_events import event_of
+from umfpay.notifications._stored_events import event_of
 
 
 MONEY = {"total": "3.00", "currency": "USD"}

@@ -11,7 +11,12 @@ from datetime import timedelta
 from typing import Final
 
 from umfpay._session import UMFSession
-from umfpay.errors import ConfigError, NotFinishedError, WrongCodeError
+from umfpay.errors import (
+    ConfigError,
+    NotFinishedError,
+    PendingExpiredError,
+    WrongCodeError,
+)
 from umfpay.flows._card_begin import begin, hidden_text, send_code
 from umfpay.flows._card_confirm import Confirmation, hidden_code
 from umfpay.flows._deadline import Deadline
@@ -24,6 +29,7 @@ from umfpay.models import (
     PayerAgreement,
     Payment,
     PaymentMethod,
+    PaymentState,
     RiskInfo,
 )
 from umfpay.sensitive import Private, withholds
@@ -284,7 +290,17 @@ async def confirm_card_payment(
         del code
 
     end = Deadline.after(deadline, intent_id)
-    given = await needed_pending(session, pending)
+    given, gone = None, None
+
+    try:
+        given = await needed_pending(session, pending)
+    except PendingExpiredError as error:
+        gone = error
+
+    if given is None:
+        assert gone is not None
+
+        return await _paid_before(session, pending, gone, end)
 
     return await Confirmation(
         session=session,
@@ -294,6 +310,27 @@ async def confirm_card_payment(
         on_step=on_step,
         allow_repeat=allow_repeat,
     ).run(hidden)
+
+
+async def _paid_before(
+    session: UMFSession,
+    pending: PendingCardPayment | str,
+    gone: PendingExpiredError,
+    end: Deadline,
+) -> Payment:
+    """
+    Return a payment of which nothing is kept, because it is paid.
+
+    Raises:
+        PendingExpiredError: It is not.
+    """
+    if isinstance(pending, str):
+        payment = await session.payments.get(pending, **end.options(session))
+
+        if payment.state == PaymentState.TRADE_SUCCESS:
+            return payment
+
+    raise gone
 
 
 @withholds(pending=(PendingCardPayment, str))

@@ -16,7 +16,7 @@ from umfpay._background import end, gather_all, pause_after, repeat
 from umfpay._callbacks import call
 from umfpay._session import Executed, UMFSession
 from umfpay.errors import ConfigError, DatabaseError, UMFError
-from umfpay.journal import _columns
+from umfpay.journal import _columns, _entry
 from umfpay.journal._asking import Asker
 from umfpay.journal._entry import Decider, JournalEntry, JournalOutcome, JournalState
 from umfpay.journal._journal import Journal
@@ -40,6 +40,9 @@ _HANDLER_SECONDS: Final = 30.0
 _MIN_PAUSE_SECONDS: Final = 5.0
 # The clocks of two companies differ, and the lists are behind.
 _TOLERANCE: Final = timedelta(minutes=10)
+
+_EXECUTE: Final = "payments.execute"
+_LATE: Final = "a copy that was late has paid it"
 
 _log = logging.getLogger("umfpay")
 
@@ -280,6 +283,9 @@ class Recovery:
             if not await rows.change(connection, _same(entry), changes):
                 return
 
+            if entry.call == "payments.create" and state == PaymentState.TRADE_SUCCESS:
+                await self._correct(connection, entry.object_id)
+
             transaction = Transaction(connection)
 
             try:
@@ -297,6 +303,37 @@ class Recovery:
                 type(error).__name__,
             )
             await self._write(entry, self._later(entry))
+
+    async def _correct(self, connection: AsyncConnection, paid: str | None) -> None:
+        """
+        Write down that the payment *paid* is paid, if its executes were all refused: a
+        copy that was late has paid it (gateway.md, trap 24).
+        """
+        rows, columns = self.journal.rows, self.journal.rows.table.c
+        is_execute, is_its = columns.call == _EXECUTE, columns.payment_id == paid
+        calls = await rows.select(connection, is_execute, is_its)
+        executed = JournalOutcome.EXECUTED
+
+        if not calls or any(one.outcome in (None, executed) for one in calls):
+            return
+
+        last = calls[-1]
+        assert last.intent is not None
+        holders = await rows.select(connection, columns.open_intent == last.intent_id)
+        intent_id = "" if holders else last.intent_id
+
+        for other in holders:
+            _log.error(
+                "%s is paid by a late copy, and so is %s", paid, other.payment_id
+            )
+
+        ended = _columns.ended_values(executed, Decider.QUERY, _LATE, object_id=paid)
+        named = {"call": _EXECUTE, "effect": last.effect, "payment_id": paid}
+        named["intent"] = _entry.write_intent(last.intent)
+        moments = {"state": JournalState.ENDED, "ended_at": NOW, "next_at": NOW}
+        values = {**ended, **named, **moments}
+        position = await rows.insert(connection, intent_id, values, name=_EXECUTE)
+        await rows.sealed.forget_used(connection, position)
 
     async def _write(
         self, entry: JournalEntry, values: Values, *conditions: Condition

@@ -29,9 +29,8 @@ from umfpay.notifications._decision import (
 )
 from umfpay.notifications._event_store import EventStore
 from umfpay.notifications._expectations import Binding, Expectation, bind
-from umfpay.notifications._query_events import event_of
 from umfpay.notifications._receiver import Entity, Kind, NotificationEvent
-from umfpay.notifications._stored_events import Read, StoredEvent
+from umfpay.notifications._stored_events import Read, StoredEvent, event_of
 
 
 # Seconds.

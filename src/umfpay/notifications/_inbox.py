@@ -33,7 +33,6 @@ from umfpay.notifications._expectations import (
     bind,
     read_expectation,
 )
-from umfpay.notifications._query_events import event_of, stored_event
 from umfpay.notifications._receiver import (
     Entity,
     Headers,
@@ -41,7 +40,7 @@ from umfpay.notifications._receiver import (
     NotificationReceiver,
     NotificationReply,
 )
-from umfpay.notifications._stored_events import StoredEvent
+from umfpay.notifications._stored_events import StoredEvent, event_of, stored_event
 from umfpay.notifications._unapplied import OnConflict, Reporter, UnappliedEvent
 from umfpay.notifications._worker import MARGIN_SECONDS, Applier, Handler
 from umfpay.sensitive import Secret, looks_like_address

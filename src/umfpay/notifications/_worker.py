@@ -40,8 +40,7 @@ Handler = Callable[[NotificationEvent, Transaction], Awaitable[None]]
 MARGIN_SECONDS: Final = 20.0
 # What takes longer shares no transaction. It keeps all others out of a SQLite file, and
 # on a server only those who want the same objects.
-_LONG_SECONDS: Final = 1.0
-_LONG_IN_FILE_SECONDS: Final = 0.1
+_LONG_SECONDS: Final = {"sqlite": 0.1}
 _LET_OTHERS_SECONDS: Final = 0.15
 _PATIENCE_SECONDS: Final = 10.0
 _MAX_TOGETHER: Final = 32
@@ -85,7 +84,6 @@ class Applier:
     _on_applied: Callable[[str], None]
     _on_waiting: Callable[[StoredEvent, Decision], None]
     _ready: ReadyEvents = attrs.field(init=False)
-    _is_in_file: bool = attrs.field(init=False)
     _long_seconds: float = attrs.field(init=False)
     _turn: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     _handlers: list[tuple[Kind | None, Handler]] = attrs.field(factory=list, init=False)
@@ -103,10 +101,7 @@ class Applier:
 
     def __attrs_post_init__(self) -> None:
         self._ready = ReadyEvents(self._store)
-        self._is_in_file = self._store.database.dialect == "sqlite"
-        self._long_seconds = (
-            _LONG_IN_FILE_SECONDS if self._is_in_file else _LONG_SECONDS
-        )
+        self._long_seconds = _LONG_SECONDS.get(self._store.database.dialect, 1.0)
 
     def add_handler(self, name: str, handler: Handler, kind: Kind | None) -> Handler:
         """
@@ -231,7 +226,7 @@ class Applier:
         self._together = max(self._together // 4, 1)
 
         # SQLite lets in who looks at the right moment.
-        if self._is_in_file and not self._stopped:
+        if self._store.database.dialect == "sqlite" and not self._stopped:
             await asyncio.sleep(_LET_OTHERS_SECONDS)
 
     async def _conclude(self, trial: _Trial) -> None:

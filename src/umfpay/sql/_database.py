@@ -18,8 +18,7 @@ from umfpay._loop_binding import LoopBinding
 from umfpay.errors import ConfigError, DatabaseTablesError, DatabaseTimeoutError, Text
 from umfpay.errors.database_errors import replaced_file_error, tables_error
 from umfpay.sql._engine import Place
-from umfpay.sql._schema import create, differences
-from umfpay.sql._tables import Tables, tables
+from umfpay.sql._tables import Tables, create, differences, tables
 from umfpay.sql._transaction import Attempt, Work, watch
 from umfpay.sql._types import now
 

@@ -10,11 +10,18 @@ from typing import Any, Final
 import attrs
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
+from sqlalchemy.exc import NoSuchTableError
+from sqlalchemy.schema import CreateSchema
 
 from umfpay.sql._types import MYSQL_NAMES, Document, Identifier
 
 
 PREFIX: Final = "umf_"
+
+# Two processes that make tables at the same time: one of them fails.
+_POSTGRESQL_LOCK: Final = "SELECT pg_advisory_xact_lock(8507017)"
+_MYSQL_LOCK: Final = "SELECT GET_LOCK('umfpay tables', 10)"
+_MYSQL_UNLOCK: Final = "SELECT RELEASE_LOCK('umfpay tables')"
 
 _ID: Final = Identifier(128)
 _WORD: Final = Identifier(32)
@@ -198,3 +205,64 @@ _table(
     _columns("not_after lease_until", sa.BigInteger),
     is_counted=False,
 )
+
+
+def create(connection: sa.Connection, wanted: Tables) -> None:
+    """
+    Make the tables that are missing, and their schema.
+    """
+    metadata, is_mysql = wanted.metadata, connection.dialect.name in MYSQL_NAMES
+
+    if is_mysql:
+        connection.execute(sa.text(_MYSQL_LOCK))
+    elif connection.dialect.name == "postgresql":
+        connection.execute(sa.text(_POSTGRESQL_LOCK))
+
+    try:
+        if metadata.schema is not None:
+            connection.execute(CreateSchema(metadata.schema, if_not_exists=True))
+
+        metadata.create_all(connection)
+    finally:
+        if is_mysql:
+            connection.execute(sa.text(_MYSQL_UNLOCK))
+
+
+def differences(connection: sa.Connection, wanted: Tables) -> list[str]:
+    """
+    Return what is missing or too much, as ``table`` or ``table.column``, sorted.
+    """
+    inspector = sa.inspect(connection)
+    found = []
+
+    for table in wanted.metadata.tables.values():
+        try:
+            columns = inspector.get_columns(table.name, schema=table.schema)
+        except NoSuchTableError:
+            found.append(table.name)
+        else:
+            names = {column["name"] for column in columns} ^ {*table.columns.keys()}
+            found += [f"{table.name}.{name}" for name in names]
+
+    return sorted(found)
+
+
+def metadata(schema: str | None = None) -> sa.MetaData:
+    """
+    Return the tables of umfpay, for the ``target_metadata`` of Alembic.
+    """
+    return tables(schema).metadata
+
+
+def include_object(thing: Any, name: str | None, kind: str, *_more: Any) -> bool:
+    """
+    Keep Alembic's autogenerate from dropping the tables of umfpay.
+
+    For ``context.configure(include_object=...)`` of a shop that makes these tables by
+    ``umfpay tables create`` and leaves them out of its own ``target_metadata``. Any: as
+    Alembic calls it.
+    """
+    if kind != "table":
+        name = getattr(getattr(thing, "table", None), "name", None)
+
+    return not (name or "").startswith(PREFIX)

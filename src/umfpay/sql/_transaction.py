@@ -1,5 +1,5 @@
 """
-One attempt at a transaction: begin, work, commit, and what an error in each means.
+One attempt at a transaction, and what a handler writes with inside of it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import attrs
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import SQLAlchemyError, StatementError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from umfpay.errors.database_errors import ended_error, transaction_error
 from umfpay.sql._engine import LOCK_WAIT_SECONDS
@@ -343,3 +343,43 @@ def watch(binding: Binding) -> None:
     event.listen(engine, "rollback", _heed_end)
     event.listen(engine, "before_cursor_execute", _heed_statement)
     event.listen(engine, "handle_error", _heed_error)
+
+
+class Transaction:
+    """
+    What a handler writes with: it is committed together with the mark that it ran.
+
+    Attributes:
+        connection: The `AsyncConnection`, inside its transaction. A handler neither
+            commits nor rolls back nor closes it: that is an error, and nothing is kept.
+            `begin_nested()` is a savepoint.
+    """
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.connection = connection
+        self._sessions: list[AsyncSession] = []
+
+    def session(self, **options: Any) -> AsyncSession:
+        """
+        Return an ORM session in this transaction; its `commit()` ends a savepoint only.
+
+            async with transaction.session() as session:
+                session.add(Shipment(...))
+                await session.commit()
+
+        Args:
+            options: Of `AsyncSession`. Any: each has its own type.
+        """
+        options = {"expire_on_commit": False, **options}
+        options["join_transaction_mode"] = "create_savepoint"
+        session = AsyncSession(self.connection, **options)
+        self._sessions.append(session)
+
+        return session
+
+    async def close_sessions(self) -> None:
+        """
+        Close what handlers have left open.
+        """
+        for session in self._sessions:
+            await session.close()
