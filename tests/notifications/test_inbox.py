@@ -85,9 +85,9 @@ async def test_what_comes_while_an_inbox_is_closed_opens_no_connection_again(
     """
     shop = await open_shop(place)
     [database] = shop.inbox._databases
-    told = Payment(id="PAY_A", state=PaymentState.TRADE_SUCCESS)
+    found = Payment(id="PAY_A", state=PaymentState.TRADE_SUCCESS)
     coming = [
-        asyncio.create_task(shop.inbox.record(told, deadline=clock() + 60)),
+        asyncio.create_task(shop.inbox.record(found, deadline=clock() + 60)),
         asyncio.create_task(_receive_until_refused(shop)),
     ]
     await asyncio.sleep(0)

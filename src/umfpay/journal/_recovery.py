@@ -323,16 +323,13 @@ class Recovery:
         intent_id = "" if holders else last.intent_id
 
         for other in holders:
-            _log.error(
-                "%s is paid by a late copy, and so is %s", paid, other.payment_id
-            )
+            _log.error("both %s and %s are paid", paid, other.payment_id)
 
-        ended = _columns.ended_values(executed, Decider.QUERY, _LATE, object_id=paid)
-        named = {"call": _EXECUTE, "effect": last.effect, "payment_id": paid}
-        named["intent"] = _entry.write_intent(last.intent)
-        moments = {"state": JournalState.ENDED, "ended_at": NOW, "next_at": NOW}
-        values = {**ended, **named, **moments}
-        position = await rows.insert(connection, intent_id, values, name=_EXECUTE)
+        row = _columns.ended_values(executed, Decider.QUERY, _LATE, object_id=paid)
+        row |= {"call": _EXECUTE, "effect": last.effect, "payment_id": paid}
+        row |= {"state": JournalState.ENDED, "ended_at": NOW, "next_at": NOW}
+        row["intent"] = _entry.write_intent(last.intent)
+        position = await rows.insert(connection, intent_id, row, name=_EXECUTE)
         await rows.sealed.forget_used(connection, position)
 
     async def _write(
