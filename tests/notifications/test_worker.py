@@ -222,6 +222,33 @@ async def test_a_handler_stopped_by_aclose_leaves_nothing(open_shop, place, even
     assert await eventually(lambda: place.effects() == ONCE)
 
 
+async def test_a_handler_that_is_just_being_stopped_keeps_no_inbox_open(
+    open_shop, place
+):
+    """
+    Its time is over, and it still cleans up: that is waited for.
+    """
+    shop = await open_shop(place, own=True, handler_timeout=0.05)
+    ending = asyncio.Event()
+
+    async def clean_up(event):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ending.set()
+            await asyncio.sleep(0.1)
+
+    shop.before = clean_up
+    await shop.receive()
+
+    async with asyncio.timeout(30):
+        await ending.wait()
+        await shop.inbox.aclose()
+
+    assert shop.inbox._databases[0]._binding is None
+    assert place.effects() == []
+
+
 async def test_several_handlers_are_one_transaction(open_shop, place):
     """
     If the second one fails, the first one's effect is not there.

@@ -131,7 +131,8 @@ class Applier:
         self._stopped = True
         now = asyncio.get_running_loop().time()
 
-        for scope in self._running:
+        # One that has run out may still be ending, and is not to be moved.
+        for scope in [one for one in self._running if not one.expired()]:
             scope.reschedule(now)
 
         with suppress(TimeoutError):
