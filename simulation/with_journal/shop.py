@@ -31,13 +31,14 @@ from umfpay.errors import (
     ConfigError,
     DuplicateIntentError,
     OutcomeUnknownError,
+    PaymentStateError,
     PendingExpiredError,
     UMFError,
     WrongCodeError,
 )
 from umfpay.flows import begin_card_payment, confirm_card_payment, refund
 from umfpay.journal import Journal, JournalEntry, JournalOutcome, JournalState
-from umfpay.models import Money, PaymentMethod
+from umfpay.models import Money, PaymentMethod, PaymentState
 from umfpay.sql import Transaction
 
 
@@ -217,9 +218,19 @@ class Shop:
             return
 
         if not attempt.sms:
-            await self.session.payments.verify(
-                payment_id, new_payer(attempt.card), deadline=self.deadline
-            )
+            try:
+                await self.session.payments.verify(
+                    payment_id, new_payer(attempt.card), deadline=self.deadline
+                )
+            except PaymentStateError:
+                # Only a signed answer says that nobody can pay by it any more.
+                found = await self.session.payments.get(payment_id)
+
+                if found.state == PaymentState.TRADE_CLOSED:
+                    attempt.reported = ReportedOutcome.NOT_DONE
+
+                return
+
             attempt.sms = True
 
         payer = new_payer(attempt.card, code=self._sms_code(payment_id))
