@@ -16,8 +16,8 @@ class LoopBinding:
     """
 
     def __init__(self) -> None:
-        self.pid = os.getpid()
-        self.loop = asyncio.get_running_loop()
+        self.pid: int = os.getpid()
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
 
     def is_current(self) -> bool:
         """
