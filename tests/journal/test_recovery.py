@@ -566,7 +566,7 @@ async def test_a_payment_that_a_late_copy_pays_is_executed_in_the_end(shop, proc
     assert ("ended", "executed", "query", refused["intent_id"]) == tuple(
         late[name] for name in ("state", "outcome", "decided_by", "open_intent")
     )
-    assert "late" in late["reason"]
+    assert "it is paid" in late["reason"]
     assert [
         ("payments.execute", "refused"),
         ("payments.create", "executed"),

@@ -42,7 +42,7 @@ _MIN_PAUSE_SECONDS: Final = 5.0
 _TOLERANCE: Final = timedelta(minutes=10)
 
 _EXECUTE: Final = "payments.execute"
-_LATE: Final = "a copy that was late has paid it"
+_PAID: Final = "it is paid, whatever its executes were answered"
 
 _log = logging.getLogger("umfpay")
 
@@ -306,8 +306,8 @@ class Recovery:
 
     async def _correct(self, connection: AsyncConnection, paid: str | None) -> None:
         """
-        Write down that the payment *paid* is paid, if its executes were all refused: a
-        copy that was late has paid it (gateway.md, trap 24).
+        Write down that the payment *paid* is paid, though no execute of it is known to
+        be: a copy of a refused one may have been late (gateway.md, trap 24).
         """
         rows, columns = self.journal.rows, self.journal.rows.table.c
         is_execute, is_its = columns.call == _EXECUTE, columns.payment_id == paid
@@ -323,9 +323,9 @@ class Recovery:
         intent_id = "" if holders else last.intent_id
 
         for other in holders:
-            _log.error("both %s and %s are paid", paid, other.payment_id)
+            _log.error("%s is paid; its intent is held by %s", paid, other.payment_id)
 
-        row = _columns.ended_values(executed, Decider.QUERY, _LATE, object_id=paid)
+        row = _columns.ended_values(executed, Decider.QUERY, _PAID, object_id=paid)
         row |= {"call": _EXECUTE, "effect": last.effect, "payment_id": paid}
         row |= {"state": JournalState.ENDED, "ended_at": NOW, "next_at": NOW}
         row["intent"] = _entry.write_intent(last.intent)

@@ -8,7 +8,6 @@ is no other riddle: it is `Difference.QUARANTINED`, and what it was before is in
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -258,20 +257,17 @@ def quarantine_notes(quarantined: pl.DataFrame) -> list[Text]:
     """
     Return how many rows were set aside, by file and reason.
     """
-    counts: Counter[tuple[str, str, str, str]] = Counter()
     lines: dict[tuple[str, str, str, str], list[int]] = {}
 
     for row in quarantined.iter_rows(named=True):
         place = (row["book"], row["file"], row["reason"], row["reason_zh"])
-        counts[place] += 1
         lines.setdefault(place, []).append(row["line"])
 
     notes = []
 
-    for place, count in counts.items():
-        book, file, reason, reason_zh = place
-        name = _BOOK_NAMES[book]
-        shown = ", ".join(map(str, lines[place][:_MAX_SHOWN_LINES]))
+    for (book, file, reason, reason_zh), numbers in lines.items():
+        name, count = _BOOK_NAMES[book], len(numbers)
+        shown = ", ".join(map(str, numbers[:_MAX_SHOWN_LINES]))
         shown += ", ..." if count > _MAX_SHOWN_LINES else ""
         notes.append(
             Text(
