@@ -469,8 +469,14 @@ def test_a_foreign_or_broken_folder_is_refused(shop, tmp_path):
     with pytest.raises(errors.ConfigError, match="begun with 1, not 2"):
         Books(shop.books, settle_after=2)
 
-    with pytest.raises(errors.ConfigError, match="settle_after"):
+    with pytest.raises(errors.ConfigError, match=r"none in .*new.* settle_after"):
         Books(tmp_path / "new")
+
+    for opening in (Decimal("1.005"), Decimal("NaN"), 1.5, shop, ()):
+        with pytest.raises(errors.ConfigError, match="opening"):
+            Books(tmp_path / "new", settle_after=1, opening=opening)
+
+    assert not (tmp_path / "new").exists()
 
     with pytest.raises(errors.ConfigError, match="above 0"):
         Books(shop.books, look_back=0)

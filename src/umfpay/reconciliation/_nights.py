@@ -37,6 +37,7 @@ from umfpay.reconciliation._night_store import (
     now,
 )
 from umfpay.reconciliation._pinned_ledger import PinnedLedger, write_ledger
+from umfpay.reconciliation._right_books import checked_opening
 from umfpay.reconciliation._running import reconcile
 from umfpay.reconciliation._terms import (
     Days,
@@ -152,7 +153,23 @@ class Books:
             "opening": None if opening is None else str(opening),
             "merchant": merchant,
         }
+        # Before it is written down: what cannot be used later would stay for ever.
+        if opening is not None and checked_opening(opening).balance is None:
+            raise ConfigError(
+                "opening: the sum in CNY that was open before the first night, a Decimal.",
+                "opening：必须是首晚之前未结算的人民币金额（Decimal）。",
+            )
+
         known = self._store.head()
+
+        if known is None and settle_after is None:
+            raise ConfigError(
+                f"books: there are none in {self._store.folder}. To begin them,"
+                " settle_after= is needed: within how many working days is paid out what"
+                " was traded?",
+                f"books：{self._store.folder} 中没有账本。新建账本需要 settle_after="
+                "：交易后多少个工作日内结算？",
+            )
 
         if known is None:
             checked_settle_after(settle_after, with_statement=True)
