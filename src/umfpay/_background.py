@@ -1,17 +1,20 @@
 """
-Background tasks: each does its work again and again, whatever fails.
+Background tasks: each does its work again and again, whatever fails; and work that goes
+on to its end when whoever waits for it is cancelled.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from umfpay.errors import DatabaseError
 
+
+_T = TypeVar("_T")
 
 # Seconds: nothing waits longer for its next attempt, whatever a clock said once.
 MAX_PAUSE_SECONDS: Final = 300.0
@@ -95,3 +98,29 @@ async def gather_all(works: Iterable[Awaitable[None]]) -> None:
     for ended in await asyncio.gather(*works, return_exceptions=True):
         if ended is not None:
             raise ended
+
+
+async def run_to_end(work: Coroutine[Any, Any, _T]) -> _T:
+    """
+    Return what *work* gives; a cancellation waits for its end, however long that takes.
+
+    So nothing is left half closed, also when Ctrl-C comes just now.
+    """
+    task = asyncio.ensure_future(work)
+    # Whoever is cancelled never asks for it.
+    task.add_done_callback(heed_error)
+
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+
+        raise
+
+
+def heed_error(task: asyncio.Task[Any]) -> None:
+    """
+    Take the error of a task that nobody waits for: the loop would complain.
+    """
+    if not task.cancelled():
+        task.exception()

@@ -326,6 +326,35 @@ async def test_a_payment_that_was_created_is_followed_until_it_is_closed(shop, p
     assert [("payments.create", payment.id, "TRADE_CLOSED")] == heard
 
 
+async def test_what_is_not_final_after_days_is_followed_ever_more_rarely(shop, process):
+    """
+    Banks give back after weeks: it is asked about each time it is older by a tenth.
+    """
+    session, journal = process
+    payment = await session.payments.create(orders.cashier_payment())
+    await shop.settled(journal)
+    heard = []
+
+    @journal.settled
+    async def note(entry, found, transaction):
+        heard.append((found.id, str(found.state)))
+
+    table = shop.database.tables.journal
+    old = table.update().values(created_at=table.c.created_at - 100 * HOUR)
+    await shop.change(old)
+    await shop.lapse()
+    recovery = Recovery(session, journal)
+    await recovery.run_once()
+    row = (await shop.rows())[-1]
+    assert not heard
+    assert 9 * HOUR < row["next_at"] - row["updated_at"] < 11 * HOUR
+
+    shop.move(payment.id, "close")
+    await shop.change(table.update().values(next_at=table.c.next_at - 11 * HOUR))
+    await recovery.run_once()
+    assert [(payment.id, "TRADE_CLOSED")] == heard
+
+
 async def test_a_create_nobody_can_pay_any_more_was_not_executed(shop, process):
     """
     Its order's time is over, and no list has it.

@@ -163,6 +163,37 @@ async def test_whoever_is_cancelled_leaves_a_whole_transaction(database):
     assert 1 == await _count(database)
 
 
+async def test_work_that_fails_after_its_caller_was_cancelled_is_no_surprise_to_the_loop(
+    database,
+):
+    """
+    Nobody is left who could take its error: nothing was kept.
+    """
+    begun, complaints = asyncio.Event(), []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _loop, context: complaints.append(context["message"])
+    )
+
+    async def work(connection):
+        begun.set()
+        await asyncio.sleep(0.05)
+
+        raise ValueError
+
+    task = asyncio.create_task(database.run(work))
+    await begun.wait()
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    await database.aclose()
+    gc.collect()
+    await asyncio.sleep(0)
+
+    assert not complaints
+
+
 async def test_a_database_that_is_not_there_is_named_without_its_password(tmp_path):
     """
     A folder that does not exist.

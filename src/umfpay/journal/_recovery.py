@@ -38,6 +38,8 @@ _CLAIM_FOR: Final = timedelta(seconds=90)
 _HANDLER_SECONDS: Final = 30.0
 # Two queries of a payment that waits prove something if so much lies between them.
 _MIN_PAUSE_SECONDS: Final = 5.0
+# What has ended and is not final after days is asked about each time it is older by that.
+_LOOKS_PER_AGE: Final = 10
 # The clocks of two companies differ, and the lists are behind.
 _TOLERANCE: Final = timedelta(minutes=10)
 
@@ -66,7 +68,8 @@ class Recovery:
     Args:
         inbox: Stored notifications: they are asked first, and final answers are stored
             there, so that its handlers hear of them.
-        give_up_after: When a row that moves money is left to a person.
+        give_up_after: When an open row that moves money is left to a person; one that has
+            ended is followed ever more rarely from then on, until its object is final.
         close_after: When a row that nobody can ask about is closed as unknown.
         look_every: Seconds between two looks into the table.
     """
@@ -239,18 +242,19 @@ class Recovery:
 
     def _later(self, entry: JournalEntry) -> dict[str, Any]:
         """
-        Return what has a claimed row looked at again, after a while that doubles; in the
-        end never.
+        Return what has a claimed row looked at again, after a while that doubles; an open
+        one in the end never.
         """
         pause = timedelta(seconds=max(_MIN_PAUSE_SECONDS, pause_after(entry.attempts)))
+        is_old = entry.age > self.give_up_after
+
+        if is_old and entry.state is JournalState.ENDED:
+            # A bank may take weeks, and thousands of orders are never paid.
+            pause = max(pause, entry.age / _LOOKS_PER_AGE)
+
         later: dict[str, Any] = {"next_at": pause, "lease_until": None}
 
-        if entry.age <= self.give_up_after:
-            return later
-
-        if entry.state is JournalState.ENDED:
-            later["next_at"] = None
-        elif entry.is_alarming:
+        if is_old and entry.is_alarming:
             _log.warning(
                 "row %d of the journal (%s, %s) needs a person: nobody can say whether"
                 " it was carried out",

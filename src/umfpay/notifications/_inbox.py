@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from umfpay._background import end, repeat, rest
+from umfpay._background import end, repeat, rest, run_to_end
 from umfpay._callbacks import check_callback
 from umfpay.errors import NotificationSignatureError
 from umfpay.errors.inbox_errors import (
@@ -247,15 +247,8 @@ class NotificationInbox:
 
         A handler that runs is stopped, and leaves nothing.
         """
-        closing = asyncio.get_running_loop().create_task(self._close())
-
-        try:
-            await asyncio.shield(closing)
-        except asyncio.CancelledError:
-            # Also when Ctrl-C comes just now: threads would keep the process alive.
-            await asyncio.wait({closing})
-
-            raise
+        # Also when Ctrl-C comes just now: threads would keep the process alive.
+        await run_to_end(self._close())
 
     async def _close(self) -> None:
         # The handler's transaction ends before its connection is closed.

@@ -14,6 +14,7 @@ from typing import Any, Final, Self, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from umfpay._background import heed_error, run_to_end
 from umfpay._loop_binding import LoopBinding
 from umfpay.errors import ConfigError, DatabaseTablesError, DatabaseTimeoutError, Text
 from umfpay.errors.database_errors import replaced_file_error, tables_error
@@ -229,6 +230,8 @@ class Binding(LoopBinding):
         task = self.loop.create_task(self._transact(work, seconds, **options))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+        # Whoever was cancelled meanwhile never asks for it.
+        task.add_done_callback(heed_error)
 
         return await asyncio.shield(task)
 
@@ -273,14 +276,7 @@ class Binding(LoopBinding):
         """
         Wait for what runs, and close the connections; a cancellation waits, too.
         """
-        closing = self.loop.create_task(self._close())
-
-        try:
-            await asyncio.shield(closing)
-        except asyncio.CancelledError:
-            await asyncio.wait({closing})
-
-            raise
+        await run_to_end(self._close())
 
     def abandon(self) -> None:
         """

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from umfpay._background import run_to_end
 from umfpay.errors import ConfigError, TokenStoreError, needs_extra
 from umfpay.sensitive import Secret, shows_itself_half_made
 
@@ -110,7 +110,7 @@ class RedisConnection(AbstractAsyncContextManager["RedisConnection"]):
 
         # What was answered counts, not how it ends.
         with contextlib.suppress(Exception):
-            await _run_to_its_end(self._client.aclose())
+            await run_to_end(self._client.aclose())
 
     async def ask(self, *command: Any) -> Any:
         """
@@ -119,7 +119,8 @@ class RedisConnection(AbstractAsyncContextManager["RedisConnection"]):
         Raises:
             TokenStoreError: There is no answer in time, or it is an error.
         """
-        return await _run_to_its_end(self._ask(*command))
+        # redis leaves a socket open when it is cancelled while it connects.
+        return await run_to_end(self._ask(*command))
 
     async def _ask(self, *command: Any) -> Any:
         """
@@ -143,26 +144,6 @@ class RedisConnection(AbstractAsyncContextManager["RedisConnection"]):
             f"Redis at {self._shown} cannot be used: {failure}.",
             f"无法使用位于 {self._shown} 的 Redis：{failure}。",
         )
-
-
-async def _run_to_its_end(work: Coroutine[Any, Any, Any]) -> Any:
-    """
-    Return what *work* gives; a cancellation waits for its end, two seconds at most.
-
-    redis leaves a socket open when it is cancelled while it connects.
-    """
-    task = asyncio.ensure_future(work)
-
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-
-        # Nobody else asks for its error.
-        if not task.cancelled():
-            task.exception()
-
-        raise
 
 
 def _redis() -> Any:  # Any: an optional package
