@@ -120,6 +120,13 @@ class Server:
         """
         self._end(signal.SIGKILL)
 
+    @property
+    def has_ended(self):
+        """
+        Whether it was started and ended by itself.
+        """
+        return self._process is not None and self._process.poll() is not None
+
     def _end(self, number):
         process, self._process = self._process, None
 
@@ -529,13 +536,15 @@ def missing(reason):
 
 
 @contextlib.contextmanager
-def running(make, *arguments, durable=False):
+def running(make, *arguments, durable=False, disk=None):
     """
     Run a server in a folder of its own; a path of a socket must be short.
+
+    Args:
+        disk: The folder is made here.
     """
-    folder = Path(
-        tempfile.mkdtemp(prefix="umf-sql-", dir=None if durable else _memory())
-    )
+    disk = disk or (None if durable else _memory())
+    folder = Path(tempfile.mkdtemp(prefix="umf-sql-", dir=disk))
     options = {"durable": True} if durable else {}
     server = None
 

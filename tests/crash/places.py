@@ -8,9 +8,11 @@ import asyncio
 import contextlib
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
+import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
@@ -23,6 +25,9 @@ from umfpay.sql import Database
 
 NAME = "shop"
 _LOG_AT = "terminating connection due to idle-in-transaction timeout"
+_DISK_BYTES = 600_000_000
+_FILLER = "filler"
+_FULL_AGAIN = 0.3
 
 
 class SQLitePlace:
@@ -57,26 +62,29 @@ class SQLitePlace:
         """
         Return what went wrong besides the kills, with numbers.
         """
-        errors = Path(self.folder) / "errors"
-        text = errors.read_text() if errors.exists() else ""
+        count = _errors(self.folder).count("SQLITE_FULL")
 
-        return {"calls not sent: the disk is full": text.count("SQLITE_FULL")}
+        return {"calls not sent: the disk is full": count}
 
 
 class ServerPlace:
     """
-    A server behind a cable that loses the answer of a commit, and may be cut.
+    A server behind a cable that loses the answer of a commit, and may be cut. Its disk
+    is small, and now and then full for a second.
     """
 
     has_server = True
 
     def __init__(self, folder):
         self.folder = folder
-        self.killed = self.restarts = 0
+        self.killed = self.restarts = self.filled = 0
 
     @contextlib.contextmanager
     def running(self, seed):
-        with running(self.make, durable=True) as self.server:
+        with (
+            _small_disk() as self._disk,
+            running(self.make, durable=True, disk=self._disk) as self.server,
+        ):
             self.server.make_database(NAME)
             self.url = self.server.url(NAME)
             _prepare(self)
@@ -96,19 +104,50 @@ class ServerPlace:
 
     def disturb(self, rng):
         """
-        End some of its connections, in a transaction or not.
+        End some of its connections, in a transaction or not; or have its disk full until
+        the next time.
         """
-        self.killed += self.kill_connections(rng.randrange(1, 4))
+        was_full = self._make_room()
+
+        # It may not have survived that.
+        if self.server.has_ended:
+            self.restart()
+
+        if was_full or rng.random() > _FULL_AGAIN:
+            self.killed += self.kill_connections(rng.randrange(1, 4))
+        elif self._disk is not None:
+            self.filled += 1
+            _fill(self._disk)
+
+    def _make_room(self):
+        """
+        Tell whether the disk was full until now.
+        """
+        was_full = self._disk is not None and self._filler.exists()
+
+        if was_full:
+            self._filler.unlink()
+
+        return was_full
+
+    @property
+    def _filler(self):
+        return Path(self._disk, _FILLER)
 
     def restart(self):
         """
         End it as a power cut would, and start it again.
         """
+        self._make_room()
         self.restarts += 1
-        self.power_off()
+
+        if not self.server.has_ended:
+            self.power_off()
+
         self.server.start()
 
     def counts(self):
+        self._make_room()
         cut, lost = self._cable.with_suffix(".counts").read_text().split()
 
         return {
@@ -116,6 +155,8 @@ class ServerPlace:
             "all connections cut at once": int(cut),
             "connections ended by the server": self.killed,
             "server killed and started again": self.restarts,
+            "times the disk was full for a second": self.filled,
+            "calls not sent: the disk is full": _errors(self.folder).count(self.full),
             **self.server_counts(),
         }
 
@@ -126,6 +167,7 @@ class PostgreSQLPlace(ServerPlace):
     """
 
     name = "PostgreSQL"
+    full = "DiskFull"
     make = PostgreSQL
 
     def prepare(self):
@@ -163,6 +205,7 @@ class MariaDBPlace(ServerPlace):
     """
 
     name = "MariaDB"
+    full = "1114"
     make = MariaDB
     deadlocks = 0
 
@@ -210,6 +253,46 @@ PLACES = {
     "postgresql": PostgreSQLPlace,
     "mariadb": MariaDBPlace,
 }
+
+
+def _errors(folder):
+    errors = Path(folder) / "errors"
+
+    return errors.read_text() if errors.exists() else ""
+
+
+@contextlib.contextmanager
+def _small_disk():
+    """
+    Mount a disk in memory; None where that is not allowed.
+    """
+    disk = Path(tempfile.mkdtemp(prefix="umf-disk-"))
+    options = f"size={_DISK_BYTES},mode=755"
+    mount = ["mount", "-t", "tmpfs", "-o", options, "umfpay-crash", str(disk)]
+
+    is_there = not subprocess.run(mount, capture_output=True, check=False).returncode
+
+    try:
+        yield disk if is_there else None
+    finally:
+        if is_there:
+            subprocess.run(["umount", "-l", str(disk)], check=True)
+
+        disk.rmdir()
+
+
+def _fill(disk):
+    file = os.open(disk / _FILLER, os.O_WRONLY | os.O_CREAT)
+
+    with contextlib.suppress(OSError):
+        os.posix_fallocate(file, 0, shutil.disk_usage(disk).free)
+        os.lseek(file, 0, os.SEEK_END)
+
+        # What became free meanwhile.
+        while True:
+            os.write(file, bytes(4096))
+
+    os.close(file)
 
 
 def _prepare(place):
