@@ -412,7 +412,9 @@ class EventStore:
             end = Decision(Status.READY)
 
         async def work(connection: AsyncConnection) -> bool:
-            if not await self.move(connection, stored, end):
+            # Done again after a commit whose answer was lost, it meets its own word;
+            # nobody else asks meanwhile.
+            if not await self.move(connection, stored, end, or_is=end.status):
                 return False
 
             if decision.binding is not None:
@@ -426,10 +428,16 @@ class EventStore:
         return await self._run(work)
 
     async def move(
-        self, connection: AsyncConnection, stored: StoredEvent, decision: Decision
+        self,
+        connection: AsyncConnection,
+        stored: StoredEvent,
+        decision: Decision,
+        *,
+        or_is: Status | None = None,
     ) -> bool:
         """
-        Have *stored* as it was decided; False if it is no more as it was read.
+        Have *stored* as it was decided; False if it is no more as it was read, nor
+        *or_is*.
         """
         events = self.events.c
         values: dict[str, Any] = {"status": decision.status, "reason": decision.reason}
@@ -441,7 +449,7 @@ class EventStore:
 
         changed = await self._change(
             events.position == stored.position,
-            events.status == stored.status,
+            events.status.in_([stored.status, or_is or stored.status]),
             # What waits may be expected now.
             events.version == stored.version,
             connection=connection,
