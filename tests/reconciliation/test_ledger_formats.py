@@ -5,11 +5,11 @@ that they hold.
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import polars as pl
 import pytest
+import workbooks
 
 from umfpay import errors
 from umfpay.cli._main import run
@@ -173,59 +173,13 @@ def test_what_was_found_out_is_said():
     assert "Refunds have a minus" in said
 
 
-def workbook(path, *rows):
-    """
-    Write a sheet of *rows* as the standard has it.
-    """
-    cells = "".join(
-        "<row>"
-        + "".join(
-            f'<c t="inlineStr"><is><t>{one}</t></is></c>'
-            if isinstance(one, str)
-            else f"<c><v>{one}</v></c>"
-            for one in row
-        )
-        + "</row>"
-        for row in rows
-    )
-    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-    kinds = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-    packed = "http://schemas.openxmlformats.org/package/2006"
-
-    with zipfile.ZipFile(path, "w") as file:
-        file.writestr(
-            "[Content_Types].xml",
-            f'<Types xmlns="{packed}/content-types"><Default Extension="xml"'
-            ' ContentType="application/xml"/></Types>',
-        )
-        file.writestr(
-            "_rels/.rels",
-            f'<Relationships xmlns="{packed}/relationships"><Relationship Id="r1"'
-            f' Type="{kinds}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-        )
-        file.writestr(
-            "xl/_rels/workbook.xml.rels",
-            f'<Relationships xmlns="{packed}/relationships"><Relationship Id="r1"'
-            f' Type="{kinds}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
-        )
-        file.writestr(
-            "xl/workbook.xml",
-            f'<workbook xmlns="{main}" xmlns:r="{kinds}"><sheets><sheet name="a"'
-            ' sheetId="1" r:id="r1"/></sheets></workbook>',
-        )
-        file.writestr(
-            "xl/worksheets/sheet1.xml",
-            f'<worksheet xmlns="{main}"><sheetData>{cells}</sheetData></worksheet>',
-        )
-
-
 def test_a_sheet_is_read_as_it_is_shown(tmp_path):
     """
     Titles above the names, numbers as they were entered; none that has lost its end.
     """
     names = ("mer_reference_id", "total", "mer_date")
     path = tmp_path / "ledger.xlsx"
-    workbook(
+    workbooks.write(
         path,
         ("Orders",),
         names,
@@ -238,7 +192,7 @@ def test_a_sheet_is_read_as_it_is_shown(tmp_path):
         ("201702060002", "P", "", "2017-02-06", 123450),
     ] == canonical_rows(Ledger.open(path))
 
-    workbook(path, names, (4200000001201702, 10, "2017/2/6"))
+    workbooks.write(path, names, (4200000001201702, 10, "2017/2/6"))
 
     with pytest.raises(errors.StatementError, match="row 1 a number of more than 15"):
         canonical_rows(Ledger.open(path))

@@ -1,13 +1,22 @@
 """
-Where differences stand in the gateway's files, found after the comparison.
+Where differences stand in the gateway's files, found after the comparison, and in the
+ledger.
 """
 
 from __future__ import annotations
 
+import csv
+import json
+import sqlite3
+
+import polars as pl
 import pytest
 import statement_files as files
+import workbooks
+from python_calamine import CalamineWorkbook
 
 from umfpay.reconciliation import Ledger, _places, reconcile
+from umfpay.reconciliation._pinned_ledger import PinnedLedger, write_ledger
 
 
 def report_of(folder, transactions, *, statements=None, ledger="nobody,1.00\n"):
@@ -139,3 +148,142 @@ def test_a_row_that_was_set_aside_because_it_is_too_short_is_no_place(tmp_path):
 
     assert ("day.txt:3",) == places(report)["order-2"][1]
     assert () == places(report)["order-1"][1]
+
+
+def booked(ledger, **options):
+    report = reconcile(files.file(files.payment(1)), ledger=ledger, **options)
+
+    return {row.refund_id or row.order_id: row.booked_at for row in report.rows()}
+
+
+@pytest.mark.parametrize("quote", ["", '"'], ids=["plain", "quoted"])
+@pytest.mark.parametrize("options", [{}, {"engine": "duckdb"}, {"buckets": 5}])
+def test_a_difference_has_the_line_of_the_ledger(tmp_path, quote, options):
+    """
+    As editors count: titles, blank lines, and values of several lines.
+    """
+    path = tmp_path / "orders.csv"
+    note = f"{quote}two\nlines{quote}" if quote else "one"
+    path.write_text(
+        f"Orders of the day\n\nmer_reference_id,total,note\n\na,1.00,{note}\n\n"
+        "b,2.00,-\r\na,3.00,-\nc,4.00,-"
+    )
+    more = 1 if quote else 0
+
+    assert {
+        "order-1": (),
+        "a": ("orders.csv:5", f"orders.csv:{8 + more}"),
+        "b": (f"orders.csv:{7 + more}",),
+        "c": (f"orders.csv:{9 + more}",),
+    } == booked(Ledger.csv(path), **options)
+
+
+def test_lines_go_on_where_a_ledger_is_read_in_several_parts(tmp_path, monkeypatch):
+    """
+    Of blocks, and of rows one by one.
+    """
+    rows = [f'o-{number},"{number}.00"' for number in range(10, 40)]
+    rows[7] = 'o-17,"17.00","two\nlines"'
+    names = "mer_reference_id,total,note\n"
+    path = tmp_path / "orders.csv"
+    path.write_text(names + "".join(f"{row}\n" for row in rows))
+    lines = {f"o-{10 + index}": 2 + index + (index > 7) for index in range(30)}
+
+    for block, batch in ((1, 1), (40, 3), (10_000, 4), (10_000, 100)):
+        monkeypatch.setattr(
+            "umfpay.reconciliation._ledger_csv._BLOCK_CHARACTERS", block
+        )
+        monkeypatch.setattr("umfpay.reconciliation._ledger_csv._BATCH_ROWS", batch)
+        found = pl.concat(Ledger.csv(path).placed_batches())
+
+        assert lines == dict(found.select("order_id", "line").rows())
+
+
+def test_a_row_of_a_sheet_has_the_number_that_is_shown_beside_it(tmp_path):
+    """
+    Rows above it that are empty count, too.
+    """
+    path = tmp_path / "orders.xlsx"
+    workbooks.write(
+        path, (), ("Orders",), ("mer_reference_id", "total"), ("a", 1), (), ("b", 2)
+    )
+    shown = CalamineWorkbook.from_path(path).get_sheet_by_index(0)
+
+    assert {"order-1": (), "a": ("orders.xlsx:4",), "b": ("orders.xlsx:6",)} == booked(
+        Ledger.open(path)
+    )
+    assert "b" == shown.to_python(skip_empty_area=False)[5][0]
+
+
+def test_rows_of_no_file_have_their_numbers_and_those_of_a_database_none(tmp_path):
+    """
+    Its rows come in any order.
+    """
+    rows = pl.DataFrame({"mer_reference_id": ["a", "b"], "total": ["1", "2"]})
+    rows.write_parquet(tmp_path / "orders.parquet")
+
+    with sqlite3.connect(tmp_path / "shop.sqlite3") as shop:
+        shop.execute(
+            "CREATE TABLE orders AS SELECT 'a' AS mer_reference_id, 1 AS total"
+        )
+
+    shop.close()
+    address = f"sqlite:///{tmp_path}/shop.sqlite3"
+
+    assert (":2",) == booked(Ledger.frame(rows))["b"]
+    assert ("orders.parquet:2",) == booked(Ledger.open(tmp_path / "orders.parquet"))[
+        "b"
+    ]
+    assert () == booked(Ledger.sql(address, "SELECT * FROM orders"))["a"]
+
+
+def test_what_is_kept_of_a_ledger_keeps_its_lines(tmp_path):
+    """
+    A night that is made again names the file that was read.
+    """
+    path = tmp_path / "orders.csv"
+    path.write_text("mer_reference_id,total\n\na,1.00\n")
+    ledger = Ledger.csv(path)
+    write_ledger(ledger, tmp_path / "kept.parquet")
+    kept = PinnedLedger(tmp_path / "kept.parquet", ledger.notes())
+
+    assert ledger.available == kept.available
+    assert ("orders.csv:3",) == booked(kept)["a"]
+    assert [frame.rows() for frame in ledger.batches()] == [
+        frame.rows() for frame in kept.batches()
+    ]
+
+
+def test_every_form_of_a_report_names_the_line_of_the_ledger(tmp_path):
+    """
+    For people beside those of the gateway, for programs as a list.
+    """
+    report = report_of(tmp_path, files.file(files.payment(1)))
+    report.write(tmp_path / "a.json")
+    report.write(tmp_path / "a.csv", language="en")
+    report.write(tmp_path / "a.xlsx", language="en")
+    report.write(tmp_path / "a.html", language="en")
+    loaded = json.loads((tmp_path / "a.json").read_text())["differences"]
+
+    with (tmp_path / "a.csv").open(encoding="utf-8-sig") as file:
+        written = [*csv.DictReader(file)]
+
+    sheet = CalamineWorkbook.from_path(tmp_path / "a.xlsx").get_sheet_by_name(
+        "Differences"
+    )
+    names, *rows = sheet.to_python()
+    page = (tmp_path / "a.html").read_text()
+
+    assert {"nobody": ["ledger.csv:2"], "order-1": []} == {
+        one["order_id"]: one["booked_at"] for one in loaded
+    }
+    assert {"nobody": "ledger.csv:2", "order-1": ""} == {
+        one["order_id"]: one["booked_at"] for one in written
+    }
+    assert ["", "ledger.csv:2"] == sorted(
+        row[names.index("in ledger")] for row in rows if row[1]
+    )
+    assert (
+        '<span class="value soft">Ledger</span><span class="value">ledger.csv:2</span>'
+        in page
+    )

@@ -30,6 +30,9 @@ _DAY_TYPE: Final = "Date"
 _NUMBER_TYPE: Final = "Int64"
 _FLAG_TYPE: Final = "Boolean"
 
+LINE: Final = "line"
+"""Where a row of the ledger stands in its file; no engine compares it."""
+
 # What the reader of files does not know.
 STAGED_COLUMNS: Final = ("listed_on", "opening", "is_copy")
 

@@ -119,7 +119,7 @@ class Ingest:
         self._partitions.add(book, rows, bucket=bucket)
 
     def _add_ledger(self) -> None:
-        for given in self._ledger.batches():
+        for given in self._ledger.placed_batches():
             self._unpaid += count_unpaid(given)
             frame = self._keyed(Book.LEDGER, given)
             self._record_refunds(Book.LEDGER, frame)

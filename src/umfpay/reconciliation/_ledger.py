@@ -12,10 +12,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from umfpay.config import file_path
 from umfpay.errors import ConfigError, Text
+from umfpay.reconciliation._books import LINE
 from umfpay.reconciliation._extra import load, must_have_polars
 from umfpay.reconciliation._keys_by_day import BY_DAY
 from umfpay.reconciliation._ledger_csv import CSVTable
-from umfpay.reconciliation._ledger_files import batches, file_identity, names
+from umfpay.reconciliation._ledger_files import (
+    LINE_COLUMN,
+    batches,
+    file_identity,
+    names,
+)
 from umfpay.reconciliation._ledger_format import LedgerFormat
 from umfpay.reconciliation._ledger_mapping import (
     ColumnMapping,
@@ -66,6 +72,7 @@ class Ledger:
         available: Our optional columns that are there.
         is_keyed_by_day: Numbers of its orders repeat over days.
         identity: What tells this book from another, as JSON.
+        source: The name of its file; empty if there is none.
     """
 
     def __init__(
@@ -82,7 +89,7 @@ class Ledger:
         self._raw = raw
         self._table = table
         self._sign: RefundSign | None = None
-        self._source = source
+        self.source: str = source
         self.written: LedgerFormat = written or LedgerFormat()
         self.written.check_needed()
         self.mapping: ColumnMapping = map_columns(columns, self.written, there)
@@ -383,6 +390,14 @@ class Ledger:
             StatementError: A value is not what its column should hold; it names the
                 column and the row, and shows the value without long numbers.
         """
+        for rows in self.placed_batches():
+            yield rows.drop(LINE)
+
+    def placed_batches(self) -> Iterator[pl.DataFrame]:
+        """
+        Give the same with the *line* of each row in its file, as editors and
+        spreadsheets count; without a file the number of the row, of a database null.
+        """
         import polars as pl
 
         before = 0
@@ -394,7 +409,8 @@ class Ledger:
             numbers = pl.int_range(before + 1, before + raw.height + 1, eager=True)
             before += raw.height
             rows = mapping.with_joined(raw) if mapping.joined else raw
-            place = Place(rows, numbers, self._source)
+            lines = rows.get_column(LINE_COLUMN, default=numbers)
+            place = Place(rows, numbers, lines, self.source)
             mapping.check_expected(place)
 
             if mapping.item_rows and rows.height:
@@ -408,7 +424,7 @@ class Ledger:
                 refund_columns=mapping.refund_columns,
             )
 
-            yield sign.remove(ours, place)
+            yield sign.remove(ours, place).with_columns(place.lines.alias(LINE))
 
     def notes(self) -> list[Text]:
         """

@@ -18,7 +18,11 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 import attrs
 
 from umfpay.errors import StatementError, Text
-from umfpay.reconciliation._ledger_files import LEDGER_ADVICE, unreadable_error
+from umfpay.reconciliation._ledger_files import (
+    LEDGER_ADVICE,
+    LINE_COLUMN,
+    unreadable_error,
+)
 from umfpay.reconciliation._ledger_format import KNOWN_SUMMARIES, LedgerFormat
 from umfpay.reconciliation._ledger_layout import (
     BYTE_ORDER_MARK,
@@ -98,7 +102,8 @@ class CSVTable:
 
     def batches(self, wanted: Sequence[str]) -> Iterator[pl.DataFrame]:
         """
-        Give the columns *wanted*, each of which is there once, in batches.
+        Give the columns *wanted*, each of which is there once, in batches, and the line
+        where each row begins.
 
         Raises:
             StatementError: It cannot be read, or a row of it in more than one way.
@@ -107,10 +112,10 @@ class CSVTable:
 
         with self._records() as records:
             while text := records.block():
-                frame = _parse_block(text, records.shape, columns)
+                frame = _parse_block(text, records.shape, columns, records.lines + 1)
 
                 if frame is not None:
-                    records.count_rows(frame.height)
+                    records.count_block(frame.height, text)
                     yield _without_marks(frame, text)
                 else:
                     for rows in records.one_by_one(text, columns):
@@ -146,6 +151,7 @@ class _Records:
 
     Attributes:
         shape: What each must look like.
+        lines: How many of the file are read and done with.
         dropped: The lines below the rows.
     """
 
@@ -159,6 +165,7 @@ class _Records:
         self._delimiter = layout.delimiter
         self._ends = (COMMENT, *summaries) if layout.has_comments else (*summaries,)
         self.shape = _Shape(layout.delimiter, len(layout.names))
+        self.lines = layout.lines
         self.dropped: list[Dropped] = []
 
         for _ in range(layout.lines):
@@ -202,11 +209,12 @@ class _Records:
 
         return lines[:end]
 
-    def count_rows(self, rows: int) -> None:
+    def count_block(self, rows: int, block: str) -> None:
         """
-        Take note that the block was read in whole.
+        Take note that the *block*, of so many *rows*, was read in whole.
         """
         self._rows += rows
+        self.lines += block.count("\n")
 
     def one_by_one(
         self, block: str, columns: Mapping[int, str]
@@ -219,11 +227,17 @@ class _Records:
         lines = block.count("\n") + (not block.endswith("\n"))
         reader = self._reader(block)
         values: dict[str, list[str | None]] = {name: [] for name in columns.values()}
-        rows = 0
+        begins: list[int] = []
+
+        def taken() -> pl.DataFrame:
+            frame = pl.DataFrame(values, schema=dict.fromkeys(values, pl.String()))
+
+            return frame.with_columns(pl.Series(LINE_COLUMN, begins, dtype=pl.Int64))
 
         # A reader takes no line ahead.
         while reader.line_num < lines:
             self._taken.clear()
+            line = self.lines + reader.line_num + 1
             record = self._next(reader)
 
             if not record:
@@ -231,19 +245,20 @@ class _Records:
 
             self._rows += 1
             self._check(record)
-            rows += 1
+            begins.append(line)
 
             for index, name in columns.items():
                 values[name].append(record[index] if index < len(record) else None)
 
-            if rows % _BATCH_ROWS == 0:
-                yield pl.DataFrame(values, schema=dict.fromkeys(values, pl.String()))
+            if len(begins) == _BATCH_ROWS:
+                yield taken()
 
-                values = {name: [] for name in values}
+                values, begins = {name: [] for name in values}, []
 
         self._taken.clear()
+        self.lines += reader.line_num
 
-        yield pl.DataFrame(values, schema=dict.fromkeys(values, pl.String()))
+        yield taken()
 
     def _reader(self, block: str) -> _Reader:
         def physical() -> Iterator[str]:
@@ -333,19 +348,22 @@ def _without_marks(rows: pl.DataFrame, text: str) -> pl.DataFrame:
     import polars as pl
 
     if "`" in text:
-        rows = rows.with_columns(pl.all().str.replace(r"^\s*`", ""))
+        rows = rows.with_columns(pl.col(pl.String).str.replace(r"^\s*`", ""))
 
     if '="' in text:
-        rows = rows.with_columns(pl.all().str.replace(r'^="([^"]*)"$', "${1}"))
+        rows = rows.with_columns(pl.col(pl.String).str.replace(r'^="([^"]*)"$', "${1}"))
 
     return rows
 
 
 def _parse_block(
-    text: str, shape: _Shape, columns: Mapping[int, str]
+    text: str, shape: _Shape, columns: Mapping[int, str], first: int
 ) -> pl.DataFrame | None:
     """
     Return whole lines as a frame; None where one can be read in more than one way.
+
+    Args:
+        first: The number of the first line.
     """
     import polars as pl
 
@@ -360,6 +378,7 @@ def _parse_block(
     if is_blank.sum() > text.endswith("\n"):
         text = "".join(f"{line}\n" for line in lines.filter(~is_blank))
 
+    numbers = pl.int_range(first, first + lines.len(), eager=True).filter(~is_blank)
     lines = lines.filter(~is_blank)
     is_quoted = '"' in text
 
@@ -377,7 +396,12 @@ def _parse_block(
     schema = dict.fromkeys(names, pl.String())
 
     if lines.is_empty():
-        return pl.DataFrame(schema=dict.fromkeys(columns.values(), pl.String()))
+        return pl.DataFrame(
+            schema={
+                **dict.fromkeys(columns.values(), pl.String()),
+                LINE_COLUMN: pl.Int64(),
+            }
+        )
 
     frame = pl.read_csv(
         text.encode(),
@@ -393,8 +417,10 @@ def _parse_block(
     if frame.height != lines.len():
         return None
 
-    return frame.select(wanted).rename(
-        {names[index]: name for index, name in columns.items()}
+    return (
+        frame.select(wanted)
+        .rename({names[index]: name for index, name in columns.items()})
+        .with_columns(numbers.alias(LINE_COLUMN))
     )
 
 

@@ -25,6 +25,10 @@ LEDGER_ADVICE: Final = Text(
     "请更正账本或其导出方式后重新对账。",
 )
 
+# In a table of theirs, whose names may be anything.
+LINE_COLUMN: Final = "umfpay: line"
+"""Where a reader knows it: the line of each row, as editors and spreadsheets count."""
+
 Scan = Callable[[], "pl.LazyFrame"]
 
 

@@ -33,11 +33,14 @@ class Place:
     Attributes:
         rows: In their columns.
         numbers: Of the rows within the ledger, the first being 1.
+        lines: Of the file, as editors and spreadsheets count them; of what has none the
+            *numbers*.
         source: The file; empty if there is none.
     """
 
     rows: pl.DataFrame
     numbers: pl.Series
+    lines: pl.Series
     source: str = ""
 
     def only(self, those: pl.Series) -> Place:
@@ -45,7 +48,10 @@ class Place:
         Return the place of *those* rows.
         """
         return attrs.evolve(
-            self, rows=self.rows.filter(those), numbers=self.numbers.filter(those)
+            self,
+            rows=self.rows.filter(those),
+            numbers=self.numbers.filter(those),
+            lines=self.lines.filter(those),
         )
 
     def refuse(

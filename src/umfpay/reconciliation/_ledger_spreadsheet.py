@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import python_calamine
 
 from umfpay.errors import StatementError, Text
-from umfpay.reconciliation._ledger_files import unreadable_error
+from umfpay.reconciliation._ledger_files import LINE_COLUMN, unreadable_error
 from umfpay.reconciliation._ledger_format import LedgerFormat
 from umfpay.reconciliation._ledger_layout import clean_name, first_line_error
 
@@ -72,15 +72,17 @@ class Sheet:
 
     def batches(self, wanted: Sequence[str]) -> Iterator[pl.DataFrame]:
         """
-        Give the columns *wanted* in batches.
+        Give the columns *wanted* in batches, and the number of each row of the sheet.
         """
         import polars as pl
 
         columns = {name: self.names.index(name) for name in wanted}
-        schema = dict.fromkeys(columns, pl.String())
-        values: dict[str, list[str | None]] = {name: [] for name in columns}
+        schema = {**dict.fromkeys(columns, pl.String()), LINE_COLUMN: pl.Int64()}
+        values: dict[str, list[Any]] = {name: [] for name in schema}
 
-        for number, row in enumerate(self._data(), start=1):
+        for number, (line, row) in enumerate(self._data(), start=1):
+            values[LINE_COLUMN].append(line)
+
             for name, index in columns.items():
                 cell = row[index] if index < len(row) else None
                 values[name].append(self._checked(cell, name, number))
@@ -88,14 +90,14 @@ class Sheet:
             if number % _BATCH_ROWS == 0:
                 yield pl.DataFrame(values, schema=schema)
 
-                values = {name: [] for name in columns}
+                values = {name: [] for name in schema}
 
         yield pl.DataFrame(values, schema=schema)
 
-    def _data(self) -> Iterator[list[Any]]:
+    def _data(self) -> Iterator[tuple[int, list[Any]]]:
         for number, row in enumerate(self._rows()):
             if number >= self._above and any(cell != "" for cell in row):
-                yield row
+                yield number + 1, row
 
     def _rows(self) -> Iterator[list[Any]]:
         try:

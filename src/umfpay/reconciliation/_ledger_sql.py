@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from umfpay.errors import ConfigError, StatementError, Text, escape
 from umfpay.reconciliation._extra import needs_reconcile_extra
+from umfpay.reconciliation._ledger_files import LINE_COLUMN
 from umfpay.sensitive import Secret
 
 
@@ -73,9 +74,11 @@ class Selection:
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """
-        Give the rows as text.
+        Give the rows as text, and no lines: a table has none.
         """
         import polars as pl
+
+        no_line = pl.lit(None, dtype=pl.Int64).alias(LINE_COLUMN)
 
         with self._result() as result:
             names = list(result.keys())
@@ -88,7 +91,7 @@ class Selection:
                             names, zip(*rows, strict=True), strict=True
                         )
                     }
-                )
+                ).with_columns(no_line)
 
     @contextmanager
     def _result(self) -> Iterator[Any]:

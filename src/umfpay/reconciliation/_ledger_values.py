@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
+
 from umfpay.errors import Text
 from umfpay.reconciliation._columns import plain_amounts, plain_days, replace_words
 from umfpay.reconciliation._extra import load
@@ -25,11 +27,12 @@ from umfpay.reconciliation._ledger_names import (
     MONEY_COLUMNS,
     columns_error,
 )
-from umfpay.reconciliation._ledger_place import Place
 
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from umfpay.reconciliation._ledger_place import Place
 
 
 _MAX_DISTINCT_WORDS: Final = 1_000
@@ -90,7 +93,7 @@ def in_our_columns(
 
     if refund_columns:
         rows = _with_refund_columns(rows, columns, refund_columns)
-        place = Place(rows, place.numbers, place.source)
+        place = attrs.evolve(place, rows=rows)
 
     rows, done = _parse_usual(rows, columns, written)
     rows, done = _cleaned(rows, columns, done, written, place)

@@ -1,20 +1,24 @@
 """
-A ledger as it was read once: its rows in a Parquet file, in the columns that are compared.
+A ledger as it was read once: its rows in a Parquet file, in the columns that are
+compared, each with its line in the file that was read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from umfpay.errors import Text
-from umfpay.reconciliation._books import KEY, Book, schema_of
+from umfpay.reconciliation._books import KEY, LINE, Book, schema_of
 from umfpay.reconciliation._ledger import Ledger
 
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+_SOURCE: Final = b"umfpay.source"
 
 
 def write_ledger(ledger: Ledger, to: Path) -> None:
@@ -29,10 +33,12 @@ def write_ledger(ledger: Ledger, to: Path) -> None:
         for name, kind in schema_of(Book.LEDGER).items()
         if name in KEY or name in ledger.available
     }
-    empty = pl.DataFrame(schema=schema)
+    schema[LINE] = pl.Int64()
+    columns = pl.DataFrame(schema=schema).to_arrow().schema
+    source = {_SOURCE: ledger.source.encode()}
 
-    with pq.ParquetWriter(to, empty.to_arrow().schema) as writer:
-        for rows in ledger.batches():
+    with pq.ParquetWriter(to, columns.with_metadata(source)) as writer:
+        for rows in ledger.placed_batches():
             writer.write_table(
                 rows.select(
                     pl.col(name).cast(kind) for name, kind in schema.items()
@@ -61,13 +67,15 @@ class PinnedLedger(Ledger):
 
         self._path = path
         self._notes = [Text(*note) for note in notes]
-        self.available = frozenset(pq.read_schema(path).names) - {*KEY}
+        columns = pq.read_schema(path)
+        self.source = (columns.metadata or {}).get(_SOURCE, b"").decode()
+        self.available = frozenset(columns.names) - {*KEY, LINE}
         self.is_keyed_by_day = is_keyed_by_day
         self.identity = ["pinned", path.parent.name, is_keyed_by_day]
 
-    def batches(self) -> Iterator[pl.DataFrame]:
+    def placed_batches(self) -> Iterator[pl.DataFrame]:
         """
-        Give its rows.
+        Give its rows with their lines.
         """
         import polars as pl
         import pyarrow.parquet as pq

@@ -1,8 +1,9 @@
 """
-Find where the differences stand in the gateway's files, and under which ids.
+Find where the differences stand in the files, and under which ids of the gateway.
 
 The comparison keeps no more of a row than it compares. What a person needs to ask about
-a difference is looked up afterwards, for its key alone.
+a difference is looked up afterwards, for its key alone: in the gateway's files, and of the
+ledger, which may be read but once, in what is kept of it beside the comparison.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+from umfpay.reconciliation._books import KEY, LINE
 from umfpay.reconciliation._keys_by_day import number_with_day, number_without_day
 from umfpay.reconciliation._right_books import StoredSource
 
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-PLACE_COLUMNS: Final = ("trade_no", "object_id", "listed_at", "paid_out_at")
+BOOKED_AT: Final = "booked_at"
+_GATEWAY_PLACES: Final = ("trade_no", "object_id", "listed_at", "paid_out_at")
+PLACE_COLUMNS: Final = (BOOKED_AT, *_GATEWAY_PLACES)
 PLACE_SEPARATOR: Final = "; "
 
 _BYTES_AT_ONCE: Final = 2 * 1024 * 1024
@@ -34,6 +38,41 @@ _ENDS: Final = ", \t\r\n\x1a"
 _DAY: Final = r"^[0-9]{4}-?[0-9]{2}-?[0-9]{2}$"
 
 
+def with_ledger_places(
+    differences: pl.DataFrame, ledger: pl.DataFrame, source: str
+) -> pl.DataFrame:
+    """
+    Return the *differences* with *booked_at*, the file and the line of the ledger, of
+    all rows that have the key; null where there is none.
+
+    Args:
+        ledger: The key and the *line* of each row.
+        source: The name of the file.
+    """
+    import polars as pl
+
+    if differences.is_empty():
+        return differences.with_columns(pl.lit(None, dtype=pl.String).alias(BOOKED_AT))
+
+    at = (
+        ledger.lazy()
+        .select(*KEY, LINE)
+        .drop_nulls(LINE)
+        .with_columns(pl.col(KEY).fill_null(""))
+        .join(differences.lazy().select(KEY).unique(), on=KEY, how="semi")
+        .sort(LINE)
+        .group_by(KEY)
+        .agg(
+            pl.format("{}:{}", pl.lit(source), LINE)
+            .str.join(PLACE_SEPARATOR)
+            .alias(BOOKED_AT)
+        )
+        .collect()
+    )
+
+    return differences.join(at, on=KEY, how="left", maintain_order="left")
+
+
 def with_places(
     differences: pl.DataFrame,
     transactions: Sequence[StoredSource],
@@ -42,7 +81,7 @@ def with_places(
     by_day: bool = False,
 ) -> pl.DataFrame:
     """
-    Return the *differences* with `PLACE_COLUMNS`: UMF's number and the file with the
+    Return the *differences* with the places in the gateway's files: UMF's number and the file with the
     line of the transactions, the id and the file with the line of the statement. What
     stands there several times has all of them; what does not stand there has null.
 
@@ -66,10 +105,9 @@ def with_places(
     )
     listed = [_listed(one, wanted, by_day=by_day) for one in files]
     paid = [_paid_out(one, numbers, by_day=by_day) for one in paid_files]
-    key = ["order_id", "kind", "refund_id"]
 
     for found, by, names in (
-        (listed, key, ("trade_no", "listed_at")),
+        (listed, [*KEY], ("trade_no", "listed_at")),
         (paid, ["kind", "_number"], ("object_id", "paid_out_at")),
     ):
         if found:
@@ -88,7 +126,7 @@ def with_places(
                 pl.lit(None, dtype=pl.String).alias(name) for name in names
             )
 
-    return rows.select(*differences.columns, *PLACE_COLUMNS)
+    return rows.select(*differences.columns, *_GATEWAY_PLACES)
 
 
 def _listed(source: StoredSource, wanted: pl.Series, *, by_day: bool) -> pl.DataFrame:

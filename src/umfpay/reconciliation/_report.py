@@ -66,7 +66,8 @@ class DifferenceRow:
         age: Of what was not paid out, in working days; else None.
         trade_no: UMF's number of the row in the transactions, "" where there is none.
         object_id: The payment's or refund's id, where the statement has it.
-        listed_at: File and line of the transactions, as ``20170206.txt:12``.
+        booked_at: File and line of the ledger, as ``orders.csv:12``.
+        listed_at: Of the transactions, likewise.
         paid_out_at: Of the statement, likewise.
         suggestions: Rows of the other side that this may be the same as.
     """
@@ -85,6 +86,7 @@ class DifferenceRow:
     age: int | None = None
     trade_no: str = ""
     object_id: str = ""
+    booked_at: tuple[str, ...] = ()
     listed_at: tuple[str, ...] = ()
     paid_out_at: tuple[str, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
@@ -497,6 +499,7 @@ def _row(given: Mapping[str, Any], like: tuple[Suggestion, ...]) -> DifferenceRo
         age=given.get("age"),
         trade_no=given.get("trade_no") or "",
         object_id=given.get("object_id") or "",
+        booked_at=places("booked_at"),
         listed_at=places("listed_at"),
         paid_out_at=places("paid_out_at"),
         suggestions=like,

@@ -50,6 +50,7 @@ def _row(row: DifferenceRow) -> dict[str, Any]:
         "age": row.age,
         "trade_no": row.trade_no,
         "object_id": row.object_id,
+        "booked_at": row.booked_at,
         "listed_at": row.listed_at,
         "paid_out_at": row.paid_out_at,
         "ledger": _values(row.ledger),

@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from umfpay.errors import Text, needs_extra
 from umfpay.reconciliation._class_names import CLASS_NAMES
 from umfpay.reconciliation._difference import Difference
+from umfpay.reconciliation._places import PLACE_COLUMNS
 from umfpay.reconciliation._reasons import REASON_COLUMNS, reasons
 from umfpay.reconciliation._shown import (
     BOOKS,
@@ -73,6 +74,7 @@ _COLUMN_NAMES: Final = {
     "trade_no": Text("UMF's number", "流水号"),
     "object_id": Text("gateway's id", "网关编号"),
     "id": Text("difference", "差异编号"),
+    "booked_at": Text("in ledger", "账本位置"),
     "listed_at": Text("in transactions", "交易明细位置"),
     "paid_out_at": Text("in statement", "结算明细位置"),
     "number": Text("number", "编号"),
@@ -277,11 +279,7 @@ class _Workbook:
             and name != "gateway_listed_on"
             and rows[name].null_count() < rows.height
         ]
-        places = [
-            name
-            for name in ("trade_no", "object_id", "listed_at", "paid_out_at")
-            if name in rows.columns
-        ]
+        places = [name for name in PLACE_COLUMNS if name in rows.columns]
         begin = ["class", "order_id", "kind", "refund_id"]
         begin += ["age"] if "age" in rows.columns else []
         names = [*begin, *values, *places]

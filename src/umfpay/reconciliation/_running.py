@@ -14,9 +14,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
+
 from umfpay.errors import ConfigError
 from umfpay.reconciliation._assembly import make_report
-from umfpay.reconciliation._books import KEY, Book, schema_of
+from umfpay.reconciliation._books import KEY, LINE, Book, schema_of
 from umfpay.reconciliation._extra import load
 from umfpay.reconciliation._file_checks import (
     changed_files,
@@ -26,6 +28,7 @@ from umfpay.reconciliation._file_checks import (
 from umfpay.reconciliation._ingest import Ingest
 from umfpay.reconciliation._ledger import Ledger
 from umfpay.reconciliation._partitions import PartitionStore
+from umfpay.reconciliation._places import with_ledger_places
 from umfpay.reconciliation._progress import Progress, Run
 from umfpay.reconciliation._quarantine import with_quarantine
 from umfpay.reconciliation._reading import (
@@ -237,8 +240,13 @@ def reconcile(
                     available=book.available,
                 )
                 # By now somebody else has loaded what takes time to load.
+                lines = books[Book.LEDGER].select(*KEY, LINE)
+                books[Book.LEDGER] = books[Book.LEDGER].drop(LINE)
                 found = load("_engines").compare_in_process(books, engine, terms=terms)
-                run.keep(bucket, with_quarantine(found, quarantine))
+                placed = attrs.evolve(
+                    found, rows=with_ledger_places(found.rows, lines, book.source)
+                )
+                run.keep(bucket, with_quarantine(placed, quarantine))
 
             if on_progress is not None:
                 on_progress(Progress(done=bucket + 1, total=count))
@@ -267,13 +275,16 @@ def _books_of_bucket(
     available: frozenset[str],
 ) -> dict[Book, pl.DataFrame]:
     """
-    Return what lies in *bucket*.
+    Return what lies in *bucket*; the rows of the ledger with their lines.
     """
+    import polars as pl
+
     ledger = {
         name: kind
         for name, kind in schema_of(Book.LEDGER).items()
         if name in KEY or name in available
     }
+    ledger[LINE] = pl.Int64()
     schemas = {Book.TRANSACTIONS: schema_of(Book.TRANSACTIONS), Book.LEDGER: ledger}
 
     if with_statement:
