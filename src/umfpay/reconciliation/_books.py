@@ -33,6 +33,9 @@ _FLAG_TYPE: Final = "Boolean"
 LINE: Final = "line"
 """Where a row of the ledger stands in its file; no engine compares it."""
 
+REFUND_SUM: Final = "is_refund_sum"
+"""Whether a row of the ledger is the sum of all refunds of its order."""
+
 # What the reader of files does not know.
 STAGED_COLUMNS: Final = ("listed_on", "opening", "is_copy")
 

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from umfpay.reconciliation._books import STAGED_COLUMNS, Book, columns_of, schema_of
+from umfpay.reconciliation._books import (
+    REFUND_SUM,
+    STAGED_COLUMNS,
+    Book,
+    columns_of,
+    schema_of,
+)
 from umfpay.reconciliation._keys_by_day import with_day_in_key
 from umfpay.reconciliation._ledger import Ledger
 from umfpay.reconciliation._partitions import PartitionStore
@@ -124,6 +130,10 @@ class Ingest:
             frame = self._keyed(Book.LEDGER, given)
             self._record_refunds(Book.LEDGER, frame)
             self._add(Book.LEDGER, frame, self._by_order)
+
+            if self._ledger.has_refund_sums:
+                # They are no rows of their own in it.
+                self._rows[Book.LEDGER] -= int(frame.get_column(REFUND_SUM).sum())
 
     def _add_transactions(self) -> None:
         wanted = _columns_of_file(Book.TRANSACTIONS)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from umfpay.config import file_path
 from umfpay.errors import ConfigError, Text
-from umfpay.reconciliation._books import LINE
+from umfpay.reconciliation._books import LINE, REFUND_SUM
 from umfpay.reconciliation._extra import load, must_have_polars
 from umfpay.reconciliation._keys_by_day import BY_DAY
 from umfpay.reconciliation._ledger_csv import CSVTable
@@ -33,11 +33,12 @@ from umfpay.reconciliation._ledger_moments import (
     has_offsets,
     names_in_arrow,
 )
-from umfpay.reconciliation._ledger_names import OPTIONAL_COLUMNS, shown
+from umfpay.reconciliation._ledger_names import OPTIONAL_COLUMNS, REFUNDED, shown
 from umfpay.reconciliation._ledger_place import Place
 from umfpay.reconciliation._ledger_presets import preset as chosen_format
 from umfpay.reconciliation._ledger_refunds import RefundSign
 from umfpay.reconciliation._ledger_values import in_our_columns
+from umfpay.reconciliation._refund_sums import with_refund_rows
 from umfpay.sensitive import Secret, hide
 
 
@@ -70,6 +71,7 @@ class Ledger:
 
     Attributes:
         available: Our optional columns that are there.
+        has_refund_sums: What was refunded of a payment stands in its row.
         is_keyed_by_day: Numbers of its orders repeat over days.
         identity: What tells this book from another, as JSON.
         source: The name of its file; empty if there is none.
@@ -96,6 +98,8 @@ class Ledger:
         self.available: frozenset[str] = frozenset(self.mapping.columns) & frozenset(
             OPTIONAL_COLUMNS
         )
+        self.has_refund_sums: bool = REFUNDED in self.mapping.columns
+        self._refund_sums = 0
         self.is_keyed_by_day: bool = self.written.key == BY_DAY
 
         if self.is_keyed_by_day and "mer_date" not in self.available:
@@ -384,19 +388,21 @@ class Ledger:
 
     def batches(self) -> Iterator[pl.DataFrame]:
         """
-        Give the rows in the columns that are compared.
+        Give the rows in the columns that are compared; of a payment that has a sum of
+        its refunds beside it, this is a row of its own.
 
         Raises:
             StatementError: A value is not what its column should hold; it names the
                 column and the row, and shows the value without long numbers.
         """
         for rows in self.placed_batches():
-            yield rows.drop(LINE)
+            yield rows.drop(LINE, *([REFUND_SUM] if self.has_refund_sums else []))
 
     def placed_batches(self) -> Iterator[pl.DataFrame]:
         """
         Give the same with the *line* of each row in its file, as editors and
         spreadsheets count; without a file the number of the row, of a database null.
+        With `has_refund_sums` there is `REFUND_SUM`, too.
         """
         import polars as pl
 
@@ -404,6 +410,7 @@ class Ledger:
         last: str | None = None
         mapping = self.mapping
         self._sign = sign = RefundSign(negative=self.written.refunds_negative)
+        self._refund_sums = 0
 
         for raw in self._raw(mapping.wanted()):
             numbers = pl.int_range(before + 1, before + raw.height + 1, eager=True)
@@ -424,6 +431,10 @@ class Ledger:
                 refund_columns=mapping.refund_columns,
             )
 
+            if self.has_refund_sums:
+                ours, place = with_refund_rows(ours, place)
+                self._refund_sums += int(ours.get_column(REFUND_SUM).sum())
+
             yield sign.remove(ours, place).with_columns(place.lines.alias(LINE))
 
     def notes(self) -> list[Text]:
@@ -432,6 +443,16 @@ class Ledger:
         """
         found = [] if self._sign is None else [self._sign.note()]
         notes = [one for one in found if one is not None]
+
+        if self._refund_sums:
+            notes.append(
+                Text(
+                    f"The ledger has refunds as one sum for each order ({self._refund_sums}"
+                    " orders): compared with the sum of the gateway's refunds of it.",
+                    f"账本的退款为每个订单的合计（{self._refund_sums} 个订单）：与网关该订单的"
+                    "退款合计核对。",
+                )
+            )
 
         if self._table is None:
             return notes

@@ -18,6 +18,7 @@ from umfpay.reconciliation._ledger_names import (
     MONEY_COLUMNS,
     OFFSET_PATTERN,
     OPTIONAL_COLUMNS,
+    REFUNDED,
     WORDS_OF_KIND,
     choose_columns,
     columns_error,
@@ -50,6 +51,13 @@ def canonical(frame: Frame, columns: Mapping[str, str] | None = None) -> Frame:
     Raises:
         ConfigError: A column is missing, or money is a float.
     """
+    if REFUNDED in (columns or {}):
+        raise columns_error(
+            f"{REFUNDED}: sums of refunds are compared by reconcile() alone; give a row"
+            " for each refund",
+            f"{REFUNDED}：退款合计只能由 reconcile() 核对；请为每笔退款提供一行",
+        )
+
     table = nw.from_native(frame)
 
     return with_our_columns(
@@ -103,7 +111,7 @@ def with_our_columns(
         .otherwise(nw.lit("")),
     }
 
-    for name in OPTIONAL_COLUMNS:
+    for name in (*OPTIONAL_COLUMNS, REFUNDED):
         if name not in found:
             continue
 

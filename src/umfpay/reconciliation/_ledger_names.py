@@ -21,8 +21,12 @@ COLUMN_NAMES: Final = (
     "total_cny",
     "state",
     "service_fee",
+    "refunded",
 )
-MONEY_COLUMNS: Final = ("total", "total_cny", "service_fee")
+REFUNDED: Final = "refunded"
+"""What was refunded of a payment, in its row; never found by this name alone."""
+
+MONEY_COLUMNS: Final = ("total", "total_cny", "service_fee", REFUNDED)
 OPTIONAL_COLUMNS: Final = (
     "mer_date",
     "currency",
@@ -93,7 +97,7 @@ def choose_columns(
     found = {
         name: named.get(name, name)
         for name in COLUMN_NAMES
-        if name in named or not only_named
+        if name in named or not (only_named or name == REFUNDED)
     }
     found = {name: column for name, column in found.items() if column in there}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from umfpay.errors import Text
-from umfpay.reconciliation._books import KEY, LINE, Book, schema_of
+from umfpay.reconciliation._books import KEY, LINE, REFUND_SUM, Book, schema_of
 from umfpay.reconciliation._ledger import Ledger
 
 
@@ -34,6 +34,10 @@ def write_ledger(ledger: Ledger, to: Path) -> None:
         if name in KEY or name in ledger.available
     }
     schema[LINE] = pl.Int64()
+
+    if ledger.has_refund_sums:
+        schema[REFUND_SUM] = pl.Boolean()
+
     columns = pl.DataFrame(schema=schema).to_arrow().schema
     source = {_SOURCE: ledger.source.encode()}
 
@@ -69,7 +73,8 @@ class PinnedLedger(Ledger):
         self._notes = [Text(*note) for note in notes]
         columns = pq.read_schema(path)
         self.source = (columns.metadata or {}).get(_SOURCE, b"").decode()
-        self.available = frozenset(columns.names) - {*KEY, LINE}
+        self.available = frozenset(columns.names) - {*KEY, LINE, REFUND_SUM}
+        self.has_refund_sums = REFUND_SUM in columns.names
         self.is_keyed_by_day = is_keyed_by_day
         self.identity = ["pinned", path.parent.name, is_keyed_by_day]
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 REASON_COLUMNS: Final = ("reason", "reason_zh")
+_SUM_NAMES: Final = ("refunded", "refunded_cny")
 
 _BOOK_NAMES: Final = {
     "ledger": Text("ledger", "账本"),
@@ -187,6 +188,50 @@ def _missing(has: str, en: str, zh: str) -> Callable[[_Values], Said]:
         return (
             pl.format(en, what("payment", "refund"), money),
             pl.format(zh, what("支付", "退款"), money),
+        )
+
+    return say
+
+
+def _of_sum(
+    single: Callable[[_Values], Said], en: str, zh: str
+) -> Callable[[_Values], Said]:
+    """
+    Return what says it where the ledger has but the sum of an order's refunds, which is
+    another than the gateway's: the number of the order, and both sums; of other rows
+    *single*.
+    """
+
+    def say(values: _Values) -> Said:
+        import polars as pl
+
+        plain = single(values)
+        name = next(
+            (one for one in _SUM_NAMES if f"ledger_{one}" in values.columns), None
+        )
+
+        if name is None:
+            return plain
+
+        sums = [values.raw(book, name) for book in ("ledger", "gateway")]
+        is_sum = sums[0].is_not_null() & sums[0].ne_missing(sums[1])
+        unit = (
+            pl.lit("CNY")
+            if name.endswith("_cny")
+            else values.raw("ledger", "currency").fill_null("")
+        )
+        named = [
+            values.of_key("order_id"),
+            *(
+                pl.format("{} {}", one.fill_null("-"), unit).str.strip_chars_end(" ")
+                for one in sums
+            ),
+        ]
+        said = [pl.format(words, *named[: words.count("{}")]) for words in (en, zh)]
+
+        return (
+            pl.when(is_sum).then(said[0]).otherwise(plain[0]),
+            pl.when(is_sum).then(said[1]).otherwise(plain[1]),
         )
 
     return say
@@ -360,10 +405,15 @@ _REASON_OF_CLASS: Final[dict[Difference, Callable[[_Values], Said]]] = {
         "The gateway has this {} of {}; the ledger has not.",
         "网关有此{}（{}），账本没有。",
     ),
-    Difference.MISSING_AT_GATEWAY: _missing(
-        "ledger",
-        "The ledger has this {} of {}; the gateway has not.",
-        "账本有此{}（{}），网关没有。",
+    Difference.MISSING_AT_GATEWAY: _of_sum(
+        _missing(
+            "ledger",
+            "The ledger has this {} of {}; the gateway has not.",
+            "账本有此{}（{}），网关没有。",
+        ),
+        "The refunds of order {} are together {} in the ledger, which has their sum"
+        " only; the gateway has no refund of it.",
+        "账本中订单 {} 的退款合计为 {}（账本只有合计），网关没有该订单的退款。",
     ),
     Difference.REFUND_WITHOUT_PAYMENT: lambda values: _words(
         "Both books have the refund {}; neither has its payment.",
@@ -372,7 +422,12 @@ _REASON_OF_CLASS: Final[dict[Difference, Callable[[_Values], Said]]] = {
     ),
     Difference.OVER_REFUNDED: _over_refunded,
     Difference.CURRENCY_DIFFERS: _pairs("currency"),
-    Difference.AMOUNT_DIFFERS: _pairs_or(("total", "total_cny"), _off_rate),
+    Difference.AMOUNT_DIFFERS: _of_sum(
+        _pairs_or(("total", "total_cny"), _off_rate),
+        "The refunds of order {} are together {} in the ledger, which has their sum"
+        " only, and {} at the gateway.",
+        "订单 {} 的退款合计：账本为 {}（账本只有合计），网关为 {}。",
+    ),
     Difference.STATE_DIFFERS: _pairs_or(("state",), _undone),
     Difference.WRONG_DAY: _pairs("mer_date"),
     Difference.NOT_COMPARED: _not_compared,

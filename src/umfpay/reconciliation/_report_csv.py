@@ -42,6 +42,8 @@ _OWN_VALUES: Final = (
     "_service_fee",
     "_exchanged",
     "_exchanged_cny",
+    "_refunded",
+    "_refunded_cny",
     "_exchange_rate",
     "_mer_date",
     "_listed_on",

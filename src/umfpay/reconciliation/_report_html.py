@@ -50,13 +50,17 @@ _MEMBER_NAMES: Final = {
     "exchanged": Text("paid out", "结算"),
     "exchanged_cny": Text("paid out", "结算"),
     "exchange_rate": Text("rate", "汇率"),
+    "refunded": Text("refunds of the order", "该订单退款合计"),
+    "refunded_cny": Text("refunds of the order", "该订单退款合计"),
 }
 # Beside others it says nothing new.
 _NOT_SHOWN: Final = frozenset({"listed_on", "currency"})
 # What marks a value that differs; of others the words differ where the meaning does not.
 _MARKS: Final[Mapping[Difference, frozenset[str]]] = {
     Difference.CURRENCY_DIFFERS: frozenset({"total"}),
-    Difference.AMOUNT_DIFFERS: frozenset({"total", "total_cny"}),
+    Difference.AMOUNT_DIFFERS: frozenset(
+        {"total", "total_cny", "refunded", "refunded_cny"}
+    ),
     Difference.STATE_DIFFERS: frozenset({"state"}),
     Difference.WRONG_DAY: frozenset({"mer_date"}),
     Difference.FEE_DIFFERS: frozenset({"service_fee"}),
@@ -246,7 +250,7 @@ def _values(book: Mapping[str, Any], marked: set[str]) -> Iterator[_Value]:
             continue
 
         currency = book.get("currency") or ""
-        unit = currency if name in ("total", "exchanged") else "CNY"
+        unit = currency if name in ("total", "exchanged", "refunded") else "CNY"
         text = _shown(name, value)
         yield _Value(
             text=f"{text} {unit}".rstrip()

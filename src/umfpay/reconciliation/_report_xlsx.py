@@ -71,6 +71,8 @@ _COLUMN_NAMES: Final = {
     "service_fee": Text("fee", "手续费"),
     "exchanged": Text("paid out", "结算"),
     "exchanged_cny": Text("paid out CNY", "结算人民币"),
+    "refunded": Text("refunds of the order", "该订单退款合计"),
+    "refunded_cny": Text("refunds of the order CNY", "该订单退款合计人民币"),
     "trade_no": Text("UMF's number", "流水号"),
     "object_id": Text("gateway's id", "网关编号"),
     "id": Text("difference", "差异编号"),

@@ -18,7 +18,7 @@ import attrs
 
 from umfpay.errors import ConfigError
 from umfpay.reconciliation._assembly import make_report
-from umfpay.reconciliation._books import KEY, LINE, Book, schema_of
+from umfpay.reconciliation._books import KEY, LINE, REFUND_SUM, Book, schema_of
 from umfpay.reconciliation._extra import load
 from umfpay.reconciliation._file_checks import (
     changed_files,
@@ -36,6 +36,11 @@ from umfpay.reconciliation._reading import (
     OnBadRow,
     read_statement,
     read_transactions,
+)
+from umfpay.reconciliation._refund_sums import (
+    amount_column,
+    divide_sums,
+    with_refund_sums,
 )
 from umfpay.reconciliation._report import Report
 from umfpay.reconciliation._right_books import (
@@ -60,7 +65,7 @@ from umfpay.reconciliation._totals import RuleChoice, TotalRules, chosen_rule
 if TYPE_CHECKING:
     import polars as pl
 
-    from umfpay.reconciliation._engines import Engine
+    from umfpay.reconciliation._engines import ComparisonResult, Engine
 
 StoredSource = str | os.PathLike[str] | bytes
 Sources = StoredSource | Sequence[StoredSource]
@@ -237,16 +242,10 @@ def reconcile(
                     partitions,
                     bucket,
                     with_statement=bool(paid_out),
-                    available=book.available,
+                    ledger=book,
                 )
-                # By now somebody else has loaded what takes time to load.
-                lines = books[Book.LEDGER].select(*KEY, LINE)
-                books[Book.LEDGER] = books[Book.LEDGER].drop(LINE)
-                found = load("_engines").compare_in_process(books, engine, terms=terms)
-                placed = attrs.evolve(
-                    found, rows=with_ledger_places(found.rows, lines, book.source)
-                )
-                run.keep(bucket, with_quarantine(placed, quarantine))
+                found = _compared(books, book, engine, terms)
+                run.keep(bucket, with_quarantine(found, quarantine))
 
             if on_progress is not None:
                 on_progress(Progress(done=bucket + 1, total=count))
@@ -272,20 +271,24 @@ def _books_of_bucket(
     bucket: int,
     *,
     with_statement: bool,
-    available: frozenset[str],
+    ledger: Ledger,
 ) -> dict[Book, pl.DataFrame]:
     """
-    Return what lies in *bucket*; the rows of the ledger with their lines.
+    Return what lies in *bucket*; the rows of the ledger with what is not compared.
     """
     import polars as pl
 
-    ledger = {
+    ours = {
         name: kind
         for name, kind in schema_of(Book.LEDGER).items()
-        if name in KEY or name in available
+        if name in KEY or name in ledger.available
     }
-    ledger[LINE] = pl.Int64()
-    schemas = {Book.TRANSACTIONS: schema_of(Book.TRANSACTIONS), Book.LEDGER: ledger}
+    ours[LINE] = pl.Int64()
+
+    if ledger.has_refund_sums:
+        ours[REFUND_SUM] = pl.Boolean()
+
+    schemas = {Book.TRANSACTIONS: schema_of(Book.TRANSACTIONS), Book.LEDGER: ours}
 
     if with_statement:
         schemas[Book.STATEMENT] = schema_of(Book.STATEMENT)
@@ -293,6 +296,30 @@ def _books_of_bucket(
     return {
         book: partitions.rows(book, bucket, schema) for book, schema in schemas.items()
     }
+
+
+def _compared(
+    books: Mapping[Book, pl.DataFrame], ledger: Ledger, engine: Engine, terms: Terms
+) -> ComparisonResult:
+    """
+    Compare the *books* of a bucket; differences have their places in the *ledger*.
+    """
+    ours, sums = books[Book.LEDGER], None
+
+    if ledger.has_refund_sums:
+        ours, sums = divide_sums(ours, books[Book.TRANSACTIONS])
+        ours = ours.drop(REFUND_SUM)
+
+    # By now somebody else has loaded what takes time to load.
+    found: ComparisonResult = load("_engines").compare_in_process(
+        {**books, Book.LEDGER: ours.drop(LINE)}, engine, terms=terms
+    )
+    rows = with_ledger_places(found.rows, ours.select(*KEY, LINE), ledger.source)
+
+    if sums is not None:
+        rows = with_refund_sums(rows, sums, amount_column(ledger.available))
+
+    return attrs.evolve(found, rows=rows)
 
 
 def _terms(

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 
 MONEY_COLUMNS: Final = frozenset(
-    {"total", "total_cny", "service_fee", "exchanged", "exchanged_cny"}
+    {
+        *("total", "total_cny", "service_fee", "exchanged", "exchanged_cny"),
+        # Of all refunds of an order, where a ledger has but that.
+        *("refunded", "refunded_cny"),
+    }
 )
 RATE_COLUMNS: Final = frozenset({"exchange_rate"})
 BOOKS: Final = ("ledger", "gateway", "statement")
