@@ -10,6 +10,7 @@ from datetime import date
 
 import pytest
 import statement_files as files
+from night_shop import MONDAY, Shop
 
 from benchmarks._reconciliation_parts import COLUMNS
 from benchmarks.reconciliation_day import write_day
@@ -423,6 +424,58 @@ def test_books_are_kept_over_nights(tmp_path, capsys):
     assert Exit.GOOD == run([*given, "--night=20170207"])
     assert Exit.GOOD == run([*given, "--night=20170206", "--refresh"])
     assert "Later nights were made of the version before" in capsys.readouterr().out
+
+
+def test_a_month_of_books_is_added_up(tmp_path, capsys):
+    """
+    Exit 1 while nights are missing, which are named; nothing is compared.
+    """
+    shop = Shop(tmp_path)
+    shop.writes(MONDAY, [shop.sells(1, MONDAY)], [shop.paid(1, MONDAY)])
+    shop.night(MONDAY)
+    given = ["reconcile", f"--books={shop.books}", "--month=2017-02"]
+
+    assert Exit.NO == run([*given, "--fee=0.5%,currency=USD"])
+
+    printed = capsys.readouterr().out
+
+    assert "Month-end summary | 月末汇总 2017-02, 8017" in printed
+    assert "there are no nights from 2017-02-07 to 2017-02-28" in printed
+    assert "            100.00 CNY          1  Traded | 交易" in printed
+    assert (
+        "              1.00               0.50         0.50          1  USD"
+        " payment | 支付: 0.5 % of payments in USD | USD 支付的 0.5 %" in printed
+    )
+    assert Exit.NO == run([*given, "--json"])
+    assert "8017" == json.loads(capsys.readouterr().out)["merchant"]
+    assert Exit.NO == run([*given, "--language=en"])
+    assert "|" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--month=2017-02"], "--books and --month belong together"),
+        (["--books=b", "--month=2017-02"], "there are none in b"),
+        (["--books=b", "--month=2017-02", "--ledger=l.csv"], "--ledger cannot"),
+        (["--books=b", "--month=2017-02", "--night=20170206"], "--night cannot"),
+        (["--books=b", "--month=2017-02", "--fee=1"], "'1': as 1% or"),
+        (["--books=b", "--month=2017-02", "--fee=1%,tip=1"], "as 1% or"),
+        (["--books=b", "--month=2017-02", "--fee=x%"], "as 1% or"),
+        (["--books=b", "--month=2017-02", "--fee=200%"], "rate must be"),
+        (["--transactions=t", "--fee=1%"], "--fee is for --month"),
+        (["--transactions=t"], "Missing option '--ledger'"),
+    ],
+)
+def test_what_belongs_to_a_month_is_said(tmp_path, capsys, monkeypatch, more, words):
+    """
+    Exit 2, and nothing is written.
+    """
+    monkeypatch.chdir(tmp_path)
+
+    assert Exit.WRONG_USE == run(["reconcile", *more])
+    assert words in capsys.readouterr().err
+    assert not [*tmp_path.iterdir()]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import attrs
 import orders
 import pytest
 
-from umfpay.reconciliation import Books
+from umfpay.reconciliation import Books, BridgeItem
 
 
 PAGE = Path(__file__).parents[2] / "docs/how-to/reconcile.md"
@@ -114,6 +114,7 @@ async def test_five_nights_of_a_shop(session, box, night):
     sold = await shop.is_paid(await shop.orders(DAYS[0]))
     late = await shop.orders(DAYS[0])
     first = await night(DAYS[0])
+    _is_the_sum_of_its_nights(Books("night-books").month("2026-11"), [first])
 
     assert first.is_clean, first.report.counts
 
@@ -121,6 +122,7 @@ async def test_five_nights_of_a_shop(session, box, night):
     await shop.opens(DAYS[1], 1)
     await shop.is_paid(late)
     second = await night(DAYS[1])
+    _is_the_sum_of_its_nights(Books("night-books").month("2026-11"), [first, second])
 
     assert DAYS[0] == second.first
     assert second.is_clean, (second.report.counts, second.report.bridge.missing)
@@ -129,12 +131,18 @@ async def test_five_nights_of_a_shop(session, box, night):
     await shop.gives_back(sold, DAYS[2])
     forgotten = await shop.is_paid(await shop.orders(DAYS[2]), booked=False)
     third = await night(DAYS[2])
+    _is_the_sum_of_its_nights(
+        Books("night-books").month("2026-11"), [first, second, third]
+    )
 
     assert ["missing_in_ledger"] == third.differences["class"].to_list()
 
     await shop.opens(DAYS[3])
     shop.books(forgotten)
     fourth = await night(DAYS[3])
+    _is_the_sum_of_its_nights(
+        Books("night-books").month("2026-11"), [first, second, third, fourth]
+    )
 
     assert fourth.is_clean, (fourth.report.counts, fourth.report.bridge.missing)
     assert third.opened == fourth.closed
@@ -147,8 +155,62 @@ async def test_five_nights_of_a_shop(session, box, night):
     assert DAYS == Books("night-books").days()
     assert date(2026, 11, 27) == fifth.day
 
+    nights = [first, second, third, fourth, fifth]
+    month = Books("night-books").month("2026-11")
+    _is_the_sum_of_its_nights(month, nights)
+
+    # Two orders, one of them paid a day late, and one more; two were given back in part.
+    assert [3, 2] == [
+        _line(month.bridge, item, None)[1]
+        for item in (BridgeItem.TRADED, BridgeItem.REFUNDED)
+    ]
+    # They begin and end within the month.
+    before, after = (
+        f"there are no nights from {since} to {until}: they are not in the figures"
+        for since, until in (
+            (date(2026, 11, 1), DAYS[0] - timedelta(days=1)),
+            (DAYS[-1] + timedelta(days=1), date(2026, 11, 30)),
+        )
+    )
+
+    assert [before, after] == [one.en for one in month.missing]
+
     # Each comes out as it did.
-    for made in (first, second, third, fourth, fifth):
+    for made in nights:
         again = await night(made.day)
 
         assert made.report.to_json() == again.report.to_json()
+
+
+def _is_the_sum_of_its_nights(month, nights):
+    """
+    Compare the month with the bridges of its nights: each line but what is open, in CNY
+    and in dollars; days that were compared again are in it once.
+    """
+    by_name = {f"{night.day}.{night.version}": night for night in nights}
+    bridges = [by_name[name].report.bridge for name in month.nights]
+
+    for currency in (None, "USD"):
+        for item in BridgeItem:
+            if item in (BridgeItem.OPENING, BridgeItem.CLOSING):
+                continue
+
+            lines = [_line(one, item, currency) for one in bridges]
+            line = _line(month.bridge, item, currency)
+
+            assert line == tuple(map(sum, zip(*lines, strict=True))), (item, currency)
+
+    assert bridges[-1].line(BridgeItem.CLOSING) == month.bridge.line(BridgeItem.CLOSING)
+    assert -sum(one.total_cny for one in month.open_items) == (
+        month.bridge.line(BridgeItem.CLOSING).amount
+    )
+
+
+def _line(bridge, item, currency):
+    lines = bridge.lines if currency is None else bridge.currencies.get(currency, ())
+
+    for line in lines:
+        if line.item is item:
+            return line.amount, line.rows or 0
+
+    return 0, 0

@@ -11,70 +11,10 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
-import statement_files as files
+from night_shop import MONDAY, THURSDAY, TUESDAY, WEDNESDAY, Shop
 
 from umfpay import errors
 from umfpay.reconciliation import Books, Ledger, reconcile
-
-
-MONDAY, TUESDAY, WEDNESDAY, THURSDAY = (date(2017, 2, day) for day in (6, 7, 8, 9))
-
-
-class Shop:
-    """
-    A shop with the gateway's files and its own ledger.
-    """
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.files = folder / "pulled"
-        self.files.mkdir()
-        self.books = folder / "books"
-        self.ledger = []
-
-    def sells(self, number, day, *, booked=True, amount="100.00"):
-        row = files.payment(number, amount).replace("20170205", f"{day:%Y%m%d}")
-
-        if booked:
-            self.books_in(number, day, amount=amount)
-
-        return row
-
-    def books_in(self, number, day, *, amount="100.00"):
-        self.ledger.append(f"order-{number},{day},{amount}")
-
-    def paid(self, number, day, amount="100.00"):
-        net = Decimal(amount) - 1
-        total = (net / Decimal("6.9784")).quantize(Decimal("0.01"))
-
-        return (
-            f"PAY_{number},order-{number},{day:%Y%m%d},{day:%Y%m%d},USD,14.33,{amount},"
-            f"1.00,{total},{net},6.9784,{day:%Y%m%d},P,0"
-        )
-
-    def writes(self, day, traded=(), paid=None):
-        word = f"{day:%Y%m%d}"
-        total = sum((Decimal(row.split(",")[8]) for row in traded), Decimal("0.00"))
-        (self.files / f"transactions-{word}.txt").write_bytes(
-            files.file(*traded, total=str(total), day=word)
-        )
-
-        if paid is not None:
-            total = sum((Decimal(row.split(",")[9]) for row in paid), Decimal("0.00"))
-            (self.files / f"reconciliation-{word}.txt").write_bytes(
-                files.file(*paid, total=str(total), day=word)
-            )
-
-    def night(self, day, **options):
-        ledger = self.folder / "ledger.csv"
-        ledger.write_text(
-            "\n".join(["mer_reference_id,mer_date,total_cny", *self.ledger, ""])
-        )
-        settings = {"settle_after": 1, "opening": Decimal(0)}
-
-        return Books(self.books, **settings).night(
-            day, files=self.files, ledger=ledger, **options
-        )
 
 
 @pytest.fixture(name="shop")
@@ -166,7 +106,7 @@ def test_a_night_that_is_made_again_is_the_same(shop):
     shop.writes(MONDAY, [shop.sells(1, MONDAY)])
     first = shop.night(MONDAY)
     shop.writes(MONDAY, [shop.sells(1, MONDAY), shop.sells(2, MONDAY, booked=False)])
-    shop.ledger.append("order-8,2017-02-06,1.00")
+    shop.books_in(8, MONDAY, amount="1.00")
     again = shop.night(MONDAY)
 
     assert first.report.to_json() == again.report.to_json()

@@ -148,6 +148,17 @@ def test_what_is_open_is_what_is_wrong_in_all_days(seed, tmp_path):
             order for order in night.open_items["order_id"] if order not in whole.again
         )
 
+    _is_right_in_the_month(books.month("2017-02").bridge, expected.bridge[None])
+
+
+def _is_right_in_the_month(bridge, expected):
+    """
+    Compare what the nights add up to with all days together: whatever was said of the
+    rows, they were traded and paid out.
+    """
+    for item in ("traded", "refunded", "reversed", "fees", "exchange", "paid_out"):
+        assert expected[item] == bridge.line(item).amount, item
+
 
 def _is_closed(expected, key, said, first):
     """

@@ -30,6 +30,7 @@ from umfpay.cli._ledger import (
     open_ledger,
     pairs,
 )
+from umfpay.cli._months import MonthArguments, month_options, print_month
 from umfpay.cli._streams import print_json, print_line
 from umfpay.reconciliation import Difference, Encoding, Rounding, TotalRules
 
@@ -60,9 +61,9 @@ _Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
     help="A reconciliation file of the gateway: what it paid out.",
 )
 @night_options
+@month_options
 @click.option(
     "--ledger",
-    required=True,
     metavar="FILE",
     help="Your ledger: .csv, .parquet, or an address of a database (with --query).",
 )
@@ -170,7 +171,7 @@ def reconcile(
     *,
     transactions: Sequence[str],
     statements: Sequence[str],
-    ledger: str,
+    ledger: str | None,
     query: str | None,
     columns: Sequence[str],
     tolerances: Sequence[str],
@@ -203,6 +204,15 @@ def reconcile(
     from umfpay import reconciliation
 
     _check_words(context.args)
+    month = MonthArguments.of(context, written)
+
+    if month is not None:
+        is_proven = print_month(month, language, as_json=as_json)
+        context.exit(Exit.GOOD if is_proven else Exit.NO)
+
+    if ledger is None:
+        raise click.UsageError("Missing option '--ledger'.")
+
     _check_pairs(
         {"--from": first, "--to": last},
         {"--lenient": lenient or None, "--quarantine": quarantine},

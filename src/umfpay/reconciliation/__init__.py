@@ -25,11 +25,15 @@ from umfpay.reconciliation._totals import RuleChoice, TotalRule, TotalRules
 
 
 if TYPE_CHECKING:
+    from umfpay.reconciliation._ages import OpenLine
     from umfpay.reconciliation._bridge import Bridge, BridgeItem, BridgeLine
     from umfpay.reconciliation._compare import compare
+    from umfpay.reconciliation._fees import FeeLine, FeeRule
     from umfpay.reconciliation._ledger import Ledger
     from umfpay.reconciliation._ledger_columns import canonical
     from umfpay.reconciliation._ledger_format import LedgerFormat
+    from umfpay.reconciliation._month_payouts import ExchangeLine
+    from umfpay.reconciliation._months import Month
     from umfpay.reconciliation._night_store import Decision
     from umfpay.reconciliation._nights import Books, Night
     from umfpay.reconciliation._report import DifferenceRow, Report
@@ -43,9 +47,14 @@ _LAZY = {
     "BridgeLine": "_bridge",
     "Decision": "_night_store",
     "DifferenceRow": "_report",
+    "ExchangeLine": "_month_payouts",
+    "FeeLine": "_fees",
+    "FeeRule": "_fees",
     "Ledger": "_ledger",
     "LedgerFormat": "_ledger_format",
+    "Month": "_months",
     "Night": "_nights",
+    "OpenLine": "_ages",
     "Report": "_report",
     "canonical": "_ledger_columns",
     "compare": "_compare",
@@ -71,12 +80,17 @@ __all__ = [
     "Difference",
     "DifferenceRow",
     "Encoding",
+    "ExchangeLine",
+    "FeeLine",
+    "FeeRule",
     "Header",
     "Kind",
     "Ledger",
     "LedgerFormat",
+    "Month",
     "Night",
     "OnBadRow",
+    "OpenLine",
     "PaidOut",
     "Progress",
     "QuarantinedRow",

@@ -111,6 +111,20 @@ class BridgeLine:
             "is_part": self.is_part,
         }
 
+    @classmethod
+    def from_json(cls, given: Mapping[str, Any]) -> BridgeLine:
+        """
+        Return what `to_json()` was made of.
+        """
+        amount = given["amount"]
+
+        return cls(
+            item=BridgeItem(given["item"]),
+            amount=None if amount is None else Decimal(amount),
+            rows=given["rows"],
+            is_part=given["is_part"],
+        )
+
 
 @attrs.frozen(kw_only=True)
 class Bridge:
@@ -160,6 +174,25 @@ class Bridge:
             "rounding": str(self.rounding),
             "missing": [{"en": one.en, "zh": one.zh} for one in self.missing],
         }
+
+    @classmethod
+    def from_json(cls, given: Mapping[str, Any]) -> Bridge:
+        """
+        Return what `to_json()` was made of.
+        """
+
+        def lines(found: Sequence[Mapping[str, Any]]) -> tuple[BridgeLine, ...]:
+            return tuple(map(BridgeLine.from_json, found))
+
+        return cls(
+            as_of=date.fromisoformat(given["as_of"]),
+            lines=lines(given["lines"]),
+            currencies={
+                name: lines(found) for name, found in given["currencies"].items()
+            },
+            rounding=Rounding(given["rounding"]),
+            missing=tuple(Text(**one) for one in given["missing"]),
+        )
 
 
 @attrs.frozen(kw_only=True)

@@ -39,6 +39,7 @@ from umfpay._private_files import (
     replacing,
 )
 from umfpay.errors import ConfigError, Text
+from umfpay.reconciliation._bridge import Bridge
 
 
 if TYPE_CHECKING:
@@ -90,6 +91,20 @@ class StoredNight:
         Of its folder.
         """
         return f"{self.day.isoformat()}.{self.version}"
+
+    @property
+    def first(self) -> date:
+        """
+        From which day on it was compared.
+        """
+        return date.fromisoformat(self.facts["first"])
+
+    @property
+    def bridge(self) -> Bridge:
+        """
+        What was proven.
+        """
+        return Bridge.from_json(self.facts["bridge"])
 
     @property
     def files(self) -> list[PinnedFile]:

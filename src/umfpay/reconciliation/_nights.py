@@ -20,13 +20,16 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from umfpay.errors import ConfigError, Text
+from umfpay.reconciliation._ages import with_age
 from umfpay.reconciliation._books import KEY, Book
 from umfpay.reconciliation._bridge import BridgeItem
 from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._earlier_nights import listed_keys, repeated_keys
+from umfpay.reconciliation._fees import FeeRule
 from umfpay.reconciliation._file_checks import changed_files
 from umfpay.reconciliation._frame_parser import FrameParser
 from umfpay.reconciliation._ledger import Ledger
+from umfpay.reconciliation._months import Month, days_of_month, make_month
 from umfpay.reconciliation._night_store import (
     PULLED_NAME,
     Decision,
@@ -39,12 +42,7 @@ from umfpay.reconciliation._night_store import (
 from umfpay.reconciliation._pinned_ledger import PinnedLedger, write_ledger
 from umfpay.reconciliation._right_books import checked_opening
 from umfpay.reconciliation._running import reconcile
-from umfpay.reconciliation._terms import (
-    Days,
-    Rounding,
-    checked_settle_after,
-    working_days_after,
-)
+from umfpay.reconciliation._terms import Days, Rounding, checked_settle_after
 from umfpay.reconciliation._tolerance import Tolerance
 from umfpay.reconciliation._totals import TotalRules
 
@@ -216,7 +214,7 @@ class Books:
         if not nights:
             return night
 
-        begin = date.fromisoformat(nights[0].facts["first"])
+        begin = nights[0].first
         back = night - timedelta(days=self._look_back)
 
         return min(nights[-1].day + _ONE_DAY, max(begin, back))
@@ -286,7 +284,7 @@ class Books:
                 "by_day": book.is_keyed_by_day,
                 # Few rows of a night show no rule.
                 "rounding": str(
-                    before[-1].facts["rounding_found"] if before else Rounding.HALF_UP
+                    before[-1].bridge.rounding if before else Rounding.HALF_UP
                 ),
                 "ledger_notes": [[note.en, note.zh] for note in book.notes()],
                 "opening_night": None if anchor is None else anchor.name,
@@ -318,7 +316,10 @@ class Books:
 
             bridge = night.report.bridge
             assert bridge is not None
-            found = {"rounding_found": str(bridge.rounding)}
+            found = {
+                "bridge": bridge.to_json(),
+                "missing": [[one.en, one.zh] for one in night.report.missing],
+            }
             self._store.keep(attrs.evolve(made, facts={**facts, **found}), parts)
             later = [at for at in nights if at > day]
 
@@ -366,6 +367,25 @@ class Books:
         """
         return self._store.accepted()
 
+    def month(self, month: str, *, fees: Sequence[FeeRule] = ()) -> Month:
+        """
+        Add up the nights of a month.
+
+        Args:
+            month: As ``2026-11``.
+            fees: What UMF should take; the first rule that is for a row is its rule.
+
+        Raises:
+            ConfigError: It is no month, it has no night, or the books are damaged.
+        """
+        return make_month(
+            self._store,
+            days_of_month(month),
+            settle_after=self._terms["settle_after"],
+            merchant=self._terms["merchant"],
+            rules=fees,
+        )
+
     # Which days
 
     def _first(
@@ -391,7 +411,7 @@ class Books:
         ]
 
         if not anchors:
-            return date.fromisoformat(before[0].facts["first"]), None
+            return before[0].first, None
 
         return anchors[-1].day + _ONE_DAY, anchors[-1]
 
@@ -495,7 +515,7 @@ class Books:
         self, made: StoredNight, engine: Engine
     ) -> tuple[Night, dict[str, pl.DataFrame], str | None]:
         facts = made.facts
-        first = date.fromisoformat(facts["first"])
+        first = made.first
         holidays = [date.fromisoformat(one) for one in facts["holidays"]]
         anchor, last = (
             None if facts[name] is None else self._store.named(facts[name])
@@ -564,9 +584,8 @@ class Books:
         """
         for name in reversed(names):
             night = self._store.named(name)
-            first = date.fromisoformat(night.facts["first"])
 
-            yield first, night.day, self._store.part(night, "keys")
+            yield night.first, night.day, self._store.part(night, "keys")
 
     def _opening(
         self, anchor: StoredNight | None
@@ -614,7 +633,7 @@ class Books:
         import polars as pl
 
         assert report.open_items is not None
-        first = date.fromisoformat(made.facts["first"])
+        first = made.first
         found = pl.concat([_with_day(report.frame), repeated], how="diagonal_relaxed")
         before, open_before = found.clear(), report.open_items.clear()
 
@@ -637,7 +656,7 @@ class Books:
             version=made.version,
             first=first,
             report=report,
-            open_items=_with_age(report.open_items, made.day, holidays),
+            open_items=with_age(report.open_items, made.day, holidays),
             differences=differences.filter(is_open),
             opened=tuple(sorted(ids - ids_before)),
             closed=tuple(sorted(ids_before - ids)),
@@ -678,26 +697,6 @@ def _is_current(anchor: StoredNight, nights: Sequence[StoredNight]) -> bool:
         for night in later
         for name, sha256 in _read_files([night]).items()
         if _day_of(name) <= anchor.day
-    )
-
-
-def _with_age(
-    rows: pl.DataFrame, day: date, holidays: Collection[date]
-) -> pl.DataFrame:
-    """
-    Return *rows* with their *age* on *day*, in working days.
-    """
-    import polars as pl
-
-    ages = {
-        one: working_days_after(one, day, holidays)
-        for one in rows.get_column("listed_on").unique()
-    }
-
-    return rows.with_columns(
-        age=pl.col("listed_on").replace_strict(
-            [*ages], [*ages.values()], default=None, return_dtype=pl.Int64
-        )
     )
 
 

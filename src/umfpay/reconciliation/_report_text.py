@@ -24,10 +24,11 @@ from umfpay.reconciliation._summary import (
 
 
 if TYPE_CHECKING:
+    from umfpay.reconciliation._bridge import Bridge
     from umfpay.reconciliation._report import DifferenceRow, Language, Report
 
 
-_AMOUNT_WIDTH: Final = 18
+AMOUNT_WIDTH: Final = 18
 _MAX_LINE: Final = 400
 _ORDER: Final = {name: place for place, name in enumerate(Difference)}
 
@@ -41,6 +42,23 @@ def summary_text(report: Report, *, language: Language, limit: int) -> str:
     Args:
         limit: Rows of each class that are named; the rest is counted.
     """
+    say = saying(language)
+    lines = [
+        f"{say(TITLE)}: {say(verdict(report))}",
+        *_books(report, say),
+        "",
+        *_classes(report, say),
+        *bridge_lines(report.bridge, say),
+        *_rows(report, say, limit),
+    ]
+
+    return "".join(f"{escape(line, limit=_MAX_LINE)}\n" for line in lines)
+
+
+def saying(language: Language) -> Say:
+    """
+    Return what says a text in *language*.
+    """
 
     def say(text: Text) -> str:
         if language == "both":
@@ -48,16 +66,7 @@ def summary_text(report: Report, *, language: Language, limit: int) -> str:
 
         return text.zh if language == "zh" else text.en
 
-    lines = [
-        f"{say(TITLE)}: {say(verdict(report))}",
-        *_books(report, say),
-        "",
-        *_classes(report, say),
-        *_bridge(report, say),
-        *_rows(report, say, limit),
-    ]
-
-    return "".join(f"{escape(line, limit=_MAX_LINE)}\n" for line in lines)
+    return say
 
 
 def _books(report: Report, say: Say) -> Iterator[str]:
@@ -91,8 +100,11 @@ def _classes(report: Report, say: Say) -> Iterator[str]:
         yield f"{'-':>10}  {say(one.name)}: {say(one.off)}"
 
 
-def _bridge(report: Report, say: Say) -> Iterator[str]:
-    for table in bridge_tables(report.bridge):
+def bridge_lines(bridge: Bridge | None, say: Say) -> Iterator[str]:
+    """
+    Give the lines of a *bridge*, and what its proof lacks.
+    """
+    for table in bridge_tables(bridge):
         yield ""
 
         for shown in table.lines:
@@ -100,12 +112,12 @@ def _bridge(report: Report, say: Say) -> Iterator[str]:
             rows = "" if line.rows is None else f"{line.rows:,}"
             part = say(Text(" (of these)", "（其中）")) if line.is_part else ""
             yield (
-                f"{amount_text(line.amount):>{_AMOUNT_WIDTH}} {table.currency}"
+                f"{amount_text(line.amount):>{AMOUNT_WIDTH}} {table.currency}"
                 f" {rows:>10}  {say(shown.name)}{part}"
             )
 
-    if report.bridge is not None:
-        for one in report.bridge.missing:
+    if bridge is not None:
+        for one in bridge.missing:
             yield f"{say(Text('not proven', '未证明'))}: {say(one)}"
 
 
