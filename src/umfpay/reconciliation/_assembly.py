@@ -122,6 +122,7 @@ def make_report(
         ],
         books={name: facts[name] for name in ("rows", "files")},
         bridge=_bridge(facts, summaries, terms, opening) if with_statement else None,
+        opening_items=opening.rows,
         open_items=run.rows(Part.OPEN_ITEMS),
         other_days=None if unlisted is None else _of_other_days(unlisted),
         quarantined=quarantined,

@@ -322,20 +322,28 @@ def differing_rows(differences: pl.DataFrame) -> dict[str, int]:
     """
     import polars as pl
 
-    amounts = pl.any_horizontal(
-        *(
-            pl.col(f"gateway_{name}") != pl.col(f"statement_{name}")
-            for name in ("total", "total_cny")
-        )
-    )
     exchange = pl.concat_str(
         pl.col("class"), pl.col("also").fill_null(""), separator=","
     ).str.contains(str(Difference.EXCHANGE_DIFFERS))
 
     return {
-        "amounts": int(differences.select(amounts.sum()).item() or 0),
+        "amounts": int(differences.select(pays_other_amount().sum()).item() or 0),
         "exchange": int(differences.select(exchange.sum()).item() or 0),
     }
+
+
+def pays_other_amount() -> pl.Expr:
+    """
+    Tell which differences are of rows that were paid out for another amount.
+    """
+    import polars as pl
+
+    return pl.any_horizontal(
+        *(
+            pl.col(f"gateway_{name}") != pl.col(f"statement_{name}")
+            for name in ("total", "total_cny")
+        )
+    )
 
 
 def summarise(found: ComparisonResult) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 import attrs
 
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 
 Language = Literal["zh", "en", "both"]
+PAGE_ROWS: Final = 200
+"""Of each class, and of each line of the bridge, in a page."""
 
 
 @attrs.frozen(kw_only=True)
@@ -113,6 +115,8 @@ class Report:
         switched_off: Classes that were not looked for, and why.
         books: What was read: files, days, merchant, rows, rules of the total.
         bridge: From what was traded to what was paid out; None without a statement.
+        opening_items: Rows that were open before the first day, as they were given; None
+            if there are none.
         open_items: Rows of the transactions that were not paid out, as a polars frame
             of their columns: what is open before the next night. None without a
             statement.
@@ -133,6 +137,7 @@ class Report:
         notes: Sequence[Text] = (),
         books: Mapping[str, Any] | None = None,
         bridge: Bridge | None = None,
+        opening_items: pl.DataFrame | None = None,
         open_items: pl.DataFrame | None = None,
         other_days: pl.DataFrame | None = None,
         quarantined: pl.DataFrame | None = None,
@@ -142,6 +147,7 @@ class Report:
         self._has_ids = False
         self._suggestions: dict[str, tuple[Suggestion, ...]] | None = None
         self.bridge = bridge
+        self.opening_items = opening_items
         self.open_items = open_items
         self.other_days = other_days
         self.quarantined = quarantined
@@ -269,7 +275,9 @@ class Report:
         rest: str = "",
     ) -> Path:
         """
-        Write the report as the ending of *to* says: one of `endings`.
+        Write the report as the ending of *to* says: one of `endings`. What is too much
+        for a page of the rows that are open, or of other days, is in a file beside it:
+        of ``report.html`` in ``report-bridge.csv``.
 
         Args:
             language: Of what people read.
@@ -281,7 +289,12 @@ class Report:
         """
         match Path(to).suffix:
             case ".html":
-                return self.write_html(to, language=language, rest=rest)
+                return self.write_html(
+                    to,
+                    language=language,
+                    rest=rest,
+                    bridge_rows=self._write_bridge_rows_beside(Path(to)),
+                )
             case ".xlsx":
                 return self.write_xlsx(to, language=language, rest=rest)
             case ".txt":
@@ -417,13 +430,50 @@ class Report:
 
         return _write_file(to, lambda file: write_csv_rows(rows, file, mark=False))
 
+    def write_bridge_rows(
+        self, to: str | os.PathLike[str], *, mark: bool = False
+    ) -> Path:
+        """
+        Write the rows of the bridge that have no class as CSV in UTF-8: what was open
+        before, what is open now, what was paid out for orders of other days, and where
+        rows that cannot be read stand, each with the line of the bridge (*item*) that
+        it is part of.
+
+        Args:
+            mark: Begin with a byte order mark, for Excel.
+
+        Raises:
+            ConfigError: It cannot be written.
+        """
+        from umfpay.reconciliation._bridge_rows import bridge_csv_rows
+        from umfpay.reconciliation._report_csv import safe_rows, write_csv_rows
+
+        rows = safe_rows(bridge_csv_rows(self))
+
+        return _write_file(to, lambda file: write_csv_rows(rows, file, mark=mark))
+
+    def _write_bridge_rows_beside(self, page: Path) -> str:
+        """
+        Write the rows of the bridge that a page of the usual length has not; return the
+        name of their file, "" where it has all.
+        """
+        from umfpay.reconciliation._bridge_rows import listed_rows
+
+        if all(rows.height <= PAGE_ROWS for rows in listed_rows(self).values()):
+            return ""
+
+        beside = page.with_name(f"{page.stem}-bridge.csv")
+
+        return self.write_bridge_rows(beside, mark=True).name
+
     def write_html(
         self,
         to: str | os.PathLike[str],
         *,
         language: Language = "both",
-        limit: int = 200,
+        limit: int = PAGE_ROWS,
         rest: str = "",
+        bridge_rows: str = "",
         produced_at: str = "",
     ) -> Path:
         """
@@ -433,6 +483,7 @@ class Report:
             language: Chinese, English, or both, of which one is shown at a time.
             limit: Rows shown of each class; the rest is counted.
             rest: The name of a file beside it that has all of them; linked.
+            bridge_rows: The same of a file of `write_bridge_rows()`.
             produced_at: Shown as it is; none is shown by default, so that the same
                 books give the same page.
 
@@ -446,6 +497,7 @@ class Report:
             language=language,
             limit=limit,
             rest=rest,
+            bridge_rows=bridge_rows,
             produced_at=produced_at,
         )
 

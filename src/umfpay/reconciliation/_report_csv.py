@@ -35,7 +35,7 @@ _FORMULA_BEGIN: Final = re.compile(
 _SUSPICIOUS: Final = rf"^[\t\r\n]|(?:^|[;|\t\r\n])[{_INVISIBLE_CHARACTERS}]*[{_SIGNS}]"
 _BLANKS: Final = ("\t", "\r", "\n")
 # What we write ourselves: numbers, days and words.
-_OWN_COLUMNS: Final = frozenset({"class", "also", "side", "id", "age"})
+_OWN_COLUMNS: Final = frozenset({"class", "also", "side", "id", "age", "item"})
 _OWN_VALUES: Final = (
     "_total",
     "_total_cny",
@@ -98,10 +98,17 @@ def csv_rows(report: Report, *, language: Language) -> pl.DataFrame:
     if unwanted is not None:
         whole = whole.drop(f"{name}{unwanted}" for name in words_of_both)
 
-    return whole.with_columns(
-        _safe(whole.get_column(name))
-        for name in whole.columns
-        if name not in _OWN_COLUMNS and not name.endswith(_OWN_VALUES)
+    return safe_rows(whole)
+
+
+def safe_rows(texts: pl.DataFrame) -> pl.DataFrame:
+    """
+    Return *texts* with nothing that a spreadsheet would run.
+    """
+    return texts.with_columns(
+        _safe(texts.get_column(name))
+        for name in texts.columns
+        if name not in _OWN_COLUMNS and not f"_{name}".endswith(_OWN_VALUES)
     )
 
 

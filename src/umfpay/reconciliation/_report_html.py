@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from importlib import resources
@@ -19,7 +19,8 @@ from urllib.parse import quote
 import attrs
 
 from umfpay.errors import Text
-from umfpay.reconciliation._bridge import Bridge
+from umfpay.reconciliation._bridge import ITEM_NAMES, Bridge
+from umfpay.reconciliation._bridge_rows import differences_of
 from umfpay.reconciliation._class_names import CLASS_NAMES
 from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._extra import needs_reconcile_extra
@@ -80,7 +81,13 @@ class _Value:
 
 
 def page(
-    report: Report, *, language: Language, limit: int, rest: str, produced_at: str
+    report: Report,
+    *,
+    language: Language,
+    limit: int,
+    rest: str,
+    bridge_rows: str,
+    produced_at: str,
 ) -> str:
     """
     Return the page of *report*.
@@ -109,16 +116,19 @@ def page(
             '<span lang="zh-CN">{}</span><span lang="en">{}</span>'
         ).format(text.zh, text.en)
 
+    sections = [*_sections(report, limit)]
     parts = {
-        "sections": [*_sections(report, limit)],
+        "sections": sections,
+        "opening_items": _listed(report.opening_items, limit, report.bridge),
         "open_items": _listed(report.open_items, limit, report.bridge),
         "other_days": _listed(report.other_days, limit, None),
         "quarantined": _quarantined(report.quarantined, limit),
+        "makers": _makers(report, sections, limit),
     }
 
     return template.render(
         **parts,
-        anchors=_anchors(parts),
+        anchors=_anchors(parts) | {file.section for file in file_lines(report)},
         book_names=BOOK_NAMES,
         t=lambda en, zh: say(Text(en, zh)),
         say=say,
@@ -133,14 +143,16 @@ def page(
         verdict=verdict(report),
         clean=report.is_clean,
         bridge=[*bridge_tables(report.bridge)],
-        missing=() if report.bridge is None else report.bridge.missing,
+        missing=report.missing,
+        unproven=() if report.bridge is None else report.bridge.missing,
         classes=_classes(report),
         files=file_lines(report),
         rows=report.books.get("rows", {}),
-        notes=report.notes,
+        notes=[note for note in report.notes if note not in report.missing],
         rest=rest,
+        bridge_rows=bridge_rows,
         # A name that begins with a scheme is a file all the same.
-        rest_link=f"./{quote(rest)}",
+        link=lambda name: f"./{quote(name)}",
         produced_at=produced_at,
     )
 
@@ -149,11 +161,41 @@ def _anchors(parts: Mapping[str, Any]) -> set[str]:
     """
     Return the sections that a page of *parts* has.
     """
-    names = {"open_items": "open", "other_days": "other-days"}
-    names["quarantined"] = "quarantined-rows"
+    names = {
+        "opening_items": "opening",
+        "open_items": "open",
+        "other_days": "other-days",
+        "quarantined": "quarantined-rows",
+    }
     listed = {anchor for name, anchor in names.items() if parts[name]}
 
     return listed | {section["id"] for section in parts["sections"]}
+
+
+def _makers(
+    report: Report, sections: Sequence[Mapping[str, Any]], limit: int
+) -> dict[str, dict[str, Any]]:
+    """
+    Return the differences that make lines of the bridge and have several classes, by
+    the names of the lines: their numbers, and which of them the page has.
+    """
+    shown = {one["anchor"] for section in sections for one in section["rows"]}
+
+    return {
+        str(item): {
+            "id": f"rows-{item}",
+            "name": ITEM_NAMES[item],
+            "rows": [
+                {
+                    "number": row["refund_id"] or row["order_id"],
+                    "anchor": row["id"] if row["id"] in shown else "",
+                }
+                for row in rows.head(limit).iter_rows(named=True)
+            ],
+            "more": max(0, rows.height - limit),
+        }
+        for item, rows in differences_of(report).items()
+    }
 
 
 def _hash(text: str) -> str:

@@ -158,6 +158,7 @@ class _Workbook:
         self._write_differences(limit, rest)
 
         for name, rows in (
+            (Text("Open before", "期初未结算"), self._report.opening_items),
             (Text("Open", "未结算"), self._report.open_items),
             (Text("Other days", "其他日期"), self._report.other_days),
         ):

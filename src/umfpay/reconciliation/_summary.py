@@ -31,6 +31,9 @@ NOT_CLEAN: Final = Text("There are differences.", "存在差异。")
 NOT_PROVEN: Final = Text(
     "All is matched; the bridge does not prove it.", "全部一致，但资金桥未能证明。"
 )
+BOOKS_MISSING: Final = Text(
+    "What is there is matched, but books are missing.", "现有账册全部一致，但缺少账册。"
+)
 TITLE: Final = Text("Reconciliation", "对账报告")
 
 BOOK_NAMES: Final = {
@@ -45,7 +48,18 @@ _RULE_NAMES: Final = {
     TotalRule.GROSS: Text("payments and refunds", "支付加退款"),
 }
 # Where the rows of a line of the bridge are found.
+TRANSACTION_FILES: Final = "files-transactions"
+STATEMENT_FILES: Final = "files-statement"
 _SECTION_OF_ITEM: Final = {
+    BridgeItem.OPENING: "opening",
+    **dict.fromkeys(
+        (BridgeItem.TRADED, BridgeItem.REFUNDED, BridgeItem.REVERSED),
+        TRANSACTION_FILES,
+    ),
+    **dict.fromkeys(
+        (BridgeItem.FEES, BridgeItem.FX, BridgeItem.ROUNDING, BridgeItem.PAID_OUT),
+        STATEMENT_FILES,
+    ),
     BridgeItem.OTHER_DAYS: "other-days",
     BridgeItem.QUARANTINED: "quarantined-rows",
     BridgeItem.UNKNOWN: Difference.PAID_OUT_UNKNOWN,
@@ -98,8 +112,14 @@ class ShownLine:
 class FileLine:
     """
     A file of the gateway that was read.
+
+    Args:
+        section: Of a page, which has the files of its book.
+        name: Empty for what has none.
     """
 
+    section: str
+    name: str
     book: Text
     merchant: str
     day: str
@@ -114,7 +134,10 @@ def verdict(report: Report) -> Text:
     if report.is_clean:
         return CLEAN if report.bridge is None else PROVEN
 
-    return NOT_CLEAN if _differing(report) else NOT_PROVEN
+    if _differing(report):
+        return NOT_CLEAN
+
+    return BOOKS_MISSING if report.missing else NOT_PROVEN
 
 
 def _differing(report: Report) -> bool:
@@ -171,6 +194,8 @@ def file_lines(report: Report) -> list[FileLine]:
     """
     return [
         FileLine(
+            section=f"files-{file['book']}",
+            name=file.get("file", ""),
             book=BOOK_NAMES.get(file["book"], Text(file["book"], file["book"])),
             merchant=file["merchant"],
             day=file["day"],
