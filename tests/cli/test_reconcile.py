@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sqlite3
+import sys
 from datetime import date
 
 import pytest
 import statement_files as files
-from night_shop import MONDAY, Shop
+from night_shop import MONDAY, TUESDAY, Shop
 
 from benchmarks._reconciliation_parts import COLUMNS
 from benchmarks.reconciliation_day import write_day
@@ -424,6 +426,40 @@ def test_books_are_kept_over_nights(tmp_path, capsys):
     assert Exit.GOOD == run([*given, "--night=20170207"])
     assert Exit.GOOD == run([*given, "--night=20170206", "--refresh"])
     assert "Later nights were made of the version before" in capsys.readouterr().out
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_who_looks_sees_how_far_it_is(arguments, tmp_path, monkeypatch):
+    """
+    On standard error of a terminal, of single files and of nights.
+    """
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    run(arguments)
+
+    for word in ("Reading | 读取", "Comparing | 核对", "0/1"):
+        assert word in sys.stderr.getvalue()
+
+    shop = Shop(tmp_path)
+    shop.writes(MONDAY, [shop.sells(1, MONDAY)], [])
+    shop.night(MONDAY)
+    sys.stderr.truncate(0)
+    run(
+        [
+            "reconcile",
+            f"--books={shop.books}",
+            f"--files={shop.files}",
+            f"--ledger={shop.folder / 'ledger.csv'}",
+            f"--night={TUESDAY}",
+            f"--no-file={TUESDAY}",
+        ]
+    )
+
+    assert "Looking at earlier nights | 比对之前各晚" in sys.stderr.getvalue()
 
 
 def test_a_month_of_books_is_added_up(tmp_path, capsys):

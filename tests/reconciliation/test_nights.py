@@ -14,7 +14,7 @@ import pytest
 from night_shop import MONDAY, THURSDAY, TUESDAY, WEDNESDAY, Shop
 
 from umfpay import errors
-from umfpay.reconciliation import Books, Ledger, reconcile
+from umfpay.reconciliation import Books, Ledger, Progress, Step, reconcile
 
 
 @pytest.fixture(name="shop")
@@ -488,3 +488,25 @@ def test_files_that_changed_since_they_were_pulled_are_refused(shop):
 
     with pytest.raises(errors.ConfigError, match="has changed since it was pulled"):
         shop.night(MONDAY)
+
+
+def test_progress_of_a_night_is_shown(shop):
+    """
+    From the ledger that is kept to what earlier nights had; a night that is made again
+    keeps nothing.
+    """
+    seen = []
+    shop.writes(MONDAY, [shop.sells(1, MONDAY)], [])
+    shop.night(MONDAY, on_progress=seen.append)
+
+    steps = ["keeping", "reading", "comparing", "reporting", "remembering"]
+
+    assert steps == [*dict.fromkeys(str(one.step) for one in seen)]
+    assert Progress(step=Step.KEEPING, done=0, total=None) == seen[0]
+    assert Progress(step=Step.KEEPING, done=1, total=None) in seen
+    assert Progress(step=Step.REMEMBERING, done=2, total=2) == seen[-1]
+
+    seen.clear()
+    shop.night(MONDAY, on_progress=seen.append)
+
+    assert steps[1:] == [*dict.fromkeys(str(one.step) for one in seen)]

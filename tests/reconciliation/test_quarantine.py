@@ -174,8 +174,9 @@ def test_a_run_that_is_gone_on_with_still_has_them(ledger, tmp_path):
     class StoppedError(Exception):
         pass
 
-    def stop(_):
-        raise StoppedError
+    def stop(progress):
+        if progress.step == "comparing" and progress.done:
+            raise StoppedError
 
     traded = [files.payment(1), spoilt(files.payment(2))]
     options = {"buckets": 2, "work_dir": tmp_path / "w"}

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -19,7 +20,14 @@ import statement_files as files
 from benchmarks._reconciliation_parts import COLUMNS, by_hand, scored
 from benchmarks.reconciliation_day import CLASSES, write_day
 from umfpay import errors
-from umfpay.reconciliation import Difference, Ledger, TotalRules, reconcile
+from umfpay.reconciliation import (
+    Difference,
+    Ledger,
+    Progress,
+    Step,
+    TotalRules,
+    reconcile,
+)
 
 
 ROOT = Path(__file__).parents[2]
@@ -41,8 +49,12 @@ def run(day, **options):
     return reconcile(
         day.transactions,
         day.statement,
-        ledger=Ledger.csv(day.ledger, columns=COLUMNS),
-        **{"settle_after": 1, "opening": Decimal(0), **options},
+        **{
+            "ledger": Ledger.csv(day.ledger, columns=COLUMNS),
+            "settle_after": 1,
+            "opening": Decimal(0),
+            **options,
+        },
     )
 
 
@@ -52,8 +64,16 @@ class StoppedError(Exception):
     """
 
 
-def stop(_):
-    raise StoppedError
+def stop(progress):
+    """
+    Stop after the first bucket.
+    """
+    if is_compared(progress):
+        raise StoppedError
+
+
+def is_compared(progress):
+    return progress.step == "comparing" and progress.done > 0
 
 
 def found(report):
@@ -132,7 +152,7 @@ from umfpay.reconciliation import Ledger, reconcile
 day = Day.load(Path({str(day.ledger.parent)!r}))
 
 def kill(progress):
-    if progress.done == 3:
+    if progress.step == "comparing" and progress.done == 3:
         os.kill(os.getpid(), signal.SIGKILL)
 
 reconcile(
@@ -204,7 +224,10 @@ def test_two_runs_never_share_a_folder(day, tmp_path):
     """
     refused = []
 
-    def another(_):
+    def another(progress):
+        if not is_compared(progress):
+            return
+
         with pytest.raises(errors.ConfigError, match="another run uses") as caught:
             run(day, work_dir=tmp_path / "w", buckets=2)
 
@@ -589,3 +612,53 @@ def test_payouts_for_orders_of_other_days_are_a_line(tmp_path, opening):
     assert (Decimal(-400) if opening else Decimal(0)) == report.bridge.line(
         "closing"
     ).amount
+
+
+def test_progress_is_shown_from_the_begin_to_the_end(day, tmp_path):
+    """
+    Rows while the books are read, then buckets, then the lines of the differences.
+    """
+    seen = []
+    report = run(day, work_dir=tmp_path / "w", buckets=2, on_progress=seen.append)
+    steps = [one.step for one in seen]
+
+    assert [*map(str, sorted(steps, key=[*Step].index))] == steps
+    assert ["reading", "comparing", "reporting"] == [*dict.fromkeys(steps)]
+    assert Progress(step=Step.READING, done=0, total=None) == seen[0]
+
+    read = [one.done for one in seen if one.step is Step.READING]
+
+    assert read == sorted(read)
+    assert sum(report.books["rows"].values()) == read[-1]
+    assert [(0, 2), (1, 2), (2, 2)] == [
+        (one.done, one.total) for one in seen if one.step is Step.COMPARING
+    ]
+
+
+def test_progress_is_shown_while_a_ledger_takes_its_time(day, monkeypatch):
+    """
+    In the thread that has called, however slow a book is read.
+    """
+    looked = threading.Event()
+    seen = []
+
+    ledger = Ledger.csv(day.ledger, columns=COLUMNS)
+    batches = ledger.placed_batches
+
+    def slow_batches():
+        assert looked.wait(30)
+
+        yield from batches()
+
+    def look(progress):
+        assert threading.main_thread() is threading.current_thread()
+        seen.append(progress)
+
+        if len(seen) == 3:
+            assert Step.READING is progress.step
+            looked.set()
+
+    monkeypatch.setattr(ledger, "placed_batches", slow_batches)
+
+    assert run(day, ledger=ledger, on_progress=look).to_json() == run(day).to_json()
+    assert looked.is_set()

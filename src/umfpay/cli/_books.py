@@ -5,6 +5,7 @@ Books over nights: ``umfpay reconcile --books DIR --night DAY``, and ``umfpay bo
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -15,9 +16,11 @@ import attrs
 import click
 
 from umfpay.cli._exit_codes import Exit
+from umfpay.cli._progress import ShownProgress
 from umfpay.cli._sessions import config_option, fetch_token_option
 from umfpay.cli._statements import PullArguments, pull_files
 from umfpay.cli._streams import print_line
+from umfpay.errors import Text
 
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
+_PULLING: Final = Text("Pulling files", "下载文件")
 _NIGHT_OPTIONS: Final = (
     click.option(
         "--books",
@@ -101,6 +105,7 @@ class NightArguments:
 def compare_night(
     asked: NightArguments,
     ledger: Ledger,
+    bar: ShownProgress,
     *,
     settle_after: int | None,
     opening: object,
@@ -123,7 +128,7 @@ def compare_night(
     )
 
     if asked.files is None and (asked.refresh or asked.night not in books.days()):
-        without_file = [*without_file, *_pull(asked, books, merchant, options)]
+        without_file = [*without_file, *_pull(asked, books, bar, merchant, options)]
 
     return books.night(
         asked.night,
@@ -131,26 +136,37 @@ def compare_night(
         ledger=ledger,
         without_file=without_file,
         refresh=asked.refresh,
+        on_progress=bar.show,
         **options,
     )
 
 
 def _pull(
-    asked: NightArguments, books: Books, merchant: str | None, options: dict[str, Any]
+    asked: NightArguments,
+    books: Books,
+    bar: ShownProgress,
+    merchant: str | None,
+    options: dict[str, Any],
 ) -> list[date]:
     """
     Pull the files of both kinds; return the days of which there is none of transactions.
     """
     nothing: list[date] = []
+    first = books.first_day(asked.night)
+    total = 2 * ((asked.night - first).days + 1)
+    done = itertools.count(1)
+    bar.show_step(_PULLING, 0, total)
 
     for kind in ("transactions", "reconciliation"):
 
         def note(one: Pulled, kind: str = kind) -> None:
+            bar.show_step(_PULLING, next(done), total)
+
             if one.path is None and kind == "transactions":
                 nothing.append(one.day)
 
         wanted = PullArguments(
-            days=(books.first_day(asked.night), asked.night),
+            days=(first, asked.night),
             out=str(books.pulled),
             kind=kind,
             merchant=merchant,

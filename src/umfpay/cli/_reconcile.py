@@ -31,6 +31,7 @@ from umfpay.cli._ledger import (
     pairs,
 )
 from umfpay.cli._months import MonthArguments, month_options, print_month
+from umfpay.cli._progress import shown_progress
 from umfpay.cli._streams import print_json, print_line
 from umfpay.reconciliation import Difference, Encoding, Rounding, TotalRules
 
@@ -242,16 +243,23 @@ def reconcile(
                 "--transactions, or --books with --night, is needed."
             )
 
-        result = reconciliation.reconcile(
-            list(transactions),
-            list(statements) or None,
-            ledger=book,
-            days=None if first is None or last is None else (first.date(), last.date()),
-            work_dir=work_dir,
-            rounding=rounding or Rounding.HALF_UP,
-            total_rule=total_rule if total_rules is None else TotalRules(total_rules),  # type: ignore[arg-type]  # click knows the words
-            **options,
-        )
+        with shown_progress() as bar:
+            result = reconciliation.reconcile(
+                list(transactions),
+                list(statements) or None,
+                ledger=book,
+                days=None
+                if first is None or last is None
+                else (first.date(), last.date()),
+                work_dir=work_dir,
+                rounding=rounding or Rounding.HALF_UP,
+                total_rule=total_rule  # type: ignore[arg-type]  # click knows the words
+                if total_rules is None
+                else TotalRules(total_rules),
+                on_progress=bar.show,
+                **options,
+            )
+
         is_clean, lines = result.is_clean, []
     else:
         _check_alone(
@@ -266,7 +274,10 @@ def reconcile(
                 "--total-rule": total_rule != "auto",
             }
         )
-        night = compare_night(asked, book, **options)
+
+        with shown_progress() as bar:
+            night = compare_night(asked, book, bar, **options)
+
         result, is_clean, lines = night.report, night.is_clean, night_lines(night)
 
     for place in reports:

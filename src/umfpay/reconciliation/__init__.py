@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._frame_parser import Header
-from umfpay.reconciliation._progress import Progress
 from umfpay.reconciliation._reading import (
     Encoding,
     OnBadRow,
@@ -19,6 +18,7 @@ from umfpay.reconciliation._reading import (
     read_transactions,
 )
 from umfpay.reconciliation._rows import Kind, PaidOut, Transaction
+from umfpay.reconciliation._steps import Progress, Step
 from umfpay.reconciliation._terms import Rounding
 from umfpay.reconciliation._tolerance import Tolerance
 from umfpay.reconciliation._totals import RuleChoice, TotalRule, TotalRules
@@ -99,6 +99,7 @@ __all__ = [
     "RuleChoice",
     "Statement",
     "StatementReader",
+    "Step",
     "Tolerance",
     "TotalRule",
     "TotalRules",

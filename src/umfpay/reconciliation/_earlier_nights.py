@@ -18,6 +18,7 @@ from umfpay.reconciliation._reading import (
     read_statement,
     read_transactions,
 )
+from umfpay.reconciliation._steps import OnProgress, Progress, Step
 
 
 if TYPE_CHECKING:
@@ -25,7 +26,11 @@ if TYPE_CHECKING:
 
 
 def listed_keys(
-    paths: Mapping[Book, Sequence[Path]], reading: Mapping[str, Any], *, by_day: bool
+    paths: Mapping[Book, Sequence[Path]],
+    reading: Mapping[str, Any],
+    on_progress: OnProgress,
+    *,
+    by_day: bool,
 ) -> pl.DataFrame:
     """
     Return the keys of the gateway's files, each with its *book* and the *day* of the file.
@@ -46,6 +51,13 @@ def listed_keys(
 
     schema = {**dict.fromkeys(("book", *KEY), pl.String), "day": pl.Date}
     frames = [pl.DataFrame(schema=schema)]
+    total = sum(len(paths[book]) for book in (Book.TRANSACTIONS, Book.STATEMENT))
+    done = 0
+
+    def progress() -> Progress:
+        return Progress(step=Step.REMEMBERING, done=done, total=total)
+
+    on_progress(progress())
 
     for path in paths[Book.TRANSACTIONS]:
         reader = read_transactions(path, **reading)
@@ -53,6 +65,8 @@ def listed_keys(
             _keys(rows, Book.TRANSACTIONS, reader.header)
             for rows in keyed(Book.TRANSACTIONS, reader, *KEY)
         ]
+        done += 1
+        on_progress(progress())
 
     is_refund = pl.col("kind") == "T"
 
@@ -69,6 +83,8 @@ def listed_keys(
             )
             for rows in keyed(Book.STATEMENT, paid, "kind", "number")
         ]
+        done += 1
+        on_progress(progress())
 
     return pl.concat(frames)
 

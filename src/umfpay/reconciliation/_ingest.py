@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -23,6 +23,7 @@ from umfpay.reconciliation._ledger import Ledger
 from umfpay.reconciliation._partitions import PartitionStore
 from umfpay.reconciliation._quarantine import quarantined_rows, unread_amount
 from umfpay.reconciliation._states import UNPAID, meaning_in_ledger
+from umfpay.reconciliation._steps import OnProgress, Progress, Step
 from umfpay.reconciliation._sums import RawSums
 from umfpay.reconciliation._terms import Rounding
 from umfpay.reconciliation._totals import RuleChoice
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 # Refunds of the statement that are not divided yet.
 _REFUNDS: Final = "refunds"
+# Seconds between two looks at how far it is.
+_LOOK_EVERY: Final = 0.2
 
 
 class Ingest:
@@ -67,15 +70,19 @@ class Ingest:
         self._opening = opening
         self._rule = rule
         self._sums = RawSums(rounding)
-        self._rows: Counter[Book] = Counter()
+        # All from the begin: threads add to it while it is looked at.
+        self._rows: Counter[Book] = Counter(dict.fromkeys(Book, 0))
         self._unpaid = 0
         self._by_order = partitions.bucket_of("order_id")
         self._by_number = partitions.bucket_of("number")
         self._is_divided = partitions.buckets > 1
 
-    def run(self) -> dict[str, Any]:
+    def run(self, on_progress: OnProgress) -> dict[str, Any]:
         """
         Read everything; return what was seen.
+
+        Args:
+            on_progress: Called in this thread.
 
         Raises:
             IncompleteStatementError: A file of the gateway is not whole.
@@ -86,8 +93,17 @@ class Ingest:
             # The longest first.
             works = [self._add_statements, self._add_transactions, self._add_ledger]
 
-            for one in [threads.submit(work) for work in works]:
+            started = [threads.submit(work) for work in works]
+            left = {*started}
+
+            while left:
+                on_progress(self._progress())
+                left = wait(left, _LOOK_EVERY).not_done
+
+            for one in started:
                 one.result()
+
+        on_progress(self._progress())
 
         if self._is_divided and self._statements:
             # Where a refund belongs is known when the other books are.
@@ -106,6 +122,9 @@ class Ingest:
             "unpaid_in_ledger": self._unpaid,
             "ledger_notes": [[note.en, note.zh] for note in self._ledger.notes()],
         }
+
+    def _progress(self) -> Progress:
+        return Progress(step=Step.READING, done=self._rows.total(), total=None)
 
     def quarantined(self) -> pl.DataFrame:
         """

@@ -42,6 +42,7 @@ from umfpay.reconciliation._night_store import (
 from umfpay.reconciliation._pinned_ledger import PinnedLedger, write_ledger
 from umfpay.reconciliation._right_books import checked_opening
 from umfpay.reconciliation._running import reconcile
+from umfpay.reconciliation._steps import OnProgress, ignore_progress
 from umfpay.reconciliation._terms import Days, Rounding, checked_settle_after
 from umfpay.reconciliation._tolerance import Tolerance
 from umfpay.reconciliation._totals import TotalRules
@@ -233,6 +234,7 @@ class Books:
         encoding: Encoding | None = None,
         on_bad_row: OnBadRow = "raise",
         refresh: bool = False,
+        on_progress: OnProgress | None = None,
     ) -> Night:
         """
         Compare a night, and keep what is open.
@@ -259,6 +261,8 @@ class Books:
             ConfigError: An argument cannot be meant, a file has changed since it was
                 pulled, the books are damaged, or another process works in them.
         """
+        show = on_progress or ignore_progress
+
         with self._store.locked():
             if self._store.head() is None:
                 self._store.begin(self._terms)
@@ -267,7 +271,7 @@ class Books:
             stored = nights.get(day)
 
             if stored is not None and not refresh:
-                return self._made_again(stored, engine)
+                return self._made_again(stored, engine, show)
 
             before = [one for at, one in sorted(nights.items()) if at < day]
             folder = Path(files or self.pulled)
@@ -276,7 +280,7 @@ class Books:
                 ledger if isinstance(ledger, Ledger) else Ledger.open(ledger, columns)
             )
             pinned = self._pinned((first, day), folder, without_file)
-            pinned.append(self._pinned_ledger(book))
+            pinned.append(self._pinned_ledger(book, show))
             rules = self._store.folder / _RULES_NAME
             facts = {
                 "first": first.isoformat(),
@@ -305,7 +309,7 @@ class Books:
                 version=1 if stored is None else stored.version + 1,
                 facts=facts,
             )
-            night, parts, learned = self._compared(made, engine)
+            night, parts, learned = self._compared(made, engine, show)
 
             if self._terms["merchant"] is None:
                 self._terms["merchant"] = night.report.books["files"][0]["merchant"]
@@ -483,23 +487,25 @@ class Books:
 
         return pinned
 
-    def _pinned_ledger(self, ledger: Ledger) -> PinnedFile:
+    def _pinned_ledger(self, ledger: Ledger, on_progress: OnProgress) -> PinnedFile:
         with tempfile.TemporaryDirectory(prefix="umfpay-books-") as folder:
             path = Path(folder) / _LEDGER_NAME
-            write_ledger(ledger, path)
+            write_ledger(ledger, path, on_progress)
 
             return self._store.pin(str(Book.LEDGER), _LEDGER_NAME, path)
 
     # Comparison
 
-    def _made_again(self, stored: StoredNight, engine: Engine) -> Night:
+    def _made_again(
+        self, stored: StoredNight, engine: Engine, on_progress: OnProgress
+    ) -> Night:
         """
         Return a night as it was, of the files that it had.
 
         Raises:
             ConfigError: It comes out otherwise.
         """
-        night, parts, _ = self._compared(stored, engine)
+        night, parts, _ = self._compared(stored, engine, on_progress)
 
         for name, rows in parts.items():
             if not rows.equals(self._store.part(stored, name)):
@@ -512,7 +518,7 @@ class Books:
         return night
 
     def _compared(
-        self, made: StoredNight, engine: Engine
+        self, made: StoredNight, engine: Engine, on_progress: OnProgress
     ) -> tuple[Night, dict[str, pl.DataFrame], str | None]:
         facts = made.facts
         first = made.first
@@ -557,6 +563,7 @@ class Books:
                 rounding=facts["rounding"],
                 encoding=facts["encoding"],
                 on_bad_row=facts["on_bad_row"],
+                on_progress=on_progress,
             )
             keys = listed_keys(
                 paths,
@@ -565,6 +572,7 @@ class Books:
                     "encoding": facts["encoding"],
                     "on_bad_row": facts["on_bad_row"],
                 },
+                on_progress,
                 by_day=facts["by_day"],
             )
             learned = rules.read_text("utf-8") if rules.exists() else None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from umfpay.errors import Text
 from umfpay.reconciliation._books import KEY, LINE, REFUND_SUM, Book, schema_of
 from umfpay.reconciliation._ledger import Ledger
+from umfpay.reconciliation._steps import OnProgress, Progress, Step
 
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _SOURCE: Final = b"umfpay.source"
 
 
-def write_ledger(ledger: Ledger, to: Path) -> None:
+def write_ledger(ledger: Ledger, to: Path, on_progress: OnProgress) -> None:
     """
     Write the rows of *ledger*, in the columns that are compared, as Parquet.
     """
@@ -41,6 +42,9 @@ def write_ledger(ledger: Ledger, to: Path) -> None:
     columns = pl.DataFrame(schema=schema).to_arrow().schema
     source = {_SOURCE: ledger.source.encode()}
 
+    count = 0
+    on_progress(Progress(step=Step.KEEPING, done=count, total=None))
+
     with pq.ParquetWriter(to, columns.with_metadata(source)) as writer:
         for rows in ledger.placed_batches():
             writer.write_table(
@@ -48,6 +52,8 @@ def write_ledger(ledger: Ledger, to: Path) -> None:
                     pl.col(name).cast(kind) for name, kind in schema.items()
                 ).to_arrow()
             )
+            count += rows.height
+            on_progress(Progress(step=Step.KEEPING, done=count, total=None))
 
 
 class PinnedLedger(Ledger):

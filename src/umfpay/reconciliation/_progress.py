@@ -13,7 +13,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
 import filelock
 
 from umfpay._private_files import (
@@ -43,20 +42,6 @@ _QUARANTINE_FILE: Final = "quarantined.arrow"
 _LOCK_FILE: Final = f"{PARTIAL_PREFIX}reconcile.lock"
 # Changes when older folders cannot be gone on with.
 _FORMAT_VERSION: Final = 5
-
-
-@attrs.frozen(kw_only=True)
-class Progress:
-    """
-    How far a run is.
-
-    Args:
-        done: Buckets that are compared.
-        total: All buckets.
-    """
-
-    done: int
-    total: int
 
 
 class Part(StrEnum):

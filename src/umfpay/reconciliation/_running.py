@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
@@ -29,7 +29,7 @@ from umfpay.reconciliation._ingest import Ingest
 from umfpay.reconciliation._ledger import Ledger
 from umfpay.reconciliation._partitions import PartitionStore
 from umfpay.reconciliation._places import with_ledger_places
-from umfpay.reconciliation._progress import Progress, Run
+from umfpay.reconciliation._progress import Run
 from umfpay.reconciliation._quarantine import with_quarantine
 from umfpay.reconciliation._reading import (
     Encoding,
@@ -49,6 +49,12 @@ from umfpay.reconciliation._right_books import (
     days_of_files,
     refuse_mixed_merchants,
     refuse_same_files,
+)
+from umfpay.reconciliation._steps import (
+    OnProgress,
+    Progress,
+    Step,
+    ignore_progress,
 )
 from umfpay.reconciliation._terms import (
     Days,
@@ -98,7 +104,7 @@ def reconcile(
     rounding: Rounding | str = Rounding.HALF_UP,
     encoding: Encoding | None = None,
     on_bad_row: OnBadRow = "raise",
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Report:
     """
     Compare the gateway's files with the merchant's ledger.
@@ -140,7 +146,8 @@ def reconcile(
         on_bad_row: ``"quarantine"`` sets rows of the gateway's files aside that cannot
             be read, and goes on: the report has them in *quarantined*, and is not
             clean.
-        on_progress: Told after each bucket.
+        on_progress: Called when a step begins, several times a second while the books
+            are read, and after each bucket.
 
     Raises:
         IncompleteStatementError: A file of the gateway is not whole.
@@ -167,6 +174,7 @@ def reconcile(
         # It may be an address with a password, and a traceback may show this frame.
         del ledger
 
+    show = on_progress or ignore_progress
     payments = _as_sources(transactions)
     paid_out = [] if statement is None else _as_sources(statement)
     settle_after = checked_settle_after(settle_after, with_statement=bool(paid_out))
@@ -214,7 +222,7 @@ def reconcile(
                 rule=rule,
                 rounding=known_rounding,
             )
-            seen = ingest.run()
+            seen = ingest.run(show)
             quarantined = ingest.quarantined()
 
             if quarantined.height:
@@ -236,6 +244,8 @@ def reconcile(
             holidays=holidays,
         )
 
+        show(Progress(step=Step.COMPARING, done=0, total=count))
+
         for bucket in range(count):
             if not run.has(bucket):
                 books = _books_of_bucket(
@@ -247,9 +257,9 @@ def reconcile(
                 found = _compared(books, book, engine, terms)
                 run.keep(bucket, with_quarantine(found, quarantine))
 
-            if on_progress is not None:
-                on_progress(Progress(done=bucket + 1, total=count))
+            show(Progress(step=Step.COMPARING, done=bucket + 1, total=count))
 
+        show(Progress(step=Step.REPORTING, done=0, total=None))
         report = make_report(
             run,
             facts,
