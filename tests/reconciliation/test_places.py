@@ -17,6 +17,7 @@ from python_calamine import CalamineWorkbook
 
 from umfpay.reconciliation import Ledger, _places, reconcile
 from umfpay.reconciliation._pinned_ledger import PinnedLedger, write_ledger
+from umfpay.reconciliation._steps import ignore_progress
 
 
 def report_of(folder, transactions, *, statements=None, ledger="nobody,1.00\n"):
@@ -244,7 +245,7 @@ def test_what_is_kept_of_a_ledger_keeps_its_lines(tmp_path):
     path = tmp_path / "orders.csv"
     path.write_text("mer_reference_id,total\n\na,1.00\n")
     ledger = Ledger.csv(path)
-    write_ledger(ledger, tmp_path / "kept.parquet")
+    write_ledger(ledger, tmp_path / "kept.parquet", ignore_progress)
     kept = PinnedLedger(tmp_path / "kept.parquet", ledger.notes())
 
     assert ledger.available == kept.available

@@ -13,6 +13,7 @@ import statement_files as files
 from umfpay import errors
 from umfpay.reconciliation import Ledger, canonical, reconcile
 from umfpay.reconciliation._pinned_ledger import PinnedLedger, write_ledger
+from umfpay.reconciliation._steps import ignore_progress
 
 
 COLUMNS = {
@@ -180,7 +181,7 @@ def test_what_is_kept_of_a_ledger_keeps_its_sums(tmp_path):
     A night that is made again compares the same.
     """
     ledger = shop(tmp_path, "order-1,100.00,2017-02-05,paid,12.00")
-    write_ledger(ledger, tmp_path / "kept.parquet")
+    write_ledger(ledger, tmp_path / "kept.parquet", ignore_progress)
     kept = PinnedLedger(tmp_path / "kept.parquet", ledger.notes())
     day = gateway((8, "5.00"), (9, "7.50"))
 

@@ -140,7 +140,9 @@ class Ingest:
         return with_day_in_key(book, rows) if self._ledger.is_keyed_by_day else rows
 
     def _add(self, book: Book, rows: pl.DataFrame, bucket: pl.Expr) -> None:
-        self._rows[book] += rows.height
+        # Sums of refunds are no rows of their own in the ledger.
+        is_sum = rows.get_column(REFUND_SUM, default=None)
+        self._rows[book] += rows.height - (0 if is_sum is None else int(is_sum.sum()))
         self._partitions.add(book, rows, bucket=bucket)
 
     def _add_ledger(self) -> None:
@@ -149,10 +151,6 @@ class Ingest:
             frame = self._keyed(Book.LEDGER, given)
             self._record_refunds(Book.LEDGER, frame)
             self._add(Book.LEDGER, frame, self._by_order)
-
-            if self._ledger.has_refund_sums:
-                # They are no rows of their own in it.
-                self._rows[Book.LEDGER] -= int(frame.get_column(REFUND_SUM).sum())
 
     def _add_transactions(self) -> None:
         wanted = _columns_of_file(Book.TRANSACTIONS)

@@ -28,6 +28,8 @@ _GATEWAY_PLACES: Final = ("trade_no", "object_id", "listed_at", "paid_out_at")
 PLACE_COLUMNS: Final = (BOOKED_AT, *_GATEWAY_PLACES)
 PLACE_SEPARATOR: Final = "; "
 
+# So many times less are few.
+_FEW: Final = 10
 _BYTES_AT_ONCE: Final = 2 * 1024 * 1024
 _KIND_INDEX: Final = 11
 _KIND_INDEX_OF_PAID_OUT: Final = 12
@@ -54,23 +56,39 @@ def with_ledger_places(
     if differences.is_empty():
         return differences.with_columns(pl.lit(None, dtype=pl.String).alias(BOOKED_AT))
 
-    at = (
-        ledger.lazy()
-        .select(*KEY, LINE)
-        .drop_nulls(LINE)
-        .with_columns(pl.col(KEY).fill_null(""))
-        .join(differences.lazy().select(KEY).unique(), on=KEY, how="semi")
-        .sort(LINE)
-        .group_by(KEY)
-        .agg(
-            pl.format("{}:{}", pl.lit(source), LINE)
-            .str.join(PLACE_SEPARATOR)
-            .alias(BOOKED_AT)
+    rows = ledger.lazy().select(pl.col(KEY).fill_null(""), LINE)
+
+    if differences.height * _FEW < ledger.height:
+        # A join of few rows with many sorts out the many first.
+        rows = rows.join(differences.lazy().select(KEY), on=KEY, how="semi")
+
+    lines = (
+        differences.lazy()
+        .select(KEY)
+        .with_row_index("_row")
+        .join(
+            rows,
+            on=KEY,
+            how="left",
+            maintain_order="left_right",
         )
+        .select("_row", at=pl.format("{}:{}", pl.lit(source), LINE))
         .collect()
     )
 
-    return differences.join(at, on=KEY, how="left", maintain_order="left")
+    if lines.height > differences.height:
+        # A key that stands in the ledger twice.
+        lines = lines.group_by("_row", maintain_order=True).agg(
+            pl.col("at").drop_nulls().str.join(PLACE_SEPARATOR)
+        )
+
+    at = lines.get_column("at").alias(BOOKED_AT)
+
+    return differences.with_columns(
+        at.to_frame()
+        .select(pl.when(pl.col(BOOKED_AT) != "").then(BOOKED_AT))
+        .to_series()
+    )
 
 
 def with_places(
