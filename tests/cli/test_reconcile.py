@@ -8,6 +8,7 @@ import io
 import json
 import sqlite3
 import sys
+from contextlib import closing
 from datetime import date
 
 import pytest
@@ -67,6 +68,27 @@ def test_differences_are_counted_and_written(arguments, tmp_path, capsys):
         one.name for one in tmp_path.iterdir()
     }
     assert "Reconciliation" in (tmp_path / "r.html").read_text("utf-8")
+
+
+def test_differences_become_a_table(arguments, tmp_path, capsys):
+    """
+    Each night once, however often it is compared; an address that leads nowhere is said.
+    """
+    file = tmp_path / "reports.sqlite3"
+
+    for _ in "12":
+        assert Exit.NO == run([*arguments, f"--table=sqlite:///{file}"])
+
+    with closing(sqlite3.connect(file)) as connection:
+        (count,) = connection.execute(
+            "SELECT count(*) FROM umf_differences WHERE class = 'amount_differs'"
+            " AND night = '2017-02-06' AND merchant = '8017'"
+        ).fetchone()
+
+    assert 1 == count
+    capsys.readouterr()
+    assert Exit.WRONG_USE == run([*arguments, "--table=nowhere"])
+    assert "no database is reached by this address" in capsys.readouterr().err
 
 
 def test_what_is_all_matched_exits_with_0(day, arguments, tmp_path, capsys):

@@ -158,6 +158,13 @@ _Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
     " .csv, .parquet, or .json (for umfpay query --from). Given once for each file.",
 )
 @click.option(
+    "--table",
+    "table_url",
+    metavar="ADDRESS",
+    help="Write the differences into the table umf_differences of a database, too, in"
+    " place of those of the same night.",
+)
+@click.option(
     "--language",
     type=click.Choice(["zh", "en", "both"]),
     default="both",
@@ -193,6 +200,7 @@ def reconcile(
     quarantine: str | None,
     work_dir: str | None,
     reports: Sequence[str],
+    table_url: str | None,
     language: str,
     as_json: bool,
     **written: Any,
@@ -286,6 +294,9 @@ def reconcile(
             language=language,  # type: ignore[arg-type]  # click knows the three words
             rest=_rest_of(place, reports),
         )
+
+    if table_url is not None:
+        result.write_table(table_url)
 
     if quarantine is not None:
         result.write_quarantine(quarantine)

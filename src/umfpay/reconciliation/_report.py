@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
@@ -21,8 +22,9 @@ import attrs
 from umfpay._private_files import replacing
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._advice import ADVICE
-from umfpay.reconciliation._books import KEY
+from umfpay.reconciliation._books import KEY, Book
 from umfpay.reconciliation._difference import Difference, difference_id
+from umfpay.reconciliation._extra import load
 from umfpay.reconciliation._places import PLACE_SEPARATOR
 from umfpay.reconciliation._reasons import REASON_COLUMNS, reasons
 from umfpay.reconciliation._shown import (
@@ -34,7 +36,7 @@ from umfpay.reconciliation._shown import (
     rate_of,
 )
 from umfpay.reconciliation._suggestions import Suggestion, suggestions
-from umfpay.sensitive import shows_itself_half_made
+from umfpay.sensitive import Secret, shows_itself_half_made
 
 
 if TYPE_CHECKING:
@@ -415,6 +417,49 @@ class Report:
             ConfigError: It cannot be written.
         """
         return _write_file(to, self.frame.write_parquet)
+
+    def write_table(
+        self,
+        url: str | Secret,
+        *,
+        night: date | None = None,
+        table: str = "umf_differences",
+        schema: str | None = None,
+    ) -> int:
+        """
+        Write the differences into a table of a database, for SQL and dashboards: amounts
+        and rates as decimals, days as days, with merchant, night and *id*. What the table
+        has of this night is replaced, all other nights stay.
+
+        Args:
+            url: As for `Ledger.sql()`: ``postgresql+psycopg://user:password@host/name``.
+            night: Of which night they are; None is the last day of the transactions.
+            table: It is made where it is not there.
+            schema: Of the table, if it is not the default one.
+
+        Returns:
+            How many rows were written.
+
+        Raises:
+            ConfigError: The database cannot be used, or has another table of this name.
+            MissingExtraError: SQLAlchemy is missing.
+        """
+        address = url if isinstance(url, Secret) else Secret(url)
+        # A traceback may show this frame.
+        del url
+
+        if night is None:
+            night = max(
+                date.fromisoformat(file["day"])
+                for file in self.books["files"]
+                if file["book"] == str(Book.TRANSACTIONS)
+            )
+
+        written: int = load("_report_table").write_table(
+            self, address, night=night, table=table, schema=schema
+        )
+
+        return written
 
     def write_quarantine(self, to: str | os.PathLike[str]) -> Path:
         """
