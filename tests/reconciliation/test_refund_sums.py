@@ -5,14 +5,18 @@ Ledgers that have refunds in the row of their payment: one sum for each order.
 from __future__ import annotations
 
 import json
+import random
+from datetime import date
 from decimal import Decimal
 
+import polars as pl
 import pytest
 import statement_files as files
 
 from umfpay import errors
 from umfpay.reconciliation import Ledger, canonical, reconcile
 from umfpay.reconciliation._pinned_ledger import PinnedLedger, write_ledger
+from umfpay.reconciliation._refund_sums import divide_sums
 from umfpay.reconciliation._steps import ignore_progress
 
 
@@ -200,3 +204,65 @@ def test_a_column_called_refunded_is_mapped_by_its_user_alone(tmp_path):
 
     with pytest.raises(errors.ConfigError, match="compared by reconcile"):
         canonical(next(Ledger.csv(path).batches()), {"refunded": "x"})
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_sums_are_divided_as_a_person_would(seed):
+    """
+    Among the refunds that did not fail, what is left over at the last; in both amounts.
+    """
+    chance = random.Random(seed)
+    theirs, ours, expected = [], [], {}
+
+    for order in range(40):
+        payment = {"order_id": f"o-{order}", "kind": "P", "refund_id": ""}
+        ours.append({**payment, "total": 10_000, "total_cny": 70_000, "line": order})
+        theirs.append({**payment, "total": 10_000, "total_cny": 70_000, "state": "0"})
+        refunds = [
+            {
+                **payment,
+                "kind": "T",
+                "refund_id": f"r-{order}-{number}",
+                "total": chance.randrange(1, 500),
+                "total_cny": chance.randrange(1, 5000),
+                "state": chance.choice(["0", "0", "0", "1", "REFUND_FAIL", "3"]),
+            }
+            for number in range(chance.randrange(4))
+        ]
+        theirs += refunds
+        counted = [one for one in refunds if one["state"] in ("0", "3")]
+        right = sum(one["total"] for one in counted)
+        said = chance.choice([right, right, right + 1, chance.randrange(1, 900)])
+
+        if not said:
+            continue
+
+        ours.append(
+            {**payment, "kind": "T", "total": said, "total_cny": None, "line": order}
+        )
+        expected |= {
+            (f"o-{order}", one["refund_id"]): (one["total"], one["total_cny"])
+            for one in counted
+        }
+
+        if counted:
+            last = counted[-1]
+            expected[f"o-{order}", last["refund_id"]] = (
+                last["total"] + said - right,
+                last["total_cny"],
+            )
+        else:
+            expected[f"o-{order}", ""] = (said, None)
+
+    chance.shuffle(ours)
+    ledger = pl.DataFrame(ours).with_columns(is_refund_sum=pl.col("kind") == "T")
+    transactions = pl.DataFrame(theirs).with_columns(mer_date=date(2017, 2, 5))
+    divided, said = divide_sums(ledger, transactions)
+    found = {
+        (row["order_id"], row["refund_id"]): (row["total"], row["total_cny"])
+        for row in divided.filter(pl.col("kind") == "T").to_dicts()
+    }
+
+    assert expected == found
+    assert {*expected} == {*said.select("order_id", "refund_id").rows()}
+    assert 40 == divided.filter(pl.col("kind") == "P").height
