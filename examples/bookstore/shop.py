@@ -46,8 +46,12 @@ async def open_shop(port: int) -> AsyncIterator[Shop]:
     """
     Open the shop that is reached at *port* of this machine.
     """
-    # Another writer of a SQLite file is waited for that long.
-    url = os.environ.get("SHOP_DATABASE", "sqlite+aiosqlite:///shop.db?timeout=30")
+    url = os.environ.get("SHOP_DATABASE", "shop.db")
+
+    if "://" not in url:
+        # Another writer of a SQLite file is waited for that long.
+        url = f"sqlite+aiosqlite:///{url}?timeout=30"
+
     notify_url = f"http://127.0.0.1:{port}/umf/notify"
 
     # By the URL: what is wrong with it is said in words, with its cure.

@@ -120,10 +120,16 @@ async def test_what_is_forgotten_may_be_sent_again(
     """
     The row stays, and what was decided before; no handler is called with it.
     """
-    for act in (("settle", "--as", "executed"), ("forget",)):
+    for act, expected in (
+        (("settle", "--as", "executed"), 0),
+        # A slip of the finger gives nothing back that was carried out.
+        (("forget",), 2),
+        (("forget", "--executed"), 0),
+    ):
         command, *more = act
-        code, _ = await umfpay(command, str(unclear), *more, "--reason", "a test")
-        assert 0 == code
+        code, printed = await umfpay(command, str(unclear), *more, "--reason", "a test")
+        assert expected == code
+        assert (expected == 2) == ("second time" in printed.err)
 
     row = (await shop.rows())[-1]
     assert ("ended", "forgotten", None) == (
@@ -133,10 +139,11 @@ async def test_what_is_forgotten_may_be_sent_again(
     )
     assert row["settled_at"] is not None
     code, printed = await umfpay("show", str(unclear))
+    assert "forgotten" == json.loads(printed.out)["outcome"]
     assert (0, True, True) == (
         code,
         ": executed, a test" in printed.out,
-        ": forgotten, a test" in printed.out,
+        ": forgotten (was executed), a test" in printed.out,
     )
 
     session, _ = process
@@ -148,6 +155,8 @@ async def test_what_is_forgotten_may_be_sent_again(
 async def test_a_row_that_is_not_there_is_named(umfpay, unclear):
     for command in (
         ("show", "99"),
+        ("show", str(2**63 - 1)),
+        ("show", str(2**70)),
         ("forget", "99", "--reason", "x"),
         ("settle", "99", "--as", "executed", "--reason", "x"),
         ("settle", str(unclear), "--as", "executed", "--reason", " "),

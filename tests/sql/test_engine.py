@@ -102,6 +102,26 @@ def test_a_driver_that_is_missing_is_named_with_its_extra(monkeypatch):
     assert "postgres" == caught.value.extra
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+asyncpg://u:canary@127.0.0.1:1/shop?sslmode=require",
+        "mysql+asyncmy://u:canary@127.0.0.1:1/shop?sslmode=require",
+    ],
+)
+async def test_an_option_that_the_driver_does_not_know_is_named(url):
+    """
+    Hosts give addresses with libpq's sslmode, which asyncpg calls ssl.
+    """
+    with pytest.raises(DatabaseError) as caught:
+        async with Database(url) as database:
+            await database.check_tables()
+
+    assert "ssl= in place of sslmode=" in str(caught.value)
+    assert "(sslmode)" in str(caught.value)
+    assert "canary" not in str(caught.value)
+
+
 def test_a_path_and_its_url_are_the_same_file(tmp_path, monkeypatch):
     """
     Relative to the folder in which it was given.

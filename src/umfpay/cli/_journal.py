@@ -40,7 +40,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     return config_option(database_options(command))
 
 
-_row = click.argument("row", type=click.IntRange(1))
+_row = click.argument("row", type=click.IntRange(1, 2**63 - 1))
 _reason = click.option(
     "--reason", required=True, help="Why; it is kept with your name."
 )
@@ -86,16 +86,11 @@ def list_(
 @_options
 def show(*, row: int, url: str, schema: str | None, file: Path | None) -> None:
     """
-    Show a row, and what persons said of it.
+    Print a row as JSON, with what persons said of it.
     """
 
     async def act(opened: Journal) -> None:
-        entry = await _needed(opened, row)
-
-        for decision in entry.decisions or ():
-            print_line(decision)
-
-        print_json(_json(entry))
+        print_json(_json(await _needed(opened, row)))
 
     _run(url, schema, file, act)
 
@@ -174,16 +169,29 @@ def settle(
 @journal.command()
 @_row
 @_reason
+@click.option("--executed", is_flag=True, help="Also of a row that was carried out.")
 @_options
 def forget(
-    *, row: int, reason: str, url: str, schema: str | None, file: Path | None
+    *,
+    row: int,
+    reason: str,
+    executed: bool,
+    url: str,
+    schema: str | None,
+    file: Path | None,
 ) -> None:
     """
     Give the intent of a row back: it may be sent again then. The row stays, as ended.
     """
+    from umfpay.errors.journal_errors import executed_error
     from umfpay.journal import JournalOutcome
 
     async def act(opened: Journal) -> None:
+        entry = await _needed(opened, row)
+
+        if entry.outcome is JournalOutcome.EXECUTED and not executed:
+            raise executed_error(row)
+
         await opened.decide(row, JournalOutcome.FORGOTTEN, reason=reason)
         print_line(f"row {row}: forgotten | 第 {row} 行：已放弃，意图可再次使用")
 

@@ -50,6 +50,15 @@ _ENDS: Final[Mapping[str, tuple[type[DatabaseError], Text]]] = {
         DatabaseTimeoutError,
         Text("a transaction did not end in time", "事务未及时结束"),
     ),
+    "option": (
+        DatabaseError,
+        Text(
+            "the driver does not take an option of the URL; for PostgreSQL write ssl="
+            " in place of sslmode=, and give others with an AsyncEngine of your own",
+            "驱动不接受 URL 中的选项；PostgreSQL 请用 ssl= 代替 sslmode=，"
+            "其他选项请通过自建的 AsyncEngine 传入",
+        ),
+    ),
     "refused": (DatabaseError, Text("the database refuses", "数据库拒绝操作")),
 }
 

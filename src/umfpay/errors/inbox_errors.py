@@ -49,6 +49,10 @@ def no_event_error() -> NotificationError:
     return NotificationError(
         "There is no such event, or it names no object.",
         "没有该事件，或其中没有对象编号。",
+        advice=Text(
+            "List what waits: `umfpay inbox list`, or inbox.held() and its like.",
+            "请用 `umfpay inbox list`，或 inbox.held() 等方法查看等待中的事件。",
+        ),
     )
 
 

@@ -19,7 +19,13 @@ from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from umfpay._callbacks import check_callback
-from umfpay.errors import ConfigError, Intent
+from umfpay.errors import Intent
+from umfpay.errors.journal_errors import (
+    no_reason_error,
+    no_session_error,
+    other_merchant_error,
+    undecidable_error,
+)
 from umfpay.journal._columns import default_intent_id, ended_values, short
 from umfpay.journal._endings import Ending, EndingWriter
 from umfpay.journal._entry import Decider, JournalEntry, JournalOutcome, JournalState
@@ -86,10 +92,7 @@ class Journal:
             ConfigError: No session has it yet.
         """
         if self._rows is None:
-            raise ConfigError(
-                "Journal: it belongs to no session yet: UMFSession(config, journal=...).",
-                "日志尚未关联会话：请使用 UMFSession(config, journal=...)。",
-            )
+            raise no_session_error()
 
         return self._rows
 
@@ -120,11 +123,7 @@ class Journal:
         rows = Rows(self.database, store_key(base_url, client_id))
 
         if self._rows is not None and self._rows.merchant != rows.merchant:
-            raise ConfigError(
-                "Journal: it belongs to another merchant's session; make one for each"
-                " merchant, on the same database if you like.",
-                "日志已关联其他商户的会话；请为每个商户各建一个（可使用同一数据库）。",
-            )
+            raise other_merchant_error()
 
         self._rows = rows
 
@@ -298,14 +297,15 @@ class Journal:
                 reason is given.
         """
         if not reason.strip():
-            raise ConfigError("A reason is needed.", "必须填写原因。")
+            raise no_reason_error()
 
         rows, columns = self.rows, self.rows.table.c
         is_forgotten = outcome is JournalOutcome.FORGOTTEN
         by_sender = columns.state.in_((JournalState.RECORDED, JournalState.SENDING))
         may_end = [~by_sender | rows.is_free, *([] if is_forgotten else [rows.is_open])]
         who = who or f"{_user()}@{socket.gethostname()}"
-        said = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC {who}: {outcome}, {' '.join(reason.split())}"
+        said = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC {who}: {outcome}"
+        why = " ".join(reason.split())
 
         async def work(connection: AsyncConnection) -> bool:
             found = await rows.select(
@@ -317,7 +317,9 @@ class Journal:
 
             which = {"position": position, "fence": found[0].fence}
             values = ended_values(outcome, Decider.PERSON, reason)
-            values["decisions"] = "\n".join([*(found[0].decisions or ()), said])
+            was = f" (was {found[0].outcome})" if found[0].outcome else ""
+            decision = f"{said}{was}, {why}"
+            values["decisions"] = "\n".join([*(found[0].decisions or ()), decision])
 
             if is_forgotten:
                 # No handler is called with it.
@@ -326,11 +328,7 @@ class Journal:
             return await rows.change(connection, which, values)
 
         if not await self.database.run(work):
-            raise ConfigError(
-                f"row {position}: there is none of this merchant, it has ended, or is"
-                " being sent just now.",
-                f"第 {position} 行：该商户没有此记录，或已结束，或正在发送。",
-            )
+            raise undecidable_error(position)
 
     async def prune(self, *, older_than: timedelta) -> int:
         """

@@ -149,9 +149,7 @@ class EventStore:
         """
         Return that event with what is known now.
         """
-        found = await self._select(self.events.c.event_key == key)
-
-        return found[0] if found else None
+        return next(iter(await self._select(self.events.c.event_key == key)), None)
 
     async def list_events(self, statuses: Collection[Status]) -> list[StoredEvent]:
         """

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final, Self
 from weakref import WeakValueDictionary
 
@@ -223,9 +224,10 @@ class NotificationInbox:
         self._work = asyncio.Event()
         self._applier.start()
         apply, count = self._applier.apply_due, self._reporter.remind
+        prune = partial(self.prune, older_than=self._keep)
         works = [
             repeat("applying events", apply, self._work, seconds=_POLL_SECONDS),
-            repeat("removing old events", self._prune, seconds=_PRUNE_SECONDS),
+            repeat("removing old events", prune, seconds=_PRUNE_SECONDS),
             repeat("counting what waits", count, seconds=_REMIND_SECONDS),
         ]
 
@@ -570,9 +572,6 @@ class NotificationInbox:
     def _arrival(self, object_id: str) -> asyncio.Event:
         # Taken before a look at what is stored: nothing that comes after it is missed.
         return self._arrived.setdefault(object_id, asyncio.Event())
-
-    async def _prune(self) -> None:
-        await self.prune(older_than=self._keep)
 
     def _wake(self, object_id: str) -> None:
         self._arrived.pop(object_id, asyncio.Event()).set()

@@ -337,7 +337,8 @@ class Applier:
         if not handlers:
             if not self._left:
                 _log.warning(
-                    "this process has no handler: a notification waits for one that has"
+                    "this process has no handler of a %s: it waits for one that has",
+                    stored.kind,
                 )
 
             self._left.add(stored.event_key)

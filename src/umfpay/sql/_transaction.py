@@ -285,6 +285,9 @@ class Attempt:
         if failure is not Failure.OTHER:
             return str(failure.value)
 
+        if self._connection is None and isinstance(error, TypeError | ValueError):
+            return "option"
+
         is_driver = isinstance(error, SQLAlchemyError | sqlite3.Error)
         is_refused = is_driver and (self.ours or self._stage == "begin")
 
