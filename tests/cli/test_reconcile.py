@@ -450,6 +450,41 @@ def test_books_are_kept_over_nights(tmp_path, capsys):
     assert "Later nights were made of the version before" in capsys.readouterr().out
 
 
+def test_what_was_accepted_may_stand_in_a_database(tmp_path, capsys):
+    """
+    Each command is given it, and refuses to go on without.
+    """
+    shop = Shop(tmp_path)
+    shop.writes(MONDAY, [shop.sells(1, MONDAY, booked=False)])
+    (tmp_path / "l.csv").write_text("mer_reference_id,mer_date,total_cny\n")
+    decisions = f"--decisions=sqlite:///{tmp_path / 'd.sqlite3'}"
+    given = ["reconcile", f"--books={shop.books}"]
+    night = [
+        *given,
+        f"--files={shop.files}",
+        f"--ledger={tmp_path / 'l.csv'}",
+        "--settle-after=9",
+        "--opening=0",
+        "--night=2017-02-06",
+    ]
+
+    assert Exit.NO == run([*night, decisions])
+    capsys.readouterr()
+    assert Exit.NO == run(["books", "show", str(shop.books), decisions])
+
+    difference = capsys.readouterr().out.split()[0]
+    accept = ["books", "accept", str(shop.books), difference, "--who=li", "--why=phone"]
+
+    assert Exit.WRONG_USE == run(accept)
+    assert "begun with database, not folder" in capsys.readouterr().err
+    assert Exit.GOOD == run([*accept, decisions])
+    assert Exit.GOOD == run(["books", "show", str(shop.books), decisions])
+    assert Exit.GOOD == run([*night, decisions])
+    assert Exit.NO == run([*given, "--month=2017-02", decisions])
+    assert "Differences that nobody has accepted" not in capsys.readouterr().out
+    assert (tmp_path / "d.sqlite3").exists()
+
+
 class Terminal(io.StringIO):
     def isatty(self):
         return True
@@ -542,6 +577,7 @@ def test_what_belongs_to_a_month_is_said(tmp_path, capsys, monkeypatch, more, wo
         (["--books=b"], "--books and --night belong together"),
         (["--night=2017-02-06"], "--books and --night belong together"),
         (["--refresh"], "--refresh is for --books"),
+        (["--decisions=sqlite:///d"], "--decisions is for --books"),
         (["--config=umf.env"], "--config is for --books"),
         (
             ["--books=b", "--night=20170206", "--transactions=t"],

@@ -212,13 +212,13 @@ def test_a_file_of_sqlite_is_its_owners_alone(report, tmp_path):
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("postgresql+psycopg://me:{}@127.0.0.1:1/db", "cannot be written: Operational"),
-        ("mysql+pymysql://me:{}@127.0.0.1:1/db", "cannot be written: Operational"),
+        ("postgresql+psycopg://me:{}@127.0.0.1:1/db", "cannot be used: Operational"),
+        ("mysql+pymysql://me:{}@127.0.0.1:1/db", "cannot be used: Operational"),
         ("postgresql+asyncpg://me:{}@host/db", "asyncpg is a driver of asyncio only"),
         ("oracle+nothing://me:{}@host/db", "no database is reached by this address"),
         ("mysql://me:{}@host/db", "is not installed"),
         ("{}", "no database is reached by this address"),
-        ("sqlite:////missing/folder/{}", "cannot be written: FileNotFoundError"),
+        ("sqlite:////missing/folder/{}", "cannot be used: FileNotFoundError"),
     ],
 )
 def test_no_password_is_shown(report, url, words):

@@ -32,6 +32,11 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
 _PULLING: Final = Text("Pulling files", "下载文件")
+_decisions_option: Final = click.option(
+    "--decisions",
+    metavar="ADDRESS",
+    help="The database that keeps what was accepted, if the books were begun with one.",
+)
 _NIGHT_OPTIONS: Final = (
     click.option(
         "--books",
@@ -51,6 +56,7 @@ _NIGHT_OPTIONS: Final = (
         is_flag=True,
         help="Make a night that is there again, of the files as they are now.",
     ),
+    _decisions_option,
     config_option,
     fetch_token_option,
 )
@@ -76,6 +82,7 @@ class NightArguments:
     night: date
     files: str | None
     refresh: bool
+    decisions: str | None
     file: Path | None
     fetch_token: bool
 
@@ -91,7 +98,7 @@ class NightArguments:
             raise click.UsageError("--books and --night belong together.")
 
         if not options["books"]:
-            for name in ("files", "refresh", "file", "fetch_token"):
+            for name in ("files", "refresh", "decisions", "file", "fetch_token"):
                 if options[name]:
                     word = {"file": "config"}.get(name, name).replace("_", "-")
 
@@ -124,7 +131,11 @@ def compare_night(
         )
 
     books = Books(
-        asked.books, settle_after=settle_after, opening=opening, merchant=merchant
+        asked.books,
+        settle_after=settle_after,
+        opening=opening,
+        merchant=merchant,
+        decisions=asked.decisions,
     )
 
     if asked.files is None and (asked.refresh or asked.night not in books.days()):
@@ -224,8 +235,9 @@ def books() -> None:
 
 @books.command()
 @click.argument("folder")
+@_decisions_option
 @click.pass_context
-def show(context: click.Context, /, *, folder: str) -> None:
+def show(context: click.Context, /, *, folder: str, decisions: str | None) -> None:
     """
     List the differences of the last night that nobody has accepted.
 
@@ -233,7 +245,7 @@ def show(context: click.Context, /, *, folder: str) -> None:
     """
     from umfpay.reconciliation import Books
 
-    rows = Books(folder).open_differences()
+    rows = Books(folder, decisions=decisions).open_differences()
     count = 0 if rows is None else rows.height
 
     if rows is not None:
@@ -250,11 +262,14 @@ def show(context: click.Context, /, *, folder: str) -> None:
 @click.argument("difference")
 @click.option("--who", required=True, metavar="NAME", help="Who accepts it.")
 @click.option("--why", required=True, metavar="TEXT", help="Why.")
-def accept(*, folder: str, difference: str, who: str, why: str) -> None:
+@_decisions_option
+def accept(
+    *, folder: str, difference: str, who: str, why: str, decisions: str | None
+) -> None:
     """
     Accept a difference, by its id: it is open no more.
     """
     from umfpay.reconciliation import Books
 
-    Books(folder).accept(difference, who=who, why=why)
+    Books(folder, decisions=decisions).accept(difference, who=who, why=why)
     print_line(f"{difference} is accepted | {difference} 已确认")

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 # Options that mean something with --month.
-_ITS_OPTIONS: Final = frozenset({"books", "month", "fees", "language", "as_json"})
+_ITS_OPTIONS: Final = frozenset(
+    {"books", "month", "fees", "decisions", "language", "as_json"}
+)
 _FEE_NAMES: Final = {
     "fixed": Decimal,
     "minimum": Decimal,
@@ -65,6 +67,7 @@ class MonthArguments:
     books: str
     month: str
     fees: Sequence[FeeRule]
+    decisions: str | None
 
     @classmethod
     def of(cls, context: click.Context, given: dict[str, Any]) -> MonthArguments | None:
@@ -93,7 +96,12 @@ class MonthArguments:
                     f"{option.opts[0]} cannot be given with --month."
                 )
 
-        return cls(books=given["books"], month=month, fees=[*map(_fee, fees)])
+        return cls(
+            books=given["books"],
+            month=month,
+            fees=[*map(_fee, fees)],
+            decisions=given["decisions"],
+        )
 
 
 def _fee(given: str) -> FeeRule:
@@ -129,7 +137,8 @@ def print_month(asked: MonthArguments, language: Any, *, as_json: bool) -> bool:
     """
     from umfpay.reconciliation import Books
 
-    month = Books(asked.books).month(asked.month, fees=asked.fees)
+    books = Books(asked.books, decisions=asked.decisions)
+    month = books.month(asked.month, fees=asked.fees)
 
     if as_json:
         print_json(month.to_json())

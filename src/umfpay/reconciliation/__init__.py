@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from umfpay.reconciliation._ages import OpenLine
     from umfpay.reconciliation._bridge import Bridge, BridgeItem, BridgeLine
     from umfpay.reconciliation._compare import compare
+    from umfpay.reconciliation._decisions import Decision
     from umfpay.reconciliation._fees import FeeLine, FeeRule
     from umfpay.reconciliation._ledger import Ledger
     from umfpay.reconciliation._ledger_columns import canonical
     from umfpay.reconciliation._ledger_format import LedgerFormat
     from umfpay.reconciliation._month_payouts import ExchangeLine
     from umfpay.reconciliation._months import Month
-    from umfpay.reconciliation._night_store import Decision
     from umfpay.reconciliation._nights import Books, Night
     from umfpay.reconciliation._report import DifferenceRow, Report
     from umfpay.reconciliation._running import reconcile
@@ -45,7 +45,7 @@ _LAZY = {
     "Bridge": "_bridge",
     "BridgeItem": "_bridge",
     "BridgeLine": "_bridge",
-    "Decision": "_night_store",
+    "Decision": "_decisions",
     "DifferenceRow": "_report",
     "ExchangeLine": "_month_payouts",
     "FeeLine": "_fees",

@@ -5,7 +5,8 @@
     files/<hash>/<name>          each file that a night has read, by its SHA-256
     nights/<day>.<version>/      what came out: night.json, open.parquet, differences.parquet
     pulled/                      what the gateway gave last
-    decisions.sqlite3            differences that somebody has accepted
+    decisions.sqlite3            differences that somebody has accepted, unless another
+                                 database has them
 
 Nothing in it is overwritten: a night that is made again with newer files is a new version.
 A night appears under its name when it is whole, and is read again only if its bytes are
@@ -14,12 +15,10 @@ those that were written.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import re
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -40,6 +39,8 @@ from umfpay._private_files import (
 )
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._bridge import Bridge
+from umfpay.reconciliation._decisions import Decision, Decisions
+from umfpay.sensitive import Secret
 
 
 if TYPE_CHECKING:
@@ -114,37 +115,22 @@ class StoredNight:
         return [PinnedFile(**one) for one in self.facts["files"]]
 
 
-@attrs.frozen(kw_only=True)
-class Decision:
-    """
-    A difference that somebody has accepted.
-
-    Args:
-        id: Of the difference.
-        who: Who did it.
-        why: Why.
-        at: When.
-    """
-
-    id: str
-    who: str
-    why: str
-    at: datetime
-
-
 class NightStore:
     """
     Such a folder.
 
     Args:
         folder: It is made.
+        decisions: The address of the database that has them; None is a file of SQLite
+            in the folder.
 
     Raises:
         ConfigError: It holds something else, is damaged, or cannot be used.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, decisions: Secret | None = None) -> None:
         self.folder = folder
+        self._decisions = Decisions(decisions or folder / _DECISIONS_NAME)
         self._nights = folder / "nights"
         self._files = folder / "files"
 
@@ -178,7 +164,12 @@ class NightStore:
     def begin(self, terms: Mapping[str, Any]) -> None:
         """
         Begin books with these *terms*.
+
+        Raises:
+            ConfigError: They cannot be written, or decisions could not.
         """
+        self._decisions.check()
+
         with _named_failures(self.folder):
             for folder in (self.folder, self._nights, self._files):
                 make_private(folder)
@@ -370,45 +361,20 @@ class NightStore:
         """
         Write down that a difference is accepted; the first decision stays.
         """
-        with self._decisions() as connection:
-            connection.execute(
-                "INSERT OR IGNORE INTO accepted VALUES (?, ?, ?, ?)",
-                (decision.id, decision.who, decision.why, decision.at.isoformat()),
-            )
+        terms = self.head()
+        assert terms is not None
+        self._decisions.accept(terms["merchant"], decision)
 
     def accepted(self) -> dict[str, Decision]:
         """
         Return the decisions, by the id of their difference.
         """
-        if not (self.folder / _DECISIONS_NAME).exists():
+        terms = self.head()
+
+        if terms is None or terms["merchant"] is None:
             return {}
 
-        with self._decisions() as connection:
-            rows = connection.execute("SELECT id, who, why, at FROM accepted")
-
-            return {
-                id_: Decision(id=id_, who=who, why=why, at=datetime.fromisoformat(at))
-                for id_, who, why, at in rows
-            }
-
-    @contextmanager
-    def _decisions(self) -> Iterator[sqlite3.Connection]:
-        place = self.folder / _DECISIONS_NAME
-
-        try:
-            with contextlib.closing(sqlite3.connect(place)) as connection, connection:
-                connection.execute(
-                    "CREATE TABLE IF NOT EXISTS accepted"
-                    " (id TEXT PRIMARY KEY, who TEXT, why TEXT, at TEXT)"
-                )
-                place.chmod(FILE_MODE)
-
-                yield connection
-        except (sqlite3.Error, OSError) as error:
-            raise ConfigError(
-                f"books: {place} cannot be used: {error}.",
-                f"books：无法使用 {place}：{error}。",
-            ) from error
+        return self._decisions.accepted(terms["merchant"])
 
 
 _DECISIONS_NAME: Final = "decisions.sqlite3"

@@ -23,6 +23,7 @@ from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._ages import with_age
 from umfpay.reconciliation._books import KEY, Book
 from umfpay.reconciliation._bridge import BridgeItem
+from umfpay.reconciliation._decisions import Decision
 from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._earlier_nights import listed_keys, repeated_keys
 from umfpay.reconciliation._fees import FeeRule
@@ -32,7 +33,6 @@ from umfpay.reconciliation._ledger import Ledger
 from umfpay.reconciliation._months import Month, days_of_month, make_month
 from umfpay.reconciliation._night_store import (
     PULLED_NAME,
-    Decision,
     NightStore,
     PinnedFile,
     StoredNight,
@@ -46,6 +46,7 @@ from umfpay.reconciliation._steps import OnProgress, ignore_progress
 from umfpay.reconciliation._terms import Days, Rounding, checked_settle_after
 from umfpay.reconciliation._tolerance import Tolerance
 from umfpay.reconciliation._totals import TotalRules
+from umfpay.sensitive import Secret, hide
 
 
 if TYPE_CHECKING:
@@ -121,6 +122,8 @@ class Books:
         opening: What was open before the first night, in CNY; given once.
         merchant: Whose books they are; otherwise that of the first file.
         look_back: How many days before a night are compared again at most.
+        decisions: The address of a database that keeps what was accepted, as for
+            `Ledger.sql()`; None is a file in the folder. Once begun, it stays so.
 
     Raises:
         ConfigError: The folder holds something else, is damaged, or has other terms.
@@ -134,7 +137,18 @@ class Books:
         opening: Decimal | None = None,
         merchant: str | None = None,
         look_back: int = 31,
+        decisions: str | Secret | None = None,
     ) -> None:
+        address = None if decisions is None else hide(decisions, Secret)
+        # A traceback may show this frame.
+        del decisions
+
+        if address is not None and not isinstance(address, Secret):
+            raise ConfigError(
+                "decisions: the address of a database as text.",
+                "decisions：必须是文本形式的数据库地址。",
+            )
+
         if (
             isinstance(look_back, bool)
             or not isinstance(look_back, int)
@@ -145,12 +159,13 @@ class Books:
                 "look_back：必须是大于 0 的天数。",
             )
 
-        self._store = NightStore(Path(folder))
+        self._store = NightStore(Path(folder), address)
         self._look_back = look_back
         given = {
             "settle_after": settle_after,
             "opening": None if opening is None else str(opening),
             "merchant": merchant,
+            "decisions": "folder" if address is None else "database",
         }
         # Before it is written down: what cannot be used later would stay for ever.
         if opening is not None and checked_opening(opening).balance is None:

@@ -36,7 +36,7 @@ from umfpay.reconciliation._shown import (
     rate_of,
 )
 from umfpay.reconciliation._suggestions import Suggestion, suggestions
-from umfpay.sensitive import Secret, shows_itself_half_made
+from umfpay.sensitive import Secret, hide, shows_itself_half_made
 
 
 if TYPE_CHECKING:
@@ -444,9 +444,15 @@ class Report:
             ConfigError: The database cannot be used, or has another table of this name.
             MissingExtraError: SQLAlchemy is missing.
         """
-        address = url if isinstance(url, Secret) else Secret(url)
+        address = hide(url, Secret)
         # A traceback may show this frame.
         del url
+
+        if not isinstance(address, Secret):
+            raise ConfigError(
+                "table: the address of a database as text.",
+                "table：必须是文本形式的数据库地址。",
+            )
 
         if night is None:
             night = max(

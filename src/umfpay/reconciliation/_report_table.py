@@ -5,18 +5,14 @@ The differences as a table of a database: a row for each, typed, night after nig
 from __future__ import annotations
 
 import re
-import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql
 
-from umfpay._private_files import open_to_append
-from umfpay.errors import ConfigError, Text, escape
+from umfpay.errors import ConfigError
 from umfpay.reconciliation._reasons import REASON_COLUMNS, reasons
 from umfpay.reconciliation._shown import (
     BOOKS,
@@ -27,6 +23,7 @@ from umfpay.reconciliation._shown import (
     rate_of,
     value_name,
 )
+from umfpay.reconciliation._sql_table import IDENTIFIER, TABLE_OPTIONS, SqlTable
 from umfpay.sensitive import Secret
 
 
@@ -37,10 +34,7 @@ if TYPE_CHECKING:
 
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-_MYSQL_NAMES: Final = ("mysql", "mariadb")
 _BATCH_ROWS: Final = 5_000
-# Characters of SQLite's words.
-_MAX_SHOWN_CHARACTERS: Final = 200
 _KEY: Final = ("merchant", "night", "id", "position")
 _WORDS: Final = ("class", "kind", "side", "trade_no", "object_id")
 _TEXTS: Final = (
@@ -94,14 +88,10 @@ def _table(name: str, schema: str | None) -> sa.Table:
     """
     Return the table: the columns of all books, whatever this ledger has.
     """
-    # MySQL compares without regard to case elsewhere.
-    identifier = sa.String(64).with_variant(
-        mysql.VARCHAR(64, collation="utf8mb4_bin"), *_MYSQL_NAMES
-    )
     columns: list[sa.Column[Any]] = [
-        sa.Column("merchant", identifier, primary_key=True),
+        sa.Column("merchant", IDENTIFIER, primary_key=True),
         sa.Column("night", sa.Date(), primary_key=True),
-        sa.Column("id", identifier, primary_key=True),
+        sa.Column("id", IDENTIFIER, primary_key=True),
         # A duplicate has several rows.
         sa.Column("position", sa.Integer(), primary_key=True, autoincrement=False),
         *(sa.Column(word, sa.String(64)) for word in _WORDS),
@@ -113,13 +103,7 @@ def _table(name: str, schema: str | None) -> sa.Table:
             for value in _OF_BOOKS
         ),
     ]
-    options: dict[str, Any] = {
-        f"{dialect}_{option}": value
-        for dialect in _MYSQL_NAMES
-        for option, value in (("engine", "InnoDB"), ("charset", "utf8mb4"))
-    }
-
-    return sa.Table(name, sa.MetaData(schema=schema), *columns, **options)
+    return sa.Table(name, sa.MetaData(schema=schema), *columns, **TABLE_OPTIONS)
 
 
 def write_table(
@@ -142,54 +126,12 @@ def write_table(
                 f"table：{name!r} 不是由字母、数字和 _ 组成的名称。",
             )
 
-    engine = _engine(address)
     target = _table(table, schema)
     merchant = report.books["files"][0]["merchant"]
+    of = {"merchant": merchant, "night": night}
 
-    try:
-        _make(engine, target)
-
-        return _replace(engine, target, {"merchant": merchant, "night": night}, report)
-    except (sa.exc.SQLAlchemyError, OSError) as error:
-        reason = _reason(error)
-
-    # Outside of except: the frames of SQLAlchemy hold the address.
-    raise _unwritable_error(engine.url, reason)
-
-
-def _make(engine: sa.Engine, target: sa.Table) -> None:
-    """
-    Make the table if it is not there.
-
-    Raises:
-        ConfigError: It is there, and another one.
-    """
-    file = Path(engine.url.database or "")
-
-    if engine.dialect.name == "sqlite" and file.name and not file.exists():
-        # SQLite would make it for everybody to read.
-        open_to_append(file).close()
-
-    # Of its own: MySQL ends a transaction with it.
-    with engine.begin() as connection:
-        target.create(connection, checkfirst=True)
-        there = sa.inspect(connection).get_columns(target.name, schema=target.schema)
-
-    lacking = {one.name for one in target.columns} - {one["name"] for one in there}
-
-    if lacking:
-        raise _other_table_error(target.name, sorted(lacking))
-
-
-def _replace(
-    engine: sa.Engine, target: sa.Table, of: Mapping[str, Any], report: Report
-) -> int:
-    """
-    Write the differences in place of those *of* the same merchant and night.
-    """
-    count = 0
-
-    with engine.begin() as connection:
+    def replace(connection: sa.Connection) -> int:
+        count = 0
         connection.execute(
             target.delete().where(*(target.c[name] == of[name] for name in of))
         )
@@ -198,7 +140,9 @@ def _replace(
             count += len(rows)
             connection.execute(target.insert(), [{**row, **of} for row in rows])
 
-    return count
+        return count
+
+    return SqlTable(address, target, option="table").run(replace)
 
 
 def _batches(differences: pl.DataFrame) -> Iterator[list[dict[str, Any]]]:
@@ -234,72 +178,3 @@ def _value(column: str, given: Any) -> Any:
         return money_of(given)
 
     return rate_of(given) if name in RATE_COLUMNS else given
-
-
-def _engine(address: Secret) -> sa.Engine:
-    try:
-        engine = sa.create_engine(
-            address.reveal(), poolclass=sa.pool.NullPool, hide_parameters=True
-        )
-    except ImportError as error:
-        driver = error.name or type(error).__name__
-        refusal = ConfigError(
-            f"table: the driver {driver} of this database is not installed.",
-            f"table：未安装该数据库的驱动 {driver}。",
-            advice=_DRIVER_ADVICE,
-        )
-    except (sa.exc.ArgumentError, ValueError) as error:
-        refusal = ConfigError(
-            f"table: no database is reached by this address ({type(error).__name__}).",
-            f"table：无法通过该地址访问数据库（{type(error).__name__}）。",
-        )
-    else:
-        if not engine.dialect.is_async:
-            return engine
-
-        refusal = ConfigError(
-            f"table: {engine.dialect.driver} is a driver of asyncio only.",
-            f"table：{engine.dialect.driver} 仅用于 asyncio。",
-            advice=_DRIVER_ADVICE,
-        )
-
-    # Outside of except: the frames of SQLAlchemy hold the address.
-    raise refusal
-
-
-_DRIVER_ADVICE: Final = Text(
-    "Install one and name it: postgresql+psycopg://, mysql+pymysql:// or sqlite:///.",
-    "请安装并指定驱动：postgresql+psycopg://、mysql+pymysql:// 或 sqlite:///。",
-)
-
-
-def _reason(error: Exception) -> str:
-    """
-    Return what may be shown of *error*: SQLite names the table, and knows no address.
-    """
-    cause = getattr(error, "orig", None)
-
-    if isinstance(cause, sqlite3.Error):
-        return escape(str(cause), limit=_MAX_SHOWN_CHARACTERS)
-
-    return type(cause or error).__name__
-
-
-def _unwritable_error(url: sa.URL, reason: str) -> ConfigError:
-    shown = sa.URL.create(
-        url.drivername, host=url.host, port=url.port, database=url.database
-    )
-
-    return ConfigError(
-        f"table: {shown} cannot be written: {reason}.",
-        f"table：无法写入 {shown}：{reason}。",
-        advice=Text("Look at the address and the rights.", "请检查地址和权限。"),
-    )
-
-
-def _other_table_error(table: str, lacking: list[str]) -> ConfigError:
-    return ConfigError(
-        f"table: {table} is there and lacks {', '.join(lacking)}.",
-        f"table：{table} 已存在，但缺少 {'、'.join(lacking)}。",
-        advice=Text("Name another one, or remove it.", "请指定其他表名，或删除该表。"),
-    )
