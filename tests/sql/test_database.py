@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import gc
 import sqlite3
+import threading
 import time
 
 import pytest
@@ -196,13 +197,15 @@ async def test_work_that_fails_after_its_caller_was_cancelled_is_no_surprise_to_
 
 async def test_a_database_that_is_not_there_is_named_without_its_password(tmp_path):
     """
-    A folder that does not exist.
+    A folder that does not exist. No thread is left that would outlive the loop.
     """
+    threads = {*threading.enumerate()}
     database = Database(tmp_path / "nowhere" / "shop.db")
 
     with pytest.raises(DatabaseError) as caught:
         await database.run(_insert(database))
 
+    assert {*threading.enumerate()} <= threads
     assert "SQLITE_CANTOPEN" in str(caught.value)
     await database.aclose()
 

@@ -1,11 +1,12 @@
 """
-Errors of the journal's own methods: one constructor for each thing that they refuse.
+Errors of the journal: one constructor for each thing that it refuses.
 """
 
 from __future__ import annotations
 
 from umfpay.errors._base import Text
 from umfpay.errors._calls import ConfigError
+from umfpay.errors._database import JournalError
 
 
 def no_session_error() -> ConfigError:
@@ -65,4 +66,35 @@ def executed_error(position: int) -> ConfigError:
             "Give --executed if it is to be free all the same.",
             "如仍要释放，请加上 --executed。",
         ),
+    )
+
+
+def not_sent_error(name: str, why: Text) -> JournalError:
+    """
+    The call *name* cannot be written down.
+    """
+    return JournalError(
+        f"{name} is not sent, for it cannot be written down: {why.en}",
+        f"{name} 未发送，因无法写入日志：{why.zh}",
+    )
+
+
+def no_row(intent_id: str) -> Text:
+    """
+    Say that the row that `Journal.begin()` wrote is not there.
+    """
+    return Text(
+        f"no recorded row of {intent_id!r} is to be seen: its transaction is not"
+        " committed, or it was sent or given up",
+        f"找不到 {intent_id!r} 的已登记记录：其事务尚未提交，或已被发送或放弃",
+    )
+
+
+def disputed_error(name: str, intent_id: str) -> JournalError:
+    """
+    Several calls take the same intent and give it back.
+    """
+    return JournalError(
+        f"{name}: the intent {intent_id!r} is disputed; try again.",
+        f"{name}：意图 {intent_id!r} 存在争用，请重试。",
     )

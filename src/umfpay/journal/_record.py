@@ -20,7 +20,8 @@ import attrs
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from umfpay.errors import CommitUnknownError, DatabaseError, Intent, JournalError, Text
+from umfpay.errors import CommitUnknownError, DatabaseError, Intent, Text
+from umfpay.errors.journal_errors import no_row, not_sent_error
 from umfpay.journal import _columns
 from umfpay.journal._endings import Ending, EndingWriter, uptime
 from umfpay.journal._entry import JournalOutcome, JournalState
@@ -89,7 +90,9 @@ class JournaledCall:
         """
         if self._position is not None:
             if not self.is_valid():
-                raise self._error(Text("its lease is over", "其租约已过期"))
+                raise not_sent_error(
+                    self.call.name, Text("its lease is over", "其租约已过期")
+                )
 
             return
 
@@ -128,7 +131,7 @@ class JournaledCall:
             name = type(error).__name__
             why = error.what if isinstance(error, DatabaseError) else Text(name, name)
 
-        raise self._error(why)
+        raise not_sent_error(self.call.name, why)
 
     def is_valid(self) -> bool:
         """
@@ -227,19 +230,4 @@ class JournaledCall:
         if self.recorded is None:
             return await insert()
 
-        raise self._error(
-            Text(
-                f"no recorded row of {self.intent_id!r} is to be seen: its transaction is"
-                " not committed, or it was sent or given up",
-                f"找不到 {self.intent_id!r} 的已登记记录：其事务尚未提交，"
-                "或已被发送或放弃",
-            )
-        )
-
-    def _error(self, why: Text) -> JournalError:
-        name = self.call.name
-
-        return JournalError(
-            f"{name} is not sent, for it cannot be written down: {why.en}",
-            f"{name} 未发送，因无法写入日志：{why.zh}",
-        )
+        raise not_sent_error(self.call.name, no_row(self.intent_id))

@@ -17,7 +17,7 @@ import attrs
 from sqlalchemy import ColumnElement, Table, Update, bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from umfpay.errors import JournalError
+from umfpay.errors.journal_errors import disputed_error
 from umfpay.journal._entry import (
     MICROSECOND,
     JournalEntry,
@@ -151,10 +151,7 @@ class Rows:
             if holders:
                 raise duplicate_error(holders[0], name=name)
 
-        raise JournalError(
-            f"{name}: the intent {intent_id!r} is disputed; try again.",
-            f"{name}：意图 {intent_id!r} 存在争用，请重试。",
-        )
+        raise disputed_error(name, intent_id)
 
     async def change(
         self,

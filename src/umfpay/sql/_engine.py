@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import sqlite3
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -173,6 +174,14 @@ class Place:
             event.listen(engine.sync_engine, "connect", make_ready)
 
         return engine
+
+    def try_file(self) -> None:
+        """
+        Open the SQLite file before the driver does, for the first time: where that fails
+        the driver's thread would outlive its loop, and complain.
+        """
+        if self.file is not None and not self._checked:
+            sqlite3.connect(self.file).close()
 
     def identity(self) -> tuple[int, int] | None:
         """

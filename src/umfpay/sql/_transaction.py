@@ -151,6 +151,7 @@ class Attempt:
         if binding.place.dialect == "sqlite" and not self.read_only:
             await stack.enter_async_context(binding.writing)
 
+        binding.place.try_file()
         self._connection = connection = await binding.engine.connect()
         stack.push_async_callback(self._give_back, connection)
         transaction = await connection.begin()
