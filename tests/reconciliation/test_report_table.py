@@ -13,6 +13,7 @@ from decimal import Decimal
 import polars as pl
 import pytest
 import sqlalchemy as sa
+from night_shop import MONDAY, TUESDAY, Shop
 
 from benchmarks._reconciliation_parts import COLUMNS
 from benchmarks.reconciliation_day import write_day
@@ -55,12 +56,12 @@ def _url(request, tmp_path):
         yield url.render_as_string(hide_password=False)
 
 
-def rows_of(url, order="id, position"):
+def rows_of(url, order="id, position", name="umf_differences"):
     """
     Return the rows as the database has them, with the types that it says.
     """
     engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
-    table = sa.Table("umf_differences", sa.MetaData(), autoload_with=engine)
+    table = sa.Table(name, sa.MetaData(), autoload_with=engine)
 
     with engine.connect() as connection:
         rows = connection.execute(table.select().order_by(sa.text(order)))
@@ -122,6 +123,34 @@ def test_each_value_is_exact_and_of_its_type(report, url):
                 assert value == known, (book, name)
 
     assert all(row["ledger_refunded"] is None for row in found.values())
+
+
+def test_what_is_open_is_a_table_too(url, tmp_path):
+    """
+    After each night what was not paid out by then.
+    """
+    shop = Shop(tmp_path)
+    shop.writes(MONDAY, [shop.sells(1, MONDAY), shop.sells(2, MONDAY)])
+    shop.night(MONDAY).report.write_table(url)
+    shop.writes(TUESDAY, [shop.sells(3, TUESDAY)], [shop.paid(1, MONDAY)])
+    night = shop.night(TUESDAY)
+
+    for _ in "12":
+        assert 0 == night.report.write_table(url)
+
+    found = rows_of(url, "night, position", "umf_open_items")
+
+    assert [
+        (MONDAY, "order-1", MONDAY),
+        (MONDAY, "order-2", MONDAY),
+        (TUESDAY, "order-2", MONDAY),
+        (TUESDAY, "order-3", TUESDAY),
+    ] == [(row["night"], row["order_id"], row["listed_on"]) for row in found]
+    assert {(Decimal("14.33"), Decimal("100.00"), Decimal("6.9784"))} == {
+        tuple(Decimal(row[name]) for name in ("total", "total_cny", "exchange_rate"))
+        for row in found
+    }
+    assert [] == rows_of(url)
 
 
 def test_great_amounts_lose_no_digit(report, url):

@@ -161,8 +161,8 @@ _Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
     "--table",
     "table_url",
     metavar="ADDRESS",
-    help="Write the differences into the table umf_differences of a database, too, in"
-    " place of those of the same night.",
+    help="Write the differences into the table umf_differences of a database, and what is"
+    " open into umf_open_items, in place of the rows of the same night.",
 )
 @click.option(
     "--language",

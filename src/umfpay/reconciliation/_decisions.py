@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 import sqlalchemy as sa
 
-from umfpay.reconciliation._sql_table import IDENTIFIER, TABLE_OPTIONS, SqlTable
+from umfpay.reconciliation._sql_tables import IDENTIFIER, TABLE_OPTIONS, SqlTables
 from umfpay.sensitive import Secret
 
 
@@ -58,7 +58,7 @@ class Decisions:
     """
 
     def __init__(self, address: Secret | Path) -> None:
-        self._table = SqlTable(address, _TABLE, option="decisions")
+        self._table = SqlTables(address, _TABLE, option="decisions")
 
     def check(self) -> None:
         """

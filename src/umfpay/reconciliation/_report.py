@@ -424,21 +424,23 @@ class Report:
         *,
         night: date | None = None,
         table: str = "umf_differences",
+        open_items: str = "umf_open_items",
         schema: str | None = None,
     ) -> int:
         """
-        Write the differences into a table of a database, for SQL and dashboards: amounts
-        and rates as decimals, days as days, with merchant, night and *id*. What the table
-        has of this night is replaced, all other nights stay.
+        Write the differences, and what is not paid out, into tables of a database, for
+        SQL and dashboards: amounts and rates as decimals, days as days, with merchant,
+        night and *id*. What they have of this night is replaced, all other nights stay.
 
         Args:
             url: As for `Ledger.sql()`: ``postgresql+psycopg://user:password@host/name``.
             night: Of which night they are; None is the last day of the transactions.
-            table: It is made where it is not there.
-            schema: Of the table, if it is not the default one.
+            table: Of the differences; it is made where it is not there.
+            open_items: The table of what is not paid out, likewise.
+            schema: Of the tables, if it is not the default one.
 
         Returns:
-            How many rows were written.
+            How many differences were written.
 
         Raises:
             ConfigError: The database cannot be used, or has another table of this name.
@@ -462,7 +464,12 @@ class Report:
             )
 
         written: int = load("_report_table").write_table(
-            self, address, night=night, table=table, schema=schema
+            self,
+            address,
+            night=night,
+            table=table,
+            open_items=open_items,
+            schema=schema,
         )
 
         return written

@@ -1,5 +1,6 @@
 """
-The differences as a table of a database: a row for each, typed, night after night.
+The differences and what is open as tables of a database: a row for each, typed, night
+after night.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from umfpay.reconciliation._shown import (
     rate_of,
     value_name,
 )
-from umfpay.reconciliation._sql_table import IDENTIFIER, TABLE_OPTIONS, SqlTable
+from umfpay.reconciliation._sql_tables import IDENTIFIER, TABLE_OPTIONS, SqlTables
 from umfpay.sensitive import Secret
 
 
@@ -46,7 +47,13 @@ _OF_BOOKS: Final = (
     *("service_fee", "exchanged", "exchanged_cny", "exchange_rate"),
     *("refunded", "refunded_cny"),
 )
+_OPEN_COLUMNS: Final = (
+    *("order_id", "kind", "refund_id", "mer_date", "listed_on", "currency"),
+    *("total", "total_cny", "exchange_rate", "state"),
+)
 _DAYS: Final = frozenset({"mer_date", "listed_on"})
+
+_Rows = list[dict[str, Any]]
 
 
 class _ExactDecimal(sa.types.TypeDecorator[Decimal]):
@@ -84,9 +91,9 @@ def _type_of_value(name: str) -> Any:
     return _decimal(2) if name in MONEY_COLUMNS else sa.Text()
 
 
-def _table(name: str, schema: str | None) -> sa.Table:
+def _differences(name: str, schema: str | None) -> sa.Table:
     """
-    Return the table: the columns of all books, whatever this ledger has.
+    Return the table of differences: the columns of all books, whatever this ledger has.
     """
     columns: list[sa.Column[Any]] = [
         sa.Column("merchant", IDENTIFIER, primary_key=True),
@@ -106,46 +113,91 @@ def _table(name: str, schema: str | None) -> sa.Table:
     return sa.Table(name, sa.MetaData(schema=schema), *columns, **TABLE_OPTIONS)
 
 
+def _open_items(name: str, schema: str | None) -> sa.Table:
+    """
+    Return the table of what is open: the columns of the transactions.
+    """
+    return sa.Table(
+        name,
+        sa.MetaData(schema=schema),
+        sa.Column("merchant", IDENTIFIER, primary_key=True),
+        sa.Column("night", sa.Date(), primary_key=True),
+        sa.Column("position", sa.Integer(), primary_key=True, autoincrement=False),
+        *(sa.Column(one, _type_of_value(one)) for one in _OPEN_COLUMNS),
+        **TABLE_OPTIONS,
+    )
+
+
 def write_table(
-    report: Report, address: Secret, *, night: date, table: str, schema: str | None
+    report: Report,
+    address: Secret,
+    *,
+    night: date,
+    table: str,
+    open_items: str,
+    schema: str | None,
 ) -> int:
     """
-    Write the differences of *night* in place of those that the table has of it.
+    Write the differences of *night*, and what is open after it, in place of the rows that
+    the tables have of it.
 
     Returns:
-        How many rows.
+        How many differences.
 
     Raises:
-        ConfigError: The address or the table's name cannot be used, or it cannot be
-            written; it is as it was then.
+        ConfigError: The address or a table's name cannot be used, or it cannot be
+            written; both are as they were then.
     """
-    for name in (table, schema):
+    for name in (table, open_items, schema):
         if name is not None and not _NAME.fullmatch(name):
             raise ConfigError(
                 f"table: {name!r} is no name of letters, digits and _.",
                 f"table：{name!r} 不是由字母、数字和 _ 组成的名称。",
             )
 
-    target = _table(table, schema)
-    merchant = report.books["files"][0]["merchant"]
-    of = {"merchant": merchant, "night": night}
+    differing, still_open = _differences(table, schema), _open_items(open_items, schema)
+    of = {"merchant": report.books["files"][0]["merchant"], "night": night}
 
-    def replace(connection: sa.Connection) -> int:
+    def replace(
+        connection: sa.Connection, target: sa.Table, batches: Iterator[_Rows]
+    ) -> int:
         count = 0
         connection.execute(
             target.delete().where(*(target.c[name] == of[name] for name in of))
         )
 
-        for rows in _batches(report.frame):
+        for rows in batches:
             count += len(rows)
             connection.execute(target.insert(), [{**row, **of} for row in rows])
 
         return count
 
-    return SqlTable(address, target, option="table").run(replace)
+    def replace_both(connection: sa.Connection) -> int:
+        replace(connection, still_open, _open_batches(report.open_items))
+
+        return replace(connection, differing, _batches(report.frame))
+
+    return SqlTables(address, differing, still_open, option="table").run(replace_both)
 
 
-def _batches(differences: pl.DataFrame) -> Iterator[list[dict[str, Any]]]:
+def _open_batches(rows: pl.DataFrame | None) -> Iterator[_Rows]:
+    """
+    Give what is open in the columns of the table.
+    """
+    # Without a statement nobody knows what is.
+    if rows is None:
+        return
+
+    numbered = rows.select(*_OPEN_COLUMNS).with_row_index("position")
+
+    for part in numbered.iter_slices(_BATCH_ROWS):
+        yield [
+            {name: _typed(name, value) for name, value in row.items()}
+            for row in part.iter_rows(named=True)
+        ]
+
+
+def _batches(differences: pl.DataFrame) -> Iterator[_Rows]:
     """
     Give the rows in the columns of the table, each with the reason in words.
     """
@@ -163,14 +215,17 @@ def _batches(differences: pl.DataFrame) -> Iterator[list[dict[str, Any]]]:
         nothing = dict.fromkeys(known - {"merchant", "night", *names})
 
         yield [
-            {**nothing, **{name: _value(name, value) for name, value in row.items()}}
+            {
+                **nothing,
+                **{
+                    name: _typed(value_name(name), value) for name, value in row.items()
+                },
+            }
             for row in whole.select(names).iter_rows(named=True)
         ]
 
 
-def _value(column: str, given: Any) -> Any:
-    name = value_name(column)
-
+def _typed(name: str, given: Any) -> Any:
     if given is None:
         return None
 

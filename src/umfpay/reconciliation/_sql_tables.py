@@ -1,5 +1,5 @@
 """
-A table of ours in a database of the user's, by whatever driver is there.
+Tables of ours in a database of the user's, by whatever driver is there.
 """
 
 from __future__ import annotations
@@ -38,33 +38,33 @@ TABLE_OPTIONS: Final[dict[str, Any]] = {
 }
 
 
-class SqlTable:
+class SqlTables:
     """
-    Such a table; it is made where it is not there.
+    Such tables; they are made where they are not there.
 
     Args:
         address: Of the database, or a file of SQLite.
-        table: What it is.
+        tables: What they are.
         option: Whose value the address is, for errors.
 
     Raises:
         ConfigError: The address leads to no database.
     """
 
-    def __init__(self, address: Secret | Path, table: sa.Table, *, option: str) -> None:
+    def __init__(self, address: Secret | Path, *tables: sa.Table, option: str) -> None:
         # First what shows it: a traceback may, half made.
-        self._table = table
+        self._tables = tables
         self._engine = _engine(address, option)
         self._option = option
         self._is_made = False
 
     def __repr__(self) -> str:
-        return f"SqlTable({self._table.name!r})"
+        return f"SqlTables({', '.join(one.name for one in self._tables)})"
 
     @property
     def is_missing_file(self) -> bool:
         """
-        Whether it would be in a file of SQLite that is not there.
+        Whether they would be in a file of SQLite that is not there.
         """
         file = Path(self._engine.url.database or "")
 
@@ -101,32 +101,31 @@ class SqlTable:
             # SQLite would make it for everybody to read.
             open_to_append(Path(self._engine.url.database or "")).close()
 
-        # Of its own: MySQL ends a transaction with it.
-        with self._engine.begin() as connection:
-            self._table.create(connection, checkfirst=True)
-            there = sa.inspect(connection).get_columns(
-                self._table.name, schema=self._table.schema
-            )
+        for table in self._tables:
+            # Of its own: MySQL ends a transaction with it.
+            with self._engine.begin() as connection:
+                table.create(connection, checkfirst=True)
+                there = sa.inspect(connection).get_columns(
+                    table.name, schema=table.schema
+                )
 
-        names = {one["name"] for one in there}
-        lacking = sorted(
-            one.name for one in self._table.columns if one.name not in names
-        )
+            names = {one["name"] for one in there}
+            lacking = sorted(one.name for one in table.columns if one.name not in names)
 
-        if lacking:
-            name = self._table.name
-
-            raise ConfigError(
-                f"{self._option}: the table {name} is there and lacks"
-                f" {', '.join(lacking)}.",
-                f"{self._option}：表 {name} 已存在，但缺少 {'、'.join(lacking)}。",
-                advice=Text(
-                    "Give another database or name, or remove it.",
-                    "请指定其他数据库或表名，或删除该表。",
-                ),
-            )
+            if lacking:
+                raise self._other_table_error(table.name, lacking)
 
         self._is_made = True
+
+    def _other_table_error(self, name: str, lacking: list[str]) -> ConfigError:
+        return ConfigError(
+            f"{self._option}: the table {name} is there and lacks {', '.join(lacking)}.",
+            f"{self._option}：表 {name} 已存在，但缺少 {'、'.join(lacking)}。",
+            advice=Text(
+                "Give another database or name, or remove it.",
+                "请指定其他数据库或表名，或删除该表。",
+            ),
+        )
 
     def _unusable_error(self, reason: str) -> ConfigError:
         url = self._engine.url
