@@ -4,10 +4,11 @@ Whatever makes something at the gateway takes an intent, which no other process 
 
 from __future__ import annotations
 
+import httpx
 import orders
 import pytest
 
-from umfpay.errors import DuplicateIntentError
+from umfpay.errors import DuplicateIntentError, OutcomeUnknownError
 from umfpay.flows import (
     begin_card_payment,
     declare_customs,
@@ -159,3 +160,52 @@ async def test_each_declaration_of_a_flow_has_an_intent(shop, process):
 
     with pytest.raises(DuplicateIntentError, match="parcel 7"):
         await declare(other)
+
+
+class Repeating(httpx.AsyncBaseTransport):
+    """
+    A network that gives the first answer to a refund again, to whoever asks next.
+    """
+
+    answer = None
+
+    def __init__(self, inner):
+        self._inner = inner
+
+    async def handle_async_request(self, request):
+        if not request.url.path.endswith("/refund"):
+            return await self._inner.handle_async_request(request)
+
+        if Repeating.answer is None:
+            response = await self._inner.handle_async_request(request)
+            Repeating.answer = (response.headers, await response.aread())
+
+        headers, body = Repeating.answer
+
+        return httpx.Response(200, headers=headers, content=body)
+
+    async def aclose(self):
+        await self._inner.aclose()
+
+
+async def test_the_answer_to_a_refund_of_another_process_is_no_answer_to_this_one(
+    shop, paid, monkeypatch
+):
+    """
+    It names neither number nor amount (gateway.md, trap 15): the journal knows its id.
+    """
+    monkeypatch.setattr(Repeating, "answer", None)
+    first, its_journal = await shop.process(wrap=Repeating)
+    await first.refunds.create(paid, orders.refund(total="0.10"))
+    await shop.settled(its_journal)
+
+    second, journal = await shop.process(wrap=Repeating)
+
+    with pytest.raises(OutcomeUnknownError, match="speaks of something else"):
+        await second.refunds.create(paid, orders.refund(total="0.10"))
+
+    assert ["executed", "unknown"] == [
+        row["outcome"] or row["state"]
+        for row in await shop.settled(journal)
+        if row["call"] == "refunds.create"
+    ]

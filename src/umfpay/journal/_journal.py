@@ -305,7 +305,6 @@ class Journal:
         may_end = [~by_sender | rows.is_free, *([] if is_forgotten else [rows.is_open])]
         who = who or f"{_user()}@{socket.gethostname()}"
         said = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC {who}: {outcome}"
-        why = " ".join(reason.split())
 
         async def work(connection: AsyncConnection) -> bool:
             found = await rows.select(
@@ -318,7 +317,7 @@ class Journal:
             which = {"position": position, "fence": found[0].fence}
             values = ended_values(outcome, Decider.PERSON, reason)
             was = f" (was {found[0].outcome})" if found[0].outcome else ""
-            decision = f"{said}{was}, {why}"
+            decision = f"{said}{was}, {' '.join(reason.split())}"
             values["decisions"] = "\n".join([*(found[0].decisions or ()), decision])
 
             if is_forgotten:

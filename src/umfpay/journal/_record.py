@@ -109,7 +109,7 @@ class JournaledCall:
 
         writing = self.endings.spawn(
             self.rows.database.run(
-                functools.partial(self._insert, left), timeout=min(left, _WRITE_SECONDS)
+                functools.partial(self._take, left), timeout=min(left, _WRITE_SECONDS)
             )
         )
 
@@ -189,6 +189,21 @@ class JournaledCall:
             rows, name, which, values, open_intent=taken, look_until=look_until
         )
         self.endings.put(ending)
+
+    async def _take(self, left: float, connection: AsyncConnection) -> int:
+        """
+        Take a row, and tell the call of the others, whichever process made them.
+        """
+        position = await self._insert(left, connection)
+
+        if (heed := self.call.heed_others) and (intent := self.call.intent):
+            columns = self.rows.table.c
+            is_its = columns.payment_id == intent.payment_id
+            is_same = (columns.call == intent.call) & columns.object_id.is_not(None)
+            others = await self.rows.select(connection, is_its, is_same)
+            heed({str(one.object_id): str(one.mer_reference_id) for one in others})
+
+        return position
 
     async def _insert(self, left: float, connection: AsyncConnection) -> int:
         """

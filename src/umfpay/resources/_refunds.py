@@ -68,7 +68,7 @@ class Refunds:
             known_refunds: Ids of the other refunds of this payment: an answer that
                 names one of them is another refund's, and they go into the `Intent` of
                 an unclear end, so that they are not taken for this one. Those that this
-                session made are known without.
+                session made are known without; with a journal, those of all processes.
             all_known: *known_refunds* are all: then the day's list can prove later what
                 became of this one.
             arrivals: The inbox, which is told what to expect before anything is sent,
@@ -108,6 +108,10 @@ class Refunds:
 
             return refund
 
+        def heed_others(others: Mapping[str, str]) -> None:
+            for refund_id, its_number in others.items():
+                self._ids.add(payment_id, refund_id, its_number)
+
         if arrivals is not None:
             await arrivals.expect(new, payment_id=payment_id)
 
@@ -120,6 +124,7 @@ class Refunds:
                 effect=Effect.MONEY,
                 body=new,
                 read=read,
+                heed_others=heed_others,
                 intent=Intent.now(
                     "refunds.create",
                     payment_id=payment_id,
