@@ -547,6 +547,19 @@ def test_an_address_that_does_not_work_is_not_shown(url, words, monkeypatch):
     canaries.assert_silent(canaries.everything(caught.value), [password])
 
 
+def test_a_server_that_is_away_is_named_without_its_user():
+    """
+    Neither user nor password stand in the error.
+    """
+    with pytest.raises(errors.StatementError) as caught:
+        rows(
+            Ledger.sql("postgresql+psycopg://canary:canary@127.0.0.1:1/db", "SELECT 1")
+        )
+
+    assert "postgresql+psycopg://127.0.0.1:1/db" in str(caught.value)
+    canaries.assert_silent(canaries.everything(caught.value), ["canary"])
+
+
 def test_the_last_moment_of_all_has_a_day():
     """
     Databases keep it for "never"; no zone has a later one.

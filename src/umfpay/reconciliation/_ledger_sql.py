@@ -162,11 +162,14 @@ def _display_url(url: Any) -> str:
     """
     Return *url* without user, password and options, which may hold one, too.
     """
-    return str(
-        url.set(username=None, password=None, query={}).render_as_string(
-            hide_password=True
-        )
+    from sqlalchemy import URL
+
+    # `URL.set(username=None)` keeps it.
+    shown = URL.create(
+        url.drivername, host=url.host, port=url.port, database=url.database
     )
+
+    return str(shown)
 
 
 # Where the package that is installed has another name than the module.
