@@ -12,6 +12,7 @@ import attrs
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._rows import Kind
 from umfpay.reconciliation._rules import RATE_UNIT
+from umfpay.sensitive import shows_itself_half_made
 
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def _kind(given: object) -> Kind:
         ) from None
 
 
+@shows_itself_half_made
 @attrs.frozen(kw_only=True)
 class FeeRule:
     """
