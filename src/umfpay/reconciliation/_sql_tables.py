@@ -14,7 +14,7 @@ from sqlalchemy.dialects import mysql
 
 from umfpay._private_files import open_to_append
 from umfpay.errors import ConfigError, Text, escape
-from umfpay.sensitive import Secret
+from umfpay.sensitive import Secret, shows_itself_half_made
 
 
 _T = TypeVar("_T")
@@ -38,6 +38,7 @@ TABLE_OPTIONS: Final[dict[str, Any]] = {
 }
 
 
+@shows_itself_half_made
 class SqlTables:
     """
     Such tables; they are made where they are not there.
@@ -52,7 +53,6 @@ class SqlTables:
     """
 
     def __init__(self, address: Secret | Path, *tables: sa.Table, option: str) -> None:
-        # First what shows it: a traceback may, half made.
         self._tables = tables
         self._engine = _engine(address, option)
         self._option = option
