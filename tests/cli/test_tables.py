@@ -16,7 +16,8 @@ def test_tables_are_made_and_found(database_url, capsys):
     Missing ones are the answer no; a second time nothing changes.
     """
     assert Exit.NO == run(["tables", "check", "--url", database_url])
-    assert "umf_journal" in capsys.readouterr().err
+    missing = "no such file" if database_url.startswith("sqlite") else "umf_journal"
+    assert missing in capsys.readouterr().err
 
     for _ in range(2):
         assert Exit.GOOD == run(["tables", "create", "--url", database_url])
@@ -27,6 +28,15 @@ def test_tables_are_made_and_found(database_url, capsys):
 
     assert "the tables are there | 表已就绪" in output.out
     assert "canary" not in output.out + output.err
+
+
+def test_to_check_a_file_that_is_not_there_does_not_make_it(tmp_path, capsys):
+    """
+    The slip in its name is seen.
+    """
+    assert Exit.NO == run(["tables", "check", "--url", str(tmp_path / "shpo.db")])
+    assert "shpo.db: there is no such file" in capsys.readouterr().err
+    assert [] == [*tmp_path.iterdir()]
 
 
 def test_the_address_may_stand_in_the_environment(tmp_path, monkeypatch, capsys):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -53,7 +54,7 @@ def create(*, url: str, schema: str | None) -> None:
     """
     database = _database(url, schema)
     asyncio.run(_close_after(database, database.create_tables))
-    print_line(f"{database.shown}: the tables are there | 表已就绪")
+    _print_done(database, schema)
 
 
 @tables.command()
@@ -67,13 +68,28 @@ def check(context: click.Context, *, url: str, schema: str | None) -> None:
     """
     database = _database(url, schema)
 
+    # To look into it would make it.
+    if "://" not in database.shown and not Path(database.shown).exists():
+        print_line(
+            f"{database.shown}: there is no such file; umfpay tables create makes it"
+            " | 没有该文件；可用 umfpay tables create 创建",
+            err=True,
+        )
+        context.exit(Exit.NO)
+
     try:
         asyncio.run(_close_after(database, database.check_tables))
     except DatabaseTablesError as error:
         print_line(str(error), err=True)
         context.exit(Exit.NO)
 
-    print_line(f"{database.shown}: the tables are there | 表已就绪")
+    _print_done(database, schema)
+
+
+def _print_done(database: Any, schema: str | None) -> None:
+    # Any: of an optional package. A name with a slip in it is seen here.
+    place = database.shown if schema is None else f"{database.shown}, schema {schema}"
+    print_line(f"{place}: the tables are there | 表已就绪")
 
 
 def _database(url: str, schema: str | None) -> Any:  # Any: of an optional package
