@@ -17,11 +17,8 @@ import pytest
 from umfpay import Config, UMFSession
 from umfpay._background import pause_after
 from umfpay.emulator import Emulator, serve
-from umfpay.errors import CommitUnknownError
 from umfpay.models import Money
 from umfpay.notifications import NotificationReceiver, _event_store, _inbox
-from umfpay.notifications._decision import Status
-from umfpay.notifications._event_store import EventStore
 from umfpay.testing import NotificationSigner
 
 
@@ -500,46 +497,6 @@ async def test_a_day_that_nobody_named_is_the_one_of_the_query(
     await _receive(shop, made.id, mer_date=None)
 
     assert await eventually(lambda: place.effects() == [f"{made.id} TRADE_SUCCESS"])
-
-
-async def test_what_a_question_came_to_is_reported_though_its_commit_is_unclear(
-    gateway, shop, place, eventually, monkeypatch
-):
-    """
-    It is done again then, and finds its own word.
-    """
-    database, conclude = shop.inbox._asker._store.database, EventStore.conclude
-    run, results, ends = database.run, [], []
-
-    async def lose(work, **options):
-        if "conclude" not in work.__qualname__:
-            return await run(work, **options)
-
-        results.append(await run(work, **options))
-
-        if len(results) == 1:
-            raise CommitUnknownError("lost", "丢失")
-
-        return results[-1]
-
-    async def note(self, stored, decision):
-        if decision.status is not Status.UNCONFIRMED:
-            return await conclude(self, stored, decision)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(database, "run", lose)
-            ends.append(await conclude(self, stored, decision))
-
-        return ends[-1]
-
-    monkeypatch.setattr(EventStore, "conclude", note)
-    await shop.inbox.expect("n1", amount=PRICE)
-    await _receive(shop, "PAY_NOBODY")
-    await place.change(
-        "UPDATE umf_events SET received_at = received_at - 90000000000, questions = 20"
-    )
-    assert await eventually(lambda: ends)
-    assert ([True, True], [True]) == (results, ends)
 
 
 async def test_what_is_asked_about_is_reported_once_however_often_it_is_expected(

@@ -410,9 +410,7 @@ class EventStore:
             end = Decision(Status.READY)
 
         async def work(connection: AsyncConnection) -> bool:
-            # Done again after a commit whose answer was lost, it meets its own word;
-            # nobody else asks meanwhile.
-            if not await self.move(connection, stored, end, or_is=end.status):
+            if not await self.move(connection, stored, end):
                 return False
 
             if decision.binding is not None:
@@ -426,16 +424,10 @@ class EventStore:
         return await self._run(work)
 
     async def move(
-        self,
-        connection: AsyncConnection,
-        stored: StoredEvent,
-        decision: Decision,
-        *,
-        or_is: Status | None = None,
+        self, connection: AsyncConnection, stored: StoredEvent, decision: Decision
     ) -> bool:
         """
-        Have *stored* as it was decided; False if it is no more as it was read, nor
-        *or_is*.
+        Have *stored* as it was decided; False if it is no more as it was read.
         """
         events = self.events.c
         values: dict[str, Any] = {"status": decision.status, "reason": decision.reason}
@@ -447,7 +439,7 @@ class EventStore:
 
         changed = await self._change(
             events.position == stored.position,
-            events.status.in_([stored.status, or_is or stored.status]),
+            events.status == stored.status,
             # What waits may be expected now.
             events.version == stored.version,
             connection=connection,
