@@ -17,6 +17,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 import attrs
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -198,10 +199,11 @@ class JournaledCall:
 
         if (heed := self.call.heed_others) and (intent := self.call.intent):
             columns = self.rows.table.c
-            is_its = columns.payment_id == intent.payment_id
-            is_same = (columns.call == intent.call) & columns.object_id.is_not(None)
-            others = await self.rows.select(connection, is_its, is_same)
-            heed({str(one.object_id): str(one.mer_reference_id) for one in others})
+            which = {"payment_id": intent.payment_id, "call": intent.call}
+            others = select(columns.object_id, columns.mer_reference_id)
+            others = others.filter_by(merchant=self.rows.merchant, **which)
+            found = await connection.execute(others)
+            heed([(one[0], one[1]) for one in found if one[0] is not None])
 
         return position
 

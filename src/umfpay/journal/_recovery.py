@@ -246,15 +246,9 @@ class Recovery:
         one in the end never.
         """
         pause = timedelta(seconds=max(_MIN_PAUSE_SECONDS, pause_after(entry.attempts)))
-        is_old = entry.age > self.give_up_after
-
-        if is_old and entry.state is JournalState.ENDED:
-            # A bank may take weeks, and thousands of orders are never paid.
-            pause = max(pause, entry.age / _LOOKS_PER_AGE)
-
         later: dict[str, Any] = {"next_at": pause, "lease_until": None}
 
-        if is_old and entry.is_alarming:
+        if entry.age > self.give_up_after and entry.is_alarming:
             _log.warning(
                 "row %d of the journal (%s, %s) needs a person: nobody can say whether"
                 " it was carried out",
@@ -275,7 +269,13 @@ class Recovery:
             found = await self._asker.final_object(entry)
         except (LookupError, UMFError) as error:
             _log.info("row %d: %s", entry.position, type(error).__name__)
-            await self._write(entry, self._later(entry))
+            later = self._later(entry)
+
+            if isinstance(error, LookupError) and entry.age > self.give_up_after:
+                # A bank may take weeks, and thousands of orders are never paid.
+                later["next_at"] = max(later["next_at"], entry.age / _LOOKS_PER_AGE)
+
+            await self._write(entry, later)
 
             return
 

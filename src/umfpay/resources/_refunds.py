@@ -5,7 +5,7 @@ Refunds: ask for one, query one.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, Unpack
 
 import attrs
@@ -68,7 +68,8 @@ class Refunds:
             known_refunds: Ids of the other refunds of this payment: an answer that
                 names one of them is another refund's, and they go into the `Intent` of
                 an unclear end, so that they are not taken for this one. Those that this
-                session made are known without; with a journal, those of all processes.
+                session made are known without; with a journal, those whose end any process
+                has written.
             all_known: *known_refunds* are all: then the day's list can prove later what
                 became of this one.
             arrivals: The inbox, which is told what to expect before anything is sent,
@@ -108,9 +109,10 @@ class Refunds:
 
             return refund
 
-        def heed_others(others: Mapping[str, str]) -> None:
-            for refund_id, its_number in others.items():
-                self._ids.add(payment_id, refund_id, its_number)
+        def heed_others(others: Sequence[tuple[str, str]]) -> None:
+            # Its own number, given back and sent again, is not another's.
+            for refund_id, its in sorted(others, key=lambda one: one[1] != number):
+                self._ids.add(payment_id, refund_id, its)
 
         if arrivals is not None:
             await arrivals.expect(new, payment_id=payment_id)

@@ -127,7 +127,7 @@ class Call(Generic[T]):
         lookup: Returns the query that names what the answer leaves out, to be made
             within the same deadline; its `read` compares. None if nothing is missing.
         heed_others: Given what a journal knows of the same payment before this is sent:
-            the ids that other calls of this name made, with their numbers.
+            the ids that calls of this name made, with their numbers.
         may_fail: Made as a *lookup*, it only adds: an answer that is bound without it
             stands if it cannot be made.
         query_after_refusal: The query that decides after a refusal that may mean "done
@@ -149,7 +149,7 @@ class Call(Generic[T]):
     body: object | None = attrs.field(default=None, repr=False)
     intent: Intent | None = None
     lookup: Callable[[T], Call[Any] | None] | None = None
-    heed_others: Callable[[Mapping[str, str]], None] | None = None
+    heed_others: Callable[[Sequence[tuple[str, str]]], None] | None = None
     may_fail: bool = False
     query_after_refusal: Call[T] | None = None
     unsigned_allowed: bool = False
