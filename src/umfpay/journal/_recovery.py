@@ -38,7 +38,7 @@ _CLAIM_FOR: Final = timedelta(seconds=90)
 _HANDLER_SECONDS: Final = 30.0
 # Two queries of a payment that waits prove something if so much lies between them.
 _MIN_PAUSE_SECONDS: Final = 5.0
-# What has ended and is not final after days is asked about each time it is older by that.
+# What has ended and is not final after days is asked about each time it is a tenth older.
 _LOOKS_PER_AGE: Final = 10
 # The clocks of two companies differ, and the lists are behind.
 _TOLERANCE: Final = timedelta(minutes=10)

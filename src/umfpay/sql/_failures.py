@@ -56,7 +56,7 @@ _CODES: Final[Mapping[Failure, tuple[str | int, ...]]] = {
 }  # fmt: skip
 _MYSQL_DEADLOCK: Final = 1213
 _OUR_TABLE_PATTERN: Final = re.compile(rf"\b(?:{'|'.join(tables().metadata.tables)})\b")
-_OPTION_PATTERN: Final = re.compile(r"unexpected keyword argument '(\w+)'")
+_OPTION: Final = re.compile(r"unexpected keyword argument '(\w+)'")
 # SQLite has one code for everything that is wrong with a statement.
 _ABSENT_PATTERN: Final = re.compile(r"\bno (?:such )?(?:table|column)")
 
@@ -121,7 +121,8 @@ def name_of(error: BaseException) -> str:
     original = getattr(error, "orig", None) or error
     cause = original.__cause__
 
-    if found := _OPTION_PATTERN.search(str(original)):
+    # Of no other error: what stands in its text is for no log.
+    if isinstance(original, TypeError) and (found := _OPTION.search(str(original))):
         return found[1]
 
     code = getattr(original, "sqlite_errorname", None) or _code(original)
