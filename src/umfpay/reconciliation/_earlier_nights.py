@@ -120,7 +120,9 @@ def repeated_keys(
         until = min(until, begin)
 
     by = ["book", *KEY]
-    rows = keys.join(pl.concat(before).select(by).unique(), on=by, how="semi")
+    known = pl.concat(before)
+    rows = keys.join(known.select(by).unique(), on=by, how="semi")
+    rows = _with_orders(rows, pl.concat([keys, known]))
     name = str(Difference.DUPLICATE)
 
     return rows.select(
@@ -136,4 +138,27 @@ def repeated_keys(
             dtype=pl.String,
         ),
         day="day",
+    )
+
+
+def _with_orders(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """
+    Return *rows* with the orders of refunds that the transactions of any night know.
+    """
+    import polars as pl
+
+    orders = (
+        known.filter(pl.col("book") == str(Book.TRANSACTIONS), pl.col("refund_id") != "")
+        .group_by("refund_id")
+        .agg(pl.col("order_id").unique().alias("order"))
+        # One number of two orders says nothing.
+        .filter(pl.col("order").list.len() == 1)
+        .select("refund_id", pl.col("order").list.first())
+    )
+
+    return rows.join(orders, on="refund_id", how="left", maintain_order="left").select(
+        *(name for name in rows.columns if name != "order_id"),
+        order_id=pl.when(pl.col("order_id") == "")
+        .then(pl.col("order").fill_null(""))
+        .otherwise("order_id"),
     )
