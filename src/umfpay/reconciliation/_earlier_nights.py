@@ -148,7 +148,9 @@ def _with_orders(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
     orders = (
-        known.filter(pl.col("book") == str(Book.TRANSACTIONS), pl.col("refund_id") != "")
+        known.filter(
+            pl.col("book") == str(Book.TRANSACTIONS), pl.col("refund_id") != ""
+        )
         .group_by("refund_id")
         .agg(pl.col("order_id").unique().alias("order"))
         # One number of two orders says nothing.

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 import attrs
 
 from umfpay._private_files import replacing
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError, Text, needs_extra
 from umfpay.reconciliation._advice import ADVICE
 from umfpay.reconciliation._books import KEY, Book
 from umfpay.reconciliation._difference import Difference, difference_id
@@ -363,7 +363,8 @@ class Report:
         Raises:
             ConfigError: It cannot be written, or xlsxwriter is missing.
         """
-        from umfpay.reconciliation._report_xlsx import write_workbook
+        with needs_extra("reconcile", by="umfpay.reconciliation"):
+            from umfpay.reconciliation._report_xlsx import write_workbook
 
         return _write_file(
             to,

@@ -7,23 +7,21 @@ stranger's becomes a formula, a link or a rounded number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from umfpay.errors import Text, needs_extra
+import xlsxwriter
+
+from umfpay.errors import Text
 from umfpay.reconciliation._class_names import CLASS_NAMES
 from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._places import PLACE_COLUMNS
-from umfpay.reconciliation._reasons import REASON_COLUMNS, reasons
+from umfpay.reconciliation._reasons import reasons
 from umfpay.reconciliation._shown import (
     BOOKS,
-    MONEY_COLUMNS,
-    RATE_COLUMNS,
     as_text,
-    money_of,
-    rate_of,
 )
 from umfpay.reconciliation._summary import (
     BOOK_NAMES,
@@ -35,17 +33,16 @@ from umfpay.reconciliation._summary import (
     file_lines,
     verdict,
 )
+from umfpay.reconciliation._xlsx_rows import MAX_CHARACTERS, FrameSheet
 
 
 if TYPE_CHECKING:
     import polars as pl
-    import xlsxwriter
 
     from umfpay.reconciliation._report import Language, Report
 
 
-# What a cell of Excel holds; digits behind the fifteenth would be lost.
-_MAX_CHARACTERS: Final = 32_767
+# Digits behind the fifteenth would be lost.
 _MAX_EXACT: Final = Decimal(10) ** 13
 # The same books give the same bytes.
 _CREATED: Final = datetime(1980, 1, 1)  # noqa: DTZ001 (of the file's format)
@@ -109,21 +106,8 @@ def write_workbook(
     """
     Write *report* into *file*.
     """
-    with needs_extra("reconcile", by="umfpay.reconciliation"):
-        import xlsxwriter
-
-    def say(text: Text) -> str:
-        if language == "both":
-            return text.en if text.en == text.zh else f"{text.zh} {text.en}"
-
-        return text.zh if language == "zh" else text.en
-
-    # Row by row: no sheet is whole in memory.
-    with xlsxwriter.Workbook(
-        file, {"constant_memory": True, "in_memory": True}
-    ) as workbook:
-        workbook.set_properties({"title": say(TITLE), "created": _CREATED})
-        _Workbook(workbook, say, report).write(limit, rest)
+    with xlsxwriter.Workbook(file, {"in_memory": True}) as workbook:
+        _Workbook(workbook, language, report).write(limit, rest)
 
 
 class _Workbook:
@@ -132,10 +116,10 @@ class _Workbook:
     """
 
     def __init__(
-        self, workbook: xlsxwriter.Workbook, say: Callable[[Text], str], report: Report
+        self, workbook: xlsxwriter.Workbook, language: Language, report: Report
     ) -> None:
         self._workbook = workbook
-        self._say = say
+        self._language = language
         self._report = report
         self._bold = workbook.add_format({"bold": True, "text_wrap": True})
         self._formats = {
@@ -147,7 +131,14 @@ class _Workbook:
                 ("count", "#,##0"),
             )
         }
-        self._text = workbook.add_format({"num_format": "@"})
+        self._formats["text"] = workbook.add_format({"num_format": "@"})
+        workbook.set_properties({"title": self._say(TITLE), "created": _CREATED})
+
+    def _say(self, text: Text) -> str:
+        if self._language == "both":
+            return text.en if text.en == text.zh else f"{text.zh} {text.en}"
+
+        return text.zh if self._language == "zh" else text.en
 
     def write(self, limit: int, rest: str) -> None:
         """
@@ -170,7 +161,7 @@ class _Workbook:
         self, name: Text, heads: Sequence[Text], widths: Sequence[int]
     ) -> _Sheet:
         sheet = _Sheet(
-            self._workbook.add_worksheet(self._say(name)), self._formats, self._text
+            self._workbook.add_worksheet(self._say(name), FrameSheet), self._formats
         )
 
         for column, width in enumerate(widths):
@@ -294,35 +285,47 @@ class _Workbook:
         )
         kinds = {name: say(text) for name, text in KIND_NAMES.items()}
         classes = {str(name): say(CLASS_NAMES[name]) for name in Difference}
-        whole = rows.select(*names, "id").with_columns(
-            rows["class"].replace(classes), rows["kind"].replace(kinds)
+        sheet.write_frame(
+            rows.select(
+                *names,
+                self._said(texts, "reason"),
+                *([self._suggested(rows["id"])] if report.suggestions else []),
+                "id",
+            ).with_columns(rows["class"].replace(classes), rows["kind"].replace(kinds))
         )
-        why = [Text(*row) for row in texts.select(*REASON_COLUMNS).iter_rows()]
-        readers = [_reader(name) for name in names]
-
-        for row, reason in zip(whole.iter_rows(), why, strict=True):
-            key = row[-1]
-            cells = [
-                None if value is None else read(value)
-                for read, value in zip(readers, row[:-1], strict=True)
-            ]
-            cells.append(say(reason))
-
-            if report.suggestions:
-                cells.append(
-                    "; ".join(
-                        f"{' + '.join(one.numbers)}: {say(one.why)}"
-                        for one in report.suggestions.get(key, ())
-                    )
-                    or None
-                )
-
-            sheet.write([*cells, key])
-
         sheet.worksheet.autofilter(
             0, 0, max(1, sheet.row - 1), len(names) + len(end) - 1
         )
         self._write_more(sheet, report.frame.height - rows.height, rest)
+
+    def _said(self, texts: pl.DataFrame, name: str) -> pl.Series:
+        """
+        Return the sentences of two columns of *texts*, *name* and *name*_zh.
+        """
+        import polars as pl
+
+        en, zh = pl.col(name), pl.col(f"{name}_zh")
+
+        if self._language == "both":
+            said = pl.when(en == zh).then(en).otherwise(pl.format("{} {}", zh, en))
+        else:
+            said = zh if self._language == "zh" else en
+
+        return texts.select(said.alias(name)).to_series()
+
+    def _suggested(self, ids: pl.Series) -> pl.Series:
+        import polars as pl
+
+        texts = [
+            "; ".join(
+                f"{' + '.join(one.numbers)}: {self._say(one.why)}"
+                for one in self._report.suggestions.get(key, ())
+            )
+            or None
+            for key in ids
+        ]
+
+        return pl.Series("suggestion", texts, dtype=pl.String)
 
     def _write_more(self, sheet: _Sheet, more: int, rest: str) -> None:
         if more <= 0:
@@ -342,16 +345,7 @@ class _Workbook:
 
         names = [column for column in _LISTED if column in rows.columns]
         sheet = self._sheet(name, [*map(_head, names)], [16] * len(names))
-        readers = [_reader(column) for column in names]
-
-        for row in rows.select(names).head(limit).iter_rows():
-            sheet.write(
-                [
-                    None if value is None else read(value)
-                    for read, value in zip(readers, row, strict=True)
-                ]
-            )
-
+        sheet.write_frame(rows.select(names).head(limit))
         self._write_more(sheet, rows.height - limit, "")
 
     def _write_quarantined(self, limit: int) -> None:
@@ -366,60 +360,47 @@ class _Workbook:
             [32, 10, 60],
         )
 
-        for row in rows.head(limit).iter_rows(named=True):
-            reason = Text(row["reason"], row["reason_zh"])
-            sheet.write([row["file"], row["line"], self._say(reason)])
-
+        shown = rows.head(limit)
+        sheet.write_frame(shown.select("file", "line", self._said(shown, "reason")))
         self._write_more(sheet, rows.height - limit, "")
 
 
 class _Sheet:
     """
-    A sheet that is written row by row.
+    A sheet that is written row by row, or a frame at once.
     """
 
-    def __init__(self, worksheet: Any, formats: Any, text: Any) -> None:
+    def __init__(self, worksheet: FrameSheet, formats: Mapping[str, Any]) -> None:
         self.worksheet = worksheet
         self.row = 0
         self._formats = formats
-        self._text = text
 
-    def write(self, values: Iterable[Any]) -> None:
+    def write(self, values: Iterable[str | Decimal | int | None]) -> None:
         """
-        Write the next row: a `Decimal` is money or a `_Rate`, an int a count.
+        Write the next row: a `Decimal` is money, an int a count.
         """
-        sheet, row = self.worksheet, self.row
+        sheet, row, formats = self.worksheet, self.row, self._formats
 
         for column, value in enumerate(values):
-            if value is None:
-                continue
-
             if isinstance(value, str):
                 # More than that Excel refuses to open.
-                sheet.write_string(row, column, value[:_MAX_CHARACTERS], self._text)
-            elif isinstance(value, date):
-                sheet.write_datetime(
-                    row,
-                    column,
-                    datetime(value.year, value.month, value.day),  # noqa: DTZ001
-                    self._formats["day"],
-                )
-            elif isinstance(value, _Rate):
-                sheet.write_number(row, column, value, self._formats["rate"])
+                text = value[:MAX_CHARACTERS]
+                sheet.write_string(row, column, text, formats["text"])
             elif isinstance(value, int):
-                sheet.write_number(row, column, value, self._formats["count"])
-            elif abs(value) >= _MAX_EXACT:
-                sheet.write_string(row, column, f"{value:f}", self._text)
-            else:
-                sheet.write_number(row, column, value, self._formats["money"])
+                sheet.write_number(row, column, value, formats["count"])
+            elif value is not None and abs(value) >= _MAX_EXACT:
+                sheet.write_string(row, column, f"{value:f}", formats["text"])
+            elif value is not None:
+                sheet.write_number(row, column, value, formats["money"])
 
         self.row += 1
 
-
-class _Rate(float):
-    """
-    A number with more than two decimals.
-    """
+    def write_frame(self, rows: pl.DataFrame) -> None:
+        """
+        Write the next rows: what a cell is depends on its column.
+        """
+        self.worksheet.place(rows, self.row, self._formats)
+        self.row += rows.height
 
 
 def _head(column: str) -> Text:
@@ -432,19 +413,3 @@ def _head(column: str) -> Text:
     whose = _WHOSE[book]
 
     return Text(f"{whose.en}: {member.en}", f"{whose.zh}：{member.zh}")
-
-
-def _reader(column: str) -> Callable[[Any], Any]:
-    """
-    Return what makes a cell of a value in *column*.
-    """
-    book, _, name = column.partition("_")
-    name = name if book in BOOKS else column
-
-    if name in MONEY_COLUMNS:
-        return money_of
-
-    if name in RATE_COLUMNS:
-        return lambda units: _Rate(rate_of(units))
-
-    return lambda value: value

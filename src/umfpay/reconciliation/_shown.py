@@ -73,26 +73,41 @@ def _text(values: pl.Series) -> pl.Expr:
     import polars as pl
 
     name = value_name(values.name)
-    column = pl.col(values.name)
 
     if name in MONEY_COLUMNS:
-        size = column.abs()
+        return money_texts(values.name)
 
-        return pl.concat_str(
-            pl.when(column < 0).then(pl.lit("-")).otherwise(pl.lit("")),
-            size // 100,
-            pl.lit("."),
-            (size % 100).cast(pl.String).str.zfill(2),
-        ).alias(values.name)
+    return rate_texts(values) if name in RATE_COLUMNS else pl.col(values.name)
 
-    if name in RATE_COLUMNS:
-        words = values.drop_nulls().unique()
 
-        return column.replace_strict(
-            words,
-            [f"{rate_of(word):f}" for word in words],
-            default=None,
-            return_dtype=pl.String,
-        )
+def money_texts(column: str) -> pl.Expr:
+    """
+    Return what `money_text()` makes of each value of *column*.
+    """
+    import polars as pl
 
-    return column.cast(pl.String)
+    value = pl.col(column)
+    size = value.abs()
+
+    return pl.concat_str(
+        pl.when(value < 0).then(pl.lit("-")).otherwise(pl.lit("")),
+        size // 100,
+        pl.lit("."),
+        (size % 100).cast(pl.String).str.zfill(2),
+    ).alias(column)
+
+
+def rate_texts(values: pl.Series) -> pl.Expr:
+    """
+    Return what `rate_of()` makes of each of *values*, as text.
+    """
+    import polars as pl
+
+    words = values.drop_nulls().unique()
+
+    return pl.col(values.name).replace_strict(
+        words,
+        [f"{rate_of(word):f}" for word in words],
+        default=None,
+        return_dtype=pl.String,
+    )
