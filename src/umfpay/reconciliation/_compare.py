@@ -1,5 +1,6 @@
 """
-The comparison, written once for every engine that narwhals knows.
+The comparison, written once for Polars, DuckDB and PySpark; for pandas and pyarrow
+Polars computes it.
 
 Three books are joined by key, whoever has it: a row of the statement that no other book
 knows is a key, too. Each key has a *class*, the first of `Difference` that applies, and
@@ -16,7 +17,13 @@ from typing import Any
 import narwhals as nw
 
 from umfpay.errors import ConfigError
-from umfpay.reconciliation._books import KEY
+from umfpay.reconciliation._books import KEY, Book
+from umfpay.reconciliation._frame_kinds import (
+    back_in,
+    in_columns_of,
+    in_polars,
+    one_kind,
+)
 from umfpay.reconciliation._joining import Books
 from umfpay.reconciliation._refunds import RefundChecks
 from umfpay.reconciliation._rules import name_classes, rules, with_flags
@@ -49,7 +56,8 @@ def compare(
     """
     Compare books that are frames of one engine; return its frame with their classes.
 
-    Polars, DuckDB, PySpark and whatever else narwhals takes; lazy frames stay lazy.
+    Polars, DuckDB, PySpark (lazy frames stay lazy), pandas and pyarrow, whose frames
+    Polars compares; those of Dask, Ibis and others are refused.
 
     Args:
         transactions: The columns of `read_transactions(...).frames()`; *listed_on*, the
@@ -69,13 +77,19 @@ def compare(
         One row for each key (all rows for a duplicate): *order_id*, *kind*,
         *refund_id*, *class*, *also*, *side* (whose row it is, for duplicates), and the
         values of the books as *ledger_...*, *gateway_...*, *statement_...*; money in
-        hundredths, rates in hundred-millionths.
+        hundredths, rates in hundred-millionths. In pandas with the types of Arrow.
 
     Raises:
-        ConfigError: A column is missing, the ledger has no amount at all, *days*
+        ConfigError: A frame is of another engine, or they are of several. A column is missing, the ledger has no amount at all, *days*
             without mer_date in the ledger, or a statement without *settle_after* and
             *as_of*.
     """
+    given = {Book.TRANSACTIONS: transactions, Book.LEDGER: ledger}
+
+    if statement is not None:
+        given[Book.STATEMENT] = statement
+
+    kind = one_kind(given)
     settle_after = checked_settle_after(
         settle_after, with_statement=statement is not None
     )
@@ -95,6 +109,21 @@ def compare(
         else overdue_until(as_of, settle_after, holidays),
         rounding=Rounding(rounding),
     )
+
+    if kind.is_by_polars:
+        books = {
+            book: in_columns_of(book, in_polars(book, frame))
+            for book, frame in given.items()
+        }
+        found = classify(
+            books[Book.TRANSACTIONS],
+            books[Book.LEDGER],
+            books.get(Book.STATEMENT),
+            terms=terms,
+        )
+
+        return back_in(kind, found.collect().to_native())
+
     result = classify(transactions, ledger, statement, terms=terms)
 
     if isinstance(nw.from_native(transactions), nw.DataFrame):

@@ -12,6 +12,7 @@ import narwhals as nw
 from umfpay.errors import ConfigError
 from umfpay.reconciliation._books import KEY, Book, columns_of, optional_columns
 from umfpay.reconciliation._difference import Difference
+from umfpay.reconciliation._frame_kinds import floats_error
 from umfpay.reconciliation._refunds import RefundChecks
 from umfpay.reconciliation._rules import (
     ASKED_FLAG,
@@ -207,7 +208,8 @@ def open_lazily(book: Book, given: Frame) -> Frame:
             f"{book}：需要 narwhals 支持的数据表，而不是 {kind}。",
         ) from None
 
-    there = frame.collect_schema().names()
+    schema = frame.collect_schema()
+    there = schema.names()
     missing = sorted({*columns_of(book)} - {*optional_columns(book)} - {*there})
 
     if missing:
@@ -223,6 +225,10 @@ def open_lazily(book: Book, given: Frame) -> Frame:
             "ledger: total or total_cny is needed: nothing is clean without amounts.",
             "ledger：缺少 total 或 total_cny：没有金额就无法核对。",
         )
+
+    for name in columns_of(book):
+        if name in there and schema[name].is_float():
+            raise floats_error(book, name)
 
     # A number that is null and one that is "" are the same, on every engine.
     keys = {name: nw.col(name).fill_null("") for name in _keys_of(book)}

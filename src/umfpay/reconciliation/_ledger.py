@@ -354,6 +354,8 @@ class Ledger:
         must_have_polars()
         import narwhals as nw
 
+        from umfpay.reconciliation._frame_kinds import in_polars
+
         try:
             table = nw.from_native(frame)
         except TypeError:
@@ -367,15 +369,11 @@ class Ledger:
         if isinstance(table, nw.LazyFrame):
             table = table.collect()
 
-        if not table.implementation.is_polars():
-            # polars knows no zone such as +05:30, which pandas and Arrow have.
-            table = table.with_columns(
-                nw.col(name).dt.convert_time_zone("UTC")
-                for name, kind in table.schema.items()
-                if kind == nw.Datetime and kind.time_zone is not None
-            )
-
-        rows: pl.DataFrame = table.to_polars()
+        rows: pl.DataFrame = (
+            table.to_native()
+            if table.implementation.is_polars()
+            else in_polars("frame", table)
+        )
         digest = hashlib.sha256(str(rows.hash_rows().sum()).encode()).hexdigest()
 
         return cls(

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import narwhals as nw
 
+from umfpay.reconciliation._books import Book
+from umfpay.reconciliation._frame_kinds import back_in, frame_kind, in_polars
 from umfpay.reconciliation._ledger_names import (
     AMOUNT_PATTERN,
     DAY_PATTERN,
@@ -45,11 +47,12 @@ def canonical(frame: Frame, columns: Mapping[str, str] | None = None) -> Frame:
     be read fails when the engine computes it.
 
     Args:
-        frame: Of Polars, DuckDB, PySpark or whatever else narwhals takes.
+        frame: Of Polars, DuckDB, PySpark, pandas or pyarrow.
         columns: Ours to theirs.
 
     Raises:
-        ConfigError: A column is missing, or money is a float.
+        ConfigError: A column is missing, money is a float, or the frame is of another
+            engine.
     """
     if REFUNDED in (columns or {}):
         raise columns_error(
@@ -58,11 +61,15 @@ def canonical(frame: Frame, columns: Mapping[str, str] | None = None) -> Frame:
             f"{REFUNDED}：退款合计只能由 reconcile() 核对；请为每笔退款提供一行",
         )
 
-    table = nw.from_native(frame)
-
-    return with_our_columns(
+    kind = frame_kind(Book.LEDGER, frame)
+    table = nw.from_native(
+        in_polars(Book.LEDGER, frame) if kind.is_by_polars else frame
+    )
+    found = with_our_columns(
         table, choose_columns(columns, table.collect_schema().names())
     )
+
+    return back_in(kind, found) if kind.is_by_polars else found
 
 
 def with_our_columns(
