@@ -9,6 +9,7 @@ import re
 from datetime import date
 from decimal import Decimal
 
+import openpyxl
 import pytest
 import statement_files as files
 
@@ -212,3 +213,140 @@ def test_books_that_are_missing_stand_above_everything(
     assert page.index(heading) < page.index('<section id="bridge">')
     assert page.index(heading) < page.index(text) < page.index('<section id="bridge">')
     assert ("books are missing" if language == "en" else "但缺少账册") in page
+
+
+def links_of(path, sheet):
+    """
+    Return of each line of the sheet's first table its amount, its rows, what they lead
+    to and where the rows are said to be; openpyxl reads numbers as such.
+    """
+    book = openpyxl.load_workbook(path)
+    found = {}
+
+    for name, _, amount, rows, _, where in book[sheet].iter_rows(min_row=2):
+        if name.value is None:
+            break
+
+        to = [one.hyperlink and one.hyperlink.location for one in (amount, rows)]
+        found[name.value] = (amount.value, rows.value, *to, where.value)
+
+    return found, book
+
+
+def test_every_figure_of_a_workbook_leads_to_its_rows(tmp_path):
+    """
+    The amount and the count are numbers, and links to rows of a sheet that are those of
+    the line.
+    """
+    before = compared(tmp_path, 3, paid("order-1"))
+    again = compared(
+        tmp_path,
+        4,
+        paid("order-2", "90"),
+        paid("order-3", net=98),
+        paid("order-4", net=97),
+        paid("order-9"),
+        paid("order-8").replace("20170205", "20161201"),
+        opening=before.open_items.with_columns(
+            order_id="old-" + before.open_items["order_id"]
+        ),
+        days=(date(2017, 2, 5), date(2017, 2, 6)),
+    )
+    path = again.write_xlsx(tmp_path / "r.xlsx", language="en")
+    found, book = links_of(path, "Bridge")
+    targets = {}
+
+    for name, (amount, rows, link, other, where) in found.items():
+        assert not isinstance(amount, str) or amount == "?"
+        assert bool(where) == (amount not in (0, "?") or rows not in (None, 0)), name
+
+        if amount != "?" and where:
+            sheet, cells = link.split("!")
+            first, last = re.findall("[0-9]+", cells)
+            targets[name] = (sheet.strip("'"), int(first), int(last))
+            assert where.startswith(f"sheet {targets[name][0]}, row")
+
+        assert other in (None, link)
+
+    sheet, first, last = targets["Open before"]
+    listed = [row[0].value for row in book[sheet].iter_rows(first, last)]
+
+    assert "Open before" == sheet
+    assert found["Open before"][1] == len(listed)
+    assert {"old-order-2", "old-order-3"} <= {*listed}
+
+    sheet, first, last = targets["Paid out for unknown numbers"]
+    rows = [[one.value for one in row] for row in book[sheet].iter_rows(first, last)]
+
+    assert "Rows of the bridge" == sheet
+    assert [("Paid out for unknown numbers", "order-9")] == [
+        (row[0], row[2]) for row in rows
+    ]
+
+    for name in ("Traded", "Paid out"):
+        sheet, first, last = targets[name]
+
+        assert ("Summary", first) == (sheet, last)
+
+    assert book["Summary"].cell(targets["Traded"][1], 1).value == (
+        "Transactions 2017-02-06 20170206.txt"
+    )
+
+
+def test_rows_of_a_line_stand_beside_each_other_whatever_their_class_is(tmp_path):
+    """
+    On a sheet of their own: all differences are in the order of their numbers.
+    """
+    compared(tmp_path, 2, paid("order-1", "90"), paid("order-2", net=98))
+    (tmp_path / "shop.csv").write_text("mer_reference_id,total_cny\norder-1,1\n")
+    report = reconcile(
+        tmp_path / "20170206.txt",
+        tmp_path / "paid.txt",
+        ledger=Ledger.csv(tmp_path / "shop.csv"),
+        settle_after=3,
+        total_rule="ignore",
+    )
+    path = report.write_xlsx(tmp_path / "r.xlsx", language="en")
+    found, book = links_of(path, "Bridge")
+    _, _, link, _, where = found["Paid out other than amount less fee"]
+    first, last = re.findall("[0-9]+", link.split("!")[1])
+    rows = [
+        [cell.value for cell in row]
+        for row in book["Rows of the bridge"].iter_rows(int(first), int(last))
+    ]
+
+    assert link.startswith("'Rows of the bridge'!")
+    assert where.startswith("sheet Rows of the bridge, row")
+    assert {"Paid out other than amount less fee"} == {row[0] for row in rows}
+    assert "order-2" in {row[2] for row in rows}
+
+
+def test_what_a_workbook_has_not_is_named_with_its_file(tmp_path):
+    """
+    On the sheet of the rows, and beside the figure.
+    """
+    report = compared(tmp_path, 30, paid("order-1"))
+    path = report.write_xlsx(
+        tmp_path / "r.xlsx",
+        language="both",
+        limit=10,
+        rest="all.csv",
+        bridge_rows="night-bridge.csv",
+    )
+    found, book = links_of(path, "资金桥 Bridge")
+    where = found["减：期末未结算 Less what is open now"][-1]
+
+    assert "all of them: night-bridge.csv" in where
+    assert "全部见：night-bridge.csv" in where
+    assert "night-bridge.csv" in [*book["未结算 Open"].values][-1][0]
+
+
+def test_a_workbook_has_what_it_lacks_beside_it(tmp_path, monkeypatch):
+    """
+    As a page has, with the length of a workbook.
+    """
+    monkeypatch.setattr("umfpay.reconciliation._report.WORKBOOK_ROWS", 20)
+    report = compared(tmp_path, 30, paid("order-1"))
+    report.write(tmp_path / "night.xlsx")
+
+    assert 31 == len((tmp_path / "night-bridge.csv").read_text("utf-8").splitlines())

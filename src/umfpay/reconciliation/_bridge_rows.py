@@ -62,10 +62,9 @@ def listed_rows(report: Report) -> dict[BridgeItem, pl.DataFrame]:
     }
 
 
-def differences_of(report: Report) -> dict[BridgeItem, pl.DataFrame]:
+def makers_of(report: Report) -> dict[BridgeItem, pl.DataFrame]:
     """
-    Return the differences that make a line of the bridge, whatever their class is, where
-    they are others than those of the class that is called like it.
+    Return the differences that make a line of the bridge, whatever their class is.
     """
     import polars as pl
 
@@ -77,19 +76,35 @@ def differences_of(report: Report) -> dict[BridgeItem, pl.DataFrame]:
     found = {}
 
     for item, name in _CLASS_OF_ITEM.items():
-        of_class = rows.get_column("class") == str(name)
-        is_later = rows.select(
+        makes = (pl.col("class") == str(name)) | (
             pl.col("also").fill_null("").str.split(",").list.contains(str(name))
-        ).to_series()
-        makes = of_class | is_later
+        )
 
         if item is BridgeItem.AMOUNTS:
-            makes = rows.select(pays_other_amount().fill_null(value=False)).to_series()
+            makes = pays_other_amount().fill_null(value=False)
 
-        if makes.any() and (makes != of_class).any():
-            found[item] = rows.filter(makes)
+        found[item] = rows.filter(makes)
 
-    return found
+    return {item: makers for item, makers in found.items() if makers.height}
+
+
+def differences_of(report: Report) -> dict[BridgeItem, pl.DataFrame]:
+    """
+    Return those of `makers_of()` where they are others than the differences of the
+    class that is called like the line.
+    """
+
+    def are_of_class(item: BridgeItem, rows: pl.DataFrame) -> bool:
+        name = _CLASS_OF_ITEM[item]
+        is_of_it = (rows.get_column("class") == str(name)).all()
+
+        return is_of_it and rows.height == report.rows_of(name)
+
+    return {
+        item: rows
+        for item, rows in makers_of(report).items()
+        if not are_of_class(item, rows)
+    }
 
 
 def bridge_csv_rows(report: Report) -> pl.DataFrame:

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 Language = Literal["zh", "en", "both"]
 PAGE_ROWS: Final = 200
 """Of each class, and of each line of the bridge, in a page."""
+WORKBOOK_ROWS: Final = 50_000
+"""Of each sheet of a workbook."""
 
 
 @attrs.frozen(kw_only=True)
@@ -295,10 +297,15 @@ class Report:
                     to,
                     language=language,
                     rest=rest,
-                    bridge_rows=self._write_bridge_rows_beside(Path(to)),
+                    bridge_rows=self._write_bridge_rows_beside(Path(to), PAGE_ROWS),
                 )
             case ".xlsx":
-                return self.write_xlsx(to, language=language, rest=rest)
+                return self.write_xlsx(
+                    to,
+                    language=language,
+                    rest=rest,
+                    bridge_rows=self._write_bridge_rows_beside(Path(to), WORKBOOK_ROWS),
+                )
             case ".txt":
                 return self.write_text(to, language=language)
             case ".json":
@@ -349,16 +356,19 @@ class Report:
         to: str | os.PathLike[str],
         *,
         language: Language = "both",
-        limit: int = 50_000,
+        limit: int = WORKBOOK_ROWS,
         rest: str = "",
+        bridge_rows: str = "",
     ) -> Path:
         """
-        Write a workbook: numbers are numbers, and every text is text.
+        Write a workbook: numbers are numbers, every text is text, and each figure of
+        the bridge leads to its rows.
 
         Args:
             language: Chinese, English, or both.
-            limit: Differences in it; the rest is counted.
-            rest: The name of a file beside it that has all of them.
+            limit: Rows of a sheet; the rest is counted.
+            rest: The name of a file beside it that has all differences.
+            bridge_rows: The same of a file of `write_bridge_rows()`.
 
         Raises:
             ConfigError: It cannot be written, or xlsxwriter is missing.
@@ -369,7 +379,12 @@ class Report:
         return _write_file(
             to,
             lambda file: write_workbook(
-                self, file, language=language, limit=limit, rest=rest
+                self,
+                file,
+                language=language,
+                limit=limit,
+                rest=rest,
+                bridge_rows=bridge_rows,
             ),
         )
 
@@ -511,14 +526,14 @@ class Report:
 
         return _write_file(to, lambda file: write_csv_rows(rows, file, mark=mark))
 
-    def _write_bridge_rows_beside(self, page: Path) -> str:
+    def _write_bridge_rows_beside(self, page: Path, limit: int) -> str:
         """
-        Write the rows of the bridge that a page of the usual length has not; return the
-        name of their file, "" where it has all.
+        Write the rows of the bridge that a page or a workbook with *limit* of each kind
+        has not; return the name of their file, "" where it has all.
         """
         from umfpay.reconciliation._bridge_rows import listed_rows
 
-        if all(rows.height <= PAGE_ROWS for rows in listed_rows(self).values()):
+        if all(rows.height <= limit for rows in listed_rows(self).values()):
             return ""
 
         beside = page.with_name(f"{page.stem}-bridge.csv")

@@ -15,6 +15,8 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import xlsxwriter
 
 from umfpay.errors import Text
+from umfpay.reconciliation._bridge import ITEM_NAMES
+from umfpay.reconciliation._bridge_rows import makers_of
 from umfpay.reconciliation._class_names import CLASS_NAMES
 from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._places import PLACE_COLUMNS
@@ -33,6 +35,7 @@ from umfpay.reconciliation._summary import (
     file_lines,
     verdict,
 )
+from umfpay.reconciliation._xlsx_links import BridgeLinks
 from umfpay.reconciliation._xlsx_rows import MAX_CHARACTERS, FrameSheet
 
 
@@ -81,6 +84,15 @@ _COLUMN_NAMES: Final = {
     "suggestion": Text("perhaps", "可能是"),
     "advice": Text("what to do", "处理办法"),
 }
+# What makes a line of the bridge of a difference.
+_MADE_OF: Final = (
+    "currency",
+    "total",
+    "total_cny",
+    "service_fee",
+    "exchanged",
+    "exchanged_cny",
+)
 _WIDTHS: Final = {"reason": 60, "suggestion": 40, "advice": 60, "order_id": 24}
 _LISTED: Final = (
     "number",
@@ -101,13 +113,20 @@ _LISTED: Final = (
 
 
 def write_workbook(
-    report: Report, file: IO[bytes], *, language: Language, limit: int, rest: str
+    report: Report,
+    file: IO[bytes],
+    *,
+    language: Language,
+    limit: int,
+    rest: str,
+    bridge_rows: str,
 ) -> None:
     """
     Write *report* into *file*.
     """
     with xlsxwriter.Workbook(file, {"in_memory": True}) as workbook:
-        _Workbook(workbook, language, report).write(limit, rest)
+        made = _Workbook(workbook, language, report)
+        made.write(limit, rest, bridge_rows)
 
 
 class _Workbook:
@@ -132,6 +151,7 @@ class _Workbook:
             )
         }
         self._formats["text"] = workbook.add_format({"num_format": "@"})
+        self._links = BridgeLinks(workbook)
         workbook.set_properties({"title": self._say(TITLE), "created": _CREATED})
 
     def _say(self, text: Text) -> str:
@@ -140,22 +160,28 @@ class _Workbook:
 
         return text.zh if self._language == "zh" else text.en
 
-    def write(self, limit: int, rest: str) -> None:
+    def write(self, limit: int, rest: str, bridge_rows: str) -> None:
         """
         Write all sheets.
         """
+        report = self._report
         self._write_summary()
-        self._write_bridge()
+        bridge = self._bridge_sheet()
         self._write_differences(limit, rest)
+        self._write_makers(limit, rest)
 
-        for name, rows in (
-            (Text("Open before", "期初未结算"), self._report.opening_items),
-            (Text("Open", "未结算"), self._report.open_items),
-            (Text("Other days", "其他日期"), self._report.other_days),
+        for section, name, rows in (
+            ("opening", Text("Open before", "期初未结算"), report.opening_items),
+            ("open", Text("Open", "未结算"), report.open_items),
+            ("other-days", Text("Other days", "其他日期"), report.other_days),
         ):
-            self._write_listed(name, rows, limit)
+            self._write_listed(section, name, rows, limit, bridge_rows)
 
-        self._write_quarantined(limit)
+        self._write_quarantined(limit, bridge_rows)
+
+        if bridge is not None:
+            # Last: where the rows are is known.
+            self._write_bridge(bridge)
 
     def _sheet(
         self, name: Text, heads: Sequence[Text], widths: Sequence[int]
@@ -211,9 +237,10 @@ class _Workbook:
         sheet.write([say(verdict(report))])
 
         for file in file_lines(report):
+            self._links.keep(file.section, sheet.row, 1)
             sheet.write(
                 [
-                    f"{say(file.book)} {file.day}",
+                    f"{say(file.book)} {file.day} {file.name}".rstrip(),
                     None,
                     "CNY",
                     file.total,
@@ -227,13 +254,11 @@ class _Workbook:
         for note in report.notes:
             sheet.write([say(note)])
 
-    def _write_bridge(self) -> None:
-        bridge = self._report.bridge
+    def _bridge_sheet(self) -> _Sheet | None:
+        if self._report.bridge is None:
+            return None
 
-        if bridge is None:
-            return
-
-        sheet = self._sheet(
+        return self._sheet(
             Text("Bridge", "资金桥"),
             [
                 Text("line", "项目"),
@@ -241,25 +266,92 @@ class _Workbook:
                 Text("amount", "金额"),
                 Text("rows", "行数"),
                 Text("of these", "其中"),
+                Text("where its rows are", "明细位置"),
             ],
-            [44, 10, 20, 12, 12],
+            [44, 10, 20, 12, 12, 44],
         )
+
+    def _write_bridge(self, sheet: _Sheet) -> None:
+        bridge = self._report.bridge
+        makers = makers_of(self._report)
 
         for table in bridge_tables(bridge):
             for shown in table.lines:
                 line = shown.line
                 amount: Any = "?" if line.amount is None else line.amount
                 part = "x" if line.is_part else None
+                section = f"rows-{line.item}" if line.item in makers else shown.section
+                has_rows = bool(line.amount or line.rows)
+                where = self._links.where(section) if has_rows else None
                 sheet.write(
-                    [self._say(shown.name), table.currency, amount, line.rows, part]
+                    [
+                        self._say(shown.name),
+                        table.currency,
+                        amount,
+                        line.rows,
+                        part,
+                        None if where is None else self._say(where),
+                    ]
                 )
+
+                if has_rows:
+                    row = sheet.row - 1
+                    self._links.write(sheet.worksheet, row, 2, section, line.amount)
+                    self._links.write(sheet.worksheet, row, 3, section, line.rows)
 
             sheet.write([])
 
-        for one in bridge.missing:
+        for one in () if bridge is None else bridge.missing:
             sheet.write(
                 [f"{self._say(Text('not proven', '未证明'))}: {self._say(one)}"]
             )
+
+    def _write_makers(self, limit: int, rest: str) -> None:
+        """
+        Write the differences that make a line of the bridge, line by line: among all
+        differences they are in the order of their numbers.
+        """
+        import polars as pl
+
+        makers = makers_of(self._report)
+
+        if not makers:
+            return
+
+        found = pl.concat(rows.head(limit) for rows in makers.values())
+        said = {str(name): self._say(CLASS_NAMES[name]) for name in Difference}
+        kinds = {name: self._say(text) for name, text in KIND_NAMES.items()}
+        names = [
+            name
+            for name in found.columns
+            if name.partition("_")[0] in ("gateway", "statement")
+            and name.partition("_")[2] in _MADE_OF
+        ]
+        names = ["class", "order_id", "kind", "refund_id", *names, "id"]
+        sheet = self._sheet(
+            Text("Rows of the bridge", "资金桥明细"),
+            [Text("line", "项目"), *map(_head, names)],
+            [44, *(_WIDTHS.get(name, 14) for name in names)],
+        )
+        items = [
+            self._say(ITEM_NAMES[item])
+            for item, rows in makers.items()
+            for _ in range(min(rows.height, limit))
+        ]
+        row = sheet.row
+        sheet.write_frame(
+            found.select(pl.Series("item", items), *names).with_columns(
+                found["class"].replace(said), found["kind"].replace(kinds)
+            )
+        )
+
+        for item, rows in makers.items():
+            shown = min(rows.height, limit)
+            more = rest if rows.height > limit else ""
+            self._links.keep(f"rows-{item}", row, shown, more)
+            row += shown
+
+        self._write_more(sheet, sum(map(len, makers.values())) - len(items), rest)
 
     def _write_differences(self, limit: int, rest: str) -> None:
         say, report = self._say, self._report
@@ -339,16 +431,23 @@ class _Workbook:
         )
         sheet.write([self._say(Text(f"{words.en}{where.en}", f"{words.zh}{where.zh}"))])
 
-    def _write_listed(self, name: Text, rows: pl.DataFrame | None, limit: int) -> None:
+    def _write_listed(
+        self,
+        section: str,
+        name: Text,
+        rows: pl.DataFrame | None,
+        limit: int,
+        bridge_rows: str,
+    ) -> None:
         if rows is None or not rows.height:
             return
 
         names = [column for column in _LISTED if column in rows.columns]
         sheet = self._sheet(name, [*map(_head, names)], [16] * len(names))
-        sheet.write_frame(rows.select(names).head(limit))
-        self._write_more(sheet, rows.height - limit, "")
+        shown = rows.select(names).head(limit)
+        self._end_list(section, sheet, shown, rows.height, bridge_rows)
 
-    def _write_quarantined(self, limit: int) -> None:
+    def _write_quarantined(self, limit: int, bridge_rows: str) -> None:
         rows = self._report.quarantined
 
         if rows is None or not rows.height:
@@ -361,8 +460,24 @@ class _Workbook:
         )
 
         shown = rows.head(limit)
-        sheet.write_frame(shown.select("file", "line", self._said(shown, "reason")))
-        self._write_more(sheet, rows.height - limit, "")
+        shown = shown.select("file", "line", self._said(shown, "reason"))
+        self._end_list("quarantined-rows", sheet, shown, rows.height, bridge_rows)
+
+    def _end_list(
+        self,
+        section: str,
+        sheet: _Sheet,
+        shown: pl.DataFrame,
+        count: int,
+        bridge_rows: str,
+    ) -> None:
+        """
+        Write the rows that are *shown* of *count*, and where the others are.
+        """
+        more = count - shown.height
+        self._links.keep(section, sheet.row, shown.height, bridge_rows if more else "")
+        sheet.write_frame(shown)
+        self._write_more(sheet, more, bridge_rows)
 
 
 class _Sheet:
