@@ -17,7 +17,6 @@ from umfpay.reconciliation._progress import Part
 from umfpay.reconciliation._quarantine import (
     QUARANTINED_FLAG,
     UnreadRows,
-    quarantine_notes,
 )
 from umfpay.reconciliation._report import Report
 from umfpay.reconciliation._right_books import Opening, StoredSource, days_of
@@ -48,7 +47,13 @@ class Results(Protocol):
 
     def quarantined(self) -> pl.DataFrame | None:
         """
-        Return the rows that could not be read.
+        Return the rows that could not be read, or the first of very many.
+        """
+        ...
+
+    def quarantine_notes(self) -> Sequence[Text]:
+        """
+        Return how many they are, by file and reason.
         """
         ...
 
@@ -98,7 +103,9 @@ def make_report(
 
     if quarantined is not None:
         # Keys whose rows they are were counted with their buckets.
-        counts[Difference.QUARANTINED] = quarantined.height
+        counts[Difference.QUARANTINED] = sum(
+            file["unread"]["rows"] for file in facts["files"]
+        )
 
     if holidays is not None:
         differences = _with_ages(
@@ -118,7 +125,7 @@ def make_report(
             *(Text(*note) for note in facts["ledger_notes"]),
             *_gateway_notes(facts),
             *_unpaid_notes(facts),
-            *([] if quarantined is None else quarantine_notes(quarantined)),
+            *run.quarantine_notes(),
         ],
         books={name: facts[name] for name in ("rows", "files")},
         bridge=_bridge(facts, summaries, terms, opening) if with_statement else None,
@@ -154,7 +161,7 @@ def _bridge(
         ),
         as_of=max(days_of(facts, Book.STATEMENT)),
         opening=opening.balance,
-        has_opening_rows=opening.rows is not None,
+        has_opening_rows=opening.has_rows,
         rounding=terms.rounding,
         tolerance=terms.tolerance,
     )

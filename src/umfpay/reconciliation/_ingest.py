@@ -271,7 +271,14 @@ def _header_facts(
     header = reader.header
     assert header is not None
     assert reader.total_rules is not None
-    amount = unread_amount(reader, rule, paid_out=book is Book.STATEMENT)
+    assert reader.statement_total is not None
+    amount = unread_amount(
+        header,
+        reader.statement_total,
+        reader.sums,
+        rule,
+        paid_out=book is Book.STATEMENT,
+    )
 
     return {
         "book": str(book),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 BY_DAY: Final = "order+day"
 
-_MARK: Final = "@"
+MARK: Final = "@"
 
 
 def with_day_in_key(book: Book, rows: pl.DataFrame) -> pl.DataFrame:
@@ -51,11 +51,11 @@ def number_with_day(number: pl.Expr, day: pl.Expr) -> pl.Expr:
         separator="-",
     )
 
-    return pl.concat_str(number, pl.lit(_MARK), written.fill_null(""))
+    return pl.concat_str(number, pl.lit(MARK), written.fill_null(""))
 
 
 def number_without_day(number: pl.Expr) -> pl.Expr:
     """
     Return the number that *number* is with a day.
     """
-    return number.str.replace(rf"{_MARK}[0-9-]*$", "")
+    return number.str.replace(rf"{MARK}[0-9-]*$", "")

@@ -26,7 +26,7 @@ from umfpay._private_files import (
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._books import KEY
 from umfpay.reconciliation._difference import Difference
-from umfpay.reconciliation._quarantine import QUARANTINED_FLAG
+from umfpay.reconciliation._quarantine import QUARANTINED_FLAG, quarantine_notes
 from umfpay.reconciliation._states import DONE, meaning_of
 
 
@@ -176,6 +176,14 @@ class Run(AbstractContextManager["Run"]):
         path = self._done / _QUARANTINE_FILE
 
         return pl.read_ipc(path) if path.exists() else None
+
+    def quarantine_notes(self) -> list[Text]:
+        """
+        Return how many were set aside, by file and reason.
+        """
+        rows = self.quarantined()
+
+        return [] if rows is None else quarantine_notes(rows)
 
     def has(self, bucket: int) -> bool:
         """

@@ -8,7 +8,7 @@ is no other riddle: it is `Difference.QUARANTINED`, and what it was before is in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,9 +17,10 @@ import attrs
 from umfpay.errors import Text
 from umfpay.reconciliation._books import KEY, Book
 from umfpay.reconciliation._difference import Difference
+from umfpay.reconciliation._frame_parser import Header
 from umfpay.reconciliation._keys_by_day import number_with_day
 from umfpay.reconciliation._rows import key_of_paid_out, key_of_transaction
-from umfpay.reconciliation._totals import RuleChoice, TotalRule, TotalRules
+from umfpay.reconciliation._totals import RuleChoice, Sums, TotalRule, TotalRules
 
 
 if TYPE_CHECKING:
@@ -105,25 +106,23 @@ def quarantined_rows(
 
 
 def unread_amount(
-    reader: StatementReader[Any], rule: RuleChoice, *, paid_out: bool
+    header: Header, total: Decimal, sums: Sums, rule: RuleChoice, *, paid_out: bool
 ) -> Decimal | None:
     """
     Return what the total of a file has more than its rows that were read, in CNY; None
     where that depends on which rule its total has.
 
     Args:
+        total: Of its last line.
+        sums: Of the rows that were read.
         rule: Which it may be, by the files that are whole.
     """
-    header, total = reader.header, reader.statement_total
-    assert header is not None
-    assert total is not None
-
     if isinstance(rule, TotalRules):
         possible = rule.of(header.merchant, paid_out=paid_out)
     else:
         possible = frozenset({rule} if isinstance(rule, TotalRule) else TotalRule)
 
-    amounts = {total - reader.sums.by(one) for one in possible}
+    amounts = {total - sums.by(one) for one in possible}
 
     return amounts.pop() if len(amounts) == 1 else None
 
@@ -263,18 +262,33 @@ def quarantine_notes(quarantined: pl.DataFrame) -> list[Text]:
         place = (row["book"], row["file"], row["reason"], row["reason_zh"])
         lines.setdefault(place, []).append(row["line"])
 
-    notes = []
+    return [
+        quarantine_note(*place, rows=len(numbers), lines=numbers)
+        for place, numbers in lines.items()
+    ]
 
-    for (book, file, reason, reason_zh), numbers in lines.items():
-        name, count = _BOOK_NAMES[book], len(numbers)
-        shown = ", ".join(map(str, numbers[:_MAX_SHOWN_LINES]))
-        shown += ", ..." if count > _MAX_SHOWN_LINES else ""
-        notes.append(
-            Text(
-                f"{count} rows of the {name.en} {file} cannot be read: {reason} (line"
-                f" {shown}).",
-                f"{name.zh} {file} 有 {count} 行无法识别：{reason_zh}（第 {shown} 行）。",
-            )
-        )
 
-    return notes
+def quarantine_note(
+    book: str,
+    file: str,
+    reason: str,
+    reason_zh: str,
+    *,
+    rows: int,
+    lines: Sequence[int] = (),
+) -> Text:
+    """
+    Return how many *rows* of a file were set aside for one reason.
+
+    Args:
+        lines: Where they stand, if that is known.
+    """
+    name = _BOOK_NAMES[book]
+    shown = ", ".join(map(str, lines[:_MAX_SHOWN_LINES]))
+    shown += ", ..." if len(lines) > _MAX_SHOWN_LINES else ""
+    places = Text(f" (line {shown})", f"（第 {shown} 行）") if lines else Text("", "")
+
+    return Text(
+        f"{rows} rows of the {name.en} {file} cannot be read: {reason}{places.en}.",
+        f"{name.zh} {file} 有 {rows} 行无法识别：{reason_zh}{places.zh}。",
+    )

@@ -364,7 +364,9 @@ def _quarantined(rows: pl.DataFrame | None, limit: int) -> dict[str, Any] | None
     return {
         "rows": [
             {
-                "place": f"{row['file']}:{row['line']}",
+                "place": row["file"]
+                if row["line"] is None
+                else f"{row['file']}:{row['line']}",
                 "reason": Text(row["reason"], row["reason_zh"]),
             }
             for row in rows.head(limit).iter_rows(named=True)

@@ -34,11 +34,20 @@ class Opening:
         balance: In CNY, of what has no rows.
         rows: In the columns of the transactions.
         identity: What tells it from another, as JSON.
+        is_elsewhere: There are rows, on the cluster.
     """
 
     balance: Decimal | None = None
     rows: pl.DataFrame | None = None
     identity: Any = None
+    is_elsewhere: bool = False
+
+    @property
+    def has_rows(self) -> bool:
+        """
+        Whether it is given by its rows.
+        """
+        return self.rows is not None or self.is_elsewhere
 
 
 def checked_opening(given: object) -> Opening:

@@ -31,6 +31,7 @@ from umfpay.reconciliation._rules import (
     AT_GATEWAY_FLAG,
     IN_LEDGER_FLAG,
     IN_STATEMENT_FLAG,
+    OPENING_FLAG,
     ORPHAN_FLAG,
     OVER_REFUNDED_FLAG,
     name_classes,
@@ -53,6 +54,9 @@ RELEVANT: Final = "_relevant"
 # Whether a book has the key at all: of a key that stands twice each row is one book's.
 IS_LISTED: Final = "_is_listed"
 IS_PAID: Final = "_is_paid"
+
+# Of a row of the statement: it stands beside another order of the same number, too.
+IS_COPY: Final = "_is_copy"
 
 _SIDE: Final = "_side"
 _DUE: Final = "_due"
@@ -113,6 +117,7 @@ def classify_on_spark(
         [
             IN_LEDGER_FLAG,
             AT_GATEWAY_FLAG,
+            OPENING_FLAG,
             "gateway_means",
             IS_LISTED,
             IS_PAID,
@@ -123,7 +128,7 @@ def classify_on_spark(
     )
 
     if keeps_all and statement is not None:
-        kept += [IN_STATEMENT_FLAG, ASKED_FLAG]
+        kept += [IN_STATEMENT_FLAG, ASKED_FLAG, IS_COPY]
 
     def unless_twice(instead: Any, given: Any) -> Any:
         return nw.when(is_twice).then(instead).otherwise(given)
@@ -213,26 +218,43 @@ def _resolved(
     books = [
         _native(
             book.filter(nw.col("kind") == "T").select(
-                "kind", known="order_id", number="refund_id"
+                "kind", number="refund_id", order="order_id"
             )
-        )
-        for book in (ours, theirs)
+        ).withColumn("rank", sql.lit(rank))
+        for rank, book in enumerate((theirs, ours))
     ]
-    known = books[0].union(books[1]).distinct()
+    known = (
+        books[0]
+        .union(books[1])
+        .groupBy("kind", "number")
+        .agg(sql.sort_array(sql.collect_set(sql.struct("rank", "order"))).alias("all"))
+        # The transactions' first: a copy is none of what they lack.
+        .select(
+            "kind",
+            "number",
+            sql.array_distinct(sql.transform("all", lambda one: one["order"])).alias(
+                "orders"
+            ),
+        )
+    )
+    values = [name for name in statement.columns if name != "number"]
     is_refund = sql.col("kind") == "T"
 
     return (
         statement.join(known, on=["kind", "number"], how="left")
-        .withColumn(
-            "order_id",
-            sql.when(is_refund, sql.coalesce("known", sql.lit(""))).otherwise(
-                sql.col("number")
-            ),
+        .select(
+            *values, "number", sql.posexplode_outer("orders").alias("copy", "order")
         )
-        .withColumn(
-            "refund_id", sql.when(is_refund, sql.col("number")).otherwise(sql.lit(""))
+        .select(
+            *values,
+            sql.when(is_refund, sql.coalesce("order", sql.lit("")))
+            .otherwise(sql.col("number"))
+            .alias("order_id"),
+            sql.when(is_refund, sql.col("number"))
+            .otherwise(sql.lit(""))
+            .alias("refund_id"),
+            (sql.coalesce("copy", sql.lit(0)) > 0).alias(IS_COPY),
         )
-        .drop("number", "known")
     )
 
 
@@ -341,7 +363,8 @@ def _with_refunds(keys: DataFrame) -> DataFrame:
 def _unpacked(keys: DataFrame, values: Mapping[Book, Sequence[str]]) -> DataFrame:
     from pyspark.sql import functions as sql
 
-    kinds = {book: keys.schema[str(book)].dataType.elementType for book in values}
+    schema: Any = keys.schema
+    kinds = {book: schema[str(book)].dataType.elementType for book in values}
 
     def row(side: str, given: Mapping[Book, Column]) -> Column:
         return sql.struct(

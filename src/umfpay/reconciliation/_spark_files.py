@@ -9,9 +9,9 @@ sum shows: the driver reads both ends.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from functools import reduce
+from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -19,7 +19,15 @@ import attrs
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._books import Book
 from umfpay.reconciliation._frame_parser import FrameParser, Header, Trailer
+from umfpay.reconciliation._quarantine import unread_amount
+from umfpay.reconciliation._reading import OnBadRow
 from umfpay.reconciliation._rows import CNY_WORDS
+from umfpay.reconciliation._spark_quarantine import (
+    COUNT,
+    IS_ALIGNED,
+    IS_TEXT,
+    with_reasons,
+)
 from umfpay.reconciliation._totals import (
     RuleChoice,
     Sums,
@@ -48,6 +56,8 @@ _RATE: Final = r"^(?:[0-9]{1,9}(?:\.[0-9]{1,8}0*)?|\.[0-9]{1,8}0*)$"
 _DAY: Final = r"^[0-9]{4}-?[0-9]{2}-?[0-9]{2}$"
 _COLUMNS: Final = 14
 _PRODUCT: Final = 12
+# Columns of the statement that are read and not compared.
+_UNUSED: Final = ("settled_on", "exchanged_on")
 
 
 @attrs.frozen(kw_only=True)
@@ -59,18 +69,38 @@ class SparkStatement:
         frame: Their rows in the columns that `compare()` takes. A first action on it, or
             on what is made of it, observes what `prove()` needs.
         numbers: The same rows, unobserved, for what reads them a second time.
+        bad: The rows that cannot be read, unobserved, with their reasons.
+        sums: What is observed of them, by another scan.
         headers: The first line of each file.
         trailers: The last line of each.
     """
 
     frame: DataFrame
     numbers: DataFrame
+    bad: DataFrame
+    sums: DataFrame = attrs.field(repr=False)
     headers: Sequence[Header]
     trailers: Sequence[Trailer]
     book: Book
     rule: Any = attrs.field(repr=False)
     observation: Observation = attrs.field(repr=False)
     names: Sequence[str] = ()
+    on_bad_row: OnBadRow = "raise"
+
+    @cached_property
+    def _seen(self) -> Mapping[str, Any]:
+        """
+        What was observed of the rows.
+        """
+        from py4j.protocol import Py4JJavaError
+
+        try:
+            return self.observation.get
+        except Py4JJavaError:
+            # Where no row is left, Spark forgets what it has observed.
+            (found,) = self.sums.collect()
+
+            return found.asDict()
 
     def prove(self) -> list[frozenset[TotalRule]]:
         """
@@ -83,7 +113,7 @@ class SparkStatement:
         Raises:
             IncompleteStatementError: A file is not whole.
         """
-        seen = self.observation.get
+        seen = self._seen
 
         for number, name in enumerate(self.names):
             self._must_be_read(number, name, seen)
@@ -92,20 +122,55 @@ class SparkStatement:
 
     def rows(self) -> int:
         """
-        Return how many there are, after an action.
+        Return how many can be read, after an action.
         """
-        seen = self.observation.get
+        seen = self._seen
 
-        return sum(int(seen[f"rows_{number}"]) for number in range(len(self.names)))
+        return sum(
+            int(seen[f"rows_{number}"]) - int(seen[f"bad_{number}"])
+            for number in range(len(self.names))
+        )
+
+    def unread(self) -> list[dict[str, Any]]:
+        """
+        Return for each file how many rows were set aside, and their *amount* in CNY as
+        text, None where it is unknown: after `prove()` of all files.
+        """
+        seen = self._seen
+        found = []
+
+        for number, (header, trailer) in enumerate(
+            zip(self.headers, self.trailers, strict=True)
+        ):
+            rows = int(seen[f"bad_{number}"])
+            amount = (
+                unread_amount(
+                    header,
+                    trailer.total,
+                    _sums(number, seen),
+                    self.rule,
+                    paid_out=self.book is Book.STATEMENT,
+                )
+                if rows
+                else Decimal("0.00")
+            )
+            found.append(
+                {"rows": rows, "amount": None if amount is None else str(amount)}
+            )
+
+        return found
 
     def _must_be_read(self, number: int, name: str, seen: Any) -> None:
-        if bad := int(seen[f"bad_{number}"] or 0):
+        bad = int(seen[f"bad_{number}"] or 0)
+
+        if bad and self.on_bad_row == "raise":
             raise incomplete_error(
                 name,
                 f"{bad} of its rows cannot be read; read_transactions() or"
-                " read_statement() name the first; a file in GB18030 needs encoding=",
+                ' read_statement() name the first, and on_bad_row="quarantine" sets'
+                " them aside; a file in GB18030 needs encoding=",
                 f"有 {bad} 行无法识别；read_transactions() 或 read_statement() 会指出"
-                "第一行；GB18030 文件需指定 encoding=",
+                '第一行，on_bad_row="quarantine" 会将其隔离；GB18030 文件需指定 encoding=',
             )
 
         frames, rows = (int(seen[f"{one}_{number}"] or 0) for one in ("frame", "rows"))
@@ -127,12 +192,10 @@ class SparkStatement:
             )
 
     def _fits(self, number: int, seen: Any) -> frozenset[TotalRule]:
-        paid, refunded = (
-            Decimal(seen[f"{kind}_{number}"] or 0).scaleb(-2) for kind in ("P", "T")
-        )
-        sums, total = Sums(paid=paid, refunded=refunded), self.trailers[number].total
+        sums, total = _sums(number, seen), self.trailers[number].total
 
-        if self.rule == "ignore":
+        # Nothing is learned from a file of which rows are set aside.
+        if self.rule == "ignore" or seen[f"bad_{number}"]:
             return frozenset()
 
         if isinstance(self.rule, TotalRules):
@@ -151,6 +214,14 @@ class SparkStatement:
         return fits
 
 
+def _sums(number: int, seen: Any) -> Sums:
+    paid, refunded = (
+        Decimal(seen[f"{kind}_{number}"] or 0).scaleb(-2) for kind in ("P", "T")
+    )
+
+    return Sums(paid=paid, refunded=refunded)
+
+
 def open_on_spark(
     spark: SparkSession,
     paths: Sequence[str],
@@ -158,6 +229,7 @@ def open_on_spark(
     *,
     total_rule: RuleChoice,
     encoding: str,
+    on_bad_row: OnBadRow = "raise",
 ) -> SparkStatement:
     """
     Open files of *book*.
@@ -185,20 +257,33 @@ def open_on_spark(
             ),
         )
 
+    if on_bad_row not in ("raise", "quarantine"):
+        raise ConfigError(
+            f"on_bad_row: raise or quarantine, not {on_bad_row!r}.",
+            f"on_bad_row：只支持 raise 或 quarantine，不支持 {on_bad_row!r}。",
+        )
+
     if not paths:
         raise ConfigError("A file is needed.", "至少需要一个文件。")
 
     ends = [_ends(spark, path) for path in paths]
-    parts = [
-        _parsed(spark, path, number, book, header, frame_lines, encoding)
-        for number, (path, (header, _, frame_lines)) in enumerate(
-            zip(paths, ends, strict=True)
-        )
-    ]
-    whole = reduce(lambda one, other: one.union(other), parts)
+    parts, bad_parts = [], []
+
+    for number, (path, (header, _, frame_lines)) in enumerate(
+        zip(paths, ends, strict=True)
+    ):
+        lines = _split(spark, path, book, frame_lines, encoding)
+        parts.append(_parsed(lines, number, book, header))
+        bad_parts.append(_bad(lines, path, book, header))
+
+    whole, bad = (
+        reduce(lambda one, other: one.union(other), frames)
+        for frames in (parts, bad_parts)
+    )
     observation = Observation()
     amount = sql.col("total_cny" if book is Book.TRANSACTIONS else "exchanged_cny")
     is_row = ~sql.col(_IS_FRAME)
+    is_read = is_row & ~sql.col(_IS_BAD)
     metrics = []
 
     for number in range(len(paths)):
@@ -212,7 +297,7 @@ def open_on_spark(
             *(
                 sql.sum(
                     sql.when(
-                        is_here & is_row & (sql.col("kind") == kind),
+                        is_here & is_read & (sql.col("kind") == kind),
                         amount.cast("decimal(38,0)"),
                     )
                 ).alias(f"{kind}_{number}")
@@ -221,17 +306,20 @@ def open_on_spark(
         ]
 
     def rows(frame: DataFrame) -> DataFrame:
-        return frame.filter(is_row).drop(_IS_FRAME, _IS_BAD, _FILE)
+        return frame.filter(is_read).drop(_IS_FRAME, _IS_BAD, _FILE)
 
     return SparkStatement(
         frame=rows(whole.observe(observation, *metrics)),
         numbers=rows(whole),
+        bad=bad,
+        sums=whole.agg(*metrics),
         headers=[header for header, _, _ in ends],
         trailers=[trailer for _, trailer, _ in ends],
         book=book,
         rule=TotalRules() if total_rule == "auto" else chosen_rule(total_rule),
         observation=observation,
         names=[*paths],
+        on_bad_row=on_bad_row,
     )
 
 
@@ -304,15 +392,16 @@ def _bytes_of_ends(spark: SparkSession, path: str) -> tuple[bytes, bytes | None]
         stream.close()
 
 
-def _parsed(
+def _split(
     spark: SparkSession,
     path: str,
-    number: int,
     book: Book,
-    header: Header,
     frame_lines: Sequence[str],
     encoding: str,
 ) -> DataFrame:
+    """
+    Return the lines of a file: the columns of each in *row*, its bytes in *data*.
+    """
     from pyspark.sql import functions as sql
 
     # The bytes of a line are its text to Spark, whatever they are; and no byte of a
@@ -325,15 +414,41 @@ def _parsed(
     )
     text = sql.btrim(value, sql.lit(_BLANKS)).alias("text")
     lines = given.select(
+        "value",
         text,
-        sql.is_valid_utf8("value").alias("is_text")
+        sql.is_valid_utf8("value").alias(IS_TEXT)
         if encoding == "utf-8"
-        else sql.lit(True).alias("is_text"),  # noqa: FBT003 (a literal)
+        else sql.lit(True).alias(IS_TEXT),  # noqa: FBT003 (a literal)
     ).filter(sql.col("text") != "")
     fields = sql.transform(
         sql.split("text", ","), lambda one: sql.btrim(one, sql.lit(_BLANKS))
     )
-    is_frame = sql.col("text").isin(*{*frame_lines})
+
+    return lines.select(
+        IS_TEXT,
+        sql.col("text").isin(*{*frame_lines}).alias(_IS_FRAME),
+        sql.rtrim("value", sql.lit("\r")).cast("binary").alias("data"),
+        fields.alias("fields"),
+    ).select(
+        IS_TEXT,
+        _IS_FRAME,
+        "data",
+        (
+            _aligned(sql.col("fields"))
+            if book is Book.TRANSACTIONS
+            else sql.col("fields")
+        ).alias("row"),
+        sql.size("fields").alias(COUNT),
+    )
+
+
+def _read(lines: DataFrame, book: Book, *more: str) -> tuple[DataFrame, Sequence[str]]:
+    """
+    Return the *lines* as rows of *book*, with whether they can be read, and the names
+    of its columns.
+    """
+    from pyspark.sql import functions as sql
+
     columns = (
         _transaction(sql.col("row"))
         if book is Book.TRANSACTIONS
@@ -351,41 +466,53 @@ def _parsed(
         ),
     )
     key = "order_id" if book is Book.TRANSACTIONS else "number"
-    is_read &= (
-        sql.col("kind").isin("P", "T") & (sql.col(key) != "") & sql.col("is_text")
+    is_read &= sql.col("kind").isin("P", "T") & (sql.col(key) != "") & sql.col(IS_TEXT)
+    rows = lines.select(
+        IS_TEXT,
+        _IS_FRAME,
+        *more,
+        sql.coalesce(is_aligned, sql.lit(False)).alias(IS_ALIGNED),  # noqa: FBT003
+        *(column.alias(name) for name, column in columns.items()),
+    ).select(
+        *columns,
+        IS_TEXT,
+        IS_ALIGNED,
+        _IS_FRAME,
+        *more,
+        (
+            ~sql.col(_IS_FRAME)
+            & ~sql.coalesce(sql.col(IS_ALIGNED) & is_read, sql.lit(False))  # noqa: FBT003
+        ).alias(_IS_BAD),
     )
 
-    return (
-        lines.select("is_text", is_frame.alias(_IS_FRAME), fields.alias("fields"))
-        .select(
-            "is_text",
-            _IS_FRAME,
-            (
-                _aligned(sql.col("fields"))
-                if book is Book.TRANSACTIONS
-                else sql.col("fields")
-            ).alias("row"),
-        )
-        .select(
-            "is_text",
-            _IS_FRAME,
-            sql.coalesce(is_aligned, sql.lit(False)).alias("is_aligned"),  # noqa: FBT003
-            *(column.alias(name) for name, column in columns.items()),
-        )
-        .select(
-            *columns,
-            *(
-                [sql.lit(header.day).alias("listed_on")]
-                if book is Book.TRANSACTIONS
-                else []
-            ),
-            sql.lit(number).alias(_FILE),
-            _IS_FRAME,
-            (
-                ~sql.col(_IS_FRAME)
-                & ~sql.coalesce(sql.col("is_aligned") & is_read, sql.lit(False))  # noqa: FBT003
-            ).alias(_IS_BAD),
-        )
+    return rows, [*columns]
+
+
+def _parsed(lines: DataFrame, number: int, book: Book, header: Header) -> DataFrame:
+    from pyspark.sql import functions as sql
+
+    rows, names = _read(lines, book)
+
+    return rows.select(
+        *(name for name in names if name not in _UNUSED),
+        *(
+            [sql.lit(header.day).alias("listed_on")]
+            if book is Book.TRANSACTIONS
+            else []
+        ),
+        sql.lit(number).alias(_FILE),
+        _IS_FRAME,
+        _IS_BAD,
+    )
+
+
+def _bad(lines: DataFrame, path: str, book: Book, header: Header) -> DataFrame:
+    from pyspark.sql import functions as sql
+
+    rows, _ = _read(lines, book, "row", "data", COUNT)
+
+    return with_reasons(
+        rows.filter(sql.col(_IS_BAD)), book=book, file=path, day=header.day
     )
 
 
@@ -433,7 +560,7 @@ def _transaction(row: Column) -> dict[str, Column]:
         (size == _COLUMNS - 1)
         | (size == _COLUMNS)
         | ((size > _COLUMNS) & (_last_of(row) == "")),
-    ).otherwise((size == _COLUMNS) | ((size > _COLUMNS) & (last != "")))
+    ).otherwise(size >= _COLUMNS)
     currency = sql.upper(at(6))
     cny = at(8)
 
@@ -484,10 +611,9 @@ def _paid_out(row: Column) -> dict[str, Column]:
         "exchanged_cny": _money(at(9)),
         "exchange_rate": _rate(_or_cny(at(10), sql.lit("1"), currency)),
         "state": at(13),
-        "_is_aligned": (sql.size(row) >= _COLUMNS)
-        & (sql.size(more) == 0)
-        & _day(at(3)).isNotNull()
-        & _day(at(11)).isNotNull(),
+        "settled_on": _day(at(3)),
+        "exchanged_on": _day(at(11)),
+        "_is_aligned": (sql.size(row) >= _COLUMNS) & (sql.size(more) == 0),
     }
 
 
