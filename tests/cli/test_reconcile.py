@@ -544,6 +544,12 @@ def test_a_month_of_books_is_added_up(tmp_path, capsys):
     assert Exit.NO == run([*given, "--language=en"])
     assert "|" not in capsys.readouterr().out
 
+    page = tmp_path / "month.html"
+
+    assert Exit.NO == run([*given, "--language=en", f"--report={page}"])
+    assert "Month-end summary 2017-02" in capsys.readouterr().out
+    assert "Month-end summary 2017-02" in page.read_text("utf-8")
+
 
 @pytest.mark.parametrize(
     ("more", "words"),
@@ -552,6 +558,8 @@ def test_a_month_of_books_is_added_up(tmp_path, capsys):
         (["--books=b", "--month=2017-02"], "there are none in b"),
         (["--books=b", "--month=2017-02", "--ledger=l.csv"], "--ledger cannot"),
         (["--books=b", "--month=2017-02", "--night=20170206"], "--night cannot"),
+        (["--books=b", "--month=2017-02", "--report=m.xlsx"], "none of .html, .json"),
+        (["--books=b", "--month=2017-02", "--report=x/m.html"], "its folder is not"),
         (["--books=b", "--month=2017-02", "--fee=1"], "'1': as 1% or"),
         (["--books=b", "--month=2017-02", "--fee=1%,tip=1"], "as 1% or"),
         (["--books=b", "--month=2017-02", "--fee=x%"], "as 1% or"),

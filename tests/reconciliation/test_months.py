@@ -4,10 +4,13 @@ The end of a month: what its nights add up to, and what they lack.
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from datetime import date
 from decimal import Decimal
 
+import attrs
 import pytest
 from night_shop import MONDAY, THURSDAY, TUESDAY, WEDNESDAY, Shop
 
@@ -395,3 +398,130 @@ def test_a_month_is_json_with_money_as_text(shop):
     ] == found["open_items"]
     assert found["is_proven"] is False
     assert "1 % of" not in month.to_json()
+
+
+def the_month(shop):
+    """
+    Return a month with everything that it can have: fees, both sides of the rates, a
+    refund, what is open, and days without a night.
+    """
+    shop.writes(
+        MONDAY, [shop.sells(1, MONDAY), shop.sells(2, MONDAY, amount="1234567.89")]
+    )
+    shop.night(MONDAY)
+    shop.writes(
+        TUESDAY,
+        [shop.gives_back(1, TUESDAY), shop.sells(3, TUESDAY, booked=False)],
+        [shop.paid(1, MONDAY, rate="6.9000")],
+    )
+    shop.night(TUESDAY)
+    rules = [FeeRule(rate=Decimal("0.005"))]
+
+    return Books(shop.books).month("2017-02", fees=rules)
+
+
+def test_a_page_of_the_month_has_all_of_it(shop, tmp_path):
+    """
+    What is missing on top, then each currency; amounts with thousands apart, and one
+    language or a switch between two.
+    """
+    month = the_month(shop)
+    page = month.write(tmp_path / "month.html", language="en").read_text("utf-8")
+    order = [
+        page.index(f'<section id="{name}">')
+        for name in (
+            "missing",
+            "overview",
+            "open",
+            "fees",
+            "exchange",
+            "bridge",
+            "differences",
+            "nights",
+        )
+    ]
+
+    assert sorted(order) == order
+    assert all(one.en in page for one in month.missing)
+    assert "Month-end summary 2017-02" in page
+    assert "1,234,667.89" in page
+    assert f"<mark>{Decimal('0.50')}</mark>" in page
+    assert "0.5 % of payments" in page
+
+    for name in ("traded", "fees", "closing"):
+        for currency in (None, "USD"):
+            amount = month.bridge.line(name, currency).amount
+
+            assert f"{abs(amount):,.2f}" in page[order[1] : order[2]]
+
+    for line in month.open_items:
+        assert f"{line.total:,.2f}" in page[order[2] : order[3]]
+
+    (rates,) = month.exchange
+
+    assert f"{rates.loss:,.2f}" in page[order[4] : order[5]]
+    assert "in the ledger" in page[order[6] :]
+    assert ", ".join(month.nights) in page
+    assert not re.search("[一-鿿]", page[page.index("<body>") : page.index("<script>")])
+    assert 'class="switch"' not in page
+
+    both = month.to_html()
+
+    assert 'class="switch"' in both
+    assert both.count('lang="en"') == both.count('lang="zh-CN"') - 1
+    assert both == month.to_html()
+
+
+def test_a_page_of_the_month_needs_no_network_and_runs_nothing_of_strangers(
+    shop, tmp_path
+):
+    """
+    Nothing is loaded, and the page's policy allows its own script and style alone.
+    """
+    month = attrs.evolve(the_month(shop), merchant="<script>alert(1)</script>")
+    page = month.to_html()
+
+    assert "<script>alert" not in page
+    assert "default-src 'none'; style-src 'sha256-" in html.unescape(page)
+    assert not re.findall(r"https?://|\ssrc=|<link|<img|url\(|\son\w+=", page)
+
+
+def test_a_month_is_written_as_its_ending_says(shop, tmp_path):
+    """
+    As a page, JSON or text, and nothing else.
+    """
+    month = the_month(shop)
+
+    assert month.to_json() == month.write(tmp_path / "m.json").read_text("utf-8")
+    assert month.to_text(language="zh") == month.write(
+        tmp_path / "m.txt", language="zh"
+    ).read_text("utf-8")
+
+    with pytest.raises(errors.ConfigError, match=r"\.html, \.json, \.txt, not in"):
+        month.write(tmp_path / "m.xlsx")
+
+    with pytest.raises(errors.ConfigError, match="cannot be written"):
+        month.write(tmp_path / "none" / "m.html")
+
+
+def test_a_proven_month_says_so_in_green(shop):
+    """
+    Nothing is missing, and nothing that it lacks has a heading.
+    """
+    month = attrs.evolve(
+        the_month(shop),
+        missing=(),
+        open_items=(),
+        open_before_books=None,
+        fees=(),
+        exchange=(),
+        differences={},
+    )
+    page = month.to_html(language="en")
+
+    assert '<p class="verdict good">All nights are there and proven.</p>' in page
+    assert not [
+        name
+        for name in ("missing", "open", "fees", "exchange", "differences")
+        if f'<section id="{name}">' in page
+    ]

@@ -23,7 +23,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 # Options that mean something with --month.
 _ITS_OPTIONS: Final = frozenset(
-    {"books", "month", "fees", "decisions", "language", "as_json"}
+    {"books", "month", "fees", "decisions", "reports", "language", "as_json"}
 )
 _FEE_NAMES: Final = {
     "fixed": Decimal,
@@ -50,7 +50,8 @@ def month_options(command: _Command) -> _Command:
         click.option(
             "--month",
             metavar="YYYY-MM",
-            help="Add up the nights of a month, with --books; compares nothing.",
+            help="Add up the nights of a month, with --books; compares nothing. With"
+            " --report it is written as a page (.html), .txt or .json, too.",
         ),
     ):
         command = option(command)
@@ -68,9 +69,12 @@ class MonthArguments:
     month: str
     fees: Sequence[FeeRule]
     decisions: str | None
+    reports: Sequence[str]
 
     @classmethod
-    def of(cls, context: click.Context, given: dict[str, Any]) -> MonthArguments | None:
+    def of(
+        cls, context: click.Context, given: dict[str, Any], reports: Sequence[str]
+    ) -> MonthArguments | None:
         """
         Take its options from those that were *given*; None without a month.
         """
@@ -101,6 +105,7 @@ class MonthArguments:
             month=month,
             fees=[*map(_fee, fees)],
             decisions=given["decisions"],
+            reports=reports,
         )
 
 
@@ -133,12 +138,15 @@ def _fee(given: str) -> FeeRule:
 
 def print_month(asked: MonthArguments, language: Any, *, as_json: bool) -> bool:
     """
-    Print a month; return whether it is proven.
+    Print a month, and write its reports; return whether it is proven.
     """
     from umfpay.reconciliation import Books
 
     books = Books(asked.books, decisions=asked.decisions)
     month = books.month(asked.month, fees=asked.fees)
+
+    for place in asked.reports:
+        month.write(place, language=language)
 
     if as_json:
         print_json(month.to_json())

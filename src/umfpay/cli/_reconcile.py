@@ -66,7 +66,8 @@ _Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
 @click.option(
     "--ledger",
     metavar="FILE",
-    help="Your ledger: .csv, .parquet, or an address of a database (with --query).",
+    help="Your ledger: .csv, .xlsx (or .xlsm, .xls, .ods), .parquet, or an address of a"
+    " database (with --query).",
 )
 @click.option("--query", metavar="SQL", help="What to select from the database.")
 @click.option(
@@ -75,7 +76,8 @@ _Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
     multiple=True,
     metavar="OURS=COLUMN",
     help="Which of your columns holds mer_reference_id, mer_date, kind, refund_id,"
-    " currency, total, total_cny, state or service_fee.",
+    " currency, total, total_cny, state or service_fee; refunded where a row has the sum"
+    " of the refunds of its order.",
 )
 @format_options
 @click.option(
@@ -124,6 +126,7 @@ _Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
     type=click.Choice(["polars", "duckdb"]),
     default="polars",
     show_default=True,
+    help="What compares; both find the same.",
 )
 @total_rule_option
 @click.option(
@@ -208,14 +211,18 @@ def reconcile(
     """
     Compare the gateway's transaction files with your ledger.
 
+    With --books and --night what is open is kept from night to night, and with --books
+    and --month the nights of a month are added up.
+
     Exits with 0 when all is matched, 1 when there are differences, 2 on an error.
     """
     from umfpay import reconciliation
 
     _check_words(context.args)
-    month = MonthArguments.of(context, written)
+    month = MonthArguments.of(context, written, reports)
 
     if month is not None:
+        _check_places(reports, {}, reconciliation.Month.endings)
         is_proven = print_month(month, language, as_json=as_json)
         context.exit(Exit.GOOD if is_proven else Exit.NO)
 
@@ -231,7 +238,11 @@ def reconcile(
         raise click.UsageError("--total-rules remembers what --total-rule says alone.")
 
     asked = NightArguments.of(written)
-    _check_places(reports, {"--quarantine": quarantine, "--open-items": open_items})
+    _check_places(
+        reports,
+        {"--quarantine": quarantine, "--open-items": open_items},
+        reconciliation.Report.endings,
+    )
     book = open_ledger(ledger, query, pairs("--map", columns), chosen_format(written))
     options: dict[str, Any] = {
         "engine": engine,
@@ -339,13 +350,13 @@ def _check_pairs(*pairs_of_options: Mapping[str, object]) -> None:
             raise click.UsageError(f"{' and '.join(given)} belong together.")
 
 
-def _check_places(reports: Sequence[str], places: Mapping[str, str | None]) -> None:
+def _check_places(
+    reports: Sequence[str], places: Mapping[str, str | None], endings: Sequence[str]
+) -> None:
     """
-    Refuse a file whose folder is not there, or a report that means nothing; not after
-    minutes of work.
+    Refuse a file whose folder is not there, or a report whose ending is none of
+    *endings*; not after minutes of work.
     """
-    from umfpay.reconciliation import Report
-
     for option, place in (*(("--report", one) for one in reports), *places.items()):
         if place is not None and not (place and Path(place).parent.is_dir()):
             raise click.BadParameter(
@@ -353,9 +364,9 @@ def _check_places(reports: Sequence[str], places: Mapping[str, str | None]) -> N
             )
 
     for place in reports:
-        if Path(place).suffix not in Report.endings:
+        if Path(place).suffix not in endings:
             raise click.BadParameter(
-                f"{place!r}: its ending is none of {', '.join(Report.endings)}.",
+                f"{place!r}: its ending is none of {', '.join(endings)}.",
                 param_hint="--report",
             )
 

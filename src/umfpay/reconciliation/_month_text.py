@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 
 _MAX_LINE: Final = 400
-_TITLE: Final = Text("Month-end summary", "月末汇总")
-_PROVEN: Final = Text("All nights are there and proven.", "各晚齐全，且均已证明。")
-_NOT_PROVEN: Final = Text("The figures are not proven.", "数据未能证明。")
-_OPEN: Final = Text("Open now, by age in working days", "期末未结算，按账龄（工作日）")
-_BEFORE_BOOKS: Final = Text("of before the first night", "首晚之前")
-_FEES: Final = Text(
+TITLE: Final = Text("Month-end summary", "月末汇总")
+PROVEN: Final = Text("All nights are there and proven.", "各晚齐全，且均已证明。")
+NOT_PROVEN: Final = Text("The figures are not proven.", "数据未能证明。")
+OPEN: Final = Text("Open now, by age in working days", "期末未结算，按账龄（工作日）")
+BEFORE_BOOKS: Final = Text("of before the first night", "首晚之前")
+FEES: Final = Text(
     "Fees in CNY: taken, expected, difference", "手续费（CNY）：实收、应收、差额"
 )
-_NO_RULE: Final = Text("no rule", "无规则")
-_EXCHANGE: Final = Text("Change of the rate: gain, loss", "汇兑：收益、损失")
-_DIFFERENCES: Final = Text("Differences that nobody has accepted", "尚未确认的差异")
+NO_RULE: Final = Text("no rule", "无规则")
+EXCHANGE: Final = Text("Change of the rate: gain, loss", "汇兑：收益、损失")
+DIFFERENCES: Final = Text("Differences that nobody has accepted", "尚未确认的差异")
 
 
 def month_text(month: Month, *, language: Language) -> str:
@@ -40,9 +40,9 @@ def month_text(month: Month, *, language: Language) -> str:
     Return *month* as text.
     """
     say = saying(language)
-    verdict = _PROVEN if month.is_proven else _NOT_PROVEN
+    verdict = PROVEN if month.is_proven else NOT_PROVEN
     lines = [
-        f"{say(_TITLE)} {month.first:%Y-%m}, {month.merchant}: {say(verdict)}",
+        f"{say(TITLE)} {month.first:%Y-%m}, {month.merchant}: {say(verdict)}",
         *(f"{say(Text('not proven', '未证明'))}: {say(one)}" for one in month.missing),
         *map(say, month.notes),
         *bridge_lines(month.bridge, say),
@@ -58,29 +58,32 @@ def month_text(month: Month, *, language: Language) -> str:
 def _open(month: Month, say: Say) -> Iterator[str]:
     if month.open_items or month.open_before_books is not None:
         yield ""
-        yield say(_OPEN)
+        yield say(OPEN)
 
     for one in month.open_items:
         yield (
-            f"{_amount(one.total)} {one.currency} {one.rows:>10,}  {_age(one):<7}"
+            f"{_amount(one.total)} {one.currency} {one.rows:>10,}  {age_text(one):<7}"
             f" {say(KIND_NAMES[one.kind])} ({amount_text(one.total_cny)} CNY)"
         )
 
     if month.open_before_books is not None:
-        yield f"{_amount(month.open_before_books)} CNY {'':>10}  {say(_BEFORE_BOOKS)}"
+        yield f"{_amount(month.open_before_books)} CNY {'':>10}  {say(BEFORE_BOOKS)}"
 
 
-def _age(one: OpenLine) -> str:
+def age_text(one: OpenLine) -> str:
+    """
+    Return the ages of a line, such as 6-10 or 61+.
+    """
     return f"{one.since}+" if one.until is None else f"{one.since}-{one.until}"
 
 
 def _fees(month: Month, say: Say) -> Iterator[str]:
     if month.fees:
         yield ""
-        yield say(_FEES)
+        yield say(FEES)
 
     for one in month.fees:
-        rule = _NO_RULE if one.rule is None else one.rule.name
+        rule = NO_RULE if one.rule is None else one.rule.name
         name = f"{one.currency} {say(KIND_NAMES[one.kind])}: {say(rule)}"
 
         if one.expected is None:
@@ -95,7 +98,7 @@ def _fees(month: Month, say: Say) -> Iterator[str]:
 def _exchange(month: Month, say: Say) -> Iterator[str]:
     if month.exchange:
         yield ""
-        yield say(_EXCHANGE)
+        yield say(EXCHANGE)
 
     for one in month.exchange:
         yield (
@@ -106,7 +109,7 @@ def _exchange(month: Month, say: Say) -> Iterator[str]:
 def _differences(month: Month, say: Say) -> Iterator[str]:
     if month.differences:
         yield ""
-        yield say(_DIFFERENCES)
+        yield say(DIFFERENCES)
 
     for name, count in month.differences.items():
         yield f"{count:>10,}  {say(CLASS_NAMES[Difference(name)])}"

@@ -10,12 +10,14 @@ again leaves what was new in the month in which it was found: what was closed st
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import attrs
 
@@ -33,6 +35,7 @@ from umfpay.reconciliation._month_payouts import (
 )
 from umfpay.reconciliation._month_proof import missing, notes
 from umfpay.reconciliation._night_store import NightStore, StoredNight
+from umfpay.reconciliation._report_files import ending_error, write_file
 
 
 if TYPE_CHECKING:
@@ -116,6 +119,42 @@ class Month:
         from umfpay.reconciliation._month_text import month_text
 
         return month_text(self, language=language)
+
+    def to_html(self, *, language: Language = "both") -> str:
+        """
+        Return it as one page that opens without network.
+
+        Args:
+            language: Chinese, English, or both, of which one is shown at a time.
+
+        Raises:
+            ConfigError: jinja2 is missing.
+        """
+        from umfpay.reconciliation._month_html import month_page
+
+        return month_page(self, language=language)
+
+    endings: ClassVar[tuple[str, ...]] = (".html", ".json", ".txt")
+    """What `write()` knows."""
+
+    def write(self, to: str | os.PathLike[str], *, language: Language = "both") -> Path:
+        """
+        Write it as the ending of *to* says: one of `endings`.
+
+        Raises:
+            ConfigError: It says something else, or the file cannot be written.
+        """
+        match Path(to).suffix:
+            case ".html":
+                text = self.to_html(language=language)
+            case ".json":
+                text = self.to_json()
+            case ".txt":
+                text = self.to_text(language=language)
+            case ending:
+                raise ending_error(to, ending, self.endings)
+
+        return write_file(to, lambda file: file.write(text), encoding="utf-8")
 
 
 def days_of_month(given: object) -> tuple[date, date]:

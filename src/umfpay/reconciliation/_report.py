@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 import attrs
 
-from umfpay._private_files import replacing
 from umfpay.errors import ConfigError, Text, needs_extra
 from umfpay.reconciliation._advice import ADVICE
 from umfpay.reconciliation._books import KEY, Book
@@ -27,6 +26,7 @@ from umfpay.reconciliation._difference import Difference, difference_id
 from umfpay.reconciliation._extra import load
 from umfpay.reconciliation._places import PLACE_SEPARATOR
 from umfpay.reconciliation._reasons import REASON_COLUMNS, reasons
+from umfpay.reconciliation._report_files import ending_error, write_file
 from umfpay.reconciliation._shown import (
     BOOKS,
     MONEY_COLUMNS,
@@ -316,12 +316,7 @@ class Report:
             case ".parquet":
                 return self.write_parquet(to)
             case ending:
-                known = ", ".join(self.endings)
-
-                raise ConfigError(
-                    f"{to}: a report ends in one of {known}, not in {ending!r}.",
-                    f"{to}：报告文件扩展名必须是 {known} 之一，而不是 {ending!r}。",
-                )
+                raise ending_error(to, ending, self.endings)
 
     def to_text(self, *, language: Language = "both", limit: int = 5) -> str:
         """
@@ -349,7 +344,7 @@ class Report:
         """
         text = self.to_text(language=language, limit=limit)
 
-        return _write_file(to, lambda file: file.write(text), encoding="utf-8")
+        return write_file(to, lambda file: file.write(text), encoding="utf-8")
 
     def write_xlsx(
         self,
@@ -376,7 +371,7 @@ class Report:
         with needs_extra("reconcile", by="umfpay.reconciliation"):
             from umfpay.reconciliation._report_xlsx import write_workbook
 
-        return _write_file(
+        return write_file(
             to,
             lambda file: write_workbook(
                 self,
@@ -411,7 +406,7 @@ class Report:
 
         rows = csv_rows(self, language=language)
 
-        return _write_file(to, lambda file: write_csv_rows(rows, file, mark=mark))
+        return write_file(to, lambda file: write_csv_rows(rows, file, mark=mark))
 
     def write_json(self, to: str | os.PathLike[str]) -> Path:
         """
@@ -423,7 +418,7 @@ class Report:
         """
         from umfpay.reconciliation._report_json import write_json
 
-        return _write_file(to, lambda file: write_json(self, file), encoding="utf-8")
+        return write_file(to, lambda file: write_json(self, file), encoding="utf-8")
 
     def write_parquet(self, to: str | os.PathLike[str]) -> Path:
         """
@@ -432,7 +427,7 @@ class Report:
         Raises:
             ConfigError: It cannot be written.
         """
-        return _write_file(to, self.frame.write_parquet)
+        return write_file(to, self.frame.write_parquet)
 
     def write_table(
         self,
@@ -502,7 +497,7 @@ class Report:
 
         rows = quarantine_rows(self.quarantined)
 
-        return _write_file(to, lambda file: write_csv_rows(rows, file, mark=False))
+        return write_file(to, lambda file: write_csv_rows(rows, file, mark=False))
 
     def write_bridge_rows(
         self, to: str | os.PathLike[str], *, mark: bool = False
@@ -524,7 +519,7 @@ class Report:
 
         rows = safe_rows(bridge_csv_rows(self))
 
-        return _write_file(to, lambda file: write_csv_rows(rows, file, mark=mark))
+        return write_file(to, lambda file: write_csv_rows(rows, file, mark=mark))
 
     def _write_bridge_rows_beside(self, page: Path, limit: int) -> str:
         """
@@ -575,7 +570,7 @@ class Report:
             produced_at=produced_at,
         )
 
-        return _write_file(to, lambda file: file.write(text), encoding="utf-8")
+        return write_file(to, lambda file: file.write(text), encoding="utf-8")
 
 
 def _with_ids(rows: pl.DataFrame) -> pl.DataFrame:
@@ -640,27 +635,3 @@ def _value(name: str, given: Any) -> Any:
         return Decimal(given).scaleb(-2)
 
     return rate_of(given) if name in RATE_COLUMNS else given
-
-
-def _write_file(
-    to: str | os.PathLike[str],
-    write: Callable[[Any], object],
-    *,
-    encoding: str | None = None,
-) -> Path:
-    """
-    Let *write* fill a file whose name appears when it is whole.
-    """
-    target = Path(to)
-
-    try:
-        with replacing(target, encoding=encoding) as file:
-            write(file)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-
-        raise ConfigError(
-            f"{target}: cannot be written: {reason}.", f"{target}：无法写入：{reason}。"
-        ) from error
-
-    return target

@@ -1,18 +1,12 @@
 """
-The report as one page: no network, nothing of strangers runs, one language at a time.
-
-What sorts and filters is one script of ours; the page's own policy allows this script and
-this style by their hashes, and nothing else.
+The report as one page, of which one script of ours sorts and filters the rows.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -23,7 +17,7 @@ from umfpay.reconciliation._bridge import ITEM_NAMES, Bridge
 from umfpay.reconciliation._bridge_rows import differences_of
 from umfpay.reconciliation._class_names import CLASS_NAMES
 from umfpay.reconciliation._difference import Difference
-from umfpay.reconciliation._extra import needs_reconcile_extra
+from umfpay.reconciliation._pages import rendered
 from umfpay.reconciliation._shown import BOOKS, MONEY_COLUMNS, RATE_COLUMNS, money_of
 from umfpay.reconciliation._summary import (
     BOOK_NAMES,
@@ -32,7 +26,6 @@ from umfpay.reconciliation._summary import (
     amount_text,
     bridge_tables,
     class_lines,
-    currency_name,
     file_lines,
     verdict,
 )
@@ -92,30 +85,6 @@ def page(
     """
     Return the page of *report*.
     """
-    with needs_reconcile_extra():
-        import jinja2
-        import markupsafe
-
-    folder = resources.files("umfpay.reconciliation") / "templates"
-    names = ("report.html", "report.css", "report.js")
-    source, style, script = (
-        (folder / name).read_text(encoding="utf-8") for name in names
-    )
-    template = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    ).from_string(source)
-
-    def say(text: Text) -> Any:
-        if language != "both":
-            return text.zh if language == "zh" else text.en
-
-        return markupsafe.Markup(
-            '<span lang="zh-CN">{}</span><span lang="en">{}</span>'
-        ).format(text.zh, text.en)
-
     sections = [*_sections(report, limit)]
     parts = {
         "sections": sections,
@@ -126,20 +95,13 @@ def page(
         "makers": _makers(report, sections, limit),
     }
 
-    return template.render(
+    return rendered(
+        "report.html",
+        language=language,
+        title=TITLE,
         **parts,
         anchors=_anchors(parts) | {file.section for file in file_lines(report)},
         book_names=BOOK_NAMES,
-        t=lambda en, zh: say(Text(en, zh)),
-        say=say,
-        amount=amount_text,
-        currency_name=currency_name,
-        is_switched=language == "both",
-        lang="en" if language == "en" else "zh-CN",
-        title=TITLE.en if language == "en" else TITLE.zh,
-        style=style,
-        script=script,
-        policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}",
         verdict=verdict(report),
         clean=report.is_clean,
         bridge=[*bridge_tables(report.bridge)],
@@ -196,12 +158,6 @@ def _makers(
         }
         for item, rows in differences_of(report).items()
     }
-
-
-def _hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
-
-    return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 def _classes(report: Report) -> list[dict[str, Any]]:
