@@ -94,13 +94,16 @@ class SparkStatement:
         """
         from py4j.protocol import Py4JJavaError
 
+        seen: Mapping[str, Any]
+
         try:
-            return self.observation.get
+            seen = self.observation.get
         except Py4JJavaError:
             # Where no row is left, Spark forgets what it has observed.
             (found,) = self.sums.collect()
+            seen = found.asDict()
 
-            return found.asDict()
+        return seen
 
     def prove(self) -> list[frozenset[TotalRule]]:
         """
