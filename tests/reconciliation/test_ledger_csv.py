@@ -204,3 +204,23 @@ def test_a_delimiter_that_has_another_meaning_is_refused(tmp_path):
     for delimiter in ('"', "\n", "\r"):
         with pytest.raises(errors.ConfigError, match="delimiter"):
             orders(tmp_path, NAMES, delimiter=delimiter)
+
+
+def test_a_row_that_lacks_a_field_is_not_made_good_by_one_that_has_too_many(tmp_path):
+    chance = random.Random(3)
+
+    for _ in range(300):
+        rows = [
+            ",".join([f"o-{line}", "1.50", *chance.choices(["", "x"], k=fields - 2)])
+            for line in range(chance.randrange(1, 6))
+            for fields in chance.choices([4, 3, 2, 5, 6], [20, 1, 1, 1, 1])
+        ]
+        text = "\n".join([f"{NAMES},more", *rows, ""])
+
+        if any(row.count(",") > NAMES.count(",") + 1 for row in rows):
+            with pytest.raises(errors.StatementError, match="fields"):
+                orders(tmp_path, text)
+        else:
+            assert [(row.partition(",")[0], 150) for row in rows] == orders(
+                tmp_path, text
+            )

@@ -300,3 +300,61 @@ def test_a_mark_within_the_file_is_a_letter(block):
     )
 
     assert same(by_rows(data), by_frames(data, block=block))
+
+
+def rows_of_any_width(chance):
+    """
+    Return a file with rows of 12 to 16 fields: some lack what others have too much.
+    """
+    rows = []
+
+    for number in range(chance.randrange(1, 6)):
+        kind = chance.choice("PPT")
+        row = (
+            f"U{number},152,o{number},20170206,20170206,101112,USD,1.00,6.92,6.9193,0,"
+            f"{kind},{chance.choice(['P1', '', 'P,1'])},{f'r{number}' * (kind == 'T')}"
+        )
+        rows.append(
+            chance.choice(
+                [
+                    *[row] * 5,
+                    row.rpartition(",")[0],
+                    row.rpartition(",")[0].rpartition(",")[0],
+                    f"{row},",
+                    f"{row},x,y",
+                    row.replace(",6.9193,", ",6.9193,20170206,"),
+                    f"{row}\n",
+                ]
+            )
+        )
+
+    end = "TRANSDETAIL-End,8017,20170206,0.00\n"
+
+    return "\n".join(["TRANSDETAIL-START,8017,20170206", *rows, end]).encode()
+
+
+def keys_by_frames(data):
+    reader = read_transactions(data, total_rule="ignore")
+    names = ("order_id", "kind", "refund_id")
+
+    return [row for rows in reader.frames(columns=names) for row in rows.rows()]
+
+
+def keys_by_rows(data):
+    return [
+        (row.order_id, str(row.kind), row.refund_id if row.kind == "T" else "")
+        for row in read_transactions(data, total_rule="ignore")
+    ]
+
+
+def test_a_row_that_lacks_a_field_is_not_made_good_by_one_that_has_too_many():
+    chance, read = random.Random(5), 0
+
+    for _ in range(600):
+        data = rows_of_any_width(chance)
+        one, many = (outcome(way, data) for way in (keys_by_rows, keys_by_frames))
+        read += isinstance(one, list)
+
+        assert str(one) == str(many), data.decode()
+
+    assert 200 < read < 600

@@ -49,6 +49,9 @@ _QUOTE_ADVICE: Final = Text(
     "含分隔符、引号或换行的字段必须加引号，其中的引号须写两次；"
     "或将账本导出为 Parquet。",
 )
+# Stands behind each line while it is read.
+_LINE_END: Final = b"\x02"
+_LINE_END_COLUMN: Final = "umfpay: line end"
 _LONE_CARRIAGE_RETURN: Final = re.compile(r"\r(?!\n)")
 
 _Reader = Any  # what csv.reader() makes, which has no public name
@@ -350,7 +353,8 @@ def _without_marks(rows: pl.DataFrame, text: str) -> pl.DataFrame:
     if "`" in text:
         rows = rows.with_columns(pl.col(pl.String).str.replace(r"^\s*`", ""))
 
-    if '="' in text:
+    # The first is found at once.
+    if '"' in text and '="' in text:
         rows = rows.with_columns(pl.col(pl.String).str.replace(r'^="([^"]*)"$', "${1}"))
 
     return rows
@@ -368,8 +372,17 @@ def _parse_block(
     import polars as pl
 
     # A mark is a letter here, and nothing to polars.
-    if text.count("\r") != text.count("\r\n") or text.startswith(BYTE_ORDER_MARK):
+    if text.startswith(BYTE_ORDER_MARK):
         return None
+
+    if "\r" in text and text.count("\r") != text.count("\r\n"):
+        return None
+
+    if '"' not in text:
+        frame = _parse_plain(text.encode(), shape, columns, first)
+
+        if frame is not None:
+            return frame
 
     lines = pl.Series([text]).str.split("\n").explode()
     is_blank = lines.is_in(["", "\r"])
@@ -380,20 +393,6 @@ def _parse_block(
 
     numbers = pl.int_range(first, first + lines.len(), eager=True).filter(~is_blank)
     lines = lines.filter(~is_blank)
-    is_quoted = '"' in text
-
-    if is_quoted:
-        is_good = lines.str.contains(_regular_lines(shape)).all()
-    else:
-        counts = lines.str.count_matches(shape.delimiter, literal=True)
-        is_good = (counts == shape.fields - 1).all()
-
-    if not is_good:
-        return None
-
-    names = [f"column_{number}" for number in range(shape.fields)]
-    wanted = [names[index] for index in columns]
-    schema = dict.fromkeys(names, pl.String())
 
     if lines.is_empty():
         return pl.DataFrame(
@@ -403,24 +402,76 @@ def _parse_block(
             }
         )
 
-    frame = pl.read_csv(
-        text.encode(),
-        has_header=False,
-        separator=shape.delimiter,
-        quote_char='"' if is_quoted else None,
-        columns=wanted,
-        schema=schema,
-        low_memory=True,
-    )
+    if not lines.str.contains(_regular_lines(shape)).all():
+        return None
+
+    frame = _read_csv(text.encode(), shape, columns)
 
     # Two counts that know nothing of each other.
     if frame.height != lines.len():
         return None
 
-    return (
-        frame.select(wanted)
-        .rename({names[index]: name for index, name in columns.items()})
-        .with_columns(numbers.alias(LINE_COLUMN))
+    return frame.with_columns(numbers.alias(LINE_COLUMN))
+
+
+def _parse_plain(
+    data: bytes, shape: _Shape, columns: Mapping[int, str], first: int
+) -> pl.DataFrame | None:
+    """
+    Return lines without quotation marks as a frame; None where one is blank, or has too
+    many fields or too few.
+    """
+    import polars as pl
+
+    if _LINE_END in data:
+        return None
+
+    # polars drops what a line has too much, and fills up what it lacks: each has its end
+    # where it belongs.
+    lines = data if data.endswith(b"\n") else data + b"\n"
+    mark = shape.delimiter.encode() + _LINE_END + b"\n"
+
+    try:
+        frame = _read_csv(
+            lines.replace(b"\r\n", b"\n").replace(b"\n", mark),
+            _Shape(shape.delimiter, shape.fields + 1),
+            {**columns, shape.fields: _LINE_END_COLUMN},
+        )
+    except pl.exceptions.PolarsError:
+        return None
+
+    end = frame.get_column(_LINE_END_COLUMN).fill_null("") == _LINE_END.decode()
+
+    # Two counts that know nothing of each other.
+    if not end.all() or frame.height != lines.count(b"\n"):
+        return None
+
+    return frame.select(
+        *columns.values(),
+        pl.int_range(first, first + frame.height, eager=True).alias(LINE_COLUMN),
+    )
+
+
+def _read_csv(data: bytes, shape: _Shape, columns: Mapping[int, str]) -> pl.DataFrame:
+    """
+    Return the *columns* of whole lines as text.
+    """
+    import polars as pl
+
+    names = [f"column_{number}" for number in range(shape.fields)]
+    wanted = [names[index] for index in columns]
+    frame = pl.read_csv(
+        data,
+        has_header=False,
+        separator=shape.delimiter,
+        quote_char='"' if b'"' in data else None,
+        columns=wanted,
+        schema=dict.fromkeys(names, pl.String()),
+        low_memory=True,
+    )
+
+    return frame.select(wanted).rename(
+        {names[index]: name for index, name in columns.items()}
     )
 
 

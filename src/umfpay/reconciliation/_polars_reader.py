@@ -7,6 +7,7 @@ read one by one: what is refused, and in which words, is decided in one place on
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
 
 # What a row stripped by Python loses, and one stripped by the engine keeps.
 _PYTHON_BLANKS: Final = (b"\x1c", b"\x1d", b"\x1e", b"\x1f")
+_BLANK_LINES: Final = re.compile(rb"\n{2,}")
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+# Stands behind each line while it is read.
+_LINE_END: Final = b"\x02"
 _BLANKS: Final = (b" ", b"\t", b"\x0b", b"\x0c", b"\r")
 
 
@@ -151,9 +155,12 @@ def _utf8(data: bytes, encoding: str | None) -> tuple[bytes, str | None]:
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n")
 
+    if b"\n\n" in data:
+        data = _BLANK_LINES.sub(b"\n", data)
+
     # A mark is a letter here, and is nothing to the engine.
-    if data.startswith(_BYTE_ORDER_MARK) or any(
-        blank in data for blank in _PYTHON_BLANKS
+    if data.startswith((_BYTE_ORDER_MARK, b"\n")) or any(
+        one in data for one in (*_PYTHON_BLANKS, _LINE_END)
     ):
         raise UnusualError
 
@@ -191,7 +198,7 @@ def _frame(
 
     named = {f"column_{number}": column for number, column in enumerate(columns, 1)}
     names = [name for name, column in named.items() if column.is_read(wanted)]
-    last = [*named][-1]
+    last, end = [*named][-1], f"column_{len(columns) + 1}"
     # Where a row of another width has its kind.
     other_kind: tuple[str, ...] = ()
 
@@ -200,22 +207,24 @@ def _frame(
 
     try:
         raw = pl.read_csv(
-            data,
+            data.replace(b"\n", b"," + _LINE_END + b"\n"),
             has_header=False,
             quote_char=None,
-            columns=[*dict.fromkeys([*names, last, *other_kind])],
-            schema=dict.fromkeys(named, pl.String()),
+            columns=[*dict.fromkeys([*names, last, end, *other_kind])],
+            schema=dict.fromkeys([*named, end], pl.String()),
             empty_string_is_null=False,
             low_memory=True,
         )
     except pl.exceptions.PolarsError:
         raise UnusualError from None
 
-    # A line with more commas was refused by polars; one that lacks just the last column
-    # has nothing there, and one that lacks more is seen by the commas that are left.
-    lacking = raw.get_column(last).null_count()
+    # polars drops what a line has too much, and fills up what it lacks: each has its
+    # end where it belongs, or one column before.
+    mark = _LINE_END.decode()
+    is_whole = raw.get_column(end) == mark
+    is_lacking = raw.get_column(last) == mark
 
-    if data.count(b",") != (len(columns) - 1) * raw.height - lacking:
+    if not (is_whole | is_lacking).all():
         raise UnusualError
 
     if ends_with_comma and not _is_blank(raw, last):
@@ -224,8 +233,8 @@ def _frame(
     if any(raw.get_column(name).is_in(["P", "T"]).any() for name in other_kind):
         raise UnusualError
 
-    if lacking:
-        raw = _with_last_column(raw, kind, last)
+    if is_lacking.any():
+        raw = _with_last_column(raw, kind, last, is_lacking)
 
     if not data.isascii() or any(blank in data for blank in _BLANKS):
         raw = raw.with_columns(pl.all().str.strip_chars())
@@ -256,14 +265,15 @@ def _is_blank(raw: pl.DataFrame, name: str) -> bool:
     return bool(raw.get_column(name).str.strip_chars().eq("").all(ignore_nulls=False))
 
 
-def _with_last_column(raw: pl.DataFrame, kind: type[Any], last: str) -> pl.DataFrame:
+def _with_last_column(
+    raw: pl.DataFrame, kind: type[Any], last: str, is_lacking: pl.Series
+) -> pl.DataFrame:
     """
     Return *raw*, where payments may lack the last column: the number of a refund.
     """
     import polars as pl
 
     kind_column = f"column_{int(last.removeprefix('column_')) - 2}"
-    is_lacking = pl.col(last).is_null()
 
     if (
         kind is not Transaction
@@ -271,7 +281,9 @@ def _with_last_column(raw: pl.DataFrame, kind: type[Any], last: str) -> pl.DataF
     ):
         raise UnusualError
 
-    return raw.with_columns(pl.col(last).fill_null(""))
+    filled = pl.when(is_lacking).then(pl.lit("")).otherwise(pl.col(last))
+
+    return raw.with_columns(filled.alias(last))
 
 
 def _with_foreign_amounts(
