@@ -2,7 +2,8 @@
 The same comparison as an expert writes it by hand in Polars: one script for these files.
 
 It knows this one ledger and these files, refuses nothing and explains nothing, but finds
-the same classes, joins the statement outside as well, and adds up the same bridge.
+the same classes, with the lines and numbers of each difference, joins the statement
+outside as well, and adds up the same bridge.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import polars as pl
 Key = tuple[str, str, str]
 
 KEY: Final = ("order", "kind", "refund")
+# Where a difference stands: its lines in the files, and the gateway's numbers of it.
+PLACES: Final = ("booked_at", "listed_at", "trade_no", "paid_out_at", "object_id")
 _RATE_UNIT: Final = 10_000
 _TRANSACTION: Final = (
     *("trade", "phone", "order", "day", "date", "time", "currency", "total", "cny"),
@@ -47,8 +50,10 @@ def _file(path: Path, names: tuple[str, ...], summed: str) -> pl.DataFrame:
         quote_char=None,
         truncate_ragged_lines=True,
         empty_string_is_null=False,
+        row_index_name="line",
+        row_index_offset=2,
     )
-    end = raw.row(-1)
+    _, *end = raw.row(-1)
     rows = raw.head(-1)
     amount = pl.col(summed).cast(pl.Decimal(17, 2))
     sign = pl.when(pl.col("kind") == "T").then(-1).otherwise(1)
@@ -73,6 +78,8 @@ def compare_books(
         (pl.col("state") == "0").alias("done"),
         (pl.col("rate").cast(pl.Decimal(12, 4)).to_physical().cast(pl.Int64)),
         *_cents("total", "cny"),
+        trade_no="trade",
+        listed_at="line",
     )
     paid = _file(statement, _PAID, "exchanged_cny").select(
         "kind",
@@ -84,10 +91,19 @@ def compare_books(
             one.name.prefix("paid_")
             for one in _cents("total", "cny", "fee", "exchanged", "exchanged_cny")
         ),
+        object_id="id",
+        paid_out_at="line",
     )
     ours = (
-        pl.read_csv(ledger, infer_schema=False, empty_string_is_null=False)
+        pl.read_csv(
+            ledger,
+            infer_schema=False,
+            empty_string_is_null=False,
+            row_index_name="booked_at",
+            row_index_offset=2,
+        )
         .select(
+            "booked_at",
             order="order_no",
             kind=pl.col("kind").replace({"payment": "P", "refund": "T"}),
             refund="refund_no",
@@ -141,8 +157,8 @@ def compare_books(
     found = once.with_columns(_class()).filter(pl.col("class") != "matched")
     keys: dict[str, set[Key]] = {"duplicate": set(twice.rows())} if twice.height else {}
 
-    for name, *row in found.select("class", *key).iter_rows():
-        keys.setdefault(name, set()).add(tuple(row))  # type: ignore[arg-type]
+    for name, *row in found.select("class", *key, *PLACES).iter_rows():
+        keys.setdefault(name, set()).add(tuple(row[: len(KEY)]))  # type: ignore[arg-type]
 
     return keys, _bridge(theirs, placed)
 

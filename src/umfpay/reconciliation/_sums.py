@@ -31,6 +31,7 @@ _PAID_SUMS: Final = (
 # One row that fits another rule by chance changes nothing.
 _MIN_MISFITS: Final = 2
 _MISFIT_RATIO: Final = 10
+_ENOUGH_ROWS: Final = 10_000
 # So that four times a product, and what millions of rows add up to, fit into 64 bits.
 _MAX_PRODUCT: Final = 2**60
 _MAX_SUMMED: Final = 2**36
@@ -85,14 +86,32 @@ class RawSums:
             {name: pl.col(name).cast(kind) for name in names},
         )
 
-        for rounding in Rounding:
-            terms = Terms(rounding=rounding, is_narrow=kind == pl.Int64())
-            wrong = _count_wrong(rows, terms)
-            self._misfits[rounding] += wrong
+        self._count_misfits(rows, is_narrow=kind == pl.Int64())
 
-            if rounding is Rounding.HALF_UP is self._known and not wrong:
-                # The others are counted where this one does not fit.
-                break
+    def _count_misfits(self, rows: pl.DataFrame, *, is_narrow: bool) -> None:
+        """
+        Count the rows that do not fit each way of rounding.
+        """
+        terms = {
+            rounding: Terms(rounding=rounding, is_narrow=is_narrow)
+            for rounding in Rounding
+        }
+        misfits = _misfits(rows, terms[self._known])
+        # Where no other explains what this one does not, a part says enough of them.
+        given = (
+            rows
+            if any(
+                _misfits(misfits, one).height < misfits.height for one in terms.values()
+            )
+            else rows.head(_ENOUGH_ROWS)
+        )
+
+        for rounding, one in terms.items():
+            self._misfits[rounding] += (
+                misfits.height
+                if rounding is self._known
+                else _misfits(given, one).height
+            )
 
     def _kind_of_integers(self, rows: pl.DataFrame, foreign: str) -> pl.DataType:
         """
@@ -154,11 +173,14 @@ class RawSums:
         )
 
 
-def _count_wrong(rows: pl.DataFrame, terms: Terms) -> int:
+def _misfits(rows: pl.DataFrame, terms: Terms) -> pl.DataFrame:
+    """
+    Return those *rows* whose payout is wrong by *terms*.
+    """
     table = nw.from_native(rows)
     wide = wide_column(table, is_narrow=terms.is_narrow)
 
-    return int(table.select(wrong=is_wrong_exchange(terms, wide))["wrong"].sum())
+    return table.filter(is_wrong_exchange(terms, wide)).to_native()
 
 
 def _add(
