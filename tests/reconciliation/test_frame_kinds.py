@@ -18,7 +18,7 @@ import pyarrow as pa
 import pytest
 
 from umfpay.errors import ConfigError
-from umfpay.reconciliation import canonical, compare
+from umfpay.reconciliation import Ledger, canonical, compare
 
 
 OPTIONS = {"settle_after": books.SETTLE_AFTER, "as_of": books.AS_OF}
@@ -205,14 +205,40 @@ def test_a_column_of_values_of_several_types_is_refused():
     """
     rows = pd.DataFrame({"no": ["a", "b"], "amount": ["1.00", 2]})
 
-    with pytest.raises(ConfigError, match=r"none that Arrow can hold.*one type"):
+    with pytest.raises(ConfigError, match=r"column amount holds what Arrow.*one type"):
         canonical(rows, COLUMNS)
+
+    # Of a column that nothing compares nothing is read.
+    rows = rows.assign(amount=["1.00", "2.00"], other=["1.00", 2])
+
+    assert [100, 200] == [*canonical(rows, COLUMNS)["total"]]
+
+    names = ["no", "amount", "amount"]
+
+    for twice in (
+        pd.DataFrame([["a", "1.00", "2.00"]], columns=names),
+        pa.table([["a"], ["1.00"], ["2.00"]], names=names),
+    ):
+        with pytest.raises(ConfigError, match="several columns of one name: amount"):
+            canonical(twice, COLUMNS)
 
     theirs = books.frame("transactions", [books.transaction()])
     ours = books.frame("ledger", [books.booked()]).with_columns(total=pl.lit("much"))
 
     with pytest.raises(ConfigError, match="total is of the type String, not Int64"):
         compare(of_pyarrow(theirs), of_pyarrow(ours))
+
+
+def test_labels_that_are_numbers_are_names_of_a_ledger():
+    """
+    As pandas gives them to a file without names.
+    """
+    rows = pd.DataFrame([["a", "1.00"], ["b", "2.00"]])
+    ledger = Ledger.frame(rows, columns={"mer_reference_id": "0", "total": "1"})
+
+    assert [100, 200] == [
+        total for found in ledger.batches() for total in found["total"]
+    ]
 
 
 def of_dask(frame):

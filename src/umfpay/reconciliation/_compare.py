@@ -17,7 +17,7 @@ from typing import Any
 import narwhals as nw
 
 from umfpay.errors import ConfigError
-from umfpay.reconciliation._books import KEY, Book
+from umfpay.reconciliation._books import KEY, Book, columns_of
 from umfpay.reconciliation._frame_kinds import (
     back_in,
     in_columns_of,
@@ -112,7 +112,7 @@ def compare(
 
     if kind.is_by_polars:
         books = {
-            book: in_columns_of(book, in_polars(book, frame))
+            book: in_columns_of(book, in_polars(book, frame, columns_of(book)))
             for book, frame in given.items()
         }
         found = classify(

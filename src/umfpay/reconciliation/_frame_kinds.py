@@ -7,14 +7,18 @@ What no test compares is refused at once, in words that say what to give instead
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 import narwhals as nw
 from narwhals import dependencies
+from narwhals.exceptions import DuplicateError
 
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._books import Book, schema_of
+from umfpay.reconciliation._ledger_names import shown
 
 
 if TYPE_CHECKING:
@@ -85,7 +89,8 @@ def frame_kind(name: str, given: Frame) -> FrameKind:
         name: Of the book, for errors.
 
     Raises:
-        ConfigError: It is no frame, or one that no test compares.
+        ConfigError: It is no frame, one that no test compares, or has two columns of
+            one name.
     """
     native = nw.to_native(given, pass_through=True)
 
@@ -109,6 +114,8 @@ def frame_kind(name: str, given: Frame) -> FrameKind:
             f"{name}: a frame that narwhals takes is needed, not a {kind}.",
             f"{name}：需要 narwhals 支持的数据表，而不是 {kind}。",
         ) from None
+    except DuplicateError:
+        raise _twice_error(name, native) from None
 
     for known, is_it in (
         (FrameKind.POLARS, implementation.is_polars()),
@@ -158,35 +165,77 @@ def one_kind(frames: dict[Book, Frame]) -> FrameKind:
     return kinds[Book.TRANSACTIONS]
 
 
-def in_polars(name: str, given: Frame) -> pl.DataFrame:
+def in_polars(
+    name: str, given: Frame, wanted: Collection[str] | None = None
+) -> pl.DataFrame:
     """
     Return *given* of pandas or pyarrow in Polars; what is missing is null.
+
+    Args:
+        name: Of the book, for errors.
+        wanted: Names of columns; of all others nothing is read.
 
     Raises:
         ConfigError: A column holds values of several types.
     """
+    import polars as pl
+
     table = nw.from_native(given, eager_only=True)
-    # Polars knows no zone such as +05:30, which pandas and Arrow have.
-    table = table.with_columns(
-        nw.col(column).dt.convert_time_zone("UTC")
-        for column, kind in table.schema.items()
-        if kind == nw.Datetime and kind.time_zone is not None
+    columns = [one for one in table.columns if wanted is None or one in wanted]
+
+    # One by one, so that an error can name its column. Labels of pandas may be numbers.
+    return pl.DataFrame({str(one): _series(name, table, one) for one in columns})
+
+
+def names_of(name: str, given: Frame) -> list[str]:
+    """
+    Return the names of the columns of *given*, those that are text.
+
+    Raises:
+        ConfigError: One stands twice.
+    """
+    try:
+        names = nw.from_native(given).collect_schema().names()
+    except DuplicateError:
+        raise _twice_error(name, given) from None
+
+    # A label of pandas may be anything.
+    return [one for one in names if isinstance(one, str)]
+
+
+def _twice_error(name: str, given: Frame) -> ConfigError:
+    names = getattr(given, "column_names", None) or given.columns
+    twice = [shown(str(one)) for one, count in Counter(names).items() if count > 1]
+
+    return ConfigError(
+        f"{name}: the frame has several columns of one name: {', '.join(twice)}.",
+        f"{name}：数据表中有同名的列：{'、'.join(twice)}。",
     )
 
+
+def _series(name: str, table: Frame, column: str) -> pl.Series:
+    values = table.get_column(column)
+    kind = values.dtype
+
+    if kind == nw.Datetime and kind.time_zone is not None:
+        # Polars knows no zone such as +05:30, which pandas and Arrow have.
+        values = values.dt.convert_time_zone("UTC")
+
     try:
-        rows: pl.DataFrame = table.to_polars()
+        found: pl.Series = values.to_polars()
     except Exception as error:
         # Whatever the libraries between have for an object that Arrow cannot hold.
         raise ConfigError(
-            f"{name}: the frame is none that Arrow can hold ({type(error).__name__}).",
-            f"{name}：数据表无法转换为 Arrow（{type(error).__name__}）。",
+            f"{name}: column {shown(str(column))} holds what Arrow cannot hold"
+            f" ({type(error).__name__}).",
+            f"{name}：{shown(str(column))} 列无法转换为 Arrow（{type(error).__name__}）。",
             advice=Text(
-                "Give each column values of one type, such as text.",
-                "请让每一列只含一种类型的值，例如文本。",
+                "Give it values of one type, such as text.",
+                "请让该列只含一种类型的值，例如文本。",
             ),
         ) from error
 
-    return rows
+    return found
 
 
 def in_columns_of(book: Book, given: pl.DataFrame) -> pl.DataFrame:

@@ -12,7 +12,12 @@ from typing import Any, Final
 import narwhals as nw
 
 from umfpay.reconciliation._books import Book
-from umfpay.reconciliation._frame_kinds import back_in, frame_kind, in_polars
+from umfpay.reconciliation._frame_kinds import (
+    back_in,
+    frame_kind,
+    in_polars,
+    names_of,
+)
 from umfpay.reconciliation._ledger_names import (
     AMOUNT_PATTERN,
     DAY_PATTERN,
@@ -62,14 +67,14 @@ def canonical(frame: Frame, columns: Mapping[str, str] | None = None) -> Frame:
         )
 
     kind = frame_kind(Book.LEDGER, frame)
-    table = nw.from_native(
-        in_polars(Book.LEDGER, frame) if kind.is_by_polars else frame
-    )
-    found = with_our_columns(
-        table, choose_columns(columns, table.collect_schema().names())
-    )
+    chosen = choose_columns(columns, names_of(Book.LEDGER, frame))
 
-    return back_in(kind, found) if kind.is_by_polars else found
+    if not kind.is_by_polars:
+        return with_our_columns(frame, chosen)
+
+    rows = in_polars(Book.LEDGER, frame, chosen.values())
+
+    return back_in(kind, with_our_columns(rows, chosen))
 
 
 def with_our_columns(
