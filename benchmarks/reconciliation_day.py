@@ -124,13 +124,22 @@ def fee_of(cny: int) -> int:
     return max(1, half_up(cny, 100))
 
 
-def write_day(folder: Path, *, rows: int, per_class: int, seed: int, day: date) -> Day:
+def write_day(
+    folder: Path,
+    *,
+    rows: int,
+    per_class: int,
+    seed: int,
+    day: date,
+    is_dated: bool = False,
+) -> Day:
     """
     Write the books of *day* into *folder*.
 
     Args:
         rows: Payments and refunds, about; one of ten is a refund.
         per_class: Differences of each class.
+        is_dated: Rows of the transactions have 15 columns: a date before the state.
     """
     folder.mkdir(parents=True, exist_ok=True)
     chance = random.Random(seed)  # noqa: S311 (the same day again)
@@ -157,7 +166,10 @@ def write_day(folder: Path, *, rows: int, per_class: int, seed: int, day: date) 
 
         for block in _blocks(_entries(rows, chance, chosen, expected, day)):
             # The ledger has another order than the gateway.
-            transactions.writelines(map(_transaction, _given(block, "in_gateway")))
+            transactions.writelines(
+                _transaction(one, is_dated=is_dated)
+                for one in _given(block, "in_gateway")
+            )
             statement.writelines(map(_paid, _given(block, "in_statement")))
             chance.shuffle(block)
             ledger.writelines(map(_booked, _given(block, "in_ledger")))
@@ -260,13 +272,14 @@ def _given(block: Iterable[_Entry], count: str) -> Iterator[_Entry]:
             yield one
 
 
-def _transaction(one: _Entry) -> str:
+def _transaction(one: _Entry, *, is_dated: bool) -> str:
     word = one.day.isoformat().replace("-", "")
+    more = f",{word}" if is_dated else ""
 
     return (
         f"U{one.order_id},15210838198,{one.order_id},{word},{word},101112,"
-        f"{one.currency},{_money(one.total)},{_money(one.cny)},{_rate(one.rate)},0,"
-        f"{one.kind},P1,{one.refund_id}\n"
+        f"{one.currency},{_money(one.total)},{_money(one.cny)},{_rate(one.rate)}{more},"
+        f"0,{one.kind},P1,{one.refund_id}\n"
     )
 
 

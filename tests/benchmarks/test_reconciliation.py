@@ -50,7 +50,7 @@ def test_every_figure_is_there_and_right():
 
     assert {1.0} == {*figures["injected differences that were found"].rounds}
     assert {0} == {*figures["false alarms"].rounds}
-    assert 7 == len(figures["false alarms"].rounds)
+    assert 8 == len(figures["false alarms"].rounds)
     assert (0,) * 4 == figures["lines in which two bridges differ"].rounds
     assert figures["peak memory on polars, 10,000 rows"].maximum < 2048
 
