@@ -56,7 +56,11 @@ COLUMNS: Final = {
 }
 
 
-def reconciled(day: Day, *, engine: str) -> Report:
+# Of a day that is divided as a larger one is.
+STAGED: Final = {f"{engine} staged": engine for engine in ENGINES}
+
+
+def reconciled(day: Day, *, engine: str, buckets: int | None = None) -> Report:
     """
     Reconcile the day with us.
     """
@@ -68,15 +72,18 @@ def reconciled(day: Day, *, engine: str) -> Report:
         ledger=Ledger.csv(day.ledger, columns=COLUMNS),
         settle_after=1,
         opening=Decimal(0),
+        buckets=buckets,
         engine=engine,  # type: ignore[arg-type]  # it comes from our own command line
     )
 
 
-def ours(day: Day, *, engine: str) -> tuple[Found, dict[str, int]]:
+def ours(day: Day, *, name: str) -> tuple[Found, dict[str, int]]:
     """
     Return the keys of each class and the bridge in CNY.
     """
-    report = reconciled(day, engine=engine)
+    report = reconciled(
+        day, engine=STAGED.get(name, name), buckets=2 if name in STAGED else None
+    )
     found: Found = defaultdict(set)
 
     for row in report.rows():
@@ -149,7 +156,7 @@ def load_modules(name: str) -> None:
         **{script: [f"benchmarks.{module}"] for script, module in SCRIPTS.items()},
     }
 
-    for module in modules.get(name, []):
+    for module in modules.get(STAGED.get(name, name), []):
         importlib.import_module(module)
 
 
@@ -174,9 +181,7 @@ def main(name: str, folder: str) -> None:
     if name == "prove":
         result["rows"] = prove(day)
     else:
-        found, bridge = (
-            by_hand(day, name) if name in SCRIPTS else ours(day, engine=name)
-        )
+        found, bridge = by_hand(day, name) if name in SCRIPTS else ours(day, name=name)
         result |= {**scored(found, day.expected), "bridge": bridge}
 
     result["seconds"] = time.perf_counter() - started

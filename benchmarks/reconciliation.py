@@ -17,7 +17,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks._reconciliation_parts import ENGINES, REPORTS, SCRIPTS
+from benchmarks._reconciliation_parts import ENGINES, REPORTS, SCRIPTS, STAGED
 from benchmarks._result import Figure, Result, ratio
 from benchmarks.reconciliation_day import write_day
 
@@ -65,13 +65,18 @@ def measure(
         )
     )
     names = ("polars", "duckdb", *SCRIPTS, "prove")
-    found: dict[str, list[Any]] = {name: [] for name in (*names, "dated", *REPORTS)}
+    found: dict[str, list[Any]] = {
+        name: [] for name in (*names, "dated", *STAGED, *REPORTS)
+    }
 
     for _ in range(rounds):
         for name in names:
             found[name].append(part(name, small))
 
         found["dated"].append(part("polars", dated))
+
+        for name in STAGED:
+            found[name].append(part(name, small))
 
     for name in REPORTS:
         found[name].append(part(name, differing))
@@ -185,7 +190,10 @@ def _sizes(
     """
     Give memory and CPU of larger days: each row takes what it takes in a smaller one.
     """
-    per_row = {name: [cpu / rows for cpu in _cpu(found[name])] for name in ENGINES}
+    per_row = {
+        engine: [cpu / rows for cpu in _cpu(found[name])]
+        for name, engine in STAGED.items()
+    }
 
     for size, of in large.items():
         for name, label in ENGINES.items():
@@ -200,7 +208,7 @@ def _sizes(
                 below=True,
             )
             yield ratio(
-                f"CPU of a row on {label}: of {size:,} / of {rows:,}",
+                f"CPU of a row on {label}: of {size:,} / of {rows:,} in two parts",
                 [of[name]["cpu"] / size] * len(per_row[name]),
                 per_row[name],
                 target=1.15,
