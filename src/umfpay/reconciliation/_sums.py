@@ -97,20 +97,20 @@ class RawSums:
             for rounding in Rounding
         }
         misfits = _misfits(rows, terms[self._known])
-        # Where no other explains what this one does not, a part says enough of them.
-        given = (
-            rows
-            if any(
-                _misfits(misfits, one).height < misfits.height for one in terms.values()
-            )
-            else rows.head(_ENOUGH_ROWS)
+        is_explained = any(
+            _misfits(misfits, one).height < misfits.height for one in terms.values()
         )
+        # Where no other explains what this one does not, a part says enough of them:
+        # from all over the rows, which may be in the order of their currencies.
+        step = 1 if is_explained else -(-rows.height // _ENOUGH_ROWS) or 1
+        given = rows if step == 1 else rows.gather_every(step)
+        least = 0 if is_explained else misfits.height
 
         for rounding, one in terms.items():
             self._misfits[rounding] += (
                 misfits.height
                 if rounding is self._known
-                else _misfits(given, one).height
+                else max(least, _misfits(given, one).height)
             )
 
     def _kind_of_integers(self, rows: pl.DataFrame, foreign: str) -> pl.DataType:
