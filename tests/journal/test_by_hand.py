@@ -217,6 +217,22 @@ async def test_nobody_decides_about_a_call_that_is_being_sent(shop, process, pai
     assert decision.startswith(f"{datetime.now(UTC):%Y}")
 
 
+async def test_what_was_carried_out_meanwhile_is_not_forgotten(shop, unclear, process):
+    """
+    Its sender may write its end while a person looks at the row as it was.
+    """
+    _, journal = process
+    await journal.decide(unclear, JournalOutcome.EXECUTED, reason="seen")
+
+    with pytest.raises(ConfigError, match="second time"):
+        await journal.decide(unclear, JournalOutcome.FORGOTTEN, reason="a slip")
+
+    (row,) = [one for one in await shop.rows() if one["position"] == unclear]
+
+    assert "executed" == row["outcome"]
+    assert row["open_intent"] is not None
+
+
 async def test_a_row_that_recovery_asks_about_is_decided_once(shop, unclear, process):
     """
     What the one that asked writes afterwards is written in vain.

@@ -122,6 +122,23 @@ async def test_an_option_that_the_driver_does_not_know_is_named(url):
     assert "canary" not in str(caught.value)
 
 
+async def test_what_an_engine_of_the_shop_raises_is_the_shops():
+    """
+    We made nothing of its URL: a fault in how it connects is none of an option.
+    """
+
+    def broken():
+        raise TypeError("connect() takes no password")
+
+    engine = create_async_engine("sqlite+aiosqlite://", async_creator=broken)
+
+    with pytest.raises(TypeError, match="no password"):
+        async with Database(engine) as database:
+            await database.run(lambda _: None)
+
+    await engine.dispose()
+
+
 def test_a_path_and_its_url_are_the_same_file(tmp_path, monkeypatch):
     """
     Relative to the folder in which it was given.

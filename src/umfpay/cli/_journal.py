@@ -183,16 +183,13 @@ def forget(
     """
     Give the intent of a row back: it may be sent again then. The row stays, as ended.
     """
-    from umfpay.errors.journal_errors import executed_error
     from umfpay.journal import JournalOutcome
 
     async def act(opened: Journal) -> None:
-        entry = await _needed(opened, row)
-
-        if entry.outcome is JournalOutcome.EXECUTED and not executed:
-            raise executed_error(row)
-
-        await opened.decide(row, JournalOutcome.FORGOTTEN, reason=reason)
+        await _needed(opened, row)
+        await opened.decide(
+            row, JournalOutcome.FORGOTTEN, reason=reason, also_executed=executed
+        )
         print_line(f"row {row}: forgotten | 第 {row} 行：已放弃，意图可再次使用")
 
     _run(url, schema, file, act)

@@ -19,13 +19,7 @@ from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from umfpay._callbacks import check_callback
-from umfpay.errors import Intent
-from umfpay.errors.journal_errors import (
-    no_reason_error,
-    no_session_error,
-    other_merchant_error,
-    undecidable_error,
-)
+from umfpay.errors import Intent, journal_errors
 from umfpay.journal._columns import default_intent_id, ended_values, short
 from umfpay.journal._endings import Ending, EndingWriter
 from umfpay.journal._entry import Decider, JournalEntry, JournalOutcome, JournalState
@@ -92,7 +86,7 @@ class Journal:
             ConfigError: No session has it yet.
         """
         if self._rows is None:
-            raise no_session_error()
+            raise journal_errors.no_session_error()
 
         return self._rows
 
@@ -123,7 +117,7 @@ class Journal:
         rows = Rows(self.database, store_key(base_url, client_id))
 
         if self._rows is not None and self._rows.merchant != rows.merchant:
-            raise other_merchant_error()
+            raise journal_errors.other_merchant_error()
 
         self._rows = rows
 
@@ -279,7 +273,13 @@ class Journal:
         return await self.rows.read(self.rows.is_open)
 
     async def decide(
-        self, position: int, outcome: JournalOutcome, *, reason: str, who: str = ""
+        self,
+        position: int,
+        outcome: JournalOutcome,
+        *,
+        reason: str,
+        who: str = "",
+        also_executed: bool = False,
     ) -> None:
         """
         End an open row as a person says it ended; the row keeps who said so, when and why.
@@ -291,20 +291,21 @@ class Journal:
             outcome: ``FORGOTTEN`` gives the intent back, whatever became of it; also of a
                 row that has ended.
             who: User and host, if it is not given.
+            also_executed: Forget it also if it was carried out: what it did may be done
+                a second time then.
 
         Raises:
-            ConfigError: There is no such row, it is being sent, it has ended, or no
-                reason is given.
+            ConfigError: There is no such row, it is being sent, it has ended, no reason
+                is given, or it is to be forgotten and was carried out.
         """
         if not reason.strip():
-            raise no_reason_error()
+            raise journal_errors.no_reason_error()
 
         rows, columns = self.rows, self.rows.table.c
         is_forgotten = outcome is JournalOutcome.FORGOTTEN
         by_sender = columns.state.in_((JournalState.RECORDED, JournalState.SENDING))
         may_end = [~by_sender | rows.is_free, *([] if is_forgotten else [rows.is_open])]
-        who = who or f"{_user()}@{socket.gethostname()}"
-        said = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC {who}: {outcome}"
+        said = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC {who or _user()}: {outcome}"
 
         async def work(connection: AsyncConnection) -> bool:
             found = await rows.select(
@@ -314,10 +315,16 @@ class Journal:
             if not found:
                 return False
 
+            # Here, and not before: its sender may have ended it meanwhile.
+            was = found[0].outcome
+
+            if is_forgotten and not also_executed and was is JournalOutcome.EXECUTED:
+                raise journal_errors.executed_error(position)
+
             which = {"position": position, "fence": found[0].fence}
             values = ended_values(outcome, Decider.PERSON, reason)
-            was = f" (was {found[0].outcome})" if found[0].outcome else ""
-            decision = f"{said}{was}, {' '.join(reason.split())}"
+            before = f" (was {was})" if was else ""
+            decision = f"{said}{before}, {' '.join(reason.split())}"
             values["decisions"] = "\n".join([*(found[0].decisions or ()), decision])
 
             if is_forgotten:
@@ -327,7 +334,7 @@ class Journal:
             return await rows.change(connection, which, values)
 
         if not await self.database.run(work):
-            raise undecidable_error(position)
+            raise journal_errors.undecidable_error(position)
 
     async def prune(self, *, older_than: timedelta) -> int:
         """
@@ -375,6 +382,6 @@ class Journal:
 def _user() -> str:
     # In a container it may have a number only.
     with contextlib.suppress(KeyError, OSError):
-        return getpass.getuser()
+        return f"{getpass.getuser()}@{socket.gethostname()}"
 
-    return f"user {os.getuid()}"
+    return f"user {os.getuid()}@{socket.gethostname()}"

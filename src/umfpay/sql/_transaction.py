@@ -286,7 +286,9 @@ class Attempt:
         if failure is not Failure.OTHER:
             return str(failure.value)
 
-        if self._connection is None and isinstance(error, TypeError | ValueError):
+        is_ours = self._connection is None and self.binding.place.engine is None
+
+        if is_ours and isinstance(error, TypeError | ValueError):
             return "option"
 
         is_driver = isinstance(error, SQLAlchemyError | sqlite3.Error)
