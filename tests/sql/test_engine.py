@@ -122,7 +122,7 @@ async def test_an_option_that_the_driver_does_not_know_is_named(url):
     assert "canary" not in str(caught.value)
 
 
-async def test_what_an_engine_of_the_shop_raises_is_the_shops():
+async def test_what_an_engine_of_the_shop_raises_is_the_shops(tmp_path):
     """
     We made nothing of its URL: a fault in how it connects is none of an option.
     """
@@ -130,7 +130,8 @@ async def test_what_an_engine_of_the_shop_raises_is_the_shops():
     def broken():
         raise TypeError("connect() takes no password")
 
-    engine = create_async_engine("sqlite+aiosqlite://", async_creator=broken)
+    url = f"sqlite+aiosqlite:///{tmp_path}/shop.db"
+    engine = create_async_engine(url, async_creator=broken)
 
     with pytest.raises(TypeError, match="no password"):
         async with Database(engine) as database:
