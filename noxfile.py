@@ -119,6 +119,21 @@ def simulate(session: nox.Session) -> None:
 
 
 @nox.session
+def oracle(session: nox.Session) -> None:
+    """
+    Compare 300 random runs of days, and 100 of nights, with an independent oracle.
+    """
+    session.install("-e", ".[all,testing]", *_group("tests"))
+    session.run(
+        *("pytest", "-q", *_IN_PARALLEL[:2], "--timeout=900"),
+        "tests/reconciliation/test_oracle.py",
+        "tests/reconciliation/test_nights_oracle.py",
+        *session.posargs,
+        env={"UMFPAY_ORACLE_RUNS": "300"},
+    )
+
+
+@nox.session
 def cancellations(session: nox.Session) -> None:
     """
     Cancel receive, apply and journal 4,050 times at random moments, on each database.

@@ -1,7 +1,7 @@
 """
 Random runs of one to five days: classes, bridge and verdict are those of the oracle.
 
-``UMFPAY_ORACLE_RUNS`` is how many runs there are; 300 take about a minute.
+``UMFPAY_ORACLE_RUNS`` is how many runs there are; 300 (`nox -s oracle`) take some minutes.
 """
 
 from __future__ import annotations
