@@ -135,3 +135,9 @@ def test_a_frame_without_rows_leaves_the_sheet_as_it_is():
     sheet = openpyxl.load_workbook(workbook(rows)).active
 
     assert [["order_id"], ["the end"]] == [[c.value for c in row] for row in sheet]
+
+
+def test_a_day_that_excel_does_not_have_is_text():
+    rows = pl.DataFrame({"mer_date": [date(1, 1, 1), date(1900, 2, 28), None]})
+
+    assert [["0001-01-01"], ["1900-02-28"], [None]] == cells(rows)

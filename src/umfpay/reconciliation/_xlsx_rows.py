@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
@@ -32,6 +33,8 @@ MAX_CHARACTERS: Final = 32_767
 _MAX_EXACT: Final = 10**15  # in hundredths
 # Days between the first one of Excel and that of Unix.
 _EPOCH: Final = 25_569
+# To Excel 1900 is a leap year, and before it there is nothing.
+_FIRST_DAY: Final = date(1900, 3, 1)
 _BLOCK: Final = 5_000
 # XML has none of these; Office Open XML (ST_Xstring) writes them as _x0007_, and that as _x005F_...
 _UNWRITABLE: Final = r"[\x00-\x08\x0b-\x1f\x{fffe}\x{ffff}]|_x[0-9A-Fa-f]{4}_"
@@ -148,6 +151,10 @@ def _cell(values: pl.Series, letters: str, styles: Mapping[str, int]) -> pl.Expr
         cell = number("rate", rate_texts(values))
     elif values.dtype == pl.Date:
         cell = number("day", column.cast(pl.Int32) + _EPOCH)
+
+        if (values < _FIRST_DAY).any():
+            text = written(column.dt.to_string("%Y-%m-%d"))
+            cell = pl.when(column >= _FIRST_DAY).then(cell).otherwise(text)
     elif values.dtype.is_integer():
         cell = number("count", column)
     else:
