@@ -350,3 +350,19 @@ def test_a_workbook_has_what_it_lacks_beside_it(tmp_path, monkeypatch):
     report.write(tmp_path / "night.xlsx")
 
     assert 31 == len((tmp_path / "night-bridge.csv").read_text("utf-8").splitlines())
+
+
+def test_what_is_unknown_in_a_currency_is_shown_by_page_and_workbook(tmp_path):
+    """
+    A sum of nothing in CNY does not say what was open in each currency.
+    """
+    report = compared(tmp_path, 2, paid("order-1"), opening=Decimal(0))
+    report.write_xlsx(tmp_path / "report.xlsx", language="en")
+    bridge = openpyxl.load_workbook(tmp_path / "report.xlsx")["Bridge"]
+    lines = [row[:3] for row in bridge.iter_rows(values_only=True)]
+    usd = page_of(report, tmp_path).partition("<th>USD</th>")[2]
+    first = re.search(r"<tr class=.*?</tr>", usd, re.S)[0]
+
+    assert report.bridge.line("opening", "USD").amount is None
+    assert ("Open before", "USD", "?") in lines
+    assert ["Open before", "?"] == re.findall(r"Open before|\?", first)

@@ -183,7 +183,7 @@ def bridge_tables(bridge: Bridge | None) -> Iterator[BridgeTable]:
                     section=str(_SECTION_OF_ITEM.get(line.item, "")),
                 )
                 for line in lines
-                if currency == "CNY" or line.amount or line.rows
+                if currency == "CNY" or line.amount != 0 or line.rows
             ),
         )
 
