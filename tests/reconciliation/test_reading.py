@@ -377,3 +377,25 @@ def test_the_line_of_a_broken_statement_is_named_in_chinese_too():
 
     assert ": line 1: " in str(caught.value)
     assert "：第 1 行：" in str(caught.value)
+
+
+@pytest.mark.parametrize("way", ["rows", "frames", "read", "prove"])
+def test_an_error_names_its_file(tmp_path, way):
+    """
+    Of several it would be anyone's guess.
+    """
+    path = tmp_path / "transactions-20170206.txt"
+    path.write_bytes(b"TRANSDETAIL-START,8017,20170206\nnonsense\n")
+    reader = read_transactions(path)
+
+    with pytest.raises(errors.IncompleteStatementError) as caught:
+        {
+            "rows": lambda: [*reader],
+            "frames": lambda: [*reader.frames()],
+            "read": reader.read,
+            "prove": reader.prove,
+        }[way]()
+
+    assert caught.value.what.en.startswith("transactions-20170206.txt: ")
+    assert caught.value.what.zh.startswith("transactions-20170206.txt：")
+    assert str(tmp_path) not in str(caught.value)

@@ -7,13 +7,14 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Generic, Literal, Protocol, TypeVar
 
 import attrs
 
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError, IncompleteStatementError, Text
 from umfpay.reconciliation._frame_parser import Block, FrameParser, Header, Line
 from umfpay.reconciliation._rows import (
     Kind,
@@ -185,17 +186,36 @@ class StatementReader(Generic[RowT]):
         return None if trailer is None else trailer.total
 
     def __iter__(self) -> Iterator[RowT]:
-        for data, size in self._source.blocks(_CHUNK_BYTES):
-            yield from self._rows(self._frame_parser.feed(data, size))
+        with self._naming_file():
+            for data, size in self._source.blocks(_CHUNK_BYTES):
+                yield from self._rows(self._frame_parser.feed(data, size))
 
-        self._close()
+            self._close()
 
     async def __aiter__(self) -> AsyncIterator[RowT]:
-        async for chunk in self._source:
-            for row in self._rows(self._frame_parser.feed(chunk, len(chunk))):
-                yield row
+        with self._naming_file():
+            async for chunk in self._source:
+                for row in self._rows(self._frame_parser.feed(chunk, len(chunk))):
+                    yield row
 
-        self._close()
+            self._close()
+
+    @contextmanager
+    def _naming_file(self) -> Iterator[None]:
+        """
+        Say of which file an error is: there may be several.
+        """
+        try:
+            yield
+        except IncompleteStatementError as error:
+            if not self.name:
+                raise
+
+            raise IncompleteStatementError(
+                f"{self.name}: {error.what.en}",
+                f"{self.name}：{error.what.zh}",
+                advice=error.advice,
+            ) from None
 
     def frames(
         self, *, block: int = _BLOCK_BYTES, columns: Sequence[str] | None = None
@@ -218,19 +238,20 @@ class StatementReader(Generic[RowT]):
 
         wanted = None if columns is None else read_for(columns, self._kind)
 
-        for data, size in self._source.blocks(block):
-            rows = self._frame_parser.feed(data, size)
+        with self._naming_file():
+            for data, size in self._source.blocks(block):
+                rows = self._frame_parser.feed(data, size)
 
-            if rows is None:
-                continue
+                if rows is None:
+                    continue
 
-            frame = self._frame(rows, wanted)
-            self._row_count += frame.height
-            self.sums += sums_of(frame, self._kind)
+                frame = self._frame(rows, wanted)
+                self._row_count += frame.height
+                self.sums += sums_of(frame, self._kind)
 
-            yield frame if columns is None else frame.select(*columns)
+                yield frame if columns is None else frame.select(*columns)
 
-        self._close()
+            self._close()
 
     def _frame(self, rows: Block, wanted: Sequence[str] | None) -> pl.DataFrame:
         """
