@@ -589,7 +589,7 @@ def test_what_belongs_to_a_month_is_said(tmp_path, capsys, monkeypatch, more, wo
         (["--config=umf.env"], "--config is for --books"),
         (
             ["--books=b", "--night=20170206", "--transactions=t"],
-            "--transactions cannot",
+            "--files FOLDER",
         ),
         (
             ["--books=b", "--night=20170206", "--from=20170206", "--to=20170206"],

@@ -330,7 +330,13 @@ def _check_alone(given: Mapping[str, object]) -> None:
     """
     for option, value in given.items():
         if value:
-            raise click.UsageError(f"{option} cannot be given with --books.")
+            files = (
+                " Put transactions-YYYYMMDD.txt and reconciliation-YYYYMMDD.txt into a"
+                " folder and give that: --files FOLDER."
+                if option in ("--transactions", "--statement")
+                else ""
+            )
+            raise click.UsageError(f"{option} cannot be given with --books.{files}")
 
 
 def _check_words(words: Sequence[str]) -> None:
