@@ -31,7 +31,6 @@ _PAID_SUMS: Final = (
 # One row that fits another rule by chance changes nothing.
 _MIN_MISFITS: Final = 2
 _MISFIT_RATIO: Final = 10
-_ENOUGH_ROWS: Final = 10_000
 # So that four times a product, and what millions of rows add up to, fit into 64 bits.
 _MAX_PRODUCT: Final = 2**60
 _MAX_SUMMED: Final = 2**36
@@ -92,26 +91,17 @@ class RawSums:
         """
         Count the rows that do not fit each way of rounding.
         """
-        terms = {
-            rounding: Terms(rounding=rounding, is_narrow=is_narrow)
-            for rounding in Rounding
-        }
-        misfits = _misfits(rows, terms[self._known])
-        is_explained = any(
-            _misfits(misfits, one).height < misfits.height for one in terms.values()
+        table = nw.from_native(rows)
+        wide = wide_column(table, is_narrow=is_narrow)
+        found = table.select(
+            is_wrong_exchange(Terms(rounding=name, is_narrow=is_narrow), wide)
+            .sum()
+            .alias(name)
+            for name in Rounding
         )
-        # Where no other explains what this one does not, a part says enough of them:
-        # from all over the rows, which may be in the order of their currencies.
-        step = 1 if is_explained else -(-rows.height // _ENOUGH_ROWS) or 1
-        given = rows if step == 1 else rows.gather_every(step)
-        least = 0 if is_explained else misfits.height
 
-        for rounding, one in terms.items():
-            self._misfits[rounding] += (
-                misfits.height
-                if rounding is self._known
-                else max(least, _misfits(given, one).height)
-            )
+        for name in Rounding:
+            self._misfits[name] += int(found[name].item() or 0)
 
     def _kind_of_integers(self, rows: pl.DataFrame, foreign: str) -> pl.DataType:
         """
@@ -171,16 +161,6 @@ class RawSums:
             for (day, currency, rate, name), paid in sums.items()
             if name == "exchanged"
         )
-
-
-def _misfits(rows: pl.DataFrame, terms: Terms) -> pl.DataFrame:
-    """
-    Return those *rows* whose payout is wrong by *terms*.
-    """
-    table = nw.from_native(rows)
-    wide = wide_column(table, is_narrow=terms.is_narrow)
-
-    return table.filter(is_wrong_exchange(terms, wide)).to_native()
 
 
 def _add(
