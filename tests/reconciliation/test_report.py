@@ -22,6 +22,7 @@ from python_calamine import CalamineWorkbook
 from umfpay import errors
 from umfpay.reconciliation import Difference, Ledger, compare, reconcile
 from umfpay.reconciliation._report import Report
+from umfpay.reconciliation._xlsx_rows import FrameSheet
 
 
 HOSTILE = '=HYPERLINK("x")<script>alert(1)</script>'
@@ -302,6 +303,18 @@ def sheets(path):
     book = CalamineWorkbook.from_path(str(path))
 
     return {name: book.get_sheet_by_name(name).to_python() for name in book.sheet_names}
+
+
+def test_a_workbook_without_its_rows_is_none(report, tmp_path, monkeypatch):
+    """
+    Where an xlsxwriter to come asks its sheets for rows in another way.
+    """
+    monkeypatch.delattr(FrameSheet, "_write_rows")
+
+    with pytest.raises(errors.ConfigError, match="lacks rows"):
+        report.write_xlsx(tmp_path / "r.xlsx")
+
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_workbook_has_numbers_as_numbers_and_text_as_text(report, tmp_path):

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import xlsxwriter
 
-from umfpay.errors import Text
+from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._bridge import ITEM_NAMES
 from umfpay.reconciliation._bridge_rows import makers_of
 from umfpay.reconciliation._class_names import CLASS_NAMES
@@ -127,6 +127,18 @@ def write_workbook(
     with xlsxwriter.Workbook(file, {"in_memory": True}) as workbook:
         made = _Workbook(workbook, language, report)
         made.write(limit, rest, bridge_rows)
+
+    # The way in which rows get into a sheet is none that xlsxwriter promises.
+    if not all(sheet.is_whole for sheet in workbook.worksheets()):
+        raise ConfigError(
+            f"The workbook lacks rows: xlsxwriter {xlsxwriter.__version__} writes sheets"
+            " in another way.",
+            f"工作簿缺少数据行：xlsxwriter {xlsxwriter.__version__} 的写入方式不同。",
+            advice=Text(
+                "Install xlsxwriter 3, or write the report as CSV.",
+                "请安装 xlsxwriter 3，或将报告写成 CSV。",
+            ),
+        )
 
 
 class _Workbook:

@@ -50,6 +50,9 @@ class FrameSheet(Worksheet):  # type: ignore[misc]  # xlsxwriter has no types
     dim_rowmin: int | None
     dim_rowmax: int | None
     dim_colmax: int | None
+    is_whole = True
+    """Whether all rows that were placed are written; known when the workbook is closed."""
+
     _rows: pl.DataFrame | None = None
     _first = 0
     _formats: Mapping[str, Any] = {}
@@ -66,6 +69,7 @@ class FrameSheet(Worksheet):  # type: ignore[misc]  # xlsxwriter has no types
             return
 
         self._rows, self._first, self._formats = rows, first, formats
+        self.is_whole = False
         self.dim_rowmax = first + rows.height - 1
         self.dim_colmax = max(self.dim_colmax or 0, rows.width - 1)
 
@@ -91,6 +95,7 @@ class FrameSheet(Worksheet):  # type: ignore[misc]  # xlsxwriter has no types
             super()._write_rows()
 
         self.dim_rowmin, self.dim_rowmax = begin, end
+        self.is_whole = True
 
 
 def row_texts(
