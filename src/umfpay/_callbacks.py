@@ -8,7 +8,7 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from umfpay.errors import ConfigError
 
@@ -44,6 +44,39 @@ async def call(callback: Callable[..., Awaitable[_T]], *arguments: Any) -> _T:
             raise
 
         raise RuntimeError("it was cancelled from inside") from None
+
+
+async def call_until(
+    at: float | None,
+    callback: Callable[..., Awaitable[_T] | _T],
+    *arguments: Any,
+    late: Callable[[], Exception] = TimeoutError,
+) -> _T:
+    """
+    Return what *callback* returns, a plain function or one that is awaited. Any: what
+    it takes.
+
+    Args:
+        at: How long it is awaited, in the running loop's time; None: until its end.
+        late: Makes the error for a callback that has not ended by then.
+
+    Raises:
+        Exception: What *late* makes. What the callback raises, its own time-outs among
+            it, is not changed.
+    """
+    try:
+        async with asyncio.timeout_at(at) as limit:
+            result = callback(*arguments)
+
+            if inspect.isawaitable(result):
+                return cast("_T", await result)
+
+            return result
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+
+        raise late() from error
 
 
 def check_callback(name: str, callback: Any, *, arguments: int) -> None:

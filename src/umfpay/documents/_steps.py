@@ -4,12 +4,12 @@ Progress of an upload: the steps that are reported to `on_step`.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
 import attrs
 
+from umfpay._callbacks import call_until
 from umfpay.errors import Text
 
 
@@ -39,10 +39,5 @@ async def report_step(on_step: OnUploadStep | None, step: UploadStep) -> None:
     """
     Report a step; what *on_step* raises ends the upload.
     """
-    if on_step is None:
-        return
-
-    result = on_step(step)
-
-    if inspect.isawaitable(result):
-        await result
+    if on_step is not None:
+        await call_until(None, on_step, step)
