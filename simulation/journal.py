@@ -281,7 +281,7 @@ class Journal:
         self._apply_bound()
         stored = self._newest.get(object_id)
 
-        if stored is not None and stored.state is not None and stored.state.final:
+        if stored is not None and stored.final:
             return stored
 
         arrival = self._arrivals.setdefault(object_id, asyncio.Event())

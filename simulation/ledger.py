@@ -19,9 +19,9 @@ from simulation.journal import (
     ReportedOutcome,
 )
 from umfpay.emulator import Emulator
+from umfpay.models import PaymentState
 
 
-_PAID_STATES: Final = ("TRADE_SUCCESS", "TRADE_PENDING")
 _FAULTS_AFTER_BODY: Final = frozenset(
     {
         "drop_before",
@@ -58,7 +58,7 @@ class Ledger:
         """
         answer = self.emulator.control("GET", f"/payments/{payment_id}")
 
-        return answer["payment"]["state"] in _PAID_STATES
+        return PaymentState(answer["payment"]["state"]).executed
 
     def refunded(self, number: str) -> bool:
         """
@@ -151,7 +151,7 @@ class Ledger:
             one
             for one in payments
             if one["order"]["mer_reference_id"] in numbers
-            and one["state"] in _PAID_STATES
+            and PaymentState(one["state"]).executed
         ]
         self.must(len(taken) <= 1, f"{name}: paid {len(taken)} times")
         self.must(

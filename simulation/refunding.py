@@ -31,7 +31,6 @@ from umfpay.models import Money, Refund, RefundState, RefundSummary
 _MAX_NUMBERS: Final = 3
 _PAUSE_SECONDS: Final = (1.0, 5.0, 30.0, 120.0)
 _FIRST_PAUSE_SECONDS: Final = 5.0
-_UNREFUNDED_STATES: Final = (RefundState.REFUND_FAIL, RefundState.REFUND_CLOSE)
 
 
 @attrs.frozen(eq=False)
@@ -273,7 +272,7 @@ class Refunder:
             if state == RefundState.REFUND_SUCCESS:
                 return ReportedOutcome.DONE
 
-            if state in _UNREFUNDED_STATES:
+            if state is not None and state.failed:
                 self._must_not_be_made(attempt, str(state))
 
                 return ReportedOutcome.NOT_DONE

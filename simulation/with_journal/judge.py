@@ -11,6 +11,7 @@ from typing import Any, Final
 import attrs
 
 from simulation.ledger import Ledger
+from umfpay.models import PaymentState
 
 
 _FOREVER_OPEN: Final = "refunds.create"
@@ -129,7 +130,7 @@ class Judge:
         )
 
         for payment_id in {row["payment_id"] for row in rows}:
-            paid = states[payment_id] in ("TRADE_SUCCESS", "TRADE_PENDING")
+            paid = PaymentState(states[payment_id]).executed
             count = executed[payment_id]
             self.ledger.must(
                 count <= 1 and (count == 1 or not paid),

@@ -38,7 +38,7 @@ from umfpay.errors import (
 )
 from umfpay.flows import begin_card_payment, confirm_card_payment, refund
 from umfpay.journal import Journal, JournalEntry, JournalOutcome, JournalState
-from umfpay.models import Money, PaymentMethod, PaymentState
+from umfpay.models import Money, PaymentMethod, PaymentState, RefundState
 from umfpay.sql import Transaction
 
 
@@ -344,7 +344,7 @@ class Shop:
             if last.settled_at is not None:
                 owed.reported = (
                     ReportedOutcome.NOT_DONE
-                    if last.object_state in ("REFUND_FAIL", "REFUND_CLOSE")
+                    if RefundState(last.object_state or "").failed
                     else ReportedOutcome.DONE
                 )
 

@@ -76,7 +76,7 @@ async def _wait(ask, *, seconds=60.0, arrivals=None, **options):
         "PAY_A",
         kind=Payment,
         ask=ask,
-        is_final=lambda payment: payment.state.final,
+        is_final=lambda payment: payment.final,
         deadline=Deadline.after(seconds),
         arrivals=arrivals,
         **options,
@@ -221,7 +221,7 @@ async def test_a_deadline_that_has_passed_asks_nobody():
             "PAY_A",
             kind=Payment,
             ask=ask,
-            is_final=lambda payment: payment.state.final,
+            is_final=lambda payment: payment.final,
             deadline=past,
             arrivals=None,
         )

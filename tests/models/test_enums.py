@@ -175,3 +175,45 @@ def test_an_unknown_word_is_shown_and_not_obeyed(cls):
     assert len(shown) < 1_000
     assert word == cls(word)
     assert repr(next(iter(cls))) == repr(cls(str(next(iter(cls)))))
+
+
+PAYMENTS = {
+    "WAIT_BUYER_PAY": {"open"},
+    "TRADE_PENDING": {"open", "executed"},
+    "TRADE_SUCCESS": {"paid", "executed", "final"},
+    "TRADE_FAIL": {"never_paid", "failed", "final"},
+    "TRADE_CLOSED": {"never_paid", "failed", "final"},
+    "TRADE_CANCEL": {"failed", "final"},
+    "TRADE_REVERSE": {"failed", "final"},
+    "PRE_AUTHORIZATION_TRANSFER": set(),
+    "A_NEW_WORD": set(),
+}
+REFUNDS = {state.value: set() for state in RefundState} | {
+    "REFUND_PROCESS": {"open"},
+    "REFUND_SUCCESS": {"final"},
+    "REFUND_FAIL": {"failed", "final"},
+    "REFUND_CLOSE": {"failed", "final"},
+    "A_NEW_WORD": set(),
+}
+
+
+@pytest.mark.parametrize(
+    ("state", "true"),
+    [(PaymentState(word), true) for word, true in PAYMENTS.items()]
+    + [(RefundState(word), true) for word, true in REFUNDS.items()],
+)
+def test_a_state_says_what_became_of_the_money(state, true):
+    """
+    Each state of gateway.md 7.1 and 7.2; of a word that nobody knows nothing is said.
+    """
+    names = ["open", "executed", "paid", "never_paid", "failed", "final"]
+    found = {name for name in names if getattr(state, name, False)}
+
+    assert true == found
+
+
+def test_every_state_of_a_payment_is_judged():
+    """
+    A state added to the enum has to say what it means for the money.
+    """
+    assert {state.value for state in PaymentState} == PAYMENTS.keys() - {"A_NEW_WORD"}

@@ -322,7 +322,7 @@ async def _wait_settled(session: UMFSession, refund_id: str) -> None:
     while time.monotonic() < deadline:
         found = await session.refunds.get(refund_id)
 
-        if found.state is not None and found.state.final:
+        if found.final:
             return
 
         await asyncio.sleep(pause)

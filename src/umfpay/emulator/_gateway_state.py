@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 import attrs
 
@@ -22,10 +22,8 @@ from umfpay.emulator._money import cents, fee_of
 from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._settings import EmulatorSettings
 from umfpay.emulator._store import Document, Store
+from umfpay.models import PaymentState
 from umfpay.protocol import Opener, new_object_id
-
-
-_PAID_STATES: Final = ("TRADE_SUCCESS", "TRADE_PENDING")
 
 
 @attrs.define(eq=False)
@@ -191,7 +189,7 @@ class GatewayState:
         reference = text(payment["order"].get("mer_reference_id"))
         number = key_of(merchant, reference)
 
-        if state in _PAID_STATES:
+        if PaymentState(state).executed:
             self.store.put("paid", number, {"payment": payment["id"]})
         elif (
             state == "TRADE_FAIL"

@@ -35,7 +35,6 @@ from umfpay.flows._card_refusals import (
 from umfpay.flows._deadline import Deadline
 from umfpay.flows._notification_source import NotificationSource
 from umfpay.flows._payment_outcome import (
-    is_final,
     paid_or_raise,
     reconcile_refusal,
     resolve_payment,
@@ -134,7 +133,7 @@ class Confirmation:
         """
         Have the shop's handler hear of an end that no notification may tell.
         """
-        if self.arrivals is None or not isinstance(last, Payment) or not is_final(last):
+        if self.arrivals is None or not isinstance(last, Payment) or not last.final:
             return
 
         try:
@@ -351,7 +350,7 @@ class Confirmation:
             self.session, known, self.end, self.pending.ordered, refusal=refusal
         )
 
-        if is_final(payment):
+        if payment.final:
             return paid_or_raise(payment, cause=unknown or refusal)
 
         if payment.state == PaymentState.TRADE_PENDING:

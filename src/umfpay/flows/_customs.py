@@ -116,7 +116,7 @@ async def _wait_cleared(
         key,
         kind=CustomsDeclaration,
         ask=lambda: session.customs.get(key, **end.options(session)),
-        is_final=_is_final,
+        is_final=lambda found: found.final,
         deadline=end,
         arrivals=arrivals,
         last=declaration,
@@ -131,7 +131,3 @@ async def _wait_cleared(
         )
 
     return found
-
-
-def _is_final(declaration: CustomsDeclaration) -> bool:
-    return declaration.state is not None and declaration.state.final

@@ -43,13 +43,6 @@ _RESOLVE_SECONDS: Final = 30.0
 _log = logging.getLogger("umfpay")
 
 
-def is_final(payment: Payment) -> bool:
-    """
-    Tell whether waiting changes nothing any more.
-    """
-    return payment.state is not None and payment.state.final
-
-
 def paid_or_raise(payment: Payment, *, cause: BaseException | None = None) -> Payment:
     """
     Return *payment* if it was paid; its state must be final, or its time over.
@@ -106,10 +99,10 @@ async def wait_until_paid(
         PaymentExpiredError: Nobody paid in time.
         NotFinishedError: The deadline came first; money may still move.
     """
-    if is_final(payment) and not proven:
+    if payment.final and not proven:
         payment = await query_payment(session, payment, deadline, ordered)
 
-    if not is_final(payment):
+    if not payment.final:
         await report_step(
             on_step, "waiting", payment, deadline=deadline, money_may_have_moved=True
         )
@@ -118,7 +111,7 @@ async def wait_until_paid(
         payment.id,
         kind=Payment,
         ask=lambda: session.payments.get(payment.id, **deadline.options(session)),
-        is_final=is_final,
+        is_final=lambda found: found.final,
         deadline=deadline,
         arrivals=arrivals,
         last=payment,
@@ -176,7 +169,7 @@ async def reconcile_refusal(
 
     payment = await query_payment(session, payment, deadline, ordered)
 
-    if is_final(payment):
+    if payment.final:
         return paid_or_raise(payment, cause=refusal)
 
     if payment.state == PaymentState.TRADE_PENDING:

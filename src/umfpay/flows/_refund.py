@@ -257,7 +257,7 @@ async def _wait_finished(
     arrivals: NotificationSource | None,
     end: Deadline,
 ) -> Refund:
-    if not _is_final(made):
+    if not made.final:
         await report_step(
             on_step, "waiting", made, deadline=end, money_may_have_moved=True
         )
@@ -266,7 +266,7 @@ async def _wait_finished(
         made.id,
         kind=Refund,
         ask=lambda: session.refunds.get(made.id, **end.options(session)),
-        is_final=_is_final,
+        is_final=lambda found: found.final,
         deadline=end,
         arrivals=arrivals,
         last=made,
@@ -291,10 +291,6 @@ async def _wait_finished(
         raise _failed_error(done)
 
     return done
-
-
-def _is_final(made: Refund) -> bool:
-    return made.state is not None and made.state.final
 
 
 def _failed_error(made: Refund) -> RefundFailedError:

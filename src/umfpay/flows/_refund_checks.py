@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import reduce
 from operator import add
-from typing import Final
 
 from umfpay._session import UMFSession
 from umfpay.errors import (
@@ -26,7 +25,6 @@ from umfpay.flows._deadline import Deadline
 from umfpay.flows._notification_source import NotificationSource
 from umfpay.flows._payment_outcome import paid_or_raise
 from umfpay.flows._refund_history import (
-    UNREFUNDED_STATES,
     RefundHistory,
     refund_history,
 )
@@ -34,17 +32,8 @@ from umfpay.models import (
     Money,
     NewRefund,
     Payment,
-    PaymentState,
     Refund,
     RefundSubOrder,
-)
-
-
-_UNPAID_YET_STATES: Final = frozenset(
-    {PaymentState.WAIT_BUYER_PAY, PaymentState.TRADE_PENDING}
-)
-_NEVER_PAID_STATES: Final = frozenset(
-    {PaymentState.TRADE_FAIL, PaymentState.TRADE_CLOSED}
 )
 
 
@@ -89,12 +78,12 @@ def must_be_paid(payment: Payment) -> None:
     """
     Refuse a payment that has nothing to give back.
     """
-    if payment.state in _NEVER_PAID_STATES:
+    if payment.state is not None and payment.state.never_paid:
         paid_or_raise(payment)
 
     # What becomes of the state after a refund nobody has seen (gateway.md 10.6): the
     # gateway may judge all others.
-    if payment.state in _UNPAID_YET_STATES:
+    if payment.state is not None and payment.state.open:
         raise NotFinishedError(
             f"{payment.id}: the payment is {payment.state}: there is nothing to"
             " refund yet.",
@@ -170,7 +159,7 @@ def _number_used_error(number: str, known: Refund) -> RefundNumberUsedError:
         f"The refund number {number} was used before, for {known_id}.",
         f"退款单号 {number} 已被使用（{known_id}）。",
         last=known,
-        money_may_have_moved=known.state not in UNREFUNDED_STATES,
+        money_may_have_moved=known.state is None or not known.state.failed,
     )
 
 

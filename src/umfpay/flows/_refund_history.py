@@ -8,18 +8,12 @@ import asyncio
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Final
 
 import attrs
 
 from umfpay._session import UMFSession
 from umfpay.flows._deadline import Deadline
-from umfpay.models import Money, Payment, Refund, RefundState, RefundSummary
-
-
-UNREFUNDED_STATES: Final = frozenset(
-    {RefundState.REFUND_FAIL, RefundState.REFUND_CLOSE}
-)
+from umfpay.models import Money, Payment, Refund, RefundSummary
 
 
 @attrs.frozen(kw_only=True)
@@ -117,7 +111,7 @@ def _count(
             id=row.refund_id or "", state=row.state, parent_payment=row.payment_id
         )
 
-    if row.state in UNREFUNDED_STATES:
+    if row.state is not None and row.state.failed:
         amounts.pop(refund_id, None)
     elif row.amount is not None and row.amount.total is not None:
         amounts[refund_id] = abs(row.amount.total)

@@ -78,10 +78,44 @@ class PaymentState(OpenEnum):
         """
         Whether waiting changes nothing; a success can still be undone later.
         """
-        return self.known and self not in (
-            PaymentState.WAIT_BUYER_PAY,
-            PaymentState.TRADE_PENDING,
-            PaymentState.PRE_AUTHORIZATION_TRANSFER,
+        return self.paid or self.failed
+
+    @property
+    def paid(self) -> bool:
+        """
+        Whether somebody paid: the only state to hand out goods for.
+        """
+        return self == PaymentState.TRADE_SUCCESS
+
+    @property
+    def executed(self) -> bool:
+        """
+        Whether somebody paid, or the bank is about to take the money.
+        """
+        return self in (PaymentState.TRADE_SUCCESS, PaymentState.TRADE_PENDING)
+
+    @property
+    def open(self) -> bool:
+        """
+        Whether the payer or the bank is waited for; nobody explains a pre-authorization.
+        """
+        return self in (PaymentState.WAIT_BUYER_PAY, PaymentState.TRADE_PENDING)
+
+    @property
+    def never_paid(self) -> bool:
+        """
+        Whether it ended before any money was taken.
+        """
+        return self in (PaymentState.TRADE_FAIL, PaymentState.TRADE_CLOSED)
+
+    @property
+    def failed(self) -> bool:
+        """
+        Whether it ended without the money: never taken, or given back.
+        """
+        return self.never_paid or self in (
+            PaymentState.TRADE_CANCEL,
+            PaymentState.TRADE_REVERSE,
         )
 
 
@@ -106,11 +140,21 @@ class RefundState(OpenEnum):
         """
         Whether waiting changes nothing.
         """
-        return self in (
-            RefundState.REFUND_SUCCESS,
-            RefundState.REFUND_FAIL,
-            RefundState.REFUND_CLOSE,
-        )
+        return self == RefundState.REFUND_SUCCESS or self.failed
+
+    @property
+    def open(self) -> bool:
+        """
+        Whether it is being carried out; nobody explains the further words of the SDK.
+        """
+        return self == RefundState.REFUND_PROCESS
+
+    @property
+    def failed(self) -> bool:
+        """
+        Whether no money was given back: it failed, or was rejected.
+        """
+        return self in (RefundState.REFUND_FAIL, RefundState.REFUND_CLOSE)
 
 
 class CustomsState(OpenEnum):

@@ -69,6 +69,13 @@ class Payment(Received):
     links: tuple[Link, ...] = ()
     verified: bool = True
 
+    @property
+    def final(self) -> bool:
+        """
+        Whether waiting changes nothing; False without a state.
+        """
+        return self.state is not None and self.state.final
+
     def link(self, ref: LinkRef | str) -> Link | None:
         """
         Return the link with *ref*, or None.
@@ -126,6 +133,13 @@ class Refund(Received):
     links: tuple[Link, ...] = ()
     verified: bool = True
 
+    @property
+    def final(self) -> bool:
+        """
+        Whether waiting changes nothing; False without a state.
+        """
+        return self.state is not None and self.state.final
+
 
 @attrs.frozen(kw_only=True, slots=False)
 class CustomsDeclaration(Received):
@@ -148,6 +162,13 @@ class CustomsDeclaration(Received):
     parent_payment: str | None = None
     links: tuple[Link, ...] = ()
     verified: bool = True
+
+    @property
+    def final(self) -> bool:
+        """
+        Whether waiting changes nothing; False without a state.
+        """
+        return self.state is not None and self.state.final
 
 
 @attrs.frozen(kw_only=True, slots=False)

@@ -135,7 +135,7 @@ class Asker:
         answer = await resource.get(event.object_id)
 
         if answer.state is None or not (
-            answer.state.final or answer.state.value == event.state
+            answer.final or answer.state.value == event.state
         ):
             return Decision(Status.ASKING, f"the gateway says {answer.state}")
 
@@ -156,7 +156,7 @@ class Asker:
         for binding in known:
             answer = await self._gateway.payments.get(binding.object_id)
 
-            if answer.state is not None and answer.state.final:
+            if answer.final:
                 answers.append(event_of(answer, binding))
 
         if not answers:

@@ -422,7 +422,7 @@ class NotificationInbox:
         loop = asyncio.get_running_loop()
         known = await self._newest(object_id=object_id)
 
-        if known is not None and _is_final(known.object):
+        if known is not None and known.object.final:
             return known.object
 
         while True:
@@ -575,7 +575,3 @@ class NotificationInbox:
 
     def _wake(self, object_id: str) -> None:
         self._arrived.pop(object_id, asyncio.Event()).set()
-
-
-def _is_final(entity: Entity) -> bool:
-    return entity.state is not None and entity.state.final

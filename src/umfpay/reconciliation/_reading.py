@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Generic, Literal, Protocol, TypeVar
 import attrs
 
 from umfpay.errors import ConfigError, IncompleteStatementError, Text
+from umfpay.models import PaymentState, RefundState
 from umfpay.reconciliation._frame_parser import Block, FrameParser, Header, Line
 from umfpay.reconciliation._rows import (
     Kind,
@@ -46,7 +47,11 @@ OnBadRow = Literal["raise", "quarantine"]
 
 # Of files and of JSON lists (gateway.md 7.1, 7.2, 7.10).
 _OPEN_STATES: Final = frozenset(
-    {"-99", "3", "4", "WAIT_BUYER_PAY", "TRADE_PENDING", "REFUND_PROCESS"}
+    {
+        *("-99", "3", "4"),
+        *(state.value for state in PaymentState if state.open),
+        *(state.value for state in RefundState if state.open),
+    }
 )
 _CHUNK_BYTES: Final = 256 * 1024
 _BLOCK_BYTES: Final = 8 * 1024 * 1024

@@ -20,7 +20,6 @@ from umfpay.models import (
     PaymentState,
     PaymentSummary,
     Refund,
-    RefundState,
     RefundSummary,
 )
 from umfpay.protocol import DATA_LAG_SECONDS, DecidedBy, number_in_id
@@ -36,22 +35,8 @@ from umfpay.resources._statements import Statements
 _CHINA_ZONE: Final = timezone(timedelta(hours=8))
 # The clocks of two companies differ, and an execute may end after the order's time.
 _CLOCK_TOLERANCE: Final = timedelta(minutes=5)
-_PAID_STATES: Final = frozenset(
-    {PaymentState.TRADE_SUCCESS, PaymentState.TRADE_PENDING}
-)
-_UNPAID_STATES: Final = frozenset(
-    {
-        PaymentState.TRADE_FAIL,
-        PaymentState.TRADE_CLOSED,
-        PaymentState.TRADE_CANCEL,
-        PaymentState.TRADE_REVERSE,
-    }
-)
 _log = logging.getLogger("umfpay")
 
-_UNREFUNDED_STATES: Final = frozenset(
-    {RefundState.REFUND_FAIL, RefundState.REFUND_CLOSE}
-)
 # A list that holds nothing so long after a signed refusal will hold nothing.
 _LIST_LAG: Final = timedelta(seconds=60)
 
@@ -223,8 +208,7 @@ async def _execution(question: Question) -> Resolution:
     if (
         isinstance(notified, Payment)
         and notified.id == payment_id
-        and notified.state is not None
-        and notified.state.final
+        and notified.final
         and question.ordered.fits(notified.order)
     ):
         return _by_state(question, notified, evidence="notification")
@@ -242,15 +226,23 @@ def outcome_of(payment: Payment, *, refused_once: bool = False) -> Executed:
     Args:
         refused_once: Whether a signed refusal answered the only copy that left.
     """
-    if payment.state in _PAID_STATES:
+    state = payment.state
+
+    if state is None:
+        return Executed.UNKNOWN
+
+    if state.executed:
         return Executed.YES
 
-    if payment.state in _UNPAID_STATES:
-        return Executed.NO
+    waits = state == PaymentState.WAIT_BUYER_PAY
 
-    waits = payment.state == PaymentState.WAIT_BUYER_PAY
+    return Executed.NO if state.failed or (waits and refused_once) else Executed.UNKNOWN
 
-    return Executed.NO if waits and refused_once else Executed.UNKNOWN
+
+def _refund_outcome(refund: Refund | RefundSummary) -> Executed:
+    failed = refund.state is not None and refund.state.failed
+
+    return Executed.NO if failed else Executed.YES
 
 
 def _by_state(
@@ -310,11 +302,7 @@ async def _refund_evidence(
     notified = await _notified(question, mer_reference_id=number)
 
     if isinstance(notified, Refund) and notified.parent_payment in (None, payment_id):
-        failed = notified.state in _UNREFUNDED_STATES
-
-        return resolution(
-            Executed.NO if failed else Executed.YES, "notification", notified
-        )
+        return resolution(_refund_outcome(notified), "notification", notified)
 
     payment, moment = await question.ask(payment_id)
     order = payment.order
@@ -382,11 +370,7 @@ def _by_elimination(
         ours = further
 
     if len(ours) == 1 and ours[0].refund_id and _fits(ours[0], intent):
-        failed = ours[0].state in _UNREFUNDED_STATES
-
-        return resolution(
-            Executed.NO if failed else Executed.YES, "transactions", ours[0]
-        )
+        return resolution(_refund_outcome(ours[0]), "transactions", ours[0])
 
     if (
         not further
@@ -486,7 +470,9 @@ async def _is_order(payment: Payment, question: Question) -> bool:
     An older one of the same number that failed says nothing of this one. What the
     notification leaves out is asked for.
     """
-    if payment.state not in _PAID_STATES or not question.ordered.fits(payment.order):
+    is_paid = outcome_of(payment) is Executed.YES
+
+    if not is_paid or not question.ordered.fits(payment.order):
         return False
 
     if question.ordered.is_named_by(payment.order):
@@ -499,7 +485,7 @@ async def _is_order(payment: Payment, question: Question) -> bool:
 
         return False
 
-    return asked.state in _PAID_STATES and question.ordered.fits(asked.order)
+    return outcome_of(asked) is Executed.YES and question.ordered.fits(asked.order)
 
 
 def _is_row_of(row: PaymentSummary, question: Question) -> bool:

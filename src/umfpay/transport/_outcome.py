@@ -21,6 +21,7 @@ from umfpay.errors import (
     call_errors,
     unclear_reasons,
 )
+from umfpay.models import PaymentState
 from umfpay.protocol import (
     CodeMeaning,
     DecidedBy,
@@ -71,9 +72,6 @@ class CallVerdict:
 
 
 GOOD_VERDICT: Final = CallVerdict(ending=CallEnd.GOOD)
-
-# What a payment is in once somebody paid, or is about to.
-_PAID_STATES: Final = ("TRADE_SUCCESS", "TRADE_PENDING")
 
 
 def classify(state: CallState, error: BaseException | None = None) -> CallVerdict:
@@ -236,7 +234,13 @@ def _doubt_of_payment(state: CallState, payment: object) -> Text | None:
     ):
         return unclear_reasons.OTHER_PAYMENT
 
-    if state.call.effect is Effect.MONEY and payment.get("state") in _PAID_STATES:
+    word = payment.get("state")
+
+    if (
+        state.call.effect is Effect.MONEY
+        and isinstance(word, str)
+        and PaymentState(word).executed
+    ):
         return unclear_reasons.PAID_PAYMENT
 
     return None
