@@ -33,7 +33,7 @@ _IN_PARALLEL = [
 _NOT_TRACED = [
     "--ignore=tests/benchmarks",
     "--ignore=tests/cases",
-    "--ignore=tests/crash",
+    "--ignore=tests/stress",
     "--ignore=tests/simulation",
     "--ignore=tests/test_exports.py",
     "--ignore=tests/end_to_end/test_cancellations.py",
@@ -114,7 +114,10 @@ def simulate(session: nox.Session) -> None:
     """
     session.install("-e", ".[all,testing]", *_group("simulation"))
     session.run(
-        "python", "-m", "simulation", *(session.posargs or ["--schedules", "20000"])
+        "python",
+        "-m",
+        "tests.simulation",
+        *(session.posargs or ["--schedules", "20000"]),
     )
 
 
@@ -167,7 +170,7 @@ def token_storm(session: nox.Session) -> None:
     64 processes, one token, leaders killed at each step; print what it cost.
     """
     session.install("-e", ".[all,testing]", *_group("bench"))
-    session.run("python", "-m", "benchmarks.token_storm", *session.posargs)
+    session.run("python", "-m", "tests.stress.token_storm", *session.posargs)
 
 
 @nox.session
@@ -176,7 +179,7 @@ def crash(session: nox.Session) -> None:
     Kill 500 processes of a shop on three databases and compare the books.
     """
     session.install("-e", ".[all,testing]", *_group("tests"))
-    session.run("python", "-m", "tests.crash", *session.posargs)
+    session.run("python", "-m", "tests.stress.crash", *session.posargs)
 
 
 @nox.session

@@ -35,7 +35,7 @@ DEFAULT: Final = (
     "token_cache",
 )
 # Half an hour more.
-LONG: Final = ("memory", "bulk", "reconciliation", "inbox", "journal")
+LONG: Final = ("memory", "reconciliation", "inbox", "journal")
 NAMES: Final = DEFAULT + LONG
 
 

@@ -23,7 +23,7 @@ from benchmarks._in_process import authorized, in_process_session
 from benchmarks.canned import Gateway, Keys
 from benchmarks.orders import POOL, new_payment, payment_id
 from benchmarks.peers import BareAiohttp, Ours, Peer, Request
-from umfpay import UMFSession
+from umfpay import Config, UMFSession
 
 
 # Of the first calls: modules, caches, connections.
@@ -174,11 +174,37 @@ async def calls(order: Order) -> dict[str, list[int]]:
     return {"resident": found}
 
 
+async def queries(order: Order) -> dict[str, int]:
+    """
+    Return the resident set after *first* and *last* queries, and how many were answered.
+    """
+    config = Config.from_file(order["settings"], token_store="memory")  # noqa: S106 (a kind of store)
+    sizes: dict[str, int] = {}
+    good = 0
+
+    async with UMFSession(config) as session:
+        payment = await session.payments.create(new_payment(0))
+        ids = (payment.id for _ in range(order["last"]))
+        count = 0
+
+        async for one in session.payments.get_many(ids, concurrency=50):
+            count += 1
+            good += one.object is not None
+
+            if count == order["first"]:
+                sizes["first"] = resident()
+
+        sizes["last"] = resident()
+
+    return {**sizes, "good": good}
+
+
 PARTS: Final[Mapping[str, Callable[[Order], Awaitable[Mapping[str, Any]]]]] = {
     "sessions": sessions,
     "clients": clients,
     "pending": pending,
     "calls": calls,
+    "queries": queries,
 }
 
 

@@ -1,5 +1,6 @@
 """
-Memory: of a session, of a call that waits, and after a million calls.
+Memory: of a session, of a call that waits, after a million calls, and after a hundred
+thousand queries of the emulator, which runs in a process of its own.
 
 Every measurement runs in a process of its own, by its resident set: what an operator
 sees, with what libraries in C take for themselves.
@@ -14,7 +15,9 @@ import resource
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -65,6 +68,27 @@ def _many_files() -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
     return hard
+
+
+@contextlib.contextmanager
+def emulator(folder: Path) -> Iterator[Path]:
+    """
+    Run the command ``umfpay emulator``; give the file of its settings.
+    """
+    command = "import sys; from umfpay.cli import main; main()"
+    with subprocess.Popen(
+        [sys.executable, "-c", command, "emulator", "--port", "0", "--data", folder],
+        stdout=subprocess.PIPE,
+    ) as process:
+        try:
+            assert process.stdout is not None
+
+            while b"Ctrl-C" not in (line := process.stdout.readline()):
+                assert line, "the emulator has ended"
+
+            yield folder / "umf.env"
+        finally:
+            process.terminate()
 
 
 class Parts:
@@ -187,6 +211,38 @@ def of_many(parts: Parts, *, first: int, step: int, steps: int) -> list[Figure]:
     ]
 
 
+def of_queries(parts: Parts, *, first: int, last: int) -> list[Figure]:
+    """
+    Watch the resident set while `get_many` asks the emulator, 50 at a time.
+    """
+    started = time.perf_counter()
+
+    with tempfile.TemporaryDirectory() as folder, emulator(Path(folder)) as settings:
+        found = parts.run("queries", settings=str(settings), first=first, last=last)
+
+    assert found["good"] == last, "queries failed"
+
+    return [
+        Figure(
+            label=f"resident set after {first:,} queries",
+            unit="MiB",
+            rounds=[found["first"] / _MIB],
+        ),
+        Figure(
+            label=f"more than that after {last:,}",
+            unit="MiB",
+            rounds=[(found["last"] - found["first"]) / _MIB],
+            target=_GROWTH,
+            below=True,
+        ),
+        Figure(
+            label="queries, emulator included",
+            unit="calls/s",
+            rounds=[last / (time.perf_counter() - started)],
+        ),
+    ]
+
+
 def _note(found: dict[str, list[float]], label: str, size: float) -> None:
     found.setdefault(label, []).append(size / _KIB)
 
@@ -209,12 +265,14 @@ def run(*, quick: bool) -> Result:
             *of_sessions(parts, rounds=1, clients=10),
             *of_pending(parts, "a call", rounds=1, count=500, connections=_POOL),
             *of_many(parts, first=300, step=300, steps=2),
+            *of_queries(parts, first=200, last=1_000),
         ]
     else:
         figures = [
             *of_sessions(parts, rounds=5, clients=100),
             *of_all_pending(parts),
             *of_many(parts, first=10_000, step=99_000, steps=10),
+            *of_queries(parts, first=10_000, last=100_000),
         ]
 
     return Result(
@@ -235,6 +293,10 @@ def run(*, quick: bool) -> Result:
                 f"Many calls: RSA-{_BITS} with cryptography, half creates, half queries,"
                 " every answer verified, on a transport that answers in the process. The"
                 " rounds are the samples on the way."
+            ),
+            (
+                "Many queries: session.payments.get_many(), 50 at a time; results are"
+                " thrown away."
             ),
         ],
     )

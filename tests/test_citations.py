@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "reference" / "gateway.md"
 TEXT = PAGE.read_text(encoding="utf-8")
-FOLDERS = ("src", "tests", "docs", "examples", "benchmarks", "simulation")
+FOLDERS = ("src", "tests", "docs", "examples", "benchmarks")
 
 SECTIONS = {
     *re.findall(r"^##+ (\d+(?:\.\d+)?a?)\b", TEXT, re.MULTILINE),

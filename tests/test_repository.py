@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LARGEST_BINARY = 300_000
-FOLDERS = ("src", "tests", "simulation", "benchmarks", "examples")
+FOLDERS = ("src", "tests", "benchmarks", "examples")
 # Words that nobody searches for: report, notify, complete, context, cut, prefilter.
 METAPHORS = {"tell", "told", "untold", "land", "desk", "leash", "sieve"}
 

@@ -18,7 +18,7 @@ import httpx
 import pytest
 import respx
 
-from simulation import clock
+from tests import virtual_clock
 from umfpay import Config, UMFSession, errors
 from umfpay.protocol import Verifier
 from umfpay.testing import signed_answer
@@ -428,7 +428,7 @@ def test_a_body_that_never_ends_ends_at_the_deadline(credentials, gateway):
 
         return error.request_sent, asyncio.get_running_loop().time()
 
-    sent, seconds = clock.run(call)
+    sent, seconds = virtual_clock.run(call)
 
     assert (False, 20.0) == (sent, pytest.approx(seconds, abs=0.1))
 
@@ -515,7 +515,7 @@ def test_the_deadline_is_that_of_the_config(credentials, gateway):
 
         return read - started, loop.time() - read
 
-    assert (7.0, 7.0) == pytest.approx(clock.run(call), abs=1.5)
+    assert (7.0, 7.0) == pytest.approx(virtual_clock.run(call), abs=1.5)
 
 
 @pytest.mark.parametrize(
@@ -617,7 +617,7 @@ def test_no_error_is_one_of_httpx(config, gateway, name, where):
             await fails(client.post(EXECUTE, json={}), errors.OutcomeUnknownError)
             await fails(client.get("anything"), errors.TransportError)
 
-    clock.run(call)
+    virtual_clock.run(call)
 
     assert 1 == [one.method for one in gateway.requests].count("POST")
 
@@ -850,7 +850,7 @@ def test_a_session_that_closes_during_a_call_sends_nothing_more(credentials, gat
             await session.aclose()
             await fails(read, errors.ConfigError)
 
-    clock.run(call)
+    virtual_clock.run(call)
 
     assert 1 == len(gateway.requests)
 

@@ -25,6 +25,8 @@ def _figures():
         "a call, umfpay",
         "a call, aiohttp",
         "resident set after 300 calls",
+        "resident set after 200 queries",
+        "queries, emulator included",
     ],
 )
 def test_it_takes_memory(figures, label):
@@ -51,6 +53,15 @@ def test_growth_is_sampled_on_the_way_and_bound(figures):
 
     assert 2 == len(growth.rounds)
     assert (20.0, True, True) == (growth.target, growth.below, growth.exact)
+
+
+def test_queries_of_the_emulator_leave_little(figures):
+    """
+    Every query is answered, or there would be no figures.
+    """
+    growth = figures["more than that after 1,000"]
+
+    assert growth.median < growth.target
 
 
 def test_ratios_are_those_of_the_same_round(figures):

@@ -15,7 +15,7 @@ import httpx
 import orders
 import pytest
 
-from simulation import clock
+from tests import virtual_clock
 from umfpay import Config, UMFSession, _codec
 from umfpay.emulator import Clock, Emulator
 from umfpay.models import BankCard, NewOrder
@@ -27,7 +27,7 @@ def pytest_asyncio_loop_factories(config, item):
     """
     Run the tests of this folder in virtual time.
     """
-    return {"virtual": clock.Loop}
+    return {"virtual": virtual_clock.Loop}
 
 
 class Box:
@@ -37,7 +37,7 @@ class Box:
 
     def __init__(self, credentials):
         self.emulator = Emulator(
-            credentials=credentials, clock=Clock(clock.now), post=self._post
+            credentials=credentials, clock=Clock(virtual_clock.now), post=self._post
         )
         self._receivers = {}
 
@@ -45,7 +45,7 @@ class Box:
         """
         Return a way to the emulator for a session.
         """
-        return emulator_transport(clock.with_date_header(self.emulator))
+        return emulator_transport(virtual_clock.with_date_header(self.emulator))
 
     def listen(self, url, receive):
         """
@@ -113,7 +113,7 @@ class Box:
 
 @pytest.fixture(name="box")
 async def _box(credentials):
-    with clock.virtual_clocks(asyncio.get_running_loop()):
+    with virtual_clock.virtual_clocks(asyncio.get_running_loop()):
         box = Box(credentials)
 
         yield box

@@ -9,7 +9,7 @@ from datetime import timedelta
 import orders
 import pytest
 
-from simulation import clock
+from tests import virtual_clock
 from umfpay.errors import (
     APIError,
     CardError,
@@ -45,7 +45,9 @@ def _unknown_outcome_error(payment_id, cause=None, at=None):
         "unclear",
         "不明",
         intent=Intent(
-            call="payments.execute", at=at or clock.moment(), payment_id=payment_id
+            call="payments.execute",
+            at=at or virtual_clock.moment(),
+            payment_id=payment_id,
         ),
         reason="lost",
         money_may_have_moved=True,
@@ -309,11 +311,13 @@ async def test_an_order_that_can_no_longer_be_paid_was_not(session, waiting):
     with pytest.raises(PaymentExpiredError):
         await resolve_payment(
             session,
-            _unknown_outcome_error(waiting.id, at=clock.moment() - timedelta(hours=1)),
+            _unknown_outcome_error(
+                waiting.id, at=virtual_clock.moment() - timedelta(hours=1)
+            ),
             deadline=Deadline.after(5),
             arrivals=None,
             ordered=KnownOrder(),
-            expires_at=clock.moment() - timedelta(hours=1),
+            expires_at=virtual_clock.moment() - timedelta(hours=1),
         )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from simulation import clock
+from tests import virtual_clock
 from umfpay import UMFSession, errors
 from umfpay.emulator import Emulator
 from umfpay.testing import emulator_transport, signed_answer
@@ -111,7 +111,7 @@ def test_no_error_is_one_of_either_family(httpx2, gateway, kinds_of_error):
             await fails(httpx2, client.get(PAYMENT), errors.TransportError)
 
     for error in kinds_of_error:
-        clock.run(lambda error=error: call(error))
+        virtual_clock.run(lambda error=error: call(error))
 
 
 @pytest.mark.parametrize("status", [301, 307, 308])

@@ -12,7 +12,7 @@ from decimal import Decimal
 import orders
 import pytest
 
-from simulation import clock
+from tests import virtual_clock
 from umfpay import UMFSession, errors
 
 
@@ -88,7 +88,7 @@ def test_its_errors_are_understood(gateway, kinds_of_error):
                 await session.request("GET", "/payments/payment/PAY_A")
 
     for error in kinds_of_error:
-        clock.run(lambda error=error: call(error))
+        virtual_clock.run(lambda error=error: call(error))
 
     assert len(kinds_of_error) > 20
 
@@ -119,7 +119,7 @@ def test_what_was_not_sent_is_sent_again(httpx2, gateway, name, attempts):
 
         return isinstance(caught.value, errors.OutcomeUnknownError)
 
-    assert (attempts == 1, attempts) == (clock.run(call), len(tried))
+    assert (attempts == 1, attempts) == (virtual_clock.run(call), len(tried))
 
 
 class Server:

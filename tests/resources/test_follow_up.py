@@ -8,7 +8,7 @@ import asyncio
 
 import pytest
 
-from simulation import clock
+from tests import virtual_clock
 from umfpay import errors
 from umfpay.models import Payment
 from umfpay.protocol import DATA_LAG_SECONDS, DecidedBy
@@ -65,7 +65,7 @@ def decided(*states, error, left=60.0, sent_twice=False):
 
         return await query_after_refusal(CALL, call_verdict, ask, deadline=deadline)
 
-    found, payment = clock.run(main)
+    found, payment = virtual_clock.run(main)
     start = asked[0] if asked else 0.0
 
     return (

@@ -10,10 +10,10 @@ from collections import Counter
 
 import pytest
 
-from simulation import clock
-from simulation.orders import PHONE, new_card, new_payment
-from simulation.plan import GOOD, POOR
-from simulation.schedule import config, credentials
+from tests import virtual_clock
+from tests.simulation.orders import PHONE, new_card, new_payment
+from tests.simulation.plan import GOOD, POOR
+from tests.simulation.schedule import config, credentials
 from umfpay import UMFSession
 from umfpay.emulator import Clock, Emulator
 from umfpay.errors import CardError, UMFError, WrongCodeError
@@ -88,7 +88,7 @@ async def _shop(seconds, *, code="00200005", copies=1, card=GOOD, resend=True):
     """
     emulator = Emulator(
         credentials=credentials(),
-        clock=Clock(wall=clock.now),
+        clock=Clock(wall=virtual_clock.now),
         post=_acknowledge,
         tick=None,
     )
@@ -159,7 +159,9 @@ def test_a_first_execute_that_arrives_late_charges_once(seconds, copies):
     """
     Within the two queries, after them, before and after the customer's next code.
     """
-    seen, codes, paid, answers = clock.run(lambda: _shop(seconds, copies=copies))
+    seen, codes, paid, answers = virtual_clock.run(
+        lambda: _shop(seconds, copies=copies)
+    )
 
     assert "TRADE_SUCCESS" == seen[-1]
     assert 1 == len(paid)
@@ -172,7 +174,7 @@ def test_a_code_that_was_refused_is_not_sent_again(seconds):
     """
     However often the customer types it; what is paid all the same is told.
     """
-    seen, codes, paid, _ = clock.run(lambda: _shop(seconds, resend=False))
+    seen, codes, paid, _ = virtual_clock.run(lambda: _shop(seconds, resend=False))
 
     assert [1] == list(codes.values())
     assert 1 == len(paid)
@@ -184,7 +186,7 @@ def test_a_low_balance_is_not_believed_before_the_payment_was_asked_twice(second
     """
     The refusal was somebody else's; the execute arrived within five seconds.
     """
-    seen, codes, paid, _ = clock.run(lambda: _shop(seconds, code="00060730"))
+    seen, codes, paid, _ = virtual_clock.run(lambda: _shop(seconds, code="00060730"))
 
     assert ["TRADE_SUCCESS"] == seen
     assert 1 == len(paid)
@@ -195,7 +197,9 @@ def test_a_low_balance_is_reported_when_the_payment_still_waits():
     """
     The gateway says so itself, too, when the request arrives.
     """
-    seen, _, paid, answers = clock.run(lambda: _shop(1.0, code="00060730", card=POOR))
+    seen, _, paid, answers = virtual_clock.run(
+        lambda: _shop(1.0, code="00060730", card=POOR)
+    )
 
     assert ["card refused"] == seen
     assert [] == paid

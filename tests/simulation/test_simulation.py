@@ -15,10 +15,10 @@ from pathlib import Path
 import attrs
 import pytest
 
-from simulation import __main__ as command
-from simulation.counts import broken_promises
-from simulation.runner import Report, be_quiet, first_caught, run_all
-from simulation.schedule import Result, run_schedule
+from tests.simulation import __main__ as command
+from tests.simulation.counts import broken_promises
+from tests.simulation.runner import Report, be_quiet, first_caught, run_all
+from tests.simulation.schedule import Result, run_schedule
 from umfpay import Executed
 from umfpay._session import _session as session_module
 from umfpay.resources import _unknown_outcome
@@ -46,7 +46,7 @@ def _run(*arguments, **changes):
     }
 
     return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "simulation", *map(str, arguments)],
+        [sys.executable, "-W", "error", "-m", "tests.simulation", *map(str, arguments)],
         cwd=ROOT,
         env={**clean, **changes},
         capture_output=True,
@@ -194,7 +194,7 @@ def test_a_failure_prints_its_seed():
 
     assert {4711: ("p0: paid 2 times",)} == report.failures
     assert [
-        "FAILED: python -m simulation --seed 4711",
+        "FAILED: python -m tests.simulation --seed 4711",
         "    p0: paid 2 times",
     ] == list(report.lines())[-2:]
 

@@ -10,13 +10,13 @@ from collections import Counter
 
 import pytest
 
-from simulation import __main__ as command
-from simulation import clock
-from simulation.runner import be_quiet, first_caught, run_all
-from simulation.with_journal.database import DatabasePlan, VirtualDatabase
-from simulation.with_journal.mistakes import run_unwritten
-from simulation.with_journal.process import Process, ProcessLoop, current
-from simulation.with_journal.schedule import run_with_journal
+from tests import virtual_clock
+from tests.simulation import __main__ as command
+from tests.simulation.runner import be_quiet, first_caught, run_all
+from tests.simulation.with_journal.database import DatabasePlan, VirtualDatabase
+from tests.simulation.with_journal.mistakes import run_unwritten
+from tests.simulation.with_journal.process import Process, ProcessLoop, current
+from tests.simulation.with_journal.schedule import run_with_journal
 from umfpay.journal import Journal
 
 
@@ -79,7 +79,7 @@ def test_a_build_without_the_commit_before_sending_is_caught(monkeypatch, capsys
     monkeypatch.setattr(
         "sys.argv",
         [
-            *("simulation", "--with-journal", "--broken", "--schedules", "1"),
+            *("tests.simulation", "--with-journal", "--broken", "--schedules", "1"),
             *("--first", str(caught.seed)),
         ],
     )
@@ -89,7 +89,7 @@ def test_a_build_without_the_commit_before_sending_is_caught(monkeypatch, capsys
 
 
 def _run(work):
-    return clock.run(work, loop_factory=ProcessLoop)
+    return virtual_clock.run(work, loop_factory=ProcessLoop)
 
 
 def test_a_process_dies_at_the_step_that_was_drawn():
@@ -183,7 +183,7 @@ def test_what_a_dead_process_had_not_committed_is_rolled_back(tmp_path):
 
             async with Journal(tmp_path / "shop.db") as journal:
                 count, moment = await journal.database.run(read)
-                expected = clock.now() * 1_000_000
+                expected = virtual_clock.now() * 1_000_000
 
             return task.cancelled(), count, abs(moment - expected)
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from simulation import clock
+from tests import virtual_clock
 from umfpay.errors import (
     AuthenticationError,
     ConfigError,
@@ -342,7 +342,7 @@ def test_what_hangs_ends_at_the_deadline(
 
         return late, len(script.requests), classify(state, caught.value)
 
-    late, requests, end = clock.run(main)
+    late, requests, end = virtual_clock.run(main)
 
     assert (pytest.approx(0.0, abs=0.01), int(left)) == (late, requests)
 

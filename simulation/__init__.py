@@ -1,8 +1,0 @@
-"""
-Thousands of bad days of a shop, on a virtual clock, checked against the gateway's books.
-
-    python -m simulation --schedules 20000
-    python -m simulation --seed 4711
-
-A schedule is a few purchases and refunds under faults; its seed decides all of it.
-"""
