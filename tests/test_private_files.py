@@ -26,9 +26,7 @@ from umfpay.reconciliation import (
     read_transactions,
     reconcile,
 )
-from umfpay.resources._checkpoint import Checkpoint
-from umfpay.resources._download import save
-from umfpay.resources._pulled_folder import PulledFolder
+from umfpay.resources import Checkpoint, PulledFolder, save
 from umfpay.tokens import FileTokenStore
 
 

@@ -23,7 +23,6 @@ from umfpay._session import _binding
 from umfpay.errors import _base
 from umfpay.flows import _card_begin, _card_confirm, _pending
 from umfpay.protocol import _rsa, _signing
-from umfpay.resources import _clocks
 from umfpay.tokens import TokenCache, _memory
 
 
@@ -141,7 +140,6 @@ def virtual_clocks(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
         for module, name, value in (
             (_binding, "TokenCache", cache),
             (_memory, "time", SimpleNamespace(monotonic=loop.time)),
-            (_clocks, "datetime", Virtual),
             (_base, "datetime", Virtual),
             (_base, "time", SimpleNamespace(monotonic=loop.time)),
             (_card_begin, "datetime", Virtual),

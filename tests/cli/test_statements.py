@@ -20,8 +20,7 @@ import statement_files as files
 
 from umfpay.cli._exit_codes import Exit
 from umfpay.cli._main import run
-from umfpay.resources._fetch_schedule import StoredFile
-from umfpay.resources._pulled_folder import PulledFolder, read_contents
+from umfpay.resources import PulledFolder, StoredFile, read_contents
 
 
 def fetch(books, name, data):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from umfpay.resources import _call
+from umfpay.transport import Call
 
 
 class Chunks:
@@ -41,10 +41,10 @@ class Sender:
         self.answers: list[Mapping[str, Any]] = []
         self.pieces: list[bytes | BaseException] = []
         self.at_the_end: BaseException | None = None
-        self.calls: list[_call.Call[Any]] = []
+        self.calls: list[Call[Any]] = []
         self.options: list[Mapping[str, Any]] = []
 
-    async def send(self, call: _call.Call[Any], options: Mapping[str, Any]) -> Any:
+    async def send(self, call: Call[Any], options: Mapping[str, Any]) -> Any:
         self.calls.append(call)
         self.options.append(options)
 
@@ -52,7 +52,7 @@ class Sender:
 
     @asynccontextmanager
     async def stream(
-        self, call: _call.Call[Any], options: Mapping[str, Any]
+        self, call: Call[Any], options: Mapping[str, Any]
     ) -> AsyncIterator[Chunks]:
         self.calls.append(call)
         self.options.append(options)

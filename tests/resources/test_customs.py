@@ -15,7 +15,7 @@ from umfpay.models import (
     NewStandaloneDeclaration,
     StandaloneDeclaration,
 )
-from umfpay.resources._customs import Customs
+from umfpay.resources import Customs
 from umfpay.transport import Effect
 
 

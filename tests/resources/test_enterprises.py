@@ -8,7 +8,7 @@ import pytest
 
 from umfpay.errors import MismatchedResponseError
 from umfpay.models import NewEnterprise
-from umfpay.resources._enterprises import Enterprises
+from umfpay.resources import Enterprises
 
 
 NEW = NewEnterprise(external_enterprise_id="e1", busi_type="SJHG")

@@ -12,8 +12,7 @@ from tests import virtual_clock
 from umfpay import errors
 from umfpay.models import Payment
 from umfpay.protocol import DATA_LAG_SECONDS, DecidedBy
-from umfpay.resources._follow_up import query_after_refusal
-from umfpay.resources._payments import payment_query
+from umfpay.resources import payment_query, query_after_refusal
 from umfpay.transport import Call, CallEnd, CallVerdict, Effect
 
 

@@ -15,7 +15,7 @@ import pytest
 from umfpay.errors import MismatchedResponseError
 from umfpay.models import Amount, Order, PaymentSummary, Refund, TransactionsPage
 from umfpay.protocol import new_object_id
-from umfpay.resources._matching import (
+from umfpay.resources import (
     KnownOrder,
     is_id_of_number,
     is_own_refund,

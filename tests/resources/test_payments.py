@@ -15,7 +15,7 @@ from umfpay.errors import (
     MismatchedResponseError,
 )
 from umfpay.models import ExpressInfo, Parcel
-from umfpay.resources._payments import Payments
+from umfpay.resources import Payments
 from umfpay.transport import Effect
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from umfpay.resources import RefundIds, _refund_ids
+from umfpay.resources import RefundIds
 
 
 @pytest.fixture(name="ids")
@@ -38,11 +38,11 @@ def test_an_id_keeps_its_first_number(ids):
     assert ["REFUND_1"] == ids.of_other_numbers("PAY_A", "2")
 
 
-def test_the_oldest_payment_is_forgotten_first(ids, monkeypatch):
+def test_the_oldest_payment_is_forgotten_first():
     """
     One that was refunded again is not the oldest.
     """
-    monkeypatch.setattr(_refund_ids, "MAX_PAYMENTS", 2)
+    ids = RefundIds(max_payments=2)
 
     for payment, refund in (("A", "1"), ("B", "2"), ("A", "3"), ("C", "4")):
         ids.add(payment, refund, refund)

@@ -14,7 +14,7 @@ from umfpay.errors import (
     Intent,
     MismatchedResponseError,
 )
-from umfpay.resources._refunds import Refunds
+from umfpay.resources import Refunds
 from umfpay.transport import Effect
 
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from umfpay.errors import ConfigError, MismatchedResponseError
-from umfpay.resources._statements import Statements
+from umfpay.resources import Statements
 
 
 DAY = date(2017, 2, 13)

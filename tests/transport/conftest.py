@@ -16,7 +16,7 @@ import trustme
 
 from tests.transport.bearer import BearerToken
 from umfpay.protocol import PrivateKey, Signer, Verifier, sign_envelope
-from umfpay.resources._file_proof import FileProof
+from umfpay.resources import FileProof
 from umfpay.sensitive import Secret
 from umfpay.transport import (
     Answer,

@@ -80,6 +80,25 @@ class Intent:
 
         return timedelta(seconds=max(0.0, time.monotonic() - self.started))
 
+    def has_passed(self, moment: datetime, *, gateway: datetime | None) -> bool:
+        """
+        Tell whether *moment* has passed for certain, by all clocks that can be read.
+
+        The local clock may have been set, and nobody signs a header ``Date``: the local
+        clock, the time since this intent (where this process measured it) and the
+        gateway's clock must agree.
+
+        Args:
+            gateway: The header ``Date`` of an answer, None if there was none.
+        """
+        elapsed = self.elapsed
+        clocks = [datetime.now(UTC), gateway]
+
+        if elapsed is not None:
+            clocks.append(self.at + elapsed)
+
+        return all(clock is not None and clock > moment for clock in clocks)
+
     def __reduce__(self) -> tuple[Callable[..., Intent], tuple[Any, ...]]:
         values = attrs.asdict(self, recurse=False)
 

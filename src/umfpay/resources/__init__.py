@@ -3,33 +3,40 @@ One class per gateway noun: ``session.payments.create(...)``.
 """
 
 from umfpay.resources._any_call import any_call
-from umfpay.resources._banks import Banks
-from umfpay.resources._bulk import BulkProgress, BulkResult
-from umfpay.resources._call import Download, Sender
-from umfpay.resources._call_options import CallOptions, checked_options, header_lines
+from umfpay.resources._arguments import (
+    CallOptions,
+    checked_options,
+    header_lines,
+    wire_date,
+)
+from umfpay.resources._bulk import BulkProgress, BulkResult, Checkpoint
 from umfpay.resources._customs import Customs
+from umfpay.resources._download import FileProof, save
+from umfpay.resources._endpoint import Download, Sender
 from umfpay.resources._enterprises import Enterprises
-from umfpay.resources._exchange_rates import ExchangeRates
-from umfpay.resources._expectation_registry import ExpectationRegistry, bind
+from umfpay.resources._fetch_schedule import StoredFile
 from umfpay.resources._follow_up import look_up, query_after_refusal
+from umfpay.resources._inbox import Evidence, ExpectationRegistry, bind
 from umfpay.resources._matching import (
     KnownDeclaration,
     KnownOrder,
     is_id_of_number,
+    is_own_refund,
     must_be_enterprise,
     must_be_of_day,
     must_be_refund,
     must_match,
     must_name_only,
 )
-from umfpay.resources._payments import Payments
+from umfpay.resources._payments import Payments, payment_query
+from umfpay.resources._pulled_folder import PulledFolder, read_contents
 from umfpay.resources._pulling import Pulled
+from umfpay.resources._reference_data import Banks, ExchangeRates, WeChat
 from umfpay.resources._refund_ids import RefundIds
 from umfpay.resources._refunds import Refunds
 from umfpay.resources._resources import Resources
 from umfpay.resources._statements import Statements
-from umfpay.resources._unknown_outcome import Evidence, Executed, Resolution
-from umfpay.resources._wechat import WeChat
+from umfpay.resources._unknown_outcome import Executed, Resolution
 
 
 __all__ = [
@@ -37,6 +44,7 @@ __all__ = [
     "BulkProgress",
     "BulkResult",
     "CallOptions",
+    "Checkpoint",
     "Customs",
     "Download",
     "Enterprises",
@@ -44,27 +52,35 @@ __all__ = [
     "ExchangeRates",
     "Executed",
     "ExpectationRegistry",
+    "FileProof",
     "KnownDeclaration",
     "KnownOrder",
     "Payments",
     "Pulled",
+    "PulledFolder",
     "RefundIds",
     "Refunds",
     "Resolution",
     "Resources",
     "Sender",
     "Statements",
+    "StoredFile",
     "WeChat",
     "any_call",
     "bind",
     "checked_options",
     "header_lines",
     "is_id_of_number",
+    "is_own_refund",
     "look_up",
     "must_be_enterprise",
     "must_be_of_day",
     "must_be_refund",
     "must_match",
     "must_name_only",
+    "payment_query",
     "query_after_refusal",
+    "read_contents",
+    "save",
+    "wire_date",
 ]

@@ -19,11 +19,10 @@ from umfpay.models import (
     NewStandaloneDeclaration,
     StandaloneDeclaration,
 )
-from umfpay.resources._arguments import needed_object
-from umfpay.resources._call import Download, Sender, wire_date
-from umfpay.resources._call_options import CallOptions
+from umfpay.resources._arguments import CallOptions, needed_object, wire_date
 from umfpay.resources._download import open_download
-from umfpay.resources._expectation_registry import ExpectationRegistry, bind
+from umfpay.resources._endpoint import Download, Sender
+from umfpay.resources._inbox import ExpectationRegistry, bind
 from umfpay.resources._matching import (
     KnownDeclaration,
     must_be_of_kind,

@@ -11,9 +11,8 @@ from umfpay import _codec
 from umfpay.errors import Intent
 from umfpay.models import EnterpriseQualification, NewEnterprise
 from umfpay.protocol import text_in_id
-from umfpay.resources._arguments import needed_object
-from umfpay.resources._call import Sender
-from umfpay.resources._call_options import CallOptions
+from umfpay.resources._arguments import CallOptions, needed_object
+from umfpay.resources._endpoint import Sender
 from umfpay.resources._matching import (
     must_be_enterprise,
     must_match,

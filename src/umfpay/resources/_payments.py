@@ -19,11 +19,10 @@ from umfpay.models import (
     Payment,
     SmsSent,
 )
-from umfpay.resources._arguments import needed_object
+from umfpay.resources._arguments import CallOptions, needed_object, wire_date
 from umfpay.resources._bulk import BulkResult, Ids, OnProgress, get_many
-from umfpay.resources._call import Sender, wire_date
-from umfpay.resources._call_options import CallOptions
-from umfpay.resources._expectation_registry import ExpectationRegistry, bind
+from umfpay.resources._endpoint import Sender
+from umfpay.resources._inbox import ExpectationRegistry, bind
 from umfpay.resources._matching import (
     KnownOrder,
     mismatch,

@@ -17,7 +17,7 @@ import filelock
 
 from umfpay._private_files import FILE_MODE, make_folder
 from umfpay.errors import APIError, ConfigError, StatementError, Text, escape
-from umfpay.resources._call import wire_date
+from umfpay.resources._arguments import wire_date
 from umfpay.resources._download import keep_unproven
 from umfpay.resources._fetch_schedule import (
     LONGEST_EXPIRY,

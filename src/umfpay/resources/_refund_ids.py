@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import Final
 
 
-MAX_PAYMENTS: Final = 10_000
+_MAX_PAYMENTS: Final = 10_000
 
 
 class RefundIds:
@@ -17,9 +17,13 @@ class RefundIds:
 
     The answer to a new refund names neither its number nor its amount (gateway.md, trap
     15): an answer that is given a second time is recognised by its id alone.
+
+    Args:
+        max_payments: The oldest are forgotten beyond that.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, max_payments: int = _MAX_PAYMENTS) -> None:
+        self._max_payments = max_payments
         self._payments: dict[str, dict[str, str]] = {}
 
     def of_other_numbers(self, payment_id: str, number: str) -> Collection[str]:
@@ -32,11 +36,11 @@ class RefundIds:
 
     def add(self, payment_id: str, refund_id: str, number: str) -> None:
         """
-        Note that *refund_id* is the refund with *number*; the oldest are forgotten.
+        Note that *refund_id* is the refund with *number*.
         """
         refunds = self._payments.pop(payment_id, {})
         refunds.setdefault(refund_id, number)
         self._payments[payment_id] = refunds
 
-        if len(self._payments) > MAX_PAYMENTS:
+        if len(self._payments) > self._max_payments:
             del self._payments[next(iter(self._payments))]

@@ -13,11 +13,10 @@ import attrs
 from umfpay import _codec
 from umfpay.errors import Intent
 from umfpay.models import NewRefund, Payment, Refund
-from umfpay.resources._arguments import needed_object
+from umfpay.resources._arguments import CallOptions, needed_object, wire_date
 from umfpay.resources._bulk import BulkResult, Ids, OnProgress, get_many
-from umfpay.resources._call import Sender, wire_date
-from umfpay.resources._call_options import CallOptions
-from umfpay.resources._expectation_registry import ExpectationRegistry, bind
+from umfpay.resources._endpoint import Sender
+from umfpay.resources._inbox import ExpectationRegistry, bind
 from umfpay.resources._matching import (
     KnownOrder,
     is_own_refund,

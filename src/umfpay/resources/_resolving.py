@@ -18,14 +18,14 @@ from umfpay.errors import (
     UMFError,
 )
 from umfpay.models import NewPayment, Payment
-from umfpay.resources._call import Sender, wire_date
-from umfpay.resources._call_options import CallOptions, checked_options
+from umfpay.resources._arguments import CallOptions, checked_options, wire_date
+from umfpay.resources._endpoint import Sender
+from umfpay.resources._inbox import Evidence
 from umfpay.resources._payments import Payments, payment_query
 from umfpay.resources._refund_ids import RefundIds
 from umfpay.resources._statements import Statements
 from umfpay.resources._unknown_outcome import (
     WAIT_ADVICE,
-    Evidence,
     Executed,
     Question,
     Resolution,

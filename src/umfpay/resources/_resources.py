@@ -12,19 +12,18 @@ from umfpay.config import Config
 from umfpay.errors import Intent
 from umfpay.models import NewPayment
 from umfpay.resources._any_call import any_call
-from umfpay.resources._banks import Banks
-from umfpay.resources._call import Sender
-from umfpay.resources._call_options import CallOptions
+from umfpay.resources._arguments import CallOptions
 from umfpay.resources._customs import Customs
+from umfpay.resources._endpoint import Sender
 from umfpay.resources._enterprises import Enterprises
-from umfpay.resources._exchange_rates import ExchangeRates
+from umfpay.resources._inbox import Evidence
 from umfpay.resources._payments import Payments
+from umfpay.resources._reference_data import Banks, ExchangeRates, WeChat
 from umfpay.resources._refund_ids import RefundIds
 from umfpay.resources._refunds import Refunds
 from umfpay.resources._resolving import resolve
 from umfpay.resources._statements import Statements
-from umfpay.resources._unknown_outcome import Evidence, Executed, Resolution
-from umfpay.resources._wechat import WeChat
+from umfpay.resources._unknown_outcome import Executed, Resolution
 from umfpay.transport import CallJournal
 
 

@@ -20,10 +20,9 @@ from umfpay.models import (
     RefundSummary,
     TransactionsPage,
 )
-from umfpay.resources._arguments import needed_count
-from umfpay.resources._call import Download, Sender, wire_date
-from umfpay.resources._call_options import CallOptions
+from umfpay.resources._arguments import CallOptions, needed_count, wire_date
 from umfpay.resources._download import open_download, save
+from umfpay.resources._endpoint import Download, Sender
 from umfpay.resources._fetch_schedule import LONGEST_EXPIRY
 from umfpay.resources._matching import must_be_of_day, must_be_page, must_match
 from umfpay.resources._pulling import (

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import date, datetime, time, timedelta, timezone
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final
 
 import attrs
 
@@ -24,8 +24,8 @@ from umfpay.models import (
 )
 from umfpay.protocol import DATA_LAG_SECONDS, DecidedBy, number_in_id
 from umfpay.resources._any_call import moves_money
-from umfpay.resources._call_options import CallOptions
-from umfpay.resources._clocks import has_passed
+from umfpay.resources._arguments import CallOptions
+from umfpay.resources._inbox import Evidence
 from umfpay.resources._matching import KnownOrder, is_id_of_number
 from umfpay.resources._refund_ids import RefundIds
 from umfpay.resources._statements import Statements
@@ -72,26 +72,6 @@ class Resolution:
         Payment | Refund | CustomsDeclaration | PaymentSummary | RefundSummary | None
     ) = None
     until: datetime | None = None
-
-
-class Evidence(Protocol):
-    """
-    Where verified notifications are kept: the inbox of `umfpay.notifications`.
-    """
-
-    async def notified(
-        self,
-        *,
-        object_id: str | None = None,
-        mer_reference_id: str | None = None,
-    ) -> Payment | Refund | CustomsDeclaration | None:
-        """
-        Return the newest object of that id, or of that merchant's number.
-
-        Only events that were *applied* are evidence: what is held, unconfirmed or in
-        conflict may be about another merchant's payment.
-        """
-        ...
 
 
 _DONE_ADVICE: Final = Text(
@@ -255,7 +235,7 @@ def _by_state(
     intent = question.intent
     settled = intent.at + timedelta(seconds=DATA_LAG_SECONDS)
     refused = "refused_with" in intent.details
-    is_behind = refused and not has_passed(settled, intent=intent, gateway=gateway)
+    is_behind = refused and not intent.has_passed(settled, gateway=gateway)
     outcome = outcome_of(payment, refused_once=refused and not is_behind)
 
     if outcome is not Executed.UNKNOWN:
@@ -275,7 +255,7 @@ def _by_state(
             # In the year 9999: that is never.
             until = None
 
-    if until is not None and has_passed(until, intent=intent, gateway=gateway):
+    if until is not None and intent.has_passed(until, gateway=gateway):
         return resolution(Executed.NO, evidence, payment)
 
     return attrs.evolve(resolution(Executed.UNKNOWN, evidence, payment), until=until)
@@ -377,7 +357,7 @@ def _by_elimination(
         and not unplaced
         and all_others_known
         and intent.details.get("decided_by") == DecidedBy.TRANSACTIONS
-        and has_passed(intent.at + _LIST_LAG, intent=intent, gateway=moment)
+        and intent.has_passed(intent.at + _LIST_LAG, gateway=moment)
     ):
         return resolution(Executed.NO, "transactions", None)
 

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from umfpay.errors import Intent
-from umfpay.resources._clocks import has_passed
 
 
 MINUTE = timedelta(minutes=1)
@@ -33,8 +32,8 @@ def test_all_clocks_that_agree_are_believed():
     now = datetime.now(UTC)
     intent = _intent(ago=60 * MINUTE, measured=60 * MINUTE)
 
-    assert has_passed(now - MINUTE, intent=intent, gateway=now)
-    assert not has_passed(now + MINUTE, intent=intent, gateway=now)
+    assert intent.has_passed(now - MINUTE, gateway=now)
+    assert not intent.has_passed(now + MINUTE, gateway=now)
 
 
 def test_a_local_clock_that_was_set_forward_proves_nothing():
@@ -44,7 +43,7 @@ def test_a_local_clock_that_was_set_forward_proves_nothing():
     now = datetime.now(UTC)
     intent = _intent(ago=51 * MINUTE, measured=MINUTE)
 
-    assert not has_passed(now - MINUTE, intent=intent, gateway=now)
+    assert not intent.has_passed(now - MINUTE, gateway=now)
 
 
 @pytest.mark.parametrize("ahead", [-60, -2, None])
@@ -59,7 +58,7 @@ def test_without_the_gateway_nothing_has_passed(ahead):
         _intent(ago=60 * MINUTE),
         _intent(ago=60 * MINUTE, measured=60 * MINUTE),
     ):
-        assert not has_passed(now - MINUTE, intent=intent, gateway=gateway)
+        assert not intent.has_passed(now - MINUTE, gateway=gateway)
 
 
 def test_the_gateways_clock_alone_proves_nothing():
@@ -69,7 +68,7 @@ def test_the_gateways_clock_alone_proves_nothing():
     now = datetime.now(UTC)
     late = now + timedelta(days=365)
 
-    assert not has_passed(now + MINUTE, intent=_intent(ago=MINUTE), gateway=late)
+    assert not _intent(ago=MINUTE).has_passed(now + MINUTE, gateway=late)
 
 
 def test_another_process_has_two_clocks():
@@ -81,5 +80,5 @@ def test_another_process_has_two_clocks():
     travelled = pickle.loads(pickle.dumps(intent))
 
     assert (intent, None) == (travelled, travelled.elapsed)
-    assert has_passed(now - MINUTE, intent=travelled, gateway=now)
+    assert travelled.has_passed(now - MINUTE, gateway=now)
     assert MINUTE <= intent.elapsed < 2 * MINUTE

@@ -1,5 +1,5 @@
 """
-Bind ids to the shop's orders: tell the inbox, from the calls that learn them.
+The inbox of notifications as calls see it: it is told what to expect, and is evidence.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import logging
 from typing import Protocol
 
 from umfpay.errors import UMFError
-from umfpay.models import CustomsDeclaration, NewOrder, NewRefund
+from umfpay.models import CustomsDeclaration, NewOrder, NewRefund, Payment, Refund
 
 
 _log = logging.getLogger("umfpay")
@@ -29,6 +29,26 @@ class ExpectationRegistry(Protocol):
     ) -> None:
         """
         Keep what was ordered, and which ids of the gateway are its own.
+        """
+        ...
+
+
+class Evidence(Protocol):
+    """
+    Where verified notifications are kept: the inbox of `umfpay.notifications`.
+    """
+
+    async def notified(
+        self,
+        *,
+        object_id: str | None = None,
+        mer_reference_id: str | None = None,
+    ) -> Payment | Refund | CustomsDeclaration | None:
+        """
+        Return the newest object of that id, or of that merchant's number.
+
+        Only events that were *applied* are evidence: what is held, unconfirmed or in
+        conflict may be about another merchant's payment.
         """
         ...
 

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from umfpay.errors import InvalidValueError
-from umfpay.resources._call_options import CallOptions
+from umfpay.resources._arguments import CallOptions
 from umfpay.transport import Call, CallState
 
 
@@ -58,15 +57,3 @@ class Sender(Protocol):
         Open a download.
         """
         ...
-
-
-def wire_date(value: date) -> str:
-    """
-    Return *value* as ``YYYYMMDD``, the gateway's form of a business date.
-    """
-    if not isinstance(value, date) or isinstance(value, datetime):
-        raise InvalidValueError(
-            "A datetime.date is needed.", "需要 datetime.date 日期。"
-        )
-
-    return value.isoformat().replace("-", "")

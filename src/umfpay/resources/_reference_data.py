@@ -1,0 +1,151 @@
+"""
+Reference data, which belongs to no order: banks, exchange rates, the WeChat page.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Unpack
+
+from umfpay import _codec
+from umfpay.errors import ConfigError
+from umfpay.models import Bank, BankType, Currency, ExchangeRate, Link
+from umfpay.resources._arguments import CallOptions, needed_object
+from umfpay.resources._endpoint import Sender
+from umfpay.resources._matching import must_be_banks
+from umfpay.transport import Call, Effect
+
+
+class Banks:
+    """
+    ``session.banks``
+    """
+
+    def __init__(
+        self, sender: Sender, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._sender = sender
+        self._clock = clock
+        self._known: dict[BankType, tuple[float, tuple[Bank, ...]]] = {}
+
+    async def list(
+        self,
+        type: BankType | str,  # noqa: A002 (the gateway's own word)
+        *,
+        max_age: float = 0.0,
+        **options: Unpack[CallOptions],
+    ) -> tuple[Bank, ...]:
+        """
+        List the banks (gateway.md 5.2). The list changes rarely.
+
+        Args:
+            type: ``CREDIT_CARD`` or ``DEBIT_CARD``.
+            max_age: Seconds that an earlier answer may be old; 0 always asks.
+        """
+        kind = BankType(needed_object("type", type, str))
+        known = self._known.get(kind)
+
+        if known is not None and self._clock() - known[0] < max_age:
+            return known[1]
+
+        def read(members: Mapping[str, Any]) -> tuple[Bank, ...]:
+            banks = _codec.read_banks(members)
+            must_be_banks(banks, kind)
+
+            return banks
+
+        asked_at = self._clock()
+        banks = await self._sender.send(
+            Call(
+                name="banks.list",
+                method="GET",
+                path="/bank",
+                query={"type": str(kind)},
+                effect=Effect.READ,
+                read=read,
+            ),
+            options,
+        )
+        self._known[kind] = (asked_at, banks)
+
+        return banks
+
+
+class ExchangeRates:
+    """
+    ``session.exchange_rates``
+    """
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    async def get(
+        self, currency: Currency | str, **options: Unpack[CallOptions]
+    ) -> ExchangeRate:
+        """
+        Ask what one unit of *currency* costs in CNY now (gateway.md 5.13).
+        """
+        asked = Currency(needed_object("currency", currency, str))
+
+        def read(members: Mapping[str, Any]) -> ExchangeRate:
+            return _codec.read_rate(members, currency=asked)
+
+        return await self._sender.send(
+            Call(
+                name="exchange_rates.get",
+                method="GET",
+                path="/exchange_rate",
+                query={"currency": str(asked)},
+                effect=Effect.READ,
+                read=read,
+            ),
+            options,
+        )
+
+
+class WeChat:
+    """
+    ``session.wechat``
+    """
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    async def openid_link(
+        self,
+        notify_url: str,
+        *,
+        mer_reference_id: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Link:
+        """
+        Ask for the page that a customer opens in WeChat (gateway.md 5.14).
+
+        Args:
+            notify_url: The merchant's page that the customer's browser returns to
+                with ``open_id`` in the query; it can have no query of its own.
+
+        Raises:
+            ConfigError: *notify_url* is no http(s) address or has a query.
+        """
+        needed_object("notify_url", notify_url, str)
+
+        if not notify_url.startswith(("http://", "https://")) or "?" in notify_url:
+            raise ConfigError(
+                "notify_url: it must be an http(s) address without a query.",
+                "notify_url：必须是不带查询参数的 http(s) 地址。",
+            )
+
+        return await self._sender.send(
+            Call(
+                name="wechat.openid_link",
+                method="GET",
+                path="/payments/wechat_openid",
+                query={"notify_url": notify_url, "mer_reference_id": mer_reference_id},
+                effect=Effect.READ,
+                read=_codec.read_wechat_link,
+                unsigned_allowed=True,
+            ),
+            options,
+        )
