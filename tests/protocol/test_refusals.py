@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from umfpay import errors
 from umfpay.errors import APIError
 from umfpay.protocol import (
-    RETURN_CODES,
     Envelope,
     Verdict,
     api_error,
+    return_codes,
     status_meaning,
 )
 
@@ -30,7 +30,7 @@ def _error(code="00060730", words="", *, status=200, verified=True):
 
 @pytest.mark.parametrize(
     "row",
-    [row for row in RETURN_CODES.values() if row.error is not None],
+    [row for row in return_codes().values() if row.error is not None],
     ids=lambda row: row.code,
 )
 def test_each_code_raises_the_error_of_its_cause(row):

@@ -9,8 +9,14 @@ import pytest
 
 from umfpay import errors
 from umfpay.errors import Text
-from umfpay.protocol import RETURN_CODES, CodeMeaning, Envelope, Verdict
-from umfpay.protocol._done_codes import DONE_ROWS
+from umfpay.protocol import (
+    CodeMeaning,
+    Envelope,
+    Operation,
+    Verdict,
+    done_already,
+    return_codes,
+)
 from umfpay.transport import CallEnd, Effect, classify
 
 
@@ -111,7 +117,7 @@ def test_everything_else_of_a_write_is_unclear(ended, effect, code, verdict, sta
 
 
 @pytest.mark.parametrize(
-    "code", sorted({c for c, row in RETURN_CODES.items() if c != "0000"})
+    "code", sorted(code for code in return_codes() if code != "0000")
 )
 def test_the_tables_outcome_decides_about_a_verified_code(ended, code):
     """Every row of the code table ends a call without rows of its own as it says."""
@@ -122,7 +128,7 @@ def test_the_tables_outcome_decides_about_a_verified_code(ended, code):
     }
     state = ended(Effect.MONEY, code, path="/something/else")
 
-    assert endings[RETURN_CODES[code].outcome] is classify(state).ending
+    assert endings[return_codes()[code].outcome] is classify(state).ending
 
 
 PATHS = {
@@ -136,11 +142,13 @@ PATHS = {
 
 
 def _rows():
-    for line in DONE_ROWS.strip().splitlines():
-        operation, codes, decided_by = line.split(" | ")
+    for operation in Operation:
+        for code in (*return_codes(), "409", "429"):
+            status = int(code) if len(code) == 3 else 200
+            decided_by = done_already(operation, [code], http_status=status)
 
-        for code in codes.split():
-            yield operation, code, decided_by
+            if decided_by is not None:
+                yield operation.value, code, decided_by
 
 
 @pytest.mark.parametrize(("operation", "code", "decided_by"), list(_rows()))

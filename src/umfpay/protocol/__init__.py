@@ -5,15 +5,6 @@ The only door to RSA libraries.
 """
 
 from umfpay.protocol._certificates import make_certificate
-from umfpay.protocol._code_table import RETURN_CODES, find_code
-from umfpay.protocol._codes import Actor, Cause, CodeMeaning, ReturnCode
-from umfpay.protocol._done_codes import (
-    DATA_LAG_SECONDS,
-    DecidedBy,
-    Operation,
-    done_already,
-    operation_of,
-)
 from umfpay.protocol._envelopes import (
     Envelope,
     Verdict,
@@ -34,6 +25,19 @@ from umfpay.protocol._object_ids import (
     text_in_id,
 )
 from umfpay.protocol._refusals import api_error, status_meaning
+from umfpay.protocol._return_codes import (
+    DATA_LAG_SECONDS,
+    Actor,
+    Cause,
+    CodeMeaning,
+    DecidedBy,
+    Operation,
+    ReturnCode,
+    done_already,
+    find_code,
+    operation_of,
+    return_codes,
+)
 from umfpay.protocol._sealing import Opener, Sealer
 from umfpay.protocol._signing import Signer, Verifier
 
@@ -41,7 +45,6 @@ from umfpay.protocol._signing import Signer, Verifier
 __all__ = [
     "DATA_LAG_SECONDS",
     "OBJECT_ID",
-    "RETURN_CODES",
     "Actor",
     "Cause",
     "CodeMeaning",
@@ -74,6 +77,7 @@ __all__ = [
     "open_envelope",
     "operation_of",
     "parse_json",
+    "return_codes",
     "sign_envelope",
     "status_meaning",
     "text_in_id",

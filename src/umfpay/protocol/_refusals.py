@@ -1,5 +1,5 @@
 """
-Return code to exception: the error class of a refusal.
+Refusals: from return code or HTTP status to the error that is raised (gateway.md 8).
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import attrs
 
 from umfpay import errors
 from umfpay.errors import APIError, Text, escape
-from umfpay.protocol._code_table import find_code
 from umfpay.protocol._envelopes import Envelope, Verdict
+from umfpay.protocol._return_codes import find_code
 
 
 @attrs.frozen
 class _Reading:
     """
-    What a refusal is taken for.
+    What a refusal is taken for; without advice it has that of its error.
     """
 
     error: type[APIError]
@@ -26,28 +26,18 @@ class _Reading:
     advice: Text | None = None
 
 
-_ASK_UMF_ADVICE: Final = Text(
-    "Ask UMF what it means; query before you repeat a write.",
-    "请向联动优势咨询；重复写操作前请先查询。",
-)
 _UNKNOWN_CODE_READING: Final = _Reading(
     errors.UnknownCodeError,
     Text("a code that no table explains", "码表中没有的返回码"),
-    advice=_ASK_UMF_ADVICE,
 )
 _UNKNOWN_READING: Final = _Reading(
     errors.UnknownCodeError,
     Text("a refusal without a reason", "未说明原因的拒绝"),
-    advice=_ASK_UMF_ADVICE,
 )
 _SERVER_READING: Final = _Reading(
     errors.GatewayBusyError,
     Text("the gateway failed", "平台故障"),
     retryable=True,
-    advice=Text(
-        "Query before you repeat a write; the gateway may have worked.",
-        "重复写操作前请先查询；平台可能已经处理。",
-    ),
 )
 
 # The documented statuses, for answers without a code (gateway.md 8.6).
@@ -67,7 +57,6 @@ _READING_OF_STATUS: Final[dict[int, _Reading]] = {
     402: _Reading(
         errors.UnknownCodeError,
         Text("it failed though its parameters are fine", "参数正确但请求失败"),
-        advice=_ASK_UMF_ADVICE,
     ),
     403: _Reading(errors.PermissionDeniedError, Text("forbidden", "禁止访问")),
     404: _Reading(errors.InvalidRequestError, Text("there is no such thing", "未找到")),
@@ -109,9 +98,6 @@ _READING_OF_STATUS: Final[dict[int, _Reading]] = {
         errors.RateLimitedError,
         Text("too many requests", "请求过多"),
         retryable=True,
-        advice=Text(
-            "Wait, each time longer, then try again.", "请逐次延长等待后重试。"
-        ),
     ),
 }
 _MAX_CODE_CHARACTERS: Final = 40
