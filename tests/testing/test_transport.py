@@ -14,8 +14,7 @@ from umfpay import Config, UMFSession
 from umfpay.emulator import Emulator
 from umfpay.errors import OutcomeUnknownError, TransportError
 from umfpay.testing._transport import emulator_transport
-from umfpay.transport import Call, CallState, Effect, HTTPXAdapter
-from umfpay.transport._exchange import HTTPExchangeError
+from umfpay.transport import Call, CallState, Effect, HTTPExchangeError, HTTPXAdapter
 
 
 @pytest.fixture(name="emulator")

@@ -23,11 +23,11 @@ from umfpay.transport import (
     AnswerVerifier,
     Call,
     CallState,
+    ConnectionPool,
     Edge,
     Effect,
     Pipeline,
 )
-from umfpay.transport._connection_pool import ConnectionPool
 
 
 BASE = "https://gateway.example/cberest/v1"

@@ -29,8 +29,7 @@ from tests.transport.raw_server import (
 )
 from tests.transport.readers import make_state
 from umfpay.sensitive import Secret
-from umfpay.transport._connection_pool import ConnectionPool
-from umfpay.transport._exchange import Answer, BodyStream, Edge, Failure
+from umfpay.transport import Answer, BodyStream, ConnectionPool, Edge, Failure
 
 
 ANSWER: Final = "answer"

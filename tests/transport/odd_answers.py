@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from umfpay.transport._exchange import Failure
+from umfpay.transport import Failure
 
 
 BODY_LIMIT = 4096

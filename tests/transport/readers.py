@@ -15,9 +15,7 @@ import h11
 from tests.transport.odd_answers import BODY_LIMIT, Given, Odd, Refused
 from tests.transport.raw_server import PATIENCE, RawServer, play, settle
 from umfpay import transport
-from umfpay.transport import CallState
-from umfpay.transport._connection_pool import ConnectionPool
-from umfpay.transport._exchange import Edge, HTTPExchangeError
+from umfpay.transport import CallState, ConnectionPool, Edge, HTTPExchangeError
 
 
 BODY = b'{"payment":{}}'

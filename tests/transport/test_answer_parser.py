@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from umfpay.transport import Failure
 from umfpay.transport._answer_parser import (
     MAX_HEAD_BYTES,
     MAX_INFORMATIONAL_ANSWERS,
     AnswerParser,
 )
-from umfpay.transport._exchange import Failure
 
 
 USUAL = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

@@ -7,8 +7,14 @@ from __future__ import annotations
 import pytest
 
 from umfpay.errors import AuthenticationError, ConfigError, TransportError
-from umfpay.transport import Answer, CallEnd, Effect, classify
-from umfpay.transport._exchange import Failure, HTTPExchangeError
+from umfpay.transport import (
+    Answer,
+    CallEnd,
+    Effect,
+    Failure,
+    HTTPExchangeError,
+    classify,
+)
 
 
 def refusal(gateway, kind):

@@ -10,8 +10,8 @@ import socket
 
 import pytest
 
+from umfpay.transport import Failure, HTTPExchangeError
 from umfpay.transport._body_stream import HIGH_WATER_BYTES
-from umfpay.transport._exchange import Failure, HTTPExchangeError
 
 
 def head(length):

@@ -11,8 +11,7 @@ import pytest
 from tests.transport.bearer import BearerToken
 from umfpay.errors import EnvelopeError, Intent, InvalidValueError, TransportError
 from umfpay.sensitive import Secret
-from umfpay.transport import RESERVED_HEADERS, Call, Effect
-from umfpay.transport._exchange import Failure, HTTPExchangeError
+from umfpay.transport import RESERVED_HEADERS, Call, Effect, Failure, HTTPExchangeError
 
 
 UNSENT = [Failure.CONNECT, Failure.CONNECT_TIMEOUT, Failure.POOL_TIMEOUT]

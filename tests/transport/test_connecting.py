@@ -15,10 +15,9 @@ import pytest
 
 from umfpay.errors import ConfigError
 from umfpay.sensitive import Secret
-from umfpay.transport import Effect
+from umfpay.transport import Effect, Failure, HTTPExchangeError
 from umfpay.transport._answer_parser import MAX_HEAD_BYTES
 from umfpay.transport._connecting import Connector
-from umfpay.transport._exchange import Failure, HTTPExchangeError
 
 
 only_tls = pytest.mark.parametrize("security", ["TLS 1.2", "TLS 1.3"], indirect=True)

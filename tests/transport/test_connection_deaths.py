@@ -25,7 +25,7 @@ from tests.transport.connection_deaths import (
     readable,
 )
 from tests.transport.raw_server import PATIENCE, settle
-from umfpay.transport._exchange import Failure, HTTPExchangeError
+from umfpay.transport import Failure, HTTPExchangeError
 
 
 PAGE = Path(__file__).parents[2] / "docs/explanation/connection-deaths.md"

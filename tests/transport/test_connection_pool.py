@@ -23,9 +23,7 @@ import uvloop
 from tests.transport.bearer import BearerToken
 from tests.transport.readers import make_state
 from umfpay.sensitive import Secret
-from umfpay.transport import Effect
-from umfpay.transport._connection_pool import ConnectionPool
-from umfpay.transport._exchange import Failure, HTTPExchangeError
+from umfpay.transport import ConnectionPool, Effect, Failure, HTTPExchangeError
 
 
 STORM = int(os.environ.get("UMFPAY_CANCELLATIONS", "2000"))
@@ -616,7 +614,7 @@ def test_the_pool_of_a_closed_loop_leaves_nothing_behind(call, security):
 _FORK = """
     import asyncio, os, sys
     from umfpay.transport import Call, CallState, Effect
-    from umfpay.transport._connection_pool import ConnectionPool
+    from umfpay.transport import ConnectionPool
 
     def call(url):
         now = asyncio.get_running_loop().time()

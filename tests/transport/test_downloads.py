@@ -17,9 +17,8 @@ from umfpay.errors import (
     UnsignedResponseError,
 )
 from umfpay.protocol import Verdict
-from umfpay.transport import Answer, AnswerVerifier, Effect
+from umfpay.transport import Answer, AnswerVerifier, Effect, Failure, HTTPExchangeError
 from umfpay.transport._downloads import first_byte
-from umfpay.transport._exchange import Failure, HTTPExchangeError
 
 
 class Stream:

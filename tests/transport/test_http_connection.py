@@ -13,9 +13,7 @@ import threading
 
 import pytest
 
-from umfpay.transport import Effect
-from umfpay.transport._connection_pool import ConnectionPool
-from umfpay.transport._exchange import Failure, HTTPExchangeError
+from umfpay.transport import ConnectionPool, Effect, Failure, HTTPExchangeError
 from umfpay.transport._http_connection import IDLE_SECONDS, HttpConnection, idle_limit
 
 

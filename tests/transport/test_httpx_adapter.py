@@ -14,8 +14,16 @@ import pytest
 from tests.transport.bearer import BearerToken
 from umfpay.errors import TransportError
 from umfpay.sensitive import Secret
-from umfpay.transport import Answer, Call, CallState, Effect, HTTPXAdapter, family_of
-from umfpay.transport._exchange import Failure, HTTPExchangeError
+from umfpay.transport import (
+    Answer,
+    Call,
+    CallState,
+    Effect,
+    Failure,
+    HTTPExchangeError,
+    HTTPXAdapter,
+    family_of,
+)
 from umfpay.transport._httpx_adapter import (
     EXTENSION,
     AbandonedError,

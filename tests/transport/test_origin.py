@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from umfpay.transport import origin_of
-from umfpay.transport._origin import Origin
+from umfpay.transport import Origin, origin_of
 
 
 @pytest.mark.parametrize(

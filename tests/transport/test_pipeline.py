@@ -30,10 +30,11 @@ from umfpay.transport import (
     AnswerVerifier,
     CallEnd,
     Effect,
+    Failure,
+    HTTPExchangeError,
     HTTPXAdapter,
     classify,
 )
-from umfpay.transport._exchange import Failure, HTTPExchangeError
 
 
 WRITES = [Effect.CREATE, Effect.MONEY]

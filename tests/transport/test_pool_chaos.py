@@ -17,8 +17,7 @@ import trustme
 
 from tests.transport.raw_server import RawServer, settle
 from tests.transport.readers import make_state
-from umfpay.transport._connection_pool import ConnectionPool
-from umfpay.transport._exchange import HTTPExchangeError
+from umfpay.transport import ConnectionPool, HTTPExchangeError
 
 
 CALLS = {False: 2000, True: 1000}

@@ -11,9 +11,15 @@ from hypothesis import strategies as st
 
 from tests.transport.bearer import BearerToken
 from umfpay.sensitive import Secret
-from umfpay.transport import Call, CallState, Effect
-from umfpay.transport._exchange import Failure, HTTPExchangeError
-from umfpay.transport._origin import Origin, origin_of
+from umfpay.transport import (
+    Call,
+    CallState,
+    Effect,
+    Failure,
+    HTTPExchangeError,
+    Origin,
+    origin_of,
+)
 from umfpay.transport._request_head import RequestHead
 
 

@@ -11,8 +11,16 @@ import math
 import pytest
 
 from umfpay.errors import TransportError
-from umfpay.transport import Answer, AnswerVerifier, CallEnd, Effect, Pipeline, classify
-from umfpay.transport._exchange import Failure, HTTPExchangeError
+from umfpay.transport import (
+    Answer,
+    AnswerVerifier,
+    CallEnd,
+    Effect,
+    Failure,
+    HTTPExchangeError,
+    Pipeline,
+    classify,
+)
 from umfpay.transport._retrying import retry_after, wait_before_retry
 
 

@@ -12,8 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from umfpay.errors import ConfigError
-from umfpay.transport import Effect
-from umfpay.transport._exchange import Failure, HTTPExchangeError
+from umfpay.transport import Effect, Failure, HTTPExchangeError
 from umfpay.transport._signing import sign
 
 

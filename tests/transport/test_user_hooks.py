@@ -12,8 +12,7 @@ import httpx
 import pytest
 
 from umfpay.errors import ConfigError, TransportError, call_errors
-from umfpay.transport import Effect, HTTPXAdapter
-from umfpay.transport._exchange import Failure, HTTPExchangeError
+from umfpay.transport import Effect, Failure, HTTPExchangeError, HTTPXAdapter
 from umfpay.transport._signing import sign
 from umfpay.transport._user_hooks import translate_errors
 

@@ -210,7 +210,7 @@ def _name_faster_backend() -> None:
 
 
 def _connections(config: Config, root: str) -> Edge:
-    from umfpay.transport._connection_pool import ConnectionPool
+    from umfpay.transport import ConnectionPool
 
     return ConnectionPool(
         root,

@@ -17,9 +17,15 @@ from umfpay.transport._call import (
 )
 from umfpay.transport._call_journal import CallJournal, CallRecord
 from umfpay.transport._downloads import Download
-from umfpay.transport._exchange import Answer, Edge
+from umfpay.transport._exchange import (
+    Answer,
+    BodyStream,
+    Edge,
+    Failure,
+    HTTPExchangeError,
+)
 from umfpay.transport._httpx_adapter import HTTPXAdapter, HTTPXTransport, family_of
-from umfpay.transport._origin import DEFAULT_PORTS, origin_of
+from umfpay.transport._origin import DEFAULT_PORTS, Origin, origin_of
 from umfpay.transport._outcome import (
     GOOD_VERDICT,
     CallEnd,
@@ -35,6 +41,7 @@ from umfpay.transport._verifying import AnswerVerifier
 
 if TYPE_CHECKING:
     from umfpay._session._umf_transport import UMFTransport
+    from umfpay.transport._connection_pool import ConnectionPool
 
 __all__ = [
     "DEFAULT_PORTS",
@@ -44,17 +51,22 @@ __all__ = [
     "WRITE_EFFECTS",
     "Answer",
     "AnswerVerifier",
+    "BodyStream",
     "Call",
     "CallEnd",
     "CallJournal",
     "CallRecord",
     "CallState",
     "CallVerdict",
+    "ConnectionPool",
     "Download",
     "Edge",
     "Effect",
+    "Failure",
+    "HTTPExchangeError",
     "HTTPXAdapter",
     "HTTPXTransport",
+    "Origin",
     "Pipeline",
     "RawBody",
     "RequestSigner",
@@ -68,14 +80,21 @@ __all__ = [
 ]
 
 
+_HOME = {
+    "ConnectionPool": "umfpay.transport._connection_pool",
+    "UMFTransport": "umfpay._session._umf_transport",
+}
+
+
 def __getattr__(name: str) -> Any:
     """
-    Import the transport for clients of httpx, which is above this room, when it is used.
+    Import our own connections, and the transport for clients of httpx, which is above
+    this room, when they are used.
     """
-    if name != "UMFTransport":
+    if name not in _HOME:
         raise AttributeError(f"module 'umfpay.transport' has no attribute {name!r}")
 
-    return import_module("umfpay._session._umf_transport").UMFTransport
+    return getattr(import_module(_HOME[name]), name)
 
 
 def __dir__() -> list[str]:

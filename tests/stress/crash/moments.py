@@ -15,7 +15,7 @@ from umfpay.journal._endings import EndingWriter
 from umfpay.journal._record import JournaledCall
 from umfpay.notifications import NotificationInbox
 from umfpay.notifications._worker import Applier
-from umfpay.transport._connection_pool import ConnectionPool
+from umfpay.transport import ConnectionPool
 
 
 _BYTES = 32
