@@ -16,7 +16,7 @@ import pytest
 from umfpay import _private_files
 from umfpay._private_files import make_folder, make_private, open_to_append, replacing
 from umfpay.documents import SequenceStore
-from umfpay.emulator._keys import write_private
+from umfpay.emulator._credentials import write_private
 from umfpay.errors import ConfigError, UMFError
 from umfpay.reconciliation import (
     Header,

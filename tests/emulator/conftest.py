@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from umfpay.emulator import Clock, Emulator, EmulatorSettings, serve
-from umfpay.emulator._keys import load_credentials, load_other_merchant
+from umfpay.emulator._credentials import load_credentials, load_other_merchant
 
 
 BASE = "/cberest/v1"

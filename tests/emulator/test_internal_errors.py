@@ -8,7 +8,7 @@ import sqlite3
 
 import pytest
 
-from umfpay.emulator._internal_errors import log_internal_error
+from umfpay.emulator._messages import log_internal_error
 
 
 def _raised(error):

@@ -12,7 +12,7 @@ import subprocess
 import pytest
 
 from umfpay import Config
-from umfpay.emulator._keys import load_credentials, write_env, write_private
+from umfpay.emulator._credentials import load_credentials, write_env, write_private
 from umfpay.errors import ConfigError
 
 

@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from umfpay.emulator._listening import listening_socket
+from umfpay.emulator._server import _listening_socket as listening_socket
 from umfpay.errors import ConfigError
 
 

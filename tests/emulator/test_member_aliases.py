@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from umfpay.emulator._member_aliases import canonical, entries, member, members, text
+from umfpay.emulator._members import canonical, entries, member, members, text
 
 
 PAY = "/payments/payment"

@@ -11,7 +11,7 @@ import pytest
 
 from umfpay.config import Config
 from umfpay.emulator import Emulator, serve
-from umfpay.emulator._keys import make_credentials
+from umfpay.emulator._credentials import make_credentials
 from umfpay.errors import ConfigError
 
 

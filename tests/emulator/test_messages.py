@@ -6,35 +6,7 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
-from umfpay.emulator._messages import (
-    Request,
-    control_answer,
-    html_answer,
-    json_answer,
-    read_body,
-)
-from umfpay.emulator._refusal import Refusal
-
-
-def test_a_body_is_read_with_todays_names():
-    """
-    And without blanks.
-    """
-    request = Request(method="POST", path="/", headers={}, body=b'{" bankCard ":" x "}')
-
-    assert {"bank_card": "x"} == read_body(request)
-
-
-def test_a_body_that_was_too_long_is_refused():
-    """
-    It is not here to be read.
-    """
-    with pytest.raises(Refusal) as caught:
-        read_body(Request(method="POST", path="/", headers={}, oversized=True))
-
-    assert "the body is too long" == caught.value.detail
+from umfpay.emulator._messages import control_answer, html_answer, json_answer
 
 
 def test_pages_and_json_have_their_type():

@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import pytest
 
-from umfpay.emulator._money import amount_of, cents, in_cny
-from umfpay.emulator._refusal import Refusal
+from umfpay.emulator._members import amount_of, cents, in_cny
+from umfpay.emulator._messages import Refusal
 
 
 @pytest.mark.parametrize(

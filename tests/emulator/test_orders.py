@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import pytest
 
-from umfpay.emulator._orders import find_sub_order, payer_method, payer_phone, wire_day
-from umfpay.emulator._refusal import Refusal
+from umfpay.emulator._members import wire_day
+from umfpay.emulator._messages import Refusal
+from umfpay.emulator._orders import find_sub_order, payer_method, payer_phone
 
 
 @pytest.mark.parametrize("day", [None, "", "2026113", "20260230", "20261123x", []])

@@ -4,7 +4,7 @@ A refusal of the gateway.
 
 from __future__ import annotations
 
-from umfpay.emulator._refusal import Refusal
+from umfpay.emulator._messages import Refusal
 
 
 def test_it_has_the_words_of_the_table():

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from umfpay.emulator._replies import outcome_of_reply, with_scheme
+from umfpay.emulator._notifier import _with_scheme as with_scheme
+from umfpay.emulator._notifier import outcome_of_reply
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from umfpay.emulator._refusal import Refusal
+from umfpay.emulator._messages import Refusal
 from umfpay.emulator._routes import route
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from umfpay.emulator._replies import ACKNOWLEDGED_OUTCOME, outcome_of_reply
+from umfpay.emulator._notifier import ACKNOWLEDGED_OUTCOME, outcome_of_reply
 from umfpay.errors import (
     NotificationBodyError,
     NotificationError,

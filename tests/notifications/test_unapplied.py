@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from umfpay.emulator._keys import make_credentials
+from umfpay.emulator._credentials import make_credentials
 from umfpay.errors import CommitUnknownError
 from umfpay.models import (
     Money,

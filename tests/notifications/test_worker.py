@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from umfpay.emulator._keys import make_credentials
+from umfpay.emulator._credentials import make_credentials
 from umfpay.errors import NotificationError
 from umfpay.models import Money
 from umfpay.notifications import (

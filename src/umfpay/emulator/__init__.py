@@ -12,9 +12,9 @@ from umfpay.errors import needs_extra as _needs_extra
 
 with _needs_extra("emulator", by="umfpay.emulator"):
     from umfpay.emulator._app import Emulator
-    from umfpay.emulator._clock import CHINA_ZONE, Clock
+    from umfpay.emulator._credentials import Credentials
     from umfpay.emulator._faults import Fault, FaultPlan
-    from umfpay.emulator._keys import Credentials
+    from umfpay.emulator._gateway_state import CHINA_ZONE, Clock
     from umfpay.emulator._server import Server, serve, serve_app
     from umfpay.emulator._settings import EmulatorSettings
 

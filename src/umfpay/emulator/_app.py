@@ -17,26 +17,24 @@ from starlette.requests import Request as HTTPRequest
 from starlette.types import Receive, Scope, Send
 
 from umfpay.config import file_path, is_loopback
-from umfpay.emulator._clock import Clock
 from umfpay.emulator._console import Console
 from umfpay.emulator._control import PREFIX, Control
-from umfpay.emulator._documents import receive
-from umfpay.emulator._gateway import BASE_PATH, Gateway
-from umfpay.emulator._gateway_state import GatewayState
-from umfpay.emulator._internal_errors import log_internal_error
-from umfpay.emulator._keys import (
+from umfpay.emulator._credentials import (
     CERTIFICATE_FILE,
     CLIENT_FILE,
     OTHER_MERCHANT_FOLDER,
     Credentials,
+    Merchants,
     load_credentials,
     load_other_merchant,
     make_credentials,
     make_other_merchant,
     write_env,
 )
-from umfpay.emulator._merchants import Merchants
-from umfpay.emulator._messages import Answer, Request, spell_headers
+from umfpay.emulator._documents import receive
+from umfpay.emulator._gateway import BASE_PATH, Gateway
+from umfpay.emulator._gateway_state import Clock, GatewayState
+from umfpay.emulator._messages import Answer, Request, log_internal_error, spell_headers
 from umfpay.emulator._notifier import Notifier, Post
 from umfpay.emulator._settings import EmulatorSettings
 from umfpay.emulator._store import Store

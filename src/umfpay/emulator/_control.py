@@ -10,30 +10,30 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import attrs
 
+from umfpay.emulator import _payments as payments
 from umfpay.emulator import _tokens as tokens
-from umfpay.emulator._clock import CHINA_ZONE
-from umfpay.emulator._control_body import check_type, read_value
 from umfpay.emulator._faults import FaultPlan
 from umfpay.emulator._gateway import Gateway
-from umfpay.emulator._gateway_state import GatewayState, key_of
-from umfpay.emulator._internal_errors import log_internal_error
-from umfpay.emulator._manual_transitions import (
+from umfpay.emulator._gateway_state import CHINA_ZONE, GatewayState, Members, key_of
+from umfpay.emulator._members import text
+from umfpay.emulator._messages import (
+    Answer,
+    BodyError,
     NotHereError,
-    cashier_payment,
-    move_customs,
-    move_enterprise,
-    move_payment,
-    move_refund,
+    Refusal,
+    Request,
+    control_answer,
+    log_internal_error,
 )
-from umfpay.emulator._messages import Answer, Request, control_answer
 from umfpay.emulator._notifier import Notifier
-from umfpay.emulator._refusal import Refusal
-from umfpay.emulator._transitions import run_due
+from umfpay.emulator._store import Document
+from umfpay.emulator._transitions import move, run_due
 from umfpay.errors import ConfigError
 
 
@@ -75,23 +75,10 @@ class Control:
             ("GET", re.compile(r"/payments/(PAY_\w+)/sms_code"), self._sms_code),
             (
                 "POST",
-                re.compile(r"/payments/(PAY_\w+)/(\w+)"),
-                self._move(move_payment),
-            ),
-            (
-                "POST",
-                re.compile(r"/refunds/(REFUND_\w+)/(\w+)"),
-                self._move(move_refund),
-            ),
-            (
-                "POST",
-                re.compile(r"/customs/(CUST_\w+)/(\w+)"),
-                self._move(move_customs),
-            ),
-            (
-                "POST",
-                re.compile(r"/enterprises/(EQ_\w+)/(\w+)"),
-                self._move(move_enterprise),
+                re.compile(
+                    r"/(payments|refunds|customs|enterprises)/([A-Z]+_\w+)/(\w+)"
+                ),
+                self._move,
             ),
             ("GET", re.compile(r"/merchants"), self._merchants),
             ("POST", re.compile(r"/merchants/other"), self._make_other),
@@ -109,7 +96,7 @@ class Control:
 
         try:
             if request.method != "GET":
-                check_type(request)
+                _check_type(request)
 
             run_due(self._gateway_state)
             status, value = 200, self._result(request, path)
@@ -140,7 +127,7 @@ class Control:
             if method == "GET":
                 return handler(*match.groups())
 
-            return handler(*match.groups(), read_value(request))
+            return handler(*match.groups(), _read_value(request))
 
         raise NotHereError(404, f"no such path: {request.method} {path[:200]}")
 
@@ -243,10 +230,8 @@ class Control:
             ]
         }
 
-    def _move(
-        self, move: Callable[[GatewayState, str, str], dict[str, Any]]
-    ) -> Callable[..., dict[str, Any]]:
-        return lambda key, verb, _: move(self._gateway_state, key, verb)
+    def _move(self, noun: str, key: str, verb: str, _: Any) -> dict[str, Any]:
+        return move(self._gateway_state, noun, key, verb)
 
     def _merchants(self) -> dict[str, Any]:
         known = self._gateway_state.merchants
@@ -271,7 +256,7 @@ class Control:
         other = self._gateway_state.merchants.other.client_id
 
         with self._gateway_state.store.transaction():
-            return {"payment": cashier_payment(self._gateway_state, other, value)}
+            return {"payment": _cashier_payment(self._gateway_state, other, value)}
 
     def _token(self) -> dict[str, Any]:
         first = self._gateway_state.merchants.first.client_id
@@ -294,3 +279,75 @@ class Control:
         tokens.make_token(self._gateway_state, first, by="outsider")
 
         return self._token()
+
+
+def _check_type(request: Request) -> None:
+    """
+    Refuse what a foreign page in a browser could send.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    if kind != "application/json":
+        raise NotHereError(415, "send Content-Type: application/json")
+
+
+def _read_value(request: Request) -> Any:
+    """
+    Return the object that was sent, {} if there was no body.
+    """
+    if not request.oversized and not request.body.strip():
+        return {}
+
+    try:
+        return _with_floats(request.read_object())
+    except BodyError as error:
+        raise NotHereError(400, str(error)) from None
+
+
+def _with_floats(value: Any) -> Any:
+    """
+    Return *value* with floats: seconds and probabilities are no money.
+    """
+    if isinstance(value, dict):
+        return {name: _with_floats(one) for name, one in value.items()}
+
+    if isinstance(value, list):
+        return [_with_floats(one) for one in value]
+
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def _cashier_payment(
+    gateway_state: GatewayState, merchant: str, given: Members
+) -> Document:
+    """
+    Create a payment at the cashier as *merchant* would, by number, amount, notify_url.
+    """
+    amount = given.get("amount")
+    reference = text(given.get("mer_reference_id"))
+    part = {
+        "mer_sub_reference_id": reference,
+        "trans_code": "02223022",
+        "amount": amount,
+    }
+    body = {
+        "payer": {
+            "payment_method": "NOT_APPLICABLE",
+            "interface_type": "SERVER_TO_WEB",
+            "business_type": "B2C",
+        },
+        "order": {
+            "mer_reference_id": reference,
+            "mer_date": text(given.get("mer_date")) or gateway_state.clock.today(),
+            "amount": amount,
+            "sub_orders": [part],
+        },
+        "notify_url": given.get("notify_url"),
+    }
+
+    try:
+        answered = payments.create(gateway_state, merchant, body)
+    except Refusal as refusal:
+        raise NotHereError(400, refusal.detail) from None
+
+    return gateway_state.payment(answered["payment"]["id"])

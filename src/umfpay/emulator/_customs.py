@@ -7,9 +7,16 @@ from __future__ import annotations
 from typing import Any
 
 from umfpay.emulator._gateway_state import GatewayState, Members, key_of
-from umfpay.emulator._member_aliases import entries, is_true, member, members, text
-from umfpay.emulator._orders import find_sub_order, required_text
-from umfpay.emulator._refusal import Refusal
+from umfpay.emulator._members import (
+    entries,
+    is_true,
+    member,
+    members,
+    required_text,
+    text,
+)
+from umfpay.emulator._messages import Refusal
+from umfpay.emulator._orders import find_sub_order
 from umfpay.emulator._store import Document
 from umfpay.protocol import new_object_id
 
@@ -115,13 +122,6 @@ def _echo(body: Members) -> Members:
     return result
 
 
-def find(gateway_state: GatewayState, key: str) -> Document:
-    """
-    Return a declaration, of whichever merchant.
-    """
-    return gateway_state.find("customs", key, merchant=None)
-
-
 def settle(gateway_state: GatewayState, declaration: Document, state: str) -> None:
     """
     Put a declaration into *state*; a final one is told to the merchant.
@@ -174,7 +174,9 @@ def notification_body(gateway_state: GatewayState, key: str) -> Members:
     """
     Return the body of a declaration's notification (gateway.md 3.3).
     """
-    return {"customs_declaration": _declaration_answer(find(gateway_state, key))}
+    declaration = gateway_state.find("customs", key, merchant=None)
+
+    return {"customs_declaration": _declaration_answer(declaration)}
 
 
 def apply_only(gateway_state: GatewayState, merchant: str, body: Members) -> Members:

@@ -19,9 +19,9 @@ from typing import Final
 import attrs
 
 from umfpay.emulator._gateway_state import GatewayState
-from umfpay.emulator._manual_transitions import move_payment
-from umfpay.emulator._member_aliases import text
+from umfpay.emulator._members import text
 from umfpay.emulator._store import Document
+from umfpay.emulator._transitions import move
 
 
 _FILE_NAME: Final = re.compile(r"(.+)([0-9]{8})([0-9]{4})\.zip", re.S)
@@ -119,7 +119,7 @@ def receive(gateway_state: GatewayState, arrival: Arrival) -> Document:
     gateway_state.store.log("papers", record["id"], record)
 
     if staff in _VERB_OF_DECISION:
-        move_payment(gateway_state, record["payment"], _VERB_OF_DECISION[staff])
+        move(gateway_state, "payments", record["payment"], _VERB_OF_DECISION[staff])
 
     return record
 

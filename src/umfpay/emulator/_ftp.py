@@ -17,8 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from umfpay.emulator._credentials import Credentials
 from umfpay.emulator._documents import Arrival, OnArrival, examine
-from umfpay.emulator._keys import Credentials
 from umfpay.errors import ConfigError
 
 

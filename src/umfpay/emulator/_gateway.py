@@ -14,17 +14,17 @@ from urllib.parse import parse_qsl
 from umfpay.emulator import _tokens as tokens
 from umfpay.emulator._faults import Fault, FaultPlan
 from umfpay.emulator._gateway_state import GatewayState, Members
-from umfpay.emulator._internal_errors import log_internal_error
-from umfpay.emulator._member_aliases import with_old_names
+from umfpay.emulator._members import canonical, with_old_names
 from umfpay.emulator._messages import (
     Answer,
+    BodyError,
+    Refusal,
     Request,
     cut_answer,
     html_answer,
     json_answer,
-    read_body,
+    log_internal_error,
 )
-from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._request_log import entry_of
 from umfpay.emulator._routes import SUCCESS, Endpoint, route
 from umfpay.emulator._settings import Place
@@ -197,7 +197,7 @@ class Gateway:
                 # Nobody has shown yet who it is: it is not read.
                 raise Refusal("00060700", "the body is too long", status=400)
 
-            return tokens.issue(self.gateway_state, read_body(request)), None
+            return tokens.issue(self.gateway_state, _members_of(request)), None
 
         endpoint, keys = route(request.method, local)
         merchant = tokens.check(
@@ -208,7 +208,7 @@ class Gateway:
 
         if endpoint.needs == "body":
             self._check_signature(request, merchant)
-            arguments.append(read_body(request))
+            arguments.append(_members_of(request))
         elif endpoint.needs == "query":
             arguments.append(dict(parse_qsl(request.query, keep_blank_values=True)))
 
@@ -328,3 +328,15 @@ class Gateway:
         return json_answer(
             401 if kind == "json_401" else 200, *self._write(members, place)
         )
+
+
+def _members_of(request: Request) -> Members:
+    """
+    Return the object that was sent, with today's names.
+    """
+    try:
+        found: Members = canonical(request.read_object())
+    except BodyError as error:
+        raise Refusal("00060700", str(error)) from None
+
+    return found

@@ -7,23 +7,74 @@ from __future__ import annotations
 import hashlib
 import secrets
 import sqlite3
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
-from umfpay.emulator._clock import Clock
-from umfpay.emulator._member_aliases import text
-from umfpay.emulator._merchants import Merchants
-from umfpay.emulator._money import cents, fee_of
-from umfpay.emulator._refusal import Refusal
+from umfpay.emulator._credentials import Merchants
+from umfpay.emulator._members import cents, fee_of, text
+from umfpay.emulator._messages import Refusal
 from umfpay.emulator._settings import EmulatorSettings
 from umfpay.emulator._store import Document, Store
 from umfpay.models import PaymentState
 from umfpay.protocol import Opener, new_object_id
+
+
+# The gateway's business days are China's (gateway.md 12.17 leaves it open).
+CHINA_ZONE: Final = timezone(timedelta(hours=8))
+
+_MIN_UNIX_SECONDS: Final = datetime(2000, 1, 1, tzinfo=CHINA_ZONE).timestamp()
+_MAX_UNIX_SECONDS: Final = datetime(9000, 1, 1, tzinfo=CHINA_ZONE).timestamp()
+
+
+class Clock:
+    """
+    Wall time plus an offset.
+    """
+
+    def __init__(self, wall: Callable[[], float] = time.time) -> None:
+        self._wall = wall
+        self.offset: float = 0.0
+
+    def time(self) -> float:
+        """
+        Seconds since 1970.
+        """
+        return self._wall() + self.offset
+
+    def now(self) -> datetime:
+        """
+        The moment in China.
+        """
+        return datetime.fromtimestamp(self.time(), CHINA_ZONE)
+
+    def today(self) -> str:
+        """
+        China's date as ``YYYYMMDD``.
+        """
+        return f"{self.now():%Y%m%d}"
+
+    def advance(self, seconds: float) -> None:
+        """
+        Go forward by *seconds*, within the years that dates have.
+        """
+        self._go_to(self.time() + seconds)
+
+    def set(self, moment: datetime) -> None:
+        """
+        Go to *moment*, within the years that dates have.
+        """
+        self._go_to(moment.timestamp())
+
+    def _go_to(self, seconds: float) -> None:
+        self.offset = (
+            min(max(seconds, _MIN_UNIX_SECONDS), _MAX_UNIX_SECONDS) - self._wall()
+        )
 
 
 @attrs.define(eq=False)

@@ -1,24 +1,57 @@
 """
-HTTP requests and responses of the emulator, without a network.
+HTTP requests and answers of the emulator, and the errors that become answers.
 """
 
 from __future__ import annotations
 
 import json
+import logging
+import sqlite3
 from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
 
 from umfpay.emulator._faults import Fault
-from umfpay.emulator._member_aliases import canonical
-from umfpay.emulator._refusal import Refusal
-from umfpay.protocol import JSONRefusedError, dump_json, parse_json
+from umfpay.protocol import JSONRefusedError, dump_json, find_code, parse_json
 
 
+_log: Final = logging.getLogger("umfpay.emulator")
 _HTML_PAGE: Final = (
     b"<html><head><title>%d</title></head><body><h1>%d</h1></body></html>"
 )
+
+
+class Refusal(Exception):  # noqa: N818 (an answer, not an error)
+    """
+    Raised by handlers: the answer is *code* with the table's words.
+
+    *detail* goes to the request log only, as the reason.
+    """
+
+    def __init__(self, code: str, detail: str = "", *, status: int = 200) -> None:
+        row = find_code(code)
+        self.code = code
+        self.status = status
+        self.message = row.meaning.en if row is not None else detail
+        self.detail = detail or self.message
+        super().__init__(code)
+
+
+class NotHereError(Exception):
+    """
+    Raised when the control API is asked for what it does not have, or cannot do now.
+    """
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+class BodyError(Exception):
+    """
+    Raised when a body is no JSON object.
+    """
 
 
 @attrs.frozen(kw_only=True)
@@ -35,6 +68,26 @@ class Request:
     headers: Mapping[str, str]
     body: bytes = b""
     oversized: bool = False
+
+    def read_object(self) -> dict[str, Any]:
+        """
+        Return the JSON object that was sent.
+
+        Raises:
+            BodyError: It is none.
+        """
+        if self.oversized:
+            raise BodyError("the body is too long")
+
+        try:
+            value = parse_json(self.body)
+        except JSONRefusedError as refusal:
+            raise BodyError(f"the body: {refusal}") from None
+
+        if not isinstance(value, dict):
+            raise BodyError("the body is not an object")
+
+        return value
 
 
 @attrs.define(kw_only=True)
@@ -119,24 +172,35 @@ def control_answer(status: int, value: object) -> Answer:
     )
 
 
-def read_body(request: Request) -> dict[str, Any]:
+def is_of_the_disk(error: Exception) -> bool:
     """
-    Return the object that was sent, with today's names.
-
-    Raises:
-        Refusal: It is none.
+    Tell whether *error* comes from the books, and is no bug of ours.
     """
-    if request.oversized:
-        raise Refusal("00060700", "the body is too long")
+    return isinstance(error, sqlite3.Error) and not isinstance(
+        error, sqlite3.ProgrammingError
+    )
 
-    try:
-        value = parse_json(request.body)
-    except JSONRefusedError as refusal:
-        raise Refusal("00060700", f"the body: {refusal}") from None
 
-    if not isinstance(value, dict):
-        raise Refusal("00060700", "the body is not an object")
+def log_internal_error(error: Exception, what: str) -> str:
+    """
+    Write *error*, which ended *what*, to the log.
 
-    found: dict[str, Any] = canonical(value)
+    Returns:
+        What an answer may say of it.
+    """
+    shown = what.encode("unicode_escape").decode("ascii")[:200]
 
-    return found
+    if is_of_the_disk(error):
+        _log.error(
+            "%s: the emulator's books cannot be used (%s); look at the disk of its data"
+            " folder. | 模拟器数据无法使用（%s），请检查数据目录所在的磁盘。",
+            shown,
+            error,
+            error,
+        )
+
+        return f"the emulator's books cannot be used: {error}"
+
+    _log.error("%s", shown, exc_info=error)
+
+    return "a bug of the emulator; see its log"

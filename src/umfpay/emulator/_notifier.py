@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import Final
-from urllib.parse import urlsplit
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 
@@ -18,11 +18,13 @@ from umfpay.emulator import _payment_answers as payments
 from umfpay.emulator import _refunds as refunds
 from umfpay.emulator._faults import FaultPlan
 from umfpay.emulator._gateway_state import GatewayState, Members
-from umfpay.emulator._internal_errors import log_internal_error
-from umfpay.emulator._replies import ACKNOWLEDGED_OUTCOME, outcome_of_reply, with_scheme
+from umfpay.emulator._members import member
+from umfpay.emulator._messages import log_internal_error
 from umfpay.emulator._store import Document
-from umfpay.protocol import Signer, dump_json, parse_json
+from umfpay.protocol import JSONRefusedError, Signer, dump_json, parse_json
 
+
+ACKNOWLEDGED_OUTCOME: Final = "acknowledged"
 
 _TIMEOUT_SECONDS: Final = 5.0
 _MAX_REPLY_BYTES: Final = 64 * 1024
@@ -82,7 +84,7 @@ class Notifier:
             "kind": kind,
             "object": key,
             "state": entity.get("state", ""),
-            "url": with_scheme(str(entity.get("notify_url") or "")),
+            "url": _with_scheme(str(entity.get("notify_url") or "")),
             "body": body.decode(),
             "signature": self._signer.sign(body),
             "attempts": [],
@@ -270,3 +272,32 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
             break
 
     return reply[:_MAX_REPLY_BYTES]
+
+
+def _with_scheme(url: str) -> str:
+    """
+    Return a notify_url as it can be called.
+    """
+    # It is sometimes given without (gateway.md, trap 28).
+    return f"http://{url}" if url and "://" not in url else url
+
+
+def outcome_of_reply(status: int, reply: bytes) -> str:
+    """
+    Tell whether a reply stops the gateway: HTTP 200 with ret_code 0000, in JSON (flat
+    or in meta) or as the text ``ret_code=0000`` (gateway.md 3.3, variants 1-4).
+    """
+    if status != 200:
+        return f"failed: HTTP {status}"
+
+    try:
+        value: Any = parse_json(reply)
+    except JSONRefusedError:
+        value = None
+
+    codes = [member(value, "ret_code"), member(value, "meta", "ret_code")]
+
+    if value is None:
+        codes = parse_qs(reply.decode("utf-8", "replace").strip()).get("ret_code", [])
+
+    return ACKNOWLEDGED_OUTCOME if "0000" in codes else "failed: no ret_code 0000"

@@ -9,10 +9,9 @@ from decimal import Decimal
 from typing import Final
 from urllib.parse import urlencode
 
-from umfpay.emulator._cards import CARD_METHODS
 from umfpay.emulator._gateway_state import GatewayState, Members
-from umfpay.emulator._member_aliases import entries, text
-from umfpay.emulator._money import cents
+from umfpay.emulator._members import cents, entries, text
+from umfpay.emulator._orders import CARD_METHODS
 from umfpay.emulator._store import Document
 
 

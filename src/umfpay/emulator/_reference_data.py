@@ -8,10 +8,8 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from umfpay.emulator._gateway_state import GatewayState, Members, Query, key_of
-from umfpay.emulator._member_aliases import members, text
-from umfpay.emulator._money import CNY_RATES
-from umfpay.emulator._orders import required_text
-from umfpay.emulator._refusal import Refusal
+from umfpay.emulator._members import CNY_RATES, members, required_text, text
+from umfpay.emulator._messages import Refusal
 from umfpay.emulator._store import Document
 from umfpay.models import CREDIT_BANKS, DEBIT_BANKS
 
@@ -195,3 +193,12 @@ def enterprise(gateway_state: GatewayState, merchant: str, key: str) -> Members:
             )
         }
     }
+
+
+def settle(gateway_state: GatewayState, company: Document, state: str) -> None:
+    """
+    Enable or disable a company, as UMF's staff does. Merchants are not notified.
+    """
+    company["enterprise_status"] = state
+    company["rank"] = "A" if state == "ENABLE" else "UNKNOWN"
+    gateway_state.store.put("enterprise", company["id"], company)

@@ -9,10 +9,18 @@ from decimal import Decimal
 from typing import Any
 
 from umfpay.emulator._gateway_state import GatewayState, Members, key_of
-from umfpay.emulator._member_aliases import entries, member, members, text
-from umfpay.emulator._money import amount_of, cents, in_cny
-from umfpay.emulator._orders import required_text, wire_day
-from umfpay.emulator._refusal import Refusal
+from umfpay.emulator._members import (
+    amount_of,
+    cents,
+    entries,
+    in_cny,
+    member,
+    members,
+    required_text,
+    text,
+    wire_day,
+)
+from umfpay.emulator._messages import Refusal
 from umfpay.emulator._store import Document
 
 
@@ -173,13 +181,6 @@ def settle(gateway_state: GatewayState, refund: Document, state: str) -> None:
     gateway_state.notify("refund", refund["id"])
 
 
-def find(gateway_state: GatewayState, key: str) -> Document:
-    """
-    Return a refund, of whichever merchant.
-    """
-    return gateway_state.find("refund", key, merchant=None)
-
-
 def query(gateway_state: GatewayState, merchant: str, key: str) -> Members:
     """
     Tell the state of a refund: an array with nothing but that (gateway.md 5.8).
@@ -194,7 +195,7 @@ def notification_body(gateway_state: GatewayState, key: str) -> Members:
     Return the body of a refund's notification; its shape is our reading (gateway.md
     12.5).
     """
-    refund = find(gateway_state, key)
+    refund = gateway_state.find("refund", key, merchant=None)
 
     return {
         "refund": {

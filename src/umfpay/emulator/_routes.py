@@ -11,14 +11,13 @@ from typing import Any, Final, Literal
 import attrs
 
 from umfpay.emulator import _customs as customs
-from umfpay.emulator import _executions as executions
 from umfpay.emulator import _payments as payments
 from umfpay.emulator import _reference_data as registers
 from umfpay.emulator import _refunds as refunds
 from umfpay.emulator import _statement_files as files
 from umfpay.emulator import _statements as statements
 from umfpay.emulator._gateway_state import Members
-from umfpay.emulator._refusal import Refusal
+from umfpay.emulator._messages import Refusal
 
 
 Result = Members | bytes
@@ -71,8 +70,8 @@ _PAYMENT_PATH: Final = r"/payments/payment/(PAY_[A-Z2-7]+)"
 _ENDPOINTS: Final = (
     _ask(r"/bank", registers.banks),
     _post(r"/payments/payment", payments.create),
-    _post(rf"{_PAYMENT_PATH}/verify", executions.verify),
-    _post(rf"{_PAYMENT_PATH}/execute", executions.execute),
+    _post(rf"{_PAYMENT_PATH}/verify", payments.verify),
+    _post(rf"{_PAYMENT_PATH}/execute", payments.execute),
     _get(_PAYMENT_PATH, payments.query, meta=_QUERY_META),
     # Older links: POST, and the path with /query (gateway.md 5.6, gateway.md, trap 7).
     Endpoint(

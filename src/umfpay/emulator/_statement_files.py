@@ -12,8 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from umfpay.emulator._gateway_state import GatewayState, Members, Query
-from umfpay.emulator._member_aliases import text
-from umfpay.emulator._orders import wire_day
+from umfpay.emulator._members import text, wire_day
 from umfpay.emulator._statements import entries_of, product, settled_row_of
 from umfpay.emulator._store import Document
 

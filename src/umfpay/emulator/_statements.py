@@ -17,10 +17,8 @@ from typing import Final
 import attrs
 
 from umfpay.emulator._gateway_state import GatewayState, Members, Query
-from umfpay.emulator._member_aliases import entries, text
-from umfpay.emulator._money import fee_of
-from umfpay.emulator._orders import wire_day
-from umfpay.emulator._refusal import Refusal
+from umfpay.emulator._members import entries, fee_of, text, wire_day
+from umfpay.emulator._messages import Refusal
 from umfpay.emulator._store import Basis, Document
 
 

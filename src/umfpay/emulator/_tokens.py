@@ -10,8 +10,8 @@ import secrets
 from typing import Any
 
 from umfpay.emulator._gateway_state import GatewayState, Members, key_of
-from umfpay.emulator._member_aliases import text
-from umfpay.emulator._refusal import Refusal
+from umfpay.emulator._members import text
+from umfpay.emulator._messages import Refusal
 
 
 DEAD_TOKEN_CODE = "00280703"  # noqa: S105 (a return code)

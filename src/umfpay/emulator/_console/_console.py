@@ -20,11 +20,15 @@ from umfpay.emulator._console._pages import (
 )
 from umfpay.emulator._console._texts import LANGUAGES, choose
 from umfpay.emulator._gateway import Gateway
-from umfpay.emulator._internal_errors import is_of_the_disk, log_internal_error
-from umfpay.emulator._manual_transitions import NotHereError
-from umfpay.emulator._messages import Answer, Request
+from umfpay.emulator._messages import (
+    Answer,
+    NotHereError,
+    Refusal,
+    Request,
+    is_of_the_disk,
+    log_internal_error,
+)
 from umfpay.emulator._notifier import Notifier
-from umfpay.emulator._refusal import Refusal
 from umfpay.emulator._transitions import run_due
 from umfpay.errors import ConfigError
 

@@ -16,10 +16,10 @@ from markupsafe import Markup
 
 from umfpay.emulator._console._pages import Page, PageRefused
 from umfpay.emulator._gateway_state import GatewayState
-from umfpay.emulator._manual_transitions import move_payment
-from umfpay.emulator._member_aliases import text
+from umfpay.emulator._members import text
 from umfpay.emulator._payment_answers import qr_code_url
 from umfpay.emulator._store import Document
+from umfpay.emulator._transitions import move
 
 
 WECHAT_METHODS: Final = ("WECHAT_WEB", "WECHAT_IN_APP", "WECHAT_H5")
@@ -139,7 +139,7 @@ class CustomerPages:
             if method and method not in methods(payment):
                 raise PageRefused(400, "wrong_method")
 
-            move_payment(self._gateway_state, key, verb)
+            move(self._gateway_state, "payments", key, verb)
             payment = self._gateway_state.payment(key)
 
             if verb == "pay" and method:

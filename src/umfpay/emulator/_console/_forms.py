@@ -12,15 +12,9 @@ from umfpay.emulator._console._customer import CustomerPages
 from umfpay.emulator._console._pages import Page, PageRefused
 from umfpay.emulator._faults import FaultPlan
 from umfpay.emulator._gateway import Gateway
-from umfpay.emulator._manual_transitions import (
-    move_customs,
-    move_enterprise,
-    move_payment,
-    move_refund,
-)
 from umfpay.emulator._notifier import Notifier
 from umfpay.emulator._settings import read_setting
-from umfpay.emulator._transitions import run_due
+from umfpay.emulator._transitions import move, run_due
 
 
 _TRANSITION_PATH: Final = re.compile(
@@ -28,12 +22,6 @@ _TRANSITION_PATH: Final = re.compile(
 )
 _RESEND_PATH: Final = re.compile(r"/console/notifications/([0-9]{1,12})/resend")
 _CUSTOMER_PATH: Final = re.compile(r"/upay/(PAY_[A-Z2-7]+)/(pay|fail|give_up)")
-_TRANSITION_OF_KIND: Final = {
-    "payments": move_payment,
-    "refunds": move_refund,
-    "customs": move_customs,
-    "enterprises": move_enterprise,
-}
 _MAX_STEP_SECONDS: Final = 366 * 86400.0
 _NUMBER_FIELDS: Final[Mapping[str, type[int] | type[float]]] = {
     "times": int,
@@ -71,8 +59,7 @@ class Forms:
             ConfigError: No such fault or setting.
         """
         if match := _TRANSITION_PATH.fullmatch(path):
-            noun, key, verb = match.groups()
-            _TRANSITION_OF_KIND[noun](self._gateway_state, key, verb)
+            move(self._gateway_state, *match.groups())
 
             return _local(form.get("next", "/"))
 

@@ -15,27 +15,14 @@ from umfpay.emulator._console._customer import WECHAT_METHODS
 from umfpay.emulator._console._pages import Page
 from umfpay.emulator._faults import KINDS
 from umfpay.emulator._gateway import Gateway
-from umfpay.emulator._member_aliases import text
+from umfpay.emulator._members import text
 from umfpay.emulator._settings import choices
 from umfpay.emulator._store import Document
+from umfpay.emulator._transitions import verbs_of
 
 
 _MAX_ROWS: Final = 200
 _MAX_NAME_CHARACTERS: Final = 80
-# What can be done in which state; the moves themselves decide.
-_VERBS_OF_STATE: Final[dict[str, dict[str, tuple[str, ...]]]] = {
-    "payments": {
-        "WAIT_BUYER_PAY": ("pay", "fail", "close"),
-        "TRADE_PENDING": ("pay", "fail"),
-        "TRADE_SUCCESS": ("cancel",),
-    },
-    "refunds": {"REFUND_PROCESS": ("succeed", "fail", "close")},
-    "customs": {
-        "ACCEPTED": ("submit", "succeed", "fail"),
-        "SUBMITTED": ("succeed", "fail"),
-    },
-    "enterprises": {"DISABLE": ("enable",), "ENABLE": ("disable",)},
-}
 
 
 class ListPages:
@@ -77,26 +64,19 @@ class ListPages:
         refunds = self._about(key, "refund")
         declared = self._about(key, "customs")
         object_ids = [key, *(one["id"] for one in (*refunds, *declared))]
-        verbs = _VERBS_OF_STATE["payments"].get(payment["state"], ())
-
-        if "papers_due" in payment:
-            verbs = ("approve_papers", *verbs)
 
         return Page(
             "payment.html",
             {
                 "payment": payment,
                 "name": _name(payment),
-                "verbs": verbs,
+                "verbs": verbs_of("payments", payment),
                 "door": _customer_page(payment),
                 "order": json.dumps(payment["order"], ensure_ascii=False, indent=2),
                 "other": self._gateway_state.merchants.is_other(payment["merchant"]),
                 "last_four": payment.get("card", {}).get("last_four", ""),
                 "paid_with": payment.get("paid_with", ""),
-                "refunds": [
-                    (one, _VERBS_OF_STATE["refunds"].get(one["state"], ()))
-                    for one in refunds
-                ],
+                "refunds": [(one, verbs_of("refunds", one)) for one in refunds],
                 "notifications": [
                     one
                     for what in object_ids
@@ -134,7 +114,7 @@ class ListPages:
                 "external": one.get("external_enterprise_id", ""),
                 "amount": f"{one['total']} {one['currency']}" if "total" in one else "",
                 "state": state,
-                "verbs": _VERBS_OF_STATE[noun].get(state, ()),
+                "verbs": verbs_of(noun, one),
             }
             rows.append(row)
 

@@ -1,12 +1,12 @@
 """
-The emulator's key folder: what UMF would mail to a merchant, and its own side.
+The merchants' credentials: keys, ids and secrets, made or read from a data folder.
 """
 
 from __future__ import annotations
 
 import secrets
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -28,6 +28,8 @@ FTP_USER: Final = "merchant"
 OTHER_MERCHANT_FOLDER: Final = "other-merchant"
 ENV_FILE: Final = "umf.env"
 
+# Merchant ids in the heads of statement files: invented, four digits.
+_FIRST_NUMBER: Final = 8017
 _FORBIDDEN_CATEGORIES: Final = ("Cc", "Cs", "Zl", "Zp")
 _FOLDER_ADVICE: Final = Text(
     "Take another --data, or an empty one: keys are made there.",
@@ -48,6 +50,56 @@ class Credentials:
     gateway_certificate: bytes
     ftp_user: str = FTP_USER
     ftp_password: Secret = attrs.field(factory=lambda: Secret(secrets.token_hex(12)))
+
+
+class Merchants:
+    """
+    Credentials by client id; the gateway's key is the same in all of them.
+
+    Args:
+        first: Of the merchant that is always there.
+        make: Makes or reads those of the other one, when it is first needed.
+    """
+
+    def __init__(self, first: Credentials, *, make: Callable[[], Credentials]) -> None:
+        self.first = first
+        self._make = make
+        self._all = {first.client_id: first}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all)
+
+    def get(self, client_id: str) -> Credentials | None:
+        """
+        Return the credentials of *client_id*, None if the gateway knows no such client.
+        """
+        return self._all.get(client_id)
+
+    @property
+    def other(self) -> Credentials:
+        """
+        The other merchant.
+
+        Raises:
+            ConfigError: Its keys cannot be read or written.
+        """
+        if len(self._all) == 1:
+            made = self._make()
+            self._all[made.client_id] = made
+
+        return list(self._all.values())[1]
+
+    def is_other(self, client_id: str) -> bool:
+        """
+        Tell whether *client_id* is not the first merchant.
+        """
+        return client_id != self.first.client_id
+
+    def number(self, client_id: str) -> str:
+        """
+        Return the merchant id in statement files.
+        """
+        return str(_FIRST_NUMBER + list(self._all).index(client_id))
 
 
 def make_credentials(bits: int) -> Credentials:
