@@ -20,7 +20,7 @@ from sybil.parsers.markdown import CodeBlockParser
 
 
 # Fixtures of real databases, for tests and pages alike.
-pytest_plugins = ["tests.sql_servers"]
+pytest_plugins = ["tests.servers.databases"]
 
 # Installing is done by whoever runs this; the test command would run itself.
 ELSEWHERE = ("pip install", "nox", "umfpay statements")
@@ -45,7 +45,7 @@ def _shop_database(request):
         return
 
     # Only here: pytest rewrites what is a plugin before it is imported.
-    from tests.sql_servers import fresh_database
+    from tests.servers.databases import fresh_database
 
     with (
         fresh_database(request.getfixturevalue("postgresql_server")) as url,

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.sql_servers import MariaDB, PostgreSQL, fresh_database, running
+from tests.servers.databases import MariaDB, PostgreSQL, fresh_database, running
 
 
 def databases() -> Iterator[tuple[str, Any]]:

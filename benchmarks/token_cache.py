@@ -18,8 +18,8 @@ from typing import Final, Protocol
 
 import redis.asyncio
 
-from benchmarks._redis import redis_server
 from benchmarks._result import Figure, Result, ratio
+from tests.servers.redis import redis_server
 from umfpay.sensitive import Secret
 from umfpay.tokens import (
     FetchedToken,

@@ -15,6 +15,7 @@ import httpx
 import orders
 import pytest
 
+from tests.servers.streams import answer, listening, read_request
 from umfpay import UMFSession, errors
 
 
@@ -290,31 +291,20 @@ async def _dripping():
     """
 
     async def talk(reader, writer):
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
+        while True:
+            if b"/oauth/" in await read_request(reader):
+                writer.write(
+                    answer(b'{"access_token":"%s","expires_in":60}' % (b"t" * 64))
+                )
 
-                if b"/oauth/" in head:
-                    body = b'{"access_token":"%s","expires_in":60}' % (b"t" * 64)
-                    length = int(head.lower().split(b"content-length: ")[1].split()[0])
-                    await reader.readexactly(length)
-                    writer.write(
-                        b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s"
-                        % (len(body), body)
-                    )
+                continue
 
-                    continue
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
 
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+            for _ in range(1000):
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.05)
 
-                for _ in range(1000):
-                    writer.write(b" ")
-                    await writer.drain()
-                    await asyncio.sleep(0.05)
-
-        writer.close()
-
-    server = await asyncio.start_server(talk, "127.0.0.1", 0)
-    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    server.close()
-    await asyncio.sleep(0.1)
+    async with listening(talk) as port:
+        yield f"http://127.0.0.1:{port}"

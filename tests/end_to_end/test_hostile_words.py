@@ -4,16 +4,15 @@ Whoever answers writes into errors and logs only what a terminal shows.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import logging
-import re
 
 import canaries as seen
 import orders
 import pytest
 
+from tests.servers.streams import listening, read_request
 from umfpay import Config, UMFError, UMFSession
 from umfpay.protocol import PrivateKey
 
@@ -72,18 +71,11 @@ async def _answering():
 
         async def answering(answer, *, token=GOOD_TOKEN):
             async def serve(reader, writer):
-                with contextlib.suppress(OSError, EOFError):
-                    while head := await reader.readuntil(b"\r\n\r\n"):
-                        length = re.search(rb"content-length: (\d+)", head.lower())
-                        await reader.readexactly(int(length[1]) if length else 0)
-                        writer.write(token if b"/oauth/" in head else answer)
-                        await writer.drain()
+                while request := await read_request(reader):
+                    writer.write(token if b"/oauth/" in request else answer)
+                    await writer.drain()
 
-                writer.close()
-
-            server = await asyncio.start_server(serve, "127.0.0.1", 0)
-            stack.callback(server.close)
-            port = server.sockets[0].getsockname()[1]
+            port = await stack.enter_async_context(listening(serve))
             config = Config(
                 client_id="c",
                 client_secret="s",

@@ -20,6 +20,7 @@ import respx
 import trustme
 import uvloop
 
+from tests.servers.streams import listening
 from umfpay import Config, UMFSession, errors
 from umfpay.emulator import Emulator, serve
 from umfpay.protocol import Signer
@@ -315,19 +316,17 @@ async def test_tls_is_verified_against_the_given_authority(box):
 
         await asyncio.gather(pump(reader, inner_writer), pump(inner_reader, writer))
 
-    server = await asyncio.start_server(relay, "127.0.0.1", 0, ssl=context)
-    secure = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/cberest/v1/"
-
     with authority.cert_pem.tempfile() as ca_file:
-        async with UMFSession(box.config(base_url=secure, ca_file=ca_file)) as session:
-            assert (await session.exchange_rates.get("USD")).rate
+        async with listening(relay, ssl=context) as front:
+            secure = f"https://127.0.0.1:{front}/cberest/v1/"
+            trusting = box.config(base_url=secure, ca_file=ca_file)
 
-    async with UMFSession(box.config(base_url=secure)) as session:
-        with pytest.raises(errors.UMFError, match=r"(?i)certificate"):
-            await session.exchange_rates.get("USD")
+            async with UMFSession(trusting) as session:
+                assert (await session.exchange_rates.get("USD")).rate
 
-    server.close()
-    await server.wait_closed()
+            async with UMFSession(box.config(base_url=secure)) as session:
+                with pytest.raises(errors.UMFError, match=r"(?i)certificate"):
+                    await session.exchange_rates.get("USD")
 
 
 async def test_on_call_hears_of_every_call_and_of_nothing_secret(box):

@@ -15,16 +15,18 @@ import orders
 import pytest
 import trustme
 
+from tests.servers.streams import listening
 from umfpay import UMFSession, errors
 
 
 async def _pump(source, target):
-    with suppress(ConnectionError, ssl.SSLError):
-        while chunk := await source.read(65536):
-            target.write(chunk)
-            await target.drain()
-
-    target.close()
+    try:
+        with suppress(ConnectionError, ssl.SSLError):
+            while chunk := await source.read(65536):
+                target.write(chunk)
+                await target.drain()
+    finally:
+        target.close()
 
 
 async def _join(reader, writer, host, port, *, first=b""):
@@ -61,17 +63,6 @@ class Proxy:
 
 
 @asynccontextmanager
-async def _listening(handler, **options):
-    server = await asyncio.start_server(handler, "127.0.0.1", 0, **options)
-
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        await server.wait_closed()
-
-
-@asynccontextmanager
 async def _tls_front(box, context):
     """
     TLS in front of the emulator; gives the base URL.
@@ -81,7 +72,7 @@ async def _tls_front(box, context):
     async def front(reader, writer):
         await _join(reader, writer, inner.hostname, inner.port)
 
-    async with _listening(front, ssl=context) as port:
+    async with listening(front, ssl=context) as port:
         yield f"https://127.0.0.1:{port}{inner.path}"
 
 
@@ -104,7 +95,7 @@ async def test_calls_go_through_a_proxy_that_asks_for_a_password(box):
     """
     proxy = Proxy()
 
-    async with _listening(proxy) as port:
+    async with listening(proxy) as port:
         config = box.config(proxy=f"http://user:pass@127.0.0.1:{port}")
 
         async with UMFSession(config) as session:
@@ -126,7 +117,7 @@ async def test_https_tunnels_through_a_proxy(box, authority, context):
     """
     proxy = Proxy()
 
-    async with _listening(proxy) as port, _tls_front(box, context) as base_url:
+    async with listening(proxy) as port, _tls_front(box, context) as base_url:
         with authority.cert_pem.tempfile() as ca_file:
             config = box.config(
                 base_url=base_url, ca_file=ca_file, proxy=f"http://127.0.0.1:{port}"
@@ -210,7 +201,7 @@ async def test_a_gateway_that_went_away_got_nothing(box):
         open_writers.append(writer)
         await _join(reader, writer, inner.hostname, inner.port)
 
-    async with _listening(front) as port:
+    async with listening(front) as port:
         config = box.config(base_url=f"http://127.0.0.1:{port}{inner.path}")
         session = UMFSession(config)
         await session.authorize()

@@ -23,7 +23,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.sql_servers import fresh_database
+from tests.servers.databases import fresh_database
 from umfpay.emulator import Emulator, serve
 from umfpay.testing._server_thread import ServerThread
 

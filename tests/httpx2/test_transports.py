@@ -5,14 +5,13 @@ A session over a transport of httpx2: on a socket, and with doubles.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import re
 from decimal import Decimal
 
 import orders
 import pytest
 
 from tests import virtual_clock
+from tests.servers.streams import RecordingServer
 from umfpay import UMFSession, errors
 
 
@@ -122,56 +121,10 @@ def test_what_was_not_sent_is_sent_again(httpx2, gateway, name, attempts):
     assert (attempts == 1, attempts) == (virtual_clock.run(call), len(tried))
 
 
-class Server:
-    """
-    Answers slowly, when *free* is set; what stands *behind* an answer goes out with it.
-    """
-
-    def __init__(self):
-        self.heads = []
-        self.connections = 0
-        self.behind = b""
-        self.free = asyncio.Event()
-        self.free.set()
-
-    async def talk(self, reader, writer):
-        self.connections += 1
-
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                self.heads.append(head)
-                length = re.search(rb"content-length: (\d+)", head.lower())
-
-                if length:
-                    await reader.readexactly(int(length[1]))
-
-                body = b"{}"
-
-                if b"/oauth/authorize" in head:
-                    body = b'{"access_token":"T","expires_in":3600}'
-                else:
-                    await self.free.wait()
-
-                writer.write(
-                    b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
-                    + body
-                    + self.behind
-                )
-
-        writer.close()
-
-
 @pytest.fixture(name="server")
 async def _server():
-    server = Server()
-    listening = await asyncio.start_server(server.talk, "127.0.0.1", 0)
-    server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
-
-    yield server
-
-    server.free.set()
-    listening.close()
+    async with RecordingServer.running() as server:
+        yield server
 
 
 async def test_cancelled_writes_are_never_sent_and_cost_no_connection(

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from tests import sql_servers
+from tests.servers import databases
 from umfpay import UMFSession
 from umfpay.errors import DuplicateIntentError, JournalError
 from umfpay.journal import Journal
@@ -22,20 +22,20 @@ from umfpay.testing import emulator_transport
 @pytest.fixture(
     name="server",
     scope="module",
-    params=[sql_servers.PostgreSQL, sql_servers.MariaDB],
+    params=[databases.PostgreSQL, databases.MariaDB],
     ids=["postgresql", "mariadb"],
 )
 def _server(request):
     """
     A server that may be stopped: it serves no other test.
     """
-    with sql_servers.running(request.param) as server:
+    with databases.running(request.param) as server:
         yield server
 
 
 @pytest.fixture(name="tables_url")
 def _tables_url(server):
-    with sql_servers.fresh_database(server, tables=True) as url:
+    with databases.fresh_database(server, tables=True) as url:
         yield url
 
 
@@ -55,7 +55,7 @@ async def test_a_call_is_not_sent_while_the_server_is_away(shop, process, paid, 
         await asyncio.to_thread(server.start)
 
     assert not caught.value.money_may_have_moved
-    assert sql_servers.PASSWORD not in repr(caught.value) + str(caught.value)
+    assert databases.PASSWORD not in repr(caught.value) + str(caught.value)
     assert caught.value.__cause__ is caught.value.__context__ is None
     assert not shop.sent("/refund")
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from tests.sql_servers import fresh_database
+from tests.servers.databases import fresh_database
 from umfpay.models import Money
 from umfpay.notifications import NotificationInbox, NotificationReceiver
 from umfpay.sql import Database

@@ -8,7 +8,7 @@ import asyncio
 
 import pytest
 
-from tests.sql_servers import MariaDB, PostgreSQL, fresh_database, running
+from tests.servers.databases import MariaDB, PostgreSQL, fresh_database, running
 from umfpay.errors import DatabaseError
 
 

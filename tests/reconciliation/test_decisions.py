@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from night_shop import MONDAY, TUESDAY, Shop
 
-from tests.sql_servers import fresh_database
+from tests.servers.databases import fresh_database
 from umfpay import errors
 from umfpay.reconciliation import Books, Decision
 from umfpay.reconciliation._decisions import Decisions

@@ -17,7 +17,7 @@ from night_shop import MONDAY, TUESDAY, Shop
 
 from benchmarks._reconciliation_parts import COLUMNS
 from benchmarks.reconciliation_day import write_day
-from tests.sql_servers import PASSWORD, fresh_database
+from tests.servers.databases import PASSWORD, fresh_database
 from umfpay import errors
 from umfpay.reconciliation import Ledger, reconcile
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sql_cable import Cable
+from tests.servers.cable import Cable
 
 
 @pytest.fixture(name="cable", params=["postgresql", "mariadb"])
@@ -14,7 +14,7 @@ async def _cable(request):
     """
     A cable to an empty database of each server, with its `url`.
     """
-    from tests.sql_servers import fresh_database
+    from tests.servers.databases import fresh_database
 
     server = request.getfixturevalue(f"{request.param}_server")
 

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from tests import sql_servers
+from tests.servers import databases
 from umfpay.errors import ConfigError, DatabaseError, MissingExtraError, UMFError
 from umfpay.sensitive import Secret
 from umfpay.sql import Database
@@ -195,7 +195,7 @@ async def test_a_server_that_refuses_shows_no_password(kind, wrong, request, cap
     shown = _shown(caught)
 
     assert CANARY not in shown
-    assert sql_servers.QUOTED_PASSWORD not in shown + caplog.text
+    assert databases.QUOTED_PASSWORD not in shown + caplog.text
     assert CANARY not in caplog.text
     assert caught.__cause__ is None
     assert caught.__context__ is None
@@ -295,7 +295,7 @@ async def test_pgbouncer_in_transaction_mode(postgresql_server, pgbouncer):
     """
     import asyncio
 
-    with sql_servers.fresh_database(postgresql_server) as url:
+    with databases.fresh_database(postgresql_server) as url:
         async with Database(url) as database:
             await database.create_tables()
 

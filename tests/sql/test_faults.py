@@ -11,7 +11,7 @@ import traceback
 import pytest
 from sqlalchemy import func, select
 
-from tests import sql_servers
+from tests.servers import databases
 from umfpay.errors import (
     CommitUnknownError,
     DatabaseTimeoutError,
@@ -43,8 +43,8 @@ def _assert_no_password(error):
     assert frames
     assert error.__cause__ is None
     assert error.__context__ is None
-    assert sql_servers.PASSWORD not in shown
-    assert sql_servers.QUOTED_PASSWORD not in shown
+    assert databases.PASSWORD not in shown
+    assert databases.QUOTED_PASSWORD not in shown
 
 
 async def _count(database):
@@ -164,12 +164,12 @@ async def test_a_server_that_says_nothing_is_given_up_in_time(cable):
         assert 0 == await _count(database)
 
 
-@pytest.mark.parametrize("kind", [sql_servers.PostgreSQL, sql_servers.MariaDB])
+@pytest.mark.parametrize("kind", [databases.PostgreSQL, databases.MariaDB])
 async def test_a_server_is_restarted(kind):
     """
     Killed and started again: connections of before it are replaced.
     """
-    with sql_servers.running(kind) as server:
+    with databases.running(kind) as server:
         server.make_database("shop")
 
         async with Database(server.url("shop")) as database:
@@ -217,7 +217,7 @@ async def test_an_operator_ends_a_transaction_that_is_idle(kind, repeatable, req
     server = request.getfixturevalue(f"{kind}_server")
     calls = 0
 
-    with sql_servers.fresh_database(server, tables=True) as url:
+    with databases.fresh_database(server, tables=True) as url:
         async with Database(url) as database:
 
             async def work(connection):
@@ -249,7 +249,7 @@ async def test_postgresql_ends_a_transaction_that_idles_too_long(postgresql_serv
     """
     By ``idle_in_transaction_session_timeout``, which many providers set.
     """
-    with sql_servers.fresh_database(postgresql_server, tables=True) as url:
+    with databases.fresh_database(postgresql_server, tables=True) as url:
         name = url.rpartition("/")[2]
         postgresql_server.sql(
             f"ALTER DATABASE {name} SET idle_in_transaction_session_timeout = '100ms'"
@@ -337,7 +337,7 @@ async def test_what_a_server_answers_is_named_by_its_code(kind, code, request):
     server = request.getfixturevalue(f"{kind}_server")
     calls = 0
 
-    with sql_servers.fresh_database(server, tables=True) as url:
+    with databases.fresh_database(server, tables=True) as url:
         async with Database(url) as database:
             assert 0 == await _count(database)
 
@@ -365,7 +365,7 @@ async def test_what_disturbed_us_once_is_done_again(kind, code, request):
     server = request.getfixturevalue(f"{kind}_server")
     calls = 0
 
-    with sql_servers.fresh_database(server, tables=True) as url:
+    with databases.fresh_database(server, tables=True) as url:
         async with Database(url) as database:
 
             async def work(connection):

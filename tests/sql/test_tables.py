@@ -175,10 +175,10 @@ async def test_tables_of_a_schema(postgresql_server, mariadb_server):
     """
     It is made with them; the default one stays empty.
     """
-    from tests import sql_servers
+    from tests.servers import databases
 
     for server in (postgresql_server, mariadb_server):
-        with sql_servers.fresh_database(server) as url:
+        with databases.fresh_database(server) as url:
             name = f"shop_{url.rpartition('/')[2]}"
 
             async with Database(url, schema=name) as database:

@@ -13,7 +13,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from tests.sql_servers import fresh_database
+from tests.servers.databases import fresh_database
 from umfpay.sensitive import Secret
 from umfpay.sql import Database
 from umfpay.tokens import FetchedToken, TokenCache, TokenRecord

@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from tests.servers.redis import redis_server
 from umfpay.errors import ConfigError, TokenStoreError
 from umfpay.tokens import RedisTokenStore, TokenCache, open_store
 
@@ -22,11 +23,11 @@ def _store(redis_server, tmp_path):
 
 
 @pytest.fixture(name="own_server")
-def _own_server(make_redis):
+def _own_server():
     """
     A server that a test may end or freeze.
     """
-    server = make_redis()
+    server = redis_server()
     server.start()
     yield server
     server.stop()

@@ -16,7 +16,13 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from tests.sql_servers import PASSWORD, QUOTED_PASSWORD, MariaDB, PostgreSQL, running
+from tests.servers.databases import (
+    PASSWORD,
+    QUOTED_PASSWORD,
+    MariaDB,
+    PostgreSQL,
+    running,
+)
 from tests.tokens.conftest import make_tables
 from umfpay import Config, UMFSession
 from umfpay.emulator import Emulator, serve

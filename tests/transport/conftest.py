@@ -8,12 +8,15 @@ import asyncio
 import inspect
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import attrs
 import pytest
 import trustme
 
+from tests.servers.streams import answer, listening, read_request
 from tests.transport.bearer import BearerToken
 from umfpay.protocol import PrivateKey, Signer, Verifier, sign_envelope
 from umfpay.resources import FileProof
@@ -32,8 +35,6 @@ from umfpay.transport import (
 
 BASE = "https://gateway.example/cberest/v1"
 SUCCESS = {"ret_msg": "Success", "ret_code": "0000"}
-
-Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @attrs.define
@@ -275,83 +276,22 @@ def _call() -> Callable[..., CallState]:
 
 @pytest.fixture(name="serve")
 async def _serve() -> AsyncIterator[Callable[..., Awaitable[Served]]]:
-    servers: list[asyncio.Server] = []
-    # The loop holds them weakly: one that waits for nothing could be collected.
-    tasks: set[asyncio.Task[Any]] = set()
+    async with AsyncExitStack() as stack:
 
-    async def serve(talk: Callable[..., Awaitable[None]], **options: Any) -> Served:
-        served = Served(port=0)
+        async def serve(talk: Callable[..., Awaitable[None]], **options: Any) -> Served:
+            served = Served(port=0)
+            served.port = await stack.enter_async_context(
+                listening(partial(talk, served), **options)
+            )
 
-        async def connected(
-            reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-        ) -> None:
-            task = asyncio.current_task()
-            assert task is not None
-            tasks.add(task)
+            return served
 
-            # One that is cancelled ends well: the streams of Python 3.11 do not expect it.
-            try:
-                await talk(served, reader, writer)
-            except (
-                ConnectionError,
-                asyncio.IncompleteReadError,
-                asyncio.CancelledError,
-            ):
-                pass
-            finally:
-                writer.close()
-
-        server = await asyncio.start_server(connected, "127.0.0.1", 0, **options)
-        servers.append(server)
-        served.port = server.sockets[0].getsockname()[1]
-
-        return served
-
-    yield serve
-
-    for server in servers:
-        server.close()
-
-    for task in tasks:
-        task.cancel()
-
-    if tasks:
-        await asyncio.wait(tasks)
-
-
-@pytest.fixture(name="read_request")
-def _read_request() -> Callable[[asyncio.StreamReader], Awaitable[bytes]]:
-    async def read_request(reader: asyncio.StreamReader) -> bytes:
-        """
-        Read one request to the end of its body.
-        """
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = 0
-
-        for line in head.split(b"\r\n"):
-            name, _, value = line.partition(b":")
-
-            if name.lower() == b"content-length":
-                length = int(value)
-
-        return head + await reader.readexactly(length)
-
-    return read_request
-
-
-def answer(body: bytes = b"{}", *headers: bytes, status: bytes = b"200 OK") -> bytes:
-    """
-    Return an answer as bytes.
-    """
-    lines = [b"HTTP/1.1 " + status, b"Content-Length: %d" % len(body), *headers]
-
-    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+        yield serve
 
 
 @pytest.fixture(name="answering")
 def _answering(
     serve: Callable[..., Awaitable[Served]],
-    read_request: Callable[[asyncio.StreamReader], Awaitable[bytes]],
 ) -> Callable[..., Awaitable[Served]]:
     async def answering(
         body: bytes = b"{}",
@@ -376,7 +316,6 @@ def _answering(
 @pytest.fixture(name="scripted")
 def _scripted(
     serve: Callable[..., Awaitable[Served]],
-    read_request: Callable[[asyncio.StreamReader], Awaitable[bytes]],
 ) -> Callable[..., Awaitable[Served]]:
     async def scripted(*steps: Any, **options: Any) -> Served:
         """

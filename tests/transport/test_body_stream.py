@@ -10,6 +10,7 @@ import socket
 
 import pytest
 
+from tests.servers.streams import read_request
 from umfpay.transport import Failure, HTTPExchangeError
 from umfpay.transport._body_stream import HIGH_WATER_BYTES
 
@@ -19,7 +20,7 @@ def head(length):
 
 
 @pytest.fixture(name="fetch")
-def _fetch(serve, read_request, open_pool, call, security):
+def _fetch(serve, open_pool, call, security):
     async def fetch(send, **changes):
         """
         Ask for a file that *send* writes; return the answer.

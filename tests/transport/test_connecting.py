@@ -13,6 +13,7 @@ import threading
 
 import pytest
 
+from tests.servers.streams import listening
 from umfpay.errors import ConfigError
 from umfpay.sensitive import Secret
 from umfpay.transport import Effect, Failure, HTTPExchangeError
@@ -201,10 +202,9 @@ async def test_a_server_without_tls_sent_nothing(answering, open_pool, call):
     async def talk(reader, writer):
         await reader.read(10)
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        writer.close()
 
-    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
-        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    async with listening(talk) as port:
+        url = f"https://127.0.0.1:{port}/"
         error = await failed(open_pool(url), call(Effect.MONEY, url=url))
 
     assert Failure.CONNECT is error.failure

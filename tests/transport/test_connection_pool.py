@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from tests.servers.streams import read_request
 from tests.transport.bearer import BearerToken
 from tests.transport.readers import make_state
 from umfpay.sensitive import Secret
@@ -30,7 +31,7 @@ STORM = int(os.environ.get("UMFPAY_CANCELLATIONS", "2000"))
 
 
 @pytest.fixture(name="silent")
-def _silent(serve, read_request):
+def _silent(serve):
     async def silent(**options):
         """
         Serve connections that read one request and say nothing.
@@ -168,9 +169,7 @@ async def test_what_cannot_be_sent_reaches_no_connection(open_pool, call):
 
 
 @pytest.mark.parametrize("size", [1, 3])
-async def test_who_waits_longest_is_served_first(
-    serve, read_request, open_pool, call, size
-):
+async def test_who_waits_longest_is_served_first(serve, open_pool, call, size):
     """Two thousand callers on few connections get their turn in the order they came."""
     order = []
 
@@ -189,9 +188,7 @@ async def test_who_waits_longest_is_served_first(
     assert size > max(abs(place - number) for place, number in enumerate(order))
 
 
-async def test_a_newcomer_waits_behind_those_who_wait(
-    serve, read_request, open_pool, call
-):
+async def test_a_newcomer_waits_behind_those_who_wait(serve, open_pool, call):
     """Whoever has just finished does not get the connection again before them."""
     order = []
 
@@ -212,9 +209,7 @@ async def test_a_newcomer_waits_behind_those_who_wait(
     assert [b"a", b"b", b"c"] * 3 == order
 
 
-async def test_no_more_connections_are_open_than_allowed(
-    serve, read_request, open_pool, call
-):
+async def test_no_more_connections_are_open_than_allowed(serve, open_pool, call):
     """Also while they end after each answer; none is left out either."""
     seen = set()
 
@@ -275,7 +270,7 @@ async def test_a_cancelled_exchange_ends_its_connection(silent, open_pool, call)
 
 
 async def test_a_pool_of_ten_survives_a_storm_of_cancellations(
-    serve, read_request, open_pool, call, security
+    serve, open_pool, call, security
 ):
     """Cancelled at any moment, connecting, waiting, reading: twenty of twenty work."""
 
@@ -678,7 +673,7 @@ def test_a_child_process_speaks_on_no_connection_of_its_parent():
 
 
 @pytest.mark.parametrize("end", ["announced", "cut"])
-def test_uvloop_works(call, security, read_request, end):
+def test_uvloop_works(call, security, end):
     """Plain and TLS: calls, waiting, a silent peer, the end of a file, closing."""
 
     arrived = asyncio.Event()

@@ -13,6 +13,7 @@ import threading
 
 import pytest
 
+from tests.servers.streams import read_request
 from umfpay.transport import ConnectionPool, Effect, Failure, HTTPExchangeError
 from umfpay.transport._http_connection import IDLE_SECONDS, HttpConnection, idle_limit
 
@@ -42,7 +43,7 @@ def reset(writer):
 
 
 @pytest.fixture(name="numbering")
-def _numbering(serve, read_request, security):
+def _numbering(serve, security):
     async def numbering(*headers, behind=lambda number: b""):
         """
         Serve answers "1", "2", ... and keep each connection's writer.
@@ -181,7 +182,7 @@ async def test_what_comes_behind_an_answer_closes_the_connection(
 
 @pytest.mark.parametrize("security", ["TLS 1.2", "TLS 1.3"], indirect=True)
 async def test_an_end_in_the_same_segment_as_an_answer_costs_no_call(
-    serve, read_request, open_pool, call, security
+    serve, open_pool, call, security
 ):
     """TLS has read the goodbye by then: who waits does not get this connection."""
 
@@ -219,7 +220,7 @@ DEATHS = {
 @pytest.mark.parametrize("kind", DEATHS)
 @both
 async def test_a_request_that_was_read_counts_as_sent(
-    serve, read_request, exchange, security, advance, kind, effect
+    serve, exchange, security, advance, kind, effect
 ):
     """However the server ends after reading, nobody may believe it did not read."""
     words = {

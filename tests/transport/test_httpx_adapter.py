@@ -5,12 +5,11 @@ The adapter for a user's own transport, around httpx over real sockets and aroun
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import re
 
 import httpx
 import pytest
 
+from tests.servers.streams import RecordingServer
 from tests.transport.bearer import BearerToken
 from umfpay.errors import TransportError
 from umfpay.sensitive import Secret
@@ -31,51 +30,10 @@ from umfpay.transport._httpx_adapter import (
 )
 
 
-class Server:
-    """
-    Answers requests as *answer* says, and keeps what arrived.
-    """
-
-    def __init__(self):
-        self.heads = []
-        self.bodies = []
-        self.connections = 0
-        self.free = asyncio.Event()
-        self.free.set()
-        self.behind = b""
-
-    async def talk(self, reader, writer):
-        self.connections += 1
-
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                self.heads.append(head)
-                length = re.search(rb"content-length: (\d+)", head.lower())
-                body = await reader.readexactly(int(length[1])) if length else b""
-                self.bodies.append(body)
-                await self.free.wait()
-                writer.write(
-                    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}" + self.behind
-                )
-
-        writer.close()
-
-    @property
-    def posts(self):
-        return [body for body in self.bodies if body]
-
-
 @pytest.fixture(name="server")
 async def _server():
-    server = Server()
-    listening = await asyncio.start_server(server.talk, "127.0.0.1", 0)
-    server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1/"
-
-    yield server
-
-    server.free.set()
-    listening.close()
+    async with RecordingServer.running() as server:
+        yield server
 
 
 @pytest.fixture(name="adapter")

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests import virtual_clock
+from tests.servers.streams import read_request
 from umfpay.errors import (
     AuthenticationError,
     ConfigError,
@@ -480,7 +481,7 @@ async def test_the_bytes_signed_are_the_bytes_that_arrive(
 @pytest.mark.parametrize("kind", ["drop", "reset", "half"])
 @pytest.mark.parametrize("effect", [Effect.MONEY, Effect.READ])
 async def test_a_write_dropped_after_it_was_read_is_sent_exactly_once(
-    serve, read_request, over_sockets, call, kind, effect
+    serve, over_sockets, call, kind, effect
 ):
     """Money is never asked for twice because a connection broke; a read thrice."""
 
@@ -522,7 +523,7 @@ async def test_a_read_survives_a_page_of_a_proxy(scripted, over_sockets, call, g
 @pytest.mark.parametrize("edge", ["ours", "httpx"])
 @pytest.mark.parametrize("effect", [Effect.READ, *WRITES])
 async def test_an_edge_that_hangs_ends_at_the_deadline(
-    serve, read_request, open_pool, make_pipeline, call, advance, edge, effect
+    serve, open_pool, make_pipeline, call, advance, edge, effect
 ):
     """The request has left, and nothing comes; the attempt alone would take longer."""
 

@@ -17,8 +17,8 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from tests.sql_cable import Cable
-from tests.sql_servers import MariaDB, PostgreSQL, running
+from tests.servers.cable import Cable
+from tests.servers.databases import MariaDB, PostgreSQL, running
 from tests.stress.crash.life import TOTALS
 from umfpay.sql import Database
 

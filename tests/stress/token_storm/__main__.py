@@ -28,8 +28,8 @@ import attrs
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks._redis import redis_server
-from tests.sql_servers import MariaDB, PostgreSQL, fresh_database, running
+from tests.servers.databases import MariaDB, PostgreSQL, fresh_database, running
+from tests.servers.redis import redis_server
 from tests.stress.token_storm._steps import Executioner, Step
 from umfpay.emulator import Emulator, serve
 from umfpay.sql import Database
