@@ -14,6 +14,7 @@ import typing
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from unittest.mock import patch
 
 import attrs
@@ -329,7 +330,7 @@ def test_forms_are_checked_once():
 _ORDINARY = """
 import sys
 from umfpay._codec import PayerBody, encode
-from umfpay.cli._demo_order import card_payer, guide_payment
+from tests.guide_orders import card_payer, guide_payment
 from umfpay.sensitive import Sealed
 seal = lambda secret: Sealed("abc=")
 encode(guide_payment("https://shop.example/notify"), seal=seal)
@@ -343,4 +344,5 @@ def test_cattrs_is_loaded_for_odd_bodies_only():
     """
     A shop that makes payments has no need of it.
     """
-    subprocess.run([sys.executable, "-c", _ORDINARY], check=True)
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", _ORDINARY], check=True, cwd=root)

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.guide_orders import card_payer, guide_payment
 from umfpay import Private, Sealed, Secret, models
 from umfpay._codec import EncodeOptions, PayerBody, encode
-from umfpay.cli._demo_order import card_payer, guide_payment
 from umfpay.errors import ConfigError
 from umfpay.models import (
     BankCard,

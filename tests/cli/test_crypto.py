@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from umfpay.cli._exit_codes import Exit
-from umfpay.cli._main import run
+from umfpay.cli import ExitCode, run
 from umfpay.protocol import Opener, PrivateKey, Signer
 from umfpay.sensitive import Secret
 
@@ -27,7 +26,7 @@ CERTIFICATE = VECTORS / "gateway_1024.cert.crt"
 PASSPHRASE = "canary-passphrase-77d0"
 RESPONSES = json.loads((VECTORS / "response_signatures.json").read_text())
 NOTIFICATIONS = json.loads((VECTORS / "notifications.json").read_text())
-CODES = {"valid": Exit.GOOD, "forged": Exit.NO, "unsigned": Exit.UNSIGNED}
+CODES = {"valid": ExitCode.OK, "forged": ExitCode.NO, "unsigned": ExitCode.UNSIGNED}
 WORDS = {"valid": "verified", "forged": "forged", "unsigned": "unsigned"}
 REQUEST = '{"name":"张三"}\n'.encode()
 
@@ -77,7 +76,7 @@ def test_sign_prints_the_signature_of_the_file(tmp_path, capsys):
     path = tmp_path / "request.json"
     path.write_bytes(REQUEST)
 
-    assert Exit.GOOD == run(["sign", "--key", str(MERCHANT), str(path)])
+    assert ExitCode.OK == run(["sign", "--key", str(MERCHANT), str(path)])
 
     output = capsys.readouterr()
 
@@ -91,7 +90,7 @@ def test_sign_reads_standard_input(given, capsys):
     """
     given(REQUEST)
 
-    assert Exit.GOOD == run(["sign", "--key", str(MERCHANT), "-"])
+    assert ExitCode.OK == run(["sign", "--key", str(MERCHANT), "-"])
     assert (
         Signer(PrivateKey.load(MERCHANT)).sign(REQUEST)
         == capsys.readouterr().out.strip()
@@ -107,7 +106,7 @@ def test_sign_takes_the_passphrase_from_the_environment(
     given(REQUEST)
     monkeypatch.setenv("KEY_PASSPHRASE", PASSPHRASE)
 
-    assert Exit.GOOD == run(
+    assert ExitCode.OK == run(
         ["sign", "--key", str(encrypted), "--passphrase-env", "KEY_PASSPHRASE", "-"]
     )
     assert (
@@ -141,7 +140,7 @@ def test_a_passphrase_that_is_not_there_or_wrong_is_wrong_use(
     code = run([*command, str(encrypted), "--passphrase-env", "KEY_PASSPHRASE", *file])
     output = capsys.readouterr()
 
-    assert Exit.WRONG_USE == code
+    assert ExitCode.ERROR == code
     assert message in output.err
     assert "canary" not in output.err
     assert "" == output.out
@@ -193,11 +192,11 @@ def test_a_notification_counts_as_it_was_received(given, capsys):
     arguments = ["verify", "--certificate", str(CERTIFICATE), *header]
     given(body + b"\n")
 
-    assert Exit.GOOD == run([*arguments, "-"])
+    assert ExitCode.OK == run([*arguments, "-"])
 
     given(body + b"\n")
 
-    assert Exit.NO == run([*arguments, "--notification", "-"])
+    assert ExitCode.NO == run([*arguments, "--notification", "-"])
     assert "the header Signature does not verify" in capsys.readouterr().out
 
 
@@ -219,7 +218,7 @@ def test_verify_takes_the_header_as_line_or_value(spell, given, capsys):
     given(body)
     header = spell.format(Signer(PrivateKey.load(GATEWAY)).sign(body))
 
-    assert Exit.GOOD == run(
+    assert ExitCode.OK == run(
         ["verify", "--certificate", str(CERTIFICATE), "--header", header, "-"]
     )
     assert "verified | 验签通过\n" == capsys.readouterr().out
@@ -231,7 +230,7 @@ def test_another_header_is_wrong_use(answer, capsys):
     """
     arguments = ["verify", "--certificate", str(CERTIFICATE), str(answer)]
 
-    assert Exit.WRONG_USE == run([*arguments, "--header", "Date: today"])
+    assert ExitCode.ERROR == run([*arguments, "--header", "Date: today"])
     assert "--header takes" in capsys.readouterr().err
 
 
@@ -242,7 +241,7 @@ def test_a_header_that_was_lost_on_the_way_is_not_called_forged(answer, capsys, 
     """
     arguments = ["verify", "--certificate", str(CERTIFICATE), str(answer)]
 
-    assert Exit.WRONG_USE == run([*arguments, "--header", header])
+    assert ExitCode.ERROR == run([*arguments, "--header", header])
     assert "holds no signature" in capsys.readouterr().err
 
 
@@ -253,7 +252,7 @@ def test_what_cannot_be_read_is_not_good(given, capsys, body):
     """
     given(body)
 
-    assert Exit.NO == run(["verify", "--certificate", str(CERTIFICATE), "-"])
+    assert ExitCode.NO == run(["verify", "--certificate", str(CERTIFICATE), "-"])
     assert capsys.readouterr().out.startswith("unreadable | 无法读取 (it is not ")
 
 
@@ -263,7 +262,7 @@ def test_a_forged_answer_tells_why_and_nothing_of_it(given, capsys):
     """
     given(b'{"meta":{"sign":"AAAA","ret_msg":"canary"}}')
 
-    assert Exit.NO == run(["verify", "--certificate", str(CERTIFICATE), "-"])
+    assert ExitCode.NO == run(["verify", "--certificate", str(CERTIFICATE), "-"])
     assert "forged | 签名无效 (meta.sign does not verify)\n" == capsys.readouterr().out
 
 
@@ -283,7 +282,7 @@ def test_seal_prints_what_the_gateway_opens(given, capsys, given_bytes, plain):
     """
     given(given_bytes)
 
-    assert Exit.GOOD == run(["seal", "--certificate", str(CERTIFICATE)])
+    assert ExitCode.OK == run(["seal", "--certificate", str(CERTIFICATE)])
 
     sealed = capsys.readouterr().out
 
@@ -298,7 +297,7 @@ def test_seal_writes_gbk_when_asked(given, capsys, charset):
     """
     given("张三".encode())
 
-    assert Exit.GOOD == run(
+    assert ExitCode.OK == run(
         ["seal", "--certificate", str(CERTIFICATE), "--charset", charset]
     )
 
@@ -327,7 +326,7 @@ def test_what_cannot_be_sealed_is_wrong_use(
     given(content)
     arguments = ["seal", "--certificate", str(CERTIFICATE), "--charset", charset]
 
-    assert Exit.WRONG_USE == run([*debug, *arguments])
+    assert ExitCode.ERROR == run([*debug, *arguments])
 
     output = capsys.readouterr()
 
@@ -348,7 +347,7 @@ def test_keys_tells_what_a_file_is(file, kind, bits, capsys):
     """
     Kind, size and fingerprint; a small key has a remark.
     """
-    assert Exit.GOOD == run(["keys", str(VECTORS / file)])
+    assert ExitCode.OK == run(["keys", str(VECTORS / file)])
 
     output = capsys.readouterr().out
     lines = dict(line.split(maxsplit=1) for line in output.splitlines())
@@ -378,7 +377,7 @@ def test_keys_reads_standard_input(given, capsys):
     """
     given(MERCHANT.read_bytes())
 
-    assert Exit.GOOD == run(["keys", "-"])
+    assert ExitCode.OK == run(["keys", "-"])
     assert "private key" in capsys.readouterr().out
 
 
@@ -389,7 +388,7 @@ def test_a_file_that_was_cut_is_reported(tmp_path, capsys):
     path = tmp_path / "cut.p8"
     path.write_bytes(MERCHANT.read_bytes()[:300])
 
-    assert Exit.WRONG_USE == run(["keys", str(path)])
+    assert ExitCode.ERROR == run(["keys", str(path)])
     assert "its end is missing" in capsys.readouterr().err
 
 
@@ -421,14 +420,14 @@ def test_a_passphrase_is_the_bytes_of_the_environment(tmp_path):
             env=environment,
         )
 
-        assert (Exit.GOOD, b"") == (done.returncode, done.stderr)
+        assert (ExitCode.OK, b"") == (done.returncode, done.stderr)
 
 
 def test_a_variable_without_a_name_is_wrong_use(capsys):
     """
     The option is named, not an empty name.
     """
-    assert Exit.WRONG_USE == run(["keys", str(MERCHANT), "--passphrase-env", ""])
+    assert ExitCode.ERROR == run(["keys", str(MERCHANT), "--passphrase-env", ""])
     assert "--passphrase-env takes the name" in capsys.readouterr().err
 
 
@@ -463,7 +462,7 @@ def test_a_file_that_is_not_there_is_wrong_use(command, given, capsys, tmp_path)
     for path in (str(tmp_path / "missing"), str(tmp_path)):
         given(b"x")
 
-        assert Exit.WRONG_USE == run([part.format(path) for part in command])
+        assert ExitCode.ERROR == run([part.format(path) for part in command])
 
         output = capsys.readouterr()
 
@@ -476,7 +475,7 @@ def test_a_name_that_no_file_can_have_is_wrong_use(capsys):
     """
     A zero character is a ValueError of Python.
     """
-    assert Exit.WRONG_USE == run(["sign", "--key", str(MERCHANT), "a\0b"])
+    assert ExitCode.ERROR == run(["sign", "--key", str(MERCHANT), "a\0b"])
     assert "cannot be read (ValueError)" in capsys.readouterr().err
 
 
@@ -490,7 +489,7 @@ def test_a_file_that_is_no_key_is_wrong_use(command, given, capsys, tmp_path):
         path = tmp_path / "file"
         path.write_bytes(content)
 
-        assert Exit.WRONG_USE == run([part.format(path) for part in command])
+        assert ExitCode.ERROR == run([part.format(path) for part in command])
         assert str(path) in capsys.readouterr().err
 
 
@@ -500,9 +499,9 @@ def test_the_wrong_file_of_the_two_is_named(given, capsys):
     """
     given(b"x")
 
-    assert Exit.WRONG_USE == run(["sign", "--key", str(CERTIFICATE), "-"])
+    assert ExitCode.ERROR == run(["sign", "--key", str(CERTIFICATE), "-"])
     assert "this is a certificate" in capsys.readouterr().err
-    assert Exit.WRONG_USE == run(["verify", "--certificate", str(MERCHANT), "-"])
+    assert ExitCode.ERROR == run(["verify", "--certificate", str(MERCHANT), "-"])
     assert "this is a private key" in capsys.readouterr().err
 
 
@@ -522,7 +521,7 @@ def test_missing_arguments_are_wrong_use(arguments, capsys):
     """
     click says which.
     """
-    assert Exit.WRONG_USE == run(arguments)
+    assert ExitCode.ERROR == run(arguments)
     assert "--help" in capsys.readouterr().err
 
 

@@ -14,7 +14,7 @@ import sys
 
 import pytest
 
-from umfpay.cli._main import run
+from umfpay.cli import run
 from umfpay.emulator import Emulator
 from umfpay.flows import _card_refusals
 
@@ -50,7 +50,9 @@ def test_the_demo_takes_the_guides_payment(capsys):
 
 
 @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "ALL_PROXY"])
-def test_a_proxy_of_the_environment_is_not_for_this_machine(capsys, monkeypatch, name):
+def test_a_proxy_of_the_environment_is_not_for_this_machine(
+    settings, capsys, monkeypatch, name
+):
     """
     The emulator is asked itself, also where no_proxy does not name it.
     """
@@ -60,6 +62,8 @@ def test_a_proxy_of_the_environment_is_not_for_this_machine(capsys, monkeypatch,
 
     assert 0 == run(["demo"])
     assert "11 of 11" in capsys.readouterr().out
+    assert 0 == run(["demo", "--config", str(settings)])
+    assert "4 of 4" in capsys.readouterr().out
 
 
 def test_the_demo_prints_one_line_a_step(capsys):

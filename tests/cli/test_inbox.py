@@ -10,8 +10,7 @@ import json
 import pytest
 
 from umfpay import Config
-from umfpay.cli._exit_codes import Exit
-from umfpay.cli._main import run
+from umfpay.cli import ExitCode, run
 from umfpay.models import Money
 from umfpay.notifications import NotificationInbox, NotificationReceiver
 from umfpay.protocol import PrivateKey
@@ -53,7 +52,7 @@ def test_what_waits_is_listed_shown_and_released(given, capsys):
     """
     By its key; that something waits is the answer no.
     """
-    assert Exit.NO == run(["inbox", "list", *given, "--json"])
+    assert ExitCode.NO == run(["inbox", "list", *given, "--json"])
     listed = json.loads(capsys.readouterr().out)
     assert ("unconfirmed", "n1", "PAY_A") == (
         listed["why"],
@@ -61,12 +60,12 @@ def test_what_waits_is_listed_shown_and_released(given, capsys):
         listed["id"],
     )
 
-    assert Exit.GOOD == run(["inbox", "show", listed["key"], *given])
+    assert ExitCode.OK == run(["inbox", "show", listed["key"], *given])
     assert '"PAY_A"' in json.loads(capsys.readouterr().out)["body"]
-    assert Exit.GOOD == run(["inbox", "replay", listed["key"], *given])
-    assert Exit.GOOD == run(["inbox", "release", listed["key"], *given])
+    assert ExitCode.OK == run(["inbox", "replay", listed["key"], *given])
+    assert ExitCode.OK == run(["inbox", "release", listed["key"], *given])
     assert "released | 已放行" in capsys.readouterr().out
-    assert Exit.GOOD == run(["inbox", "list", *given])
+    assert ExitCode.OK == run(["inbox", "list", *given])
 
 
 def test_an_unknown_key_is_the_answer_no(given, capsys):
@@ -74,8 +73,8 @@ def test_an_unknown_key_is_the_answer_no(given, capsys):
     Nothing waits under it.
     """
     for verb in ("show", "replay"):
-        assert Exit.NO == run(["inbox", verb, "0", *given])
+        assert ExitCode.NO == run(["inbox", verb, "0", *given])
 
     assert "没有等待中的该事件" in capsys.readouterr().err
-    assert Exit.WRONG_USE == run(["inbox", "release", "0", *given])
+    assert ExitCode.ERROR == run(["inbox", "release", "0", *given])
     assert "canary" not in capsys.readouterr().err

@@ -14,29 +14,30 @@ from pathlib import Path
 import click
 import pytest
 
-from umfpay.cli import _main
-from umfpay.cli._exit_codes import Exit
-from umfpay.cli._main import run, umfpay
+from umfpay.cli import ExitCode, run
 from umfpay.errors import ConfigError
+from umfpay.reconciliation import Ledger
 
 
 DOCS = Path(__file__).parent.parent.parent / "docs/reference/cli.md"
 
 
-def _command(name, error):
-    @click.command(name)
-    def fail():
-        raise error
-
-    return fail
-
-
 @pytest.fixture(name="failing")
 def _failing(monkeypatch):
+    """
+    Let what a command calls raise an error.
+    """
+
     def add(error):
-        monkeypatch.setitem(umfpay.commands, "fail", _command("fail", error))
+        def fail(*_, **__):
+            raise error
+
+        monkeypatch.setattr(Ledger, "csv", fail)
 
     return add
+
+
+FAILING = ["ledger", "show", "orders.csv"]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_an_error_is_one_line_and_its_code(failing, capsys, error, code, message
     """
     failing(error)
 
-    assert code == run(["fail"])
+    assert code == run(FAILING)
 
     output = capsys.readouterr()
 
@@ -72,12 +73,12 @@ def test_debug_prints_the_traceback_without_locals(failing, capsys):
     """
     failing(RuntimeError("why"))
 
-    assert Exit.BUG == run(["--debug", "fail"])
+    assert ExitCode.BUG == run(["--debug", *FAILING])
     assert "Traceback" in capsys.readouterr().err
 
     failing(ConfigError("why", "为何"))
 
-    assert Exit.WRONG_USE == run(["--debug", "fail"])
+    assert ExitCode.ERROR == run(["--debug", *FAILING])
     assert "Traceback" in capsys.readouterr().err
 
 
@@ -85,7 +86,7 @@ def test_an_unknown_command_is_wrong_use(capsys):
     """
     click's own errors end in 2.
     """
-    assert Exit.WRONG_USE == run(["dmeo"])
+    assert ExitCode.ERROR == run(["dmeo"])
     assert "dmeo" in capsys.readouterr().err
 
 
@@ -93,9 +94,9 @@ def test_help_and_version_are_good(capsys):
     """
     They print and end in 0.
     """
-    assert Exit.GOOD == run(["--help"])
+    assert ExitCode.OK == run(["--help"])
     assert "emulator" in capsys.readouterr().out
-    assert Exit.GOOD == run(["--version"])
+    assert ExitCode.OK == run(["--version"])
 
 
 def test_an_error_of_the_system_is_no_bug(failing, capsys):
@@ -104,7 +105,7 @@ def test_an_error_of_the_system_is_no_bug(failing, capsys):
     """
     failing(OSError(24, "Too many open files"))
 
-    assert Exit.WRONG_USE == run(["fail"])
+    assert ExitCode.ERROR == run(FAILING)
 
     error = capsys.readouterr().err
 
@@ -128,7 +129,7 @@ def test_wrong_usage_is_one_line_in_both_languages(
     """
     It names what is wrong and where to read on.
     """
-    assert Exit.WRONG_USE == run(arguments)
+    assert ExitCode.ERROR == run(arguments)
 
     error = capsys.readouterr().err
 
@@ -142,7 +143,7 @@ def test_without_arguments_the_help_is_shown(capsys):
     """
     On standard error: nobody asked for it.
     """
-    assert Exit.WRONG_USE == run([])
+    assert ExitCode.ERROR == run([])
 
     output = capsys.readouterr()
 
@@ -214,7 +215,7 @@ def test_shells_can_complete_it():
         env={**os.environ, "_UMFPAY_COMPLETE": "zsh_source"},
     )
 
-    assert Exit.GOOD == done.returncode
+    assert ExitCode.OK == done.returncode
     assert done.stdout.startswith("#compdef umfpay")
 
 
@@ -229,7 +230,7 @@ def test_without_click_the_extra_is_named():
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
 
-    assert Exit.WRONG_USE == done.returncode
+    assert ExitCode.ERROR == done.returncode
     assert "umfpay[cli]" in done.stderr
 
 
@@ -238,7 +239,7 @@ def test_another_missing_module_is_not_hidden():
     Only the extra's own libraries are explained.
     """
     code = (
-        "import sys; sys.modules['umfpay.cli._exit_codes'] = None; "
+        "import sys; sys.modules['umfpay.cli._streams'] = None; "
         "from umfpay.cli import main; main()"
     )
     done = subprocess.run(
@@ -252,11 +253,10 @@ def test_the_exit_codes_are_those_of_the_docs():
     """
     One table, in code and in docs.
     """
-    assert [0, 1, 2, 3, 70, 130, 141] == sorted(Exit)
-    assert [str(int(code)) for code in Exit] == re.findall(
+    assert [0, 1, 2, 3, 70, 130, 141] == sorted(ExitCode)
+    assert [str(int(code)) for code in ExitCode] == re.findall(
         r"^\| (\d+) \|", DOCS.read_text(), re.M
     )
-    assert _main.Exit is Exit
 
 
 def test_a_missing_extra_is_named_when_a_command_needs_it():

@@ -13,8 +13,7 @@ import orders
 import pytest
 
 from umfpay import Config, UMFSession
-from umfpay.cli._exit_codes import Exit
-from umfpay.cli._main import run
+from umfpay.cli import ExitCode, run
 
 
 @pytest.fixture(name="ids")
@@ -38,7 +37,7 @@ def test_payments_are_queried_by_a_file_of_ids(settings, ids, capsys, tmp_path):
     """
     given = ["query", "--ids", str(ids), "--config", str(settings)]
 
-    assert Exit.GOOD == run([*given, "--json"])
+    assert ExitCode.OK == run([*given, "--json"])
 
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
@@ -48,7 +47,7 @@ def test_payments_are_queried_by_a_file_of_ids(settings, ids, capsys, tmp_path):
     with ids.open("a") as file:
         file.write("PAY_NOBODY\n")
 
-    assert Exit.NO == run(given)
+    assert ExitCode.NO == run(given)
 
     output = capsys.readouterr()
 
@@ -56,7 +55,9 @@ def test_payments_are_queried_by_a_file_of_ids(settings, ids, capsys, tmp_path):
     assert "PAY_NOBODY  00060760  The gateway refused with" in output.err
     assert " | 平台拒绝" in output.err
 
-    assert Exit.NO == run([*given, "--json", "--checkpoint", str(tmp_path / "done")])
+    assert ExitCode.NO == run(
+        [*given, "--json", "--checkpoint", str(tmp_path / "done")]
+    )
     assert "PAY_NOBODY" in capsys.readouterr().out
 
 
@@ -64,7 +65,7 @@ def test_refunds_too(settings, ids, capsys):
     """
     An id of another kind is refused.
     """
-    assert Exit.NO == run(
+    assert ExitCode.NO == run(
         ["query", "--ids", str(ids), "--kind", "refunds", "--config", str(settings)]
     )
     assert 3 == len(capsys.readouterr().err.splitlines())
@@ -76,11 +77,11 @@ def test_a_query_that_cannot_begin_is_an_error(settings, ids, capsys, tmp_path):
     """
     given = ["query", "--config", str(settings), "--ids"]
 
-    assert Exit.WRONG_USE == run([*given, str(tmp_path / "missing")])
+    assert ExitCode.ERROR == run([*given, str(tmp_path / "missing")])
 
     ids.write_bytes(b"\xff\xfe\x00")
 
-    assert Exit.WRONG_USE == run([*given, str(ids)])
+    assert ExitCode.ERROR == run([*given, str(ids)])
     assert "not UTF-8" in capsys.readouterr().err
 
 
@@ -90,7 +91,7 @@ def test_a_file_that_holds_no_ids_is_neither_sent_nor_shown(settings, capsys):
     """
     given = ["query", "--config", str(settings), "--ids", str(settings)]
 
-    assert Exit.WRONG_USE == run(given)
+    assert ExitCode.ERROR == run(given)
 
     printed = capsys.readouterr()
 
@@ -109,7 +110,7 @@ def test_a_proxy_of_the_environment_does_not_hide_the_emulator(
 
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
 
-    assert Exit.GOOD == run(["query", "--ids", str(ids), "--config", str(settings)])
+    assert ExitCode.OK == run(["query", "--ids", str(ids), "--config", str(settings)])
 
 
 def emulator_of(config):
@@ -177,7 +178,7 @@ def test_the_differences_of_a_report_are_asked_for_by_id_or_number(
     )
     arguments = ["query", "--from", given, "--config", str(settings)]
 
-    assert Exit.NO == run([*arguments, "--json"])
+    assert ExitCode.NO == run([*arguments, "--json"])
 
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
@@ -192,7 +193,7 @@ def test_the_differences_of_a_report_are_asked_for_by_id_or_number(
     }
     assert 4 == len(printed)
 
-    assert Exit.NO == run(arguments)
+    assert ExitCode.NO == run(arguments)
 
     output = capsys.readouterr()
 
@@ -200,7 +201,7 @@ def test_the_differences_of_a_report_are_asked_for_by_id_or_number(
     assert f"nowhere  not in the gateway's list of {day}" in output.err
     assert "各账册均无其日期" in output.err
 
-    assert Exit.NO == run([*arguments, "--class", "missing_at_gateway"])
+    assert ExitCode.NO == run([*arguments, "--class", "missing_at_gateway"])
 
     output = capsys.readouterr()
 
@@ -217,11 +218,11 @@ def test_a_report_that_is_none_is_refused(settings, ids, capsys, tmp_path):
     for text in ("{}", "[]", "no", '{"differences": [{}]}', '{"differences": 1}'):
         (tmp_path / "other.json").write_text(text)
 
-        assert Exit.WRONG_USE == run([*given, "--from", str(tmp_path / "other.json")])
+        assert ExitCode.ERROR == run([*given, "--from", str(tmp_path / "other.json")])
         assert "no report with differences" in capsys.readouterr().err
 
-    assert Exit.WRONG_USE == run([*given, "--from", str(tmp_path / "missing")])
-    assert Exit.WRONG_USE == run(given)
-    assert Exit.WRONG_USE == run([*given, "--ids", str(ids), "--from", "report.json"])
-    assert Exit.WRONG_USE == run([*given, "--ids", str(ids), "--class", "duplicate"])
-    assert Exit.WRONG_USE == run([*given, "--from", "r.json", "--checkpoint", "c"])
+    assert ExitCode.ERROR == run([*given, "--from", str(tmp_path / "missing")])
+    assert ExitCode.ERROR == run(given)
+    assert ExitCode.ERROR == run([*given, "--ids", str(ids), "--from", "report.json"])
+    assert ExitCode.ERROR == run([*given, "--ids", str(ids), "--class", "duplicate"])
+    assert ExitCode.ERROR == run([*given, "--from", "r.json", "--checkpoint", "c"])

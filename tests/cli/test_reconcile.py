@@ -17,8 +17,7 @@ from night_shop import MONDAY, TUESDAY, Shop
 
 from benchmarks._reconciliation_parts import COLUMNS
 from benchmarks.reconciliation_day import write_day
-from umfpay.cli._exit_codes import Exit
-from umfpay.cli._main import run
+from umfpay.cli import ExitCode, run
 
 
 @pytest.fixture(name="day", scope="module")
@@ -58,7 +57,7 @@ def test_differences_are_counted_and_written(arguments, tmp_path, capsys):
         f"--report={tmp_path / 'r.json'}",
     ]
 
-    assert Exit.NO == run([*arguments, *files, "--json", "--language=en"])
+    assert ExitCode.NO == run([*arguments, *files, "--json", "--language=en"])
 
     printed = json.loads(capsys.readouterr().out)
 
@@ -77,7 +76,7 @@ def test_differences_become_a_table(arguments, tmp_path, capsys):
     file = tmp_path / "reports.sqlite3"
 
     for _ in "12":
-        assert Exit.NO == run([*arguments, f"--table=sqlite:///{file}"])
+        assert ExitCode.NO == run([*arguments, f"--table=sqlite:///{file}"])
 
     with closing(sqlite3.connect(file)) as connection:
         (count,) = connection.execute(
@@ -87,7 +86,7 @@ def test_differences_become_a_table(arguments, tmp_path, capsys):
 
     assert 1 == count
     capsys.readouterr()
-    assert Exit.WRONG_USE == run([*arguments, "--table=nowhere"])
+    assert ExitCode.ERROR == run([*arguments, "--table=nowhere"])
     assert "no database is reached by this address" in capsys.readouterr().err
 
 
@@ -102,7 +101,7 @@ def test_what_is_all_matched_exits_with_0(day, arguments, tmp_path, capsys):
     ledger = tmp_path / "ledger.csv"
     ledger.write_text("mer_reference_id,total\n")
 
-    assert Exit.GOOD == run(
+    assert ExitCode.OK == run(
         ["reconcile", f"--transactions={empty}", f"--ledger={ledger}"]
     )
 
@@ -124,13 +123,13 @@ def test_a_database_and_its_query(day, tmp_path, capsys):
     connection.close()
     given = ["reconcile", f"--transactions={day.transactions}"]
 
-    assert Exit.NO == run(
+    assert ExitCode.NO == run(
         [*given, f"--ledger={database}", "--query=SELECT * FROM orders", "--json"]
     )
     assert json.loads(capsys.readouterr().out)["counts"]["missing_in_ledger"] > 400
-    assert Exit.WRONG_USE == run([*given, f"--ledger={database}"])
+    assert ExitCode.ERROR == run([*given, f"--ledger={database}"])
     assert "--query" in capsys.readouterr().err
-    assert Exit.WRONG_USE == run([*given, f"--ledger={day.ledger}", "--query=SELECT 1"])
+    assert ExitCode.ERROR == run([*given, f"--ledger={day.ledger}", "--query=SELECT 1"])
 
 
 @pytest.mark.parametrize(
@@ -155,7 +154,7 @@ def test_wrong_use_is_reported_in_a_line(day, arguments, capsys, more, words):
     """
     given = arguments[:-9] if more[0].startswith("--map=total=") else arguments
 
-    assert Exit.WRONG_USE == run([*given, *more])
+    assert ExitCode.ERROR == run([*given, *more])
     assert words in capsys.readouterr().err
 
 
@@ -166,7 +165,7 @@ def test_a_file_that_is_cut_is_an_error(day, arguments, tmp_path, capsys):
     cut = tmp_path / "cut.txt"
     cut.write_bytes(day.transactions.read_bytes()[:-9])
 
-    assert Exit.WRONG_USE == run([*arguments, f"--transactions={cut}"])
+    assert ExitCode.ERROR == run([*arguments, f"--transactions={cut}"])
     assert "not whole" in capsys.readouterr().err
 
 
@@ -174,7 +173,7 @@ def test_days_and_tolerance_are_taken(arguments, tmp_path, capsys):
     """
     A cent is tolerated, and so is not found.
     """
-    assert Exit.NO == run(
+    assert ExitCode.NO == run(
         [
             *arguments,
             "--from=2017-02-06",
@@ -244,9 +243,9 @@ def test_what_a_clean_night_is(tmp_path, capsys, column, engine, with_statement)
     """
     options = {"engine": engine, "with_statement": with_statement}
 
-    assert Exit.GOOD == night(tmp_path, WORDS, **options)
+    assert ExitCode.OK == night(tmp_path, WORDS, **options)
     assert UNMAPPED[column] not in capsys.readouterr().out
-    assert Exit.NO == night(tmp_path, {**WORDS, column: " "}, **options)
+    assert ExitCode.NO == night(tmp_path, {**WORDS, column: " "}, **options)
 
     counts = dict(line.split()[:2] for line in capsys.readouterr().out.splitlines())
 
@@ -254,7 +253,7 @@ def test_what_a_clean_night_is(tmp_path, capsys, column, engine, with_statement)
 
     less = {name: word for name, word in WORDS.items() if name != column}
 
-    assert Exit.GOOD == night(tmp_path, less, **options)
+    assert ExitCode.OK == night(tmp_path, less, **options)
     assert UNMAPPED[column] in capsys.readouterr().out
 
 
@@ -264,7 +263,7 @@ def test_no_amount_is_no_clean_night(tmp_path, capsys):
     """
     blank = {**WORDS, "total": "", "total_cny": ""}
 
-    assert Exit.NO == night(tmp_path, blank, engine="polars")
+    assert ExitCode.NO == night(tmp_path, blank, engine="polars")
 
     counts = dict(line.split()[:2] for line in capsys.readouterr().out.splitlines())
 
@@ -272,7 +271,7 @@ def test_no_amount_is_no_clean_night(tmp_path, capsys):
 
     del blank["total"], blank["total_cny"]
 
-    assert Exit.WRONG_USE == night(tmp_path, blank, engine="polars")
+    assert ExitCode.ERROR == night(tmp_path, blank, engine="polars")
     assert "total or total_cny is needed" in capsys.readouterr().err
 
 
@@ -286,7 +285,7 @@ def test_a_ledger_that_was_cut_off_is_noticed(tmp_path, capsys):
     given = ["reconcile", f"--transactions={day}", f"--ledger={ledger}"]
     report = tmp_path / "r.csv"
 
-    assert Exit.NO == run([*given, "--json", f"--report={report}"])
+    assert ExitCode.NO == run([*given, "--json", f"--report={report}"])
 
     printed = json.loads(capsys.readouterr().out)
 
@@ -308,11 +307,11 @@ def test_rows_that_cannot_be_read_are_set_aside(tmp_path, capsys):
     given = ["reconcile", f"--transactions={day}", f"--ledger={ledger}"]
     lenient = [*given, "--lenient", f"--quarantine={bad}"]
 
-    assert Exit.WRONG_USE == run(given)
+    assert ExitCode.ERROR == run(given)
     assert "line 3: its amount in CNY cannot be read" in capsys.readouterr().err
-    assert Exit.WRONG_USE == run([*given, "--lenient"])
+    assert ExitCode.ERROR == run([*given, "--lenient"])
     assert "belong together" in capsys.readouterr().err
-    assert Exit.NO == run([*lenient, "--gateway-encoding=gb18030"])
+    assert ExitCode.NO == run([*lenient, "--gateway-encoding=gb18030"])
 
     printed = capsys.readouterr().out
     counts = dict(line.split()[:2] for line in printed.splitlines()[:16])
@@ -346,7 +345,7 @@ def test_where_nothing_can_be_written_nothing_is_compared(
     """
     given = [*arguments, f"--work-dir={tmp_path / 'w'}", f"{option}={place}"]
 
-    assert Exit.WRONG_USE == run(given)
+    assert ExitCode.ERROR == run(given)
     assert "its folder is not there" in capsys.readouterr().err
     assert not (tmp_path / "w").exists()
 
@@ -362,17 +361,17 @@ def test_the_rule_of_the_totals_is_named_or_remembered(tmp_path, capsys):
     day.write_bytes(files.file(files.payment(1), files.refund(1), total="60.00"))
     given = ["reconcile", f"--transactions={day}", f"--ledger={ledger}"]
 
-    assert Exit.NO == run([*given, "--total-rule=sum(P)-sum(T)"])
-    assert Exit.WRONG_USE == run([*given, "--total-rule=sum(P)"])
+    assert ExitCode.NO == run([*given, "--total-rule=sum(P)-sum(T)"])
+    assert ExitCode.ERROR == run([*given, "--total-rule=sum(P)"])
     assert "fits none" in capsys.readouterr().err
-    assert Exit.NO == run([*given, f"--total-rules={rules}"])
+    assert ExitCode.NO == run([*given, f"--total-rules={rules}"])
 
     day.write_bytes(files.file(files.payment(1), files.refund(1), total="100.00"))
 
-    assert Exit.NO == run([*given, f"--total-rules={tmp_path / 'other.json'}"])
-    assert Exit.WRONG_USE == run([*given, f"--total-rules={rules}"])
+    assert ExitCode.NO == run([*given, f"--total-rules={tmp_path / 'other.json'}"])
+    assert ExitCode.ERROR == run([*given, f"--total-rules={rules}"])
     assert "another rule" in capsys.readouterr().err
-    assert Exit.WRONG_USE == run(
+    assert ExitCode.ERROR == run(
         [*given, f"--total-rules={rules}", "--total-rule=ignore"]
     )
 
@@ -387,17 +386,17 @@ def test_a_ledger_may_have_another_delimiter(tmp_path, capsys):
     ledger.write_text("mer_reference_id;total\nnone;1.00\n")
     arguments = ["reconcile", f"--transactions={traded}", f"--ledger={ledger}"]
 
-    assert Exit.WRONG_USE == run([*arguments, "--delimiter=,"])
+    assert ExitCode.ERROR == run([*arguments, "--delimiter=,"])
     assert "--delimiter" in capsys.readouterr().err
-    assert Exit.NO == run(arguments)
-    assert Exit.NO == run([*arguments, "--delimiter=;"])
+    assert ExitCode.NO == run(arguments)
+    assert ExitCode.NO == run([*arguments, "--delimiter=;"])
 
 
 def test_a_file_without_an_option_gets_words_on_how_to_name_it(arguments, capsys):
     """
     A shell makes several words of ``books/*.txt``.
     """
-    assert Exit.WRONG_USE == run([*arguments, "books/second.txt"])
+    assert ExitCode.ERROR == run([*arguments, "books/second.txt"])
 
     printed = capsys.readouterr().err
 
@@ -428,25 +427,25 @@ def test_books_are_kept_over_nights(tmp_path, capsys):
         "--opening=0",
     ]
 
-    assert Exit.NO == run([*given, "--night=2017-02-06"])
+    assert ExitCode.NO == run([*given, "--night=2017-02-06"])
 
     printed = capsys.readouterr().out
 
     assert "night 2017-02-06, version 1, compared since 2017-02-06 |" in printed
     assert "0 rows settled, 1 not paid out yet" in printed
     assert "1 differences are new, 0 still open, 0 closed" in printed
-    assert Exit.NO == run(["books", "show", str(books)])
+    assert ExitCode.NO == run(["books", "show", str(books)])
 
     (line,) = capsys.readouterr().out.splitlines()
     difference, day, *rest = line.split()
 
     assert ["2017-02-06", "missing_in_ledger", "order-1"] == [day, *rest]
-    assert Exit.GOOD == run(
+    assert ExitCode.OK == run(
         ["books", "accept", str(books), difference, "--who=li", "--why=by phone"]
     )
-    assert Exit.GOOD == run(["books", "show", str(books)])
-    assert Exit.GOOD == run([*given, "--night=20170207"])
-    assert Exit.GOOD == run([*given, "--night=20170206", "--refresh"])
+    assert ExitCode.OK == run(["books", "show", str(books)])
+    assert ExitCode.OK == run([*given, "--night=20170207"])
+    assert ExitCode.OK == run([*given, "--night=20170206", "--refresh"])
     assert "Later nights were made of the version before" in capsys.readouterr().out
 
 
@@ -468,19 +467,19 @@ def test_what_was_accepted_may_stand_in_a_database(tmp_path, capsys):
         "--night=2017-02-06",
     ]
 
-    assert Exit.NO == run([*night, decisions])
+    assert ExitCode.NO == run([*night, decisions])
     capsys.readouterr()
-    assert Exit.NO == run(["books", "show", str(shop.books), decisions])
+    assert ExitCode.NO == run(["books", "show", str(shop.books), decisions])
 
     difference = capsys.readouterr().out.split()[0]
     accept = ["books", "accept", str(shop.books), difference, "--who=li", "--why=phone"]
 
-    assert Exit.WRONG_USE == run(accept)
+    assert ExitCode.ERROR == run(accept)
     assert "begun with database, not folder" in capsys.readouterr().err
-    assert Exit.GOOD == run([*accept, decisions])
-    assert Exit.GOOD == run(["books", "show", str(shop.books), decisions])
-    assert Exit.GOOD == run([*night, decisions])
-    assert Exit.NO == run([*given, "--month=2017-02", decisions])
+    assert ExitCode.OK == run([*accept, decisions])
+    assert ExitCode.OK == run(["books", "show", str(shop.books), decisions])
+    assert ExitCode.OK == run([*night, decisions])
+    assert ExitCode.NO == run([*given, "--month=2017-02", decisions])
     assert "Differences that nobody has accepted" not in capsys.readouterr().out
     assert (tmp_path / "d.sqlite3").exists()
 
@@ -528,7 +527,7 @@ def test_a_month_of_books_is_added_up(tmp_path, capsys):
     shop.night(MONDAY)
     given = ["reconcile", f"--books={shop.books}", "--month=2017-02"]
 
-    assert Exit.NO == run([*given, "--fee=0.5%,currency=USD"])
+    assert ExitCode.NO == run([*given, "--fee=0.5%,currency=USD"])
 
     printed = capsys.readouterr().out
 
@@ -539,14 +538,14 @@ def test_a_month_of_books_is_added_up(tmp_path, capsys):
         "              1.00               0.50         0.50          1  USD"
         " payment | 支付: 0.5 % of payments in USD | USD 支付的 0.5 %" in printed
     )
-    assert Exit.NO == run([*given, "--json"])
+    assert ExitCode.NO == run([*given, "--json"])
     assert "8017" == json.loads(capsys.readouterr().out)["merchant"]
-    assert Exit.NO == run([*given, "--language=en"])
+    assert ExitCode.NO == run([*given, "--language=en"])
     assert "|" not in capsys.readouterr().out
 
     page = tmp_path / "month.html"
 
-    assert Exit.NO == run([*given, "--language=en", f"--report={page}"])
+    assert ExitCode.NO == run([*given, "--language=en", f"--report={page}"])
     assert "Month-end summary 2017-02" in capsys.readouterr().out
     assert "Month-end summary 2017-02" in page.read_text("utf-8")
 
@@ -574,7 +573,7 @@ def test_what_belongs_to_a_month_is_said(tmp_path, capsys, monkeypatch, more, wo
     """
     monkeypatch.chdir(tmp_path)
 
-    assert Exit.WRONG_USE == run(["reconcile", *more])
+    assert ExitCode.ERROR == run(["reconcile", *more])
     assert words in capsys.readouterr().err
     assert not [*tmp_path.iterdir()]
 
@@ -605,6 +604,6 @@ def test_what_belongs_to_books_is_said(tmp_path, capsys, monkeypatch, more, word
     monkeypatch.chdir(tmp_path)
     (tmp_path / "l.csv").write_text("mer_reference_id,mer_date,total\n")
 
-    assert Exit.WRONG_USE == run(["reconcile", "--ledger=l.csv", *more])
+    assert ExitCode.ERROR == run(["reconcile", "--ledger=l.csv", *more])
     assert words in capsys.readouterr().err
     assert not (tmp_path / "b").exists()

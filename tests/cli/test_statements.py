@@ -18,8 +18,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import statement_files as files
 
-from umfpay.cli._exit_codes import Exit
-from umfpay.cli._main import run
+from umfpay.cli import ExitCode, run
 from umfpay.resources import PulledFolder, StoredFile, read_contents
 
 
@@ -51,7 +50,7 @@ def test_each_day_is_fetched_once(settings, tmp_path, capsys, kind):
     given += ["--config", str(settings)]
 
     for was_there in (False, True):
-        assert Exit.GOOD == run(given)
+        assert ExitCode.OK == run(given)
 
         printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
@@ -78,7 +77,7 @@ def test_all_files_of_a_folder_have_one_rule(settings, tmp_path, capsys):
     fetch(books, "transactions-20170206.txt", paid)
     given = [*PULL, "--out", str(books), "--json", "--config", str(settings)]
 
-    assert Exit.GOOD == run(given)
+    assert ExitCode.OK == run(given)
     assert [True, False, False] == [
         json.loads(line)["was_there"] for line in capsys.readouterr().out.splitlines()
     ]
@@ -108,12 +107,12 @@ def test_files_are_proven_as_a_comparison_reads_them(
     fetch(books, "transactions-20170205.txt", net)
     given = [*PULL, "--out", str(books), "--json", "--config", str(settings), option]
 
-    assert Exit.GOOD == run(given)
+    assert ExitCode.OK == run(given)
 
     first = json.loads(capsys.readouterr().out.splitlines()[0])
 
     assert fits is first["was_there"]
-    assert Exit.WRONG_USE == run([*given, "--encoding=latin-1"])
+    assert ExitCode.ERROR == run([*given, "--encoding=latin-1"])
 
 
 def test_whose_files_and_days_they_are_is_said(settings, tmp_path, capsys):
@@ -122,15 +121,15 @@ def test_whose_files_and_days_they_are_is_said(settings, tmp_path, capsys):
     """
     given = [*PULL, "--out", str(tmp_path), "--config", str(settings)]
 
-    assert Exit.NO == run([*given, "--merchant=9"])
+    assert ExitCode.NO == run([*given, "--merchant=9"])
     assert "not of 9" in capsys.readouterr().err
-    assert Exit.WRONG_USE == run([*given, "--zone=Mars"])
+    assert ExitCode.ERROR == run([*given, "--zone=Mars"])
     assert "no time zone Mars" in capsys.readouterr().err
 
     tomorrow = f"{datetime.now(UTC).date() + timedelta(days=2)}"
     given[given.index("2017-02-05")] = given[given.index("20170207")] = tomorrow
 
-    assert Exit.GOOD == run([*given, "--zone=Europe/London"])
+    assert ExitCode.OK == run([*given, "--zone=Europe/London"])
     assert "the day was not over" in capsys.readouterr().out
 
 
@@ -138,7 +137,9 @@ def test_people_read_lines(settings, tmp_path, capsys):
     """
     And nothing on standard error, which is no terminal here.
     """
-    assert Exit.GOOD == run([*PULL, "--out", str(tmp_path), "--config", str(settings)])
+    assert ExitCode.OK == run(
+        [*PULL, "--out", str(tmp_path), "--config", str(settings)]
+    )
 
     output = capsys.readouterr()
 
@@ -152,9 +153,9 @@ def test_wrong_days_are_wrong_use(settings, tmp_path, capsys):
     """
     given = ["statements", "pull", "--out", str(tmp_path), "--config", str(settings)]
 
-    assert Exit.WRONG_USE == run([*given, "--from", "2017-02-07", "--to", "2017-02-05"])
+    assert ExitCode.ERROR == run([*given, "--from", "2017-02-07", "--to", "2017-02-05"])
     assert "from 1 to" in capsys.readouterr().err
-    assert Exit.WRONG_USE == run([*given, "--from", "tomorrow", "--to", "2017-02-05"])
+    assert ExitCode.ERROR == run([*given, "--from", "tomorrow", "--to", "2017-02-05"])
 
 
 class Unlengthy(http.server.BaseHTTPRequestHandler):
@@ -194,7 +195,7 @@ def test_a_file_that_is_not_proven_whole_is_the_answer_no(settings, tmp_path, ca
     kept = books / "reconciliation-20170205.txt.unproven"
     printed = capsys.readouterr().err
 
-    assert Exit.NO == code
+    assert ExitCode.NO == code
     assert b"paid out, and then" == kept.read_bytes()
     assert [] == list(books.glob("*.txt"))
     assert 1 == len(printed.splitlines())
@@ -227,6 +228,6 @@ def test_a_pull_that_is_interrupted_leaves_nothing_half(settings, tmp_path):
     os.kill(process.pid, signal.SIGINT)
     process.communicate(timeout=30)
 
-    assert Exit.INTERRUPTED == process.returncode
+    assert ExitCode.INTERRUPTED == process.returncode
     assert 0 < len(list(books.glob("transactions-*.txt"))) < 400
     assert [] == list(books.glob(".*pulling*"))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from umfpay.cli._exit_codes import Exit
+from umfpay.cli import ExitCode
 from umfpay.cli._streams import print_json, print_line
 
 
@@ -84,7 +84,7 @@ def test_a_pipe_that_nobody_reads_ends_like_sigpipe(verifying, arguments, enviro
     )
     os.close(writing)
 
-    assert (Exit.PIPE_CLOSED, b"") == (done.returncode, done.stderr)
+    assert (ExitCode.PIPE_CLOSED, b"") == (done.returncode, done.stderr)
 
 
 @pytest.mark.parametrize("arguments", [["demo"], ["demo", "--all"]])
@@ -100,7 +100,7 @@ def test_a_demo_ends_when_its_reader_goes(arguments):
         process.stdout.close()
 
         assert b"" == process.stderr.read()
-        assert Exit.PIPE_CLOSED == process.wait(50)
+        assert ExitCode.PIPE_CLOSED == process.wait(50)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
@@ -111,7 +111,7 @@ def test_a_full_disk_is_no_verdict(verifying, environment):
     """
     done = shell("> /dev/full", *verifying, **environment)
 
-    assert Exit.WRONG_USE == done.returncode
+    assert ExitCode.ERROR == done.returncode
     assert is_one_line(done.stderr)
     assert b"No space left" in done.stderr
 
@@ -122,9 +122,9 @@ def test_the_code_does_not_need_standard_error(verifying, redirection):
     """
     What cannot be told is still meant.
     """
-    assert Exit.GOOD == shell(redirection, *verifying).returncode
-    assert Exit.WRONG_USE == shell(redirection, "keys", "missing").returncode
-    assert Exit.WRONG_USE == shell(redirection, "dmeo").returncode
+    assert ExitCode.OK == shell(redirection, *verifying).returncode
+    assert ExitCode.ERROR == shell(redirection, "keys", "missing").returncode
+    assert ExitCode.ERROR == shell(redirection, "dmeo").returncode
 
 
 def test_a_closed_standard_output_leaves_the_code(verifying):
@@ -133,7 +133,7 @@ def test_a_closed_standard_output_leaves_the_code(verifying):
     """
     done = shell(">&-", *verifying)
 
-    assert (Exit.GOOD, b"") == (done.returncode, done.stderr)
+    assert (ExitCode.OK, b"") == (done.returncode, done.stderr)
 
 
 def test_what_the_output_cannot_write_is_escaped(verifying):
@@ -142,7 +142,7 @@ def test_what_the_output_cannot_write_is_escaped(verifying):
     """
     done = shell("", *verifying, PYTHONIOENCODING="cp1252")
 
-    assert Exit.GOOD == done.returncode
+    assert ExitCode.OK == done.returncode
     assert rb"verified | \u9a8c" in done.stdout
 
 
@@ -153,7 +153,7 @@ def test_a_closed_standard_input_is_wrong_use(arguments):
     """
     done = shell("<&-", *arguments)
 
-    assert Exit.WRONG_USE == done.returncode
+    assert ExitCode.ERROR == done.returncode
     assert is_one_line(done.stderr)
     assert b"Standard input is closed" in done.stderr
 
@@ -165,7 +165,7 @@ def test_an_input_that_cannot_be_read_is_wrong_use(arguments, tmp_path):
     """
     done = shell(f"0> '{tmp_path / 'file'}'", *arguments)
 
-    assert Exit.WRONG_USE == done.returncode
+    assert ExitCode.ERROR == done.returncode
     assert is_one_line(done.stderr)
     assert b"Standard input: it cannot be read (" in done.stderr
 
@@ -178,7 +178,7 @@ def test_what_has_no_end_is_refused(file):
     """
     done = shell("< /dev/zero", "sign", "--key", MERCHANT, file)
 
-    assert Exit.WRONG_USE == done.returncode
+    assert ExitCode.ERROR == done.returncode
     assert is_one_line(done.stderr)
     assert b"64 MiB" in done.stderr
 
@@ -190,7 +190,7 @@ def test_a_name_with_odd_characters_is_reported_in_one_line():
     for name, shown in (("a\nb", rb"a\nb"), ("a\udcff", rb"a\udcff")):
         done = shell("", "sign", "--key", MERCHANT, name)
 
-        assert Exit.WRONG_USE == done.returncode
+        assert ExitCode.ERROR == done.returncode
         assert is_one_line(done.stderr)
         assert shown in done.stderr
 

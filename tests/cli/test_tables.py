@@ -7,22 +7,21 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 
-from umfpay.cli._exit_codes import Exit
-from umfpay.cli._main import run
+from umfpay.cli import ExitCode, run
 
 
 def test_tables_are_made_and_found(database_url, capsys):
     """
     Missing ones are the answer no; a second time nothing changes.
     """
-    assert Exit.NO == run(["tables", "check", "--url", database_url])
+    assert ExitCode.NO == run(["tables", "check", "--url", database_url])
     missing = "no such file" if database_url.startswith("sqlite") else "umf_journal"
     assert missing in capsys.readouterr().err
 
     for _ in range(2):
-        assert Exit.GOOD == run(["tables", "create", "--url", database_url])
+        assert ExitCode.OK == run(["tables", "create", "--url", database_url])
 
-    assert Exit.GOOD == run(["tables", "check", "--url", database_url])
+    assert ExitCode.OK == run(["tables", "check", "--url", database_url])
 
     output = capsys.readouterr()
 
@@ -34,7 +33,7 @@ def test_to_check_a_file_that_is_not_there_does_not_make_it(tmp_path, capsys):
     """
     The slip in its name is seen.
     """
-    assert Exit.NO == run(["tables", "check", "--url", str(tmp_path / "shpo.db")])
+    assert ExitCode.NO == run(["tables", "check", "--url", str(tmp_path / "shpo.db")])
     assert "shpo.db: there is no such file" in capsys.readouterr().err
     assert [] == [*tmp_path.iterdir()]
 
@@ -45,7 +44,7 @@ def test_the_address_may_stand_in_the_environment(tmp_path, monkeypatch, capsys)
     """
     monkeypatch.setenv("UMF_DATABASE_URL", str(tmp_path / "shop.db"))
 
-    assert Exit.GOOD == run(["tables", "create"])
+    assert ExitCode.OK == run(["tables", "create"])
     assert "shop.db" in capsys.readouterr().out
 
 
@@ -57,7 +56,7 @@ def test_a_database_that_is_away_or_none_is_wrong_use(capsys):
         "postgresql://u:canary@h/d",
         "postgresql+asyncpg://u:canary@127.0.0.1:1/d",
     ):
-        assert Exit.WRONG_USE == run(["--debug", "tables", "check", "--url", url])
+        assert ExitCode.ERROR == run(["--debug", "tables", "check", "--url", url])
 
         output = capsys.readouterr()
 
@@ -74,6 +73,6 @@ def test_tables_of_another_version_are_not_changed(tmp_path, capsys):
     with contextlib.closing(sqlite3.connect(file)) as connection:
         connection.execute("CREATE TABLE umf_tokens (a)")
 
-    assert Exit.WRONG_USE == run(["tables", "create", "--url", str(file)])
+    assert ExitCode.ERROR == run(["tables", "create", "--url", str(file)])
     assert "umf_tokens.a" in capsys.readouterr().err
-    assert Exit.NO == run(["tables", "check", "--url", str(file)])
+    assert ExitCode.NO == run(["tables", "check", "--url", str(file)])

@@ -16,7 +16,7 @@ import orders
 import pytest
 
 from umfpay import Config, UMFSession, errors
-from umfpay.cli._main import run
+from umfpay.cli import run
 from umfpay.models import BankCard, NewPayer, NewPayerInfo
 from umfpay.protocol import PrivateKey
 

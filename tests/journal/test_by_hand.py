@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import orders
 import pytest
 
-from umfpay.cli import _main
+from umfpay.cli import run as run_command
 from umfpay.errors import ConfigError, OutcomeUnknownError
 from umfpay.journal import JournalOutcome, Recovery
 
@@ -28,7 +28,7 @@ def _umfpay(shop, monkeypatch, capsys):
 
     async def run(*arguments):
         arguments = ("journal", *arguments, "--url", shop.url)
-        code = await asyncio.to_thread(_main.run, arguments)
+        code = await asyncio.to_thread(run_command, arguments)
 
         return code, capsys.readouterr()
 

@@ -14,8 +14,7 @@ from nights import LEDGER_COLUMNS, Night
 from test_oracle import opening_frame
 
 from umfpay import errors
-from umfpay.cli._exit_codes import Exit
-from umfpay.cli._main import run
+from umfpay.cli import ExitCode, run
 from umfpay.reconciliation import Ledger, LedgerFormat, reconcile
 
 
@@ -186,6 +185,6 @@ def test_the_shell_knows_it(tmp_path):
         (tmp_path / f"{day}.txt").write_bytes(data)
         given.append(f"--transactions={tmp_path}/{day}.txt")
 
-    assert Exit.NO == run(given)
-    assert Exit.GOOD == run([*given, "--key=order+day"])
-    assert Exit.GOOD == run([*given, f"--preset={preset}"])
+    assert ExitCode.NO == run(given)
+    assert ExitCode.OK == run([*given, "--key=order+day"])
+    assert ExitCode.OK == run([*given, f"--preset={preset}"])

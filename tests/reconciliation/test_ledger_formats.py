@@ -13,7 +13,7 @@ import pytest
 import workbooks
 
 from umfpay import errors
-from umfpay.cli._main import run
+from umfpay.cli import run
 from umfpay.reconciliation import Ledger
 
 

@@ -8,7 +8,7 @@ import logging
 
 import pytest
 
-from umfpay.cli._demo_order import guide_payment, guide_refund
+from tests.guide_orders import guide_payment, guide_refund
 from umfpay.errors import NotificationError
 from umfpay.models import Money, NewCustomsDeclaration
 from umfpay.resources import Customs, Payments, Refunds

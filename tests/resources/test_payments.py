@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.guide_orders import MER_DATE, card_payer, guide_payment
 from umfpay._codec import PayerBody
-from umfpay.cli._demo_order import MER_DATE, card_payer, guide_payment
 from umfpay.errors import (
     ConfigError,
     EnvelopeError,

@@ -7,7 +7,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from umfpay.cli._demo_order import guide_refund
+from tests.guide_orders import guide_refund
 from umfpay.errors import (
     ConfigError,
     EnvelopeError,

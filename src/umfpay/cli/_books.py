@@ -1,26 +1,22 @@
 """
-Books over nights: ``umfpay reconcile --books DIR --night DAY``, and ``umfpay books``.
+Books over nights and months: ``umfpay reconcile --books DIR``, and ``umfpay books``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING
 
-import attrs
 import click
 
-from umfpay.cli._exit_codes import Exit
-from umfpay.cli._progress import ShownProgress
-from umfpay.cli._sessions import config_option, fetch_token_option
-from umfpay.cli._statements import PullArguments, pull_files
-from umfpay.cli._streams import print_line
-from umfpay.errors import Text
+from umfpay.cli._exit import ExitCode
+from umfpay.cli._options import decisions_option
+from umfpay.cli._reconcile_arguments import ReconcileArguments
+from umfpay.cli._statements import PULLING, PullArguments, pull_files
+from umfpay.cli._streams import ProgressBar, print_json, print_line, progress_bar
 
 
 if TYPE_CHECKING:
@@ -28,163 +24,79 @@ if TYPE_CHECKING:
     from umfpay.resources import Pulled
 
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-
-_Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
-_PULLING: Final = Text("Pulling files", "下载文件")
-_decisions_option: Final = click.option(
-    "--decisions",
-    metavar="ADDRESS",
-    help="The database that keeps what was accepted, if the books were begun with one.",
-)
-_NIGHT_OPTIONS: Final = (
-    click.option(
-        "--books",
-        metavar="DIR",
-        help="Keep what is open from night to night here; with --night, instead of"
-        " --transactions.",
-    ),
-    click.option("--night", type=_Day, help="The day to compare, with --books."),
-    click.option(
-        "--files",
-        metavar="DIR",
-        help="A folder of `statements pull`; otherwise the files are pulled into DIR of"
-        " --books.",
-    ),
-    click.option(
-        "--refresh",
-        is_flag=True,
-        help="Make a night that is there again, of the files as they are now.",
-    ),
-    _decisions_option,
-    config_option,
-    fetch_token_option,
-)
-
-
-def night_options(command: _Command) -> _Command:
-    """
-    Add the options of books over nights.
-    """
-    for option in reversed(_NIGHT_OPTIONS):
-        command = option(command)
-
-    return command
-
-
-@attrs.frozen(kw_only=True)
-class NightArguments:
-    """
-    What such a command is asked for.
-    """
-
-    books: str
-    night: date
-    files: str | None
-    refresh: bool
-    decisions: str | None
-    file: Path | None
-    fetch_token: bool
-
-    @classmethod
-    def of(cls, given: dict[str, Any]) -> NightArguments | None:
-        """
-        Take its options from those that were *given*; None without books.
-        """
-        options = {name.name: given.pop(name.name) for name in attrs.fields(cls)}
-        night = options["night"]
-
-        if (options["books"] is None) != (night is None):
-            raise click.UsageError("--books and --night belong together.")
-
-        if not options["books"]:
-            for name in ("files", "refresh", "decisions", "file", "fetch_token"):
-                if options[name]:
-                    word = {"file": "config"}.get(name, name).replace("_", "-")
-
-                    raise click.UsageError(f"--{word} is for --books.")
-
-            return None
-
-        return cls(**{**options, "night": night.date()})
-
-
-def compare_night(
-    asked: NightArguments,
-    ledger: Ledger,
-    bar: ShownProgress,
-    *,
-    settle_after: int | None,
-    opening: object,
-    merchant: str | None,
-    without_file: list[date],
-    **options: Any,
-) -> Night:
+def compare_night(asked: ReconcileArguments, ledger: Ledger) -> Night:
     """
     Pull what a night needs, and compare it.
+
+    Raises:
+        click.UsageError: What was open before is not a sum.
+        ConfigError: The books were begun with other options, or files are missing.
+        StatementError: A file is not whole.
     """
     from umfpay.reconciliation import Books
 
-    if opening is not None and not isinstance(opening, Decimal):
+    # Both are asked for together.
+    assert asked.books is not None
+    assert asked.night is not None
+
+    if asked.opening is not None and not isinstance(asked.opening, Decimal):
         raise click.UsageError(
             "--opening of --books is a sum in CNY: what was open before the first night."
         )
 
     books = Books(
         asked.books,
-        settle_after=settle_after,
-        opening=opening,
-        merchant=merchant,
+        settle_after=asked.settle_after,
+        opening=asked.opening,
+        merchant=asked.merchant,
         decisions=asked.decisions,
     )
+    without_file = list(asked.without_file)
 
-    if asked.files is None and (asked.refresh or asked.night not in books.days()):
-        without_file = [*without_file, *_pull(asked, books, bar, merchant, options)]
+    with progress_bar() as bar:
+        if asked.files is None and (asked.refresh or asked.night not in books.days()):
+            without_file += _pull(asked, asked.night, books, bar)
 
-    return books.night(
-        asked.night,
-        files=asked.files,
-        ledger=ledger,
-        without_file=without_file,
-        refresh=asked.refresh,
-        on_progress=bar.show,
-        **options,
-    )
+        return books.night(
+            asked.night,
+            files=asked.files,
+            ledger=ledger,
+            without_file=without_file,
+            refresh=asked.refresh,
+            on_progress=bar.show,
+            **asked.compared,
+        )
 
 
 def _pull(
-    asked: NightArguments,
-    books: Books,
-    bar: ShownProgress,
-    merchant: str | None,
-    options: dict[str, Any],
+    asked: ReconcileArguments, night: date, books: Books, bar: ProgressBar
 ) -> list[date]:
     """
     Pull the files of both kinds; return the days of which there is none of transactions.
     """
     nothing: list[date] = []
-    first = books.first_day(asked.night)
-    total = 2 * ((asked.night - first).days + 1)
+    first = books.first_day(night)
+    total = 2 * ((night - first).days + 1)
     done = itertools.count(1)
-    bar.show_step(_PULLING, 0, total)
+    bar.show_step(PULLING, 0, total)
 
     for kind in ("transactions", "reconciliation"):
 
         def note(one: Pulled, kind: str = kind) -> None:
-            bar.show_step(_PULLING, next(done), total)
+            bar.show_step(PULLING, next(done), total)
 
             if one.path is None and kind == "transactions":
                 nothing.append(one.day)
 
         wanted = PullArguments(
-            days=(first, asked.night),
+            days=(first, night),
             out=str(books.pulled),
             kind=kind,
-            merchant=merchant,
+            merchant=asked.merchant,
             zone=None,
             total_rule="auto",
-            encoding=options["encoding"],
-            on_bad_row=options["on_bad_row"],
+            encoding=asked.compared["encoding"],
+            on_bad_row=asked.compared["on_bad_row"],
         )
         asyncio.run(pull_files(wanted, asked.file, note, fetch_token=asked.fetch_token))
 
@@ -226,6 +138,34 @@ def night_lines(night: Night) -> list[str]:
     return [*lines, *(f"{note.en} | {note.zh}" for note in night.notes)]
 
 
+def print_month(asked: ReconcileArguments) -> bool:
+    """
+    Print a month, and write its reports; return whether it is proven.
+
+    Raises:
+        ConfigError: It is no month, or the books are not there.
+    """
+    from umfpay.reconciliation import Books
+
+    # Both are asked for together.
+    assert asked.books is not None
+    assert asked.month is not None
+
+    books = Books(asked.books, decisions=asked.decisions)
+    month = books.month(asked.month, fees=asked.fees)
+
+    for place in asked.reports:
+        month.write(place, language=asked.language)
+
+    if asked.as_json:
+        print_json(month.to_json())
+    else:
+        for line in month.to_text(language=asked.language).splitlines():
+            print_line(line)
+
+    return month.is_proven
+
+
 @click.group()
 def books() -> None:
     """
@@ -235,7 +175,7 @@ def books() -> None:
 
 @books.command()
 @click.argument("folder")
-@_decisions_option
+@decisions_option
 @click.pass_context
 def show(context: click.Context, /, *, folder: str, decisions: str | None) -> None:
     """
@@ -254,7 +194,7 @@ def show(context: click.Context, /, *, folder: str, decisions: str | None) -> No
         for row in rows.select(names).unique(maintain_order=True).iter_rows():
             print_line("  ".join("" if one is None else str(one) for one in row))
 
-    context.exit(Exit.NO if count else Exit.GOOD)
+    context.exit(ExitCode.NO if count else ExitCode.OK)
 
 
 @books.command()
@@ -262,7 +202,7 @@ def show(context: click.Context, /, *, folder: str, decisions: str | None) -> No
 @click.argument("difference")
 @click.option("--who", required=True, metavar="NAME", help="Who accepts it.")
 @click.option("--why", required=True, metavar="TEXT", help="Why.")
-@_decisions_option
+@decisions_option
 def accept(
     *, folder: str, difference: str, who: str, why: str, decisions: str | None
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from umfpay.cli._exit_codes import Exit
+from umfpay.cli._exit import ExitCode
 from umfpay.cli._streams import STDIN, content_of, content_of_input, print_line
 from umfpay.errors import ConfigError, Text
 from umfpay.protocol import (
@@ -27,11 +27,11 @@ from umfpay.protocol import (
 from umfpay.sensitive import Secret
 
 
-_ANSWER_OF_VERDICT: Final[dict[Verdict, tuple[Exit, str]]] = {
-    Verdict.VERIFIED: (Exit.GOOD, "verified | 验签通过"),
-    Verdict.UNSIGNED: (Exit.UNSIGNED, "unsigned | 没有签名"),
-    Verdict.FORGED: (Exit.NO, "forged | 签名无效"),
-    Verdict.UNREADABLE: (Exit.NO, "unreadable | 无法读取"),
+_ANSWER_OF_VERDICT: Final[dict[Verdict, tuple[ExitCode, str]]] = {
+    Verdict.VERIFIED: (ExitCode.OK, "verified | 验签通过"),
+    Verdict.UNSIGNED: (ExitCode.UNSIGNED, "unsigned | 没有签名"),
+    Verdict.FORGED: (ExitCode.NO, "forged | 签名无效"),
+    Verdict.UNREADABLE: (ExitCode.NO, "unreadable | 无法读取"),
 }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from umfpay.cli._signals import on_end
+from umfpay.cli._exit import on_end
 
 
 @click.command()

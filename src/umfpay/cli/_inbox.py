@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from umfpay.cli._exit_codes import Exit
-from umfpay.cli._sessions import config_option, settings
+from umfpay.cli._exit import ExitCode
+from umfpay.cli._options import merchant_options
+from umfpay.cli._sessions import settings
 from umfpay.cli._streams import print_json, print_line
-from umfpay.cli._tables import database_options
 from umfpay.errors import escape
+from umfpay.sensitive import Secret
 
 
 if TYPE_CHECKING:
@@ -33,33 +34,28 @@ def inbox() -> None:
     """
 
 
-def _options(command: Callable[..., Any]) -> Callable[..., Any]:
-    return config_option(database_options(command))
-
-
 _key = click.argument("key")
 
 
 @inbox.command("list")
-@_options
+@merchant_options
 @click.option(
     "--json", "as_json", is_flag=True, help="Print a line of JSON for an event."
 )
 @click.pass_context
 def list_(
     context: click.Context,
+    /,
     *,
-    url: str,
-    schema: str | None,
-    file: Path | None,
     as_json: bool,
+    **place: Any,
 ) -> None:
     """
     List what is held, unconfirmed, in conflict or failed.
 
     Exits with 1 if there is any, else with 0.
     """
-    found = _run(url, schema, file, _waiting)
+    found = _run(_waiting, **place)
 
     for why, event in found:
         if as_json:
@@ -68,22 +64,20 @@ def list_(
             number = escape(event.mer_reference_id or "-")
             print_line(f"{event.key}  {why}  {number}  {event.reason}")
 
-    context.exit(Exit.NO if found else Exit.GOOD)
+    context.exit(ExitCode.NO if found else ExitCode.OK)
 
 
 @inbox.command()
 @_key
-@_options
+@merchant_options
 @click.pass_context
-def show(
-    context: click.Context, *, key: str, url: str, schema: str | None, file: Path | None
-) -> None:
+def show(context: click.Context, /, *, key: str, **place: Any) -> None:
     """
     Show an event that waits, with its bytes as the gateway signed them.
 
     Exits with 1 if none with this key waits.
     """
-    found = [one for one in _run(url, schema, file, _waiting) if one[1].key == key]
+    found = [one for one in _run(_waiting, **place) if one[1].key == key]
 
     for why, event in found:
         print_json(_json(why, event, whole=True))
@@ -93,11 +87,9 @@ def show(
 
 @inbox.command()
 @_key
-@_options
+@merchant_options
 @click.pass_context
-def replay(
-    context: click.Context, *, key: str, url: str, schema: str | None, file: Path | None
-) -> None:
+def replay(context: click.Context, /, *, key: str, **place: Any) -> None:
     """
     Have an event decided anew, by the processes that have its handler.
 
@@ -107,13 +99,13 @@ def replay(
     async def act(opened: NotificationInbox) -> bool:
         return await opened.hasten(key) > 0
 
-    _exit(context, key, done=_run(url, schema, file, act))
+    _exit(context, key, done=_run(act, **place))
 
 
 @inbox.command()
 @_key
-@_options
-def release(*, key: str, url: str, schema: str | None, file: Path | None) -> None:
+@merchant_options
+def release(*, key: str, **place: Any) -> None:
     """
     Say that the id of an event is your own: look it up in the portal first.
 
@@ -123,7 +115,7 @@ def release(*, key: str, url: str, schema: str | None, file: Path | None) -> Non
     async def act(opened: NotificationInbox) -> None:
         await opened.release(key)
 
-    _run(url, schema, file, act)
+    _run(act, **place)
     print_line(f"{escape(key)}: released | 已放行")
 
 
@@ -133,26 +125,23 @@ def _exit(context: click.Context, key: str, *, done: bool) -> None:
             f"{escape(key)}: no event with this key waits | 没有等待中的该事件",
             err=True,
         )
-        context.exit(Exit.NO)
+        context.exit(ExitCode.NO)
 
 
 def _run(
-    url: str,
+    act: Callable[[NotificationInbox], Awaitable[_T]],
+    *,
+    url: Secret,
     schema: str | None,
     file: Path | None,
-    act: Callable[[NotificationInbox], Awaitable[_T]],
 ) -> _T:
     from umfpay.notifications import NotificationInbox, NotificationReceiver
-    from umfpay.sensitive import Secret
     from umfpay.sql import Database
 
-    # An argument is a local of the frame that a traceback shows.
-    address = Secret(url)
-    del url
     receiver = NotificationReceiver.from_config(settings(file))
 
     async def main() -> _T:
-        async with Database(address, schema=schema) as database:
+        async with Database(url, schema=schema) as database:
             # It is not opened: what runs in the shop applies.
             return await act(NotificationInbox(database, receiver))
 

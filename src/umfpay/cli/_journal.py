@@ -8,25 +8,24 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 import click
 
-from umfpay.cli._exit_codes import Exit
-from umfpay.cli._sessions import (
-    config_option,
-    fetch_token_option,
-    open_session,
-    settings,
-)
+from umfpay.cli._exit import ExitCode
+from umfpay.cli._options import fetch_token_option, merchant_options
+from umfpay.cli._sessions import open_session, settings
 from umfpay.cli._streams import print_json, print_line
-from umfpay.cli._tables import database_options
 from umfpay.errors import ConfigError, Text
+from umfpay.sensitive import Secret
 
 
 if TYPE_CHECKING:
     from umfpay.journal import Journal, JournalEntry
+
+
+_T = TypeVar("_T")
 
 
 @click.group()
@@ -36,10 +35,6 @@ def journal() -> None:
     """
 
 
-def _options(command: Callable[..., Any]) -> Callable[..., Any]:
-    return config_option(database_options(command))
-
-
 _row = click.argument("row", type=click.IntRange(1, 2**63 - 1))
 _reason = click.option(
     "--reason", required=True, help="Why; it is kept with your name."
@@ -47,18 +42,17 @@ _reason = click.option(
 
 
 @journal.command("list")
-@_options
+@merchant_options
 @click.option("--all", "also_ended", is_flag=True, help="Ended ones, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for a row.")
 @click.pass_context
 def list_(
     context: click.Context,
+    /,
     *,
-    url: str,
-    schema: str | None,
-    file: Path | None,
     also_ended: bool,
     as_json: bool,
+    **place: Any,
 ) -> None:
     """
     List what is open, oldest first.
@@ -69,7 +63,7 @@ def list_(
     async def act(opened: Journal) -> list[JournalEntry]:
         return await (opened.entries() if also_ended else opened.open_items())
 
-    entries = _run(url, schema, file, act)
+    entries = _run(act, **place)
 
     for entry in entries:
         if as_json:
@@ -78,13 +72,13 @@ def list_(
             print_line(_line(entry))
 
     alarming = any(entry.is_alarming for entry in entries)
-    context.exit(Exit.NO if alarming else Exit.GOOD)
+    context.exit(ExitCode.NO if alarming else ExitCode.OK)
 
 
 @journal.command()
 @_row
-@_options
-def show(*, row: int, url: str, schema: str | None, file: Path | None) -> None:
+@merchant_options
+def show(*, row: int, **place: Any) -> None:
     """
     Print a row as JSON, with what persons said of it.
     """
@@ -92,22 +86,21 @@ def show(*, row: int, url: str, schema: str | None, file: Path | None) -> None:
     async def act(opened: Journal) -> None:
         print_json(_json(await _needed(opened, row)))
 
-    _run(url, schema, file, act)
+    _run(act, **place)
 
 
 @journal.command()
 @_row
-@_options
+@merchant_options
 @fetch_token_option
 @click.pass_context
 def resolve(
     context: click.Context,
+    /,
     *,
     row: int,
-    url: str,
-    schema: str | None,
-    file: Path | None,
     fetch_token: bool,
+    **place: Any,
 ) -> None:
     """
     Ask the gateway about an open row now.
@@ -121,7 +114,7 @@ def resolve(
 
         if entry.state is not JournalState.ENDED:
             async with open_session(
-                settings(file), fetch_token=fetch_token, journal=opened
+                settings(place["file"]), fetch_token=fetch_token, journal=opened
             ) as session:
                 await Recovery(session, opened).advance(entry)
 
@@ -130,7 +123,7 @@ def resolve(
 
         return entry.state is JournalState.ENDED
 
-    context.exit(Exit.GOOD if _run(url, schema, file, act) else Exit.NO)
+    context.exit(ExitCode.OK if _run(act, **place) else ExitCode.NO)
 
 
 @journal.command()
@@ -143,16 +136,8 @@ def resolve(
     help="What became of it.",
 )
 @_reason
-@_options
-def settle(
-    *,
-    row: int,
-    outcome: str,
-    reason: str,
-    url: str,
-    schema: str | None,
-    file: Path | None,
-) -> None:
+@merchant_options
+def settle(*, row: int, outcome: str, reason: str, **place: Any) -> None:
     """
     End an open row as you know it ended.
     """
@@ -163,23 +148,15 @@ def settle(
         await opened.decide(row, decided, reason=reason)
         print_line(_line(await _needed(opened, row)))
 
-    _run(url, schema, file, act)
+    _run(act, **place)
 
 
 @journal.command()
 @_row
 @_reason
 @click.option("--executed", is_flag=True, help="Also of a row that was carried out.")
-@_options
-def forget(
-    *,
-    row: int,
-    reason: str,
-    executed: bool,
-    url: str,
-    schema: str | None,
-    file: Path | None,
-) -> None:
+@merchant_options
+def forget(*, row: int, reason: str, executed: bool, **place: Any) -> None:
     """
     Give the intent of a row back: it may be sent again then. The row stays, as ended.
     """
@@ -192,7 +169,7 @@ def forget(
         )
         print_line(f"row {row}: forgotten | 第 {row} 行：已放弃，意图可再次使用")
 
-    _run(url, schema, file, act)
+    _run(act, **place)
 
 
 async def _needed(opened: Journal, position: int) -> JournalEntry:
@@ -212,21 +189,18 @@ async def _needed(opened: Journal, position: int) -> JournalEntry:
 
 
 def _run(
-    url: str,
+    act: Callable[[Journal], Awaitable[_T]],
+    *,
+    url: Secret,
     schema: str | None,
     file: Path | None,
-    act: Callable[[Journal], Awaitable[Any]],
-) -> Any:  # Any: what *act* returns
+) -> _T:
     from umfpay.journal import Journal
-    from umfpay.sensitive import Secret
 
-    # An argument is a local of the frame that a traceback shows.
-    address = Secret(url)
-    del url
     config = settings(file)
 
-    async def run() -> Any:
-        async with Journal(address, schema=schema) as opened:
+    async def run() -> _T:
+        async with Journal(url, schema=schema) as opened:
             opened.attach(base_url=config.base_url, client_id=config.client_id)
 
             return await act(opened)

@@ -5,12 +5,13 @@ the options of all commands that read one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from umfpay.cli._options import once_each, options, pair
 from umfpay.cli._streams import print_line
 
 
@@ -18,11 +19,31 @@ if TYPE_CHECKING:
     from umfpay.reconciliation import Ledger, LedgerFormat
 
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-
 _PARQUET_SUFFIXES: Final = (".parquet", ".pq")
+_SPREADSHEET_SUFFIXES: Final = (".xlsx", ".xlsm", ".xls", ".ods")
 _SHOWN_ROWS: Final = 5
-_OPTIONS: Final = (
+
+
+def _by_their_word(
+    context: click.Context, option: click.Parameter, given: Iterable[tuple[str, str]]
+) -> dict[str, str]:
+    pairs = ((theirs.upper(), ours) for ours, theirs in given)
+
+    return once_each(context, option, pairs)
+
+
+columns_option: Final = click.option(
+    "--map",
+    "columns",
+    multiple=True,
+    type=pair(),
+    callback=once_each,
+    metavar="OURS=COLUMN",
+    help="Which of your columns holds mer_reference_id, mer_date, kind, refund_id,"
+    " currency, total, total_cny, state or service_fee; refunded where a row has the sum"
+    " of the refunds of its order.",
+)
+format_options: Final = options(
     click.option(
         "--preset",
         metavar="NAME|FILE",
@@ -58,6 +79,8 @@ _OPTIONS: Final = (
         "--state",
         "states",
         multiple=True,
+        type=pair("OURS=THEIRS"),
+        callback=_by_their_word,
         metavar="OURS=THEIRS",
         help="What a state of the ledger means, such as done=PAID.",
     ),
@@ -65,6 +88,8 @@ _OPTIONS: Final = (
         "--kind",
         "kinds",
         multiple=True,
+        type=pair("OURS=THEIRS"),
+        callback=_by_their_word,
         metavar="OURS=THEIRS",
         help="What a kind of the ledger means: P=sale, T=refund, -=payout (no row).",
     ),
@@ -77,71 +102,23 @@ _OPTIONS: Final = (
 )
 
 
-def format_options(command: _Command) -> _Command:
-    """
-    Add the options that say how a ledger is written.
-    """
-    for option in reversed(_OPTIONS):
-        command = option(command)
-
-    return command
-
-
 def chosen_format(given: Mapping[str, Any]) -> LedgerFormat:
     """
-    Return the format that the options *given* mean.
+    Return the format that the options *given* mean: those of `format_options`.
+
+    Raises:
+        ConfigError: There is no such preset, or two options do not go together.
     """
     from umfpay.reconciliation._ledger_presets import preset
 
-    options = dict(given)
-    base = preset(options.pop("preset") or "excel")
+    changes = dict(given)
+    base = preset(changes.pop("preset") or "excel")
 
     for name in ("states", "kinds"):
-        words = _words(f"--{name[:-1]}", options.pop(name))
-        options[name] = {**getattr(base, name), **words} if words else None
+        words = changes[name]
+        changes[name] = {**getattr(base, name), **words} if words else None
 
-    return base.changed(**options)
-
-
-def _words(option: str, given: Sequence[str]) -> dict[str, str]:
-    words: dict[str, str] = {}
-
-    for one in given:
-        ours, equals, theirs = (part.strip() for part in one.partition("="))
-
-        if not (ours and equals and theirs):
-            raise click.BadParameter(
-                f"{one!r}: OURS=THEIRS is needed.", param_hint=option
-            )
-
-        if theirs.upper() in words:
-            raise click.BadParameter(f"{theirs} is given twice.", param_hint=option)
-
-        words[theirs.upper()] = ours
-
-    return words
-
-
-def pairs(option: str, given: Sequence[str]) -> dict[str, str]:
-    """
-    Return what pairs of the form NAME=VALUE say.
-    """
-    found: dict[str, str] = {}
-
-    for one in given:
-        name, equals, text = one.partition("=")
-
-        if not equals or not name.strip() or not text.strip():
-            raise click.BadParameter(
-                f"{one!r}: NAME=VALUE is needed.", param_hint=option
-            )
-
-        if name.strip() in found:
-            raise click.BadParameter(f"{name} is given twice.", param_hint=option)
-
-        found[name.strip()] = text.strip()
-
-    return found
+    return base.changed(**changes)
 
 
 def open_ledger(
@@ -149,6 +126,15 @@ def open_ledger(
 ) -> Ledger:
     """
     Return the ledger at *place*: a file, or an address of a database.
+
+    Args:
+        query: What is selected, of a database.
+        columns: Which column is which, by our names.
+        written: How it is written.
+
+    Raises:
+        click.UsageError: A database without *query*, or a file with one.
+        ConfigError: There is no such file or database.
     """
     from umfpay.reconciliation import Ledger
 
@@ -164,7 +150,7 @@ def open_ledger(
     if Path(place).suffix.lower() in _PARQUET_SUFFIXES:
         return Ledger.parquet(place, columns=columns, written=written)
 
-    if Path(place).suffix.lower() in (".xlsx", ".xlsm", ".xls", ".ods"):
+    if Path(place).suffix.lower() in _SPREADSHEET_SUFFIXES:
         return Ledger.spreadsheet(place, columns=columns, written=written)
 
     return Ledger.csv(place, columns=columns, written=written)
@@ -179,16 +165,16 @@ def ledger() -> None:
 
 @ledger.command()
 @click.argument("file")
-@click.option("--map", "columns", multiple=True, metavar="OURS=COLUMN")
+@columns_option
 @format_options
-def show(file: str, columns: Sequence[str], **written: Any) -> None:
+def show(file: str, columns: dict[str, str], **written: Any) -> None:
     """
     Read the whole of FILE, and print what is understood of it.
 
     Encoding, delimiter, lines that are no rows and why, which column is which, the sign
     of refunds, and the first rows in the form that is compared.
     """
-    book = open_ledger(file, None, pairs("--map", columns), chosen_format(written))
+    book = open_ledger(file, None, columns, chosen_format(written))
     count, first = 0, None
 
     for rows in book.batches():

@@ -15,7 +15,7 @@ from umfpay.cli._books import books
 from umfpay.cli._crypto import keys, seal, sign, verify
 from umfpay.cli._demo import demo
 from umfpay.cli._emulator import emulator
-from umfpay.cli._exit_codes import Exit
+from umfpay.cli._exit import ExitCode
 from umfpay.cli._inbox import inbox
 from umfpay.cli._journal import journal
 from umfpay.cli._ledger import ledger
@@ -66,9 +66,9 @@ for command in (
     umfpay.add_command(command)
 
 
-def run(arguments: Sequence[str]) -> int:
+def run_command(arguments: Sequence[str]) -> int:
     """
-    Run one command and return its exit code.
+    Run one command and return its exit code; an error is one line on standard error.
     """
     debug = "--debug" in arguments
 
@@ -82,7 +82,7 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         _line("interrupted | 已中断")
 
-        return Exit.INTERRUPTED
+        return ExitCode.INTERRUPTED
     except click.exceptions.Exit as exc:
         return exc.exit_code
     except click.ClickException as exc:
@@ -91,26 +91,26 @@ def run(arguments: Sequence[str]) -> int:
         else:
             _print_to_stderr(exc.format_message())  # the help
 
-        return Exit.WRONG_USE
+        return ExitCode.ERROR
     except UMFError as exc:
         _trace(exc, debug=debug)
         _line(str(exc))
 
-        return Exit.WRONG_USE
+        return ExitCode.ERROR
     except BrokenPipeError:
-        return Exit.PIPE_CLOSED
+        return ExitCode.PIPE_CLOSED
     except OSError as exc:
         _trace(exc, debug=debug)
         _line(str(_output_error(exc)))
 
-        return Exit.WRONG_USE
+        return ExitCode.ERROR
     except ModuleNotFoundError as exc:
         _line(
             f'{exc.name} is missing: pip install "umfpay[all]"'
             f' | 缺少 {exc.name}：pip install "umfpay[all]"'
         )
 
-        return Exit.WRONG_USE
+        return ExitCode.ERROR
     except Exception as exc:  # noqa: BLE001 (the last net: a bug is one line too)
         _trace(exc, debug=debug)
         _line(
@@ -118,9 +118,9 @@ def run(arguments: Sequence[str]) -> int:
             " of the same command under --debug | umfpay 内部错误，请附上 --debug 的输出反馈"
         )
 
-        return Exit.BUG
+        return ExitCode.BUG
 
-    return int(result or Exit.GOOD)
+    return int(result or ExitCode.OK)
 
 
 def _usage(exc: click.ClickException) -> str:

@@ -13,14 +13,10 @@ from typing import Any
 import click
 
 from umfpay import _codec
-from umfpay.cli._exit_codes import Exit
+from umfpay.cli._exit import ExitCode
+from umfpay.cli._options import config_option, fetch_token_option
 from umfpay.cli._query_report import ID_TEXT, Found, ask, read_report
-from umfpay.cli._sessions import (
-    config_option,
-    fetch_token_option,
-    open_session,
-    settings,
-)
+from umfpay.cli._sessions import open_session, settings
 from umfpay.cli._streams import content_of, print_json, print_line
 from umfpay.errors import APIError, ConfigError, Text, escape
 from umfpay.reconciliation import Difference
@@ -116,7 +112,7 @@ def query(
         return all_found
 
     answer = asyncio.run(about_ids() if report is None else about_differences())
-    context.exit(Exit.GOOD if answer else Exit.NO)
+    context.exit(ExitCode.OK if answer else ExitCode.NO)
 
 
 def _ids(file: str) -> Iterable[str]:

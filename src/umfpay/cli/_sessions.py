@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import click
-
 from umfpay._session import UMFSession
 from umfpay.config import Config, is_loopback
 from umfpay.errors import ConfigError, Text
@@ -28,18 +26,6 @@ _NO_SETTINGS_ADVICE: Final = Text(
     " data folder. Or set the variables UMF_CLIENT_ID and so on.",
     "请用 --config FILE 指定设置文件（模拟器会在其数据目录中写入 umf.env），"
     "或设置 UMF_CLIENT_ID 等环境变量。",
-)
-
-config_option = click.option(
-    "--config",
-    "file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The settings: umf.env or TOML. Default: the environment.",
-)
-fetch_token_option = click.option(
-    "--fetch-token",
-    is_flag=True,
-    help="Fetch a token although that logs out all workers that run now.",
 )
 
 

@@ -5,31 +5,28 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
-import sys
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
+from typing import Final
 
 import attrs
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from umfpay.cli._exit_codes import Exit
-from umfpay.cli._gateway_files import (
+from umfpay.cli._exit import ExitCode
+from umfpay.cli._options import (
+    DAY,
+    config_option,
+    fetch_token_option,
     gateway_encoding_option,
     lenient_option,
     total_rule_option,
 )
-from umfpay.cli._sessions import (
-    config_option,
-    fetch_token_option,
-    open_session,
-    settings,
-)
-from umfpay.cli._streams import print_json, print_line
-from umfpay.errors import StatementError
+from umfpay.cli._sessions import open_session, settings
+from umfpay.cli._streams import print_json, print_line, progress_bar
+from umfpay.errors import StatementError, Text
 from umfpay.reconciliation import (
     Encoding,
     OnBadRow,
@@ -40,10 +37,10 @@ from umfpay.reconciliation import (
 from umfpay.resources import Pulled
 
 
-# What the totals of the files in the folder sum.
-_TOTAL_RULES_FILE = "total-rules.json"
+PULLING: Final = Text("Pulling files", "下载文件")
 
-_Day = click.DateTime(formats=["%Y-%m-%d", "%Y%m%d"])
+# What the totals of the files in the folder sum.
+_TOTAL_RULES_FILE: Final = "total-rules.json"
 
 
 @click.group()
@@ -54,8 +51,8 @@ def statements() -> None:
 
 
 @statements.command()
-@click.option("--from", "first", type=_Day, required=True, help="First day.")
-@click.option("--to", "last", type=_Day, required=True, help="Last day.")
+@click.option("--from", "first", type=DAY, required=True, help="First day.")
+@click.option("--to", "last", type=DAY, required=True, help="Last day.")
 @click.option("--out", required=True, metavar="DIR", help="Folder for the files.")
 @click.option(
     "--kind",
@@ -82,8 +79,8 @@ def statements() -> None:
 @fetch_token_option
 def pull(
     *,
-    first: datetime,
-    last: datetime,
+    first: date,
+    last: date,
     out: str,
     kind: str,
     merchant: str | None,
@@ -100,51 +97,41 @@ def pull(
 
     Exit 1: a file is not proven whole; what came of it is kept as NAME.unproven.
     """
-    days = (first.date(), last.date())
-    count = (days[1] - days[0]).days + 1
-    # Quiet where nobody looks.
-    console = Console(stderr=True, quiet=not sys.stderr.isatty())
+    wanted = PullArguments(
+        days=(first, last),
+        out=out,
+        kind=kind,
+        merchant=merchant,
+        zone=zone,
+        total_rule=total_rule,
+        encoding=gateway_encoding,
+        on_bad_row="quarantine" if lenient else "raise",
+    )
+    done = itertools.count(1)
 
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=console,
-        transient=True,
-    ) as bar:
-        task = bar.add_task(kind, total=max(0, count))
+    with progress_bar() as bar:
+        bar.show_step(PULLING, 0, wanted.count)
 
         def show_pulled(one: Pulled) -> None:
-            bar.advance(task)
+            bar.show_step(PULLING, next(done), wanted.count)
 
             if as_json:
                 print_json(_json(one))
             else:
                 print_line(_line(one))
 
-        wanted = PullArguments(
-            days=days,
-            out=out,
-            kind=kind,
-            merchant=merchant,
-            zone=zone,
-            total_rule=total_rule,
-            encoding=gateway_encoding,
-            on_bad_row="quarantine" if lenient else "raise",
-        )
-
         try:
             asyncio.run(pull_files(wanted, file, show_pulled, fetch_token=fetch_token))
         except StatementError as error:
             print_line(f"umfpay: {error}", err=True)
 
-            raise click.exceptions.Exit(Exit.NO) from None
+            raise click.exceptions.Exit(ExitCode.NO) from None
 
 
 @attrs.frozen(kw_only=True)
 class PullArguments:
     """
-    What the command is asked for.
+    What is pulled: the files of one kind, of the first to the last of some days.
     """
 
     days: tuple[date, date]
@@ -156,6 +143,15 @@ class PullArguments:
     encoding: Encoding | None
     on_bad_row: OnBadRow
 
+    @property
+    def count(self) -> int:
+        """
+        How many days.
+        """
+        first, last = self.days
+
+        return max(0, (last - first).days + 1)
+
 
 async def pull_files(
     wanted: PullArguments,
@@ -166,6 +162,10 @@ async def pull_files(
 ) -> None:
     """
     Fetch what is *wanted*, with the settings of *file*; show each day.
+
+    Raises:
+        StatementError: A file is not proven whole.
+        ConfigError: Settings or folder; or a token would have to be fetched.
     """
     prove = _prove(wanted)
 

@@ -1,5 +1,7 @@
 """
-Standard streams of the commands: closed, full or not UTF-8.
+Standard streams of the commands: what is read, lines and JSON, a bar of progress.
+
+They may be closed, full or not UTF-8.
 """
 
 from __future__ import annotations
@@ -8,12 +10,21 @@ import io
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from umfpay.errors import ConfigError, Text, escape
+from umfpay.reconciliation._steps import STEP_NAMES
+
+
+if TYPE_CHECKING:
+    from umfpay.reconciliation._steps import Progress as Reached
 
 
 STDIN: Final = "-"
@@ -126,3 +137,64 @@ def _unreadable(name: Text, error: OSError | ValueError) -> ConfigError:
         f"{name.en}: it cannot be read ({reason}).",
         f"{name.zh}：无法读取（{reason}）。",
     )
+
+
+class ProgressBar:
+    """
+    A bar that shows how far a command is, for one step after the other.
+    """
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._name: Text | None = None
+        self._task = bar.add_task("", total=None, count="")
+
+    def show(self, reached: Reached) -> None:
+        """
+        Show how far a comparison is.
+        """
+        self.show_step(STEP_NAMES[reached.step], reached.done, reached.total)
+
+    def show_step(self, name: Text, done: int, total: int | None) -> None:
+        """
+        Show how much of *total* is done.
+
+        Args:
+            total: None where nobody knows it.
+        """
+        if total is None:
+            count = f"{done:,}" if done else ""
+        else:
+            count = f"{done:,}/{total:,}"
+
+        is_new = name != self._name
+        self._name = name
+        self._bar.update(
+            self._task,
+            description=f"{name.en} | {name.zh}",
+            # What has no end has no share either.
+            total=total,
+            completed=0 if total is None else done,
+            count=count,
+            # However short, each step is seen.
+            refresh=is_new,
+        )
+
+
+@contextmanager
+def progress_bar() -> Iterator[ProgressBar]:
+    """
+    Give a bar on standard error; it leaves nothing there.
+    """
+    # Quiet where nobody looks.
+    console = Console(stderr=True, quiet=not sys.stderr.isatty())
+
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[count]}"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    ) as bar:
+        yield ProgressBar(bar)

@@ -1,5 +1,5 @@
 """
-The demo's card order, as the guide prints it, and a card to pay it.
+The card order of the guide (section 2.2), and a card to pay it.
 """
 
 from __future__ import annotations

@@ -1,24 +1,49 @@
 """
-Signals that end a command: what it opened is closed, what it made for a while is
-deleted.
+How a command ends: exit codes, and the signals that end it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from enum import IntEnum
 from typing import Any, Final
 
 
 _END_SIGNALS: Final = ("SIGTERM", "SIGHUP")  # Windows has no SIGHUP
 
 
+class ExitCode(IntEnum):
+    """
+    What the end of a command means: one table for every command.
+
+    Attributes:
+        OK: Done, and the answer is yes.
+        NO: Forged, differences, an id that is refused, a step not as expected.
+        ERROR: Arguments, files, port, settings, network, a full disk.
+        UNSIGNED: Only of ``verify``.
+        BUG: An error of umfpay itself.
+        INTERRUPTED: Ctrl-C.
+        PIPE_CLOSED: Nobody reads the output: what a shell says of SIGPIPE.
+    """
+
+    OK = 0
+    NO = 1
+    ERROR = 2
+    UNSIGNED = 3
+    BUG = 70
+    INTERRUPTED = 130
+    PIPE_CLOSED = 141
+
+
 def on_end(end: Callable[[], object]) -> None:
     """
     Call *end* in the running loop at the signals that end a process; Ctrl-C is not one.
     """
+    # Not above: this module is loaded before anything catches Ctrl-C.
+    import asyncio
+
     for name in _END_SIGNALS:
         number = getattr(signal, name, None)
 
@@ -38,6 +63,8 @@ def run_to_end(work: Coroutine[Any, Any, None]) -> None:
     Raises:
         KeyboardInterrupt: It was ended before it was done.
     """
+    import asyncio
+
     ended = False
 
     async def watched() -> None:
