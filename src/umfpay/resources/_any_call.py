@@ -4,11 +4,12 @@ The call to any path: `UMFSession.request()`, and what an httpx client sends.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
-from umfpay.errors import ConfigError, Intent, Text, escape
+from umfpay.errors import ConfigError, EnvelopeError, Intent, Text, escape
 from umfpay.protocol import (
     JSONRefusedError,
     Operation,
@@ -16,11 +17,31 @@ from umfpay.protocol import (
     operation_of,
     parse_json,
 )
-from umfpay.resources._expected_answer import expected_answer
-from umfpay.resources._refund_ids import RefundIds
+from umfpay.resources import (
+    _customs,
+    _enterprises,
+    _payments,
+    _reference_data,
+    _refunds,
+    _statements,
+)
+from umfpay.resources._endpoint import Endpoint, ExpectedAnswer, Members
+from umfpay.resources._matching import must_be_of_kind
+from umfpay.resources._raw_request import RawRequest
+from umfpay.resources._refund_identity import RefundIds
 from umfpay.transport import Call, Effect, RawBody
 
 
+_ENDPOINTS: Final[tuple[Endpoint[Any], ...]] = (
+    *_payments.ENDPOINTS,
+    *_refunds.ENDPOINTS,
+    *_reference_data.ENDPOINTS,
+    *_customs.ENDPOINTS,
+    *_enterprises.ENDPOINTS,
+    *_statements.ENDPOINTS,
+)
+_BLANKS: Final = re.compile(r"\s+")
+_SLASHES: Final = re.compile(r"/+")
 _TOKEN_PATH: Final = ["oauth", "authorize"]
 _MONEY_PATH: Final = (Operation.EXECUTE, Operation.REFUND)
 # A proxy may decode a path, and the gateway once more.
@@ -66,7 +87,7 @@ def any_call(
 
     name = f"request {method} {path}"
     parameters = text_query(query)
-    expected = expected_answer(
+    answer = _answer_to(
         method,
         path,
         query=parameters,
@@ -81,12 +102,75 @@ def any_call(
         query=parameters,
         effect=effect,
         body={} if body is None and method == "POST" else body,
-        read=expected.read,
-        lookup=expected.lookup,
+        read=answer.read,
+        lookup=answer.lookup,
         intent=None
         if effect is Effect.READ
         else Intent.now(name, payment_id=payment_in(path)),
     )
+
+
+def _answer_to(
+    method: str,
+    path: str,
+    *,
+    query: Mapping[str, str],
+    body: object,
+    refund_ids: RefundIds,
+) -> _AnyAnswer:
+    clean = _SLASHES.sub("/", _BLANKS.sub("", unquote(path))).strip("/")
+
+    for endpoint in _ENDPOINTS:
+        ids = endpoint.ids_in(method, clean)
+
+        if ids is not None:
+            request = RawRequest(ids=ids, query=query, body=body, refund_ids=refund_ids)
+
+            return _AnyAnswer(endpoint.expected(request), endpoint.about)
+
+    return _AnyAnswer(None, "")
+
+
+class _AnyAnswer:
+    """
+    The members of an answer as they came, compared as the endpoint's method does it.
+
+    Args:
+        expected: None where nobody knows what the answer must be about.
+        about: What the endpoint is about.
+    """
+
+    def __init__(self, expected: ExpectedAnswer[Any] | None, about: str) -> None:
+        self._expected = expected
+        self._about = about
+        self._found: Any = None
+
+    def read(self, members: Members) -> Members:
+        """
+        Return *members*, compared.
+
+        Raises:
+            MismatchedResponseError: It is about something else.
+        """
+        if self._expected is None:
+            return members
+
+        try:
+            self._found = self._expected.read(members)
+        except EnvelopeError:
+            # Its form is the caller's to read, but not another thing in its place.
+            must_be_of_kind(members, self._about)
+
+        return members
+
+    def lookup(self, _members: Members) -> Call[Any] | None:
+        """
+        Return the query that names what the answer leaves out, None if nothing is missing.
+        """
+        if self._expected is None or self._expected.lookup is None or not self._found:
+            return None
+
+        return self._expected.lookup(self._found)
 
 
 def local_path(path: Any) -> str:

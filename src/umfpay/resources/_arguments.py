@@ -11,13 +11,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final, TypedDict, TypeVar
 
+import attrs
+
 from umfpay.config import Config
 from umfpay.errors import ConfigError, InvalidValueError, Text
+from umfpay.models import NewCustomsDeclaration, NewPayment, NewRefund
 from umfpay.sensitive import kind_of
 from umfpay.transport import RESERVED_HEADERS
 
 
 T = TypeVar("T")
+New = TypeVar("New", NewPayment, NewRefund, NewCustomsDeclaration)
 HeaderLines = Sequence[tuple[bytes, bytes]]
 
 # RFC 9110: the characters of a header's name.
@@ -205,6 +209,9 @@ def needed_count(name: str, value: int) -> int:
 def wire_date(value: date) -> str:
     """
     Return *value* as ``YYYYMMDD``, the gateway's form of a business date.
+
+    Raises:
+        ConfigError: It is no day; a moment is the day before somewhere.
     """
     if not isinstance(value, date) or isinstance(value, datetime):
         raise InvalidValueError(
@@ -212,3 +219,19 @@ def wire_date(value: date) -> str:
         )
 
     return value.isoformat().replace("-", "")
+
+
+def with_addresses(new: New, **configured: str | None) -> New:
+    """
+    Return *new* with the addresses of the settings where it has none itself.
+
+    Args:
+        configured: By the name of the member; None is not configured.
+    """
+    missing: dict[str, Any] = {
+        name: url
+        for name, url in configured.items()
+        if url is not None and getattr(new, name) is None
+    }
+
+    return attrs.evolve(new, **missing) if missing else new

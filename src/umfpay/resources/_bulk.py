@@ -8,6 +8,7 @@ import asyncio
 import os
 import random
 import time
+from abc import ABC, abstractmethod
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -17,8 +18,9 @@ from collections.abc import (
     Iterable,
 )
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar, Unpack
 
 import attrs
 
@@ -35,6 +37,7 @@ from umfpay.errors import (
     UMFError,
     WrongLoopError,
 )
+from umfpay.resources._arguments import CallOptions
 
 
 T = TypeVar("T")
@@ -128,6 +131,58 @@ class _Throttle:
         )
         # Not a secret: so that several scripts do not come back at once.
         self._until = time.monotonic() + random.uniform(0.5, 1.0) * longest  # noqa: S311
+
+
+class BulkQueries(ABC, Generic[T]):
+    """
+    A resource whose objects can be asked for by the thousand.
+    """
+
+    @abstractmethod
+    async def get(self, one: str, /, **options: Unpack[CallOptions]) -> T:
+        """
+        Query one object by its id.
+        """
+
+    def get_many(
+        self,
+        ids: Ids,
+        *,
+        concurrency: int = 20,
+        checkpoint: str | os.PathLike[str] | None = None,
+        on_progress: OnProgress | None = None,
+        **options: Unpack[CallOptions],
+    ) -> AsyncIterator[BulkResult[T]]:
+        """
+        Query many objects; give results and errors as they come, in any order.
+
+            async for result in session.payments.get_many(ids):
+                print(result.id, result.object or result.error)
+
+        While the gateway is busy (HTTP 429, busy codes) fewer calls run, after a
+        pause, and more again when it recovers; an id is asked for six times. Closing
+        the iterator ends the calls that run.
+
+        Args:
+            ids: Any number of them, from an iterable or an async iterable; never all
+                of them are held.
+            concurrency: Calls at a time at most; the session's pool bounds it, too.
+            checkpoint: A file of the ids whose result was taken. A job that starts
+                again with the same file leaves them out. An id that ended because the
+                gateway was busy or away is not in it.
+            on_progress: Called after each result.
+
+        Raises:
+            ConfigError: An argument or the checkpoint is unusable.
+            UMFError: One that would end every call: wrong credentials, no token.
+        """
+        return get_many(
+            partial(self.get, **options),
+            ids,
+            concurrency=concurrency,
+            checkpoint=checkpoint,
+            on_progress=on_progress,
+        )
 
 
 async def get_many(

@@ -1,19 +1,104 @@
 """
-What resources need of a session: `Sender`.
+`Endpoint`, what all calls of one kind have in common, and `Sender`, who makes them.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from functools import partial
+from typing import Any, Generic, Protocol, TypeVar
+
+import attrs
 
 from umfpay.resources._arguments import CallOptions
-from umfpay.transport import Call, CallState
+from umfpay.resources._raw_request import RawRequest
+from umfpay.transport import Call, CallState, Effect
 
 
 T = TypeVar("T")
+Members = Mapping[str, Any]
+
+
+@attrs.frozen
+class ExpectedAnswer(Generic[T]):
+    """
+    What the signed answer to one call must be about.
+
+    Args:
+        read: Returns the object that the answer holds; raises `MismatchedResponseError`
+            if it is another one than was asked for.
+        lookup: As in `Call`.
+    """
+
+    read: Callable[[Members], T]
+    lookup: Callable[[T], Call[Any] | None] | None = None
+
+
+class Endpoint(Generic[T]):
+    """
+    An entry of a resource: what all calls of one kind have in common.
+
+    A method of a resource makes its `Call` of it; `request()` finds it by method and
+    path, and compares the answer as the method does.
+
+    Args:
+        name: Resource and verb, ``payments.execute``.
+        method: GET or POST.
+        path: Template below the base URL, ``/payments/payment/{payment_id}``.
+        effect: What a call of the method does; that of `request()` is told by its path.
+        about: What the answer is about: a kind of `must_be_of_kind()`.
+        expected: Returns what the answer to a call of `request()` must be about; None if
+            the call does not say.
+        also: Further ways to the same answer, ``POST /payments/payment/{payment_id}``.
+        fixed: Further members of every `Call`.
+
+    Attributes:
+        call: Makes a `Call` of what only that one has, its *read* among it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        method: str,
+        path: str,
+        effect: Effect,
+        *,
+        about: str,
+        expected: Callable[[RawRequest], ExpectedAnswer[Any] | None],
+        also: tuple[str, ...] = (),
+        **fixed: Any,  # what the fields of a Call take
+    ) -> None:
+        self.name = name
+        self.about = about
+        self.expected = expected
+        # Not a method: each call makes one of these.
+        self.call: Callable[..., Call[T]] = partial(
+            Call, name=name, method=method, path=path, effect=effect, **fixed
+        )
+        self._patterns = [_pattern(way) for way in (f"{method} {path}", *also)]
+
+    def ids_in(self, method: str, path: str) -> Mapping[str, str] | None:
+        """
+        Return the ids in *path*, by their names in the template; None if it is another.
+
+        Args:
+            path: Without slashes at its ends.
+        """
+        for pattern in self._patterns:
+            if found := pattern.fullmatch(f"{method} {path}"):
+                return found.groupdict()
+
+        return None
+
+
+def _pattern(way: str) -> re.Pattern[str]:
+    template = way.replace(" /", " ", 1)
+
+    # Money is looked for in any spelling, and so is what must be compared.
+    return re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", template), re.IGNORECASE)
 
 
 class Download(Protocol):

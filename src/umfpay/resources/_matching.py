@@ -8,7 +8,7 @@ for once where there is a query that names it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final, Self
@@ -19,20 +19,11 @@ from umfpay import _codec
 from umfpay.errors import MismatchedResponseError, escape
 from umfpay.models import (
     Amount,
-    Bank,
-    CustomsDeclaration,
-    EnterpriseQualification,
-    Money,
-    NewCustomsDeclaration,
     NewOrder,
     NewRefund,
     Order,
-    Payment,
-    ReconciliationsPage,
-    Refund,
-    TransactionsPage,
 )
-from umfpay.protocol import number_in_id, text_in_id
+from umfpay.protocol import number_in_id
 
 
 _SHOWN_CHARACTERS: Final = 64
@@ -234,241 +225,14 @@ class KnownOrder:
         )
 
 
-def must_be_payment(
-    members: Mapping[str, Any], payment: Payment, ordered: KnownOrder | None = None
-) -> None:
+def must_hold_number(what: str, object_id: str | None, number: str | None) -> None:
     """
-    Compare all ids of a payment's answer with its id, and its order with what was ordered.
+    Compare the number that an id of digits holds (gateway.md 5.22) with *number*.
 
     Raises:
         MismatchedResponseError: They differ.
-    """
-    must_name_only(members, PAY=payment.id)
-
-    if ordered is not None:
-        ordered.must_be(payment.order)
-
-
-def must_be_refund(
-    refund: Refund,
-    *,
-    payment_id: str | None,
-    wanted: KnownOrder,
-    known_refunds: Collection[str] = (),
-    original: KnownOrder | None = None,
-) -> None:
-    """
-    Compare the answer to a new refund with what was asked for.
-
-    It names the number and the day of the *original* order, and an amount in CNY cents
-    (gateway.md, trap 15): numbers, days and amounts that are not the refund's must be
-    those of *original*, and whole numbers are not taken for amounts at all.
-
-    Args:
-        wanted: Number, day and amount of the refund.
-        known_refunds: Ids of the other refunds of this payment.
-        original: The order of the payment, None if it is not known (yet).
-
-    Raises:
-        MismatchedResponseError: It is another one.
-    """
-    must_match("payment", payment_id, refund.parent_payment)
-
-    if refund.id in known_refunds:
-        raise mismatch("refund", wanted.mer_reference_id, refund.id)
-
-    named = KnownOrder.named_by(refund.order)
-    _must_hold_number("refund", refund.id, wanted.mer_reference_id)
-    must_match("currency", wanted.currency, named.currency)
-
-    if original is None:
-        return
-
-    if named.mer_reference_id != wanted.mer_reference_id:
-        must_match(
-            "mer_reference_id", original.mer_reference_id, named.mer_reference_id
-        )
-
-    if named.mer_date != wanted.mer_date:
-        must_match("mer_date", original.mer_date, named.mer_date)
-
-    if _is_amount(named.total) and named.total != wanted.total:
-        must_match("amount", original.total, named.total)
-
-
-def is_own_refund(refund: Refund, wanted: KnownOrder) -> bool:
-    """
-    Tell whether an answer can be told to be about *wanted* without asking further.
-    """
-    named = KnownOrder.named_by(refund.order)
-    own = wanted.mer_reference_id
-
-    return (
-        named.mer_reference_id in (None, own)
-        or (own is not None and is_id_of_number(refund.id, own))
-    ) and (not _is_amount(named.total) or named.total == wanted.total)
-
-
-def _is_amount(total: Decimal | None) -> bool:
-    exponent = None if total is None else total.as_tuple().exponent
-
-    return isinstance(exponent, int) and exponent < 0
-
-
-def is_id_of_number(refund_id: str, number: str) -> bool:
-    """
-    Tell whether *refund_id* holds the refund's own number (gateway.md 5.22).
-    """
-    coded = number_in_id(refund_id)
-
-    if coded is not None and number.isdecimal() and str(coded) == number.lstrip("0"):
-        return True
-
-    return text_in_id(refund_id) == number
-
-
-@attrs.frozen(kw_only=True)
-class KnownDeclaration:
-    """
-    What is known of a customs declaration.
-
-    What is None is not compared.
-    """
-
-    payment_id: str | None = None
-    customs_id: str | None = None
-    mer_customs_code: str | None = None
-    ec_plat_id: str | None = None
-    mer_sub_reference_id: str | None = None
-    sub_order_amount: Money | Amount | None = None
-    freight_amount: Money | Amount | None = None
-    tax_amount: Money | Amount | None = None
-
-    @classmethod
-    def of(cls, payment_id: str, new: NewCustomsDeclaration) -> Self:
-        """
-        Return what *new* declares for a payment.
-        """
-        return cls(
-            payment_id=payment_id,
-            customs_id=new.customs_id,
-            mer_customs_code=new.mer_customs_code,
-            ec_plat_id=new.ec_plat_id,
-            mer_sub_reference_id=new.mer_sub_reference_id,
-            sub_order_amount=new.sub_order_amount,
-            freight_amount=new.freight_amount,
-            tax_amount=new.tax_amount,
-        )
-
-    def must_be(self, declaration: CustomsDeclaration) -> None:
-        """
-        Compare with the declaration that an answer names.
-
-        Raises:
-            MismatchedResponseError: It is another one.
-        """
-        number = self.mer_sub_reference_id
-        must_match("payment", self.payment_id, declaration.parent_payment)
-        must_match("mer_sub_reference_id", number, _sub_order_id(declaration))
-        _must_hold_number("declaration", declaration.id, number)
-
-        for name in ("customs_id", "mer_customs_code", "ec_plat_id"):
-            must_match(name, getattr(self, name), getattr(declaration, name))
-
-        for name in ("sub_order_amount", "freight_amount", "tax_amount"):
-            _must_be_money(name, getattr(self, name), getattr(declaration, name))
-
-    def is_named_by(self, declaration: CustomsDeclaration) -> bool:
-        """
-        Tell whether an answer names the sub order, if that is known here.
-        """
-        return (
-            self.mer_sub_reference_id is None or _sub_order_id(declaration) is not None
-        )
-
-
-def _sub_order_id(declaration: CustomsDeclaration) -> str | None:
-    sub_order = declaration.sub_order
-
-    return None if sub_order is None else sub_order.mer_sub_reference_id
-
-
-def _must_hold_number(what: str, object_id: str | None, number: str | None) -> None:
-    """
-    Compare the number that an id of digits holds (gateway.md 5.22) with *number*.
     """
     coded = None if object_id is None else number_in_id(object_id)
 
     if coded is not None and number is not None and number.isdecimal():
         must_match(f"number in the {what}'s id", int(number), coded)
-
-
-def must_be_enterprise(
-    company: EnterpriseQualification,
-    *,
-    external_enterprise_id: str | None,
-    busi_type: str | None,
-) -> None:
-    """
-    Compare an answer about a company with the company asked for.
-
-    Raises:
-        MismatchedResponseError: It is another one.
-    """
-    must_match(
-        "external_enterprise_id", external_enterprise_id, company.external_enterprise_id
-    )
-    must_match("busi_type", busi_type, company.busi_type)
-
-
-def must_be_banks(banks: Collection[Bank], kind: str | None) -> None:
-    """
-    Compare the kinds of card of a list of banks with the one that was asked for.
-
-    Raises:
-        MismatchedResponseError: It is the list of another kind.
-    """
-    named = [bank.types for bank in banks if bank.types]
-
-    if kind and named and not any(kind in types for types in named):
-        raise mismatch("type of bank", kind, named[0][0])
-
-
-def _must_be_money(
-    what: str, asked: Money | Amount | None, answered: Amount | None
-) -> None:
-    if asked is None or answered is None:
-        return
-
-    must_match(what, asked.total, answered.total)
-    must_match(f"currency of {what}", asked.currency, answered.currency)
-
-
-def must_be_page(
-    page: TransactionsPage | ReconciliationsPage, number: int | None
-) -> None:
-    """
-    Compare the number of a page with the page that was asked for.
-
-    Raises:
-        MismatchedResponseError: It is another one.
-    """
-    place = page.pagination
-    must_match("page_number", number, None if place is None else place.page_number)
-
-
-def must_be_of_day(page: TransactionsPage, mer_date: date) -> None:
-    """
-    Compare the days of a page's payments with the day that was asked for.
-
-    A payment may be filed under the day with which its notification was acknowledged
-    (gateway.md 3.3), so that days may mix; a page without any payment of the day is
-    another day's. Under which day refunds are filed nobody has seen.
-
-    Raises:
-        MismatchedResponseError: It is of another day.
-    """
-    days = {row.order_date for row in page.payment_summaries if row.order_date}
-
-    if days and mer_date not in days:
-        raise mismatch("mer_date", mer_date, min(days))

@@ -4,38 +4,37 @@ Payments: create, send the SMS code, execute, query, report parcels.
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterator, Mapping
-from typing import Any, Unpack
+from collections.abc import Callable
+from functools import partial
+from typing import Final, Unpack
 
 import attrs
 
 from umfpay import _codec
 from umfpay.errors import Intent
-from umfpay.models import (
-    ExpressInfo,
-    NewPayer,
-    NewPayment,
-    Payment,
-    SmsSent,
+from umfpay.models import ExpressInfo, NewPayer, NewPayment, Payment, SmsSent
+from umfpay.resources._arguments import (
+    CallOptions,
+    needed_object,
+    wire_date,
+    with_addresses,
 )
-from umfpay.resources._arguments import CallOptions, needed_object, wire_date
-from umfpay.resources._bulk import BulkResult, Ids, OnProgress, get_many
-from umfpay.resources._endpoint import Sender
+from umfpay.resources._bulk import BulkQueries
+from umfpay.resources._endpoint import Endpoint, ExpectedAnswer, Members, Sender
 from umfpay.resources._inbox import ExpectationRegistry, bind
 from umfpay.resources._matching import (
     KnownOrder,
     mismatch,
     must_be_of_kind,
-    must_be_payment,
     must_match,
     must_name_only,
 )
+from umfpay.resources._raw_request import RawRequest, member_of, order_of
 from umfpay.sensitive import withholds
 from umfpay.transport import Call, Effect, needed_id
 
 
-class Payments:
+class Payments(BulkQueries[Payment]):
     """
     ``session.payments``
     """
@@ -72,49 +71,29 @@ class Payments:
         """
         needed_object("new", new, NewPayment)
 
-        if new.notify_url is None and self._notify_url is not None:
-            new = attrs.evolve(new, notify_url=self._notify_url)
-
-        if new.ret_url is None and self._ret_url is not None:
-            new = attrs.evolve(new, ret_url=self._ret_url)
-
+        new = with_addresses(new, notify_url=self._notify_url, ret_url=self._ret_url)
         order = new.order
-        ordered = KnownOrder.of(order)
+        expected = _created(KnownOrder.of(order))
 
         if arrivals is not None:
             await arrivals.expect(order)
 
-        def read(members: Mapping[str, Any]) -> Payment:
-            payment = _codec.read_object(members, Payment)
-            must_be_payment(members, payment, ordered)
-
-            return payment
-
-        def lookup(payment: Payment) -> Call[Payment] | None:
-            if ordered.is_named_by(payment.order):
-                return None
-
-            return payment_query(payment.id, ordered)
-
         payment: Payment = await self._sender.send(
-            Call(
-                name="payments.create",
-                method="POST",
-                path="/payments/payment",
-                effect=Effect.CREATE,
+            CREATE.call(
                 body=new,
-                read=read,
+                read=expected.read,
+                lookup=expected.lookup,
                 intent=Intent.now(
-                    "payments.create",
+                    CREATE.name,
                     mer_reference_id=order.mer_reference_id,
                     mer_date=wire_date(order.mer_date),
                     amount=order.amount.total,
                     currency=str(order.amount.currency),
                 ),
-                lookup=lookup,
             ),
             options,
         )
+
         if arrivals is not None:
             await bind(arrivals, order, payment_id=payment.id)
 
@@ -129,24 +108,11 @@ class Payments:
 
         Calling it again sends another code; the gateway allows one a minute.
         """
-
-        def read(members: Mapping[str, Any]) -> SmsSent:
-            sent = _codec.read_sms(members)
-            must_be_of_kind(members, "payment")
-            must_match("payment", payment_id, sent.payment_id)
-            must_name_only(members, PAY=payment_id)
-
-            return sent
-
         return await self._sender.send(
-            Call(
-                name="payments.verify",
-                method="POST",
-                path="/payments/payment/{payment_id}/verify",
+            VERIFY.call(
                 parameters={"payment_id": needed_id("payment_id", payment_id)},
-                effect=Effect.SMS,
                 body=_codec.PayerBody(payer=needed_object("payer", payer, NewPayer)),
-                read=read,
+                read=_sms_sent(payment_id),
             ),
             options,
         )
@@ -179,32 +145,15 @@ class Payments:
             APIError: The gateway refused, signed: no money has moved.
         """
         query = payment_query(needed_id("payment_id", payment_id))
-        names_it = False
-
-        def read(members: Mapping[str, Any]) -> Payment:
-            nonlocal names_it
-            payment = _codec.read_object(members, Payment, asked=payment_id)
-            must_match("payment", payment_id, payment.id)
-            # The amount is not compared: a real answer has it swapped (gateway.md, trap 18).
-            must_be_payment(members, payment)
-            names_it = payment_id in _codec.ids_named(members)
-
-            return payment
-
-        def lookup(payment: Payment) -> Call[Payment] | None:
-            return None if names_it else executed_query(payment)
+        expected = _executed(query, payment_id)
 
         return await self._sender.send(
-            Call(
-                name="payments.execute",
-                method="POST",
-                path="/payments/payment/{payment_id}/execute",
+            EXECUTE.call(
                 parameters={"payment_id": payment_id},
-                effect=Effect.MONEY,
                 body=_codec.PayerBody(payer=needed_object("payer", payer, NewPayer)),
-                read=read,
-                intent=Intent.now("payments.execute", payment_id=payment_id),
-                lookup=lookup,
+                read=expected.read,
+                lookup=expected.lookup,
+                intent=Intent.now(EXECUTE.name, payment_id=payment_id),
                 query_after_refusal=query,
             ),
             options,
@@ -219,50 +168,6 @@ class Payments:
 
         return await self._sender.send(query, options)
 
-    def get_many(
-        self,
-        ids: Ids,
-        *,
-        concurrency: int = 20,
-        checkpoint: str | os.PathLike[str] | None = None,
-        on_progress: OnProgress | None = None,
-        **options: Unpack[CallOptions],
-    ) -> AsyncIterator[BulkResult[Payment]]:
-        """
-        Query many payments; give results and errors as they come, in any order.
-
-            async for result in session.payments.get_many(ids):
-                print(result.id, result.object or result.error)
-
-        While the gateway is busy (HTTP 429, busy codes) fewer calls run, after a
-        pause, and more again when it recovers; an id is asked for six times. Closing
-        the iterator ends the calls that run.
-
-        Args:
-            ids: Any number of them, from an iterable or an async iterable; never all
-                of them are held.
-            concurrency: Calls at a time at most; the session's pool bounds it, too.
-            checkpoint: A file of the ids whose result was taken. A job that starts
-                again with the same file leaves them out. An id that ended because the
-                gateway was busy or away is not in it.
-            on_progress: Called after each result.
-
-        Raises:
-            ConfigError: An argument or the checkpoint is unusable.
-            UMFError: One that would end every call: wrong credentials, no token.
-        """
-
-        async def get(one: str) -> Payment:
-            return await self.get(one, **options)
-
-        return get_many(
-            get,
-            ids,
-            concurrency=concurrency,
-            checkpoint=checkpoint,
-            on_progress=on_progress,
-        )
-
     @withholds(info=ExpressInfo)
     async def update_express_info(
         self, payment_id: str, info: ExpressInfo, **options: Unpack[CallOptions]
@@ -270,37 +175,15 @@ class Payments:
         """
         Report the parcels of a paid order (gateway.md 5.21).
         """
-
-        def read(members: Mapping[str, Any]) -> None:
-            must_be_of_kind(members, "payment")
-            must_name_only(members, PAY=payment_id)
-
         await self._sender.send(
-            Call(
-                name="payments.update_express_info",
-                method="POST",
-                path="/payments/payment/{payment_id}/update_express_info",
+            UPDATE_EXPRESS_INFO.call(
                 parameters={"payment_id": needed_id("payment_id", payment_id)},
-                effect=Effect.CREATE,
                 body=needed_object("info", info, ExpressInfo),
-                read=read,
-                intent=Intent.now(
-                    "payments.update_express_info", payment_id=payment_id
-                ),
+                read=partial(_must_name_payment, payment_id),
+                intent=Intent.now(UPDATE_EXPRESS_INFO.name, payment_id=payment_id),
             ),
             options,
         )
-
-
-def executed_query(payment: Payment) -> Call[Payment]:
-    """
-    Return the query that binds the answer to an execute which names no id.
-
-    The amount is not compared: a real answer has it swapped (gateway.md, trap 18).
-    """
-    named = attrs.evolve(KnownOrder.named_by(payment.order), total=None, currency=None)
-
-    return payment_query(payment.id, named)
 
 
 def payment_query(payment_id: str, ordered: KnownOrder | None = None) -> Call[Payment]:
@@ -308,21 +191,149 @@ def payment_query(payment_id: str, ordered: KnownOrder | None = None) -> Call[Pa
     Return the query of a payment; its order must be *ordered*, as far as it is named.
     """
 
-    def read(members: Mapping[str, Any]) -> Payment:
+    def read(members: Members) -> Payment:
         payment = _codec.read_object(members, Payment, asked=payment_id)
 
         if payment.id != payment_id:
             raise mismatch("payment", payment_id, payment.id)
 
-        must_be_payment(members, payment, ordered)
+        _must_be_payment(members, payment, ordered)
 
         return payment
 
-    return Call(
-        name="payments.get",
-        method="GET",
-        path="/payments/payment/{payment_id}",
-        parameters={"payment_id": payment_id},
-        effect=Effect.READ,
-        read=read,
-    )
+    return GET.call(parameters={"payment_id": payment_id}, read=read)
+
+
+def _created(ordered: KnownOrder) -> ExpectedAnswer[Payment]:
+    def read(members: Members) -> Payment:
+        payment = _codec.read_object(members, Payment)
+        _must_be_payment(members, payment, ordered)
+
+        return payment
+
+    def lookup(payment: Payment) -> Call[Payment] | None:
+        if ordered.is_named_by(payment.order):
+            return None
+
+        return payment_query(payment.id, ordered)
+
+    return ExpectedAnswer(read, lookup)
+
+
+def _executed(query: Call[Payment], payment_id: str) -> ExpectedAnswer[Payment]:
+    """
+    Compare the answer to an execute as that to *query*; an answer without any id is
+    bound by a second query.
+
+    The amount is not compared: a real answer has it swapped (gateway.md, trap 18).
+    """
+    names_it = False
+
+    def read(members: Members) -> Payment:
+        nonlocal names_it
+        payment = query.read(members)
+        names_it = payment_id in _codec.ids_named(members)
+
+        return payment
+
+    def lookup(payment: Payment) -> Call[Payment] | None:
+        if names_it:
+            return None
+
+        named = KnownOrder.named_by(payment.order)
+
+        return payment_query(payment.id, attrs.evolve(named, total=None, currency=None))
+
+    return ExpectedAnswer(read, lookup)
+
+
+def _sms_sent(payment_id: str) -> Callable[[Members], SmsSent]:
+    def read(members: Members) -> SmsSent:
+        _must_name_payment(payment_id, members)
+        sent = _codec.read_sms(members)
+        must_match("payment", payment_id, sent.payment_id)
+
+        return sent
+
+    return read
+
+
+def _must_name_payment(payment_id: str, members: Members) -> None:
+    """
+    Compare an answer that names its payment in links only, if at all.
+
+    Raises:
+        MismatchedResponseError: It is about something else.
+    """
+    must_be_of_kind(members, "payment")
+    must_name_only(members, PAY=payment_id)
+
+
+def _must_be_payment(
+    members: Members, payment: Payment, ordered: KnownOrder | None = None
+) -> None:
+    """
+    Compare all ids of a payment's answer with its id, and its order with what was ordered.
+
+    Raises:
+        MismatchedResponseError: They differ.
+    """
+    must_name_only(members, PAY=payment.id)
+
+    if ordered is not None:
+        ordered.must_be(payment.order)
+
+
+def _request_id(request: RawRequest) -> str:
+    return request.ids["payment_id"]
+
+
+GET: Final = Endpoint[Payment](
+    "payments.get",
+    "GET",
+    "/payments/payment/{payment_id}",
+    Effect.READ,
+    about="payment",
+    expected=lambda request: ExpectedAnswer(payment_query(_request_id(request)).read),
+    also=(
+        "POST /payments/payment/{payment_id}",
+        "POST /payments/payment/{payment_id}/query",
+    ),
+)
+CREATE: Final = Endpoint[Payment](
+    "payments.create",
+    "POST",
+    "/payments/payment",
+    Effect.CREATE,
+    about="payment",
+    expected=lambda request: _created(order_of(member_of(request.body, "order"))),
+)
+VERIFY: Final = Endpoint[SmsSent](
+    "payments.verify",
+    "POST",
+    "/payments/payment/{payment_id}/verify",
+    Effect.SMS,
+    about="payment",
+    expected=lambda request: ExpectedAnswer(_sms_sent(_request_id(request))),
+)
+EXECUTE: Final = Endpoint[Payment](
+    "payments.execute",
+    "POST",
+    "/payments/payment/{payment_id}/execute",
+    Effect.MONEY,
+    about="payment",
+    expected=lambda request: _executed(
+        payment_query(_request_id(request)), _request_id(request)
+    ),
+)
+UPDATE_EXPRESS_INFO: Final = Endpoint[None](
+    "payments.update_express_info",
+    "POST",
+    "/payments/payment/{payment_id}/update_express_info",
+    Effect.CREATE,
+    about="payment",
+    expected=lambda request: ExpectedAnswer(
+        partial(_must_name_payment, _request_id(request))
+    ),
+)
+ENDPOINTS: Final = (GET, CREATE, VERIFY, EXECUTE, UPDATE_EXPRESS_INFO)

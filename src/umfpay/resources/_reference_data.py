@@ -5,16 +5,18 @@ Reference data, which belongs to no order: banks, exchange rates, the WeChat pag
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Unpack
+from collections.abc import Callable
+from functools import partial
+from typing import Final, Unpack
 
 from umfpay import _codec
 from umfpay.errors import ConfigError
 from umfpay.models import Bank, BankType, Currency, ExchangeRate, Link
 from umfpay.resources._arguments import CallOptions, needed_object
-from umfpay.resources._endpoint import Sender
-from umfpay.resources._matching import must_be_banks
-from umfpay.transport import Call, Effect
+from umfpay.resources._endpoint import Endpoint, ExpectedAnswer, Members, Sender
+from umfpay.resources._matching import mismatch
+from umfpay.resources._raw_request import RawRequest
+from umfpay.transport import Effect
 
 
 class Banks:
@@ -49,22 +51,9 @@ class Banks:
         if known is not None and self._clock() - known[0] < max_age:
             return known[1]
 
-        def read(members: Mapping[str, Any]) -> tuple[Bank, ...]:
-            banks = _codec.read_banks(members)
-            must_be_banks(banks, kind)
-
-            return banks
-
         asked_at = self._clock()
         banks = await self._sender.send(
-            Call(
-                name="banks.list",
-                method="GET",
-                path="/bank",
-                query={"type": str(kind)},
-                effect=Effect.READ,
-                read=read,
-            ),
+            BANKS.call(query={"type": str(kind)}, read=partial(_listed, kind)),
             options,
         )
         self._known[kind] = (asked_at, banks)
@@ -88,17 +77,10 @@ class ExchangeRates:
         """
         asked = Currency(needed_object("currency", currency, str))
 
-        def read(members: Mapping[str, Any]) -> ExchangeRate:
-            return _codec.read_rate(members, currency=asked)
-
         return await self._sender.send(
-            Call(
-                name="exchange_rates.get",
-                method="GET",
-                path="/exchange_rate",
+            RATE.call(
                 query={"currency": str(asked)},
-                effect=Effect.READ,
-                read=read,
+                read=partial(_codec.read_rate, currency=asked),
             ),
             options,
         )
@@ -138,14 +120,64 @@ class WeChat:
             )
 
         return await self._sender.send(
-            Call(
-                name="wechat.openid_link",
-                method="GET",
-                path="/payments/wechat_openid",
+            OPENID_LINK.call(
                 query={"notify_url": notify_url, "mer_reference_id": mer_reference_id},
-                effect=Effect.READ,
                 read=_codec.read_wechat_link,
-                unsigned_allowed=True,
             ),
             options,
         )
+
+
+def _listed(kind: str | None, members: Members) -> tuple[Bank, ...]:
+    """
+    Read a list of banks; one of them at least must have the *kind* of card.
+
+    Raises:
+        MismatchedResponseError: It is the list of another kind.
+    """
+    banks = _codec.read_banks(members)
+    named = [bank.types for bank in banks if bank.types]
+
+    if kind and named and not any(kind in types for types in named):
+        raise mismatch("type of bank", kind, named[0][0])
+
+    return banks
+
+
+def _rate_asked_for(request: RawRequest) -> ExpectedAnswer[ExchangeRate] | None:
+    currency = request.query.get("currency")
+
+    if not currency:
+        return None
+
+    return ExpectedAnswer(partial(_codec.read_rate, currency=Currency(currency)))
+
+
+BANKS: Final = Endpoint[tuple[Bank, ...]](
+    "banks.list",
+    "GET",
+    "/bank",
+    Effect.READ,
+    about="banks",
+    expected=lambda request: ExpectedAnswer(
+        partial(_listed, request.query.get("type"))
+    ),
+)
+RATE: Final = Endpoint[ExchangeRate](
+    "exchange_rates.get",
+    "GET",
+    "/exchange_rate",
+    Effect.READ,
+    about="rate",
+    expected=_rate_asked_for,
+)
+OPENID_LINK: Final = Endpoint[Link](
+    "wechat.openid_link",
+    "GET",
+    "/payments/wechat_openid",
+    Effect.READ,
+    about="a WeChat page",
+    expected=lambda _request: ExpectedAnswer(_codec.read_wechat_link),
+    unsigned_allowed=True,
+)
+ENDPOINTS: Final = (BANKS, RATE, OPENID_LINK)

@@ -4,33 +4,33 @@ Refunds: ask for one, query one.
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from typing import Any, Unpack
+from collections.abc import Collection, Sequence
+from functools import partial
+from typing import Final, Unpack
 
 import attrs
 
 from umfpay import _codec
 from umfpay.errors import Intent
 from umfpay.models import NewRefund, Payment, Refund
-from umfpay.resources._arguments import CallOptions, needed_object, wire_date
-from umfpay.resources._bulk import BulkResult, Ids, OnProgress, get_many
-from umfpay.resources._endpoint import Sender
-from umfpay.resources._inbox import ExpectationRegistry, bind
-from umfpay.resources._matching import (
-    KnownOrder,
-    is_own_refund,
-    must_be_refund,
-    must_match,
-    must_name_only,
+from umfpay.resources._arguments import (
+    CallOptions,
+    needed_object,
+    wire_date,
+    with_addresses,
 )
+from umfpay.resources._bulk import BulkQueries
+from umfpay.resources._endpoint import Endpoint, ExpectedAnswer, Members, Sender
+from umfpay.resources._inbox import ExpectationRegistry, bind
+from umfpay.resources._matching import KnownOrder, must_match, must_name_only
 from umfpay.resources._payments import payment_query
-from umfpay.resources._refund_ids import RefundIds
+from umfpay.resources._raw_request import member_of, order_of
+from umfpay.resources._refund_identity import RefundIds, is_own_refund, must_be_refund
 from umfpay.sensitive import withholds
 from umfpay.transport import Call, Effect, needed_id
 
 
-class Refunds:
+class Refunds(BulkQueries[Refund]):
     """
     ``session.refunds``
     """
@@ -84,29 +84,12 @@ class Refunds:
         """
         needed_object("new", new, NewRefund)
 
-        if new.notify_url is None and self._notify_url is not None:
-            new = attrs.evolve(new, notify_url=self._notify_url)
-
+        new = with_addresses(new, notify_url=self._notify_url)
         wanted = KnownOrder.of(new)
         number = new.mer_reference_id
         known = {*known_refunds, *self._ids.of_other_numbers(payment_id, number)}
 
-        def read(members: Mapping[str, Any]) -> Refund:
-            refund = _codec.read_object(members, Refund)
-            must_name_only(members, PAY=payment_id, REFUND=refund.id)
-            must_be_refund(
-                refund,
-                payment_id=payment_id,
-                wanted=wanted,
-                # Others may have been answered meanwhile.
-                known_refunds={
-                    *known,
-                    *self._ids.of_other_numbers(payment_id, number),
-                },
-            )
-            self._ids.add(payment_id, refund.id, number)
-
-            return refund
+        expected = _refunded(payment_id, wanted, self._ids, known_refunds=known)
 
         def heed_others(others: Sequence[tuple[str, str]]) -> None:
             # Its own number, given back and sent again, is not another's.
@@ -117,17 +100,14 @@ class Refunds:
             await arrivals.expect(new, payment_id=payment_id)
 
         made: Refund = await self._sender.send(
-            Call(
-                name="refunds.create",
-                method="POST",
-                path="/payments/payment/{payment_id}/refund",
+            CREATE.call(
                 parameters={"payment_id": needed_id("payment_id", payment_id)},
-                effect=Effect.MONEY,
                 body=new,
-                read=read,
+                read=expected.read,
+                lookup=expected.lookup,
                 heed_others=heed_others,
                 intent=Intent.now(
-                    "refunds.create",
+                    CREATE.name,
                     payment_id=payment_id,
                     mer_reference_id=number,
                     mer_date=wire_date(new.mer_date),
@@ -138,10 +118,10 @@ class Refunds:
                         **({"all_refunds_known": "yes"} if all_known else {}),
                     },
                 ),
-                lookup=lambda refund: original_query(refund, payment_id, wanted),
             ),
             options,
         )
+
         if arrivals is not None:
             await bind(arrivals, new, payment_id=payment_id, refund_id=made.id)
 
@@ -151,72 +131,16 @@ class Refunds:
         """
         Query a refund (gateway.md 5.8).
         """
-
-        def read(members: Mapping[str, Any]) -> Refund:
-            refund = _codec.read_object(members, Refund, asked=refund_id)
-            must_match("refund", refund_id, refund.id)
-            must_name_only(members, REFUND=refund_id)
-
-            return refund
-
         return await self._sender.send(
-            Call(
-                name="refunds.get",
-                method="GET",
-                path="/payments/refund/{refund_id}",
+            GET.call(
                 parameters={"refund_id": needed_id("refund_id", refund_id)},
-                effect=Effect.READ,
-                read=read,
+                read=partial(_queried, refund_id),
             ),
             options,
         )
 
-    def get_many(
-        self,
-        ids: Ids,
-        *,
-        concurrency: int = 20,
-        checkpoint: str | os.PathLike[str] | None = None,
-        on_progress: OnProgress | None = None,
-        **options: Unpack[CallOptions],
-    ) -> AsyncIterator[BulkResult[Refund]]:
-        """
-        Query many refunds; give results and errors as they come, in any order.
 
-            async for result in session.refunds.get_many(ids):
-                print(result.id, result.object or result.error)
-
-        While the gateway is busy (HTTP 429, busy codes) fewer calls run, after a
-        pause, and more again when it recovers; an id is asked for six times. Closing
-        the iterator ends the calls that run.
-
-        Args:
-            ids: Any number of them, from an iterable or an async iterable; never all
-                of them are held.
-            concurrency: Calls at a time at most; the session's pool bounds it, too.
-            checkpoint: A file of the ids whose result was taken. A job that starts
-                again with the same file leaves them out. An id that ended because the
-                gateway was busy or away is not in it.
-            on_progress: Called after each result.
-
-        Raises:
-            ConfigError: An argument or the checkpoint is unusable.
-            UMFError: One that would end every call: wrong credentials, no token.
-        """
-
-        async def get(one: str) -> Refund:
-            return await self.get(one, **options)
-
-        return get_many(
-            get,
-            ids,
-            concurrency=concurrency,
-            checkpoint=checkpoint,
-            on_progress=on_progress,
-        )
-
-
-def original_query(
+def _original_query(
     refund: Refund, payment_id: str, wanted: KnownOrder
 ) -> Call[Payment] | None:
     """
@@ -230,7 +154,7 @@ def original_query(
 
     query = payment_query(payment_id)
 
-    def compare(members: Mapping[str, Any]) -> Payment:
+    def compare(members: Members) -> Payment:
         payment = query.read(members)
         must_be_refund(
             refund,
@@ -242,3 +166,77 @@ def original_query(
         return payment
 
     return attrs.evolve(query, read=compare, may_fail=refund.parent_payment is not None)
+
+
+def _refunded(
+    payment_id: str,
+    wanted: KnownOrder,
+    ids: RefundIds,
+    *,
+    known_refunds: Collection[str] = (),
+) -> ExpectedAnswer[Refund]:
+    number = wanted.mer_reference_id or ""
+
+    def read(members: Members) -> Refund:
+        refund = _codec.read_object(members, Refund)
+        must_name_only(members, PAY=payment_id, REFUND=refund.id)
+        must_be_refund(
+            refund,
+            payment_id=payment_id,
+            wanted=wanted,
+            # Others may have been answered meanwhile.
+            known_refunds={*known_refunds, *ids.of_other_numbers(payment_id, number)},
+        )
+        ids.add(payment_id, refund.id, number)
+
+        return refund
+
+    return ExpectedAnswer(
+        read, lambda refund: _original_query(refund, payment_id, wanted)
+    )
+
+
+def _queried(refund_id: str, members: Members) -> Refund:
+    refund = _codec.read_object(members, Refund, asked=refund_id)
+    must_match("refund", refund_id, refund.id)
+    must_name_only(members, REFUND=refund_id)
+
+    return refund
+
+
+def _refund_in(body: object) -> object:
+    """
+    Return the refund in one of the forms of its body (gateway.md 5.7).
+    """
+    inner = member_of(body, "refund") or body
+    orders = member_of(inner, "orders")
+
+    if isinstance(orders, list) and orders:
+        return orders[0]
+
+    return member_of(inner, "refund_info") or member_of(inner, "order") or inner
+
+
+CREATE: Final = Endpoint[Refund](
+    "refunds.create",
+    "POST",
+    "/payments/payment/{payment_id}/refund",
+    Effect.MONEY,
+    about="refund",
+    expected=lambda request: _refunded(
+        request.ids["payment_id"],
+        order_of(_refund_in(request.body)),
+        request.refund_ids,
+    ),
+)
+GET: Final = Endpoint[Refund](
+    "refunds.get",
+    "GET",
+    "/payments/refund/{refund_id}",
+    Effect.READ,
+    about="refund",
+    expected=lambda request: ExpectedAnswer(
+        partial(_queried, request.ids["refund_id"])
+    ),
+)
+ENDPOINTS: Final = (CREATE, GET)

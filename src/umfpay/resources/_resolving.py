@@ -22,7 +22,7 @@ from umfpay.resources._arguments import CallOptions, checked_options, wire_date
 from umfpay.resources._endpoint import Sender
 from umfpay.resources._inbox import Evidence
 from umfpay.resources._payments import Payments, payment_query
-from umfpay.resources._refund_ids import RefundIds
+from umfpay.resources._refund_identity import RefundIds
 from umfpay.resources._statements import Statements
 from umfpay.resources._unknown_outcome import (
     WAIT_ADVICE,

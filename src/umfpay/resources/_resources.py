@@ -19,7 +19,7 @@ from umfpay.resources._enterprises import Enterprises
 from umfpay.resources._inbox import Evidence
 from umfpay.resources._payments import Payments
 from umfpay.resources._reference_data import Banks, ExchangeRates, WeChat
-from umfpay.resources._refund_ids import RefundIds
+from umfpay.resources._refund_identity import RefundIds
 from umfpay.resources._refunds import Refunds
 from umfpay.resources._resolving import resolve
 from umfpay.resources._statements import Statements

@@ -5,11 +5,12 @@ Statements: what was traded and what UMF paid out, as lists and as files.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import date, datetime, timedelta, tzinfo
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Unpack
+from typing import Any, Final, Literal, Unpack
 
 from umfpay import _codec
 from umfpay.errors import ConfigError, MismatchedResponseError
@@ -22,9 +23,15 @@ from umfpay.models import (
 )
 from umfpay.resources._arguments import CallOptions, needed_count, wire_date
 from umfpay.resources._download import open_download, save
-from umfpay.resources._endpoint import Download, Sender
+from umfpay.resources._endpoint import (
+    Download,
+    Endpoint,
+    ExpectedAnswer,
+    Members,
+    Sender,
+)
 from umfpay.resources._fetch_schedule import LONGEST_EXPIRY
-from umfpay.resources._matching import must_be_of_day, must_be_page, must_match
+from umfpay.resources._matching import mismatch, must_match
 from umfpay.resources._pulling import (
     Prove,
     Pulled,
@@ -33,7 +40,7 @@ from umfpay.resources._pulling import (
     known_zone,
     pull,
 )
-from umfpay.transport import LIST_LIMIT, Call, Effect
+from umfpay.transport import LIST_LIMIT, Effect
 
 
 StatementKind = Literal["transactions", "reconciliation"]
@@ -74,19 +81,8 @@ class Statements:
             mer_date: The merchant's own date of the orders.
             page_size: Rows asked for at once; pages are fetched as they are needed.
         """
-        async for page in self._pages(
-            name="statements.transactions",
-            path="/payments/transactions",
-            query={"mer_date": wire_date(mer_date)},
-            page_size=page_size,
-            read=_of_day(mer_date),
-            options=options,
-        ):
-            for payment in page.payment_summaries:
-                yield payment
-
-            for refund in page.refund_summaries:
-                yield refund
+        async for row in _rows(self.transactions_page, mer_date, page_size, options):
+            yield row
 
     async def transactions_page(
         self,
@@ -99,17 +95,13 @@ class Statements:
         """
         Fetch one page of the list of a merchant date (gateway.md 5.15).
         """
-        page: TransactionsPage = await self._page(
-            name="statements.transactions",
-            path="/payments/transactions",
-            query={"mer_date": wire_date(mer_date)},
-            page_number=page_number,
-            page_size=page_size,
-            read=_of_day(mer_date),
-            options=options,
+        return await self._sender.send(
+            TRANSACTIONS.call(
+                query=_page_of("mer_date", mer_date, page_number, page_size),
+                read=partial(_transactions, mer_date, page_number),
+            ),
+            options,
         )
-
-        return page
 
     async def reconciliation(
         self,
@@ -121,19 +113,10 @@ class Statements:
         """
         Iterate over what UMF paid the merchant for on a day (gateway.md 9.4).
         """
-        async for page in self._pages(
-            name="statements.reconciliation",
-            path="/payments/reconciliation_statement",
-            query={"settle_date": wire_date(settle_date)},
-            page_size=page_size,
-            read=_settled_on(settle_date),
-            options=options,
-        ):
-            for payment in page.payment_summaries:
-                yield payment
+        fetch = self.reconciliation_page
 
-            for refund in page.refund_summaries:
-                yield refund
+        async for row in _rows(fetch, settle_date, page_size, options):
+            yield row
 
     async def reconciliation_page(
         self,
@@ -146,17 +129,13 @@ class Statements:
         """
         Fetch one page with its grand total (gateway.md 5.16).
         """
-        page: ReconciliationsPage = await self._page(
-            name="statements.reconciliation",
-            path="/payments/reconciliation_statement",
-            query={"settle_date": wire_date(settle_date)},
-            page_number=page_number,
-            page_size=page_size,
-            read=_settled_on(settle_date),
-            options=options,
+        return await self._sender.send(
+            RECONCILIATION.call(
+                query=_page_of("settle_date", settle_date, page_number, page_size),
+                read=partial(_reconciliation, settle_date, page_number),
+            ),
+            options,
         )
-
-        return page
 
     def open_transactions(
         self, mer_date: date, **options: Unpack[CallOptions]
@@ -323,112 +302,136 @@ class Statements:
         """
         return await save(self.open_reconciliation(settle_date, **options), to)
 
-    async def _page(
-        self,
-        *,
-        name: str,
-        path: str,
-        query: Mapping[str, str],
-        page_number: int,
-        page_size: int,
-        read: Any,  # Callable[[Mapping], PageT]; a Call is generic in it already
-        options: CallOptions,
-    ) -> Any:
-        def read_page(members: Mapping[str, Any]) -> Any:
-            page = read(members)
-            must_be_page(page, page_number)
 
-            return page
+async def _rows(
+    fetch: Callable[..., Awaitable[Any]],  # pages of two classes with the same rows
+    day: date,
+    page_size: int,
+    options: CallOptions,
+) -> AsyncIterator[PaymentSummary | RefundSummary]:
+    """
+    Give the rows of all pages; pages are fetched as they are needed.
 
-        return await self._sender.send(
-            Call(
-                name=name,
-                method="GET",
-                path=path,
-                query={
-                    **query,
-                    "page_number": str(needed_count("page_number", page_number)),
-                    "page_size": str(needed_count("page_size", page_size)),
-                },
-                effect=Effect.READ,
-                read=read_page,
-                body_limit=LIST_LIMIT,
-            ),
-            options,
-        )
+    Raises:
+        MismatchedResponseError: A page repeats the one before, or the list ends early.
+    """
+    number, seen, before = 1, 0, None
 
-    async def _pages(
-        self,
-        *,
-        name: str,
-        path: str,
-        query: Mapping[str, str],
-        page_size: int,
-        read: Any,
-        options: CallOptions,
-    ) -> AsyncIterator[Any]:
-        number = 1
-        seen = 0
-        before = None
+    while True:
+        page = await fetch(day, page_number=number, page_size=page_size, **options)
+        total = (page.pagination or Pagination()).total_count
+        summaries = (page.payment_summaries, page.refund_summaries)
+        rows = [*page.payment_summaries, *page.refund_summaries]
+        seen += len(rows)
 
-        while True:
-            page = await self._page(
-                name=name,
-                path=path,
-                query=query,
-                page_number=number,
-                page_size=page_size,
-                read=read,
-                options=options,
+        if rows and summaries == before:
+            raise MismatchedResponseError(
+                f"Page {number} of the list repeats the one before.",
+                f"列表第 {number} 页与上一页重复。",
             )
-            place = page.pagination or Pagination()
-            rows = len(page.payment_summaries) + len(page.refund_summaries)
-            seen += rows
-            total = place.total_count
-            summaries = (page.payment_summaries, page.refund_summaries)
 
-            if rows and summaries == before:
-                raise MismatchedResponseError(
-                    f"Page {number} of the list repeats the one before.",
-                    f"列表第 {number} 页与上一页重复。",
-                )
+        for row in rows:
+            yield row
 
-            if rows:
-                yield page
+        if len(rows) < page_size if total is None else seen >= total:
+            return
 
-            if total is None and rows < page_size:
-                return
+        if not rows:
+            raise MismatchedResponseError(
+                f"The list ends after {seen} of {total} rows.",
+                f"列表在 {total} 行中的第 {seen} 行后中断。",
+            )
 
-            if total is not None and seen >= total:
-                return
-
-            if not rows:
-                raise MismatchedResponseError(
-                    f"The list ends after {seen} of {total} rows.",
-                    f"列表在 {total} 行中的第 {seen} 行后中断。",
-                )
-
-            before = summaries
-            number += 1
+        before = summaries
+        number += 1
 
 
-def _of_day(mer_date: date) -> Callable[[Mapping[str, Any]], TransactionsPage]:
-    def read(members: Mapping[str, Any]) -> TransactionsPage:
-        page = _codec.read_page(members, TransactionsPage)
-        must_be_of_day(page, mer_date)
+def _page_of(
+    day_name: str, day: date, page_number: int, page_size: int
+) -> Mapping[str, str]:
+    return {
+        day_name: wire_date(day),
+        "page_number": str(needed_count("page_number", page_number)),
+        "page_size": str(needed_count("page_size", page_size)),
+    }
 
-        return page
 
-    return read
+def _transactions(
+    day: date | None, number: int | None, members: Members
+) -> TransactionsPage:
+    page = _codec.read_page(members, TransactionsPage)
+    _must_be_page(page, number)
+
+    if day is not None:
+        must_be_of_day(page, day)
+
+    return page
 
 
-def _settled_on(
-    settle_date: date,
-) -> Callable[[Mapping[str, Any]], ReconciliationsPage]:
-    def read(members: Mapping[str, Any]) -> ReconciliationsPage:
-        page = _codec.read_page(members, ReconciliationsPage)
-        must_match("settle_date", settle_date, page.settle_date)
+def _reconciliation(
+    day: date | None, number: int | None, members: Members
+) -> ReconciliationsPage:
+    page = _codec.read_page(members, ReconciliationsPage)
+    _must_be_page(page, number)
+    must_match("settle_date", day, page.settle_date)
 
-        return page
+    return page
 
-    return read
+
+def _must_be_page(
+    page: TransactionsPage | ReconciliationsPage, number: int | None
+) -> None:
+    """
+    Compare the number of a page with the page that was asked for.
+
+    Raises:
+        MismatchedResponseError: It is another one.
+    """
+    place = page.pagination
+    must_match("page_number", number, None if place is None else place.page_number)
+
+
+def must_be_of_day(page: TransactionsPage, mer_date: date) -> None:
+    """
+    Compare the days of a page's payments with the day that was asked for.
+
+    A payment may be filed under the day with which its notification was acknowledged
+    (gateway.md 3.3), so that days may mix; a page without any payment of the day is
+    another day's. Under which day refunds are filed nobody has seen.
+
+    Raises:
+        MismatchedResponseError: It is of another day.
+    """
+    days = {row.order_date for row in page.payment_summaries if row.order_date}
+
+    if days and mer_date not in days:
+        raise mismatch("mer_date", mer_date, min(days))
+
+
+TRANSACTIONS: Final = Endpoint[TransactionsPage](
+    "statements.transactions",
+    "GET",
+    "/payments/transactions",
+    Effect.READ,
+    about="transactions",
+    expected=lambda request: ExpectedAnswer(
+        partial(_transactions, request.day("mer_date"), request.number("page_number"))
+    ),
+    body_limit=LIST_LIMIT,
+)
+RECONCILIATION: Final = Endpoint[ReconciliationsPage](
+    "statements.reconciliation",
+    "GET",
+    "/payments/reconciliation_statement",
+    Effect.READ,
+    about="reconciliations",
+    expected=lambda request: ExpectedAnswer(
+        partial(
+            _reconciliation,
+            request.day("settle_date") or request.day("mer_date"),
+            request.number("page_number"),
+        )
+    ),
+    body_limit=LIST_LIMIT,
+)
+ENDPOINTS: Final = (TRANSACTIONS, RECONCILIATION)

@@ -26,8 +26,8 @@ from umfpay.protocol import DATA_LAG_SECONDS, DecidedBy, number_in_id
 from umfpay.resources._any_call import moves_money
 from umfpay.resources._arguments import CallOptions
 from umfpay.resources._inbox import Evidence
-from umfpay.resources._matching import KnownOrder, is_id_of_number
-from umfpay.resources._refund_ids import RefundIds
+from umfpay.resources._matching import KnownOrder
+from umfpay.resources._refund_identity import RefundIds, is_id_of_number
 from umfpay.resources._statements import Statements
 
 
