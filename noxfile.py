@@ -129,8 +129,8 @@ def oracle(session: nox.Session) -> None:
     session.install("-e", ".[all,testing]", *_group("tests"))
     session.run(
         *("pytest", "-q", *_IN_PARALLEL[:2], "--timeout=900"),
-        "tests/reconciliation/test_oracle.py",
-        "tests/reconciliation/test_nights_oracle.py",
+        "tests/reconciliation/runs/test_oracle.py",
+        "tests/reconciliation/nights/test_oracle.py",
         *session.posargs,
         env={"UMFPAY_ORACLE_RUNS": "300"},
     )

@@ -150,8 +150,8 @@ def load_modules(name: str) -> None:
     Import what the part *name* uses.
     """
     modules = {
-        "polars": ["umfpay.reconciliation._running", "narwhals"],
-        "duckdb": ["umfpay.reconciliation._running", "narwhals", "duckdb"],
+        "polars": ["umfpay.reconciliation.runs._reconcile", "narwhals"],
+        "duckdb": ["umfpay.reconciliation.runs._reconcile", "narwhals", "duckdb"],
         "prove": ["umfpay.reconciliation", "polars"],
         **{script: [f"benchmarks.{module}"] for script, module in SCRIPTS.items()},
     }

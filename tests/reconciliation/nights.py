@@ -8,7 +8,13 @@ import csv
 from datetime import date, timedelta
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 
+import polars as pl
 
+from umfpay.reconciliation import Ledger, LedgerFormat, reconcile
+from umfpay.reconciliation._books import Book, schema_of
+
+
+BY_DAY = LedgerFormat(key="order+day")
 CENT = Decimal("0.01")
 RATES = {"USD": "6.9193", "EUR": "7.41051234", "JPY": "0.0613", "CNY": "1.0000"}
 LEDGER_COLUMNS = (
@@ -261,6 +267,14 @@ class Night:
 
         return path
 
+    def given_opening(self):
+        """
+        Return what was open before, as `reconcile()` takes it.
+        """
+        return (
+            opening_frame(self.opening_rows) if self.opening == "rows" else self.opening
+        )
+
 
 SPOILT = (
     # Too few columns, another kind, no currency, an amount that is none.
@@ -285,4 +299,76 @@ def paid_line(row, word):
         f"{row['currency']},{row['total']},{row['total_cny']},{row['service_fee']},"
         f"{row['exchanged']},{row['exchanged_cny']},{row['exchange_rate']},{word},"
         f"{row['kind']},{row['state']}"
+    )
+
+
+class UniqueNumbers(Night):
+    """
+    A run in which all dates are right.
+    """
+
+    def __init__(self, chance, folder):
+        super().__init__(chance, folder)
+        self.columns = [*LEDGER_COLUMNS]
+
+    def _changed(self, row, names):
+        return super()._changed(row, [name for name in names if name != "mer_date"])
+
+    def _spoilt(self, line):
+        return line
+
+    def answer(self, written, *, engine, buckets):
+        transactions, statements, ledger = self.write()
+        return reconcile(
+            transactions,
+            statements,
+            ledger=Ledger.csv(ledger, written=written),
+            engine=engine,
+            buckets=buckets,
+            settle_after=self.settle_after,
+            holidays=self.holidays,
+            opening=self.given_opening(),
+        )
+
+    def repeat_numbers(self):
+        """
+        Number the orders of each day from 1; return the old number of each key.
+        """
+        books = (*self.listed.values(), *self.paid.values(), self.ledger)
+        rows = [row for book in books for row in book] + self.opening_rows
+        numbers, old = {}, {}
+
+        for row in rows:
+            day = numbers.setdefault(row["mer_date"], {})
+            day.setdefault(row["order_id"], len(day) + 1)
+
+        for row in {id(row): row for row in rows}.values():
+            new = str(numbers[row["mer_date"]][row["order_id"]])
+            old[f"{new}@{row['mer_date']}"] = row["order_id"]
+            row["order_id"] = new
+
+        for row in self.opening_rows:
+            row["order_id"] += f"@{row['mer_date']}"
+
+        return old
+
+
+def opening_frame(rows):
+    units = {"total": 100, "total_cny": 100, "exchange_rate": 10**8}
+
+    return pl.DataFrame(
+        [
+            {name: int(value * units[name]) if name in units else value}
+            | {
+                key: int(one * units[key]) if key in units else one
+                for key, one in row.items()
+            }
+            for row in rows
+            for name, value in [("order_id", row["order_id"])]
+        ],
+        schema={
+            name: kind
+            for name, kind in schema_of(Book.TRANSACTIONS).items()
+            if name != "opening"
+        },
     )

@@ -625,3 +625,46 @@ def _half_up(value):
     size = int(abs(value) * 100 + Fraction(1, 2))
 
     return Decimal(size if value >= 0 else -size).scaleb(-2)
+
+
+def found(report):
+    """
+    Return the classes of each key of a *report*.
+    """
+    return {
+        (row.order_id, row.kind, row.refund_id): [
+            str(row.difference),
+            *map(str, row.also),
+        ]
+        for row in report.rows()
+    }
+
+
+def bridge(report):
+    """
+    Return the amounts of its bridge, in CNY under None.
+    """
+    lines = {None: report.bridge.lines, **report.bridge.currencies}
+
+    return {
+        currency: {str(line.item): line.amount for line in one}
+        for currency, one in lines.items()
+    }
+
+
+def must_agree(expected, report, still_open):
+    """
+    Compare a *report*, and the amounts in CNY that it leaves open, with an `Oracle`.
+    """
+    wrong = {key: one for key, one in expected.classes.items() if one != ["matched"]}
+
+    assert wrong == found(report)
+    assert len(expected.classes) - len(wrong) == report.counts["matched"]
+    assert len(expected.bad + expected.bad_paid) == report.counts["quarantined"]
+    assert expected.bridge == bridge(report)
+    assert expected.is_clean == report.is_clean
+    assert sorted(row["total_cny"] * 100 for row in expected.open) == sorted(still_open)
+
+    for row in report.rows():
+        if row.age is not None:
+            assert expected.age(row.gateway["listed_on"]) == row.age

@@ -10,8 +10,7 @@ from decimal import Decimal
 
 import pytest
 import statement_files as files
-from nights import LEDGER_COLUMNS, Night
-from test_oracle import opening_frame
+from nights import BY_DAY, UniqueNumbers
 
 from umfpay import errors
 from umfpay.cli import ExitCode, run
@@ -19,63 +18,6 @@ from umfpay.reconciliation import Ledger, LedgerFormat, reconcile
 
 
 RUNS = int(os.environ.get("UMFPAY_ORACLE_RUNS", "30")) // 3
-BY_DAY = LedgerFormat(key="order+day")
-
-
-class UniqueNumbers(Night):
-    """
-    A run in which all dates are right.
-    """
-
-    def __init__(self, chance, folder):
-        super().__init__(chance, folder)
-        self.columns = [*LEDGER_COLUMNS]
-
-    def _changed(self, row, names):
-        return super()._changed(row, [name for name in names if name != "mer_date"])
-
-    def _spoilt(self, line):
-        return line
-
-    def answer(self, written, *, engine, buckets):
-        transactions, statements, ledger = self.write()
-        opening = self.opening
-
-        if opening == "rows":
-            opening = opening_frame(self.opening_rows)
-
-        return reconcile(
-            transactions,
-            statements,
-            ledger=Ledger.csv(ledger, written=written),
-            engine=engine,
-            buckets=buckets,
-            settle_after=self.settle_after,
-            holidays=self.holidays,
-            opening=opening,
-        )
-
-    def repeat_numbers(self):
-        """
-        Number the orders of each day from 1; return the old number of each key.
-        """
-        books = (*self.listed.values(), *self.paid.values(), self.ledger)
-        rows = [row for book in books for row in book] + self.opening_rows
-        numbers, old = {}, {}
-
-        for row in rows:
-            day = numbers.setdefault(row["mer_date"], {})
-            day.setdefault(row["order_id"], len(day) + 1)
-
-        for row in {id(row): row for row in rows}.values():
-            new = str(numbers[row["mer_date"]][row["order_id"]])
-            old[f"{new}@{row['mer_date']}"] = row["order_id"]
-            row["order_id"] = new
-
-        for row in self.opening_rows:
-            row["order_id"] += f"@{row['mer_date']}"
-
-        return old
 
 
 @pytest.mark.parametrize("seed", range(RUNS))

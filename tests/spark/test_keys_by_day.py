@@ -8,8 +8,8 @@ import random
 from decimal import Decimal
 
 import pytest
-from test_keys_by_day import BY_DAY, UniqueNumbers
-from test_oracle import bridge, found, opening_frame
+from nights import BY_DAY, UniqueNumbers, opening_frame
+from oracle import bridge, found
 
 from umfpay import errors
 from umfpay.reconciliation.spark import reconcile_spark

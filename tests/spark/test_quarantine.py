@@ -12,7 +12,7 @@ import statement_files as files
 
 from umfpay import errors
 from umfpay.reconciliation import Ledger, reconcile
-from umfpay.reconciliation import _spark_quarantine as quarantine
+from umfpay.reconciliation.spark import _quarantine as quarantine
 from umfpay.reconciliation.spark import reconcile_spark
 
 

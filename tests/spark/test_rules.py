@@ -9,7 +9,8 @@ import random
 import books
 import polars as pl
 import pytest
-from test_compare import (
+
+from tests.reconciliation.comparison.test_compare import (
     ENGINES,
     found,
     test_a_refund_needs_a_payment_in_one_of_the_books,
@@ -19,7 +20,6 @@ from test_compare import (
     test_ties_are_halved_upward_without_sign,
     test_what_one_side_lacks,
 )
-
 from umfpay.reconciliation import compare
 
 

@@ -16,7 +16,7 @@ from benchmarks.reconciliation_day import write_day
 from umfpay import errors
 from umfpay.reconciliation import TotalRule, canonical, reconcile
 from umfpay.reconciliation import read_transactions as pl_read
-from umfpay.reconciliation._places import PLACE_COLUMNS
+from umfpay.reconciliation.gateway_files._locations import PLACE_COLUMNS
 from umfpay.reconciliation.spark import read_transactions, reconcile_spark
 
 

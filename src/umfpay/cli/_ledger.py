@@ -109,7 +109,7 @@ def chosen_format(given: Mapping[str, Any]) -> LedgerFormat:
     Raises:
         ConfigError: There is no such preset, or two options do not go together.
     """
-    from umfpay.reconciliation._ledger_presets import preset
+    from umfpay.reconciliation.ledgers._presets import preset
 
     changes = dict(given)
     base = preset(changes.pop("preset") or "excel")
@@ -199,7 +199,7 @@ def show(file: str, columns: dict[str, str], **written: Any) -> None:
 
 
 def _shown(name: str, value: Any) -> str:
-    from umfpay.reconciliation._ledger_names import MONEY_COLUMNS
+    from umfpay.reconciliation.ledgers._names import MONEY_COLUMNS
 
     if value is None or value == "":
         return "-"

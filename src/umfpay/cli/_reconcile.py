@@ -321,7 +321,7 @@ def _bridge_lines(report: Report) -> list[str]:
     """
     Return the bridge for people: each line, its rows, and what the proof lacks.
     """
-    from umfpay.reconciliation._bridge import ITEM_NAMES
+    from umfpay.reconciliation.bridge._bridge import ITEM_NAMES
 
     if report.bridge is None:
         return []

@@ -20,11 +20,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from umfpay.errors import ConfigError, Text, escape
-from umfpay.reconciliation._steps import STEP_NAMES
+from umfpay.reconciliation._progress import STEP_NAMES
 
 
 if TYPE_CHECKING:
-    from umfpay.reconciliation._steps import Progress as Reached
+    from umfpay.reconciliation._progress import Progress as Reached
 
 
 STDIN: Final = "-"

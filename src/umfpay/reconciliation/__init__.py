@@ -7,8 +7,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from umfpay.reconciliation._difference import Difference
-from umfpay.reconciliation._frame_parser import Header
-from umfpay.reconciliation._reading import (
+from umfpay.reconciliation._options import Rounding, Tolerance
+from umfpay.reconciliation._progress import Progress, Step
+from umfpay.reconciliation.gateway_files._frame_parser import Header
+from umfpay.reconciliation.gateway_files._reading import (
     Encoding,
     OnBadRow,
     QuarantinedRow,
@@ -17,48 +19,49 @@ from umfpay.reconciliation._reading import (
     read_statement,
     read_transactions,
 )
-from umfpay.reconciliation._rows import Kind, PaidOut, Transaction
-from umfpay.reconciliation._steps import Progress, Step
-from umfpay.reconciliation._terms import Rounding
-from umfpay.reconciliation._tolerance import Tolerance
-from umfpay.reconciliation._totals import RuleChoice, TotalRule, TotalRules
+from umfpay.reconciliation.gateway_files._rows import Kind, PaidOut, Transaction
+from umfpay.reconciliation.gateway_files._totals import (
+    RuleChoice,
+    TotalRule,
+    TotalRules,
+)
 
 
 if TYPE_CHECKING:
-    from umfpay.reconciliation._ages import OpenLine
-    from umfpay.reconciliation._bridge import Bridge, BridgeItem, BridgeLine
-    from umfpay.reconciliation._compare import compare
-    from umfpay.reconciliation._decisions import Decision
-    from umfpay.reconciliation._fees import FeeLine, FeeRule
-    from umfpay.reconciliation._ledger import Ledger
-    from umfpay.reconciliation._ledger_columns import canonical
-    from umfpay.reconciliation._ledger_format import LedgerFormat
-    from umfpay.reconciliation._month_payouts import ExchangeLine
-    from umfpay.reconciliation._months import Month
-    from umfpay.reconciliation._nights import Books, Night
-    from umfpay.reconciliation._report import DifferenceRow, Report
-    from umfpay.reconciliation._running import reconcile
+    from umfpay.reconciliation.bridge._bridge import Bridge, BridgeItem, BridgeLine
+    from umfpay.reconciliation.comparison._compare import compare
+    from umfpay.reconciliation.ledgers._columns import canonical
+    from umfpay.reconciliation.ledgers._format import LedgerFormat
+    from umfpay.reconciliation.ledgers._ledger import Ledger
+    from umfpay.reconciliation.nights._ages import OpenLine
+    from umfpay.reconciliation.nights._decisions import Decision
+    from umfpay.reconciliation.nights._fees import FeeLine, FeeRule
+    from umfpay.reconciliation.nights._month_payouts import ExchangeLine
+    from umfpay.reconciliation.nights._months import Month
+    from umfpay.reconciliation.nights._nights import Books, Night
+    from umfpay.reconciliation.reports._report import DifferenceRow, Report
+    from umfpay.reconciliation.runs._reconcile import reconcile
 
 # What needs the extra "reconcile" is imported when it is used.
 _LAZY = {
-    "Books": "_nights",
-    "Bridge": "_bridge",
-    "BridgeItem": "_bridge",
-    "BridgeLine": "_bridge",
-    "Decision": "_decisions",
-    "DifferenceRow": "_report",
-    "ExchangeLine": "_month_payouts",
-    "FeeLine": "_fees",
-    "FeeRule": "_fees",
-    "Ledger": "_ledger",
-    "LedgerFormat": "_ledger_format",
-    "Month": "_months",
-    "Night": "_nights",
-    "OpenLine": "_ages",
-    "Report": "_report",
-    "canonical": "_ledger_columns",
-    "compare": "_compare",
-    "reconcile": "_running",
+    "Books": "nights._nights",
+    "Bridge": "bridge._bridge",
+    "BridgeItem": "bridge._bridge",
+    "BridgeLine": "bridge._bridge",
+    "Decision": "nights._decisions",
+    "DifferenceRow": "reports._report",
+    "ExchangeLine": "nights._month_payouts",
+    "FeeLine": "nights._fees",
+    "FeeRule": "nights._fees",
+    "Ledger": "ledgers._ledger",
+    "LedgerFormat": "ledgers._format",
+    "Month": "nights._months",
+    "Night": "nights._nights",
+    "OpenLine": "nights._ages",
+    "Report": "reports._report",
+    "canonical": "ledgers._columns",
+    "compare": "comparison._compare",
+    "reconcile": "runs._reconcile",
 }
 
 

@@ -1,0 +1,202 @@
+"""
+What a comparison depends on beside its books: tolerance, rounding, days and what is due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final
+
+import attrs
+
+from umfpay.errors import ConfigError
+from umfpay.sensitive import shows_itself_half_made
+
+
+# More would not fit into the products of the exchange rule.
+_MAX_AMOUNT: Final = 10**9
+
+
+def _amount(_: object, field: attrs.Attribute[Any], value: Any) -> None:
+    fine = (
+        isinstance(value, Decimal)
+        and value.is_finite()
+        and 0 <= value <= _MAX_AMOUNT
+        and value * 100 == (value * 100).to_integral_value()
+    )
+
+    if not fine:
+        raise ConfigError(
+            f"tolerance: {field.name} must be a Decimal from 0 to {_MAX_AMOUNT} with at"
+            " most two decimals.",
+            f"tolerance：{field.name} 必须是 0 至 {_MAX_AMOUNT}、最多两位小数的 Decimal。",
+        )
+
+
+def _tolerance_field() -> Any:
+    return attrs.field(default=Decimal(0), validator=_amount)
+
+
+@shows_itself_half_made
+@attrs.frozen(kw_only=True)
+class Tolerance:
+    """
+    The largest differences that count as none; 0 by default.
+
+    Args:
+        total: Of amounts, in their own currency.
+        total_cny: Of amounts in CNY.
+        service_fee: Of fees, in CNY.
+        exchange: Of what was paid out, in its currency and in CNY.
+
+    Raises:
+        ConfigError: One is no `Decimal` of at least 0 with at most two decimals.
+    """
+
+    total: Decimal = _tolerance_field()
+    total_cny: Decimal = _tolerance_field()
+    service_fee: Decimal = _tolerance_field()
+    exchange: Decimal = _tolerance_field()
+
+    def hundredths(self, name: str) -> int:
+        """
+        Return the one called *name* in hundredths.
+        """
+        return int(getattr(self, name) * 100)
+
+    @classmethod
+    def from_json(cls, given: Mapping[str, str]) -> Tolerance:
+        """
+        Return what `to_json()` was made of.
+        """
+        return cls(**{name: Decimal(text) for name, text in given.items()})
+
+    def to_json(self) -> dict[str, str]:
+        """
+        Return all as text.
+        """
+        return {name: str(value) for name, value in attrs.asdict(self).items()}
+
+
+Days = tuple[date, date]
+
+_ONE_DAY: Final = timedelta(days=1)
+_SATURDAY: Final = 5
+_MAX_SETTLE_AFTER: Final = 366
+
+
+class Rounding(StrEnum):
+    """
+    How the sum that was paid out is rounded: each row half up, each row cut, or only
+    the sum of a day.
+    """
+
+    HALF_UP = "half up"
+    CUT = "cut"
+    DAY = "sum of a day"
+
+
+@attrs.frozen(kw_only=True)
+class Terms:
+    """
+    What a comparison depends on, beside its books.
+
+    Args:
+        tolerance: Differences that count as none.
+        days: Rows of the ledger outside of them are not missing at the gateway.
+        asked: Payouts for orders of other days are a line of the bridge, not unknown.
+        overdue_until: What was listed until this day is overdue if it was not paid out.
+        rounding: Of sums that were paid out.
+        is_narrow: The products of amounts and rates are known to fit into 64 bits.
+    """
+
+    tolerance: Tolerance = attrs.field(factory=Tolerance)
+    days: Days | None = None
+    asked: Days | None = None
+    overdue_until: date | None = None
+    rounding: Rounding = Rounding.HALF_UP
+    is_narrow: bool = False
+
+
+def working_days_after(day: date, until: date, holidays: Collection[date] = ()) -> int:
+    """
+    Return how many working days come after *day*, until and with *until*.
+    """
+    count = 0
+
+    while day < until:
+        day += _ONE_DAY
+        count += day.weekday() < _SATURDAY and day not in holidays
+
+    return count
+
+
+def overdue_until(
+    as_of: date, settle_after: int, holidays: Collection[date] = ()
+) -> date:
+    """
+    Return the last day whose payouts were due before *as_of*.
+
+    Args:
+        as_of: The last day of the statement.
+        settle_after: Working days after a day within which it is paid out.
+        holidays: Days from Monday to Friday on which nobody works.
+    """
+    day, count = as_of, 0
+
+    while count <= settle_after:
+        count += day.weekday() < _SATURDAY and day not in holidays
+        day -= _ONE_DAY
+
+    return day
+
+
+def checked_rounding(given: object) -> Rounding:
+    """
+    Return what ``rounding=`` means.
+
+    Raises:
+        ConfigError: Nothing.
+    """
+    try:
+        return Rounding(str(given))
+    except ValueError:
+        known = ", ".join(Rounding)
+
+        raise ConfigError(
+            f"rounding: one of {known}, not {given!r}.",
+            f"rounding：可为 {known}，而不是 {given!r}。",
+        ) from None
+
+
+def checked_settle_after(given: object, *, with_statement: bool) -> int | None:
+    """
+    Return *given*, which a comparison with a statement needs.
+
+    Raises:
+        ConfigError: It is missing or no number of days.
+    """
+    if not with_statement:
+        return None
+
+    if given is None:
+        raise ConfigError(
+            "settle_after: with a statement it is needed: within how many working days"
+            " is paid out what was traded?",
+            "settle_after：提供结算文件时必须指定：交易后多少个工作日内结算？",
+        )
+
+    if (
+        isinstance(given, bool)
+        or not isinstance(given, int)
+        or not 0 <= given <= _MAX_SETTLE_AFTER
+    ):
+        raise ConfigError(
+            f"settle_after: a number of days from 0 to {_MAX_SETTLE_AFTER}.",
+            f"settle_after：必须是 0 至 {_MAX_SETTLE_AFTER} 的天数。",
+        )
+
+    return given

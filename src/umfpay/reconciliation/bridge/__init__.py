@@ -1,0 +1,3 @@
+"""
+The bridge between what was traded and what was paid out.
+"""

@@ -1,0 +1,3 @@
+"""
+The comparison of the three books: joined by key, each key with its class.
+"""

@@ -1,0 +1,3 @@
+"""
+The merchant's own book: from files, databases and frames into the columns that are compared.
+"""

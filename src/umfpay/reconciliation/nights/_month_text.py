@@ -1,0 +1,119 @@
+"""
+The month as text: what the commands print.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from umfpay.errors import Text, escape
+from umfpay.reconciliation._difference import Difference
+from umfpay.reconciliation.reports._class_names import CLASS_NAMES
+from umfpay.reconciliation.reports._summary import KIND_NAMES, amount_text
+from umfpay.reconciliation.reports._text import AMOUNT_WIDTH, Say, bridge_lines, saying
+
+
+if TYPE_CHECKING:
+    from umfpay.reconciliation.nights._ages import OpenLine
+    from umfpay.reconciliation.nights._months import Month
+    from umfpay.reconciliation.reports._report import Language
+
+
+_MAX_LINE: Final = 400
+TITLE: Final = Text("Month-end summary", "月末汇总")
+PROVEN: Final = Text("All nights are there and proven.", "各晚齐全，且均已证明。")
+NOT_PROVEN: Final = Text("The figures are not proven.", "数据未能证明。")
+OPEN: Final = Text("Open now, by age in working days", "期末未结算，按账龄（工作日）")
+BEFORE_BOOKS: Final = Text("of before the first night", "首晚之前")
+FEES: Final = Text(
+    "Fees in CNY: taken, expected, difference", "手续费（CNY）：实收、应收、差额"
+)
+NO_RULE: Final = Text("no rule", "无规则")
+EXCHANGE: Final = Text("Change of the rate: gain, loss", "汇兑：收益、损失")
+DIFFERENCES: Final = Text("Differences that nobody has accepted", "尚未确认的差异")
+
+
+def month_text(month: Month, *, language: Language) -> str:
+    """
+    Return *month* as text.
+    """
+    say = saying(language)
+    verdict = PROVEN if month.is_proven else NOT_PROVEN
+    lines = [
+        f"{say(TITLE)} {month.first:%Y-%m}, {month.merchant}: {say(verdict)}",
+        *(f"{say(Text('not proven', '未证明'))}: {say(one)}" for one in month.missing),
+        *map(say, month.notes),
+        *bridge_lines(month.bridge, say),
+        *_open(month, say),
+        *_fees(month, say),
+        *_exchange(month, say),
+        *_differences(month, say),
+    ]
+
+    return "".join(f"{escape(line, limit=_MAX_LINE)}\n" for line in lines)
+
+
+def _open(month: Month, say: Say) -> Iterator[str]:
+    if month.open_items or month.open_before_books is not None:
+        yield ""
+        yield say(OPEN)
+
+    for one in month.open_items:
+        yield (
+            f"{_amount(one.total)} {one.currency} {one.rows:>10,}  {age_text(one):<7}"
+            f" {say(KIND_NAMES[one.kind])} ({amount_text(one.total_cny)} CNY)"
+        )
+
+    if month.open_before_books is not None:
+        yield f"{_amount(month.open_before_books)} CNY {'':>10}  {say(BEFORE_BOOKS)}"
+
+
+def age_text(one: OpenLine) -> str:
+    """
+    Return the ages of a line, such as 6-10 or 61+.
+    """
+    return f"{one.since}+" if one.until is None else f"{one.since}-{one.until}"
+
+
+def _fees(month: Month, say: Say) -> Iterator[str]:
+    if month.fees:
+        yield ""
+        yield say(FEES)
+
+    for one in month.fees:
+        rule = NO_RULE if one.rule is None else one.rule.name
+        name = f"{one.currency} {say(KIND_NAMES[one.kind])}: {say(rule)}"
+
+        if one.expected is None:
+            figures = f"{_amount(one.charged)} {'-':>{AMOUNT_WIDTH}} {'-':>12}"
+        else:
+            left = one.charged - one.expected
+            figures = f"{_amount(one.charged)} {_amount(one.expected)} {amount_text(left):>12}"
+
+        yield f"{figures} {one.rows:>10,}  {name}"
+
+
+def _exchange(month: Month, say: Say) -> Iterator[str]:
+    if month.exchange:
+        yield ""
+        yield say(EXCHANGE)
+
+    for one in month.exchange:
+        yield (
+            f"{_amount(one.gain)} {_amount(one.loss)} {one.currency} {one.rows:>10,}"
+        )
+
+
+def _differences(month: Month, say: Say) -> Iterator[str]:
+    if month.differences:
+        yield ""
+        yield say(DIFFERENCES)
+
+    for name, count in month.differences.items():
+        yield f"{count:>10,}  {say(CLASS_NAMES[Difference(name)])}"
+
+
+def _amount(amount: Decimal) -> str:
+    return f"{amount_text(amount):>{AMOUNT_WIDTH}}"

@@ -1,0 +1,3 @@
+"""
+The report of a comparison, and the forms in which it is written.
+"""

@@ -1,0 +1,3 @@
+"""
+A comparison on this machine from its files to its report: in partitions, resumable.
+"""
