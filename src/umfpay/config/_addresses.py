@@ -9,9 +9,8 @@ import re
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from umfpay.config._checks import refusal
 from umfpay.config._environment import Environment
-from umfpay.errors import Text
+from umfpay.errors import ConfigError, Text
 from umfpay.sensitive import Secret
 
 
@@ -40,7 +39,7 @@ def is_loopback(host: str) -> bool:
 def base_url(value: object, *, environment: Environment | None) -> str:
     if value is None:
         if environment is None:
-            raise refusal(
+            raise ConfigError.of(
                 "base_url",
                 "give environment= or base_url=; there is no default gateway",
                 "请给出 environment= 或 base_url=，没有默认平台",
@@ -49,20 +48,20 @@ def base_url(value: object, *, environment: Environment | None) -> str:
         return environment.value
 
     if environment is not None:
-        raise refusal(
+        raise ConfigError.of(
             "base_url",
             "give environment= or base_url=, not both",
             "与 environment= 只能二选一",
         )
 
     if not isinstance(value, Secret):
-        raise refusal("base_url", "it must be text", "必须是文本")
+        raise ConfigError.of("base_url", "it must be text", "必须是文本")
 
     # It may hold a password: no frame that raises has its text.
     problem = _base_problem(value)
 
     if problem is not None:
-        raise refusal("base_url", problem.en, problem.zh)
+        raise ConfigError.of("base_url", problem.en, problem.zh)
 
     return value.reveal().rstrip("/") + "/"
 
@@ -96,7 +95,7 @@ def web_address(name: str, value: object) -> str | None:
         return None
 
     if not isinstance(value, Secret) or not value.reveal().startswith(_URL_BEGINNINGS):
-        raise refusal(
+        raise ConfigError.of(
             name, "it must begin with http:// or https://", "必须以 http(s):// 开头"
         )
 
@@ -108,10 +107,10 @@ def proxy(value: object) -> Secret | None:
         return None
 
     if not isinstance(value, Secret):
-        raise refusal("proxy", "it must be text", "必须是文本")
+        raise ConfigError.of("proxy", "it must be text", "必须是文本")
 
     if _split(value.reveal()) is None:
-        raise refusal(
+        raise ConfigError.of(
             "proxy",
             "it must be http://host:port or http://user:password@host:port, user and"
             " password percent-encoded",

@@ -24,13 +24,9 @@ if TYPE_CHECKING:
     from umfpay.protocol import PrivateKey, PublicKey
 
 
-def refusal(name: str, en: str, zh: str) -> ConfigError:
-    return ConfigError(f"{name}: {en}.", f"{name}：{zh}。")
-
-
 def client_id(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise refusal("client_id", "it is empty", "为空")
+        raise ConfigError.of("client_id", "it is empty", "为空")
 
     return value.strip()
 
@@ -58,7 +54,7 @@ def hidden(name: str, value: object) -> Secret | None:
     if value is None or isinstance(value, Secret):
         return value
 
-    raise refusal(name, "it must be text", "必须是文本")
+    raise ConfigError.of(name, "it must be text", "必须是文本")
 
 
 def hidden_address(value: object) -> object:
@@ -85,7 +81,7 @@ def token_store(value: Any) -> Any:
     opened.
     """
     if isinstance(value, Unfit):
-        raise refusal(
+        raise ConfigError.of(
             "token_store",
             f'"auto", "memory", a path, an address, a Database or a TokenStore object is'
             f" wanted, not {kind_of(value)}",
@@ -122,7 +118,7 @@ def merchant_key(
         return PrivateKey.load(value, passphrase=passphrase)
 
     if not callable(value):
-        raise refusal("merchant_key", "it is missing or empty", "缺失或为空")
+        raise ConfigError.of("merchant_key", "it is missing or empty", "缺失或为空")
 
     return PrivateKey.load(value(), passphrase=passphrase)
 
@@ -183,11 +179,11 @@ def gateway_certificate(value: object) -> tuple[PublicKey, ...]:
         sources = [value]
 
     if not sources or any(source is None or source == "" for source in sources):
-        raise refusal("gateway_certificate", "it is empty", "为空")
+        raise ConfigError.of("gateway_certificate", "it is empty", "为空")
 
     for source in sources:
         if not isinstance(source, PublicKey | str | bytes | os.PathLike):
-            raise refusal(
+            raise ConfigError.of(
                 "gateway_certificate",
                 "give a path, bytes or text",
                 "请给出路径、字节或文本",
@@ -204,7 +200,7 @@ def environment(value: object) -> Environment | None:
         return Environment[str(value).strip().upper()]
     except KeyError:
         names = ", ".join(Environment.__members__)
-        raise refusal(
+        raise ConfigError.of(
             "environment", f"it must be one of {names}", f"必须是 {names} 之一"
         ) from None
 
@@ -216,7 +212,7 @@ def seconds(name: str, value: Any) -> float:
         number = math.nan
 
     if isinstance(value, bool) or not math.isfinite(number) or number <= 0:
-        raise refusal(name, "it must be seconds above 0", "必须是大于 0 的秒数")
+        raise ConfigError.of(name, "it must be seconds above 0", "必须是大于 0 的秒数")
 
     return number
 
@@ -228,7 +224,7 @@ def count(name: str, value: Any) -> int:
         number = 0
 
     if isinstance(value, bool) or number < 1:
-        raise refusal(name, "it must be a number above 0", "必须是大于 0 的整数")
+        raise ConfigError.of(name, "it must be a number above 0", "必须是大于 0 的整数")
 
     return int(number)
 
@@ -241,7 +237,9 @@ def one_of(name: str, value: Any, allowed: Any) -> Any:
 
     if value not in words:
         listed = ", ".join(words)
-        raise refusal(name, f"it must be one of {listed}", f"必须是 {listed} 之一")
+        raise ConfigError.of(
+            name, f"it must be one of {listed}", f"必须是 {listed} 之一"
+        )
 
     return value
 
@@ -263,7 +261,7 @@ def flag(name: str, value: object) -> bool:
     if isinstance(value, str) and value.strip().lower() in _FLAG_OF_WORD:
         return _FLAG_OF_WORD[value.strip().lower()]
 
-    raise refusal(name, "it must be true or false", "必须是 true 或 false")
+    raise ConfigError.of(name, "it must be true or false", "必须是 true 或 false")
 
 
 def function(name: str, value: Any) -> Any:
@@ -271,7 +269,7 @@ def function(name: str, value: Any) -> Any:
     Return *value* when it can be called, or is None.
     """
     if value is not None and not callable(value):
-        raise refusal(name, "it must be a function", "必须是函数")
+        raise ConfigError.of(name, "it must be a function", "必须是函数")
 
     return value
 
@@ -296,6 +294,6 @@ def header_text(name: str, value: object) -> str | None:
         if text.isascii() and text.isprintable():
             return text
 
-    raise refusal(
+    raise ConfigError.of(
         name, "it must be text of ASCII characters", "必须是 ASCII 字符组成的文本"
     )

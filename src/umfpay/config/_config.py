@@ -16,6 +16,7 @@ from umfpay.config import _checks as checks
 from umfpay.config import _sources as sources
 from umfpay.config._environment import Environment
 from umfpay.config._paths import existing_file
+from umfpay.errors import ConfigError
 from umfpay.sensitive import Secret, concealed, hidden_path
 
 
@@ -162,14 +163,14 @@ class Config:
         passphrase = checks.hidden("merchant_key_passphrase", merchant_key_passphrase)
 
         if client_certificate_key is not None and client_certificate is None:
-            raise checks.refusal(
+            raise ConfigError.of(
                 "client_certificate_key",
                 "it is of no use without client_certificate",
                 "需要与 client_certificate 一起使用",
             )
 
         if not secret:
-            raise checks.refusal(
+            raise ConfigError.of(
                 "client_secret", "it is missing or empty", "缺失或为空"
             )
 
@@ -289,7 +290,7 @@ class Config:
             # A misspelt name may be that of a secret: no frame keeps its value.
             values.clear()
             changes.clear()
-            raise checks.refusal(named(min(unknown)), "no such setting", "没有此设置")
+            raise ConfigError.of(named(min(unknown)), "no such setting", "没有此设置")
 
         following = values.pop("gateway_certificate_next", None)
         values = {**values, **changes}
@@ -298,7 +299,7 @@ class Config:
             if values.get(name) in (None, "") and not (
                 name == "merchant_key" and values.get("signer")
             ):
-                raise checks.refusal(
+                raise ConfigError.of(
                     named(name), "it is missing or empty", "缺失或为空"
                 )
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from umfpay.config._checks import refusal
 from umfpay.errors import ConfigError, Text
 from umfpay.sensitive import Secret, kind_of, looks_like_address
 
@@ -56,7 +55,7 @@ def existing_file(name: str, value: object) -> Path | None:
     else:
         shown = Text(f"a {kind_of(value)}", kind_of(value))
 
-    raise refusal(name, f"no such file: {shown.en}", f"文件不存在：{shown.zh}")
+    raise ConfigError.of(name, f"no such file: {shown.en}", f"文件不存在：{shown.zh}")
 
 
 def _find(value: Secret | os.PathLike[str]) -> Path | None:

@@ -8,8 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 
-from umfpay.config._checks import refusal
-from umfpay.errors import Text
+from umfpay.errors import ConfigError, Text
 from umfpay.sensitive import looks_like_address
 
 
@@ -60,7 +59,7 @@ def from_file(file: Path, *, names: Collection[str]) -> dict[str, Any]:
     values, problem = _read(file, names)
 
     if problem is not None:
-        raise refusal(str(file), problem.en, problem.zh)
+        raise ConfigError.of(str(file), problem.en, problem.zh)
 
     for name in _PATH_SETTINGS & values.keys():
         values[name] = _resolve_path(file.parent, values[name])

@@ -40,11 +40,11 @@ _ENV_PREFIX: Final = "UMF_FTP_"
 
 def _host(value: Any) -> str:
     if not isinstance(value, Secret):
-        raise _refusal("host", "it is empty", "为空")
+        raise ConfigError.of("FTP host", "it is empty", "为空")
 
     if not _is_host(value):
-        raise _refusal(
-            "host",
+        raise ConfigError.of(
+            "FTP host",
             "give a name without ftp://, user, password and port (it is port=)",
             "请只给主机名，不含 ftp://、用户名、密码和端口（端口用 port=）",
         )
@@ -74,25 +74,31 @@ def _port(value: Any) -> int:
     number = int(value) if str(value).isascii() and str(value).isdigit() else 0
 
     if not 1 <= number <= 65535:
-        raise _refusal("port", "it must be 1 to 65535", "必须在 1 至 65535 之间")
+        raise ConfigError.of(
+            "FTP port", "it must be 1 to 65535", "必须在 1 至 65535 之间"
+        )
 
     return number
 
 
 def _user(value: Any) -> str:
     if not isinstance(value, Secret) or not value.reveal().isprintable():
-        raise _refusal("user", "it is empty or not one line", "为空或不是单行文本")
+        raise ConfigError.of(
+            "FTP user", "it is empty or not one line", "为空或不是单行文本"
+        )
 
     return value.reveal()
 
 
 def _password(value: Any) -> Secret:
     if isinstance(value, Unfit):
-        raise _refusal("password", "it must be text", "必须是文本")
+        raise ConfigError.of("FTP password", "it must be text", "必须是文本")
 
     # A line break would end the command, and what follows would be the next.
     if not isinstance(value, Secret) or not value.reveal().isprintable():
-        raise _refusal("password", "it is empty or not one line", "为空或不是单行文本")
+        raise ConfigError.of(
+            "FTP password", "it is empty or not one line", "为空或不是单行文本"
+        )
 
     return value
 
@@ -104,7 +110,9 @@ def _security(value: Any) -> Security:
         if value == word:
             return word
 
-    raise _refusal("security", 'it is "ftps" or "ftp"', '只能是 "ftps" 或 "ftp"')
+    raise ConfigError.of(
+        "FTP security", 'it is "ftps" or "ftp"', '只能是 "ftps" 或 "ftp"'
+    )
 
 
 def _ca_file(value: Any) -> Path | None:
@@ -113,7 +121,7 @@ def _ca_file(value: Any) -> Path | None:
 
 def _folder(value: Any) -> str:
     if not isinstance(value, str) or not value.isprintable():
-        raise _refusal("folder", "it is not one line of text", "不是单行文本")
+        raise ConfigError.of("FTP folder", "it is not one line of text", "不是单行文本")
 
     return value.strip()
 
@@ -125,7 +133,9 @@ def _timeout(value: Any) -> float:
         or not math.isfinite(value)
         or value <= 0
     ):
-        raise _refusal("timeout", "it must be seconds above 0", "必须是大于 0 的秒数")
+        raise ConfigError.of(
+            "FTP timeout", "it must be seconds above 0", "必须是大于 0 的秒数"
+        )
 
     return float(value)
 
@@ -172,20 +182,22 @@ class FTPAccount:
 
     def __attrs_post_init__(self) -> None:
         if isinstance(self.ssl_context, Unfit):
-            raise _refusal(
-                "ssl_context", "it must be an ssl.SSLContext", "必须是 ssl.SSLContext"
+            raise ConfigError.of(
+                "FTP ssl_context",
+                "it must be an ssl.SSLContext",
+                "必须是 ssl.SSLContext",
             )
 
         if self.ssl_context is not None and self.ca_file is not None:
-            raise _refusal(
-                "ca_file",
+            raise ConfigError.of(
+                "FTP ca_file",
                 "give it or ssl_context, not both",
                 "与 ssl_context 只能二选一",
             )
 
         if self.security == "ftp" and (self.ssl_context or self.ca_file):
-            raise _refusal(
-                "security",
+            raise ConfigError.of(
+                "FTP security",
                 '"ftp" has no TLS; leave out ca_file and ssl_context',
                 '"ftp" 不使用 TLS；请去掉 ca_file 和 ssl_context',
             )
@@ -213,8 +225,8 @@ class FTPAccount:
 
         for name in ("host", "user", "password"):
             if settings.get(name) is None:
-                raise _refusal(
-                    name,
+                raise ConfigError.of(
+                    f"FTP {name}",
                     f"it is missing; set {_ENV_PREFIX}{name.upper()}",
                     f"缺失；请设置 {_ENV_PREFIX}{name.upper()}",
                 )
@@ -248,8 +260,8 @@ class FTPAccount:
         except (ssl.SSLError, OSError):
             pass
 
-        raise _refusal(
-            "ca_file",
+        raise ConfigError.of(
+            "FTP ca_file",
             f"{self.ca_file} holds no PEM certificate",
             f"{self.ca_file} 中没有 PEM 证书",
         )
@@ -315,7 +327,3 @@ def _lines(file: Path) -> tuple[dict[str, Any], Text | None]:
             )
 
     return _pick_settings(values), None
-
-
-def _refusal(name: str, en: str, zh: str) -> ConfigError:
-    return ConfigError(f"FTP {name}: {en}.", f"FTP {name}：{zh}。")

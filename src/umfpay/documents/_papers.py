@@ -85,12 +85,12 @@ def pack_papers(
     sources = _sources(files)
 
     if not sources:
-        raise _refusal("There are no papers to pack", "没有可打包的文件")
+        raise DocumentError("There are no papers to pack.", "没有可打包的文件。")
 
     if len(sources) > max_files:
-        raise _refusal(
-            f"{len(sources)} files are more than max_files={max_files}",
-            f"{len(sources)} 个文件超过上限 max_files={max_files}",
+        raise DocumentError(
+            f"{len(sources)} files are more than max_files={max_files}.",
+            f"{len(sources)} 个文件超过上限 max_files={max_files}。",
         )
 
     left = max_bytes
@@ -125,9 +125,9 @@ def _sources(
 ) -> dict[str, Source]:
     if isinstance(files, str | bytes | os.PathLike):
         # One path is a sequence of letters to Python.
-        raise _refusal(
-            "Give a list of paths, or a mapping of names",
-            "请给出路径列表，或以文件名为键的映射",
+        raise DocumentError(
+            "Give a list of paths, or a mapping of names.",
+            "请给出路径列表，或以文件名为键的映射。",
         )
 
     sources: dict[str, Source] = {}
@@ -139,8 +139,8 @@ def _sources(
         folded = unicodedata.normalize("NFKC", name).casefold()
 
         if folded in seen:
-            raise _refusal(
-                f"The name {name!r} comes twice", f"文件名 {name!r} 出现了两次"
+            raise DocumentError(
+                f"The name {name!r} comes twice.", f"文件名 {name!r} 出现了两次。"
             )
 
         seen.add(folded)
@@ -155,9 +155,9 @@ def _pairs(
     if isinstance(files, Mapping):
         for name, source in files.items():
             if not isinstance(source, bytes | os.PathLike):
-                raise _refusal(
-                    f"{name!r}: give bytes or a Path, not {type(source).__name__}",
-                    f"{name!r}：请给出 bytes 或 Path，而不是 {type(source).__name__}",
+                raise DocumentError(
+                    f"{name!r}: give bytes or a Path, not {type(source).__name__}.",
+                    f"{name!r}：请给出 bytes 或 Path，而不是 {type(source).__name__}。",
                 )
 
             yield name, source
@@ -178,9 +178,9 @@ def _check_name(name: str) -> None:
     )
 
     if not safe:
-        raise _refusal(
-            f"The name {name!r} is unsafe inside a ZIP",
-            f"文件名 {name!r} 不能安全地放入 ZIP",
+        raise DocumentError(
+            f"The name {name!r} is unsafe inside a ZIP.",
+            f"文件名 {name!r} 不能安全地放入 ZIP。",
         )
 
 
@@ -188,7 +188,7 @@ def _content(name: str, source: Source, left: int) -> bytes:
     content = _read(Path(source), left) if isinstance(source, os.PathLike) else source
 
     if not content:
-        raise _refusal(f"{name!r} is empty", f"{name!r} 为空文件")
+        raise DocumentError(f"{name!r} is empty.", f"{name!r} 为空文件。")
 
     return bytes(content)
 
@@ -211,15 +211,13 @@ def _read(path: Path, left: int) -> bytes:
     except OSError as error:
         reason = zh = error.strerror or type(error).__name__
 
-    raise _refusal(f"{path} cannot be read ({reason})", f"无法读取 {path}（{zh}）")
-
-
-def _too_large_error(max_bytes: int) -> DocumentError:
-    return _refusal(
-        f"The papers are larger than max_bytes={max_bytes}",
-        f"文件总大小超过上限 max_bytes={max_bytes}",
+    raise DocumentError(
+        f"{path} cannot be read ({reason}).", f"无法读取 {path}（{zh}）。"
     )
 
 
-def _refusal(en: str, zh: str) -> DocumentError:
-    return DocumentError(f"{en}.", f"{zh}。")
+def _too_large_error(max_bytes: int) -> DocumentError:
+    return DocumentError(
+        f"The papers are larger than max_bytes={max_bytes}.",
+        f"文件总大小超过上限 max_bytes={max_bytes}。",
+    )

@@ -55,7 +55,7 @@ class SequenceStore:
         patience: float = 10.0,
     ) -> None:
         if isinstance(first, bool) or first not in (0, 1):
-            raise _refusal("first", "it is 0 or 1", "只能是 0 或 1")
+            raise ConfigError.of("first", "it is 0 or 1", "只能是 0 或 1")
 
         if path is None:
             path = platformdirs.user_state_path("umfpay", appauthor=False) / (
@@ -74,7 +74,7 @@ class SequenceStore:
             self._path = Path()
 
         if not self._path.name:
-            raise _refusal(
+            raise ConfigError.of(
                 "path", f"{os.fspath(given)!r} cannot be resolved", "无法解析"
             )
 
@@ -140,7 +140,7 @@ class SequenceStore:
         except OSError as error:
             en = zh = error.strerror or type(error).__name__
 
-        raise _refusal(
+        raise ConfigError.of(
             str(self._path), f"it cannot be used ({en})", f"无法使用（{zh}）"
         )
 
@@ -194,7 +194,3 @@ def _all_used_error(stem: str) -> DocumentError:
         f"{stem} 的序号已用完（至 {LAST_SEQUENCE}）。",
         advice=Text("Ask UMF how to go on.", "请联系联动优势。"),
     )
-
-
-def _refusal(name: str, en: str, zh: str) -> ConfigError:
-    return ConfigError(f"{name}: {en}.", f"{name}：{zh}。")

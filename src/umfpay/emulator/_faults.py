@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, get_args
 
 import attrs
 
-from umfpay.errors import ConfigError
+from umfpay.errors import ConfigError, Text
 
 
 Kind = Literal[
@@ -94,12 +94,12 @@ class FaultPlan:
             ConfigError: It is none.
         """
         if not isinstance(value, Mapping) or not isinstance(value.get("rules"), list):
-            raise _refusal("it is {seed, rules: [...]}")
+            raise _plan_error("it is {seed, rules: [...]}")
 
         seed = value.get("seed", 0)
 
         if isinstance(seed, bool) or not isinstance(seed, int):
-            raise _refusal("seed is a whole number")
+            raise _plan_error("seed is a whole number")
 
         return cls([_rule(one) for one in value["rules"]], seed=seed)
 
@@ -138,12 +138,12 @@ class FaultPlan:
 
 def _rule(value: Any) -> Fault:
     if not isinstance(value, Mapping):
-        raise _refusal("a rule is an object")
+        raise _plan_error("a rule is an object")
 
     allowed = [field.name for field in attrs.fields(Fault) if field.init]
 
     if value.get("kind") not in KINDS or not value.keys() <= set(allowed):
-        raise _refusal(
+        raise _plan_error(
             f"kind is one of {', '.join(KINDS)}; members are {', '.join(allowed)}"
         )
 
@@ -151,29 +151,29 @@ def _rule(value: Any) -> Fault:
         if isinstance(given, bool) or not isinstance(
             given, _MEMBER_TYPES.get(name, str)
         ):
-            raise _refusal(f"{name} has the wrong type")
+            raise _plan_error(f"{name} has the wrong type")
 
     if len(value.get("path", "")) > _MAX_PATH_CHARACTERS:
-        raise _refusal(f"path is at most {_MAX_PATH_CHARACTERS} characters")
+        raise _plan_error(f"path is at most {_MAX_PATH_CHARACTERS} characters")
 
     try:
         re.compile(value.get("path", ""))
     except (re.error, OverflowError, RecursionError):
-        raise _refusal("path is no regular expression") from None
+        raise _plan_error("path is no regular expression") from None
 
     rule = Fault(**value)
 
     if not -_MAX_MAGNITUDE <= rule.seconds <= _MAX_MAGNITUDE:
-        raise _refusal("seconds leads out of all calendars")
+        raise _plan_error("seconds leads out of all calendars")
 
     if not 0 <= rule.seconds <= MAX_SECONDS and rule.kind != "skew_clock":
-        raise _refusal(f"seconds is 0 to {MAX_SECONDS:.0f}")
+        raise _plan_error(f"seconds is 0 to {MAX_SECONDS:.0f}")
 
     if rule.skip < 0 or rule.times < 0 or not 400 <= rule.status <= 599:
-        raise _refusal("skip and times are 0 or more, status is 400 to 599")
+        raise _plan_error("skip and times are 0 or more, status is 400 to 599")
 
     return rule
 
 
-def _refusal(en: str) -> ConfigError:
-    return ConfigError(f"The fault plan: {en}.", f"故障计划：{en}。")
+def _plan_error(en: str) -> ConfigError:
+    return ConfigError.of(Text("The fault plan", "故障计划"), en, en)

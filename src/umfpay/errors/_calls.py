@@ -5,7 +5,7 @@ Errors of a call: settings, transport, answers, token.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from umfpay.errors._base import Intent, Text, UMFError
 
@@ -20,6 +20,25 @@ class ConfigError(UMFError):
     default_advice: ClassVar[Text] = Text(
         "Correct the setting and try again.", "请更正设置后重试。"
     )
+
+    @classmethod
+    def of(
+        cls, name: str | Text, en: str, zh: str, *, advice: Text | None = None
+    ) -> Self:
+        """
+        Return the error that says what is wrong with *name*.
+
+            raise ConfigError.of("deadline", "it is missing", "缺失")
+
+        Args:
+            name: A setting, an argument, a member; a `Text` if it has a Chinese name.
+            en: What is wrong, without a full stop.
+            zh: The same in Chinese.
+            advice: What to do, if it is not the advice of the class.
+        """
+        en_name, zh_name = name if isinstance(name, Text) else (name, name)
+
+        return cls(f"{en_name}: {en}.", f"{zh_name}：{zh}。", advice=advice)
 
 
 class InvalidValueError(ConfigError):

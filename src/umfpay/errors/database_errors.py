@@ -21,6 +21,7 @@ from umfpay.errors._database import (
 )
 
 
+_DATABASE: Final = Text("Database", "数据库")
 _MAX_DIFFERENCES_SHOWN: Final = 5
 _AWAY: Final = (DatabaseUnavailableError, Text("it cannot be used", "无法使用"))
 # By the value of `umfpay.sql`'s Failure, or by how far the transaction had come.
@@ -135,7 +136,8 @@ def place_type_error(kind: type) -> ConfigError:
     """
     Return the error of a place that is none.
     """
-    return _refusal(
+    return ConfigError.of(
+        _DATABASE,
         f"a URL, a path or an AsyncEngine is wanted, not {kind.__name__}",
         f"应为 URL、路径或 AsyncEngine，而不是 {kind.__name__}",
     )
@@ -145,14 +147,15 @@ def empty_path_error() -> ConfigError:
     """
     Return the error of a path without a character.
     """
-    return _refusal("the path is empty", "路径为空")
+    return ConfigError.of(_DATABASE, "the path is empty", "路径为空")
 
 
 def memory_error() -> ConfigError:
     """
     Return the error of a SQLite database without a file.
     """
-    return _refusal(
+    return ConfigError.of(
+        _DATABASE,
         "a SQLite database in memory is lost with its process; give a file",
         "内存中的 SQLite 数据库会随进程丢失；请指定文件",
     )
@@ -162,7 +165,8 @@ def url_error() -> ConfigError:
     """
     Return the error of a URL that cannot be read.
     """
-    return _refusal(
+    return ConfigError.of(
+        _DATABASE,
         "it is no URL of a database: dialect+driver://user:password@host/name;"
         " in user and password @ : / are written %40 %3A %2F",
         "不是有效的数据库 URL：方言+驱动://用户:密码@主机/库；"
@@ -176,7 +180,8 @@ def unknown_dialect_error(known: Iterable[str]) -> ConfigError:
     """
     urls = ", ".join(known)
 
-    return _refusal(
+    return ConfigError.of(
+        _DATABASE,
         "this kind of database is not supported",
         "不支持此类数据库",
         advice=Text(
@@ -190,7 +195,8 @@ def wrong_driver_error(dialect: str, driver: str, extra: str) -> ConfigError:
     """
     Return the error of a URL without the *driver* that *dialect* is used by.
     """
-    return _refusal(
+    return ConfigError.of(
+        _DATABASE,
         f"{dialect} is used by the driver {driver}",
         f"{dialect} 需使用驱动 {driver}",
         advice=Text(
@@ -198,7 +204,3 @@ def wrong_driver_error(dialect: str, driver: str, extra: str) -> ConfigError:
             f'请写作 {dialect}+{driver}://，并安装：pip install "umfpay[{extra}]"。',
         ),
     )
-
-
-def _refusal(en: str, zh: str, *, advice: Text | None = None) -> ConfigError:
-    return ConfigError(f"Database: {en}.", f"数据库：{zh}。", advice=advice)

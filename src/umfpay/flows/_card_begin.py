@@ -57,7 +57,7 @@ def hidden_text(name: str, text: Private | str | None) -> Private | None:
         # A number is as secret as its text; tracebacks may show locals.
         del text
 
-        raise _refusal(name, "it must be text", "必须是文本")
+        raise InvalidValueError.of(name, "it must be text", "必须是文本")
 
     return Private(text.strip()) or None
 
@@ -129,10 +129,12 @@ def _payment_method(
     card: BankCard | PayerAgreement, given: PaymentMethod | str | None
 ) -> PaymentMethod:
     if not isinstance(card, BankCard | PayerAgreement):
-        raise _refusal("card", "a BankCard or PayerAgreement is needed", "类型不符")
+        raise InvalidValueError.of(
+            "card", "a BankCard or PayerAgreement is needed", "类型不符"
+        )
 
     if isinstance(card, BankCard) and card.number is None:
-        raise _refusal("card.number", "it is missing", "缺失")
+        raise InvalidValueError.of("card.number", "it is missing", "缺失")
 
     if given is None and isinstance(card, BankCard):
         credit = card.cvv2 is not None
@@ -140,7 +142,7 @@ def _payment_method(
         return PaymentMethod.CREDIT_CARD if credit else PaymentMethod.DEBIT_CARD
 
     if given not in _CARD_METHODS:
-        raise _refusal(
+        raise InvalidValueError.of(
             "payment_method",
             "CREDIT_CARD or DEBIT_CARD is needed",
             "必须是 CREDIT_CARD 或 DEBIT_CARD",
@@ -155,15 +157,11 @@ def _check_time(name: str, given: timedelta) -> None:
         not isinstance(given, timedelta)
         or not timedelta(0) < given <= _MAX_KEEP_DURATION
     ):
-        raise _refusal(
+        raise InvalidValueError.of(
             name,
             "a timedelta above 0, at most ten years, is needed",
             "必须是大于 0 且不超过十年的 timedelta",
         )
-
-
-def _refusal(name: str, en: str, zh: str) -> InvalidValueError:
-    return InvalidValueError(f"{name}: {en}.", f"{name}：{zh}。")
 
 
 def _phone_of(card: BankCard | PayerAgreement) -> Private | None:

@@ -124,25 +124,25 @@ def read_pending(text: str | bytes) -> PendingCardPayment:
         ConfigError: It is something else; nothing of it is quoted.
     """
     if not isinstance(text, str | bytes):
-        raise _refusal("it is no text", "不是文本")
+        raise _unreadable_error("it is no text", "不是文本")
 
     try:
         value = parse_json(text.encode() if isinstance(text, str) else text)
     except (JSONRefusedError, UnicodeError):
-        raise _refusal("it is no JSON object", "不是 JSON 对象") from None
+        raise _unreadable_error("it is no JSON object", "不是 JSON 对象") from None
 
     if not isinstance(value, dict):
-        raise _refusal("it is no JSON object", "不是 JSON 对象")
+        raise _unreadable_error("it is no JSON object", "不是 JSON 对象")
 
     if value.get("version") != _FORMAT_VERSION:
-        raise _refusal("its version is not known", "版本未知")
+        raise _unreadable_error("its version is not known", "版本未知")
 
     _check_names("it", value, _MEMBER_NAMES)
     card = _read_payer("card", value["card"], BankCard)
     agreement = _read_payer("agreement", value["agreement"], PayerAgreement)
 
     if card is not None and agreement is not None:
-        raise _refusal("card and agreement stand together", "同时存在卡与协议")
+        raise _unreadable_error("card and agreement stand together", "同时存在卡与协议")
 
     merchant = _mapping("merchant", value["merchant"])
     amount = _mapping("amount", value["amount"])
@@ -183,7 +183,9 @@ def _read_payer(name: str, value: object, cls: type[PayerT]) -> PayerT | None:
     members = _mapping(name, value)
 
     if not needed <= members.keys() <= secrets.keys():
-        raise _refusal(f"{name} lacks members, or has unknown ones", f"{name} 字段不符")
+        raise _unreadable_error(
+            f"{name} lacks members, or has unknown ones", f"{name} 字段不符"
+        )
 
     # phone, verify_code and an agreement's valid_date are never here in any form.
     given: dict[str, Any] = {
@@ -201,7 +203,7 @@ def _read_sealed(name: str, value: object) -> Sealed:
     ciphertext = members.get("sealed")
 
     if members.keys() != {"sealed"} or _size(ciphertext) < _MIN_SEALED_BYTES:
-        raise _refusal(f"{name} is not sealed", f"{name} 未加密")
+        raise _unreadable_error(f"{name} is not sealed", f"{name} 未加密")
 
     return Sealed(str(ciphertext))
 
@@ -210,18 +212,20 @@ def _read_kept(value: object) -> dict[str, str]:
     members = _mapping("kept", value)
 
     if not members.keys() <= _KEPT_NAMES:
-        raise _refusal("kept has unknown members", "kept 含未知字段")
+        raise _unreadable_error("kept has unknown members", "kept 含未知字段")
 
     for name, text in members.items():
         if _size(text) < _MIN_KEPT_BYTES:
-            raise _refusal(f"kept.{name} is not encrypted", f"kept.{name} 未加密")
+            raise _unreadable_error(
+                f"kept.{name} is not encrypted", f"kept.{name} 未加密"
+            )
 
     return {name: str(text) for name, text in members.items()}
 
 
 def _read_attempts(value: object) -> list[CodeAttempt]:
     if not isinstance(value, list):
-        raise _refusal("attempts is no list", "attempts 不是数组")
+        raise _unreadable_error("attempts is no list", "attempts 不是数组")
 
     return [_read_attempt(_mapping("attempts", one)) for one in value]
 
@@ -231,7 +235,7 @@ def _read_attempt(value: Mapping[str, Any]) -> CodeAttempt:
     mark, refused = value["code_mark"], value["refused_with"]
 
     if not isinstance(mark, str) or not _MARK_PATTERN.fullmatch(mark):
-        raise _refusal("code_mark is no hash", "code_mark 不是摘要")
+        raise _unreadable_error("code_mark is no hash", "code_mark 不是摘要")
 
     return CodeAttempt(
         sent_at=_needed_moment("sent_at", value["sent_at"]),
@@ -245,14 +249,16 @@ def _read_attempt(value: Mapping[str, Any]) -> CodeAttempt:
 
 def _number(name: str, value: object) -> int:
     if type(value) is not int or value < 0:
-        raise _refusal(f"{name} is no number", f"{name} 不是数字")
+        raise _unreadable_error(f"{name} is no number", f"{name} 不是数字")
 
     return value
 
 
 def _flag(name: str, value: object) -> bool:
     if not isinstance(value, bool):
-        raise _refusal(f"{name} is neither true nor false", f"{name} 不是布尔值")
+        raise _unreadable_error(
+            f"{name} is neither true nor false", f"{name} 不是布尔值"
+        )
 
     return value
 
@@ -269,14 +275,14 @@ def _size(text: object) -> int:
 
 def _mapping(name: str, value: object) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise _refusal(f"{name} is no object", f"{name} 不是对象")
+        raise _unreadable_error(f"{name} is no object", f"{name} 不是对象")
 
     return value
 
 
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise _refusal(f"{name} is no text", f"{name} 不是文本")
+        raise _unreadable_error(f"{name} is no text", f"{name} 不是文本")
 
     return value
 
@@ -292,7 +298,9 @@ def _needed_moment(name: str, value: object) -> datetime:
         moment = None
 
     if moment is None or moment.tzinfo is None:
-        raise _refusal(f"{name} is no moment with a zone", f"{name} 不是带时区的时间")
+        raise _unreadable_error(
+            f"{name} is no moment with a zone", f"{name} 不是带时区的时间"
+        )
 
     return moment
 
@@ -301,18 +309,21 @@ def _day(value: object) -> date:
     try:
         return date.fromisoformat(_text("mer_date", value))
     except ValueError:
-        raise _refusal("mer_date is no date", "mer_date 不是日期") from None
+        raise _unreadable_error("mer_date is no date", "mer_date 不是日期") from None
 
 
 def _check_names(name: str, value: Mapping[str, Any], names: AbstractSet[str]) -> None:
     if value.keys() != names:
-        raise _refusal(f"{name} lacks members, or has others", f"{name} 字段不符")
+        raise _unreadable_error(
+            f"{name} lacks members, or has others", f"{name} 字段不符"
+        )
 
 
-def _refusal(en: str, zh: str) -> ConfigError:
-    return ConfigError(
-        f"This is not a pending card payment: {en}.",
-        f"这不是待确认的银行卡支付：{zh}。",
+def _unreadable_error(en: str, zh: str) -> ConfigError:
+    return ConfigError.of(
+        Text("This is not a pending card payment", "这不是待确认的银行卡支付"),
+        en,
+        zh,
         advice=Text(
             "Give the text that to_json() wrote, unchanged.",
             "请原样提供 to_json() 写出的文本。",

@@ -44,16 +44,22 @@ def choose_goods(
     ):
         for one in asked:
             if one not in there:
-                raise _refusal(
-                    f"{name}: {one} is not in the order", f"{one} 不在订单中"
+                raise InvalidValueError.of(
+                    "choose_goods",
+                    f"{name}: {one} is not in the order",
+                    f"{one} 不在订单中",
                 )
 
     for one in items:
         if lines.count(one) > 1:
-            raise _refusal(f"items: {one} is in the order twice", f"{one} 重复")
+            raise InvalidValueError.of(
+                "choose_goods", f"items: {one} is in the order twice", f"{one} 重复"
+            )
 
     if not chosen:
-        raise _refusal("nothing is chosen", "未选择任何商品")
+        raise InvalidValueError.of(
+            "choose_goods", "nothing is chosen", "未选择任何商品"
+        )
 
     return chosen
 
@@ -65,7 +71,8 @@ def _part(
     whole = sub.mer_sub_reference_id in sub_orders
 
     if whole and lines:
-        raise _refusal(
+        raise InvalidValueError.of(
+            "choose_goods",
             f"{sub.mer_sub_reference_id} is chosen as a whole and by items",
             f"{sub.mer_sub_reference_id} 整单与商品重复选择",
         )
@@ -88,11 +95,11 @@ def _part(
 def _check_texts(name: str, given: Collection[str]) -> None:
     # A single text is a collection of letters.
     if isinstance(given, str):
-        raise _refusal(f"{name}: a list is needed", f"{name}：需要列表")
+        raise InvalidValueError.of(
+            "choose_goods", f"{name}: a list is needed", f"{name}：需要列表"
+        )
 
     if len(set(given)) != len(given):
-        raise _refusal(f"{name}: something is there twice", f"{name}：重复")
-
-
-def _refusal(en: str, zh: str) -> InvalidValueError:
-    return InvalidValueError(f"choose_goods: {en}.", f"choose_goods：{zh}。")
+        raise InvalidValueError.of(
+            "choose_goods", f"{name}: something is there twice", f"{name}：重复"
+        )

@@ -17,13 +17,6 @@ from umfpay.models._money import Money
 from umfpay.sensitive import Private, Sealed, Secret, hide, kind_of
 
 
-def refusal(name: str, en: str, zh: str) -> InvalidValueError:
-    """
-    Return the error that says what is wrong with the member *name*.
-    """
-    return InvalidValueError(f"{name}: {en}.", f"{name}：{zh}。")
-
-
 # Converters never raise: they run while the object is half made, and a traceback that
 # shows locals would then fail on its repr. Validators run when all members are there.
 
@@ -47,7 +40,7 @@ def _tuple(value: Any) -> Any:
 def _is_a(*classes: type[Any], en: str, zh: str) -> Any:
     def validate(_: object, field: attrs.Attribute[Any], value: object) -> None:
         if value is not None and not isinstance(value, classes):
-            raise refusal(field.name, f"{en}, not {kind_of(value)}", zh)
+            raise InvalidValueError.of(field.name, f"{en}, not {kind_of(value)}", zh)
 
     return validate
 
@@ -90,7 +83,7 @@ def several(cls: type[Any]) -> Any:
 
     def validate(_: object, field: attrs.Attribute[Any], value: object) -> None:
         if not isinstance(value, tuple) or not all(isinstance(x, cls) for x in value):
-            raise refusal(
+            raise InvalidValueError.of(
                 field.name,
                 f"it must be a sequence of {cls.__name__}",
                 f"必须是 {cls.__name__} 的序列",
@@ -112,7 +105,7 @@ def part(cls: type[Any], *, needed: bool = False) -> Any:
 
     def validate(_: object, field: attrs.Attribute[Any], value: object) -> None:
         if (value is None and needed) or not isinstance(value, cls | None):
-            raise refusal(
+            raise InvalidValueError.of(
                 field.name,
                 f"it must be {cls.__name__}, not {kind_of(value)}",
                 f"必须是 {cls.__name__}",
@@ -134,7 +127,7 @@ def enum(cls: type[Any], default: Any = attrs.NOTHING) -> Any:
             return
 
         if not isinstance(value, cls):
-            raise refusal(
+            raise InvalidValueError.of(
                 field.name, f"it must be a {cls.__name__}", f"必须是 {cls.__name__}"
             )
 
@@ -152,7 +145,7 @@ def optional_text() -> Any:
 
 def _is_text(_: object, field: attrs.Attribute[Any], value: object) -> None:
     if not isinstance(value, str) or not value.strip():
-        raise refusal(field.name, "it is missing or empty", "缺失或为空")
+        raise InvalidValueError.of(field.name, "it is missing or empty", "缺失或为空")
 
 
 def text(*, default: Any = attrs.NOTHING) -> Any:
@@ -164,7 +157,9 @@ def text(*, default: Any = attrs.NOTHING) -> Any:
 
 def _is_date(_: object, field: attrs.Attribute[Any], value: object) -> None:
     if not isinstance(value, date) or isinstance(value, datetime):
-        raise refusal(field.name, "it must be a datetime.date", "必须是 datetime.date")
+        raise InvalidValueError.of(
+            field.name, "it must be a datetime.date", "必须是 datetime.date"
+        )
 
 
 def day() -> Any:
@@ -176,10 +171,10 @@ def day() -> Any:
 
 def _is_money(_: object, field: attrs.Attribute[Any], value: object) -> None:
     if not isinstance(value, Money):
-        raise refusal(field.name, "it must be Money", "必须是 Money")
+        raise InvalidValueError.of(field.name, "it must be Money", "必须是 Money")
 
     if value.total <= 0:
-        raise refusal(field.name, "it must be above 0", "必须大于 0")
+        raise InvalidValueError.of(field.name, "it must be above 0", "必须大于 0")
 
 
 def money() -> Any:
@@ -191,7 +186,7 @@ def money() -> Any:
 
 def _is_fee(_: object, field: attrs.Attribute[Any], value: object) -> None:
     if value is not None and not isinstance(value, Money):
-        raise refusal(field.name, "it must be Money", "必须是 Money")
+        raise InvalidValueError.of(field.name, "it must be Money", "必须是 Money")
 
 
 def fee() -> Any:
@@ -206,14 +201,16 @@ def _is_minutes(_: object, field: attrs.Attribute[Any], value: object) -> None:
         return
 
     if not isinstance(value, timedelta) or value % timedelta(minutes=1):
-        raise refusal(
+        raise InvalidValueError.of(
             field.name,
             "it must be a timedelta of whole minutes",
             "必须是整分钟的 timedelta",
         )
 
     if value < timedelta(minutes=1):
-        raise refusal(field.name, "it must be a minute or more", "至少一分钟")
+        raise InvalidValueError.of(
+            field.name, "it must be a minute or more", "至少一分钟"
+        )
 
 
 def minutes() -> Any:
@@ -228,7 +225,7 @@ def _is_url(_: object, field: attrs.Attribute[Any], value: object) -> None:
         return
 
     if not isinstance(value, str) or not _leads_to_a_host(value):
-        raise refusal(
+        raise InvalidValueError.of(
             field.name,
             "it must begin with http:// or https:// and name a host",
             "必须以 http:// 或 https:// 开头并包含主机名",
@@ -262,7 +259,7 @@ def _is_ip(_: object, field: attrs.Attribute[Any], value: object) -> None:
         # As text: a number would be taken for an address.
         ipaddress.ip_address(value if isinstance(value, str) else "")
     except ValueError:
-        raise refusal(
+        raise InvalidValueError.of(
             field.name, "it must be an IP address", "必须是 IP 地址"
         ) from None
 
@@ -286,7 +283,9 @@ def truth() -> Any:
 
 def _is_quantity(_: object, field: attrs.Attribute[Any], value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise refusal(field.name, "it must be a number above 0", "必须是大于 0 的整数")
+        raise InvalidValueError.of(
+            field.name, "it must be a number above 0", "必须是大于 0 的整数"
+        )
 
 
 def quantity() -> Any:

@@ -9,7 +9,7 @@ import re
 from decimal import Decimal
 from typing import Final
 
-from umfpay.models._checks import refusal
+from umfpay.errors import InvalidValueError
 from umfpay.models._enums import BusinessType, InterfaceType, PaymentMethod
 from umfpay.models._money import exact_sum
 from umfpay.models._order import NewOrder, NewSubOrder
@@ -76,7 +76,7 @@ def _check_payer(payer: NewPayer) -> None:
     allowed = _METHODS_OF_INTERFACE.get(cell, frozenset())
 
     if method not in allowed:
-        raise refusal(
+        raise InvalidValueError.of(
             "payer.payment_method",
             f"{method} does not go with interface_type {interface} and business_type"
             f" {payer.business_type}",
@@ -86,7 +86,7 @@ def _check_payer(payer: NewPayer) -> None:
     direct = interface == InterfaceType.DIRECT_TO_BANK and method == _M.NOT_APPLICABLE
 
     if direct and payer.bank_code is None:
-        raise refusal(
+        raise InvalidValueError.of(
             "payer.bank_code",
             "it is needed for DIRECT_TO_BANK with NOT_APPLICABLE",
             "DIRECT_TO_BANK 与 NOT_APPLICABLE 必须提供银行代码",
@@ -94,7 +94,7 @@ def _check_payer(payer: NewPayer) -> None:
 
     if payer.business_type == BusinessType.B2B:
         if payer.enterprise_qualification is None:
-            raise refusal(
+            raise InvalidValueError.of(
                 "payer.enterprise_qualification",
                 "it is needed for B2B",
                 "B2B 必须提供企业资质",
@@ -116,10 +116,10 @@ def _check_identity(payer: NewPayer) -> None:
     holder = None if info is None else getattr(info, member)
 
     if info is None or info.name is None:
-        raise refusal("payer.payer_info.name", "it is needed", "缺失")
+        raise InvalidValueError.of("payer.payer_info.name", "it is needed", "缺失")
 
     if holder is None or holder.citizen_id_number is None:
-        raise refusal(
+        raise InvalidValueError.of(
             f"payer.payer_info.{member}.citizen_id_number", "it is needed", "缺失"
         )
 
@@ -128,7 +128,7 @@ def _check_order(order: NewOrder) -> None:
     subs = order.sub_orders
 
     if not 1 <= len(subs) <= _MAX_SUB_ORDERS:
-        raise refusal(
+        raise InvalidValueError.of(
             "order.sub_orders",
             f"1 to {_MAX_SUB_ORDERS} are needed, not {len(subs)}",
             f"需要 1 到 {_MAX_SUB_ORDERS} 个子订单，而不是 {len(subs)} 个",
@@ -144,7 +144,9 @@ def _check_order(order: NewOrder) -> None:
 
 def _check_sub_order(name: str, sub: NewSubOrder, order: NewOrder) -> None:
     if _TRANS_CODE.fullmatch(sub.trans_code) is None:
-        raise refusal(f"{name}.trans_code", "it must be 8 digits", "必须是 8 位数字")
+        raise InvalidValueError.of(
+            f"{name}.trans_code", "it must be 8 digits", "必须是 8 位数字"
+        )
 
     for index, item in enumerate(sub.items):
         _check_currency(f"{name}.items[{index}]", item.amount.currency, order)
@@ -152,7 +154,7 @@ def _check_sub_order(name: str, sub: NewSubOrder, order: NewOrder) -> None:
     _check_currency(name, sub.amount.currency, order)
 
     if sub.trans_code.startswith("01") and not sub.items:
-        raise refusal(
+        raise InvalidValueError.of(
             f"{name}.items",
             "goods (trans_code 01...) list their items",
             "货物类必须列出商品",
@@ -169,7 +171,7 @@ def _check_sub_order(name: str, sub: NewSubOrder, order: NewOrder) -> None:
 
 def _check_currency(name: str, currency: str, order: NewOrder) -> None:
     if currency != order.amount.currency:
-        raise refusal(
+        raise InvalidValueError.of(
             f"{name}.amount.currency",
             f"it must be {order.amount.currency} as the order",
             f"必须与订单币种 {order.amount.currency} 一致",
@@ -179,14 +181,16 @@ def _check_currency(name: str, currency: str, order: NewOrder) -> None:
 def _check_unique(name: str, ids: list[str]) -> None:
     for index, one in enumerate(ids):
         if one in ids[:index]:
-            raise refusal(f"{name}[{index}]", f"{one} is there twice", f"{one} 重复")
+            raise InvalidValueError.of(
+                f"{name}[{index}]", f"{one} is there twice", f"{one} 重复"
+            )
 
 
 def _check_sum(name: str, total: Decimal, parts: list[Decimal]) -> None:
     found = exact_sum(parts)
 
     if found != total:
-        raise refusal(
+        raise InvalidValueError.of(
             name,
             f"{total} is not the sum of its parts, {found}",
             f"{total} 不等于各部分之和 {found}",

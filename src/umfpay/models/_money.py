@@ -12,10 +12,11 @@ from typing import Any, Final
 
 import attrs
 
-from umfpay.errors import InvalidValueError
+from umfpay.errors import InvalidValueError, Text
 from umfpay.models._enums import Currency
 
 
+_NAME: Final = Text("Money", "金额")
 _MAX_CHARACTERS: Final = 10
 _NUMBER_TEXT: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 _CURRENCY_CODE: Final = re.compile(r"[A-Z]{3}")
@@ -35,25 +36,25 @@ def _total(value: Any) -> Decimal:
         value = value.strip()
 
         if _NUMBER_TEXT.fullmatch(value) is None:
-            raise _refusal(f"{value!r} is no amount", f"{value!r} 不是金额")
+            raise InvalidValueError.of(
+                _NAME, f"{value!r} is no amount", f"{value!r} 不是金额"
+            )
 
     total = Decimal(value)
 
     if not total.is_finite():
-        raise _refusal(f"{total} is no amount", f"{total} 不是金额")
+        raise InvalidValueError.of(_NAME, f"{total} is no amount", f"{total} 不是金额")
 
     return total if total else total.copy_abs()  # no minus zero
 
 
 def _currency(value: Any) -> Currency:
     if not isinstance(value, str) or _CURRENCY_CODE.fullmatch(value) is None:
-        raise _refusal("a currency is three capital letters", "币种必须是三个大写字母")
+        raise InvalidValueError.of(
+            _NAME, "a currency is three capital letters", "币种必须是三个大写字母"
+        )
 
     return Currency(value)
-
-
-def _refusal(en: str, zh: str) -> InvalidValueError:
-    return InvalidValueError(f"Money: {en}.", f"金额：{zh}。")
 
 
 @attrs.frozen(repr=False)
@@ -82,10 +83,13 @@ class Money:
 
     def __attrs_post_init__(self) -> None:
         if self.total < 0:
-            raise _refusal(f"{self.total} is below 0", f"{self.total} 小于 0")
+            raise InvalidValueError.of(
+                _NAME, f"{self.total} is below 0", f"{self.total} 小于 0"
+            )
 
         if self.total.adjusted() >= _MAX_CHARACTERS:
-            raise _refusal(
+            raise InvalidValueError.of(
+                _NAME,
                 f"the amount has more than {_MAX_CHARACTERS} characters",
                 f"超过 {_MAX_CHARACTERS} 个字符",
             )
@@ -95,14 +99,16 @@ class Money:
         object.__setattr__(self, "text", f"{rounded:f}")
 
         if rounded != self.total:
-            raise _refusal(
+            raise InvalidValueError.of(
+                _NAME,
                 f"{self.total} has more than {self.currency.decimals} decimals"
                 f" for {self.currency}",
                 f"{self.total} 的小数位超过 {self.currency} 的 {self.currency.decimals} 位",
             )
 
         if len(self.text) > _MAX_CHARACTERS:
-            raise _refusal(
+            raise InvalidValueError.of(
+                _NAME,
                 f"{self.text} has more than {_MAX_CHARACTERS} characters",
                 f"{self.text} 超过 {_MAX_CHARACTERS} 个字符",
             )
@@ -131,7 +137,8 @@ class Money:
             raise TypeError(f"money and {type(other).__name__} do not add up")
 
         if other.currency != self.currency:
-            raise _refusal(
+            raise InvalidValueError.of(
+                _NAME,
                 f"{self.currency} and {other.currency} do not add up",
                 f"{self.currency} 与 {other.currency} 不能相加减",
             )

@@ -9,6 +9,7 @@ from datetime import date
 
 import attrs
 
+from umfpay.errors import InvalidValueError
 from umfpay.models import _checks as checks
 from umfpay.models._create_rules import check_new_payment
 from umfpay.models._enums import CitizenIdType
@@ -83,7 +84,7 @@ class NewRefund:
         parts = exact_sum(x.amount.total for x in self.sub_orders)
 
         if self.sub_orders and parts != self.amount.total:
-            raise checks.refusal(
+            raise InvalidValueError.of(
                 "amount", "it is not the sum of the sub orders", "不等于子订单金额之和"
             )
 
@@ -94,7 +95,7 @@ def check_same_currency(amount: Money, others: Sequence[tuple[str, Money]]) -> N
     """
     for name, other in others:
         if other.currency != amount.currency:
-            raise checks.refusal(
+            raise InvalidValueError.of(
                 f"{name}.amount.currency",
                 f"it must be {amount.currency} as the whole",
                 f"必须与总金额币种 {amount.currency} 一致",
@@ -168,4 +169,4 @@ class ExpressInfo:
 
     def __attrs_post_init__(self) -> None:
         if not self.sub_orders:
-            raise checks.refusal("sub_orders", "it is empty", "为空")
+            raise InvalidValueError.of("sub_orders", "it is empty", "为空")

@@ -97,7 +97,7 @@ def read_expectation(
     """
     for name, one in (("payment_id", payment_id), ("refund_id", refund_id)):
         if one is not None and (not isinstance(one, str) or not one.strip()):
-            raise _expectation_error(f"{name} is not an id", f"{name} 不是编号")
+            raise ConfigError.of("expect", f"{name} is not an id", f"{name} 不是编号")
 
     # Blanks around an id, from a file or a form, are none of its own: nothing would fit.
     payment_id = None if payment_id is None else payment_id.strip()
@@ -105,7 +105,7 @@ def read_expectation(
 
     if isinstance(what, CustomsDeclaration):
         if what.id is None:
-            raise _expectation_error("the declaration has no id", "报关没有编号")
+            raise ConfigError.of("expect", "the declaration has no id", "报关没有编号")
 
         return None, Binding(
             kind="customs_declaration",
@@ -123,18 +123,21 @@ def read_expectation(
     number = number.strip() if isinstance(number, str) else None
 
     if not number or not isinstance(amount, Money):
-        raise _expectation_error(
+        raise ConfigError.of(
+            "expect",
             "an order, a refund, a declaration, or a number and amount= are needed",
             "需要订单、退款、报关，或单号与 amount=",
         )
 
     if kind not in get_args(Expected):
-        raise _expectation_error(
-            'kind is "payment" or "refund"', 'kind 应为 "payment" 或 "refund"'
+        raise ConfigError.of(
+            "expect", 'kind is "payment" or "refund"', 'kind 应为 "payment" 或 "refund"'
         )
 
     if refund_id is not None and kind != "refund":
-        raise _expectation_error("refund_id goes with a refund", "refund_id 仅用于退款")
+        raise ConfigError.of(
+            "expect", "refund_id goes with a refund", "refund_id 仅用于退款"
+        )
 
     parent = payment_id if kind == "refund" else None
     expected = Expectation(
@@ -153,7 +156,3 @@ def read_expectation(
     return expected, Binding(
         kind=kind, object_id=object_id, mer_reference_id=number, payment_id=parent
     )
-
-
-def _expectation_error(en: str, zh: str) -> ConfigError:
-    return ConfigError(f"expect: {en}.", f"expect：{zh}。")

@@ -113,17 +113,17 @@ async def serve(
     except BodyRefusedError as error:
         _log.info("a notification was refused: %s", error)
 
-        return _refusal(error.status, str(error))
+        return _text_reply(error.status, str(error))
     except (NotificationError, DatabaseError) as error:
         status = _STATUS_OF_ERROR.get(type(error), 503)
         # Anybody can post here. What is signed and cannot be stored is news.
         level = logging.WARNING if status == 503 else logging.INFO
         _log.log(level, "a notification was refused: %s", error.what.en)
 
-        return _refusal(status, "not stored" if status == 503 else error.what.en)
+        return _text_reply(status, "not stored" if status == 503 else error.what.en)
 
 
-def _refusal(status: int, why: str) -> NotificationReply:
+def _text_reply(status: int, why: str) -> NotificationReply:
     return NotificationReply(
         status=status, content_type="text/plain", body=why.encode()
     )

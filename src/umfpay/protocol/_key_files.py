@@ -92,10 +92,12 @@ class KeyContent(NeverStored):
             raise self._refusal
 
         if not self._content.strip():
-            raise refusal(self.name, "it is empty", "为空")
+            raise ConfigError.of(self.name, "it is empty", "为空")
 
         if len(self._content) > _MAX_FILE_BYTES:
-            raise refusal(self.name, "it is too large for a key", "过大，不是密钥文件")
+            raise ConfigError.of(
+                self.name, "it is too large for a key", "过大，不是密钥文件"
+            )
 
     def block(self, *endings: str) -> bytes:
         """
@@ -123,13 +125,6 @@ class KeyContent(NeverStored):
 
     def __repr__(self) -> str:
         return "KeyContent(***)"
-
-
-def refusal(name: Text, en: str, zh: str) -> ConfigError:
-    """
-    Return the error that says what is wrong with the key called *name*.
-    """
-    return ConfigError(f"{name.en}: {en}.", f"{name.zh}：{zh}。")
 
 
 def _plain(text: str) -> str:
@@ -225,7 +220,7 @@ def _read(name: str) -> KeyContent:
 
 
 def _unusable_error(name: Text, en: str, zh: str) -> KeyContent:
-    return KeyContent(name, b"", refusal=refusal(name, en, zh))
+    return KeyContent(name, b"", refusal=ConfigError.of(name, en, zh))
 
 
 def _display_name(name: str) -> Text:

@@ -17,7 +17,7 @@ import attrs
 from umfpay.errors import ConfigError, Text
 from umfpay.protocol._certificate_facts import public_key_info
 from umfpay.protocol._der import is_cut
-from umfpay.protocol._key_files import KeyContent, refusal
+from umfpay.protocol._key_files import KeyContent
 from umfpay.sensitive import NeverStored, Secret
 
 
@@ -125,13 +125,13 @@ def read_private(content: KeyContent, *, passphrase: Secret | None) -> HiddenKey
 
     if is_encrypted(content) and not _is_cut(content):
         if passphrase:
-            raise refusal(
+            raise ConfigError.of(
                 content.name,
                 "the passphrase is wrong, or the encryption is not supported",
                 "口令错误，或不支持该加密方式",
             )
 
-        raise refusal(
+        raise ConfigError.of(
             content.name,
             "it is encrypted: give the passphrase",
             "私钥已加密：请提供口令",
@@ -149,7 +149,7 @@ def read_private(content: KeyContent, *, passphrase: Secret | None) -> HiddenKey
         else ("a public key", "公钥")
     )
 
-    raise refusal(
+    raise ConfigError.of(
         content.name,
         f"this is {kind}; the merchant key is the .p8 file",
         f"这是{kind_zh}；商户私钥是 .p8 文件",
@@ -177,7 +177,7 @@ def read_public(content: KeyContent, *, wanted: Text = CERTIFICATE_OR_KEY) -> Hi
     is_private = any(label.endswith(_PRIVATE_LABEL) for label in content.labels)
 
     if key is not None or is_private or is_encrypted(content):
-        raise refusal(
+        raise ConfigError.of(
             content.name,
             "this is a private key; the gateway's certificate is the .crt file",
             "这是私钥；平台证书是 .crt 文件",
@@ -320,21 +320,21 @@ def _no_key_error(content: KeyContent, wanted: Text) -> ConfigError:
     label = next(iter(content.labels), "")
 
     if label.startswith("EC ") or _EC_OID in content.der(""):
-        return refusal(
+        return ConfigError.of(
             content.name,
             "it holds an elliptic curve key; UMF's keys are RSA",
             "这是椭圆曲线密钥；联动优势的密钥是 RSA",
         )
 
     if _is_pkcs12(content):
-        return refusal(
+        return ConfigError.of(
             content.name,
             "this is a PKCS#12 file (.pfx); take the key or the certificate out of it",
             "这是 PKCS#12 文件（.pfx）；请先导出密钥或证书",
         )
 
     if _is_cut(content):
-        return refusal(
+        return ConfigError.of(
             content.name,
             "its end is missing; copy the file again",
             "内容不完整（缺少结尾）；请重新复制该文件",
@@ -342,7 +342,7 @@ def _no_key_error(content: KeyContent, wanted: Text) -> ConfigError:
 
     held = f" but {label.lower()}" if label else ""
 
-    return refusal(
+    return ConfigError.of(
         content.name,
         f"it holds no RSA {wanted.en}{held}",
         f"不含 RSA {wanted.zh}",
@@ -353,7 +353,7 @@ def _check_size(content: KeyContent, key: HiddenKey) -> None:
     bits = key.value.n.bit_length()
 
     if not MIN_BITS <= bits <= MAX_BITS:
-        raise refusal(
+        raise ConfigError.of(
             content.name,
             f"{bits} bits; a key has {MIN_BITS} to {MAX_BITS}",
             f"{bits} 位；密钥应为 {MIN_BITS} 至 {MAX_BITS} 位",

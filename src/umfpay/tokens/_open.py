@@ -90,7 +90,8 @@ def open_store(spec: Any, *, key: str) -> TokenStore:
     if isinstance(spec, str | os.PathLike) and isinstance(os.fspath(spec), str):
         return _open_file(os.fspath(spec), key=key)
 
-    raise _refusal(
+    raise ConfigError.of(
+        "token_store",
         f'"auto", "memory", a path, an address, a Database or a TokenStore object is'
         f" wanted, not {type(spec).__name__}",
         f'应为 "auto"、"memory"、路径、地址、Database 或 TokenStore 对象，'
@@ -128,14 +129,16 @@ def _open_address(address: Secret, *, key: str) -> TokenStore:
         return _open_sql(address, extra=extra, key=key)
 
     if scheme:
-        raise _refusal(
+        raise ConfigError.of(
+            "token_store",
             f"{scheme}:// is no token store; redis://, rediss://, unix://,"
             " postgresql+asyncpg://, mysql+asyncmy:// and sqlite+aiosqlite:// are",
             f"不支持 {scheme}://；可用 redis://、rediss://、unix://、"
             "postgresql+asyncpg://、mysql+asyncmy:// 和 sqlite+aiosqlite://",
         )
 
-    raise _refusal(
+    raise ConfigError.of(
+        "token_store",
         "it looks like an address, and only redis://, rediss://, unix:// and those of"
         " databases (postgresql+asyncpg://) are supported; a path with a colon in it"
         " begins with ./ or /",
@@ -176,12 +179,13 @@ def _open_sql(where: Any, *, extra: str, key: str) -> TokenStore:
 
 def _open_file(path: str, *, key: str) -> FileTokenStore:
     if not path:
-        raise _refusal("it is empty", "为空")
+        raise ConfigError.of("token_store", "it is empty", "为空")
 
     store = FileTokenStore(path, key=key)
 
     if _is_folder(store.path):
-        raise _refusal(
+        raise ConfigError.of(
+            "token_store",
             f"{store.path} is a folder; name a file in it",
             f"{store.path} 是文件夹；请指定其中的文件",
         )
@@ -195,8 +199,10 @@ def _is_folder(path: Path) -> bool:
     except OSError as error:
         reason = error.strerror or type(error).__name__
 
-        raise _refusal(
-            f"{path} cannot be used ({reason})", f"{path} 无法使用（{reason}）"
+        raise ConfigError.of(
+            "token_store",
+            f"{path} cannot be used ({reason})",
+            f"{path} 无法使用（{reason}）",
         ) from error
 
 
@@ -206,7 +212,8 @@ def _must_be_hashable(store: TokenStore) -> TokenStore:
     except TypeError as error:
         name = type(store).__name__
 
-        raise _refusal(
+        raise ConfigError.of(
+            "token_store",
             f"a {name} is not hashable; give it eq=False or a __hash__",
             f"{name} 不可哈希；请设置 eq=False 或定义 __hash__",
         ) from error
@@ -247,7 +254,3 @@ def _usable(folder: Path) -> bool:
         return False
 
     return os.access(folder, os.R_OK | os.W_OK | os.X_OK)
-
-
-def _refusal(en: str, zh: str) -> ConfigError:
-    return ConfigError(f"token_store: {en}.", f"token_store：{zh}。")

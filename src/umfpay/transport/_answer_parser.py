@@ -107,7 +107,7 @@ class AnswerParser:
         overhead = self._fed - self._bytes - (self._bytes if self.streams else 0)
 
         if refusal is None and overhead > self._overhead_limit:
-            return _refusal("more framing than body", Failure.TOO_LARGE)
+            return HTTPExchangeError(Failure.TOO_LARGE, "more framing than body")
 
         return refusal
 
@@ -127,12 +127,12 @@ class AnswerParser:
                 return refusal
 
             if len(line) > room:
-                return _refusal("the head is too long", Failure.TOO_LARGE)
+                return HTTPExchangeError(Failure.TOO_LARGE, "the head is too long")
 
             self._line = (self._line + line)[:5]
 
             if self._line.startswith(_OTHER_PROTOCOLS):
-                return _refusal("another protocol than HTTP")
+                return HTTPExchangeError(Failure.PROTOCOL, "another protocol than HTTP")
 
             if line.endswith(b"\n"):
                 self._line = b""
@@ -149,7 +149,7 @@ class AnswerParser:
             if isinstance(error.__context__, HTTPExchangeError):
                 return error.__context__.with_traceback(None)
 
-            return _refusal(str(error))
+            return HTTPExchangeError(Failure.PROTOCOL, str(error))
 
         return None
 
@@ -183,12 +183,14 @@ class AnswerParser:
 
     def on_message_begin(self) -> None:
         if self.complete:
-            raise _refusal("something follows the answer")
+            raise HTTPExchangeError(Failure.PROTOCOL, "something follows the answer")
 
     def on_status(self, reason: bytes) -> None:
         # "reason-phrase = 1*( HTAB / SP / VCHAR / obs-text )" (RFC 9112 4)
         if reason != b"OK" and _CONTROL.search(reason):
-            raise _refusal("a control character in the reason phrase")
+            raise HTTPExchangeError(
+                Failure.PROTOCOL, "a control character in the reason phrase"
+            )
 
     def on_header(self, name: bytes, value: bytes) -> None:
         # "Trailer fields ... MUST NOT be merged into the header section" unless their
@@ -197,7 +199,7 @@ class AnswerParser:
             self.headers.append((name.lower(), value.strip(b" \t")))
         elif name.lower() in _FRAMING:
             # "A sender MUST NOT generate a trailer field" that frames (RFC 9110 6.5.1).
-            raise _refusal("a trailer about the frame")
+            raise HTTPExchangeError(Failure.PROTOCOL, "a trailer about the frame")
 
     def on_headers_complete(self) -> None:
         if self._by_lines:
@@ -205,7 +207,9 @@ class AnswerParser:
             self._is_10 = version == "1.0"
 
             if version not in ("1.1", "1.0"):
-                raise _refusal("neither HTTP/1.1 nor HTTP/1.0")
+                raise HTTPExchangeError(
+                    Failure.PROTOCOL, "neither HTTP/1.1 nor HTTP/1.0"
+                )
 
         status = self._parser.get_status_code()
 
@@ -213,12 +217,16 @@ class AnswerParser:
             self._informational += 1
 
             if self._informational > MAX_INFORMATIONAL_ANSWERS:
-                raise _refusal("too many informational answers")
+                raise HTTPExchangeError(
+                    Failure.PROTOCOL, "too many informational answers"
+                )
 
             # Nobody asked for another protocol (101), HTTP/1.0 knows none, and they have
             # no body (RFC 9110 15.2).
             if status == 101 or self._is_10 or _FRAMING & dict(self.headers).keys():
-                raise _refusal(f"HTTP {status} that none may send")
+                raise HTTPExchangeError(
+                    Failure.PROTOCOL, f"HTTP {status} that none may send"
+                )
 
             self.headers = []
         elif 200 <= status < 600:
@@ -226,13 +234,13 @@ class AnswerParser:
             self._take_head()
             self.head_done = True
         else:
-            raise _refusal("a status that none may have")
+            raise HTTPExchangeError(Failure.PROTOCOL, "a status that none may have")
 
     def on_body(self, part: bytes) -> None:
         self._bytes += len(part)
 
         if self._bytes > self._limit:
-            raise _refusal("the body is too large", Failure.TOO_LARGE)
+            raise HTTPExchangeError(Failure.TOO_LARGE, "the body is too large")
 
         self._parts.append(part)
 
@@ -266,7 +274,9 @@ class AnswerParser:
                 or self._is_10
                 or self.status == 204
             ):
-                raise _refusal("a transfer coding that none may send")
+                raise HTTPExchangeError(
+                    Failure.PROTOCOL, "a transfer coding that none may send"
+                )
 
             # Where a chunk ends is no matter of taste.
             self._is_chunked = True
@@ -275,14 +285,10 @@ class AnswerParser:
             self.is_framed = self.status in (204, 304)
         elif self.status == 204 and length != b"0":
             # "A server MUST NOT send" one (RFC 9110 8.6).
-            raise _refusal("HTTP 204 with a body")
+            raise HTTPExchangeError(Failure.PROTOCOL, "HTTP 204 with a body")
         elif int(length) > self._limit:
             # llhttp has seen to it that these are digits, and only once.
-            raise _refusal("the body is too large", Failure.TOO_LARGE)
+            raise HTTPExchangeError(Failure.TOO_LARGE, "the body is too large")
 
     def _joined(self, name: bytes) -> bytes:
         return b",".join(value for key, value in self.headers if key == name)
-
-
-def _refusal(detail: str, failure: Failure = Failure.PROTOCOL) -> HTTPExchangeError:
-    return HTTPExchangeError(failure, detail)

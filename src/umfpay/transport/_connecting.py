@@ -214,14 +214,18 @@ class _Tunnel(asyncio.Protocol):
 
         # "Any 2xx (Successful) response indicates" a tunnel (RFC 9110 9.3.6).
         if parser.status >= 300:
-            raise _refusal(f"the proxy answered HTTP {parser.status}")
+            raise HTTPExchangeError(
+                Failure.PROXY, f"the proxy answered HTTP {parser.status}"
+            )
 
         if not parser.head_done:
-            raise _refusal("the proxy did not answer in HTTP")
+            raise HTTPExchangeError(Failure.PROXY, "the proxy did not answer in HTTP")
 
         # The server waits for our hello: nothing can come from it yet.
         if self._refusal is not None or surplus:
-            raise _refusal("the proxy sent more than its answer")
+            raise HTTPExchangeError(
+                Failure.PROXY, "the proxy sent more than its answer"
+            )
 
         if transport.is_closing():
             raise ConnectionResetError
@@ -249,7 +253,3 @@ class _Tunnel(asyncio.Protocol):
         End the waiting.
         """
         self._answered.set()
-
-
-def _refusal(detail: str) -> HTTPExchangeError:
-    return HTTPExchangeError(Failure.PROXY, detail)

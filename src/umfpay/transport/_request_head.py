@@ -78,15 +78,17 @@ class RequestHead:
         url, method, body = state.url, state.call.method, state.body
 
         if not self._address.fullmatch(url):
-            return _refusal("not an address of this gateway")
+            return HTTPExchangeError(Failure.ADDRESS, "not an address of this gateway")
 
         if method not in _METHODS:
-            return _refusal("not a method that is sent")
+            return HTTPExchangeError(Failure.ADDRESS, "not a method that is sent")
 
         own = self._own_lines(state)
 
         if own is None:
-            return _refusal("a header holds a character that none may")
+            return HTTPExchangeError(
+                Failure.ADDRESS, "a header holds a character that none may"
+            )
 
         if body or method != "GET":
             own += f"Content-Length: {len(body)}\r\n"
@@ -128,10 +130,6 @@ class RequestHead:
             lines += self._bearer_line()
 
         return lines
-
-
-def _refusal(detail: str) -> HTTPExchangeError:
-    return HTTPExchangeError(Failure.ADDRESS, detail)
 
 
 def proxy_line(proxy: Secret) -> str:

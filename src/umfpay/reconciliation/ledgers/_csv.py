@@ -204,7 +204,7 @@ class _Records:
             )
 
             if not good:
-                raise self._refusal(
+                raise self._unreadable_error(
                     "below the sums at its end there are further rows",
                     "末尾的汇总之后还有数据行",
                     advice=LEDGER_ADVICE,
@@ -284,12 +284,12 @@ class _Records:
             self._rows += 1
 
             if _LONE_CARRIAGE_RETURN.search("".join(self._taken)):
-                raise self._refusal(
+                raise self._unreadable_error(
                     "a carriage return stands where no line ends",
                     "行内有单独的回车符",
                 ) from None
 
-            raise self._refusal(
+            raise self._unreadable_error(
                 "a quotation mark stands where none can, or is never closed",
                 "引号位置有误或未闭合",
             ) from None
@@ -298,7 +298,7 @@ class _Records:
         fields = self.shape.fields
 
         if len(record) > fields:
-            raise self._refusal(
+            raise self._unreadable_error(
                 f"it has {len(record)} fields, and the line of names {fields}",
                 f"有 {len(record)} 个字段，而列名行只有 {fields} 个",
             )
@@ -307,13 +307,13 @@ class _Records:
         first, *others = (line.count(self._delimiter) + 1 for line in self._taken)
 
         if first >= fields and any(found >= fields for found in others):
-            raise self._refusal(
+            raise self._unreadable_error(
                 "by its quotation marks it goes on over the next lines, which look like"
                 " rows themselves",
                 "按引号它延续到后面几行，而这些行本身也像是数据行",
             )
 
-    def _refusal(
+    def _unreadable_error(
         self, en: str, zh: str, *, advice: Text | None = None
     ) -> StatementError:
         where = Text(f"row {self._rows}", f"第 {self._rows} 行")

@@ -144,9 +144,10 @@ def columns_error(en: str, zh: str) -> ConfigError:
     """
     Return what to raise for columns that cannot be meant.
     """
-    return ConfigError(
-        f"columns: {en}.",
-        f"columns：{zh}。",
+    return ConfigError.of(
+        "columns",
+        en,
+        zh,
         advice=Text(
             "Map your columns: columns={ours: theirs}, or --map OURS=COLUMN.",
             "请用 columns={我方名称: 账本列名} 或 --map 名称=列名 指定。",

@@ -66,7 +66,7 @@ class RefundSign:
         bad = ours.select(is_refund & other).to_series().fill_null(value=False)
 
         if bad.any():
-            raise self._refusal(place.numbers.filter(bad)[0], place.source)
+            raise self._wrong_sign_error(place.numbers.filter(bad)[0], place.source)
 
         return ours.with_columns(
             pl.when(is_refund).then(-pl.col(name)).otherwise(pl.col(name)).alias(name)
@@ -85,7 +85,7 @@ class RefundSign:
             "账本中的退款带负号，对账时已去除。",
         )
 
-    def _refusal(self, number: int, source: str) -> StatementError:
+    def _wrong_sign_error(self, number: int, source: str) -> StatementError:
         by = (
             Text("as was said", "按指定")
             if self._said
