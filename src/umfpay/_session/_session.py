@@ -25,8 +25,7 @@ from umfpay._session._address import (
     encoded_address,
 )
 from umfpay._session._binding import Binding
-from umfpay._session._call_end import error_of, record_end
-from umfpay._session._report import CallReport, report_of
+from umfpay._session._call_end import CallReport, error_of, record_end, report_of
 from umfpay._session._transport_setting import refused_transport, warn_if_respx
 from umfpay.config import Config, no_config
 from umfpay.errors import (

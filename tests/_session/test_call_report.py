@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from umfpay._session._report import report_of
+from umfpay._session._call_end import report_of
 from umfpay.errors import Intent, TransportError
 from umfpay.protocol import Envelope, Verdict
 from umfpay.transport import (
