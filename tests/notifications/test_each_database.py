@@ -20,7 +20,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from umfpay.config import Config
 from umfpay.errors import DatabaseError, DatabaseUnavailableError, NotificationError
-from umfpay.models import Money, NewRefund
+from umfpay.models import CustomsDeclaration, CustomsState, Money, NewRefund
 from umfpay.notifications import NotificationInbox, NotificationReceiver
 from umfpay.notifications._decision import Decision, Status
 from umfpay.notifications._event_store import EventStore
@@ -276,6 +276,19 @@ async def test_handlers_of_a_kind_are_called_for_it_only(place, receiver, signer
 
         await inbox.replay()
         assert ["PAY_A", "REF_A"] == seen
+
+        await inbox.expect(CustomsDeclaration(id="CUS_A", parent_payment="PAY_A"))
+        declared = signer(
+            {"customs_declaration": {"id": "CUS_A", "state": CustomsState.SUCCESS}}
+        )
+        await inbox.receive(declared.body, declared.headers)
+
+        @inbox.on_customs
+        async def customs(event, transaction):
+            seen.append(event.object_id)
+
+        await inbox.replay()
+        assert ["PAY_A", "REF_A", "CUS_A"] == seen
 
 
 async def commit(transaction):
