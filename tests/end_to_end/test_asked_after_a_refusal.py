@@ -13,7 +13,7 @@ import pytest
 from umfpay import Config, UMFSession
 from umfpay.errors import OutcomeUnknownError, PaymentStateError
 from umfpay.protocol import PrivateKey, Signer, sign_envelope
-from umfpay.resources import _follow_up
+from umfpay.resources import _payment_evidence
 
 
 GATEWAY, MERCHANT = PrivateKey.generate(1024), PrivateKey.generate(1024)
@@ -38,7 +38,7 @@ def _short_lag(monkeypatch):
     """
     How long a query may lag behind is a test of its own, in virtual time.
     """
-    monkeypatch.setattr(_follow_up, "DATA_LAG_SECONDS", 0.01)
+    monkeypatch.setattr(_payment_evidence, "DATA_LAG_SECONDS", 0.01)
 
 
 async def execute(answers, state):

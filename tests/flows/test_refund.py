@@ -153,7 +153,7 @@ async def test_too_much_is_the_amounts_error_once_the_list_says_so(
     A signed refusal, all other refunds are known, and none is added in the list.
     """
     monkeypatch.setattr(
-        "umfpay.resources._unknown_outcome._LIST_LAG", -timedelta(seconds=9)
+        "umfpay.resources._refund_evidence._LIST_LAG", -timedelta(seconds=9)
     )
     await box.settings(refusals="signed", settle_after=60)
     first = await session.refunds.create(paid.id, orders.refund("4.00"))

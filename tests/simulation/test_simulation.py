@@ -21,7 +21,7 @@ from tests.simulation.runner import Report, be_quiet, first_caught, run_all
 from tests.simulation.schedule import Result, run_schedule
 from umfpay import Executed
 from umfpay._session import _session as session_module
-from umfpay.resources import _unknown_outcome
+from umfpay.resources import _payment_evidence, _resolving
 from umfpay.transport import CallEnd, CallVerdict, _httpx_adapter
 
 
@@ -247,7 +247,7 @@ def _believe_5xx(monkeypatch):
 
 
 def _believe_absence(monkeypatch):
-    ask = _unknown_outcome._refund
+    ask = _resolving.find_refund
 
     async def believe(*arguments):
         found = await ask(*arguments)
@@ -258,11 +258,11 @@ def _believe_absence(monkeypatch):
             else found
         )
 
-    monkeypatch.setattr(_unknown_outcome, "_refund", believe)
+    monkeypatch.setattr(_resolving, "find_refund", believe)
 
 
 def _believe_waiting(monkeypatch):
-    ask = _unknown_outcome._by_state
+    ask = _payment_evidence._by_state
 
     def believe(*arguments, **keywords):
         found = ask(*arguments, **keywords)
@@ -273,7 +273,7 @@ def _believe_waiting(monkeypatch):
             else found
         )
 
-    monkeypatch.setattr(_unknown_outcome, "_by_state", believe)
+    monkeypatch.setattr(_payment_evidence, "_by_state", believe)
 
 
 def _lie_about_the_body(monkeypatch):

@@ -12,12 +12,12 @@ from umfpay.resources._arguments import (
 from umfpay.resources._bulk import BulkProgress, BulkResult, Checkpoint
 from umfpay.resources._customs import Customs, KnownDeclaration
 from umfpay.resources._download import FileProof, save
-from umfpay.resources._endpoint import Download, Endpoint, Sender
+from umfpay.resources._endpoint import Download, Endpoint, Sender, look_up
 from umfpay.resources._enterprises import Enterprises, must_be_enterprise
 from umfpay.resources._fetch_schedule import StoredFile
-from umfpay.resources._follow_up import look_up, query_after_refusal
 from umfpay.resources._inbox import Evidence, ExpectationRegistry, bind
 from umfpay.resources._matching import KnownOrder, must_match, must_name_only
+from umfpay.resources._payment_evidence import query_after_refusal
 from umfpay.resources._payments import Payments, payment_query
 from umfpay.resources._pulled_folder import PulledFolder, read_contents
 from umfpay.resources._pulling import Pulled
@@ -29,9 +29,9 @@ from umfpay.resources._refund_identity import (
     must_be_refund,
 )
 from umfpay.resources._refunds import Refunds
+from umfpay.resources._resolution import Executed, Resolution
 from umfpay.resources._resources import Resources
 from umfpay.resources._statements import Statements, must_be_of_day
-from umfpay.resources._unknown_outcome import Executed, Resolution
 
 
 __all__ = [

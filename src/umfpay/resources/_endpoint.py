@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from functools import partial
@@ -13,13 +14,23 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
 
+from umfpay.errors import MismatchedResponseError, UMFError
 from umfpay.resources._arguments import CallOptions
 from umfpay.resources._raw_request import RawRequest
-from umfpay.transport import Call, CallState, Effect
+from umfpay.transport import (
+    GOOD_VERDICT,
+    Call,
+    CallState,
+    CallVerdict,
+    Effect,
+    unconfirmed,
+)
 
 
 T = TypeVar("T")
 Members = Mapping[str, Any]
+
+_log = logging.getLogger("umfpay")
 
 
 @attrs.frozen
@@ -142,3 +153,29 @@ class Sender(Protocol):
         Open a download.
         """
         ...
+
+
+async def look_up(
+    query: Call[Any], state: CallState, ask: Callable[[Call[Any]], Awaitable[Any]]
+) -> CallVerdict:
+    """
+    Ask once for what a good answer leaves out, and compare it; say how the call ended.
+
+    Args:
+        query: What names it.
+        state: Of the call that is answered.
+        ask: Makes a call within the same deadline.
+    """
+    try:
+        await ask(query)
+    except UMFError as error:
+        if not query.may_fail or isinstance(error, MismatchedResponseError):
+            return unconfirmed(state, error)
+
+        _log.warning(
+            "%s: the answer could not be compared: %s",
+            state.call.name,
+            type(error).__name__,
+        )
+
+    return GOOD_VERDICT

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from umfpay.config import Config
 from umfpay.errors import (
@@ -15,25 +15,34 @@ from umfpay.errors import (
     DeadlineExceededError,
     Intent,
     OutcomeUnknownError,
+    Text,
     UMFError,
 )
 from umfpay.models import NewPayment, Payment
+from umfpay.resources import _payments, _refunds
+from umfpay.resources._any_call import moves_money
 from umfpay.resources._arguments import CallOptions, checked_options, wire_date
 from umfpay.resources._endpoint import Sender
 from umfpay.resources._inbox import Evidence
-from umfpay.resources._payments import Payments, payment_query
+from umfpay.resources._payment_evidence import find_creation, find_execution
+from umfpay.resources._refund_evidence import find_refund
 from umfpay.resources._refund_identity import RefundIds
-from umfpay.resources._statements import Statements
-from umfpay.resources._unknown_outcome import (
+from umfpay.resources._resolution import (
     WAIT_ADVICE,
     Executed,
     Question,
     Resolution,
-    find_evidence,
-    may_have_moved_money,
     resolution,
 )
+from umfpay.resources._statements import Statements
 from umfpay.transport import needed_id
+
+
+_UNDETERMINED_ADVICE: Final = Text(
+    "There is no query for this call; no money moves by it. Ask UMF, or repeat it if"
+    " doing it twice does no harm.",
+    "此调用没有查询接口，且不涉及资金。请咨询联动优势，若重复无害可重新调用。",
+)
 
 
 class Gateway(Sender, Protocol):
@@ -41,7 +50,7 @@ class Gateway(Sender, Protocol):
     What a question needs of a session besides sending.
     """
 
-    payments: Payments
+    payments: _payments.Payments
     statements: Statements
     refund_ids: RefundIds
 
@@ -82,7 +91,7 @@ async def resolve(
         return {**options, "deadline": max(1e-3, deadline - loop.time())}
 
     async def ask(payment_id: str) -> tuple[Payment, datetime | None]:
-        query = payment_query(needed_id("payment_id", payment_id))
+        query = _payments.payment_query(needed_id("payment_id", payment_id))
         payment, state = await gateway.exchange(query, rest())
 
         return payment, state.response_date(b"date")
@@ -98,12 +107,12 @@ async def resolve(
             known_refunds=known_refunds,
             expires_at=expires_at,
             refund_ids=gateway.refund_ids,
-            options=rest,
             ask=ask,
+            transactions=lambda day: gateway.statements.transactions(day, **rest()),
         )
 
         async with asyncio.timeout_at(deadline):
-            found = await find_evidence(question, gateway.statements)
+            found = await _find(question)
     except TimeoutError:
         late = DeadlineExceededError(
             "resolve: the deadline passed.", "resolve：超过期限。", request_sent=False
@@ -123,12 +132,46 @@ async def resolve(
     )
 
 
+async def _find(question: Question) -> Resolution:
+    """
+    Say what became of the intent, as far as the gateway tells.
+    """
+    call = question.intent.call
+
+    if call == _payments.EXECUTE.name:
+        return await find_execution(question)
+
+    if call == _refunds.CREATE.name:
+        return await find_refund(question)
+
+    if call == _payments.CREATE.name:
+        return await find_creation(question)
+
+    if not _may_have_moved_money(question.intent):
+        return resolution(Executed.UNKNOWN, "", advice=_UNDETERMINED_ADVICE)
+
+    # A raw call: an execute names its payment, a refund's number nobody has read.
+    if question.intent.payment_id and call.rstrip("/").endswith("/execute"):
+        return await find_execution(question)
+
+    return resolution(Executed.UNKNOWN, "")
+
+
+def _may_have_moved_money(intent: Intent) -> bool:
+    """
+    Tell whether money may have moved by what *intent* is of.
+    """
+    call = intent.call
+
+    return call in (_payments.EXECUTE.name, _refunds.CREATE.name) or moves_money(call)
+
+
 def _still_unknown(intent: Intent, error: UMFError) -> UMFError:
     """
     Return the error for a question that ended with *error*, which itself speaks of the
     question only: what it says of money is not true of the write.
     """
-    moved = may_have_moved_money(intent)
+    moved = _may_have_moved_money(intent)
     what = (
         f"{intent.call}: the outcome is still unknown. {error.what.en}",
         f"{intent.call}：结果仍然未知。{error.what.zh}",

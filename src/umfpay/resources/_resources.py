@@ -21,9 +21,9 @@ from umfpay.resources._payments import Payments
 from umfpay.resources._reference_data import Banks, ExchangeRates, WeChat
 from umfpay.resources._refund_identity import RefundIds
 from umfpay.resources._refunds import Refunds
+from umfpay.resources._resolution import Executed, Resolution
 from umfpay.resources._resolving import resolve
 from umfpay.resources._statements import Statements
-from umfpay.resources._unknown_outcome import Executed, Resolution
 from umfpay.transport import CallJournal
 
 

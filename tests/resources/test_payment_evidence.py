@@ -10,7 +10,7 @@ import pytest
 
 from tests import virtual_clock
 from umfpay import errors
-from umfpay.models import Payment
+from umfpay.models import Payment, PaymentState
 from umfpay.protocol import DATA_LAG_SECONDS, DecidedBy
 from umfpay.resources import payment_query, query_after_refusal
 from umfpay.transport import Call, CallEnd, CallVerdict, Effect
@@ -57,7 +57,7 @@ def decided(*states, error, left=60.0, sent_twice=False):
         if state is None:
             raise errors.TransportError("gone", "断", request_sent=False)
 
-        return Payment(id="PAY_A", state=state)
+        return Payment(id="PAY_A", state=PaymentState(state))
 
     async def main():
         deadline = asyncio.get_running_loop().time() + left
