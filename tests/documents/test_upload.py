@@ -8,48 +8,25 @@ import asyncio
 import logging
 import socket
 import ssl
-import threading
-import time
 import traceback
 from pathlib import Path
 
 import pytest
 import trustme
 
+from tests.servers.ftp import PASSWORD
 from umfpay import documents
 from umfpay.documents import FTPAccount, SequenceStore, pack_papers, upload_papers
+from umfpay.emulator import Emulator, EmulatorSettings, serve
 from umfpay.errors import ConfigError, DocumentError, UploadError
 
 
 ORDER = {"mer_reference_id": "B2B-7", "mer_date": "20261123"}
-PASSWORD = "tip-TOP#secret 7"
 OURS = Path(documents.__file__).parent
 
 
 def name(sequence):
     return f"B2B-720261123{sequence:04d}.zip"
-
-
-@pytest.fixture(name="upload")
-def _upload(papers, sequences):
-    """
-    Upload the papers; the steps are kept.
-    """
-
-    async def upload(account, **options):
-        upload.steps.clear()
-
-        return await upload_papers(
-            account,
-            options.pop("papers", papers),
-            sequences=options.pop("sequences", sequences),
-            on_step=upload.steps.append,
-            **{**ORDER, **options},
-        )
-
-    upload.steps = []
-
-    return upload
 
 
 def _says_no_secret(error, caplog):
@@ -438,86 +415,7 @@ async def test_what_a_stranger_adds_to_the_reply_to_auth_is_dropped(
     assert (f"PASS {PASSWORD}", True) in server.got
 
 
-# Time.
-
-STALLS = [
-    "greeting", "USER", "PASS", "TYPE", "SIZE", "PASV", "STOR", "data", "stored",
-]  # fmt: skip
-TLS_STALLS = ["AUTH", "handshake", "PBSZ", "PROT", "data", "stored"]
-
-
-def _stalling(scripted, step, context=None):
-    server = scripted({step: None}, context=context)
-
-    if context is None:
-        return server, server.account()
-
-    return server, server.account(security="ftps")
-
-
-def _worker_threads():
-    return [one for one in threading.enumerate() if one.name == "umfpay-papers"]
-
-
-@pytest.mark.parametrize("step", [*STALLS, *(f"tls {one}" for one in TLS_STALLS)])
-@pytest.mark.parametrize("how", ["deadline", "cancel", "timeout"])
-async def test_a_server_that_stalls(scripted, upload, serving_tls, trusting, step, how):
-    """
-    Deadline, cancellation and the time of a step hold wherever it stalls, and no
-    thread is left behind.
-    """
-    secure = step.startswith("tls ")
-    server = scripted(
-        {step.removeprefix("tls "): None}, context=serving_tls if secure else None
-    )
-    account = server.account(
-        security="ftps" if secure else "ftp",
-        ssl_context=trusting() if secure else None,
-        timeout=0.3 if how == "timeout" else 30,
-    )
-    started = time.monotonic()
-
-    if how == "cancel":
-        task = asyncio.create_task(upload(account))
-        await asyncio.to_thread(server.reached.wait, 5)
-        cancelled = time.monotonic()
-        task.cancel()
-
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-        assert time.monotonic() - cancelled < 1
-    else:
-        deadline = 0.5 if how == "deadline" else 30
-
-        with pytest.raises(UploadError, match="not answer in time"):
-            await upload(account, deadline=deadline, attempts=1)
-
-        assert time.monotonic() - started < 3
-
-    await asyncio.sleep(0.05)
-
-    assert [] == _worker_threads()
-
-
-async def test_a_server_that_dribbles_does_not_outlast_the_deadline(scripted, upload):
-    """
-    Each byte comes in time, the reply never.
-    """
-
-    def dribble(server):
-        one = server._open[-1]
-
-        while not server._ended.wait(0.05):
-            one.sendall(b"2")
-
-    server = scripted({"greeting": dribble})
-    started = time.monotonic()
-
-    with pytest.raises(UploadError, match="in time"):
-        await upload(server.account(), deadline=0.5)
-
-    assert time.monotonic() - started < 3
+# Replies and numbers.
 
 
 async def test_a_reply_without_an_end_is_refused(scripted, upload):
@@ -611,3 +509,38 @@ async def test_without_steps_it_is_quiet(faulty, papers, sequences):
 
     assert (papers.sha256, 1) == (done.sha256, done.sequence)
     assert done.at.tzinfo is not None
+
+
+# The emulator.
+
+
+async def test_papers_arrive_and_are_shown(papers, sequences, tmp_path):
+    """
+    With the settings of umf.env; a second set goes under the next number.
+    """
+    box = Emulator(tmp_path, key_bits=1024, settings=EmulatorSettings(papers="approve"))
+
+    async with serve(box, ftp_port=0) as server:
+        account = FTPAccount.from_file(tmp_path / "umf.env")
+
+        assert server.ftp_port == account.port
+
+        done = [
+            await upload_papers(
+                account,
+                papers,
+                mer_reference_id="B2B-7",
+                mer_date="20261123",
+                sequences=sequences,
+            )
+            for _ in range(2)
+        ]
+
+        while len(shown := box.control("GET", "/papers")["papers"]) < 2:
+            await asyncio.sleep(0.01)
+
+    assert [(one.name, one.size, one.sha256) for one in done] == [
+        (one["name"], one["size"], one["sha256"]) for one in shown
+    ]
+    # Nobody has paid this order here.
+    assert {"rejected"} == {one["status"] for one in shown}

@@ -1,5 +1,6 @@
 """
-One FTP connection on top of `ftplib`: TLS with resumed sessions, bounded replies.
+One FTP connection over `ftplib`, in a thread: TLS with resumed sessions, bounded
+replies, and sockets that the event loop can cut.
 """
 
 from __future__ import annotations
@@ -9,11 +10,18 @@ import ftplib
 import re
 import socket
 import ssl
-from typing import Final
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
 
-from umfpay.documents._cancellable_sockets import CancellableSockets
-from umfpay.documents._reply import PassiveError, code_of
+from umfpay.sensitive import Secret
 
+
+T = TypeVar("T")
+
+# Everything that `ftplib` and sockets raise.
+CONNECTION_ERRORS: Final = (OSError, EOFError, ftplib.Error, ValueError)
 
 _MAX_REPLY_LINES: Final = 200
 _MAX_LISTING_BYTES: Final = 4 * 1024 * 1024
@@ -21,66 +29,122 @@ _CHUNK_BYTES: Final = 64 * 1024
 # A server that never says that it has read all; its file's size decides.
 _GOODBYE_SECONDS: Final = 5.0
 _PASSIVE_COMMANDS: Final[tuple[str, ...]] = ("PASV", "EPSV")
+# No reply, or the last one of this connection.
+_LOST_CONNECTION_CODES: Final = (None, "421")
+
+_REPLY_CODE: Final = re.compile(r"([1-5][0-9]{2})(?:[ -]|$)")
 # 227 (h1,h2,h3,h4,p1,p2) and 229 (|||port|), RFC 959 and 2428.
 _PASV_REPLY: Final = re.compile(r"227.*?\d+,\d+,\d+,\d+,(\d{1,3}),(\d{1,3})(?!\d)")
 _EPSV_REPLY: Final = re.compile(r"229.*?\(([!-~])\1\1(\d{1,5})\1\)")
+# The size of a file: RFC 3659, sections 4 and 7, and two kinds of LIST.
+_SIZE_REPLY: Final = re.compile(r"213 +([0-9]{1,18})\s*")
+_SIZE_FACT: Final = re.compile(r"(?:^|[;\s])size=([0-9]{1,18});", re.I | re.M)
+_UNIX_LINE: Final = re.compile(
+    r"-\S+\s+\d+\s+\S+\s+\S+\s+(\d{1,18})\s+\S+\s+\d+\s+[\d:]+\s(.+)"
+)
+_DOS_LINE: Final = re.compile(r"[\d-]+\s+\d+:\d+(?:[AP]M)?\s+(\d{1,18})\s+(.+)", re.I)
 
 
-def _port_in(reply: str) -> int:
+class PassiveError(ftplib.Error):
     """
-    Return the port that a reply to PASV or EPSV names, 0 if it names none.
+    Raised when the server opens no port for data, by PASV nor by EPSV.
+
+    Attributes:
+        refusals: By command, the reply that refused it; "" for one that made no sense.
     """
-    found = _EPSV_REPLY.match(reply)
 
-    if found is not None:
-        port = int(found.group(2))
-    else:
-        found = _PASV_REPLY.match(reply)
-        port = 0 if found is None else int(found.group(1)) * 256 + int(found.group(2))
+    def __init__(self, refusals: Mapping[str, str]) -> None:
+        # As ftplib's own: the reply comes first.
+        super().__init__(" ".join([next(iter(refusals.values()), ""), "no data port"]))
+        self.refusals = dict(refusals)
 
-    return port if port < 65536 else 0
+
+def code_of(error: BaseException) -> str | None:
+    """
+    Return the reply that ftplib made an error of, None if there was no reply.
+    """
+    if not isinstance(error, ftplib.Error):
+        return None
+
+    found = _REPLY_CODE.match(str(error))
+
+    return found.group(1) if found else None
 
 
 class Connection(ftplib.FTP):
     """
     A control connection and the data connections that belong to it.
 
-    Blocking; every socket is on *leash* while it is in use.
+    Its methods block, and raise `CONNECTION_ERRORS`; only `cut` is for another thread.
 
     Args:
         context: What TLS is checked with; None for plain FTP.
+        timeout: Seconds that one step of the server may take.
+        until: When all must have ended, in the time of `time.monotonic`.
     """
 
     def __init__(
-        self, cancellable: CancellableSockets, *, context: ssl.SSLContext | None
+        self, *, context: ssl.SSLContext | None, timeout: float, until: float
     ) -> None:
         super().__init__(encoding="utf-8")
-        self._cancellable = cancellable
         self._context = context
+        self._step_seconds = timeout
+        self._until = until
         self._is_protected = False
         self._passive_commands = _PASSIVE_COMMANDS
         self._port = 0
+        self._lock = threading.Lock()
+        # Second descriptors of the control and the data connection, which stay valid
+        # while TLS is put around the first ones, and after these are closed.
+        self._handles: list[socket.socket] = []
+        self.is_cut = False
 
-    def dial(self, host: str, port: int) -> str:
+    def cut(self) -> None:
         """
-        Connect and return the server's greeting.
+        End the work: whatever waits at one of the sockets returns at once.
+        """
+        with self._lock:
+            self.is_cut = True
+
+            for handle in self._handles:
+                _shut_down(handle)
+
+    def _hold(self, one: socket.socket) -> None:
+        """
+        Let `cut` reach *one*, which may be too late by now.
+        """
+        with self._lock:
+            handle = one.dup()
+            self._handles.append(handle)
+
+            if not self.is_cut:
+                return
+
+        _shut_down(handle)
+
+        raise TimeoutError
+
+    def _connect_seconds(self) -> float:
+        """
+        Return how long connecting may take: nothing can cut it.
+        """
+        left = self._until - time.monotonic()
+
+        if self.is_cut or left <= 0:
+            raise TimeoutError
+
+        return min(self._step_seconds, left)
+
+    def dial(self, host: str, port: int) -> None:
+        """
+        Connect, and wait for the server's greeting.
         """
         self.host, self.port = host, port
-        self.timeout = self._cancellable.step()
-        control = socket.create_connection((host, port), self.timeout)
-
-        try:
-            self._cancellable.hold(control)
-        except OSError:
-            self._drop(control)
-
-            raise
-
-        self.sock = control
-        self._read_from(control)
+        self.timeout = self._connect_seconds()
+        self.sock = socket.create_connection((host, port), self.timeout)
+        self._hold(self.sock)
+        self._read_from(self.sock)
         self.welcome = self.getresp()
-
-        return self.welcome
 
     def _read_from(self, control: socket.socket) -> None:
         self.af = control.family
@@ -98,55 +162,38 @@ class Connection(ftplib.FTP):
         Speak TLS from here on: before user and password (RFC 4217).
         """
         self.voidcmd("AUTH TLS")
-        plain, buffered = self.sock, self.file
-        self.sock = self._wrap_tls(plain, session=None)
+        assert self.sock is not None
+        buffered = self.file
+        self.sock = self._wrap_tls(self.sock, session=None)
         # What a stranger sent behind the reply, in clear, is gone with the buffer.
         self._read_from(self.sock)
 
         if buffered is not None:
             buffered.close()
 
+    def _wrap_tls(
+        self, plain: socket.socket, *, session: ssl.SSLSession | None
+    ) -> ssl.SSLSocket:
+        assert self._context is not None
+
+        return self._context.wrap_socket(
+            plain, server_hostname=self.host, session=session
+        )
+
+    def log_in(self, user: str, password: Secret) -> None:
+        """
+        Log in; the password is sent if the server asks for it.
+        """
+        if not self.sendcmd(f"USER {user}").startswith("2"):
+            self.voidcmd(f"PASS {password.reveal()}")
+
     def protect(self) -> None:
         """
-        Ask for TLS on data connections, too.
+        Ask for TLS on data connections, too (RFC 4217).
         """
         self.voidcmd("PBSZ 0")
         self.voidcmd("PROT P")
         self._is_protected = True
-
-    def _wrap_tls(
-        self, plain: socket.socket | None, *, session: ssl.SSLSession | None
-    ) -> ssl.SSLSocket:
-        assert plain is not None
-        assert self._context is not None
-        self._cancellable.release(plain)
-        plain.settimeout(self._cancellable.step())
-        wrapped = self._context.wrap_socket(
-            plain,
-            server_hostname=self.host,
-            session=session,
-            # First on the leash: a handshake may hang, too.
-            do_handshake_on_connect=False,
-        )
-
-        try:
-            self._cancellable.hold(wrapped)
-            wrapped.do_handshake()
-        except BaseException:
-            self._drop(wrapped)
-
-            raise
-
-        return wrapped
-
-    def putcmd(self, line: str) -> None:
-        """
-        Send a command, if there is time left.
-        """
-        assert self.sock is not None
-        self.timeout = self._cancellable.step()
-        self.sock.settimeout(self.timeout)
-        super().putcmd(line)
 
     def getmultiline(self) -> str:
         """
@@ -183,6 +230,7 @@ class Connection(ftplib.FTP):
         """
         port, self._port = self._port or self._open_passive(), 0
         assert self.sock is not None
+        self.timeout = self._connect_seconds()
 
         # Never the address in a reply: it may be that of another machine.
         return str(self.sock.getpeername()[0]), port
@@ -236,19 +284,27 @@ class Connection(ftplib.FTP):
             data, size = super().ntransfercmd(cmd, rest)
 
         try:
-            self._cancellable.hold(data)
-            data.settimeout(self._cancellable.step())
+            self._hold(data)
 
-            if not self._is_protected:
-                return data, size
-
-            assert isinstance(self.sock, ssl.SSLSocket)
-
-            return self._wrap_tls(data, session=self.sock.session), size
+            if self._is_protected:
+                assert isinstance(self.sock, ssl.SSLSocket)
+                data = self._wrap_tls(data, session=self.sock.session)
         except BaseException:
-            self._drop(data)
+            self._close_data(data)
 
             raise
+
+        return data, size
+
+    def _close_data(self, data: socket.socket) -> None:
+        # The control connection is the first.
+        with self._lock:
+            for handle in self._handles[1:]:
+                handle.close()
+
+            del self._handles[1:]
+
+        data.close()
 
     def store(self, name: str, content: bytes) -> None:
         """
@@ -260,18 +316,17 @@ class Connection(ftplib.FTP):
             view = memoryview(content)
 
             for start in range(0, len(view), _CHUNK_BYTES):
-                data.settimeout(self._cancellable.step())
                 data.sendall(view[start : start + _CHUNK_BYTES])
 
             self._say_goodbye(data)
         except OSError:
             # The server may have said why: a full disk, for one. That reply is raised.
-            self._drop(data)
+            self._close_data(data)
             self.getresp()
 
             raise
         finally:
-            self._drop(data)
+            self._close_data(data)
 
         self.voidresp()
 
@@ -281,15 +336,64 @@ class Connection(ftplib.FTP):
 
         # TLS 1.3 ends each direction by itself: without this, closing may throw away
         # what the server has not read yet. Not every server answers it.
-        data.settimeout(min(_GOODBYE_SECONDS, self._cancellable.step()))
+        data.settimeout(min(_GOODBYE_SECONDS, self._step_seconds))
 
         with contextlib.suppress(OSError):
             data.unwrap()
 
-    def listing(self, name: str) -> list[str]:
+    def has(self, name: str) -> bool:
         """
-        Return the lines of ``LIST name``.
+        Return whether the server says that it has *name*.
         """
+        # No such file, or no such command; a server may not say.
+        reply = self._unless_refused(self.sendcmd, f"SIZE {name}")
+
+        return reply is not None and reply.startswith("213")
+
+    def file_size(self, name: str) -> int | None:
+        """
+        Return what the server says is the size of *name*; None if it cannot say.
+        """
+        for ask in (self._size_by_command, self._size_by_facts, self._size_by_listing):
+            found = self._unless_refused(ask, name)
+
+            if found is not None:
+                return found
+
+        return None
+
+    def _unless_refused(self, ask: Callable[..., T], *arguments: str) -> T | None:
+        """
+        Return the answer, None where the server refuses it; silence is no refusal.
+        """
+        try:
+            return ask(*arguments)
+        except ftplib.Error as error:
+            if code_of(error) in _LOST_CONNECTION_CODES:
+                raise
+
+            return None
+
+    def _size_by_command(self, name: str) -> int | None:
+        found = _SIZE_REPLY.fullmatch(self.sendcmd(f"SIZE {name}"))
+
+        return int(found.group(1)) if found else None
+
+    def _size_by_facts(self, name: str) -> int | None:
+        found = _SIZE_FACT.search(self.sendcmd(f"MLST {name}"))
+
+        return int(found.group(1)) if found else None
+
+    def _size_by_listing(self, name: str) -> int | None:
+        for line in self._listing(name):
+            found = _UNIX_LINE.fullmatch(line) or _DOS_LINE.fullmatch(line)
+
+            if found and found.group(2).strip().rpartition("/")[2] == name:
+                return int(found.group(1))
+
+        return None
+
+    def _listing(self, name: str) -> list[str]:
         data, _ = self.ntransfercmd(f"LIST {name}")
         received = b""
 
@@ -298,26 +402,44 @@ class Connection(ftplib.FTP):
                 part := data.recv(_CHUNK_BYTES)
             ):
                 received += part
-                data.settimeout(self._cancellable.step())
 
             self._say_goodbye(data)
         finally:
-            self._drop(data)
+            self._close_data(data)
 
         self.voidresp()
 
         return received.decode("utf-8", "replace").splitlines()
 
-    def _drop(self, one: socket.socket) -> None:
-        self._cancellable.release(one)
-        one.close()
-
     def close(self) -> None:
         """
         Close the control connection.
         """
-        if self.sock is not None:
-            self._cancellable.release(self.sock)
-
         with contextlib.suppress(OSError):
             super().close()
+
+        with self._lock:
+            for handle in self._handles:
+                handle.close()
+
+            self._handles.clear()
+
+
+def _port_in(reply: str) -> int:
+    """
+    Return the port that a reply to PASV or EPSV names, 0 if it names none.
+    """
+    found = _EPSV_REPLY.match(reply)
+
+    if found is not None:
+        port = int(found.group(2))
+    else:
+        found = _PASV_REPLY.match(reply)
+        port = 0 if found is None else int(found.group(1)) * 256 + int(found.group(2))
+
+    return port if port < 65536 else 0
+
+
+def _shut_down(one: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        one.shutdown(socket.SHUT_RDWR)

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from umfpay._private_files import read_file, replacing
 from umfpay.config import file_path
-from umfpay.documents._names import LAST_SEQUENCE, name_stem
+from umfpay.documents._papers import LAST_SEQUENCE, name_stem
 from umfpay.errors import ConfigError, DocumentError, Text
 from umfpay.sensitive import shows_itself_half_made
 

@@ -7,19 +7,17 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime
-from typing import Final
+from typing import Final, Literal
 
 import attrs
 
+from umfpay._callbacks import call_until
 from umfpay.documents._account import FTPAccount
-from umfpay.documents._cancellable_sockets import CancellableSockets
-from umfpay.documents._ftp_session import FTPSession
-from umfpay.documents._names import name_stem, papers_name
-from umfpay.documents._papers import PackedPapers
-from umfpay.documents._reply import SettingError, StepError
+from umfpay.documents._ftp_session import FTPSession, SettingError, StepError
+from umfpay.documents._papers import PackedPapers, name_stem, papers_name
 from umfpay.documents._sequences import SequenceStore
-from umfpay.documents._steps import OnUploadStep, UploadStep, report_step
 from umfpay.errors import ConfigError, Text, UploadError
 from umfpay.sensitive import kind_of, withholds
 
@@ -27,6 +25,30 @@ from umfpay.sensitive import kind_of, withholds
 _RETRY_PAUSE_SECONDS: Final = 0.5
 # Names that the server has although our numbers do not know of them.
 _MAX_TAKEN_NAMES: Final = 100
+
+StepName = Literal["connecting", "sending", "broken", "uploaded"]
+
+
+@attrs.frozen(kw_only=True)
+class UploadStep:
+    """
+    One step of an upload.
+
+    Args:
+        name: ``connecting``, ``sending``, ``broken`` (another attempt may follow) or
+            ``uploaded``.
+        attempt: 1 for the first.
+        file: The name on the server; empty before a number was taken.
+        why: What broke.
+    """
+
+    name: StepName
+    attempt: int
+    file: str = ""
+    why: Text | None = None
+
+
+OnUploadStep = Callable[[UploadStep], Awaitable[None] | None]
 
 
 @attrs.frozen(kw_only=True)
@@ -97,36 +119,30 @@ async def upload_papers(
 
     _check(attempts, deadline)
     name_stem(mer_reference_id, mer_date)
-    upload = _Upload(account, papers, (mer_reference_id, mer_date), sequences, on_step)
-    until = time.monotonic() + deadline
+    upload = _Upload(
+        account,
+        papers,
+        (mer_reference_id, mer_date),
+        sequences,
+        on_step,
+        until=time.monotonic() + deadline,
+    )
     failure: StepError | None = None
 
-    for attempt in range(1, attempts + 1):
-        # One leash for one connection: each is cut at its end.
-        cancellable = CancellableSockets(until=until, timeout=account.timeout)
-
-        if not cancellable.seconds_left:
-            break
-
+    while upload.attempts < attempts and upload.seconds_left:
         try:
-            return await upload.attempt(attempt, cancellable)
+            return await upload.attempt()
         except StepError as error:
             failure = error
 
-        await report_step(
-            on_step,
-            UploadStep(
-                name="broken", attempt=attempt, file=upload.name, why=failure.what
-            ),
-        )
+        await upload.report("broken", why=failure.what)
 
         if isinstance(failure, SettingError | _UnprovenError):
             break
 
-        if attempt < attempts:
-            await asyncio.sleep(
-                min(_RETRY_PAUSE_SECONDS * attempt, cancellable.seconds_left)
-            )
+        if upload.attempts < attempts:
+            pause = _RETRY_PAUSE_SECONDS * upload.attempts
+            await asyncio.sleep(min(pause, upload.seconds_left))
 
     # Raised outside of except: no server's word hangs on it as context.
     raise _final(failure, upload.name)
@@ -135,6 +151,10 @@ async def upload_papers(
 class _Upload:
     """
     What stays the same from one attempt to the next.
+
+    Attributes:
+        attempts: How many were begun.
+        name: That of the last file begun, empty if none was.
     """
 
     def __init__(
@@ -144,33 +164,44 @@ class _Upload:
         order: tuple[str, date | str],
         sequences: SequenceStore,
         on_step: OnUploadStep | None,
+        *,
+        until: float,
     ) -> None:
         self._account = account
         self._papers = papers
         self._reference, self._day = order
         self._sequences = sequences
         self._on_step = on_step
+        self._until = until
+        self.attempts = 0
         self.name = ""
 
-    async def attempt(
-        self, number: int, cancellable: CancellableSockets
-    ) -> UploadedPapers:
+    @property
+    def seconds_left(self) -> float:
+        """
+        Seconds until the deadline, 0 if it has passed.
+        """
+        return max(0.0, self._until - time.monotonic())
+
+    async def attempt(self) -> UploadedPapers:
         """
         Send the papers once, under a number of their own.
+
+        Raises:
+            StepError: They are not proven to be there in full.
         """
-        await report_step(self._on_step, UploadStep(name="connecting", attempt=number))
-        ftp_session = FTPSession(self._account, cancellable)
+        self.attempts += 1
+        await self.report("connecting", file="")
+        ftp_session = FTPSession(self._account, until=self._until)
         done = False
 
         try:
             await ftp_session.open()
-            sequence = await self._number(ftp_session, cancellable)
-            await report_step(
-                self._on_step,
-                UploadStep(name="sending", attempt=number, file=self.name),
-            )
+            sequence = await self._number(ftp_session)
+            await self.report("sending")
             await ftp_session.store(self.name, self._papers.content)
-            _must_be_whole(await ftp_session.size(self.name), self._papers.size)
+            size = await ftp_session.file_size(self.name)
+            _must_be_whole(size, self._papers.size)
             done = True
         finally:
             await ftp_session.aclose(politely=done)
@@ -182,21 +213,27 @@ class _Upload:
             sequence=sequence,
             at=datetime.now(UTC),
         )
-        await report_step(
-            self._on_step,
-            UploadStep(name="uploaded", attempt=number, file=self.name),
-        )
+        await self.report("uploaded")
 
         return uploaded
 
-    async def _number(
-        self, ftp_session: FTPSession, cancellable: CancellableSockets
-    ) -> int:
+    async def report(
+        self, step: StepName, *, file: str | None = None, why: Text | None = None
+    ) -> None:
+        """
+        Report a step; what *on_step* raises ends the upload.
+        """
+        if self._on_step is not None:
+            file = self.name if file is None else file
+            done = UploadStep(name=step, attempt=self.attempts, file=file, why=why)
+            await call_until(None, self._on_step, done)
+
+    async def _number(self, ftp_session: FTPSession) -> int:
         """
         Take a number that neither we nor the server know.
         """
         for _ in range(_MAX_TAKEN_NAMES):
-            sequence = await self._take(cancellable)
+            sequence = await self._take()
             name = papers_name(self._reference, self._day, sequence=sequence)
 
             # The numbers may be lost; a server that overwrites would lose the papers.
@@ -210,9 +247,9 @@ class _Upload:
             f"服务器上已存在后续 {_MAX_TAKEN_NAMES} 个序号的文件。",
         )
 
-    async def _take(self, cancellable: CancellableSockets) -> int:
+    async def _take(self) -> int:
         try:
-            async with asyncio.timeout(cancellable.seconds_left):
+            async with asyncio.timeout(self.seconds_left):
                 return await self._sequences.take(self._reference, mer_date=self._day)
         except TimeoutError:
             pass
