@@ -9,13 +9,13 @@ import asyncio
 import pytest
 
 from umfpay import errors
-from umfpay.resources import _bulk
+from umfpay.resources import BulkQueries
 
 
 TEXT = errors.Text("busy", "繁忙")
 
 
-class Gateway:
+class Gateway(BulkQueries):
     """
     Answers each id after a pause, and counts what runs at a time.
     """
@@ -49,11 +49,10 @@ def busy():
 
 @pytest.fixture(name="ask")
 def _ask(monkeypatch):
-    monkeypatch.setattr(_bulk, "_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("umfpay.resources._bulk._PAUSE_SECONDS", 0.01)
 
     def ask(gateway, ids, *, concurrency=5, checkpoint=None, on_progress=None):
-        return _bulk.get_many(
-            gateway.get,
+        return gateway.get_many(
             ids,
             concurrency=concurrency,
             checkpoint=checkpoint,

@@ -12,7 +12,7 @@ import filelock
 import pytest
 
 from umfpay import errors
-from umfpay.resources._pulling import PullOptions, checked_expiry, known_zone, pull
+from umfpay.resources import PullOptions, checked_expiry, known_zone, pull
 
 
 FIRST = date(2017, 2, 5)

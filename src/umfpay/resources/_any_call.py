@@ -25,9 +25,8 @@ from umfpay.resources import (
     _refunds,
     _statements,
 )
-from umfpay.resources._endpoint import Endpoint, ExpectedAnswer, Members
+from umfpay.resources._endpoint import Endpoint, ExpectedAnswer, Members, RawRequest
 from umfpay.resources._matching import must_be_of_kind
-from umfpay.resources._raw_request import RawRequest
 from umfpay.resources._refund_identity import RefundIds
 from umfpay.transport import Call, Effect, RawBody
 

@@ -144,7 +144,7 @@ class BulkQueries(ABC, Generic[T]):
         Query one object by its id.
         """
 
-    def get_many(
+    async def get_many(
         self,
         ids: Ids,
         *,
@@ -176,67 +176,38 @@ class BulkQueries(ABC, Generic[T]):
             ConfigError: An argument or the checkpoint is unusable.
             UMFError: One that would end every call: wrong credentials, no token.
         """
-        return get_many(
-            partial(self.get, **options),
-            ids,
-            concurrency=concurrency,
-            checkpoint=checkpoint,
-            on_progress=on_progress,
+        _check(concurrency)
+        kept = None if checkpoint is None else Checkpoint(Path(checkpoint))
+        work: _Work[T] = _Work(partial(self.get, **options), _Throttle(concurrency))
+        total = (
+            len(ids) if isinstance(ids, list | tuple | set | frozenset | dict) else None
         )
+        done = failed = 0
 
+        try:
+            async with aclosing(work.results(_remaining_ids(ids, kept))) as results:
+                async for result in results:
+                    yield result
 
-async def get_many(
-    get: Callable[[str], Awaitable[T]],
-    ids: Ids,
-    *,
-    concurrency: int,
-    checkpoint: str | os.PathLike[str] | None,
-    on_progress: OnProgress | None,
-) -> AsyncIterator[BulkResult[T]]:
-    """
-    Ask for each of *ids* with *get*; give the results as they come.
+                    # It was taken: a run that is killed now does not ask for it again.
+                    if kept is not None and not _is_transient(result.error):
+                        kept.add(result.id)
 
-    Args:
-        get: Asks for one.
-        concurrency: Calls at a time at most.
-        checkpoint: A file of the ids that are done; they are left out.
-        on_progress: Called after each result.
+                    done += 1
+                    failed += result.error is not None
 
-    Raises:
-        ConfigError: An argument is unusable, or the checkpoint is.
-        UMFError: One that would end every call: wrong credentials, no token, a session
-            of another loop.
-    """
-    _check(concurrency)
-    kept = None if checkpoint is None else Checkpoint(Path(checkpoint))
-    work = _Work(get, _Throttle(concurrency))
-    total = len(ids) if isinstance(ids, list | tuple | set | frozenset | dict) else None
-    done = failed = 0
-
-    try:
-        async with aclosing(work.results(_remaining_ids(ids, kept))) as results:
-            async for result in results:
-                yield result
-
-                # It was taken: a run that is killed now does not ask for it again.
-                if kept is not None and not _is_transient(result.error):
-                    kept.add(result.id)
-
-                done += 1
-                failed += result.error is not None
-
-                if on_progress is not None:
-                    on_progress(
-                        BulkProgress(
-                            done=done + (0 if kept is None else kept.before),
-                            failed=failed,
-                            total=total,
-                            concurrency=work.throttle.limit,
+                    if on_progress is not None:
+                        on_progress(
+                            BulkProgress(
+                                done=done + (0 if kept is None else kept.before),
+                                failed=failed,
+                                total=total,
+                                concurrency=work.throttle.limit,
+                            )
                         )
-                    )
-    finally:
-        if kept is not None:
-            kept.close()
+        finally:
+            if kept is not None:
+                kept.close()
 
 
 class _Work(Generic[T]):

@@ -33,7 +33,10 @@ from umfpay.resources._endpoint import (
     Endpoint,
     ExpectedAnswer,
     Members,
+    RawRequest,
     Sender,
+    amount_of,
+    member_of,
 )
 from umfpay.resources._inbox import ExpectationRegistry, bind
 from umfpay.resources._matching import (
@@ -43,7 +46,6 @@ from umfpay.resources._matching import (
     must_name_number,
     must_name_only,
 )
-from umfpay.resources._raw_request import RawRequest, amount_of, member_of
 from umfpay.sensitive import withholds
 from umfpay.transport import Call, Effect, needed_id
 

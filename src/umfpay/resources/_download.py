@@ -1,23 +1,32 @@
 """
-File downloads: streams that are proven whole, and names that only such files get.
+File downloads: streams that are proven whole, names that only such files get, and what
+a file says of itself.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import anyio
+import attrs
 
 from umfpay._private_files import new_file_beside
-from umfpay.errors import ConfigError, IncompleteStatementError, Text
+from umfpay.errors import (
+    ConfigError,
+    IncompleteStatementError,
+    StatementError,
+    Text,
+    escape,
+)
 from umfpay.resources._arguments import CallOptions, wire_date
 from umfpay.resources._endpoint import Download, Sender
 from umfpay.transport import LIST_LIMIT, Call, Effect
@@ -34,6 +43,16 @@ _FIRST_MARKER: Final = re.compile(rb"TRANSDETAIL-START", re.IGNORECASE)
 # "TRANSDETAIL-End"; an older edition has "TRANSDETAIL-Detail-End" (gateway.md 9.1).
 _LAST_MARKER: Final = re.compile(rb"TRANSDETAIL-(?:DETAIL-)?END", re.IGNORECASE)
 _LAST_LINE_FIELDS: Final = 4  # marker, merchant, day, total
+# The first line and the last.
+_FRAME_LINES: Final = 2
+_BLOCK_BYTES: Final = 1024 * 1024
+_FIRST_LINE_BYTES: Final = 1024
+# Of both kinds of files; that of the second is documented nowhere.
+_HEADER_PATTERN: Final = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*[A-Za-z]+-START\s*,\s*([\x21-\x2b\x2d-\x7e]+)\s*,"
+    rb"\s*([0-9]{4})-?([0-9]{2})-?([0-9]{2})\s*\Z",
+    re.IGNORECASE,
+)
 
 
 def open_download(
@@ -100,7 +119,7 @@ async def save(
     to: str | os.PathLike[str],
     *,
     named: Path | None = None,
-) -> Path:
+) -> datetime | None:
     """
     Write *download* to the file *to*; the name appears only when all of it is there,
     and its owner alone may read it.
@@ -110,6 +129,9 @@ async def save(
 
     Args:
         named: The name that the file will get afterwards, if that is another than *to*.
+
+    Returns:
+        The gateway's clock when it answered, None if it told none.
 
     Raises:
         IncompleteStatementError: Nothing proves that the file is whole.
@@ -128,6 +150,7 @@ async def save(
 
     try:
         async with download as chunks:
+            answered_at = chunks.date
             descriptor, partial = new_file_beside(target)
 
             async with await anyio.open_file(descriptor, "wb") as file:
@@ -156,7 +179,7 @@ async def save(
             with anyio.CancelScope(shield=True), contextlib.suppress(OSError):
                 await anyio.Path(partial).unlink(missing_ok=True)
 
-    return target
+    return answered_at
 
 
 class FileProof:
@@ -243,3 +266,87 @@ class FileProof:
 
 def _fields(line: bytes) -> list[bytes]:
     return [field.strip() for field in line.split(b",")]
+
+
+@attrs.frozen(kw_only=True)
+class FileContents:
+    """
+    What a file says at first sight.
+
+    Args:
+        sha256: Of its bytes, in hex.
+        is_empty: It has no rows between its first and its last line.
+        merchant: Of its first line; None if that is none of a statement.
+        day: Of its first line, ``YYYYMMDD``; None likewise.
+    """
+
+    sha256: str
+    is_empty: bool
+    merchant: str | None
+    day: str | None
+
+
+def read_contents(file: Path) -> FileContents:
+    """
+    Return what *file* says at first sight; that it is whole is proven elsewhere.
+    """
+    digest = hashlib.sha256()
+    lines = 0
+
+    with file.open("rb") as data:
+        header = _HEADER_PATTERN.match(data.readline(_FIRST_LINE_BYTES))
+        data.seek(0)
+
+        while block := data.read(_BLOCK_BYTES):
+            digest.update(block)
+
+            if lines <= _FRAME_LINES:
+                lines += sum(1 for line in block.split(b"\n") if line.strip())
+
+    return FileContents(
+        sha256=digest.hexdigest(),
+        is_empty=lines <= _FRAME_LINES,
+        merchant=header and header[1].decode(),
+        day=header and b"".join(header.groups()[1:]).decode(),
+    )
+
+
+def must_be_asked_for(
+    contents: FileContents, *, kind: str, day: date, merchant: str | None
+) -> None:
+    """
+    Compare the first line of a file with what was asked.
+
+    Args:
+        merchant: None where nobody knows it yet.
+
+    Raises:
+        StatementError: It is of another day or merchant, or a transaction file without
+            a first line.
+    """
+    if contents.day is None:
+        if kind == "transactions":
+            raise StatementError(
+                f"The file for {day} has no first line of a transaction file.",
+                f"{day} 的文件没有交易明细的首行。",
+            )
+
+        # Its format is documented nowhere (gateway.md 9.2).
+        return
+
+    if contents.day != f"{day:%Y%m%d}":
+        raise StatementError(
+            f"The file for {day} is one of {contents.day} by its first line.",
+            f"{day} 的文件按其首行属于 {contents.day}。",
+        )
+
+    if merchant is not None and contents.merchant != merchant:
+        other = escape(contents.merchant or "")
+
+        raise StatementError(
+            f"The file for {day} is of merchant {other}, not of {escape(merchant)}.",
+            f"{day} 的文件属于商户 {other}，而不是 {escape(merchant)}。",
+            advice=Text(
+                "Use one folder for each merchant.", "请为每个商户使用单独的文件夹。"
+            ),
+        )

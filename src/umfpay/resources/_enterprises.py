@@ -11,9 +11,16 @@ from umfpay.errors import Intent
 from umfpay.models import EnterpriseQualification, NewEnterprise
 from umfpay.protocol import text_in_id
 from umfpay.resources._arguments import CallOptions, needed_object
-from umfpay.resources._endpoint import Endpoint, ExpectedAnswer, Members, Sender
+from umfpay.resources._endpoint import (
+    Endpoint,
+    ExpectedAnswer,
+    Members,
+    RawRequest,
+    Sender,
+    member_of,
+    text_of,
+)
 from umfpay.resources._matching import must_match, must_name_only
-from umfpay.resources._raw_request import RawRequest, member_of, text_of
 from umfpay.sensitive import withholds
 from umfpay.transport import Call, Effect, needed_id
 

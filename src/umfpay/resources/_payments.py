@@ -20,7 +20,15 @@ from umfpay.resources._arguments import (
     with_addresses,
 )
 from umfpay.resources._bulk import BulkQueries
-from umfpay.resources._endpoint import Endpoint, ExpectedAnswer, Members, Sender
+from umfpay.resources._endpoint import (
+    Endpoint,
+    ExpectedAnswer,
+    Members,
+    RawRequest,
+    Sender,
+    member_of,
+    order_of,
+)
 from umfpay.resources._inbox import ExpectationRegistry, bind
 from umfpay.resources._matching import (
     KnownOrder,
@@ -29,7 +37,6 @@ from umfpay.resources._matching import (
     must_match,
     must_name_only,
 )
-from umfpay.resources._raw_request import RawRequest, member_of, order_of
 from umfpay.sensitive import withholds
 from umfpay.transport import Call, Effect, needed_id
 

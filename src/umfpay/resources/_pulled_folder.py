@@ -1,54 +1,138 @@
 """
-The folder of a pull: what was fetched when, of which merchant, and older versions.
+The folder of a pull: what was fetched when, older versions, and what is fetched again.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
-from datetime import date, datetime
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
 import attrs
 
 from umfpay._private_files import make_folder, read_file, replacing
-from umfpay.errors import ConfigError, StatementError, Text, escape
-from umfpay.resources._fetch_schedule import StoredFile
+from umfpay.errors import ConfigError, Text
+from umfpay.resources._download import read_contents
 
 
 _RECORD_NAME: Final = ".umfpay-pull.json"
 _VERSIONS_FOLDER: Final = "versions"
 _RECORD_FORMAT: Final = 1
-# The first line and the last.
-_FRAME_LINES: Final = 2
-_BLOCK_BYTES: Final = 1024 * 1024
-_FIRST_LINE_BYTES: Final = 1024
-# Of both kinds of files; that of the second is documented nowhere.
-_HEADER_PATTERN: Final = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*[A-Za-z]+-START\s*,\s*([\x21-\x2b\x2d-\x7e]+)\s*,"
-    rb"\s*([0-9]{4})-?([0-9]{2})-?([0-9]{2})\s*\Z",
-    re.IGNORECASE,
+CHINA_ZONE: Final = timezone(timedelta(hours=8))
+# Where the merchant's zone is unknown: the last one in which a day ends.
+LAST_ZONE: Final = timezone(timedelta(hours=-12))
+# The longest expire_time that anybody was seen to send (gateway.md 5.3).
+LONGEST_EXPIRY: Final = timedelta(minutes=360)
+# Days after the end of a day at which its file is fetched again.
+REFETCH_AGES: Final = tuple(
+    timedelta(days=days) for days in (0, 1, 2, 3, 7, 14, 30, 60, 90)
 )
 
 
-@attrs.frozen(kw_only=True)
-class FileContents:
+class Reason(StrEnum):
     """
-    What a file says at first sight.
+    Why a file is fetched.
+    """
+
+    MISSING = "missing"
+    CHANGED = "changed"
+    EMPTY = "empty"
+    DAY_NOT_OVER = "day_not_over"
+    ITEMS_OPEN = "items_open"
+    AGE_REACHED = "age_reached"
+
+
+@attrs.frozen(kw_only=True)
+class StoredFile:
+    """
+    The file of a day as it was fetched last.
 
     Args:
         sha256: Of its bytes, in hex.
-        is_empty: It has no rows between its first and its last line.
-        merchant: Of its first line; None if that is none of a statement.
-        day: Of its first line, ``YYYYMMDD``; None likewise.
+        fetched_at: By the local clock.
+        gateway_at: By the gateway's header Date; None if it told none.
+        is_empty: It has no rows.
+        open_items: How many rows are not final.
+        is_unchanged: The bytes on disk are these.
+        is_proven: They were read to their end.
     """
 
     sha256: str
+    fetched_at: datetime
+    gateway_at: datetime | None
     is_empty: bool
-    merchant: str | None
-    day: str | None
+    open_items: int
+    is_unchanged: bool = True
+    is_proven: bool = False
+
+
+def day_end(
+    day: date, *, zone: tzinfo | None = None, longest_expiry: timedelta = LONGEST_EXPIRY
+) -> datetime:
+    """
+    Return when *day* is over: in China and in the merchant's zone, and what was
+    ordered in its last minute can no longer be paid.
+
+    Args:
+        zone: The merchant's; None is the last zone of all, UTC-12.
+    """
+    after = day + timedelta(days=1)
+    ends = [
+        datetime.combine(after, time(), tzinfo=one)
+        for one in (CHINA_ZONE, zone or LAST_ZONE)
+    ]
+
+    return max(end.astimezone(UTC) for end in ends) + longest_expiry
+
+
+def was_over(stored: StoredFile, end: datetime) -> bool:
+    """
+    Tell whether the day was over when its file was fetched, by both clocks.
+    """
+    return (
+        stored.gateway_at is not None
+        and min(stored.fetched_at, stored.gateway_at) >= end
+    )
+
+
+def _is_age_reached(stored: StoredFile, end: datetime, now: datetime) -> bool:
+    return any(stored.fetched_at < end + age <= now for age in REFETCH_AGES)
+
+
+# In this order: the first that applies.
+_RULES: Final[
+    tuple[tuple[Reason, Callable[[StoredFile, datetime, datetime], bool]], ...]
+] = (
+    (Reason.CHANGED, lambda stored, _end, _now: not stored.is_unchanged),
+    (Reason.EMPTY, lambda stored, _end, _now: stored.is_empty),
+    (Reason.DAY_NOT_OVER, lambda stored, end, _now: not was_over(stored, end)),
+    (Reason.ITEMS_OPEN, lambda stored, _end, _now: stored.open_items > 0),
+    (Reason.AGE_REACHED, _is_age_reached),
+)
+
+
+def reason_to_fetch(
+    stored: StoredFile | None, *, end: datetime, now: datetime
+) -> Reason | None:
+    """
+    Return why the file of a day is fetched now; None if it is not.
+
+    Args:
+        stored: None if there is none.
+        end: When the day is over.
+        now: By the local clock.
+    """
+    if stored is None:
+        return Reason.MISSING
+
+    for reason, applies in _RULES:
+        if applies(stored, end, now):
+            return reason
+
+    return None
 
 
 class PulledFolder:
@@ -239,69 +323,3 @@ def _is_moment(text: str) -> bool:
         return datetime.fromisoformat(text).tzinfo is not None
     except ValueError:
         return False
-
-
-def read_contents(file: Path) -> FileContents:
-    """
-    Return what *file* says at first sight; that it is whole is proven elsewhere.
-    """
-    digest = hashlib.sha256()
-    lines = 0
-
-    with file.open("rb") as data:
-        header = _HEADER_PATTERN.match(data.readline(_FIRST_LINE_BYTES))
-        data.seek(0)
-
-        while block := data.read(_BLOCK_BYTES):
-            digest.update(block)
-
-            if lines <= _FRAME_LINES:
-                lines += sum(1 for line in block.split(b"\n") if line.strip())
-
-    return FileContents(
-        sha256=digest.hexdigest(),
-        is_empty=lines <= _FRAME_LINES,
-        merchant=header and header[1].decode(),
-        day=header and b"".join(header.groups()[1:]).decode(),
-    )
-
-
-def must_be_asked_for(
-    contents: FileContents, *, kind: str, day: date, merchant: str | None
-) -> None:
-    """
-    Compare the first line of a file with what was asked.
-
-    Args:
-        merchant: None where nobody knows it yet.
-
-    Raises:
-        StatementError: It is of another day or merchant, or a transaction file without
-            a first line.
-    """
-    if contents.day is None:
-        if kind == "transactions":
-            raise StatementError(
-                f"The file for {day} has no first line of a transaction file.",
-                f"{day} 的文件没有交易明细的首行。",
-            )
-
-        # Its format is documented nowhere (gateway.md 9.2).
-        return
-
-    if contents.day != f"{day:%Y%m%d}":
-        raise StatementError(
-            f"The file for {day} is one of {contents.day} by its first line.",
-            f"{day} 的文件按其首行属于 {contents.day}。",
-        )
-
-    if merchant is not None and contents.merchant != merchant:
-        other = escape(contents.merchant or "")
-
-        raise StatementError(
-            f"The file for {day} is of merchant {other}, not of {escape(merchant)}.",
-            f"{day} 的文件属于商户 {other}，而不是 {escape(merchant)}。",
-            advice=Text(
-                "Use one folder for each merchant.", "请为每个商户使用单独的文件夹。"
-            ),
-        )

@@ -18,18 +18,14 @@ import filelock
 from umfpay._private_files import FILE_MODE, make_folder
 from umfpay.errors import APIError, ConfigError, StatementError, Text, escape
 from umfpay.resources._arguments import wire_date
-from umfpay.resources._download import keep_unproven
-from umfpay.resources._fetch_schedule import (
+from umfpay.resources._download import keep_unproven, must_be_asked_for, read_contents
+from umfpay.resources._pulled_folder import (
     LONGEST_EXPIRY,
+    PulledFolder,
     StoredFile,
     day_end,
     reason_to_fetch,
     was_over,
-)
-from umfpay.resources._pulled_folder import (
-    PulledFolder,
-    must_be_asked_for,
-    read_contents,
 )
 
 

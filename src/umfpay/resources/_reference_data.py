@@ -13,9 +13,14 @@ from umfpay import _codec
 from umfpay.errors import ConfigError
 from umfpay.models import Bank, BankType, Currency, ExchangeRate, Link
 from umfpay.resources._arguments import CallOptions, needed_object
-from umfpay.resources._endpoint import Endpoint, ExpectedAnswer, Members, Sender
+from umfpay.resources._endpoint import (
+    Endpoint,
+    ExpectedAnswer,
+    Members,
+    RawRequest,
+    Sender,
+)
 from umfpay.resources._matching import mismatch
-from umfpay.resources._raw_request import RawRequest
 from umfpay.transport import Effect
 
 

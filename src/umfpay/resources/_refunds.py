@@ -20,11 +20,17 @@ from umfpay.resources._arguments import (
     with_addresses,
 )
 from umfpay.resources._bulk import BulkQueries
-from umfpay.resources._endpoint import Endpoint, ExpectedAnswer, Members, Sender
+from umfpay.resources._endpoint import (
+    Endpoint,
+    ExpectedAnswer,
+    Members,
+    Sender,
+    member_of,
+    order_of,
+)
 from umfpay.resources._inbox import ExpectationRegistry, bind
 from umfpay.resources._matching import KnownOrder, must_match, must_name_only
 from umfpay.resources._payments import payment_query
-from umfpay.resources._raw_request import member_of, order_of
 from umfpay.resources._refund_identity import RefundIds, is_own_refund, must_be_refund
 from umfpay.sensitive import withholds
 from umfpay.transport import Call, Effect, needed_id

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime, timedelta, tzinfo
 from functools import partial
 from pathlib import Path
@@ -30,8 +30,8 @@ from umfpay.resources._endpoint import (
     Members,
     Sender,
 )
-from umfpay.resources._fetch_schedule import LONGEST_EXPIRY
 from umfpay.resources._matching import mismatch, must_match
+from umfpay.resources._pulled_folder import LONGEST_EXPIRY
 from umfpay.resources._pulling import (
     Prove,
     Pulled,
@@ -44,19 +44,6 @@ from umfpay.transport import LIST_LIMIT, Effect
 
 
 StatementKind = Literal["transactions", "reconciliation"]
-
-
-@asynccontextmanager
-async def _with_clock(
-    download: AbstractAsyncContextManager[Download], clock: list[datetime | None]
-) -> AsyncIterator[Download]:
-    """
-    Open *download*; note the gateway's clock.
-    """
-    async with download as chunks:
-        clock.append(chunks.date)
-
-        yield chunks
 
 
 class Statements:
@@ -179,7 +166,9 @@ class Statements:
             EnvelopeError: A page or something else came that is no file.
             ConfigError: The file cannot be written.
         """
-        return await save(self.open_transactions(mer_date, **options), to)
+        await save(self.open_transactions(mer_date, **options), to)
+
+        return Path(to)
 
     def pull(
         self,
@@ -254,10 +243,7 @@ class Statements:
         )
 
         async def download(day: date, to: Path, named: Path) -> datetime | None:
-            clock: list[datetime | None] = []
-            await save(_with_clock(open_day(day, **options), clock), to, named=named)
-
-            return clock[0]
+            return await save(open_day(day, **options), to, named=named)
 
         return pull(first, last, folder, asked=asked, download=download)
 
@@ -300,7 +286,9 @@ class Statements:
             EnvelopeError: A page or something else came that is no file.
             ConfigError: The file cannot be written.
         """
-        return await save(self.open_reconciliation(settle_date, **options), to)
+        await save(self.open_reconciliation(settle_date, **options), to)
+
+        return Path(to)
 
 
 async def _rows(

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import attrs
 import pytest
 
-from umfpay.resources._fetch_schedule import (
+from umfpay.resources import (
     REFETCH_AGES,
     Reason,
     StoredFile,
