@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from contextlib import asynccontextmanager
+from contextlib import nullcontext
 from pathlib import Path
 
 import polars as pl
@@ -22,10 +22,10 @@ from umfpay.reconciliation import (
     Header,
     Ledger,
     TotalRules,
-    _totals,
     read_transactions,
     reconcile,
 )
+from umfpay.reconciliation.gateway_files import _totals
 from umfpay.resources import Checkpoint, PulledFolder, save
 from umfpay.tokens import FileTokenStore
 
@@ -57,14 +57,13 @@ def check_point(path):
 
 
 def download(path):
-    @asynccontextmanager
-    async def chunks():
-        async def give():
+    class Chunks:
+        date = None
+
+        async def __aiter__(self):
             yield STATEMENT
 
-        yield give()
-
-    asyncio.run(save(chunks(), path))
+    asyncio.run(save(nullcontext(Chunks()), path))
 
 
 WRITERS = {
