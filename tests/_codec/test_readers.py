@@ -11,12 +11,12 @@ import sys
 from pathlib import Path
 
 import attrs
-import mutated_answers
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mutated_answers import ANSWERS, mutated_answer
 
+from tests._codec import mutated_answers
+from tests._codec.mutated_answers import ANSWERS, mutated_answer
 from umfpay import Private
 from umfpay._codec import _generated
 from umfpay._codec.__main__ import generated_source
@@ -270,7 +270,7 @@ def test_the_generated_code_is_printed():
 _ORDINARY = """
 import sys
 sys.path.insert(0, {folder!r})
-from mutated_answers import ANSWERS
+from tests._codec.mutated_answers import ANSWERS
 from umfpay import _codec
 from umfpay.models import Payment, Refund, TransactionsPage
 for answer in ANSWERS:

@@ -13,12 +13,12 @@ import weakref
 from contextlib import AsyncExitStack
 from decimal import Decimal
 
-import canaries as seen
 import httpx
 import pytest
 import respx
 
 from tests import virtual_clock
+from tests.end_to_end import canaries as seen
 from umfpay import Config, UMFSession, errors
 from umfpay.protocol import Verifier
 from umfpay.testing import signed_answer

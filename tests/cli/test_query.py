@@ -9,9 +9,9 @@ import json
 from urllib.parse import urlsplit
 
 import httpx
-import orders
 import pytest
 
+from tests import orders
 from umfpay import Config, UMFSession
 from umfpay.cli import ExitCode, run
 

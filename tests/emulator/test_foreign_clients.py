@@ -8,9 +8,9 @@ import base64
 import json
 from decimal import Decimal
 
-import orders
 import pytest
 
+from tests import orders
 from umfpay import Config, UMFSession
 from umfpay.emulator import serve
 

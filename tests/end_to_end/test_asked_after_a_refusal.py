@@ -7,9 +7,9 @@ from __future__ import annotations
 import json
 
 import httpx
-import orders
 import pytest
 
+from tests import orders
 from umfpay import Config, UMFSession
 from umfpay.errors import OutcomeUnknownError, PaymentStateError
 from umfpay.protocol import PrivateKey, Signer, sign_envelope

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import logging
 
-import orders
 import pytest
 
+from tests import orders
 from umfpay import errors
 from umfpay.errors import OutcomeUnknownError
 

@@ -4,8 +4,7 @@ Many queries over a socket.
 
 from __future__ import annotations
 
-import orders
-
+from tests import orders
 from umfpay import errors
 
 

@@ -11,10 +11,10 @@ import logging
 import pickle
 from pathlib import Path
 
-import canaries as seen
-import orders
 import pytest
 
+from tests import orders
+from tests.end_to_end import canaries as seen
 from umfpay import Config, UMFSession, errors
 from umfpay.cli import run
 from umfpay.models import BankCard, NewPayer, NewPayerInfo

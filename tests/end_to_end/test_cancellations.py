@@ -10,8 +10,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cancelling
 import pytest
+
+from tests.end_to_end import cancelling
 
 
 def storm(count, *, seed, options=()):

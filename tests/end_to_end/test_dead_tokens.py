@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import asyncio
 
-import orders
 import pytest
 
+from tests import orders
 from umfpay import errors
 from umfpay.models import NewEnterprise
 

@@ -12,9 +12,9 @@ import time
 from types import SimpleNamespace
 
 import httpx
-import orders
 import pytest
 
+from tests import orders
 from tests.servers.streams import answer, listening, read_request
 from umfpay import UMFSession, errors
 

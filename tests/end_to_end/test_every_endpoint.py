@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import orders
 import pytest
 
+from tests import orders
 from umfpay import errors
 from umfpay._codec import _generated, _serialization
 from umfpay.models import (

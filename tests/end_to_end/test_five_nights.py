@@ -13,9 +13,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import attrs
-import orders
 import pytest
 
+from tests import orders
 from umfpay.reconciliation import Books, BridgeItem
 
 

@@ -8,10 +8,10 @@ import asyncio
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
-import orders
 import pytest
 from fastapi import FastAPI
 
+from tests import orders
 from umfpay import UMFSession
 from umfpay.emulator import Emulator, serve, serve_app
 from umfpay.errors import (

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import asyncio
 
-import canaries as seen
 import httpx
-import orders
 import pytest
 
+from tests import orders
+from tests.end_to_end import canaries as seen
 from umfpay import UMFSession
 from umfpay.errors import ConfigError, OutcomeUnknownError, TransportError
 

@@ -8,10 +8,10 @@ import contextlib
 import json
 import logging
 
-import canaries as seen
-import orders
 import pytest
 
+from tests import orders
+from tests.end_to_end import canaries as seen
 from tests.servers.streams import listening, read_request
 from umfpay import Config, UMFError, UMFSession
 from umfpay.protocol import PrivateKey

@@ -9,10 +9,10 @@ import asyncio
 import pickle
 from decimal import Decimal
 
-import canaries as seen
 import httpx
 import pytest
 
+from tests.end_to_end import canaries as seen
 from umfpay import UMFSession, errors
 from umfpay.emulator import Emulator, serve
 from umfpay.testing import EmulatorBox, emulator_transport

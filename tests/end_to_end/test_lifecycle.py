@@ -14,12 +14,12 @@ import urllib.request
 import warnings
 
 import httpx
-import orders
 import pytest
 import respx
 import trustme
 import uvloop
 
+from tests import orders
 from tests.servers.streams import listening
 from umfpay import Config, UMFSession, errors
 from umfpay.emulator import Emulator, serve

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import json
 
-import canaries
 import pytest
 
+from tests.end_to_end import canaries
 from umfpay import UMFSession, flows
 from umfpay.errors import ConfigError
 from umfpay.flows import PendingCardPayment

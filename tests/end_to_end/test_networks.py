@@ -11,10 +11,10 @@ import ssl
 from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
-import orders
 import pytest
 import trustme
 
+from tests import orders
 from tests.servers.streams import listening
 from umfpay import UMFSession, errors
 

@@ -15,15 +15,15 @@ import re
 from datetime import date
 from pathlib import Path
 
-import orders
 import pytest
-from about_something_else import (
+
+from tests import orders
+from tests.end_to_end.about_something_else import (
     classes,
     notified_customs,
     notified_payment,
     notified_refund,
 )
-
 from umfpay.models import CustomsDeclaration, Money, NewRefund
 from umfpay.notifications import NotificationInbox, NotificationReceiver
 from umfpay.protocol import PrivateKey

@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from orders import card_payment
 
 import umfpay
+from tests.orders import card_payment
 from umfpay import UMFSession
 
 

@@ -8,9 +8,9 @@ import csv
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
-import orders
 import pytest
 
+from tests import orders
 from umfpay.reconciliation import Difference, reconcile
 
 

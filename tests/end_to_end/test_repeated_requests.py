@@ -10,9 +10,9 @@ import asyncio
 import contextlib
 import re
 
-import orders
 import pytest
 
+from tests import orders
 from umfpay import Executed
 from umfpay.errors import (
     CustomsRefusedError,

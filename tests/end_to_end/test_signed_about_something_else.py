@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-import orders
 import pytest
-import test_notified_about_something_else as notified
-from about_something_else import (
+
+from tests import orders
+from tests.end_to_end import test_notified_about_something_else as notified
+from tests.end_to_end.about_something_else import (
     BANKS,
     CLASSES,
     CODED_COMPANY,
@@ -48,7 +49,6 @@ from about_something_else import (
     settled,
     transactions,
 )
-
 from umfpay import Config, Executed, UMFSession, flows
 from umfpay.errors import (
     EnvelopeError,

@@ -12,9 +12,9 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import attrs
-import orders
 import pytest
 
+from tests import orders
 from umfpay import Executed, UMFSession
 from umfpay.errors import (
     ConfigError,

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
-import orders
 import pytest
 
+from tests import orders
 from umfpay import Config, UMFSession, errors
 
 

@@ -10,11 +10,11 @@ from datetime import date
 from pathlib import Path
 
 import attrs
-import canaries as seen
 import httpx
-import orders
 import pytest
 
+from tests import orders
+from tests.end_to_end import canaries as seen
 from umfpay import Config, UMFSession, errors, flows, models
 from umfpay.documents import (
     FTPAccount,

@@ -12,10 +12,9 @@ import traceback
 from contextlib import AsyncExitStack
 
 import httpx
-import orders
 import pytest
 
-from tests import virtual_clock
+from tests import orders, virtual_clock
 from umfpay import Config, UMFSession, _codec
 from umfpay.emulator import Clock, Emulator
 from umfpay.models import BankCard, NewOrder

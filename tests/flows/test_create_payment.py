@@ -4,9 +4,9 @@ Creates with an unclear end: nobody has paid, so one more is made.
 
 from __future__ import annotations
 
-import orders
 import pytest
 
+from tests import orders
 from umfpay.errors import (
     APIError,
     NotFinishedError,

@@ -7,9 +7,9 @@ from __future__ import annotations
 import asyncio
 
 import attrs
-import orders
 import pytest
 
+from tests import orders
 from umfpay.errors import EnvelopeError, NotFinishedError
 from umfpay.flows import register_enterprise, wait_enabled
 

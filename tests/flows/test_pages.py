@@ -5,10 +5,10 @@ Pages of the gateway and of banks.
 from __future__ import annotations
 
 import attrs
-import canaries
-import orders
 import pytest
 
+from tests import orders
+from tests.end_to_end import canaries
 from umfpay.errors import (
     ConfigError,
     EnterpriseNotEnabledError,

@@ -6,10 +6,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import orders
 import pytest
 
-from tests import virtual_clock
+from tests import orders, virtual_clock
 from umfpay.errors import (
     APIError,
     CardError,

@@ -9,9 +9,9 @@ import json
 import pickle
 from datetime import timedelta
 
-import orders
 import pytest
 
+from tests import orders
 from umfpay.errors import PendingExpiredError
 from umfpay.flows import PendingCardPayment, begin_card_payment, confirm_card_payment
 from umfpay.models import PayerAgreement

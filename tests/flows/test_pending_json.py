@@ -8,9 +8,9 @@ import base64
 import json
 from datetime import UTC, date, datetime, timedelta
 
-import orders
 import pytest
 
+from tests import orders
 from umfpay.errors import ConfigError
 from umfpay.flows import PendingCardPayment
 

@@ -8,10 +8,10 @@ import asyncio
 import sys
 
 import attrs
-import canaries
-import orders
 import pytest
 
+from tests import orders
+from tests.end_to_end import canaries
 from umfpay.errors import (
     ConfigError,
     EnvelopeError,

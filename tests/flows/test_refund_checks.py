@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import asyncio
 
-import orders
 import pytest
 
+from tests import orders
 from umfpay.errors import ConfigError, RefundNumberUsedError
 from umfpay.flows._deadline import Deadline
 from umfpay.flows._refund_checks import amount_of, must_be_left, must_be_new

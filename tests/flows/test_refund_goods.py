@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import orders
 import pytest
 
+from tests import orders
 from umfpay.errors import ConfigError
 from umfpay.flows import choose_goods
 from umfpay.models import Money, NewItem, NewOrder, NewSubOrder

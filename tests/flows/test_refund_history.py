@@ -7,9 +7,9 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 
-import orders
 import pytest
 
+from tests import orders
 from umfpay.errors import NotFinishedError
 from umfpay.flows._deadline import Deadline
 from umfpay.flows._refund_history import paid_amount, refund_history

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import asyncio
 
-import orders
 import pytest
 
+from tests import orders
 from umfpay import flows
 from umfpay.errors import ConfigError, NotFinishedError
 from umfpay.flows._deadline import Deadline

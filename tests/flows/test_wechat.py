@@ -4,10 +4,10 @@ WeChat: what a page of an official account and an app are shown, and what they p
 
 from __future__ import annotations
 
-import canaries
-import orders
 import pytest
 
+from tests import orders
+from tests.end_to_end import canaries
 from umfpay.errors import ConfigError, EnvelopeError, PaymentExpiredError
 from umfpay.flows import wechat_app, wechat_web
 

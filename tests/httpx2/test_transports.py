@@ -7,10 +7,9 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 
-import orders
 import pytest
 
-from tests import virtual_clock
+from tests import orders, virtual_clock
 from tests.servers.streams import RecordingServer
 from umfpay import UMFSession, errors
 

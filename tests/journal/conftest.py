@@ -7,10 +7,10 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 
-import orders
 import pytest
 from sqlalchemy import select
 
+from tests import orders
 from umfpay import Config, UMFSession
 from umfpay.emulator import Emulator
 from umfpay.journal import Journal

@@ -9,9 +9,9 @@ import json
 import os
 from datetime import UTC, datetime
 
-import orders
 import pytest
 
+from tests import orders
 from umfpay.cli import run as run_command
 from umfpay.errors import ConfigError, OutcomeUnknownError
 from umfpay.journal import JournalOutcome, Recovery

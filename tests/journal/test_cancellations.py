@@ -9,8 +9,9 @@ import os
 import random
 
 import attrs
-import orders
 import pytest
+
+from tests import orders
 
 
 # Of the issue: 4,000 of receive, apply and journal, on the three databases together.

@@ -7,10 +7,10 @@ from __future__ import annotations
 import asyncio
 import os
 
-import orders
 import pytest
 from sqlalchemy import select
 
+from tests import orders
 from umfpay import UMFSession
 from umfpay.emulator import Emulator, serve
 from umfpay.journal import Journal, Recovery

@@ -7,11 +7,11 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 
-import orders
 import pytest
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from tests import orders
 from tests.servers import databases
 from umfpay import UMFSession
 from umfpay.errors import DuplicateIntentError, JournalError

@@ -7,9 +7,9 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
-import orders
 import pytest
 
+from tests import orders
 from umfpay.errors import (
     DuplicateIntentError,
     OutcomeUnknownError,

@@ -5,9 +5,9 @@ Whatever makes something at the gateway takes an intent, which no other process 
 from __future__ import annotations
 
 import httpx
-import orders
 import pytest
 
+from tests import orders
 from umfpay.errors import DuplicateIntentError, OutcomeUnknownError
 from umfpay.flows import (
     begin_card_payment,

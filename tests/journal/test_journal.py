@@ -10,10 +10,10 @@ from datetime import timedelta
 
 import attrs
 import httpx
-import orders
 import pytest
 from sqlalchemy import select
 
+from tests import orders
 from umfpay import UMFSession
 from umfpay.errors import (
     APIError,

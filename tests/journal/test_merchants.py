@@ -7,9 +7,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import attrs
-import orders
 import pytest
 
+from tests import orders
 from umfpay import UMFSession
 from umfpay.emulator import Emulator
 from umfpay.errors import ConfigError, DuplicateIntentError, OutcomeUnknownError

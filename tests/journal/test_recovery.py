@@ -10,9 +10,9 @@ import logging
 from datetime import timedelta
 
 import httpx
-import orders
 import pytest
 
+from tests import orders
 from umfpay.errors import (
     APIError,
     ConfigError,

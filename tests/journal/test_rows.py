@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import orders
-
+from tests import orders
 from umfpay.journal import _rows
 from umfpay.journal._rows import NOW
 

@@ -11,9 +11,9 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import attrs
-import orders
 import pytest
 
+from tests import orders
 from umfpay import Config, UMFSession
 from umfpay._background import pause_after
 from umfpay.emulator import Emulator, serve

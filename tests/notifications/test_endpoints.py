@@ -12,11 +12,11 @@ import sqlite3
 from contextlib import AsyncExitStack
 from urllib.parse import urlsplit
 
-import orders
 import pytest
 from aiohttp import web
 from fastapi import FastAPI
 
+from tests import orders
 from umfpay import UMFSession
 from umfpay.emulator import Emulator, serve, serve_app
 from umfpay.errors import NotificationError

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import re
 
-import orders
 import pytest
 
+from tests import orders
 from umfpay.emulator import Emulator
 from umfpay.emulator._messages import Request
 

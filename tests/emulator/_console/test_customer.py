@@ -8,9 +8,9 @@ import html
 import re
 from urllib.parse import parse_qs, quote, urlsplit
 
-import orders
 import pytest
 
+from tests import orders
 from umfpay.emulator._console._customer import shop_address
 
 

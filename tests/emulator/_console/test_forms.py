@@ -7,8 +7,9 @@ from __future__ import annotations
 import asyncio
 import re
 
-import orders
 import pytest
+
+from tests import orders
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from __future__ import annotations
 import html
 import re
 
-import orders
 import pytest
 
+from tests import orders
 from umfpay.errors import UMFError
 from umfpay.models import Money, NewCustomsDeclaration
 

@@ -10,11 +10,11 @@ from contextlib import closing
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
-import canaries
 import duckdb
 import polars as pl
 import pytest
 
+from tests.end_to_end import canaries
 from umfpay import errors
 from umfpay.reconciliation import Ledger, canonical
 from umfpay.reconciliation.ledgers._sql import _text

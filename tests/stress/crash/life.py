@@ -27,6 +27,7 @@ from aiohttp import web
 from sqlalchemy import event, text
 from sqlalchemy.engine import Engine
 
+from tests import orders
 from tests.stress.crash.broken import break_apply, break_journal
 from tests.stress.crash.moments import Board, Moment, watch
 from tests.stress.crash.setup import Setup
@@ -34,14 +35,8 @@ from umfpay import UMFSession
 from umfpay.errors import ConfigError, DuplicateIntentError, UMFError
 from umfpay.journal import Journal, Recovery
 from umfpay.models import (
-    BankCard,
     Money,
-    NewOrder,
-    NewPayer,
-    NewPayerInfo,
-    NewPayment,
     NewRefund,
-    NewSubOrder,
 )
 from umfpay.notifications import NotificationInbox, NotificationReceiver
 from umfpay.notifications.aiohttp import notification_routes
@@ -54,6 +49,7 @@ RETURNED = Money("4.00", "USD")
 # A row's lease is that and a margin of 15 s.
 DEADLINE = 3.0
 TOTALS = 3
+DEBIT = "DEBIT_CARD"
 _ORDERS_A_DAY = 10
 # So many of all that are killed choose the moment; the others are killed at any.
 _AIMED = 0.6
@@ -302,18 +298,22 @@ class Shop:
 
         try:
             payment = await self.session.payments.create(
-                _new_payment(number, day), arrivals=self.inbox, deadline=DEADLINE
+                orders.card_payment(DEBIT, reference=number, day=day),
+                arrivals=self.inbox,
+                deadline=DEADLINE,
             )
         finally:
             self._on_order()
 
-        await self.session.payments.verify(payment.id, _card(), deadline=DEADLINE)
+        await self.session.payments.verify(
+            payment.id, orders.card(method=DEBIT), deadline=DEADLINE
+        )
         payment_id = payment.id
 
         try:
             await self.session.payments.execute(
                 payment.id,
-                _card(await self._sms_code(payment.id)),
+                orders.card(await self._sms_code(payment.id), DEBIT),
                 intent_id=f"pay {order}",
                 deadline=DEADLINE,
             )
@@ -370,47 +370,6 @@ def reusing_socket(port=0):
     one.bind(("127.0.0.1", port))
 
     return one
-
-
-def _card(code=None):
-    return NewPayer(
-        payment_method="DEBIT_CARD",
-        bank_code="CCB",
-        payer_info=NewPayerInfo(
-            bank_card=BankCard(
-                number="6227000000000005",
-                payer_name="张三",
-                citizen_id_type="IDENTITY_CARD",
-                citizen_id_number="110101199003070011",
-                phone="15210838198",
-                verify_code=code,
-            )
-        ),
-    )
-
-
-def _new_payment(number, day):
-    return NewPayment(
-        payer=NewPayer(
-            payment_method="DEBIT_CARD",
-            bank_code="CCB",
-            payer_info=NewPayerInfo(bank_card=BankCard(phone="15210838198")),
-        ),
-        order=NewOrder(
-            mer_reference_id=number,
-            mer_date=day,
-            amount=PRICE,
-            expire_time=timedelta(minutes=30),
-            user_ip="192.0.2.7",
-            sub_orders=[
-                NewSubOrder(
-                    mer_sub_reference_id=f"{number}-1",
-                    amount=PRICE,
-                    trans_code="02223022",
-                )
-            ],
-        ),
-    )
 
 
 if __name__ == "__main__":

@@ -28,19 +28,21 @@ from umfpay.models import (
 
 
 DAY = date(2026, 11, 23)
+EXPIRES = timedelta(minutes=30)
+PHONE = "15210838198"
 ID_NUMBER = "110101199003070011"
 _numbers = itertools.count(1)
 
 
-def order(total="10.00", currency="USD", reference=None, customs=None):
+def order(total="10.00", currency="USD", reference=None, customs=None, day=DAY):
     number = reference or f"order-{next(_numbers)}"
 
     return NewOrder(
         mer_reference_id=number,
-        mer_date=DAY,
+        mer_date=day,
         amount=Money(total, currency),
         order_summary="books",
-        expire_time=timedelta(minutes=30),
+        expire_time=EXPIRES,
         user_ip="192.0.2.7",
         sub_orders=[
             NewSubOrder(
@@ -73,7 +75,7 @@ def card(verify_code=None, method="CREDIT_CARD", number="6227000000000005"):
                 payer_name="张三",
                 citizen_id_type="IDENTITY_CARD",
                 citizen_id_number=ID_NUMBER,
-                phone="15210838198",
+                phone=PHONE,
                 verify_code=verify_code,
             )
         ),
@@ -84,7 +86,7 @@ def card_payment(method="CREDIT_CARD", **changes):
     payer = NewPayer(
         payment_method=method,
         bank_code="CCB",
-        payer_info=NewPayerInfo(bank_card=BankCard(phone="15210838198")),
+        payer_info=NewPayerInfo(bank_card=BankCard(phone=PHONE)),
     )
 
     return NewPayment(payer=payer, order=order(**changes))
@@ -99,7 +101,7 @@ def wallet_payment(method, citizen=ID_NUMBER):
             "wechat_in_app_web": WeChatInAppWeb(open_id="o1", citizen_id_number=citizen)
         },
     }
-    info = NewPayerInfo(name="张三", phone="15210838198", **infos[method])
+    info = NewPayerInfo(name="张三", phone=PHONE, **infos[method])
 
     return NewPayment(
         payer=NewPayer(payment_method=method, payer_info=info), order=order()
@@ -111,7 +113,7 @@ def cashier_payment(interface="SERVER_TO_WEB"):
         payer=NewPayer(
             payment_method="NOT_APPLICABLE",
             interface_type=interface,
-            payer_info=NewPayerInfo(phone="15210838198"),
+            payer_info=NewPayerInfo(phone=PHONE),
         ),
         order=order(),
         ret_url="http://127.0.0.1:9/back",
@@ -161,7 +163,7 @@ def declaration():
         mer_pay_date=DAY,
         name="张三",
         citizen_id_number=ID_NUMBER,
-        phone="15210838198",
+        phone=PHONE,
         freight_amount=Money("1.00", "CNY"),
     )
 
