@@ -152,12 +152,15 @@ def without_rsa() -> Iterator[None]:
     Let whatever is made meanwhile sign and verify in no time; hashes stay.
     """
 
-    def make(key: Any, backend: object) -> NoRSA:  # noqa: ARG001
-        return NoRSA(key.bits)
+    def private(key: Any, backend: object) -> NoRSA:  # noqa: ARG001
+        return NoRSA(key.value.n.bit_length())
+
+    def public(n: int, e: int, backend: object) -> NoRSA:  # noqa: ARG001
+        return NoRSA(n.bit_length())
 
     with (
-        _replaced(_rsa.private_operations, make),
-        _replaced(_rsa.public_operations, make),
+        _replaced(_rsa.private_operations, private),
+        _replaced(_rsa.public_operations, public),
     ):
         yield
 

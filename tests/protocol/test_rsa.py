@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import attrs
 import pytest
 
 from umfpay.errors import ConfigError
@@ -18,11 +19,14 @@ from umfpay.protocol import (
     Verifier,
     make_certificate,
 )
-from umfpay.protocol._rsa_keys import HiddenKey, KeyNumbers
 from umfpay.sensitive import Secret
 
 
 VECTORS = Path(__file__).parent.parent / "vectors"
+
+
+def _with_numbers(key, **changes):
+    return PrivateKey(type(key.hidden)(attrs.evolve(key.hidden.value, **changes)))
 
 
 @pytest.fixture(name="broken", scope="session")
@@ -30,10 +34,7 @@ def _broken(gateway) -> PrivateKey:
     """
     A key whose numbers do not fit together.
     """
-    key = gateway.private.hidden.value
-    numbers = (int(key.n), int(key.e), int(key.d) + 2, int(key.p), int(key.q))
-
-    return PrivateKey(HiddenKey(KeyNumbers(*numbers)))
+    return _with_numbers(gateway.private, d=gateway.private.hidden.value.d + 2)
 
 
 def test_both_backends_give_the_same_bytes(sized_gateway):
@@ -77,9 +78,7 @@ def test_primes_of_another_modulus_are_a_config_error(gateway, must_not_show_key
     """
     cryptography would sign with them; nobody could verify that.
     """
-    key = gateway.private.hidden.value
-    numbers = (int(key.n) + 2, int(key.e), int(key.d), int(key.p), int(key.q))
-    broken = PrivateKey(HiddenKey(KeyNumbers(*numbers)))
+    broken = _with_numbers(gateway.private, n=gateway.private.hidden.value.n + 2)
 
     with pytest.raises(ConfigError, match="cannot work with this key") as caught:
         Signer(broken, backend="cryptography")

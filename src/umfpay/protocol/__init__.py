@@ -4,7 +4,6 @@ What goes over the wire, without I/O: keys, signatures, sealing, envelopes, code
 The only door to RSA libraries.
 """
 
-from umfpay.protocol._certificates import make_certificate
 from umfpay.protocol._envelopes import (
     Envelope,
     Verdict,
@@ -15,7 +14,12 @@ from umfpay.protocol._envelopes import (
 from umfpay.protocol._inspection import KeyReport, inspect_key
 from umfpay.protocol._json import JSONRefusedError, dump_json, parse_json
 from umfpay.protocol._key_files import KeySource, is_key_text
-from umfpay.protocol._keys import PrivateKey, PublicKey, check_key_pair
+from umfpay.protocol._keys import (
+    PrivateKey,
+    PublicKey,
+    check_key_pair,
+    make_certificate,
+)
 from umfpay.protocol._local_encryption import LocalCipher
 from umfpay.protocol._object_ids import (
     OBJECT_ID,

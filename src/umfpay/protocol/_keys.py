@@ -1,5 +1,6 @@
 """
-`PrivateKey` and `PublicKey`: shown by size and fingerprint only.
+`PrivateKey` and `PublicKey`, shown by size and fingerprint only, and the certificate of a
+key.
 """
 
 from __future__ import annotations
@@ -7,20 +8,36 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from umfpay.errors import ConfigError, Text
-from umfpay.protocol._der import key_info_of
-from umfpay.protocol._key_files import KeyContent, KeySource
-from umfpay.protocol._rsa_keys import (
+from umfpay.protocol._key_files import (
     CERTIFICATE_OR_KEY,
     MAX_BITS,
     MIN_BITS,
-    HiddenKey,
-    KeyNumbers,
+    KeyContent,
+    KeySource,
     read_private,
     read_public,
 )
+from umfpay.protocol._rsa import (
+    HiddenKey,
+    cryptography_key,
+    generate_numbers,
+    pycryptodome_key,
+)
 from umfpay.sensitive import NeverStored, Secret, concealed, shows_itself_half_made
+
+
+_SEQUENCE: Final = 0x30
+_INTEGER: Final = 0x02
+_BIT_STRING: Final = 0x03
+
+# AlgorithmIdentifier of rsaEncryption, with NULL for its parameters (RFC 3279, 2.3.1).
+_RSA_ENCRYPTION: Final = bytes.fromhex("300d06092a864886f70d0101010500")
+
+_VALIDITY: Final = timedelta(days=3650)
 
 
 @shows_itself_half_made
@@ -42,7 +59,7 @@ class PublicKey:
         self._n = n
         self._e = e
         self.bits = n.bit_length()
-        self.fingerprint = hashlib.sha256(key_info_of(n, e)).hexdigest()[:16]
+        self.fingerprint = hashlib.sha256(_key_info(n, e)).hexdigest()[:16]
 
     @classmethod
     def load(cls, source: KeySource | PublicKey) -> PublicKey:
@@ -170,7 +187,7 @@ class PrivateKey(NeverStored):
         """
         if MIN_BITS <= bits <= MAX_BITS:
             with contextlib.suppress(ValueError):
-                return cls(HiddenKey(_generated(bits)))
+                return cls(HiddenKey(generate_numbers(bits)))
 
         raise ConfigError(
             f"A key has {MIN_BITS} to {MAX_BITS} bits, not {bits}.",
@@ -181,11 +198,9 @@ class PrivateKey(NeverStored):
         """
         Return the content of a ``.p8`` file: PKCS#8, DER, not encrypted.
         """
-        from Crypto.PublicKey import RSA
+        der: bytes = pycryptodome_key(self._key).value.export_key("DER", pkcs=8)
 
-        made = RSA.construct(self._key.value.private, consistency_check=False)
-
-        return made.export_key("DER", pkcs=8)
+        return der
 
     @property
     def hidden(self) -> HiddenKey:
@@ -251,9 +266,71 @@ def check_key_pair(merchant: PrivateKey, gateway_keys: Sequence[PublicKey]) -> N
         )
 
 
-def _generated(bits: int) -> KeyNumbers:
-    from Crypto.PublicKey import RSA
+def make_certificate(key: PrivateKey, *, common_name: str) -> bytes:
+    """
+    Return a self-signed X.509 certificate of *key* as PEM, which loads everywhere: for
+    the emulator's key (gateway.md, trap 37).
 
-    key = RSA.generate(bits)
+    It needs `cryptography` (extra ``emulator``).
 
-    return KeyNumbers(*(int(one) for one in (key.n, key.e, key.d, key.p, key.q)))
+    Raises:
+        ConfigError: cryptography is not installed, the name is none, or the numbers of
+            *key* do not fit.
+    """
+    try:
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.x509.oid import NameOID
+    except ImportError:
+        raise ConfigError(
+            'Making a certificate needs: pip install "umfpay[emulator]".',
+            '生成证书需要：pip install "umfpay[emulator]"。',
+        ) from None
+
+    try:
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    except ValueError:
+        raise ConfigError(
+            "The name of a certificate has 1 to 64 characters.",
+            "证书名称应为 1 至 64 个字符。",
+        ) from None
+
+    own = cryptography_key(key.hidden)
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(own.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + _VALIDITY)
+        .sign(own, hashes.SHA256())
+    )
+
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _key_info(n: int, e: int) -> bytes:
+    """
+    Return the SubjectPublicKeyInfo of an RSA key (RFC 5280, 4.1).
+    """
+    key = _element(_SEQUENCE, _integer(n) + _integer(e))
+
+    return _element(_SEQUENCE, _RSA_ENCRYPTION + _element(_BIT_STRING, b"\0" + key))
+
+
+def _integer(value: int) -> bytes:
+    # One bit more than it has: it is not negative.
+    return _element(_INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big"))
+
+
+def _element(tag: int, payload: bytes) -> bytes:
+    size = len(payload)
+
+    if size < 0x80:
+        return bytes((tag, size)) + payload
+
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+
+    return bytes((tag, 0x80 | len(length))) + length + payload

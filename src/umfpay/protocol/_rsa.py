@@ -1,22 +1,24 @@
 """
-The two RSA backends: pycryptodome always works, cryptography is faster.
+The two RSA libraries: pycryptodome always works, cryptography is faster.
 
-Both give the same bytes, and both get the numbers of keys: who read them is another
-matter. Each library is imported by whoever works with it.
+Both read the numbers of a key, and both give the same bytes made with them: who read
+them is another matter. Each library is imported by whoever works with it. To import
+pycryptodome takes longer than all else that a session needs.
 
-Where a library fails, its frames hold keys or clear text: the failure is dropped and
-told anew.
+Where a library fails, its frames hold keys or clear text: the failure is dropped, and an
+error of ours is raised.
 """
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any, Final, Literal, Protocol, get_args
 
+import attrs
+
 from umfpay.errors import ConfigError
-from umfpay.protocol._keys import PrivateKey, PublicKey
-from umfpay.protocol._rsa_keys import HiddenKey
-from umfpay.sensitive import Secret
+from umfpay.sensitive import NeverStored, Secret
 
 
 BackendName = Literal["auto", "pycryptodome", "cryptography"]
@@ -28,6 +30,144 @@ _PRIVATE_OFF_LOOP_BITS: Final[dict[Chosen, int]] = {
     "cryptography": 3072,
 }
 _PUBLIC_OFF_LOOP_BITS: Final = 3072
+
+
+@attrs.frozen(repr=False, eq=False)
+class KeyNumbers:
+    """
+    What a key is made of (RFC 8017, 3): d, p and q are None for a public one.
+    """
+
+    n: int
+    e: int
+    d: int | None = None
+    p: int | None = None
+    q: int | None = None
+
+    @property
+    def has_private(self) -> bool:
+        """
+        Whether it is a private key.
+        """
+        return self.d is not None
+
+    @property
+    def private(self) -> tuple[int, int, int, int, int]:
+        """
+        All numbers of a private key.
+        """
+        assert self.d is not None
+        assert self.p is not None
+        assert self.q is not None
+
+        return self.n, self.e, self.d, self.p, self.q
+
+
+class HiddenKey(NeverStored):
+    """
+    Holds a key, whose own repr would print the private exponent.
+
+    Args:
+        value: Its numbers, or a library's object made of them.
+    """
+
+    # A closure: tools that walk the slots of an object find no key.
+    __slots__ = ("_revealed",)
+
+    # Any: a library that may not be installed has no name here.
+    _revealed: Callable[[], Any]
+
+    def __init__(self, value: Any) -> None:
+        self._revealed = lambda: value
+
+    @property
+    def value(self) -> Any:
+        """
+        The key.
+        """
+        return self._revealed()
+
+    def __repr__(self) -> str:
+        return "HiddenKey(***)"
+
+
+def read_by_cryptography(
+    content: bytes, passphrase: Secret | None
+) -> KeyNumbers | None:
+    """
+    Return the numbers of a key, None if it holds none or if it is not RSA.
+    """
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    is_pem = content.lstrip().startswith(b"-----BEGIN")
+    key: Any = None
+
+    # Its reader of certificates is not asked: to import it takes as long as all else.
+    with contextlib.suppress(Exception):
+        key = (
+            serialization.load_pem_private_key(content, _password(passphrase))
+            if is_pem
+            else serialization.load_der_private_key(content, _password(passphrase))
+        )
+
+    if key is None:
+        with contextlib.suppress(Exception):
+            key = (
+                serialization.load_pem_public_key(content)
+                if is_pem
+                else serialization.load_der_public_key(content)
+            )
+
+    if isinstance(key, rsa.RSAPrivateKey):
+        numbers = key.private_numbers()
+        public = numbers.public_numbers
+
+        return KeyNumbers(public.n, public.e, numbers.d, numbers.p, numbers.q)
+
+    if isinstance(key, rsa.RSAPublicKey):
+        public = key.public_numbers()
+
+        return KeyNumbers(public.n, public.e)
+
+    return None
+
+
+def read_by_pycryptodome(
+    content: bytes, passphrase: Secret | None
+) -> KeyNumbers | None:
+    """
+    Return the numbers of a key; raise whatever the library does if it holds none.
+    """
+    from Crypto.PublicKey import RSA
+
+    key = RSA.import_key(content, _password(passphrase))
+
+    return _numbers_of(key) if key.has_private() else KeyNumbers(int(key.n), int(key.e))
+
+
+def _numbers_of(key: Any) -> KeyNumbers:  # the library types it loosely
+    return KeyNumbers(*(int(one) for one in (key.n, key.e, key.d, key.p, key.q)))
+
+
+def _password(passphrase: Secret | None) -> bytes | None:
+    # The bytes that OpenSSL would take from the environment, UTF-8 or not.
+    if passphrase is None:
+        return None
+
+    return passphrase.reveal().encode("utf-8", "surrogateescape")
+
+
+def generate_numbers(bits: int) -> KeyNumbers:
+    """
+    Return the numbers of a new private key.
+
+    Raises:
+        ValueError: The library makes no key of so few *bits*.
+    """
+    from Crypto.PublicKey import RSA
+
+    return _numbers_of(RSA.generate(bits))
 
 
 class PrivateOperations(Protocol):
@@ -109,9 +249,12 @@ def public_off_loop(bits: int) -> bool:
     return bits >= _PUBLIC_OFF_LOOP_BITS
 
 
-def private_operations(key: PrivateKey, backend: Chosen) -> PrivateOperations:
+def private_operations(key: HiddenKey, backend: Chosen) -> PrivateOperations:
     """
-    Return what *backend* does with *key*.
+    Return what *backend* does with the numbers of a private *key*.
+
+    Raises:
+        ConfigError: They do not fit together.
     """
     if backend == "cryptography":
         return _CryptographyPrivate(key)
@@ -119,14 +262,17 @@ def private_operations(key: PrivateKey, backend: Chosen) -> PrivateOperations:
     return _PycryptodomePrivate(key)
 
 
-def public_operations(key: PublicKey, backend: Chosen) -> PublicOperations:
+def public_operations(n: int, e: int, backend: Chosen) -> PublicOperations:
     """
-    Return what *backend* does with *key*.
+    Return what *backend* does with a public key: modulus and exponent.
+
+    Raises:
+        ConfigError: They are none that the library can work with.
     """
     if backend == "cryptography":
-        return _CryptographyPublic(key)
+        return _CryptographyPublic(n, e)
 
-    return _PycryptodomePublic(key)
+    return _PycryptodomePublic(n, e)
 
 
 class _Digest:
@@ -147,10 +293,10 @@ class _Digest:
 
 
 class _PycryptodomePrivate:
-    def __init__(self, key: PrivateKey) -> None:
+    def __init__(self, key: HiddenKey) -> None:
         from Crypto.Signature import pkcs1_15
 
-        self._key = pycryptodome_key(key.hidden)
+        self._key = pycryptodome_key(key)
         self._scheme = pkcs1_15
 
     def sign(self, digest: bytes) -> bytes:
@@ -164,12 +310,12 @@ class _PycryptodomePrivate:
 
 
 class _PycryptodomePublic:
-    def __init__(self, key: PublicKey) -> None:
+    def __init__(self, n: int, e: int) -> None:
         from Crypto.Cipher import PKCS1_v1_5
         from Crypto.PublicKey import RSA
         from Crypto.Signature import pkcs1_15
 
-        self._key = RSA.construct(key.numbers, consistency_check=False)
+        self._key = RSA.construct((n, e), consistency_check=False)
         self._scheme = pkcs1_15
         self._cipher = PKCS1_v1_5
 
@@ -192,11 +338,11 @@ class _PycryptodomePublic:
 
 
 class _CryptographyPrivate:
-    def __init__(self, key: PrivateKey) -> None:
+    def __init__(self, key: HiddenKey) -> None:
         from cryptography.hazmat.primitives import hashes
         from cryptography.hazmat.primitives.asymmetric import padding, utils
 
-        self._key = from_numbers(key.hidden)
+        self._key = cryptography_key(key)
         self._padding = padding.PKCS1v15()
         self._hash = utils.Prehashed(hashes.SHA256())
 
@@ -210,12 +356,10 @@ class _CryptographyPrivate:
 
 
 class _CryptographyPublic:
-    def __init__(self, key: PublicKey) -> None:
+    def __init__(self, n: int, e: int) -> None:
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives import hashes
         from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
-
-        n, e = key.numbers
 
         try:
             self._key = rsa.RSAPublicNumbers(e, n).public_key()
@@ -241,9 +385,12 @@ class _CryptographyPublic:
         raise _unsealed_error()
 
 
-def from_numbers(key: HiddenKey) -> Any:  # cryptography is typed, and optional
+def cryptography_key(key: HiddenKey) -> Any:  # cryptography is typed, and optional
     """
     Return the private key of cryptography with the numbers of *key*.
+
+    Raises:
+        ConfigError: They do not fit together.
     """
     from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -269,6 +416,9 @@ def from_numbers(key: HiddenKey) -> Any:  # cryptography is typed, and optional
 def pycryptodome_key(key: HiddenKey) -> HiddenKey:
     """
     Return the private key of pycryptodome with the numbers of *key*.
+
+    Raises:
+        ConfigError: They make no key.
     """
     from Crypto.PublicKey import RSA
 

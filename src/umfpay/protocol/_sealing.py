@@ -56,7 +56,7 @@ class Sealer:
         must_be_public([key])
         _check_charset(charset)
         self._charset = charset
-        self._rsa = public_operations(key, choose(backend))
+        self._rsa = public_operations(*key.numbers, choose(backend))
         self.limit = (key.bits + 7) // 8 - _PADDING_BYTES
         self.off_loop = public_off_loop(key.bits)
 

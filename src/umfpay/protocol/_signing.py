@@ -49,7 +49,7 @@ class Signer:
         chosen = choose(backend)
         self.backend = chosen
         self.off_loop = private_off_loop(chosen, key.bits)
-        self._rsa = private_operations(key, chosen)
+        self._rsa = private_operations(key.hidden, chosen)
 
     def sign(self, data: bytes, /) -> str:
         """
@@ -88,7 +88,8 @@ class Verifier:
         self.backend = chosen
         self.off_loop = any(public_off_loop(key.bits) for key in self.keys)
         self._rsa = tuple(
-            ((key.bits + 7) // 8, public_operations(key, chosen)) for key in self.keys
+            ((key.bits + 7) // 8, public_operations(*key.numbers, chosen))
+            for key in self.keys
         )
 
     def verify(self, data: bytes, signature: str, /) -> bool:
