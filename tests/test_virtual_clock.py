@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests import virtual_clock
-from umfpay.flows import _card_begin
+from umfpay.flows import _options
 from umfpay.testing import emulator_transport
 
 
@@ -94,9 +94,7 @@ def test_the_moments_of_the_client_follow_and_can_be_stored():
     async def ask():
         await asyncio.sleep(60)
 
-        return _card_begin.datetime.now(
-            virtual_clock.moment().tzinfo
-        ), virtual_clock.moment()
+        return _options.utc_now(), virtual_clock.moment()
 
     found, expected = virtual_clock.run(ask)
 

@@ -21,7 +21,7 @@ import async_solipsism  # type: ignore[import-untyped]  # no types, no stubs
 
 from umfpay._session import _binding
 from umfpay.errors import _base
-from umfpay.flows import _card_begin, _card_confirm, _pending
+from umfpay.flows import _options
 from umfpay.protocol import _rsa, _signing
 from umfpay.tokens import TokenCache, _memory
 
@@ -142,9 +142,7 @@ def virtual_clocks(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
             (_memory, "time", SimpleNamespace(monotonic=loop.time)),
             (_base, "datetime", Virtual),
             (_base, "time", SimpleNamespace(monotonic=loop.time)),
-            (_card_begin, "datetime", Virtual),
-            (_card_confirm, "datetime", Virtual),
-            (_pending, "datetime", Virtual),
+            (_options, "datetime", Virtual),
             (_signing, "private_operations", _private_operations),
         ):
             stack.enter_context(mock.patch.object(module, name, value))

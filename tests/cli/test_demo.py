@@ -16,7 +16,7 @@ import pytest
 
 from umfpay.cli import run
 from umfpay.emulator import Emulator
-from umfpay.flows import _card_refusals
+from umfpay.flows import _payment_outcome
 
 
 NAMES = [
@@ -205,7 +205,7 @@ def _short_pauses(monkeypatch):
     """
     Two queries about a refusal come soon after each other.
     """
-    monkeypatch.setattr(_card_refusals, "QUERY_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(_payment_outcome, "QUERY_PAUSE_SECONDS", 0.05)
 
 
 def test_the_customer_of_the_demo_mistypes_the_code_once(capsys):

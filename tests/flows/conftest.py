@@ -105,7 +105,10 @@ class Box:
         """
         Read the SMS as the customer does.
         """
-        answer = await self.control("GET", f"/payments/{pending.payment_id}/sms_code")
+        return await self.sms_code(pending.payment_id)
+
+    async def sms_code(self, payment_id):
+        answer = await self.control("GET", f"/payments/{payment_id}/sms_code")
 
         return answer["sms_code"]
 
@@ -279,18 +282,4 @@ async def _paid(session, box):
     """
     A payment of 10.00 USD that was paid.
     """
-    return await orders.paid(session, _WithCode(box))
-
-
-class _WithCode:
-    """
-    What `orders.paid` needs of a box.
-    """
-
-    def __init__(self, box):
-        self._box = box
-
-    async def sms_code(self, payment_id):
-        answer = await self._box.control("GET", f"/payments/{payment_id}/sms_code")
-
-        return answer["sms_code"]
+    return await orders.paid(session, box)

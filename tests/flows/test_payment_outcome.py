@@ -22,7 +22,7 @@ from umfpay.errors import (
     TransportError,
 )
 from umfpay.flows import begin_card_payment
-from umfpay.flows._deadline import Deadline
+from umfpay.flows._options import FlowOptions
 from umfpay.flows._payment_outcome import (
     paid_or_raise,
     reconcile_refusal,
@@ -98,14 +98,12 @@ async def _waiting(session):
     return await session.payments.create(orders.card_payment())
 
 
-async def _wait(session, payment, steps, *, seconds=5.0, **options):
-    return await wait_until_paid(
-        session,
-        payment,
-        deadline=Deadline.after(seconds),
-        on_step=steps.hear,
-        **{"arrivals": None, "ordered": KnownOrder(), **options},
+async def _wait(session, payment, steps, *, seconds=5.0, arrivals=None, **options):
+    flow = FlowOptions.of(
+        session, deadline=seconds, on_step=steps.hear, arrivals=arrivals
     )
+
+    return await wait_until_paid(flow, payment, ordered=KnownOrder(), **options)
 
 
 async def test_a_final_state_that_is_not_proven_is_asked_for(session, waiting, steps):
@@ -170,7 +168,7 @@ async def test_a_refusal_that_is_not_about_the_state_stays_what_it_is(
 
     with pytest.raises(CardError) as caught:
         await reconcile_refusal(
-            session, waiting, refusal, ordered=KnownOrder(), deadline=Deadline.after(5)
+            FlowOptions.of(session, deadline=5), waiting, refusal, ordered=KnownOrder()
         )
 
     assert refusal is caught.value
@@ -195,11 +193,10 @@ async def test_a_refusal_for_the_state_is_explained_by_its_code(
     """
     with pytest.raises(kind):
         await reconcile_refusal(
-            session,
+            FlowOptions.of(session, deadline=5),
             waiting,
             _refusal(PaymentStateError, code),
             ordered=KnownOrder(),
-            deadline=Deadline.after(5),
         )
 
 
@@ -212,7 +209,7 @@ async def test_a_refusal_for_the_state_is_explained_by_the_state(session, box, w
 
     with pytest.raises(PaymentFailedError) as caught:
         await reconcile_refusal(
-            session, waiting, refusal, ordered=KnownOrder(), deadline=Deadline.after(5)
+            FlowOptions.of(session, deadline=5), waiting, refusal, ordered=KnownOrder()
         )
 
     assert refusal is caught.value.__cause__
@@ -228,7 +225,8 @@ async def test_a_refusal_that_cannot_be_trusted_is_asked_about_once(
 
     with pytest.raises(OutcomeUnknownError) as caught:
         await resolve_or_raise(
-            session, unknown, deadline=Deadline.after(5), arrivals=None
+            FlowOptions.of(session, deadline=5),
+            unknown,
         )
 
     assert unknown is caught.value
@@ -252,10 +250,8 @@ async def test_a_gateway_that_may_be_at_work_is_asked_until_it_knows(
     await box.fault("drop_before", method="GET", path=waiting.id, times=3)
     await box.move(waiting.id, "pay")
     payment = await resolve_payment(
-        session,
+        FlowOptions.of(session, deadline=10),
         _unknown_outcome_error(waiting.id, cause),
-        deadline=Deadline.after(10),
-        arrivals=None,
         ordered=KnownOrder(),
     )
 
@@ -270,7 +266,8 @@ async def test_asking_ends_at_the_deadline(session, box, waiting, elapsed):
 
     with pytest.raises(OutcomeUnknownError) as caught:
         await resolve_or_raise(
-            session, unknown, deadline=Deadline.after(45), arrivals=None
+            FlowOptions.of(session, deadline=45),
+            unknown,
         )
 
     assert 31 == elapsed()
@@ -293,10 +290,8 @@ async def test_an_execute_that_was_not_carried_out_is_the_end_of_the_payment(
 
     with pytest.raises(kind) as caught:
         await resolve_payment(
-            session,
+            FlowOptions.of(session, deadline=5),
             unknown,
-            deadline=Deadline.after(5),
-            arrivals=None,
             ordered=KnownOrder(),
         )
 
@@ -309,12 +304,10 @@ async def test_an_order_that_can_no_longer_be_paid_was_not(session, waiting):
     """
     with pytest.raises(PaymentExpiredError):
         await resolve_payment(
-            session,
+            FlowOptions.of(session, deadline=5),
             _unknown_outcome_error(
                 waiting.id, at=virtual_clock.moment() - timedelta(hours=1)
             ),
-            deadline=Deadline.after(5),
-            arrivals=None,
             ordered=KnownOrder(),
             expires_at=virtual_clock.moment() - timedelta(hours=1),
         )
@@ -333,7 +326,7 @@ async def test_a_refusal_while_another_execute_is_under_way_is_no_end(
     payment = await session.payments.execute(pending.payment_id, payer)
     refusal = _refusal(PaymentStateError, code)
     found = await reconcile_refusal(
-        session, payment, refusal, ordered=KnownOrder(), deadline=Deadline.after(5)
+        FlowOptions.of(session, deadline=5), payment, refusal, ordered=KnownOrder()
     )
 
     assert "TRADE_PENDING" == found.state
@@ -350,5 +343,5 @@ async def test_a_refusal_is_no_end_while_the_gateway_cannot_be_asked(
 
     with pytest.raises(PaymentStateError):
         await reconcile_refusal(
-            session, waiting, refusal, ordered=KnownOrder(), deadline=Deadline.after(1)
+            FlowOptions.of(session, deadline=1), waiting, refusal, ordered=KnownOrder()
         )

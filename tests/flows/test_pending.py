@@ -12,10 +12,11 @@ from datetime import timedelta
 import pytest
 
 from tests import orders
-from umfpay.errors import PendingExpiredError
+from umfpay.errors import ConfigError, PendingExpiredError
 from umfpay.flows import PendingCardPayment, begin_card_payment, confirm_card_payment
 from umfpay.models import PayerAgreement
-from umfpay.sensitive import Private
+from umfpay.protocol import Opener
+from umfpay.sensitive import Private, Sealed, Secret
 
 
 SEALED = base64.b64encode(bytes(128)).decode()
@@ -150,3 +151,65 @@ async def test_another_client_secret_cannot_read_it(begun, open_session):
 
     with pytest.raises(PendingExpiredError, match="client_secret"):
         begun.payer(other, None)
+
+
+@pytest.fixture(name="opener")
+def _opener(box):
+    return Opener(box.emulator.credentials.gateway_key)
+
+
+@pytest.mark.parametrize("off_loop", [False, True])
+async def test_a_session_seals_what_only_the_gateway_opens(session, opener, off_loop):
+    """
+    In a thread where the key is long.
+    """
+    session._bound().sealer.off_loop = off_loop
+    sealed = [await session.seal("张三"), await session.seal(Secret("张三"))]
+
+    assert ["张三", "张三"] == [opener.open(one).reveal() for one in sealed]
+    assert sealed[0] != sealed[1]
+
+
+async def test_what_is_too_long_for_the_key_is_refused(session):
+    """
+    Its text is not in the error.
+    """
+    with pytest.raises(ConfigError) as caught:
+        await session.seal("secret" * 100)
+
+    assert "secret" not in str(caught.value)
+
+
+async def test_a_cards_secrets_are_sealed_and_its_phone_is_ours(
+    session, order, opener, card
+):
+    """
+    A member that was sealed before stays as it is.
+    """
+    before = await session.seal("李四")
+    begun = await begin_card_payment(session, order, card(payer_name=before))
+    sealed = begun.info.bank_card
+
+    assert "6227000000000005" == opener.open(sealed.number).reveal()
+    assert before is sealed.payer_name
+    assert sealed.phone is None
+    assert ["phone"] == list(begun.kept)
+
+
+async def test_an_agreements_date_is_ours_and_its_cvv2_the_gateways(session, order):
+    """
+    The gateway wants the one in clear, the other sealed.
+    """
+    agreement = PayerAgreement(
+        usr_busi_agreement_id="B",
+        usr_pay_agreement_id="P",
+        valid_date="3012",
+        cvv2="123",
+    )
+    begun = await begin_card_payment(
+        session, order, agreement, payment_method="CREDIT_CARD"
+    )
+
+    assert isinstance(begun.info.payer_agreement.cvv2, Sealed)
+    assert begun.info.payer_agreement.valid_date is None
+    assert ["valid_date"] == list(begun.kept)

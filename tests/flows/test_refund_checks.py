@@ -10,9 +10,13 @@ import pytest
 
 from tests import orders
 from umfpay.errors import ConfigError, RefundNumberUsedError
-from umfpay.flows._deadline import Deadline
-from umfpay.flows._refund_checks import amount_of, must_be_left, must_be_new
-from umfpay.flows._refund_history import RefundHistory
+from umfpay.flows._options import FlowOptions
+from umfpay.flows._refund_checks import (
+    RefundHistory,
+    amount_of,
+    must_be_left,
+    must_be_new,
+)
 from umfpay.models import Money, NewRefund, Payment, Refund, RefundState
 
 
@@ -61,9 +65,9 @@ async def test_notifications_that_are_out_of_reach_refuse_nothing(trouble, elaps
 
             await asyncio.sleep(60)
 
-    end = Deadline.after(0.2)
+    flow = FlowOptions.of(None, deadline=0.2, arrivals=Place())
 
-    assert await must_be_new("r-1", NOBODY_KNOWS, Place(), end) is None
+    assert await must_be_new(flow, "r-1", NOBODY_KNOWS) is None
     assert elapsed() == (0.2 if trouble is None else 0)
 
 
@@ -79,7 +83,7 @@ async def test_a_used_number_has_moved_money_unless_its_refund_failed(state, mov
     so_far = RefundHistory(total=None, amounts={}, numbers={"r-1": known})
 
     with pytest.raises(RefundNumberUsedError, match="r-1") as caught:
-        await must_be_new("r-1", so_far, None, Deadline.after(1))
+        await must_be_new(FlowOptions.of(None, deadline=1), "r-1", so_far)
 
     assert known is caught.value.last
     assert moved is caught.value.money_may_have_moved

@@ -11,8 +11,8 @@ import pytest
 
 from tests import orders
 from umfpay.errors import NotFinishedError
-from umfpay.flows._deadline import Deadline
-from umfpay.flows._refund_history import paid_amount, refund_history
+from umfpay.flows._options import FlowOptions
+from umfpay.flows._refund_checks import refund_history
 from umfpay.models import (
     Amount,
     Currency,
@@ -65,11 +65,10 @@ def _row(refund_id, total, state="REFUND_SUCCESS", payment="PAY_A", number=None)
 
 async def _so_far(*rows, already=None, payment=PAYMENT):
     return await refund_history(
-        Listed(*rows),
+        FlowOptions.of(Listed(*rows), deadline=5),
         payment,
         mer_date=orders.DAY,
         already=already or {},
-        deadline=Deadline.after(5),
     )
 
 
@@ -109,7 +108,7 @@ async def test_a_payment_without_an_amount_leaves_all_to_the_gateway(payment):
     """
     so_far = await _so_far(_row("R1", "2.00"), payment=payment)
 
-    assert paid_amount(payment) is None
+    assert so_far.total is None
     assert so_far.amount_left is None
 
 
@@ -119,11 +118,7 @@ async def test_rows_without_an_id_are_all_counted():
     """
     session = Listed(_row(None, "1.00"), _row(None, "1.00"))
     so_far = await refund_history(
-        session,
-        PAYMENT,
-        mer_date=orders.DAY,
-        already={},
-        deadline=Deadline.after(5),
+        FlowOptions.of(session, deadline=5), PAYMENT, mer_date=orders.DAY, already={}
     )
 
     assert Decimal("8.00") == so_far.amount_left
@@ -142,11 +137,7 @@ async def test_a_list_that_takes_too_long_ends_with_the_deadline(elapsed):
 
     with pytest.raises(NotFinishedError) as caught:
         await refund_history(
-            Slow(),
-            PAYMENT,
-            mer_date=orders.DAY,
-            already={},
-            deadline=Deadline.after(5),
+            FlowOptions.of(Slow(), deadline=5), PAYMENT, mer_date=orders.DAY, already={}
         )
 
     assert 5 == elapsed()

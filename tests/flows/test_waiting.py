@@ -16,7 +16,7 @@ from umfpay.errors import (
     TransportError,
     UMFError,
 )
-from umfpay.flows._deadline import Deadline
+from umfpay.flows._options import FlowOptions
 from umfpay.flows._waiting import wait_final
 from umfpay.models import Payment, PaymentState, Refund
 
@@ -72,13 +72,14 @@ def _answers(*answers):
 
 
 async def _wait(ask, *, seconds=60.0, arrivals=None, **options):
+    now = asyncio.get_running_loop().time()
+
     return await wait_final(
+        FlowOptions(session=None, ends_at=now + seconds, arrivals=arrivals),
         "PAY_A",
         kind=Payment,
         ask=ask,
         is_final=lambda payment: payment.final,
-        deadline=Deadline.after(seconds),
-        arrivals=arrivals,
         **options,
     )
 
@@ -214,17 +215,9 @@ async def test_a_deadline_that_has_passed_asks_nobody():
     The flow spent it elsewhere.
     """
     ask = _answers(DONE)
-    past = Deadline(asyncio.get_running_loop().time() - 1)
 
     with pytest.raises(NotFinishedError):
-        await wait_final(
-            "PAY_A",
-            kind=Payment,
-            ask=ask,
-            is_final=lambda payment: payment.final,
-            deadline=past,
-            arrivals=None,
-        )
+        await _wait(ask, seconds=-1)
 
     assert 0 == len(ask.moments)
 

@@ -22,8 +22,8 @@ from umfpay.models import Money
 
 @pytest.fixture(autouse=True)
 def _without_pauses(monkeypatch):
-    monkeypatch.setattr("umfpay.flows._card_refusals.QUERY_PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr("umfpay.flows._card_refusals.DATA_LAG_SECONDS", 0.01)
+    monkeypatch.setattr("umfpay.flows._payment_outcome.QUERY_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("umfpay.flows._payment_outcome.DATA_LAG_SECONDS", 0.01)
 
 
 def _card():

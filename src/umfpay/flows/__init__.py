@@ -8,18 +8,19 @@ from umfpay.flows._card import (
     confirm_card_payment,
     resend_code,
 )
-from umfpay.flows._customs import declare_customs
 from umfpay.flows._enterprise import register_enterprise, wait_enabled
-from umfpay.flows._notification_source import NotificationSource
-from umfpay.flows._openid import authorize_url, open_id_from
+from umfpay.flows._options import NotificationSource, OnStep, Step
 from umfpay.flows._pages import bank_payment, checkout
-from umfpay.flows._parcels import report_tracking
 from umfpay.flows._pending import PendingCardPayment
 from umfpay.flows._qr import QRCode, qr_payment
-from umfpay.flows._refund import refund
-from umfpay.flows._refund_goods import choose_goods
-from umfpay.flows._steps import OnStep, Step
-from umfpay.flows._wechat import wechat_app, wechat_web
+from umfpay.flows._refund import choose_goods, refund
+from umfpay.flows._shipping import declare_customs, report_tracking
+from umfpay.flows._wechat import (
+    authorize_url,
+    open_id_from,
+    wechat_app,
+    wechat_web,
+)
 
 
 __all__ = [

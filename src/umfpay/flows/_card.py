@@ -4,39 +4,59 @@ Card payments: create, SMS code, execute, final state (gateway.md 10.1).
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Final
 
+import attrs
+
+from umfpay._callbacks import call_until
 from umfpay._session import UMFSession
 from umfpay.errors import (
+    APIError,
+    CodeTooSoonError,
     ConfigError,
+    InvalidValueError,
     NotFinishedError,
     PendingExpiredError,
+    TransportError,
     WrongCodeError,
 )
-from umfpay.flows._card_begin import begin, hidden_text, send_code
-from umfpay.flows._card_confirm import Confirmation, hidden_code
-from umfpay.flows._deadline import Deadline
-from umfpay.flows._notification_source import NotificationSource
-from umfpay.flows._pending import MAX_ATTEMPTS, PendingCardPayment, needed_pending
-from umfpay.flows._steps import OnStep
+from umfpay.flows._card_confirmation import Confirmation
+from umfpay.flows._options import FlowOptions, NotificationSource, OnStep, utc_now
+from umfpay.flows._pending import (
+    MAX_ATTEMPTS,
+    Merchant,
+    PendingCardPayment,
+    needed_pending,
+    seal_payer,
+    store_pending,
+)
 from umfpay.models import (
     BankCard,
     NewOrder,
+    NewPayer,
+    NewPayerInfo,
+    NewPayment,
     PayerAgreement,
     Payment,
     PaymentMethod,
     PaymentState,
     RiskInfo,
+    SmsSent,
 )
 from umfpay.sensitive import Private, withholds
 
 
 # How long the sealed data may be used: SMS codes live for minutes.
 DEFAULT_KEEP_DURATION: Final = timedelta(minutes=15)
+_MAX_KEEP_DURATION: Final = timedelta(days=3650)
+# The gateway sends one code a minute (gateway.md 5.4).
+_CODE_PAUSE_SECONDS: Final = 60.0
+_TOO_SOON_CODES: Final = frozenset({"00080706", "00200086"})
+_CARD_METHODS: Final = (PaymentMethod.CREDIT_CARD, PaymentMethod.DEBIT_CARD)
 
 
 @withholds(order=NewOrder, card=(BankCard, PayerAgreement), risk_info=RiskInfo)
@@ -88,7 +108,7 @@ async def card_payment(
             waits.
     """
     try:
-        hidden = hidden_text("phone", phone)
+        hidden = _hidden_text("phone", phone)
     finally:
         # It would be seen in a traceback that shows locals.
         del phone
@@ -96,9 +116,16 @@ async def card_payment(
     if not callable(verification_code):
         raise _not_awaitable_error()
 
-    end = Deadline.after(deadline, intent_id)
-    pending = await begin(
+    flow = FlowOptions.of(
         session,
+        deadline=deadline,
+        on_step=on_step,
+        arrivals=arrivals,
+        intent_id=intent_id,
+    )
+    # The intent is what is paid for, so it is the execute's.
+    pending = await _begin(
+        attrs.evolve(flow, intent_id=None),
         order,
         card,
         bank_code=bank_code,
@@ -106,21 +133,16 @@ async def card_payment(
         phone=hidden,
         risk_info=risk_info,
         notify_url=notify_url,
-        on_step=on_step,
-        arrivals=arrivals,
-        end=end,
         keep_for=max(DEFAULT_KEEP_DURATION, timedelta(seconds=deadline)),
     )
-    confirmation = Confirmation(
-        session=session, pending=pending, end=end, arrivals=arrivals, on_step=on_step
-    )
+    confirmation = Confirmation(flow=flow, pending=pending)
     # Nobody can have executed it: it need not be asked for.
     known: Payment | None = Payment(id=pending.payment_id)
 
     times = 1
 
     while True:
-        code = await _ask_code(verification_code, pending, end)
+        code = await _ask_code(flow, verification_code, pending)
 
         try:
             return await confirmation.run(code, known=known)
@@ -134,35 +156,39 @@ async def card_payment(
 
 
 async def _ask_code(
+    flow: FlowOptions,
     verification_code: Callable[[PendingCardPayment], Awaitable[Private | str]],
     pending: PendingCardPayment,
-    end: Deadline,
 ) -> Private:
     """
     Return the code that the customer typed in time.
+
+    Raises:
+        ConfigError: *verification_code* cannot be awaited, or gave no code.
+        NotFinishedError: The deadline came first; *pending* has forgotten the card.
     """
-    try:
-        async with asyncio.timeout_at(end.at) as limit:
-            answer = verification_code(pending)
 
-            if not inspect.isawaitable(answer):
-                # It may be the code.
-                del answer
+    async def ask() -> Private:
+        answer = verification_code(pending)
 
-                raise _not_awaitable_error()
+        if not inspect.isawaitable(answer):
+            # It may be the code.
+            del answer
 
-            return hidden_code(await answer)
-    except TimeoutError as error:
-        if not limit.expired():
-            raise
+            raise _not_awaitable_error()
 
+        return _hidden_code(await answer)
+
+    def late() -> NotFinishedError:
         pending.forget()
 
-        raise NotFinishedError(
+        return NotFinishedError(
             f"{pending.payment_id}: the deadline passed before the SMS code came.",
             f"{pending.payment_id}：在期限内未收到短信验证码。",
             last=pending,
-        ) from error
+        )
+
+    return await call_until(flow.ends_at, ask, late=late)
 
 
 def _not_awaitable_error() -> ConfigError:
@@ -208,13 +234,21 @@ async def begin_card_payment(
         APIError: The gateway refused the order or the card.
     """
     try:
-        hidden = hidden_text("phone", phone)
+        hidden = _hidden_text("phone", phone)
     finally:
         # It would be seen in a traceback that shows locals.
         del phone
 
-    return await begin(
+    flow = FlowOptions.of(
         session,
+        deadline=deadline,
+        on_step=on_step,
+        arrivals=arrivals,
+        intent_id=intent_id,
+    )
+
+    return await _begin(
+        flow,
         order,
         card,
         bank_code=bank_code,
@@ -222,12 +256,124 @@ async def begin_card_payment(
         phone=hidden,
         risk_info=risk_info,
         notify_url=notify_url,
-        on_step=on_step,
-        arrivals=arrivals,
-        end=Deadline.after(deadline),
         keep_for=keep_for,
-        create_intent_id=intent_id,
     )
+
+
+async def _begin(
+    flow: FlowOptions,
+    order: NewOrder,
+    card: BankCard | PayerAgreement,
+    *,
+    bank_code: str | None,
+    payment_method: PaymentMethod | str | None,
+    phone: Private | None,
+    risk_info: RiskInfo | None,
+    notify_url: str | None,
+    keep_for: timedelta,
+) -> PendingCardPayment:
+    """
+    Create the payment and have the first code sent; see `begin_card_payment()`.
+    """
+    method = _payment_method(card, payment_method)
+    phone = phone or _phone_of(card)
+    new = NewPayment(
+        payer=NewPayer(
+            payment_method=method,
+            bank_code=bank_code,
+            payer_info=_first_info(card, phone),
+        ),
+        order=order,
+        notify_url=notify_url,
+        risk_info=risk_info,
+    )
+    _check_time("keep_for", keep_for)
+
+    if order.expire_time is not None:
+        _check_time("order.expire_time", order.expire_time)
+
+    payment = await flow.session.payments.create(
+        new, arrivals=flow.arrivals, **flow.intent_options()
+    )
+    await flow.report("created", payment)
+    info, kept = await seal_payer(flow.session, payment.id, card, phone)
+    now = utc_now()
+    pending = PendingCardPayment(
+        payment_id=payment.id,
+        mer_reference_id=order.mer_reference_id,
+        mer_date=order.mer_date,
+        amount=order.amount,
+        payment_method=method,
+        bank_code=bank_code,
+        merchant=Merchant.of(flow.session),
+        created_at=now,
+        expires_at=now + keep_for,
+        order_expires_at=None if order.expire_time is None else now + order.expire_time,
+        info=info,
+        kept=kept,
+    )
+    await _send_code(flow, pending)
+
+    return pending
+
+
+def _payment_method(
+    card: BankCard | PayerAgreement, given: PaymentMethod | str | None
+) -> PaymentMethod:
+    if not isinstance(card, BankCard | PayerAgreement):
+        raise InvalidValueError.of(
+            "card", "a BankCard or PayerAgreement is needed", "类型不符"
+        )
+
+    if isinstance(card, BankCard) and card.number is None:
+        raise InvalidValueError.of("card.number", "it is missing", "缺失")
+
+    if given is None and isinstance(card, BankCard):
+        credit = card.cvv2 is not None
+
+        return PaymentMethod.CREDIT_CARD if credit else PaymentMethod.DEBIT_CARD
+
+    if given not in _CARD_METHODS:
+        raise InvalidValueError.of(
+            "payment_method",
+            "CREDIT_CARD or DEBIT_CARD is needed",
+            "必须是 CREDIT_CARD 或 DEBIT_CARD",
+        )
+
+    return PaymentMethod(given)
+
+
+def _check_time(name: str, given: timedelta) -> None:
+    # The end of what goes on for longer is not in the calendar.
+    if (
+        not isinstance(given, timedelta)
+        or not timedelta(0) < given <= _MAX_KEEP_DURATION
+    ):
+        raise InvalidValueError.of(
+            name,
+            "a timedelta above 0, at most ten years, is needed",
+            "必须是大于 0 且不超过十年的 timedelta",
+        )
+
+
+def _phone_of(card: BankCard | PayerAgreement) -> Private | None:
+    phone = card.phone if isinstance(card, BankCard) else None
+
+    # The model turns text into Private.
+    return phone if isinstance(phone, Private) else None
+
+
+def _first_info(
+    card: BankCard | PayerAgreement, phone: Private | None
+) -> NewPayerInfo | None:
+    # At create the documents send the phone alone (gateway.md 5.3).
+    if phone is None:
+        return None
+
+    if isinstance(card, BankCard):
+        return NewPayerInfo(bank_card=BankCard(phone=phone))
+
+    return NewPayerInfo(phone=phone)
 
 
 @withholds(pending=(PendingCardPayment, str))
@@ -284,12 +430,18 @@ async def confirm_card_payment(
         NotFinishedError: The deadline came first.
     """
     try:
-        hidden = hidden_code(code)
+        hidden = _hidden_code(code)
     finally:
         # It would be seen in a traceback that shows locals.
         del code
 
-    end = Deadline.after(deadline, intent_id)
+    flow = FlowOptions.of(
+        session,
+        deadline=deadline,
+        on_step=on_step,
+        arrivals=arrivals,
+        intent_id=intent_id,
+    )
     given, gone = None, None
 
     try:
@@ -300,23 +452,15 @@ async def confirm_card_payment(
     if given is None:
         assert gone is not None
 
-        return await _paid_before(session, pending, gone, end)
+        return await _paid_before(flow, pending, gone)
 
-    return await Confirmation(
-        session=session,
-        pending=given,
-        end=end,
-        arrivals=arrivals,
-        on_step=on_step,
-        allow_repeat=allow_repeat,
-    ).run(hidden)
+    return await Confirmation(flow=flow, pending=given, allow_repeat=allow_repeat).run(
+        hidden
+    )
 
 
 async def _paid_before(
-    session: UMFSession,
-    pending: PendingCardPayment | str,
-    gone: PendingExpiredError,
-    end: Deadline,
+    flow: FlowOptions, pending: PendingCardPayment | str, gone: PendingExpiredError
 ) -> Payment:
     """
     Return a payment of which nothing is kept, because it is paid.
@@ -325,7 +469,7 @@ async def _paid_before(
         PendingExpiredError: It is not.
     """
     if isinstance(pending, str):
-        payment = await session.payments.get(pending, **end.options(session))
+        payment = await flow.session.payments.get(pending, **flow.call_options())
 
         if payment.state == PaymentState.TRADE_SUCCESS:
             return payment
@@ -351,6 +495,110 @@ async def resend_code(
         PendingExpiredError: *pending* is too old or forgotten.
         VerificationCodeError: Too many codes were sent for this order.
     """
-    end = Deadline.after(deadline)
+    flow = FlowOptions.of(session, deadline=deadline, on_step=on_step)
     given = await needed_pending(session, pending)
-    await send_code(session, given, on_step, end)
+    await _send_code(flow, given)
+
+
+async def _send_code(flow: FlowOptions, pending: PendingCardPayment) -> None:
+    """
+    Have a code sent; see `resend_code()`.
+    """
+    payer = pending.payer(flow.session, None)
+    now = utc_now()
+    last = pending.code_sent_at
+
+    # The clocks of two processes differ a little: "just ahead" is just now, too.
+    if last is not None and abs((now - last).total_seconds()) < _CODE_PAUSE_SECONDS:
+        left = _CODE_PAUSE_SECONDS - (now - last).total_seconds()
+
+        raise _too_soon_error(
+            pending, f"wait {left:.0f} seconds", f"请等待 {left:.0f} 秒"
+        )
+
+    flow.must_have_time(pending)
+    # Before it is: another task that asks meanwhile is too soon, and so is whoever
+    # comes after a cancellation.
+    pending.code_sent_at = now
+    pending.codes_asked += 1
+
+    try:
+        sent = await flow.session.payments.verify(
+            pending.payment_id, payer, **flow.call_options()
+        )
+    except TransportError as error:
+        if not error.request_sent:
+            pending.code_sent_at = last
+            pending.codes_asked -= 1
+
+        raise
+    except APIError as refusal:
+        too_soon = refusal.ret_code in _TOO_SOON_CODES
+
+        # The first code cannot be too soon: whatever repeats requests on their way gets
+        # it sent by the first copy, and we see the refusal of the second one.
+        if too_soon and last is None:
+            sent = SmsSent(payment_id=pending.payment_id)
+        else:
+            # A server that failed may have sent it before.
+            if refusal.http_status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                pending.code_sent_at = last
+                pending.codes_asked -= 1
+
+            if not too_soon:
+                raise
+
+            raise _too_soon_error(
+                pending, "says the gateway", "平台拒绝再次发送"
+            ) from refusal
+
+    await store_pending(flow.session, pending)
+    await flow.report("code_sent", sent)
+
+
+def _too_soon_error(pending: PendingCardPayment, en: str, zh: str) -> CodeTooSoonError:
+    return CodeTooSoonError(
+        f"{pending.payment_id}: an SMS code was sent within the last minute; {en}.",
+        f"{pending.payment_id}：一分钟内已发送过验证码；{zh}。",
+        last=pending,
+    )
+
+
+def _hidden_text(name: str, text: Private | str | None) -> Private | None:
+    """
+    Return *text* hidden, None if it is empty.
+
+    Raises:
+        ConfigError: It is no text.
+    """
+    if text is None or isinstance(text, Private):
+        return text or None
+
+    if not isinstance(text, str):
+        # A number is as secret as its text; tracebacks may show locals.
+        del text
+
+        raise InvalidValueError.of(name, "it must be text", "必须是文本")
+
+    return Private(text.strip()) or None
+
+
+def _hidden_code(code: Private | str) -> Private:
+    """
+    Return the SMS code hidden.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    try:
+        hidden = _hidden_text("code", code)
+    finally:
+        # It would be seen in a traceback that shows locals.
+        del code
+
+    if hidden is None:
+        raise InvalidValueError(
+            "code: the SMS code is missing.", "code：缺少短信验证码。"
+        )
+
+    return hidden

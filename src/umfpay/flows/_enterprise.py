@@ -9,8 +9,7 @@ from typing import Final
 
 from umfpay._session import UMFSession
 from umfpay.errors import EnvelopeError
-from umfpay.flows._deadline import Deadline
-from umfpay.flows._steps import OnStep, check_listener, report_step
+from umfpay.flows._options import FlowOptions, OnStep
 from umfpay.flows._waiting import wait_final
 from umfpay.models import EnterpriseQualification, EnterpriseStatus, NewEnterprise
 from umfpay.resources import must_be_enterprise
@@ -51,10 +50,11 @@ async def register_enterprise(
         OutcomeUnknownError: It may be registered. Registering again does no harm.
         APIError: The gateway refused it.
     """
-    end = Deadline.after(deadline, intent_id)
-    check_listener(on_step)
-    company = await session.enterprises.register(new, **end.intent_options(session))
-    await report_step(on_step, "registered", company, deadline=end)
+    flow = FlowOptions.of(
+        session, deadline=deadline, on_step=on_step, intent_id=intent_id
+    )
+    company = await session.enterprises.register(new, **flow.intent_options())
+    await flow.report("registered", company)
 
     if not wait:
         return company
@@ -69,7 +69,7 @@ async def register_enterprise(
             busi_type=str(new.busi_type),
         )
 
-    return await _wait_enabled(session, company.id, company, must_fit, on_step, end)
+    return await _wait_enabled(flow, company.id, company, must_fit)
 
 
 async def wait_enabled(
@@ -85,37 +85,35 @@ async def wait_enabled(
     Raises:
         NotFinishedError: The deadline came first; *last* is the company.
     """
-    end = Deadline.after(deadline)
-    check_listener(on_step)
-    company = await session.enterprises.get(enterprise_id, **end.options(session))
+    flow = FlowOptions.of(session, deadline=deadline, on_step=on_step)
+    company = await session.enterprises.get(enterprise_id, **flow.call_options())
 
-    return await _wait_enabled(session, enterprise_id, company, None, on_step, end)
+    return await _wait_enabled(flow, enterprise_id, company)
 
 
 async def _wait_enabled(
-    session: UMFSession,
+    flow: FlowOptions,
     enterprise_id: str,
     company: EnterpriseQualification,
-    must_fit: Callable[[EnterpriseQualification], None] | None,
-    on_step: OnStep | None,
-    end: Deadline,
+    must_fit: Callable[[EnterpriseQualification], None] | None = None,
 ) -> EnterpriseQualification:
     if not _is_enabled(company):
-        await report_step(on_step, "waiting", company, deadline=end)
+        await flow.report("waiting", company)
         company = await wait_final(
+            flow,
             enterprise_id,
             kind=EnterpriseQualification,
-            ask=lambda: session.enterprises.get(enterprise_id, **end.options(session)),
+            ask=lambda: flow.session.enterprises.get(
+                enterprise_id, **flow.call_options()
+            ),
             is_final=_is_enabled,
-            deadline=end,
-            arrivals=None,
             last=company,
             longest=_MAX_PAUSE_SECONDS,
             money_may_move=False,
             must_fit=must_fit,
         )
 
-    await report_step(on_step, "final", company, deadline=end)
+    await flow.report("final", company)
 
     return company
 

@@ -10,10 +10,8 @@ import attrs
 
 from umfpay._session import UMFSession
 from umfpay.errors import EnterpriseNotEnabledError, EnvelopeError
-from umfpay.flows._deadline import Deadline
-from umfpay.flows._notification_source import NotificationSource
+from umfpay.flows._options import FlowOptions, NotificationSource, OnStep
 from umfpay.flows._presentation import present_and_wait
-from umfpay.flows._steps import OnStep, check_listener, report_step
 from umfpay.models import (
     BusinessType,
     EnterpriseStatus,
@@ -79,11 +77,16 @@ async def bank_payment(
         OutcomeUnknownError: The payment may exist; nobody has paid.
         APIError: The gateway refused the order.
     """
-    end = Deadline.after(deadline, intent_id)
-    check_listener(on_step)
+    flow = FlowOptions.of(
+        session,
+        deadline=deadline,
+        on_step=on_step,
+        arrivals=arrivals,
+        intent_id=intent_id,
+    )
 
     if enterprise_id is not None:
-        found = await session.enterprises.get(enterprise_id, **end.options(session))
+        found = await session.enterprises.get(enterprise_id, **flow.call_options())
         must_be_enterprise(
             found,
             external_enterprise_id=enterprise.external_enterprise_id,
@@ -97,7 +100,7 @@ async def bank_payment(
                 last=found,
             )
 
-        await report_step(on_step, "enabled", found, deadline=end)
+        await flow.report("enabled", found)
 
     new = NewPayment(
         payer=NewPayer(
@@ -113,7 +116,7 @@ async def bank_payment(
         risk_info=risk_info,
     )
 
-    return await _present_and_wait(session, new, open_page, on_step, arrivals, end)
+    return await present_and_wait(flow, new, show=open_page, what=_page, step="opened")
 
 
 @withholds(
@@ -189,29 +192,15 @@ async def checkout(
         risk_info=risk_info,
     )
 
-    return await _present_and_wait(
-        session, new, open_page, on_step, arrivals, Deadline.after(deadline, intent_id)
-    )
-
-
-async def _present_and_wait(
-    session: UMFSession,
-    new: NewPayment,
-    open_page: OpenPage,
-    on_step: OnStep | None,
-    arrivals: NotificationSource | None,
-    end: Deadline,
-) -> Payment:
-    return await present_and_wait(
+    flow = FlowOptions.of(
         session,
-        new,
-        show=open_page,
-        what=_page,
-        step="opened",
-        deadline=end,
-        arrivals=arrivals,
+        deadline=deadline,
         on_step=on_step,
+        arrivals=arrivals,
+        intent_id=intent_id,
     )
+
+    return await present_and_wait(flow, new, show=open_page, what=_page, step="opened")
 
 
 def _page(payment: Payment) -> str:

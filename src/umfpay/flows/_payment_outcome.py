@@ -13,7 +13,7 @@ from typing import Final, TypeGuard
 
 import attrs
 
-from umfpay._session import Executed, Resolution, UMFSession
+from umfpay._session import Executed, Resolution
 from umfpay.errors import (
     APIError,
     GatewayBusyError,
@@ -25,18 +25,17 @@ from umfpay.errors import (
     UMFError,
     UnknownCodeError,
 )
-from umfpay.flows._deadline import Deadline
-from umfpay.flows._notification_source import NotificationSource
-from umfpay.flows._steps import OnStep, report_step
+from umfpay.flows._options import FlowOptions
 from umfpay.flows._waiting import wait_final
 from umfpay.models import Payment, PaymentState
-from umfpay.protocol import DecidedBy
+from umfpay.protocol import DATA_LAG_SECONDS, DecidedBy
 from umfpay.resources import KnownOrder
 
 
 # Codes that say the time to pay is over (gateway.md 8.2). "Order closed" is none:
 # it may have been paid with another payment.
 _EXPIRED_CODES: Final = frozenset({"00060751", "00060762"})
+QUERY_PAUSE_SECONDS: Final = 5.0
 _MAX_PAUSE_SECONDS: Final = 30.0
 _RESOLVE_SECONDS: Final = 30.0
 
@@ -76,12 +75,9 @@ def _expired_error(payment: Payment) -> PaymentExpiredError:
 
 
 async def wait_until_paid(
-    session: UMFSession,
+    flow: FlowOptions,
     payment: Payment,
     *,
-    deadline: Deadline,
-    arrivals: NotificationSource | None,
-    on_step: OnStep | None,
     ordered: KnownOrder,
     proven: bool = False,
 ) -> Payment:
@@ -100,42 +96,34 @@ async def wait_until_paid(
         NotFinishedError: The deadline came first; money may still move.
     """
     if payment.final and not proven:
-        payment = await query_payment(session, payment, deadline, ordered)
+        payment = await query_payment(flow, payment, ordered)
 
     if not payment.final:
-        await report_step(
-            on_step, "waiting", payment, deadline=deadline, money_may_have_moved=True
-        )
+        await flow.report("waiting", payment, money_may_have_moved=True)
 
     payment = await wait_final(
+        flow,
         payment.id,
         kind=Payment,
-        ask=lambda: session.payments.get(payment.id, **deadline.options(session)),
+        ask=lambda: flow.session.payments.get(payment.id, **flow.call_options()),
         is_final=lambda found: found.final,
-        deadline=deadline,
-        arrivals=arrivals,
         last=payment,
         must_fit=lambda found: ordered.must_be(found.order),
     )
-    await report_step(
-        on_step,
-        "final",
-        payment,
-        deadline=deadline,
-        money_may_have_moved=payment.state == PaymentState.TRADE_SUCCESS,
-    )
+    paid = payment.state == PaymentState.TRADE_SUCCESS
+    await flow.report("final", payment, money_may_have_moved=paid)
 
     return paid_or_raise(payment)
 
 
 async def query_payment(
-    session: UMFSession, payment: Payment, deadline: Deadline, ordered: KnownOrder
+    flow: FlowOptions, payment: Payment, ordered: KnownOrder
 ) -> Payment:
     """
     Return what a query says; without its state if it says nothing of this order now.
     """
     try:
-        found = await session.payments.get(payment.id, **deadline.options(session))
+        found = await flow.session.payments.get(payment.id, **flow.call_options())
         ordered.must_be(found.order)
     except UMFError as error:
         _log.info("asking for %s failed: %s", payment.id, type(error).__name__)
@@ -145,13 +133,44 @@ async def query_payment(
     return found
 
 
-async def reconcile_refusal(
-    session: UMFSession,
+async def query_twice(
+    flow: FlowOptions,
     payment: Payment,
-    refusal: APIError,
-    *,
     ordered: KnownOrder,
-    deadline: Deadline,
+    *,
+    refusal: APIError | None = None,
+) -> Payment:
+    """
+    Return the payment: as waiting only if two queries say so, five seconds apart.
+
+    Data lag by 5 to 10 seconds (gateway.md, trap 24), so one answer that it waits is
+    not enough. Its state is None if the gateway cannot be asked, or not twice before
+    the deadline.
+
+    Args:
+        refusal: One for the payment's state contradicts that it waits: the second query
+            then comes when the first can no longer be behind.
+    """
+    pause = (
+        DATA_LAG_SECONDS
+        if isinstance(refusal, PaymentStateError)
+        else QUERY_PAUSE_SECONDS
+    )
+    payment = await query_payment(flow, payment, ordered)
+
+    if payment.state != PaymentState.WAIT_BUYER_PAY:
+        return payment
+
+    if flow.seconds_left <= pause:
+        return attrs.evolve(payment, state=None)
+
+    await asyncio.sleep(pause)
+
+    return await query_payment(flow, payment, ordered)
+
+
+async def reconcile_refusal(
+    flow: FlowOptions, payment: Payment, refusal: APIError, *, ordered: KnownOrder
 ) -> Payment:
     """
     Return the payment if it was, or is being, paid all the same; else raise what
@@ -167,7 +186,7 @@ async def reconcile_refusal(
     if not isinstance(refusal, PaymentStateError):
         raise refusal
 
-    payment = await query_payment(session, payment, deadline, ordered)
+    payment = await query_payment(flow, payment, ordered)
 
     if payment.final:
         return paid_or_raise(payment, cause=refusal)
@@ -187,11 +206,9 @@ async def reconcile_refusal(
 
 
 async def resolve_or_raise(
-    session: UMFSession,
+    flow: FlowOptions,
     unknown: OutcomeUnknownError,
     *,
-    deadline: Deadline,
-    arrivals: NotificationSource | None,
     known_refunds: Collection[str] | None = None,
     expires_at: datetime | None = None,
     once: bool = False,
@@ -200,12 +217,10 @@ async def resolve_or_raise(
     Find out what became of a write: executed or not, never still unknown.
 
     If the gateway gave no answer, it may still be at work: it is asked after 0, 1, 2,
-    4 ... 30 seconds until *deadline*. So it is after a signed refusal that the day's
+    4 ... 30 seconds until the deadline. So it is after a signed refusal that the day's
     list decides. Any other refusal will not become clearer: it is asked about once.
 
     Args:
-        deadline: Until when to ask.
-        arrivals: Where notifications are stored; they are asked first.
         known_refunds: Ids of all refunds of this payment but the one in question, None
             if nobody can say that these are all.
         expires_at: When the order can no longer be paid, with a zone.
@@ -218,12 +233,13 @@ async def resolve_or_raise(
 
     while True:
         try:
-            found = await session.resolve(
+            # Stored notifications are asked first.
+            found = await flow.session.resolve(
                 unknown.intent,
-                evidence=arrivals,
+                evidence=flow.arrivals,
                 known_refunds=known_refunds,
                 expires_at=expires_at,
-                **deadline.options(session),
+                **flow.call_options(),
             )
         except UMFError as error:
             _log.info("resolve failed: %s", type(error.__cause__ or error).__name__)
@@ -233,11 +249,7 @@ async def resolve_or_raise(
 
         listed = known_refunds is not None and _is_decided_by_the_list(unknown)
 
-        if (
-            once
-            or (_is_refused(unknown) and not listed)
-            or deadline.seconds_left <= pause
-        ):
+        if once or (_is_refused(unknown) and not listed) or flow.seconds_left <= pause:
             raise unknown
 
         await asyncio.sleep(pause)
@@ -266,11 +278,9 @@ def _is_signed(error: BaseException | None) -> TypeGuard[APIError]:
 
 
 async def resolve_payment(
-    session: UMFSession,
+    flow: FlowOptions,
     unknown: OutcomeUnknownError,
     *,
-    deadline: Deadline,
-    arrivals: NotificationSource | None,
     ordered: KnownOrder,
     expires_at: datetime | None = None,
     once: bool = False,
@@ -288,12 +298,7 @@ async def resolve_payment(
         APIError: It was not, says a signed refusal, and the payment still waits.
     """
     found = await resolve_or_raise(
-        session,
-        unknown,
-        deadline=Deadline(min(deadline.at, Deadline.after(_RESOLVE_SECONDS).at)),
-        arrivals=arrivals,
-        expires_at=expires_at,
-        once=once,
+        flow.within(_RESOLVE_SECONDS), unknown, expires_at=expires_at, once=once
     )
     payment = found.object
     # Evidence of an execute is always the payment itself.

@@ -6,17 +6,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
-from typing import Final
+from datetime import date, datetime
+from typing import Any, Final
 
 import attrs
 
 from umfpay._session import UMFSession
 from umfpay.errors import ConfigError, PendingExpiredError, Text
-from umfpay.flows._payer_data import cipher_of
-from umfpay.models import Money, NewPayer, NewPayerInfo, PaymentMethod
+from umfpay.flows._options import utc_now
+from umfpay.models import (
+    BankCard,
+    Money,
+    NewPayer,
+    NewPayerInfo,
+    PayerAgreement,
+    PaymentMethod,
+)
+from umfpay.protocol import LocalCipher
 from umfpay.resources import KnownOrder
-from umfpay.sensitive import Private, kind_of
+from umfpay.sensitive import Private, Secret, kind_of
+
+
+# A payment as the gateway names it.
+_ID_PATTERN: Final = re.compile("[A-Za-z0-9_]{1,128}")
+# How often an execute is sent for one payment.
+MAX_ATTEMPTS: Final = 3
+_ENCRYPTION_PURPOSE: Final = "umfpay.flows.PendingCardPayment"
 
 
 @attrs.frozen(kw_only=True)
@@ -44,12 +59,6 @@ class Merchant:
             base_url=config.base_url,
             gateway_key=config.gateway_certificate[0].fingerprint,
         )
-
-
-# A payment as the gateway names it.
-_ID_PATTERN: Final = re.compile("[A-Za-z0-9_]{1,128}")
-# How often an execute is sent for one payment.
-MAX_ATTEMPTS: Final = 3
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -154,7 +163,7 @@ class PendingCardPayment:
         Return what is kept of *code*: a keyed hash, the same for the same code,
         also in full-width digits.
         """
-        return cipher_of(session).mark(code, about=f"{self.payment_id} code")
+        return _cipher_of(session).mark(code, about=f"{self.payment_id} code")
 
     def was_sent(self, code_mark: str) -> bool:
         """
@@ -243,7 +252,7 @@ class PendingCardPayment:
         if self.info is None:
             raise self._data_gone_error("its data are forgotten", "其数据已清除")
 
-        if datetime.now(UTC) >= self.expires_at:
+        if utc_now() >= self.expires_at:
             self.forget()
 
             raise self._data_gone_error(
@@ -277,7 +286,7 @@ class PendingCardPayment:
         )
 
     def _read(self, session: UMFSession) -> dict[str, Private]:
-        cipher = cipher_of(session)
+        cipher = _cipher_of(session)
         clear = {}
 
         for name, kept in self.kept.items():
@@ -304,6 +313,53 @@ class PendingCardPayment:
         state = "forgotten" if self.forgotten else f"until {self.expires_at:%H:%M:%S}"
 
         return f"<PendingCardPayment {self.payment_id}, {self.amount}, {state}>"
+
+
+def _cipher_of(session: UMFSession) -> LocalCipher:
+    """
+    Return what encrypts the data that the gateway wants in clear.
+    """
+    return LocalCipher(session.config.client_secret, purpose=_ENCRYPTION_PURPOSE)
+
+
+async def seal_payer(
+    session: UMFSession,
+    payment_id: str,
+    payer: BankCard | PayerAgreement,
+    phone: Private | None,
+) -> tuple[NewPayerInfo, dict[str, str]]:
+    """
+    Return the data sealed for the gateway, and by name those encrypted for us.
+
+    Args:
+        payment_id: What the data belong to.
+        phone: Of the payer, wherever the caller gave it.
+    """
+    changes: dict[str, Any] = {}  # members of either class
+    clear = {} if phone is None else {"phone": phone}
+
+    for field in attrs.fields(type(payer)):
+        value = getattr(payer, field.name)
+
+        if isinstance(value, Secret):
+            changes[field.name] = await session.seal(value)
+        elif isinstance(value, Private):
+            changes[field.name] = None
+
+            # An agreement's; a card's is sealed (gateway.md 4).
+            if field.name == "valid_date":
+                clear["valid_date"] = value
+
+    cipher = _cipher_of(session)
+    kept = {
+        name: cipher.encrypt(text, about=f"{payment_id} {name}")
+        for name, text in clear.items()
+    }
+
+    if isinstance(payer, BankCard):
+        return NewPayerInfo(bank_card=attrs.evolve(payer, **changes)), kept
+
+    return NewPayerInfo(payer_agreement=attrs.evolve(payer, **changes)), kept
 
 
 async def store_pending(session: UMFSession, pending: PendingCardPayment) -> None:

@@ -13,10 +13,8 @@ import attrs
 
 from umfpay._session import UMFSession
 from umfpay.errors import ConfigError, EnvelopeError, needs_extra
-from umfpay.flows._deadline import Deadline
-from umfpay.flows._notification_source import NotificationSource
+from umfpay.flows._options import FlowOptions, NotificationSource, OnStep
 from umfpay.flows._presentation import present_and_wait
-from umfpay.flows._steps import OnStep
 from umfpay.models import (
     NewOrder,
     NewPayer,
@@ -179,16 +177,15 @@ async def qr_payment(
         risk_info=risk_info,
     )
 
-    return await present_and_wait(
+    flow = FlowOptions.of(
         session,
-        new,
-        show=show,
-        what=_code,
-        step="shown",
-        deadline=Deadline.after(deadline, intent_id),
-        arrivals=arrivals,
+        deadline=deadline,
         on_step=on_step,
+        arrivals=arrivals,
+        intent_id=intent_id,
     )
+
+    return await present_and_wait(flow, new, show=show, what=_code, step="shown")
 
 
 def _code(payment: Payment) -> QRCode:

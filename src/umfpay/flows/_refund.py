@@ -1,5 +1,6 @@
 """
-Refunds: all or part of a payment, to the final state (gateway.md 10.6).
+Refunds: all or part of a payment, some of its goods, to the final state (gateway.md
+10.6).
 """
 
 from __future__ import annotations
@@ -13,28 +14,30 @@ import attrs
 from umfpay._session import Executed, UMFSession
 from umfpay.errors import (
     APIError,
+    InvalidValueError,
     OutcomeUnknownError,
     RefundAmountError,
     RefundFailedError,
     RefundRefusedError,
 )
-from umfpay.flows._deadline import Deadline
-from umfpay.flows._notification_source import NotificationSource
+from umfpay.flows._options import FlowOptions, NotificationSource, OnStep
 from umfpay.flows._payment_outcome import resolve_or_raise
 from umfpay.flows._refund_checks import (
+    RefundHistory,
     amount_of,
     check_arguments,
     must_be_left,
     must_be_new,
     must_be_paid,
     number_refusal_error,
+    refund_history,
 )
-from umfpay.flows._refund_history import RefundHistory, refund_history
-from umfpay.flows._steps import OnStep, check_listener, report_step
 from umfpay.flows._waiting import wait_final
 from umfpay.models import (
     Money,
+    NewOrder,
     NewRefund,
+    NewSubOrder,
     Payment,
     Refund,
     RefundState,
@@ -110,16 +113,19 @@ async def refund(
         NotFinishedError: The deadline came first, or the payment is not paid yet.
         OutcomeUnknownError: Money may have moved, and nobody can say.
     """
-    end = Deadline.after(deadline, intent_id)
-    check_listener(on_step)
+    flow = FlowOptions.of(
+        session,
+        deadline=deadline,
+        on_step=on_step,
+        arrivals=arrivals,
+        intent_id=intent_id,
+    )
     check_arguments(mer_reference_id, mer_date, amount, goods, already)
     payment_id = payment.id if isinstance(payment, Payment) else payment
-    paid = await session.payments.get(payment_id, **end.options(session))
+    paid = await session.payments.get(payment_id, **flow.call_options())
     must_be_paid(paid)
-    so_far = await refund_history(
-        session, paid, mer_date=mer_date, already=already or {}, deadline=end
-    )
-    await must_be_new(mer_reference_id, so_far, arrivals, end)
+    so_far = await refund_history(flow, paid, mer_date=mer_date, already=already or {})
+    await must_be_new(flow, mer_reference_id, so_far)
     new = NewRefund(
         mer_reference_id=mer_reference_id,
         mer_date=mer_date,
@@ -129,59 +135,47 @@ async def refund(
         notify_url=notify_url,
     )
     must_be_left(paid, new, so_far)
-    made = await _create(
-        session, paid, new, so_far, arrivals, end, all_known=already is not None
-    )
-    await report_step(on_step, "created", made, deadline=end, money_may_have_moved=True)
+    made = await _create(flow, paid, new, so_far, all_known=already is not None)
+    await flow.report("created", made, money_may_have_moved=True)
 
-    return await _wait_finished(session, paid, new, made, on_step, arrivals, end)
+    return await _wait_finished(flow, paid, new, made)
 
 
 async def _create(
-    session: UMFSession,
+    flow: FlowOptions,
     payment: Payment,
     new: NewRefund,
     so_far: RefundHistory,
-    arrivals: NotificationSource | None,
-    end: Deadline,
     *,
     all_known: bool,
 ) -> Refund:
-    end.must_have_time(payment)
+    flow.must_have_time(payment)
 
     try:
-        return await session.refunds.create(
+        return await flow.session.refunds.create(
             payment.id,
             new,
             known_refunds=so_far.amounts.keys(),
             all_known=all_known,
-            arrivals=arrivals,
-            **end.intent_options(session),
+            arrivals=flow.arrivals,
+            **flow.intent_options(),
         )
     except RefundRefusedError as refusal:
         _raise_refusal(payment, refusal)
     except OutcomeUnknownError as unknown:
-        return await _find_refund(
-            session,
-            payment,
-            new,
-            unknown,
-            # Refunds that are under way stand in no list: the caller alone knows them.
-            known_refunds=so_far.amounts.keys() if all_known else None,
-            arrivals=arrivals,
-            end=end,
-        )
+        # Refunds that are under way stand in no list: the caller alone knows them.
+        known = so_far.amounts.keys() if all_known else None
+
+        return await _find_refund(flow, payment, new, unknown, known_refunds=known)
 
 
 async def _find_refund(
-    session: UMFSession,
+    flow: FlowOptions,
     payment: Payment,
     new: NewRefund,
     unknown: OutcomeUnknownError,
     *,
     known_refunds: Collection[str] | None,
-    arrivals: NotificationSource | None,
-    end: Deadline,
 ) -> Refund:
     """
     Return the refund if it turns out to have been made.
@@ -189,22 +183,14 @@ async def _find_refund(
     refusal = unknown.__cause__
 
     try:
-        found = await resolve_or_raise(
-            session,
-            unknown,
-            deadline=end,
-            arrivals=arrivals,
-            known_refunds=known_refunds,
-        )
+        found = await resolve_or_raise(flow, unknown, known_refunds=known_refunds)
     except OutcomeUnknownError:
         if (
             isinstance(refusal, RefundRefusedError)
             and refusal.verified
             and refusal.ret_code == _NOT_ALLOWED_CODE
         ):
-            raise await number_refusal_error(
-                session, payment, new, refusal, arrivals, end
-            ) from refusal
+            raise await number_refusal_error(flow, payment, new, refusal) from refusal
 
         raise
 
@@ -227,8 +213,8 @@ async def _find_refund(
     if found.outcome is Executed.NO:
         raise _failed_error(made) from unknown
 
-    if made.id and arrivals is not None:
-        await bind(arrivals, new, payment_id=payment.id, refund_id=made.id)
+    if made.id and flow.arrivals is not None:
+        await bind(flow.arrivals, new, payment_id=payment.id, refund_id=made.id)
 
     return made
 
@@ -249,26 +235,17 @@ def _raise_refusal(payment: Payment, refusal: APIError) -> NoReturn:
 
 
 async def _wait_finished(
-    session: UMFSession,
-    payment: Payment,
-    new: NewRefund,
-    made: Refund,
-    on_step: OnStep | None,
-    arrivals: NotificationSource | None,
-    end: Deadline,
+    flow: FlowOptions, payment: Payment, new: NewRefund, made: Refund
 ) -> Refund:
     if not made.final:
-        await report_step(
-            on_step, "waiting", made, deadline=end, money_may_have_moved=True
-        )
+        await flow.report("waiting", made, money_may_have_moved=True)
 
     done = await wait_final(
+        flow,
         made.id,
         kind=Refund,
-        ask=lambda: session.refunds.get(made.id, **end.options(session)),
+        ask=lambda: flow.session.refunds.get(made.id, **flow.call_options()),
         is_final=lambda found: found.final,
-        deadline=end,
-        arrivals=arrivals,
         last=made,
         must_fit=lambda found: must_be_refund(
             found,
@@ -283,9 +260,7 @@ async def _wait_finished(
         done = attrs.evolve(done, parent_payment=made.parent_payment)
 
     given_back = done.state == RefundState.REFUND_SUCCESS
-    await report_step(
-        on_step, "final", done, deadline=end, money_may_have_moved=given_back
-    )
+    await flow.report("final", done, money_may_have_moved=given_back)
 
     if not given_back:
         raise _failed_error(done)
@@ -299,3 +274,98 @@ def _failed_error(made: Refund) -> RefundFailedError:
         f"{made.id}：退款结束，状态为 {made.state}。",
         last=made,
     )
+
+
+def choose_goods(
+    order: NewOrder,
+    *,
+    sub_orders: Collection[str] = (),
+    items: Collection[str] = (),
+) -> tuple[RefundSubOrder, ...]:
+    """
+    Return what is to be refunded of *order*, for `refund(goods=...)`.
+
+    Args:
+        order: As it was paid; the gateway does not tell the goods (gateway.md 5.6).
+        sub_orders: ``mer_sub_reference_id`` of those that come back as wholes.
+        items: ``mer_item_id`` of single lines; each with its whole amount.
+
+    Raises:
+        ConfigError: Nothing is chosen, or something that is not in the order, or is
+            chosen twice.
+    """
+    _check_texts("sub_orders", sub_orders)
+    _check_texts("items", items)
+    chosen = tuple(
+        part
+        for sub in order.sub_orders
+        if (part := _part(sub, sub_orders, items)) is not None
+    )
+    known = {sub.mer_sub_reference_id for sub in order.sub_orders}
+    lines = [item.mer_item_id for sub in order.sub_orders for item in sub.items]
+
+    for name, asked, there in (
+        ("sub_orders", sub_orders, known),
+        ("items", items, set(lines)),
+    ):
+        for one in asked:
+            if one not in there:
+                raise InvalidValueError.of(
+                    "choose_goods",
+                    f"{name}: {one} is not in the order",
+                    f"{one} 不在订单中",
+                )
+
+    for one in items:
+        if lines.count(one) > 1:
+            raise InvalidValueError.of(
+                "choose_goods", f"items: {one} is in the order twice", f"{one} 重复"
+            )
+
+    if not chosen:
+        raise InvalidValueError.of(
+            "choose_goods", "nothing is chosen", "未选择任何商品"
+        )
+
+    return chosen
+
+
+def _part(
+    sub: NewSubOrder, sub_orders: Collection[str], items: Collection[str]
+) -> RefundSubOrder | None:
+    lines = [item for item in sub.items if item.mer_item_id in items]
+    whole = sub.mer_sub_reference_id in sub_orders
+
+    if whole and lines:
+        raise InvalidValueError.of(
+            "choose_goods",
+            f"{sub.mer_sub_reference_id} is chosen as a whole and by items",
+            f"{sub.mer_sub_reference_id} 整单与商品重复选择",
+        )
+
+    if not whole and not lines:
+        return None
+
+    amount = sub.amount if whole else lines[0].amount
+
+    for item in lines[1:]:
+        amount += item.amount
+
+    return RefundSubOrder(
+        mer_sub_reference_id=sub.mer_sub_reference_id,
+        amount=amount,
+        trans_code=sub.trans_code,
+    )
+
+
+def _check_texts(name: str, given: Collection[str]) -> None:
+    # A single text is a collection of letters.
+    if isinstance(given, str):
+        raise InvalidValueError.of(
+            "choose_goods", f"{name}: a list is needed", f"{name}：需要列表"
+        )
+
+    if len(set(given)) != len(given):
+        raise InvalidValueError.of(
+            "choose_goods", f"{name}: something is there twice", f"{name}：重复"
+        )

@@ -1,5 +1,6 @@
 """
-What a refund is refused for before it is sent: the payment, the amount, the number.
+What a refund is refused for before it is sent: the payment, its earlier refunds, the
+amount, the number.
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from functools import reduce
 from operator import add
 
-from umfpay._session import UMFSession
+import attrs
+
 from umfpay.errors import (
     APIError,
     ConfigError,
@@ -21,23 +24,122 @@ from umfpay.errors import (
     Text,
     UMFError,
 )
-from umfpay.flows._deadline import Deadline
-from umfpay.flows._notification_source import NotificationSource
+from umfpay.flows._options import FlowOptions
 from umfpay.flows._payment_outcome import paid_or_raise
-from umfpay.flows._refund_history import (
-    RefundHistory,
-    refund_history,
-)
 from umfpay.models import (
     Money,
     NewRefund,
     Payment,
     Refund,
     RefundSubOrder,
+    RefundSummary,
 )
 
 
 _log = logging.getLogger("umfpay")
+
+
+@attrs.frozen(kw_only=True)
+class RefundHistory:
+    """
+    The refunds of one payment.
+
+    Args:
+        amounts: By refund id.
+        numbers: The refunds by their own numbers, where they are told; the id of one
+            may be empty.
+        total: What the payment took, None if the gateway does not tell.
+    """
+
+    total: Money | None
+    amounts: Mapping[str, Decimal]
+    numbers: Mapping[str, Refund]
+
+    @property
+    def amount_left(self) -> Decimal | None:
+        """
+        What can still be given back, None if nobody knows.
+        """
+        if self.total is None:
+            return None
+
+        return self.total.total - sum(self.amounts.values(), Decimal(0))
+
+
+def _paid_amount(payment: Payment) -> Money | None:
+    """
+    Return what a query says the payment took, in its own currency.
+    """
+    amount = None if payment.order is None else payment.order.amount
+
+    if amount is None or amount.total is None or amount.currency is None:
+        return None
+
+    return Money(amount.total, amount.currency)
+
+
+async def refund_history(
+    flow: FlowOptions,
+    payment: Payment,
+    *,
+    mer_date: date,
+    already: Mapping[str, Money],
+) -> RefundHistory:
+    """
+    Collect the refunds of *payment* from the transaction lists, and *already*.
+
+    A refund stands in the list of the order's day, but only once it is done: those
+    that are under way are known to the caller alone.
+
+    Args:
+        payment: As a query tells it.
+        mer_date: Of the refund to come; nobody has seen under which day the real
+            gateway lists one (gateway.md 9.3), so both are asked.
+        already: Amounts of refunds by their ids.
+
+    Raises:
+        NotFinishedError: The lists could not be read before the deadline.
+    """
+    days = {mer_date}
+
+    if payment.order is not None and payment.order.mer_date is not None:
+        days.add(payment.order.mer_date)
+
+    amounts = {one: money.total for one, money in already.items()}
+    numbers: dict[str, Refund] = {}
+
+    try:
+        # Each page alone would have all the time that is left.
+        async with asyncio.timeout_at(flow.ends_at):
+            for day in sorted(days):
+                async for row in flow.session.statements.transactions(
+                    day, **flow.call_options()
+                ):
+                    if isinstance(row, RefundSummary) and row.payment_id == payment.id:
+                        _count(row, amounts, numbers)
+    except TimeoutError:
+        flow.must_have_time(payment)
+
+        raise
+
+    return RefundHistory(total=_paid_amount(payment), amounts=amounts, numbers=numbers)
+
+
+def _count(
+    row: RefundSummary, amounts: dict[str, Decimal], numbers: dict[str, Refund]
+) -> None:
+    # One without an id is another one each time.
+    refund_id = row.refund_id or f"row {len(amounts)}"
+
+    if row.mer_reference_id:
+        numbers[row.mer_reference_id] = Refund(
+            id=row.refund_id or "", state=row.state, parent_payment=row.payment_id
+        )
+
+    if row.state is not None and row.state.failed:
+        amounts.pop(refund_id, None)
+    elif row.amount is not None and row.amount.total is not None:
+        amounts[refund_id] = abs(row.amount.total)
 
 
 def check_arguments(
@@ -49,6 +151,9 @@ def check_arguments(
 ) -> None:
     """
     Refuse what is of the wrong type, before anything is sent; see `refund()`.
+
+    Raises:
+        ConfigError: Something is.
     """
     number = isinstance(mer_reference_id, str) and mer_reference_id.strip()
     # A datetime is a date, too.
@@ -77,6 +182,11 @@ def check_arguments(
 def must_be_paid(payment: Payment) -> None:
     """
     Refuse a payment that has nothing to give back.
+
+    Raises:
+        PaymentFailedError: It failed.
+        PaymentExpiredError: Nobody paid it in time.
+        NotFinishedError: It is not paid yet.
     """
     if payment.state is not None and payment.state.never_paid:
         paid_or_raise(payment)
@@ -100,6 +210,10 @@ def amount_of(
 ) -> Money:
     """
     Return what to give back: what is asked, all of the goods, or all that is left.
+
+    Raises:
+        ConfigError: Nothing is asked, and nobody knows what is left.
+        RefundAmountError: Nothing is left.
     """
     if given is not None:
         return given
@@ -120,18 +234,14 @@ def amount_of(
     return Money(so_far.amount_left, so_far.total.currency)
 
 
-async def must_be_new(
-    number: str,
-    so_far: RefundHistory,
-    arrivals: NotificationSource | None,
-    end: Deadline,
-) -> None:
+async def must_be_new(flow: FlowOptions, number: str, so_far: RefundHistory) -> None:
     """
     Refuse a *number* under which there is a refund already.
+
+    Raises:
+        RefundNumberUsedError: There is one; *last* is it.
     """
-    notified = (
-        None if arrivals is None else await _notified_refund(arrivals, number, end)
-    )
+    notified = await _notified_refund(flow, number)
 
     if isinstance(notified, Refund):
         raise _number_used_error(number, notified)
@@ -140,12 +250,13 @@ async def must_be_new(
         raise _number_used_error(number, so_far.numbers[number])
 
 
-async def _notified_refund(
-    arrivals: NotificationSource, number: str, end: Deadline
-) -> object | None:
+async def _notified_refund(flow: FlowOptions, number: str) -> object | None:
+    if flow.arrivals is None:
+        return None
+
     try:
-        async with asyncio.timeout_at(end.at):
-            return await arrivals.notified(mer_reference_id=number)
+        async with asyncio.timeout_at(flow.ends_at):
+            return await flow.arrivals.notified(mer_reference_id=number)
     except Exception as error:  # noqa: BLE001 (the list and the gateway know, too)
         _log.warning("stored notifications are out of reach: %s", type(error).__name__)
 
@@ -164,12 +275,7 @@ def _number_used_error(number: str, known: Refund) -> RefundNumberUsedError:
 
 
 async def number_refusal_error(
-    session: UMFSession,
-    payment: Payment,
-    new: NewRefund,
-    refusal: APIError,
-    arrivals: NotificationSource | None,
-    end: Deadline,
+    flow: FlowOptions, payment: Payment, new: NewRefund, refusal: APIError
 ) -> RefundNumberUsedError:
     """
     Return what it means that the gateway refused the number of *new*.
@@ -180,10 +286,8 @@ async def number_refusal_error(
     number = new.mer_reference_id
 
     try:
-        so_far = await refund_history(
-            session, payment, mer_date=new.mer_date, already={}, deadline=end
-        )
-        await must_be_new(number, so_far, arrivals, end)
+        so_far = await refund_history(flow, payment, mer_date=new.mer_date, already={})
+        await must_be_new(flow, number, so_far)
     except RefundNumberUsedError as used:
         return used
     except UMFError as error:
@@ -209,6 +313,10 @@ async def number_refusal_error(
 def must_be_left(payment: Payment, new: NewRefund, so_far: RefundHistory) -> None:
     """
     Refuse an amount in another currency, or above what is left.
+
+    Raises:
+        ConfigError: It is in another currency.
+        RefundAmountError: It is more than is left.
     """
     total, left = so_far.total, so_far.amount_left
 

@@ -20,8 +20,7 @@ from umfpay.errors import (
     UMFError,
     WrongLoopError,
 )
-from umfpay.flows._deadline import Deadline
-from umfpay.flows._notification_source import NotificationSource
+from umfpay.flows._options import FlowOptions, NotificationSource
 from umfpay.models import CustomsDeclaration, Payment, Refund
 
 
@@ -40,13 +39,12 @@ _log = logging.getLogger("umfpay")
 
 
 async def wait_final(
+    flow: FlowOptions,
     object_id: str,
     *,
     kind: type[T],
     ask: Callable[[], Awaitable[T]],
     is_final: Callable[[T], bool],
-    deadline: Deadline,
-    arrivals: NotificationSource | None,
     last: T | None = None,
     longest: float = _MAX_PAUSE_SECONDS,
     money_may_move: bool = True,
@@ -57,7 +55,7 @@ async def wait_final(
 
     The gateway is asked after 1, 2, 4 ... *longest* seconds, each up to a quarter shorter, so
     that many waiting flows do not ask at once. An *ask* that fails is made again. What
-    a query says is kept in *arrivals*, and waited for until the shop's handler has
+    a query says is kept in *flow*'s arrivals, and waited for until the shop's handler has
     committed it.
 
     Args:
@@ -77,7 +75,7 @@ async def wait_final(
 
     async def committed(found: T) -> T:
         return await _wait_committed(
-            found, arrivals, is_final, deadline, money_may_move=money_may_move
+            flow, found, is_final, money_may_move=money_may_move
         )
 
     if last is not None and is_final(last):
@@ -87,9 +85,9 @@ async def wait_final(
     trouble: UMFError | None = None
     mismatches = 0
 
-    while deadline.seconds_left > 0:
+    while flow.seconds_left > 0:
         wait = pause * random.uniform(0.75, 1.0)  # noqa: S311 (spreads load only)
-        notified = await _pause(object_id, min(wait, deadline.seconds_left), arrivals)
+        notified = await _pause(object_id, min(wait, flow.seconds_left), flow.arrivals)
         pause = min(pause * 2, longest)
 
         if isinstance(notified, kind) and _fits(notified, must_fit):
@@ -98,7 +96,7 @@ async def wait_final(
             if is_final(notified):
                 return notified
 
-        if deadline.seconds_left <= 0:
+        if flow.seconds_left <= 0:
             break
 
         try:
@@ -128,10 +126,9 @@ async def wait_final(
 
 
 async def _wait_committed(
+    flow: FlowOptions,
     found: T,
-    arrivals: NotificationSource | None,
     is_final: Callable[[T], bool],
-    deadline: Deadline,
     *,
     money_may_move: bool,
 ) -> T:
@@ -141,6 +138,7 @@ async def _wait_committed(
     Raises:
         NotFinishedError: It was not applied, or not in time.
     """
+    arrivals = flow.arrivals
     kinds = Payment | Refund | CustomsDeclaration
 
     if arrivals is None or not isinstance(found, kinds) or not found.id:
@@ -151,8 +149,8 @@ async def _wait_committed(
 
     while True:
         try:
-            async with asyncio.timeout_at(deadline.at + _GRACE_SECONDS):
-                applied = await arrivals.record(found, deadline=deadline.at)
+            async with asyncio.timeout_at(flow.ends_at + _GRACE_SECONDS):
+                applied = await arrivals.record(found, deadline=flow.ends_at)
 
             trouble = None
         except Exception as error:  # noqa: BLE001 (tried again; it ends the flow)
@@ -160,8 +158,7 @@ async def _wait_committed(
             trouble = error
 
         again = (
-            isinstance(trouble, UMFError)
-            and deadline.seconds_left > _FIRST_PAUSE_SECONDS
+            isinstance(trouble, UMFError) and flow.seconds_left > _FIRST_PAUSE_SECONDS
         )
 
         if not again:

@@ -1,17 +1,20 @@
 """
-WeChat: pages of an official account, and apps (gateway.md 10.3, 10.4).
+WeChat: the customer's open_id, pages of an official account, and apps (gateway.md 5.14,
+10.3, 10.4).
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import hmac
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
 
 from umfpay._session import UMFSession
-from umfpay.errors import EnvelopeError
-from umfpay.flows._deadline import Deadline
-from umfpay.flows._notification_source import NotificationSource
+from umfpay.errors import ConfigError, EnvelopeError, FlowError, Text
+from umfpay.flows._options import FlowOptions, NotificationSource, OnStep
 from umfpay.flows._presentation import present_and_wait
-from umfpay.flows._steps import OnStep
 from umfpay.models import (
     NewOrder,
     NewPayer,
@@ -28,6 +31,140 @@ from umfpay.sensitive import Private, Secret, withholds
 
 
 Show = Callable[[PayInfo], Awaitable[None] | None]
+
+# What needs no encoding at any level of the nested address.
+_STATE_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_PAGE_PATTERN: Final = re.compile(r"https?://[A-Za-z0-9.\[][A-Za-z0-9._~:/\[\]-]*")
+_OPEN_ID_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+async def authorize_url(
+    session: UMFSession, notify_url: str, state: str, *, deadline: float = 30.0
+) -> str:
+    """
+    Return the page that the customer opens in WeChat to tell who he is.
+
+    The gateway cuts a *notify_url* at the first ``&`` of its query (gateway.md
+    5.14), so *state* travels as the last segment of its path: the browser comes back to
+    ``<notify_url>/<state>?open_id=...``. Keep the fragment ``#wechat_redirect``.
+
+    Args:
+        notify_url: The merchant's page, without query and fragment. It travels inside
+            an address inside an address: only letters, digits and ``. _ ~ - : /`` come
+            back as they were sent.
+        state: Random text of letters, digits, ``_`` and ``-`` that the merchant keeps
+            with the customer's browser session, so that nobody else can come back.
+        deadline: Seconds.
+
+    Raises:
+        ConfigError: *notify_url* or *state* cannot be used.
+    """
+    _check_state(state)
+
+    if not isinstance(notify_url, str) or _PAGE_PATTERN.fullmatch(notify_url) is None:
+        raise ConfigError(
+            "notify_url: an http(s) address of letters, digits, . _ ~ - : and / is"
+            " needed, without a query.",
+            "notify_url：必须是不带查询参数的 http(s) 地址，"
+            "且只含字母、数字及 . _ ~ - : /。",
+        )
+
+    flow = FlowOptions.of(session, deadline=deadline)
+    link = await session.wechat.openid_link(
+        f"{notify_url.rstrip('/')}/{state}", **flow.call_options()
+    )
+
+    if not link.href:
+        raise EnvelopeError(
+            "The answer holds no WeChat page.", "应答中没有微信授权页面。"
+        )
+
+    return link.href
+
+
+def open_id_from(url: str | Mapping[str, str], *, state: str | None = None) -> str:
+    """
+    Return the open_id with which the customer's browser came back.
+
+    Args:
+        url: The address that was called, or its query as text or mapping.
+        state: What `authorize_url()` was given; the last segment of the address must be
+            it. Give it with the whole address: a query alone does not hold it.
+
+    Raises:
+        FlowError: There is no open_id, or it came back with another state.
+        ConfigError: *state* was given with a mapping, which cannot hold it.
+    """
+    path, found = _split_return_url(url)
+
+    if state is not None:
+        _check_state(state)
+
+        if isinstance(url, Mapping):
+            raise ConfigError(
+                "url: the address is needed to check the state, not a mapping.",
+                "url：核对 state 需要完整地址，而不是映射。",
+            )
+
+        last = path.rpartition("/")[2].encode("utf-8", "surrogatepass")
+
+        if not hmac.compare_digest(last, state.encode()):
+            raise FlowError(
+                "The browser came back with another state.",
+                "浏览器返回时携带的 state 不一致。",
+                advice=Text(
+                    "Send the customer to authorize_url() again.",
+                    "请让客户重新打开 authorize_url()。",
+                ),
+            )
+
+    if len(found) != 1 or _OPEN_ID_PATTERN.fullmatch(found[0]) is None:
+        raise FlowError(
+            "There is no open_id.",
+            "没有 open_id。",
+            advice=Text(
+                "The customer did not authorise, or did not open the page in WeChat.",
+                "客户未授权，或未在微信中打开页面。",
+            ),
+        )
+
+    return found[0]
+
+
+def _split_return_url(url: object) -> tuple[str, list[str]]:
+    """
+    Return the path and the values of open_id, nothing of an address that is none.
+    """
+    if isinstance(url, Mapping):
+        value = url.get("open_id")
+        values = value if isinstance(value, list | tuple) else [value]
+
+        return "", [one for one in values if isinstance(one, str)]
+
+    if not isinstance(url, str):
+        kind = type(url).__name__
+
+        raise ConfigError(
+            f"url: text or a mapping is needed, not {kind}.",
+            f"url：必须是文本或映射，而不是 {kind}。",
+        )
+
+    try:
+        # A bare query has neither scheme nor path.
+        parts = urlsplit(url if "?" in url or "/" in url else f"?{url}")
+    except ValueError:
+        # A stranger can call any address.
+        return "", []
+
+    return parts.path, parse_qs(parts.query).get("open_id", [])
+
+
+def _check_state(state: str) -> None:
+    if not isinstance(state, str) or _STATE_PATTERN.fullmatch(state) is None:
+        raise ConfigError(
+            "state: 1 to 128 letters, digits, _ and - are needed.",
+            "state：必须是 1 到 128 个字母、数字、_ 或 -。",
+        )
 
 
 @withholds(order=NewOrder, open_id=str, risk_info=RiskInfo)
@@ -89,9 +226,15 @@ async def wechat_web(
         risk_info=risk_info,
     )
 
-    return await _present_and_wait(
-        session, new, show, on_step, arrivals, Deadline.after(deadline, intent_id)
+    flow = FlowOptions.of(
+        session,
+        deadline=deadline,
+        on_step=on_step,
+        arrivals=arrivals,
+        intent_id=intent_id,
     )
+
+    return await present_and_wait(flow, new, show=show, what=_pay_info, step="shown")
 
 
 @withholds(order=NewOrder, risk_info=RiskInfo)
@@ -133,29 +276,15 @@ async def wechat_app(
         risk_info=risk_info,
     )
 
-    return await _present_and_wait(
-        session, new, show, on_step, arrivals, Deadline.after(deadline, intent_id)
-    )
-
-
-async def _present_and_wait(
-    session: UMFSession,
-    new: NewPayment,
-    show: Show,
-    on_step: OnStep | None,
-    arrivals: NotificationSource | None,
-    end: Deadline,
-) -> Payment:
-    return await present_and_wait(
+    flow = FlowOptions.of(
         session,
-        new,
-        show=show,
-        what=_pay_info,
-        step="shown",
-        deadline=end,
-        arrivals=arrivals,
+        deadline=deadline,
         on_step=on_step,
+        arrivals=arrivals,
+        intent_id=intent_id,
     )
+
+    return await present_and_wait(flow, new, show=show, what=_pay_info, step="shown")
 
 
 def _pay_info(payment: Payment) -> PayInfo:

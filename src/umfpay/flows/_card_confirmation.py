@@ -1,77 +1,63 @@
 """
 Confirm a card payment: execute at most once, then wait for the final state.
+
+A refusal that nobody signed proves little, and one for a wrong code may mean that a
+first copy used the code up: the payment itself decides.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable
-from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Final
 
 import attrs
 
-from umfpay._session import UMFSession
 from umfpay.errors import (
     APIError,
+    CardError,
     DatabaseError,
+    IdentityError,
     Intent,
-    InvalidValueError,
     OutcomeUnknownError,
     PaymentExpiredError,
     PaymentFailedError,
+    PaymentStateError,
+    RateLimitedError,
+    Text,
     UMFError,
+    VerificationCodeError,
+    WrongCodeError,
 )
-from umfpay.flows._card_begin import hidden_text
-from umfpay.flows._card_refusals import (
-    WRONG_SMS_CODE,
-    code_sent_before_error,
-    earlier_attempt_open_error,
-    no_attempt_left_error,
-    query_twice,
-    refusal_of,
-    still_unknown_error,
-    wrong_code_error,
-)
-from umfpay.flows._deadline import Deadline
-from umfpay.flows._notification_source import NotificationSource
+from umfpay.flows._options import FlowOptions, utc_now
 from umfpay.flows._payment_outcome import (
     paid_or_raise,
+    query_twice,
     reconcile_refusal,
     resolve_payment,
     wait_until_paid,
 )
 from umfpay.flows._pending import CodeAttempt, PendingCardPayment, store_pending
-from umfpay.flows._steps import OnStep, check_listener, report_step
 from umfpay.models import Payment, PaymentState
 from umfpay.resources import CallOptions
 from umfpay.sensitive import Private
 
 
-_log = logging.getLogger("umfpay")
-
+# "SMS code not found" (gateway.md 8.2).
+_WRONG_SMS_CODE: Final = "00200005"
+# What a customer meets every day; whatever else nobody signed stays unclear.
+_CUSTOMER_ERRORS: Final = (
+    CardError,
+    IdentityError,
+    PaymentStateError,
+    RateLimitedError,
+    VerificationCodeError,
+)
 # The payment has ended: the card is not needed any more.
-_FINAL_ERRORS = (PaymentFailedError, PaymentExpiredError)
+_FINAL_ERRORS: Final = (PaymentFailedError, PaymentExpiredError)
 
-
-def hidden_code(code: Private | str) -> Private:
-    """
-    Return the SMS code hidden.
-
-    Raises:
-        ConfigError: There is none.
-    """
-    try:
-        hidden = hidden_text("code", code)
-    finally:
-        # It would be seen in a traceback that shows locals.
-        del code
-
-    if hidden is None:
-        raise InvalidValueError(
-            "code: the SMS code is missing.", "code：缺少短信验证码。"
-        )
-
-    return hidden
+_log = logging.getLogger("umfpay")
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -80,15 +66,11 @@ class Confirmation:
     One attempt to pay *pending*: one code is sent once, one order is charged once.
 
     Args:
-        end: The deadline of all its calls.
         allow_repeat: Execute again if the outcome of an earlier execute is unknown.
     """
 
-    session: UMFSession
+    flow: FlowOptions
     pending: PendingCardPayment
-    end: Deadline
-    arrivals: NotificationSource | None
-    on_step: OnStep | None
     allow_repeat: bool = False
 
     async def run(self, code: Private, *, known: Payment | None = None) -> Payment:
@@ -98,10 +80,8 @@ class Confirmation:
         Args:
             known: The payment if nobody can have executed it; None asks the gateway.
         """
-        check_listener(self.on_step)
-
-        if self.arrivals is not None:
-            await self.arrivals.expect(
+        if self.flow.arrivals is not None:
+            await self.flow.arrivals.expect(
                 self.pending.mer_reference_id,
                 amount=self.pending.amount,
                 payment_id=self.pending.payment_id,
@@ -125,7 +105,7 @@ class Confirmation:
         Keep what is known now, for the next attempt in whichever process.
         """
         try:
-            await store_pending(self.session, self.pending)
+            await store_pending(self.flow.session, self.pending)
         except DatabaseError as error:
             _log.warning("a pending payment could not be kept: %s", error.what.en)
 
@@ -133,11 +113,13 @@ class Confirmation:
         """
         Have the shop's handler hear of an end that no notification may tell.
         """
-        if self.arrivals is None or not isinstance(last, Payment) or not last.final:
+        arrivals = self.flow.arrivals
+
+        if arrivals is None or not isinstance(last, Payment) or not last.final:
             return
 
         try:
-            await self.arrivals.record(last, deadline=self.end.at)
+            await arrivals.record(last, deadline=self.flow.ends_at)
         except UMFError as error:
             _log.warning("an end could not be recorded: %s", type(error).__name__)
 
@@ -156,22 +138,10 @@ class Confirmation:
         self.pending.forget()
 
         if execute:
-            await report_step(
-                self.on_step,
-                "executed",
-                payment,
-                deadline=self.end,
-                money_may_have_moved=True,
-            )
+            await self.flow.report("executed", payment, money_may_have_moved=True)
 
         return await wait_until_paid(
-            self.session,
-            payment,
-            deadline=self.end,
-            arrivals=self.arrivals,
-            on_step=self.on_step,
-            ordered=self.pending.ordered,
-            proven=proven,
+            self.flow, payment, ordered=self.pending.ordered, proven=proven
         )
 
     async def _look_up(self) -> Payment:
@@ -182,7 +152,7 @@ class Confirmation:
 
         if pending.execute_sent_at is not None:
             try:
-                return await self._resolve(still_unknown_error(pending), once=True)
+                return await self._resolve(_still_unknown_error(pending), once=True)
             except OutcomeUnknownError:
                 if not self.allow_repeat:
                     raise
@@ -190,19 +160,19 @@ class Confirmation:
         unchecked = [one for one in pending.attempts if not one.checked]
 
         if not unchecked or self.allow_repeat:
-            payment = await self.session.payments.get(
-                pending.payment_id, **self.end.options(self.session)
+            payment = await self.flow.session.payments.get(
+                pending.payment_id, **self.flow.call_options()
             )
             pending.ordered.must_be(payment.order)
 
             return payment
 
         payment = await query_twice(
-            self.session, Payment(id=pending.payment_id), self.end, pending.ordered
+            self.flow, Payment(id=pending.payment_id), pending.ordered
         )
 
         if payment.state is None:
-            raise still_unknown_error(pending)
+            raise _still_unknown_error(pending)
 
         if payment.state == PaymentState.WAIT_BUYER_PAY:
             for one in unchecked:
@@ -215,17 +185,17 @@ class Confirmation:
         Send the execute; return the payment, and whether its state is proven.
         """
         mark = self._checked_mark(code)
-        payer = self.pending.payer(self.session, code)
+        payer = self.pending.payer(self.flow.session, code)
         mine = await self._attempt(mark, known)
         unknown: OutcomeUnknownError | None = None
 
         try:
-            payment = await self.session.payments.execute(
+            payment = await self.flow.session.payments.execute(
                 self.pending.payment_id, payer, **self._execute_options()
             )
         except OutcomeUnknownError as error:
             unknown = error
-            refusal = refusal_of(error)
+            refusal = _refusal_of(error)
         except APIError as error:
             refusal = error
         except UMFError as error:
@@ -251,9 +221,9 @@ class Confirmation:
         """
         pending = self.pending
         number = 1 + sum(one.checked for one in pending.attempts)
-        options = self.end.intent_options(self.session)
+        options = self.flow.intent_options()
         options["intent_id"] = (
-            self.end.intent_id or f"payments.execute {pending.payment_id} {number}"
+            self.flow.intent_id or f"payments.execute {pending.payment_id} {number}"
         )
         options["take_over"] = self.allow_repeat
 
@@ -275,24 +245,34 @@ class Confirmation:
         attempt: a refusal of that proves little, and it may be late.
         """
         if self.pending.attempts:
-            raise earlier_attempt_open_error(self.pending) from error
+            raise _earlier_attempt_open_error(self.pending) from error
 
     def _checked_mark(self, code: Private) -> str:
         """
         Return the mark of *code*, if it may be sent.
         """
         pending = self.pending
-        mark = pending.code_mark(self.session, code)
+        mark = pending.code_mark(self.flow.session, code)
 
         # Another task may have come between.
         if pending.execute_sent_at is not None and not self.allow_repeat:
-            raise still_unknown_error(pending)
+            raise _still_unknown_error(pending)
 
         if not pending.attempts_left:
-            raise no_attempt_left_error(pending)
+            used = len(pending.attempts)
+
+            raise _wrong_code_error(
+                pending,
+                f"{used} SMS codes were used; this one was not sent",
+                f"已提交过 {used} 个验证码，本次未提交",
+            )
 
         if pending.was_sent(mark):
-            raise code_sent_before_error(pending)
+            raise _wrong_code_error(
+                pending,
+                "this SMS code was used before; it was not sent again",
+                "该验证码此前已提交过，未再次提交",
+            )
 
         return mark
 
@@ -301,18 +281,18 @@ class Confirmation:
         Note the attempt, and let it be stored, before anything is sent.
         """
         pending = self.pending
-        self.end.must_have_time(known)
+        self.flow.must_have_time(known)
         mine = CodeAttempt(
-            sent_at=datetime.now(UTC), code_mark=mark, sms_number=pending.codes_asked
+            sent_at=utc_now(), code_mark=mark, sms_number=pending.codes_asked
         )
         pending.attempts.append(mine)
 
         try:
             # Whoever stores it now knows of the execute even after a crash.
-            await store_pending(self.session, pending)
-            await report_step(self.on_step, "executing", pending, deadline=self.end)
+            await store_pending(self.flow.session, pending)
+            await self.flow.report("executing", pending)
             # That may have taken all the time.
-            self.end.must_have_time(known)
+            self.flow.must_have_time(known)
         except BaseException:
             pending.attempts.remove(mine)
 
@@ -333,21 +313,17 @@ class Confirmation:
         Args:
             unknown: The error of the call; None if the refusal is certain.
         """
-        if refusal.ret_code == WRONG_SMS_CODE:
-            mine.refused_with, mine.verified = WRONG_SMS_CODE, refusal.verified
+        if refusal.ret_code == _WRONG_SMS_CODE:
+            mine.refused_with, mine.verified = _WRONG_SMS_CODE, refusal.verified
         elif unknown is None and self._is_only_open(mine):
             self._record_end(mine, refusal)
 
             return await reconcile_refusal(
-                self.session,
-                known,
-                refusal,
-                ordered=self.pending.ordered,
-                deadline=self.end,
+                self.flow, known, refusal, ordered=self.pending.ordered
             )
 
         payment = await query_twice(
-            self.session, known, self.end, self.pending.ordered, refusal=refusal
+            self.flow, known, self.pending.ordered, refusal=refusal
         )
 
         if payment.final:
@@ -377,7 +353,7 @@ class Confirmation:
         """
         pending = self.pending
 
-        if refusal.ret_code == WRONG_SMS_CODE:
+        if refusal.ret_code == _WRONG_SMS_CODE:
             mine.checked = waits
 
             if waits:
@@ -386,7 +362,15 @@ class Confirmation:
             if not pending.attempts_left:
                 pending.forget()
 
-            return wrong_code_error(pending, refusal, waits=waits), unknown or refusal
+            wrong = _wrong_code_error(
+                pending,
+                "the SMS code is wrong",
+                "短信验证码错误",
+                refusal=refusal,
+                waits=waits,
+            )
+
+            return wrong, unknown or refusal
 
         # It says nothing about an earlier one: only the final state does.
         if waits and self._is_only_open(mine):
@@ -397,7 +381,7 @@ class Confirmation:
         if unknown is not None:
             return unknown, refusal
 
-        return still_unknown_error(pending), refusal
+        return _still_unknown_error(pending), refusal
 
     def _record_end(self, mine: CodeAttempt, refusal: APIError) -> None:
         """
@@ -412,11 +396,13 @@ class Confirmation:
         """
         Give back the intent of an execute that is known to have come to nothing.
         """
-        if self.session.journal is not None:
+        if self.flow.session.journal is not None:
             executed = Intent.now(
                 "payments.execute", payment_id=self.pending.payment_id
             )
-            self.session.journal.resolved(executed, outcome="refused", evidence="query")
+            self.flow.session.journal.resolved(
+                executed, outcome="refused", evidence="query"
+            )
 
     def _is_only_open(self, mine: CodeAttempt) -> bool:
         """
@@ -432,11 +418,135 @@ class Confirmation:
         self, unknown: OutcomeUnknownError, *, once: bool = False
     ) -> Payment:
         return await resolve_payment(
-            self.session,
+            self.flow,
             unknown,
-            deadline=self.end,
-            arrivals=self.arrivals,
             ordered=self.pending.ordered,
             expires_at=self.pending.order_expires_at,
             once=once,
         )
+
+
+def _refusal_of(unknown: OutcomeUnknownError) -> APIError | None:
+    """
+    Return the refusal that made the end unclear, if the payment's state can explain it.
+
+    It was read whole: an answer that was cut off has no code, and neither has the page
+    of whatever stands between. If two copies left, only a wrong code is explained: no
+    other code is sent unless the payment waits.
+    """
+    cause = unknown.__cause__
+
+    if not isinstance(cause, _CUSTOMER_ERRORS) or not cause.ret_code:
+        return None
+
+    if "copies" in unknown.intent.details and cause.ret_code != _WRONG_SMS_CODE:
+        return None
+
+    return cause if cause.http_status < HTTPStatus.INTERNAL_SERVER_ERROR else None
+
+
+def _wrong_code_error(
+    pending: PendingCardPayment,
+    en: str,
+    zh: str,
+    *,
+    refusal: APIError | None = None,
+    waits: bool = True,
+) -> WrongCodeError:
+    """
+    Return the error for a code that was refused, or not sent.
+
+    Args:
+        refusal: The gateway's; None if the code was not sent.
+        waits: Whether the payment still waits, as two queries say.
+    """
+    return WrongCodeError(
+        f"{pending.payment_id}: {en}.",
+        f"{pending.payment_id}：{zh}。",
+        ret_code=_WRONG_SMS_CODE,
+        ret_msg="" if refusal is None else refusal.ret_msg,
+        http_status=200 if refusal is None else refusal.http_status,
+        verified=refusal is not None and refusal.verified,
+        attempts_left=pending.attempts_left,
+        last=pending,
+        advice=_advice(pending.attempts_left),
+        money_may_have_moved=not waits or pending.is_open,
+    )
+
+
+def _advice(left: int) -> Text:
+    if left == 0:
+        return Text(
+            "No more codes are taken. Wait until this payment has ended, at the latest"
+            " when the order expires; then the customer may pay with a new one.",
+            "不再接受验证码。请等待该笔支付结束（最迟至订单过期），"
+            "之后客户可重新下单支付。",
+        )
+
+    times = "once" if left == 1 else f"{left} times"
+
+    return Text(
+        f"The customer may try again, {times}: give confirm_card_payment() another code"
+        " with the same pending payment, or call resend_code() first. Begin no other"
+        " payment for this order meanwhile.",
+        f"客户还可重试 {left} 次：请用同一待确认支付再次调用 confirm_card_payment()，"
+        "或先调用 resend_code() 重新获取验证码。在此期间请勿为该订单另行发起支付。",
+    )
+
+
+def _earlier_attempt_open_error(pending: PendingCardPayment) -> OutcomeUnknownError:
+    """
+    Return the error where nothing was sent now, and something was before.
+    """
+    return _unknown_outcome_error(
+        pending,
+        Text(
+            f"{pending.payment_id}: nothing was sent now; an SMS code was sent earlier,"
+            " and whether that paid is not known for certain.",
+            f"{pending.payment_id}：本次未提交；此前已提交过验证码，尚不能确定是否已支付。",
+        ),
+        Text(
+            "Give confirm_card_payment() the same pending payment again, or wait for the"
+            " notification. Begin no other payment for this order meanwhile.",
+            "请用同一待确认支付再次调用 confirm_card_payment()，或等待通知。"
+            "在此期间请勿为该订单另行发起支付。",
+        ),
+    )
+
+
+def _still_unknown_error(pending: PendingCardPayment) -> OutcomeUnknownError:
+    """
+    Return the error for an earlier execute that nobody knows the outcome of.
+    """
+    return _unknown_outcome_error(
+        pending,
+        Text(
+            f"{pending.payment_id}: the outcome of an earlier execute is not known.",
+            f"{pending.payment_id}：此前一次支付请求的结果尚不明确。",
+        ),
+        Text(
+            "The payment's final state decides: wait for the notification or query it,"
+            " and begin no other payment for this order before. If the customer has"
+            " another SMS code, allow_repeat=True uses it: an order is paid only once.",
+            "以该笔支付的最终状态为准：请等待通知或查询，在此之前请勿为该订单另行发起"
+            "支付；若客户有新的验证码，可用 allow_repeat=True 再次提交："
+            "同一订单只会支付一次。",
+        ),
+    )
+
+
+def _unknown_outcome_error(
+    pending: PendingCardPayment, what: Text, advice: Text
+) -> OutcomeUnknownError:
+    return OutcomeUnknownError(
+        *what,
+        intent=Intent(
+            call="payments.execute",
+            at=pending.execute_sent_at or pending.attempts[-1].sent_at,
+            payment_id=pending.payment_id,
+            mer_reference_id=pending.mer_reference_id,
+        ),
+        reason="an earlier execute was sent",
+        money_may_have_moved=True,
+        advice=advice,
+    )

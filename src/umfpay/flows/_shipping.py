@@ -1,22 +1,27 @@
 """
-Customs: declare the sub orders of a paid order (gateway.md 10.10).
+Shipping of a paid order: its customs declarations and parcels (gateway.md 10.10, 10.11).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from umfpay._session import UMFSession
-from umfpay.errors import ConfigError, CustomsFailedError, EnvelopeError
-from umfpay.flows._deadline import Deadline
-from umfpay.flows._notification_source import NotificationSource
-from umfpay.flows._steps import OnStep, check_listener, report_step
+from umfpay.errors import (
+    ConfigError,
+    CustomsFailedError,
+    EnvelopeError,
+    InvalidValueError,
+)
+from umfpay.flows._options import FlowOptions, NotificationSource, OnStep
 from umfpay.flows._waiting import wait_final
 from umfpay.models import (
     CustomsDeclaration,
     CustomsState,
+    ExpressInfo,
     NewCustomsDeclaration,
+    Parcel,
     Payment,
 )
 from umfpay.resources import KnownDeclaration
@@ -64,13 +69,18 @@ async def declare_customs(
             "declarations：必须是非空列表。",
         )
 
-    end = Deadline.after(deadline, intent_id)
-    check_listener(on_step)
+    flow = FlowOptions.of(
+        session,
+        deadline=deadline,
+        on_step=on_step,
+        arrivals=arrivals,
+        intent_id=intent_id,
+    )
     payment_id = payment.id if isinstance(payment, Payment) else payment
     declared = []
 
     for new in declarations:
-        options = end.intent_options(session)
+        options = flow.intent_options()
 
         if intent_id is not None:
             options["intent_id"] = f"{intent_id} {new.mer_sub_reference_id}"
@@ -78,14 +88,12 @@ async def declare_customs(
         made = await session.customs.apply(
             payment_id, new, arrivals=arrivals, **options
         )
-        await report_step(on_step, "declared", made, deadline=end)
+        await flow.report("declared", made)
         declared.append(made)
 
     # Each is waited for by its own task; the first that fails ends the waiting.
     tasks = [
-        asyncio.create_task(
-            _wait_cleared(session, payment_id, new, one, on_step, arrivals, end)
-        )
+        asyncio.create_task(_wait_cleared(flow, payment_id, new, one))
         for new, one in zip(declarations, declared, strict=True)
     ]
 
@@ -99,13 +107,10 @@ async def declare_customs(
 
 
 async def _wait_cleared(
-    session: UMFSession,
+    flow: FlowOptions,
     payment_id: str,
     new: NewCustomsDeclaration,
     declaration: CustomsDeclaration,
-    on_step: OnStep | None,
-    arrivals: NotificationSource | None,
-    end: Deadline,
 ) -> CustomsDeclaration:
     key = declaration.id
 
@@ -113,17 +118,16 @@ async def _wait_cleared(
         raise EnvelopeError("The answer names no CUST_ id.", "应答中没有报关编号。")
 
     found = await wait_final(
+        flow,
         key,
         kind=CustomsDeclaration,
-        ask=lambda: session.customs.get(key, **end.options(session)),
+        ask=lambda: flow.session.customs.get(key, **flow.call_options()),
         is_final=lambda found: found.final,
-        deadline=end,
-        arrivals=arrivals,
         last=declaration,
         money_may_move=False,
         must_fit=KnownDeclaration.of(payment_id, new).must_be,
     )
-    await report_step(on_step, "final", found, deadline=end)
+    await flow.report("final", found)
 
     if found.state == CustomsState.FAIL:
         raise CustomsFailedError(
@@ -131,3 +135,43 @@ async def _wait_cleared(
         )
 
     return found
+
+
+@withholds(payment=(Payment, str), parcels=Mapping)
+async def report_tracking(
+    session: UMFSession,
+    payment: Payment | str,
+    parcels: Mapping[str, str],
+    *,
+    intent_id: str | None = None,
+    deadline: float = 30.0,
+) -> None:
+    """
+    Tell UMF the parcels of a paid order.
+
+    Args:
+        parcels: By mer_sub_reference_id: ``"<carrier name> <number>"``.
+        intent_id: What the shop wants by it, for the journal: while it is open, or
+            was carried out, no other call with it is sent.
+        deadline: Seconds.
+
+    Raises:
+        ConfigError: There are no parcels, or one has no number.
+        OutcomeUnknownError: It may be known already; telling it again does no harm.
+        APIError: The gateway refused it.
+    """
+    if not isinstance(parcels, Mapping):
+        raise InvalidValueError(
+            "parcels: a mapping is needed.", "parcels：必须是映射。"
+        )
+
+    info = ExpressInfo(
+        sub_orders=[
+            Parcel(mer_sub_reference_id=key, tracking_number=number)
+            for key, number in parcels.items()
+        ]
+    )
+    payment_id = payment.id if isinstance(payment, Payment) else payment
+    await session.payments.update_express_info(
+        payment_id, info, deadline=deadline, intent_id=intent_id
+    )

@@ -1,5 +1,5 @@
 """
-Customs declarations of a paid order.
+Shipping of a paid order: customs declarations and parcels.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from umfpay.errors import (
     EnvelopeError,
     NotFinishedError,
 )
-from umfpay.flows import declare_customs, qr_payment
+from umfpay.flows import declare_customs, qr_payment, report_tracking
 from umfpay.models import Money, NewCustomsDeclaration
 
 
@@ -26,14 +26,7 @@ async def _to_declare(session, box):
     """
     A paid order whose sub order is for the customs.
     """
-
-    class Code:
-        async def sms_code(self, payment_id):
-            answer = await box.control("GET", f"/payments/{payment_id}/sms_code")
-
-            return answer["sms_code"]
-
-    payment = await orders.paid(session, Code(), customs=True)
+    payment = await orders.paid(session, box, customs=True)
     number = payment.order.mer_reference_id
 
     return payment, NewCustomsDeclaration(
@@ -250,3 +243,30 @@ async def test_an_answer_without_an_id_cannot_be_waited_for(
 
     with pytest.raises(EnvelopeError, match="CUST_"):
         await declare_customs(session, payment, [new])
+
+
+async def test_parcels_are_reported_by_sub_order(session, box, paid):
+    """
+    The gateway keeps the number.
+    """
+    number = (await box.payment(paid.id))["order"]["sub_orders"][0]
+    await report_tracking(
+        session, paid, {number["mer_sub_reference_id"]: "SF 1234567890"}
+    )
+
+    assert "SF 1234567890" in str(await box.payment(paid.id))
+
+
+@pytest.mark.parametrize(
+    "parcels", [{}, None, ["SF 1"], "SF 1", {"sub-1": None}, {"sub-1": ""}, {1: "SF 1"}]
+)
+async def test_parcels_without_number_or_sub_order_are_a_mistake(
+    session, box, paid, parcels
+):
+    """
+    Nothing is sent.
+    """
+    with pytest.raises(ConfigError):
+        await report_tracking(session, paid.id, parcels)
+
+    assert [] == await box.sent("/update_express_info")
