@@ -38,6 +38,7 @@ from umfpay.errors import (
     WrongLoopError,
 )
 from umfpay.resources._arguments import CallOptions
+from umfpay.transport import RETRIED_STATUSES
 
 
 T = TypeVar("T")
@@ -49,7 +50,6 @@ _MAX_TRIES: Final = 6
 _MAX_CONCURRENCY: Final = 10_000
 _PAUSE_SECONDS: Final = 0.5
 _MAX_PAUSE_SECONDS: Final = 30.0
-_BUSY_STATUSES: Final = frozenset({429, 502, 503, 504})
 _CHECKPOINT_LINE: Final = "umfpay checkpoint 1"
 
 
@@ -300,7 +300,7 @@ def _is_transient(error: UMFError | None) -> bool:
     if isinstance(error, RateLimitedError | GatewayBusyError | TransportError):
         return True
 
-    return isinstance(error, APIError) and error.http_status in _BUSY_STATUSES
+    return isinstance(error, APIError) and error.http_status in RETRIED_STATUSES
 
 
 def _is_fatal(error: UMFError) -> bool:

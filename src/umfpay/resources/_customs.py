@@ -72,11 +72,13 @@ class Customs:
         Declare one sub order, within a month after the order (gateway.md 5.9).
 
         Args:
+            new: The declaration; Config's notify_url fills what it leaves out.
             arrivals: The inbox, which is told that the declaration's id is the shop's
                 own.
 
         Raises:
             OutcomeUnknownError: The declaration may exist; no money has moved.
+            APIError: The gateway refused it.
         """
         needed_object("new", new, NewCustomsDeclaration)
 
@@ -104,6 +106,14 @@ class Customs:
     ) -> CustomsDeclaration:
         """
         Query a declaration (gateway.md 5.10).
+
+        Args:
+            declaration_id: The gateway's id, ``CUST_...``.
+
+        Raises:
+            ConfigError: *declaration_id* is no id.
+            APIError: The gateway refused: it knows no such declaration.
+            MismatchedResponseError: The answer is about another declaration.
         """
         query = _declaration_query(needed_id("declaration_id", declaration_id))
 
@@ -115,6 +125,10 @@ class Customs:
     ) -> StandaloneDeclaration:
         """
         Declare a payment that was made elsewhere (gateway.md 5.21).
+
+        Raises:
+            OutcomeUnknownError: The declaration may exist; no money has moved.
+            APIError: The gateway refused it.
         """
         needed_object("new", new, NewStandaloneDeclaration)
 
@@ -138,6 +152,14 @@ class Customs:
     ) -> None:
         """
         Send a declaration to the customs once more (gateway.md 5.21).
+
+        Args:
+            mer_reference_id: The merchant's number of the declared order.
+            declare_type: One character; the gateway documents ``"0"`` only.
+
+        Raises:
+            OutcomeUnknownError: It may have been sent; no money has moved.
+            APIError: The gateway refused.
         """
         await self._sender.send(
             DECLARE_AGAIN.call(
@@ -158,6 +180,10 @@ class Customs:
     ) -> AbstractAsyncContextManager[Download]:
         """
         Open the day's customs file, whose format nobody documents (gateway.md 5.21).
+
+        Raises:
+            ConfigError: *customs_date* is no day.
+            IncompleteStatementError: After the last chunk: the file is not proven whole.
         """
         return open_download(
             self._sender,

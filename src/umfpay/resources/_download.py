@@ -95,6 +95,10 @@ async def keep_unproven(partial: Path, target: Path) -> Text:
     """
     Give *partial* the name of *target* with ``.unproven`` behind it.
 
+    Args:
+        partial: The file that came.
+        target: The name that it does not get.
+
     Returns:
         A sentence about it: where it cannot have that name, the file is still refused
         for what it is.

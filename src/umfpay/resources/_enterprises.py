@@ -42,6 +42,7 @@ class Enterprises:
 
         Raises:
             OutcomeUnknownError: It may be registered; no money has moved.
+            APIError: The gateway refused it.
         """
         needed_object("new", new, NewEnterprise)
         expected = _registered(
@@ -64,6 +65,15 @@ class Enterprises:
     ) -> EnterpriseQualification:
         """
         Query a company (gateway.md 5.18).
+
+        Args:
+            enterprise_id: The gateway's id, ``EQ_...``.
+
+        Raises:
+            ConfigError: *enterprise_id* is no id.
+            APIError: The gateway refused: it knows no such company of this merchant.
+            MismatchedResponseError: The answer is about another company than the one
+                that the id names.
         """
         query = _queried(needed_id("enterprise_id", enterprise_id))
 
@@ -137,6 +147,10 @@ def must_be_enterprise(
 ) -> None:
     """
     Compare an answer about a company with the company asked for.
+
+    Args:
+        external_enterprise_id: The merchant's own number; None is not compared.
+        busi_type: What it is registered for; None is not compared.
 
     Raises:
         MismatchedResponseError: It is another one.

@@ -29,6 +29,9 @@ class ExpectationRegistry(Protocol):
     ) -> None:
         """
         Keep what was ordered, and which ids of the gateway are its own.
+
+        Raises:
+            UMFError: It cannot be kept; nothing was sent yet.
         """
         ...
 

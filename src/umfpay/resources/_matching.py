@@ -50,6 +50,9 @@ def must_match(what: str, asked: object, answered: object) -> None:
     """
     Compare what was asked with what the answer names, where both exist.
 
+    Args:
+        what: Its name in the message, ``payment`` or ``mer_date``.
+
     Raises:
         MismatchedResponseError: They differ.
     """
@@ -126,6 +129,9 @@ def must_name_only(members: Mapping[str, Any], **ids: str | None) -> None:
 def must_name_number(members: Mapping[str, Any], mer_reference_id: str | None) -> None:
     """
     Compare every mer_reference_id that an answer names.
+
+    Args:
+        mer_reference_id: None is not compared.
 
     Raises:
         MismatchedResponseError: It names another one.
@@ -228,6 +234,9 @@ class KnownOrder:
 def must_hold_number(what: str, object_id: str | None, number: str | None) -> None:
     """
     Compare the number that an id of digits holds (gateway.md 5.22) with *number*.
+
+    Args:
+        what: Whose id it is, in the message.
 
     Raises:
         MismatchedResponseError: They differ.

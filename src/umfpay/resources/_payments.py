@@ -114,6 +114,14 @@ class Payments(BulkQueries[Payment]):
         Have the SMS code sent to the customer's phone (gateway.md 5.4).
 
         Calling it again sends another code; the gateway allows one a minute.
+
+        Args:
+            payer: The customer with the card: the data that `execute()` needs, too.
+
+        Raises:
+            APIError: The gateway refused.
+            TransportError: With `request_sent`: a code may have been sent.
+            MismatchedResponseError: The answer is about another payment.
         """
         return await self._sender.send(
             VERIFY.call(
@@ -169,6 +177,11 @@ class Payments(BulkQueries[Payment]):
     async def get(self, payment_id: str, **options: Unpack[CallOptions]) -> Payment:
         """
         Query a payment: the truth about its state (gateway.md 5.6).
+
+        Raises:
+            ConfigError: *payment_id* is no id.
+            APIError: The gateway refused: it knows no such payment of this merchant.
+            MismatchedResponseError: The answer is about another payment.
         """
 
         query = payment_query(needed_id("payment_id", payment_id))
@@ -181,6 +194,13 @@ class Payments(BulkQueries[Payment]):
     ) -> None:
         """
         Report the parcels of a paid order (gateway.md 5.21).
+
+        Args:
+            info: Who carries what, and the numbers of the parcels.
+
+        Raises:
+            OutcomeUnknownError: They may be reported; no money has moved.
+            APIError: The gateway refused.
         """
         await self._sender.send(
             UPDATE_EXPRESS_INFO.call(
@@ -195,7 +215,10 @@ class Payments(BulkQueries[Payment]):
 
 def payment_query(payment_id: str, ordered: KnownOrder | None = None) -> Call[Payment]:
     """
-    Return the query of a payment; its order must be *ordered*, as far as it is named.
+    Return the query of a payment (gateway.md 5.6).
+
+    Args:
+        ordered: What its order must be, as far as the answer names it.
     """
 
     def read(members: Members) -> Payment:

@@ -49,6 +49,10 @@ class Banks:
         Args:
             type: ``CREDIT_CARD`` or ``DEBIT_CARD``.
             max_age: Seconds that an earlier answer may be old; 0 always asks.
+
+        Raises:
+            ConfigError: *type* is not text.
+            MismatchedResponseError: The answer is the list of another kind.
         """
         kind = BankType(needed_object("type", type, str))
         known = self._known.get(kind)
@@ -79,6 +83,13 @@ class ExchangeRates:
     ) -> ExchangeRate:
         """
         Ask what one unit of *currency* costs in CNY now (gateway.md 5.13).
+
+        Args:
+            currency: Three letters of ISO 4217, ``"USD"``.
+
+        Raises:
+            ConfigError: *currency* is not text.
+            MismatchedResponseError: The answer holds no rate of this currency.
         """
         asked = Currency(needed_object("currency", currency, str))
 
@@ -112,6 +123,7 @@ class WeChat:
         Args:
             notify_url: The merchant's page that the customer's browser returns to
                 with ``open_id`` in the query; it can have no query of its own.
+            mer_reference_id: Sent in the gateway's own demonstration only.
 
         Raises:
             ConfigError: *notify_url* is no http(s) address or has a query.

@@ -136,6 +136,11 @@ class Refunds(BulkQueries[Refund]):
     async def get(self, refund_id: str, **options: Unpack[CallOptions]) -> Refund:
         """
         Query a refund (gateway.md 5.8).
+
+        Raises:
+            ConfigError: *refund_id* is no id.
+            APIError: The gateway refused: it knows no such refund of this merchant.
+            MismatchedResponseError: The answer is about another refund.
         """
         return await self._sender.send(
             GET.call(

@@ -89,6 +89,11 @@ def resolution(
 ) -> Resolution:
     """
     Return a `Resolution` with the advice that goes with its *outcome*, or another.
+
+    Args:
+        evidence: What says so: as in `Resolution`.
+        what: The payment, refund or row that is the evidence.
+        until: When asking again can give more.
     """
     return Resolution(
         outcome=outcome,

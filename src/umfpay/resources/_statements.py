@@ -67,6 +67,11 @@ class Statements:
         Args:
             mer_date: The merchant's own date of the orders.
             page_size: Rows asked for at once; pages are fetched as they are needed.
+
+        Raises:
+            ConfigError: *mer_date* is no day, or *page_size* no number from 1.
+            MismatchedResponseError: A page is of another day, or repeats the one before,
+                or the list ends early.
         """
         async for row in _rows(self.transactions_page, mer_date, page_size, options):
             yield row
@@ -81,6 +86,14 @@ class Statements:
     ) -> TransactionsPage:
         """
         Fetch one page of the list of a merchant date (gateway.md 5.15).
+
+        Args:
+            mer_date: The merchant's own date of the orders.
+            page_number: From 1.
+            page_size: Rows of a page at most.
+
+        Raises:
+            MismatchedResponseError: It is another page, or of another day.
         """
         return await self._sender.send(
             TRANSACTIONS.call(
@@ -99,6 +112,15 @@ class Statements:
     ) -> AsyncIterator[PaymentSummary | RefundSummary]:
         """
         Iterate over what UMF paid the merchant for on a day (gateway.md 9.4).
+
+        Args:
+            settle_date: When UMF paid it out.
+            page_size: Rows asked for at once; pages are fetched as they are needed.
+
+        Raises:
+            ConfigError: *settle_date* is no day, or *page_size* no number from 1.
+            MismatchedResponseError: A page is of another day, or repeats the one before,
+                or the list ends early.
         """
         fetch = self.reconciliation_page
 
@@ -115,6 +137,14 @@ class Statements:
     ) -> ReconciliationsPage:
         """
         Fetch one page with its grand total (gateway.md 5.16).
+
+        Args:
+            settle_date: When UMF paid it out.
+            page_number: From 1.
+            page_size: Rows of a page at most.
+
+        Raises:
+            MismatchedResponseError: It is another page, or of another day.
         """
         return await self._sender.send(
             RECONCILIATION.call(

@@ -34,6 +34,7 @@ from umfpay.transport._outcome import (
     unconfirmed,
 )
 from umfpay.transport._pipeline import Pipeline
+from umfpay.transport._retrying import RETRIED_STATUSES
 from umfpay.transport._signing import RequestSigner
 from umfpay.transport._tls import tls_context
 from umfpay.transport._verifying import AnswerVerifier
@@ -48,6 +49,7 @@ __all__ = [
     "GOOD_VERDICT",
     "LIST_LIMIT",
     "RESERVED_HEADERS",
+    "RETRIED_STATUSES",
     "WRITE_EFFECTS",
     "Answer",
     "AnswerVerifier",

@@ -13,8 +13,8 @@ from umfpay.transport._call import CallState, Effect
 from umfpay.transport._exchange import Failure, HTTPExchangeError
 
 
-# The server is busy or away, and says so itself (gateway.md 8.6).
 RETRIED_STATUSES: Final = frozenset({429, 502, 503, 504})
+"""The server is busy or away, and says so itself (gateway.md 8.6)."""
 
 # With these every attempt would end.
 _PERMANENT_FAILURES: Final = frozenset({Failure.ADDRESS, Failure.TOO_LARGE})
