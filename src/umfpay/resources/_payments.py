@@ -4,7 +4,6 @@ Payments: create, send the SMS code, execute, query, report parcels.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Final, Unpack
 
@@ -24,7 +23,6 @@ from umfpay.resources._endpoint import (
     Endpoint,
     ExpectedAnswer,
     Members,
-    RawRequest,
     Sender,
     member_of,
     order_of,
@@ -127,7 +125,7 @@ class Payments(BulkQueries[Payment]):
             VERIFY.call(
                 parameters={"payment_id": needed_id("payment_id", payment_id)},
                 body=_codec.PayerBody(payer=needed_object("payer", payer, NewPayer)),
-                read=_sms_sent(payment_id),
+                read=partial(_sms_sent, payment_id),
             ),
             options,
         )
@@ -277,15 +275,12 @@ def _executed(query: Call[Payment], payment_id: str) -> ExpectedAnswer[Payment]:
     return ExpectedAnswer(read, lookup)
 
 
-def _sms_sent(payment_id: str) -> Callable[[Members], SmsSent]:
-    def read(members: Members) -> SmsSent:
-        _must_name_payment(payment_id, members)
-        sent = _codec.read_sms(members)
-        must_match("payment", payment_id, sent.payment_id)
+def _sms_sent(payment_id: str, members: Members) -> SmsSent:
+    _must_name_payment(payment_id, members)
+    sent = _codec.read_sms(members)
+    must_match("payment", payment_id, sent.payment_id)
 
-        return sent
-
-    return read
+    return sent
 
 
 def _must_name_payment(payment_id: str, members: Members) -> None:
@@ -314,17 +309,15 @@ def _must_be_payment(
         ordered.must_be(payment.order)
 
 
-def _request_id(request: RawRequest) -> str:
-    return request.ids["payment_id"]
-
-
 GET: Final = Endpoint[Payment](
     "payments.get",
     "GET",
     "/payments/payment/{payment_id}",
     Effect.READ,
     about="payment",
-    expected=lambda request: ExpectedAnswer(payment_query(_request_id(request)).read),
+    expected=lambda request: ExpectedAnswer(
+        payment_query(request.ids["payment_id"]).read
+    ),
     also=(
         "POST /payments/payment/{payment_id}",
         "POST /payments/payment/{payment_id}/query",
@@ -344,7 +337,9 @@ VERIFY: Final = Endpoint[SmsSent](
     "/payments/payment/{payment_id}/verify",
     Effect.SMS,
     about="payment",
-    expected=lambda request: ExpectedAnswer(_sms_sent(_request_id(request))),
+    expected=lambda request: ExpectedAnswer(
+        partial(_sms_sent, request.ids["payment_id"])
+    ),
 )
 EXECUTE: Final = Endpoint[Payment](
     "payments.execute",
@@ -353,7 +348,7 @@ EXECUTE: Final = Endpoint[Payment](
     Effect.MONEY,
     about="payment",
     expected=lambda request: _executed(
-        payment_query(_request_id(request)), _request_id(request)
+        payment_query(request.ids["payment_id"]), request.ids["payment_id"]
     ),
 )
 UPDATE_EXPRESS_INFO: Final = Endpoint[None](
@@ -363,7 +358,7 @@ UPDATE_EXPRESS_INFO: Final = Endpoint[None](
     Effect.CREATE,
     about="payment",
     expected=lambda request: ExpectedAnswer(
-        partial(_must_name_payment, _request_id(request))
+        partial(_must_name_payment, request.ids["payment_id"])
     ),
 )
 ENDPOINTS: Final = (GET, CREATE, VERIFY, EXECUTE, UPDATE_EXPRESS_INFO)
