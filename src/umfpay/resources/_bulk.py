@@ -308,16 +308,14 @@ def _is_fatal(error: UMFError) -> bool:
 
 
 async def _remaining_ids(ids: Ids, kept: Checkpoint | None) -> AsyncIterator[str]:
-    if isinstance(ids, AsyncIterable):
-        async for one in ids:
-            if kept is None or one not in kept:
-                yield one
-
-        return
-
-    for one in ids:
+    async for one in ids if isinstance(ids, AsyncIterable) else _awaited(ids):
         if kept is None or one not in kept:
             yield one
+
+
+async def _awaited(ids: Iterable[str]) -> AsyncIterator[str]:
+    for one in ids:
+        yield one
 
 
 def _check(concurrency: object) -> None:
@@ -354,7 +352,7 @@ class Checkpoint:
 
             raise self._unusable(Text(reason, reason)) from error
 
-        self.before = len(self._done)
+        self.before: int = len(self._done)
         """How many were done before."""
 
     def __contains__(self, one: str) -> bool:

@@ -69,6 +69,9 @@ def open_download(
     Open a file of the gateway as a stream of bytes.
 
     Args:
+        name: Resource and verb of the call.
+        path: Below the base URL.
+        query: Parameters of the address.
         day: That the file's first line must name, where it has one.
         framed: Without the first line of a transaction file it is not proven.
     """

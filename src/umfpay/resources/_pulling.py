@@ -101,6 +101,13 @@ async def pull(
     """
     Have the file of each day in *folder*; give each as it is there.
 
+    Args:
+        first: First day.
+        last: Last day, 3,660 days later at most.
+        folder: It is made if it is missing.
+        asked: What is asked for beside days.
+        download: Saves the file of a day.
+
     Raises:
         StatementError: A file that was fetched is not whole, or of another day or
             merchant.

@@ -46,7 +46,7 @@ class ArrivingBody:
         self._unread = 0
         self._end: BaseException | type[BaseException] | None = None
         self._came = asyncio.Event()
-        self.ended_clean = False
+        self.ended_clean: bool = False
         exchange.limit = inf
 
     def feed(self, parts: list[bytes]) -> None:

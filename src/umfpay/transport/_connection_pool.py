@@ -69,7 +69,7 @@ class ConnectionPool:
     ) -> None:
         origin = origin_of(base_url)
         assert origin is not None
-        self.loop = asyncio.get_running_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         tls = ssl_context or tls_context
         self._connector = Connector(origin, connect_timeout, proxy, tls)
         # Through a tunnel the proxy does not read.

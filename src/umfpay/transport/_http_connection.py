@@ -122,11 +122,11 @@ class HttpConnection(asyncio.Protocol):
         self._transport: Any = None
         self._is_tls = False
         self.exchange: PendingExchange | None = None
-        self.is_connected = False
-        self.is_closing = False
-        self.idle_until = 0.0
+        self.is_connected: bool = False
+        self.is_closing: bool = False
+        self.idle_until: float = 0.0
         self._idle_limit = IDLE_SECONDS
-        self.last_words = _ENDED_EARLY
+        self.last_words: str = _ENDED_EARLY
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """
@@ -137,7 +137,9 @@ class HttpConnection(asyncio.Protocol):
         self.is_connected = True
         self.idle_until = self._loop.time() + IDLE_SECONDS
         self._is_tls = transport.get_extra_info("ssl_object") is not None
-        self.is_readable = _readable_now(transport.get_extra_info("socket").fileno())
+        self.is_readable: Callable[[], bool] = _readable_now(
+            transport.get_extra_info("socket").fileno()
+        )
 
         if self.is_closing:
             self._loop.call_soon(self._transport.abort)
