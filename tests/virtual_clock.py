@@ -22,18 +22,27 @@ import async_solipsism  # type: ignore[import-untyped]  # no types, no stubs
 from umfpay._session import _binding
 from umfpay.errors import _base
 from umfpay.flows import _options
-from umfpay.protocol import _rsa, _signing
+from umfpay.protocol import _rsa, _signatures
 from umfpay.tokens import TokenCache, _memory
 
 
 T = TypeVar("T")
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
-# To check a private key takes longer than many calls: once is enough.
-_private_operations: Final = functools.cache(_rsa.private_operations)
+_operations: Final[dict[tuple[int, str], Any]] = {}
 
 # 2026-11-23 10:00 in China.
 START: Final = 1_795_399_200.0
+
+
+def _private_operations(key: Any, backend: Any) -> Any:
+    # To check a private key takes longer than many calls: once is enough.
+    name = key.value.n, backend
+
+    if name not in _operations:
+        _operations[name] = _rsa.private_operations(key, backend)
+
+    return _operations[name]
 
 
 class _Clock(async_solipsism.clock.Clock):  # type: ignore[misc]  # no types
@@ -143,7 +152,7 @@ def virtual_clocks(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
             (_base, "datetime", Virtual),
             (_base, "time", SimpleNamespace(monotonic=loop.time)),
             (_options, "datetime", Virtual),
-            (_signing, "private_operations", _private_operations),
+            (_signatures, "private_operations", _private_operations),
         ):
             stack.enter_context(mock.patch.object(module, name, value))
 

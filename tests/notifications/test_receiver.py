@@ -181,7 +181,7 @@ def test_nothing_is_parsed_that_nobody_has_signed(receiver, headers, monkeypatch
     A megabyte of small arrays never reaches the scanner: the loop is not held by it.
     """
     scanned = []
-    monkeypatch.setattr("umfpay.protocol._envelopes.scan", scanned.append)
+    monkeypatch.setattr("umfpay.protocol._signatures.scan", scanned.append)
 
     with pytest.raises(NotificationSignatureError):
         receiver.read(b'{"a":[' + b"[]," * 340_000 + b"1]}", headers)

@@ -4,13 +4,7 @@ What goes over the wire, without I/O: keys, signatures, sealing, envelopes, code
 The only door to RSA libraries.
 """
 
-from umfpay.protocol._envelopes import (
-    Envelope,
-    Verdict,
-    open_envelope,
-    sign_envelope,
-    verify_notification,
-)
+from umfpay.protocol._encryption import LocalCipher, Opener, Sealer
 from umfpay.protocol._inspection import KeyReport, inspect_key
 from umfpay.protocol._json import JSONRefusedError, dump_json, parse_json
 from umfpay.protocol._key_files import KeySource, is_key_text
@@ -20,7 +14,6 @@ from umfpay.protocol._keys import (
     check_key_pair,
     make_certificate,
 )
-from umfpay.protocol._local_encryption import LocalCipher
 from umfpay.protocol._object_ids import (
     OBJECT_ID,
     new_object_id,
@@ -42,8 +35,15 @@ from umfpay.protocol._return_codes import (
     operation_of,
     return_codes,
 )
-from umfpay.protocol._sealing import Opener, Sealer
-from umfpay.protocol._signing import Signer, Verifier
+from umfpay.protocol._signatures import (
+    Envelope,
+    Signer,
+    Verdict,
+    Verifier,
+    open_envelope,
+    sign_envelope,
+    verify_notification,
+)
 
 
 __all__ = [

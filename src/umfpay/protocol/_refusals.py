@@ -10,8 +10,8 @@ import attrs
 
 from umfpay import errors
 from umfpay.errors import APIError, Text, escape
-from umfpay.protocol._envelopes import Envelope, Verdict
 from umfpay.protocol._return_codes import find_code
+from umfpay.protocol._signatures import Envelope, Verdict
 
 
 @attrs.frozen

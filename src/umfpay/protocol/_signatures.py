@@ -1,32 +1,143 @@
 """
-Envelopes: parse an answer and check the gateway's signature (gateway.md 3.2).
+Signatures, and the envelopes that carry them (gateway.md 3): SHA256withRSA, PKCS#1 v1.5,
+base64 in one line.
+
+`Signer` and `Verifier` work on bytes; `open_envelope()` and `verify_notification()` say
+of what the gateway sent whether it is signed. Every check of a signature, that of a
+download too, ends in `Verifier.verify_digest()`.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from functools import partial
 from typing import Any, Final, Literal
 
 import attrs
 
-from umfpay.protocol._json import JSONRefusedError, dump_json, parse_exact
-from umfpay.protocol._scanning import scan_carefully
-from umfpay.protocol._signing import Signer, Verifier
+from umfpay.protocol._json import JSONRefusedError, dump_json
+from umfpay.protocol._keys import (
+    PrivateKey,
+    PublicKey,
+    must_be_private,
+    must_be_public,
+)
+from umfpay.protocol._rsa import (
+    BackendName,
+    choose,
+    private_off_loop,
+    private_operations,
+    public_off_loop,
+    public_operations,
+)
+from umfpay.protocol._signed_text import ScannedAnswer, scan
+from umfpay.sensitive import fitting
 
 
-SUCCESS: Final = "0000"
+_SUCCESS: Final = "0000"
 
 Place = Literal["meta", "header", "both", "none"]
 
 _OBJECT_BEGIN: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\n\r]*\{")
-# How the gateway writes: meta first, sign first in it, no white space, no escapes.
-_USUAL_SIGN: Final = re.compile(rb'\{"meta":\{"sign":"[A-Za-z0-9+/=]*"([,}])')
-_SIGN_START: Final = len('{"meta":{')
 _BAD_HEADER_REASON: Final = "the header Signature does not verify"
 _NO_HEADER_REASON: Final = "there is no header Signature"
+
+
+class Signer:
+    """
+    Signs bytes. Safe to share between threads.
+
+    Args:
+        key: The merchant's key.
+        backend: ``"auto"`` takes cryptography where it is installed.
+
+    Attributes:
+        backend: ``pycryptodome`` or ``cryptography``.
+        off_loop: Whether a signature takes too long for an event loop.
+    """
+
+    backend: str
+    off_loop: bool
+
+    def __init__(self, key: PrivateKey, *, backend: BackendName = "auto") -> None:
+        # A frame that an error leaves must not show the text of a key.
+        key = fitting(key, PrivateKey)
+        must_be_private(key)
+        chosen = choose(backend)
+        self.backend = chosen
+        self.off_loop = private_off_loop(chosen, key.bits)
+        self._rsa = private_operations(key.hidden, chosen)
+
+    def sign(self, data: bytes, /) -> str:
+        """
+        Return the signature of *data*: base64 in one line.
+        """
+        digest = hashlib.sha256(data).digest()
+
+        return base64.b64encode(self._rsa.sign(digest)).decode("ascii")
+
+
+class Verifier:
+    """
+    Verifies signatures with any of several keys. Safe to share between threads.
+
+    Args:
+        keys: All valid at once, for the days of a change of keys.
+        backend: ``"auto"`` takes cryptography where it is installed.
+
+    Attributes:
+        keys: The keys.
+        backend: ``pycryptodome`` or ``cryptography``.
+        off_loop: Whether a check takes too long for an event loop.
+    """
+
+    keys: tuple[PublicKey, ...]
+    backend: str
+    off_loop: bool
+
+    def __init__(
+        self, keys: Sequence[PublicKey], *, backend: BackendName = "auto"
+    ) -> None:
+        keys = fitting(tuple(keys), PublicKey)
+        must_be_public(keys)
+        chosen = choose(backend)
+        self.keys = tuple(keys)
+        self.backend = chosen
+        self.off_loop = any(public_off_loop(key.bits) for key in self.keys)
+        self._rsa = tuple(
+            ((key.bits + 7) // 8, public_operations(*key.numbers, chosen))
+            for key in self.keys
+        )
+
+    def verify(self, data: bytes, signature: str, /) -> bool:
+        """
+        Tell whether *signature* of *data* is one of our keys'.
+
+        Args:
+            signature: Strict base64 of exactly a key's length; anything else is False.
+        """
+        return self.verify_digest(hashlib.sha256(data).digest(), signature)
+
+    def verify_digest(self, digest: bytes, signature: str, /) -> bool:
+        """
+        Tell the same of the SHA-256 *digest* of what was signed.
+        """
+        try:
+            raw = base64.b64decode(signature, validate=True)
+        except (binascii.Error, ValueError):
+            return False
+
+        # "AB==" and "AA==" are the same byte: only one spelling is a signature.
+        if base64.b64encode(raw) != signature.encode("ascii"):
+            return False
+
+        return any(
+            len(raw) == size and rsa.verify(digest, raw) for size, rsa in self._rsa
+        )
 
 
 class Verdict(StrEnum):
@@ -70,58 +181,6 @@ class Envelope:
         All codes of the answer.
         """
         return (self.ret_code, *self.other_codes)
-
-
-# Not frozen: each call makes one, and that would double its time.
-@attrs.define(eq=False)
-class ScannedAnswer:
-    """
-    An answer that could be read.
-
-    Attributes:
-        members: Its members.
-        signed_text: Returns what the gateway signed: the answer in compact form, as
-            transmitted, without the member sign of the top-level meta (gateway.md 3.2).
-    """
-
-    members: dict[str, Any] = attrs.field(repr=False)
-    signed_text: Callable[[], bytes] = attrs.field(repr=False)
-
-
-def scan(body: bytes) -> ScannedAnswer:
-    """
-    Read the answer *body*.
-
-    Nearly every answer is, byte for byte, what we would write of its members: that
-    proves that none is repeated.
-
-    Raises:
-        JSONRefusedError: It is no JSON object that we accept; says why.
-    """
-    members = parse_exact(body)
-
-    if members is None:
-        return ScannedAnswer(*scan_carefully(body))
-
-    usual = _USUAL_SIGN.match(body)
-
-    if usual is not None:
-        # A comma goes with the member that it follows, a "}" ends meta.
-        sign = (_SIGN_START, usual.end() - (usual[1] == b"}"))
-
-        return ScannedAnswer(members, partial(_cut_exact, body, sign))
-
-    meta = members.get("meta")
-
-    if type(meta) is dict and "sign" in meta:
-        return ScannedAnswer(*scan_carefully(body))
-
-    return ScannedAnswer(members, lambda: body)
-
-
-def _cut_exact(body: bytes, sign: tuple[int, int]) -> bytes:
-    # It has the form of signed text already, without any white space.
-    return body[: sign[0]] + body[sign[1] :]
 
 
 def open_envelope(
@@ -268,9 +327,9 @@ def _envelope(verdict: Verdict, scanned: ScannedAnswer) -> Envelope:
     if not isinstance(meta, dict):
         return Envelope(verdict=verdict, members=scanned.members)
 
-    if meta.get("ret_code") == SUCCESS and not meta.get("error_code"):
+    if meta.get("ret_code") == _SUCCESS and not meta.get("error_code"):
         # Nearly every answer.
-        code, others = SUCCESS, []
+        code, others = _SUCCESS, []
     else:
         code, *others = _ret_codes(meta) or ("",)
 
@@ -293,9 +352,9 @@ def _ret_codes(meta: Mapping[str, Any]) -> list[str]:
     """
     ret_codes = _texts(meta.get("ret_code"))
     codes = dict.fromkeys([*_texts(meta.get("error_code")), *ret_codes])
-    refusals = [code for code in codes if code != SUCCESS]
+    refusals = [code for code in codes if code != _SUCCESS]
 
-    return [*refusals, SUCCESS] if SUCCESS in ret_codes else refusals
+    return [*refusals, _SUCCESS] if _SUCCESS in ret_codes else refusals
 
 
 def _texts(value: object) -> list[str]:
