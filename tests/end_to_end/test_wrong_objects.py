@@ -64,7 +64,7 @@ def _models():
         for cls in vars(models).values()
         if inspect.isclass(cls)
         and attrs.has(cls)
-        and cls.__module__.rpartition(".")[2] in ("_payer", "_order", "_new")
+        and not issubclass(cls, models.Received | models.Money)
     ]
 
 

@@ -24,15 +24,6 @@ from umfpay.models._enums import (
 from umfpay.models._money import (
     Money,
 )
-from umfpay.models._new import (
-    ExpressInfo,
-    NewCustomsDeclaration,
-    NewPayment,
-    NewRefund,
-    NewStandaloneDeclaration,
-    Parcel,
-    RefundSubOrder,
-)
 from umfpay.models._objects import (
     Address,
     Amount,
@@ -44,6 +35,7 @@ from umfpay.models._objects import (
     Payer,
     PayerInfo,
     PayInfo,
+    Received,
     ReceivedAgreement,
     ReceivedCard,
     ReceivedQRCode,
@@ -81,8 +73,14 @@ from umfpay.models._payment import (
     StandaloneDeclaration,
     TransactionsPage,
 )
-from umfpay.models._received import (
-    Received,
+from umfpay.models._requests import (
+    ExpressInfo,
+    NewCustomsDeclaration,
+    NewPayment,
+    NewRefund,
+    NewStandaloneDeclaration,
+    Parcel,
+    RefundSubOrder,
 )
 from umfpay.models._tables import (
     CREDIT_BANKS,

@@ -1,11 +1,14 @@
 """
-Objects of an answer that are parts of others (gateway.md 6).
+What we read: `Received`, which each such object is, and the objects that are parts of
+others (gateway.md 6).
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 import attrs
 
@@ -24,8 +27,33 @@ from umfpay.models._enums import (
     LinkRef,
     PaymentMethod,
 )
-from umfpay.models._received import Received, wire
 from umfpay.sensitive import Private
+
+
+def _names(extra: Mapping[str, Any]) -> str:
+    """
+    Show names only: nobody knows how private an unknown value is.
+    """
+    return f"<{', '.join(extra)}>"
+
+
+def wire(*variants: str, default: Any = None) -> Any:
+    """
+    A member that the gateway also calls by other names.
+    """
+    return attrs.field(default=default, metadata={"wire": variants})
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Received:
+    """
+    An object that the gateway gave: every member may be missing.
+
+    Attributes:
+        extra: Members that this version does not know, or whose form it does not.
+    """
+
+    extra: Mapping[str, Any] = attrs.field(factory=dict, repr=_names)
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -297,10 +325,3 @@ class SubOrder(Received):
     invoice_id: str | None = None
     items: tuple[Item, ...] = ()
     tracking_number: str | None = None
-
-
-def link_by_ref(links: tuple[Link, ...], ref: str) -> Link | None:
-    """
-    Return the link with *ref*, wherever it stands (gateway.md, trap 8).
-    """
-    return next((link for link in links if link.ref == ref), None)

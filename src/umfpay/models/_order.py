@@ -1,18 +1,26 @@
 """
-The order of a request: goods, sub orders, risk information.
+The order of a request: goods, sub orders, risk information; and the rules of an order.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date, timedelta
+from decimal import Decimal
+from typing import Final
 
 import attrs
 
+from umfpay.errors import InvalidValueError
 from umfpay.models import _checks as checks
 from umfpay.models._enums import ItemType
-from umfpay.models._money import Money
+from umfpay.models._money import Money, exact_sum
 from umfpay.sensitive import Private, hides_arguments
+
+
+_TRANS_CODE: Final = re.compile(r"[0-9]{8}")
+_MAX_SUB_ORDERS: Final = 10
 
 
 @hides_arguments
@@ -97,3 +105,82 @@ class RiskInfo:
     user_agent: str | None = checks.optional_text()
     success_transactions_number: str | None = checks.optional_text()
     risk_expand: str | None = checks.optional_text()
+
+
+def check_order(order: NewOrder) -> None:
+    """
+    Check the rules that hold between the members of a payment's order (gateway.md 5.3).
+
+    Raises:
+        ConfigError: Names the member that breaks a rule.
+    """
+    subs = order.sub_orders
+
+    if not 1 <= len(subs) <= _MAX_SUB_ORDERS:
+        raise InvalidValueError.of(
+            "order.sub_orders",
+            f"1 to {_MAX_SUB_ORDERS} are needed, not {len(subs)}",
+            f"需要 1 到 {_MAX_SUB_ORDERS} 个子订单，而不是 {len(subs)} 个",
+        )
+
+    _check_unique("order.sub_orders", [sub.mer_sub_reference_id for sub in subs])
+
+    for index, sub in enumerate(subs):
+        _check_sub_order(f"order.sub_orders[{index}]", sub, order)
+
+    _check_sum("order.amount", order.amount.total, [sub.amount.total for sub in subs])
+
+
+def _check_sub_order(name: str, sub: NewSubOrder, order: NewOrder) -> None:
+    if _TRANS_CODE.fullmatch(sub.trans_code) is None:
+        raise InvalidValueError.of(
+            f"{name}.trans_code", "it must be 8 digits", "必须是 8 位数字"
+        )
+
+    for index, item in enumerate(sub.items):
+        _check_currency(f"{name}.items[{index}]", item.amount.currency, order)
+
+    _check_currency(name, sub.amount.currency, order)
+
+    if sub.trans_code.startswith("01") and not sub.items:
+        raise InvalidValueError.of(
+            f"{name}.items",
+            "goods (trans_code 01...) list their items",
+            "货物类必须列出商品",
+        )
+
+    if sub.items:
+        _check_unique(f"{name}.items", [item.mer_item_id for item in sub.items])
+        _check_sum(
+            f"{name}.amount",
+            sub.amount.total,
+            [item.amount.total for item in sub.items],
+        )
+
+
+def _check_currency(name: str, currency: str, order: NewOrder) -> None:
+    if currency != order.amount.currency:
+        raise InvalidValueError.of(
+            f"{name}.amount.currency",
+            f"it must be {order.amount.currency} as the order",
+            f"必须与订单币种 {order.amount.currency} 一致",
+        )
+
+
+def _check_unique(name: str, ids: list[str]) -> None:
+    for index, one in enumerate(ids):
+        if one in ids[:index]:
+            raise InvalidValueError.of(
+                f"{name}[{index}]", f"{one} is there twice", f"{one} 重复"
+            )
+
+
+def _check_sum(name: str, total: Decimal, parts: list[Decimal]) -> None:
+    found = exact_sum(parts)
+
+    if found != total:
+        raise InvalidValueError.of(
+            name,
+            f"{total} is not the sum of its parts, {found}",
+            f"{total} 不等于各部分之和 {found}",
+        )

@@ -1,11 +1,15 @@
 """
-The payer of a request: card, QR code, WeChat, stored agreement, company.
+The payer of a request: card, QR code, WeChat, stored agreement, company; and the rules
+of who may pay how.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 import attrs
 
+from umfpay.errors import InvalidValueError
 from umfpay.models import _checks as checks
 from umfpay.models._enums import (
     BusinessType,
@@ -15,6 +19,46 @@ from umfpay.models._enums import (
     PaymentMethod,
 )
 from umfpay.sensitive import Private, Sealed, Secret, hides_arguments
+
+
+_M = PaymentMethod
+_WEB_METHODS: Final = frozenset(
+    {_M.CREDIT_CARD, _M.DEBIT_CARD, _M.WECHAT_SCAN, _M.ALIPAY_SCAN, _M.NOT_APPLICABLE}
+)
+
+# payment_method x interface_type x business_type (gateway.md 7.4); H5 is the mobile
+# cashier page. Companies use the cashier too (gateway.md 10.8), though the table leaves
+# that cell open.
+_METHODS_OF_INTERFACE: Final = {
+    (InterfaceType.SERVER_TO_SERVER, BusinessType.B2C): frozenset(
+        {
+            _M.CREDIT_CARD,
+            _M.DEBIT_CARD,
+            _M.WECHAT_SCAN,
+            _M.WECHAT_IN_APP,
+            _M.WECHAT_WEB,
+            _M.ALIPAY_SCAN,
+            _M.WECHAT_H5,
+        }
+    ),
+    (InterfaceType.SERVER_TO_WEB, BusinessType.B2C): _WEB_METHODS,
+    (InterfaceType.SERVER_TO_H5WEB, BusinessType.B2C): _WEB_METHODS,
+    (InterfaceType.SERVER_TO_WEB, BusinessType.B2B): frozenset({_M.NOT_APPLICABLE}),
+    (InterfaceType.SERVER_TO_H5WEB, BusinessType.B2B): frozenset({_M.NOT_APPLICABLE}),
+    (InterfaceType.DIRECT_TO_BANK, BusinessType.B2C): frozenset(
+        {_M.WECHAT_SCAN, _M.ALIPAY_SCAN}
+    ),
+    (InterfaceType.DIRECT_TO_BANK, BusinessType.B2B): frozenset({_M.NOT_APPLICABLE}),
+}
+
+# Where the customer's id number stands, by method (gateway.md 4).
+_ID_MEMBER_OF_METHOD: Final = {
+    _M.WECHAT_SCAN: "qr_code_scan",
+    _M.ALIPAY_SCAN: "qr_code_scan",
+    _M.WECHAT_IN_APP: "wechat_in_app",
+    _M.WECHAT_WEB: "wechat_in_app_web",
+    _M.WECHAT_H5: "wechat_H5",
+}
 
 
 @hides_arguments
@@ -46,56 +90,50 @@ class BankCard:
 
 @hides_arguments
 @attrs.frozen(kw_only=True)
-class QRCodeScan:
+class _IdPaper:
+    """
+    The customer's id paper (gateway.md 4): its number is sealed.
+    """
+
+    citizen_id_type: CitizenIdType | str | None = checks.enum(
+        CitizenIdType, CitizenIdType.IDENTITY_CARD
+    )
+    citizen_id_number: Secret | Sealed | str | None = checks.secret()
+
+
+@hides_arguments
+@attrs.frozen(kw_only=True)
+class QRCodeScan(_IdPaper):
     """
     The customer's id paper for a QR payment; the number is sealed.
     """
 
-    citizen_id_type: CitizenIdType | str | None = checks.enum(
-        CitizenIdType, CitizenIdType.IDENTITY_CARD
-    )
-    citizen_id_number: Secret | Sealed | str | None = checks.secret()
-
 
 @hides_arguments
 @attrs.frozen(kw_only=True)
-class WeChatInApp:
+class WeChatInApp(_IdPaper):
     """
     The customer's id paper for a payment in an app; the number is sealed.
     """
 
-    citizen_id_type: CitizenIdType | str | None = checks.enum(
-        CitizenIdType, CitizenIdType.IDENTITY_CARD
-    )
-    citizen_id_number: Secret | Sealed | str | None = checks.secret()
-
 
 @hides_arguments
 @attrs.frozen(kw_only=True)
-class WeChatInAppWeb:
+class WeChatInAppWeb(_IdPaper):
     """
     The customer of an official account: his open_id and id paper.
     """
 
     open_id: str = checks.text()
-    citizen_id_type: CitizenIdType | str | None = checks.enum(
-        CitizenIdType, CitizenIdType.IDENTITY_CARD
-    )
-    citizen_id_number: Secret | Sealed | str | None = checks.secret()
 
 
 @hides_arguments
 @attrs.frozen(kw_only=True)
-class WeChatH5:
+class WeChatH5(_IdPaper):
     """
     The customer's id paper for WeChat in a mobile browser (gateway.md 10.5); no
     document.
     """
-
-    citizen_id_type: CitizenIdType | str | None = checks.enum(
-        CitizenIdType, CitizenIdType.IDENTITY_CARD
-    )
-    citizen_id_number: Secret | Sealed | str | None = checks.secret()
 
 
 @hides_arguments
@@ -164,3 +202,63 @@ class NewPayer:
     enterprise_qualification: NewEnterprise | None = checks.part(NewEnterprise)
     external_customer_id: str | None = checks.optional_text()
     sub_mer_id: str | None = checks.optional_text()
+
+
+def check_payer(payer: NewPayer) -> None:
+    """
+    Check the rules that hold between the members of a payment's payer.
+
+    Raises:
+        ConfigError: Names the member that breaks a rule.
+    """
+    method, interface = payer.payment_method, payer.interface_type
+    cell = (InterfaceType(interface), BusinessType(payer.business_type))
+    allowed = _METHODS_OF_INTERFACE.get(cell, frozenset())
+
+    if method not in allowed:
+        raise InvalidValueError.of(
+            "payer.payment_method",
+            f"{method} does not go with interface_type {interface} and business_type"
+            f" {payer.business_type}",
+            f"{method} 不能与 {interface}、{payer.business_type} 组合",
+        )
+
+    direct = interface == InterfaceType.DIRECT_TO_BANK and method == _M.NOT_APPLICABLE
+
+    if direct and payer.bank_code is None:
+        raise InvalidValueError.of(
+            "payer.bank_code",
+            "it is needed for DIRECT_TO_BANK with NOT_APPLICABLE",
+            "DIRECT_TO_BANK 与 NOT_APPLICABLE 必须提供银行代码",
+        )
+
+    if payer.business_type == BusinessType.B2B:
+        if payer.enterprise_qualification is None:
+            raise InvalidValueError.of(
+                "payer.enterprise_qualification",
+                "it is needed for B2B",
+                "B2B 必须提供企业资质",
+            )
+
+        return
+
+    _check_identity(payer)
+
+
+def _check_identity(payer: NewPayer) -> None:
+    member = _ID_MEMBER_OF_METHOD.get(PaymentMethod(payer.payment_method))
+
+    # On UMF's own pages the customer types these.
+    if member is None or payer.interface_type != InterfaceType.SERVER_TO_SERVER:
+        return
+
+    info = payer.payer_info
+    holder = None if info is None else getattr(info, member)
+
+    if info is None or info.name is None:
+        raise InvalidValueError.of("payer.payer_info.name", "it is needed", "缺失")
+
+    if holder is None or holder.citizen_id_number is None:
+        raise InvalidValueError.of(
+            f"payer.payer_info.{member}.citizen_id_number", "it is needed", "缺失"
+        )

@@ -14,11 +14,11 @@ from umfpay.models._objects import (
     Amount,
     Link,
     Payer,
+    Received,
     ReceivedRiskInfo,
     SubOrder,
-    link_by_ref,
+    wire,
 )
-from umfpay.models._received import Received, wire
 from umfpay.sensitive import Private
 
 
@@ -78,9 +78,9 @@ class Payment(Received):
 
     def link(self, ref: LinkRef | str) -> Link | None:
         """
-        Return the link with *ref*, or None.
+        Return the link with *ref*, wherever it stands (gateway.md, trap 8), or None.
         """
-        return link_by_ref(self.links, ref)
+        return next((link for link in self.links if link.ref == ref), None)
 
     @property
     def qr_code_url(self) -> str | None:

@@ -1,5 +1,5 @@
 """
-Requests as wholes: payments, refunds, declarations, parcels.
+What we send as a whole: payments, refunds, declarations, parcels.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ import attrs
 
 from umfpay.errors import InvalidValueError
 from umfpay.models import _checks as checks
-from umfpay.models._create_rules import check_new_payment
 from umfpay.models._enums import CitizenIdType
 from umfpay.models._money import Money, exact_sum
-from umfpay.models._order import NewOrder, RiskInfo
-from umfpay.models._payer import NewPayer
+from umfpay.models._order import NewOrder, RiskInfo, check_order
+from umfpay.models._payer import NewPayer, check_payer
 from umfpay.sensitive import Private, Sealed, Secret, hides_arguments
 
 
@@ -40,7 +39,8 @@ class NewPayment:
     risk_info: RiskInfo | None = checks.part(RiskInfo)
 
     def __attrs_post_init__(self) -> None:
-        check_new_payment(self.payer, self.order)
+        check_payer(self.payer)
+        check_order(self.order)
 
 
 @hides_arguments
@@ -76,7 +76,7 @@ class NewRefund:
     notify_url: str | None = checks.url()
 
     def __attrs_post_init__(self) -> None:
-        check_same_currency(
+        _check_same_currency(
             self.amount,
             [(f"sub_orders[{i}]", x.amount) for i, x in enumerate(self.sub_orders)],
         )
@@ -89,7 +89,7 @@ class NewRefund:
             )
 
 
-def check_same_currency(amount: Money, others: Sequence[tuple[str, Money]]) -> None:
+def _check_same_currency(amount: Money, others: Sequence[tuple[str, Money]]) -> None:
     """
     Refuse amounts in another currency than *amount*, by name.
     """
