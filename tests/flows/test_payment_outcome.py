@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import attrs
 import pytest
 
-from tests import orders, virtual_clock
+from tests import virtual_clock
 from umfpay.errors import (
     APIError,
     CardError,
@@ -21,32 +22,60 @@ from umfpay.errors import (
     PaymentStateError,
     TransportError,
 )
-from umfpay.flows import begin_card_payment
-from umfpay.flows._options import FlowOptions
-from umfpay.flows._payment_outcome import (
-    paid_or_raise,
-    reconcile_refusal,
-    resolve_or_raise,
-    resolve_payment,
-    wait_until_paid,
-)
+from umfpay.flows import begin_card_payment, checkout, confirm_card_payment
 from umfpay.models import Payment, PaymentState
-from umfpay.resources import KnownOrder
-from umfpay.sensitive import Private
 
 
-def _payment(state, payment_id="PAY_A"):
-    return Payment(id=payment_id, state=state and PaymentState(state))
+@pytest.fixture(name="begun")
+async def _begun(session, order, card):
+    return await begin_card_payment(session, order, card(), bank_code="CCB")
 
 
-def _unknown_outcome_error(payment_id, cause=None, at=None):
+@pytest.fixture(name="confirm")
+def _confirm(session, box, begun, monkeypatch):
+    """
+    Confirm a payment whose execute ends with *error*, after *meanwhile* has happened.
+    """
+
+    async def confirm(error=None, meanwhile=None, **options):
+        async def execute(payment_id, payer, **more):
+            if meanwhile is not None:
+                await meanwhile(payment_id, payer)
+
+            raise error
+
+        if error is not None:
+            monkeypatch.setattr(session.payments, "execute", execute)
+
+        code = await box.code(begun)
+
+        return await confirm_card_payment(session, begun, code, **options)
+
+    return confirm
+
+
+@pytest.fixture(name="asked")
+def _asked(box, begun):
+    """
+    Return how often the payment was asked for.
+    """
+
+    async def asked():
+        sent = await box.sent(begun.payment_id)
+
+        return len([one for one in sent if one["method"] == "GET"])
+
+    return asked
+
+
+def _unknown_outcome_error(begun, cause=None, at=None):
     error = OutcomeUnknownError(
         "unclear",
         "不明",
         intent=Intent(
             call="payments.execute",
             at=at or virtual_clock.moment(),
-            payment_id=payment_id,
+            payment_id=begun.payment_id,
         ),
         reason="lost",
         money_may_have_moved=True,
@@ -60,13 +89,25 @@ def _refusal(kind, code="00060762", status=200):
     return kind("no", "否", ret_code=code, http_status=status, verified=True)
 
 
-def test_a_paid_payment_is_the_result():
+def _says(payment_id, state):
+    """
+    Return a gateway that says *state* whenever it is asked.
+    """
+    payment = Payment(id=payment_id, state=PaymentState(state))
+
+    async def get(_payment_id, **_options):
+        return payment
+
+    return get, payment
+
+
+async def test_a_paid_payment_is_the_result(session, begun, confirm):
     """
     Nothing else is.
     """
-    payment = _payment("TRADE_SUCCESS")
+    session.payments.get, payment = _says(begun.payment_id, "TRADE_SUCCESS")
 
-    assert payment is paid_or_raise(payment)
+    assert payment is await confirm()
 
 
 @pytest.mark.parametrize(
@@ -76,103 +117,121 @@ def test_a_paid_payment_is_the_result():
         ("TRADE_CANCEL", PaymentFailedError),
         ("TRADE_REVERSE", PaymentFailedError),
         ("TRADE_CLOSED", PaymentExpiredError),
-        ("WAIT_BUYER_PAY", PaymentExpiredError),
     ],
 )
-def test_every_other_end_is_an_error_with_the_payment(state, kind):
+async def test_every_other_end_is_an_error_with_the_payment(
+    session, begun, confirm, state, kind
+):
     """
-    No money moved by it, and the cause is kept.
+    No money moved by it.
     """
-    payment, cause = _payment(state), ValueError()
+    session.payments.get, payment = _says(begun.payment_id, state)
 
     with pytest.raises(kind) as caught:
-        paid_or_raise(payment, cause=cause)
+        await confirm()
 
     assert payment is caught.value.last
-    assert cause is caught.value.__cause__
     assert not caught.value.money_may_have_moved
 
 
-@pytest.fixture(name="waiting")
-async def _waiting(session):
-    return await session.payments.create(orders.card_payment())
+@pytest.fixture(name="claimed")
+def _claimed(session, order, steps, monkeypatch):
+    """
+    Wait on the cashier page for a payment that the answer to its create calls paid.
+    """
+    create = session.payments.create
+
+    async def claim(new, **options):
+        return attrs.evolve(
+            await create(new, **options), state=PaymentState.TRADE_SUCCESS
+        )
+
+    async def claimed(**options):
+        monkeypatch.setattr(session.payments, "create", claim)
+
+        return await checkout(
+            session,
+            order,
+            ret_url="http://127.0.0.1:9/back",
+            on_step=steps.hear,
+            **{"open_page": lambda url: None, **options},
+        )
+
+    return claimed
 
 
-async def _wait(session, payment, steps, *, seconds=5.0, arrivals=None, **options):
-    flow = FlowOptions.of(
-        session, deadline=seconds, on_step=steps.hear, arrivals=arrivals
-    )
-
-    return await wait_until_paid(flow, payment, ordered=KnownOrder(), **options)
-
-
-async def test_a_final_state_that_is_not_proven_is_asked_for(session, waiting, steps):
+async def test_a_final_state_that_is_not_proven_is_asked_for(claimed, steps):
     """
     The answer to a create may claim a success: nobody has paid.
     """
-    claimed = _payment("TRADE_SUCCESS", waiting.id)
-
     with pytest.raises(NotFinishedError) as caught:
-        await _wait(session, claimed, steps, seconds=1.5)
+        await claimed(deadline=1.5)
 
     assert "WAIT_BUYER_PAY" == caught.value.last.state
     assert caught.value.money_may_have_moved
-    assert ["waiting"] == steps
+    assert ["created", "opened", "waiting"] == steps
 
 
-async def test_a_proven_state_is_not_asked_for_again(session, box, waiting, steps):
+async def test_a_proven_state_is_not_asked_for_again(box, begun, confirm, asked, steps):
     """
     It came from a query or a notification.
     """
-    claimed = _payment("TRADE_SUCCESS", waiting.id)
+    await box.move(begun.payment_id, "pay")
+    payment = await confirm(on_step=steps.hear)
 
-    assert claimed is await _wait(session, claimed, steps, proven=True)
+    assert "TRADE_SUCCESS" == payment.state
     assert ["final"] == steps
-    assert [] == await box.sent(waiting.id)
+    assert 1 == await asked()
 
 
-async def test_a_claim_is_nothing_while_the_gateway_cannot_be_asked(
-    session, box, waiting, steps
-):
+async def test_a_claim_is_nothing_while_the_gateway_cannot_be_asked(box, claimed):
     """
     The error does not repeat the claim.
     """
-    await box.fault("drop_before", method="GET", path=waiting.id, times=0)
+    await box.fault("drop_before", method="GET", times=0)
 
     with pytest.raises(NotFinishedError) as caught:
-        await _wait(session, _payment("TRADE_SUCCESS", waiting.id), steps, seconds=1.5)
+        await claimed(deadline=1.5)
 
-    assert (waiting.id, None) == (caught.value.last.id, caught.value.last.state)
+    assert caught.value.last.id
+    assert caught.value.last.state is None
     assert caught.value.money_may_have_moved
 
 
-async def test_waiting_ends_when_somebody_pays(session, box, waiting, shop, steps):
+async def test_waiting_ends_when_somebody_pays(session, box, order, shop, steps):
     """
     The error states end it as well, and all are told as final.
     """
-    await box.move(waiting.id, "fail")
+
+    async def open_page(_url):
+        payments = (await box.control("GET", "/payments"))["payments"]
+        await box.move(payments[-1]["id"], "fail")
 
     with pytest.raises(PaymentFailedError):
-        await _wait(session, waiting, steps, arrivals=shop)
+        await checkout(
+            session,
+            order,
+            open_page=open_page,
+            ret_url="http://127.0.0.1:9/back",
+            notify_url=shop.url,
+            arrivals=shop,
+            on_step=steps.hear,
+        )
 
-    assert ["waiting", "final"] == steps
+    assert ["created", "opened", "waiting", "final"] == steps
 
 
-async def test_a_refusal_that_is_not_about_the_state_stays_what_it_is(
-    session, box, waiting
-):
+async def test_a_refusal_that_is_not_about_the_state_stays_what_it_is(confirm, asked):
     """
-    The payment is not asked for.
+    The payment is asked for before the execute, and not again.
     """
     refusal = _refusal(CardError, "00060730")
 
     with pytest.raises(CardError) as caught:
-        await reconcile_refusal(
-            FlowOptions.of(session, deadline=5), waiting, refusal, ordered=KnownOrder()
-        )
+        await confirm(refusal)
 
     assert refusal is caught.value
-    assert [] == await box.sent(waiting.id)
+    assert 1 == await asked()
 
 
 @pytest.mark.parametrize(
@@ -185,52 +244,42 @@ async def test_a_refusal_that_is_not_about_the_state_stays_what_it_is(
         ("00060764", PaymentStateError),
     ],
 )
-async def test_a_refusal_for_the_state_is_explained_by_its_code(
-    session, waiting, code, kind
-):
+async def test_a_refusal_for_the_state_is_explained_by_its_code(confirm, code, kind):
     """
     Where the state itself says nothing.
     """
     with pytest.raises(kind):
-        await reconcile_refusal(
-            FlowOptions.of(session, deadline=5),
-            waiting,
-            _refusal(PaymentStateError, code),
-            ordered=KnownOrder(),
-        )
+        await confirm(_refusal(PaymentStateError, code))
 
 
-async def test_a_refusal_for_the_state_is_explained_by_the_state(session, box, waiting):
+async def test_a_refusal_for_the_state_is_explained_by_the_state(box, confirm):
     """
     It failed meanwhile: the refusal is the cause.
     """
-    await box.move(waiting.id, "fail")
     refusal = _refusal(PaymentStateError, "00060763")
 
+    async def fail(payment_id, _payer):
+        await box.move(payment_id, "fail")
+
     with pytest.raises(PaymentFailedError) as caught:
-        await reconcile_refusal(
-            FlowOptions.of(session, deadline=5), waiting, refusal, ordered=KnownOrder()
-        )
+        await confirm(refusal, fail)
 
     assert refusal is caught.value.__cause__
 
 
 async def test_a_refusal_that_cannot_be_trusted_is_asked_about_once(
-    session, box, waiting
+    begun, confirm, asked
 ):
     """
     It does not become clearer by asking again.
     """
-    unknown = _unknown_outcome_error(waiting.id, _refusal(CardError, "00060730"))
+    unknown = _unknown_outcome_error(begun, _refusal(APIError, "00061234"))
 
     with pytest.raises(OutcomeUnknownError) as caught:
-        await resolve_or_raise(
-            FlowOptions.of(session, deadline=5),
-            unknown,
-        )
+        await confirm(unknown)
 
     assert unknown is caught.value
-    assert 1 == len(await box.sent(waiting.id))
+    assert 2 == await asked()
 
 
 @pytest.mark.parametrize(
@@ -242,37 +291,35 @@ async def test_a_refusal_that_cannot_be_trusted_is_asked_about_once(
     ],
 )
 async def test_a_gateway_that_may_be_at_work_is_asked_until_it_knows(
-    session, box, waiting, cause
+    box, begun, confirm, cause
 ):
     """
     It was paid between two questions.
     """
-    await box.fault("drop_before", method="GET", path=waiting.id, times=3)
-    await box.move(waiting.id, "pay")
-    payment = await resolve_payment(
-        FlowOptions.of(session, deadline=10),
-        _unknown_outcome_error(waiting.id, cause),
-        ordered=KnownOrder(),
-    )
+
+    async def pay_unseen(payment_id, _payer):
+        await box.fault("drop_before", method="GET", path=payment_id, times=3)
+        await box.move(payment_id, "pay")
+
+    payment = await confirm(_unknown_outcome_error(begun, cause), pay_unseen)
 
     assert PaymentState.TRADE_SUCCESS == payment.state
 
 
-async def test_asking_ends_at_the_deadline(session, box, waiting, elapsed):
+async def test_asking_ends_while_the_customer_still_waits(
+    begun, confirm, asked, elapsed
+):
     """
-    The next question would come after it; the error is the one that was asked about.
+    The next question would come after half a minute; the error is the execute's own.
     """
-    unknown = _unknown_outcome_error(waiting.id)
+    unknown = _unknown_outcome_error(begun)
 
     with pytest.raises(OutcomeUnknownError) as caught:
-        await resolve_or_raise(
-            FlowOptions.of(session, deadline=45),
-            unknown,
-        )
+        await confirm(unknown)
 
-    assert 31 == elapsed()
+    assert 15 == elapsed()
     assert unknown is caught.value
-    assert 6 == len(await box.sent(waiting.id))
+    assert 1 + 5 == await asked()
 
 
 @pytest.mark.parametrize(
@@ -280,68 +327,62 @@ async def test_asking_ends_at_the_deadline(session, box, waiting, elapsed):
     [("fail", PaymentFailedError), ("close", PaymentExpiredError)],
 )
 async def test_an_execute_that_was_not_carried_out_is_the_end_of_the_payment(
-    session, box, waiting, verb, kind
+    box, begun, confirm, verb, kind
 ):
     """
     The unclear outcome is the cause.
     """
-    await box.move(waiting.id, verb)
-    unknown = _unknown_outcome_error(waiting.id)
+    unknown = _unknown_outcome_error(begun)
+
+    async def end(payment_id, _payer):
+        await box.move(payment_id, verb)
 
     with pytest.raises(kind) as caught:
-        await resolve_payment(
-            FlowOptions.of(session, deadline=5),
-            unknown,
-            ordered=KnownOrder(),
-        )
+        await confirm(unknown, end)
 
     assert unknown is caught.value.__cause__
 
 
-async def test_an_order_that_can_no_longer_be_paid_was_not(session, waiting):
+async def test_an_order_that_can_no_longer_be_paid_was_not(begun, confirm):
     """
-    Its time is over on our clock.
+    Its time is over on our clock; the unclear outcome is the cause.
     """
-    with pytest.raises(PaymentExpiredError):
-        await resolve_payment(
-            FlowOptions.of(session, deadline=5),
-            _unknown_outcome_error(
-                waiting.id, at=virtual_clock.moment() - timedelta(hours=1)
-            ),
-            ordered=KnownOrder(),
-            expires_at=virtual_clock.moment() - timedelta(hours=1),
-        )
+    past = virtual_clock.moment() - timedelta(hours=1)
+    begun.order_expires_at = past
+    unknown = _unknown_outcome_error(begun, at=past)
+
+    with pytest.raises(PaymentExpiredError) as caught:
+        await confirm(unknown)
+
+    assert "WAIT_BUYER_PAY" == caught.value.last.state
+    assert unknown is caught.value.__cause__
+    assert not caught.value.money_may_have_moved
 
 
 @pytest.mark.parametrize("code", ["00060762", "00060763"])
 async def test_a_refusal_while_another_execute_is_under_way_is_no_end(
-    session, box, order, card, code
+    session, box, confirm, steps, code
 ):
     """
     The payment is waited for: its money may still move.
     """
     await box.settings(execute="pending", settle_after=30)
-    pending = await begin_card_payment(session, order, card(), bank_code="CCB")
-    payer = pending.payer(session, Private(await box.code(pending)))
-    payment = await session.payments.execute(pending.payment_id, payer)
-    refusal = _refusal(PaymentStateError, code)
-    found = await reconcile_refusal(
-        FlowOptions.of(session, deadline=5), payment, refusal, ordered=KnownOrder()
+    execute = session.payments.execute
+    payment = await confirm(
+        _refusal(PaymentStateError, code), execute, on_step=steps.hear
     )
 
-    assert "TRADE_PENDING" == found.state
+    assert "TRADE_SUCCESS" == payment.state
+    assert ["executing", "executed", "waiting", "final"] == steps
 
 
-async def test_a_refusal_is_no_end_while_the_gateway_cannot_be_asked(
-    session, box, waiting
-):
+async def test_a_refusal_is_no_end_while_the_gateway_cannot_be_asked(box, confirm):
     """
     It speaks for its own call alone.
     """
-    await box.fault("drop_before", method="GET", path=waiting.id, times=0)
-    refusal = _refusal(PaymentStateError, "00060762")
+
+    async def cut(payment_id, _payer):
+        await box.fault("drop_before", method="GET", path=payment_id, times=0)
 
     with pytest.raises(PaymentStateError):
-        await reconcile_refusal(
-            FlowOptions.of(session, deadline=1), waiting, refusal, ordered=KnownOrder()
-        )
+        await confirm(_refusal(PaymentStateError, "00060762"), cut)
