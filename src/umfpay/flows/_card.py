@@ -192,9 +192,10 @@ async def _ask_code(
 
 
 def _not_awaitable_error() -> ConfigError:
-    return ConfigError(
-        "verification_code: a function that can be awaited is needed.",
-        "verification_code：必须是可等待的函数（async def）。",
+    return ConfigError.of(
+        "verification_code",
+        "a function that can be awaited is needed",
+        "必须是可等待的函数（async def）",
     )
 
 
@@ -597,8 +598,6 @@ def _hidden_code(code: Private | str) -> Private:
         del code
 
     if hidden is None:
-        raise InvalidValueError(
-            "code: the SMS code is missing.", "code：缺少短信验证码。"
-        )
+        raise InvalidValueError.of("code", "the SMS code is missing", "缺少短信验证码")
 
     return hidden

@@ -149,13 +149,14 @@ class FlowOptions:
             or not isinstance(deadline, int | float)
             or not 0 < deadline <= _MAX_SECONDS
         ):
-            raise ConfigError(
-                "deadline: seconds above 0, at most ten years, are needed.",
-                "deadline：必须是大于 0 的秒数，且不超过十年。",
+            raise ConfigError.of(
+                "deadline",
+                "seconds above 0, at most ten years, are needed",
+                "必须是大于 0 的秒数，且不超过十年",
             )
 
         if on_step is not None and not callable(on_step):
-            raise ConfigError("on_step: a function is needed.", "on_step：必须是函数。")
+            raise ConfigError.of("on_step", "a function is needed", "必须是函数")
 
         return cls(
             session=session,

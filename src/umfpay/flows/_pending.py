@@ -387,9 +387,10 @@ async def stored_pending(session: UMFSession, payment_id: str) -> PendingCardPay
         PendingExpiredError: It has ended or expired, or was never kept.
     """
     if session.journal is None:
-        raise ConfigError(
-            "pending: an id alone is enough only with a journal.",
-            "pending：仅在使用日志（journal）时可只提供支付编号。",
+        raise ConfigError.of(
+            "pending",
+            "an id alone is enough only with a journal",
+            "仅在使用日志（journal）时可只提供支付编号",
         )
 
     document = await session.journal.sealed.find(payment_id)
@@ -420,9 +421,10 @@ async def needed_pending(
         # The type alone: it may be anything.
         given = kind_of(pending)
 
-        raise ConfigError(
-            f"pending: a PendingCardPayment is needed, not {given}.",
-            f"pending：需要 PendingCardPayment，而不是 {given}。",
+        raise ConfigError.of(
+            "pending",
+            f"a PendingCardPayment is needed, not {given}",
+            f"需要 PendingCardPayment，而不是 {given}",
             advice=Text(
                 "Read a stored one with PendingCardPayment.from_json().",
                 "已保存的请用 PendingCardPayment.from_json() 读取。",

@@ -165,9 +165,10 @@ async def qr_payment(
         del name, phone, citizen_id_number
 
     if method not in _SCAN_METHODS:
-        raise ConfigError(
-            "method: WECHAT_SCAN or ALIPAY_SCAN is needed.",
-            "method：必须是 WECHAT_SCAN 或 ALIPAY_SCAN。",
+        raise ConfigError.of(
+            "method",
+            "WECHAT_SCAN or ALIPAY_SCAN is needed",
+            "必须是 WECHAT_SCAN 或 ALIPAY_SCAN",
         )
 
     new = NewPayment(

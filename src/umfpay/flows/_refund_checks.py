@@ -174,9 +174,7 @@ def check_arguments(
         ("already", known, "Mapping[str, Money]"),
     ):
         if not good:
-            raise ConfigError(
-                f"{name}: {needed} is needed.", f"{name}：类型必须是 {needed}。"
-            )
+            raise ConfigError.of(name, f"{needed} is needed", f"类型必须是 {needed}")
 
 
 def must_be_paid(payment: Payment) -> None:
@@ -222,9 +220,10 @@ def amount_of(
         return reduce(add, (part.amount for part in goods))
 
     if so_far.total is None or so_far.amount_left is None:
-        raise ConfigError(
-            f"amount: {payment.id}: the gateway does not tell what was paid.",
-            f"amount：{payment.id}：平台未返回支付金额。",
+        raise ConfigError.of(
+            "amount",
+            f"{payment.id}: the gateway does not tell what was paid",
+            f"{payment.id}：平台未返回支付金额",
             advice=Text("Give the amount.", "请提供退款金额。"),
         )
 
@@ -324,11 +323,10 @@ def must_be_left(payment: Payment, new: NewRefund, so_far: RefundHistory) -> Non
         return
 
     if new.amount.currency != total.currency:
-        raise ConfigError(
-            f"amount: {payment.id} was paid in {total.currency}, not in"
-            f" {new.amount.currency}.",
-            f"amount：{payment.id} 的币种是 {total.currency}，不是"
-            f" {new.amount.currency}。",
+        raise ConfigError.of(
+            "amount",
+            f"{payment.id} was paid in {total.currency}, not in {new.amount.currency}",
+            f"{payment.id} 的币种是 {total.currency}，不是 {new.amount.currency}",
         )
 
     if new.amount.total > left:

@@ -64,9 +64,10 @@ async def declare_customs(
         OutcomeUnknownError: One may be declared; no money moves.
     """
     if not declarations or not isinstance(declarations, Sequence):
-        raise ConfigError(
-            "declarations: a list of at least one is needed.",
-            "declarations：必须是非空列表。",
+        raise ConfigError.of(
+            "declarations",
+            "a list of at least one is needed",
+            "必须是非空列表",
         )
 
     flow = FlowOptions.of(
@@ -161,9 +162,7 @@ async def report_tracking(
         APIError: The gateway refused it.
     """
     if not isinstance(parcels, Mapping):
-        raise InvalidValueError(
-            "parcels: a mapping is needed.", "parcels：必须是映射。"
-        )
+        raise InvalidValueError.of("parcels", "a mapping is needed", "必须是映射")
 
     info = ExpressInfo(
         sub_orders=[

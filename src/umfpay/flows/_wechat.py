@@ -62,11 +62,11 @@ async def authorize_url(
     _check_state(state)
 
     if not isinstance(notify_url, str) or _PAGE_PATTERN.fullmatch(notify_url) is None:
-        raise ConfigError(
-            "notify_url: an http(s) address of letters, digits, . _ ~ - : and / is"
-            " needed, without a query.",
-            "notify_url：必须是不带查询参数的 http(s) 地址，"
-            "且只含字母、数字及 . _ ~ - : /。",
+        raise ConfigError.of(
+            "notify_url",
+            "an http(s) address of letters, digits, . _ ~ - : and / is"
+            " needed, without a query",
+            "必须是不带查询参数的 http(s) 地址，且只含字母、数字及 . _ ~ - : /",
         )
 
     flow = FlowOptions.of(session, deadline=deadline)
@@ -101,9 +101,10 @@ def open_id_from(url: str | Mapping[str, str], *, state: str | None = None) -> s
         _check_state(state)
 
         if isinstance(url, Mapping):
-            raise ConfigError(
-                "url: the address is needed to check the state, not a mapping.",
-                "url：核对 state 需要完整地址，而不是映射。",
+            raise ConfigError.of(
+                "url",
+                "the address is needed to check the state, not a mapping",
+                "核对 state 需要完整地址，而不是映射",
             )
 
         last = path.rpartition("/")[2].encode("utf-8", "surrogatepass")
@@ -144,9 +145,10 @@ def _split_return_url(url: object) -> tuple[str, list[str]]:
     if not isinstance(url, str):
         kind = type(url).__name__
 
-        raise ConfigError(
-            f"url: text or a mapping is needed, not {kind}.",
-            f"url：必须是文本或映射，而不是 {kind}。",
+        raise ConfigError.of(
+            "url",
+            f"text or a mapping is needed, not {kind}",
+            f"必须是文本或映射，而不是 {kind}",
         )
 
     try:
@@ -161,9 +163,10 @@ def _split_return_url(url: object) -> tuple[str, list[str]]:
 
 def _check_state(state: str) -> None:
     if not isinstance(state, str) or _STATE_PATTERN.fullmatch(state) is None:
-        raise ConfigError(
-            "state: 1 to 128 letters, digits, _ and - are needed.",
-            "state：必须是 1 到 128 个字母、数字、_ 或 -。",
+        raise ConfigError.of(
+            "state",
+            "1 to 128 letters, digits, _ and - are needed",
+            "必须是 1 到 128 个字母、数字、_ 或 -",
         )
 
 
