@@ -36,59 +36,6 @@ Members = Mapping[str, Any]
 _log = logging.getLogger("umfpay")
 
 
-@attrs.frozen(kw_only=True)
-class RawRequest:
-    """
-    What the answer to a call of `request()` is compared with.
-
-    Args:
-        ids: Of the path, by their names in the endpoint's template.
-        query: Parameters of the address.
-        body: What the caller gives: models, dicts or anything else.
-        refund_ids: Of the session; a new refund is noted there.
-    """
-
-    ids: Mapping[str, str]
-    query: Mapping[str, str]
-    body: object
-    refund_ids: RefundIds
-
-    def text(self, *names: str) -> str | None:
-        """
-        Return the text at *names* in the body, one in the other; None if there is none.
-        """
-        return text_of(member_of(self.body, *names))
-
-    def day(self, name: str) -> date | None:
-        """
-        Return the day ``YYYYMMDD`` that a parameter names, None if it names none.
-        """
-        return day_of(self.query.get(name))
-
-    def number(self, name: str) -> int | None:
-        """
-        Return the whole number that a parameter names, None if it names none.
-        """
-        given = self.query.get(name, "")
-
-        return int(given) if given.isdecimal() else None
-
-
-@attrs.frozen
-class ExpectedAnswer(Generic[T]):
-    """
-    What the signed answer to one call must be about.
-
-    Args:
-        read: Returns the object that the answer holds; raises `MismatchedResponseError`
-            if it is another one than was asked for.
-        lookup: As in `Call`.
-    """
-
-    read: Callable[[Members], T]
-    lookup: Callable[[T], Call[Any] | None] | None = None
-
-
 class Endpoint(Generic[T]):
     """
     An entry of a resource: what all calls of one kind have in common.
@@ -153,73 +100,57 @@ def _pattern(way: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", template), re.IGNORECASE)
 
 
-class Download(Protocol):
+@attrs.frozen
+class ExpectedAnswer(Generic[T]):
     """
-    An open download: chunks of bytes, proven when the last one was given.
-    """
-
-    @property
-    def date(self) -> datetime | None:
-        """
-        The gateway's clock when it answered, None if it told none.
-        """
-        ...
-
-    def __aiter__(self) -> AsyncIterator[bytes]: ...
-
-
-class Sender(Protocol):
-    """
-    What resources need of a session.
-    """
-
-    async def send(self, call: Call[T], options: CallOptions) -> T:
-        """
-        Make the call; return what `Call.read` makes of the verified answer.
-        """
-        ...
-
-    async def exchange(
-        self, call: Call[T], options: CallOptions
-    ) -> tuple[T, CallState]:
-        """
-        Make the call as `send()` does; return the facts of its answer as well.
-        """
-        ...
-
-    def stream(
-        self, call: Call[Any], options: CallOptions
-    ) -> AbstractAsyncContextManager[Download]:
-        """
-        Open a download.
-        """
-        ...
-
-
-async def look_up(
-    query: Call[Any], state: CallState, ask: Callable[[Call[Any]], Awaitable[Any]]
-) -> CallVerdict:
-    """
-    Ask once for what a good answer leaves out, and compare it; say how the call ended.
+    What the signed answer to one call must be about.
 
     Args:
-        query: What names it.
-        state: Of the call that is answered.
-        ask: Makes a call within the same deadline.
+        read: Returns the object that the answer holds; raises `MismatchedResponseError`
+            if it is another one than was asked for.
+        lookup: As in `Call`.
     """
-    try:
-        await ask(query)
-    except UMFError as error:
-        if not query.may_fail or isinstance(error, MismatchedResponseError):
-            return unconfirmed(state, error)
 
-        _log.warning(
-            "%s: the answer could not be compared: %s",
-            state.call.name,
-            type(error).__name__,
-        )
+    read: Callable[[Members], T]
+    lookup: Callable[[T], Call[Any] | None] | None = None
 
-    return GOOD_VERDICT
+
+@attrs.frozen(kw_only=True)
+class RawRequest:
+    """
+    What the answer to a call of `request()` is compared with.
+
+    Args:
+        ids: Of the path, by their names in the endpoint's template.
+        query: Parameters of the address.
+        body: What the caller gives: models, dicts or anything else.
+        refund_ids: Of the session; a new refund is noted there.
+    """
+
+    ids: Mapping[str, str]
+    query: Mapping[str, str]
+    body: object
+    refund_ids: RefundIds
+
+    def text(self, *names: str) -> str | None:
+        """
+        Return the text at *names* in the body, one in the other; None if there is none.
+        """
+        return text_of(member_of(self.body, *names))
+
+    def day(self, name: str) -> date | None:
+        """
+        Return the day ``YYYYMMDD`` that a parameter names, None if it names none.
+        """
+        return day_of(self.query.get(name))
+
+    def number(self, name: str) -> int | None:
+        """
+        Return the whole number that a parameter names, None if it names none.
+        """
+        given = self.query.get(name, "")
+
+        return int(given) if given.isdecimal() else None
 
 
 def member_of(given: object, *names: str) -> Any:
@@ -290,3 +221,72 @@ def _decimal(given: object) -> Decimal | None:
         return Decimal(given) if isinstance(given, Decimal | int | str) else None
     except InvalidOperation:
         return None
+
+
+class Sender(Protocol):
+    """
+    What resources need of a session.
+    """
+
+    async def send(self, call: Call[T], options: CallOptions) -> T:
+        """
+        Make the call; return what `Call.read` makes of the verified answer.
+        """
+        ...
+
+    async def exchange(
+        self, call: Call[T], options: CallOptions
+    ) -> tuple[T, CallState]:
+        """
+        Make the call as `send()` does; return the facts of its answer as well.
+        """
+        ...
+
+    def stream(
+        self, call: Call[Any], options: CallOptions
+    ) -> AbstractAsyncContextManager[Download]:
+        """
+        Open a download.
+        """
+        ...
+
+
+class Download(Protocol):
+    """
+    An open download: chunks of bytes, proven when the last one was given.
+    """
+
+    @property
+    def date(self) -> datetime | None:
+        """
+        The gateway's clock when it answered, None if it told none.
+        """
+        ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+
+async def look_up(
+    query: Call[Any], state: CallState, ask: Callable[[Call[Any]], Awaitable[Any]]
+) -> CallVerdict:
+    """
+    Ask once for what a good answer leaves out, and compare it; say how the call ended.
+
+    Args:
+        query: What names it.
+        state: Of the call that is answered.
+        ask: Makes a call within the same deadline.
+    """
+    try:
+        await ask(query)
+    except UMFError as error:
+        if not query.may_fail or isinstance(error, MismatchedResponseError):
+            return unconfirmed(state, error)
+
+        _log.warning(
+            "%s: the answer could not be compared: %s",
+            state.call.name,
+            type(error).__name__,
+        )
+
+    return GOOD_VERDICT

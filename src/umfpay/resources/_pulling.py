@@ -103,7 +103,7 @@ async def pull(
 
     Args:
         first: First day.
-        last: Last day, 3,660 days later at most.
+        last: Last day; 3,660 days at most.
         folder: It is made if it is missing.
         asked: What is asked for beside days.
         download: Saves the file of a day.
