@@ -9,18 +9,12 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-import attrs
 import pytest
 
 from umfpay.errors import MismatchedResponseError
-from umfpay.models import Amount, Order, PaymentSummary, Refund, TransactionsPage
-from umfpay.protocol import new_object_id
+from umfpay.models import Amount, Order
 from umfpay.resources import (
     KnownOrder,
-    is_id_of_number,
-    is_own_refund,
-    must_be_of_day,
-    must_be_refund,
     must_match,
     must_name_only,
 )
@@ -108,73 +102,3 @@ def test_ids_are_found_at_any_depth():
 
     with pytest.raises(MismatchedResponseError, match="PAY_BBBB"):
         must_name_only({"x": {"payment_id": "PAY_BBBB"}}, PAY="PAY_AAAA")
-
-
-DIGITS = (123).to_bytes(8) + (20261123).to_bytes(4)
-
-
-@pytest.mark.parametrize(
-    ("refund_id", "number", "own"),
-    [
-        (new_object_id("REFUND", DIGITS), "123", True),
-        (new_object_id("REFUND", DIGITS), "0123", True),
-        (new_object_id("REFUND", DIGITS), "124", False),
-        (new_object_id("REFUND", DIGITS), "r-1", False),
-        (new_object_id("REFUND", b"r-120261123"), "r-1", True),
-        (new_object_id("REFUND", b"r-1120261123"), "r-1", False),
-        (new_object_id("REFUND", b"r-120269999"), "r-1", False),
-        ("REFUND_A", "r-1", False),
-        ("", "", False),
-    ],
-)
-def test_an_id_can_hold_the_number_of_its_refund(refund_id, number, own):
-    """
-    In 8 bytes, or as text before the date.
-    """
-    assert own is is_id_of_number(refund_id, number)
-
-
-WANTED = KnownOrder(
-    mer_reference_id="R2",
-    mer_date=date(2026, 11, 24),
-    total=Decimal("5.00"),
-    currency="USD",
-)
-
-
-def refund(**changes):
-    return Refund(
-        id="REFUND_A",
-        order=named(amount=Amount(total=Decimal(3451), currency="USD"), **changes),
-    )
-
-
-def test_a_refund_names_its_own_order_or_the_original_one():
-    """
-    And CNY cents, which are no amount of it.
-    """
-    own = refund(mer_reference_id="R2", mer_date=date(2026, 11, 24))
-    original = attrs.evolve(ORDERED, total=Decimal("100.00"))
-    whole = attrs.evolve(own, order=named(amount=Amount(total=Decimal("100.00"))))
-
-    for one in (own, refund(), whole):
-        must_be_refund(one, payment_id="PAY_A", wanted=WANTED, original=original)
-
-    assert is_own_refund(own, WANTED)
-    assert not is_own_refund(refund(), WANTED)
-
-
-def test_a_page_of_which_no_payment_is_of_the_day_is_another_days():
-    """
-    Days may mix, and refunds have none.
-    """
-    today, before = (
-        PaymentSummary(order_date=DAY),
-        PaymentSummary(order_date=date(2026, 11, 22)),
-    )
-
-    for rows in ((), (today,), (before, today), (PaymentSummary(),)):
-        must_be_of_day(TransactionsPage(payment_summaries=rows), DAY)
-
-    with pytest.raises(MismatchedResponseError, match="2026-11-22"):
-        must_be_of_day(TransactionsPage(payment_summaries=(before,)), DAY)

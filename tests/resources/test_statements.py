@@ -172,3 +172,23 @@ async def test_pages_start_at_one(statements, sender, wrong):
         await statements.transactions_page(DAY, **wrong)
 
     assert [] == sender.calls
+
+
+async def test_a_page_of_which_no_payment_is_of_the_day_is_another_days(
+    statements, sender
+):
+    """
+    Days may mix, and refunds have none.
+    """
+    today, before = {"order_date": "20170213"}, {"order_date": "20170212"}
+
+    for rows in ((), (today,), (before, today), ({},)):
+        sender.answers = [{"transactions": {"payment_summaries": [*rows]}}]
+        page = await statements.transactions_page(DAY)
+
+        assert len(rows) == len(page.payment_summaries)
+
+    sender.answers = [{"transactions": {"payment_summaries": [before]}}]
+
+    with pytest.raises(MismatchedResponseError, match="2017-02-12"):
+        await statements.transactions_page(DAY)

@@ -44,7 +44,7 @@ from umfpay.resources._refund_identity import (
 from umfpay.resources._refunds import Refunds
 from umfpay.resources._resolution import Executed, Resolution
 from umfpay.resources._resources import Resources
-from umfpay.resources._statements import Statements, must_be_of_day
+from umfpay.resources._statements import Statements
 
 
 __all__ = [
@@ -90,7 +90,6 @@ __all__ = [
     "known_zone",
     "look_up",
     "must_be_enterprise",
-    "must_be_of_day",
     "must_be_refund",
     "must_match",
     "must_name_only",

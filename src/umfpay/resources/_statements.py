@@ -381,7 +381,7 @@ def _transactions(
     _must_be_page(page, number)
 
     if day is not None:
-        must_be_of_day(page, day)
+        _must_be_of_day(page, day)
 
     return page
 
@@ -409,7 +409,7 @@ def _must_be_page(
     must_match("page_number", number, None if place is None else place.page_number)
 
 
-def must_be_of_day(page: TransactionsPage, mer_date: date) -> None:
+def _must_be_of_day(page: TransactionsPage, mer_date: date) -> None:
     """
     Compare the days of a page's payments with the day that was asked for.
 
