@@ -1,8 +1,10 @@
 """
-Classify the end of a call: good, failed, or unclear (outcome unknown).
+What happens when a call fails: its end is good, failed, or unclear (outcome unknown).
 
-Pure functions over the facts in the `CallState`; they follow the table of writes in
-``docs/explanation``: only a verified refusal is a definite failure.
+`classify()` judges every end, by the facts in the `CallState` alone. Its table is "What is
+sent again" in ``docs/explanation/architecture.md``: only a verified refusal is a definite
+failure. Before it, `_retrying` and `_authorizing` say what is sent again; after it, the
+resources ask about a refusal that may mean "done already", and the session raises.
 """
 
 from __future__ import annotations
