@@ -5,6 +5,7 @@ Which error says how a call ended, and what its intent then says.
 from __future__ import annotations
 
 import ast
+import importlib
 import pickle
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +17,7 @@ from umfpay import errors
 from umfpay._session._call_end import error_of, intent_of
 from umfpay.errors import Intent, Text
 from umfpay.protocol import DecidedBy
+from umfpay.resources import Endpoint
 from umfpay.transport import Call, CallEnd, CallVerdict, Effect
 
 
@@ -142,13 +144,32 @@ def test_a_signed_refusal_is_noted_unless_two_copies_left(
 
 
 def _descriptions():
+    """
+    Give the place, the effect and the members of each call, bare or of an endpoint.
+    """
     for file in sorted(SOURCE.rglob("*.py")):
+        endpoints = {}
+
+        if file.parent.name == "resources" and file.stem != "__init__":
+            module = importlib.import_module(f"umfpay.resources.{file.stem}")
+            endpoints = {
+                f"{name}.call": one.call.keywords["effect"]
+                for name, one in vars(module).items()
+                if isinstance(one, Endpoint)
+            }
+
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Call":
-                yield (
-                    f"{file.relative_to(SOURCE)}:{node.lineno}",
-                    {keyword.arg: keyword.value for keyword in node.keywords},
-                )
+            if not isinstance(node, ast.Call):
+                continue
+
+            members = {keyword.arg: keyword.value for keyword in node.keywords}
+            made_by = ast.unparse(node.func)
+            place = f"{file.relative_to(SOURCE)}:{node.lineno}"
+
+            if made_by == "Call":
+                yield place, ast.unparse(members["effect"]), members
+            elif made_by in endpoints:
+                yield place, f"Effect.{endpoints[made_by].name}", members
 
 
 def test_every_write_that_is_described_says_what_it_wants():
@@ -156,9 +177,8 @@ def test_every_write_that_is_described_says_what_it_wants():
     described = list(_descriptions())
     silent = [
         place
-        for place, members in described
-        if ast.unparse(members["effect"])
-        not in ("Effect.READ", "Effect.SMS", "Effect.TOKEN")
+        for place, effect, members in described
+        if effect not in ("Effect.READ", "Effect.SMS", "Effect.TOKEN")
         and "intent" not in members
     ]
 
