@@ -24,7 +24,7 @@ from umfpay.cli._reconcile import reconcile
 from umfpay.cli._statements import statements
 from umfpay.cli._streams import MAX_LINE_CHARACTERS
 from umfpay.cli._tables import tables
-from umfpay.errors import ConfigError, Text, UMFError, escape, format_error
+from umfpay.errors import ConfigError, Text, UMFError, escape, format_error, os_reason
 
 
 _COMPLETION_VARIABLE: Final = "_UMFPAY_COMPLETE"
@@ -133,7 +133,7 @@ def _usage(exc: click.ClickException) -> str:
 
 
 def _output_error(exc: OSError) -> ConfigError:
-    reason = exc.strerror or type(exc).__name__
+    reason = os_reason(exc)
 
     return ConfigError(
         f"The system refused ({reason}); the output may be cut off.",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from umfpay.errors import ConfigError, Text, escape
+from umfpay.errors import ConfigError, Text, escape, os_reason
 from umfpay.models import PaymentSummary
 from umfpay.reconciliation import Difference
 
@@ -83,7 +83,7 @@ def read_report(file: str, classes: Collection[str]) -> list[Asked]:
         rows = given["differences"]
         found = [_asked(row) for row in rows if not classes or row["class"] in classes]
     except OSError as error:
-        reason = error.strerror or type(error).__name__
+        reason = os_reason(error)
 
         raise ConfigError(
             f"{shown}: it cannot be read ({reason}).",

@@ -19,7 +19,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from umfpay.errors import ConfigError, Text, escape
+from umfpay.errors import ConfigError, Text, escape, os_reason
 from umfpay.reconciliation._progress import STEP_NAMES
 
 
@@ -131,7 +131,7 @@ def _read_bounded(stream: IO[Any], name: Text) -> bytes:
 
 
 def _unreadable(name: Text, error: OSError | ValueError) -> ConfigError:
-    reason = getattr(error, "strerror", None) or type(error).__name__
+    reason = os_reason(error)
 
     return ConfigError(
         f"{name.en}: it cannot be read ({reason}).",

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError, Text, os_reason
 from umfpay.sensitive import looks_like_address
 
 
@@ -77,7 +77,7 @@ def _read(file: Path, names: Collection[str]) -> _Settings:
     except FileNotFoundError:
         return {}, Text("no such file", "文件不存在")
     except OSError as error:
-        reason = error.strerror or type(error).__name__
+        reason = os_reason(error)
 
         return {}, Text(f"it cannot be read ({reason})", f"无法读取（{reason}）")
     except ValueError:

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, Self, get_args
 import attrs
 
 from umfpay.config import existing_file
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError, Text, os_reason
 from umfpay.sensitive import Secret, Unfit, hidden_path, hide, hides_arguments
 
 
@@ -311,7 +311,7 @@ def _lines(file: Path) -> tuple[dict[str, Any], Text | None]:
     except UnicodeDecodeError:
         return {}, Text("it cannot be read as UTF-8 text", "无法按 UTF-8 读取")
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
+        reason = os_reason(error)
 
         return {}, Text(f"it cannot be read ({reason})", f"无法读取（{reason}）")
 

@@ -23,7 +23,7 @@ from umfpay.documents._connection import (
     PassiveError,
     code_of,
 )
-from umfpay.errors import Text
+from umfpay.errors import Text, os_reason
 
 
 T = TypeVar("T")
@@ -307,7 +307,7 @@ def _why(error: Exception, code: str | None) -> Text:
         case EOFError():
             return Text("the server closed the connection", "服务器关闭了连接")
         case OSError():
-            reason = error.strerror or type(error).__name__
+            reason = os_reason(error)
 
             return Text(f"the connection broke ({reason})", f"连接中断（{reason}）")
 

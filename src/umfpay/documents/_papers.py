@@ -17,7 +17,7 @@ from typing import Final
 
 import attrs
 
-from umfpay.errors import DocumentError, Text
+from umfpay.errors import DocumentError, Text, os_reason
 
 
 MAX_BYTES: Final = 50 * 1024 * 1024
@@ -215,7 +215,7 @@ def _read(path: Path, left: int) -> bytes:
 
         reason, zh = "it is no file", "它不是文件"
     except OSError as error:
-        reason = zh = error.strerror or type(error).__name__
+        reason = zh = os_reason(error)
 
     raise DocumentError(
         f"{path} cannot be read ({reason}).", f"无法读取 {path}（{zh}）。"

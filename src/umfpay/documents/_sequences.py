@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from umfpay._private_files import read_file, replacing
 from umfpay.config import file_path
 from umfpay.documents._papers import LAST_SEQUENCE, name_stem
-from umfpay.errors import ConfigError, DocumentError, Text
+from umfpay.errors import ConfigError, DocumentError, Text, os_reason
 from umfpay.sensitive import shows_itself_half_made
 
 
@@ -138,7 +138,7 @@ class SequenceStore:
         except Timeout:
             en, zh = f"{lock} is held by another process", f"{lock} 被另一进程占用"
         except OSError as error:
-            en = zh = error.strerror or type(error).__name__
+            en = zh = os_reason(error)
 
         raise ConfigError.of(
             str(self._path), f"it cannot be used ({en})", f"无法使用（{zh}）"

@@ -14,7 +14,7 @@ from typing import Final
 import attrs
 
 from umfpay._private_files import replacing
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError, Text, os_reason
 from umfpay.protocol import PrivateKey, PublicKey, make_certificate
 from umfpay.sensitive import Secret
 
@@ -186,7 +186,7 @@ def _usable(folder: Path) -> Iterator[None]:
         return
     except OSError as exc:
         named = f"{Path(exc.filename).name}: " if exc.filename else ""
-        reason = f"{named}{exc.strerror or type(exc).__name__}"
+        reason = f"{named}{os_reason(exc)}"
     except _DamagedError as exc:
         reason = str(exc)
     except ConfigError as exc:

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from umfpay.emulator._credentials import Credentials
 from umfpay.emulator._documents import Arrival, OnArrival, examine
-from umfpay.errors import ConfigError
+from umfpay.errors import ConfigError, os_reason
 
 
 with warnings.catch_warnings():
@@ -126,7 +126,7 @@ class PapersServer:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             listener.close()
-            reason = error.strerror or type(error).__name__
+            reason = os_reason(error)
 
             raise ConfigError(
                 f"{folder}: papers cannot be kept there ({reason}).",

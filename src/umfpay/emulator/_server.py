@@ -24,7 +24,7 @@ from umfpay.emulator._connections import (
     find_cutter,
 )
 from umfpay.emulator._messages import log_internal_error
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError, Text, os_reason
 
 
 _MAX_QUEUED_CONNECTIONS: Final = 1024
@@ -251,7 +251,7 @@ def _listening_socket(host: str, port: int, *, option: str = "--port") -> socket
         raise _listening_error(
             host,
             port,
-            exc.strerror or type(exc).__name__,
+            os_reason(exc),
             advice=_other_port_advice(option) if of_port else _OTHER_HOST_ADVICE,
         ) from None
 

@@ -113,7 +113,12 @@ from umfpay.errors._database import (
     DuplicateIntentError,
     JournalError,
 )
-from umfpay.errors._escaping import escape, format_error
+from umfpay.errors._escaping import (
+    escape,
+    format_error,
+    os_reason,
+    without_traceback,
+)
 from umfpay.errors._escaping import install_filter as _install_filter
 from umfpay.errors._extras import MissingExtraError, needs_extra
 from umfpay.errors._files import (
@@ -138,7 +143,6 @@ from umfpay.errors._flows import (
     RefundFailedError,
     RefundNumberUsedError,
 )
-from umfpay.errors._tracebacks import without_traceback
 
 
 __all__ = [
@@ -204,6 +208,7 @@ __all__ = [
     "escape",
     "format_error",
     "needs_extra",
+    "os_reason",
     "without_traceback",
 ]
 

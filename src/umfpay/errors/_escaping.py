@@ -1,5 +1,5 @@
 """
-Text of strangers, made safe to show: escaped and cut, for errors, logs and terminals.
+What may be shown of an error, a log, a stranger's text: escaped, cut, without frames.
 """
 
 from __future__ import annotations
@@ -7,8 +7,10 @@ from __future__ import annotations
 import logging
 import re
 import traceback
-from typing import Final
+from typing import Final, TypeVar
 
+
+_ErrorT = TypeVar("_ErrorT", bound=BaseException)
 
 _MAX_QUOTE_CHARACTERS: Final = 200
 _MAX_RECORD_CHARACTERS: Final = 8_000
@@ -65,6 +67,34 @@ def _lines(part: str) -> list[str]:
         ]
 
     return [escape(part.removesuffix("\n"), limit=_MAX_RECORD_CHARACTERS)]
+
+
+def without_traceback(error: _ErrorT) -> _ErrorT:
+    """
+    Return *error* without its frames, which hold bodies and tokens; its causes likewise.
+    """
+    seen: set[int] = set()
+    queue: list[BaseException | None] = [error]
+
+    while queue:
+        one = queue.pop()
+
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            one.__traceback__ = None
+            queue += [one.__cause__, one.__context__]
+
+    return error
+
+
+def os_reason(error: Exception) -> str:
+    """
+    Return why the system refused, in its own words and without the path: "Permission
+    denied"; the name of the class where it says nothing.
+
+    Of any other error it is the name of the class.
+    """
+    return getattr(error, "strerror", None) or type(error).__name__
 
 
 class EscapingFilter(logging.Filter):

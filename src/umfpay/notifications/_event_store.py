@@ -29,7 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from umfpay._background import MAX_PAUSE_SECONDS, pause_after
 from umfpay.errors import CommitUnknownError
-from umfpay.errors.inbox_errors import full_error
+from umfpay.errors.notification_errors import full_error
 from umfpay.notifications._decision import Decision, Status
 from umfpay.notifications._expectations import Binding, Expectation
 from umfpay.notifications._receiver import Delivery, NotificationEvent

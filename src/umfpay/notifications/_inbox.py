@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from umfpay._background import end, repeat, rest, run_to_end
 from umfpay._callbacks import check_callback
 from umfpay.errors import NotificationSignatureError
-from umfpay.errors.inbox_errors import (
+from umfpay.errors.notification_errors import (
     closed_error,
     no_event_error,
     not_expected_error,

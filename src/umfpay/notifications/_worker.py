@@ -25,7 +25,7 @@ from umfpay._background import gather_all
 from umfpay._callbacks import call, check_callback
 from umfpay.errors import CommitUnknownError, DatabaseError, DatabaseUnavailableError
 from umfpay.errors.database_errors import ended_error
-from umfpay.errors.inbox_errors import too_slow_error
+from umfpay.errors.notification_errors import too_slow_error
 from umfpay.notifications._decision import Decision, Status, decide
 from umfpay.notifications._event_store import BATCH, EventStore
 from umfpay.notifications._ready_events import ChangedError, ReadyEvents

@@ -36,6 +36,7 @@ from umfpay.errors import (
     TransportError,
     UMFError,
     WrongLoopError,
+    os_reason,
 )
 from umfpay.resources._arguments import CallOptions
 from umfpay.transport import RETRIED_STATUSES
@@ -348,7 +349,7 @@ class Checkpoint:
             if not self._file.tell():
                 self._file.write(f"{_CHECKPOINT_LINE}\n")
         except OSError as error:
-            reason = error.strerror or type(error).__name__
+            reason = os_reason(error)
 
             raise self._unusable(Text(reason, reason)) from error
 

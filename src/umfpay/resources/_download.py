@@ -26,6 +26,7 @@ from umfpay.errors import (
     StatementError,
     Text,
     escape,
+    os_reason,
 )
 from umfpay.resources._arguments import CallOptions, wire_date
 from umfpay.resources._endpoint import Download, Sender
@@ -111,7 +112,7 @@ async def keep_unproven(partial: Path, target: Path) -> Text:
     try:
         await anyio.Path(partial).replace(kept)
     except OSError as error:
-        reason = error.strerror or type(error).__name__
+        reason = os_reason(error)
 
         return Text(
             f"What came cannot be kept as {kept} ({reason}).",

@@ -14,7 +14,7 @@ from typing import Any, Final
 import attrs
 
 from umfpay._private_files import make_folder, read_file, replacing
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError, Text, os_reason
 from umfpay.resources._download import read_contents
 
 
@@ -258,7 +258,7 @@ class PulledFolder:
         except FileNotFoundError:
             return
         except OSError as error:
-            reason = error.strerror or type(error).__name__
+            reason = os_reason(error)
 
             raise ConfigError(
                 f"{self._record} cannot be read: {reason}.",

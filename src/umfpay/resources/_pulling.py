@@ -16,7 +16,7 @@ import attrs
 import filelock
 
 from umfpay._private_files import FILE_MODE, make_folder
-from umfpay.errors import APIError, ConfigError, StatementError, Text, escape
+from umfpay.errors import APIError, ConfigError, StatementError, Text, escape, os_reason
 from umfpay.resources._arguments import wire_date
 from umfpay.resources._download import keep_unproven, must_be_asked_for, read_contents
 from umfpay.resources._pulled_folder import (
@@ -326,7 +326,7 @@ def _take_lock(place: Path) -> filelock.BaseFileLock:
             ),
         ) from None
     except OSError as error:
-        reason = error.strerror or type(error).__name__
+        reason = os_reason(error)
 
         raise ConfigError(
             f"{place}: the folder cannot be used: {reason}.",

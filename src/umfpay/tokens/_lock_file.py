@@ -15,7 +15,7 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
-from umfpay.errors import Text, TokenStoreError
+from umfpay.errors import Text, TokenStoreError, os_reason
 from umfpay.tokens._store import RenewedError
 
 
@@ -106,7 +106,7 @@ def unusable_path_error(path: Path, error: OSError) -> TokenStoreError:
     """
     Return what to raise for what the system said about *path*.
     """
-    reason = error.strerror or type(error).__name__
+    reason = os_reason(error)
 
     return TokenStoreError(
         f"The token store {path} cannot be used: {reason}.",

@@ -14,7 +14,7 @@ from typing import Any, Final
 import platformdirs
 
 from umfpay.config import merchant_id
-from umfpay.errors import ConfigError, MissingExtraError, needs_extra
+from umfpay.errors import ConfigError, MissingExtraError, needs_extra, os_reason
 from umfpay.sensitive import Secret, looks_like_address
 from umfpay.tokens._file import FileTokenStore
 from umfpay.tokens._memory import MemoryTokenStore
@@ -197,7 +197,7 @@ def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
     except OSError as error:
-        reason = error.strerror or type(error).__name__
+        reason = os_reason(error)
 
         raise ConfigError.of(
             "token_store",

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from pathlib import Path
 from typing import Final
 
-from umfpay.errors import ConfigError, StatementError, Text
+from umfpay.errors import ConfigError, StatementError, Text, os_reason
 
 
 GivenSource = str | os.PathLike[str] | bytes | AsyncIterable[bytes]
@@ -106,7 +106,7 @@ class Source:
 
 
 def _unreadable_error(path: Path, error: OSError) -> StatementError:
-    reason = error.strerror or type(error).__name__
+    reason = os_reason(error)
 
     return StatementError(
         f"{path} cannot be read: {reason}.",

@@ -15,7 +15,7 @@ from typing import Literal
 import attrs
 
 from umfpay._private_files import read_file, replacing
-from umfpay.errors import ConfigError, IncompleteStatementError, Text
+from umfpay.errors import ConfigError, IncompleteStatementError, Text, os_reason
 from umfpay.reconciliation.gateway_files._frame_parser import Header
 from umfpay.sensitive import shows_itself_half_made
 
@@ -222,7 +222,7 @@ def _read(path: Path) -> dict[str, frozenset[TotalRule]]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        reason = error.strerror or type(error).__name__
+        reason = os_reason(error)
 
         raise _unusable_error(
             path, f"cannot be read ({reason})", f"无法读取（{reason}）"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from umfpay.errors import StatementError, Text
+from umfpay.errors import StatementError, Text, os_reason
 
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def unreadable_error(
         )
 
     # The words of polars may quote what they cannot read.
-    reason = getattr(error, "strerror", None) or type(error).__name__
+    reason = os_reason(error)
 
     if isinstance(error, FileNotFoundError):
         reason = os.strerror(errno.ENOENT)

@@ -37,7 +37,7 @@ from umfpay._private_files import (
     read_file,
     replacing,
 )
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError, Text, os_reason
 from umfpay.reconciliation.bridge._bridge import Bridge
 from umfpay.reconciliation.nights._decisions import Decision, Decisions
 from umfpay.sensitive import Secret
@@ -436,7 +436,7 @@ def _named_failures(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or type(error).__name__
+        reason = os_reason(error)
 
         raise ConfigError(
             f"books: {folder} cannot be used: {reason}.",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from umfpay._private_files import replacing
-from umfpay.errors import ConfigError
+from umfpay.errors import ConfigError, os_reason
 
 
 def write_file(
@@ -31,7 +31,7 @@ def write_file(
         with replacing(target, encoding=encoding) as file:
             write(file)
     except OSError as error:
-        reason = error.strerror or type(error).__name__
+        reason = os_reason(error)
 
         raise ConfigError(
             f"{target}: cannot be written: {reason}.", f"{target}：无法写入：{reason}。"

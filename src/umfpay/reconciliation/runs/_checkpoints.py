@@ -23,7 +23,7 @@ from umfpay._private_files import (
     make_private,
     replacing,
 )
-from umfpay.errors import ConfigError, Text
+from umfpay.errors import ConfigError, Text, os_reason
 from umfpay.reconciliation._books import KEY
 from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._states import DONE, meaning_of
@@ -90,7 +90,7 @@ class Run(AbstractContextManager["Run"]):
             ) from None
         except OSError as error:
             self._lock.release()
-            reason = error.strerror or type(error).__name__
+            reason = os_reason(error)
 
             raise ConfigError(
                 f"work_dir: {folder} cannot be used: {reason}.",
