@@ -12,13 +12,13 @@ import http.client
 import http.server
 import json
 import socket
-import subprocess
 import threading
 import time
 from urllib.parse import urlsplit
 
 import pytest
 
+from tests.openssl import openssl, openssl_verifies
 from umfpay.emulator import Clock, Emulator, EmulatorSettings, serve
 from umfpay.emulator._credentials import load_credentials, load_other_merchant
 
@@ -27,12 +27,6 @@ BASE = "/cberest/v1"
 DAY = "20261123"
 # 2026-11-23 12:00 in China.
 NOON = 1_795_406_400.0
-
-
-def openssl(*arguments, given=b""):
-    return subprocess.run(
-        ["openssl", *map(str, arguments)], input=given, capture_output=True, check=True
-    ).stdout
 
 
 class Keys:
@@ -75,16 +69,7 @@ class Keys:
         return base64.b64encode(made).decode()
 
     def verifies(self, data, signature, folder):
-        file = folder / "signature.bin"
-        file.write_bytes(base64.b64decode(signature))
-        done = subprocess.run(
-            ["openssl", "dgst", "-sha256", "-verify", self._theirs, "-signature", file],
-            input=data,
-            capture_output=True,
-            check=False,
-        )
-
-        return done.returncode == 0
+        return openssl_verifies(data, signature, public_key=self._theirs, folder=folder)
 
 
 class Reply:

@@ -7,10 +7,10 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import subprocess
 
 import pytest
 
+from tests.openssl import openssl
 from umfpay import Config
 from umfpay.emulator._credentials import load_credentials, write_env, write_private
 from umfpay.errors import ConfigError
@@ -20,15 +20,6 @@ def test_openssl_reads_every_file(keys):
     """
     A PKCS#8 key and a certificate, as UMF would mail them.
     """
-
-    def openssl(*arguments):
-        return subprocess.run(
-            ["openssl", *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-
     key = openssl(
         "pkey",
         "-inform",
@@ -42,8 +33,8 @@ def test_openssl_reads_every_file(keys):
         "x509", "-in", keys.folder / "umf.cert.crt", "-noout", "-subject"
     )
 
-    assert "1024 bit" in key
-    assert "umfpay emulator" in certificate
+    assert b"1024 bit" in key
+    assert b"umfpay emulator" in certificate
 
 
 def test_the_second_start_finds_the_first_ones_keys(tmp_path):

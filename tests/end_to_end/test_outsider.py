@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.openssl import openssl, openssl_verifies
 from umfpay import Config, UMFSession
 from umfpay.emulator import Emulator, serve
 from umfpay.models import PaymentState
@@ -47,21 +48,16 @@ class RawClient:
         self._folder = folder
         self._token = ""
 
-    def _openssl(self, *arguments, given):
-        return subprocess.run(
-            ["openssl", *arguments], input=given, capture_output=True, check=True
-        ).stdout
-
     def _sign(self, body):
         key = self._settings["UMF_MERCHANT_KEY"]
-        signature = self._openssl(
+        signature = openssl(
             "dgst", "-sha256", "-keyform", "DER", "-sign", key, given=body
         )
 
         return base64.b64encode(signature).decode()
 
     def seal(self, text):
-        sealed = self._openssl(
+        sealed = openssl(
             "pkeyutl",
             "-encrypt",
             "-certin",
@@ -75,19 +71,9 @@ class RawClient:
     def verifies(self, body, signature):
         certificate = self._settings["UMF_GATEWAY_CERTIFICATE"]
         public = self._folder / "gateway.pem"
-        public.write_bytes(
-            self._openssl("x509", "-in", certificate, "-pubkey", "-noout", given=b"")
-        )
-        given = self._folder / "signature.bin"
-        given.write_bytes(base64.b64decode(signature))
-        done = subprocess.run(
-            ["openssl", "dgst", "-sha256", "-verify", public, "-signature", given],
-            input=body,
-            capture_output=True,
-            check=False,
-        )
+        public.write_bytes(openssl("x509", "-in", certificate, "-pubkey", "-noout"))
 
-        return 0 == done.returncode
+        return openssl_verifies(body, signature, public_key=public, folder=self._folder)
 
     def call(self, method, path, value=None, *, control=False):
         connection = http.client.HTTPConnection(self._base.netloc, timeout=10)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import subprocess
 import threading
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.openssl import openssl, openssl_verifies
 from umfpay import Config, UMFSession
 from umfpay.models import BankCard, NewPayer, NewPayerInfo
 from umfpay.sensitive import Secret
@@ -106,19 +106,11 @@ def _base_url():
 
 @pytest.fixture(name="verifies", scope="module")
 def _verifies(tmp_path_factory):
-    file = tmp_path_factory.mktemp("signature") / "signature.bin"
+    folder = tmp_path_factory.mktemp("signature")
     key = VECTORS / "merchant_2048.pub.pem"
 
     def verifies(body, signature):
-        file.write_bytes(base64.b64decode(signature, validate=True))
-        done = subprocess.run(
-            ["openssl", "dgst", "-sha256", "-verify", key, "-signature", file],
-            input=body,
-            capture_output=True,
-            check=False,
-        )
-
-        return 0 == done.returncode
+        return openssl_verifies(body, signature, public_key=key, folder=folder)
 
     return verifies
 
@@ -194,11 +186,9 @@ def test_a_sealed_body_arrives_as_it_was_signed(base_url, verifies):
 
     card = json.loads(raw)["payer"]["payer_info"]["bank_card"]
     key = VECTORS / "gateway_2048.key.p8"
-    opened = subprocess.run(
-        ["openssl", "pkeyutl", "-decrypt", "-keyform", "DER", "-inkey", key],
-        input=base64.b64decode(card["payer_name"]),
-        capture_output=True,
-        check=True,
+    opened = openssl(
+        *("pkeyutl", "-decrypt", "-keyform", "DER", "-inkey", key),
+        given=base64.b64decode(card["payer_name"]),
     )
 
-    assert "张三" == opened.stdout.decode()
+    assert "张三" == opened.decode()

@@ -1,29 +1,18 @@
 """
-The vectors, openssl as the second opinion, and what an error shows to a debugger.
+Keys of the vectors, and what an error shows to a debugger.
 """
 
 from __future__ import annotations
 
 import base64
-import subprocess
 from pathlib import Path
 
-import attrs
 import pytest
 
-from umfpay.protocol import PrivateKey, PublicKey, Signer, Verifier
+from umfpay.protocol import PrivateKey, Signer, Verifier
 
 
 VECTORS = Path(__file__).parent.parent / "vectors"
-
-
-def _run_openssl(*arguments: str, given: bytes = b"") -> bytes:
-    """
-    Run openssl, which knows nothing of our code.
-    """
-    return subprocess.run(
-        ["openssl", *arguments], input=given, capture_output=True, check=True
-    ).stdout
 
 
 def _shown_by(error: BaseException) -> str:
@@ -68,16 +57,6 @@ def _must_not_show_key(error: BaseException, key: bytes) -> None:
     assert base64.b64encode(key).decode()[60:100] not in shown
 
 
-@attrs.frozen(kw_only=True)
-class Party:
-    """
-    The two halves of a key, from the vectors.
-    """
-
-    private: PrivateKey
-    public: PublicKey
-
-
 @pytest.fixture(name="backend", params=["pycryptodome", "cryptography"])
 def _backend(request) -> str:
     return request.param
@@ -88,36 +67,24 @@ def _bits(request) -> int:
     return request.param
 
 
-def _party(bits: int) -> Party:
-    return Party(
-        private=PrivateKey.load(VECTORS / f"gateway_{bits}.key.p8"),
-        public=PublicKey.load(VECTORS / f"gateway_{bits}.cert.crt"),
-    )
-
-
 @pytest.fixture(name="gateway", scope="session")
-def _gateway() -> Party:
-    return _party(1024)
+def _gateway() -> PrivateKey:
+    return PrivateKey.load(VECTORS / "gateway_1024.key.p8")
 
 
 @pytest.fixture(name="sized_gateway")
-def _sized_gateway(bits) -> Party:
-    return _party(bits)
+def _sized_gateway(bits) -> PrivateKey:
+    return PrivateKey.load(VECTORS / f"gateway_{bits}.key.p8")
 
 
 @pytest.fixture(name="signer", scope="session")
 def _signer(gateway) -> Signer:
-    return Signer(gateway.private)
+    return Signer(gateway)
 
 
 @pytest.fixture(name="verifier", scope="session")
 def _verifier(gateway) -> Verifier:
     return Verifier([gateway.public])
-
-
-@pytest.fixture(name="openssl", scope="session")
-def _openssl():
-    return _run_openssl
 
 
 @pytest.fixture(name="shown_by")

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.openssl import openssl
 from umfpay.errors import ConfigError
 from umfpay.protocol import LocalCipher, Opener, PrivateKey, Sealer
 from umfpay.sensitive import Private, Sealed, Secret
@@ -36,7 +37,7 @@ def test_each_sealed_vector_opens(case):
 
 
 @pytest.mark.parametrize("case", FIELDS, ids=range(len(FIELDS)))
-def test_what_we_seal_openssl_opens(case, backend, openssl, tmp_path):
+def test_what_we_seal_openssl_opens(case, backend, tmp_path):
     """
     RSA/ECB/PKCS1Padding, as the official SDK does it (gateway.md 4).
     """
@@ -66,14 +67,14 @@ def test_the_same_text_is_sealed_otherwise_each_time(gateway, backend):
     ("charset", "raw"),
     [("utf-8", "张三".encode()), ("gbk", "张三".encode("gbk"))],
 )
-def test_names_are_written_in_the_charset(gateway, backend, charset, raw, openssl):
+def test_names_are_written_in_the_charset(gateway, backend, charset, raw):
     """
     UTF-8, or GBK for old set-ups.
     """
     sealed = Sealer(gateway.public, charset=charset, backend=backend).seal(
         Secret("张三")
     )
-    opener = Opener(gateway.private, charset=charset)
+    opener = Opener(gateway, charset=charset)
     key = ("-keyform", "DER", "-inkey", str(VECTORS / "gateway_1024.key.p8"))
 
     assert Secret("张三") == opener.open(sealed)
@@ -87,7 +88,7 @@ def test_the_longest_text_fits_exactly(sized_gateway, bits, backend):
     The key's bytes less 11; Chinese takes three each.
     """
     sealer = Sealer(sized_gateway.public, backend=backend)
-    opener = Opener(sized_gateway.private)
+    opener = Opener(sized_gateway)
     longest = "张" * (sealer.limit // 3) + "x" * (sealer.limit % 3)
 
     assert bits // 8 - 11 == sealer.limit
@@ -129,7 +130,7 @@ def test_a_charset_that_is_none_is_a_config_error(gateway, charset):
         Sealer(gateway.public, charset=charset)
 
     with pytest.raises(ConfigError, match="there is no charset"):
-        Opener(gateway.private, charset=charset)
+        Opener(gateway, charset=charset)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,7 @@ def test_what_was_not_sealed_for_this_key_does_not_open(gateway, sealed):
     """
     None, not an error: the emulator says so in its own words.
     """
-    assert Opener(gateway.private).open(sealed) is None
+    assert Opener(gateway).open(sealed) is None
 
 
 def test_text_in_another_charset_does_not_open(gateway):
@@ -157,7 +158,7 @@ def test_text_in_another_charset_does_not_open(gateway):
     """
     sealed = Sealer(gateway.public, charset="gbk").seal(Secret("张三"))
 
-    assert Opener(gateway.private).open(sealed) is None
+    assert Opener(gateway).open(sealed) is None
 
 
 @given(text=st.text(max_size=39).filter(lambda text: text.isprintable()))
@@ -172,16 +173,16 @@ def test_what_fits_comes_back(gateway, text):
         with pytest.raises(ConfigError):
             sealer.seal(secret)
     else:
-        assert secret == Opener(gateway.private).open(sealer.seal(secret))
+        assert secret == Opener(gateway).open(sealer.seal(secret))
 
 
-def test_large_keys_work_off_the_loop(sized_gateway, bits, openssl):
+def test_large_keys_work_off_the_loop(sized_gateway, bits):
     """
     Opening is a private operation of pycryptodome; sealing is cheap up to 2048 bits.
     """
     large = PrivateKey.load(openssl("genrsa", "3072"))
 
-    assert (bits >= 2048) is Opener(sized_gateway.private).off_loop
+    assert (bits >= 2048) is Opener(sized_gateway).off_loop
     assert not Sealer(sized_gateway.public).off_loop
     assert Sealer(large.public).off_loop
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.openssl import openssl
 from umfpay.errors import ConfigError
 from umfpay.protocol import PrivateKey, inspect_key
 from umfpay.sensitive import Secret
@@ -65,7 +66,7 @@ def test_the_report_of_a_private_key_holds_nothing_of_it():
     assert len(repr(report)) < 200
 
 
-def test_an_encrypted_key_is_recognised_and_needs_its_passphrase(openssl):
+def test_an_encrypted_key_is_recognised_and_needs_its_passphrase():
     """
     In PEM and in DER.
     """
@@ -146,7 +147,7 @@ def test_the_real_certificates_are_odd_in_many_ways(file, wanted):
     assert [] == [word for word in wanted if word not in remarks]
 
 
-def test_dates_agree_with_openssl(openssl):
+def test_dates_agree_with_openssl():
     """
     A UTCTime has two digits of the year; openssl writes four.
     """

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.openssl import openssl
 from umfpay.errors import ConfigError
 from umfpay.protocol import PrivateKey, PublicKey, is_key_text
 from umfpay.sensitive import Secret
@@ -30,7 +31,7 @@ PASSPHRASE = "canary-passphrase-51c2"
 
 
 @pytest.fixture(name="pem", scope="session")
-def _pem(openssl) -> dict[str, bytes]:
+def _pem() -> dict[str, bytes]:
     given = P8.read_bytes()
     der = ("-inform", "DER")
 
@@ -127,7 +128,7 @@ def test_a_certificate_loads_in_every_spelling(pem, spelling):
 
 
 @pytest.mark.parametrize("bits", [1024, 2048])
-def test_a_small_public_key_in_one_line_is_content(bits, openssl):
+def test_a_small_public_key_in_one_line_is_content(bits):
     """
     216 characters of base64 are no path: they decode to one whole DER SEQUENCE.
     """
@@ -438,7 +439,7 @@ def test_a_sequence_without_its_end_is_cut(der, wanted):
 
 
 @pytest.fixture(name="strange", scope="session")
-def _strange(openssl, tmp_path_factory) -> dict[str, bytes]:
+def _strange(tmp_path_factory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("strange")
     (folder / "gateway.crt").write_bytes(
         (VECTORS / "gateway_2048.cert.crt").read_bytes()
@@ -524,7 +525,7 @@ def test_a_file_without_its_end_is_called_so(loader, file):
         loader((VECTORS / file).read_bytes()[:300])
 
 
-def test_an_encrypted_key_without_its_end_has_no_wrong_passphrase(openssl):
+def test_an_encrypted_key_without_its_end_has_no_wrong_passphrase():
     """
     The file is at fault, not who types.
     """
@@ -574,7 +575,7 @@ def test_a_public_file_is_no_merchant_key(file, wanted):
     assert file in caught.value.what.en
 
 
-def test_a_bare_public_key_in_der_is_no_merchant_key(openssl):
+def test_a_bare_public_key_in_der_is_no_merchant_key():
     """
     DER has no label: what it holds decides.
     """
@@ -589,7 +590,7 @@ def test_a_bare_public_key_in_der_is_no_merchant_key(openssl):
     assert "this is a public key" in caught.value.what.en
 
 
-def test_an_encrypted_key_is_no_certificate(openssl):
+def test_an_encrypted_key_is_no_certificate():
     """
     A private key under a passphrase is still named.
     """
@@ -604,7 +605,7 @@ def test_an_encrypted_key_is_no_certificate(openssl):
     assert "this is a private key" in caught.value.what.en
 
 
-def test_a_small_private_key_is_not_shown(strange, openssl, must_not_show_key):
+def test_a_small_private_key_is_not_shown(strange, must_not_show_key):
     """
     A key that is refused for its size stays secret all the same.
     """

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.openssl import openssl
 from umfpay.errors import ConfigError
 from umfpay.protocol import PrivateKey, PublicKey, check_key_pair, make_certificate
 
@@ -22,7 +23,7 @@ from umfpay.protocol import PrivateKey, PublicKey, check_key_pair, make_certific
 VECTORS = Path(__file__).parent.parent / "vectors"
 
 
-def test_a_pair_shares_its_fingerprint(sized_gateway, bits, openssl):
+def test_a_pair_shares_its_fingerprint(sized_gateway, bits):
     """
     It is the SHA-256 of the SubjectPublicKeyInfo, as openssl writes that.
     """
@@ -31,16 +32,18 @@ def test_a_pair_shares_its_fingerprint(sized_gateway, bits, openssl):
         given=(VECTORS / f"gateway_{bits}.pub.pem").read_bytes(),
     )
 
-    assert hashlib.sha256(der).hexdigest()[:16] == sized_gateway.private.fingerprint
-    assert sized_gateway.private.fingerprint == sized_gateway.public.fingerprint
-    assert bits == sized_gateway.private.bits == sized_gateway.public.bits
+    public = PublicKey.load(VECTORS / f"gateway_{bits}.cert.crt")
+
+    assert hashlib.sha256(der).hexdigest()[:16] == sized_gateway.fingerprint
+    assert sized_gateway.fingerprint == public.fingerprint
+    assert bits == sized_gateway.bits == public.bits
 
 
 def test_the_repr_tells_size_and_fingerprint(gateway):
     """
     Enough to recognise a key in a log.
     """
-    assert "PrivateKey(1024 bits, 709ced98c7f60bd9)" == repr(gateway.private)
+    assert "PrivateKey(1024 bits, 709ced98c7f60bd9)" == repr(gateway)
     assert "PublicKey(1024 bits, 709ced98c7f60bd9)" == repr(gateway.public)
 
 
@@ -50,7 +53,7 @@ def test_a_private_key_is_never_stored_or_copied(gateway):
     """
     for copier in (pickle.dumps, copy.copy, copy.deepcopy, json.dumps):
         with pytest.raises(TypeError):
-            copier(gateway.private)
+            copier(gateway)
 
 
 def test_keys_are_equal_by_their_numbers(gateway):
@@ -60,21 +63,21 @@ def test_keys_are_equal_by_their_numbers(gateway):
     again = PrivateKey.load(VECTORS / "gateway_1024.key.p8")
     other = PrivateKey.load(VECTORS / "merchant_1024.key.p8")
 
-    assert gateway.private == again
-    assert hash(gateway.private) == hash(again)
-    assert gateway.private != other
-    assert gateway.public == again.public
+    assert gateway == again
+    assert hash(gateway) == hash(again)
+    assert gateway != other
+    assert gateway.public == PublicKey.load(VECTORS / "gateway_1024.cert.crt")
     assert hash(gateway.public) == hash(again.public)
     assert gateway.public != other.public
-    assert gateway.private != gateway.public
-    assert gateway.public != gateway.private
+    assert gateway != gateway.public
+    assert gateway.public != gateway
 
 
 def test_a_loaded_key_loads_as_itself(gateway):
     """
     Settings take keys that somebody loaded already.
     """
-    assert gateway.private is PrivateKey.load(gateway.private)
+    assert gateway is PrivateKey.load(gateway)
     assert gateway.public is PublicKey.load(gateway.public)
 
 
@@ -126,15 +129,13 @@ def test_your_own_public_key_is_not_the_gateways(gateway):
         check_key_pair(merchant, [gateway.public, own])
 
 
-def test_a_certificate_loads_here_in_openssl_and_in_cryptography(
-    sized_gateway, openssl
-):
+def test_a_certificate_loads_here_in_openssl_and_in_cryptography(sized_gateway):
     """
     Three readers see the same key, and the self-signature is good.
     """
     from cryptography import x509
 
-    pem = make_certificate(sized_gateway.private, common_name="umfpay 测试")
+    pem = make_certificate(sized_gateway, common_name="umfpay 测试")
     read = x509.load_pem_x509_certificate(pem)
     read.verify_directly_issued_by(read)
 
@@ -151,7 +152,7 @@ def test_a_name_that_no_certificate_can_have_is_refused(gateway, name):
     One to 64 characters.
     """
     with pytest.raises(ConfigError, match="1 to 64"):
-        make_certificate(gateway.private, common_name=name)
+        make_certificate(gateway, common_name=name)
 
 
 def test_without_cryptography_the_extra_is_named(gateway, monkeypatch):
@@ -161,4 +162,4 @@ def test_without_cryptography_the_extra_is_named(gateway, monkeypatch):
     monkeypatch.setitem(sys.modules, "cryptography", None)
 
     with pytest.raises(ConfigError, match=r"umfpay\[emulator\]"):
-        make_certificate(gateway.private, common_name="x")
+        make_certificate(gateway, common_name="x")

@@ -9,6 +9,7 @@ from pathlib import Path
 import attrs
 import pytest
 
+from tests.openssl import openssl
 from umfpay.errors import ConfigError
 from umfpay.protocol import (
     Opener,
@@ -34,7 +35,7 @@ def _broken(gateway) -> PrivateKey:
     """
     A key whose numbers do not fit together.
     """
-    return _with_numbers(gateway.private, d=gateway.private.hidden.value.d + 2)
+    return _with_numbers(gateway, d=gateway.hidden.value.d + 2)
 
 
 def test_both_backends_give_the_same_bytes(sized_gateway):
@@ -42,7 +43,7 @@ def test_both_backends_give_the_same_bytes(sized_gateway):
     A worker with cryptography and one without are one merchant.
     """
     signatures = {
-        Signer(sized_gateway.private, backend=backend).sign(b"x")
+        Signer(sized_gateway, backend=backend).sign(b"x")
         for backend in ("pycryptodome", "cryptography")
     }
 
@@ -54,11 +55,11 @@ def test_each_backend_takes_what_the_other_made(sized_gateway, backend, other):
     """
     Signed by one, verified by the other; sealed by either, opened.
     """
-    signature = Signer(sized_gateway.private, backend=backend).sign(b"x")
+    signature = Signer(sized_gateway, backend=backend).sign(b"x")
     sealed = Sealer(sized_gateway.public, backend=backend).seal(Secret("x"))
 
     assert Verifier([sized_gateway.public], backend=other).verify(b"x", signature)
-    assert Secret("x") == Opener(sized_gateway.private).open(sealed)
+    assert Secret("x") == Opener(sized_gateway).open(sealed)
 
 
 def test_a_private_key_that_does_not_fit_is_a_config_error(
@@ -78,7 +79,7 @@ def test_primes_of_another_modulus_are_a_config_error(gateway, must_not_show_key
     """
     cryptography would sign with them; nobody could verify that.
     """
-    broken = _with_numbers(gateway.private, n=gateway.private.hidden.value.n + 2)
+    broken = _with_numbers(gateway, n=gateway.hidden.value.n + 2)
 
     with pytest.raises(ConfigError, match="cannot work with this key") as caught:
         Signer(broken, backend="cryptography")
@@ -90,12 +91,12 @@ def test_a_signature_that_fails_is_a_config_error(gateway, backend, must_not_sho
     """
     Whatever a library raises while it signs.
     """
-    signer = Signer(gateway.private, backend=backend)
+    signer = Signer(gateway, backend=backend)
 
     with pytest.raises(ConfigError, match="cannot work with this key") as caught:
         signer._rsa.sign(None)
 
-    must_not_show_key(caught.value, gateway.private.to_der_pkcs8())
+    must_not_show_key(caught.value, gateway.to_der_pkcs8())
 
 
 def test_no_certificate_is_made_of_a_key_that_does_not_fit(broken, must_not_show_key):
@@ -132,7 +133,7 @@ def test_a_field_that_fails_to_seal_is_not_shown(gateway, backend, shown_by):
 
 
 @pytest.mark.parametrize("size", [1024, 1025, 1031, 2047])
-def test_keys_of_odd_sizes_work(size, backend, openssl):
+def test_keys_of_odd_sizes_work(size, backend):
     """
     Their signatures have the bytes of the modulus, rounded up.
     """

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.openssl import openssl
 from umfpay.errors import ConfigError
 from umfpay.protocol import PrivateKey, PublicKey, Signer, Verifier
 
@@ -25,7 +26,7 @@ BODY = '{"meta":{"ret_code":"0000"},"name":"张三"}'.encode()
 
 @pytest.fixture(name="signed", scope="session")
 def _signed(gateway) -> str:
-    return Signer(gateway.private).sign(BODY)
+    return Signer(gateway).sign(BODY)
 
 
 @pytest.mark.parametrize("case", REQUESTS, ids=lambda case: case["name"] + case["key"])
@@ -43,11 +44,11 @@ def test_each_request_vector_is_signed_to_the_byte(case, backend):
     assert backend == signer.backend == verifier.backend
 
 
-def test_openssl_verifies_what_we_sign(sized_gateway, bits, backend, openssl, tmp_path):
+def test_openssl_verifies_what_we_sign(sized_gateway, bits, backend, tmp_path):
     """
     The other side reads it without our code.
     """
-    signature = Signer(sized_gateway.private, backend=backend).sign(BODY)
+    signature = Signer(sized_gateway, backend=backend).sign(BODY)
     (tmp_path / "signature").write_bytes(base64.b64decode(signature))
 
     assert "\n" not in signature
@@ -58,7 +59,7 @@ def test_openssl_verifies_what_we_sign(sized_gateway, bits, backend, openssl, tm
     )
 
 
-def test_we_verify_what_openssl_signs(sized_gateway, bits, backend, openssl):
+def test_we_verify_what_openssl_signs(sized_gateway, bits, backend):
     """
     And nothing of it when a bit of the text is another.
     """
@@ -70,7 +71,7 @@ def test_we_verify_what_openssl_signs(sized_gateway, bits, backend, openssl):
     assert not verifier.verify(BODY.replace(b"0000", b"0001"), signature)
 
 
-def test_another_digest_is_no_signature(gateway, backend, openssl):
+def test_another_digest_is_no_signature(gateway, backend):
     """
     SHA-1 belongs to the older product (gateway.md 3.1).
     """
@@ -203,7 +204,7 @@ def test_both_backends_share_a_signer_between_threads(gateway, backend):
     """
     Off the loop several threads sign with one key at once.
     """
-    signer = Signer(gateway.private, backend=backend)
+    signer = Signer(gateway, backend=backend)
     bodies = [str(number).encode() for number in range(40)]
     expected = [signer.sign(body) for body in bodies]
     got = {}
@@ -232,7 +233,7 @@ def test_both_backends_share_a_signer_between_threads(gateway, backend):
         ("pycryptodome", 3072, True, True),
     ],
 )
-def test_large_keys_work_off_the_loop(backend, size, signs, verifies, openssl):
+def test_large_keys_work_off_the_loop(backend, size, signs, verifies):
     """
     By table, not by stopwatch.
     """
@@ -247,7 +248,7 @@ def test_a_backend_that_is_none_is_a_config_error(gateway):
     Before anything is signed.
     """
     with pytest.raises(ConfigError, match="rsa_backend: it must be one of auto"):
-        Signer(gateway.private, backend="openssl")
+        Signer(gateway, backend="openssl")
 
     with pytest.raises(ConfigError, match="rsa_backend"):
         Verifier([gateway.public], backend=None)
@@ -259,17 +260,17 @@ def test_without_cryptography_pycryptodome_works(gateway, signed, monkeypatch):
     """
     monkeypatch.setitem(sys.modules, "cryptography", None)
 
-    assert "pycryptodome" == Signer(gateway.private).backend
-    assert signed == Signer(gateway.private).sign(BODY)
+    assert "pycryptodome" == Signer(gateway).backend
+    assert signed == Signer(gateway).sign(BODY)
     assert Verifier([gateway.public]).verify(BODY, signed)
 
     with pytest.raises(ConfigError, match=r"umfpay\[fast\]"):
-        Signer(gateway.private, backend="cryptography")
+        Signer(gateway, backend="cryptography")
 
 
 def test_with_cryptography_auto_takes_it(gateway):
     """
     It is several times faster.
     """
-    assert "cryptography" == Signer(gateway.private).backend
+    assert "cryptography" == Signer(gateway).backend
     assert "cryptography" == Verifier([gateway.public]).backend
