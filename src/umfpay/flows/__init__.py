@@ -1,5 +1,20 @@
 """
 Multi-step payments as coroutines: what a shop awaits.
+
+What most of them take, all by keyword:
+
+* *deadline*: seconds for all calls, pauses and functions of the shop together.
+* *on_step*: a function, plain or async, that is given each `Step`; what it raises ends
+  the flow.
+* *arrivals*: where verified notifications arrive, the inbox of `umfpay.notifications`:
+  one that tells the end ends the waiting. Without it the gateway is asked.
+* *intent_id*: text of the shop's own, for the journal: while it is open, or was carried
+  out, no other call with it is sent.
+* *notify_url*, *ret_url*: absolute http(s) addresses, those of `Config` if not given.
+
+A flow is one file beside these and an export here: it takes what it needs by keyword,
+makes one `FlowOptions` of that, gives it to `present_and_wait()` or `wait_final()`, and
+returns the final object or raises a `FlowError`.
 """
 
 from umfpay.flows._card import (

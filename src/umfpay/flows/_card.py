@@ -77,7 +77,7 @@ async def card_payment(
     deadline: float = 900.0,
 ) -> Payment:
     """
-    Pay an order with a card, from the order to the final state.
+    Pay an order with a card, from the order to the final state (gateway.md 10.1).
 
     Steps reported: ``created``, ``code_sent``, ``executing``, ``executed``, ``waiting``,
     ``final``.
@@ -91,6 +91,10 @@ async def card_payment(
         payment_method: CREDIT_CARD or DEBIT_CARD; needed with an agreement. A card
             with a cvv2 is a credit card if this is not given.
         phone: As the bank knows it, if the card does not hold it.
+        risk_info: About the customer and the device, for the gateway's risk control.
+        notify_url: Where the notification goes; Config's if not given.
+        on_step: Is given each `Step`, and awaited if it is async.
+        arrivals: Where the notification arrives; without it the gateway is asked.
         intent_id: What the shop wants by it, for the journal: while it is open, or
             was carried out, no other call with it is sent.
         deadline: Seconds for all of it.
@@ -99,6 +103,7 @@ async def card_payment(
         The paid payment, as a query or a notification tells it.
 
     Raises:
+        ConfigError: An argument cannot be used; nothing was sent.
         WrongCodeError: Three codes were wrong.
         OutcomeUnknownError: Money may have moved; the cause tells why nobody knows.
         PaymentFailedError: It ended without the money.
@@ -217,12 +222,14 @@ async def begin_card_payment(
     deadline: float = 60.0,
 ) -> PendingCardPayment:
     """
-    Create the payment and have the SMS code sent: the first half of `card_payment()`.
+    Create the payment and have the SMS code sent: the first half of `card_payment()`
+    (gateway.md 5.3, 5.4), whose arguments it takes.
 
     Steps reported: ``created``, ``code_sent``.
 
     Args:
-        keep_for: How long it may be confirmed; the gateway may end it sooner.
+        keep_for: How long it may be confirmed, at most ten years; the gateway may end
+            it sooner.
         intent_id: What the shop wants by it, for the journal: while the payment is
             being created, or was, no other call with it is sent.
         deadline: Seconds for both calls.
@@ -231,7 +238,10 @@ async def begin_card_payment(
         What `confirm_card_payment()` needs; `PendingCardPayment.to_json()` stores it.
 
     Raises:
+        ConfigError: An argument cannot be used; nothing was sent.
         OutcomeUnknownError: The payment may exist; nobody can have paid it.
+        NotFinishedError: The deadline came before the code was asked for, or while
+            *on_step* was at work.
         APIError: The gateway refused the order or the card.
     """
     try:
@@ -390,7 +400,7 @@ async def confirm_card_payment(
     deadline: float = 900.0,
 ) -> Payment:
     """
-    Pay with the SMS code: the second half of `card_payment()`.
+    Pay with the SMS code: the second half of `card_payment()` (gateway.md 5.5).
 
     The payment is asked for first: one that is paid, or being paid, is never executed
     again, and is returned. One code is sent once. After a `WrongCodeError` the same
@@ -419,7 +429,7 @@ async def confirm_card_payment(
 
     Raises:
         PendingExpiredError: *pending* is too old or forgotten, and is not paid.
-        ConfigError: *pending* is of another merchant or gateway.
+        ConfigError: *pending* is of another merchant or gateway, or *code* is no text.
         WrongCodeError: The code is wrong, or was refused before and not sent again;
             the customer may try again while *attempts_left* is not 0.
         CardError: The balance is too low, or the card is refused; the payment waits.
@@ -487,14 +497,23 @@ async def resend_code(
     deadline: float = 60.0,
 ) -> None:
     """
-    Have another SMS code sent. Store *pending* again: it knows when that was.
+    Have another SMS code sent (gateway.md 5.4). Store *pending* again: it knows when
+    that was.
 
     Step reported: ``code_sent``.
 
+    Args:
+        pending: From `begin_card_payment()`; with a journal, the payment's id.
+        deadline: Seconds.
+
     Raises:
+        ConfigError: *pending* is of another merchant or gateway.
         CodeTooSoonError: A code was sent within the last minute; this call sent none.
         PendingExpiredError: *pending* is too old or forgotten.
         VerificationCodeError: Too many codes were sent for this order.
+        NotFinishedError: The deadline came first; nothing was sent.
+        TransportError: The gateway could not be reached; if it has the request, the
+            code counts as sent.
     """
     flow = FlowOptions.of(session, deadline=deadline, on_step=on_step)
     given = await needed_pending(session, pending)

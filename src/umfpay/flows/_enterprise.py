@@ -31,7 +31,7 @@ async def register_enterprise(
     deadline: float = 7 * 86400.0,
 ) -> EnterpriseQualification:
     """
-    Register a company, and wait until it is ENABLE.
+    Register a company, and wait until it is ENABLE (gateway.md 10.9).
 
     UMF and the bank check it offline, so the gateway is asked after 1, 2, 4 ... seconds
     and in the end every 15 minutes; there is no notification. To wait in another
@@ -82,7 +82,12 @@ async def wait_enabled(
     """
     Wait until a registered company is ENABLE; see `register_enterprise()`.
 
+    Args:
+        enterprise_id: The ``EQ_`` id.
+        deadline: Seconds for all of it; a week by default.
+
     Raises:
+        APIError: The gateway does not know it.
         NotFinishedError: The deadline came first; *last* is the company.
     """
     flow = FlowOptions.of(session, deadline=deadline, on_step=on_step)

@@ -50,7 +50,7 @@ async def bank_payment(
     deadline: float = 3600.0,
 ) -> Payment:
     """
-    Let a company pay with its bank account, on its bank's page.
+    Let a company pay with its bank account, on its bank's page (gateway.md 10.7).
 
     TRADE_SUCCESS is not the end: the papers go to UMF within 24 hours (see
     `umfpay.documents`), or the payment is cancelled and the money returned.
@@ -69,6 +69,7 @@ async def bank_payment(
         deadline: Seconds for all of it.
 
     Raises:
+        ConfigError: An argument cannot be used; nothing was sent.
         EnterpriseNotEnabledError: The company may not pay yet; nothing was created.
         MismatchedResponseError: *enterprise_id* is another company's; nothing was created.
         PaymentFailedError: It ended without the money.
@@ -145,7 +146,7 @@ async def checkout(
     deadline: float = 3600.0,
 ) -> Payment:
     """
-    Let the customer choose how to pay on UMF's cashier page.
+    Let the customer choose how to pay on UMF's cashier page (gateway.md 10.8).
 
     Steps reported: ``created``, ``opened``, ``waiting``, ``final``.
 
@@ -156,11 +157,13 @@ async def checkout(
         payment_method: A fixed method, or NOT_APPLICABLE: the customer chooses.
         enterprise: The company that pays, for B2B.
         payer_info: What is known of the payer; *phone* is the short form.
+        external_customer_id: The merchant's own number of the customer.
         intent_id: What the shop wants by it, for the journal: while it is open, or
             was carried out, no other call with it is sent.
         deadline: Seconds for all of it.
 
     Raises:
+        ConfigError: An argument cannot be used; nothing was sent.
         PaymentFailedError: It ended without the money.
         PaymentExpiredError: Nobody paid before the order expired.
         NotFinishedError: The deadline came first; the customer may still pay.

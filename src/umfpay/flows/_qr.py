@@ -131,7 +131,7 @@ async def qr_payment(
     deadline: float = 900.0,
 ) -> Payment:
     """
-    Show a QR code and wait until the customer has paid.
+    Show a QR code and wait until the customer has paid (gateway.md 10.2).
 
     Steps reported: ``created``, ``shown``, ``waiting``, ``final``.
 
@@ -139,7 +139,9 @@ async def qr_payment(
         method: WECHAT_SCAN or ALIPAY_SCAN.
         name: The customer's name, sealed.
         citizen_id_number: The customer's id number, sealed.
-        show: Called once with the code, before the waiting; it has until the deadline.
+        show: Called once with the code, before the waiting, and awaited if it is async;
+            it has until the deadline.
+        phone: The customer's, in clear.
         intent_id: What the shop wants by it, for the journal: while it is open, or
             was carried out, no other call with it is sent.
         deadline: Seconds for all of it.
@@ -148,6 +150,7 @@ async def qr_payment(
         The paid payment, as a query or a notification tells it.
 
     Raises:
+        ConfigError: An argument cannot be used; nothing was sent.
         PaymentFailedError: It ended without the money.
         PaymentExpiredError: Nobody paid before the order expired.
         NotFinishedError: The deadline came first; the customer may still pay.

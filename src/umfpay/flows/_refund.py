@@ -72,7 +72,7 @@ async def refund(
     deadline: float = 900.0,
 ) -> Refund:
     """
-    Give back all or part of a payment, and wait for the final state.
+    Give back all or part of a payment, and wait for the final state (gateway.md 10.6).
 
     Before it is sent the flow asks for the payment and for its refunds in the day's
     transaction list: the sum never exceeds the payment. Too soon after paying (some
@@ -101,8 +101,6 @@ async def refund(
     Raises:
         ConfigError: An argument is of the wrong type; nothing was sent.
         RefundAmountError: It is more than is left. Nothing was refunded.
-        OutcomeUnknownError: It may have been made; also after a refusal that the second
-            copy of a request gets, too.
         RefundNumberUsedError: There is a refund under this number: *last* is it. If
             *last* is the payment, there may be one: the gateway refused with a code
             that also means "too early".
@@ -111,7 +109,8 @@ async def refund(
         PaymentFailedError: There is nothing to refund: the payment failed.
         PaymentExpiredError: There is nothing to refund: the payment was closed.
         NotFinishedError: The deadline came first, or the payment is not paid yet.
-        OutcomeUnknownError: Money may have moved, and nobody can say.
+        OutcomeUnknownError: It may have been made, and nobody can say; also after a
+            refusal that the second copy of a request gets, too.
     """
     flow = FlowOptions.of(
         session,

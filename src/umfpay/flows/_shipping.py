@@ -40,7 +40,8 @@ async def declare_customs(
     deadline: float = 86400.0,
 ) -> tuple[CustomsDeclaration, ...]:
     """
-    Declare sub orders, within a month after the order, and wait for the customs.
+    Declare sub orders, within a month after the order, and wait for the customs
+    (gateway.md 10.10).
 
     They are sent one after another and waited for together. Each sub order must have
     been created with ``is_customs=True``.
@@ -58,6 +59,7 @@ async def declare_customs(
         The accepted declarations, in the order given, each SUCCESS.
 
     Raises:
+        ConfigError: There are no declarations; nothing was sent.
         CustomsFailedError: The customs refused one; *last* is it. The others go on.
         CustomsRefusedError: The gateway refused one; those before it are declared.
         NotFinishedError: The deadline came first.
@@ -148,7 +150,7 @@ async def report_tracking(
     deadline: float = 30.0,
 ) -> None:
     """
-    Tell UMF the parcels of a paid order.
+    Tell UMF the parcels of a paid order (gateway.md 10.11).
 
     Args:
         parcels: By mer_sub_reference_id: ``"<carrier name> <number>"``.

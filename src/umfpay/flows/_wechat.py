@@ -58,6 +58,7 @@ async def authorize_url(
 
     Raises:
         ConfigError: *notify_url* or *state* cannot be used.
+        EnvelopeError: The answer names no page.
     """
     _check_state(state)
 
@@ -84,7 +85,7 @@ async def authorize_url(
 
 def open_id_from(url: str | Mapping[str, str], *, state: str | None = None) -> str:
     """
-    Return the open_id with which the customer's browser came back.
+    Return the open_id with which the customer's browser came back (gateway.md 10.3).
 
     Args:
         url: The address that was called, or its query as text or mapping.
@@ -188,7 +189,7 @@ async def wechat_web(
     deadline: float = 900.0,
 ) -> Payment:
     """
-    Let a customer pay on a page of an official account.
+    Let a customer pay on a page of an official account (gateway.md 10.3).
 
     Steps reported: ``created``, ``shown``, ``waiting``, ``final``.
 
@@ -204,6 +205,7 @@ async def wechat_web(
         deadline: Seconds for all of it.
 
     Raises:
+        ConfigError: An argument cannot be used; nothing was sent.
         PaymentFailedError: It ended without the money.
         PaymentExpiredError: Nobody paid before the order expired.
         NotFinishedError: The deadline came first; the customer may still pay.
@@ -257,7 +259,7 @@ async def wechat_app(
     deadline: float = 900.0,
 ) -> Payment:
     """
-    Let a customer pay with WeChat inside the merchant's app.
+    Let a customer pay with WeChat inside the merchant's app (gateway.md 10.4).
 
     Steps, arguments and errors are those of `wechat_web()`; *show* hands the `PayInfo`
     to the app, which calls WeChat's SDK with it.
