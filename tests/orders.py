@@ -4,6 +4,7 @@ Orders for tests.
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from datetime import date, timedelta
 
@@ -176,10 +177,11 @@ def parcels(sub_order="1"):
 
 async def paid(session, box, **changes):
     """
-    Create and pay a card payment.
+    Create and pay a card payment; *box* is in this process, or one that is awaited.
     """
     payment = await session.payments.create(card_payment(**changes))
     await session.payments.verify(payment.id, card())
-    code = await box.sms_code(payment.id)
+    code = box.sms_code(payment.id)
+    code = await code if inspect.isawaitable(code) else code
 
     return await session.payments.execute(payment.id, card(code))

@@ -15,11 +15,11 @@ import httpx
 import pytest
 
 from tests import orders, virtual_clock
-from umfpay import Config, UMFSession, _codec
+from umfpay import UMFSession, _codec
 from umfpay.emulator import Clock, Emulator
 from umfpay.models import BankCard, NewOrder
 from umfpay.protocol import Verdict, Verifier, verify_notification
-from umfpay.testing import emulator_transport
+from umfpay.testing import EmulatorBox, emulator_transport
 
 
 def pytest_asyncio_loop_factories(config, item):
@@ -29,15 +29,16 @@ def pytest_asyncio_loop_factories(config, item):
     return {"virtual": virtual_clock.Loop}
 
 
-class Box:
+class Box(EmulatorBox):
     """
     An emulator in virtual time, and ways to reach it.
     """
 
     def __init__(self, credentials):
-        self.emulator = Emulator(
+        emulator = Emulator(
             credentials=credentials, clock=Clock(virtual_clock.now), post=self._post
         )
+        super().__init__(emulator, base_url=emulator.base_url, origin="")
         self._receivers = {}
 
     def transport(self):
@@ -65,52 +66,29 @@ class Box:
         async with httpx.AsyncClient(transport=self.transport()) as browser:
             return (await browser.get(url)).text
 
-    def config(self, **changes):
-        made = self.emulator.credentials
-        settings = {
-            "client_id": made.client_id,
-            "client_secret": made.client_secret,
-            "merchant_key": made.merchant_key,
-            "gateway_certificate": made.gateway_certificate,
-            "base_url": self.emulator.base_url,
-            "token_store": "memory",
-        }
-
-        return Config(**{**settings, **changes})
-
-    async def control(self, method, path, value=None):
-        return self.emulator.control(method, path, value)
-
-    async def sent(self, ending):
-        """
-        Return the requests whose path ends in *ending*.
-        """
-        answer = await self.control("GET", "/requests")
-
-        return [one for one in answer["requests"] if one["path"].endswith(ending)]
-
-    async def fault(self, kind, **members):
-        await self.control("PUT", "/faults", {"rules": [{"kind": kind, **members}]})
-
-    async def settings(self, **changes):
-        await self.control("PUT", "/settings", changes)
-
-    async def move(self, payment_id, verb):
-        await self.control("POST", f"/payments/{payment_id}/{verb}", {})
-
-    async def payment(self, payment_id):
-        return (await self.control("GET", f"/payments/{payment_id}"))["payment"]
-
     async def code(self, pending):
         """
         Read the SMS as the customer does.
         """
-        return await self.sms_code(pending.payment_id)
+        return self.sms_code(pending.payment_id)
 
-    async def sms_code(self, payment_id):
-        answer = await self.control("GET", f"/payments/{payment_id}/sms_code")
+    def fault(self, kind, **members):
+        """
+        Plan this fault, and no other one.
+        """
+        self.control("PUT", "/faults", {"rules": [{"kind": kind, **members}]})
 
-        return answer["sms_code"]
+    def payment(self, payment_id):
+        """
+        Return a payment as the gateway knows it.
+        """
+        return self.control("GET", f"/payments/{payment_id}")["payment"]
+
+    def payments(self):
+        """
+        Return all of them, the last one last.
+        """
+        return self.control("GET", "/payments")["payments"]
 
 
 @pytest.fixture(name="box")

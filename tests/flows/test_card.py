@@ -41,7 +41,7 @@ async def test_a_card_is_paid_from_order_to_final_state(
     assert PaymentState.TRADE_SUCCESS == payment.state
     assert order.mer_reference_id == payment.order.mer_reference_id
     assert ALL == steps
-    assert "CREDIT_CARD" == (await box.payment(payment.id))["method"]
+    assert "CREDIT_CARD" == box.payment(payment.id)["method"]
 
 
 async def test_a_payment_under_way_ends_by_its_notification(
@@ -50,7 +50,7 @@ async def test_a_payment_under_way_ends_by_its_notification(
     """
     It came over HTTP, verified, before the first poll was due.
     """
-    await box.settings(execute="pending", settle_after=0.1)
+    box.settings(execute="pending", settle_after=0.1)
     payment = await card_payment(
         session,
         order,
@@ -61,7 +61,7 @@ async def test_a_payment_under_way_ends_by_its_notification(
         arrivals=shop,
         on_step=steps.hear,
     )
-    queries = [one for one in await box.sent(payment.id) if one["method"] == "GET"]
+    queries = [one for one in box.requests(payment.id) if one["method"] == "GET"]
 
     assert shop.objects[payment.id] is payment
     assert [*ALL[:4], "waiting", "final"] == steps
@@ -72,7 +72,7 @@ async def test_a_payment_under_way_ends_by_polling(session, box, order, card):
     """
     Without a place for notifications the gateway is asked.
     """
-    await box.settings(execute="pending", settle_after=0.1)
+    box.settings(execute="pending", settle_after=0.1)
     payment = await card_payment(
         session, order, card(), verification_code=box.code, bank_code="CCB"
     )
@@ -92,7 +92,7 @@ async def test_a_card_without_cvv2_is_a_debit_card(session, box, order, card):
         bank_code="CCB",
         phone="13800000000",
     )
-    kept = await box.payment(payment.id)
+    kept = box.payment(payment.id)
 
     assert ("DEBIT_CARD", "13800000000") == (kept["method"], kept["phone"])
 
@@ -118,7 +118,7 @@ async def test_an_agreement_pays_in_place_of_a_card(session, box, order, phone):
     )
 
     assert PaymentState.TRADE_SUCCESS == payment.state
-    assert "P1" == (await box.payment(payment.id))["card"]["agreement"]
+    assert "P1" == box.payment(payment.id)["card"]["agreement"]
 
 
 @pytest.mark.parametrize("refusals", ["signed", "unsigned"])
@@ -128,11 +128,11 @@ async def test_an_order_that_expires_before_the_code_came(
     """
     In one go nobody asks before the execute: its refusal tells, or the state does.
     """
-    await box.settings(refusals=refusals)
+    box.settings(refusals=refusals)
 
     async def late(pending):
         code = await box.code(pending)
-        await box.control("POST", "/clock", {"advance": 31 * 60})
+        box.advance(31 * 60)
 
         return code
 
@@ -149,7 +149,7 @@ async def test_a_payment_that_fails_is_an_error(session, box, order, card, pace,
     """
     Its last state is in the error.
     """
-    await box.settings(execute=pace, settle_after=0.1)
+    box.settings(execute=pace, settle_after=0.1)
 
     with pytest.raises(PaymentFailedError) as caught:
         await card_payment(
@@ -197,7 +197,7 @@ async def test_what_cannot_be_used_is_refused_before_anything_is_sent(
     with pytest.raises(ConfigError, match=next(iter(change))):
         await card_payment(session, order, card(), **given)
 
-    assert [] == (await box.control("GET", "/payments"))["payments"]
+    assert [] == box.payments()
 
 
 async def test_a_plain_function_cannot_ask_the_customer(session, order, card):
@@ -228,11 +228,11 @@ async def test_an_execute_of_a_payment_that_was_paid_elsewhere_returns_it(
     """
     The refusal for its state is explained by the state.
     """
-    await box.settings(refusals="signed")
+    box.settings(refusals="signed")
 
     async def paid_meanwhile(pending):
         code = await box.code(pending)
-        await box.move(pending.payment_id, "pay")
+        box.pay(pending.payment_id)
 
         return code
 

@@ -49,7 +49,7 @@ async def test_an_unfit_card_is_refused_before_anything_is_sent(
     with pytest.raises(ConfigError):
         await begin_card_payment(session, order, card(**change), payment_method=method)
 
-    assert [] == (await box.control("GET", "/payments"))["payments"]
+    assert [] == box.payments()
 
 
 @pytest.mark.parametrize("given", ["6227000000000005", None])
@@ -85,7 +85,7 @@ async def test_a_second_code_within_a_minute_is_refused_by_us(
         with pytest.raises(CodeTooSoonError, match="wait"):
             await resend_code(await open_session(), pending)
 
-    assert 1 == len(await box.sent("/verify"))
+    assert 1 == len(box.requests("/verify"))
 
 
 async def test_a_second_code_is_sent_after_a_minute(session, begun, box, steps):
@@ -98,7 +98,7 @@ async def test_a_second_code_is_sent_after_a_minute(session, begun, box, steps):
     payment = await confirm_card_payment(session, begun, await box.code(begun))
 
     assert ["code_sent"] == steps
-    assert 2 == len(await box.sent("/verify"))
+    assert 2 == len(box.requests("/verify"))
     assert PaymentState.TRADE_SUCCESS == payment.state
     assert first.isdigit()
 
@@ -136,7 +136,7 @@ async def test_a_code_that_may_have_been_sent_counts(session, begun, box):
     The answer got lost.
     """
     await asyncio.sleep(61)
-    await box.fault("drop_after", method="POST", path="/verify", times=0)
+    box.fault("drop_after", method="POST", path="/verify", times=0)
 
     with pytest.raises(TransportError):
         await resend_code(session, begun)
@@ -158,7 +158,7 @@ async def test_a_pending_that_expired_is_not_executed(session, begun, box):
     with pytest.raises(PendingExpiredError, match="forgotten"):
         await resend_code(session, begun)
 
-    assert [] == await box.sent("/execute")
+    assert [] == box.requests("/execute")
 
 
 async def test_a_create_whose_end_is_unclear_is_raised_as_it_is(
@@ -167,7 +167,7 @@ async def test_a_create_whose_end_is_unclear_is_raised_as_it_is(
     """
     Nobody can have paid, and the same order can be begun again.
     """
-    await box.fault("drop_after", method="POST", path="/payments/payment$")
+    box.fault("drop_after", method="POST", path="/payments/payment$")
 
     with pytest.raises(OutcomeUnknownError) as caught:
         await begin_card_payment(session, order, card(), bank_code="CCB")
@@ -226,7 +226,7 @@ async def test_a_wrong_argument_is_refused_before_anything_is_sent(
         await begin_card_payment(session, order, card(), **options)
 
     assert "1521" not in str(caught.value)
-    assert [] == (await box.control("GET", "/payments"))["payments"]
+    assert [] == box.payments()
 
 
 async def test_an_order_that_outlives_the_calendar_is_refused_before_it_is_sent(
@@ -240,7 +240,7 @@ async def test_an_order_that_outlives_the_calendar_is_refused_before_it_is_sent(
     with pytest.raises(ConfigError, match="expire_time"):
         await begin_card_payment(session, endless, card())
 
-    assert [] == (await box.control("GET", "/payments"))["payments"]
+    assert [] == box.payments()
 
 
 @pytest.mark.parametrize("pending", [None, "{}"])
@@ -262,7 +262,7 @@ async def test_two_tasks_have_one_code_sent(session, box, begun):
     )
 
     assert [CodeTooSoonError] == [type(one) for one in ends if one is not None]
-    assert 2 == len(await box.sent("/verify"))
+    assert 2 == len(box.requests("/verify"))
 
 
 async def test_a_server_that_failed_may_have_sent_the_code(session, box, begun):
@@ -270,7 +270,7 @@ async def test_a_server_that_failed_may_have_sent_the_code(session, box, begun):
     Another one within the minute is refused by us.
     """
     await asyncio.sleep(61)
-    await box.fault("error_after", method="POST", path="/verify", status=502)
+    box.fault("error_after", method="POST", path="/verify", status=502)
 
     with pytest.raises(TransportError) as caught:
         await resend_code(session, begun)

@@ -63,7 +63,7 @@ async def test_a_second_confirmation_returns_the_payment_and_executes_nothing(
     third = await confirm_card_payment(session, copy, code)
 
     assert first.id == second.id == third.id
-    assert 1 == len(await box.sent("/execute"))
+    assert 1 == len(box.requests("/execute"))
     assert copy.forgotten
 
 
@@ -71,7 +71,7 @@ async def test_two_confirmations_at_once_execute_once(session, begun, box):
     """
     A double click: the second is told that the first is under way, or paid.
     """
-    await box.fault("delay", method="POST", path="/execute", seconds=0.5)
+    box.fault("delay", method="POST", path="/execute", seconds=0.5)
     code = await box.code(begun)
     ends = await asyncio.gather(
         *(confirm_card_payment(session, begun, code) for _ in range(2)),
@@ -79,18 +79,18 @@ async def test_two_confirmations_at_once_execute_once(session, begun, box):
     )
 
     assert {OutcomeUnknownError, Payment} == {type(one) for one in ends}
-    assert 1 == len(await box.sent("/execute"))
+    assert 1 == len(box.requests("/execute"))
 
 
 async def test_an_execute_that_was_carried_out_unseen_is_found(session, begun, box):
     """
     The connection broke after the money had moved.
     """
-    await box.fault("drop_after", method="POST", path="/execute")
+    box.fault("drop_after", method="POST", path="/execute")
     payment = await confirm_card_payment(session, begun, await box.code(begun))
 
     assert PaymentState.TRADE_SUCCESS == payment.state
-    assert 1 == len(await box.sent("/execute"))
+    assert 1 == len(box.requests("/execute"))
 
 
 async def test_an_execute_that_got_lost_stays_unknown(session, begun, box, elapsed):
@@ -98,7 +98,7 @@ async def test_an_execute_that_got_lost_stays_unknown(session, begun, box, elaps
     The payment still waits: the request may be on its way. A customer waits, too: the
     gateway is asked for half a minute, after 0, 1, 3, 7 and 15 seconds.
     """
-    await box.fault("drop_before", method="POST", path="/execute")
+    box.fault("drop_before", method="POST", path="/execute")
     code = await box.code(begun)
 
     with pytest.raises(OutcomeUnknownError) as caught:
@@ -117,10 +117,10 @@ async def test_an_execute_that_got_lost_is_settled_when_the_order_has_expired(
     Nobody can pay it any more.
     """
     code = await box.code(begun)
-    await box.fault("drop_before", method="POST", path="/execute")
+    box.fault("drop_before", method="POST", path="/execute")
     confirming = asyncio.create_task(confirm_card_payment(session, begun, code))
     await asyncio.sleep(0.5)
-    await box.control("POST", "/clock", {"advance": 3600})
+    box.advance(3600)
 
     with pytest.raises(PaymentExpiredError) as caught:
         await confirming
@@ -160,9 +160,9 @@ async def test_an_order_that_expired_is_said_to_have_expired(
     """
     At the latest by its state, which is asked for.
     """
-    await box.settings(refusals=refusals)
+    box.settings(refusals=refusals)
     code = await box.code(begun)
-    await box.control("POST", "/clock", {"advance": 31 * 60})
+    box.advance(31 * 60)
 
     with pytest.raises(PaymentExpiredError) as caught:
         await confirm_card_payment(session, begun, code)
@@ -177,7 +177,7 @@ async def test_a_card_without_balance_is_refused_and_forgotten(
     """
     The same card will not do again.
     """
-    await box.settings(refusals="signed")
+    box.settings(refusals="signed")
     begun = await begin_card_payment(session, order, card(POOR), bank_code="CCB")
 
     with pytest.raises(CardError):
@@ -193,7 +193,7 @@ async def test_a_deadline_in_the_middle_says_that_money_may_move(
     """
     The payment is under way.
     """
-    await box.settings(execute="pending", settle_after=60)
+    box.settings(execute="pending", settle_after=60)
 
     with pytest.raises(NotFinishedError) as caught:
         await confirm_card_payment(session, begun, await box.code(begun), deadline=45)
@@ -222,7 +222,7 @@ async def test_a_listener_that_is_none_is_refused_before_the_execute(
     with pytest.raises(ConfigError, match="on_step"):
         await confirm_card_payment(session, begun, "123456", on_step=[])
 
-    assert [] == await box.sent("/execute")
+    assert [] == box.requests("/execute")
     assert not begun.forgotten
 
 
@@ -234,14 +234,14 @@ async def test_an_empty_code_is_not_sent(session, begun, box, code):
     with pytest.raises(ConfigError):
         await confirm_card_payment(session, begun, code)
 
-    assert [] == await box.sent("/execute")
+    assert [] == box.requests("/execute")
 
 
 async def test_a_gateway_that_is_busy_leaves_the_outcome_open(session, begun, box):
     """
     Its answer is asked about until the payment tells.
     """
-    await box.fault("error_after", method="POST", path="/execute", status=503)
+    box.fault("error_after", method="POST", path="/execute", status=503)
     payment = await confirm_card_payment(session, begun, await box.code(begun))
 
     assert PaymentState.TRADE_SUCCESS == payment.state
@@ -251,12 +251,12 @@ async def test_a_cancelled_confirmation_leaves_its_mark(session, begun, box):
     """
     Another confirmation does not execute: it asks.
     """
-    await box.fault("delay", method="POST", path="/execute", seconds=5)
+    box.fault("delay", method="POST", path="/execute", seconds=5)
     task = asyncio.create_task(
         confirm_card_payment(session, begun, await box.code(begun))
     )
 
-    while not await box.sent("/execute"):
+    while not box.requests("/execute"):
         await asyncio.sleep(0.01)
 
     task.cancel()
@@ -271,7 +271,7 @@ async def test_a_traceback_shows_neither_code_nor_card(session, begun, box):
     """
     Not even one that shows the locals of every frame.
     """
-    await box.settings(refusals="signed")
+    box.settings(refusals="signed")
 
     with pytest.raises(VerificationCodeError) as caught:
         await confirm_card_payment(session, begun, "secret-code")
@@ -340,9 +340,9 @@ async def test_what_is_stored_before_the_execute_knows_of_it_after_a_crash(
 
     async def store(step):
         if step.name == "executing":
-            stored.append((step.object.to_json(), await box.sent("/execute")))
+            stored.append((step.object.to_json(), box.requests("/execute")))
 
-    await box.fault("drop_before", method="POST", path="/execute")
+    box.fault("drop_before", method="POST", path="/execute")
     code = await box.code(begun)
 
     with pytest.raises(OutcomeUnknownError):
@@ -356,7 +356,7 @@ async def test_what_is_stored_before_the_execute_knows_of_it_after_a_crash(
 
     assert [] == code_sent_before_error
     assert begun.execute_sent_at == resumed.execute_sent_at
-    assert 1 == len(await box.sent("/execute"))
+    assert 1 == len(box.requests("/execute"))
 
 
 async def test_of_two_copies_a_store_that_compares_and_sets_lets_one_execute(
@@ -392,7 +392,7 @@ async def test_of_two_copies_a_store_that_compares_and_sets_lets_one_execute(
     )
 
     assert {TakenError, Payment} == {type(one) for one in ends}
-    assert 1 == len(await box.sent("/execute"))
+    assert 1 == len(box.requests("/execute"))
 
 
 @pytest.mark.parametrize("end", ["raises", "hangs", "cancelled", "blocks"])
@@ -426,7 +426,7 @@ async def test_a_listener_that_ends_the_flow_before_the_execute_leaves_no_mark(
         task.cancel()
 
     (error,) = await asyncio.gather(task, return_exceptions=True)
-    sent = await box.sent("/execute")
+    sent = box.requests("/execute")
 
     if end in ("hangs", "blocks"):
         assert isinstance(error, NotFinishedError)

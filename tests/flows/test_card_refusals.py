@@ -52,7 +52,7 @@ async def _wrong(begun, box):
 
 
 async def _queries(box, pending):
-    return [one for one in await box.sent(pending.payment_id) if one["method"] == "GET"]
+    return [one for one in box.requests(pending.payment_id) if one["method"] == "GET"]
 
 
 @pytest.mark.parametrize("refusals", ["signed", "unsigned"])
@@ -63,7 +63,7 @@ async def test_a_customer_who_mistyped_tries_again(
     Whether the refusal is signed or not: two queries, five seconds apart, say that the
     payment waits.
     """
-    await box.settings(refusals=refusals)
+    box.settings(refusals=refusals)
 
     with pytest.raises(WrongCodeError) as caught:
         await confirm_card_payment(session, begun, wrong[0])
@@ -83,7 +83,7 @@ async def test_a_customer_who_mistyped_tries_again(
     # One before the execute, one of the session after the refusal, then two.
     assert 4 == len(queries)
     assert PaymentState.TRADE_SUCCESS == payment.state
-    assert 2 == len(await box.sent("/execute"))
+    assert 2 == len(box.requests("/execute"))
 
 
 @pytest.mark.parametrize("status", [409, 429])
@@ -91,13 +91,13 @@ async def test_a_page_without_a_code_leaves_it_unclear(session, begun, box, stat
     """
     Whatever stands between wrote it; the request may still be on its way.
     """
-    await box.fault("error_before", method="POST", path="/execute", status=status)
+    box.fault("error_before", method="POST", path="/execute", status=status)
 
     with pytest.raises(OutcomeUnknownError) as caught:
         await confirm_card_payment(session, begun, await box.code(begun), deadline=30)
 
     assert caught.value.money_may_have_moved
-    assert 1 == len(await box.sent("/execute"))
+    assert 1 == len(box.requests("/execute"))
 
 
 @pytest.mark.parametrize("refusals", ["signed", "unsigned"])
@@ -107,7 +107,7 @@ async def test_a_refusal_for_the_state_of_a_payment_that_waits_is_not_believed_a
     """
     The first copy of a request may have paid, and the query be ten seconds behind.
     """
-    await box.settings(refusals=refusals)
+    box.settings(refusals=refusals)
     code = await box.code(begun)
     waiting = await session.payments.get(begun.payment_id)
     get = session.payments.get
@@ -119,7 +119,7 @@ async def test_a_refusal_for_the_state_of_a_payment_that_waits_is_not_believed_a
         return found if elapsed() - started > 9 else waiting
 
     session.payments.get = behind
-    await box.move(begun.payment_id, "pay")
+    box.pay(begun.payment_id)
     payment = await confirm_card_payment(session, begun, code)
 
     assert PaymentState.TRADE_SUCCESS == payment.state
@@ -141,7 +141,7 @@ async def test_another_process_lets_him_try_again(
     with pytest.raises(WrongCodeError, match="not sent again") as caught:
         await confirm_card_payment(other, resumed, wrong[0])
 
-    sent = len(await box.sent("/execute"))
+    sent = len(box.requests("/execute"))
     payment = await confirm_card_payment(other, resumed, await box.code(begun))
 
     assert wrong[0] not in text
@@ -162,7 +162,7 @@ async def test_a_refused_code_is_sent_again_only_after_another_sms(
     with pytest.raises(WrongCodeError):
         await confirm_card_payment(session, begun, f" {wrong[0]} ")
 
-    before = len(await box.sent("/execute"))
+    before = len(box.requests("/execute"))
     await asyncio.sleep(61)
     await resend_code(session, begun)
 
@@ -170,7 +170,7 @@ async def test_a_refused_code_is_sent_again_only_after_another_sms(
         await confirm_card_payment(session, begun, wrong[0])
 
     assert 1 == before
-    assert 2 == len(await box.sent("/execute"))
+    assert 2 == len(box.requests("/execute"))
 
 
 @pytest.mark.parametrize("call", ["get", "execute"])
@@ -204,7 +204,7 @@ async def test_what_fails_after_a_wrong_code_does_not_say_that_no_money_has_move
     assert "请勿为该订单另行发起支付" in str(caught.value)
     assert isinstance(caught.value.__cause__, TransportError)
     assert PaymentState.TRADE_SUCCESS == payment.state
-    assert 2 == len(await box.sent("/execute"))
+    assert 2 == len(box.requests("/execute"))
 
 
 async def test_what_fails_before_any_code_was_sent_has_moved_nothing(
@@ -213,9 +213,7 @@ async def test_what_fails_before_any_code_was_sent_has_moved_nothing(
     """
     It is told as it is.
     """
-    await box.fault(
-        "error_before", method="GET", path=begun.payment_id, status=502, times=0
-    )
+    box.fault("error_before", method="GET", path=begun.payment_id, status=502, times=0)
 
     with pytest.raises(APIError) as caught:
         await confirm_card_payment(session, begun, await box.code(begun), deadline=20)
@@ -240,14 +238,14 @@ async def test_three_wrong_codes_end_it(session, begun, box, wrong):
     with pytest.raises(WrongCodeError, match="not sent") as last:
         await confirm_card_payment(session, begun, right)
 
-    await box.move(begun.payment_id, "pay")
+    box.pay(begun.payment_id)
     payment = await confirm_card_payment(session, begun, right)
 
     assert [2, 1, 0] == left
     assert "when the order expires" in str(caught.value)
     assert 0 == last.value.attempts_left
     assert begun.forgotten
-    assert 3 == len(await box.sent("/execute"))
+    assert 3 == len(box.requests("/execute"))
     assert PaymentState.TRADE_SUCCESS == payment.state
 
 
@@ -261,7 +259,7 @@ async def test_a_double_click_sends_a_wrong_code_once(session, begun, box, wrong
     )
 
     assert {WrongCodeError, OutcomeUnknownError} >= {type(one) for one in ends}
-    assert 1 == len(await box.sent("/execute"))
+    assert 1 == len(box.requests("/execute"))
     assert 2 == begun.attempts_left
 
 
@@ -280,7 +278,7 @@ async def test_a_payment_that_was_paid_all_the_same_is_returned(
 
         # The query before the execute, and the first after its refusal.
         if len(asked) == 2:
-            await box.move(payment_id, "pay")
+            box.pay(payment_id)
 
         return payment
 
@@ -303,14 +301,14 @@ async def test_between_two_codes_the_payment_decides(
     with pytest.raises(WrongCodeError):
         await confirm_card_payment(session, begun, wrong[0])
 
-    await box.move(begun.payment_id, verb)
+    getattr(box, verb)(begun.payment_id)
     (found,) = await asyncio.gather(
         confirm_card_payment(session, begun, await box.code(begun)),
         return_exceptions=True,
     )
 
     assert isinstance(found, end)
-    assert 1 == len(await box.sent("/execute"))
+    assert 1 == len(box.requests("/execute"))
 
 
 async def test_a_payment_under_way_is_waited_for(session, begun, box, wrong):
@@ -322,8 +320,8 @@ async def test_a_payment_under_way_is_waited_for(session, begun, box, wrong):
     async def get(payment_id, **options):
         payment = await real_get(payment_id, **options)
 
-        if await box.sent("/execute") and payment.state == "WAIT_BUYER_PAY":
-            await box.move(payment_id, "pay")
+        if box.requests("/execute") and payment.state == "WAIT_BUYER_PAY":
+            box.pay(payment_id)
 
             return Payment(id=payment_id, state=PaymentState.TRADE_PENDING)
 
@@ -366,7 +364,7 @@ async def test_a_gateway_that_cannot_be_asked_leaves_it_open(
         await confirm_card_payment(session, resumed, code)
 
     down = False
-    sent = len(await box.sent("/execute"))
+    sent = len(box.requests("/execute"))
     before = len(await _queries(box, begun))
     payment = await confirm_card_payment(session, resumed, code)
 
@@ -404,7 +402,7 @@ async def test_without_a_whole_refusal_no_other_code_is_sent(
     """
     Cut off, or a server that failed: nobody knows whether the code was looked at.
     """
-    await box.fault(method="POST", path="/execute", **fault)
+    box.fault(method="POST", path="/execute", **fault)
 
     with pytest.raises(OutcomeUnknownError):
         await confirm_card_payment(session, begun, wrong[0], deadline=1)
@@ -412,7 +410,7 @@ async def test_without_a_whole_refusal_no_other_code_is_sent(
     with pytest.raises(OutcomeUnknownError):
         await confirm_card_payment(session, begun, await box.code(begun))
 
-    assert 1 == len(await box.sent("/execute"))
+    assert 1 == len(box.requests("/execute"))
 
 
 async def test_a_person_may_allow_another_code_but_not_the_same(
@@ -421,7 +419,7 @@ async def test_a_person_may_allow_another_code_but_not_the_same(
     """
     The connection broke; ``allow_repeat=True`` sends a code that was not sent before.
     """
-    await box.fault("drop_before", method="POST", path="/execute")
+    box.fault("drop_before", method="POST", path="/execute")
 
     with pytest.raises(OutcomeUnknownError) as first:
         await confirm_card_payment(session, begun, wrong[0], deadline=1)
@@ -444,7 +442,7 @@ async def test_a_person_may_allow_another_code_but_not_the_same(
     assert first.value.money_may_have_moved
     assert at is not None
     assert PaymentState.TRADE_SUCCESS == payment.state
-    assert 2 == len(await box.sent("/execute"))
+    assert 2 == len(box.requests("/execute"))
 
 
 @pytest.mark.parametrize("refusals", ["signed", "unsigned"])
@@ -453,7 +451,7 @@ async def test_a_low_balance_is_reported_as_such(session, box, order, card, refu
     Two queries say that nothing was paid; the card is forgotten, and another one may
     pay.
     """
-    await box.settings(refusals=refusals)
+    box.settings(refusals=refusals)
     begun = await begin_card_payment(session, order, card(POOR), bank_code="CCB")
 
     with pytest.raises(CardError) as caught:
@@ -478,7 +476,7 @@ async def test_a_later_refusal_proves_nothing_about_an_earlier_execute(
     """
     Mistyped, then a low balance: without signatures only the final state decides.
     """
-    await box.settings(refusals=refusals)
+    box.settings(refusals=refusals)
     begun = await begin_card_payment(session, order, card(POOR), bank_code="CCB")
     right = await box.code(begun)
 
@@ -500,7 +498,7 @@ async def test_a_certain_refusal_leaves_an_earlier_execute_open(session, begun, 
     with pytest.raises(WrongCodeError):
         await confirm_card_payment(session, begun, "x")
 
-    await box.settings(refusals="signed")
+    box.settings(refusals="signed")
     real_execute = session.payments.execute
 
     async def refuse(payment_id, payer, **options):
@@ -517,7 +515,7 @@ async def test_a_certain_refusal_leaves_an_earlier_execute_open(session, begun, 
         await confirm_card_payment(session, begun, "z")
 
     assert isinstance(caught.value.__cause__, CardError)
-    assert 1 == len(await box.sent("/execute"))
+    assert 1 == len(box.requests("/execute"))
 
 
 async def test_a_low_balance_of_a_second_copy_leaves_it_open(session, box, order, card):
@@ -530,7 +528,7 @@ async def test_a_low_balance_of_a_second_copy_leaves_it_open(session, box, order
 
     async def execute(*given, **options):
         # Whoever fetches a token kills the one that the session has.
-        await box.control("POST", "/token/steal", {})
+        box.control("POST", "/token/steal", {})
 
         return await real_execute(*given, **options)
 
@@ -541,7 +539,7 @@ async def test_a_low_balance_of_a_second_copy_leaves_it_open(session, box, order
 
     assert isinstance(caught.value.__cause__, CardError)
     assert "2" == caught.value.intent.details["copies"]
-    assert 2 == len(await box.sent("/execute"))
+    assert 2 == len(box.requests("/execute"))
 
 
 async def test_a_refusal_for_the_state_is_reported_if_the_payment_waits(
@@ -607,7 +605,7 @@ async def test_one_flow_ends_with_the_third_wrong_code(
         )
 
     assert 3 == len(asked)
-    assert sent == len(await box.sent("/execute"))
+    assert sent == len(box.requests("/execute"))
     assert 3 - sent == caught.value.attempts_left
 
 

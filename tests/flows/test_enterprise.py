@@ -25,8 +25,8 @@ async def test_a_company_is_waited_for_until_it_is_enabled(session, box, steps):
     while "waiting" not in steps:
         await asyncio.sleep(0.01)
 
-    companies = (await box.control("GET", "/enterprises"))["enterprises"]
-    await box.control("POST", f"/enterprises/{companies[0]['id']}/enable", {})
+    companies = box.control("GET", "/enterprises")["enterprises"]
+    box.enable(companies[0]["id"])
     company = await task
 
     assert "ENABLE" == company.enterprise_status
@@ -40,7 +40,7 @@ async def test_the_waiting_goes_on_in_another_process(session, box, steps):
     company = await register_enterprise(
         session, orders.company(), wait=False, on_step=steps.hear
     )
-    await box.control("POST", f"/enterprises/{company.id}/enable", {})
+    box.enable(company.id)
     found = await wait_enabled(session, company.id)
 
     assert "ENABLE" == found.enterprise_status

@@ -49,7 +49,7 @@ async def test_a_deadline_is_seconds_above_zero_and_at_most_ten_years(
     with pytest.raises(ConfigError, match="deadline"):
         await _register(session, deadline=seconds)
 
-    assert [] == await box.sent("")
+    assert [] == box.requests("")
 
 
 @pytest.mark.parametrize(("seconds", "ends"), [(60, 10), (5, 5)])
@@ -60,7 +60,7 @@ async def test_a_call_gets_the_sessions_deadline_or_what_is_left(
     Whichever is shorter.
     """
     session = await open_session(deadline=10, timeout=30)
-    await box.fault("delay", path="/enterprise_qualification", seconds=60, times=0)
+    box.fault("delay", path="/enterprise_qualification", seconds=60, times=0)
 
     with pytest.raises(UMFError):
         await _register(session, deadline=seconds)
@@ -78,7 +78,7 @@ async def test_a_question_gets_an_instant_when_nothing_is_left(
 
     async def slow(step):
         if step.name == "executed":
-            await box.fault("delay", method="GET", seconds=5, times=0)
+            box.fault("delay", method="GET", seconds=5, times=0)
             await asyncio.sleep(0.9)
 
     with pytest.raises(NotFinishedError) as caught:
@@ -105,7 +105,7 @@ async def test_a_write_that_is_too_late_is_not_sent(session, box, order, card):
 
     assert order.mer_reference_id == caught.value.last.mer_reference_id
     assert not caught.value.money_may_have_moved
-    assert [] == await box.sent("/verify")
+    assert [] == box.requests("/verify")
 
 
 async def test_nobody_need_listen(session):
@@ -233,4 +233,4 @@ async def test_no_flow_begins_without_a_listener_that_can_listen(session, box, b
     with pytest.raises(ConfigError, match="on_step"):
         await begin(session, on_step=[])
 
-    assert [] == await box.sent("")
+    assert [] == box.requests("")

@@ -21,8 +21,8 @@ from umfpay.flows import bank_payment, checkout, register_enterprise
 def _opens(box, verb, opened):
     async def open_page(url):
         opened.append(url)
-        payments = (await box.control("GET", "/payments"))["payments"]
-        await box.move(payments[-1]["id"], verb)
+        payments = box.payments()
+        getattr(box, verb)(payments[-1]["id"])
 
     return open_page
 
@@ -57,7 +57,7 @@ async def test_a_company_chooses_on_the_cashier_page(session, box, shop):
     Its qualification stands in place of the payer's data.
     """
     company = await register_enterprise(session, orders.company(), wait=False)
-    await box.control("POST", f"/enterprises/{company.id}/enable", {})
+    box.enable(company.id)
     payment = await checkout(
         session,
         orders.order(currency="CNY"),
@@ -68,7 +68,7 @@ async def test_a_company_chooses_on_the_cashier_page(session, box, shop):
         arrivals=shop,
     )
 
-    assert "B2B" == (await box.payment(payment.id))["business"]
+    assert "B2B" == box.payment(payment.id)["business"]
 
 
 async def test_a_company_pays_at_its_bank(session, box, shop, steps):
@@ -76,7 +76,7 @@ async def test_a_company_pays_at_its_bank(session, box, shop, steps):
     Its status is asked for first.
     """
     company = await register_enterprise(session, orders.company(), wait=False)
-    await box.control("POST", f"/enterprises/{company.id}/enable", {})
+    box.enable(company.id)
     opened = []
     payment = await bank_payment(
         session,
@@ -113,7 +113,7 @@ async def test_a_company_that_is_not_enabled_creates_nothing(session, box):
 
     assert "DISABLE" == caught.value.last.enterprise_status
     assert "ENABLE" in caught.value.advice.en
-    assert [] == await box.sent("/payments/payment")
+    assert [] == box.requests("/payments/payment")
 
 
 async def test_nobody_pays_at_the_cashier(session, box, shop, order):
@@ -164,14 +164,14 @@ async def test_a_payer_that_is_none_is_refused(session, box, order, phone):
             session, order, open_page=print, payer_info="someone", phone=phone
         )
 
-    assert [] == (await box.control("GET", "/payments"))["payments"]
+    assert [] == box.payments()
 
 
 async def test_no_frame_keeps_the_phone(session, box, order):
     """
     A crash report with the locals of every frame does not show it.
     """
-    await box.fault("drop_after", method="POST", path="/payments/payment$", times=0)
+    box.fault("drop_after", method="POST", path="/payments/payment$", times=0)
     error = await canaries.fails(
         checkout(
             session,
@@ -190,7 +190,7 @@ async def test_without_its_id_a_company_is_not_asked_for(session, box, steps):
     The gateway is the judge then, and a query tells the end.
     """
     company = await register_enterprise(session, orders.company(), wait=False)
-    await box.control("POST", f"/enterprises/{company.id}/enable", {})
+    box.enable(company.id)
     opened = []
     payment = await bank_payment(
         session,

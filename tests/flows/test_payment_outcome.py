@@ -61,7 +61,7 @@ def _asked(box, begun):
     """
 
     async def asked():
-        sent = await box.sent(begun.payment_id)
+        sent = box.requests(begun.payment_id)
 
         return len([one for one in sent if one["method"] == "GET"])
 
@@ -176,7 +176,7 @@ async def test_a_proven_state_is_not_asked_for_again(box, begun, confirm, asked,
     """
     It came from a query or a notification.
     """
-    await box.move(begun.payment_id, "pay")
+    box.pay(begun.payment_id)
     payment = await confirm(on_step=steps.hear)
 
     assert "TRADE_SUCCESS" == payment.state
@@ -188,7 +188,7 @@ async def test_a_claim_is_nothing_while_the_gateway_cannot_be_asked(box, claimed
     """
     The error does not repeat the claim.
     """
-    await box.fault("drop_before", method="GET", times=0)
+    box.fault("drop_before", method="GET", times=0)
 
     with pytest.raises(NotFinishedError) as caught:
         await claimed(deadline=1.5)
@@ -204,8 +204,8 @@ async def test_waiting_ends_when_somebody_pays(session, box, order, shop, steps)
     """
 
     async def open_page(_url):
-        payments = (await box.control("GET", "/payments"))["payments"]
-        await box.move(payments[-1]["id"], "fail")
+        payments = box.payments()
+        box.fail(payments[-1]["id"])
 
     with pytest.raises(PaymentFailedError):
         await checkout(
@@ -259,7 +259,7 @@ async def test_a_refusal_for_the_state_is_explained_by_the_state(box, confirm):
     refusal = _refusal(PaymentStateError, "00060763")
 
     async def fail(payment_id, _payer):
-        await box.move(payment_id, "fail")
+        box.fail(payment_id)
 
     with pytest.raises(PaymentFailedError) as caught:
         await confirm(refusal, fail)
@@ -298,8 +298,8 @@ async def test_a_gateway_that_may_be_at_work_is_asked_until_it_knows(
     """
 
     async def pay_unseen(payment_id, _payer):
-        await box.fault("drop_before", method="GET", path=payment_id, times=3)
-        await box.move(payment_id, "pay")
+        box.fault("drop_before", method="GET", path=payment_id, times=3)
+        box.pay(payment_id)
 
     payment = await confirm(_unknown_outcome_error(begun, cause), pay_unseen)
 
@@ -335,7 +335,7 @@ async def test_an_execute_that_was_not_carried_out_is_the_end_of_the_payment(
     unknown = _unknown_outcome_error(begun)
 
     async def end(payment_id, _payer):
-        await box.move(payment_id, verb)
+        getattr(box, verb)(payment_id)
 
     with pytest.raises(kind) as caught:
         await confirm(unknown, end)
@@ -366,7 +366,7 @@ async def test_a_refusal_while_another_execute_is_under_way_is_no_end(
     """
     The payment is waited for: its money may still move.
     """
-    await box.settings(execute="pending", settle_after=30)
+    box.settings(execute="pending", settle_after=30)
     execute = session.payments.execute
     payment = await confirm(
         _refusal(PaymentStateError, code), execute, on_step=steps.hear
@@ -382,7 +382,7 @@ async def test_a_refusal_is_no_end_while_the_gateway_cannot_be_asked(box, confir
     """
 
     async def cut(payment_id, _payer):
-        await box.fault("drop_before", method="GET", path=payment_id, times=0)
+        box.fault("drop_before", method="GET", path=payment_id, times=0)
 
     with pytest.raises(PaymentStateError):
         await confirm(_refusal(PaymentStateError, "00060762"), cut)

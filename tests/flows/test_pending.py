@@ -99,7 +99,7 @@ async def test_what_was_paid_and_forgotten_is_still_found(session, begun, box):
     """
     The payment is asked for before the data are needed.
     """
-    await box.move(begun.payment_id, "pay")
+    box.pay(begun.payment_id)
     begun.forget()
     payment = await confirm_card_payment(session, begun, "123456")
 

@@ -47,7 +47,7 @@ async def test_a_shop_that_never_ends_showing_ends_at_the_deadline(
 
     assert 60 == elapsed()
     assert caught.value.money_may_have_moved
-    assert "WAIT_BUYER_PAY" == (await box.payment(caught.value.last.id))["state"]
+    assert "WAIT_BUYER_PAY" == box.payment(caught.value.last.id)["state"]
 
 
 async def test_a_time_out_of_the_shop_is_its_own(session, order, steps):
@@ -73,7 +73,7 @@ async def test_what_cannot_be_called_is_refused(session, box, order, show):
     with pytest.raises(ConfigError, match="function"):
         await qr_payment(session, order, method="WECHAT_SCAN", show=show, **WHO)
 
-    assert [] == await box.sent("/payments/payment")
+    assert [] == box.requests("/payments/payment")
 
 
 async def test_a_plain_function_shows_too(session, box, order, steps):
@@ -115,10 +115,10 @@ async def test_a_create_whose_end_is_unclear_is_made_once_more(
     Under the same order number; the customer sees one code.
     """
     shown = []
-    await box.fault(kind, method="POST", path="/payments/payment$")
+    box.fault(kind, method="POST", path="/payments/payment$")
     await _start(session, order, shown)
 
-    assert 2 == len(await box.sent("/payments/payment"))
+    assert 2 == len(box.requests("/payments/payment"))
     assert 1 == len(shown)
 
 
@@ -126,13 +126,13 @@ async def test_the_second_unclear_end_is_reported(session, box, order):
     """
     No third one is made, and nobody has paid.
     """
-    await box.fault("drop_after", method="POST", path="/payments/payment$", times=0)
+    box.fault("drop_after", method="POST", path="/payments/payment$", times=0)
 
     with pytest.raises(OutcomeUnknownError) as caught:
         await qr_payment(session, order, method="WECHAT_SCAN", show=print, **WHO)
 
     assert not caught.value.money_may_have_moved
-    assert 2 == len(await box.sent("/payments/payment"))
+    assert 2 == len(box.requests("/payments/payment"))
 
 
 async def test_a_refusal_that_is_not_signed_is_not_repeated(session, box, order):
@@ -150,7 +150,7 @@ async def test_a_refusal_that_is_not_signed_is_not_repeated(session, box, order)
         )
 
     assert "00060022" == caught.value.__cause__.ret_code
-    assert 1 == len(await box.sent("/payments/payment"))
+    assert 1 == len(box.requests("/payments/payment"))
 
 
 async def test_an_order_that_was_paid_already_is_not_created_again(
@@ -161,12 +161,12 @@ async def test_an_order_that_was_paid_already_is_not_created_again(
     """
     paid = await orders.paid(session, box, reference="taken")
     again = orders.order(reference="taken")
-    await box.fault("drop_before", method="POST", path="/payments/payment$")
+    box.fault("drop_before", method="POST", path="/payments/payment$")
 
     with pytest.raises(OutcomeUnknownError):
         await qr_payment(session, again, method="WECHAT_SCAN", show=print, **WHO)
 
-    assert "TRADE_SUCCESS" == (await box.payment(paid.id))["state"]
+    assert "TRADE_SUCCESS" == box.payment(paid.id)["state"]
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "error_before", "unsign"])
@@ -177,7 +177,7 @@ async def test_a_gateway_that_cannot_be_asked_leaves_the_first_end_unclear(
     The error is still the create's own, with its intent and its cause.
     """
     rule = {"method": "GET", "path": "/payments/transactions", "times": 0}
-    await box.control(
+    box.control(
         "PUT",
         "/faults",
         {
@@ -194,15 +194,15 @@ async def test_a_gateway_that_cannot_be_asked_leaves_the_first_end_unclear(
     assert "payments.create" == caught.value.intent.call
     assert isinstance(caught.value.__cause__, TransportError)
     assert not caught.value.money_may_have_moved
-    assert 1 == len(await box.sent("/payments/payment"))
+    assert 1 == len(box.requests("/payments/payment"))
 
 
 async def test_a_signed_refusal_of_the_second_one_is_reported(session, box, order):
     """
     It is definite: this order cannot be created.
     """
-    await box.settings(refusals="signed")
-    await box.fault("drop_before", method="POST", path="/payments/payment$")
+    box.settings(refusals="signed")
+    box.fault("drop_before", method="POST", path="/payments/payment$")
 
     with pytest.raises(APIError) as caught:
         await qr_payment(
@@ -215,7 +215,7 @@ async def test_a_signed_refusal_of_the_second_one_is_reported(session, box, orde
         )
 
     assert "00060022" == caught.value.ret_code
-    assert 2 == len(await box.sent("/payments/payment"))
+    assert 2 == len(box.requests("/payments/payment"))
 
 
 async def test_nothing_is_created_after_the_deadline(session, box):
@@ -223,7 +223,7 @@ async def test_nothing_is_created_after_the_deadline(session, box):
     The listener of the step before took the rest of the time.
     """
     company = await register_enterprise(session, orders.company(), wait=False)
-    await box.control("POST", f"/enterprises/{company.id}/enable", {})
+    box.enable(company.id)
 
     async def slow(_step):
         await asyncio.sleep(0.9)
@@ -241,20 +241,18 @@ async def test_nothing_is_created_after_the_deadline(session, box):
         )
 
     assert not caught.value.money_may_have_moved
-    assert [] == await box.sent("/payments/payment")
+    assert [] == box.requests("/payments/payment")
 
 
 async def test_a_second_one_is_not_begun_after_the_deadline(session, box, order):
     """
     The first took all the time there was.
     """
-    await box.fault(
-        "delay", method="POST", path="/payments/payment$", seconds=2, times=0
-    )
+    box.fault("delay", method="POST", path="/payments/payment$", seconds=2, times=0)
 
     with pytest.raises(OutcomeUnknownError):
         await qr_payment(
             session, order, method="WECHAT_SCAN", show=print, deadline=0.5, **WHO
         )
 
-    assert 1 == len(await box.sent("/payments/payment"))
+    assert 1 == len(box.requests("/payments/payment"))

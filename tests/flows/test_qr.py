@@ -28,7 +28,7 @@ WHO = {"name": "张三", "citizen_id_number": orders.ID_NUMBER}
 def _moves(box, verb, codes):
     async def show(code):
         codes.append(code)
-        await box.move(code.payment_id, verb)
+        getattr(box, verb)(code.payment_id)
 
     return show
 
@@ -54,7 +54,7 @@ async def test_the_customer_scans_and_pays(
         on_step=steps.hear,
         **WHO,
     )
-    queries = [one for one in await box.sent(payment.id) if one["method"] == "GET"]
+    queries = [one for one in box.requests(payment.id) if one["method"] == "GET"]
 
     assert "TRADE_SUCCESS" == payment.state
     assert ["created", "shown", "waiting", "final"] == steps
@@ -118,7 +118,7 @@ async def test_an_unreachable_notify_url_costs_a_poll_and_no_more(session, box, 
         notify_url="http://127.0.0.1:9/nobody",
         **WHO,
     )
-    notifications = (await box.control("GET", "/notifications"))["notifications"]
+    notifications = box.control("GET", "/notifications")["notifications"]
 
     assert "TRADE_SUCCESS" == payment.state
     assert "failed" in notifications[0]["attempts"][0]["outcome"]
@@ -131,7 +131,7 @@ async def test_a_card_is_no_qr_method(session, box, order):
     with pytest.raises(ConfigError, match="method"):
         await qr_payment(session, order, method="CREDIT_CARD", show=print, **WHO)
 
-    assert [] == await box.sent("/payments/payment")
+    assert [] == box.requests("/payments/payment")
 
 
 async def test_the_order_expires_while_nobody_scans(session, box, order):
@@ -140,7 +140,7 @@ async def test_the_order_expires_while_nobody_scans(session, box, order):
     """
 
     async def show(_code):
-        await box.control("POST", "/clock", {"advance": 31 * 60})
+        box.advance(31 * 60)
 
     with pytest.raises(PaymentExpiredError) as caught:
         await qr_payment(session, order, method="ALIPAY_SCAN", show=show, **WHO)
@@ -168,7 +168,7 @@ async def test_no_frame_keeps_what_the_customer_said(session, box, order, method
     """
     A crash report with the locals of every frame shows none of it.
     """
-    await box.fault("drop_after", method="POST", path="/payments/payment$", times=0)
+    box.fault("drop_after", method="POST", path="/payments/payment$", times=0)
     who = {**WHO, "phone": "15210838198"}
     error = await canaries.fails(
         qr_payment(session, order, method=method, show=print, **who)

@@ -43,7 +43,7 @@ async def give_back(session, payment, **options):
 
 
 async def _refunds(box):
-    return (await box.control("GET", "/refunds"))["refunds"]
+    return box.control("GET", "/refunds")["refunds"]
 
 
 async def test_all_of_a_payment_is_given_back(session, box, paid, steps):
@@ -66,7 +66,7 @@ async def test_a_notification_ends_the_waiting(session, box, paid, shop):
     done = await give_back(session, paid, notify_url=shop.url, arrivals=shop)
 
     assert shop.objects[done.id] is done
-    assert [] == await box.sent(done.id)
+    assert [] == box.requests(done.id)
 
 
 async def test_a_refund_that_is_done_at_once_is_not_waited_for(
@@ -75,7 +75,7 @@ async def test_a_refund_that_is_done_at_once_is_not_waited_for(
     """
     REFUND_SUCCESS means done.
     """
-    await box.settings(refund="immediate")
+    box.settings(refund="immediate")
     await give_back(session, paid, on_step=steps.hear)
 
     assert ["created", "final"] == steps
@@ -85,7 +85,7 @@ async def test_parts_are_given_back_until_nothing_is_left(session, box, paid):
     """
     The last one takes the rest; then there is nothing.
     """
-    await box.settings(refund="immediate")
+    box.settings(refund="immediate")
     await give_back(session, paid.id, amount=usd("4.00"))
     await give_back(session, paid.id, amount=usd("1.50"))
     await give_back(session, paid.id)
@@ -104,7 +104,7 @@ async def test_more_than_is_left_is_not_even_sent(session, box, paid):
     """
     What is under way counts if the caller tells it.
     """
-    await box.settings(settle_after=60)
+    box.settings(settle_after=60)
     first = await session.refunds.create(paid.id, orders.refund("4.00"))
 
     with pytest.raises(RefundAmountError, match=r"6\.01"):
@@ -112,7 +112,7 @@ async def test_more_than_is_left_is_not_even_sent(session, box, paid):
             session, paid, amount=usd("6.01"), already={first.id: usd("4.00")}
         )
 
-    assert 1 == len(await box.sent("/refund"))
+    assert 1 == len(box.requests("/refund"))
 
 
 async def test_a_refund_that_the_caller_and_the_list_know_counts_once(
@@ -121,7 +121,7 @@ async def test_a_refund_that_the_caller_and_the_list_know_counts_once(
     """
     It has one id.
     """
-    await box.settings(refund="immediate")
+    box.settings(refund="immediate")
     first = await give_back(session, paid, amount=usd("4.00"))
     second = await give_back(
         session, paid, amount=usd("6.00"), already={first.id: usd("4.00")}
@@ -135,7 +135,7 @@ async def test_too_much_that_only_the_gateway_knows_of(session, box, paid, refus
     """
     The second copy of a refund that was made is refused so, too: nobody can say.
     """
-    await box.settings(refusals=refusals, settle_after=60)
+    box.settings(refusals=refusals, settle_after=60)
     await session.refunds.create(paid.id, orders.refund("4.00"))
 
     with pytest.raises(OutcomeUnknownError) as caught:
@@ -155,7 +155,7 @@ async def test_too_much_is_the_amounts_error_once_the_list_says_so(
     monkeypatch.setattr(
         "umfpay.resources._refund_evidence._LIST_LAG", -timedelta(seconds=9)
     )
-    await box.settings(refusals="signed", settle_after=60)
+    box.settings(refusals="signed", settle_after=60)
     first = await session.refunds.create(paid.id, orders.refund("4.00"))
 
     with pytest.raises(RefundAmountError) as caught:
@@ -179,7 +179,7 @@ async def test_a_number_that_was_used_is_refused_by_the_list(session, box, paid)
 
         assert first.id == caught.value.last.id
 
-    assert 1 == len(await box.sent("/refund"))
+    assert 1 == len(box.requests("/refund"))
 
 
 async def test_a_number_that_was_used_is_refused_by_a_notification(
@@ -210,7 +210,7 @@ async def test_a_number_that_only_the_gateway_knows_may_have_moved_money(
     Its code means other things, too, a refund that came too early, say: whoever sent
     the number before has to find that refund first.
     """
-    await box.settings(refusals="signed", settle_after=60)
+    box.settings(refusals="signed", settle_after=60)
     first = orders.refund("1.00")
     await session.refunds.create(paid.id, first)
 
@@ -232,8 +232,8 @@ async def test_a_number_whose_first_answer_was_lost_may_have_moved_money(
     """
     The same refund once more: its first one is under way, and nobody lists it yet.
     """
-    await box.settings(refusals="signed", settle_after=60)
-    await box.fault("drop_after", method="POST", path="/refund")
+    box.settings(refusals="signed", settle_after=60)
+    box.fault("drop_after", method="POST", path="/refund")
 
     with pytest.raises(OutcomeUnknownError):
         await give_back(session, paid, number="r-lost", deadline=2)
@@ -249,7 +249,7 @@ async def test_two_refunds_at_once_under_one_number_are_one_refund(session, box,
     """
     The list knows it once the gateway has refused: whichever copy came first made it.
     """
-    await box.settings(refusals="signed", refund="immediate")
+    box.settings(refusals="signed", refund="immediate")
     listed = asyncio.Barrier(2)
     create = session.refunds.create
 
@@ -264,20 +264,20 @@ async def test_two_refunds_at_once_under_one_number_are_one_refund(session, box,
     )
 
     assert ends[0].id == ends[1].id
-    assert 1 == len((await box.control("GET", "/refunds"))["refunds"])
+    assert 1 == len(box.control("GET", "/refunds")["refunds"])
 
 
 async def test_a_refused_number_stays_open_when_nobody_can_be_asked(session, box, paid):
     """
     The list is out of reach just then.
     """
-    await box.settings(refusals="signed", settle_after=60)
+    box.settings(refusals="signed", settle_after=60)
     first = orders.refund("1.00")
     await session.refunds.create(paid.id, first)
     create = session.refunds.create
 
     async def create_and_part(*args, **options):
-        await box.fault("drop_before", method="GET", path="/transactions", times=0)
+        box.fault("drop_before", method="GET", path="/transactions", times=0)
 
         return await create(*args, **options)
 
@@ -314,7 +314,7 @@ async def test_goods_of_an_order_are_refunded(session, box):
     made = orders.order()
     new = orders.card_payment(reference=made.mer_reference_id)
     payment = await session.payments.create(new)
-    await box.move(payment.id, "pay")
+    box.pay(payment.id)
     goods = choose_goods(new.order, sub_orders=[f"{made.mer_reference_id}-1"])
     done = await give_back(session, payment, goods=goods)
 
@@ -328,7 +328,7 @@ async def test_another_currency_is_refused(session, box, paid):
     with pytest.raises(ConfigError, match="USD"):
         await give_back(session, paid, amount=Money("1.00", "EUR"))
 
-    assert [] == await box.sent("/refund")
+    assert [] == box.requests("/refund")
 
 
 @pytest.mark.parametrize(
@@ -355,12 +355,12 @@ async def test_what_has_the_wrong_type_is_refused_before_anything_is_sent(
     The error names it.
     """
     given = {"mer_reference_id": "r-1", "mer_date": orders.DAY, **change}
-    before = len(await box.sent(""))
+    before = len(box.requests(""))
 
     with pytest.raises(ConfigError, match=next(iter(change))):
         await refund(session, paid, **given)
 
-    assert before == len(await box.sent(""))
+    assert before == len(box.requests(""))
 
 
 @pytest.mark.parametrize(
@@ -378,22 +378,22 @@ async def test_what_was_not_paid_is_not_refunded(session, box, verb, kind):
     payment = await session.payments.create(orders.card_payment())
 
     if verb is not None:
-        await box.move(payment.id, verb)
+        getattr(box, verb)(payment.id)
 
     with pytest.raises(kind) as caught:
         await give_back(session, payment, amount=usd("1.00"))
 
     assert payment.id == caught.value.last.id
     assert not caught.value.money_may_have_moved
-    assert [] == await box.sent("/refund")
+    assert [] == box.requests("/refund")
 
 
 async def test_a_state_that_the_gateway_judges_is_left_to_it(session, box, paid):
     """
     A cancelled payment: its refusal is the cause of an outcome that is not known.
     """
-    await box.settings(refusals="signed")
-    await box.move(paid.id, "cancel")
+    box.settings(refusals="signed")
+    box.cancel(paid.id)
 
     with pytest.raises(OutcomeUnknownError) as caught:
         await give_back(session, paid, amount=usd("1.00"))
@@ -409,16 +409,16 @@ async def test_a_refund_that_fails_is_an_error(session, box, paid, verb, state):
     """
     The money stays with the merchant, and can be refunded again.
     """
-    await box.settings(settle_after=60)
+    box.settings(settle_after=60)
 
     async def end(step):
         if step.name == "created":
-            await box.control("POST", f"/refunds/{step.object.id}/{verb}", {})
+            box.end_refund(step.object.id, verb)
 
     with pytest.raises(RefundFailedError) as caught:
         await give_back(session, paid, on_step=end)
 
-    await box.settings(refund="immediate")
+    box.settings(refund="immediate")
     again = await give_back(session, paid)
 
     assert state == caught.value.last.state
@@ -431,7 +431,7 @@ async def test_a_refund_that_takes_longer_is_reported_by_its_error(
     """
     It is still under way: its id is what to wait for.
     """
-    await box.settings(settle_after=60)
+    box.settings(settle_after=60)
 
     with pytest.raises(NotFinishedError) as caught:
         await give_back(session, paid, deadline=45)
@@ -465,7 +465,7 @@ async def test_a_refund_that_was_carried_out_unseen_is_found_in_the_list(
     """
     Once it is done; it is not asked for twice.
     """
-    await box.fault("drop_after", method="POST", path="/refund")
+    box.fault("drop_after", method="POST", path="/refund")
     done = await give_back(session, paid, amount=usd("3.00"))
     (kept,) = await _refunds(box)
 
@@ -480,7 +480,7 @@ async def test_a_refund_that_was_carried_out_unseen_is_found_beside_another(
     The flow knows the ones before by their ids, also those of the same amount.
     """
     first = await give_back(session, paid, amount=usd("3.00"))
-    await box.fault("drop_after", method="POST", path="/refund")
+    box.fault("drop_after", method="POST", path="/refund")
     second = await give_back(session, paid, amount=usd("3.00"))
 
     assert first.id != second.id
@@ -492,7 +492,7 @@ async def test_a_refund_that_was_carried_out_unseen_is_found_by_its_notification
     """
     Its own number names it.
     """
-    await box.fault("drop_after", method="POST", path="/refund")
+    box.fault("drop_after", method="POST", path="/refund")
     done = await give_back(
         session, paid, amount=usd("3.00"), notify_url=shop.url, arrivals=shop
     )
@@ -504,8 +504,8 @@ async def test_a_refund_that_failed_unseen_is_a_failure(session, box, paid, shop
     """
     The notification says so; the unclear outcome is the cause.
     """
-    await box.settings(settle_after=60)
-    await box.fault("drop_after", method="POST", path="/refund")
+    box.settings(settle_after=60)
+    box.fault("drop_after", method="POST", path="/refund")
     create = session.refunds.create
 
     async def create_and_fail(*args, **options):
@@ -513,7 +513,7 @@ async def test_a_refund_that_failed_unseen_is_a_failure(session, box, paid, shop
             return await create(*args, **options)
         finally:
             (kept,) = await _refunds(box)
-            await box.control("POST", f"/refunds/{kept['id']}/fail", {})
+            box.end_refund(kept["id"], "fail")
 
     session.refunds.create = create_and_fail
 
@@ -529,7 +529,7 @@ async def test_a_refund_that_got_lost_stays_unknown(session, box, paid, elapsed)
     """
     It was asked for as long as another question would come before the deadline.
     """
-    await box.fault("drop_before", method="POST", path="/refund")
+    box.fault("drop_before", method="POST", path="/refund")
 
     with pytest.raises(OutcomeUnknownError) as caught:
         await give_back(session, paid, amount=usd("3.00"), deadline=60)
@@ -544,12 +544,12 @@ async def test_nothing_is_sent_when_the_list_cannot_be_read(session, box, paid):
     """
     Nobody could say what is left.
     """
-    await box.fault("drop_before", method="GET", path="/transactions", times=0)
+    box.fault("drop_before", method="GET", path="/transactions", times=0)
 
     with pytest.raises(TransportError):
         await give_back(session, paid, deadline=3)
 
-    assert [] == await box.sent("/refund")
+    assert [] == box.requests("/refund")
 
 
 async def test_the_listener_hears_of_the_refund_that_was_made(session, paid):

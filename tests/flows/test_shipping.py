@@ -64,13 +64,13 @@ async def test_a_declaration_that_the_customs_refuse_is_an_error(
     It carries the declaration.
     """
     payment, new = to_declare
-    await box.settings(settle_after=30)
+    box.settings(settle_after=30)
     task = asyncio.create_task(declare_customs(session, payment.id, [new]))
 
-    while not (found := (await box.control("GET", "/customs"))["declarations"]):
+    while not (found := box.control("GET", "/customs")["declarations"]):
         await asyncio.sleep(0.01)
 
-    await box.control("POST", f"/customs/{found[0]['id']}/fail", {})
+    box.control("POST", f"/customs/{found[0]['id']}/fail", {})
 
     with pytest.raises(CustomsFailedError) as caught:
         await task
@@ -104,7 +104,7 @@ async def _two(session, box):
     )
 
     async def scan(code):
-        await box.move(code.payment_id, "pay")
+        box.pay(code.payment_id)
 
     payment = await qr_payment(
         session,
@@ -131,7 +131,7 @@ async def _two(session, box):
 
 async def _declarations(box, count):
     while True:
-        found = (await box.control("GET", "/customs"))["declarations"]
+        found = box.control("GET", "/customs")["declarations"]
 
         if len(found) == count:
             return sorted(found, key=lambda one: one["sub_id"])
@@ -163,11 +163,11 @@ async def test_one_that_is_refused_ends_the_waiting_for_the_other(session, box, 
     No task is left, and the other one goes on at the customs.
     """
     payment, new = two
-    await box.settings(settle_after=30)
+    box.settings(settle_after=30)
     before = asyncio.all_tasks()
     task = asyncio.create_task(declare_customs(session, payment, new))
     found = await _declarations(box, 2)
-    await box.control("POST", f"/customs/{found[1]['id']}/fail", {})
+    box.control("POST", f"/customs/{found[1]['id']}/fail", {})
 
     with pytest.raises(CustomsFailedError) as caught:
         await task
@@ -183,7 +183,7 @@ async def test_customs_that_take_their_time_are_not_finished(
     No money moves by waiting for them.
     """
     payment, new = two
-    await box.settings(settle_after=60)
+    box.settings(settle_after=60)
     began = elapsed()
 
     with pytest.raises(NotFinishedError) as caught:
@@ -198,8 +198,8 @@ async def test_a_sub_order_that_is_not_for_the_customs_is_refused(session, box, 
     """
     The gateway says so, signed.
     """
-    await box.settings(refusals="signed")
-    number = (await box.payment(paid.id))["order"]["sub_orders"][0]
+    box.settings(refusals="signed")
+    number = box.payment(paid.id)["order"]["sub_orders"][0]
     new = NewCustomsDeclaration(
         customs_id="HZHG",
         mer_customs_code="3301",
@@ -224,7 +224,7 @@ async def test_nothing_to_declare_is_a_mistake(session, box, declarations):
     with pytest.raises(ConfigError, match="declarations"):
         await declare_customs(session, "PAY_A", declarations)
 
-    assert [] == await box.sent("/apply_to_customs")
+    assert [] == box.requests("/apply_to_customs")
 
 
 async def test_an_answer_without_an_id_cannot_be_waited_for(
@@ -249,12 +249,12 @@ async def test_parcels_are_reported_by_sub_order(session, box, paid):
     """
     The gateway keeps the number.
     """
-    number = (await box.payment(paid.id))["order"]["sub_orders"][0]
+    number = box.payment(paid.id)["order"]["sub_orders"][0]
     await report_tracking(
         session, paid, {number["mer_sub_reference_id"]: "SF 1234567890"}
     )
 
-    assert "SF 1234567890" in str(await box.payment(paid.id))
+    assert "SF 1234567890" in str(box.payment(paid.id))
 
 
 @pytest.mark.parametrize(
@@ -269,4 +269,4 @@ async def test_parcels_without_number_or_sub_order_are_a_mistake(
     with pytest.raises(ConfigError):
         await report_tracking(session, paid.id, parcels)
 
-    assert [] == await box.sent("/update_express_info")
+    assert [] == box.requests("/update_express_info")

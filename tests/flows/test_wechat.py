@@ -34,8 +34,8 @@ async def test_a_page_of_an_official_account_pays(session, box, shop, order, ste
 
     async def show(pay_info):
         shown.append(pay_info.for_wechat_js())
-        payments = (await box.control("GET", "/payments"))["payments"]
-        await box.move(payments[-1]["id"], "pay")
+        payments = box.payments()
+        box.pay(payments[-1]["id"])
 
     payment = await wechat_web(
         session,
@@ -68,15 +68,15 @@ async def test_an_app_pays(session, box, shop, order):
 
     async def show(pay_info):
         assert pay_info.package.startswith("prepay_id=")
-        payments = (await box.control("GET", "/payments"))["payments"]
-        await box.move(payments[-1]["id"], "pay")
+        payments = box.payments()
+        box.pay(payments[-1]["id"])
 
     payment = await wechat_app(
         session, order, show=show, notify_url=shop.url, arrivals=shop, **WHO
     )
 
     assert "TRADE_SUCCESS" == payment.state
-    assert "WECHAT_IN_APP" == (await box.payment(payment.id))["method"]
+    assert "WECHAT_IN_APP" == box.payment(payment.id)["method"]
 
 
 async def test_an_answer_without_pay_info_is_refused(session, order, monkeypatch):
@@ -102,7 +102,7 @@ async def test_a_customer_who_goes_away_lets_the_order_expire(session, box, orde
     """
 
     async def show(_pay_info):
-        await box.control("POST", "/clock", {"advance": 31 * 60})
+        box.advance(31 * 60)
 
     with pytest.raises(PaymentExpiredError) as caught:
         await wechat_app(session, order, show=show, **WHO)
@@ -120,7 +120,7 @@ async def test_no_frame_keeps_what_the_customer_said(
     """
     A crash report with the locals of every frame shows none of it.
     """
-    await box.fault("drop_after", method="POST", path="/payments/payment$", times=0)
+    box.fault("drop_after", method="POST", path="/payments/payment$", times=0)
     error = await canaries.fails(flow(session, order, show=print, **WHO, **changes))
 
     canaries.assert_silent(
@@ -186,7 +186,7 @@ async def test_a_page_that_quoting_could_change_is_refused(session, box, page):
     with pytest.raises(ConfigError, match="notify_url"):
         await authorize_url(session, page, "s-1")
 
-    assert [] == await box.sent("/wechat_openid")
+    assert [] == box.requests("/wechat_openid")
 
 
 async def test_the_customer_comes_back_with_an_open_id(session, box):
