@@ -15,7 +15,6 @@ from umfpay.protocol._keys import (
     make_certificate,
 )
 from umfpay.protocol._object_ids import (
-    OBJECT_ID,
     new_object_id,
     number_in_id,
     object_id_from_href,
@@ -48,7 +47,6 @@ from umfpay.protocol._signatures import (
 
 __all__ = [
     "DATA_LAG_SECONDS",
-    "OBJECT_ID",
     "Actor",
     "Cause",
     "CodeMeaning",

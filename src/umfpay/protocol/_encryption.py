@@ -40,7 +40,8 @@ _KEY_BYTES: Final = 32
 
 class Sealer:
     """
-    Seals secrets so that only the gateway can open them. Safe to share between threads.
+    Seals secrets so that only the gateway can open them (gateway.md 4). Safe to share
+    between threads.
 
     Args:
         key: The gateway's key.
@@ -52,7 +53,8 @@ class Sealer:
         limit: Longest plaintext in bytes.
 
     Raises:
-        ConfigError: There is no such charset or backend.
+        ConfigError: There is no such charset or backend, or *key* is no key that it can
+            work with.
     """
 
     limit: int
@@ -111,8 +113,15 @@ class Opener:
     It always works with pycryptodome: OpenSSL answers a wrong padding with random
     bytes, and a plaintext that nobody sealed would pass for one.
 
+    Args:
+        key: The gateway's key.
+        charset: What the gateway reads: UTF-8, in old set-ups GBK.
+
     Attributes:
         off_loop: Whether opening takes too long for an event loop.
+
+    Raises:
+        ConfigError: There is no such charset, or *key* is no key that it can work with.
     """
 
     off_loop: bool
@@ -128,6 +137,9 @@ class Opener:
     def open(self, sealed: Sealed | str) -> Secret | None:
         """
         Return the plaintext, None if it was not sealed for this key and charset.
+
+        Args:
+            sealed: What a `Sealer` returned, or its base64 text.
         """
         from Crypto.Cipher import PKCS1_v1_5
 
@@ -155,7 +167,8 @@ def _check_charset(charset: str) -> None:
 
 class LocalCipher:
     """
-    Encrypts what the gateway wants in clear, so that it is not stored in clear.
+    Encrypts what the gateway wants in clear, so that it is not stored in clear: AES-256
+    in GCM under a key that HKDF derives (RFC 5869).
 
     Every process that knows *secret* can read it; a new secret ends that.
 
@@ -186,6 +199,10 @@ class LocalCipher:
     def decrypt(self, kept: str, *, about: str) -> Private | None:
         """
         Return the text, None if it was changed or kept with another secret.
+
+        Args:
+            kept: What `encrypt()` returned.
+            about: What it was encrypted with.
         """
         try:
             raw = base64.b64decode(kept, validate=True)

@@ -204,7 +204,7 @@ def _plain(text: str) -> str:
 def is_key_text(text: str) -> bool:
     """
     Tell whether *text* is the content of a key file, and no path: PEM, or base64 in one
-    line.
+    line: more than 300 characters, or fewer that are a whole DER SEQUENCE.
     """
     if _PEM_BEGIN in text:
         return True

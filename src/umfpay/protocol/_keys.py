@@ -182,6 +182,9 @@ class PrivateKey(NeverStored):
         """
         Make a new key.
 
+        Args:
+            bits: Size of the modulus.
+
         Raises:
             ConfigError: *bits* is not a size that keys have.
         """
@@ -196,7 +199,10 @@ class PrivateKey(NeverStored):
 
     def to_der_pkcs8(self) -> bytes:
         """
-        Return the content of a ``.p8`` file: PKCS#8, DER, not encrypted.
+        Return the content of a ``.p8`` file: PKCS#8 (RFC 5208), DER, not encrypted.
+
+        Raises:
+            ConfigError: Its numbers make no key.
         """
         der: bytes = pycryptodome_key(self._key).value.export_key("DER", pkcs=8)
 
@@ -255,6 +261,10 @@ def check_key_pair(merchant: PrivateKey, gateway_keys: Sequence[PublicKey]) -> N
     """
     Refuse a gateway certificate that is the merchant's own public key.
 
+    Args:
+        merchant: The merchant's private key.
+        gateway_keys: All that were given as the gateway's.
+
     Raises:
         ConfigError: It is.
     """
@@ -271,7 +281,10 @@ def make_certificate(key: PrivateKey, *, common_name: str) -> bytes:
     Return a self-signed X.509 certificate of *key* as PEM, which loads everywhere: for
     the emulator's key (gateway.md, trap 37).
 
-    It needs `cryptography` (extra ``emulator``).
+    It needs `cryptography` (extra ``emulator``) and is valid for ten years.
+
+    Args:
+        common_name: 1 to 64 characters.
 
     Raises:
         ConfigError: cryptography is not installed, the name is none, or the numbers of

@@ -9,8 +9,6 @@ import re
 from typing import Final
 
 
-OBJECT_ID: Final = re.compile(r"[A-Z]+_[A-Z2-7]+")
-
 _NUMBER_BYTES: Final = 8
 _DATE_BYTES: Final = 4
 _DAY_CHARACTERS: Final = 8
@@ -23,6 +21,9 @@ _ID_IN_PATH: Final = re.compile(r"/\s*((?:PAY|REFUND|CUST|EQ)_[A-Z2-7]+)\s*(?=/|
 def object_id_from_href(href: str) -> str | None:
     """
     Return the last object id that is a segment of *href*'s path, or None.
+
+    Args:
+        href: A URL or a path, as the gateway writes them (gateway.md, trap 7).
     """
     path = href.partition("#")[0].partition("?")[0]
     found = _ID_IN_PATH.findall(path.replace("%20", " "))
@@ -84,8 +85,13 @@ def new_object_id(prefix: str, payload: bytes, *, shift: int = 0) -> str:
     """
     Return the id of *payload*: the same one each time.
 
-    The gateway's rule for the last byte is not known; ours is the sum of the others
-    and of *shift*, which tells two objects of one payload apart.
+    The gateway's rule for the last byte is not known (gateway.md 5.22); ours is the sum of
+    the others and of *shift*.
+
+    Args:
+        prefix: ``PAY``, ``REFUND``, ``CUST`` or ``EQ``.
+        payload: What the id holds.
+        shift: Tells two objects of one payload apart.
     """
     last = (sum(payload) + shift) % 256
     text = base64.b32encode(payload + bytes((last,))).decode("ascii")

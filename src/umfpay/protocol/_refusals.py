@@ -105,7 +105,8 @@ _MAX_CODE_CHARACTERS: Final = 40
 
 def status_meaning(http_status: int) -> Text:
     """
-    Return what an HTTP status means that came without a code of the gateway.
+    Return what an HTTP status means that came without a code of the gateway (gateway.md
+    8.6).
     """
     return _read("", http_status).meaning
 
@@ -118,6 +119,7 @@ def api_error(envelope: Envelope, *, http_status: int) -> APIError:
     disagree (gateway.md, trap 29).
 
     Args:
+        envelope: The answer; whether it is verified stands in the error.
         http_status: The status of the answer.
     """
     ret_code, ret_msg = envelope.ret_code, envelope.ret_msg

@@ -125,6 +125,9 @@ def return_codes() -> Mapping[str, ReturnCode]:
 def find_code(code: str) -> ReturnCode | None:
     """
     Return the row of *code*, None if no table explains it.
+
+    Args:
+        code: A ``ret_code`` or ``error_code`` as the gateway writes it.
     """
     return return_codes().get(code)
 
@@ -230,6 +233,9 @@ _MAX_DECODINGS: Final = 3
 def operation_of(path: str) -> Operation:
     """
     Return what a POST to *path* asks for, however it is written.
+
+    Args:
+        path: The path of a URL, or its template.
     """
     for _ in range(_MAX_DECODINGS):
         path = unquote(path)
@@ -248,6 +254,7 @@ def done_already(
     Return what decides about a call that was refused so; None if the refusal does.
 
     Args:
+        operation: What the call asks for.
         codes: All return codes of the answer.
         http_status: Of the answer.
     """

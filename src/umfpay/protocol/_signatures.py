@@ -49,7 +49,7 @@ _NO_HEADER_REASON: Final = "there is no header Signature"
 
 class Signer:
     """
-    Signs bytes. Safe to share between threads.
+    Signs bytes (gateway.md 3.1). Safe to share between threads.
 
     Args:
         key: The merchant's key.
@@ -58,6 +58,9 @@ class Signer:
     Attributes:
         backend: ``pycryptodome`` or ``cryptography``.
         off_loop: Whether a signature takes too long for an event loop.
+
+    Raises:
+        ConfigError: There is no such backend, or *key* is no key that it can work with.
     """
 
     backend: str
@@ -75,6 +78,9 @@ class Signer:
     def sign(self, data: bytes, /) -> str:
         """
         Return the signature of *data*: base64 in one line.
+
+        Raises:
+            ConfigError: The numbers of the key do not fit together.
         """
         digest = hashlib.sha256(data).digest()
 
@@ -83,7 +89,8 @@ class Signer:
 
 class Verifier:
     """
-    Verifies signatures with any of several keys. Safe to share between threads.
+    Verifies signatures with any of several keys (gateway.md 3.1). Safe to share between
+    threads.
 
     Args:
         keys: All valid at once, for the days of a change of keys.
@@ -93,6 +100,10 @@ class Verifier:
         keys: The keys.
         backend: ``pycryptodome`` or ``cryptography``.
         off_loop: Whether a check takes too long for an event loop.
+
+    Raises:
+        ConfigError: There is no such backend, or one of *keys* is no key that it can work
+            with.
     """
 
     keys: tuple[PublicKey, ...]
@@ -125,6 +136,10 @@ class Verifier:
     def verify_digest(self, digest: bytes, signature: str, /) -> bool:
         """
         Tell the same of the SHA-256 *digest* of what was signed.
+
+        Args:
+            digest: 32 bytes.
+            signature: As for `verify()`.
         """
         try:
             raw = base64.b64decode(signature, validate=True)
@@ -250,7 +265,8 @@ def sign_envelope(
     members: Mapping[str, Any], *, signer: Signer, place: Place
 ) -> tuple[bytes, str | None]:
     """
-    Write an answer as the gateway does: sign first in meta, over the text without it.
+    Write an answer as the gateway does (gateway.md 3.2): sign first in meta, over the text
+    without it.
 
     Args:
         members: The answer; a sign in its meta is replaced, a missing meta is added
@@ -260,6 +276,11 @@ def sign_envelope(
 
     Returns:
         The body, and the header Signature, None if *place* has none.
+
+    Raises:
+        JSONRefusedError: A number is not finite, or text has half of a surrogate pair.
+        TypeError: A member has no JSON form.
+        ConfigError: The numbers of the key do not fit together.
     """
     if place in ("meta", "both"):
         meta = dict(members.get("meta") or {})

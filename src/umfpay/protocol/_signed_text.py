@@ -25,13 +25,12 @@ from umfpay.protocol._json import (
 )
 
 
-Span = tuple[int, int]
+_Span = tuple[int, int]
 
 _skip: Final[Callable[[str, int], re.Match[str]]] = cast(
     "Callable[[str, int], re.Match[str]]", re.compile(r"[ \t\n\r]*").match
 )
 _JSON_PIECE: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[^" \t\n\r]+')
-
 
 # How the gateway writes: meta first, sign first in it, no white space, no escapes.
 _USUAL_SIGN: Final = re.compile(rb'\{"meta":\{"sign":"[A-Za-z0-9+/=]*"([,}])')
@@ -104,7 +103,7 @@ def scan_carefully(body: bytes) -> ScannedAnswer:
     return ScannedAnswer(members, partial(_cut, text, sign))
 
 
-def _cut(text: str, sign: Span | None) -> bytes:
+def _cut(text: str, sign: _Span | None) -> bytes:
     if sign is not None:
         text = text[: sign[0]] + text[sign[1] :]
 
@@ -115,7 +114,7 @@ def _cut(text: str, sign: Span | None) -> bytes:
     return text.encode("utf-8")
 
 
-def _step_through(text: str) -> tuple[dict[str, Any], Span | None]:
+def _step_through(text: str) -> tuple[dict[str, Any], _Span | None]:
     start = _skip(text, 0).end()
 
     if text[start : start + 1] != "{":
@@ -141,7 +140,7 @@ def _step_through(text: str) -> tuple[dict[str, Any], Span | None]:
 
 def _members(
     text: str, index: int, *, top: bool
-) -> tuple[dict[str, Any], Span | None, int]:
+) -> tuple[dict[str, Any], _Span | None, int]:
     """
     Step through the object that begins at *index*: the answer itself, or its meta.
 
@@ -149,7 +148,7 @@ def _members(
         Its members, where to cut to be without sign, and the index after it.
     """
     members: dict[str, Any] = {}
-    sign: Span | None = None
+    sign: _Span | None = None
     before = index = index + 1
     index = _skip(text, index).end()
 
