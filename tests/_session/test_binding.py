@@ -5,6 +5,7 @@ What belongs to one loop is closed to its last part.
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,6 @@ from umfpay import Config, UMFSession
 from umfpay._session import _binding
 from umfpay._session._binding import Binding, Threads
 from umfpay.errors import ConfigError
-from umfpay.protocol import _rsa
 
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -111,7 +111,7 @@ def _open_with_key(monkeypatch):
     Open and close a session of a merchant key, where cryptography is not installed.
     """
     _binding._name_faster_backend.cache_clear()
-    monkeypatch.setattr(_rsa, "_is_installed", lambda: False)
+    monkeypatch.setitem(sys.modules, "cryptography", None)
 
     async def open_with_key(bits, **changes):
         config = Config(

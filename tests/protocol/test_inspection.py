@@ -164,6 +164,29 @@ def test_dates_agree_with_openssl():
 
 
 @pytest.mark.parametrize(
+    ("file", "form"),
+    [
+        ("capture_dev.cert.crt", "PEM"),
+        ("capture_uat.cert.crt", "DER"),
+        ("gateway_1024.cert.der", "DER"),
+    ],
+)
+def test_names_agree_with_openssl(file, form):
+    """
+    The same attributes in the same order.
+    """
+    path = VECTORS / file
+    text = openssl(
+        *("x509", "-inform", form, "-noout", "-subject"),
+        *("-nameopt", "sep_multiline,utf8,sname"),
+        given=path.read_bytes(),
+    ).decode()
+    names = [line.partition("=")[2] for line in text.splitlines()[1:]]
+
+    assert f"subject | 主体: {', '.join(names)}" in inspect_key(path).remarks
+
+
+@pytest.mark.parametrize(
     ("tag", "name", "shown", "clean"),
     [
         (0x13, "联动优势测试网关".encode("gbk"), "联动优势测试网关", False),
@@ -208,7 +231,13 @@ def test_what_is_unusual_is_a_remark(old, new, wanted):
     assert wanted in "\n".join(inspect_key(DER.replace(old, new)).remarks)
 
 
-@pytest.mark.parametrize("der", [b"0\x00", DER[:40], b"0\x04\x30\x02\x05\x00"])
+@pytest.mark.parametrize(
+    "der",
+    [
+        *(b"0", b"0\x81", b"0\x82\x01", b"0\x00", DER[:40]),
+        b"0\x04\x30\x02\x05\x00",
+    ],
+)
 def test_what_has_no_such_structure_and_no_key_is_a_config_error(der):
     """
     There is nothing to tell, bare or in a frame.

@@ -9,12 +9,10 @@ as printed.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import cache
-from importlib import resources
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import unquote
@@ -116,6 +114,10 @@ def return_codes() -> Mapping[str, ReturnCode]:
     """
     Return the whole table, by code; it cannot be changed.
     """
+    # To import these takes longer than to read the table.
+    import csv
+    from importlib import resources
+
     file = resources.files("umfpay.protocol") / "return_codes.csv"
     rows = csv.DictReader(file.read_text("utf-8").splitlines())
 
