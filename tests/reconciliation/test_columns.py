@@ -12,18 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from umfpay.reconciliation._columns import (
-    UnusualError,
-    plain_days,
-    read_columns,
-    replace_words,
-)
 from umfpay.reconciliation._values import (
     RowError,
+    UnusualError,
+    plain_days,
     rate_units,
     read_amount,
+    read_columns,
     read_day,
     read_rate,
+    replace_words,
 )
 
 

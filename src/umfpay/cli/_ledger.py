@@ -199,7 +199,7 @@ def show(file: str, columns: dict[str, str], **written: Any) -> None:
 
 
 def _shown(name: str, value: Any) -> str:
-    from umfpay.reconciliation.ledgers._names import MONEY_COLUMNS
+    from umfpay.reconciliation.ledgers._mapping import MONEY_COLUMNS
 
     if value is None or value == "":
         return "-"

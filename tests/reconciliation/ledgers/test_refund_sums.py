@@ -17,7 +17,7 @@ from umfpay import errors
 from umfpay.reconciliation import Ledger, canonical, reconcile
 from umfpay.reconciliation._progress import ignore_progress
 from umfpay.reconciliation.ledgers._pinned import PinnedLedger, write_ledger
-from umfpay.reconciliation.ledgers._refund_sums import divide_sums
+from umfpay.reconciliation.ledgers._refunds import divide_sums
 
 
 COLUMNS = {

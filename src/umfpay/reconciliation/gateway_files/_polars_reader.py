@@ -17,9 +17,8 @@ import attrs
 
 from umfpay._private_files import replacing
 from umfpay.errors import ConfigError
-from umfpay.reconciliation._columns import UnusualError, read_columns
 from umfpay.reconciliation._extra import must_have_polars
-from umfpay.reconciliation._values import rate_units
+from umfpay.reconciliation._values import UnusualError, rate_units, read_columns
 from umfpay.reconciliation.gateway_files._frame_parser import Block
 from umfpay.reconciliation.gateway_files._rows import (
     CNY_WORDS,

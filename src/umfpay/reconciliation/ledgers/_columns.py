@@ -18,7 +18,7 @@ from umfpay.reconciliation.ledgers._frame_kinds import (
     in_polars,
     names_of,
 )
-from umfpay.reconciliation.ledgers._names import (
+from umfpay.reconciliation.ledgers._mapping import (
     AMOUNT_PATTERN,
     DAY_PATTERN,
     KIND_WORDS,

@@ -18,7 +18,7 @@ from narwhals.exceptions import DuplicateError
 
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._books import Book, schema_of
-from umfpay.reconciliation.ledgers._names import shown
+from umfpay.reconciliation.ledgers._place import shown
 
 
 if TYPE_CHECKING:

@@ -18,25 +18,23 @@ from umfpay.reconciliation.ledgers._csv import CSVTable
 from umfpay.reconciliation.ledgers._files import (
     LINE_COLUMN,
     batches,
+    batches_in_utc,
     file_identity,
+    has_offsets,
     names,
+    names_in_arrow,
 )
 from umfpay.reconciliation.ledgers._format import LedgerFormat
 from umfpay.reconciliation.ledgers._mapping import (
+    OPTIONAL_COLUMNS,
+    REFUNDED,
     ColumnMapping,
     header_names,
     map_columns,
 )
-from umfpay.reconciliation.ledgers._moments import (
-    batches_in_utc,
-    has_offsets,
-    names_in_arrow,
-)
-from umfpay.reconciliation.ledgers._names import OPTIONAL_COLUMNS, REFUNDED, shown
-from umfpay.reconciliation.ledgers._place import Place
+from umfpay.reconciliation.ledgers._place import Place, shown
 from umfpay.reconciliation.ledgers._presets import preset as chosen_format
-from umfpay.reconciliation.ledgers._refund_sums import with_refund_rows
-from umfpay.reconciliation.ledgers._refunds import RefundSign
+from umfpay.reconciliation.ledgers._refunds import RefundSign, with_refund_rows
 from umfpay.reconciliation.ledgers._values import in_our_columns
 from umfpay.sensitive import Secret, hide
 

@@ -10,19 +10,29 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from umfpay.errors import StatementError, Text
-from umfpay.reconciliation.ledgers._names import shown
+from umfpay.errors import StatementError, Text, escape
 
 
 if TYPE_CHECKING:
     import polars as pl
 
 
+# As numbers of phones, cards and orders have, and days.
+_LONG_NUMBER: Final = re.compile(r"[0-9](?:[ .-]?[0-9]){6,}")
+_MAX_SHOWN_CHARACTERS: Final = 40
+
 _DAY: Final = re.compile(r"[0-9]{1,4}([-/.])[0-9]{1,2}\1[0-9]{1,4}(?![0-9])")
 _ADVICE: Final = Text(
     "Correct your ledger or how it is exported, and compare again.",
     "请更正账本或其导出方式后重新对账。",
 )
+
+
+def shown(text: str) -> str:
+    """
+    Return *text* of a ledger to be shown: escaped, and without long numbers.
+    """
+    return escape(_LONG_NUMBER.sub("***", text), limit=_MAX_SHOWN_CHARACTERS)
 
 
 @attrs.frozen

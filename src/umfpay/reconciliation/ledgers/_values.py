@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from umfpay.errors import Text
-from umfpay.reconciliation._columns import plain_amounts, plain_days, replace_words
 from umfpay.reconciliation._extra import load
+from umfpay.reconciliation._values import plain_amounts, plain_days, replace_words
 from umfpay.reconciliation.ledgers._cleaning import (
     amount_wanted,
     cents,
@@ -20,7 +20,7 @@ from umfpay.reconciliation.ledgers._cleaning import (
     currency_signs,
 )
 from umfpay.reconciliation.ledgers._format import NO_ROW, LedgerFormat
-from umfpay.reconciliation.ledgers._names import (
+from umfpay.reconciliation.ledgers._mapping import (
     AMOUNT_PATTERN,
     DAY_PATTERN,
     KIND_WORDS,

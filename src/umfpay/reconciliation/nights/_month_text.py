@@ -9,8 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from umfpay.errors import Text, escape
-from umfpay.reconciliation._difference import Difference
-from umfpay.reconciliation.reports._class_names import CLASS_NAMES
+from umfpay.reconciliation._difference import CLASS_NAMES, Difference
 from umfpay.reconciliation.reports._summary import KIND_NAMES, amount_text
 from umfpay.reconciliation.reports._text import AMOUNT_WIDTH, Say, bridge_lines, saying
 

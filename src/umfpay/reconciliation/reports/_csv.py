@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import IO, TYPE_CHECKING, Final
 
-from umfpay.reconciliation.reports._advice import ADVICE
+from umfpay.reconciliation._difference import ADVICE
 from umfpay.reconciliation.reports._formatting import as_text
 from umfpay.reconciliation.reports._reasons import reasons
 

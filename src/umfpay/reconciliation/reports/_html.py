@@ -13,10 +13,9 @@ from urllib.parse import quote
 import attrs
 
 from umfpay.errors import Text
-from umfpay.reconciliation._difference import Difference
+from umfpay.reconciliation._difference import CLASS_NAMES, Difference
 from umfpay.reconciliation.bridge._bridge import ITEM_NAMES, Bridge
 from umfpay.reconciliation.reports._bridge_rows import differences_of
-from umfpay.reconciliation.reports._class_names import CLASS_NAMES
 from umfpay.reconciliation.reports._formatting import (
     BOOKS,
     MONEY_COLUMNS,

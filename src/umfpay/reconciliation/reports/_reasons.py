@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from umfpay.errors import Text
-from umfpay.reconciliation._difference import Difference
-from umfpay.reconciliation.reports._class_names import CLASS_NAMES
+from umfpay.reconciliation._difference import CLASS_NAMES, Difference
 
 
 if TYPE_CHECKING:

@@ -21,10 +21,9 @@ import attrs
 
 from umfpay.errors import ConfigError, Text, needs_extra
 from umfpay.reconciliation._books import KEY, Book
-from umfpay.reconciliation._difference import Difference, difference_id
+from umfpay.reconciliation._difference import ADVICE, Difference, difference_id
 from umfpay.reconciliation._extra import load
 from umfpay.reconciliation.gateway_files._locations import PLACE_SEPARATOR
-from umfpay.reconciliation.reports._advice import ADVICE
 from umfpay.reconciliation.reports._files import ending_error, write_file
 from umfpay.reconciliation.reports._formatting import (
     BOOKS,

@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from umfpay.errors import Text
-from umfpay.reconciliation._difference import Difference
+from umfpay.reconciliation._difference import ADVICE, CLASS_NAMES, Difference
 from umfpay.reconciliation.bridge._bridge import ITEM_NAMES, BridgeItem
 from umfpay.reconciliation.gateway_files._totals import TotalRule
-from umfpay.reconciliation.reports._advice import ADVICE
-from umfpay.reconciliation.reports._class_names import CLASS_NAMES
 
 
 if TYPE_CHECKING:

@@ -9,9 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from umfpay.errors import Text, escape
-from umfpay.reconciliation._difference import Difference
-from umfpay.reconciliation.reports._advice import ADVICE
-from umfpay.reconciliation.reports._class_names import CLASS_NAMES
+from umfpay.reconciliation._difference import ADVICE, CLASS_NAMES, Difference
 from umfpay.reconciliation.reports._summary import (
     TITLE,
     amount_text,

@@ -15,11 +15,10 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import xlsxwriter
 
 from umfpay.errors import ConfigError, Text
-from umfpay.reconciliation._difference import Difference
+from umfpay.reconciliation._difference import CLASS_NAMES, Difference
 from umfpay.reconciliation.bridge._bridge import ITEM_NAMES
 from umfpay.reconciliation.gateway_files._locations import PLACE_COLUMNS
 from umfpay.reconciliation.reports._bridge_rows import makers_of
-from umfpay.reconciliation.reports._class_names import CLASS_NAMES
 from umfpay.reconciliation.reports._formatting import (
     BOOKS,
     as_text,

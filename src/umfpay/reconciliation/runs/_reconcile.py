@@ -60,7 +60,7 @@ from umfpay.reconciliation.gateway_files._totals import (
     chosen_rule,
 )
 from umfpay.reconciliation.ledgers._ledger import Ledger
-from umfpay.reconciliation.ledgers._refund_sums import (
+from umfpay.reconciliation.ledgers._refunds import (
     amount_column,
     divide_sums,
     with_refund_sums,
