@@ -34,17 +34,18 @@ if TYPE_CHECKING:
     from umfpay.reconciliation.ledgers._format import LedgerFormat
     from umfpay.reconciliation.ledgers._ledger import Ledger
     from umfpay.reconciliation.nights._ages import OpenLine
+    from umfpay.reconciliation.nights._books import Books
     from umfpay.reconciliation.nights._decisions import Decision
     from umfpay.reconciliation.nights._fees import FeeLine, FeeRule
     from umfpay.reconciliation.nights._month_payouts import ExchangeLine
     from umfpay.reconciliation.nights._months import Month
-    from umfpay.reconciliation.nights._nights import Books, Night
+    from umfpay.reconciliation.nights._night import Night
     from umfpay.reconciliation.reports._report import DifferenceRow, Report
     from umfpay.reconciliation.runs._reconcile import reconcile
 
 # What needs the extra "reconcile" is imported when it is used.
 _LAZY = {
-    "Books": "nights._nights",
+    "Books": "nights._books",
     "Bridge": "bridge._bridge",
     "BridgeItem": "bridge._bridge",
     "BridgeLine": "bridge._bridge",
@@ -56,7 +57,7 @@ _LAZY = {
     "Ledger": "ledgers._ledger",
     "LedgerFormat": "ledgers._format",
     "Month": "nights._months",
-    "Night": "nights._nights",
+    "Night": "nights._night",
     "OpenLine": "nights._ages",
     "Report": "reports._report",
     "canonical": "ledgers._columns",

@@ -1,23 +1,36 @@
 """
-What a comparison depends on beside its books: tolerance, rounding, days and what is due.
+What a comparison depends on beside its books: tolerance, rounding, days, what is due, and
+what was open before.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from umfpay.errors import ConfigError
+from umfpay.reconciliation._books import Book, schema_of
 from umfpay.sensitive import shows_itself_half_made
+
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 # More would not fit into the products of the exchange rule.
 _MAX_AMOUNT: Final = 10**9
+
+Days = tuple[date, date]
+
+_ONE_DAY: Final = timedelta(days=1)
+_SATURDAY: Final = 5
+_MAX_SETTLE_AFTER: Final = 366
 
 
 def _amount(_: object, field: attrs.Attribute[Any], value: Any) -> None:
@@ -79,13 +92,6 @@ class Tolerance:
         Return all as text.
         """
         return {name: str(value) for name, value in attrs.asdict(self).items()}
-
-
-Days = tuple[date, date]
-
-_ONE_DAY: Final = timedelta(days=1)
-_SATURDAY: Final = 5
-_MAX_SETTLE_AFTER: Final = 366
 
 
 class Rounding(StrEnum):
@@ -200,3 +206,87 @@ def checked_settle_after(given: object, *, with_statement: bool) -> int | None:
         )
 
     return given
+
+
+@attrs.frozen(kw_only=True)
+class Opening:
+    """
+    What was open before the first day.
+
+    Args:
+        balance: In CNY, of what has no rows.
+        rows: In the columns of the transactions.
+        identity: What tells it from another, as JSON.
+        is_elsewhere: There are rows, on the cluster.
+    """
+
+    balance: Decimal | None = None
+    rows: pl.DataFrame | None = None
+    identity: Any = None
+    is_elsewhere: bool = False
+
+    @property
+    def has_rows(self) -> bool:
+        """
+        Whether it is given by its rows.
+        """
+        return self.rows is not None or self.is_elsewhere
+
+
+def checked_opening(given: object) -> Opening:
+    """
+    Return what ``opening=`` means.
+
+    Raises:
+        ConfigError: Nothing.
+    """
+    if given is None:
+        return Opening()
+
+    if isinstance(given, tuple) and len(given) == 2:
+        rest, listed = map(checked_opening, given)
+
+        if rest.balance is not None and listed.rows is not None:
+            return Opening(
+                balance=rest.balance,
+                rows=listed.rows,
+                identity=[rest.identity, listed.identity],
+            )
+    elif isinstance(given, Decimal):
+        if given.is_finite() and given * 100 == (given * 100).to_integral_value():
+            return Opening(balance=given, identity=str(given))
+    elif _is_frame(given):
+        rows = _opening_rows(given)
+        digest = hashlib.sha256(str(rows.hash_rows().sum()).encode()).hexdigest()
+
+        return Opening(rows=rows, identity=[rows.height, digest])
+
+    raise ConfigError(
+        "opening: a Decimal in CNY of at most two decimals, the rows that were open"
+        " (Report.open_items of the night before), or a pair of both.",
+        "opening：必须是最多两位小数的人民币 Decimal，或未结算的行"
+        "（前一晚报告的 open_items），或二者组成的元组。",
+    )
+
+
+def _is_frame(given: object) -> bool:
+    import polars as pl
+
+    return isinstance(given, pl.DataFrame)
+
+
+def _opening_rows(given: Any) -> pl.DataFrame:
+    import polars as pl
+
+    schema = schema_of(Book.TRANSACTIONS)
+    missing = [name for name in schema if name not in (*given.columns, "opening")]
+
+    if missing:
+        raise ConfigError(
+            f"opening: the frame lacks {', '.join(missing)}.",
+            f"opening：数据表缺少 {'、'.join(missing)}。",
+        )
+
+    rows: pl.DataFrame = given.with_columns(opening=pl.lit(value=True))
+
+    return rows.select(pl.col(name).cast(kind) for name, kind in schema.items())

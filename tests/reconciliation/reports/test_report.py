@@ -22,7 +22,7 @@ from python_calamine import CalamineWorkbook
 from umfpay import errors
 from umfpay.reconciliation import Difference, Ledger, compare, reconcile
 from umfpay.reconciliation.reports._report import Report
-from umfpay.reconciliation.reports._xlsx_rows import FrameSheet
+from umfpay.reconciliation.reports._xlsx_sheets import FrameSheet
 
 
 HOSTILE = '=HYPERLINK("x")<script>alert(1)</script>'

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
-from umfpay.reconciliation.reports._xlsx_rows import FrameSheet
+from umfpay.reconciliation.reports._xlsx_sheets import FrameSheet
 
 
 NUMBER_FORMATS = {

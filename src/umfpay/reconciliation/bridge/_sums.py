@@ -8,17 +8,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import narwhals as nw
 import polars as pl
 
+from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._options import Rounding, Terms
 from umfpay.reconciliation.comparison._rules import (
     RATE_UNIT,
     is_wrong_exchange,
     wide_column,
 )
+from umfpay.reconciliation.gateway_files._quarantine import (
+    QUARANTINED_FLAG,
+)
+
+
+if TYPE_CHECKING:
+    from umfpay.reconciliation.comparison._engines import ComparisonResult
 
 
 _TRADED_KEYS: Final = ("opening", "currency", "kind", "state")
@@ -224,3 +232,50 @@ def pays_other_amount() -> pl.Expr:
             for name in ("total", "total_cny")
         )
     )
+
+
+def summarise_bridge(
+    differences: pl.DataFrame, open_items: pl.DataFrame | None, found: ComparisonResult
+) -> dict[str, Any]:
+    """
+    Add up what the bridge needs of a bucket.
+    """
+    if open_items is None or found.unlisted is None:
+        return {}
+
+    def sums(rows: pl.DataFrame, *by: str) -> list[dict[str, Any]]:
+        parts = rows.group_by(*by).agg(
+            pl.len().alias("rows"),
+            *(pl.col(name).cast(pl.Int128).sum() for name in ("total", "total_cny")),
+        )
+
+        return [
+            {**row, "total": int(row["total"]), "total_cny": int(row["total_cny"])}
+            for row in parts.sort(*by).iter_rows(named=True)
+        ]
+
+    return {
+        "open": sums(open_items, "currency", "kind"),
+        "unlisted": sums(
+            found.unlisted.rename({"_asked": "asked", QUARANTINED_FLAG: "quarantined"}),
+            "asked",
+            "quarantined",
+            "currency",
+            "kind",
+        ),
+        "differing": differing_rows(differences),
+    }
+
+
+def differing_rows(differences: pl.DataFrame) -> dict[str, int]:
+    """
+    Count the rows that are paid out for another amount, and with another sum.
+    """
+    exchange = pl.concat_str(
+        pl.col("class"), pl.col("also").fill_null(""), separator=","
+    ).str.contains(str(Difference.EXCHANGE_DIFFERS))
+
+    return {
+        "amounts": int(differences.select(pays_other_amount().sum()).item() or 0),
+        "exchange": int(differences.select(exchange.sum()).item() or 0),
+    }

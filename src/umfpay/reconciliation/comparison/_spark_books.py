@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import narwhals as nw
 
-from umfpay.reconciliation._books import KEY, Book
+from umfpay.errors import ConfigError
+from umfpay.reconciliation._books import KEY, MARK, Book
 from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._options import Terms
 from umfpay.reconciliation._states import DONE, with_meaning
@@ -46,6 +47,7 @@ from umfpay.reconciliation.comparison._rules import (
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
+
 Frame = Any  # narwhals' LazyFrame, or the native frame of Spark
 
 # Whether a row is looked at.
@@ -62,6 +64,9 @@ _SIDE: Final = "_side"
 _DUE: Final = "_due"
 _WORTH: Final = "_worth"
 _CURRENCY: Final = "_currency"
+
+# Year, month and day among the digits, from 1.
+_PARTS = ((1, 4), (5, 2), (7, 2))
 
 
 def classify_on_spark(
@@ -413,4 +418,45 @@ def _unpacked(keys: DataFrame, values: Mapping[Book, Sequence[str]]) -> DataFram
             for name in names
             if name not in (_WORTH, _CURRENCY, _DUE)
         ),
+    )
+
+
+def with_day_in_key(book: Book, rows: DataFrame) -> DataFrame:
+    """
+    Return the *rows* of *book*, which have *mer_date*, with their day in their numbers.
+
+    Raises:
+        ConfigError: The ledger has no days.
+    """
+    from pyspark.sql import functions as sql
+
+    if "mer_date" not in rows.columns:
+        raise ConfigError(
+            "key: order+day needs mer_date in the ledger.",
+            "key：order+day 需要账本中的 mer_date 列。",
+        )
+
+    name = "number" if book is Book.STATEMENT else "order_id"
+    number = with_day(name, sql.col("mer_date").cast("string"))
+
+    if book is Book.STATEMENT:
+        number = sql.when(sql.col("kind") == "T", sql.col(name)).otherwise(number)
+
+    return rows.withColumn(name, number)
+
+
+def with_day(name: str, day: Column) -> Column:
+    """
+    Return the number in the column *name* with *day*, a text of the form 2017-02-06 or
+    20170206.
+    """
+    from pyspark.sql import functions as sql
+
+    digits = sql.regexp_replace(day, "-", "")
+    written = sql.concat_ws(
+        "-", *(sql.substring(digits, start, size) for start, size in _PARTS)
+    )
+
+    return sql.concat(
+        sql.col(name), sql.lit(MARK), sql.when(day.isNotNull(), written).otherwise("")
     )

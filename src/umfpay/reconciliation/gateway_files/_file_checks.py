@@ -1,12 +1,13 @@
 """
-Whether the files of the gateway are those that were asked for: each day has its own, of
-the merchant that is meant, and none was changed since it was pulled.
+Whether the files given are the right ones: of one merchant, each once, for each day that
+was asked for, and as they were when they were pulled.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -16,8 +17,9 @@ from umfpay._private_files import read_file
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._books import Book
 from umfpay.reconciliation._options import Days
-from umfpay.reconciliation.gateway_files._right_books import StoredSource, days_of
 
+
+StoredSource = str | os.PathLike[str] | bytes
 
 # What a pull notes of its folder, and how its files are named.
 _RECORD_NAME: Final = ".umfpay-pull.json"
@@ -25,6 +27,117 @@ _KINDS: Final = {Book.TRANSACTIONS: "transactions", Book.STATEMENT: "reconciliat
 _TRANSACTIONS_MARK: Final = "TRANSDETAIL"
 _ONE_DAY: Final = timedelta(days=1)
 _MAX_NAMED_DAYS: Final = 10
+
+
+def refuse_same_files(
+    transactions: Sequence[StoredSource], statements: Sequence[StoredSource]
+) -> None:
+    """
+    Refuse a file that is given twice, under one name or, in one book, under two.
+
+    Raises:
+        ConfigError: There is one.
+    """
+    paths = [
+        Path(one).resolve()
+        for one in (*transactions, *statements)
+        if not isinstance(one, bytes)
+    ]
+
+    for path in paths:
+        if paths.count(path) > 1:
+            raise _same_error(path, path)
+
+    # Empty files of both books may be the same.
+    for book in (transactions, statements):
+        _refuse_same_bytes(book)
+
+
+def _refuse_same_bytes(files: Sequence[StoredSource]) -> None:
+    by_size: dict[int, list[StoredSource]] = {}
+
+    for one in files:
+        by_size.setdefault(_size(one), []).append(one)
+
+    for size, alike in by_size.items():
+        if len(alike) == 1 or not size:
+            continue
+
+        seen: dict[str, StoredSource] = {}
+
+        for one in alike:
+            digest = _digest(one)
+
+            if digest in seen:
+                raise _same_error(seen[digest], one)
+
+            seen[digest] = one
+
+
+def _same_error(one: StoredSource, other: StoredSource) -> ConfigError:
+    names = ["bytes" if isinstance(file, bytes) else str(file) for file in (one, other)]
+
+    return ConfigError(
+        f"{names[0]} and {names[1]} are the same file; give it once.",
+        f"{names[0]} 与 {names[1]} 是同一个文件；请只提供一次。",
+    )
+
+
+def refuse_mixed_merchants(facts: Mapping[str, Any]) -> None:
+    """
+    Refuse files of several merchants.
+
+    Raises:
+        ConfigError: There are some.
+    """
+    merchants = sorted({file["merchant"] for file in facts["files"]})
+
+    if len(merchants) > 1:
+        raise ConfigError(
+            f"The files are of several merchants: {', '.join(merchants)}; compare each"
+            " by itself.",
+            f"文件属于多个商户：{'、'.join(merchants)}；请分别核对。",
+        )
+
+
+def days_of(facts: Mapping[str, Any], book: Book) -> list[date]:
+    """
+    Return the days of the files of a *book*.
+    """
+    return [*_days(facts, book)]
+
+
+def days_of_files(facts: Mapping[str, Any]) -> tuple[date, date]:
+    """
+    Return the first and the last day of the files of transactions.
+    """
+    days = days_of(facts, Book.TRANSACTIONS)
+
+    return min(days), max(days)
+
+
+def _days(facts: Mapping[str, Any], book: Book) -> Iterator[date]:
+    for file in facts["files"]:
+        if file["book"] == str(book):
+            yield date.fromisoformat(file["day"])
+
+
+def _size(source: StoredSource) -> int:
+    if isinstance(source, bytes):
+        return len(source)
+
+    path = Path(source)
+
+    # One that is missing is named by its reader.
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _digest(source: StoredSource) -> str:
+    if isinstance(source, bytes):
+        return hashlib.sha256(source).hexdigest()
+
+    with Path(source).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def changed_files(books: Mapping[Book, Sequence[StoredSource]]) -> list[Text]:

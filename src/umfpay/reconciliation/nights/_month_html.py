@@ -14,7 +14,7 @@ from umfpay.errors import Text
 from umfpay.reconciliation._difference import CLASS_NAMES, Difference
 from umfpay.reconciliation.bridge._bridge import BridgeItem, BridgeLine
 from umfpay.reconciliation.nights import _month_text as words
-from umfpay.reconciliation.reports._pages import rendered
+from umfpay.reconciliation.reports._files import rendered
 from umfpay.reconciliation.reports._summary import KIND_NAMES, bridge_tables
 
 

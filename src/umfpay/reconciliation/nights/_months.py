@@ -26,14 +26,13 @@ from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation.bridge._bridge import Bridge
 from umfpay.reconciliation.nights._ages import OpenLine, open_by_age, with_age
 from umfpay.reconciliation.nights._fees import FeeLine, FeeRule
-from umfpay.reconciliation.nights._month_bridge import added_up
+from umfpay.reconciliation.nights._month_bridge import added_up, missing, notes
 from umfpay.reconciliation.nights._month_payouts import (
     ExchangeLine,
     exchange_lines,
     fee_lines,
     groups_of,
 )
-from umfpay.reconciliation.nights._month_proof import missing, notes
 from umfpay.reconciliation.nights._store import NightStore, StoredNight
 from umfpay.reconciliation.reports._files import ending_error, write_file
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from umfpay.reconciliation._books import KEY
 from umfpay.reconciliation._difference import Difference
+from umfpay.reconciliation._formatting import as_text
 from umfpay.reconciliation.bridge._bridge import BridgeItem
 from umfpay.reconciliation.bridge._sums import pays_other_amount
-from umfpay.reconciliation.reports._formatting import as_text
 
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import re
 from typing import IO, TYPE_CHECKING, Final
 
 from umfpay.reconciliation._difference import ADVICE
-from umfpay.reconciliation.reports._formatting import as_text
+from umfpay.reconciliation._formatting import as_text
 from umfpay.reconciliation.reports._reasons import reasons
 
 

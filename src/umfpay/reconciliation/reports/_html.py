@@ -14,15 +14,15 @@ import attrs
 
 from umfpay.errors import Text
 from umfpay.reconciliation._difference import CLASS_NAMES, Difference
-from umfpay.reconciliation.bridge._bridge import ITEM_NAMES, Bridge
-from umfpay.reconciliation.reports._bridge_rows import differences_of
-from umfpay.reconciliation.reports._formatting import (
+from umfpay.reconciliation._formatting import (
     BOOKS,
     MONEY_COLUMNS,
     RATE_COLUMNS,
     money_of,
 )
-from umfpay.reconciliation.reports._pages import rendered
+from umfpay.reconciliation.bridge._bridge import ITEM_NAMES, Bridge
+from umfpay.reconciliation.reports._bridge_rows import differences_of
+from umfpay.reconciliation.reports._files import rendered
 from umfpay.reconciliation.reports._summary import (
     BOOK_NAMES,
     KIND_NAMES,

@@ -11,8 +11,8 @@ from typing import IO, TYPE_CHECKING, Any
 from umfpay.errors import Text
 from umfpay.reconciliation._books import KEY
 from umfpay.reconciliation._difference import ADVICE
+from umfpay.reconciliation._formatting import BOOKS, as_text
 from umfpay.reconciliation.gateway_files._locations import PLACE_SEPARATOR
-from umfpay.reconciliation.reports._formatting import BOOKS, as_text
 from umfpay.reconciliation.reports._reasons import REASON_COLUMNS, reasons
 
 

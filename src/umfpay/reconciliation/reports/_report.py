@@ -23,9 +23,7 @@ from umfpay.errors import ConfigError, Text, needs_extra
 from umfpay.reconciliation._books import KEY, Book
 from umfpay.reconciliation._difference import ADVICE, Difference, difference_id
 from umfpay.reconciliation._extra import load
-from umfpay.reconciliation.gateway_files._locations import PLACE_SEPARATOR
-from umfpay.reconciliation.reports._files import ending_error, write_file
-from umfpay.reconciliation.reports._formatting import (
+from umfpay.reconciliation._formatting import (
     BOOKS,
     MONEY_COLUMNS,
     RATE_COLUMNS,
@@ -33,6 +31,8 @@ from umfpay.reconciliation.reports._formatting import (
     money_text,
     rate_of,
 )
+from umfpay.reconciliation.gateway_files._locations import PLACE_SEPARATOR
+from umfpay.reconciliation.reports._files import ending_error, write_file
 from umfpay.reconciliation.reports._reasons import REASON_COLUMNS, reasons
 from umfpay.reconciliation.reports._suggestions import Suggestion, suggestions
 from umfpay.sensitive import Secret, hide, shows_itself_half_made

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from umfpay.errors import ConfigError
-from umfpay.reconciliation._sql_tables import IDENTIFIER, TABLE_OPTIONS, SqlTables
-from umfpay.reconciliation.reports._formatting import (
+from umfpay.reconciliation._formatting import (
     BOOKS,
     MONEY_COLUMNS,
     RATE_COLUMNS,
@@ -24,6 +23,7 @@ from umfpay.reconciliation.reports._formatting import (
     rate_of,
     value_name,
 )
+from umfpay.reconciliation._sql_tables import IDENTIFIER, TABLE_OPTIONS, SqlTables
 from umfpay.reconciliation.reports._reasons import REASON_COLUMNS, reasons
 from umfpay.sensitive import Secret
 

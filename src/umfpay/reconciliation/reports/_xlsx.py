@@ -7,7 +7,7 @@ stranger's becomes a formula, a link or a rounded number.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -16,13 +16,13 @@ import xlsxwriter
 
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._difference import CLASS_NAMES, Difference
-from umfpay.reconciliation.bridge._bridge import ITEM_NAMES
-from umfpay.reconciliation.gateway_files._locations import PLACE_COLUMNS
-from umfpay.reconciliation.reports._bridge_rows import makers_of
-from umfpay.reconciliation.reports._formatting import (
+from umfpay.reconciliation._formatting import (
     BOOKS,
     as_text,
 )
+from umfpay.reconciliation.bridge._bridge import ITEM_NAMES
+from umfpay.reconciliation.gateway_files._locations import PLACE_COLUMNS
+from umfpay.reconciliation.reports._bridge_rows import makers_of
 from umfpay.reconciliation.reports._reasons import reasons
 from umfpay.reconciliation.reports._summary import (
     BOOK_NAMES,
@@ -34,8 +34,16 @@ from umfpay.reconciliation.reports._summary import (
     file_lines,
     verdict,
 )
-from umfpay.reconciliation.reports._xlsx_links import BridgeLinks
-from umfpay.reconciliation.reports._xlsx_rows import MAX_CHARACTERS, FrameSheet
+from umfpay.reconciliation.reports._xlsx_columns import (
+    LISTED_COLUMNS,
+    WIDTHS,
+    column_name,
+)
+from umfpay.reconciliation.reports._xlsx_sheets import (
+    BridgeLinks,
+    FrameSheet,
+    Sheet,
+)
 
 
 if TYPE_CHECKING:
@@ -44,45 +52,8 @@ if TYPE_CHECKING:
     from umfpay.reconciliation.reports._report import Language, Report
 
 
-# Digits behind the fifteenth would be lost.
-_MAX_EXACT: Final = Decimal(10) ** 13
 # The same books give the same bytes.
 _CREATED: Final = datetime(1980, 1, 1)  # noqa: DTZ001 (of the file's format)
-
-_WHOSE: Final = {
-    "ledger": Text("ledger", "账本"),
-    "gateway": Text("gateway", "网关"),
-    "statement": Text("statement", "结算"),
-}
-_COLUMN_NAMES: Final = {
-    "class": Text("class", "类别"),
-    "order_id": Text("order", "订单号"),
-    "kind": Text("kind", "类型"),
-    "refund_id": Text("refund", "退款号"),
-    "age": Text("working days", "工作日"),
-    "mer_date": Text("date", "日期"),
-    "listed_on": Text("listed on", "列于"),
-    "currency": Text("currency", "币种"),
-    "total": Text("total", "金额"),
-    "total_cny": Text("CNY", "人民币"),
-    "exchange_rate": Text("rate", "汇率"),
-    "state": Text("state", "状态"),
-    "service_fee": Text("fee", "手续费"),
-    "exchanged": Text("paid out", "结算"),
-    "exchanged_cny": Text("paid out CNY", "结算人民币"),
-    "refunded": Text("refunds of the order", "该订单退款合计"),
-    "refunded_cny": Text("refunds of the order CNY", "该订单退款合计人民币"),
-    "trade_no": Text("UMF's number", "流水号"),
-    "object_id": Text("gateway's id", "网关编号"),
-    "id": Text("difference", "差异编号"),
-    "booked_at": Text("in ledger", "账本位置"),
-    "listed_at": Text("in transactions", "交易明细位置"),
-    "paid_out_at": Text("in statement", "结算明细位置"),
-    "number": Text("number", "编号"),
-    "reason": Text("why", "原因"),
-    "suggestion": Text("perhaps", "可能是"),
-    "advice": Text("what to do", "处理办法"),
-}
 # What makes a line of the bridge of a difference.
 _MADE_OF: Final = (
     "currency",
@@ -91,23 +62,6 @@ _MADE_OF: Final = (
     "service_fee",
     "exchanged",
     "exchanged_cny",
-)
-_WIDTHS: Final = {"reason": 60, "suggestion": 40, "advice": 60, "order_id": 24}
-_LISTED: Final = (
-    "number",
-    "order_id",
-    "refund_id",
-    "kind",
-    "mer_date",
-    "listed_on",
-    "currency",
-    "total",
-    "total_cny",
-    "exchanged",
-    "exchanged_cny",
-    "service_fee",
-    "exchange_rate",
-    "state",
 )
 
 
@@ -194,10 +148,8 @@ class _Workbook:
             # Last: where the rows are is known.
             self._write_bridge(bridge)
 
-    def _sheet(
-        self, name: Text, heads: Sequence[Text], widths: Sequence[int]
-    ) -> _Sheet:
-        sheet = _Sheet(
+    def _sheet(self, name: Text, heads: Sequence[Text], widths: Sequence[int]) -> Sheet:
+        sheet = Sheet(
             self._workbook.add_worksheet(self._say(name), FrameSheet), self._formats
         )
 
@@ -265,7 +217,7 @@ class _Workbook:
         for note in report.notes:
             sheet.write([say(note)])
 
-    def _bridge_sheet(self) -> _Sheet | None:
+    def _bridge_sheet(self) -> Sheet | None:
         if self._report.bridge is None:
             return None
 
@@ -282,7 +234,7 @@ class _Workbook:
             [44, 10, 20, 12, 12, 44],
         )
 
-    def _write_bridge(self, sheet: _Sheet) -> None:
+    def _write_bridge(self, sheet: Sheet) -> None:
         bridge = self._report.bridge
         makers = makers_of(self._report)
 
@@ -341,8 +293,8 @@ class _Workbook:
         names = ["class", "order_id", "kind", "refund_id", *names, "id"]
         sheet = self._sheet(
             Text("Rows of the bridge", "资金桥明细"),
-            [Text("line", "项目"), *map(_head, names)],
-            [44, *(_WIDTHS.get(name, 14) for name in names)],
+            [Text("line", "项目"), *map(column_name, names)],
+            [44, *(WIDTHS.get(name, 14) for name in names)],
         )
         items = [
             self._say(ITEM_NAMES[item])
@@ -383,8 +335,8 @@ class _Workbook:
         end = ["reason", *(["suggestion"] if report.suggestions else []), "id"]
         sheet = self._sheet(
             Text("Differences", "差异"),
-            [*map(_head, names), *(_head(name) for name in end)],
-            [_WIDTHS.get(name, 14) for name in (*names, *end)],
+            [*map(column_name, names), *(column_name(name) for name in end)],
+            [WIDTHS.get(name, 14) for name in (*names, *end)],
         )
         kinds = {name: say(text) for name, text in KIND_NAMES.items()}
         classes = {str(name): say(CLASS_NAMES[name]) for name in Difference}
@@ -430,7 +382,7 @@ class _Workbook:
 
         return pl.Series("suggestion", texts, dtype=pl.String)
 
-    def _write_more(self, sheet: _Sheet, more: int, rest: str) -> None:
+    def _write_more(self, sheet: Sheet, more: int, rest: str) -> None:
         if more <= 0:
             return
 
@@ -453,8 +405,8 @@ class _Workbook:
         if rows is None or not rows.height:
             return
 
-        names = [column for column in _LISTED if column in rows.columns]
-        sheet = self._sheet(name, [*map(_head, names)], [16] * len(names))
+        names = [column for column in LISTED_COLUMNS if column in rows.columns]
+        sheet = self._sheet(name, [*map(column_name, names)], [16] * len(names))
         shown = rows.select(names).head(limit)
         self._end_list(section, sheet, shown, rows.height, bridge_rows)
 
@@ -477,7 +429,7 @@ class _Workbook:
     def _end_list(
         self,
         section: str,
-        sheet: _Sheet,
+        sheet: Sheet,
         shown: pl.DataFrame,
         count: int,
         bridge_rows: str,
@@ -489,53 +441,3 @@ class _Workbook:
         self._links.keep(section, sheet.row, shown.height, bridge_rows if more else "")
         sheet.write_frame(shown)
         self._write_more(sheet, more, bridge_rows)
-
-
-class _Sheet:
-    """
-    A sheet that is written row by row, or a frame at once.
-    """
-
-    def __init__(self, worksheet: FrameSheet, formats: Mapping[str, Any]) -> None:
-        self.worksheet = worksheet
-        self.row = 0
-        self._formats = formats
-
-    def write(self, values: Iterable[str | Decimal | int | None]) -> None:
-        """
-        Write the next row: a `Decimal` is money, an int a count.
-        """
-        sheet, row, formats = self.worksheet, self.row, self._formats
-
-        for column, value in enumerate(values):
-            if isinstance(value, str):
-                # More than that Excel refuses to open.
-                text = value[:MAX_CHARACTERS]
-                sheet.write_string(row, column, text, formats["text"])
-            elif isinstance(value, int):
-                sheet.write_number(row, column, value, formats["count"])
-            elif value is not None and abs(value) >= _MAX_EXACT:
-                sheet.write_string(row, column, f"{value:f}", formats["text"])
-            elif value is not None:
-                sheet.write_number(row, column, value, formats["money"])
-
-        self.row += 1
-
-    def write_frame(self, rows: pl.DataFrame) -> None:
-        """
-        Write the next rows: what a cell is depends on its column.
-        """
-        self.worksheet.place(rows, self.row, self._formats)
-        self.row += rows.height
-
-
-def _head(column: str) -> Text:
-    book, _, name = column.partition("_")
-
-    if book not in BOOKS:
-        return _COLUMN_NAMES.get(column, Text(column, column))
-
-    member = _COLUMN_NAMES.get(name, Text(name, name))
-    whose = _WHOSE[book]
-
-    return Text(f"{whose.en}: {member.en}", f"{whose.zh}：{member.zh}")

@@ -11,18 +11,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 from umfpay.errors import Text
 from umfpay.reconciliation._books import Book
 from umfpay.reconciliation._difference import Difference
-from umfpay.reconciliation._options import Terms, working_days_after
-from umfpay.reconciliation.bridge._bridge import Bridge, BridgeSums, build_bridge
+from umfpay.reconciliation._options import Opening, Terms, working_days_after
+from umfpay.reconciliation.bridge._bridge import Bridge
+from umfpay.reconciliation.bridge._lines import BridgeSums, build_bridge
 from umfpay.reconciliation.comparison._rules import ASKED_FLAG
+from umfpay.reconciliation.gateway_files._file_checks import StoredSource, days_of
 from umfpay.reconciliation.gateway_files._locations import with_places
 from umfpay.reconciliation.gateway_files._quarantine import (
     QUARANTINED_FLAG,
     UnreadRows,
-)
-from umfpay.reconciliation.gateway_files._right_books import (
-    Opening,
-    StoredSource,
-    days_of,
 )
 from umfpay.reconciliation.reports._report import Report
 from umfpay.reconciliation.runs._checkpoints import Part

@@ -27,9 +27,8 @@ from umfpay.errors import ConfigError, Text, os_reason
 from umfpay.reconciliation._books import KEY
 from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._states import DONE, meaning_of
-from umfpay.reconciliation.bridge._sums import pays_other_amount
+from umfpay.reconciliation.bridge._sums import summarise_bridge
 from umfpay.reconciliation.gateway_files._quarantine import (
-    QUARANTINED_FLAG,
     quarantine_notes,
 )
 
@@ -276,57 +275,6 @@ def _still_due(rows: pl.DataFrame) -> pl.DataFrame:
     ]
 
     return rows.filter(pl.col("state").is_in(done))
-
-
-def summarise_bridge(
-    differences: pl.DataFrame, open_items: pl.DataFrame | None, found: ComparisonResult
-) -> dict[str, Any]:
-    """
-    Add up what the bridge needs of a bucket.
-    """
-    import polars as pl
-
-    if open_items is None or found.unlisted is None:
-        return {}
-
-    def sums(rows: pl.DataFrame, *by: str) -> list[dict[str, Any]]:
-        parts = rows.group_by(*by).agg(
-            pl.len().alias("rows"),
-            *(pl.col(name).cast(pl.Int128).sum() for name in ("total", "total_cny")),
-        )
-
-        return [
-            {**row, "total": int(row["total"]), "total_cny": int(row["total_cny"])}
-            for row in parts.sort(*by).iter_rows(named=True)
-        ]
-
-    return {
-        "open": sums(open_items, "currency", "kind"),
-        "unlisted": sums(
-            found.unlisted.rename({"_asked": "asked", QUARANTINED_FLAG: "quarantined"}),
-            "asked",
-            "quarantined",
-            "currency",
-            "kind",
-        ),
-        "differing": differing_rows(differences),
-    }
-
-
-def differing_rows(differences: pl.DataFrame) -> dict[str, int]:
-    """
-    Count the rows that are paid out for another amount, and with another sum.
-    """
-    import polars as pl
-
-    exchange = pl.concat_str(
-        pl.col("class"), pl.col("also").fill_null(""), separator=","
-    ).str.contains(str(Difference.EXCHANGE_DIFFERS))
-
-    return {
-        "amounts": int(differences.select(pays_other_amount().sum()).item() or 0),
-        "exchange": int(differences.select(exchange.sum()).item() or 0),
-    }
 
 
 def summarise(found: ComparisonResult) -> dict[str, Any]:

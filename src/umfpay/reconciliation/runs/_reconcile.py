@@ -24,6 +24,7 @@ from umfpay.reconciliation._options import (
     Rounding,
     Terms,
     Tolerance,
+    checked_opening,
     checked_rounding,
     checked_settle_after,
     overdue_until,
@@ -34,25 +35,22 @@ from umfpay.reconciliation._progress import (
     Step,
     ignore_progress,
 )
+from umfpay.reconciliation.comparison._quarantine import with_quarantine
 from umfpay.reconciliation.gateway_files._file_checks import (
     changed_files,
+    days_of,
+    days_of_files,
     missing_days,
     must_be_asked_for,
+    refuse_mixed_merchants,
+    refuse_same_files,
 )
 from umfpay.reconciliation.gateway_files._locations import with_ledger_places
-from umfpay.reconciliation.gateway_files._quarantine import with_quarantine
 from umfpay.reconciliation.gateway_files._reading import (
     Encoding,
     OnBadRow,
     read_statement,
     read_transactions,
-)
-from umfpay.reconciliation.gateway_files._right_books import (
-    checked_opening,
-    days_of,
-    days_of_files,
-    refuse_mixed_merchants,
-    refuse_same_files,
 )
 from umfpay.reconciliation.gateway_files._totals import (
     RuleChoice,

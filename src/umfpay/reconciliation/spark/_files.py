@@ -26,7 +26,6 @@ from umfpay.reconciliation.gateway_files._frame_parser import (
 )
 from umfpay.reconciliation.gateway_files._quarantine import unread_amount
 from umfpay.reconciliation.gateway_files._reading import OnBadRow
-from umfpay.reconciliation.gateway_files._rows import CNY_WORDS
 from umfpay.reconciliation.gateway_files._totals import (
     RuleChoice,
     Sums,
@@ -36,32 +35,24 @@ from umfpay.reconciliation.gateway_files._totals import (
     fitting_rules,
     wrong_total_error,
 )
-from umfpay.reconciliation.spark._quarantine import (
-    COUNT,
-    IS_ALIGNED,
-    IS_TEXT,
-    with_reasons,
+from umfpay.reconciliation.spark._rows import (
+    BLANKS,
+    FILE,
+    IS_BAD,
+    IS_FRAME,
+    bad_rows,
+    parsed_rows,
+    split_lines,
 )
 
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame, Observation, SparkSession
+    from pyspark.sql import DataFrame, Observation, SparkSession
 
 
 _CHARSETS_SETTING: Final = "spark.sql.legacy.javaCharsets"
 _END_BYTES: Final = 128 * 1024
-_BLANKS: Final = " \t\r\x0b\x0c\x1a\ufeff"
 _BOM: Final = b"\xef\xbb\xbf"
-_FILE: Final = "_file"
-_IS_FRAME: Final = "_is_frame"
-_IS_BAD: Final = "_is_bad"
-_AMOUNT: Final = r"^-?(?:[0-9]{1,15}(?:\.[0-9]{1,2}0*)?|\.[0-9]{1,2}0*)$"
-_RATE: Final = r"^(?:[0-9]{1,9}(?:\.[0-9]{1,8}0*)?|\.[0-9]{1,8}0*)$"
-_DAY: Final = r"^[0-9]{4}-?[0-9]{2}-?[0-9]{2}$"
-_COLUMNS: Final = 14
-_PRODUCT: Final = 12
-# Columns of the statement that are read and not compared.
-_UNUSED: Final = ("settled_on", "exchanged_on")
 
 
 @attrs.frozen(kw_only=True)
@@ -279,9 +270,9 @@ def open_on_spark(
     for number, (path, (header, _, frame_lines)) in enumerate(
         zip(paths, ends, strict=True)
     ):
-        lines = _split(spark, path, book, frame_lines, encoding)
-        parts.append(_parsed(lines, number, book, header))
-        bad_parts.append(_bad(lines, path, book, header))
+        lines = split_lines(spark, path, book, frame_lines, encoding)
+        parts.append(parsed_rows(lines, number, book, header))
+        bad_parts.append(bad_rows(lines, path, book, header))
 
     whole, bad = (
         reduce(lambda one, other: one.union(other), frames)
@@ -289,18 +280,18 @@ def open_on_spark(
     )
     observation = Observation()
     amount = sql.col("total_cny" if book is Book.TRANSACTIONS else "exchanged_cny")
-    is_row = ~sql.col(_IS_FRAME)
-    is_read = is_row & ~sql.col(_IS_BAD)
+    is_row = ~sql.col(IS_FRAME)
+    is_read = is_row & ~sql.col(IS_BAD)
     metrics = []
 
     for number in range(len(paths)):
-        is_here = sql.col(_FILE) == number
+        is_here = sql.col(FILE) == number
         metrics += [
-            sql.count(sql.when(is_here & sql.col(_IS_FRAME), 1)).alias(
+            sql.count(sql.when(is_here & sql.col(IS_FRAME), 1)).alias(
                 f"frame_{number}"
             ),
             sql.count(sql.when(is_here & is_row, 1)).alias(f"rows_{number}"),
-            sql.count(sql.when(is_here & sql.col(_IS_BAD), 1)).alias(f"bad_{number}"),
+            sql.count(sql.when(is_here & sql.col(IS_BAD), 1)).alias(f"bad_{number}"),
             *(
                 sql.sum(
                     sql.when(
@@ -313,7 +304,7 @@ def open_on_spark(
         ]
 
     def rows(frame: DataFrame) -> DataFrame:
-        return frame.filter(is_read).drop(_IS_FRAME, _IS_BAD, _FILE)
+        return frame.filter(is_read).drop(IS_FRAME, IS_BAD, FILE)
 
     return SparkStatement(
         frame=rows(whole.observe(observation, *metrics)),
@@ -360,7 +351,7 @@ def _ends(spark: SparkSession, path: str) -> tuple[Header, Trailer, list[str]]:
         header,
         trailer,
         [
-            line.removeprefix(_BOM).decode("utf-8", "replace").strip(_BLANKS)
+            line.removeprefix(_BOM).decode("utf-8", "replace").strip(BLANKS)
             for line in (first, last)
         ],
     )
@@ -397,259 +388,3 @@ def _bytes_of_ends(spark: SparkSession, path: str) -> tuple[bytes, bytes | None]
         return begin, bytes(read(stream, _END_BYTES))
     finally:
         stream.close()
-
-
-def _split(
-    spark: SparkSession,
-    path: str,
-    book: Book,
-    frame_lines: Sequence[str],
-    encoding: str,
-) -> DataFrame:
-    """
-    Return the lines of a file: the columns of each in *row*, its bytes in *data*.
-    """
-    from pyspark.sql import functions as sql
-
-    # The bytes of a line are its text to Spark, whatever they are; and no byte of a
-    # letter of GB18030 is a line end.
-    given = spark.read.option("lineSep", "\n").text(path)
-    value = (
-        sql.col("value")
-        if encoding == "utf-8"
-        else sql.decode(sql.col("value").cast("binary"), "GB18030")
-    )
-    text = sql.btrim(value, sql.lit(_BLANKS)).alias("text")
-    lines = given.select(
-        "value",
-        text,
-        sql.is_valid_utf8("value").alias(IS_TEXT)
-        if encoding == "utf-8"
-        else sql.lit(True).alias(IS_TEXT),  # noqa: FBT003 (a literal)
-    ).filter(sql.col("text") != "")
-    fields = sql.transform(
-        sql.split("text", ","), lambda one: sql.btrim(one, sql.lit(_BLANKS))
-    )
-
-    return lines.select(
-        IS_TEXT,
-        sql.col("text").isin(*{*frame_lines}).alias(_IS_FRAME),
-        sql.rtrim("value", sql.lit("\r")).cast("binary").alias("data"),
-        fields.alias("fields"),
-    ).select(
-        IS_TEXT,
-        _IS_FRAME,
-        "data",
-        (
-            _aligned(sql.col("fields"))
-            if book is Book.TRANSACTIONS
-            else sql.col("fields")
-        ).alias("row"),
-        sql.size("fields").alias(COUNT),
-    )
-
-
-def _read(lines: DataFrame, book: Book, *more: str) -> tuple[DataFrame, Sequence[str]]:
-    """
-    Return the *lines* as rows of *book*, with whether they can be read, and the names
-    of its columns.
-    """
-    from pyspark.sql import functions as sql
-
-    columns = (
-        _transaction(sql.col("row"))
-        if book is Book.TRANSACTIONS
-        else _paid_out(sql.col("row"))
-    )
-    is_aligned = columns.pop("_is_aligned")
-    needed = [
-        name for name in columns if name not in ("state", "refund_id", "number", "kind")
-    ]
-    is_read = reduce(
-        lambda one, other: one & other,
-        (
-            sql.col(name).isNotNull() & (sql.col(name).cast("string") != "")
-            for name in needed
-        ),
-    )
-    key = "order_id" if book is Book.TRANSACTIONS else "number"
-    is_read &= sql.col("kind").isin("P", "T") & (sql.col(key) != "") & sql.col(IS_TEXT)
-    rows = lines.select(
-        IS_TEXT,
-        _IS_FRAME,
-        *more,
-        sql.coalesce(is_aligned, sql.lit(False)).alias(IS_ALIGNED),  # noqa: FBT003
-        *(column.alias(name) for name, column in columns.items()),
-    ).select(
-        *columns,
-        IS_TEXT,
-        IS_ALIGNED,
-        _IS_FRAME,
-        *more,
-        (
-            ~sql.col(_IS_FRAME)
-            & ~sql.coalesce(sql.col(IS_ALIGNED) & is_read, sql.lit(False))  # noqa: FBT003
-        ).alias(_IS_BAD),
-    )
-
-    return rows, [*columns]
-
-
-def _parsed(lines: DataFrame, number: int, book: Book, header: Header) -> DataFrame:
-    from pyspark.sql import functions as sql
-
-    rows, names = _read(lines, book)
-
-    return rows.select(
-        *(name for name in names if name not in _UNUSED),
-        *(
-            [sql.lit(header.day).alias("listed_on")]
-            if book is Book.TRANSACTIONS
-            else []
-        ),
-        sql.lit(number).alias(_FILE),
-        _IS_FRAME,
-        _IS_BAD,
-    )
-
-
-def _bad(lines: DataFrame, path: str, book: Book, header: Header) -> DataFrame:
-    from pyspark.sql import functions as sql
-
-    rows, _ = _read(lines, book, "row", "data", COUNT)
-
-    return with_reasons(
-        rows.filter(sql.col(_IS_BAD)), book=book, file=path, day=header.day
-    )
-
-
-def _aligned(fields: Column) -> Column:
-    """
-    Return the 14 documented columns as `_rows._aligned()` does: counted from both ends.
-    """
-    from pyspark.sql import functions as sql
-
-    def kind_at(index: int) -> Column:
-        return sql.coalesce(
-            sql.get(fields, sql.lit(index)).isin("P", "T"),
-            sql.lit(False),  # noqa: FBT003 (a literal)
-        )
-
-    is_dated = kind_at(12) & ~(kind_at(11) & ~sql.get(fields, sql.lit(10)).rlike(_DAY))
-
-    return sql.when(
-        is_dated,
-        sql.concat(
-            sql.slice(fields, 1, 10),
-            sql.slice(
-                fields, sql.lit(12), sql.greatest(sql.size(fields), sql.lit(11)) - 11
-            ),
-        ),
-    ).otherwise(fields)
-
-
-def _transaction(row: Column) -> dict[str, Column]:
-    from pyspark.sql import functions as sql
-
-    def at(index: int) -> Column:
-        return sql.get(row, sql.lit(index))
-
-    size = sql.size(row)
-    kind = at(11)
-    # Behind a product with commas a refund has its number, and a payment nothing.
-    without_end = sql.filter(
-        sql.slice(row, _PRODUCT + 2, 10_000), lambda one: one != ""
-    )
-    last = sql.coalesce(sql.get(without_end, sql.size(without_end) - 1), sql.lit(""))
-    is_payment = kind == "P"
-    is_aligned = sql.when(
-        is_payment,
-        (size == _COLUMNS - 1)
-        | (size == _COLUMNS)
-        | ((size > _COLUMNS) & (_last_of(row) == "")),
-    ).otherwise(size >= _COLUMNS)
-    currency = sql.upper(at(6))
-    cny = at(8)
-
-    return {
-        "order_id": at(2),
-        "kind": kind,
-        "refund_id": sql.when(is_payment, sql.lit("")).otherwise(last),
-        "mer_date": _day(at(3)),
-        "currency": currency,
-        "total": _money(_or_cny(at(7), cny, currency)),
-        "total_cny": _money(cny),
-        "exchange_rate": _rate(_or_cny(at(9), sql.lit("1"), currency)),
-        "state": at(10),
-        "_is_aligned": is_aligned,
-    }
-
-
-def _last_of(row: Column) -> Column:
-    """
-    Return the last element of an array.
-    """
-    from pyspark.sql import functions as sql
-
-    return sql.get(row, sql.size(row) - 1)
-
-
-def _paid_out(row: Column) -> dict[str, Column]:
-    from pyspark.sql import functions as sql
-
-    def at(index: int) -> Column:
-        return sql.get(row, sql.lit(index))
-
-    more = sql.filter(sql.slice(row, _COLUMNS + 1, 10_000), lambda one: one != "")
-    currency = sql.upper(at(4))
-    total, exchanged = (
-        _money(_or_cny(at(index), at(index + 1), currency)) for index in (5, 8)
-    )
-
-    return {
-        "kind": at(12),
-        "number": at(1),
-        "mer_date": _day(at(2)),
-        "currency": currency,
-        "total": total,
-        "total_cny": _money(at(6)),
-        "service_fee": _money(at(7)),
-        "exchanged": exchanged,
-        "exchanged_cny": _money(at(9)),
-        "exchange_rate": _rate(_or_cny(at(10), sql.lit("1"), currency)),
-        "state": at(13),
-        "settled_on": _day(at(3)),
-        "exchanged_on": _day(at(11)),
-        "_is_aligned": (sql.size(row) >= _COLUMNS) & (sql.size(more) == 0),
-    }
-
-
-def _or_cny(text: Column, instead: Column, currency: Column) -> Column:
-    from pyspark.sql import functions as sql
-
-    return sql.when((text == "") & currency.isin(*CNY_WORDS), instead).otherwise(text)
-
-
-def _money(text: Column) -> Column:
-    from pyspark.sql import functions as sql
-
-    value = (text.try_cast("decimal(38,12)") * 100).cast("bigint")
-
-    return sql.when(text.rlike(_AMOUNT), value)
-
-
-def _rate(text: Column) -> Column:
-    from pyspark.sql import functions as sql
-
-    value = (text.try_cast("decimal(38,12)") * 10**8).cast("bigint")
-
-    return sql.when(text.rlike(_RATE), value)
-
-
-def _day(text: Column) -> Column:
-    from pyspark.sql import functions as sql
-
-    digits = sql.regexp_replace(text, "-", "")
-    moment = sql.try_to_timestamp(digits, sql.lit("yyyyMMdd"))
-
-    return sql.when(text.rlike(_DAY), moment.cast("date"))

@@ -16,8 +16,8 @@ from umfpay.errors import Text
 from umfpay.reconciliation._books import KEY, Book
 from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._values import misfit_error
+from umfpay.reconciliation.comparison._spark_books import with_day
 from umfpay.reconciliation.gateway_files._quarantine import quarantine_note
-from umfpay.reconciliation.spark._keys import with_day
 
 
 if TYPE_CHECKING:

@@ -10,26 +10,23 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from umfpay.errors import ConfigError
-from umfpay.reconciliation._books import Book, columns_of
+from umfpay.reconciliation._books import BY_DAY, Book, columns_of
 from umfpay.reconciliation._extra import load
 from umfpay.reconciliation._options import (
     Days,
+    Opening,
     Rounding,
     Terms,
     Tolerance,
+    checked_opening,
     checked_settle_after,
     overdue_until,
 )
+from umfpay.reconciliation.gateway_files._file_checks import refuse_mixed_merchants
 from umfpay.reconciliation.gateway_files._reading import OnBadRow
-from umfpay.reconciliation.gateway_files._right_books import (
-    Opening,
-    checked_opening,
-    refuse_mixed_merchants,
-)
 from umfpay.reconciliation.gateway_files._totals import RuleChoice
 from umfpay.reconciliation.ledgers._columns import canonical
 from umfpay.reconciliation.spark._files import SparkStatement, open_on_spark
-from umfpay.reconciliation.spark._keys import checked_key
 
 
 if TYPE_CHECKING:
@@ -251,3 +248,19 @@ def _files(book: SparkStatement) -> list[dict[str, Any]]:
             book.names, book.headers, book.trailers, strict=True
         )
     ]
+
+
+def checked_key(given: object) -> bool:
+    """
+    Return whether ``key=`` has days.
+
+    Raises:
+        ConfigError: It means nothing.
+    """
+    if given not in ("order", BY_DAY):
+        raise ConfigError(
+            f"key: order or {BY_DAY}, not {given!r}.",
+            f"key：只支持 order 或 {BY_DAY}，不支持 {given!r}。",
+        )
+
+    return given == BY_DAY
