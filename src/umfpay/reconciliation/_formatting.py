@@ -1,11 +1,19 @@
 """
-Differences as text: money and rates as decimals, days as ISO writes them.
+Values as people and programs read them: money and rates as decimals, days as ISO writes
+them, in texts, columns of texts, and JSON.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from umfpay.errors import Text
 
 
 if TYPE_CHECKING:
@@ -47,6 +55,40 @@ def rate_of(units: int) -> Decimal:
     short = rate.quantize(_FOUR_PLACES)
 
     return short if short == rate else rate.normalize()
+
+
+def as_json(value: Any) -> Any:
+    """
+    Return a *value* as JSON has it: money is text of two places, a day is text, a `Text`
+    has both languages, and an object of attrs has its members.
+    """
+    match value:
+        case Decimal():
+            return f"{value:.2f}"
+        case StrEnum():
+            return str(value)
+        case date():
+            return value.isoformat()
+        case Text():
+            return {"en": value.en, "zh": value.zh}
+        case Mapping():
+            return {str(name): as_json(one) for name, one in value.items()}
+        case list() | tuple():
+            return [as_json(one) for one in value]
+        case _ if attrs.has(type(value)):
+            return members_as_json(value)
+
+    return value
+
+
+def members_as_json(value: attrs.AttrsInstance) -> dict[str, Any]:
+    """
+    Return the members of an object as JSON has them.
+    """
+    return {
+        field.name: as_json(getattr(value, field.name))
+        for field in attrs.fields(type(value))
+    }
 
 
 def value_name(column: str) -> str:

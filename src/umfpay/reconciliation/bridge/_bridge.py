@@ -23,6 +23,7 @@ from typing import Any, Final
 import attrs
 
 from umfpay.errors import Text
+from umfpay.reconciliation._formatting import members_as_json
 from umfpay.reconciliation._options import Rounding
 
 
@@ -92,12 +93,7 @@ class BridgeLine:
         """
         Return it as JSON, money as text.
         """
-        return {
-            "item": str(self.item),
-            "amount": None if self.amount is None else f"{self.amount:.2f}",
-            "rows": self.rows,
-            "is_part": self.is_part,
-        }
+        return members_as_json(self)
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> BridgeLine:
@@ -152,16 +148,7 @@ class Bridge:
         """
         Return it as JSON, money as text.
         """
-        return {
-            "as_of": self.as_of.isoformat(),
-            "lines": [line.to_json() for line in self.lines],
-            "currencies": {
-                name: [line.to_json() for line in lines]
-                for name, lines in self.currencies.items()
-            },
-            "rounding": str(self.rounding),
-            "missing": [{"en": one.en, "zh": one.zh} for one in self.missing],
-        }
+        return members_as_json(self)
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> Bridge:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from umfpay.reconciliation._formatting import members_as_json
 from umfpay.reconciliation._options import working_days_after
 
 
@@ -49,11 +50,7 @@ class OpenLine:
         """
         Return it as JSON, money as text.
         """
-        return {
-            **attrs.asdict(self),
-            "total": f"{self.total:.2f}",
-            "total_cny": f"{self.total_cny:.2f}",
-        }
+        return members_as_json(self)
 
 
 def with_age(rows: pl.DataFrame, day: date, holidays: Collection[date]) -> pl.DataFrame:

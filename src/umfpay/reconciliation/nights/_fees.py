@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from umfpay.errors import ConfigError, Text
+from umfpay.reconciliation._formatting import members_as_json
 from umfpay.reconciliation.comparison._rules import RATE_UNIT
 from umfpay.reconciliation.gateway_files._rows import Kind
 from umfpay.sensitive import shows_itself_half_made
@@ -155,12 +156,6 @@ class FeeLine:
         """
         Return it as JSON, money as text.
         """
-        return {
-            "rule": None if self.rule is None else self.rule.name.en,
-            "currency": self.currency,
-            "kind": self.kind,
-            "rows": self.rows,
-            "base": f"{self.base:.2f}",
-            "charged": f"{self.charged:.2f}",
-            "expected": None if self.expected is None else f"{self.expected:.2f}",
-        }
+        rule = None if self.rule is None else self.rule.name.en
+
+        return {**members_as_json(self), "rule": rule}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from umfpay.reconciliation._books import Book
+from umfpay.reconciliation._formatting import members_as_json
 from umfpay.reconciliation.bridge._bridge import Bridge, BridgeItem
 from umfpay.reconciliation.comparison._rules import RATE_UNIT
 from umfpay.reconciliation.gateway_files._reading import read_statement
@@ -60,12 +61,7 @@ class ExchangeLine:
         """
         Return it as JSON, money as text.
         """
-        return {
-            "currency": self.currency,
-            "rows": self.rows,
-            "gain": f"{self.gain:.2f}",
-            "loss": f"{self.loss:.2f}",
-        }
+        return members_as_json(self)
 
 
 @attrs.frozen(kw_only=True)

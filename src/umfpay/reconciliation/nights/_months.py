@@ -23,6 +23,7 @@ import attrs
 
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._difference import Difference
+from umfpay.reconciliation._formatting import as_json
 from umfpay.reconciliation.bridge._bridge import Bridge
 from umfpay.reconciliation.nights._ages import OpenLine, open_by_age, with_age
 from umfpay.reconciliation.nights._fees import FeeLine, FeeRule
@@ -90,8 +91,6 @@ class Month:
         """
         Return all of it as JSON; money is text.
         """
-        left = self.open_before_books
-
         return json.dumps(
             {
                 "month": f"{self.first:%Y-%m}",
@@ -99,13 +98,13 @@ class Month:
                 "is_proven": self.is_proven,
                 "nights": self.nights,
                 "bridge": self.bridge.to_json(),
-                "open_items": [one.to_json() for one in self.open_items],
-                "open_before_books": None if left is None else f"{left:.2f}",
+                "open_items": as_json(self.open_items),
+                "open_before_books": as_json(self.open_before_books),
                 "fees": [one.to_json() for one in self.fees],
-                "exchange": [one.to_json() for one in self.exchange],
+                "exchange": as_json(self.exchange),
                 "differences": self.differences,
-                "missing": [{"en": one.en, "zh": one.zh} for one in self.missing],
-                "notes": [{"en": one.en, "zh": one.zh} for one in self.notes],
+                "missing": as_json(self.missing),
+                "notes": as_json(self.notes),
             },
             ensure_ascii=False,
             indent=1,
@@ -115,7 +114,7 @@ class Month:
         """
         Return it as text, for people of finance.
         """
-        from umfpay.reconciliation.nights._month_text import month_text
+        from umfpay.reconciliation.nights._month_report import month_text
 
         return month_text(self, language=language)
 
@@ -129,7 +128,7 @@ class Month:
         Raises:
             ConfigError: jinja2 is missing.
         """
-        from umfpay.reconciliation.nights._month_html import month_page
+        from umfpay.reconciliation.nights._month_report import month_page
 
         return month_page(self, language=language)
 

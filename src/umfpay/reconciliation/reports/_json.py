@@ -8,10 +8,9 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
-from umfpay.errors import Text
 from umfpay.reconciliation._books import KEY
 from umfpay.reconciliation._difference import ADVICE
-from umfpay.reconciliation._formatting import BOOKS, as_text
+from umfpay.reconciliation._formatting import BOOKS, as_json, as_text
 from umfpay.reconciliation.gateway_files._locations import PLACE_SEPARATOR
 from umfpay.reconciliation.reports._reasons import REASON_COLUMNS, reasons
 
@@ -27,7 +26,7 @@ def write_json(report: Report, file: IO[str]) -> None:
     """
     head = json.loads(report.to_json())
     head["advice"] = {
-        str(name): _text(ADVICE[name])
+        str(name): as_json(ADVICE[name])
         for name in ADVICE
         if name != "matched" and report.counts[name]
     }
@@ -93,11 +92,7 @@ def _rows(report: Report) -> Iterator[dict[str, Any]]:
                 },
                 "reason": {"en": en, "zh": zh},
                 "suggestions": [
-                    {"ids": one.ids, "numbers": one.numbers, "why": _text(one.why)}
+                    {"ids": one.ids, "numbers": one.numbers, "why": as_json(one.why)}
                     for one in report.suggestions.get(text("id"), ())
                 ],
             }
-
-
-def _text(words: Text) -> dict[str, str]:
-    return {"en": words.en, "zh": words.zh}

@@ -27,6 +27,7 @@ from umfpay.reconciliation._formatting import (
     BOOKS,
     MONEY_COLUMNS,
     RATE_COLUMNS,
+    as_json,
     as_text,
     money_text,
     rate_of,
@@ -247,12 +248,9 @@ class Report:
             {
                 "counts": self.counts,
                 "totals": self.totals,
-                "switched_off": {
-                    str(name): {"en": why.en, "zh": why.zh}
-                    for name, why in self.switched_off.items()
-                },
-                "notes": [{"en": note.en, "zh": note.zh} for note in self.notes],
-                "missing": [{"en": one.en, "zh": one.zh} for one in self.missing],
+                "switched_off": as_json(self.switched_off),
+                "notes": as_json(self.notes),
+                "missing": as_json(self.missing),
                 "books": self.books,
                 "bridge": None if self.bridge is None else self.bridge.to_json(),
             },
