@@ -27,11 +27,9 @@ from umfpay.reconciliation.reports._summary import (
     BOOK_NAMES,
     KIND_NAMES,
     TITLE,
+    ClassLine,
+    Summary,
     amount_text,
-    bridge_tables,
-    class_lines,
-    file_lines,
-    verdict,
 )
 
 
@@ -89,6 +87,7 @@ def page(
     """
     Return the page of *report*.
     """
+    summary = Summary.of(report)
     sections = [*_sections(report, limit)]
     parts = {
         "sections": sections,
@@ -104,16 +103,12 @@ def page(
         language=language,
         title=TITLE,
         **parts,
-        anchors=_anchors(parts) | {file.section for file in file_lines(report)},
+        anchors=_anchors(parts) | {file.section for file in summary.files},
         book_names=BOOK_NAMES,
-        verdict=verdict(report),
+        summary=summary,
         clean=report.is_clean,
-        bridge=[*bridge_tables(report.bridge)],
         missing=report.missing,
-        unproven=() if report.bridge is None else report.bridge.missing,
-        classes=_classes(report),
-        files=file_lines(report),
-        rows=report.books.get("rows", {}),
+        classes=_classes(report, summary.classes),
         notes=[note for note in report.notes if note not in report.missing],
         rest=rest,
         bridge_rows=bridge_rows,
@@ -164,7 +159,7 @@ def _makers(
     }
 
 
-def _classes(report: Report) -> list[dict[str, Any]]:
+def _classes(report: Report, lines: Sequence[ClassLine]) -> list[dict[str, Any]]:
     # Against the largest of the differences: next to what matched none could be seen.
     most = max(
         1, *(count for name, count in report.counts.items() if name != "matched")
@@ -172,7 +167,7 @@ def _classes(report: Report) -> list[dict[str, Any]]:
 
     return [
         {"line": line, "width": min(100, round(100 * line.count / most, 2))}
-        for line in class_lines(report)
+        for line in lines
     ]
 
 

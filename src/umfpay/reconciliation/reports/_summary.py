@@ -4,7 +4,7 @@ What every form of a report says before its rows: the verdict, classes, bridge a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -125,7 +125,43 @@ class FileLine:
     rule: Text
 
 
-def verdict(report: Report) -> Text:
+@attrs.frozen(kw_only=True)
+class Summary:
+    """
+    What stands before the rows of a report.
+
+    Args:
+        verdict: The end of it in a sentence.
+        classes: Every class in its order, found or not.
+        bridge: In CNY and in each foreign currency; empty without a statement.
+        unproven: What the proof of the bridge lacks.
+        files: Of the gateway.
+        rows: How many each book has.
+    """
+
+    verdict: Text
+    classes: Sequence[ClassLine]
+    bridge: Sequence[BridgeTable]
+    unproven: Sequence[Text]
+    files: Sequence[FileLine]
+    rows: Mapping[str, int]
+
+    @classmethod
+    def of(cls, report: Report) -> Summary:
+        """
+        Return that of *report*.
+        """
+        return cls(
+            verdict=_verdict(report),
+            classes=_class_lines(report),
+            bridge=[*bridge_tables(report.bridge)],
+            unproven=() if report.bridge is None else report.bridge.missing,
+            files=_file_lines(report),
+            rows=report.books.get("rows", {}),
+        )
+
+
+def _verdict(report: Report) -> Text:
     """
     Return the end of it in a sentence.
     """
@@ -144,7 +180,7 @@ def _differing(report: Report) -> bool:
     )
 
 
-def class_lines(report: Report) -> list[ClassLine]:
+def _class_lines(report: Report) -> list[ClassLine]:
     """
     Return every class in its order, found or not.
     """
@@ -186,7 +222,7 @@ def bridge_tables(bridge: Bridge | None) -> Iterator[BridgeTable]:
         )
 
 
-def file_lines(report: Report) -> list[FileLine]:
+def _file_lines(report: Report) -> list[FileLine]:
     """
     Return the files of the gateway.
     """

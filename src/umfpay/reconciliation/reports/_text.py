@@ -12,12 +12,10 @@ from umfpay.errors import Text, escape
 from umfpay.reconciliation._difference import ADVICE, CLASS_NAMES, Difference
 from umfpay.reconciliation.reports._summary import (
     TITLE,
+    Summary,
     amount_text,
     bridge_tables,
-    class_lines,
     currency_name,
-    file_lines,
-    verdict,
 )
 
 
@@ -41,11 +39,13 @@ def summary_text(report: Report, *, language: Language, limit: int) -> str:
         limit: Rows of each class that are named; the rest is counted.
     """
     say = saying(language)
+    summary = Summary.of(report)
     lines = [
-        f"{say(TITLE)}: {say(verdict(report))}",
-        *_books(report, say),
+        f"{say(TITLE)}: {say(summary.verdict)}",
+        *_files(summary, say),
+        *map(say, report.notes),
         "",
-        *_classes(report, say),
+        *_classes(summary, say),
         *bridge_lines(report.bridge, say),
         *_rows(report, say, limit),
     ]
@@ -67,19 +67,16 @@ def saying(language: Language) -> Say:
     return say
 
 
-def _books(report: Report, say: Say) -> Iterator[str]:
-    for file in file_lines(report):
+def _files(summary: Summary, say: Say) -> Iterator[str]:
+    for file in summary.files:
         yield (
             f"{say(file.book)} {file.day}, {file.merchant}:"
             f" {amount_text(file.total)} CNY ({say(file.rule)})"
         )
 
-    for note in report.notes:
-        yield say(note)
 
-
-def _classes(report: Report, say: Say) -> Iterator[str]:
-    for one in class_lines(report):
+def _classes(summary: Summary, say: Say) -> Iterator[str]:
+    for one in summary.classes:
         if one.count:
             totals = ", ".join(
                 f"{amount_text(total)} {currency_name(currency)}"
@@ -91,7 +88,7 @@ def _classes(report: Report, say: Say) -> Iterator[str]:
                 f": {totals}" if totals else ""
             )
 
-    off = [one for one in class_lines(report) if one.off is not None]
+    off = [one for one in summary.classes if one.off is not None]
 
     for one in off:
         assert one.off is not None

@@ -28,11 +28,8 @@ from umfpay.reconciliation.reports._summary import (
     BOOK_NAMES,
     KIND_NAMES,
     TITLE,
-    bridge_tables,
-    class_lines,
+    Summary,
     currency_name,
-    file_lines,
-    verdict,
 )
 from umfpay.reconciliation.reports._xlsx_columns import (
     LISTED_COLUMNS,
@@ -105,6 +102,7 @@ class _Workbook:
         self._workbook = workbook
         self._language = language
         self._report = report
+        self._summary = Summary.of(report)
         self._bold = workbook.add_format({"bold": True, "text_wrap": True})
         self._formats = {
             kind: workbook.add_format({"num_format": number})
@@ -165,7 +163,7 @@ class _Workbook:
         return sheet
 
     def _write_summary(self) -> None:
-        say, report = self._say, self._report
+        say, summary = self._say, self._summary
         sheet = self._sheet(
             Text("Summary", "摘要"),
             [
@@ -178,7 +176,7 @@ class _Workbook:
             [36, 12, 12, 20, 90],
         )
 
-        for line in class_lines(report):
+        for line in summary.classes:
             totals: list[tuple[str, Decimal | None]] = [*line.totals.items()]
             totals = totals or [("", None)]
 
@@ -197,9 +195,9 @@ class _Workbook:
                 )
 
         sheet.write([])
-        sheet.write([say(verdict(report))])
+        sheet.write([say(summary.verdict)])
 
-        for file in file_lines(report):
+        for file in summary.files:
             self._links.keep(file.section, sheet.row, 1)
             sheet.write(
                 [
@@ -211,10 +209,10 @@ class _Workbook:
                 ]
             )
 
-        for name, count in report.books.get("rows", {}).items():
+        for name, count in summary.rows.items():
             sheet.write([say(BOOK_NAMES[name]), count])
 
-        for note in report.notes:
+        for note in self._report.notes:
             sheet.write([say(note)])
 
     def _bridge_sheet(self) -> Sheet | None:
@@ -235,10 +233,9 @@ class _Workbook:
         )
 
     def _write_bridge(self, sheet: Sheet) -> None:
-        bridge = self._report.bridge
         makers = makers_of(self._report)
 
-        for table in bridge_tables(bridge):
+        for table in self._summary.bridge:
             for shown in table.lines:
                 line = shown.line
                 amount: Any = "?" if line.amount is None else line.amount
@@ -264,7 +261,7 @@ class _Workbook:
 
             sheet.write([])
 
-        for one in () if bridge is None else bridge.missing:
+        for one in self._summary.unproven:
             sheet.write(
                 [f"{self._say(Text('not proven', '未证明'))}: {self._say(one)}"]
             )
