@@ -165,6 +165,7 @@ def month_page(month: Month, *, language: Language) -> str:
             "differences": DIFFERENCES,
         },
         verdict=PROVEN if month.is_proven else NOT_PROVEN,
+        is_good=month.is_proven,
         figures=[text for _, text, _ in _FIGURES],
         overview=[*_overview(month)],
         bridge=[*bridge_tables(month.bridge)],

@@ -67,28 +67,31 @@ def ending_error(to: object, ending: str, endings: tuple[str, ...]) -> ConfigErr
 
 def rendered(template: str, *, language: Language, title: Text, **parts: Any) -> str:
     """
-    Return the page that a *template* makes of its *parts*.
+    Return the page that a *template* makes of its *parts*; it extends ``page.html``.
 
     Args:
         template: The name of its file.
         language: Chinese, English, or both, of which one is shown at a time.
         title: Of the page.
+        parts: What the template shows; *verdict* and whether it *is_good* among them.
     """
     with needs_reconcile_extra():
         import jinja2
         import markupsafe
 
     folder = resources.files("umfpay.reconciliation.reports") / "templates"
-    source, style, script = (
-        (folder / name).read_text(encoding="utf-8")
-        for name in (template, "report.css", "report.js")
-    )
+
+    def read(name: str) -> str:
+        return (folder / name).read_text(encoding="utf-8")
+
+    style, script = read("report.css"), read("report.js")
     page = jinja2.Environment(
+        loader=jinja2.FunctionLoader(read),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-    ).from_string(source)
+    ).get_template(template)
 
     def say(text: Text) -> Any:
         if language != "both":
