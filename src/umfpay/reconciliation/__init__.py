@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from umfpay.reconciliation.nights._month_payouts import ExchangeLine
     from umfpay.reconciliation.nights._months import Month
     from umfpay.reconciliation.nights._night import Night
-    from umfpay.reconciliation.reports._report import DifferenceRow, Report
+    from umfpay.reconciliation.reports._difference_row import DifferenceRow
+    from umfpay.reconciliation.reports._report import Report
     from umfpay.reconciliation.runs._reconcile import reconcile
 
 # What needs the extra "reconcile" is imported when it is used.
@@ -50,7 +51,7 @@ _LAZY = {
     "BridgeItem": "bridge._bridge",
     "BridgeLine": "bridge._bridge",
     "Decision": "nights._decisions",
-    "DifferenceRow": "reports._report",
+    "DifferenceRow": "reports._difference_row",
     "ExchangeLine": "nights._month_payouts",
     "FeeLine": "nights._fees",
     "FeeRule": "nights._fees",

@@ -36,7 +36,8 @@ from umfpay.reconciliation.reports._summary import (
 if TYPE_CHECKING:
     import polars as pl
 
-    from umfpay.reconciliation.reports._report import DifferenceRow, Language, Report
+    from umfpay.reconciliation.reports._difference_row import DifferenceRow
+    from umfpay.reconciliation.reports._report import Language, Report
 
 
 # Names of members in the cells of the books, where the value alone would not say it.

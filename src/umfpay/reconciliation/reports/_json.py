@@ -5,13 +5,12 @@ The report as one JSON file: what the other files say, for programs.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any
 
-from umfpay.reconciliation._books import KEY
 from umfpay.reconciliation._difference import ADVICE
-from umfpay.reconciliation._formatting import BOOKS, as_json, as_text
-from umfpay.reconciliation.gateway_files._locations import PLACE_SEPARATOR
+from umfpay.reconciliation._formatting import as_json, as_text
+from umfpay.reconciliation.reports._difference_row import DifferenceColumns
 from umfpay.reconciliation.reports._reasons import REASON_COLUMNS, reasons
 
 
@@ -48,51 +47,27 @@ def _rows(report: Report) -> Iterator[dict[str, Any]]:
     """
     import polars as pl
 
-    names = report.frame.columns
-    books = {
-        book: [
-            (name.removeprefix(f"{book}_"), index)
-            for index, name in enumerate(names)
-            if name.startswith(f"{book}_")
-        ]
-        for book in BOOKS
-    }
-    at = {name: index for index, name in enumerate([*names, *REASON_COLUMNS])}
+    columns = DifferenceColumns([*report.frame.columns, *REASON_COLUMNS])
 
     for part in report.frame.iter_slices():
         texts = as_text(part)
         whole = pl.concat([texts, reasons(texts)], how="horizontal")
 
         for row in whole.iter_rows():
-
-            def text(name: str, row: Sequence[str | None] = row) -> str:
-                return (row[at[name]] if name in at else None) or ""
-
-            age = text("age")
-            en, zh = map(text, REASON_COLUMNS)
+            members = columns.members(row)
 
             yield {
-                "id": text("id"),
-                "class": text("class"),
-                "also": text("also").split(",") if text("also") else [],
-                **{name: text(name) for name in (*KEY, "side")},
-                "age": int(age) if age else None,
-                **{name: text(name) for name in ("trade_no", "object_id")},
-                **{
-                    name: text(name).split(PLACE_SEPARATOR) if text(name) else []
-                    for name in ("booked_at", "listed_at", "paid_out_at")
-                },
+                **members,
                 **{
                     book: {
                         name: row[index]
-                        for name, index in columns
+                        for name, index in values
                         if row[index] is not None
                     }
-                    for book, columns in books.items()
+                    for book, values in columns.books.items()
                 },
-                "reason": {"en": en, "zh": zh},
+                "reason": as_json(columns.reason(row)),
                 "suggestions": [
-                    {"ids": one.ids, "numbers": one.numbers, "why": as_json(one.why)}
-                    for one in report.suggestions.get(text("id"), ())
+                    as_json(one) for one in report.suggestions.get(members["id"], ())
                 ],
             }

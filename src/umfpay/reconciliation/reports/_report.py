@@ -13,26 +13,22 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
-import attrs
-
 from umfpay.errors import ConfigError, Text, needs_extra
 from umfpay.reconciliation._books import KEY, Book
-from umfpay.reconciliation._difference import ADVICE, Difference, difference_id
+from umfpay.reconciliation._difference import Difference, difference_id
 from umfpay.reconciliation._extra import load
 from umfpay.reconciliation._formatting import (
-    BOOKS,
-    MONEY_COLUMNS,
-    RATE_COLUMNS,
     as_json,
     as_text,
     money_text,
-    rate_of,
 )
-from umfpay.reconciliation.gateway_files._locations import PLACE_SEPARATOR
+from umfpay.reconciliation.reports._difference_row import (
+    DifferenceColumns,
+    DifferenceRow,
+)
 from umfpay.reconciliation.reports._files import ending_error, write_file
 from umfpay.reconciliation.reports._reasons import REASON_COLUMNS, reasons
 from umfpay.reconciliation.reports._suggestions import Suggestion, suggestions
@@ -50,59 +46,6 @@ PAGE_ROWS: Final = 200
 """Of each class, and of each line of the bridge, in a page."""
 WORKBOOK_ROWS: Final = 50_000
 """Of each sheet of a workbook."""
-
-
-@attrs.frozen(kw_only=True)
-class DifferenceRow:
-    """
-    One row of a difference.
-
-    Args:
-        order_id: The merchant's order number.
-        kind: P for payments, T for refunds.
-        refund_id: The refund's number, "" for payments.
-        difference: Its class.
-        also: Later classes that apply as well.
-        side: Whose row it is, of a duplicate; "" otherwise.
-        ledger: What the merchant's book says, by our names; None where it says nothing.
-        gateway: What the transaction list says.
-        statement: What the reconciliation statement says.
-        reason: What is different, in words.
-        id: The same for the same key and class in every night.
-        age: Of what was not paid out, in working days; else None.
-        trade_no: UMF's number of the row in the transactions, "" where there is none.
-        object_id: The payment's or refund's id, where the statement has it.
-        booked_at: File and line of the ledger, as ``orders.csv:12``.
-        listed_at: Of the transactions, likewise.
-        paid_out_at: Of the statement, likewise.
-        suggestions: Rows of the other side that this may be the same as.
-    """
-
-    order_id: str
-    kind: str
-    refund_id: str
-    difference: Difference
-    also: tuple[Difference, ...]
-    side: str
-    ledger: Mapping[str, Any]
-    gateway: Mapping[str, Any]
-    statement: Mapping[str, Any]
-    reason: Text
-    id: str
-    age: int | None = None
-    trade_no: str = ""
-    object_id: str = ""
-    booked_at: tuple[str, ...] = ()
-    listed_at: tuple[str, ...] = ()
-    paid_out_at: tuple[str, ...] = ()
-    suggestions: tuple[Suggestion, ...] = ()
-
-    @property
-    def advice(self) -> Text:
-        """
-        What to do about it.
-        """
-        return ADVICE[self.difference]
 
 
 @shows_itself_half_made
@@ -233,12 +176,14 @@ class Report:
         if limit is not None:
             chosen = chosen.filter(pl.int_range(pl.len()).over("class") < limit)
 
+        columns = DifferenceColumns([*chosen.columns, *REASON_COLUMNS])
+
         for part in chosen.iter_slices():
             said = reasons(as_text(part))
             whole = pl.concat([part, said], how="horizontal")
 
-            for values in whole.iter_rows(named=True):
-                yield _row(values, self.suggestions.get(values["id"], ()))
+            for row in whole.iter_rows():
+                yield columns.object(row, self.suggestions)
 
     def to_json(self) -> str:
         """
@@ -585,50 +530,3 @@ def _with_ids(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.insert_column(
         rows.columns.index("side") + 1, pl.Series("id", ids, dtype=pl.String)
     )
-
-
-def _row(given: Mapping[str, Any], like: tuple[Suggestion, ...]) -> DifferenceRow:
-    def book(name: str) -> dict[str, Any]:
-        prefix = f"{name}_"
-
-        return {
-            column.removeprefix(prefix): _value(column.removeprefix(prefix), one)
-            for column, one in given.items()
-            if column.startswith(prefix)
-        }
-
-    def places(name: str) -> tuple[str, ...]:
-        text = given.get(name)
-
-        return tuple(text.split(PLACE_SEPARATOR)) if text else ()
-
-    books = {name: book(name) for name in BOOKS}
-
-    return DifferenceRow(
-        order_id=given["order_id"],
-        kind=given["kind"],
-        refund_id=given["refund_id"],
-        difference=Difference(given["class"]),
-        also=tuple(Difference(name) for name in given["also"].split(",") if name),
-        side=given["side"],
-        **books,
-        reason=Text(*(given[name] for name in REASON_COLUMNS)),
-        id=given["id"],
-        age=given.get("age"),
-        trade_no=given.get("trade_no") or "",
-        object_id=given.get("object_id") or "",
-        booked_at=places("booked_at"),
-        listed_at=places("listed_at"),
-        paid_out_at=places("paid_out_at"),
-        suggestions=like,
-    )
-
-
-def _value(name: str, given: Any) -> Any:
-    if given is None:
-        return None
-
-    if name in MONEY_COLUMNS:
-        return Decimal(given).scaleb(-2)
-
-    return rate_of(given) if name in RATE_COLUMNS else given

@@ -21,7 +21,8 @@ from umfpay.reconciliation.reports._summary import (
 
 if TYPE_CHECKING:
     from umfpay.reconciliation.bridge._bridge import Bridge
-    from umfpay.reconciliation.reports._report import DifferenceRow, Language, Report
+    from umfpay.reconciliation.reports._difference_row import DifferenceRow
+    from umfpay.reconciliation.reports._report import Language, Report
 
 
 AMOUNT_WIDTH: Final = 18
