@@ -8,6 +8,7 @@ rows need no more memory than one.
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
@@ -32,6 +33,17 @@ CLASSES: Final = (
     "fee_differs",
     "exchange_differs",
 )
+# Lines of the bridge that those who write it by hand have as well.
+BRIDGE_ITEMS: Final = (
+    "traded",
+    "refunded",
+    "fees",
+    "exchange",
+    "paid_out",
+    "unknown",
+    "closing",
+)
+_END_BYTES: Final = 200
 _RATES: Final = {"USD": 69193, "EUR": 74105, "HKD": 8912, "GBP": 86541, "JPY": 613}
 _CURRENCIES: Final = tuple(_RATES)
 _UNIT: Final = 10_000
@@ -331,3 +343,18 @@ def _blocks(entries: Iterable[_Entry]) -> Iterator[list[_Entry]]:
 
     if block:
         yield block
+
+
+def must_fit(path: Path, made: float) -> None:
+    """
+    Compare the last line of a file with what its rows have *made*, in hundredths.
+
+    Raises:
+        ValueError: They are not the same.
+    """
+    with path.open("rb") as file:
+        file.seek(-_END_BYTES, os.SEEK_END)
+        end = file.read().decode().split(",")[-1].strip()
+
+    if f"{int(made) / 100:.2f}" != end:
+        raise ValueError(f"{path}: {made} is not {end}")

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import duckdb
 
+from benchmarks.reconciliation_day import BRIDGE_ITEMS, must_fit
+
 
 Key = tuple[str, str, str]
 
@@ -118,15 +120,6 @@ FROM read_csv(
     path, columns = {'column0': 'VARCHAR'}, header = false, delim = '\x01', quote = '',
     escape = '')
 """
-_ITEMS: Final = (
-    "traded",
-    "refunded",
-    "fees",
-    "exchange",
-    "paid_out",
-    "unknown",
-    "closing",
-)
 _TOTALS: Final = {
     "transactions": "SELECT sum(signed(kind, cny)) FROM theirs",
     "statement": "SELECT sum(signed(kind, paid_exchanged_cny)) FROM paid",
@@ -151,7 +144,7 @@ def compare_books(
         connection.execute(_READ)
 
         for name, query in _TOTALS.items():
-            _must_fit(files[name], _one(connection, query)[0])
+            must_fit(files[name], _one(connection, query)[0])
 
         for name, *row in connection.execute(_CLASSES).fetchall():
             keys.setdefault(name, set()).add(tuple(row[:3]))
@@ -159,7 +152,8 @@ def compare_books(
         bridge = _one(connection, _BRIDGE)
 
     return keys, {
-        item: int(amount or 0) for item, amount in zip(_ITEMS, bridge, strict=True)
+        item: int(amount or 0)
+        for item, amount in zip(BRIDGE_ITEMS, bridge, strict=True)
     }
 
 
@@ -168,15 +162,3 @@ def _one(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
     assert found is not None
 
     return found
-
-
-def _must_fit(path: Path, made: int) -> None:
-    """
-    Compare the last line of a file with its rows.
-    """
-    with path.open("rb") as file:
-        file.seek(-200, 2)
-        end = file.read().decode().split(",")[-1].strip()
-
-    if f"{int(made) / 100:.2f}" != end:
-        raise ValueError(f"{path}: {made} is not {end}")

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks._reconciliation_parts import COLUMNS, Found, scored
-from benchmarks.reconciliation_day import Day, write_day
+from benchmarks.reconciliation_day import BRIDGE_ITEMS, Day, must_fit, write_day
 
 
 # The books in columns. `whole` has a row for each key and is kept: all else is of it.
@@ -127,15 +127,6 @@ _BRIDGE: Final = """
         FROM whole
     )
 """
-_ITEMS: Final = (
-    "traded",
-    "refunded",
-    "fees",
-    "exchange",
-    "paid_out",
-    "unknown",
-    "closing",
-)
 _WARM_ROWS: Final = 20_000
 
 
@@ -181,7 +172,7 @@ def by_hand(spark: Any, day: Day) -> tuple[Found, dict[str, int]]:
 
     try:
         *lines, total = spark.sql(_BRIDGE).first()
-        _must_fit(day.transactions, total)
+        must_fit(day.transactions, total)
         found: Found = defaultdict(set)
         rows = spark.sql(_CLASSES).toArrow()
 
@@ -194,20 +185,9 @@ def by_hand(spark: Any, day: Day) -> tuple[Found, dict[str, int]]:
         spark.sql("UNCACHE TABLE whole")
 
     return found, {
-        item: round(amount or 0) for item, amount in zip(_ITEMS, lines, strict=True)
+        item: round(amount or 0)
+        for item, amount in zip(BRIDGE_ITEMS, lines, strict=True)
     }
-
-
-def _must_fit(path: Path, made: float) -> None:
-    """
-    Compare the last line of a file with its rows.
-    """
-    with path.open("rb") as file:
-        file.seek(-200, os.SEEK_END)
-        end = file.read().decode().split(",")[-1].strip()
-
-    if f"{made / 100:.2f}" != end:
-        raise ValueError(f"{path}: {made} is not {end}")
 
 
 def session() -> Any:
@@ -250,7 +230,7 @@ def measured(
     return {
         "cpu": cpu_of_jvm(spark) - before,
         **scored(found, day.expected),
-        "bridge": {item: bridge.get(item, 0) for item in _ITEMS},
+        "bridge": {item: bridge.get(item, 0) for item in BRIDGE_ITEMS},
     }
 
 

@@ -8,29 +8,12 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
-import sqlalchemy as sa
 from night_shop import MONDAY, TUESDAY, Shop
 
-from tests.servers.databases import fresh_database
 from umfpay import errors
 from umfpay.reconciliation import Books, Decision
 from umfpay.reconciliation.nights._decisions import Decisions
 from umfpay.sensitive import Secret
-
-
-@pytest.fixture(name="url", params=["sqlite", "postgresql", "mariadb"])
-def _url(request, tmp_path):
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'decisions.sqlite3'}"
-
-        return
-
-    driver = {"postgresql": "postgresql+psycopg", "mariadb": "mariadb+pymysql"}
-
-    with fresh_database(request.getfixturevalue(f"{request.param}_server")) as given:
-        url = sa.make_url(given).set(drivername=driver[request.param])
-
-        yield url.render_as_string(hide_password=False)
 
 
 def test_the_first_decision_stays(url):

@@ -57,6 +57,27 @@ def compared(folder, count, *payouts, **options):
     )
 
 
+def compared_with_an_opening(folder):
+    """
+    Return the report of a night in which every line of the bridge has rows.
+    """
+    before = compared(folder, 3, paid("order-1"))
+
+    return compared(
+        folder,
+        4,
+        paid("order-2", "90"),
+        paid("order-3", net=98),
+        paid("order-4", net=97),
+        paid("order-9"),
+        paid("order-8").replace("20170205", "20161201"),
+        opening=before.open_items.with_columns(
+            order_id="old-" + before.open_items["order_id"]
+        ),
+        days=(date(2017, 2, 5), date(2017, 2, 6)),
+    )
+
+
 def page_of(report, folder, **options):
     return report.write_html(folder / "r.html", language="en", **options).read_text(
         "utf-8"
@@ -88,20 +109,7 @@ def test_every_figure_leads_to_its_rows(tmp_path):
     """
     To a section of the page that is there, by its amount and by its count.
     """
-    before = compared(tmp_path, 3, paid("order-1"))
-    again = compared(
-        tmp_path,
-        4,
-        paid("order-2", "90"),
-        paid("order-3", net=98),
-        paid("order-4", net=97),
-        paid("order-9"),
-        paid("order-8").replace("20170205", "20161201"),
-        opening=before.open_items.with_columns(
-            order_id="old-" + before.open_items["order_id"]
-        ),
-        days=(date(2017, 2, 5), date(2017, 2, 6)),
-    )
+    again = compared_with_an_opening(tmp_path)
     page = page_of(again, tmp_path)
     found = figures(page)
 
@@ -238,20 +246,7 @@ def test_every_figure_of_a_workbook_leads_to_its_rows(tmp_path):
     The amount and the count are numbers, and links to rows of a sheet that are those of
     the line.
     """
-    before = compared(tmp_path, 3, paid("order-1"))
-    again = compared(
-        tmp_path,
-        4,
-        paid("order-2", "90"),
-        paid("order-3", net=98),
-        paid("order-4", net=97),
-        paid("order-9"),
-        paid("order-8").replace("20170205", "20161201"),
-        opening=before.open_items.with_columns(
-            order_id="old-" + before.open_items["order_id"]
-        ),
-        days=(date(2017, 2, 5), date(2017, 2, 6)),
-    )
+    again = compared_with_an_opening(tmp_path)
     path = again.write_xlsx(tmp_path / "r.xlsx", language="en")
     found, book = links_of(path, "Bridge")
     targets = {}

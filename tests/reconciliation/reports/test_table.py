@@ -17,7 +17,7 @@ from night_shop import MONDAY, TUESDAY, Shop
 
 from benchmarks._reconciliation_parts import COLUMNS
 from benchmarks.reconciliation_day import write_day
-from tests.servers.databases import PASSWORD, fresh_database
+from tests.servers.databases import PASSWORD
 from umfpay import errors
 from umfpay.reconciliation import Ledger, reconcile
 
@@ -39,21 +39,6 @@ def _report(tmp_path_factory):
         settle_after=1,
         opening=Decimal(0),
     )
-
-
-@pytest.fixture(name="url", params=["sqlite", "postgresql", "mariadb"])
-def _url(request, tmp_path):
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'reports.sqlite3'}"
-
-        return
-
-    driver = {"postgresql": "postgresql+psycopg", "mariadb": "mariadb+pymysql"}
-
-    with fresh_database(request.getfixturevalue(f"{request.param}_server")) as given:
-        url = sa.make_url(given).set(drivername=driver[request.param])
-
-        yield url.render_as_string(hide_password=False)
 
 
 def rows_of(url, order="id, position", name="umf_differences"):
