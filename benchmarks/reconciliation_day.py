@@ -356,5 +356,5 @@ def must_fit(path: Path, made: float) -> None:
         file.seek(-_END_BYTES, os.SEEK_END)
         end = file.read().decode().split(",")[-1].strip()
 
-    if f"{int(made) / 100:.2f}" != end:
+    if f"{made / 100:.2f}" != end:
         raise ValueError(f"{path}: {made} is not {end}")

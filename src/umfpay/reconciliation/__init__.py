@@ -1,5 +1,12 @@
 """
 Reconcile the gateway's statements with the merchant's ledger.
+
+Its rooms, from below: `gateway_files` reads what UMF gives, and proves it whole; `ledgers`
+reads the merchant's own book, from wherever it is; `comparison` joins both by key, and
+gives each key its class; `bridge` adds up what was traded and what was paid out; `reports`
+says what was found, in every form; `runs` does all of it from files on one machine
+(`reconcile`), `spark` on many (`reconcile_spark`), and `nights` does it night by night
+(`Books`), and adds up the months.
 """
 
 from __future__ import annotations

@@ -81,6 +81,12 @@ def misfit_error(name: str) -> RowError:
 def read_day(text: str, name: str) -> date:
     """
     Take ``YYYYMMDD``, with or without dashes.
+
+    Args:
+        name: What it is, for the error.
+
+    Raises:
+        RowError: It is none.
     """
     match = _DAY_TEXT.fullmatch(text)
 
@@ -103,6 +109,12 @@ def is_amount(text: str) -> bool:
 def read_amount(text: str, name: str) -> Decimal:
     """
     Take money of at most two decimals.
+
+    Args:
+        name: What it is, for the error.
+
+    Raises:
+        RowError: It is none.
     """
     if not is_amount(text):
         raise misfit_error(name)
@@ -113,6 +125,12 @@ def read_amount(text: str, name: str) -> Decimal:
 def read_rate(text: str, name: str) -> Decimal:
     """
     Take an exchange rate of at most eight decimals.
+
+    Args:
+        name: What it is, for the error.
+
+    Raises:
+        RowError: It is none.
     """
     if _RATE_TEXT.fullmatch(text) is None:
         raise misfit_error(name)
@@ -130,6 +148,12 @@ def rate_units(rate: Decimal) -> int:
 def read_word(text: str, name: str) -> str:
     """
     Take text that must be there.
+
+    Args:
+        name: What it is, for the error.
+
+    Raises:
+        RowError: It is none.
     """
     if not text:
         raise misfit_error(name)

@@ -128,6 +128,9 @@ class _Line(Counter[str]):
     """
 
     def take(self, groups: Iterable[Sums], name: str, sign: int = 1) -> _Line:
+        """
+        Add the rows of *groups* and their amounts called *name*; return the line.
+        """
         for one in groups:
             self["rows"] += one["rows"]
             self["amount"] += sign * _signed(one) * one[name]

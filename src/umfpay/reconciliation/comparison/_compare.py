@@ -5,7 +5,7 @@ Polars computes it.
 Three books are joined by key, whoever has it: a row of the statement that no other book
 knows is a key, too. Each key has a *class*, the first of `Difference` that applies, and
 the later ones in *also*. What the classes do not say (that nothing is left over) is
-proven by the bridge of `bridge._bridge`, which ignores them.
+proven by the `Bridge`, which ignores them.
 """
 
 from __future__ import annotations

@@ -323,12 +323,19 @@ def with_prefix(
     names: Sequence[str],
     flags: Sequence[str] = (),
 ) -> Frame:
+    """
+    Return *keys*, *flags*, and the columns *names* with *prefix* before them.
+    """
     values = {f"{prefix}_{name}": nw.col(name) for name in names}
 
     return frame.select(*keys, *flags, **values)
 
 
 def gateway_rows(theirs: Frame, terms: Terms) -> Frame:
+    """
+    Return the rows of the transactions by key, as *gateway_...*, with what their states
+    mean and the flags that need no other book.
+    """
     rows = with_meaning(theirs, "state", "means", of_gateway=True)
     flags = gateway_flags(terms, wide_column(theirs, is_narrow=terms.is_narrow))
     names = [*_GATEWAY_COLUMNS, "means"]
@@ -343,6 +350,9 @@ def gateway_rows(theirs: Frame, terms: Terms) -> Frame:
 
 
 def statement_rows(rows: Frame, terms: Terms) -> Frame:
+    """
+    Return the rows of the statement by kind and number, as *statement_...*, likewise.
+    """
     flags = statement_flags(terms, wide_column(rows, is_narrow=terms.is_narrow))
     rows = with_meaning(rows, "state", "means", of_gateway=True)
 
@@ -402,6 +412,13 @@ def _list_rows(book: Book, rows: Frame, columns: Mapping[str, Any]) -> Frame:
 def types_of_values(
     available: Sequence[str], *, with_statement: bool
 ) -> dict[str, Any]:
+    """
+    Return the columns of values in a result and their types in narwhals; those that are
+    not named here are integers.
+
+    Args:
+        available: The optional columns of the ledger that are there.
+    """
     kinds = {
         "mer_date": nw.Date,
         "listed_on": nw.Date,

@@ -212,7 +212,7 @@ def _resolved(
     statement: DataFrame, ours: Frame, theirs: Frame, terms: Terms
 ) -> DataFrame:
     """
-    Return the rows of the *statement* by key: see `_joining._resolved()`.
+    Return the rows of the *statement* by key: see `comparison._joining._resolved()`.
     """
     from pyspark.sql import functions as sql
 

@@ -421,6 +421,12 @@ def sums_of(frame: pl.DataFrame, kind: type[Any]) -> Sums:
 def write_parquet(frames: Iterator[pl.DataFrame], to: Path, kind: type[Any]) -> Path:
     """
     Write *frames* one after the other; the name appears when all are written.
+
+    Args:
+        kind: The class of the rows, `Transaction` or `PaidOut`.
+
+    Raises:
+        ConfigError: It cannot be written.
     """
     must_have_polars()
 

@@ -39,6 +39,13 @@ class Source:
     def blocks(self, size: int) -> Iterator[tuple[bytes | bytearray, int]]:
         """
         Give the file in blocks, each with its size; the next overwrites the last.
+
+        Args:
+            size: Of a block, in bytes.
+
+        Raises:
+            ConfigError: It is a stream of the session, or was read already.
+            StatementError: The file cannot be read.
         """
         self._begin()
 

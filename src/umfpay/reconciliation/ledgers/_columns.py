@@ -87,6 +87,9 @@ def with_our_columns(
         table: Of narwhals, or a native one.
         found: Ours to theirs, all of them there.
         ready: Those of ours whose column holds already what it is to hold.
+
+    Raises:
+        ConfigError: A column of money holds floats.
     """
     table = nw.from_native(table, pass_through=True)
     schema = table.collect_schema()

@@ -132,6 +132,9 @@ class LedgerFormat:
     def check_needed(self) -> None:
         """
         Raise for what nobody can find out and its user has not given.
+
+        Raises:
+            ConfigError: There is such a thing.
         """
         for name in self.needed:
             if getattr(self, name) is None:

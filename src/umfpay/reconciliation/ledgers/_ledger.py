@@ -310,6 +310,10 @@ class Ledger:
             query: A SELECT.
             batch_rows: Rows in memory at a time.
             written: How its values are written.
+
+        Raises:
+            ConfigError: *url* is no text.
+            MissingExtraError: SQLAlchemy is missing.
         """
         # It may hold a password, and a traceback may show this frame.
         hidden = hide(url, Secret)
@@ -347,6 +351,9 @@ class Ledger:
         Args:
             columns: Ours to theirs.
             written: How its values are written.
+
+        Raises:
+            ConfigError: It is none, or its columns cannot be meant.
         """
         must_have_polars()
         import narwhals as nw

@@ -73,6 +73,9 @@ class Place:
         Args:
             wanted: What it should hold.
             advice: The option that cures it.
+
+        Raises:
+            StatementError: There is one.
         """
         bad = (~good).fill_null(value=False).arg_true()
 
@@ -84,6 +87,9 @@ class Place:
     ) -> None:
         """
         Raise for the row at *index*.
+
+        Raises:
+            StatementError: Always; it names the row and the column.
         """
         number = self.numbers[index]
         value = self.value(index, column)

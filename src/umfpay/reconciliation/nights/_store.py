@@ -149,6 +149,9 @@ class NightStore:
     def head(self) -> dict[str, Any] | None:
         """
         Return whose books they are, and their terms; None if there are none yet.
+
+        Raises:
+            ConfigError: They are damaged.
         """
         place = self.folder / _HEAD_NAME
 

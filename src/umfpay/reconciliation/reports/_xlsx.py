@@ -73,6 +73,14 @@ def write_workbook(
 ) -> None:
     """
     Write *report* into *file*.
+
+    Args:
+        limit: Rows of a sheet; the rest is counted.
+        rest: The name of a file beside it that has all differences.
+        bridge_rows: The same of a file with all rows of the bridge.
+
+    Raises:
+        ConfigError: xlsxwriter is one that writes sheets in another way.
     """
     with xlsxwriter.Workbook(file, {"in_memory": True}) as workbook:
         made = _Workbook(workbook, language, report)

@@ -66,6 +66,9 @@ LISTED_COLUMNS: Final = (
 
 
 def column_name(column: str) -> Text:
+    """
+    Return what a *column* of a frame is called, with the book it is of.
+    """
     book, _, name = column.partition("_")
 
     if book not in BOOKS:

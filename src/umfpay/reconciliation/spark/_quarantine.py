@@ -1,6 +1,7 @@
 """
 Rows that cannot be read, on Spark: why, what they are the rows of, and what that makes
-of differences. See `gateway_files._quarantine`; that they are few is not taken for granted here.
+of differences. See `gateway_files._quarantine`; that they are few is not taken for
+granted here.
 """
 
 from __future__ import annotations

@@ -255,7 +255,7 @@ def _sorted(rows: pl.DataFrame) -> pl.DataFrame:
 
 class _Results:
     """
-    What a run on one machine leaves, of Spark: see `_progress.Run`.
+    What a run on one machine leaves, of Spark: see `runs._checkpoints.Run`.
     """
 
     def __init__(

@@ -137,6 +137,10 @@ def _read(lines: DataFrame, book: Book, *more: str) -> tuple[DataFrame, Sequence
 
 
 def parsed_rows(lines: DataFrame, number: int, book: Book, header: Header) -> DataFrame:
+    """
+    Return the *lines* of file *number* as rows of *book*, with `FILE`, and whether each
+    is a line of the frame (`IS_FRAME`) or cannot be read (`IS_BAD`).
+    """
     from pyspark.sql import functions as sql
 
     rows, names = _read(lines, book)
@@ -155,6 +159,9 @@ def parsed_rows(lines: DataFrame, number: int, book: Book, header: Header) -> Da
 
 
 def bad_rows(lines: DataFrame, path: str, book: Book, header: Header) -> DataFrame:
+    """
+    Return the *lines* that cannot be read, with their reasons.
+    """
     from pyspark.sql import functions as sql
 
     rows, _ = _read(lines, book, "row", "data", COUNT)
@@ -166,7 +173,7 @@ def bad_rows(lines: DataFrame, path: str, book: Book, header: Header) -> DataFra
 
 def _aligned(fields: Column) -> Column:
     """
-    Return the 14 documented columns as `_rows._aligned()` does: counted from both ends.
+    Return the 14 documented columns as `gateway_files._rows._aligned()` does: counted from both ends.
     """
     from pyspark.sql import functions as sql
 
