@@ -106,7 +106,7 @@ class Rounding(StrEnum):
 
 
 @attrs.frozen(kw_only=True)
-class Terms:
+class ComparisonOptions:
     """
     What a comparison depends on, beside its books.
 

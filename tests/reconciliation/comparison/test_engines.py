@@ -14,7 +14,7 @@ import pytest
 
 from umfpay.reconciliation import Tolerance, compare
 from umfpay.reconciliation._books import Book
-from umfpay.reconciliation._options import Terms
+from umfpay.reconciliation._options import ComparisonOptions
 from umfpay.reconciliation.comparison._engines import compare_in_process, with_hashes
 from umfpay.reconciliation.comparison._hash_prefilter import PAID_HASHES, ROW_HASHES
 
@@ -43,7 +43,7 @@ def by_hashes(frames, engine, **options):
     found = compare_in_process(
         frames,
         engine,
-        terms=Terms(
+        options=ComparisonOptions(
             overdue_until=books.OVERDUE_UNTIL,
             asked=options.get("days"),
             **options,

@@ -14,7 +14,7 @@ import narwhals as nw
 import polars as pl
 
 from umfpay.reconciliation._difference import Difference
-from umfpay.reconciliation._options import Rounding, Terms
+from umfpay.reconciliation._options import ComparisonOptions, Rounding
 from umfpay.reconciliation.comparison._rules import (
     RATE_UNIT,
     is_wrong_exchange,
@@ -106,7 +106,9 @@ class RawSums:
         table = nw.from_native(rows)
         wide = wide_column(table, is_narrow=is_narrow)
         found = table.select(
-            is_wrong_exchange(Terms(rounding=name, is_narrow=is_narrow), wide)
+            is_wrong_exchange(
+                ComparisonOptions(rounding=name, is_narrow=is_narrow), wide
+            )
             .sum()
             .alias(name)
             for name in Rounding

@@ -19,9 +19,9 @@ import narwhals as nw
 from umfpay.errors import ConfigError
 from umfpay.reconciliation._books import KEY, Book, columns_of
 from umfpay.reconciliation._options import (
+    ComparisonOptions,
     Days,
     Rounding,
-    Terms,
     Tolerance,
     checked_settle_after,
     overdue_until,
@@ -100,7 +100,7 @@ def compare(
             "as_of：提供结算文件时必须指定其最后一天。",
         )
 
-    terms = Terms(
+    options = ComparisonOptions(
         tolerance=tolerance or Tolerance(),
         days=days,
         asked=days,
@@ -119,12 +119,12 @@ def compare(
             books[Book.TRANSACTIONS],
             books[Book.LEDGER],
             books.get(Book.STATEMENT),
-            terms=terms,
+            options=options,
         )
 
         return back_in(kind, found.collect().to_native())
 
-    result = classify(transactions, ledger, statement, terms=terms)
+    result = classify(transactions, ledger, statement, options=options)
 
     if isinstance(nw.from_native(transactions), nw.DataFrame):
         # Eager frames in, an eager frame out.
@@ -138,7 +138,7 @@ def classify(
     ledger: Frame,
     statement: Frame | None,
     *,
-    terms: Terms,
+    options: ComparisonOptions,
     refunds: RefundChecks | None = None,
 ) -> Frame:
     """
@@ -149,10 +149,10 @@ def classify(
             books hold.
     """
     if refunds is None and _is_of_spark(transactions):
-        return classify_on_spark(transactions, ledger, statement, terms=terms)
+        return classify_on_spark(transactions, ledger, statement, options=options)
 
-    books = Books(transactions, ledger, statement, terms=terms, refunds=refunds)
-    applies = rules(books.available, terms, with_statement=statement is not None)
+    books = Books(transactions, ledger, statement, options=options, refunds=refunds)
+    applies = rules(books.available, options, with_statement=statement is not None)
     names = [*KEY, "class", "also", "side"]
     columns = {**dict.fromkeys(names, nw.String), **books.values}
     once = name_classes(with_flags(books.once(), applies), [*applies])

@@ -12,7 +12,7 @@ import narwhals as nw
 import polars as pl
 
 from umfpay.reconciliation._books import Book, columns_of
-from umfpay.reconciliation._options import Terms
+from umfpay.reconciliation._options import ComparisonOptions
 from umfpay.reconciliation.comparison._compare import classify
 from umfpay.reconciliation.comparison._hash_prefilter import (
     ORDER_HASH,
@@ -51,7 +51,7 @@ def compare_in_process(
     books: Mapping[Book, pl.DataFrame],
     engine: Engine,
     *,
-    terms: Terms,
+    options: ComparisonOptions,
 ) -> ComparisonResult:
     """
     Compare *books* on *engine*.
@@ -62,14 +62,14 @@ def compare_in_process(
             hashed[book].lazy() if book in hashed else None
             for book in (Book.TRANSACTIONS, Book.LEDGER, Book.STATEMENT)
         ),
-        terms=terms,
+        options=options,
         settle=_settled,
         flag=_flag_on_duckdb if engine == "duckdb" else _flag_on_polars,
     )
     rows = classify(
         *prefilter.rest,
         # Those of the ledger that are not due are no more there.
-        terms=attrs.evolve(terms, days=None),
+        options=attrs.evolve(options, days=None),
         refunds=prefilter.refunds,
     )
 

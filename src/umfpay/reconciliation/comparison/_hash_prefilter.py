@@ -23,7 +23,7 @@ from typing import Any, Final
 import narwhals as nw
 
 from umfpay.reconciliation._books import KEY, Book
-from umfpay.reconciliation._options import Terms
+from umfpay.reconciliation._options import ComparisonOptions
 from umfpay.reconciliation._states import DONE, meanings, with_meaning
 from umfpay.reconciliation.comparison._joining import (
     available_in,
@@ -99,7 +99,7 @@ class HashPrefilter:
         ledger: Frame,
         statement: Frame | None,
         *,
-        terms: Terms,
+        options: ComparisonOptions,
         settle: Settle,
         flag: Flag,
     ) -> None:
@@ -118,10 +118,10 @@ class HashPrefilter:
             over_refunded=settle(found_refunds.over_refunded),
         )
 
-        if terms.days is not None:
-            ours = expected_rows(ours, theirs, terms.days, [row])
+        if options.days is not None:
+            ours = expected_rows(ours, theirs, options.days, [row])
 
-        sides = _Sides(ours, theirs, statement_rows, terms=terms, settle=settle)
+        sides = _Sides(ours, theirs, statement_rows, options=options, settle=settle)
         flagged = flag(
             sides.differences, (sides.ledger, sides.gateway, sides.statement)
         )
@@ -153,7 +153,7 @@ class HashPrefilter:
             statement_rows = statement_rows.with_columns(
                 **{
                     ASKED_FLAG: statement_flags(
-                        terms, wide_column(theirs, is_narrow=terms.is_narrow)
+                        options, wide_column(theirs, is_narrow=options.is_narrow)
                     )[ASKED_FLAG]
                 }
             )
@@ -347,7 +347,7 @@ class _Sides:
         theirs: Frame,
         statement: Frame | None,
         *,
-        terms: Terms,
+        options: ComparisonOptions,
         settle: Settle,
     ) -> None:
         available = available_in(ours)
@@ -361,7 +361,7 @@ class _Sides:
         paid, paid_again = PAID_HASHES
         theirs = codes.added_to(theirs, "gateway")
         flags = gateway_flags(
-            terms, wide_column(theirs, is_narrow=terms.is_narrow), done=codes.done
+            options, wide_column(theirs, is_narrow=options.is_narrow), done=codes.done
         )
         wrong = [
             flags[OFF_RATE_FLAG],
@@ -392,8 +392,8 @@ class _Sides:
         self.statement: Frame | None = None
 
         if statement is not None:
-            narrow = wide_column(statement, is_narrow=terms.is_narrow)
-            wrong_exchange = statement_flags(terms, narrow)[WRONG_EXCHANGE_FLAG]
+            narrow = wide_column(statement, is_narrow=options.is_narrow)
+            wrong_exchange = statement_flags(options, narrow)[WRONG_EXCHANGE_FLAG]
             third = codes.packed(_COMPARED, unless=[wrong_exchange])
             self._in_statement = [*third]
             self.statement = codes.added_to(statement, "statement").select(

@@ -12,7 +12,7 @@ import narwhals as nw
 from umfpay.errors import ConfigError
 from umfpay.reconciliation._books import KEY, Book, columns_of, optional_columns
 from umfpay.reconciliation._difference import Difference
-from umfpay.reconciliation._options import Days, Terms
+from umfpay.reconciliation._options import ComparisonOptions, Days
 from umfpay.reconciliation._states import UNPAID, with_meaning
 from umfpay.reconciliation.comparison._refunds import RefundChecks
 from umfpay.reconciliation.comparison._rules import (
@@ -78,7 +78,7 @@ class Books:
         ledger: Frame,
         statement: Frame | None,
         *,
-        terms: Terms,
+        options: ComparisonOptions,
         refunds: RefundChecks | None = None,
     ) -> None:
         theirs = open_lazily(Book.TRANSACTIONS, transactions)
@@ -93,16 +93,16 @@ class Books:
             else refunds
         )
 
-        if terms.days is not None:
-            ours = expected_rows(ours, theirs, terms.days, KEY)
+        if options.days is not None:
+            ours = expected_rows(ours, theirs, options.days, KEY)
 
         self._ledger = with_prefix(ours, KEY, "ledger", self.available)
-        self._transactions = gateway_rows(theirs, terms)
+        self._transactions = gateway_rows(theirs, options)
         self._statement = (
             None
             if statement is None
             else _resolved(
-                statement_rows(open_lazily(Book.STATEMENT, statement), terms),
+                statement_rows(open_lazily(Book.STATEMENT, statement), options),
                 ours,
                 theirs,
             )
@@ -331,13 +331,13 @@ def with_prefix(
     return frame.select(*keys, *flags, **values)
 
 
-def gateway_rows(theirs: Frame, terms: Terms) -> Frame:
+def gateway_rows(theirs: Frame, options: ComparisonOptions) -> Frame:
     """
     Return the rows of the transactions by key, as *gateway_...*, with what their states
     mean and the flags that need no other book.
     """
     rows = with_meaning(theirs, "state", "means", of_gateway=True)
-    flags = gateway_flags(terms, wide_column(theirs, is_narrow=terms.is_narrow))
+    flags = gateway_flags(options, wide_column(theirs, is_narrow=options.is_narrow))
     names = [*_GATEWAY_COLUMNS, "means"]
 
     return with_prefix(
@@ -349,11 +349,11 @@ def gateway_rows(theirs: Frame, terms: Terms) -> Frame:
     )
 
 
-def statement_rows(rows: Frame, terms: Terms) -> Frame:
+def statement_rows(rows: Frame, options: ComparisonOptions) -> Frame:
     """
     Return the rows of the statement by kind and number, as *statement_...*, likewise.
     """
-    flags = statement_flags(terms, wide_column(rows, is_narrow=terms.is_narrow))
+    flags = statement_flags(options, wide_column(rows, is_narrow=options.is_narrow))
     rows = with_meaning(rows, "state", "means", of_gateway=True)
 
     return with_prefix(

@@ -13,7 +13,7 @@ from typing import Any, Final
 import narwhals as nw
 
 from umfpay.reconciliation._difference import Difference
-from umfpay.reconciliation._options import Rounding, Terms
+from umfpay.reconciliation._options import ComparisonOptions, Rounding
 from umfpay.reconciliation._states import DONE
 
 
@@ -41,7 +41,7 @@ Wide = Callable[[str], Expr]
 
 
 def rules(
-    available: Collection[str], terms: Terms, *, with_statement: bool
+    available: Collection[str], options: ComparisonOptions, *, with_statement: bool
 ) -> dict[Difference, Expr]:
     """
     Return when each class applies, in their order; a duplicate is none of them.
@@ -49,7 +49,7 @@ def rules(
     Args:
         available: The optional columns of the ledger that are there.
     """
-    tolerance = terms.tolerance
+    tolerance = options.tolerance
     in_ledger = ~nw.col(IN_LEDGER_FLAG).is_null()
     at_gateway = ~nw.col(AT_GATEWAY_FLAG).is_null()
     both = in_ledger & at_gateway
@@ -93,7 +93,7 @@ def rules(
         )
 
     if with_statement:
-        _add_statement_rules(applies, available, terms)
+        _add_statement_rules(applies, available, options)
 
     return {
         name: nw.any_horizontal(*found, ignore_nulls=True)
@@ -103,9 +103,11 @@ def rules(
 
 
 def _add_statement_rules(
-    applies: Mapping[Difference, list[Expr]], available: Collection[str], terms: Terms
+    applies: Mapping[Difference, list[Expr]],
+    available: Collection[str],
+    options: ComparisonOptions,
 ) -> None:
-    tolerance = terms.tolerance
+    tolerance = options.tolerance
     at_gateway = ~nw.col(AT_GATEWAY_FLAG).is_null()
     in_statement = ~nw.col(IN_STATEMENT_FLAG).is_null()
     applies[Difference.CURRENCY_DIFFERS].append(
@@ -152,7 +154,7 @@ def _differ(one: str, other: str, tolerance: int) -> Expr:
 
 
 def gateway_flags(
-    terms: Terms, wide: Wide, *, done: int | str = DONE
+    options: ComparisonOptions, wide: Wide, *, done: int | str = DONE
 ) -> dict[str, Expr]:
     """
     Return what a row of the transactions shows alone, from its columns and *means*.
@@ -161,11 +163,11 @@ def gateway_flags(
         done: What is in *means* where it is done.
     """
     undone = nw.col("means").is_null() | (nw.col("means") != done)
-    day = terms.overdue_until
+    day = options.overdue_until
 
     return {
         OFF_RATE_FLAG: (nw.col("kind") == "P")
-        & _is_off_rate(wide, terms.tolerance.hundredths("total_cny")),
+        & _is_off_rate(wide, options.tolerance.hundredths("total_cny")),
         OPENING_FLAG: nw.col("opening"),
         OVERDUE_FLAG: ~undone & (nw.col("listed_on") <= day)
         if day is not None
@@ -174,17 +176,18 @@ def gateway_flags(
     }
 
 
-def statement_flags(terms: Terms, wide: Wide) -> dict[str, Expr]:
+def statement_flags(options: ComparisonOptions, wide: Wide) -> dict[str, Expr]:
     """
     Return what a row of the statement shows alone.
     """
     asked = (
         nw.lit(True)  # noqa: FBT003 (a literal)
-        if terms.asked is None
-        else nw.col("mer_date").is_null() | nw.col("mer_date").is_between(*terms.asked)
+        if options.asked is None
+        else nw.col("mer_date").is_null()
+        | nw.col("mer_date").is_between(*options.asked)
     )
 
-    return {WRONG_EXCHANGE_FLAG: is_wrong_exchange(terms, wide), ASKED_FLAG: asked}
+    return {WRONG_EXCHANGE_FLAG: is_wrong_exchange(options, wide), ASKED_FLAG: asked}
 
 
 def _is_off_rate(wide: Wide, tolerance: int) -> Expr:
@@ -200,7 +203,7 @@ def _is_off_rate(wide: Wide, tolerance: int) -> Expr:
     return distance - half_cent > 2 * RATE_UNIT * tolerance
 
 
-def is_wrong_exchange(terms: Terms, wide: Wide) -> Expr:
+def is_wrong_exchange(options: ComparisonOptions, wide: Wide) -> Expr:
     """
     Tell whether the statement is wrong about the sum that was paid out.
 
@@ -209,14 +212,14 @@ def is_wrong_exchange(terms: Terms, wide: Wide) -> Expr:
     CNY, both without sign: half up is 2 r e <= 2 n + r < 2 r (e + 1), cut is
     r e <= n < r (e + 1), and either may stand where a day's sum is rounded.
     """
-    tolerance = terms.tolerance.hundredths("exchange")
+    tolerance = options.tolerance.hundredths("exchange")
     total, fee = nw.col("total_cny"), nw.col("service_fee")
     cny, paid = nw.col("exchanged_cny"), nw.col("exchanged")
     due = nw.when(nw.col("kind") == "T").then(-total - fee).otherwise(total - fee)
     rate, size = wide("exchange_rate"), paid.abs()
     exact = wide("exchanged_cny").abs() * RATE_UNIT
 
-    match terms.rounding:
+    match options.rounding:
         case Rounding.HALF_UP:
             doubled = exact * 2 + rate
             misfits = [

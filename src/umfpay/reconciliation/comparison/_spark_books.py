@@ -17,7 +17,7 @@ import narwhals as nw
 from umfpay.errors import ConfigError
 from umfpay.reconciliation._books import KEY, MARK, Book
 from umfpay.reconciliation._difference import Difference
-from umfpay.reconciliation._options import Terms
+from umfpay.reconciliation._options import ComparisonOptions
 from umfpay.reconciliation._states import DONE, with_meaning
 from umfpay.reconciliation.comparison._joining import (
     available_in,
@@ -74,7 +74,7 @@ def classify_on_spark(
     ledger: Frame,
     statement: Frame | None,
     *,
-    terms: Terms,
+    options: ComparisonOptions,
     numbers_of_transactions: Frame | None = None,
     keeps_all: bool = False,
 ) -> Frame:
@@ -92,21 +92,21 @@ def classify_on_spark(
     available = available_in(ours)
     values = types_of_values(available, with_statement=statement is not None)
     rows = {
-        Book.LEDGER: _ledger(ours, available, terms),
-        Book.TRANSACTIONS: _transactions(theirs, available, terms),
+        Book.LEDGER: _ledger(ours, available, options),
+        Book.TRANSACTIONS: _transactions(theirs, available, options),
     }
 
     if statement is not None:
-        paid = statement_rows(open_lazily(Book.STATEMENT, statement), terms)
+        paid = statement_rows(open_lazily(Book.STATEMENT, statement), options)
         known = (
             theirs
             if numbers_of_transactions is None
             else open_lazily(Book.TRANSACTIONS, numbers_of_transactions)
         )
-        rows[Book.STATEMENT] = _resolved(paid.to_native(), ours, known, terms)
+        rows[Book.STATEMENT] = _resolved(paid.to_native(), ours, known, options)
 
     whole = nw.from_native(_grouped(rows)).lazy()
-    applies = rules(available, terms, with_statement=statement is not None)
+    applies = rules(available, options, with_statement=statement is not None)
     is_twice = nw.col(_SIDE) != ""
     whole = whole.with_columns(
         (is_twice | is_relevant(available, with_statement=statement is not None))
@@ -147,7 +147,9 @@ def classify_on_spark(
     ).select(*KEY, "class", "also", "side", *values, *kept)
 
 
-def _ledger(ours: Frame, available: Sequence[str], terms: Terms) -> DataFrame:
+def _ledger(
+    ours: Frame, available: Sequence[str], options: ComparisonOptions
+) -> DataFrame:
     """
     Return the ledger by key, with what a row is worth and whether it is due.
     """
@@ -161,10 +163,10 @@ def _ledger(ours: Frame, available: Sequence[str], terms: Terms) -> DataFrame:
 
     is_due = nw.lit(True)  # noqa: FBT003 (a literal)
 
-    if terms.days is not None:
-        must_have_days(ours, terms.days)
+    if options.days is not None:
+        must_have_days(ours, options.days)
         day = nw.col("ledger_mer_date")
-        is_due = day.is_null() | day.is_between(*terms.days)
+        is_due = day.is_null() | day.is_between(*options.days)
 
     currency = nw.col("ledger_currency") if "currency" in available else nw.lit(None)
 
@@ -180,9 +182,11 @@ def _ledger(ours: Frame, available: Sequence[str], terms: Terms) -> DataFrame:
     )
 
 
-def _transactions(theirs: Frame, available: Sequence[str], terms: Terms) -> DataFrame:
+def _transactions(
+    theirs: Frame, available: Sequence[str], options: ComparisonOptions
+) -> DataFrame:
     amount = "total" if "total" in available else "total_cny"
-    rows = gateway_rows(theirs, terms)
+    rows = gateway_rows(theirs, options)
 
     return _native(
         rows.with_columns(
@@ -209,16 +213,16 @@ def _native(rows: Frame) -> DataFrame:
 
 
 def _resolved(
-    statement: DataFrame, ours: Frame, theirs: Frame, terms: Terms
+    statement: DataFrame, ours: Frame, theirs: Frame, options: ComparisonOptions
 ) -> DataFrame:
     """
     Return the rows of the *statement* by key: see `comparison._joining._resolved()`.
     """
     from pyspark.sql import functions as sql
 
-    if terms.days is not None:
+    if options.days is not None:
         day = nw.col("mer_date")
-        ours = ours.filter(day.is_null() | day.is_between(*terms.days))
+        ours = ours.filter(day.is_null() | day.is_between(*options.days))
 
     books = [
         _native(

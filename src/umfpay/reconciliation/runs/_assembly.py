@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from umfpay.errors import Text
 from umfpay.reconciliation._books import Book
 from umfpay.reconciliation._difference import Difference
-from umfpay.reconciliation._options import Opening, Terms, working_days_after
+from umfpay.reconciliation._options import (
+    ComparisonOptions,
+    Opening,
+    working_days_after,
+)
 from umfpay.reconciliation.bridge._bridge import Bridge
 from umfpay.reconciliation.bridge._lines import BridgeSums, build_bridge
 from umfpay.reconciliation.comparison._rules import ASKED_FLAG
@@ -63,7 +67,7 @@ def make_report(
     run: Results,
     facts: Mapping[str, Any],
     *,
-    terms: Terms,
+    options: ComparisonOptions,
     available: Collection[str],
     opening: Opening,
     holidays: Collection[date] | None,
@@ -129,7 +133,7 @@ def make_report(
             *run.quarantine_notes(),
         ],
         books={name: facts[name] for name in ("rows", "files")},
-        bridge=_bridge(facts, summaries, terms, opening) if with_statement else None,
+        bridge=_bridge(facts, summaries, options, opening) if with_statement else None,
         opening_items=opening.rows,
         open_items=run.rows(Part.OPEN_ITEMS),
         other_days=None if unlisted is None else _of_other_days(unlisted),
@@ -141,7 +145,7 @@ def make_report(
 def _bridge(
     facts: Mapping[str, Any],
     summaries: Collection[Mapping[str, Any]],
-    terms: Terms,
+    options: ComparisonOptions,
     opening: Opening,
 ) -> Bridge:
     differing: dict[str, int] = {}
@@ -163,8 +167,8 @@ def _bridge(
         as_of=max(days_of(facts, Book.STATEMENT)),
         opening=opening.balance,
         has_opening_rows=opening.has_rows,
-        rounding=terms.rounding,
-        tolerance=terms.tolerance,
+        rounding=options.rounding,
+        tolerance=options.tolerance,
     )
 
 

@@ -20,9 +20,9 @@ from umfpay.errors import ConfigError
 from umfpay.reconciliation._books import KEY, LINE, REFUND_SUM, Book, schema_of
 from umfpay.reconciliation._extra import load
 from umfpay.reconciliation._options import (
+    ComparisonOptions,
     Days,
     Rounding,
-    Terms,
     Tolerance,
     checked_opening,
     checked_rounding,
@@ -237,7 +237,7 @@ def reconcile(
         refuse_mixed_merchants(facts)
         must_be_asked_for(facts, merchant)
         asked = days or days_of_files(facts)
-        terms = _terms(
+        options = _options(
             facts,
             tolerance=tolerance or Tolerance(),
             days=days,
@@ -256,7 +256,7 @@ def reconcile(
                     with_statement=bool(paid_out),
                     ledger=book,
                 )
-                found = _compared(books, book, engine, terms)
+                found = _compared(books, book, engine, options)
                 run.keep(bucket, with_quarantine(found, quarantine))
 
             show(Progress(step=Step.COMPARING, done=bucket + 1, total=count))
@@ -265,7 +265,7 @@ def reconcile(
         report = make_report(
             run,
             facts,
-            terms=terms,
+            options=options,
             available=book.available,
             opening=before,
             holidays=holidays if paid_out else None,
@@ -311,7 +311,10 @@ def _books_of_bucket(
 
 
 def _compared(
-    books: Mapping[Book, pl.DataFrame], ledger: Ledger, engine: Engine, terms: Terms
+    books: Mapping[Book, pl.DataFrame],
+    ledger: Ledger,
+    engine: Engine,
+    options: ComparisonOptions,
 ) -> ComparisonResult:
     """
     Compare the *books* of a bucket; differences have their places in the *ledger*.
@@ -324,7 +327,7 @@ def _compared(
 
     # By now somebody else has loaded what takes time to load.
     found: ComparisonResult = load("comparison._engines").compare_in_process(
-        {**books, Book.LEDGER: ours.drop(LINE)}, engine, terms=terms
+        {**books, Book.LEDGER: ours.drop(LINE)}, engine, options=options
     )
     rows = with_ledger_places(found.rows, ours.select(*KEY, LINE), ledger.source)
 
@@ -334,7 +337,7 @@ def _compared(
     return attrs.evolve(found, rows=rows)
 
 
-def _terms(
+def _options(
     facts: Mapping[str, Any],
     *,
     tolerance: Tolerance,
@@ -342,13 +345,13 @@ def _terms(
     asked: Days,
     settle_after: int | None,
     holidays: Collection[date],
-) -> Terms:
+) -> ComparisonOptions:
     """
-    Return the terms of the comparison, as the files of the gateway have their days.
+    Return the options of the comparison, as the files of the gateway have their days.
     """
     paid = days_of(facts, Book.STATEMENT)
 
-    return Terms(
+    return ComparisonOptions(
         tolerance=tolerance,
         days=days,
         asked=asked,

@@ -13,10 +13,10 @@ from umfpay.errors import ConfigError
 from umfpay.reconciliation._books import BY_DAY, Book, columns_of
 from umfpay.reconciliation._extra import load
 from umfpay.reconciliation._options import (
+    ComparisonOptions,
     Days,
     Opening,
     Rounding,
-    Terms,
     Tolerance,
     checked_opening,
     checked_settle_after,
@@ -152,7 +152,7 @@ def reconcile_spark(
     files = [*_files(listed), *([] if paid is None else _files(paid))]
     refuse_mixed_merchants({"files": files})
     asked = days or _days(listed)
-    terms = Terms(
+    options = ComparisonOptions(
         tolerance=tolerance or Tolerance(),
         days=days,
         asked=asked,
@@ -172,7 +172,7 @@ def reconcile_spark(
             by_day=by_day,
         ),
         files=files,
-        terms=terms,
+        options=options,
         holidays=holidays,
         places=module.Places(
             differences=differences_to,

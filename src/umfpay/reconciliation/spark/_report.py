@@ -17,7 +17,7 @@ import polars as pl
 from umfpay.errors import Text
 from umfpay.reconciliation._books import KEY, Book, columns_of
 from umfpay.reconciliation._difference import Difference
-from umfpay.reconciliation._options import Opening, Terms
+from umfpay.reconciliation._options import ComparisonOptions, Opening
 from umfpay.reconciliation._states import DONE
 from umfpay.reconciliation.bridge._sums import differing_rows
 from umfpay.reconciliation.comparison._engines import ComparisonResult
@@ -71,7 +71,7 @@ class SparkBooks:
         """
         return [self.listed, *([] if self.paid is None else [self.paid])]
 
-    def classified(self, terms: Terms) -> DataFrame:
+    def classified(self, options: ComparisonOptions) -> DataFrame:
         """
         Return the rows of all books with their classes.
         """
@@ -80,7 +80,7 @@ class SparkBooks:
             self._with_opening(self._keyed(Book.TRANSACTIONS, self.listed.frame)),
             self._keyed(Book.LEDGER, self.ledger),
             None if paid is None else self._keyed(Book.STATEMENT, paid),
-            terms=terms,
+            options=options,
             numbers_of_transactions=self._with_opening(
                 self._keyed(Book.TRANSACTIONS, self.listed.numbers)
             ),
@@ -131,7 +131,7 @@ def report_on_spark(
     books: SparkBooks,
     *,
     files: Sequence[dict[str, Any]],
-    terms: Terms,
+    options: ComparisonOptions,
     holidays: Collection[date],
     places: Places,
 ) -> Report:
@@ -142,7 +142,7 @@ def report_on_spark(
     from pyspark.sql import functions as sql
 
     with_statement = books.paid is not None
-    whole = books.classified(terms).persist(StorageLevel.DISK_ONLY)
+    whole = books.classified(options).persist(StorageLevel.DISK_ONLY)
     quarantine: SparkQuarantine | None = None
 
     try:
@@ -185,7 +185,7 @@ def report_on_spark(
         return make_report(
             _Results(_sorted(differences), sums, quarantine),
             facts,
-            terms=terms,
+            options=options,
             available=[
                 name.removeprefix("ledger_")
                 for name in differences.columns
