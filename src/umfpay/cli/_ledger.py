@@ -109,7 +109,7 @@ def chosen_format(given: Mapping[str, Any]) -> LedgerFormat:
     Raises:
         ConfigError: There is no such preset, or two options do not go together.
     """
-    from umfpay.reconciliation.ledgers._presets import preset
+    from umfpay.reconciliation.ledgers._format import preset
 
     changes = dict(given)
     base = preset(changes.pop("preset") or "excel")

@@ -43,10 +43,13 @@ if TYPE_CHECKING:
     from umfpay.reconciliation.nights._ages import OpenLine
     from umfpay.reconciliation.nights._books import Books
     from umfpay.reconciliation.nights._decisions import Decision
-    from umfpay.reconciliation.nights._fees import FeeLine, FeeRule
-    from umfpay.reconciliation.nights._month_payouts import ExchangeLine
     from umfpay.reconciliation.nights._months import Month
     from umfpay.reconciliation.nights._night import Night
+    from umfpay.reconciliation.nights._payouts import (
+        ExchangeLine,
+        FeeLine,
+        FeeRule,
+    )
     from umfpay.reconciliation.reports._difference_row import DifferenceRow
     from umfpay.reconciliation.reports._report import Report
     from umfpay.reconciliation.runs._reconcile import reconcile
@@ -59,9 +62,9 @@ _LAZY = {
     "BridgeLine": "bridge._bridge",
     "Decision": "nights._decisions",
     "DifferenceRow": "reports._difference_row",
-    "ExchangeLine": "nights._month_payouts",
-    "FeeLine": "nights._fees",
-    "FeeRule": "nights._fees",
+    "ExchangeLine": "nights._payouts",
+    "FeeLine": "nights._payouts",
+    "FeeRule": "nights._payouts",
     "Ledger": "ledgers._ledger",
     "LedgerFormat": "ledgers._format",
     "Month": "nights._months",

@@ -18,7 +18,7 @@ from python_calamine import CalamineWorkbook
 from umfpay.reconciliation import Ledger, reconcile
 from umfpay.reconciliation._progress import ignore_progress
 from umfpay.reconciliation.gateway_files import _locations
-from umfpay.reconciliation.ledgers._pinned import PinnedLedger, write_ledger
+from umfpay.reconciliation.nights._night_files import PinnedLedger, write_ledger
 
 
 def report_of(folder, transactions, *, statements=None, ledger="nobody,1.00\n"):

@@ -16,8 +16,8 @@ import statement_files as files
 from umfpay import errors
 from umfpay.reconciliation import Ledger, canonical, reconcile
 from umfpay.reconciliation._progress import ignore_progress
-from umfpay.reconciliation.ledgers._pinned import PinnedLedger, write_ledger
 from umfpay.reconciliation.ledgers._refunds import divide_sums
+from umfpay.reconciliation.nights._night_files import PinnedLedger, write_ledger
 
 
 COLUMNS = {

@@ -25,6 +25,7 @@ from umfpay.reconciliation.ledgers._files import (
     names_in_arrow,
 )
 from umfpay.reconciliation.ledgers._format import LedgerFormat
+from umfpay.reconciliation.ledgers._format import preset as chosen_format
 from umfpay.reconciliation.ledgers._mapping import (
     OPTIONAL_COLUMNS,
     REFUNDED,
@@ -33,7 +34,6 @@ from umfpay.reconciliation.ledgers._mapping import (
     map_columns,
 )
 from umfpay.reconciliation.ledgers._place import Place, shown
-from umfpay.reconciliation.ledgers._presets import preset as chosen_format
 from umfpay.reconciliation.ledgers._refunds import RefundSign, with_refund_rows
 from umfpay.reconciliation.ledgers._values import in_our_columns
 from umfpay.sensitive import Secret, hide

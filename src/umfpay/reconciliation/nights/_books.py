@@ -28,7 +28,6 @@ from umfpay.reconciliation._options import (
 from umfpay.reconciliation._progress import OnProgress, ignore_progress
 from umfpay.reconciliation.ledgers._ledger import Ledger
 from umfpay.reconciliation.nights._decisions import Decision
-from umfpay.reconciliation.nights._fees import FeeRule
 from umfpay.reconciliation.nights._months import Month, days_of_month, make_month
 from umfpay.reconciliation.nights._night import (
     RULES_NAME,
@@ -42,6 +41,7 @@ from umfpay.reconciliation.nights._night_files import (
     pin_files,
     pin_ledger,
 )
+from umfpay.reconciliation.nights._payouts import FeeRule
 from umfpay.reconciliation.nights._store import (
     PULLED_NAME,
     NightStore,

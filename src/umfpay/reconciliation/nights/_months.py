@@ -26,10 +26,11 @@ from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._formatting import as_json
 from umfpay.reconciliation.bridge._bridge import Bridge
 from umfpay.reconciliation.nights._ages import OpenLine, open_by_age, with_age
-from umfpay.reconciliation.nights._fees import FeeLine, FeeRule
 from umfpay.reconciliation.nights._month_bridge import added_up, missing, notes
-from umfpay.reconciliation.nights._month_payouts import (
+from umfpay.reconciliation.nights._payouts import (
     ExchangeLine,
+    FeeLine,
+    FeeRule,
     exchange_lines,
     fee_lines,
     groups_of,

@@ -22,10 +22,9 @@ from umfpay.reconciliation._options import (
 from umfpay.reconciliation._progress import OnProgress
 from umfpay.reconciliation.bridge._bridge import BridgeItem
 from umfpay.reconciliation.gateway_files._totals import TotalRules
-from umfpay.reconciliation.ledgers._pinned import PinnedLedger
 from umfpay.reconciliation.nights._ages import with_age
 from umfpay.reconciliation.nights._earlier import listed_keys, repeated_keys
-from umfpay.reconciliation.nights._night_files import version_notes
+from umfpay.reconciliation.nights._night_files import PinnedLedger, version_notes
 from umfpay.reconciliation.nights._store import (
     NightStore,
     StoredNight,
