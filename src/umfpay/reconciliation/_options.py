@@ -33,24 +33,36 @@ _SATURDAY: Final = 5
 _MAX_SETTLE_AFTER: Final = 366
 
 
-def _amount(_: object, field: attrs.Attribute[Any], value: Any) -> None:
-    fine = (
-        isinstance(value, Decimal)
-        and value.is_finite()
-        and 0 <= value <= _MAX_AMOUNT
-        and value * 100 == (value * 100).to_integral_value()
-    )
+def must_be_decimal(option: str, *, most: int, decimals: int) -> Any:
+    """
+    Return what refuses a member of an *option*, in attrs, that is no `Decimal` from 0 to
+    *most* with so many *decimals*.
+    """
 
-    if not fine:
-        raise ConfigError(
-            f"tolerance: {field.name} must be a Decimal from 0 to {_MAX_AMOUNT} with at"
-            " most two decimals.",
-            f"tolerance：{field.name} 必须是 0 至 {_MAX_AMOUNT}、最多两位小数的 Decimal。",
+    def check(_: object, field: attrs.Attribute[Any], value: Any) -> None:
+        fine = (
+            isinstance(value, Decimal)
+            and value.is_finite()
+            and 0 <= value <= most
+            and value == round(value, decimals)
         )
+
+        if not fine:
+            raise ConfigError.of(
+                option,
+                f"{field.name} must be a Decimal from 0 to {most} with at most"
+                f" {decimals} decimals",
+                f"{field.name} 必须是 0 至 {most}、最多 {decimals} 位小数的 Decimal",
+            )
+
+    return check
 
 
 def _tolerance_field() -> Any:
-    return attrs.field(default=Decimal(0), validator=_amount)
+    return attrs.field(
+        default=Decimal(0),
+        validator=must_be_decimal("tolerance", most=_MAX_AMOUNT, decimals=2),
+    )
 
 
 @shows_itself_half_made
@@ -138,6 +150,25 @@ def working_days_after(day: date, until: date, holidays: Collection[date] = ()) 
         count += day.weekday() < _SATURDAY and day not in holidays
 
     return count
+
+
+def working_days_since(
+    days: pl.Series, until: date, holidays: Collection[date]
+) -> pl.Expr:
+    """
+    Return how many working days come after each day of the column that *days* is called
+    like, until and with *until*; null for what is not among *days*.
+    """
+    import polars as pl
+
+    ages = {
+        day: working_days_after(day, until, holidays)
+        for day in days.unique().drop_nulls()
+    }
+
+    return pl.col(days.name).replace_strict(
+        [*ages], [*ages.values()], default=None, return_dtype=pl.Int64
+    )
 
 
 def overdue_until(

@@ -7,7 +7,7 @@ from datetime import date
 import polars as pl
 import pytest
 
-from umfpay.reconciliation._options import Rounding
+from umfpay.reconciliation import Rounding
 from umfpay.reconciliation.bridge._sums import RawSums
 
 

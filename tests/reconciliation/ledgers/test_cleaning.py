@@ -10,8 +10,7 @@ import polars as pl
 import pytest
 
 from umfpay import errors
-from umfpay.reconciliation import Ledger
-from umfpay.reconciliation.ledgers._format import LedgerFormat
+from umfpay.reconciliation import Ledger, LedgerFormat
 
 
 def read(folder=None, /, *, columns=None, text=None, **options):

@@ -20,8 +20,7 @@ import statement_files as files
 from python_calamine import CalamineWorkbook
 
 from umfpay import errors
-from umfpay.reconciliation import Difference, Ledger, compare, reconcile
-from umfpay.reconciliation.reports._report import Report
+from umfpay.reconciliation import Difference, Ledger, Report, compare, reconcile
 from umfpay.reconciliation.reports._xlsx_sheets import FrameSheet
 
 

@@ -10,8 +10,7 @@ import books
 import polars as pl
 import pytest
 
-from umfpay.reconciliation import compare
-from umfpay.reconciliation.reports._report import Report
+from umfpay.reconciliation import Report, compare
 from umfpay.reconciliation.reports._suggestions import MAX_ROWS
 
 

@@ -5,9 +5,7 @@ was asked for, and as they were when they were pulled.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -17,9 +15,8 @@ from umfpay._private_files import read_file
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._books import Book
 from umfpay.reconciliation._options import Days
+from umfpay.reconciliation._stored_files import StoredSource, sha256_of, size_of
 
-
-StoredSource = str | os.PathLike[str] | bytes
 
 # What a pull notes of its folder, and how its files are named.
 _RECORD_NAME: Final = ".umfpay-pull.json"
@@ -57,7 +54,7 @@ def _refuse_same_bytes(files: Sequence[StoredSource]) -> None:
     by_size: dict[int, list[StoredSource]] = {}
 
     for one in files:
-        by_size.setdefault(_size(one), []).append(one)
+        by_size.setdefault(size_of(one), []).append(one)
 
     for size, alike in by_size.items():
         if len(alike) == 1 or not size:
@@ -66,7 +63,7 @@ def _refuse_same_bytes(files: Sequence[StoredSource]) -> None:
         seen: dict[str, StoredSource] = {}
 
         for one in alike:
-            digest = _digest(one)
+            digest = sha256_of(one)
 
             if digest in seen:
                 raise _same_error(seen[digest], one)
@@ -120,24 +117,6 @@ def _days(facts: Mapping[str, Any], book: Book) -> Iterator[date]:
     for file in facts["files"]:
         if file["book"] == str(book):
             yield date.fromisoformat(file["day"])
-
-
-def _size(source: StoredSource) -> int:
-    if isinstance(source, bytes):
-        return len(source)
-
-    path = Path(source)
-
-    # One that is missing is named by its reader.
-    return path.stat().st_size if path.is_file() else 0
-
-
-def _digest(source: StoredSource) -> str:
-    if isinstance(source, bytes):
-        return hashlib.sha256(source).hexdigest()
-
-    with Path(source).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def changed_files(books: Mapping[Book, Sequence[StoredSource]]) -> list[Text]:
@@ -210,8 +189,7 @@ def _must_be_of(book: Book, path: Path) -> None:
 
 def _hash(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError:
         # Its reader says why.
         return ""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from umfpay.reconciliation._books import KEY, LINE, number_with_day, number_without_day
-from umfpay.reconciliation.gateway_files._file_checks import StoredSource
+from umfpay.reconciliation._stored_files import StoredSource
 
 
 if TYPE_CHECKING:

@@ -86,15 +86,6 @@ def names(scan: Scan, file: Path) -> list[str]:
         raise unreadable_error(file, error) from None
 
 
-def file_identity(file: Path) -> list[Any]:
-    """
-    Return what tells *file* from others, and from itself when it has changed.
-    """
-    found = file.stat()
-
-    return [str(file.resolve()), found.st_size, found.st_mtime_ns]
-
-
 def unreadable_error(
     file: Path, error: Exception, *, encoding: str | None = None
 ) -> StatementError:

@@ -14,12 +14,12 @@ from umfpay.config import file_path
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._books import BY_DAY, LINE, REFUND_SUM
 from umfpay.reconciliation._extra import load, must_have_polars
+from umfpay.reconciliation._stored_files import identity_of
 from umfpay.reconciliation.ledgers._csv import CSVTable
 from umfpay.reconciliation.ledgers._files import (
     LINE_COLUMN,
     batches,
     batches_in_utc,
-    file_identity,
     has_offsets,
     names,
     names_in_arrow,
@@ -197,7 +197,7 @@ class Ledger:
             table.batches,
             columns=columns,
             there=table.names,
-            identity=["csv", *file_identity(file)],
+            identity=["csv", *identity_of(file)],
             written=form,
             source=file.name,
             table=table,
@@ -238,7 +238,7 @@ class Ledger:
             sheet.batches,
             columns=columns,
             there=sheet.names,
-            identity=["spreadsheet", *file_identity(file)],
+            identity=["spreadsheet", *identity_of(file)],
             written=form,
             source=file.name,
         )
@@ -270,7 +270,7 @@ class Ledger:
                 lambda wanted: batches_in_utc(file, wanted),
                 columns=columns,
                 there=names_in_arrow(file),
-                identity=["parquet", *file_identity(file)],
+                identity=["parquet", *identity_of(file)],
                 written=written,
                 source=file.name,
             )
@@ -284,7 +284,7 @@ class Ledger:
             lambda wanted: batches(scan, file, wanted),
             columns=columns,
             there=names(scan, file),
-            identity=["parquet", *file_identity(file)],
+            identity=["parquet", *identity_of(file)],
             written=written,
             source=file.name,
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from umfpay.reconciliation._formatting import members_as_json
-from umfpay.reconciliation._options import working_days_after
+from umfpay.reconciliation._options import working_days_since
 
 
 if TYPE_CHECKING:
@@ -57,18 +57,9 @@ def with_age(rows: pl.DataFrame, day: date, holidays: Collection[date]) -> pl.Da
     """
     Return *rows* with their *age* on *day*, in working days.
     """
-    import polars as pl
+    age = working_days_since(rows.get_column("listed_on"), day, holidays)
 
-    ages = {
-        one: working_days_after(one, day, holidays)
-        for one in rows.get_column("listed_on").unique()
-    }
-
-    return rows.with_columns(
-        age=pl.col("listed_on").replace_strict(
-            [*ages], [*ages.values()], default=None, return_dtype=pl.Int64
-        )
-    )
+    return rows.with_columns(age=age)
 
 
 def open_by_age(rows: pl.DataFrame, settle_after: int) -> tuple[OpenLine, ...]:

@@ -15,6 +15,7 @@ from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._books import KEY, LINE, REFUND_SUM, Book, schema_of
 from umfpay.reconciliation._options import Days
 from umfpay.reconciliation._progress import OnProgress, Progress, Step
+from umfpay.reconciliation._stored_files import sha256_of
 from umfpay.reconciliation.gateway_files._file_checks import changed_files
 from umfpay.reconciliation.gateway_files._frame_parser import FrameParser
 from umfpay.reconciliation.ledgers._ledger import Ledger
@@ -22,7 +23,6 @@ from umfpay.reconciliation.nights._store import (
     NightStore,
     PinnedFile,
     StoredNight,
-    hash_of,
 )
 
 
@@ -120,7 +120,7 @@ def changed_days(before: Sequence[StoredNight], folder: Path) -> Iterator[date]:
     for name, sha256 in _read_files(before).items():
         path = folder / name
 
-        if path.is_file() and hash_of(path) != sha256:
+        if path.is_file() and sha256_of(path) != sha256:
             yield _day_of(name)
 
 

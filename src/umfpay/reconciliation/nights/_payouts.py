@@ -16,6 +16,7 @@ import attrs
 from umfpay.errors import ConfigError, Text
 from umfpay.reconciliation._books import Book
 from umfpay.reconciliation._formatting import members_as_json
+from umfpay.reconciliation._options import must_be_decimal
 from umfpay.reconciliation.bridge._bridge import Bridge, BridgeItem
 from umfpay.reconciliation.comparison._rules import RATE_UNIT
 from umfpay.reconciliation.gateway_files._reading import read_statement
@@ -33,6 +34,7 @@ _KIND_NAMES: Final = {
     Kind.REFUND: Text("refunds", "退款"),
 }
 
+_IS_AMOUNT: Final = must_be_decimal("fee", most=10**6, decimals=2)
 _PAID_COLUMNS: Final = (
     "kind",
     "currency",
@@ -44,24 +46,6 @@ _PAID_COLUMNS: Final = (
 _GROUP: Final = ("currency", "kind", "exchange_rate", "rule", "is_gain")
 _SUMS: Final = ("total", "total_cny", "service_fee", "expected")
 _NOTHING: Final = Decimal("0.00")
-
-
-def _amount(_: object, field: attrs.Attribute[Any], value: Any) -> None:
-    decimals = 8 if field.name == "rate" else 2
-    most = 1 if field.name == "rate" else 10**6
-    fine = (
-        isinstance(value, Decimal)
-        and value.is_finite()
-        and 0 <= value <= most
-        and value == value.quantize(Decimal(1).scaleb(-decimals))
-    )
-
-    if not fine:
-        raise ConfigError(
-            f"fee: {field.name} must be a Decimal from 0 to {most} with at most"
-            f" {decimals} decimals.",
-            f"fee：{field.name} 必须是 0 至 {most}、最多 {decimals} 位小数的 Decimal。",
-        )
 
 
 def _kind(given: object) -> Kind:
@@ -91,9 +75,9 @@ class FeeRule:
         ConfigError: An amount is no `Decimal`, or none that can be meant.
     """
 
-    rate: Decimal = attrs.field(validator=_amount)
-    fixed: Decimal = attrs.field(default=Decimal(0), validator=_amount)
-    minimum: Decimal = attrs.field(default=Decimal(0), validator=_amount)
+    rate: Decimal = attrs.field(validator=must_be_decimal("fee", most=1, decimals=8))
+    fixed: Decimal = attrs.field(default=Decimal(0), validator=_IS_AMOUNT)
+    minimum: Decimal = attrs.field(default=Decimal(0), validator=_IS_AMOUNT)
     currency: str = ""
     kind: Kind = attrs.field(default=Kind.PAYMENT, converter=_kind)
 

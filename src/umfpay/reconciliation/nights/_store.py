@@ -38,6 +38,7 @@ from umfpay._private_files import (
     replacing,
 )
 from umfpay.errors import ConfigError, Text, os_reason
+from umfpay.reconciliation._stored_files import sha256_of
 from umfpay.reconciliation.bridge._bridge import Bridge
 from umfpay.reconciliation.nights._decisions import Decision, Decisions
 from umfpay.sensitive import Secret
@@ -215,12 +216,7 @@ class NightStore:
         Keep the bytes of *source*.
         """
         with _named_failures(self.folder):
-            digest = (
-                hashlib.sha256(source).hexdigest()
-                if isinstance(source, bytes)
-                else hash_of(source)
-            )
-            pinned = PinnedFile(book=book, name=name, sha256=digest)
+            pinned = PinnedFile(book=book, name=name, sha256=sha256_of(source))
             place = self._place(pinned)
 
             if not place.exists():
@@ -250,7 +246,7 @@ class NightStore:
     def _checked(self, pinned: PinnedFile) -> PinnedFile:
         place = self._place(pinned)
 
-        if not place.is_file() or hash_of(place) != pinned.sha256:
+        if not place.is_file() or sha256_of(place) != pinned.sha256:
             raise _damaged_error(place)
 
         return pinned
@@ -327,7 +323,7 @@ class NightStore:
                     with replacing(partial / f"{name}.parquet", durable=True) as file:
                         rows.write_parquet(file)
 
-                    hashes[name] = hash_of(partial / f"{name}.parquet")
+                    hashes[name] = sha256_of(partial / f"{name}.parquet")
 
                 whole = attrs.evolve(night, facts={**night.facts, "parts": hashes})
                 _write_json(
@@ -353,7 +349,7 @@ class NightStore:
 
         place = self._nights / night.name / f"{name}.parquet"
 
-        if not place.is_file() or hash_of(place) != night.facts["parts"][name]:
+        if not place.is_file() or sha256_of(place) != night.facts["parts"][name]:
             raise _damaged_error(place)
 
         return pl.read_parquet(place)
@@ -395,14 +391,6 @@ def _day_and_version(name: str) -> tuple[date, int]:
     assert match is not None
 
     return date.fromisoformat(match[1]), int(match[2])
-
-
-def hash_of(path: Path) -> str:
-    """
-    Return the SHA-256 of a file, in hex.
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _digest(value: Any) -> str:

@@ -14,12 +14,13 @@ from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._options import (
     ComparisonOptions,
     Opening,
-    working_days_after,
+    working_days_since,
 )
+from umfpay.reconciliation._stored_files import StoredSource
 from umfpay.reconciliation.bridge._bridge import Bridge
 from umfpay.reconciliation.bridge._lines import BridgeSums, build_bridge
 from umfpay.reconciliation.comparison._rules import ASKED_FLAG
-from umfpay.reconciliation.gateway_files._file_checks import StoredSource, days_of
+from umfpay.reconciliation.gateway_files._file_checks import days_of
 from umfpay.reconciliation.gateway_files._locations import with_places
 from umfpay.reconciliation.gateway_files._quarantine import (
     QUARANTINED_FLAG,
@@ -189,11 +190,8 @@ def _with_ages(
     late = pl.concat_str(
         pl.col("class"), pl.col("also").fill_null(""), separator=","
     ).str.contains(str(Difference.NOT_PAID_OUT))
-    days = rows.filter(late).get_column("gateway_listed_on").unique().drop_nulls()
-    ages = {day: working_days_after(day, as_of, holidays) for day in days}
-    age = pl.col("gateway_listed_on").replace_strict(
-        [*ages], [*ages.values()], default=None, return_dtype=pl.Int64
-    )
+    days = rows.filter(late).get_column("gateway_listed_on")
+    age = working_days_since(days, as_of, holidays)
 
     return rows.insert_column(
         rows.columns.index("side") + 1,

@@ -4,7 +4,6 @@ Run a reconciliation on this machine: in partitions, resumable.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -35,6 +34,7 @@ from umfpay.reconciliation._progress import (
     Step,
     ignore_progress,
 )
+from umfpay.reconciliation._stored_files import StoredSource, identity_of, size_of
 from umfpay.reconciliation.comparison._quarantine import with_quarantine
 from umfpay.reconciliation.gateway_files._file_checks import (
     changed_files,
@@ -75,7 +75,6 @@ if TYPE_CHECKING:
 
     from umfpay.reconciliation.comparison._engines import ComparisonResult, Engine
 
-StoredSource = str | os.PathLike[str] | bytes
 Sources = StoredSource | Sequence[StoredSource]
 
 # A bucket of so many rows of each book takes a few hundred MiB.
@@ -193,7 +192,7 @@ def reconcile(
         "on_bad_row": on_bad_row,
     }
     identity = {
-        "books": [_identity(one) for one in (*payments, *paid_out)],
+        "books": [identity_of(one) for one in (*payments, *paid_out)],
         "apart": len(payments),
         "ledger": book.identity,
         "tolerance": None if tolerance is None else tolerance.to_json(),
@@ -388,33 +387,9 @@ def _bucket_count(transactions: Sequence[StoredSource], given: int | None) -> in
 
         return given
 
-    size = sum(map(_size, transactions))
+    size = sum(map(size_of, transactions))
 
     return max(1, min(_MAX_BUCKETS, round(size / _MEAN_LINE_BYTES / _ROWS_PER_BUCKET)))
-
-
-def _size(source: StoredSource) -> int:
-    if isinstance(source, bytes):
-        return len(source)
-
-    path = Path(source)
-
-    # One that is missing is told by its reader.
-    return path.stat().st_size if path.exists() else 0
-
-
-def _identity(source: StoredSource) -> list[Any]:
-    if isinstance(source, bytes):
-        return ["bytes", hashlib.sha256(source).hexdigest()]
-
-    path = Path(source).resolve()
-
-    if not path.exists():
-        return [str(path)]
-
-    found = path.stat()
-
-    return [str(path), found.st_size, found.st_mtime_ns]
 
 
 @contextmanager
