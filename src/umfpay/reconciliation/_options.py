@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from umfpay.errors import ConfigError
-from umfpay.reconciliation._books import Book, schema_of
+from umfpay.reconciliation._books import Book, columns_of, schema_of
 from umfpay.sensitive import shows_itself_half_made
 
 
@@ -300,6 +300,28 @@ def checked_opening(given: object) -> Opening:
     )
 
 
+def must_have_opening_columns(there: Collection[str]) -> None:
+    """
+    Refuse a frame of what was open whose columns that are *there* are not those of the
+    transactions; *opening* it need not have.
+
+    Raises:
+        ConfigError: It lacks some.
+    """
+    missing = [
+        name
+        for name in columns_of(Book.TRANSACTIONS)
+        if name not in (*there, "opening")
+    ]
+
+    if missing:
+        raise ConfigError.of(
+            "opening",
+            f"the frame lacks {', '.join(missing)}",
+            f"数据表缺少 {'、'.join(missing)}",
+        )
+
+
 def _is_frame(given: object) -> bool:
     import polars as pl
 
@@ -309,15 +331,8 @@ def _is_frame(given: object) -> bool:
 def _opening_rows(given: Any) -> pl.DataFrame:
     import polars as pl
 
+    must_have_opening_columns(given.columns)
     schema = schema_of(Book.TRANSACTIONS)
-    missing = [name for name in schema if name not in (*given.columns, "opening")]
-
-    if missing:
-        raise ConfigError(
-            f"opening: the frame lacks {', '.join(missing)}.",
-            f"opening：数据表缺少 {'、'.join(missing)}。",
-        )
-
     rows: pl.DataFrame = given.with_columns(opening=pl.lit(value=True))
 
     return rows.select(pl.col(name).cast(kind) for name, kind in schema.items())

@@ -87,6 +87,21 @@ class Row(Protocol):
 RowT = TypeVar("RowT", bound=Row)
 
 
+def must_be_on_bad_row(given: object) -> None:
+    """
+    Refuse what ``on_bad_row=`` cannot mean.
+
+    Raises:
+        ConfigError: It is neither ``"raise"`` nor ``"quarantine"``.
+    """
+    if given not in ("raise", "quarantine"):
+        raise ConfigError.of(
+            "on_bad_row",
+            f"raise or quarantine, not {given!r}",
+            f"只支持 raise 或 quarantine，不支持 {given!r}",
+        )
+
+
 @attrs.frozen(kw_only=True)
 class QuarantinedRow:
     """
@@ -153,12 +168,7 @@ class StatementReader(Generic[RowT]):
         encoding: Encoding | None,
         on_bad_row: OnBadRow,
     ) -> None:
-        if on_bad_row not in ("raise", "quarantine"):
-            raise ConfigError(
-                f"on_bad_row: raise or quarantine, not {on_bad_row!r}.",
-                f"on_bad_row：只支持 raise 或 quarantine，不支持 {on_bad_row!r}。",
-            )
-
+        must_be_on_bad_row(on_bad_row)
         self._source = Source(source)
         self._kind = kind
         self._read = read

@@ -25,7 +25,7 @@ from umfpay.reconciliation.gateway_files._frame_parser import (
     Trailer,
 )
 from umfpay.reconciliation.gateway_files._quarantine import unread_amount
-from umfpay.reconciliation.gateway_files._reading import OnBadRow
+from umfpay.reconciliation.gateway_files._reading import OnBadRow, must_be_on_bad_row
 from umfpay.reconciliation.gateway_files._totals import (
     RuleChoice,
     Sums,
@@ -255,11 +255,7 @@ def open_on_spark(
             ),
         )
 
-    if on_bad_row not in ("raise", "quarantine"):
-        raise ConfigError(
-            f"on_bad_row: raise or quarantine, not {on_bad_row!r}.",
-            f"on_bad_row：只支持 raise 或 quarantine，不支持 {on_bad_row!r}。",
-        )
+    must_be_on_bad_row(on_bad_row)
 
     if not paths:
         raise ConfigError("A file is needed.", "至少需要一个文件。")

@@ -20,6 +20,7 @@ from umfpay.reconciliation._options import (
     Tolerance,
     checked_opening,
     checked_settle_after,
+    must_have_opening_columns,
     overdue_until,
 )
 from umfpay.reconciliation.gateway_files._file_checks import refuse_mixed_merchants
@@ -215,14 +216,8 @@ def _opening(spark: SparkSession, given: Any) -> tuple[Opening, DataFrame | None
             "opening：元组须为人民币 Decimal 与未结算的行。",
         )
 
+    must_have_opening_columns(rows.columns)
     names = [name for name in columns_of(Book.TRANSACTIONS) if name != "opening"]
-    missing = [name for name in names if name not in rows.columns]
-
-    if missing:
-        raise ConfigError(
-            f"opening: the frame lacks {', '.join(missing)}.",
-            f"opening：数据表缺少 {'、'.join(missing)}。",
-        )
 
     return Opening(balance=balance, is_elsewhere=True), rows.select(*names)
 
