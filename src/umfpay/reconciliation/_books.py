@@ -7,6 +7,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from umfpay.errors import Text
+
 
 if TYPE_CHECKING:
     import polars as pl
@@ -22,6 +24,11 @@ class Book(StrEnum):
     STATEMENT = "statement"
 
 
+BOOK_NAMES: Final = {
+    str(Book.LEDGER): Text("ledger", "账本"),
+    str(Book.TRANSACTIONS): Text("transactions", "交易明细"),
+    str(Book.STATEMENT): Text("statement", "结算明细"),
+}
 KEY: Final = ("order_id", "kind", "refund_id")
 
 # Money is in hundredths, rates are in hundred-millionths: integers, in every engine.

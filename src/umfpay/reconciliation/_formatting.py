@@ -28,7 +28,13 @@ MONEY_COLUMNS: Final = frozenset(
     }
 )
 RATE_COLUMNS: Final = frozenset({"exchange_rate"})
+# Before the names of columns.
 BOOKS: Final = ("ledger", "gateway", "statement")
+SIDE_NAMES: Final = {
+    "ledger": Text("ledger", "账本"),
+    "gateway": Text("gateway", "网关"),
+    "statement": Text("statement", "结算"),
+}
 
 _FOUR_PLACES: Final = Decimal("0.0001")
 

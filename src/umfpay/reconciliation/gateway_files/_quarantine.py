@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from umfpay.errors import Text
-from umfpay.reconciliation._books import KEY, Book, number_with_day
+from umfpay.reconciliation._books import BOOK_NAMES, KEY, Book, number_with_day
 from umfpay.reconciliation.gateway_files._frame_parser import Header
 from umfpay.reconciliation.gateway_files._rows import (
     key_of_paid_out,
@@ -39,10 +39,6 @@ if TYPE_CHECKING:
 QUARANTINED_FLAG: Final = "_quarantined"
 
 _MAX_SHOWN_LINES: Final = 5
-_BOOK_NAMES: Final = {
-    str(Book.TRANSACTIONS): Text("transactions", "交易明细"),
-    str(Book.STATEMENT): Text("statement", "结算明细"),
-}
 
 
 def quarantined_rows(
@@ -194,7 +190,7 @@ def quarantine_note(
     Args:
         lines: Where they stand, if that is known.
     """
-    name = _BOOK_NAMES[book]
+    name = BOOK_NAMES[book]
     shown = ", ".join(map(str, lines[:_MAX_SHOWN_LINES]))
     shown += ", ..." if len(lines) > _MAX_SHOWN_LINES else ""
     places = Text(f" (line {shown})", f"（第 {shown} 行）") if lines else Text("", "")

@@ -24,7 +24,7 @@ from umfpay.reconciliation.bridge._bridge import ITEM_NAMES, Bridge
 from umfpay.reconciliation.reports._bridge_rows import differences_of
 from umfpay.reconciliation.reports._files import rendered
 from umfpay.reconciliation.reports._summary import (
-    BOOK_NAMES,
+    BOOK_TITLES,
     KIND_NAMES,
     TITLE,
     ClassLine,
@@ -105,7 +105,7 @@ def page(
         title=TITLE,
         **parts,
         anchors=_anchors(parts) | {file.section for file in summary.files},
-        book_names=BOOK_NAMES,
+        book_names=BOOK_TITLES,
         verdict=summary.verdict,
         is_good=report.is_clean,
         summary=summary,

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from umfpay.errors import Text
+from umfpay.reconciliation._books import BOOK_NAMES
 from umfpay.reconciliation._difference import CLASS_NAMES, Difference
+from umfpay.reconciliation._formatting import SIDE_NAMES
 
 
 if TYPE_CHECKING:
@@ -20,16 +21,6 @@ if TYPE_CHECKING:
 
 REASON_COLUMNS: Final = ("reason", "reason_zh")
 _SUM_NAMES: Final = ("refunded", "refunded_cny")
-
-_BOOK_NAMES: Final = {
-    "ledger": Text("ledger", "账本"),
-    "transactions": Text("transactions", "交易明细"),
-    "statement": Text("statement", "结算明细"),
-}
-_PAIR_NAMES: Final = {
-    "ledger": Text("ledger", "账本"),
-    "statement": Text("statement", "结算"),
-}
 
 
 def reasons(texts: pl.DataFrame) -> pl.DataFrame:
@@ -163,7 +154,7 @@ def _duplicate(_: _Values) -> Said:
     side = pl.when(pl.col("side") == "").then(pl.lit("ledger")).otherwise("side")
     named = [
         side.replace(
-            {name: getattr(text, language) for name, text in _BOOK_NAMES.items()}
+            {name: getattr(text, language) for name, text in BOOK_NAMES.items()}
         )
         for language in ("en", "zh")
     ]
@@ -266,7 +257,8 @@ def _pairs(*names: str) -> Callable[[_Values], Said]:
         for name in names:
             theirs = values.raw("gateway", name)
 
-            for book, said in _PAIR_NAMES.items():
+            for book in ("ledger", "statement"):
+                said = SIDE_NAMES[book]
                 ours = values.raw(book, name)
                 differs = ours != theirs
                 en.append(

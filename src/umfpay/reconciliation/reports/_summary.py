@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from umfpay.errors import Text
+from umfpay.reconciliation._books import BOOK_NAMES
 from umfpay.reconciliation._difference import ADVICE, CLASS_NAMES, Difference
 from umfpay.reconciliation.bridge._bridge import ITEM_NAMES, BridgeItem
 from umfpay.reconciliation.gateway_files._totals import TotalRule
@@ -34,10 +35,8 @@ BOOKS_MISSING: Final = Text(
 )
 TITLE: Final = Text("Reconciliation", "对账报告")
 
-BOOK_NAMES: Final = {
-    "ledger": Text("Ledger", "账本"),
-    "transactions": Text("Transactions", "交易明细"),
-    "statement": Text("Statement", "结算明细"),
+BOOK_TITLES: Final = {
+    book: Text(name.en.capitalize(), name.zh) for book, name in BOOK_NAMES.items()
 }
 KIND_NAMES: Final = {"P": Text("payment", "支付"), "T": Text("refund", "退款")}
 _RULE_NAMES: Final = {
@@ -230,7 +229,7 @@ def _file_lines(report: Report) -> list[FileLine]:
         FileLine(
             section=f"files-{file['book']}",
             name=file.get("file", ""),
-            book=BOOK_NAMES.get(file["book"], Text(file["book"], file["book"])),
+            book=BOOK_TITLES.get(file["book"], Text(file["book"], file["book"])),
             merchant=file["merchant"],
             day=file["day"],
             total=Decimal(file["total"]),

@@ -25,7 +25,7 @@ from umfpay.reconciliation.gateway_files._locations import PLACE_COLUMNS
 from umfpay.reconciliation.reports._bridge_rows import makers_of
 from umfpay.reconciliation.reports._reasons import reasons
 from umfpay.reconciliation.reports._summary import (
-    BOOK_NAMES,
+    BOOK_TITLES,
     KIND_NAMES,
     TITLE,
     Summary,
@@ -218,7 +218,7 @@ class _Workbook:
             )
 
         for name, count in summary.rows.items():
-            sheet.write([say(BOOK_NAMES[name]), count])
+            sheet.write([say(BOOK_TITLES[name]), count])
 
         for note in self._report.notes:
             sheet.write([say(note)])

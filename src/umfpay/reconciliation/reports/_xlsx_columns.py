@@ -9,14 +9,10 @@ from typing import Final
 from umfpay.errors import Text
 from umfpay.reconciliation._formatting import (
     BOOKS,
+    SIDE_NAMES,
 )
 
 
-_WHOSE: Final = {
-    "ledger": Text("ledger", "账本"),
-    "gateway": Text("gateway", "网关"),
-    "statement": Text("statement", "结算"),
-}
 _COLUMN_NAMES: Final = {
     "class": Text("class", "类别"),
     "order_id": Text("order", "订单号"),
@@ -75,6 +71,6 @@ def column_name(column: str) -> Text:
         return _COLUMN_NAMES.get(column, Text(column, column))
 
     member = _COLUMN_NAMES.get(name, Text(name, name))
-    whose = _WHOSE[book]
+    whose = SIDE_NAMES[book]
 
     return Text(f"{whose.en}: {member.en}", f"{whose.zh}：{member.zh}")

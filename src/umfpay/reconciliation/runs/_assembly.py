@@ -9,7 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 
 from umfpay.errors import Text
-from umfpay.reconciliation._books import Book
+from umfpay.reconciliation._books import BOOK_NAMES, Book
 from umfpay.reconciliation._difference import Difference
 from umfpay.reconciliation._options import (
     ComparisonOptions,
@@ -260,16 +260,13 @@ def _gateway_notes(facts: Mapping[str, Any]) -> list[Text]:
     notes.extend(
         Text(
             f"{count} files of {book} are of {day}.",
-            f"{day} 有 {count} 个{_BOOK_NAMES[book]}文件。",
+            f"{day} 有 {count} 个{BOOK_NAMES[book].zh}文件。",
         )
         for (book, day), count in seen.items()
         if count > 1
     )
 
     return notes
-
-
-_BOOK_NAMES = {"transactions": "交易明细", "statement": "结算明细"}
 
 
 def _switched_off(
