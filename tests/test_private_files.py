@@ -16,7 +16,7 @@ import pytest
 from umfpay import _private_files
 from umfpay._private_files import make_folder, make_private, open_to_append, replacing
 from umfpay.documents import SequenceStore
-from umfpay.emulator._credentials import write_private
+from umfpay.emulator import Credentials
 from umfpay.errors import ConfigError, UMFError
 from umfpay.reconciliation import (
     Header,
@@ -74,7 +74,9 @@ WRITERS = {
     "total-rules.json": learn,
     "checkpoint": check_point,
     "day.txt": download,
-    "umf.env": lambda path: write_private(path, b"UMF_CLIENT_SECRET=x"),
+    "umf.env": lambda path: Credentials.generate(1024).write_env(
+        path.parent, base_url="http://127.0.0.1:1/"
+    ),
 }
 
 

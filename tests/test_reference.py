@@ -16,7 +16,7 @@ import pytest
 
 from umfpay import Config, errors
 from umfpay.cli import run
-from umfpay.emulator._settings import EmulatorSettings, choices
+from umfpay.emulator import EmulatorSettings
 
 
 ROOT = Path(__file__).parents[1]
@@ -96,7 +96,7 @@ def test_every_switch_of_the_emulator_has_its_row(field):
     values = [value.strip("`") for value in row.split(", ")]
 
     assert str(field.default) == values[0]
-    assert set(choices(field.name) or values) == set(values)
+    assert set(EmulatorSettings.choices(field.name) or values) == set(values)
 
 
 @pytest.mark.parametrize(

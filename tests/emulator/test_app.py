@@ -43,15 +43,13 @@ def test_only_its_own_names_reach_it(shop, host, status):
     )
 
 
-def test_more_names_can_be_given(make_box, running, shop_at):
+def test_more_names_can_be_given(make_box, running):
     """
     In any case.
     """
     box = make_box(hosts=["Gateway.test"])
 
-    with running(box) as server:
-        shop = shop_at(server.origin, box)
-
+    with running(box) as shop:
         assert 401 == shop.raw("GET", RATE, headers={"Host": "gateway.TEST:1"}).status
         assert 421 == shop.raw("GET", RATE, headers={"Host": "other.test"}).status
 

@@ -4,6 +4,8 @@ The control API: what a test does that a customer or UMF would do.
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 
 
@@ -235,15 +237,13 @@ def test_a_notification_that_is_not_there_is_not_sent_again(shop, number):
     assert 404 == shop.control("POST", f"/notifications/{number}/resend", {}).status
 
 
-def test_a_full_disk_is_no_bug(make_box, running, shop_at, full_disk, caplog):
+def test_a_full_disk_is_no_bug(make_box, running, full_disk, caplog):
     """
     The answer and one line of the log say what it is.
     """
     box = make_box()
 
-    with running(box) as server:
-        shop = shop_at(server.origin, box)
-
+    with running(box) as shop:
         with full_disk(box):
             reply = shop.control("POST", "/token/steal", {})
 
@@ -251,3 +251,91 @@ def test_a_full_disk_is_no_bug(make_box, running, shop_at, full_disk, caplog):
         assert "readonly database" in reply.json["error"]
         assert "bug" not in reply.json["error"]
         assert [None] == [one.exc_info for one in caplog.records]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b"null",
+        b"{",
+        b"\xff",
+        b'{"advance":1,"advance":2}',
+        b'{"a":' * 2000,
+        b'{"a":"' + b"x" * 5_000_000 + b'"}',
+    ],
+)
+def test_a_body_that_is_no_object_is_refused(shop, body):
+    """
+    Lists, broken JSON, repeated members, bombs.
+    """
+    reply = shop.raw(
+        "POST",
+        "/_emulator/clock",
+        body,
+        {"content-type": "application/json; charset=x"},
+    )
+
+    assert 400 == reply.status
+    assert "body" in reply.json["error"]
+
+
+def test_numbers_may_have_fractions_at_any_depth(shop):
+    """
+    They are seconds and probabilities, no money.
+    """
+    plan = shop.faults({"kind": "busy", "seconds": 0.25, "probability": 0.5})
+
+    assert (0.25, 0.5) == (plan["rules"][0]["seconds"], plan["rules"][0]["probability"])
+    assert 0.5 == shop.settings(settle_after=0.5)["settle_after"]
+
+
+def _reply_after(shop, monkeypatch, error):
+    def broken(_):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("umfpay.emulator._control.run_due", broken)
+
+        return shop.raw("GET", "/_emulator/a%0A/b")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        sqlite3.OperationalError("database or disk is full"),
+        sqlite3.DatabaseError("database disk image is malformed"),
+    ],
+)
+def test_the_disk_is_to_blame_in_one_line_of_both_languages(
+    shop, monkeypatch, caplog, error
+):
+    """
+    No traceback: it is no bug.
+    """
+    reply = _reply_after(shop, monkeypatch, error)
+
+    [record] = caplog.records
+
+    assert 500 == reply.status
+    assert str(error) in reply.json["error"]
+    assert str(error) in record.getMessage()
+    assert "磁盘" in record.getMessage()
+    assert "\n" not in record.getMessage()
+    assert record.exc_info is None
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("x"), sqlite3.ProgrammingError("a closed database")]
+)
+def test_anything_else_is_a_bug_with_its_traceback(shop, monkeypatch, caplog, error):
+    """
+    The answer says where to look.
+    """
+    reply = _reply_after(shop, monkeypatch, error)
+
+    assert (500, "a bug of the emulator; see its log") == (
+        reply.status,
+        reply.json["error"],
+    )
+    assert caplog.records[0].exc_info[1] is error

@@ -15,6 +15,7 @@ import zipfile
 
 import pytest
 
+from tests.emulator.merchant import Keys, Shop
 from umfpay.errors import ConfigError
 
 
@@ -44,8 +45,8 @@ class Company:
     A merchant at the FTP server, with the standard library's client.
     """
 
-    def __init__(self, shop, box, port):
-        self.shop, self.box, self.port = shop, box, port
+    def __init__(self, shop):
+        self.shop, self.box, self.port = shop, shop.box, shop.server.ftp_port
 
     def login(self, password=None):
         client = ftplib.FTP(timeout=10)
@@ -82,13 +83,13 @@ class Company:
 
 
 @pytest.fixture(name="company_of", scope="session")
-def _company_of(make_box, running, shop_at):
+def _company_of(make_box, running):
     @contextlib.contextmanager
     def company_of(data=None, **options):
         box = make_box(data, **options)
 
-        with running(box, ftp_port=0) as server:
-            yield Company(shop_at(server.origin, box), box, server.ftp_port)
+        with running(box, ftp_port=0) as shop:
+            yield Company(shop)
 
     return company_of
 
@@ -343,14 +344,12 @@ def test_a_reset_takes_the_files_away(company):
     assert company.put().startswith("226")
 
 
-def test_the_folder_of_data_keeps_papers_and_user(
-    company_of, keys, keys_of, shop_at, tmp_path
-):
+def test_the_folder_of_data_keeps_papers_and_user(company_of, keys, tmp_path):
     """
     `umf.env` says where and who; after a restart a used number stays used.
     """
     with company_of(tmp_path) as company:
-        company.shop = shop_at(company.shop.origin, company.box, keys_of(tmp_path))
+        company.shop = Shop(Keys(tmp_path), company.shop.server, company.box)
         company.paid()
         company.put()
         company.papers()
@@ -377,7 +376,7 @@ def test_the_folder_of_data_keeps_papers_and_user(
     (folder / NAME).unlink()
 
     with company_of(tmp_path) as company:
-        company.shop = shop_at(company.shop.origin, company.box, keys_of(tmp_path))
+        company.shop = Shop(Keys(tmp_path), company.shop.server, company.box)
 
         assert first.ftp_password == company.box.credentials.ftp_password
 
@@ -414,8 +413,8 @@ def test_without_a_port_nobody_takes_papers(make_box, running):
     """
     The FTP server has to be asked for.
     """
-    with running(make_box()) as server:
-        assert server.ftp_port is None
+    with running(make_box()) as shop:
+        assert shop.server.ftp_port is None
 
 
 def test_stopping_cuts_an_upload(company_of):

@@ -349,14 +349,13 @@ def test_in_the_time_of_the_header_every_answer_has_it(shop, tmp_path):
         assert shop.keys.verifies(reply.body, reply.headers["signature"], tmp_path)
 
 
-def test_a_full_disk_is_a_system_error(make_box, running, shop_at, full_disk, caplog):
+def test_a_full_disk_is_a_system_error(make_box, running, full_disk, caplog):
     """
     Signed as any refusal, told in one line of both languages; then all goes on.
     """
     box = make_box()
 
-    with running(box) as server:
-        shop = shop_at(server.origin, box)
+    with running(box) as shop:
         shop.settings(refusals="signed")
         shop.new_token()
 
@@ -376,7 +375,7 @@ def test_a_full_disk_is_a_system_error(make_box, running, shop_at, full_disk, ca
 
 
 def test_what_was_done_is_answered_also_when_it_cannot_be_written_down(
-    make_box, running, shop_at, monkeypatch, caplog
+    make_box, running, monkeypatch, caplog
 ):
     """
     The payment was made: the merchant gets to know it.
@@ -386,8 +385,7 @@ def test_what_was_done_is_answered_also_when_it_cannot_be_written_down(
     def full(*_):
         raise sqlite3.OperationalError("database or disk is full")
 
-    with running(box) as server:
-        shop = shop_at(server.origin, box)
+    with running(box) as shop:
         shop.new_token()
 
         with monkeypatch.context() as patch:

@@ -1,5 +1,5 @@
 """
-The books outlive the process.
+The emulator's clock, and books that outlive the process.
 """
 
 from __future__ import annotations
@@ -8,9 +8,13 @@ import contextlib
 import re
 import shutil
 import sqlite3
+import time
+from datetime import datetime, timedelta
 
 import pytest
 
+from tests.emulator.merchant import Keys
+from umfpay.emulator import CHINA_ZONE, Clock
 from umfpay.emulator._store import Store
 from umfpay.errors import ConfigError
 
@@ -24,7 +28,7 @@ def _hash(folder):
     return found
 
 
-def test_a_restart_keeps_everything(make_box, running, shop_at, keys_of, tmp_path):
+def test_a_restart_keeps_everything(make_box, running, tmp_path):
     """
     Payments, token, keys, credentials, request log, and the salt of card hashes.
     """
@@ -35,12 +39,12 @@ def test_a_restart_keeps_everything(make_box, running, shop_at, keys_of, tmp_pat
     for start in range(2):
         box = make_box(folder, key_bits=1024)
 
-        with running(box) as server:
-            keys = keys_of(folder)
-            shop = shop_at(server.origin, box, keys)
-            ports.append(server.origin)
+        keys = Keys(folder)
 
-            assert server.origin in (folder / "umf.env").read_text()
+        with running(box, keys) as shop:
+            ports.append(shop.origin)
+
+            assert shop.origin in (folder / "umf.env").read_text()
 
             if start:
                 shop.token = token
@@ -60,15 +64,15 @@ def test_a_restart_keeps_everything(make_box, running, shop_at, keys_of, tmp_pat
     assert hashes[0] == hashes[1]
 
 
-def test_a_reset_keeps_the_salt(make_box, running, shop_at):
+def test_a_reset_keeps_the_salt(make_box, running):
     """
     And other emulators have another one.
     """
     first, second = make_box(), make_box()
     salt = first._gateway_state.salt
 
-    with running(first) as server:
-        shop_at(server.origin, first).control("POST", "/reset", {})
+    with running(first) as shop:
+        shop.control("POST", "/reset", {})
 
     assert salt == first._gateway_state.salt
     assert salt != second._gateway_state.salt
@@ -88,7 +92,7 @@ def test_traces_have_sixteen_digits_and_differ(shop):
     assert traces[0] != traces[1]
 
 
-def test_a_moved_clock_stays_moved(make_box, running, shop_at, tmp_path, keys_of):
+def test_a_moved_clock_stays_moved(make_box, running, tmp_path):
     """
     After a restart, and until a reset.
     """
@@ -96,9 +100,7 @@ def test_a_moved_clock_stays_moved(make_box, running, shop_at, tmp_path, keys_of
     days = []
 
     for start in range(2):
-        with running(box := make_box(folder, key_bits=1024)) as server:
-            shop = shop_at(server.origin, box, keys_of(folder))
-
+        with running(make_box(folder, key_bits=1024), Keys(folder)) as shop:
             if not start:
                 shop.forward(3 * 86_400)
 
@@ -106,30 +108,26 @@ def test_a_moved_clock_stays_moved(make_box, running, shop_at, tmp_path, keys_of
 
     assert ["2026-11-26", "2026-11-26"] == days
 
-    with running(box := make_box(folder)) as server:
-        shop = shop_at(server.origin, box, keys_of(folder))
+    with running(make_box(folder), Keys(folder)) as shop:
         now = shop.control("POST", "/reset", {})["now"]
 
     assert now.startswith("2026-11-23")
 
 
-def test_a_stop_does_not_end_a_delivery(
-    make_box, running, shop_at, tmp_path, keys_of, listener
-):
+def test_a_stop_does_not_end_a_delivery(make_box, running, tmp_path, listener):
     """
     A notification that waits for its next attempt gets it after the restart.
     """
     folder = tmp_path / "data"
     listener.replies = [(500, [b""], {})]
 
-    with running(box := make_box(folder, key_bits=1024)) as server:
-        shop = shop_at(server.origin, box, keys_of(folder))
+    with running(make_box(folder, key_bits=1024), Keys(folder)) as shop:
         shop.settings(notification_pause=1000)
         key = shop.paid(notify_url=listener.url)
         listener.wait(1)
 
-    with running(box := make_box(folder)) as server:
-        shop_at(server.origin, box, keys_of(folder)).control("GET", "/")
+    with running(make_box(folder), Keys(folder)) as shop:
+        shop.control("GET", "/")
         notifications = listener.wait(2)
 
     assert [key, key] == [one["payment"]["id"] for one in notifications]
@@ -178,3 +176,46 @@ def test_damaged_books_are_reported_at_the_start(
         connection.execute("DELETE FROM documents")
 
     Store(path).close()
+
+
+def test_it_goes_with_real_time():
+    """
+    Without an offset it is real time, in China.
+    """
+    clock = Clock()
+
+    assert abs(clock.time() - time.time()) < 1
+    assert timedelta(hours=8) == clock.now().utcoffset()
+
+
+def test_it_is_moved_and_goes_on():
+    """
+    Forward, back, and to a moment.
+    """
+    wall = [1000.0]
+    clock = Clock(lambda: wall[0])
+    clock.set(datetime(2026, 11, 23, 23, 59, 59, tzinfo=CHINA_ZONE))
+
+    assert "20261123" == clock.today()
+
+    wall[0] += 1
+
+    assert "20261124" == clock.today()
+
+    clock.advance(-1)
+
+    assert "20261123" == clock.today()
+
+
+def test_it_stays_within_the_years_of_dates():
+    """
+    However far one wants to go.
+    """
+    clock = Clock()
+    clock.advance(1e300)
+
+    assert 9000 == clock.now().year
+
+    clock.advance(-1e300)
+
+    assert 2000 == clock.now().year

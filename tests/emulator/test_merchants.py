@@ -10,8 +10,7 @@ import attrs
 import pytest
 
 from umfpay.config import Config
-from umfpay.emulator import Emulator, serve
-from umfpay.emulator._credentials import make_credentials
+from umfpay.emulator import Credentials, Emulator, serve
 from umfpay.errors import ConfigError
 
 
@@ -336,7 +335,7 @@ def test_two_merchants_of_two_gateways_are_refused():
     """
     And the same one twice.
     """
-    first, foreign = make_credentials(1024), make_credentials(1024)
+    first, foreign = Credentials.generate(1024), Credentials.generate(1024)
 
     for other in (first, foreign, attrs.evolve(foreign, client_id="x")):
         with pytest.raises(ConfigError, match="other_merchant"):

@@ -169,7 +169,7 @@ def test_what_cannot_be_called_fails(shop, until, url):
 
 
 def test_only_hosts_that_were_allowed_are_called(
-    make_box, running, shop_at, listener, monkeypatch, until
+    make_box, running, listener, monkeypatch, until
 ):
     """
     Taken as foreign, 127.0.0.1 must be named.
@@ -179,8 +179,7 @@ def test_only_hosts_that_were_allowed_are_called(
     for hosts, status in (((), "not delivered"), (["127.0.0.1"], "acknowledged")):
         box = make_box(deliver_to=hosts)
 
-        with running(box) as server:
-            shop = shop_at(server.origin, box)
+        with running(box) as shop:
             shop.paid(notify_url=listener.url)
             until(lambda shop=shop: _all(shop)[0]["status"] != "pending")
 
@@ -362,3 +361,64 @@ async def test_a_delivery_that_cannot_be_written_down_is_reported(
     assert "umfpay.emulator" == record.name
     assert "readonly database" in record.getMessage()
     assert record.exc_info is None
+
+
+def _outcome(shop, listener, until, status, reply):
+    """
+    Return what becomes of a notification that gets *reply*.
+    """
+    shop.settings(notification_attempts=1)
+    listener.replies = [(status, [reply], {})]
+    shop.paid(notify_url=listener.url)
+    until(lambda: _all(shop)[0]["status"] != "pending")
+
+    return _all(shop)[0]["status"]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b'{"order_id":"1","mer_date":"20261123","ret_code":"0000","ret_msg":"ok"}',
+        b'{"meta":{"ret_code":"0000"},"payment":{"id":"PAY_A"}}',
+        b'{"meta":{"ret_code":"0000","ret_msg":["SUCCESS"]}}',
+        b"ret_code=0000&ret_msg= ok",
+        b"\n mer_id=1&ret_code=0000&sign=x\n",
+    ],
+)
+def test_these_acknowledge(shop, listener, until, reply):
+    """
+    Flat JSON, meta, an array in meta, plain text.
+    """
+    assert "acknowledged" == _outcome(shop, listener, until, 200, reply)
+
+
+def test_a_reply_of_another_status_does_not_acknowledge(shop, listener, until):
+    """
+    Whatever it says.
+    """
+    reply = b"ret_code=0000&ret_msg= ok"
+
+    assert "failed: HTTP 201" == _outcome(shop, listener, until, 201, reply)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"",
+        b"OK",
+        b"success",
+        b"null",
+        b"[]",
+        b'"0000"',
+        b'{"ret_code":"0001"}',
+        b'{"meta":"0000"}',
+        b"ret_code=00001",
+        b"\xff\xfe",
+        b"[" * 5000,
+    ],
+)
+def test_these_do_not(shop, listener, until, reply):
+    """
+    There is no ret_code 0000 in them.
+    """
+    assert "failed: no ret_code 0000" == _outcome(shop, listener, until, 200, reply)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from umfpay.emulator._gateway_state import CHINA_ZONE
+from umfpay.emulator import CHINA_ZONE
 
 
 PAY = "/payments/payment"

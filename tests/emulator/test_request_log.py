@@ -12,15 +12,23 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from umfpay.emulator._messages import Request
-from umfpay.emulator._request_log import MAX_KEPT_CHARACTERS, entry_of
+from tests.emulator.merchant import Keys
 from umfpay.protocol import Opener
 
 
-def _kept(body, path="/cberest/v1/payments/payment", **headers):
-    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+@pytest.fixture(name="kept")
+def _kept(shop):
+    """
+    Give a function that sends a request and returns what the log has of it.
+    """
 
-    return entry_of(Request(method="POST", path=path, headers=headers, body=raw))
+    def keep(body, path="/x", method="POST", **headers):
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        shop.raw(method, f"/cberest/v1{path}", raw, headers)
+
+        return shop.last_request()
+
+    return keep
 
 
 def test_a_refused_request_is_kept_as_received_with_its_reason(shop):
@@ -61,22 +69,22 @@ def test_a_refused_request_is_kept_as_received_with_its_reason(shop):
         b'\xff{"name":"canary"}',
     ],
 )
-def test_what_should_have_been_sealed_is_starred_out(body):
+def test_what_should_have_been_sealed_is_starred_out(kept, body):
     """
     In good JSON and in broken.
     """
-    kept = _kept(body)["body"]
+    shown = kept(body)["body"]
 
-    assert "canary" not in kept
-    assert "4392260012345678" not in kept
-    assert "***" in kept
+    assert "canary" not in shown
+    assert "4392260012345678" not in shown
+    assert "***" in shown
 
 
-def test_goods_keep_their_names():
+def test_goods_keep_their_names(kept):
     """
     Only a person's is hidden.
     """
-    assert "shirt" in _kept({"items": [{"name": "shirt"}]})["body"]
+    assert "shirt" in kept({"items": [{"name": "shirt"}]})["body"]
 
 
 SEALED = base64.b64encode(bytes(range(128))).decode()
@@ -106,41 +114,35 @@ BLANKS = " ".join(SEALED[start : start + 4] for start in range(0, 172, 4))
         json.dumps({"a": "x y " * 8_172, "number": SEALED}).encode(),
     ],
 )
-def test_sealed_values_are_mentioned_and_not_kept(body):
+def test_sealed_values_are_mentioned_and_not_kept(kept, body):
     """
     In whatever form: the key that opens them lies beside the log.
     """
-    kept = _kept(body)
-    text = "".join(kept["body"].replace("\\", "").split())
+    text = "".join(kept(body)["body"].replace("\\", "").split())
 
     assert SEALED not in text
     assert SEALED[:60] not in text
     assert quote(SEALED, safe="")[:60] not in text
 
 
-def test_a_sealed_value_is_mentioned_with_its_length():
+def test_a_sealed_value_is_mentioned_with_its_length(kept):
     """
     So a client's reader sees that it was sealed.
     """
-    kept = _kept({"number": SEALED})["body"]
+    shown = kept({"number": SEALED})["body"]
 
-    assert '{"number":"(sealed, 172 characters)"}' == kept
-    assert (
-        "(sealed, 172 characters)" in _kept(f'{{"number":"{SEALED}"'.encode())["body"]
-    )
+    assert '{"number":"(sealed, 172 characters)"}' == shown
+    assert "(sealed, 172 characters)" in kept(f'{{"number":"{SEALED}"'.encode())["body"]
 
 
-def test_a_sealed_value_in_a_query_is_not_kept():
+def test_a_sealed_value_in_a_query_is_not_kept(kept):
     """
     Nor in a form that was sent as one.
     """
-    request = Request(
-        method="GET", path="/x", query=f"n={quote(SEALED, safe='')}&a=1", headers={}
-    )
-    kept = entry_of(request)["query"]
+    query = kept(b"", f"/x?n={quote(SEALED, safe='')}&a=1", "GET")["query"]
 
-    assert SEALED[:40] not in kept
-    assert kept.endswith("&a=1")
+    assert SEALED[:40] not in query
+    assert query.endswith("&a=1")
 
 
 @pytest.mark.parametrize(
@@ -161,77 +163,62 @@ def test_a_sealed_value_in_a_query_is_not_kept():
     ],
     ids=range(12),
 )
-def test_the_time_is_linear_in_what_a_stranger_sends(hostile):
+def test_the_time_is_linear_in_what_a_stranger_sends(kept, hostile):
     """
     Twice as many bytes cost at most so much more; a second is never near.
     """
     raw = hostile.encode()
     begin = time.process_time()
 
-    _kept(raw)
-    _kept({"payer": {"payer_info": {"bank_card": {"number": hostile}}}})
+    kept(raw)
+    kept({"payer": {"payer_info": {"bank_card": {"number": hostile}}}})
 
     assert time.process_time() - begin < 1
 
 
-def test_what_is_too_long_to_keep_is_not_read():
+def test_what_is_too_long_to_keep_is_not_read(kept):
     """
     Four megabytes of JSON cost no more than what is kept of them.
     """
     raw = b'{"a":[' + b'{"b":1},' * 500_000 + b"0]}"
     begin = time.process_time()
 
-    assert MAX_KEPT_CHARACTERS == len(_kept(raw)["body"])
+    assert 32_768 == len(kept(raw)["body"])
     assert time.process_time() - begin < 0.5
 
 
-def test_a_token_call_keeps_nothing_of_its_own():
+def test_a_token_call_keeps_nothing_of_its_own(kept):
     """
     Neither body nor query, nor a cookie.
     """
-    kept = entry_of(
-        Request(
-            method="GET",
-            path="/cberest/v1/oauth/authorise",
-            query="client_secret=canary",
-            headers={"cookie": "canary", "proxy-authorization": "canary"},
-            body=b"client_secret=canary",
-        )
-    )
+    headers = {"Cookie": "canary", "Proxy-Authorization": "canary"}
+    secret = "client_secret=canary"
+    found = kept(secret.encode(), f"/oauth/authorise?{secret}", "GET", **headers)
 
-    assert "canary" not in json.dumps(kept)
+    assert "***" == found["body"] == found["query"] == found["headers"]["cookie"]
+    assert "canary" not in json.dumps(found)
 
 
-def test_a_record_is_bounded():
+def test_a_record_is_bounded(kept):
     """
     Body, query and headers are cut; what is left out of them is the largest.
     """
     headers = {"x-a": "a" * 9_000, "x-b": "b" * 8_000, "x-c": "c" * 1_000, "x-d": "d"}
-    request = Request(
-        method="POST",
-        path="/x",
-        query="q " * 50_000,
-        headers=headers,
-        body=b"x " * 50_000,
-    )
-    kept = entry_of(request)
+    found = kept(b"x " * 50_000, "/x?" + "q&" * 10_000, **headers)
 
-    assert (32_768, 2_048) == (len(kept["body"]), len(kept["query"]))
-    assert ["x-b", "x-d"] == list(kept["headers"])
+    assert (32_768, 2_048) == (len(found["body"]), len(found["query"]))
+    assert {"x-b", "x-d"} == headers.keys() & found["headers"].keys()
 
 
-def test_no_secret_is_in_the_books(
-    make_box, running, shop_at, keys_of, tmp_path, listener
-):
+def test_no_secret_is_in_the_books(make_box, running, tmp_path, listener):
     """
     Not one byte of token, secret, or card in any file but those made for secrets.
     """
     folder = tmp_path / "data"
     box = make_box(folder, key_bits=1024)
-    keys = keys_of(folder)
+    keys = Keys(folder)
 
-    with running(box) as server:
-        shop = shop_at(server.origin, box, keys)
+    with running(box, keys) as shop:
         key = shop.created(
             notify_url=listener.url,
             risk_info={"registration_identify_code": "canary-9"},
@@ -271,7 +258,7 @@ def test_no_secret_is_in_the_books(
 
 
 def test_nothing_in_the_books_can_be_opened_with_the_key_beside_them(
-    make_box, running, shop_at, keys_of, tmp_path
+    make_box, running, tmp_path
 ):
     """
     Wherever a client puts what it sealed: in a card payment, and where it does not
@@ -279,10 +266,9 @@ def test_nothing_in_the_books_can_be_opened_with_the_key_beside_them(
     """
     folder = tmp_path / "data"
     box = make_box(folder, key_bits=1024)
-    keys = keys_of(folder)
+    keys = Keys(folder)
 
-    with running(box) as server:
-        shop = shop_at(server.origin, box, keys)
+    with running(box, keys) as shop:
         key = shop.created()
         shop.execute(key)
         sealed = shop.card()

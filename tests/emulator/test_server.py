@@ -8,12 +8,14 @@ import asyncio
 import contextlib
 import http.client
 import json
+import os
 import socket
 
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from tests.emulator.merchant import Shop
 from umfpay.emulator import serve, serve_app
 from umfpay.errors import ConfigError
 
@@ -54,18 +56,17 @@ async def test_plain_http_beyond_this_machine_is_reported(make_box, caplog):
     assert "本机" in record.getMessage()
 
 
-def test_a_drop_cuts_on_every_address(make_box, running, shop_at):
+def test_a_drop_cuts_on_every_address(make_box, running):
     """
     IPv6, and all addresses at once: the printed one can be called.
     """
     for host, shown in (("::1", "http://[::1]:"), ("0.0.0.0", "http://127.0.0.1:")):
         box = make_box(hosts=[host])
 
-        with running(box, host=host) as server:
-            assert server.origin.startswith(shown)
-            assert server.base_url == f"{server.origin}/cberest/v1/"
+        with running(box, host=host) as shop:
+            assert shop.origin.startswith(shown)
+            assert shop.server.base_url == f"{shop.origin}/cberest/v1/"
 
-            shop = shop_at(server.origin, box)
             shop.new_token()
             shop.faults({"kind": "drop_after"})
 
@@ -123,20 +124,22 @@ def test_pages_and_the_control_api_spell_theirs_the_same(shop):
         assert [name.title() for name in names] == names
 
 
-def test_a_mount_in_an_application_keeps_the_spelling(make_box, loop_thread, shop_at):
+def test_a_mount_in_an_application_keeps_the_spelling(
+    make_box, umf_server_thread, keys
+):
     """
     Under a server that passes names on, as uvicorn with h11 does.
     """
     box = make_box()
     app = Starlette(routes=[Mount("/", app=box)])
     serving = serve_app(app)
-    server = loop_thread(serving.__aenter__())
+    server = umf_server_thread.run(serving.__aenter__())
 
     try:
-        answer = shop_at(server.origin, box).bytes_of("POST", TOKEN, b"{}")
+        answer = Shop(keys, server, box).bytes_of("POST", TOKEN, b"{}")
     finally:
-        loop_thread(serving.__aexit__(None, None, None))
-        loop_thread(box.aclose())
+        umf_server_thread.run(serving.__aexit__(None, None, None))
+        umf_server_thread.run(box.aclose())
 
     assert {"Content-Type", "Content-Length"} <= set(_names(answer))
 
@@ -179,3 +182,28 @@ def _get(origin):
         one.request("GET", "/")
 
         return one.getresponse().status
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "option"),
+    [
+        ("127.0.0.1", 70_000, "--port"),
+        ("127.0.0.1", -1, "--port"),
+        ("192.0.2.1", 0, "--host"),
+        ("a" * 64, 0, "--host"),
+        (os.fsdecode(b"\xff"), 0, "--host"),
+        ("a\0b", 0, "--host"),
+        ("", 0, "--host"),
+    ],
+)
+async def test_an_address_that_is_none_is_refused(host, port, option):
+    """
+    No port, the address of another machine, or none at all; the advice names which.
+    """
+    with pytest.raises(ConfigError, match="cannot listen") as caught:
+        async with serve_app(None, host=host, port=port):
+            pass
+
+    assert option in caught.value.advice.en
+    assert option in caught.value.advice.zh
+    assert "\0" not in str(caught.value)

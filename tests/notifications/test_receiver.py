@@ -4,6 +4,7 @@ Raw bytes to events: only what the gateway signed, whatever arrives.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import pickle
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from umfpay.emulator._notifier import ACKNOWLEDGED_OUTCOME, outcome_of_reply
+from umfpay.emulator import Emulator
 from umfpay.errors import (
     NotificationBodyError,
     NotificationError,
@@ -304,17 +305,47 @@ def test_a_state_that_nobody_knows_yet_survives(receiver, signer):
     assert "TRADE_PARKED" == receiver.read(signed.body, signed.headers).state
 
 
-def test_the_reply_is_one_that_the_gateway_takes(receiver, signer):
+async def test_the_reply_is_one_that_the_gateway_takes(credentials, receiver):
     """
     The form of production clients, with the id of the object.
     """
-    signed = signer.payment("PAY_A", **ORDER)
-    reply = receiver.read(signed.body, signed.headers).ack()
+    replies = []
+
+    async def post(_url, body, headers):
+        reply = receiver.read(body, headers).ack()
+        replies.append(reply)
+
+        return reply.status, reply.body
+
+    emulator = Emulator(credentials=credentials, post=post)
+    order = {
+        "mer_reference_id": "order-1",
+        "amount": {"total": "3.00", "currency": "USD"},
+        "notify_url": "http://127.0.0.1:9/umf",
+    }
+
+    def status():
+        [sent] = emulator.control("GET", "/notifications")["notifications"]
+
+        return sent["status"]
+
+    try:
+        made = emulator.control("POST", "/merchants/other/payments", order)["payment"]
+        emulator.control("POST", f"/payments/{made['id']}/pay")
+
+        async with asyncio.timeout(10):
+            while status() == "pending":
+                await asyncio.sleep(0.01)
+
+        assert "acknowledged" == status()
+    finally:
+        await emulator.aclose()
+
+    [reply] = replies
     members = json.loads(reply.body)
 
-    assert ACKNOWLEDGED_OUTCOME == outcome_of_reply(reply.status, reply.body)
     assert {"ret_code": "0000", "ret_msg": ["SUCCESS"]} == members["meta"]
-    assert {"id": "PAY_A"} == members["payment"]
+    assert {"id": made["id"]} == members["payment"]
     assert "application/json" == reply.content_type
 
 

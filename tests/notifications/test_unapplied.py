@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from umfpay.emulator._credentials import make_credentials
+from umfpay.emulator import Credentials
 from umfpay.errors import CommitUnknownError
 from umfpay.models import (
     Money,
@@ -119,7 +119,7 @@ async def test_a_conflict_that_verifies_no_more_is_listed(
     await old.receive(state="TRADE_FAIL")
     await old.inbox.replay()
     await old.inbox.aclose()
-    other = make_credentials(1024)
+    other = Credentials.generate(1024)
     new = make_shop(
         place,
         NotificationReceiver(other.gateway_certificate),
@@ -459,7 +459,7 @@ async def test_a_record_of_what_was_applied_before_a_change_of_keys_is_applied(
     await old.receive()
     await old.inbox.replay()
     await old.inbox.aclose()
-    other = make_credentials(1024)
+    other = Credentials.generate(1024)
     new = make_shop(
         place,
         NotificationReceiver(other.gateway_certificate),

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from umfpay.emulator._credentials import make_credentials
+from umfpay.emulator import Credentials
 from umfpay.errors import NotificationError
 from umfpay.models import Money
 from umfpay.notifications import (
@@ -180,7 +180,7 @@ async def test_an_event_that_verifies_no_more_waits_for_its_key(
         await old.receive()
         await old.inbox.replay()
 
-    other = make_credentials(1024)
+    other = Credentials.generate(1024)
     new_signer = NotificationSigner(other.gateway_key)
     new = make_shop(
         place,

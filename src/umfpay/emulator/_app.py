@@ -25,14 +25,10 @@ from umfpay.emulator._credentials import (
     OTHER_MERCHANT_FOLDER,
     Credentials,
     Merchants,
-    load_credentials,
     load_other_merchant,
-    make_credentials,
-    make_other_merchant,
-    write_env,
 )
 from umfpay.emulator._documents import receive
-from umfpay.emulator._gateway import BASE_PATH, Gateway
+from umfpay.emulator._gateway import Gateway
 from umfpay.emulator._gateway_state import Clock, GatewayState
 from umfpay.emulator._messages import Answer, Request, log_internal_error, spell_headers
 from umfpay.emulator._notifier import Notifier, Post
@@ -98,9 +94,9 @@ class Emulator:
         folder = self._data = None if data is None else file_path("data", data)
         self._pause = tick
         self.credentials: Credentials = (
-            load_credentials(folder, bits=key_bits)
+            Credentials.load(folder, bits=key_bits)
             if folder is not None
-            else credentials or make_credentials(key_bits)
+            else credentials or Credentials.generate(key_bits)
         )
         self._merchants = Merchants(
             self.credentials, make=lambda: self._make_other(other_merchant)
@@ -134,7 +130,7 @@ class Emulator:
         )
         self._gateway_state.notify = self._notifier.notify
         self._control = Control(self._gateway, self._notifier)
-        self._console = Console(self._gateway, self._notifier)
+        self._console = Console(self._gateway, self._control)
         self._ticker: asyncio.Task[None] | None = None
         self._resumed = False
 
@@ -159,7 +155,7 @@ class Emulator:
             return given
 
         if self._data is None:
-            return make_other_merchant(self.credentials)
+            return self.credentials.for_another_merchant()
 
         made = load_other_merchant(self._data / OTHER_MERCHANT_FOLDER, self.credentials)
         self._write_env_of(made)
@@ -168,9 +164,8 @@ class Emulator:
 
     def _write_env_of(self, other: Credentials) -> None:
         if self._data is not None:
-            write_env(
+            other.write_env(
                 self._data / OTHER_MERCHANT_FOLDER,
-                other,
                 base_url=self.base_url,
                 certificate=self._data / CERTIFICATE_FILE,
             )
@@ -239,10 +234,10 @@ class Emulator:
         Args:
             ftp: Host and port of its FTP server, if there is one.
         """
-        self._gateway_state.base_url = f"{origin}{BASE_PATH}"
+        self._gateway_state.origin = origin
 
         if self._data is not None:
-            write_env(self._data, self.credentials, base_url=self.base_url, ftp=ftp)
+            self.credentials.write_env(self._data, base_url=self.base_url, ftp=ftp)
 
             if len(list(self._merchants)) > 1:
                 self._write_env_of(self.other_merchant)

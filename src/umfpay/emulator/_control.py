@@ -8,9 +8,10 @@ application/json``, which a foreign page in a browser cannot send.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -29,12 +30,11 @@ from umfpay.emulator._messages import (
     Refusal,
     Request,
     control_answer,
-    log_internal_error,
+    failure_of,
 )
 from umfpay.emulator._notifier import Notifier
 from umfpay.emulator._store import Document
 from umfpay.emulator._transitions import move, run_due
-from umfpay.errors import ConfigError
 
 
 PREFIX: Final = "/_emulator"
@@ -51,6 +51,9 @@ _KIND_OF_PATH: Final = {
 }
 
 
+_Route = tuple[str, re.Pattern[str], Callable[..., dict[str, Any]]]
+
+
 class Control:
     """
     Answers requests of the control API.
@@ -61,7 +64,7 @@ class Control:
         self._gateway_state = gateway.gateway_state
         self._first_settings = self._gateway_state.settings
         self._notifier = notifier
-        self._routes: tuple[tuple[str, re.Pattern[str], Callable[..., Any]], ...] = (
+        self._routes: tuple[_Route, ...] = (
             ("GET", re.compile(r"/?"), self._about),
             ("POST", re.compile(r"/reset"), self._reset),
             ("GET", re.compile(r"/clock"), self._clock),
@@ -92,44 +95,59 @@ class Control:
         """
         Answer one request with JSON.
         """
-        path = request.path.removeprefix(PREFIX)
-
         try:
             if request.method != "GET":
                 _check_type(request)
 
             run_due(self._gateway_state)
-            status, value = 200, self._result(request, path)
-        except NotHereError as bad:
-            status, value = bad.status, {"error": str(bad)}
-        except ConfigError as error:
-            status, value = 400, {"error": error.what.en}
-        except Refusal as refusal:
-            status, value = 404, {"error": refusal.detail, "ret_code": refusal.code}
+            path, query = request.path.removeprefix(PREFIX), request.query
+            value = self._do(
+                request.method, path, query, given=lambda: _read_value(request)
+            )
         except Exception as error:  # noqa: BLE001 (told)
-            why = log_internal_error(error, f"{request.method} {request.path}")
-            status, value = 500, {"error": why}
+            failure = failure_of(error, f"{request.method} {request.path}")
+            refused = {"ret_code": error.code} if isinstance(error, Refusal) else {}
 
-        return control_answer(status, value)
+            return control_answer(failure.status, {"error": failure.en, **refused})
 
-    def _result(self, request: Request, path: str) -> Any:
-        if request.method == "GET" and path in _KIND_OF_PATH:
-            before = dict(parse_qsl(request.query)).get("before")
+        return control_answer(HTTPStatus.OK, value)
+
+    def do(
+        self, method: str, path: str, value: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """
+        Do what a request would, without its checks.
+
+        Args:
+            path: Below ``/_emulator``, without a query.
+            value: The body.
+
+        Raises:
+            NotHereError: There is no such path, or it cannot be done now.
+            Refusal: There is no such payment, refund, declaration or company.
+            ConfigError: No such fault or setting.
+        """
+        return self._do(method, path, "", given=lambda: value or {})
+
+    def _do(
+        self, method: str, path: str, query: str, *, given: Callable[[], Any]
+    ) -> dict[str, Any]:
+        if method == "GET" and path in _KIND_OF_PATH:
+            before = dict(parse_qsl(query)).get("before")
 
             return self._list(*_KIND_OF_PATH[path], before)
 
-        for method, pattern, handler in self._routes:
+        for route_method, pattern, handler in self._routes:
             match = pattern.fullmatch(path)
 
-            if match is None or method != request.method:
+            if match is None or route_method != method:
                 continue
 
-            if method == "GET":
-                return handler(*match.groups())
+            body = () if method == "GET" else (given(),)
 
-            return handler(*match.groups(), _read_value(request))
+            return handler(*match.groups(), *body)
 
-        raise NotHereError(404, f"no such path: {request.method} {path[:200]}")
+        raise NotHereError(404, f"no such path: {method} {path[:200]}")
 
     def _about(self) -> dict[str, Any]:
         return {
@@ -275,8 +293,7 @@ class Control:
         }
 
     def _steal(self, _: Any) -> dict[str, Any]:
-        first = self._gateway_state.merchants.first.client_id
-        tokens.make_token(self._gateway_state, first, by="outsider")
+        tokens.steal(self._gateway_state)
 
         return self._token()
 

@@ -41,6 +41,15 @@ _FOLDER_ADVICE: Final = Text(
 class Credentials:
     """
     What a merchant gets, and the gateway's own key, which signs for all merchants.
+
+    Args:
+        client_id: The merchant's name at the gateway (gateway.md 2.2).
+        client_secret: Proves it when a token is asked for.
+        merchant_key: Signs the merchant's requests.
+        gateway_key: Signs answers and notifications; opens what is sealed.
+        gateway_certificate: That of *gateway_key*, as PEM or DER bytes.
+        ftp_user: Who uploads papers of B2B payments (gateway.md 5.20).
+        ftp_password: The user's.
     """
 
     client_id: str
@@ -50,6 +59,106 @@ class Credentials:
     gateway_certificate: bytes
     ftp_user: str = FTP_USER
     ftp_password: Secret = attrs.field(factory=lambda: Secret(secrets.token_hex(12)))
+
+    @classmethod
+    def generate(cls, bits: int = 2048) -> Credentials:
+        """
+        Make new keys of *bits*, a client id and a client secret.
+        """
+        gateway = PrivateKey.generate(bits)
+
+        return cls(
+            client_id=secrets.token_hex(20),
+            client_secret=Secret(secrets.token_hex(20)),
+            merchant_key=PrivateKey.generate(bits),
+            gateway_key=gateway,
+            gateway_certificate=make_certificate(
+                gateway, common_name="umfpay emulator"
+            ),
+        )
+
+    @classmethod
+    def load(cls, folder: Path, *, bits: int = 2048) -> Credentials:
+        """
+        Read the credentials of an emulator's data folder; make them when it has none.
+
+        Args:
+            bits: Size of keys that are made.
+
+        Raises:
+            ConfigError: The folder cannot be read or written, a file in it is missing or
+                damaged, or ``umf.env`` could not name it.
+        """
+        _must_be_nameable(folder)
+
+        with _usable(folder):
+            if not (folder / CLIENT_FILE).exists():
+                _save(folder, cls.generate(bits))
+
+            return _read(folder)
+
+    def for_another_merchant(self) -> Credentials:
+        """
+        Make those of another merchant of the same gateway, with a key of the same size.
+        """
+        return attrs.evolve(
+            self,
+            client_id=secrets.token_hex(20),
+            client_secret=Secret(secrets.token_hex(20)),
+            merchant_key=PrivateKey.generate(self.merchant_key.bits),
+        )
+
+    def write_env(
+        self,
+        folder: Path,
+        *,
+        base_url: str,
+        certificate: Path | None = None,
+        ftp: tuple[str, int] | None = None,
+    ) -> Path:
+        """
+        Write ``umf.env``: plain ``KEY=value`` lines for `Config.from_file()` and shells.
+
+        Args:
+            certificate: The gateway's, where it does not lie in *folder*.
+            ftp: Host and port of the FTP server, if there is one.
+
+        Raises:
+            ConfigError: The file cannot be written.
+        """
+        absolute = folder.resolve()
+        lines = {
+            "UMF_CLIENT_ID": self.client_id,
+            "UMF_CLIENT_SECRET": self.client_secret.reveal(),
+            "UMF_MERCHANT_KEY": str(absolute / MERCHANT_KEY_FILE),
+            "UMF_GATEWAY_CERTIFICATE": str(
+                (certificate or absolute / CERTIFICATE_FILE).resolve()
+            ),
+            "UMF_BASE_URL": base_url,
+        }
+
+        if ftp is not None:
+            lines |= {
+                "UMF_FTP_HOST": ftp[0],
+                "UMF_FTP_PORT": str(ftp[1]),
+                "UMF_FTP_USER": self.ftp_user,
+                "UMF_FTP_PASSWORD": self.ftp_password.reveal(),
+                "UMF_FTP_SECURITY": "ftp",
+            }
+
+        path = folder / ENV_FILE
+
+        try:
+            _write_private(
+                path,
+                "".join(f"{key}={value}\n" for key, value in lines.items()).encode(),
+            )
+        except OSError as exc:
+            raise ConfigError(
+                f"{path}: cannot be written.", f"{path}：无法写入。"
+            ) from exc
+
+        return path
 
 
 class Merchants:
@@ -102,50 +211,6 @@ class Merchants:
         return str(_FIRST_NUMBER + list(self._all).index(client_id))
 
 
-def make_credentials(bits: int) -> Credentials:
-    """
-    Make new keys, a client id and a client secret.
-    """
-    gateway = PrivateKey.generate(bits)
-
-    return Credentials(
-        client_id=secrets.token_hex(20),
-        client_secret=Secret(secrets.token_hex(20)),
-        merchant_key=PrivateKey.generate(bits),
-        gateway_key=gateway,
-        gateway_certificate=make_certificate(gateway, common_name="umfpay emulator"),
-    )
-
-
-def make_other_merchant(first: Credentials) -> Credentials:
-    """
-    Make another merchant of the gateway of *first*, with a key of the same size.
-    """
-    return attrs.evolve(
-        first,
-        client_id=secrets.token_hex(20),
-        client_secret=Secret(secrets.token_hex(20)),
-        merchant_key=PrivateKey.generate(first.merchant_key.bits),
-    )
-
-
-def load_credentials(folder: Path, *, bits: int) -> Credentials:
-    """
-    Read the credentials of *folder*; make them when it has none.
-
-    Raises:
-        ConfigError: The folder cannot be read or written, a file in it is missing or
-            damaged, or ``umf.env`` could not name it.
-    """
-    _must_be_nameable(folder)
-
-    with _usable(folder):
-        if not (folder / CLIENT_FILE).exists():
-            _save(folder, make_credentials(bits))
-
-        return _read(folder)
-
-
 def load_other_merchant(folder: Path, first: Credentials) -> Credentials:
     """
     Read the other merchant from *folder*; make it when it is not there.
@@ -156,8 +221,8 @@ def load_other_merchant(folder: Path, first: Credentials) -> Credentials:
     """
     with _usable(folder):
         if not (folder / CLIENT_FILE).exists():
-            made = make_other_merchant(first)
-            write_private(folder / MERCHANT_KEY_FILE, made.merchant_key.to_der_pkcs8())
+            made = first.for_another_merchant()
+            _write_private(folder / MERCHANT_KEY_FILE, made.merchant_key.to_der_pkcs8())
             _save_pair(folder / CLIENT_FILE, made.client_id, made.client_secret)
 
         client_id, secret = _pair(folder / CLIENT_FILE)
@@ -240,9 +305,9 @@ def _must_be_nameable(folder: Path) -> None:
 
 
 def _save(folder: Path, made: Credentials) -> None:
-    write_private(folder / MERCHANT_KEY_FILE, made.merchant_key.to_der_pkcs8())
-    write_private(folder / GATEWAY_KEY_FILE, made.gateway_key.to_der_pkcs8())
-    write_private(folder / CERTIFICATE_FILE, made.gateway_certificate)
+    _write_private(folder / MERCHANT_KEY_FILE, made.merchant_key.to_der_pkcs8())
+    _write_private(folder / GATEWAY_KEY_FILE, made.gateway_key.to_der_pkcs8())
+    _write_private(folder / CERTIFICATE_FILE, made.gateway_certificate)
     _save_pair(folder / FTP_FILE, made.ftp_user, made.ftp_password)
     # Last: its presence says that the folder is complete.
     _save_pair(folder / CLIENT_FILE, made.client_id, made.client_secret)
@@ -253,7 +318,7 @@ class _DamagedError(Exception):
 
 
 def _save_pair(path: Path, name: str, secret: Secret) -> None:
-    write_private(path, f"{name}\n{secret.reveal()}\n".encode())
+    _write_private(path, f"{name}\n{secret.reveal()}\n".encode())
 
 
 def _pair(path: Path) -> tuple[str, Secret]:
@@ -267,56 +332,9 @@ def _pair(path: Path) -> tuple[str, Secret]:
     raise _DamagedError(f"{path.name} is damaged")
 
 
-def write_private(path: Path, content: bytes) -> None:
+def _write_private(path: Path, content: bytes) -> None:
     """
     Write a file that only its owner may read.
     """
     with replacing(path) as file:
         file.write(content)
-
-
-def write_env(
-    folder: Path,
-    credentials: Credentials,
-    *,
-    base_url: str,
-    certificate: Path | None = None,
-    ftp: tuple[str, int] | None = None,
-) -> Path:
-    """
-    Write ``umf.env``: plain ``KEY=value`` lines for `Config.from_file()` and shells.
-
-    Args:
-        certificate: The gateway's, where it does not lie in *folder*.
-        ftp: Host and port of the FTP server, if there is one.
-    """
-    absolute = folder.resolve()
-    lines = {
-        "UMF_CLIENT_ID": credentials.client_id,
-        "UMF_CLIENT_SECRET": credentials.client_secret.reveal(),
-        "UMF_MERCHANT_KEY": str(absolute / MERCHANT_KEY_FILE),
-        "UMF_GATEWAY_CERTIFICATE": str(
-            (certificate or absolute / CERTIFICATE_FILE).resolve()
-        ),
-        "UMF_BASE_URL": base_url,
-    }
-
-    if ftp is not None:
-        lines |= {
-            "UMF_FTP_HOST": ftp[0],
-            "UMF_FTP_PORT": str(ftp[1]),
-            "UMF_FTP_USER": credentials.ftp_user,
-            "UMF_FTP_PASSWORD": credentials.ftp_password.reveal(),
-            "UMF_FTP_SECURITY": "ftp",
-        }
-
-    path = folder / ENV_FILE
-
-    try:
-        write_private(
-            path, "".join(f"{key}={value}\n" for key, value in lines.items()).encode()
-        )
-    except OSError as exc:
-        raise ConfigError(f"{path}: cannot be written.", f"{path}：无法写入。") from exc
-
-    return path

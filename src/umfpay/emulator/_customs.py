@@ -16,8 +16,9 @@ from umfpay.emulator._members import (
     text,
 )
 from umfpay.emulator._messages import Refusal
-from umfpay.emulator._orders import find_sub_order
+from umfpay.emulator._orders import find_sub_order, must_be_paid
 from umfpay.emulator._store import Document
+from umfpay.models import CustomsState
 from umfpay.protocol import new_object_id
 
 
@@ -28,12 +29,15 @@ def apply(
     gateway_state: GatewayState, merchant: str, key: str, body: Members
 ) -> Members:
     """
-    Declare one sub order to the customs.
+    Declare one sub order to the customs (gateway.md 5.9).
+
+    Raises:
+        Refusal: The payment is not paid or more than a month old, the sub order or an
+            item is not one of its, or it was declared before.
     """
     payment = gateway_state.payment(key, merchant=merchant)
 
-    if payment["state"] != "TRADE_SUCCESS":
-        raise Refusal("00060764", f"the payment is {payment['state']}")
+    must_be_paid(payment)
 
     if gateway_state.clock.time() - payment["created_at"] > _MONTH_SECONDS:
         raise Refusal("00202013", "more than a month after the order")
@@ -80,7 +84,7 @@ def apply(
         "body": _echo(body),
         "state": "ACCEPTED",
         "notify_url": text(body.get("notify_url")) or payment["notify_url"],
-        "settles_at": gateway_state.clock.time() + gateway_state.settings.settle_after,
+        "settles_at": gateway_state.settles_at(),
     }
     gateway_state.store.put("customs", declaration["id"], declaration)
 
@@ -130,9 +134,7 @@ def settle(gateway_state: GatewayState, declaration: Document, state: str) -> No
     declaration["state"] = state
 
     if state == "SUBMITTED":
-        declaration["settles_at"] = (
-            gateway_state.clock.time() + gateway_state.settings.settle_after
-        )
+        declaration["settles_at"] = gateway_state.settles_at()
     elif state == "SUCCESS":
         declaration["clearance"] = declaration["listed_on"] = (
             gateway_state.clock.today()
@@ -140,7 +142,7 @@ def settle(gateway_state: GatewayState, declaration: Document, state: str) -> No
 
     gateway_state.store.put("customs", declaration["id"], declaration)
 
-    if state in ("SUCCESS", "FAIL"):
+    if CustomsState(state).final:
         gateway_state.notify("customs", declaration["id"])
 
 
@@ -156,6 +158,9 @@ def _declaration_answer(declaration: Document) -> Members:
 def query(gateway_state: GatewayState, merchant: str, key: str) -> Members:
     """
     Tell the state of a declaration; the shape is our reading (gateway.md 12.6).
+
+    Raises:
+        Refusal: There is no such declaration.
     """
     declaration = gateway_state.find("customs", key, merchant=merchant, asked=True)
 
@@ -182,6 +187,9 @@ def notification_body(gateway_state: GatewayState, key: str) -> Members:
 def apply_only(gateway_state: GatewayState, merchant: str, body: Members) -> Members:
     """
     Declare a payment that was made elsewhere (gateway.md 5.21).
+
+    Raises:
+        Refusal: A member is missing, or not sealed for this gateway.
     """
     reference = required_text(body.get("mer_reference_id"), "mer_reference_id")
     required_text(member(body, "order_amount", "total"), "order_amount.total")
@@ -203,6 +211,9 @@ def apply_only(gateway_state: GatewayState, merchant: str, body: Members) -> Mem
 def declare_again(gateway_state: GatewayState, merchant: str, body: Members) -> Members:
     """
     Send a declaration to the customs once more (gateway.md 5.21).
+
+    Raises:
+        Refusal: Nothing was declared under this number.
     """
     reference = required_text(body.get("mer_reference_id"), "mer_reference_id")
     document = gateway_state.store.get("declaration_only", key_of(merchant, reference))

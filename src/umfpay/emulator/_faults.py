@@ -14,7 +14,7 @@ import attrs
 from umfpay.errors import ConfigError, Text
 
 
-Kind = Literal[
+CallFault = Literal[
     "delay",
     "drop_before",
     "drop_after",
@@ -25,13 +25,18 @@ Kind = Literal[
     "unsign",
     "steal_token",
     "skew_clock",
+]
+NotificationFault = Literal[
     "duplicate_notification",
     "reorder_notification",
     "late_notification",
     "lose_notification",
 ]
+Kind = CallFault | NotificationFault
 
-KINDS: Final[tuple[str, ...]] = get_args(Kind)
+CALL_KINDS: Final[tuple[CallFault, ...]] = get_args(CallFault)
+NOTIFICATION_KINDS: Final[tuple[NotificationFault, ...]] = get_args(NotificationFault)
+KINDS: Final[tuple[Kind, ...]] = CALL_KINDS + NOTIFICATION_KINDS
 MAX_SECONDS: Final = 60.0
 
 _MAX_PATH_CHARACTERS: Final = 200
@@ -106,6 +111,10 @@ class FaultPlan:
     def strike(self, kinds: Sequence[Kind], *, method: str, path: str) -> list[Fault]:
         """
         Return the rules of *kinds* that hit this call, and count them.
+
+        Args:
+            method: Of the call; empty for a notification.
+            path: Below the base URL; for a notification its kind of object.
         """
         struck = []
 

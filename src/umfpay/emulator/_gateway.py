@@ -12,8 +12,8 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from umfpay.emulator import _tokens as tokens
-from umfpay.emulator._faults import Fault, FaultPlan
-from umfpay.emulator._gateway_state import GatewayState, Members
+from umfpay.emulator._faults import CALL_KINDS, Fault, FaultPlan
+from umfpay.emulator._gateway_state import BASE_PATH, GatewayState, Members
 from umfpay.emulator._members import canonical, with_old_names
 from umfpay.emulator._messages import (
     Answer,
@@ -38,20 +38,6 @@ from umfpay.protocol import (
 )
 
 
-BASE_PATH: Final = "/cberest/v1"
-
-_CALL_FAULTS: Final = (
-    "delay",
-    "drop_before",
-    "drop_after",
-    "error_before",
-    "error_after",
-    "busy",
-    "forge",
-    "unsign",
-    "steal_token",
-    "skew_clock",
-)
 _MAX_TOKEN_CALL_BYTES: Final = 65_536
 _MAX_PATH_CHARACTERS: Final = 2_000
 _SYSTEM_ERROR_CODE: Final = "00060999"
@@ -128,13 +114,12 @@ class Gateway:
 
     def _strike(self, request: Request, path: str) -> list[Fault]:
         struck = self.plan.strike(
-            _CALL_FAULTS, method=request.method, path=path.removeprefix(BASE_PATH)
+            CALL_KINDS, method=request.method, path=path.removeprefix(BASE_PATH)
         )
 
         for one in struck:
             if one.kind == "steal_token":
-                first = self.gateway_state.merchants.first.client_id
-                tokens.make_token(self.gateway_state, first, by="outsider")
+                tokens.steal(self.gateway_state)
             elif one.kind == "skew_clock":
                 self.gateway_state.move_clock(one.seconds)
 
@@ -173,7 +158,7 @@ class Gateway:
             raise
         except Exception as error:  # noqa: BLE001 (told)
             record["ret_code"] = _SYSTEM_ERROR_CODE
-            record["reason"] = log_internal_error(error, f"{request.method} {path}")
+            record["reason"] = log_internal_error(error, f"{request.method} {path}").en
 
             return self._refuse(Refusal(_SYSTEM_ERROR_CODE))
 

@@ -25,6 +25,7 @@ from umfpay.models import PaymentState
 from umfpay.protocol import Opener, new_object_id
 
 
+BASE_PATH: Final = "/cberest/v1"
 # The gateway's business days are China's (gateway.md 12.17 leaves it open).
 CHINA_ZONE: Final = timezone(timedelta(hours=8))
 
@@ -86,6 +87,7 @@ class GatewayState:
     merchant numbers itself is kept under both (`key_of`).
 
     Attributes:
+        origin: Where the emulator is reached: ``http://127.0.0.1:8100``.
         notify: Called with the kind and id of an object whose result is to be told.
         forgotten: Called when the books are cleared, for what lies beside them.
         token_calls: How many calls each token let in since the start, by client id and
@@ -100,7 +102,7 @@ class GatewayState:
     clock: Clock
     settings: EmulatorSettings
     merchants: Merchants
-    base_url: str = "http://127.0.0.1:8100/cberest/v1"
+    origin: str = "http://127.0.0.1:8100"
     notify: Callable[[str, str], None] = attrs.field(default=lambda _kind, _key: None)
     forgotten: Callable[[], None] = attrs.field(default=lambda: None)
     token_calls: dict[str, Counter[int]] = attrs.field(
@@ -108,6 +110,13 @@ class GatewayState:
     )
     salt: bytes = attrs.field(init=False, repr=False)
     openers: tuple[Opener, ...] = attrs.field(init=False)
+
+    @property
+    def base_url(self) -> str:
+        """
+        Where calls go, without a slash at the end.
+        """
+        return f"{self.origin}{BASE_PATH}"
 
     def __attrs_post_init__(self) -> None:
         key = self.merchants.first.gateway_key
@@ -215,12 +224,18 @@ class GatewayState:
     def payment(self, key: str, *, merchant: str | None = None) -> Document:
         """
         Return a payment, as `find` does.
+
+        Raises:
+            Refusal: There is none, or another merchant has it.
         """
         return self.find("payment", key, merchant=merchant)
 
     def new_id(self, kind: str, prefix: str, payload: bytes) -> str:
         """
         Return an id for *payload* that no document of *kind* has.
+
+        Raises:
+            Refusal: All 256 ids of this payload are taken.
         """
         for shift in range(256):
             key = new_object_id(prefix, payload, shift=shift)
@@ -278,6 +293,12 @@ class GatewayState:
         self.store.put("series", name, series)
 
         return int(series["last"])
+
+    def settles_at(self) -> float:
+        """
+        Return when something that is pending from now on ends.
+        """
+        return self.clock.time() + self.settings.settle_after
 
     def trace(self) -> str:
         """

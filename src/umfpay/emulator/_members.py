@@ -155,6 +155,9 @@ def entries(value: Any, *path: str) -> list[dict[str, Any]]:
 def required_text(value: Any, name: str) -> str:
     """
     Return the text of a member that must be there.
+
+    Raises:
+        Refusal: It is missing, or no text.
     """
     found = text(value)
 
@@ -167,6 +170,9 @@ def required_text(value: Any, name: str) -> str:
 def wire_day(value: Any, name: str) -> str:
     """
     Return a date ``YYYYMMDD``.
+
+    Raises:
+        Refusal: It is none.
     """
     found = required_text(value, name)
 

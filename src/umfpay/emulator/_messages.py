@@ -8,11 +8,13 @@ import json
 import logging
 import sqlite3
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
 import attrs
 
 from umfpay.emulator._faults import Fault
+from umfpay.errors import ConfigError
 from umfpay.protocol import JSONRefusedError, dump_json, find_code, parse_json
 
 
@@ -26,7 +28,10 @@ class Refusal(Exception):  # noqa: N818 (an answer, not an error)
     """
     Raised by handlers: the answer is *code* with the table's words.
 
-    *detail* goes to the request log only, as the reason.
+    Args:
+        code: The return code (gateway.md 8).
+        detail: The reason; it goes to the request log only.
+        status: Of HTTP.
     """
 
     def __init__(self, code: str, detail: str = "", *, status: int = 200) -> None:
@@ -41,6 +46,10 @@ class Refusal(Exception):  # noqa: N818 (an answer, not an error)
 class NotHereError(Exception):
     """
     Raised when the control API is asked for what it does not have, or cannot do now.
+
+    Args:
+        status: Of HTTP: 400, 404, 409 or 415.
+        why: What the answer says.
     """
 
     def __init__(self, status: int, why: str) -> None:
@@ -59,7 +68,8 @@ class Request:
     """
     A request as it came: header names in lower case.
 
-    *oversized* says that the body was too long and is not here.
+    Args:
+        oversized: The body was too long, and is not here.
     """
 
     method: str
@@ -94,6 +104,10 @@ class Request:
 class Answer:
     """
     An answer, or the order to cut the connection.
+
+    Args:
+        drop: Cut the connection instead of answering.
+        delay: Seconds to wait before it.
     """
 
     status: int = 200
@@ -172,35 +186,59 @@ def control_answer(status: int, value: object) -> Answer:
     )
 
 
-def is_of_the_disk(error: Exception) -> bool:
+@attrs.frozen
+class Failure:
     """
-    Tell whether *error* comes from the books, and is no bug of ours.
+    What an answer may say of an error, in both languages.
     """
-    return isinstance(error, sqlite3.Error) and not isinstance(
-        error, sqlite3.ProgrammingError
-    )
+
+    status: int
+    en: str
+    zh: str
 
 
-def log_internal_error(error: Exception, what: str) -> str:
+def failure_of(error: Exception, what: str) -> Failure:
     """
-    Write *error*, which ended *what*, to the log.
+    Return what the control API and the console say of *error*, which ended *what*.
 
-    Returns:
-        What an answer may say of it.
+    What is no refusal is written to the log.
+    """
+    if isinstance(error, NotHereError):
+        return Failure(error.status, str(error), str(error))
+
+    if isinstance(error, Refusal):
+        return Failure(HTTPStatus.NOT_FOUND, error.detail, error.detail)
+
+    if isinstance(error, ConfigError):
+        return Failure(HTTPStatus.BAD_REQUEST, *error.what)
+
+    return log_internal_error(error, what)
+
+
+def log_internal_error(error: Exception, what: str) -> Failure:
+    """
+    Write *error*, which ended *what*, to the log: one line where the disk is to blame, a
+    traceback for a bug.
     """
     shown = what.encode("unicode_escape").decode("ascii")[:200]
 
-    if is_of_the_disk(error):
-        _log.error(
-            "%s: the emulator's books cannot be used (%s); look at the disk of its data"
-            " folder. | 模拟器数据无法使用（%s），请检查数据目录所在的磁盘。",
-            shown,
-            error,
-            error,
+    if isinstance(error, sqlite3.Error) and not isinstance(
+        error, sqlite3.ProgrammingError
+    ):
+        failure = Failure(
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            f"the emulator's books cannot be used ({error}); look at the disk of its"
+            " data folder.",
+            f"模拟器数据无法使用（{error}），请检查数据目录所在的磁盘。",
         )
+        _log.error("%s: %s | %s", shown, failure.en, failure.zh)
 
-        return f"the emulator's books cannot be used: {error}"
+        return failure
 
     _log.error("%s", shown, exc_info=error)
 
-    return "a bug of the emulator; see its log"
+    return Failure(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "a bug of the emulator; see its log",
+        "模拟器内部错误，详见其日志。",
+    )

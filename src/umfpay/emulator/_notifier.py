@@ -16,7 +16,7 @@ from umfpay.config import is_loopback
 from umfpay.emulator import _customs as customs
 from umfpay.emulator import _payment_answers as payments
 from umfpay.emulator import _refunds as refunds
-from umfpay.emulator._faults import FaultPlan
+from umfpay.emulator._faults import NOTIFICATION_KINDS, FaultPlan
 from umfpay.emulator._gateway_state import GatewayState, Members
 from umfpay.emulator._members import member
 from umfpay.emulator._messages import log_internal_error
@@ -28,12 +28,6 @@ ACKNOWLEDGED_OUTCOME: Final = "acknowledged"
 
 _TIMEOUT_SECONDS: Final = 5.0
 _MAX_REPLY_BYTES: Final = 64 * 1024
-_NOTIFICATION_FAULTS: Final = (
-    "duplicate_notification",
-    "reorder_notification",
-    "late_notification",
-    "lose_notification",
-)
 _BODY_OF_KIND: Final[dict[str, Callable[[GatewayState, str], Members]]] = {
     "payment": payments.notification_body,
     "refund": refunds.notification_body,
@@ -130,7 +124,7 @@ class Notifier:
         return True
 
     def _schedule(self, record: Document, kind: str) -> None:
-        struck = self._plan().strike(_NOTIFICATION_FAULTS, method="", path=kind)
+        struck = self._plan().strike(NOTIFICATION_KINDS, method="", path=kind)
         kinds = {one.kind for one in struck}
         delay = sum(one.seconds for one in struck if one.kind == "late_notification")
 

@@ -108,6 +108,9 @@ def _check_items(sub: dict[str, Any], part: Decimal, code: str, currency: str) -
 def expires_at(gateway_state: GatewayState, order: dict[str, Any]) -> float:
     """
     Return when an order ends: minutes from now, or an ISO moment (gateway.md, trap 22).
+
+    Raises:
+        Refusal: ``expire_time`` is neither.
     """
     given = text(order.get("expire_time"))
     now = gateway_state.clock.time()
@@ -125,6 +128,17 @@ def expires_at(gateway_state: GatewayState, order: dict[str, Any]) -> float:
         raise Refusal("00060700", "order.expire_time is not minutes") from None
 
     return (moment if moment.tzinfo else moment.replace(tzinfo=CHINA_ZONE)).timestamp()
+
+
+def must_be_paid(payment: dict[str, Any]) -> None:
+    """
+    Refuse what can only be done with a stored *payment* that has succeeded.
+
+    Raises:
+        Refusal: It has not.
+    """
+    if payment["state"] != "TRADE_SUCCESS":
+        raise Refusal("00060764", f"the payment is {payment['state']}")
 
 
 def find_sub_order(order: dict[str, Any], key: str) -> dict[str, Any] | None:
@@ -220,6 +234,9 @@ def check_identity(gateway_state: GatewayState, payer: Any, *, holder: str) -> N
 
     Nobody knows whether the gateway needs them (gateway.md 12.11); what is given must
     be sealed.
+
+    Raises:
+        Refusal: It is not, or the number is no id number.
     """
     info = members(payer, "payer_info")
     number = text(members(info, holder).get("citizen_id_number"))

@@ -45,6 +45,12 @@ def qr_code_url(payment: Document) -> str | None:
 def created_answer(
     gateway_state: GatewayState, payment: Document, *, risk_info: Members
 ) -> Members:
+    """
+    Return a payment as the answer to its creation shows it (gateway.md 5.3).
+
+    Args:
+        risk_info: What the request had there; it is echoed.
+    """
     info: Members = {}
     method = payment["method"]
 
@@ -124,6 +130,9 @@ def amount(payment: Document) -> Members:
 
 
 def links_of_new(gateway_state: GatewayState, payment: Document) -> list[Members]:
+    """
+    Return the links of a new payment: what can be done with it next (gateway.md 5.3).
+    """
     path = f"/payments/payment/{payment['id']}"
 
     if payment["method"] in CARD_METHODS and payment["interface"] == "SERVER_TO_SERVER":
@@ -166,16 +175,18 @@ def _cashier_link(gateway_state: GatewayState, payment: Document) -> Members:
         "notifyUrl": payment["notify_url"],
         "sign": secrets.token_hex(20),
     }
-    root = gateway_state.base_url.partition("/cberest")[0]
 
     return {
         "ref": "upay",
         "method": "GET",
-        "href": f"{root}/upay/cbPluginPay.do?{urlencode(query)}",
+        "href": f"{gateway_state.origin}/upay/cbPluginPay.do?{urlencode(query)}",
     }
 
 
 def executed_answer(payment: Document) -> Members:
+    """
+    Return a payment as the answer to execute shows it (gateway.md 5.5).
+    """
     order = payment["order"]
 
     return {

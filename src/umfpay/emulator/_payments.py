@@ -26,6 +26,7 @@ from umfpay.emulator._orders import (
     check_order,
     expires_at,
     find_sub_order,
+    must_be_paid,
     payer_method,
     payer_phone,
 )
@@ -36,23 +37,14 @@ from umfpay.emulator._payment_answers import (
     queried_answer,
 )
 from umfpay.emulator._store import Document
+from umfpay.models import InterfaceType, PaymentMethod
 from umfpay.protocol import new_object_id
 
 
 _SMS_PAUSE_SECONDS: Final = 60.0
 _MAX_SMS: Final = 5
-_METHODS: Final = frozenset(
-    {
-        *CARD_METHODS,
-        "WECHAT_SCAN",
-        "ALIPAY_SCAN",
-        "WECHAT_IN_APP",
-        "WECHAT_WEB",
-        "WECHAT_H5",
-        "NOT_APPLICABLE",
-        "B2C_ONLINE_BANKING",
-    }
-)
+# The last is a word of SDK1 (gateway.md 7.4).
+_METHODS: Final = frozenset({*PaymentMethod, "B2C_ONLINE_BANKING"})
 _ORDER_MEMBERS: Final = (
     "mer_reference_id",
     "mer_date",
@@ -63,14 +55,16 @@ _ORDER_MEMBERS: Final = (
     "sub_orders",
     "sub_mer_id",
 )
-_INTERFACES: Final = frozenset(
-    {"SERVER_TO_SERVER", "SERVER_TO_WEB", "SERVER_TO_H5WEB", "DIRECT_TO_BANK"}
-)
+_INTERFACES: Final = frozenset(InterfaceType)
 
 
 def create(gateway_state: GatewayState, merchant: str, body: Members) -> Members:
     """
-    Create a payment. It waits for the buyer; nobody has paid.
+    Create a payment (gateway.md 5.3). It waits for the buyer; nobody has paid.
+
+    Raises:
+        Refusal: A member is missing, unknown or wrong, or the order number was paid
+            before.
     """
     payer, order = members(body, "payer"), members(body, "order")
 
@@ -191,14 +185,13 @@ def verify(
     gateway_state: GatewayState, merchant: str, key: str, body: Members
 ) -> Members:
     """
-    Send the SMS code: it can be read in the control API.
+    Send the SMS code (gateway.md 5.4): it can be read in the control API.
+
+    Raises:
+        Refusal: It is no card payment that waits, the card is wrong, or a code was sent
+            less than a minute ago, or five times.
     """
-    payment = gateway_state.payment(key, merchant=merchant)
-    _check_waiting(payment)
-
-    if payment["method"] not in CARD_METHODS:
-        raise Refusal("00060700", "verify is for cards only")
-
+    payment = _waiting_card_payment(gateway_state, merchant, key, "verify")
     payer = members(body, "payer")
     payment["card"] = _card(gateway_state, payer, payment)
     now = gateway_state.clock.time()
@@ -223,7 +216,11 @@ def verify(
     }
 
 
-def _check_waiting(payment: Document) -> None:
+def _waiting_card_payment(
+    gateway_state: GatewayState, merchant: str, key: str, call: str
+) -> Document:
+    payment = gateway_state.payment(key, merchant=merchant)
+
     if payment["state"] == "TRADE_PENDING":
         raise Refusal("00060761", "the money is under way")
 
@@ -233,19 +230,23 @@ def _check_waiting(payment: Document) -> None:
     if payment["state"] != "WAIT_BUYER_PAY":
         raise Refusal("00060763", f"the payment is {payment['state']}")
 
+    if payment["method"] not in CARD_METHODS:
+        raise Refusal("00060700", f"{call} is for cards only")
+
+    return payment
+
 
 def execute(
     gateway_state: GatewayState, merchant: str, key: str, body: Members
 ) -> Members:
     """
-    Take the money: once.
+    Take the money (gateway.md 5.5): once.
+
+    Raises:
+        Refusal: It is no card payment that waits, the code or the card is wrong, the bank
+            refuses, or the order number was paid with another payment.
     """
-    payment = gateway_state.payment(key, merchant=merchant)
-    _check_waiting(payment)
-
-    if payment["method"] not in CARD_METHODS:
-        raise Refusal("00060700", "execute is for cards only")
-
+    payment = _waiting_card_payment(gateway_state, merchant, key, "execute")
     payer = members(body, "payer")
     info = members(payer, "payer_info")
     code = text(members(info, "bank_card").get("verify_code")) or text(
@@ -270,9 +271,7 @@ def execute(
         )
 
     if gateway_state.settings.execute == "pending":
-        payment["settles_at"] = (
-            gateway_state.clock.time() + gateway_state.settings.settle_after
-        )
+        payment["settles_at"] = gateway_state.settles_at()
         payment["settles_to"] = _result(card)
         gateway_state.move(payment, "TRADE_PENDING")
     else:
@@ -333,7 +332,10 @@ def settle(gateway_state: GatewayState, payment: Document, state: str) -> None:
 
 def query(gateway_state: GatewayState, merchant: str, key: str) -> Members:
     """
-    Tell the state of a payment: the truth.
+    Return the state of a payment (gateway.md 5.6): the truth.
+
+    Raises:
+        Refusal: There is no such payment.
     """
     payment = gateway_state.find("payment", key, merchant=merchant, asked=True)
 
@@ -345,11 +347,13 @@ def update_express_info(
 ) -> Members:
     """
     Take the parcel numbers of a paid order (gateway.md 5.21).
+
+    Raises:
+        Refusal: The payment is not paid, or there is no such sub order.
     """
     payment = gateway_state.payment(key, merchant=merchant)
 
-    if payment["state"] != "TRADE_SUCCESS":
-        raise Refusal("00060764", f"the payment is {payment['state']}")
+    must_be_paid(payment)
 
     subs = entries(body, "order", "sub_orders")
 

@@ -45,6 +45,9 @@ _ENTERPRISE_MEMBERS = (
 def banks(_gateway_state: GatewayState, _merchant: str, query: Query) -> Members:
     """
     List the banks of a card type (gateway.md 5.2).
+
+    Raises:
+        Refusal: The query names no card type.
     """
     kind = query.get("type", "")
 
@@ -81,6 +84,9 @@ def exchange_rate(
 ) -> Members:
     """
     Tell what one unit costs in CNY (gateway.md 5.13).
+
+    Raises:
+        Refusal: The query names no currency, or one that is not accepted.
     """
     currency = query.get("currency", "")
 
@@ -96,19 +102,19 @@ def exchange_rate(
 def wechat_openid(gateway_state: GatewayState, _merchant: str, query: Query) -> Members:
     """
     Give the page that leads to an open_id (gateway.md 5.14).
+
+    Raises:
+        Refusal: The query has no ``notify_url``.
     """
     notify_url = query.get("notify_url", "")
 
     if not notify_url:
         raise Refusal("00060700", "notify_url is missing")
 
-    root = gateway_state.base_url.partition("/cberest")[0]
-    inner = (
-        f"{root}/wechat/recvweixinGZHCodeNew.htm?notifyUrl={quote(notify_url, safe='')}"
-    )
+    inner = f"{gateway_state.origin}/wechat/recvweixinGZHCodeNew.htm?notifyUrl={quote(notify_url, safe='')}"
 
     page = (
-        f"{root}/wechat/authorize"
+        f"{gateway_state.origin}/wechat/authorize"
         if gateway_state.settings.wechat_page == "own"
         else "https://open.weixin.qq.com/connect/oauth2/authorize"
     )
@@ -128,6 +134,9 @@ def wechat_openid(gateway_state: GatewayState, _merchant: str, query: Query) -> 
 def register(gateway_state: GatewayState, merchant: str, body: Members) -> Members:
     """
     Register a company: DISABLE until somebody has checked it (gateway.md 5.17).
+
+    Raises:
+        Refusal: Its number is missing, or its business is unknown.
     """
     # Older clients send it without the wrapper (gateway.md, trap 13).
     given = (
@@ -178,6 +187,9 @@ def register(gateway_state: GatewayState, merchant: str, body: Members) -> Membe
 def enterprise(gateway_state: GatewayState, merchant: str, key: str) -> Members:
     """
     Tell whether a company may pay (gateway.md 5.18).
+
+    Raises:
+        Refusal: There is no such company.
     """
     company = gateway_state.find("enterprise", key, merchant=merchant)
 

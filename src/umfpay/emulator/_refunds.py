@@ -21,6 +21,7 @@ from umfpay.emulator._members import (
     wire_day,
 )
 from umfpay.emulator._messages import Refusal
+from umfpay.emulator._orders import must_be_paid
 from umfpay.emulator._store import Document
 
 
@@ -29,6 +30,10 @@ def create(
 ) -> Members:
     """
     Refund a payment; the shape is refund_info, order or orders[0] (gateway.md 5.7).
+
+    Raises:
+        Refusal: The payment is not paid, the number was used before, the amount is in
+            another currency, more than what is left, or not the sum of its parts.
     """
     payment = gateway_state.payment(key, merchant=merchant)
     info = _info(body)
@@ -41,8 +46,7 @@ def create(
     )
     total, currency = amount_of(info.get("amount"))
 
-    if payment["state"] != "TRADE_SUCCESS":
-        raise Refusal("00060764", f"the payment is {payment['state']}")
+    must_be_paid(payment)
 
     if currency != payment["currency"]:
         raise Refusal("00202011", f"the payment is in {payment['currency']}")
@@ -84,9 +88,7 @@ def create(
     _count(gateway_state, payment, total, cny)
 
     if gateway_state.settings.refund == "pending":
-        refund["settles_at"] = (
-            gateway_state.clock.time() + gateway_state.settings.settle_after
-        )
+        refund["settles_at"] = gateway_state.settles_at()
         gateway_state.store.put("refund", refund["id"], refund)
     else:
         settle(gateway_state, refund, "REFUND_SUCCESS")
@@ -184,6 +186,9 @@ def settle(gateway_state: GatewayState, refund: Document, state: str) -> None:
 def query(gateway_state: GatewayState, merchant: str, key: str) -> Members:
     """
     Tell the state of a refund: an array with nothing but that (gateway.md 5.8).
+
+    Raises:
+        Refusal: There is no such refund.
     """
     refund = gateway_state.find("refund", key, merchant=merchant, asked=True)
 

@@ -23,6 +23,7 @@ from umfpay.emulator._connections import (
     BoundedProtocol,
     find_cutter,
 )
+from umfpay.emulator._gateway_state import BASE_PATH
 from umfpay.emulator._messages import log_internal_error
 from umfpay.errors import ConfigError, Text, os_reason
 
@@ -69,7 +70,7 @@ class Server:
         """
         The emulator's base URL below `origin`.
         """
-        return f"{self.origin}/cberest/v1/"
+        return f"{self.origin}{BASE_PATH}/"
 
 
 def _with_connections(app: ASGIApp) -> ASGIApp:

@@ -87,6 +87,30 @@ class EmulatorSettings:
     notification_attempts: int = 4
     notification_pause: float = 0.5
 
+    @classmethod
+    def choices(cls, name: str) -> tuple[str, ...]:
+        """
+        Return the words that the setting *name* can be, () if it is a number.
+        """
+        return get_args(get_type_hints(cls)[name])
+
+    @classmethod
+    def read(cls, name: str, value: str) -> Any:
+        """
+        Return *value*, as a form sends it, in the type of the setting *name*.
+
+        What is none of ours is returned as it is: `with_changes` refuses it.
+        """
+        kind = get_type_hints(cls).get(name)
+
+        if kind not in (int, float):
+            return value
+
+        try:
+            return kind(value)
+        except ValueError:
+            return value
+
     def with_changes(self, changes: Mapping[str, Any]) -> Self:
         """
         Return a copy with *changes*.
@@ -118,27 +142,3 @@ def _is_number(value: Any, hint: Any) -> bool:
         and not isinstance(value, bool)
         and 0 <= value <= _MAX_VALUE
     )
-
-
-def choices(name: str) -> tuple[str, ...]:
-    """
-    Return the words that the setting *name* can be, () if it is a number.
-    """
-    return get_args(get_type_hints(EmulatorSettings)[name])
-
-
-def read_setting(name: str, value: str) -> Any:
-    """
-    Return *value*, as a form sends it, in the type of the setting *name*.
-
-    What is none of ours is returned as it is: `EmulatorSettings.with_changes` refuses it.
-    """
-    kind = get_type_hints(EmulatorSettings).get(name)
-
-    if kind not in (int, float):
-        return value
-
-    try:
-        return kind(value)
-    except ValueError:
-        return value

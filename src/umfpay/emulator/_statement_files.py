@@ -25,6 +25,9 @@ async def transactions_file(
 ) -> bytes:
     """
     Write the day's transactions as a file: 14 columns, UTF-8 (gateway.md 9.1).
+
+    Raises:
+        Refusal: The day is none.
     """
     day = wire_day(query.get("mer_date"), "mer_date")
     rows: list[str] = []
@@ -92,6 +95,9 @@ async def reconciliation_file(
 ) -> bytes:
     """
     Write what UMF paid out on a day as a file. The row format is invented (gateway.md 9.2).
+
+    Raises:
+        Refusal: The day is none.
     """
     day = wire_day(query.get("mer_date") or query.get("settle_date"), "mer_date")
     rows: list[str] = []
@@ -129,6 +135,9 @@ def _paid_row(row: Members) -> list[str]:
 def customs_file(gateway_state: GatewayState, merchant: str, query: Query) -> bytes:
     """
     Write the declarations cleared on a day. The format is invented (gateway.md 12.7).
+
+    Raises:
+        Refusal: The day is none.
     """
     day = wire_day(query.get("customs_date"), "customs_date")
     number = gateway_state.merchants.number(merchant)

@@ -43,6 +43,9 @@ class Entry:
 
     @property
     def is_refund(self) -> bool:
+        """
+        Whether it is a refund, not the payment itself.
+        """
         return self.document is not self.payment
 
 
@@ -91,6 +94,9 @@ async def transactions(
 ) -> Members:
     """
     List the successful transactions of a merchant order date, by page (gateway.md 9.3).
+
+    Raises:
+        Refusal: The day, or a number of the query, is none.
     """
     day = wire_day(query.get("mer_date"), "mer_date")
 
@@ -235,6 +241,9 @@ async def reconciliation(
 ) -> Members:
     """
     List what UMF paid out on a day, by page (gateway.md 9.4).
+
+    Raises:
+        Refusal: The day, or a number of the query, is none, or nothing was paid out.
     """
     day = wire_day(query.get("settle_date") or query.get("mer_date"), "settle_date")
     totals = [

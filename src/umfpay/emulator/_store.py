@@ -296,16 +296,19 @@ class Store:
             "DELETE FROM documents WHERE kind = ? AND id = ?", (kind, key)
         )
 
+    def _find(self, condition: str, *values: object) -> list[Document]:
+        rows = self._connection.execute(
+            f"SELECT data FROM documents WHERE {condition}",  # noqa: S608 (ours)
+            values,
+        )
+
+        return [json.loads(row[0]) for row in rows]
+
     def due(self, kind: str, now: float) -> list[Document]:
         """
         Return the documents of *kind* to which something happens by *now*.
         """
-        rows = self._connection.execute(
-            "SELECT data FROM documents WHERE kind = ? AND due <= ? ORDER BY due",
-            (kind, now),
-        )
-
-        return [json.loads(row[0]) for row in rows]
+        return self._find("kind = ? AND due <= ? ORDER BY due", kind, now)
 
     def next_due(self) -> float | None:
         """
@@ -321,21 +324,13 @@ class Store:
         """
         Return a document, or None.
         """
-        row = self._connection.execute(
-            "SELECT data FROM documents WHERE kind = ? AND id = ?", (kind, key)
-        ).fetchone()
-
-        return None if row is None else json.loads(row[0])
+        return next(iter(self._find("kind = ? AND id = ?", kind, key)), None)
 
     def all(self, kind: str) -> list[Document]:
         """
         Return all documents of *kind*, oldest first.
         """
-        rows = self._connection.execute(
-            "SELECT data FROM documents WHERE kind = ? ORDER BY position", (kind,)
-        )
-
-        return [json.loads(row[0]) for row in rows]
+        return self._find("kind = ? ORDER BY position", kind)
 
     def newest(
         self, kind: str, count: int, *, before: str | None = None
@@ -346,25 +341,19 @@ class Store:
         Args:
             before: Only those that came before the one of this id.
         """
-        place = "" if before is None else _BEFORE_CONDITION
-        rows = self._connection.execute(
-            f"SELECT data FROM documents WHERE kind = ? {place}"  # noqa: S608 (ours)
-            " ORDER BY position DESC LIMIT ?",
-            (kind, count) if before is None else (kind, kind, before, count),
+        place, values = (
+            ("", ()) if before is None else (_BEFORE_CONDITION, (kind, before))
         )
 
-        return [json.loads(row[0]) for row in rows]
+        return self._find(
+            f"kind = ? {place} ORDER BY position DESC LIMIT ?", kind, *values, count
+        )
 
     def about(self, kind: str, what: str) -> list[Document]:
         """
         Return the documents of *kind* that are about *what*, oldest first.
         """
-        rows = self._connection.execute(
-            "SELECT data FROM documents WHERE kind = ? AND about = ? ORDER BY position",
-            (kind, what),
-        )
-
-        return [json.loads(row[0]) for row in rows]
+        return self._find("kind = ? AND about = ? ORDER BY position", kind, what)
 
     def total(
         self, kind: str, basis: Basis, merchant: str, day: str

@@ -19,7 +19,10 @@ DEAD_TOKEN_CODE = "00280703"  # noqa: S105 (a return code)
 
 def issue(gateway_state: GatewayState, body: Members) -> Members:
     """
-    Give a token to a client that proves itself.
+    Give a token to a client that proves itself (gateway.md 2.2).
+
+    Raises:
+        Refusal: Id, secret or grant_type is wrong.
     """
     known = gateway_state.merchants.get(text(body.get("client_id")))
     secret = "" if known is None else known.client_secret.reveal()
@@ -60,6 +63,13 @@ def make_token(gateway_state: GatewayState, merchant: str, *, by: str) -> str:
     gateway_state.store.put("token", merchant, record)
 
     return token
+
+
+def steal(gateway_state: GatewayState) -> None:
+    """
+    Make a token of the first merchant for somebody else: the merchant's own is dead.
+    """
+    make_token(gateway_state, gateway_state.merchants.first.client_id, by="outsider")
 
 
 def _digest(token: str) -> str:

@@ -9,8 +9,6 @@ import re
 import pytest
 
 from tests import orders
-from umfpay.emulator import Emulator
-from umfpay.emulator._messages import Request
 
 
 PAGES = [
@@ -214,46 +212,32 @@ async def test_an_order_that_has_ended_cannot_be_paid_in_the_console(browser, se
     assert "TRADE_CLOSED" in page
 
 
-async def test_a_bug_is_a_page_and_a_line_in_the_log(credentials, caplog):
+async def test_a_bug_is_a_page_and_a_line_in_the_log(box, browser, caplog):
     """
     A console whose books are shut answers all the same, and tells no insides.
     """
-    emulator = Emulator(credentials=credentials)
-    emulator._gateway_state.store.close()
-    answer = emulator._console.answer(
-        Request(method="GET", path="/", headers={"host": "127.0.0.1"})
-    )
+    await browser.page("/")
+    box.emulator._store.close()
+    status, _, page = await browser.get("/")
 
-    assert 500 == answer.status
-    assert b"a bug of the emulator" in answer.body
-    assert b"Traceback" not in answer.body
+    assert 500 == status
+    assert "a bug of the emulator" in page
+    assert "Traceback" not in page
     assert "GET /" in caplog.text
 
-    await emulator.aclose()
 
-
-async def test_a_full_disk_is_named_and_no_bug(credentials, caplog):
+async def test_a_full_disk_is_named_and_no_bug(box, browser, full_disk, caplog):
     """
     One line in the log without a traceback, and a page that says where to look.
     """
-    emulator = Emulator(credentials=credentials)
-    emulator._gateway_state.store._connection.execute("PRAGMA query_only = ON")
-    token = emulator._console._gate.token
-    request = Request(
-        method="POST",
-        path="/console/clock",
-        headers={"sec-fetch-site": "same-origin"},
-        body=f"token={token}&seconds=60".encode(),
-    )
-    answer = emulator._console.answer(request)
+    with full_disk(box.emulator):
+        status, _, page = await browser.post("/console/clock", seconds="60")
 
-    assert 500 == answer.status
-    assert b"look at the disk" in answer.body
-    assert b"a bug of the emulator" not in answer.body
+    assert 500 == status
+    assert "look at the disk" in page
+    assert "a bug of the emulator" not in page
     assert [None] == [record.exc_info for record in caplog.records]
     assert "look at the disk" in caplog.text
-
-    await emulator.aclose()
 
 
 async def test_pages_are_served_under_our_own_name_only(browser):

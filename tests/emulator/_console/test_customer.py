@@ -11,7 +11,6 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 
 from tests import orders
-from umfpay.emulator._console._customer import shop_address
 
 
 async def test_the_qr_page_draws_the_code_that_the_shop_was_given(browser, session):
@@ -198,11 +197,14 @@ async def test_wechat_knows_no_other_payments(browser, session, trace):
     assert [404, 404] == [first, second]
 
 
+def _authorise_path(notify_url):
+    inner = f"http://x/recv.htm?notifyUrl={quote(notify_url, safe='')}"
+
+    return f"/wechat/authorize?appid=wx0&redirect_uri={quote(inner, safe='')}"
+
+
 async def _authorised(browser, notify_url):
-    page = await browser.page(
-        "/wechat/authorize?appid=wx0&redirect_uri="
-        + quote(f"http://x/recv.htm?notifyUrl={quote(notify_url, safe='')}", safe="")
-    )
+    page = await browser.page(_authorise_path(notify_url))
 
     return html.unescape(re.search(r'id="authorise"[^>]* href="([^"]+)"', page)[1])
 
@@ -272,26 +274,33 @@ async def test_a_way_back_cannot_break_out_of_its_link(browser, session, change)
         " java\tscript:alert(1)",
     ],
 )
-def test_a_browser_is_led_to_web_addresses_only(address):
+async def test_a_browser_is_led_to_web_addresses_only(browser, address):
     """
     Everything else is no address of a shop.
     """
-    assert shop_address(address) is None
+    status, _, page = await browser.get(_authorise_path(address))
+
+    assert 404 == status
+    assert "open_id" not in page
 
 
 @pytest.mark.parametrize(
-    ("address", "expected"),
+    ("address", "before", "after"),
     [
-        ("http://shop.test", "http://shop.test?a=%26"),
-        ("https://shop.test/x?y=1", "https://shop.test/x?y=1&a=%26"),
-        ("HTTPS://shop.test/x?y=1#z", "https://shop.test/x?y=1&a=%26#z"),
+        ("http://shop.test", "http://shop.test?", ""),
+        ("https://shop.test/x?y=1", "https://shop.test/x?y=1&", ""),
+        ("HTTPS://shop.test/x?y=1#z", "https://shop.test/x?y=1&", "#z"),
     ],
 )
-def test_what_is_added_stands_in_the_query(address, expected):
+async def test_what_is_added_stands_in_the_query(browser, address, before, after):
     """
     Behind what is there, before the fragment.
     """
-    assert expected == shop_address(address, {"a": "&"})
+    link = await _authorised(browser, address)
+    added = link.removeprefix(before).removesuffix(after)
+
+    assert f"{before}{added}{after}" == link
+    assert re.fullmatch("open_id=o[0-9a-f]{26}&code=[0-9a-f]{32}", added)
 
 
 async def test_an_order_without_a_summary_has_its_number_there(

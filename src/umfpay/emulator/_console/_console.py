@@ -8,29 +8,21 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
-from umfpay.emulator._console._csrf import MAX_FIELDS, FormGate
 from umfpay.emulator._console._customer import CustomerPages
-from umfpay.emulator._console._forms import Forms
+from umfpay.emulator._console._forms import MAX_FIELDS, FormGate, Forms
 from umfpay.emulator._console._lists import ListPages
 from umfpay.emulator._console._pages import (
+    LANGUAGES,
     Page,
     PageRefused,
     Renderer,
+    choose,
     other_language,
 )
-from umfpay.emulator._console._texts import LANGUAGES, choose
+from umfpay.emulator._control import Control
 from umfpay.emulator._gateway import Gateway
-from umfpay.emulator._messages import (
-    Answer,
-    NotHereError,
-    Refusal,
-    Request,
-    is_of_the_disk,
-    log_internal_error,
-)
-from umfpay.emulator._notifier import Notifier
+from umfpay.emulator._messages import Answer, Request, failure_of
 from umfpay.emulator._transitions import run_due
-from umfpay.errors import ConfigError
 
 
 _STYLE_PATH: Final = "/console/style.css"
@@ -55,13 +47,13 @@ class Console:
     Answers browsers.
     """
 
-    def __init__(self, gateway: Gateway, notifier: Notifier) -> None:
+    def __init__(self, gateway: Gateway, control: Control) -> None:
         self._gateway_state = gateway.gateway_state
         self._gate = FormGate()
         self._renderer = Renderer(self._gate.token)
         self._lists = ListPages(gateway)
         self._customer = CustomerPages(gateway.gateway_state)
-        self._forms = Forms(gateway, notifier, self._customer)
+        self._forms = Forms(gateway, control, self._customer)
 
     def serves(self, path: str) -> bool:
         """
@@ -86,17 +78,10 @@ class Console:
             answer = self._answer(request, query, language)
         except PageRefused as bad:
             answer = self._error_page(bad.status, bad.word, bad.detail, language)
-        except NotHereError as bad:
-            answer = self._error_page(bad.status, "", str(bad), language)
-        except Refusal as refusal:
-            answer = self._error_page(404, "", refusal.detail, language)
-        except ConfigError as error:
-            what = error.what.zh if language == "zh" else error.what.en
-            answer = self._error_page(400, "", what, language)
         except Exception as error:  # noqa: BLE001 (told)
-            log_internal_error(error, f"{request.method} {request.path}")
-            word = "no_books" if is_of_the_disk(error) else "own_bug"
-            answer = self._error_page(500, word, "", language)
+            failure = failure_of(error, f"{request.method} {request.path}")
+            detail = failure.zh if language == "zh" else failure.en
+            answer = self._error_page(failure.status, "", detail, language)
 
         if query.get("lang") in LANGUAGES:
             answer.headers["set-cookie"] = (

@@ -22,12 +22,11 @@ from umfpay.emulator._store import Document
 from umfpay.emulator._transitions import move
 
 
-WECHAT_METHODS: Final = ("WECHAT_WEB", "WECHAT_IN_APP", "WECHAT_H5")
-
 _SCAN_PATH: Final = re.compile(r"/scan/(PAY_[A-Z2-7]+)")
 _WECHAT_PATH: Final = re.compile(r"/wechat/pay/(?:wx)?([0-9]{16})")
 # As it stands in pay_info.package.
 _PREPAY_ID: Final = re.compile(r"(?:wx)?([0-9]{16})")
+_WECHAT_METHODS: Final = ("WECHAT_WEB", "WECHAT_IN_APP", "WECHAT_H5")
 _CASHIER_METHODS: Final = ("CREDIT_CARD", "DEBIT_CARD", "WECHAT_SCAN", "ALIPAY_SCAN")
 _MAX_SUMMARY_CHARACTERS: Final = 200
 
@@ -92,7 +91,7 @@ class CustomerPages:
     def _wechat(self, trace: str) -> Page | None:
         payment = self._by_trace(trace)
 
-        if payment is None or payment["method"] not in WECHAT_METHODS:
+        if payment is None or payment["method"] not in _WECHAT_METHODS:
             return None
 
         return _payment_page("wechat.html", payment)
@@ -155,6 +154,30 @@ class CustomerPages:
                 "back": shop_address(payment["ret_url"]),
             },
         )
+
+
+def customer_page(payment: Document) -> tuple[str, str] | None:
+    """
+    Return the word and address of the page where the customer pays, if there is one.
+    """
+    if payment["state"] != "WAIT_BUYER_PAY":
+        return None
+
+    if payment["interface"] != "SERVER_TO_SERVER":
+        bank = payment["interface"] == "DIRECT_TO_BANK"
+
+        return (
+            "bank_page" if bank else "cashier",
+            f"/upay/cbPluginPay.do?trace={payment['trace']}",
+        )
+
+    if payment["method"] in ("WECHAT_SCAN", "ALIPAY_SCAN"):
+        return "scan_page", f"/scan/{payment['id']}"
+
+    if payment["method"] in _WECHAT_METHODS:
+        return "wechat_page", f"/wechat/pay/{payment['trace']}"
+
+    return None
 
 
 def methods(payment: Document) -> tuple[str, ...]:

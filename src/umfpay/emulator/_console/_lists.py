@@ -11,12 +11,12 @@ from typing import Any, Final
 
 import attrs
 
-from umfpay.emulator._console._customer import WECHAT_METHODS
+from umfpay.emulator._console._customer import customer_page
 from umfpay.emulator._console._pages import Page
 from umfpay.emulator._faults import KINDS
 from umfpay.emulator._gateway import Gateway
 from umfpay.emulator._members import text
-from umfpay.emulator._settings import choices
+from umfpay.emulator._settings import EmulatorSettings
 from umfpay.emulator._store import Document
 from umfpay.emulator._transitions import verbs_of
 
@@ -71,7 +71,7 @@ class ListPages:
                 "payment": payment,
                 "name": _name(payment),
                 "verbs": verbs_of("payments", payment),
-                "door": _customer_page(payment),
+                "door": customer_page(payment),
                 "order": json.dumps(payment["order"], ensure_ascii=False, indent=2),
                 "other": self._gateway_state.merchants.is_other(payment["merchant"]),
                 "last_four": payment.get("card", {}).get("last_four", ""),
@@ -140,7 +140,8 @@ class ListPages:
                 "kinds": KINDS,
                 "rules": [attrs.asdict(rule) for rule in self._gateway.plan.rules],
                 "settings": [
-                    (name, value, choices(name)) for name, value in settings.items()
+                    (name, value, EmulatorSettings.choices(name))
+                    for name, value in settings.items()
                 ],
             },
         )
@@ -153,27 +154,3 @@ def _name(payment: Document) -> str:
     reference = text(payment["order"].get("mer_reference_id"))
 
     return reference[:_MAX_NAME_CHARACTERS] or str(payment["id"])
-
-
-def _customer_page(payment: Document) -> tuple[str, str] | None:
-    """
-    Return the word and address of the page where the customer pays, if there is one.
-    """
-    if payment["state"] != "WAIT_BUYER_PAY":
-        return None
-
-    if payment["interface"] != "SERVER_TO_SERVER":
-        bank = payment["interface"] == "DIRECT_TO_BANK"
-
-        return (
-            "bank_page" if bank else "cashier",
-            f"/upay/cbPluginPay.do?trace={payment['trace']}",
-        )
-
-    if payment["method"] in ("WECHAT_SCAN", "ALIPAY_SCAN"):
-        return "scan_page", f"/scan/{payment['id']}"
-
-    if payment["method"] in WECHAT_METHODS:
-        return "wechat_page", f"/wechat/pay/{payment['trace']}"
-
-    return None

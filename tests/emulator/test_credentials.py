@@ -12,7 +12,7 @@ import pytest
 
 from tests.openssl import openssl
 from umfpay import Config
-from umfpay.emulator._credentials import load_credentials, write_env, write_private
+from umfpay.emulator import Credentials
 from umfpay.errors import ConfigError
 
 
@@ -41,8 +41,8 @@ def test_the_second_start_finds_the_first_ones_keys(tmp_path):
     """
     Only their owner reads them, whatever the umask.
     """
-    first = load_credentials(tmp_path / "a" / "b", bits=1024)
-    again = load_credentials(tmp_path / "a" / "b", bits=2048)
+    first = Credentials.load(tmp_path / "a" / "b", bits=1024)
+    again = Credentials.load(tmp_path / "a" / "b", bits=2048)
     files = list((tmp_path / "a" / "b").iterdir())
 
     assert first.client_id == again.client_id
@@ -59,10 +59,8 @@ def test_a_shell_can_read_umf_env(keys, tmp_path):
     """
     Plain lines, absolute paths, for its owner only.
     """
-    path = write_env(
-        tmp_path,
-        load_credentials(keys.folder, bits=1024),
-        base_url="http://127.0.0.1:1/cberest/v1/",
+    path = Credentials.load(keys.folder).write_env(
+        tmp_path, base_url="http://127.0.0.1:1/cberest/v1/"
     )
     lines = dict(line.split("=", 1) for line in path.read_text().splitlines())
 
@@ -82,30 +80,30 @@ def test_a_folder_that_cannot_be_used_is_refused(keys, tmp_path):
 
     for place in (file, file / "below"):
         with pytest.raises(ConfigError, match="cannot be used"):
-            load_credentials(place, bits=1024)
+            Credentials.load(place, bits=1024)
 
     for name, content in (("a", "only-one"), ("b", "\u00e9 \u00e9"), ("c", "1 2 3")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "client.id").write_text(content)
 
         with pytest.raises(ConfigError, match=r"client\.id is damaged"):
-            load_credentials(tmp_path / name, bits=1024)
+            Credentials.load(tmp_path / name, bits=1024)
 
     (tmp_path / "a" / "client.id").write_text("1 2")
 
     with pytest.raises(ConfigError, match=r"ftp\.id: No such file"):
-        load_credentials(tmp_path / "a", bits=1024)
+        Credentials.load(tmp_path / "a", bits=1024)
 
     (tmp_path / "a" / "ftp.id").write_text("1 2")
 
     with pytest.raises(ConfigError, match=r"merchant\.key\.p8") as caught:
-        load_credentials(tmp_path / "a", bits=1024)
+        Credentials.load(tmp_path / "a", bits=1024)
 
     # It is no setting of anybody.
     assert "Take another --data" in caught.value.advice.en
 
     with pytest.raises(ConfigError, match=r"umf\.env"):
-        write_env(file, load_credentials(keys.folder, bits=1024), base_url="")
+        Credentials.load(keys.folder).write_env(file, base_url="")
 
 
 @pytest.mark.parametrize(
@@ -131,7 +129,7 @@ def test_a_file_that_is_not_what_it_was_is_named(
     shutil.copytree(keys.folder, data)
 
     if content == "elsewhere":
-        load_credentials(tmp_path / "other", bits=1024)
+        Credentials.load(tmp_path / "other", bits=1024)
         content = (tmp_path / "other" / name).read_bytes()
     elif isinstance(content, str):
         content = (data / content).read_bytes()
@@ -142,7 +140,7 @@ def test_a_file_that_is_not_what_it_was_is_named(
         (data / name).write_bytes(content)
 
     with pytest.raises(ConfigError, match=message):
-        load_credentials(data, bits=1024)
+        Credentials.load(data, bits=1024)
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a\rb", "a\x1bb", "a\x85b", "a\u2028b"])
@@ -151,7 +149,7 @@ def test_a_folder_that_umf_env_cannot_name_is_refused(tmp_path, name):
     A line end would break its lines; nothing is made there.
     """
     with pytest.raises(ConfigError, match="character") as caught:
-        load_credentials(tmp_path / name, bits=1024)
+        Credentials.load(tmp_path / name, bits=1024)
 
     assert name not in str(caught.value)
     assert [] == list(tmp_path.iterdir())
@@ -162,54 +160,55 @@ def test_a_folder_that_is_not_utf_8_is_refused(tmp_path):
     Settings are read as UTF-8.
     """
     with pytest.raises(ConfigError, match=r"udcff.*character"):
-        load_credentials(tmp_path / os.fsdecode(b"\xffdata"), bits=1024)
+        Credentials.load(tmp_path / os.fsdecode(b"\xffdata"), bits=1024)
 
 
 def test_a_folder_may_have_a_chinese_name(tmp_path):
     """
     And blanks in it.
     """
-    made = load_credentials(tmp_path / "数据 1\u3000", bits=1024)
-    env = write_env(tmp_path / "数据 1\u3000", made, base_url="http://127.0.0.1:1/")
+    made = Credentials.load(tmp_path / "数据 1\u3000", bits=1024)
+    env = made.write_env(tmp_path / "数据 1\u3000", base_url="http://127.0.0.1:1/")
 
     assert "数据 1\u3000/umf.cert.crt" in env.read_text("utf-8")
     assert made.client_id == Config.from_file(env).client_id
 
 
-def test_a_file_that_was_left_behind_lends_its_mode_to_nobody(tmp_path):
+def test_a_file_that_was_left_behind_lends_its_mode_to_nobody(keys, tmp_path):
     """
     Neither does a link lead elsewhere.
     """
     (tmp_path / "elsewhere").write_text("mine")
-    (tmp_path / "key.new").symlink_to(tmp_path / "elsewhere")
-    write_private(tmp_path / "key", b"secret")
+
+    for name in ("umf.env", "umf.env.new"):
+        (tmp_path / name).symlink_to(tmp_path / "elsewhere")
+
+    path = Credentials.load(keys.folder).write_env(tmp_path, base_url="http://x/")
 
     assert "mine" == (tmp_path / "elsewhere").read_text()
-    assert b"secret" == (tmp_path / "key").read_bytes()
-    assert 0o600 == stat.S_IMODE((tmp_path / "key").lstat().st_mode)
+    assert "UMF_CLIENT_SECRET" in path.read_text()
+    assert 0o600 == stat.S_IMODE(path.lstat().st_mode)
 
 
 def test_a_damaged_ftp_user_is_reported_by_its_name(tmp_path):
     """
     As every file of the folder.
     """
-    load_credentials(tmp_path, bits=1024)
+    Credentials.load(tmp_path, bits=1024)
     (tmp_path / "ftp.id").write_text("only-a-name\n")
 
     with pytest.raises(ConfigError, match=r"ftp\.id is damaged"):
-        load_credentials(tmp_path, bits=1024)
+        Credentials.load(tmp_path, bits=1024)
 
 
 def test_umf_env_says_nothing_of_an_ftp_server_that_does_not_run(keys, tmp_path):
     """
     Five lines without one, ten with one.
     """
-    made = load_credentials(keys.folder, bits=1024)
+    made = Credentials.load(keys.folder, bits=1024)
     url = "http://127.0.0.1:1/cberest/v1/"
-    without = write_env(tmp_path, made, base_url=url).read_text()
-    having = write_env(
-        tmp_path, made, base_url=url, ftp=("127.0.0.1", 2121)
-    ).read_text()
+    without = made.write_env(tmp_path, base_url=url).read_text()
+    having = made.write_env(tmp_path, base_url=url, ftp=("127.0.0.1", 2121)).read_text()
 
     assert "FTP" not in without
     assert 5 == len(without.splitlines())
