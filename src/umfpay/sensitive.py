@@ -292,41 +292,45 @@ def hides_arguments(cls: type[ClassT]) -> type[ClassT]:
     is the object itself, half made. The metadata of its members tell how: ``hidden``
     is `Secret` or `Private` (``strip`` is False where blanks count), ``path`` is True
     where a path may be an address by mistake, ``kinds`` are the classes of what is no
-    plain value, ``members`` those of what a sequence holds. A misspelt name hides its
-    value too.
+    plain value, ``members`` those of what a sequence holds; ``hide`` is a function that
+    does it. A misspelt name hides its value too.
     """
-    fields = {
-        field.name: field.metadata
-        for field in attrs.fields(cls)  # type: ignore[arg-type]  # it is decorated
-    }
     make = cls.__init__
 
     @functools.wraps(make)
     def init(self: Any, **members: Any) -> None:
-        # No local of the loop holds a value.
-        for name in list(members):
-            metadata = fields.get(name, _MISSPELT_NAMES)
-
-            if "hidden" in metadata:
-                members[name] = hide(
-                    members[name],
-                    metadata["hidden"],
-                    strip=metadata.get("strip", True),
-                )
-            elif "path" in metadata:
-                members[name] = hidden_path(members[name])
-            elif "kinds" in metadata:
-                members[name] = fitting(members[name], *metadata["kinds"])
-            elif "members" in metadata:
-                members[name] = _fitting_members(members[name], metadata["members"])
-            elif not _is_plain(members[name]):
-                members[name] = Unfit(members[name])
-
+        hide_members(cls, members)
         make(self, **members)
 
     cls.__init__ = init  # type: ignore[method-assign]
 
     return shows_itself_half_made(cls)
+
+
+def hide_members(cls: type[Any], members: dict[str, Any]) -> None:
+    """
+    Hide what is given for *members* of *cls*, in their place; see `hides_arguments`.
+    """
+    fields = {field.name: field.metadata for field in attrs.fields(cls)}
+
+    # No local of the loop holds a value.
+    for name in list(members):
+        metadata = fields.get(name, _MISSPELT_NAMES)
+
+        if "hide" in metadata:
+            members[name] = metadata["hide"](members[name])
+        elif "hidden" in metadata:
+            members[name] = hide(
+                members[name], metadata["hidden"], strip=metadata.get("strip", True)
+            )
+        elif "path" in metadata:
+            members[name] = hidden_path(members[name])
+        elif "kinds" in metadata:
+            members[name] = fitting(members[name], *metadata["kinds"])
+        elif "members" in metadata:
+            members[name] = _fitting_members(members[name], metadata["members"])
+        elif not _is_plain(members[name]):
+            members[name] = Unfit(members[name])
 
 
 def shows_itself_half_made(cls: type[ClassT]) -> type[ClassT]:

@@ -2,7 +2,7 @@
 Settings of a session: checked when made, before any network is used.
 """
 
-from umfpay.config._addresses import is_loopback
+from umfpay.config._addresses import Environment, is_loopback, merchant_id
 from umfpay.config._checks import no_config
 from umfpay.config._config import (
     Config,
@@ -10,9 +10,7 @@ from umfpay.config._config import (
     ResponseVerifier,
     UnsignedResponses,
 )
-from umfpay.config._environment import Environment
-from umfpay.config._merchants import merchant_id
-from umfpay.config._paths import existing_file, file_path
+from umfpay.config._files import existing_file, file_path
 
 
 __all__ = [

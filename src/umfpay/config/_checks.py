@@ -1,34 +1,36 @@
 """
-Validation: one check (attrs converter) for each setting.
+Validation: what each setting takes (attrs converters and validators).
+
+A converter brings a value into its form; a validator names the setting that is wrong.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, Final, get_args
 
-from umfpay.config._environment import Environment
+import attrs
+
 from umfpay.errors import ConfigError, Text
-from umfpay.sensitive import (
-    Secret,
-    Unfit,
-    concealed,
-    kind_of,
-    looks_like_address,
-)
+from umfpay.sensitive import Secret, Unfit, concealed, kind_of, looks_like_address
 
 
 if TYPE_CHECKING:
     from umfpay.protocol import PrivateKey, PublicKey
 
 
-def client_id(value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ConfigError.of("client_id", "it is empty", "为空")
+KeySource = str | bytes | os.PathLike[str]
 
-    return value.strip()
+_FLAG_OF_WORD: Final = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "0": False,
+    "false": False,
+    "no": False,
+}
 
 
 def no_config(given: Any) -> ConfigError:
@@ -37,9 +39,10 @@ def no_config(given: Any) -> ConfigError:
     """
     kind = given.__name__ if isinstance(given, type) else type(given).__name__
 
-    return ConfigError(
-        f"config: a Config is needed, not {kind}.",
-        f"config：需要 Config 对象，而不是 {kind}。",
+    return ConfigError.of(
+        "config",
+        f"a Config is needed, not {kind}",
+        f"需要 Config 对象，而不是 {kind}",
         advice=Text(
             'Give Config.from_file("umf.env"), Config.from_env() or Config(...).',
             '请传入 Config.from_file("umf.env")、Config.from_env() 或 Config(...)。',
@@ -47,14 +50,14 @@ def no_config(given: Any) -> ConfigError:
     )
 
 
-def hidden(name: str, value: object) -> Secret | None:
+def missing_error(name: str) -> ConfigError:
     """
-    Return *value*, which `concealed()` gave, if it was text.
+    Return the error for a setting that is needed.
     """
-    if value is None or isinstance(value, Secret):
-        return value
+    return ConfigError.of(name, "it is missing or empty", "缺失或为空")
 
-    raise ConfigError.of(name, "it must be text", "必须是文本")
+
+# How an argument is hidden before anything can fail: see `umfpay.sensitive.hides_arguments`.
 
 
 def hidden_address(value: object) -> object:
@@ -75,23 +78,6 @@ def hidden_address(value: object) -> object:
     return value
 
 
-def token_store(value: Any) -> Any:
-    """
-    Return what `hidden_address()` gave; whether it can be a store is told when it is
-    opened.
-    """
-    if isinstance(value, Unfit):
-        raise ConfigError.of(
-            "token_store",
-            f'"auto", "memory", a path, an address, a Database or a TokenStore object is'
-            f" wanted, not {kind_of(value)}",
-            f'应为 "auto"、"memory"、路径、地址、Database 或 TokenStore 对象，'
-            f"而不是 {kind_of(value)}",
-        )
-
-    return value
-
-
 def hidden_key(value: object) -> object:
     """
     Return *value* in a form that a traceback may show: key text goes into a closure.
@@ -103,72 +89,86 @@ def hidden_key(value: object) -> object:
     return Unfit(value) if isinstance(value, Collection) else value
 
 
-def merchant_key(
-    value: Any, *, passphrase: Secret | None, signer: object
-) -> PrivateKey | None:
-    from umfpay.protocol import PrivateKey
-
-    if value is None and signer is not None:
-        return None
-
-    if isinstance(value, PrivateKey):
-        return value
-
-    if isinstance(value, os.PathLike):
-        return PrivateKey.load(value, passphrase=passphrase)
-
-    if not callable(value):
-        raise ConfigError.of("merchant_key", "it is missing or empty", "缺失或为空")
-
-    return PrivateKey.load(value(), passphrase=passphrase)
-
-
-def key_pair(
-    private_key: PrivateKey | None, public_keys: tuple[PublicKey, ...]
-) -> None:
-    from umfpay.protocol import check_key_pair
-
-    if private_key is not None:
-        check_key_pair(private_key, public_keys)
-
-
-_CONCEALED_SETTINGS: Final = (
-    "client_secret",
-    "merchant_key_passphrase",
-    "base_url",
-    "notify_url",
-    "ret_url",
-    "proxy",
-)
-
-
-# Where an address or a key may be given by mistake.
-_HIDDEN_PATHS: Final = (
-    "ca_file",
-    "client_certificate",
-    "client_certificate_key",
-    "environment",
-    "token_store",
-)
-
-
-def hide_secrets(settings: dict[str, Any]) -> None:
+def as_given(value: object) -> object:
     """
-    Replace secret text in *settings*, so that no frame shows it when a check fails.
+    Return *value*: there is nothing to hide.
     """
-    if "merchant_key" in settings:
-        settings["merchant_key"] = hidden_key(settings.pop("merchant_key"))
-
-    for name in _CONCEALED_SETTINGS:
-        if name in settings:
-            settings[name] = concealed(settings.pop(name))
-
-    for name in _HIDDEN_PATHS:
-        if isinstance(settings.get(name), str):
-            settings[name] = Secret(settings.pop(name))
+    return value
 
 
-def gateway_certificate(value: object) -> tuple[PublicKey, ...]:
+def stripped(value: str) -> Any:
+    """
+    Return text without blanks around it, and anything else as it is.
+    """
+    return value.strip() if isinstance(value, str) else value
+
+
+def optional_stripped(value: str | None) -> Any:
+    """
+    Return what `stripped()` does, or None.
+    """
+    return None if value is None else stripped(value)
+
+
+def secret(value: Secret | str) -> Any:
+    """
+    Return text as a `Secret`.
+    """
+    return concealed(value)
+
+
+def optional_secret(value: Secret | str | None) -> Any:
+    """
+    Return text as a `Secret`, or None.
+    """
+    return concealed(value)
+
+
+def key_source(value: KeySource | PrivateKey | None) -> Any:
+    """
+    Return *value*; it is loaded with its passphrase.
+    """
+    return value
+
+
+def number(value: float) -> float:
+    """
+    Return *value*, which may be text, as a number; NaN if it is none.
+    """
+    try:
+        return math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+
+
+def whole_number(value: int) -> int:
+    """
+    Return *value*, which may be text, as a whole number; 0 if it is none.
+    """
+    try:
+        return 0 if isinstance(value, bool) else int(value)
+    except (TypeError, ValueError, OverflowError):
+        return 0
+
+
+def truth(value: bool) -> Any:  # noqa: FBT001 (attrs gives it alone)
+    """
+    Return *value*, which may be a word, as True or False; as it is if it is neither.
+    """
+    word = value.strip().lower() if isinstance(value, str) else ""
+
+    return _FLAG_OF_WORD.get(word, value)
+
+
+def gateway_certificate(
+    value: KeySource | PublicKey | Sequence[KeySource | PublicKey],
+) -> tuple[PublicKey, ...]:
+    """
+    Load the certificates of the gateway.
+
+    Raises:
+        ConfigError: There is none, or one cannot be read.
+    """
     from umfpay.protocol import PublicKey
 
     sources: Sequence[object]
@@ -192,108 +192,131 @@ def gateway_certificate(value: object) -> tuple[PublicKey, ...]:
     return tuple(PublicKey.load(source) for source in sources)  # type: ignore[arg-type]
 
 
-def environment(value: object) -> Environment | None:
-    if value is None or isinstance(value, Environment):
-        return value
-
-    try:
-        return Environment[str(value).strip().upper()]
-    except KeyError:
-        names = ", ".join(Environment.__members__)
-        raise ConfigError.of(
-            "environment", f"it must be one of {names}", f"必须是 {names} 之一"
-        ) from None
-
-
-def seconds(name: str, value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
-
-    if isinstance(value, bool) or not math.isfinite(number) or number <= 0:
-        raise ConfigError.of(name, "it must be seconds above 0", "必须是大于 0 的秒数")
-
-    return number
-
-
-def count(name: str, value: Any) -> int:
-    try:
-        number = int(value)
-    except (TypeError, ValueError, OverflowError):
-        number = 0
-
-    if isinstance(value, bool) or number < 1:
-        raise ConfigError.of(name, "it must be a number above 0", "必须是大于 0 的整数")
-
-    return int(number)
-
-
-def one_of(name: str, value: Any, allowed: Any) -> Any:
+def merchant_key(
+    source: Any,
+    *,
+    passphrase: Secret | None,
+    signer: object,
+    public_keys: tuple[PublicKey, ...],
+) -> PrivateKey | None:
     """
-    Return *value* when it is one of the words of the literal type *allowed*.
+    Load the merchant's key from what `hidden_key()` gave; None with a *signer* instead.
+
+    Raises:
+        ConfigError: It cannot be read, or is the key of one of *public_keys*.
     """
-    words: tuple[str, ...] = get_args(allowed)
+    from umfpay.protocol import PrivateKey, check_key_pair
 
-    if value not in words:
-        listed = ", ".join(words)
-        raise ConfigError.of(
-            name, f"it must be one of {listed}", f"必须是 {listed} 之一"
-        )
-
-    return value
-
-
-_FLAG_OF_WORD: Final = {
-    "1": True,
-    "true": True,
-    "yes": True,
-    "0": False,
-    "false": False,
-    "no": False,
-}
-
-
-def flag(name: str, value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-
-    if isinstance(value, str) and value.strip().lower() in _FLAG_OF_WORD:
-        return _FLAG_OF_WORD[value.strip().lower()]
-
-    raise ConfigError.of(name, "it must be true or false", "必须是 true 或 false")
-
-
-def function(name: str, value: Any) -> Any:
-    """
-    Return *value* when it can be called, or is None.
-    """
-    if value is not None and not callable(value):
-        raise ConfigError.of(name, "it must be a function", "必须是函数")
-
-    return value
-
-
-def signer(value: Any) -> Any:
-    """
-    Return *value* when it can sign, by a call or a method of that name, or is None.
-    """
-    return value if hasattr(value, "sign") else function("signer", value)
-
-
-def header_text(name: str, value: object) -> str | None:
-    """
-    Return *value* when a header can hold it: printable ASCII.
-    """
-    if value is None:
+    if source is None and signer is not None:
         return None
 
-    if isinstance(value, str) and value.strip():
-        text = value.strip()
+    if isinstance(source, PrivateKey):
+        key = source
+    elif isinstance(source, os.PathLike):
+        key = PrivateKey.load(source, passphrase=passphrase)
+    elif callable(source):
+        key = PrivateKey.load(source(), passphrase=passphrase)
+    else:
+        raise missing_error("merchant_key")
 
-        if text.isascii() and text.isprintable():
-            return text
+    check_key_pair(key, public_keys)
 
-    raise ConfigError.of(
-        name, "it must be text of ASCII characters", "必须是 ASCII 字符组成的文本"
-    )
+    return key
+
+
+def is_text(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, str) or not value:
+        raise ConfigError.of(field.name, "it is empty", "为空")
+
+
+def is_secret(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not isinstance(value, Secret):
+        raise ConfigError.of(field.name, "it must be text", "必须是文本")
+
+
+def is_needed_secret(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    is_secret(_, field, value)
+
+    if not value:
+        raise missing_error(field.name)
+
+
+def is_token_store(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    """
+    Whether it can be a store is told when it is opened.
+    """
+    if isinstance(value, Unfit):
+        raise ConfigError.of(
+            field.name,
+            f'"auto", "memory", a path, an address, a Database or a TokenStore object is'
+            f" wanted, not {kind_of(value)}",
+            f'应为 "auto"、"memory"、路径、地址、Database 或 TokenStore 对象，'
+            f"而不是 {kind_of(value)}",
+        )
+
+
+def is_seconds(_: object, field: attrs.Attribute[Any], value: float) -> None:
+    if not math.isfinite(value) or value <= 0:
+        raise ConfigError.of(
+            field.name, "it must be seconds above 0", "必须是大于 0 的秒数"
+        )
+
+
+def is_count(_: object, field: attrs.Attribute[Any], value: int) -> None:
+    if value < 1:
+        raise ConfigError.of(
+            field.name, "it must be a number above 0", "必须是大于 0 的整数"
+        )
+
+
+def is_truth(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, bool):
+        raise ConfigError.of(
+            field.name, "it must be true or false", "必须是 true 或 false"
+        )
+
+
+def is_one_of(allowed: Any) -> Callable[[object, attrs.Attribute[Any], object], None]:
+    """
+    Return the validator for the words of the literal type *allowed*.
+    """
+    words: tuple[str, ...] = get_args(allowed)
+    listed = ", ".join(words)
+
+    def validate(_: object, field: attrs.Attribute[Any], value: object) -> None:
+        if value not in words:
+            raise ConfigError.of(
+                field.name, f"it must be one of {listed}", f"必须是 {listed} 之一"
+            )
+
+    return validate
+
+
+def is_function(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not callable(value):
+        raise ConfigError.of(field.name, "it must be a function", "必须是函数")
+
+
+def is_signer(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    """
+    It can sign, by a call or a method of that name.
+    """
+    if not hasattr(value, "sign"):
+        is_function(_, field, value)
+
+
+def is_header_text(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    """
+    A header can hold it: printable ASCII.
+    """
+    if value is None:
+        return
+
+    if not (
+        isinstance(value, str) and value and value.isascii() and value.isprintable()
+    ):
+        raise ConfigError.of(
+            field.name,
+            "it must be text of ASCII characters",
+            "必须是 ASCII 字符组成的文本",
+        )

@@ -10,21 +10,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import attrs
+from attrs import field
 
 from umfpay.config import _addresses as addresses
 from umfpay.config import _checks as checks
-from umfpay.config import _sources as sources
-from umfpay.config._environment import Environment
-from umfpay.config._paths import existing_file
+from umfpay.config import _files as files
+from umfpay.config._addresses import Environment
 from umfpay.errors import ConfigError
-from umfpay.sensitive import Secret, concealed, hidden_path
+from umfpay.sensitive import (
+    Secret,
+    concealed,
+    hidden_path,
+    hide_members,
+    hides_arguments,
+)
 
 
 if TYPE_CHECKING:
     from umfpay.protocol import PrivateKey, PublicKey
 
 
-KeySource = str | bytes | os.PathLike[str]
 RequestSigner = Callable[[bytes], Awaitable[str]]
 ResponseVerifier = Callable[[bytes, str, Sequence["PublicKey"]], bool]
 UnsignedResponses = Literal["refuse", "accept"]
@@ -36,7 +41,16 @@ RiskNames = Literal["docs", "sdk"]
 QuantityNames = Literal["quantity", "both"]
 
 
-@attrs.frozen(kw_only=True, init=False, repr=False)
+# How an argument is hidden before a traceback can show it.
+_SECRET: Final = {"hide": concealed}
+_ADDRESS: Final = {"hide": checks.hidden_address}
+_KEY: Final = {"hide": checks.hidden_key}
+_PATH: Final = {"hide": hidden_path}
+_SHOWN: Final = {"hide": checks.as_given}
+
+
+@hides_arguments
+@attrs.frozen(kw_only=True, repr=False)
 class Config:
     """
     Everything that a session needs to know. Reads key files; never the network.
@@ -81,145 +95,133 @@ class Config:
         ConfigError: Names the setting and what to do.
     """
 
-    client_id: str
-    client_secret: Secret
-    merchant_key: PrivateKey | None
-    gateway_certificate: tuple[PublicKey, ...]
-    environment: Environment | None
-    base_url: str
-    token_store: Any  # a TokenStore has no home below this room
-    token_timeout: float
-    notify_url: str | None
-    ret_url: str | None
-    deadline: float
-    timeout: float
-    connect_timeout: float
-    max_connections: int
-    proxy: Secret | None
-    ca_file: Path | None
-    client_certificate: Path | None
-    client_certificate_key: Path | None
-    unsigned_responses: UnsignedResponses
-    response_signatures: ResponseSignatures
-    response_verifier: ResponseVerifier | None
-    signer: RequestSigner | None
-    rsa_backend: RSABackend
-    glued_bearer: bool
-    sealing_charset: SealingCharset
-    refund_body: RefundBody
-    risk_names: RiskNames
-    quantity_names: QuantityNames
-    accept_language: str | None
+    client_id: str = field(converter=checks.stripped, validator=checks.is_text)
+    client_secret: Secret = field(
+        converter=checks.secret, validator=checks.is_needed_secret, metadata=_SECRET
+    )
+    # It is forgotten when the key is read.
+    merchant_key_passphrase: Secret | None = field(
+        default=None,
+        converter=checks.optional_secret,
+        validator=checks.is_secret,
+        metadata=_SECRET,
+    )
+    merchant_key: PrivateKey | None = field(
+        default=None, converter=checks.key_source, metadata=_KEY
+    )
+    gateway_certificate: tuple[PublicKey, ...] = field(
+        converter=checks.gateway_certificate, metadata=_SHOWN
+    )
+    environment: Environment | None = field(
+        default=None,
+        converter=addresses.environment,
+        validator=addresses.is_environment,
+        metadata=_ADDRESS,
+    )
+    base_url: str = field(
+        default=None, converter=checks.optional_secret, metadata=_SECRET
+    )
+    # Any: a TokenStore has no home below this room.
+    token_store: Any = field(
+        default="auto", validator=checks.is_token_store, metadata=_ADDRESS
+    )
+    token_timeout: float = field(
+        default=10.0, converter=checks.number, validator=checks.is_seconds
+    )
+    notify_url: str | None = field(
+        default=None,
+        converter=addresses.web_address,
+        validator=addresses.is_web_address,
+        metadata=_SECRET,
+    )
+    ret_url: str | None = field(
+        default=None,
+        converter=addresses.web_address,
+        validator=addresses.is_web_address,
+        metadata=_SECRET,
+    )
+    deadline: float = field(
+        default=30.0, converter=checks.number, validator=checks.is_seconds
+    )
+    timeout: float = field(
+        default=10.0, converter=checks.number, validator=checks.is_seconds
+    )
+    connect_timeout: float = field(
+        default=5.0, converter=checks.number, validator=checks.is_seconds
+    )
+    max_connections: int = field(
+        default=100, converter=checks.whole_number, validator=checks.is_count
+    )
+    proxy: Secret | None = field(
+        default=None,
+        converter=checks.optional_secret,
+        validator=addresses.is_proxy,
+        metadata=_SECRET,
+    )
+    ca_file: Path | None = field(
+        default=None, converter=files.file, validator=files.is_file, metadata=_PATH
+    )
+    client_certificate: Path | None = field(
+        default=None, converter=files.file, validator=files.is_file, metadata=_PATH
+    )
+    client_certificate_key: Path | None = field(
+        default=None, converter=files.file, validator=files.is_file, metadata=_PATH
+    )
+    unsigned_responses: UnsignedResponses = field(
+        default="refuse", validator=checks.is_one_of(UnsignedResponses)
+    )
+    response_signatures: ResponseSignatures = field(
+        default="enforce", validator=checks.is_one_of(ResponseSignatures)
+    )
+    response_verifier: ResponseVerifier | None = field(
+        default=None, validator=checks.is_function, metadata=_SHOWN
+    )
+    signer: RequestSigner | None = field(
+        default=None, validator=checks.is_signer, metadata=_SHOWN
+    )
+    rsa_backend: RSABackend = field(
+        default="auto", validator=checks.is_one_of(RSABackend)
+    )
+    glued_bearer: bool = field(
+        default=False, converter=checks.truth, validator=checks.is_truth
+    )
+    sealing_charset: SealingCharset = field(
+        default="utf-8", validator=checks.is_one_of(SealingCharset)
+    )
+    refund_body: RefundBody = field(
+        default="refund_info", validator=checks.is_one_of(RefundBody)
+    )
+    risk_names: RiskNames = field(default="docs", validator=checks.is_one_of(RiskNames))
+    quantity_names: QuantityNames = field(
+        default="quantity", validator=checks.is_one_of(QuantityNames)
+    )
+    accept_language: str | None = field(
+        default=None,
+        converter=checks.optional_stripped,
+        validator=checks.is_header_text,
+    )
 
-    def __init__(
-        self,
-        *,
-        client_id: str,
-        client_secret: Secret | str,
-        gateway_certificate: KeySource | PublicKey | Sequence[KeySource | PublicKey],
-        merchant_key: KeySource | PrivateKey | None = None,
-        merchant_key_passphrase: Secret | str | None = None,
-        environment: Environment | str | None = None,
-        base_url: str | None = None,
-        token_store: Any = "auto",  # noqa: S107 (a place, not a password)
-        token_timeout: float = 10.0,
-        notify_url: str | None = None,
-        ret_url: str | None = None,
-        deadline: float = 30.0,
-        timeout: float = 10.0,
-        connect_timeout: float = 5.0,
-        max_connections: int = 100,
-        proxy: Secret | str | None = None,
-        ca_file: str | os.PathLike[str] | None = None,
-        client_certificate: str | os.PathLike[str] | None = None,
-        client_certificate_key: str | os.PathLike[str] | None = None,
-        unsigned_responses: UnsignedResponses = "refuse",
-        response_signatures: ResponseSignatures = "enforce",
-        response_verifier: ResponseVerifier | None = None,
-        signer: RequestSigner | None = None,
-        rsa_backend: RSABackend = "auto",
-        glued_bearer: bool = False,
-        sealing_charset: SealingCharset = "utf-8",
-        refund_body: RefundBody = "refund_info",
-        risk_names: RiskNames = "docs",
-        quantity_names: QuantityNames = "quantity",
-        accept_language: str | None = None,
-    ) -> None:
-        # An argument is a local of the frame that a traceback shows: hide these first.
-        client_secret = concealed(client_secret)
-        merchant_key_passphrase = concealed(merchant_key_passphrase)
-        base_url = concealed(base_url)
-        token_store = checks.hidden_address(token_store)
-        environment = checks.hidden_address(environment)  # type: ignore[assignment]
-        ca_file = hidden_path(ca_file)
-        client_certificate = hidden_path(client_certificate)
-        client_certificate_key = hidden_path(client_certificate_key)
-        notify_url = concealed(notify_url)
-        ret_url = concealed(ret_url)
-        proxy = concealed(proxy)
-        key = checks.hidden_key(merchant_key)
-        del merchant_key
-        secret = checks.hidden("client_secret", client_secret)
-        passphrase = checks.hidden("merchant_key_passphrase", merchant_key_passphrase)
-
-        if client_certificate_key is not None and client_certificate is None:
+    def __attrs_post_init__(self) -> None:
+        if self.client_certificate_key is not None and self.client_certificate is None:
             raise ConfigError.of(
                 "client_certificate_key",
                 "it is of no use without client_certificate",
                 "需要与 client_certificate 一起使用",
             )
 
-        if not secret:
-            raise ConfigError.of(
-                "client_secret", "it is missing or empty", "缺失或为空"
-            )
+        made = {
+            "base_url": addresses.base_url(self.base_url, environment=self.environment),
+            "merchant_key": checks.merchant_key(
+                self.merchant_key,
+                passphrase=self.merchant_key_passphrase,
+                signer=self.signer,
+                public_keys=self.gateway_certificate,
+            ),
+            "merchant_key_passphrase": None,
+        }
 
-        chosen = checks.environment(environment)
-        private_key = checks.merchant_key(key, passphrase=passphrase, signer=signer)
-        public_keys = checks.gateway_certificate(gateway_certificate)
-        checks.key_pair(private_key, public_keys)
-
-        self.__attrs_init__(
-            client_id=checks.client_id(client_id),
-            client_secret=secret,
-            merchant_key=private_key,
-            gateway_certificate=public_keys,
-            environment=chosen,
-            base_url=addresses.base_url(base_url, environment=chosen),
-            token_store=checks.token_store(token_store),
-            token_timeout=checks.seconds("token_timeout", token_timeout),
-            notify_url=addresses.web_address("notify_url", notify_url),
-            ret_url=addresses.web_address("ret_url", ret_url),
-            deadline=checks.seconds("deadline", deadline),
-            timeout=checks.seconds("timeout", timeout),
-            connect_timeout=checks.seconds("connect_timeout", connect_timeout),
-            max_connections=checks.count("max_connections", max_connections),
-            proxy=addresses.proxy(proxy),
-            ca_file=existing_file("ca_file", ca_file),
-            client_certificate=existing_file("client_certificate", client_certificate),
-            client_certificate_key=existing_file(
-                "client_certificate_key", client_certificate_key
-            ),
-            unsigned_responses=checks.one_of(
-                "unsigned_responses", unsigned_responses, UnsignedResponses
-            ),
-            response_signatures=checks.one_of(
-                "response_signatures", response_signatures, ResponseSignatures
-            ),
-            response_verifier=checks.function("response_verifier", response_verifier),
-            signer=checks.signer(signer),
-            rsa_backend=checks.one_of("rsa_backend", rsa_backend, RSABackend),
-            glued_bearer=checks.flag("glued_bearer", glued_bearer),
-            sealing_charset=checks.one_of(
-                "sealing_charset", sealing_charset, SealingCharset
-            ),
-            refund_body=checks.one_of("refund_body", refund_body, RefundBody),
-            risk_names=checks.one_of("risk_names", risk_names, RiskNames),
-            quantity_names=checks.one_of(
-                "quantity_names", quantity_names, QuantityNames
-            ),
-            accept_language=checks.header_text("accept_language", accept_language),
-        )
+        for name, value in made.items():
+            object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
         # A traceback may show a Config that a check has just refused to finish.
@@ -249,7 +251,7 @@ class Config:
         Raises:
             ConfigError: Names the variable that is missing or wrong.
         """
-        values = sources.from_environ(
+        values = files.from_environ(
             os.environ if environ is None else environ,
             prefix=prefix,
             names=_TEXT_SETTINGS,
@@ -269,7 +271,7 @@ class Config:
         Raises:
             ConfigError: Names the file, or the setting that is missing or wrong.
         """
-        values = sources.from_file(Path(path), names=_TEXT_SETTINGS)
+        values = files.from_file(Path(path), names=_TEXT_SETTINGS)
 
         return cls._from_text(values, changes, named=lambda name: f"{path}: {name}")
 
@@ -281,8 +283,10 @@ class Config:
         *,
         named: Callable[[str], str],
     ) -> Self:
+        following = values.pop("gateway_certificate_next", None)
+
         for settings in (values, changes):
-            checks.hide_secrets(settings)
+            hide_members(cls, settings)
 
         unknown = (values.keys() - _TEXT_SETTINGS) | (changes.keys() - _SETTING_NAMES)
 
@@ -292,16 +296,13 @@ class Config:
             changes.clear()
             raise ConfigError.of(named(min(unknown)), "no such setting", "没有此设置")
 
-        following = values.pop("gateway_certificate_next", None)
         values = {**values, **changes}
 
         for name in _NEEDED_SETTINGS:
             if values.get(name) in (None, "") and not (
                 name == "merchant_key" and values.get("signer")
             ):
-                raise ConfigError.of(
-                    named(name), "it is missing or empty", "缺失或为空"
-                )
+                raise checks.missing_error(named(name))
 
         if following is not None and "gateway_certificate" not in changes:
             values["gateway_certificate"] = [values["gateway_certificate"], following]
@@ -315,10 +316,7 @@ _NEEDED_SETTINGS: Final = (
     "merchant_key",
     "gateway_certificate",
 )
-_SETTING_NAMES: Final = {
-    *(field.name for field in attrs.fields(Config)),
-    "merchant_key_passphrase",
-}
+_SETTING_NAMES: Final = {one.name for one in attrs.fields(Config)}
 _TEXT_SETTINGS: Final = {*_SETTING_NAMES, "gateway_certificate_next"} - {
     "response_verifier",
     "signer",
