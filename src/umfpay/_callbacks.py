@@ -7,10 +7,11 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
-from umfpay.errors import ConfigError
+from umfpay.errors import ConfigError, UMFError, without_traceback
 
 
 _T = TypeVar("_T")
@@ -122,3 +123,27 @@ def _is_async(callback: Any) -> bool:
     return inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(
         type(callback).__call__
     )
+
+
+@contextmanager
+def translate_errors(
+    translated: Callable[[BaseException], Exception],
+    *,
+    passing: tuple[type[Exception], ...] = (UMFError,),
+) -> Iterator[None]:
+    """
+    Raise what *translated* makes of an error of the user's hook (signer, verifier,
+    transport), but for those that pass as they are.
+
+    A context manager, or the decorator of a hook that is called. The hook's own error is
+    the cause, without the frames, which hold bodies and tokens.
+    """
+    try:
+        yield
+    except passing:
+        raise
+    except (Exception, asyncio.CancelledError) as error:
+        if isinstance(error, asyncio.CancelledError) and was_cancelled():
+            raise
+
+        raise translated(error) from without_traceback(error)

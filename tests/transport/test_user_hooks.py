@@ -11,10 +11,10 @@ import traceback
 import httpx
 import pytest
 
+from umfpay._callbacks import translate_errors
 from umfpay.errors import ConfigError, TransportError, call_errors
 from umfpay.transport import Effect, Failure, HTTPExchangeError, HTTPXAdapter
 from umfpay.transport._signing import sign
-from umfpay.transport._user_hooks import translate_errors
 
 
 ERRORS = [ValueError, OSError, TimeoutError, KeyError, asyncio.CancelledError]

@@ -22,8 +22,7 @@ from umfpay.transport import (
     Effect,
     classify,
 )
-from umfpay.transport._authorizing import is_token_refused
-from umfpay.transport._retrying import is_busy
+from umfpay.transport._retrying import is_busy, is_token_refused
 
 
 FORGED = b'{"meta":{"sign":"AAAA","ret_msg":"x","ret_code":"%s"},"payment":{}}'

@@ -18,11 +18,6 @@ from contextlib import asynccontextmanager
 from typing import Any, Self, TypeVar, Unpack
 
 from umfpay import _codec
-from umfpay._session._address import (
-    MAX_URL_CHARACTERS,
-    base_address,
-    encoded_address,
-)
 from umfpay._session._binding import Binding
 from umfpay._session._call_end import CallReport, error_of, record_end, report_of
 from umfpay._session._transport_setting import refused_transport, warn_if_respx
@@ -45,6 +40,7 @@ from umfpay.resources import (
 from umfpay.sensitive import Sealed, Secret
 from umfpay.transport import (
     GOOD_VERDICT,
+    MAX_URL_CHARACTERS,
     WRITE_EFFECTS,
     Call,
     CallEnd,
@@ -53,7 +49,9 @@ from umfpay.transport import (
     CallVerdict,
     Edge,
     HTTPXTransport,
+    base_address,
     classify,
+    encoded_address,
 )
 from umfpay.transport import Download as VerifiedDownload
 

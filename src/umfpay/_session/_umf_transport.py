@@ -10,7 +10,6 @@ from urllib.parse import parse_qsl
 
 import httpx
 
-from umfpay._session._address import base_address
 from umfpay._session._session import UMFSession
 from umfpay._session._transport_setting import refused_transport
 from umfpay.errors import (
@@ -27,6 +26,7 @@ from umfpay.transport import (
     HTTPXAdapter,
     HTTPXTransport,
     RawBody,
+    base_address,
     family_of,
 )
 

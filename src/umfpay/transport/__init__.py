@@ -5,6 +5,14 @@ The pipeline of a call (middleware) and its edges: our connections, or httpx.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from umfpay.transport._addresses import (
+    DEFAULT_PORTS,
+    MAX_URL_CHARACTERS,
+    Origin,
+    base_address,
+    encoded_address,
+    origin_of,
+)
 from umfpay.transport._call import (
     LIST_LIMIT,
     RESERVED_HEADERS,
@@ -25,7 +33,6 @@ from umfpay.transport._exchange import (
     HTTPExchangeError,
 )
 from umfpay.transport._httpx_adapter import HTTPXAdapter, HTTPXTransport, family_of
-from umfpay.transport._origin import DEFAULT_PORTS, Origin, origin_of
 from umfpay.transport._outcome import (
     GOOD_VERDICT,
     CallEnd,
@@ -48,6 +55,7 @@ __all__ = [
     "DEFAULT_PORTS",
     "GOOD_VERDICT",
     "LIST_LIMIT",
+    "MAX_URL_CHARACTERS",
     "RESERVED_HEADERS",
     "RETRIED_STATUSES",
     "WRITE_EFFECTS",
@@ -73,7 +81,9 @@ __all__ = [
     "RawBody",
     "RequestSigner",
     "UMFTransport",
+    "base_address",
     "classify",
+    "encoded_address",
     "family_of",
     "needed_id",
     "origin_of",

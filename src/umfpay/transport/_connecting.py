@@ -20,10 +20,10 @@ import attrs
 
 from umfpay.errors import without_traceback
 from umfpay.sensitive import Secret
+from umfpay.transport._addresses import Origin, origin_of
 from umfpay.transport._answer_parser import AnswerParser
 from umfpay.transport._exchange import Failure, HTTPExchangeError
 from umfpay.transport._http_connection import HttpConnection
-from umfpay.transport._origin import Origin, origin_of
 from umfpay.transport._request_head import proxy_line
 
 

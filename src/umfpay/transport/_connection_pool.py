@@ -16,10 +16,10 @@ from math import inf
 from typing import TYPE_CHECKING, Final
 
 from umfpay.sensitive import Secret
+from umfpay.transport._addresses import origin_of
 from umfpay.transport._connecting import Connector, MakeContext
 from umfpay.transport._exchange import Answer, Failure, HTTPExchangeError
 from umfpay.transport._http_connection import HttpConnection, PendingExchange
-from umfpay.transport._origin import origin_of
 from umfpay.transport._request_head import RequestHead
 from umfpay.transport._tls import tls_context
 

@@ -16,11 +16,11 @@ from functools import partial
 from types import ModuleType
 from typing import Any, Final, Protocol
 
+from umfpay._callbacks import translate_errors
 from umfpay.errors import UMFError, call_errors
 from umfpay.transport._call import CallState, find_header
 from umfpay.transport._exchange import Answer, Failure, HTTPExchangeError, read_body
 from umfpay.transport._request_head import ALWAYS
-from umfpay.transport._user_hooks import translate_errors
 
 
 EXTENSION: Final = "umfpay"

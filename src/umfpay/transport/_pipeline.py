@@ -11,7 +11,6 @@ from concurrent.futures import Executor
 from typing import Protocol
 
 from umfpay.errors import call_errors, without_traceback
-from umfpay.transport import _authorizing as authorizing
 from umfpay.transport import _retrying as retrying
 from umfpay.transport._call import Bearer, CallState, Effect
 from umfpay.transport._downloads import Download
@@ -184,23 +183,23 @@ class Pipeline:
             state.bearer = bearer
             file = await self._exchange(state, edge)
 
-            if state.signed_success or not authorizing.is_token_refused(state):
+            if state.signed_success or not retrying.is_token_refused(state):
                 return file
 
             async with asyncio.timeout_at(state.deadline):
                 await source.refuse(bearer.generation)
 
-            if not authorizing.may_replay(state):
+            if not retrying.may_replay(state):
                 return file
 
-            if not authorizing.is_verified(state):
+            if not retrying.is_verified(state):
                 # Anybody can say that: the body had left, and stays so.
                 state.sent_before_unverified_refusal = True
 
             if state.replays:
                 raise call_errors.two_tokens_refused(
                     state.call.label,
-                    ret_code=authorizing.ret_code_of(state),
+                    ret_code=retrying.ret_code_of(state),
                     status=state.status,
                 )
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 from umfpay.sensitive import Secret
+from umfpay.transport._addresses import Origin
 from umfpay.transport._exchange import Failure, HTTPExchangeError
-from umfpay.transport._origin import Origin
 
 
 if TYPE_CHECKING:

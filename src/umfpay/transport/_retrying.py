@@ -1,5 +1,11 @@
 """
-Retry policy: which calls are made again, after which backoff, and which never.
+Retry policy: which calls are sent again after a failure, after which backoff, and which
+after a refusal of their token.
+
+A read is replayed once after any refusal of its token. A write only after one that names
+00280703: a bare HTTP 401 may be the page of a firewall, after the gateway worked. Where
+the refusal is not signed, only a signed success of the replay is an end; any refusal of
+it may be due to the first copy, so that the end is unclear.
 """
 
 from __future__ import annotations
@@ -7,14 +13,19 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Final
 
+from umfpay.protocol import Verdict
 from umfpay.transport._call import CallState, Effect
 from umfpay.transport._exchange import Failure, HTTPExchangeError
 
 
 RETRIED_STATUSES: Final = frozenset({429, 502, 503, 504})
 """The server is busy or away, and says so itself (gateway.md 8.6)."""
+
+# "Bad/expired token: JSON with meta.ret_code 00280703" (gateway.md 2.2)
+TOKEN_REFUSED_CODE: Final = "00280703"  # noqa: S105 (a return code)
 
 # With these every attempt would end.
 _PERMANENT_FAILURES: Final = frozenset({Failure.ADDRESS, Failure.TOO_LARGE})
@@ -81,3 +92,47 @@ def may_repeat(state: CallState, error: HTTPExchangeError) -> bool:
     return effect is Effect.READ or (
         effect is not Effect.TOKEN and not state.may_have_been_sent(error.failure)
     )
+
+
+def is_token_refused(state: CallState) -> bool:
+    """
+    Tell whether the gateway refused the token, signed or not.
+
+    The status line is signed by nobody: it never outweighs a verified answer.
+    """
+    code, status = ret_code_of(state), state.status or 0
+
+    if is_verified(state):
+        return code == TOKEN_REFUSED_CODE
+
+    # A server that failed may have worked before.
+    if (
+        status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        and state.call.effect is not Effect.READ
+    ):
+        return False
+
+    return code == TOKEN_REFUSED_CODE or (
+        status == HTTPStatus.UNAUTHORIZED and not code
+    )
+
+
+def may_replay(state: CallState) -> bool:
+    """
+    Tell whether the call may be sent again after its token was refused.
+    """
+    return state.call.effect is Effect.READ or ret_code_of(state) == TOKEN_REFUSED_CODE
+
+
+def is_verified(state: CallState) -> bool:
+    """
+    Tell whether the last answer is signed by the gateway.
+    """
+    return state.envelope is not None and state.envelope.verdict is Verdict.VERIFIED
+
+
+def ret_code_of(state: CallState) -> str:
+    """
+    Return the code of the last answer, "" if it has none.
+    """
+    return "" if state.envelope is None else state.envelope.ret_code

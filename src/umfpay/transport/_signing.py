@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from typing import Protocol, cast
 
+from umfpay._callbacks import translate_errors
 from umfpay.errors import call_errors
 from umfpay.protocol import Signer
 from umfpay.transport._call import CallState
-from umfpay.transport._user_hooks import translate_errors
 
 
 class BodySigner(Protocol):

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Final, TypeVar, cast
 from urllib.parse import unquote
 
+from umfpay._callbacks import translate_errors
 from umfpay.config import ResponseSignatures, ResponseVerifier, UnsignedResponses
 from umfpay.errors import call_errors
 from umfpay.protocol import Envelope, Verdict, Verifier, open_envelope
@@ -22,7 +23,6 @@ from umfpay.transport._call import CallState, find_header
 from umfpay.transport._downloads import Download, content_coding
 from umfpay.transport._exchange import Answer
 from umfpay.transport._outcome import claims_success
-from umfpay.transport._user_hooks import translate_errors
 
 
 _SUCCESS_CODE: Final = "0000"
