@@ -110,3 +110,39 @@ def test_every_room_has_a_layer(container, folder):
     assert there - {"__init__", "__main__"} == {
         name for layer in layers(container) for name in layer
     }
+
+
+_MODULE = re.compile(r"`([a-z_./]*(?:/|\b_)[a-z_]+\.py)`")
+
+
+def missing_modules(text):
+    """
+    Return the modules that *text* names between backquotes, and that are not there.
+    """
+    return [
+        name
+        for name in _MODULE.findall(text)
+        if not any((folder / name).exists() for folder in (ROOT, PACKAGE))
+        and ("/" in name or not [*PACKAGE.rglob(name)])
+    ]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [*sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("*.md"))],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_modules_that_a_page_names_are_there(page):
+    """
+    Whoever follows a page finds them.
+    """
+    assert [] == missing_modules(page.read_text(encoding="utf-8"))
+
+
+def test_a_module_that_is_not_there_is_found():
+    """
+    With a folder, or by its name alone.
+    """
+    assert ["tokens/_nothing.py", "_nothing.py"] == missing_modules(
+        "`tokens/_nothing.py`, `_nothing.py`, `_retrying.py`, `shop.py`"
+    )
