@@ -1,6 +1,6 @@
 """
 Background tasks: each does its work again and again, whatever fails; and work that goes
-on to its end when whoever waits for it is cancelled.
+on to its end when whoever waits for it is cancelled, or has a thread of its own.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
@@ -116,6 +117,28 @@ async def run_to_end(work: Coroutine[Any, Any, _T]) -> _T:
         await asyncio.wait({task})
 
         raise
+
+
+async def run_in_own_thread(
+    name: str, function: Callable[..., _T], *arguments: Any
+) -> _T:
+    """
+    Call *function* in a thread made for it. Any: what it takes.
+
+    The loop's own threads may all be busy with the user's work, and those of a pool
+    would be gone after a fork.
+
+    Args:
+        name: Of the thread.
+    """
+    executor = ThreadPoolExecutor(1, name)
+
+    try:
+        loop = asyncio.get_running_loop()
+
+        return await loop.run_in_executor(executor, function, *arguments)
+    finally:
+        executor.shutdown(wait=False)
 
 
 def heed_error(task: asyncio.Task[Any]) -> None:

@@ -22,6 +22,22 @@ def _store(redis_server, tmp_path):
     return RedisTokenStore(redis_server.connection_url, key=tmp_path.name)
 
 
+@pytest.fixture(name="record_key")
+def _record_key(tmp_path):
+    return f"umfpay:token:{{{tmp_path.name}}}"
+
+
+@pytest.fixture(name="client")
+async def _client(redis_server):
+    """
+    A look into Redis past the store.
+    """
+    from redis.asyncio import Redis
+
+    async with Redis.from_url(redis_server.connection_url) as client:
+        yield client
+
+
 @pytest.fixture(name="own_server")
 def _own_server():
     """
@@ -160,44 +176,37 @@ def test_without_the_package_it_is_a_config_error(monkeypatch):
     assert 'pip install "umfpay[redis]"' in caught.value.advice.en
 
 
-async def test_a_key_of_somebody_else_is_never_a_token(store, redis_server):
+async def test_a_key_of_somebody_else_is_never_a_token(store, client, record_key):
     """
     It is named, and stays as it is.
     """
-    import redis.asyncio
-
-    client = redis.asyncio.Redis.from_url(redis_server.connection_url)
-    await client.hset(store._record, mapping={"generation": "5", "record": "[1]"})
+    await client.hset(record_key, mapping={"generation": "5", "record": "[1]"})
 
     with pytest.raises(TokenStoreError, match="no token of this version"):
         await store.load()
 
-    await client.delete(store._record)
-    await client.set(store._record, "text")
+    await client.delete(record_key)
+    await client.set(record_key, "text")
 
     with pytest.raises(TokenStoreError, match="ResponseError"):
         await store.load()
 
-    await client.aclose()
-
 
 async def test_a_record_ends_some_time_after_its_token(
-    store, redis_server, make_record
+    store, client, record_key, make_record
 ):
     """
     Nothing is left behind for ever; generations go on growing until then.
     """
-    import redis.asyncio
-
     await store.save(make_record(7))
-    client = redis.asyncio.Redis.from_url(redis_server.connection_url)
-    left = await client.pttl(store._record)
-    await client.aclose()
+    left = await client.pttl(record_key)
 
     assert 86_400_000 < left <= 2 * 86_400_000
 
 
-async def test_the_turn_of_one_who_was_killed_ends_by_itself(store):
+async def test_the_turn_of_one_who_was_killed_ends_by_itself(
+    store, redis_server, tmp_path
+):
     """
     Whoever waited from the first moment on still gets in.
     """
@@ -213,7 +222,7 @@ async def test_the_turn_of_one_who_was_killed_ends_by_itself(store):
     )
     await entered
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", code, store._server.url.reveal(), store._key
+        sys.executable, "-c", code, redis_server.connection_url, tmp_path.name
     )
 
     assert -signal.SIGKILL == await process.wait()
@@ -283,28 +292,32 @@ async def _relay(redis_server):
     server.close()
 
 
-async def test_whoever_enters_has_the_lease_before_him(relay, store):
+async def test_whoever_enters_has_the_lease_before_him(
+    relay, client, record_key, tmp_path
+):
     """
     An answer that was long under way grants a turn that is half over: it is taken anew.
     """
-    slow = RedisTokenStore(relay.url, key=store._key)
+    slow = RedisTokenStore(relay.url, key=tmp_path.name)
     relay.slow = "armed"
 
     async with slow.refreshing(1.0):
         assert relay.slow is None
-        assert 800 < await store._server.ask("PTTL", store._turn) <= 1000
+        assert 800 < await client.pttl(f"{record_key}:turn") <= 1000
 
 
-async def test_a_turn_that_was_granted_unheard_is_given_back(relay, store):
+async def test_a_turn_that_was_granted_unheard_is_given_back(
+    relay, store, client, record_key, tmp_path
+):
     """
     Somebody is cancelled before the answer is there.
     """
-    slow = RedisTokenStore(relay.url, key=store._key)
+    slow = RedisTokenStore(relay.url, key=tmp_path.name)
     relay.slow = "armed"
     task = asyncio.create_task(_enter(slow, lease=30))
     await asyncio.sleep(0.2)
 
-    assert await store._server.ask("EXISTS", store._turn)
+    assert await client.exists(f"{record_key}:turn")
 
     task.cancel()
 

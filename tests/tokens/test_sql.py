@@ -229,7 +229,9 @@ async def test_missing_tables_are_one_error_that_names_the_command(server, reque
         server.drop_database(name)
 
 
-async def test_a_row_of_somebody_else_is_never_a_token(store, url, make_record):
+async def test_a_row_of_somebody_else_is_never_a_token(
+    store, url, make_record, tmp_path
+):
     """
     It is named, and stays as it is.
     """
@@ -240,7 +242,7 @@ async def test_a_row_of_somebody_else_is_never_a_token(store, url, make_record):
             url,
             "UPDATE umf_tokens SET record = :record WHERE merchant = :key",
             record=document,
-            key=store._key,
+            key=tmp_path.name,
         )
 
         with pytest.raises(TokenStoreError, match="no token of this") as caught:
@@ -250,7 +252,7 @@ async def test_a_row_of_somebody_else_is_never_a_token(store, url, make_record):
 
 
 async def test_an_operator_sees_who_fetched_a_token_and_until_when_it_lives(
-    store, url, make_record, clock
+    store, url, make_record, clock, tmp_path
 ):
     """
     In columns of their own, by the unit of all moments.
@@ -262,7 +264,7 @@ async def test_an_operator_sees_who_fetched_a_token_and_until_when_it_lives(
             url,
             "SELECT generation, fetched_by, not_after, owner, lease_until FROM umf_tokens"
             " WHERE merchant = :key",
-            key=store._key,
+            key=tmp_path.name,
         )
         [(generation, fetched_by, not_after, owner, until)] = rows.all()
 
@@ -302,7 +304,7 @@ async def test_a_lease_runs_by_the_clock_of_the_database(store, monkeypatch):
             await _enter(store, lease=0.05)
 
 
-async def test_the_turn_of_one_who_was_killed_ends_by_itself(store, url):
+async def test_the_turn_of_one_who_was_killed_ends_by_itself(store, url, tmp_path):
     """
     Whoever waited from the first moment on still gets in.
     """
@@ -316,7 +318,7 @@ async def test_the_turn_of_one_who_was_killed_ends_by_itself(store, url):
         "asyncio.run(main())\n"
     )
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", code, url, store._key
+        sys.executable, "-c", code, url, tmp_path.name
     )
 
     assert -signal.SIGKILL == await process.wait()

@@ -4,10 +4,8 @@ Sequence numbers of papers, never used twice: across tasks, processes and crashe
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -15,15 +13,14 @@ from typing import Any, Final
 import platformdirs
 from filelock import FileLock, Timeout
 
-from umfpay._private_files import read_file, replacing
+from umfpay._background import run_in_own_thread
+from umfpay._private_files import FILE_MODE, make_folder, read_file, replacing
 from umfpay.config import file_path
 from umfpay.documents._papers import LAST_SEQUENCE, name_stem
 from umfpay.errors import ConfigError, DocumentError, Text, os_reason
 from umfpay.sensitive import shows_itself_half_made
 
 
-_OWNER_FILE_MODE: Final = 0o600
-_OWNER_FOLDER_MODE: Final = 0o700
 _POLL_SECONDS: Final = 0.01
 
 
@@ -100,31 +97,21 @@ class SequenceStore:
             ConfigError: The file cannot be used, or is damaged.
         """
         stem = name_stem(mer_reference_id, mer_date)
-        # The loop's own threads may all be busy, and those of a pool do not survive
-        # a fork.
-        executor = ThreadPoolExecutor(1, "umfpay-sequence")
 
-        try:
-            loop = asyncio.get_running_loop()
-
-            return await loop.run_in_executor(executor, self._take, stem)
-        finally:
-            executor.shutdown(wait=False)
+        return await run_in_own_thread("umfpay-sequence", self._take, stem)
 
     def _take(self, stem: str) -> int:
         lock = self._path.with_name(f"{self._path.name}.lock")
 
         try:
-            self._path.parent.mkdir(
-                mode=_OWNER_FOLDER_MODE, parents=True, exist_ok=True
-            )
+            make_folder(self._path.parent)
 
             # A lock object of its own, so that threads exclude each other too.
             with FileLock(
                 lock,
                 timeout=self._patience,
                 poll_interval=_POLL_SECONDS,
-                mode=_OWNER_FILE_MODE,
+                mode=FILE_MODE,
             ):
                 used = self._read()
                 number = used.get(stem, self._first - 1) + 1

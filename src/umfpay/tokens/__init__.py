@@ -2,15 +2,14 @@
 Tokens: one per client, fetched by one caller for all workers.
 """
 
-from umfpay.tokens._answer import fetched_token, refusal_error
+from umfpay.tokens._answer import FetchedToken, fetched_token, refusal_error
 from umfpay.tokens._cache import TokenCache
 from umfpay.tokens._file import FileTokenStore
-from umfpay.tokens._memory import MemoryTokenStore
 from umfpay.tokens._open import open_store, store_key
-from umfpay.tokens._record import FetchedToken, TokenRecord
+from umfpay.tokens._record import TokenRecord
 from umfpay.tokens._redis import RedisTokenStore
 from umfpay.tokens._sql import SQLTokenStore
-from umfpay.tokens._store import TokenStore
+from umfpay.tokens._store import MemoryTokenStore, RenewedError, TokenStore
 
 
 __all__ = [
@@ -18,6 +17,7 @@ __all__ = [
     "FileTokenStore",
     "MemoryTokenStore",
     "RedisTokenStore",
+    "RenewedError",
     "SQLTokenStore",
     "TokenCache",
     "TokenRecord",

@@ -17,8 +17,7 @@ from umfpay.config import merchant_id
 from umfpay.errors import ConfigError, MissingExtraError, needs_extra, os_reason
 from umfpay.sensitive import Secret, looks_like_address
 from umfpay.tokens._file import FileTokenStore
-from umfpay.tokens._memory import MemoryTokenStore
-from umfpay.tokens._store import TokenStore
+from umfpay.tokens._store import MemoryTokenStore, TokenStore
 
 
 _log: Final = logging.getLogger("umfpay")

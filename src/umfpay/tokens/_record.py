@@ -1,32 +1,33 @@
 """
-`TokenRecord`: a token as the gateway gave it and as the stores keep it.
+`TokenRecord`: a token as the stores keep it; alone as JSON, and several as a file.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
 import attrs
 
-from umfpay.errors import TokenError
 from umfpay.sensitive import Secret, shows_itself_half_made
 
 
 RENEWAL_SECONDS: Final = 86_400.0
 """Seconds after which a token is renewed, however long the gateway lets it live."""
 
-DEFAULT_LIFETIME_SECONDS: Final = 300.0
-"""Seconds that a token counts as living when the gateway gives no usable lifetime."""
-
-_MAX_LIFETIME_SECONDS: Final = 366 * 86_400
-_NUMBER_PATTERN: Final = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,9})?")
 _MARGIN_SECONDS: Final = 60.0
 _MARGIN_SHARE: Final = 0.1
 _MAX_INTEGER: Final = 2**63 - 1
 _MAX_UNIX_SECONDS: Final = 1e12
+
+_DOCUMENT_HEADER: Final = {"umfpay": "tokens", "version": 1}
+_DOCUMENT_START: Final = b'{\n "umfpay": "tokens",\n "version": 1,\n "tokens":'
+# What a file system may leave behind after a power cut.
+_PADDING_BYTES: Final = b"\0 \t\r\n"
 
 # What can stand in an Authorization header; the real ones are 64 hex characters.
 _TOKEN_PATTERN: Final = re.compile(r"[\x21-\x7e]{1,4096}")
@@ -39,72 +40,21 @@ def margin(lifetime: float) -> float:
     return min(_MARGIN_SECONDS, lifetime * _MARGIN_SHARE)
 
 
-def _is_token(value: object) -> bool:
+def is_token(value: object) -> bool:
+    """
+    Return whether *value* is a `Secret` that can stand in an Authorization header.
+    """
     return isinstance(value, Secret) and bool(_TOKEN_PATTERN.fullmatch(value.reveal()))
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """
+    Return whether *value* is a finite number and no truth value.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return False
 
     return value.is_finite() if isinstance(value, Decimal) else abs(value) < math.inf
-
-
-def _fetched_token(value: object) -> Secret:
-    if isinstance(value, Secret) and _is_token(value):
-        return value
-
-    # The value is never named: it may be a token after all.
-    raise TokenError(
-        "The answer to the token request holds no usable access_token.",
-        "令牌应答中没有可用的 access_token。",
-    )
-
-
-def _lifetime(value: Any) -> float | None:  # Any: straight from the wire
-    # The gateway writes numbers as text in one place and as numbers in another.
-    if isinstance(value, str) and _NUMBER_PATTERN.fullmatch(value.strip()):
-        value = Decimal(value.strip())
-
-    if _is_number(value) and 1 <= value <= _MAX_LIFETIME_SECONDS:
-        return min(float(value), RENEWAL_SECONDS)
-
-    return None
-
-
-@shows_itself_half_made
-@attrs.frozen(kw_only=True, init=False)
-class FetchedToken:
-    """
-    A token as the gateway gave it (gateway.md 2.2).
-
-    It is used whatever stands beside it, because it has ended the token before it.
-
-    Args:
-        token: What is missing or cannot stand in a header is refused.
-        expires_in: As the wire holds it: seconds as a number or text of digits, at most
-            366 days. What lives longer than 24 hours counts as 24 hours. Anything else
-            (missing, null, negative, zero, NaN, true, words) counts as 300 seconds.
-
-    Attributes:
-        lifetime_known: Whether *expires_in* was usable.
-
-    Raises:
-        TokenError: The token is unusable.
-    """
-
-    token: Secret = attrs.field(converter=_fetched_token)
-    expires_in: float
-    lifetime_known: bool
-
-    def __init__(self, *, token: Any, expires_in: Any) -> None:  # from the wire
-        seconds = _lifetime(expires_in)
-
-        self.__attrs_init__(
-            token=token,
-            expires_in=DEFAULT_LIFETIME_SECONDS if seconds is None else seconds,
-            lifetime_known=seconds is not None,
-        )
 
 
 def _check(condition: Any) -> Any:  # Any: the signature of attrs validators
@@ -127,7 +77,7 @@ def _is_count(value: object) -> bool:
 def _is_time(value: object) -> bool:
     return (
         isinstance(value, int | float)
-        and _is_number(value)
+        and is_number(value)
         and abs(value) < _MAX_UNIX_SECONDS
     )
 
@@ -150,7 +100,7 @@ class TokenRecord:
     """
 
     generation: int = attrs.field(validator=_check(_is_generation))
-    token: Secret = attrs.field(validator=_check(_is_token))
+    token: Secret = attrs.field(validator=_check(is_token))
     requested_at: float = attrs.field(validator=_check(_is_time))
     not_after: float = attrs.field(validator=_check(_is_time))
     fetched_by: str = attrs.field(
@@ -210,3 +160,82 @@ class TokenRecord:
             return cls(**{**members, "token": Secret(members["token"])})
         except (TypeError, KeyError, ValueError):
             return None
+
+
+def dump_record(record: TokenRecord) -> str:
+    """
+    Return *record* as JSON, with the token in clear.
+    """
+    return json.dumps(record.to_json())
+
+
+def parse_record(text: str | bytes, *, refused: bool) -> TokenRecord | None:
+    """
+    Return the record that *text* holds, or None if it holds none.
+
+    Nothing is raised, so that no traceback shows what was read.
+
+    Args:
+        refused: What the server keeps beside it, so that a refusal rewrites no token.
+    """
+    try:
+        members = {**json.loads(text), "refused": refused}
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+    return TokenRecord.from_json(members)
+
+
+def dump_records(records: Mapping[str, TokenRecord]) -> bytes:
+    """
+    Return the document that holds *records* by store key, tokens in clear.
+    """
+    tokens = records.items()
+
+    return json.dumps(
+        {
+            **_DOCUMENT_HEADER,
+            "tokens": {key: record.to_json() for key, record in tokens},
+        },
+        indent=1,
+    ).encode()
+
+
+def parse_records(data: bytes) -> dict[str, TokenRecord] | None:
+    """
+    Return the records of a document, or None if it is not one of ours.
+
+    An empty document and one of ours that was cut off hold no records: a token that
+    is lost is fetched again. Nothing is raised, so that no traceback shows tokens.
+    """
+    if not data.strip(_PADDING_BYTES):
+        return {}
+
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        return (
+            {}
+            if data.startswith(_DOCUMENT_START) or _DOCUMENT_START.startswith(data)
+            else None
+        )
+
+    if not isinstance(document, dict):
+        return None
+
+    tokens = document.pop("tokens", None)
+
+    if document != _DOCUMENT_HEADER or not isinstance(tokens, dict):
+        return None
+
+    records: dict[str, TokenRecord] = {}
+
+    for key, members in tokens.items():
+        record = TokenRecord.from_json(members)
+
+        if record is None:
+            return None
+
+        records[key] = record
+
+    return records

@@ -4,18 +4,24 @@ A token store in Redis: for the workers of several machines.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Final
+from typing import Any, Final
+from urllib.parse import urlsplit
 
-from umfpay.errors import Text, TokenStoreError
-from umfpay.sensitive import Secret
-from umfpay.tokens._document import dump_record, parse_record
-from umfpay.tokens._lease import Lease, LeaseReply
-from umfpay.tokens._record import TokenRecord
-from umfpay.tokens._redis_server import RedisConnection, RedisServer
+from umfpay._background import run_to_end
+from umfpay.errors import ConfigError, Text, TokenStoreError, needs_extra
+from umfpay.sensitive import Secret, shows_itself_half_made
+from umfpay.tokens._record import TokenRecord, dump_record
+from umfpay.tokens._server import LeaseReply, ServerTokenStore
 
 
+_SCHEMES: Final = ("redis", "rediss", "unix")
+
+# Seconds: to connect, and for one answer. A server that is gone must not look slow.
+_TIMEOUT_SECONDS: Final = 2.0
 # A record outlives its token, so that generations go on growing.
 _RECORD_LIFETIME_SECONDS: Final = 86_400.0
 
@@ -53,7 +59,8 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 """
 
 
-class RedisTokenStore:
+@shows_itself_half_made
+class RedisTokenStore(ServerTokenStore):
     """
     The token of one client, for all workers that reach the same Redis.
 
@@ -73,69 +80,111 @@ class RedisTokenStore:
         # An argument is a local of the frame that a traceback shows.
         address = url if isinstance(url, Secret) else Secret(url)
         del url
-        self._key = key
+        super().__init__(_RedisServer(address, key=key), identity=(address, key))
+
+
+@shows_itself_half_made
+class _RedisServer:
+    """
+    Where a token is kept. It belongs to no event loop and no process.
+
+    Attributes:
+        shown: The address without user, password and options.
+
+    Raises:
+        ConfigError: *url* is none of these, or the package is missing.
+    """
+
+    def __init__(self, url: Secret, *, key: str) -> None:
+        self._url = url
         self._record = f"umfpay:token:{{{key}}}"
-        self._turn = f"{self._record}:turn"
-        self._server = RedisServer(address)
+        self.shown = _display_url(url)
+        self._module = _redis()
+
+        # An unusable address is told now, not at the first call.
+        if not self.shown or not self._is_usable():
+            raise _address_error()
 
     def __repr__(self) -> str:
-        # A traceback may show one that was refused.
-        server = getattr(self, "_server", None)
+        return f"_RedisServer({_display_url(self._url)!r})"
 
-        return f"RedisTokenStore({getattr(server, 'shown', '?')!r})"
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, RedisTokenStore):
-            return NotImplemented
-
-        return (self._server.url, self._key) == (other._server.url, other._key)
-
-    def __hash__(self) -> int:
-        return hash((RedisTokenStore, self._server.shown, self._key))
-
-    async def load(self) -> TokenRecord | None:
+    @property
+    def place(self) -> Text:
         """
-        Return the record; see `TokenStore.load`.
-
-        Raises:
-            TokenStoreError: Redis cannot be reached, or holds something else.
+        The key of the record.
         """
-        document, refused = await self._server.ask(
-            "HMGET", self._record, "record", "refused"
+        return Text(f"The key {self._record}", f"键 {self._record} ")
+
+    def connect(self) -> _RedisConnection:
+        """
+        Return a connection for several questions; it connects at the first.
+        """
+        return _RedisConnection(self._client(), shown=self.shown, record=self._record)
+
+    def _is_usable(self) -> bool:
+        try:
+            # Nothing is connected yet; options that do not exist are found.
+            self._client().connection_pool.make_connection()
+        except Exception:  # noqa: BLE001 (its words may hold the password)
+            return False
+
+        return True
+
+    def _client(self) -> Any:
+        from redis.asyncio.retry import Retry
+        from redis.backoff import NoBackoff
+
+        return self._module.Redis.from_url(
+            self._url.reveal(),
+            # _ask() has the time. Where this is set, redis writes within wait_for(),
+            # which loses a cancellation that comes in its last moment (Python 3.11).
+            socket_timeout=None,
+            socket_connect_timeout=_TIMEOUT_SECONDS,
+            retry=Retry(NoBackoff(), 0),
         )
 
-        if document is None:
-            return None
 
-        record = parse_record(document, refused=refused == b"1")
-        # A traceback shows what stands in this frame.
-        del document
+class _RedisConnection(AbstractAsyncContextManager["_RedisConnection"]):
+    """
+    A connection that is open for a while; see `TokenConnection`.
+    """
 
-        if record is None:
-            shown = self._server.shown
+    def __init__(self, client: Any, *, shown: str, record: str) -> None:
+        self._client = client
+        self._shown = shown
+        self._record = record
+        self._turn = f"{record}:turn"
 
-            raise TokenStoreError(
-                f"{self._record} in {shown} is no token of this version of umfpay.",
-                f"{shown} 中的 {self._record} 不是此版本 umfpay 的令牌。",
-                advice=Text(
-                    "Delete the key: a token that is lost is fetched again.",
-                    "请删除该键：丢失的令牌会重新获取。",
-                ),
-            )
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # Of a coroutine that is thrown away nothing can be awaited.
+        if exc_type is GeneratorExit:
+            return
 
-        return record
+        # What was answered counts, not how it ends.
+        with contextlib.suppress(Exception):
+            await run_to_end(self._client.aclose())
+
+    async def load(self) -> tuple[bytes, bool] | None:
+        """
+        Return the stored record as JSON, and whether it was refused.
+        """
+        stored, refused = await self._run("HMGET", self._record, "record", "refused")
+
+        return None if stored is None else (stored, refused == b"1")
 
     async def save(self, record: TokenRecord) -> bool:
         """
-        Store *record* if it is newer; see `TokenStore.save`.
-
-        Raises:
-            TokenStoreError: Redis cannot be reached.
+        Store *record* if its generation is larger; return whether it is stored now.
         """
         kept = (
             max(0.0, record.not_after - record.requested_at) + _RECORD_LIFETIME_SECONDS
         )
-        saved = await self._server.ask(
+        saved = await self._run(
             "EVAL",
             _SAVE_SCRIPT,
             1,
@@ -149,79 +198,21 @@ class RedisTokenStore:
 
     async def refuse(self, generation: int) -> None:
         """
-        Mark the record if it is not newer; see `TokenStore.refuse`.
-
-        Raises:
-            TokenStoreError: Redis cannot be reached.
+        Mark the token as refused if it is of *generation* or older.
         """
-        await self._server.ask("EVAL", _REFUSE_SCRIPT, 1, self._record, generation)
-
-    def refreshing(self, lease: float) -> AbstractAsyncContextManager[None]:
-        """
-        Hold a key that ends by itself after *lease*; see `TokenStore.refreshing`.
-        """
-        leases = RedisLeases(self._server, record=self._record, turn=self._turn)
-
-        return Lease(leases, lease)
-
-
-class RedisLeases:
-    """
-    Who may fetch the token of *record*: a key that Redis ends by itself.
-    """
-
-    def __init__(self, server: RedisServer, *, record: str, turn: str) -> None:
-        self._server = server
-        self._record = record
-        self._turn = turn
-
-    @property
-    def shown(self) -> str:
-        """
-        The address of Redis without user, password and options.
-        """
-        return self._server.shown
-
-    def connect(self) -> RedisLeaseConnection:
-        """
-        Return a connection for several questions.
-        """
-        return RedisLeaseConnection(
-            self._server.connect(), record=self._record, turn=self._turn
-        )
-
-
-class RedisLeaseConnection(AbstractAsyncContextManager["RedisLeaseConnection"]):
-    """
-    A connection that is open while somebody waits; see `LeaseConnection`.
-    """
-
-    def __init__(self, connection: RedisConnection, *, record: str, turn: str) -> None:
-        self._connection = connection
-        self._record = record
-        self._turn = turn
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._connection.__aexit__(exc_type, exc, traceback)
+        await self._run("EVAL", _REFUSE_SCRIPT, 1, self._record, generation)
 
     async def generation(self) -> bytes:
         """
         Return the generation of the stored token.
         """
-        stored = await self._connection.ask("HGET", self._record, "generation")
-
-        return stored or b""
+        return await self._run("HGET", self._record, "generation") or b""
 
     async def take(self, owner: str, *, lease: float, before: bytes) -> LeaseReply:
         """
         Take the lease if it is free.
         """
-        reply = await self._connection.ask(
+        reply = await self._run(
             "EVAL",
             _TAKE_SCRIPT,
             2,
@@ -235,4 +226,72 @@ class RedisLeaseConnection(AbstractAsyncContextManager["RedisLeaseConnection"]):
         """
         End the lease if it is *owner*'s.
         """
-        await self._connection.ask("EVAL", _LEAVE_SCRIPT, 1, self._turn, owner)
+        await self._run("EVAL", _LEAVE_SCRIPT, 1, self._turn, owner)
+
+    async def _run(self, *command: Any) -> Any:
+        """
+        Return the answer to *command*, in which a `Secret` may stand.
+
+        Raises:
+            TokenStoreError: There is no answer in time, or it is an error.
+        """
+        # redis leaves a socket open when it is cancelled while it connects.
+        return await run_to_end(self._ask(*command))
+
+    async def _ask(self, *command: Any) -> Any:
+        """
+        The frames of redis hold the password, and its words hosts and users: no error
+        of it leaves, not even as the context of ours.
+        """
+        try:
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                return await self._client.execute_command(
+                    *(
+                        part.reveal() if isinstance(part, Secret) else part
+                        for part in command
+                    )
+                )
+        except asyncio.CancelledError as error:
+            raise error.with_traceback(None)  # noqa: B904 (it is the same error)
+        except Exception as error:  # noqa: BLE001 (whatever it is, it stays here)
+            failure = type(error).__name__
+
+        raise TokenStoreError(
+            f"Redis at {self._shown} cannot be used: {failure}.",
+            f"无法使用位于 {self._shown} 的 Redis：{failure}。",
+        )
+
+
+def _redis() -> Any:  # Any: an optional package
+    with needs_extra("redis", by="token_store"):
+        import redis.asyncio
+
+    return redis.asyncio
+
+
+def _display_url(url: Secret) -> str:
+    """
+    Return *url* without user and password, nothing if it is none of Redis.
+    """
+    try:
+        parts = urlsplit(url.reveal())
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return ""
+
+    if parts.scheme not in _SCHEMES:
+        return ""
+
+    place = host if port is None else f"{host}:{port}"
+
+    return f"{parts.scheme}://{place}{parts.path}"
+
+
+def _address_error() -> ConfigError:
+    # Not the address itself: it may hold a password.
+    return ConfigError(
+        "token_store: it is no address of Redis: redis://host:port/db, rediss://"
+        " or unix:///path.",
+        "token_store：不是有效的 Redis 地址：redis://主机:端口/库、rediss:// 或"
+        " unix:///路径。",
+    )

@@ -24,7 +24,8 @@ from umfpay.errors import (
     TokenStoreError,
     UMFError,
 )
-from umfpay.tokens._record import FetchedToken, TokenRecord, margin
+from umfpay.tokens._answer import FetchedToken
+from umfpay.tokens._record import TokenRecord, margin
 from umfpay.tokens._shared import SharedToken
 from umfpay.tokens._single_flight import UsableToken, new_copy
 from umfpay.tokens._store import RenewedError, TokenStore

@@ -16,12 +16,12 @@ from umfpay.errors import (
     CommitUnknownError,
     DatabaseError,
     DatabaseUnavailableError,
+    Text,
     TokenStoreError,
 )
 from umfpay.sql import Database, Work, insert_if_absent
-from umfpay.tokens._document import dump_record
-from umfpay.tokens._lease import LeaseReply
-from umfpay.tokens._record import TokenRecord
+from umfpay.tokens._record import TokenRecord, dump_record
+from umfpay.tokens._server import LeaseReply
 
 
 _T = TypeVar("_T")
@@ -61,6 +61,15 @@ class TokenTable:
         The address of the database without user and password.
         """
         return self._database.shown
+
+    @property
+    def place(self) -> Text:
+        """
+        The row of the client.
+        """
+        return Text(
+            f"The row {self._key} of umf_tokens", f" umf_tokens 的行 {self._key} "
+        )
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[TokenRow]:
@@ -135,7 +144,7 @@ class TokenRow:
 
     async def generation(self) -> int:
         """
-        Return the generation of the stored token; see `LeaseConnection`.
+        Return the generation of the stored token; see `TokenConnection`.
         """
         row = await self._read(self._table.c.generation)
 
@@ -143,7 +152,7 @@ class TokenRow:
 
     async def take(self, owner: str, *, lease: float, before: int) -> LeaseReply:
         """
-        Take the lease if it is free; see `LeaseConnection`.
+        Take the lease if it is free; see `TokenConnection`.
 
         Whoever waits only reads, so that many who do hinder nobody.
         """

@@ -1,5 +1,7 @@
 """
-A lease: one holder at a time, and a server that ends it when the holder was killed.
+Token stores on a server: what Redis and databases have in common, the lease above all.
+
+A lease has one holder at a time, and the server ends it when the holder was killed.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from enum import Enum
 from types import TracebackType
 from typing import Any, Final, Protocol
 
-from umfpay.errors import TokenStoreError
+from umfpay.errors import Text, TokenStoreError
+from umfpay.tokens._record import TokenRecord, parse_record
 from umfpay.tokens._store import RenewedError
 
 
@@ -33,10 +36,30 @@ class LeaseReply(Enum):
     RENEWED = "renewed"
 
 
-class LeaseConnection(Protocol):
+class TokenConnection(Protocol):
     """
-    A connection that is open while somebody waits for the lease.
+    A connection to where one client's token is, open for some questions.
+
+    Each raises `TokenStoreError` if the server cannot be used.
     """
+
+    async def load(self) -> tuple[str | bytes, bool] | None:
+        """
+        Return the stored record as JSON, and whether it was refused.
+        """
+        ...
+
+    async def save(self, record: TokenRecord) -> bool:
+        """
+        Store *record* if it is newer; see `TokenStore.save`.
+        """
+        ...
+
+    async def refuse(self, generation: int) -> None:
+        """
+        Mark the record if it is not newer; see `TokenStore.refuse`.
+        """
+        ...
 
     async def generation(self) -> Any:
         """
@@ -63,9 +86,9 @@ class LeaseConnection(Protocol):
         ...
 
 
-class LeaseServer(Protocol):
+class TokenServer(Protocol):
     """
-    Where leases are kept.
+    Where the token of one client is kept, and who may fetch the next one.
     """
 
     @property
@@ -75,11 +98,103 @@ class LeaseServer(Protocol):
         """
         ...
 
-    def connect(self) -> AbstractAsyncContextManager[LeaseConnection]:
+    @property
+    def place(self) -> Text:
         """
-        Return a connection for several questions.
+        What an error calls the key or row of the client.
         """
         ...
+
+    def connect(self) -> AbstractAsyncContextManager[TokenConnection]:
+        """
+        Return a connection for some questions.
+        """
+        ...
+
+
+class ServerTokenStore:
+    """
+    A token store on a server, without its constructor: see `TokenStore`.
+
+    Args:
+        server: Where the token is.
+        identity: Stores with equal ones are equal.
+    """
+
+    def __init__(self, server: TokenServer, *, identity: tuple[Any, str]) -> None:
+        # Any: an address, or what stands for it.
+        self._server = server
+        self._identity = identity
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._server.shown!r})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ServerTokenStore) or type(self) is not type(other):
+            return NotImplemented
+
+        return self._identity == other._identity
+
+    def __hash__(self) -> int:
+        # Without the address, which may hold a password.
+        return hash((type(self), self._server.shown, self._identity[1]))
+
+    async def load(self) -> TokenRecord | None:
+        """
+        Return the record; see `TokenStore.load`.
+
+        Raises:
+            TokenStoreError: The server cannot be used, or holds something else.
+        """
+        async with self._server.connect() as connection:
+            stored = await connection.load()
+
+        if stored is None:
+            return None
+
+        record = parse_record(stored[0], refused=stored[1])
+        # A traceback shows what stands in this frame.
+        del stored
+
+        if record is None:
+            shown, place = self._server.shown, self._server.place
+
+            raise TokenStoreError(
+                f"{place.en} in {shown} is no token of this version of umfpay.",
+                f"{shown} 中的{place.zh}不是此版本 umfpay 的令牌。",
+                advice=Text(
+                    "Delete it: a token that is lost is fetched again.",
+                    "请将其删除：丢失的令牌会重新获取。",
+                ),
+            )
+
+        return record
+
+    async def save(self, record: TokenRecord) -> bool:
+        """
+        Store *record* if it is newer; see `TokenStore.save`.
+
+        Raises:
+            TokenStoreError: The server cannot be used.
+        """
+        async with self._server.connect() as connection:
+            return await connection.save(record)
+
+    async def refuse(self, generation: int) -> None:
+        """
+        Mark the record if it is not newer; see `TokenStore.refuse`.
+
+        Raises:
+            TokenStoreError: The server cannot be used.
+        """
+        async with self._server.connect() as connection:
+            await connection.refuse(generation)
+
+    def refreshing(self, lease: float) -> AbstractAsyncContextManager[None]:
+        """
+        Hold a lease by the server's clock; see `TokenStore.refreshing`.
+        """
+        return Lease(self._server, lease)
 
 
 class Lease(AbstractAsyncContextManager[None]):
@@ -91,7 +206,7 @@ class Lease(AbstractAsyncContextManager[None]):
     many who wait need not have a turn each.
     """
 
-    def __init__(self, server: LeaseServer, lease: float) -> None:
+    def __init__(self, server: TokenServer, lease: float) -> None:
         self._server = server
         self._lease = lease
         self._owner = secrets.token_hex(16)
