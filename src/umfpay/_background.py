@@ -1,6 +1,6 @@
 """
-Background tasks: each does its work again and again, whatever fails; and work that goes
-on to its end when whoever waits for it is cancelled, or has a thread of its own.
+Background work: done again and again, whatever fails; to its end, though whoever waits
+for it is cancelled; in a thread of its own.
 """
 
 from __future__ import annotations
@@ -24,12 +24,15 @@ _CANCEL_SECONDS: Final = 1.0
 _log = logging.getLogger("umfpay")
 
 
-def pause_after(times: int) -> float:
+def pause_after(times: int, *, longest: float = MAX_PAUSE_SECONDS) -> float:
     """
-    Return the seconds before the next attempt: 1, 2, 4 ... 300.
+    Return the seconds before the next attempt: 1, 2, 4 ... at most *longest*.
+
+    Args:
+        times: How many were made again before, 0 at first.
     """
     # 2 to the power of more is longer anyway, and too much for a float in the end.
-    return min(2.0 ** min(times, 30), MAX_PAUSE_SECONDS)
+    return min(2.0 ** min(times, 30), longest)
 
 
 async def rest(until: asyncio.Event, at: float) -> None:
@@ -73,7 +76,7 @@ async def repeat(
             failures += 1
 
         if failures:
-            await asyncio.sleep(min(pause_after(failures - 1), max_pause))
+            await asyncio.sleep(pause_after(failures - 1, longest=max_pause))
         else:
             await rest(wake, asyncio.get_running_loop().time() + seconds)
 

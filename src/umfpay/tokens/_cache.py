@@ -22,12 +22,12 @@ from umfpay.sensitive import shows_itself_half_made
 from umfpay.tokens._answer import FetchedToken
 from umfpay.tokens._record import TokenRecord
 from umfpay.tokens._search import TokenSearch, fetch_error, store_errors
-from umfpay.tokens._shared import shared_token
 from umfpay.tokens._single_flight import (
     SearchResult,
     SingleFlight,
     UsableToken,
     new_copy,
+    shared_token,
 )
 from umfpay.tokens._store import TokenStore
 

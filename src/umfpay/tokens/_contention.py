@@ -7,6 +7,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
+from umfpay._background import pause_after
 from umfpay.errors import TokenContentionError
 from umfpay.tokens._record import TokenRecord
 
@@ -86,7 +87,7 @@ class Contention:
 
         times = last.times_displaced + 1
         pause = (
-            growing_pause(times - _UNTHROTTLED_REPLACEMENTS, longest)
+            pause_after(times - _UNTHROTTLED_REPLACEMENTS - 1, longest=longest)
             if times > _UNTHROTTLED_REPLACEMENTS
             else 0.0
         )
@@ -140,10 +141,3 @@ class Contention:
             since=since,
             fetched_by=fetched_by,
         )
-
-
-def growing_pause(count: int, longest: float) -> float:
-    """
-    Return the pause after the *count*-th failure in a row.
-    """
-    return min(2.0 ** min(count - 1, 30), longest)

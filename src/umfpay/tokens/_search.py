@@ -26,8 +26,7 @@ from umfpay.errors import (
 )
 from umfpay.tokens._answer import FetchedToken
 from umfpay.tokens._record import TokenRecord, margin
-from umfpay.tokens._shared import SharedToken
-from umfpay.tokens._single_flight import UsableToken, new_copy
+from umfpay.tokens._single_flight import SharedToken, UsableToken
 from umfpay.tokens._store import RenewedError, TokenStore
 
 
@@ -75,8 +74,10 @@ class TokenSearch:
             found = self._usable(await self._load())
 
         if found is None:
-            if shared.failure is not None and self.monotonic() < shared.quiet_until:
-                raise new_copy(shared.failure)
+            failure = shared.failure(self.monotonic())
+
+            if failure is not None:
+                raise failure
 
             try:
                 found = await self._take_turn()
@@ -112,7 +113,11 @@ class TokenSearch:
                     # Another process may have been faster while we waited.
                     stored = await self._load()
                     found = self._usable(stored)
-                    pause = self._pause(stored)
+                    pause = self.shared.pause(
+                        stored,
+                        wall=self.wall(),
+                        longest=max(self.token_timeout, _MAX_PAUSE_SECONDS),
+                    )
 
                     if found is None and pause <= 0:
                         self._must_have_time(entered)
@@ -125,24 +130,6 @@ class TokenSearch:
             self.shared.succeed()
 
         return found, pause
-
-    def _pause(self, stored: TokenRecord | None) -> float:
-        shared = self.shared
-        last = stored
-
-        # What could not be saved is newer than what is stored.
-        if shared.latest is not None and shared.newest > (
-            stored.generation if stored else 0
-        ):
-            last = shared.latest.record
-
-        return shared.contention.judge(
-            last,
-            is_refused=last is not None
-            and (last.refused or last.generation <= shared.refused),
-            wall=self.wall(),
-            longest=max(self.token_timeout, _MAX_PAUSE_SECONDS),
-        )
 
     async def _wait(self, pause: float) -> None:
         contention = self.shared.contention
@@ -180,28 +167,7 @@ class TokenSearch:
             return await self.store.load()
 
     def _usable(self, record: TokenRecord | None) -> UsableToken | None:
-        """
-        Return *record* with its monotonic due time, or None if nobody may use it.
-        """
-        shared = self.shared
-
-        if (
-            record is None
-            or record.refused
-            or record.generation <= shared.refused
-            or record.generation < shared.newest
-        ):
-            return None
-
-        # The wall clock may have jumped: nothing lives longer than it was given, and
-        # what this process has seen grow old does not become young again.
-        now = self.monotonic()
-        due = now + min(record.due_at - self.wall(), record.fresh_for)
-
-        if shared.latest is not None and record.generation == shared.newest:
-            due = min(due, shared.latest.due)
-
-        return UsableToken(record, due) if due > now else None
+        return self.shared.usable_from(record, wall=self.wall(), now=self.monotonic())
 
     async def _renew(self, stored: TokenRecord | None) -> UsableToken:
         shared = self.shared
@@ -209,10 +175,8 @@ class TokenSearch:
         requested_at = self.wall()
         started = self.monotonic()
         fetched = await self._request()
-        known = max(stored.generation if stored else 0, shared.newest)
         record = TokenRecord(
-            # Time, so that it still grows when somebody deletes the store.
-            generation=max(known + 1, int(requested_at * 1000)),
+            generation=shared.next_generation(stored, wall=requested_at),
             token=fetched.token,
             requested_at=requested_at,
             not_after=requested_at + fetched.expires_in,
@@ -226,8 +190,7 @@ class TokenSearch:
         _log.info("token %d fetched, renewed in %.0f s", record.generation, fresh_for)
         shared.succeed()
 
-        if not (fetched.lifetime_known or shared.guess_reported):
-            shared.guess_reported = True
+        if not fetched.lifetime_known and shared.is_first_guess():
             _log.warning(
                 "the token answer holds no usable expires_in; its tokens are renewed"
                 " as if they lived %.0f s",
@@ -245,8 +208,7 @@ class TokenSearch:
                 # Somebody overtook us; all must use the same one.
                 newer = self._usable(await self._load())
         except TokenStoreError as error:
-            shared.failure = error
-            shared.quiet_until = started + self.token_timeout
+            shared.refuse_to_search(error, until=started + self.token_timeout)
             _log.warning("token %d is not saved: %s", record.generation, error)
 
             return usable
